@@ -1,0 +1,113 @@
+// Python arguments as the structs of ops/. The Python side has checked them; what is checked here again
+// costs nothing and keeps a mistake in it from reading foreign memory.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <array>
+#include <stdexcept>
+#include <string>
+
+#include "../ops/labels.hpp"
+#include "../ops/palette.hpp"
+
+namespace segpost::bindings {
+
+namespace py = pybind11;
+
+inline void require(bool condition, const char *what) {
+    if (!condition) throw std::invalid_argument(std::string("internal: ") + what);
+}
+
+inline DType element_type(const std::string &name) {
+    static constexpr std::array<std::pair<const char *, DType>, 12> types{{
+        {"float32", DType::f32}, {"float64", DType::f64}, {"float16", DType::f16},
+        {"bfloat16", DType::bf16}, {"int8", DType::i8}, {"uint8", DType::u8},
+        {"int16", DType::i16}, {"uint16", DType::u16}, {"int32", DType::i32},
+        {"int64", DType::i64}, {"uint32", DType::u32}, {"uint64", DType::u64},
+    }};
+    for (const auto &[text, type] : types)
+        if (name == text) return type;
+    throw std::invalid_argument("internal: element type " + name);
+}
+
+inline DType element_type(const py::array &array) {
+    const char kind = array.dtype().kind();
+    const auto bits = std::to_string(8 * array.itemsize());
+    return element_type((kind == 'u' ? "uint" : kind == 'i' ? "int" : "float") + bits);
+}
+
+template <class T> const T *table(const py::array &array, std::int64_t count) {
+    require(array.ndim() == 1 && array.shape(0) >= count && array.itemsize() == sizeof(T) &&
+                (count < 2 || array.strides(0) == static_cast<py::ssize_t>(sizeof(T))),
+            "table");
+    return static_cast<const T *>(array.data());
+}
+
+// A NamedTuple _dispatch.Logits.
+inline Logits logits_view(const py::tuple &given) {
+    const auto values = given[0].cast<py::array>();
+    require(values.ndim() == 4, "logits");
+    Logits view;
+    view.data = static_cast<const char *>(values.data());
+    view.dtype = element_type(given[1].cast<std::string>());
+    view.n = values.shape(0), view.c = values.shape(1), view.h = values.shape(2), view.w = values.shape(3);
+    view.stride_n = values.strides(0), view.stride_c = values.strides(1);
+    view.stride_h = values.strides(2), view.stride_w = values.strides(3);
+    return view;
+}
+
+// A geometry.Axis. The arrays live as long as the Python object.
+inline Axis axis_view(const py::handle &given) {
+    Axis axis;
+    axis.n_in = given.attr("n_in").cast<std::int64_t>();
+    axis.n_out = given.attr("n_out").cast<std::int64_t>();
+    axis.den = given.attr("den").cast<double>();
+    axis.widest = given.attr("widest").cast<std::int64_t>();
+    axis.cell = table<std::int32_t>(given.attr("cell").cast<py::array>(), axis.n_out);
+    axis.w0 = table<double>(given.attr("w0").cast<py::array>(), axis.n_out);
+    axis.w1 = table<double>(given.attr("w1").cast<py::array>(), axis.n_out);
+    axis.t = table<float>(given.attr("t").cast<py::array>(), axis.n_out);
+    axis.start = table<std::int32_t>(given.attr("start").cast<py::array>(), axis.cells() + 1);
+    return axis;
+}
+
+inline char *address(const py::array &array, bool written) {
+    require(!written || array.writeable(), "read-only output");
+    return const_cast<char *>(static_cast<const char *>(array.data()));
+}
+
+// (N, H, W)
+inline Map map_view(const py::array &array, bool written) {
+    require(array.ndim() == 3, "map");
+    Map map;
+    map.data = address(array, written);
+    map.dtype = element_type(array);
+    map.n = array.shape(0), map.h = array.shape(1), map.w = array.shape(2);
+    map.stride_n = array.strides(0), map.stride_h = array.strides(1), map.element = array.strides(2);
+    require(!written || map.w < 2 || map.element == array.itemsize(), "rows of an output are contiguous");
+    return map;
+}
+
+// (N, H, W, 3)
+inline Image image_view(const py::array &array, bool written) {
+    require(array.ndim() == 4 && array.shape(3) == 3 && array.itemsize() == 1, "image");
+    Image image;
+    image.data = address(array, written);
+    image.n = array.shape(0), image.h = array.shape(1), image.w = array.shape(2);
+    image.stride_n = array.strides(0), image.stride_h = array.strides(1);
+    image.element = image.w < 2 ? 3 : array.strides(2), image.channel = array.strides(3);
+    require(!written || image.packed(), "rows of an output are contiguous");
+    return image;
+}
+
+inline LabelRange label_range(const py::array &lut, const py::object &ignore_index) {
+    LabelRange range;
+    range.classes = lut.shape(0) - 1;
+    range.has_ignore = !ignore_index.is_none();
+    if (range.has_ignore) range.ignore_index = ignore_index.cast<std::int64_t>();
+    return range;
+}
+
+} // namespace segpost::bindings

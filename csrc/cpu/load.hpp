@@ -1,0 +1,107 @@
+// Rows of logits of any element type and stride, as float32 or float64 planes.
+// Only included by *.simd.cpp.
+#pragma once
+
+#include "../ops/labels.hpp"
+#include "vec.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+struct Half {
+    std::uint16_t bits;
+};
+struct Brain {
+    std::uint16_t bits;
+};
+
+template <class T, class S> inline T widen(S value) { return static_cast<T>(value); }
+template <> inline float widen<float, Half>(Half h) {
+    const std::uint32_t magnitude = static_cast<std::uint32_t>(h.bits & 0x7fff) << 13;
+    float value;
+    __builtin_memcpy(&value, &magnitude, 4);
+    value *= 0x1p112f; // moves the exponent, subnormals included
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, &value, 4);
+    bits |= (h.bits & 0x7c00) == 0x7c00 ? 0x7f800000u : 0u; // infinities and NaN
+    bits |= static_cast<std::uint32_t>(h.bits & 0x8000) << 16;
+    __builtin_memcpy(&value, &bits, 4);
+    return value;
+}
+template <> inline float widen<float, Brain>(Brain b) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(b.bits) << 16;
+    float value;
+    __builtin_memcpy(&value, &bits, 4);
+    return value;
+}
+template <> inline double widen<double, Half>(Half h) { return widen<float>(h); }
+template <> inline double widen<double, Brain>(Brain b) { return widen<float>(b); }
+
+// planes[c * pitch + i] = value at class c, pixel i, for i < count.
+template <class T, class S>
+inline void load_planes(T *planes, std::int64_t pitch, const char *from, std::int64_t classes,
+                        std::int64_t count, std::int64_t stride_c, std::int64_t stride_w) {
+    if (stride_w == static_cast<std::int64_t>(sizeof(S))) {
+        for (std::int64_t c = 0; c < classes; ++c) {
+            const S *source = reinterpret_cast<const S *>(from + c * stride_c);
+            T *plane = planes + c * pitch;
+            for (std::int64_t i = 0; i < count; ++i) plane[i] = widen<T>(source[i]);
+        }
+        return;
+    }
+    constexpr std::int64_t block = 16; // pixels of a channels-last row that share cache lines
+    for (std::int64_t first = 0; first < count; first += block) {
+        const std::int64_t last = smaller(first + block, count);
+        for (std::int64_t c = 0; c < classes; ++c) {
+            const char *source = from + c * stride_c;
+            T *plane = planes + c * pitch;
+            for (std::int64_t i = first; i < last; ++i)
+                plane[i] = widen<T>(*reinterpret_cast<const S *>(source + i * stride_w));
+        }
+    }
+}
+
+// Reads pixels [x, x + count) of one row; a one-channel head gets its constant class 0 before it.
+template <class T>
+inline void load_row(T *planes, std::int64_t pitch, const Logits &logits, std::int64_t n,
+                     std::int64_t y, std::int64_t x, std::int64_t count, const double *threshold) {
+    if (threshold) {
+        for (std::int64_t i = 0; i < count; ++i) planes[i] = static_cast<T>(*threshold);
+        planes += pitch;
+    }
+    const char *from = logits.row(n, y) + x * logits.stride_w;
+#define SEGPOST_LOAD(S)                                                                            \
+    load_planes<T, S>(planes, pitch, from, logits.c, count, logits.stride_c, logits.stride_w)
+    switch (logits.dtype) {
+    case DType::f32: return SEGPOST_LOAD(float);
+    case DType::f64: return SEGPOST_LOAD(double);
+    case DType::f16: return SEGPOST_LOAD(Half);
+    case DType::bf16: return SEGPOST_LOAD(Brain);
+    case DType::i8: return SEGPOST_LOAD(std::int8_t);
+    case DType::u8: return SEGPOST_LOAD(std::uint8_t);
+    case DType::i16: return SEGPOST_LOAD(std::int16_t);
+    case DType::u16: return SEGPOST_LOAD(std::uint16_t);
+    default: return SEGPOST_LOAD(std::int32_t);
+    }
+#undef SEGPOST_LOAD
+}
+
+// Whether float32 holds every value of the element type.
+inline bool fits_float(DType dtype) { return dtype != DType::f64 && dtype != DType::i32; }
+
+// NaN values among count pixels of all planes, and the first pixel that has one.
+template <class T>
+inline void count_nan(const T *planes, std::int64_t pitch, std::int64_t classes,
+                      std::int64_t count, std::int64_t place, Report &report) {
+    std::int64_t total = 0, first = count;
+    for (std::int64_t c = 0; c < classes; ++c)
+        for (std::int64_t i = 0; i < count; ++i)
+            if (is_nan(planes[c * pitch + i])) {
+                ++total;
+                first = smaller(first, i);
+            }
+    if (total) report.add_nan(total, place + first);
+}
+
+} // namespace
+} // namespace segpost::SEGPOST_LEVEL

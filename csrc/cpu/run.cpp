@@ -1,0 +1,130 @@
+#include "run.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#include "pool.hpp"
+
+namespace segpost {
+namespace {
+
+// A task is long enough to be worth a thread and short enough to answer Ctrl-C between two of them.
+constexpr std::int64_t work_per_task = 4 << 20; // values computed
+constexpr std::int64_t bytes_per_task = 512 << 10;
+
+std::int64_t per_task(std::int64_t budget, std::int64_t row) {
+    return std::max<std::int64_t>(1, budget / std::max<std::int64_t>(row, 1));
+}
+
+struct AlignedDelete {
+    void operator()(char *p) const { ::operator delete[](p, std::align_val_t{64}); }
+};
+using Memory = std::unique_ptr<char[], AlignedDelete>;
+
+Memory allocate(std::int64_t bytes) {
+    const std::size_t size = static_cast<std::size_t>(std::max<std::int64_t>(bytes, 64));
+    return Memory(static_cast<char *>(::operator new[](size, std::align_val_t{64})));
+}
+
+std::vector<Tile> cut(std::int64_t n, std::int64_t rows, std::int64_t columns, std::int64_t row_step,
+                      std::int64_t column_step) {
+    std::vector<Tile> tiles;
+    for (std::int64_t i = 0; i < n; ++i)
+        for (std::int64_t y = 0; y < rows; y += row_step)
+            for (std::int64_t x = 0; x < columns; x += column_step)
+                tiles.push_back({i, y, std::min(y + row_step, rows), x, std::min(x + column_step, columns)});
+    return tiles;
+}
+
+// Runs one kernel over its pieces; bad values of all of them end up in `found`.
+template <class Piece, class Found, class Kernel, class Size>
+bool run(const std::vector<Piece> &pieces, const Interrupted &interrupted, Found &found,
+         const Size &size, const Kernel &kernel) {
+    std::mutex mutex;
+    return run_tasks(
+        static_cast<std::int64_t>(pieces.size()),
+        [&](std::int64_t i) {
+            const Piece &piece = pieces[static_cast<std::size_t>(i)];
+            const Memory memory = allocate(size(piece));
+            Found here;
+            kernel(piece, memory.get(), here);
+            std::lock_guard lock(mutex);
+            found.merge(here);
+        },
+        interrupted);
+}
+
+std::vector<Rows> cut_rows(const Map &map, std::int64_t row_cost) {
+    std::vector<Rows> pieces;
+    const std::int64_t step = per_task(bytes_per_task, map.w * row_cost);
+    for (std::int64_t n = 0; n < map.n; ++n)
+        for (std::int64_t y = 0; y < map.h; y += step) pieces.push_back({n, y, std::min(y + step, map.h)});
+    return pieces;
+}
+
+} // namespace
+
+bool run_argmax(const ArgmaxJob &job, CellRule rule, const Interrupted &interrupted, Report &report) {
+    const KernelTable &table = kernels();
+    const std::int64_t classes = job.classes();
+    if (!job.resample) {
+        const auto tiles = cut(job.logits.n, job.logits.h, job.logits.w,
+                               per_task(work_per_task, classes * job.logits.w), job.logits.w);
+        return run(
+            tiles, interrupted, report, [&](const Tile &) { return table.argmax_pixels_scratch(job); },
+            [&](const Tile &tile, char *memory, Report &here) { table.argmax_pixels(job, tile, memory, here); });
+    }
+    // Two rows of a tile stay in the second-level cache; rows are enough to make the shared one cheap.
+    const std::int64_t column_step = std::max<std::int64_t>(64, (128 << 10) / classes);
+    const std::int64_t rows_of_cell = std::max<std::int64_t>(1, job.y.n_out / job.y.cells());
+    const std::int64_t columns = std::min(job.x.n_out, (column_step + 1) * job.x.widest);
+    const std::int64_t row_step = per_task(work_per_task, classes * columns * rows_of_cell);
+    const auto tiles = cut(job.logits.n, job.y.cells(), job.x.cells(), row_step, column_step);
+    return run(
+        tiles, interrupted, report, [&](const Tile &tile) { return table.argmax_cells_scratch(job, tile); },
+        [&](const Tile &tile, char *memory, Report &here) {
+            table.argmax_cells(job, tile, rule, memory, here);
+        });
+}
+
+bool run_softmax(const SoftmaxJob &job, const Interrupted &interrupted, Report &report) {
+    const KernelTable &table = kernels();
+    const std::int64_t classes = job.logits.c;
+    const std::int64_t column_step = std::max<std::int64_t>(64, (16 << 10) / classes);
+    const std::int64_t columns = std::min(column_step, job.width());
+    const std::int64_t rows = job.resample ? job.y.cells() : job.logits.h;
+    const std::int64_t rows_of_cell = std::max<std::int64_t>(1, job.height() / rows);
+    const std::int64_t row_step = per_task(work_per_task / 4, classes * columns * rows_of_cell);
+    const auto tiles = cut(job.logits.n, rows, job.width(), row_step, column_step);
+    return run(
+        tiles, interrupted, report, [&](const Tile &tile) { return table.softmax_scratch(job, tile); },
+        [&](const Tile &tile, char *memory, Report &here) { table.softmax(job, tile, memory, here); });
+}
+
+bool run_colorize(const ColorizeJob &job, const Interrupted &interrupted, Bad &bad) {
+    const KernelTable &table = kernels();
+    return run(
+        cut_rows(job.labels, 4), interrupted, bad, [&](const Rows &) { return table.colorize_scratch(job); },
+        [&](const Rows &rows, char *memory, Bad &here) { table.colorize(job, rows, memory, here); });
+}
+
+bool run_overlay(const OverlayJob &job, const Interrupted &interrupted, Bad &bad) {
+    const KernelTable &table = kernels();
+    return run(
+        cut_rows(job.labels, 7 + 32 * job.contour), interrupted, bad,
+        [&](const Rows &) { return table.overlay_scratch(job); },
+        [&](const Rows &rows, char *memory, Bad &here) { table.overlay(job, rows, memory, here); });
+}
+
+bool run_labels_from_colors(const LabelsFromColorsJob &job, const Interrupted &interrupted, Bad &bad) {
+    const KernelTable &table = kernels();
+    return run(
+        cut_rows(job.image, 16), interrupted, bad,
+        [&](const Rows &) { return table.labels_from_colors_scratch(job); },
+        [&](const Rows &rows, char *memory, Bad &here) { table.labels_from_colors(job, rows, memory, here); });
+}
+
+} // namespace segpost

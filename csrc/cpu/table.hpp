@@ -1,0 +1,34 @@
+// The kernels of one SIMD level. Every *.simd.cpp is compiled once a level, in the namespace
+// SEGPOST_LEVEL; levels.cpp picks one table at run time.
+#pragma once
+
+#include "../ops/labels.hpp"
+#include "../ops/palette.hpp"
+
+namespace segpost {
+
+// How argmax resamples: cells that can be filled are filled, or every pixel is computed (the worst case,
+// kept callable so that it can be measured).
+enum class CellRule : int { fill, dense };
+
+struct KernelTable {
+    const char *level;
+    std::int64_t (*argmax_cells_scratch)(const ArgmaxJob &, const Tile &);
+    void (*argmax_cells)(const ArgmaxJob &, const Tile &, CellRule, char *scratch, Report &);
+    std::int64_t (*argmax_pixels_scratch)(const ArgmaxJob &);
+    void (*argmax_pixels)(const ArgmaxJob &, const Tile &, char *scratch, Report &);
+    std::int64_t (*softmax_scratch)(const SoftmaxJob &, const Tile &);
+    void (*softmax)(const SoftmaxJob &, const Tile &, char *scratch, Report &);
+    std::int64_t (*colorize_scratch)(const ColorizeJob &);
+    void (*colorize)(const ColorizeJob &, const Rows &, char *scratch, Bad &);
+    std::int64_t (*overlay_scratch)(const OverlayJob &);
+    void (*overlay)(const OverlayJob &, const Rows &, char *scratch, Bad &);
+    std::int64_t (*labels_from_colors_scratch)(const LabelsFromColorsJob &);
+    void (*labels_from_colors)(const LabelsFromColorsJob &, const Rows &, char *scratch, Bad &);
+};
+
+const KernelTable &kernels();                // the level in use
+bool use_level(const char *name);            // false: unknown, or this processor cannot run it
+const KernelTable *const *available_levels(); // null-terminated, slowest first
+
+} // namespace segpost

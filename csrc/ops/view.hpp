@@ -1,0 +1,41 @@
+// Views of the caller's memory: an element type, extents and byte strides. Nothing is owned.
+#pragma once
+
+#include <cstdint>
+
+namespace segpost {
+
+enum class DType : int { f32, f64, f16, bf16, i8, u8, i16, u16, i32, i64, u32, u64 };
+
+// The logits of a network, class axis second.
+struct Logits {
+    const char *data = nullptr;
+    DType dtype = DType::f32;
+    std::int64_t n = 0, c = 0, h = 0, w = 0;
+    std::int64_t stride_n = 0, stride_c = 0, stride_h = 0, stride_w = 0;
+
+    const char *row(std::int64_t image, std::int64_t y) const {
+        return data + image * stride_n + y * stride_h;
+    }
+};
+
+// A stack of maps. `element` is the byte stride from pixel to pixel.
+struct Map {
+    char *data = nullptr;
+    DType dtype = DType::u8;
+    std::int64_t n = 0, h = 0, w = 0;
+    std::int64_t stride_n = 0, stride_h = 0, element = 0;
+
+    char *row(std::int64_t image, std::int64_t y) const {
+        return data + image * stride_n + y * stride_h;
+    }
+};
+
+// A stack of RGB images; `channel` is the byte stride from red to green.
+struct Image : Map {
+    std::int64_t channel = 1;
+
+    bool packed() const { return channel == 1 && element == 3; }
+};
+
+} // namespace segpost

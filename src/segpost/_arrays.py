@@ -1,0 +1,205 @@
+"""The array border: what comes in becomes a NumPy view, what goes out is of the caller's kind.
+
+Nothing is cast, clipped or moved between devices. A copy is made only of arrays that no kernel can
+address: misaligned ones and foreign byte orders.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost import _dlpack
+
+Array = npt.NDArray[Any]
+
+LOGIT_KINDS = (
+    "float32",
+    "float64",
+    "float16",
+    "bfloat16",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+)
+LABEL_KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+
+
+class Incoming(NamedTuple):
+    """An argument as the kernels see it."""
+
+    array: Array  # bfloat16 as uint16
+    kind: str  # the element type's name, "bfloat16" included
+    wrap: Callable[[Array], Any]  # makes a result of the caller's kind
+
+
+def _same(array: Array) -> Array:
+    return array
+
+
+def incoming(value: object, name: str) -> Incoming:
+    """A view of any array on the CPU.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no array, or one whose elements or device segpost cannot read.
+    """
+    if type(value) is np.ndarray:
+        return _from_numpy(value, name, _same)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, getattr(torch, "Tensor", ())):
+        return _from_torch(torch, value, name)
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array and its mask would be lost; "
+            "pass .filled(value) or .data to say what the masked elements are"
+        )
+    if isinstance(value, np.ndarray):
+        return _from_numpy(np.asarray(value), name, _same)
+    if isinstance(value, (list, tuple, str, bytes, int, float, complex)) or value is None:
+        raise TypeError(f"{name} must be an array, got {type(value).__name__}")
+    return _from_protocol(value, name)
+
+
+def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> Incoming:
+    dtype = array.dtype
+    if dtype.kind in "fiub":
+        if not dtype.isnative:  # the kernels read the machine's own byte order
+            array = array.astype(dtype.newbyteorder("="))
+        elif not array.flags.aligned:
+            array = array.copy()
+        return Incoming(array, dtype.name, wrap)
+    if dtype.name == "bfloat16":  # ml_dtypes, as JAX gives it
+        return Incoming(array.view(np.uint16), "bfloat16", wrap)
+    raise TypeError(f"{name} must hold numbers, got dtype {dtype}")
+
+
+def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
+    if tensor.device.type != "cpu":
+        raise TypeError(
+            f"{name} is on device {tensor.device}, and this build of segpost has no backend for it; "
+            f"move it yourself if that is meant: {name}.cpu()"
+        )
+    if tensor.layout is not torch.strided or tensor.is_quantized:
+        raise TypeError(
+            f"{name} must be a dense tensor, got {tensor.layout} of {tensor.dtype}; "
+            "use .to_dense() or .int_repr() with quantization="
+        )
+    tensor = tensor.detach().resolve_neg()
+    if tensor.dtype is torch.bfloat16:
+        return Incoming(tensor.view(torch.int16).numpy().view(np.uint16), "bfloat16", torch.from_numpy)
+    try:
+        array = tensor.numpy()
+    except TypeError:
+        raise TypeError(f"{name} has dtype {tensor.dtype}, which segpost cannot read") from None
+    return _from_numpy(array, name, torch.from_numpy)
+
+
+def _from_protocol(value: Any, name: str) -> Incoming:
+    wrap = _wrapper(value)
+    if hasattr(value, "__dlpack_device__"):
+        device, index = value.__dlpack_device__()
+        if int(device) != _dlpack.CPU:
+            raise TypeError(
+                f"{name} is on DLPack device ({int(device)}, {index}), and this build of segpost has "
+                "no backend for it; copy it to the CPU yourself if that is meant"
+            )
+        if hasattr(value, "__dlpack__"):
+            try:
+                array, kind = _dlpack.borrow(value)
+            except (BufferError, RuntimeError, TypeError) as error:
+                if not hasattr(value, "__array__"):
+                    raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
+            else:
+                if kind == "bfloat16":
+                    return Incoming(array, kind, wrap)
+                return _from_numpy(array, name, wrap)
+    if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
+        return _from_numpy(np.asarray(value), name, wrap)
+    try:
+        array = np.asarray(memoryview(value))
+    except TypeError:
+        raise TypeError(
+            f"{name} must be an array (NumPy, torch, DLPack, buffer or __array__), "
+            f"got {type(value).__name__}"
+        ) from None
+    return _from_numpy(array, name, wrap)
+
+
+def _wrapper(value: Any) -> Callable[[Array], Any]:
+    """How results become what `value` is; NumPy where its library offers no way in."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None and isinstance(value, getattr(tensorflow, "Tensor", ())):
+        return tensorflow.convert_to_tensor  # type: ignore[no-any-return]
+    if hasattr(value, "__array_namespace__"):
+        return value.__array_namespace__().asarray  # type: ignore[no-any-return]
+    return _same
+
+
+class Outgoing(NamedTuple):
+    """Memory for a result, and how it becomes what the caller gets."""
+
+    array: Array
+    given: object | None  # the caller's `out`
+    wrap: Callable[[Array], Any]
+
+    def result(self) -> Any:
+        """The caller's own `out`, or the new array as the caller's kind."""
+        return self.wrap(self.array) if self.given is None else self.given
+
+
+def outgoing(
+    out: object | None,
+    shape: tuple[int, ...],
+    dtype: npt.DTypeLike,
+    wrap: Callable[[Array], Any],
+    *inputs: Array,
+) -> Outgoing:
+    """A new array, or `out` when it fits exactly.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `out` has another dtype or shape, cannot be written, or overlaps an input.
+    """
+    if out is None:
+        return Outgoing(np.empty(shape, dtype), None, wrap)
+    wanted = np.dtype(dtype)
+    array, kind, _ = incoming(out, "out")
+    if kind != wanted.name:
+        raise TypeError(f"out must have dtype {wanted.name}, got {kind}")
+    if array.shape != shape:
+        raise ValueError(f"out must have shape {shape}, got {array.shape}")
+    if not array.flags.writeable:
+        raise ValueError("out is read-only")
+    if isinstance(out, np.ndarray) and out.size and not np.may_share_memory(array, out):
+        raise ValueError("out must be aligned and in native byte order")
+    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
+        raise ValueError("out is broadcast: several of its elements are one place in memory")
+    if any(overlap(array, source) for source in inputs):
+        raise ValueError("out overlaps an input; give it memory of its own")
+    return Outgoing(array, out, wrap)
+
+
+def overlap(a: Array, b: Array) -> bool:
+    """Whether two arrays have memory in common (bounds, where the exact answer is dear)."""
+    try:
+        return np.shares_memory(a, b, max_work=1000)
+    except np.exceptions.TooHardError:
+        return True
+
+
+def widen(array: Array, kind: str) -> Array:
+    """The same values in float32, or in float64 where float32 cannot hold them all."""
+    if kind == "bfloat16":
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    if kind in ("float64", "int32"):
+        return array.astype(np.float64, copy=False)
+    return array.astype(np.float32, copy=False)

@@ -1,0 +1,221 @@
+"""Checks that several operations share, and the sentences of their errors."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, NoReturn
+
+import numpy as np
+
+from segpost import geometry
+from segpost._arrays import LABEL_KINDS, LOGIT_KINDS, Array, Incoming, incoming, widen
+from segpost._dispatch import Bad, Logits, Report
+from segpost.geometry import Axes
+
+NAN_RULES = ("raise", "propagate")
+
+
+def one_of(value: object, name: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a word that is not in the list."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+
+
+def class_axis(axis: object, ndim: int) -> int:
+    """-3 or -1, whichever way the axis was counted."""
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        raise TypeError(f"axis must be an integer, got {axis!r}")
+    counted = int(axis) - ndim if axis >= 0 else int(axis)
+    if counted not in (-3, -1):
+        raise ValueError(
+            f"axis must be -3 (channels first) or -1 (channels last), got {axis} "
+            f"of {ndim} dimensions"
+        )
+    return counted
+
+
+def logits_view(logits: object, axis: object) -> tuple[Logits, Incoming, int]:
+    """Any logits as (N, C, h, w) without a copy; also the array as it came, and its class axis."""
+    given = incoming(logits, "logits")
+    array = given.array
+    if given.kind not in LOGIT_KINDS:
+        hint = "; a boolean map is already a label map" if given.kind == "bool" else ""
+        raise TypeError(
+            f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}{hint}"
+        )
+    if array.ndim not in (3, 4):
+        hint = ""
+        if array.ndim == 2:
+            hint = "; a one-channel map needs its class axis: logits[None]"
+        raise ValueError(
+            "logits must have 3 dimensions (C, H, W) or 4 (N, C, H, W), classes last with axis=-1, "
+            f"got {array.ndim}: shape {array.shape}{hint}"
+        )
+    counted = class_axis(axis, array.ndim)
+    view = array if array.ndim == 4 else array[None]
+    if counted == -1:
+        view = view.transpose(0, 3, 1, 2)
+    if view.shape[1] == 0:
+        raise ValueError(
+            f"logits have no classes: axis {counted} of shape {array.shape} has length 0"
+        )
+    return Logits(view, given.kind), given, counted
+
+
+def output_size(size: object) -> tuple[int, int]:
+    """(height, width), both at least 1."""
+    if isinstance(size, (str, bytes)) or not hasattr(size, "__len__") or len(size) != 2:  # type: ignore[arg-type]
+        raise ValueError(f"size must be (height, width), got {size!r}")
+    for number in size:  # type: ignore[attr-defined]
+        if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
+            raise TypeError(f"size must hold two integers, got {size!r}")
+        if int(number) < 1:
+            raise ValueError(f"size must be at least (1, 1), got {size!r}")
+    height, width = (int(number) for number in size)  # type: ignore[attr-defined]
+    if max(height, width) >= 2**31:
+        raise ValueError(f"size must be below 2**31 a side, got {size!r}")
+    return height, width
+
+
+def resampling(logits: Logits, size: object, grid: object) -> Axes | None:
+    """The axes from the logits' grid to `size`, or None where every pixel is read as it is."""
+    one_of(grid, "grid", geometry.GRIDS)
+    if size is None:
+        return None
+    wanted = output_size(size)
+    shape = (logits.values.shape[2], logits.values.shape[3])
+    if shape == wanted or 0 in shape:
+        return None
+    return geometry.axes(shape, wanted, str(grid))
+
+
+def output_shape(logits: Logits, axes: Axes | None) -> tuple[int, int, int]:
+    """(N, H, W) of what comes out."""
+    n, _, h, w = logits.values.shape
+    return (n, h, w) if axes is None else (n, axes.y.n_out, axes.x.n_out)
+
+
+def one_channel_warning(logits: Logits) -> None:
+    """Say why every label of a one-channel head is 0."""
+    if logits.values.shape[1] == 1:
+        warnings.warn(
+            "logits have one class, so every label is 0; for a sigmoid head call "
+            "segpost.postprocess(logits, threshold=0.5)",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def raise_bad_logits(report: Report, logits: Logits, shape: tuple[int, int, int]) -> None:
+    """Turn what a kernel met into an error under ``nan="raise"``."""
+    n, c, h, w = logits.values.shape
+    if report.nan_count:
+        image, y, x = _place(report.nan_first, (h, w))
+        pixel = widen(logits.values[image, :, y, x], logits.kind)
+        raise ValueError(
+            f"logits have {report.nan_count} NaN of {n * c * h * w} values, first at image {image}, "
+            f"class {int(np.isnan(pixel).argmax())}, y {y}, x {x}; look for a float16 overflow or a "
+            'division by zero in the network, or pass nan="propagate" to let NaN win'
+        )
+    if report.undefined_count:
+        image, y, x = _place(report.undefined_first, shape[1:])
+        raise ValueError(
+            f"logits give no answer at {report.undefined_count} of {math.prod(shape)} output pixels, "
+            f"first at image {image}, y {y}, x {x}: every class is -inf there, or infinities meet "
+            '(inf - inf); pass nan="propagate" for the rule of numpy.argmax'
+        )
+
+
+def raise_undefined(report: Report, logits: Logits, shape: tuple[int, int, int]) -> None:
+    """Turn undefined probabilities into an error that says why."""
+    if not report.undefined_count:
+        return
+    n, c, h, w = logits.values.shape
+    nan = np.isnan(widen(logits.values, logits.kind))
+    if nan.any():
+        first = int(nan.any(axis=1).argmax())
+        raise_bad_logits(Report(int(nan.sum()), first), logits, shape)
+    image, y, x = _place(report.undefined_first, shape[1:])
+    raise ValueError(
+        f"logits give no probabilities at {report.undefined_count} of {math.prod(shape)} pixels, first "
+        f"at image {image}, y {y}, x {x}: a class is +inf there, or every class is -inf; "
+        'pass nan="propagate" to get NaN'
+    )
+
+
+def labels_view(labels: object, name: str = "labels") -> Incoming:
+    """Label maps of shape (..., H, W), integers only."""
+    given = incoming(labels, name)
+    if given.kind not in LABEL_KINDS:
+        hint = ""
+        if given.kind == "bool":
+            hint = "; a mask becomes labels with .astype('uint8')"
+        elif given.kind in LOGIT_KINDS:
+            hint = "; are these logits or probabilities? take segpost.argmax first"
+        raise TypeError(f"{name} must be integers, got dtype {given.kind}{hint}")
+    if given.array.ndim < 2:
+        raise ValueError(f"{name} must have shape (..., H, W), got {given.array.shape}")
+    if given.array.ndim >= 3 and given.array.shape[-1] in (1, 3) and given.array.shape[-2] > 3:
+        last = given.array.shape[-1]
+        hint = "labels[..., 0]" if last == 1 else "segpost.labels_from_colors(image, palette)"
+        raise ValueError(
+            f"{name} of shape {given.array.shape} look like (H, W, {last}): "
+            f"labels are (..., H, W); use {hint}"
+        )
+    return given
+
+
+def image_view(image: object, name: str = "image") -> Incoming:
+    """Color images of shape (..., H, W, 3), uint8 only."""
+    given = incoming(image, name)
+    shape = given.array.shape
+    if len(shape) < 3 or shape[-1] != 3:
+        hint = ""
+        if len(shape) >= 3 and shape[-3] == 3:
+            hint = "; this looks channels first: move the channels last"
+        elif len(shape) >= 3 and shape[-1] == 4:
+            hint = "; drop the alpha channel: image[..., :3]"
+        elif len(shape) == 2:
+            hint = "; repeat a grey image: np.stack([image] * 3, -1)"
+        raise ValueError(f"{name} must have shape (..., H, W, 3), got {shape}{hint}")
+    if given.kind != "uint8":
+        hint = ""
+        if given.kind.startswith(("float", "bfloat")):
+            hint = "; an image in 0..1 becomes (image * 255).round().astype('uint8')"
+        raise TypeError(f"{name} must be uint8, got {given.kind}{hint}")
+    return given
+
+
+def raise_bad_labels(bad: Bad, labels: Array, classes: int, ignore_index: int | None) -> None:
+    """Name the labels that have no color."""
+    if not bad.count:
+        return
+    place = np.unravel_index(bad.first, labels.shape)
+    allowed = f"0..{classes - 1}" + (f" or {ignore_index}" if ignore_index is not None else "")
+    raise ValueError(
+        f"labels have {bad.count} of {labels.size} values outside {allowed}, first "
+        f"{labels[place]} at {_index(place)}; the palette has {classes} colors. "
+        "Give it more colors, or an ignore_index with a void color"
+    )
+
+
+def raise_bad_colors(bad: Bad, image: Array) -> NoReturn:
+    """Name the colors that are in no palette row."""
+    pixels = image.reshape(-1, 3) if image.flags.c_contiguous else image
+    place = np.unravel_index(bad.first, image.shape[:-1])
+    color = tuple(int(v) for v in image[place])
+    raise ValueError(
+        f"image has {bad.count} of {pixels.size // 3} pixels whose color is not in the palette, "
+        f"first {color} at {_index(place)}; a label image must be saved without loss and never "
+        "resized with interpolation"
+    )
+
+
+def _place(flat: int, size: tuple[int, int]) -> tuple[int, int, int]:
+    image, pixel = divmod(flat, size[0] * size[1])
+    return (image, *divmod(pixel, size[1]))
+
+
+def _index(place: tuple[Any, ...]) -> str:
+    return "[" + ", ".join(str(int(i)) for i in place) + "]"

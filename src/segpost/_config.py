@@ -1,0 +1,108 @@
+"""What this installation is made of, and its number of threads."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from segpost import _dispatch
+
+_threads: int = 1
+
+
+def _default_threads() -> int:
+    wanted = os.environ.get("SEGPOST_NUM_THREADS")
+    if wanted is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not wanted.isdigit() or int(wanted) < 1:
+        raise ValueError(f"SEGPOST_NUM_THREADS must be a positive integer, got {wanted!r}")
+    return int(wanted)
+
+
+def set_num_threads(n: int) -> None:
+    """Use up to `n` threads a call, in this process; results do not depend on it.
+
+    Parameters
+    ----------
+    n : int
+        At least 1. The start value is ``SEGPOST_NUM_THREADS`` or the number of processors this process
+        may run on; a forked child starts with 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n` is not a positive integer.
+    """
+    global _threads
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"n must be an integer, got {n!r}")
+    if not 1 <= int(n) <= 1024:
+        raise ValueError(f"n must be in 1..1024, got {n}")
+    _threads = int(n)
+    if _dispatch.native_problem() is None:
+        from segpost import _cpu
+
+        _cpu.set_num_threads(_threads)
+
+
+def num_threads() -> int:
+    """The number of threads that a call may use."""
+    return _threads
+
+
+def build_config() -> dict[str, Any]:
+    """Versions, backends, SIMD levels and threads of this installation.
+
+    Examples
+    --------
+    >>> import segpost
+    >>> sorted(segpost.build_config())[:3]
+    ['backend', 'compiler', 'machine']
+    """
+    problem = _dispatch.native_problem()
+    config: dict[str, Any] = {
+        "segpost": version("segpost"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "numpy": version("numpy"),
+        "numba": version("numba"),
+        "backend": _dispatch.backend_name(),
+        "native": problem is None,
+        "native_problem": problem,
+        "simd_level": None,
+        "simd_levels": [],
+        "compiler": None,
+        "threads": _threads,
+    }
+    if problem is None:
+        from segpost import _cpu
+
+        config["simd_level"] = _cpu.level()
+        config["simd_levels"] = _cpu.levels()
+        config["compiler"] = _cpu.compiler
+    return config
+
+
+def _forked() -> None:
+    global _threads
+    _threads = 1  # a forked worker is one of many
+
+
+def _use_environment() -> None:
+    set_num_threads(_default_threads())
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forked)
+    wanted = os.environ.get("SEGPOST_SIMD")
+    if wanted and _dispatch.native_problem() is None:
+        from segpost import _cpu
+
+        if not _cpu.use_level(wanted.replace("-", "_")):
+            raise ValueError(
+                f"SEGPOST_SIMD must be one of {', '.join(_cpu.levels())} on this processor, "
+                f"got {wanted!r}"
+            )
+
+
+_use_environment()

@@ -1,0 +1,191 @@
+"""The only place that chooses a backend, and the contract that every backend keeps.
+
+A backend is a module with the functions of :class:`Backend`. They get checked arguments, write into
+arrays that exist, and report bad values by count and first place; the API turns that into errors.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost.geometry import Axes
+
+Array = npt.NDArray[Any]
+
+
+class Logits(NamedTuple):
+    """What a network gave, as a view: class axis first, no copy."""
+
+    values: Array  # [N, C, h, w], any strides; bfloat16 as uint16
+    kind: str  # the element type, "bfloat16" included
+    scale: float = 1.0  # a real logit is scale * (value - zero_point)
+    zero_point: float = 0.0
+    threshold: float | None = None  # one-channel head: class 1 where value > threshold
+
+
+class Report(NamedTuple):
+    """What a kernel met on its way; places are flat indices, -1 where there is none.
+
+    softmax leaves the NaN fields alone: a NaN that matters makes an output undefined.
+    """
+
+    nan_count: int = 0  # NaN values in the logits
+    nan_first: int = -1  # into (N, h, w)
+    undefined_count: int = 0  # output pixels without an answer
+    undefined_first: int = -1  # into (N, H, W)
+
+
+class Bad(NamedTuple):
+    """Values outside the allowed set, found while reading ``(N, H, W)``."""
+
+    count: int = 0
+    first: int = -1
+
+
+class Backend(Protocol):
+    """The operations every backend has, under the names they have everywhere."""
+
+    def argmax(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        labels: Array,  # [N, H, W] uint8 or int32
+        color: Array | None,  # [N, H, W, 3] uint8
+        lut: Array | None,  # [C] uint32, 0x00bbggrr
+    ) -> Report: ...
+
+    def softmax(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        probabilities: Array | None,  # [N, C, H, W] float32
+        confidence: Array | None,  # [N, H, W] float32
+    ) -> Report: ...
+
+    def colorize(
+        self,
+        labels: Array,  # [N, H, W] integers
+        lut: Array,  # [K + 1] uint32; the last is void
+        ignore_index: int | None,
+        out: Array,  # [N, H, W, 3] uint8
+    ) -> Bad: ...
+
+    def overlay(
+        self,
+        image: Array,  # [N, H, W, 3] uint8
+        labels: Array,  # [N, H, W] integers
+        lut: Array,  # [K + 1] uint32; the last is void
+        alpha: Array,  # [K + 1] uint16, 0..256
+        ignore_index: int | None,
+        contour: int,
+        out: Array,  # [N, H, W, 3] uint8
+    ) -> Bad: ...
+
+    def labels_from_colors(
+        self,
+        image: Array,  # [N, H, W, 3] uint8
+        keys: Array,  # [K] uint32 colors, sorted
+        values: Array,  # [K] int32 labels
+        out: Array,  # [N, H, W] uint8 or int32
+    ) -> Bad: ...
+
+
+BACKENDS = ("native", "numba", "reference")
+_MODULES = {
+    "native": "segpost._native",
+    "numba": "segpost._numba",
+    "reference": "segpost._reference",
+}
+_forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)
+_loaded: dict[str, Backend] = {}
+
+
+def native_problem() -> str | None:
+    """Why the native backend cannot be used, or None if it can."""
+    try:
+        importlib.import_module("segpost._cpu")
+    except ImportError as error:
+        return str(error)
+    return None
+
+
+def _load(name: str) -> Backend:
+    if name not in _loaded:
+        if name == "native":
+            problem = native_problem()
+            if problem is not None:
+                raise RuntimeError(
+                    "the native backend is not in this installation "
+                    f"({problem}); reinstall segpost where a C++ compiler works, "
+                    "with SEGPOST_REQUIRE_NATIVE=1 to see why it does not build"
+                )
+        _loaded[name] = cast(Backend, importlib.import_module(_MODULES[name]))
+    return _loaded[name]
+
+
+def _check_name(name: object, where: str) -> str:
+    if name not in BACKENDS:
+        raise ValueError(f"{where} must be one of {', '.join(BACKENDS)}, got {name!r}")
+    return str(name)
+
+
+_default: str | None = None
+
+
+def backend_name() -> str:
+    """The backend that the next call will use."""
+    global _default
+    forced = _forced.get()
+    if forced is not None:
+        return forced
+    if _default is None:
+        wanted = os.environ.get("SEGPOST_BACKEND")
+        if wanted:
+            _default = _check_name(wanted, "SEGPOST_BACKEND")
+        else:
+            _default = "native" if native_problem() is None else "numba"
+    return _default
+
+
+def backend() -> Backend:
+    """The backend that was asked for, or the fastest that this installation has."""
+    return _load(backend_name())
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Use one backend for every call inside the ``with`` block (this thread and context only).
+
+    Parameters
+    ----------
+    name : {"native", "numba", "reference"}
+        Every backend gives the same integers; "reference" is the float64 NumPy definition.
+
+    Raises
+    ------
+    ValueError
+        If there is no backend of that name.
+    RuntimeError
+        If the native backend was not built.
+
+    Examples
+    --------
+    >>> import numpy as np, segpost
+    >>> with segpost.use_backend("reference"):
+    ...     segpost.argmax(np.float32([[[1, 5]], [[2, 3]]]))
+    array([[1, 0]], dtype=uint8)
+    """
+    _load(_check_name(name, "name"))
+    token = _forced.set(name)
+    try:
+        yield
+    finally:
+        _forced.reset(token)

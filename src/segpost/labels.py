@@ -1,0 +1,130 @@
+"""From logits to labels and probabilities, upsampled on the way where that is wanted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from segpost import _checks, _dispatch
+from segpost._arrays import outgoing
+
+
+def argmax(
+    logits: Any,
+    *,
+    axis: int = -3,
+    size: tuple[int, int] | None = None,
+    grid: str = "half_pixel",
+    nan: str = "raise",
+    out: Any = None,
+) -> Any:
+    """Label of every pixel: the first index of the largest logit, after bilinear upsampling.
+
+    Parameters
+    ----------
+    logits : array of shape (C, h, w) or (N, C, h, w)
+        Channels last with ``axis=-1``. float64, float32, float16, bfloat16, or integers up to
+        int32; any strides. NumPy, torch, anything with ``__dlpack__``, the buffer protocol or
+        ``__array__``.
+    axis : int
+        The class axis, -3 or -1.
+    size : (H, W), optional
+        Upsample (or downsample) to this many pixels first. No full-size logits are ever made.
+    grid : {"half_pixel", "align_corners", "asymmetric"}
+        Where output pixels lie on the input grid, in the words of ONNX Resize: "half_pixel" is
+        torch's ``align_corners=False``, TF2 and OpenCV; "align_corners" is TF1 DeepLab;
+        "asymmetric" is TF1's default.
+    nan : {"raise", "propagate"}
+        "propagate" is the rule of NumPy and torch: the first NaN wins.
+    out : array of shape (H, W) or (N, H, W), optional
+        Where to write.
+
+    Returns
+    -------
+    labels : array of shape (H, W) or (N, H, W), of the kind of `logits`
+        uint8 for up to 256 classes, int32 beyond. The same on every backend and for any number of
+        threads: exactly the float64 definition.
+
+    Raises
+    ------
+    ValueError
+        For NaN, a pixel where every class is -inf, a wrong shape, axis, size or grid.
+    TypeError
+        For elements or devices that segpost cannot read.
+
+    Examples
+    --------
+    >>> import numpy as np, segpost
+    >>> logits = np.float32([[[4, 0, 0, 0]], [[0, 1, 2, 3]]])  # two classes, 1 x 4
+    >>> segpost.argmax(logits)
+    array([[0, 1, 1, 1]], dtype=uint8)
+    >>> segpost.argmax(logits, size=(1, 8))
+    array([[0, 0, 0, 1, 1, 1, 1, 1]], dtype=uint8)
+    """
+    view, given, _ = _checks.logits_view(logits, axis)
+    _checks.one_of(nan, "nan", _checks.NAN_RULES)
+    axes = _checks.resampling(view, size, grid)
+    _checks.one_channel_warning(view)
+    shape = _checks.output_shape(view, axes)
+    dtype = label_dtype(view.values.shape[1])
+    result = outgoing(out, shape[4 - given.array.ndim :], dtype, given.wrap, given.array)
+    if result.array.size:
+        report = _dispatch.backend().argmax(view, axes, result.array.reshape(shape), None, None)
+        if nan == "raise":
+            _checks.raise_bad_logits(report, view, shape)
+    return result.result()
+
+
+def softmax(logits: Any, *, axis: int = -3, nan: str = "raise", out: Any = None) -> Any:
+    """Probabilities of the classes, in float32 whatever the logits are.
+
+    Parameters
+    ----------
+    logits : array of shape (C, H, W) or (N, C, H, W)
+        Channels last with ``axis=-1``. Floats of any width; integers are refused, because they are
+        quantized: see `postprocess`.
+    axis : int
+        The class axis, -3 or -1.
+    nan : {"raise", "propagate"}
+        Where a probability is not defined (a NaN, a +inf, every class -inf): an error, or NaN.
+    out : float32 array of the shape of `logits`, optional
+        Where to write.
+
+    Returns
+    -------
+    probabilities : float32 array of the shape and the kind of `logits`
+        Within 1e-6 of the float64 result.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `argmax`.
+
+    Examples
+    --------
+    >>> import numpy as np, segpost
+    >>> segpost.softmax(np.float32([[[0.0]], [[np.log(3)]]])).ravel()
+    array([0.25, 0.75], dtype=float32)
+    """
+    view, given, counted = _checks.logits_view(logits, axis)
+    _checks.one_of(nan, "nan", _checks.NAN_RULES)
+    if not given.kind.startswith(("float", "bfloat")):
+        raise TypeError(
+            f"logits must be floats, got {given.kind}; for a quantized network call "
+            "segpost.postprocess(logits, quantization=(scale, zero_point))"
+        )
+    result = outgoing(out, given.array.shape, np.float32, given.wrap, given.array)
+    if result.array.size:
+        target = result.array if given.array.ndim == 4 else result.array[None]
+        if counted == -1:
+            target = target.transpose(0, 3, 1, 2)
+        report = _dispatch.backend().softmax(view, None, target, None)
+        if nan == "raise":
+            _checks.raise_undefined(report, view, _checks.output_shape(view, None))
+    return result.result()
+
+
+def label_dtype(classes: int) -> type[np.uint8 | np.int32]:
+    """uint8 where it holds every class."""
+    return np.uint8 if classes <= 256 else np.int32

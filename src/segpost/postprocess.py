@@ -1,0 +1,245 @@
+"""Everything after the network, in one call."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from segpost import _checks, _dispatch
+from segpost._arrays import Array, Incoming, Outgoing, outgoing
+from segpost._dispatch import Logits
+from segpost.labels import label_dtype
+from segpost.palette import Palette, as_palette
+from segpost.palette import overlay as lay_over
+from segpost.segmentation import Segmentation
+
+WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
+CONFIDENCE_MODES = ("exact", "fast")
+
+
+def postprocess(
+    logits: Any,
+    *,
+    axis: int = -3,
+    size: tuple[int, int] | None = None,
+    grid: str = "half_pixel",
+    image: Any = None,
+    palette: Palette | str | None = None,
+    alpha: Any = 0.5,
+    threshold: float | None = None,
+    quantization: tuple[float, int] | None = None,
+    confidence_mode: str = "exact",
+    nan: str = "raise",
+    want: Iterable[str] = ("labels",),
+) -> Segmentation:
+    """Labels, confidence, colors and overlay of a network's logits, upsampled on the way.
+
+    Parameters
+    ----------
+    logits : array of shape (C, h, w) or (N, C, h, w)
+        As in `argmax`; channels last with ``axis=-1``.
+    axis : int
+        The class axis, -3 or -1.
+    size : (H, W), optional
+        Size of everything that comes out; that of the logits where left out. No full-size logits
+        are ever made.
+    grid : {"half_pixel", "align_corners", "asymmetric"}
+        As in `argmax`.
+    image : uint8 array of shape (H, W, 3) or (N, H, W, 3), optional
+        The photograph, for the overlay and for `Segmentation.figure`.
+    palette : Palette or str, optional
+        Needed for "color" and "overlay"; also used by `Segmentation.save`.
+    alpha : float or sequence of floats
+        Weight of the colors in the overlay, as in `overlay`.
+    threshold : float, optional
+        For a one-channel sigmoid head: label 1 where sigmoid(logit) > threshold. The comparison is
+        made on logits, exactly: logit > log(threshold / (1 - threshold)), rounded to the logits'
+        precision.
+    quantization : (scale, zero_point), optional
+        For int8 or uint8 logits (TFLite, ONNX): a real logit is scale * (value - zero_point).
+        Labels do not depend on it; confidence and probabilities do.
+    confidence_mode : {"exact", "fast"}
+        Confidence within 1e-6 of float64, or within 1e-5 where that is faster.
+    nan : {"raise", "propagate"}
+        As in `argmax` and `softmax`.
+    want : iterable of {"labels", "confidence", "probabilities", "color", "overlay"}
+        What to make. Confidence is the probability of the label.
+
+    Returns
+    -------
+    segmentation : Segmentation
+        Its fields are None where not asked for, and arrays of the kind of `logits` otherwise:
+        labels (N, H, W) uint8 or int32, confidence (N, H, W) float32, probabilities (N, C, H, W)
+        float32 (class axis where the logits have it), color and overlay (N, H, W, 3) uint8; without
+        N where the logits have none.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For anything that does not fit together: the message names the argument, what came and where
+        the first bad value is.
+
+    Examples
+    --------
+    >>> import numpy as np, segpost
+    >>> logits = np.zeros((21, 2, 2), np.float32)
+    >>> logits[15, :, 1] = 9.0
+    >>> seg = segpost.postprocess(logits, size=(4, 4), palette="voc", want=("labels", "color"))
+    >>> seg.labels[0], seg.color[0, -1]
+    (array([ 0, 15, 15, 15], dtype=uint8), array([192, 128, 128], dtype=uint8))
+    """
+    view, given, counted = _checks.logits_view(logits, axis)
+    _checks.one_of(nan, "nan", _checks.NAN_RULES)
+    _checks.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
+    wanted = _wanted(want)
+    chosen = None if palette is None else as_palette(palette)
+    view = _with_quantization(view, quantization, wanted)
+    view = _with_threshold(view, threshold)
+    classes = view.values.shape[1] if view.threshold is None else 2
+    if chosen is not None:
+        _check_palette(chosen, classes, given, counted)
+    elif wanted & {"color", "overlay"}:
+        name = "color" if "color" in wanted else "overlay"
+        raise ValueError(f'want has "{name}", which needs palette=')
+    axes = _checks.resampling(view, size, grid)
+    shape = _checks.output_shape(view, axes)
+    picture = None if image is None else _picture(image, shape)
+    if picture is None and "overlay" in wanted:
+        raise ValueError('want has "overlay", which needs image=')
+    if view.threshold is None:
+        _checks.one_channel_warning(view)
+
+    backend = _dispatch.backend()
+    batch = slice(4 - given.array.ndim, None)
+
+    def make(name: str, full: tuple[int, ...], dtype: Any) -> Outgoing | None:
+        return outgoing(None, full, dtype, given.wrap) if name in wanted else None
+
+    labels = outgoing(None, shape, label_dtype(classes), given.wrap)
+    color = make("color", (*shape, 3), np.uint8)
+    overlay = make("overlay", (*shape, 3), np.uint8)
+    confidence = make("confidence", shape, np.float32)
+    n, c = view.values.shape[:2]
+    spread = (n, c, *shape[1:]) if counted == -3 else (*shape, c)
+    probabilities = make("probabilities", spread, np.float32)
+    if math.prod(shape):
+        lut = None if chosen is None else class_colors(chosen, classes)
+        painted = None if color is None else color.array
+        report = backend.argmax(view, axes, labels.array, painted, lut)
+        if nan == "raise":
+            _checks.raise_bad_logits(report, view, shape)
+        if confidence is not None or probabilities is not None:
+            out = None if probabilities is None else probabilities.array
+            if out is not None and counted == -1:
+                out = out.transpose(0, 3, 1, 2)
+            report = backend.softmax(view, axes, out, None if confidence is None else confidence.array)
+            if nan == "raise":
+                _checks.raise_undefined(report, view, shape)
+        if overlay is not None and picture is not None and chosen is not None:
+            lay_over(picture, labels.array, chosen, alpha=alpha, out=overlay.array)
+
+    def done(made: Outgoing | None) -> Any:
+        if made is None:
+            return None
+        return made.wrap(made.array.reshape(made.array.shape[batch]))
+
+    return Segmentation(
+        labels=done(labels if "labels" in wanted else None),
+        confidence=done(confidence),
+        probabilities=done(probabilities),
+        color=done(color),
+        overlay=done(overlay),
+        palette=chosen,
+        image=None if picture is None else picture.reshape(picture.shape[batch]),
+    )
+
+
+def class_colors(palette: Palette, classes: int) -> Array:
+    """Packed colors of the classes, void's where a class is the palette's `ignore_index`."""
+    packed = palette.packed()
+    lut = packed[:classes].copy()
+    if palette.ignore_index is not None and 0 <= palette.ignore_index < classes:
+        lut[palette.ignore_index] = packed[-1]
+    return lut
+
+
+def _wanted(want: Iterable[str]) -> set[str]:
+    if isinstance(want, str):
+        raise TypeError(f"want must be a collection of names such as ({want!r},), got {want!r}")
+    names = list(want)
+    for name in names:
+        _checks.one_of(name, "want", WANTED)
+    if not names:
+        raise ValueError(f"want is empty; it takes any of {', '.join(map(repr, WANTED))}")
+    return set(names)
+
+
+def _with_quantization(view: Logits, quantization: object, wanted: set[str]) -> Logits:
+    integers = not view.kind.startswith(("float", "bfloat"))
+    if quantization is None:
+        missing = wanted & {"confidence", "probabilities"}
+        if integers and missing:
+            raise TypeError(
+                f"logits are {view.kind}: {' and '.join(sorted(missing))} need "
+                "quantization=(scale, zero_point); a softmax of raw integers means nothing"
+            )
+        return view
+    if not integers:
+        raise TypeError(f"quantization is for integer logits, got {view.kind}")
+    if not isinstance(quantization, (tuple, list)) or len(quantization) != 2:
+        raise ValueError(f"quantization must be (scale, zero_point), got {quantization!r}")
+    scale, zero_point = quantization
+    for name, number in (("scale", scale), ("zero_point", zero_point)):
+        if isinstance(number, bool) or not isinstance(number, (numbers.Real, np.number)):
+            raise TypeError(
+                f"quantization's {name} must be one number, got {number!r}; with a scale for each "
+                "class the raw values cannot be compared: dequantize first"
+            )
+    if not (math.isfinite(scale) and scale > 0 and math.isfinite(zero_point)):
+        raise ValueError(f"quantization's scale must be positive and finite, got {quantization!r}")
+    return view._replace(scale=float(scale), zero_point=float(zero_point))
+
+
+def _with_threshold(view: Logits, threshold: object) -> Logits:
+    if threshold is None:
+        return view
+    classes = view.values.shape[1]
+    if classes != 1:
+        raise ValueError(f"threshold is for logits of one class, got {classes}")
+    if isinstance(threshold, bool) or not isinstance(threshold, (numbers.Real, np.number)):
+        raise TypeError(f"threshold must be a number, got {threshold!r}")
+    probability = float(threshold)
+    if not 0.0 < probability < 1.0:
+        raise ValueError(f"threshold is a probability between 0 and 1, got {threshold!r}")
+    level = math.log(probability / (1.0 - probability))
+    return view._replace(threshold=level / view.scale + view.zero_point)
+
+
+def _check_palette(palette: Palette, classes: int, given: Incoming, counted: int) -> None:
+    """Refuse a palette that is too short, or that shows that another axis holds the classes."""
+    other = -1 if counted == -3 else -3
+    fits_other = given.array.shape[other] == len(palette) != classes
+    if classes <= len(palette) and not fits_other:
+        return
+    hint = ""
+    if fits_other:
+        hint = f"; axis {other} of shape {given.array.shape} has {len(palette)}: pass axis={other}"
+    raise ValueError(
+        f"logits have {classes} classes on axis {counted}, but palette has {len(palette)} colors{hint}"
+    )
+
+
+def _picture(image: object, shape: tuple[int, int, int]) -> Array:
+    array = _checks.image_view(image).array
+    if array.ndim == 3:
+        array = array[None]
+    if array.shape[:-1] != shape:
+        raise ValueError(
+            f"image of shape {array.shape[-3:]} does not fit labels of {shape[0]} x {shape[1:]}; "
+            f"pass size={tuple(array.shape[-3:-1])} to get labels at the image's size"
+        )
+    return array
