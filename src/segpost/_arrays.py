@@ -31,6 +31,9 @@ LOGIT_KINDS = (
 LABEL_KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
+_KINDS = {np.dtype(name): name for name in {*LOGIT_KINDS, *LABEL_KINDS} - {"bfloat16"}}
+
+
 class Incoming(NamedTuple):
     """An argument as the kernels see it."""
 
@@ -70,6 +73,9 @@ def incoming(value: object, name: str) -> Incoming:
 
 def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> Incoming:
     dtype = array.dtype
+    known = _KINDS.get(dtype)
+    if known is not None and array.flags.aligned:
+        return Incoming(array, known, wrap)
     if dtype.kind in "fiub":
         if not dtype.isnative:  # the kernels read the machine's own byte order
             array = array.astype(dtype.newbyteorder("="))
@@ -146,12 +152,15 @@ def _wrapper(value: Any) -> Callable[[Array], Any]:
 class Outgoing(NamedTuple):
     """Memory for a result, and how it becomes what the caller gets."""
 
-    array: Array
-    given: object | None  # the caller's `out`
+    array: Array  # what a kernel writes to
     wrap: Callable[[Array], Any]
+    given: object | None = None  # the caller's `out`
+    target: Array | None = None  # its view, where `array` is a stage before it
 
     def result(self) -> Any:
         """The caller's own `out`, or the new array as the caller's kind."""
+        if self.target is not None:
+            self.target[...] = self.array
         return self.wrap(self.array) if self.given is None else self.given
 
 
@@ -161,8 +170,12 @@ def outgoing(
     dtype: npt.DTypeLike,
     wrap: Callable[[Array], Any],
     *inputs: Array,
+    packed: int = 0,
 ) -> Outgoing:
     """A new array, or `out` when it fits exactly.
+
+    Kernels write rows whose last `packed` axes are contiguous; an `out` with other strides is filled
+    from a stage.
 
     Raises
     ------
@@ -170,7 +183,7 @@ def outgoing(
         If `out` has another dtype or shape, cannot be written, or overlaps an input.
     """
     if out is None:
-        return Outgoing(np.empty(shape, dtype), None, wrap)
+        return Outgoing(np.empty(shape, dtype), wrap)
     wanted = np.dtype(dtype)
     array, kind, _ = incoming(out, "out")
     if kind != wanted.name:
@@ -185,7 +198,12 @@ def outgoing(
         raise ValueError("out is broadcast: several of its elements are one place in memory")
     if any(overlap(array, source) for source in inputs):
         raise ValueError("out overlaps an input; give it memory of its own")
-    return Outgoing(array, out, wrap)
+    expected = wanted.itemsize
+    for axis in range(-1, -packed - 1, -1):
+        if array.shape[axis] > 1 and array.strides[axis] != expected:
+            return Outgoing(np.empty(shape, dtype), wrap, out, array)
+        expected *= array.shape[axis]
+    return Outgoing(array, wrap, out)
 
 
 def overlap(a: Array, b: Array) -> bool:

@@ -156,11 +156,12 @@ def labels_view(labels: object, name: str = "labels") -> Incoming:
         raise TypeError(f"{name} must be integers, got dtype {given.kind}{hint}")
     if given.array.ndim < 2:
         raise ValueError(f"{name} must have shape (..., H, W), got {given.array.shape}")
-    if given.array.ndim >= 3 and given.array.shape[-1] in (1, 3) and given.array.shape[-2] > 3:
-        last = given.array.shape[-1]
+    shape = given.array.shape
+    if len(shape) >= 3 and shape[-1] in (1, 3) and min(shape[-3:-1]) > 3:
+        last = shape[-1]
         hint = "labels[..., 0]" if last == 1 else "segpost.labels_from_colors(image, palette)"
         raise ValueError(
-            f"{name} of shape {given.array.shape} look like (H, W, {last}): "
+            f"{name} of shape {shape} look like (H, W, {last}): "
             f"labels are (..., H, W); use {hint}"
         )
     return given

@@ -68,9 +68,13 @@ def argmax(
     _checks.one_channel_warning(view)
     shape = _checks.output_shape(view, axes)
     dtype = label_dtype(view.values.shape[1])
-    result = outgoing(out, shape[4 - given.array.ndim :], dtype, given.wrap, given.array)
+    batched = given.array.ndim == 4
+    result = outgoing(
+        out, shape if batched else shape[1:], dtype, given.wrap, given.array, packed=1
+    )
     if result.array.size:
-        report = _dispatch.backend().argmax(view, axes, result.array.reshape(shape), None, None)
+        target = result.array if batched else result.array[None]
+        report = _dispatch.backend().argmax(view, axes, target, None, None)
         if nan == "raise":
             _checks.raise_bad_logits(report, view, shape)
     return result.result()

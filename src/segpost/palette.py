@@ -70,6 +70,8 @@ class Palette:
         elif ignore_index is not None:
             self._void = (0, 0, 0)
         self._ignore_index = None if ignore_index is None else int(ignore_index)
+        rows = np.concatenate([table, [self._void or (0, 0, 0)]]).astype(np.uint32)
+        self._packed = rows[:, 0] | rows[:, 1] << 8 | rows[:, 2] << 16
 
     @classmethod
     def named(cls, name: str) -> Palette:
@@ -193,8 +195,7 @@ class Palette:
 
     def packed(self) -> npt.NDArray[np.uint32]:
         """0x00bbggrr of every class and, last, of void: the table the kernels look colors up in."""
-        rows = np.concatenate([self._colors, [self._void or (0, 0, 0)]]).astype(np.uint32)
-        return rows[:, 0] | rows[:, 1] << 8 | rows[:, 2] << 16
+        return self._packed
 
 
 def as_palette(palette: object) -> Palette:
@@ -243,7 +244,7 @@ def colorize(labels: Any, palette: Palette | str, *, out: Any = None) -> Any:
     chosen = as_palette(palette)
     given = _checks.labels_view(labels)
     maps = given.array
-    result = outgoing(out, (*maps.shape, 3), np.uint8, given.wrap, maps)
+    result = outgoing(out, (*maps.shape, 3), np.uint8, given.wrap, maps, packed=2)
     ignore = chosen.ignore_index
     lut = chosen.packed()
     bad = _dispatch.Bad()
@@ -309,7 +310,9 @@ def overlay(
     lut = chosen.packed()
     weights = _alpha(alpha, len(chosen))
     ignore = chosen.ignore_index
-    result = outgoing(out, picture.array.shape, np.uint8, picture.wrap, picture.array, maps)
+    result = outgoing(
+        out, picture.array.shape, np.uint8, picture.wrap, picture.array, maps, packed=2
+    )
     bad = _dispatch.Bad()
     for offset, (pixels, part, target) in _stacks(picture.array, maps, result.array):
         found = _dispatch.backend().overlay(
@@ -364,7 +367,7 @@ def labels_from_colors(image: Any, palette: Palette | str, *, out: Any = None) -
     values = np.array([label for _, label in pairs], np.int32)
     dtype = np.uint8 if 0 <= values.min() and values.max() <= 255 else np.int32
     shape = picture.array.shape[:-1]
-    result = outgoing(out, shape, dtype, picture.wrap, picture.array)
+    result = outgoing(out, shape, dtype, picture.wrap, picture.array, packed=1)
     bad = _dispatch.Bad()
     for offset, (pixels, target) in _stacks(picture.array, result.array):
         found = _dispatch.backend().labels_from_colors(pixels, keys, values, target)

@@ -1,0 +1,65 @@
+"""The backends that every claim is made for, and arrays that make life hard for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import numpy as np
+import pytest
+
+import segpost
+from segpost import _dispatch
+
+hypothesis.settings.register_profile("push", max_examples=40, derandomize=True, deadline=None)
+hypothesis.settings.register_profile("night", max_examples=2000, deadline=None)
+hypothesis.settings.load_profile("push")
+
+NATIVE: list[str] = []
+if _dispatch.native_problem() is None:
+    from segpost import _cpu
+
+    NATIVE = [f"native-{level}" for level in _cpu.levels()]
+FAST = [*NATIVE, "numba"]
+
+
+@pytest.fixture(params=[*FAST, "reference"])
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every backend of this installation, the native one at each SIMD level."""
+    yield from switch(request.param)
+
+
+@pytest.fixture(params=FAST)
+def fast_backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every backend but the definition itself."""
+    yield from switch(request.param)
+
+
+def switch(name: str) -> Iterator[str]:
+    """Use one backend, by the name of `FAST`."""
+    kind, _, level = name.partition("-")
+    if not level:
+        with segpost.use_backend(kind):
+            yield name
+        return
+    best = _cpu.level()
+    _cpu.use_level(level)
+    with segpost.use_backend(kind):
+        yield name
+    _cpu.use_level(best)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers that are the same on every run."""
+    return np.random.default_rng(7)
+
+
+def scene(classes: int, height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Smooth logits with regions, borders and a little noise: (classes, height, width) float32."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    centers = random.uniform(0, 1, (classes, 2)) * [height, width]
+    distance = np.hypot(y - centers[:, :1, None], x - centers[:, 1:, None])
+    logits = 12 - distance * (24 / max(height, width)) + random.normal(0, 0.3, distance.shape)
+    return logits.astype(np.float32)

@@ -1,0 +1,60 @@
+"""Where output pixels lie: the grids of ONNX Resize, and bilinear weights that are exact."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import segpost
+from segpost import geometry
+
+torch = pytest.importorskip("torch")
+
+
+def coordinate(o: int, n_in: int, n_out: int, grid: str) -> Fraction:
+    """The source coordinate as the ONNX operator documents it, clamped to the grid."""
+    if grid == "half_pixel":
+        place = (Fraction(o) + Fraction(1, 2)) * n_in / n_out - Fraction(1, 2)
+    elif grid == "align_corners":
+        place = Fraction(o * (n_in - 1), n_out - 1) if n_out > 1 else Fraction(0)
+    else:
+        place = Fraction(o * n_in, n_out)
+    return min(max(place, Fraction(0)), Fraction(n_in - 1))
+
+
+@given(st.integers(1, 70), st.integers(1, 300), st.sampled_from(geometry.GRIDS))
+def test_axis_is_exact(n_in: int, n_out: int, grid: str) -> None:
+    """Cell and integer weights reproduce the source coordinate as a fraction."""
+    axis = geometry.axis(n_in, n_out, grid)
+    for o in range(n_out):
+        place = int(axis.cell[o]) + Fraction(int(axis.w1[o]), int(axis.den))
+        assert place == coordinate(o, n_in, n_out, grid)
+        assert axis.w0[o] + axis.w1[o] == axis.den
+        assert 0 <= axis.w0[o] <= axis.den
+
+
+@given(st.integers(1, 70), st.integers(1, 300), st.sampled_from(geometry.GRIDS))
+def test_cells_partition_the_outputs(n_in: int, n_out: int, grid: str) -> None:
+    """start[i]:start[i + 1] are exactly the outputs of cell i, and widest is the largest of them."""
+    axis = geometry.axis(n_in, n_out, grid)
+    assert axis.start[0] == 0
+    assert axis.start[-1] == n_out
+    for cell, (begin, end) in enumerate(zip(axis.start[:-1], axis.start[1:], strict=True)):
+        assert (axis.cell[begin:end] == cell).all()
+    assert axis.widest == np.diff(axis.start).max()
+
+
+@pytest.mark.parametrize(("grid", "align"), [("half_pixel", False), ("align_corners", True)])
+@pytest.mark.parametrize(("n_in", "n_out"), [(65, 513), (16, 128), (33, 260), (7, 3), (1, 9), (9, 1)])
+def test_probabilities_follow_torch(grid: str, align: bool, n_in: int, n_out: int) -> None:
+    """softmax of interpolated logits is torch's float64 interpolate and softmax."""
+    logits = np.random.default_rng(1).normal(size=(1, 4, n_in, n_in))
+    up = torch.nn.functional.interpolate(
+        torch.from_numpy(logits), (n_out, n_out), mode="bilinear", align_corners=align
+    )
+    seg = segpost.postprocess(logits, size=(n_out, n_out), grid=grid, want=("probabilities",))
+    np.testing.assert_allclose(seg.probabilities, up.softmax(1).numpy(), atol=1e-6)
