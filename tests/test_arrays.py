@@ -71,7 +71,11 @@ def test_ml_dtypes_bfloat16(backend: str) -> None:
 
 @pytest.mark.parametrize(
     "protocols",
-    [("__dlpack__", "__dlpack_device__"), ("__array__",), ("__array__", "__dlpack__", "__dlpack_device__")],
+    [
+        ("__dlpack__", "__dlpack_device__"),
+        ("__array__",),
+        ("__array__", "__dlpack__", "__dlpack_device__"),
+    ],
 )
 def test_protocols(protocols: tuple[str, ...]) -> None:
     """Anything with DLPack or __array__ comes in; NumPy goes out."""
@@ -105,6 +109,7 @@ def test_old_dlpack_producers() -> None:
 
 def test_dlpack_on_another_device() -> None:
     """Nothing is copied across devices silently."""
+
     class Elsewhere:
         def __dlpack__(self) -> Any:
             raise AssertionError("must not be asked")
@@ -163,7 +168,9 @@ def test_array_namespace_decides_the_kind() -> None:
         (torch.zeros((3, 4, 4), dtype=torch.complex64), TypeError, "complex64"),
     ],
 )
-def test_logits_that_are_refused(backend: str, logits: Any, error: type[Exception], text: str) -> None:
+def test_logits_that_are_refused(
+    backend: str, logits: Any, error: type[Exception], text: str
+) -> None:
     """Each with what came, and a hint where there is one."""
     with pytest.raises(error, match=text):
         segpost.argmax(logits)
@@ -188,7 +195,9 @@ def test_logits_that_are_refused(backend: str, logits: Any, error: type[Exceptio
         ({"out": np.broadcast_to(np.uint8(0), (4, 4))}, ValueError, "read-only|broadcast"),
     ],
 )
-def test_options_that_are_refused(options: dict[str, Any], error: type[Exception], text: str) -> None:
+def test_options_that_are_refused(
+    options: dict[str, Any], error: type[Exception], text: str
+) -> None:
     """The argument is named, and what came."""
     with pytest.raises(error, match=text):
         segpost.argmax(np.zeros((3, 4, 4), np.float32), **options)
@@ -226,7 +235,9 @@ def test_read_only_out() -> None:
         (np.int64([[2**40]]), ValueError, "first 1099511627776"),
     ],
 )
-def test_labels_that_are_refused(backend: str, labels: Any, error: type[Exception], text: str) -> None:
+def test_labels_that_are_refused(
+    backend: str, labels: Any, error: type[Exception], text: str
+) -> None:
     """Floats, masks, pictures and out-of-range labels, each in its own words."""
     with pytest.raises(error, match=text):
         segpost.colorize(labels, "voc")
@@ -255,7 +266,8 @@ def test_no_framework_is_imported() -> None:
     """import segpost and a call pull in neither torch nor anything else that is optional."""
     code = (
         "import sys, numpy, segpost; segpost.argmax(numpy.zeros((3, 4, 4), 'f4'), size=(9, 9));"
-        "bad = {'torch', 'tensorflow', 'jax', 'matplotlib', 'PIL', 'sklearn', 'numba'} & set(sys.modules);"
+        "optional = {'torch', 'tensorflow', 'jax', 'matplotlib', 'PIL', 'sklearn', 'numba'};"
+        "bad = optional & set(sys.modules);"
         "native = segpost.build_config()['native'];"
         "assert not bad - (set() if native else {'numba'}), bad"
     )

@@ -39,7 +39,7 @@ def test_axis_is_exact(n_in: int, n_out: int, grid: str) -> None:
 
 @given(st.integers(1, 70), st.integers(1, 300), st.sampled_from(geometry.GRIDS))
 def test_cells_partition_the_outputs(n_in: int, n_out: int, grid: str) -> None:
-    """start[i]:start[i + 1] are exactly the outputs of cell i, and widest is the largest of them."""
+    """start[i]:start[i + 1] are the outputs of cell i, and widest is the most of them."""
     axis = geometry.axis(n_in, n_out, grid)
     assert axis.start[0] == 0
     assert axis.start[-1] == n_out
@@ -49,7 +49,9 @@ def test_cells_partition_the_outputs(n_in: int, n_out: int, grid: str) -> None:
 
 
 @pytest.mark.parametrize(("grid", "align"), [("half_pixel", False), ("align_corners", True)])
-@pytest.mark.parametrize(("n_in", "n_out"), [(65, 513), (16, 128), (33, 260), (7, 3), (1, 9), (9, 1)])
+@pytest.mark.parametrize(
+    ("n_in", "n_out"), [(65, 513), (16, 128), (33, 260), (7, 3), (1, 9), (9, 1)]
+)
 def test_probabilities_follow_torch(grid: str, align: bool, n_in: int, n_out: int) -> None:
     """softmax of interpolated logits is torch's float64 interpolate and softmax."""
     logits = np.random.default_rng(1).normal(size=(1, 4, n_in, n_in))

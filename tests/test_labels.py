@@ -43,7 +43,9 @@ def adversarial(kind: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     return logits
 
 
-def report_of(logits: np.ndarray, size: tuple[int, int] | None, grid: str) -> tuple[Report, np.ndarray]:
+def report_of(
+    logits: np.ndarray, size: tuple[int, int] | None, grid: str
+) -> tuple[Report, np.ndarray]:
     """What a backend says and writes, without the API's errors."""
     view, _, _ = _checks.logits_view(logits, -3)
     axes = _checks.resampling(view, size, grid)

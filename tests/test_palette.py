@@ -165,10 +165,12 @@ def test_colorize_any_number_of_axes(backend: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_label_without_a_color(backend: str, dtype: str) -> None:
-    """How many labels, which is first and where: never a neighbour's color or foreign memory."""
+    """How many labels, which is first and where: never a neighbor's color or foreign memory."""
     labels = np.zeros((2, 3, 4), dtype)
     labels[1, 1, 2] = labels[1, 2, 0] = 77
-    with pytest.raises(ValueError, match=r"2 of 24 values outside 0..20 or 255, first 77 at \[1, 1, 2\]"):
+    with pytest.raises(
+        ValueError, match=r"2 of 24 values outside 0..20 or 255, first 77 at \[1, 1, 2\]"
+    ):
         segpost.colorize(labels, "voc")
 
 
@@ -252,7 +254,9 @@ def test_contour_has_its_width(backend: str, width: int) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_contours_agree_with_the_definition(fast_backend: str, dtype: str) -> None:
     """Noise, every label type, image borders included."""
-    labels = np.random.default_rng(1).integers(0, 3, (2, 9, 14)).repeat(3, 1).repeat(2, 2).astype(dtype)
+    labels = (
+        np.random.default_rng(1).integers(0, 3, (2, 9, 14)).repeat(3, 1).repeat(2, 2).astype(dtype)
+    )
     image = np.random.default_rng(2).integers(0, 256, (*labels.shape, 3)).astype(np.uint8)
     for contour in (1, 2, 3):
         with segpost.use_backend("reference"):

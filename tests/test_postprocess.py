@@ -184,7 +184,9 @@ def test_fused_color_is_colorize(backend: str, classes: int, noise: bool) -> Non
                       "image": np.zeros((4, 4, 3), np.uint8)}, "alpha must be in 0..1"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_together(shape: tuple[int, ...], options: dict[str, Any], text: str) -> None:
+def test_what_does_not_fit_together(
+    shape: tuple[int, ...], options: dict[str, Any], text: str
+) -> None:
     """The message says what is wrong and what would be right."""
     with pytest.raises(ValueError, match=text):
         segpost.postprocess(np.zeros(shape, np.float32), **options)
@@ -208,7 +210,7 @@ def test_wrong_types(dtype: str, options: dict[str, Any], text: str) -> None:
 
 
 def test_saved_png_reads_back(tmp_path: Path) -> None:
-    """The PNG is indexed: its pixels are the ids, 255 included, and it shows the palette's colors."""
+    """The PNG is indexed: its pixels are the ids, 255 included, in the palette's colors."""
     labels = np.random.default_rng(1).integers(0, 21, (30, 31)).astype(np.uint8)
     labels[0, 0] = 255
     Segmentation(labels=labels, palette=Palette.named("voc")).save(tmp_path / "x.png")

@@ -115,7 +115,8 @@ def test_dataloader_workers(kind: str) -> None:
 
         class Maps(torch.utils.data.Dataset):
             def __len__(self): return 12
-            def __getitem__(self, i): return segpost.argmax(torch.from_numpy(logits), size=(128, 128))
+            def __getitem__(self, i):
+                return segpost.argmax(torch.from_numpy(logits), size=(128, 128))
 
         loader = torch.utils.data.DataLoader(
             Maps(), batch_size=2, num_workers=2, timeout=60, multiprocessing_context="fork")
@@ -143,7 +144,7 @@ def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
         segpost.set_num_threads({threads})
         segpost.use_backend("{kind}").__enter__()
         small = np.random.default_rng(1).normal(size=(64, 64, 64)).astype("f4")
-        wanted = segpost.argmax(small, size=(512, 512))  # compiled, where there is something to compile
+        wanted = segpost.argmax(small, size=(512, 512))  # compiled by now
         many = np.broadcast_to(small, (4000, 64, 64, 64))
         out = np.empty((4000, 512, 512), np.uint8)
         def interrupt():

@@ -1,5 +1,5 @@
-// Python arguments as the structs of ops/. The Python side has checked them; what is checked here again
-// costs nothing and keeps a mistake in it from reading foreign memory.
+// Python arguments as the structs of ops/. The Python side has checked them; what is checked here
+// again costs nothing and keeps a mistake in it from reading foreign memory.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -22,10 +22,18 @@ inline void require(bool condition, const char *what) {
 
 inline DType element_type(const std::string &name) {
     static constexpr std::array<std::pair<const char *, DType>, 12> types{{
-        {"float32", DType::f32}, {"float64", DType::f64}, {"float16", DType::f16},
-        {"bfloat16", DType::bf16}, {"int8", DType::i8}, {"uint8", DType::u8},
-        {"int16", DType::i16}, {"uint16", DType::u16}, {"int32", DType::i32},
-        {"int64", DType::i64}, {"uint32", DType::u32}, {"uint64", DType::u64},
+        {"float32", DType::f32},
+        {"float64", DType::f64},
+        {"float16", DType::f16},
+        {"bfloat16", DType::bf16},
+        {"int8", DType::i8},
+        {"uint8", DType::u8},
+        {"int16", DType::i16},
+        {"uint16", DType::u16},
+        {"int32", DType::i32},
+        {"int64", DType::i64},
+        {"uint32", DType::u32},
+        {"uint64", DType::u64},
     }};
     for (const auto &[text, type] : types)
         if (name == text) return type;
@@ -52,7 +60,8 @@ inline Logits logits_view(const py::tuple &given) {
     Logits view;
     view.data = static_cast<const char *>(values.data());
     view.dtype = element_type(given[1].cast<std::string>());
-    view.n = values.shape(0), view.c = values.shape(1), view.h = values.shape(2), view.w = values.shape(3);
+    view.n = values.shape(0), view.c = values.shape(1), view.h = values.shape(2),
+    view.w = values.shape(3);
     view.stride_n = values.strides(0), view.stride_c = values.strides(1);
     view.stride_h = values.strides(2), view.stride_w = values.strides(3);
     return view;
@@ -85,8 +94,10 @@ inline Map map_view(const py::array &array, bool written) {
     map.data = address(array, written);
     map.dtype = element_type(array);
     map.n = array.shape(0), map.h = array.shape(1), map.w = array.shape(2);
-    map.stride_n = array.strides(0), map.stride_h = array.strides(1), map.element = array.strides(2);
-    require(!written || map.w < 2 || map.element == array.itemsize(), "rows of an output are contiguous");
+    map.stride_n = array.strides(0), map.stride_h = array.strides(1),
+    map.element = array.strides(2);
+    require(!written || map.w < 2 || map.element == array.itemsize(),
+            "rows of an output are contiguous");
     return map;
 }
 

@@ -56,8 +56,10 @@ py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::arra
         job.threshold = logits[4].cast<double>();
     }
     job.labels = map_view(labels, true);
-    require(job.labels.n == job.logits.n && job.labels.h == job.height() && job.labels.w == job.width() &&
-                (job.labels.dtype == DType::i32 || (job.labels.dtype == DType::u8 && job.classes() <= 256)),
+    require(job.labels.n == job.logits.n && job.labels.h == job.height() &&
+                job.labels.w == job.width() &&
+                (job.labels.dtype == DType::i32 ||
+                 (job.labels.dtype == DType::u8 && job.classes() <= 256)),
             "labels");
     if (!color.is_none()) {
         job.color = image_view(color.cast<py::array>(), true);
@@ -105,7 +107,8 @@ py::tuple softmax(const py::tuple &logits, const py::object &axes, const py::obj
         job.conf_n = array.strides(0), job.conf_h = array.strides(1), job.conf_w = array.strides(2);
     }
     Report report;
-    without_gil([&](const Interrupted &interrupted) { return run_softmax(job, interrupted, report); });
+    without_gil(
+        [&](const Interrupted &interrupted) { return run_softmax(job, interrupted, report); });
     return as_tuple(report);
 }
 
@@ -118,7 +121,8 @@ py::tuple colorize(const py::array &labels, const py::array &lut, const py::obje
     job.out = image_view(out, true);
     require(same_pixels(job.labels, job.out), "out");
     Bad bad;
-    without_gil([&](const Interrupted &interrupted) { return run_colorize(job, interrupted, bad); });
+    without_gil(
+        [&](const Interrupted &interrupted) { return run_colorize(job, interrupted, bad); });
     return as_tuple(bad);
 }
 
@@ -148,16 +152,20 @@ py::tuple labels_from_colors(const py::array &image, const py::array &keys, cons
     job.keys = table<std::uint32_t>(keys, job.count);
     job.values = table<std::int32_t>(values, job.count);
     job.out = map_view(out, true);
-    require(same_pixels(job.image, job.out) && (job.out.dtype == DType::u8 || job.out.dtype == DType::i32),
+    require(same_pixels(job.image, job.out) &&
+                (job.out.dtype == DType::u8 || job.out.dtype == DType::i32),
             "out");
     Bad bad;
-    without_gil([&](const Interrupted &interrupted) { return run_labels_from_colors(job, interrupted, bad); });
+    without_gil([&](const Interrupted &interrupted) {
+        return run_labels_from_colors(job, interrupted, bad);
+    });
     return as_tuple(bad);
 }
 
 py::list levels() {
     py::list names;
-    for (const KernelTable *const *level = available_levels(); *level; ++level) names.append((*level)->level);
+    for (const KernelTable *const *level = available_levels(); *level; ++level)
+        names.append((*level)->level);
     return names;
 }
 
@@ -176,7 +184,8 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("colorize", &colorize, arg("labels"), arg("lut"), arg("ignore_index").none(), arg("out"));
     m.def("overlay", &overlay, arg("image"), arg("labels"), arg("lut"), arg("alpha"),
           arg("ignore_index").none(), arg("contour"), arg("out"));
-    m.def("labels_from_colors", &labels_from_colors, arg("image"), arg("keys"), arg("values"), arg("out"));
+    m.def("labels_from_colors", &labels_from_colors, arg("image"), arg("keys"), arg("values"),
+          arg("out"));
     m.def("levels", &levels);
     m.def("level", [] { return kernels().level; });
     m.def("use_level", &use_level, arg("name"));

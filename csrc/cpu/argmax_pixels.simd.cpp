@@ -116,7 +116,8 @@ void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, Report &re
             for (std::int64_t i = 0; i < count; ++i) out[x + i] = static_cast<L>(label[i]);
             if (job.lut)
                 color_span(out + x, lut, classes,
-                           reinterpret_cast<std::uint8_t *>(job.color.row(tile.n, y)) + 3 * x, count);
+                           reinterpret_cast<std::uint8_t *>(job.color.row(tile.n, y)) + 3 * x,
+                           count);
         }
     }
 }

@@ -13,9 +13,8 @@ inline void put_color(std::uint8_t *out, std::uint32_t color) {
 }
 
 // Every store but the last writes one byte of the next pixel, which comes right after.
-template <class L>
-inline void color_span_scalar(const L *labels, const std::uint32_t *lut, std::uint8_t *out,
-                              std::int64_t count) {
+template <class L> inline void color_span_scalar(const L *labels, const std::uint32_t *lut,
+                                                 std::uint8_t *out, std::int64_t count) {
     for (std::int64_t i = 0; i + 1 < count; ++i) {
         const std::uint32_t color = lut[labels[i]];
         __builtin_memcpy(out + 3 * i, &color, 4);
@@ -28,7 +27,8 @@ inline void color_span_scalar(const L *labels, const std::uint32_t *lut, std::ui
 inline __m512i pack_colors(__m512i colors) {
     const __m512i within = _mm512_broadcast_i32x4(
         _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
-    const __m512i across = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 15, 15, 15);
+    const __m512i across =
+        _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 15, 15, 15);
     return _mm512_permutexvar_epi32(across, _mm512_shuffle_epi8(colors, within));
 }
 
@@ -41,9 +41,9 @@ template <class L> inline __m512i load_index(const L *labels) {
 #endif
 
 // `entries` is the number of rows of the table that labels can reach; the table holds 32 at least.
-template <class L>
-inline void color_span(const L *labels, const std::uint32_t *lut, std::int64_t entries,
-                       std::uint8_t *out, std::int64_t count) {
+template <class L> inline void color_span(const L *labels, const std::uint32_t *lut,
+                                          std::int64_t entries, std::uint8_t *out,
+                                          std::int64_t count) {
     std::int64_t i = 0;
 #if defined(__AVX512BW__)
     constexpr __mmask16 twelve = 0x0fff;

@@ -38,9 +38,9 @@ template <> inline double widen<double, Half>(Half h) { return widen<float>(h); 
 template <> inline double widen<double, Brain>(Brain b) { return widen<float>(b); }
 
 // planes[c * pitch + i] = value at class c, pixel i, for i < count.
-template <class T, class S>
-inline void load_planes(T *planes, std::int64_t pitch, const char *from, std::int64_t classes,
-                        std::int64_t count, std::int64_t stride_c, std::int64_t stride_w) {
+template <class T, class S> inline void load_planes(T *planes, std::int64_t pitch, const char *from,
+                                                    std::int64_t classes, std::int64_t count,
+                                                    std::int64_t stride_c, std::int64_t stride_w) {
     if (stride_w == static_cast<std::int64_t>(sizeof(S))) {
         for (std::int64_t c = 0; c < classes; ++c) {
             const S *source = reinterpret_cast<const S *>(from + c * stride_c);
@@ -62,9 +62,9 @@ inline void load_planes(T *planes, std::int64_t pitch, const char *from, std::in
 }
 
 // Reads pixels [x, x + count) of one row; a one-channel head gets its constant class 0 before it.
-template <class T>
-inline void load_row(T *planes, std::int64_t pitch, const Logits &logits, std::int64_t n,
-                     std::int64_t y, std::int64_t x, std::int64_t count, const double *threshold) {
+template <class T> inline void load_row(T *planes, std::int64_t pitch, const Logits &logits,
+                                        std::int64_t n, std::int64_t y, std::int64_t x,
+                                        std::int64_t count, const double *threshold) {
     if (threshold) {
         for (std::int64_t i = 0; i < count; ++i) planes[i] = static_cast<T>(*threshold);
         planes += pitch;
@@ -90,9 +90,8 @@ inline void load_row(T *planes, std::int64_t pitch, const Logits &logits, std::i
 inline bool fits_float(DType dtype) { return dtype != DType::f64 && dtype != DType::i32; }
 
 // NaN values among count pixels of all planes, and the first pixel that has one.
-template <class T>
-inline void count_nan(const T *planes, std::int64_t pitch, std::int64_t classes,
-                      std::int64_t count, std::int64_t place, Report &report) {
+template <class T> inline void count_nan(const T *planes, std::int64_t pitch, std::int64_t classes,
+                                         std::int64_t count, std::int64_t place, Report &report) {
     std::int64_t total = 0, first = count;
     for (std::int64_t c = 0; c < classes; ++c)
         for (std::int64_t i = 0; i < count; ++i)

@@ -12,9 +12,9 @@ template <class L> bool can_ignore(const LabelRange &range) {
 }
 
 // The palette row of every label of a row; void's where there is none.
-template <class L>
-void find_entries(const char *row, std::int64_t step, std::int64_t count, const LabelRange &range,
-                  std::int32_t *entry, std::int64_t place, Bad &bad) {
+template <class L> void find_entries(const char *row, std::int64_t step, std::int64_t count,
+                                     const LabelRange &range, std::int32_t *entry,
+                                     std::int64_t place, Bad &bad) {
     const std::int32_t none = static_cast<std::int32_t>(range.classes);
     const bool ignores = can_ignore<L>(range);
     const std::int64_t ignore = range.ignore_index;
@@ -36,7 +36,8 @@ void find_entries(const char *row, std::int64_t step, std::int64_t count, const 
         }
 }
 
-template <class L> void widen_row(const char *row, std::int64_t step, std::int64_t count, std::int64_t *to) {
+template <class L>
+void widen_row(const char *row, std::int64_t step, std::int64_t count, std::int64_t *to) {
     for (std::int64_t i = 0; i < count; ++i)
         to[i] = static_cast<std::int64_t>(*reinterpret_cast<const L *>(row + i * step));
 }
@@ -99,7 +100,8 @@ void color_row(const Map &labels, const LabelRange &range, const std::uint32_t *
 
 // Enough rows for a register load of 32 entries.
 void pad_lut(const std::uint32_t *lut, std::int64_t count, std::uint32_t *to) {
-    for (std::int64_t i = 0; i < larger<std::int64_t>(count, 32); ++i) to[i] = i < count ? lut[i] : 0;
+    for (std::int64_t i = 0; i < larger<std::int64_t>(count, 32); ++i)
+        to[i] = i < count ? lut[i] : 0;
 }
 
 // out = (image * (256 - a) + color * a + 128) >> 8 over bytes, one a for all.
@@ -116,7 +118,8 @@ void find_contour(const OverlayJob &job, std::int64_t n, std::int64_t y, std::in
                   std::int64_t *low, std::int64_t *high, std::uint8_t *on) {
     const Map &labels = job.labels;
     const std::int64_t before = job.contour / 2, after = (job.contour + 1) / 2;
-    const std::int64_t top = larger<std::int64_t>(y - before, 0), bottom = smaller(y + after, labels.h - 1);
+    const std::int64_t top = larger<std::int64_t>(y - before, 0),
+                       bottom = smaller(y + after, labels.h - 1);
     for (std::int64_t r = top; r <= bottom; ++r) {
         const char *from = labels.row(n, r);
 #define SEGPOST_WIDEN(L) widen_row<L>(from, labels.element, labels.w, row)
@@ -176,7 +179,8 @@ std::int64_t colorize_scratch(const ColorizeJob &job) {
 void colorize(const ColorizeJob &job, const Rows &rows, char *memory, Bad &bad) {
     Scratch scratch(memory);
     std::int32_t *entry = scratch.take<std::int32_t>(job.labels.w);
-    std::uint32_t *lut = scratch.take<std::uint32_t>(larger<std::int64_t>(job.range.classes + 1, 32));
+    std::uint32_t *lut =
+        scratch.take<std::uint32_t>(larger<std::int64_t>(job.range.classes + 1, 32));
     pad_lut(job.lut, job.range.classes + 1, lut);
     const ByteTable bytes(job.range, job.lut);
     for (std::int64_t y = rows.y0; y < rows.y1; ++y)
@@ -200,7 +204,8 @@ void overlay(const OverlayJob &job, const Rows &rows, char *memory, Bad &bad) {
     const std::int64_t w = job.labels.w;
     for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
         color_row(job.labels, job.range, work.lut, bytes, rows.n, y, work.entry, work.color, bad);
-        const std::uint8_t *image = reinterpret_cast<const std::uint8_t *>(job.image.row(rows.n, y));
+        const std::uint8_t *image =
+            reinterpret_cast<const std::uint8_t *>(job.image.row(rows.n, y));
         if (!job.image.packed()) {
             read_pixels(job.image, rows.n, y, work.pixels);
             image = work.pixels;
@@ -215,7 +220,8 @@ void overlay(const OverlayJob &job, const Rows &rows, char *memory, Bad &bad) {
             SEGPOST_EACH_LABEL(job.labels.dtype, SEGPOST_FIND)
 #undef SEGPOST_FIND
             for (std::int64_t x = 0; x < w; ++x)
-                blend_span(image + 3 * x, work.color + 3 * x, job.alpha[work.entry[x]], out + 3 * x, 3);
+                blend_span(image + 3 * x, work.color + 3 * x, job.alpha[work.entry[x]], out + 3 * x,
+                           3);
         }
         if (job.contour) {
             find_contour(job, rows.n, y, work.row, work.low, work.high, work.on);
@@ -225,17 +231,20 @@ void overlay(const OverlayJob &job, const Rows &rows, char *memory, Bad &bad) {
     }
 }
 
-std::int64_t labels_from_colors_scratch(const LabelsFromColorsJob &job) { return 3 * job.image.w + 64; }
+std::int64_t labels_from_colors_scratch(const LabelsFromColorsJob &job) {
+    return 3 * job.image.w + 64;
+}
 
 void labels_from_colors(const LabelsFromColorsJob &job, const Rows &rows, char *memory, Bad &bad) {
     std::uint8_t *pixels = reinterpret_cast<std::uint8_t *>(memory);
-    std::uint32_t last = ~0u; // neighbours mostly share their color
+    std::uint32_t last = ~0u; // neighbors mostly share their color
     std::int32_t label = 0;
     for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
         read_pixels(job.image, rows.n, y, pixels);
         char *out = job.out.row(rows.n, y);
         for (std::int64_t x = 0; x < job.image.w; ++x) {
-            const std::uint32_t key = pixels[3 * x] | static_cast<std::uint32_t>(pixels[3 * x + 1]) << 8 |
+            const std::uint32_t key = pixels[3 * x] |
+                                      static_cast<std::uint32_t>(pixels[3 * x + 1]) << 8 |
                                       static_cast<std::uint32_t>(pixels[3 * x + 2]) << 16;
             if (key != last) {
                 std::int64_t low = 0, high = job.count;

@@ -21,8 +21,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto poll_interval = std::chrono::milliseconds(20);
 
-// Callers may have set flush-to-zero (torch.set_flush_denormal): it would change labels, so every task
-// runs with denormals as IEEE 754 has them.
+// Callers may have set flush-to-zero (torch.set_flush_denormal): it would change labels, so every
+// task runs with denormals as IEEE 754 has them.
 class FloatMode {
   public:
 #if defined(__x86_64__) || defined(__i386__)
@@ -115,7 +115,8 @@ class Pool {
         std::unique_lock lock(mutex_);
         std::uint64_t seen = 0;
         for (;;) {
-            wake_.wait(lock, [&] { return retired_ || (batch_ && seats_ > 0 && generation_ != seen); });
+            wake_.wait(lock,
+                       [&] { return retired_ || (batch_ && seats_ > 0 && generation_ != seen); });
             if (retired_) return;
             seen = generation_;
             --seats_;

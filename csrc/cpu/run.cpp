@@ -29,13 +29,14 @@ Memory allocate(std::int64_t bytes) {
     return Memory(static_cast<char *>(::operator new[](size, std::align_val_t{64})));
 }
 
-std::vector<Tile> cut(std::int64_t n, std::int64_t rows, std::int64_t columns, std::int64_t row_step,
-                      std::int64_t column_step) {
+std::vector<Tile> cut(std::int64_t n, std::int64_t rows, std::int64_t columns,
+                      std::int64_t row_step, std::int64_t column_step) {
     std::vector<Tile> tiles;
     for (std::int64_t i = 0; i < n; ++i)
         for (std::int64_t y = 0; y < rows; y += row_step)
             for (std::int64_t x = 0; x < columns; x += column_step)
-                tiles.push_back({i, y, std::min(y + row_step, rows), x, std::min(x + column_step, columns)});
+                tiles.push_back(
+                    {i, y, std::min(y + row_step, rows), x, std::min(x + column_step, columns)});
     return tiles;
 }
 
@@ -61,30 +62,37 @@ std::vector<Rows> cut_rows(const Map &map, std::int64_t row_cost) {
     std::vector<Rows> pieces;
     const std::int64_t step = per_task(bytes_per_task, map.w * row_cost);
     for (std::int64_t n = 0; n < map.n; ++n)
-        for (std::int64_t y = 0; y < map.h; y += step) pieces.push_back({n, y, std::min(y + step, map.h)});
+        for (std::int64_t y = 0; y < map.h; y += step)
+            pieces.push_back({n, y, std::min(y + step, map.h)});
     return pieces;
 }
 
 } // namespace
 
-bool run_argmax(const ArgmaxJob &job, CellRule rule, const Interrupted &interrupted, Report &report) {
+bool run_argmax(const ArgmaxJob &job, CellRule rule, const Interrupted &interrupted,
+                Report &report) {
     const KernelTable &table = kernels();
     const std::int64_t classes = job.classes();
     if (!job.resample) {
         const auto tiles = cut(job.logits.n, job.logits.h, job.logits.w,
                                per_task(work_per_task, classes * job.logits.w), job.logits.w);
         return run(
-            tiles, interrupted, report, [&](const Tile &) { return table.argmax_pixels_scratch(job); },
-            [&](const Tile &tile, char *memory, Report &here) { table.argmax_pixels(job, tile, memory, here); });
+            tiles, interrupted, report,
+            [&](const Tile &) { return table.argmax_pixels_scratch(job); },
+            [&](const Tile &tile, char *memory, Report &here) {
+                table.argmax_pixels(job, tile, memory, here);
+            });
     }
-    // Two rows of a tile stay in the second-level cache; rows are enough to make the shared one cheap.
+    // Two rows of a tile stay in the second-level cache; rows are enough to make the shared one
+    // cheap.
     const std::int64_t column_step = std::max<std::int64_t>(64, (128 << 10) / classes);
     const std::int64_t rows_of_cell = std::max<std::int64_t>(1, job.y.n_out / job.y.cells());
     const std::int64_t columns = std::min(job.x.n_out, (column_step + 1) * job.x.widest);
     const std::int64_t row_step = per_task(work_per_task, classes * columns * rows_of_cell);
     const auto tiles = cut(job.logits.n, job.y.cells(), job.x.cells(), row_step, column_step);
     return run(
-        tiles, interrupted, report, [&](const Tile &tile) { return table.argmax_cells_scratch(job, tile); },
+        tiles, interrupted, report,
+        [&](const Tile &tile) { return table.argmax_cells_scratch(job, tile); },
         [&](const Tile &tile, char *memory, Report &here) {
             table.argmax_cells(job, tile, rule, memory, here);
         });
@@ -100,15 +108,21 @@ bool run_softmax(const SoftmaxJob &job, const Interrupted &interrupted, Report &
     const std::int64_t row_step = per_task(work_per_task / 4, classes * columns * rows_of_cell);
     const auto tiles = cut(job.logits.n, rows, job.width(), row_step, column_step);
     return run(
-        tiles, interrupted, report, [&](const Tile &tile) { return table.softmax_scratch(job, tile); },
-        [&](const Tile &tile, char *memory, Report &here) { table.softmax(job, tile, memory, here); });
+        tiles, interrupted, report,
+        [&](const Tile &tile) { return table.softmax_scratch(job, tile); },
+        [&](const Tile &tile, char *memory, Report &here) {
+            table.softmax(job, tile, memory, here);
+        });
 }
 
 bool run_colorize(const ColorizeJob &job, const Interrupted &interrupted, Bad &bad) {
     const KernelTable &table = kernels();
     return run(
-        cut_rows(job.labels, 4), interrupted, bad, [&](const Rows &) { return table.colorize_scratch(job); },
-        [&](const Rows &rows, char *memory, Bad &here) { table.colorize(job, rows, memory, here); });
+        cut_rows(job.labels, 4), interrupted, bad,
+        [&](const Rows &) { return table.colorize_scratch(job); },
+        [&](const Rows &rows, char *memory, Bad &here) {
+            table.colorize(job, rows, memory, here);
+        });
 }
 
 bool run_overlay(const OverlayJob &job, const Interrupted &interrupted, Bad &bad) {
@@ -119,12 +133,15 @@ bool run_overlay(const OverlayJob &job, const Interrupted &interrupted, Bad &bad
         [&](const Rows &rows, char *memory, Bad &here) { table.overlay(job, rows, memory, here); });
 }
 
-bool run_labels_from_colors(const LabelsFromColorsJob &job, const Interrupted &interrupted, Bad &bad) {
+bool run_labels_from_colors(const LabelsFromColorsJob &job, const Interrupted &interrupted,
+                            Bad &bad) {
     const KernelTable &table = kernels();
     return run(
         cut_rows(job.image, 16), interrupted, bad,
         [&](const Rows &) { return table.labels_from_colors_scratch(job); },
-        [&](const Rows &rows, char *memory, Bad &here) { table.labels_from_colors(job, rows, memory, here); });
+        [&](const Rows &rows, char *memory, Bad &here) {
+            table.labels_from_colors(job, rows, memory, here);
+        });
 }
 
 } // namespace segpost

@@ -1,5 +1,5 @@
-// softmax of every pixel, interpolated in float64 where the job resamples; the largest probability as
-// confidence. Differences to the pixel's maximum are taken in float64, exp in float32.
+// softmax of every pixel, interpolated in float64 where the job resamples; the largest probability
+// as confidence. Differences to the pixel's maximum are taken in float64, exp in float32.
 #include "load.hpp"
 #include "table.hpp"
 
@@ -15,7 +15,8 @@ inline float exp_negative(float x) {
     const float shifted = clamped * 1.44269504f + 12582912.0f; // round to an integer
     const float n = shifted - 12582912.0f;
     const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f; // ln 2 in two parts
-    float p = 1.39464473e-3f; // (exp(r) - 1 - r) / r^2, least squares on Chebyshev nodes: 7e-8 relative
+    float p =
+        1.39464473e-3f; // (exp(r) - 1 - r) / r^2, least squares on Chebyshev nodes: 7e-8 relative
     p = p * r + 8.36915895e-3f;
     p = p * r + 4.16662619e-2f;
     p = p * r + 1.66665167e-1f;
@@ -30,11 +31,12 @@ inline float exp_negative(float x) {
 }
 
 struct Work {
-    double *upper, *lower; // [C][cells + 1 + wide] rows of the grid; without resampling upper is the row
-    double *blend;         // the row between them
-    double *values;        // [C][columns + wide]
-    double *most, *sum;    // [columns + wide]
-    float *power;          // [C][columns + wide]
+    double *upper,
+        *lower;     // [C][cells + 1 + wide] rows of the grid; without resampling upper is the row
+    double *blend;  // the row between them
+    double *values; // [C][columns + wide]
+    double *most, *sum; // [columns + wide]
+    float *power;       // [C][columns + wide]
     std::int64_t cell_pitch, column_pitch;
 
     Work(const SoftmaxJob &job, const Tile &tile, Scratch &scratch) {
@@ -63,19 +65,24 @@ void interpolate(const SoftmaxJob &job, const Tile &tile, const Work &work, std:
     const std::int64_t cells = job.x.cell[tile.x1 - 1] - first + 2;
     const double scale = 1.0 / (job.y.den * job.x.den), w0 = job.y.w0[y], w1 = job.y.w1[y];
     for (std::int64_t c = 0; c < job.logits.c; ++c) {
-        const double *upper = work.upper + c * work.cell_pitch, *lower = work.lower + c * work.cell_pitch;
-        double *blend = work.blend + c * work.cell_pitch, *out = work.values + c * work.column_pitch;
+        const double *upper = work.upper + c * work.cell_pitch,
+                     *lower = work.lower + c * work.cell_pitch;
+        double *blend = work.blend + c * work.cell_pitch,
+               *out = work.values + c * work.column_pitch;
         for (std::int64_t i = 0; i < cells; ++i)
             blend[i] = (weigh(w0, upper[i]) + weigh(w1, lower[i])) * scale;
-        for (std::int64_t x = tile.x0; x < tile.x1;) { // cell by cell; a store past it is overwritten
+        for (std::int64_t x = tile.x0;
+             x < tile.x1;) { // cell by cell; a store past it is overwritten
             const std::int64_t cell = job.x.cell[x];
             const std::int64_t end = smaller<std::int64_t>(job.x.start[cell + 1], tile.x1);
             const double a = blend[cell - first], b = blend[cell - first + 1];
-            const bool finite = __builtin_fabs(a) < __builtin_inf() && __builtin_fabs(b) < __builtin_inf();
+            const bool finite =
+                __builtin_fabs(a) < __builtin_inf() && __builtin_fabs(b) < __builtin_inf();
             if (finite && end + wide <= job.x.n_out) {
                 const D from = splat<D>(a), to = splat<D>(b);
                 for (std::int64_t i = x; i < end; i += wide)
-                    store(out + i - tile.x0, load<D>(job.x.w0 + i) * from + load<D>(job.x.w1 + i) * to);
+                    store(out + i - tile.x0,
+                          load<D>(job.x.w0 + i) * from + load<D>(job.x.w1 + i) * to);
             } else {
                 for (std::int64_t i = x; i < end; ++i)
                     out[i - tile.x0] = weigh(job.x.w0[i], a) + weigh(job.x.w1[i], b);
@@ -88,12 +95,14 @@ void interpolate(const SoftmaxJob &job, const Tile &tile, const Work &work, std:
 // Whether the definition of argmax gives class 1 at a pixel of a one-channel head.
 bool above_threshold(const SoftmaxJob &job, const Tile &tile, const Work &work, std::int64_t y,
                      std::int64_t x) {
-    const double level = fits_float(job.logits.dtype) ? static_cast<float>(job.threshold) : job.threshold;
+    const double level =
+        fits_float(job.logits.dtype) ? static_cast<float>(job.threshold) : job.threshold;
     if (!job.resample) return work.upper[x - tile.x0] > level;
     const std::int64_t cell = job.x.cell[x] - job.x.cell[tile.x0];
     const double w[4] = {job.y.w0[y] * job.x.w0[x], job.y.w0[y] * job.x.w1[x],
                          job.y.w1[y] * job.x.w0[x], job.y.w1[y] * job.x.w1[x]};
-    const double v[4] = {work.upper[cell], work.upper[cell + 1], work.lower[cell], work.lower[cell + 1]};
+    const double v[4] = {work.upper[cell], work.upper[cell + 1], work.lower[cell],
+                         work.lower[cell + 1]};
     double value = 0.0, constant = 0.0;
     for (int i = 0; i < 4; ++i) {
         value += weigh(w[i], v[i]);
@@ -107,7 +116,9 @@ void finish_row(const SoftmaxJob &job, const Tile &tile, const Work &work, std::
                 Report &report) {
     const std::int64_t columns = tile.x1 - tile.x0, classes = job.logits.c;
     const double *values = work.values;
-    const auto place = [&](std::int64_t i) { return (tile.n * job.height() + y) * job.width() + tile.x0 + i; };
+    const auto place = [&](std::int64_t i) {
+        return (tile.n * job.height() + y) * job.width() + tile.x0 + i;
+    };
     const auto probability = [&](std::int64_t c, std::int64_t i) {
         return reinterpret_cast<float *>(job.probabilities + tile.n * job.prob_n + c * job.prob_c +
                                          y * job.prob_h + (tile.x0 + i) * job.prob_w);
@@ -131,7 +142,8 @@ void finish_row(const SoftmaxJob &job, const Tile &tile, const Work &work, std::
     for (std::int64_t i = 0; i < columns; ++i) work.most[i] = values[i];
     for (std::int64_t c = 1; c < classes; ++c) {
         const double *v = values + c * work.column_pitch;
-        for (std::int64_t i = 0; i < columns; ++i) work.most[i] = v[i] > work.most[i] ? v[i] : work.most[i];
+        for (std::int64_t i = 0; i < columns; ++i)
+            work.most[i] = v[i] > work.most[i] ? v[i] : work.most[i];
     }
     for (std::int64_t i = 0; i < columns; ++i) work.sum[i] = 0.0;
     for (std::int64_t c = 0; c < classes; ++c) {
@@ -157,7 +169,8 @@ void finish_row(const SoftmaxJob &job, const Tile &tile, const Work &work, std::
                 out[i] = static_cast<float>(static_cast<double>(power[i]) * work.sum[i]);
         } else {
             for (std::int64_t i = 0; i < columns; ++i)
-                *probability(c, i) = static_cast<float>(static_cast<double>(power[i]) * work.sum[i]);
+                *probability(c, i) =
+                    static_cast<float>(static_cast<double>(power[i]) * work.sum[i]);
         }
     }
 }
@@ -191,8 +204,8 @@ void softmax(const SoftmaxJob &job, const Tile &tile, char *memory, Report &repo
         for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
             read(work.upper, y, tile.x0, columns);
             for (std::int64_t c = 0; c < logits.c; ++c)
-                __builtin_memcpy(work.values + c * work.column_pitch, work.upper + c * work.cell_pitch,
-                                 columns * sizeof(double));
+                __builtin_memcpy(work.values + c * work.column_pitch,
+                                 work.upper + c * work.cell_pitch, columns * sizeof(double));
             dequantize();
             finish_row(job, tile, work, y, report);
         }

@@ -7,8 +7,8 @@
 
 namespace segpost {
 
-// How argmax resamples: cells that can be filled are filled, or every pixel is computed (the worst case,
-// kept callable so that it can be measured).
+// How argmax resamples: cells that can be filled are filled, or every pixel is computed (the worst
+// case, kept callable so that it can be measured).
 enum class CellRule : int { fill, dense };
 
 struct KernelTable {
@@ -27,8 +27,8 @@ struct KernelTable {
     void (*labels_from_colors)(const LabelsFromColorsJob &, const Rows &, char *scratch, Bad &);
 };
 
-const KernelTable &kernels();                // the level in use
-bool use_level(const char *name);            // false: unknown, or this processor cannot run it
+const KernelTable &kernels();                 // the level in use
+bool use_level(const char *name);             // false: unknown, or this processor cannot run it
 const KernelTable *const *available_levels(); // null-terminated, slowest first
 
 } // namespace segpost

@@ -22,12 +22,18 @@ void labels_from_colors(const LabelsFromColorsJob &, const Rows &, char *, Bad &
 extern const KernelTable table;
 const KernelTable table = {
     SEGPOST_NAME(SEGPOST_LEVEL),
-    argmax_cells_scratch, argmax_cells,
-    argmax_pixels_scratch, argmax_pixels,
-    softmax_scratch, softmax,
-    colorize_scratch, colorize,
-    overlay_scratch, overlay,
-    labels_from_colors_scratch, labels_from_colors,
+    argmax_cells_scratch,
+    argmax_cells,
+    argmax_pixels_scratch,
+    argmax_pixels,
+    softmax_scratch,
+    softmax,
+    colorize_scratch,
+    colorize,
+    overlay_scratch,
+    overlay,
+    labels_from_colors_scratch,
+    labels_from_colors,
 };
 
 } // namespace segpost::SEGPOST_LEVEL

@@ -1,5 +1,5 @@
-// Vectors of one SIMD level, as GCC and Clang's vector extensions; the few operations for which those
-// generate poor code are intrinsics. Only included by *.simd.cpp.
+// Vectors of one SIMD level, as GCC and Clang's vector extensions; the few operations for which
+// those generate poor code are intrinsics. Only included by *.simd.cpp.
 #pragma once
 
 #include <cstdint>

@@ -1,32 +1,36 @@
-// argmax and softmax of logits, with or without bilinear upsampling: arguments and precision policy.
+// argmax and softmax of logits, with or without bilinear upsampling: arguments and precision
+// policy.
 //
 // Labels are exact. The value of class c at an output pixel is, by definition,
 //     ((w0y w0x v00 + w0y w1x v01) + w1y w0x v10) + w1y w1x v11      in float64,
-// with integer weights, and the label is the first index of the maximum. Products of a float32 and the
-// weights are exact while den_y den_x <= 2^29, so a fused multiply-add could not change them; fused
-// multiply-adds are switched off all the same, which covers larger sizes and float64 logits.
+// with integer weights, and the label is the first index of the maximum. Products of a float32 and
+// the weights are exact while den_y den_x <= 2^29, so a fused multiply-add could not change them;
+// fused multiply-adds are switched off all the same, which covers larger sizes and float64 logits.
 // A corner of weight zero contributes nothing, not even an infinity or a NaN.
 //
-// Fill. If class k is the first maximum at all four corners of a cell and the values are finite, the
-// definition gives k everywhere in the cell. For c > k: v_k >= v_c at every corner, weights are not
-// negative and rounding is monotone, so k wins or ties, and a tie goes to k. For c < k: v_k > v_c at
-// every corner; distinct float32 differ by at least 2^-24 max(|v_k|, |v_c|), so the exact sums differ
-// by 2^-24 sum w max(|v_k|, |v_c|), while each computed sum is off by at most 2^-51 sum w |v|: they
-// cannot collapse to a tie. float64 logits can be closer than that, so a corner whose runner-up of
-// smaller index is within 2^-46 relative is treated as undecided and its cells are computed.
+// Fill. If class k is the first maximum at all four corners of a cell and the values are finite,
+// the definition gives k everywhere in the cell. For c > k: v_k >= v_c at every corner, weights are
+// not negative and rounding is monotone, so k wins or ties, and a tie goes to k. For c < k: v_k >
+// v_c at every corner; distinct float32 differ by at least 2^-24 max(|v_k|, |v_c|), so the exact
+// sums differ by 2^-24 sum w max(|v_k|, |v_c|), while each computed sum is off by at most 2^-51 sum
+// w |v|: they cannot collapse to a tie. float64 logits can be closer than that, so a corner whose
+// runner-up of smaller index is within 2^-46 relative is treated as undecided and its cells are
+// computed.
 //
-// Prune. With L = max_k min_corners v_k, a class whose largest corner is below L can neither win nor
-// tie, by the same two arguments (float64: below L by the 2^-46 margin).
+// Prune. With L = max_k min_corners v_k, a class whose largest corner is below L can neither win
+// nor tie, by the same two arguments (float64: below L by the 2^-46 margin).
 //
 // Filter. What remains is compared in float32 first. With u = 2^-24 and M the largest |corner|: a
-// vertical lerp a + ty (d - a) is off by at most 7uM (difference 2uM, its product with ty 2uM + 2uM,
-// sum uM), the difference of two of them adds 2uM, its product with tx 4uM, the last sum uM: one value
-// is off by at most 14uM and two by 28uM = 1.7e-6 M (with or without fused multiply-adds). The two-class
-// form lerps the difference of the classes, at most 2M in size: 2uM + 28uM. Where the two best are
-// closer than 3e-6 M + 1e-36 (the second term covers rounding among denormals) the pixel is decided by
-// the definition. Above M = 1e37 differences could overflow: such cells go to the definition at once.
+// vertical lerp a + ty (d - a) is off by at most 7uM (difference 2uM, its product with ty 2uM +
+// 2uM, sum uM), the difference of two of them adds 2uM, its product with tx 4uM, the last sum uM:
+// one value is off by at most 14uM and two by 28uM = 1.7e-6 M (with or without fused
+// multiply-adds). The two-class form lerps the difference of the classes, at most 2M in size: 2uM +
+// 28uM. Where the two best are closer than 3e-6 M + 1e-36 (the second term covers rounding among
+// denormals) the pixel is decided by the definition. Above M = 1e37 differences could overflow:
+// such cells go to the definition at once.
 //
-// Probabilities interpolate in float64 and take exp in float32 of differences to the pixel's maximum.
+// Probabilities interpolate in float64 and take exp in float32 of differences to the pixel's
+// maximum.
 #pragma once
 
 #include "view.hpp"

@@ -1,13 +1,14 @@
-// colorize, overlay and labels_from_colors: arguments. All arithmetic is on integers, so every backend
-// gives the same bytes: overlay is (image * (256 - a) + color * a + 128) >> 8 with a in 0..256.
+// colorize, overlay and labels_from_colors: arguments. All arithmetic is on integers, so every
+// backend gives the same bytes: overlay is (image * (256 - a) + color * a + 128) >> 8 with a in
+// 0..256.
 #pragma once
 
 #include "view.hpp"
 
 namespace segpost {
 
-// Labels are valid in [0, classes) and where they equal ignore_index; the row `classes` of each table
-// is void's.
+// Labels are valid in [0, classes) and where they equal ignore_index; the row `classes` of each
+// table is void's.
 struct LabelRange {
     std::int64_t classes = 0;
     bool has_ignore = false;

@@ -2,9 +2,11 @@
 
 from segpost._config import build_config, num_threads, set_num_threads
 from segpost._dispatch import use_backend
+from segpost.colors import Palette
 from segpost.labels import argmax, softmax
-from segpost.palette import Palette, colorize, labels_from_colors, overlay
-from segpost.postprocess import Segmentation, postprocess
+from segpost.palette import colorize, labels_from_colors, overlay
+from segpost.postprocess import postprocess
+from segpost.segmentation import Segmentation
 
 __version__ = "0.1.0"
 

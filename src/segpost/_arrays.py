@@ -90,8 +90,8 @@ def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> Incomi
 def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
     if tensor.device.type != "cpu":
         raise TypeError(
-            f"{name} is on device {tensor.device}, and this build of segpost has no backend for it; "
-            f"move it yourself if that is meant: {name}.cpu()"
+            f"{name} is on device {tensor.device}, and this build of segpost has no backend "
+            f"for it; move it yourself if that is meant: {name}.cpu()"
         )
     if tensor.layout is not torch.strided or tensor.is_quantized:
         raise TypeError(
@@ -100,7 +100,9 @@ def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
         )
     tensor = tensor.detach().resolve_neg()
     if tensor.dtype is torch.bfloat16:
-        return Incoming(tensor.view(torch.int16).numpy().view(np.uint16), "bfloat16", torch.from_numpy)
+        return Incoming(
+            tensor.view(torch.int16).numpy().view(np.uint16), "bfloat16", torch.from_numpy
+        )
     try:
         array = tensor.numpy()
     except TypeError:
@@ -114,8 +116,8 @@ def _from_protocol(value: Any, name: str) -> Incoming:
         device, index = value.__dlpack_device__()
         if int(device) != _dlpack.CPU:
             raise TypeError(
-                f"{name} is on DLPack device ({int(device)}, {index}), and this build of segpost has "
-                "no backend for it; copy it to the CPU yourself if that is meant"
+                f"{name} is on DLPack device ({int(device)}, {index}), and this build of segpost "
+                "has no backend for it; copy it to the CPU yourself if that is meant"
             )
         if hasattr(value, "__dlpack__"):
             try:
@@ -174,8 +176,8 @@ def outgoing(
 ) -> Outgoing:
     """A new array, or `out` when it fits exactly.
 
-    Kernels write rows whose last `packed` axes are contiguous; an `out` with other strides is filled
-    from a stage.
+    Kernels write rows whose last `packed` axes are contiguous; an `out` with other strides is
+    filled from a stage.
 
     Raises
     ------
@@ -209,7 +211,7 @@ def outgoing(
 def overlap(a: Array, b: Array) -> bool:
     """Whether two arrays have memory in common (bounds, where the exact answer is dear)."""
     try:
-        return np.shares_memory(a, b, max_work=1000)
+        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
 

@@ -41,9 +41,7 @@ def logits_view(logits: object, axis: object) -> tuple[Logits, Incoming, int]:
     array = given.array
     if given.kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if given.kind == "bool" else ""
-        raise TypeError(
-            f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}{hint}"
-        )
+        raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}{hint}")
     if array.ndim not in (3, 4):
         hint = ""
         if array.ndim == 2:
@@ -63,16 +61,16 @@ def logits_view(logits: object, axis: object) -> tuple[Logits, Incoming, int]:
     return Logits(view, given.kind), given, counted
 
 
-def output_size(size: object) -> tuple[int, int]:
+def output_size(size: Any) -> tuple[int, int]:
     """(height, width), both at least 1."""
-    if isinstance(size, (str, bytes)) or not hasattr(size, "__len__") or len(size) != 2:  # type: ignore[arg-type]
+    if isinstance(size, (str, bytes)) or not hasattr(size, "__len__") or len(size) != 2:
         raise ValueError(f"size must be (height, width), got {size!r}")
-    for number in size:  # type: ignore[attr-defined]
+    for number in size:
         if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
             raise TypeError(f"size must hold two integers, got {size!r}")
         if int(number) < 1:
             raise ValueError(f"size must be at least (1, 1), got {size!r}")
-    height, width = (int(number) for number in size)  # type: ignore[attr-defined]
+    height, width = (int(number) for number in size)
     if max(height, width) >= 2**31:
         raise ValueError(f"size must be below 2**31 a side, got {size!r}")
     return height, width
@@ -114,16 +112,16 @@ def raise_bad_logits(report: Report, logits: Logits, shape: tuple[int, int, int]
         image, y, x = _place(report.nan_first, (h, w))
         pixel = widen(logits.values[image, :, y, x], logits.kind)
         raise ValueError(
-            f"logits have {report.nan_count} NaN of {n * c * h * w} values, first at image {image}, "
-            f"class {int(np.isnan(pixel).argmax())}, y {y}, x {x}; look for a float16 overflow or a "
-            'division by zero in the network, or pass nan="propagate" to let NaN win'
+            f"logits have {report.nan_count} NaN of {n * c * h * w} values, first at "
+            f"image {image}, class {int(np.isnan(pixel).argmax())}, y {y}, x {x}; look for a "
+            'float16 overflow or a division by zero in the network; nan="propagate" lets NaN win'
         )
     if report.undefined_count:
         image, y, x = _place(report.undefined_first, shape[1:])
         raise ValueError(
-            f"logits give no answer at {report.undefined_count} of {math.prod(shape)} output pixels, "
-            f"first at image {image}, y {y}, x {x}: every class is -inf there, or infinities meet "
-            '(inf - inf); pass nan="propagate" for the rule of numpy.argmax'
+            f"logits give no answer at {report.undefined_count} of {math.prod(shape)} output "
+            f"pixels, first at image {image}, y {y}, x {x}: every class is -inf there, or "
+            'infinities meet (inf - inf); pass nan="propagate" for the rule of numpy.argmax'
         )
 
 
@@ -131,15 +129,14 @@ def raise_undefined(report: Report, logits: Logits, shape: tuple[int, int, int])
     """Turn undefined probabilities into an error that says why."""
     if not report.undefined_count:
         return
-    n, c, h, w = logits.values.shape
     nan = np.isnan(widen(logits.values, logits.kind))
     if nan.any():
         first = int(nan.any(axis=1).argmax())
         raise_bad_logits(Report(int(nan.sum()), first), logits, shape)
     image, y, x = _place(report.undefined_first, shape[1:])
     raise ValueError(
-        f"logits give no probabilities at {report.undefined_count} of {math.prod(shape)} pixels, first "
-        f"at image {image}, y {y}, x {x}: a class is +inf there, or every class is -inf; "
+        f"logits give no probabilities at {report.undefined_count} of {math.prod(shape)} pixels, "
+        f"first at image {image}, y {y}, x {x}: a class is +inf there, or every class is -inf; "
         'pass nan="propagate" to get NaN'
     )
 
@@ -161,8 +158,7 @@ def labels_view(labels: object, name: str = "labels") -> Incoming:
         last = shape[-1]
         hint = "labels[..., 0]" if last == 1 else "segpost.labels_from_colors(image, palette)"
         raise ValueError(
-            f"{name} of shape {shape} look like (H, W, {last}): "
-            f"labels are (..., H, W); use {hint}"
+            f"{name} of shape {shape} look like (H, W, {last}): labels are (..., H, W); use {hint}"
         )
     return given
 
@@ -190,12 +186,12 @@ def image_view(image: object, name: str = "image") -> Incoming:
 
 def raise_bad_labels(bad: Bad, labels: Array, classes: int, ignore_index: int | None) -> None:
     """Name the labels that have no color."""
-    if not bad.count:
+    if not bad.total:
         return
     place = np.unravel_index(bad.first, labels.shape)
     allowed = f"0..{classes - 1}" + (f" or {ignore_index}" if ignore_index is not None else "")
     raise ValueError(
-        f"labels have {bad.count} of {labels.size} values outside {allowed}, first "
+        f"labels have {bad.total} of {labels.size} values outside {allowed}, first "
         f"{labels[place]} at {_index(place)}; the palette has {classes} colors. "
         "Give it more colors, or an ignore_index with a void color"
     )
@@ -207,7 +203,7 @@ def raise_bad_colors(bad: Bad, image: Array) -> NoReturn:
     place = np.unravel_index(bad.first, image.shape[:-1])
     color = tuple(int(v) for v in image[place])
     raise ValueError(
-        f"image has {bad.count} of {pixels.size // 3} pixels whose color is not in the palette, "
+        f"image has {bad.total} of {pixels.size // 3} pixels whose color is not in the palette, "
         f"first {color} at {_index(place)}; a label image must be saved without loss and never "
         "resized with interpolation"
     )

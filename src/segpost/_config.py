@@ -15,7 +15,11 @@ _threads: int = 1
 def _default_threads() -> int:
     wanted = os.environ.get("SEGPOST_NUM_THREADS")
     if wanted is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
     if not wanted.isdigit() or int(wanted) < 1:
         raise ValueError(f"SEGPOST_NUM_THREADS must be a positive integer, got {wanted!r}")
     return int(wanted)
@@ -27,8 +31,8 @@ def set_num_threads(n: int) -> None:
     Parameters
     ----------
     n : int
-        At least 1. The start value is ``SEGPOST_NUM_THREADS`` or the number of processors this process
-        may run on; a forked child starts with 1.
+        At least 1. The start value is ``SEGPOST_NUM_THREADS`` or the number of processors this
+        process may run on; a forked child starts with 1.
 
     Raises
     ------

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol, cast
 
-import numpy as np
 import numpy.typing as npt
 
 from segpost.geometry import Axes
@@ -46,7 +45,7 @@ class Report(NamedTuple):
 class Bad(NamedTuple):
     """Values outside the allowed set, found while reading ``(N, H, W)``."""
 
-    count: int = 0
+    total: int = 0
     first: int = -1
 
 

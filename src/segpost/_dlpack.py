@@ -1,6 +1,7 @@
-"""Reading a DLPack capsule on the CPU as a NumPy view, bfloat16 included (NumPy's own reader refuses it).
+"""Reading a DLPack capsule on the CPU as a NumPy view, bfloat16 included.
 
-The structs are those of the DLPack specification, versions 0.x and 1.x.
+NumPy's own reader refuses bfloat16. The structs are those of the DLPack specification,
+versions 0.x and 1.x.
 """
 
 from __future__ import annotations

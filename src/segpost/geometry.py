@@ -1,4 +1,4 @@
-"""Where an output pixel lies on the input grid: the only place that knows the three sampling grids."""
+"""Where an output pixel lies on the input grid: the one place that knows the sampling grids."""
 
 from __future__ import annotations
 

@@ -108,8 +108,8 @@ def softmax(logits: Any, *, axis: int = -3, nan: str = "raise", out: Any = None)
     Examples
     --------
     >>> import numpy as np, segpost
-    >>> segpost.softmax(np.float32([[[0.0]], [[np.log(3)]]])).ravel()
-    array([0.25, 0.75], dtype=float32)
+    >>> segpost.softmax(np.float32([[[0.0, 9.0]], [[0.0, 0.0]]]))[0].round(4)
+    array([[0.5   , 0.9999]], dtype=float32)
     """
     view, given, counted = _checks.logits_view(logits, axis)
     _checks.one_of(nan, "nan", _checks.NAN_RULES)

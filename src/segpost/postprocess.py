@@ -12,8 +12,8 @@ import numpy as np
 from segpost import _checks, _dispatch
 from segpost._arrays import Array, Incoming, Outgoing, outgoing
 from segpost._dispatch import Logits
+from segpost.colors import Palette, as_palette
 from segpost.labels import label_dtype
-from segpost.palette import Palette, as_palette
 from segpost.palette import overlay as lay_over
 from segpost.segmentation import Segmentation
 
@@ -136,7 +136,9 @@ def postprocess(
             out = None if probabilities is None else probabilities.array
             if out is not None and counted == -1:
                 out = out.transpose(0, 3, 1, 2)
-            report = backend.softmax(view, axes, out, None if confidence is None else confidence.array)
+            report = backend.softmax(
+                view, axes, out, None if confidence is None else confidence.array
+            )
             if nan == "raise":
                 _checks.raise_undefined(report, view, shape)
         if overlay is not None and picture is not None and chosen is not None:
@@ -229,7 +231,8 @@ def _check_palette(palette: Palette, classes: int, given: Incoming, counted: int
     if fits_other:
         hint = f"; axis {other} of shape {given.array.shape} has {len(palette)}: pass axis={other}"
     raise ValueError(
-        f"logits have {classes} classes on axis {counted}, but palette has {len(palette)} colors{hint}"
+        f"logits have {classes} classes on axis {counted}, "
+        f"but palette has {len(palette)} colors{hint}"
     )
 
 

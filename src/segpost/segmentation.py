@@ -11,7 +11,7 @@ import numpy as np
 
 from segpost import _checks, palette
 from segpost._arrays import Array
-from segpost.palette import Palette, as_palette
+from segpost.colors import Palette, as_palette
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,10 +93,14 @@ class Segmentation:
         array([[  0,  15, 255]], dtype=uint8)
         """
         if not fspath(path).lower().endswith(".png"):
-            raise ValueError(f"path must end in .png, got {fspath(path)!r}; other formats change ids")
+            raise ValueError(
+                f"path must end in .png, got {fspath(path)!r}; other formats change ids"
+            )
         labels = self._labels()
         if labels.ndim != 2:
-            raise ValueError(f"labels are a batch of shape {labels.shape}: save seg[0], seg[1], ...")
+            raise ValueError(
+                f"labels are a batch of shape {labels.shape}: save seg[0], seg[1], ..."
+            )
         outside = (labels < 0) | (labels > 255)
         if outside.any():
             y, x = (int(i) for i in np.argwhere(outside)[0])
@@ -111,7 +115,7 @@ class Segmentation:
         table = np.zeros((256, 3), np.uint8)
         table[: min(len(chosen), 256)] = chosen.colors[:256]
         if chosen.ignore_index is not None and 0 <= chosen.ignore_index <= 255:
-            table[chosen.ignore_index] = chosen.void
+            table[chosen.ignore_index] = chosen.color(chosen.ignore_index)
         picture.putpalette(table.tobytes())
         picture.save(path, format="PNG")
 
@@ -136,7 +140,9 @@ class Segmentation:
         chosen = self._colors()
         labels = self._labels()
         if labels.ndim != 2:
-            raise ValueError(f"labels are a batch of shape {labels.shape}: draw seg[0], seg[1], ...")
+            raise ValueError(
+                f"labels are a batch of shape {labels.shape}: draw seg[0], seg[1], ..."
+            )
         panels = [("labels", palette.colorize(labels, chosen))]
         if self.image is not None:
             laid = palette.overlay(self.image, labels, chosen, alpha=alpha)
@@ -156,7 +162,7 @@ class Segmentation:
         shares = list(self.shares().items())
         entries = [
             Patch(
-                facecolor=[v / 255 for v in chosen.color(label)],
+                facecolor="#{:02x}{:02x}{:02x}".format(*chosen.color(label)),
                 edgecolor="0.5",
                 label=f"{chosen.name(label)}  {share:.1%}",
             )
