@@ -8,7 +8,7 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-constexpr std::int32_t undecided = -1;     // corner label: its cells cannot be filled
+constexpr std::int32_t undecided = -1; // corner label: its cells cannot be filled
 
 // One row of logits with what is known of each of its pixels.
 template <class T> struct Row {

@@ -14,7 +14,9 @@ def argmax(
 def softmax(
     logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
 ) -> tuple[int, int, int, int]: ...
-def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> tuple[int, int]: ...
+def colorize(
+    labels: Array, lut: Array, ignore_index: int | None, out: Array
+) -> tuple[int, int]: ...
 def overlay(
     image: Array,
     labels: Array,

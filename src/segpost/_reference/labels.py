@@ -63,8 +63,8 @@ def interpolated(
 ) -> Iterator[tuple[int, slice, Float64]]:
     """Image, output rows and their values times ``den_y * den_x``, a strip at a time.
 
-    The order of the sum is fixed: ((00 + 01) + 10) + 11. With the integer weights every product of a
-    float32 is exact, so no fused multiply-add can change the result. A corner of weight zero
+    The order of the sum is fixed: ((00 + 01) + 10) + 11. With the integer weights every product
+    of a float32 is exact, so no fused multiply-add can change the result. A corner of weight zero
     contributes nothing, not even an infinity or a NaN.
     """
     height = logits.values.shape[2] if axes is None else axes.y.n_out
@@ -128,6 +128,4 @@ def add_undefined(
         return report
     place = (n * shape[1] + rows.start) * shape[2] + int(undefined.argmax())
     first = report.undefined_first if report.undefined_count else place
-    return report._replace(
-        undefined_count=report.undefined_count + count, undefined_first=first
-    )
+    return report._replace(undefined_count=report.undefined_count + count, undefined_first=first)

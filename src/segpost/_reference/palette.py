@@ -25,10 +25,10 @@ def overlay(
 ) -> Bad:
     """(image * (256 - alpha) + color * alpha + 128) / 256, rounded down; contours are opaque."""
     entry, bad = entries(labels, len(lut) - 1, ignore_index)
-    weight = alpha[entry].astype(np.uint32)
+    weight = alpha[entry]
     if contour:
         weight = np.where(on_contour(labels, contour), 256, weight)
-    weight = weight[..., None]
+    weight = weight[..., None].astype(np.uint32)
     out[...] = ((image * (256 - weight) + unpack(lut[entry]) * weight + 128) >> 8).astype(np.uint8)
     return bad
 
