@@ -1,0 +1,8 @@
+"""`python -m segpost.cli`."""
+
+import sys
+
+from segpost.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

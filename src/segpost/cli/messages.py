@@ -1,0 +1,42 @@
+"""What exceptions and warnings say on a terminal."""
+
+from __future__ import annotations
+
+import re
+
+# The API's messages name its arguments; here the same things are options.
+OPTIONS = {
+    r"\bcall segpost\.postprocess\(logits, threshold=([\d.]+)\)": r"pass --threshold \1",
+    r"[;,] (?:or )?(?:pass )?nan=\"propagate\"[^;]*": "",
+    r"\baxis=(-\d)": r"--axis \1",
+    r"\bsize=\((\d+), (\d+)\)": r"--size \1 \2",
+    r"\bquantization=\(scale, zero_point\)": "--quantization SCALE ZERO",
+    r"\bthreshold=([\d.]+)": r"--threshold \1",
+}
+
+
+def sentence(error: BaseException, about: object = None) -> str:
+    """What an exception says, on one line; the file first where there is one.
+
+    Parameters
+    ----------
+    error : BaseException
+        The exception.
+    about : object, optional
+        The file that the exception is about, if it is to be named before it.
+    """
+    text = str(error)
+    where = "" if about is None else str(about)
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+        if error.filename is not None and str(error.filename) not in where:
+            where += f": {error.filename}" if where else str(error.filename)
+    text = as_options(" ".join(text.split())) or type(error).__name__
+    return f"{where}: {text}" if where else text
+
+
+def as_options(text: str) -> str:
+    """A message of the API in the words of the command line."""
+    for pattern, option in OPTIONS.items():
+        text = re.sub(pattern, option, text)
+    return text

@@ -1,0 +1,164 @@
+"""What the same pictures cost with segpost and with the NumPy code that people write."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import segpost
+
+Array = npt.NDArray[Any]
+
+ROUNDS = 7
+ROUND_SECONDS = 0.03  # long against the clock's resolution
+LOOP_ROWS = 16
+HEAD = ("way", "CPU time", "times segpost", "full-size logits", "labels that differ")
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    seconds: float  # CPU time of all threads
+    ratio: float  # to segpost's
+    floats: int  # bytes of full-size logits in between
+    different: int  # pixels whose label is not segpost's
+    compared: int
+
+
+class Table(NamedTuple):
+    """The timings and what they were taken on."""
+
+    rows: list[Row]
+    task: str
+    threads: int
+
+
+def measure(logits: Array, size: tuple[int, int], palette: segpost.Palette) -> Table:
+    """Time labels and colors at full size: segpost, vectorized NumPy, and a loop over pixels.
+
+    Processor time, of all threads together, so that a busy machine or an idle second core changes
+    little; the median of interleaved rounds.
+    """
+    colors = palette.colors
+    full = upsample(logits, size)
+    some = np.linspace(0, size[0] - 1, LOOP_ROWS).astype(np.intp)
+    last = np.ascontiguousarray(full[:, some].transpose(1, 2, 0))
+
+    def ours() -> segpost.Segmentation:
+        want = ("labels", "color")
+        return segpost.postprocess(logits, size=size, palette=palette, want=want)
+
+    def vectorized() -> tuple[Array, Array]:
+        labels = upsample(logits, size).argmax(axis=0)
+        return labels, colors[labels]
+
+    def loop() -> Array:
+        return pixel_loop(last, colors)
+
+    def upsampling() -> Array:
+        return upsample(logits, size)
+
+    fused, numpy, part, before = _medians([ours, vectorized, loop, upsampling])
+    looped = before + part * size[0] / LOOP_ROWS
+    seg = ours()
+    wrong = int((vectorized()[0] != seg.labels).sum())
+    wrong_looped = int((loop() != seg.color[some]).any(axis=2).sum())
+    held = full.nbytes
+    pixels, compared = seg.labels.size, LOOP_ROWS * size[1]
+    rows = [
+        Row("segpost", fused, 1.0, 0, 0, 0),
+        Row("NumPy, vectorized", numpy, numpy / fused, held, wrong, pixels),
+        Row(
+            "NumPy and a Python loop, extrapolated",
+            *(looped, looped / fused, held, wrong_looped, compared),
+        ),
+    ]
+    shape = " x ".join(map(str, logits.shape))
+    task = f"{shape} {logits.dtype} logits to labels and colors of {size[0]} x {size[1]}"
+    return Table(rows, task, segpost.num_threads())
+
+
+def upsample(logits: Array, size: tuple[int, int]) -> Array:
+    """Bilinear, half-pixel grid, vectorized: (C, h, w) to (C, H, W) of the same dtype."""
+    (top, bottom, down), (left, right, across) = (
+        _corners(n_in, n_out, logits.dtype)
+        for n_in, n_out in zip(logits.shape[1:], size, strict=True)
+    )
+    rows = logits[:, top] * (1 - down)[:, None] + logits[:, bottom] * down[:, None]
+    return rows[:, :, left] * (1 - across) + rows[:, :, right] * across  # type: ignore[no-any-return]
+
+
+def pixel_loop(logits: Array, palette: Array) -> Array:
+    """The loop of many notebooks, over (H, W, C) logits."""
+    colored = np.zeros((*logits.shape[:2], 3), np.uint8)
+    for i in range(logits.shape[0]):
+        for j in range(logits.shape[1]):
+            colored[i, j, :] = palette[np.argmax(logits[i, j, :])]
+    return colored
+
+
+def text(table: Table) -> str:
+    """The table for a terminal."""
+    body = [cells(row) for row in table.rows]
+    widths = [max(len(line[i]) for line in (HEAD, *body)) for i in range(len(HEAD))]
+    lines = []
+    for line in (HEAD, *body):
+        first = line[0].ljust(widths[0])
+        rest = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
+        lines.append("  ".join((first, *rest)).rstrip())
+    return "\n".join([*lines, *notes(table)])
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """One row as strings."""
+    return (
+        row.name,
+        f"{row.seconds * 1e3:,.2f} ms",
+        f"{row.ratio:,.0f}" if row.ratio >= 10 else f"{row.ratio:.1f}",
+        f"{row.floats / 1e6:.1f} MB" if row.floats else "none",
+        f"{row.different:,} of {row.compared:,}" if row.compared else "",
+    )
+
+
+def notes(table: Table) -> list[str]:
+    """What has to be known to read the table."""
+    threads = "1 thread" if table.threads == 1 else f"up to {table.threads} threads"
+    return [
+        f"{table.task}; segpost on {threads}.",
+        f"Processor time of all threads together, median of {ROUNDS} interleaved rounds.",
+        "NumPy, vectorized: bilinear upsampling, argmax(axis=0), palette[labels]. Python loop: the",
+        "same upsampling, then palette[np.argmax(logits[i, j, :])] for every pixel, measured on "
+        f"{LOOP_ROWS} rows.",
+    ]
+
+
+def _corners(n_in: int, n_out: int, dtype: Any) -> tuple[Array, Array, Array]:
+    source = np.clip((np.arange(n_out) + 0.5) * n_in / n_out - 0.5, 0, n_in - 1)
+    low = np.floor(source).astype(np.intp)
+    return low, np.minimum(low + 1, n_in - 1), (source - low).astype(dtype)
+
+
+def _medians(functions: list[Callable[[], object]]) -> list[float]:
+    repeats = []
+    for function in functions:
+        function()  # the first call pays for caches and threads
+        start = time.process_time()
+        function()
+        once = max(time.process_time() - start, 1e-6)
+        repeats.append(max(1, round(ROUND_SECONDS / once)))
+    rounds: list[list[float]] = []
+    for _ in range(ROUNDS):
+        taken = []
+        for function, count in zip(functions, repeats, strict=True):
+            start = time.process_time()
+            for _ in range(count):
+                function()
+            taken.append((time.process_time() - start) / count)
+        rounds.append(taken)
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]

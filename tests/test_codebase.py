@@ -1,0 +1,85 @@
+"""The code base itself: versions, types, style, and rules that no reader should have to remember."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import segpost
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("csrc/**/*.?pp")])
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """A tool of this environment, from the root of the repository."""
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_versions_agree() -> None:
+    """The version is the same in the package and in its metadata."""
+    assert segpost.__version__ == version("segpost")
+
+
+def test_public_names_exist_and_are_documented() -> None:
+    """Everything in __all__ is there, with a docstring and an example where it computes."""
+    for name in segpost.__all__:
+        thing = getattr(segpost, name)
+        assert thing.__doc__, name
+        if callable(thing) and name not in {"num_threads", "set_num_threads", "Segmentation"}:
+            assert ">>>" in thing.__doc__, name
+
+
+@pytest.mark.parametrize("tool", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)])
+def test_lint_format_and_types(tool: tuple[str, ...]) -> None:
+    """ruff and mypy --strict are clean."""
+    pytest.importorskip(tool[0])
+    paths = ("src", "tests", "benches") if tool[0] == "ruff" else ()
+    result = run(*tool, *paths)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_native_module_has_the_names_of_its_stub() -> None:
+    """_cpu.pyi declares what the compiled module has, and nothing else."""
+    cpu = pytest.importorskip("segpost._cpu")
+    stub = (ROOT / "src/segpost/_cpu.pyi").read_text()
+    declared = set(re.findall(r"^def (\w+)|^(\w+):", stub, re.MULTILINE))
+    names = {first or second for first, second in declared}
+    assert names == {name for name in vars(cpu) if not name.startswith("_")}
+
+
+def test_no_file_forbids_what_the_house_forbids() -> None:
+    """No OpenMP, no parallel Numba, no silently casting binding, no fast math."""
+    forbidden = re.compile(r"#pragma omp|parallel *= *True|py::array_t<|fastmath *= *True|-ffast-math")
+    for path in SOURCES:
+        found = forbidden.search(path.read_text())
+        assert not found, f"{path.relative_to(ROOT)}: {found and found.group()}"
+
+
+def test_backends_have_the_same_operations() -> None:
+    """Every backend defines every operation of the contract, and no other."""
+    from segpost import _dispatch
+
+    wanted = {name for name in vars(_dispatch.Backend) if not name.startswith("_")}
+    for name in _dispatch.BACKENDS:
+        if name == "native" and _dispatch.native_problem():
+            continue
+        module = _dispatch._load(name)
+        assert all(callable(getattr(module, operation)) for operation in wanted), name
+
+
+def test_shared_library_needs_nothing_special() -> None:
+    """No OpenMP runtime and no CUDA library is linked."""
+    cpu = pytest.importorskip("segpost._cpu")
+    result = subprocess.run(["ldd", cpu.__file__], capture_output=True, text=True, check=False)
+    if result.returncode:
+        pytest.skip("no ldd")
+    assert "gomp" not in result.stdout
+    assert "cuda" not in result.stdout
