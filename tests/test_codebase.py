@@ -1,4 +1,4 @@
-"""The code base itself: versions, types, style, and rules that no reader should have to remember."""
+"""The code base itself: versions, types, style, and rules nobody should have to remember."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def test_native_module_has_the_names_of_its_stub() -> None:
 
 def test_no_file_forbids_what_the_house_forbids() -> None:
     """No OpenMP, no parallel Numba, no silently casting binding, no fast math."""
-    forbidden = re.compile(r"#pragma omp|parallel *= *True|py::array_t<|fastmath *= *True|-ffast-math")
+    forbidden = re.compile(
+        r"#pragma omp|parallel *= *True|py::array_t<|fastmath *= *True|-ffast-math"
+    )
     for path in SOURCES:
         found = forbidden.search(path.read_text())
         assert not found, f"{path.relative_to(ROOT)}: {found and found.group()}"

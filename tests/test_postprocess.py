@@ -180,6 +180,7 @@ def test_fused_color_is_colorize(backend: str, classes: int, noise: bool) -> Non
         ((21, 4, 4), {"confidence_mode": "sloppy"}, "confidence_mode must be one of"),
         ((21, 4, 4), {"image": np.zeros((8, 8, 3), np.uint8)}, r"pass size=\(8, 8\)"),
         ((21, 4, 4), {"image": np.zeros((3, 4, 4), np.uint8)}, "channels first"),
+        ((2, 21, 4, 4), {"image": np.zeros((4, 4, 3), np.uint8)}, "has 1 images, logits have 2"),
         ((21, 4, 4), {"alpha": 1.5, "want": ("overlay",), "palette": "voc",
                       "image": np.zeros((4, 4, 3), np.uint8)}, "alpha must be in 0..1"),
     ],
@@ -195,7 +196,7 @@ def test_what_does_not_fit_together(
 @pytest.mark.parametrize(
     ("dtype", "options", "text"),
     [
-        ("int8", {"want": ("confidence",)}, "need quantization"),
+        ("int8", {"want": ("confidence",)}, "take quantization"),
         ("float32", {"quantization": (0.1, 0)}, "quantization is for integer logits"),
         ("int8", {"quantization": ([0.1] * 5, 0)}, "scale must be one number"),
         ("float32", {"want": "labels"}, "collection of names"),

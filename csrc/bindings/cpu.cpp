@@ -191,5 +191,9 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("use_level", &use_level, arg("name"));
     m.def("set_num_threads", &set_num_threads, arg("n"));
     m.def("num_threads", &num_threads);
-    m.attr("compiler") = __VERSION__;
+#if defined(__clang__)
+    m.attr("compiler") = __VERSION__; // says Clang itself
+#else
+    m.attr("compiler") = "GCC " __VERSION__;
+#endif
 }

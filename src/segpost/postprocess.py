@@ -186,7 +186,7 @@ def _with_quantization(view: Logits, quantization: object, wanted: set[str]) -> 
         missing = wanted & {"confidence", "probabilities"}
         if integers and missing:
             raise TypeError(
-                f"logits are {view.kind}: {' and '.join(sorted(missing))} need "
+                f"logits are {view.kind}: {' and '.join(sorted(missing))} take "
                 "quantization=(scale, zero_point); a softmax of raw integers means nothing"
             )
         return view
@@ -240,6 +240,8 @@ def _picture(image: object, shape: tuple[int, int, int]) -> Array:
     array = _checks.image_view(image).array
     if array.ndim == 3:
         array = array[None]
+    if array.shape[0] != shape[0]:
+        raise ValueError(f"image has {array.shape[0]} images, logits have {shape[0]}")
     if array.shape[:-1] != shape:
         raise ValueError(
             f"image of shape {array.shape[-3:]} does not fit labels of {shape[0]} x {shape[1:]}; "

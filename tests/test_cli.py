@@ -1,0 +1,178 @@
+"""The command line as a user meets it: exit codes, files, and sentences on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import scene
+
+import segpost
+from segpost.cli import main
+
+Image = pytest.importorskip("PIL.Image")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three networks' outputs and a photograph for each."""
+    for seed, name in enumerate(("a", "b", "c")):
+        np.save(tmp_path / f"{name}.npy", scene(21, 8, 10, seed))
+        picture = np.random.default_rng(seed).integers(0, 256, (64, 80, 3)).astype(np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+def read(path: Path) -> np.ndarray:
+    """The pixels of a picture, ids where it is indexed."""
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def test_run_writes_what_the_api_makes(folder: Path, tmp_path: Path) -> None:
+    """Labels, colors and overlay of one file are those of postprocess."""
+    image = read(folder / "a.png")
+    out = tmp_path / "out"
+    code = main(
+        ["run", str(folder / "a.npy"), "--image", str(folder / "a.png"), "--palette", "voc",
+         "--want", "labels,color,overlay,confidence", "--out", str(out)]
+    )  # fmt: skip
+    assert code == 0
+    seg = segpost.postprocess(
+        np.load(folder / "a.npy"),
+        size=(64, 80),
+        image=image,
+        palette="voc",
+        want=("labels", "color", "overlay", "confidence"),
+    )
+    np.testing.assert_array_equal(read(out / "a.labels.png"), seg.labels)
+    np.testing.assert_array_equal(read(out / "a.color.png"), seg.color)
+    np.testing.assert_array_equal(read(out / "a.overlay.png"), seg.overlay)
+    grey = read(out / "a.confidence.png").astype(int)
+    assert np.abs(grey - seg.confidence * 255).max() <= 1
+
+
+def test_run_on_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every file of a folder, images matched by name; a bad one is named and the others go on."""
+    np.save(folder / "b.npy", np.full((21, 8, 10), np.nan, np.float32))
+    out = folder / "out"
+    code = main(["run", str(folder), "--image", str(folder), "--palette", "voc", "--out", str(out)])
+    assert code == 1
+    assert "b.npy" in (message := capsys.readouterr().err)
+    assert "NaN" in message
+    assert sorted(p.name for p in out.iterdir()) == sorted(
+        f"{name}.{what}.png" for name in ("a", "c") for what in ("labels", "color", "overlay")
+    )
+
+
+def test_run_on_a_batch_and_npz(folder: Path) -> None:
+    """A batch becomes numbered pictures; .npz has its array under `logits`."""
+    np.savez(folder / "x.npz", logits=np.stack([scene(5, 8, 10)] * 2), other=np.zeros(3))
+    code = main(["run", str(folder / "x.npz"), "--size", "16", "20", "--out", str(folder / "out")])
+    assert code == 0
+    assert sorted(p.name for p in (folder / "out").iterdir()) == [
+        "x-0.labels.png",
+        "x-1.labels.png",
+    ]
+    assert read(folder / "out" / "x-0.labels.png").shape == (16, 20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["run", "missing.npy", "--out", "out"], None, "missing.npy"),
+        (["run", "a.npy", "--palette", "vocc", "--out", "out"], 2, "no palette named 'vocc'"),
+        (["run", "a.npy", "--want", "color", "--out", "out"], 2, "needs --palette"),
+        (["run", "a.npy", "--axis", "-1", "--palette", "voc", "--out", "out"], 1, "-3"),
+        (["run", "pickle.npy", "--out", "out"], 1, "pickle"),
+        (["run", "a.npy"], 2, "--out"),
+        ([], 2, "usage"),
+    ],
+)
+def test_mistakes(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int | None,
+    text: str,
+) -> None:
+    """Each mistake has its exit code and one line that names it; nobody sees a traceback."""
+    monkeypatch.chdir(folder)
+    np.save("pickle.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    try:
+        got = main(arguments)
+    except SystemExit as stop:
+        got = int(str(stop.code))
+    message = capsys.readouterr().err
+    assert got == code if code is not None else got in (1, 2)
+    assert text in message
+    assert "Traceback" not in message
+
+
+def test_info_is_build_config(capsys: pytest.CaptureFixture[str]) -> None:
+    """`segpost info --json` is what build_config says."""
+    assert main(["info", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["backend"] == segpost.build_config()["backend"]
+    assert main(["info"]) == 0
+    assert "backend" in capsys.readouterr().out
+
+
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The demo writes its pictures and a report that needs nothing else."""
+    pytest.importorskip("sklearn")
+    pytest.importorskip("matplotlib")
+    assert main(["demo", "--no-timing", "--out", str(tmp_path)]) == 0
+    for name in ("labels", "color", "overlay", "confidence"):
+        assert read(tmp_path / f"{name}.png").shape[:2] == (427, 640)
+    assert len(np.unique(read(tmp_path / "labels.png"))) >= 4
+    report = (tmp_path / "report.html").read_text()
+    assert report.count("data:image/png;base64,") >= 4
+    assert "http://" not in report.replace("http://www.w3.org", "")
+    assert 'src="http' not in report
+    assert "report.html" in capsys.readouterr().out
+
+
+def test_interrupted_run_leaves_no_torn_file(folder: Path) -> None:
+    """SIGINT ends with 130, and no temporary or half-written file stays."""
+    for i in range(300):
+        np.save(folder / f"n{i:03}.npy", scene(19, 32, 64))
+    out = folder / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "segpost.cli", "run", str(folder), "--size", "512", "1024",
+         "--palette", "cityscapes", "--out", str(out)],
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (out.exists() and len(list(out.glob("n*.png"))) > 3):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in message
+    for path in out.iterdir():
+        assert path.suffix == ".png"
+        read(path)
+
+
+def test_console_script() -> None:
+    """The installed command runs."""
+    script = Path(sys.executable).with_name("segpost")
+    if not script.exists():
+        pytest.skip("the console script is not beside this interpreter")
+    environment = {**os.environ, "COLUMNS": "100"}
+    result = subprocess.run(
+        [str(script), "--help"], capture_output=True, text=True, check=True, env=environment
+    )
+    for command in ("demo", "run", "info"):
+        assert command in result.stdout
