@@ -129,6 +129,11 @@ def _from_protocol(value: Any, name: str) -> Incoming:
                 if kind == "bfloat16":
                     return Incoming(array, kind, wrap)
                 return _from_numpy(array, name, wrap)
+    elif hasattr(value, "__cuda_array_interface__"):
+        raise TypeError(
+            f"{name} is on a CUDA device, and this build of segpost has no backend for it; "
+            "copy it to the CPU yourself if that is meant"
+        )
     if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
         return _from_numpy(np.asarray(value), name, wrap)
     try:
