@@ -18,7 +18,7 @@ from segpost.geometry import GRIDS
 
 torch = pytest.importorskip("torch")
 
-KINDS = ("normal", "ties", "denormal", "offset", "infinite", "nan", "spread", "masked")
+KINDS = ("normal", "ties", "denormal", "offset", "infinite", "nan", "spread", "masked", "huge")
 
 
 def adversarial(kind: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -38,6 +38,8 @@ def adversarial(kind: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
         logits[random.random(shape) < 0.03] = np.nan
     elif kind == "spread":
         logits = (logits * 10.0 ** random.integers(-30, 31, shape)).astype(np.float32)
+    elif kind == "huge":
+        logits = (logits.astype(np.float64) * 1e37).clip(-3.4e38, 3.4e38).astype(np.float32)
     elif kind == "masked":
         logits[:, random.random(shape[1]) < 0.3] = -np.inf
     return logits
@@ -61,7 +63,7 @@ CASES = [
 
 @pytest.mark.parametrize("backend_name", FAST)
 def test_labels_are_those_of_the_definition(backend_name: str) -> None:
-    """480 adversarial cases, up and down, sizes from 1: not one label or count differs."""
+    """540 adversarial cases, up and down, sizes from 1: not one label or count differs."""
     random = np.random.default_rng(5)
     for kind, grid, seed in CASES:
         classes = int(random.choice([1, 2, 3, 5, 19, 21, 33, 64, 130, 257]))
@@ -72,6 +74,8 @@ def test_labels_are_those_of_the_definition(backend_name: str) -> None:
         logits = adversarial(kind, (int(random.integers(1, 3)), classes, h, w), seed)
         if seed % 7 == 3:
             logits = logits.astype(np.float64) * (1 + 1e-15 * random.normal(size=logits.shape))
+            if kind == "huge":
+                logits *= 1e269
         with segpost.use_backend("reference"):
             wanted = report_of(logits, size, grid)
         for backend in switch(backend_name):

@@ -191,6 +191,16 @@ def test_unsigned_label_is_no_negative_ignore_index(backend: str) -> None:
         segpost.colorize(np.array([[2**64 - 1]], np.uint64), palette)
 
 
+@pytest.mark.parametrize("classes", [256, 300])
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2"])
+def test_void_of_a_large_palette(backend: str, classes: int, dtype: str) -> None:
+    """An ignored label is void also where the label type could not count that far."""
+    colors = np.random.default_rng(1).integers(0, 256, (classes, 3))
+    palette = Palette(colors, void=(5, 6, 7), ignore_index=3)
+    got = segpost.colorize(np.array([[2, 3, 4]], dtype), palette)
+    np.testing.assert_array_equal(got, [[colors[2], (5, 6, 7), colors[4]]])
+
+
 def test_colorize_out(backend: str) -> None:
     """out= of any strides is filled and returned."""
     labels = np.random.default_rng(1).integers(0, 21, (6, 7)).astype(np.uint8)

@@ -202,6 +202,7 @@ template <class L> void find_candidates(const Work<double, L> &work, std::int64_
             const double *p = upper + c * pitch, *q = lower + c * pitch;
             level = larger(level, smaller(smaller(p[0], p[1]), smaller(q[0], q[1])));
         }
+        if (level < -limit_float64) level = -__builtin_inf(); // sums may overflow
         for (std::int64_t c = 0; c < work.classes; ++c) {
             const double *p = upper + c * pitch, *q = lower + c * pitch;
             const double top = larger(larger(p[0], p[1]), larger(q[0], q[1]));

@@ -101,7 +101,7 @@ void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int6
             }
             const double size = larger(__builtin_fabs(best), __builtin_fabs(below));
             const bool near = below > -__builtin_inf() && best - below <= margin_float64 * size;
-            const bool special = nan || near || !(__builtin_fabs(best) < __builtin_inf());
+            const bool special = nan || near || !(__builtin_fabs(best) < limit_float64);
             row.label[x] = special ? undecided : label;
             row.largest[x] = 0.0f; // only the float32 filter asks
         }

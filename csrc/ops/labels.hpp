@@ -15,7 +15,7 @@
 // sums differ by 2^-24 sum w max(|v_k|, |v_c|), while each computed sum is off by at most 2^-51 sum
 // w |v|: they cannot collapse to a tie. float64 logits can be closer than that, so a corner whose
 // runner-up of smaller index is within 2^-46 relative is treated as undecided and its cells are
-// computed.
+// computed; so is one beyond 1e280, where products with a weight could overflow into ties.
 //
 // Prune. With L = max_k min_corners v_k, a class whose largest corner is below L can neither win
 // nor tie, by the same two arguments (float64: below L by the 2^-46 margin).
@@ -41,6 +41,7 @@ constexpr float filter_relative = 3e-6f;
 constexpr float filter_absolute = 1e-36f;
 constexpr float filter_limit = 1e37f;
 constexpr double margin_float64 = 0x1p-46;
+constexpr double limit_float64 = 1e280;
 
 // One axis of a resampling; geometry.py makes and documents these tables.
 struct Axis {

@@ -80,7 +80,7 @@ def interpolated(
                 for column, wx in corners(x, slice(None)):
                     weight = wy[:, None] * wx
                     corner = widen(logits.values[n][:, row][:, :, column], logits.kind)
-                    with np.errstate(invalid="ignore"):
+                    with np.errstate(invalid="ignore", over="ignore"):
                         term = np.where(weight == 0.0, 0.0, weight * corner.astype(np.float64))
                         total = total + term
             yield n, rows, total

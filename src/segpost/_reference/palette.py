@@ -51,10 +51,11 @@ def unpack(packed: Array) -> Array:
 def entries(labels: Array, void: int, ignore_index: int | None) -> tuple[Array, Bad]:
     """The palette row of every label, and the labels that have none (they get the void row)."""
     inside = (labels >= 0) & (labels < void)
+    wide = labels.astype(np.int64)  # uint64 beyond int64 turns negative, but is not inside
     if ignore_index is None:
-        return np.where(inside, labels, void).astype(np.int64), first_of(~inside)
+        return np.where(inside, wide, void), first_of(~inside)
     ignored = labels == ignore_index
-    entry = np.where(inside & ~ignored, labels, void).astype(np.int64)
+    entry = np.where(inside & ~ignored, wide, void)
     return entry, first_of(~inside & ~ignored)
 
 

@@ -1,0 +1,131 @@
+"""argmax and softmax on Numba: a strip of logits in, a strip of the outputs out."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from segpost._dispatch import Array, Logits, Report
+from segpost._numba import cells, pixels, probabilities, strips
+from segpost._numba.palette import paint
+from segpost._numba.strips import Strip, table
+from segpost._numba.threads import run
+from segpost.geometry import Axes, axis
+
+STRIP_IN = 1 << 18  # logits in a strip, so that it stays in the second cache
+STRIP_OUT = 1 << 18  # output pixels of a strip, so that it ends soon
+Found = tuple[int, int]  # how many, and the first place
+
+
+def argmax(
+    logits: Logits, axes: Axes | None, labels: Array, color: Array | None, lut: Array | None
+) -> Report:
+    """First index of the largest interpolated logit, with its color where that is wanted."""
+    if axes is None:
+        return _argmax_pixels(logits, labels, color, lut)
+    return _argmax_cells(logits, axes, labels, color, lut)
+
+
+def _argmax_cells(
+    logits: Logits, axes: Axes, labels: Array, color: Array | None, lut: Array | None
+) -> Report:
+    height, width = logits.values.shape[2:]
+    number = strips.number(logits.kind)
+    exact = number is np.float64
+    # Sums of float64 beyond 1e280 could overflow; closer together than 2^-46 they could tie.
+    limit, margin = number(1e280 if exact else np.inf), number(2.0**-46 if exact else 0.0)
+    yt, xt = table(axes.y), table(axes.x)
+
+    def work(strip: Strip) -> tuple[Found, Found]:
+        n, cell0, _, y0, y1, counted = strip
+        values = strips.grid_rows(logits, strip)
+        out, keep = strips.target(labels[n, y0:y1])
+        nan_count, nan_first, undefined, undefined_first = cells.label_cells(
+            values, (counted, width), yt, xt, cell0, y0, y1, limit, margin, exact, out
+        )
+        keep()
+        if color is not None and lut is not None:
+            paint(out, lut, color[n, y0:y1])
+        pixel = (n * height + cell0) * width
+        place = n * labels.shape[1] * labels.shape[2]
+        return (nan_count, nan_first + pixel), (undefined, undefined_first + place)
+
+    most_out = 64 * STRIP_OUT // max(logits.values.shape[1], 64)
+    parts = strips.strips(logits, axes, STRIP_IN, most_out)
+    return _report(run(work, parts, logits.values.size + labels.size))
+
+
+def _argmax_pixels(logits: Logits, labels: Array, color: Array | None, lut: Array | None) -> Report:
+    images, classes, height, width = logits.values.shape
+    in_place = logits.kind == strips.number(logits.kind).__name__ and logits.threshold is None
+
+    def work(strip: tuple[int, int, int]) -> tuple[Found, Found]:
+        n, y0, y1 = strip
+        image, start = logits.values[n], y0 * width
+        if not (in_place and image.flags.c_contiguous):
+            image, start = strips.packed(strips.planes(logits, n, slice(y0, y1))), 0
+        out, keep = strips.target(labels[n, y0:y1])
+        nan_count, nan_first, undefined, undefined_first = pixels.label_pixels(
+            strips.frozen(image.reshape(len(image), -1)), start, start + out.size, out.reshape(-1)
+        )
+        keep()
+        if color is not None and lut is not None:
+            paint(out, lut, color[n, y0:y1])
+        place = (n * height + y0) * width - start
+        return (nan_count, nan_first + place), (undefined, undefined_first + place)
+
+    size = STRIP_IN // (classes * width)
+    parts = [(n, *rows) for n in range(images) for rows in strips.pieces(height, size)]
+    return _report(run(work, parts, logits.values.size))
+
+
+def softmax(
+    logits: Logits, axes: Axes | None, probabilities_out: Array | None, confidence: Array | None
+) -> Report:
+    """exp(v - max) / sum from logits interpolated in float64; the sigmoid of a one-channel head."""
+    classes, height, width = logits.values.shape[1:]
+    plain = axes is None
+    grid = axes or Axes(axis(height, height, "asymmetric"), axis(width, width, "asymmetric"))
+    yt, xt = table(grid.y), table(grid.x)
+    den = grid.y.den * grid.x.den
+    # Dividing by a power of two is multiplying by its inverse, and much faster.
+    inverse = 1.0 / den if math.frexp(den)[0] == 0.5 else 0.0
+    real = (den, inverse, logits.scale, logits.zero_point)
+    sigmoid = logits.threshold is not None
+    out = probabilities_out
+
+    def work(strip: Strip) -> tuple[Found, Found]:
+        n, cell0, _, y0, y1, _ = strip
+        values = strips.grid_rows(logits, strip)
+        nothing = np.empty((0, 1, 0), np.float32)
+        spread, row = nothing, 0  # where the probabilities go, and from which row on
+        if out is not None:
+            spread, row = out[n], y0
+            if not spread.flags.c_contiguous:
+                spread, row = np.empty((classes, y1 - y0, grid.x.n_out), np.float32), 0
+        chosen, keep = strips.target(nothing[:, 0] if confidence is None else confidence[n, y0:y1])
+        found = probabilities.fill_rows(
+            values, plain, sigmoid, yt, xt, cell0, y0, y1, real, spread, row, chosen
+        )
+        keep()
+        if out is not None and not out[n].flags.c_contiguous:
+            out[n, :, y0:y1] = spread
+        place = n * grid.y.n_out * grid.x.n_out
+        return (0, -1), (found[0], found[1] + place)
+
+    parts = strips.strips(logits, grid, STRIP_IN, STRIP_OUT // min(classes, 16))
+    made = len(logits.values) * classes * grid.y.n_out * grid.x.n_out
+    return _report(run(work, parts, logits.values.size + made))
+
+
+def _report(found: list[tuple[Found, Found]]) -> Report:
+    """The counts of all strips, and the smallest places."""
+    nan = [strip for strip, _ in found if strip[0]]
+    undefined = [strip for _, strip in found if strip[0]]
+    return Report(
+        sum(count for count, _ in nan),
+        min((first for _, first in nan), default=-1),
+        sum(count for count, _ in undefined),
+        min((first for _, first in undefined), default=-1),
+    )
