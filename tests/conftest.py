@@ -62,4 +62,5 @@ def scene(classes: int, height: int, width: int, seed: int = 0) -> np.ndarray:
     centers = random.uniform(0, 1, (classes, 2)) * [height, width]
     distance = np.hypot(y - centers[:, :1, None], x - centers[:, 1:, None])
     logits = 12 - distance * (24 / max(height, width)) + random.normal(0, 0.3, distance.shape)
-    return logits.astype(np.float32)
+    result: np.ndarray = logits.astype(np.float32)
+    return result

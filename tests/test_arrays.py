@@ -121,7 +121,7 @@ def test_dlpack_on_another_device() -> None:
         segpost.argmax(Elsewhere())
     numba_array = foreign(np.zeros((2, 3, 3)), "__array__")
     type(numba_array).__cuda_array_interface__ = {}
-    with pytest.raises(TypeError, match="on a CUDA device.*copy it to the CPU yourself"):
+    with pytest.raises(TypeError, match=r"on a CUDA device.*copy it to the CPU yourself"):
         segpost.argmax(numba_array)
     with pytest.raises(TypeError, match="logits is on device meta"):
         segpost.argmax(torch.zeros((2, 3, 3), device="meta"))
@@ -130,7 +130,7 @@ def test_dlpack_on_another_device() -> None:
 def test_buffer_protocol() -> None:
     """memoryview and array.array-like buffers come in."""
     logits = scene(5, 6, 7)
-    np.testing.assert_array_equal(segpost.argmax(memoryview(logits)), logits.argmax(0))
+    np.testing.assert_array_equal(segpost.argmax(memoryview(logits.data)), logits.argmax(0))
 
 
 def test_array_namespace_decides_the_kind() -> None:
@@ -192,6 +192,8 @@ def test_logits_that_are_refused(
         ({"size": (4, 5, 6)}, ValueError, "size must be"),
         ({"size": (4.0, 5)}, TypeError, "size must hold two integers"),
         ({"size": "44"}, ValueError, "size must be"),
+        ({"size": {2, 3}}, ValueError, "size must be"),
+        ({"size": {7: 1, 3: 2}}, ValueError, "size must be"),
         ({"grid": "bilinear"}, ValueError, "grid must be one of 'half_pixel', 'align_corners'"),
         ({"nan": "ignore"}, ValueError, "nan must be one of"),
         ({"out": np.zeros((4, 4), np.int64)}, TypeError, "out must have dtype uint8, got int64"),
@@ -217,6 +219,33 @@ def test_out_that_overlaps() -> None:
         segpost.colorize(labels[:, :4], "voc", out=labels.reshape(4, 4, 3))
 
 
+def test_out_that_would_be_lost() -> None:
+    """Where the border has to copy, an out= would never see the result: it is refused."""
+    logits = np.zeros((2, 4, 4), np.float32)
+    lazy = torch.zeros(2, 4, 4, dtype=torch.complex64).conj().imag
+    with pytest.raises(ValueError, match="no lazy view"):
+        segpost.softmax(logits, out=lazy)
+    shifted = torch.frombuffer(bytearray(133), dtype=torch.float32, offset=1)[:32].reshape(2, 4, 4)
+    for out in (
+        shifted,
+        np.zeros((2, 4, 4), ">f4"),
+        foreign(np.zeros((2, 4, 4), "f4"), "__array__"),
+    ):
+        with pytest.raises(ValueError, match="cannot be written in place"):
+            segpost.softmax(logits, out=out)
+    with pytest.raises(ValueError, match="requires grad"):
+        segpost.softmax(logits, out=torch.zeros((2, 4, 4), requires_grad=True))
+
+
+def test_misaligned_bfloat16(backend: str) -> None:
+    """bfloat16 at an odd address is copied, not read across the boundary."""
+    buffer = bytearray(2 * 60 + 1)
+    values = torch.arange(60).to(torch.bfloat16)
+    buffer[1:] = values.view(torch.uint8).numpy().tobytes()
+    shifted = torch.frombuffer(buffer, dtype=torch.bfloat16, offset=1).reshape(5, 3, 4)
+    np.testing.assert_array_equal(segpost.argmax(shifted), values.reshape(5, 3, 4).argmax(0))
+
+
 def test_read_only_out() -> None:
     """out= that cannot be written is refused."""
     out = np.zeros((4, 4), np.uint8)
@@ -235,8 +264,8 @@ def test_read_only_out() -> None:
         (np.zeros(4, np.uint8), ValueError, r"must have shape \(\.\.\., H, W\)"),
         (np.ma.zeros((4, 4), np.uint8), TypeError, "masked array"),
         (np.array([["a"]]), TypeError, "must hold numbers"),
-        (np.int8([[-1]]), ValueError, "first -1"),
-        (np.int64([[2**40]]), ValueError, "first 1099511627776"),
+        (np.array([[-1]], np.int8), ValueError, "first -1"),
+        (np.array([[2**40]], np.int64), ValueError, "first 1099511627776"),
     ],
 )
 def test_labels_that_are_refused(

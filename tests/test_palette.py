@@ -73,6 +73,9 @@ def test_unknown_palette_lists_the_known() -> None:
         ([[0, 0, 0, 255]], ValueError, r"must have shape \(K, 3\), got \(1, 4\)"),
         (np.zeros((0, 3), int), ValueError, r"must have shape \(K, 3\)"),
         (np.zeros((2, 3), bool), TypeError, "bool"),
+        (np.ma.zeros((2, 3), int), TypeError, "masked array"),
+        ([[1, 2, 3], [4, 5]], ValueError, r"colors must have shape \(K, 3\)"),
+        ([], ValueError, r"colors must have shape \(K, 3\), got \(0,\)"),
     ],
 )
 def test_bad_colors(colors: Any, error: type[Exception], text: str) -> None:
@@ -99,6 +102,30 @@ def test_palette_is_a_value() -> None:
     assert one != Palette([(1, 2, 3)], ["b"])
     with pytest.raises(ValueError, match="read-only"):
         one.colors[0, 0] = 9
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        one.colors.flags.writeable = True
+    with pytest.raises(ValueError, match="read-only"):
+        one.packed()[0] = 0
+
+
+def test_names_outside_the_palette() -> None:
+    """No name for a label that has no color."""
+    for label in (-1, 21):
+        with pytest.raises(ValueError, match=r"label must be in 0\.\.20"):
+            Palette.named("voc").name(label)
+    with pytest.raises(TypeError, match="name must be a string"):
+        Palette.named(None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="sequence of strings"):
+        Palette([(0, 0, 0), (1, 1, 1)], names={"a", "b"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("alpha", ["0.5", True, np.ma.zeros(21)])
+def test_alpha_is_a_number(alpha: Any) -> None:
+    """No guess about strings, booleans and masked arrays."""
+    with pytest.raises(TypeError, match="alpha must be a number or 21 numbers"):
+        segpost.overlay(
+            np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8), "voc", alpha=alpha
+        )
 
 
 def test_distinct_colors_are_stable_and_far_apart() -> None:
@@ -225,7 +252,7 @@ def test_overlay_is_fixed_point(backend_name: str, data: st.DataObject) -> None:
     image = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
     labels = random.integers(0, classes, shape).astype(data.draw(st.sampled_from(DTYPES)))
     colors = random.integers(0, 256, (classes, 3))
-    alpha = data.draw(st.sampled_from([0.0, 0.3, 0.5, 1.0]))
+    alpha: Any = data.draw(st.sampled_from([0.0, 0.3, 0.5, 1.0]))
     weights: Any = np.full(classes, alpha)
     if data.draw(st.booleans()):
         weights = random.random(classes)

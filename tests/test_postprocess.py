@@ -145,7 +145,7 @@ def test_quantized_logits(backend: str, dtype: str) -> None:
 def test_void_class_is_painted_void(backend: str) -> None:
     """A class that is the palette's ignore_index gets the void color."""
     palette = Palette([(255, 0, 0), (0, 255, 0)], void=(7, 7, 7), ignore_index=1)
-    logits = np.float32([[[0, 9]], [[5, 0]]])
+    logits = np.array([[[0, 9]], [[5, 0]]], np.float32)
     seg = segpost.postprocess(logits, palette=palette, want=("labels", "color"))
     np.testing.assert_array_equal(seg.labels, [[1, 0]])
     np.testing.assert_array_equal(seg.color, [[(7, 7, 7), (255, 0, 0)]])
@@ -230,6 +230,51 @@ def test_save_needs_no_palette(tmp_path: Path) -> None:
     with Image.open(tmp_path / "x.png") as picture:
         np.testing.assert_array_equal(np.asarray(picture), labels)
         assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) == 256
+
+
+def test_save_needs_a_color_for_every_label(tmp_path: Path) -> None:
+    """A label that the palette does not have would be invisible black: an error instead."""
+    seg = Segmentation(labels=np.array([[0, 30]], np.uint8))
+    with pytest.raises(
+        ValueError, match=r"1 of 2 values outside 0\.\.20 or 255, first 30 at \[0, 1\]"
+    ):
+        seg.save(tmp_path / "x.png", palette="voc")
+
+
+def test_maps_that_look_like_pictures(backend: str) -> None:
+    """A batch of maps three pixels wide is no (H, W, 3) picture."""
+    logits = np.random.default_rng(1).normal(size=(5, 4, 8, 3)).astype(np.float32)
+    image = np.zeros((5, 8, 3, 3), np.uint8)
+    seg = segpost.postprocess(logits, palette=Palette.distinct(4), image=image, want=WANTED)
+    assert seg.overlay.shape == (5, 8, 3, 3)
+    assert sum(seg.shares().values()) == pytest.approx(1)
+    assert Segmentation(labels=seg.labels)._repr_png_()
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((19, 8, 256), {"palette": Palette.distinct(256)}),
+        ((1, 8, 21), {"palette": "voc", "threshold": 0.5}),
+        ((19, 8, 9), {"palette": "voc"}),
+    ],
+)
+def test_longer_palettes_are_no_evidence(shape: tuple[int, ...], options: dict[str, Any]) -> None:
+    """A palette with more colors than classes is allowed where it says nothing about the axis."""
+    assert segpost.postprocess(np.zeros(shape, np.float32), **options).labels.shape == shape[1:]
+
+
+def test_what_cannot_be_shown() -> None:
+    """A notebook shows nothing rather than an error, and figure() says what is wrong."""
+    pytest.importorskip("matplotlib")
+    assert Segmentation(labels=np.zeros((0, 4), np.uint8))._repr_png_() is None
+    assert Segmentation(labels=np.array([[-1]], np.int32))._repr_png_() is None
+    assert Segmentation(labels=np.array([[2000]], np.int32))._repr_png_()
+    with pytest.raises(ValueError, match="nothing to draw"):
+        Segmentation(labels=np.zeros((4, 0), np.uint8)).figure()
+    with pytest.raises(TypeError, match="number of one image"):
+        Segmentation(labels=np.zeros((2, 4, 4), np.uint8))[0:1]  # type: ignore[index]
+    assert Segmentation(labels=np.zeros((2, 2), np.uint8)) != Segmentation()
 
 
 def test_save_refuses(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import textwrap
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,6 +131,51 @@ def test_dataloader_workers(kind: str) -> None:
     assert result.stdout.strip() == "12", result.stderr
 
 
+@pytest.mark.skipif("native-x86_64_v2" not in FAST, reason="no native backend")
+def test_ctrl_c_in_a_single_huge_cell() -> None:
+    """A 2 x 2 map blown up to many pixels is cut into tasks like any other."""
+    result = run(
+        """
+        import os, signal, threading, time
+        import numpy as np, segpost
+        logits = np.random.default_rng(1).normal(size=(300, 2, 2))
+        def interrupt():
+            global sent
+            sent = time.monotonic()
+            os.kill(os.getpid(), signal.SIGINT)
+        delays = []
+        for _ in range(3):
+            threading.Timer(0.3, interrupt).start()
+            try:
+                segpost.argmax(logits, size=(6000, 6000))
+            except KeyboardInterrupt:
+                delays.append(time.monotonic() - sent)
+        print(min(delays))
+        """
+    )
+    assert result.returncode == 0, result.stderr
+    assert float(result.stdout) < 0.1
+
+
+def test_more_threads_than_the_system_gives() -> None:
+    """Where threads cannot be made, fewer do the work."""
+    result = run(
+        """
+        import resource
+        import numpy as np, segpost
+        logits = np.random.default_rng(1).normal(size=(19, 64, 64)).astype("f4")
+        wanted = segpost.argmax(logits, size=(512, 512))
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (200 << 20), -1))
+        segpost.set_num_threads(64)
+        big = segpost.argmax(np.concatenate([logits] * 4, 1), size=(2048, 512))
+        assert (segpost.argmax(logits, size=(512, 512)) == wanted).all()
+        print("ok")
+        """
+    )
+    assert result.stdout.strip() == "ok", result.stderr
+
+
 @pytest.mark.parametrize("kind", sorted({name.partition("-")[0] for name in FAST}))
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
@@ -167,12 +213,44 @@ def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
     assert float(result.stdout) < 0.1
 
 
+def test_signals_at_any_moment() -> None:
+    """Handlers that raise, early in a call and again while it ends: KeyboardInterrupt, no crash."""
+    result = run(
+        """
+        import signal
+        import numpy as np, segpost
+        def stop(*_): raise KeyboardInterrupt
+        signal.signal(signal.SIGALRM, stop)
+        segpost.set_num_threads(2)
+        logits = np.random.default_rng(0).standard_normal((2, 100, 96, 96))
+        interrupts = 0
+        for i in range(40):
+            signal.setitimer(signal.ITIMER_REAL, 0.001 + 0.001 * (i % 30), 0.005)
+            try:
+                try:
+                    segpost.argmax(logits, size=(1024, 1024))
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupts += 1
+        print(interrupts)
+        """
+    )
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) > 10
+
+
 def test_no_full_resolution_float_array(backend: str) -> None:
     """postprocess of low-resolution logits allocates its results and little else."""
     image = np.zeros((1024, 2048, 3), np.uint8)
     logits = scene(19, 32, 64)
     wanted = ("labels", "color", "overlay")
-    options = {"size": (1024, 2048), "image": image, "palette": "cityscapes", "want": wanted}
+    options: dict[str, Any] = {
+        "size": (1024, 2048),
+        "image": image,
+        "palette": "cityscapes",
+        "want": wanted,
+    }
     segpost.postprocess(logits, **options)
     results = 1024 * 2048 * (1 + 3 + 3)
     full_float = 1024 * 2048 * 4 * 19

@@ -8,17 +8,24 @@ namespace segpost::bindings {
 namespace {
 
 // Asks Python for signals. Only the main thread handles them, so no other thread waits for the GIL.
+// Never throws: a handler's exception is left as Python's current error, and the answer is true.
 class Signals {
   public:
-    bool operator()() {
+    bool operator()() noexcept {
         if (!main_) return false;
         py::gil_scoped_acquire gil;
+        if (PyErr_CheckSignals() != 0) return true;
         if (!asked_) {
             asked_ = true;
-            const auto threading = py::module_::import("threading");
-            main_ = threading.attr("current_thread")().is(threading.attr("main_thread")());
+            try { // a signal can arrive in this Python code too
+                const auto threading = py::module_::import("threading");
+                main_ = threading.attr("current_thread")().is(threading.attr("main_thread")());
+            } catch (py::error_already_set &error) {
+                error.restore();
+                return true;
+            }
         }
-        return main_ && PyErr_CheckSignals() != 0;
+        return false;
     }
 
   private:

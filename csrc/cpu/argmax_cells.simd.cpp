@@ -80,7 +80,8 @@ void resample(const ArgmaxJob &job, const Tile &tile, CellRule rule, char *memor
         else
             work.lower = work.upper;
         read = cell + 1;
-        const std::int64_t y0 = job.y.start[cell], y1 = job.y.start[cell + 1];
+        const std::int64_t y0 = larger<std::int64_t>(job.y.start[cell], tile.row0);
+        const std::int64_t y1 = smaller<std::int64_t>(job.y.start[cell + 1], tile.row1);
         if (y0 < y1 && work.columns > 0) {
             fill_cells(work);
             for (std::int64_t y = y0; y < y1; ++y) {

@@ -121,7 +121,8 @@ void read_row(const Work<T, L> &work, const Row<T> &row, std::int64_t y, Report 
     }
     rank(row, work.classes, work.pitch, round_up(work.cells + 1, lanes));
     // Each pixel is counted by one tile: its last row and column belong to the next.
-    const bool counts_row = y < tile.y1 || tile.y1 == job.y.cells();
+    const bool counts_row =
+        (y < tile.y1 || tile.y1 == job.y.cells()) && tile.row0 == job.y.start[tile.y0];
     const std::int64_t counted = tile.x1 == job.x.cells() ? count : work.cells;
     bool special = false;
     for (std::int64_t x = 0; x < counted; ++x) special |= row.label[x] == undecided;

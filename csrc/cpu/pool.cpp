@@ -76,9 +76,11 @@ struct Batch {
 // destructor is how libraries hang.
 class Pool {
   public:
-    explicit Pool(int workers) {
-        for (int i = 0; i < workers; ++i) std::thread([this] { work(); }).detach();
-        workers_ = workers;
+    explicit Pool(int workers) : wanted_(workers) {
+        try {
+            for (; workers_ < workers; ++workers_) std::thread([this] { work(); }).detach();
+        } catch (...) { // the system gives no more: fewer do
+        }
     }
 
     void post(Batch *batch) {
@@ -99,7 +101,7 @@ class Pool {
         return idle_.wait_for(lock, poll_interval, [this] { return active_ == 0; });
     }
 
-    int workers() const { return workers_; }
+    int wanted() const { return wanted_; }
 
     void retire() {
         {
@@ -134,6 +136,7 @@ class Pool {
     std::condition_variable wake_, idle_;
     Batch *batch_ = nullptr;
     std::uint64_t generation_ = 0;
+    const int wanted_;
     int workers_ = 0, seats_ = 0, active_ = 0;
     bool retired_ = false;
 };
@@ -168,27 +171,30 @@ bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task
     State &shared_state = *state;
     Pool *&pool = shared_state.pool;
     std::unique_lock<std::mutex> lock(shared_state.owner, std::defer_lock);
-    const int helpers = static_cast<int>(std::min<std::int64_t>(threads, count)) - 1;
+    const int allowed = threads;
+    const int helpers = static_cast<int>(std::min<std::int64_t>(allowed, count)) - 1;
     const bool shared = helpers > 0 && lock.try_lock();
     if (shared) {
-        if (pool && pool->workers() != threads - 1) {
+        if (pool && pool->wanted() != allowed - 1) {
             pool->retire(); // leaked: its threads may still be waking up
             pool = nullptr;
         }
-        if (!pool) pool = new Pool(threads - 1);
+        if (!pool) pool = new Pool(allowed - 1);
         pool->post(&batch);
     }
     auto asked = Clock::now();
+    bool told = false; // asked no more then: the handler's exception is waiting for the caller
     const auto ask = [&] {
-        if (Clock::now() - asked < poll_interval) return;
-        if (interrupted()) batch.stop = true;
+        if (told || Clock::now() - asked < poll_interval) return;
+        told = interrupted();
+        if (told) batch.stop = true;
         asked = Clock::now();
     };
     while (batch.step()) ask();
     if (shared)
         while (!pool->drained()) ask();
     if (batch.error) std::rethrow_exception(batch.error);
-    return !batch.stop;
+    return !told;
 }
 
 } // namespace segpost

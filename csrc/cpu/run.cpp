@@ -35,8 +35,29 @@ std::vector<Tile> cut(std::int64_t n, std::int64_t rows, std::int64_t columns,
     for (std::int64_t i = 0; i < n; ++i)
         for (std::int64_t y = 0; y < rows; y += row_step)
             for (std::int64_t x = 0; x < columns; x += column_step)
-                tiles.push_back(
-                    {i, y, std::min(y + row_step, rows), x, std::min(x + column_step, columns)});
+                tiles.push_back({i, y, std::min(y + row_step, rows), x,
+                                 std::min(x + column_step, columns), y,
+                                 std::min(y + row_step, rows)});
+    return tiles;
+}
+
+// The same for rows of cells: row_budget output rows a tile, less than one row of cells where those
+// are large.
+std::vector<Tile> cut_cells(std::int64_t n, const Axis &y, std::int64_t columns,
+                            std::int64_t row_budget, std::int64_t column_step) {
+    const std::int64_t rows_of_cell = std::max<std::int64_t>(1, y.n_out / y.cells());
+    const std::int64_t row_step = std::max<std::int64_t>(1, row_budget / rows_of_cell);
+    std::vector<Tile> tiles;
+    for (Tile tile : cut(n, y.cells(), columns, row_step, column_step)) {
+        const std::int64_t first = y.start[tile.y0], last = y.start[tile.y1];
+        const std::int64_t step = tile.y1 - tile.y0 > 1 ? last - first : row_budget;
+        tile.row0 = first;
+        do {
+            tile.row1 = std::min(tile.row0 + step, last);
+            tiles.push_back(tile);
+            tile.row0 = tile.row1;
+        } while (tile.row0 < last);
+    }
     return tiles;
 }
 
@@ -86,10 +107,9 @@ bool run_argmax(const ArgmaxJob &job, CellRule rule, const Interrupted &interrup
     // Two rows of a tile stay in the second-level cache; rows are enough to make the shared one
     // cheap.
     const std::int64_t column_step = std::max<std::int64_t>(64, (128 << 10) / classes);
-    const std::int64_t rows_of_cell = std::max<std::int64_t>(1, job.y.n_out / job.y.cells());
     const std::int64_t columns = std::min(job.x.n_out, (column_step + 1) * job.x.widest);
-    const std::int64_t row_step = per_task(work_per_task, classes * columns * rows_of_cell);
-    const auto tiles = cut(job.logits.n, job.y.cells(), job.x.cells(), row_step, column_step);
+    const auto tiles = cut_cells(job.logits.n, job.y, job.x.cells(),
+                                 per_task(work_per_task, classes * columns), column_step);
     return run(
         tiles, interrupted, report,
         [&](const Tile &tile) { return table.argmax_cells_scratch(job, tile); },
@@ -103,10 +123,10 @@ bool run_softmax(const SoftmaxJob &job, const Interrupted &interrupted, Report &
     const std::int64_t classes = job.logits.c;
     const std::int64_t column_step = std::max<std::int64_t>(64, (16 << 10) / classes);
     const std::int64_t columns = std::min(column_step, job.width());
-    const std::int64_t rows = job.resample ? job.y.cells() : job.logits.h;
-    const std::int64_t rows_of_cell = std::max<std::int64_t>(1, job.height() / rows);
-    const std::int64_t row_step = per_task(work_per_task / 4, classes * columns * rows_of_cell);
-    const auto tiles = cut(job.logits.n, rows, job.width(), row_step, column_step);
+    const std::int64_t row_budget = per_task(work_per_task / 4, classes * columns);
+    const auto tiles = job.resample
+                           ? cut_cells(job.logits.n, job.y, job.width(), row_budget, column_step)
+                           : cut(job.logits.n, job.logits.h, job.width(), row_budget, column_step);
     return run(
         tiles, interrupted, report,
         [&](const Tile &tile) { return table.softmax_scratch(job, tile); },

@@ -30,13 +30,13 @@ inline float exp_negative(float x) {
     return x < -87.0f ? 0.0f : p * power;
 }
 
+constexpr std::int64_t block = 64; // pixels whose classes are looked at together
+
 struct Work {
-    double *upper,
-        *lower;     // [C][cells + 1 + wide] rows of the grid; without resampling upper is the row
-    double *blend;  // the row between them
-    double *values; // [C][columns + wide]
-    double *most, *sum; // [columns + wide]
-    float *power;       // [C][columns + wide]
+    double *upper, *lower; // [C][cell_pitch] rows of the grid; without resampling upper is the row
+    double *blend;         // the row between them
+    double *values;        // [C][column_pitch]
+    float *power;          // [C][block]
     std::int64_t cell_pitch, column_pitch;
 
     Work(const SoftmaxJob &job, const Tile &tile, Scratch &scratch) {
@@ -44,15 +44,13 @@ struct Work {
         std::int64_t cells = columns;
         if (job.resample) cells = job.x.cell[tile.x1 - 1] - job.x.cell[tile.x0] + 2;
         cell_pitch = round_up(cells + 1, wide) + wide;
-        column_pitch = round_up(columns, lanes) + lanes;
+        column_pitch = round_up(columns, block) + block;
         const std::int64_t c = job.logits.c;
         upper = scratch.take<double>(c * cell_pitch);
         lower = scratch.take<double>(c * cell_pitch);
         blend = scratch.take<double>(c * cell_pitch);
         values = scratch.take<double>(c * column_pitch);
-        most = scratch.take<double>(column_pitch);
-        sum = scratch.take<double>(column_pitch);
-        power = scratch.take<float>(c * column_pitch);
+        power = scratch.take<float>(c * block);
     }
 };
 
@@ -111,68 +109,107 @@ bool above_threshold(const SoftmaxJob &job, const Tile &tile, const Work &work, 
     return value > constant;
 }
 
-// Probabilities of one row whose real logits are in work.values.
-void finish_row(const SoftmaxJob &job, const Tile &tile, const Work &work, std::int64_t y,
-                Report &report) {
-    const std::int64_t columns = tile.x1 - tile.x0, classes = job.logits.c;
-    const double *values = work.values;
-    const auto place = [&](std::int64_t i) {
-        return (tile.n * job.height() + y) * job.width() + tile.x0 + i;
-    };
-    const auto probability = [&](std::int64_t c, std::int64_t i) {
-        return reinterpret_cast<float *>(job.probabilities + tile.n * job.prob_n + c * job.prob_c +
-                                         y * job.prob_h + (tile.x0 + i) * job.prob_w);
-    };
-    const auto confidence = [&](std::int64_t i) {
-        return reinterpret_cast<float *>(job.confidence + tile.n * job.conf_n + y * job.conf_h +
-                                         (tile.x0 + i) * job.conf_w);
-    };
-    if (job.has_threshold) {
-        for (std::int64_t i = 0; i < columns; ++i) {
-            const double p = 1.0 / (1.0 + __builtin_exp(-values[i]));
-            if (is_nan(p)) report.add_undefined(1, place(i));
-            if (job.probabilities) *probability(0, i) = static_cast<float>(p);
-            if (job.confidence) {
-                const bool one = above_threshold(job, tile, work, y, tile.x0 + i);
-                *confidence(i) = static_cast<float>(one ? p : 1.0 - p);
+// Where results go.
+struct Output {
+    const SoftmaxJob &job;
+    std::int64_t n, y;
+
+    std::int64_t place(std::int64_t x) const { return (n * job.height() + y) * job.width() + x; }
+    float *probability(std::int64_t c, std::int64_t x) const {
+        return reinterpret_cast<float *>(job.probabilities + n * job.prob_n + c * job.prob_c +
+                                         y * job.prob_h + x * job.prob_w);
+    }
+    float *confidence(std::int64_t x) const {
+        return reinterpret_cast<float *>(job.confidence + n * job.conf_n + y * job.conf_h +
+                                         x * job.conf_w);
+    }
+};
+
+// The sigmoid of one row of a one-channel head, whose real logits are in work.values.
+void finish_sigmoid(const Output &out, const Tile &tile, const Work &work, Report &report) {
+    for (std::int64_t x = tile.x0; x < tile.x1; ++x) {
+        const double p = 1.0 / (1.0 + __builtin_exp(-work.values[x - tile.x0]));
+        if (is_nan(p)) report.add_undefined(1, out.place(x));
+        if (out.job.probabilities) *out.probability(0, x) = static_cast<float>(p);
+        if (out.job.confidence) {
+            const bool one = above_threshold(out.job, tile, work, out.y, x);
+            *out.confidence(x) = static_cast<float>(one ? p : 1.0 - p);
+        }
+    }
+}
+
+// Probabilities of `count` pixels from x on; values has room for a whole block of every class. Four
+// powers are added in float32, these sums in float64: small ones beside a large one are not lost.
+template <class V> void finish_block(const Output &out, std::int64_t x, std::int64_t count,
+                                     const V *values, std::int64_t pitch, float *power,
+                                     Report &report) {
+    const std::int64_t classes = out.job.logits.c;
+    V most[block];
+    double sum[block];
+    for (std::int64_t i = 0; i < block; ++i) {
+        most[i] = values[i];
+        sum[i] = 0.0;
+    }
+    for (std::int64_t c = 1; c < classes; ++c)
+        for (std::int64_t i = 0; i < block; ++i)
+            most[i] = values[c * pitch + i] > most[i] ? values[c * pitch + i] : most[i];
+    for (std::int64_t c = 0; c < classes; c += 4) {
+        float part[block] = {};
+        const std::int64_t last = smaller<std::int64_t>(c + 4, classes);
+        for (std::int64_t k = c; k < last; ++k) {
+            const V *v = values + k * pitch;
+            float *p = power + k * block;
+            for (std::int64_t i = 0; i < block; ++i) {
+                p[i] = exp_negative(static_cast<float>(v[i] - most[i]));
+                part[i] += p[i];
             }
+        }
+        for (std::int64_t i = 0; i < block; ++i) sum[i] += static_cast<double>(part[i]);
+    }
+    float scale[block];
+    bool undefined = false;
+    for (std::int64_t i = 0; i < block; ++i) scale[i] = static_cast<float>(1.0 / sum[i]);
+    for (std::int64_t i = 0; i < count; ++i) undefined |= is_nan(sum[i]);
+    for (std::int64_t i = 0; undefined && i < count; ++i)
+        if (is_nan(sum[i])) report.add_undefined(1, out.place(x + i));
+    if (out.job.confidence)
+        for (std::int64_t i = 0; i < count; ++i) *out.confidence(x + i) = scale[i];
+    if (!out.job.probabilities) return;
+    if (out.job.prob_w == 4 && count == block) {
+        for (std::int64_t c = 0; c < classes; ++c) {
+            float *to = out.probability(c, x);
+            for (std::int64_t i = 0; i < block; ++i) to[i] = power[c * block + i] * scale[i];
         }
         return;
     }
-    for (std::int64_t i = 0; i < columns; ++i) work.most[i] = values[i];
-    for (std::int64_t c = 1; c < classes; ++c) {
-        const double *v = values + c * work.column_pitch;
-        for (std::int64_t i = 0; i < columns; ++i)
-            work.most[i] = v[i] > work.most[i] ? v[i] : work.most[i];
-    }
-    for (std::int64_t i = 0; i < columns; ++i) work.sum[i] = 0.0;
-    for (std::int64_t c = 0; c < classes; ++c) {
-        const double *v = values + c * work.column_pitch;
-        float *power = work.power + c * work.column_pitch;
-        for (std::int64_t i = 0; i < columns; ++i) {
-            power[i] = exp_negative(static_cast<float>(v[i] - work.most[i]));
-            work.sum[i] += static_cast<double>(power[i]);
+    for (std::int64_t i = 0; i < count; ++i)
+        for (std::int64_t c = 0; c < classes; ++c)
+            *out.probability(c, x + i) = power[c * block + i] * scale[i];
+}
+
+// One row whose real logits are in work.values.
+void finish_row(const SoftmaxJob &job, const Tile &tile, const Work &work, std::int64_t y,
+                Report &report) {
+    const Output out{job, tile.n, y};
+    if (job.has_threshold) return finish_sigmoid(out, tile, work, report);
+    for (std::int64_t x = tile.x0; x < tile.x1; x += block)
+        finish_block(out, x, smaller(block, tile.x1 - x), work.values + x - tile.x0,
+                     work.column_pitch, work.power, report);
+}
+
+// Pixels that need no interpolation, of an element type that float32 holds.
+void finish_pixels(const SoftmaxJob &job, const Tile &tile, char *memory, Report &report) {
+    Scratch scratch(memory);
+    float *values = scratch.take<float>(job.logits.c * block);
+    float *power = scratch.take<float>(job.logits.c * block);
+    for (std::int64_t y = tile.y0; y < tile.y1; ++y)
+        for (std::int64_t x = tile.x0; x < tile.x1; x += block) {
+            const std::int64_t count = smaller(block, tile.x1 - x);
+            if (count < block) // what lies behind the row is computed and thrown away
+                for (std::int64_t i = 0; i < job.logits.c * block; ++i) values[i] = 0.0f;
+            load_row(values, block, job.logits, tile.n, y, x, count, nullptr);
+            finish_block(Output{job, tile.n, y}, x, count, values, block, power, report);
         }
-    }
-    for (std::int64_t i = 0; i < columns; ++i) {
-        if (__builtin_expect(is_nan(work.sum[i]), 0)) report.add_undefined(1, place(i));
-        work.sum[i] = 1.0 / work.sum[i];
-    }
-    if (job.confidence)
-        for (std::int64_t i = 0; i < columns; ++i) *confidence(i) = static_cast<float>(work.sum[i]);
-    if (!job.probabilities) return;
-    for (std::int64_t c = 0; c < classes; ++c) {
-        const float *power = work.power + c * work.column_pitch;
-        if (job.prob_w == 4) {
-            float *out = probability(c, 0);
-            for (std::int64_t i = 0; i < columns; ++i)
-                out[i] = static_cast<float>(static_cast<double>(power[i]) * work.sum[i]);
-        } else {
-            for (std::int64_t i = 0; i < columns; ++i)
-                *probability(c, i) =
-                    static_cast<float>(static_cast<double>(power[i]) * work.sum[i]);
-        }
-    }
 }
 
 } // namespace
@@ -185,6 +222,9 @@ std::int64_t softmax_scratch(const SoftmaxJob &job, const Tile &tile) {
 
 // The tile's rows are rows of cells where the job resamples; its columns are output pixels always.
 void softmax(const SoftmaxJob &job, const Tile &tile, char *memory, Report &report) {
+    const bool plain = !job.has_threshold && job.scale == 1.0 && job.zero_point == 0.0;
+    if (!job.resample && plain && fits_float(job.logits.dtype))
+        return finish_pixels(job, tile, memory, report);
     Scratch scratch(memory);
     Work work(job, tile, scratch);
     const Logits &logits = job.logits;
@@ -223,7 +263,8 @@ void softmax(const SoftmaxJob &job, const Tile &tile, char *memory, Report &repo
             work.upper[last + 1] = work.upper[last];
             work.lower[last + 1] = work.lower[last];
         }
-        for (std::int64_t y = job.y.start[cell]; y < job.y.start[cell + 1]; ++y) {
+        const std::int64_t end = smaller<std::int64_t>(job.y.start[cell + 1], tile.row1);
+        for (std::int64_t y = larger<std::int64_t>(job.y.start[cell], tile.row0); y < end; ++y) {
             interpolate(job, tile, work, y);
             dequantize();
             finish_row(job, tile, work, y, report);

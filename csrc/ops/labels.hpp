@@ -112,9 +112,10 @@ struct SoftmaxJob {
     std::int64_t width() const { return resample ? x.n_out : logits.w; }
 };
 
-// A rectangle of one image: cells [y0, y1) x [x0, x1) where the job resamples, else pixels.
+// A rectangle of one image: cells [y0, y1) x [x0, x1) where the job resamples, else pixels. Of the
+// output rows in it those of [row0, row1) are meant: a single row of large cells is shared out.
 struct Tile {
-    std::int64_t n, y0, y1, x0, x1;
+    std::int64_t n, y0, y1, x0, x1, row0, row1;
 };
 
 } // namespace segpost

@@ -40,6 +40,7 @@ class Incoming(NamedTuple):
     array: Array  # bfloat16 as uint16
     kind: str  # the element type's name, "bfloat16" included
     wrap: Callable[[Array], Any]  # makes a result of the caller's kind
+    copied: bool = False  # writing to `array` would not reach the caller
 
 
 def _same(array: Array) -> Array:
@@ -78,13 +79,19 @@ def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> Incomi
         return Incoming(array, known, wrap)
     if dtype.kind in "fiub":
         if not dtype.isnative:  # the kernels read the machine's own byte order
-            array = array.astype(dtype.newbyteorder("="))
-        elif not array.flags.aligned:
-            array = array.copy()
+            return Incoming(array.astype(dtype.newbyteorder("=")), dtype.name, wrap, True)
+        if not array.flags.aligned:
+            return Incoming(array.copy(), dtype.name, wrap, True)
         return Incoming(array, dtype.name, wrap)
     if dtype.name == "bfloat16":  # ml_dtypes, as JAX gives it
-        return Incoming(array.view(np.uint16), "bfloat16", wrap)
+        return _bfloat16(array.view(np.uint16), wrap)
     raise TypeError(f"{name} must hold numbers, got dtype {dtype}")
+
+
+def _bfloat16(array: Array, wrap: Callable[[Array], Any]) -> Incoming:
+    if array.flags.aligned:
+        return Incoming(array, "bfloat16", wrap)
+    return Incoming(array.copy(), "bfloat16", wrap, True)
 
 
 def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
@@ -98,16 +105,16 @@ def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
             f"{name} must be a dense tensor, got {tensor.layout} of {tensor.dtype}; "
             "use .to_dense() or .int_repr() with quantization="
         )
+    negated = tensor.is_neg()
     tensor = tensor.detach().resolve_neg()
     if tensor.dtype is torch.bfloat16:
-        return Incoming(
-            tensor.view(torch.int16).numpy().view(np.uint16), "bfloat16", torch.from_numpy
-        )
+        return _bfloat16(tensor.view(torch.int16).numpy().view(np.uint16), torch.from_numpy)
     try:
         array = tensor.numpy()
     except TypeError:
         raise TypeError(f"{name} has dtype {tensor.dtype}, which segpost cannot read") from None
-    return _from_numpy(array, name, torch.from_numpy)
+    incoming = _from_numpy(array, name, torch.from_numpy)
+    return incoming._replace(copied=True) if negated else incoming
 
 
 def _from_protocol(value: Any, name: str) -> Incoming:
@@ -127,7 +134,7 @@ def _from_protocol(value: Any, name: str) -> Incoming:
                     raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
             else:
                 if kind == "bfloat16":
-                    return Incoming(array, kind, wrap)
+                    return _bfloat16(array, wrap)
                 return _from_numpy(array, name, wrap)
     elif hasattr(value, "__cuda_array_interface__"):
         raise TypeError(
@@ -135,7 +142,8 @@ def _from_protocol(value: Any, name: str) -> Incoming:
             "copy it to the CPU yourself if that is meant"
         )
     if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
-        return _from_numpy(np.asarray(value), name, wrap)
+        shared = hasattr(value, "__array_interface__")  # __array__ alone may give a copy
+        return _from_numpy(np.asarray(value), name, wrap)._replace(copied=not shared)
     try:
         array = np.asarray(memoryview(value))
     except TypeError:
@@ -192,15 +200,20 @@ def outgoing(
     if out is None:
         return Outgoing(np.empty(shape, dtype), wrap)
     wanted = np.dtype(dtype)
-    array, kind, _ = incoming(out, "out")
+    array, kind, _, copied = incoming(out, "out")
     if kind != wanted.name:
         raise TypeError(f"out must have dtype {wanted.name}, got {kind}")
     if array.shape != shape:
         raise ValueError(f"out must have shape {shape}, got {array.shape}")
+    if copied:
+        raise ValueError(
+            "out cannot be written in place: "
+            "it must be aligned, in native byte order and no lazy view"
+        )
     if not array.flags.writeable:
         raise ValueError("out is read-only")
-    if isinstance(out, np.ndarray) and out.size and not np.may_share_memory(array, out):
-        raise ValueError("out must be aligned and in native byte order")
+    if getattr(out, "requires_grad", False):
+        raise ValueError("out requires grad; results here have no gradient: pass out.detach()")
     if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
         raise ValueError("out is broadcast: several of its elements are one place in memory")
     if any(overlap(array, source) for source in inputs):

@@ -63,7 +63,7 @@ def logits_view(logits: object, axis: object) -> tuple[Logits, Incoming, int]:
 
 def output_size(size: Any) -> tuple[int, int]:
     """(height, width), both at least 1."""
-    if isinstance(size, (str, bytes)) or not hasattr(size, "__len__") or len(size) != 2:
+    if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != 2:
         raise ValueError(f"size must be (height, width), got {size!r}")
     for number in size:
         if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
@@ -141,26 +141,30 @@ def raise_undefined(report: Report, logits: Logits, shape: tuple[int, int, int])
     )
 
 
-def labels_view(labels: object, name: str = "labels") -> Incoming:
+def labels_view(labels: object) -> Incoming:
     """Label maps of shape (..., H, W), integers only."""
-    given = incoming(labels, name)
+    given = incoming(labels, "labels")
     if given.kind not in LABEL_KINDS:
         hint = ""
         if given.kind == "bool":
             hint = "; a mask becomes labels with .astype('uint8')"
         elif given.kind in LOGIT_KINDS:
             hint = "; are these logits or probabilities? take segpost.argmax first"
-        raise TypeError(f"{name} must be integers, got dtype {given.kind}{hint}")
+        raise TypeError(f"labels must be integers, got dtype {given.kind}{hint}")
     if given.array.ndim < 2:
-        raise ValueError(f"{name} must have shape (..., H, W), got {given.array.shape}")
-    shape = given.array.shape
+        raise ValueError(f"labels must have shape (..., H, W), got {given.array.shape}")
+    return given
+
+
+def no_picture(labels: Array) -> None:
+    """Refuse (H, W, 1) and (H, W, 3), which are no label maps."""
+    shape = labels.shape
     if len(shape) >= 3 and shape[-1] in (1, 3) and min(shape[-3:-1]) > 3:
         last = shape[-1]
         hint = "labels[..., 0]" if last == 1 else "segpost.labels_from_colors(image, palette)"
         raise ValueError(
-            f"{name} of shape {shape} look like (H, W, {last}): labels are (..., H, W); use {hint}"
+            f"labels of shape {shape} look like (H, W, {last}): labels are (..., H, W); use {hint}"
         )
-    return given
 
 
 def image_view(image: object, name: str = "image") -> Incoming:

@@ -9,19 +9,19 @@ from typing import Any
 
 from segpost import _dispatch
 
+MOST_THREADS = 1024
 _threads: int = 1
 
 
 def _default_threads() -> int:
     wanted = os.environ.get("SEGPOST_NUM_THREADS")
-    if wanted is None:
-        return (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
+    if not wanted:
+        affinity = getattr(os, "sched_getaffinity", None)
+        return min(len(affinity(0)) if affinity else os.cpu_count() or 1, MOST_THREADS)
+    if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= MOST_THREADS):
+        raise ValueError(
+            f"SEGPOST_NUM_THREADS must be an integer in 1..{MOST_THREADS}, got {wanted!r}"
         )
-    if not wanted.isdigit() or int(wanted) < 1:
-        raise ValueError(f"SEGPOST_NUM_THREADS must be a positive integer, got {wanted!r}")
     return int(wanted)
 
 
@@ -42,8 +42,8 @@ def set_num_threads(n: int) -> None:
     global _threads
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(f"n must be an integer, got {n!r}")
-    if not 1 <= int(n) <= 1024:
-        raise ValueError(f"n must be in 1..1024, got {n}")
+    if not 1 <= int(n) <= MOST_THREADS:
+        raise ValueError(f"n must be in 1..{MOST_THREADS}, got {n}")
     _threads = int(n)
     if _dispatch.native_problem() is None:
         from segpost import _cpu

@@ -89,8 +89,10 @@ def borrow(producer: Any) -> tuple[npt.NDArray[Any], str]:
     strides = None
     if tensor.strides:
         strides = tuple(tensor.strides[i] * dtype.itemsize for i in range(tensor.ndim))
-    if 0 in shape or not tensor.data:
+    if 0 in shape:
         return np.empty(shape, dtype), name
+    if not tensor.data:
+        raise BufferError("DLPack gives no memory for a tensor that has elements")
     interface = {
         "data": (tensor.data + tensor.byte_offset, read_only),
         "shape": shape,

@@ -52,7 +52,8 @@ class Palette:
     ) -> None:
         table = _color_table(colors, "colors")
         if names is not None:
-            if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            strings = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)
+            if isinstance(names, str) or not strings:
                 raise TypeError("names must be a sequence of strings")
             if len(names) != len(table):
                 raise ValueError(
@@ -72,7 +73,7 @@ class Palette:
             self._void = (0, 0, 0)
         self._ignore_index = None if ignore_index is None else int(ignore_index)
         rows = np.concatenate([table, [self._void or (0, 0, 0)]]).astype(np.uint32)
-        self._packed: npt.NDArray[np.uint32] = rows @ np.array([1, 1 << 8, 1 << 16], np.uint32)
+        self._packed = frozen(rows @ np.array([1, 1 << 8, 1 << 16], np.uint32))
 
     @classmethod
     def named(cls, name: str) -> Palette:
@@ -96,6 +97,8 @@ class Palette:
         >>> segpost.Palette.named("voc").names[:3]
         ('background', 'aeroplane', 'bicycle')
         """
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a string, got {name!r}")
         return _named(name)
 
     @classmethod
@@ -122,8 +125,12 @@ class Palette:
         """`n` colors spread evenly over a matplotlib colormap (needs matplotlib)."""
         import matplotlib
 
+        if isinstance(n, bool) or not isinstance(n, numbers.Integral):
+            raise TypeError(f"n must be an integer, got {n!r}")
         if not 1 <= n <= 65536:
             raise ValueError(f"n must be in 1..65536, got {n}")
+        if name not in matplotlib.colormaps:
+            raise ValueError(f"matplotlib has no colormap named {name!r}")
         colors = matplotlib.colormaps[name](np.linspace(0.0, 1.0, n))[:, :3]
         return cls(np.rint(colors * 255).astype(np.uint8))
 
@@ -159,15 +166,18 @@ class Palette:
         """Red, green and blue of one label."""
         if label == self._ignore_index and self._void is not None:
             return self._void
-        if not 0 <= label < len(self):
-            raise ValueError(f"label must be in 0..{len(self) - 1}, got {label}")
-        return _triple(self._colors[label])
+        return _triple(self._colors[self._class(label)])
 
     def name(self, label: int) -> str:
         """Name of one label; its number where the palette has no names."""
         if label == self._ignore_index:
             return "void"
-        return str(label) if self._names is None else self._names[label]
+        return str(label) if self._names is None else self._names[self._class(label)]
+
+    def _class(self, label: int) -> int:
+        if not 0 <= label < len(self):
+            raise ValueError(f"label must be in 0..{len(self) - 1}, got {label}")
+        return label
 
     def __len__(self) -> int:
         return len(self._colors)
@@ -212,7 +222,14 @@ def as_palette(palette: object) -> Palette:
 
 
 def _color_table(colors: Any, name: str) -> npt.NDArray[np.uint8]:
-    table = incoming(np.asarray(colors), name).array
+    if isinstance(colors, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array and its mask would be lost")
+    try:
+        table = incoming(np.asarray(colors), name).array
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} must have shape (K, 3): {error}") from None
+    if not table.size:
+        raise ValueError(f"{name} must have shape (K, 3), got {table.shape}")
     if table.dtype.kind not in "iu":
         hint = (
             "; 0..1 floats become (colors * 255).round().astype(int)"
@@ -231,9 +248,12 @@ def _color_table(colors: Any, name: str) -> npt.NDArray[np.uint8]:
         )
     if len(table) > 65536:
         raise ValueError(f"{name} must have at most 65536 rows, got {len(table)}")
-    result = table.astype(np.uint8)
-    result.flags.writeable = False
-    return result
+    return frozen(table.astype(np.uint8))
+
+
+def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A copy that nobody can make writeable again: palettes are shared by the whole process."""
+    return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
 
 
 def _triple(color: Array) -> Color:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost import _checks, _dispatch
-from segpost._arrays import Array, outgoing
+from segpost._arrays import Array, Incoming, outgoing
 from segpost.colors import Palette, as_palette
 
 
@@ -48,6 +48,12 @@ def colorize(labels: Any, palette: Palette | str, *, out: Any = None) -> Any:
     """
     chosen = as_palette(palette)
     given = _checks.labels_view(labels)
+    _checks.no_picture(given.array)
+    return paint(given, chosen, out)
+
+
+def paint(given: Incoming, chosen: Palette, out: Any = None) -> Any:
+    """Colorize for label maps that are known to be none other."""
     maps = given.array
     result = outgoing(out, (*maps.shape, 3), np.uint8, given.wrap, maps, packed=2)
     ignore = chosen.ignore_index
@@ -76,8 +82,9 @@ def overlay(
     labels : integer array of shape (..., H, W)
     palette : Palette or str
     alpha : float or sequence of K floats
-        Weight of the color, 0 (the image) to 1 (the color), for all classes or one a class. It is
-        rounded to 1/256; the result is (image (256 - a) + color a + 128) / 256, rounded down.
+        Weight of the color, 0 (the image) to 1 (the color), for all classes or one a class (void
+        then gets their mean). It is rounded to 1/256; the result is
+        (image (256 - a) + color a + 128) / 256, rounded down.
     contour : int
         Width in pixels of opaque lines between different labels; 0 draws none.
     out : uint8 array of the shape of `image`, optional
@@ -104,6 +111,7 @@ def overlay(
     picture = _checks.image_view(image)
     maps = _checks.labels_view(labels).array
     if picture.array.shape[:-1] != maps.shape:
+        _checks.no_picture(maps)
         raise ValueError(
             f"image of shape {picture.array.shape} does not fit labels of shape {maps.shape}; "
             "labels at the image's size come from segpost.argmax(logits, size=image.shape[:2])"
@@ -184,6 +192,8 @@ def labels_from_colors(image: Any, palette: Palette | str, *, out: Any = None) -
 
 def _alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
     """alpha * 256 as integers, one a class and, for void, the mean of them."""
+    if isinstance(alpha, (bool, str, np.ma.MaskedArray)):
+        raise TypeError(f"alpha must be a number or {classes} numbers, got {alpha!r}")
     values = np.asarray(alpha, np.float64)
     if values.ndim > 1 or (values.ndim == 1 and len(values) != classes):
         raise ValueError(f"alpha must be a number or {classes} numbers, got shape {values.shape}")

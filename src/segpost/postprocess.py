@@ -222,14 +222,21 @@ def _with_threshold(view: Logits, threshold: object) -> Logits:
 
 
 def _check_palette(palette: Palette, classes: int, given: Incoming, counted: int) -> None:
-    """Refuse a palette that is too short, or that shows that another axis holds the classes."""
+    """Refuse a palette that is too short, or that shows that another axis holds the classes.
+
+    A palette of 256 colors (all that uint8 can say) and a one-channel head show nothing.
+    """
     other = -1 if counted == -3 else -3
     fits_other = given.array.shape[other] == len(palette) != classes
-    if classes <= len(palette) and not fits_other:
+    telling = given.array.shape[counted] > 1 and len(palette) != 256
+    if classes <= len(palette) and not (fits_other and telling):
         return
     hint = ""
     if fits_other:
-        hint = f"; axis {other} of shape {given.array.shape} has {len(palette)}: pass axis={other}"
+        hint = (
+            f"; axis {other} of shape {given.array.shape} has {len(palette)}: pass axis={other}, "
+            f"or a palette of {classes} colors if axis {counted} is right"
+        )
     raise ValueError(
         f"logits have {classes} classes on axis {counted}, "
         f"but palette has {len(palette)} colors{hint}"

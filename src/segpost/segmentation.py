@@ -11,13 +11,14 @@ import numpy as np
 
 from segpost import _checks, palette
 from segpost._arrays import Array
+from segpost._dispatch import Bad
 from segpost.colors import Palette, as_palette
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """The results of `postprocess`; a field is None where it was not asked for.
 
@@ -40,13 +41,15 @@ class Segmentation:
     image: Any = field(default=None, repr=False)
 
     def __len__(self) -> int:
-        """The number of images of a batch."""
+        """The number of images."""
         return int(self._some().shape[0]) if self._batched() else 1
 
     def __getitem__(self, index: int) -> Segmentation:
         """One image of a batch."""
         if not self._batched():
             raise TypeError("this segmentation is of one image, not of a batch")
+        if isinstance(index, bool) or not hasattr(index, "__index__"):
+            raise TypeError(f"index must be the number of one image, got {index!r}")
         if not -len(self) <= index < len(self):
             raise IndexError(f"image {index} of a batch of {len(self)}")
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "palette"}
@@ -110,12 +113,20 @@ class Segmentation:
             )
         from PIL import Image
 
-        picture = Image.fromarray(labels.astype(np.uint8))
+        labels = labels.astype(np.uint8)
+        picture = Image.fromarray(labels)
         chosen = self.palette or Palette.distinct(256) if palette is None else as_palette(palette)
         table = np.zeros((256, 3), np.uint8)
         table[: min(len(chosen), 256)] = chosen.colors[:256]
-        if chosen.ignore_index is not None and 0 <= chosen.ignore_index <= 255:
-            table[chosen.ignore_index] = chosen.color(chosen.ignore_index)
+        known = np.arange(256) < len(chosen)
+        ignore = chosen.ignore_index
+        if ignore is not None and 0 <= ignore <= 255:
+            table[ignore] = chosen.color(ignore)
+            known[ignore] = True
+        missing = ~known[labels]
+        if missing.any():
+            bad = Bad(int(missing.sum()), int(missing.argmax()))
+            _checks.raise_bad_labels(bad, labels, len(chosen), ignore)
         picture.putpalette(table.tobytes())
         picture.save(path, format="PNG")
 
@@ -143,7 +154,9 @@ class Segmentation:
             raise ValueError(
                 f"labels are a batch of shape {labels.shape}: draw seg[0], seg[1], ..."
             )
-        panels = [("labels", palette.colorize(labels, chosen))]
+        if not labels.size:
+            raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
+        panels = [("labels", palette.paint(_checks.labels_view(labels), chosen))]
         if self.image is not None:
             laid = palette.overlay(self.image, labels, chosen, alpha=alpha)
             if self.overlay is not None:
@@ -185,8 +198,13 @@ class Segmentation:
         if shown is None:
             if self.labels is None:
                 return None
-            shown = palette.colorize(self._labels(), self._colors())
+            try:
+                shown = palette.paint(_checks.labels_view(self.labels), self._colors())
+            except ValueError:  # labels that no palette has a color for
+                return None
         array = _checks.image_view(shown).array
+        if not array.size:
+            return None
         if array.ndim == 4:
             array = np.concatenate(list(array[:4]), axis=1)
         buffer = io.BytesIO()
@@ -201,11 +219,16 @@ class Segmentation:
     def _colors(self) -> Palette:
         if self.palette is not None:
             return self.palette
-        return Palette.distinct(max(int(self._labels().max(initial=0)) + 1, 2))
+        classes = max(int(self._labels().max(initial=0)) + 1, 2)
+        distinct = Palette.distinct(min(classes, 1024)).colors
+        return Palette(distinct[np.arange(classes) % 1024])
 
     def _some(self) -> Any:
         made = (self.labels, self.confidence, self.color, self.overlay, self.probabilities)
-        return next(array for array in made if array is not None)
+        found = next((array for array in made if array is not None), None)
+        if found is None:
+            raise ValueError("this segmentation has no results")
+        return found
 
     def _batched(self) -> bool:
         array = self._some()

@@ -18,7 +18,7 @@ WORTH_A_THREAD = 1 << 18  # elements to read and write; starting a thread takes 
 def kernel(function: Function) -> Function:
     """Compile on first use, without the GIL; the machine code is kept where there is a place.
 
-    No fastmath: LLVM must neither contract nor reorder what decides a label. No ``parallel=True``:
+    No fastmath: LLVM must neither contract nor reorder what decides a label. Never parallel:
     Numba's own threads abort under concurrent callers and do not survive a fork.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
