@@ -1,5 +1,10 @@
-// softmax of every pixel, interpolated in float64 where the job resamples; the largest probability
-// as confidence. Differences to the pixel's maximum are taken in float64, exp in float32.
+// softmax of every pixel and the largest probability as confidence. What exp gets is a difference
+// to the pixel's largest logit, never a difference of rounded float32 values:
+// - Where one class is the largest at all four corners of a cell, the differences to it are taken
+// at the
+//   corners, in float64. They are <= 0, so their interpolation in float32 cancels nothing: a result
+//   d is off by at most 6 * 2^-24 |d|, which exp(d) |d| <= 0.37 makes less than 1.4e-7.
+// - Other cells are interpolated in float64 and subtracted there.
 #include "load.hpp"
 #include "table.hpp"
 
@@ -32,60 +37,159 @@ inline float exp_negative(float x) {
 
 constexpr std::int64_t block = 64; // pixels whose classes are looked at together
 
+constexpr int narrow = lanes < 8 ? lanes : 8; // columns of a cell at once, in float32
+constexpr float nowhere = -1e30f;             // a logit of -inf, seen from the largest
+
+// A row of the grid: its logits, their differences to the largest, and whose that is.
+struct Row {
+    double *planes;      // [C][cell_pitch]
+    float *below;        // [C][cell_pitch]
+    std::int32_t *label; // [cell_pitch], -1 where infinities or NaN leave it open
+};
+
 struct Work {
-    double *upper, *lower; // [C][cell_pitch] rows of the grid; without resampling upper is the row
-    double *blend;         // the row between them
-    double *values;        // [C][column_pitch]
-    float *power;          // [C][block]
-    std::int64_t cell_pitch, column_pitch;
+    Row upper, lower;    // without resampling upper is the row itself
+    float *blend;        // [C][cell_pitch] differences between the two rows
+    double *values;      // [C][column_pitch] real logits
+    float *differences;  // [C][column_pitch] to the largest
+    double *cell_values; // [C][wide]
+    double *w0, *w1;     // [column_pitch] weights of the tile's columns
+    float *f0, *f1;      // [column_pitch] the same over their sum
+    float *power;        // [C][block]
+    std::int64_t classes, cell_pitch, column_pitch;
 
     Work(const SoftmaxJob &job, const Tile &tile, Scratch &scratch) {
         const std::int64_t columns = tile.x1 - tile.x0;
         std::int64_t cells = columns;
         if (job.resample) cells = job.x.cell[tile.x1 - 1] - job.x.cell[tile.x0] + 2;
-        cell_pitch = round_up(cells + 1, wide) + wide;
+        classes = job.logits.c;
+        cell_pitch = round_up(cells + 1, lanes) + lanes;
         column_pitch = round_up(columns, block) + block;
-        const std::int64_t c = job.logits.c;
-        upper = scratch.take<double>(c * cell_pitch);
-        lower = scratch.take<double>(c * cell_pitch);
-        blend = scratch.take<double>(c * cell_pitch);
-        values = scratch.take<double>(c * column_pitch);
-        power = scratch.take<float>(c * block);
+        upper = take_row(scratch);
+        lower = take_row(scratch);
+        blend = scratch.take<float>(classes * cell_pitch);
+        values = scratch.take<double>(classes * column_pitch);
+        differences = scratch.take<float>(classes * column_pitch);
+        cell_values = scratch.take<double>(classes * wide);
+        w0 = scratch.take<double>(column_pitch);
+        w1 = scratch.take<double>(column_pitch);
+        f0 = scratch.take<float>(column_pitch);
+        f1 = scratch.take<float>(column_pitch);
+        power = scratch.take<float>(classes * block);
+    }
+    Row take_row(Scratch &scratch) const {
+        Row row;
+        row.planes = scratch.take<double>(classes * cell_pitch);
+        row.below = scratch.take<float>(classes * cell_pitch);
+        row.label = scratch.take<std::int32_t>(cell_pitch);
+        return row;
     }
 };
 
 // A weight of zero wins over an infinity or a NaN.
 inline double weigh(double weight, double value) { return weight == 0.0 ? 0.0 : weight * value; }
 
-// One output row of all classes from two rows of the grid.
-void interpolate(const SoftmaxJob &job, const Tile &tile, const Work &work, std::int64_t y) {
-    const std::int64_t first = job.x.cell[tile.x0];
-    const std::int64_t cells = job.x.cell[tile.x1 - 1] - first + 2;
-    const double scale = 1.0 / (job.y.den * job.x.den), w0 = job.y.w0[y], w1 = job.y.w1[y];
-    for (std::int64_t c = 0; c < job.logits.c; ++c) {
-        const double *upper = work.upper + c * work.cell_pitch,
-                     *lower = work.lower + c * work.cell_pitch;
-        double *blend = work.blend + c * work.cell_pitch,
-               *out = work.values + c * work.column_pitch;
-        for (std::int64_t i = 0; i < cells; ++i)
-            blend[i] = (weigh(w0, upper[i]) + weigh(w1, lower[i])) * scale;
-        for (std::int64_t x = tile.x0;
-             x < tile.x1;) { // cell by cell; a store past it is overwritten
-            const std::int64_t cell = job.x.cell[x];
-            const std::int64_t end = smaller<std::int64_t>(job.x.start[cell + 1], tile.x1);
-            const double a = blend[cell - first], b = blend[cell - first + 1];
-            const bool finite =
-                __builtin_fabs(a) < __builtin_inf() && __builtin_fabs(b) < __builtin_inf();
-            if (finite && end + wide <= job.x.n_out) {
-                const D from = splat<D>(a), to = splat<D>(b);
-                for (std::int64_t i = x; i < end; i += wide)
-                    store(out + i - tile.x0,
-                          load<D>(job.x.w0 + i) * from + load<D>(job.x.w1 + i) * to);
-            } else {
-                for (std::int64_t i = x; i < end; ++i)
-                    out[i - tile.x0] = weigh(job.x.w0[i], a) + weigh(job.x.w1[i], b);
+// The interpolated logit of one class.
+double interpolate(const SoftmaxJob &job, const Work &work, std::int64_t c, std::int64_t cell,
+                   std::int64_t y, std::int64_t x) {
+    const double *upper = work.upper.planes + c * work.cell_pitch + cell;
+    const double *lower = work.lower.planes + c * work.cell_pitch + cell;
+    const double w0 = job.y.w0[y], w1 = job.y.w1[y];
+    const double left = weigh(w0, upper[0]) + weigh(w1, lower[0]);
+    const double right = weigh(w0, upper[1]) + weigh(w1, lower[1]);
+    return (weigh(job.x.w0[x], left) + weigh(job.x.w1[x], right)) / (job.y.den * job.x.den);
+}
+
+// Largest logit, its class, and the differences to it, of `cells` pixels of a row.
+void rank(const SoftmaxJob &job, const Work &work, const Row &row, std::int64_t cells) {
+    for (std::int64_t i = 0; i < cells; ++i) {
+        double best = row.planes[i];
+        std::int32_t label = 0;
+        bool nan = is_nan(best);
+        for (std::int64_t c = 1; c < work.classes; ++c) {
+            const double value = row.planes[c * work.cell_pitch + i];
+            nan |= is_nan(value);
+            if (value > best) {
+                best = value;
+                label = static_cast<std::int32_t>(c);
             }
-            x = end;
+        }
+        row.label[i] = nan || !(__builtin_fabs(best) < limit_float64) ? -1 : label;
+        for (std::int64_t c = 0; c < work.classes; ++c) {
+            const double value = row.planes[c * work.cell_pitch + i];
+            const float difference = static_cast<float>(job.scale * (value - best));
+            row.below[c * work.cell_pitch + i] = difference > nowhere ? difference : nowhere;
+        }
+    }
+}
+
+// One output row of all classes, as differences to each pixel's largest; column x0 of the tile
+// first.
+void interpolate_row(const SoftmaxJob &job, const Tile &tile, const Work &work, std::int64_t y) {
+    using V = Vec<narrow>::f32;
+    const std::int64_t first = job.x.cell[tile.x0], last = job.x.cell[tile.x1 - 1];
+    const double w0 = job.y.w0[y], w1 = job.y.w1[y];
+    const float up = static_cast<float>(w0 / job.y.den), down = static_cast<float>(w1 / job.y.den);
+    for (std::int64_t c = 0; c < work.classes; ++c) {
+        const float *upper = work.upper.below + c * work.cell_pitch;
+        const float *lower = work.lower.below + c * work.cell_pitch;
+        float *blend = work.blend + c * work.cell_pitch;
+        for (std::int64_t i = 0; i <= last - first + 1; ++i)
+            blend[i] = up * upper[i] + down * lower[i];
+    }
+    const double unit = job.scale / (job.y.den * job.x.den);
+    for (std::int64_t cell = 0; cell <= last - first; ++cell) {
+        const std::int64_t x0 = larger<std::int64_t>(job.x.start[first + cell], tile.x0) - tile.x0;
+        const std::int64_t x1 =
+            smaller<std::int64_t>(job.x.start[first + cell + 1], tile.x1) - tile.x0;
+        const std::int32_t a = work.upper.label[cell], b = work.upper.label[cell + 1];
+        const std::int32_t d = work.lower.label[cell], e = work.lower.label[cell + 1];
+        if (a >= 0 && a == b && a == d &&
+            a == e) { // a store past the cell is overwritten by the next
+            for (std::int64_t x = x0; x < x1; x += narrow) {
+                const V left = load<V>(work.f0 + x), right = load<V>(work.f1 + x);
+                const float *blend = work.blend + cell;
+                float *to = work.differences + x;
+                for (std::int64_t c = 0; c < work.classes; ++c) {
+                    store(to, fma(right, splat<V>(blend[1]), left * splat<V>(blend[0])));
+                    blend += work.cell_pitch;
+                    to += work.column_pitch;
+                }
+            }
+        } else if (a >= 0 && b >= 0 && d >= 0 && e >= 0) {
+            for (std::int64_t x = x0; x < x1; x += wide) {
+                const D left = load<D>(work.w0 + x), right = load<D>(work.w1 + x);
+                D most = splat<D>(-__builtin_inf());
+                for (std::int64_t c = 0; c < work.classes; ++c) {
+                    const double *upper = work.upper.planes + c * work.cell_pitch + cell;
+                    const double *lower = work.lower.planes + c * work.cell_pitch + cell;
+                    const double p = weigh(w0, upper[0]) + weigh(w1, lower[0]);
+                    const double q = weigh(w0, upper[1]) + weigh(w1, lower[1]);
+                    // A logit of -inf is as low as a weight of zero allows.
+                    const D from = left * splat<D>(larger(p, -limit_float64));
+                    const D value = from + right * splat<D>(larger(q, -limit_float64));
+                    store(work.cell_values + c * wide, value);
+                    most = vmax(value, most);
+                }
+                for (std::int64_t c = 0; c < work.classes; ++c) {
+                    const D value = (load<D>(work.cell_values + c * wide) - most) * splat<D>(unit);
+                    float *to = work.differences + c * work.column_pitch + x;
+                    for (int i = 0; i < wide; ++i) to[i] = static_cast<float>(value[i]);
+                }
+            }
+        } else { // infinities or NaN at a corner
+            for (std::int64_t x = x0; x < x1; ++x) {
+                double most = interpolate(job, work, 0, cell, y, tile.x0 + x);
+                for (std::int64_t c = 1; c < work.classes; ++c) {
+                    const double value = interpolate(job, work, c, cell, y, tile.x0 + x);
+                    most = value > most ? value : most;
+                }
+                for (std::int64_t c = 0; c < work.classes; ++c) {
+                    const double value = interpolate(job, work, c, cell, y, tile.x0 + x);
+                    work.differences[c * work.column_pitch + x] =
+                        static_cast<float>(job.scale * (value - most));
+                }
+            }
         }
     }
 }
@@ -95,12 +199,12 @@ bool above_threshold(const SoftmaxJob &job, const Tile &tile, const Work &work, 
                      std::int64_t x) {
     const double level =
         fits_float(job.logits.dtype) ? static_cast<float>(job.threshold) : job.threshold;
-    if (!job.resample) return work.upper[x - tile.x0] > level;
+    if (!job.resample) return work.upper.planes[x - tile.x0] > level;
     const std::int64_t cell = job.x.cell[x] - job.x.cell[tile.x0];
     const double w[4] = {job.y.w0[y] * job.x.w0[x], job.y.w0[y] * job.x.w1[x],
                          job.y.w1[y] * job.x.w0[x], job.y.w1[y] * job.x.w1[x]};
-    const double v[4] = {work.upper[cell], work.upper[cell + 1], work.lower[cell],
-                         work.lower[cell + 1]};
+    const double *upper = work.upper.planes + cell, *lower = work.lower.planes + cell;
+    const double v[4] = {upper[0], upper[1], lower[0], lower[1]};
     double value = 0.0, constant = 0.0;
     for (int i = 0; i < 4; ++i) {
         value += weigh(w[i], v[i]);
@@ -140,17 +244,18 @@ void finish_sigmoid(const Output &out, const Tile &tile, const Work &work, Repor
 
 // Probabilities of `count` pixels from x on; values has room for a whole block of every class. Four
 // powers are added in float32, these sums in float64: small ones beside a large one are not lost.
+// Ranked values are differences to the largest already.
 template <class V> void finish_block(const Output &out, std::int64_t x, std::int64_t count,
-                                     const V *values, std::int64_t pitch, float *power,
+                                     const V *values, std::int64_t pitch, bool ranked, float *power,
                                      Report &report) {
     const std::int64_t classes = out.job.logits.c;
     V most[block];
     double sum[block];
     for (std::int64_t i = 0; i < block; ++i) {
-        most[i] = values[i];
+        most[i] = ranked ? V{} : values[i];
         sum[i] = 0.0;
     }
-    for (std::int64_t c = 1; c < classes; ++c)
+    for (std::int64_t c = 1; !ranked && c < classes; ++c)
         for (std::int64_t i = 0; i < block; ++i)
             most[i] = values[c * pitch + i] > most[i] ? values[c * pitch + i] : most[i];
     for (std::int64_t c = 0; c < classes; c += 4) {
@@ -187,14 +292,12 @@ template <class V> void finish_block(const Output &out, std::int64_t x, std::int
             *out.probability(c, x + i) = power[c * block + i] * scale[i];
 }
 
-// One row whose real logits are in work.values.
-void finish_row(const SoftmaxJob &job, const Tile &tile, const Work &work, std::int64_t y,
-                Report &report) {
-    const Output out{job, tile.n, y};
-    if (job.has_threshold) return finish_sigmoid(out, tile, work, report);
+// One row of values or, ranked, of differences.
+template <class V> void finish_row(const Output &out, const Tile &tile, const Work &work,
+                                   const V *values, bool ranked, Report &report) {
     for (std::int64_t x = tile.x0; x < tile.x1; x += block)
-        finish_block(out, x, smaller(block, tile.x1 - x), work.values + x - tile.x0,
-                     work.column_pitch, work.power, report);
+        finish_block(out, x, smaller(block, tile.x1 - x), values + x - tile.x0, work.column_pitch,
+                     ranked, work.power, report);
 }
 
 // Pixels that need no interpolation, of an element type that float32 holds.
@@ -208,7 +311,7 @@ void finish_pixels(const SoftmaxJob &job, const Tile &tile, char *memory, Report
             if (count < block) // what lies behind the row is computed and thrown away
                 for (std::int64_t i = 0; i < job.logits.c * block; ++i) values[i] = 0.0f;
             load_row(values, block, job.logits, tile.n, y, x, count, nullptr);
-            finish_block(Output{job, tile.n, y}, x, count, values, block, power, report);
+            finish_block(Output{job, tile.n, y}, x, count, values, block, false, power, report);
         }
 }
 
@@ -229,45 +332,56 @@ void softmax(const SoftmaxJob &job, const Tile &tile, char *memory, Report &repo
     Work work(job, tile, scratch);
     const Logits &logits = job.logits;
     const std::int64_t columns = tile.x1 - tile.x0;
-    const auto read = [&](double *to, std::int64_t y, std::int64_t x, std::int64_t count) {
-        load_row(to, work.cell_pitch, logits, tile.n, y, x, count, nullptr);
-    };
-    const auto dequantize = [&] {
-        if (job.scale == 1.0 && job.zero_point == 0.0) return;
-        for (std::int64_t c = 0; c < logits.c; ++c)
-            for (std::int64_t i = 0; i < columns; ++i) {
-                double &value = work.values[c * work.column_pitch + i];
-                value = job.scale * (value - job.zero_point);
-            }
-    };
     if (!job.resample) {
         for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
-            read(work.upper, y, tile.x0, columns);
+            load_row(work.upper.planes, work.cell_pitch, logits, tile.n, y, tile.x0, columns,
+                     nullptr);
             for (std::int64_t c = 0; c < logits.c; ++c)
-                __builtin_memcpy(work.values + c * work.column_pitch,
-                                 work.upper + c * work.cell_pitch, columns * sizeof(double));
-            dequantize();
-            finish_row(job, tile, work, y, report);
+                for (std::int64_t i = 0; i < columns; ++i)
+                    work.values[c * work.column_pitch + i] =
+                        job.scale * (work.upper.planes[c * work.cell_pitch + i] - job.zero_point);
+            const Output out{job, tile.n, y};
+            if (job.has_threshold)
+                finish_sigmoid(out, tile, work, report);
+            else
+                finish_row(out, tile, work, work.values, false, report);
         }
         return;
+    }
+    for (std::int64_t i = 0; i < work.column_pitch; ++i) {
+        const bool inside = i < columns;
+        work.w0[i] = inside ? job.x.w0[tile.x0 + i] : 0.0;
+        work.w1[i] = inside ? job.x.w1[tile.x0 + i] : 0.0;
+        work.f0[i] = static_cast<float>(work.w0[i] / job.x.den);
+        work.f1[i] = static_cast<float>(work.w1[i] / job.x.den);
     }
     const std::int64_t first = job.x.cell[tile.x0];
     const std::int64_t cells = job.x.cell[tile.x1 - 1] - first + 2;
     const std::int64_t count = smaller(cells, job.x.n_in - first);
-    for (std::int64_t cell = tile.y0; cell < tile.y1; ++cell) {
-        const std::int64_t below = smaller(cell + 1, job.y.n_in - 1);
-        read(work.upper, cell, first, count);
-        read(work.lower, below, first, count);
+    const auto read = [&](const Row &row, std::int64_t y) {
+        load_row(row.planes, work.cell_pitch, logits, tile.n, y, first, count, nullptr);
         for (std::int64_t c = 0; count < cells && c < logits.c; ++c) { // one column serves as both
-            const std::int64_t last = c * work.cell_pitch + count - 1;
-            work.upper[last + 1] = work.upper[last];
-            work.lower[last + 1] = work.lower[last];
+            double *plane = row.planes + c * work.cell_pitch;
+            plane[count] = plane[count - 1];
         }
+        if (!job.has_threshold) rank(job, work, row, cells);
+    };
+    for (std::int64_t cell = tile.y0; cell < tile.y1; ++cell) {
+        read(work.upper, cell);
+        read(work.lower, smaller(cell + 1, job.y.n_in - 1));
         const std::int64_t end = smaller<std::int64_t>(job.y.start[cell + 1], tile.row1);
         for (std::int64_t y = larger<std::int64_t>(job.y.start[cell], tile.row0); y < end; ++y) {
-            interpolate(job, tile, work, y);
-            dequantize();
-            finish_row(job, tile, work, y, report);
+            const Output out{job, tile.n, y};
+            if (job.has_threshold) {
+                for (std::int64_t x = tile.x0; x < tile.x1; ++x)
+                    work.values[x - tile.x0] =
+                        job.scale *
+                        (interpolate(job, work, 0, job.x.cell[x] - first, y, x) - job.zero_point);
+                finish_sigmoid(out, tile, work, report);
+            } else {
+                interpolate_row(job, tile, work, y);
+                finish_row(out, tile, work, work.differences, true, report);
+            }
         }
     }
 }
