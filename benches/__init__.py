@@ -1,0 +1,1 @@
+"""Side by side: segpost, what people write instead of it, and the floor the memory sets."""

@@ -1,0 +1,68 @@
+"""`python -m benches [labels|palette|postprocess|real|all] [--rounds N] [--json FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+from benches import goals, measure, report
+from benches.jobs import Job
+
+SUITES = ("labels", "palette", "postprocess")
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def suite(name: str, data: Path) -> tuple[list[Job], str]:
+    """The jobs of one part, or why there are none."""
+    if name != "real":
+        return importlib.import_module(f"benches.bench_{name}").jobs(), ""
+    if not data.is_dir():
+        return [], "there is no folder of photographs; name one with --data"
+    try:
+        return importlib.import_module("benches.real_jobs").jobs(data), ""
+    except ImportError as error:
+        return [], str(error)
+
+
+def main() -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benches")
+    parser.add_argument("suite", nargs="?", default="all", choices=[*SUITES, "real", "all"])
+    parser.add_argument("--rounds", type=int, default=11, help="rounds of every job (default 11)")
+    parser.add_argument("--json", type=Path, help="write everything here as well")
+    parser.add_argument(
+        "--data", type=Path, default=DATA, help="folder of photographs for the part 'real'"
+    )
+    parser.add_argument("--match", default="", help="only jobs with this in their title")
+    options = parser.parse_args()
+    chosen = [*SUITES, "real"] if options.suite == "all" else [options.suite]
+    # The networks of 'real' are fitted, with every core, before anything is timed.
+    jobs = {name: suite(name, options.data) for name in reversed(chosen)}
+    measure.one_thread()
+    speeds = measure.bandwidths()
+    print(report.header(options.rounds, speeds), flush=True)
+    results = []
+    for name in chosen:
+        print(f"\n## {name}\n")
+        made, absent = jobs[name]
+        if absent:
+            print(f"Absent: {absent}.\n")
+        for job in made:
+            if options.match in job.title:
+                results.append(report.measured(job, options.rounds))
+                print(report.table(results[-1]), flush=True)
+    print("\n".join(filter(None, [goals.photographs(results), goals.table(results)])))
+    if options.json:
+        data = {
+            "header": report.header(options.rounds, speeds).splitlines(),
+            "jobs": [report.as_data(result) for result in results],
+        }
+        options.json.write_text(json.dumps(data, indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

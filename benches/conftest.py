@@ -1,0 +1,36 @@
+"""`pytest benches --benchmark-only`: collects bench_*.py, one thread, CPU time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import segpost
+from benches import measure
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("python_files", "bench_*.py")
+    if config.getoption("benchmark_only", default=False):  # the project's default is to disable
+        config.option.benchmark_enable = True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.benchmark(timer=time.process_time))
+            item.add_marker(pytest.mark.filterwarnings("ignore"))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = segpost.num_threads()
+    measure.one_thread()
+    yield
+    segpost.set_num_threads(before)

@@ -1,0 +1,175 @@
+"""What is measured: a job is one task on one set of arrays, a contender is one way to do it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import segpost
+
+Array = npt.NDArray[Any]
+Outputs = tuple[Any, ...]  # one a part of the task, of the contender's natural kind
+Run = Callable[[], Outputs]
+
+TASKS = {  # what comes out
+    "labels": ("labels",),
+    "labels+color": ("labels", "color"),
+    "labels+confidence+color": ("labels", "confidence", "color"),
+    "labels+overlay": ("labels", "overlay"),
+    "softmax": ("probabilities",),
+    "color": ("color",),
+    "overlay": ("overlay",),
+}
+FROM_LOGITS = ("labels", "labels+color", "labels+confidence+color", "labels+overlay")
+ALPHA = 0.5
+OURS = "segpost"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One task on one set of arrays. Names in `only`, if any, are the only contenders."""
+
+    title: str
+    task: str
+    logits: Array = field(default_factory=lambda: np.empty((0, 0, 0), np.float32))
+    size: tuple[int, int] | None = None
+    palette: str = "cityscapes"
+    labels: Array = field(default_factory=lambda: np.empty((0, 0), np.uint8))
+    image: Array = field(default_factory=lambda: np.empty((0, 0, 3), np.uint8))
+    only: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return TASKS[self.task]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of what comes out."""
+        if self.size is not None:
+            return self.size
+        height, width = (self.logits if self.logits.size else self.labels).shape[-2:]
+        return height, width
+
+    @property
+    def height(self) -> int:
+        """Rows of what comes out."""
+        return self.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Columns of what comes out."""
+        return self.shape[1]
+
+    @property
+    def colors(self) -> npt.NDArray[np.uint8]:
+        """(256, 3): the palette, filled up so that it can be indexed by any uint8."""
+        table = np.zeros((256, 3), np.uint8)
+        known = segpost.Palette.named(self.palette).colors[:256]
+        table[: len(known)] = known
+        return table
+
+    def bytes_read(self) -> int:
+        """What has to be read at least once."""
+        read = self.logits.nbytes + self.labels.nbytes
+        return read + (self.image.nbytes if "overlay" in self.parts else 0)
+
+    def bytes_written(self) -> int:
+        """What has to be written, in segpost's types."""
+        pixels = self.height * self.width
+        depth = {"labels": 1, "confidence": 4, "color": 3, "overlay": 3}
+        depth["probabilities"] = 4 * len(self.logits)
+        return pixels * sum(depth[part] for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to do a job; `factor` extrapolates where only a part of the job is run."""
+
+    name: str
+    run: Run
+    factor: float = 1.0
+    axis_last: bool = False  # probabilities come with the class axis last
+
+
+class Absent(Exception):
+    """A contender cannot run here; says why."""
+
+
+Built = Run | Contender
+Builder = Callable[[Job], Built]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contender before it is built for a job."""
+
+    name: str
+    tasks: tuple[str, ...]
+    build: Builder
+
+    def ready(self, job: Job) -> Contender:
+        """Built for the job and run once; `Absent` if that fails."""
+        try:
+            built = self.build(job)
+            contender = built if isinstance(built, Contender) else Contender(self.name, built)
+            contender.run()
+        except Absent:
+            raise
+        except Exception as error:
+            reason = str(error).strip().split("\n")[0]
+            raise Absent(f"{type(error).__name__}: {reason}"[:200]) from error
+        return contender
+
+
+ENTRIES: list[Entry] = []
+FAMILIES = (
+    "ours",
+    "with_torch",
+    "with_opencv",
+    "with_onnxruntime",
+    "with_numba",
+    "with_cython",
+    "with_numpy",
+    "with_pillow",
+)
+
+
+def contender(name: str, *tasks: str) -> Callable[[Builder], Builder]:
+    """Register a builder under a name, for some tasks."""
+
+    def register(build: Builder) -> Builder:
+        ENTRIES.append(Entry(name, tasks, build))
+        return build
+
+    return register
+
+
+def entries(job: Job) -> Iterator[Entry]:
+    """Everything that can do the job."""
+    for family in FAMILIES:
+        importlib.import_module(f"benches.rivals.{family}")
+    for entry in ENTRIES:
+        if job.task in entry.tasks and (not job.only or entry.name in job.only):
+            yield entry
+
+
+def need(module: str) -> Any:
+    """A module that the installation may lack."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise Absent(str(error)) from error
+
+
+def labels_of(job: Job, outputs: Iterable[Any]) -> Array | None:
+    """The label map as NumPy, where the job has one."""
+    if "labels" not in job.parts:
+        return None
+    return np.asarray(list(outputs)[job.parts.index("labels")]).reshape(job.height, job.width)

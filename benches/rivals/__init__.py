@@ -1,0 +1,1 @@
+"""The contenders, one file a family; importing a file registers what is in it."""

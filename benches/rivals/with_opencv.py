@@ -1,0 +1,133 @@
+"""OpenCV with NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benches.jobs import ALPHA, Array, Job, Outputs, Run, contender, need
+
+HWC = "OpenCV: resize of (H, W, C), np.argmax(-1)"
+HWC_SOFTMAX = "OpenCV: resize of (H, W, C), NumPy softmax"
+LABELED = ("labels", "labels+color", "labels+overlay")
+
+
+def finish(job: Job) -> Callable[[Array], Outputs]:
+    """uint8 labels -> the outputs, by the fastest calls OpenCV has for them."""
+    cv2 = need("cv2")
+    table, image = job.colors[:, None, :], job.image
+
+    def run(labels: Array) -> Outputs:
+        if "color" in job.parts:
+            return labels, cv2.applyColorMap(labels, table)
+        if "overlay" in job.parts:
+            color = cv2.applyColorMap(labels, table)
+            return labels, cv2.addWeighted(image, 1 - ALPHA, color, ALPHA, 0.0)
+        return (labels,)
+
+    return run
+
+
+def resized_planes(job: Job) -> Callable[[], Array]:
+    """Every class plane resized into one array that is reused."""
+    cv2 = need("cv2")
+    if job.size is None:
+        return lambda: job.logits
+    full = np.empty((len(job.logits), job.height, job.width), np.float32)
+
+    def run() -> Array:
+        for plane, target in zip(job.logits, full, strict=True):
+            cv2.resize(plane, (job.width, job.height), dst=target, interpolation=cv2.INTER_LINEAR)
+        return full
+
+    return run
+
+
+def resized_pixels(job: Job) -> Callable[[], Array]:
+    """Channels last, prepared beforehand, resized into one array that is reused."""
+    cv2 = need("cv2")
+    logits = np.ascontiguousarray(job.logits.transpose(1, 2, 0))
+    if job.size is None:
+        return lambda: logits
+    full = np.empty((job.height, job.width, len(job.logits)), np.float32)
+    size = (job.width, job.height)
+    return lambda: np.asarray(cv2.resize(logits, size, dst=full, interpolation=cv2.INTER_LINEAR))
+
+
+@contender("OpenCV: resize a class, np.argmax(0)", *LABELED)
+def planes(job: Job) -> Run:
+    resize, rest = resized_planes(job), finish(job)
+    return lambda: rest(np.argmax(resize(), axis=0).astype(np.uint8))
+
+
+@contender("OpenCV: resize a class, cv2.reduceArgMax", *LABELED)
+def planes_reduced(job: Job) -> Run:
+    cv2 = need("cv2")
+    resize, rest = resized_planes(job), finish(job)
+    classes, shape = len(job.logits), (job.height, job.width)
+
+    def run() -> Outputs:
+        top = cv2.reduceArgMax(resize().reshape(classes, -1), 0)
+        return rest(top.astype(np.uint8).reshape(shape))
+
+    return run
+
+
+@contender(HWC, *LABELED)
+def pixels(job: Job) -> Run:
+    resize, rest = resized_pixels(job), finish(job)
+    return lambda: rest(np.argmax(resize(), axis=-1).astype(np.uint8))
+
+
+@contender(HWC_SOFTMAX, "labels+confidence+color")
+def confidence(job: Job) -> Run:
+    resize, rest = resized_pixels(job), finish(job)
+
+    def run() -> Outputs:
+        full: Any = resize()
+        labels, color = rest(np.argmax(full, axis=-1).astype(np.uint8))
+        np.subtract(full, full.max(-1, keepdims=True), out=full)
+        np.exp(full, out=full)
+        return labels, 1.0 / full.sum(-1), color  # exp(0) = 1 is the largest
+
+    return run
+
+
+@contender("OpenCV: applyColorMap with a user table", "color")
+def color_map(job: Job) -> Run:
+    cv2 = need("cv2")
+    table = job.colors[:, None, :]
+    return lambda: (cv2.applyColorMap(job.labels, table),)
+
+
+@contender("OpenCV: merge, LUT", "color")
+def lut(job: Job) -> Run:
+    cv2 = need("cv2")
+    table = job.colors[:, None, :]
+    return lambda: (cv2.LUT(cv2.merge([job.labels] * 3), table),)
+
+
+@contender("OpenCV: applyColorMap, addWeighted", "overlay")
+def weighted(job: Job) -> Run:
+    cv2 = need("cv2")
+    table = job.colors[:, None, :]
+
+    def run() -> Outputs:
+        color = cv2.applyColorMap(job.labels, table)
+        return (cv2.addWeighted(job.image, 1 - ALPHA, color, ALPHA, 0.0),)
+
+    return run
+
+
+@contender("OpenCV: merge, LUT, addWeighted", "overlay")
+def lut_weighted(job: Job) -> Run:
+    cv2 = need("cv2")
+    table = job.colors[:, None, :]
+
+    def run() -> Outputs:
+        color = cv2.LUT(cv2.merge([job.labels] * 3), table)
+        return (cv2.addWeighted(job.image, 1 - ALPHA, color, ALPHA, 0.0),)
+
+    return run

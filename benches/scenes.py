@@ -1,0 +1,127 @@
+"""Synthetic logits with the statistics of a segmentation head: large regions, small objects, noise.
+
+A label map (warped Voronoi regions, ellipses, thin poles) is drawn at four times the resolution of
+the logits; the share of every class in a logit's square, blurred a little, times a gain, is its
+logit, to which smooth and white noise are added. Everything follows from the seed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.float32]
+
+DETAIL = 4  # pixels of the drawn label map a logit, each way
+GAIN = 12.0
+
+
+def scene(
+    classes: int,
+    height: int,
+    width: int,
+    *,
+    regions: int,
+    objects: int,
+    poles: int,
+    white: float = 0.6,
+    seed: int = 0,
+) -> FloatArray:
+    """Logits of shape (classes, height, width)."""
+    rng = np.random.default_rng(seed)
+    shares = coverage(draw(rng, classes, height, width, regions, objects, poles), classes)
+    logits = GAIN * blur(shares, 0.8)
+    wavy = np.stack([smooth(rng, height, width, 8.0) for _ in range(classes)])
+    logits += 0.8 * wavy + white * rng.standard_normal(logits.shape)
+    return logits.astype(np.float32)
+
+
+def iid(classes: int, height: int, width: int, *, seed: int = 0) -> FloatArray:
+    """Independent noise: no two neighbors agree, the worst case of everything that skips work."""
+    return np.random.default_rng(seed).standard_normal((classes, height, width), np.float32)
+
+
+def photograph(height: int, width: int, *, seed: int = 0) -> npt.NDArray[np.uint8]:
+    """An image to lay colors over; its content does not matter to any contender."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (height, width, 3), np.uint8)
+
+
+def uniform_share(logits: Array) -> float:
+    """Share of the cells (four neighboring logits) with the same largest class at all four."""
+    top = logits.argmax(axis=0)
+    same = (top[:-1, :-1] == top[1:, :-1]) & (top[:-1, :-1] == top[:-1, 1:])
+    return float((same & (top[:-1, :-1] == top[1:, 1:])).mean())
+
+
+def draw(
+    rng: np.random.Generator,
+    classes: int,
+    height: int,
+    width: int,
+    regions: int,
+    objects: int,
+    poles: int,
+) -> npt.NDArray[np.int64]:
+    """The label map, DETAIL times the resolution of the logits."""
+    rows, columns = height * DETAIL, width * DETAIL
+    unit = float(min(rows, columns))
+    y, x = np.mgrid[:rows, :columns].astype(np.float64)
+    y += 0.04 * unit * smooth(rng, rows, columns, unit / 8)
+    x += 0.04 * unit * smooth(rng, rows, columns, unit / 8)
+    nearest = np.full((rows, columns), np.inf)
+    labels = np.zeros((rows, columns), np.int64)
+    for _ in range(regions):
+        sy, sx, label = rng.uniform(0, rows), rng.uniform(0, columns), rng.integers(classes)
+        distance = (y - sy) ** 2 + (x - sx) ** 2
+        closer = distance < nearest
+        nearest[closer] = distance[closer]
+        labels[closer] = label
+    for _ in range(objects):
+        oy, ox, label = rng.uniform(0, rows), rng.uniform(0, columns), rng.integers(classes)
+        ry, rx = rng.uniform(0.02, 0.08, 2) * unit
+        labels[((y - oy) / ry) ** 2 + ((x - ox) / rx) ** 2 < 1] = label
+    for _ in range(poles):
+        px, label = rng.uniform(0, columns), rng.integers(classes)
+        top, length, half = rng.uniform(0, 0.6 * rows), rng.uniform(0.15, 0.4) * rows, 0.5 * DETAIL
+        labels[(abs(x - px) < half) & (y > top) & (y < top + length)] = label
+    return labels
+
+
+def coverage(labels: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float64]:
+    """(classes, h, w): how much of every logit's square each class covers."""
+    rows, columns = labels.shape
+    blocks = labels.reshape(rows // DETAIL, DETAIL, columns // DETAIL, DETAIL)
+    return np.stack([(blocks == c).mean(axis=(1, 3)) for c in range(classes)])
+
+
+def blur(planes: npt.NDArray[np.float64], sigma: float) -> npt.NDArray[np.float64]:
+    """Gaussian blur of every plane, edges repeated."""
+    radius = int(np.ceil(3 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    for axis in (1, 2):
+        pad = [(0, 0)] * 3
+        pad[axis] = (radius, radius)
+        padded = np.pad(planes, pad, mode="edge")
+        length = planes.shape[axis]
+        planes = np.zeros_like(planes)
+        for shift, weight in enumerate(kernel):
+            window = [slice(None)] * 3
+            window[axis] = slice(shift, shift + length)
+            planes += weight * padded[tuple(window)]
+    return planes
+
+
+def smooth(
+    rng: np.random.Generator, height: int, width: int, scale: float
+) -> npt.NDArray[np.float64]:
+    """Noise of unit spread that changes over `scale` pixels."""
+    knots = rng.standard_normal((int(height / scale) + 2, int(width / scale) + 2))
+    rows = np.linspace(0, knots.shape[0] - 1, height)
+    columns = np.linspace(0, knots.shape[1] - 1, width)
+    down = np.stack([np.interp(rows, np.arange(len(knots)), line) for line in knots.T], axis=1)
+    return np.stack([np.interp(columns, np.arange(knots.shape[1]), line) for line in down])
