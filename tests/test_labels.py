@@ -149,7 +149,9 @@ def test_full_resolution_is_numpy_argmax(backend_name: str, data: st.DataObject)
         np.testing.assert_array_equal(got, logits.argmax(1))
 
 
-@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i1", "u1", "i2", "u2", "i4", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", ["f8", "f4", "f2", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "bfloat16"]
+)
 @pytest.mark.parametrize("size", [None, (50, 75)])
 def test_every_element_type(backend: str, dtype: str, size: tuple[int, int] | None) -> None:
     """Labels are those of the same values in float64."""

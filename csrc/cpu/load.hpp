@@ -81,13 +81,19 @@ template <class T> inline void load_row(T *planes, std::int64_t pitch, const Log
     case DType::u8: return SEGPOST_LOAD(std::uint8_t);
     case DType::i16: return SEGPOST_LOAD(std::int16_t);
     case DType::u16: return SEGPOST_LOAD(std::uint16_t);
-    default: return SEGPOST_LOAD(std::int32_t);
+    case DType::u32: return SEGPOST_LOAD(std::uint32_t);
+    case DType::i32: return SEGPOST_LOAD(std::int32_t);
+    case DType::u64: return SEGPOST_LOAD(std::uint64_t);
+    default: return SEGPOST_LOAD(std::int64_t);
     }
 #undef SEGPOST_LOAD
 }
 
 // Whether float32 holds every value of the element type.
-inline bool fits_float(DType dtype) { return dtype != DType::f64 && dtype != DType::i32; }
+inline bool fits_float(DType dtype) {
+    return dtype != DType::f64 && dtype != DType::u32 && dtype != DType::i32 &&
+           dtype != DType::u64 && dtype != DType::i64;
+}
 
 // NaN values among count pixels of all planes, and the first pixel that has one.
 template <class T> inline void count_nan(const T *planes, std::int64_t pitch, std::int64_t classes,

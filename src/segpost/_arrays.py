@@ -26,8 +26,12 @@ LOGIT_KINDS = (
     "uint8",
     "int16",
     "uint16",
+    "uint32",
     "int32",
+    "uint64",
+    "int64",
 )
+WIDE_KINDS = ("float64", "uint32", "int32", "uint64", "int64")  # more than float32 holds
 LABEL_KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
@@ -157,8 +161,9 @@ def _from_protocol(value: Any, name: str) -> Incoming:
 def _wrapper(value: Any) -> Callable[[Array], Any]:
     """How results become what `value` is; NumPy where its library offers no way in."""
     tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is not None and isinstance(value, getattr(tensorflow, "Tensor", ())):
-        return tensorflow.convert_to_tensor  # type: ignore[no-any-return]
+    for name in ("Tensor", "Variable"):
+        if isinstance(value, getattr(tensorflow, name, ())):
+            return tensorflow.convert_to_tensor  # type: ignore[union-attr, no-any-return]
     if hasattr(value, "__array_namespace__"):
         return value.__array_namespace__().asarray  # type: ignore[no-any-return]
     return _same
@@ -238,6 +243,6 @@ def widen(array: Array, kind: str) -> Array:
     """The same values in float32, or in float64 where float32 cannot hold them all."""
     if kind == "bfloat16":
         return (array.astype(np.uint32) << 16).view(np.float32)
-    if kind in ("float64", "int32"):
+    if kind in WIDE_KINDS:
         return array.astype(np.float64, copy=False)
     return array.astype(np.float32, copy=False)

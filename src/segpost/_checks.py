@@ -50,6 +50,8 @@ def logits_view(logits: object, axis: object) -> tuple[Logits, Incoming, int]:
             "logits must have 3 dimensions (C, H, W) or 4 (N, C, H, W), classes last with axis=-1, "
             f"got {array.ndim}: shape {array.shape}{hint}"
         )
+    if given.kind in ("int64", "uint64"):
+        _check_exact(array)
     counted = class_axis(axis, array.ndim)
     view = array if array.ndim == 4 else array[None]
     if counted == -1:
@@ -59,6 +61,17 @@ def logits_view(logits: object, axis: object) -> tuple[Logits, Incoming, int]:
             f"logits have no classes: axis {counted} of shape {array.shape} has length 0"
         )
     return Logits(view, given.kind), given, counted
+
+
+def _check_exact(array: Array) -> None:
+    """Refuse 64-bit integers that float64, in which labels are defined, cannot hold."""
+    beyond = (array > 2**53) | (array < -(2**53)) if array.dtype.kind == "i" else array > 2**53
+    if beyond.any():
+        place = np.unravel_index(int(beyond.argmax()), array.shape)
+        raise ValueError(
+            f"logits have {int(beyond.sum())} of {array.size} integers beyond 2**53, which float64 "
+            f"cannot hold, first {array[place]} at {_index(place)}"
+        )
 
 
 def output_size(size: Any) -> tuple[int, int]:

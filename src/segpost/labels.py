@@ -24,9 +24,9 @@ def argmax(
     Parameters
     ----------
     logits : array of shape (C, h, w) or (N, C, h, w)
-        Channels last with ``axis=-1``. float64, float32, float16, bfloat16, or integers up to
-        int32; any strides. NumPy, torch, anything with ``__dlpack__``, the buffer protocol or
-        ``__array__``.
+        Channels last with ``axis=-1``. float64, float32, float16, bfloat16, or integers (of 64
+        bits up to 2**53); any strides. NumPy, torch, anything with ``__dlpack__``, the buffer
+        protocol or ``__array__``.
     axis : int
         The class axis, -3 or -1.
     size : (H, W), optional

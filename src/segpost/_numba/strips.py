@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost._arrays import widen
+from segpost._arrays import WIDE_KINDS, widen
 from segpost._dispatch import Array, Logits
 from segpost.geometry import Axes, Axis
 
@@ -67,7 +67,7 @@ def strips(logits: Logits, axes: Axes, most_in: int, most_out: int) -> list[Stri
 
 def number(kind: str) -> type[np.float32 | np.float64]:
     """What `widen` makes of logits of this kind."""
-    return np.float64 if kind in ("float64", "int32") else np.float32
+    return np.float64 if kind in WIDE_KINDS else np.float32
 
 
 def planes(logits: Logits, n: int, rows: slice) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from segpost._arrays import widen
+from segpost._arrays import WIDE_KINDS, widen
 from segpost._dispatch import Array, Logits, Report
 from segpost._reference.palette import unpack
 from segpost.geometry import Axes, Axis
@@ -88,7 +88,7 @@ def interpolated(
 
 def threshold_plane(logits: Logits, axes: Axes | None, rows: slice) -> Float64:
     """Class 0 of a one-channel head: a constant, interpolated like any other class."""
-    kind = "float64" if logits.kind in ("float64", "int32") else "float32"
+    kind = "float64" if logits.kind in WIDE_KINDS else "float32"
     constant = np.full(logits.values[:1].shape, logits.threshold, kind)
     return next(interpolated(Logits(constant, kind), axes, rows))[2]
 
