@@ -15,14 +15,6 @@ import segpost
 torch = pytest.importorskip("torch")
 
 
-class Foreign:
-    """An array of a library that nobody knows, through one protocol only."""
-
-    def __init__(self, array: np.ndarray, *protocols: str) -> None:
-        for name in protocols:
-            setattr(type(self), name, getattr(array, name))
-
-
 def foreign(array: Any, *protocols: str) -> Any:
     """An object that has nothing but these protocols of an array."""
     methods = {p: (lambda self, *a, _p=p, **k: getattr(array, _p)(*a, **k)) for p in protocols}

@@ -116,6 +116,27 @@ def test_labels_in_flush_to_zero_mode(level: str) -> None:
         torch.set_flush_denormal(False)
 
 
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((64, 2, 2), (300, 1200)), ((64, 1, 3), (301, 1100)), ((300, 2, 900), (9, 1800))],
+)
+def test_cells_shared_out_between_tasks(
+    fast_backend: str, shape: tuple[int, int, int], size: tuple[int, int]
+) -> None:
+    """Few huge cells, and very wide rows, are cut into tasks: the same labels, each NaN once."""
+    logits = np.random.default_rng(6).normal(size=shape).astype(np.float32)
+    wanted = ("labels", "probabilities")
+    with segpost.use_backend("reference"):
+        definition = segpost.postprocess(logits, size=size, want=wanted)
+    got = segpost.postprocess(logits, size=size, want=wanted)
+    np.testing.assert_array_equal(got.labels, definition.labels)
+    np.testing.assert_allclose(got.probabilities, definition.probabilities, rtol=0, atol=1e-6)
+    logits[5, 0, 1] = logits[7, -1, -1] = np.nan
+    assert report_of(logits, size, "half_pixel")[0].nan_count == 2
+    logits[5, 0, 1] = 0.0
+    assert report_of(logits, size, "half_pixel")[0].nan_first == logits[0].size - 1
+
+
 def test_dense_kernel_gives_the_same(rng: np.random.Generator) -> None:
     """The worst-case kernel, forced for every cell, agrees with the definition."""
     if not [name for name in FAST if name.startswith("native")]:

@@ -25,10 +25,20 @@ LOGITS = scene(19, 64, 128)
 SIZE = (512, 1024)
 
 
-def run(code: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+INTERRUPT = """
+import os, signal, threading, time
+delays = []
+def interrupt():
+    global sent
+    sent = time.monotonic()
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def run(code: str, before: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """A script in a fresh interpreter."""
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
+        [sys.executable, "-c", before + textwrap.dedent(code)],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -136,14 +146,8 @@ def test_ctrl_c_in_a_single_huge_cell() -> None:
     """A 2 x 2 map blown up to many pixels is cut into tasks like any other."""
     result = run(
         """
-        import os, signal, threading, time
         import numpy as np, segpost
         logits = np.random.default_rng(1).normal(size=(300, 2, 2))
-        def interrupt():
-            global sent
-            sent = time.monotonic()
-            os.kill(os.getpid(), signal.SIGINT)
-        delays = []
         for _ in range(3):
             threading.Timer(0.3, interrupt).start()
             try:
@@ -151,7 +155,8 @@ def test_ctrl_c_in_a_single_huge_cell() -> None:
             except KeyboardInterrupt:
                 delays.append(time.monotonic() - sent)
         print(min(delays))
-        """
+        """,
+        INTERRUPT,
     )
     assert result.returncode == 0, result.stderr
     assert float(result.stdout) < 0.1
@@ -185,7 +190,6 @@ def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
     """
     result = run(
         f"""
-        import os, signal, threading, time
         import numpy as np, segpost
         segpost.set_num_threads({threads})
         segpost.use_backend("{kind}").__enter__()
@@ -193,11 +197,6 @@ def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
         wanted = segpost.argmax(small, size=(512, 512))  # compiled by now
         many = np.broadcast_to(small, (4000, 64, 64, 64))
         out = np.empty((4000, 512, 512), np.uint8)
-        def interrupt():
-            global sent
-            sent = time.monotonic()
-            os.kill(os.getpid(), signal.SIGINT)
-        delays = []
         for _ in range(3):
             threading.Timer(0.4, interrupt).start()
             try:
@@ -207,7 +206,8 @@ def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
             assert (segpost.argmax(small, size=(512, 512)) == wanted).all()
         assert len(delays) == 3, "a call finished before the signal came"
         print(min(delays))
-        """
+        """,
+        INTERRUPT,
     )
     assert result.returncode == 0, result.stderr
     assert float(result.stdout) < 0.1
