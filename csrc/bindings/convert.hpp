@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "../ops/instances.hpp"
 #include "../ops/labels.hpp"
 #include "../ops/palette.hpp"
 
@@ -119,6 +120,25 @@ inline LabelRange label_range(const py::array &lut, const py::object &ignore_ind
     range.has_ignore = !ignore_index.is_none();
     if (range.has_ignore) range.ignore_index = ignore_index.cast<std::int64_t>();
     return range;
+}
+
+// `ignored` lives as long as the Python object.
+inline TargetRule target_rule(std::int64_t classes, const py::array &ignored) {
+    TargetRule rule;
+    require(classes > 0, "classes");
+    rule.classes = classes;
+    rule.ignored_count = ignored.shape(0);
+    rule.ignored = table<std::int64_t>(ignored, rule.ignored_count);
+    return rule;
+}
+
+// A table of int64 counts that is written to, [rows, columns].
+inline std::int64_t *counts_view(const py::array &counts, std::int64_t rows, std::int64_t columns) {
+    require(counts.ndim() == 2 && counts.itemsize() == 8 && counts.dtype().kind() == 'i' &&
+                counts.shape(0) == rows && counts.shape(1) == columns &&
+                (counts.flags() & py::array::c_style),
+            "counts");
+    return reinterpret_cast<std::int64_t *>(address(counts, true));
 }
 
 } // namespace segpost::bindings

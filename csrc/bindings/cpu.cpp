@@ -49,8 +49,7 @@ py::tuple as_tuple(const Bad &bad) { return py::make_tuple(bad.count, bad.first)
 
 bool same_pixels(const Map &a, const Map &b) { return a.n == b.n && a.h == b.h && a.w == b.w; }
 
-py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
-                 const py::object &color, const py::object &lut, bool dense) {
+ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes) {
     ArgmaxJob job;
     job.logits = logits_view(logits);
     if (!axes.is_none()) {
@@ -62,6 +61,12 @@ py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::arra
         job.has_threshold = true;
         job.threshold = logits[4].cast<double>();
     }
+    return job;
+}
+
+py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
+                 const py::object &color, const py::object &lut, bool dense) {
+    ArgmaxJob job = argmax_job(logits, axes);
     job.labels = map_view(labels, true);
     require(job.labels.n == job.logits.n && job.labels.h == job.height() &&
                 job.labels.w == job.width() &&
@@ -169,6 +174,81 @@ py::tuple labels_from_colors(const py::array &image, const py::array &keys, cons
     return as_tuple(bad);
 }
 
+void confusion_labels(const py::array &preds, const py::array &target, const py::array &ignored,
+                      const py::array &counts) {
+    ConfusionJob job;
+    job.preds = map_view(preds, false);
+    job.target = map_view(target, false);
+    require(same_pixels(job.preds, job.target), "target");
+    job.rule = target_rule(counts.shape(1) - 1, ignored);
+    std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
+    without_gil(
+        [&](const Interrupted &interrupted) { return run_confusion(job, interrupted, cells); });
+}
+
+py::tuple confusion_logits(const py::tuple &logits, const py::object &axes, const py::array &target,
+                           const py::array &ignored, const py::array &counts) {
+    ConfusionLogitsJob job;
+    job.argmax = argmax_job(logits, axes);
+    job.target = map_view(target, false);
+    require(job.target.n == job.argmax.logits.n && job.target.h == job.argmax.height() &&
+                job.target.w == job.argmax.width(),
+            "target");
+    job.rule = target_rule(counts.shape(1) - 1, ignored);
+    std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
+    Report report;
+    without_gil([&](const Interrupted &interrupted) {
+        return run_confusion_logits(job, interrupted, cells, report);
+    });
+    return as_tuple(report);
+}
+
+void bands(const py::array &labels, std::int64_t width, bool frame, std::int64_t classes,
+           const py::array &ignored, const py::array &out) {
+    BandsJob job;
+    job.labels = map_view(labels, false);
+    job.width = width;
+    job.frame = frame;
+    job.rule = target_rule(classes, ignored);
+    job.out = map_view(out, true);
+    require(same_pixels(job.labels, job.out) && width > 0 &&
+                (job.out.dtype == DType::i32 || (job.out.dtype == DType::u8 && classes < 254)),
+            "out");
+    without_gil([&](const Interrupted &interrupted) { return run_bands(job, interrupted); });
+}
+
+void boundary_matches(const py::array &preds, const py::array &target, const py::array &ignored,
+                      const py::array &offsets, const py::array &counts) {
+    BoundaryPixelsJob job;
+    job.preds = map_view(preds, false);
+    job.target = map_view(target, false);
+    require(same_pixels(job.preds, job.target), "target");
+    job.rule = target_rule(counts.shape(0), ignored);
+    require(offsets.ndim() == 2 && offsets.shape(1) == 2 && offsets.itemsize() == 4 &&
+                (offsets.flags() & py::array::c_style),
+            "offsets");
+    std::int64_t *cells = counts_view(counts, job.rule.classes, 4);
+    without_gil([&](const Interrupted &interrupted) {
+        return run_boundary_matches(job, static_cast<const std::int32_t *>(offsets.data()),
+                                    offsets.shape(0), interrupted, cells);
+    });
+}
+
+void instance_counts(const py::array &preds, const py::array &target, const py::array &instances,
+                     const py::array &groups, const py::array &ignored, const py::array &counts) {
+    InstanceJob job;
+    job.preds = map_view(preds, false);
+    job.target = map_view(target, false);
+    job.instances = map_view(instances, false);
+    require(same_pixels(job.preds, job.target) && same_pixels(job.instances, job.target), "target");
+    job.rule = target_rule(groups.shape(0), ignored);
+    job.groups = table<std::int64_t>(groups, job.rule.classes);
+    job.instance_count = counts.shape(0);
+    job.counts = counts_view(counts, job.instance_count, 4);
+    without_gil(
+        [&](const Interrupted &interrupted) { return run_instance_counts(job, interrupted); });
+}
+
 py::list levels() {
     py::list names;
     for (const KernelTable *const *level = available_levels(); *level; ++level)
@@ -193,6 +273,16 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("ignore_index").none(), arg("contour"), arg("out"));
     m.def("labels_from_colors", &labels_from_colors, arg("image"), arg("keys"), arg("values"),
           arg("out"));
+    m.def("confusion_labels", &confusion_labels, arg("preds"), arg("target"), arg("ignored"),
+          arg("counts"));
+    m.def("confusion_logits", &confusion_logits, arg("logits"), arg("axes").none(), arg("target"),
+          arg("ignored"), arg("counts"));
+    m.def("bands", &bands, arg("labels"), arg("width"), arg("frame"), arg("classes"),
+          arg("ignored"), arg("out"));
+    m.def("boundary_matches", &boundary_matches, arg("preds"), arg("target"), arg("ignored"),
+          arg("offsets"), arg("counts"));
+    m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
+          arg("groups"), arg("ignored"), arg("counts"));
     m.def("levels", &levels);
     m.def("level", [] { return kernels().level; });
     m.def("use_level", &use_level, arg("name"));

@@ -1,5 +1,6 @@
 // colorize, overlay and labels_from_colors, row by row.
 #include "color.hpp"
+#include "label_rows.hpp"
 #include "table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
@@ -35,24 +36,6 @@ template <class L> void find_entries(const char *row, std::int64_t step, std::in
             if (!inside && !(ignores && value == ignore)) bad.add(place + i);
         }
 }
-
-template <class L>
-void widen_row(const char *row, std::int64_t step, std::int64_t count, std::int64_t *to) {
-    for (std::int64_t i = 0; i < count; ++i)
-        to[i] = static_cast<std::int64_t>(*reinterpret_cast<const L *>(row + i * step));
-}
-
-#define SEGPOST_EACH_LABEL(dtype, CALL)                                                            \
-    switch (dtype) {                                                                               \
-    case DType::u8: CALL(std::uint8_t); break;                                                     \
-    case DType::i8: CALL(std::int8_t); break;                                                      \
-    case DType::u16: CALL(std::uint16_t); break;                                                   \
-    case DType::i16: CALL(std::int16_t); break;                                                    \
-    case DType::u32: CALL(std::uint32_t); break;                                                   \
-    case DType::i32: CALL(std::int32_t); break;                                                    \
-    case DType::u64: CALL(std::uint64_t); break;                                                   \
-    default: CALL(std::int64_t); break;                                                            \
-    }
 
 // uint8 labels look colors up directly: a table of all 256, and of those that are allowed.
 struct ByteTable {
@@ -121,10 +104,7 @@ void find_contour(const OverlayJob &job, std::int64_t n, std::int64_t y, std::in
     const std::int64_t top = larger<std::int64_t>(y - before, 0),
                        bottom = smaller(y + after, labels.h - 1);
     for (std::int64_t r = top; r <= bottom; ++r) {
-        const char *from = labels.row(n, r);
-#define SEGPOST_WIDEN(L) widen_row<L>(from, labels.element, labels.w, row)
-        SEGPOST_EACH_LABEL(labels.dtype, SEGPOST_WIDEN)
-#undef SEGPOST_WIDEN
+        widen_labels(labels, n, r, 0, labels.w, row);
         for (std::int64_t x = 0; x < labels.w; ++x) {
             low[x] = r == top ? row[x] : smaller(low[x], row[x]);
             high[x] = r == top ? row[x] : larger(high[x], row[x]);

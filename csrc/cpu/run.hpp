@@ -15,4 +15,15 @@ bool run_colorize(const ColorizeJob &, const Interrupted &, Bad &);
 bool run_overlay(const OverlayJob &, const Interrupted &, Bad &);
 bool run_labels_from_colors(const LabelsFromColorsJob &, const Interrupted &, Bad &);
 
+// counts: [classes + 2, classes + 1], added to.
+bool run_confusion(const ConfusionJob &, const Interrupted &, std::int64_t *counts);
+bool run_confusion_logits(const ConfusionLogitsJob &, const Interrupted &, std::int64_t *counts,
+                          Report &);
+bool run_bands(const BandsJob &, const Interrupted &);
+// counts: [classes, 4], added to: predicted boundary pixels, those with a match, the target's,
+// those with a match. offsets: [offset_count, 2].
+bool run_boundary_matches(const BoundaryPixelsJob &, const std::int32_t *offsets,
+                          std::int64_t offset_count, const Interrupted &, std::int64_t *counts);
+bool run_instance_counts(const InstanceJob &, const Interrupted &);
+
 } // namespace segpost

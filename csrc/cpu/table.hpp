@@ -2,6 +2,9 @@
 // SEGPOST_LEVEL; levels.cpp picks one table at run time.
 #pragma once
 
+#include "../ops/boundary.hpp"
+#include "../ops/confusion.hpp"
+#include "../ops/instances.hpp"
 #include "../ops/labels.hpp"
 #include "../ops/palette.hpp"
 
@@ -25,6 +28,15 @@ struct KernelTable {
     void (*overlay)(const OverlayJob &, const Rows &, char *scratch, Bad &);
     std::int64_t (*labels_from_colors_scratch)(const LabelsFromColorsJob &);
     void (*labels_from_colors)(const LabelsFromColorsJob &, const Rows &, char *scratch, Bad &);
+    std::int64_t (*confusion_scratch)(const ConfusionJob &);
+    void (*confusion)(const ConfusionJob &, const Area &, char *scratch, const CellSink &);
+    std::int64_t (*bands_scratch)(const BandsJob &, const Rows &);
+    void (*bands)(const BandsJob &, const Rows &, char *scratch);
+    std::int64_t (*boundary_pixels_scratch)(const BoundaryPixelsJob &);
+    void (*boundary_pixels)(const BoundaryPixelsJob &, const Rows &, char *scratch);
+    void (*boundary_matches)(const BoundaryMatchesJob &, const Rows &, std::int64_t *counts);
+    std::int64_t (*instance_counts_scratch)(const InstanceJob &);
+    void (*instance_counts)(const InstanceJob &, const Rows &, char *scratch);
 };
 
 const KernelTable &kernels();                 // the level in use

@@ -18,6 +18,15 @@ std::int64_t overlay_scratch(const OverlayJob &);
 void overlay(const OverlayJob &, const Rows &, char *, Bad &);
 std::int64_t labels_from_colors_scratch(const LabelsFromColorsJob &);
 void labels_from_colors(const LabelsFromColorsJob &, const Rows &, char *, Bad &);
+std::int64_t confusion_scratch(const ConfusionJob &);
+void confusion(const ConfusionJob &, const Area &, char *, const CellSink &);
+std::int64_t bands_scratch(const BandsJob &, const Rows &);
+void bands(const BandsJob &, const Rows &, char *);
+std::int64_t boundary_pixels_scratch(const BoundaryPixelsJob &);
+void boundary_pixels(const BoundaryPixelsJob &, const Rows &, char *);
+void boundary_matches(const BoundaryMatchesJob &, const Rows &, std::int64_t *);
+std::int64_t instance_counts_scratch(const InstanceJob &);
+void instance_counts(const InstanceJob &, const Rows &, char *);
 
 extern const KernelTable table;
 const KernelTable table = {
@@ -34,6 +43,15 @@ const KernelTable table = {
     overlay,
     labels_from_colors_scratch,
     labels_from_colors,
+    confusion_scratch,
+    confusion,
+    bands_scratch,
+    bands,
+    boundary_pixels_scratch,
+    boundary_pixels,
+    boundary_matches,
+    instance_counts_scratch,
+    instance_counts,
 };
 
 } // namespace segpost::SEGPOST_LEVEL

@@ -2,20 +2,32 @@
 
 from segpost._config import build_config, num_threads, set_num_threads
 from segpost._dispatch import use_backend
+from segpost.boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from segpost.colors import Palette
+from segpost.confusion import confusion_matrix
+from segpost.instances import InstanceIoU
 from segpost.labels import argmax, softmax
+from segpost.matrix import ConfusionMatrix
 from segpost.palette import colorize, labels_from_colors, overlay
 from segpost.postprocess import postprocess
+from segpost.scores import Scores
 from segpost.segmentation import Segmentation
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BoundaryF",
+    "BoundaryIoU",
+    "ConfusionMatrix",
+    "InstanceIoU",
     "Palette",
+    "Scores",
     "Segmentation",
+    "TrimapIoU",
     "argmax",
     "build_config",
     "colorize",
+    "confusion_matrix",
     "labels_from_colors",
     "num_threads",
     "overlay",

@@ -6,8 +6,9 @@ address: misaligned ones and foreign byte orders.
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -246,3 +247,22 @@ def widen(array: Array, kind: str) -> Array:
     if kind in WIDE_KINDS:
         return array.astype(np.float64, copy=False)
     return array.astype(np.float32, copy=False)
+
+
+def stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
+    """Arrays of shape (..., H, W) and (..., H, W, 3) as stacks of three and four dimensions.
+
+    Also the flat pixel index at which each stack starts. Nothing is copied.
+    """
+    pixels = [a[..., 0] if a.ndim > min(b.ndim for b in arrays) else a for a in arrays]
+    lead = pixels[0].shape[:-2]
+    if not pixels[0].size:
+        return
+    if len(lead) == 0:
+        yield 0, tuple(a[None] for a in arrays)
+    elif len(lead) == 1:
+        yield 0, arrays
+    else:
+        size = math.prod(pixels[0].shape[-3:])
+        for flat, index in enumerate(np.ndindex(lead[:-1])):
+            yield flat * size, tuple(a[index] for a in arrays)

@@ -154,29 +154,34 @@ def raise_undefined(report: Report, logits: Logits, shape: tuple[int, int, int])
     )
 
 
-def labels_view(labels: object) -> Incoming:
+def labels_view(labels: object, name: str = "labels") -> Incoming:
     """Label maps of shape (..., H, W), integers only."""
-    given = incoming(labels, "labels")
+    given = incoming(labels, name)
+    only_integers(given, name)
+    if given.array.ndim < 2:
+        raise ValueError(f"{name} must have shape (..., H, W), got {given.array.shape}")
+    return given
+
+
+def only_integers(given: Incoming, name: str) -> None:
+    """Refuse floats and booleans as labels."""
     if given.kind not in LABEL_KINDS:
         hint = ""
         if given.kind == "bool":
             hint = "; a mask becomes labels with .astype('uint8')"
         elif given.kind in LOGIT_KINDS:
             hint = "; are these logits or probabilities? take segpost.argmax first"
-        raise TypeError(f"labels must be integers, got dtype {given.kind}{hint}")
-    if given.array.ndim < 2:
-        raise ValueError(f"labels must have shape (..., H, W), got {given.array.shape}")
-    return given
+        raise TypeError(f"{name} must be integers, got dtype {given.kind}{hint}")
 
 
-def no_picture(labels: Array) -> None:
+def no_picture(labels: Array, name: str = "labels") -> None:
     """Refuse (H, W, 1) and (H, W, 3), which are no label maps."""
     shape = labels.shape
     if len(shape) >= 3 and shape[-1] in (1, 3) and min(shape[-3:-1]) > 3:
         last = shape[-1]
-        hint = "labels[..., 0]" if last == 1 else "segpost.labels_from_colors(image, palette)"
+        hint = f"{name}[..., 0]" if last == 1 else "segpost.labels_from_colors(image, palette)"
         raise ValueError(
-            f"labels of shape {shape} look like (H, W, {last}): labels are (..., H, W); use {hint}"
+            f"{name} of shape {shape} look like (H, W, {last}): labels are (..., H, W); use {hint}"
         )
 
 

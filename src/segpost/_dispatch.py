@@ -96,6 +96,57 @@ class Backend(Protocol):
         out: Array,  # [N, H, W] uint8 or int32
     ) -> Bad: ...
 
+    # Counts are added to. Their rows are the classes of the target, void, and targets that are
+    # neither; their columns the predicted classes, and predictions that are none. `ignored` are
+    # the targets that are void, whether they are classes or not: sorted, each once.
+
+    def confusion_labels(
+        self,
+        preds: Array,  # [N, H, W] integers
+        target: Array,  # [N, H, W] integers
+        ignored: Array,  # [I] int64
+        counts: Array,  # [C + 2, C + 1] int64
+    ) -> None: ...
+
+    def confusion_logits(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        target: Array,  # [N, H, W] integers
+        ignored: Array,  # [I] int64
+        counts: Array,  # [C + 2, C + 1] int64
+    ) -> Report: ...
+
+    def bands(
+        self,
+        labels: Array,  # [N, H, W] integers
+        width: int,  # pixels
+        frame: bool,  # whether the end of the image is a boundary
+        classes: int,
+        ignored: Array,  # [I] int64
+        out: Array,  # [N, H, W] uint8 or int32, C order
+    ) -> None: ...
+
+    def boundary_matches(
+        self,
+        preds: Array,  # [N, H, W] integers
+        target: Array,  # [N, H, W] integers
+        ignored: Array,  # [I] int64
+        offsets: Array,  # [K, 2] int32 (dy, dx), nearest first
+        counts: Array,  # [C, 4] int64: predicted, of them matched, target, of them matched
+    ) -> None: ...
+
+    def instance_counts(
+        self,
+        preds: Array,  # [N, H, W] integers
+        target: Array,  # [N, H, W] integers
+        instances: Array,  # [N, H, W] integers in [0, K)
+        groups: Array,  # [C] int64, the group of every class
+        ignored: Array,  # [I] int64
+        counts: Array,  # [K, 4] int64, zeros: pixels, of them right, of them in the right group,
+        # and the class plus one, or -1 where an instance has pixels of several
+    ) -> None: ...
+
 
 BACKENDS = ("native", "numba", "reference")
 _MODULES = {

@@ -37,3 +37,29 @@ def overlay(
 
 def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> Bad:
     return Bad(*_cpu.labels_from_colors(image, keys, values, out))
+
+
+def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array) -> None:
+    _cpu.confusion_labels(preds, target, ignored, counts)
+
+
+def confusion_logits(
+    logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
+) -> Report:
+    return Report(*_cpu.confusion_logits(logits, axes, target, ignored, counts))
+
+
+def bands(labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array) -> None:
+    _cpu.bands(labels, width, frame, classes, ignored, out)
+
+
+def boundary_matches(
+    preds: Array, target: Array, ignored: Array, offsets: Array, counts: Array
+) -> None:
+    _cpu.boundary_matches(preds, target, ignored, offsets, counts)
+
+
+def instance_counts(
+    preds: Array, target: Array, instances: Array, groups: Array, ignored: Array, counts: Array
+) -> None:
+    _cpu.instance_counts(preds, target, instances, groups, ignored, counts)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import numbers
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from segpost import _checks, _dispatch
-from segpost._arrays import Array, Incoming, outgoing
+from segpost._arrays import Incoming, outgoing, stacks
 from segpost.colors import Palette, as_palette
 
 
@@ -59,7 +58,7 @@ def paint(given: Incoming, chosen: Palette, out: Any = None) -> Any:
     ignore = chosen.ignore_index
     lut = chosen.packed()
     bad = _dispatch.Bad()
-    for offset, (part, target) in _stacks(maps, result.array):
+    for offset, (part, target) in stacks(maps, result.array):
         bad = _merge(bad, _dispatch.backend().colorize(part, lut, ignore, target), offset)
     _checks.raise_bad_labels(bad, maps, len(chosen), ignore)
     return result.result()
@@ -127,7 +126,7 @@ def overlay(
         out, picture.array.shape, np.uint8, picture.wrap, picture.array, maps, packed=2
     )
     bad = _dispatch.Bad()
-    for offset, (pixels, part, target) in _stacks(picture.array, maps, result.array):
+    for offset, (pixels, part, target) in stacks(picture.array, maps, result.array):
         found = _dispatch.backend().overlay(
             pixels, part, lut, weights, ignore, int(contour), target
         )
@@ -182,7 +181,7 @@ def labels_from_colors(image: Any, palette: Palette | str, *, out: Any = None) -
     shape = picture.array.shape[:-1]
     result = outgoing(out, shape, dtype, picture.wrap, picture.array, packed=1)
     bad = _dispatch.Bad()
-    for offset, (pixels, target) in _stacks(picture.array, result.array):
+    for offset, (pixels, target) in stacks(picture.array, result.array):
         found = _dispatch.backend().labels_from_colors(pixels, keys, values, target)
         bad = _merge(bad, found, offset)
     if bad.total:
@@ -201,25 +200,6 @@ def _alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
         raise ValueError(f"alpha must be in 0..1, got {alpha!r}")
     weights = np.rint(np.broadcast_to(values, classes) * 256)
     return np.append(weights, np.rint(weights.mean())).astype(np.uint16)
-
-
-def _stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
-    """Arrays of shape (..., H, W) and (..., H, W, 3) as stacks of three and four dimensions.
-
-    Also the flat pixel index at which each stack starts. Nothing is copied.
-    """
-    pixels = [a[..., 0] if a.ndim > min(b.ndim for b in arrays) else a for a in arrays]
-    lead = pixels[0].shape[:-2]
-    if not pixels[0].size:
-        return
-    if len(lead) == 0:
-        yield 0, tuple(a[None] for a in arrays)
-    elif len(lead) == 1:
-        yield 0, arrays
-    else:
-        size = math.prod(pixels[0].shape[-3:])
-        for flat, index in enumerate(np.ndindex(lead[:-1])):
-            yield flat * size, tuple(a[index] for a in arrays)
 
 
 def _merge(bad: _dispatch.Bad, found: _dispatch.Bad, offset: int) -> _dispatch.Bad:

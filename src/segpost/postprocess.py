@@ -98,7 +98,7 @@ def postprocess(
     wanted = _wanted(want)
     chosen = None if palette is None else as_palette(palette)
     view = _with_quantization(view, quantization, wanted)
-    view = _with_threshold(view, threshold)
+    view = with_threshold(view, threshold)
     classes = view.values.shape[1] if view.threshold is None else 2
     if chosen is not None:
         _check_palette(chosen, classes, given, counted)
@@ -206,7 +206,8 @@ def _with_quantization(view: Logits, quantization: object, wanted: set[str]) -> 
     return view._replace(scale=float(scale), zero_point=float(zero_point))
 
 
-def _with_threshold(view: Logits, threshold: object) -> Logits:
+def with_threshold(view: Logits, threshold: object) -> Logits:
+    """A one-channel head's logits with the logit at which class 1 begins."""
     if threshold is None:
         return view
     classes = view.values.shape[1]

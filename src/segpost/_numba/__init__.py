@@ -1,6 +1,20 @@
 """The Numba backend: what an installation without a C++ compiler runs on."""
 
+from segpost._numba.boundary import bands, boundary_matches
+from segpost._numba.confusion import confusion_labels, confusion_logits
+from segpost._numba.instances import instance_counts
 from segpost._numba.labels import argmax, softmax
 from segpost._numba.palette import colorize, labels_from_colors, overlay
 
-__all__ = ["argmax", "colorize", "labels_from_colors", "overlay", "softmax"]
+__all__ = [
+    "argmax",
+    "bands",
+    "boundary_matches",
+    "colorize",
+    "confusion_labels",
+    "confusion_logits",
+    "instance_counts",
+    "labels_from_colors",
+    "overlay",
+    "softmax",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,21 +17,38 @@ from segpost.geometry import Axes, axis
 STRIP_IN = 1 << 18  # logits in a strip, so that it stays in the second cache
 STRIP_OUT = 1 << 18  # output pixels of a strip, so that it ends soon
 Found = tuple[int, int]  # how many, and the first place
+Rows = Callable[[int, int, int], tuple[Array, Callable[[], None]]]  # of image n, from y0 to y1
 
 
 def argmax(
     logits: Logits, axes: Axes | None, labels: Array, color: Array | None, lut: Array | None
 ) -> Report:
     """First index of the largest interpolated logit, with its color where that is wanted."""
-    if axes is None:
-        return _argmax_pixels(logits, labels, color, lut)
-    return _argmax_cells(logits, axes, labels, color, lut)
+
+    def rows(n: int, y0: int, y1: int) -> tuple[Array, Callable[[], None]]:
+        out, keep = strips.target(labels[n, y0:y1])
+
+        def finish() -> None:
+            keep()
+            if color is not None and lut is not None:
+                paint(out, lut, color[n, y0:y1])
+
+        return out, finish
+
+    return label(logits, axes, rows)
 
 
-def _argmax_cells(
-    logits: Logits, axes: Axes, labels: Array, color: Array | None, lut: Array | None
-) -> Report:
-    height, width = logits.values.shape[2:]
+def label(logits: Logits, axes: Axes | None, rows: Rows) -> Report:
+    """Labels of every strip, written to the memory in C order that `rows` has for it.
+
+    What comes with the memory is called when the labels are there, on the thread that made them.
+    """
+    return _label_pixels(logits, rows) if axes is None else _label_cells(logits, axes, rows)
+
+
+def _label_cells(logits: Logits, axes: Axes, rows: Rows) -> Report:
+    images, classes, height, width = logits.values.shape
+    pixels = axes.y.n_out * axes.x.n_out
     number = strips.number(logits.kind)
     exact = number is np.float64
     # Sums of float64 beyond 1e280 could overflow; closer together than 2^-46 they could tie.
@@ -40,23 +58,20 @@ def _argmax_cells(
     def work(strip: Strip) -> tuple[Found, Found]:
         n, cell0, _, y0, y1, counted = strip
         values = strips.grid_rows(logits, strip)
-        out, keep = strips.target(labels[n, y0:y1])
+        out, finish = rows(n, y0, y1)
         nan_count, nan_first, undefined, undefined_first = cells.label_cells(
             values, (counted, width), yt, xt, cell0, y0, y1, limit, margin, exact, out
         )
-        keep()
-        if color is not None and lut is not None:
-            paint(out, lut, color[n, y0:y1])
+        finish()
         pixel = (n * height + cell0) * width
-        place = n * labels.shape[1] * labels.shape[2]
+        place = n * pixels
         return (nan_count, nan_first + pixel), (undefined, undefined_first + place)
 
-    most_out = 64 * STRIP_OUT // max(logits.values.shape[1], 64)
-    parts = strips.strips(logits, axes, STRIP_IN, most_out)
-    return _report(run(work, parts, logits.values.size + labels.size))
+    parts = strips.strips(logits, axes, STRIP_IN, 64 * STRIP_OUT // max(classes, 64))
+    return _report(run(work, parts, logits.values.size + images * pixels))
 
 
-def _argmax_pixels(logits: Logits, labels: Array, color: Array | None, lut: Array | None) -> Report:
+def _label_pixels(logits: Logits, rows: Rows) -> Report:
     images, classes, height, width = logits.values.shape
     in_place = logits.kind == strips.number(logits.kind).__name__ and logits.threshold is None
 
@@ -65,18 +80,16 @@ def _argmax_pixels(logits: Logits, labels: Array, color: Array | None, lut: Arra
         image, start = logits.values[n], y0 * width
         if not (in_place and image.flags.c_contiguous):
             image, start = strips.packed(strips.planes(logits, n, slice(y0, y1))), 0
-        out, keep = strips.target(labels[n, y0:y1])
+        out, finish = rows(n, y0, y1)
         nan_count, nan_first, undefined, undefined_first = pixels.label_pixels(
             strips.frozen(image.reshape(len(image), -1)), start, start + out.size, out.reshape(-1)
         )
-        keep()
-        if color is not None and lut is not None:
-            paint(out, lut, color[n, y0:y1])
+        finish()
         place = (n * height + y0) * width - start
         return (nan_count, nan_first + place), (undefined, undefined_first + place)
 
     size = STRIP_IN // (classes * width)
-    parts = [(n, *rows) for n in range(images) for rows in strips.pieces(height, size)]
+    parts = [(n, *part) for n in range(images) for part in strips.pieces(height, size)]
     return _report(run(work, parts, logits.values.size))
 
 

@@ -1,6 +1,20 @@
 """The definition that every backend is held to: short NumPy in float64, written to be read."""
 
+from segpost._reference.boundary import bands, boundary_matches
+from segpost._reference.confusion import confusion_labels, confusion_logits
+from segpost._reference.instances import instance_counts
 from segpost._reference.labels import argmax, softmax
 from segpost._reference.palette import colorize, labels_from_colors, overlay
 
-__all__ = ["argmax", "colorize", "labels_from_colors", "overlay", "softmax"]
+__all__ = [
+    "argmax",
+    "bands",
+    "boundary_matches",
+    "colorize",
+    "confusion_labels",
+    "confusion_logits",
+    "instance_counts",
+    "labels_from_colors",
+    "overlay",
+    "softmax",
+]

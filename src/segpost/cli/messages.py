@@ -12,6 +12,10 @@ OPTIONS = {
     r"\bsize=\((\d+), (\d+)\)": r"--size \1 \2",
     r"\bquantization=\(scale, zero_point\)": "--quantization SCALE ZERO",
     r"\bthreshold=([\d.]+)": r"--threshold \1",
+    r"\bignore_index=(-?\d+)": r"--ignore-index \1",
+    r"\bnum_classes is (\d+)": r"--num-classes is \1",
+    r"19 classes are trainIds": "--map cityscapes makes trainIds of them",
+    r"do the labels start at 1\?": "do the labels start at 1? --map reduce_zero_label shifts them",
 }
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segpost import Palette, labels_from_colors
+
 Array = npt.NDArray[Any]
 
+Size = tuple[int, int]
+
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+LABELS = (".png", ".tif", ".tiff", ".npy")
+ARRAYS = (".npy", ".npz")
+MOST_PIXELS = 1 << 28  # of a picture; a file that claims more is refused before it is decoded
+MOST_BYTES = 1 << 32  # that an .npz file may become
+SCALED = {"L;2": 85, "L;4": 17}  # Pillow spreads 2 and 4 bits of grey over 0..255
 
 
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
@@ -35,6 +45,107 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
             return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def read_labels(
+    path: Path, colors: Palette | None = None, check: Callable[[Size], None] = lambda size: None
+) -> Array:
+    """The label map (H, W) of a picture without loss, or of an .npy file.
+
+    Indexed pictures give their indices, black-and-white ones 0 and 1, grey ones of 2 to 32 bits
+    the values in the file.
+
+    Parameters
+    ----------
+    path : path
+    colors : Palette, optional
+        What the colors of an RGB picture mean; without it such a picture is refused.
+    check : function of (height, width)
+        Called before the picture is decoded; what it raises is raised.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the file is damaged, or its values are no labels.
+    """
+    if path.suffix.lower() in ARRAYS:
+        array = read_logits(path)
+        if array.ndim != 2:
+            raise ValueError(f"labels are (height, width), got an array of shape {array.shape}")
+        check((array.shape[0], array.shape[1]))
+        return array
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path, formats=("PNG", "TIFF")) as opened:
+            check((opened.height, opened.width))
+            return _labels(opened, colors)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{error}; --max-pixels takes another limit") from error
+    except UnidentifiedImageError:
+        raise ValueError(_what_else(path)) from None
+    except (ValueError, TypeError, OSError, MemoryError):
+        raise
+    except Exception as error:  # Pillow's decoders raise anything on damaged files
+        raise ValueError(f"cannot be decoded: {error}") from error
+
+
+def _labels(opened: Any, colors: Palette | None) -> Array:
+    """The labels of an open picture."""
+    if getattr(opened, "n_frames", 1) > 1:
+        raise ValueError(f"it holds {opened.n_frames} pictures; wanted is one")
+    if opened.info.get("compression") == "jpeg":
+        raise ValueError("it is compressed with JPEG, which changes labels")
+    mode = opened.mode
+    arguments = opened.tile[0][3] if opened.tile else mode
+    raw = str(arguments if isinstance(arguments, str) else arguments[0])
+    if mode in ("1", "L") and "I" in raw.partition(";")[2]:
+        raise ValueError("its tags say that 0 is white, so its values could be meant either way")
+    if mode == "1":
+        return np.array(opened).astype(np.uint8)
+    if mode == "L":
+        return np.array(opened) // np.uint8(SCALED.get(raw, 1))
+    if mode == "P" or mode.startswith("I"):
+        return np.array(opened)
+    if mode not in ("RGB", "RGBA", "LA", "PA"):
+        raise ValueError(f"pictures of mode {mode} hold no labels")
+    if colors is None:
+        raise ValueError(
+            f"it is a picture in colors ({mode}), not labels; --colors PALETTE reads the labels "
+            "from its colors, if it was drawn with that palette"
+        )
+    if "16" in raw:
+        raise ValueError("it has 16 bits a color; palettes have 8")
+    if mode in ("RGBA", "LA", "PA") and opened.getchannel("A").getextrema() != (255, 255):
+        raise ValueError("some of its pixels are transparent, so their colors are no labels")
+    picture: Array = labels_from_colors(np.array(opened.convert("RGB")), colors)
+    return picture
+
+
+def _what_else(path: Path) -> str:
+    """Why a file that should be a picture is none."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not start:
+        return "it is empty"
+    if start.startswith(b"\xff\xd8"):
+        return "it is a JPEG picture, and JPEG changes labels; save them as PNG"
+    return "it is no PNG or TIFF picture"
+
+
+@contextmanager
+def pixel_limit(pixels: int) -> Iterator[None]:
+    """Refuse pictures of more pixels than that, before they are decoded."""
+    from PIL import Image
+
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = max(pixels // 2, 1)  # Pillow raises at twice as many
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def read_logits(path: Path) -> Array:
@@ -59,6 +170,10 @@ def read_logits(path: Path) -> Array:
         return array
     with loaded as archive:
         keys = list(archive.files)
+        members = [] if archive.zip is None else archive.zip.infolist()
+        size = sum(member.file_size for member in members)
+        if size > MOST_BYTES:
+            raise ValueError(f"it would become {size:,} bytes in memory; save it as .npy instead")
         if len(keys) != 1 and "logits" not in keys:
             raise ValueError(
                 f"its arrays are {', '.join(map(repr, keys)) or 'none'}; "

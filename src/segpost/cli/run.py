@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,8 @@ import segpost
 from segpost._palettes import NAMES
 from segpost.cli import pictures
 from segpost.cli.messages import sentence
+from segpost.cli.options import share, whole
+from segpost.cli.progress import progress
 from segpost.geometry import GRIDS
 
 WANTED = ("labels", "color", "overlay", "confidence")
@@ -41,7 +42,7 @@ def add_to(commands: Any) -> None:
     add(
         "--size",
         nargs=2,
-        type=_whole,
+        type=whole,
         metavar=("H", "W"),
         help="upsample to this size; the image's where there is one, or else the logits'",
     )
@@ -51,7 +52,7 @@ def add_to(commands: Any) -> None:
         default="half_pixel",
         help="how the network's grid lies on the picture; half_pixel, torch's default, by default",
     )
-    add("--threshold", type=_share, metavar="T", help="for a one-channel sigmoid head, such as 0.5")
+    add("--threshold", type=share, metavar="T", help="for a one-channel sigmoid head, such as 0.5")
     add(
         "--quantization",
         nargs=2,
@@ -66,7 +67,7 @@ def add_to(commands: Any) -> None:
         help=f"any of {','.join(WANTED)}, with commas; by default labels, color where there is a "
         "palette, and overlay where there are both palette and image",
     )
-    add("--alpha", type=_share, default=0.5, help="weight of the overlay's colors; 0.5 by default")
+    add("--alpha", type=share, default=0.5, help="weight of the overlay's colors; 0.5 by default")
     parser.set_defaults(command=run)
 
 
@@ -94,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     writer = _Writer(arguments.out)
     failed = done = 0
-    with _progress(paths) as (steps, say):
+    with progress(paths, len(paths)) as (steps, say):
         for path in steps:
             try:
                 parts = _parts(path.stem, pictures.read_logits(path))
@@ -216,39 +217,6 @@ def _image_finder(place: Path | None) -> Callable[[str], pictures.Array | None]:
         return pictures.read_image(matches[0])
 
     return find
-
-
-@contextmanager
-def _progress(paths: list[Path]) -> Iterator[tuple[Iterable[Path], Callable[[str], None]]]:
-    """The paths, under a progress bar where somebody watches; and how to print beside it."""
-
-    def plain(message: str) -> None:
-        print(f"segpost: {message}", file=sys.stderr)
-
-    if len(paths) > 1 and sys.stderr.isatty():
-        try:
-            from tqdm import tqdm  # type: ignore[import-untyped]
-        except ImportError:  # a bar is no reason to fail
-            pass
-        else:
-            with tqdm(paths, unit="file", file=sys.stderr) as bar:
-                yield bar, lambda message: tqdm.write(f"segpost: {message}", file=sys.stderr)
-            return
-    yield paths, plain
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
-    return number
-
-
-def _share(text: str) -> float:
-    number = float(text)
-    if not 0.0 <= number <= 1.0:
-        raise argparse.ArgumentTypeError(f"must be in 0..1, got {text}")
-    return number
 
 
 def _wanted(text: str) -> set[str]:

@@ -1,0 +1,257 @@
+// Bands along boundaries, and the boundary pixels of two maps that lie near each other.
+#include "label_rows.hpp"
+#include "table.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+using Word = std::uint64_t;
+
+// Codes of a row: see BandsJob.
+template <class C>
+void code_row(const BandsJob &job, std::int64_t n, std::int64_t y, std::int64_t *buffer, C *code) {
+    const std::int64_t classes = job.rule.classes, w = job.labels.w;
+    const C none = static_cast<C>(classes + 2), nothing = static_cast<C>(classes + 1);
+    if (sizeof(C) == 1 && job.labels.dtype == DType::u8 && job.labels.element == 1) {
+        const std::uint8_t *label = reinterpret_cast<const std::uint8_t *>(job.labels.row(n, y));
+        const C count = static_cast<C>(classes);
+        for (std::int64_t x = 0; x < w; ++x) code[x] = label[x] < count ? label[x] : none;
+        for (std::int64_t i = 0; i < job.rule.ignored_count; ++i) {
+            const std::int64_t value = job.rule.ignored[i];
+            if (value < 0 || value > 255) continue;
+            const std::uint8_t byte = static_cast<std::uint8_t>(value);
+            for (std::int64_t x = 0; x < w; ++x) code[x] = label[x] == byte ? nothing : code[x];
+        }
+        return;
+    }
+    widen_labels(job.labels, n, y, 0, w, buffer);
+    for (std::int64_t x = 0; x < w; ++x) {
+        const std::int64_t row = job.rule.row(buffer[x]);
+        code[x] = static_cast<C>(row < classes ? row : row + 1);
+    }
+}
+
+// Bit x of `to`, from bit `first` of it on: where a[x] and b[x] differ.
+template <class C>
+void differences(const C *a, const C *b, std::int64_t count, Word *to, std::int64_t first) {
+    for (std::int64_t x = 0; x < count; x += 64) {
+        Word bits = 0;
+        const std::int64_t last = smaller<std::int64_t>(count - x, 64);
+        if (last == 64) {
+#if defined(__AVX512BW__)
+            if constexpr (sizeof(C) == 1) {
+                bits =
+                    _mm512_cmpneq_epi8_mask(_mm512_loadu_si512(a + x), _mm512_loadu_si512(b + x));
+            } else
+#elif defined(__AVX2__)
+            if constexpr (sizeof(C) == 1) {
+                for (int k = 0; k < 64; k += 32) {
+                    const __m256i same = _mm256_cmpeq_epi8(
+                        _mm256_loadu_si256(reinterpret_cast<const __m256i *>(a + x + k)),
+                        _mm256_loadu_si256(reinterpret_cast<const __m256i *>(b + x + k)));
+                    bits |=
+                        static_cast<Word>(~static_cast<std::uint32_t>(_mm256_movemask_epi8(same)))
+                        << k;
+                }
+            } else
+#endif
+                for (int k = 0; k < 64; ++k) bits |= static_cast<Word>(a[x + k] != b[x + k]) << k;
+        } else {
+            for (std::int64_t k = 0; k < last; ++k)
+                bits |= static_cast<Word>(a[x + k] != b[x + k]) << k;
+        }
+        const std::int64_t word = (first + x) / 64, shift = (first + x) % 64;
+        to[word] |= bits << shift;
+        if (shift) to[word + 1] |= bits >> (64 - shift);
+    }
+}
+
+// x |= x >> shift, over a row of words; bits beyond it are zero.
+void or_shifted(Word *row, std::int64_t words, std::int64_t shift) {
+    const std::int64_t step = shift / 64, bits = shift % 64;
+    for (std::int64_t i = 0; i + step < words; ++i) {
+        Word from = row[i + step] >> bits;
+        if (bits && i + step + 1 < words) from |= row[i + step + 1] << (64 - bits);
+        row[i] |= from;
+    }
+}
+
+// Bit x: the OR of bits [x, x + length).
+void or_window(Word *row, std::int64_t words, std::int64_t length) {
+    std::int64_t done = 1;
+    for (; 2 * done <= length; done *= 2) or_shifted(row, words, done);
+    if (done < length) or_shifted(row, words, length - done);
+}
+
+// Row r: the OR of rows [r, r + length), of those that there are.
+void or_rows(Word *rows, std::int64_t count, std::int64_t words, std::int64_t length) {
+    const auto add = [&](std::int64_t step) {
+        for (std::int64_t i = 0; i + step * words < count * words; ++i)
+            rows[i] |= rows[i + step * words];
+    };
+    std::int64_t done = 1;
+    for (; 2 * done <= length; done *= 2) add(done);
+    if (done < length) add(length - done);
+}
+
+// Bits of the rows that the windows of a task reach; there are none outside the image.
+template <class C> struct BandWork {
+    std::int64_t across, down; // the width, as far as the image goes
+    std::int64_t left;         // bit of pixel 0: windows begin before it
+    std::int64_t words, rows;
+    Word *flat;  // [rows][words]: edges between left and right, then those of the whole window
+    Word *steep; // edges to the row above, with those of `flat`
+    C *code, *before;
+    std::int64_t *buffer;
+
+    BandWork(const BandsJob &job, const Rows &part, Scratch &scratch) {
+        across = smaller(job.width, job.labels.w);
+        down = smaller(job.width, job.labels.h);
+        left = round_up(across, 64);
+        words = (left + job.labels.w) / 64 + 2;
+        rows = part.y1 - part.y0 + 2 * down;
+        flat = scratch.take<Word>(rows * words);
+        steep = scratch.take<Word>(rows * words);
+        code = scratch.take<C>(job.labels.w + 64);
+        before = scratch.take<C>(job.labels.w + 64);
+        buffer = scratch.take<std::int64_t>(job.labels.w);
+    }
+    std::int64_t first() const { return left - across + 1; } // bit of pixel 0's window
+};
+
+template <class C>
+void put_row(const C *code, const Word *band, std::int64_t first, std::int64_t w, C inside, C *to) {
+    for (std::int64_t x = 0; x < w; x += 64) {
+        const std::int64_t last = smaller<std::int64_t>(w - x, 64), word = (first + x) / 64;
+        const std::int64_t shift = (first + x) % 64;
+        Word bits = band[word] >> shift;
+        if (shift) bits |= band[word + 1] << (64 - shift);
+        if (bits == 0) {
+            for (std::int64_t k = 0; k < last; ++k) to[x + k] = larger(code[x + k], inside);
+        } else if (~bits == 0) {
+            __builtin_memcpy(to + x, code + x, static_cast<std::size_t>(last) * sizeof(C));
+        } else {
+            for (std::int64_t k = 0; k < last; ++k)
+                to[x + k] = bits >> k & 1 ? code[x + k] : larger(code[x + k], inside);
+        }
+    }
+}
+
+template <class C> void fill_bands(const BandsJob &job, const Rows &part, char *memory) {
+    Scratch scratch(memory);
+    BandWork<C> work(job, part, scratch);
+    const std::int64_t w = job.labels.w, h = job.labels.h, words = work.words;
+    const std::int64_t first = work.first();
+    for (std::int64_t i = 0; i < work.rows * words; ++i) work.flat[i] = work.steep[i] = 0;
+    const std::int64_t top = part.y0 - work.down;
+    const std::int64_t begin = larger<std::int64_t>(top, 0), end = smaller(top + work.rows, h);
+    for (std::int64_t y = begin; y < end; ++y) {
+        code_row(job, part.n, y, work.buffer, work.code);
+        Word *flat = work.flat + (y - top) * words, *steep = work.steep + (y - top) * words;
+        // The edge between x - 1 and x is bit x; the window of x has those of [x - d + 1, x + d].
+        differences(work.code, work.code + 1, w - 1, flat, work.left + 1);
+        or_window(flat, words, 2 * work.across);
+        if (y > begin) differences(work.before, work.code, w, steep, first);
+        for (std::int64_t i = 0; i < words; ++i) steep[i] |= flat[i];
+        C *const spare = work.before;
+        work.before = work.code;
+        work.code = spare;
+    }
+    or_rows(work.steep, work.rows, words, 2 * work.down);
+    const C inside = static_cast<C>(job.rule.classes);
+    for (std::int64_t y = part.y0; y < part.y1; ++y) {
+        code_row(job, part.n, y, work.buffer, work.code);
+        C *to = reinterpret_cast<C *>(job.out.row(part.n, y));
+        // Rows [y - d + 1, y + d] with the edges between them, and row y - d, which begins them.
+        Word *band = work.flat + (y - part.y0) * words;
+        const Word *rest = band - work.flat + work.steep + words;
+        for (std::int64_t i = 0; i < words; ++i) band[i] |= rest[i];
+        put_row(work.code, band, first, w, inside, to);
+        if (!job.frame) continue;
+        const bool all = y < job.width || y >= h - job.width || w <= 2 * job.width;
+        const std::int64_t ends = all ? w : job.width;
+        __builtin_memcpy(to, work.code, static_cast<std::size_t>(ends) * sizeof(C));
+        for (std::int64_t x = w - ends; x < w; ++x) to[x] = work.code[x];
+    }
+}
+
+bool has_narrow_codes(const BandsJob &job) { return job.out.dtype == DType::u8; }
+
+} // namespace
+
+std::int64_t bands_scratch(const BandsJob &job, const Rows &part) {
+    Scratch scratch(nullptr);
+    if (has_narrow_codes(job))
+        BandWork<std::uint8_t> work(job, part, scratch);
+    else
+        BandWork<std::int32_t> work(job, part, scratch);
+    return scratch.used();
+}
+
+void bands(const BandsJob &job, const Rows &part, char *memory) {
+    has_narrow_codes(job) ? fill_bands<std::uint8_t>(job, part, memory)
+                          : fill_bands<std::int32_t>(job, part, memory);
+}
+
+std::int64_t boundary_pixels_scratch(const BoundaryPixelsJob &job) {
+    return 6 * round_up(8 * job.target.w, 64);
+}
+
+void boundary_pixels(const BoundaryPixelsJob &job, const Rows &part, char *memory) {
+    const std::int64_t w = job.target.w, h = job.target.h;
+    Scratch scratch(memory);
+    std::int64_t *target[3], *preds[3]; // the rows above, here and below
+    for (int k = 0; k < 3; ++k) target[k] = scratch.take<std::int64_t>(w);
+    for (int k = 0; k < 3; ++k) preds[k] = scratch.take<std::int64_t>(w);
+    const auto read = [&](std::int64_t y, int k) {
+        widen_labels(job.target, part.n, y, 0, w, target[k]);
+        widen_labels(job.preds, part.n, y, 0, w, preds[k]);
+    };
+    for (std::int64_t y = part.y0; y < part.y1; ++y) {
+        read(y, 1);
+        if (y > 0) read(y - 1, 0);
+        if (y + 1 < h) read(y + 1, 2);
+        for (std::int64_t x = 0; x < w; ++x) {
+            std::int32_t own = -1, true_own = -1;
+            if (!job.rule.is_ignored(target[1][x])) {
+                bool pred_edge = false, target_edge = false;
+                const auto look = [&](int k, std::int64_t at) {
+                    if (job.rule.is_ignored(target[k][at])) return;
+                    pred_edge |= preds[k][at] != preds[1][x];
+                    target_edge |= target[k][at] != target[1][x];
+                };
+                if (x > 0) look(1, x - 1);
+                if (x + 1 < w) look(1, x + 1);
+                if (y > 0) look(0, x);
+                if (y + 1 < h) look(2, x);
+                if (pred_edge && job.rule.in_range(preds[1][x]))
+                    own = static_cast<std::int32_t>(preds[1][x]);
+                if (target_edge && job.rule.in_range(target[1][x]))
+                    true_own = static_cast<std::int32_t>(target[1][x]);
+            }
+            job.pred_boundary[y * w + x] = own;
+            job.target_boundary[y * w + x] = true_own;
+        }
+    }
+}
+
+// counts: [classes, 2] boundary pixels and those of them that have a match.
+void boundary_matches(const BoundaryMatchesJob &job, const Rows &part, std::int64_t *counts) {
+    for (std::int64_t y = part.y0; y < part.y1; ++y)
+        for (std::int64_t x = 0; x < job.w; ++x) {
+            const std::int32_t own = job.own[y * job.w + x];
+            if (own < 0) continue;
+            ++counts[2 * own];
+            if (!job.there[own]) continue;
+            for (std::int64_t k = 0; k < job.offset_count; ++k) {
+                const std::int64_t yy = y + job.offsets[2 * k], xx = x + job.offsets[2 * k + 1];
+                if (yy >= 0 && yy < job.h && xx >= 0 && xx < job.w &&
+                    job.other[yy * job.w + xx] == own) {
+                    ++counts[2 * own + 1];
+                    break;
+                }
+            }
+        }
+}
+
+} // namespace segpost::SEGPOST_LEVEL

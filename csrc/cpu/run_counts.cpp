@@ -1,0 +1,180 @@
+#include "tasks.hpp"
+
+namespace segpost {
+namespace {
+
+// Adds what tasks count to the caller's table, one at a time.
+class SharedCounts {
+  public:
+    explicit SharedCounts(std::int64_t *counts) : counts_(counts) {
+        sink.add = [](void *self, const std::int64_t *cells, const std::int64_t *times,
+                      std::int64_t count) {
+            auto &shared = *static_cast<SharedCounts *>(self);
+            std::lock_guard lock(shared.mutex_);
+            for (std::int64_t i = 0; i < count; ++i) shared.counts_[cells[i]] += times[i];
+        };
+        sink.self = this;
+    }
+    SharedCounts(const SharedCounts &) = delete;
+    SharedCounts &operator=(const SharedCounts &) = delete;
+    CellSink sink;
+
+  private:
+    std::int64_t *counts_;
+    std::mutex mutex_;
+};
+
+struct Nothing {
+    void merge(const Nothing &) {}
+};
+
+} // namespace
+
+bool run_confusion(const ConfusionJob &job, const Interrupted &interrupted, std::int64_t *counts) {
+    const KernelTable &table = kernels();
+    SharedCounts shared(counts);
+    std::vector<Area> areas;
+    const std::int64_t step = per_task(bytes_per_task, job.target.w);
+    for (std::int64_t n = 0; n < job.target.n; ++n)
+        for (std::int64_t y = 0; y < job.target.h; y += step)
+            areas.push_back({n, y, std::min(y + step, job.target.h), 0, job.target.w});
+    Nothing nothing;
+    return run(
+        areas, interrupted, nothing, [&](const Area &) { return table.confusion_scratch(job); },
+        [&](const Area &area, char *memory, Nothing &) {
+            table.confusion(job, area, memory, shared.sink);
+        });
+}
+
+// Every tile's labels are made in the task's memory and counted there.
+bool run_confusion_logits(const ConfusionLogitsJob &job, const Interrupted &interrupted,
+                          std::int64_t *counts, Report &report) {
+    const KernelTable &table = kernels();
+    SharedCounts shared(counts);
+    const bool narrow = job.argmax.classes() <= 256;
+    const std::int64_t element = narrow ? 1 : 4;
+    const auto area_of = [&](const Tile &tile) {
+        if (!job.argmax.resample) return Area{tile.n, tile.y0, tile.y1, tile.x0, tile.x1};
+        return Area{tile.n, tile.row0, tile.row1, job.argmax.x.start[tile.x0],
+                    job.argmax.x.start[tile.x1]};
+    };
+    const auto strip_bytes = [&](const Area &area) {
+        return ((area.y1 - area.y0) * (area.x1 - area.x0) * element + 127) / 64 * 64;
+    };
+    const auto counting = [&](const Tile &tile, char *strip) {
+        const Area area = area_of(tile);
+        ConfusionJob part;
+        part.target = job.target;
+        part.rule = job.rule;
+        Map &labels = part.preds; // of the whole image, of which only the area has memory
+        labels.dtype = narrow ? DType::u8 : DType::i32;
+        labels.n = job.target.n, labels.h = job.target.h, labels.w = job.target.w;
+        labels.element = element;
+        labels.stride_h = (area.x1 - area.x0) * element;
+        labels.data = strip - area.y0 * labels.stride_h - area.x0 * element;
+        return part;
+    };
+    return run(
+        argmax_tiles(job.argmax), interrupted, report,
+        [&](const Tile &tile) {
+            return strip_bytes(area_of(tile)) +
+                   std::max(argmax_scratch(job.argmax, tile),
+                            table.confusion_scratch(counting(tile, nullptr)));
+        },
+        [&](const Tile &tile, char *memory, Report &here) {
+            const Area area = area_of(tile);
+            const ConfusionJob part = counting(tile, memory);
+            ArgmaxJob argmax = job.argmax;
+            argmax.labels = part.preds;
+            char *rest = memory + strip_bytes(area);
+            argmax_tile(argmax, tile, CellRule::fill, rest, here);
+            if (area.y0 < area.y1 && area.x0 < area.x1)
+                table.confusion(part, area, rest, shared.sink);
+        });
+}
+
+bool run_bands(const BandsJob &job, const Interrupted &interrupted) {
+    const KernelTable &table = kernels();
+    const std::int64_t step =
+        std::max(per_task(bytes_per_task, job.labels.w), std::min(2 * job.width, job.labels.h));
+    std::vector<Rows> parts;
+    for (std::int64_t n = 0; n < job.labels.n; ++n)
+        for (std::int64_t y = 0; y < job.labels.h; y += step)
+            parts.push_back({n, y, std::min(y + step, job.labels.h)});
+    Nothing nothing;
+    return run(
+        parts, interrupted, nothing,
+        [&](const Rows &part) { return table.bands_scratch(job, part); },
+        [&](const Rows &part, char *memory, Nothing &) { table.bands(job, part, memory); });
+}
+
+bool run_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *offsets,
+                          std::int64_t offset_count, const Interrupted &interrupted,
+                          std::int64_t *counts) {
+    const KernelTable &table = kernels();
+    const std::int64_t h = given.target.h, w = given.target.w, classes = given.rule.classes;
+    std::vector<std::int32_t> maps[2];
+    maps[0].resize(static_cast<std::size_t>(h * w));
+    maps[1].resize(static_cast<std::size_t>(h * w));
+    std::vector<std::uint8_t> there[2];
+    BoundaryPixelsJob job = given;
+    job.pred_boundary = maps[0].data();
+    job.target_boundary = maps[1].data();
+    std::mutex mutex;
+    for (std::int64_t n = 0; n < given.target.n; ++n) {
+        Map one = given.target;
+        one.data = one.row(n, 0);
+        one.n = 1;
+        Nothing nothing;
+        std::vector<Rows> parts = cut_rows(one, 8);
+        for (Rows &part : parts) part.n = n;
+        if (!run(
+                parts, interrupted, nothing,
+                [&](const Rows &) { return table.boundary_pixels_scratch(job); },
+                [&](const Rows &part, char *memory, Nothing &) {
+                    table.boundary_pixels(job, part, memory);
+                }))
+            return false;
+        for (int k = 0; k < 2; ++k) {
+            there[k].assign(static_cast<std::size_t>(classes), 0);
+            for (const std::int32_t c : maps[k])
+                if (c >= 0) there[k][static_cast<std::size_t>(c)] = 1;
+        }
+        for (int k = 0; k < 2; ++k) {
+            BoundaryMatchesJob match;
+            match.h = h, match.w = w, match.classes = classes;
+            match.own = maps[k].data(), match.other = maps[1 - k].data();
+            match.there = there[1 - k].data();
+            match.offsets = offsets, match.offset_count = offset_count;
+            if (!run(
+                    parts, interrupted, nothing, [&](const Rows &) { return 2 * classes * 8; },
+                    [&](const Rows &part, char *memory, Nothing &) {
+                        std::int64_t *found = reinterpret_cast<std::int64_t *>(memory);
+                        std::fill(found, found + 2 * classes, 0);
+                        table.boundary_matches(match, part, found);
+                        std::lock_guard lock(mutex);
+                        for (std::int64_t c = 0; c < classes; ++c) {
+                            counts[4 * c + 2 * k] += found[2 * c];
+                            counts[4 * c + 2 * k + 1] += found[2 * c + 1];
+                        }
+                    }))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool run_instance_counts(const InstanceJob &job, const Interrupted &interrupted) {
+    const KernelTable &table = kernels();
+    std::mutex mutex;
+    Nothing nothing;
+    return run(
+        cut_rows(job.target, 24), interrupted, nothing,
+        [&](const Rows &) { return table.instance_counts_scratch(job); },
+        [&](const Rows &part, char *memory, Nothing &) {
+            std::lock_guard lock(mutex); // they write to one table, and are short
+            table.instance_counts(job, part, memory);
+        });
+}
+
+} // namespace segpost

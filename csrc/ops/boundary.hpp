@@ -1,0 +1,41 @@
+// Bands along the boundaries of label maps, and boundaries that lie near each other: arguments.
+//
+// In a band of width d are the pixels whose square of 2 d + 1 pixels, clipped to the image, holds
+// more than one label. The square holds one label only if no two neighbors to the left and right in
+// it differ, in any of its rows, and no two neighbors above and below in its middle column: with
+// the rows even, one column stands for all. Both are questions about bits, 64 pixels a word.
+#pragma once
+
+#include "confusion.hpp"
+#include "palette.hpp"
+
+namespace segpost {
+
+// Codes of the pixels: their class in the band and `classes` outside; void is classes + 1 and what
+// is neither class nor void classes + 2 everywhere.
+struct BandsJob {
+    Map labels;
+    std::int64_t width = 1;
+    bool frame = false; // whether the end of the image is a boundary
+    TargetRule rule;
+    Map out; // u8 or i32
+};
+
+// A boundary pixel has a neighbor to the left, right, top or bottom with another label. Pixels that
+// are void in the target are as if they were outside the image.
+struct BoundaryPixelsJob {
+    Map preds, target;
+    TargetRule rule;
+    std::int32_t *pred_boundary = nullptr, *target_boundary = nullptr; // [h, w], -1 for none
+};
+
+// Boundary pixels with one of the same class within the offsets in the other map.
+struct BoundaryMatchesJob {
+    std::int64_t h = 0, w = 0, classes = 0;
+    const std::int32_t *own = nullptr, *other = nullptr;
+    const std::uint8_t *there = nullptr;   // [classes], whether `other` has the class at all
+    const std::int32_t *offsets = nullptr; // [count, 2] (dy, dx), nearest first
+    std::int64_t offset_count = 0;
+};
+
+} // namespace segpost

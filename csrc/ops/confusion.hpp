@@ -1,0 +1,56 @@
+// Counts of (target, prediction) pairs: arguments. Counts are int64 sums of integers, so the order
+// of the additions, and with it the number of threads, cannot change them.
+#pragma once
+
+#include "labels.hpp"
+
+namespace segpost {
+
+// Which targets are classes, which are void. A value of `ignored` may be a class: then it is void.
+struct TargetRule {
+    std::int64_t classes = 0;
+    const std::int64_t *ignored = nullptr; // sorted, each once
+    std::int64_t ignored_count = 0;
+
+    bool is_ignored(std::int64_t value) const {
+        std::int64_t i = 0;
+        while (i < ignored_count && ignored[i] < value) ++i;
+        return i < ignored_count && ignored[i] == value;
+    }
+    bool in_range(std::int64_t value) const { return value >= 0 && value < classes; }
+    // Rows of the counts: the classes, void, what is neither.
+    std::int64_t row(std::int64_t target) const {
+        if (ignored_count && is_ignored(target)) return classes;
+        return in_range(target) ? target : classes + 1;
+    }
+    // Columns of the counts: the classes, what is none.
+    std::int64_t column(std::int64_t pred) const { return in_range(pred) ? pred : classes; }
+    std::int64_t cell(std::int64_t target, std::int64_t pred) const {
+        return row(target) * (classes + 1) + column(pred);
+    }
+};
+
+struct ConfusionJob {
+    Map preds, target;
+    TargetRule rule;
+};
+
+struct ConfusionLogitsJob {
+    ArgmaxJob argmax; // without labels and color
+    Map target;
+    TargetRule rule;
+};
+
+// Where a kernel's counts go: cells of [classes + 2, classes + 1] and what to add to each.
+struct CellSink {
+    void (*add)(void *self, const std::int64_t *cells, const std::int64_t *times,
+                std::int64_t count) = nullptr;
+    void *self = nullptr;
+};
+
+// Rows [y0, y1), columns [x0, x1) of image n.
+struct Area {
+    std::int64_t n, y0, y1, x0, x1;
+};
+
+} // namespace segpost

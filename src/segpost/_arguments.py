@@ -1,0 +1,70 @@
+"""Checks of what measures over a data set take beside arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+
+def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...] | None:
+    """One name a class."""
+    if names is None:
+        return None
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"class_names must be strings, got {names!r}")
+    if len(names) != classes:
+        raise ValueError(f"class_names has {len(names)} names, num_classes is {classes}")
+    return tuple(names)
+
+
+def checked_groups(
+    groups: Mapping[str, Sequence[int]] | None, classes: int
+) -> dict[str, tuple[int, ...]] | None:
+    """Disjoint groups of classes."""
+    if groups is None:
+        return None
+    if not isinstance(groups, Mapping):
+        raise TypeError(f"groups must be a mapping of names to classes, got {groups!r}")
+    seen: set[int] = set()
+    result = {}
+    for name, members in groups.items():
+        own = [int(c) for c in members]
+        wrong = [c for c in own if not 0 <= c < classes or c in seen or own.count(c) > 1]
+        if wrong:
+            raise ValueError(
+                f"groups: {name!r} has class {wrong[0]}, which is "
+                + ("in two groups or twice" if 0 <= wrong[0] < classes else f"not below {classes}")
+            )
+        seen.update(own)
+        result[str(name)] = tuple(own)
+    return result
+
+
+def listed(preds: Any, target: Any) -> Iterator[tuple[Any, Any]]:
+    """The arrays of two lists one by one, or the two arrays that are no lists."""
+    lists = [isinstance(value, (list, tuple)) for value in (preds, target)]
+    if not any(lists):
+        yield preds, target
+        return
+    if not all(lists) or len(preds) != len(target):
+        raise ValueError(
+            "preds and target must be two arrays, or two lists of arrays of one length, got "
+            + " and ".join(
+                f"a list of {len(v)}" if listed else type(v).__name__
+                for v, listed in zip((preds, target), lists, strict=True)
+            )
+        )
+    yield from zip(preds, target, strict=True)
+
+
+def image_names(ids: Any, images: int) -> list[str | int] | None:
+    """One name an image, or None."""
+    if ids is None:
+        return None
+    given = [ids] if isinstance(ids, (str, int)) else list(ids)
+    for name in given:
+        if isinstance(name, bool) or not (isinstance(name, str) or hasattr(name, "__index__")):
+            raise TypeError(f"ids must be strings or integers, got {name!r}")
+    if len(given) != images:
+        raise ValueError(f"ids has {len(given)} names for {images} images")
+    return [name if isinstance(name, str) else int(name) for name in given]

@@ -1,0 +1,164 @@
+"""What `segpost evaluate` writes: every file whole or not at all."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from segpost import ConfusionMatrix, Scores, report, report_json
+from segpost.cli import evaluation_report, pairing, pictures
+from segpost.cli.counting import Reader, Result
+from segpost.cli.evaluation_report import Subject
+from segpost.cli.messages import sentence
+from segpost.cli.pairing import Pairing, shown
+
+FILES = ("json", "csv", "per_image", "markdown", "html", "cityscapes_json", "state")
+
+
+class Outcome(NamedTuple):
+    """What was counted, and what was not."""
+
+    cm: ConfusionMatrix
+    failed: list[Result]
+    pairing: Pairing
+
+    @property
+    def complete(self) -> bool:
+        """Whether every prediction and every target is in the counts."""
+        return not (self.failed or self.pairing.no_preds or self.pairing.no_target)
+
+    def notes(self) -> list[str]:
+        """What is missing, in sentences."""
+        says = []
+        if self.failed:
+            total = len(self.failed) + len(self.cm.images)
+            names = pairing.named([result.pair.id for result in self.failed])
+            says.append(f"{len(self.failed)} of {total} pairs failed: {names}")
+        says += pairing.left_over(self.pairing)
+        return [f"INCOMPLETE: {'; '.join(says)}."] if says else []
+
+
+def places(arguments: argparse.Namespace) -> dict[str, Path]:
+    """Where to write what; places that cannot be written to are an error before the work."""
+    files = {name: path for name in FILES if (path := getattr(arguments, name)) is not None}
+    seen: dict[Path, str] = {}
+    for name, path in files.items():
+        option = f"--{name.replace('_', '-')}"
+        if path.is_dir():
+            raise ValueError(f"{option} {shown(path)} is a folder; wanted is a file")
+        if not path.parent.is_dir():
+            raise ValueError(f"{option} {shown(path)}: there is no folder {shown(path.parent)}")
+        place = path.resolve()
+        if place in seen:
+            raise ValueError(f"{seen[place]} and {option} are the same file, {shown(path)}")
+        if place in (arguments.preds.resolve(), arguments.targets.resolve()):
+            raise ValueError(f"{option} {shown(path)} would overwrite what is evaluated")
+        seen[place] = option
+    if arguments.images is not None and arguments.html is None:
+        raise ValueError("--images shows photographs in the report of --html FILE")
+    return files
+
+
+def content(
+    name: str,
+    outcome: Outcome,
+    scores: Scores | None,
+    reader: Reader,
+    arguments: argparse.Namespace,
+) -> Callable[[], str] | None:
+    """What makes the text of one file; None where there are no scores to write."""
+    notes = outcome.notes()
+    if name == "json":
+        return lambda: _json(outcome, scores)
+    if name == "state" and (scores is not None):
+        return lambda: outcome.cm.to_json() + "\n"
+    if scores is None:
+        return None
+    makers: dict[str, Callable[[], str]] = {
+        "csv": scores.to_csv,
+        "per_image": lambda: _per_image(scores),
+        "markdown": lambda: _markdown(scores, notes, outcome, arguments.compare),
+        "html": lambda: evaluation_report.page(scores, _subject(outcome, arguments), reader),
+        "cityscapes_json": lambda: scores.to_json(layout="cityscapes"),
+    }
+    return makers[name]
+
+
+def written(make: Callable[[], str] | None, path: Path) -> str | None:
+    """Write a file; what went wrong, so that the others are still written."""
+    if make is None:
+        return None
+    try:
+        with pictures.replacing(path) as part:
+            part.write_bytes(make().encode("utf-8", "surrogateescape"))
+    except (ValueError, OSError) as error:
+        return sentence(error, shown(path))
+    return None
+
+
+def _subject(outcome: Outcome, arguments: argparse.Namespace) -> Subject:
+    """What the HTML report says it is about."""
+    options = ("map", "map_to", "colors", "resize", "axis", "grid", "threshold", "invalid_preds")
+    said = {name: getattr(arguments, name) for name in options}
+    if arguments.map is None:
+        del said["map_to"]
+    void = outcome.cm.settings()["ignore_index"]
+    facts = {"void": ", ".join(map(str, void)) or "none"}
+    facts |= {name.replace("_", " "): str(v) for name, v in said.items() if v is not None}
+    return Subject(
+        arguments.preds,
+        arguments.targets,
+        outcome.pairing.pairs,
+        outcome.notes(),
+        facts,
+        arguments.worst,
+        arguments.images,
+        arguments.compare,
+    )
+
+
+def _json(outcome: Outcome, scores: Scores | None) -> str:
+    """The scores, and what they are of."""
+    found = outcome.pairing
+    document = {"segpost": "Scores", "version": report_json.VERSION, "complete": outcome.complete}
+    rest = {} if scores is None else report_json.document(scores)
+    document |= {key: value for key, value in rest.items() if key not in document}
+    return report_json.dumps(
+        {
+            **document,
+            "counted": len(outcome.cm.images),
+            "failed": [{"id": r.pair.id, "problem": r.problem} for r in outcome.failed],
+            "targets_without_prediction": found.no_preds,
+            "predictions_without_target": found.no_target,
+        }
+    )
+
+
+def _per_image(scores: Scores) -> str:
+    """A line an image, in the order of the ids."""
+    images = scores.images
+    void = [int(image.counts[image.cells // (scores.num_classes + 1) == scores.num_classes].sum())
+            for image in scores._cm.images]  # fmt: skip
+    head = ["id", "miou", "pixel_accuracy", "pixels", "void_pixels"]
+    rows: list[Sequence[object]] = [[*head, *(f"iou_{name}" for name in scores.class_names)]]
+    for i, name in enumerate(images.ids):
+        values = (images.miou[i], images.pixel_accuracy[i])
+        rows.append(
+            [
+                name,
+                *(report.plain(float(value)) for value in values),
+                int(images.tally.target[i].sum()),
+                void[i],
+                *(report.plain(float(value)) for value in images.iou[i]),
+            ]
+        )
+    return report.csv_lines(rows)
+
+
+def _markdown(scores: Scores, notes: list[str], outcome: Outcome, compare: bool) -> str:
+    text = report.markdown(scores, notes)
+    if compare:
+        text += f"\n### Dialects\n\n{report.comparison_markdown(outcome.cm.compare_dialects())}"
+    return text

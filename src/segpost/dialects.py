@@ -1,0 +1,461 @@
+"""What other libraries say of the same predictions, and why it is not the same number.
+
+Every library is a row: its policies, and where it counts a pair of labels of which one is neither
+class nor void. Each row is tested against the library itself where that can be installed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from segpost import _checks
+from segpost.scores import Int64, Mask, Policy, Scores, mean_of, ratio
+
+if TYPE_CHECKING:
+    from segpost.matrix import ConfusionMatrix
+
+Cell = tuple[int, int] | None  # None: left out
+Place = Callable[[int, int, int], Cell]  # of target, prediction and the number of classes
+ERROR = (-1, -1)  # the cell of a pair that stops the library
+
+
+class DialectError(ValueError):
+    """There is no score of that library: it stops with an error, or has no way to say this."""
+
+    def __init__(self, library: str, why: str) -> None:
+        super().__init__(library, why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The conventions of one library."""
+
+    library: str  # which of its scores is meant
+    policy: Policy
+    place: Place
+    prints: dict[str, str | Callable[[Scores], float]]  # its names; attributes of Scores, or more
+    says_of_invalid: str  # what it does with a prediction that is no class
+    percent: bool = False  # whether it prints 100 times what `printed` gives
+    empty: float = math.nan  # its mean of no class at all
+    lists_all: bool = False  # whether it gives an IoU to classes outside its mean: 0 in neither map
+    least_classes: int = 1  # of fewer it has no score, or none that can be meant
+    least_pixels: int = 0  # that are not void; of fewer it stops
+    ignores: str = "one"  # a class too: by "any" of many values, if it is the only "one"; or "none"
+    checks_void: bool = False  # whether a prediction on a void target must be a class, too
+    ignored_misses: bool = False  # whether the pixels of an ignored class are misses of it
+    ignored_preds: bool = False  # whether predictions on them are false positives
+
+    def printed(self, scores: Scores) -> dict[str, float]:
+        """What the library prints to its user, by its own names, but as shares of 1."""
+        groups = scores._cm.groups is not None
+        return {
+            name: float(getattr(scores, of) if isinstance(of, str) else of(scores))
+            for name, of in self.prints.items()
+            if groups or of != "mean_category_iou"
+        }
+
+
+def _in_range(value: int, classes: int) -> bool:
+    return 0 <= value < classes
+
+
+def _marginal(t: int, p: int, classes: int) -> Cell:
+    """Each map's histogram of its own: a bad label is only missing in one of them."""
+    if _in_range(t, classes):
+        return t, classes
+    return (classes + 1, p) if _in_range(p, classes) else None
+
+
+def _miss(t: int, p: int, classes: int) -> Cell:
+    return (t, classes) if _in_range(t, classes) else None
+
+
+def _drop(t: int, p: int, classes: int) -> Cell:
+    return None
+
+
+def _refuse(t: int, p: int, classes: int) -> Cell:
+    return ERROR
+
+
+def _shift(t: int, p: int, classes: int) -> Cell:
+    """bincount(C t + p) without a look at the range: another cell, or an array too long."""
+    index = classes * t + p
+    return divmod(index, classes) if 0 <= index < classes * classes else ERROR
+
+
+def _shift_known_targets(t: int, p: int, classes: int) -> Cell:
+    return _shift(t, p, classes) if _in_range(t, classes) else None
+
+
+def _shift_transposed(t: int, p: int, classes: int) -> Cell:
+    """bincount((C + 1) p + t) of predictions that argmax made; the last row and column left out."""
+    index = (classes + 1) * p + t
+    if p < 0 or not 0 <= index < (classes + 1) ** 2:
+        return ERROR
+    pred, target = divmod(index, classes + 1)
+    return None if classes in (pred, target) else (target, pred)
+
+
+def _histogram_of_bytes(t: int, p: int, classes: int) -> Cell:
+    """histc(C p + t) of targets below 255: another cell, or beyond the last bin and left out."""
+    if not _in_range(p, classes):
+        return ERROR
+    index = classes * p + t
+    if not 0 <= t < 255 or index >= classes * classes:
+        return None
+    pred, target = divmod(index, classes)
+    return target, pred
+
+
+def _share_of_predicted(scores: Scores) -> float:
+    """Right pixels / pixels that are predicted as a class."""
+    return scores.mean("precision", "micro")
+
+
+def _dice_with_zeros(scores: Scores) -> float:
+    """Mean Dice of all classes, 0 for those in neither map."""
+    hits, target, preds = scores.tally
+    return float(np.nan_to_num(ratio(2 * hits, target + preds)).mean())
+
+
+def _fwiou_or_zero(scores: Scores) -> float:
+    return scores.fwiou if scores.pixels else 0.0
+
+
+_MISS = "a miss of the true class"
+_CELL = "counted as another pair of classes, or an error"
+
+# Most of them also print lists: the IoU of every class, some its recall, as `iou` and `recall` of
+# the scores. What a state cannot know:
+# - torchmetrics with validate_args=True also stops at a single class, and at a batch with more
+#   different values than there are classes, whichever they are;
+# - detectron2 also stops at a prediction on a void target that is negative or above the number of
+#   classes, and its boundary scores, where OpenCV is installed, at some targets that are no class.
+# With a single class the histograms of mmseg and smp take every label for that class, and MONAI a
+# one-hot map for labels: what they say then is no score.
+DIALECTS: dict[str, Dialect] = {
+    "mmseg": Dialect(
+        "mmseg IoUMetric",
+        Policy(ignored_class="keep"),
+        _marginal,
+        {"aAcc": "pixel_accuracy", "mIoU": "miou", "mAcc": "mean_accuracy"},
+        _MISS,
+        percent=True,
+        least_classes=2,
+    ),
+    "hf": Dialect(
+        "Hugging Face evaluate, mean_iou",
+        Policy(ignored_class="keep"),
+        _marginal,
+        {
+            "mean_iou": "miou",
+            "mean_accuracy": "mean_accuracy",
+            "overall_accuracy": "pixel_accuracy",
+        },
+        _MISS,
+    ),
+    "cityscapes": Dialect(
+        "cityscapesScripts evalPixelLevelSemanticLabeling, what is no class being ignored labels",
+        Policy(),
+        _miss,
+        {"averageScoreClasses": "miou", "averageScoreCategories": "mean_category_iou"},
+        _MISS,
+        ignores="any",
+    ),
+    "voc": Dialect(
+        "Pascal VOC devkit, VOCevalseg",
+        Policy(absent="nan"),
+        _histogram_of_bytes,
+        {"avacc": "miou"},
+        "an error",
+        percent=True,
+        ignores="none",
+        checks_void=True,
+    ),
+    "torchmetrics": Dialect(
+        "torchmetrics JaccardIndex, macro, validate_args=False",
+        Policy(),
+        _shift,
+        {"JaccardIndex": "miou"},
+        _CELL,
+        lists_all=True,
+    ),
+    "detectron2": Dialect(
+        "detectron2 SemSegEvaluator",
+        Policy(predicted_only="exclude", ignored_class="keep"),
+        _shift_transposed,
+        {
+            "mIoU": "miou",
+            "fwIoU": _fwiou_or_zero,
+            "mACC": "mean_accuracy",
+            "pACC": "pixel_accuracy",
+        },
+        "left out where it is the number of classes, an error beyond",
+        percent=True,
+    ),
+    "torchvision": Dialect(
+        "torchvision references, ConfusionMatrix",
+        Policy(absent="nan"),
+        _shift_known_targets,
+        {"global correct": "pixel_accuracy", "mean IoU": "miou"},
+        _CELL,
+        percent=True,
+        ignores="none",
+    ),
+    "smp": Dialect(
+        "segmentation_models_pytorch iou_score, macro",
+        Policy(absent=1.0),
+        _marginal,
+        {"iou_score": "miou"},
+        _MISS,
+        least_classes=2,
+        ignores="none",
+    ),
+    "keras": Dialect(
+        "keras MeanIoU",
+        Policy(ignored_class="keep"),
+        _drop,
+        {"mean_io_u": "miou"},
+        "left out",
+        empty=0.0,
+    ),
+    "paddleseg": Dialect(
+        "PaddleSeg 2.9 evaluate",  # up to 2.8 a class in neither map counts as 0
+        Policy(absent=1.0, ignored_class="keep"),
+        _marginal,
+        {"mIoU": "miou", "Acc": _share_of_predicted, "Kappa": "kappa", "Dice": _dice_with_zeros},
+        _MISS,
+        ignored_misses=True,
+    ),
+    "sklearn": Dialect(
+        "scikit-learn jaccard_score, macro, over all classes",
+        Policy(absent=0.0, ignored_class="keep"),
+        _marginal,
+        {"jaccard_score": "miou"},
+        _MISS,
+        least_pixels=1,
+        ignores="any",
+    ),
+    "monai": Dialect(
+        "MONAI 1.6 MeanIoU, void pixels all zero in the one-hot target",  # no ignore_index before
+        Policy(predicted_only="exclude", mean="image"),
+        _refuse,
+        {"MeanIoU": "miou"},
+        "an error",
+        empty=0.0,
+        least_classes=2,
+        checks_void=True,
+        ignored_preds=True,
+    ),
+}
+
+
+class Move(NamedTuple):
+    """A pair of labels of which one is neither class nor void, and where a library counts it."""
+
+    target: int
+    pred: int
+    times: int
+    place: Cell
+
+
+def scores_of(cm: ConfusionMatrix, dialect: str) -> Scores:
+    """The scores that a library would give.
+
+    Raises
+    ------
+    ValueError
+        If there is no such dialect.
+    DialectError
+        If that library would stop with an error here.
+    """
+    _checks.one_of(dialect, "dialect", tuple(DIALECTS))
+    row = DIALECTS[dialect]
+    moves = _moves(cm, row)
+    void = _void_row(cm, moves)
+    why = _refusal(cm, row, moves, void)
+    if why:
+        raise DialectError(row.library, why)
+    policy, counts = row.policy, _placed(cm, moves)
+    ignored = _ignored_classes(cm)
+    if ignored and row.ignored_misses:
+        counts[-2] -= void
+        counts[ignored[0], -1] += void.sum()
+    if ignored and row.ignored_preds:
+        policy = replace(policy, void_preds="count")
+        counts[-2] -= void
+        counts[-1] += void
+    scores = Scores(cm, policy, counts, dialect)
+    if math.isnan(scores.miou) and not scores.in_mean.any():
+        scores.miou = row.empty
+    if row.lists_all:
+        scores.iou = np.nan_to_num(scores.iou)
+    else:
+        scores.iou = np.where(scores.in_mean, scores.iou, np.nan)
+    return scores
+
+
+def _moves(cm: ConfusionMatrix, row: Dialect) -> list[Move]:
+    return [
+        Move(t, p, times, row.place(t, p, cm.num_classes)) for (t, p), times in cm.outside.items()
+    ]
+
+
+def _void_row(cm: ConfusionMatrix, moves: list[Move]) -> Int64:
+    """What was predicted where the target is void, and not just no class."""
+    row: Int64 = cm.state[-1].copy()
+    for t, p, times, _ in moves:
+        if not _in_range(t, cm.num_classes):
+            row[p if _in_range(p, cm.num_classes) else -1] -= times
+    return row
+
+
+def _refusal(cm: ConfusionMatrix, row: Dialect, moves: list[Move], void: Int64) -> str:
+    """Why there is no score; empty where there is one."""
+    ignored, values = _ignored_classes(cm), cm.settings()["ignore_index"]
+    for t, p, _, place in moves:
+        if place == ERROR:
+            return f"prediction {p} on target {t} is an error"
+    if row.checks_void and void[-1]:
+        return "a prediction that is no class is an error on a void target, too"
+    if ignored and row.ignores == "none":
+        return "it cannot ignore a class"
+    if ignored and len(values) > 1 and row.ignores == "one":
+        return "it has one ignore_index; here one of several is a class"
+    if cm.num_classes < row.least_classes:
+        return "it has no sound score of a single class"
+    if cm.pixels - int(void.sum()) < row.least_pixels:
+        return "a score of no pixel is an error"
+    if row.policy.mean != "dataset" and not (cm.per_image or cm.images):
+        return "it is a mean over images: count with per_image=True"
+    return ""
+
+
+def _placed(cm: ConfusionMatrix, moves: list[Move]) -> Int64:
+    """The counts with every pair of a bad label where the library counts it."""
+    classes = cm.num_classes
+    counts = np.concatenate([cm.state, np.zeros_like(cm.state[:1])])
+    for t, p, times, place in moves:
+        own = t if _in_range(t, classes) else classes, p if _in_range(p, classes) else classes
+        counts[own] -= times
+        counts[(classes, classes) if place is None else place] += times
+    return counts
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one library says."""
+
+    dialect: str
+    library: str
+    miou: float | None  # None: there is none
+    classes: int  # that the mean is over
+    why: tuple[str, ...]  # it is not segpost's number, or why there is none
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The same counts in every dialect; iterates over its lines, and prints as a table."""
+
+    miou: float
+    lines: tuple[Line, ...] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self.lines)
+
+    def __getitem__(self, dialect: str) -> Line:
+        return next(line for line in self.lines if line.dialect == dialect)
+
+    def __str__(self) -> str:
+        from segpost import report
+
+        return report.comparison_text(self)
+
+    def to_markdown(self) -> str:
+        """The table in Markdown."""
+        from segpost import report
+
+        return report.comparison_markdown(self)
+
+
+def compare(cm: ConfusionMatrix) -> Comparison:
+    """Every dialect's mIoU, and the reasons for what is not segpost's own."""
+    own = cm.compute()
+    lines = []
+    for name, row in DIALECTS.items():
+        try:
+            scores = scores_of(cm, name)
+        except DialectError as error:
+            lines.append(Line(name, row.library, None, 0, (error.why,)))
+            continue
+        miou = scores.miou
+        same = miou == own.miou or (math.isnan(miou) and math.isnan(own.miou))
+        why = () if same else tuple(_reasons(cm, own, scores, row))
+        lines.append(Line(name, row.library, miou, int(scores.in_mean.sum()), why))
+    return Comparison(own.miou, tuple(lines))
+
+
+def _reasons(cm: ConfusionMatrix, own: Scores, other: Scores, row: Dialect) -> Iterator[str]:
+    """What these counts have that the two treat differently."""
+    policy, something = other.policy, bool(other.in_mean.any())
+    # of one image, or of images alike, the mean over images is that of their counts
+    by_image = something and mean_of(other.iou[other.in_mean]) != other.miou
+    absent = _listed(own, other.absent & other.in_mean & ~own.ignored)
+    if absent:
+        how = "makes the mean NaN" if policy.absent == "nan" else f"counts as {policy.absent:g}"
+        yield f"a class in neither map {how}: {absent}"
+    if policy.predicted_only == "exclude":
+        _, target, preds = own.images.tally if by_image else own.tally
+        only = np.atleast_2d((target == 0) & (preds > 0) & ~own.ignored).any(axis=0)
+        if only.any():
+            where = "the mean of that image" if by_image else "the mean"
+            yield f"a class that is only predicted is left out of {where}: {_listed(own, only)}"
+    kept = _listed(own, own.ignored & other.in_mean)
+    if kept:
+        yield f"an ignored class stays in the mean: {kept}"
+    yield from _moved(cm, own, row)
+    if policy.void_preds == "count" and other.counts[-1].any():
+        yield f"{other.counts[-1].sum()} predictions on void targets are false positives"
+    if by_image:
+        images = int(np.count_nonzero(~np.isnan(other.images.miou)))
+        yield f"it is a mean over {images} images, not over the data set"
+    if not something:
+        yield f"a mean of nothing is {row.empty:g}"
+
+
+def _moved(cm: ConfusionMatrix, own: Scores, row: Dialect) -> Iterator[str]:
+    """What is not counted where segpost counts it."""
+    preds = wrong = classes = 0
+    for t, _, times, place in _moves(cm, row):
+        if _in_range(t, cm.num_classes):
+            miss = None if own.policy.invalid_preds == "drop" else (t, cm.num_classes)
+            preds += times if place != miss else 0
+        elif place is not None and place[0] > cm.num_classes:
+            wrong += times
+        elif place is not None:
+            classes += times
+    if preds:
+        yield f"{preds} predictions of no class are {row.says_of_invalid}"
+    if wrong:
+        yield f"{wrong} predictions on targets that are no class are false positives"
+    if classes:
+        yield f"{classes} targets that are no class are counted as classes"
+
+
+def _listed(scores: Scores, which: Mask) -> str:
+    names = [scores.class_names[c] for c in np.flatnonzero(which)]
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _ignored_classes(cm: ConfusionMatrix) -> list[int]:
+    return [c for c in cm.settings()["ignore_index"] if _in_range(c, cm.num_classes)]

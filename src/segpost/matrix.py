@@ -1,0 +1,381 @@
+"""`ConfusionMatrix`: counts over a data set that lose nothing, and the scores made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost import _checks, confusion
+from segpost._arguments import checked_groups, checked_names, image_names, listed
+from segpost.accumulator import Accumulator, table
+from segpost.confusion import Pair
+from segpost.scores import Policy, Scores
+
+if TYPE_CHECKING:
+    from segpost.dialects import Comparison
+
+Int64 = npt.NDArray[np.int64]
+Outside = dict[tuple[int, int], int]
+
+INVALID_PREDS = ("miss", "raise", "drop")
+INVALID_TARGET = ("raise", "drop")
+DUPLICATES = ("raise", "drop")
+
+
+class ImageCounts(NamedTuple):
+    """The counts of one image: the cells of the state that are not zero."""
+
+    id: str | int | None
+    cells: Int64
+    counts: Int64
+    outside: Outside
+
+
+class ConfusionMatrix(Accumulator):
+    """Confusion matrix over a data set, and every score made of it.
+
+    The state has a row more than there are classes, for void targets, and a column more, for
+    predictions that are no class: every pixel is in it, so that ``state.sum() == pixels``, and any
+    library's score can be computed afterwards from the same counts.
+
+    Parameters
+    ----------
+    num_classes : int
+        Number of classes.
+    ignore_index : int or integers, optional
+        Target values that are void. They may be classes, and negative.
+    class_names : sequence of str, optional
+        One a class, for tables and plots.
+    groups : mapping of str to sequence of int, optional
+        Categories and their classes, as in Cityscapes; classes in no group are left out of the
+        category scores.
+    per_image : bool
+        Keep the counts of every image, for image-wise scores, quantiles and intervals.
+    invalid_preds : {"miss", "raise", "drop"}
+        A prediction that is no class, on a target that is one, is a miss of the true class, an
+        error, or left out of the scores. The state keeps it in any case.
+    invalid_target : {"raise", "drop"}
+        A target that is neither class nor void is an error, or counted as void.
+    duplicates : {"raise", "drop"}
+        An image whose `ids` were seen before is an error, or left out (samplers of distributed
+        training repeat images to fill the last batch).
+
+    Examples
+    --------
+    >>> import numpy as np, segpost
+    >>> cm = segpost.ConfusionMatrix(3, ignore_index=255, class_names=["road", "car", "sky"])
+    >>> cm.update(preds=np.uint8([[0, 0, 1, 2]]), target=np.uint8([[0, 1, 1, 255]]))
+    >>> cm.matrix
+    array([[1, 0, 0],
+           [1, 1, 0],
+           [0, 0, 0]])
+    >>> scores = cm.compute()
+    >>> scores.iou, scores.miou
+    (array([0.5, 0.5, nan]), 0.5)
+    """
+
+    _kind: ClassVar[str] = "ConfusionMatrix"
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        ignore_index: int | Iterable[int] | None = None,
+        class_names: Sequence[str] | None = None,
+        groups: Mapping[str, Sequence[int]] | None = None,
+        per_image: bool = False,
+        invalid_preds: str = "miss",
+        invalid_target: str = "raise",
+        duplicates: str = "raise",
+    ) -> None:
+        self.num_classes = confusion.class_count(num_classes)
+        self._ignored = confusion.ignored_values(ignore_index)
+        self.class_names = checked_names(class_names, self.num_classes)
+        self.groups = checked_groups(groups, self.num_classes)
+        self.per_image = bool(per_image)
+        _checks.one_of(invalid_preds, "invalid_preds", INVALID_PREDS)
+        _checks.one_of(invalid_target, "invalid_target", INVALID_TARGET)
+        _checks.one_of(duplicates, "duplicates", DUPLICATES)
+        self.invalid_preds, self.invalid_target = invalid_preds, invalid_target
+        self.duplicates = duplicates
+        self.reset()
+
+    @property
+    def ignore_index(self) -> int | tuple[int, ...] | None:
+        """The target values that are void."""
+        values = self._ignored.tolist()
+        return None if not values else values[0] if len(values) == 1 else tuple(values)
+
+    @property
+    def matrix(self) -> Int64:
+        """(C, C) counts of targets and predictions that are classes."""
+        return self.state[:-1, :-1].copy()
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels were counted, void included."""
+        return int(self.state.sum())
+
+    @property
+    def images(self) -> tuple[ImageCounts, ...]:
+        """The counts of every image, where they are kept: with `per_image`, or with `ids`."""
+        return tuple(self._images)
+
+    @property
+    def outside(self) -> Outside:
+        """How often each (target, prediction) occurred of which one was neither class nor void."""
+        return dict(self._outside)
+
+    def reset(self) -> None:
+        """Forget everything that was counted."""
+        self.state: Int64 = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
+        self._outside: Outside = {}
+        self._images: list[ImageCounts] = []
+        self._place: dict[str | int, int] = {}
+        self._reduced = False
+
+    def update(
+        self,
+        preds: Any,
+        target: Any,
+        *,
+        ids: Sequence[str | int] | str | int | None = None,
+        axis: int = -3,
+        grid: str = "half_pixel",
+        threshold: float | None = None,
+        nan: str = "raise",
+    ) -> None:
+        """Count predictions against their target. On an error nothing is counted.
+
+        Parameters
+        ----------
+        preds : integer array of the shape of `target`, or logits with one axis more
+            Logits may be smaller than the target: they are upsampled to it on the way, and neither
+            they nor a label map are ever made at full size. A list counts images of unequal sizes.
+        target : integer array of shape (H, W) or (..., H, W), or a list of them
+        ids : str, int, or a sequence of them, one an image, optional
+            Names of the images, so that none is counted twice.
+        axis, grid, nan
+            For logits, as in `argmax`.
+        threshold : float, optional
+            For one-channel logits of a sigmoid head, as in `postprocess`; there are two classes.
+
+        Raises
+        ------
+        ValueError
+            For targets that are neither classes nor void, and whatever else was asked to be an
+            error: which values, how many, and where the first is.
+        TypeError
+            For labels that are no integers, and arrays that cannot be read.
+        """
+        self._check_open()
+        _checks.one_of(nan, "nan", _checks.NAN_RULES)
+        pairs = [
+            confusion.view(p, t, self.num_classes, axis, grid, threshold)[0]
+            for p, t in listed(preds, target)
+        ]
+        number = sum(int(np.prod(pair.target.shape[:-2])) for pair in pairs)
+        names = image_names(ids, number)
+        if (names is not None) != bool(self._place) and (self._place or self.pixels):
+            raise ValueError("ids must be given for all images or for none")
+        if not self.per_image and names is None:
+            parts = [self._counted(pair, nan) for pair in pairs]
+            for counts, found in parts:
+                self.state += counts
+                _add(self._outside, found)
+            return
+        images = (image for pair in pairs for image in pair.images())
+        fresh = []
+        for index, image in enumerate(images):
+            counts, found = self._counted(image, nan)
+            cells = np.flatnonzero(counts)
+            name = None if names is None else names[index]
+            fresh.append(ImageCounts(name, cells, counts.reshape(-1)[cells], found))
+        self._take(fresh)
+
+    def compute(
+        self,
+        dialect: str | None = None,
+        *,
+        absent: float | str = "exclude",
+        predicted_only: str = "count",
+        ignored_class: str = "exclude",
+        mean: str = "dataset",
+    ) -> Scores:
+        """Scores of everything counted so far.
+
+        Parameters
+        ----------
+        dialect : str, optional
+            A library whose conventions are wanted: "mmseg", "hf", "cityscapes", "voc",
+            "torchmetrics", "detectron2", "torchvision", "smp", "keras", "paddleseg", "sklearn" or
+            "monai". It says everything that the other arguments could.
+        absent : {"exclude", "nan"} or float
+            A class that is in neither map: left out of means, or NaN in them, or that value.
+        predicted_only : {"count", "exclude"}
+            A class that is predicted, but not in the target: its IoU of 0 counts, or is left out.
+        ignored_class : {"exclude", "keep"}
+            A class that is an `ignore_index`: left out of means, or not.
+        mean : {"dataset", "image", "class_image"}
+            `miou` of the counts of the data set; the mean of the images' own; or the mean over
+            classes of every class's mean over images. The last two need ``per_image=True``.
+
+        Returns
+        -------
+        scores : Scores
+
+        Raises
+        ------
+        ValueError
+            If there is no such dialect, or that library would stop with an error here.
+        """
+        from segpost.dialects import scores_of
+
+        if dialect is not None:
+            if (absent, predicted_only, ignored_class, mean) != (
+                "exclude",
+                "count",
+                "exclude",
+                "dataset",
+            ):
+                raise ValueError(f"dialect={dialect!r} decides; leave the other arguments out")
+            return scores_of(self, dialect)
+        policy = Policy(absent, predicted_only, ignored_class, mean, self.invalid_preds)
+        return Scores(self, policy)
+
+    def compare_dialects(self) -> Comparison:
+        """What each library would say of the same predictions, and why they differ.
+
+        Returns
+        -------
+        comparison : Comparison
+            Prints as a table.
+        """
+        from segpost.dialects import compare
+
+        return compare(self)
+
+    # Accumulator
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data."""
+        return {
+            "num_classes": self.num_classes,
+            "ignore_index": self._ignored.tolist(),
+            "class_names": None if self.class_names is None else list(self.class_names),
+            "groups": None if self.groups is None else {k: list(v) for k, v in self.groups.items()},
+            "per_image": self.per_image,
+            "invalid_preds": self.invalid_preds,
+            "invalid_target": self.invalid_target,
+            "duplicates": self.duplicates,
+        }
+
+    def _totals(self) -> dict[str, Any]:
+        return {
+            "state": self.state.tolist(),
+            "outside": _as_rows(self._outside),
+            "images": [
+                [image.id, image.cells.tolist(), image.counts.tolist(), _as_rows(image.outside)]
+                for image in sorted(self._images, key=_by_id)
+            ],
+        }
+
+    def _restore(self, totals: dict[str, Any]) -> None:
+        size = self.num_classes + 1
+        images = []
+        for name, cells, counts, found in totals["images"]:
+            where = table(cells, (len(cells),), "images")
+            if len(where) and int(where.max()) >= size * size:
+                raise ValueError("images have cells outside the state")
+            number = table(counts, where.shape, "images")
+            if not (name is None or type(name) in (str, int)):
+                raise ValueError(f"ids must be strings or integers, got {name!r}")
+            images.append(ImageCounts(name, where, number, _from_rows(found)))
+        state = table(totals["state"], (size, size), "state")
+        if self.per_image or images:
+            self._take(images)
+            if not np.array_equal(self.state, state):
+                raise ValueError("the images do not add up to the state")
+        self.state = state
+        self._outside = _from_rows(totals["outside"])
+
+    def _absorb(self, other: ConfusionMatrix) -> None:
+        counted = [cm for cm in (self, other) if cm.pixels or cm._images]
+        if len({(bool(cm._images), bool(cm._place)) for cm in counted}) > 1:
+            raise ValueError("ids must be given for all images or for none")
+        if other._images:
+            self._take(other._images)
+            return
+        self.state = self.state + other.state
+        _add(self._outside, other._outside)
+
+    def _take(self, images: Sequence[ImageCounts]) -> None:
+        """Add images; all of them or, on an error, none."""
+        kept: dict[str | int, ImageCounts] = {}  # with ids, the new ones
+        named = {image.id is not None for image in (*self._images[:1], *images)}
+        if len(named) > 1:
+            raise ValueError("ids must be given for all images or for none")
+        for image in images:
+            if image.id is None:
+                continue
+            before = kept.get(image.id)
+            if before is None and image.id in self._place:
+                before = self._images[self._place[image.id]]
+            if before is None:
+                kept[image.id] = image
+            else:
+                self._check_repeated(before, image)
+        for image in kept.values() if True in named else images:
+            if image.id is not None:
+                self._place[image.id] = len(self._images)
+            self._images.append(image)
+            self.state.reshape(-1)[image.cells] += image.counts
+            _add(self._outside, image.outside)
+
+    def _check_repeated(self, before: ImageCounts, image: ImageCounts) -> None:
+        same = np.array_equal(before.cells, image.cells) and np.array_equal(
+            before.counts, image.counts
+        )
+        if self.duplicates == "raise" or not same:
+            how = "" if same else ", with other counts the second time"
+            raise ValueError(
+                f"ids has {image.id!r} twice{how}"
+                + ('; duplicates="drop" counts it once' if same else "")
+            )
+
+    def _counted(self, pair: Pair, nan: str) -> tuple[Int64, Outside]:
+        """What a pair adds to the state, and the values that are neither class nor void."""
+        classes = self.num_classes
+        counts = confusion.count(pair, classes, self._ignored, nan)
+        bad_target, bad_preds = counts[classes + 1].any(), counts[:classes, classes].any()
+        if bad_target and self.invalid_target == "raise":
+            confusion.raise_bad_target(pair, classes, self._ignored)
+        if bad_preds and self.invalid_preds == "raise":
+            confusion.raise_bad_preds(pair, classes, self._ignored)
+        found: Outside = {}
+        if bad_target or bad_preds:
+            found = confusion.outside(pair, classes, self._ignored)
+        counts[classes] += counts[classes + 1]
+        return counts[:-1], found
+
+
+def _by_id(image: ImageCounts) -> tuple[bool, int, str]:
+    """Integers before strings; images without an id stay in their order."""
+    name = image.id
+    return isinstance(name, str), name if isinstance(name, int) else 0, str(name or "")
+
+
+def _add(total: Outside, part: Mapping[tuple[int, int], int]) -> None:
+    for key, times in part.items():
+        total[key] = total.get(key, 0) + times
+
+
+def _as_rows(found: Outside) -> list[list[int]]:
+    return [[t, p, times] for (t, p), times in sorted(found.items())]
+
+
+def _from_rows(rows: Iterable[Sequence[int]]) -> Outside:
+    return {(int(t), int(p)): int(times) for t, p, times in rows}

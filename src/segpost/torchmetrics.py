@@ -1,0 +1,96 @@
+"""The same counts as a `torchmetrics.Metric`, for Lightning and whatever else takes one.
+
+Importing this module imports torch and torchmetrics; segpost itself never does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torchmetrics import Metric
+
+from segpost import matrix
+from segpost.scores import Scores
+
+
+class ConfusionMatrix(Metric):
+    """`segpost.ConfusionMatrix` as a metric: `forward`, `reset`, synchronization, checkpoints.
+
+    The state is one int64 tensor that is summed over processes. Its scores are those of
+    `segpost.ConfusionMatrix.compute`; `compute` here returns one of them as a tensor, to be logged.
+
+    Parameters
+    ----------
+    num_classes, ignore_index, class_names, invalid_preds
+        As in `segpost.ConfusionMatrix`.
+    score : str
+        What `compute` returns: an attribute of `Scores`, such as "miou", "iou", "fwiou", "kappa" or
+        "matrix".
+    **kwargs
+        Of `torchmetrics.Metric`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from segpost.torchmetrics import ConfusionMatrix
+    >>> metric = ConfusionMatrix(3, ignore_index=255)
+    >>> metric.update(torch.tensor([[0, 0, 1, 2]]), torch.tensor([[0, 1, 1, 255]]))
+    >>> metric.compute()
+    tensor(0.5000, dtype=torch.float64)
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+    state: torch.Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        ignore_index: Any = None,
+        class_names: Any = None,
+        invalid_preds: str = "miss",
+        score: str = "miou",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._empty = matrix.ConfusionMatrix(
+            num_classes,
+            ignore_index=ignore_index,
+            class_names=class_names,
+            invalid_preds=invalid_preds,
+        )
+        if not isinstance(getattr(Scores, score, None), property) and score not in _cached():
+            raise ValueError(f"score must be an attribute of Scores, got {score!r}")
+        self.score = score
+        self.add_state("state", torch.from_numpy(self._empty.state.copy()), dist_reduce_fx="sum")
+
+    def update(self, preds: Any, target: Any) -> None:
+        """Count predictions, labels or logits, against their target."""
+        counted = self._empty.copy()
+        counted.update(preds, target)
+        self.state += torch.from_numpy(counted.state).to(self.state.device)
+
+    def compute(self) -> torch.Tensor:
+        """The score that was asked for."""
+        value = np.asarray(getattr(self.scores(), self.score))
+        return torch.from_numpy(value.copy()).to(self.state.device)
+
+    def scores(self) -> Scores:
+        """Every score of the counts so far."""
+        return self.confusion_matrix().compute()
+
+    def confusion_matrix(self) -> matrix.ConfusionMatrix:
+        """The counts as a `segpost.ConfusionMatrix`."""
+        result = self._empty.copy()
+        result.state[...] = self.state.cpu().numpy()
+        return result
+
+
+def _cached() -> set[str]:
+    from functools import cached_property
+
+    return {name for name, value in vars(Scores).items() if isinstance(value, cached_property)}
