@@ -1,4 +1,4 @@
-"""`python -m benches [labels|palette|postprocess|real|all] [--rounds N] [--json FILE]`."""
+"""`python -m benches [labels|palette|postprocess|confusion|real|all] [--rounds N] ...`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from benches import goals, measure, report
 from benches.jobs import Job
 
-SUITES = ("labels", "palette", "postprocess")
+SUITES = ("labels", "palette", "postprocess", "confusion")
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

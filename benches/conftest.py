@@ -1,4 +1,7 @@
-"""`pytest benches --benchmark-only`: collects bench_*.py, one thread, CPU time."""
+"""`pytest benches --benchmark-only`: collects bench_*.py, one thread, CPU time.
+
+Jobs of several threads are timed by the clock on the wall.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(pytest.mark.benchmark(timer=time.process_time))
+            job = item.callspec.params["job"] if hasattr(item, "callspec") else None
+            timer = measure.clock(job) if job else time.process_time
+            item.add_marker(pytest.mark.benchmark(timer=timer))
             item.add_marker(pytest.mark.filterwarnings("ignore"))
 
 

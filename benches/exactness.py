@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import segpost
-from benches.jobs import ALPHA, Array, Contender, Job
+from benches.jobs import ALPHA, COUNTING, VOID, Array, Contender, Job
 
 
 @dataclass
@@ -27,6 +27,16 @@ def truth(job: Job) -> Truth:
             return Truth({"color": segpost.colorize(job.labels, palette)})
         if job.task == "overlay":
             return Truth({"overlay": segpost.overlay(job.image, job.labels, palette, alpha=ALPHA)})
+        if job.task in COUNTING:
+            preds = job.logits if job.logits.size else job.labels
+            if "boundary_iou" in job.parts:
+                measure = segpost.BoundaryIoU(job.classes, ignore_index=VOID)
+                measure.update(preds, job.target)
+                return Truth({"boundary_iou": measure.compute().boundary_iou})
+            matrix = segpost.confusion_matrix(
+                preds, job.target, num_classes=job.classes, ignore_index=VOID
+            )
+            return Truth({"matrix": matrix})
         seg = segpost.postprocess(
             job.logits,
             size=job.size,
@@ -44,12 +54,15 @@ def deviation(job: Job, contender: Contender, right: Truth) -> str:
     said = []
     for part, made in outputs.items():
         array, wanted = np.asarray(made), right.parts[part]
+        if part == "matrix":
+            said.append(misplaced(array, wanted))
+            continue
         if contender.factor != 1.0:
             wanted = wanted[: len(array)]
         array = array.reshape(wanted.shape)
         if part == "labels":
             said.append(f"{int((array != wanted).sum())}")
-        elif part in ("confidence", "probabilities"):
+        elif part in ("confidence", "probabilities", "boundary_iou"):
             said.append(f"{abs(array.astype(np.float64) - wanted).max():.0e}")
         elif part == "overlay":
             said.append(f"±{int(abs(array.astype(int) - wanted).max())}")
@@ -60,6 +73,18 @@ def deviation(job: Job, contender: Contender, right: Truth) -> str:
     return ", ".join(said)
 
 
+def misplaced(made: Array, wanted: Array) -> str:
+    """How many pixels of a confusion matrix, or of its sums, are in other cells; the first."""
+    if made.shape != wanted.shape:  # hits, target and predicted pixels: there is no matrix
+        wanted = np.stack([wanted.diagonal(), wanted.sum(axis=1), wanted.sum(axis=0)])
+    difference = made.astype(np.int64) - wanted
+    if not difference.any():
+        return "0"
+    first = ", ".join(str(i) for i in np.argwhere(difference)[0].tolist())
+    pixels = max(difference.clip(0).sum(), -difference.clip(None, 0).sum())
+    return f"{pixels}, first in ({first})"
+
+
 def heading(job: Job) -> str:
     """What the column of deviations holds."""
     words = {
@@ -67,6 +92,7 @@ def heading(job: Job) -> str:
         "confidence": "confidence error",
         "probabilities": "largest error",
         "overlay": "overlay error",
+        "boundary_iou": "largest error",
     }
     said = [words[part] for part in job.parts if part in words]
     return ", ".join(said) or "pixels ≠ definition"

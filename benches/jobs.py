@@ -24,15 +24,23 @@ TASKS = {  # what comes out
     "softmax": ("probabilities",),
     "color": ("color",),
     "overlay": ("overlay",),
+    "confusion": ("matrix",),
+    "confusion from logits": ("matrix",),
+    "boundary IoU": ("boundary_iou",),
 }
 FROM_LOGITS = ("labels", "labels+color", "labels+confidence+color", "labels+overlay")
+COUNTING = ("confusion", "confusion from logits", "boundary IoU")
 ALPHA = 0.5
+VOID = 255
 OURS = "segpost"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One task on one set of arrays. Names in `only`, if any, are the only contenders."""
+    """One task on one set of arrays. Names in `only`, if any, are the only contenders.
+
+    With several threads wall time is measured, otherwise the process' CPU time.
+    """
 
     title: str
     task: str
@@ -41,6 +49,9 @@ class Job:
     palette: str = "cityscapes"
     labels: Array = field(default_factory=lambda: np.empty((0, 0), np.uint8))
     image: Array = field(default_factory=lambda: np.empty((0, 0, 3), np.uint8))
+    target: Array = field(default_factory=lambda: np.empty((0, 0), np.uint8))
+    classes: int = 19
+    threads: int = 1
     only: tuple[str, ...] = ()
     note: str = ""
 
@@ -77,7 +88,7 @@ class Job:
 
     def bytes_read(self) -> int:
         """What has to be read at least once."""
-        read = self.logits.nbytes + self.labels.nbytes
+        read = self.logits.nbytes + self.labels.nbytes + self.target.nbytes
         return read + (self.image.nbytes if "overlay" in self.parts else 0)
 
     def bytes_written(self) -> int:
@@ -85,7 +96,8 @@ class Job:
         pixels = self.height * self.width
         depth = {"labels": 1, "confidence": 4, "color": 3, "overlay": 3}
         depth["probabilities"] = 4 * len(self.logits)
-        return pixels * sum(depth[part] for part in self.parts)
+        table = {"matrix": 8 * self.classes**2, "boundary_iou": 8 * self.classes}
+        return sum(table[part] if part in table else pixels * depth[part] for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,7 @@ class Entry:
     name: str
     tasks: tuple[str, ...]
     build: Builder
+    threads: int = 1
 
     def ready(self, job: Job) -> Contender:
         """Built for the job and run once; `Absent` if that fails."""
@@ -138,14 +151,17 @@ FAMILIES = (
     "with_cython",
     "with_numpy",
     "with_pillow",
+    "with_torchmetrics",
+    "with_sklearn",
+    "with_cityscapes",
 )
 
 
-def contender(name: str, *tasks: str) -> Callable[[Builder], Builder]:
-    """Register a builder under a name, for some tasks."""
+def contender(name: str, *tasks: str, threads: int = 1) -> Callable[[Builder], Builder]:
+    """Register a builder under a name, for some tasks; for jobs of as many threads at least."""
 
     def register(build: Builder) -> Builder:
-        ENTRIES.append(Entry(name, tasks, build))
+        ENTRIES.append(Entry(name, tasks, build, threads))
         return build
 
     return register
@@ -156,7 +172,8 @@ def entries(job: Job) -> Iterator[Entry]:
     for family in FAMILIES:
         importlib.import_module(f"benches.rivals.{family}")
     for entry in ENTRIES:
-        if job.task in entry.tasks and (not job.only or entry.name in job.only):
+        wanted = not job.only or entry.name in job.only
+        if job.task in entry.tasks and wanted and entry.threads <= job.threads:
             yield entry
 
 

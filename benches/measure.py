@@ -3,28 +3,34 @@
 A visit to a contender is one call, `cold` because others have used the caches since its last one,
 and, where that was quick, more calls of which the mean counts. Times are CPU times of the process
 (user and system, page faults included); those of the calling thread are kept beside them to show
-that nobody else was working. The order of the contenders is shuffled in every round.
+that nobody else was working. Only jobs of several threads are timed by the clock on the wall, since
+CPU time does not tell how many threads shared it. The order of the contenders is shuffled in every
+round.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
 import segpost
-from benches.jobs import Absent, Contender, Job, entries
+from benches.jobs import Absent, Contender, Job, Run, entries
 
 QUICK = 0.05  # seconds: a call below this is repeated
 VISIT = 0.03  # seconds of repeated calls a visit
+PATIENCE = 20  # seconds until a fork that measures memory is given up
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -78,7 +84,14 @@ def no_collection() -> Iterator[None]:
         gc.enable()
 
 
-def interleave(contenders: Sequence[Contender], rounds: int) -> list[Timing]:
+def clock(job: Job) -> Callable[[], float]:
+    """CPU time; with several threads, the time on the wall."""
+    return time.perf_counter if job.threads > 1 else time.process_time
+
+
+def interleave(
+    contenders: Sequence[Contender], rounds: int, now: Callable[[], float] = time.process_time
+) -> list[Timing]:
     """Visit every contender once a round, in an order that is shuffled from round to round."""
     rng = np.random.default_rng(0)
     timings = [Timing(contender.name) for contender in contenders]
@@ -88,24 +101,62 @@ def interleave(contenders: Sequence[Contender], rounds: int) -> list[Timing]:
         for i in rng.permutation(len(contenders)):
             contender, timing = contenders[i], timings[i]
             with no_collection():
-                thread = time.thread_time()
-                start = time.process_time()
+                thread, process = time.thread_time(), time.process_time()
+                start = now()
                 contender.run()
-                first = mean = time.process_time() - start
+                first = mean = now() - start
                 if first < QUICK:
                     repeats = max(2, min(100, round(VISIT / max(first, 1e-6))))
-                    start = time.process_time()
+                    start = now()
                     for _ in range(repeats):
                         contender.run()
-                    mean = (time.process_time() - start) / repeats
-                    spent_process[i] += mean * repeats
-                spent_process[i] += first
+                    mean = (now() - start) / repeats
+                spent_process[i] += time.process_time() - process
                 spent_thread[i] += time.thread_time() - thread
             timing.cold.append(1e3 * first * contender.factor)
             timing.warm.append(1e3 * mean * contender.factor)
     for timing, process, thread in zip(timings, spent_process, spent_thread, strict=True):
         timing.others = max(0.0, 1 - thread / process)
     return timings
+
+
+def extra_memory(run: Run) -> float | None:
+    """MB that a call needs at its peak beyond what was there before; None where nobody says.
+
+    Resident memory of a fork, so that native allocations count. It is that of a second call: the
+    first one loads code. Linux keeps the peak to about a quarter of a megabyte.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            signal.alarm(PATIENCE)
+            os.write(writer, f"{_growth(run):.3f}".encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        said = file.read()
+    os.waitpid(child, 0)
+    return float(said) if said else None
+
+
+def _growth(run: Run) -> float:
+    """MB by which the peak of the second call lies above what was resident before it."""
+    run()
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the peak
+    before = _resident("VmRSS")
+    run()
+    return max(0.0, _resident("VmHWM") - before)
+
+
+def _resident(name: str) -> float:
+    """A line of /proc/self/status, in MB."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise Absent(f"the kernel does not say {name}")
 
 
 FLOOR_READ, FLOOR_WRITE = "floor: read", "floor: write"

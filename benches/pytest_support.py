@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import segpost
 from benches import measure
 from benches.jobs import OURS, Absent, Entry, Job, entries
 
@@ -36,9 +35,9 @@ def run_benchmark(benchmark: Any, job: Job, entry: Entry) -> None:
     except Absent as error:
         pytest.skip(f"absent: {error}")
     ours = next(one for one in entries(job) if one.name == OURS).ready(job)
-    theirs, own = measure.interleave([contender, ours], ROUNDS)
+    theirs, own = measure.interleave([contender, ours], ROUNDS, measure.clock(job))
     benchmark.group = job.title
-    benchmark.extra_info["threads"] = segpost.num_threads()
+    benchmark.extra_info["threads"] = entry.threads
     benchmark.extra_info["ratio to segpost"] = theirs.ms / own.ms
     benchmark.extra_info["extrapolated by"] = contender.factor
     benchmark.pedantic(contender.run, rounds=ROUNDS, iterations=1, warmup_rounds=1)

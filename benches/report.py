@@ -13,13 +13,15 @@ from typing import Any
 
 import segpost
 from benches import exactness, measure, scenes
-from benches.jobs import OURS, Job
+from benches.jobs import COUNTING, OURS, Job
 from benches.measure import FLOOR_READ, FLOOR_WRITE, Timing
 
 PACKAGES = (
     "numpy",
     "numba",
     "torch",
+    "torchmetrics",
+    "scikit-learn",
     "opencv-python-headless",
     "onnxruntime",
     "cython",
@@ -35,6 +37,7 @@ class Result:
     timings: dict[str, Timing]
     deviations: dict[str, str]
     absent: dict[str, str]
+    memory: dict[str, float | None]
 
     @property
     def floor_ms(self) -> float:
@@ -64,14 +67,19 @@ def measured(job: Job, rounds: int, *, check: bool = True) -> Result:
         right = exactness.truth(job)
         for contender in built.contenders:
             deviations[contender.name] = exactness.deviation(job, contender, right)
-    timings = measure.interleave([*built.contenders, *measure.floor(job)], rounds)
-    return Result(job, {timing.name: timing for timing in timings}, deviations, built.absent)
+    memory = {}
+    if job.task in COUNTING:
+        memory = {one.name: measure.extra_memory(one.run) for one in built.contenders}
+    everybody = [*built.contenders, *measure.floor(job)]
+    timings = measure.interleave(everybody, rounds, measure.clock(job))
+    by_name = {timing.name: timing for timing in timings}
+    return Result(job, by_name, deviations, built.absent, memory)
 
 
 def describe(job: Job) -> str:
     """Shapes, and how much of the logits' grid is uniform."""
     if not job.logits.size:
-        return f"{job.height} x {job.width} uint8 labels. {job.note}".strip()
+        return f"{job.height} x {job.width} {job.labels.dtype} labels. {job.note}".strip()
     classes, height, width = job.logits.shape
     text = f"{classes} x {height} x {width} float32"
     if job.size is not None:
@@ -91,11 +99,11 @@ def table(result: Result) -> str:
         describe(job),
         "",
         f"| contender | ms | quietest | after others | / {OURS} | / floor "
-        f"| {exactness.heading(job)} |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        f"| {exactness.heading(job)} |{' extra MB |' if result.memory else ''}",
+        f"|---|--:|--:|--:|--:|--:|--:|{'--:|' if result.memory else ''}",
         f"| *floor: read {job.bytes_read() / 1e6:.2f} MB ({gigabytes[0]:.1f} GB/s), "
         f"write {job.bytes_written() / 1e6:.2f} MB ({gigabytes[1]:.1f} GB/s)* "
-        f"| {figure(floor)} | | | | 1 | |",
+        f"| {figure(floor)} | | | | 1 | |{' |' if result.memory else ''}",
     ]
     busy = []
     for timing in sorted(result.timings.values(), key=lambda one: one.ms):
@@ -108,7 +116,10 @@ def table(result: Result) -> str:
             f"| {figure(timing.cold_ms)} | {figure(ratio)} | {figure(timing.ms / floor)} "
             f"| {result.deviations.get(timing.name, '')} |"
         )
-        if timing.others > 0.02:
+        if result.memory:
+            megabytes = result.memory.get(timing.name)
+            lines[-1] += f" {'-' if megabytes is None else f'{megabytes:.1f}'} |"
+        if timing.others > 0.02 and job.threads == 1:
             busy.append(f"{timing.name} ({timing.others:.0%})")
     lines += ["", *(f"Absent: {name}: {why}." for name, why in result.absent.items())]
     if busy:
@@ -137,6 +148,7 @@ def as_data(result: Result) -> dict[str, Any]:
                 "after_others_ms": timing.cold_ms,
                 "ratio": result.ratio(timing.name),
                 "deviation": result.deviations.get(timing.name),
+                "extra_mb": result.memory.get(timing.name),
                 "rounds_ms": timing.warm,
                 "outside_calling_thread": timing.others,
             }

@@ -36,7 +36,8 @@ def test_kernels_are_those_of_the_definition(backend_name: str) -> None:
     random = np.random.default_rng(6)
     for case in range(200):
         classes = int(random.choice([1, 2, 5, 19, 253, 254, 300]))
-        shape = (int(random.integers(1, 3)), *(int(v) for v in random.integers(1, 80, 2)))
+        n, h, w = (int(random.integers(1, top)) for top in (3, 80, 80))
+        shape = (n, h, w)
         if random.random() < 0.2:
             shape = (1, int(random.integers(1, 4)), int(random.integers(60, 300)))
         preds, target = (label_map(random, shape, min(classes + 1, 6), wild=case % 4 == 0)
@@ -66,7 +67,8 @@ def near_own_edge(mask: np.ndarray, width: int) -> np.ndarray:
     for _ in range(width):
         columns = inside[:, :-2] & inside[:, 1:-1] & inside[:, 2:]
         inside = np.pad(columns[:-2] & columns[1:-1] & columns[2:], 1)
-    return mask & ~inside[1:-1, 1:-1]
+    edge: np.ndarray = mask & ~inside[1:-1, 1:-1]
+    return edge
 
 
 def test_boundary_iou_is_that_of_every_class_alone(backend: str) -> None:
@@ -152,6 +154,7 @@ def test_boundary_f_by_brute_force(backend: str) -> None:
         assert scores.recall[c] == near.any(axis=0).mean()
 
 
+BAD: Any = "2"
 MEASURES: list[Any] = [
     lambda: BoundaryIoU(4, ignore_index=255),
     lambda: TrimapIoU(4, ignore_index=255, widths=(1, 3)),
@@ -231,11 +234,11 @@ def test_a_perfect_prediction_is_perfect() -> None:
     ("make", "error", "message"),
     [
         (lambda: BoundaryIoU(3, dilation_ratio=2), ValueError, "dilation_ratio is a share"),
-        (lambda: BoundaryIoU(3, dilation_ratio="2"), TypeError, "dilation_ratio must be a number"),
+        (lambda: BoundaryIoU(3, dilation_ratio=BAD), TypeError, "dilation_ratio must be a number"),
         (lambda: BoundaryF(3, tolerance=float("nan")), ValueError, "tolerance is a share"),
         (lambda: TrimapIoU(3, widths=()), ValueError, "widths must be integers"),
         (lambda: TrimapIoU(3, widths=(0, 1)), ValueError, "widths must be integers"),
-        (lambda: TrimapIoU(3, widths=(1.5,)), TypeError, "widths must be integers"),
+        (lambda: TrimapIoU(3, widths=(BAD,)), TypeError, "widths must be integers"),
         (lambda: BoundaryIoU(0), ValueError, "num_classes"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -216,7 +217,7 @@ def test_bad_values_are_named(
     backend: str,
     preds: np.ndarray,
     target: np.ndarray,
-    options: dict[str, int],
+    options: dict[str, Any],
     message: str | None,
 ) -> None:
     """What came, how many, and where the first is; no bad value lands in another class's cell."""
@@ -249,7 +250,9 @@ def test_unsigned_labels_never_match_negative_void(backend: str) -> None:
     """A uint64 beyond int64 is not the void value of its bit pattern."""
     target = np.array([[2**64 - 1, 0]], np.uint64)
     with pytest.raises(ValueError, match="18446744073709551615"):
-        segpost.confusion_matrix(np.uint8([[0, 0]]), target, num_classes=2, ignore_index=-1)
+        segpost.confusion_matrix(
+            np.array([[0, 0]], np.uint8), target, num_classes=2, ignore_index=-1
+        )
 
 
 def test_empty_maps_give_zeros(backend: str) -> None:

@@ -1,10 +1,11 @@
-"""The examples of every docstring run and print what they say."""
+"""The examples of every docstring and of the guides run and print what they say."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +28,11 @@ def test_examples(name: str) -> None:
             raise
         pytest.skip(f"{error.name} is not installed")
     assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("name", ["scores.md"])
+def test_guides(name: str) -> None:
+    """The examples of a page of docs/ print what it says."""
+    pytest.importorskip("torchmetrics")
+    path = Path(__file__).resolve().parents[1] / "docs" / name
+    assert doctest.testfile(str(path), module_relative=False).failed == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from conftest import FAST, scene, switch
@@ -19,7 +21,8 @@ def test_kernel_is_that_of_the_definition(backend_name: str) -> None:
     random = np.random.default_rng(8)
     for case in range(150):
         classes = int(random.choice([1, 2, 5, 19, 300]))
-        shape = (int(random.integers(1, 3)), *(int(v) for v in random.integers(1, 60, 2)))
+        n, h, w = (int(random.integers(1, top)) for top in (3, 60, 60))
+        shape = (n, h, w)
         preds, target = (label_map(random, shape, classes + 1, wild=case % 3 == 0) for _ in "pt")
         instances = label_map(random, shape, 40)
         groups = random.integers(0, 3, classes)
@@ -30,7 +33,7 @@ def test_kernel_is_that_of_the_definition(backend_name: str) -> None:
             for _ in switch(name):
                 _dispatch.backend().instance_counts(preds, target, instances, groups, void, counts)
             results.append(counts)
-        assert_array_equal(*results)
+        assert_array_equal(results[0], results[1])
 
 
 def cityscapes_maps(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -92,9 +95,10 @@ def test_parts_add_up_and_are_saved() -> None:
         parts.append(measure)
     whole = InstanceIoU.cityscapes()
     whole.update(*zip(*(cityscapes_maps(seed) for seed in (5, 3, 4)), strict=True))
-    assert sum(parts).to_json() == sum(parts[::-1]).to_json() == whole.to_json()
+    merged = parts[0] + parts[1] + parts[2]
+    assert merged.to_json() == (parts[2] + parts[0] + parts[1]).to_json() == whole.to_json()
     assert InstanceIoU.from_json(whole.to_json()) == whole
-    assert sum(parts).compute().mean_iiou == whole.compute().mean_iiou
+    assert merged.compute().mean_iiou == whole.compute().mean_iiou
 
 
 def test_ids_may_be_large() -> None:
@@ -110,17 +114,17 @@ def test_ids_may_be_large() -> None:
 def test_bad_instances_are_named() -> None:
     """Several classes in one instance, negative ids, other shapes: nothing is counted."""
     measure = InstanceIoU(2, things={1: 9.0})
-    target = np.uint8([[0, 1, 1]])
+    target = np.array([[0, 1, 1]], np.uint8)
     for instances, message in [
-        (np.uint8([[7, 7, 0]]), "instances: 7 has target pixels of several classes"),
-        (np.int8([[-1, 0, 0]]), "instances must not be negative, got -1"),
-        (np.uint8([[1, 2]]), r"instances of shape \(1, 2\) do not fit"),
+        (np.array([[7, 7, 0]], np.uint8), "instances: 7 has target pixels of several classes"),
+        (np.array([[-1, 0, 0]], np.int8), "instances must not be negative, got -1"),
+        (np.array([[1, 2]], np.uint8), r"instances of shape \(1, 2\) do not fit"),
         ([target, target], "instances has 2 maps for 1 targets"),
     ]:
         with pytest.raises(ValueError, match=message):
             measure.update(target, target, instances)
     with pytest.raises(TypeError, match="instances must be integers"):
-        measure.update(target, target, np.float32([[1, 2, 3]]))
+        measure.update(target, target, np.array([[1, 2, 3]], np.float32))
     assert measure == InstanceIoU(2, things={1: 9.0})
 
 
@@ -132,7 +136,7 @@ def test_bad_instances_are_named() -> None:
         ({"things": {1: 5.0}, "first_id": -1}, "first_id must be"),
     ],
 )
-def test_bad_arguments(options: dict[str, object], message: str) -> None:
+def test_bad_arguments(options: dict[str, Any], message: str) -> None:
     """Arguments are checked when the measure is made."""
     with pytest.raises(ValueError, match=message):
-        InstanceIoU(2, **options)  # type: ignore[arg-type]
+        InstanceIoU(2, **options)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def maps(images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return preds.astype(np.uint8), target
 
 
-def counted(images: int = 4, seed: int = 0, **options: object) -> ConfusionMatrix:
+def counted(images: int = 4, seed: int = 0, **options: Any) -> ConfusionMatrix:
     """A matrix that has counted `maps`."""
     cm = ConfusionMatrix(5, ignore_index=255, **options)
     cm.update(*maps(images, seed))
@@ -57,7 +58,7 @@ def test_every_pixel_is_in_the_state(backend: str) -> None:
 def test_bad_predictions_are_listed_with_their_values() -> None:
     """`outside` says which predictions of no class there were, on which class."""
     cm = ConfusionMatrix(2)
-    cm.update(np.int16([[0, 7, 7, -1, 30000]]), np.uint8([[0, 0, 0, 1, 1]]))
+    cm.update(np.array([[0, 7, 7, -1, 30000]], np.int16), np.array([[0, 0, 0, 1, 1]], np.uint8))
     assert cm.outside == {(0, 7): 2, (1, -1): 1, (1, 30000): 1}
     assert cm.compute().invalid_preds == 4
     assert cm.state.tolist() == [[1, 0, 2], [0, 0, 2], [0, 0, 0]]
@@ -65,7 +66,7 @@ def test_bad_predictions_are_listed_with_their_values() -> None:
 
 def test_bad_predictions_by_policy() -> None:
     """A prediction of no class is a miss, left out, or an error that leaves the counts alone."""
-    preds, target = np.uint8([[0, 9]]), np.uint8([[0, 0]])
+    preds, target = np.array([[0, 9]], np.uint8), np.array([[0, 0]], np.uint8)
     ious = {}
     for policy in ("miss", "drop"):
         cm = ConfusionMatrix(2, invalid_preds=policy)
@@ -81,7 +82,7 @@ def test_bad_predictions_by_policy() -> None:
 
 def test_bad_targets_by_policy() -> None:
     """A target of no class is an error, or is counted as void and listed."""
-    preds, target = np.uint8([[0, 1]]), np.uint8([[0, 9]])
+    preds, target = np.array([[0, 1]], np.uint8), np.array([[0, 9]], np.uint8)
     cm = ConfusionMatrix(2)
     with pytest.raises(ValueError, match=r"target has 1 of 2 values.*9 \(1 times\)"):
         cm.update(preds, target)
@@ -110,22 +111,22 @@ def test_logits_lists_and_tensors_count_alike(backend: str) -> None:
 
 def test_sigmoid_head() -> None:
     """A one-channel head is counted as two classes at its threshold."""
-    logits = np.float32([[[-2.0, 0.1, 3.0]]])
+    logits = np.array([[[-2.0, 0.1, 3.0]]], np.float32)
     cm = ConfusionMatrix(2)
-    cm.update(logits, np.uint8([[0, 1, 0]]), threshold=0.5)
+    cm.update(logits, np.array([[0, 1, 0]], np.uint8), threshold=0.5)
     assert cm.matrix.tolist() == [[1, 1], [0, 1]]
     with pytest.raises(ValueError, match=r"threshold=0\.5"):
-        cm.update(logits, np.uint8([[0, 1, 0]]))
+        cm.update(logits, np.array([[0, 1, 0]], np.uint8))
 
 
 def test_nan_logits_are_refused_or_propagate() -> None:
     """NaN is an error that counts nothing, or wins as in argmax."""
-    logits = np.float32([[[np.nan, 1.0]], [[0.0, 0.0]]])
+    logits = np.array([[[np.nan, 1.0]], [[0.0, 0.0]]], np.float32)
     cm = ConfusionMatrix(2)
     with pytest.raises(ValueError, match="1 NaN"):
-        cm.update(logits, np.uint8([[1, 1]]))
+        cm.update(logits, np.array([[1, 1]], np.uint8))
     assert cm.pixels == 0
-    cm.update(logits, np.uint8([[1, 1]]), nan="propagate")
+    cm.update(logits, np.array([[1, 1]], np.uint8), nan="propagate")
     assert cm.matrix.tolist() == [[0, 0], [2, 0]]
 
 
@@ -168,7 +169,7 @@ def test_counts_beyond_two_to_the_31_stay_exact() -> None:
     """Injected counts near the end of int64 are added and scored without rounding."""
     cm = ConfusionMatrix(2)
     cm.state[0, 0] = 2**61 + 1
-    cm.update(np.uint8([[0, 1]]), np.uint8([[0, 0]]))
+    cm.update(np.array([[0, 1]], np.uint8), np.array([[0, 0]], np.uint8))
     assert cm.state[0, 0] == 2**61 + 2
     assert ConfusionMatrix.from_json(cm.to_json()).state[0, 0] == 2**61 + 2
     assert cm.compute().kappa == pytest.approx(0.0)
@@ -233,8 +234,9 @@ def test_images_keep_their_counts() -> None:
 
 def test_a_failed_update_counts_nothing() -> None:
     """If the last of a list is bad, the first ones are not counted either."""
-    for options in ({}, {"per_image": True}):
-        cm = ConfusionMatrix(5, ignore_index=255, **options)  # type: ignore[arg-type]
+    choices: list[dict[str, Any]] = [{}, {"per_image": True}]
+    for options in choices:
+        cm = ConfusionMatrix(5, ignore_index=255, **options)
         preds, target = maps(2)
         bad = target.copy()
         bad[1, 0, 0] = 77
@@ -245,26 +247,26 @@ def test_a_failed_update_counts_nothing() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"per_image": True}, {"invalid_preds": "drop"}])
-def test_saved_and_loaded(options: dict[str, object]) -> None:
+def test_saved_and_loaded(options: dict[str, Any]) -> None:
     """JSON, pickle and state_dict bring back everything."""
     cm = counted(3, **options)
     assert ConfusionMatrix.from_json(cm.to_json()) == cm
     assert pickle.loads(pickle.dumps(cm)) == cm
-    fresh = ConfusionMatrix(5, ignore_index=255, **options)  # type: ignore[arg-type]
+    fresh = ConfusionMatrix(5, ignore_index=255, **options)
     fresh.load_state_dict(torch_round_trip(cm.state_dict()))
     assert fresh == cm
     fresh.reset()
-    assert fresh == ConfusionMatrix(5, ignore_index=255, **options)  # type: ignore[arg-type]
+    assert fresh == ConfusionMatrix(5, ignore_index=255, **options)
 
 
-def torch_round_trip(state: dict[str, object]) -> dict[str, object]:
+def torch_round_trip(state: dict[str, Any]) -> dict[str, Any]:
     """Through torch.save and a load that unpickles nothing but plain data."""
     import io
 
     buffer = io.BytesIO()
     torch.save(state, buffer)
     buffer.seek(0)
-    loaded: dict[str, object] = torch.load(buffer, weights_only=True)
+    loaded: dict[str, Any] = torch.load(buffer, weights_only=True)
     return loaded
 
 
@@ -315,10 +317,10 @@ def test_damaged_states_are_refused() -> None:
         ({"duplicates": "keep"}, ValueError, "duplicates must be one of"),
     ],
 )
-def test_bad_arguments(options: dict[str, object], error: type[Exception], message: str) -> None:
+def test_bad_arguments(options: dict[str, Any], error: type[Exception], message: str) -> None:
     """Every argument is checked when the matrix is made."""
     with pytest.raises(error, match=message):
-        ConfusionMatrix(**{"num_classes": 5, **options})  # type: ignore[arg-type]
+        ConfusionMatrix(**{"num_classes": 5, **options})
 
 
 def test_lists_must_pair() -> None:

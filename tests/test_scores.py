@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,11 @@ from segpost import ConfusionMatrix, Scores
 
 
 def counted(
-    matrix: list[list[int]] | np.ndarray, missed: list[int] | None = None, **options: object
+    matrix: list[list[int]] | np.ndarray, missed: list[int] | None = None, **options: Any
 ) -> ConfusionMatrix:
     """A matrix of given counts, and predictions of no class."""
     counts = np.array(matrix)
-    cm = ConfusionMatrix(len(counts), **options)  # type: ignore[arg-type]
+    cm = ConfusionMatrix(len(counts), **options)
     cm.state[:-1, :-1] = counts
     if missed is not None:
         cm.state[:-1, -1] = missed
@@ -127,7 +128,7 @@ def test_classes_that_are_only_predicted() -> None:
 def test_ignored_classes() -> None:
     """A class that is void is out of the mean; its predictions are misses of the true class."""
     cm = ConfusionMatrix(3, ignore_index=0)
-    cm.update(np.uint8([[0, 0, 1, 1, 2]]), np.uint8([[0, 1, 1, 1, 2]]))
+    cm.update(np.array([[0, 0, 1, 1, 2]], np.uint8), np.array([[0, 1, 1, 1, 2]], np.uint8))
     assert cm.compute().miou == (2 / 3 + 1) / 2
     assert cm.compute(ignored_class="keep").miou == (0 + 2 / 3 + 1) / 3
 
@@ -141,7 +142,7 @@ def test_nothing_counted_is_nan() -> None:
             summary = cm.compute().summary()
             assert all(math.isnan(value) for value in summary.values())
             assert "nan" in repr(cm.compute())
-            cm.update(np.uint8([[0, 1]]), np.uint8([[255, 255]]))
+            cm.update(np.array([[0, 1]], np.uint8), np.array([[255, 255]], np.uint8))
 
 
 def test_categories() -> None:
@@ -175,8 +176,8 @@ def test_normalized() -> None:
 def test_images() -> None:
     """Two images: the mean of images is not the score of the data set, and the worst come first."""
     cm = ConfusionMatrix(3, per_image=True)
-    cm.update(np.uint8([[0, 0, 0, 0]]), np.uint8([[0, 0, 0, 1]]))
-    cm.update(np.uint8([[1, 1]]), np.uint8([[1, 1]]))
+    cm.update(np.array([[0, 0, 0, 0]], np.uint8), np.array([[0, 0, 0, 1]], np.uint8))
+    cm.update(np.array([[1, 1]], np.uint8), np.array([[1, 1]], np.uint8))
     scores = cm.compute()
     assert_array_equal(scores.images.iou, [[0.75, 0.0, np.nan], [np.nan, 1.0, np.nan]])
     assert scores.images.miou.tolist() == [0.375, 1.0]
@@ -194,7 +195,7 @@ def test_images_follow_the_policies() -> None:
     """Predictions of no class, absent and ignored classes count in an image as in the data set."""
     for policy in ("miss", "drop"):
         cm = ConfusionMatrix(2, per_image=True, invalid_preds=policy, ignore_index=255)
-        cm.update(np.uint8([[0, 9, 1, 1]]), np.uint8([[0, 0, 255, 255]]))
+        cm.update(np.array([[0, 9, 1, 1]], np.uint8), np.array([[0, 0, 255, 255]], np.uint8))
         for absent in ("exclude", 0.0):
             scores = cm.compute(absent=absent)
             assert scores.images.miou[0] == scores.miou
@@ -215,11 +216,12 @@ def test_bootstrap() -> None:
     assert images.bootstrap(200, level=0.5)[0] > low
     same = ConfusionMatrix(2, per_image=True)
     for _ in range(3):
-        same.update(np.uint8([[0, 1]]), np.uint8([[0, 0]]))
+        same.update(np.array([[0, 1]], np.uint8), np.array([[0, 0]], np.uint8))
     assert same.compute().images.bootstrap(50) == (0.25, 0.25)
-    for options, message in [({"level": 1.0}, "level"), ({"samples": 0}, "samples")]:
+    bad: list[tuple[dict[str, Any], str]] = [({"level": 1.0}, "level"), ({"samples": 0}, "samples")]
+    for options, message in bad:
         with pytest.raises(ValueError, match=message):
-            images.bootstrap(**options)  # type: ignore[arg-type]
+            images.bootstrap(**options)
 
 
 def test_large_counts_lose_nothing() -> None:
@@ -242,10 +244,10 @@ def test_large_counts_lose_nothing() -> None:
         ({"dialect": "voc", "absent": 0.0}, "dialect='voc' decides"),
     ],
 )
-def test_bad_policies(options: dict[str, object], message: str) -> None:
+def test_bad_policies(options: dict[str, Any], message: str) -> None:
     """An unknown policy is an error with the allowed ones."""
     with pytest.raises(ValueError, match=message):
-        counted([[1]]).compute(**options)  # type: ignore[arg-type]
+        counted([[1]]).compute(**options)
 
 
 def test_bad_score_arguments() -> None:
@@ -260,7 +262,7 @@ def test_bad_score_arguments() -> None:
         (lambda: scores.plot("pie"), "kind must be one of"),
     ]:
         with pytest.raises(ValueError, match=message):
-            call()
+            call()  # type: ignore[no-untyped-call]
 
 
 def test_torchmetrics_subclass() -> None:

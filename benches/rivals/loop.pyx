@@ -100,3 +100,40 @@ def argmax(const float[:, :, ::1] logits, unsigned char[:, ::1] labels):
                         best = logits[y, x, k]
                         label = <int> k
                 labels[y, x] = label
+
+
+ctypedef fused label_t:
+    unsigned char
+    int
+    long long
+
+
+def count_pairs(
+    const label_t[:, ::1] target, const label_t[:, ::1] pred, unsigned long long[:, ::1] table
+):
+    """Every pair in one addition, as cityscapesScripts does; void is a row like all others."""
+    cdef Py_ssize_t y, x
+    with nogil:
+        for y in range(target.shape[0]):
+            for x in range(target.shape[1]):
+                table[target[y, x], pred[y, x]] += 1
+
+
+def count_logits(
+    const float[:, :, ::1] logits,
+    const unsigned char[:, ::1] target,
+    unsigned long long[:, ::1] table,
+):
+    cdef Py_ssize_t y, x, k
+    cdef float best
+    cdef int label
+    with nogil:
+        for y in range(target.shape[0]):
+            for x in range(target.shape[1]):
+                label = 0
+                best = logits[y, x, 0]
+                for k in range(1, logits.shape[2]):
+                    if logits[y, x, k] > best:
+                        best = logits[y, x, k]
+                        label = <int> k
+                table[target[y, x], label] += 1

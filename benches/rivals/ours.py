@@ -7,14 +7,32 @@ from typing import Any
 import numpy as np
 
 import segpost
-from benches.jobs import ALPHA, FROM_LOGITS, OURS, Absent, Job, Outputs, Run, contender, need
+from benches.jobs import (
+    ALPHA,
+    COUNTING,
+    FROM_LOGITS,
+    OURS,
+    VOID,
+    Absent,
+    Job,
+    Outputs,
+    Run,
+    contender,
+    need,
+)
 from segpost import _dispatch, geometry
 
-ALL = (*FROM_LOGITS, "softmax", "color", "overlay")
+ALL = (*FROM_LOGITS, "softmax", "color", "overlay", *COUNTING)
+NUMBA = "segpost, Numba backend"
+TWO_THREADS = "segpost, two threads"
+COUNTING_BARE = "segpost kernel alone, counts reused"
 
 
 def call(job: Job, **options: Any) -> Run:
     """The public function that does the job."""
+    if job.task in COUNTING:
+        preds = job.logits if job.logits.size else job.labels
+        return counted(job, preds, job.target)
     if job.task == "softmax":
         return lambda: (segpost.softmax(job.logits),)
     if job.task == "labels":
@@ -41,6 +59,21 @@ def call(job: Job, **options: Any) -> Run:
     return run
 
 
+def counted(job: Job, preds: Any, target: Any) -> Run:
+    """The same where pairs of labels are counted."""
+    if job.task == "boundary IoU":
+
+        def run() -> Outputs:
+            measure = segpost.BoundaryIoU(job.classes, ignore_index=VOID)
+            measure.update(preds, target)
+            return (measure.compute().boundary_iou,)
+
+        return run
+    return lambda: (
+        segpost.confusion_matrix(preds, target, num_classes=job.classes, ignore_index=VOID),
+    )
+
+
 @contender(OURS, *ALL)
 def default(job: Job) -> Run:
     return call(job)
@@ -51,10 +84,13 @@ def fast(job: Job) -> Run:
     return call(job, confidence_mode="fast")
 
 
-@contender("segpost, torch tensor in and out", *FROM_LOGITS, "softmax")
+@contender("segpost, torch tensor in and out", *FROM_LOGITS, "softmax", *COUNTING)
 def tensors(job: Job) -> Run:
     torch = need("torch")
     logits = torch.from_numpy(job.logits)
+    if job.task in COUNTING:
+        preds = logits if job.logits.size else torch.from_numpy(job.labels)
+        return counted(job, preds, torch.from_numpy(job.target))
     if job.task == "softmax":
         return lambda: (segpost.softmax(logits),)
     if job.task == "labels":
@@ -98,7 +134,7 @@ def level_2(job: Job) -> Run:
     return at_level(job, "x86_64_v2")
 
 
-@contender("segpost, Numba backend", *ALL)
+@contender(NUMBA, *ALL)
 def numba_backend(job: Job) -> Run:
     run_default = call(job)
 
@@ -133,3 +169,54 @@ def bare(job: Job) -> Run:
 @contender("segpost dense exact kernel alone, out= reused", "labels")
 def dense_kernel(job: Job) -> Run:
     return kernel(job, dense=True)
+
+
+@contender(TWO_THREADS, *COUNTING, threads=2)
+def two_threads(job: Job) -> Run:
+    run_default = call(job)
+
+    def run() -> Outputs:
+        segpost.set_num_threads(2)
+        try:
+            return run_default()
+        finally:
+            segpost.set_num_threads(1)
+
+    return run
+
+
+@contender("segpost.ConfusionMatrix: reset, update, matrix", "confusion", "confusion from logits")
+def accumulator(job: Job) -> Run:
+    matrix = segpost.ConfusionMatrix(job.classes, ignore_index=VOID)
+    preds = job.logits if job.logits.size else job.labels
+
+    def run() -> Outputs:
+        matrix.reset()
+        matrix.update(preds, job.target)
+        return (matrix.matrix,)
+
+    return run
+
+
+@contender("segpost in two steps: argmax, confusion_matrix", "confusion from logits")
+def two_steps(job: Job) -> Run:
+    def run() -> Outputs:
+        return counted(job, segpost.argmax(job.logits, size=job.size), job.target)()
+
+    return run
+
+
+@contender(COUNTING_BARE, "confusion")
+def bare_counts(job: Job) -> Run:
+    """The kernel without the public function around it."""
+    cpu = need("segpost._cpu")
+    preds, target, classes = job.labels[None], job.target[None], job.classes
+    ignored = np.array([VOID], np.int64)
+    counts = np.zeros((classes + 2, classes + 1), np.int64)
+
+    def run() -> Outputs:
+        counts.fill(0)
+        cpu.confusion_labels(preds, target, ignored, counts)
+        return (counts[:classes, :classes],)
+
+    return run

@@ -79,6 +79,33 @@ def labels_color(job: Job) -> Run:
     return run
 
 
+@contender(NAME, "confusion")
+def confusion(job: Job) -> Run:
+    module = loops()
+
+    def run() -> Outputs:
+        table = np.zeros((256, 256), np.uint64)
+        module.count_pairs(job.target, job.labels, table)
+        return (table[: job.classes, : job.classes],)
+
+    return run
+
+
+@contender(NAME, "confusion from logits")
+def confusion_from_logits(job: Job) -> Run:
+    module = loops()
+    if job.size is not None:
+        raise Absent("it is for logits at full resolution")
+    logits = np.ascontiguousarray(job.logits.transpose(1, 2, 0))
+
+    def run() -> Outputs:
+        table = np.zeros((256, 256), np.uint64)
+        module.count_logits(logits, job.target, table)
+        return (table[: job.classes, : job.classes],)
+
+    return run
+
+
 @contender(NAME, "labels+confidence+color")
 def labels_confidence_color(job: Job) -> Run:
     module, palette = loops(), job.colors

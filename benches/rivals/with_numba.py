@@ -141,6 +141,13 @@ def lay_over(image: Any, labels: Any, palette: Any, a: Any, out: Any) -> None:
                 out[y, x, channel] = (image[y, x, channel] * (256 - a) + color * a + 128) >> 8
 
 
+@compiled
+def count_pairs(target: Any, pred: Any, table: Any) -> None:
+    for y in range(target.shape[0]):
+        for x in range(target.shape[1]):
+            table[target[y, x], pred[y, x]] += 1
+
+
 def channels_last(job: Job) -> Any:
     return np.ascontiguousarray(job.logits.transpose(1, 2, 0))
 
@@ -212,5 +219,15 @@ def overlay(job: Job) -> Run:
         out = np.empty_like(job.image)
         lay_over(job.image, job.labels, palette, round(ALPHA * 256), out)
         return (out,)
+
+    return run
+
+
+@contender(NAME, "confusion")
+def confusion(job: Job) -> Run:
+    def run() -> Outputs:
+        table = np.zeros((256, 256), np.int64)
+        count_pairs(job.target, job.labels, table)
+        return (table[: job.classes, : job.classes],)
 
     return run

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import ALPHA, Array, Job, Outputs, Run, contender, need
+from benches.jobs import ALPHA, VOID, Array, Job, Outputs, Run, contender, need
+from benches.rivals.with_numpy import byte_hist
 
 HWC = "OpenCV: resize of (H, W, C), np.argmax(-1)"
 HWC_SOFTMAX = "OpenCV: resize of (H, W, C), NumPy softmax"
 LABELED = ("labels", "labels+color", "labels+overlay")
+EROSIONS = "OpenCV: erode both masks of every class"
+BANDS = "OpenCV: erode and dilate the labels, NumPy bincount"
 
 
 def finish(job: Job) -> Callable[[Array], Outputs]:
@@ -129,5 +132,69 @@ def lut_weighted(job: Job) -> Run:
     def run() -> Outputs:
         color = cv2.LUT(cv2.merge([job.labels] * 3), table)
         return (cv2.addWeighted(job.image, 1 - ALPHA, color, ALPHA, 0.0),)
+
+    return run
+
+
+@contender("OpenCV: resize of (H, W, C), np.argmax(-1), NumPy bincount", "confusion from logits")
+def confusion_from_logits(job: Job) -> Run:
+    resize = resized_pixels(job)
+
+    def run() -> Outputs:
+        labels = np.argmax(resize(), axis=-1).astype(np.uint8)
+        return (byte_hist(job.target, labels, job.classes),)
+
+    return run
+
+
+def band_width(job: Job) -> int:
+    """In pixels: two hundredths of the diagonal, as in the authors' code."""
+    return max(1, round(0.02 * float(np.hypot(*job.shape))))
+
+
+@contender(EROSIONS, "boundary IoU")
+def erosions(job: Job) -> Run:
+    """Class by class, as the definition says for one mask: what its eroded self is not."""
+    cv2 = need("cv2")
+    width, kernel, known = band_width(job), np.ones((3, 3), np.uint8), job.target != VOID
+
+    def boundary(mask: Array) -> Array:
+        framed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+        inside = cv2.erode(framed, kernel, iterations=width)[1:-1, 1:-1]
+        return np.asarray(mask - inside)
+
+    def run() -> Outputs:
+        scores = np.full(job.classes, np.nan)
+        for c in range(job.classes):
+            target = boundary((job.target == c).view(np.uint8))
+            preds = boundary((job.labels == c).view(np.uint8)) & known
+            union = cv2.countNonZero(target | preds)
+            if union:
+                scores[c] = cv2.countNonZero(target & preds) / union
+        return (scores,)
+
+    return run
+
+
+@contender(BANDS, "boundary IoU")
+def bands(job: Job) -> Run:
+    """All classes at once: a pixel is near a boundary where its window holds a second label."""
+    cv2 = need("cv2")
+    width, classes = band_width(job), job.classes
+    kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    frame = np.ones(job.shape, bool)
+    frame[width:-width, width:-width] = False
+
+    def banded(labels: Array) -> Array:
+        near = cv2.erode(labels, kernel) != cv2.dilate(labels, kernel)
+        near |= frame
+        return np.where(near | (labels >= classes), labels, np.uint8(classes))
+
+    def run() -> Outputs:
+        table = byte_hist(banded(job.target), banded(job.labels), classes + 1)
+        hits = table.diagonal()[:classes]
+        union = table[:classes].sum(1) + table[:, :classes].sum(0) - hits
+        with np.errstate(invalid="ignore"):
+            return (hits / union,)
 
     return run

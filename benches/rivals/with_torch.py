@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import ALPHA, Job, Outputs, Run, contender, need
+from benches.jobs import ALPHA, VOID, Job, Outputs, Run, contender, need
 
 Step = Callable[[Any, Any, Any], Outputs]
 
@@ -73,6 +73,8 @@ EAGER_MAX = "torch eager: interpolate, max(1).indices"
 COMPILED_ARGMAX = "torch.compile: interpolate, argmax(1)"
 COMPILED_MAX = "torch.compile: interpolate, max(1).indices"
 LABELED = ("labels", "labels+color", "labels+overlay")
+BINCOUNT = "torch: bincount(C * t[k] + p[k])"
+ARGMAX_BINCOUNT = "torch eager: argmax(1), bincount(C * t[k] + p[k])"
 
 
 @contender(EAGER_ARGMAX, *LABELED)
@@ -149,5 +151,140 @@ def overlay(job: Job) -> Run:
     def run() -> Outputs:
         mixed = torch.lerp(image.float(), palette[labels], ALPHA)
         return (mixed.round().to(torch.uint8),)
+
+    return run
+
+
+def fast_hist(target: Any, preds: Any, classes: int) -> Any:
+    """As in torchvision's reference scripts: labels of any type, counted in int64."""
+    torch = need("torch")
+    k = (target >= 0) & (target < classes)
+    cells = classes * target[k].to(torch.int64) + preds[k]
+    return torch.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+
+def maps(job: Job) -> tuple[Any, Any]:
+    """Target and prediction as tensors."""
+    torch = need("torch")
+    return torch.from_numpy(job.target), torch.from_numpy(job.labels)
+
+
+def pairs(job: Job) -> Run:
+    """Two label maps, counted."""
+    target, preds = maps(job)
+    return lambda: (fast_hist(target, preds, job.classes),)
+
+
+@contender(BINCOUNT, "confusion")
+def confusion(job: Job) -> Run:
+    return pairs(job)
+
+
+@contender(f"{BINCOUNT}, two threads", "confusion", threads=2)
+def confusion_two_threads(job: Job) -> Run:
+    return on_two_threads(pairs(job))
+
+
+@contender("torch: bincount(256 * t + p), no mask", "confusion")
+def confusion_unmasked(job: Job) -> Run:
+    torch = need("torch")
+    target, preds = maps(job)
+
+    def run() -> Outputs:
+        keys = 256 * target.to(torch.int64) + preds
+        table = torch.bincount(keys.view(-1), minlength=256 * 256).view(256, 256)
+        return (table[: job.classes, : job.classes],)
+
+    return run
+
+
+@contender("mmseg's algorithm: three torch.histc, no matrix", "confusion")
+def three_histograms(job: Job) -> Run:
+    torch = need("torch")
+    target, preds = maps(job)
+
+    def areas(labels: Any) -> Any:
+        return torch.histc(labels.float(), bins=job.classes, min=0, max=job.classes - 1)
+
+    def run() -> Outputs:
+        known = target != VOID
+        true, guess = target[known], preds[known]
+        return (torch.stack([areas(guess[guess == true]), areas(true), areas(guess)]),)
+
+    return run
+
+
+@contender("smp get_stats' algorithm: torch.where, torch.histc, no matrix", "confusion")
+def stats(job: Job) -> Run:
+    torch = need("torch")
+    target, preds = maps(job)
+
+    def areas(labels: Any) -> Any:
+        return torch.histc(labels.float(), bins=job.classes, min=0, max=job.classes - 1).long()
+
+    def run() -> Outputs:
+        void = target == VOID
+        guess = torch.where(void, -1, preds.long())
+        true = torch.where(void, -1, target.long())
+        hits = areas(torch.where(guess == true, true, -1))
+        return (torch.stack([hits, areas(true), areas(guess)]),)
+
+    return run
+
+
+def counting(job: Job, labels: Callable[[Any], Any]) -> Run:
+    """Logits to labels, counted."""
+    torch = need("torch")
+    logits, target = torch.from_numpy(job.logits)[None], torch.from_numpy(job.target)
+
+    def run() -> Outputs:
+        with torch.inference_mode():
+            return (fast_hist(target, labels(logits)[0], job.classes),)
+
+    return run
+
+
+def chosen(job: Job, choose: str) -> Callable[[Any], Any]:
+    """Logits (1, C, h, w) to labels (1, H, W), upsampled where the job wants that."""
+    resize = need("torch").nn.functional.interpolate
+
+    def labels(logits: Any) -> Any:
+        if job.size is not None:
+            logits = resize(logits, size=job.size, mode="bilinear", align_corners=False)
+        return logits.argmax(1) if choose == "argmax" else logits.max(1).indices
+
+    return labels
+
+
+@contender(ARGMAX_BINCOUNT, "confusion from logits")
+def confusion_argmax(job: Job) -> Run:
+    return counting(job, chosen(job, "argmax"))
+
+
+@contender("torch eager: max(1).indices, bincount(C * t[k] + p[k])", "confusion from logits")
+def confusion_max(job: Job) -> Run:
+    return counting(job, chosen(job, "max"))
+
+
+@contender(f"{ARGMAX_BINCOUNT}, two threads", "confusion from logits", threads=2)
+def confusion_argmax_two_threads(job: Job) -> Run:
+    return on_two_threads(counting(job, chosen(job, "argmax")))
+
+
+@contender("torch.compile: argmax(1), eager bincount", "confusion from logits")
+def confusion_compiled(job: Job) -> Run:
+    return quiet(counting(job, compiled(chosen(job, "argmax"))))
+
+
+def on_two_threads(run_one: Run) -> Run:
+    """The same with more of torch's threads."""
+    torch = need("torch")
+
+    def run() -> Outputs:
+        torch.set_num_threads(2)
+        try:
+            return run_one()
+        finally:
+            torch.set_num_threads(1)
 
     return run

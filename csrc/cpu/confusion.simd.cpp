@@ -15,6 +15,7 @@ constexpr std::int64_t most_ends = 4096;    // ends of runs that are kept before
 constexpr int many_ends = 16;               // of 64 pixels: counting them one by one is faster
 constexpr std::int64_t table_bytes = 32768; // for which there are several tables
 constexpr int most_tables = 8;
+constexpr int most_voids = 4; // values that are void and no classes, told from others
 
 // The ends of runs among pixels [0, 64): bit i says that the pair of pixel i + 1 is another one.
 inline std::uint64_t ends_of_runs(const std::uint8_t *t, const std::uint8_t *p) {
@@ -79,9 +80,9 @@ struct Bytes {
     std::uint32_t *table;
     std::uint32_t *ends; // [most_ends + 64]
     std::uint16_t *cells;
-    std::uint8_t *targets, *preds; // [piece + 64]
-    bool checks;                   // whether a value of cap or more can be odd
-    std::uint8_t void_byte;
+    std::uint8_t *targets, *preds;  // [piece + 64]
+    std::uint8_t voids[most_voids]; // bytes of cap or more that are void; all others are odd
+    std::int64_t void_count = 0;    // 0: nothing is void, nothing odd
     bool odd = false;
 
     Bytes(const TargetRule &rule, Scratch &scratch) {
@@ -95,8 +96,6 @@ struct Bytes {
         cells = scratch.take<std::uint16_t>(64);
         targets = scratch.take<std::uint8_t>(piece + 64);
         preds = scratch.take<std::uint8_t>(piece + 64);
-        checks = false;
-        void_byte = 0;
     }
 
     std::int64_t index(std::uint8_t t, std::uint8_t p) const {
@@ -139,8 +138,16 @@ struct Bytes {
 
     void check(const std::uint8_t *t, std::int64_t count) {
         std::uint8_t found = 0;
-        for (std::int64_t i = 0; i < count; ++i)
-            found |= static_cast<std::uint8_t>((t[i] >= cap) & (t[i] != void_byte));
+        if (void_count == 1) {
+            for (std::int64_t i = 0; i < count; ++i)
+                found |= static_cast<std::uint8_t>((t[i] >= cap) & (t[i] != voids[0]));
+        } else {
+            std::uint8_t v[most_voids];
+            for (int k = 0; k < most_voids; ++k) v[k] = voids[k < void_count ? k : 0];
+            for (std::int64_t i = 0; i < count; ++i)
+                found |= static_cast<std::uint8_t>((t[i] >= cap) & (t[i] != v[0]) & (t[i] != v[1]) &
+                                                   (t[i] != v[2]) & (t[i] != v[3]));
+        }
         odd |= found != 0;
     }
 
@@ -149,7 +156,7 @@ struct Bytes {
         for (; i + 65 <= pixels; i += 64) {
             const std::uint64_t bits = ends_of_runs(t + i, p + i);
             const int number = __builtin_popcountll(bits);
-            if (checks) check(t + i, 64);
+            if (void_count) check(t + i, 64);
             if (number > many_ends) {
                 if (start < i || found) { // the run that goes on into these pixels
                     ends[found++] = static_cast<std::uint32_t>(i - 1);
@@ -175,7 +182,7 @@ struct Bytes {
             }
         }
         start = count_runs(t, p, start, found);
-        if (checks) check(t + i, pixels - i);
+        if (void_count) check(t + i, pixels - i);
         if (start < i) { // the run that is open, up to where the blocks end
             ends[0] = static_cast<std::uint32_t>(i - 1);
             start = count_runs(t, p, start, 1);
@@ -186,7 +193,7 @@ struct Bytes {
     void flush(const TargetRule &rule, Outbox &outbox) const {
         const std::int64_t classes = rule.classes;
         for (std::int64_t r = 0; r < side; ++r) {
-            const std::int64_t row = r < classes ? rule.row(r) : checks ? classes : classes + 1;
+            const std::int64_t row = r < classes ? rule.row(r) : void_count ? classes : classes + 1;
             for (std::int64_t c = 0; c < side; ++c) {
                 std::int64_t times = 0;
                 for (std::int64_t k = 0; k < tables; ++k) times += table[k * size + r * side + c];
@@ -198,28 +205,33 @@ struct Bytes {
 
 bool is_bytes(const Map &map) { return map.dtype == DType::u8 && map.element == 1; }
 
-// The only value of `classes` or more that is ignored, if there is no other.
-bool one_void(const TargetRule &rule, std::int64_t &value, std::int64_t &number) {
-    number = 0;
-    for (std::int64_t i = 0; i < rule.ignored_count; ++i)
-        if (!rule.in_range(rule.ignored[i])) {
-            value = rule.ignored[i];
-            ++number;
+// The ignored values that are no classes, as the bytes that they are or become; false where bytes
+// cannot tell all of them. `wide` is the one that becomes 255.
+bool find_voids(const TargetRule &rule, bool narrowed, Bytes &bytes, bool &has_wide,
+                std::int64_t &wide) {
+    has_wide = false;
+    for (std::int64_t i = 0; i < rule.ignored_count; ++i) {
+        const std::int64_t value = rule.ignored[i];
+        if (rule.in_range(value)) continue;
+        const bool byte = value >= 0 && value < (narrowed ? 255 : 256);
+        if (!byte && !narrowed) continue; // no uint8 is that value
+        if (bytes.void_count == most_voids || (!byte && has_wide)) return false;
+        if (!byte) {
+            has_wide = true;
+            wide = value;
         }
-    return number <= 1;
+        bytes.voids[bytes.void_count++] = byte ? static_cast<std::uint8_t>(value) : 255;
+    }
+    return true;
 }
 
 // False where bytes cannot tell the targets apart.
 bool count_bytes(const ConfusionJob &job, const Area &area, Bytes &bytes, Outbox &outbox) {
-    std::int64_t void_value = 0, voids = 0;
-    if (job.rule.classes > most_classes || !one_void(job.rule, void_value, voids)) return false;
-    for (std::int64_t i = 0; i < bytes.tables * bytes.size; ++i) bytes.table[i] = 0;
     const bool plain_target = is_bytes(job.target), plain_preds = is_bytes(job.preds);
-    bytes.checks = voids == 1;
-    bytes.void_byte = void_value >= 0 && void_value < 255 ? static_cast<std::uint8_t>(void_value)
-                                                          : std::uint8_t{255};
-    // A plain uint8 target has no void where the void value is none of its own.
-    if (voids == 1 && plain_target && (void_value < 0 || void_value > 255)) bytes.checks = false;
+    bool has_wide;
+    std::int64_t wide = 0;
+    if (!find_voids(job.rule, !plain_target, bytes, has_wide, wide)) return false;
+    for (std::int64_t i = 0; i < bytes.tables * bytes.size; ++i) bytes.table[i] = 0;
     const std::int64_t width = area.x1 - area.x0;
     const bool whole =
         plain_target && plain_preds && job.target.stride_h == width && job.preds.stride_h == width;
@@ -232,7 +244,8 @@ bool count_bytes(const ConfusionJob &job, const Area &area, Bytes &bytes, Outbox
             const char *from = job.target.row(area.n, y) + (area.x0 + x) * job.target.element;
             const std::uint8_t *t = reinterpret_cast<const std::uint8_t *>(from);
             if (!plain_target) {
-                bytes.odd |= narrow(job.target, from, count, voids == 1, void_value, bytes.targets);
+                bytes.odd |= narrow(job.target, from, count, bytes.void_count > 0,
+                                    has_wide ? wide : 0, bytes.targets);
                 t = bytes.targets;
             }
             from = job.preds.row(area.n, y) + (area.x0 + x) * job.preds.element;

@@ -14,7 +14,8 @@ namespace segpost {
 namespace {
 
 // A task is long enough to be worth a thread and short enough to answer Ctrl-C between two of them.
-constexpr std::int64_t work_per_task = 4 << 20; // values computed
+constexpr std::int64_t work_per_task = 4 << 20;     // values computed
+constexpr std::int64_t pixels_per_task = 512 << 10; // whose labels may have to be kept
 constexpr std::int64_t bytes_per_task = 512 << 10;
 
 inline std::int64_t per_task(std::int64_t budget, std::int64_t row) {
@@ -93,9 +94,10 @@ inline std::vector<Rows> cut_rows(const Map &map, std::int64_t row_cost) {
 // argmax in tiles: what run_argmax and everything that counts labels on the way are made of.
 inline std::vector<Tile> argmax_tiles(const ArgmaxJob &job) {
     const std::int64_t classes = job.classes();
+    const std::int64_t budget = std::min(work_per_task, classes * pixels_per_task);
     if (!job.resample)
         return cut(job.logits.n, job.logits.h, job.logits.w,
-                   per_task(work_per_task, classes * job.logits.w), job.logits.w);
+                   per_task(budget, classes * job.logits.w), job.logits.w);
     // Two rows of a tile stay in the second-level cache; rows are enough to make the shared one
     // cheap.
     const std::int64_t column_step = std::max<std::int64_t>(64, (128 << 10) / classes);

@@ -16,8 +16,6 @@ from segpost.accumulator import Accumulator, table
 from segpost.confusion import Pair
 from segpost.scores import Float64, Int64, Tally, mean_of, ratio
 
-Map = tuple[Array, Array]  # predicted labels and target of one image, (1, H, W) each
-
 
 class Alignment(Accumulator):
     """What the measures of this file share: settings, and images one by one."""
@@ -54,8 +52,12 @@ class Alignment(Accumulator):
         for p, t in listed(preds, target):
             pair = confusion.view(p, t, self.num_classes, axis, grid, threshold)[0]
             for image in pair.images():
-                if image.target.size:
-                    fresh._measure(*self._maps(image, nan))
+                if not image.target.size:
+                    continue
+                counts = confusion.count(image, self.num_classes, self._ignored, nan)
+                if counts[-1].any():
+                    confusion.raise_bad_target(image, self.num_classes, self._ignored)
+                fresh._measure(confusion.labels_of(image)[None], image.target[None], counts)
         self.__dict__.update(fresh.__dict__)
 
     def settings(self) -> dict[str, Any]:
@@ -66,17 +68,9 @@ class Alignment(Accumulator):
             "class_names": None if self.class_names is None else list(self.class_names),
         }
 
-    def _measure(self, preds: Array, target: Array) -> None:
-        """Add one image of shape (1, H, W)."""
+    def _measure(self, preds: Array, target: Array, counts: Int64) -> None:
+        """Add one image: labels of shape (1, H, W), and their confusion counts."""
         raise NotImplementedError
-
-    def _maps(self, image: Pair, nan: str) -> Map:
-        """Labels on both sides, the target's checked."""
-        target = image.target[None]
-        counts = confusion.count(image, self.num_classes, self._ignored, nan)
-        if counts[-1].any():
-            confusion.raise_bad_target(image, self.num_classes, self._ignored)
-        return confusion.labels_of(image)[None], target
 
     def _banded(self, labels: Array, width: int, frame: bool, ignored: Array) -> Array:
         classes = self.num_classes
@@ -160,14 +154,15 @@ class BoundaryIoU(Alignment):
         """The constructor's arguments as plain data."""
         return super().settings() | {"dilation_ratio": self.dilation_ratio}
 
-    def _measure(self, preds: Array, target: Array) -> None:
+    def _measure(self, preds: Array, target: Array, counts: Int64) -> None:
         c = self.num_classes
         width = max(1, round(self.dilation_ratio * math.hypot(*target.shape[1:])))
-        self._all += tally(preds, target, self._ignored, c)
+        self._all += tally(counts)
         near_preds = self._banded(preds, width, True, NOTHING)
         near_target = self._banded(target, width, True, self._ignored)
+        near = Pair(near_preds, None, near_target)
         void = np.array([c + 1], np.int64)
-        self._near += tally(near_preds, near_target, void, c + 1)[:, :c]
+        self._near += tally(confusion.count(near, c + 1, void, "raise"))[:, :c]
 
     def _totals(self) -> dict[str, Any]:
         return {"near": self._near.tolist(), "all": self._all.tolist()}
@@ -254,11 +249,12 @@ class TrimapIoU(Alignment):
         """The constructor's arguments as plain data."""
         return super().settings() | {"widths": list(self.widths)}
 
-    def _measure(self, preds: Array, target: Array) -> None:
+    def _measure(self, preds: Array, target: Array, counts: Int64) -> None:
         c = self.num_classes
         for k, width in enumerate(self.widths):
-            band = self._banded(target, width, False, self._ignored)
-            self._counts[k] += tally(preds, band, np.array([c, c + 1], np.int64), c)
+            band = Pair(preds, None, self._banded(target, width, False, self._ignored))
+            void = np.array([c, c + 1], np.int64)
+            self._counts[k] += tally(confusion.count(band, c, void, "raise"))
 
     def _totals(self) -> dict[str, Any]:
         return {"counts": self._counts.tolist()}
@@ -344,7 +340,7 @@ class BoundaryF(Alignment):
         """The constructor's arguments as plain data."""
         return super().settings() | {"tolerance": self.tolerance}
 
-    def _measure(self, preds: Array, target: Array) -> None:
+    def _measure(self, preds: Array, target: Array, counts: Int64) -> None:
         square = math.floor(self.tolerance**2 * (target.shape[1] ** 2 + target.shape[2] ** 2))
         _dispatch.backend().boundary_matches(
             preds, target, self._ignored, disk(square), self._counts
@@ -360,12 +356,10 @@ class BoundaryF(Alignment):
         self._counts = self._counts + other._counts
 
 
-def tally(preds: Array, target: Array, ignored: Array, classes: int) -> Int64:
+def tally(counts: Int64) -> Int64:
     """(3, C): hits, target and predicted pixels of every class."""
-    counts = np.zeros((classes + 2, classes + 1), np.int64)
-    _dispatch.backend().confusion_labels(preds, target, ignored, counts)
-    inside = counts[:classes]
-    return np.stack([inside.diagonal(), inside.sum(axis=1), inside[:, :classes].sum(axis=0)])
+    inside = counts[:-2]
+    return np.stack([inside.diagonal(), inside.sum(axis=1), inside[:, :-1].sum(axis=0)])
 
 
 @lru_cache(maxsize=32)

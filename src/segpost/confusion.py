@@ -211,7 +211,7 @@ def outside(pair: Pair, classes: int, ignored: Array) -> dict[tuple[int, int], i
 
     Values beyond what any library could take for a cell of its matrix count as that limit.
     """
-    limit = max(classes * classes, 1 << 16)
+    limit = max((classes + 1) ** 2, 1 << 16)
     found: dict[tuple[int, int], int] = {}
     for preds, target in _strips(pair):
         bad = ~_is_void(target, ignored)

@@ -49,7 +49,7 @@ class Dialect:
     lists_all: bool = False  # whether it gives an IoU to classes outside its mean: 0 in neither map
     least_classes: int = 1  # of fewer it has no score, or none that can be meant
     least_pixels: int = 0  # that are not void; of fewer it stops
-    ignores: str = "one"  # a class too: by "any" of many values, if it is the only "one"; or "none"
+    ignores: str = "one"  # classes: "any" number of them, one as the "one" ignored value, or "none"
     checks_void: bool = False  # whether a prediction on a void target must be a class, too
     ignored_misses: bool = False  # whether the pixels of an ignored class are misses of it
     ignored_preds: bool = False  # whether predictions on them are false positives
@@ -139,10 +139,12 @@ _CELL = "counted as another pair of classes, or an error"
 # the scores. What a state cannot know:
 # - torchmetrics with validate_args=True also stops at a single class, and at a batch with more
 #   different values than there are classes, whichever they are;
-# - detectron2 also stops at a prediction on a void target that is negative or above the number of
-#   classes, and its boundary scores, where OpenCV is installed, at some targets that are no class.
+# - detectron2 does not stop at a prediction on a void target that is the number of classes, as it
+#   does at others that are no class; its boundary scores, where OpenCV is installed, also stop at
+#   some targets that are no class.
 # With a single class the histograms of mmseg and smp take every label for that class, and MONAI a
-# one-hot map for labels: what they say then is no score.
+# one-hot map for labels: what they say then is no score. Rounding to float32 is not imitated, nor
+# counts that stop (histc at 2^24) or turn negative (keras at 2^31).
 DIALECTS: dict[str, Dialect] = {
     "mmseg": Dialect(
         "mmseg IoUMetric",
@@ -165,7 +167,7 @@ DIALECTS: dict[str, Dialect] = {
         _MISS,
     ),
     "cityscapes": Dialect(
-        "cityscapesScripts evalPixelLevelSemanticLabeling, what is no class being ignored labels",
+        "cityscapesScripts evalPixelLevelSemanticLabeling, other labels being its ignored ones",
         Policy(),
         _miss,
         {"averageScoreClasses": "miou", "averageScoreCategories": "mean_category_iou"},
@@ -202,6 +204,7 @@ DIALECTS: dict[str, Dialect] = {
         },
         "left out where it is the number of classes, an error beyond",
         percent=True,
+        checks_void=True,
     ),
     "torchvision": Dialect(
         "torchvision references, ConfusionMatrix",
@@ -408,15 +411,17 @@ def compare(cm: ConfusionMatrix) -> Comparison:
 def _reasons(cm: ConfusionMatrix, own: Scores, other: Scores, row: Dialect) -> Iterator[str]:
     """What these counts have that the two treat differently."""
     policy, something = other.policy, bool(other.in_mean.any())
-    # of one image, or of images alike, the mean over images is that of their counts
-    by_image = something and mean_of(other.iou[other.in_mean]) != other.miou
+    # over one image, or images alike, the mean is that of their counts
+    by_image = something and policy.mean != "dataset"
+    by_image = by_image and mean_of(other.iou[other.in_mean]) != other.miou
     absent = _listed(own, other.absent & other.in_mean & ~own.ignored)
     if absent:
         how = "makes the mean NaN" if policy.absent == "nan" else f"counts as {policy.absent:g}"
         yield f"a class in neither map {how}: {absent}"
     if policy.predicted_only == "exclude":
-        _, target, preds = own.images.tally if by_image else own.tally
-        only = np.atleast_2d((target == 0) & (preds > 0) & ~own.ignored).any(axis=0)
+        _, target, preds = other.images.tally if by_image else other.tally
+        alone = np.atleast_2d((target == 0) & (preds > 0) & ~own.ignored)
+        only: Mask = np.logical_or.reduce(alone)
         if only.any():
             where = "the mean of that image" if by_image else "the mean"
             yield f"a class that is only predicted is left out of {where}: {_listed(own, only)}"
@@ -424,12 +429,13 @@ def _reasons(cm: ConfusionMatrix, own: Scores, other: Scores, row: Dialect) -> I
     if kept:
         yield f"an ignored class stays in the mean: {kept}"
     yield from _moved(cm, own, row)
-    if policy.void_preds == "count" and other.counts[-1].any():
-        yield f"{other.counts[-1].sum()} predictions on void targets are false positives"
+    void = int(other.counts[-1].sum()) if policy.void_preds == "count" else 0
+    if void:
+        yield f"a prediction on a void target is a false positive: {_pixels(void)}"
     if by_image:
         images = int(np.count_nonzero(~np.isnan(other.images.miou)))
         yield f"it is a mean over {images} images, not over the data set"
-    if not something:
+    if not something and not math.isnan(row.empty):
         yield f"a mean of nothing is {row.empty:g}"
 
 
@@ -445,11 +451,15 @@ def _moved(cm: ConfusionMatrix, own: Scores, row: Dialect) -> Iterator[str]:
         elif place is not None:
             classes += times
     if preds:
-        yield f"{preds} predictions of no class are {row.says_of_invalid}"
+        yield f"a prediction of no class is {row.says_of_invalid}: {_pixels(preds)}"
     if wrong:
-        yield f"{wrong} predictions on targets that are no class are false positives"
+        yield f"a prediction on a target that is no class is a false positive: {_pixels(wrong)}"
     if classes:
-        yield f"{classes} targets that are no class are counted as classes"
+        yield f"a target that is no class is counted as a class: {_pixels(classes)}"
+
+
+def _pixels(count: int) -> str:
+    return f"{count:,} pixel{'' if count == 1 else 's'}"
 
 
 def _listed(scores: Scores, which: Mask) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segpost.report_tables import Part, Table, number, share, shown
-from segpost.scores import Scores
+from segpost.scores import Policy, Scores
 
 if TYPE_CHECKING:
     from segpost.dialects import Comparison
@@ -195,8 +196,11 @@ def image_table(scores: Scores) -> Table:
 def interval(scores: Scores) -> tuple[float, float, int] | None:
     """The 95% interval of mIoU over the images, and how many data sets were drawn for it."""
     images = scores.images
-    if len(images.ids) < 2 or scores.policy.mean != "dataset":
+    if len(images.ids) < 2 or bool(np.isnan(images.miou).all()):
         return None
+    own = replace(scores.policy, invalid_preds="miss") == Policy() and not scores.ignored.any()
+    if not own or (scores.dialect and scores._cm.outside):
+        return None  # bootstrap knows no other conventions
     samples = min(BOOTSTRAP, max(100, BOOTSTRAP_WORK // max(images.tally.hits.size, 1)))
     low, high = images.bootstrap(samples=samples)
     return None if math.isnan(low) else (low, high, samples)

@@ -74,6 +74,17 @@ class Scores:
     `specificity`, `fbeta`. Over all: `miou`, `pixel_accuracy`, `mean_accuracy`, `fwiou`, `kappa`,
     `mcc`, `category_iou`, `mean`. Reports: `to_text` (also ``print(scores)``), `to_markdown`,
     `to_csv`, `to_json`, `to_pandas`, `plot`.
+
+    Examples
+    --------
+    >>> import numpy as np, segpost
+    >>> cm = segpost.ConfusionMatrix(2, class_names=["road", "car"])
+    >>> cm.update(preds=np.uint8([[0, 0, 1, 1]]), target=np.uint8([[0, 1, 1, 1]]))
+    >>> scores = cm.compute()
+    >>> scores.iou.round(3), scores.pixel_accuracy
+    (array([0.5  , 0.667]), 0.75)
+    >>> scores.top_confusions(1)[0].predicted
+    'road'
     """
 
     def __init__(

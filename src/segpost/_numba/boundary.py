@@ -103,7 +103,7 @@ def _around(cells: Array, reach: Array) -> Array:
     for axis, most in ((1, int(reach[0])), (2, int(reach[1]))):
         done = 0
         while done < most:
-            step = min(most - done, 2 * done + 1)
+            step = min(most - done, done + 1)  # more would leave gaps at the ends
             wider = cells.copy()
             low, high = [slice(None)] * 3, [slice(None)] * 3
             low[axis], high[axis] = slice(None, -step), slice(step, None)
@@ -132,14 +132,15 @@ def sweep(
     """
     first, y0, y1, top, bottom, height = place
     width = last.size
-    edges, wider = np.zeros((2, width + 2 * reach), np.uint8)
+    two = np.zeros((2, width + 2 * reach), np.uint8)
     for r in range(block.shape[0]):
         y = first + r
         row = block[r]
+        edges, wider = two[0], two[1]
         for x in range(edges.size):
             edges[x] = 0
         between, right = edges[reach:], row[1:]  # indices that may be negative cost a test each
-        for x in range(width - 1):
+        for x in range(right.size):
             between[x] = row[x] != right[x]
         done = 1  # edges that each now stands for, itself the first
         while done < 2 * reach:
@@ -163,13 +164,13 @@ def sweep(
             for x in range(width):
                 line[x] = row[x]
         for e in range(max(y - reach, y0), min(y1 if y + 1 == bottom else y - reach + 1, y1)):
-            if frame and (e < reach or e >= height - reach):
-                continue
-            line = out[e - y0]
             edge = reach if frame else 0
+            if (frame and (e < reach or e >= height - reach)) or 2 * edge >= width:
+                continue
+            line, since = out[e - y0, edge : width - edge], last[edge : width - edge]
             start = np.int32(e - reach)
-            for x in range(edge, width - edge):
-                inner = (last[x] < start) & (line[x] < nothing)
+            for x in range(line.size):
+                inner = (since[x] < start) & (line[x] < nothing)
                 line[x] = nothing if inner else line[x]
 
 
@@ -181,37 +182,40 @@ def mark_boundaries(preds: Any, target: Any, start: Any, special: Any, maps: Any
     """
     nothing, void = special
     rows, width = preds.shape
-    across = np.zeros((2, width + 1), np.uint8)  # edges to the left of every pixel
+    beside = np.zeros((2, width + 1), np.bool_)  # edges to the left of every pixel
     for y in range(maps.shape[1]):
         r = start + y
         up, down = max(r - 1, 0), min(r + 1, rows - 1)
-        p, t, t_up, t_down = preds[r], target[r], target[up], target[down]
-        for x in range(1, width):
-            valid = (t[x] != void) & (t[x - 1] != void)
-            across[0, x] = (p[x] != p[x - 1]) & valid
-            across[1, x] = (t[x] != t[x - 1]) & valid
+        t, t_up, t_down = target[r], target[up], target[down]
         for k in range(2):
             codes = preds if k == 0 else target
-            c, c_up, c_down, edge, out = codes[r], codes[up], codes[down], across[k], maps[k, y]
+            c, c_up, c_down, out = codes[r], codes[up], codes[down], maps[k, y]
+            left, right = beside[k], beside[k, 1:]
+            c_next, t_next = c[1:], t[1:]
+            for x in range(c_next.size):
+                right[x] = (c[x] != c_next[x]) & (t[x] != void) & (t_next[x] != void)
             for x in range(width):
                 upper = (c[x] != c_up[x]) & (t_up[x] != void)
                 lower = (c[x] != c_down[x]) & (t_down[x] != void)
-                beside = (edge[x] | edge[x + 1]) != 0
-                found = ((upper | lower) & (t[x] != void)) | beside
+                found = ((upper | lower) & (t[x] != void)) | left[x] | right[x]
                 out[x] = c[x] if found else nothing
 
 
 @kernel
 def mark_cells(marks: Any, bits: Any, cells: Any) -> None:
-    """Which classes have a boundary pixel in a cell."""
-    height, width = marks.shape
+    """Which classes have a boundary pixel in a cell of 8 times 8 pixels."""
+    width = marks.shape[1]
     for i in range(cells.shape[0]):
-        for j in range(cells.shape[1]):
-            found = np.uint64(0)
-            for y in range(CELL * i, min(CELL * i + CELL, height)):
-                for x in range(CELL * j, min(CELL * j + CELL, width)):
-                    found |= bits[marks[y, x]]
-            cells[i, j] = found
+        row = cells[i]
+        for j in range(row.size):
+            row[j] = 0
+        for line in marks[CELL * i : CELL * i + CELL]:
+            for j in range(width // CELL):
+                m = line[CELL * j :]
+                one = (bits[m[0]] | bits[m[1]]) | (bits[m[2]] | bits[m[3]])
+                row[j] |= one | (bits[m[4]] | bits[m[5]]) | (bits[m[6]] | bits[m[7]])
+            for x in range(width // CELL * CELL, width):
+                row[x // CELL] |= bits[line[x]]
 
 
 @kernel

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from segpost._dispatch import Array
-from segpost._numba.confusion import coder, windows
+from segpost._numba.confusion import Window, coder, windows
 from segpost._numba.strips import frozen
 from segpost._numba.threads import kernel
 
@@ -20,32 +20,29 @@ def instance_counts(
     target_codes = coder(target.dtype, classes, ignored, classes, classes, np.int32)
     preds_codes = coder(preds.dtype, classes, ignored[:0], classes, classes, np.int32)
     group = frozen(np.append(groups, -1))  # a prediction that is no class is in no group
-    itemsize = max(preds.itemsize, target.itemsize, instances.itemsize, 4)
-    for window in windows(target.shape, itemsize):
+
+    def count(window: Window) -> None:
         # Instances are numbers of rows in memory: they fit.
         instance = frozen(instances[window].astype(np.int32).reshape(-1))
         own, other = target_codes(target[window]), preds_codes(preds[window])
         count_instances(own, other, instance, group, counts)
 
+    itemsize = max(preds.itemsize, target.itemsize, instances.itemsize, 4)
+    for window in windows(target.shape, 2 * itemsize):  # there are three copies, not one
+        count(window)
+
 
 @kernel
 def count_instances(target: Any, preds: Any, instances: Any, groups: Any, counts: Any) -> None:
-    """Count pixels whose target is a class; equal neighbors are counted together."""
+    """Count pixels whose target is a class; branches would cost five times as much on noise."""
     classes = groups.size - 1
-    begin = 0
-    for x in range(1, target.size + 1):
-        t, p, i = target[begin], preds[begin], instances[begin]
-        if x < target.size and t == target[x] and p == preds[x] and i == instances[x]:
-            continue
-        n = x - begin
-        begin = x
+    for x in range(target.size):
+        t, p = target[x], preds[x]
         if t == classes:
             continue
-        one = counts[i]
-        one[0] += n
-        one[1] += n if t == p else 0
-        one[2] += n if groups[t] == groups[p] else 0
-        if one[3] == 0:
-            one[3] = t + 1
-        elif one[3] != t + 1:
-            one[3] = -1
+        one = counts[instances[x]]
+        one[0] += 1
+        one[1] += t == p
+        one[2] += groups[t] == groups[p]
+        kind = one[3]
+        one[3] = t + 1 if (kind == 0) | (kind == t + 1) else -1

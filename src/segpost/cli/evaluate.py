@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from segpost import report
+from segpost import Scores, report
 from segpost._palettes import NAMES
 from segpost.cli import classes, pairing, pictures
 from segpost.cli.counting import Reader, Sum, counted
@@ -17,8 +17,10 @@ from segpost.cli.evaluation_files import Outcome, content, places, written
 from segpost.cli.options import count, share, whole
 from segpost.cli.pairing import Pairing, shown
 from segpost.cli.progress import progress
-from segpost.dialects import DIALECTS
+from segpost.dialects import DIALECTS, DialectError
 from segpost.geometry import GRIDS
+
+TOLD = 20  # failures that are printed; a wrong option fails all files of a data set
 
 
 def add_to(commands: Any) -> None:
@@ -118,22 +120,24 @@ def run(arguments: argparse.Namespace) -> int:
     found = _paired(arguments)
     with pictures.pixel_limit(arguments.max_pixels):
         outcome = _counted(reader, found, arguments)
-        reported = not outcome.failed or (arguments.allow_partial and bool(outcome.cm.images))
-        scores = outcome.cm.compute(arguments.dialect) if reported else None
+        scores, why_none = _scores(outcome, arguments)
         problems = [
             problem
             for name, path in files.items()
             if (problem := written(content(name, outcome, scores, reader, arguments), path))
         ]
     if scores is None:
-        _explain(outcome, files)
+        left = [shown(path) for name, path in files.items() if name not in ("json", "state")]
+        _complain(why_none + (f"; not written: {', '.join(left)}" if left else ""))
     elif not arguments.quiet:
         _print(report.text(scores, outcome.notes()))
-        if arguments.compare:
-            _print(f"\n{report.comparison_text(outcome.cm.compare_dialects())}")
+    if arguments.compare and not arguments.quiet and outcome.usable(arguments.allow_partial):
+        _print(f"\n{report.comparison_text(outcome.cm.compare_dialects())}")
     for problem in problems:
         _complain(problem)
-    return 2 if problems else 1 if outcome.failed else 0
+    if outcome.failed and not problems:
+        return 1
+    return 2 if problems or scores is None else 0
 
 
 def _paired(arguments: argparse.Namespace) -> Pairing:
@@ -160,21 +164,27 @@ def _counted(reader: Reader, found: Pairing, arguments: argparse.Namespace) -> O
     results = counted(reader.count, found.pairs, arguments.jobs)
     with progress(results, len(found.pairs), arguments.quiet) as (steps, say):
         for result in steps:
-            if result.counts is None:
-                failed.append(result)
-                say(result.problem)
-            else:
+            if result.counts is not None:
                 total.add(result.counts)
+                continue
+            failed.append(result)
+            if len(failed) <= TOLD:
+                say(result.problem)
+        if len(failed) > TOLD:
+            say(f"and {len(failed) - TOLD} more failed; --json FILE has all")
     return Outcome(total.finish(), failed, found)
 
 
-def _explain(outcome: Outcome, files: dict[str, Path]) -> None:
-    """Why there is no score."""
-    failed, rest = len(outcome.failed), len(outcome.cm.images)
-    hint = f"; --allow-partial gives those of the other {rest}" if rest else ""
-    left = [shown(path) for name, path in files.items() if name != "json"]
-    unwritten = f"; not written: {', '.join(left)}" if left else ""
-    _complain(f"{failed} of {failed + rest} pairs failed, so there are no scores{hint}{unwritten}")
+def _scores(outcome: Outcome, arguments: argparse.Namespace) -> tuple[Scores | None, str]:
+    """The scores, or why there are none."""
+    if not outcome.usable(arguments.allow_partial):
+        failed, rest = len(outcome.failed), len(outcome.cm.images)
+        hint = f"; --allow-partial gives those of the other {rest}" if rest else ""
+        return None, f"{failed} of {failed + rest} pairs failed, so there are no scores{hint}"
+    try:
+        return outcome.cm.compute(arguments.dialect), ""
+    except DialectError as error:
+        return None, f"no scores of {error}; --compare shows who says what"
 
 
 def _complain(text: str) -> None:

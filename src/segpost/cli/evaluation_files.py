@@ -29,6 +29,10 @@ class Outcome(NamedTuple):
         """Whether every prediction and every target is in the counts."""
         return not (self.failed or self.pairing.no_preds or self.pairing.no_target)
 
+    def usable(self, partial: bool) -> bool:
+        """Whether scores may be given; `partial` allows those of a part."""
+        return not self.failed or (partial and bool(self.cm.images))
+
     def notes(self) -> list[str]:
         """What is missing, in sentences."""
         says = []
@@ -72,7 +76,7 @@ def content(
     notes = outcome.notes()
     if name == "json":
         return lambda: _json(outcome, scores)
-    if name == "state" and (scores is not None):
+    if name == "state" and outcome.usable(arguments.allow_partial):
         return lambda: outcome.cm.to_json() + "\n"
     if scores is None:
         return None
@@ -100,10 +104,12 @@ def written(make: Callable[[], str] | None, path: Path) -> str | None:
 
 def _subject(outcome: Outcome, arguments: argparse.Namespace) -> Subject:
     """What the HTML report says it is about."""
-    options = ("map", "map_to", "colors", "resize", "axis", "grid", "threshold", "invalid_preds")
+    options = ["colors", "resize", "invalid_preds"]
+    if arguments.map is not None:
+        options += ["map", "map_to"]
+    if any(pair.preds.suffix.lower() in pictures.ARRAYS for pair in outcome.pairing.pairs):
+        options += ["axis", "grid", "threshold"]
     said = {name: getattr(arguments, name) for name in options}
-    if arguments.map is None:
-        del said["map_to"]
     void = outcome.cm.settings()["ignore_index"]
     facts = {"void": ", ".join(map(str, void)) or "none"}
     facts |= {name.replace("_", " "): str(v) for name, v in said.items() if v is not None}

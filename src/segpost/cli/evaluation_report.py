@@ -44,6 +44,7 @@ td .swatch { display: inline-block; width: 13px; height: 13px; border-radius: 4p
 .bar { display: grid; grid-template-columns: minmax(90px, 1fr) 4.2em; align-items: center;
   gap: 12px; } .bar span { height: 8px; border-radius: 4px; background: var(--line);
   overflow: hidden; } .bar i { display: block; height: 100%; background: var(--accent); }
+.bar em { font-style: normal; }
 .out td { color: var(--soft); } .out .bar i { background: var(--soft); }
 .sortable td { white-space: nowrap; }
 .tag { margin-left: 8px; padding: 1px 7px; border: 1px solid var(--line); border-radius: 9px;
@@ -51,7 +52,7 @@ td .swatch { display: inline-block; width: 13px; height: 13px; border-radius: 4p
 .sortable th { cursor: pointer; user-select: none; white-space: nowrap; }
 .sortable th:hover { color: var(--ink); }
 .matrix img { display: block; max-width: 100%; margin: 0 auto; }
-.matrix.large img { max-width: none; }
+.matrix.large img { cursor: zoom-in; } .matrix.full img { max-width: none; cursor: zoom-out; }
 .two { display: grid; gap: 20px; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); }
 .bins { display: flex; align-items: flex-end; gap: 3px; height: 120px; padding: 18px 18px 0; }
@@ -186,7 +187,7 @@ def _classes(scores: Scores, reader: Reader) -> str:
         bar = f'<i style="width:{0 if math.isnan(iou) else iou:.2%}"></i>'
         cells = [
             f'<td data-value="{_key(iou)}"><div class="bar"><span>{bar}</span>'
-            f"<span style='all:unset'>{number(iou)}</span></div></td>"
+            f"<em>{number(iou)}</em></div></td>"
         ]
         for column in (scores.dice, scores.precision, scores.recall):
             value = float(column[label])
@@ -205,11 +206,15 @@ def _classes(scores: Scores, reader: Reader) -> str:
 
 def _matrix(scores: Scores) -> str:
     light, dark = (_figure(scores, dark) for dark in (False, True))
-    large = "" if scores.num_classes <= plots.NUMBERED else " large"
+    picture = (
+        f'<picture><source srcset="{dark}" media="(prefers-color-scheme: dark)">'
+        f'<img src="{light}" alt="confusion matrix, shares of the target classes"></picture>'
+    )
+    if scores.num_classes <= plots.NUMBERED:
+        return f'<div class="card scroll matrix">{picture}</div>'
     return (
-        f'<div class="card scroll matrix{large}"><picture>'
-        f'<source srcset="{dark}" media="(prefers-color-scheme: dark)">'
-        f'<img src="{light}" alt="confusion matrix, shares of the target classes"></picture></div>'
+        '<div class="card scroll matrix large" onclick="this.classList.toggle(\'full\')">'
+        f'{picture}</div><p class="soft small">Click to see it at full size.</p>'
     )
 
 

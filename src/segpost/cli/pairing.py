@@ -91,11 +91,11 @@ def pair(
     ids = {key: key for key in wanted}
     if given.keys().isdisjoint(wanted):
         ids = {_name(key): key for key in wanted}
+        if ids.keys().isdisjoint(map(_name, given)):
+            raise ValueError(_nothing_pairs(left, right))
         hint = "their folders are called otherwise on the other side"
         given = _unique([(_name(key), path) for key, path in given.items()], "PREDS", hint)
         wanted = _unique([(_name(key), path) for key, path in wanted.items()], "TARGETS", hint)
-        if given.keys().isdisjoint(wanted):
-            raise ValueError(_nothing_pairs(left, right))
     pairs = [_checked(Pair(ids[key], given[key], wanted[key])) for key in wanted.keys() & given]
     return Pairing(
         sorted(pairs),
@@ -246,7 +246,7 @@ def _unique(files: Iterable[tuple[str, Path]], what: str, hint: str) -> dict[str
 
 
 def _checked(found: Pair) -> Pair:
-    if os.path.samefile(found.preds, found.target):
+    if found.preds.exists() and found.target.exists() and found.preds.samefile(found.target):
         raise ValueError(f"{shown(found.preds)} is prediction and target at once")
     return found
 

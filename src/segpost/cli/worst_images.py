@@ -92,7 +92,9 @@ def _keys(scores: Scores, shots: Sequence[Shot], reader: Reader) -> Iterator[str
     order = [int(label) for label in np.argsort(-pixels, kind="stable") if pixels[label]]
     table = reader.classes.colors.tolist()
     named = [(scores.class_names[label], table[label]) for label in order[:KEYS]]
-    named += [("void", VOID_COLOR), ("wrong", WRONG_COLOR)]
+    named.append(("wrong", WRONG_COLOR))
+    if scores._cm.state[-1].any():
+        named.append(("void", VOID_COLOR))
     if scores.invalid_preds:
         named.append(("predicted, but no class", _none_color(reader.classes.colors)))
     for name, (red, green, blue) in named:
