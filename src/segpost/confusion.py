@@ -211,17 +211,31 @@ def outside(pair: Pair, classes: int, ignored: Array) -> dict[tuple[int, int], i
 
     Values beyond what any library could take for a cell of its matrix count as that limit.
     """
+    if not isinstance(pair.preds, Logits) and pair.preds.dtype == pair.target.dtype == np.uint8:
+        return _outside_bytes(pair, classes, ignored)
     limit = max((classes + 1) ** 2, 1 << 16)
     found: dict[tuple[int, int], int] = {}
     for preds, target in _strips(pair):
         bad = ~_is_void(target, ignored)
         bad &= (target < 0) | (target >= classes) | (preds < 0) | (preds >= classes)
-        if bad.any():
-            both = np.stack([_clip(target[bad], limit), _clip(preds[bad], limit)])
-            pairs, counts = np.unique(both, axis=1, return_counts=True)
-            for t, p, n in zip(*pairs.tolist(), counts.tolist(), strict=True):
-                found[t, p] = found.get((t, p), 0) + n
+        if bad.any():  # each pair as one number
+            base = 2 * limit + 1
+            codes = (_clip(target[bad], limit) + limit) * base + _clip(preds[bad], limit) + limit
+            values, times = np.unique(codes, return_counts=True)
+            for value, n in zip(values.tolist(), times.tolist(), strict=True):
+                key = (value // base - limit, value % base - limit)
+                found[key] = found.get(key, 0) + n
     return found
+
+
+def _outside_bytes(pair: Pair, classes: int, ignored: Array) -> dict[tuple[int, int], int]:
+    """The same for bytes, of which 255 classes and one value more are all there are."""
+    counts = count(pair, 255, np.empty(0, np.int64), "raise")
+    times = np.concatenate([counts[:255], counts[-1:]])
+    times[[value for value in ignored.tolist() if 0 <= value <= 255]] = 0
+    times[:classes, :classes] = 0
+    rows, columns = times.nonzero()
+    return {(t, p): int(times[t, p]) for t, p in zip(rows.tolist(), columns.tolist(), strict=True)}
 
 
 def raise_bad_target(pair: Pair, classes: int, ignored: Array) -> NoReturn:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from segpost import _checks
-from segpost.scores import Int64, Mask, Policy, Scores, mean_of, ratio
+from segpost.scores import Int64, Mask, Outside, Policy, Scores, keep_all, mean_of, ratio
 
 if TYPE_CHECKING:
     from segpost.matrix import ConfusionMatrix
@@ -284,21 +284,24 @@ def scores_of(cm: ConfusionMatrix, dialect: str) -> Scores:
     """
     _checks.one_of(dialect, "dialect", tuple(DIALECTS))
     row = DIALECTS[dialect]
-    moves = _moves(cm, row)
-    void = _void_row(cm, moves)
-    why = _refusal(cm, row, moves, void)
+    moves = _moves(cm.outside, row, cm.num_classes)
+    why = _refusal(cm, row, moves, _void_row(cm.state, moves))
     if why:
         raise DialectError(row.library, why)
-    policy, counts = row.policy, _placed(cm, moves)
     ignored = _ignored_classes(cm)
-    if ignored and row.ignored_misses:
-        counts[-2] -= void
-        counts[ignored[0], -1] += void.sum()
-    if ignored and row.ignored_preds:
-        policy = replace(policy, void_preds="count")
-        counts[-2] -= void
-        counts[-1] += void
-    scores = Scores(cm, policy, counts, dialect)
+
+    def place(state: Int64, outside: Outside) -> Int64:
+        moves = _moves(outside, row, len(state) - 1)
+        counts, void = _placed(state, moves), _void_row(state, moves)
+        if ignored and row.ignored_misses:
+            counts[-2] -= void
+            counts[ignored[0], -1] += void.sum()
+        if ignored and row.ignored_preds:
+            counts[-2] -= void
+            counts[-1] += void
+        return counts
+
+    scores = Scores(cm, row.policy, place, dialect)
     if math.isnan(scores.miou) and not scores.in_mean.any():
         scores.miou = row.empty
     if row.lists_all:
@@ -308,18 +311,17 @@ def scores_of(cm: ConfusionMatrix, dialect: str) -> Scores:
     return scores
 
 
-def _moves(cm: ConfusionMatrix, row: Dialect) -> list[Move]:
-    return [
-        Move(t, p, times, row.place(t, p, cm.num_classes)) for (t, p), times in cm.outside.items()
-    ]
+def _moves(outside: Outside, row: Dialect, classes: int) -> list[Move]:
+    return [Move(t, p, times, row.place(t, p, classes)) for (t, p), times in outside.items()]
 
 
-def _void_row(cm: ConfusionMatrix, moves: list[Move]) -> Int64:
+def _void_row(state: Int64, moves: list[Move]) -> Int64:
     """What was predicted where the target is void, and not just no class."""
-    row: Int64 = cm.state[-1].copy()
+    row: Int64 = state[-1].copy()
+    classes = len(state) - 1
     for t, p, times, _ in moves:
-        if not _in_range(t, cm.num_classes):
-            row[p if _in_range(p, cm.num_classes) else -1] -= times
+        if not _in_range(t, classes):
+            row[p if _in_range(p, classes) else -1] -= times
     return row
 
 
@@ -344,10 +346,10 @@ def _refusal(cm: ConfusionMatrix, row: Dialect, moves: list[Move], void: Int64) 
     return ""
 
 
-def _placed(cm: ConfusionMatrix, moves: list[Move]) -> Int64:
+def _placed(state: Int64, moves: list[Move]) -> Int64:
     """The counts with every pair of a bad label where the library counts it."""
-    classes = cm.num_classes
-    counts = np.concatenate([cm.state, np.zeros_like(cm.state[:1])])
+    classes = len(state) - 1
+    counts = keep_all(state, {})
     for t, p, times, place in moves:
         own = t if _in_range(t, classes) else classes, p if _in_range(p, classes) else classes
         counts[own] -= times
@@ -370,7 +372,8 @@ class Line:
 class Comparison:
     """The same counts in every dialect; iterates over its lines, and prints as a table."""
 
-    miou: float
+    miou: float  # segpost's own
+    classes: int  # that its mean is over
     lines: tuple[Line, ...] = field(repr=False)
 
     def __iter__(self) -> Iterator[Line]:
@@ -405,7 +408,7 @@ def compare(cm: ConfusionMatrix) -> Comparison:
         same = miou == own.miou or (math.isnan(miou) and math.isnan(own.miou))
         why = () if same else tuple(_reasons(cm, own, scores, row))
         lines.append(Line(name, row.library, miou, int(scores.in_mean.sum()), why))
-    return Comparison(own.miou, tuple(lines))
+    return Comparison(own.miou, int(own.in_mean.sum()), tuple(lines))
 
 
 def _reasons(cm: ConfusionMatrix, own: Scores, other: Scores, row: Dialect) -> Iterator[str]:
@@ -429,7 +432,7 @@ def _reasons(cm: ConfusionMatrix, own: Scores, other: Scores, row: Dialect) -> I
     if kept:
         yield f"an ignored class stays in the mean: {kept}"
     yield from _moved(cm, own, row)
-    void = int(other.counts[-1].sum()) if policy.void_preds == "count" else 0
+    void = int(other.counts[-1].sum()) if row.ignored_preds and _ignored_classes(cm) else 0
     if void:
         yield f"a prediction on a void target is a false positive: {_pixels(void)}"
     if by_image:
@@ -442,7 +445,7 @@ def _reasons(cm: ConfusionMatrix, own: Scores, other: Scores, row: Dialect) -> I
 def _moved(cm: ConfusionMatrix, own: Scores, row: Dialect) -> Iterator[str]:
     """What is not counted where segpost counts it."""
     preds = wrong = classes = 0
-    for t, _, times, place in _moves(cm, row):
+    for t, _, times, place in _moves(cm.outside, row, cm.num_classes):
         if _in_range(t, cm.num_classes):
             miss = None if own.policy.invalid_preds == "drop" else (t, cm.num_classes)
             preds += times if place != miss else 0

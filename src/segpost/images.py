@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from segpost.scores import Float64, Policy, Tally, mean_of, ratio
+from segpost.scores import Float64, Int64, Mask, Place, Policy, Tally, judged, mean_of, ratio
 
 if TYPE_CHECKING:
-    from segpost.matrix import ConfusionMatrix
+    from segpost.matrix import ImageCounts
 
 
 class ImageScores(NamedTuple):
@@ -21,38 +22,31 @@ class ImageScores(NamedTuple):
     miou: Float64  # (N,), NaN where an image has no class at all
     pixel_accuracy: Float64  # (N,)
 
-    @classmethod
-    def of(cls, cm: ConfusionMatrix, policy: Policy) -> ImageScores:
-        """From the counts that were kept.
+    policy: Policy
+    ignored: Mask  # (C,)
 
-        Raises
-        ------
-        ValueError
-            If they were not kept.
-        """
-        if not (cm.per_image or cm.images):
-            raise ValueError(
-                "scores of images need their counts: ConfusionMatrix(..., per_image=True)"
-            )
-        tally = _tally(cm, policy)
-        hits, target, preds = tally
-        iou = tally.iou()
-        absent = (target == 0) & (preds == 0)
-        if not isinstance(policy.absent, str):
-            iou = np.where(absent, float(policy.absent), iou)
-        counted = np.ones(iou.shape, bool)
-        if policy.absent == "exclude":
-            counted &= ~absent
-        if policy.predicted_only == "exclude":
-            counted &= (target > 0) | absent
-        if policy.ignored_class == "exclude":
-            counted &= ~np.isin(np.arange(cm.num_classes), cm.settings()["ignore_index"])
-        iou = np.where(counted, iou, np.nan)
+    @classmethod
+    def of(
+        cls, images: Sequence[ImageCounts], policy: Policy, ignored: Mask, place: Place
+    ) -> ImageScores:
+        """From the counts of every image."""
+        size = len(ignored) + 1
+        parts = []
+        for image in images:
+            state = np.zeros(size * size, np.int64)
+            state[image.cells] = image.counts
+            parts.append(Tally.of(place(state.reshape(size, size), image.outside)))
+        empty = np.zeros((0, len(ignored)), np.int64)
+        tally = Tally(
+            *(np.stack(part) for part in zip(*parts, strict=True)) if parts else 3 * (empty,)
+        )
+        iou, counted = judged(tally, policy, ignored)
         strict = policy.absent == "nan"
         miou = [mean_of(row[keep], strict=strict) for row, keep in zip(iou, counted, strict=True)]
-        ids = tuple(i if im.id is None else im.id for i, im in enumerate(cm.images))
-        accuracy = ratio(hits.sum(axis=1), target.sum(axis=1))
-        return cls(ids, tally, iou, np.array(miou, np.float64), accuracy)
+        ids = tuple(i if image.id is None else image.id for i, image in enumerate(images))
+        accuracy = ratio(tally.hits.sum(axis=1), tally.target.sum(axis=1))
+        known = np.where(counted, iou, np.nan)
+        return cls(ids, tally, known, np.array(miou, np.float64), accuracy, policy, ignored)
 
     @property
     def class_iou(self) -> Float64:
@@ -72,7 +66,7 @@ class ImageScores(NamedTuple):
     def bootstrap(
         self, samples: int = 1000, level: float = 0.95, seed: int = 0
     ) -> tuple[float, float]:
-        """Interval of the data set's mIoU, from images drawn again and again with replacement.
+        """Interval of `Scores.miou`, from images drawn again and again with replacement.
 
         Parameters
         ----------
@@ -88,30 +82,23 @@ class ImageScores(NamedTuple):
         if samples < 1:
             raise ValueError(f"samples must be at least 1, got {samples}")
         images = len(self.ids)
-        if not images:
-            return float("nan"), float("nan")
         rng = np.random.default_rng(seed)
-        means = np.empty(samples)
-        for k in range(samples):
-            times = np.bincount(rng.integers(0, images, images), minlength=images)
-            means[k] = mean_of(Tally(*(times @ part for part in self.tally)).iou())
-        tail = (1 - level) / 2
-        low, high = np.nanquantile(means, [tail, 1 - tail])
+        means = []
+        for _ in range(samples if images else 0):
+            means.append(self._drawn(rng.integers(0, images, images)))
+        known = np.array(means)[~np.isnan(means)]
+        if not known.size:
+            return float("nan"), float("nan")
+        low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 
-
-def _tally(cm: ConfusionMatrix, policy: Policy) -> Tally:
-    classes, size = cm.num_classes, cm.num_classes + 1
-    hits, target, preds = (np.zeros((len(cm.images), classes), np.int64) for _ in range(3))
-    for i, image in enumerate(cm.images):
-        row, column = np.divmod(image.cells, size)
-        known = row < classes
-        for totals, index, keep in (
-            (hits, row, known & (row == column)),
-            (target, row, known),
-            (preds, column, (known | (policy.void_preds == "count")) & (column < classes)),
-        ):
-            if policy.invalid_preds == "drop":
-                keep = keep & (column < classes)
-            np.add.at(totals[i], index[keep], image.counts[keep])
-    return Tally(hits, target, preds)
+    def _drawn(self, which: Int64) -> float:
+        """mIoU of a data set of these images, under the same policy."""
+        if self.policy.mean == "image":
+            return mean_of(self.miou[which])
+        if self.policy.mean == "class_image":
+            return mean_of([mean_of(column) for column in self.iou[which].T])
+        times = np.bincount(which, minlength=len(self.ids))
+        tally = Tally(*(times @ part for part in self.tally))
+        iou, counted = judged(tally, self.policy, self.ignored)
+        return mean_of(iou[counted], strict=self.policy.absent == "nan")

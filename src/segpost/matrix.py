@@ -12,13 +12,12 @@ from segpost import _checks, confusion
 from segpost._arguments import checked_groups, checked_names, image_names, listed
 from segpost.accumulator import Accumulator, table
 from segpost.confusion import Pair
-from segpost.scores import Policy, Scores
+from segpost.scores import Outside, Policy, Scores
 
 if TYPE_CHECKING:
     from segpost.dialects import Comparison
 
 Int64 = npt.NDArray[np.int64]
-Outside = dict[tuple[int, int], int]
 
 INVALID_PREDS = ("miss", "raise", "drop")
 INVALID_TARGET = ("raise", "drop")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segpost.report_tables import Part, Table, number, share, shown
-from segpost.scores import Policy, Scores
+from segpost.scores import Scores
 
 if TYPE_CHECKING:
     from segpost.dialects import Comparison
@@ -198,9 +197,6 @@ def interval(scores: Scores) -> tuple[float, float, int] | None:
     images = scores.images
     if len(images.ids) < 2 or bool(np.isnan(images.miou).all()):
         return None
-    own = replace(scores.policy, invalid_preds="miss") == Policy() and not scores.ignored.any()
-    if not own or (scores.dialect and scores._cm.outside):
-        return None  # bootstrap knows no other conventions
     samples = min(BOOTSTRAP, max(100, BOOTSTRAP_WORK // max(images.tally.hits.size, 1)))
     low, high = images.bootstrap(samples=samples)
     return None if math.isnan(low) else (low, high, samples)
@@ -213,14 +209,16 @@ def interval_sentence(scores: Scores) -> str:
         return ""
     low, high, samples = found
     return (
-        f"The data set's mIoU lies in {number(low)} to {number(high)} for 95% of {samples:,} data "
-        "sets drawn from its images (bootstrap)."
+        f"mIoU lies in {number(low)} to {number(high)} for 95% of {samples:,} data sets drawn from "
+        "these images (bootstrap)."
     )
 
 
 def comparison_table(comparison: Comparison) -> Table:
     """A row a library."""
-    rows: list[tuple[str, ...]] = [("segpost", number(comparison.miou), "", "")]
+    rows: list[tuple[str, ...]] = [
+        ("segpost", number(comparison.miou), str(comparison.classes), "")
+    ]
     for line in comparison:
         says, classes = "error", ""
         if line.miou is not None:

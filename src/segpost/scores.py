@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Outside = dict[tuple[int, int], int]  # times that a (target, prediction) of no classes occurred
+Place = Callable[[Int64, Outside], Int64]  # a state as counts: (C + 2, C + 1)
 
 AVERAGES = ("macro", "micro", "weighted")
 PER_CLASS = ("iou", "dice", "precision", "recall", "specificity")
@@ -34,7 +36,6 @@ class Policy:
     ignored_class: str = "exclude"
     mean: str = "dataset"
     invalid_preds: str = "miss"
-    void_preds: str = "drop"  # "count": predictions on void targets are false positives
 
     def __post_init__(self) -> None:
         if isinstance(self.absent, str):
@@ -57,6 +58,13 @@ class Confused(NamedTuple):
 
 class Tally(NamedTuple):
     """What the scores of a class are made of; the last axis is the class."""
+
+    @classmethod
+    def of(cls, counts: Int64) -> Tally:
+        """From (C + 2, C + 1) counts: classes, void, and targets with false positives only."""
+        classes = counts[:-2]
+        preds = classes[:, :-1].sum(axis=0) + counts[-1, :-1]
+        return cls(classes.diagonal().copy(), classes.sum(axis=1), preds)
 
     hits: Int64  # predicted and true
     target: Int64  # true
@@ -88,15 +96,14 @@ class Scores:
     """
 
     def __init__(
-        self, cm: ConfusionMatrix, policy: Policy, counts: Int64 | None = None, dialect: str = ""
+        self, cm: ConfusionMatrix, policy: Policy, place: Place | None = None, dialect: str = ""
     ) -> None:
         self._cm = cm
+        self._place = place or (drop_invalid if policy.invalid_preds == "drop" else keep_all)
         self.policy = policy
         self.dialect = dialect
         # (C + 2, C + 1): classes, void, and targets whose predictions are false positives
-        self.counts = np.concatenate([cm.state, 0 * cm.state[:1]]) if counts is None else counts
-        if counts is None and policy.invalid_preds == "drop":
-            self.counts[:-2, -1] = 0
+        self.counts = self._place(cm.state, cm.outside)
         self.num_classes = cm.num_classes
         names = cm.class_names or tuple(str(c) for c in range(cm.num_classes))
         self.class_names: tuple[str, ...] = names
@@ -111,9 +118,7 @@ class Scores:
     @cached_property
     def tally(self) -> Tally:
         """Hits, target pixels and predicted pixels of every class."""
-        classes = self.counts[:-2]
-        preds = classes[:, :-1].sum(axis=0) + self.counts[-1, :-1]
-        return Tally(self.matrix.diagonal().copy(), classes.sum(axis=1), preds)
+        return Tally.of(self.counts)
 
     @property
     def pixels(self) -> int:
@@ -144,21 +149,14 @@ class Scores:
     @cached_property
     def in_mean(self) -> Mask:
         """Classes that `miou` is the mean of."""
-        inside = np.ones(self.num_classes, bool)
-        if self.policy.absent == "exclude":
-            inside &= ~self.absent
-        if self.policy.predicted_only == "exclude":
-            inside &= (self.tally.target > 0) | self.absent
-        if self.policy.ignored_class == "exclude":
-            inside &= ~self.ignored
-        return inside
+        return judged(self.tally, self.policy, self.ignored)[1]
 
     # Scores of a class
 
     @cached_property
     def iou(self) -> Float64:
         """Intersection over union of every class (Jaccard)."""
-        return self._with_absent(self.tally.iou())
+        return judged(self.tally, self.policy, self.ignored)[0]
 
     @cached_property
     def dice(self) -> Float64:
@@ -204,7 +202,7 @@ class Scores:
         if self.policy.mean == "image":
             return mean_of(self.images.miou)
         if self.policy.mean == "class_image":
-            return mean_of(self.images.class_iou[self.in_mean])
+            return mean_of(self.images.class_iou)
         return mean_of(self.iou[self.in_mean], strict=self.policy.absent == "nan")
 
     def mean(self, name: str, average: str = "macro") -> float:
@@ -329,7 +327,11 @@ class Scores:
         """Scores of every image; needs ``per_image=True``, or ids, when counting."""
         from segpost.images import ImageScores
 
-        return ImageScores.of(self._cm, self.policy)
+        if not (self._cm.per_image or self._cm.images):
+            raise ValueError(
+                "scores of images need their counts: ConfusionMatrix(..., per_image=True)"
+            )
+        return ImageScores.of(self._cm.images, self.policy, self.ignored, self._place)
 
     def summary(self) -> dict[str, float]:
         """The scores over all classes, by name."""
@@ -410,6 +412,34 @@ class Scores:
         if isinstance(self.policy.absent, str):
             return values
         return np.where(self.absent, float(self.policy.absent), values)
+
+
+def keep_all(state: Int64, outside: Outside) -> Int64:
+    """A state as counts: predictions of no class are misses."""
+    return np.concatenate([state, np.zeros_like(state[:1])])
+
+
+def drop_invalid(state: Int64, outside: Outside) -> Int64:
+    """The same without predictions of no class."""
+    counts = keep_all(state, outside)
+    counts[:-2, -1] = 0
+    return counts
+
+
+def judged(tally: Tally, policy: Policy, ignored: Mask) -> tuple[Float64, Mask]:
+    """IoU of every class, and which classes a mean is over; of one matrix or of many at once."""
+    iou = tally.iou()
+    absent: Mask = (tally.target == 0) & (tally.preds == 0)
+    counted = np.ones(iou.shape, bool)
+    if policy.absent == "exclude":
+        counted &= ~absent
+    if not isinstance(policy.absent, str):
+        iou = np.where(absent, float(policy.absent), iou)
+    if policy.predicted_only == "exclude":
+        counted &= (tally.target > 0) | absent
+    if policy.ignored_class == "exclude":
+        counted &= ~ignored
+    return iou, counted
 
 
 def ratio(top: Any, bottom: Any) -> Float64:

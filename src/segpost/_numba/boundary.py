@@ -71,7 +71,7 @@ def _match_image(
     # Classes as bits: where one is missing, so are all that have the same bit.
     bits = np.append(np.uint64(1) << np.arange(classes, dtype=np.uint64) % 64, np.uint64(0))
 
-    def mark(rows: tuple[int, int]) -> None:
+    def draw(rows: tuple[int, int]) -> None:
         for a, b in pieces(rows[1] - rows[0], BLOCK // width // CELL * CELL or CELL):
             y0, y1 = rows[0] + a, rows[0] + b
             top, bottom = max(y0 - 1, 0), min(y1 + 1, height)
@@ -79,9 +79,10 @@ def _match_image(
                 code(part[top:bottom]).reshape(-1, width)
                 for code, part in zip(coders, labels, strict=True)
             )
-            mark_boundaries(one, two, y0 - top, (nothing, void), maps[:, y0:y1])
-            for k in range(2):
-                mark_cells(maps[k, y0:y1], frozen(bits), cells[k, y0 // CELL : -(-y1 // CELL)])
+            marks = (maps[0, y0:y1], maps[1, y0:y1])
+            mark_boundaries(one, two, y0 - top, (nothing, void), marks)
+            for mark, cell in zip(marks, cells[:, y0 // CELL : -(-y1 // CELL)], strict=True):
+                mark_cells(mark, frozen(bits), cell)
 
     def match(strip: tuple[int, int, int]) -> Array:
         which, y0, y1 = strip
@@ -91,7 +92,7 @@ def _match_image(
         return found
 
     rows = pieces(height, STRIP // width // CELL * CELL or CELL)
-    run(mark, rows, 4 * maps.size)
+    run(draw, rows, 4 * maps.size)
     near = frozen(_around(cells, -(-abs(offsets).max(axis=0, initial=0) // CELL)))
     strips = [(which, *part) for which in range(2) for part in rows]
     for (which, *_), found in zip(strips, run(match, strips, 4 * maps.size), strict=True):
@@ -183,13 +184,13 @@ def mark_boundaries(preds: Any, target: Any, start: Any, special: Any, maps: Any
     nothing, void = special
     rows, width = preds.shape
     beside = np.zeros((2, width + 1), np.bool_)  # edges to the left of every pixel
-    for y in range(maps.shape[1]):
+    for y in range(maps[0].shape[0]):
         r = start + y
         up, down = max(r - 1, 0), min(r + 1, rows - 1)
         t, t_up, t_down = target[r], target[up], target[down]
         for k in range(2):
             codes = preds if k == 0 else target
-            c, c_up, c_down, out = codes[r], codes[up], codes[down], maps[k, y]
+            c, c_up, c_down, out = codes[r], codes[up], codes[down], maps[k][y]
             left, right = beside[k], beside[k, 1:]
             c_next, t_next = c[1:], t[1:]
             for x in range(c_next.size):
