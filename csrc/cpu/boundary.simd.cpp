@@ -177,6 +177,113 @@ template <class C> void fill_bands(const BandsJob &job, const Rows &part, char *
 
 bool has_narrow_codes(const BandsJob &job) { return job.out.dtype == DType::u8; }
 
+// Labels of one row of both maps, a pixel of nothing at either end.
+struct BoundaryRow {
+    std::int64_t *preds, *target; // [w + 2]
+    std::int64_t *valid;          // [w + 2], all bits where the target is not void
+
+    BoundaryRow(std::int64_t w, Scratch &scratch) {
+        preds = scratch.take<std::int64_t>(w + 2);
+        target = scratch.take<std::int64_t>(w + 2);
+        valid = scratch.take<std::int64_t>(w + 2);
+    }
+    void read(const BoundaryPixelsJob &job, std::int64_t n, std::int64_t y) const {
+        const std::int64_t w = job.target.w;
+        const bool inside = y >= 0 && y < job.target.h;
+        for (std::int64_t x = 0; x < w + 2; ++x) valid[x] = inside && x > 0 && x <= w ? -1 : 0;
+        if (!inside) return;
+        preds[0] = target[0] = preds[w + 1] = target[w + 1] = 0;
+        widen_labels(job.preds, n, y, 0, w, preds + 1);
+        widen_labels(job.target, n, y, 0, w, target + 1);
+        for (std::int64_t i = 0; i < job.rule.ignored_count; ++i) {
+            const std::int64_t value = job.rule.ignored[i];
+            for (std::int64_t x = 1; x <= w; ++x) valid[x] &= target[x] == value ? 0 : -1;
+        }
+    }
+};
+
+// The marks of the middle row.
+template <class M> void mark_row(const std::int64_t *const label[3], const BoundaryRow *row,
+                                 std::int64_t w, std::int64_t classes, M *__restrict to) {
+    const std::int64_t *above = label[0] + 1, *own = label[1] + 1, *below = label[2] + 1;
+    const std::int64_t *on_above = row[0].valid + 1, *on = row[1].valid + 1;
+    const std::int64_t *on_below = row[2].valid + 1;
+    for (std::int64_t x = 0; x < w; ++x) {
+        const std::int64_t edge =
+            ((own[x - 1] ^ own[x]) & on[x - 1]) | ((own[x + 1] ^ own[x]) & on[x + 1]) |
+            ((above[x] ^ own[x]) & on_above[x]) | ((below[x] ^ own[x]) & on_below[x]);
+        const bool marked = ((edge & on[x]) != 0) & (static_cast<std::uint64_t>(own[x]) <
+                                                     static_cast<std::uint64_t>(classes));
+        to[x] = static_cast<M>(marked ? own[x] : -1);
+    }
+}
+
+template <class M> void mark(const BoundaryPixelsJob &job, const Rows &part, char *memory) {
+    const std::int64_t w = job.target.w, classes = job.rule.classes;
+    M *pred_marks = reinterpret_cast<M *>(job.pred_marks);
+    M *target_marks = reinterpret_cast<M *>(job.target_marks);
+    Scratch scratch(memory);
+    const BoundaryRow rows[3] = {{w, scratch}, {w, scratch}, {w, scratch}};
+    rows[0].read(job, part.n, part.y0 - 1);
+    rows[1].read(job, part.n, part.y0);
+    for (std::int64_t y = part.y0; y < part.y1; ++y) { // the row above, this one, the one below
+        const std::int64_t turn = y - part.y0;
+        const BoundaryRow row[3] = {rows[turn % 3], rows[(turn + 1) % 3], rows[(turn + 2) % 3]};
+        row[2].read(job, part.n, y + 1);
+        const std::int64_t *const preds[3] = {row[0].preds, row[1].preds, row[2].preds};
+        const std::int64_t *const target[3] = {row[0].target, row[1].target, row[2].target};
+        mark_row(preds, row, w, classes, pred_marks + y * w);
+        mark_row(target, row, w, classes, target_marks + y * w);
+    }
+}
+
+// The first pixel from x on that has a mark, or w.
+template <class M> std::int64_t next_mark(const M *row, std::int64_t x, std::int64_t w) {
+    constexpr std::int64_t step = 8 / sizeof(M);
+    for (std::uint64_t word; x + step <= w; x += step) {
+        __builtin_memcpy(&word, row + x, 8);
+        if (~word) break;
+    }
+    while (x < w && row[x] == static_cast<M>(-1)) ++x;
+    return x;
+}
+
+template <class M>
+void count_marks(const BoundaryMatchesJob &job, const Rows &part, std::int64_t *counts) {
+    const M *own = reinterpret_cast<const M *>(job.own);
+    for (std::int64_t y = part.y0; y < part.y1; ++y) {
+        const M *row = own + y * job.w;
+        for (std::int64_t x = 0; (x = next_mark(row, x, job.w)) < job.w; ++x) ++counts[row[x]];
+    }
+}
+
+template <class M>
+void match(const BoundaryMatchesJob &job, const Rows &part, std::int64_t *counts) {
+    const M *own = reinterpret_cast<const M *>(job.own);
+    const M *other = reinterpret_cast<const M *>(job.other);
+    std::int64_t last = 0;
+    if (job.offset_count == 0) return;
+    for (std::int64_t y = part.y0; y < part.y1; ++y) {
+        const M *row = own + y * job.w;
+        for (std::int64_t x = 0; (x = next_mark(row, x, job.w)) < job.w; ++x) {
+            const M mark = row[x];
+            if (!job.there[mark]) continue;
+            const auto hits = [&](std::int64_t k) {
+                const std::int64_t yy = y + job.offsets[2 * k], xx = x + job.offsets[2 * k + 1];
+                return yy >= 0 && yy < job.h && xx >= 0 && xx < job.w &&
+                       other[yy * job.w + xx] == mark;
+            };
+            if (!hits(last)) { // neighbors mostly match at the same offset
+                std::int64_t k = 0;
+                while (k < job.offset_count && !hits(k)) ++k;
+                if (k == job.offset_count) continue;
+                last = k;
+            }
+            ++counts[mark];
+        }
+    }
+}
+
 } // namespace
 
 std::int64_t bands_scratch(const BandsJob &job, const Rows &part) {
@@ -194,64 +301,24 @@ void bands(const BandsJob &job, const Rows &part, char *memory) {
 }
 
 std::int64_t boundary_pixels_scratch(const BoundaryPixelsJob &job) {
-    return 6 * round_up(8 * job.target.w, 64);
+    Scratch scratch(nullptr);
+    for (int k = 0; k < 3; ++k) BoundaryRow row(job.target.w, scratch);
+    return scratch.used();
 }
 
 void boundary_pixels(const BoundaryPixelsJob &job, const Rows &part, char *memory) {
-    const std::int64_t w = job.target.w, h = job.target.h;
-    Scratch scratch(memory);
-    std::int64_t *target[3], *preds[3]; // the rows above, here and below
-    for (int k = 0; k < 3; ++k) target[k] = scratch.take<std::int64_t>(w);
-    for (int k = 0; k < 3; ++k) preds[k] = scratch.take<std::int64_t>(w);
-    const auto read = [&](std::int64_t y, int k) {
-        widen_labels(job.target, part.n, y, 0, w, target[k]);
-        widen_labels(job.preds, part.n, y, 0, w, preds[k]);
-    };
-    for (std::int64_t y = part.y0; y < part.y1; ++y) {
-        read(y, 1);
-        if (y > 0) read(y - 1, 0);
-        if (y + 1 < h) read(y + 1, 2);
-        for (std::int64_t x = 0; x < w; ++x) {
-            std::int32_t own = -1, true_own = -1;
-            if (!job.rule.is_ignored(target[1][x])) {
-                bool pred_edge = false, target_edge = false;
-                const auto look = [&](int k, std::int64_t at) {
-                    if (job.rule.is_ignored(target[k][at])) return;
-                    pred_edge |= preds[k][at] != preds[1][x];
-                    target_edge |= target[k][at] != target[1][x];
-                };
-                if (x > 0) look(1, x - 1);
-                if (x + 1 < w) look(1, x + 1);
-                if (y > 0) look(0, x);
-                if (y + 1 < h) look(2, x);
-                if (pred_edge && job.rule.in_range(preds[1][x]))
-                    own = static_cast<std::int32_t>(preds[1][x]);
-                if (target_edge && job.rule.in_range(target[1][x]))
-                    true_own = static_cast<std::int32_t>(target[1][x]);
-            }
-            job.pred_boundary[y * w + x] = own;
-            job.target_boundary[y * w + x] = true_own;
-        }
-    }
+    job.narrow() ? mark<std::uint8_t>(job, part, memory) : mark<std::int32_t>(job, part, memory);
 }
 
-// counts: [classes, 2] boundary pixels and those of them that have a match.
+// counts: [classes] boundary pixels of `own`.
+void boundary_counts(const BoundaryMatchesJob &job, const Rows &part, std::int64_t *counts) {
+    job.narrow ? count_marks<std::uint8_t>(job, part, counts)
+               : count_marks<std::int32_t>(job, part, counts);
+}
+
+// counts: [classes] those of them that have a match.
 void boundary_matches(const BoundaryMatchesJob &job, const Rows &part, std::int64_t *counts) {
-    for (std::int64_t y = part.y0; y < part.y1; ++y)
-        for (std::int64_t x = 0; x < job.w; ++x) {
-            const std::int32_t own = job.own[y * job.w + x];
-            if (own < 0) continue;
-            ++counts[2 * own];
-            if (!job.there[own]) continue;
-            for (std::int64_t k = 0; k < job.offset_count; ++k) {
-                const std::int64_t yy = y + job.offsets[2 * k], xx = x + job.offsets[2 * k + 1];
-                if (yy >= 0 && yy < job.h && xx >= 0 && xx < job.w &&
-                    job.other[yy * job.w + xx] == own) {
-                    ++counts[2 * own + 1];
-                    break;
-                }
-            }
-        }
+    job.narrow ? match<std::uint8_t>(job, part, counts) : match<std::int32_t>(job, part, counts);
 }
 
 } // namespace segpost::SEGPOST_LEVEL

@@ -113,20 +113,24 @@ bool run_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *of
                           std::int64_t *counts) {
     const KernelTable &table = kernels();
     const std::int64_t h = given.target.h, w = given.target.w, classes = given.rule.classes;
-    std::vector<std::int32_t> maps[2];
-    maps[0].resize(static_cast<std::size_t>(h * w));
-    maps[1].resize(static_cast<std::size_t>(h * w));
-    std::vector<std::uint8_t> there[2];
+    const Memory marks[2] = {allocate(h * w * (given.narrow() ? 1 : 4)),
+                             allocate(h * w * (given.narrow() ? 1 : 4))};
     BoundaryPixelsJob job = given;
-    job.pred_boundary = maps[0].data();
-    job.target_boundary = maps[1].data();
+    job.pred_marks = marks[0].get();
+    job.target_marks = marks[1].get();
+    std::vector<std::int64_t> found[4]; // predicted, target; those of each that have a match
+    BoundaryMatchesJob side[2];
+    for (int k = 0; k < 2; ++k) {
+        side[k].h = h, side[k].w = w, side[k].classes = classes;
+        side[k].narrow = given.narrow();
+        side[k].own = marks[k].get(), side[k].other = marks[1 - k].get();
+        side[k].offsets = offsets, side[k].offset_count = offset_count;
+    }
     std::mutex mutex;
+    Nothing nothing;
     for (std::int64_t n = 0; n < given.target.n; ++n) {
-        Map one = given.target;
-        one.data = one.row(n, 0);
-        one.n = 1;
-        Nothing nothing;
-        std::vector<Rows> parts = cut_rows(one, 8);
+        std::vector<Rows> parts = cut_rows(given.target, 16);
+        parts.resize(parts.size() / static_cast<std::size_t>(given.target.n)); // one image's
         for (Rows &part : parts) part.n = n;
         if (!run(
                 parts, interrupted, nothing,
@@ -135,31 +139,25 @@ bool run_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *of
                     table.boundary_pixels(job, part, memory);
                 }))
             return false;
-        for (int k = 0; k < 2; ++k) {
-            there[k].assign(static_cast<std::size_t>(classes), 0);
-            for (const std::int32_t c : maps[k])
-                if (c >= 0) there[k][static_cast<std::size_t>(c)] = 1;
-        }
-        for (int k = 0; k < 2; ++k) {
-            BoundaryMatchesJob match;
-            match.h = h, match.w = w, match.classes = classes;
-            match.own = maps[k].data(), match.other = maps[1 - k].data();
-            match.there = there[1 - k].data();
-            match.offsets = offsets, match.offset_count = offset_count;
+        for (int step = 0; step < 4; ++step) {
+            found[step].assign(static_cast<std::size_t>(classes), 0);
+            const auto count = step < 2 ? table.boundary_counts : table.boundary_matches;
+            if (step >= 2) side[step - 2].there = found[3 - step].data();
             if (!run(
-                    parts, interrupted, nothing, [&](const Rows &) { return 2 * classes * 8; },
+                    parts, interrupted, nothing, [&](const Rows &) { return classes * 8; },
                     [&](const Rows &part, char *memory, Nothing &) {
-                        std::int64_t *found = reinterpret_cast<std::int64_t *>(memory);
-                        std::fill(found, found + 2 * classes, 0);
-                        table.boundary_matches(match, part, found);
+                        std::int64_t *here = reinterpret_cast<std::int64_t *>(memory);
+                        std::fill(here, here + classes, 0);
+                        count(side[step % 2], part, here);
                         std::lock_guard lock(mutex);
-                        for (std::int64_t c = 0; c < classes; ++c) {
-                            counts[4 * c + 2 * k] += found[2 * c];
-                            counts[4 * c + 2 * k + 1] += found[2 * c + 1];
-                        }
+                        for (std::int64_t c = 0; c < classes; ++c)
+                            found[step][static_cast<std::size_t>(c)] += here[c];
                     }))
                 return false;
         }
+        for (std::int64_t c = 0; c < classes; ++c)
+            for (int k = 0; k < 4; ++k) // predicted, matched; target, matched
+                counts[4 * c + k] += found[k / 2 + k % 2 * 2][static_cast<std::size_t>(c)];
     }
     return true;
 }

@@ -34,6 +34,7 @@ struct KernelTable {
     void (*bands)(const BandsJob &, const Rows &, char *scratch);
     std::int64_t (*boundary_pixels_scratch)(const BoundaryPixelsJob &);
     void (*boundary_pixels)(const BoundaryPixelsJob &, const Rows &, char *scratch);
+    void (*boundary_counts)(const BoundaryMatchesJob &, const Rows &, std::int64_t *counts);
     void (*boundary_matches)(const BoundaryMatchesJob &, const Rows &, std::int64_t *counts);
     std::int64_t (*instance_counts_scratch)(const InstanceJob &);
     void (*instance_counts)(const InstanceJob &, const Rows &, char *scratch);

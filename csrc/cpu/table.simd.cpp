@@ -24,6 +24,7 @@ std::int64_t bands_scratch(const BandsJob &, const Rows &);
 void bands(const BandsJob &, const Rows &, char *);
 std::int64_t boundary_pixels_scratch(const BoundaryPixelsJob &);
 void boundary_pixels(const BoundaryPixelsJob &, const Rows &, char *);
+void boundary_counts(const BoundaryMatchesJob &, const Rows &, std::int64_t *);
 void boundary_matches(const BoundaryMatchesJob &, const Rows &, std::int64_t *);
 std::int64_t instance_counts_scratch(const InstanceJob &);
 void instance_counts(const InstanceJob &, const Rows &, char *);
@@ -49,6 +50,7 @@ const KernelTable table = {
     bands,
     boundary_pixels_scratch,
     boundary_pixels,
+    boundary_counts,
     boundary_matches,
     instance_counts_scratch,
     instance_counts,

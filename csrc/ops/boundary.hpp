@@ -22,18 +22,22 @@ struct BandsJob {
 };
 
 // A boundary pixel has a neighbor to the left, right, top or bottom with another label. Pixels that
-// are void in the target are as if they were outside the image.
+// are void in the target are as if they were outside the image. The marks are the class of every
+// boundary pixel and `all bits` elsewhere, uint8 for up to 255 classes and int32 beyond.
 struct BoundaryPixelsJob {
     Map preds, target;
     TargetRule rule;
-    std::int32_t *pred_boundary = nullptr, *target_boundary = nullptr; // [h, w], -1 for none
+    char *pred_marks = nullptr, *target_marks = nullptr; // [h, w]
+
+    bool narrow() const { return rule.classes <= 255; }
 };
 
 // Boundary pixels with one of the same class within the offsets in the other map.
 struct BoundaryMatchesJob {
     std::int64_t h = 0, w = 0, classes = 0;
-    const std::int32_t *own = nullptr, *other = nullptr;
-    const std::uint8_t *there = nullptr;   // [classes], whether `other` has the class at all
+    bool narrow = true;
+    const char *own = nullptr, *other = nullptr;
+    const std::int64_t *there = nullptr;   // [classes], boundary pixels that `other` has
     const std::int32_t *offsets = nullptr; // [count, 2] (dy, dx), nearest first
     std::int64_t offset_count = 0;
 };

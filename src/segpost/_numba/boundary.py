@@ -36,7 +36,8 @@ def bands(labels: Array, width: int, frame: bool, classes: int, ignored: Array, 
 
     rows = max(STRIP // max(columns, 1), 8 * reach)  # the rows around a strip are read again
     parts = [(n, *part) for n in range(images) for part in pieces(height, rows)]
-    run(work, parts if columns else [], 4 * labels.size)
+    # Eight pixels take about as long as an element elsewhere.
+    run(work, parts if columns else [], labels.size // 8)
 
 
 def boundary_matches(
