@@ -39,5 +39,13 @@ def label_map(
 
 def ignored(random: np.random.Generator, classes: int) -> np.ndarray:
     """Void values: none, one, several, inside and outside the classes."""
-    choices: list[list[int]] = [[], [255], [-1], [0, 255], [classes, classes + 1], [-7, 254, 300]]
+    choices: list[list[int]] = [
+        [],
+        [255],
+        [-1],
+        [0, 255],
+        [classes, classes + 1],
+        [-7, 254, 300],
+        [-(2**31), -3, 1, 200, 201, 202, 255],
+    ]
     return np.array(sorted(choices[int(random.integers(len(choices)))]), np.int64)

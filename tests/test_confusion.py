@@ -19,8 +19,8 @@ from segpost._dispatch import Backend, Logits
 
 torch = pytest.importorskip("torch")
 
-CLASSES = (1, 2, 3, 19, 31, 32, 63, 64, 150, 253, 254, 255, 256, 300, 700)
-WIDTHS = (1, 2, 63, 64, 65, 66, 127, 130, 200, 300)
+CLASSES = (1, 2, 3, 19, 31, 32, 63, 64, 127, 128, 150, 253, 254, 255, 256, 300, 700)
+WIDTHS = (1, 2, 3, 5, 7, 63, 64, 65, 66, 127, 130, 200, 300)
 
 
 def reference() -> Backend:
