@@ -233,6 +233,22 @@ def test_a_perfect_prediction_is_perfect() -> None:
     assert np.isnan(f.compute().f[3])
 
 
+def test_ignored_classes_are_in_no_mean() -> None:
+    """A class that is an ignore_index has no score, though it is predicted."""
+    preds, target = maps(8)
+    measures: list[Any] = [
+        BoundaryIoU(4, ignore_index=[1, 255]),
+        BoundaryF(4, ignore_index=[1, 255]),
+    ]
+    measures.append(TrimapIoU(4, ignore_index=[1, 255], widths=[2]))
+    for measure in measures:
+        measure.update(preds, target)
+        for values in measure.compute():
+            if isinstance(values, np.ndarray) and values.shape[-1] == 4:
+                assert np.isnan(values[..., 1]).all()
+                assert np.isfinite(values).any()
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

@@ -72,6 +72,11 @@ class Alignment(Accumulator):
         """Add one image: labels of shape (1, H, W), and their confusion counts."""
         raise NotImplementedError
 
+    def _judged(self, values: Float64) -> Float64:
+        """NaN for classes that are an `ignore_index`: they are in no mean."""
+        ignored = np.isin(np.arange(self.num_classes), self._ignored)
+        return np.where(ignored, np.nan, values)
+
     def _banded(self, labels: Array, width: int, frame: bool, ignored: Array) -> Array:
         classes = self.num_classes
         out = np.empty(labels.shape, np.uint8 if classes < 254 else np.int32)
@@ -83,7 +88,7 @@ NOTHING = np.empty(0, np.int64)
 
 
 class BoundaryScores(NamedTuple):
-    """Boundary IoU beside the plain one; NaN for a class that is in neither map."""
+    """Boundary IoU beside the plain one; NaN for a class in neither map, and an ignored one."""
 
     boundary_iou: Float64  # (C,)
     iou: Float64  # (C,)
@@ -148,7 +153,8 @@ class BoundaryIoU(Alignment):
 
     def compute(self) -> BoundaryScores:
         """Scores of everything counted so far."""
-        return BoundaryScores(Tally(*self._near).iou(), Tally(*self._all).iou())
+        near, plain = Tally(*self._near).iou(), Tally(*self._all).iou()
+        return BoundaryScores(self._judged(near), self._judged(plain))
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments as plain data."""
@@ -241,7 +247,7 @@ class TrimapIoU(Alignment):
 
     def compute(self) -> TrimapScores:
         """Scores of everything counted so far."""
-        iou = np.array([Tally(*counts).iou() for counts in self._counts])
+        iou = np.array([self._judged(Tally(*counts).iou()) for counts in self._counts])
         right, target = self._counts[:, 0].sum(axis=1), self._counts[:, 1].sum(axis=1)
         return TrimapScores(self.widths, iou, ratio(right, target))
 
@@ -334,7 +340,8 @@ class BoundaryF(Alignment):
     def compute(self) -> BoundaryFScores:
         """Scores of everything counted so far."""
         predicted, near_target, true, near_preds = self._counts.T
-        return BoundaryFScores(ratio(near_target, predicted), ratio(near_preds, true))
+        precision, recall = ratio(near_target, predicted), ratio(near_preds, true)
+        return BoundaryFScores(self._judged(precision), self._judged(recall))
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments as plain data."""

@@ -14,7 +14,7 @@ from segpost._arrays import Array, incoming
 from segpost._checks import only_integers
 from segpost.accumulator import Accumulator
 from segpost.matrix import ConfusionMatrix
-from segpost.scores import Float64, Tally, mean_of, ratio
+from segpost.scores import Float64, mean_of, ratio
 
 # Mean pixels of an instance in the Cityscapes training set, as its evaluation weights them, by
 # trainId.
@@ -174,6 +174,7 @@ class InstanceIoU(Accumulator):
         for c in self.things:
             hits, misses = self._weighted([c], group=False)
             iiou[c] = ratio(hits, hits + misses + int(false[c]))
+        iou = np.where(scores.ignored, np.nan, scores.tally.iou())
         categories = {}
         for name, members in (self._confusion.groups or {}).items():
             if all(c in self.things for c in members):
@@ -182,7 +183,7 @@ class InstanceIoU(Accumulator):
                 hits, misses = self._weighted(members, group=True)
                 wrong = int(scores.matrix[np.ix_(others, own)].sum())
                 categories[name] = float(ratio(hits, hits + misses + wrong))
-        return InstanceScores(iiou, Tally(*scores.tally).iou(), categories)
+        return InstanceScores(np.where(scores.ignored, np.nan, iiou), iou, categories)
 
     def reset(self) -> None:
         """Forget everything that was counted."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from segpost import report_tables
+from segpost.accumulator import Accumulator
 from segpost.report_content import comparison_table, left_out, parts
 from segpost.report_json import cityscapes_json, json
 from segpost.scores import PER_CLASS, Scores
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-def text(scores: Scores, notes: Sequence[str] = ()) -> str:
+def text(scores: Scores, notes: Sequence[str] = (), measures: Sequence[Accumulator] = ()) -> str:
     """The report for a terminal.
 
     Parameters
@@ -36,13 +37,17 @@ def text(scores: Scores, notes: Sequence[str] = ()) -> str:
     scores : Scores
     notes : sequence of str
         Sentences that stand first, such as what is missing from the data set.
+    measures : sequence of BoundaryIoU, TrimapIoU, BoundaryF or InstanceIoU
+        Of the same data set; a table each.
     """
-    return report_tables.text([*notes, *parts(scores)])
+    return report_tables.text([*notes, *parts(scores, measures)])
 
 
-def markdown(scores: Scores, notes: Sequence[str] = ()) -> str:
-    """The report in Markdown; `notes` as in `text`."""
-    return report_tables.markdown([*notes, *parts(scores)])
+def markdown(
+    scores: Scores, notes: Sequence[str] = (), measures: Sequence[Accumulator] = ()
+) -> str:
+    """The report in Markdown; `notes` and `measures` as in `text`."""
+    return report_tables.markdown([*notes, *parts(scores, measures)])
 
 
 def csv(scores: Scores) -> str:

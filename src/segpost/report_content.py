@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segpost import report_measures
+from segpost.accumulator import Accumulator
 from segpost.report_tables import Part, Table, number, share, shown
 from segpost.scores import Scores
 
@@ -37,11 +39,12 @@ SUMMARY = {
 }
 
 
-def parts(scores: Scores) -> list[Part]:
+def parts(scores: Scores, measures: Sequence[Accumulator] = ()) -> list[Part]:
     """The paragraphs and tables of the report, without a place to draw them on."""
     found: list[Part] = [summary_table(scores), *sentences(scores), class_table(scores)]
     if scores._cm.groups is not None:
         found.append(category_table(scores))
+    found += report_measures.tables(measures, scores.class_names)
     wrong = confusion_table(scores)
     if wrong.rows:
         found.append(wrong)

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import json as json_module
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from segpost import report_content
+from segpost import report_content, report_measures
+from segpost.accumulator import Accumulator
 from segpost.scores import PER_CLASS, Scores
 
 VERSION = 1
 NO_CLASS = "void"  # the last row and column of the Cityscapes layout
 
 
-def json(scores: Scores) -> str:
-    """Everything that the scores hold, one line a class and a row of the state."""
-    return dumps(document(scores))
+def json(scores: Scores, measures: Sequence[Accumulator] = ()) -> str:
+    """Everything that the scores and measures hold, one line a class and a row of the state."""
+    return dumps(document(scores, measures))
 
 
-def document(scores: Scores) -> dict[str, Any]:
+def document(scores: Scores, measures: Sequence[Accumulator] = ()) -> dict[str, Any]:
     """The content of the JSON as plain data; NaN is None, counts are integers."""
     cm = scores._cm
     hits, target, preds = (part.tolist() for part in scores.tally)
     columns = {name: _numbers(getattr(scores, name)) for name in PER_CLASS}
     reasons = report_content.left_out(scores)
     groups = cm.groups is not None
+    more = report_measures.content(measures, scores.class_names)
     settings = {key: value for key, value in cm.settings().items() if key != "class_names"}
     return {
         "segpost": "Scores",
@@ -60,6 +63,7 @@ def document(scores: Scores) -> dict[str, Any]:
             if groups
             else None
         ),
+        "measures": _without_nan(more) or None,
         "top_confusions": [confused._asdict() for confused in scores.top_confusions(20)],
         **_images(scores),
         "state": cm.state.tolist(),
@@ -78,13 +82,13 @@ def dumps(content: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def cityscapes_json(scores: Scores) -> str:
+def cityscapes_json(scores: Scores, measures: Sequence[Accumulator] = ()) -> str:
     """The layout of csEvalPixelLevelSemanticLabeling's resultPixelLevelSemanticLabeling.json.
 
     Void targets and predictions of no class are the last row and column of ``confMatrix``, so that
     its sum is the number of pixels, as there. A class that is not in the mean has no score; that is
     NaN, which that program writes and its readers expect, though strict JSON has no such word.
-    Instance-weighted scores are NaN: they need maps of instances.
+    Instance-weighted scores are those of an InstanceIoU among the measures; without one, NaN.
     """
     cm = scores._cm
     names: dict[str, None] = {}  # every one once: they are the keys
@@ -95,18 +99,23 @@ def cityscapes_json(scores: Scores) -> str:
     prior = cm.state.sum(axis=1) / max(cm.pixels, 1)
     in_mean = np.where(scores.in_mean, scores.iou, math.nan).tolist()
     categories = {} if cm.groups is None else scores.category_iou
+    instances = report_measures.instance_scores(measures, scores.class_names)
+    iiou = [math.nan] * scores.num_classes if instances is None else instances.iiou.tolist()
+    category_iiou = {} if instances is None else instances.category_iiou
     content: dict[str, Any] = {
         "confMatrix": cm.state.tolist(),
         "priors": dict(zip(names, prior.tolist(), strict=True)),
         "labels": {name: label for label, name in enumerate(names)},
         "classScores": dict(zip(names, [*in_mean, math.nan], strict=True)),
-        "classInstScores": dict.fromkeys(names, math.nan),
+        "classInstScores": dict(zip(names, [*iiou, math.nan], strict=True)),
         "categoryScores": categories,
-        "categoryInstScores": dict.fromkeys(categories, math.nan),
+        "categoryInstScores": {name: category_iiou.get(name, math.nan) for name in categories},
         "averageScoreClasses": float(scores.miou),
-        "averageScoreInstClasses": math.nan,
+        "averageScoreInstClasses": math.nan if instances is None else instances.mean_iiou,
         "averageScoreCategories": scores.mean_category_iou if categories else math.nan,
-        "averageScoreInstCategories": math.nan,
+        "averageScoreInstCategories": (
+            math.nan if instances is None else instances.mean_category_iiou
+        ),
     }
     if report_content.has_images(scores):
         tally = scores.images.tally
@@ -151,6 +160,15 @@ def _number(value: float) -> float | None:
 
 def _numbers(values: np.ndarray) -> list[float | None]:
     return [_number(value) for value in values.tolist()]
+
+
+def _without_nan(value: Any) -> Any:
+    """Plain data with None for NaN."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(inner) for inner in value]
+    return _number(value) if isinstance(value, float) else value
 
 
 def _dumped(value: Any) -> str:

@@ -23,6 +23,7 @@ class Table(NamedTuple):
     rows: list[tuple[str, ...]]
     words: int = 1
     wrapped: bool = False  # whether the last column holds sentences
+    summed: bool = False  # whether the last row is of all the others
 
 
 Part = str | Table  # a report is paragraphs and tables
@@ -87,21 +88,28 @@ def _rich(part: Part) -> Any:
         return Text(part)
     headed = any(part.head)
     drawn = Drawn(
-        title=Text(part.title) if part.title else None,
+        title=Text(part.title, no_wrap=True, overflow="ignore") if part.title else None,
         title_justify="left",
         title_style="bold",
-        box=box.SIMPLE_HEAD if headed else None,
+        box=box.SIMPLE if headed else None,
         show_header=headed,
+        show_footer=part.summed,
         pad_edge=False,
         show_edge=False,
     )
-    for column, name in enumerate(part.head):
-        last = part.wrapped and column == len(part.head) - 1
-        words = column < part.words or last
+    rows, foot = part.rows, ("",) * len(part.head)
+    if part.summed:
+        *rows, foot = rows
+    for column, (name, total) in enumerate(zip(part.head, foot, strict=True)):
+        words = _is_words(part, column)
         drawn.add_column(
-            Text(name), justify="left" if words else "right", no_wrap=not words, overflow="fold"
+            Text(name),
+            Text(total),
+            justify="left" if words else "right",
+            no_wrap=not words,
+            overflow="fold",
         )
-    for row in part.rows:
+    for row in rows:
         drawn.add_row(*map(Text, row))
     return drawn
 
@@ -128,7 +136,7 @@ def _plain(part: Part, width: int) -> str:
                 for i, cell in enumerate(cells)
             )
             lines.append(GAP.join(filled).rstrip())
-        if headed and not place:
+        if (headed and not place) or (part.summed and place == len(body) - 2):
             lines.append(GAP.join("-" * wide for wide in widths))
     return "\n".join(lines)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost import Palette
-from segpost.cli.pairing import named, shown
+from segpost.cli.messages import named, shown
+from segpost.instances import CITYSCAPES_THINGS
 
 Array = npt.NDArray[Any]
 
@@ -134,6 +136,48 @@ def classes_of(arguments: argparse.Namespace, label_map: LabelMap | None) -> Cla
     return Classes(number, names, ignore, groups, colors)
 
 
+def things(given: str, classes: Classes) -> dict[int, float]:
+    """The classes that have instances, and the mean size of one.
+
+    Parameters
+    ----------
+    given : str
+        "cityscapes", or a .json file of sizes by class name or number.
+    classes : Classes
+
+    Raises
+    ------
+    ValueError, OSError
+        If there is no such class, it is there twice, or a size is no number.
+    """
+    names = classes.names
+    if given == "cityscapes":
+        names = _or_cityscapes(names, classes.number)
+        every = _names_of("cityscapes")
+        sizes: dict[str, Any] = {every[c]: size for c, size in CITYSCAPES_THINGS.items()}
+        where = "things of cityscapes"
+    else:
+        path = Path(given)
+        if path.suffix.lower() != ".json":
+            raise ValueError(f"--things takes cityscapes or a .json file, got {given!r}")
+        sizes, where = _pairs(path), shown(path)
+    known = _by_name(names)
+    result: dict[int, float] = {}
+    for key, size in sizes.items():
+        is_number = key.isdecimal() and _plain(key) not in known
+        label = _class(int(key) if is_number else key, known, where)
+        if label in result:
+            raise ValueError(f"{where}: class {label} is there twice")
+        if label >= classes.number:
+            raise ValueError(f"{where}: there is no class {label} among {classes.number}")
+        if isinstance(size, bool) or not isinstance(size, (int, float)) or not 0 < size < math.inf:
+            raise ValueError(f"{where}: {size!r} is no mean size of class {key!r}, in pixels")
+        result[label] = float(size)
+    if not result:
+        raise ValueError(f"{where}: no class has instances")
+    return result
+
+
 def label_map(given: str | None) -> LabelMap | None:
     """The map of that name, or in that file."""
     if given is None:
@@ -178,8 +222,7 @@ def nearest(labels: Array, size: tuple[int, int]) -> Array:
 def _groups(given: str, number: int, names: tuple[str, ...] | None) -> dict[str, list[int]]:
     """Categories as class numbers, from class names or numbers."""
     if given == "cityscapes":
-        if names is None and number == len(_names_of("cityscapes")):
-            names = _names_of("cityscapes")
+        names = _or_cityscapes(names, number)
         wanted: dict[str, Iterable[Any]] = dict(CITYSCAPES_GROUPS)
         where = "--groups cityscapes"
     else:
@@ -187,13 +230,23 @@ def _groups(given: str, number: int, names: tuple[str, ...] | None) -> dict[str,
         if path.suffix.lower() != ".json":
             raise ValueError(f"--groups takes cityscapes or a .json file, got {given!r}")
         wanted, where = _pairs(path), shown(path)
-    known = {_plain(name): label for label, name in enumerate(names or ())}
+    known = _by_name(names)
     result = {}
     for group, members in wanted.items():
         if not isinstance(members, (list, tuple)):
             raise ValueError(f"{where}: {group!r} must be a list of classes")
         result[group] = [_class(member, known, where) for member in members]
     return result
+
+
+def _or_cityscapes(names: tuple[str, ...] | None, number: int) -> tuple[str, ...] | None:
+    """The names, which for as many classes as its trainIds are Cityscapes' where none are given."""
+    every = _names_of("cityscapes")
+    return every if names is None and number == len(every) else names
+
+
+def _by_name(names: tuple[str, ...] | None) -> dict[str, int]:
+    return {_plain(name): label for label, name in enumerate(names or ())}
 
 
 def _class(member: Any, known: dict[str, int], where: str) -> int:

@@ -1,4 +1,4 @@
-"""Reading pairs of files and counting them, several at a time; the order is that of the ids."""
+"""Pairs of files become counts, several at a time; the order is that of the ids."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from typing import NamedTuple
 
 import segpost
 from segpost import ConfusionMatrix, Palette
+from segpost.accumulator import Accumulator
 from segpost.cli import pictures
 from segpost.cli.classes import Classes, LabelMap, nearest
-from segpost.cli.messages import sentence
-from segpost.cli.pairing import Pair, shown
+from segpost.cli.measures import update
+from segpost.cli.messages import sentence, shown
+from segpost.cli.pairing import Pair
 from segpost.cli.pictures import Array, Size
 
 ITEM_ERRORS = (ValueError, TypeError, OSError, MemoryError)
@@ -32,11 +34,18 @@ class Read(NamedTuple):
     target: Array
 
 
+class Counts(NamedTuple):
+    """What is counted of a pair, or of many."""
+
+    cm: ConfusionMatrix
+    measures: tuple[Accumulator, ...]  # beside it
+
+
 class Result(NamedTuple):
     """What became of a pair: its counts, or why there are none."""
 
     pair: Pair
-    counts: ConfusionMatrix | None
+    counts: Counts | None
     problem: str = ""
 
 
@@ -54,9 +63,16 @@ class Reader:
     threshold: float | None
     invalid_preds: str
     max_pixels: int
+    measures: tuple[Accumulator, ...]  # empty ones
 
     @classmethod
-    def of(cls, arguments: argparse.Namespace, classes: Classes, map_: LabelMap | None) -> Reader:
+    def of(
+        cls,
+        arguments: argparse.Namespace,
+        classes: Classes,
+        map_: LabelMap | None,
+        measures: tuple[Accumulator, ...],
+    ) -> Reader:
         """As the options say."""
         return cls(
             classes,
@@ -69,11 +85,12 @@ class Reader:
             arguments.threshold,
             arguments.invalid_preds,
             arguments.max_pixels,
+            measures,
         )
 
-    def empty(self) -> ConfusionMatrix:
+    def empty(self) -> Counts:
         """No counts yet."""
-        return ConfusionMatrix(
+        cm = ConfusionMatrix(
             self.classes.number,
             ignore_index=self.classes.ignore,
             class_names=self.classes.names,
@@ -81,13 +98,14 @@ class Reader:
             per_image=True,
             invalid_preds=self.invalid_preds,
         )
+        return Counts(cm, tuple(measure.copy() for measure in self.measures))
 
     def count(self, pair: Pair) -> Result:
         """The counts of one pair, or what is wrong with it."""
         try:
             read = self.read(pair)
             counts = self.empty()
-            counts.update(
+            counts.cm.update(
                 preds=read.preds,
                 target=read.target,
                 ids=[pair.id],
@@ -95,10 +113,15 @@ class Reader:
                 grid=self.grid,
                 threshold=self.threshold,
             )
+            if counts.measures:
+                labels = self._labels(read)
+                update(counts.measures, labels, read.target, self._instances(pair, read.target))
         except _Problem as problem:
             return Result(pair, None, str(problem))
-        except ITEM_ERRORS as error:  # the core's sentences begin with "preds" or "target"
+        except ITEM_ERRORS as error:  # the core's sentences begin with what they are about
             about = pair.target if str(error).startswith("target") else pair.preds
+            if pair.instances is not None and str(error).startswith("instances"):
+                about = pair.instances
             return Result(pair, None, sentence(error, shown(about)))
         return Result(pair, counts)
 
@@ -123,8 +146,12 @@ class Reader:
     def labels(self, pair: Pair) -> Read:
         """The same, with the labels that logits are counted as."""
         read = self.read(pair)
+        return Read(self._labels(read), read.target)
+
+    def _labels(self, read: Read) -> Array:
+        """The predicted labels."""
         if read.preds.ndim == 2:
-            return read
+            return read.preds
         seg = segpost.postprocess(
             read.preds,
             axis=self.axis,
@@ -132,7 +159,25 @@ class Reader:
             grid=self.grid,
             threshold=self.threshold,
         )
-        return Read(seg.labels, read.target)
+        labels: Array = seg.labels
+        return labels
+
+    def _instances(self, pair: Pair, target: Array) -> Array | None:
+        """The map of instances, which fits the target."""
+        if pair.instances is None:
+            return None
+
+        def check(size: Size) -> None:
+            self._check(size)
+            if size != target.shape:
+                raise ValueError(
+                    f"the map of instances is {size[0]} x {size[1]}, its target "
+                    f"{target.shape[0]} x {target.shape[1]} (height x width)"
+                )
+
+        with _about(pair.instances):
+            cure = "wanted is one number a pixel, in up to 32 bits"
+            return pictures.read_labels(pair.instances, None, check, cure)
 
     def _prediction(self, path: Path, size: Size) -> Array:
         """Labels that fit the target, or logits."""
@@ -170,20 +215,26 @@ class Reader:
 class Sum:
     """Counts of many images, added up in blocks: adding one to many looks at all of them."""
 
-    def __init__(self, empty: Callable[[], ConfusionMatrix]) -> None:
-        self.total, self._empty, self._block = empty(), empty, empty()
+    def __init__(self, empty: Callable[[], Counts]) -> None:
+        self._total, self._empty, self._block = empty(), empty, empty()
 
-    def add(self, counts: ConfusionMatrix) -> None:
+    def add(self, counts: Counts) -> None:
         """Add the counts of one image."""
-        self._block += counts
-        if len(self._block.images) >= BLOCK:
+        _add(counts, to=self._block)
+        if len(self._block.cm.images) >= BLOCK:
             self.finish()
 
-    def finish(self) -> ConfusionMatrix:
+    def finish(self) -> Counts:
         """All that was added."""
-        self.total += self._block
+        _add(self._block, to=self._total)
         self._block = self._empty()
-        return self.total
+        return self._total
+
+
+def _add(counts: Counts, *, to: Counts) -> None:
+    to.cm.merge_state(counts.cm)
+    for total, part in zip(to.measures, counts.measures, strict=True):
+        total.merge_state(part)
 
 
 def counted(count: Callable[[Pair], Result], pairs: Iterable[Pair], jobs: int) -> Iterator[Result]:

@@ -11,11 +11,12 @@ from typing import Any
 
 from segpost import Scores, report
 from segpost._palettes import NAMES
-from segpost.cli import classes, pairing, pictures
+from segpost.cli import classes, measures, pairing, pictures
 from segpost.cli.counting import Reader, Sum, counted
 from segpost.cli.evaluation_files import Outcome, content, places, written
+from segpost.cli.messages import shown
 from segpost.cli.options import count, share, whole
-from segpost.cli.pairing import Pairing, shown
+from segpost.cli.pairing import Pairing
 from segpost.cli.progress import progress
 from segpost.dialects import DIALECTS, DialectError
 from segpost.geometry import GRIDS
@@ -84,6 +85,8 @@ def add_to(commands: Any) -> None:
     )
     group("--compare", action="store_true", help="add what each of those libraries would say")
 
+    measures.add_to(parser)
+
     group = parser.add_argument_group("what is written").add_argument
     group("--json", type=Path, metavar="FILE", help="everything")
     group("--csv", type=Path, metavar="FILE", help="a line a class")
@@ -116,7 +119,8 @@ def run(arguments: argparse.Namespace) -> int:
         importlib.import_module("matplotlib.figure")
     files = places(arguments)
     label_map = classes.label_map(arguments.map)
-    reader = Reader.of(arguments, classes.classes_of(arguments, label_map), label_map)
+    known = classes.classes_of(arguments, label_map)
+    reader = Reader.of(arguments, known, label_map, measures.wanted(arguments, known))
     found = _paired(arguments)
     with pictures.pixel_limit(arguments.max_pixels):
         outcome = _counted(reader, found, arguments)
@@ -130,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
         left = [shown(path) for name, path in files.items() if name not in ("json", "state")]
         _complain(why_none + (f"; not written: {', '.join(left)}" if left else ""))
     elif not arguments.quiet:
-        _print(report.text(scores, outcome.notes()))
+        _print(report.text(scores, outcome.notes(), outcome.measures))
     if arguments.compare and not arguments.quiet and outcome.usable(arguments.allow_partial):
         _print(f"\n{report.comparison_text(outcome.cm.compare_dialects())}")
     for problem in problems:
@@ -148,6 +152,8 @@ def _paired(arguments: argparse.Namespace) -> Pairing:
         pred_suffixes=arguments.pred_suffix,
         target_suffixes=arguments.target_suffix,
     )
+    if arguments.instances is not None:
+        found = pairing.with_instances(found, arguments.instances, arguments.instance_suffix)
     missing = pairing.left_over(found)
     if missing and not arguments.allow_missing:
         many = len(found.pairs)
@@ -172,7 +178,8 @@ def _counted(reader: Reader, found: Pairing, arguments: argparse.Namespace) -> O
                 say(result.problem)
         if len(failed) > TOLD:
             say(f"and {len(failed) - TOLD} more failed; --json FILE has all")
-    return Outcome(total.finish(), failed, found)
+    cm, also = total.finish()
+    return Outcome(cm, failed, found, also)
 
 
 def _scores(outcome: Outcome, arguments: argparse.Namespace) -> tuple[Scores | None, str]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segpost import ConfusionMatrix, Scores, report, report_json
+from segpost.accumulator import Accumulator
 from segpost.cli import evaluation_report, pairing, pictures
 from segpost.cli.counting import Reader, Result
 from segpost.cli.evaluation_report import Subject
-from segpost.cli.messages import sentence
-from segpost.cli.pairing import Pairing, shown
+from segpost.cli.messages import named, sentence, shown
+from segpost.cli.pairing import Pairing
 
 FILES = ("json", "csv", "per_image", "markdown", "html", "cityscapes_json", "state")
 
@@ -23,11 +24,12 @@ class Outcome(NamedTuple):
     cm: ConfusionMatrix
     failed: list[Result]
     pairing: Pairing
+    measures: tuple[Accumulator, ...]
 
     @property
     def complete(self) -> bool:
         """Whether every prediction and every target is in the counts."""
-        return not (self.failed or self.pairing.no_preds or self.pairing.no_target)
+        return not (self.failed or pairing.left_over(self.pairing))
 
     def usable(self, partial: bool) -> bool:
         """Whether scores may be given; `partial` allows those of a part."""
@@ -38,7 +40,7 @@ class Outcome(NamedTuple):
         says = []
         if self.failed:
             total = len(self.failed) + len(self.cm.images)
-            names = pairing.named([result.pair.id for result in self.failed])
+            names = named([result.pair.id for result in self.failed])
             says.append(f"{len(self.failed)} of {total} pairs failed: {names}")
         says += pairing.left_over(self.pairing)
         return [f"INCOMPLETE: {'; '.join(says)}."] if says else []
@@ -57,7 +59,8 @@ def places(arguments: argparse.Namespace) -> dict[str, Path]:
         place = path.resolve()
         if place in seen:
             raise ValueError(f"{seen[place]} and {option} are the same file, {shown(path)}")
-        if place in (arguments.preds.resolve(), arguments.targets.resolve()):
+        read = (arguments.preds, arguments.targets, arguments.instances)
+        if place in [other.resolve() for other in read if other is not None]:
             raise ValueError(f"{option} {shown(path)} would overwrite what is evaluated")
         seen[place] = option
     if arguments.images is not None and arguments.html is None:
@@ -85,7 +88,7 @@ def content(
         "per_image": lambda: _per_image(scores),
         "markdown": lambda: _markdown(scores, notes, outcome, arguments.compare),
         "html": lambda: evaluation_report.page(scores, _subject(outcome, arguments), reader),
-        "cityscapes_json": lambda: scores.to_json(layout="cityscapes"),
+        "cityscapes_json": lambda: report_json.cityscapes_json(scores, outcome.measures),
     }
     return makers[name]
 
@@ -107,6 +110,8 @@ def _subject(outcome: Outcome, arguments: argparse.Namespace) -> Subject:
     options = ["colors", "resize", "invalid_preds"]
     if arguments.map is not None:
         options += ["map", "map_to"]
+    if arguments.instances is not None:
+        options += ["instances", "things", "first_instance"]
     if any(pair.preds.suffix.lower() in pictures.ARRAYS for pair in outcome.pairing.pairs):
         options += ["axis", "grid", "threshold"]
     said = {name: getattr(arguments, name) for name in options}
@@ -122,6 +127,7 @@ def _subject(outcome: Outcome, arguments: argparse.Namespace) -> Subject:
         arguments.worst,
         arguments.images,
         arguments.compare,
+        outcome.measures,
     )
 
 
@@ -129,7 +135,7 @@ def _json(outcome: Outcome, scores: Scores | None) -> str:
     """The scores, and what they are of."""
     found = outcome.pairing
     document = {"segpost": "Scores", "version": report_json.VERSION, "complete": outcome.complete}
-    rest = {} if scores is None else report_json.document(scores)
+    rest = {} if scores is None else report_json.document(scores, outcome.measures)
     document |= {key: value for key, value in rest.items() if key not in document}
     return report_json.dumps(
         {
@@ -138,6 +144,7 @@ def _json(outcome: Outcome, scores: Scores | None) -> str:
             "failed": [{"id": r.pair.id, "problem": r.problem} for r in outcome.failed],
             "targets_without_prediction": found.no_preds,
             "predictions_without_target": found.no_target,
+            "targets_without_instances": list(found.no_instances),
         }
     )
 
@@ -164,7 +171,7 @@ def _per_image(scores: Scores) -> str:
 
 
 def _markdown(scores: Scores, notes: list[str], outcome: Outcome, compare: bool) -> str:
-    text = report.markdown(scores, notes)
+    text = report.markdown(scores, notes, outcome.measures)
     if compare:
         text += f"\n### Dialects\n\n{report.comparison_markdown(outcome.cm.compare_dialects())}"
     return text

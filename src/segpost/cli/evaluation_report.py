@@ -12,10 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 import segpost
-from segpost import Scores, plots, report_content
+from segpost import Scores, plots, report_content, report_measures
+from segpost.accumulator import Accumulator
 from segpost.cli import worst_images
 from segpost.cli.counting import Reader
-from segpost.cli.pairing import Pair, shown
+from segpost.cli.messages import shown
+from segpost.cli.pairing import Pair
 from segpost.cli.report import STYLE
 from segpost.cli.worst_images import embedded
 from segpost.report_tables import Table, number, share
@@ -38,6 +40,7 @@ MORE_STYLE = """
 ul.notes { margin: 18px 0 0; padding: 0; list-style: none; color: var(--soft); }
 ul.notes li { margin: 4px 0; }
 .plain tbody tr:first-child td { font-weight: inherit; }
+.plain tfoot td { font-weight: 600; border-top: 2px solid var(--line); }
 .plain td:last-child.words, .plain .words { text-align: left; }
 td .swatch { display: inline-block; width: 13px; height: 13px; border-radius: 4px;
   margin-right: 10px; vertical-align: -1px; box-shadow: inset 0 0 0 1px #8888; }
@@ -55,6 +58,8 @@ td .swatch { display: inline-block; width: 13px; height: 13px; border-radius: 4p
 .matrix.large img { cursor: zoom-in; } .matrix.full img { max-width: none; cursor: zoom-out; }
 .two { display: grid; gap: 20px; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); }
+.packed { columns: 440px 2; column-gap: 20px; }
+.packed > div { break-inside: avoid; margin-bottom: 20px; } .packed h3 { margin-top: 0; }
 .bins { display: flex; align-items: flex-end; gap: 3px; height: 120px; padding: 18px 18px 0; }
 .bins i { flex: 1; background: var(--accent); border-radius: 3px 3px 0 0; min-height: 1px; }
 .ends { display: flex; justify-content: space-between; padding: 4px 18px 14px; }
@@ -92,6 +97,7 @@ class Subject(NamedTuple):
     worst: int
     images: Path | None
     compare: bool
+    measures: Sequence[Accumulator]
 
 
 def page(scores: Scores, subject: Subject, reader: Reader) -> str:
@@ -126,6 +132,7 @@ def page(scores: Scores, subject: Subject, reader: Reader) -> str:
 <h2>Confusions</h2>
 {_matrix(scores)}
 <div class="two wide">{"".join(_beside(scores))}</div>
+{_measures(scores, subject)}
 {_images(scores)}
 {worst_images.section(scores, subject.pairs, reader, subject.worst, subject.images)}
 {_comparison(scores) if subject.compare else ""}
@@ -232,6 +239,14 @@ def _beside(scores: Scores) -> Iterator[str]:
         yield _table(report_content.category_table(scores))
 
 
+def _measures(scores: Scores, subject: Subject) -> str:
+    tables = report_measures.tables(subject.measures, scores.class_names)
+    if not tables:
+        return ""
+    drawn = "".join(map(_table, tables))
+    return f'<h2>Boundaries and instances</h2><div class="packed">{drawn}</div>'
+
+
 def _images(scores: Scores) -> str:
     """The spread of the images' own scores."""
     known = scores.images.miou[~np.isnan(scores.images.miou)]
@@ -287,10 +302,12 @@ def _table(table: Table) -> str:
         return "<tr>" + "".join(cell(tag, i, text) for i, text in enumerate(cells)) + "</tr>"
 
     title = f"<h3>{escape(table.title)}</h3>" if table.title else ""
+    rows = [row("td", cells) for cells in table.rows]
+    foot = f"<tfoot>{rows.pop()}</tfoot>" if table.summed else ""
     return (
         f'<div>{title}<div class="card scroll"><table class="plain">'
         f"<thead>{row('th', table.head)}</thead>"
-        f"<tbody>{''.join(row('td', cells) for cells in table.rows)}</tbody></table></div></div>"
+        f"<tbody>{''.join(rows)}</tbody>{foot}</table></div></div>"
     )
 
 

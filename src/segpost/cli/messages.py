@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
+
+NAMED = 3  # files that an error names
 
 # The API's messages name its arguments; here the same things are options.
 OPTIONS = {
@@ -44,3 +48,15 @@ def as_options(text: str) -> str:
     for pattern, option in OPTIONS.items():
         text = re.sub(pattern, option, text)
     return text
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few names, and how many there are beyond."""
+    few = ", ".join(map(repr, names[:NAMED]))
+    return few if len(names) <= NAMED else f"{few} and {len(names) - NAMED} more"
+
+
+def shown(path: Path) -> str:
+    """A path as it is, or quoted where it has control characters."""
+    text = str(path)
+    return text if text.isprintable() else repr(text)

@@ -23,6 +23,11 @@ def share(text: str) -> float:
     return number
 
 
+def several(text: str) -> list[int]:
+    """Integers of at least 1, separated by commas."""
+    return [whole(part) for part in text.split(",")]
+
+
 def _integer(text: str, least: int) -> int:
     number = int(text)
     if number < least:
@@ -33,3 +38,4 @@ def _integer(text: str, least: int) -> int:
 # argparse names the type in its own errors.
 whole.__name__ = count.__name__ = "integer"
 share.__name__ = "number"
+several.__name__ = "list of integers"

@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import errno
-import os
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
+from segpost.cli.data_files import find, is_one
+from segpost.cli.messages import named, shown
 from segpost.cli.pictures import ARRAYS, LABELS
-
-# What names end with and the other side's do not.
-SUFFIXES = (
-    "_leftImg8bit",
-    "_gtFine_labelIds",
-    "_gtFine_labelTrainIds",
-    "_gtCoarse_labelIds",
-    "_gtCoarse_labelTrainIds",
-    "_predictions",
-    "_prediction",
-    "_preds",
-    "_pred",
-    "_labels",
-    "_label",
-    "_masks",
-    "_mask",
-    "_seg",
-    "_target",
-    "_gt",
-    "_logits",
-    "_image",
-)
-# Files of Cityscapes that lie beside the label maps and are none.
-NO_LABELS = ("_color", "_instanceIds", "_instanceTrainIds")
-NAMED = 3  # files that an error names
 
 
 class Pair(NamedTuple):
-    """A prediction and its target, under the target's name."""
+    """A prediction and its target, under the target's name; and its instances, where wanted."""
 
     id: str
     preds: Path
     target: Path
+    instances: Path | None = None
 
 
 class Pairing(NamedTuple):
@@ -51,13 +27,7 @@ class Pairing(NamedTuple):
     pairs: list[Pair]  # in the order of their ids
     no_preds: list[str]  # targets
     no_target: list[str]  # predictions
-
-
-class Found(NamedTuple):
-    """A file, and the path that it is known by: without suffixes, / between its parts."""
-
-    key: str
-    path: Path
+    no_instances: Sequence[str] = ()  # targets that have a prediction
 
 
 def pair(
@@ -84,18 +54,11 @@ def pair(
     """
     left = find(preds, "PREDS", (*LABELS, *ARRAYS), pred_suffixes)
     right = find(targets, "TARGETS", LABELS, target_suffixes)
-    if _is_one(preds) and _is_one(targets):
+    if is_one(preds) and is_one(targets):
         return Pairing([_checked(Pair(right[0].key, left[0].path, right[0].path))], [], [])
     given = _unique(left, "PREDS", "--pred-suffix says which are meant")
     wanted = _unique(right, "TARGETS", "--target-suffix says which are meant")
-    ids = {key: key for key in wanted}
-    if given.keys().isdisjoint(wanted):
-        ids = {_name(key): key for key in wanted}
-        if ids.keys().isdisjoint(map(_name, given)):
-            raise ValueError(_nothing_pairs(left, right))
-        hint = "their folders are called otherwise on the other side"
-        given = _unique([(_name(key), path) for key, path in given.items()], "PREDS", hint)
-        wanted = _unique([(_name(key), path) for key, path in wanted.items()], "TARGETS", hint)
+    given, wanted, ids = _comparable(given, wanted, "PREDS")
     pairs = [_checked(Pair(ids[key], given[key], wanted[key])) for key in wanted.keys() & given]
     return Pairing(
         sorted(pairs),
@@ -104,30 +67,40 @@ def pair(
     )
 
 
-def find(
-    place: Path, what: str, kinds: Collection[str], suffixes: Sequence[str] = ()
-) -> list[Found]:
-    """The files of a place, sorted by what they are known by."""
-    if _is_one(place):
-        if not place.exists():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
-        return [Found(_key(place.name, suffixes) or place.stem, place)]
-    listed = list(_lines(place)) if place.suffix.lower() == ".txt" else list(_below(place))
-    files = [(name, path) for name, path in listed if path.suffix.lower() in kinds]
-    if not files:
-        others = sorted({path.suffix.lower() for _, path in listed if path.suffix})
-        raise ValueError(
-            f"{what}: {shown(place)} holds no {', '.join(dict.fromkeys(kinds))} file"
-            + (f", but {len(listed)} of {', '.join(others[:NAMED])}" if others else "")
-        )
-    found = [Found(key, path) for name, path in files if (key := _key(name, suffixes))]
-    if not found:
-        raise ValueError(
-            f"{what}: no file in {shown(place)} has a name that ends with "
-            f"{' or '.join(map(repr, suffixes))} before its suffix; there is "
-            f"{named([name for name, _ in files])}"
-        )
-    return sorted(found)
+def with_instances(found: Pairing, place: Path, suffixes: Sequence[str] = ()) -> Pairing:
+    """The same pairs with their maps of instances, by the rules of `pair`.
+
+    Maps that belong to no pair are no concern; pairs without one are left over.
+
+    Parameters
+    ----------
+    found : Pairing
+    place : path
+        A folder, a file or a list, as in `pair`.
+    suffixes : sequence of str
+        Ends of the maps' names.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `pair`.
+    """
+    files = find(place, "--instances", LABELS, suffixes, instances=True)
+    if is_one(place) and len(found.pairs) == 1:
+        paths = {found.pairs[0].id: files[0].path}
+    else:
+        given = _unique(files, "--instances", "--instance-suffix says which are meant")
+        targets = {pair.id: pair.target for pair in found.pairs}
+        given, targets, ids = _comparable(given, targets, "--instances")
+        paths = {ids[key]: given[key] for key in targets.keys() & given}
+    return found._replace(
+        pairs=[
+            _checked(pair._replace(instances=paths[pair.id]))
+            for pair in found.pairs
+            if pair.id in paths
+        ],
+        no_instances=[pair.id for pair in found.pairs if pair.id not in paths],
+    )
 
 
 def images(place: Path, kinds: Collection[str], wanted: Iterable[str]) -> dict[str, Path]:
@@ -142,7 +115,7 @@ def images(place: Path, kinds: Collection[str], wanted: Iterable[str]) -> dict[s
 
 def left_over(pairing: Pairing) -> list[str]:
     """Sentences about files that pair with nothing."""
-    total = len(pairing.pairs) + len(pairing.no_preds)
+    total = len(pairing.pairs) + len(pairing.no_preds) + len(pairing.no_instances)
     says = []
     if pairing.no_preds:
         many = f"{len(pairing.no_preds)} of {total} targets have no prediction"
@@ -150,79 +123,10 @@ def left_over(pairing: Pairing) -> list[str]:
     if pairing.no_target:
         many = f"{len(pairing.no_target)} predictions have no target"
         says.append(f"{many}: {named(pairing.no_target)}")
+    if pairing.no_instances:
+        many = f"{len(pairing.no_instances)} of {total} targets have no map of instances"
+        says.append(f"{many}: {named(pairing.no_instances)}")
     return says
-
-
-def named(names: Sequence[str]) -> str:
-    """The first few names, and how many there are beyond."""
-    few = ", ".join(map(repr, names[:NAMED]))
-    return few if len(names) <= NAMED else f"{few} and {len(names) - NAMED} more"
-
-
-def shown(path: Path) -> str:
-    """A path as it is, or quoted where it has control characters."""
-    text = str(path)
-    return text if text.isprintable() else repr(text)
-
-
-def _is_one(place: Path) -> bool:
-    return not place.is_dir() and place.suffix.lower() != ".txt"
-
-
-def _below(folder: Path, above: tuple[tuple[int, int], ...] = ()) -> Iterator[tuple[str, Path]]:
-    """Relative names and paths of the files below, without hidden ones; links are followed."""
-    status = folder.stat()
-    here = (status.st_dev, status.st_ino)
-    if here in above:
-        return
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith("."):
-                continue
-            path = folder / entry.name
-            if entry.is_dir():
-                for name, inner in _below(path, (*above, here)):
-                    yield f"{entry.name}/{name}", inner
-            elif entry.is_file() or not path.exists():  # a dead link fails later; no pipes
-                yield entry.name, path
-
-
-def _lines(place: Path) -> Iterator[tuple[str, Path]]:
-    """The paths that a list names, relative to it."""
-    text = place.read_bytes().decode("utf-8", "surrogateescape")
-    lines = (line.strip(" \t\r") for line in text.lstrip("\ufeff").split("\n"))
-    names = [line for line in lines if line]
-    if not names:
-        raise ValueError(f"{shown(place)} names no file")
-    if any("\0" in name for name in names):
-        raise ValueError(f"{shown(place)} is no list of paths: it holds zero bytes")
-    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
-    if repeated:
-        raise ValueError(f"{shown(place)} names {named(repeated)} more than once")
-    missing = [name for name in names if not (place.parent / name).is_file()]
-    if missing:
-        raise ValueError(
-            f"{shown(place)} names {len(missing)} of {len(names)} files that are not there, "
-            f"relative to {shown(place.parent)}: {named(missing)}"
-        )
-    for name in names:
-        yield Path(name).as_posix(), place.parent / name
-
-
-def _key(name: str, suffixes: Sequence[str]) -> str | None:
-    """A name without its suffixes; None where it is none of the data set's."""
-    before, slash, last = name.rpartition("/")
-    stem = last.rpartition(".")[0] or last
-    if suffixes:
-        end = next((s for s in suffixes if stem.endswith(s) and len(stem) > len(s)), None)
-        return None if end is None else before + slash + stem[: -len(end)]
-    if ("_gtFine_" in stem or "_gtCoarse_" in stem) and stem.endswith(NO_LABELS):
-        return None
-    shorter = True
-    while shorter:
-        end = next((s for s in SUFFIXES if stem.endswith(s) and len(stem) > len(s)), "")
-        stem, shorter = stem[: len(stem) - len(end)], bool(end)
-    return before + slash + stem
 
 
 def _name(key: str) -> str:
@@ -245,15 +149,45 @@ def _unique(files: Iterable[tuple[str, Path]], what: str, hint: str) -> dict[str
     return {key: paths[0] for key, paths in found.items()}
 
 
+def _comparable(
+    given: dict[str, Path], wanted: dict[str, Path], what: str
+) -> tuple[dict[str, Path], dict[str, Path], dict[str, str]]:
+    """Files and targets by keys that both have: paths, or else names alone; and the targets' own.
+
+    Raises
+    ------
+    ValueError
+        If they share neither, or names alone are ambiguous.
+    """
+    if not given.keys().isdisjoint(wanted):
+        return given, wanted, {key: key for key in wanted}
+    ids = {_name(key): key for key in wanted}
+    if ids.keys().isdisjoint(map(_name, given)):
+        raise ValueError(_nothing_pairs(list(given), list(wanted), what))
+    hint = "their folders are called otherwise on the other side"
+    given = _unique([(_name(key), path) for key, path in given.items()], what, hint)
+    return (
+        given,
+        _unique([(_name(key), path) for key, path in wanted.items()], "TARGETS", hint),
+        ids,
+    )
+
+
 def _checked(found: Pair) -> Pair:
-    if found.preds.exists() and found.target.exists() and found.preds.samefile(found.target):
-        raise ValueError(f"{shown(found.preds)} is prediction and target at once")
+    """The pair; no file may be two things at once."""
+    kinds = (("prediction", found.preds), ("target", found.target), ("instances", found.instances))
+    there = [(kind, path) for kind, path in kinds if path is not None and path.exists()]
+    for (kind, path), (other, same) in combinations(there, 2):
+        if path.samefile(same):
+            raise ValueError(f"{shown(path)} is {kind} and {other} at once")
     return found
 
 
-def _nothing_pairs(left: Sequence[Found], right: Sequence[Found]) -> str:
+def _nothing_pairs(given: Sequence[str], wanted: Sequence[str], what: str) -> str:
+    noun, many, option = "prediction", "predictions", "--pred-suffix"
+    if what == "--instances":
+        noun, many, option = "map of instances", "maps", "--instance-suffix"
     return (
-        f"no prediction has the name of a target: predictions are {named([f.key for f in left])}, "
-        f"targets {named([f.key for f in right])}; --pred-suffix and --target-suffix take off what "
-        "differs at the end"
+        f"no {noun} has the name of a target: {many} are {named(given)}, "
+        f"targets {named(wanted)}; {option} and --target-suffix take off what differs at the end"
     )

@@ -23,6 +23,7 @@ Size = tuple[int, int]
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 LABELS = (".png", ".tif", ".tiff", ".npy")
 ARRAYS = (".npy", ".npz")
+COLORS_CURE = "--colors PALETTE reads the labels from its colors, if it was drawn with that palette"
 MOST_PIXELS = 1 << 28  # of a picture; a file that claims more is refused before it is decoded
 MOST_BYTES = 1 << 32  # that an .npz file may become
 SCALED = {"L;2": 85, "L;4": 17}  # Pillow spreads 2 and 4 bits of grey over 0..255
@@ -48,7 +49,10 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def read_labels(
-    path: Path, colors: Palette | None = None, check: Callable[[Size], None] = lambda size: None
+    path: Path,
+    colors: Palette | None = None,
+    check: Callable[[Size], None] = lambda size: None,
+    cure: str = COLORS_CURE,
 ) -> Array:
     """The label map (H, W) of a picture without loss, or of an .npy file.
 
@@ -62,6 +66,8 @@ def read_labels(
         What the colors of an RGB picture mean; without it such a picture is refused.
     check : function of (height, width)
         Called before the picture is decoded; what it raises is raised.
+    cure : str
+        What the error about an RGB picture advises.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def read_labels(
     try:
         with Image.open(path, formats=("PNG", "TIFF")) as opened:
             check((opened.height, opened.width))
-            return _labels(opened, colors)
+            return _labels(opened, colors, cure)
     except Image.DecompressionBombError as error:
         raise ValueError(f"{error}; --max-pixels takes another limit") from error
     except UnidentifiedImageError:
@@ -90,7 +96,7 @@ def read_labels(
         raise ValueError(f"cannot be decoded: {error}") from error
 
 
-def _labels(opened: Any, colors: Palette | None) -> Array:
+def _labels(opened: Any, colors: Palette | None, cure: str) -> Array:
     """The labels of an open picture."""
     if getattr(opened, "n_frames", 1) > 1:
         raise ValueError(f"it holds {opened.n_frames} pictures; wanted is one")
@@ -110,10 +116,7 @@ def _labels(opened: Any, colors: Palette | None) -> Array:
     if mode not in ("RGB", "RGBA", "LA", "PA"):
         raise ValueError(f"pictures of mode {mode} hold no labels")
     if colors is None:
-        raise ValueError(
-            f"it is a picture in colors ({mode}), not labels; --colors PALETTE reads the labels "
-            "from its colors, if it was drawn with that palette"
-        )
+        raise ValueError(f"it is a picture in colors ({mode}), not labels; {cure}")
     if "16" in raw:
         raise ValueError("it has 16 bits a color; palettes have 8")
     if mode in ("RGBA", "LA", "PA") and opened.getchannel("A").getextrema() != (255, 255):
