@@ -14,7 +14,7 @@ from segpost._arguments import checked_names, listed
 from segpost._arrays import Array
 from segpost.accumulator import Accumulator, table
 from segpost.confusion import Pair
-from segpost.scores import Float64, Int64, Tally, mean_of, ratio
+from segpost.tally import Float64, Int64, Tally, mean_of, ratio
 
 
 class Alignment(Accumulator):

@@ -7,14 +7,15 @@ class nor void. Each row is tested against the library itself where that can be 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from segpost import _checks
-from segpost.scores import Int64, Mask, Outside, Policy, Scores, keep_all, mean_of, ratio
+from segpost.scores import Scores
+from segpost.tally import Int64, Outside, Policy, keep_all, ratio
 
 if TYPE_CHECKING:
     from segpost.matrix import ConfusionMatrix
@@ -64,19 +65,20 @@ class Dialect:
         }
 
 
-def _in_range(value: int, classes: int) -> bool:
+def in_range(value: int, classes: int) -> bool:
+    """Whether a label is a class."""
     return 0 <= value < classes
 
 
 def _marginal(t: int, p: int, classes: int) -> Cell:
     """Each map's histogram of its own: a bad label is only missing in one of them."""
-    if _in_range(t, classes):
+    if in_range(t, classes):
         return t, classes
-    return (classes + 1, p) if _in_range(p, classes) else None
+    return (classes + 1, p) if in_range(p, classes) else None
 
 
 def _miss(t: int, p: int, classes: int) -> Cell:
-    return (t, classes) if _in_range(t, classes) else None
+    return (t, classes) if in_range(t, classes) else None
 
 
 def _drop(t: int, p: int, classes: int) -> Cell:
@@ -94,7 +96,7 @@ def _shift(t: int, p: int, classes: int) -> Cell:
 
 
 def _shift_known_targets(t: int, p: int, classes: int) -> Cell:
-    return _shift(t, p, classes) if _in_range(t, classes) else None
+    return _shift(t, p, classes) if in_range(t, classes) else None
 
 
 def _shift_transposed(t: int, p: int, classes: int) -> Cell:
@@ -108,7 +110,7 @@ def _shift_transposed(t: int, p: int, classes: int) -> Cell:
 
 def _histogram_of_bytes(t: int, p: int, classes: int) -> Cell:
     """histc(C p + t) of targets below 255: another cell, or beyond the last bin and left out."""
-    if not _in_range(p, classes):
+    if not in_range(p, classes):
         return ERROR
     index = classes * p + t
     if not 0 <= t < 255 or index >= classes * classes:
@@ -284,14 +286,14 @@ def scores_of(cm: ConfusionMatrix, dialect: str) -> Scores:
     """
     _checks.one_of(dialect, "dialect", tuple(DIALECTS))
     row = DIALECTS[dialect]
-    moves = _moves(cm.outside, row, cm.num_classes)
+    moves = moves_of(cm.outside, row, cm.num_classes)
     why = _refusal(cm, row, moves, _void_row(cm.state, moves))
     if why:
         raise DialectError(row.library, why)
-    ignored = _ignored_classes(cm)
+    ignored = ignored_classes(cm)
 
     def place(state: Int64, outside: Outside) -> Int64:
-        moves = _moves(outside, row, len(state) - 1)
+        moves = moves_of(outside, row, len(state) - 1)
         counts, void = _placed(state, moves), _void_row(state, moves)
         if ignored and row.ignored_misses:
             counts[-2] -= void
@@ -311,7 +313,8 @@ def scores_of(cm: ConfusionMatrix, dialect: str) -> Scores:
     return scores
 
 
-def _moves(outside: Outside, row: Dialect, classes: int) -> list[Move]:
+def moves_of(outside: Outside, row: Dialect, classes: int) -> list[Move]:
+    """Where the library counts every pair of a bad label."""
     return [Move(t, p, times, row.place(t, p, classes)) for (t, p), times in outside.items()]
 
 
@@ -320,14 +323,14 @@ def _void_row(state: Int64, moves: list[Move]) -> Int64:
     row: Int64 = state[-1].copy()
     classes = len(state) - 1
     for t, p, times, _ in moves:
-        if not _in_range(t, classes):
-            row[p if _in_range(p, classes) else -1] -= times
+        if not in_range(t, classes):
+            row[p if in_range(p, classes) else -1] -= times
     return row
 
 
 def _refusal(cm: ConfusionMatrix, row: Dialect, moves: list[Move], void: Int64) -> str:
     """Why there is no score; empty where there is one."""
-    ignored, values = _ignored_classes(cm), cm.settings()["ignore_index"]
+    ignored, values = ignored_classes(cm), cm.settings()["ignore_index"]
     for t, p, _, place in moves:
         if place == ERROR:
             return f"prediction {p} on target {t} is an error"
@@ -351,124 +354,12 @@ def _placed(state: Int64, moves: list[Move]) -> Int64:
     classes = len(state) - 1
     counts = keep_all(state, {})
     for t, p, times, place in moves:
-        own = t if _in_range(t, classes) else classes, p if _in_range(p, classes) else classes
+        own = t if in_range(t, classes) else classes, p if in_range(p, classes) else classes
         counts[own] -= times
         counts[(classes, classes) if place is None else place] += times
     return counts
 
 
-@dataclass(frozen=True)
-class Line:
-    """What one library says."""
-
-    dialect: str
-    library: str
-    miou: float | None  # None: there is none
-    classes: int  # that the mean is over
-    why: tuple[str, ...]  # it is not segpost's number, or why there is none
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The same counts in every dialect; iterates over its lines, and prints as a table."""
-
-    miou: float  # segpost's own
-    classes: int  # that its mean is over
-    lines: tuple[Line, ...] = field(repr=False)
-
-    def __iter__(self) -> Iterator[Line]:
-        return iter(self.lines)
-
-    def __getitem__(self, dialect: str) -> Line:
-        return next(line for line in self.lines if line.dialect == dialect)
-
-    def __str__(self) -> str:
-        from segpost import report
-
-        return report.comparison_text(self)
-
-    def to_markdown(self) -> str:
-        """The table in Markdown."""
-        from segpost import report
-
-        return report.comparison_markdown(self)
-
-
-def compare(cm: ConfusionMatrix) -> Comparison:
-    """Every dialect's mIoU, and the reasons for what is not segpost's own."""
-    own = cm.compute()
-    lines = []
-    for name, row in DIALECTS.items():
-        try:
-            scores = scores_of(cm, name)
-        except DialectError as error:
-            lines.append(Line(name, row.library, None, 0, (error.why,)))
-            continue
-        miou = scores.miou
-        same = miou == own.miou or (math.isnan(miou) and math.isnan(own.miou))
-        why = () if same else tuple(_reasons(cm, own, scores, row))
-        lines.append(Line(name, row.library, miou, int(scores.in_mean.sum()), why))
-    return Comparison(own.miou, int(own.in_mean.sum()), tuple(lines))
-
-
-def _reasons(cm: ConfusionMatrix, own: Scores, other: Scores, row: Dialect) -> Iterator[str]:
-    """What these counts have that the two treat differently."""
-    policy, something = other.policy, bool(other.in_mean.any())
-    # over one image, or images alike, the mean is that of their counts
-    by_image = something and policy.mean != "dataset"
-    by_image = by_image and mean_of(other.iou[other.in_mean]) != other.miou
-    absent = _listed(own, other.absent & other.in_mean & ~own.ignored)
-    if absent:
-        how = "makes the mean NaN" if policy.absent == "nan" else f"counts as {policy.absent:g}"
-        yield f"a class in neither map {how}: {absent}"
-    if policy.predicted_only == "exclude":
-        _, target, preds = other.images.tally if by_image else other.tally
-        alone = np.atleast_2d((target == 0) & (preds > 0) & ~own.ignored)
-        only: Mask = np.logical_or.reduce(alone)
-        if only.any():
-            where = "the mean of that image" if by_image else "the mean"
-            yield f"a class that is only predicted is left out of {where}: {_listed(own, only)}"
-    kept = _listed(own, own.ignored & other.in_mean)
-    if kept:
-        yield f"an ignored class stays in the mean: {kept}"
-    yield from _moved(cm, own, row)
-    void = int(other.counts[-1].sum()) if row.ignored_preds and _ignored_classes(cm) else 0
-    if void:
-        yield f"a prediction on a void target is a false positive: {_pixels(void)}"
-    if by_image:
-        images = int(np.count_nonzero(~np.isnan(other.images.miou)))
-        yield f"it is a mean over {images} images, not over the data set"
-    if not something and not math.isnan(row.empty):
-        yield f"a mean of nothing is {row.empty:g}"
-
-
-def _moved(cm: ConfusionMatrix, own: Scores, row: Dialect) -> Iterator[str]:
-    """What is not counted where segpost counts it."""
-    preds = wrong = classes = 0
-    for t, _, times, place in _moves(cm.outside, row, cm.num_classes):
-        if _in_range(t, cm.num_classes):
-            miss = None if own.policy.invalid_preds == "drop" else (t, cm.num_classes)
-            preds += times if place != miss else 0
-        elif place is not None and place[0] > cm.num_classes:
-            wrong += times
-        elif place is not None:
-            classes += times
-    if preds:
-        yield f"a prediction of no class is {row.says_of_invalid}: {_pixels(preds)}"
-    if wrong:
-        yield f"a prediction on a target that is no class is a false positive: {_pixels(wrong)}"
-    if classes:
-        yield f"a target that is no class is counted as a class: {_pixels(classes)}"
-
-
-def _pixels(count: int) -> str:
-    return f"{count:,} pixel{'' if count == 1 else 's'}"
-
-
-def _listed(scores: Scores, which: Mask) -> str:
-    names = [scores.class_names[c] for c in np.flatnonzero(which)]
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-
-
-def _ignored_classes(cm: ConfusionMatrix) -> list[int]:
-    return [c for c in cm.settings()["ignore_index"] if _in_range(c, cm.num_classes)]
+def ignored_classes(cm: ConfusionMatrix) -> list[int]:
+    """Classes that are an `ignore_index`."""
+    return [c for c in cm.settings()["ignore_index"] if in_range(c, cm.num_classes)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from segpost.scores import Float64, Int64, Mask, Place, Policy, Tally, judged, mean_of, ratio
+from segpost.tally import Float64, Int64, Mask, Place, Policy, Tally, judged, mean_of, ratio
 
 if TYPE_CHECKING:
     from segpost.matrix import ImageCounts

@@ -14,7 +14,7 @@ from segpost._arrays import Array, incoming
 from segpost._checks import only_integers
 from segpost.accumulator import Accumulator
 from segpost.matrix import ConfusionMatrix
-from segpost.scores import Float64, mean_of, ratio
+from segpost.tally import Float64, mean_of, ratio
 
 # Mean pixels of an instance in the Cityscapes training set, as its evaluation weights them, by
 # trainId.

@@ -12,10 +12,11 @@ from segpost import _checks, confusion
 from segpost._arguments import checked_groups, checked_names, image_names, listed
 from segpost.accumulator import Accumulator, table
 from segpost.confusion import Pair
-from segpost.scores import Outside, Policy, Scores
+from segpost.scores import Scores
+from segpost.tally import Outside, Policy
 
 if TYPE_CHECKING:
-    from segpost.dialects import Comparison
+    from segpost.comparison import Comparison
 
 Int64 = npt.NDArray[np.int64]
 
@@ -253,7 +254,7 @@ class ConfusionMatrix(Accumulator):
         comparison : Comparison
             Prints as a table.
         """
-        from segpost.dialects import compare
+        from segpost.comparison import compare
 
         return compare(self)
 

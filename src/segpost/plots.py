@@ -10,7 +10,8 @@ import numpy as np
 from segpost import _checks
 from segpost.report_content import mean_of_what
 from segpost.report_tables import number, shown
-from segpost.scores import PER_CLASS, Float64, Scores
+from segpost.scores import PER_CLASS, Scores
+from segpost.tally import Float64
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from segpost.report_json import cityscapes_json, json
 from segpost.scores import PER_CLASS, Scores
 
 if TYPE_CHECKING:
-    from segpost.dialects import Comparison
+    from segpost.comparison import Comparison
 
 __all__ = [
     "cityscapes_json",

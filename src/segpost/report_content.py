@@ -14,7 +14,7 @@ from segpost.report_tables import Part, Table, number, share, shown
 from segpost.scores import Scores
 
 if TYPE_CHECKING:
-    from segpost.dialects import Comparison
+    from segpost.comparison import Comparison
 
 WORST = 5  # images that are named
 CONFUSIONS = 10

@@ -9,7 +9,7 @@ from segpost.accumulator import Accumulator
 from segpost.boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from segpost.instances import InstanceIoU, InstanceScores
 from segpost.report_tables import Table, number, shown
-from segpost.scores import Float64, mean_of
+from segpost.tally import Float64, mean_of
 
 Measure = BoundaryIoU | TrimapIoU | BoundaryF | InstanceIoU
 
