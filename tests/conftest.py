@@ -44,9 +44,11 @@ def switch(name: str) -> Iterator[str]:
         return
     best = _cpu.level()
     _cpu.use_level(level)
-    with segpost.use_backend(kind):
-        yield name
-    _cpu.use_level(best)
+    try:
+        with segpost.use_backend(kind):
+            yield name
+    finally:
+        _cpu.use_level(best)
 
 
 @pytest.fixture

@@ -90,7 +90,8 @@ def test_boundary_iou_is_that_of_every_class_alone(backend: str) -> None:
     cm = segpost.ConfusionMatrix(4, ignore_index=255)
     cm.update(preds, target)
     assert_array_equal(measure.compute().iou, cm.compute().iou)
-    assert (measure.compute().min_iou <= measure.compute().iou).all()
+    scores = measure.compute()
+    assert_array_equal(scores.min_iou, np.minimum(scores.iou, scores.boundary_iou))
 
 
 def test_boundary_iou_is_that_of_opencv() -> None:
@@ -199,7 +200,7 @@ def test_bad_input_changes_nothing(make: Any) -> None:
     measure: Alignment = make()
     bad = target.copy()
     bad[1, 3, 3] = 99
-    with pytest.raises(ValueError, match=r"99 \(1 times\), first at \[3, 3\]"):
+    with pytest.raises(ValueError, match=r"99 \(1 times\), first at \[1, 3, 3\]"):
         measure.update(preds, bad)
     assert measure == make()
 
@@ -233,6 +234,21 @@ def test_a_perfect_prediction_is_perfect() -> None:
     assert np.isnan(f.compute().f[3])
 
 
+def test_rare_classes_are_not_searched_for(fast_backend: str) -> None:
+    """Predictions all over of a class with one pixel: the near ones match, at any place."""
+    random = np.random.default_rng(0)
+    preds = random.integers(0, 3, (300, 400)).astype(np.uint8)
+    target = np.zeros((300, 400), np.uint8)
+    target[7, 9] = 1
+    measure = BoundaryF(70, tolerance=0.04)
+    measure.update(preds, target)
+    y, x = np.mgrid[:300, :400]
+    near = np.hypot(y - 7, x - 9) <= 20
+    wanted = (near & (preds == 1)).sum() / (preds == 1).sum()
+    assert measure.compute().precision[1] == pytest.approx(wanted, rel=0.01)
+    assert measure.compute().precision[2] == 0
+
+
 def test_ignored_classes_are_in_no_mean() -> None:
     """A class that is an ignore_index has no score, though it is predicted."""
     preds, target = maps(8)
@@ -255,9 +271,9 @@ def test_ignored_classes_are_in_no_mean() -> None:
         (lambda: BoundaryIoU(3, dilation_ratio=2), ValueError, "dilation_ratio is a share"),
         (lambda: BoundaryIoU(3, dilation_ratio=BAD), TypeError, "dilation_ratio must be a number"),
         (lambda: BoundaryF(3, tolerance=float("nan")), ValueError, "tolerance is a share"),
-        (lambda: TrimapIoU(3, widths=()), ValueError, "widths must be integers"),
-        (lambda: TrimapIoU(3, widths=(0, 1)), ValueError, "widths must be integers"),
-        (lambda: TrimapIoU(3, widths=(BAD,)), TypeError, "widths must be integers"),
+        (lambda: TrimapIoU(3, widths=()), ValueError, "widths must be 1 to 1024 integers"),
+        (lambda: TrimapIoU(3, widths=(0, 1)), ValueError, "widths must be 1 to 1024 integers"),
+        (lambda: TrimapIoU(3, widths=(BAD,)), TypeError, "widths must be an integer"),
         (lambda: BoundaryIoU(0), ValueError, "num_classes"),
     ],
 )

@@ -118,6 +118,7 @@ def test_bad_instances_are_named() -> None:
     for instances, message in [
         (np.array([[7, 7, 0]], np.uint8), "instances: 7 has target pixels of several classes"),
         (np.array([[-1, 0, 0]], np.int8), "instances must not be negative, got -1"),
+        (np.array([[1], [2], [2]], np.uint8), "do not fit"),
         (np.array([[1, 2]], np.uint8), r"instances of shape \(1, 2\) do not fit"),
         ([target, target], "instances has 2 maps for 1 targets"),
     ]:

@@ -59,7 +59,7 @@ def test_bad_predictions_are_listed_with_their_values() -> None:
     """`outside` says which predictions of no class there were, on which class."""
     cm = ConfusionMatrix(2)
     cm.update(np.array([[0, 7, 7, -1, 30000]], np.int16), np.array([[0, 0, 0, 1, 1]], np.uint8))
-    assert cm.outside == {(0, 7): 2, (1, -1): 1, (1, 30000): 1}
+    assert cm.outside == {(0, 7): 2, (1, -1): 1, (1, 1024): 1}  # 1024 and beyond
     assert cm.compute().invalid_preds == 4
     assert cm.state.tolist() == [[1, 0, 2], [0, 0, 2], [0, 0, 0]]
 
@@ -295,15 +295,51 @@ def test_damaged_states_are_refused() -> None:
         (damaged("totals", "state", 0, 0, value=7), "do not add up"),
         (damaged("totals", "images", 0, 0, value=[]), "ids must be"),
         (damaged("totals", "images", 0, 1, 0, value=400), "outside the state"),
+        (damaged("totals", "outside", value=[[0, 7, 10**6]]), "do not add up"),
+        (damaged("totals", "outside", value=[[0, 7, -3]]), "outside has -3"),
+        (damaged("totals", "outside", value=["123"]), "outside has '1'"),
+        (damaged("totals", "outside", value=[[0, 1, 2]]), "which are classes"),
+        (damaged("settings", "per_image", value=False), "ids must be"),
+        (damaged("reduced", value=1), "reduced is 1"),
         ("[" * 100000, "not a saved"),
     ]:
         with pytest.raises(ValueError, match=message):
             ConfusionMatrix.from_json(text)
 
 
+def test_damaged_states_of_other_measures_are_refused() -> None:
+    """Hits beyond pixels, instances without pixels, and sums that are no numbers."""
+    boundary = json.loads(segpost.BoundaryIoU(2).to_json())
+    boundary["totals"]["near"][0][0] = 5
+    matches = json.loads(segpost.BoundaryF(2).to_json())
+    matches["totals"]["counts"][0][1] = 5
+    instances = json.loads(segpost.InstanceIoU(2, things={1: 5.0}).to_json())
+    pairs: list[tuple[Any, Any]] = [(boundary, segpost.BoundaryIoU), (matches, segpost.BoundaryF)]
+    for state, measure in pairs:
+        with pytest.raises(ValueError, match="damaged"):
+            measure.from_json(json.dumps(state))
+    for sums in (
+        [1, 0, 1, 0, 0],
+        [1, -5, -1, 9, 9],
+        "12345",
+        [1, 10**400, 1, 0, 0],
+        [0, 4, 1, 0, 0],
+    ):
+        instances["totals"]["sums"] = [sums]
+        with pytest.raises(ValueError, match="damaged"):
+            segpost.InstanceIoU.from_json(json.dumps(instances))
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        (
+            {"ignore_index": torch.tensor(2.7)},
+            TypeError,
+            "ignore_index must be an integer, got 2",
+        ),
+        ({"ignore_index": np.array([1.0])}, TypeError, "ignore_index must be an integer, got 1.0"),
+        ({"groups": {"x": [0.5]}}, TypeError, "groups must be an integer"),
         ({"num_classes": 2.0}, TypeError, "num_classes must be an integer"),
         ({"num_classes": True}, TypeError, "num_classes must be an integer"),
         ({"ignore_index": 1.5}, TypeError, "ignore_index must be an integer"),
@@ -334,6 +370,70 @@ def test_lists_must_pair() -> None:
         ConfusionMatrix(5).update(list(preds), target)
 
 
+def test_a_matrix_is_added_to_itself() -> None:
+    """Without ids every image counts twice; with ids it is a repetition."""
+    cm = counted(2, per_image=True)
+    total = cm.state.copy()
+    cm += cm
+    assert len(cm.images) == 4
+    assert_array_equal(cm.state, 2 * total)
+    named = ConfusionMatrix(5, ignore_index=255)
+    named.update(*maps(2), ids=["a", "b"])
+    with pytest.raises(ValueError, match="ids has 'a' twice"):
+        named += named
+
+
+def test_scores_are_those_of_their_time() -> None:
+    """Counting on, or starting anew, changes no scores that were computed before."""
+    cm = counted(3, per_image=True)
+    scores = cm.compute()
+    cm.update(*maps(2, 9))
+    cm.reset()
+    assert len(scores.images.ids) == 3
+    assert scores.pixels == counted(3).compute().pixels
+    assert "3 images" in str(scores)
+
+
+def test_errors_name_the_place_in_the_whole_batch() -> None:
+    """Image by image or not: the image of the batch, or of the list, and all of its pixels."""
+    target = np.zeros((3, 4, 4), np.uint8)
+    target[2, 1, 1] = 9
+    logits = np.zeros((3, 2, 4, 4), np.float32)
+    logits[1, 0, 2, 3] = np.nan
+    for per_image in (True, False):
+        cm = ConfusionMatrix(2, per_image=per_image)
+        with pytest.raises(ValueError, match=r"1 of 48 values.*first at \[2, 1, 1\]"):
+            cm.update(target % 2, target)
+        with pytest.raises(ValueError, match="1 NaN of 96 values, first at image 1, class 0, y 2"):
+            cm.update(logits, target % 2)
+        with pytest.raises(ValueError, match=r"image 2 of the list: target has 1 of 16 values"):
+            cm.update(list(target % 2), list(target))
+        assert cm.pixels == 0
+
+
+def test_sums_beyond_int64_are_refused() -> None:
+    """Nothing wraps: neither in updates nor in merges."""
+    cm = ConfusionMatrix(2)
+    cm.state[0, 0] = 2**62 + 5
+    before = cm.to_json()
+    with pytest.raises(OverflowError, match="beyond int64"):
+        cm += cm.copy()
+    assert cm.to_json() == before
+
+
+def test_rows_longer_than_a_table_counts() -> None:
+    """One row of more than 2^32 pixels, which a broadcast view costs no memory."""
+    if "native" not in segpost.build_config()["backend"]:
+        pytest.skip("quick enough on the native backend only")
+    pixels = 2**32 + 7
+    row = np.broadcast_to(np.zeros(1, np.uint8), (1, pixels))
+    from segpost._dispatch import backend
+
+    counts = np.zeros((4, 3), np.int64)
+    backend().confusion_labels(row[None], row[None], np.empty(0, np.int64), counts)
+    assert counts[0, 0] == counts.sum() == pixels
+
+
 RANKS = """
 import sys
 import numpy as np
@@ -354,11 +454,18 @@ if rank == 1:
     measure.update(np.minimum(preds, 4), target)
 assert measure.all_reduce() is measure
 cm.all_reduce()
-for again in (cm.all_reduce, lambda: cm.update(preds[0], target[0])):
+loaded = segpost.ConfusionMatrix.from_json(cm.to_json())
+part = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop")
+part.update(preds[0], target[0], ids="another" if named else None)
+again_counted = [
+    cm.all_reduce, loaded.all_reduce,
+    lambda: cm.update(preds[0], target[0]), lambda: cm.merge_state(part),
+]
+for again in again_counted:
     try:
         again()
     except RuntimeError as error:
-        assert "all_reduce" in str(error)
+        assert "all_reduce" in str(error) or "all processes" in str(error)
     else:
         raise AssertionError("counted twice")
 print(cm.to_json())
@@ -392,4 +499,5 @@ def test_all_reduce_over_processes(tmp_path: Path, named: str) -> None:
     cm.update(preds, target, ids=ids)
     measure = segpost.BoundaryIoU(5, ignore_index=255)
     measure.update(np.minimum(preds, 4), target)
-    assert lines.pop().splitlines() == [cm.to_json(), measure.to_json()]
+    whole = [part.to_json().replace('"reduced":false', '"reduced":true') for part in (cm, measure)]
+    assert lines.pop().splitlines() == whole

@@ -293,7 +293,7 @@ def test_torchmetrics_subclass() -> None:
     assert copied.confusion_matrix() == plain
     metric.reset()
     assert metric.confusion_matrix().pixels == 0
-    with pytest.raises(ValueError, match="score must be an attribute"):
+    with pytest.raises(ValueError, match="score must be one of"):
         Metric(4, score="accuracy")
 
 

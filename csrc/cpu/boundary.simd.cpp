@@ -248,13 +248,33 @@ template <class M> std::int64_t next_mark(const M *row, std::int64_t x, std::int
     return x;
 }
 
+// The rows of a part begin with a row of squares.
 template <class M>
 void count_marks(const BoundaryMatchesJob &job, const Rows &part, std::int64_t *counts) {
     const M *own = reinterpret_cast<const M *>(job.own);
     for (std::int64_t y = part.y0; y < part.y1; ++y) {
         const M *row = own + y * job.w;
-        for (std::int64_t x = 0; (x = next_mark(row, x, job.w)) < job.w; ++x) ++counts[row[x]];
+        std::uint64_t *squares = job.own_squares + y / job.square * job.squares_across();
+        if (y % job.square == 0)
+            for (std::int64_t i = 0; i < job.squares_across(); ++i) squares[i] = 0;
+        for (std::int64_t x = 0; (x = next_mark(row, x, job.w)) < job.w; ++x) {
+            ++counts[row[x]];
+            squares[x / job.square] |= std::uint64_t{1} << row[x] % 64;
+        }
     }
+}
+
+// Whether a square within reach has a mark that may be the one.
+inline bool in_reach(const BoundaryMatchesJob &job, std::int64_t y, std::int64_t x,
+                     std::uint64_t bit) {
+    const std::int64_t top = larger<std::int64_t>(y - job.reach_y, 0) / job.square;
+    const std::int64_t bottom = smaller(y + job.reach_y, job.h - 1) / job.square;
+    const std::int64_t left = larger<std::int64_t>(x - job.reach_x, 0) / job.square;
+    const std::int64_t right = smaller(x + job.reach_x, job.w - 1) / job.square;
+    for (std::int64_t j = top; j <= bottom; ++j)
+        for (std::int64_t i = left; i <= right; ++i)
+            if (job.other_squares[j * job.squares_across() + i] & bit) return true;
+    return false;
 }
 
 template <class M>
@@ -275,7 +295,12 @@ void match(const BoundaryMatchesJob &job, const Rows &part, std::int64_t *counts
             };
             if (!hits(last)) { // neighbors mostly match at the same offset
                 std::int64_t k = 0;
-                while (k < job.offset_count && !hits(k)) ++k;
+                const std::int64_t near = smaller<std::int64_t>(job.offset_count, 13);
+                while (k < near && !hits(k)) ++k;
+                if (k == near) {
+                    if (!in_reach(job, y, x, std::uint64_t{1} << mark % 64)) continue;
+                    while (k < job.offset_count && !hits(k)) ++k;
+                }
                 if (k == job.offset_count) continue;
                 last = k;
             }

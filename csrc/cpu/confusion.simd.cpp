@@ -13,6 +13,7 @@ constexpr std::int64_t most_classes = 255;  // whose labels are bytes here
 constexpr std::int64_t piece = 4096;        // pixels that are narrowed or widened at once
 constexpr std::int64_t most_ends = 4096;    // ends of runs that are kept before they are counted
 constexpr int many_ends = 16;               // of 64 pixels: counting them one by one is faster
+constexpr std::int64_t most_rest = 15;      // blocks that are counted so without another look
 constexpr std::int64_t table_bytes = 32768; // for which there are several tables
 constexpr int most_tables = 8;
 constexpr int most_voids = 4; // values that are void and no classes, told from others
@@ -103,24 +104,26 @@ struct Bytes {
     }
 
     void count_pixels(const std::uint8_t *t, const std::uint8_t *p, std::int64_t count) const {
-        std::uint32_t *at[most_tables];
-        for (std::int64_t k = 0; k < most_tables; ++k) at[k] = table + (k & (tables - 1)) * size;
+        tables == 1 ? count_pixels_in<1>(t, p, count) : count_pixels_in<2>(t, p, count);
+    }
+
+    template <int Turns>
+    void count_pixels_in(const std::uint8_t *t, const std::uint8_t *p, std::int64_t count) const {
+        std::uint32_t *const first = table, *const other = table + (Turns - 1) * size;
+        const std::uint16_t width = static_cast<std::uint16_t>(side);
         std::int64_t i = 0;
         for (; i + 64 <= count; i += 64) {
             for (std::int64_t k = 0; k < 64; ++k)
-                cells[k] = static_cast<std::uint16_t>(smaller(t[i + k], cap) *
-                                                          static_cast<std::uint16_t>(side) +
+                cells[k] = static_cast<std::uint16_t>(smaller(t[i + k], cap) * width +
                                                       smaller(p[i + k], cap));
-            for (std::int64_t k = 0; k < 64; k += 8) {
-                std::uint64_t four[2];
-                __builtin_memcpy(four, cells + k, 16);
-                ++at[0][four[0] & 0xffff], ++at[1][four[0] >> 16 & 0xffff];
-                ++at[2][four[0] >> 32 & 0xffff], ++at[3][four[0] >> 48];
-                ++at[4][four[1] & 0xffff], ++at[5][four[1] >> 16 & 0xffff];
-                ++at[6][four[1] >> 32 & 0xffff], ++at[7][four[1] >> 48];
+            for (std::int64_t k = 0; k < 64; k += 4) {
+                std::uint64_t four;
+                __builtin_memcpy(&four, cells + k, 8);
+                ++first[four & 0xffff], ++other[four >> 16 & 0xffff];
+                ++first[four >> 32 & 0xffff], ++other[four >> 48];
             }
         }
-        for (; i < count; ++i) ++at[i & 7][index(t[i], p[i])];
+        for (; i < count; ++i) ++first[index(t[i], p[i])];
     }
 
     // Runs that end at `ends`, the first of them from `start` on; returns where the next begins.
@@ -153,10 +156,17 @@ struct Bytes {
 
     void count(const std::uint8_t *t, const std::uint8_t *p, std::int64_t pixels) {
         std::int64_t start = 0, found = 0, i = 0;
+        std::int64_t rest = 0, busy = 0; // blocks not to look at, blocks of short runs in a row
         for (; i + 65 <= pixels; i += 64) {
+            if (void_count) check(t + i, 64);
+            if (rest > 0) {
+                --rest;
+                count_pixels(t + i, p + i, 64);
+                start = i + 64;
+                continue;
+            }
             const std::uint64_t bits = ends_of_runs(t + i, p + i);
             const int number = __builtin_popcountll(bits);
-            if (void_count) check(t + i, 64);
             if (number > many_ends) {
                 if (start < i || found) { // the run that goes on into these pixels
                     ends[found++] = static_cast<std::uint32_t>(i - 1);
@@ -166,8 +176,10 @@ struct Bytes {
                 }
                 count_pixels(t + i, p + i, 64);
                 start = i + 64;
+                rest = smaller(busy++, most_rest); // where runs are short they are for a while
                 continue;
             }
+            busy = 0;
             std::uint64_t left = bits;
             for (int k = 0; k < number; k += 4) // four at a time: few branches to guess
                 for (int j = 0; j < 4; ++j) {
@@ -190,15 +202,14 @@ struct Bytes {
         for (; i < pixels; ++i) ++table[index(t[i], p[i])];
     }
 
-    void flush(const TargetRule &rule, Outbox &outbox) const {
+    void flush(const TargetRule &rule, const CellSink &sink) const {
         const std::int64_t classes = rule.classes;
         for (std::int64_t r = 0; r < side; ++r) {
+            std::uint32_t *sum = table + r * side;
+            for (std::int64_t k = 1; k < tables; ++k)
+                for (std::int64_t c = 0; c < side; ++c) sum[c] += table[k * size + r * side + c];
             const std::int64_t row = r < classes ? rule.row(r) : void_count ? classes : classes + 1;
-            for (std::int64_t c = 0; c < side; ++c) {
-                std::int64_t times = 0;
-                for (std::int64_t k = 0; k < tables; ++k) times += table[k * size + r * side + c];
-                if (times) outbox.add(row * side + c, times);
-            }
+            sink.add_row(sink.self, row * side, sum, side);
         }
     }
 };
@@ -226,7 +237,7 @@ bool find_voids(const TargetRule &rule, bool narrowed, Bytes &bytes, bool &has_w
 }
 
 // False where bytes cannot tell the targets apart.
-bool count_bytes(const ConfusionJob &job, const Area &area, Bytes &bytes, Outbox &outbox) {
+bool count_bytes(const ConfusionJob &job, const Area &area, Bytes &bytes, const CellSink &sink) {
     const bool plain_target = is_bytes(job.target), plain_preds = is_bytes(job.preds);
     bool has_wide;
     std::int64_t wide = 0;
@@ -258,7 +269,7 @@ bool count_bytes(const ConfusionJob &job, const Area &area, Bytes &bytes, Outbox
         }
         if (bytes.odd) return false;
     }
-    bytes.flush(job.rule, outbox);
+    bytes.flush(job.rule, sink);
     return true;
 }
 
@@ -296,7 +307,7 @@ void confusion(const ConfusionJob &job, const Area &area, char *memory, const Ce
     bool counted = false;
     if (job.rule.classes <= most_classes) {
         Bytes bytes(job.rule, scratch);
-        counted = count_bytes(job, area, bytes, outbox);
+        counted = count_bytes(job, area, bytes, sink);
     }
     if (!counted) count_pairs(job, area, pairs, pairs + piece, outbox);
     outbox.flush();

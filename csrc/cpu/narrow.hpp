@@ -6,7 +6,7 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-// The compiler's own code for 64 bits is slow; these do a multiple of 16 labels and return how
+// The compiler's own code is slow; these do a multiple of 16 labels and return how
 // many.
 #if defined(__AVX512BW__)
 inline std::int64_t narrow_blocks(const std::int64_t *labels, std::int64_t count, bool has_void,
@@ -27,7 +27,48 @@ inline std::int64_t narrow_blocks(const std::int64_t *labels, std::int64_t count
     odd |= found != 0;
     return i;
 }
+inline std::int64_t narrow_blocks(const std::int32_t *labels, std::int64_t count, bool has_void,
+                                  std::int64_t void_value, std::uint8_t *to, bool &odd) {
+    const __m512i most = _mm512_set1_epi32(254);
+    const __m512i nothing = _mm512_set1_epi32(static_cast<std::int32_t>(void_value));
+    const __mmask16 asked = has_void ? 0xffff : 0;
+    __mmask16 found = 0;
+    std::int64_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        const __m512i a = _mm512_loadu_si512(labels + i);
+        const __mmask16 high = _mm512_mask_cmpgt_epu32_mask(asked, a, most);
+        found |= _mm512_mask_cmpneq_epi32_mask(high, a, nothing);
+        _mm_storeu_si128(reinterpret_cast<__m128i *>(to + i), _mm512_cvtusepi32_epi8(a));
+    }
+    odd |= found != 0;
+    return i;
+}
 #elif defined(__AVX2__)
+inline std::int64_t narrow_blocks(const std::int32_t *labels, std::int64_t count, bool has_void,
+                                  std::int64_t void_value, std::uint8_t *to, bool &odd) {
+    const __m256i most = _mm256_set1_epi32(255);
+    const __m256i nothing = _mm256_set1_epi32(static_cast<std::int32_t>(void_value));
+    __m256i found = _mm256_setzero_si256();
+    std::int64_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        __m256i low[2];
+        for (int k = 0; k < 2; ++k) {
+            const __m256i a =
+                _mm256_loadu_si256(reinterpret_cast<const __m256i *>(labels + i + 8 * k));
+            low[k] = _mm256_min_epu32(a, most);
+            if (has_void)
+                found =
+                    _mm256_or_si256(found, _mm256_andnot_si256(_mm256_cmpeq_epi32(a, nothing),
+                                                               _mm256_cmpeq_epi32(low[k], most)));
+        }
+        const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(low[0], low[1]), 0xd8);
+        _mm_storeu_si128(
+            reinterpret_cast<__m128i *>(to + i),
+            _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+    }
+    odd |= !_mm256_testz_si256(found, found);
+    return i;
+}
 inline std::int64_t narrow_blocks(const std::int64_t *labels, std::int64_t count, bool has_void,
                                   std::int64_t void_value, std::uint8_t *to, bool &odd) {
     const __m256i zero = _mm256_setzero_si256(), most = _mm256_set1_epi32(255);
@@ -64,8 +105,8 @@ inline std::int64_t narrow_blocks(const std::int64_t *labels, std::int64_t count
     return i;
 }
 #else
-inline std::int64_t narrow_blocks(const std::int64_t *, std::int64_t, bool, std::int64_t,
-                                  std::uint8_t *, bool &) {
+template <class L> inline std::int64_t narrow_blocks(const L *, std::int64_t, bool, std::int64_t,
+                                                     std::uint8_t *, bool &) {
     return 0;
 }
 #endif
@@ -79,8 +120,11 @@ template <class L> inline bool narrow_labels(const char *from, std::int64_t step
     if (step == static_cast<std::int64_t>(sizeof(L))) {
         const L *labels = reinterpret_cast<const L *>(from);
         std::int64_t done = 0;
-        if constexpr (sizeof(L) == 8 && static_cast<L>(-1) < static_cast<L>(0))
-            done = narrow_blocks(labels, count, has_void, void_value, to, odd);
+        // A void value that the type cannot hold must not be cut down to one that it can.
+        constexpr bool is_signed = static_cast<L>(-1) < static_cast<L>(0);
+        if constexpr (sizeof(L) >= 4 && is_signed)
+            if (void_value == static_cast<std::int64_t>(static_cast<L>(void_value)))
+                done = narrow_blocks(labels, count, has_void, void_value, to, odd);
         for (std::int64_t i = done; i < count; ++i) {
             const Wide value = static_cast<Wide>(wide(labels[i]));
             to[i] = static_cast<std::uint8_t>(value < 255 ? value : 255);

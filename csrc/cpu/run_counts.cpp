@@ -1,5 +1,7 @@
 #include "tasks.hpp"
 
+#include <cstdlib>
+
 namespace segpost {
 namespace {
 
@@ -12,6 +14,12 @@ class SharedCounts {
             auto &shared = *static_cast<SharedCounts *>(self);
             std::lock_guard lock(shared.mutex_);
             for (std::int64_t i = 0; i < count; ++i) shared.counts_[cells[i]] += times[i];
+        };
+        sink.add_row = [](void *self, std::int64_t first, const std::uint32_t *times,
+                          std::int64_t count) {
+            auto &shared = *static_cast<SharedCounts *>(self);
+            std::lock_guard lock(shared.mutex_);
+            for (std::int64_t i = 0; i < count; ++i) shared.counts_[first + i] += times[i];
         };
         sink.self = this;
     }
@@ -34,10 +42,22 @@ bool run_confusion(const ConfusionJob &job, const Interrupted &interrupted, std:
     const KernelTable &table = kernels();
     SharedCounts shared(counts);
     std::vector<Area> areas;
-    const std::int64_t step = per_task(bytes_per_task, job.target.w);
+    // Several tasks a thread, because one that has to wake up comes late; but each ends with a walk
+    // over its table.
+    const std::int64_t pixels = job.target.n * job.target.h * job.target.w;
+    const std::int64_t table_size =
+        std::min<std::int64_t>(job.rule.classes + 1, 256) * (job.rule.classes + 1);
+    const std::int64_t least = std::max(pixels_per_task / 4, 8 * table_size);
+    const std::int64_t most = std::max(pixels_per_task, 4 * least);
+    const std::int64_t step =
+        per_task(std::clamp(pixels / (num_threads() > 1 ? 4 * num_threads() : 1), least, most),
+                 job.target.w);
+    const std::int64_t across = std::min(job.target.w, 4 * most); // of a row longer than any task
     for (std::int64_t n = 0; n < job.target.n; ++n)
         for (std::int64_t y = 0; y < job.target.h; y += step)
-            areas.push_back({n, y, std::min(y + step, job.target.h), 0, job.target.w});
+            for (std::int64_t x = 0; x < job.target.w; x += across)
+                areas.push_back({n, y, std::min(y + step, job.target.h), x,
+                                 std::min(x + across, job.target.w)});
     Nothing nothing;
     return run(
         areas, interrupted, nothing, [&](const Area &) { return table.confusion_scratch(job); },
@@ -120,7 +140,19 @@ bool run_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *of
     job.target_marks = marks[1].get();
     std::vector<std::int64_t> found[4]; // predicted, target; those of each that have a match
     BoundaryMatchesJob side[2];
+    std::int64_t reach_y = 0, reach_x = 0;
+    for (std::int64_t k = 0; k < offset_count; ++k) {
+        reach_y = std::max<std::int64_t>(reach_y, std::abs(std::int64_t{offsets[2 * k]}));
+        reach_x = std::max<std::int64_t>(reach_x, std::abs(std::int64_t{offsets[2 * k + 1]}));
+    }
+    constexpr std::int64_t square = BoundaryMatchesJob::square;
+    const std::size_t squares =
+        static_cast<std::size_t>((h + square - 1) / square * ((w + square - 1) / square));
+    std::vector<std::uint64_t> bits[2] = {std::vector<std::uint64_t>(squares),
+                                          std::vector<std::uint64_t>(squares)};
     for (int k = 0; k < 2; ++k) {
+        side[k].reach_y = reach_y, side[k].reach_x = reach_x;
+        side[k].own_squares = bits[k].data(), side[k].other_squares = bits[1 - k].data();
         side[k].h = h, side[k].w = w, side[k].classes = classes;
         side[k].narrow = given.narrow();
         side[k].own = marks[k].get(), side[k].other = marks[1 - k].get();
@@ -129,9 +161,9 @@ bool run_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *of
     std::mutex mutex;
     Nothing nothing;
     for (std::int64_t n = 0; n < given.target.n; ++n) {
-        std::vector<Rows> parts = cut_rows(given.target, 16);
-        parts.resize(parts.size() / static_cast<std::size_t>(given.target.n)); // one image's
-        for (Rows &part : parts) part.n = n;
+        std::vector<Rows> parts; // whole rows of squares
+        const std::int64_t step = (per_task(bytes_per_task, 16 * w) + square - 1) / square * square;
+        for (std::int64_t y = 0; y < h; y += step) parts.push_back({n, y, std::min(y + step, h)});
         if (!run(
                 parts, interrupted, nothing,
                 [&](const Rows &) { return table.boundary_pixels_scratch(job); },

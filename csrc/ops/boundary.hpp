@@ -39,7 +39,13 @@ struct BoundaryMatchesJob {
     const char *own = nullptr, *other = nullptr;
     const std::int64_t *there = nullptr;   // [classes], boundary pixels that `other` has
     const std::int32_t *offsets = nullptr; // [count, 2] (dy, dx), nearest first
-    std::int64_t offset_count = 0;
+    std::int64_t offset_count = 0, reach_y = 0, reach_x = 0; // the largest |dy| and |dx|
+    // Which classes the marks of every square of `square` pixels have, as bits of class % 64: where
+    // no square within reach has the bit there is nothing to search for.
+    std::uint64_t *own_squares = nullptr, *other_squares = nullptr;
+
+    static constexpr std::int64_t square = 16;
+    std::int64_t squares_across() const { return (w + square - 1) / square; }
 };
 
 } // namespace segpost

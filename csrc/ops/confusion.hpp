@@ -13,9 +13,12 @@ struct TargetRule {
     std::int64_t ignored_count = 0;
 
     bool is_ignored(std::int64_t value) const {
-        std::int64_t i = 0;
-        while (i < ignored_count && ignored[i] < value) ++i;
-        return i < ignored_count && ignored[i] == value;
+        std::int64_t low = 0, high = ignored_count;
+        while (low < high) {
+            const std::int64_t middle = (low + high) / 2;
+            (ignored[middle] < value ? low : high) = ignored[middle] < value ? middle + 1 : middle;
+        }
+        return low < ignored_count && ignored[low] == value;
     }
     bool in_range(std::int64_t value) const { return value >= 0 && value < classes; }
     // Rows of the counts: the classes, void, what is neither.
@@ -41,10 +44,13 @@ struct ConfusionLogitsJob {
     TargetRule rule;
 };
 
-// Where a kernel's counts go: cells of [classes + 2, classes + 1] and what to add to each.
+// Where a kernel's counts go: [classes + 2, classes + 1]. `add` takes cells and what to add to
+// each, `add_row` numbers for neighboring cells.
 struct CellSink {
     void (*add)(void *self, const std::int64_t *cells, const std::int64_t *times,
                 std::int64_t count) = nullptr;
+    void (*add_row)(void *self, std::int64_t first, const std::uint32_t *times,
+                    std::int64_t count) = nullptr;
     void *self = nullptr;
 };
 

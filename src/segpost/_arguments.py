@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
+
+
+def integer(value: Any, name: str) -> int:
+    """An integer of any kind; floats and booleans are refused."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
 
 
 def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...] | None:
@@ -28,7 +42,9 @@ def checked_groups(
     seen: set[int] = set()
     result = {}
     for name, members in groups.items():
-        own = [int(c) for c in members]
+        if not isinstance(name, str) or isinstance(members, (str, bytes)):
+            raise TypeError(f"groups must map names to classes, got {name!r}: {members!r}")
+        own = [integer(c, "groups") for c in members]
         wrong = [c for c in own if not 0 <= c < classes or c in seen or own.count(c) > 1]
         if wrong:
             raise ValueError(
@@ -36,7 +52,7 @@ def checked_groups(
                 + ("in two groups or twice" if 0 <= wrong[0] < classes else f"not below {classes}")
             )
         seen.update(own)
-        result[str(name)] = tuple(own)
+        result[name] = tuple(own)
     return result
 
 
@@ -57,14 +73,23 @@ def listed(preds: Any, target: Any) -> Iterator[tuple[Any, Any]]:
     yield from zip(preds, target, strict=True)
 
 
+@contextmanager
+def in_list(given: Any, index: int) -> Iterator[None]:
+    """Errors about an array of a list say which one it is."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if not isinstance(given, (list, tuple)):
+            raise
+        raise type(error)(f"image {index} of the list: {error}") from error
+
+
 def image_names(ids: Any, images: int) -> list[str | int] | None:
     """One name an image, or None."""
     if ids is None:
         return None
-    given = [ids] if isinstance(ids, (str, int)) else list(ids)
-    for name in given:
-        if isinstance(name, bool) or not (isinstance(name, str) or hasattr(name, "__index__")):
-            raise TypeError(f"ids must be strings or integers, got {name!r}")
-    if len(given) != images:
-        raise ValueError(f"ids has {len(given)} names for {images} images")
-    return [name if isinstance(name, str) else int(name) for name in given]
+    given = [ids] if isinstance(ids, str) or np.ndim(ids) == 0 else list(ids)
+    names = [name if isinstance(name, str) else integer(name, "ids") for name in given]
+    if len(names) != images:
+        raise ValueError(f"ids has {len(names)} names for {images} images")
+    return names

@@ -263,6 +263,20 @@ def stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
     elif len(lead) == 1:
         yield 0, arrays
     else:
+        merged = [_merged(a, p) for a, p in zip(arrays, pixels, strict=True)]
+        if all(a is not None for a in merged):
+            yield 0, tuple(a for a in merged if a is not None)
+            return
         size = math.prod(pixels[0].shape[-3:])
         for flat, index in enumerate(np.ndindex(lead[:-1])):
             yield flat * size, tuple(a[index] for a in arrays)
+
+
+def _merged(array: Array, pixels: Array) -> Array | None:
+    """The leading axes as one, where that needs no copy."""
+    view = array.view()
+    try:
+        view.shape = (-1, *array.shape[pixels.ndim - 2 :])
+    except AttributeError:
+        return None
+    return view

@@ -60,7 +60,13 @@ class Accumulator:
                     f"cannot add two {type(self).__name__}: {name} is {value!r} and "
                     f"{others[name]!r}"
                 )
+        if self._reduced != other._reduced:
+            blank = self.copy()
+            blank.reset()
+            if blank._totals() not in (self._totals(), other._totals()):
+                raise RuntimeError("the counts of one are those of all processes already")
         self._absorb(other)
+        self._reduced |= other._reduced
 
     def __iadd__(self: A, other: A) -> A:
         if not isinstance(other, Accumulator):
@@ -137,6 +143,7 @@ class Accumulator:
             "segpost": self._kind,
             "version": VERSION,
             "settings": self.settings(),
+            "reduced": self._reduced,
             "totals": self._totals(),
         }
 
@@ -188,6 +195,9 @@ class Accumulator:
         try:
             result = cls(**state["settings"])
             result._restore(state["totals"])
+            if not isinstance(state["reduced"], bool):
+                raise ValueError(f"reduced is {state['reduced']!r}")
+            result._reduced = state["reduced"]
         except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
             raise ValueError(f"damaged {cls.__name__}: {error}") from error
         return result
@@ -209,6 +219,29 @@ def table(values: object, shape: tuple[int, ...], name: str) -> Any:
     if array.size and (int(array.min()) < 0 or int(array.max()) >= 2**63):
         raise ValueError(f"{name} has counts outside 0..2**63 - 1")
     return array.astype(np.int64)
+
+
+def whole(value: object, least: int, most: int, name: str) -> int:
+    """A saved integer in its range."""
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{name} has {value!r}, which is no integer in {least}..{most}")
+    return value
+
+
+def added(a: Any, b: Any) -> Any:
+    """The sum of two tables of counts, if int64 holds it."""
+    total = a + b
+    if (total < 0).any():
+        raise OverflowError("the sum of the counts is beyond int64")
+    return total
+
+
+def tallies(values: object, shape: tuple[int, ...], name: str) -> Any:
+    """Saved (..., 3, C) hits, target and predicted pixels that fit each other."""
+    array = table(values, shape, name)
+    if (array[..., 0, :] > array[..., 1:, :].min(axis=-2)).any():
+        raise ValueError(f"{name} has more hits than pixels")
+    return array
 
 
 def _ranks(group: Any) -> int:

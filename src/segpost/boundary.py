@@ -10,9 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from segpost import _checks, _dispatch, confusion
-from segpost._arguments import checked_names, listed
+from segpost._arguments import checked_names, integer, listed
 from segpost._arrays import Array
-from segpost.accumulator import Accumulator, table
+from segpost.accumulator import Accumulator, added, table, tallies
 from segpost.confusion import Pair
 from segpost.tally import Float64, Int64, Tally, mean_of, ratio
 
@@ -54,9 +54,7 @@ class Alignment(Accumulator):
             for image in pair.images():
                 if not image.target.size:
                     continue
-                counts = confusion.count(image, self.num_classes, self._ignored, nan)
-                if counts[-1].any():
-                    confusion.raise_bad_target(image, self.num_classes, self._ignored)
+                counts = confusion.checked_counts(image, pair, self.num_classes, self._ignored, nan)
                 fresh._measure(confusion.labels_of(image)[None], image.target[None], counts)
         self.__dict__.update(fresh.__dict__)
 
@@ -175,12 +173,12 @@ class BoundaryIoU(Alignment):
 
     def _restore(self, totals: dict[str, Any]) -> None:
         shape = (3, self.num_classes)
-        self._near = table(totals["near"], shape, "near")
-        self._all = table(totals["all"], shape, "all")
+        self._near = tallies(totals["near"], shape, "near")
+        self._all = tallies(totals["all"], shape, "all")
 
     def _absorb(self, other: BoundaryIoU) -> None:
-        self._near = self._near + other._near
-        self._all = self._all + other._all
+        near, plain = added(self._near, other._near), added(self._all, other._all)
+        self.__dict__.update(_near=near, _all=plain)
 
 
 class TrimapScores(NamedTuple):
@@ -232,12 +230,10 @@ class TrimapIoU(Alignment):
         widths: Sequence[int] = (1, 2, 4, 8, 16, 32),
     ) -> None:
         super().__init__(num_classes, ignore_index=ignore_index, class_names=class_names)
-        wanted = list(widths)
-        if any(isinstance(w, bool) or not hasattr(w, "__index__") for w in wanted):
-            raise TypeError(f"widths must be integers, got {widths!r}")
-        if not wanted or min(wanted) < 1 or max(wanted) >= 2**31:
-            raise ValueError(f"widths must be integers of at least 1, got {widths!r}")
-        self.widths = tuple(sorted({int(w) for w in wanted}))
+        wanted = sorted({integer(w, "widths") for w in widths})
+        if not wanted or wanted[0] < 1 or wanted[-1] >= 2**31 or len(wanted) > 1024:
+            raise ValueError(f"widths must be 1 to 1024 integers of at least 1, got {widths!r}")
+        self.widths = tuple(wanted)
         self.reset()
 
     def reset(self) -> None:
@@ -266,10 +262,10 @@ class TrimapIoU(Alignment):
         return {"counts": self._counts.tolist()}
 
     def _restore(self, totals: dict[str, Any]) -> None:
-        self._counts = table(totals["counts"], self._counts.shape, "counts")
+        self._counts = tallies(totals["counts"], self._counts.shape, "counts")
 
     def _absorb(self, other: TrimapIoU) -> None:
-        self._counts = self._counts + other._counts
+        self._counts = added(self._counts, other._counts)
 
 
 class BoundaryFScores(NamedTuple):
@@ -304,7 +300,8 @@ class BoundaryF(Alignment):
     num_classes, ignore_index, class_names
         As in `ConfusionMatrix`.
     tolerance : float
-        Distance (Euclidean) up to which pixels are near, as a share of the image's diagonal.
+        Distance (Euclidean) up to which pixels are near, as a share of the image's diagonal, at
+        most 0.1.
 
     Examples
     --------
@@ -329,7 +326,7 @@ class BoundaryF(Alignment):
         tolerance: float = 0.0075,
     ) -> None:
         super().__init__(num_classes, ignore_index=ignore_index, class_names=class_names)
-        self.tolerance = share(tolerance, "tolerance")
+        self.tolerance = share(tolerance, "tolerance", 0.1)
         self.reset()
 
     def reset(self) -> None:
@@ -357,10 +354,13 @@ class BoundaryF(Alignment):
         return {"counts": self._counts.tolist()}
 
     def _restore(self, totals: dict[str, Any]) -> None:
-        self._counts = table(totals["counts"], self._counts.shape, "counts")
+        counts = table(totals["counts"], self._counts.shape, "counts")
+        if (counts[:, 1::2] > counts[:, ::2]).any():
+            raise ValueError("counts has more matches than pixels")
+        self._counts = counts
 
     def _absorb(self, other: BoundaryF) -> None:
-        self._counts = self._counts + other._counts
+        self._counts = added(self._counts, other._counts)
 
 
 def tally(counts: Int64) -> Int64:
@@ -369,7 +369,7 @@ def tally(counts: Int64) -> Int64:
     return np.stack([inside.diagonal(), inside.sum(axis=1), inside[:, :-1].sum(axis=0)])
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def disk(square: int) -> Array:
     """(K, 2) int32 offsets of at most that squared length, nearest first."""
     reach = math.isqrt(square)
@@ -382,10 +382,10 @@ def disk(square: int) -> Array:
     return offsets
 
 
-def share(value: Any, name: str) -> float:
-    """A number in 0..1."""
+def share(value: Any, name: str, most: float = 1.0) -> float:
+    """A number from 0 on."""
     if isinstance(value, (bool, str)) or not isinstance(value, (int, float, np.number)):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    if not 0.0 <= float(value) <= 1.0:
-        raise ValueError(f"{name} is a share of the diagonal in 0..1, got {value!r}")
+    if not 0.0 <= float(value) <= most:
+        raise ValueError(f"{name} is a share of the diagonal in 0..{most:g}, got {value!r}")
     return float(value)

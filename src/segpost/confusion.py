@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from segpost import _checks, _dispatch
+from segpost._arguments import integer
 from segpost._arrays import Array, Incoming, incoming, stacks
 from segpost._dispatch import Logits
 from segpost.geometry import Axes
@@ -15,6 +16,7 @@ from segpost.labels import label_dtype
 from segpost.postprocess import with_threshold
 
 STRIP = 1 << 16  # pixels looked at together when values are listed
+MOST_LISTED = 1024  # up to which values are kept apart
 
 
 class Pair(NamedTuple):
@@ -110,6 +112,8 @@ def view(
     if len(shape) != labels.ndim + 1:
         if len(shape) == labels.ndim and shape == labels.shape:
             _checks.only_integers(given, "preds")
+            if threshold is not None:
+                raise ValueError("threshold is for logits of one class, but preds are labels")
             return Pair(_flat(given.array), None, _flat(labels)), truth
         hint = ""
         if labels.ndim == 4 and labels.shape[1] == 1:
@@ -167,6 +171,20 @@ def count(pair: Pair, classes: int, ignored: Array, nan: str) -> Array:
     return counts
 
 
+def checked_counts(
+    image: Pair, pair: Pair, classes: int, ignored: Array, nan: str, *, refuse: bool = True
+) -> Array:
+    """The counts of one image of a pair; an error names its place in all of the pair."""
+    try:
+        counts = count(image, classes, ignored, nan)
+    except ValueError:
+        count(pair, classes, ignored, nan)
+        raise
+    if refuse and counts[classes + 1].any():
+        raise_bad_target(pair, classes, ignored)
+    return counts
+
+
 def labels_of(pair: Pair) -> Array:
     """The predicted labels, in the target's shape."""
     logits = pair.preds
@@ -181,9 +199,7 @@ def labels_of(pair: Pair) -> Array:
 
 def class_count(num_classes: object) -> int:
     """The number of classes, at least one."""
-    if isinstance(num_classes, (bool, np.bool_)) or not hasattr(num_classes, "__index__"):
-        raise TypeError(f"num_classes must be an integer, got {num_classes!r}")
-    number = int(num_classes.__index__())
+    number = integer(num_classes, "num_classes")
     if not 1 <= number <= 1 << 14:
         raise ValueError(f"num_classes must be in 1..{1 << 14}, got {number}")
     return number
@@ -193,27 +209,32 @@ def ignored_values(ignore_index: object) -> Array:
     """The target values that are void, sorted and each once."""
     if ignore_index is None:
         return np.empty(0, np.int64)
-    given = [ignore_index] if hasattr(ignore_index, "__index__") else ignore_index
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+    if hasattr(ignore_index, "tolist"):  # an array, or a number of one
+        ignore_index = ignore_index.tolist()
+    given = ignore_index if isinstance(ignore_index, Iterable) else [ignore_index]
+    if isinstance(given, (str, bytes)):
         raise TypeError(f"ignore_index must be an integer or integers, got {ignore_index!r}")
-    values = set()
-    for value in given:
-        if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-            raise TypeError(f"ignore_index must be an integer or integers, got {ignore_index!r}")
-        if not -(2**63) <= int(value) < 2**63 - 1:
-            raise ValueError(f"ignore_index must be in the range of int64, got {int(value)}")
-        values.add(int(value))
+    values = {integer(value, "ignore_index") for value in given}
+    for value in values:
+        if not -(2**63) <= value < 2**63 - 1:
+            raise ValueError(f"ignore_index must be in the range of int64, got {value}")
     return np.array(sorted(values), np.int64)
+
+
+def listed_up_to(classes: int) -> int:
+    """Labels that are larger, or as far below 0, are all one in `outside`."""
+    return max((classes + 1) ** 2, MOST_LISTED)
 
 
 def outside(pair: Pair, classes: int, ignored: Array) -> dict[tuple[int, int], int]:
     """How often each (target, prediction) occurs of which one is neither class nor void.
 
-    Values beyond what any library could take for a cell of its matrix count as that limit.
+    Values beyond what any library could take for a cell of its matrix count as that limit,
+    (classes + 1)^2 and at least 1024, or as its negative.
     """
     if not isinstance(pair.preds, Logits) and pair.preds.dtype == pair.target.dtype == np.uint8:
         return _outside_bytes(pair, classes, ignored)
-    limit = max((classes + 1) ** 2, 1 << 16)
+    limit = listed_up_to(classes)
     found: dict[tuple[int, int], int] = {}
     for preds, target in _strips(pair):
         bad = ~_is_void(target, ignored)

@@ -331,6 +331,10 @@ def _void_row(state: Int64, moves: list[Move]) -> Int64:
 def _refusal(cm: ConfusionMatrix, row: Dialect, moves: list[Move], void: Int64) -> str:
     """Why there is no score; empty where there is one."""
     ignored, values = ignored_classes(cm), cm.settings()["ignore_index"]
+    listed = sum(move.times for move in moves if in_range(move.target, cm.num_classes))
+    unknown = int(cm.state[:-1, -1].sum()) - listed
+    if unknown and row.place not in (_marginal, _miss):
+        return f"the values of {unknown} predictions of no class are not known"
     for t, p, _, place in moves:
         if place == ERROR:
             return f"prediction {p} on target {t} is an error"

@@ -18,7 +18,7 @@ class ImageScores(NamedTuple):
 
     ids: tuple[str | int, ...]  # the number of the image where none was given
     tally: Tally  # (N, C) each
-    iou: Float64  # (N, C), NaN where a class is not in the image
+    iou: Float64  # (N, C), NaN where a class does not count in the image
     miou: Float64  # (N,), NaN where an image has no class at all
     pixel_accuracy: Float64  # (N,)
 
@@ -51,7 +51,11 @@ class ImageScores(NamedTuple):
     @property
     def class_iou(self) -> Float64:
         """(C,) mean over the images of every class's IoU."""
-        return np.array([mean_of(column) for column in self.iou.T])
+        return self._class_means(self.iou)
+
+    def _class_means(self, iou: Float64) -> Float64:
+        strict = self.policy.absent == "nan"
+        return np.array([mean_of(column, strict=strict) for column in iou.T])
 
     def quantile(self, q: float) -> float:
         """The quantile `q` in 0..1 of the images' `miou`."""
@@ -97,7 +101,9 @@ class ImageScores(NamedTuple):
         if self.policy.mean == "image":
             return mean_of(self.miou[which])
         if self.policy.mean == "class_image":
-            return mean_of([mean_of(column) for column in self.iou[which].T])
+            kept = ~self.ignored | (self.policy.ignored_class == "keep")
+            strict = self.policy.absent == "nan"
+            return mean_of(self._class_means(self.iou[which])[kept], strict=strict)
         times = np.bincount(which, minlength=len(self.ids))
         tally = Tally(*(times @ part for part in self.tally))
         iou, counted = judged(tally, self.policy, self.ignored)

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from segpost import _dispatch, confusion
-from segpost._arguments import listed
+from segpost._arguments import integer, listed
 from segpost._arrays import Array, incoming
 from segpost._checks import only_integers
-from segpost.accumulator import Accumulator
+from segpost.accumulator import Accumulator, whole
 from segpost.matrix import ConfusionMatrix
 from segpost.tally import Float64, mean_of, ratio
 
@@ -37,6 +37,7 @@ CITYSCAPES_GROUPS = {
     "human": (11, 12),
     "vehicle": (13, 14, 15, 16, 17, 18),
 }
+MOST = 2**63 - 1  # pixels
 DENSE_IDS = 1 << 20  # up to which ids are rows of a table
 
 Sums = dict[tuple[int, int], list[int]]  # of class and size: instances, right, in the right group
@@ -103,15 +104,15 @@ class InstanceIoU(Accumulator):
             num_classes, ignore_index=ignore_index, class_names=class_names, groups=groups
         )
         self.num_classes = self._confusion.num_classes
-        self.things = {int(c): float(size) for c, size in dict(things).items()}
+        self.things = {integer(c, "things"): float(size) for c, size in dict(things).items()}
         for c, size in self.things.items():
             if not 0 <= c < self.num_classes:
                 raise ValueError(f"things has class {c}, which is not below {self.num_classes}")
             if not (math.isfinite(size) and size > 0):
                 raise ValueError(f"things: the mean size of class {c} must be positive, got {size}")
-        if isinstance(first_id, bool) or not hasattr(first_id, "__index__") or first_id < 0:
+        self.first_id = integer(first_id, "first_id")
+        if self.first_id < 0:
             raise ValueError(f"first_id must be an integer of at least 0, got {first_id!r}")
-        self.first_id = int(first_id)
         self.reset()
 
     @classmethod
@@ -154,7 +155,8 @@ class InstanceIoU(Accumulator):
             pair = confusion.view(p, t, self.num_classes, -3, "half_pixel", None)[0]
             ids = incoming(m, "instances")
             only_integers(ids, "instances")
-            if ids.array.size != pair.target.size:
+            shape = ids.array.shape if ids.array.ndim > 1 else (1, *ids.array.shape)
+            if shape != pair.target.shape:
                 raise ValueError(
                     f"instances of shape {ids.array.shape} do not fit target of {pair.target.shape}"
                 )
@@ -239,14 +241,19 @@ class InstanceIoU(Accumulator):
 
     def _restore(self, totals: dict[str, Any]) -> None:
         self._confusion._restore(totals["confusion"])
-        self._sums = {
-            (int(c), int(size)): [int(n), int(right), int(grouped)]
-            for c, size, n, right, grouped in totals["sums"]
-        }
+        self._sums = {}
+        for c, size, number, right, grouped in totals["sums"]:
+            if c not in self.things:
+                raise ValueError(f"sums have class {c!r}, which has no instances")
+            key = whole(c, 0, self.num_classes - 1, "sums"), whole(size, 1, MOST, "sums")
+            most = whole(number, 1, MOST // key[1], "sums") * key[1]
+            grouped = whole(grouped, 0, most, "sums")
+            self._sums[key] = [number, whole(right, 0, grouped, "sums"), grouped]
 
     def _absorb(self, other: InstanceIoU) -> None:
-        self._confusion.merge_state(other._confusion)
+        total = self._confusion + other._confusion
+        sums = {key: list(values) for key, values in self._sums.items()}
         for key, values in other._sums.items():
-            sums = self._sums.setdefault(key, [0, 0, 0])
-            for k, number in enumerate(values):
-                sums[k] += number
+            own = sums.setdefault(key, [0, 0, 0])
+            sums[key] = [a + b for a, b in zip(own, values, strict=True)]
+        self.__dict__.update(_confusion=total, _sums=sums)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost import _checks, confusion
-from segpost._arguments import checked_groups, checked_names, image_names, listed
-from segpost.accumulator import Accumulator, table
+from segpost._arguments import checked_groups, checked_names, image_names, in_list, listed
+from segpost.accumulator import Accumulator, added, table, whole
 from segpost.confusion import Pair
 from segpost.scores import Scores
 from segpost.tally import Outside, Policy
@@ -126,8 +126,26 @@ class ConfusionMatrix(Accumulator):
 
     @property
     def outside(self) -> Outside:
-        """How often each (target, prediction) occurred of which one was neither class nor void."""
+        """How often each (target, prediction) occurred of which one was neither class nor void.
+
+        Values beyond (num_classes + 1)^2, at least 1024, are counted as that number.
+        """
         return dict(self._outside)
+
+    def __copy__(self) -> ConfusionMatrix:
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.__dict__.update(
+            state=self.state.copy(),
+            _outside=dict(self._outside),
+            _images=list(self._images),
+            _place=dict(self._place),
+        )
+        return other
+
+    def copy(self) -> ConfusionMatrix:
+        """One of its own with the same counts."""
+        return self.__copy__()
 
     def reset(self) -> None:
         """Forget everything that was counted."""
@@ -173,28 +191,33 @@ class ConfusionMatrix(Accumulator):
         """
         self._check_open()
         _checks.one_of(nan, "nan", _checks.NAN_RULES)
-        pairs = [
-            confusion.view(p, t, self.num_classes, axis, grid, threshold)[0]
-            for p, t in listed(preds, target)
-        ]
+        pairs = []
+        for index, (p, t) in enumerate(listed(preds, target)):
+            with in_list(preds, index):
+                pairs.append(confusion.view(p, t, self.num_classes, axis, grid, threshold)[0])
         number = sum(int(np.prod(pair.target.shape[:-2])) for pair in pairs)
         names = image_names(ids, number)
-        if (names is not None) != bool(self._place) and (self._place or self.pixels):
+        if number and (names is not None) != bool(self._place) and (self._place or self.pixels):
             raise ValueError("ids must be given for all images or for none")
-        if not self.per_image and names is None:
-            parts = [self._counted(pair, nan) for pair in pairs]
-            for counts, found in parts:
-                self.state += counts
-                _add(self._outside, found)
-            return
-        images = (image for pair in pairs for image in pair.images())
-        fresh = []
-        for index, image in enumerate(images):
-            counts, found = self._counted(image, nan)
-            cells = np.flatnonzero(counts)
-            name = None if names is None else names[index]
-            fresh.append(ImageCounts(name, cells, counts.reshape(-1)[cells], found))
-        self._take(fresh)
+        total = np.zeros_like(self.state)
+        outside: Outside = {}
+        fresh: list[ImageCounts] = []
+        for index, pair in enumerate(pairs):
+            with in_list(preds, index):
+                if not self.per_image and names is None:
+                    counts, found = self._counted(pair, pair, nan)
+                    total = added(total, counts)
+                    _add(outside, found)
+                    continue
+                for image in pair.images():
+                    counts, found = self._counted(image, pair, nan)
+                    cells = np.flatnonzero(counts)
+                    name = None if names is None else names[len(fresh)]
+                    fresh.append(ImageCounts(name, cells, counts.reshape(-1)[cells], found))
+        if fresh:
+            self._take(fresh)
+        else:
+            self._commit(total, outside, [])
 
     def compute(
         self,
@@ -288,29 +311,45 @@ class ConfusionMatrix(Accumulator):
         images = []
         for name, cells, counts, found in totals["images"]:
             where = table(cells, (len(cells),), "images")
-            if len(where) and int(where.max()) >= size * size:
-                raise ValueError("images have cells outside the state")
+            if len(where) and (int(where[-1]) >= size * size or (np.diff(where) < 1).any()):
+                raise ValueError("images have cells outside the state, or twice")
             number = table(counts, where.shape, "images")
-            if not (name is None or type(name) in (str, int)):
+            if not (type(name) in (str, int) or (name is None and self.per_image)):
                 raise ValueError(f"ids must be strings or integers, got {name!r}")
-            images.append(ImageCounts(name, where, number, _from_rows(found)))
+            images.append(ImageCounts(name, where, number, self._listed_outside(found)))
         state = table(totals["state"], (size, size), "state")
+        outside = self._listed_outside(totals["outside"])
+        if sum(map(sum, state.tolist())) >= 2**63:
+            raise ValueError("state has more pixels than int64 can count")
         if self.per_image or images:
             self._take(images)
-            if not np.array_equal(self.state, state):
+            if not np.array_equal(self.state, state) or self._outside != outside:
                 raise ValueError("the images do not add up to the state")
-        self.state = state
-        self._outside = _from_rows(totals["outside"])
+        listed = np.zeros((size, size), object)
+        for (t, p), times in outside.items():
+            row = t if 0 <= t < size - 1 and t not in self._ignored else size - 1
+            listed[row, p if 0 <= p < size - 1 else size - 1] += times
+        if (listed > state).any():
+            raise ValueError("outside has more pixels than the state")
+        self.state, self._outside = state, outside
+
+    def _listed_outside(self, rows: Iterable[Sequence[int]]) -> Outside:
+        found: Outside = {}
+        for t, p, times in rows:
+            values = [whole(value, -(2**63), 2**63 - 1, "outside") for value in (t, p)]
+            if all(0 <= value < self.num_classes for value in values):
+                raise ValueError(f"outside has {t}, {p}, which are classes")
+            found[t, p] = whole(times, 1, 2**63 - 1, "outside")
+        return found
 
     def _absorb(self, other: ConfusionMatrix) -> None:
         counted = [cm for cm in (self, other) if cm.pixels or cm._images]
         if len({(bool(cm._images), bool(cm._place)) for cm in counted}) > 1:
             raise ValueError("ids must be given for all images or for none")
         if other._images:
-            self._take(other._images)
-            return
-        self.state = self.state + other.state
-        _add(self._outside, other._outside)
+            self._take(list(other._images))
+        else:
+            self._commit(other.state, other._outside, [])
 
     def _take(self, images: Sequence[ImageCounts]) -> None:
         """Add images; all of them or, on an error, none."""
@@ -328,16 +367,35 @@ class ConfusionMatrix(Accumulator):
                 kept[image.id] = image
             else:
                 self._check_repeated(before, image)
-        for image in kept.values() if True in named else images:
-            if image.id is not None:
-                self._place[image.id] = len(self._images)
-            self._images.append(image)
-            self.state.reshape(-1)[image.cells] += image.counts
-            _add(self._outside, image.outside)
+        fresh = list(kept.values()) if True in named else list(images)
+        total = np.zeros_like(self.state)
+        outside: Outside = {}
+        for image in fresh:
+            total.reshape(-1)[image.cells] += image.counts
+            _add(outside, image.outside)
+        self._commit(total, outside, fresh)
+
+    def _commit(self, counts: Int64, outside: Outside, images: list[ImageCounts]) -> None:
+        """Add counts and the images that they are of; a Ctrl-C leaves all of it or nothing."""
+        old = {"state": self.state, "_outside": self._outside}
+        new = {"state": added(self.state, counts), "_outside": dict(self._outside)}
+        _add(new["_outside"], outside)
+        first = len(self._images)
+        place = {im.id: first + k for k, im in enumerate(images) if im.id is not None}
+        try:
+            self._images.extend(images)
+            self._place.update(place)
+            self.__dict__.update(new)
+        except BaseException:
+            del self._images[first:]
+            for name in place:
+                self._place.pop(name, None)
+            self.__dict__.update(old)
+            raise
 
     def _check_repeated(self, before: ImageCounts, image: ImageCounts) -> None:
-        same = np.array_equal(before.cells, image.cells) and np.array_equal(
-            before.counts, image.counts
+        same = before.outside == image.outside and all(
+            np.array_equal(a, b) for a, b in zip(before[1:3], image[1:3], strict=True)
         )
         if self.duplicates == "raise" or not same:
             how = "" if same else ", with other counts the second time"
@@ -346,18 +404,16 @@ class ConfusionMatrix(Accumulator):
                 + ('; duplicates="drop" counts it once' if same else "")
             )
 
-    def _counted(self, pair: Pair, nan: str) -> tuple[Int64, Outside]:
-        """What a pair adds to the state, and the values that are neither class nor void."""
-        classes = self.num_classes
-        counts = confusion.count(pair, classes, self._ignored, nan)
+    def _counted(self, image: Pair, pair: Pair, nan: str) -> tuple[Int64, Outside]:
+        """What an image of a pair adds to the state, and the values that are no classes."""
+        classes, refuse = self.num_classes, self.invalid_target == "raise"
+        counts = confusion.checked_counts(image, pair, classes, self._ignored, nan, refuse=refuse)
         bad_target, bad_preds = counts[classes + 1].any(), counts[:classes, classes].any()
-        if bad_target and self.invalid_target == "raise":
-            confusion.raise_bad_target(pair, classes, self._ignored)
         if bad_preds and self.invalid_preds == "raise":
             confusion.raise_bad_preds(pair, classes, self._ignored)
         found: Outside = {}
         if bad_target or bad_preds:
-            found = confusion.outside(pair, classes, self._ignored)
+            found = confusion.outside(image, classes, self._ignored)
         counts[classes] += counts[classes + 1]
         return counts[:-1], found
 
@@ -375,7 +431,3 @@ def _add(total: Outside, part: Mapping[tuple[int, int], int]) -> None:
 
 def _as_rows(found: Outside) -> list[list[int]]:
     return [[t, p, times] for (t, p), times in sorted(found.items())]
-
-
-def _from_rows(rows: Iterable[Sequence[int]]) -> Outside:
-    return {(int(t), int(p)): int(times) for t, p, times in rows}

@@ -10,6 +10,7 @@ import numpy as np
 
 from segpost import report_measures
 from segpost.accumulator import Accumulator
+from segpost.confusion import listed_up_to
 from segpost.report_tables import Part, Table, number, share, shown
 from segpost.scores import Scores
 
@@ -113,7 +114,7 @@ def invalid_values(scores: Scores, which: str) -> list[tuple[str, int]]:
     which : {"predictions", "targets"}
     """
     classes = scores.num_classes
-    limit = max(classes * classes, 1 << 16)  # values beyond were counted as this one
+    limit = listed_up_to(classes)
     times: dict[int, int] = {}
     for (target, pred), count in scores._cm.outside.items():
         good_target = 0 <= target < classes

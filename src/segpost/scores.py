@@ -63,7 +63,7 @@ class Scores:
     def __init__(
         self, cm: ConfusionMatrix, policy: Policy, place: Place | None = None, dialect: str = ""
     ) -> None:
-        self._cm = cm
+        self._cm = cm = cm.copy()  # what is counted later is not in these scores
         self._place = place or (drop_invalid if policy.invalid_preds == "drop" else keep_all)
         self.policy = policy
         self.dialect = dialect
@@ -153,8 +153,8 @@ class Scores:
         beta : float
             Above 1 recall counts more, below 1 precision.
         """
-        if not (isinstance(beta, (int, float, np.number)) and 0 < float(beta) < math.inf):
-            raise ValueError(f"beta must be a positive number, got {beta!r}")
+        if not (isinstance(beta, (int, float, np.number)) and 0 < float(beta) <= 1e6):
+            raise ValueError(f"beta must be a positive number of at most 1e6, got {beta!r}")
         square = float(beta) ** 2
         hits, target, preds = self.tally
         return self._with_absent(ratio((1 + square) * hits, square * target + preds))
@@ -167,7 +167,8 @@ class Scores:
         if self.policy.mean == "image":
             return mean_of(self.images.miou)
         if self.policy.mean == "class_image":
-            return mean_of(self.images.class_iou)
+            means = self.images.class_iou[self.in_mean]
+            return mean_of(means, strict=self.policy.absent == "nan")
         return mean_of(self.iou[self.in_mean], strict=self.policy.absent == "nan")
 
     def mean(self, name: str, average: str = "macro") -> float:
@@ -185,7 +186,7 @@ class Scores:
         inside = self.in_mean
         values: Float64 = getattr(self, name)[inside]
         if average == "macro":
-            return mean_of(values)
+            return mean_of(values, strict=self.policy.absent == "nan")
         hits, target, preds = (array[inside] for array in self.tally)
         if average == "weighted":
             there = target > 0

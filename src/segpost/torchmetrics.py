@@ -12,7 +12,18 @@ import torch
 from torchmetrics import Metric
 
 from segpost import matrix
-from segpost.scores import Scores
+from segpost.scores import PER_CLASS, Scores
+
+SCORES = (
+    "miou",
+    "pixel_accuracy",
+    "mean_accuracy",
+    "fwiou",
+    "kappa",
+    "mcc",
+    *PER_CLASS,
+    "matrix",
+)
 
 
 class ConfusionMatrix(Metric):
@@ -20,14 +31,16 @@ class ConfusionMatrix(Metric):
 
     The state is one int64 tensor that is summed over processes. Its scores are those of
     `segpost.ConfusionMatrix.compute`; `compute` here returns one of them as a tensor, to be logged.
+    Of predictions that are no class the number is kept, but not the values: dialects that look at
+    those need `segpost.ConfusionMatrix`.
 
     Parameters
     ----------
     num_classes, ignore_index, class_names, invalid_preds
         As in `segpost.ConfusionMatrix`.
     score : str
-        What `compute` returns: an attribute of `Scores`, such as "miou", "iou", "fwiou", "kappa" or
-        "matrix".
+        What `compute` returns: an attribute of `Scores`, one of ``SCORES``, such as "miou", "iou",
+        "kappa" or "matrix".
     **kwargs
         Of `torchmetrics.Metric`.
 
@@ -63,8 +76,8 @@ class ConfusionMatrix(Metric):
             class_names=class_names,
             invalid_preds=invalid_preds,
         )
-        if not isinstance(getattr(Scores, score, None), property) and score not in _cached():
-            raise ValueError(f"score must be an attribute of Scores, got {score!r}")
+        if score not in SCORES:
+            raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
         self.score = score
         self.add_state("state", torch.from_numpy(self._empty.state.copy()), dist_reduce_fx="sum")
 
@@ -88,9 +101,3 @@ class ConfusionMatrix(Metric):
         result = self._empty.copy()
         result.state[...] = self.state.cpu().numpy()
         return result
-
-
-def _cached() -> set[str]:
-    from functools import cached_property
-
-    return {name for name, value in vars(Scores).items() if isinstance(value, cached_property)}
