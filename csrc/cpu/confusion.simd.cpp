@@ -104,26 +104,29 @@ struct Bytes {
     }
 
     void count_pixels(const std::uint8_t *t, const std::uint8_t *p, std::int64_t count) const {
-        tables == 1 ? count_pixels_in<1>(t, p, count) : count_pixels_in<2>(t, p, count);
+        tables == 1 ? count_pixels_in<1>(t, p, count) : count_pixels_in<most_tables>(t, p, count);
     }
 
     template <int Turns>
     void count_pixels_in(const std::uint8_t *t, const std::uint8_t *p, std::int64_t count) const {
-        std::uint32_t *const first = table, *const other = table + (Turns - 1) * size;
+        std::uint32_t *at[Turns];
+        for (std::int64_t k = 0; k < Turns; ++k) at[k] = table + (k & (tables - 1)) * size;
         const std::uint16_t width = static_cast<std::uint16_t>(side);
         std::int64_t i = 0;
         for (; i + 64 <= count; i += 64) {
             for (std::int64_t k = 0; k < 64; ++k)
                 cells[k] = static_cast<std::uint16_t>(smaller(t[i + k], cap) * width +
                                                       smaller(p[i + k], cap));
-            for (std::int64_t k = 0; k < 64; k += 4) {
-                std::uint64_t four;
-                __builtin_memcpy(&four, cells + k, 8);
-                ++first[four & 0xffff], ++other[four >> 16 & 0xffff];
-                ++first[four >> 32 & 0xffff], ++other[four >> 48];
+            for (std::int64_t k = 0; k < 64; k += 8) {
+                std::uint64_t four[2];
+                __builtin_memcpy(four, cells + k, 16);
+                ++at[0][four[0] & 0xffff], ++at[1 % Turns][four[0] >> 16 & 0xffff];
+                ++at[2 % Turns][four[0] >> 32 & 0xffff], ++at[3 % Turns][four[0] >> 48];
+                ++at[4 % Turns][four[1] & 0xffff], ++at[5 % Turns][four[1] >> 16 & 0xffff];
+                ++at[6 % Turns][four[1] >> 32 & 0xffff], ++at[7 % Turns][four[1] >> 48];
             }
         }
-        for (; i < count; ++i) ++first[index(t[i], p[i])];
+        for (; i < count; ++i) ++at[i % Turns][index(t[i], p[i])];
     }
 
     // Runs that end at `ends`, the first of them from `start` on; returns where the next begins.
@@ -156,15 +159,8 @@ struct Bytes {
 
     void count(const std::uint8_t *t, const std::uint8_t *p, std::int64_t pixels) {
         std::int64_t start = 0, found = 0, i = 0;
-        std::int64_t rest = 0, busy = 0; // blocks not to look at, blocks of short runs in a row
+        std::int64_t busy = 0; // how often in a row runs were short
         for (; i + 65 <= pixels; i += 64) {
-            if (void_count) check(t + i, 64);
-            if (rest > 0) {
-                --rest;
-                count_pixels(t + i, p + i, 64);
-                start = i + 64;
-                continue;
-            }
             const std::uint64_t bits = ends_of_runs(t + i, p + i);
             const int number = __builtin_popcountll(bits);
             if (number > many_ends) {
@@ -174,12 +170,17 @@ struct Bytes {
                     count_runs(t, p, start, found);
                     found = 0;
                 }
-                count_pixels(t + i, p + i, 64);
-                start = i + 64;
-                rest = smaller(busy++, most_rest); // where runs are short they are for a while
+                // Where runs are short they are for a while.
+                const std::int64_t blocks = smaller(busy++, most_rest) + 1;
+                const std::int64_t length = smaller(64 * blocks, (pixels - i - 1) / 64 * 64);
+                count_pixels(t + i, p + i, length);
+                if (void_count) check(t + i, length);
+                start = i + length;
+                i += length - 64;
                 continue;
             }
             busy = 0;
+            if (void_count) check(t + i, 64);
             std::uint64_t left = bits;
             for (int k = 0; k < number; k += 4) // four at a time: few branches to guess
                 for (int j = 0; j < 4; ++j) {
