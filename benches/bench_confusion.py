@@ -42,12 +42,17 @@ THREADED = (
 )
 
 
-@lru_cache(maxsize=4)
-def street(height: int, width: int) -> tuple[Array, Array]:
-    """Prediction and target: crops of maps whose sides are multiples of scenes.DETAIL."""
-    rows, columns = (-(-side // scenes.DETAIL) * scenes.DETAIL for side in (height, width))
-    preds, target = scenes.street_maps(rows, columns, 19)
-    return preds[:height, :width].copy(), target[:height, :width].copy()
+@lru_cache(maxsize=1)
+def street() -> tuple[Array, Array]:
+    """Prediction and target."""
+    return scenes.street_maps(*BIG, 19)
+
+
+def crop(height: int, width: int) -> tuple[Array, Array]:
+    """From the middle of the street."""
+    y, x = (BIG[0] - height) // 2, (BIG[1] - width) // 2
+    preds, target = (one[y : y + height, x : x + width].copy() for one in street())
+    return preds, target
 
 
 def independent(classes: int) -> tuple[Array, Array]:
@@ -92,9 +97,9 @@ def from_logits(title: str, logits: Array, size: tuple[int, int] | None, **optio
 
 def jobs() -> list[Job]:
     """The cases of this file."""
-    maps = street(*BIG)
+    maps = street()
     constant = (np.full(BIG, 3, np.uint8), np.full(BIG, 3, np.uint8))
-    two = {"threads": 2, "only": THREADED}
+    two: dict[str, Any] = {"threads": 2, "only": THREADED}
     return [
         pair("confusion, street", maps),
         pair("confusion, street, int64", maps, np.int64),
@@ -104,8 +109,8 @@ def jobs() -> list[Job]:
             for c in (19, 150, 255)
         ),
         pair("confusion, constant", constant, only=BRIEF),
-        pair("confusion, street, 513 x 513", street(513, 513), only=BRIEF),
-        pair("confusion, street, 65 x 65", street(65, 65), only=BRIEF),
+        pair("confusion, street, 513 x 513", crop(513, 513), only=BRIEF),
+        pair("confusion, street, 65 x 65", crop(65, 65), only=BRIEF),
         pair("confusion, street, two threads", maps, **two),
         from_logits("confusion from logits, full resolution", full_logits(), None),
         from_logits("confusion from logits, low resolution", street_scene(), BIG),

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from benches import scenes
 from benches.bench_labels import BARE, DENSE
 from benches.jobs import OURS
+from benches.measure import FLOOR_READ
 from benches.report import Result, figure
-from benches.rivals.with_opencv import HWC
+from benches.rivals import with_cython, with_numpy, with_torch, with_torchmetrics
+from benches.rivals.ours import NUMBA, TWO_THREADS
+from benches.rivals.with_opencv import EROSIONS, HWC
 from benches.rivals.with_torch import COMPILED_ARGMAX, EAGER_ARGMAX, EAGER_MAX
-
-NUMBA = "segpost, Numba backend"
 
 
 class Goal(NamedTuple):
@@ -36,6 +37,40 @@ GOALS = (
     Goal("labels + RGB (b)", COMPILED_ARGMAX, NUMBA, 10),
     Goal("labels, iid noise", OURS, DENSE, 1.25, most=True),
     Goal("labels, iid noise", BARE, DENSE, 1.25, most=True),
+    Goal("confusion, street", with_numpy.BINCOUNT, OURS, 10),
+    Goal("confusion, street", with_torch.BINCOUNT, OURS, 45),
+    Goal("confusion, street", with_torchmetrics.CLASS, OURS, 70),
+    Goal("confusion, street", with_cython.NAME, OURS, 3.5),
+    Goal("confusion, street", with_numpy.BINCOUNT, NUMBA, 4),
+    Goal("confusion, street, int64", with_numpy.BINCOUNT, OURS, 4),
+    Goal("confusion, street, int64", with_torch.BINCOUNT, OURS, 12),
+    Goal("confusion, street, int64", with_torchmetrics.CLASS, OURS, 45),
+    Goal("confusion, independent, 19 classes", with_cython.NAME, OURS, 1),
+    Goal("confusion, independent, 150 classes", with_cython.NAME, OURS, 1),
+    Goal("confusion, independent, 255 classes", with_cython.NAME, OURS, 1),
+    Goal("confusion, street, two threads", OURS, TWO_THREADS, 1.6),
+    Goal("confusion from logits, full resolution", FLOOR_READ, OURS, 0.7),
+    Goal("confusion from logits, full resolution", with_torch.ARGMAX_BINCOUNT, OURS, 25),
+    Goal("Boundary IoU", EROSIONS, OURS, 15),
+)
+
+
+class Limit(NamedTuple):
+    """The MB that a call of `name` may need beside its arguments."""
+
+    title: str
+    name: str
+    wanted: float
+
+
+LIMITS = (  # one a thread
+    Limit("confusion, street", OURS, 1),
+    Limit("confusion, street, int64", OURS, 1),
+    Limit("confusion, independent, 255 classes", OURS, 1),
+    Limit("confusion, street, two threads", TWO_THREADS, 2),
+    Limit("confusion from logits, full resolution", OURS, 1),
+    Limit("confusion from logits, low resolution", OURS, 1),
+    Limit("confusion from logits, two threads", TWO_THREADS, 2),
 )
 
 
@@ -57,6 +92,16 @@ def table(results: Iterable[Result]) -> str:
             f"| {goal.title} | {goal.over} / {goal.under} | {sign} {goal.wanted:g} "
             f"| {figure(ratio)} | {figure(cold)} | {verdict} |"
         )
+    for limit in LIMITS:
+        if limit.title in by_title:
+            megabytes = by_title[limit.title].memory.get(limit.name)
+            verdict = "absent"
+            if megabytes is not None:
+                verdict = "yes" if megabytes <= limit.wanted else "no"
+            lines.append(
+                f"| {limit.title} | extra MB of {limit.name} | ≤ {limit.wanted:g} "
+                f"| {figure(megabytes)} | | {verdict} |"
+            )
     if not lines:
         return ""
     names = ("job", "ratio", "wanted", "this run", "after others", "reached")

@@ -142,8 +142,8 @@ def extra_memory(run: Run) -> float | None:
 
 def _growth(run: Run) -> float:
     """MB by which the peak of the second call lies above what was resident before it."""
+    gc.disable()
     run()
-    gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the peak
     before = _resident("VmRSS")

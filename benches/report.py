@@ -67,9 +67,11 @@ def measured(job: Job, rounds: int, *, check: bool = True) -> Result:
         right = exactness.truth(job)
         for contender in built.contenders:
             deviations[contender.name] = exactness.deviation(job, contender, right)
-    memory = {}
+    memory: dict[str, float | None] = {}
     if job.task in COUNTING:
-        memory = {one.name: measure.extra_memory(one.run) for one in built.contenders}
+        for one in built.contenders:  # others' pools of threads do not survive a fork
+            if job.threads == 1 or one.name.startswith(OURS):
+                memory[one.name] = measure.extra_memory(one.run)
     everybody = [*built.contenders, *measure.floor(job)]
     timings = measure.interleave(everybody, rounds, measure.clock(job))
     by_name = {timing.name: timing for timing in timings}
@@ -166,7 +168,8 @@ def header(rounds: int, bandwidths: dict[str, float]) -> str:
         f"- command: `{command()}`",
         f"- date: {datetime.datetime.now().astimezone().date().isoformat()}",
         f"- processor: {processor()}",
-        f"- threads: {config['threads']} everywhere; {rounds} rounds; CPU time; medians",
+        f"- threads: {config['threads']} everywhere; {rounds} rounds; CPU time; medians "
+        "(two threads, and wall time, where a title says so)",
         f"- one thread on 512 MB buffers: {speeds}",
         f"- segpost {config['segpost']}, {config['backend']} backend, "
         f"SIMD level {config['simd_level']}, compiler {config['compiler']}",
