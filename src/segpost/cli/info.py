@@ -16,6 +16,7 @@ OPTIONAL = {
     "sklearn": "scikit-learn",
     "matplotlib": "matplotlib",
     "tqdm": "tqdm",
+    "rich": "rich",
     "torch": "torch",
 }
 
