@@ -1,46 +1,13 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
 #include "convert.hpp"
+#include "crf.hpp"
+#include "signals.hpp"
 
 #include "../cpu/pool.hpp"
 #include "../cpu/run.hpp"
 
 namespace segpost::bindings {
 namespace {
-
-// Asks Python for signals. Only the main thread handles them, so no other thread waits for the GIL.
-// Never throws: a handler's exception is left as Python's current error, and the answer is true.
-class Signals {
-  public:
-    bool operator()() noexcept {
-        if (!main_) return false;
-        py::gil_scoped_acquire gil;
-        if (PyErr_CheckSignals() != 0) return true;
-        if (!asked_) {
-            asked_ = true;
-            try { // a signal can arrive in this Python code too
-                const auto threading = py::module_::import("threading");
-                main_ = threading.attr("current_thread")().is(threading.attr("main_thread")());
-            } catch (py::error_already_set &error) {
-                error.restore();
-                return true;
-            }
-        }
-        return false;
-    }
-
-  private:
-    bool asked_ = false, main_ = true;
-};
-
-// Runs without the GIL; a signal handler's exception (KeyboardInterrupt) goes on to the caller.
-template <class Run> void without_gil(const Run &run) {
-    bool finished;
-    {
-        py::gil_scoped_release release;
-        finished = run(Signals{});
-    }
-    if (!finished) throw py::error_already_set();
-}
 
 py::tuple as_tuple(const Report &r) {
     return py::make_tuple(r.nan_count, r.nan_first, r.undefined_count, r.undefined_first);
@@ -283,6 +250,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("offsets"), arg("counts"));
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
+    bind_crf(m);
     m.def("levels", &levels);
     m.def("level", [] { return kernels().level; });
     m.def("use_level", &use_level, arg("name"));

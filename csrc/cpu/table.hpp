@@ -7,6 +7,7 @@
 #include "../ops/instances.hpp"
 #include "../ops/labels.hpp"
 #include "../ops/palette.hpp"
+#include "crf_plan.hpp"
 
 namespace segpost {
 
@@ -38,6 +39,29 @@ struct KernelTable {
     void (*boundary_matches)(const BoundaryMatchesJob &, const Rows &, std::int64_t *counts);
     std::int64_t (*instance_counts_scratch)(const InstanceJob &);
     void (*instance_counts)(const InstanceJob &, const Rows &, char *scratch);
+    std::int64_t (*crf_row)(std::int64_t labels);
+    std::int64_t (*crf_unary_scratch)(const UnaryView &, const CrfTile &);
+    void (*crf_unary)(const UnaryView &, const CrfTile &, char *scratch, float *out, float *largest,
+                      double &offset, BadUnary &);
+    void (*crf_spread)(const UnaryView &, const CrfTile &, const float *unary,
+                       const std::int32_t *dropped, std::int64_t count, const ProbabilityView &);
+    void (*crf_embed)(const PairwiseJob &, const double *origin, const float *scale, std::int64_t h,
+                      std::int64_t y, std::int64_t x, std::int64_t count, std::int32_t *simplex,
+                      float *weight, std::int64_t pitch);
+    std::int64_t (*crf_pixels_scratch)(const CrfPass &, const CrfTile &);
+    void (*crf_pixels)(const CrfPass &, const CrfTile &, char *scratch, CrfSums &);
+    void (*crf_write)(const CrfPass &, const CrfTile &);
+    void (*crf_gather)(const CrfLattice &, const CrfWeights &, std::int64_t row, std::int64_t lane0,
+                       std::int64_t lane1, std::int64_t v0, std::int64_t v1, char *scratch);
+    void (*crf_blur)(const CrfLattice &, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
+                     const std::uint32_t *chain, std::int64_t begin, std::int64_t end, float side);
+    std::int64_t (*crf_grid_scratch)(const CrfGrid &, std::int64_t row);
+    void (*crf_grid)(const CrfGrid &, const CrfWeights &, std::int64_t row, std::int64_t y0,
+                     std::int64_t y1, char *scratch);
+    std::int64_t (*crf_exact_scratch)();
+    void (*crf_exact)(const CrfExactTerm &, std::int64_t row, std::int64_t to, char *scratch);
+    void (*crf_exact_update)(const CrfExactUpdate &, std::int64_t first, std::int64_t last,
+                             float *line, CrfSums &);
 };
 
 const KernelTable &kernels();                 // the level in use

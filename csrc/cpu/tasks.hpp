@@ -2,11 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 #include <mutex>
-#include <new>
 #include <vector>
 
+#include "memory.hpp"
 #include "pool.hpp"
 #include "run.hpp"
 
@@ -20,16 +19,6 @@ constexpr std::int64_t bytes_per_task = 512 << 10;
 
 inline std::int64_t per_task(std::int64_t budget, std::int64_t row) {
     return std::max<std::int64_t>(1, budget / std::max<std::int64_t>(row, 1));
-}
-
-struct AlignedDelete {
-    void operator()(char *p) const { ::operator delete[](p, std::align_val_t{64}); }
-};
-using Memory = std::unique_ptr<char[], AlignedDelete>;
-
-inline Memory allocate(std::int64_t bytes) {
-    const std::size_t size = static_cast<std::size_t>(std::max<std::int64_t>(bytes, 64));
-    return Memory(static_cast<char *>(::operator new[](size, std::align_val_t{64})));
 }
 
 inline std::vector<Tile> cut(std::int64_t n, std::int64_t rows, std::int64_t columns,

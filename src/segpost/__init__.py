@@ -5,6 +5,7 @@ from segpost._dispatch import use_backend
 from segpost.boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from segpost.colors import Palette
 from segpost.confusion import confusion_matrix
+from segpost.crf import DenseCRF, Refinement, dense_crf
 from segpost.instances import InstanceIoU
 from segpost.labels import argmax, softmax
 from segpost.matrix import ConfusionMatrix
@@ -19,8 +20,10 @@ __all__ = [
     "BoundaryF",
     "BoundaryIoU",
     "ConfusionMatrix",
+    "DenseCRF",
     "InstanceIoU",
     "Palette",
+    "Refinement",
     "Scores",
     "Segmentation",
     "TrimapIoU",
@@ -28,6 +31,7 @@ __all__ = [
     "build_config",
     "colorize",
     "confusion_matrix",
+    "dense_crf",
     "labels_from_colors",
     "num_threads",
     "overlay",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol, cast
@@ -47,6 +47,83 @@ class Bad(NamedTuple):
 
     total: int = 0
     first: int = -1
+
+
+class Unary(NamedTuple):
+    """What is known of every pixel of one image on its own."""
+
+    values: Array  # [L, D, H, W] of a float type, any strides; bfloat16 as uint16
+    kind: str  # the element type, "bfloat16" included
+    meaning: str  # "probabilities", "logits" or "energies" (-log of a probability)
+    clamp: float = 0.0  # probabilities below it are taken for it
+
+
+class Pairwise(NamedTuple):
+    """A Gaussian of the difference of two pixels' features: their places, their guide, or both."""
+
+    sigma: tuple[float, float, float] | None  # pixels along D, H, W; None: places play no part
+    guide: Array | None  # [D, H, W, G] uint8 or float32, any strides
+    guide_sigma: Array | None  # [G] float64, in the guide's units
+    attraction: Array  # float64, weight included: (), [L] or [L, L]; a label's row gathers messages
+    normalization: str  # "symmetric", "row", "column" or "none"
+
+
+class LatticeRecipe(NamedTuple):
+    """How finely a Gaussian of features is sampled."""
+
+    rounds: int  # blurs along every axis, the second in the opposite order
+    side: float  # weight of each neighbour in a blur, the middle's being 1
+    stretch: float  # how much closer vertices are than the variances of the steps say
+    bridged: int  # vertices that one without pixels has to join; 0: there are none
+    dropped: float  # bound on the probability that labels without a chance lose together
+
+
+# Found by search, against the exact mean field of photographs and noise.
+LATTICES = {
+    "fast": LatticeRecipe(1, 0.5, 1.0, 0, 1e-4),
+    "default": LatticeRecipe(1, 0.45, 1.05, 2, 1e-5),
+    "high": LatticeRecipe(2, 0.4, 1.02, 1, 1e-6),
+}
+
+
+class CrfStep(NamedTuple):
+    """Where mean field stands: parts of its free energy, and the largest change of a value."""
+
+    entropy: float  # sum of Q log Q
+    unary: float  # sum of Q U, where U = -log of the unary, as it is given (clamped)
+    pairwise: float  # minus the sum of Q times its messages
+    change: float  # max |Q - Q before|; NaN for the first
+
+
+class BadUnary(NamedTuple):
+    """Unary values that are none, counted while they are read; places are flat (L, D, H, W)."""
+
+    total: int = 0  # NaN or infinite (-inf is a fine logit, +inf a fine energy)
+    first: int = -1
+    outside: int = 0  # probabilities below -1e-3 or above 1 + 1e-3
+    outside_first: int = -1
+    hopeless: int = 0  # pixels at which no label is possible
+    hopeless_first: int = -1  # into (D, H, W)
+
+
+class CrfSolver(Protocol):
+    """A dense CRF of one image, ready to be inferred; `bad` says whether it can be."""
+
+    bad: BadUnary
+
+    def infer(
+        self,
+        out: Array,  # [L, D, H, W] float32, any strides; the final Q
+        iterations: int,
+        start: Array | None,  # [L, D, H, W] float32, any strides: Q to start from, not softmax(-U)
+        tolerance: float | None,  # stop after an iteration that changes no value by more
+        trace: bool,  # whether steps have energies
+    ) -> list[CrfStep]:
+        """The steps from the start to what is in `out`: one more than there were iterations.
+
+        Without `trace` energies are NaN, and changes too where there is no tolerance.
+        """
+        ...
 
 
 class Backend(Protocol):
@@ -146,6 +223,15 @@ class Backend(Protocol):
         counts: Array,  # [K, 4] int64, zeros: pixels, of them right, of them in the right group,
         # and the class plus one, or -1 where an instance has pixels of several
     ) -> None: ...
+
+    def dense_crf(
+        self,
+        unary: Unary,
+        terms: Sequence[Pairwise],
+        own: bool,  # whether a pixel sends a message to itself
+        method: str,  # "lattice" or "exact"
+        quality: str,  # "fast", "default" or "high": of the lattice
+    ) -> CrfSolver: ...
 
 
 BACKENDS = ("native", "numba", "reference")

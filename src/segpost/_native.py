@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from segpost import _cpu
-from segpost._dispatch import Array, Bad, Logits, Report
+from segpost._dispatch import (
+    LATTICES,
+    Array,
+    Bad,
+    BadUnary,
+    CrfStep,
+    LatticeRecipe,
+    Logits,
+    Pairwise,
+    Report,
+    Unary,
+)
 from segpost.geometry import Axes
 
 
@@ -63,3 +76,30 @@ def instance_counts(
     preds: Array, target: Array, instances: Array, groups: Array, ignored: Array, counts: Array
 ) -> None:
     _cpu.instance_counts(preds, target, instances, groups, ignored, counts)
+
+
+class CrfSolver:
+    """A lattice and a grid for every term of one image, in native memory."""
+
+    def __init__(
+        self, unary: Unary, terms: Sequence[Pairwise], own: bool, recipe: LatticeRecipe | None
+    ) -> None:
+        self._solver = _cpu.CrfSolver(unary, tuple(terms), own, recipe)
+        self.bad = BadUnary(*self._solver.bad)
+
+    def infer(
+        self,
+        out: Array,
+        iterations: int,
+        start: Array | None,
+        tolerance: float | None,
+        trace: bool,
+    ) -> list[CrfStep]:
+        steps = self._solver.infer(out, iterations, start, tolerance, trace)
+        return [CrfStep(*step) for step in steps]
+
+
+def dense_crf(
+    unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+) -> CrfSolver:
+    return CrfSolver(unary, terms, own, None if method == "exact" else LATTICES[quality])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from segpost import _checks, _dispatch
 from segpost._arrays import Array, Incoming, Outgoing, outgoing
 from segpost._dispatch import Logits
 from segpost.colors import Palette, as_palette
+from segpost.crf import DenseCRF
+from segpost.geometry import Axes
 from segpost.labels import label_dtype
 from segpost.palette import overlay as lay_over
 from segpost.segmentation import Segmentation
@@ -30,6 +33,7 @@ def postprocess(
     image: Any = None,
     palette: Palette | str | None = None,
     alpha: Any = 0.5,
+    crf: DenseCRF | str | None = None,
     threshold: float | None = None,
     quantization: tuple[float, int] | None = None,
     confidence_mode: str = "exact",
@@ -50,11 +54,15 @@ def postprocess(
     grid : {"half_pixel", "align_corners", "asymmetric"}
         As in `argmax`.
     image : uint8 array of shape (H, W, 3) or (N, H, W, 3), optional
-        The photograph, for the overlay and for `Segmentation.figure`.
+        The photograph, for the overlay, for `crf` and for `Segmentation.figure`.
     palette : Palette or str, optional
         Needed for "color" and "overlay"; also used by `Segmentation.save`.
     alpha : float or sequence of floats
         Weight of the colors in the overlay, as in `overlay`.
+    crf : DenseCRF or {"pydensecrf", "deeplab"}, optional
+        Refine the probabilities along the edges of the image: everything that comes out follows
+        from the refined ones. All probabilities are made at full size for it. `nan` has no say
+        then: NaN is an error.
     threshold : float, optional
         For a one-channel sigmoid head: label 1 where sigmoid(logit) > threshold. The comparison is
         made on logits, exactly: logit > log(threshold / (1 - threshold)), rounded to the logits'
@@ -96,8 +104,9 @@ def postprocess(
     _checks.one_of(nan, "nan", _checks.NAN_RULES)
     _checks.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
     wanted = _wanted(want)
+    refiner = _refiner(crf, threshold)
     chosen = None if palette is None else as_palette(palette)
-    view = _with_quantization(view, quantization, wanted)
+    view = _with_quantization(view, quantization, wanted | ({"crf"} if refiner else set()))
     view = with_threshold(view, threshold)
     classes = view.values.shape[1] if view.threshold is None else 2
     if chosen is not None:
@@ -129,16 +138,22 @@ def postprocess(
     if math.prod(shape):
         lut = None if chosen is None else class_colors(chosen, classes)
         painted = None if color is None else color.array
+        if refiner is not None:
+            view, axes = _refined(refiner, view, axes, shape, picture, nan), None
         report = backend.argmax(view, axes, labels.array, painted, lut)
         if nan == "raise":
             _checks.raise_bad_logits(report, view, shape)
-        if confidence is not None or probabilities is not None:
-            out = None if probabilities is None else probabilities.array
-            if out is not None and counted == -1:
-                out = out.transpose(0, 3, 1, 2)
-            report = backend.softmax(
-                view, axes, out, None if confidence is None else confidence.array
-            )
+        out = None if probabilities is None else probabilities.array
+        if out is not None and counted == -1:
+            out = out.transpose(0, 3, 1, 2)
+        sure = None if confidence is None else confidence.array
+        if refiner is not None:
+            if out is not None:
+                out[...] = view.values
+            if sure is not None:
+                view.values.max(axis=1, out=sure)
+        elif out is not None or sure is not None:
+            report = backend.softmax(view, axes, out, sure)
             if nan == "raise":
                 _checks.raise_undefined(report, view, shape)
         if overlay is not None and picture is not None and chosen is not None:
@@ -158,6 +173,44 @@ def postprocess(
         palette=chosen,
         image=None if picture is None else picture.reshape(picture.shape[batch]),
     )
+
+
+def _refiner(crf: object, threshold: object) -> DenseCRF | None:
+    """What refines probabilities of images."""
+    if crf is None:
+        return None
+    chosen = DenseCRF.preset(crf) if isinstance(crf, str) else crf
+    if not isinstance(chosen, DenseCRF):
+        raise TypeError(f"crf must be a DenseCRF or the name of a preset, got {crf!r}")
+    if chosen.unary != "probabilities" or chosen.volume:
+        what = "volume=True" if chosen.volume else f"unary={chosen.unary!r}"
+        raise ValueError(
+            f"crf has {what}, but postprocess refines the probabilities of images that it makes "
+            "of the logits: leave that out"
+        )
+    if threshold is not None:
+        raise ValueError(
+            "crf needs probabilities of two labels, a head with threshold= has one; call "
+            "segpost.dense_crf(np.stack([1 - p, p]), image) with the sigmoid p"
+        )
+    return replace(chosen, axis=None)
+
+
+def _refined(
+    crf: DenseCRF,
+    view: Logits,
+    axes: Axes | None,
+    shape: tuple[int, int, int],
+    picture: Array | None,
+    nan: str,
+) -> Logits:
+    """Probabilities at full size after the CRF: their largest is where that of logits would be."""
+    n, classes = view.values.shape[:2]
+    made = np.empty((n, classes, *shape[1:]), np.float32)
+    report = _dispatch.backend().softmax(view, axes, made, None)
+    if nan == "raise":
+        _checks.raise_undefined(report, view, shape)
+    return Logits(crf(made, picture), "float32")
 
 
 def class_colors(palette: Palette, classes: int) -> Array:
@@ -183,7 +236,7 @@ def _wanted(want: Iterable[str]) -> set[str]:
 def _with_quantization(view: Logits, quantization: object, wanted: set[str]) -> Logits:
     integers = not view.kind.startswith(("float", "bfloat"))
     if quantization is None:
-        missing = wanted & {"confidence", "probabilities"}
+        missing = wanted & {"confidence", "probabilities", "crf"}
         if integers and missing:
             raise TypeError(
                 f"logits are {view.kind}: {' and '.join(sorted(missing))} take "

@@ -2,6 +2,7 @@
 
 from segpost._reference.boundary import bands, boundary_matches
 from segpost._reference.confusion import confusion_labels, confusion_logits
+from segpost._reference.crf import dense_crf
 from segpost._reference.instances import instance_counts
 from segpost._reference.labels import argmax, softmax
 from segpost._reference.palette import colorize, labels_from_colors, overlay
@@ -13,6 +14,7 @@ __all__ = [
     "colorize",
     "confusion_labels",
     "confusion_logits",
+    "dense_crf",
     "instance_counts",
     "labels_from_colors",
     "overlay",

@@ -1,0 +1,574 @@
+#include "crf_lattice.hpp"
+
+#include "tasks.hpp"
+
+#include <cmath>
+#include <cstring>
+
+namespace segpost {
+namespace {
+
+constexpr std::uint32_t nobody = 0xffffffffu;
+
+// Linear in the key, so that the hash of a neighbour is that of the vertex plus a constant.
+std::uint64_t multiplier(std::int64_t i) {
+    std::uint64_t z = (static_cast<std::uint64_t>(i) + 1) * 0x9e3779b97f4a7c15u; // splitmix64
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (z ^ (z >> 31)) | 1;
+}
+
+// Keys of `width` integers with their hashes, numbered in the order they were added.
+class Keys {
+  public:
+    explicit Keys(std::int64_t width) : width_(width) {}
+
+    std::uint32_t size() const { return static_cast<std::uint32_t>(hashes_.size()); }
+    std::uint64_t hash(std::uint32_t id) const { return hashes_[id]; }
+    const std::int32_t *key(std::uint32_t id) const { return keys_.data() + id * width_; }
+
+    std::uint32_t find(std::uint64_t hash, const std::int32_t *key) const {
+        for (std::size_t slot = place(hash);; slot = (slot + 1) & mask_) {
+            const std::uint32_t id = slots_[slot];
+            if (id == nobody || same(id, hash, key)) return id;
+        }
+    }
+    std::uint32_t add(std::uint64_t hash, const std::int32_t *key) {
+        if (2 * (hashes_.size() + 1) > slots_.size()) grow();
+        for (std::size_t slot = place(hash);; slot = (slot + 1) & mask_) {
+            const std::uint32_t id = slots_[slot];
+            if (id != nobody && !same(id, hash, key)) continue;
+            if (id != nobody) return id;
+            slots_[slot] = size();
+            hashes_.push_back(hash);
+            keys_.insert(keys_.end(), key, key + width_);
+            return slots_[slot];
+        }
+    }
+    void prefetch(std::uint64_t hash) const { __builtin_prefetch(&slots_[place(hash)]); }
+    void reserve(std::size_t count) {
+        while (slots_.size() < 2 * count) grow();
+        hashes_.reserve(count);
+        keys_.reserve(count * static_cast<std::size_t>(width_));
+    }
+
+  private:
+    std::int64_t width_;
+    std::vector<std::uint64_t> hashes_;
+    std::vector<std::int32_t> keys_;
+    std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(64, nobody);
+    std::size_t mask_ = 63;
+    int shift_ = 58;
+
+    std::size_t place(std::uint64_t hash) const {
+        return static_cast<std::size_t>((hash * 0x9e3779b97f4a7c15u) >> shift_);
+    }
+    bool same(std::uint32_t id, std::uint64_t hash, const std::int32_t *key) const {
+        return hashes_[id] == hash &&
+               !std::memcmp(keys_.data() + id * width_, key, static_cast<std::size_t>(width_) * 4);
+    }
+    void grow() {
+        slots_.assign(slots_.size() * 2, nobody);
+        mask_ = slots_.size() - 1;
+        --shift_;
+        for (std::uint32_t id = 0; id < size(); ++id) {
+            std::size_t slot = place(hashes_[id]);
+            while (slots_[slot] != nobody) slot = (slot + 1) & mask_;
+            slots_[slot] = id;
+        }
+    }
+};
+
+// The vertices of one tile, and where its pixels lie between them.
+Keys embed_tile(const PairwiseJob &job, const std::vector<double> &origin,
+                const std::vector<float> &scale, std::int64_t h, const CrfTile &tile,
+                Lattice &lattice) {
+    const std::int64_t n = lattice.view.corners, d = n - 1, pitch = (tile.width() + 15) / 16 * 16;
+    const Memory memory = allocate(8 * pitch * n);
+    std::int32_t *simplex = reinterpret_cast<std::int32_t *>(memory.get());
+    float *weight = reinterpret_cast<float *>(simplex + pitch * n);
+    std::vector<std::uint64_t> factor;
+    for (std::int64_t i = 0; i < n; ++i) factor.push_back(multiplier(i));
+
+    Keys vertices(d), simplices(n);
+    simplices.reserve(static_cast<std::size_t>(tile.pixels()) / 4);
+    std::vector<std::uint16_t> corner_of; // [simplices, n]
+    std::vector<std::int32_t> name(static_cast<std::size_t>(n)), key(name);
+    for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+        kernels().crf_embed(job, origin.data(), scale.data(), h, y, tile.x0, tile.width(), simplex,
+                            weight, pitch);
+        const std::int64_t first = tile.first + (y - tile.y0) * tile.width();
+        for (std::int64_t x = 0; x < tile.width(); ++x) {
+            std::uint64_t hash = 0;
+            for (std::int64_t i = 0; i < n; ++i) {
+                name[i] = simplex[i * pitch + x];
+                hash += factor[i] * static_cast<std::uint64_t>(name[i]);
+            }
+            const std::uint32_t known = simplices.size(), id = simplices.add(hash, name.data());
+            if (id == known)
+                for (std::int64_t k = 0; k < n; ++k) {
+                    hash = 0;
+                    for (std::int64_t i = 0; i < d; ++i) {
+                        const std::int64_t rank = ((name[i] % n) + n) % n;
+                        key[i] =
+                            static_cast<std::int32_t>(name[i] - rank + k - (rank > d - k ? n : 0));
+                        hash += factor[i] * static_cast<std::uint64_t>(key[i]);
+                    }
+                    corner_of.push_back(static_cast<std::uint16_t>(vertices.add(hash, key.data())));
+                }
+            const std::int64_t at = (first + x) * n;
+            for (std::int64_t k = 0; k < n; ++k) {
+                lattice.corner[at + k] = corner_of[id * n + k];
+                lattice.weight[at + k] = weight[k * pitch + x];
+            }
+        }
+    }
+    return vertices;
+}
+
+// Vertices of all tiles become vertices of the lattice, in the order of the tiles.
+void join_tiles(const std::vector<Keys> &tiles, Lattice &lattice, Keys &all) {
+    lattice.start.assign(1, 0);
+    for (const Keys &tile : tiles) lattice.start.push_back(lattice.start.back() + tile.size());
+    const std::size_t total = static_cast<std::size_t>(lattice.start.back());
+    all.reserve(total / 2);
+    lattice.vertex.resize(total);
+    std::size_t at = 0;
+    for (const Keys &tile : tiles)
+        for (std::uint32_t i = 0; i < tile.size(); ++i) {
+            if (i + 8 < tile.size()) all.prefetch(tile.hash(i + 8));
+            lattice.vertex[at++] = all.add(tile.hash(i), tile.key(i));
+        }
+}
+
+// The key of the neighbour along an axis, and its hash.
+struct Neighbour {
+    std::int64_t d, axis;
+    std::uint64_t change = 0;
+    std::vector<std::int32_t> key;
+
+    Neighbour(std::int64_t features, std::int64_t along)
+        : d(features), axis(along), key(static_cast<std::size_t>(features)) {
+        for (std::int64_t i = 0; i < d; ++i)
+            change += multiplier(i) * static_cast<std::uint64_t>(i == axis ? -d : 1);
+    }
+    std::uint64_t of(const Keys &keys, std::uint32_t id, int sign) {
+        const std::int32_t *from = keys.key(id);
+        for (std::int64_t i = 0; i < d; ++i)
+            key[i] = from[i] + sign * static_cast<std::int32_t>(i == axis ? -d : 1);
+        return sign > 0 ? keys.hash(id) + change : keys.hash(id) - change;
+    }
+};
+
+// Vertices without pixels through which at least `bridged` others reach each other.
+void add_bridges(Keys &keys, std::int64_t corners, std::int64_t bridged) {
+    const std::uint32_t before = keys.size();
+    Keys missing(corners - 1);
+    std::vector<std::int64_t> count;
+    for (std::int64_t axis = 0; axis < corners; ++axis) {
+        Neighbour neighbour(corners - 1, axis);
+        for (std::uint32_t id = 0; id < before; ++id)
+            for (const int sign : {1, -1}) {
+                const std::uint64_t hash = neighbour.of(keys, id, sign);
+                if (keys.find(hash, neighbour.key.data()) != nobody) continue;
+                const std::uint32_t at = missing.add(hash, neighbour.key.data());
+                if (at == count.size()) count.push_back(0);
+                ++count[at];
+            }
+    }
+    for (std::uint32_t id = 0; id < missing.size(); ++id)
+        if (count[id] >= bridged) keys.add(missing.hash(id), missing.key(id));
+}
+
+// Vertices in the order in which a blur along the axis meets them.
+std::vector<std::uint32_t> chains_along(const Keys &keys, std::int64_t axis, std::int64_t corners) {
+    Neighbour neighbour(corners - 1, axis);
+    const std::uint32_t count = keys.size();
+    std::vector<std::uint32_t> next(count, nobody), chain;
+    std::vector<bool> follows(count, false);
+    for (std::uint32_t id = 0; id < count; ++id) {
+        if (id + 8 < count) keys.prefetch(keys.hash(id + 8) + neighbour.change);
+        const std::uint64_t hash = neighbour.of(keys, id, 1);
+        next[id] = keys.find(hash, neighbour.key.data());
+        if (next[id] != nobody) follows[next[id]] = true;
+    }
+    for (std::uint32_t id = 0; id < count; ++id) {
+        if (follows[id] || next[id] == nobody) continue;
+        chain.push_back(id | chain_start);
+        for (std::uint32_t at = next[id]; at != nobody; at = next[at]) chain.push_back(at);
+    }
+    return chain;
+}
+
+// Where the tiles' vertices of each vertex are.
+void collect_pieces(Lattice &lattice) {
+    lattice.pieces.assign(static_cast<std::size_t>(lattice.view.vertices) + 1, 0);
+    for (const std::uint32_t v : lattice.vertex) ++lattice.pieces[v + 1];
+    for (std::size_t v = 1; v < lattice.pieces.size(); ++v)
+        lattice.pieces[v] += lattice.pieces[v - 1];
+    lattice.piece.resize(lattice.vertex.size());
+    std::vector<std::uint32_t> at(lattice.pieces.begin(), lattice.pieces.end() - 1);
+    for (std::size_t i = 0; i < lattice.vertex.size(); ++i)
+        lattice.piece[at[lattice.vertex[i]]++] = static_cast<std::uint32_t>(i);
+}
+
+// What a blur of all axes carries from a vertex to another of its simplex, m corners away, where no
+// vertex is missing: m axes have one step more than the others, and equal steps along all lead
+// nowhere.
+double response(std::int64_t m, std::int64_t n, std::int64_t rounds, double side) {
+    const double once[] = {0, side, 1, side, 0};
+    const double twice[] = {side * side, 2 * side, 1 + 2 * side * side, 2 * side, side * side};
+    double sum = 0;
+    for (int t = -3; t <= 2; ++t) {
+        const auto step = [&](int by) {
+            return by < -2 || by > 2 ? 0.0 : (rounds > 1 ? twice : once)[by + 2];
+        };
+        sum += std::pow(step(t + 1), static_cast<double>(m)) *
+               std::pow(step(t), static_cast<double>(n - m));
+    }
+    return sum;
+}
+
+std::vector<double> guide_origin(const GuideView &guide, const UnaryView &shape) {
+    std::vector<double> origin(static_cast<std::size_t>(guide.channels), 0.0);
+    if (guide.dtype == DType::u8) return origin;
+    for (std::size_t c = 0; c < origin.size(); ++c) {
+        float least = INFINITY;
+        for (std::int64_t y = 0; y < shape.rows(); ++y)
+            for (std::int64_t x = 0; x < shape.w; ++x) {
+                float value;
+                std::memcpy(&value,
+                            guide.data + (y / shape.h) * guide.stride_d +
+                                (y % shape.h) * guide.stride_h + x * guide.stride_w +
+                                static_cast<std::int64_t>(c) * guide.stride_c,
+                            4);
+                least = std::min(least, value);
+            }
+        origin[c] = least;
+    }
+    return origin;
+}
+
+double root(double sum) { return sum > 0 ? 1.0 / std::sqrt(sum) : 0.0; }
+double reciprocal(double sum) { return sum > 0 ? 1.0 / sum : 0.0; }
+
+} // namespace
+
+bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
+                    const std::vector<CrfTile> &tiles, const LatticeRecipe &recipe, bool own_term,
+                    const Interrupted &interrupted) {
+    PairwiseJob job = given;
+    const std::int64_t extent[] = {shape.d, shape.h, shape.w};
+    std::int64_t d = job.guide.channels;
+    for (int i = 0; i < 3 && job.has_places; ++i) {
+        if (extent[i] == 1) job.sigma[i] = 0; // no feature
+        d += extent[i] > 1;
+    }
+    rounds = recipe.rounds;
+    side = static_cast<float>(recipe.side);
+    view.corners = d + 1;
+    const double n = static_cast<double>(d + 1);
+    // Variances, in steps of an axis: 2 side / (1 + 2 side) a blur, 1/6 for going there and back.
+    const double step = recipe.stretch *
+        std::sqrt(static_cast<double>(rounds) * 2 * side / (1 + 2 * side) + 1.0 / 6);
+    std::vector<float> factors;
+    for (std::int64_t i = 0; i < d; ++i)
+        factors.push_back(
+            static_cast<float>(step * n / std::sqrt(static_cast<double>((i + 1) * (i + 2)))));
+    // Its mass to that of exp(-x^2 / 2).
+    scale = std::pow(std::sqrt(2 * M_PI) * step, static_cast<double>(d)) * std::sqrt(n) /
+            std::pow(1.0 + 2 * side, n * static_cast<double>(rounds));
+
+    const std::int64_t pixels = shape.pixels();
+    corner.resize(static_cast<std::size_t>(pixels * view.corners));
+    weight.resize(corner.size());
+    const std::vector<double> origin = guide_origin(job.guide, shape);
+    std::vector<Keys> local(tiles.size(), Keys(d));
+    if (!run_tasks(
+            static_cast<std::int64_t>(tiles.size()),
+            [&](std::int64_t i) {
+                const auto t = static_cast<std::size_t>(i);
+                local[t] = embed_tile(job, origin, factors, shape.h, tiles[t], *this);
+            },
+            interrupted))
+        return false;
+    Keys all(d);
+    join_tiles(local, *this, all);
+    local.clear();
+    if (recipe.bridged) add_bridges(all, view.corners, recipe.bridged);
+    view.vertices = all.size();
+    chains.resize(static_cast<std::size_t>(view.corners));
+    if (!run_tasks(
+            view.corners + 1,
+            [&](std::int64_t i) {
+                if (i == view.corners)
+                    collect_pieces(*this);
+                else
+                    chains[static_cast<std::size_t>(i)] = chains_along(all, i, view.corners);
+            },
+            interrupted))
+        return false;
+    view.corner = corner.data(), view.weight = weight.data();
+    view.start = start.data(), view.vertex = vertex.data();
+    view.piece = piece.data(), view.pieces = pieces.data();
+    return normalize(job, tiles, pixels, own_term, interrupted);
+}
+
+bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tiles,
+                        std::int64_t pixels, bool own_term, const Interrupted &interrupted) {
+    const std::int64_t n = view.corners;
+    const bool wanted = job.normalization != Normalization::none;
+    std::vector<float> sum(static_cast<std::size_t>(pixels)), self;
+    std::vector<float> tile_sums(vertex.size(), 0.0f);
+    std::vector<float> values(static_cast<std::size_t>(view.vertices), 0.0f);
+    std::vector<double> paths;
+    for (std::int64_t m = 0; m <= n; ++m) paths.push_back(response(m, n, rounds, side));
+    if (!own_term) self.resize(sum.size());
+    const auto each_tile = [&](const auto &work) {
+        return run_tasks(
+            static_cast<std::int64_t>(tiles.size()),
+            [&](std::int64_t i) { work(tiles[static_cast<std::size_t>(i)]); }, interrupted);
+    };
+    if (!each_tile([&](const CrfTile &tile) {
+            float *to = tile_sums.data() + start[tile.index];
+            for (std::int64_t at = tile.first * n; at < (tile.first + tile.pixels()) * n; ++at)
+                to[corner[at]] += weight[at];
+        }))
+        return false;
+    for (std::size_t i = 0; i < vertex.size(); ++i) values[vertex[i]] += tile_sums[i];
+    for (std::int64_t i = 0; i < rounds * n; ++i) {
+        const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis(i))];
+        float before_here = 0, here = 0;
+        for (std::size_t c = 0; c < chain.size(); ++c) {
+            const std::uint32_t v = chain[c] & ~chain_start;
+            if (chain[c] & chain_start) before_here = 0, here = values[v];
+            const bool more = c + 1 < chain.size() && !(chain[c + 1] & chain_start);
+            const float next = more ? values[chain[c + 1]] : 0.0f;
+            values[v] = here + side * (before_here + next);
+            before_here = here, here = next;
+        }
+    }
+    std::vector<double> least(tiles.size(), INFINITY), most(tiles.size(), 0.0);
+    if (!each_tile([&](const CrfTile &tile) {
+            const std::uint32_t *of = vertex.data() + start[tile.index];
+            for (std::int64_t p = tile.first; p < tile.first + tile.pixels(); ++p) {
+                double total = 0, alone = 0;
+                for (std::int64_t k = 0; k < n; ++k)
+                    total += weight[p * n + k] * values[of[corner[p * n + k]]];
+                if (!own_term) {
+                    for (std::int64_t k = 0; k < n; ++k)
+                        for (std::int64_t m = 0; m < n; ++m)
+                            alone += weight[p * n + k] * weight[p * n + m] *
+                                     paths[static_cast<std::size_t>(std::abs(k - m))];
+                    self[p] = static_cast<float>(alone);
+                    total = total - alone > 1e-4 * total ? total - alone : 0.0;
+                }
+                sum[p] = static_cast<float>(total);
+                if (total > 0) least[tile.index] = std::min(least[tile.index], total);
+                most[tile.index] = std::max(most[tile.index], total);
+            }
+        }))
+        return false;
+    const double low = *std::min_element(least.begin(), least.end());
+    const double high = *std::max_element(most.begin(), most.end());
+    switch (job.normalization) {
+    case Normalization::symmetric: reach = high > 0 ? std::sqrt(high / low) : 0; break;
+    case Normalization::row: reach = 1; break;
+    case Normalization::column: reach = high > 0 ? high / low : 0; break;
+    case Normalization::none: reach = high * scale; break;
+    }
+    if (wanted) scale = 1.0;
+    if (!own_term) own.resize(sum.size());
+    const bool folded = job.normalization == Normalization::symmetric;
+    if (wanted && !folded)
+        (job.normalization == Normalization::row ? after : before).resize(sum.size());
+    if (!each_tile([&](const CrfTile &tile) {
+            for (std::int64_t p = tile.first; p < tile.first + tile.pixels(); ++p) {
+                const double one = folded ? root(sum[p]) : reciprocal(sum[p]);
+                const auto factor = static_cast<float>(one);
+                if (folded)
+                    for (std::int64_t k = 0; k < n; ++k) weight[p * n + k] *= factor;
+                else if (wanted)
+                    (job.normalization == Normalization::row ? after : before)[p] = factor;
+                if (!own_term)
+                    own[p] = static_cast<float>(self[p] * (folded   ? one * one
+                                                           : wanted ? one
+                                                                    : 1.0));
+            }
+        }))
+        return false;
+    view.before = before.empty() ? nullptr : before.data();
+    view.after = after.empty() ? nullptr : after.data();
+    return true;
+}
+
+namespace {
+
+// One axis of a grid: nodes, taps, and what a pixel has to do with its two nodes.
+struct GridAxis {
+    std::int64_t step = 1, nodes = 1, radius = 0;
+    std::vector<float> taps;
+    std::vector<double> up, sums, self; // [n, 2], [n], [n]
+
+    GridAxis(std::int64_t n, double sigma) {
+        while (step < 16 && static_cast<double>(2 * step) <= 0.7 * sigma) step *= 2;
+        nodes = n < 2 ? 1 : (n - 2 + step) / step + 1;
+        // Going to the nodes and back spreads by (step^2 - 1) / 3.
+        const double s = static_cast<double>(step);
+        const double width = std::sqrt((sigma * sigma - (s * s - 1) / 3) / (s * s));
+        const double wanted = step == 1 ? 4 * width : 3.5 * width;
+        radius = std::min(nodes - 1, static_cast<std::int64_t>(std::ceil(std::min(wanted, 1e9))));
+        double total = 0;
+        std::vector<double> exact;
+        for (std::int64_t k = 0; k <= radius; ++k) {
+            const double z = static_cast<double>(k) / width;
+            exact.push_back(std::exp(-0.5 * z * z));
+            total += k ? 2 * exact.back() : exact.back();
+        }
+        // Full mass, whether or not the image is as wide as the Gaussian.
+        const double mass =
+            step == 1 ? 1.0 : std::sqrt(2 * M_PI) * sigma / (s * std::sqrt(2 * M_PI) * width);
+        for (double &tap : exact) taps.push_back(static_cast<float>(tap *= mass));
+        (void)total;
+        for (std::int64_t x = 0; x < n; ++x) {
+            const double right = static_cast<double>(x % step) / s;
+            up.push_back(1 - right);
+            up.push_back(right);
+        }
+        std::vector<double> count(static_cast<std::size_t>(nodes) + 1, 0.0), around(count);
+        for (std::int64_t x = 0; x < n; ++x)
+            for (int side = 0; side < 2; ++side)
+                count[static_cast<std::size_t>(x / step + side)] += up[2 * x + side];
+        for (std::int64_t k = 0; k < nodes; ++k)
+            for (std::int64_t j = std::max<std::int64_t>(0, k - radius);
+                 j <= std::min(nodes - 1, k + radius); ++j)
+                around[k] += exact[static_cast<std::size_t>(std::abs(j - k))] * count[j];
+        const double beside = radius > 0 ? exact[1] : 0.0;
+        for (std::int64_t x = 0; x < n; ++x) {
+            const double a = up[2 * x], b = up[2 * x + 1];
+            sums.push_back(a * around[x / step] + b * around[x / step + 1]);
+            self.push_back((a * a + b * b) * exact[0] + 2 * a * b * beside);
+        }
+    }
+    std::vector<float> weights(const std::vector<double> &factor) const {
+        std::vector<float> out;
+        for (std::size_t i = 0; i < up.size(); ++i)
+            out.push_back(static_cast<float>(up[i] * factor[i / 2]));
+        return out;
+    }
+};
+
+} // namespace
+
+void Grid::build(const PairwiseJob &job, std::int64_t h, std::int64_t w,
+                 const std::vector<CrfTile> &tiles, bool own_term) {
+    const GridAxis y(h, job.sigma[1]), x(w, job.sigma[2]);
+    view.step_y = y.step, view.step_x = x.step;
+    view.height = y.nodes, view.width = x.nodes;
+    view.radius_y = y.radius, view.radius_x = x.radius;
+    taps_y = y.taps, taps_x = x.taps;
+    const std::vector<double> ones_y(y.sums.size(), 1.0), ones_x(x.sums.size(), 1.0);
+    std::vector<double> in_fy = ones_y, in_fx = ones_x, out_fy = ones_y, out_fx = ones_x;
+    const Normalization kind = job.normalization;
+    if (own_term) {
+        const auto fill = [&](std::vector<double> &factor, const std::vector<double> &sums) {
+            for (std::size_t i = 0; i < sums.size(); ++i)
+                factor[i] = kind == Normalization::symmetric ? root(sums[i]) : reciprocal(sums[i]);
+        };
+        if (kind == Normalization::symmetric || kind == Normalization::column)
+            fill(in_fy, y.sums), fill(in_fx, x.sums);
+        if (kind == Normalization::symmetric || kind == Normalization::row)
+            fill(out_fy, y.sums), fill(out_fx, x.sums);
+    } else { // its normalisation is not separable
+        const std::size_t pixels = static_cast<std::size_t>(h * w);
+        own.resize(pixels);
+        if (kind == Normalization::symmetric || kind == Normalization::column)
+            before.resize(pixels);
+        if (kind == Normalization::symmetric || kind == Normalization::row) after.resize(pixels);
+    }
+    in_y = y.weights(in_fy), in_x = x.weights(in_fx);
+    out_y = y.weights(out_fy), out_x = x.weights(out_fx);
+    double low = INFINITY, high = 0;
+    for (const CrfTile &tile : tiles) {
+        std::int64_t p = tile.first;
+        for (std::int64_t i = tile.y0; i < tile.y1; ++i)
+            for (std::int64_t j = tile.x0; j < tile.x1; ++j, ++p) {
+                double sum = y.sums[i] * x.sums[j];
+                const double self = y.self[i] * x.self[j];
+                if (!own_term) {
+                    sum = sum - self > 1e-6 * sum ? sum - self : 0.0;
+                    const double factor =
+                        kind == Normalization::symmetric ? root(sum) : reciprocal(sum);
+                    if (!before.empty()) before[p] = static_cast<float>(factor);
+                    if (!after.empty()) after[p] = static_cast<float>(factor);
+                    own[p] = static_cast<float>(self * (kind == Normalization::none ? 1.0
+                                                        : kind == Normalization::symmetric
+                                                            ? factor * factor
+                                                            : factor));
+                }
+                if (sum > 0) low = std::min(low, sum);
+                high = std::max(high, sum);
+            }
+    }
+    switch (kind) {
+    case Normalization::symmetric: reach = high > 0 ? std::sqrt(high / low) : 0; break;
+    case Normalization::row: reach = 1; break;
+    case Normalization::column: reach = high > 0 ? high / low : 0; break;
+    case Normalization::none: reach = high; break;
+    }
+    view.taps_y = taps_y.data(), view.taps_x = taps_x.data();
+    view.in_y = in_y.data(), view.in_x = in_x.data();
+    view.out_y = out_y.data(), view.out_x = out_x.data();
+    view.before = before.empty() ? nullptr : before.data();
+    view.after = after.empty() ? nullptr : after.data();
+}
+
+namespace {
+
+// Nodes between which the pixels of a tile lie, as in crf_pixels.
+struct Part {
+    std::int64_t y0, y1, x0, x1;
+    Part(const CrfGrid &grid, const CrfTile &tile, std::int64_t h, std::int64_t w)
+        : y0(tile.y0 / grid.step_y), y1(tile.y1 == h ? grid.height : tile.y1 / grid.step_y),
+          x0(tile.x0 / grid.step_x), x1(tile.x1 == w ? grid.width : tile.x1 / grid.step_x) {}
+};
+
+} // namespace
+
+void Grid::reserve(std::int64_t row, const std::vector<CrfTile> &tiles, std::int64_t h,
+                   std::int64_t w) {
+    std::int64_t total = 0;
+    strip_at.clear();
+    for (const CrfTile &tile : tiles) {
+        const Part part(view, tile, h, w);
+        strip_at.push_back(total);
+        total += (part.x1 - part.x0 + 1 + part.y1 - part.y0) * row;
+    }
+    strip.reserve(total);
+    sums.reserve(view.height * view.width * row);
+    rows.reserve(view.height * view.width * row);
+    view.strip = strip.data(), view.strip_at = strip_at.data();
+    view.sums = sums.data(), view.rows = rows.data();
+}
+
+void Grid::join_strips(const std::vector<CrfTile> &tiles, std::int64_t h, std::int64_t w,
+                       std::int64_t row) const {
+    const auto add = [&](std::int64_t y, std::int64_t x, const float *from) {
+        float *to = view.sums + (y * view.width + x) * row;
+        for (std::int64_t l = 0; l < row; ++l) to[l] += from[l];
+    };
+    for (const CrfTile &tile : tiles) {
+        const Part part(view, tile, h, w);
+        const float *bottom = view.strip + strip_at[static_cast<std::size_t>(tile.index)];
+        const float *right = bottom + (part.x1 - part.x0 + 1) * row;
+        const bool shared_x = tile.x1 != w, shared_y = tile.y1 != h;
+        if (shared_y)
+            for (std::int64_t x = part.x0; x < part.x1 + (shared_x ? 1 : 0); ++x)
+                add(part.y1, x, bottom + (x - part.x0) * row);
+        if (shared_x)
+            for (std::int64_t y = part.y0; y < part.y1; ++y)
+                add(y, part.x1, right + (y - part.y0) * row);
+    }
+}
+
+} // namespace segpost

@@ -1,0 +1,54 @@
+// What the terms of a dense CRF are computed on, made once an image.
+#pragma once
+
+#include <vector>
+
+#include "memory.hpp"
+#include "run.hpp"
+
+namespace segpost {
+
+// A Gaussian of any features.
+struct Lattice {
+    CrfLattice view;
+    std::vector<std::uint16_t> corner;
+    std::vector<float> weight, before, after, own;
+    std::vector<std::int64_t> start;
+    std::vector<std::uint32_t> vertex, piece, pieces;
+    std::vector<std::vector<std::uint32_t>> chains; // an axis
+    Floats sums, rows;
+    std::int64_t rounds = 1;
+    float side = 0.5f;
+    double scale = 1.0; // of its kernel to exp(-d^2 / 2), where it is not normalised
+    double reach = 0.0; // bound on the sum of a row of the kernel
+
+    // False: interrupted. Features must span less than 2^20 standard deviations.
+    bool build(const PairwiseJob &, const UnaryView &shape, const std::vector<CrfTile> &,
+               const LatticeRecipe &, bool own_term, const Interrupted &);
+    // The pass of number i, of rounds * corners: the axis it goes along.
+    std::int64_t axis(std::int64_t i) const {
+        const std::int64_t n = view.corners;
+        return (i / n) % 2 ? n - 1 - i % n : i % n;
+    }
+
+  private:
+    bool normalize(const PairwiseJob &, const std::vector<CrfTile> &, std::int64_t pixels,
+                   bool own_term, const Interrupted &);
+};
+
+// A Gaussian of places in an image.
+struct Grid {
+    CrfGrid view;
+    std::vector<float> taps_y, taps_x, in_y, in_x, out_y, out_x, before, after, own;
+    std::vector<std::int64_t> strip_at;
+    Floats strip, sums, rows;
+    double reach = 0.0;
+
+    void build(const PairwiseJob &, std::int64_t h, std::int64_t w, const std::vector<CrfTile> &,
+               bool own_term);
+    void reserve(std::int64_t row, const std::vector<CrfTile> &, std::int64_t h, std::int64_t w);
+    void join_strips(const std::vector<CrfTile> &, std::int64_t h, std::int64_t w,
+                     std::int64_t row) const;
+};
+
+} // namespace segpost

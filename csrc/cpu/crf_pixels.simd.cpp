@@ -1,0 +1,399 @@
+// One pass over the pixels of a tile: messages from lattices and grids, softmax, and the new Q
+// straight on to what the next messages are made of. Q is nowhere stored.
+#include "crf_rows.hpp"
+#include "table.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+constexpr float none = -1e30f; // log of no probability, of padding too
+
+struct Line {
+    const CrfPass &pass;
+    const CrfTile &tile;
+    std::int64_t y, first, count; // first: pixel in the order of visits
+};
+
+template <class V> void load_unary(const Line &line, float *values) {
+    using W = IntOf<V>;
+    constexpr int w = LanesOf<V>::n;
+    const CrfPass &pass = line.pass;
+    const float *from =
+        pass.unary + line.tile.first * pass.pitch + (line.first - line.tile.first) * pass.used;
+    W lane{};
+    for (int i = 0; i < w; ++i) lane[i] = i;
+    for (std::int64_t at = 0; at < pass.row; at += w) {
+        const W real = lane + static_cast<std::int32_t>(at) < static_cast<std::int32_t>(pass.used);
+        if (at + w <= pass.used)
+            for (std::int64_t i = 0; i < line.count; ++i)
+                store(values + i * pass.row + at, load<V>(from + i * pass.used + at));
+        else // reads into the next pixel, whose values are blended away
+            for (std::int64_t i = 0; i < line.count; ++i) {
+                const V v = load<V>(from + i * pass.used + at);
+                store(values + i * pass.row + at, real ? v : splat<V>(none));
+            }
+    }
+}
+
+template <class V> void load_start(const Line &line, float *values) {
+    const CrfPass &pass = line.pass;
+    const ProbabilityView &view = *pass.start;
+    const char *from = view.data + (line.y / pass.h) * view.stride_d +
+                       (line.y % pass.h) * view.stride_h + line.tile.x0 * view.stride_w;
+    for (std::int64_t i = 0; i < line.count; ++i)
+        for (std::int64_t l = 0; l < pass.row; ++l) {
+            float q = 0.0f;
+            if (l < pass.used && pass.label_of[l] >= 0)
+                __builtin_memcpy(&q, from + i * view.stride_w + pass.label_of[l] * view.stride_l,
+                                 4);
+            values[i * pass.row + l] = q;
+        }
+}
+
+// What follows reads vertices that hardly follow one another: they are asked for ahead.
+constexpr std::int64_t ahead = 6;
+
+template <class V>
+void add_lattice(const Line &line, const CrfLattice &lattice, float *__restrict values) {
+    constexpr int w = LanesOf<V>::n;
+    const std::int64_t row = line.pass.row, corners = lattice.corners;
+    const std::uint32_t *vertex = lattice.vertex + lattice.start[line.tile.index];
+    const std::uint16_t *corner = lattice.corner + line.first * corners;
+    const float *weight = lattice.weight + line.first * corners;
+    in_groups<V>(row, [&](auto group, std::int64_t at) {
+        constexpr int n = decltype(group)::n;
+        const float *rows = lattice.rows + at;
+        for (std::int64_t i = 0; i < line.count; ++i) {
+            V sum[n];
+            float *to = values + i * row + at;
+            if (lattice.after) {
+                for (int j = 0; j < n; ++j) sum[j] = V{};
+            } else {
+                for (int j = 0; j < n; ++j) sum[j] = load<V>(to + j * w);
+            }
+            for (std::int64_t k = 0; k < corners; ++k) {
+                const V factor = splat<V>(weight[i * corners + k]);
+                const float *from = rows + vertex[corner[i * corners + k]] * row;
+                for (int j = 0; j < n; ++j) sum[j] = fma(factor, load<V>(from + j * w), sum[j]);
+            }
+            if (lattice.after) {
+                const V factor = splat<V>(lattice.after[line.first + i]);
+                for (int j = 0; j < n; ++j) sum[j] = fma(factor, sum[j], load<V>(to + j * w));
+            }
+            for (int j = 0; j < n; ++j) store(to + j * w, sum[j]);
+        }
+    });
+}
+
+template <class V>
+void splat_lattice(const Line &line, const CrfLattice &lattice, const float *__restrict values) {
+    constexpr int w = LanesOf<V>::n;
+    const std::int64_t row = line.pass.row, corners = lattice.corners;
+    const std::uint16_t *corner = lattice.corner + line.first * corners;
+    const float *weight = lattice.weight + line.first * corners;
+    in_groups<V>(row, [&](auto group, std::int64_t at) {
+        constexpr int n = decltype(group)::n;
+        float *__restrict sums = lattice.sums + lattice.start[line.tile.index] * row + at;
+        for (std::int64_t i = 0; i < line.count; ++i) {
+            V q[n];
+            for (int j = 0; j < n; ++j) q[j] = load<V>(values + i * row + at + j * w);
+            if (lattice.before) {
+                const V factor = splat<V>(lattice.before[line.first + i]);
+                for (int j = 0; j < n; ++j) q[j] *= factor;
+            }
+            for (std::int64_t k = 0; k < corners; ++k) {
+                const V factor = splat<V>(weight[i * corners + k]);
+                float *to = sums + corner[i * corners + k] * row;
+                for (int j = 0; j < n; ++j)
+                    store(to + j * w, fma(factor, q[j], load<V>(to + j * w)));
+            }
+        }
+    });
+}
+
+// Nodes of a grid between which the pixels of a tile lie.
+struct Nodes {
+    std::int64_t y0, y1, x0, x1; // of the tile alone; those at y1 and x1 may be shared
+    Nodes(const CrfPass &pass, const CrfGrid &grid, const CrfTile &tile)
+        : y0(tile.y0 / grid.step_y), y1(tile.y1 == pass.h ? grid.height : tile.y1 / grid.step_y),
+          x0(tile.x0 / grid.step_x), x1(tile.x1 == pass.w ? grid.width : tile.x1 / grid.step_x) {}
+    std::int64_t height() const { return y1 - y0; }
+    std::int64_t width() const { return x1 - x0; }
+};
+
+template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *__restrict values,
+                                 float *__restrict blend) {
+    constexpr int w = LanesOf<V>::n;
+    const CrfPass &pass = line.pass;
+    const std::int64_t row = pass.row, ky = line.y / grid.step_y;
+    const std::int64_t x0 = line.tile.x0, k0 = x0 / grid.step_x;
+    const std::int64_t k1 = smaller((line.tile.x1 - 1) / grid.step_x + 2, grid.width);
+    const float *upper = grid.rows + (ky * grid.width + k0) * row;
+    const float *lower = ky + 1 < grid.height ? upper + grid.width * row : upper;
+    const V a = splat<V>(grid.out_y[2 * line.y]), b = splat<V>(grid.out_y[2 * line.y + 1]);
+    for (std::int64_t i = 0; i < (k1 - k0) * row; i += w)
+        store(blend + i, fma(b, load<V>(lower + i), a * load<V>(upper + i)));
+    const float *after = grid.after ? grid.after + line.first : nullptr;
+    for (std::int64_t i = 0; i < line.count; ++i) {
+        const float *left = blend + ((x0 + i) / grid.step_x - k0) * row;
+        const float scale = after ? after[i] : 1.0f;
+        const float wl = grid.out_x[2 * (x0 + i)] * scale;
+        const float wr = grid.out_x[2 * (x0 + i) + 1] * scale;
+        float *to = values + i * row;
+        if (wr == 0.0f) {
+            for (std::int64_t l = 0; l < row; l += w)
+                store(to + l, fma(splat<V>(wl), load<V>(left + l), load<V>(to + l)));
+        } else {
+            for (std::int64_t l = 0; l < row; l += w)
+                store(to + l, fma(splat<V>(wr), load<V>(left + row + l),
+                                  fma(splat<V>(wl), load<V>(left + l), load<V>(to + l))));
+        }
+    }
+}
+
+template <class V> inline void add_row(float *__restrict to, const float *__restrict from,
+                                       float factor, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; i += LanesOf<V>::n)
+        store(to + i, fma(splat<V>(factor), load<V>(from + i), load<V>(to + i)));
+}
+
+template <class V> void splat_grid(const Line &line, const CrfGrid &grid,
+                                   const float *__restrict values, float *__restrict nodes) {
+    const CrfPass &pass = line.pass;
+    const Nodes own(pass, grid, line.tile);
+    const std::int64_t row = pass.row, x0 = line.tile.x0, ky = line.y / grid.step_y;
+    const float *before = grid.before ? grid.before + line.first : nullptr;
+    __builtin_memset(nodes, 0, static_cast<std::size_t>((own.width() + 1) * row) * 4);
+    for (std::int64_t i = 0; i < line.count; ++i) {
+        float *left = nodes + ((x0 + i) / grid.step_x - own.x0) * row;
+        const float scale = before ? before[i] : 1.0f;
+        const float wl = grid.in_x[2 * (x0 + i)] * scale;
+        const float wr = grid.in_x[2 * (x0 + i) + 1] * scale;
+        const float *from = values + i * row;
+        add_row<V>(left, from, wl, row);
+        if (wr != 0.0f) add_row<V>(left + row, from, wr, row);
+    }
+    float *bottom = grid.strip + grid.strip_at[line.tile.index];
+    float *right = bottom + (own.width() + 1) * row;
+    const bool shared_x = line.tile.x1 != pass.w;
+    for (int side = 0; side < 2; ++side) {
+        const float factor = grid.in_y[2 * line.y + side];
+        const std::int64_t k = ky + side;
+        if (factor == 0.0f) continue;
+        if (k == own.y1) {
+            add_row<V>(bottom, nodes, factor, (own.width() + (shared_x ? 1 : 0)) * row);
+            continue;
+        }
+        add_row<V>(grid.sums + (k * grid.width + own.x0) * row, nodes, factor, own.width() * row);
+        if (shared_x)
+            add_row<V>(right + (k - own.y0) * row, nodes + own.width() * row, factor, row);
+    }
+}
+
+template <class V, int N> inline void softmax_of(float *values, std::int64_t row, float shift) {
+    constexpr int w = LanesOf<V>::n, pixels = 4;
+    const int n = N ? N : static_cast<int>(row / w);
+    constexpr int most = N ? N : 1;
+    Vec<4>::f32 part[pixels];
+    V q[pixels][most];
+    for (int p = 0; p < pixels; ++p) {
+        float *at = values + p * row;
+        float from = shift;
+        if (shift != shift) {
+            V best = load<V>(at);
+            for (int j = 1; j < n; ++j) best = vmax(best, load<V>(at + j * w));
+            from = maximum(best);
+        }
+        V sum{};
+        for (int j = 0; j < n; ++j) {
+            const V e = exponential(load<V>(at + j * w) - splat<V>(from));
+            if (N)
+                q[p][N ? j : 0] = e;
+            else
+                store(at + j * w, e);
+            sum += e;
+        }
+        part[p] = quarter(sum);
+    }
+    using F4 = Vec<4>::f32;
+    const F4 a = __builtin_shufflevector(part[0], part[1], 0, 4, 2, 6) +
+                 __builtin_shufflevector(part[0], part[1], 1, 5, 3, 7);
+    const F4 b = __builtin_shufflevector(part[2], part[3], 0, 4, 2, 6) +
+                 __builtin_shufflevector(part[2], part[3], 1, 5, 3, 7);
+    const F4 total =
+        __builtin_shufflevector(a, b, 0, 1, 4, 5) + __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    const F4 inverse = 1.0f / total;
+    for (int p = 0; p < pixels; ++p)
+        for (int j = 0; j < n; ++j) {
+            float *at = values + p * row + j * w;
+            store(at, (N ? q[p][N ? j : 0] : load<V>(at)) * splat<V>(inverse[p]));
+        }
+}
+
+// The buffer has room for three pixels more.
+template <class V>
+void softmax_line(float *values, std::int64_t count, std::int64_t row, float shift) {
+    for (std::int64_t i = count; i < round_up(count, 4); ++i)
+        for (std::int64_t l = 0; l < row; ++l) values[i * row + l] = 0.0f;
+    for (std::int64_t i = 0; i < count; i += 4) switch (row / LanesOf<V>::n) {
+        case 1: softmax_of<V, 1>(values + i * row, row, shift); break;
+        case 2: softmax_of<V, 2>(values + i * row, row, shift); break;
+        case 3: softmax_of<V, 3>(values + i * row, row, shift); break;
+        default: softmax_of<V, 0>(values + i * row, row, shift);
+        }
+}
+
+// What pixels send to themselves is taken out of their messages.
+void take_own(const Line &line, float *values) {
+    const CrfPass &pass = line.pass;
+    const std::int64_t row = pass.row, used = pass.used;
+    for (std::int64_t t = 0; t < pass.lattice_count + pass.grid_count; ++t) {
+        if (!pass.own[t]) continue;
+        const CrfWeights &weights = pass.weights[t];
+        for (std::int64_t i = 0; i < line.count; ++i) {
+            const float own = pass.own[t][line.first + i];
+            const float *q = pass.kept + (line.first + i) * used;
+            float *to = values + i * row;
+            for (std::int64_t l = 0; l < used; ++l) {
+                if (weights.label) {
+                    to[l] -= own * weights.label[l] * q[l];
+                    continue;
+                }
+                for (std::int64_t m = 0; m < used; ++m)
+                    to[m] -= own * weights.matrix[l * row + m] * q[l];
+            }
+        }
+    }
+}
+
+// Energies of the Q before, whose messages are in `values` (the unary included).
+void add_energies(const Line &line, const float *values, const float *unary, CrfSums &sums) {
+    const CrfPass &pass = line.pass;
+    for (std::int64_t i = 0; i < line.count; ++i) {
+        const float *q = pass.kept + (line.first + i) * pass.used;
+        float entropy = 0, alone = 0, pairs = 0;
+        for (std::int64_t l = 0; l < pass.used; ++l) {
+            const float u = unary[i * pass.row + l];
+            if (!(q[l] > 0)) continue;
+            entropy += q[l] * logarithm(splat<Vec<4>::f32>(q[l] < 1e-37f ? 1e-37f : q[l]))[0];
+            alone -= q[l] * u;
+            pairs -= q[l] * (values[i * pass.row + l] - u);
+        }
+        sums.entropy += entropy, sums.unary += alone, sums.pairwise += pairs;
+    }
+}
+
+void keep(const Line &line, const float *values, CrfSums &sums) {
+    const CrfPass &pass = line.pass;
+    float change = 0;
+    for (std::int64_t i = 0; i < line.count; ++i) {
+        float *kept = pass.kept + (line.first + i) * pass.used;
+        for (std::int64_t l = 0; l < pass.used; ++l) {
+            const float q = values[i * pass.row + l], by = __builtin_fabsf(q - kept[l]);
+            change = by > change ? by : change;
+            kept[l] = q;
+        }
+    }
+    if (!pass.first && change > sums.change) sums.change = change;
+}
+
+void write_out(const Line &line, const float *values, std::int64_t row) {
+    const CrfPass &pass = line.pass;
+    const ProbabilityView &view = *pass.out;
+    char *to = view.data + (line.y / pass.h) * view.stride_d + (line.y % pass.h) * view.stride_h +
+               line.tile.x0 * view.stride_w;
+    if (view.stride_w == 4) {
+        for (std::int64_t l = 0; l < pass.used; ++l) {
+            if (pass.label_of[l] < 0) continue;
+            float *plane = reinterpret_cast<float *>(to + pass.label_of[l] * view.stride_l);
+            for (std::int64_t i = 0; i < line.count; ++i) plane[i] = values[i * row + l];
+        }
+        return;
+    }
+    for (std::int64_t i = 0; i < line.count; ++i)
+        for (std::int64_t l = 0; l < pass.used; ++l)
+            if (pass.label_of[l] >= 0)
+                __builtin_memcpy(to + i * view.stride_w + pass.label_of[l] * view.stride_l,
+                                 values + i * row + l, 4);
+}
+
+void clear(const CrfPass &pass, const CrfTile &tile) {
+    const std::size_t row = static_cast<std::size_t>(pass.row) * 4;
+    for (std::int64_t t = 0; t < pass.lattice_count; ++t) {
+        const CrfLattice &lattice = pass.lattices[t];
+        const std::int64_t first = lattice.start[tile.index];
+        __builtin_memset(lattice.sums + first * pass.row, 0,
+                         static_cast<std::size_t>(lattice.start[tile.index + 1] - first) * row);
+    }
+    for (std::int64_t t = 0; t < pass.grid_count; ++t) {
+        const CrfGrid &grid = pass.grids[t];
+        const Nodes own(pass, grid, tile);
+        for (std::int64_t k = own.y0; k < own.y1; ++k)
+            __builtin_memset(grid.sums + (k * grid.width + own.x0) * pass.row, 0,
+                             static_cast<std::size_t>(own.width()) * row);
+        __builtin_memset(grid.strip + grid.strip_at[tile.index], 0,
+                         static_cast<std::size_t>(own.width() + 1 + own.height()) * row);
+    }
+}
+
+template <class V>
+void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSums &sums) {
+    const std::int64_t size = (tile.width() + 4) * pass.row;
+    float *values = scratch.take<float>(size);
+    float *nodes = scratch.take<float>(size);
+    float *unary = scratch.take<float>(pass.trace ? size : 0);
+    if (pass.splat) clear(pass, tile);
+    for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+        const Line line{pass, tile, y, tile.first + (y - tile.y0) * tile.width(), tile.width()};
+        if (pass.start && pass.first) {
+            load_start<V>(line, values);
+        } else {
+            load_unary<V>(line, values);
+            if (!pass.first) {
+                if (pass.trace) __builtin_memcpy(unary, values, static_cast<std::size_t>(size) * 4);
+                for (std::int64_t t = 0; t < pass.lattice_count; ++t)
+                    add_lattice<V>(line, pass.lattices[t], values);
+                for (std::int64_t t = 0; t < pass.grid_count; ++t)
+                    add_grid<V>(line, pass.grids[t], values, nodes);
+                if (pass.own) take_own(line, values);
+                if (pass.trace) add_energies(line, values, unary, sums);
+            }
+            if (pass.measure) continue;
+            softmax_line<V>(values, line.count, pass.row, pass.shift);
+        }
+        if (pass.kept) keep(line, values, sums);
+        if (pass.splat) {
+            for (std::int64_t t = 0; t < pass.lattice_count; ++t)
+                splat_lattice<V>(line, pass.lattices[t], values);
+            for (std::int64_t t = 0; t < pass.grid_count; ++t)
+                splat_grid<V>(line, pass.grids[t], values, nodes);
+        }
+        if (pass.out) write_out(line, values, pass.row);
+    }
+}
+
+} // namespace
+
+std::int64_t crf_row(std::int64_t labels) {
+    for (int width = 4; width < lanes; width *= 2)
+        if (labels <= width) return width;
+    return round_up(labels, lanes);
+}
+
+std::int64_t crf_pixels_scratch(const CrfPass &pass, const CrfTile &tile) {
+    return 3 * round_up((tile.width() + 4) * pass.row * 4, 64);
+}
+
+void crf_pixels(const CrfPass &pass, const CrfTile &tile, char *memory, CrfSums &sums) {
+    Scratch scratch(memory);
+    with_width(pass.row, [&](auto v) { pass_over<decltype(v)>(pass, tile, scratch, sums); });
+}
+
+void crf_write(const CrfPass &pass, const CrfTile &tile) {
+    for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+        const std::int64_t first = tile.first + (y - tile.y0) * tile.width();
+        write_out({pass, tile, y, first, tile.width()}, pass.kept + first * pass.used, pass.used);
+    }
+}
+
+} // namespace segpost::SEGPOST_LEVEL

@@ -1,0 +1,366 @@
+#include "crf_solver.hpp"
+
+#include "crf_tiles.hpp"
+#include "tasks.hpp"
+
+#include <cmath>
+#include <cstring>
+
+namespace segpost {
+namespace {
+
+constexpr std::int64_t line_of_cache = 16; // floats
+constexpr std::int64_t many_vertices = 1 << 16;
+
+bool attracts(const PairwiseJob &job, std::int64_t labels) {
+    if (job.kind == Attraction::matrix) return false;
+    const std::int64_t count = job.kind == Attraction::scalar ? 1 : labels;
+    return std::all_of(job.attraction, job.attraction + count, [](double a) { return a >= 0; });
+}
+
+double strongest(const PairwiseJob &job, std::int64_t labels) {
+    return *std::max_element(job.attraction,
+                             job.attraction + (job.kind == Attraction::scalar ? 1 : labels));
+}
+
+struct Nothing {
+    void merge(const Nothing &) {}
+};
+
+} // namespace
+
+bool CrfOnLattice::prepare(const Interrupted &interrupted) {
+    std::int64_t corners = 1;
+    const bool image = unary_.d == 1;
+    const auto on_grid = [&](const PairwiseJob &job) { return image && !job.guide.channels; };
+    for (const PairwiseJob &job : jobs_)
+        if (!on_grid(job))
+            corners = std::max(corners, (job.has_places ? 4 : 1) + job.guide.channels);
+    tiles_ = crf_tiles(unary_.rows(), unary_.w, corners);
+    if (!read(interrupted)) return false;
+    if (bad_.any()) return true;
+    for (const bool grids : {false, true})
+        for (std::size_t t = 0; t < jobs_.size(); ++t) {
+            const PairwiseJob &job = jobs_[t];
+            if (on_grid(job) != grids) continue;
+            order_.push_back(t);
+            double bound;
+            if (grids) {
+                grids_.push_back(std::make_unique<Grid>());
+                grids_.back()->build(job, unary_.h, unary_.w, tiles_, own_);
+                bound = grids_.back()->reach;
+            } else {
+                lattices_.push_back(std::make_unique<Lattice>());
+                if (!lattices_.back()->build(job, unary_, tiles_, recipe_, own_, interrupted))
+                    return false;
+                bound = lattices_.back()->reach;
+            }
+            reach_ +=
+                attracts(job, unary_.labels) ? bound * strongest(job, unary_.labels) : INFINITY;
+        }
+    return true;
+}
+
+bool CrfOnLattice::read(const Interrupted &interrupted) {
+    packed_ = false;
+    return read_unary(unary_, tiles_, logs_, &largest_, offset_, bad_, interrupted);
+}
+
+// A label of probability at most p everywhere stays below b = 2 p: where its messages are at most
+// reach b, its Q is at most p exp(reach b), as those of the others only help the denominator. What
+// is lost by sending none of its messages is then below b (exp(reach b) - 1) a label. Those for
+// which that is less than recipe_.dropped in all are one lane, without messages.
+void CrfOnLattice::choose_labels(bool all) {
+    kept_.clear(), dropped_.clear();
+    const double labels = static_cast<double>(unary_.labels);
+    for (std::int64_t l = 0; l < unary_.labels; ++l) {
+        const double bound = 2 * std::exp(static_cast<double>(largest_[l]));
+        const double power = reach_ * bound;
+        const bool hopeless = power < 0.6 && bound * std::expm1(power) * labels < recipe_.dropped;
+        (hopeless && !all ? dropped_ : kept_).push_back(static_cast<std::int32_t>(l));
+    }
+    if (dropped_.size() < 2) { // a lane for one label saves nothing
+        kept_.insert(kept_.end(), dropped_.begin(), dropped_.end());
+        std::sort(kept_.begin(), kept_.end());
+        dropped_.clear();
+    }
+}
+
+// One inference: what its passes share.
+struct CrfOnLattice::Run {
+    CrfOnLattice &solver;
+    const Interrupted &interrupted;
+    const KernelTable &table = kernels();
+    CrfPass pass;
+    std::vector<CrfLattice> lattices;
+    std::vector<CrfGrid> grids;
+    std::vector<CrfWeights> weights;
+    std::vector<std::vector<float>> factors;
+    std::vector<const float *> own;
+    std::vector<std::int32_t> label_of;
+    Floats kept;
+
+    Run(CrfOnLattice &s, const Interrupted &i) : solver(s), interrupted(i) {}
+
+    void set_up(bool keep);
+    bool pack();
+    bool over_pixels(CrfSums &sums);
+    bool filter();
+    bool blur(const Lattice &lattice, const CrfLattice &view);
+    bool spread(const ProbabilityView &out);
+};
+
+void CrfOnLattice::Run::set_up(bool keep) {
+    const UnaryView &unary = solver.unary_;
+    const std::int64_t labels = static_cast<std::int64_t>(solver.kept_.size());
+    label_of = solver.kept_;
+    if (!solver.dropped_.empty()) label_of.push_back(solver.dropped_.front());
+    pass.h = unary.h, pass.w = unary.w;
+    pass.used = static_cast<std::int64_t>(label_of.size());
+    pass.row = table.crf_row(pass.used);
+    pass.unary = solver.logs_.data();
+    pass.pitch = unary.labels;
+    pass.label_of = label_of.data();
+    const std::int64_t row = pass.row;
+    for (std::size_t i = 0; i < solver.order_.size(); ++i) {
+        const PairwiseJob &job = solver.jobs_[solver.order_[i]];
+        const bool lattice = i < solver.lattices_.size();
+        const double scale = lattice ? solver.lattices_[i]->scale : 1.0;
+        const bool matrix = job.kind == Attraction::matrix;
+        factors.emplace_back(static_cast<std::size_t>(matrix ? row * row : row), 0.0f);
+        std::vector<float> &factor = factors.back();
+        for (std::int64_t l = 0; l < labels; ++l) {
+            const std::int64_t to = solver.kept_[l];
+            if (!matrix)
+                factor[l] = static_cast<float>(
+                    scale * job.attraction[job.kind == Attraction::scalar ? 0 : to]);
+            for (std::int64_t m = 0; matrix && m < labels; ++m)
+                factor[m * row + l] =
+                    static_cast<float>(scale * job.attraction[to * unary.labels + solver.kept_[m]]);
+        }
+        CrfWeights weight;
+        (matrix ? weight.matrix : weight.label) = factor.data();
+        weights.push_back(weight);
+        if (lattice) {
+            Lattice &made = *solver.lattices_[i];
+            made.sums.reserve(made.start.back() * row);
+            made.rows.reserve(made.view.vertices * row);
+            made.view.sums = made.sums.data(), made.view.rows = made.rows.data();
+            lattices.push_back(made.view);
+            own.push_back(made.own.empty() ? nullptr : made.own.data());
+        } else {
+            Grid &made = *solver.grids_[i - solver.lattices_.size()];
+            made.reserve(row, solver.tiles_, unary.h, unary.w);
+            grids.push_back(made.view);
+            own.push_back(made.own.empty() ? nullptr : made.own.data());
+        }
+    }
+    pass.lattices = lattices.data(), pass.grids = grids.data();
+    pass.lattice_count = static_cast<std::int64_t>(lattices.size());
+    pass.grid_count = static_cast<std::int64_t>(grids.size());
+    pass.weights = weights.data();
+    if (!solver.own_) pass.own = own.data();
+    // The best label of a pixel alone has a log of at least -log L: exponents of e - shift stay in
+    // float32 where messages are bounded.
+    const double shift = std::max(0.0, solver.reach_ - 80);
+    pass.shift = shift < 45 ? static_cast<float>(shift) : NAN;
+    if (keep || !solver.own_) {
+        kept.reserve(unary.pixels() * pass.used);
+        pass.kept = kept.data();
+    }
+}
+
+// Unary values of the labels that are left, and the sum of those that are not.
+bool CrfOnLattice::Run::pack() {
+    CrfOnLattice &s = solver;
+    const std::int64_t labels = s.unary_.labels, used = pass.used;
+    if (s.dropped_.empty()) return true;
+    s.packed_ = true;
+    return run_tasks(
+        static_cast<std::int64_t>(s.tiles_.size()),
+        [&](std::int64_t i) {
+            const CrfTile &tile = s.tiles_[static_cast<std::size_t>(i)];
+            float *to = s.logs_.data() + tile.first * labels;
+            const float *from = to;
+            for (std::int64_t p = 0; p < tile.pixels(); ++p, to += used, from += labels) {
+                float rest = 0;
+                for (const std::int32_t l : s.dropped_) rest += std::exp(from[l]);
+                for (std::int64_t k = 0; k + 1 < used; ++k)
+                    to[k] = from[s.kept_[static_cast<std::size_t>(k)]];
+                to[used - 1] = rest > 0 ? std::log(rest) : -1e30f;
+            }
+        },
+        interrupted);
+}
+
+bool CrfOnLattice::Run::over_pixels(CrfSums &sums) {
+    std::vector<CrfSums> parts(solver.tiles_.size());
+    Nothing nothing;
+    if (!run(
+            solver.tiles_, interrupted, nothing,
+            [&](const CrfTile &tile) { return table.crf_pixels_scratch(pass, tile); },
+            [&](const CrfTile &tile, char *memory, Nothing &) {
+                table.crf_pixels(pass, tile, memory, parts[static_cast<std::size_t>(tile.index)]);
+            }))
+        return false;
+    for (const CrfSums &part : parts) {
+        sums.entropy += part.entropy, sums.unary += part.unary, sums.pairwise += part.pairwise;
+        sums.change = std::max(sums.change, part.change);
+    }
+    return true;
+}
+
+// Small lattices are blurred by few threads, each some labels along all axes; of large ones all
+// threads blur one axis after the other.
+bool CrfOnLattice::Run::blur(const Lattice &lattice, const CrfLattice &view) {
+    const std::int64_t passes = lattice.rounds * view.corners;
+    for (std::int64_t i = 0; i < passes; ++i) {
+        const std::vector<std::uint32_t> &chain =
+            lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
+        std::vector<std::int64_t> cuts{0};
+        const std::int64_t length = static_cast<std::int64_t>(chain.size());
+        const std::int64_t step = std::max<std::int64_t>(per_task(work_per_task / 4, pass.row), 1);
+        while (cuts.back() < length) {
+            std::int64_t end = std::min(cuts.back() + step, length);
+            while (end < length && !(chain[static_cast<std::size_t>(end)] & chain_start)) ++end;
+            cuts.push_back(end);
+        }
+        if (!run_tasks(
+                static_cast<std::int64_t>(cuts.size()) - 1,
+                [&](std::int64_t c) {
+                    table.crf_blur(view, pass.row, 0, pass.row, chain.data(),
+                                   cuts[static_cast<std::size_t>(c)],
+                                   cuts[static_cast<std::size_t>(c) + 1], lattice.side);
+                },
+                interrupted))
+            return false;
+    }
+    return true;
+}
+
+bool CrfOnLattice::Run::filter() {
+    struct Task {
+        std::size_t term;
+        std::int64_t first, last; // lanes and all axes, vertices, or rows of nodes
+    };
+    std::vector<Task> tasks;
+    const std::int64_t row = pass.row, group = std::min(row, line_of_cache);
+    for (std::size_t t = 0; t < grids.size(); ++t) {
+        solver.grids_[t]->join_strips(solver.tiles_, pass.h, pass.w, row);
+        const std::int64_t step = per_task(work_per_task / 16, grids[t].width * row);
+        for (std::int64_t y = 0; y < grids[t].height; y += step)
+            tasks.push_back({lattices.size() + t, y, std::min(y + step, grids[t].height)});
+    }
+    for (std::size_t t = 0; t < lattices.size(); ++t) {
+        const std::int64_t count = lattices[t].vertices;
+        const std::int64_t step = count < many_vertices ? group : per_task(1 << 20, row);
+        for (std::int64_t at = 0; at < (count < many_vertices ? row : count); at += step)
+            tasks.push_back({t, at, std::min(at + step, count < many_vertices ? row : count)});
+    }
+    if (!run_tasks(
+            static_cast<std::int64_t>(tasks.size()),
+            [&](std::int64_t i) {
+                const Task &task = tasks[static_cast<std::size_t>(i)];
+                if (task.term >= lattices.size()) {
+                    const CrfGrid &grid = grids[task.term - lattices.size()];
+                    const Memory memory = allocate(table.crf_grid_scratch(grid, row));
+                    return table.crf_grid(grid, weights[task.term], row, task.first, task.last,
+                                          memory.get());
+                }
+                const CrfLattice &view = lattices[task.term];
+                const Memory memory = allocate(row * 4);
+                if (view.vertices >= many_vertices)
+                    return table.crf_gather(view, weights[task.term], row, 0, row, task.first,
+                                            task.last, memory.get());
+                table.crf_gather(view, weights[task.term], row, task.first, task.last, 0,
+                                 view.vertices, memory.get());
+                const Lattice &lattice = *solver.lattices_[task.term];
+                for (std::int64_t k = 0; k < lattice.rounds * view.corners; ++k) {
+                    const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(k))];
+                    table.crf_blur(view, row, task.first, task.last, chain.data(), 0,
+                                   static_cast<std::int64_t>(chain.size()), lattice.side);
+                }
+            },
+            interrupted))
+        return false;
+    for (std::size_t t = 0; t < lattices.size(); ++t)
+        if (lattices[t].vertices >= many_vertices && !blur(*solver.lattices_[t], lattices[t]))
+            return false;
+    return true;
+}
+
+bool CrfOnLattice::Run::spread(const ProbabilityView &out) {
+    const CrfOnLattice &s = solver;
+    return run_tasks(
+        static_cast<std::int64_t>(s.tiles_.size()),
+        [&](std::int64_t i) {
+            const CrfTile &tile = s.tiles_[static_cast<std::size_t>(i)];
+            const std::int64_t labels = s.unary_.labels;
+            const Memory memory = allocate(tile.pixels() * labels * 4);
+            const Memory scratch = allocate(table.crf_unary_scratch(s.unary_, tile));
+            float *logs = reinterpret_cast<float *>(memory.get());
+            std::vector<float> largest(static_cast<std::size_t>(labels), 0.0f);
+            double offset = 0;
+            BadUnary bad;
+            table.crf_unary(s.unary_, tile, scratch.get(), logs, largest.data(), offset, bad);
+            table.crf_spread(s.unary_, tile, logs, s.dropped_.data(),
+                             static_cast<std::int64_t>(s.dropped_.size()), out);
+        },
+        interrupted);
+}
+
+bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
+                         const ProbabilityView *start, double tolerance, bool trace,
+                         const Interrupted &interrupted, std::vector<CrfStep> &steps) {
+    if (packed_ && !read(interrupted)) return false;
+    choose_labels(trace || start);
+    Run here(*this, interrupted);
+    here.set_up(trace || tolerance >= 0);
+    if (!here.pack()) return false;
+    CrfPass &pass = here.pass;
+    pass.start = start;
+    const float shift = pass.shift;
+    bool written = false;
+    for (std::int64_t done = 0;; ++done) {
+        const bool last = done == iterations;
+        pass.first = done == 0;
+        pass.shift = pass.first ? 0.0f : shift;
+        pass.trace = trace && !pass.first;
+        pass.splat = !last || trace;
+        pass.out = last ? &out : nullptr;
+        CrfSums sums;
+        if (!here.over_pixels(sums)) return false;
+        if (pass.trace) {
+            steps.back().entropy = sums.entropy;
+            steps.back().unary = sums.unary - offset_;
+            steps.back().pairwise = sums.pairwise;
+        }
+        const bool known = pass.kept && !pass.first;
+        steps.push_back({NAN, NAN, NAN, known ? sums.change : NAN});
+        written = last;
+        if (last || (tolerance >= 0 && known && sums.change <= tolerance)) break;
+        if (!here.filter()) return false;
+    }
+    if (trace) { // of the last Q
+        if (!here.filter()) return false;
+        pass.first = false, pass.measure = pass.trace = true, pass.out = nullptr;
+        CrfSums sums;
+        if (!here.over_pixels(sums)) return false;
+        steps.back().entropy = sums.entropy;
+        steps.back().unary = sums.unary - offset_;
+        steps.back().pairwise = sums.pairwise;
+    }
+    if (!written) {
+        pass.out = &out;
+        if (!run_tasks(
+                static_cast<std::int64_t>(tiles_.size()),
+                [&](std::int64_t i) {
+                    here.table.crf_write(pass, tiles_[static_cast<std::size_t>(i)]);
+                },
+                interrupted))
+            return false;
+    }
+    return dropped_.empty() || here.spread(out);
+}
+
+} // namespace segpost

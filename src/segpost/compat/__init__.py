@@ -1,0 +1,1 @@
+"""Other libraries' interfaces over segpost: change the import, keep the script."""
