@@ -9,113 +9,141 @@ namespace segpost {
 namespace {
 
 constexpr std::uint32_t nobody = 0xffffffffu;
+constexpr std::uint32_t many = 1 << 16; // vertices for which bridges are too many
 
-// Linear in the key, so that the hash of a neighbour is that of the vertex plus a constant.
-std::uint64_t multiplier(std::int64_t i) {
-    std::uint64_t z = (static_cast<std::uint64_t>(i) + 1) * 0x9e3779b97f4a7c15u; // splitmix64
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (z ^ (z >> 31)) | 1;
-}
+// Names of vertices and simplices: integer coordinates times a factor each, added up modulo 2^64. A
+// neighbour's name is that of the vertex plus a constant. Where the coordinates' ranges multiply to
+// less than 2^64 no two have the same name; else names are random, and coordinates are compared.
+struct Naming {
+    std::vector<std::uint64_t> factor;
+    bool unique = true;
 
-// Keys of `width` integers with their hashes, numbered in the order they were added.
+    explicit Naming(const std::vector<double> &ranges) {
+        double product = 1;
+        for (const double range : ranges) product *= range;
+        unique = product < 0x1p63;
+        std::uint64_t step = 1;
+        for (std::size_t i = 0; i < ranges.size(); ++i) {
+            std::uint64_t z = (i + 1) * 0x9e3779b97f4a7c15u; // splitmix64
+            z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+            z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+            factor.push_back(unique ? step : (z ^ (z >> 31)) | 1);
+            step *= static_cast<std::uint64_t>(unique ? ranges[i] : 1);
+        }
+    }
+    std::uint64_t of(const std::int32_t *key, std::int64_t count) const {
+        std::uint64_t name = 0;
+        for (std::int64_t i = 0; i < count; ++i)
+            name += factor[i] * static_cast<std::uint64_t>(key[i]);
+        return name;
+    }
+};
+
+// A set of names, numbered in the order they were added.
 class Keys {
   public:
-    explicit Keys(std::int64_t width) : width_(width) {}
+    Keys(std::int64_t width, bool unique) : width_(unique ? 0 : width) {}
 
-    std::uint32_t size() const { return static_cast<std::uint32_t>(hashes_.size()); }
-    std::uint64_t hash(std::uint32_t id) const { return hashes_[id]; }
+    std::uint32_t size() const { return static_cast<std::uint32_t>(names_.size()); }
+    std::uint64_t name(std::uint32_t id) const { return names_[id]; }
+    bool unique() const { return width_ == 0; }
     const std::int32_t *key(std::uint32_t id) const { return keys_.data() + id * width_; }
 
-    std::uint32_t find(std::uint64_t hash, const std::int32_t *key) const {
-        for (std::size_t slot = place(hash);; slot = (slot + 1) & mask_) {
-            const std::uint32_t id = slots_[slot];
-            if (id == nobody || same(id, hash, key)) return id;
-        }
+    std::uint32_t find(std::uint64_t name, const std::int32_t *key) const {
+        for (std::size_t at = place(name);; at = (at + 1) & mask_)
+            if (slots_[at].id == nobody || same(slots_[at], name, key)) return slots_[at].id;
     }
-    std::uint32_t add(std::uint64_t hash, const std::int32_t *key) {
-        if (2 * (hashes_.size() + 1) > slots_.size()) grow();
-        for (std::size_t slot = place(hash);; slot = (slot + 1) & mask_) {
-            const std::uint32_t id = slots_[slot];
-            if (id != nobody && !same(id, hash, key)) continue;
-            if (id != nobody) return id;
-            slots_[slot] = size();
-            hashes_.push_back(hash);
-            keys_.insert(keys_.end(), key, key + width_);
-            return slots_[slot];
-        }
+    std::uint32_t add(std::uint64_t name, const std::int32_t *key) {
+        if (2 * (names_.size() + 1) > slots_.size()) grow();
+        std::size_t at = place(name);
+        for (; slots_[at].id != nobody; at = (at + 1) & mask_)
+            if (same(slots_[at], name, key)) return slots_[at].id;
+        slots_[at] = {name, size()};
+        names_.push_back(name);
+        if (width_) keys_.insert(keys_.end(), key, key + width_);
+        return slots_[at].id;
     }
-    void prefetch(std::uint64_t hash) const { __builtin_prefetch(&slots_[place(hash)]); }
+    void prefetch(std::uint64_t name) const { __builtin_prefetch(&slots_[place(name)]); }
     void reserve(std::size_t count) {
         while (slots_.size() < 2 * count) grow();
-        hashes_.reserve(count);
+        names_.reserve(count);
         keys_.reserve(count * static_cast<std::size_t>(width_));
     }
 
   private:
+    struct Slot {
+        std::uint64_t name;
+        std::uint32_t id;
+    };
     std::int64_t width_;
-    std::vector<std::uint64_t> hashes_;
-    std::vector<std::int32_t> keys_;
-    std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(64, nobody);
+    std::vector<std::uint64_t> names_;
+    std::vector<std::int32_t> keys_; // only where names are not unique
+    std::vector<Slot> slots_ = std::vector<Slot>(64, Slot{0, nobody});
     std::size_t mask_ = 63;
     int shift_ = 58;
 
-    std::size_t place(std::uint64_t hash) const {
-        return static_cast<std::size_t>((hash * 0x9e3779b97f4a7c15u) >> shift_);
+    std::size_t place(std::uint64_t name) const {
+        return static_cast<std::size_t>((name * 0x9e3779b97f4a7c15u) >> shift_);
     }
-    bool same(std::uint32_t id, std::uint64_t hash, const std::int32_t *key) const {
-        return hashes_[id] == hash &&
-               !std::memcmp(keys_.data() + id * width_, key, static_cast<std::size_t>(width_) * 4);
+    bool same(const Slot &slot, std::uint64_t name, const std::int32_t *key) const {
+        return slot.name == name && (!width_ || !std::memcmp(keys_.data() + slot.id * width_, key,
+                                                             static_cast<std::size_t>(width_) * 4));
     }
     void grow() {
-        slots_.assign(slots_.size() * 2, nobody);
+        slots_.assign(slots_.size() * 2, Slot{0, nobody});
         mask_ = slots_.size() - 1;
         --shift_;
         for (std::uint32_t id = 0; id < size(); ++id) {
-            std::size_t slot = place(hashes_[id]);
-            while (slots_[slot] != nobody) slot = (slot + 1) & mask_;
-            slots_[slot] = id;
+            std::size_t at = place(names_[id]);
+            while (slots_[at].id != nobody) at = (at + 1) & mask_;
+            slots_[at] = {names_[id], id};
         }
     }
 };
 
 // The vertices of one tile, and where its pixels lie between them.
 Keys embed_tile(const PairwiseJob &job, const std::vector<double> &origin,
-                const std::vector<float> &scale, std::int64_t h, const CrfTile &tile,
-                Lattice &lattice) {
+                const std::vector<float> &scale, const Naming &naming, std::int64_t h,
+                const CrfTile &tile, Lattice &lattice) {
     const std::int64_t n = lattice.view.corners, d = n - 1, pitch = (tile.width() + 15) / 16 * 16;
     const Memory memory = allocate(8 * pitch * n);
     std::int32_t *simplex = reinterpret_cast<std::int32_t *>(memory.get());
     float *weight = reinterpret_cast<float *>(simplex + pitch * n);
-    std::vector<std::uint64_t> factor;
-    for (std::int64_t i = 0; i < n; ++i) factor.push_back(multiplier(i));
-
-    Keys vertices(d), simplices(n);
+    Keys vertices(d, naming.unique), simplices(n, naming.unique);
     simplices.reserve(static_cast<std::size_t>(tile.pixels()) / 4);
     std::vector<std::uint16_t> corner_of; // [simplices, n]
-    std::vector<std::int32_t> name(static_cast<std::size_t>(n)), key(name);
+    std::vector<std::int32_t> name(static_cast<std::size_t>(n)), key(name), by_rank(name);
+    std::uint64_t all = 0;
+    for (std::int64_t i = 0; i < d; ++i) all += naming.factor[i];
+    // Corner 0, then one coordinate after the other, by falling rank, stays d behind as the others
+    // go one on.
+    const auto new_simplex = [&] {
+        for (std::int64_t i = 0; i < n; ++i) {
+            const std::int32_t rest = name[i] % static_cast<std::int32_t>(n);
+            const std::int32_t rank = rest < 0 ? rest + static_cast<std::int32_t>(n) : rest;
+            key[i] = name[i] - rank;
+            by_rank[rank] = static_cast<std::int32_t>(i);
+        }
+        std::uint64_t vertex = naming.of(key.data(), d);
+        for (std::int64_t k = 0; k < n; ++k) {
+            corner_of.push_back(static_cast<std::uint16_t>(vertices.add(vertex, key.data())));
+            const std::int32_t last = by_rank[d - k];
+            vertex += all;
+            if (last < d) vertex -= naming.factor[last] * static_cast<std::uint64_t>(n);
+            if (naming.unique) continue;
+            for (std::int64_t i = 0; i < n; ++i) ++key[i];
+            key[last] -= static_cast<std::int32_t>(n);
+        }
+    };
     for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
         kernels().crf_embed(job, origin.data(), scale.data(), h, y, tile.x0, tile.width(), simplex,
                             weight, pitch);
         const std::int64_t first = tile.first + (y - tile.y0) * tile.width();
         for (std::int64_t x = 0; x < tile.width(); ++x) {
-            std::uint64_t hash = 0;
-            for (std::int64_t i = 0; i < n; ++i) {
-                name[i] = simplex[i * pitch + x];
-                hash += factor[i] * static_cast<std::uint64_t>(name[i]);
-            }
-            const std::uint32_t known = simplices.size(), id = simplices.add(hash, name.data());
-            if (id == known)
-                for (std::int64_t k = 0; k < n; ++k) {
-                    hash = 0;
-                    for (std::int64_t i = 0; i < d; ++i) {
-                        const std::int64_t rank = ((name[i] % n) + n) % n;
-                        key[i] =
-                            static_cast<std::int32_t>(name[i] - rank + k - (rank > d - k ? n : 0));
-                        hash += factor[i] * static_cast<std::uint64_t>(key[i]);
-                    }
-                    corner_of.push_back(static_cast<std::uint16_t>(vertices.add(hash, key.data())));
-                }
+            for (std::int64_t i = 0; i < n; ++i) name[i] = simplex[i * pitch + x];
+            const std::uint32_t known = simplices.size();
+            const std::uint32_t id = simplices.add(naming.of(name.data(), n), name.data());
+            if (id == known) new_simplex();
             const std::int64_t at = (first + x) * n;
             for (std::int64_t k = 0; k < n; ++k) {
                 lattice.corner[at + k] = corner_of[id * n + k];
@@ -136,60 +164,120 @@ void join_tiles(const std::vector<Keys> &tiles, Lattice &lattice, Keys &all) {
     std::size_t at = 0;
     for (const Keys &tile : tiles)
         for (std::uint32_t i = 0; i < tile.size(); ++i) {
-            if (i + 8 < tile.size()) all.prefetch(tile.hash(i + 8));
-            lattice.vertex[at++] = all.add(tile.hash(i), tile.key(i));
+            if (i + 8 < tile.size()) all.prefetch(tile.name(i + 8));
+            lattice.vertex[at++] = all.add(tile.name(i), tile.key(i));
         }
 }
 
-// The key of the neighbour along an axis, and its hash.
+// The neighbours along an axis.
 struct Neighbour {
     std::int64_t d, axis;
     std::uint64_t change = 0;
     std::vector<std::int32_t> key;
 
-    Neighbour(std::int64_t features, std::int64_t along)
+    Neighbour(const Naming &naming, std::int64_t features, std::int64_t along)
         : d(features), axis(along), key(static_cast<std::size_t>(features)) {
         for (std::int64_t i = 0; i < d; ++i)
-            change += multiplier(i) * static_cast<std::uint64_t>(i == axis ? -d : 1);
+            change += naming.factor[i] * static_cast<std::uint64_t>(i == axis ? -d : 1);
     }
-    std::uint64_t of(const Keys &keys, std::uint32_t id, int sign) {
+    std::uint64_t name(std::uint64_t of, int sign) const {
+        return sign > 0 ? of + change : of - change;
+    }
+    // Its coordinates, which nobody looks at where names are unique.
+    const std::int32_t *of(const Keys &keys, std::uint32_t id, int sign) {
+        if (keys.unique()) return nullptr;
         const std::int32_t *from = keys.key(id);
         for (std::int64_t i = 0; i < d; ++i)
             key[i] = from[i] + sign * static_cast<std::int32_t>(i == axis ? -d : 1);
-        return sign > 0 ? keys.hash(id) + change : keys.hash(id) - change;
+        return key.data();
     }
 };
 
 // Vertices without pixels through which at least `bridged` others reach each other.
-void add_bridges(Keys &keys, std::int64_t corners, std::int64_t bridged) {
+bool add_bridges(Keys &keys, const Naming &naming, std::int64_t corners, std::int64_t bridged,
+                 const Interrupted &interrupted) {
+    struct Candidate {
+        std::uint64_t name;
+        std::uint32_t from; // who has met it first,
+        std::uint16_t way;  // on which way,
+        std::uint16_t count; // and how many have
+    };
     const std::uint32_t before = keys.size();
-    Keys missing(corners - 1);
-    std::vector<std::int64_t> count;
-    for (std::int64_t axis = 0; axis < corners; ++axis) {
-        Neighbour neighbour(corners - 1, axis);
-        for (std::uint32_t id = 0; id < before; ++id)
-            for (const int sign : {1, -1}) {
-                const std::uint64_t hash = neighbour.of(keys, id, sign);
-                if (keys.find(hash, neighbour.key.data()) != nobody) continue;
-                const std::uint32_t at = missing.add(hash, neighbour.key.data());
-                if (at == count.size()) count.push_back(0);
-                ++count[at];
+    const std::int64_t ways = 2 * corners;
+    constexpr std::int64_t shares = 16; // of names: the table of one fits a cache
+    constexpr std::uint32_t step = 1 << 14;
+    const std::int64_t chunks = (before + step - 1) / step;
+    std::vector<std::vector<Candidate>> met(static_cast<std::size_t>(chunks * shares));
+    const auto look_around = [&](std::int64_t chunk) {
+        std::vector<Neighbour> neighbours;
+        for (std::int64_t axis = 0; axis < corners; ++axis)
+            neighbours.emplace_back(naming, corners - 1, axis);
+        std::vector<Candidate> *lists = met.data() + chunk * shares;
+        const std::uint32_t first = static_cast<std::uint32_t>(chunk) * step;
+        const std::uint32_t last = std::min(first + step, before);
+        for (std::int64_t s = 0; s < shares; ++s)
+            lists[s].reserve(static_cast<std::size_t>((last - first) * ways / shares));
+        constexpr std::uint32_t ahead = 2;
+        for (std::uint32_t id = first; id < last; ++id)
+            for (std::int64_t way = 0; way < ways; ++way) {
+                Neighbour &neighbour = neighbours[static_cast<std::size_t>(way / 2)];
+                const int sign = way % 2 ? -1 : 1;
+                if (id + ahead < last) keys.prefetch(neighbour.name(keys.name(id + ahead), sign));
+                const std::uint64_t name = neighbour.name(keys.name(id), sign);
+                if (keys.find(name, neighbour.of(keys, id, sign)) == nobody)
+                    lists[(name * 0xd1342543de82ef95u) >> 60].push_back(
+                        {name, id, static_cast<std::uint16_t>(way), 1});
             }
-    }
-    for (std::uint32_t id = 0; id < missing.size(); ++id)
-        if (count[id] >= bridged) keys.add(missing.hash(id), missing.key(id));
+    };
+    if (!run_tasks(chunks, look_around, interrupted)) return false;
+    std::vector<std::vector<Candidate>> found(shares);
+    const auto share = [&](std::int64_t part) {
+        std::vector<Neighbour> neighbours;
+        for (std::int64_t axis = 0; axis < corners; ++axis)
+            neighbours.emplace_back(naming, corners - 1, axis);
+        std::vector<Candidate> &list = found[static_cast<std::size_t>(part)];
+        Keys missing(corners - 1, naming.unique);
+        missing.reserve(before / 4);
+        for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
+            for (const Candidate &c : met[static_cast<std::size_t>(chunk * shares + part)]) {
+                const int sign = c.way % 2 ? -1 : 1;
+                const std::int32_t *key = neighbours[c.way / 2].of(keys, c.from, sign);
+                const std::uint32_t at = missing.add(c.name, key);
+                if (at == list.size())
+                    list.push_back(c);
+                else
+                    ++list[at].count;
+            }
+        list.erase(std::remove_if(list.begin(), list.end(),
+                                  [&](const Candidate &c) { return c.count < bridged; }),
+                   list.end());
+    };
+    if (!run_tasks(shares, share, interrupted)) return false;
+    std::vector<Candidate> all;
+    for (const std::vector<Candidate> &list : found) all.insert(all.end(), list.begin(), list.end());
+    std::sort(all.begin(), all.end(), [](const Candidate &a, const Candidate &b) {
+        return a.from != b.from ? a.from < b.from : a.way < b.way;
+    });
+    keys.reserve(before + all.size());
+    std::vector<Neighbour> neighbours;
+    for (std::int64_t axis = 0; axis < corners; ++axis)
+        neighbours.emplace_back(naming, corners - 1, axis);
+    for (const Candidate &f : all)
+        keys.add(f.name, neighbours[f.way / 2].of(keys, f.from, f.way % 2 ? -1 : 1));
+    return true;
 }
 
 // Vertices in the order in which a blur along the axis meets them.
-std::vector<std::uint32_t> chains_along(const Keys &keys, std::int64_t axis, std::int64_t corners) {
-    Neighbour neighbour(corners - 1, axis);
+std::vector<std::uint32_t> chains_along(const Keys &keys, const Naming &naming, std::int64_t axis,
+                                        std::int64_t corners) {
+    Neighbour neighbour(naming, corners - 1, axis);
     const std::uint32_t count = keys.size();
     std::vector<std::uint32_t> next(count, nobody), chain;
     std::vector<bool> follows(count, false);
+    constexpr std::uint32_t ahead = 16;
     for (std::uint32_t id = 0; id < count; ++id) {
-        if (id + 8 < count) keys.prefetch(keys.hash(id + 8) + neighbour.change);
-        const std::uint64_t hash = neighbour.of(keys, id, 1);
-        next[id] = keys.find(hash, neighbour.key.data());
+        if (id + ahead < count) keys.prefetch(neighbour.name(keys.name(id + ahead), 1));
+        next[id] = keys.find(neighbour.name(keys.name(id), 1), neighbour.of(keys, id, 1));
         if (next[id] != nobody) follows[next[id]] = true;
     }
     for (std::uint32_t id = 0; id < count; ++id) {
@@ -229,11 +317,14 @@ double response(std::int64_t m, std::int64_t n, std::int64_t rounds, double side
     return sum;
 }
 
-std::vector<double> guide_origin(const GuideView &guide, const UnaryView &shape) {
-    std::vector<double> origin(static_cast<std::size_t>(guide.channels), 0.0);
-    if (guide.dtype == DType::u8) return origin;
+// The least value of each channel, and how far the largest is from it.
+void guide_range(const GuideView &guide, const UnaryView &shape, std::vector<double> &origin,
+                 std::vector<double> &range) {
+    origin.assign(static_cast<std::size_t>(guide.channels), 0.0);
+    range.assign(origin.size(), 255.0);
+    if (guide.dtype == DType::u8) return;
     for (std::size_t c = 0; c < origin.size(); ++c) {
-        float least = INFINITY;
+        float least = INFINITY, most = -INFINITY;
         for (std::int64_t y = 0; y < shape.rows(); ++y)
             for (std::int64_t x = 0; x < shape.w; ++x) {
                 float value;
@@ -242,11 +333,27 @@ std::vector<double> guide_origin(const GuideView &guide, const UnaryView &shape)
                                 (y % shape.h) * guide.stride_h + x * guide.stride_w +
                                 static_cast<std::int64_t>(c) * guide.stride_c,
                             4);
-                least = std::min(least, value);
+                least = std::min(least, value), most = std::max(most, value);
             }
         origin[c] = least;
+        range[c] = static_cast<double>(most) - least;
     }
-    return origin;
+}
+
+// How many values the coordinates of vertices and simplices take at most, neighbours included.
+std::vector<double> coordinate_ranges(const std::vector<double> &features,
+                                      const std::vector<float> &scale) {
+    std::vector<double> ranges(features.size() + 1, 0.0);
+    double sum = 0;
+    for (std::size_t i = features.size(); i > 0; --i) {
+        const double scaled = features[i - 1] * static_cast<double>(scale[i - 1]);
+        ranges[i] = sum + scaled * static_cast<double>(i);
+        sum += scaled;
+    }
+    ranges[0] = sum;
+    for (double &range : ranges)
+        range = std::ceil(range) + 8 * static_cast<double>(ranges.size()) + 16;
+    return ranges;
 }
 
 double root(double sum) { return sum > 0 ? 1.0 / std::sqrt(sum) : 0.0; }
@@ -269,7 +376,8 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
     view.corners = d + 1;
     const double n = static_cast<double>(d + 1);
     // Variances, in steps of an axis: 2 side / (1 + 2 side) a blur, 1/6 for going there and back.
-    const double step = recipe.stretch *
+    const double step =
+        recipe.stretch *
         std::sqrt(static_cast<double>(rounds) * 2 * side / (1 + 2 * side) + 1.0 / 6);
     std::vector<float> factors;
     for (std::int64_t i = 0; i < d; ++i)
@@ -282,20 +390,28 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
     const std::int64_t pixels = shape.pixels();
     corner.resize(static_cast<std::size_t>(pixels * view.corners));
     weight.resize(corner.size());
-    const std::vector<double> origin = guide_origin(job.guide, shape);
-    std::vector<Keys> local(tiles.size(), Keys(d));
+    std::vector<double> origin, guide, features;
+    guide_range(job.guide, shape, origin, guide);
+    for (int i = 0; i < 3 && job.has_places; ++i)
+        if (extent[i] > 1) features.push_back(static_cast<double>(extent[i] - 1) / job.sigma[i]);
+    for (std::size_t c = 0; c < guide.size(); ++c)
+        features.push_back(guide[c] / job.guide_sigma[c]);
+    const Naming naming(coordinate_ranges(features, factors));
+    std::vector<Keys> local(tiles.size(), Keys(d, naming.unique));
     if (!run_tasks(
             static_cast<std::int64_t>(tiles.size()),
             [&](std::int64_t i) {
                 const auto t = static_cast<std::size_t>(i);
-                local[t] = embed_tile(job, origin, factors, shape.h, tiles[t], *this);
+                local[t] = embed_tile(job, origin, factors, naming, shape.h, tiles[t], *this);
             },
             interrupted))
         return false;
-    Keys all(d);
+    Keys all(d, naming.unique);
     join_tiles(local, *this, all);
     local.clear();
-    if (recipe.bridged) add_bridges(all, view.corners, recipe.bridged);
+    const std::int64_t bridged =
+        recipe.bridged + (recipe.bridged > 1 && all.size() > many ? 1 : 0);
+    if (bridged && !add_bridges(all, naming, view.corners, bridged, interrupted)) return false;
     view.vertices = all.size();
     chains.resize(static_cast<std::size_t>(view.corners));
     if (!run_tasks(
@@ -304,7 +420,8 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
                 if (i == view.corners)
                     collect_pieces(*this);
                 else
-                    chains[static_cast<std::size_t>(i)] = chains_along(all, i, view.corners);
+                    chains[static_cast<std::size_t>(i)] =
+                        chains_along(all, naming, i, view.corners);
             },
             interrupted))
         return false;
@@ -317,13 +434,10 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
 bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tiles,
                         std::int64_t pixels, bool own_term, const Interrupted &interrupted) {
     const std::int64_t n = view.corners;
-    const bool wanted = job.normalization != Normalization::none;
-    std::vector<float> sum(static_cast<std::size_t>(pixels)), self;
     std::vector<float> tile_sums(vertex.size(), 0.0f);
     std::vector<float> values(static_cast<std::size_t>(view.vertices), 0.0f);
     std::vector<double> paths;
     for (std::int64_t m = 0; m <= n; ++m) paths.push_back(response(m, n, rounds, side));
-    if (!own_term) self.resize(sum.size());
     const auto each_tile = [&](const auto &work) {
         return run_tasks(
             static_cast<std::int64_t>(tiles.size()),
@@ -348,29 +462,45 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
             before_here = here, here = next;
         }
     }
-    std::vector<double> least(tiles.size(), INFINITY), most(tiles.size(), 0.0);
+    const bool wanted = job.normalization != Normalization::none;
+    const bool folded = job.normalization == Normalization::symmetric;
+    std::vector<float> &factors = job.normalization == Normalization::row ? after : before;
+    if (wanted && !folded) factors.resize(static_cast<std::size_t>(pixels));
+    if (!own_term) own.resize(static_cast<std::size_t>(pixels));
+    std::vector<std::pair<double, double>> extremes(tiles.size());
     if (!each_tile([&](const CrfTile &tile) {
             const std::uint32_t *of = vertex.data() + start[tile.index];
+            double low = INFINITY, high = 0;
             for (std::int64_t p = tile.first; p < tile.first + tile.pixels(); ++p) {
-                double total = 0, alone = 0;
-                for (std::int64_t k = 0; k < n; ++k)
-                    total += weight[p * n + k] * values[of[corner[p * n + k]]];
+                float *b = weight.data() + p * n;
+                float sliced = 0;
+                for (std::int64_t k = 0; k < n; ++k) sliced += b[k] * values[of[corner[p * n + k]]];
+                double total = sliced, alone = 0;
                 if (!own_term) {
                     for (std::int64_t k = 0; k < n; ++k)
                         for (std::int64_t m = 0; m < n; ++m)
-                            alone += weight[p * n + k] * weight[p * n + m] *
-                                     paths[static_cast<std::size_t>(std::abs(k - m))];
-                    self[p] = static_cast<float>(alone);
+                            alone += b[k] * b[m] * paths[static_cast<std::size_t>(std::abs(k - m))];
                     total = total - alone > 1e-4 * total ? total - alone : 0.0;
                 }
-                sum[p] = static_cast<float>(total);
-                if (total > 0) least[tile.index] = std::min(least[tile.index], total);
-                most[tile.index] = std::max(most[tile.index], total);
+                if (total > 0) low = std::min(low, total);
+                high = std::max(high, total);
+                const double one = folded ? root(total) : reciprocal(total);
+                if (folded)
+                    for (std::int64_t k = 0; k < n; ++k) b[k] *= static_cast<float>(one);
+                else if (wanted)
+                    factors[static_cast<std::size_t>(p)] = static_cast<float>(one);
+                if (!own_term)
+                    own[static_cast<std::size_t>(p)] =
+                        static_cast<float>(alone * (folded ? one * one : wanted ? one : 1.0));
             }
+            extremes[static_cast<std::size_t>(tile.index)] = {low, high};
         }))
         return false;
-    const double low = *std::min_element(least.begin(), least.end());
-    const double high = *std::max_element(most.begin(), most.end());
+    double low = INFINITY, high = 0;
+    for (const auto &extreme : extremes) {
+        low = std::min(low, extreme.first);
+        high = std::max(high, extreme.second);
+    }
     switch (job.normalization) {
     case Normalization::symmetric: reach = high > 0 ? std::sqrt(high / low) : 0; break;
     case Normalization::row: reach = 1; break;
@@ -378,25 +508,6 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
     case Normalization::none: reach = high * scale; break;
     }
     if (wanted) scale = 1.0;
-    if (!own_term) own.resize(sum.size());
-    const bool folded = job.normalization == Normalization::symmetric;
-    if (wanted && !folded)
-        (job.normalization == Normalization::row ? after : before).resize(sum.size());
-    if (!each_tile([&](const CrfTile &tile) {
-            for (std::int64_t p = tile.first; p < tile.first + tile.pixels(); ++p) {
-                const double one = folded ? root(sum[p]) : reciprocal(sum[p]);
-                const auto factor = static_cast<float>(one);
-                if (folded)
-                    for (std::int64_t k = 0; k < n; ++k) weight[p * n + k] *= factor;
-                else if (wanted)
-                    (job.normalization == Normalization::row ? after : before)[p] = factor;
-                if (!own_term)
-                    own[p] = static_cast<float>(self[p] * (folded   ? one * one
-                                                           : wanted ? one
-                                                                    : 1.0));
-            }
-        }))
-        return false;
     view.before = before.empty() ? nullptr : before.data();
     view.after = after.empty() ? nullptr : after.data();
     return true;

@@ -14,25 +14,37 @@ struct Line {
     std::int64_t y, first, count; // first: pixel in the order of visits
 };
 
-template <class V> void load_unary(const Line &line, float *values) {
-    using W = IntOf<V>;
-    constexpr int w = LanesOf<V>::n;
-    const CrfPass &pass = line.pass;
-    const float *from =
-        pass.unary + line.tile.first * pass.pitch + (line.first - line.tile.first) * pass.used;
-    W lane{};
-    for (int i = 0; i < w; ++i) lane[i] = i;
-    for (std::int64_t at = 0; at < pass.row; at += w) {
-        const W real = lane + static_cast<std::int32_t>(at) < static_cast<std::int32_t>(pass.used);
-        if (at + w <= pass.used)
-            for (std::int64_t i = 0; i < line.count; ++i)
-                store(values + i * pass.row + at, load<V>(from + i * pass.used + at));
-        else // reads into the next pixel, whose values are blended away
-            for (std::int64_t i = 0; i < line.count; ++i) {
-                const V v = load<V>(from + i * pass.used + at);
-                store(values + i * pass.row + at, real ? v : splat<V>(none));
-            }
+// The unary of pixels of a line. What a vector reads beyond the labels is blended away.
+template <class V> class UnaryOf {
+  public:
+    explicit UnaryOf(const Line &line)
+        : used_(line.pass.used), half_(line.pass.half),
+          values_(line.pass.unary + line.tile.first * line.pass.pitch +
+                  (line.first - line.tile.first) * used_),
+          halves_(reinterpret_cast<const std::uint16_t *>(line.pass.unary) +
+                  line.tile.first * line.pass.pitch + (line.first - line.tile.first) * used_) {}
+
+    V at(std::int64_t pixel, std::int64_t label) const {
+        const std::int64_t place = pixel * used_ + label;
+        const V v = half_ ? load_half<V>(halves_ + place) : load<V>(values_ + place);
+        if (label + LanesOf<V>::n <= used_) return v;
+        IntOf<V> lane;
+        for (int i = 0; i < LanesOf<V>::n; ++i) lane[i] = i;
+        return lane < static_cast<std::int32_t>(used_ - label) ? v : splat<V>(none);
     }
+
+  private:
+    std::int64_t used_;
+    bool half_;
+    const float *values_;
+    const std::uint16_t *halves_;
+};
+
+template <class V> void load_unary(const Line &line, float *values) {
+    const UnaryOf<V> unary(line);
+    const std::int64_t row = line.pass.row;
+    for (std::int64_t at = 0; at < row; at += LanesOf<V>::n)
+        for (std::int64_t i = 0; i < line.count; ++i) store(values + i * row + at, unary.at(i, at));
 }
 
 template <class V> void load_start(const Line &line, float *values) {
@@ -50,64 +62,66 @@ template <class V> void load_start(const Line &line, float *values) {
         }
 }
 
-// What follows reads vertices that hardly follow one another: they are asked for ahead.
-constexpr std::int64_t ahead = 6;
-
-template <class V>
-void add_lattice(const Line &line, const CrfLattice &lattice, float *__restrict values) {
-    constexpr int w = LanesOf<V>::n;
-    const std::int64_t row = line.pass.row, corners = lattice.corners;
+// Messages of a lattice on top of `values`, or of the unary where those are not there yet.
+template <class V> void add_lattice(const Line &line, const CrfLattice &lattice, bool fresh,
+                                    float *__restrict values) {
+    const UnaryOf<V> unary(line);
     const std::uint32_t *vertex = lattice.vertex + lattice.start[line.tile.index];
-    const std::uint16_t *corner = lattice.corner + line.first * corners;
-    const float *weight = lattice.weight + line.first * corners;
-    in_groups<V>(row, [&](auto group, std::int64_t at) {
-        constexpr int n = decltype(group)::n;
-        const float *rows = lattice.rows + at;
-        for (std::int64_t i = 0; i < line.count; ++i) {
-            V sum[n];
-            float *to = values + i * row + at;
-            if (lattice.after) {
-                for (int j = 0; j < n; ++j) sum[j] = V{};
-            } else {
-                for (int j = 0; j < n; ++j) sum[j] = load<V>(to + j * w);
+    in_parts<V>(line.pass.row, [&](auto part) {
+        with_corners(lattice.corners, [&](auto known) {
+            constexpr int n = decltype(part)::n, w = decltype(part)::w;
+            constexpr int fixed = decltype(known)::n;
+            const std::int64_t row = part.row(), corners = fixed ? fixed : lattice.corners;
+            const std::uint16_t *corner = lattice.corner + line.first * corners;
+            const float *weight = lattice.weight + line.first * corners;
+            const float *rows = lattice.rows + part.at;
+            for (std::int64_t i = 0; i < line.count; ++i) {
+                float *to = values + i * row + part.at;
+                V sum[n], base[n];
+                for (int j = 0; j < n; ++j) {
+                    base[j] = fresh ? unary.at(i, part.at + j * w) : load<V>(to + j * w);
+                    sum[j] = lattice.after ? V{} : base[j];
+                }
+                for (std::int64_t k = 0; k < corners; ++k) {
+                    const V factor = splat<V>(weight[i * corners + k]);
+                    const float *from = rows + vertex[corner[i * corners + k]] * row;
+                    for (int j = 0; j < n; ++j) sum[j] = fma(factor, load<V>(from + j * w), sum[j]);
+                }
+                if (lattice.after) {
+                    const V factor = splat<V>(lattice.after[line.first + i]);
+                    for (int j = 0; j < n; ++j) sum[j] = fma(factor, sum[j], base[j]);
+                }
+                for (int j = 0; j < n; ++j) store(to + j * w, sum[j]);
             }
-            for (std::int64_t k = 0; k < corners; ++k) {
-                const V factor = splat<V>(weight[i * corners + k]);
-                const float *from = rows + vertex[corner[i * corners + k]] * row;
-                for (int j = 0; j < n; ++j) sum[j] = fma(factor, load<V>(from + j * w), sum[j]);
-            }
-            if (lattice.after) {
-                const V factor = splat<V>(lattice.after[line.first + i]);
-                for (int j = 0; j < n; ++j) sum[j] = fma(factor, sum[j], load<V>(to + j * w));
-            }
-            for (int j = 0; j < n; ++j) store(to + j * w, sum[j]);
-        }
+        });
     });
 }
 
 template <class V>
 void splat_lattice(const Line &line, const CrfLattice &lattice, const float *__restrict values) {
-    constexpr int w = LanesOf<V>::n;
-    const std::int64_t row = line.pass.row, corners = lattice.corners;
-    const std::uint16_t *corner = lattice.corner + line.first * corners;
-    const float *weight = lattice.weight + line.first * corners;
-    in_groups<V>(row, [&](auto group, std::int64_t at) {
-        constexpr int n = decltype(group)::n;
-        float *__restrict sums = lattice.sums + lattice.start[line.tile.index] * row + at;
-        for (std::int64_t i = 0; i < line.count; ++i) {
-            V q[n];
-            for (int j = 0; j < n; ++j) q[j] = load<V>(values + i * row + at + j * w);
-            if (lattice.before) {
-                const V factor = splat<V>(lattice.before[line.first + i]);
-                for (int j = 0; j < n; ++j) q[j] *= factor;
+    in_parts<V>(line.pass.row, [&](auto part) {
+        with_corners(lattice.corners, [&](auto known) {
+            constexpr int n = decltype(part)::n, w = decltype(part)::w;
+            constexpr int fixed = decltype(known)::n;
+            const std::int64_t row = part.row(), corners = fixed ? fixed : lattice.corners;
+            const std::uint16_t *corner = lattice.corner + line.first * corners;
+            const float *weight = lattice.weight + line.first * corners;
+            float *__restrict sums = lattice.sums + lattice.start[line.tile.index] * row + part.at;
+            for (std::int64_t i = 0; i < line.count; ++i) {
+                V q[n];
+                for (int j = 0; j < n; ++j) q[j] = load<V>(values + i * row + part.at + j * w);
+                if (lattice.before) {
+                    const V factor = splat<V>(lattice.before[line.first + i]);
+                    for (int j = 0; j < n; ++j) q[j] *= factor;
+                }
+                for (std::int64_t k = 0; k < corners; ++k) {
+                    const V factor = splat<V>(weight[i * corners + k]);
+                    float *to = sums + corner[i * corners + k] * row;
+                    for (int j = 0; j < n; ++j)
+                        store(to + j * w, fma(factor, q[j], load<V>(to + j * w)));
+                }
             }
-            for (std::int64_t k = 0; k < corners; ++k) {
-                const V factor = splat<V>(weight[i * corners + k]);
-                float *to = sums + corner[i * corners + k] * row;
-                for (int j = 0; j < n; ++j)
-                    store(to + j * w, fma(factor, q[j], load<V>(to + j * w)));
-            }
-        }
+        });
     });
 }
 
@@ -134,21 +148,27 @@ template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *_
     for (std::int64_t i = 0; i < (k1 - k0) * row; i += w)
         store(blend + i, fma(b, load<V>(lower + i), a * load<V>(upper + i)));
     const float *after = grid.after ? grid.after + line.first : nullptr;
-    for (std::int64_t i = 0; i < line.count; ++i) {
-        const float *left = blend + ((x0 + i) / grid.step_x - k0) * row;
-        const float scale = after ? after[i] : 1.0f;
-        const float wl = grid.out_x[2 * (x0 + i)] * scale;
-        const float wr = grid.out_x[2 * (x0 + i) + 1] * scale;
-        float *to = values + i * row;
-        if (wr == 0.0f) {
-            for (std::int64_t l = 0; l < row; l += w)
-                store(to + l, fma(splat<V>(wl), load<V>(left + l), load<V>(to + l)));
-        } else {
-            for (std::int64_t l = 0; l < row; l += w)
-                store(to + l, fma(splat<V>(wr), load<V>(left + row + l),
-                                  fma(splat<V>(wl), load<V>(left + l), load<V>(to + l))));
+    in_parts<V>(row, [&](auto part) {
+        constexpr int n = decltype(part)::n, width = decltype(part)::w;
+        const std::int64_t length = part.row();
+        std::int64_t node = 0, phase = 0; // the tile begins at a node
+        for (std::int64_t i = 0; i < line.count; ++i) {
+            const float *left = blend + node * length + part.at;
+            const float scale = after ? after[i] : 1.0f;
+            const V wl = splat<V>(grid.out_x[2 * (x0 + i)] * scale);
+            float *to = values + i * length + part.at;
+            V sum[n];
+            for (int j = 0; j < n; ++j)
+                sum[j] = fma(wl, load<V>(left + j * width), load<V>(to + j * width));
+            if (phase) {
+                const V wr = splat<V>(grid.out_x[2 * (x0 + i) + 1] * scale);
+                for (int j = 0; j < n; ++j)
+                    sum[j] = fma(wr, load<V>(left + length + j * width), sum[j]);
+            }
+            for (int j = 0; j < n; ++j) store(to + j * width, sum[j]);
+            if (++phase == grid.step_x) phase = 0, ++node;
         }
-    }
+    });
 }
 
 template <class V> inline void add_row(float *__restrict to, const float *__restrict from,
@@ -163,16 +183,36 @@ template <class V> void splat_grid(const Line &line, const CrfGrid &grid,
     const Nodes own(pass, grid, line.tile);
     const std::int64_t row = pass.row, x0 = line.tile.x0, ky = line.y / grid.step_y;
     const float *before = grid.before ? grid.before + line.first : nullptr;
-    __builtin_memset(nodes, 0, static_cast<std::size_t>((own.width() + 1) * row) * 4);
-    for (std::int64_t i = 0; i < line.count; ++i) {
-        float *left = nodes + ((x0 + i) / grid.step_x - own.x0) * row;
-        const float scale = before ? before[i] : 1.0f;
-        const float wl = grid.in_x[2 * (x0 + i)] * scale;
-        const float wr = grid.in_x[2 * (x0 + i) + 1] * scale;
-        const float *from = values + i * row;
-        add_row<V>(left, from, wl, row);
-        if (wr != 0.0f) add_row<V>(left + row, from, wr, row);
-    }
+    in_parts<V>(row, [&](auto part) {
+        constexpr int n = decltype(part)::n, w = decltype(part)::w;
+        const std::int64_t length = part.row();
+        // Nodes are added up in registers: what the pixel gives to the left and to the right.
+        V left[n], right[n];
+        for (int j = 0; j < n; ++j) left[j] = right[j] = V{};
+        std::int64_t phase = 0;
+        float *to = nodes + part.at;
+        for (std::int64_t i = 0; i < line.count; ++i) {
+            const float scale = before ? before[i] : 1.0f;
+            const V wl = splat<V>(grid.in_x[2 * (x0 + i)] * scale);
+            const V wr = splat<V>(grid.in_x[2 * (x0 + i) + 1] * scale);
+            for (int j = 0; j < n; ++j) {
+                const V q = load<V>(values + i * length + part.at + j * w);
+                left[j] = fma(wl, q, left[j]);
+                right[j] = fma(wr, q, right[j]);
+            }
+            if (++phase < grid.step_x) continue;
+            phase = 0;
+            for (int j = 0; j < n; ++j) {
+                store(to + j * w, left[j]);
+                left[j] = right[j];
+                right[j] = V{};
+            }
+            to += length;
+        }
+        for (int j = 0; j < n; ++j) store(to + j * w, left[j]);
+        if (phase) // the image ends between two nodes
+            for (int j = 0; j < n; ++j) store(to + length + j * w, right[j]);
+    });
     float *bottom = grid.strip + grid.strip_at[line.tile.index];
     float *right = bottom + (own.width() + 1) * row;
     const bool shared_x = line.tile.x1 != pass.w;
@@ -198,15 +238,15 @@ template <class V, int N> inline void softmax_of(float *values, std::int64_t row
     V q[pixels][most];
     for (int p = 0; p < pixels; ++p) {
         float *at = values + p * row;
-        float from = shift;
+        float from = shift * 1.44269504f;
         if (shift != shift) {
             V best = load<V>(at);
             for (int j = 1; j < n; ++j) best = vmax(best, load<V>(at + j * w));
-            from = maximum(best);
+            from = maximum(best) * 1.44269504f;
         }
         V sum{};
         for (int j = 0; j < n; ++j) {
-            const V e = exponential(load<V>(at + j * w) - splat<V>(from));
+            const V e = exponential(load<V>(at + j * w), from);
             if (N)
                 q[p][N ? j : 0] = e;
             else
@@ -348,11 +388,12 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
         if (pass.start && pass.first) {
             load_start<V>(line, values);
         } else {
-            load_unary<V>(line, values);
+            const bool fresh = !pass.first && pass.lattice_count && !pass.trace;
+            if (!fresh) load_unary<V>(line, values);
             if (!pass.first) {
                 if (pass.trace) __builtin_memcpy(unary, values, static_cast<std::size_t>(size) * 4);
                 for (std::int64_t t = 0; t < pass.lattice_count; ++t)
-                    add_lattice<V>(line, pass.lattices[t], values);
+                    add_lattice<V>(line, pass.lattices[t], fresh && t == 0, values);
                 for (std::int64_t t = 0; t < pass.grid_count; ++t)
                     add_grid<V>(line, pass.grids[t], values, nodes);
                 if (pass.own) take_own(line, values);

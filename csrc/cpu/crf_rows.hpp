@@ -11,7 +11,28 @@ template <int N> struct Count {
     static constexpr int n = N;
 };
 
-// Calls body(Count<N>, first float of N vectors) until a row is covered.
+// N vectors of a row, from `at` on. Where they are the whole row its length is known to the
+// compiler.
+template <class V, int N, bool whole> struct Part {
+    static constexpr int n = N, w = LanesOf<V>::n;
+    std::int64_t at, length;
+    std::int64_t row() const { return whole ? N * w : length; }
+};
+
+template <class V, class Body> inline void in_parts(std::int64_t row, const Body &body) {
+    constexpr std::int64_t w = LanesOf<V>::n;
+    switch (row / w) {
+    case 1: return body(Part<V, 1, true>{0, row});
+    case 2: return body(Part<V, 2, true>{0, row});
+    case 3: return body(Part<V, 3, true>{0, row});
+    default: break;
+    }
+    std::int64_t at = 0;
+    for (; at + 4 * w <= row; at += 4 * w) body(Part<V, 4, false>{at, row});
+    for (; at < row; at += w) body(Part<V, 1, false>{at, row});
+}
+
+// The same without a stride to know.
 template <class V, class Body> inline void in_groups(std::int64_t row, const Body &body) {
     constexpr std::int64_t w = LanesOf<V>::n;
     std::int64_t at = 0, left = row / w;
@@ -22,6 +43,13 @@ template <class V, class Body> inline void in_groups(std::int64_t row, const Bod
     case 1: return body(Count<1>{}, at);
     default: return;
     }
+}
+
+// Calls body with the number of corners, known to the compiler for places and RGB.
+template <class Body> inline void with_corners(std::int64_t corners, const Body &body) {
+    if (corners == 6) return body(Count<6>{});
+    if (corners == 3) return body(Count<3>{});
+    body(Count<0>{});
 }
 
 // Calls body(V{}) with the widest vector that a row is made of.

@@ -63,7 +63,10 @@ bool CrfOnLattice::prepare(const Interrupted &interrupted) {
 
 bool CrfOnLattice::read(const Interrupted &interrupted) {
     packed_ = false;
-    return read_unary(unary_, tiles_, logs_, &largest_, offset_, bad_, interrupted);
+    half_ = recipe_.half && kernels().crf_halves();
+    const std::int64_t values = unary_.pixels() * unary_.labels;
+    logs_.reserve((half_ ? values / 2 : values) + 64);
+    return read_unary(unary_, tiles_, {logs_.data(), half_}, &largest_, offset_, bad_, interrupted);
 }
 
 // A label of probability at most p everywhere stays below b = 2 p: where its messages are at most
@@ -120,6 +123,7 @@ void CrfOnLattice::Run::set_up(bool keep) {
     pass.row = table.crf_row(pass.used);
     pass.unary = solver.logs_.data();
     pass.pitch = unary.labels;
+    pass.half = solver.half_;
     pass.label_of = label_of.data();
     const std::int64_t row = pass.row;
     for (std::size_t i = 0; i < solver.order_.size(); ++i) {
@@ -173,22 +177,17 @@ void CrfOnLattice::Run::set_up(bool keep) {
 // Unary values of the labels that are left, and the sum of those that are not.
 bool CrfOnLattice::Run::pack() {
     CrfOnLattice &s = solver;
-    const std::int64_t labels = s.unary_.labels, used = pass.used;
+    const std::int64_t labels = s.unary_.labels;
     if (s.dropped_.empty()) return true;
     s.packed_ = true;
     return run_tasks(
         static_cast<std::int64_t>(s.tiles_.size()),
         [&](std::int64_t i) {
             const CrfTile &tile = s.tiles_[static_cast<std::size_t>(i)];
-            float *to = s.logs_.data() + tile.first * labels;
-            const float *from = to;
-            for (std::int64_t p = 0; p < tile.pixels(); ++p, to += used, from += labels) {
-                float rest = 0;
-                for (const std::int32_t l : s.dropped_) rest += std::exp(from[l]);
-                for (std::int64_t k = 0; k + 1 < used; ++k)
-                    to[k] = from[s.kept_[static_cast<std::size_t>(k)]];
-                to[used - 1] = rest > 0 ? std::log(rest) : -1e30f;
-            }
+            const CrfLogs logs{s.logs_.data(), s.half_};
+            table.crf_pack(logs.from(tile.first * labels), tile.pixels(), labels, s.kept_.data(),
+                           static_cast<std::int64_t>(s.kept_.size()), s.dropped_.data(),
+                           static_cast<std::int64_t>(s.dropped_.size()));
         },
         interrupted);
 }
@@ -302,7 +301,8 @@ bool CrfOnLattice::Run::spread(const ProbabilityView &out) {
             std::vector<float> largest(static_cast<std::size_t>(labels), 0.0f);
             double offset = 0;
             BadUnary bad;
-            table.crf_unary(s.unary_, tile, scratch.get(), logs, largest.data(), offset, bad);
+            table.crf_unary(s.unary_, tile, scratch.get(), {logs, false}, largest.data(), offset,
+                            bad);
             table.crf_spread(s.unary_, tile, logs, s.dropped_.data(),
                              static_cast<std::int64_t>(s.dropped_.size()), out);
         },

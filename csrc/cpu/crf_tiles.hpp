@@ -11,9 +11,9 @@ namespace segpost {
 // Tiles for lattices of simplices with up to `corners` corners.
 std::vector<CrfTile> crf_tiles(std::int64_t rows, std::int64_t columns, std::int64_t corners);
 
-// logs: [pixels, labels] log softmax of minus the unary energies, in the order of visits, and room
-// to read beyond. offset: what normalising took away, over all pixels. False: interrupted.
-bool read_unary(const UnaryView &, const std::vector<CrfTile> &, Floats &logs,
+// logs: log softmax of minus the unary energies, in the order of visits, and room for a vector
+// more. offset: what normalising took away, over all pixels. False: interrupted.
+bool read_unary(const UnaryView &, const std::vector<CrfTile> &, CrfLogs logs,
                 std::vector<float> *largest, double &offset, BadUnary &, const Interrupted &);
 
 } // namespace segpost

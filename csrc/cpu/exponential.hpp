@@ -1,7 +1,7 @@
 // exp and log of float32 vectors. Only included by *.simd.cpp.
 #pragma once
 
-#include "vec.hpp"
+#include "load.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -18,22 +18,20 @@ template <> struct LanesOf<Vec<16>::f32> {
 };
 template <class V> using IntOf = typename Vec<LanesOf<V>::n>::i32;
 
-// exp(x) for x < 88 within 2e-7 relative; 0 below -64, so that nothing becomes a denormal later.
-template <class V> inline V exponential(V x) {
+// 2^(x log2(e) - shift) within 2e-7 (1 + |x|) relative, for results in [1e-28, 1e38]; 1e-28 below,
+// so that nothing becomes a denormal later.
+template <class V> inline V exponential(V x, float shift = 0.0f) {
     using W = IntOf<V>;
-    const V clamped = vmax(x, splat<V>(-64.0f));
-    const V shifted = fma(clamped, splat<V>(1.44269504f), splat<V>(12582912.0f));
-    const V n = shifted - 12582912.0f;
-    const V r = fma(n, splat<V>(2.12194440e-4f), clamped - n * 0.693359375f); // ln 2 in two parts
-    V p = splat<V>(1.39464473e-3f);                                           // as in softmax
-    p = fma(p, r, splat<V>(8.36915895e-3f));
-    p = fma(p, r, splat<V>(4.16662619e-2f));
-    p = fma(p, r, splat<V>(1.66665167e-1f));
-    p = fma(p, r, splat<V>(0.5f));
-    p = fma(p * r, r, r) + 1.0f;
-    const V power = (V)(((W)shifted + 127) << 23);
-    const W alive = (W)(x > splat<V>(-64.0f));
-    return (V)((W)(p * power) & alive);
+    const V power = vmax(fma(x, splat<V>(1.44269504f), splat<V>(-shift)), splat<V>(-93.0f));
+    const V shifted = power + 12582912.0f; // the nearest integer in the low bits
+    const V f = power - (shifted - 12582912.0f);
+    V p = splat<V>(1.32764410e-3f); // 2^f on [-1/2, 1/2], least squares on Chebyshev nodes: 8e-8
+    p = fma(p, f, splat<V>(9.67554096e-3f));
+    p = fma(p, f, splat<V>(5.55071346e-2f));
+    p = fma(p, f, splat<V>(2.40221202e-1f));
+    p = fma(p, f, splat<V>(6.93146944e-1f));
+    p = fma(p, f, splat<V>(1.0f));
+    return (V)((W)p + ((W)shifted << 23));
 }
 
 // log(x) for normal x > 0, within 3e-7 absolute near 1 and relative elsewhere.
@@ -52,6 +50,52 @@ template <class V> inline V logarithm(V x) {
     const V e = __builtin_convertvector(n, V);
     return fma(e, splat<V>(0.693359375f), fma(e, splat<V>(-2.12194440e-4f), p));
 }
+
+// float16, rounded to nearest; nothing here is larger than it holds.
+template <class V> inline void store_half(std::uint16_t *to, V v) {
+    v = vmax(v, splat<V>(-65504.0f));
+    for (int i = 0; i < LanesOf<V>::n; ++i) {
+        const float scaled = v[i] * 0x1p-112f; // exponents now are those of float16
+        std::uint32_t bits;
+        __builtin_memcpy(&bits, &scaled, 4);
+        const std::uint32_t size = bits & 0x7fffffff;
+        to[i] = static_cast<std::uint16_t>((bits >> 16 & 0x8000) |
+                                           (size + 0xfff + (size >> 13 & 1)) >> 13);
+    }
+}
+template <class V> inline V load_half(const std::uint16_t *from) {
+    V v;
+    for (int i = 0; i < LanesOf<V>::n; ++i) v[i] = widen<float>(Half{from[i]});
+    return v;
+}
+#if defined(__F16C__)
+template <> inline Vec<4>::f32 load_half(const std::uint16_t *from) {
+    return (Vec<4>::f32)_mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(from)));
+}
+template <> inline Vec<8>::f32 load_half(const std::uint16_t *from) {
+    return (Vec<8>::f32)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from)));
+}
+#endif
+#if defined(__AVX512BW__)
+template <> inline void store_half(std::uint16_t *to, Vec<16>::f32 v) {
+    const __m256i h = _mm512_cvtps_ph((__m512)vmax(v, splat<Vec<16>::f32>(-65504.0f)), 0);
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(to), h);
+}
+template <> inline Vec<16>::f32 load_half(const std::uint16_t *from) {
+    return (Vec<16>::f32)_mm512_cvtph_ps(
+        _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from)));
+}
+#endif
+#if defined(__F16C__)
+constexpr bool fast_halves = true;
+template <> inline void store_half(std::uint16_t *to, Vec<8>::f32 v) {
+    const __m128i h = _mm256_cvtps_ph((__m256)vmax(v, splat<Vec<8>::f32>(-65504.0f)), 0);
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(to), h);
+}
+
+#else
+constexpr bool fast_halves = false;
+#endif
 
 inline float sum_of(Vec<4>::f32 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 inline Vec<4>::f32 quarter(Vec<4>::f32 v) { return v; }

@@ -71,11 +71,12 @@ struct PairwiseJob {
 
 // How the lattice is made; see quality in crf.py.
 struct LatticeRecipe {
-    std::int64_t rounds = 1; // blurs along every axis, the second backwards
-    double side = 0.5;       // weight of a neighbour, whose own is 1
-    double stretch = 1.0;    // vertices are this much closer than variances say
+    std::int64_t rounds = 1;  // blurs along every axis, the second backwards
+    double side = 0.5;        // weight of a neighbour, whose own is 1
+    double stretch = 1.0;     // vertices are this much closer than variances say
     std::int64_t bridged = 0; // vertices that one without pixels has to join; 0: there are none
-    double dropped = 1e-5;   // bound on what labels without a chance may weigh together
+    bool half = true;         // logs of the unary as float16, where that is fast
+    double dropped = 1e-5;    // bound on what labels without a chance may weigh together
 };
 
 // [L, D, H, W] float32
