@@ -105,8 +105,8 @@ class Solver {
         } else {
             const auto given = recipe.cast<py::tuple>();
             const LatticeRecipe how{given[0].cast<std::int64_t>(), given[1].cast<double>(),
-                                    given[2].cast<double>(),       given[3].cast<std::int64_t>(),
-                                    given[4].cast<bool>(),         given[5].cast<double>()};
+                                    given[2].cast<double>(), given[3].cast<std::int64_t>(),
+                                    given[4].cast<double>()};
             solver_ = std::make_unique<CrfOnLattice>(shape_, std::move(jobs), own, how);
         }
         without_gil([&](const Interrupted &interrupted) { return solver_->prepare(interrupted); });

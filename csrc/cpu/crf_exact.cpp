@@ -47,7 +47,7 @@ void features_of(const PairwiseJob &job, const UnaryView &shape, std::int64_t y,
 bool CrfExact::prepare(const Interrupted &interrupted) {
     tiles_ = crf_tiles(unary_.rows(), unary_.w, 1);
     logs_.reserve(unary_.pixels() * unary_.labels + 64);
-    if (!read_unary(unary_, tiles_, {logs_.data(), false}, nullptr, offset_, bad_, interrupted))
+    if (!read_unary(unary_, tiles_, logs_.data(), nullptr, offset_, bad_, interrupted))
         return false;
     if (bad_.any()) return true;
     terms_ = std::vector<Term>(jobs_.size());

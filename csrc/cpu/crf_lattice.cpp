@@ -198,8 +198,8 @@ bool add_bridges(Keys &keys, const Naming &naming, std::int64_t corners, std::in
                  const Interrupted &interrupted) {
     struct Candidate {
         std::uint64_t name;
-        std::uint32_t from; // who has met it first,
-        std::uint16_t way;  // on which way,
+        std::uint32_t from;  // who has met it first,
+        std::uint16_t way;   // on which way,
         std::uint16_t count; // and how many have
     };
     const std::uint32_t before = keys.size();
@@ -254,7 +254,8 @@ bool add_bridges(Keys &keys, const Naming &naming, std::int64_t corners, std::in
     };
     if (!run_tasks(shares, share, interrupted)) return false;
     std::vector<Candidate> all;
-    for (const std::vector<Candidate> &list : found) all.insert(all.end(), list.begin(), list.end());
+    for (const std::vector<Candidate> &list : found)
+        all.insert(all.end(), list.begin(), list.end());
     std::sort(all.begin(), all.end(), [](const Candidate &a, const Candidate &b) {
         return a.from != b.from ? a.from < b.from : a.way < b.way;
     });
@@ -409,8 +410,7 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
     Keys all(d, naming.unique);
     join_tiles(local, *this, all);
     local.clear();
-    const std::int64_t bridged =
-        recipe.bridged + (recipe.bridged > 1 && all.size() > many ? 1 : 0);
+    const std::int64_t bridged = recipe.bridged + (recipe.bridged > 1 && all.size() > many ? 1 : 0);
     if (bridged && !add_bridges(all, naming, view.corners, bridged, interrupted)) return false;
     view.vertices = all.size();
     chains.resize(static_cast<std::size_t>(view.corners));
@@ -491,7 +491,9 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
                     factors[static_cast<std::size_t>(p)] = static_cast<float>(one);
                 if (!own_term)
                     own[static_cast<std::size_t>(p)] =
-                        static_cast<float>(alone * (folded ? one * one : wanted ? one : 1.0));
+                        static_cast<float>(alone * (folded   ? one * one
+                                                    : wanted ? one
+                                                             : 1.0));
             }
             extremes[static_cast<std::size_t>(tile.index)] = {low, high};
         }))

@@ -18,15 +18,11 @@ struct Line {
 template <class V> class UnaryOf {
   public:
     explicit UnaryOf(const Line &line)
-        : used_(line.pass.used), half_(line.pass.half),
-          values_(line.pass.unary + line.tile.first * line.pass.pitch +
-                  (line.first - line.tile.first) * used_),
-          halves_(reinterpret_cast<const std::uint16_t *>(line.pass.unary) +
-                  line.tile.first * line.pass.pitch + (line.first - line.tile.first) * used_) {}
+        : used_(line.pass.used), values_(line.pass.unary + line.tile.first * line.pass.pitch +
+                                         (line.first - line.tile.first) * used_) {}
 
     V at(std::int64_t pixel, std::int64_t label) const {
-        const std::int64_t place = pixel * used_ + label;
-        const V v = half_ ? load_half<V>(halves_ + place) : load<V>(values_ + place);
+        const V v = load<V>(values_ + pixel * used_ + label);
         if (label + LanesOf<V>::n <= used_) return v;
         IntOf<V> lane;
         for (int i = 0; i < LanesOf<V>::n; ++i) lane[i] = i;
@@ -35,9 +31,7 @@ template <class V> class UnaryOf {
 
   private:
     std::int64_t used_;
-    bool half_;
     const float *values_;
-    const std::uint16_t *halves_;
 };
 
 template <class V> void load_unary(const Line &line, float *values) {
@@ -143,10 +137,17 @@ template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *_
     const std::int64_t x0 = line.tile.x0, k0 = x0 / grid.step_x;
     const std::int64_t k1 = smaller((line.tile.x1 - 1) / grid.step_x + 2, grid.width);
     const float *upper = grid.rows + (ky * grid.width + k0) * row;
-    const float *lower = ky + 1 < grid.height ? upper + grid.width * row : upper;
-    const V a = splat<V>(grid.out_y[2 * line.y]), b = splat<V>(grid.out_y[2 * line.y + 1]);
-    for (std::int64_t i = 0; i < (k1 - k0) * row; i += w)
-        store(blend + i, fma(b, load<V>(lower + i), a * load<V>(upper + i)));
+    const float above = grid.out_y[2 * line.y], below = grid.out_y[2 * line.y + 1];
+    const std::int64_t size = (k1 - k0) * row;
+    if (below == 0.0f) {
+        for (std::int64_t i = 0; i < size; i += w)
+            store(blend + i, load<V>(upper + i) * splat<V>(above));
+    } else {
+        const float *lower = upper + grid.width * row;
+        for (std::int64_t i = 0; i < size; i += w)
+            store(blend + i,
+                  fma(splat<V>(below), load<V>(lower + i), load<V>(upper + i) * splat<V>(above)));
+    }
     const float *after = grid.after ? grid.after + line.first : nullptr;
     in_parts<V>(row, [&](auto part) {
         constexpr int n = decltype(part)::n, width = decltype(part)::w;

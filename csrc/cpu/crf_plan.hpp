@@ -18,17 +18,6 @@ struct CrfTile {
     std::int64_t pixels() const { return (y1 - y0) * (x1 - x0); }
 };
 
-// Logs of probabilities, [pixels, labels], as float32 or float16.
-struct CrfLogs {
-    float *data = nullptr;
-    bool half = false;
-
-    CrfLogs from(std::int64_t value) const {
-        char *at = reinterpret_cast<char *>(data) + value * (half ? 2 : 4);
-        return {reinterpret_cast<float *>(at), half};
-    }
-};
-
 constexpr int most_features = 32;
 
 // A Gaussian of features on the permutohedral lattice (Adams, Baek & Davis 2010).
@@ -73,8 +62,7 @@ struct CrfPass {
     std::int64_t h = 0, w = 0;      // rows of a slice, columns
     std::int64_t used = 0, row = 0; // labels, and the floats that hold them
     const float *unary = nullptr;   // [pixels, used] log of the probability, after normalising
-    std::int64_t pitch = 0;         // of a tile in there, values a pixel
-    bool half = false;              // they are float16
+    std::int64_t pitch = 0;         // of a tile in there, floats a pixel
     const CrfLattice *lattices = nullptr;
     const CrfGrid *grids = nullptr;
     std::int64_t lattice_count = 0, grid_count = 0;

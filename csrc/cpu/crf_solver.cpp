@@ -63,10 +63,8 @@ bool CrfOnLattice::prepare(const Interrupted &interrupted) {
 
 bool CrfOnLattice::read(const Interrupted &interrupted) {
     packed_ = false;
-    half_ = recipe_.half && kernels().crf_halves();
-    const std::int64_t values = unary_.pixels() * unary_.labels;
-    logs_.reserve((half_ ? values / 2 : values) + 64);
-    return read_unary(unary_, tiles_, {logs_.data(), half_}, &largest_, offset_, bad_, interrupted);
+    logs_.reserve(unary_.pixels() * unary_.labels + 64);
+    return read_unary(unary_, tiles_, logs_.data(), &largest_, offset_, bad_, interrupted);
 }
 
 // A label of probability at most p everywhere stays below b = 2 p: where its messages are at most
@@ -123,7 +121,6 @@ void CrfOnLattice::Run::set_up(bool keep) {
     pass.row = table.crf_row(pass.used);
     pass.unary = solver.logs_.data();
     pass.pitch = unary.labels;
-    pass.half = solver.half_;
     pass.label_of = label_of.data();
     const std::int64_t row = pass.row;
     for (std::size_t i = 0; i < solver.order_.size(); ++i) {
@@ -184,10 +181,9 @@ bool CrfOnLattice::Run::pack() {
         static_cast<std::int64_t>(s.tiles_.size()),
         [&](std::int64_t i) {
             const CrfTile &tile = s.tiles_[static_cast<std::size_t>(i)];
-            const CrfLogs logs{s.logs_.data(), s.half_};
-            table.crf_pack(logs.from(tile.first * labels), tile.pixels(), labels, s.kept_.data(),
-                           static_cast<std::int64_t>(s.kept_.size()), s.dropped_.data(),
-                           static_cast<std::int64_t>(s.dropped_.size()));
+            table.crf_pack(s.logs_.data() + tile.first * labels, tile.pixels(), labels,
+                           s.kept_.data(), static_cast<std::int64_t>(s.kept_.size()),
+                           s.dropped_.data(), static_cast<std::int64_t>(s.dropped_.size()));
         },
         interrupted);
 }
@@ -301,8 +297,7 @@ bool CrfOnLattice::Run::spread(const ProbabilityView &out) {
             std::vector<float> largest(static_cast<std::size_t>(labels), 0.0f);
             double offset = 0;
             BadUnary bad;
-            table.crf_unary(s.unary_, tile, scratch.get(), {logs, false}, largest.data(), offset,
-                            bad);
+            table.crf_unary(s.unary_, tile, scratch.get(), logs, largest.data(), offset, bad);
             table.crf_spread(s.unary_, tile, logs, s.dropped_.data(),
                              static_cast<std::int64_t>(s.dropped_.size()), out);
         },

@@ -38,7 +38,6 @@ class CrfOnLattice : public CrfInference {
     double offset_ = 0;          // what normalising took from the unary, summed over pixels
     double reach_ = 0;           // bound on a message
     std::vector<std::int32_t> kept_, dropped_;
-    bool half_ = false;   // logs_ are float16
     bool packed_ = false; // logs_ hold the labels kept, not all
 };
 

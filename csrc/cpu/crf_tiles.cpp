@@ -32,7 +32,7 @@ std::vector<CrfTile> crf_tiles(std::int64_t rows, std::int64_t columns, std::int
     return tiles;
 }
 
-bool read_unary(const UnaryView &unary, const std::vector<CrfTile> &tiles, CrfLogs logs,
+bool read_unary(const UnaryView &unary, const std::vector<CrfTile> &tiles, float *logs,
                 std::vector<float> *largest, double &offset, BadUnary &bad,
                 const Interrupted &interrupted) {
     const std::int64_t labels = unary.labels;
@@ -44,7 +44,7 @@ bool read_unary(const UnaryView &unary, const std::vector<CrfTile> &tiles, CrfLo
         [&](const CrfTile &tile) { return kernels().crf_unary_scratch(unary, tile); },
         [&](const CrfTile &tile, char *memory, BadUnary &here) {
             const auto t = static_cast<std::size_t>(tile.index);
-            kernels().crf_unary(unary, tile, memory, logs.from(tile.first * labels),
+            kernels().crf_unary(unary, tile, memory, logs + tile.first * labels,
                                 most.data() + tile.index * labels, offsets[t], here);
         });
     offset = 0;

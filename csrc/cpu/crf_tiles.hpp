@@ -13,7 +13,7 @@ std::vector<CrfTile> crf_tiles(std::int64_t rows, std::int64_t columns, std::int
 
 // logs: log softmax of minus the unary energies, in the order of visits, and room for a vector
 // more. offset: what normalising took away, over all pixels. False: interrupted.
-bool read_unary(const UnaryView &, const std::vector<CrfTile> &, CrfLogs logs,
+bool read_unary(const UnaryView &, const std::vector<CrfTile> &, float *logs,
                 std::vector<float> *largest, double &offset, BadUnary &, const Interrupted &);
 
 } // namespace segpost

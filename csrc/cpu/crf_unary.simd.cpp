@@ -1,5 +1,6 @@
 // The unary of a dense CRF: logs of probabilities, which sum to one at every pixel.
 #include "crf_rows.hpp"
+#include "load.hpp"
 #include "table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
@@ -89,14 +90,12 @@ inline float exp_one(float x) { return exponential(splat<Vec<4>::f32>(x))[0]; }
 
 } // namespace
 
-bool crf_halves() { return fast_halves; }
-
 std::int64_t crf_unary_scratch(const UnaryView &view, const CrfTile &tile) {
     return 2 * round_up((round_up(tile.width(), lanes) + lanes) * view.labels * 4, 64);
 }
 
-void crf_unary(const UnaryView &view, const CrfTile &tile, char *memory, CrfLogs out,
-               float *largest, double &offset, BadUnary &bad) {
+void crf_unary(const UnaryView &view, const CrfTile &tile, char *memory, float *out, float *largest,
+               double &offset, BadUnary &bad) {
     Scratch scratch(memory);
     const std::int64_t labels = view.labels, width = tile.width(), pitch = round_up(width, lanes);
     float *planes = scratch.take<float>(pitch * labels);
@@ -127,48 +126,19 @@ void crf_unary(const UnaryView &view, const CrfTile &tile, char *memory, CrfLogs
             largest[l] = maximum(best);
         }
         const std::int64_t count = width * labels, first = (y - tile.y0) * count;
-        if (out.half) {
-            std::uint16_t *to = reinterpret_cast<std::uint16_t *>(out.data) + first, last[lanes];
-            for (std::int64_t i = 0; i < count; i += lanes) {
-                const bool whole = i + lanes <= count; // what follows is another task's
-                store_half(whole ? to + i : last, load<F>(line + i));
-                if (!whole) __builtin_memcpy(to + i, last, static_cast<std::size_t>(count - i) * 2);
-            }
-        } else {
-            __builtin_memcpy(out.data + first, line, static_cast<std::size_t>(count) * 4);
-        }
+        __builtin_memcpy(out + first, line, static_cast<std::size_t>(count) * 4);
     }
 }
 
-namespace {
-
-inline float log_at(CrfLogs logs, std::int64_t i) {
-    return logs.half ? widen<float>(Half{reinterpret_cast<const std::uint16_t *>(logs.data)[i]})
-                     : logs.data[i];
-}
-
-} // namespace
-
 // Leaves the labels kept, and one for the sum of those dropped, which is the last.
-void crf_pack(CrfLogs logs, std::int64_t pixels, std::int64_t labels, const std::int32_t *kept,
+void crf_pack(float *logs, std::int64_t pixels, std::int64_t labels, const std::int32_t *kept,
               std::int64_t kept_count, const std::int32_t *dropped, std::int64_t dropped_count) {
-    using V = Vec<4>::f32;
-    std::int64_t to = 0;
-    const auto put = [&](float value) { // never beyond what has been read
-        if (logs.half) {
-            std::uint16_t four[4];
-            store_half(four, splat<V>(value));
-            reinterpret_cast<std::uint16_t *>(logs.data)[to++] = four[0];
-        } else {
-            logs.data[to++] = value;
-        }
-    };
-    for (std::int64_t p = 0; p < pixels; ++p) {
+    float *to = logs; // never beyond what has been read
+    for (const float *from = logs; from < logs + pixels * labels; from += labels) {
         float rest = 0;
-        for (std::int64_t k = 0; k < dropped_count; ++k)
-            rest += exp_one(log_at(logs, p * labels + dropped[k]));
-        for (std::int64_t k = 0; k < kept_count; ++k) put(log_at(logs, p * labels + kept[k]));
-        put(logarithm(splat<V>(rest))[0]);
+        for (std::int64_t k = 0; k < dropped_count; ++k) rest += exp_one(from[dropped[k]]);
+        for (std::int64_t k = 0; k < kept_count; ++k) *to++ = from[kept[k]];
+        *to++ = logarithm(splat<Vec<4>::f32>(rest))[0];
     }
 }
 

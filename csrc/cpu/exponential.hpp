@@ -1,7 +1,7 @@
 // exp and log of float32 vectors. Only included by *.simd.cpp.
 #pragma once
 
-#include "load.hpp"
+#include "vec.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -18,8 +18,8 @@ template <> struct LanesOf<Vec<16>::f32> {
 };
 template <class V> using IntOf = typename Vec<LanesOf<V>::n>::i32;
 
-// 2^(x log2(e) - shift) within 2e-7 (1 + |x|) relative, for results in [1e-28, 1e38]; 1e-28 below,
-// so that nothing becomes a denormal later.
+// 2^(x log2(e) - shift) within 2e-7 (1 + |x|) relative, for results up to 1e38; 0 below 1e-28, so
+// that nothing becomes a denormal later.
 template <class V> inline V exponential(V x, float shift = 0.0f) {
     using W = IntOf<V>;
     const V power = vmax(fma(x, splat<V>(1.44269504f), splat<V>(-shift)), splat<V>(-93.0f));
@@ -31,7 +31,8 @@ template <class V> inline V exponential(V x, float shift = 0.0f) {
     p = fma(p, f, splat<V>(2.40221202e-1f));
     p = fma(p, f, splat<V>(6.93146944e-1f));
     p = fma(p, f, splat<V>(1.0f));
-    return (V)((W)p + ((W)shifted << 23));
+    const W alive = (W)(power > splat<V>(-93.0f));
+    return (V)(((W)p + ((W)shifted << 23)) & alive);
 }
 
 // log(x) for normal x > 0, within 3e-7 absolute near 1 and relative elsewhere.
@@ -50,52 +51,6 @@ template <class V> inline V logarithm(V x) {
     const V e = __builtin_convertvector(n, V);
     return fma(e, splat<V>(0.693359375f), fma(e, splat<V>(-2.12194440e-4f), p));
 }
-
-// float16, rounded to nearest; nothing here is larger than it holds.
-template <class V> inline void store_half(std::uint16_t *to, V v) {
-    v = vmax(v, splat<V>(-65504.0f));
-    for (int i = 0; i < LanesOf<V>::n; ++i) {
-        const float scaled = v[i] * 0x1p-112f; // exponents now are those of float16
-        std::uint32_t bits;
-        __builtin_memcpy(&bits, &scaled, 4);
-        const std::uint32_t size = bits & 0x7fffffff;
-        to[i] = static_cast<std::uint16_t>((bits >> 16 & 0x8000) |
-                                           (size + 0xfff + (size >> 13 & 1)) >> 13);
-    }
-}
-template <class V> inline V load_half(const std::uint16_t *from) {
-    V v;
-    for (int i = 0; i < LanesOf<V>::n; ++i) v[i] = widen<float>(Half{from[i]});
-    return v;
-}
-#if defined(__F16C__)
-template <> inline Vec<4>::f32 load_half(const std::uint16_t *from) {
-    return (Vec<4>::f32)_mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(from)));
-}
-template <> inline Vec<8>::f32 load_half(const std::uint16_t *from) {
-    return (Vec<8>::f32)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from)));
-}
-#endif
-#if defined(__AVX512BW__)
-template <> inline void store_half(std::uint16_t *to, Vec<16>::f32 v) {
-    const __m256i h = _mm512_cvtps_ph((__m512)vmax(v, splat<Vec<16>::f32>(-65504.0f)), 0);
-    _mm256_storeu_si256(reinterpret_cast<__m256i *>(to), h);
-}
-template <> inline Vec<16>::f32 load_half(const std::uint16_t *from) {
-    return (Vec<16>::f32)_mm512_cvtph_ps(
-        _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from)));
-}
-#endif
-#if defined(__F16C__)
-constexpr bool fast_halves = true;
-template <> inline void store_half(std::uint16_t *to, Vec<8>::f32 v) {
-    const __m128i h = _mm256_cvtps_ph((__m256)vmax(v, splat<Vec<8>::f32>(-65504.0f)), 0);
-    _mm_storeu_si128(reinterpret_cast<__m128i *>(to), h);
-}
-
-#else
-constexpr bool fast_halves = false;
-#endif
 
 inline float sum_of(Vec<4>::f32 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 inline Vec<4>::f32 quarter(Vec<4>::f32 v) { return v; }

@@ -41,11 +41,10 @@ struct KernelTable {
     void (*instance_counts)(const InstanceJob &, const Rows &, char *scratch);
     std::int64_t (*crf_row)(std::int64_t labels);
     std::int64_t (*crf_unary_scratch)(const UnaryView &, const CrfTile &);
-    void (*crf_unary)(const UnaryView &, const CrfTile &, char *scratch, CrfLogs out,
-                      float *largest, double &offset, BadUnary &);
-    bool (*crf_halves)();
-    void (*crf_pack)(CrfLogs, std::int64_t pixels, std::int64_t labels, const std::int32_t *kept,
-                     std::int64_t kept_count, const std::int32_t *dropped,
+    void (*crf_unary)(const UnaryView &, const CrfTile &, char *scratch, float *out, float *largest,
+                      double &offset, BadUnary &);
+    void (*crf_pack)(float *logs, std::int64_t pixels, std::int64_t labels,
+                     const std::int32_t *kept, std::int64_t kept_count, const std::int32_t *dropped,
                      std::int64_t dropped_count);
     void (*crf_spread)(const UnaryView &, const CrfTile &, const float *unary,
                        const std::int32_t *dropped, std::int64_t count, const ProbabilityView &);

@@ -75,7 +75,6 @@ struct LatticeRecipe {
     double side = 0.5;        // weight of a neighbour, whose own is 1
     double stretch = 1.0;     // vertices are this much closer than variances say
     std::int64_t bridged = 0; // vertices that one without pixels has to join; 0: there are none
-    bool half = true;         // logs of the unary as float16, where that is fast
     double dropped = 1e-5;    // bound on what labels without a chance may weigh together
 };
 

@@ -75,15 +75,14 @@ class LatticeRecipe(NamedTuple):
     side: float  # weight of each neighbour in a blur, the middle's being 1
     stretch: float  # how much closer vertices are than the variances of the steps say
     bridged: int  # vertices that one without pixels has to join; 0: there are none
-    half: bool  # logs of the unary as float16, where that is fast
     dropped: float  # bound on the probability that labels without a chance lose together
 
 
 # Found by search, against the exact mean field of photographs and noise.
 LATTICES = {
-    "fast": LatticeRecipe(1, 0.5, 1.0, 0, True, 1e-4),
-    "default": LatticeRecipe(1, 0.45, 1.05, 2, True, 1e-5),
-    "high": LatticeRecipe(2, 0.4, 1.02, 1, False, 1e-6),
+    "fast": LatticeRecipe(1, 0.5, 1.0, 0, 1e-4),
+    "default": LatticeRecipe(1, 0.45, 1.05, 2, 1e-5),
+    "high": LatticeRecipe(2, 0.4, 1.02, 1, 1e-6),
 }
 
 
