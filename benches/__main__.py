@@ -1,4 +1,4 @@
-"""`python -m benches [labels|palette|postprocess|confusion|real|all] [--rounds N] ...`."""
+"""`python -m benches [labels|palette|postprocess|confusion|crf|real|all] [--rounds N] ...`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ import sys
 from pathlib import Path
 
 from benches import goals, measure, report
-from benches.jobs import Job
+from benches.jobs import Absent, Job
 
-SUITES = ("labels", "palette", "postprocess", "confusion")
+SUITES = ("labels", "palette", "postprocess", "confusion", "crf")
+EXTRAS = {"crf": ("accuracy_crf", "memory_crf")}  # tables that show no times
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def suite(name: str, data: Path) -> tuple[list[Job], str]:
     """The jobs of one part, or why there are none."""
     if name != "real":
-        return importlib.import_module(f"benches.bench_{name}").jobs(), ""
+        try:
+            return importlib.import_module(f"benches.bench_{name}").jobs(), ""
+        except Absent as error:
+            return [], str(error)
     if not data.is_dir():
         return [], "there is no folder of photographs; name one with --data"
     try:
@@ -37,6 +41,7 @@ def main() -> int:
         "--data", type=Path, default=DATA, help="folder of photographs for the part 'real'"
     )
     parser.add_argument("--match", default="", help="only jobs with this in their title")
+    parser.add_argument("--full", action="store_true", help="accuracy on large images too: minutes")
     options = parser.parse_args()
     chosen = [*SUITES, "real"] if options.suite == "all" else [options.suite]
     # The networks of 'real' are fitted, with every core, before anything is timed.
@@ -44,7 +49,7 @@ def main() -> int:
     measure.one_thread()
     speeds = measure.bandwidths()
     print(report.header(options.rounds, speeds), flush=True)
-    results = []
+    results, extras = [], []
     for name in chosen:
         print(f"\n## {name}\n")
         made, absent = jobs[name]
@@ -54,11 +59,17 @@ def main() -> int:
             if options.match in job.title:
                 results.append(report.measured(job, options.rounds))
                 print(report.table(results[-1]), flush=True)
-    print("\n".join(filter(None, [goals.photographs(results), goals.table(results)])))
+        for file in EXTRAS.get(name, ()) if not absent else ():
+            module = importlib.import_module(f"benches.{file}")
+            if options.match in module.TITLE:
+                extras.append(module.measured(options.full))
+                print(extras[-1].markdown, flush=True)
+    print("\n".join(filter(None, [goals.photographs(results), goals.table(results, extras)])))
     if options.json:
         data = {
             "header": report.header(options.rounds, speeds).splitlines(),
             "jobs": [report.as_data(result) for result in results],
+            "extras": {extra.title: extra.data for extra in extras},
         }
         options.json.write_text(json.dumps(data, indent=1), encoding="utf-8")
     return 0

@@ -27,9 +27,11 @@ TASKS = {  # what comes out
     "confusion": ("matrix",),
     "confusion from logits": ("matrix",),
     "boundary IoU": ("boundary_iou",),
+    "dense CRF": ("probabilities",),
 }
 FROM_LOGITS = ("labels", "labels+color", "labels+confidence+color", "labels+overlay")
 COUNTING = ("confusion", "confusion from logits", "boundary IoU")
+CRF = "dense CRF"
 ALPHA = 0.5
 VOID = 255
 OURS = "segpost"
@@ -51,6 +53,9 @@ class Job:
     image: Array = field(default_factory=lambda: np.empty((0, 0, 3), np.uint8))
     target: Array = field(default_factory=lambda: np.empty((0, 0), np.uint8))
     classes: int = 19
+    probabilities: Array = field(default_factory=lambda: np.empty((0, 0, 0), np.float32))
+    preset: str = "pydensecrf"  # of a dense CRF
+    iterations: int = 10
     threads: int = 1
     only: tuple[str, ...] = ()
     note: str = ""
@@ -65,7 +70,8 @@ class Job:
         """(height, width) of what comes out."""
         if self.size is not None:
             return self.size
-        height, width = (self.logits if self.logits.size else self.labels).shape[-2:]
+        given = (self.logits, self.probabilities, self.labels)
+        height, width = next((one for one in given if one.size), self.labels).shape[-2:]
         return height, width
 
     @property
@@ -85,6 +91,11 @@ class Job:
         known = segpost.Palette.named(self.palette).colors[:256]
         table[: len(known)] = known
         return table
+
+    @property
+    def floored(self) -> bool:
+        """Whether moving its bytes once says anything: a CRF moves them in every iteration."""
+        return self.task != CRF
 
     def bytes_read(self) -> int:
         """What has to be read at least once."""
@@ -144,6 +155,7 @@ class Entry:
 ENTRIES: list[Entry] = []
 FAMILIES = (
     "ours",
+    "ours_crf",
     "with_torch",
     "with_opencv",
     "with_onnxruntime",
@@ -154,6 +166,7 @@ FAMILIES = (
     "with_torchmetrics",
     "with_sklearn",
     "with_cityscapes",
+    "with_pydensecrf",
 )
 
 

@@ -141,9 +141,14 @@ def extra_memory(run: Run) -> float | None:
 
 
 def _growth(run: Run) -> float:
-    """MB by which the peak of the second call lies above what was resident before it."""
+    """The same of the second call, in this process."""
     gc.disable()
     run()
+    return growth(run)
+
+
+def growth(run: Run) -> float:
+    """MB by which the peak of a call lies above what was resident before it."""
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the peak
     before = _resident("VmRSS")

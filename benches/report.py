@@ -26,6 +26,7 @@ PACKAGES = (
     "onnxruntime",
     "cython",
     "pillow",
+    "pydensecrf",
 )
 
 
@@ -40,8 +41,10 @@ class Result:
     memory: dict[str, float | None]
 
     @property
-    def floor_ms(self) -> float:
+    def floor_ms(self) -> float | None:
         """Reading the inputs once and writing the outputs once."""
+        if not self.job.floored:
+            return None
         return self.timings[FLOOR_READ].ms + self.timings[FLOOR_WRITE].ms
 
     def ms(self, name: str) -> float | None:
@@ -72,7 +75,7 @@ def measured(job: Job, rounds: int, *, check: bool = True) -> Result:
         for one in built.contenders:  # others' pools of threads do not survive a fork
             if job.threads == 1 or one.name.startswith(OURS):
                 memory[one.name] = measure.extra_memory(one.run)
-    everybody = [*built.contenders, *measure.floor(job)]
+    everybody = [*built.contenders, *(measure.floor(job) if job.floored else ())]
     timings = measure.interleave(everybody, rounds, measure.clock(job))
     by_name = {timing.name: timing for timing in timings}
     return Result(job, by_name, deviations, built.absent, memory)
@@ -80,6 +83,10 @@ def measured(job: Job, rounds: int, *, check: bool = True) -> Result:
 
 def describe(job: Job) -> str:
     """Shapes, and how much of the logits' grid is uniform."""
+    if job.probabilities.size:
+        sizes = " x ".join(str(n) for n in job.probabilities.shape)
+        text = f'{sizes} float32 probabilities, {job.iterations} iterations, preset "{job.preset}"'
+        return f"{text}. {job.note}".strip()
     if not job.logits.size:
         return f"{job.height} x {job.width} {job.labels.dtype} labels. {job.note}".strip()
     classes, height, width = job.logits.shape
@@ -93,20 +100,23 @@ def describe(job: Job) -> str:
 def table(result: Result) -> str:
     """The job as Markdown: slowest last, absences below."""
     job, floor = result.job, result.floor_ms
-    read, write = result.timings[FLOOR_READ].ms, result.timings[FLOOR_WRITE].ms
-    gigabytes = (job.bytes_read() / read / 1e6, job.bytes_written() / write / 1e6)
     lines = [
         f"### {job.title}",
         "",
         describe(job),
         "",
-        f"| contender | ms | quietest | after others | / {OURS} | / floor "
-        f"| {exactness.heading(job)} |{' extra MB |' if result.memory else ''}",
-        f"|---|--:|--:|--:|--:|--:|--:|{'--:|' if result.memory else ''}",
-        f"| *floor: read {job.bytes_read() / 1e6:.2f} MB ({gigabytes[0]:.1f} GB/s), "
-        f"write {job.bytes_written() / 1e6:.2f} MB ({gigabytes[1]:.1f} GB/s)* "
-        f"| {figure(floor)} | | | | 1 | |{' |' if result.memory else ''}",
+        f"| contender | ms | quietest | after others | / {OURS} |{' / floor |' if floor else ''}"
+        f" {exactness.heading(job)} |{' extra MB |' if result.memory else ''}",
+        f"|---|--:|--:|--:|--:|--:|{'--:|' if floor else ''}{'--:|' if result.memory else ''}",
     ]
+    if floor:
+        read, write = result.timings[FLOOR_READ].ms, result.timings[FLOOR_WRITE].ms
+        gigabytes = (job.bytes_read() / read / 1e6, job.bytes_written() / write / 1e6)
+        lines.append(
+            f"| *floor: read {job.bytes_read() / 1e6:.2f} MB ({gigabytes[0]:.1f} GB/s), "
+            f"write {job.bytes_written() / 1e6:.2f} MB ({gigabytes[1]:.1f} GB/s)* "
+            f"| {figure(floor)} | | | | 1 | |{' |' if result.memory else ''}"
+        )
     busy = []
     for timing in sorted(result.timings.values(), key=lambda one: one.ms):
         if timing.name in (FLOOR_READ, FLOOR_WRITE):
@@ -115,8 +125,9 @@ def table(result: Result) -> str:
         name = f"**{timing.name}**" if timing.name == OURS else timing.name
         lines.append(
             f"| {name} | {figure(timing.ms)} | {figure(timing.best_ms)} "
-            f"| {figure(timing.cold_ms)} | {figure(ratio)} | {figure(timing.ms / floor)} "
-            f"| {result.deviations.get(timing.name, '')} |"
+            f"| {figure(timing.cold_ms)} | {figure(ratio)} |"
+            f"{f' {figure(timing.ms / floor)} |' if floor else ''}"
+            f" {result.deviations.get(timing.name, '')} |"
         )
         if result.memory:
             megabytes = result.memory.get(timing.name)
@@ -127,6 +138,16 @@ def table(result: Result) -> str:
     if busy:
         lines.append(f"CPU time outside the calling thread: {', '.join(busy)}.")
     return "\n".join(lines).rstrip() + "\n"
+
+
+@dataclass
+class Extra:
+    """A table that has nothing to do with time."""
+
+    title: str
+    markdown: str
+    goals: list[str]  # lines of the table of goals
+    data: Any
 
 
 def figure(number: float | None) -> str:

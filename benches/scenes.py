@@ -4,6 +4,9 @@ A label map (warped Voronoi regions, ellipses, thin poles) is drawn at four time
 the logits; the share of every class in a logit's square, blurred a little, times a gain, is its
 logit, to which smooth and white noise are added. Pairs of label maps are such a drawing and the
 same with its edges moved, wrong blobs and void. Everything follows from the seed.
+
+Probabilities that a CRF refines belong to a photograph: regions of like color of it take the place
+of the drawing, and the logits, at an eighth of its size, are enlarged before the softmax.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from benches.jobs import need
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float32]
@@ -174,3 +179,63 @@ def smooth(
     columns = np.linspace(0, knots.shape[1] - 1, width)
     down = np.stack([np.interp(rows, np.arange(len(knots)), line) for line in knots.T], axis=1)
     return np.stack([np.interp(columns, np.arange(knots.shape[1]), line) for line in down])
+
+
+STRIDE = 8  # pixels a logit, each way
+REGIONS = 6  # colors by which a photograph is parted
+
+
+def sample(name: str, height: int, width: int, *, grain: float = 0.0) -> Labels:
+    """A photograph that scikit-learn has, "china" or "flower"; enlarged ones lack their grain."""
+    pixels = need("sklearn.datasets").load_sample_image(f"{name}.jpg")
+    image = need("PIL.Image").fromarray(pixels).resize((width, height), resample=3)  # bicubic
+    values = np.asarray(image).astype(np.float32)
+    if grain:
+        noise = np.random.default_rng(0).standard_normal(values.shape, np.float32)
+        values += np.float32(grain) * noise
+    return values.clip(0, 255).round().astype(np.uint8)
+
+
+def probabilities(
+    image: Labels, classes: int, *, present: int | None = None, seed: int = 0
+) -> FloatArray:
+    """(classes, height, width): a softmax for the photograph, as DeepLab would give it.
+
+    Only `present` of the classes, if that is given, have a chance anywhere.
+    """
+    rng = np.random.default_rng(seed)
+    possible = rng.permutation(classes)[:present]
+    height, width = (-(-side // STRIDE) for side in image.shape[:2])
+    labels = possible[parted(rng, image, height * DETAIL, width * DETAIL) % len(possible)]
+    noise = blur(rng.standard_normal((classes, height, width)), 1.0)
+    logits = 5.0 * coverage(labels, classes) + 1.6 * noise / noise.std()
+    logits[np.setdiff1d(np.arange(classes), possible)] -= 30.0
+    return softmax_enlarged(logits, image.shape[0], image.shape[1])
+
+
+def parted(
+    rng: np.random.Generator, image: Labels, height: int, width: int
+) -> npt.NDArray[np.int64]:
+    """Regions of like color (k-means of the blurred photograph) at another size."""
+    small = need("PIL.Image").fromarray(image).resize((width, height), resample=4)  # means
+    planes = blur(np.asarray(small).astype(np.float64).transpose(2, 0, 1), 3.0)
+    pixels = planes.reshape(3, -1).T
+    centers = pixels[rng.choice(len(pixels), REGIONS, replace=False)]
+    for _ in range(10):
+        nearest = ((pixels[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+        for k in range(REGIONS):
+            if (nearest == k).any():
+                centers[k] = pixels[nearest == k].mean(axis=0)
+    return np.asarray(nearest.reshape(height, width), np.int64)
+
+
+def softmax_enlarged(logits: Array, height: int, width: int) -> FloatArray:
+    """Logits enlarged bilinearly, then their softmax."""
+    module = need("PIL.Image")
+    full = np.empty((len(logits), height, width), np.float32)
+    for small, large in zip(logits.astype(np.float32), full, strict=True):
+        large[...] = module.fromarray(small).resize((width, height), resample=2)  # bilinear
+    full -= full.max(axis=0)
+    np.exp(full, out=full)
+    full /= full.sum(axis=0)
+    return full

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from conftest import scene
 
 import segpost
-from segpost import _dispatch
 
 EXACT = 1e-4  # max |dQ| of method="exact"
 LATTICE = 1e-2  # mean |dQ| of method="lattice"
@@ -18,13 +16,6 @@ SMALL: dict[str, Any] = {
     "bilateral": {"sigma_xy": 5.0, "sigma_rgb": 20.0, "weight": 3.0},
     "iterations": 4,
 }
-
-
-def only_with_crf(backend: str) -> str:
-    """Skip a backend that has no dense CRF yet."""
-    if not hasattr(_dispatch.backend(), "dense_crf"):
-        pytest.skip(f"{backend} has no dense_crf")
-    return backend
 
 
 def reference(probabilities: Any, image: Any = None, **settings: Any) -> np.ndarray:

@@ -11,7 +11,6 @@ from conftest import scene
 from numpy.testing import assert_array_equal
 
 import segpost.compat.pydensecrf.densecrf as dcrf
-from segpost import _dispatch
 from segpost.compat.pydensecrf import eigen, utils
 
 their = pytest.importorskip("pydensecrf.densecrf")
@@ -19,14 +18,6 @@ their_utils = pytest.importorskip("pydensecrf.utils")
 their_eigen = pytest.importorskip("pydensecrf.eigen")
 
 H, W, L = 40, 52, 4
-
-
-@pytest.fixture
-def crf_backend(backend: str) -> str:
-    """Every backend that has a dense CRF."""
-    if not hasattr(_dispatch.backend(), "dense_crf"):
-        pytest.skip(f"{backend} has no dense_crf")
-    return backend
 
 
 def picture() -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +81,7 @@ def generic(crf: Any, image: np.ndarray) -> None:
 @pytest.mark.parametrize(
     "setup", [kraehenbuehl, deeplab, costs, sums_of_senders, sums_of_receivers, generic]
 )
-def test_marginals(crf_backend: str, setup: Callable[[Any, np.ndarray], None]) -> None:
+def test_marginals(backend: str, setup: Callable[[Any, np.ndarray], None]) -> None:
     """Its lattice is an approximation; labels and marginals are those of the same model."""
     theirs, ours = q_of(their, setup, 5), q_of(dcrf, setup, 5)
     assert (theirs.argmax(axis=0) != ours.argmax(axis=0)).mean() < 0.01
@@ -99,7 +90,7 @@ def test_marginals(crf_backend: str, setup: Callable[[Any, np.ndarray], None]) -
     assert (labels != ours.argmax(axis=0)).mean() > 0.1  # so that agreeing means something
 
 
-def test_divergences(crf_backend: str) -> None:
+def test_divergences(backend: str) -> None:
     """The same sequence along the iterations."""
     values = []
     for module in (their, dcrf):

@@ -13,20 +13,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import segpost
 import segpost.compat.pydensecrf.densecrf as dcrf
-from segpost import _dispatch
 from segpost.compat.pydensecrf import eigen, utils
 
 H, W, L = 9, 11, 3
 N = H * W
 F32 = np.float32
-
-
-@pytest.fixture
-def crf_backend(backend: str) -> str:
-    """Every backend that has a dense CRF."""
-    if not hasattr(_dispatch.backend(), "dense_crf"):
-        pytest.skip(f"{backend} has no dense_crf")
-    return backend
 
 
 def f32(values: list[Any]) -> np.ndarray:
@@ -80,7 +71,7 @@ def brute_force(
     return q
 
 
-def test_two_dimensions_and_any_features_agree(crf_backend: str) -> None:
+def test_two_dimensions_and_any_features_agree(backend: str) -> None:
     """DenseCRF2D and DenseCRF with the features of `utils` give the same labels, and smooth."""
     special, general = model(), dcrf.DenseCRF(N, L)
     general.setUnaryEnergy(energies())
@@ -93,20 +84,20 @@ def test_two_dimensions_and_any_features_agree(crf_backend: str) -> None:
     assert first.shape == second.shape == (L, N)
     assert first.dtype == np.float32
     assert_allclose(first.sum(axis=0), 1, atol=1e-5)
-    if crf_backend == "reference":
+    if backend == "reference":
         assert_allclose(first, second, atol=1e-5)
     assert (first.argmax(axis=0) == second.argmax(axis=0)).mean() > 0.99
     assert (first.argmax(axis=0) != energies().argmin(axis=0)).any()
 
 
-def test_every_feature_may_be_added_to_an_image(crf_backend: str) -> None:
+def test_every_feature_may_be_added_to_an_image(backend: str) -> None:
     """DenseCRF2D takes generic features in row-major order too."""
     crf = model()
     crf.addPairwiseEnergy(utils.create_pairwise_bilateral((3, 4), 20, image(), 2), compat=3)
     assert_allclose(crf.inference(3), marginals(3), atol=1e-5)
 
 
-def test_sign_of_compatibilities(crf_backend: str) -> None:
+def test_sign_of_compatibilities(backend: str) -> None:
     """A number attracts; vectors and matrices are added to the energy; matrices are symmetrized."""
     eye = np.eye(L, dtype=np.float32)
     wanted = marginals(3)
@@ -132,7 +123,7 @@ def test_definition(name: str) -> None:
         assert_allclose(got, wanted, atol=1e-5)
 
 
-def test_steps_are_the_inference(crf_backend: str) -> None:
+def test_steps_are_the_inference(backend: str) -> None:
     """startInference and stepInference pass through what inference gives."""
     crf = model()
     crf.addPairwiseGaussian(2, 3)
@@ -147,7 +138,7 @@ def test_steps_are_the_inference(crf_backend: str) -> None:
     assert_allclose(column_major, crf.inference(2), atol=1e-6)
 
 
-def test_kl_divergence_is_that_of_pydensecrf(crf_backend: str) -> None:
+def test_kl_divergence_is_that_of_pydensecrf(backend: str) -> None:
     """Every pair counts twice; a new kernel counts at once."""
     crf = model()
     unary = energies().astype(np.float64)
@@ -165,7 +156,7 @@ def test_kl_divergence_is_that_of_pydensecrf(crf_backend: str) -> None:
     assert values == sorted(values, reverse=True)
 
 
-def test_kernel_types_change_nothing(crf_backend: str) -> None:
+def test_kernel_types_change_nothing(backend: str) -> None:
     """As in pydensecrf. The constants are numbers, and may be given as such."""
     assert (
         [*dcrf.KernelType] == [0, 1, 2] == [dcrf.CONST_KERNEL, dcrf.DIAG_KERNEL, dcrf.FULL_KERNEL]
@@ -178,7 +169,7 @@ def test_kernel_types_change_nothing(crf_backend: str) -> None:
     assert abs(marginals(3, normalization=1) - marginals(3, normalization=2)).max() > 1e-3
 
 
-def test_unary_objects(crf_backend: str) -> None:
+def test_unary_objects(backend: str) -> None:
     """Energies as they are, or of a logistic regression; each object serves once."""
     random = np.random.default_rng(8)
     weights = random.normal(size=(L, 4)).astype(np.float32)
@@ -194,7 +185,7 @@ def test_unary_objects(crf_backend: str) -> None:
     assert_array_equal(crf.inference(0), wanted)
 
 
-def test_what_is_given_is_copied(crf_backend: str) -> None:
+def test_what_is_given_is_copied(backend: str) -> None:
     """Arrays may be used again by the caller; any memory order will do."""
     unary, pixels = np.asfortranarray(energies()), image()
     features = utils.create_pairwise_gaussian((2, 2), (H, W))
@@ -207,7 +198,7 @@ def test_what_is_given_is_copied(crf_backend: str) -> None:
     assert_allclose(crf.inference(2), wanted, atol=1e-6)
 
 
-def test_impossible_labels_stay_impossible(crf_backend: str) -> None:
+def test_impossible_labels_stay_impossible(backend: str) -> None:
     """+inf is an energy; one label, one pixel and numbers of other types are fine."""
     unary = energies()
     unary[1, :5] = np.inf
@@ -285,7 +276,7 @@ def test_errors(words: str, error: type[Exception], call: Callable[[dcrf.DenseCR
         call(model())
 
 
-def test_energies_that_are_none(crf_backend: str) -> None:
+def test_energies_that_are_none(backend: str) -> None:
     """The first NaN is named, and pixels that no label may have."""
     unary = energies()
     unary[1, W + 2] = unary[2, 40] = np.nan

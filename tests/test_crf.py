@@ -19,7 +19,6 @@ from crf_cases import (
     kernel,
     mean_field,
     near,
-    only_with_crf,
     potts,
     problem,
     reference,
@@ -30,18 +29,6 @@ import segpost
 from segpost import DenseCRF
 
 COSTS = np.array([[0, 1, 0.5, 2], [1, 0, 1, 0.3], [0.7, 1, 0.1, 1], [2, 0.2, 1, 0]])
-
-
-@pytest.fixture
-def backend(backend: str) -> str:
-    """Backends that have a dense CRF."""
-    return only_with_crf(backend)
-
-
-@pytest.fixture
-def fast_backend(fast_backend: str) -> str:
-    """Those but the definition."""
-    return only_with_crf(fast_backend)
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from crf_cases import only_with_crf, problem
+from crf_cases import problem
 
 import segpost
 from segpost import DenseCRF
@@ -14,12 +14,6 @@ from segpost import DenseCRF
 P, IMAGE = problem()
 BATCH = np.stack([P] * 3), np.stack([IMAGE] * 3)
 NAN, INF = float("nan"), float("inf")
-
-
-@pytest.fixture
-def backend(backend: str) -> str:
-    """Backends that have a dense CRF."""
-    return only_with_crf(backend)
 
 
 def gaussian(**changed: Any) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from crf_cases import (
     kernel,
     mean_field,
     near,
-    only_with_crf,
     potts,
     problem,
     reference,
@@ -31,12 +30,6 @@ torch = pytest.importorskip("torch")
 
 GAUSSIAN: dict[str, Any] = {"gaussian": SMALL["gaussian"], "bilateral": None, "iterations": 3}
 TERM: dict[str, Any] = SMALL["bilateral"]
-
-
-@pytest.fixture
-def backend(backend: str) -> str:
-    """Backends that have a dense CRF."""
-    return only_with_crf(backend)
 
 
 def spread(array: np.ndarray, layout: int) -> np.ndarray:

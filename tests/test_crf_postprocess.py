@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import scene
-from crf_cases import only_with_crf, problem
+from crf_cases import problem
 from numpy.testing import assert_allclose, assert_array_equal
 
 import segpost
@@ -17,12 +17,6 @@ WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
 IMAGE = problem(5, 24, 30)[1]
 LOGITS = scene(5, 6, 8)
 OPTIONS: dict[str, Any] = {"size": (24, 30), "image": IMAGE, "palette": Palette.distinct(5)}
-
-
-@pytest.fixture
-def backend(backend: str) -> str:
-    """Backends that have a dense CRF."""
-    return only_with_crf(backend)
 
 
 @pytest.mark.parametrize("crf", ["deeplab", DenseCRF(iterations=3, axis=-1)])

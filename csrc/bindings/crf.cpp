@@ -62,12 +62,12 @@ PairwiseJob pairwise_job(const py::tuple &given, const UnaryView &unary) {
         job.guide.dtype = element_type(guide);
         require(job.guide.dtype == DType::u8 || job.guide.dtype == DType::f32, "guide");
         job.guide.channels = guide.shape(3);
-        require(job.guide.channels <= most_features - 3, "guide channels");
         job.guide.stride_d = guide.strides(0), job.guide.stride_h = guide.strides(1);
         job.guide.stride_w = guide.strides(2), job.guide.stride_c = guide.strides(3);
         job.guide_sigma = table<double>(given[2].cast<py::array>(), job.guide.channels);
     }
-    require(job.has_places || job.guide.channels > 0, "features");
+    const std::int64_t features = (job.has_places ? 3 : 0) + job.guide.channels;
+    require(features > 0 && features <= most_features, "features");
     require(py::isinstance<py::array>(given[3]), "attraction is an array, whose memory stays");
     const auto attraction = given[3].cast<py::array>();
     require(attraction.itemsize() == 8 && attraction.ndim() <= 2 &&

@@ -109,6 +109,7 @@ void CrfExact::sort(const PairwiseJob &job, Term &term) const {
         }
     term.view.features = d;
     term.view.blocks = blocks;
+    term.view.own = own_;
     term.view.values = term.values.data();
     term.view.boxes = term.boxes.data();
     term.view.groups = term.groups.data();
@@ -135,9 +136,8 @@ bool CrfExact::normalize(const PairwiseJob &job, Term &term, const Interrupted &
     term.view.q = term.q.data(), term.view.messages = term.messages.data();
     if (!pass(term, row, interrupted)) return false;
     for (std::int64_t i = 0; i < pixels; ++i) {
-        double sum = term.messages.data()[i * row];
-        if (!own_) sum = sum - 1 > 1e-6 ? sum - 1 : 0;
-        const double one = sum > 0 ? 1 / sum : 0;
+        const double sum = term.messages.data()[i * row];
+        const double one = sum > 1e-6 ? 1 / sum : 0; // else it is alone
         const bool both = job.normalization == Normalization::symmetric;
         const bool in = job.normalization == Normalization::column;
         const bool out = job.normalization == Normalization::row;
@@ -165,10 +165,7 @@ bool CrfExact::send(std::int64_t row, const Interrupted &interrupted) {
         for (std::int64_t i = 0; i < pixels; ++i) {
             float *from = term.messages.data() + i * row;
             float *to = messages_.data() + term.order[i] * row;
-            for (std::int64_t l = 0; l < labels; ++l) {
-                if (!own_) from[l] -= term.q.data()[i * row + l];
-                from[l] *= term.out[i];
-            }
+            for (std::int64_t l = 0; l < labels; ++l) from[l] *= term.out[i];
             for (std::int64_t l = 0; l < labels; ++l) {
                 if (job.kind != Attraction::matrix) {
                     const double a = job.attraction[job.kind == Attraction::scalar ? 0 : l];

@@ -28,6 +28,8 @@ void pairs(const CrfExactTerm &term, std::int64_t to, std::int64_t from, float *
             }
             store(kernel + i * crf_block + j, exponential(sum * -0.5f));
         }
+    if (to == from && !term.own)
+        for (std::int64_t i = 0; i < crf_block; ++i) kernel[i * crf_block + i] = 0.0f;
 }
 
 // messages[i] += sum over j of kernel[i, j] q[j], a few pixels and labels at a time in registers.

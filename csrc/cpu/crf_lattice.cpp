@@ -159,7 +159,7 @@ void join_tiles(const std::vector<Keys> &tiles, Lattice &lattice, Keys &all) {
     lattice.start.assign(1, 0);
     for (const Keys &tile : tiles) lattice.start.push_back(lattice.start.back() + tile.size());
     const std::size_t total = static_cast<std::size_t>(lattice.start.back());
-    all.reserve(total / 2);
+    all.reserve(total);
     lattice.vertex.resize(total);
     std::size_t at = 0;
     for (const Keys &tile : tiles)
@@ -193,66 +193,110 @@ struct Neighbour {
     }
 };
 
-// Vertices without pixels through which at least `bridged` others reach each other.
-bool add_bridges(Keys &keys, const Naming &naming, std::int64_t corners, std::int64_t bridged,
-                 const Interrupted &interrupted) {
-    struct Candidate {
-        std::uint64_t name;
-        std::uint32_t from;  // who has met it first,
-        std::uint16_t way;   // on which way,
-        std::uint16_t count; // and how many have
+// Most neighbours are missing: a bit a name, small enough for a cache, mostly says so.
+class Sieve {
+  public:
+    explicit Sieve(const Keys &keys) {
+        int bits = 10;
+        while ((std::size_t{1} << bits) < 16 * static_cast<std::size_t>(keys.size())) ++bits;
+        bits_.resize(std::size_t{1} << (bits - 6));
+        shift_ = 64 - bits;
+        for (std::uint32_t id = 0; id < keys.size(); ++id) {
+            const std::size_t at = place(keys.name(id));
+            bits_[at / 64] |= std::uint64_t{1} << (at % 64);
+        }
+    }
+    bool passes(std::uint64_t name) const {
+        const std::size_t at = place(name);
+        return bits_[at / 64] >> (at % 64) & 1;
+    }
+
+  private:
+    std::vector<std::uint64_t> bits_;
+    int shift_;
+    std::size_t place(std::uint64_t name) const {
+        return static_cast<std::size_t>((name * 0xd1342543de82ef95u) >> shift_);
+    }
+};
+
+// A missing vertex: who has met it first, on which way, and how many have.
+struct Candidate {
+    std::uint64_t name = 0;
+    std::uint32_t from = nobody;
+    std::uint16_t way = 0, count = 0;
+};
+
+// Those that `least` vertices have met. Names that are not unique may be taken for one another
+// here: then a vertex is added that fewer have met, which does no harm.
+std::vector<Candidate> met_often(const std::vector<const std::vector<Candidate> *> &lists,
+                                 std::int64_t least) {
+    std::size_t total = 0;
+    for (const auto *list : lists) total += list->size();
+    int bits = 6;
+    while ((std::size_t{1} << bits) < total) ++bits;
+    std::vector<Candidate> slots(std::size_t{1} << bits, Candidate{});
+    const std::size_t mask = slots.size() - 1;
+    const auto place = [&](std::uint64_t name) {
+        return static_cast<std::size_t>((name * 0x9e3779b97f4a7c15u) >> (64 - bits));
     };
+    for (const auto *list : lists)
+        for (std::size_t i = 0; i < list->size(); ++i) {
+            const Candidate &c = (*list)[i];
+            if (i + 8 < list->size()) __builtin_prefetch(&slots[place((*list)[i + 8].name)]);
+            std::size_t at = place(c.name);
+            while (slots[at].from != nobody && slots[at].name != c.name) at = (at + 1) & mask;
+            if (slots[at].from == nobody) slots[at] = c;
+            ++slots[at].count;
+        }
+    std::vector<Candidate> often;
+    for (const Candidate &c : slots)
+        if (c.count >= least) often.push_back(c);
+    return often;
+}
+
+// Vertices without pixels through which at least `least` others reach each other.
+bool add_bridges(Keys &keys, const Naming &naming, std::int64_t corners, std::int64_t least,
+                 const Interrupted &interrupted) {
     const std::uint32_t before = keys.size();
-    const std::int64_t ways = 2 * corners;
+    const Sieve sieve(keys);
     constexpr std::int64_t shares = 16; // of names: the table of one fits a cache
     constexpr std::uint32_t step = 1 << 14;
     const std::int64_t chunks = (before + step - 1) / step;
     std::vector<std::vector<Candidate>> met(static_cast<std::size_t>(chunks * shares));
-    const auto look_around = [&](std::int64_t chunk) {
-        std::vector<Neighbour> neighbours;
+    const auto neighbours = [&] {
+        std::vector<Neighbour> all;
         for (std::int64_t axis = 0; axis < corners; ++axis)
-            neighbours.emplace_back(naming, corners - 1, axis);
+            all.emplace_back(naming, corners - 1, axis);
+        return all;
+    };
+    const auto sign = [](std::int64_t way) { return way % 2 ? -1 : 1; };
+    const auto look_around = [&](std::int64_t chunk) {
+        std::vector<Neighbour> around = neighbours();
         std::vector<Candidate> *lists = met.data() + chunk * shares;
         const std::uint32_t first = static_cast<std::uint32_t>(chunk) * step;
         const std::uint32_t last = std::min(first + step, before);
         for (std::int64_t s = 0; s < shares; ++s)
-            lists[s].reserve(static_cast<std::size_t>((last - first) * ways / shares));
-        constexpr std::uint32_t ahead = 2;
+            lists[s].reserve(static_cast<std::size_t>((last - first) * 2 * corners / shares));
         for (std::uint32_t id = first; id < last; ++id)
-            for (std::int64_t way = 0; way < ways; ++way) {
-                Neighbour &neighbour = neighbours[static_cast<std::size_t>(way / 2)];
-                const int sign = way % 2 ? -1 : 1;
-                if (id + ahead < last) keys.prefetch(neighbour.name(keys.name(id + ahead), sign));
-                const std::uint64_t name = neighbour.name(keys.name(id), sign);
-                if (keys.find(name, neighbour.of(keys, id, sign)) == nobody)
-                    lists[(name * 0xd1342543de82ef95u) >> 60].push_back(
-                        {name, id, static_cast<std::uint16_t>(way), 1});
+            for (std::int64_t way = 0; way < 2 * corners; ++way) {
+                Neighbour &neighbour = around[static_cast<std::size_t>(way / 2)];
+                const std::uint64_t name = neighbour.name(keys.name(id), sign(way));
+                if (sieve.passes(name) &&
+                    keys.find(name, neighbour.of(keys, id, sign(way))) != nobody)
+                    continue;
+                lists[(name * 0xd1342543de82ef95u) >> 60].push_back(
+                    {name, id, static_cast<std::uint16_t>(way), 0});
             }
     };
     if (!run_tasks(chunks, look_around, interrupted)) return false;
     std::vector<std::vector<Candidate>> found(shares);
-    const auto share = [&](std::int64_t part) {
-        std::vector<Neighbour> neighbours;
-        for (std::int64_t axis = 0; axis < corners; ++axis)
-            neighbours.emplace_back(naming, corners - 1, axis);
-        std::vector<Candidate> &list = found[static_cast<std::size_t>(part)];
-        Keys missing(corners - 1, naming.unique);
-        missing.reserve(before / 4);
+    const auto count = [&](std::int64_t share) {
+        std::vector<const std::vector<Candidate> *> lists;
         for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
-            for (const Candidate &c : met[static_cast<std::size_t>(chunk * shares + part)]) {
-                const int sign = c.way % 2 ? -1 : 1;
-                const std::int32_t *key = neighbours[c.way / 2].of(keys, c.from, sign);
-                const std::uint32_t at = missing.add(c.name, key);
-                if (at == list.size())
-                    list.push_back(c);
-                else
-                    ++list[at].count;
-            }
-        list.erase(std::remove_if(list.begin(), list.end(),
-                                  [&](const Candidate &c) { return c.count < bridged; }),
-                   list.end());
+            lists.push_back(&met[static_cast<std::size_t>(chunk * shares + share)]);
+        found[static_cast<std::size_t>(share)] = met_often(lists, least);
     };
-    if (!run_tasks(shares, share, interrupted)) return false;
+    if (!run_tasks(shares, count, interrupted)) return false;
     std::vector<Candidate> all;
     for (const std::vector<Candidate> &list : found)
         all.insert(all.end(), list.begin(), list.end());
@@ -260,25 +304,28 @@ bool add_bridges(Keys &keys, const Naming &naming, std::int64_t corners, std::in
         return a.from != b.from ? a.from < b.from : a.way < b.way;
     });
     keys.reserve(before + all.size());
-    std::vector<Neighbour> neighbours;
-    for (std::int64_t axis = 0; axis < corners; ++axis)
-        neighbours.emplace_back(naming, corners - 1, axis);
-    for (const Candidate &f : all)
-        keys.add(f.name, neighbours[f.way / 2].of(keys, f.from, f.way % 2 ? -1 : 1));
+    std::vector<Neighbour> around = neighbours();
+    for (const Candidate &c : all)
+        keys.add(c.name, around[c.way / 2].of(keys, c.from, sign(c.way)));
     return true;
 }
 
 // Vertices in the order in which a blur along the axis meets them.
-std::vector<std::uint32_t> chains_along(const Keys &keys, const Naming &naming, std::int64_t axis,
-                                        std::int64_t corners) {
+std::vector<std::uint32_t> chains_along(const Keys &keys, const Sieve &sieve, const Naming &naming,
+                                        std::int64_t axis, std::int64_t corners) {
     Neighbour neighbour(naming, corners - 1, axis);
     const std::uint32_t count = keys.size();
     std::vector<std::uint32_t> next(count, nobody), chain;
     std::vector<bool> follows(count, false);
     constexpr std::uint32_t ahead = 16;
     for (std::uint32_t id = 0; id < count; ++id) {
-        if (id + ahead < count) keys.prefetch(neighbour.name(keys.name(id + ahead), 1));
-        next[id] = keys.find(neighbour.name(keys.name(id), 1), neighbour.of(keys, id, 1));
+        if (id + ahead < count) {
+            const std::uint64_t soon = neighbour.name(keys.name(id + ahead), 1);
+            if (sieve.passes(soon)) keys.prefetch(soon);
+        }
+        const std::uint64_t name = neighbour.name(keys.name(id), 1);
+        if (!sieve.passes(name)) continue;
+        next[id] = keys.find(name, neighbour.of(keys, id, 1));
         if (next[id] != nobody) follows[next[id]] = true;
     }
     for (std::uint32_t id = 0; id < count; ++id) {
@@ -413,6 +460,7 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
     const std::int64_t bridged = recipe.bridged + (recipe.bridged > 1 && all.size() > many ? 1 : 0);
     if (bridged && !add_bridges(all, naming, view.corners, bridged, interrupted)) return false;
     view.vertices = all.size();
+    const Sieve sieve(all);
     chains.resize(static_cast<std::size_t>(view.corners));
     if (!run_tasks(
             view.corners + 1,
@@ -421,7 +469,7 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
                     collect_pieces(*this);
                 else
                     chains[static_cast<std::size_t>(i)] =
-                        chains_along(all, naming, i, view.corners);
+                        chains_along(all, sieve, naming, i, view.corners);
             },
             interrupted))
         return false;
@@ -531,18 +579,14 @@ struct GridAxis {
         const double width = std::sqrt((sigma * sigma - (s * s - 1) / 3) / (s * s));
         const double wanted = step == 1 ? 4 * width : 3.5 * width;
         radius = std::min(nodes - 1, static_cast<std::int64_t>(std::ceil(std::min(wanted, 1e9))));
-        double total = 0;
+        // A Gaussian of s width pixels, spread over s pixels, has the mass of one of sigma.
+        const double mass = step == 1 ? 1.0 : sigma / (s * width);
         std::vector<double> exact;
         for (std::int64_t k = 0; k <= radius; ++k) {
             const double z = static_cast<double>(k) / width;
-            exact.push_back(std::exp(-0.5 * z * z));
-            total += k ? 2 * exact.back() : exact.back();
+            exact.push_back(mass * std::exp(-0.5 * z * z));
+            taps.push_back(static_cast<float>(exact.back()));
         }
-        // Full mass, whether or not the image is as wide as the Gaussian.
-        const double mass =
-            step == 1 ? 1.0 : std::sqrt(2 * M_PI) * sigma / (s * std::sqrt(2 * M_PI) * width);
-        for (double &tap : exact) taps.push_back(static_cast<float>(tap *= mass));
-        (void)total;
         for (std::int64_t x = 0; x < n; ++x) {
             const double right = static_cast<double>(x % step) / s;
             up.push_back(1 - right);

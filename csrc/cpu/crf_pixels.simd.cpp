@@ -419,6 +419,7 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
 std::int64_t crf_row(std::int64_t labels) {
     for (int width = 4; width < lanes; width *= 2)
         if (labels <= width) return width;
+    if (lanes == 16 && labels <= 24) return 24; // three half vectors instead of two
     return round_up(labels, lanes);
 }
 

@@ -86,6 +86,7 @@ constexpr std::int64_t crf_blocks = 32; // of a group
 
 struct CrfExactTerm {
     std::int64_t features = 0, blocks = 0;
+    bool own = true;               // whether a pixel hears itself
     const float *values = nullptr; // [blocks, features, crf_block]; the last block is padded
     const float *boxes = nullptr;  // [blocks, features, 2] least and largest
     const float *groups = nullptr; // the same of crf_blocks blocks

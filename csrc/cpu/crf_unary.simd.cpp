@@ -54,7 +54,8 @@ bool suspicious(const UnaryView &view, const float *planes, std::int64_t pitch) 
     return any(wrong);
 }
 
-// Values of `lanes` pixels become logs that sum to one. What they were divided by comes back.
+// Values of `lanes` pixels become logs whose exponentials sum to one. What was taken off comes
+// back; of logits nothing counts, for their softmax is what they mean.
 F normalize(const UnaryView &view, float *planes, std::int64_t pitch) {
     F sum{};
     if (view.meaning == Meaning::probabilities) {
@@ -83,7 +84,7 @@ F normalize(const UnaryView &view, float *planes, std::int64_t pitch) {
     const F divided = logarithm(sum);
     for (std::int64_t l = 0; l < view.labels; ++l)
         store(planes + l * pitch, load<F>(planes + l * pitch) - divided);
-    return divided + best;
+    return view.meaning == Meaning::energies ? divided + best : F{};
 }
 
 inline float exp_one(float x) { return exponential(splat<Vec<4>::f32>(x))[0]; }

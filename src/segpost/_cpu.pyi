@@ -1,4 +1,4 @@
-from segpost._dispatch import Array, Logits
+from segpost._dispatch import Array, LatticeRecipe, Logits, Pairwise, Unary
 from segpost.geometry import Axes
 
 compiler: str
@@ -40,6 +40,25 @@ def boundary_matches(
 def instance_counts(
     preds: Array, target: Array, instances: Array, groups: Array, ignored: Array, counts: Array
 ) -> None: ...
+class CrfSolver:
+    def __init__(
+        self,
+        unary: Unary,
+        terms: tuple[Pairwise, ...],
+        own: bool,
+        recipe: LatticeRecipe | None,  # None: exact
+    ) -> None: ...
+    @property
+    def bad(self) -> tuple[int, int, int, int, int, int]: ...
+    def infer(
+        self,
+        out: Array,
+        iterations: int,
+        start: Array | None,
+        tolerance: float | None,
+        trace: bool,
+    ) -> list[tuple[float, float, float, float]]: ...
+
 def levels() -> list[str]: ...
 def level() -> str: ...
 def use_level(name: str) -> bool: ...

@@ -49,6 +49,9 @@ class Bad(NamedTuple):
     first: int = -1
 
 
+MOST_FEATURES = 32  # of a pairwise term, three for places
+
+
 class Unary(NamedTuple):
     """What is known of every pixel of one image on its own."""
 
@@ -228,7 +231,8 @@ class Backend(Protocol):
         self,
         unary: Unary,
         terms: Sequence[Pairwise],
-        own: bool,  # whether a pixel sends a message to itself
+        own: bool,  # whether a pixel sends a message to itself; if not, one that the others
+        # together reach with no more than 1e-6 gets none
         method: str,  # "lattice" or "exact"
         quality: str,  # "fast", "default" or "high": of the lattice
     ) -> CrfSolver: ...

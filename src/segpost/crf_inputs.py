@@ -9,7 +9,7 @@ import numpy as np
 
 from segpost import _checks
 from segpost._arrays import LABEL_KINDS, Array, Incoming, incoming, widen
-from segpost._dispatch import BadUnary
+from segpost._dispatch import MOST_FEATURES, BadUnary
 
 UNARIES = ("probabilities", "logits", "labels", "energies")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -139,6 +139,11 @@ def guide(image: object, unary: Field, name: str) -> Guide:
         array = array[..., None]
     if array.shape[-1] == 0:
         raise ValueError(f"{name} of shape {given.array.shape} has no channels")
+    if array.shape[-1] > MOST_FEATURES - 3:
+        raise ValueError(
+            f"{name} of shape {given.array.shape} has {array.shape[-1]} channels, but at most "
+            f"{MOST_FEATURES - 3} can be told apart; reduce them first, by PCA say"
+        )
     if given.kind in FLOATS:
         finite = np.isfinite(widen(array, given.kind))
         if not finite.all():

@@ -2,6 +2,7 @@
 
 from segpost._numba.boundary import bands, boundary_matches
 from segpost._numba.confusion import confusion_labels, confusion_logits
+from segpost._numba.crf import dense_crf
 from segpost._numba.instances import instance_counts
 from segpost._numba.labels import argmax, softmax
 from segpost._numba.palette import colorize, labels_from_colors, overlay
@@ -13,6 +14,7 @@ __all__ = [
     "colorize",
     "confusion_labels",
     "confusion_logits",
+    "dense_crf",
     "instance_counts",
     "labels_from_colors",
     "overlay",

@@ -111,6 +111,20 @@ def _written(write: Callable[[Writer], None]) -> Any:
 
 
 @in_llvm
+def prefetch(typing: Any, array: Any, index: Any) -> Any:
+    """Ask for the memory of an element, the array taken as flat, that is wanted soon."""
+
+    def write(w: Writer) -> None:
+        word = ir.IntType(32)
+        place = w.builder.bitcast(w.pointer(0, w.values[1]), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+        ask = w.builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        w.builder.call(ask, [place, word(0), word(3), word(1)])
+
+    return types.void(array, INDEX), _written(write)
+
+
+@in_llvm
 def add_row(
     typing: Any, to: Any, at: Any, source: Any, start: Any, factor: Any, length: Any
 ) -> Any:
