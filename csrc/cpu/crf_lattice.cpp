@@ -710,6 +710,7 @@ void Grid::reserve(std::int64_t row, const std::vector<CrfTile> &tiles, std::int
 
 void Grid::join_strips(const std::vector<CrfTile> &tiles, std::int64_t h, std::int64_t w,
                        std::int64_t row) const {
+    if (view.every_pixel()) return;
     const auto add = [&](std::int64_t y, std::int64_t x, const float *from) {
         float *to = view.sums + (y * view.width + x) * row;
         for (std::int64_t l = 0; l < row; ++l) to[l] += from[l];

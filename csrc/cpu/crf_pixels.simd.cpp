@@ -129,8 +129,34 @@ struct Nodes {
     std::int64_t width() const { return x1 - x0; }
 };
 
+// Where every pixel is a node: what the node has times the pixel's factor, or the other way round.
+template <class V, bool splat_it>
+void visit_nodes(const Line &line, const CrfGrid &grid, float *__restrict values) {
+    in_parts<V>(line.pass.row, [&](auto part) {
+        constexpr int n = decltype(part)::n, w = decltype(part)::w;
+        const std::int64_t row = part.row(), x0 = line.tile.x0;
+        const float *scales = splat_it ? grid.before : grid.after;
+        const float *along_x = splat_it ? grid.in_x : grid.out_x;
+        const float along_y = (splat_it ? grid.in_y : grid.out_y)[2 * line.y];
+        float *__restrict nodes =
+            (splat_it ? grid.sums : grid.rows) + (line.y * grid.width + x0) * row + part.at;
+        for (std::int64_t i = 0; i < line.count; ++i) {
+            const float scale = scales ? scales[line.first + i] : 1.0f;
+            const V factor = splat<V>(along_y * along_x[2 * (x0 + i)] * scale);
+            float *at = values + i * row + part.at, *node = nodes + i * row;
+            for (int j = 0; j < n; ++j) {
+                if (splat_it)
+                    store(node + j * w, load<V>(at + j * w) * factor);
+                else
+                    store(at + j * w, fma(load<V>(node + j * w), factor, load<V>(at + j * w)));
+            }
+        }
+    });
+}
+
 template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *__restrict values,
                                  float *__restrict blend) {
+    if (grid.every_pixel()) return visit_nodes<V, false>(line, grid, values);
     constexpr int w = LanesOf<V>::n;
     const CrfPass &pass = line.pass;
     const std::int64_t row = pass.row, ky = line.y / grid.step_y;
@@ -178,8 +204,9 @@ template <class V> inline void add_row(float *__restrict to, const float *__rest
         store(to + i, fma(splat<V>(factor), load<V>(from + i), load<V>(to + i)));
 }
 
-template <class V> void splat_grid(const Line &line, const CrfGrid &grid,
-                                   const float *__restrict values, float *__restrict nodes) {
+template <class V> void splat_grid(const Line &line, const CrfGrid &grid, float *__restrict values,
+                                   float *__restrict nodes) {
+    if (grid.every_pixel()) return visit_nodes<V, true>(line, grid, values);
     const CrfPass &pass = line.pass;
     const Nodes own(pass, grid, line.tile);
     const std::int64_t row = pass.row, x0 = line.tile.x0, ky = line.y / grid.step_y;
@@ -369,6 +396,7 @@ void clear(const CrfPass &pass, const CrfTile &tile) {
     for (std::int64_t t = 0; t < pass.grid_count; ++t) {
         const CrfGrid &grid = pass.grids[t];
         const Nodes own(pass, grid, tile);
+        if (grid.every_pixel()) continue; // all are written
         for (std::int64_t k = own.y0; k < own.y1; ++k)
             __builtin_memset(grid.sums + (k * grid.width + own.x0) * pass.row, 0,
                              static_cast<std::size_t>(own.width()) * row);

@@ -47,9 +47,11 @@ struct CrfGrid {
     const float *in_y = nullptr, *in_x = nullptr;     // [h, 2], [w, 2] pixel to its nodes
     const float *out_y = nullptr, *out_x = nullptr;   // nodes to their pixel
     const float *before = nullptr, *after = nullptr;  // [pixels], if not in the above
-    float *strip = nullptr;                           // shared borders of tiles
-    const std::int64_t *strip_at = nullptr;           // [tiles]
-    float *sums = nullptr, *rows = nullptr;           // [height, width, row]
+    bool every_pixel() const { return step_y == 1 && step_x == 1; } // is a node
+
+    float *strip = nullptr;                 // shared borders of tiles
+    const std::int64_t *strip_at = nullptr; // [tiles]
+    float *sums = nullptr, *rows = nullptr; // [height, width, row]
 };
 
 // How messages of one term are weighted: a row of floats, or a matrix.

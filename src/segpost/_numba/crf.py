@@ -18,6 +18,7 @@ from segpost._numba.crf_terms import Strip, Term, strips, take_own
 from segpost._numba.strips import target
 from segpost._numba.threads import kernel, run
 
+NOTHING = np.float32(1e-27)
 IMPOSSIBLE = np.float32(-1e29)  # logs of labels that are, and cost nothing
 
 
@@ -166,7 +167,7 @@ class Solver:
                     term.send(block, values)
             if job.out is not None:
                 write(values, block.begin, job.out)
-        return Sums(*sums.tolist(), change)
+        return Sums(float(sums[0]), float(sums[1]), float(sums[2]), change)
 
 
 @kernel
@@ -179,11 +180,12 @@ def softmax(values: Any) -> None:
 
 @kernel
 def write(values: Any, begin: Any, planes: Any) -> None:
-    """Values of the pixels from `begin` on, label by label."""
+    """Values of the pixels from `begin` on, label by label; softmax leaves none at 0."""
     for label in range(planes.shape[0]):
         plane = planes[label]
         for i in range(values.shape[0]):
-            plane[begin + i] = values[i, label]
+            value = values[i, label]
+            plane[begin + i] = value if value > NOTHING else np.float32(0.0)
 
 
 @kernel

@@ -23,7 +23,7 @@ NOTHING = 1e-6  # a pixel that the others reach with no more, its own term left 
 class Exact:
     """Features of all pixels, what they sent, and what comes of it."""
 
-    own = None  # left out where sums are made
+    own: Array | None = None  # it is left out where sums are made
 
     def __init__(
         self,

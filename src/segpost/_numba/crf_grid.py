@@ -73,7 +73,9 @@ class Grid:
         assert term.sigma is not None
         self.width, self.strips = size[2], strips
         self.y, self.x = Axis(size[1], term.sigma[1]), Axis(size[2], term.sigma[2])
-        self.own, self.before, self.after = None, None, None
+        self.own: Array | None = None
+        self.before: Array | None = None
+        self.after: Array | None = None
         if own:
             (in_y, out_y), (in_x, out_x) = (normalized(term, a.sums) for a in (self.y, self.x))
         else:  # its normalization is not separable
@@ -92,12 +94,12 @@ class Grid:
 
     def shared(self, strip: Strip) -> int:
         """The first row of nodes that is not the strip's."""
-        last = strip.index + 1 == len(self.strips)
+        last = strip.number + 1 == len(self.strips)
         return self.y.nodes if last else strip.y1 // self.y.step
 
     def clear(self, strip: Strip) -> None:
         self.sums[strip.y0 // self.y.step : self.shared(strip)] = 0.0
-        self.below[strip.index] = 0.0
+        self.below[strip.number] = 0.0
 
     def send(self, block: Block, values: Array) -> None:
         splat_grid(
@@ -123,7 +125,7 @@ class Grid:
 
     def join(self) -> None:
         for strip in self.strips[:-1]:
-            self.sums[self.shared(strip)] += self.below[strip.index]
+            self.sums[self.shared(strip)] += self.below[strip.number]
         nodes, width, row = self.rows.shape
         flat = self.rows.reshape(-1, row)
 

@@ -43,7 +43,8 @@ class Lattice:
         recipe: LatticeRecipe,
         own: bool,
     ) -> None:
-        self.strips, self.recipe, self.own = strips, recipe, None
+        self.strips, self.recipe = strips, recipe
+        self.own: Array | None = None
         self.row = row_length(labels)
         scale = self.place(term, size)
         self.collect()
@@ -105,7 +106,7 @@ class Lattice:
         values = np.zeros(len(self.vertices) + 1)
         for strip in self.strips:
             part = slice(strip.begin, strip.end)
-            splat_sums(self.corner[part], self.weight[part], self.names(strip.index), values)
+            splat_sums(self.corner[part], self.weight[part], self.names(strip.number), values)
         for axis in self.passes():
             blur_sums(values, self.chains[axis], self.recipe.side)
         sums, alone = np.empty(len(self.corner)), np.empty(len(self.corner))
@@ -115,7 +116,7 @@ class Lattice:
 
         def work(strip: Strip) -> None:
             part = slice(strip.begin, strip.end)
-            names = self.names(strip.index)
+            names = self.names(strip.number)
             slice_sums(self.corner[part], self.weight[part], names, values, sums[part])
             if not own:
                 stay(self.weight[part], paths, alone[part])
@@ -132,17 +133,16 @@ class Lattice:
 
     def names(self, strip: int) -> Array:
         """The vertices of the lattice that are a strip's."""
-        return self.vertex[self.start[strip] : self.start[strip + 1]]
+        found: Array = self.vertex[self.start[strip] : self.start[strip + 1]]
+        return found
 
     def passes(self) -> list[int]:
         """The axes along which is blurred, the second time in the opposite order."""
-        once = range(self.corner.shape[1])
-        return [
-            axis for i in range(self.recipe.rounds) for axis in (reversed(once) if i % 2 else once)
-        ]
+        once = [*range(self.corner.shape[1])]
+        return [axis for i in range(self.recipe.rounds) for axis in once[:: -1 if i % 2 else 1]]
 
     def clear(self, strip: Strip) -> None:
-        self.sums[self.start[strip.index] : self.start[strip.index + 1]] = 0.0
+        self.sums[self.start[strip.number] : self.start[strip.number + 1]] = 0.0
 
     def send(self, block: Block, values: Array) -> None:
         part = slice(block.begin, block.end)

@@ -7,14 +7,12 @@ alone loops as short as that, and asks before each whether its arrays overlap.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 LANES = 8
 INDEX = types.intp
@@ -66,6 +64,13 @@ class Writer:
     def number(self, value: float) -> Any:
         return ir.Constant(VECTOR, [value] * LANES)
 
+    def variable(self, value: float) -> Any:
+        """Where a vector is kept, in a register after all."""
+        with self.builder.goto_entry_block():
+            place = self.builder.alloca(VECTOR)
+        self.builder.store(self.number(value), place)
+        return place
+
     def spread(self, value: Any) -> Any:
         """A float on all lanes."""
         nothing = ir.Constant(VECTOR, ir.Undefined)
@@ -97,9 +102,9 @@ class Writer:
         return b.bitcast(b.add(b.bitcast(p, WHOLE), exponent), VECTOR)
 
 
-def in_llvm(function: Function) -> Function:
+def in_llvm(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function for kernels: what is decorated gives its types and who writes its code."""
-    return cast(Function, intrinsic(function))
+    return cast(Callable[..., Any], intrinsic(function))
 
 
 def _written(write: Callable[[Writer], None]) -> Any:
@@ -187,9 +192,7 @@ def softmax_row(typing: Any, values: Any, at: Any, length: Any) -> Any:
 
     def write(w: Writer) -> None:
         b = w.builder
-        best, total = cgutils.alloca_once(b, VECTOR), cgutils.alloca_once(b, VECTOR)
-        b.store(w.number(-3e38), best)
-        b.store(w.number(0.0), total)
+        best, total = w.variable(-3e38), w.variable(0.0)
 
         def find(offset: Any) -> None:
             b.store(w.larger(w.load(w.place(0, 1, offset)), b.load(best)), best)

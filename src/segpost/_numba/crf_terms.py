@@ -29,7 +29,7 @@ class Block(NamedTuple):
 class Strip(NamedTuple):
     """Rows that one thread handles; sums over them are joined in their order."""
 
-    index: int
+    number: int
     y0: int
     y1: int
     begin: int
@@ -59,12 +59,12 @@ class Term(Protocol):
 def strips(rows: int, width: int) -> list[Strip]:
     """The strips of an image, the same for any number of threads."""
     found = []
-    for index, (y0, y1) in enumerate(pieces(rows, -(-STRIP // (ROWS * width)) * ROWS)):
+    for number, (y0, y1) in enumerate(pieces(rows, -(-STRIP // (ROWS * width)) * ROWS)):
         blocks = [
-            Block(index, y0 + a, y0 + b, (y0 + a) * width, (y0 + b) * width)
+            Block(number, y0 + a, y0 + b, (y0 + a) * width, (y0 + b) * width)
             for a, b in pieces(y1 - y0, BLOCK // width)
         ]
-        found.append(Strip(index, y0, y1, y0 * width, y1 * width, blocks))
+        found.append(Strip(number, y0, y1, y0 * width, y1 * width, blocks))
     return found
 
 
@@ -95,7 +95,10 @@ def features(term: Pairwise, size: tuple[int, int, int], begin: int, end: int) -
         if guide.shape[0] > 1:
             guide = guide.reshape(1, -1, size[2], channels)
         found += [*(guide[0, rows].reshape(-1, channels) / term.guide_sigma).T]
-    return np.stack(found, axis=1)
+    columns = np.empty((end - begin, len(found)))
+    for i, feature in enumerate(found):
+        columns[:, i] = feature
+    return columns
 
 
 def normalized(term: Pairwise, sums: Array) -> tuple[Array | None, Array | None]:

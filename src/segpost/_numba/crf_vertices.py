@@ -58,12 +58,13 @@ def embed(features: Any, scale: Any, factor: Any, width: Any, corner: Any, weigh
             elevated[i] = total - scaled * i
             total += scaled
         elevated[0] = total
-        excess = 0
+        excess = np.int64(0)
         for i in range(n):
             near = np.rint(elevated[i] / n)
             delta[i] = elevated[i] - near * n
-            base[i] = np.int32(near) * n
-            excess += np.int32(near)
+            moved = np.int64(near)
+            base[i] = moved * n
+            excess += moved
             rank[i] = 0
         for i in range(n):
             for j in range(i + 1, n):
@@ -179,7 +180,7 @@ class Vertices:
 
     def chains(self) -> list[Array]:
         """Vertices in the order in which a blur along each axis meets them; ~v begins a chain."""
-        return run(chain, self.beside, 4 * self.beside.size)
+        return run(chain, [*self.beside], 4 * self.beside.size)
 
 
 @kernel
