@@ -1,12 +1,17 @@
 // What the terms of a dense CRF are computed on, made once an image.
 #pragma once
 
+#include <cmath>
 #include <vector>
 
 #include "memory.hpp"
 #include "run.hpp"
 
 namespace segpost {
+
+// Factors of a normalisation; a pixel that nobody reaches gets none.
+inline double root(double sum) { return sum > 0 ? 1.0 / std::sqrt(sum) : 0.0; }
+inline double reciprocal(double sum) { return sum > 0 ? 1.0 / sum : 0.0; }
 
 // A Gaussian of any features.
 struct Lattice {
