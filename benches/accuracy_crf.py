@@ -11,12 +11,12 @@ import numpy as np
 
 import segpost
 from benches import scenes
-from benches.bench_crf import photograph
 from benches.jobs import CRF, OURS, Absent, Array, Job, entries
 from benches.report import Extra, figure
 from benches.rivals.ours import NUMBA
 from benches.rivals.ours_crf import FAST, HIGH
 from benches.rivals.with_pydensecrf import NAME
+from benches.scenes import refinable
 
 TITLE = "dense CRF, accuracy"
 CONTENDERS = (NAME, FAST, OURS, HIGH, NUMBA)
@@ -54,18 +54,18 @@ class Case:
 def images(full: bool) -> Iterator[tuple[str, Array, Array]]:
     """Titles, probabilities and guides."""
     for name in ("china", "flower"):
-        probabilities, image = photograph(name, 375, 500, 21)
+        probabilities, image = refinable(name, 375, 500, 21)
         here = slice(120, 248), slice(180, 308)
         cut = np.ascontiguousarray(probabilities[(slice(None), *here)])
         yield f"{name}, 128 x 128 of it", cut, np.ascontiguousarray(image[here])
-        probabilities, image = photograph(name, 72, 96, 21)
+        probabilities, image = refinable(name, 72, 96, 21)
         yield f"{name}, 96 x 72", probabilities, image
         if full:
-            yield f"{name}, 500 x 375", *photograph(name, 375, 500, 21)
+            yield f"{name}, 500 x 375", *refinable(name, 375, 500, 21)
     rng = np.random.default_rng(7)
     noise = rng.integers(0, 256, (50, 60, 3), np.uint8)
     yield "noise, 60 x 50", scenes.probabilities(noise, 4, seed=7), noise
-    probabilities, image = photograph("flower", 64, 64, 8)
+    probabilities, image = refinable("flower", 64, 64, 8)
     more = 128 + 50 * np.stack([scenes.smooth(rng, 64, 64, 6.0) for _ in range(2)], axis=-1)
     guide = np.concatenate([image, more], axis=-1).astype(np.float32)
     yield "flower, 64 x 64, guide of 5 float channels", probabilities, guide
@@ -96,7 +96,7 @@ def compare(job: Job, absent: dict[str, str]) -> Case:
 
 def exact_errors() -> dict[str, Error]:
     """method="exact" held to the reference backend, on an image that is small enough."""
-    probabilities, image = photograph("china", 45, 60, 5)
+    probabilities, image = refinable("china", 45, 60, 5)
     found = {}
     for preset in PRESETS:
         job = Job("", CRF, probabilities=probabilities, image=image, preset=preset)

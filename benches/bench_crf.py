@@ -5,38 +5,27 @@ What is timed begins with probabilities and an image and ends with refined proba
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benches import scenes
 from benches.jobs import CRF, OURS, Absent, Array, Job
 from benches.pytest_support import parametrized, run_benchmark
 from benches.rivals.ours import NUMBA, TWO_THREADS
 from benches.rivals.ours_crf import FAST, FAST_TWO, HIGH, HIGH_TWO, NUMBA_TWO
 from benches.rivals.with_pydensecrf import COMPAT, COMPAT_TWO, NAME
+from benches.scenes import refinable
 
 CONTENDERS = (OURS, FAST, HIGH, NUMBA, COMPAT, NAME)
 THREADED = (OURS, TWO_THREADS, FAST_TWO, HIGH_TWO, NUMBA_TWO, COMPAT_TWO, NAME)
-
-
-@lru_cache(maxsize=8)
-def photograph(
-    name: str, height: int, width: int, classes: int, present: int | None = None
-) -> tuple[Array, Array]:
-    """Probabilities and the image."""
-    grain = 4.0 if width > 640 else 0.0
-    image = scenes.sample(name, height, width, grain=grain)
-    return scenes.probabilities(image, classes, present=present, seed=1), image
 
 
 def batch(side: int = 128) -> tuple[Array, Array]:
     """Squares of both photographs, four of each."""
     pieces = []
     for name in ("china", "flower"):
-        probabilities, image = photograph(name, 375, 500, 21)
+        probabilities, image = refinable(name, 375, 500, 21)
         for y, x in ((0, 0), (40, 340), (200, 100), (240, 300)):
             here = slice(y, y + side), slice(x, x + side)
             pieces.append((probabilities[(slice(None), *here)], image[here]))
@@ -65,8 +54,8 @@ def both(title: str, arrays: tuple[Array, Array], without: str = "", **options: 
 
 def jobs() -> list[Job]:
     """The cases of this file."""
-    voc, city = photograph("china", 375, 500, 21), photograph("china", 1024, 2048, 19)
-    few = photograph("china", 375, 500, 21, present=4)
+    voc, city = refinable("china", 375, 500, 21), refinable("china", 1024, 2048, 19)
+    few = refinable("china", 375, 500, 21, present=4)
     return [
         *both("dense CRF (a)", voc),
         *both("dense CRF (b)", voc, preset="deeplab"),

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from benches import measure
-from benches.bench_crf import photograph
 from benches.jobs import CRF, OURS, Absent, Contender, Job, Run, entries
 from benches.report import Extra
 from benches.rivals.ours import TWO_THREADS
 from benches.rivals.with_pydensecrf import NAME
+from benches.scenes import refinable
 
 TITLE = "dense CRF, memory"
 CASES = {  # labels, height, width, preset
@@ -33,7 +33,7 @@ PATIENCE = 300  # seconds until a process is given up
 def job_of(name: str) -> Job:
     """Two iterations: more of them need no more."""
     labels, height, width, preset = CASES[name]
-    probabilities, image = photograph("china", height, width, labels)
+    probabilities, image = refinable("china", height, width, labels)
     only = CONTENDERS
     return Job(
         name,

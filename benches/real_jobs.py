@@ -1,4 +1,7 @@
-"""Labels and RGB of a real network's logits, which tell how synthetic the synthetic scenes are."""
+"""Labels and RGB of a real network's logits, which tell how synthetic the synthetic scenes are.
+
+And their refinement by a dense CRF: a real network is surer of itself than the synthetic one.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benches.jobs import OURS, Absent, Job, need
+from benches import scenes
+from benches.jobs import CRF, OURS, Absent, Array, Job, need
+from benches.rivals.ours import NUMBA
+from benches.rivals.ours_crf import FAST, HIGH
 from benches.rivals.with_opencv import HWC
+from benches.rivals.with_pydensecrf import NAME
 from benches.rivals.with_torch import COMPILED_ARGMAX, COMPILED_MAX, EAGER_ARGMAX, EAGER_MAX
 
 ONLY = (
@@ -24,6 +31,7 @@ ONLY = (
     COMPILED_MAX,
     HWC,
 )
+REFINING = (OURS, FAST, HIGH, NUMBA, NAME)
 HERE = Path(__file__).parent
 
 
@@ -46,7 +54,28 @@ def jobs(data: Path) -> list[Job]:
                 made.append(
                     Job(title, "labels+color", file[key], size, palette, only=ONLY, note=note)
                 )
+        for name in sizes:
+            made += refinements(data / name, file[f"{name}/8"])
     return made
+
+
+def refinements(image: Path, logits: Array) -> list[Job]:
+    """A photograph's dense CRF, with both presets."""
+    with need("PIL.Image").open(image) as file:
+        pixels = np.array(file.convert("RGB"))
+    probabilities = scenes.softmax_enlarged(logits, *pixels.shape[:2])
+    return [
+        Job(
+            f"dense CRF, real: {image.stem}, {preset}",
+            CRF,
+            probabilities=probabilities,
+            image=pixels,
+            preset=preset,
+            only=REFINING,
+            note=f"Mean confidence {probabilities.max(axis=0).mean():.3f}.",
+        )
+        for preset in ("pydensecrf", "deeplab")
+    ]
 
 
 def names(file: Path) -> list[str]:

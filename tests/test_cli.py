@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -131,14 +132,21 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
     assert main(["demo", "--no-timing", "--out", str(tmp_path)]) == 0
-    for name in ("labels", "color", "overlay", "confidence"):
+    for name in ("labels", "color", "overlay", "confidence", "refined"):
         assert read(tmp_path / f"{name}.png").shape[:2] == (427, 640)
+    assert (read(tmp_path / "refined.png") != read(tmp_path / "overlay.png")).any()
+    assert read(tmp_path / "crf.png").ndim == 3
     assert len(np.unique(read(tmp_path / "labels.png"))) >= 4
     report = (tmp_path / "report.html").read_text()
-    assert report.count("data:image/png;base64,") >= 4
+    assert report.count("data:image/png;base64,") >= 7
+    assert "<h2>Dense CRF</h2>" in report
     assert "http://" not in report.replace("http://www.w3.org", "")
     assert 'src="http' not in report
-    assert "report.html" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "report.html" in told
+    changed = re.search(r"changed the labels of (\d+\.\d%)", told)
+    assert changed is not None
+    assert f"{changed[1]} of the labels" in report
 
 
 def test_interrupted_run_leaves_no_torn_file(folder: Path) -> None:

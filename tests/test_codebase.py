@@ -50,8 +50,7 @@ def test_native_module_has_the_names_of_its_stub() -> None:
     """_cpu.pyi declares what the compiled module has, and nothing else."""
     cpu = pytest.importorskip("segpost._cpu")
     stub = (ROOT / "src/segpost/_cpu.pyi").read_text()
-    declared = set(re.findall(r"^def (\w+)|^(\w+):", stub, re.MULTILINE))
-    names = {first or second for first, second in declared}
+    names = set(re.findall(r"^(?:(?:def|class) )?(\w+)(?=[(:])", stub, re.MULTILINE))
     assert names == {name for name in vars(cpu) if not name.startswith("_")}
 
 

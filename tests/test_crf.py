@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import NATIVE
 from crf_cases import (
     EXACT,
     LATTICE,
@@ -108,6 +109,22 @@ def test_the_lattice_is_near_the_definition(fast_backend: str, quality: str, pre
     for iterations in (1, 10):
         crf = DenseCRF.preset(preset, iterations=iterations, quality=quality)
         near(crf(p, image), defined(preset, iterations), LATTICE)
+
+
+@pytest.mark.skipif(not NATIVE, reason="no native backend")
+@pytest.mark.parametrize("quality", ["fast", "default", "high"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"own_term": False}, {"normalization": "row"}, {"bilateral": None}]
+)
+def test_numba_has_the_lattice_of_native(quality: str, settings: dict[str, Any]) -> None:
+    """One algorithm: they differ by rounding alone."""
+    p, image = problem(9, 70, 330, seed=14)
+    results = []
+    for backend in ("native", "numba"):
+        with segpost.use_backend(backend):
+            crf = DenseCRF(**{"iterations": 1, "quality": quality, **settings})
+            results.append(crf(p, image))
+    near(results[0], results[1], 1e-4)
 
 
 @pytest.mark.parametrize(

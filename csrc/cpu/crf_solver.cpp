@@ -55,8 +55,9 @@ bool CrfOnLattice::prepare(const Interrupted &interrupted) {
                     return false;
                 bound = lattices_.back()->reach;
             }
-            reach_ +=
-                attracts(job, unary_.labels) ? bound * strongest(job, unary_.labels) : INFINITY;
+            // Without its own term a message is a difference, which rounding may leave below 0.
+            const bool bounded = own_ && attracts(job, unary_.labels);
+            reach_ += bounded ? bound * strongest(job, unary_.labels) : INFINITY;
         }
     return true;
 }

@@ -40,6 +40,7 @@ def boundary_matches(
 def instance_counts(
     preds: Array, target: Array, instances: Array, groups: Array, ignored: Array, counts: Array
 ) -> None: ...
+
 class CrfSolver:
     def __init__(
         self,

@@ -24,7 +24,7 @@ from segpost._numba.crf_keys import (
 from segpost._numba.crf_rows import prefetch
 from segpost._numba.threads import kernel, run
 
-MET = 1 << 18  # missing neighbours that are counted together, about
+MET = 1 << 20  # missing neighbours that are counted together, about
 SHARE = np.int64(52)  # from here on bits of a name choose its share, not its slot
 
 

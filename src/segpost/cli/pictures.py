@@ -6,7 +6,7 @@ import os
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ ARRAYS = (".npy", ".npz")
 COLORS_CURE = "--colors PALETTE reads the labels from its colors, if it was drawn with that palette"
 MOST_PIXELS = 1 << 28  # of a picture; a file that claims more is refused before it is decoded
 MOST_BYTES = 1 << 32  # that an .npz file may become
+GAP = 8  # pixels between pictures side by side
 SCALED = {"L;2": 85, "L;4": 17}  # Pillow spreads 2 and 4 bits of grey over 0..255
 
 
@@ -207,6 +208,19 @@ def replacing(path: Path) -> Iterator[Path]:
 def grey(shares: Array) -> npt.NDArray[np.uint8]:
     """Floats of 0..1 as an 8-bit picture."""
     return np.rint(shares * 255.0).astype(np.uint8)
+
+
+def enlarged(
+    shown: Sequence[Array], box: tuple[int, int, int, int], times: int
+) -> npt.NDArray[np.uint8]:
+    """The same part (left, top, right, bottom) of pictures, side by side with white between."""
+    left, top, right, bottom = box
+    gap = np.full(((bottom - top) * times, GAP, 3), 255, np.uint8)
+    row = []
+    for picture in shown:
+        part = picture[top:bottom, left:right]
+        row += [gap, part.repeat(times, axis=0).repeat(times, axis=1)]
+    return np.concatenate(row[1:], axis=1)
 
 
 def save_png(path: Path, picture: Array) -> None:

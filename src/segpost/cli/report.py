@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import textwrap
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -44,6 +45,7 @@ p { margin: 6px 0; } .soft { color: var(--soft); } .small { font-size: .88rem; }
 figure { margin: 0; } figure img { display: block; width: 100%; }
 figcaption { padding: 10px 16px; font-size: .92rem; color: var(--soft); }
 figcaption strong { color: var(--ink); }
+.thirds { display: grid; grid-template-columns: repeat(3, 1fr); text-align: center; }
 .wide { margin-top: 20px; } .wide img { background: #fff; }
 pre { margin: 0; padding: 18px 20px; overflow-x: auto; background: var(--code);
   font: 14px/1.55 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
@@ -66,7 +68,13 @@ GALLERY = {
 }
 
 
-def page(folder: Path, seg: segpost.Segmentation, table: timing.Table | None, code: str) -> str:
+def page(
+    folder: Path,
+    seg: segpost.Segmentation,
+    tables: Sequence[timing.Table],
+    code: str,
+    changed: float | None,
+) -> str:
     """The report as HTML, with the pictures of `folder` inside.
 
     Parameters
@@ -75,14 +83,17 @@ def page(folder: Path, seg: segpost.Segmentation, table: timing.Table | None, co
         Where the demo's pictures are.
     seg : Segmentation
         What they were made from.
-    table : timing.Table, optional
-        Left out of the report where None.
+    tables : sequence of timing.Table
+        Left out of the report where there is none.
     code : str
         The source that made the pictures.
+    changed : float or None
+        The part of the labels that the CRF changed; None where there was none.
     """
     height, width = seg.labels.shape
     shown = "".join(_card(folder, name, *words) for name, words in GALLERY.items())
-    timings = "" if table is None else f"<h2>Time</h2>{_timings(table)}"
+    timings = f"<h2>Time</h2>{''.join(map(_timings, tables))}" if tables else ""
+    before = _compared(folder, "photograph.png", "overlay.png", "photograph", "overlay")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -98,12 +109,7 @@ def page(folder: Path, seg: segpost.Segmentation, table: timing.Table | None, co
 colors, confidence and overlays of {height} &times; {width} pixels.</p>
 <div class="top">
 <div>
-<div class="card pair">
-<img src="{_embedded(folder / "photograph.png")}" alt="photograph">
-<img src="{_embedded(folder / "overlay.png")}" alt="overlay of the labels">
-<input type="range" min="0" max="100" value="42" step="any" aria-label="photograph or overlay"
-oninput="this.parentNode.style.setProperty('--cut', this.value + '%')">
-</div>
+{before}
 <p class="soft small">Drag to compare the photograph with the overlay.</p>
 </div>
 <div class="card legend"><strong>Classes and their area</strong>{_legend(seg)}</div>
@@ -111,6 +117,7 @@ oninput="this.parentNode.style.setProperty('--cut', this.value + '%')">
 <h2>Pictures</h2>
 <div class="gallery">{shown}</div>
 <div class="wide">{_card(folder, "figure.png", "Figure", "seg.figure(), drawn by matplotlib")}</div>
+{"" if changed is None else _crf(folder, changed)}
 <h2>The code that made them</h2>
 <div class="card"><pre>{escape(textwrap.dedent(code).strip())}</pre></div>
 {timings}
@@ -122,6 +129,30 @@ kernel classifier fitted on the rectangles above; it stands in for a network.</p
 </body>
 </html>
 """
+
+
+def _crf(folder: Path, changed: float) -> str:
+    """Labels before and after the CRF."""
+    pair = _compared(folder, "overlay.png", "refined.png", "before the CRF", "after the CRF")
+    columns = "".join(f"<span>{name}</span>" for name in ("Photograph", "Before", "After"))
+    return f"""<h2>Dense CRF</h2>
+{pair}
+<p class="soft small">Drag: before the CRF on the left, after it on the right. It changed
+{changed:.1%} of the labels. Logits at 1/8 of the size cannot know where edges are; the photograph
+does. It is no second opinion: where colors are alike, as on the eaves in the shade, a label may
+also lose to the one beside it.</p>
+<figure class="card wide"><img src="{_embedded(folder / "crf.png")}" alt="detail">
+<figcaption class="thirds">{columns}</figcaption></figure>"""
+
+
+def _compared(folder: Path, first: str, second: str, left: str, right: str) -> str:
+    """Two pictures, one over the other, and a border that can be dragged."""
+    return f"""<div class="card pair">
+<img src="{_embedded(folder / first)}" alt="{left}">
+<img src="{_embedded(folder / second)}" alt="{right}">
+<input type="range" min="0" max="100" value="42" step="any" aria-label="{left} or {right}"
+oninput="this.parentNode.style.setProperty('--cut', this.value + '%')">
+</div>"""
 
 
 def _embedded(path: Path) -> str:
@@ -153,14 +184,14 @@ def _legend(seg: segpost.Segmentation) -> str:
 
 
 def _timings(table: timing.Table) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in timing.HEAD)
+    first, *body = timing.lines(table)
+    head = "".join(f"<th>{escape(name)}</th>" for name in first)
     rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>"
-        for line in (timing.cells(row) for row in table.rows)
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in body
     )
-    notes = "".join(f'<p class="soft small">{escape(note)}</p>' for note in timing.notes(table))
+    notes = "".join(f'<p class="soft small">{escape(note)}</p>' for note in table.notes)
     return (
-        f'<div class="card scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>'
+        f'<div class="card scroll wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>'
         f"</table></div>{notes}"
     )
 

@@ -18,6 +18,7 @@ from segpost.cli import pictures
 from segpost.cli.messages import sentence
 from segpost.cli.options import share, whole
 from segpost.cli.progress import progress
+from segpost.crf import PRESETS
 from segpost.geometry import GRIDS
 
 WANTED = ("labels", "color", "overlay", "confidence")
@@ -61,6 +62,12 @@ def add_to(commands: Any) -> None:
         help="of integer logits; confidence needs it",
     )
     add(
+        "--crf",
+        choices=tuple(PRESETS),
+        help="refine the probabilities along the image's edges before anything is made of them, by "
+        "a dense CRF with these settings",
+    )
+    add(
         "--want",
         type=_wanted,
         metavar="LIST",
@@ -81,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("--want color or overlay needs --palette NAME")
     if arguments.image is None and "overlay" in want:
         raise ValueError("--want overlay needs --image IMAGE")
+    if arguments.crf is not None:
+        _check_crf(arguments)
     image_of = _image_finder(arguments.image)
     paths = _inputs(arguments.logits)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -89,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         "grid": arguments.grid,
         "palette": palette,
         "alpha": arguments.alpha,
+        "crf": arguments.crf,
         "threshold": arguments.threshold,
         "quantization": arguments.quantization and tuple(arguments.quantization),
         "want": want,
@@ -98,7 +108,10 @@ def run(arguments: argparse.Namespace) -> int:
     with progress(paths, len(paths)) as (steps, say):
         for path in steps:
             try:
-                parts = _parts(path.stem, pictures.read_logits(path))
+                loaded = pictures.read_logits(path)
+                if arguments.crf is not None and loaded.ndim == 2 and loaded.dtype.kind in "iu":
+                    raise ValueError("it holds labels; --crf refines the probabilities of logits")
+                parts = _parts(path.stem, loaded)
                 if len(parts) > 1 and arguments.image and not arguments.image.is_dir():
                     raise ValueError(
                         f"it holds a batch of {len(parts)}, but --image is one picture; give a "
@@ -160,6 +173,17 @@ class _Writer:
         with pictures.replacing(path) as part:
             yield part
         self.written[path] = source
+
+
+def _check_crf(arguments: argparse.Namespace) -> None:
+    """Refuse what no input could be refined with."""
+    if arguments.image is None:
+        raise ValueError(f"--crf {arguments.crf} follows the edges of a photograph: give --image")
+    if arguments.threshold is not None:
+        raise ValueError(
+            "--crf refines logits of two classes or more, and --threshold is for heads of one: "
+            "leave one of them out, or save two classes, zeros before the head's logits"
+        )
 
 
 def _default(palette: bool, image: bool) -> set[str]:
