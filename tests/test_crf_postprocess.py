@@ -57,7 +57,7 @@ def test_other_logits(backend: str) -> None:
     got = segpost.postprocess(raw, quantization=(0.05, 4), crf=crf, want=WANTED[:3])
     wanted = crf(segpost.softmax(0.05 * (raw.astype(np.float32) - 4)))
     assert_allclose(got.probabilities, wanted, rtol=0, atol=1e-5)
-    with pytest.raises(TypeError, match=r"logits are int8: crf take quantization="):
+    with pytest.raises(TypeError, match=r"logits are int8: for crf pass quantization="):
         segpost.postprocess(raw, crf=crf)
     empty = segpost.postprocess(np.zeros((3, 0, 4), np.float32), crf=crf)
     assert empty.labels.shape == (0, 4)

@@ -196,7 +196,7 @@ def test_what_does_not_fit_together(
 @pytest.mark.parametrize(
     ("dtype", "options", "text"),
     [
-        ("int8", {"want": ("confidence",)}, "take quantization"),
+        ("int8", {"want": ("confidence",)}, "pass quantization"),
         ("float32", {"quantization": (0.1, 0)}, "quantization is for integer logits"),
         ("int8", {"quantization": ([0.1] * 5, 0)}, "scale must be one number"),
         ("float32", {"want": "labels"}, "collection of names"),

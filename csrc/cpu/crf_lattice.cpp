@@ -9,7 +9,9 @@
 namespace segpost {
 namespace {
 
-constexpr std::uint32_t many = 1 << 16; // vertices for which bridges are too many
+// Bridges of so many vertices would cost more than they are worth: only the busiest are built.
+constexpr std::uint32_t many = 1 << 16;
+constexpr std::int64_t many_bridged = 5;
 
 // Where the tiles' vertices of each vertex are.
 void collect_pieces(Lattice &lattice) {
@@ -129,7 +131,8 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
     Keys all(d, naming.unique);
     join_tiles(local, *this, all);
     local.clear();
-    const std::int64_t bridged = recipe.bridged + (recipe.bridged > 1 && all.size() > many ? 1 : 0);
+    const std::int64_t bridged =
+        recipe.bridged > 1 && all.size() > many ? many_bridged : recipe.bridged;
     if (bridged && !add_bridges(all, naming, view.corners, bridged, interrupted)) return false;
     view.vertices = all.size();
     const Sieve sieve(all);

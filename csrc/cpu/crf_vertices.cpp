@@ -72,38 +72,55 @@ void join_tiles(const std::vector<Keys> &tiles, Lattice &lattice, Keys &all) {
 
 namespace {
 
-// A missing vertex: who has met it first, on which way, and how many have.
-struct Candidate {
-    std::uint64_t name = 0;
-    std::uint32_t from = nobody;
-    std::uint16_t way = 0, count = 0;
+// Neighbours of vertices by number: of the vertex, and the way that leads there.
+struct Ways {
+    const Keys &keys;
+    std::vector<Neighbour> along;
+    std::uint32_t count;
+
+    Ways(const Keys &all, const Naming &naming, std::int64_t corners)
+        : keys(all), count(static_cast<std::uint32_t>(2 * corners)) {
+        for (std::int64_t axis = 0; axis < corners; ++axis)
+            along.emplace_back(naming, corners - 1, axis);
+    }
+    static int sign(std::uint32_t way) { return way % 2 ? -1 : 1; }
+    std::uint64_t name(std::uint32_t number) const {
+        const std::uint32_t way = number % count;
+        return along[way / 2].name(keys.name(number / count), sign(way));
+    }
+    const std::int32_t *key(std::uint32_t number) {
+        const std::uint32_t way = number % count;
+        return along[way / 2].of(keys, number / count, sign(way));
+    }
 };
 
-// Those that `least` vertices have met. Names that are not unique may be taken for one another
-// here: then a vertex is added that fewer have met, which does no harm.
-std::vector<Candidate> met_often(const std::vector<const std::vector<Candidate> *> &lists,
-                                 std::int64_t least) {
+// Of missing neighbours those that `least` vertices have met, by the number of the first. Names
+// that are not unique may be taken for one another here: then a vertex is added that fewer have
+// met, which does no harm.
+std::vector<std::uint32_t> met_often(const Ways &ways,
+                                     const std::vector<const std::vector<std::uint32_t> *> &lists,
+                                     std::int64_t least) {
+    struct Slot {
+        std::uint64_t name = 0;
+        std::uint32_t first = nobody, count = 0;
+    };
     std::size_t total = 0;
     for (const auto *list : lists) total += list->size();
     int bits = 6;
     while ((std::size_t{1} << bits) < total) ++bits;
-    std::vector<Candidate> slots(std::size_t{1} << bits, Candidate{});
+    std::vector<Slot> slots(std::size_t{1} << bits);
     const std::size_t mask = slots.size() - 1;
-    const auto place = [&](std::uint64_t name) {
-        return static_cast<std::size_t>((name * 0x9e3779b97f4a7c15u) >> (64 - bits));
-    };
     for (const auto *list : lists)
-        for (std::size_t i = 0; i < list->size(); ++i) {
-            const Candidate &c = (*list)[i];
-            if (i + 8 < list->size()) __builtin_prefetch(&slots[place((*list)[i + 8].name)]);
-            std::size_t at = place(c.name);
-            while (slots[at].from != nobody && slots[at].name != c.name) at = (at + 1) & mask;
-            if (slots[at].from == nobody) slots[at] = c;
+        for (const std::uint32_t number : *list) {
+            const std::uint64_t name = ways.name(number);
+            std::size_t at = static_cast<std::size_t>((name * 0x9e3779b97f4a7c15u) >> (64 - bits));
+            while (slots[at].first != nobody && slots[at].name != name) at = (at + 1) & mask;
+            if (slots[at].first == nobody) slots[at].name = name, slots[at].first = number;
             ++slots[at].count;
         }
-    std::vector<Candidate> often;
-    for (const Candidate &c : slots)
-        if (c.count >= least) often.push_back(c);
+    std::vector<std::uint32_t> often;
+    for (const Slot &slot : slots)
+        if (slot.count >= least) often.push_back(slot.first);
     return often;
 }
 
@@ -112,55 +129,47 @@ std::vector<Candidate> met_often(const std::vector<const std::vector<Candidate> 
 bool add_bridges(Keys &keys, const Naming &naming, std::int64_t corners, std::int64_t least,
                  const Interrupted &interrupted) {
     const std::uint32_t before = keys.size();
+    const Ways ways(keys, naming, corners);
+    if (before >= nobody / ways.count) return true; // no numbers for so many
     const Sieve sieve(keys);
-    constexpr std::int64_t shares = 16; // of names: the table of one fits a cache
+    constexpr int share_bits = 6; // of names: the table of one fits a cache
+    constexpr std::int64_t shares = 1 << share_bits;
     constexpr std::uint32_t step = 1 << 14;
     const std::int64_t chunks = (before + step - 1) / step;
-    std::vector<std::vector<Candidate>> met(static_cast<std::size_t>(chunks * shares));
-    const auto neighbours = [&] {
-        std::vector<Neighbour> all;
-        for (std::int64_t axis = 0; axis < corners; ++axis)
-            all.emplace_back(naming, corners - 1, axis);
-        return all;
-    };
-    const auto sign = [](std::int64_t way) { return way % 2 ? -1 : 1; };
+    std::vector<std::vector<std::uint32_t>> met(static_cast<std::size_t>(chunks * shares));
     const auto look_around = [&](std::int64_t chunk) {
-        std::vector<Neighbour> around = neighbours();
-        std::vector<Candidate> *lists = met.data() + chunk * shares;
+        Ways here = ways;
+        std::vector<std::uint32_t> *lists = met.data() + chunk * shares;
         const std::uint32_t first = static_cast<std::uint32_t>(chunk) * step;
         const std::uint32_t last = std::min(first + step, before);
         for (std::int64_t s = 0; s < shares; ++s)
-            lists[s].reserve(static_cast<std::size_t>((last - first) * 2 * corners / shares));
+            lists[s].reserve((last - first) * ways.count / shares * 5 / 4);
         for (std::uint32_t id = first; id < last; ++id)
-            for (std::int64_t way = 0; way < 2 * corners; ++way) {
-                Neighbour &neighbour = around[static_cast<std::size_t>(way / 2)];
-                const std::uint64_t name = neighbour.name(keys.name(id), sign(way));
-                if (sieve.passes(name) &&
-                    keys.find(name, neighbour.of(keys, id, sign(way))) != nobody)
-                    continue;
-                lists[(name * 0xd1342543de82ef95u) >> 60].push_back(
-                    {name, id, static_cast<std::uint16_t>(way), 0});
+            for (std::uint32_t way = 0; way < ways.count; ++way) {
+                const std::uint32_t number = id * ways.count + way;
+                const std::uint64_t name = here.along[way / 2].name(keys.name(id), Ways::sign(way));
+                if (sieve.passes(name) && keys.find(name, here.key(number)) != nobody) continue;
+                lists[(name * 0xd1342543de82ef95u) >> (64 - share_bits)].push_back(number);
             }
     };
     if (!run_tasks(chunks, look_around, interrupted)) return false;
-    std::vector<std::vector<Candidate>> found(shares);
+    std::vector<std::vector<std::uint32_t>> found(shares);
     const auto count = [&](std::int64_t share) {
-        std::vector<const std::vector<Candidate> *> lists;
+        std::vector<const std::vector<std::uint32_t> *> lists;
         for (std::int64_t chunk = 0; chunk < chunks; ++chunk)
             lists.push_back(&met[static_cast<std::size_t>(chunk * shares + share)]);
-        found[static_cast<std::size_t>(share)] = met_often(lists, least);
+        found[static_cast<std::size_t>(share)] = met_often(ways, lists, least);
     };
     if (!run_tasks(shares, count, interrupted)) return false;
-    std::vector<Candidate> all;
-    for (const std::vector<Candidate> &list : found)
-        all.insert(all.end(), list.begin(), list.end());
-    std::sort(all.begin(), all.end(), [](const Candidate &a, const Candidate &b) {
-        return a.from != b.from ? a.from < b.from : a.way < b.way;
-    });
+    std::vector<std::uint32_t> all;
+    for (const auto &list : found) all.insert(all.end(), list.begin(), list.end());
+    std::sort(all.begin(), all.end());
     keys.reserve(before + all.size());
-    std::vector<Neighbour> around = neighbours();
-    for (const Candidate &c : all)
-        keys.add(c.name, around[c.way / 2].of(keys, c.from, sign(c.way)));
+    Ways here = ways;
+    for (const std::uint32_t number : all) {
+        const std::uint64_t name = here.name(number);
+        keys.add(name, here.key(number));
+    }
     return true;
 }
 

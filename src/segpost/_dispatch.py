@@ -84,7 +84,7 @@ class LatticeRecipe(NamedTuple):
 # Found by search, against the exact mean field of photographs and noise.
 LATTICES = {
     "fast": LatticeRecipe(1, 0.5, 1.0, 0, 1e-4),
-    "default": LatticeRecipe(1, 0.45, 1.05, 2, 1e-5),
+    "default": LatticeRecipe(1, 0.42, 1.02, 2, 1e-5),
     "high": LatticeRecipe(2, 0.4, 1.02, 1, 1e-6),
 }
 

@@ -221,7 +221,26 @@ class DenseCRF:
 
     The result is the same, byte for byte, for any number of threads.
 
-    Measured error: TABLE TO BE FILLED IN (mean |dQ| and labels that differ, from method="exact").
+    Measured error, mean |dQ| and labels that differ from ``method="exact"``, presets "pydensecrf"
+    and "deeplab" after 10 iterations, on two photographs of 500 x 375 and 334 x 375 pixels with 21
+    uncertain labels (it depends on image and probabilities; single pixels can flip):
+
+    ========================  ===================  ===================  ====================
+    lattice                   first, pydensecrf    second, pydensecrf   second, deeplab
+    ========================  ===================  ===================  ====================
+    ``quality="fast"``        4.3e-4, 0.41 %       15e-4, 1.57 %        15e-4, 1.43 %
+    ``quality="default"``     3.4e-4, 0.34 %       7.5e-4, 0.79 %       12e-4, 1.17 %
+    ``quality="high"``        1.9e-4, 0.18 %       3.5e-4, 0.36 %       5.6e-4, 0.55 %
+    pydensecrf                4.4e-4, 0.46 %       14e-4, 1.50 %        16e-4, 1.49 %
+    ========================  ===================  ===================  ====================
+
+    "exact" is within 1e-6 of float64 on average. "fast" is a lattice as pydensecrf has it, "high"
+    has several times as many vertices, which costs most where colors are many and sigmas small.
+    Without the own term the lattice is less exact where few pixels hear one another.
+
+    Peak memory above the input is 57 bytes a pixel with two labels and about 350 with 21, preset
+    "pydensecrf"; up to three times that with "deeplab", whose lattice has about as many vertices as
+    the image has pixels. "exact" needs the same order, but time that grows with the square.
 
     A float guide whose values are huge for their sigma (beyond 100,000 sigmas) is shifted to 0
     first, in float64. int16 and uint16 guides are converted to float32, which holds them exactly.

@@ -239,7 +239,7 @@ def _with_quantization(view: Logits, quantization: object, wanted: set[str]) -> 
         missing = wanted & {"confidence", "probabilities", "crf"}
         if integers and missing:
             raise TypeError(
-                f"logits are {view.kind}: {' and '.join(sorted(missing))} take "
+                f"logits are {view.kind}: for {' and '.join(sorted(missing))} pass "
                 "quantization=(scale, zero_point); a softmax of raw integers means nothing"
             )
         return view

@@ -24,7 +24,8 @@ from segpost._numba.crf_vertices import Vertices, embed
 from segpost._numba.strips import pieces
 from segpost._numba.threads import kernel, run
 
-MANY = 1 << 16  # vertices for which bridges are too many
+MANY = 1 << 16  # vertices whose bridges would cost more than they are worth: the busiest alone
+MANY_BRIDGED = 5
 TASK = 1 << 16  # floats of a task
 AHEAD = 12  # rows of a chain that are asked for before they are blurred
 LINE = 16  # floats of a line of memory
@@ -82,7 +83,9 @@ class Lattice:
         self.vertex = self.vertices.ids  # of the strips' vertices
         least = self.recipe.bridged
         if least:
-            self.vertices.add_bridges(least + (least > 1 and len(self.vertices) > MANY))
+            self.vertices.add_bridges(
+                MANY_BRIDGED if least > 1 and len(self.vertices) > MANY else least
+            )
         self.chains = self.vertices.chains()
         return float(
             (math.sqrt(2 * math.pi) * step) ** d * math.sqrt(n) / (1 + 2 * side) ** (n * rounds)
