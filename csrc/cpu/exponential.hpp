@@ -61,10 +61,17 @@ inline Vec<4>::f32 quarter(Vec<16>::f32 v) {
     return quarter(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
                    __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
 }
-template <class V> inline float maximum(V v) {
-    float best = v[0];
-    for (int i = 1; i < LanesOf<V>::n; ++i) best = v[i] > best ? v[i] : best;
-    return best;
+inline float maximum(Vec<4>::f32 v) {
+    const Vec<4>::f32 w = vmax(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+    return w[0] > w[1] ? w[0] : w[1];
+}
+inline float maximum(Vec<8>::f32 v) {
+    return maximum(
+        vmax(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7)));
+}
+inline float maximum(Vec<16>::f32 v) {
+    return maximum(vmax(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                        __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)));
 }
 
 } // namespace
