@@ -342,3 +342,10 @@ def test_errors_of_utils(words: str, call: Callable[[], Any]) -> None:
 def by_labels(labels: list[Any]) -> np.ndarray:
     """Energies of three labels, of which 0 is unknown."""
     return utils.unary_from_labels(labels, 2, 0.7)
+
+
+def test_more_features_than_can_be_told_apart(backend: str) -> None:
+    """They are refused by the name of the argument."""
+    d = dcrf.DenseCRF(4, 2)
+    with pytest.raises(ValueError, match="features must be at most 32 a variable, got 33"):
+        d.addPairwiseEnergy(np.zeros((33, 4), np.float32), compat=1)

@@ -217,16 +217,8 @@ bool CrfExact::infer(const ProbabilityView &out, std::int64_t iterations,
                 },
                 interrupted))
             return false;
-        for (const CrfSums &part : parts) {
-            sums.entropy += part.entropy, sums.unary += part.unary, sums.pairwise += part.pairwise;
-            sums.change = std::max(sums.change, part.change);
-        }
+        for (const CrfSums &part : parts) sums.merge(part); // in order
         return true;
-    };
-    const auto describe = [&](const CrfSums &sums) {
-        steps.back().entropy = sums.entropy;
-        steps.back().unary = sums.unary - offset_;
-        steps.back().pairwise = sums.pairwise;
     };
     CrfSums sums;
     update.first = true;
@@ -239,7 +231,7 @@ bool CrfExact::infer(const ProbabilityView &out, std::int64_t iterations,
         sums = CrfSums();
         update.trace = trace;
         if (!renew(sums)) return false;
-        if (trace) describe(sums);
+        if (trace) describe(steps.back(), sums, offset_);
         const bool known = trace || tolerance >= 0;
         steps.push_back({NAN, NAN, NAN, known ? sums.change : NAN});
         if (tolerance >= 0 && sums.change <= tolerance) break;
@@ -249,7 +241,7 @@ bool CrfExact::infer(const ProbabilityView &out, std::int64_t iterations,
         sums = CrfSums();
         update.trace = update.measure = true;
         if (!renew(sums)) return false;
-        describe(sums);
+        describe(steps.back(), sums, offset_);
     }
     each(out, [](char *to, float *from) { std::memcpy(to, from, 4); });
     return true;

@@ -98,21 +98,13 @@ void Grid::build(const PairwiseJob &job, std::int64_t h, std::int64_t w,
                         kind == Normalization::symmetric ? root(sum) : reciprocal(sum);
                     if (!before.empty()) before[p] = static_cast<float>(factor);
                     if (!after.empty()) after[p] = static_cast<float>(factor);
-                    own[p] = static_cast<float>(self * (kind == Normalization::none ? 1.0
-                                                        : kind == Normalization::symmetric
-                                                            ? factor * factor
-                                                            : factor));
+                    own[p] = static_cast<float>(self * both_ways(kind, factor));
                 }
                 if (sum > 0) low = std::min(low, sum);
                 high = std::max(high, sum);
             }
     }
-    switch (kind) {
-    case Normalization::symmetric: reach = high > 0 ? std::sqrt(high / low) : 0; break;
-    case Normalization::row: reach = 1; break;
-    case Normalization::column: reach = high > 0 ? high / low : 0; break;
-    case Normalization::none: reach = high; break;
-    }
+    reach = row_bound(kind, low, high);
     view.taps_y = taps_y.data(), view.taps_x = taps_x.data();
     view.in_y = in_y.data(), view.in_x = in_x.data();
     view.out_y = out_y.data(), view.out_x = out_x.data();
@@ -120,26 +112,14 @@ void Grid::build(const PairwiseJob &job, std::int64_t h, std::int64_t w,
     view.after = after.empty() ? nullptr : after.data();
 }
 
-namespace {
-
-// Nodes between which the pixels of a tile lie, as in crf_pixels.
-struct Part {
-    std::int64_t y0, y1, x0, x1;
-    Part(const CrfGrid &grid, const CrfTile &tile, std::int64_t h, std::int64_t w)
-        : y0(tile.y0 / grid.step_y), y1(tile.y1 == h ? grid.height : tile.y1 / grid.step_y),
-          x0(tile.x0 / grid.step_x), x1(tile.x1 == w ? grid.width : tile.x1 / grid.step_x) {}
-};
-
-} // namespace
-
 void Grid::reserve(std::int64_t row, const std::vector<CrfTile> &tiles, std::int64_t h,
                    std::int64_t w) {
     std::int64_t total = 0;
     strip_at.clear();
     for (const CrfTile &tile : tiles) {
-        const Part part(view, tile, h, w);
+        const CrfNodes part(view, tile, h, w);
         strip_at.push_back(total);
-        total += (part.x1 - part.x0 + 1 + part.y1 - part.y0) * row;
+        total += (part.width() + 1 + part.height()) * row;
     }
     strip.reserve(total);
     sums.reserve(view.height * view.width * row);
@@ -156,9 +136,9 @@ void Grid::join_strips(const std::vector<CrfTile> &tiles, std::int64_t h, std::i
         for (std::int64_t l = 0; l < row; ++l) to[l] += from[l];
     };
     for (const CrfTile &tile : tiles) {
-        const Part part(view, tile, h, w);
+        const CrfNodes part(view, tile, h, w);
         const float *bottom = view.strip + strip_at[static_cast<std::size_t>(tile.index)];
-        const float *right = bottom + (part.x1 - part.x0 + 1) * row;
+        const float *right = bottom + (part.width() + 1) * row;
         const bool shared_x = tile.x1 != w, shared_y = tile.y1 != h;
         if (shared_y)
             for (std::int64_t x = part.x0; x < part.x1 + (shared_x ? 1 : 0); ++x)

@@ -7,6 +7,13 @@
 
 namespace segpost {
 
+// Energies of a step; `offset` is what normalising took from the unary.
+inline void describe(CrfStep &step, const CrfSums &sums, double offset) {
+    step.entropy = sums.entropy;
+    step.unary = sums.unary - offset;
+    step.pairwise = sums.pairwise;
+}
+
 class CrfInference {
   public:
     virtual ~CrfInference() = default;

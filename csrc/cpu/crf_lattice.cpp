@@ -214,9 +214,7 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
                     factors[static_cast<std::size_t>(p)] = static_cast<float>(one);
                 if (!own_term)
                     own[static_cast<std::size_t>(p)] =
-                        static_cast<float>(alone * (folded   ? one * one
-                                                    : wanted ? one
-                                                             : 1.0));
+                        static_cast<float>(alone * both_ways(job.normalization, one));
             }
             extremes[static_cast<std::size_t>(tile.index)] = {low, high};
         }))
@@ -226,12 +224,8 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
         low = std::min(low, extreme.first);
         high = std::max(high, extreme.second);
     }
-    switch (job.normalization) {
-    case Normalization::symmetric: reach = high > 0 ? std::sqrt(high / low) : 0; break;
-    case Normalization::row: reach = 1; break;
-    case Normalization::column: reach = high > 0 ? high / low : 0; break;
-    case Normalization::none: reach = high * scale; break;
-    }
+    reach = row_bound(job.normalization, low, high);
+    if (!wanted) reach *= scale;
     if (wanted) scale = 1.0;
     view.before = before.empty() ? nullptr : before.data();
     view.after = after.empty() ? nullptr : after.data();

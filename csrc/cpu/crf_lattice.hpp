@@ -13,6 +13,18 @@ namespace segpost {
 inline double root(double sum) { return sum > 0 ? 1.0 / std::sqrt(sum) : 0.0; }
 inline double reciprocal(double sum) { return sum > 0 ? 1.0 / sum : 0.0; }
 
+// A bound on the sum of a row of the normalised kernel, whose sums before that are in low..high.
+inline double row_bound(Normalization kind, double low, double high) {
+    if (kind == Normalization::row) return 1;
+    if (kind == Normalization::none || high <= 0) return high;
+    return kind == Normalization::symmetric ? std::sqrt(high / low) : high / low;
+}
+// What normalising by `factor` makes of what a pixel sends to itself.
+inline double both_ways(Normalization kind, double factor) {
+    if (kind == Normalization::none) return 1;
+    return kind == Normalization::symmetric ? factor * factor : factor;
+}
+
 // A Gaussian of any features.
 struct Lattice {
     CrfLattice view;

@@ -120,16 +120,6 @@ void splat_lattice(const Line &line, const CrfLattice &lattice, const float *__r
     });
 }
 
-// Nodes of a grid between which the pixels of a tile lie.
-struct Nodes {
-    std::int64_t y0, y1, x0, x1; // of the tile alone; those at y1 and x1 may be shared
-    Nodes(const CrfPass &pass, const CrfGrid &grid, const CrfTile &tile)
-        : y0(tile.y0 / grid.step_y), y1(tile.y1 == pass.h ? grid.height : tile.y1 / grid.step_y),
-          x0(tile.x0 / grid.step_x), x1(tile.x1 == pass.w ? grid.width : tile.x1 / grid.step_x) {}
-    std::int64_t height() const { return y1 - y0; }
-    std::int64_t width() const { return x1 - x0; }
-};
-
 // Where every pixel is a node: what the node has times the pixel's factor, or the other way round.
 template <class V, bool splat_it>
 void visit_nodes(const Line &line, const CrfGrid &grid, float *__restrict values) {
@@ -209,7 +199,7 @@ template <class V> void splat_grid(const Line &line, const CrfGrid &grid, float 
                                    float *__restrict nodes) {
     if (grid.every_pixel()) return visit_nodes<V, true>(line, grid, values);
     const CrfPass &pass = line.pass;
-    const Nodes own(pass, grid, line.tile);
+    const CrfNodes own(grid, line.tile, pass.h, pass.w);
     const std::int64_t row = pass.row, x0 = line.tile.x0, ky = line.y / grid.step_y;
     const float *before = grid.before ? grid.before + line.first : nullptr;
     in_parts<V>(row, [&](auto part) {

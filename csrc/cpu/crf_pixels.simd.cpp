@@ -143,7 +143,7 @@ void clear(const CrfPass &pass, const CrfTile &tile) {
     }
     for (std::int64_t t = 0; t < pass.grid_count; ++t) {
         const CrfGrid &grid = pass.grids[t];
-        const Nodes own(pass, grid, tile);
+        const CrfNodes own(grid, tile, pass.h, pass.w);
         if (grid.every_pixel()) continue; // all are written
         for (std::int64_t k = own.y0; k < own.y1; ++k)
             __builtin_memset(grid.sums + (k * grid.width + own.x0) * pass.row, 0,

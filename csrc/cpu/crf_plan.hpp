@@ -54,6 +54,17 @@ struct CrfGrid {
     float *sums = nullptr, *rows = nullptr; // [height, width, row]
 };
 
+// Nodes between which the pixels of a tile lie: its own, and those at y1 and x1 that it may share.
+struct CrfNodes {
+    std::int64_t y0, y1, x0, x1;
+
+    CrfNodes(const CrfGrid &grid, const CrfTile &tile, std::int64_t h, std::int64_t w)
+        : y0(tile.y0 / grid.step_y), y1(tile.y1 == h ? grid.height : tile.y1 / grid.step_y),
+          x0(tile.x0 / grid.step_x), x1(tile.x1 == w ? grid.width : tile.x1 / grid.step_x) {}
+    std::int64_t height() const { return y1 - y0; }
+    std::int64_t width() const { return x1 - x0; }
+};
+
 // How messages of one term are weighted: a row of floats, or a matrix.
 struct CrfWeights {
     const float *label = nullptr;  // [row]
@@ -108,6 +119,11 @@ struct CrfExactUpdate {
 
 struct CrfSums {
     double entropy = 0, unary = 0, pairwise = 0, change = 0;
+
+    void merge(const CrfSums &other) {
+        entropy += other.entropy, unary += other.unary, pairwise += other.pairwise;
+        change = other.change > change ? other.change : change;
+    }
 };
 
 } // namespace segpost

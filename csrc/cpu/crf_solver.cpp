@@ -4,7 +4,6 @@
 #include "tasks.hpp"
 
 #include <cmath>
-#include <cstring>
 
 namespace segpost {
 namespace {
@@ -22,10 +21,6 @@ double strongest(const PairwiseJob &job, std::int64_t labels) {
     return *std::max_element(job.attraction,
                              job.attraction + (job.kind == Attraction::scalar ? 1 : labels));
 }
-
-struct Nothing {
-    void merge(const Nothing &) {}
-};
 
 } // namespace
 
@@ -199,10 +194,7 @@ bool CrfOnLattice::Run::over_pixels(CrfSums &sums) {
                 table.crf_pixels(pass, tile, memory, parts[static_cast<std::size_t>(tile.index)]);
             }))
         return false;
-    for (const CrfSums &part : parts) {
-        sums.entropy += part.entropy, sums.unary += part.unary, sums.pairwise += part.pairwise;
-        sums.change = std::max(sums.change, part.change);
-    }
+    for (const CrfSums &part : parts) sums.merge(part); // in order
     return true;
 }
 
@@ -326,11 +318,7 @@ bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
         pass.out = last ? &out : nullptr;
         CrfSums sums;
         if (!here.over_pixels(sums)) return false;
-        if (pass.trace) {
-            steps.back().entropy = sums.entropy;
-            steps.back().unary = sums.unary - offset_;
-            steps.back().pairwise = sums.pairwise;
-        }
+        if (pass.trace) describe(steps.back(), sums, offset_);
         const bool known = pass.kept && !pass.first;
         steps.push_back({NAN, NAN, NAN, known ? sums.change : NAN});
         written = last;
@@ -342,9 +330,7 @@ bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
         pass.first = false, pass.measure = pass.trace = true, pass.out = nullptr;
         CrfSums sums;
         if (!here.over_pixels(sums)) return false;
-        steps.back().entropy = sums.entropy;
-        steps.back().unary = sums.unary - offset_;
-        steps.back().pairwise = sums.pairwise;
+        describe(steps.back(), sums, offset_);
     }
     if (!written) {
         pass.out = &out;

@@ -32,10 +32,6 @@ class SharedCounts {
     std::mutex mutex_;
 };
 
-struct Nothing {
-    void merge(const Nothing &) {}
-};
-
 } // namespace
 
 bool run_confusion(const ConfusionJob &job, const Interrupted &interrupted, std::int64_t *counts) {

@@ -53,6 +53,11 @@ inline std::vector<Tile> cut_cells(std::int64_t n, const Axis &y, std::int64_t c
     return tiles;
 }
 
+// For kernels that find nothing.
+struct Nothing {
+    void merge(const Nothing &) {}
+};
+
 // Runs one kernel over its pieces; bad values of all of them end up in `found`.
 template <class Piece, class Found, class Kernel, class Size>
 bool run(const std::vector<Piece> &pieces, const Interrupted &interrupted, Found &found,

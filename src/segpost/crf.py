@@ -221,21 +221,23 @@ class DenseCRF:
 
     The result is the same, byte for byte, for any number of threads.
 
-    Measured error, mean |dQ| and labels that differ from ``method="exact"``, presets "pydensecrf"
-    and "deeplab" after 10 iterations, on two photographs of 500 x 375 and 334 x 375 pixels with 21
-    uncertain labels (it depends on image and probabilities; single pixels can flip):
+    Measured error, mean |dQ| and labels that differ from ``method="exact"``, after 10 iterations on
+    128 x 128 pixels of two photographs with 21 uncertain labels (``python -m benches crf --match
+    accuracy``; it depends on image and probabilities, and single pixels can flip):
 
     ========================  ===================  ===================  ====================
-    lattice                   first, pydensecrf    second, pydensecrf   second, deeplab
+    photograph, preset        china, pydensecrf    china, deeplab       flower, pydensecrf
     ========================  ===================  ===================  ====================
-    ``quality="fast"``        4.3e-4, 0.41 %       15e-4, 1.57 %        15e-4, 1.43 %
-    ``quality="default"``     3.4e-4, 0.34 %       7.5e-4, 0.79 %       12e-4, 1.17 %
-    ``quality="high"``        1.9e-4, 0.18 %       3.5e-4, 0.36 %       5.6e-4, 0.55 %
-    pydensecrf                4.4e-4, 0.46 %       14e-4, 1.50 %        16e-4, 1.49 %
+    ``quality="fast"``        5.2e-4, 0.54 %       8.8e-4, 0.81 %       4.4e-4, 0.49 %
+    ``quality="default"``     3.2e-4, 0.35 %       3.3e-4, 0.30 %       2.4e-4, 0.26 %
+    ``quality="high"``        1.5e-4, 0.16 %       3.4e-4, 0.38 %       1.6e-4, 0.17 %
+    ``method="exact"``        below 1e-7           below 1e-7           below 1e-7
+    pydensecrf                5.3e-4, 0.64 %       9.2e-4, 0.87 %       4.0e-4, 0.44 %
     ========================  ===================  ===================  ====================
 
-    "exact" is within 1e-6 of float64 on average. "fast" is a lattice as pydensecrf has it, "high"
-    has several times as many vertices, which costs most where colors are many and sigmas small.
+    The error of "exact" is that from the float64 reference, on a small image. "fast" is a lattice
+    as pydensecrf has it; "high" has several times as many vertices, which costs most where colors
+    are many and sigmas small.
     Without the own term the lattice is less exact where few pixels hear one another.
 
     Peak memory above the input is 57 bytes a pixel with two labels and about 350 with 21, preset

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from segpost._arrays import Array, Incoming, incoming
-from segpost._dispatch import BadUnary
+from segpost._dispatch import MOST_FEATURES, BadUnary
 
 FARTHEST = 32767  # in standard deviations; beyond it pydensecrf's lattice overflows
 
@@ -92,6 +92,8 @@ def features(value: Any, variables: int) -> Array:
     array = floats(value, "features", 2)
     if array.shape[0] == 0 or array.shape[1] != variables:
         raise ValueError(f"features must have shape (d, {variables}), got {array.shape}")
+    if len(array) > MOST_FEATURES:
+        raise ValueError(f"features must be at most {MOST_FEATURES} a variable, got {len(array)}")
     if not max(-float(array.min()), float(array.max())) <= FARTHEST:  # NaN too
         wrong = ~(np.abs(array) <= FARTHEST)
         feature, variable = np.unravel_index(int(wrong.argmax()), wrong.shape)
