@@ -6,21 +6,13 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-template <class V, int N> void gather(const CrfLattice &lattice, const CrfWeights &weights,
-                                      std::int64_t row, std::int64_t at, std::int64_t v0,
-                                      std::int64_t v1) {
+template <class V, int N> void join(float *rows, std::int64_t row, const CrfJoint *joints,
+                                    std::int64_t begin, std::int64_t end) {
     constexpr int w = LanesOf<V>::n;
-    V factor[N];
-    for (int j = 0; j < N; ++j) factor[j] = load<V>(weights.label + at + j * w);
-    for (std::int64_t v = v0; v < v1; ++v) {
-        V sum[N];
-        for (int j = 0; j < N; ++j) sum[j] = V{};
-        for (std::uint32_t p = lattice.pieces[v]; p < lattice.pieces[v + 1]; ++p) {
-            const float *from = lattice.sums + lattice.piece[p] * row + at;
-            for (int j = 0; j < N; ++j) sum[j] += load<V>(from + j * w);
-        }
-        float *to = lattice.rows + v * row + at;
-        for (int j = 0; j < N; ++j) store(to + j * w, sum[j] * factor[j]);
+    for (std::int64_t i = begin; i < end; ++i) {
+        float *to = rows + joints[i].to * row;
+        const float *from = rows + joints[i].from * row;
+        for (int j = 0; j < N; ++j) store(to + j * w, load<V>(to + j * w) + load<V>(from + j * w));
     }
 }
 
@@ -31,21 +23,6 @@ inline V mixed(const float *matrix, const float *from, std::int64_t row, std::in
     for (std::int64_t m = 0; m < row; ++m)
         sum = fma(splat<V>(from[m]), load<V>(matrix + m * row + at), sum);
     return sum;
-}
-
-void gather_mixed(const CrfLattice &lattice, const CrfWeights &weights, std::int64_t row,
-                  std::int64_t lane0, std::int64_t lane1, std::int64_t v0, std::int64_t v1,
-                  float *total) {
-    using V = Vec<4>::f32;
-    for (std::int64_t v = v0; v < v1; ++v) {
-        for (std::int64_t l = 0; l < row; ++l) total[l] = 0;
-        for (std::uint32_t p = lattice.pieces[v]; p < lattice.pieces[v + 1]; ++p) {
-            const float *from = lattice.sums + lattice.piece[p] * row;
-            for (std::int64_t l = 0; l < row; ++l) total[l] += from[l];
-        }
-        for (std::int64_t at = lane0; at < lane1; at += 4)
-            store(lattice.rows + v * row + at, mixed<V>(weights.matrix, total, row, at));
-    }
 }
 
 // Every vertex of a chain becomes itself and `side` of its two neighbours, in place. Vertices
@@ -79,18 +56,25 @@ template <class V, int N> void blur(float *rows, std::int64_t row, const std::ui
 
 } // namespace
 
-void crf_gather(const CrfLattice &lattice, const CrfWeights &weights, std::int64_t row,
-                std::int64_t lane0, std::int64_t lane1, std::int64_t v0, std::int64_t v1,
-                char *memory) {
-    if (weights.matrix)
-        return gather_mixed(lattice, weights, row, lane0, lane1, v0, v1,
-                            reinterpret_cast<float *>(memory));
+void crf_join(const CrfLattice &lattice, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
+              std::int64_t begin, std::int64_t end) {
     with_width(lane1 - lane0, [&](auto v) {
         using V = decltype(v);
         in_groups<V>(lane1 - lane0, [&](auto n, std::int64_t at) {
-            gather<V, decltype(n)::n>(lattice, weights, row, lane0 + at, v0, v1);
+            join<V, decltype(n)::n>(lattice.sums + lane0 + at, row, lattice.joints, begin, end);
         });
     });
+}
+
+void crf_mix(const CrfLattice &lattice, const CrfWeights &weights, std::int64_t row,
+             std::int64_t begin, std::int64_t end, char *memory) {
+    float *from = reinterpret_cast<float *>(memory);
+    for (std::int64_t v = begin; v < end; ++v) {
+        float *to = lattice.sums + v * row;
+        __builtin_memcpy(from, to, static_cast<std::size_t>(row) * 4);
+        for (std::int64_t at = 0; at < row; at += 4)
+            store(to + at, mixed<Vec<4>::f32>(weights.matrix, from, row, at));
+    }
 }
 
 void crf_blur(const CrfLattice &lattice, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
@@ -98,7 +82,7 @@ void crf_blur(const CrfLattice &lattice, std::int64_t row, std::int64_t lane0, s
     with_width(lane1 - lane0, [&](auto v) {
         using V = decltype(v);
         in_groups<V>(lane1 - lane0, [&](auto n, std::int64_t at) {
-            blur<V, decltype(n)::n>(lattice.rows + lane0 + at, row, chain, begin, end, side);
+            blur<V, decltype(n)::n>(lattice.sums + lane0 + at, row, chain, begin, end, side);
         });
     });
 }

@@ -37,20 +37,15 @@ struct Naming {
     }
 };
 
-// A set of names, numbered in the order they were added.
+// A set of vertices or simplices, numbered in the order they were added.
 class Keys {
   public:
     Keys(std::int64_t width, bool unique) : width_(unique ? 0 : width) {}
 
     std::uint32_t size() const { return static_cast<std::uint32_t>(names_.size()); }
     std::uint64_t name(std::uint32_t id) const { return names_[id]; }
-    bool unique() const { return width_ == 0; }
     const std::int32_t *key(std::uint32_t id) const { return keys_.data() + id * width_; }
 
-    std::uint32_t find(std::uint64_t name, const std::int32_t *key) const {
-        for (std::size_t at = place(name);; at = (at + 1) & mask_)
-            if (slots_[at].id == nobody || same(slots_[at], name, key)) return slots_[at].id;
-    }
     std::uint32_t add(std::uint64_t name, const std::int32_t *key) {
         if (2 * (names_.size() + 1) > slots_.size()) grow();
         std::size_t at = place(name);
@@ -61,7 +56,6 @@ class Keys {
         if (width_) keys_.insert(keys_.end(), key, key + width_);
         return slots_[at].id;
     }
-    void prefetch(std::uint64_t name) const { __builtin_prefetch(&slots_[place(name)]); }
     void reserve(std::size_t count) {
         while (slots_.size() < 2 * count) grow();
         names_.reserve(count);
@@ -96,56 +90,6 @@ class Keys {
             while (slots_[at].id != nobody) at = (at + 1) & mask_;
             slots_[at] = {names_[id], id};
         }
-    }
-};
-
-// The neighbours along an axis.
-struct Neighbour {
-    std::int64_t d, axis;
-    std::uint64_t change = 0;
-    std::vector<std::int32_t> key;
-
-    Neighbour(const Naming &naming, std::int64_t features, std::int64_t along)
-        : d(features), axis(along), key(static_cast<std::size_t>(features)) {
-        for (std::int64_t i = 0; i < d; ++i)
-            change += naming.factor[i] * static_cast<std::uint64_t>(i == axis ? -d : 1);
-    }
-    std::uint64_t name(std::uint64_t of, int sign) const {
-        return sign > 0 ? of + change : of - change;
-    }
-    // Its coordinates, which nobody looks at where names are unique.
-    const std::int32_t *of(const Keys &keys, std::uint32_t id, int sign) {
-        if (keys.unique()) return nullptr;
-        const std::int32_t *from = keys.key(id);
-        for (std::int64_t i = 0; i < d; ++i)
-            key[i] = from[i] + sign * static_cast<std::int32_t>(i == axis ? -d : 1);
-        return key.data();
-    }
-};
-
-// Most neighbours are missing: a bit a name, small enough for a cache, mostly says so.
-class Sieve {
-  public:
-    explicit Sieve(const Keys &keys) {
-        int bits = 10;
-        while ((std::size_t{1} << bits) < 16 * static_cast<std::size_t>(keys.size())) ++bits;
-        bits_.resize(std::size_t{1} << (bits - 6));
-        shift_ = 64 - bits;
-        for (std::uint32_t id = 0; id < keys.size(); ++id) {
-            const std::size_t at = place(keys.name(id));
-            bits_[at / 64] |= std::uint64_t{1} << (at % 64);
-        }
-    }
-    bool passes(std::uint64_t name) const {
-        const std::size_t at = place(name);
-        return bits_[at / 64] >> (at % 64) & 1;
-    }
-
-  private:
-    std::vector<std::uint64_t> bits_;
-    int shift_;
-    std::size_t place(std::uint64_t name) const {
-        return static_cast<std::size_t>((name * 0xd1342543de82ef95u) >> shift_);
     }
 };
 

@@ -11,18 +11,20 @@ namespace {
 
 // Bridges of so many vertices would cost more than they are worth: only the busiest are built.
 constexpr std::uint32_t many = 1 << 16;
-constexpr std::int64_t many_bridged = 5;
+constexpr std::int64_t many_bridged = 6;
 
-// Where the tiles' vertices of each vertex are.
-void collect_pieces(Lattice &lattice) {
-    lattice.pieces.assign(static_cast<std::size_t>(lattice.view.vertices) + 1, 0);
-    for (const std::uint32_t v : lattice.vertex) ++lattice.pieces[v + 1];
-    for (std::size_t v = 1; v < lattice.pieces.size(); ++v)
-        lattice.pieces[v] += lattice.pieces[v - 1];
-    lattice.piece.resize(lattice.vertex.size());
-    std::vector<std::uint32_t> at(lattice.pieces.begin(), lattice.pieces.end() - 1);
-    for (std::size_t i = 0; i < lattice.vertex.size(); ++i)
-        lattice.piece[at[lattice.vertex[i]]++] = static_cast<std::uint32_t>(i);
+// By where they lead to, and in the order of the tiles.
+std::vector<CrfJoint> joints_of(const std::vector<std::uint32_t> &vertex) {
+    std::vector<std::uint32_t> at(vertex.size() + 1, 0);
+    const auto each = [&](const auto &work) {
+        for (std::uint32_t i = 0; i < vertex.size(); ++i)
+            if (vertex[i] != i) work(CrfJoint{vertex[i], i});
+    };
+    each([&](const CrfJoint &joint) { ++at[joint.to + 1]; });
+    for (std::size_t i = 1; i < at.size(); ++i) at[i] += at[i - 1];
+    std::vector<CrfJoint> joints(at.back());
+    each([&](const CrfJoint &joint) { joints[at[joint.to]++] = joint; });
+    return joints;
 }
 
 // What a blur of all axes carries from a vertex to another of its simplex, m corners away, where no
@@ -40,6 +42,13 @@ double response(std::int64_t m, std::int64_t n, std::int64_t rounds, double side
                std::pow(step(t), static_cast<double>(n - m));
     }
     return sum;
+}
+
+template <class Work> bool each_tile(const std::vector<CrfTile> &tiles,
+                                     const Interrupted &interrupted, const Work &work) {
+    return run_tasks(
+        static_cast<std::int64_t>(tiles.size()),
+        [&](std::int64_t i) { work(tiles[static_cast<std::size_t>(i)]); }, interrupted);
 }
 
 // The least value of each channel, and how far the largest is from it.
@@ -128,51 +137,43 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
             },
             interrupted))
         return false;
-    Keys all(d, naming.unique);
-    join_tiles(local, *this, all);
+    Vertices vertices(local, naming, view.corners, vertex);
+    start.assign(1, 0);
+    for (const Keys &tile : local) start.push_back(start.back() + tile.size());
     local.clear();
     const std::int64_t bridged =
-        recipe.bridged > 1 && all.size() > many ? many_bridged : recipe.bridged;
-    if (bridged && !add_bridges(all, naming, view.corners, bridged, interrupted)) return false;
-    view.vertices = all.size();
-    const Sieve sieve(all);
+        recipe.bridged > 1 && vertices.size() > many ? many_bridged : recipe.bridged;
+    if (bridged && !vertices.add_bridges(bridged, interrupted)) return false;
+    view.length = vertices.rows();
     chains.resize(static_cast<std::size_t>(view.corners));
     if (!run_tasks(
             view.corners + 1,
             [&](std::int64_t i) {
                 if (i == view.corners)
-                    collect_pieces(*this);
+                    joints = joints_of(vertex);
                 else
-                    chains[static_cast<std::size_t>(i)] =
-                        chains_along(all, sieve, naming, i, view.corners);
+                    chains[static_cast<std::size_t>(i)] = vertices.chains_along(i);
             },
             interrupted))
         return false;
     view.corner = corner.data(), view.weight = weight.data();
     view.start = start.data(), view.vertex = vertex.data();
-    view.piece = piece.data(), view.pieces = pieces.data();
+    view.joints = joints.data();
     return normalize(job, tiles, pixels, own_term, interrupted);
 }
 
-bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tiles,
-                        std::int64_t pixels, bool own_term, const Interrupted &interrupted) {
+// What pixels of weight 1 send, at vertices.
+bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float> &values,
+                           const Interrupted &interrupted) const {
     const std::int64_t n = view.corners;
-    std::vector<float> tile_sums(vertex.size(), 0.0f);
-    std::vector<float> values(static_cast<std::size_t>(view.vertices), 0.0f);
-    std::vector<double> paths;
-    for (std::int64_t m = 0; m <= n; ++m) paths.push_back(response(m, n, rounds, side));
-    const auto each_tile = [&](const auto &work) {
-        return run_tasks(
-            static_cast<std::int64_t>(tiles.size()),
-            [&](std::int64_t i) { work(tiles[static_cast<std::size_t>(i)]); }, interrupted);
-    };
-    if (!each_tile([&](const CrfTile &tile) {
-            float *to = tile_sums.data() + start[tile.index];
+    values.assign(static_cast<std::size_t>(view.length), 0.0f);
+    if (!each_tile(tiles, interrupted, [&](const CrfTile &tile) {
+            float *to = values.data() + start[tile.index];
             for (std::int64_t at = tile.first * n; at < (tile.first + tile.pixels()) * n; ++at)
                 to[corner[at]] += weight[at];
         }))
         return false;
-    for (std::size_t i = 0; i < vertex.size(); ++i) values[vertex[i]] += tile_sums[i];
+    for (const CrfJoint &joint : joints) values[joint.to] += values[joint.from];
     for (std::int64_t i = 0; i < rounds * n; ++i) {
         const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis(i))];
         float before_here = 0, here = 0;
@@ -185,20 +186,34 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
             before_here = here, here = next;
         }
     }
+    return true;
+}
+
+bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tiles,
+                        std::int64_t pixels, bool own_term, const Interrupted &interrupted) {
+    const std::int64_t n = view.corners;
+    std::vector<float> values;
+    if (!sums_of_rows(tiles, values, interrupted)) return false;
+    const auto sliced = [&](const CrfTile &tile, std::int64_t p) {
+        const std::uint32_t *of = vertex.data() + start[tile.index];
+        float sum = 0;
+        for (std::int64_t at = p * n; at < (p + 1) * n; ++at)
+            sum += weight[at] * values[of[corner[at]]];
+        return sum;
+    };
+    std::vector<double> paths;
+    for (std::int64_t m = 0; m <= n; ++m) paths.push_back(response(m, n, rounds, side));
     const bool wanted = job.normalization != Normalization::none;
     const bool folded = job.normalization == Normalization::symmetric;
     std::vector<float> &factors = job.normalization == Normalization::row ? after : before;
     if (wanted && !folded) factors.resize(static_cast<std::size_t>(pixels));
     if (!own_term) own.resize(static_cast<std::size_t>(pixels));
     std::vector<std::pair<double, double>> extremes(tiles.size());
-    if (!each_tile([&](const CrfTile &tile) {
-            const std::uint32_t *of = vertex.data() + start[tile.index];
+    if (!each_tile(tiles, interrupted, [&](const CrfTile &tile) {
             double low = INFINITY, high = 0;
             for (std::int64_t p = tile.first; p < tile.first + tile.pixels(); ++p) {
                 float *b = weight.data() + p * n;
-                float sliced = 0;
-                for (std::int64_t k = 0; k < n; ++k) sliced += b[k] * values[of[corner[p * n + k]]];
-                double total = sliced, alone = 0;
+                double total = sliced(tile, p), alone = 0;
                 if (!own_term) {
                     for (std::int64_t k = 0; k < n; ++k)
                         for (std::int64_t m = 0; m < n; ++m)
@@ -220,11 +235,26 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
         }))
         return false;
     double low = INFINITY, high = 0;
-    for (const auto &extreme : extremes) {
-        low = std::min(low, extreme.first);
-        high = std::max(high, extreme.second);
-    }
+    const auto join = [&] {
+        for (const auto &extreme : extremes) {
+            low = std::min(low, extreme.first);
+            high = std::max(high, extreme.second);
+        }
+    };
+    join();
     reach = row_bound(job.normalization, low, high);
+    if (folded && own_term) { // of a kernel without negative values, computed: far below the bound
+        if (!sums_of_rows(tiles, values, interrupted) ||
+            !each_tile(tiles, interrupted, [&](const CrfTile &tile) {
+                auto &most = extremes[static_cast<std::size_t>(tile.index)].second = 0;
+                for (std::int64_t p = tile.first; p < tile.first + tile.pixels(); ++p)
+                    most = std::max(most, static_cast<double>(sliced(tile, p)));
+            }))
+            return false;
+        high = 0;
+        join();
+        reach = std::min(reach, 1.001 * high);
+    }
     if (!wanted) reach *= scale;
     if (wanted) scale = 1.0;
     view.before = before.empty() ? nullptr : before.data();

@@ -31,7 +31,8 @@ struct Lattice {
     std::vector<std::uint16_t> corner;
     std::vector<float> weight, before, after, own;
     std::vector<std::int64_t> start;
-    std::vector<std::uint32_t> vertex, piece, pieces;
+    std::vector<std::uint32_t> vertex;
+    std::vector<CrfJoint> joints;
     std::vector<std::vector<std::uint32_t>> chains; // an axis
     Floats sums, rows;
     std::int64_t rounds = 1;
@@ -49,6 +50,8 @@ struct Lattice {
     }
 
   private:
+    bool sums_of_rows(const std::vector<CrfTile> &, std::vector<float> &values,
+                      const Interrupted &) const;
     bool normalize(const PairwiseJob &, const std::vector<CrfTile> &, std::int64_t pixels,
                    bool own_term, const Interrupted &);
 };

@@ -58,7 +58,8 @@ template <class V> void load_start(const Line &line, float *values) {
 }
 
 // Messages of a lattice on top of `values`, or of the unary where those are not there yet.
-template <class V> void add_lattice(const Line &line, const CrfLattice &lattice, bool fresh,
+template <class V> void add_lattice(const Line &line, const CrfLattice &lattice,
+                                    const CrfWeights &weights, bool fresh,
                                     float *__restrict values) {
     const UnaryOf<V> unary(line);
     const std::uint32_t *vertex = lattice.vertex + lattice.start[line.tile.index];
@@ -70,13 +71,14 @@ template <class V> void add_lattice(const Line &line, const CrfLattice &lattice,
             const std::uint16_t *corner = lattice.corner + line.first * corners;
             const float *weight = lattice.weight + line.first * corners;
             const float *rows = lattice.rows + part.at;
+            V strength[n]; // a matrix has been applied
+            for (int j = 0; j < n; ++j)
+                strength[j] =
+                    weights.label ? load<V>(weights.label + part.at + j * w) : splat<V>(1.0f);
             for (std::int64_t i = 0; i < line.count; ++i) {
                 float *to = values + i * row + part.at;
-                V sum[n], base[n];
-                for (int j = 0; j < n; ++j) {
-                    base[j] = fresh ? unary.at(i, part.at + j * w) : load<V>(to + j * w);
-                    sum[j] = lattice.after ? V{} : base[j];
-                }
+                V sum[n];
+                for (int j = 0; j < n; ++j) sum[j] = V{};
                 for (std::int64_t k = 0; k < corners; ++k) {
                     const V factor = splat<V>(weight[i * corners + k]);
                     const float *from = rows + vertex[corner[i * corners + k]] * row;
@@ -84,9 +86,12 @@ template <class V> void add_lattice(const Line &line, const CrfLattice &lattice,
                 }
                 if (lattice.after) {
                     const V factor = splat<V>(lattice.after[line.first + i]);
-                    for (int j = 0; j < n; ++j) sum[j] = fma(factor, sum[j], base[j]);
+                    for (int j = 0; j < n; ++j) sum[j] *= factor;
                 }
-                for (int j = 0; j < n; ++j) store(to + j * w, sum[j]);
+                for (int j = 0; j < n; ++j) {
+                    const V base = fresh ? unary.at(i, part.at + j * w) : load<V>(to + j * w);
+                    store(to + j * w, fma(strength[j], sum[j], base));
+                }
             }
         });
     });

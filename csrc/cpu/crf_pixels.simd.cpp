@@ -6,28 +6,49 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
+// exp(v log2(e) - from) of four rows of N vectors. Where there are wider ones those take two at a
+// time, of a row or of two.
+template <class V, int N> inline void exponentials(const float *at, float from, V (&q)[4][N]) {
+    constexpr int w = LanesOf<V>::n;
+    if constexpr (w == 8 && lanes == 16) {
+        for (int i = 0; i < 4 * N; i += 2) {
+            const Vec<16>::f32 e = exponential(load<Vec<16>::f32>(at + i * w), from);
+            q[i / N][i % N] = __builtin_shufflevector(e, e, 0, 1, 2, 3, 4, 5, 6, 7);
+            q[(i + 1) / N][(i + 1) % N] =
+                __builtin_shufflevector(e, e, 8, 9, 10, 11, 12, 13, 14, 15);
+        }
+    } else {
+        for (int i = 0; i < 4 * N; ++i) q[i / N][i % N] = exponential(load<V>(at + i * w), from);
+    }
+}
+
 template <class V, int N> inline void softmax_of(float *values, std::int64_t row, float shift) {
-    constexpr int w = LanesOf<V>::n, pixels = 4;
+    constexpr int w = LanesOf<V>::n, pixels = 4, most = N ? N : 1;
     const int n = N ? N : static_cast<int>(row / w);
-    constexpr int most = N ? N : 1;
     Vec<4>::f32 part[pixels];
     V q[pixels][most];
+    const bool bounded = shift == shift;
+    if (N && bounded) exponentials(values, shift * 1.44269504f, q);
     for (int p = 0; p < pixels; ++p) {
         float *at = values + p * row;
         float from = shift * 1.44269504f;
-        if (shift != shift) {
+        if (!bounded) {
             V best = load<V>(at);
             for (int j = 1; j < n; ++j) best = vmax(best, load<V>(at + j * w));
             from = maximum(best) * 1.44269504f;
         }
         V sum{};
         for (int j = 0; j < n; ++j) {
-            const V e = exponential(load<V>(at + j * w), from);
-            if (N)
-                q[p][N ? j : 0] = e;
-            else
-                store(at + j * w, e);
-            sum += e;
+            if (!N || !bounded) {
+                const V e = exponential(load<V>(at + j * w), from);
+                if (N)
+                    q[p][N ? j : 0] = e;
+                else
+                    store(at + j * w, e);
+                sum += e;
+            } else {
+                sum += q[p][j];
+            }
         }
         part[p] = quarter(sum);
     }
@@ -170,7 +191,8 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
             if (!pass.first) {
                 if (pass.trace) __builtin_memcpy(unary, values, static_cast<std::size_t>(size) * 4);
                 for (std::int64_t t = 0; t < pass.lattice_count; ++t)
-                    add_lattice<V>(line, pass.lattices[t], fresh && t == 0, values);
+                    add_lattice<V>(line, pass.lattices[t], pass.weights[t], fresh && t == 0,
+                                   values);
                 for (std::int64_t t = 0; t < pass.grid_count; ++t)
                     add_grid<V>(line, pass.grids[t], values, nodes);
                 if (pass.own) take_own(line, values);

@@ -1,8 +1,8 @@
 // What the kernels of the dense CRF share: pixels in tiles, lattices and grids in memory.
 //
 // A row of values holds one float a label, padded to whole vectors. Pixels are visited tile by
-// tile; what a tile adds to a lattice goes to vertices of its own, summed up afterwards in the
-// order of the tiles, so that the result does not depend on who computed what.
+// tile; what a tile adds to a lattice goes to rows of its own, summed up afterwards in the order of
+// the tiles, so that the result does not depend on who computed what.
 #pragma once
 
 #include "../ops/crf.hpp"
@@ -20,6 +20,11 @@ struct CrfTile {
 
 constexpr int most_features = 32;
 
+// The row of a vertex is that of the first tile that has it; what others have is added to it.
+struct CrfJoint {
+    std::uint32_t to, from;
+};
+
 // A Gaussian of features on the permutohedral lattice (Adams, Baek & Davis 2010).
 struct CrfLattice {
     std::int64_t corners = 0;        // of a simplex: features + 1
@@ -27,13 +32,12 @@ struct CrfLattice {
     float *weight = nullptr;         // [pixels, corners], normalisation included where symmetric
     const float *before = nullptr;   // [pixels] what Q is multiplied with, if not in the weights
     const float *after = nullptr;    // [pixels] the same for messages
-    const std::int64_t *start = nullptr;   // [tiles + 1] first vertex of the tile
-    const std::uint32_t *vertex = nullptr; // [start[tiles]] its vertex of the lattice
-    std::int64_t vertices = 0;
-    const std::uint32_t *piece = nullptr;  // the tiles' vertices of each vertex of the lattice
-    const std::uint32_t *pieces = nullptr; // [vertices + 1]
-    float *sums = nullptr;                 // [start[tiles], row]
-    float *rows = nullptr;                 // [vertices, row]
+    const std::int64_t *start = nullptr;   // [tiles + 1] first row of the tile
+    const std::uint32_t *vertex = nullptr; // [start[tiles]] the row of its vertex in the lattice
+    const CrfJoint *joints = nullptr;
+    std::int64_t length = 0; // rows: those of the tiles, then vertices that no pixel has
+    float *rows = nullptr;   // [length, row] messages
+    float *sums = nullptr;   // [length, row] the next ones, as they are made
 };
 
 constexpr std::uint32_t chain_start = 0x80000000u;

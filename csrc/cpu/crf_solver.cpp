@@ -8,8 +8,9 @@
 namespace segpost {
 namespace {
 
-constexpr std::int64_t line_of_cache = 16; // floats
-constexpr std::int64_t many_vertices = 1 << 16;
+constexpr std::int64_t line_of_cache = 16;        // floats
+constexpr std::int64_t work_per_filter = 1 << 17; // floats: steps are short
+constexpr std::int64_t many_rows = 1 << 14;
 
 bool attracts(const PairwiseJob &job, std::int64_t labels) {
     if (job.kind == Attraction::matrix) return false;
@@ -103,7 +104,8 @@ struct CrfOnLattice::Run {
     bool pack();
     bool over_pixels(CrfSums &sums);
     bool filter();
-    bool blur(const Lattice &lattice, const CrfLattice &view);
+    bool filter_wide(const Lattice &, const CrfLattice &, const CrfWeights &);
+    void filter_lanes(const Lattice &, const CrfLattice &, std::int64_t lane0, std::int64_t lane1);
     bool spread(const ProbabilityView &out);
 };
 
@@ -140,8 +142,8 @@ void CrfOnLattice::Run::set_up(bool keep) {
         weights.push_back(weight);
         if (lattice) {
             Lattice &made = *solver.lattices_[i];
-            made.sums.reserve(made.start.back() * row);
-            made.rows.reserve(made.view.vertices * row);
+            made.sums.reserve(made.view.length * row);
+            made.rows.reserve(made.view.length * row);
             made.view.sums = made.sums.data(), made.view.rows = made.rows.data();
             lattices.push_back(made.view);
             own.push_back(made.own.empty() ? nullptr : made.own.data());
@@ -198,82 +200,115 @@ bool CrfOnLattice::Run::over_pixels(CrfSums &sums) {
     return true;
 }
 
-// Small lattices are blurred by few threads, each some labels along all axes; of large ones all
-// threads blur one axis after the other.
-bool CrfOnLattice::Run::blur(const Lattice &lattice, const CrfLattice &view) {
-    const std::int64_t passes = lattice.rounds * view.corners;
-    for (std::int64_t i = 0; i < passes; ++i) {
-        const std::vector<std::uint32_t> &chain =
-            lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
-        std::vector<std::int64_t> cuts{0};
-        const std::int64_t length = static_cast<std::int64_t>(chain.size());
-        const std::int64_t step = std::max<std::int64_t>(per_task(work_per_task / 4, pass.row), 1);
-        while (cuts.back() < length) {
-            std::int64_t end = std::min(cuts.back() + step, length);
-            while (end < length && !(chain[static_cast<std::size_t>(end)] & chain_start)) ++end;
-            cuts.push_back(end);
-        }
-        if (!run_tasks(
-                static_cast<std::int64_t>(cuts.size()) - 1,
-                [&](std::int64_t c) {
-                    table.crf_blur(view, pass.row, 0, pass.row, chain.data(),
-                                   cuts[static_cast<std::size_t>(c)],
-                                   cuts[static_cast<std::size_t>(c) + 1], lattice.side);
-                },
-                interrupted))
+// Cuts at the first of those wanted and wherever `between` says yes after so many more.
+template <class Between>
+std::vector<std::int64_t> cuts(std::int64_t length, std::int64_t step, const Between &between) {
+    std::vector<std::int64_t> at{0};
+    while (at.back() < length) {
+        std::int64_t end = std::min(at.back() + std::max<std::int64_t>(step, 1), length);
+        while (end < length && !between(static_cast<std::size_t>(end))) ++end;
+        at.push_back(end);
+    }
+    return at;
+}
+
+// Small lattices are filtered by few threads, each some labels along all axes; of large ones, and
+// where labels are mixed, all threads take one step after the other.
+bool CrfOnLattice::Run::filter_wide(const Lattice &lattice, const CrfLattice &view,
+                                    const CrfWeights &weight) {
+    const std::int64_t row = pass.row, step = per_task(work_per_filter, row);
+    const auto each = [&](const std::vector<std::int64_t> &at, const auto &work) {
+        return run_tasks(
+            static_cast<std::int64_t>(at.size()) - 1,
+            [&](std::int64_t i) {
+                work(at[static_cast<std::size_t>(i)], at[static_cast<std::size_t>(i) + 1]);
+            },
+            interrupted);
+    };
+    const auto &joints = lattice.joints;
+    const auto new_vertex = [&](std::size_t i) { return joints[i].to != joints[i - 1].to; };
+    const auto anywhere = [](std::size_t) { return true; };
+    const std::int64_t used = lattice.start.back() * row; // by the tiles
+    if (!each(cuts(view.length * row - used, work_per_task / 8, anywhere),
+              [&](std::int64_t begin, std::int64_t end) {
+                  std::fill(view.sums + used + begin, view.sums + used + end, 0.0f);
+              }))
+        return false;
+    const auto joint_count = static_cast<std::int64_t>(joints.size());
+    if (!each(cuts(joint_count, step, new_vertex), [&](std::int64_t begin, std::int64_t end) {
+            table.crf_join(view, row, 0, row, begin, end);
+        }))
+        return false;
+    if (weight.matrix &&
+        !each(cuts(view.length, step / row, anywhere), [&](std::int64_t begin, std::int64_t end) {
+            const Memory memory = allocate(row * 4);
+            table.crf_mix(view, weight, row, begin, end, memory.get());
+        }))
+        return false;
+    for (std::int64_t i = 0; i < lattice.rounds * view.corners; ++i) {
+        const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
+        const auto new_chain = [&](std::size_t k) { return (chain[k] & chain_start) != 0; };
+        const auto length = static_cast<std::int64_t>(chain.size());
+        if (!each(cuts(length, step, new_chain), [&](std::int64_t begin, std::int64_t end) {
+                table.crf_blur(view, row, 0, row, chain.data(), begin, end, lattice.side);
+            }))
             return false;
     }
     return true;
 }
 
+void CrfOnLattice::Run::filter_lanes(const Lattice &lattice, const CrfLattice &view,
+                                     std::int64_t lane0, std::int64_t lane1) {
+    const std::int64_t row = pass.row;
+    for (std::int64_t v = lattice.start.back(); v < view.length; ++v)
+        std::fill(view.sums + v * row + lane0, view.sums + v * row + lane1, 0.0f);
+    table.crf_join(view, row, lane0, lane1, 0, static_cast<std::int64_t>(lattice.joints.size()));
+    for (std::int64_t i = 0; i < lattice.rounds * view.corners; ++i) {
+        const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
+        table.crf_blur(view, row, lane0, lane1, chain.data(), 0,
+                       static_cast<std::int64_t>(chain.size()), lattice.side);
+    }
+}
+
+// Sums become messages: rows and sums change places.
 bool CrfOnLattice::Run::filter() {
     struct Task {
         std::size_t term;
-        std::int64_t first, last; // lanes and all axes, vertices, or rows of nodes
+        std::int64_t first, last; // lanes, or rows of nodes
     };
     std::vector<Task> tasks;
-    const std::int64_t row = pass.row, group = std::min(row, line_of_cache);
+    const std::int64_t row = pass.row,
+                       group = num_threads() > 1 ? std::min(row, line_of_cache) : row;
+    const auto wide = [&](std::size_t t) {
+        return lattices[t].length >= many_rows || weights[t].matrix;
+    };
+    for (std::size_t t = 0; t < lattices.size(); ++t) {
+        for (std::int64_t at = 0; at < row && !wide(t); at += group)
+            tasks.push_back({t, at, std::min(at + group, row)});
+    }
     for (std::size_t t = 0; t < grids.size(); ++t) {
         solver.grids_[t]->join_strips(solver.tiles_, pass.h, pass.w, row);
-        const std::int64_t step = per_task(work_per_task / 16, grids[t].width * row);
+        const std::int64_t step = per_task(work_per_filter / 2, grids[t].width * row);
         for (std::int64_t y = 0; y < grids[t].height; y += step)
             tasks.push_back({lattices.size() + t, y, std::min(y + step, grids[t].height)});
-    }
-    for (std::size_t t = 0; t < lattices.size(); ++t) {
-        const std::int64_t count = lattices[t].vertices;
-        const std::int64_t step = count < many_vertices ? group : per_task(1 << 20, row);
-        for (std::int64_t at = 0; at < (count < many_vertices ? row : count); at += step)
-            tasks.push_back({t, at, std::min(at + step, count < many_vertices ? row : count)});
     }
     if (!run_tasks(
             static_cast<std::int64_t>(tasks.size()),
             [&](std::int64_t i) {
                 const Task &task = tasks[static_cast<std::size_t>(i)];
-                if (task.term >= lattices.size()) {
-                    const CrfGrid &grid = grids[task.term - lattices.size()];
-                    const Memory memory = allocate(table.crf_grid_scratch(grid, row));
-                    return table.crf_grid(grid, weights[task.term], row, task.first, task.last,
-                                          memory.get());
-                }
-                const CrfLattice &view = lattices[task.term];
-                const Memory memory = allocate(row * 4);
-                if (view.vertices >= many_vertices)
-                    return table.crf_gather(view, weights[task.term], row, 0, row, task.first,
-                                            task.last, memory.get());
-                table.crf_gather(view, weights[task.term], row, task.first, task.last, 0,
-                                 view.vertices, memory.get());
-                const Lattice &lattice = *solver.lattices_[task.term];
-                for (std::int64_t k = 0; k < lattice.rounds * view.corners; ++k) {
-                    const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(k))];
-                    table.crf_blur(view, row, task.first, task.last, chain.data(), 0,
-                                   static_cast<std::int64_t>(chain.size()), lattice.side);
-                }
+                if (task.term < lattices.size())
+                    return filter_lanes(*solver.lattices_[task.term], lattices[task.term],
+                                        task.first, task.last);
+                const CrfGrid &grid = grids[task.term - lattices.size()];
+                const Memory memory = allocate(table.crf_grid_scratch(grid, row));
+                table.crf_grid(grid, weights[task.term], row, task.first, task.last, memory.get());
             },
             interrupted))
         return false;
-    for (std::size_t t = 0; t < lattices.size(); ++t)
-        if (lattices[t].vertices >= many_vertices && !blur(*solver.lattices_[t], lattices[t]))
-            return false;
+    for (std::size_t t = 0; t < lattices.size(); ++t) {
+        if (wide(t) && !filter_wide(*solver.lattices_[t], lattices[t], weights[t])) return false;
+        std::swap(lattices[t].sums, lattices[t].rows);
+    }
     return true;
 }
 

@@ -20,6 +20,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto poll_interval = std::chrono::milliseconds(20);
+constexpr auto spin_time = std::chrono::microseconds(50);
+
+inline void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
 
 // Callers may have set flush-to-zero (torch.set_flush_denormal): it would change labels, so every
 // task runs with denormals as IEEE 754 has them.
@@ -87,14 +96,15 @@ class Pool {
         {
             std::lock_guard lock(mutex_);
             batch_ = batch;
-            ++generation_;
             seats_ = workers_;
+            ++generation_;
         }
         wake_.notify_all();
     }
 
     // Waits until no worker looks at the batch; false after poll_interval.
     bool drained() {
+        spin([this] { return active_ == 0; });
         std::unique_lock lock(mutex_);
         batch_ = nullptr;
         seats_ = 0;
@@ -112,11 +122,19 @@ class Pool {
     }
 
   private:
+    // To sleep and be woken takes longer than the next batch often is away.
+    template <class Done> static void spin(const Done &done) {
+        const auto end = Clock::now() + spin_time;
+        while (!done() && Clock::now() < end) pause();
+    }
+
     void work() {
         FloatMode mode;
-        std::unique_lock lock(mutex_);
+        std::unique_lock lock(mutex_, std::defer_lock);
         std::uint64_t seen = 0;
         for (;;) {
+            spin([&] { return generation_ != seen; });
+            lock.lock();
             wake_.wait(lock,
                        [&] { return retired_ || (batch_ && seats_ > 0 && generation_ != seen); });
             if (retired_) return;
@@ -129,15 +147,17 @@ class Pool {
             }
             lock.lock();
             if (--active_ == 0) idle_.notify_all();
+            lock.unlock();
         }
     }
 
     std::mutex mutex_;
     std::condition_variable wake_, idle_;
     Batch *batch_ = nullptr;
-    std::uint64_t generation_ = 0;
+    std::atomic<std::uint64_t> generation_{0};
     const int wanted_;
-    int workers_ = 0, seats_ = 0, active_ = 0;
+    int workers_ = 0, seats_ = 0;
+    std::atomic<int> active_{0};
     bool retired_ = false;
 };
 

@@ -54,8 +54,10 @@ struct KernelTable {
     std::int64_t (*crf_pixels_scratch)(const CrfPass &, const CrfTile &);
     void (*crf_pixels)(const CrfPass &, const CrfTile &, char *scratch, CrfSums &);
     void (*crf_write)(const CrfPass &, const CrfTile &);
-    void (*crf_gather)(const CrfLattice &, const CrfWeights &, std::int64_t row, std::int64_t lane0,
-                       std::int64_t lane1, std::int64_t v0, std::int64_t v1, char *scratch);
+    void (*crf_join)(const CrfLattice &, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
+                     std::int64_t begin, std::int64_t end);
+    void (*crf_mix)(const CrfLattice &, const CrfWeights &, std::int64_t row, std::int64_t begin,
+                    std::int64_t end, char *scratch);
     void (*crf_blur)(const CrfLattice &, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
                      const std::uint32_t *chain, std::int64_t begin, std::int64_t end, float side);
     std::int64_t (*crf_grid_scratch)(const CrfGrid &, std::int64_t row);

@@ -42,8 +42,10 @@ void crf_embed(const PairwiseJob &, const double *origin, const float *scale, st
 std::int64_t crf_pixels_scratch(const CrfPass &, const CrfTile &);
 void crf_pixels(const CrfPass &, const CrfTile &, char *scratch, CrfSums &);
 void crf_write(const CrfPass &, const CrfTile &);
-void crf_gather(const CrfLattice &, const CrfWeights &, std::int64_t row, std::int64_t lane0,
-                std::int64_t lane1, std::int64_t v0, std::int64_t v1, char *scratch);
+void crf_join(const CrfLattice &, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
+              std::int64_t begin, std::int64_t end);
+void crf_mix(const CrfLattice &, const CrfWeights &, std::int64_t row, std::int64_t begin,
+             std::int64_t end, char *scratch);
 void crf_blur(const CrfLattice &, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
               const std::uint32_t *chain, std::int64_t begin, std::int64_t end, float side);
 std::int64_t crf_grid_scratch(const CrfGrid &, std::int64_t row);
@@ -88,7 +90,8 @@ const KernelTable table = {
     crf_pixels_scratch,
     crf_pixels,
     crf_write,
-    crf_gather,
+    crf_join,
+    crf_mix,
     crf_blur,
     crf_grid_scratch,
     crf_grid,

@@ -27,14 +27,6 @@ class Naming(NamedTuple):
     unique: bool  # no two coordinates within the ranges have the same name
 
 
-class Table(NamedTuple):
-    """Names, and where to find their numbers."""
-
-    slots: Array  # [slots, 2] int64, a power of two of them: a name and its number, -1: free
-    names: Array  # [K] int64
-    keys: Array  # [K, coordinates] int32; no coordinates where names are unique
-
-
 def naming(ranges: Sequence[float]) -> Naming:
     """That of coordinates which take so many values each."""
     unique = float(np.prod(np.asarray(ranges, np.float64))) < 2.0**63
@@ -94,7 +86,7 @@ def grown(slots: Any) -> Any:
 
 @kernel
 def number(given: Any, given_keys: Any) -> Any:
-    """The number of each name, and the table of those that differ."""
+    """The number of each name, and those that differ."""
     slots = empty_slots(given.size // 2)
     ids = np.empty(given.size, np.int32)
     names, keys = np.empty_like(given), np.empty_like(given_keys)
@@ -114,4 +106,4 @@ def number(given: Any, given_keys: Any) -> Any:
                 slots = grown(slots)
         else:
             ids[i] = slots[at, 1]
-    return ids, (slots, names[:count].copy(), keys[:count].copy())
+    return ids, names[:count].copy(), keys[:count].copy()

@@ -25,7 +25,7 @@ from segpost._numba.strips import pieces
 from segpost._numba.threads import kernel, run
 
 MANY = 1 << 16  # vertices whose bridges would cost more than they are worth: the busiest alone
-MANY_BRIDGED = 5
+MANY_BRIDGED = 6
 TASK = 1 << 16  # floats of a task
 AHEAD = 12  # rows of a chain that are asked for before they are blurred
 LINE = 16  # floats of a line of memory

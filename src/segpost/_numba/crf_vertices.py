@@ -10,22 +10,13 @@ from typing import Any
 import numpy as np
 
 from segpost._dispatch import Array
-from segpost._numba.crf_keys import (
-    AHEAD,
-    MIX,
-    Naming,
-    Table,
-    empty_slots,
-    find,
-    grown,
-    home,
-    number,
-)
-from segpost._numba.crf_rows import prefetch
+from segpost._numba.crf_keys import Naming, empty_slots, find, grown, number
+from segpost._numba.strips import pieces
 from segpost._numba.threads import kernel, run
 
-MET = 1 << 20  # missing neighbours that are counted together, about
-SHARE = np.int64(52)  # from here on bits of a name choose its share, not its slot
+SHARE = 1 << 11  # vertices whose names bound a share of all names
+TOGETHER = 16  # shares of a task
+MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @kernel
@@ -131,52 +122,58 @@ def embed(features: Any, scale: Any, factor: Any, width: Any, corner: Any, weigh
 
 
 class Vertices:
-    """The vertices of a lattice, and its axes."""
+    """The vertices of a lattice, and its axes.
+
+    In the order of their names a neighbour is a constant further on: the neighbours of all along an
+    axis are found by going through the names twice at a time.
+    """
 
     def __init__(self, names: Array, keys: Array, naming: Naming, corners: int) -> None:
-        self.ids, table = number(names, keys)
-        self.table = Table(*table)
+        self.ids, self.names, self.keys = number(names, keys)
         # Along an axis one coordinate goes d back as the others go one on. The last has no key.
         step = np.ones((corners, corners - 1), np.int32)
         step[np.arange(corners - 1), np.arange(corners - 1)] = 1 - corners
-        self.change = (step * naming.factor[:-1]).sum(axis=1)
+        self.change = (step * naming.factor[:-1]).sum(axis=1).view(np.uint64)
         self.step = step[:, : keys.shape[1]].copy()
-        self.beside = np.full((corners, len(self), 2), -1, np.int32)  # after and before
-
-        def work(axis: int) -> None:
-            look_around(self.table, self.change[axis], self.step[axis], self.beside[axis])
-
-        run(work, range(corners), 16 * self.beside.size)
+        self.look_around()
 
     def __len__(self) -> int:
-        return len(self.table.names)
+        return len(self.names)
+
+    def look_around(self) -> None:
+        """Neighbours of every vertex along every axis, after and before it, or -1."""
+        self.order = np.argsort(self.names.view(np.uint64))
+        self.ordered = self.names.view(np.uint64)[self.order]
+        self.beside = np.full((len(self.change), len(self), 2), -1, np.int32)
+
+        def work(axis: int) -> None:
+            pair = self.change[axis], self.step[axis]
+            find_neighbours(self.ordered, self.order, self.keys, *pair, self.beside[axis])
+
+        run(work, range(len(self.change)), 4 * self.beside.size)
 
     def add_bridges(self, least: int) -> None:
         """Add vertices without pixels that have at least so many neighbours."""
-        names, keys = self.table.names, self.table.keys
-        shares = 1 << (self.beside.size // MET).bit_length()
+        ends = np.append(self.ordered[SHARE - 1 :: SHARE] + np.uint64(1), np.uint64(0))
+        begins = np.append(
+            np.uint64(0), ends[:-1]
+        )  # of names; after the last the first comes again
 
-        def work(share: int) -> Array:
-            found: Array = missing(
-                self.table, self.change, self.step, self.beside, least, share, shares
-            )
+        def work(part: tuple[int, int]) -> Array:
+            given = self.ordered, self.order, self.beside, self.change
+            shares = begins[slice(*part)], ends[slice(*part)]
+            found: Array = missing(*given, *shares, least)
             return found
 
-        found = np.concatenate(run(work, range(shares), 16 * self.beside.size))
-        who, axis, sign = found[:, 0], found[:, 1] // 2, 1 - 2 * (found[:, 1] % 2)
-        new_names = names[who] + sign * self.change[axis]
-        new_keys = keys[who] + sign[:, None] * self.step[axis]
-        before = len(self)
-        names, keys = np.concatenate([names, new_names]), np.concatenate([keys, new_keys])
-        self.table = Table(*number(names, keys)[1])
-        beside = np.full((len(self.change), len(self), 2), -1, np.int32)
-        beside[:, :before] = self.beside
-        self.beside = beside
-
-        def join(axis: int) -> None:
-            join_bridges(self.table, self.change[axis], self.step[axis], before, beside[axis])
-
-        run(join, range(len(beside)), 16 * found.size * len(beside))
+        parts = run(work, pieces(len(ends), TOGETHER), 16 * self.beside.size)
+        found = np.sort(np.concatenate(parts))  # near those that miss them
+        who, way = np.divmod(found, 2 * len(self.change))
+        axis, sign = way // 2, 1 - 2 * (way % 2)
+        names = self.names[who] + sign * self.change[axis].view(np.int64)
+        self.names = np.concatenate([self.names, names])
+        self.keys = np.concatenate([self.keys, self.keys[who] + sign[:, None] * self.step[axis]])
+        self.keys = self.keys.astype(np.int32)
+        self.look_around()
 
     def chains(self) -> list[Array]:
         """Vertices in the order in which a blur along each axis meets them; ~v begins a chain."""
@@ -184,90 +181,96 @@ class Vertices:
 
 
 @kernel
-def look_around(table: Any, change: Any, step: Any, beside: Any) -> None:
-    """The neighbours of every vertex along an axis."""
-    key = np.empty(step.size, np.int32)
-    for v in range(table.names.size):
-        if v + AHEAD < table.names.size:
-            prefetch(table.slots, 2 * home(table.slots, table.names[v + AHEAD] + change))
-        for j in range(key.size):
-            key[j] = table.keys[v, j] + step[j]
-        name = table.names[v] + change
-        after = np.int32(table.slots[find(table.slots, table.keys, name, key), 1])
-        beside[v, 0] = after
-        if after >= 0:
-            beside[after, 1] = v
-
-
-@kernel
-def join_bridges(table: Any, change: Any, step: Any, begin: Any, beside: Any) -> None:
-    """Neighbours of the vertices from `begin` on."""
-    key = np.empty(step.size, np.int32)
-    for v in range(begin, table.names.size):
-        for side in range(2):
-            sign = 1 - 2 * side
-            for j in range(key.size):
-                key[j] = table.keys[v, j] + sign * step[j]
-            if v + AHEAD < table.names.size:
-                name = table.names[v + AHEAD] + sign * change
-                prefetch(table.slots, 2 * home(table.slots, name))
-            name = table.names[v] + sign * change
-            at = np.int32(table.slots[find(table.slots, table.keys, name, key), 1])
-            beside[v, side] = at
-            if at >= 0:
-                beside[at, 1 - side] = v
+def find_neighbours(
+    ordered: Any, order: Any, keys: Any, change: Any, step: Any, beside: Any
+) -> None:
+    """Neighbours of all vertices along an axis."""
+    count = ordered.size
+    around = np.searchsorted(ordered, np.uint64(0) - change)  # from here on sums begin at 0 again
+    at = 0
+    for turn in range(2):
+        i, end = (0, around) if turn else (around, count)
+        while i < end and at < count:
+            wanted = ordered[i] + change
+            if ordered[at] < wanted:
+                at += 1
+                continue
+            if ordered[at] == wanted:
+                v = order[i]
+                next_one = at
+                while next_one < count and ordered[next_one] == wanted:
+                    w = order[next_one]
+                    same = True
+                    for j in range(keys.shape[1]):
+                        same &= keys[w, j] == keys[v, j] + step[j]
+                    if same:
+                        beside[v, 0] = w
+                        beside[w, 1] = v
+                        break
+                    next_one += 1
+            i += 1
 
 
 @kernel
 def missing(
-    table: Any, change: Any, step: Any, beside: Any, least: Any, share: Any, shares: Any
+    ordered: Any, order: Any, beside: Any, change: Any, begins: Any, ends: Any, least: Any
 ) -> Any:
-    """Vertices that at least so many neighbours miss: [K, 2], one of those, and on which way.
+    """Names that are no vertices, though at least so many vertices would be their neighbours.
 
-    Those of one share: the smaller the table, the nearer it is kept.
+    [K]: ``v * ways + way`` of one that misses it. Those of some shares of all names: the smaller
+    a table, the nearer it is kept. Names that are not unique may be taken for one another: then a
+    vertex is added that fewer miss, which does no harm.
     """
-    names, keys = table.names, table.keys
-    slots = empty_slots(2 * names.size // shares)
-    met = np.empty(64, np.int32)
-    places = np.empty((64, 2), np.int32)
-    met_keys = np.empty((64, keys.shape[1]), np.int32)
-    key = np.empty(keys.shape[1], np.int32)
-    count, enough = 0, 0
-    for v in range(names.size):
-        for way in range(2 * change.size):
-            axis, side = way // 2, way % 2
-            sign = 1 - 2 * side
-            name = names[v] + sign * change[axis]
-            if beside[axis, v, side] >= 0 or (name * MIX >> SHARE) & (shares - 1) != share:
+    ways = 2 * change.size
+    found = np.empty(64, np.int64)
+    enough = 0
+    names, numbers = np.empty(0, np.uint64), np.empty(0, np.int64)
+    for share in range(begins.size):
+        size = 0
+        for way in range(ways):
+            by = np.uint64(0) - change[way // 2] if way % 2 else change[way // 2]
+            begin, end = begins[share] - by, ends[share] - by
+            first, last = np.searchsorted(ordered, begin), np.searchsorted(ordered, end)
+            more = last - first if end > begin else ordered.size - first + last
+            if size + more > names.size:
+                all_names = np.empty(2 * (size + more), np.uint64)
+                all_numbers = np.empty(2 * (size + more), np.int64)
+                all_names[:size], all_numbers[:size] = names[:size], numbers[:size]
+                names, numbers = all_names, all_numbers
+            i = first
+            for _ in range(more):
+                if i == ordered.size:
+                    i = 0
+                v = order[i]
+                names[size] = ordered[i] + by
+                numbers[size] = v * ways + way
+                size += beside[way // 2, v, way % 2] < 0
+                i += 1
+        bits = 6
+        while 1 << bits < size:
+            bits += 1
+        shift = np.uint64(64 - bits)
+        # Most are missed by few: what adds up to too little is not looked at again.
+        rough = np.zeros(1 << bits, np.uint16)
+        for i in range(size):
+            rough[names[i] * MIX >> shift] += np.uint16(1)
+        slots, counts = np.empty(1 << bits, np.uint64), np.zeros(1 << bits, np.int32)
+        for i in range(size):
+            at = np.int64(names[i] * MIX >> shift)
+            if rough[at] < least:
                 continue
-            for j in range(key.size):
-                key[j] = keys[v, j] + sign * step[axis, j]
-            at = find(slots, met_keys, name, key)
-            if slots[at, 1] >= 0:
-                met[slots[at, 1]] += 1
-                enough += met[slots[at, 1]] == least
-                continue
-            if count == met.size:
-                more = np.empty(2 * count, np.int32)
-                more_places = np.empty((2 * count, 2), np.int32)
-                more_keys = np.empty((2 * count, key.size), np.int32)
-                more[:count], more_places[:count], more_keys[:count] = met, places, met_keys
-                met, places, met_keys = more, more_places, more_keys
-            slots[at, 0], slots[at, 1] = name, count
-            met[count], places[count, 0], places[count, 1] = 1, v, way
-            for j in range(key.size):
-                met_keys[count, j] = key[j]
-            count += 1
-            enough += least == 1
-            if 2 * count > slots.shape[0]:
-                slots = grown(slots)
-    found = np.empty((enough, 2), np.int32)
-    at = 0
-    for i in range(count):
-        if met[i] >= least:
-            found[at] = places[i]
-            at += 1
-    return found
+            while counts[at] and slots[at] != names[i]:
+                at = (at + 1) & (counts.size - 1)
+            slots[at] = names[i]
+            counts[at] += 1
+            if counts[at] == least:
+                if enough == found.size:
+                    larger = np.empty(2 * enough, np.int64)
+                    larger[:enough] = found
+                    found = larger
+                found[enough] = numbers[i]
+                enough += 1
+    return found[:enough].copy()
 
 
 @kernel
