@@ -162,6 +162,12 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
     return normalize(job, tiles, pixels, own_term, interrupted);
 }
 
+std::vector<std::int64_t> Lattice::chain_cuts(std::int64_t axis, std::int64_t step) const {
+    const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis)];
+    return cuts(static_cast<std::int64_t>(chain.size()), step,
+                [&](std::size_t i) { return (chain[i] & chain_start) != 0; });
+}
+
 // What pixels of weight 1 send, at vertices.
 bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float> &values,
                            const Interrupted &interrupted) const {
@@ -176,15 +182,19 @@ bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float>
     for (const CrfJoint &joint : joints) values[joint.to] += values[joint.from];
     for (std::int64_t i = 0; i < rounds * n; ++i) {
         const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis(i))];
-        float before_here = 0, here = 0;
-        for (std::size_t c = 0; c < chain.size(); ++c) {
-            const std::uint32_t v = chain[c] & ~chain_start;
-            if (chain[c] & chain_start) before_here = 0, here = values[v];
-            const bool more = c + 1 < chain.size() && !(chain[c + 1] & chain_start);
-            const float next = more ? values[chain[c + 1]] : 0.0f;
-            values[v] = here + side * (before_here + next);
-            before_here = here, here = next;
-        }
+        if (!each_part(chain_cuts(axis(i), 1 << 14), interrupted,
+                       [&](std::int64_t begin, std::int64_t end) {
+                           float before_here = 0, here = 0;
+                           for (std::int64_t c = begin; c < end; ++c) {
+                               const std::uint32_t v = chain[c] & ~chain_start;
+                               if (chain[c] & chain_start) before_here = 0, here = values[v];
+                               const bool more = c + 1 < end && !(chain[c + 1] & chain_start);
+                               const float next = more ? values[chain[c + 1]] : 0.0f;
+                               values[v] = here + side * (before_here + next);
+                               before_here = here, here = next;
+                           }
+                       }))
+            return false;
     }
     return true;
 }

@@ -49,6 +49,9 @@ struct Lattice {
         return (i / n) % 2 ? n - 1 - i % n : i % n;
     }
 
+    // Where chains of an axis may be cut into tasks of about so many vertices.
+    std::vector<std::int64_t> chain_cuts(std::int64_t axis, std::int64_t step) const;
+
   private:
     bool sums_of_rows(const std::vector<CrfTile> &, std::vector<float> &values,
                       const Interrupted &) const;

@@ -200,58 +200,39 @@ bool CrfOnLattice::Run::over_pixels(CrfSums &sums) {
     return true;
 }
 
-// Cuts at the first of those wanted and wherever `between` says yes after so many more.
-template <class Between>
-std::vector<std::int64_t> cuts(std::int64_t length, std::int64_t step, const Between &between) {
-    std::vector<std::int64_t> at{0};
-    while (at.back() < length) {
-        std::int64_t end = std::min(at.back() + std::max<std::int64_t>(step, 1), length);
-        while (end < length && !between(static_cast<std::size_t>(end))) ++end;
-        at.push_back(end);
-    }
-    return at;
-}
-
 // Small lattices are filtered by few threads, each some labels along all axes; of large ones, and
 // where labels are mixed, all threads take one step after the other.
 bool CrfOnLattice::Run::filter_wide(const Lattice &lattice, const CrfLattice &view,
                                     const CrfWeights &weight) {
     const std::int64_t row = pass.row, step = per_task(work_per_filter, row);
-    const auto each = [&](const std::vector<std::int64_t> &at, const auto &work) {
-        return run_tasks(
-            static_cast<std::int64_t>(at.size()) - 1,
-            [&](std::int64_t i) {
-                work(at[static_cast<std::size_t>(i)], at[static_cast<std::size_t>(i) + 1]);
-            },
-            interrupted);
-    };
     const auto &joints = lattice.joints;
     const auto new_vertex = [&](std::size_t i) { return joints[i].to != joints[i - 1].to; };
     const auto anywhere = [](std::size_t) { return true; };
     const std::int64_t used = lattice.start.back() * row; // by the tiles
-    if (!each(cuts(view.length * row - used, work_per_task / 8, anywhere),
-              [&](std::int64_t begin, std::int64_t end) {
-                  std::fill(view.sums + used + begin, view.sums + used + end, 0.0f);
-              }))
+    if (!each_part(cuts(view.length * row - used, work_per_task / 8, anywhere), interrupted,
+                   [&](std::int64_t begin, std::int64_t end) {
+                       std::fill(view.sums + used + begin, view.sums + used + end, 0.0f);
+                   }))
         return false;
     const auto joint_count = static_cast<std::int64_t>(joints.size());
-    if (!each(cuts(joint_count, step, new_vertex), [&](std::int64_t begin, std::int64_t end) {
-            table.crf_join(view, row, 0, row, begin, end);
-        }))
+    if (!each_part(cuts(joint_count, step, new_vertex), interrupted,
+                   [&](std::int64_t begin, std::int64_t end) {
+                       table.crf_join(view, row, 0, row, begin, end);
+                   }))
         return false;
-    if (weight.matrix &&
-        !each(cuts(view.length, step / row, anywhere), [&](std::int64_t begin, std::int64_t end) {
-            const Memory memory = allocate(row * 4);
-            table.crf_mix(view, weight, row, begin, end, memory.get());
-        }))
+    if (weight.matrix && !each_part(cuts(view.length, step / row, anywhere), interrupted,
+                                    [&](std::int64_t begin, std::int64_t end) {
+                                        const Memory memory = allocate(row * 4);
+                                        table.crf_mix(view, weight, row, begin, end, memory.get());
+                                    }))
         return false;
     for (std::int64_t i = 0; i < lattice.rounds * view.corners; ++i) {
         const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
-        const auto new_chain = [&](std::size_t k) { return (chain[k] & chain_start) != 0; };
-        const auto length = static_cast<std::int64_t>(chain.size());
-        if (!each(cuts(length, step, new_chain), [&](std::int64_t begin, std::int64_t end) {
-                table.crf_blur(view, row, 0, row, chain.data(), begin, end, lattice.side);
-            }))
+        if (!each_part(lattice.chain_cuts(lattice.axis(i), step), interrupted,
+                       [&](std::int64_t begin, std::int64_t end) {
+                           table.crf_blur(view, row, 0, row, chain.data(), begin, end,
+                                          lattice.side);
+                       }))
             return false;
     }
     return true;

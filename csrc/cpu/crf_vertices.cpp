@@ -76,15 +76,22 @@ Vertices::Vertices(const std::vector<Keys> &tiles, const Naming &naming, std::in
     std::size_t total = 0;
     std::int64_t least = INT64_MAX;
     for (const Keys &tile : tiles) total += tile.size();
-    std::vector<Named> all;
-    all.reserve(total);
-    keys_.reserve(total * static_cast<std::size_t>(width_));
-    for (const Keys &tile : tiles)
-        for (std::uint32_t i = 0; i < tile.size(); ++i) {
-            all.push_back({tile.name(i), static_cast<std::uint32_t>(all.size())});
-            least = std::min(least, static_cast<std::int64_t>(tile.name(i)));
-            if (width_) keys_.insert(keys_.end(), tile.key(i), tile.key(i) + width_);
-        }
+    std::vector<Named> all(total);
+    keys_.resize(total * static_cast<std::size_t>(width_));
+    std::vector<std::size_t> first{0};
+    for (const Keys &tile : tiles) first.push_back(first.back() + tile.size());
+    run_tasks(
+        static_cast<std::int64_t>(tiles.size()),
+        [&](std::int64_t t) {
+            const Keys &tile = tiles[static_cast<std::size_t>(t)];
+            std::size_t at = first[static_cast<std::size_t>(t)];
+            for (std::uint32_t i = 0; i < tile.size(); ++i, ++at) {
+                all[at] = {tile.name(i), static_cast<std::uint32_t>(at)};
+                std::copy_n(tile.key(i), width_, keys_.begin() + at * width_);
+            }
+        },
+        [] { return false; });
+    for (const Named &named : all) least = std::min(least, static_cast<std::int64_t>(named.name));
     // Names that are unique are counted from below those of all neighbours.
     std::uint64_t origin = static_cast<std::uint64_t>(least);
     for (const std::uint64_t change : change_)
@@ -111,6 +118,7 @@ Vertices::Vertices(const std::vector<Keys> &tiles, const Naming &naming, std::in
 
 void Vertices::keep(const std::vector<Named> &sorted) {
     names_.clear(), row_.clear();
+    names_.reserve(sorted.size() + 1), row_.reserve(sorted.size());
     for (const Named &named : sorted) names_.push_back(named.name), row_.push_back(named.row);
     names_.push_back(UINT64_MAX);
 }
@@ -142,9 +150,9 @@ void Vertices::sort(std::vector<Named> &all) {
         return [shift](const Named &named) { return named.name >> shift & (digits - 1); };
     };
     const int leading = std::max(0, bits - width);
-    std::vector<Named> other(all.size());
+    const std::unique_ptr<Named[]> other(new Named[all.size()]); // nothing is written twice
     std::vector<std::size_t> ends(digits + 1);
-    move_by(digit_at(leading), ends, all.data(), all.size(), other.data());
+    move_by(digit_at(leading), ends, all.data(), all.size(), other.get());
     std::vector<std::size_t> cuts{0};
     for (const std::size_t end : ends)
         if (end >= cuts.back() + together || (end == all.size() && cuts.back() < end))
@@ -154,7 +162,7 @@ void Vertices::sort(std::vector<Named> &all) {
         [&](std::int64_t i) {
             const std::size_t begin = cuts[static_cast<std::size_t>(i)];
             const std::size_t count = cuts[static_cast<std::size_t>(i) + 1] - begin;
-            Named *from = other.data() + begin, *to = all.data() + begin;
+            Named *from = other.get() + begin, *to = all.data() + begin;
             std::vector<std::size_t> at(digits + 1);
             for (int shift = 0; shift < bits; shift += width) {
                 if (shift >= leading) shift = leading;

@@ -53,6 +53,29 @@ inline std::vector<Tile> cut_cells(std::int64_t n, const Axis &y, std::int64_t c
     return tiles;
 }
 
+// Places in 0..length from one on which a thread may work alone: every so many, or where `between`
+// says so after them.
+template <class Between>
+std::vector<std::int64_t> cuts(std::int64_t length, std::int64_t step, const Between &between) {
+    std::vector<std::int64_t> at{0};
+    while (at.back() < length) {
+        std::int64_t end = std::min(at.back() + std::max<std::int64_t>(step, 1), length);
+        while (end < length && !between(static_cast<std::size_t>(end))) ++end;
+        at.push_back(end);
+    }
+    return at;
+}
+
+template <class Work> bool each_part(const std::vector<std::int64_t> &cuts,
+                                     const Interrupted &interrupted, const Work &work) {
+    return run_tasks(
+        static_cast<std::int64_t>(cuts.size()) - 1,
+        [&](std::int64_t i) {
+            work(cuts[static_cast<std::size_t>(i)], cuts[static_cast<std::size_t>(i) + 1]);
+        },
+        interrupted);
+}
+
 // For kernels that find nothing.
 struct Nothing {
     void merge(const Nothing &) {}
