@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import hypothesis
 import numpy as np
+import on_device
 import pytest
 
 import segpost
@@ -20,23 +22,43 @@ if _dispatch.native_problem() is None:
     from segpost import _cpu
 
     NATIVE = [f"native-{level}" for level in _cpu.levels()]
-FAST = [*NATIVE, "numba"]
+FAST = [*NATIVE, "numba"]  # on the CPU
+CUDA = [on_device.EMULATED, on_device.REAL]
 
 
-@pytest.fixture(params=[*FAST, "reference"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Backends for a test; those of CUDA too where the module says that it has the operations."""
+    there = CUDA if getattr(metafunc.module, "ON_CUDA", False) else []
+    for name, names in (("backend", [*FAST, *there, "reference"]), ("fast_backend", FAST + there)):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, names, indirect=True)
+
+
+@pytest.fixture
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Every backend of this installation, the native one at each SIMD level."""
     yield from switch(request.param)
 
 
-@pytest.fixture(params=FAST)
+@pytest.fixture
 def fast_backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Every backend but the definition itself."""
     yield from switch(request.param)
 
 
 def switch(name: str) -> Iterator[str]:
-    """Use one backend, by the name of `FAST`."""
+    """Use one backend, by the name of `FAST` or `CUDA`."""
+    if name in CUDA:
+        problem = on_device.missing(name)
+        if problem:
+            pytest.skip(problem)
+        _dispatch._loaded[name] = cast(_dispatch.Backend, on_device.backend(name))
+        token = _dispatch._forced.set(name)
+        try:
+            yield name
+        finally:
+            _dispatch._forced.reset(token)
+        return
     kind, _, level = name.partition("-")
     if not level:
         with segpost.use_backend(kind):

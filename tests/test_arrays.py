@@ -113,7 +113,7 @@ def test_dlpack_on_another_device() -> None:
         segpost.argmax(Elsewhere())
     numba_array = foreign(np.zeros((2, 3, 3)), "__array__")
     type(numba_array).__cuda_array_interface__ = {}
-    with pytest.raises(TypeError, match=r"on a CUDA device.*copy it to the CPU yourself"):
+    with pytest.raises(TypeError, match=r"on a CUDA device.*copy it to the CPU"):
         segpost.argmax(numba_array)
     with pytest.raises(TypeError, match="logits is on device meta"):
         segpost.argmax(torch.zeros((2, 3, 3), device="meta"))

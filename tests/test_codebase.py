@@ -23,6 +23,10 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+COMPILED = ("_cpu", "_cuda")
+UNEXEMPLIFIED = {"num_threads", "raise_deferred", "set_num_threads", "Segmentation", "why_no_cuda"}
+
+
 def test_versions_agree() -> None:
     """The version is the same in the package and in its metadata."""
     assert segpost.__version__ == version("segpost")
@@ -33,7 +37,7 @@ def test_public_names_exist_and_are_documented() -> None:
     for name in segpost.__all__:
         thing = getattr(segpost, name)
         assert thing.__doc__, name
-        if callable(thing) and name not in {"num_threads", "set_num_threads", "Segmentation"}:
+        if callable(thing) and name not in UNEXEMPLIFIED:
             assert ">>>" in thing.__doc__, name
 
 
@@ -41,17 +45,18 @@ def test_public_names_exist_and_are_documented() -> None:
 def test_lint_format_and_types(tool: tuple[str, ...]) -> None:
     """ruff and mypy --strict are clean."""
     pytest.importorskip(tool[0])
-    paths = ("src", "tests", "benches") if tool[0] == "ruff" else ()
+    paths = ("src", "tests", "benches", "tools") if tool[0] == "ruff" else ()
     result = run(*tool, *paths)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_native_module_has_the_names_of_its_stub() -> None:
-    """_cpu.pyi declares what the compiled module has, and nothing else."""
-    cpu = pytest.importorskip("segpost._cpu")
-    stub = (ROOT / "src/segpost/_cpu.pyi").read_text()
-    names = set(re.findall(r"^(?:(?:def|class) )?(\w+)(?=[(:])", stub, re.MULTILINE))
-    assert names == {name for name in vars(cpu) if not name.startswith("_")}
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiled_modules_have_the_names_of_their_stubs(name: str) -> None:
+    """A stub declares what the compiled module has, and nothing else."""
+    module = pytest.importorskip(f"segpost.{name}")
+    stub = (ROOT / f"src/segpost/{name}.pyi").read_text()
+    names = set(re.findall(r"^(?:(?:def|class) )?(\w+)(?=[(:])", stub, re.MULTILINE)) - {"Array"}
+    assert names == {found for found in vars(module) if not found.startswith("_")}
 
 
 def test_no_file_forbids_what_the_house_forbids() -> None:
@@ -67,20 +72,24 @@ def test_no_file_forbids_what_the_house_forbids() -> None:
 def test_backends_have_the_same_operations() -> None:
     """Every backend defines every operation of the contract, and no other."""
     from segpost import _dispatch
+    from segpost._gpu import Gpu
 
     wanted = {name for name in vars(_dispatch.Backend) if not name.startswith("_")}
     for name in _dispatch.BACKENDS:
         if name == "native" and _dispatch.native_problem():
             continue
-        module = _dispatch._load(name)
+        module = Gpu if name == "cuda" else _dispatch._load(name)
         assert all(callable(getattr(module, operation)) for operation in wanted), name
 
 
-def test_shared_library_needs_nothing_special() -> None:
+@pytest.mark.parametrize("name", COMPILED)
+def test_shared_libraries_need_nothing_special(name: str) -> None:
     """No OpenMP runtime and no CUDA library is linked."""
-    cpu = pytest.importorskip("segpost._cpu")
-    result = subprocess.run(["ldd", cpu.__file__], capture_output=True, text=True, check=False)
+    module = pytest.importorskip(f"segpost.{name}")
+    result = subprocess.run(
+        ["ldd", str(module.__file__)], capture_output=True, text=True, check=False
+    )
     if result.returncode:
         pytest.skip("no ldd")
     assert "gomp" not in result.stdout
-    assert "cuda" not in result.stdout
+    assert "libcuda" not in result.stdout

@@ -17,6 +17,8 @@ import segpost
 from segpost import _dispatch, geometry
 from segpost._dispatch import Backend, Logits
 
+ON_CUDA = True
+
 torch = pytest.importorskip("torch")
 
 CLASSES = (1, 2, 3, 19, 31, 32, 63, 64, 127, 128, 150, 253, 254, 255, 256, 300, 700)

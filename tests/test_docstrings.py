@@ -14,7 +14,7 @@ import segpost
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(segpost.__path__, "segpost.")
-    if not module.name.endswith(("._cpu", "._native", ".__main__"))
+    if not module.name.endswith(("._cpu", "._cuda", "._native", ".__main__"))
 )
 
 

@@ -16,6 +16,8 @@ from segpost import _checks, _dispatch
 from segpost._dispatch import Logits, Report
 from segpost.geometry import GRIDS
 
+ON_CUDA = True
+
 torch = pytest.importorskip("torch")
 
 KINDS = ("normal", "ties", "denormal", "offset", "infinite", "nan", "spread", "masked", "huge")
@@ -116,25 +118,27 @@ def test_labels_in_flush_to_zero_mode(level: str) -> None:
         torch.set_flush_denormal(False)
 
 
+@pytest.mark.parametrize("backend_name", FAST)
 @pytest.mark.parametrize(
     ("shape", "size"),
     [((64, 2, 2), (300, 1200)), ((64, 1, 3), (301, 1100)), ((300, 2, 900), (9, 1800))],
 )
 def test_cells_shared_out_between_tasks(
-    fast_backend: str, shape: tuple[int, int, int], size: tuple[int, int]
+    backend_name: str, shape: tuple[int, int, int], size: tuple[int, int]
 ) -> None:
     """Few huge cells, and very wide rows, are cut into tasks: the same labels, each NaN once."""
     logits = np.random.default_rng(6).normal(size=shape).astype(np.float32)
     wanted = ("labels", "probabilities")
     with segpost.use_backend("reference"):
         definition = segpost.postprocess(logits, size=size, want=wanted)
-    got = segpost.postprocess(logits, size=size, want=wanted)
-    np.testing.assert_array_equal(got.labels, definition.labels)
-    np.testing.assert_allclose(got.probabilities, definition.probabilities, rtol=0, atol=1e-6)
-    logits[5, 0, 1] = logits[7, -1, -1] = np.nan
-    assert report_of(logits, size, "half_pixel")[0].nan_count == 2
-    logits[5, 0, 1] = 0.0
-    assert report_of(logits, size, "half_pixel")[0].nan_first == logits[0].size - 1
+    for _ in switch(backend_name):
+        got = segpost.postprocess(logits, size=size, want=wanted)
+        np.testing.assert_array_equal(got.labels, definition.labels)
+        np.testing.assert_allclose(got.probabilities, definition.probabilities, rtol=0, atol=1e-6)
+        logits[5, 0, 1] = logits[7, -1, -1] = np.nan
+        assert report_of(logits, size, "half_pixel")[0].nan_count == 2
+        logits[5, 0, 1] = 0.0
+        assert report_of(logits, size, "half_pixel")[0].nan_first == logits[0].size - 1
 
 
 def test_dense_kernel_gives_the_same(rng: np.random.Generator) -> None:

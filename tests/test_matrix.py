@@ -440,6 +440,8 @@ import numpy as np
 import torch.distributed as dist
 import segpost
 
+ON_CUDA = True
+
 rank, size, where, named = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4] == "named"
 dist.init_process_group("gloo", init_method="file://" + where, rank=rank, world_size=size)
 random = np.random.default_rng(0)

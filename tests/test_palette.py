@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import segpost
 from segpost import Palette, _palettes
 
+ON_CUDA = True
+
 DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"]
 SIZES = {
     "voc": 21,

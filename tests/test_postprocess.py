@@ -13,6 +13,8 @@ from conftest import scene
 import segpost
 from segpost import Palette, Segmentation
 
+ON_CUDA = True
+
 Image = pytest.importorskip("PIL.Image")
 torch = pytest.importorskip("torch")
 

@@ -1,6 +1,6 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
-#include "convert.hpp"
 #include "crf.hpp"
+#include "jobs.hpp"
 #include "signals.hpp"
 
 #include "../cpu/pool.hpp"
@@ -14,37 +14,9 @@ py::tuple as_tuple(const Report &r) {
 }
 py::tuple as_tuple(const Bad &bad) { return py::make_tuple(bad.count, bad.first); }
 
-bool same_pixels(const Map &a, const Map &b) { return a.n == b.n && a.h == b.h && a.w == b.w; }
-
-ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes) {
-    ArgmaxJob job;
-    job.logits = logits_view(logits);
-    if (!axes.is_none()) {
-        job.resample = true;
-        job.y = axis_view(axes.attr("y"));
-        job.x = axis_view(axes.attr("x"));
-    }
-    if (!logits[4].is_none()) {
-        job.has_threshold = true;
-        job.threshold = logits[4].cast<double>();
-    }
-    return job;
-}
-
 py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
                  const py::object &color, const py::object &lut, bool dense) {
-    ArgmaxJob job = argmax_job(logits, axes);
-    job.labels = map_view(labels, true);
-    require(job.labels.n == job.logits.n && job.labels.h == job.height() &&
-                job.labels.w == job.width() &&
-                (job.labels.dtype == DType::i32 ||
-                 (job.labels.dtype == DType::u8 && job.classes() <= 256)),
-            "labels");
-    if (!color.is_none()) {
-        job.color = image_view(color.cast<py::array>(), true);
-        job.lut = table<std::uint32_t>(lut.cast<py::array>(), job.classes());
-        require(same_pixels(job.color, job.labels), "color");
-    }
+    const ArgmaxJob job = argmax_job(logits, axes, labels, color, lut);
     Report report;
     without_gil([&](const Interrupted &interrupted) {
         return run_argmax(job, dense ? CellRule::dense : CellRule::fill, interrupted, report);
@@ -54,37 +26,7 @@ py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::arra
 
 py::tuple softmax(const py::tuple &logits, const py::object &axes, const py::object &probabilities,
                   const py::object &confidence) {
-    SoftmaxJob job;
-    job.logits = logits_view(logits);
-    if (!axes.is_none()) {
-        job.resample = true;
-        job.y = axis_view(axes.attr("y"));
-        job.x = axis_view(axes.attr("x"));
-    }
-    job.scale = logits[2].cast<double>();
-    job.zero_point = logits[3].cast<double>();
-    if (!logits[4].is_none()) {
-        job.has_threshold = true;
-        job.threshold = logits[4].cast<double>();
-    }
-    if (!probabilities.is_none()) {
-        const auto array = probabilities.cast<py::array>();
-        require(array.ndim() == 4 && array.itemsize() == 4 && array.shape(0) == job.logits.n &&
-                    array.shape(1) == job.logits.c && array.shape(2) == job.height() &&
-                    array.shape(3) == job.width(),
-                "probabilities");
-        job.probabilities = address(array, true);
-        job.prob_n = array.strides(0), job.prob_c = array.strides(1);
-        job.prob_h = array.strides(2), job.prob_w = array.strides(3);
-    }
-    if (!confidence.is_none()) {
-        const auto array = confidence.cast<py::array>();
-        require(array.ndim() == 3 && array.itemsize() == 4 && array.shape(0) == job.logits.n &&
-                    array.shape(1) == job.height() && array.shape(2) == job.width(),
-                "confidence");
-        job.confidence = address(array, true);
-        job.conf_n = array.strides(0), job.conf_h = array.strides(1), job.conf_w = array.strides(2);
-    }
+    const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
     Report report;
     without_gil(
         [&](const Interrupted &interrupted) { return run_softmax(job, interrupted, report); });
@@ -93,12 +35,7 @@ py::tuple softmax(const py::tuple &logits, const py::object &axes, const py::obj
 
 py::tuple colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
                    const py::array &out) {
-    ColorizeJob job;
-    job.labels = map_view(labels, false);
-    job.range = label_range(lut, ignore_index);
-    job.lut = table<std::uint32_t>(lut, lut.shape(0));
-    job.out = image_view(out, true);
-    require(same_pixels(job.labels, job.out), "out");
+    const ColorizeJob job = colorize_job(labels, lut, ignore_index, out);
     Bad bad;
     without_gil(
         [&](const Interrupted &interrupted) { return run_colorize(job, interrupted, bad); });
@@ -108,15 +45,7 @@ py::tuple colorize(const py::array &labels, const py::array &lut, const py::obje
 py::tuple overlay(const py::array &image, const py::array &labels, const py::array &lut,
                   const py::array &alpha, const py::object &ignore_index, std::int64_t contour,
                   const py::array &out) {
-    OverlayJob job;
-    job.image = image_view(image, false);
-    job.labels = map_view(labels, false);
-    job.range = label_range(lut, ignore_index);
-    job.lut = table<std::uint32_t>(lut, lut.shape(0));
-    job.alpha = table<std::uint16_t>(alpha, lut.shape(0));
-    job.contour = contour;
-    job.out = image_view(out, true);
-    require(same_pixels(job.labels, job.out) && same_pixels(job.labels, job.image), "out");
+    const OverlayJob job = overlay_job(image, labels, lut, alpha, ignore_index, contour, out);
     Bad bad;
     without_gil([&](const Interrupted &interrupted) { return run_overlay(job, interrupted, bad); });
     return as_tuple(bad);
@@ -124,16 +53,7 @@ py::tuple overlay(const py::array &image, const py::array &labels, const py::arr
 
 py::tuple labels_from_colors(const py::array &image, const py::array &keys, const py::array &values,
                              const py::array &out) {
-    LabelsFromColorsJob job;
-    job.image = image_view(image, false);
-    job.count = keys.shape(0);
-    require(job.count > 0, "keys");
-    job.keys = table<std::uint32_t>(keys, job.count);
-    job.values = table<std::int32_t>(values, job.count);
-    job.out = map_view(out, true);
-    require(same_pixels(job.image, job.out) &&
-                (job.out.dtype == DType::u8 || job.out.dtype == DType::i32),
-            "out");
+    const LabelsFromColorsJob job = labels_from_colors_job(image, keys, values, out);
     Bad bad;
     without_gil([&](const Interrupted &interrupted) {
         return run_labels_from_colors(job, interrupted, bad);
@@ -143,11 +63,7 @@ py::tuple labels_from_colors(const py::array &image, const py::array &keys, cons
 
 void confusion_labels(const py::array &preds, const py::array &target, const py::array &ignored,
                       const py::array &counts) {
-    ConfusionJob job;
-    job.preds = map_view(preds, false);
-    job.target = map_view(target, false);
-    require(same_pixels(job.preds, job.target), "target");
-    job.rule = target_rule(counts.shape(1) - 1, ignored);
+    const ConfusionJob job = confusion_job(preds, target, ignored, counts);
     std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
     without_gil(
         [&](const Interrupted &interrupted) { return run_confusion(job, interrupted, cells); });
@@ -155,13 +71,7 @@ void confusion_labels(const py::array &preds, const py::array &target, const py:
 
 py::tuple confusion_logits(const py::tuple &logits, const py::object &axes, const py::array &target,
                            const py::array &ignored, const py::array &counts) {
-    ConfusionLogitsJob job;
-    job.argmax = argmax_job(logits, axes);
-    job.target = map_view(target, false);
-    require(job.target.n == job.argmax.logits.n && job.target.h == job.argmax.height() &&
-                job.target.w == job.argmax.width(),
-            "target");
-    job.rule = target_rule(counts.shape(1) - 1, ignored);
+    const ConfusionLogitsJob job = confusion_job(logits, axes, target, ignored, counts);
     std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
     Report report;
     without_gil([&](const Interrupted &interrupted) {

@@ -33,6 +33,7 @@
 // maximum.
 #pragma once
 
+#include "portable.hpp"
 #include "view.hpp"
 
 namespace segpost {
@@ -108,8 +109,8 @@ struct SoftmaxJob {
     char *confidence = nullptr; // float32
     std::int64_t conf_n = 0, conf_h = 0, conf_w = 0;
 
-    std::int64_t height() const { return resample ? y.n_out : logits.h; }
-    std::int64_t width() const { return resample ? x.n_out : logits.w; }
+    SEGPOST_BOTH std::int64_t height() const { return resample ? y.n_out : logits.h; }
+    SEGPOST_BOTH std::int64_t width() const { return resample ? x.n_out : logits.w; }
 };
 
 // A rectangle of one image: cells [y0, y1) x [x0, x1) where the job resamples, else pixels. Of the

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "portable.hpp"
+
 namespace segpost {
 
 enum class DType : int { f32, f64, f16, bf16, i8, u8, i16, u16, i32, i64, u32, u64 };
@@ -14,7 +16,7 @@ struct Logits {
     std::int64_t n = 0, c = 0, h = 0, w = 0;
     std::int64_t stride_n = 0, stride_c = 0, stride_h = 0, stride_w = 0;
 
-    const char *row(std::int64_t image, std::int64_t y) const {
+    SEGPOST_BOTH const char *row(std::int64_t image, std::int64_t y) const {
         return data + image * stride_n + y * stride_h;
     }
 };
@@ -26,7 +28,7 @@ struct Map {
     std::int64_t n = 0, h = 0, w = 0;
     std::int64_t stride_n = 0, stride_h = 0, element = 0;
 
-    char *row(std::int64_t image, std::int64_t y) const {
+    SEGPOST_BOTH char *row(std::int64_t image, std::int64_t y) const {
         return data + image * stride_n + y * stride_h;
     }
 };
@@ -35,7 +37,7 @@ struct Map {
 struct Image : Map {
     std::int64_t channel = 1;
 
-    bool packed() const { return channel == 1 && element == 3; }
+    SEGPOST_BOTH bool packed() const { return channel == 1 && element == 3; }
 };
 
 } // namespace segpost

@@ -1,6 +1,13 @@
 """What comes after a segmentation network: labels, colors and overlays from its logits."""
 
-from segpost._config import build_config, num_threads, set_num_threads
+from segpost._config import (
+    build_config,
+    cuda_available,
+    num_threads,
+    raise_deferred,
+    set_num_threads,
+    why_no_cuda,
+)
 from segpost._dispatch import use_backend
 from segpost.boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from segpost.colors import Palette
@@ -31,12 +38,15 @@ __all__ = [
     "build_config",
     "colorize",
     "confusion_matrix",
+    "cuda_available",
     "dense_crf",
     "labels_from_colors",
     "num_threads",
     "overlay",
     "postprocess",
+    "raise_deferred",
     "set_num_threads",
     "softmax",
     "use_backend",
+    "why_no_cuda",
 ]

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from segpost import _dlpack
+from segpost import _device_inputs, _dlpack
+from segpost._device import DeviceArray, place_of, to_host
 
 Array = npt.NDArray[Any]
 
@@ -60,6 +61,8 @@ def incoming(value: object, name: str) -> Incoming:
     TypeError
         If `value` is no array, or one whose elements or device segpost cannot read.
     """
+    if isinstance(value, DeviceArray):
+        return Incoming(value, value.dtype.name, _same)
     if type(value) is np.ndarray:
         return _from_numpy(value, name, _same)
     torch = sys.modules.get("torch")
@@ -100,9 +103,11 @@ def _bfloat16(array: Array, wrap: Callable[[Array], Any]) -> Incoming:
 
 
 def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
+    if tensor.device.type == "cuda":
+        return _from_device(_device_inputs.from_torch(torch, tensor.detach(), name))
     if tensor.device.type != "cpu":
         raise TypeError(
-            f"{name} is on device {tensor.device}, and this build of segpost has no backend "
+            f"{name} is on device {tensor.device}, and segpost has no backend "
             f"for it; move it yourself if that is meant: {name}.cpu()"
         )
     if tensor.layout is not torch.strided or tensor.is_quantized:
@@ -122,14 +127,20 @@ def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
     return incoming._replace(copied=True) if negated else incoming
 
 
+def _from_device(found: tuple[Array, str, Callable[[Array], Any]]) -> Incoming:
+    return Incoming(*found)
+
+
 def _from_protocol(value: Any, name: str) -> Incoming:
     wrap = _wrapper(value)
+    if hasattr(value, "__cuda_array_interface__"):
+        return _from_device(_device_inputs.from_protocol(value, name))
     if hasattr(value, "__dlpack_device__"):
         device, index = value.__dlpack_device__()
         if int(device) != _dlpack.CPU:
             raise TypeError(
-                f"{name} is on DLPack device ({int(device)}, {index}), and this build of segpost "
-                "has no backend for it; copy it to the CPU yourself if that is meant"
+                f"{name} is on DLPack device ({int(device)}, {index}), and segpost has no backend "
+                "for it; copy it to the CPU yourself if that is meant"
             )
         if hasattr(value, "__dlpack__"):
             try:
@@ -141,11 +152,6 @@ def _from_protocol(value: Any, name: str) -> Incoming:
                 if kind == "bfloat16":
                     return _bfloat16(array, wrap)
                 return _from_numpy(array, name, wrap)
-    elif hasattr(value, "__cuda_array_interface__"):
-        raise TypeError(
-            f"{name} is on a CUDA device, and this build of segpost has no backend for it; "
-            "copy it to the CPU yourself if that is meant"
-        )
     if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
         shared = hasattr(value, "__array_interface__")  # __array__ alone may give a copy
         return _from_numpy(np.asarray(value), name, wrap)._replace(copied=not shared)
@@ -203,8 +209,9 @@ def outgoing(
     TypeError, ValueError
         If `out` has another dtype or shape, cannot be written, or overlaps an input.
     """
+    place = place_of(*inputs)
     if out is None:
-        return Outgoing(np.empty(shape, dtype), wrap)
+        return Outgoing(place.empty(shape, dtype), wrap)
     wanted = np.dtype(dtype)
     array, kind, _, copied = incoming(out, "out")
     if kind != wanted.name:
@@ -216,6 +223,8 @@ def outgoing(
             "out cannot be written in place: "
             "it must be aligned, in native byte order and no lazy view"
         )
+    if place_of(array).device != place.device:
+        raise TypeError(f"out is on {place_of(array)}, the input on {place}")
     if not array.flags.writeable:
         raise ValueError("out is read-only")
     if getattr(out, "requires_grad", False):
@@ -227,6 +236,8 @@ def outgoing(
     expected = wanted.itemsize
     for axis in range(-1, -packed - 1, -1):
         if array.shape[axis] > 1 and array.strides[axis] != expected:
+            if place.device >= 0:
+                raise ValueError(f"out on {place} must have contiguous rows of pixels")
             return Outgoing(np.empty(shape, dtype), wrap, out, array)
         expected *= array.shape[axis]
     return Outgoing(array, wrap, out)
@@ -242,6 +253,7 @@ def overlap(a: Array, b: Array) -> bool:
 
 def widen(array: Array, kind: str) -> Array:
     """The same values in float32, or in float64 where float32 cannot hold them all."""
+    array = to_host(array)
     if kind == "bfloat16":
         return (array.astype(np.uint32) << 16).view(np.float32)
     if kind in WIDE_KINDS:

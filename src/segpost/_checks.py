@@ -10,10 +10,12 @@ import numpy as np
 
 from segpost import geometry
 from segpost._arrays import LABEL_KINDS, LOGIT_KINDS, Array, Incoming, incoming, widen
+from segpost._device import DeviceArray, to_host
 from segpost._dispatch import Bad, Logits, Report
 from segpost.geometry import Axes
 
 NAN_RULES = ("raise", "propagate")
+CHECKS = ("sync", "deferred", "off")
 
 
 def one_of(value: object, name: str, allowed: tuple[str, ...]) -> None:
@@ -51,6 +53,8 @@ def logits_view(logits: object, axis: object) -> tuple[Logits, Incoming, int]:
             f"got {array.ndim}: shape {array.shape}{hint}"
         )
     if given.kind in ("int64", "uint64"):
+        if isinstance(array, DeviceArray):
+            raise TypeError(f"logits on {array.place} must have up to 32 bits or be floats")
         _check_exact(array)
     counted = class_axis(axis, array.ndim)
     view = array if array.ndim == 4 else array[None]
@@ -221,11 +225,10 @@ def raise_bad_labels(bad: Bad, labels: Array, classes: int, ignore_index: int | 
 
 def raise_bad_colors(bad: Bad, image: Array) -> NoReturn:
     """Name the colors that are in no palette row."""
-    pixels = image.reshape(-1, 3) if image.flags.c_contiguous else image
     place = np.unravel_index(bad.first, image.shape[:-1])
-    color = tuple(int(v) for v in image[place])
+    color = tuple(int(v) for v in to_host(image[place]))
     raise ValueError(
-        f"image has {bad.total} of {pixels.size // 3} pixels whose color is not in the palette, "
+        f"image has {bad.total} of {image.size // 3} pixels whose color is not in the palette, "
         f"first {color} at {_index(place)}; a label image must be saved without loss and never "
         "resized with interpolation"
     )

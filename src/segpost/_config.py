@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 from importlib.metadata import version
@@ -56,6 +57,43 @@ def num_threads() -> int:
     return _threads
 
 
+def cuda_available() -> bool:
+    """Whether arrays on a CUDA device can be used here. This loads the driver.
+
+    A process that has asked, or used a device, must not fork and use it in the child: CUDA does not
+    work there.
+
+    Examples
+    --------
+    >>> import segpost
+    >>> segpost.cuda_available() == (segpost.why_no_cuda() is None)
+    True
+    """
+    return _dispatch.cuda_problem() is None
+
+
+def why_no_cuda() -> str | None:
+    """What is missing for arrays on a CUDA device, or None. This loads the driver.
+
+    Returns
+    -------
+    problem : str or None
+        That CUDA was not built, that there is no driver or no device, or that the driver is old.
+    """
+    return _dispatch.cuda_problem()
+
+
+def raise_deferred() -> None:
+    """Wait for calls with ``check="deferred"``, and raise what they met.
+
+    Raises
+    ------
+    ValueError
+        If a kernel met bad values: which operation, how many, and the flat index of the first.
+    """
+    _dispatch.raise_deferred()
+
+
 def build_config() -> dict[str, Any]:
     """Versions, backends, SIMD levels and threads of this installation.
 
@@ -63,7 +101,7 @@ def build_config() -> dict[str, Any]:
     --------
     >>> import segpost
     >>> sorted(segpost.build_config())[:3]
-    ['backend', 'compiler', 'machine']
+    ['backend', 'compiler', 'cuda']
     """
     problem = _dispatch.native_problem()
     config: dict[str, Any] = {
@@ -75,6 +113,7 @@ def build_config() -> dict[str, Any]:
         "backend": _dispatch.backend_name(),
         "native": problem is None,
         "native_problem": problem,
+        "cuda": importlib.util.find_spec("segpost._cuda") is not None,
         "simd_level": None,
         "simd_levels": [],
         "compiler": None,

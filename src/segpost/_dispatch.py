@@ -11,10 +11,11 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy.typing as npt
 
+from segpost._device import HOST, DeviceArray, Place, place_of
 from segpost.geometry import Axes
 
 Array = npt.NDArray[Any]
@@ -238,7 +239,20 @@ class Backend(Protocol):
     ) -> CrfSolver: ...
 
 
-BACKENDS = ("native", "numba", "reference")
+@runtime_checkable
+class Checking(Protocol):
+    """A backend whose reports wait on a device."""
+
+    def checking(self, check: str) -> Backend:
+        """The same, reading reports at once ("sync"), later ("deferred") or never ("off")."""
+        ...
+
+    def raise_deferred(self) -> None:
+        """Wait for reports that have not been read, and raise what they say."""
+        ...
+
+
+BACKENDS = ("native", "numba", "reference", "cuda")
 _MODULES = {
     "native": "segpost._native",
     "numba": "segpost._numba",
@@ -257,8 +271,30 @@ def native_problem() -> str | None:
     return None
 
 
+def cuda_runtime() -> Any:
+    """The extension module that runs kernels; the driver is not touched before it is asked."""
+    return importlib.import_module("segpost._cuda")
+
+
+def cuda_problem() -> str | None:
+    """Why the CUDA backend cannot be used, or None if it can."""
+    try:
+        count, problem = cuda_runtime().device_count()
+    except ImportError as error:
+        return f"it is not in this installation: {error}"
+    return None if count else str(problem)
+
+
 def _load(name: str) -> Backend:
     if name not in _loaded:
+        if name == "cuda":
+            problem = cuda_problem()
+            if problem is not None:
+                raise RuntimeError(f"the cuda backend cannot be used: {problem}")
+            from segpost._gpu import Gpu
+
+            _loaded[name] = Gpu(cuda_runtime())
+            return _loaded[name]
         if name == "native":
             problem = native_problem()
             if problem is not None:
@@ -295,9 +331,46 @@ def backend_name() -> str:
     return _default
 
 
-def backend() -> Backend:
-    """The backend that was asked for, or the fastest that this installation has."""
-    return _load(backend_name())
+def backend(*arrays: Array | None, check: str = "sync") -> Backend:
+    """The backend of the arrays' device; on the CPU the one asked for, or the fastest there is.
+
+    Raises
+    ------
+    TypeError
+        If the arrays are on different devices, or not where the backend that was asked for is.
+    """
+    place = place_of(*arrays)
+    name = backend_name()
+    if place.device < 0:
+        if name == "cuda":
+            raise TypeError("the cuda backend reads arrays on a CUDA device, got one on the CPU")
+        chosen = _load(name)
+    else:
+        forced = _forced.get()
+        if forced not in (None, "cuda"):
+            raise TypeError(f"the {forced} backend reads arrays on the CPU, got one on {place}")
+        _same_place(place, arrays)
+        chosen = _load("cuda")
+    return chosen.checking(check) if isinstance(chosen, Checking) else chosen
+
+
+def raise_deferred() -> None:
+    """Read the reports that wait on devices."""
+    for loaded in _loaded.values():
+        if isinstance(loaded, Checking):
+            loaded.raise_deferred()
+
+
+def _same_place(place: Place, arrays: Sequence[Array | None]) -> None:
+    for array in arrays:
+        if array is None:
+            continue
+        other = array.place if isinstance(array, DeviceArray) else HOST
+        if other.device != place.device:
+            raise TypeError(
+                f"arrays are on different devices: one on {place}, another on {other}; "
+                "move them together yourself"
+            )
 
 
 @contextmanager
@@ -306,7 +379,7 @@ def use_backend(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : {"native", "numba", "reference"}
+    name : {"native", "numba", "reference", "cuda"}
         Every backend gives the same integers; "reference" is the float64 NumPy definition.
 
     Raises
@@ -314,7 +387,7 @@ def use_backend(name: str) -> Iterator[None]:
     ValueError
         If there is no backend of that name.
     RuntimeError
-        If the native backend was not built.
+        If the native or the cuda backend cannot be used, saying why.
 
     Examples
     --------

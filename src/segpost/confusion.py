@@ -9,7 +9,8 @@ import numpy as np
 
 from segpost import _checks, _dispatch
 from segpost._arguments import integer
-from segpost._arrays import Array, Incoming, incoming, stacks
+from segpost._arrays import Array, Incoming, incoming, outgoing, stacks
+from segpost._device import place_of, to_host, write
 from segpost._dispatch import Logits
 from segpost.geometry import Axes
 from segpost.labels import label_dtype
@@ -35,6 +36,15 @@ class Pair(NamedTuple):
             else:
                 preds = self.preds[index]
             yield Pair(preds, self.axes, self.target[index])
+
+    def on_host(self) -> Pair:
+        """The same on the CPU, for errors that look at values."""
+        preds = self.preds
+        if isinstance(preds, Logits):
+            preds = preds._replace(values=to_host(preds.values))
+        else:
+            preds = to_host(preds)
+        return Pair(preds, self.axes, to_host(self.target))
 
 
 def confusion_matrix(
@@ -94,7 +104,9 @@ def confusion_matrix(
         raise_bad_target(pair, classes, ignored)
     if counts[:classes, classes].any():
         raise_bad_preds(pair, classes, ignored)
-    return wrap.wrap(counts[:classes, :classes].copy())
+    matrix = outgoing(None, (classes, classes), np.int64, wrap.wrap, wrap.array)
+    write(counts[:classes, :classes], matrix.array)
+    return matrix.result()
 
 
 def view(
@@ -162,10 +174,11 @@ def count(pair: Pair, classes: int, ignored: Array, nan: str) -> Array:
         return counts
     if not isinstance(pair.preds, Logits):
         for _, (preds, target) in stacks(pair.preds, pair.target):
-            _dispatch.backend().confusion_labels(preds, target, ignored, counts)
+            _dispatch.backend(preds, target).confusion_labels(preds, target, ignored, counts)
         return counts
     target = pair.target if pair.target.ndim == 3 else pair.target[None]
-    report = _dispatch.backend().confusion_logits(pair.preds, pair.axes, target, ignored, counts)
+    backend = _dispatch.backend(pair.preds.values, target)
+    report = backend.confusion_logits(pair.preds, pair.axes, target, ignored, counts)
     if nan == "raise":
         _checks.raise_bad_logits(report, pair.preds, target.shape)
     return counts
@@ -191,9 +204,10 @@ def labels_of(pair: Pair) -> Array:
     if not isinstance(logits, Logits):
         return logits
     size = pair.target.shape[-2:]
-    made = np.empty((logits.values.shape[0], *size), label_dtype(max(logits.values.shape[1], 2)))
+    place = place_of(logits.values)
+    made = place.empty((logits.values.shape[0], *size), label_dtype(max(logits.values.shape[1], 2)))
     if made.size:
-        _dispatch.backend().argmax(logits, pair.axes, made, None, None)
+        _dispatch.backend(logits.values).argmax(logits, pair.axes, made, None, None)
     return made.reshape(pair.target.shape)
 
 
@@ -236,7 +250,7 @@ def outside(pair: Pair, classes: int, ignored: Array) -> dict[tuple[int, int], i
         return _outside_bytes(pair, classes, ignored)
     limit = listed_up_to(classes)
     found: dict[tuple[int, int], int] = {}
-    for preds, target in _strips(pair):
+    for preds, target in _strips(pair.on_host()):
         bad = ~_is_void(target, ignored)
         bad &= (target < 0) | (target >= classes) | (preds < 0) | (preds >= classes)
         if bad.any():  # each pair as one number
@@ -297,7 +311,7 @@ def _census(
     """Bad values of one map: how many, each with its count (most frequent first), the first."""
     times: dict[int, int] = {}
     first, place = -1, 0
-    for preds, target in _strips(pair):
+    for preds, target in _strips(pair.on_host()):
         bad = ~_is_void(target, ignored)
         values = target if of_target else preds
         bad &= (values < 0) | (values >= classes)

@@ -17,6 +17,7 @@ def argmax(
     size: tuple[int, int] | None = None,
     grid: str = "half_pixel",
     nan: str = "raise",
+    check: str = "sync",
     out: Any = None,
 ) -> Any:
     """Label of every pixel: the first index of the largest logit, after bilinear upsampling.
@@ -37,6 +38,10 @@ def argmax(
         "asymmetric" is TF1's default.
     nan : {"raise", "propagate"}
         "propagate" is the rule of NumPy and torch: the first NaN wins.
+    check : {"sync", "deferred", "off"}
+        For arrays on a CUDA device: whether bad values are told at once, which waits for the
+        device, by the next `raise_deferred`, or never. They are clamped in any case. On the CPU
+        they are always told at once.
     out : array of shape (H, W) or (N, H, W), optional
         Where to write.
 
@@ -64,6 +69,7 @@ def argmax(
     """
     view, given, _ = _checks.logits_view(logits, axis)
     _checks.one_of(nan, "nan", _checks.NAN_RULES)
+    _checks.one_of(check, "check", _checks.CHECKS)
     axes = _checks.resampling(view, size, grid)
     _checks.one_channel_warning(view)
     shape = _checks.output_shape(view, axes)
@@ -74,13 +80,16 @@ def argmax(
     )
     if result.array.size:
         target = result.array if batched else result.array[None]
-        report = _dispatch.backend().argmax(view, axes, target, None, None)
+        backend = _dispatch.backend(view.values, target, check=check)
+        report = backend.argmax(view, axes, target, None, None)
         if nan == "raise":
             _checks.raise_bad_logits(report, view, shape)
     return result.result()
 
 
-def softmax(logits: Any, *, axis: int = -3, nan: str = "raise", out: Any = None) -> Any:
+def softmax(
+    logits: Any, *, axis: int = -3, nan: str = "raise", check: str = "sync", out: Any = None
+) -> Any:
     """Probabilities of the classes, in float32 whatever the logits are.
 
     Parameters
@@ -92,6 +101,8 @@ def softmax(logits: Any, *, axis: int = -3, nan: str = "raise", out: Any = None)
         The class axis, -3 or -1.
     nan : {"raise", "propagate"}
         Where a probability is not defined (a NaN, a +inf, every class -inf): an error, or NaN.
+    check : {"sync", "deferred", "off"}
+        As in `argmax`.
     out : float32 array of the shape of `logits`, optional
         Where to write.
 
@@ -113,6 +124,7 @@ def softmax(logits: Any, *, axis: int = -3, nan: str = "raise", out: Any = None)
     """
     view, given, counted = _checks.logits_view(logits, axis)
     _checks.one_of(nan, "nan", _checks.NAN_RULES)
+    _checks.one_of(check, "check", _checks.CHECKS)
     if not given.kind.startswith(("float", "bfloat")):
         raise TypeError(
             f"logits must be floats, got {given.kind}; for a quantized network call "
@@ -123,7 +135,8 @@ def softmax(logits: Any, *, axis: int = -3, nan: str = "raise", out: Any = None)
         target = result.array if given.array.ndim == 4 else result.array[None]
         if counted == -1:
             target = target.transpose(0, 3, 1, 2)
-        report = _dispatch.backend().softmax(view, None, target, None)
+        backend = _dispatch.backend(view.values, target, check=check)
+        report = backend.softmax(view, None, target, None)
         if nan == "raise":
             _checks.raise_undefined(report, view, _checks.output_shape(view, None))
     return result.result()

@@ -14,7 +14,7 @@ from segpost._arrays import Incoming, outgoing, stacks
 from segpost.colors import Palette, as_palette
 
 
-def colorize(labels: Any, palette: Palette | str, *, out: Any = None) -> Any:
+def colorize(labels: Any, palette: Palette | str, *, check: str = "sync", out: Any = None) -> Any:
     """The color of every label.
 
     Parameters
@@ -23,6 +23,8 @@ def colorize(labels: Any, palette: Palette | str, *, out: Any = None) -> Any:
         Signed or unsigned, 8 to 64 bits, any strides. Floats and booleans are refused.
     palette : Palette or str
         Labels equal to its `ignore_index` become its `void` color.
+    check : {"sync", "deferred", "off"}
+        As in `argmax`.
     out : uint8 array of shape (..., H, W, 3), optional
         Where to write.
 
@@ -48,18 +50,20 @@ def colorize(labels: Any, palette: Palette | str, *, out: Any = None) -> Any:
     chosen = as_palette(palette)
     given = _checks.labels_view(labels)
     _checks.no_picture(given.array)
-    return paint(given, chosen, out)
+    return paint(given, chosen, out, check)
 
 
-def paint(given: Incoming, chosen: Palette, out: Any = None) -> Any:
+def paint(given: Incoming, chosen: Palette, out: Any = None, check: str = "sync") -> Any:
     """Colorize for label maps that are known to be none other."""
+    _checks.one_of(check, "check", _checks.CHECKS)
     maps = given.array
     result = outgoing(out, (*maps.shape, 3), np.uint8, given.wrap, maps, packed=2)
     ignore = chosen.ignore_index
     lut = chosen.packed()
+    backend = _dispatch.backend(maps, result.array, check=check)
     bad = _dispatch.Bad()
     for offset, (part, target) in stacks(maps, result.array):
-        bad = _merge(bad, _dispatch.backend().colorize(part, lut, ignore, target), offset)
+        bad = _merge(bad, backend.colorize(part, lut, ignore, target), offset)
     _checks.raise_bad_labels(bad, maps, len(chosen), ignore)
     return result.result()
 
@@ -71,6 +75,7 @@ def overlay(
     *,
     alpha: float | Sequence[float] = 0.5,
     contour: int = 0,
+    check: str = "sync",
     out: Any = None,
 ) -> Any:
     """The labels' colors laid over an image.
@@ -86,6 +91,8 @@ def overlay(
         (image (256 - a) + color a + 128) / 256, rounded down.
     contour : int
         Width in pixels of opaque lines between different labels; 0 draws none.
+    check : {"sync", "deferred", "off"}
+        As in `argmax`.
     out : uint8 array of the shape of `image`, optional
         Where to write.
 
@@ -107,6 +114,7 @@ def overlay(
             [146, 114, 114]]], dtype=uint8)
     """
     chosen = as_palette(palette)
+    _checks.one_of(check, "check", _checks.CHECKS)
     picture = _checks.image_view(image)
     maps = _checks.labels_view(labels).array
     if picture.array.shape[:-1] != maps.shape:
@@ -125,17 +133,18 @@ def overlay(
     result = outgoing(
         out, picture.array.shape, np.uint8, picture.wrap, picture.array, maps, packed=2
     )
+    backend = _dispatch.backend(picture.array, maps, result.array, check=check)
     bad = _dispatch.Bad()
     for offset, (pixels, part, target) in stacks(picture.array, maps, result.array):
-        found = _dispatch.backend().overlay(
-            pixels, part, lut, weights, ignore, int(contour), target
-        )
+        found = backend.overlay(pixels, part, lut, weights, ignore, int(contour), target)
         bad = _merge(bad, found, offset)
     _checks.raise_bad_labels(bad, maps, len(chosen), ignore)
     return result.result()
 
 
-def labels_from_colors(image: Any, palette: Palette | str, *, out: Any = None) -> Any:
+def labels_from_colors(
+    image: Any, palette: Palette | str, *, check: str = "sync", out: Any = None
+) -> Any:
     """The labels that a color picture was made from: the inverse of `colorize`.
 
     Parameters
@@ -143,6 +152,8 @@ def labels_from_colors(image: Any, palette: Palette | str, *, out: Any = None) -
     image : uint8 array of shape (..., H, W, 3)
     palette : Palette or str
         Must give every label a color of its own.
+    check : {"sync", "deferred", "off"}
+        As in `argmax`.
     out : array of shape (..., H, W), optional
         uint8 where that holds every label, int32 otherwise.
 
@@ -164,6 +175,7 @@ def labels_from_colors(image: Any, palette: Palette | str, *, out: Any = None) -
     array([[  0,  15, 255]], dtype=uint8)
     """
     chosen = as_palette(palette)
+    _checks.one_of(check, "check", _checks.CHECKS)
     if chosen.duplicates:
         groups = ", ".join(
             f"{' = '.join(map(str, group))} {chosen.color(group[0])}"
@@ -180,9 +192,10 @@ def labels_from_colors(image: Any, palette: Palette | str, *, out: Any = None) -
     dtype = np.uint8 if values.min() >= 0 and values.max() <= 255 else np.int32
     shape = picture.array.shape[:-1]
     result = outgoing(out, shape, dtype, picture.wrap, picture.array, packed=1)
+    backend = _dispatch.backend(picture.array, result.array, check=check)
     bad = _dispatch.Bad()
     for offset, (pixels, target) in stacks(picture.array, result.array):
-        found = _dispatch.backend().labels_from_colors(pixels, keys, values, target)
+        found = backend.labels_from_colors(pixels, keys, values, target)
         bad = _merge(bad, found, offset)
     if bad.total:
         _checks.raise_bad_colors(bad, picture.array)

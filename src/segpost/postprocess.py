@@ -38,6 +38,7 @@ def postprocess(
     quantization: tuple[float, int] | None = None,
     confidence_mode: str = "exact",
     nan: str = "raise",
+    check: str = "sync",
     want: Iterable[str] = ("labels",),
 ) -> Segmentation:
     """Labels, confidence, colors and overlay of a network's logits, upsampled on the way.
@@ -74,6 +75,8 @@ def postprocess(
         Confidence within 1e-6 of float64, or within 1e-5 where that is faster.
     nan : {"raise", "propagate"}
         As in `argmax` and `softmax`.
+    check : {"sync", "deferred", "off"}
+        As in `argmax`.
     want : iterable of {"labels", "confidence", "probabilities", "color", "overlay"}
         What to make. Confidence is the probability of the label.
 
@@ -102,6 +105,7 @@ def postprocess(
     """
     view, given, counted = _checks.logits_view(logits, axis)
     _checks.one_of(nan, "nan", _checks.NAN_RULES)
+    _checks.one_of(check, "check", _checks.CHECKS)
     _checks.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
     wanted = _wanted(want)
     refiner = _refiner(crf, threshold)
@@ -122,13 +126,15 @@ def postprocess(
     if view.threshold is None:
         _checks.one_channel_warning(view)
 
-    backend = _dispatch.backend()
+    backend = _dispatch.backend(view.values, picture, check=check)
     batch = slice(4 - given.array.ndim, None)
 
     def make(name: str, full: tuple[int, ...], dtype: Any) -> Outgoing | None:
-        return outgoing(None, full, dtype, given.wrap) if name in wanted else None
+        if name not in wanted:
+            return None
+        return outgoing(None, full, dtype, given.wrap, given.array)
 
-    labels = outgoing(None, shape, label_dtype(classes), given.wrap)
+    labels = outgoing(None, shape, label_dtype(classes), given.wrap, given.array)
     color = make("color", (*shape, 3), np.uint8)
     overlay = make("overlay", (*shape, 3), np.uint8)
     confidence = make("confidence", shape, np.float32)
@@ -157,7 +163,7 @@ def postprocess(
             if nan == "raise":
                 _checks.raise_undefined(report, view, shape)
         if overlay is not None and picture is not None and chosen is not None:
-            lay_over(picture, labels.array, chosen, alpha=alpha, out=overlay.array)
+            lay_over(picture, labels.array, chosen, alpha=alpha, check=check, out=overlay.array)
 
     def done(made: Outgoing | None) -> Any:
         if made is None:

@@ -1,0 +1,157 @@
+// segpost._cuda: the CUDA kernels, under the names they have everywhere. Arrays are views whose
+// memory is a device's: nothing here looks into it.
+#include "jobs.hpp"
+
+#include "../cuda/run.hpp"
+
+namespace segpost::bindings {
+namespace {
+
+// Memory that a kernel counts into or works in, if any was given.
+template <class T> T *memory(const py::object &given, std::size_t bytes) {
+    if (given.is_none()) return nullptr;
+    const auto array = given.cast<py::array>();
+    require(static_cast<std::size_t>(array.nbytes()) >= bytes, "memory");
+    return reinterpret_cast<T *>(address(array, true));
+}
+
+template <class T> T *tallies(const py::object &given, std::uintptr_t stream) {
+    T *found = memory<T>(given, sizeof(T));
+    if (found) gpu::clear(found, sizeof(T), stream);
+    return found;
+}
+
+std::size_t argmax_workspace(const py::tuple &logits, const py::object &axes) {
+    return gpu::argmax_workspace(argmax_job(logits, axes));
+}
+
+void argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
+            const py::object &color, const py::object &lut, std::uintptr_t stream,
+            const py::object &found, const py::object &workspace) {
+    const ArgmaxJob job = argmax_job(logits, axes, labels, color, lut);
+    void *work = memory<void>(workspace, gpu::argmax_workspace(job));
+    gpu::run_argmax(job, stream, tallies<gpu::Tallies>(found, stream), work);
+}
+
+void softmax(const py::tuple &logits, const py::object &axes, const py::object &probabilities,
+             const py::object &confidence, std::uintptr_t stream, const py::object &found) {
+    gpu::run_softmax(softmax_job(logits, axes, probabilities, confidence), stream,
+                     tallies<gpu::Tallies>(found, stream));
+}
+
+void colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
+              const py::array &out, std::uintptr_t stream, const py::object &found) {
+    gpu::run_colorize(colorize_job(labels, lut, ignore_index, out), stream,
+                      tallies<gpu::Tally>(found, stream));
+}
+
+void overlay(const py::array &image, const py::array &labels, const py::array &lut,
+             const py::array &alpha, const py::object &ignore_index, std::int64_t contour,
+             const py::array &out, std::uintptr_t stream, const py::object &found) {
+    gpu::run_overlay(overlay_job(image, labels, lut, alpha, ignore_index, contour, out), stream,
+                     tallies<gpu::Tally>(found, stream));
+}
+
+void labels_from_colors(const py::array &image, const py::array &keys, const py::array &values,
+                        const py::array &out, std::uintptr_t stream, const py::object &found) {
+    gpu::run_labels_from_colors(labels_from_colors_job(image, keys, values, out), stream,
+                                tallies<gpu::Tally>(found, stream));
+}
+
+void confusion_labels(const py::array &preds, const py::array &target, const py::array &ignored,
+                      const py::array &counts, std::uintptr_t stream) {
+    const ConfusionJob job = confusion_job(preds, target, ignored, counts);
+    gpu::run_confusion(job, stream,
+                       counts_view(counts, job.rule.classes + 2, job.rule.classes + 1));
+}
+
+void confusion_logits(const py::tuple &logits, const py::object &axes, const py::array &target,
+                      const py::array &ignored, const py::array &counts, const py::array &labels,
+                      std::uintptr_t stream, const py::object &found, const py::object &workspace) {
+    ConfusionLogitsJob job = confusion_job(logits, axes, target, ignored, counts);
+    job.argmax.labels = map_view(labels, true);
+    require(same_pixels(job.argmax.labels, job.target) && job.argmax.labels.dtype == DType::i32,
+            "labels");
+    void *work = memory<void>(workspace, gpu::argmax_workspace(job.argmax));
+    gpu::run_confusion_logits(job, stream,
+                              counts_view(counts, job.rule.classes + 2, job.rule.classes + 1),
+                              tallies<gpu::Tallies>(found, stream), work);
+}
+
+py::tuple device_count() {
+    const char *problem = nullptr;
+    const int count = gpu::device_count(problem);
+    return py::make_tuple(count, problem ? py::object(py::str(problem)) : py::none());
+}
+
+std::uintptr_t allocate(std::size_t bytes) {
+    return reinterpret_cast<std::uintptr_t>(gpu::allocate(bytes));
+}
+
+void release(std::uintptr_t place) { gpu::release(reinterpret_cast<void *>(place)); }
+
+int device_of(std::uintptr_t place) {
+    return gpu::device_of(reinterpret_cast<const void *>(place));
+}
+
+int use_device(int device) {
+    int before = device;
+    gpu::use_device(device, before);
+    return before;
+}
+
+// `host` is an ordinary array in C order, `place` an address on the device.
+void copy_in(std::uintptr_t place, const py::array &host, std::uintptr_t stream) {
+    require(host.flags() & py::array::c_style, "contiguous");
+    gpu::copy_in(reinterpret_cast<void *>(place), host.data(),
+                 static_cast<std::size_t>(host.nbytes()), stream);
+}
+
+void copy_out(const py::array &host, std::uintptr_t place, std::uintptr_t stream) {
+    require(host.flags() & py::array::c_style, "contiguous");
+    char *to = address(host, true);
+    const auto bytes = static_cast<std::size_t>(host.nbytes());
+    const py::gil_scoped_release released;
+    gpu::copy_out(to, reinterpret_cast<const void *>(place), bytes, stream);
+}
+
+void clear(std::uintptr_t place, std::size_t bytes, std::uintptr_t stream) {
+    gpu::clear(reinterpret_cast<void *>(place), bytes, stream);
+}
+
+} // namespace
+} // namespace segpost::bindings
+
+PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
+    using namespace segpost::bindings;
+    namespace py = pybind11;
+    module.def("argmax_workspace", &argmax_workspace, py::arg("logits"),
+               py::arg("axes").none(true));
+    module.def("argmax", &argmax, py::arg("logits"), py::arg("axes").none(true), py::arg("labels"),
+               py::arg("color").none(true), py::arg("lut").none(true), py::arg("stream"),
+               py::arg("found").none(true), py::arg("workspace").none(true));
+    module.def("softmax", &softmax, py::arg("logits"), py::arg("axes").none(true),
+               py::arg("probabilities").none(true), py::arg("confidence").none(true),
+               py::arg("stream"), py::arg("found").none(true));
+    module.def("colorize", &colorize, py::arg("labels"), py::arg("lut"),
+               py::arg("ignore_index").none(true), py::arg("out"), py::arg("stream"),
+               py::arg("found").none(true));
+    module.def("overlay", &overlay, py::arg("image"), py::arg("labels"), py::arg("lut"),
+               py::arg("alpha"), py::arg("ignore_index").none(true), py::arg("contour"),
+               py::arg("out"), py::arg("stream"), py::arg("found").none(true));
+    module.def("labels_from_colors", &labels_from_colors, py::arg("image"), py::arg("keys"),
+               py::arg("values"), py::arg("out"), py::arg("stream"), py::arg("found").none(true));
+    module.def("confusion_labels", &confusion_labels, py::arg("preds"), py::arg("target"),
+               py::arg("ignored"), py::arg("counts"), py::arg("stream"));
+    module.def("confusion_logits", &confusion_logits, py::arg("logits"), py::arg("axes").none(true),
+               py::arg("target"), py::arg("ignored"), py::arg("counts"), py::arg("labels"),
+               py::arg("stream"), py::arg("found").none(true), py::arg("workspace").none(true));
+    module.def("device_count", &device_count);
+    module.def("device_of", &device_of, py::arg("place"));
+    module.def("use_device", &use_device, py::arg("device"));
+    module.def("allocate", &allocate, py::arg("bytes"));
+    module.def("release", &release, py::arg("place"));
+    module.def("copy_in", &copy_in, py::arg("place"), py::arg("host"), py::arg("stream"));
+    module.def("copy_out", &copy_out, py::arg("host"), py::arg("place"), py::arg("stream"));
+    module.def("clear", &clear, py::arg("place"), py::arg("bytes"), py::arg("stream"));
+}

@@ -1,0 +1,147 @@
+// Python arguments as jobs, the same for every backend whose kernels are compiled.
+#pragma once
+
+#include "convert.hpp"
+
+#include "../ops/confusion.hpp"
+
+namespace segpost::bindings {
+
+inline bool same_pixels(const Map &a, const Map &b) {
+    return a.n == b.n && a.h == b.h && a.w == b.w;
+}
+
+inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes) {
+    ArgmaxJob job;
+    job.logits = logits_view(logits);
+    if (!axes.is_none()) {
+        job.resample = true;
+        job.y = axis_view(axes.attr("y"));
+        job.x = axis_view(axes.attr("x"));
+    }
+    if (!logits[4].is_none()) {
+        job.has_threshold = true;
+        job.threshold = logits[4].cast<double>();
+    }
+    return job;
+}
+
+inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
+                            const py::array &labels, const py::object &color,
+                            const py::object &lut) {
+    ArgmaxJob job = argmax_job(logits, axes);
+    job.labels = map_view(labels, true);
+    require(job.labels.n == job.logits.n && job.labels.h == job.height() &&
+                job.labels.w == job.width() &&
+                (job.labels.dtype == DType::i32 ||
+                 (job.labels.dtype == DType::u8 && job.classes() <= 256)),
+            "labels");
+    if (!color.is_none()) {
+        job.color = image_view(color.cast<py::array>(), true);
+        job.lut = table<std::uint32_t>(lut.cast<py::array>(), job.classes());
+        require(same_pixels(job.color, job.labels), "color");
+    }
+    return job;
+}
+
+inline SoftmaxJob softmax_job(const py::tuple &logits, const py::object &axes,
+                              const py::object &probabilities, const py::object &confidence) {
+    SoftmaxJob job;
+    job.logits = logits_view(logits);
+    if (!axes.is_none()) {
+        job.resample = true;
+        job.y = axis_view(axes.attr("y"));
+        job.x = axis_view(axes.attr("x"));
+    }
+    job.scale = logits[2].cast<double>();
+    job.zero_point = logits[3].cast<double>();
+    if (!logits[4].is_none()) {
+        job.has_threshold = true;
+        job.threshold = logits[4].cast<double>();
+    }
+    if (!probabilities.is_none()) {
+        const auto array = probabilities.cast<py::array>();
+        require(array.ndim() == 4 && array.itemsize() == 4 && array.shape(0) == job.logits.n &&
+                    array.shape(1) == job.logits.c && array.shape(2) == job.height() &&
+                    array.shape(3) == job.width(),
+                "probabilities");
+        job.probabilities = address(array, true);
+        job.prob_n = array.strides(0), job.prob_c = array.strides(1);
+        job.prob_h = array.strides(2), job.prob_w = array.strides(3);
+    }
+    if (!confidence.is_none()) {
+        const auto array = confidence.cast<py::array>();
+        require(array.ndim() == 3 && array.itemsize() == 4 && array.shape(0) == job.logits.n &&
+                    array.shape(1) == job.height() && array.shape(2) == job.width(),
+                "confidence");
+        job.confidence = address(array, true);
+        job.conf_n = array.strides(0), job.conf_h = array.strides(1), job.conf_w = array.strides(2);
+    }
+    return job;
+}
+
+inline ColorizeJob colorize_job(const py::array &labels, const py::array &lut,
+                                const py::object &ignore_index, const py::array &out) {
+    ColorizeJob job;
+    job.labels = map_view(labels, false);
+    job.range = label_range(lut, ignore_index);
+    job.lut = table<std::uint32_t>(lut, lut.shape(0));
+    job.out = image_view(out, true);
+    require(same_pixels(job.labels, job.out), "out");
+    return job;
+}
+
+inline OverlayJob overlay_job(const py::array &image, const py::array &labels, const py::array &lut,
+                              const py::array &alpha, const py::object &ignore_index,
+                              std::int64_t contour, const py::array &out) {
+    OverlayJob job;
+    job.image = image_view(image, false);
+    job.labels = map_view(labels, false);
+    job.range = label_range(lut, ignore_index);
+    job.lut = table<std::uint32_t>(lut, lut.shape(0));
+    job.alpha = table<std::uint16_t>(alpha, lut.shape(0));
+    job.contour = contour;
+    job.out = image_view(out, true);
+    require(same_pixels(job.labels, job.out) && same_pixels(job.labels, job.image), "out");
+    return job;
+}
+
+inline LabelsFromColorsJob labels_from_colors_job(const py::array &image, const py::array &keys,
+                                                  const py::array &values, const py::array &out) {
+    LabelsFromColorsJob job;
+    job.image = image_view(image, false);
+    job.count = keys.shape(0);
+    require(job.count > 0, "keys");
+    job.keys = table<std::uint32_t>(keys, job.count);
+    job.values = table<std::int32_t>(values, job.count);
+    job.out = map_view(out, true);
+    require(same_pixels(job.image, job.out) &&
+                (job.out.dtype == DType::u8 || job.out.dtype == DType::i32),
+            "out");
+    return job;
+}
+
+inline ConfusionJob confusion_job(const py::array &preds, const py::array &target,
+                                  const py::array &ignored, const py::array &counts) {
+    ConfusionJob job;
+    job.preds = map_view(preds, false);
+    job.target = map_view(target, false);
+    require(same_pixels(job.preds, job.target), "target");
+    job.rule = target_rule(counts.shape(1) - 1, ignored);
+    return job;
+}
+
+inline ConfusionLogitsJob confusion_job(const py::tuple &logits, const py::object &axes,
+                                        const py::array &target, const py::array &ignored,
+                                        const py::array &counts) {
+    ConfusionLogitsJob job;
+    job.argmax = argmax_job(logits, axes);
+    job.target = map_view(target, false);
+    require(job.target.n == job.argmax.logits.n && job.target.h == job.argmax.height() &&
+                job.target.w == job.argmax.width(),
+            "target");
+    job.rule = target_rule(counts.shape(1) - 1, ignored);
+    return job;
+}
+
+} // namespace segpost::bindings

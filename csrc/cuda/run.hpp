@@ -1,0 +1,49 @@
+// The CUDA backend as the bindings see it: no CUDA header. All memory that a job names is the
+// device's, tables too; everything happens on the stream, and nothing waits for it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../ops/confusion.hpp"
+#include "../ops/labels.hpp"
+#include "../ops/palette.hpp"
+
+namespace segpost::gpu {
+
+// What kernels meet, on the device, all zero before: how many, and 2^64 - 1 - the first place, so
+// that a maximum finds it and zero says that there is none.
+struct Tally {
+    unsigned long long count, first;
+};
+struct Tallies {
+    Tally nan, undefined; // as Report
+};
+
+// With `found` null nothing is counted; what is bad is clamped all the same.
+
+std::size_t argmax_workspace(const ArgmaxJob &);
+void run_argmax(const ArgmaxJob &, std::uintptr_t stream, Tallies *found, void *workspace);
+void run_softmax(const SoftmaxJob &, std::uintptr_t stream, Tallies *found);
+
+void run_colorize(const ColorizeJob &, std::uintptr_t stream, Tally *found);
+void run_overlay(const OverlayJob &, std::uintptr_t stream, Tally *found);
+void run_labels_from_colors(const LabelsFromColorsJob &, std::uintptr_t stream, Tally *found);
+
+// Counts are added to: [classes + 2, classes + 1].
+void run_confusion(const ConfusionJob &, std::uintptr_t stream, std::int64_t *counts);
+// `job.argmax.labels` is memory for the labels of all pixels, int32, pixels and rows adjacent.
+void run_confusion_logits(const ConfusionLogitsJob &, std::uintptr_t stream, std::int64_t *counts,
+                          Tallies *found, void *workspace);
+
+// Devices and their memory.
+int device_count(const char *&problem);   // 0: `problem` says why
+int device_of(const void *memory);        // -1: not the device's
+void use_device(int device, int &before); // for this thread
+void *allocate(std::size_t bytes);        // of the current device
+void release(void *memory);
+void copy_in(void *to, const void *from, std::size_t bytes, std::uintptr_t stream);  // and waits
+void copy_out(void *to, const void *from, std::size_t bytes, std::uintptr_t stream); // and waits
+void clear(void *memory, std::size_t bytes, std::uintptr_t stream);
+
+} // namespace segpost::gpu

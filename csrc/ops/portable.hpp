@@ -1,0 +1,8 @@
+// What host and device code have in common.
+#pragma once
+
+#if defined(__CUDACC__)
+#define SEGPOST_BOTH __host__ __device__
+#else
+#define SEGPOST_BOTH
+#endif

@@ -1,0 +1,72 @@
+"""The compiled CUDA kernels; arrays are views of device memory, `found` gets tallies if given."""
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost._dispatch import Logits
+
+Array = npt.NDArray[np.generic]
+
+def argmax_workspace(logits: Logits, axes: object | None) -> int: ...
+def argmax(
+    logits: Logits,
+    axes: object | None,
+    labels: Array,
+    color: Array | None,
+    lut: Array | None,
+    stream: int,
+    found: Array | None,
+    workspace: Array | None,
+) -> None: ...
+def softmax(
+    logits: Logits,
+    axes: object | None,
+    probabilities: Array | None,
+    confidence: Array | None,
+    stream: int,
+    found: Array | None,
+) -> None: ...
+def colorize(
+    labels: Array,
+    lut: Array,
+    ignore_index: int | None,
+    out: Array,
+    stream: int,
+    found: Array | None,
+) -> None: ...
+def overlay(
+    image: Array,
+    labels: Array,
+    lut: Array,
+    alpha: Array,
+    ignore_index: int | None,
+    contour: int,
+    out: Array,
+    stream: int,
+    found: Array | None,
+) -> None: ...
+def labels_from_colors(
+    image: Array, keys: Array, values: Array, out: Array, stream: int, found: Array | None
+) -> None: ...
+def confusion_labels(
+    preds: Array, target: Array, ignored: Array, counts: Array, stream: int
+) -> None: ...
+def confusion_logits(
+    logits: Logits,
+    axes: object | None,
+    target: Array,
+    ignored: Array,
+    counts: Array,
+    labels: Array,
+    stream: int,
+    found: Array | None,
+    workspace: Array | None,
+) -> None: ...
+def device_count() -> tuple[int, str | None]: ...
+def device_of(place: int) -> int: ...
+def use_device(device: int) -> int: ...
+def allocate(bytes: int) -> int: ...
+def release(place: int) -> None: ...
+def copy_in(place: int, host: Array, stream: int) -> None: ...
+def copy_out(host: Array, place: int, stream: int) -> None: ...
+def clear(place: int, bytes: int, stream: int) -> None: ...

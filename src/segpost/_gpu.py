@@ -1,0 +1,246 @@
+"""The CUDA backend: kernels on the caller's stream, and what they met as the contract's tuples."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from segpost._device import Place, device_view, place_of, to_host
+from segpost._device_inputs import Memory
+from segpost._dispatch import Array, Bad, CrfSolver, Logits, Pairwise, Report, Unary
+from segpost.geometry import Axes, Axis
+
+CONSTANTS = 256  # tables that are kept on a device: palettes and resamplings seen last
+LAST = (1 << 64) - 1
+MOST_DEFERRED = 1000  # calls whose reports wait to be read
+
+
+class Gpu:
+    """The operations, on one extension module's devices."""
+
+    def __init__(self, runtime: Any) -> None:
+        self.runtime = runtime
+        self._constants: OrderedDict[tuple[int, str, bytes], Array] = OrderedDict()
+        self._deferred: list[tuple[str, Array]] = []
+        self._check = "sync"
+
+    def checking(self, check: str) -> Gpu:
+        """The same operations, whose reports are read at once, later or never."""
+        if check == self._check:
+            return self
+        other = copy(self)
+        other._check = check
+        return other
+
+    def raise_deferred(self) -> None:
+        """Wait for calls whose reports have not been read; an error if they met bad values."""
+        waiting, self._deferred[:] = [*self._deferred], []
+        for what, found in waiting:
+            counts = to_host(found).reshape(-1, 2)
+            if counts[:, 0].any():
+                total, first = (int(number) for number in counts[counts[:, 0].argmax()])
+                raise ValueError(
+                    f"{what} met {total} bad values in an earlier call with check='deferred', "
+                    f"first at flat index {LAST - first}; check='sync' says more"
+                )
+
+    def argmax(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        labels: Array,
+        color: Array | None,
+        lut: Array | None,
+    ) -> Report:
+        with self._at(logits.values) as place:
+            tables = self._axes(axes, place)
+            found = self._tallies(4, place)
+            self.runtime.argmax(
+                logits,
+                tables,
+                labels,
+                color,
+                None if lut is None else self._constant(lut, place),
+                place.stream,
+                found,
+                self._workspace(logits, tables, place),
+            )
+            return self._report("argmax", found)
+
+    def softmax(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        probabilities: Array | None,
+        confidence: Array | None,
+    ) -> Report:
+        with self._at(logits.values) as place:
+            found = self._tallies(4, place)
+            tables = self._axes(axes, place)
+            self.runtime.softmax(logits, tables, probabilities, confidence, place.stream, found)
+            return self._report("softmax", found)
+
+    def colorize(self, labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad:
+        with self._at(labels) as place:
+            found = self._tallies(2, place)
+            table = self._constant(lut, place)
+            self.runtime.colorize(labels, table, ignore_index, out, place.stream, found)
+            return self._bad("colorize", found)
+
+    def overlay(
+        self,
+        image: Array,
+        labels: Array,
+        lut: Array,
+        alpha: Array,
+        ignore_index: int | None,
+        contour: int,
+        out: Array,
+    ) -> Bad:
+        with self._at(image) as place:
+            found = self._tallies(2, place)
+            tables = self._constant(lut, place), self._constant(alpha, place)
+            self.runtime.overlay(
+                image, labels, *tables, ignore_index, contour, out, place.stream, found
+            )
+            return self._bad("overlay", found)
+
+    def labels_from_colors(self, image: Array, keys: Array, values: Array, out: Array) -> Bad:
+        with self._at(image) as place:
+            found = self._tallies(2, place)
+            tables = self._constant(keys, place), self._constant(values, place)
+            self.runtime.labels_from_colors(image, *tables, out, place.stream, found)
+            return self._bad("labels_from_colors", found)
+
+    def confusion_labels(self, preds: Array, target: Array, ignored: Array, counts: Array) -> None:
+        with self._at(preds) as place, self._counting(counts, place) as cells:
+            given = preds, target, self._constant(ignored, place), cells
+            self.runtime.confusion_labels(*given, place.stream)
+
+    def confusion_logits(
+        self, logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
+    ) -> Report:
+        with self._at(logits.values) as place, self._counting(counts, place) as cells:
+            found = self._tallies(4, place)
+            tables = self._axes(axes, place)
+            self.runtime.confusion_logits(
+                logits,
+                tables,
+                target,
+                self._constant(ignored, place),
+                cells,
+                place.empty(target.shape, np.int32),
+                place.stream,
+                found,
+                self._workspace(logits, tables, place),
+            )
+            return self._report("confusion_logits", found)
+
+    def bands(self, *given: Any) -> None:
+        _not_here("boundaries")
+
+    def boundary_matches(self, *given: Any) -> None:
+        _not_here("boundaries")
+
+    def instance_counts(self, *given: Any) -> None:
+        _not_here("instances")
+
+    def dense_crf(
+        self, unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+    ) -> CrfSolver:
+        raise _not_here("the dense CRF")
+
+    def _tallies(self, count: int, place: Place) -> Array | None:
+        return None if self._check == "off" else place.empty((count,), np.uint64)
+
+    def _counted(self, what: str, found: Array | None) -> list[tuple[int, int]]:
+        """Pairs of a count and its first place, if they are to be read now: this waits."""
+        if found is None:
+            return [(0, -1), (0, -1)]
+        if self._check == "deferred":
+            self._deferred.append((what, found))
+            if len(self._deferred) > MOST_DEFERRED:
+                self.raise_deferred()
+            return [(0, -1), (0, -1)]
+        numbers = [int(number) for number in to_host(found)]
+        pairs = zip(numbers[::2], numbers[1::2], strict=True)
+        return [(count, LAST - first if count else -1) for count, first in pairs]
+
+    def _report(self, what: str, found: Array | None) -> Report:
+        nan, undefined = self._counted(what, found)
+        return Report(*nan, *undefined)
+
+    def _bad(self, what: str, found: Array | None) -> Bad:
+        return Bad(*self._counted(what, found)[0])
+
+    @contextmanager
+    def _at(self, array: Array) -> Iterator[Place]:
+        """The array's place, its device being this thread's while kernels are launched."""
+        place = place_of(array)
+        if place.device < 0:  # memory that the runtime reaches all the same
+            yield place
+            return
+        before = self.runtime.use_device(place.device)
+        try:
+            yield place
+        finally:
+            if before != place.device:
+                self.runtime.use_device(before)
+
+    def _constant(self, table: Array, place: Place) -> Array:
+        """A small table on the device. One that is new there is waited for."""
+        key = place.device, table.dtype.str, table.tobytes()
+        known = self._constants.get(key)
+        if known is None:
+            known = self._uploaded(np.ascontiguousarray(table), place)
+            self._constants[key] = known
+            while len(self._constants) > CONSTANTS:
+                self._constants.popitem(last=False)
+        else:
+            self._constants.move_to_end(key)
+        return known
+
+    def _uploaded(self, table: Array, place: Place) -> Array:
+        memory = Memory(self.runtime, table.nbytes, max(place.device, 0))
+        self.runtime.copy_in(memory.address, table, place.stream)
+        where = place._replace(runtime=self.runtime)
+        return device_view(memory.address, table.shape, None, table.dtype, where, memory)
+
+    def _axes(self, axes: Axes | None, place: Place) -> SimpleNamespace | None:
+        """The tables of a resampling, on the device."""
+        if axes is None:
+            return None
+
+        def there(axis: Axis) -> SimpleNamespace:
+            names = ("cell", "w0", "w1", "t", "start")
+            tables = {name: self._constant(getattr(axis, name), place) for name in names}
+            scalars = {name: getattr(axis, name) for name in ("n_in", "n_out", "den", "widest")}
+            return SimpleNamespace(**scalars, **tables)
+
+        return SimpleNamespace(y=there(axes.y), x=there(axes.x))
+
+    def _workspace(
+        self, logits: Logits, axes: SimpleNamespace | None, place: Place
+    ) -> Array | None:
+        size = self.runtime.argmax_workspace(logits, axes)
+        return place.empty((size,), np.uint8) if size else None
+
+    @contextmanager
+    def _counting(self, counts: Array, place: Place) -> Iterator[Array]:
+        """Counts on the device, added to those on the CPU at the end."""
+        cells = place.empty(counts.shape, np.int64)
+        self.runtime.clear(cells.ctypes.data, cells.nbytes, place.stream)
+        yield cells
+        counts += to_host(cells)
+
+
+def _not_here(what: str) -> Any:
+    raise NotImplementedError(
+        f"{what}: there is no CUDA kernel; copy the arrays to the CPU: x.cpu() of a torch tensor"
+    )

@@ -1,0 +1,74 @@
+"""Small cases of every CUDA kernel, compared with the CPU: for sanitizers, which are slow.
+
+`python tests/cases_on_device.py cuda-emulated|cuda-device [flags of the compiler ...]`
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import cast
+
+import numpy as np
+import on_device
+from emulated.build import build
+
+import segpost
+from segpost import _dispatch
+from segpost._device import Array
+
+SIZES = ((2, 1, 1), (19, 17, 23), (21, 24, 32), (33, 20, 3), (300, 5, 9))  # classes, rows, columns
+
+
+def everything(logits: Array, size: tuple[int, int] | None, image: Array) -> list[Array]:
+    """What all operations make of the logits."""
+    classes = logits.shape[1]
+    labels = segpost.argmax(logits, size=size)
+    made = [labels, segpost.softmax(logits)]
+    want = ("labels", "confidence", "probabilities")
+    seg = segpost.postprocess(logits, size=size, want=want)
+    made += [seg.labels, seg.confidence, seg.probabilities]
+    target = (labels.astype(np.int32) * 7 + np.arange(labels.shape[-1]) % 3) % classes
+    made.append(segpost.confusion_matrix(labels, target, num_classes=classes))
+    made.append(segpost.confusion_matrix(logits, target, num_classes=classes))
+    if classes <= 256:
+        palette = segpost.Palette.distinct(classes)
+        color = segpost.colorize(labels, palette)
+        photograph = image[:, : labels.shape[1], : labels.shape[2]]
+        made += [color, segpost.labels_from_colors(color, palette)]
+        made += [segpost.overlay(photograph, labels, palette, contour=c) for c in (0, 3)]
+    return made
+
+
+def main(name: str, *flags: str) -> None:
+    """Run the cases on the backend of that name."""
+    random = np.random.default_rng(0)
+    if flags:
+        runtime = build(*flags)
+        backend = on_device.OnDevice(runtime)
+    else:
+        backend = on_device.backend(name)
+    _dispatch._loaded[name] = cast(_dispatch.Backend, backend)
+    for classes, height, width in SIZES:
+        logits = random.normal(0, 4, (2, classes, height, width)).astype(np.float32)
+        image = random.integers(0, 256, (2, 3 * height, 5 * width, 3), np.uint8)
+        half, mirrored = logits.astype(np.float16), logits[:, :, ::-1, ::2]
+        for view in (logits, half, mirrored, logits.astype(np.float64)):
+            for size in (None, (3 * height, 5 * width), (height // 2 + 1, 2 * width)):
+                here = everything(view, size, image)
+                token = _dispatch._forced.set(name)
+                there = everything(view, size, image)
+                _dispatch._forced.reset(token)
+                for one, other in zip(here, there, strict=True):
+                    if one.dtype.kind == "f":
+                        np.testing.assert_allclose(one, other, rtol=0, atol=2e-6)
+                    else:
+                        np.testing.assert_array_equal(one, other)
+    bad = np.full((3, 8, 8), np.nan, np.float32)
+    token = _dispatch._forced.set(name)
+    assert (segpost.argmax(bad, size=(20, 20), nan="propagate") == 0).all()
+    _dispatch._forced.reset(token)
+    print("same")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,1 @@
+"""CUDA for tests, on the CPU."""

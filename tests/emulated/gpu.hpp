@@ -1,0 +1,207 @@
+// CUDA's threads on the CPU, for tests: what csrc/cuda/nvidia/gpu.hpp gives the kernels, and as
+// much of CUDA itself as they use.
+//
+// A thread is a fiber that runs until it has to wait: for its block at a barrier, for its warp
+// where lanes exchange values. Blocks run one after the other, in the order that
+// SEGPOST_EMULATED_ORDER=reversed turns round. Waiting for what never comes is an error.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__ static
+#define __shared__ static
+#define __forceinline__ inline __attribute__((always_inline))
+#define __align__(n) alignas(n)
+#define __launch_bounds__(...)
+
+struct dim3 {
+    unsigned x, y, z;
+    dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {}
+};
+struct alignas(8) uint2 {
+    unsigned x, y;
+};
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct alignas(8) float2 {
+    float x, y;
+};
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+inline float2 make_float2(float x, float y) { return {x, y}; }
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+
+namespace segpost::gpu {
+
+using Stream = std::uintptr_t;
+inline Stream stream_of(std::uintptr_t handle) { return handle; }
+
+struct Here {
+    dim3 thread, block, threads, blocks;
+};
+const Here &here();
+
+void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()> &kernel);
+void *shared_memory();
+void wait_for_block();
+// Values of all lanes of the mask, once all of them are here.
+const std::uint64_t *exchange(unsigned mask, std::uint64_t value);
+unsigned lane_index();
+
+template <class... Parameters, class... Arguments>
+void launch(Stream, dim3 grid, dim3 block, std::size_t shared, void (*kernel)(Parameters...),
+            const Arguments &...arguments) {
+    if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+    const std::tuple<std::decay_t<Parameters>...> given(static_cast<Parameters>(arguments)...);
+    run_grid(grid, block, shared, [&] { std::apply(kernel, given); });
+}
+
+inline void fill_zero(Stream, void *to, std::size_t bytes) { std::memset(to, 0, bytes); }
+
+// A small device, so that a small job has more than one block and every road is taken.
+struct Limits {
+    int processors;
+    std::size_t shared;     // bytes, of a block
+    std::size_t all_shared; // of a processor
+};
+inline Limits limits() { return {2, 64 << 10, 64 << 10}; }
+
+template <class T> T *dynamic_shared() { return static_cast<T *>(shared_memory()); }
+
+inline float bfloat_value(std::uint16_t bits) {
+    const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
+    float value;
+    std::memcpy(&value, &wide, 4);
+    return value;
+}
+inline float half_value(std::uint16_t bits) {
+    const unsigned sign = bits >> 15, exponent = bits >> 10 & 31, fraction = bits & 1023;
+    float size;
+    if (exponent == 31)
+        size = fraction ? NAN : INFINITY;
+    else if (exponent == 0)
+        size = std::ldexp(static_cast<float>(fraction), -24);
+    else
+        size = std::ldexp(static_cast<float>(fraction + 1024), static_cast<int>(exponent) - 25);
+    return sign ? -size : size;
+}
+inline float fast_exp2(float x) { return std::exp2(x); }
+
+template <class T> std::uint64_t to_bits(T value) {
+    static_assert(sizeof(T) <= 8);
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof(T));
+    return bits;
+}
+template <class T> T from_bits(std::uint64_t bits) {
+    T value;
+    std::memcpy(&value, &bits, sizeof(T));
+    return value;
+}
+
+} // namespace segpost::gpu
+
+#define threadIdx (::segpost::gpu::here().thread)
+#define blockIdx (::segpost::gpu::here().block)
+#define blockDim (::segpost::gpu::here().threads)
+#define gridDim (::segpost::gpu::here().blocks)
+constexpr int warpSize = 32;
+
+inline void __syncthreads() { segpost::gpu::wait_for_block(); }
+inline void __syncwarp(unsigned mask = 0xffffffffu) { segpost::gpu::exchange(mask, 0); }
+inline int __syncthreads_or(int value) {
+    static int any; // of this block: every thread passes both barriers
+    any = 0;
+    segpost::gpu::wait_for_block();
+    any |= value != 0;
+    segpost::gpu::wait_for_block();
+    const int result = any;
+    segpost::gpu::wait_for_block();
+    return result;
+}
+template <class T> T __shfl_sync(unsigned mask, T value, int from, int width = 32) {
+    const unsigned lane = segpost::gpu::lane_index();
+    const std::uint64_t *all = segpost::gpu::exchange(mask, segpost::gpu::to_bits(value));
+    const unsigned at = (lane & ~static_cast<unsigned>(width - 1)) |
+                        (static_cast<unsigned>(from) & static_cast<unsigned>(width - 1));
+    return segpost::gpu::from_bits<T>(all[at]);
+}
+template <class T> T __shfl_xor_sync(unsigned mask, T value, int by, int = 32) {
+    const unsigned lane = segpost::gpu::lane_index();
+    const std::uint64_t *all = segpost::gpu::exchange(mask, segpost::gpu::to_bits(value));
+    return segpost::gpu::from_bits<T>(all[lane ^ static_cast<unsigned>(by)]);
+}
+template <class T> T __shfl_down_sync(unsigned mask, T value, unsigned by, int = 32) {
+    const unsigned lane = segpost::gpu::lane_index();
+    const std::uint64_t *all = segpost::gpu::exchange(mask, segpost::gpu::to_bits(value));
+    return segpost::gpu::from_bits<T>(all[lane + by < 32 ? lane + by : lane]);
+}
+template <class T> T __shfl_up_sync(unsigned mask, T value, unsigned by, int = 32) {
+    const unsigned lane = segpost::gpu::lane_index();
+    const std::uint64_t *all = segpost::gpu::exchange(mask, segpost::gpu::to_bits(value));
+    return segpost::gpu::from_bits<T>(all[lane >= by ? lane - by : lane]);
+}
+inline unsigned __ballot_sync(unsigned mask, int predicate) {
+    const std::uint64_t *all = segpost::gpu::exchange(mask, predicate != 0);
+    unsigned result = 0;
+    for (unsigned i = 0; i < 32; ++i)
+        if (mask >> i & 1 && all[i]) result |= 1u << i;
+    return result;
+}
+inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }
+inline int __all_sync(unsigned mask, int predicate) {
+    return __ballot_sync(mask, predicate) == mask;
+}
+inline unsigned __activemask() { return 0xffffffffu; }
+
+inline int __popc(unsigned v) { return __builtin_popcount(v); }
+inline int __ffs(int v) { return __builtin_ffs(v); }
+inline int __clz(int v) { return v ? __builtin_clz(static_cast<unsigned>(v)) : 32; }
+inline float __uint_as_float(unsigned v) {
+    return segpost::gpu::from_bits<float>(segpost::gpu::to_bits(v));
+}
+inline unsigned __float_as_uint(float v) { return static_cast<unsigned>(segpost::gpu::to_bits(v)); }
+inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline double __dmul_rn(double a, double b) { return a * b; }
+inline double __dadd_rn(double a, double b) { return a + b; }
+inline double __fma_rn(double a, double b, double c) { return std::fma(a, b, c); }
+template <class T> T __ldcs(const T *from) { return *from; }
+template <class T> T __ldg(const T *from) { return *from; }
+template <class T> void __stcs(T *to, T value) { *to = value; }
+
+template <class T> T atomicAdd(T *to, std::common_type_t<T> value) {
+    const T old = *to;
+    *to = static_cast<T>(old + value);
+    return old;
+}
+template <class T> T atomicMax(T *to, std::common_type_t<T> value) {
+    const T old = *to;
+    if (value > old) *to = value;
+    return old;
+}
+template <class T> T atomicMin(T *to, std::common_type_t<T> value) {
+    const T old = *to;
+    if (value < old) *to = value;
+    return old;
+}
+template <class T> T atomicOr(T *to, std::common_type_t<T> value) {
+    const T old = *to;
+    *to = old | value;
+    return old;
+}
+inline void __threadfence() {}

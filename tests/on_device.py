@@ -1,0 +1,135 @@
+"""A CUDA backend for arrays on the CPU: each is copied to the device and back.
+
+So every claim of the other tests is one about the CUDA kernels too: on a device where there is one,
+and from the same sources emulated on the CPU.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from emulated.build import build, compiler
+
+from segpost import _dispatch
+from segpost._device import Array, DeviceArray, Place, device_view, to_host
+from segpost._device_inputs import Memory
+from segpost._dispatch import Bad, Logits, Report
+from segpost._gpu import Gpu
+from segpost.geometry import Axes
+
+EMULATED, REAL = "cuda-emulated", "cuda-device"
+LINE = 64  # bytes: where an array begins within as many is kept
+
+
+def missing(name: str) -> str | None:
+    """Why a backend of this module cannot be tested here."""
+    if name == REAL:
+        return _dispatch.cuda_problem()
+    return None if compiler() else "no C++ compiler to emulate CUDA with"
+
+
+@lru_cache
+def backend(name: str) -> OnDevice:
+    """The CUDA backend, emulated or not."""
+    return OnDevice(build() if name == EMULATED else _dispatch.cuda_runtime())
+
+
+class OnDevice:
+    """The operations that CUDA has, on copies."""
+
+    def __init__(self, runtime: Any) -> None:
+        self.gpu = Gpu(runtime)
+        self.place = Place(0, 0, self.empty, runtime)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        memory = Memory(self.place.runtime, size, 0)
+        return device_view(memory.address, shape, None, dtype, self.place, memory)
+
+    def there(self, array: Array) -> DeviceArray:
+        """A copy on the device, of the same strides, as well aligned and no better."""
+        if not array.size:
+            return device_view(0, array.shape, array.strides, array.dtype, self.place, None)
+        pairs = [*zip(array.shape, array.strides, strict=True)]
+        low = sum(min(0, (n - 1) * step) for n, step in pairs)
+        high = sum(max(0, (n - 1) * step) for n, step in pairs) + array.itemsize
+        start = array.ctypes.data + low
+        span = np.frombuffer(ctypes.string_at(start, high - low), np.uint8)
+        memory = Memory(self.place.runtime, LINE + len(span), 0)
+        address = memory.address + start % LINE
+        self.place.runtime.copy_in(address, span, 0)
+        given = array.shape, array.strides, array.dtype
+        return device_view(address - low, *given, self.place, memory)
+
+    def run(self, call: Callable[..., Any], given: list[Any], outputs: tuple[int, ...]) -> Any:
+        """The call with copies of the arrays; of those that are outputs copies come back."""
+        copies = [self.copied(value) for value in given]
+        result = call(*copies)
+        for i in outputs:
+            if given[i] is not None:
+                given[i][...] = to_host(copies[i])
+        return result
+
+    def copied(self, value: Any) -> Any:
+        if isinstance(value, Logits):
+            return value._replace(values=self.there(value.values))
+        return self.there(value) if isinstance(value, np.ndarray) and value.ndim > 2 else value
+
+    def argmax(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        labels: Array,
+        color: Array | None,
+        lut: Array | None,
+    ) -> Report:
+        given = [logits, axes, labels, color, lut]
+        report: Report = self.run(self.gpu.argmax, given, (2, 3))
+        return report
+
+    def softmax(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        probabilities: Array | None,
+        confidence: Array | None,
+    ) -> Report:
+        given = [logits, axes, probabilities, confidence]
+        report: Report = self.run(self.gpu.softmax, given, (2, 3))
+        return report
+
+    def colorize(self, labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad:
+        bad: Bad = self.run(self.gpu.colorize, [labels, lut, ignore_index, out], (3,))
+        return bad
+
+    def overlay(
+        self,
+        image: Array,
+        labels: Array,
+        lut: Array,
+        alpha: Array,
+        ignore_index: int | None,
+        contour: int,
+        out: Array,
+    ) -> Bad:
+        given = [image, labels, lut, alpha, ignore_index, contour, out]
+        bad: Bad = self.run(self.gpu.overlay, given, (6,))
+        return bad
+
+    def labels_from_colors(self, image: Array, keys: Array, values: Array, out: Array) -> Bad:
+        bad: Bad = self.run(self.gpu.labels_from_colors, [image, keys, values, out], (3,))
+        return bad
+
+    def confusion_labels(self, preds: Array, target: Array, ignored: Array, counts: Array) -> None:
+        self.run(self.gpu.confusion_labels, [preds, target, ignored, counts], ())
+
+    def confusion_logits(
+        self, logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
+    ) -> Report:
+        given = [logits, axes, target, ignored, counts]
+        report: Report = self.run(self.gpu.confusion_logits, given, ())
+        return report

@@ -1,0 +1,89 @@
+"""The CUDA kernels as nvcc makes them: for every architecture, without spills, with wide loads."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import segpost
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(path for path in (ROOT / "csrc" / "cuda").glob("*.cu") if path.stem != "device")
+NVCC = shutil.which("nvcc")
+ARCHITECTURE = "sm_90"
+WIDE = (
+    "argmax_pixels",
+    "softmax",
+    "confusion",
+    "palette",
+)  # whose fast roads read 16 bytes at a time
+
+needs_nvcc = pytest.mark.skipif(NVCC is None, reason="no nvcc")
+
+
+def nvcc(source: Path, *flags: str) -> str:
+    """What the compiler says."""
+    includes = f"-I{ROOT / 'csrc' / 'cuda' / 'nvidia'}"
+    common = "-std=c++17", "-O3", "-fmad=false", f"-arch={ARCHITECTURE}", "-Werror", "all-warnings"
+    command = [str(NVCC), *common, includes, str(source), *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@needs_nvcc
+def test_kernels_spill_no_registers(tmp_path: Path) -> None:
+    """No kernel keeps registers in memory."""
+
+    def said_of(source: Path) -> str:
+        return nvcc(source, "-Xptxas", "-v", "-c", "-o", str(tmp_path / f"{source.stem}.o"))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for source, said in zip(SOURCES, pool.map(said_of, SOURCES), strict=True):
+            kernels = re.findall(r"Compiling entry function '(\w+)'", said)
+            spills = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", said)
+            assert len(spills) >= len(kernels), source.name
+            assert set(spills) <= {("0", "0")}, (source.name, kernels, spills)
+
+
+@needs_nvcc
+@pytest.mark.parametrize("name", WIDE)
+def test_kernels_of_one_pass_read_16_bytes_at_a_time(name: str, tmp_path: Path) -> None:
+    """Their PTX has vector loads of four words from global memory."""
+    made = tmp_path / f"{name}.ptx"
+    nvcc(ROOT / "csrc" / "cuda" / f"{name}.cu", "-ptx", "-o", str(made))
+    assert re.search(r"ld\.global(\.\w+)*\.v4\.[ubf]32", made.read_text())
+
+
+@needs_nvcc
+def test_the_extension_is_built_where_nvcc_is() -> None:
+    """nvcc on this machine means a CUDA backend in this installation, which imports unharmed."""
+    assert importlib.util.find_spec("segpost._cuda") is not None
+    problem = segpost.why_no_cuda()
+    assert problem is None or "driver" in problem or "device" in problem, problem
+
+
+@needs_nvcc
+def test_every_architecture_is_in_the_extension() -> None:
+    """Where all architectures were asked for, all are there, and PTX for those to come."""
+    if os.environ.get("SEGPOST_CUDA_ARCHITECTURES") != "all":
+        pytest.skip("built for one architecture")
+    dump = shutil.which("cuobjdump")
+    if dump is None:
+        pytest.skip("no cuobjdump")
+    found = importlib.util.find_spec("segpost._cuda")
+    assert found is not None
+    assert found.origin is not None
+    listed = subprocess.run([dump, "-lelf", "-lptx", found.origin], capture_output=True, text=True,
+                            check=True).stdout  # fmt: skip
+    for architecture in ("75", "80", "86", "89", "90", "100", "120"):
+        assert re.search(rf"sm_{architecture}\b.*cubin", listed), architecture
+    assert re.search(r"sm_120\b.*ptx", listed)
+    assert Path(found.origin).stat().st_size < 20 << 20
