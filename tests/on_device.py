@@ -7,7 +7,7 @@ and from the same sources emulated on the CPU.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from emulated.build import build, compiler
 from segpost import _dispatch
 from segpost._device import Array, DeviceArray, Place, device_view, to_host
 from segpost._device_inputs import Memory
-from segpost._dispatch import Bad, Logits, Report
+from segpost._dispatch import Bad, CrfSolver, CrfStep, Logits, Pairwise, Report, Unary
 from segpost._gpu import Gpu
 from segpost.geometry import Axes
 
@@ -133,3 +133,34 @@ class OnDevice:
         given = [logits, axes, target, ignored, counts]
         report: Report = self.run(self.gpu.confusion_logits, given, ())
         return report
+
+    def dense_crf(
+        self, unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+    ) -> CrfOnDevice:
+        there = [
+            term if term.guide is None else term._replace(guide=self.there(term.guide))
+            for term in terms
+        ]
+        values = self.there(unary.values)
+        solver = self.gpu.dense_crf(unary._replace(values=values), there, own, method, quality)
+        return CrfOnDevice(self, solver)
+
+
+class CrfOnDevice:
+    """A solver whose arrays are copied."""
+
+    def __init__(self, device: OnDevice, solver: CrfSolver) -> None:
+        self.device, self.solver = device, solver
+        self.bad = solver.bad
+
+    def infer(
+        self,
+        out: Array,
+        iterations: int,
+        start: Array | None,
+        tolerance: float | None,
+        trace: bool,
+    ) -> list[CrfStep]:
+        given = [out, iterations, start, tolerance, trace]
+        steps: list[CrfStep] = self.device.run(self.solver.infer, given, (0,))
+        return steps

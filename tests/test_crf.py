@@ -29,6 +29,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import segpost
 from segpost import DenseCRF
 
+ON_CUDA = True
+
 COSTS = np.array([[0, 1, 0.5, 2], [1, 0, 1, 0.3], [0.7, 1, 0.1, 1], [2, 0.2, 1, 0]])
 
 

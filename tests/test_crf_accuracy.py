@@ -14,6 +14,8 @@ from crf_cases import reference
 import segpost
 from segpost import DenseCRF
 
+ON_CUDA = True
+
 SEEDS = (0, 1, 2, 3)
 PRESETS = ("pydensecrf", "deeplab")
 

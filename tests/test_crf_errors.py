@@ -11,6 +11,8 @@ from crf_cases import problem
 import segpost
 from segpost import DenseCRF
 
+ON_CUDA = True
+
 P, IMAGE = problem()
 BATCH = np.stack([P] * 3), np.stack([IMAGE] * 3)
 NAN, INF = float("nan"), float("inf")

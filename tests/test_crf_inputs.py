@@ -26,6 +26,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import segpost
 from segpost import DenseCRF
 
+ON_CUDA = True
+
 torch = pytest.importorskip("torch")
 
 GAUSSIAN: dict[str, Any] = {"gaussian": SMALL["gaussian"], "bilateral": None, "iterations": 3}

@@ -13,6 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import segpost
 from segpost import DenseCRF, Palette
 
+ON_CUDA = True
+
 WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
 IMAGE = problem(5, 24, 30)[1]
 LOGITS = scene(5, 6, 8)

@@ -15,7 +15,9 @@ import pytest
 import segpost
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted(path for path in (ROOT / "csrc" / "cuda").glob("*.cu") if path.stem != "device")
+SOURCES = sorted(
+    path for path in (ROOT / "csrc" / "cuda").glob("*.cu") if path.stem not in ("device", "sorting")
+)  # those two have no kernels of ours
 NVCC = shutil.which("nvcc")
 ARCHITECTURE = "sm_90"
 WIDE = (

@@ -1,5 +1,6 @@
 // segpost._cuda: the CUDA kernels, under the names they have everywhere. Arrays are views whose
 // memory is a device's: nothing here looks into it.
+#include "crf_cuda.hpp"
 #include "jobs.hpp"
 
 #include "../cuda/run.hpp"
@@ -146,6 +147,7 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     module.def("confusion_logits", &confusion_logits, py::arg("logits"), py::arg("axes").none(true),
                py::arg("target"), py::arg("ignored"), py::arg("counts"), py::arg("labels"),
                py::arg("stream"), py::arg("found").none(true), py::arg("workspace").none(true));
+    bind_crf_on_device(module);
     module.def("device_count", &device_count);
     module.def("device_of", &device_of, py::arg("place"));
     module.def("use_device", &use_device, py::arg("device"));

@@ -1,61 +1,8 @@
 #include "crf_lattice.hpp"
 
-#include <cmath>
+#include "../ops/crf_grid.hpp"
 
 namespace segpost {
-namespace {
-
-// One axis of a grid: nodes, taps, and what a pixel has to do with its two nodes.
-struct GridAxis {
-    std::int64_t step = 1, nodes = 1, radius = 0;
-    std::vector<float> taps;
-    std::vector<double> up, sums, self; // [n, 2], [n], [n]
-
-    GridAxis(std::int64_t n, double sigma) {
-        while (step < 16 && static_cast<double>(2 * step) <= 0.7 * sigma) step *= 2;
-        nodes = n < 2 ? 1 : (n - 2 + step) / step + 1;
-        // Going to the nodes and back spreads by (step^2 - 1) / 3.
-        const double s = static_cast<double>(step);
-        const double width = std::sqrt((sigma * sigma - (s * s - 1) / 3) / (s * s));
-        const double wanted = step == 1 ? 4 * width : 3.5 * width;
-        radius = std::min(nodes - 1, static_cast<std::int64_t>(std::ceil(std::min(wanted, 1e9))));
-        // A Gaussian of s width pixels, spread over s pixels, has the mass of one of sigma.
-        const double mass = step == 1 ? 1.0 : sigma / (s * width);
-        std::vector<double> exact;
-        for (std::int64_t k = 0; k <= radius; ++k) {
-            const double z = static_cast<double>(k) / width;
-            exact.push_back(mass * std::exp(-0.5 * z * z));
-            taps.push_back(static_cast<float>(exact.back()));
-        }
-        for (std::int64_t x = 0; x < n; ++x) {
-            const double right = static_cast<double>(x % step) / s;
-            up.push_back(1 - right);
-            up.push_back(right);
-        }
-        std::vector<double> count(static_cast<std::size_t>(nodes) + 1, 0.0), around(count);
-        for (std::int64_t x = 0; x < n; ++x)
-            for (int side = 0; side < 2; ++side)
-                count[static_cast<std::size_t>(x / step + side)] += up[2 * x + side];
-        for (std::int64_t k = 0; k < nodes; ++k)
-            for (std::int64_t j = std::max<std::int64_t>(0, k - radius);
-                 j <= std::min(nodes - 1, k + radius); ++j)
-                around[k] += exact[static_cast<std::size_t>(std::abs(j - k))] * count[j];
-        const double beside = radius > 0 ? exact[1] : 0.0;
-        for (std::int64_t x = 0; x < n; ++x) {
-            const double a = up[2 * x], b = up[2 * x + 1];
-            sums.push_back(a * around[x / step] + b * around[x / step + 1]);
-            self.push_back((a * a + b * b) * exact[0] + 2 * a * b * beside);
-        }
-    }
-    std::vector<float> weights(const std::vector<double> &factor) const {
-        std::vector<float> out;
-        for (std::size_t i = 0; i < up.size(); ++i)
-            out.push_back(static_cast<float>(up[i] * factor[i / 2]));
-        return out;
-    }
-};
-
-} // namespace
 
 void Grid::build(const PairwiseJob &job, std::int64_t h, std::int64_t w,
                  const std::vector<CrfTile> &tiles, bool own_term) {
@@ -64,27 +11,15 @@ void Grid::build(const PairwiseJob &job, std::int64_t h, std::int64_t w,
     view.height = y.nodes, view.width = x.nodes;
     view.radius_y = y.radius, view.radius_x = x.radius;
     taps_y = y.taps, taps_x = x.taps;
-    const std::vector<double> ones_y(y.sums.size(), 1.0), ones_x(x.sums.size(), 1.0);
-    std::vector<double> in_fy = ones_y, in_fx = ones_x, out_fy = ones_y, out_fx = ones_x;
     const Normalization kind = job.normalization;
-    if (own_term) {
-        const auto fill = [&](std::vector<double> &factor, const std::vector<double> &sums) {
-            for (std::size_t i = 0; i < sums.size(); ++i)
-                factor[i] = kind == Normalization::symmetric ? root(sums[i]) : reciprocal(sums[i]);
-        };
-        if (kind == Normalization::symmetric || kind == Normalization::column)
-            fill(in_fy, y.sums), fill(in_fx, x.sums);
-        if (kind == Normalization::symmetric || kind == Normalization::row)
-            fill(out_fy, y.sums), fill(out_fx, x.sums);
-    } else { // its normalisation is not separable
+    const GridWeights weights(y, x, kind, own_term);
+    in_y = weights.in_y, in_x = weights.in_x, out_y = weights.out_y, out_x = weights.out_x;
+    if (!own_term) { // its normalisation is not separable
         const std::size_t pixels = static_cast<std::size_t>(h * w);
         own.resize(pixels);
-        if (kind == Normalization::symmetric || kind == Normalization::column)
-            before.resize(pixels);
-        if (kind == Normalization::symmetric || kind == Normalization::row) after.resize(pixels);
+        if (normalizes_before(kind)) before.resize(pixels);
+        if (normalizes_after(kind)) after.resize(pixels);
     }
-    in_y = y.weights(in_fy), in_x = x.weights(in_fx);
-    out_y = y.weights(out_fy), out_x = x.weights(out_fx);
     double low = INFINITY, high = 0;
     for (const CrfTile &tile : tiles) {
         std::int64_t p = tile.first;

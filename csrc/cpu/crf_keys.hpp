@@ -5,37 +5,11 @@
 #include <cstring>
 #include <vector>
 
+#include "../ops/crf_lattice.hpp"
+
 namespace segpost {
 
 constexpr std::uint32_t nobody = 0xffffffffu;
-
-// Names of vertices and simplices: integer coordinates times a factor each, added up modulo 2^64. A
-// neighbour's name is that of the vertex plus a constant. Where the coordinates' ranges multiply to
-// less than 2^64 no two have the same name; else names are random, and coordinates are compared.
-struct Naming {
-    std::vector<std::uint64_t> factor;
-    bool unique = true;
-
-    explicit Naming(const std::vector<double> &ranges) {
-        double product = 1;
-        for (const double range : ranges) product *= range;
-        unique = product < 0x1p63;
-        std::uint64_t step = 1;
-        for (std::size_t i = 0; i < ranges.size(); ++i) {
-            std::uint64_t z = (i + 1) * 0x9e3779b97f4a7c15u; // splitmix64
-            z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-            z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-            factor.push_back(unique ? step : (z ^ (z >> 31)) | 1);
-            step *= static_cast<std::uint64_t>(unique ? ranges[i] : 1);
-        }
-    }
-    std::uint64_t of(const std::int32_t *key, std::int64_t count) const {
-        std::uint64_t name = 0;
-        for (std::int64_t i = 0; i < count; ++i)
-            name += factor[i] * static_cast<std::uint64_t>(key[i]);
-        return name;
-    }
-};
 
 // A set of vertices or simplices, numbered in the order they were added.
 class Keys {

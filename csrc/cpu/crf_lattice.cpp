@@ -4,14 +4,9 @@
 #include "tasks.hpp"
 
 #include <cmath>
-#include <cstring>
 
 namespace segpost {
 namespace {
-
-// Bridges of so many vertices would cost more than they are worth: only the busiest are built.
-constexpr std::uint32_t many = 1 << 16;
-constexpr std::int64_t many_bridged = 6;
 
 // By where they lead to, and in the order of the tiles.
 std::vector<CrfJoint> joints_of(const std::vector<std::uint32_t> &vertex) {
@@ -27,67 +22,11 @@ std::vector<CrfJoint> joints_of(const std::vector<std::uint32_t> &vertex) {
     return joints;
 }
 
-// What a blur of all axes carries from a vertex to another of its simplex, m corners away, where no
-// vertex is missing: m axes have one step more than the others, and equal steps along all lead
-// nowhere.
-double response(std::int64_t m, std::int64_t n, std::int64_t rounds, double side) {
-    const double once[] = {0, side, 1, side, 0};
-    const double twice[] = {side * side, 2 * side, 1 + 2 * side * side, 2 * side, side * side};
-    double sum = 0;
-    for (int t = -3; t <= 2; ++t) {
-        const auto step = [&](int by) {
-            return by < -2 || by > 2 ? 0.0 : (rounds > 1 ? twice : once)[by + 2];
-        };
-        sum += std::pow(step(t + 1), static_cast<double>(m)) *
-               std::pow(step(t), static_cast<double>(n - m));
-    }
-    return sum;
-}
-
 template <class Work> bool each_tile(const std::vector<CrfTile> &tiles,
                                      const Interrupted &interrupted, const Work &work) {
     return run_tasks(
         static_cast<std::int64_t>(tiles.size()),
         [&](std::int64_t i) { work(tiles[static_cast<std::size_t>(i)]); }, interrupted);
-}
-
-// The least value of each channel, and how far the largest is from it.
-void guide_range(const GuideView &guide, const UnaryView &shape, std::vector<double> &origin,
-                 std::vector<double> &range) {
-    origin.assign(static_cast<std::size_t>(guide.channels), 0.0);
-    range.assign(origin.size(), 255.0);
-    if (guide.dtype == DType::u8) return;
-    for (std::size_t c = 0; c < origin.size(); ++c) {
-        float least = INFINITY, most = -INFINITY;
-        for (std::int64_t y = 0; y < shape.rows(); ++y)
-            for (std::int64_t x = 0; x < shape.w; ++x) {
-                float value;
-                std::memcpy(&value,
-                            guide.data + (y / shape.h) * guide.stride_d +
-                                (y % shape.h) * guide.stride_h + x * guide.stride_w +
-                                static_cast<std::int64_t>(c) * guide.stride_c,
-                            4);
-                least = std::min(least, value), most = std::max(most, value);
-            }
-        origin[c] = least;
-        range[c] = static_cast<double>(most) - least;
-    }
-}
-
-// How many values the coordinates of vertices and simplices take at most, neighbours included.
-std::vector<double> coordinate_ranges(const std::vector<double> &features,
-                                      const std::vector<float> &scale) {
-    std::vector<double> ranges(features.size() + 1, 0.0);
-    double sum = 0;
-    for (std::size_t i = features.size(); i > 0; --i) {
-        const double scaled = features[i - 1] * static_cast<double>(scale[i - 1]);
-        ranges[i] = sum + scaled * static_cast<double>(i);
-        sum += scaled;
-    }
-    ranges[0] = sum;
-    for (double &range : ranges)
-        range = std::ceil(range) + 8 * static_cast<double>(ranges.size()) + 16;
-    return ranges;
 }
 
 } // namespace
@@ -96,44 +35,25 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
                     const std::vector<CrfTile> &tiles, const LatticeRecipe &recipe, bool own_term,
                     const Interrupted &interrupted) {
     PairwiseJob job = given;
-    const std::int64_t extent[] = {shape.d, shape.h, shape.w};
-    std::int64_t d = job.guide.channels;
-    for (int i = 0; i < 3 && job.has_places; ++i) {
-        if (extent[i] == 1) job.sigma[i] = 0; // no feature
-        d += extent[i] > 1;
-    }
-    rounds = recipe.rounds;
-    side = static_cast<float>(recipe.side);
-    view.corners = d + 1;
-    const double n = static_cast<double>(d + 1);
-    // Variances, in steps of an axis: 2 side / (1 + 2 side) a blur, 1/6 for going there and back.
-    const double step =
-        recipe.stretch *
-        std::sqrt(static_cast<double>(rounds) * 2 * side / (1 + 2 * side) + 1.0 / 6);
-    std::vector<float> factors;
-    for (std::int64_t i = 0; i < d; ++i)
-        factors.push_back(
-            static_cast<float>(step * n / std::sqrt(static_cast<double>((i + 1) * (i + 2)))));
-    // Its mass to that of exp(-x^2 / 2).
-    scale = std::pow(std::sqrt(2 * M_PI) * step, static_cast<double>(d)) * std::sqrt(n) /
-            std::pow(1.0 + 2 * side, n * static_cast<double>(rounds));
+    const LatticeShape made(job, shape.d, shape.h, shape.w, recipe);
+    std::copy_n(made.sigma, 3, job.sigma); // 0: no feature
+    view.corners = made.corners;
+    rounds = made.rounds, side = static_cast<float>(made.side);
+    scale = made.scale, paths = made.paths;
 
     const std::int64_t pixels = shape.pixels();
     corner.resize(static_cast<std::size_t>(pixels * view.corners));
     weight.resize(corner.size());
-    std::vector<double> origin, guide, features;
-    guide_range(job.guide, shape, origin, guide);
-    for (int i = 0; i < 3 && job.has_places; ++i)
-        if (extent[i] > 1) features.push_back(static_cast<double>(extent[i] - 1) / job.sigma[i]);
-    for (std::size_t c = 0; c < guide.size(); ++c)
-        features.push_back(guide[c] / job.guide_sigma[c]);
-    const Naming naming(coordinate_ranges(features, factors));
-    std::vector<Keys> local(tiles.size(), Keys(d, naming.unique));
+    std::vector<double> origin;
+    for (std::int64_t c = 0; c < job.guide.channels; ++c)
+        origin.push_back(job.guide_range ? job.guide_range[c] : 0.0);
+    const Naming naming(CoordinateRanges(made.largest(job), made.factors).count);
+    std::vector<Keys> local(tiles.size(), Keys(made.corners - 1, naming.unique));
     if (!run_tasks(
             static_cast<std::int64_t>(tiles.size()),
             [&](std::int64_t i) {
                 const auto t = static_cast<std::size_t>(i);
-                local[t] = embed_tile(job, origin, factors, naming, shape.h, tiles[t], *this);
+                local[t] = embed_tile(job, origin, made.factors, naming, shape.h, tiles[t], *this);
             },
             interrupted))
         return false;
@@ -142,7 +62,7 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
     for (const Keys &tile : local) start.push_back(start.back() + tile.size());
     local.clear();
     const std::int64_t bridged =
-        recipe.bridged > 1 && vertices.size() > many ? many_bridged : recipe.bridged;
+        vertices_bridged(recipe, static_cast<std::int64_t>(vertices.size()));
     if (bridged && !vertices.add_bridges(bridged, interrupted)) return false;
     view.length = vertices.rows();
     chains.resize(static_cast<std::size_t>(view.corners));
@@ -211,8 +131,6 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
             sum += weight[at] * values[of[corner[at]]];
         return sum;
     };
-    std::vector<double> paths;
-    for (std::int64_t m = 0; m <= n; ++m) paths.push_back(response(m, n, rounds, side));
     const bool wanted = job.normalization != Normalization::none;
     const bool folded = job.normalization == Normalization::symmetric;
     std::vector<float> &factors = job.normalization == Normalization::row ? after : before;

@@ -4,26 +4,11 @@
 #include <cmath>
 #include <vector>
 
+#include "../ops/crf_lattice.hpp"
 #include "memory.hpp"
 #include "run.hpp"
 
 namespace segpost {
-
-// Factors of a normalisation; a pixel that nobody reaches gets none.
-inline double root(double sum) { return sum > 0 ? 1.0 / std::sqrt(sum) : 0.0; }
-inline double reciprocal(double sum) { return sum > 0 ? 1.0 / sum : 0.0; }
-
-// A bound on the sum of a row of the normalised kernel, whose sums before that are in low..high.
-inline double row_bound(Normalization kind, double low, double high) {
-    if (kind == Normalization::row) return 1;
-    if (kind == Normalization::none || high <= 0) return high;
-    return kind == Normalization::symmetric ? std::sqrt(high / low) : high / low;
-}
-// What normalising by `factor` makes of what a pixel sends to itself.
-inline double both_ways(Normalization kind, double factor) {
-    if (kind == Normalization::none) return 1;
-    return kind == Normalization::symmetric ? factor * factor : factor;
-}
 
 // A Gaussian of any features.
 struct Lattice {
@@ -38,16 +23,14 @@ struct Lattice {
     std::int64_t rounds = 1;
     float side = 0.5f;
     double scale = 1.0; // of its kernel to exp(-d^2 / 2), where it is not normalised
+    std::vector<double> paths;
     double reach = 0.0; // bound on the sum of a row of the kernel
 
     // False: interrupted. Features must span less than 2^20 standard deviations.
     bool build(const PairwiseJob &, const UnaryView &shape, const std::vector<CrfTile> &,
                const LatticeRecipe &, bool own_term, const Interrupted &);
     // The pass of number i, of rounds * corners: the axis it goes along.
-    std::int64_t axis(std::int64_t i) const {
-        const std::int64_t n = view.corners;
-        return (i / n) % 2 ? n - 1 - i % n : i % n;
-    }
+    std::int64_t axis(std::int64_t i) const { return axis_of_pass(i, view.corners); }
 
     // Where chains of an axis may be cut into tasks of about so many vertices.
     std::vector<std::int64_t> chain_cuts(std::int64_t axis, std::int64_t step) const;

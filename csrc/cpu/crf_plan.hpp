@@ -18,8 +18,6 @@ struct CrfTile {
     std::int64_t pixels() const { return (y1 - y0) * (x1 - x0); }
 };
 
-constexpr int most_features = 32;
-
 // The row of a vertex is that of the first tile that has it; what others have is added to it.
 struct CrfJoint {
     std::uint32_t to, from;

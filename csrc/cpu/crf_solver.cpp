@@ -1,5 +1,6 @@
 #include "crf_solver.hpp"
 
+#include "../ops/crf_labels.hpp"
 #include "crf_tiles.hpp"
 #include "tasks.hpp"
 
@@ -11,17 +12,6 @@ namespace {
 constexpr std::int64_t line_of_cache = 16;        // floats
 constexpr std::int64_t work_per_filter = 1 << 17; // floats: steps are short
 constexpr std::int64_t many_rows = 1 << 14;
-
-bool attracts(const PairwiseJob &job, std::int64_t labels) {
-    if (job.kind == Attraction::matrix) return false;
-    const std::int64_t count = job.kind == Attraction::scalar ? 1 : labels;
-    return std::all_of(job.attraction, job.attraction + count, [](double a) { return a >= 0; });
-}
-
-double strongest(const PairwiseJob &job, std::int64_t labels) {
-    return *std::max_element(job.attraction,
-                             job.attraction + (job.kind == Attraction::scalar ? 1 : labels));
-}
 
 } // namespace
 
@@ -52,8 +42,8 @@ bool CrfOnLattice::prepare(const Interrupted &interrupted) {
                 bound = lattices_.back()->reach;
             }
             // Without its own term a message is a difference, which rounding may leave below 0.
-            const bool bounded = own_ && attracts(job, unary_.labels);
-            reach_ += bounded ? bound * strongest(job, unary_.labels) : INFINITY;
+            const Bound labels(job, unary_.labels);
+            reach_ += own_ && labels.attracts ? bound * labels.strongest : INFINITY;
         }
     return true;
 }
@@ -62,26 +52,6 @@ bool CrfOnLattice::read(const Interrupted &interrupted) {
     packed_ = false;
     logs_.reserve(unary_.pixels() * unary_.labels + 64);
     return read_unary(unary_, tiles_, logs_.data(), &largest_, offset_, bad_, interrupted);
-}
-
-// A label of probability at most p everywhere stays below b = 2 p: where its messages are at most
-// reach b, its Q is at most p exp(reach b), as those of the others only help the denominator. What
-// is lost by sending none of its messages is then below b (exp(reach b) - 1) a label. Those for
-// which that is less than recipe_.dropped in all are one lane, without messages.
-void CrfOnLattice::choose_labels(bool all) {
-    kept_.clear(), dropped_.clear();
-    const double labels = static_cast<double>(unary_.labels);
-    for (std::int64_t l = 0; l < unary_.labels; ++l) {
-        const double bound = 2 * std::exp(static_cast<double>(largest_[l]));
-        const double power = reach_ * bound;
-        const bool hopeless = power < 0.6 && bound * std::expm1(power) * labels < recipe_.dropped;
-        (hopeless && !all ? dropped_ : kept_).push_back(static_cast<std::int32_t>(l));
-    }
-    if (dropped_.size() < 2) { // a lane for one label saves nothing
-        kept_.insert(kept_.end(), dropped_.begin(), dropped_.end());
-        std::sort(kept_.begin(), kept_.end());
-        dropped_.clear();
-    }
 }
 
 // One inference: what its passes share.
@@ -317,7 +287,8 @@ bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
                          const ProbabilityView *start, double tolerance, bool trace,
                          const Interrupted &interrupted, std::vector<CrfStep> &steps) {
     if (packed_ && !read(interrupted)) return false;
-    choose_labels(trace || start);
+    LabelChoice labels(largest_, reach_, recipe_.dropped, trace || start);
+    kept_ = std::move(labels.kept), dropped_ = std::move(labels.dropped);
     Run here(*this, interrupted);
     here.set_up(trace || tolerance >= 0);
     if (!here.pack()) return false;

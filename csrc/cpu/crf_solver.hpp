@@ -23,7 +23,6 @@ class CrfOnLattice : public CrfInference {
   private:
     struct Run;
     bool read(const Interrupted &);
-    void choose_labels(bool all);
 
     UnaryView unary_;
     std::vector<PairwiseJob> jobs_;

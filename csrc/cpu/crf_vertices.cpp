@@ -67,12 +67,8 @@ Keys embed_tile(const PairwiseJob &job, const std::vector<double> &origin,
 Vertices::Vertices(const std::vector<Keys> &tiles, const Naming &naming, std::int64_t corners,
                    std::vector<std::uint32_t> &rows_of)
     : corners_(corners), width_(naming.unique ? 0 : corners - 1) {
-    for (std::int64_t axis = 0; axis < corners; ++axis) {
-        change_.push_back(0);
-        for (std::int64_t i = 0; i < corners - 1; ++i)
-            change_.back() +=
-                naming.factor[i] * static_cast<std::uint64_t>(i == axis ? 1 - corners : 1);
-    }
+    for (std::int64_t axis = 0; axis < corners; ++axis)
+        change_.push_back(naming.change(axis, corners));
     std::size_t total = 0;
     std::int64_t least = INT64_MAX;
     for (const Keys &tile : tiles) total += tile.size();

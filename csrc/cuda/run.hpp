@@ -4,8 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
 
 #include "../ops/confusion.hpp"
+#include "../ops/crf.hpp"
 #include "../ops/labels.hpp"
 #include "../ops/palette.hpp"
 
@@ -35,6 +39,44 @@ void run_confusion(const ConfusionJob &, std::uintptr_t stream, std::int64_t *co
 // `job.argmax.labels` is memory for the labels of all pixels, int32, pixels and rows adjacent.
 void run_confusion_logits(const ConfusionLogitsJob &, std::uintptr_t stream, std::int64_t *counts,
                           Tallies *found, void *workspace);
+
+// A dense CRF of one image. Making one waits for the device a few times, as sizes depend on what
+// pixels have in common; inference waits where a tolerance or a trace has to be read.
+class CrfSolver {
+  public:
+    virtual ~CrfSolver() = default;
+    // `tolerance` below 0 is none; `start` may be null. One step for every Q, the first included.
+    virtual std::vector<CrfStep> infer(const ProbabilityView &out, std::int64_t iterations,
+                                       const ProbabilityView *start, double tolerance,
+                                       bool trace) = 0;
+    BadUnary bad;
+};
+// Memory of the device that lives as long as the solver.
+using Take = std::function<void *(std::size_t bytes)>;
+// Without a recipe the sums are exact. Only views of the jobs are of the device: their tables of
+// numbers are the host's.
+std::unique_ptr<CrfSolver> crf_solver(const UnaryView &, std::vector<PairwiseJob>, bool own,
+                                      const LatticeRecipe *, std::uintptr_t stream, Take);
+
+// The unary that a label map stands for.
+struct LabelUnary {
+    Map labels;           // slices as a stack
+    float *out = nullptr; // [classes, pixels]
+    std::int64_t classes = 0, unsure = 0;
+    bool has_unsure = false;
+    float label_energy = 0, other_energy = 0, unsure_energy = 0;
+};
+void run_label_energies(const LabelUnary &, std::uintptr_t stream, Tally *found);
+
+// The largest of all labels at every pixel; `out` is float32.
+void run_largest(const ProbabilityView &, std::int64_t labels, const Map &out,
+                 std::uintptr_t stream);
+
+// Of the channels of a guide: codes[0] are complements of the least values, codes[1] the largest,
+// as numbers of the same order, [2, channels]; `found` are values that are not finite. All zero
+// before.
+void run_guide_range(const GuideView &, std::int64_t d, std::int64_t h, std::int64_t w,
+                     std::uintptr_t stream, unsigned long long *codes, Tally *found);
 
 // Devices and their memory.
 int device_count(const char *&problem);   // 0: `problem` says why

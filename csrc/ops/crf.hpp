@@ -56,6 +56,8 @@ struct GuideView {
     std::int64_t stride_d = 0, stride_h = 0, stride_w = 0, stride_c = 0;
 };
 
+constexpr int most_features = 32; // of a term
+
 enum class Attraction : int { scalar, vector, matrix };
 enum class Normalization : int { symmetric, row, column, none };
 
@@ -64,6 +66,7 @@ struct PairwiseJob {
     double sigma[3] = {1, 1, 1}; // along D, H, W
     GuideView guide;
     const double *guide_sigma = nullptr; // [G]
+    const double *guide_range = nullptr; // [2, G] least and largest; null: 0 and 255
     const double *attraction = nullptr;  // [1], [L] or [L, L]
     Attraction kind = Attraction::scalar;
     Normalization normalization = Normalization::symmetric;

@@ -1,9 +1,11 @@
 """The compiled CUDA kernels; arrays are views of device memory, `found` gets tallies if given."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
-from segpost._dispatch import Logits
+from segpost._dispatch import LatticeRecipe, Logits, Pairwise, Unary
 
 Array = npt.NDArray[np.generic]
 
@@ -62,6 +64,40 @@ def confusion_logits(
     found: Array | None,
     workspace: Array | None,
 ) -> None: ...
+
+class CrfSolver:
+    def __init__(
+        self,
+        unary: Unary,
+        terms: tuple[Pairwise, ...],
+        own: bool,
+        recipe: LatticeRecipe | None,
+        stream: int,
+        allocate: Callable[[int], Array],
+    ) -> None: ...
+    @property
+    def bad(self) -> tuple[int, int, int, int, int, int]: ...
+    def infer(
+        self,
+        out: Array,
+        iterations: int,
+        start: Array | None,
+        tolerance: float | None,
+        trace: bool,
+    ) -> list[tuple[float, float, float, float]]: ...
+
+def label_energies(
+    labels: Array,
+    out: Array,
+    unsure: int | None,
+    label_energy: float,
+    other_energy: float,
+    unsure_energy: float,
+    stream: int,
+    found: Array,
+) -> None: ...
+def largest(values: Array, out: Array, stream: int) -> None: ...
+def guide_range(guide: Array, stream: int, codes: Array) -> None: ...
 def device_count() -> tuple[int, str | None]: ...
 def device_of(place: int) -> int: ...
 def use_device(device: int) -> int: ...

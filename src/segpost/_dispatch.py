@@ -66,10 +66,11 @@ class Pairwise(NamedTuple):
     """A Gaussian of the difference of two pixels' features: their places, their guide, or both."""
 
     sigma: tuple[float, float, float] | None  # pixels along D, H, W; None: places play no part
-    guide: Array | None  # [D, H, W, G] uint8 or float32, any strides
+    guide: Array | None  # [D, H, W, G] uint8 or float32, any strides; on devices any real type
     guide_sigma: Array | None  # [G] float64, in the guide's units
     attraction: Array  # float64, weight included: (), [L] or [L, L]; a label's row gathers messages
     normalization: str  # "symmetric", "row", "column" or "none"
+    guide_range: Array | None = None  # [2 * G] float64: least, then largest values; None: 0 and 255
 
 
 class LatticeRecipe(NamedTuple):

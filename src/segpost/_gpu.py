@@ -13,7 +13,8 @@ import numpy as np
 
 from segpost._device import Place, device_view, place_of, to_host
 from segpost._device_inputs import Memory
-from segpost._dispatch import Array, Bad, CrfSolver, Logits, Pairwise, Report, Unary
+from segpost._dispatch import LATTICES, Array, Bad, CrfSolver, Logits, Pairwise, Report, Unary
+from segpost._gpu_crf import CrfSolver as DeviceCrf
 from segpost.geometry import Axes, Axis
 
 CONSTANTS = 256  # tables that are kept on a device: palettes and resamplings seen last
@@ -154,7 +155,8 @@ class Gpu:
     def dense_crf(
         self, unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
     ) -> CrfSolver:
-        raise _not_here("the dense CRF")
+        with self._at(unary.values):
+            return DeviceCrf(unary, terms, own, None if method == "exact" else LATTICES[quality])
 
     def _tallies(self, count: int, place: Place) -> Array | None:
         return None if self._check == "off" else place.empty((count,), np.uint64)

@@ -7,9 +7,10 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from segpost import _checks
+from segpost import _checks, _gpu_crf
 from segpost._arrays import LABEL_KINDS, Array, Incoming, incoming, widen
-from segpost._dispatch import MOST_FEATURES, BadUnary
+from segpost._device import DeviceArray, place_of
+from segpost._dispatch import MOST_FEATURES, Bad, BadUnary
 
 UNARIES = ("probabilities", "logits", "labels", "energies")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -60,10 +61,17 @@ class Guide(NamedTuple):
 
     values: Array  # [N, D, H, W, G]
     kind: str
+    ranges: tuple[Array, ...] = ()  # [2, G] of each, where they are known
 
     def image(self, n: int) -> Array:
-        """One of them, [D, H, W, G], as uint8, float32 or float64."""
-        return self.values[n] if self.kind == "uint8" else widen(self.values[n], self.kind)
+        """One of them, [D, H, W, G]: on the CPU as uint8, float32 or float64."""
+        one: Array = self.values[n]
+        there = isinstance(one, DeviceArray)
+        return one if self.kind == "uint8" or there else widen(one, self.kind)
+
+    def range(self, n: int) -> Array | None:
+        """The least and the largest value of its channels."""
+        return self.ranges[n] if self.ranges else None
 
 
 def field(
@@ -144,17 +152,39 @@ def guide(image: object, unary: Field, name: str) -> Guide:
             f"{name} of shape {given.array.shape} has {array.shape[-1]} channels, but at most "
             f"{MOST_FEATURES - 3} can be told apart; reduce them first, by PCA say"
         )
-    if given.kind in FLOATS:
-        finite = np.isfinite(widen(array, given.kind))
-        if not finite.all():
-            place = np.unravel_index(int(finite.argmin()), array.shape)
+    stacked = array if unary.batched else array[None]
+    stacked = stacked if unary.volume else stacked[:, None]
+    ranges: tuple[Array, ...] = ()
+    if given.kind in FLOATS and array.size:
+        if isinstance(array, DeviceArray):
+            ranges, bad = _ranges(stacked, given.kind, name)
+        else:
+            finite = np.isfinite(widen(array, given.kind))
+            bad = Bad(int((~finite).sum()), int(finite.argmin()))
+        if bad.total:
+            place = np.unravel_index(bad.first, array.shape)
             raise ValueError(
-                f"{name} has {int((~finite).sum())} NaN or infinite of {array.size} values, first "
+                f"{name} has {bad.total} NaN or infinite of {array.size} values, first "
                 f"at {[int(i) for i in place[: given.array.ndim]]}"
             )
-    if not unary.batched:
-        array = array[None]
-    return Guide(array if unary.volume else array[:, None], given.kind)
+    return Guide(stacked, given.kind, ranges)
+
+
+def _ranges(stacked: Array, kind: str, name: str) -> tuple[tuple[Array, ...], Bad]:
+    """What a device says of the guides of a batch, which this waits for."""
+    if kind == "bfloat16":
+        raise TypeError(
+            f"{name} on {place_of(stacked)} is bfloat16, which guides on a device cannot be; "
+            "pass .float()"
+        )
+    ranges, total, first = [], 0, -1
+    for n in range(len(stacked)):
+        found, bad = _gpu_crf.guide_range(stacked[n])
+        ranges.append(found)
+        if bad.total and not total:
+            first = n * math.prod(stacked.shape[1:]) + bad.first
+        total += bad.total
+    return tuple(ranges), Bad(total, first)
 
 
 def _raise_misfit(shape: tuple[int, ...], unary: Field, name: str) -> NoReturn:
@@ -195,16 +225,24 @@ def label_energies(labels: Array, classes: int, certainty: float, unsure: int | 
 def check_labels(unary: Field, unsure: int | None) -> None:
     """Refuse labels that are neither classes nor unsure."""
     labels = unary.given.array
-    bad = (labels < 0) | (labels >= unary.labels)
+    if isinstance(labels, DeviceArray):
+        return  # looked at as they become energies
+    wrong = (labels < 0) | (labels >= unary.labels)
     if unsure is not None:
-        bad &= labels != unsure
-    if bad.any():
-        place = np.unravel_index(int(bad.argmax()), labels.shape)
+        wrong &= labels != unsure
+    raise_bad_labels(unary, unsure, Bad(int(wrong.sum()), int(wrong.argmax())))
+
+
+def raise_bad_labels(unary: Field, unsure: int | None, bad: Bad) -> None:
+    """An error if there are any."""
+    labels = unary.given.array
+    if bad.total:
+        place = tuple(int(i) for i in np.unravel_index(bad.first, labels.shape))
         also = "" if unsure is None else f" or {unsure} (unsure)"
         hint = "; pass unsure= for a value that means 'could be anything'" if not also else ""
         raise ValueError(
-            f"{unary.name} have {int(bad.sum())} of {labels.size} values outside "
-            f"0..{unary.labels - 1}{also}, first {labels[place]} at {[int(i) for i in place]}{hint}"
+            f"{unary.name} have {bad.total} of {labels.size} values outside "
+            f"0..{unary.labels - 1}{also}, first {labels[place]} at {list(place)}{hint}"
         )
 
 

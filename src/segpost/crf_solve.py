@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from segpost import _dispatch, crf_inputs, crf_terms
+from segpost import _dispatch, _gpu_crf, crf_inputs, crf_terms
 from segpost._arrays import Array, Outgoing, outgoing
+from segpost._device import DeviceArray
 from segpost._dispatch import BadUnary, CrfStep, Logits, Pairwise, Unary
 from segpost.crf_inputs import Field, Guide
 from segpost.crf_terms import Term
@@ -28,12 +29,14 @@ class Solved(NamedTuple):
     def labels(self) -> Any:
         """The first index of the largest probability, of the caller's kind."""
         field = self.field
-        made = outgoing(None, field.lead, label_dtype(field.labels), field.given.wrap)
+        array = field.given.array
+        made = outgoing(None, field.lead, label_dtype(field.labels), field.given.wrap, array)
         stacks = field.stacked(self.result.array), field.pixels(made.array)
-        for q, labels in zip(*stacks, strict=True):
+        for n in range(field.batch):
+            q, labels = stacks[0][n], stacks[1][n]
             if labels.size:
                 logits = Logits(q.transpose(1, 0, 2, 3), "float32")  # slices as a batch
-                _dispatch.backend().argmax(logits, None, labels, None, None)
+                _dispatch.backend(array).argmax(logits, None, labels, None, None)
         return made.result()
 
 
@@ -43,10 +46,13 @@ def solve(crf: DenseCRF, probabilities: Any, image: Any, trace: bool) -> Solved:
     if crf.unary == "labels":
         crf_inputs.check_labels(field, crf.unsure)
     terms = _terms(crf, field, image)
-    result = outgoing(None, field.shape, np.float32, field.given.wrap)
-    backend = _dispatch.backend()
+    array = field.given.array
+    result = outgoing(None, field.shape, np.float32, field.given.wrap, array)
+    guides = [term.guide.values for term in terms if term.guide is not None]
+    backend = _dispatch.backend(array, *guides)
     steps: list[list[CrfStep]] = []
-    for n, out in enumerate(field.stacked(result.array)):
+    for n in range(field.batch):
+        out = field.stacked(result.array)[n]
         if not out.size:
             steps.append([CrfStep(0.0, 0.0, 0.0, math.nan)])
             continue
@@ -67,6 +73,12 @@ def _unary(crf: DenseCRF, field: Field, n: int) -> Unary:
     """That of one image."""
     if crf.unary == "labels":
         labels = field.pixels(field.given.array)[n]
+        if isinstance(labels, DeviceArray):
+            given = labels, field.labels, crf.certainty, crf.unsure
+            energies, bad = _gpu_crf.label_energies(*given)
+            before = n * math.prod(field.size)
+            crf_inputs.raise_bad_labels(field, crf.unsure, bad._replace(first=before + bad.first))
+            return Unary(energies, "float32", "energies")
         energies = crf_inputs.label_energies(labels, field.labels, crf.certainty, crf.unsure)
         return Unary(energies, "float32", "energies")
     clamp = crf.clamp if crf.unary == "probabilities" else 0.0
@@ -77,7 +89,11 @@ def _all_bad(crf: DenseCRF, field: Field, n: int, bad: BadUnary) -> BadUnary:
     """The counts of all images, the first places of image `n`."""
     for later in range(n + 1, field.batch):
         unary = _unary(crf, field, later)
-        more = _dispatch.backend().dense_crf(unary, (), True, crf.method, crf.quality).bad
+        more = (
+            _dispatch.backend(field.given.array)
+            .dense_crf(unary, (), True, crf.method, crf.quality)
+            .bad
+        )
         bad = bad._replace(
             total=bad.total + more.total if bad.total else 0,
             outside=bad.outside + more.outside if bad.outside else 0,
@@ -98,10 +114,19 @@ class Ready(NamedTuple):
 
     def image(self, n: int) -> Pairwise:
         """That of one image."""
-        guide = None
+        guide = found = None
         if self.guide is not None and self.sigmas is not None:
-            guide = crf_terms.in_reach(self.guide.image(n), self.sigmas, f"{self.name}'s sigma_rgb")
-        return Pairwise(self.places, guide, self.sigmas, self.attraction, self.normalization)
+            guide, found = crf_terms.in_reach(
+                self.guide.image(n), self.guide.range(n), self.sigmas, f"{self.name}'s sigma_rgb"
+            )
+        return Pairwise(
+            self.places,
+            guide,
+            self.sigmas,
+            self.attraction,
+            self.normalization,
+            None if found is None else found.reshape(-1),
+        )
 
 
 def _terms(crf: DenseCRF, field: Field, image: Any) -> list[Ready]:

@@ -11,6 +11,8 @@ import numpy as np
 
 from segpost import _checks
 from segpost._arrays import Array
+from segpost._device import DeviceArray
+from segpost._gpu_crf import guide_range
 
 NORMALIZATIONS = ("symmetric", "row", "column", "none")
 NEEDED = {"gaussian": ("sigma", "weight"), "bilateral": ("sigma_xy", "sigma_rgb", "weight")}
@@ -195,17 +197,25 @@ def guide_sigma(sigma: float | tuple[float, ...], channels: int, name: str) -> A
     return np.broadcast_to(np.array(sigma, np.float64), channels).copy()
 
 
-def in_reach(guide: Array, sigmas: Array, name: str) -> Array:
-    """A guide [D, H, W, G] as backends read it: uint8 or float32, not too many sigmas wide.
+def channel_range(guide: Array) -> Array:
+    """The least and the largest value of every channel of [D, H, W, G], float64 [2, G]."""
+    if isinstance(guide, DeviceArray):
+        return guide_range(guide)[0]
+    channels = range(guide.shape[-1])
+    return np.array([[e(guide[..., c]) for c in channels] for e in (np.min, np.max)], np.float64)
 
-    Values far from 0 are moved there first: only differences matter, and float32 would round them.
+
+def in_reach(
+    guide: Array, known: Array | None, sigmas: Array, name: str
+) -> tuple[Array, Array | None]:
+    """A guide [D, H, W, G] as backends read it, not too many sigmas wide, and its channels' range.
+
+    On the CPU it is uint8 or float32. Values far from 0 are moved there first: only differences
+    matter, and float32 would round them.
     """
     if guide.dtype == np.uint8 and sigmas.min() * REACH >= 255:
-        return guide
-    low, high = (
-        np.array([extreme(guide[..., c]) for c in range(len(sigmas))], np.float64)
-        for extreme in (np.min, np.max)
-    )
+        return guide, None
+    low, high = found = channel_range(guide) if known is None else known
     with np.errstate(over="ignore"):
         wide = ~(high - low <= REACH * sigmas)
     if wide.any():
@@ -215,7 +225,10 @@ def in_reach(guide: Array, sigmas: Array, name: str) -> Array:
             f"in channel {channel}, more than {REACH} sigmas; it is in the guide's units"
         )
     if guide.dtype == np.uint8:
-        return guide
+        return guide, None
+    if isinstance(guide, DeviceArray):  # read in float64, and moved, by the kernels
+        return guide, found
     if (np.maximum(np.abs(low), np.abs(high)) > REACH * sigmas).any():
-        return (guide.astype(np.float64) - low).astype(np.float32)
-    return guide.astype(np.float32, copy=False)
+        moved = (guide.astype(np.float64) - low).astype(np.float32)
+        return moved, channel_range(moved)
+    return guide.astype(np.float32, copy=False), found

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from segpost import _checks, _dispatch
+from segpost import _checks, _dispatch, _gpu_crf
 from segpost._arrays import Array, Incoming, Outgoing, outgoing
+from segpost._device import DeviceArray, place_of
 from segpost._dispatch import Logits
 from segpost.colors import Palette, as_palette
 from segpost.crf import DenseCRF
@@ -140,7 +141,9 @@ def postprocess(
     confidence = make("confidence", shape, np.float32)
     n, c = view.values.shape[:2]
     spread = (n, c, *shape[1:]) if counted == -3 else (*shape, c)
-    probabilities = make("probabilities", spread, np.float32)
+    probabilities = None  # refined ones are there before
+    if refiner is None or not math.prod(shape):
+        probabilities = make("probabilities", spread, np.float32)
     if math.prod(shape):
         lut = None if chosen is None else class_colors(chosen, classes)
         painted = None if color is None else color.array
@@ -154,10 +157,11 @@ def postprocess(
             out = out.transpose(0, 3, 1, 2)
         sure = None if confidence is None else confidence.array
         if refiner is not None:
-            if out is not None:
-                out[...] = view.values
+            if "probabilities" in wanted:
+                q = view.values if counted == -3 else view.values.transpose(0, 2, 3, 1)
+                probabilities = Outgoing(q, given.wrap)
             if sure is not None:
-                view.values.max(axis=1, out=sure)
+                _largest(view.values, sure)
         elif out is not None or sure is not None:
             report = backend.softmax(view, axes, out, sure)
             if nan == "raise":
@@ -212,11 +216,19 @@ def _refined(
 ) -> Logits:
     """Probabilities at full size after the CRF: their largest is where that of logits would be."""
     n, classes = view.values.shape[:2]
-    made = np.empty((n, classes, *shape[1:]), np.float32)
-    report = _dispatch.backend().softmax(view, axes, made, None)
+    made = place_of(view.values).empty((n, classes, *shape[1:]), np.float32)
+    report = _dispatch.backend(view.values).softmax(view, axes, made, None)
     if nan == "raise":
         _checks.raise_undefined(report, view, shape)
     return Logits(crf(made, picture), "float32")
+
+
+def _largest(values: Array, out: Array) -> None:
+    """Of every pixel, over axis 1."""
+    if isinstance(values, DeviceArray):
+        _gpu_crf.largest(values, out)
+    else:
+        values.max(axis=1, out=out)
 
 
 def class_colors(palette: Palette, classes: int) -> Array:

@@ -15,8 +15,9 @@ from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE.parents[1] / "csrc"
+TWINS = ("device", "sorting")  # what only CUDA has, and is written again here
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wno-psabi",
-         "-ffp-contract=off")  # fmt: skip
+         "-Wno-unknown-pragmas", "-ffp-contract=off")  # fmt: skip
 
 
 def compiler() -> str | None:
@@ -39,8 +40,8 @@ def library(*flags: str) -> Path:
     """The shared library, in a folder for such things."""
     given = [*FLAGS, *(flags or ("-O2",))]
     sources = [
-        *sorted(p for p in (SOURCES / "cuda").glob("*.cu") if p.name != "device.cu"),
-        SOURCES / "bindings" / "cuda.cpp",
+        *sorted(p for p in (SOURCES / "cuda").glob("*.cu") if p.stem not in TWINS),
+        *(SOURCES / "bindings" / name for name in ("cuda.cpp", "crf_cuda.cpp")),
         *sorted(HERE.glob("*.cpp")),
     ]
     state = hashlib.sha256(repr((given, os.environ.get("CXX"), sysconfig.get_paths())).encode())

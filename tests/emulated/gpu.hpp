@@ -48,6 +48,7 @@ namespace segpost::gpu {
 
 using Stream = std::uintptr_t;
 inline Stream stream_of(std::uintptr_t handle) { return handle; }
+inline std::uintptr_t handle_of(Stream stream) { return stream; }
 
 struct Here {
     dim3 thread, block, threads, blocks;
@@ -70,6 +71,13 @@ void launch(Stream, dim3 grid, dim3 block, std::size_t shared, void (*kernel)(Pa
 }
 
 inline void fill_zero(Stream, void *to, std::size_t bytes) { std::memset(to, 0, bytes); }
+
+inline void upload(Stream, void *to, const void *from, std::size_t bytes) {
+    if (bytes) std::memcpy(to, from, bytes);
+}
+inline void copy_across(Stream, void *to, const void *from, std::size_t bytes) {
+    if (bytes) std::memcpy(to, from, bytes);
+}
 
 // A small device, so that a small job has more than one block and every road is taken.
 struct Limits {

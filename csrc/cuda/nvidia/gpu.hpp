@@ -15,6 +15,7 @@ namespace segpost::gpu {
 using Stream = cudaStream_t;
 
 inline Stream stream_of(std::uintptr_t handle) { return reinterpret_cast<Stream>(handle); }
+inline std::uintptr_t handle_of(Stream stream) { return reinterpret_cast<std::uintptr_t>(stream); }
 
 inline void check(cudaError_t error, const char *what) {
     if (error != cudaSuccess)
@@ -40,6 +41,14 @@ void launch(Stream stream, dim3 grid, dim3 block, std::size_t shared, void (*ker
 
 inline void fill_zero(Stream stream, void *to, std::size_t bytes) {
     check(cudaMemsetAsync(to, 0, bytes, stream), "memset");
+}
+
+// A little of the host's memory, which may change as soon as this returns.
+inline void upload(Stream stream, void *to, const void *from, std::size_t bytes) {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream), "upload");
+}
+inline void copy_across(Stream stream, void *to, const void *from, std::size_t bytes) {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "copy");
 }
 
 // What the current device offers to a grid.

@@ -191,12 +191,11 @@ def extent(term: Pairwise, size: tuple[int, int, int]) -> tuple[Array, Array]:
         far = [(n - 1) / sigma for n, sigma in zip(size, term.sigma, strict=True) if n > 1]
     least = [0.0] * len(far)
     if term.guide is not None and term.guide_sigma is not None:
-        for c, sigma in enumerate(term.guide_sigma):
-            low, high = 0.0, 255.0
-            if term.guide.dtype != np.uint8:
-                low, high = float(term.guide[..., c].min()), float(term.guide[..., c].max())
-            far.append((high - low) / sigma)
-            least.append(low / sigma)
+        channels = len(term.guide_sigma)
+        known = term.guide_range
+        low, high = ([0.0] * channels, [255.0] * channels) if known is None else np.split(known, 2)
+        far += [(b - a) / s for a, b, s in zip(low, high, term.guide_sigma, strict=True)]
+        least += [a / s for a, s in zip(low, term.guide_sigma, strict=True)]
     return np.array(far), np.array(least)
 
 

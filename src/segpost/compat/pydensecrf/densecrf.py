@@ -26,6 +26,7 @@ from segpost.compat.pydensecrf._constants import (
     NormalizationType,
 )
 from segpost.compat.pydensecrf._unary import ConstUnary, LogisticUnary, Unary, product
+from segpost.crf_terms import channel_range
 
 __all__ = [
     "CONST_KERNEL",
@@ -187,7 +188,8 @@ class DenseCRF:
         _inputs.member(kernel, "kernel", KernelType)
         rule = _NORMALIZATIONS[_inputs.member(normalization, "normalization", NormalizationType)]
         weights = _inputs.attraction(compat, self._labels)
-        self._terms.append(Pairwise(sigma, guide, guide_sigma, weights, rule))
+        known = None if guide is None or guide.dtype == np.uint8 else channel_range(guide).ravel()
+        self._terms.append(Pairwise(sigma, guide, guide_sigma, weights, rule, known))
         self._solver = None
 
     def inference(self, niter: SupportsInt) -> Array:

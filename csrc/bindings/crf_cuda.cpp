@@ -1,0 +1,130 @@
+// The dense CRF on a device as a Python object.
+#include "crf_cuda.hpp"
+#include "crf_jobs.hpp"
+
+#include "../cuda/run.hpp"
+
+namespace segpost::bindings {
+namespace {
+
+class Solver {
+  public:
+    // `allocate` gives an array of so many bytes on the device.
+    Solver(py::tuple unary, py::tuple terms, bool own, const py::object &recipe,
+           std::uintptr_t stream, py::function allocate)
+        : unary_(std::move(unary)), terms_(std::move(terms)), allocate_(std::move(allocate)),
+          shape_(unary_view(unary_)) {
+        LatticeRecipe how;
+        const bool exact = recipe.is_none();
+        if (!exact) how = lattice_recipe(recipe.cast<py::tuple>());
+        std::vector<PairwiseJob> jobs = pairwise_jobs(terms_, shape_);
+        const py::gil_scoped_release released;
+        solver_ = gpu::crf_solver(shape_, std::move(jobs), own, exact ? nullptr : &how, stream,
+                                  [this](std::size_t bytes) { return take(bytes); });
+    }
+
+    py::list infer(const py::array &out, std::int64_t iterations, const py::object &start,
+                   const py::object &tolerance, bool trace) {
+        const ProbabilityView to = probability_view(out, shape_, true);
+        ProbabilityView from;
+        if (!start.is_none()) from = probability_view(start.cast<py::array>(), shape_, false);
+        const bool begins = !start.is_none();
+        const double limit = tolerance.is_none() ? -1.0 : tolerance.cast<double>();
+        require(iterations >= 0 && !solver_->bad.any(), "infer");
+        std::vector<CrfStep> steps;
+        {
+            const py::gil_scoped_release released;
+            steps = solver_->infer(to, iterations, begins ? &from : nullptr, limit, trace);
+        }
+        return listed(steps);
+    }
+
+    py::tuple bad() const { return listed(solver_->bad); }
+
+  private:
+    void *take(std::size_t bytes) {
+        const py::gil_scoped_acquire held;
+        const auto array = allocate_(bytes).cast<py::array>();
+        memory_.append(array);
+        return address(array, true);
+    }
+
+    py::tuple unary_, terms_; // keep the arrays
+    py::function allocate_;
+    py::list memory_;
+    UnaryView shape_;
+    std::unique_ptr<gpu::CrfSolver> solver_;
+};
+
+// `found` counts labels that are none: [2] numbers, as a Tally.
+void label_energies(const py::array &labels, const py::array &out, const py::object &unsure,
+                    float label_energy, float other_energy, float unsure_energy,
+                    std::uintptr_t stream, const py::array &found) {
+    gpu::LabelUnary job;
+    job.labels = map_view(labels, false);
+    require(out.ndim() == 4 && out.itemsize() == 4 && (out.flags() & py::array::c_style) &&
+                out.shape(1) == job.labels.n && out.shape(2) == job.labels.h &&
+                out.shape(3) == job.labels.w,
+            "energies");
+    job.classes = out.shape(0);
+    job.out = reinterpret_cast<float *>(address(out, true));
+    job.has_unsure = !unsure.is_none();
+    if (job.has_unsure) job.unsure = unsure.cast<std::int64_t>();
+    job.label_energy = label_energy, job.other_energy = other_energy;
+    job.unsure_energy = unsure_energy;
+    require(static_cast<std::size_t>(found.nbytes()) >= sizeof(gpu::Tally), "found");
+    auto *tally = reinterpret_cast<gpu::Tally *>(address(found, true));
+    gpu::clear(tally, sizeof(gpu::Tally), stream);
+    gpu::run_label_energies(job, stream, tally);
+}
+
+// [N, L, H, W] to [N, H, W], both float32.
+void largest(const py::array &values, const py::array &out, std::uintptr_t stream) {
+    require(values.ndim() == 4 && values.shape(1) > 0 && out.ndim() == 3 &&
+                values.itemsize() == 4 && out.itemsize() == 4 && out.shape(0) == values.shape(0) &&
+                out.shape(1) == values.shape(2) && out.shape(2) == values.shape(3),
+            "largest");
+    ProbabilityView from;
+    from.data = const_cast<char *>(static_cast<const char *>(values.data()));
+    from.stride_d = values.strides(0), from.stride_l = values.strides(1);
+    from.stride_h = values.strides(2), from.stride_w = values.strides(3);
+    gpu::run_largest(from, values.shape(1), map_view(out, true), stream);
+}
+
+// `codes` is memory for a Tally and [2, channels] codes; see gpu::run_guide_range.
+void guide_range(const py::array &guide, std::uintptr_t stream, const py::array &codes) {
+    require(guide.ndim() == 4, "guide");
+    GuideView view;
+    view.data = static_cast<const char *>(guide.data());
+    view.dtype = element_type(guide);
+    view.channels = guide.shape(3);
+    view.stride_d = guide.strides(0), view.stride_h = guide.strides(1);
+    view.stride_w = guide.strides(2), view.stride_c = guide.strides(3);
+    const auto bytes = static_cast<std::size_t>(codes.nbytes());
+    require(bytes >= sizeof(gpu::Tally) + 16 * static_cast<std::size_t>(view.channels), "codes");
+    char *memory = address(codes, true);
+    gpu::clear(memory, bytes, stream);
+    gpu::run_guide_range(view, guide.shape(0), guide.shape(1), guide.shape(2), stream,
+                         reinterpret_cast<unsigned long long *>(memory + sizeof(gpu::Tally)),
+                         reinterpret_cast<gpu::Tally *>(memory));
+}
+
+} // namespace
+
+void bind_crf_on_device(py::module_ &m) {
+    using py::arg;
+    py::class_<Solver>(m, "CrfSolver")
+        .def(py::init<py::tuple, py::tuple, bool, py::object, std::uintptr_t, py::function>(),
+             arg("unary"), arg("terms"), arg("own"), arg("recipe").none(true), arg("stream"),
+             arg("allocate"))
+        .def_property_readonly("bad", &Solver::bad)
+        .def("infer", &Solver::infer, arg("out"), arg("iterations"), arg("start").none(true),
+             arg("tolerance").none(true), arg("trace"));
+    m.def("label_energies", &label_energies, arg("labels"), arg("out"), arg("unsure").none(true),
+          arg("label_energy"), arg("other_energy"), arg("unsure_energy"), arg("stream"),
+          arg("found"));
+    m.def("largest", &largest, arg("values"), arg("out"), arg("stream"));
+    m.def("guide_range", &guide_range, arg("guide"), arg("stream"), arg("codes"));
+}
+
+} // namespace segpost::bindings
