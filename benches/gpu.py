@@ -13,12 +13,15 @@ import re
 import statistics
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import segpost
+from benches.jobs import Absent
+from benches.scenes import refinable
 
 RESULTS = Path(__file__).parent / "results"
 CLASSES, LOW, FULL = 19, (128, 256), (1024, 2048)
@@ -31,7 +34,8 @@ class Job(NamedTuple):
 
     title: str
     calls: dict[str, Callable[[], Any]]
-    bytes_moved: int
+    bytes_moved: int  # 0: not what limits it
+    repeats: int = REPEATS
 
 
 class Goal(NamedTuple):
@@ -73,6 +77,10 @@ def goals() -> list[Goal]:
             lambda t, f: t[OURS],
             0.008,
             at_most=True,
+        ),
+        *(
+            Goal(f"dense CRF, {name}", "ms", lambda t, f: t[OURS], wanted, at_most=True)
+            for name, wanted in (("pydensecrf", 1.0), ("deeplab", 1.5), ("exact", 300.0))
         ),
         Goal("confusion matrix", "share of the bandwidth", share, 0.70),
         Goal("confusion matrix", "torchmetrics / segpost", over("torchmetrics"), 10),
@@ -147,18 +155,41 @@ def jobs(torch: Any) -> list[Job]:
         Job("upsampled labels, colors, batch 1, graph", {OURS: lambda: (graph.replay(), kept)},
             one.numel() * 4 + 4 * pixels),
         Job("confusion matrix", counting, 2 * 8 * pixels),
+        *refinements(torch),
     ]  # fmt: skip
 
 
-def milliseconds(torch: Any, call: Callable[[], Any]) -> float:
+def refinements(torch: Any) -> list[Job]:
+    """Dense CRFs of one photograph, 500 x 375 with 21 labels, set-up included."""
+    try:
+        probabilities, image = (
+            torch.from_numpy(array).cuda() for array in refinable("china", 375, 500, 21)
+        )
+    except Absent as reason:
+        print(f"Absent: dense CRF: {reason}.")
+        return []
+    presets = {name: segpost.DenseCRF.preset(name) for name in ("pydensecrf", "deeplab")}
+    presets["exact"] = segpost.DenseCRF.preset("pydensecrf", method="exact")
+    return [
+        Job(
+            f"dense CRF, {name}",
+            {OURS: partial(crf, probabilities, image)},
+            0,
+            1 if name == "exact" else REPEATS,
+        )
+        for name, crf in presets.items()
+    ]
+
+
+def milliseconds(torch: Any, call: Callable[[], Any], repeats: int) -> float:
     """Of one call, on the device."""
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     start.record()
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         call()
     end.record()
     end.synchronize()
-    return float(start.elapsed_time(end)) / REPEATS
+    return float(start.elapsed_time(end)) / repeats
 
 
 def measured(torch: Any, job: Job, rounds: int) -> dict[str, float]:
@@ -168,7 +199,7 @@ def measured(torch: Any, job: Job, rounds: int) -> dict[str, float]:
     found: dict[str, list[float]] = {name: [] for name in job.calls}
     for _ in range(rounds):
         for name, call in job.calls.items():
-            found[name].append(milliseconds(torch, call))
+            found[name].append(milliseconds(torch, call, job.repeats))
     return {name: statistics.median(times) for name, times in found.items()}
 
 
@@ -201,8 +232,9 @@ def main() -> int:
         lines += [f"## {job.title}", "", "| contender | ms | / segpost | / floor |",
                   "|---|--:|--:|--:|"]  # fmt: skip
         for name, value in times[job.title].items():
-            ratios = value / times[job.title][OURS], value / floors[job.title]
-            lines.append(f"| {name} | {value:.4f} | {ratios[0]:.2f} | {ratios[1]:.2f} |")
+            ratio = value / times[job.title][OURS]
+            moved = f"{value / floors[job.title]:.2f}" if job.bytes_moved else ""
+            lines.append(f"| {name} | {value:.4f} | {ratio:.2f} | {moved} |")
         lines.append("")
         data["jobs"][job.title] = {"ms": times[job.title], "floor": floors[job.title]}
     lines += [
@@ -213,13 +245,14 @@ def main() -> int:
     ]
     missed = 0
     for goal in goals():
+        if goal.job not in times:
+            continue  # its absence has been said
         value = goal.value(times[goal.job], floors[goal.job])
         reached = value <= goal.wanted if goal.at_most else value >= goal.wanted
         missed += not reached
         sign = "<=" if goal.at_most else ">="
         lines.append(f"| {goal.job} | {goal.says} | {sign} {goal.wanted} | {value:.3f} | "
                      f"{'yes' if reached else 'no'} |")  # fmt: skip
-    lines += ["", "Not measured, as there is no CUDA kernel yet: the dense CRF."]
     text = "\n".join(lines) + "\n"
     print(text)
     RESULTS.mkdir(exist_ok=True)

@@ -7,6 +7,7 @@
 
 #include "gpu.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -15,14 +16,25 @@
 
 namespace segpost::gpu {
 
-// Memory of the caller's allocator, kept as long as the solver lives.
+// Memory of the caller's allocator, kept as long as the solver lives. Asking for it takes longer
+// than many a kernel, so that small arrays share what was taken.
 class Room {
   public:
     Room(Take take, Stream stream) : take_(std::move(take)), stream_(stream) {}
+    Room(const Room &) = delete;
 
     Stream stream() const { return stream_; }
     template <class T> T *raw(std::int64_t count) const {
-        return static_cast<T *>(take_(static_cast<std::size_t>(count > 0 ? count : 1) * sizeof(T)));
+        constexpr std::size_t line = 256;
+        const std::size_t used = static_cast<std::size_t>(count > 0 ? count : 1) * sizeof(T);
+        const std::size_t whole = taken_together ? (used + line - 1) / line * line : used;
+        if (left_ < whole) {
+            left_ = std::max(whole, taken_together);
+            place_ = static_cast<char *>(take_(left_));
+        }
+        char *const here = place_;
+        place_ += whole, left_ -= whole;
+        return reinterpret_cast<T *>(here);
     }
     template <class T> T *zeros(std::int64_t count) const {
         T *memory = raw<T>(count);
@@ -42,6 +54,8 @@ class Room {
   private:
     Take take_;
     Stream stream_;
+    mutable char *place_ = nullptr;
+    mutable std::size_t left_ = 0;
 };
 
 struct Shape {

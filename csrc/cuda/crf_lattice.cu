@@ -121,7 +121,7 @@ struct Normalizing {
     float *factor; // of what pixels send, where it is not 1
     float *own;    // what a pixel sends itself, where that is left out
     float paths[most_features + 2];
-    unsigned *extremes; // bits: of the largest sum, and the complement of the smallest's
+    unsigned *extremes; // bits: of the largest sum, of the largest inverse, of the sums after that
 };
 
 __device__ float sum_at(const Normalizing &job, std::int64_t p) {
@@ -133,9 +133,17 @@ __device__ float sum_at(const Normalizing &job, std::int64_t p) {
     return sum;
 }
 
-__global__ void normalize(Normalizing job) {
-    const std::int64_t p = here();
-    if (p >= job.pixels) return;
+// The largest of all threads, none of which is negative, once a warp.
+__device__ void raise(unsigned *to, float value) {
+    unsigned bits = __float_as_uint(fmaxf(value, 0.0f));
+    for (int by = 16; by; by /= 2) {
+        const unsigned other = __shfl_xor_sync(0xffffffffu, bits, by);
+        if (other > bits) bits = other;
+    }
+    if (threadIdx.x % 32 == 0) atomicMax(to, bits);
+}
+
+__device__ float normalize_pixel(const Normalizing &job, std::int64_t p) {
     float *b = job.weight + p * job.corners;
     double total = sum_at(job, p), alone = 0;
     if (job.own) {
@@ -144,20 +152,25 @@ __global__ void normalize(Normalizing job) {
                 alone += static_cast<double>(b[k]) * b[m] * job.paths[k < m ? m - k : k - m];
         total = total - alone > 1e-4 * total ? total - alone : 0.0;
     }
-    const unsigned bits = __float_as_uint(static_cast<float>(total));
-    if (total > 0) atomicMax(job.extremes + 1, ~bits);
-    atomicMax(job.extremes, bits);
     const bool both = job.kind == Normalization::symmetric;
     const double one = both ? root(total) : reciprocal(total);
     if (job.factor) job.factor[p] = static_cast<float>(one);
     if (both || job.kind == Normalization::row)
         for (int k = 0; k < job.corners; ++k) b[k] *= static_cast<float>(one);
     if (job.own) job.own[p] = static_cast<float>(alone * both_ways(job.kind, one));
+    return static_cast<float>(total);
+}
+
+__global__ void normalize(Normalizing job) {
+    const std::int64_t p = here();
+    const float total = p < job.pixels ? normalize_pixel(job, p) : 0.0f;
+    raise(job.extremes, total);
+    raise(job.extremes + 1, total > 0 ? 1 / total : 0.0f);
 }
 
 __global__ void largest_sum(Normalizing job) {
     const std::int64_t p = here();
-    if (p < job.pixels) atomicMax(job.extremes, __float_as_uint(sum_at(job, p)));
+    raise(job.extremes + 2, p < job.pixels ? sum_at(job, p) : 0.0f);
 }
 
 class OnLattice : public Term {
@@ -238,7 +251,7 @@ class OnLattice : public Term {
         if (!own_term) work.own = room_.raw<float>(pixels);
         for (std::size_t m = 0; m < lattice_.paths.size(); ++m)
             work.paths[m] = static_cast<float>(lattice_.paths[m]);
-        work.extremes = room_.zeros<unsigned>(2);
+        work.extremes = room_.zeros<unsigned>(3);
         messages.own = work.own;
         // Shares hold the weights as they were: symmetric is divided twice, by what is in both.
         launch(stream, grid, block, 0, normalize, work);
@@ -247,22 +260,22 @@ class OnLattice : public Term {
             share(nullptr, entries);
         else if (kind == Normalization::column)
             share(work.factor, entries);
-        unsigned extremes[2];
-        room_.read(extremes, work.extremes, 2);
+        // Of a kernel without negative values the sums after that are far below their bound.
+        const bool again = kind == Normalization::symmetric && own_term;
+        if (again) {
+            filter(nullptr, one);
+            work.rows = messages.rows;
+            launch(stream, grid, block, 0, largest_sum, work);
+        }
+        unsigned extremes[3];
+        room_.read(extremes, work.extremes, 3);
         const auto value = [](unsigned bits) {
             float number;
             std::memcpy(&number, &bits, 4);
             return static_cast<double>(number);
         };
-        reach = row_bound(kind, value(~extremes[1]), value(extremes[0]));
-        if (kind == Normalization::symmetric && own_term) { // computed: far below the bound
-            filter(nullptr, one);
-            work.rows = messages.rows;
-            fill_zero(stream, work.extremes, sizeof(extremes));
-            launch(stream, grid, block, 0, largest_sum, work);
-            room_.read(extremes, work.extremes, 2);
-            reach = std::min(reach, 1.001 * value(extremes[0]));
-        }
+        reach = row_bound(kind, 1 / value(extremes[1]), value(extremes[0]));
+        if (again) reach = std::min(reach, 1.001 * value(extremes[2]));
         if (kind == Normalization::none) {
             scale = lattice_.scale;
             reach *= scale;

@@ -1,6 +1,7 @@
 // Fibers for the threads of one block at a time.
 #include "gpu.hpp"
 
+#include <csetjmp>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -17,8 +18,27 @@ namespace {
 constexpr std::size_t stack_size = 128 << 10;
 enum class State { fresh, ready, at_barrier, in_warp, done };
 
+// Where somebody stopped. swapcontext asks the system for signal masks at every step, which is most
+// of the time that a kernel takes: it is used to begin, and where a sanitizer has to see the stack.
+struct Context {
+    ucontext_t whole;
+    std::jmp_buf place;
+    bool begun = false;
+};
+
+void change(Context &from, Context &to) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    swapcontext(&from.whole, &to.whole);
+#else
+    from.begun = true;
+    if (_setjmp(from.place)) return;
+    if (to.begun) _longjmp(to.place, 1);
+    setcontext(&to.whole);
+#endif
+}
+
 struct Fiber {
-    ucontext_t context;
+    Context context;
     std::unique_ptr<char[]> stack{new char[stack_size]};
 };
 
@@ -54,7 +74,7 @@ class Machine {
     void wait(State state) {
         const std::size_t me = now_;
         threads_[me].state = state;
-        swapcontext(&threads_[me].fiber->context, &scheduler_);
+        change(threads_[me].fiber->context, scheduler_);
     }
 
     const std::uint64_t *exchange(unsigned mask, std::uint64_t value) {
@@ -88,8 +108,9 @@ class Machine {
     std::vector<std::unique_ptr<Fiber>> fibers_;
     std::vector<Fiber *> idle_;
     const std::function<void()> *kernel_ = nullptr;
-    ucontext_t scheduler_;
-    std::size_t now_ = 0;
+    Context scheduler_;
+    std::size_t now_ = 0, turn_ = 0; // thread; the next in this round
+    bool reversed_ = false;
 
     [[noreturn]] static void fail(const char *what) {
         std::fprintf(stderr, "emulated kernel: %s\n", what);
@@ -111,26 +132,43 @@ class Machine {
             Thread &thread = machine.threads_[machine.now_];
             thread.state = State::done;
             Fiber *fiber = thread.fiber;
+            if (machine.goes_on(fiber)) continue;
             machine.idle_.push_back(fiber);
-            swapcontext(&fiber->context, &machine.scheduler_);
+            change(fiber->context, machine.scheduler_);
         }
     }
 
-    static void prepare(Fiber *fiber) {
-        getcontext(&fiber->context);
-        fiber->context.uc_stack.ss_sp = fiber->stack.get();
-        fiber->context.uc_stack.ss_size = stack_size;
-        fiber->context.uc_link = nullptr;
-        makecontext(&fiber->context, &Machine::enter, 0);
+    // Whether the next thread has not begun: then it takes the fiber of one that is done.
+    bool goes_on(Fiber *fiber) {
+        if (turn_ == threads_.size()) return false;
+        const std::size_t next = reversed_ ? threads_.size() - 1 - turn_ : turn_;
+        if (threads_[next].state != State::fresh) return false;
+        ++turn_;
+        threads_[next].fiber = fiber;
+        become(next);
+        return true;
     }
 
-    void resume(std::size_t t) {
-        Thread &thread = threads_[t];
+    static void prepare(Fiber *fiber) {
+        ucontext_t &whole = fiber->context.whole;
+        getcontext(&whole);
+        whole.uc_stack.ss_sp = fiber->stack.get();
+        whole.uc_stack.ss_size = stack_size;
+        whole.uc_link = nullptr;
+        makecontext(&whole, &Machine::enter, 0);
+    }
+
+    void become(std::size_t t) {
         now_ = t;
+        threads_[t].state = State::ready;
         const std::size_t x = here.threads.x, y = here.threads.y;
         here.thread.x = static_cast<unsigned>(t % x);
         here.thread.y = static_cast<unsigned>(t / x % y);
         here.thread.z = static_cast<unsigned>(t / x / y);
+    }
+
+    void resume(std::size_t t) {
+        Thread &thread = threads_[t];
         if (thread.state == State::fresh) {
             if (idle_.empty()) {
                 fibers_.push_back(std::make_unique<Fiber>());
@@ -140,17 +178,19 @@ class Machine {
             thread.fiber = idle_.back();
             idle_.pop_back();
         }
-        thread.state = State::ready;
-        swapcontext(&scheduler_, &thread.fiber->context);
+        become(t);
+        change(scheduler_, thread.fiber->context);
     }
 
     void run_block(std::size_t count, bool reversed) {
         threads_.assign(count, Thread());
+        reversed_ = reversed;
         for (;;) {
             bool moved = false;
             std::size_t done = 0, waiting = 0;
-            for (std::size_t i = 0; i < count; ++i) {
-                const std::size_t t = reversed ? count - 1 - i : i;
+            for (turn_ = 0; turn_ < count;) {
+                const std::size_t t = reversed ? count - 1 - turn_ : turn_;
+                ++turn_;
                 const State state = threads_[t].state;
                 if (state == State::fresh || state == State::ready) {
                     resume(t);

@@ -51,6 +51,9 @@ inline void copy_across(Stream stream, void *to, const void *from, std::size_t b
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "copy");
 }
 
+// Bytes that a Room takes at once.
+constexpr std::size_t taken_together = 16 << 20;
+
 // What the current device offers to a grid.
 struct Limits {
     int processors;
