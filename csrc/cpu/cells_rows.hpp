@@ -1,5 +1,5 @@
 // Rows of the low-resolution grid, what is known of their pixels, and the cells that can be filled.
-// Only included by argmax_cells.simd.cpp.
+// Only included by argmax_*.simd.cpp.
 #pragma once
 
 #include "color.hpp"

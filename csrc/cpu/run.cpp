@@ -12,6 +12,29 @@ bool run_argmax(const ArgmaxJob &job, CellRule rule, const Interrupted &interrup
         });
 }
 
+bool run_argmax_volume(const VolumeJob &job, const Interrupted &interrupted, Report &report) {
+    const KernelTable &table = kernels();
+    // Two slices of a brick stay in the second-level cache.
+    constexpr std::int64_t cached = 128 << 10;
+    const std::int64_t row = job.logits.c * job.logits.w;
+    const std::int64_t rows = std::max<std::int64_t>(2, per_task(cached / 2, row)) - 1;
+    const std::int64_t scale = std::max<std::int64_t>(1, job.z.widest * job.y.widest);
+    const std::int64_t slices =
+        std::max<std::int64_t>(4, per_task(work_per_task, rows * job.x.n_out * scale + rows * row));
+    std::vector<Brick> bricks;
+    for (std::int64_t n = 0; n < job.logits.n; ++n)
+        for (std::int64_t z = 0; z < job.z.cells(); z += slices)
+            for (std::int64_t y = 0; y < job.y.cells(); y += rows)
+                bricks.push_back({n, z, std::min(z + slices, job.z.cells()), y,
+                                  std::min(y + rows, job.y.cells())});
+    return run(
+        bricks, interrupted, report,
+        [&](const Brick &brick) { return table.argmax_volume_scratch(job, brick); },
+        [&](const Brick &brick, char *memory, Report &here) {
+            table.argmax_volume(job, brick, memory, here);
+        });
+}
+
 bool run_softmax(const SoftmaxJob &job, const Interrupted &interrupted, Report &report) {
     const KernelTable &table = kernels();
     const std::int64_t classes = job.logits.c;

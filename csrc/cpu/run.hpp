@@ -10,6 +10,7 @@ namespace segpost {
 using Interrupted = std::function<bool()>;
 
 bool run_argmax(const ArgmaxJob &, CellRule, const Interrupted &, Report &);
+bool run_argmax_volume(const VolumeJob &, const Interrupted &, Report &);
 bool run_softmax(const SoftmaxJob &, const Interrupted &, Report &);
 bool run_colorize(const ColorizeJob &, const Interrupted &, Bad &);
 bool run_overlay(const OverlayJob &, const Interrupted &, Bad &);

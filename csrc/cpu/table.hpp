@@ -7,6 +7,7 @@
 #include "../ops/instances.hpp"
 #include "../ops/labels.hpp"
 #include "../ops/palette.hpp"
+#include "../ops/volumes.hpp"
 #include "crf_plan.hpp"
 
 namespace segpost {
@@ -21,6 +22,8 @@ struct KernelTable {
     void (*argmax_cells)(const ArgmaxJob &, const Tile &, CellRule, char *scratch, Report &);
     std::int64_t (*argmax_pixels_scratch)(const ArgmaxJob &);
     void (*argmax_pixels)(const ArgmaxJob &, const Tile &, char *scratch, Report &);
+    std::int64_t (*argmax_volume_scratch)(const VolumeJob &, const Brick &);
+    void (*argmax_volume)(const VolumeJob &, const Brick &, char *scratch, Report &);
     std::int64_t (*softmax_scratch)(const SoftmaxJob &, const Tile &);
     void (*softmax)(const SoftmaxJob &, const Tile &, char *scratch, Report &);
     std::int64_t (*colorize_scratch)(const ColorizeJob &);

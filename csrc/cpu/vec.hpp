@@ -98,6 +98,7 @@ class Scratch {
         return reinterpret_cast<T *>(piece);
     }
     std::int64_t used() const { return used_; }
+    bool counting() const { return !base_; } // there is no memory yet
 
   private:
     char *base_;

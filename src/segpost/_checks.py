@@ -55,7 +55,7 @@ def logits_view(logits: object, axis: object) -> tuple[Logits, Incoming, int]:
     if given.kind in ("int64", "uint64"):
         if isinstance(array, DeviceArray):
             raise TypeError(f"logits on {array.place} must have up to 32 bits or be floats")
-        _check_exact(array)
+        exact_integers(array)
     counted = class_axis(axis, array.ndim)
     view = array if array.ndim == 4 else array[None]
     if counted == -1:
@@ -67,7 +67,7 @@ def logits_view(logits: object, axis: object) -> tuple[Logits, Incoming, int]:
     return Logits(view, given.kind), given, counted
 
 
-def _check_exact(array: Array) -> None:
+def exact_integers(array: Array) -> None:
     """Refuse 64-bit integers that float64, in which labels are defined, cannot hold."""
     beyond = (array > 2**53) | (array < -(2**53)) if array.dtype.kind == "i" else array > 2**53
     if beyond.any():
@@ -78,19 +78,17 @@ def _check_exact(array: Array) -> None:
         )
 
 
-def output_size(size: Any) -> tuple[int, int]:
-    """(height, width), both at least 1."""
-    if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != 2:
-        raise ValueError(f"size must be (height, width), got {size!r}")
+def output_size(size: Any, axes: int = 2) -> tuple[int, ...]:
+    """(height, width), or (depth, height, width), each at least 1."""
+    if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != axes:
+        wanted = "(height, width)" if axes == 2 else "(depth, height, width)"
+        raise ValueError(f"size must be {wanted}, got {size!r}")
     for number in size:
         if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
-            raise TypeError(f"size must hold two integers, got {size!r}")
-        if int(number) < 1:
-            raise ValueError(f"size must be at least (1, 1), got {size!r}")
-    height, width = (int(number) for number in size)
-    if max(height, width) >= 2**31:
-        raise ValueError(f"size must be below 2**31 a side, got {size!r}")
-    return height, width
+            raise TypeError(f"size must hold integers, got {size!r}")
+        if not 1 <= int(number) < 2**31:
+            raise ValueError(f"size must be at least 1 and below 2**31 a side, got {size!r}")
+    return tuple(int(number) for number in size)
 
 
 def resampling(logits: Logits, size: object, grid: object) -> Axes | None:
@@ -98,8 +96,8 @@ def resampling(logits: Logits, size: object, grid: object) -> Axes | None:
     one_of(grid, "grid", geometry.GRIDS)
     if size is None:
         return None
-    wanted = output_size(size)
-    shape = (logits.values.shape[2], logits.values.shape[3])
+    height, width = output_size(size)
+    wanted, shape = (height, width), (logits.values.shape[2], logits.values.shape[3])
     if shape == wanted or 0 in shape:
         return None
     return geometry.axes(shape, wanted, str(grid))

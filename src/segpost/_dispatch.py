@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 import numpy.typing as npt
 
 from segpost._device import HOST, DeviceArray, Place, place_of
-from segpost.geometry import Axes
+from segpost.geometry import Axes, VolumeAxes
 
 Array = npt.NDArray[Any]
 
@@ -142,6 +142,14 @@ class Backend(Protocol):
         color: Array | None,  # [N, H, W, 3] uint8
         lut: Array | None,  # [C] uint32, 0x00bbggrr
     ) -> Report: ...
+
+    def argmax_volume(
+        self,
+        logits: Logits,  # values [N, C, d, h, w]; no threshold
+        axes: VolumeAxes,
+        labels: Array,  # [N, D, H, W] uint8 or int32, pixels adjacent
+    ) -> Report:  # places are into (N, d, h, w) and (N, D, H, W)
+        ...
 
     def softmax(
         self,

@@ -143,6 +143,9 @@ class Gpu:
             )
             return self._report("confusion_logits", found)
 
+    def argmax_volume(self, *given: Any) -> Report:
+        raise _not_here("volumes")
+
     def bands(self, *given: Any) -> None:
         _not_here("boundaries")
 

@@ -17,13 +17,17 @@ from segpost._dispatch import (
     Report,
     Unary,
 )
-from segpost.geometry import Axes
+from segpost.geometry import Axes, VolumeAxes
 
 
 def argmax(
     logits: Logits, axes: Axes | None, labels: Array, color: Array | None, lut: Array | None
 ) -> Report:
     return Report(*_cpu.argmax(logits, axes, labels, color, lut))
+
+
+def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
+    return Report(*_cpu.argmax_volume(logits, axes, labels))
 
 
 def softmax(

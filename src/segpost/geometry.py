@@ -41,6 +41,20 @@ class Axes:
     x: Axis
 
 
+@dataclass(frozen=True)
+class VolumeAxes:
+    """The three axes of the resampling of a volume."""
+
+    z: Axis
+    y: Axis
+    x: Axis
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """(D, H, W) of what comes out."""
+        return self.z.n_out, self.y.n_out, self.x.n_out
+
+
 def source_rational(n_in: int, n_out: int, grid: str) -> tuple[npt.NDArray[np.int64], int]:
     """Numerators and the common denominator of the source coordinate of every output, unclamped.
 
@@ -83,3 +97,9 @@ def axis(n_in: int, n_out: int, grid: str) -> Axis:
 def axes(shape: tuple[int, int], size: tuple[int, int], grid: str) -> Axes:
     """Both axes of the resampling of an ``(h, w)`` map to ``size``."""
     return Axes(axis(shape[0], size[0], grid), axis(shape[1], size[1], grid))
+
+
+@lru_cache(maxsize=256)
+def volume_axes(shape: tuple[int, int, int], size: tuple[int, int, int], grid: str) -> VolumeAxes:
+    """The axes of the resampling of a ``(d, h, w)`` volume to ``size``."""
+    return VolumeAxes(*(axis(a, b, grid) for a, b in zip(shape, size, strict=True)))

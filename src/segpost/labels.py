@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from segpost import _checks, _dispatch
+from segpost import _checks, _dispatch, geometry
 from segpost._arrays import outgoing
+from segpost.volumes import label_volume
 
 
 def argmax(
     logits: Any,
     *,
-    axis: int = -3,
-    size: tuple[int, int] | None = None,
+    axis: int | None = None,
+    size: Sequence[int] | None = None,
     grid: str = "half_pixel",
     nan: str = "raise",
     check: str = "sync",
@@ -22,15 +24,18 @@ def argmax(
 ) -> Any:
     """Label of every pixel: the first index of the largest logit, after bilinear upsampling.
 
+    Volumes are upsampled trilinearly.
+
     Parameters
     ----------
     logits : array of shape (C, h, w) or (N, C, h, w)
         Channels last with ``axis=-1``. float64, float32, float16, bfloat16, or integers (of 64
         bits up to 2**53); any strides. NumPy, torch, anything with ``__dlpack__``, the buffer
-        protocol or ``__array__``.
-    axis : int
-        The class axis, -3 or -1.
-    size : (H, W), optional
+        protocol or ``__array__``. Volumes, of shape (C, d, h, w) or (N, C, d, h, w), are told by
+        three numbers in `size`, or by ``axis=-4``.
+    axis : int, optional
+        The class axis: -3 (-4 of volumes) where left out, or -1.
+    size : (H, W) or (D, H, W), optional
         Upsample (or downsample) to this many pixels first. No full-size logits are ever made.
     grid : {"half_pixel", "align_corners", "asymmetric"}
         Where output pixels lie on the input grid, in the words of ONNX Resize: "half_pixel" is
@@ -42,12 +47,13 @@ def argmax(
         For arrays on a CUDA device: whether bad values are told at once, which waits for the
         device, by the next `raise_deferred`, or never. They are clamped in any case. On the CPU
         they are always told at once.
-    out : array of shape (H, W) or (N, H, W), optional
+    out : array of shape (H, W) or (N, H, W), with D before H for volumes, optional
         Where to write.
 
     Returns
     -------
-    labels : array of shape (H, W) or (N, H, W), of the kind of `logits`
+    labels : array of shape (H, W) or (N, H, W), with D before H for volumes, of the kind of \
+`logits`
         uint8 for up to 256 classes, int32 beyond. The same on every backend and for any number of
         threads: exactly the float64 definition.
 
@@ -67,9 +73,12 @@ def argmax(
     >>> segpost.argmax(logits, size=(1, 8))
     array([[0, 0, 0, 1, 1, 1, 1, 1]], dtype=uint8)
     """
-    view, given, _ = _checks.logits_view(logits, axis)
     _checks.one_of(nan, "nan", _checks.NAN_RULES)
     _checks.one_of(check, "check", _checks.CHECKS)
+    _checks.one_of(grid, "grid", geometry.GRIDS)
+    if axis == -4 or (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 3):
+        return label_volume(logits, axis, size, grid, nan, check, out)
+    view, given, _ = _checks.logits_view(logits, -3 if axis is None else axis)
     axes = _checks.resampling(view, size, grid)
     _checks.one_channel_warning(view)
     shape = _checks.output_shape(view, axes)

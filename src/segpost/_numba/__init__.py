@@ -6,9 +6,11 @@ from segpost._numba.crf import dense_crf
 from segpost._numba.instances import instance_counts
 from segpost._numba.labels import argmax, softmax
 from segpost._numba.palette import colorize, labels_from_colors, overlay
+from segpost._numba.volumes import argmax_volume
 
 __all__ = [
     "argmax",
+    "argmax_volume",
     "bands",
     "boundary_matches",
     "colorize",

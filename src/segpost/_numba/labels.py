@@ -68,7 +68,7 @@ def _label_cells(logits: Logits, axes: Axes, rows: Rows) -> Report:
         return (nan_count, nan_first + pixel), (undefined, undefined_first + place)
 
     parts = strips.strips(logits, axes, STRIP_IN, 64 * STRIP_OUT // max(classes, 64))
-    return _report(run(work, parts, logits.values.size + images * pixels))
+    return report(run(work, parts, logits.values.size + images * pixels))
 
 
 def _label_pixels(logits: Logits, rows: Rows) -> Report:
@@ -90,7 +90,7 @@ def _label_pixels(logits: Logits, rows: Rows) -> Report:
 
     size = STRIP_IN // (classes * width)
     parts = [(n, *part) for n in range(images) for part in strips.pieces(height, size)]
-    return _report(run(work, parts, logits.values.size))
+    return report(run(work, parts, logits.values.size))
 
 
 def softmax(
@@ -129,10 +129,10 @@ def softmax(
 
     parts = strips.strips(logits, grid, STRIP_IN, STRIP_OUT // min(classes, 16))
     made = len(logits.values) * classes * grid.y.n_out * grid.x.n_out
-    return _report(run(work, parts, logits.values.size + made))
+    return report(run(work, parts, logits.values.size + made))
 
 
-def _report(found: list[tuple[Found, Found]]) -> Report:
+def report(found: list[tuple[Found, Found]]) -> Report:
     """The counts of all strips, and the smallest places."""
     nan = [strip for strip, _ in found if strip[0]]
     undefined = [strip for _, strip in found if strip[0]]

@@ -6,9 +6,11 @@ from segpost._reference.crf import dense_crf
 from segpost._reference.instances import instance_counts
 from segpost._reference.labels import argmax, softmax
 from segpost._reference.palette import colorize, labels_from_colors, overlay
+from segpost._reference.volumes import argmax_volume
 
 __all__ = [
     "argmax",
+    "argmax_volume",
     "bands",
     "boundary_matches",
     "colorize",
