@@ -86,17 +86,14 @@ class OnDevice:
         labels: Array,
         color: Array | None,
         lut: Array | None,
+        confidence: Array | None = None,
     ) -> Report:
-        given = [logits, axes, labels, color, lut]
-        report: Report = self.run(self.gpu.argmax, given, (2, 3))
+        given = [logits, axes, labels, color, lut, confidence]
+        report: Report = self.run(self.gpu.argmax, given, (2, 3, 5))
         return report
 
     def softmax(
-        self,
-        logits: Logits,
-        axes: Axes | None,
-        probabilities: Array | None,
-        confidence: Array | None,
+        self, logits: Logits, axes: Axes | None, probabilities: Array, confidence: Array | None
     ) -> Report:
         given = [logits, axes, probabilities, confidence]
         report: Report = self.run(self.gpu.softmax, given, (2, 3))

@@ -22,6 +22,7 @@ NVCC = shutil.which("nvcc")
 ARCHITECTURE = "sm_90"
 WIDE = (
     "argmax_pixels",
+    "argmax_confidence",
     "softmax",
     "confusion",
     "palette",

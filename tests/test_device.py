@@ -165,6 +165,11 @@ def test_bad_values_are_told_later() -> None:
     with pytest.raises(ValueError, match="argmax met 1 bad values in an earlier call"):
         segpost.raise_deferred()
     segpost.raise_deferred()
+    bad[2, 3, 4] = np.inf
+    seg = segpost.postprocess(Cuda(bad), check="deferred", want=("labels", "confidence"))
+    assert np.isnan(host(seg.confidence)[3, 4])
+    with pytest.raises(ValueError, match=r"argmax met 1 bad values .* at flat index 55"):
+        segpost.raise_deferred()
 
 
 @pytest.mark.usefixtures("device")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +59,16 @@ def report_of(
     return _dispatch.backend().argmax(view, axes, labels, None, None), labels
 
 
+def rated(logits: object, size: tuple[int, int] | None) -> tuple[Report, np.ndarray, np.ndarray]:
+    """What a backend says and writes where labels and confidence are wanted; rows have gaps."""
+    view, _, _ = _checks.logits_view(logits, -3)
+    axes = _checks.resampling(view, size, "half_pixel")
+    n, h, w = _checks.output_shape(view, axes)
+    labels, confidence = np.zeros((n, h, w), np.int32), np.zeros((n, h, w + n % 2), np.float32)
+    made = confidence[:, :, :w]
+    return _dispatch.backend().argmax(view, axes, labels, None, None, made), labels, made
+
+
 CASES = [
     (kind, grid, seed)
     for seed, (kind, grid) in enumerate(list(itertools.product(KINDS, GRIDS)) * 20)
@@ -85,6 +97,37 @@ def test_labels_are_those_of_the_definition(backend_name: str) -> None:
             case = (backend, kind, grid, logits.shape, size)
             assert got[0] == wanted[0], case
             np.testing.assert_array_equal(got[1], wanted[1], err_msg=str(case))
+
+
+def rated_cases() -> Iterator[tuple[str, Any]]:
+    """Adversarial logits of all layouts and types, with rows that end anywhere."""
+    random = np.random.default_rng(8)
+    names = list(layouts(np.zeros((1, 1, 1, 1))))
+    for seed, kind in enumerate(KINDS * 12):
+        classes = int(random.choice([1, 2, 3, 4, 5, 19, 21, 32, 33, 64, 65, 130, 300]))
+        height, width = int(random.integers(1, 5)), int(random.choice([1, 7, 16, 33, 64, 129]))
+        logits = adversarial(kind, (int(random.integers(1, 3)), classes, height, width), seed)
+        dtype, layout = str(random.choice(["f4", "f2", "bf", "f8"])), str(random.choice(names))
+        with np.errstate(over="ignore"):
+            made = layouts(logits.astype("f4" if dtype == "bf" else dtype))[layout]
+        made = made[..., int(random.integers(2)) % width :]
+        case = f"{kind} {dtype} {layout} {made.shape}"
+        if dtype == "bf":
+            yield case, torch.from_numpy(made.astype("f4", order="K")).to(torch.bfloat16)
+        else:
+            yield case, made
+
+
+@pytest.mark.parametrize("size", [None, (9, 40)])
+def test_confidence_beside_labels(fast_backend: str, size: tuple[int, int] | None) -> None:
+    """The labels and the reports are the definition's, the confidence is within 1e-6 of its."""
+    for case, logits in rated_cases():
+        with segpost.use_backend("reference"):
+            wanted = rated(logits, size)
+        got = rated(logits, size)
+        assert got[0] == wanted[0], case
+        np.testing.assert_array_equal(got[1], wanted[1], err_msg=case)
+        np.testing.assert_allclose(got[2], wanted[2], rtol=0, atol=1e-6, err_msg=case)
 
 
 @pytest.mark.parametrize("classes", [19, 150])

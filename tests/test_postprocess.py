@@ -43,6 +43,43 @@ def test_everything_at_once(backend: str, image: np.ndarray) -> None:
     np.testing.assert_allclose(seg.confidence, chosen, atol=1e-6)
 
 
+@pytest.mark.parametrize("axis", [-3, -1])
+@pytest.mark.parametrize("size", [None, (64, 80)])
+def test_confidence_is_that_of_the_probabilities(
+    backend: str, axis: int, size: tuple[int, int] | None
+) -> None:
+    """Made beside labels and colors or beside probabilities, it is the same."""
+    logits = np.stack([scene(21, 8, 36, seed) for seed in range(2)])
+    if axis == -1:
+        logits = np.ascontiguousarray(np.moveaxis(logits, 1, -1))
+    for given in (logits, torch.from_numpy(logits).half(), logits.astype(np.float64)):
+        whole = segpost.postprocess(given, axis=axis, size=size, palette="voc", want=WANTED[:4])
+        names = ("labels", "confidence", "color")
+        some = segpost.postprocess(given, axis=axis, size=size, palette="voc", want=names)
+        assert some.probabilities is None
+        np.testing.assert_array_equal(some.labels, whole.labels)
+        np.testing.assert_array_equal(some.color, whole.color)
+        np.testing.assert_allclose(some.confidence, whole.confidence, rtol=0, atol=1e-6)
+
+
+def test_bad_logits_where_confidence_is_wanted(backend: str) -> None:
+    """First what has no label is told, then what has no confidence."""
+    logits = np.zeros((3, 4, 20), np.float32)
+    want = ("labels", "confidence")
+    logits[1, 2, 5] = np.inf
+    with pytest.raises(ValueError, match=r"no probabilities at 1 of 80 .* y 2, x 5"):
+        segpost.postprocess(logits, want=want)
+    seg = segpost.postprocess(logits, nan="propagate", want=want)
+    assert seg.labels[2, 5] == 1
+    np.testing.assert_array_equal(np.argwhere(np.isnan(seg.confidence)), [[2, 5]])
+    logits[:, 3, 19] = -np.inf
+    with pytest.raises(ValueError, match=r"no answer at 1 of 80 .* y 3, x 19"):
+        segpost.postprocess(logits, want=want)
+    logits[2, 1, 0] = np.nan
+    with pytest.raises(ValueError, match=r"1 NaN of 240 .* class 2, y 1, x 0"):
+        segpost.postprocess(logits, want=want)
+
+
 def test_only_what_is_wanted() -> None:
     """Fields that were not asked for are None."""
     seg = segpost.postprocess(scene(21, 8, 10), want=("confidence",))

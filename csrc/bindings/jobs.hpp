@@ -27,8 +27,8 @@ inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes) {
 }
 
 inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
-                            const py::array &labels, const py::object &color,
-                            const py::object &lut) {
+                            const py::array &labels, const py::object &color, const py::object &lut,
+                            const py::object &confidence = py::none()) {
     ArgmaxJob job = argmax_job(logits, axes);
     job.labels = map_view(labels, true);
     require(job.labels.n == job.logits.n && job.labels.h == job.height() &&
@@ -40,6 +40,13 @@ inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
         job.color = image_view(color.cast<py::array>(), true);
         job.lut = table<std::uint32_t>(lut.cast<py::array>(), job.classes());
         require(same_pixels(job.color, job.labels), "color");
+    }
+    if (!confidence.is_none()) {
+        job.confidence = map_view(confidence.cast<py::array>(), true);
+        job.scale = logits[2].cast<double>();
+        job.zero_point = logits[3].cast<double>();
+        require(job.confidence.dtype == DType::f32 && same_pixels(job.confidence, job.labels),
+                "confidence");
     }
     return job;
 }

@@ -10,6 +10,8 @@ constexpr int undecided = -1;
 
 // Logits that have the output's size.
 void argmax_pixels(const ArgmaxJob &, std::uintptr_t stream, Tallies *found);
+// The same with confidence: of float32, float16 and bfloat16, for more than a threshold.
+void argmax_confidence(const ArgmaxJob &, std::uintptr_t stream, Tallies *found);
 // Only counts NaN among the logits.
 void count_nan(const ArgmaxJob &, std::uintptr_t stream, Tallies *found);
 // The first maximum of every pixel of the logits or `undecided`, [n, h, w]; counts NaN.

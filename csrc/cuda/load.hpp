@@ -55,6 +55,11 @@ template <> __device__ inline double load<Any>(const char *from, DType dtype) {
 // Elements in 16 bytes.
 template <class S> constexpr int wide_count = 16 / static_cast<int>(sizeof(S));
 
+// -inf in all of a word.
+template <class S> constexpr unsigned nothing = 0xff800000u;
+template <> constexpr unsigned nothing<Half> = 0xfc00fc00u;
+template <> constexpr unsigned nothing<Brain> = 0xff80ff80u;
+
 // Those 16 bytes, read with __ldcs or __ldg from an address that is a multiple of 16, as values.
 template <class S> __device__ void unpack(const uint4 &words, float (&to)[wide_count<S>]) {
     S elements[wide_count<S>];

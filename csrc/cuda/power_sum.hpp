@@ -1,6 +1,8 @@
 // The sum of exp(v) over the classes of a pixel, in one pass. Only included by *.cu.
 #pragma once
 
+#include "gpu.hpp"
+
 #include <cfloat>
 #include <cmath>
 

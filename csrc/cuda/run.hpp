@@ -21,14 +21,14 @@ struct Tally {
     unsigned long long count, first;
 };
 struct Tallies {
-    Tally nan, undefined; // as Report
+    Tally nan, undefined, unsure; // as the Report of _dispatch.py
 };
 
 // With `found` null nothing is counted; what is bad is clamped all the same.
 
 std::size_t argmax_workspace(const ArgmaxJob &);
 void run_argmax(const ArgmaxJob &, std::uintptr_t stream, Tallies *found, void *workspace);
-void run_softmax(const SoftmaxJob &, std::uintptr_t stream, Tallies *found);
+void run_softmax(const SoftmaxJob &, std::uintptr_t stream, Tally *undefined);
 
 void run_colorize(const ColorizeJob &, std::uintptr_t stream, Tally *found);
 void run_overlay(const OverlayJob &, std::uintptr_t stream, Tally *found);

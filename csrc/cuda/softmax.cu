@@ -64,22 +64,13 @@ template <int N> __device__ void put(char *to, const float (&values)[N]) {
 __device__ void note(const SoftmaxJob &job, const Spot &at, float confidence, BadValues &bad) {
     if (confidence != confidence) bad.add(1, (at.n * job.height() + at.y) * job.width() + at.x);
 }
-__device__ void report_undefined(Tallies *found, const BadValues &bad) {
-    report(found ? &found->undefined : nullptr, bad);
-}
 
-// -inf in all of a word.
-template <class S> constexpr unsigned nothing = 0xff800000u;
-template <> constexpr unsigned nothing<Half> = 0xfc00fc00u;
-template <> constexpr unsigned nothing<Brain> = 0xff80ff80u;
-
-// 16 bytes of every class. With `keep` the block's logits stay in shared memory for the second
-// pass.
+// 16 bytes of every class, for probabilities: confidence without them is made beside labels, by
+// argmax_confidence.cu. With `keep` the block's logits stay in shared memory for the second pass.
 template <class S> __global__ void __launch_bounds__(block_size, sizeof(S) == 4 ? 8 : 5)
-    softmax_packs(const SoftmaxJob job, const Span span, bool keep, Tallies *found) {
+    softmax_packs(const SoftmaxJob job, const Span span, bool keep, Tally *undefined) {
     constexpr int n = wide_count<S>;
     const std::int64_t classes = job.logits.c, stride = job.logits.stride_c;
-    const bool again = job.probabilities && !keep;
     BadValues bad;
     each_spot(span, [&](const Spot &at) {
         const char *from = logit_at(job.logits, at);
@@ -90,7 +81,7 @@ template <class S> __global__ void __launch_bounds__(block_size, sizeof(S) == 4 
             for (int k = 0; k < group; ++k) {
                 const uint4 *next = reinterpret_cast<const uint4 *>(from + (c + k) * stride);
                 words[k] = make_uint4(nothing<S>, nothing<S>, nothing<S>, nothing<S>);
-                if (c + k < classes) words[k] = again ? __ldg(next) : __ldcs(next);
+                if (c + k < classes) words[k] = keep ? __ldcs(next) : __ldg(next);
             }
             if (keep)
                 for (int k = 0; k < group; ++k)
@@ -109,7 +100,6 @@ template <class S> __global__ void __launch_bounds__(block_size, sizeof(S) == 4 
             note(job, {at.n, at.y, at.x + i}, confidence[i], bad);
         }
         if (job.confidence) put(confidence_at(job, at), confidence);
-        if (!job.probabilities) return;
         char *to = probability_at(job, at);
         for (std::int64_t c = 0; c < classes; ++c) {
             float values[n];
@@ -120,12 +110,12 @@ template <class S> __global__ void __launch_bounds__(block_size, sizeof(S) == 4 
             put(to + c * job.prob_c, values);
         }
     });
-    report_undefined(found, bad);
+    report(undefined, bad);
 }
 
 // Any strides, a pixel a thread.
 template <class S> __global__ void __launch_bounds__(block_size, 8)
-    softmax_pixels(const SoftmaxJob job, const Span span, Tallies *found) {
+    softmax_pixels(const SoftmaxJob job, const Span span, Tally *undefined) {
     using V = Widened<S>;
     const Logits &logits = job.logits;
     BadValues bad;
@@ -155,7 +145,7 @@ template <class S> __global__ void __launch_bounds__(block_size, 8)
         for (c = 0; c < logits.c; ++c)
             put(to + c * job.prob_c, sum.probability(value_of(c), confidence));
     });
-    report_undefined(found, bad);
+    report(undefined, bad);
 }
 
 // The two inputs of an output column. A weight of zero must win over an infinity or a NaN, so a
@@ -211,7 +201,7 @@ template <class S> struct Column {
 
 // Interpolated logits. The span's rows are `parts` of every cell.
 template <class S> __global__ void __launch_bounds__(block_size, 4)
-    softmax_cells(const SoftmaxJob job, const Span span, std::int64_t parts, Tallies *found) {
+    softmax_cells(const SoftmaxJob job, const Span span, std::int64_t parts, Tally *undefined) {
     BadValues bad;
     each_spot(span, [&](Spot at) {
         const std::int64_t cell = divide(at.y, parts), part = at.y - cell * parts;
@@ -246,12 +236,12 @@ template <class S> __global__ void __launch_bounds__(block_size, 4)
                     put(to + k * job.prob_h, sums[k].probability(values[k], confidence[k]));
         }
     });
-    report_undefined(found, bad);
+    report(undefined, bad);
 }
 
 // A one-channel head: the sigmoid, and the probability of the side that argmax chooses.
 __global__ void __launch_bounds__(block_size, 8)
-    sigmoid_pixels(const SoftmaxJob job, const Span span, double level, Tallies *found) {
+    sigmoid_pixels(const SoftmaxJob job, const Span span, double level, Tally *undefined) {
     const Logits &logits = job.logits;
     BadValues bad;
     each_spot(span, [&](const Spot &at) {
@@ -278,7 +268,7 @@ __global__ void __launch_bounds__(block_size, 8)
         if (job.confidence)
             put(confidence_at(job, at), value > constant ? probability : 1.0f - probability);
     });
-    report_undefined(found, bad);
+    report(undefined, bad);
 }
 
 // Enough blocks for a thread to have one step, up to what a grid takes.
@@ -303,17 +293,18 @@ void merge_rows(SoftmaxJob &job) {
 template <class S> bool lies_in_packs(const SoftmaxJob &job) {
     const Logits &logits = job.logits;
     const auto address = [](const char *p) { return reinterpret_cast<std::intptr_t>(p); };
-    const bool writes = job.probabilities, rates = job.confidence;
-    if (logits.stride_w != sizeof(S) || (writes && job.prob_w != 4) || (rates && job.conf_w != 4))
+    const bool rates = job.confidence;
+    if (!job.probabilities || logits.stride_w != sizeof(S) || job.prob_w != 4 ||
+        (rates && job.conf_w != 4))
         return false;
     std::int64_t all = address(logits.data) | address(job.probabilities) | address(job.confidence);
-    if (logits.c > 1) all |= logits.stride_c | (writes ? job.prob_c : 0);
-    if (logits.h > 1) all |= logits.stride_h | (writes ? job.prob_h : 0) | (rates ? job.conf_h : 0);
-    if (logits.n > 1) all |= logits.stride_n | (writes ? job.prob_n : 0) | (rates ? job.conf_n : 0);
+    if (logits.c > 1) all |= logits.stride_c | job.prob_c;
+    if (logits.h > 1) all |= logits.stride_h | job.prob_h | (rates ? job.conf_h : 0);
+    if (logits.n > 1) all |= logits.stride_n | job.prob_n | (rates ? job.conf_n : 0);
     return all % 16 == 0;
 }
 
-template <class S> void run_pixels(const SoftmaxJob &job, Stream stream, Tallies *found) {
+template <class S> void run_pixels(const SoftmaxJob &job, Stream stream, Tally *undefined) {
     const Logits &logits = job.logits;
     std::int64_t x = 0; // up to which there are packs
     if constexpr (sizeof(Widened<S>) == 4) {
@@ -321,43 +312,45 @@ template <class S> void run_pixels(const SoftmaxJob &job, Stream stream, Tallies
             x = logits.w / wide_count<S> * wide_count<S>;
             const Span span{logits.n, logits.h, 0, x, wide_count<S>};
             const std::size_t all = static_cast<std::size_t>(logits.c) * block_size * sizeof(uint4);
-            const bool keep = job.probabilities && all <= most_kept;
+            const bool keep = all <= most_kept;
             launch(stream, blocks_for(span), dim3(block_size), keep ? all : 0, softmax_packs<S>,
-                   job, span, keep, found);
+                   job, span, keep, undefined);
         }
     }
     const Span span{logits.n, logits.h, x, logits.w, 1};
-    launch(stream, blocks_for(span), dim3(block_size), 0, softmax_pixels<S>, job, span, found);
+    launch(stream, blocks_for(span), dim3(block_size), 0, softmax_pixels<S>, job, span, undefined);
 }
 
-template <class S> void run_cells(const SoftmaxJob &job, Stream stream, Tallies *found) {
+template <class S> void run_cells(const SoftmaxJob &job, Stream stream, Tally *undefined) {
     const std::int64_t parts = (job.y.widest + rows_together - 1) / rows_together;
     const Span span{job.logits.n, job.y.cells() * parts, 0, job.x.n_out, 1};
     launch(stream, blocks_for(span), dim3(block_size), 0, softmax_cells<S>, job, span, parts,
-           found);
+           undefined);
 }
 
-void run_sigmoid(const SoftmaxJob &job, Stream stream, Tallies *found) {
+void run_sigmoid(const SoftmaxJob &job, Stream stream, Tally *undefined) {
     const Span span{job.logits.n, job.height(), 0, job.width(), 1};
     // A threshold is rounded as the logits are.
     const double level =
         fits_float(job.logits.dtype) ? static_cast<float>(job.threshold) : job.threshold;
-    launch(stream, blocks_for(span), dim3(block_size), 0, sigmoid_pixels, job, span, level, found);
+    launch(stream, blocks_for(span), dim3(block_size), 0, sigmoid_pixels, job, span, level,
+           undefined);
 }
 
 } // namespace
 
-void run_softmax(const SoftmaxJob &given, std::uintptr_t stream, Tallies *found) {
+void run_softmax(const SoftmaxJob &given, std::uintptr_t stream, Tally *undefined) {
     const Stream on = stream_of(stream);
     SoftmaxJob job = given;
-    if (job.has_threshold) return run_sigmoid(job, on, found);
+    if (job.has_threshold) return run_sigmoid(job, on, undefined);
     if (job.resample)
-        return with_element(job.logits.dtype,
-                            [&](auto element) { run_cells<decltype(element)>(job, on, found); });
+        return with_element(job.logits.dtype, [&](auto element) {
+            run_cells<decltype(element)>(job, on, undefined);
+        });
     merge_rows(job);
-    if (job.scale != 1.0) return run_pixels<Any>(job, on, found);
+    if (job.scale != 1.0) return run_pixels<Any>(job, on, undefined);
     with_element(job.logits.dtype,
-                 [&](auto element) { run_pixels<decltype(element)>(job, on, found); });
+                 [&](auto element) { run_pixels<decltype(element)>(job, on, undefined); });
 }
 
 } // namespace segpost::gpu

@@ -91,6 +91,8 @@ struct ArgmaxJob {
     Map labels; // u8 or i32, pixels adjacent
     Image color;
     const std::uint32_t *lut = nullptr; // [classes() + 1] 0x00bbggrr; null: no color
+    Map confidence; // f32, pixels adjacent; no data: none, which is so on the CPU
+    double scale = 1.0, zero_point = 0.0; // of the logits, as in SoftmaxJob: for the confidence
 
     std::int64_t classes() const { return has_threshold ? 2 : logits.c; }
     std::int64_t height() const { return resample ? y.n_out : logits.h; }

@@ -16,6 +16,7 @@ def argmax(
     labels: Array,
     color: Array | None,
     lut: Array | None,
+    confidence: Array | None,
     stream: int,
     found: Array | None,
     workspace: Array | None,
@@ -23,7 +24,7 @@ def argmax(
 def softmax(
     logits: Logits,
     axes: object | None,
-    probabilities: Array | None,
+    probabilities: Array,
     confidence: Array | None,
     stream: int,
     found: Array | None,

@@ -41,6 +41,16 @@ class Report(NamedTuple):
     nan_first: int = -1  # into (N, h, w)
     undefined_count: int = 0  # output pixels without an answer
     undefined_first: int = -1  # into (N, H, W)
+    unsure_count: int = 0  # output pixels without a confidence, where argmax was to make that
+    unsure_first: int = -1  # into (N, H, W)
+
+    def beside(self, rated: Report) -> Report:
+        """That of labels, with what softmax says of the confidence that was made beside them."""
+        return self._replace(unsure_count=rated.undefined_count, unsure_first=rated.undefined_first)
+
+    def of_confidence(self) -> Report:
+        """What softmax would say of the confidence that was made beside labels."""
+        return Report(undefined_count=self.unsure_count, undefined_first=self.unsure_first)
 
 
 class Bad(NamedTuple):
@@ -141,7 +151,11 @@ class Backend(Protocol):
         labels: Array,  # [N, H, W] uint8 or int32
         color: Array | None,  # [N, H, W, 3] uint8
         lut: Array | None,  # [C] uint32, 0x00bbggrr
+        confidence: Array | None = None,  # [N, H, W] float32, pixels adjacent
     ) -> Report: ...
+
+    # Confidence is the largest probability. Who adds up the powers of the classes makes it: softmax
+    # where probabilities are wanted too, argmax where they are not.
 
     def argmax_volume(
         self,
@@ -155,7 +169,7 @@ class Backend(Protocol):
         self,
         logits: Logits,
         axes: Axes | None,
-        probabilities: Array | None,  # [N, C, H, W] float32
+        probabilities: Array,  # [N, C, H, W] float32
         confidence: Array | None,  # [N, H, W] float32
     ) -> Report: ...
 

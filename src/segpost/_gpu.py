@@ -58,16 +58,18 @@ class Gpu:
         labels: Array,
         color: Array | None,
         lut: Array | None,
+        confidence: Array | None = None,
     ) -> Report:
         with self._at(logits.values) as place:
             tables = self._axes(axes, place)
-            found = self._tallies(4, place)
+            found = self._tallies(6, place)
             self.runtime.argmax(
                 logits,
                 tables,
                 labels,
                 color,
                 None if lut is None else self._constant(lut, place),
+                confidence,
                 place.stream,
                 found,
                 self._workspace(logits, tables, place),
@@ -75,14 +77,10 @@ class Gpu:
             return self._report("argmax", found)
 
     def softmax(
-        self,
-        logits: Logits,
-        axes: Axes | None,
-        probabilities: Array | None,
-        confidence: Array | None,
+        self, logits: Logits, axes: Axes | None, probabilities: Array, confidence: Array | None
     ) -> Report:
         with self._at(logits.values) as place:
-            found = self._tallies(4, place)
+            found = self._tallies(6, place)
             tables = self._axes(axes, place)
             self.runtime.softmax(logits, tables, probabilities, confidence, place.stream, found)
             return self._report("softmax", found)
@@ -128,7 +126,7 @@ class Gpu:
         self, logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
     ) -> Report:
         with self._at(logits.values) as place, self._counting(counts, place) as cells:
-            found = self._tallies(4, place)
+            found = self._tallies(6, place)
             tables = self._axes(axes, place)
             self.runtime.confusion_logits(
                 logits,
@@ -178,8 +176,7 @@ class Gpu:
         return [(count, LAST - first if count else -1) for count, first in pairs]
 
     def _report(self, what: str, found: Array | None) -> Report:
-        nan, undefined = self._counted(what, found)
-        return Report(*nan, *undefined)
+        return Report(*(number for pair in self._counted(what, found) for number in pair))
 
     def _bad(self, what: str, found: Array | None) -> Bad:
         return Bad(*self._counted(what, found)[0])

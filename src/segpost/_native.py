@@ -21,9 +21,17 @@ from segpost.geometry import Axes, VolumeAxes
 
 
 def argmax(
-    logits: Logits, axes: Axes | None, labels: Array, color: Array | None, lut: Array | None
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array,
+    color: Array | None,
+    lut: Array | None,
+    confidence: Array | None = None,
 ) -> Report:
-    return Report(*_cpu.argmax(logits, axes, labels, color, lut))
+    report = Report(*_cpu.argmax(logits, axes, labels, color, lut))
+    if confidence is None:
+        return report
+    return report.beside(softmax(logits, axes, None, confidence))
 
 
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:

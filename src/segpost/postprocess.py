@@ -149,20 +149,22 @@ def postprocess(
         painted = None if color is None else color.array
         if refiner is not None:
             view, axes = _refined(refiner, view, axes, shape, picture, nan), None
-        report = backend.argmax(view, axes, labels.array, painted, lut)
-        if nan == "raise":
-            _checks.raise_bad_logits(report, view, shape)
         out = None if probabilities is None else probabilities.array
         if out is not None and counted == -1:
             out = out.transpose(0, 3, 1, 2)
         sure = None if confidence is None else confidence.array
+        beside = sure if out is None and refiner is None else None
+        report = backend.argmax(view, axes, labels.array, painted, lut, beside)
+        if nan == "raise":
+            _checks.raise_bad_logits(report, view, shape)
+            _checks.raise_undefined(report.of_confidence(), view, shape)
         if refiner is not None:
             if "probabilities" in wanted:
                 q = view.values if counted == -3 else view.values.transpose(0, 2, 3, 1)
                 probabilities = Outgoing(q, given.wrap)
             if sure is not None:
                 _largest(view.values, sure)
-        elif out is not None or sure is not None:
+        elif out is not None:
             report = backend.softmax(view, axes, out, sure)
             if nan == "raise":
                 _checks.raise_undefined(report, view, shape)

@@ -21,9 +21,14 @@ Rows = Callable[[int, int, int], tuple[Array, Callable[[], None]]]  # of image n
 
 
 def argmax(
-    logits: Logits, axes: Axes | None, labels: Array, color: Array | None, lut: Array | None
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array,
+    color: Array | None,
+    lut: Array | None,
+    confidence: Array | None = None,
 ) -> Report:
-    """First index of the largest interpolated logit, with its color where that is wanted."""
+    """First index of the largest interpolated logit, its color and probability where wanted."""
 
     def rows(n: int, y0: int, y1: int) -> tuple[Array, Callable[[], None]]:
         out, keep = strips.target(labels[n, y0:y1])
@@ -35,7 +40,10 @@ def argmax(
 
         return out, finish
 
-    return label(logits, axes, rows)
+    report = label(logits, axes, rows)
+    if confidence is None:
+        return report
+    return report.beside(softmax(logits, axes, None, confidence))
 
 
 def label(logits: Logits, axes: Axes | None, rows: Rows) -> Report:

@@ -17,7 +17,12 @@ ROWS = 64  # output rows at a time, to bound memory
 
 
 def argmax(
-    logits: Logits, axes: Axes | None, labels: Array, color: Array | None, lut: Array | None
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array,
+    color: Array | None,
+    lut: Array | None,
+    confidence: Array | None = None,
 ) -> Report:
     """First index of the largest interpolated logit; NaN beats everything, the first NaN wins."""
     report = count_nan(logits)
@@ -29,7 +34,9 @@ def argmax(
         report = add_undefined(report, nothing, n, rows, labels.shape)
         if color is not None and lut is not None:
             color[n, rows] = unpack(lut[labels[n, rows]])
-    return report
+    if confidence is None:
+        return report
+    return report.beside(softmax(logits, axes, None, confidence))
 
 
 def softmax(
