@@ -31,7 +31,7 @@ def regions(classes: int, size: tuple[int, int, int], seed: int = 0) -> np.ndarr
     places = np.stack(np.meshgrid(*map(np.arange, size), indexing="ij"))
     centers = random.uniform(0, 1, (classes, 3)) * size
     away = np.sqrt(((places[None] - centers[:, :, None, None, None]) ** 2).sum(1))
-    return (3 - away + random.normal(0, 0.3, away.shape)).astype(np.float32)
+    return np.asarray(3 - away + random.normal(0, 0.3, away.shape), np.float32)
 
 
 def test_a_fraction_at_a_time(fast_backend: str) -> None:
