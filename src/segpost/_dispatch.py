@@ -367,14 +367,12 @@ def backend(*arrays: Array | None, check: str = "sync") -> Backend:
     if place.device < 0:
         if name == "cuda":
             raise TypeError("the cuda backend reads arrays on a CUDA device, got one on the CPU")
-        chosen = _load(name)
-    else:
-        forced = _forced.get()
-        if forced not in (None, "cuda"):
-            raise TypeError(f"the {forced} backend reads arrays on the CPU, got one on {place}")
-        _same_place(place, arrays)
-        chosen = _load("cuda")
-    return chosen.checking(check) if isinstance(chosen, Checking) else chosen
+        return _load(name)  # where reports never wait
+    forced = _forced.get()
+    if forced not in (None, "cuda"):
+        raise TypeError(f"the {forced} backend reads arrays on the CPU, got one on {place}")
+    _same_place(place, arrays)
+    return cast(Checking, _load("cuda")).checking(check)
 
 
 def raise_deferred() -> None:
