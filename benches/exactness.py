@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import segpost
-from benches.jobs import ALPHA, COUNTING, CRF, VOID, Array, Contender, Job
+from benches.jobs import ALPHA, COUNTING, CRF, VOID, VOLUME, Array, Contender, Job
 
 
 @dataclass
@@ -26,6 +26,8 @@ def truth(job: Job) -> Truth:
         return Truth({"probabilities": crf(job.probabilities, job.image)})
     palette = segpost.Palette.named(job.palette)
     with segpost.use_backend("reference"):
+        if job.task == VOLUME:
+            return Truth({"labels": segpost.argmax(job.logits, size=job.volume)})
         if job.task == "softmax":
             return Truth({"probabilities": segpost.softmax(job.logits)})
         if job.task == "color":

@@ -36,6 +36,7 @@ GOALS = (
     Goal("labels + RGB (a)", HWC, OURS, 15),
     Goal("labels + RGB (b)", EAGER_ARGMAX, NUMBA, 40),
     Goal("labels + RGB (b)", COMPILED_ARGMAX, NUMBA, 10),
+    Goal("volume", EAGER_ARGMAX, OURS, 30),
     Goal("labels, iid noise", OURS, DENSE, 1.25, most=True),
     Goal("labels, iid noise", BARE, DENSE, 1.25, most=True),
     Goal("confusion, street", with_numpy.BINCOUNT, OURS, 10),

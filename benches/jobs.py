@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,10 @@ Array = npt.NDArray[Any]
 Outputs = tuple[Any, ...]  # one a part of the task, of the contender's natural kind
 Run = Callable[[], Outputs]
 
+VOLUME = "volume labels"
 TASKS = {  # what comes out
     "labels": ("labels",),
+    VOLUME: ("labels",),
     "labels+color": ("labels", "color"),
     "labels+confidence+color": ("labels", "confidence", "color"),
     "labels+overlay": ("labels", "overlay"),
@@ -56,6 +59,7 @@ class Job:
     probabilities: Array = field(default_factory=lambda: np.empty((0, 0, 0), np.float32))
     preset: str = "pydensecrf"  # of a dense CRF
     iterations: int = 10
+    volume: tuple[int, int, int] | None = None  # size of what comes out
     threads: int = 1
     only: tuple[str, ...] = ()
     note: str = ""
@@ -104,7 +108,7 @@ class Job:
 
     def bytes_written(self) -> int:
         """What has to be written, in segpost's types."""
-        pixels = self.height * self.width
+        pixels = math.prod(self.volume or self.shape)
         depth = {"labels": 1, "confidence": 4, "color": 3, "overlay": 3}
         depth["probabilities"] = 4 * len(self.logits)
         table = {"matrix": 8 * self.classes**2, "boundary_iou": 8 * self.classes}

@@ -89,6 +89,9 @@ def describe(job: Job) -> str:
         return f"{text}. {job.note}".strip()
     if not job.logits.size:
         return f"{job.height} x {job.width} {job.labels.dtype} labels. {job.note}".strip()
+    if job.volume:
+        ends = (" x ".join(map(str, shape)) for shape in (job.logits.shape, job.volume))
+        return f"{' to '.join(ends)}. {job.note}"
     classes, height, width = job.logits.shape
     text = f"{classes} x {height} x {width} float32"
     if job.size is not None:

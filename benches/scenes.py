@@ -47,6 +47,31 @@ def scene(
     return logits.astype(np.float32)
 
 
+def volume(classes: int, size: tuple[int, int, int], *, seed: int = 0) -> FloatArray:
+    """(classes, *size): organs, each a few balls, with a wavy border and noise."""
+    rng = np.random.default_rng(seed)
+    places = np.stack(np.meshgrid(*map(np.arange, size), indexing="ij")).astype(np.float32)
+    planes = np.empty((classes, *size), np.float32)
+    for plane in planes:
+        plane[:] = -6
+        for center in rng.uniform(0, 1, (4, 3)) * size:
+            away = np.sqrt(((places - center[:, None, None, None]) ** 2).sum(0))
+            np.maximum(plane, rng.uniform(2, 8) - 0.5 * away, out=plane)
+        plane += blur(rng.standard_normal(size), 1.5).astype(np.float32) * 4
+        plane += rng.standard_normal(size, np.float32) * np.float32(0.3)
+    return planes
+
+
+def undecided(logits: FloatArray) -> float:
+    """The share of a volume's cells whose corners do not agree on a label."""
+    top = logits.argmax(0)
+    same = np.ones(tuple(n - 1 for n in top.shape), bool)
+    for corner in np.ndindex(2, 2, 2):
+        here = tuple(slice(at, n - 1 + at) for at, n in zip(corner, top.shape, strict=True))
+        same &= top[here] == top[:-1, :-1, :-1]
+    return float(1 - same.mean())
+
+
 def iid(classes: int, height: int, width: int, *, seed: int = 0) -> FloatArray:
     """Independent noise: no two neighbors agree, the worst case of everything that skips work."""
     return np.random.default_rng(seed).standard_normal((classes, height, width), np.float32)

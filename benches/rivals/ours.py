@@ -13,6 +13,7 @@ from benches.jobs import (
     FROM_LOGITS,
     OURS,
     VOID,
+    VOLUME,
     Absent,
     Job,
     Outputs,
@@ -22,7 +23,7 @@ from benches.jobs import (
 )
 from segpost import _dispatch, geometry
 
-ALL = (*FROM_LOGITS, "softmax", "color", "overlay", *COUNTING)
+ALL = (*FROM_LOGITS, VOLUME, "softmax", "color", "overlay", *COUNTING)
 NUMBA = "segpost, Numba backend"
 TWO_THREADS = "segpost, two threads"
 COUNTING_BARE = "segpost kernel alone, counts reused"
@@ -35,8 +36,8 @@ def call(job: Job, **options: Any) -> Run:
         return counted(job, preds, job.target)
     if job.task == "softmax":
         return lambda: (segpost.softmax(job.logits),)
-    if job.task == "labels":
-        return lambda: (segpost.argmax(job.logits, size=job.size),)
+    if job.task in ("labels", VOLUME):
+        return lambda: (segpost.argmax(job.logits, size=job.volume or job.size),)
     palette = segpost.Palette.named(job.palette)
     if job.task == "color":
         return lambda: (segpost.colorize(job.labels, palette),)
@@ -171,7 +172,7 @@ def dense_kernel(job: Job) -> Run:
     return kernel(job, dense=True)
 
 
-@contender(TWO_THREADS, *COUNTING, threads=2)
+@contender(TWO_THREADS, VOLUME, *COUNTING, threads=2)
 def two_threads(job: Job) -> Run:
     run_default = call(job)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import ALPHA, VOID, Job, Outputs, Run, contender, need
+from benches.jobs import ALPHA, VOID, VOLUME, Job, Outputs, Run, contender, need
 
 Step = Callable[[Any, Any, Any], Outputs]
 
@@ -17,11 +17,12 @@ def step(job: Job, choose: str) -> Step:
     """logits (1, C, h, w), palette, image -> the outputs, as a user writes it."""
     torch = need("torch")
     resize = torch.nn.functional.interpolate
-    size, parts = job.size, job.parts
+    size, parts = job.volume or job.size, job.parts
+    mode = "trilinear" if job.volume else "bilinear"
 
     def run(logits: Any, palette: Any, image: Any) -> Outputs:
         if size is not None:
-            logits = resize(logits, size=size, mode="bilinear", align_corners=False)
+            logits = resize(logits, size=size, mode=mode, align_corners=False)
         if "confidence" in parts:
             confidence, labels = torch.softmax(logits, 1).max(1)
             return labels[0], confidence[0], palette[labels[0]]
@@ -72,7 +73,8 @@ EAGER_ARGMAX = "torch eager: interpolate, argmax(1)"
 EAGER_MAX = "torch eager: interpolate, max(1).indices"
 COMPILED_ARGMAX = "torch.compile: interpolate, argmax(1)"
 COMPILED_MAX = "torch.compile: interpolate, max(1).indices"
-LABELED = ("labels", "labels+color", "labels+overlay")
+LABELED = ("labels", VOLUME, "labels+color", "labels+overlay")
+IMAGES = ("labels", "labels+color", "labels+overlay")
 BINCOUNT = "torch: bincount(C * t[k] + p[k])"
 ARGMAX_BINCOUNT = "torch eager: argmax(1), bincount(C * t[k] + p[k])"
 
@@ -87,7 +89,7 @@ def eager_max(job: Job) -> Run:
     return bind(job, step(job, "max"))
 
 
-@contender("torch eager, channels_last: interpolate, argmax(1)", *LABELED)
+@contender("torch eager, channels_last: interpolate, argmax(1)", *IMAGES)
 def eager_channels_last(job: Job) -> Run:
     return bind(job, step(job, "argmax"), channels_last=True)
 
