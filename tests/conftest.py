@@ -9,6 +9,7 @@ import hypothesis
 import numpy as np
 import on_device
 import pytest
+from fake_devices import Runtime
 
 import segpost
 from segpost import _dispatch
@@ -44,6 +45,20 @@ def backend(request: pytest.FixtureRequest) -> Iterator[str]:
 def fast_backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Every backend but the definition itself."""
     yield from switch(request.param)
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """The emulated runtime in the place of the real one."""
+    problem = on_device.missing(on_device.EMULATED)
+    if problem:
+        pytest.skip(problem)
+    runtime = Runtime(on_device.backend(on_device.EMULATED).gpu.runtime)
+    monkeypatch.setattr(_dispatch, "cuda_runtime", lambda: runtime)
+    monkeypatch.setattr(_dispatch, "_loaded", {})
+    yield runtime
+    runtime.captured = False
+    segpost.raise_deferred()
 
 
 def switch(name: str) -> Iterator[str]:

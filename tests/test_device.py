@@ -8,50 +8,18 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import on_device
 import pytest
 import torch
 from conftest import scene
+from fake_devices import Cuda, host
 
 import segpost
-from segpost import _device_inputs, _dispatch
+from segpost import _device_inputs
 from segpost._device import DeviceArray, Place, device_view, place_of, to_host
-
-
-@pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The emulated runtime in the place of the real one."""
-    problem = on_device.missing(on_device.EMULATED)
-    if problem:
-        pytest.skip(problem)
-    runtime = on_device.backend(on_device.EMULATED).gpu.runtime
-    monkeypatch.setattr(_dispatch, "cuda_runtime", lambda: runtime)
-    monkeypatch.setattr(_dispatch, "_loaded", {})
-    yield runtime
-    for loaded in _dispatch._loaded.values():
-        if isinstance(loaded, _dispatch.Checking):
-            loaded.raise_deferred()
-
-
-class Cuda:
-    """An array with nothing but an interface; its memory is NumPy's."""
-
-    def __init__(self, array: np.ndarray, **more: Any) -> None:
-        self.array, self.more = array, more
-
-    @property
-    def __cuda_array_interface__(self) -> dict[str, Any]:
-        return {**self.array.__array_interface__, "version": 3, "stream": None, **self.more}
-
-
-def host(result: Any) -> np.ndarray:
-    """What a result on the device holds."""
-    return to_host(result.array)
-
 
 LOGITS = scene(5, 12, 17)
 

@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from crf_cases import problem
-from test_device import Cuda, device, host
+from fake_devices import Cuda, host
 
 import segpost
 from segpost import DenseCRF
-
-__all__ = ["device"]
 
 P, IMAGE = problem(4, 14, 17)
 CRF = DenseCRF(iterations=3)

@@ -67,6 +67,7 @@ void confusion_labels(const py::array &preds, const py::array &target, const py:
                        counts_view(counts, job.rule.classes + 2, job.rule.classes + 1));
 }
 
+// `found` is added to, as the counts are.
 void confusion_logits(const py::tuple &logits, const py::object &axes, const py::array &target,
                       const py::array &ignored, const py::array &counts, const py::array &labels,
                       std::uintptr_t stream, const py::object &found, const py::object &workspace) {
@@ -77,7 +78,7 @@ void confusion_logits(const py::tuple &logits, const py::object &axes, const py:
     void *work = memory<void>(workspace, gpu::argmax_workspace(job.argmax));
     gpu::run_confusion_logits(job, stream,
                               counts_view(counts, job.rule.classes + 2, job.rule.classes + 1),
-                              tallies<gpu::Tallies>(found, stream), work);
+                              memory<gpu::Tallies>(found, sizeof(gpu::Tallies)), work);
 }
 
 py::tuple device_count() {
@@ -121,6 +122,22 @@ void clear(std::uintptr_t place, std::size_t bytes, std::uintptr_t stream) {
     gpu::clear(reinterpret_cast<void *>(place), bytes, stream);
 }
 
+gpu::Rows rows_of(const py::array &array, bool written) {
+    require(array.ndim() == 2 && array.strides(0) >= 0, "rows");
+    require(array.shape(1) < 2 || array.strides(1) == array.itemsize(), "rows are contiguous");
+    return {address(array, written), static_cast<std::size_t>(array.strides(0))};
+}
+
+// Both are on the device: (R, B), of one type, with contiguous rows.
+void copy_rows(const py::array &target, const py::array &source, std::uintptr_t stream) {
+    const gpu::Rows to = rows_of(target, true), from = rows_of(source, false);
+    require(target.shape(0) == source.shape(0) && target.shape(1) == source.shape(1) &&
+                target.itemsize() == source.itemsize(),
+            "rows");
+    gpu::copy_rows(to, from, static_cast<std::size_t>(source.shape(1) * source.itemsize()),
+                   static_cast<std::size_t>(source.shape(0)), stream);
+}
+
 } // namespace
 } // namespace segpost::bindings
 
@@ -158,4 +175,9 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     module.def("copy_in", &copy_in, py::arg("place"), py::arg("host"), py::arg("stream"));
     module.def("copy_out", &copy_out, py::arg("host"), py::arg("place"), py::arg("stream"));
     module.def("clear", &clear, py::arg("place"), py::arg("bytes"), py::arg("stream"));
+    module.def("copy_rows", &copy_rows, py::arg("target"), py::arg("source"), py::arg("stream"));
+    module.def("is_captured", &segpost::gpu::is_captured, py::arg("stream"));
+    module.def("follow", &segpost::gpu::follow, py::arg("stream"), py::arg("before"));
+    module.def("mark", &segpost::gpu::mark, py::arg("stream"));
+    module.def("passed", &segpost::gpu::passed, py::arg("mark"));
 }

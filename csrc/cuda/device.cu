@@ -96,4 +96,49 @@ void clear(void *memory, std::size_t bytes, std::uintptr_t stream) {
     require(cudaMemsetAsync(memory, 0, bytes, stream_of(stream)), "clearing device memory");
 }
 
+void copy_rows(Rows to, Rows from, std::size_t bytes, std::size_t rows, std::uintptr_t stream) {
+    require(cudaMemcpy2DAsync(to.memory, to.pitch, from.memory, from.pitch, bytes, rows,
+                              cudaMemcpyDeviceToDevice, stream_of(stream)),
+            "copying on the device");
+}
+
+bool is_captured(std::uintptr_t stream) {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    const cudaError_t error = forget(cudaStreamIsCapturing(stream_of(stream), &status));
+    // The default stream while another is captured: nothing can be done on it.
+    if (error == cudaErrorStreamCaptureImplicit) return true;
+    require(error, "asking a stream whether it is captured");
+    return status != cudaStreamCaptureStatusNone;
+}
+
+void follow(std::uintptr_t stream, std::uintptr_t before) {
+    if (stream == before) return;
+    cudaEvent_t event = nullptr;
+    require(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "creating an event");
+    cudaError_t error = forget(cudaEventRecord(event, stream_of(before)));
+    if (error == cudaSuccess) error = forget(cudaStreamWaitEvent(stream_of(stream), event));
+    forget(cudaEventDestroy(event)); // once it is reached
+    require(error, "ordering streams");
+}
+
+std::uintptr_t mark(std::uintptr_t stream) {
+    if (is_captured(stream)) return 0;
+    cudaEvent_t event = nullptr;
+    require(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "creating an event");
+    const cudaError_t error = forget(cudaEventRecord(event, stream_of(stream)));
+    if (error != cudaSuccess) forget(cudaEventDestroy(event));
+    require(error, "marking a stream");
+    return reinterpret_cast<std::uintptr_t>(event);
+}
+
+bool passed(std::uintptr_t mark) {
+    if (!mark) return true;
+    const auto event = reinterpret_cast<cudaEvent_t>(mark);
+    const cudaError_t error = forget(cudaEventQuery(event));
+    // While another thread captures a graph nothing may be asked.
+    if (error == cudaErrorNotReady || error == cudaErrorStreamCaptureUnsupported) return false;
+    forget(cudaEventDestroy(event));
+    return true; // or the device is lost, and nothing there will be read again
+}
+
 } // namespace segpost::gpu

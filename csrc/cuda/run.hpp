@@ -87,5 +87,17 @@ void release(void *memory);
 void copy_in(void *to, const void *from, std::size_t bytes, std::uintptr_t stream);  // and waits
 void copy_out(void *to, const void *from, std::size_t bytes, std::uintptr_t stream); // and waits
 void clear(void *memory, std::size_t bytes, std::uintptr_t stream);
+// `bytes` of every row, from one place on the device to another.
+struct Rows {
+    void *memory;
+    std::size_t pitch;
+};
+void copy_rows(Rows to, Rows from, std::size_t bytes, std::size_t rows, std::uintptr_t stream);
+
+// Streams. A mark is the place that a stream has come to; 0: it is captured, and comes nowhere.
+bool is_captured(std::uintptr_t stream);                   // into a graph
+void follow(std::uintptr_t stream, std::uintptr_t before); // what comes waits for what is there
+std::uintptr_t mark(std::uintptr_t stream);
+bool passed(std::uintptr_t mark); // a mark that was is gone
 
 } // namespace segpost::gpu

@@ -103,9 +103,7 @@ def _bfloat16(array: Array, wrap: Callable[[Array], Any]) -> Incoming:
 
 
 def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
-    if tensor.device.type == "cuda":
-        return _from_device(_device_inputs.from_torch(torch, tensor.detach(), name))
-    if tensor.device.type != "cpu":
+    if tensor.device.type not in ("cpu", "cuda"):
         raise TypeError(
             f"{name} is on device {tensor.device}, and segpost has no backend "
             f"for it; move it yourself if that is meant: {name}.cpu()"
@@ -117,6 +115,8 @@ def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
         )
     negated = tensor.is_neg()
     tensor = tensor.detach().resolve_neg()
+    if tensor.device.type == "cuda":
+        return Incoming(*_device_inputs.from_torch(torch, tensor, name), negated)
     if tensor.dtype is torch.bfloat16:
         return _bfloat16(tensor.view(torch.int16).numpy().view(np.uint16), torch.from_numpy)
     try:
@@ -127,14 +127,11 @@ def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
     return incoming._replace(copied=True) if negated else incoming
 
 
-def _from_device(found: tuple[Array, str, Callable[[Array], Any]]) -> Incoming:
-    return Incoming(*found)
-
-
 def _from_protocol(value: Any, name: str) -> Incoming:
+    there = _device_inputs.found(value, name)
+    if there is not None:
+        return Incoming(*there)
     wrap = _wrapper(value)
-    if hasattr(value, "__cuda_array_interface__"):
-        return _from_device(_device_inputs.from_protocol(value, name))
     if hasattr(value, "__dlpack_device__"):
         device, index = value.__dlpack_device__()
         if int(device) != _dlpack.CPU:
@@ -172,7 +169,7 @@ def _wrapper(value: Any) -> Callable[[Array], Any]:
         if isinstance(value, getattr(tensorflow, name, ())):
             return tensorflow.convert_to_tensor  # type: ignore[union-attr, no-any-return]
     if hasattr(value, "__array_namespace__"):
-        return value.__array_namespace__().asarray  # type: ignore[no-any-return]
+        return _device_inputs.of_its_type(value.__array_namespace__().asarray)
     return _same
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from segpost import geometry
 from segpost._arrays import LABEL_KINDS, LOGIT_KINDS, Array, Incoming, incoming, widen
-from segpost._device import DeviceArray, to_host
+from segpost._device import DeviceArray, place_of, to_host
 from segpost._dispatch import Bad, Logits, Report
 from segpost.geometry import Axes
 
@@ -154,6 +154,16 @@ def raise_undefined(report: Report, logits: Logits, shape: tuple[int, int, int])
         f"first at image {image}, y {y}, x {x}: a class is +inf there, or every class is -inf; "
         'pass nan="propagate" to get NaN'
     )
+
+
+def one_device(one: Incoming, name: str, other: Incoming, other_name: str) -> None:
+    """Refuse arrays on different devices: nothing is moved between them."""
+    places = place_of(one.array), place_of(other.array)
+    if places[0].device != places[1].device:
+        raise TypeError(
+            f"{name} and {other_name} are on different devices: {name} on {places[0]}, "
+            f"{other_name} on {places[1]}; move one of them yourself"
+        )
 
 
 def labels_view(labels: object, name: str = "labels") -> Incoming:

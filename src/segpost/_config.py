@@ -89,7 +89,8 @@ def raise_deferred() -> None:
     Raises
     ------
     ValueError
-        If a kernel met bad values: which operation, how many, and the flat index of the first.
+        If a kernel met bad values: which operation, how many, and the flat index of the first. It
+        is that of one call; the next ones are told by calling this again.
     """
     _dispatch.raise_deferred()
 

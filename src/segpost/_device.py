@@ -6,7 +6,8 @@ is the device's. What would touch its memory raises, but for `to_host`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -132,6 +133,7 @@ READING = (
     "tolist",
     "trace",
     "var",
+    "__dlpack__",  # it would say that the memory is the CPU's
 )
 for _name in READING:
     setattr(DeviceArray, _name, _refusing(_name))
@@ -141,7 +143,13 @@ class _Address:
     """What NumPy makes a view of; it keeps the owner of the memory alive."""
 
     def __init__(
-        self, address: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any, owner: Any
+        self,
+        address: int,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        dtype: Any,
+        owner: Any,
+        read_only: bool,
     ) -> None:
         self.owner = owner
         self.__array_interface__ = {
@@ -149,7 +157,7 @@ class _Address:
             "shape": shape,
             "strides": strides,
             "typestr": np.dtype(dtype).str,
-            "data": (address, False),
+            "data": (address, read_only),
         }
 
 
@@ -160,6 +168,7 @@ def device_view(
     dtype: npt.DTypeLike,
     place: Place,
     owner: object,
+    read_only: bool = False,
 ) -> DeviceArray:
     """Memory of a device as an array; `strides` in bytes, None: C order."""
     kind = np.dtype(dtype)
@@ -168,7 +177,8 @@ def device_view(
         strides = tuple(int(step) for step in steps)
     if 0 in shape:
         address = address or 64  # of nothing
-    view = np.asarray(_Address(address, shape, strides, kind, owner)).view(DeviceArray)
+    memory = _Address(address, shape, strides, kind, owner, read_only)
+    view = np.asarray(memory).view(DeviceArray)
     view.place = place
     return view
 
@@ -192,25 +202,58 @@ def to_host(array: Array) -> Array:
     low = sum(min(0, (n - 1) * s) for n, s in zip(view.shape, view.strides, strict=True))
     high = sum(max(0, (n - 1) * s) for n, s in zip(view.shape, view.strides, strict=True))
     span = np.empty(high - low + view.itemsize, np.uint8)
-    before = place.runtime.use_device(place.device)
-    try:
+    with current(place):
         place.runtime.copy_out(span, view.ctypes.data + low, place.stream)
-    finally:
-        place.runtime.use_device(before)
     return np.ndarray(view.shape, view.dtype, span, -low, view.strides)
 
 
-def write(host: Array, target: Array) -> None:
-    """Copy an array of the CPU to where `target` is."""
-    if not isinstance(target, DeviceArray):
-        target[...] = host
-        return
-    place = target.place
+@contextmanager
+def current(place: Place) -> Iterator[None]:
+    """The device of a place as this thread's."""
     before = place.runtime.use_device(place.device)
     try:
-        place.runtime.copy_in(target.ctypes.data, np.ascontiguousarray(host), place.stream)
+        yield
     finally:
         place.runtime.use_device(before)
+
+
+def in_order_of(place: Place, array: Array) -> Array:
+    """The same array for work on another stream of its device, which waits for the array's own."""
+    if not isinstance(array, DeviceArray) or array.place.stream == place.stream:
+        return array
+    with current(place):
+        place.runtime.follow(place.stream, array.place.stream)
+    moved: DeviceArray = array.view()
+    moved.place = place
+    return moved
+
+
+def is_captured(place: Place) -> bool:
+    """Whether a graph is made of what is launched there; of the default streams none can be."""
+    return place.stream > 1 and bool(place.runtime.is_captured(place.stream))
+
+
+def refuse_reports_of_graphs(place: Place) -> None:
+    """Say that nobody could read what a graph meets."""
+    if is_captured(place):
+        raise RuntimeError(
+            "a CUDA graph is being captured, and no report can be read in it: pass check='off'"
+        )
+
+
+def cleared(place: Place, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """New memory of a device, zero in the order of its stream."""
+    made = place.empty(shape, dtype)
+    with current(place):
+        place.runtime.clear(made.ctypes.data, made.nbytes, place.stream)
+    return made
+
+
+def copy_rows(target: Array, source: Array) -> None:
+    """Copy a table to another on its device, in the order of its stream: nothing waits."""
+    place = place_of(target)
+    with current(place):
+        place.runtime.copy_rows(target, source, place.stream)
 
 
 def owner_of(array: Array) -> Any:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy.typing as npt
 
-from segpost._device import HOST, DeviceArray, Place, place_of
+from segpost._device import HOST, DeviceArray, Place, in_order_of, place_of
 from segpost.geometry import Axes, VolumeAxes
 
 Array = npt.NDArray[Any]
@@ -262,12 +262,32 @@ class Backend(Protocol):
     ) -> CrfSolver: ...
 
 
+class Unread(Protocol):
+    """Counts that are on devices until somebody reads them."""
+
+    def settle(self) -> None:
+        """Wait for them, and raise what is wrong with them."""
+        ...
+
+
 @runtime_checkable
 class Checking(Protocol):
     """A backend whose reports wait on a device."""
 
     def checking(self, check: str) -> Backend:
         """The same, reading reports at once ("sync"), later ("deferred") or never ("off")."""
+        ...
+
+    def reporting_to(self, found: Array) -> Backend:
+        """The same, adding what it meets to `found`, on the device: [4] uint64, as Report."""
+        ...
+
+    def defer(self, read: Callable[[], None]) -> None:
+        """Have `raise_deferred` call this."""
+        ...
+
+    def watch(self, counts: Unread) -> None:
+        """Have `raise_deferred` settle these, while they exist."""
         ...
 
     def raise_deferred(self) -> None:
@@ -383,6 +403,7 @@ def raise_deferred() -> None:
 
 
 def _same_place(place: Place, arrays: Sequence[Array | None]) -> None:
+    """Refuse other devices, and have the place's stream wait for those of the arrays."""
     for array in arrays:
         if array is None:
             continue
@@ -392,6 +413,7 @@ def _same_place(place: Place, arrays: Sequence[Array | None]) -> None:
                 f"arrays are on different devices: one on {place}, another on {other}; "
                 "move them together yourself"
             )
+        in_order_of(place, array)
 
 
 @contextmanager

@@ -1,19 +1,20 @@
-"""Reading a DLPack capsule on the CPU as a NumPy view, bfloat16 included.
+"""Reading and making DLPack capsules: bfloat16, and memory of devices, which NumPy's refuse.
 
-NumPy's own reader refuses bfloat16. The structs are those of the DLPack specification,
+The structs are those of the DLPack specification,
 versions 0.x and 1.x.
 """
 
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 CPU = 1
 READ_ONLY = 1
+VERSIONED = b"dltensor_versioned"
 _CODES = {0: "int", 1: "uint", 2: "float", 4: "bfloat", 6: "bool"}
 
 
@@ -62,23 +63,50 @@ class _Memory:
         self.__array_interface__ = interface
 
 
-def borrow(producer: Any) -> tuple[npt.NDArray[Any], str]:
-    """A view of a CPU tensor and its element type; bfloat16 comes as uint16.
+class Lent(NamedTuple):
+    """A tensor of somebody else, whose memory is there for as long as the capsule is."""
 
-    The capsule is not consumed: it stays with the view, and its own destructor frees the tensor.
+    capsule: object
+    address: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...] | None  # in bytes; None: C order
+    dtype: np.dtype[Any]  # bfloat16 as uint16
+    kind: str  # the element type, "bfloat16" included
+    read_only: bool
+
+
+def borrow(producer: Any) -> tuple[npt.NDArray[Any], str]:
+    """A view of a CPU tensor and its element type; bfloat16 comes as uint16."""
+    lent = ask(producer)
+    if 0 in lent.shape:
+        return np.empty(lent.shape, lent.dtype), lent.kind
+    interface = {
+        "data": (lent.address, lent.read_only),
+        "shape": lent.shape,
+        "strides": lent.strides,
+        "typestr": lent.dtype.str,
+        "version": 3,
+    }
+    return np.asarray(_Memory(lent.capsule, interface)), lent.kind
+
+
+def ask(producer: Any, **given: Any) -> Lent:
+    """Ask for a tensor, with `stream=` where it is a device's.
+
+    The capsule is not consumed: its own destructor frees the tensor.
     """
     try:
-        capsule = producer.__dlpack__(max_version=(1, 0))
+        capsule = producer.__dlpack__(max_version=(1, 0), **given)
     except TypeError:  # producers older than DLPack 1.0 do not know the argument
-        capsule = producer.__dlpack__()
-    read_only = False
-    if _is_named(capsule, b"dltensor_versioned"):
-        managed = _Versioned.from_address(_pointer(capsule, b"dltensor_versioned"))
+        capsule = producer.__dlpack__(**given)
+    # JAX's arrays never change, and its capsules cannot say so.
+    read_only = type(producer).__module__.partition(".")[0] in ("jax", "jaxlib")
+    if _is_named(capsule, VERSIONED):
+        managed = _Versioned.from_address(_pointer(capsule, VERSIONED))
         if managed.major > 1:
             raise BufferError(f"DLPack version {managed.major} is newer than segpost knows")
-        tensor, read_only = managed.tensor, bool(managed.flags & READ_ONLY)
-    else:
-        tensor = _Tensor.from_address(_pointer(capsule, b"dltensor"))
+        read_only |= bool(managed.flags & READ_ONLY)
+    tensor = _tensor(capsule)
     name = f"{_CODES.get(tensor.dtype.code, '?')}{tensor.dtype.bits}"
     if tensor.dtype.code == 6:
         name = "bool"
@@ -89,15 +117,28 @@ def borrow(producer: Any) -> tuple[npt.NDArray[Any], str]:
     strides = None
     if tensor.strides:
         strides = tuple(tensor.strides[i] * dtype.itemsize for i in range(tensor.ndim))
-    if 0 in shape:
-        return np.empty(shape, dtype), name
-    if not tensor.data:
+    if not tensor.data and 0 not in shape:
         raise BufferError("DLPack gives no memory for a tensor that has elements")
-    interface = {
-        "data": (tensor.data + tensor.byte_offset, read_only),
-        "shape": shape,
-        "strides": strides,
-        "typestr": dtype.str,
-        "version": 3,
-    }
-    return np.asarray(_Memory(capsule, interface)), name
+    address = (tensor.data or 0) + tensor.byte_offset
+    return Lent(capsule, address, shape, strides, dtype, name, read_only)
+
+
+def lend(view: npt.NDArray[Any], device: tuple[int, int], max_version: Any) -> object:
+    """A capsule of a device's memory, which `view` keeps alive.
+
+    NumPy makes it of its view, and frees it; only the device is said anew.
+    """
+    try:
+        capsule = np.ndarray.__dlpack__(view, max_version=max_version)
+    except TypeError:  # NumPy before 2.1
+        capsule = np.ndarray.__dlpack__(view)
+    where = _tensor(capsule).device
+    where.type, where.id = device
+    return capsule
+
+
+def _tensor(capsule: object) -> _Tensor:
+    """What is in a capsule, of either version: its own memory, no copy."""
+    if _is_named(capsule, VERSIONED):
+        return _Versioned.from_address(_pointer(capsule, VERSIONED)).tensor  # type: ignore[no-any-return]
+    return _Tensor.from_address(_pointer(capsule, b"dltensor"))

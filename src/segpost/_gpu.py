@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
-from segpost._device import Place, device_view, place_of, to_host
+from segpost._device import (
+    DeviceArray,
+    Place,
+    device_view,
+    is_captured,
+    place_of,
+    refuse_reports_of_graphs,
+    to_host,
+)
 from segpost._device_inputs import Memory
-from segpost._dispatch import LATTICES, Array, Bad, CrfSolver, Logits, Pairwise, Report, Unary
+from segpost._dispatch import (
+    LATTICES,
+    Array,
+    Bad,
+    CrfSolver,
+    Logits,
+    Pairwise,
+    Report,
+    Unary,
+    Unread,
+)
 from segpost._gpu_crf import CrfSolver as DeviceCrf
 from segpost.geometry import Axes, Axis
 
@@ -28,8 +48,11 @@ class Gpu:
     def __init__(self, runtime: Any) -> None:
         self.runtime = runtime
         self._constants: OrderedDict[tuple[int, str, bytes], Array] = OrderedDict()
-        self._deferred: list[tuple[str, Array]] = []
+        self._pinned: dict[tuple[int, str, bytes], Array] = {}
+        self._deferred: deque[Callable[[], None]] = deque()
+        self._unread: WeakSet[Unread] = WeakSet()
         self._check = "sync"
+        self._found: Array | None = None
 
     def checking(self, check: str) -> Gpu:
         """The same operations, whose reports are read at once, later or never."""
@@ -39,17 +62,31 @@ class Gpu:
         other._check = check
         return other
 
+    def reporting_to(self, found: Array) -> Gpu:
+        """The same operations, whose tallies are added to memory that the caller reads."""
+        other = copy(self)
+        other._found = found
+        return other
+
+    def defer(self, read: Callable[[], None]) -> None:
+        """Have `raise_deferred` read a report."""
+        self._deferred.append(read)
+        if len(self._deferred) > MOST_DEFERRED:
+            self.raise_deferred()
+
+    def watch(self, counts: Unread) -> None:
+        """Have `raise_deferred` read counts, for as long as there are any."""
+        self._unread.add(counts)
+
     def raise_deferred(self) -> None:
-        """Wait for calls whose reports have not been read; an error if they met bad values."""
-        waiting, self._deferred[:] = [*self._deferred], []
-        for what, found in waiting:
-            counts = to_host(found).reshape(-1, 2)
-            if counts[:, 0].any():
-                total, first = (int(number) for number in counts[counts[:, 0].argmax()])
-                raise ValueError(
-                    f"{what} met {total} bad values in an earlier call with check='deferred', "
-                    f"first at flat index {LAST - first}; check='sync' says more"
-                )
+        """Wait for calls whose reports have not been read; an error if they met bad values.
+
+        After an error the others wait for the next time.
+        """
+        while self._deferred:
+            self._deferred.popleft()()
+        for counts in list(self._unread):
+            counts.settle()
 
     def argmax(
         self,
@@ -127,6 +164,8 @@ class Gpu:
     ) -> Report:
         with self._at(logits.values) as place, self._counting(counts, place) as cells:
             found = self._tallies(6, place)
+            if found is not None and found is not self._found:
+                self.runtime.clear(found.ctypes.data, found.nbytes, place.stream)
             tables = self._axes(axes, place)
             self.runtime.confusion_logits(
                 logits,
@@ -160,16 +199,17 @@ class Gpu:
             return DeviceCrf(unary, terms, own, None if method == "exact" else LATTICES[quality])
 
     def _tallies(self, count: int, place: Place) -> Array | None:
-        return None if self._check == "off" else place.empty((count,), np.uint64)
+        if self._check == "off" or self._found is not None:
+            return self._found
+        refuse_reports_of_graphs(place)
+        return place.empty((count,), np.uint64)
 
     def _counted(self, what: str, found: Array | None) -> list[tuple[int, int]]:
         """Pairs of a count and its first place, if they are to be read now: this waits."""
-        if found is None:
+        if found is None or found is self._found:
             return [(0, -1), (0, -1)]
         if self._check == "deferred":
-            self._deferred.append((what, found))
-            if len(self._deferred) > MOST_DEFERRED:
-                self.raise_deferred()
+            self.defer(partial(_raise_tallies, what, found))
             return [(0, -1), (0, -1)]
         numbers = [int(number) for number in to_host(found)]
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
@@ -196,10 +236,25 @@ class Gpu:
                 self.runtime.use_device(before)
 
     def _constant(self, table: Array, place: Place) -> Array:
-        """A small table on the device. One that is new there is waited for."""
+        """A small table on the device. One that is new there is waited for.
+
+        What a graph was captured with stays for as long as the process: it may be run at any time.
+        """
         key = place.device, table.dtype.str, table.tobytes()
+        known = self._pinned.get(key)
+        if known is not None:
+            return known
         known = self._constants.get(key)
-        if known is None:
+        captured = is_captured(place)
+        if captured and known is None:
+            raise RuntimeError(
+                "a CUDA graph is being captured, and a table of this call (of its palette, its "
+                "size or its ignored values) is not on the device yet: make the same call once "
+                "before the capture"
+            )
+        if captured and known is not None:
+            self._pinned[key] = known
+        elif known is None:
             known = self._uploaded(np.ascontiguousarray(table), place)
             self._constants[key] = known
             while len(self._constants) > CONSTANTS:
@@ -235,11 +290,24 @@ class Gpu:
 
     @contextmanager
     def _counting(self, counts: Array, place: Place) -> Iterator[Array]:
-        """Counts on the device, added to those on the CPU at the end."""
+        """Counts on the device; where `counts` are on the CPU, they are added to those, waiting."""
+        if isinstance(counts, DeviceArray):
+            yield counts
+            return
         cells = place.empty(counts.shape, np.int64)
         self.runtime.clear(cells.ctypes.data, cells.nbytes, place.stream)
         yield cells
         counts += to_host(cells)
+
+
+def _raise_tallies(what: str, found: Array) -> None:
+    counts = to_host(found).reshape(-1, 2)
+    if counts[:, 0].any():
+        total, first = (int(number) for number in counts[counts[:, 0].argmax()])
+        raise ValueError(
+            f"{what} met {total} bad values in an earlier call with check='deferred', "
+            f"first at flat index {LAST - first}; check='sync' says more"
+        )
 
 
 def _not_here(what: str) -> Any:

@@ -10,8 +10,16 @@ import numpy as np
 from segpost import _checks, _dispatch
 from segpost._arguments import integer
 from segpost._arrays import Array, Incoming, incoming, outgoing, stacks
-from segpost._device import place_of, to_host, write
-from segpost._dispatch import Logits
+from segpost._device import (
+    cleared,
+    copy_rows,
+    in_order_of,
+    place_of,
+    refuse_reports_of_graphs,
+    to_host,
+)
+from segpost._device_counts import defer_outside
+from segpost._dispatch import Checking, Logits, Report
 from segpost.geometry import Axes
 from segpost.labels import label_dtype
 from segpost.postprocess import with_threshold
@@ -55,6 +63,7 @@ def confusion_matrix(
     ignore_index: int | Iterable[int] | None = None,
     axis: int = -3,
     grid: str = "half_pixel",
+    check: str = "sync",
 ) -> Any:
     """How often each class of the target was predicted as each class.
 
@@ -72,10 +81,13 @@ def confusion_matrix(
         Target values whose pixels are left out. They may be classes.
     axis, grid
         The class axis of logits and how their grid lies on the target, as in `argmax`.
+    check : {"sync", "deferred", "off"}
+        As in `argmax`. With the last two nothing waits for arrays on a device, and pixels of which
+        one label is neither class nor ignored are in no cell.
 
     Returns
     -------
-    matrix : int64 array of shape (K, K), of the kind of `target`
+    matrix : int64 array of shape (K, K), of the kind of `target`, on its device
         Rows are the target's classes, columns the predicted ones, as in scikit-learn and
         torchmetrics.
 
@@ -98,14 +110,25 @@ def confusion_matrix(
     """
     classes = class_count(num_classes)
     ignored = ignored_values(ignore_index)
-    pair, wrap = view(preds, target, classes, axis, grid, None)
-    counts = count(pair, classes, ignored, "raise")
-    if counts[classes + 1].any():
-        raise_bad_target(pair, classes, ignored)
-    if counts[:classes, classes].any():
-        raise_bad_preds(pair, classes, ignored)
-    matrix = outgoing(None, (classes, classes), np.int64, wrap.wrap, wrap.array)
-    write(counts[:classes, :classes], matrix.array)
+    _checks.one_of(check, "check", _checks.CHECKS)
+    pair, given = view(preds, target, classes, axis, grid, None)
+    matrix = outgoing(None, (classes, classes), np.int64, given.wrap, given.array)
+    place = place_of(pair.target)
+    if place.device < 0:
+        counts = count(pair, classes, ignored, "raise")
+        _raise_outside(counts, pair, classes, ignored)
+        matrix.array[...] = counts[:classes, :classes]
+        return matrix.result()
+    if check != "off":
+        refuse_reports_of_graphs(place)
+    cells = cleared(place, (classes + 2, classes + 1), np.int64)
+    report = add_counts(pair, ignored, cells, check)
+    if check == "sync":
+        _raise_report(report, pair)
+        _raise_outside(to_host(cells), pair, classes, ignored)
+    elif check == "deferred" and pair.target.size:
+        defer_outside(cells, ignored)
+    copy_rows(matrix.array, cells[:classes, :classes])
     return matrix.result()
 
 
@@ -120,13 +143,16 @@ def view(
     if labels.ndim == 0:
         raise ValueError("target is a single number; it must be an array of labels")
     given = incoming(preds, "preds")
+    _checks.one_device(given, "preds", truth, "target")
     shape = given.array.shape
     if len(shape) != labels.ndim + 1:
         if len(shape) == labels.ndim and shape == labels.shape:
             _checks.only_integers(given, "preds")
             if threshold is not None:
                 raise ValueError("threshold is for logits of one class, but preds are labels")
-            return Pair(_flat(given.array), None, _flat(labels)), truth
+            return Pair(
+                in_order_of(place_of(labels), _flat(given.array)), None, _flat(labels)
+            ), truth
         hint = ""
         if labels.ndim == 4 and labels.shape[1] == 1:
             hint = "; drop the target's channel axis: target[:, 0]"
@@ -139,6 +165,7 @@ def view(
             f"target's shape, logits one axis more{hint}"
         )
     logits, _, counted = _checks.logits_view(preds, axis)
+    logits = logits._replace(values=in_order_of(place_of(labels), logits.values))
     logits = with_threshold(logits, threshold)
     found = 2 if logits.threshold is not None else shape[counted]
     if found != classes:
@@ -168,20 +195,50 @@ def _flat(labels: Array) -> Array:
 
 
 def count(pair: Pair, classes: int, ignored: Array, nan: str) -> Array:
-    """The counts of a pair, as the backends give them: (C + 2, C + 1)."""
+    """The counts of a pair, as the backends give them: (C + 2, C + 1). It waits for a device."""
     counts = np.zeros((classes + 2, classes + 1), np.int64)
-    if not pair.target.size:
-        return counts
-    if not isinstance(pair.preds, Logits):
-        for _, (preds, target) in stacks(pair.preds, pair.target):
-            _dispatch.backend(preds, target).confusion_labels(preds, target, ignored, counts)
-        return counts
-    target = pair.target if pair.target.ndim == 3 else pair.target[None]
-    backend = _dispatch.backend(pair.preds.values, target)
-    report = backend.confusion_logits(pair.preds, pair.axes, target, ignored, counts)
+    report = add_counts(pair, ignored, counts)
     if nan == "raise":
-        _checks.raise_bad_logits(report, pair.preds, target.shape)
+        _raise_report(report, pair)
     return counts
+
+
+def add_counts(
+    pair: Pair, ignored: Array, counts: Array, check: str = "sync", found: Array | None = None
+) -> Report:
+    """Add the counts of a pair to a table, which may be on the pair's device: then nothing waits.
+
+    `found` is memory there for what the logits have that they should not.
+    """
+    if not pair.target.size:
+        return Report()
+    if not isinstance(pair.preds, Logits):
+        backend = _dispatch.backend(pair.preds, pair.target, check=check)
+        for _, (preds, target) in stacks(pair.preds, pair.target):
+            backend.confusion_labels(preds, target, ignored, counts)
+        return Report()
+    target = _stacked(pair.target)
+    backend = _dispatch.backend(pair.preds.values, target, check=check)
+    if found is not None and isinstance(backend, Checking):
+        backend = backend.reporting_to(found)
+    return backend.confusion_logits(pair.preds, pair.axes, target, ignored, counts)
+
+
+def _stacked(target: Array) -> Array:
+    return target if target.ndim == 3 else target[None]
+
+
+def _raise_report(report: Report, pair: Pair) -> None:
+    if isinstance(pair.preds, Logits):
+        shape = _stacked(pair.target).shape
+        _checks.raise_bad_logits(report, pair.preds, (shape[0], shape[1], shape[2]))
+
+
+def _raise_outside(counts: Array, pair: Pair, classes: int, ignored: Array) -> None:
+    if counts[classes + 1].any():
+        raise_bad_target(pair, classes, ignored)
+    if counts[:classes, classes].any():
+        raise_bad_preds(pair, classes, ignored)
 
 
 def checked_counts(

@@ -45,8 +45,9 @@ def argmax(
         "propagate" is the rule of NumPy and torch: the first NaN wins.
     check : {"sync", "deferred", "off"}
         For arrays on a CUDA device: whether bad values are told at once, which waits for the
-        device, by the next `raise_deferred`, or never. They are clamped in any case. On the CPU
-        they are always told at once.
+        device, by the next `raise_deferred`, or never. They are clamped in any case. With "off"
+        nothing waits but a call whose tables (of a palette, a size) are new on the device, and a
+        CUDA graph can capture those that are not. On the CPU they are always told at once.
     out : array of shape (H, W) or (N, H, W), with D before H for volumes, optional
         Where to write.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 from segpost import _checks, confusion
 from segpost._arguments import checked_groups, checked_names, image_names, in_list, listed
+from segpost._device import place_of
+from segpost._device_counts import DeviceCounts, refuse_more_than_sums
 from segpost.accumulator import Accumulator, added, table, whole
 from segpost.confusion import Pair
 from segpost.scores import Scores
@@ -78,6 +81,8 @@ class ConfusionMatrix(Accumulator):
     """
 
     _kind: ClassVar[str] = "ConfusionMatrix"
+    _state: Int64  # without what is on devices
+    _device: DeviceCounts
 
     def __init__(
         self,
@@ -110,6 +115,17 @@ class ConfusionMatrix(Accumulator):
         return None if not values else values[0] if len(values) == 1 else tuple(values)
 
     @property
+    def state(self) -> Int64:
+        """(C + 1, C + 1) counts, of void targets and of predictions that are no class too.
+
+        Reading it, or anything made of it, waits for counts that are on devices.
+        """
+        counts = self._device.take()
+        if counts is not None:
+            self._state = added(self._state, with_void(counts))
+        return self._state
+
+    @property
     def matrix(self) -> Int64:
         """(C, C) counts of targets and predictions that are classes."""
         return self.state[:-1, :-1].copy()
@@ -132,11 +148,24 @@ class ConfusionMatrix(Accumulator):
         """
         return dict(self._outside)
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**self.__dict__, "_state": self.state}
+        del state["_device"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _device=self._on_devices(state))
+
+    @staticmethod
+    def _on_devices(own: Mapping[str, Any]) -> DeviceCounts:
+        refused = own["invalid_target"] == "raise", own["invalid_preds"] == "raise"
+        return DeviceCounts(own["num_classes"], own["_ignored"], refused)
+
     def __copy__(self) -> ConfusionMatrix:
         other = type(self).__new__(type(self))
-        other.__dict__.update(self.__dict__)
+        other.__setstate__(self.__getstate__())
         other.__dict__.update(
-            state=self.state.copy(),
+            _state=self._state.copy(),
             _outside=dict(self._outside),
             _images=list(self._images),
             _place=dict(self._place),
@@ -149,7 +178,8 @@ class ConfusionMatrix(Accumulator):
 
     def reset(self) -> None:
         """Forget everything that was counted."""
-        self.state: Int64 = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
+        self._state = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
+        self._device = self._on_devices(self.__dict__)
         self._outside: Outside = {}
         self._images: list[ImageCounts] = []
         self._place: dict[str | int, int] = {}
@@ -165,6 +195,7 @@ class ConfusionMatrix(Accumulator):
         grid: str = "half_pixel",
         threshold: float | None = None,
         nan: str = "raise",
+        check: str = "sync",
     ) -> None:
         """Count predictions against their target. On an error nothing is counted.
 
@@ -180,6 +211,14 @@ class ConfusionMatrix(Accumulator):
             For logits, as in `argmax`.
         threshold : float, optional
             For one-channel logits of a sigmoid head, as in `postprocess`; there are two classes.
+        check : {"sync", "deferred", "off"}
+            For arrays on a device. "sync" waits for the counts and looks at them. With the other
+            two they stay there, and add up, until `state`, a score, a sum or a copy needs them;
+            nothing waits before. "deferred" has that, or `raise_deferred`, raise what the call
+            would have; then nothing is counted of what was deferred since the last time. "off"
+            takes targets that are neither classes nor void for void, and raises nothing. In
+            `outside` these counts are not listed; what needs more than their sum is refused: `ids`,
+            ``per_image=True``, ``invalid_target="drop"``. A CUDA graph cannot capture this.
 
         Raises
         ------
@@ -191,6 +230,7 @@ class ConfusionMatrix(Accumulator):
         """
         self._check_open()
         _checks.one_of(nan, "nan", _checks.NAN_RULES)
+        _checks.one_of(check, "check", _checks.CHECKS)
         pairs = []
         for index, (p, t) in enumerate(listed(preds, target)):
             with in_list(preds, index):
@@ -199,10 +239,17 @@ class ConfusionMatrix(Accumulator):
         names = image_names(ids, number)
         if number and (names is not None) != bool(self._place) and (self._place or self.pixels):
             raise ValueError("ids must be given for all images or for none")
-        total = np.zeros_like(self.state)
+        later = [check != "sync" and place_of(pair.target).device >= 0 for pair in pairs]
+        if any(later):
+            needs = {"ids": names is not None, "per_image=True": self.per_image}
+            needs['invalid_target="drop"'] = self.invalid_target == "drop"
+            refuse_more_than_sums(check, needs)
+        total = np.zeros_like(self._state)
         outside: Outside = {}
         fresh: list[ImageCounts] = []
         for index, pair in enumerate(pairs):
+            if later[index]:
+                continue
             with in_list(preds, index):
                 if not self.per_image and names is None:
                     counts, found = self._counted(pair, pair, nan)
@@ -214,9 +261,13 @@ class ConfusionMatrix(Accumulator):
                     cells = np.flatnonzero(counts)
                     name = None if names is None else names[len(fresh)]
                     fresh.append(ImageCounts(name, cells, counts.reshape(-1)[cells], found))
+        for pair in itertools.compress(pairs, later):
+            table = self._device.table(pair.target, check)
+            met = table.found if check == "deferred" and nan == "raise" else None
+            confusion.add_counts(pair, self._ignored, table.counts, "off", met)
         if fresh:
             self._take(fresh)
-        else:
+        elif not all(later):
             self._commit(total, outside, [])
 
     def compute(
@@ -331,7 +382,7 @@ class ConfusionMatrix(Accumulator):
             listed[row, p if 0 <= p < size - 1 else size - 1] += times
         if (listed > state).any():
             raise ValueError("outside has more pixels than the state")
-        self.state, self._outside = state, outside
+        self._state, self._outside = state, outside
 
     def _listed_outside(self, rows: Iterable[Sequence[int]]) -> Outside:
         found: Outside = {}
@@ -368,7 +419,7 @@ class ConfusionMatrix(Accumulator):
             else:
                 self._check_repeated(before, image)
         fresh = list(kept.values()) if True in named else list(images)
-        total = np.zeros_like(self.state)
+        total = np.zeros_like(self._state)
         outside: Outside = {}
         for image in fresh:
             total.reshape(-1)[image.cells] += image.counts
@@ -377,8 +428,8 @@ class ConfusionMatrix(Accumulator):
 
     def _commit(self, counts: Int64, outside: Outside, images: list[ImageCounts]) -> None:
         """Add counts and the images that they are of; a Ctrl-C leaves all of it or nothing."""
-        old = {"state": self.state, "_outside": self._outside}
-        new = {"state": added(self.state, counts), "_outside": dict(self._outside)}
+        old = {"_state": self._state, "_outside": self._outside}
+        new = {"_state": added(self._state, counts), "_outside": dict(self._outside)}
         _add(new["_outside"], outside)
         first = len(self._images)
         place = {im.id: first + k for k, im in enumerate(images) if im.id is not None}
@@ -414,8 +465,13 @@ class ConfusionMatrix(Accumulator):
         found: Outside = {}
         if bad_target or bad_preds:
             found = confusion.outside(image, classes, self._ignored)
-        counts[classes] += counts[classes + 1]
-        return counts[:-1], found
+        return with_void(counts), found
+
+
+def with_void(counts: Int64) -> Int64:
+    """The counts of a backend as those of a state: targets that are no classes are void."""
+    counts[-2] += counts[-1]
+    return counts[:-1]
 
 
 def _by_id(image: ImageCounts) -> tuple[bool, int, str]:

@@ -44,4 +44,15 @@ void clear(void *memory, std::size_t bytes, std::uintptr_t) {
     if (bytes) std::memset(memory, 0, bytes);
 }
 
+void copy_rows(Rows to, Rows from, std::size_t bytes, std::size_t rows, std::uintptr_t) {
+    for (std::size_t i = 0; i < rows; ++i)
+        std::memcpy(static_cast<char *>(to.memory) + i * to.pitch,
+                    static_cast<const char *>(from.memory) + i * from.pitch, bytes);
+}
+
+bool is_captured(std::uintptr_t) { return false; }
+void follow(std::uintptr_t, std::uintptr_t) {}
+std::uintptr_t mark(std::uintptr_t) { return 1; }
+bool passed(std::uintptr_t) { return true; }
+
 } // namespace segpost::gpu
