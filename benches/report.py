@@ -90,7 +90,9 @@ def describe(job: Job) -> str:
     if not job.logits.size:
         return f"{job.height} x {job.width} {job.labels.dtype} labels. {job.note}".strip()
     classes, height, width = job.logits.shape
-    text = f"{classes} x {height} x {width} float32"
+    text = f"{classes} x {height} x {width} {job.kind}"
+    if job.axis == -1:
+        text = f"{height} x {width} x {classes} {job.kind}"
     if job.size is not None:
         share = scenes.uniform_share(job.logits)
         text += f" to {job.height} x {job.width}; {share:.1%} of the cells are uniform"

@@ -86,9 +86,11 @@ class OnDevice:
         labels: Array,
         color: Array | None,
         lut: Array | None,
+        confidence: Array | None = None,
+        fast: bool = False,
     ) -> Report:
-        given = [logits, axes, labels, color, lut]
-        report: Report = self.run(self.gpu.argmax, given, (2, 3))
+        given = [logits, axes, labels, color, lut, confidence, fast]
+        report: Report = self.run(self.gpu.argmax, given, (2, 3, 5))
         return report
 
     def softmax(

@@ -35,8 +35,9 @@ void argmax(const py::tuple &logits, const py::object &axes, const py::array &la
 
 void softmax(const py::tuple &logits, const py::object &axes, const py::object &probabilities,
              const py::object &confidence, std::uintptr_t stream, const py::object &found) {
-    gpu::run_softmax(softmax_job(logits, axes, probabilities, confidence), stream,
-                     tallies<gpu::Tallies>(found, stream));
+    const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
+    require(!job.conf_bytes, "confidence");
+    gpu::run_softmax(job, stream, tallies<gpu::Tallies>(found, stream));
 }
 
 void colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,

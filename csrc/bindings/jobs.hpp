@@ -44,6 +44,21 @@ inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
     return job;
 }
 
+// The same with confidence, float32 or uint8, of heads of several classes.
+inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
+                            const py::array &labels, const py::object &color, const py::object &lut,
+                            const py::object &confidence, bool fast) {
+    ArgmaxJob job = argmax_job(logits, axes, labels, color, lut);
+    if (confidence.is_none()) return job;
+    job.confidence = map_view(confidence.cast<py::array>(), true);
+    job.fast = fast;
+    job.scale = logits[2].cast<double>();
+    require(same_pixels(job.confidence, job.labels) && !job.has_threshold &&
+                (job.confidence.dtype == DType::f32 || job.confidence.dtype == DType::u8),
+            "confidence");
+    return job;
+}
+
 inline SoftmaxJob softmax_job(const py::tuple &logits, const py::object &axes,
                               const py::object &probabilities, const py::object &confidence) {
     SoftmaxJob job;
@@ -71,8 +86,10 @@ inline SoftmaxJob softmax_job(const py::tuple &logits, const py::object &axes,
     }
     if (!confidence.is_none()) {
         const auto array = confidence.cast<py::array>();
-        require(array.ndim() == 3 && array.itemsize() == 4 && array.shape(0) == job.logits.n &&
-                    array.shape(1) == job.height() && array.shape(2) == job.width(),
+        job.conf_bytes = array.itemsize() == 1;
+        require(array.ndim() == 3 && (array.itemsize() == 4 || job.conf_bytes) &&
+                    array.shape(0) == job.logits.n && array.shape(1) == job.height() &&
+                    array.shape(2) == job.width(),
                 "confidence");
         job.confidence = address(array, true);
         job.conf_n = array.strides(0), job.conf_h = array.strides(1), job.conf_w = array.strides(2);

@@ -21,6 +21,8 @@ struct KernelTable {
     void (*argmax_cells)(const ArgmaxJob &, const Tile &, CellRule, char *scratch, Report &);
     std::int64_t (*argmax_pixels_scratch)(const ArgmaxJob &);
     void (*argmax_pixels)(const ArgmaxJob &, const Tile &, char *scratch, Report &);
+    std::int64_t (*confidence_cells_scratch)(const ArgmaxJob &, const Tile &);
+    void (*confidence_cells)(const ArgmaxJob &, const Tile &, char *scratch, Report &);
     std::int64_t (*softmax_scratch)(const SoftmaxJob &, const Tile &);
     void (*softmax)(const SoftmaxJob &, const Tile &, char *scratch, Report &);
     std::int64_t (*colorize_scratch)(const ColorizeJob &);

@@ -10,6 +10,8 @@ std::int64_t argmax_cells_scratch(const ArgmaxJob &, const Tile &);
 void argmax_cells(const ArgmaxJob &, const Tile &, CellRule, char *, Report &);
 std::int64_t argmax_pixels_scratch(const ArgmaxJob &);
 void argmax_pixels(const ArgmaxJob &, const Tile &, char *, Report &);
+std::int64_t confidence_cells_scratch(const ArgmaxJob &, const Tile &);
+void confidence_cells(const ArgmaxJob &, const Tile &, char *, Report &);
 std::int64_t softmax_scratch(const SoftmaxJob &, const Tile &);
 void softmax(const SoftmaxJob &, const Tile &, char *, Report &);
 std::int64_t colorize_scratch(const ColorizeJob &);
@@ -63,6 +65,8 @@ const KernelTable table = {
     argmax_cells,
     argmax_pixels_scratch,
     argmax_pixels,
+    confidence_cells_scratch,
+    confidence_cells,
     softmax_scratch,
     softmax,
     colorize_scratch,

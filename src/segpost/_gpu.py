@@ -57,7 +57,14 @@ class Gpu:
         labels: Array,
         color: Array | None,
         lut: Array | None,
+        confidence: Array | None = None,
+        fast: bool = False,
     ) -> Report:
+        if confidence is not None:
+            if confidence.dtype == np.uint8:
+                raise NotImplementedError("uint8 confidence: there is no CUDA kernel; take float32")
+            report = self.argmax(logits, axes, labels, color, lut)
+            return report.undefined_as(self.softmax(logits, axes, None, confidence))
         with self._at(logits.values) as place:
             tables = self._axes(axes, place)
             found = self._tallies(4, place)

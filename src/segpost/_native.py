@@ -21,9 +21,18 @@ from segpost.geometry import Axes
 
 
 def argmax(
-    logits: Logits, axes: Axes | None, labels: Array, color: Array | None, lut: Array | None
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array,
+    color: Array | None,
+    lut: Array | None,
+    confidence: Array | None = None,
+    fast: bool = False,
 ) -> Report:
-    return Report(*_cpu.argmax(logits, axes, labels, color, lut))
+    if confidence is None or logits.threshold is None:
+        return Report(*_cpu.argmax(logits, axes, labels, color, lut, confidence, fast))
+    report = Report(*_cpu.argmax(logits, axes, labels, color, lut))
+    return report.undefined_as(softmax(logits, axes, None, confidence))
 
 
 def softmax(

@@ -22,6 +22,7 @@ from segpost.segmentation import Segmentation
 
 WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
 CONFIDENCE_MODES = ("exact", "fast")
+CONFIDENCE_DTYPES = ("float32", "uint8")
 
 
 def postprocess(
@@ -37,6 +38,7 @@ def postprocess(
     threshold: float | None = None,
     quantization: tuple[float, int] | None = None,
     confidence_mode: str = "exact",
+    confidence_dtype: str = "float32",
     nan: str = "raise",
     check: str = "sync",
     want: Iterable[str] = ("labels",),
@@ -73,6 +75,9 @@ def postprocess(
         Labels do not depend on it; confidence and probabilities do.
     confidence_mode : {"exact", "fast"}
         Confidence within 1e-6 of float64, or within 1e-5 where that is faster.
+    confidence_dtype : {"float32", "uint8"}
+        "uint8" is for who only shows it: ``np.rint(255 * confidence)``, of which backends may
+        differ by 1 where the confidence is next to a tie; 0 where `nan` lets there be none.
     nan : {"raise", "propagate"}
         As in `argmax` and `softmax`.
     check : {"sync", "deferred", "off"}
@@ -84,9 +89,9 @@ def postprocess(
     -------
     segmentation : Segmentation
         Its fields are None where not asked for, and arrays of the kind of `logits` otherwise:
-        labels (N, H, W) uint8 or int32, confidence (N, H, W) float32, probabilities (N, C, H, W)
-        float32 (class axis where the logits have it), color and overlay (N, H, W, 3) uint8; without
-        N where the logits have none.
+        labels (N, H, W) uint8 or int32, confidence (N, H, W) of `confidence_dtype`, probabilities
+        (N, C, H, W) float32 (class axis where the logits have it), color and overlay (N, H, W, 3)
+        uint8; without N where the logits have none.
 
     Raises
     ------
@@ -107,6 +112,7 @@ def postprocess(
     _checks.one_of(nan, "nan", _checks.NAN_RULES)
     _checks.one_of(check, "check", _checks.CHECKS)
     _checks.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
+    _checks.one_of(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
     wanted = _wanted(want)
     refiner = _refiner(crf, threshold)
     chosen = None if palette is None else as_palette(palette)
@@ -137,7 +143,7 @@ def postprocess(
     labels = outgoing(None, shape, label_dtype(classes), given.wrap, given.array)
     color = make("color", (*shape, 3), np.uint8)
     overlay = make("overlay", (*shape, 3), np.uint8)
-    confidence = make("confidence", shape, np.float32)
+    confidence = make("confidence", shape, np.dtype(confidence_dtype))
     n, c = view.values.shape[:2]
     spread = (n, c, *shape[1:]) if counted == -3 else (*shape, c)
     probabilities = make("probabilities", spread, np.float32)
@@ -146,20 +152,25 @@ def postprocess(
         painted = None if color is None else color.array
         if refiner is not None:
             view, axes = _refined(refiner, view, axes, shape, picture, nan), None
-        report = backend.argmax(view, axes, labels.array, painted, lut)
+        sure = None if confidence is None or refiner is not None else confidence.array
+        fast = confidence_mode == "fast"
+        report = backend.argmax(view, axes, labels.array, painted, lut, sure, fast)
         if nan == "raise":
+            if sure is not None:
+                _checks.raise_undefined(report, view, shape)
             _checks.raise_bad_logits(report, view, shape)
         out = None if probabilities is None else probabilities.array
         if out is not None and counted == -1:
             out = out.transpose(0, 3, 1, 2)
-        sure = None if confidence is None else confidence.array
         if refiner is not None:
             if out is not None:
                 out[...] = view.values
-            if sure is not None:
-                view.values.max(axis=1, out=sure)
-        elif out is not None or sure is not None:
-            report = backend.softmax(view, axes, out, sure)
+            if confidence is not None:
+                largest = view.values.max(axis=1)
+                whole = confidence_dtype == "uint8"
+                confidence.array[...] = np.rint(255 * largest) if whole else largest
+        elif out is not None:
+            report = backend.softmax(view, axes, out, None)
             if nan == "raise":
                 _checks.raise_undefined(report, view, shape)
         if overlay is not None and picture is not None and chosen is not None:

@@ -17,9 +17,18 @@ ROWS = 64  # output rows at a time, to bound memory
 
 
 def argmax(
-    logits: Logits, axes: Axes | None, labels: Array, color: Array | None, lut: Array | None
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array,
+    color: Array | None,
+    lut: Array | None,
+    confidence: Array | None = None,
+    fast: bool = False,
 ) -> Report:
-    """First index of the largest interpolated logit; NaN beats everything, the first NaN wins."""
+    """First index of the largest interpolated logit; NaN beats everything, the first NaN wins.
+
+    Confidence is the probability of that label, `fast` or not.
+    """
     report = count_nan(logits)
     for n, rows, values in interpolated(logits, axes):
         if logits.threshold is not None:  # class 0 is a constant plane at the threshold
@@ -29,6 +38,8 @@ def argmax(
         report = add_undefined(report, nothing, n, rows, labels.shape)
         if color is not None and lut is not None:
             color[n, rows] = unpack(lut[labels[n, rows]])
+    if confidence is not None:
+        report = report.undefined_as(softmax(logits, axes, None, confidence))
     return report
 
 
@@ -53,9 +64,14 @@ def softmax(
         if probabilities is not None:
             probabilities[n, :, rows] = probability
         if confidence is not None:
-            confidence[n, rows] = chosen
+            confidence[n, rows] = chosen if confidence.dtype != np.uint8 else as_bytes(chosen)
         report = add_undefined(report, np.isnan(chosen), n, rows, shape)
     return report
+
+
+def as_bytes(confidence: Array) -> Array:
+    """The nearest of 0..255, ties to even; 0 where there is none."""
+    return np.rint(255.0 * np.nan_to_num(confidence))
 
 
 def interpolated(
