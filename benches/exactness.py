@@ -60,6 +60,8 @@ def deviation(job: Job, contender: Contender, right: Truth) -> str:
     outputs = dict(zip(job.parts, contender.run(), strict=True))
     said = []
     for part, made in outputs.items():
+        if "bfloat16" in str(getattr(made, "dtype", "")):
+            made = made.float()  # which NumPy lacks
         array, wanted = np.asarray(made), right.parts[part]
         if part == "matrix":
             said.append(misplaced(array, wanted))
@@ -67,6 +69,8 @@ def deviation(job: Job, contender: Contender, right: Truth) -> str:
         if contender.factor != 1.0:
             wanted = wanted[: len(array)]
         array = array.reshape(wanted.shape)
+        if part == "confidence" and array.dtype == np.uint8:
+            array = array / 255.0
         if job.task == CRF:
             said.append(f"{(array.argmax(-3) != wanted.argmax(-3)).mean():.2%}")
             continue

@@ -11,9 +11,16 @@ from benches.jobs import OURS
 from benches.measure import FLOOR_READ
 from benches.report import Extra, Result, figure
 from benches.rivals import with_cython, with_numpy, with_pydensecrf, with_torch, with_torchmetrics
-from benches.rivals.ours import NUMBA, TWO_THREADS
+from benches.rivals.ours import FAST, NUMBA, TWO_THREADS
+from benches.rivals.with_onnxruntime import SOFTMAX
 from benches.rivals.with_opencv import EROSIONS, HWC
-from benches.rivals.with_torch import COMPILED_ARGMAX, EAGER_ARGMAX, EAGER_MAX
+from benches.rivals.with_torch import (
+    COMPILED_ARGMAX,
+    COMPILED_SOFTMAX,
+    EAGER_ARGMAX,
+    EAGER_MAX,
+    EAGER_SOFTMAX,
+)
 
 
 class Goal(NamedTuple):
@@ -37,6 +44,21 @@ GOALS = (
     Goal("labels + RGB (b)", EAGER_ARGMAX, NUMBA, 40),
     Goal("labels + RGB (b)", COMPILED_ARGMAX, NUMBA, 10),
     Goal("volume", EAGER_ARGMAX, OURS, 30),
+    Goal("labels at full resolution", OURS, FLOOR_READ, 1.25, most=True),
+    Goal("labels + confidence + RGB (b)", EAGER_SOFTMAX, OURS, 20),
+    Goal("labels + confidence + RGB (b)", EAGER_SOFTMAX, FAST, 45),
+    Goal("labels + confidence + RGB (c)", OURS, FLOOR_READ, 1.8, most=True),
+    Goal("labels + confidence + RGB (c)", EAGER_SOFTMAX, OURS, 8),
+    Goal("labels + confidence + RGB (c)", COMPILED_SOFTMAX, OURS, 5),
+    Goal("labels + confidence + RGB (c)", EAGER_SOFTMAX, NUMBA, 2.5),
+    Goal("labels + confidence + RGB (c)", COMPILED_SOFTMAX, NUMBA, 1.7),
+    Goal("labels + confidence + RGB (c), channels last", EAGER_SOFTMAX, OURS, 10),
+    Goal("labels + confidence + RGB (c), channels last", COMPILED_SOFTMAX, OURS, 8),
+    Goal("labels + confidence + RGB (c), channels last", SOFTMAX, OURS, 6),
+    Goal("labels + confidence + RGB (c), float16", EAGER_SOFTMAX, OURS, 10),
+    Goal("labels + confidence + RGB (c), float16", COMPILED_SOFTMAX, OURS, 7),
+    Goal("labels + confidence + RGB (c), bfloat16", EAGER_SOFTMAX, OURS, 10),
+    Goal("labels + confidence + RGB (c), bfloat16", COMPILED_SOFTMAX, OURS, 7),
     Goal("labels, iid noise", OURS, DENSE, 1.25, most=True),
     Goal("labels, iid noise", BARE, DENSE, 1.25, most=True),
     Goal("confusion, street", with_numpy.BINCOUNT, OURS, 10),

@@ -61,8 +61,18 @@ class Job:
     iterations: int = 10
     volume: tuple[int, int, int] | None = None  # size of what comes out
     threads: int = 1
+    axis: int = -3  # where contenders get the class axis of the logits
+    kind: str = "float32"  # the logits' type as contenders get them; bfloat16 is float32 here
     only: tuple[str, ...] = ()
     note: str = ""
+
+    @property
+    def given(self) -> Any:
+        """The logits as contenders get them: a tensor where NumPy lacks the type."""
+        values = np.moveaxis(self.logits, 0, -1) if self.axis == -1 else self.logits
+        if self.kind != "bfloat16":
+            return values
+        return need("torch").from_numpy(values).bfloat16()
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -103,7 +113,8 @@ class Job:
 
     def bytes_read(self) -> int:
         """What has to be read at least once."""
-        read = self.logits.nbytes + self.labels.nbytes + self.target.nbytes
+        logits = self.logits.size * (4 if self.kind == "float32" else 2)
+        read = logits + self.labels.nbytes + self.target.nbytes
         return read + (self.image.nbytes if "overlay" in self.parts else 0)
 
     def bytes_written(self) -> int:

@@ -93,7 +93,9 @@ def describe(job: Job) -> str:
         ends = (" x ".join(map(str, shape)) for shape in (job.logits.shape, job.volume))
         return f"{' to '.join(ends)}. {job.note}"
     classes, height, width = job.logits.shape
-    text = f"{classes} x {height} x {width} float32"
+    text = f"{classes} x {height} x {width} {job.kind}"
+    if job.axis == -1:
+        text = f"{height} x {width} x {classes} {job.kind}"
     if job.size is not None:
         share = scenes.uniform_share(job.logits)
         text += f" to {job.height} x {job.width}; {share:.1%} of the cells are uniform"

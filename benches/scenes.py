@@ -72,6 +72,15 @@ def undecided(logits: FloatArray) -> float:
     return float(1 - same.mean())
 
 
+def enlarged(logits: FloatArray, height: int, width: int, *, seed: int = 0) -> FloatArray:
+    """The same at another size, as a head at full resolution would give it: with noise a pixel."""
+    module, rng = need("PIL.Image"), np.random.default_rng(seed)
+    full = rng.standard_normal((len(logits), height, width), np.float32) * np.float32(0.3)
+    for small, large in zip(logits, full, strict=True):
+        large += np.asarray(module.fromarray(small).resize((width, height), resample=2))  # bilinear
+    return full
+
+
 def iid(classes: int, height: int, width: int, *, seed: int = 0) -> FloatArray:
     """Independent noise: no two neighbors agree, the worst case of everything that skips work."""
     return np.random.default_rng(seed).standard_normal((classes, height, width), np.float32)

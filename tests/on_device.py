@@ -87,8 +87,9 @@ class OnDevice:
         color: Array | None,
         lut: Array | None,
         confidence: Array | None = None,
+        fast: bool = False,
     ) -> Report:
-        given = [logits, axes, labels, color, lut, confidence]
+        given = [logits, axes, labels, color, lut, confidence, fast]
         report: Report = self.run(self.gpu.argmax, given, (2, 3, 5))
         return report
 

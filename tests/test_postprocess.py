@@ -63,7 +63,7 @@ def test_confidence_is_that_of_the_probabilities(
 
 
 def test_bad_logits_where_confidence_is_wanted(backend: str) -> None:
-    """First what has no label is told, then what has no confidence."""
+    """NaN is told first, then all that has no confidence, a label or not."""
     logits = np.zeros((3, 4, 20), np.float32)
     want = ("labels", "confidence")
     logits[1, 2, 5] = np.inf
@@ -73,7 +73,7 @@ def test_bad_logits_where_confidence_is_wanted(backend: str) -> None:
     assert seg.labels[2, 5] == 1
     np.testing.assert_array_equal(np.argwhere(np.isnan(seg.confidence)), [[2, 5]])
     logits[:, 3, 19] = -np.inf
-    with pytest.raises(ValueError, match=r"no answer at 1 of 80 .* y 3, x 19"):
+    with pytest.raises(ValueError, match=r"no probabilities at 2 of 80 .* y 2, x 5"):
         segpost.postprocess(logits, want=want)
     logits[2, 1, 0] = np.nan
     with pytest.raises(ValueError, match=r"1 NaN of 240 .* class 2, y 1, x 0"):

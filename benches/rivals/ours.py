@@ -25,6 +25,8 @@ from segpost import _dispatch, geometry
 
 ALL = (*FROM_LOGITS, VOLUME, "softmax", "color", "overlay", *COUNTING)
 NUMBA = "segpost, Numba backend"
+FAST = 'segpost, confidence_mode="fast"'
+BYTES = 'segpost, confidence_dtype="uint8"'
 TWO_THREADS = "segpost, two threads"
 COUNTING_BARE = "segpost kernel alone, counts reused"
 
@@ -44,10 +46,12 @@ def call(job: Job, **options: Any) -> Run:
     if job.task == "overlay":
         return lambda: (segpost.overlay(job.image, job.labels, palette, alpha=ALPHA),)
     image = job.image if "overlay" in job.parts else None
+    given = job.given
 
     def run() -> Outputs:
         seg = segpost.postprocess(
-            job.logits,
+            given,
+            axis=job.axis,
             size=job.size,
             palette=palette,
             image=image,
@@ -80,9 +84,14 @@ def default(job: Job) -> Run:
     return call(job)
 
 
-@contender('segpost, confidence_mode="fast"', "labels+confidence+color")
+@contender(FAST, "labels+confidence+color")
 def fast(job: Job) -> Run:
     return call(job, confidence_mode="fast")
+
+
+@contender(BYTES, "labels+confidence+color")
+def in_bytes(job: Job) -> Run:
+    return call(job, confidence_dtype="uint8")
 
 
 @contender("segpost, torch tensor in and out", *FROM_LOGITS, "softmax", *COUNTING)

@@ -9,6 +9,7 @@ import numpy as np
 from benches.jobs import ALPHA, Job, Outputs, Run, contender, need
 
 OPSET = 18
+SOFTMAX = "onnxruntime: Resize, Softmax, ArgMax, Gather"
 
 
 def session(nodes: list[Any], inputs: dict[str, Any], outputs: list[str], constants: Any) -> Any:
@@ -41,7 +42,8 @@ def session(nodes: list[Any], inputs: dict[str, Any], outputs: list[str], consta
 def pipeline(job: Job) -> Run:
     """Resize, Softmax and ReduceMax for a confidence, ArgMax, Gather, and the blend."""
     node = need("onnx").helper.make_node
-    feed: dict[str, Any] = {"logits": job.logits[None]}
+    feed: dict[str, Any] = {"logits": job.given[None]}
+    axis = 1 if job.axis == -3 else 3
     constants: dict[str, Any] = {"palette": job.colors}
     nodes, full = [], "logits"
     if job.size is not None:
@@ -49,10 +51,10 @@ def pipeline(job: Job) -> Run:
         mode = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
         nodes.append(node("Resize", ["logits", "", "", "sizes"], ["full"], **mode))
         full = "full"
-    nodes.append(node("ArgMax", [full], ["labels"], axis=1, keepdims=0))
+    nodes.append(node("ArgMax", [full], ["labels"], axis=axis, keepdims=0))
     if "confidence" in job.parts:
-        constants["axes"] = np.array([1], np.int64)
-        nodes.append(node("Softmax", [full], ["probabilities"], axis=1))
+        constants["axes"] = np.array([axis], np.int64)
+        nodes.append(node("Softmax", [full], ["probabilities"], axis=axis))
         nodes.append(node("ReduceMax", ["probabilities", "axes"], ["confidence"], keepdims=0))
     if "color" in job.parts:
         nodes.append(node("Gather", ["palette", "labels"], ["color"]))
@@ -87,7 +89,7 @@ def labels_color(job: Job) -> Run:
     return pipeline(job)
 
 
-@contender("onnxruntime: Resize, Softmax, ArgMax, Gather", "labels+confidence+color")
+@contender(SOFTMAX, "labels+confidence+color")
 def labels_confidence_color(job: Job) -> Run:
     return pipeline(job)
 

@@ -19,12 +19,13 @@ def step(job: Job, choose: str) -> Step:
     resize = torch.nn.functional.interpolate
     size, parts = job.volume or job.size, job.parts
     mode = "trilinear" if job.volume else "bilinear"
+    axis = 1 if job.axis == -3 else -1
 
     def run(logits: Any, palette: Any, image: Any) -> Outputs:
         if size is not None:
             logits = resize(logits, size=size, mode=mode, align_corners=False)
         if "confidence" in parts:
-            confidence, labels = torch.softmax(logits, 1).max(1)
+            confidence, labels = torch.softmax(logits, axis).max(axis)
             return labels[0], confidence[0], palette[labels[0]]
         labels = (logits.argmax(1) if choose == "argmax" else logits.max(1).indices)[0]
         if "overlay" in parts:
@@ -38,7 +39,7 @@ def step(job: Job, choose: str) -> Step:
 def bind(job: Job, run: Step, *, channels_last: bool = False) -> Run:
     """The step with its constants made beforehand."""
     torch = need("torch")
-    logits = torch.from_numpy(job.logits)[None]
+    logits = torch.as_tensor(job.given)[None]
     if channels_last:
         logits = logits.contiguous(memory_format=torch.channels_last)
     palette, image = torch.from_numpy(job.colors), torch.from_numpy(np.array(job.image))
@@ -73,6 +74,8 @@ EAGER_ARGMAX = "torch eager: interpolate, argmax(1)"
 EAGER_MAX = "torch eager: interpolate, max(1).indices"
 COMPILED_ARGMAX = "torch.compile: interpolate, argmax(1)"
 COMPILED_MAX = "torch.compile: interpolate, max(1).indices"
+EAGER_SOFTMAX = "torch eager: interpolate, softmax(1).max(1)"
+COMPILED_SOFTMAX = "torch.compile: interpolate, softmax(1).max(1)"
 LABELED = ("labels", VOLUME, "labels+color", "labels+overlay")
 IMAGES = ("labels", "labels+color", "labels+overlay")
 BINCOUNT = "torch: bincount(C * t[k] + p[k])"
@@ -104,12 +107,12 @@ def compiled_max(job: Job) -> Run:
     return quiet(bind(job, compiled(step(job, "max"))))
 
 
-@contender("torch eager: interpolate, softmax(1).max(1)", "labels+confidence+color")
+@contender(EAGER_SOFTMAX, "labels+confidence+color")
 def eager_confidence(job: Job) -> Run:
     return bind(job, step(job, "max"))
 
 
-@contender("torch.compile: interpolate, softmax(1).max(1)", "labels+confidence+color")
+@contender(COMPILED_SOFTMAX, "labels+confidence+color")
 def compiled_confidence(job: Job) -> Run:
     return quiet(bind(job, compiled(step(job, "max"))))
 

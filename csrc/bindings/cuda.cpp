@@ -36,9 +36,17 @@ void argmax(const py::tuple &logits, const py::object &axes, const py::array &la
 
 void softmax(const py::tuple &logits, const py::object &axes, const py::array &probabilities,
              const py::object &confidence, std::uintptr_t stream, const py::object &found) {
+    const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
+    require(!job.conf_bytes, "confidence");
     auto *met = tallies<gpu::Tallies>(found, stream);
-    gpu::run_softmax(softmax_job(logits, axes, probabilities, confidence), stream,
-                     met ? &met->undefined : nullptr);
+    gpu::run_softmax(job, stream, met ? &met->undefined : nullptr);
+}
+
+void confidence_bytes(const py::array &from, const py::array &to, std::uintptr_t stream) {
+    const Map source = map_view(from, false), target = map_view(to, true);
+    require(same_pixels(source, target) && source.dtype == DType::f32 && target.dtype == DType::u8,
+            "confidence");
+    gpu::run_confidence_bytes(source, target, stream);
 }
 
 void colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
@@ -153,6 +161,8 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     module.def("softmax", &softmax, py::arg("logits"), py::arg("axes").none(true),
                py::arg("probabilities"), py::arg("confidence").none(true), py::arg("stream"),
                py::arg("found").none(true));
+    module.def("confidence_bytes", &confidence_bytes, py::arg("from_"), py::arg("to"),
+               py::arg("stream"));
     module.def("colorize", &colorize, py::arg("labels"), py::arg("lut"),
                py::arg("ignore_index").none(true), py::arg("out"), py::arg("stream"),
                py::arg("found").none(true));

@@ -28,7 +28,7 @@ inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes) {
 
 inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
                             const py::array &labels, const py::object &color, const py::object &lut,
-                            const py::object &confidence = py::none()) {
+                            const py::object &confidence = py::none(), bool fast = false) {
     ArgmaxJob job = argmax_job(logits, axes);
     job.labels = map_view(labels, true);
     require(job.labels.n == job.logits.n && job.labels.h == job.height() &&
@@ -45,7 +45,10 @@ inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
         job.confidence = map_view(confidence.cast<py::array>(), true);
         job.scale = logits[2].cast<double>();
         job.zero_point = logits[3].cast<double>();
-        require(job.confidence.dtype == DType::f32 && same_pixels(job.confidence, job.labels),
+        job.fast = fast;
+        const DType kind = job.confidence.dtype;
+        require(same_pixels(job.confidence, job.labels) &&
+                    (kind == DType::f32 || kind == DType::u8),
                 "confidence");
     }
     return job;
@@ -78,8 +81,10 @@ inline SoftmaxJob softmax_job(const py::tuple &logits, const py::object &axes,
     }
     if (!confidence.is_none()) {
         const auto array = confidence.cast<py::array>();
-        require(array.ndim() == 3 && array.itemsize() == 4 && array.shape(0) == job.logits.n &&
-                    array.shape(1) == job.height() && array.shape(2) == job.width(),
+        job.conf_bytes = array.itemsize() == 1;
+        require(array.ndim() == 3 && (array.itemsize() == 4 || job.conf_bytes) &&
+                    array.shape(0) == job.logits.n && array.shape(1) == job.height() &&
+                    array.shape(2) == job.width(),
                 "confidence");
         job.confidence = address(array, true);
         job.conf_n = array.strides(0), job.conf_h = array.strides(1), job.conf_w = array.strides(2);

@@ -35,6 +35,40 @@ template <class V> inline V exponential(V x, float shift = 0.0f) {
     return (V)(((W)p + ((W)shifted << 23)) & alive);
 }
 
+// 2^f = 1 + f q(f) on [0, 1], by the degree of the whole: minimax, so that 2^0 is exactly 1.
+// Relative errors 2.9e-6, 8.3e-8, 2.2e-9, before rounding.
+template <int degree, class V> inline V power_of_fraction(V f) {
+    constexpr int n = degree - 4;
+    constexpr float table[3][6] = {
+        {0.0134267071f, 0.0522424318f, 0.241280228f, 0.693044841f},
+        {0.00186695252f, 0.00901748054f, 0.0557995141f, 0.240164593f, 0.693151295f},
+        {0.000215573862f, 0.00124846748f, 0.00967353676f, 0.0554862842f, 0.24022907f, 0.693147063f},
+    };
+    static_assert(degree >= 4 && degree <= 6, "as many terms as there are in the table");
+    V p = splat<V>(table[n][0]);
+    for (int i = 1; i < degree; ++i) p = fma(p, f, splat<V>(table[n][i]));
+    return fma(p, f, splat<V>(1.0f));
+}
+
+// 2^x for x up to 120, -inf included; below 2^-126 some number up to that, NaN where x is NaN.
+template <int degree, class V> inline V power_of_two(V x) {
+    using W = IntOf<V>;
+    const V bounded = vmax(splat<V>(-126.0f), x);     // in this order a NaN stays
+    const V shifted = (bounded - 0.5f) + 12582912.0f; // the integer below in the low bits
+    const V p = power_of_fraction<degree>(bounded - (shifted - 12582912.0f));
+    return p * (V)(((W)shifted << 23) + 0x3f800000); // a product, because NaN has to stay
+}
+#if defined(__AVX512BW__)
+template <int degree> inline F power_of_two(F x) {
+    const __m512 f = _mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    return (F)_mm512_scalef_ps((__m512)power_of_fraction<degree>((F)f), (__m512)x);
+}
+template <int degree> inline F8 power_of_two(F8 x) {
+    const __m256 f = _mm256_reduce_ps((__m256)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    return (F8)_mm256_scalef_ps((__m256)power_of_fraction<degree>((F8)f), (__m256)x);
+}
+#endif
+
 // log(x) for normal x > 0, within 3e-7 absolute near 1 and relative elsewhere.
 template <class V> inline V logarithm(V x) {
     using W = IntOf<V>;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../ops/labels.hpp"
-#include "vec.hpp"
+#include "transpose.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -37,6 +37,26 @@ template <> inline float widen<float, Brain>(Brain b) {
 template <> inline double widen<double, Half>(Half h) { return widen<float>(h); }
 template <> inline double widen<double, Brain>(Brain b) { return widen<float>(b); }
 
+constexpr std::int64_t fetched = 256; // pixels
+
+// Values side by side, as many as the processor itself converts; how many those are.
+template <class T, class S> inline std::int64_t widen_first(const S *, T *, std::int64_t) {
+    return 0;
+}
+#if defined(__AVX512BW__)
+template <> inline std::int64_t widen_first(const Half *from, float *to, std::int64_t count) {
+    std::int64_t i = 0;
+    for (; i + 16 <= count; i += 16) store(to + i, _mm512_cvtph_ps(load<__m256i>(from + i)));
+    return i;
+}
+#elif defined(__F16C__)
+template <> inline std::int64_t widen_first(const Half *from, float *to, std::int64_t count) {
+    std::int64_t i = 0;
+    for (; i + 8 <= count; i += 8) store(to + i, _mm256_cvtph_ps(load<__m128i>(from + i)));
+    return i;
+}
+#endif
+
 // planes[c * pitch + i] = value at class c, pixel i, for i < count.
 template <class T, class S> inline void load_planes(T *planes, std::int64_t pitch, const char *from,
                                                     std::int64_t classes, std::int64_t count,
@@ -44,13 +64,20 @@ template <class T, class S> inline void load_planes(T *planes, std::int64_t pitc
     if (stride_w == static_cast<std::int64_t>(sizeof(S))) {
         for (std::int64_t c = 0; c < classes; ++c) {
             const S *source = reinterpret_cast<const S *>(from + c * stride_c);
+            if (count <= fetched) // a block of pixels: the next is asked for
+                for (std::int64_t i = 0; i < count; i += 64 / static_cast<int>(sizeof(S)))
+                    __builtin_prefetch(source + count + i);
             T *plane = planes + c * pitch;
-            for (std::int64_t i = 0; i < count; ++i) plane[i] = widen<T>(source[i]);
+            for (std::int64_t i = widen_first(source, plane, count); i < count; ++i)
+                plane[i] = widen<T>(source[i]);
         }
         return;
     }
+    std::int64_t begin = 0;
+    if constexpr (sizeof(T) == 4 && sizeof(S) == 4)
+        if (stride_c == 4) begin = transpose_pixels(from, stride_w, classes, count, planes, pitch);
     constexpr std::int64_t block = 16; // pixels of a channels-last row that share cache lines
-    for (std::int64_t first = 0; first < count; first += block) {
+    for (std::int64_t first = begin; first < count; first += block) {
         const std::int64_t last = smaller(first + block, count);
         for (std::int64_t c = 0; c < classes; ++c) {
             const char *source = from + c * stride_c;

@@ -2,13 +2,22 @@
 
 namespace segpost {
 
+// A pixel that has a label but no confidence is undefined where confidence is wanted.
 bool run_argmax(const ArgmaxJob &job, CellRule rule, const Interrupted &interrupted,
                 Report &report) {
+    const KernelTable &table = kernels();
+    const bool cells = job.resample && job.confidence.data;
     return run(
         argmax_tiles(job), interrupted, report,
-        [&](const Tile &tile) { return argmax_scratch(job, tile); },
+        [&](const Tile &tile) {
+            return std::max(argmax_scratch(job, tile),
+                            cells ? table.confidence_cells_scratch(job, tile) : 0);
+        },
         [&](const Tile &tile, char *memory, Report &here) {
             argmax_tile(job, tile, rule, memory, here);
+            if (!cells) return;
+            here.undefined_count = 0, here.undefined_first = -1;
+            table.confidence_cells(job, tile, memory, here);
         });
 }
 

@@ -5,6 +5,7 @@
 //   corners, in float64. They are <= 0, so their interpolation in float32 cancels nothing: a result
 //   d is off by at most 6 * 2^-24 |d|, which exp(d) |d| <= 0.37 makes less than 1.4e-7.
 // - Other cells are interpolated in float64 and subtracted there.
+#include "confidence.hpp"
 #include "load.hpp"
 #include "table.hpp"
 
@@ -223,9 +224,12 @@ struct Output {
         return reinterpret_cast<float *>(job.probabilities + n * job.prob_n + c * job.prob_c +
                                          y * job.prob_h + x * job.prob_w);
     }
-    float *confidence(std::int64_t x) const {
-        return reinterpret_cast<float *>(job.confidence + n * job.conf_n + y * job.conf_h +
-                                         x * job.conf_w);
+    void put_confidence(std::int64_t x, double value) const {
+        char *to = job.confidence + n * job.conf_n + y * job.conf_h + x * job.conf_w;
+        if (job.conf_bytes)
+            *to = byte_of(value);
+        else
+            *reinterpret_cast<float *>(to) = static_cast<float>(value);
     }
 };
 
@@ -237,7 +241,7 @@ void finish_sigmoid(const Output &out, const Tile &tile, const Work &work, Repor
         if (out.job.probabilities) *out.probability(0, x) = static_cast<float>(p);
         if (out.job.confidence) {
             const bool one = above_threshold(out.job, tile, work, out.y, x);
-            *out.confidence(x) = static_cast<float>(one ? p : 1.0 - p);
+            out.put_confidence(x, one ? p : 1.0 - p);
         }
     }
 }
@@ -278,7 +282,7 @@ template <class V> void finish_block(const Output &out, std::int64_t x, std::int
     for (std::int64_t i = 0; undefined && i < count; ++i)
         if (is_nan(sum[i])) report.add_undefined(1, out.place(x + i));
     if (out.job.confidence)
-        for (std::int64_t i = 0; i < count; ++i) *out.confidence(x + i) = scale[i];
+        for (std::int64_t i = 0; i < count; ++i) out.put_confidence(x + i, scale[i]);
     if (!out.job.probabilities) return;
     if (out.job.prob_w == 4 && count == block) {
         for (std::int64_t c = 0; c < classes; ++c) {

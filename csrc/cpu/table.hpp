@@ -24,6 +24,8 @@ struct KernelTable {
     void (*argmax_pixels)(const ArgmaxJob &, const Tile &, char *scratch, Report &);
     std::int64_t (*argmax_volume_scratch)(const VolumeJob &, const Brick &);
     void (*argmax_volume)(const VolumeJob &, const Brick &, char *scratch, Report &);
+    std::int64_t (*confidence_cells_scratch)(const ArgmaxJob &, const Tile &);
+    void (*confidence_cells)(const ArgmaxJob &, const Tile &, char *scratch, Report &);
     std::int64_t (*softmax_scratch)(const SoftmaxJob &, const Tile &);
     void (*softmax)(const SoftmaxJob &, const Tile &, char *scratch, Report &);
     std::int64_t (*colorize_scratch)(const ColorizeJob &);

@@ -12,6 +12,8 @@ std::int64_t argmax_pixels_scratch(const ArgmaxJob &);
 void argmax_pixels(const ArgmaxJob &, const Tile &, char *, Report &);
 std::int64_t argmax_volume_scratch(const VolumeJob &, const Brick &);
 void argmax_volume(const VolumeJob &, const Brick &, char *, Report &);
+std::int64_t confidence_cells_scratch(const ArgmaxJob &, const Tile &);
+void confidence_cells(const ArgmaxJob &, const Tile &, char *, Report &);
 std::int64_t softmax_scratch(const SoftmaxJob &, const Tile &);
 void softmax(const SoftmaxJob &, const Tile &, char *, Report &);
 std::int64_t colorize_scratch(const ColorizeJob &);
@@ -67,6 +69,8 @@ const KernelTable table = {
     argmax_pixels,
     argmax_volume_scratch,
     argmax_volume,
+    confidence_cells_scratch,
+    confidence_cells,
     softmax_scratch,
     softmax,
     colorize_scratch,

@@ -57,6 +57,9 @@ template <class V> inline bool any(V mask) {
 #if defined(__AVX512BW__)
 template <> inline F vmax(F a, F b) { return (F)_mm512_max_ps((__m512)a, (__m512)b); }
 template <> inline F vmin(F a, F b) { return (F)_mm512_min_ps((__m512)a, (__m512)b); }
+template <> inline Vec<8>::f64 vmax(Vec<8>::f64 a, Vec<8>::f64 b) {
+    return (Vec<8>::f64)_mm512_max_pd((__m512d)a, (__m512d)b);
+}
 template <> inline F fma(F a, F b, F c) {
     return (F)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
@@ -78,6 +81,23 @@ using I4 = Vec<4>::i32;
 template <> inline F4 vmax(F4 a, F4 b) { return (F4)_mm_max_ps((__m128)a, (__m128)b); }
 template <> inline F4 vmin(F4 a, F4 b) { return (F4)_mm_min_ps((__m128)a, (__m128)b); }
 template <> inline bool any(I4 m) { return !_mm_testz_si128((__m128i)m, (__m128i)m); }
+#endif
+
+template <class V> inline V magnitude(V v) { return v < V{} ? -v : v; }
+// Lane i is lane index[i] of v; indices are below `lanes`.
+inline F permute(F v, I index) {
+#if defined(__AVX512BW__)
+    return (F)_mm512_permutexvar_ps((__m512i)index, (__m512)v);
+#elif defined(__AVX2__)
+    return (F)_mm256_permutevar8x32_ps((__m256)v, (__m256i)index);
+#else
+    F moved{};
+    for (int i = 0; i < lanes; ++i) moved[i] = v[index[i]];
+    return moved;
+#endif
+}
+#if defined(__AVX512BW__)
+template <> inline F magnitude(F v) { return (F)_mm512_abs_ps((__m512)v); }
 #endif
 
 inline std::int64_t round_up(std::int64_t n, std::int64_t multiple) {

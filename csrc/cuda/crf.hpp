@@ -63,11 +63,11 @@ struct Shape {
     SEGPOST_BOTH std::int64_t pixels() const { return d * h * w; }
 };
 
-// Rows of labels, four at a time: so many neighbouring threads, a power of two, share a row.
-struct Rows {
+// Quads of labels, four at a time: so many neighbouring threads, a power of two, share a row.
+struct Quads {
     int quads = 1, lanes_log2 = 0;
 
-    explicit Rows(std::int64_t labels) : quads(static_cast<int>((labels + 3) / 4)) {
+    explicit Quads(std::int64_t labels) : quads(static_cast<int>((labels + 3) / 4)) {
         while (lanes_log2 < 5 && 1 << lanes_log2 < quads) ++lanes_log2;
     }
     SEGPOST_BOTH int lanes() const { return 1 << lanes_log2; }
@@ -93,8 +93,8 @@ class Term {
   public:
     virtual ~Term() = default;
     // What pixels of Q get from one another, into `messages.rows`. Without q all have one value, 1.
-    virtual void filter(const float *q, Rows rows) = 0;
-    virtual void reserve(Rows rows) = 0;
+    virtual void filter(const float *q, Quads rows) = 0;
+    virtual void reserve(Quads rows) = 0;
 
     Messages messages;
     double reach = 0.0; // bound on the sum of a row of the kernel
@@ -115,11 +115,11 @@ struct Survey {
 Survey survey(const UnaryView &, const Room &);
 // Logs of the labels kept, and of the sum of those dropped, if any: [pixels, rows]
 void pack(const UnaryView &, const std::vector<std::int32_t> &kept,
-          const std::vector<std::int32_t> &dropped, Rows rows, float *logs, const Room &);
+          const std::vector<std::int32_t> &dropped, Quads rows, float *logs, const Room &);
 void write(const UnaryView &, const std::vector<std::int32_t> &kept,
-           const std::vector<std::int32_t> &dropped, Rows rows, const float *q,
+           const std::vector<std::int32_t> &dropped, Quads rows, const float *q,
            const ProbabilityView &out, const Room &);
-void read_start(const ProbabilityView &, const Shape &, std::int64_t labels, Rows rows, float *q,
+void read_start(const ProbabilityView &, const Shape &, std::int64_t labels, Quads rows, float *q,
                 const Room &);
 
 // The features of pixels: places and colors over their sigmas.
@@ -141,7 +141,7 @@ struct Update {
     Messages term[terms_at_once];
     int count = 0;
     Shape shape;
-    Rows rows = Rows(1);
+    Quads rows = Quads(1);
     const float *base = nullptr; // [pixels, row]
     float *q = nullptr;          // [pixels, row]
 };
@@ -155,11 +155,11 @@ struct Settling {
     bool measure = false;         // leave q as it is
 };
 constexpr int settling_blocks = 256;
-void settle(const float *messages, float *q, std::int64_t pixels, Rows rows, const Settling &,
+void settle(const float *messages, float *q, std::int64_t pixels, Quads rows, const Settling &,
             const Room &);
 
 // rows[v] becomes matrix^T rows[v], into `to`.
-void mix(const float *matrix, const float *from, float *to, std::int64_t count, Rows rows,
+void mix(const float *matrix, const float *from, float *to, std::int64_t count, Quads rows,
          const Room &);
 
 } // namespace segpost::gpu

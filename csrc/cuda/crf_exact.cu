@@ -92,7 +92,7 @@ __device__ float apart(const float2 *a, const float2 *b, int features) {
 
 // A block sums up what one tile hears, some quads of its rows: a thread has one quad of four
 // pixels.
-__global__ void send(Pairs job, const float *q, Rows rows, int quads, float *to) {
+__global__ void send(Pairs job, const float *q, Quads rows, int quads, float *to) {
     float *kernel = dynamic_shared<float>(); // [from, to]
     float4 *given = reinterpret_cast<float4 *>(kernel + tile * tile);
     float *heard = reinterpret_cast<float *>(given + tile * quads); // features of the tile
@@ -196,20 +196,20 @@ class Exactly : public Term {
         const auto limit = static_cast<float>(std::log(static_cast<double>(pixels) / unheard));
         pairs_ = {features.count, pixels, tiles, own, limit, values, boxes, order, nullptr};
         float *in = room.raw<float>(pixels), *out = room.raw<float>(pixels);
-        reserve(Rows(1));
-        filter(nullptr, Rows(1));
+        reserve(Quads(1));
+        filter(nullptr, Quads(1));
         launch(stream, blocks_for(pixels), dim3(block_size), 0, normalize, messages.rows, order,
                pixels, job.normalization, in, out);
         pairs_.in = in;
         messages.corners = 1, messages.vertex = place, messages.weight = out;
     }
 
-    void reserve(Rows rows) override {
+    void reserve(Quads rows) override {
         rows_ = room_.raw<float>(pairs_.pixels * rows.length());
         spare_ = messages.matrix ? room_.raw<float>(pairs_.pixels * rows.length()) : nullptr;
     }
 
-    void filter(const float *q, Rows rows) override {
+    void filter(const float *q, Quads rows) override {
         const int quads = std::min(rows.quads, most_quads);
         const auto threads = static_cast<unsigned>(tile / own_pixels * quads);
         const auto tiles = static_cast<unsigned>(pairs_.tiles);

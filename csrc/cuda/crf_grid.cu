@@ -18,7 +18,7 @@ struct GridJob {
 
 // What the pixels around a node give to it.
 __global__ void __launch_bounds__(row_block)
-    gather(GridJob job, const float *q, Rows rows, float *to) {
+    gather(GridJob job, const float *q, Quads rows, float *to) {
     const std::int64_t node = row_here(rows);
     if (node >= job.height * job.width) return;
     const std::int64_t ky = divide(node, job.width), kx = node - ky * job.width;
@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(row_block)
 // Sums over nodes at most `radius` away, `count` of them in line, `stride` apart.
 __global__ void __launch_bounds__(row_block)
     convolve(const float *from, const float *taps, int radius, std::int64_t total,
-             std::int64_t count, std::int64_t stride, Rows rows, float *to) {
+             std::int64_t count, std::int64_t stride, Quads rows, float *to) {
     const std::int64_t node = row_here(rows);
     if (node >= total) return;
     const std::int64_t line = divide(node, stride);
@@ -119,12 +119,12 @@ class OnGrid : public Term {
         job_.before = before, messages.after = after, messages.own = own;
     }
 
-    void reserve(Rows rows) override {
+    void reserve(Quads rows) override {
         const std::int64_t size = job_.height * job_.width * rows.length();
         rows_ = room_.raw<float>(size), spare_ = room_.raw<float>(size);
     }
 
-    void filter(const float *q, Rows rows) override {
+    void filter(const float *q, Quads rows) override {
         const std::int64_t nodes = job_.height * job_.width;
         const Stream stream = room_.stream();
         const dim3 grid = blocks_of_rows(nodes, rows), block(row_block);

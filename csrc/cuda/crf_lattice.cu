@@ -54,7 +54,7 @@ __global__ void share_out(const unsigned *entry, const unsigned *pixel, const fl
 
 // Of a vertex with one piece the sum is its row, of others they are added up afterwards.
 __global__ void __launch_bounds__(row_block)
-    splat(Splat job, const float *q, Rows rows, float *to, float *parts) {
+    splat(Splat job, const float *q, Quads rows, float *to, float *parts) {
     const std::int64_t p = row_here(rows);
     if (p >= job.piece_end[job.met - 1]) return;
     const unsigned v = job.vertex[p], before = v ? job.piece_end[v - 1] : 0;
@@ -75,7 +75,7 @@ __global__ void __launch_bounds__(row_block)
 }
 
 __global__ void __launch_bounds__(row_block)
-    join(Splat job, const float *parts, Rows rows, float *to) {
+    join(Splat job, const float *parts, Quads rows, float *to) {
     const std::int64_t v = row_here(rows);
     if (v >= job.length) return;
     const bool met = v < job.met;
@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(row_block)
 
 __global__ void __launch_bounds__(row_block)
     blur(const float *from, const unsigned *next, const unsigned *previous, float side,
-         std::int64_t length, Rows rows, float *to) {
+         std::int64_t length, Quads rows, float *to) {
     const std::int64_t v = row_here(rows);
     if (v >= length) return;
     const unsigned after = next[v], before = previous[v];
@@ -104,7 +104,7 @@ __global__ void __launch_bounds__(row_block)
 }
 
 __global__ void __launch_bounds__(row_block)
-    mix_rows(const float *matrix, const float *from, std::int64_t count, Rows rows, float *to) {
+    mix_rows(const float *matrix, const float *from, std::int64_t count, Quads rows, float *to) {
     const std::int64_t v = row_here(rows);
     if (v >= count) return;
     for (int quad = lane_here(rows); quad < rows.quads; quad += rows.lanes())
@@ -204,13 +204,13 @@ class OnLattice : public Term {
         normalize_sums(job, shape.pixels(), own);
     }
 
-    void reserve(Rows rows) override {
+    void reserve(Quads rows) override {
         rows_ = room_.raw<float>(made_.length * rows.length());
         spare_ = room_.raw<float>(made_.length * rows.length());
         parts_ = room_.raw<float>(splat_.pieces * rows.length());
     }
 
-    void filter(const float *q, Rows rows) override {
+    void filter(const float *q, Quads rows) override {
         const Stream stream = room_.stream();
         const dim3 block(row_block), grid = blocks_of_rows(made_.length, rows);
         launch(stream, blocks_of_rows(splat_.pieces, rows), block, 0, splat, splat_, q, rows, rows_,
@@ -237,7 +237,7 @@ class OnLattice : public Term {
     }
 
     void normalize_sums(const PairwiseJob &job, std::int64_t pixels, bool own_term) {
-        const Rows one(1);
+        const Quads one(1);
         const Stream stream = room_.stream();
         const dim3 grid(blocks_for(pixels)), block(block_size);
         const Normalization kind = job.normalization;
@@ -291,7 +291,7 @@ class OnLattice : public Term {
 
 } // namespace
 
-void mix(const float *matrix, const float *from, float *to, std::int64_t count, Rows rows,
+void mix(const float *matrix, const float *from, float *to, std::int64_t count, Quads rows,
          const Room &room) {
     launch(room.stream(), blocks_of_rows(count, rows), dim3(row_block), 0, mix_rows, matrix, from,
            count, rows, to);

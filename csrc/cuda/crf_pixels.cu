@@ -8,7 +8,7 @@ namespace {
 constexpr unsigned all_lanes = 0xffffffffu;
 
 __device__ float4 from_term(const Messages &term, const Update &job, std::int64_t p, int quad) {
-    const Rows rows = job.rows;
+    const Quads rows = job.rows;
     float4 sum = zero4();
     if (term.corners) {
         const unsigned *vertex = term.vertex + p * term.corners;
@@ -50,12 +50,12 @@ __device__ float4 sum_at(const Update &job, std::int64_t p, int quad) {
 }
 
 // Over the threads of one pixel, in an order that is always the same.
-__device__ float most_of(float value, Rows rows) {
+__device__ float most_of(float value, Quads rows) {
     for (int by = rows.lanes() / 2; by; by /= 2)
         value = fmaxf(value, __shfl_xor_sync(all_lanes, value, by));
     return value;
 }
-__device__ float total_of(float value, Rows rows) {
+__device__ float total_of(float value, Quads rows) {
     for (int by = rows.lanes() / 2; by; by /= 2) value += __shfl_xor_sync(all_lanes, value, by);
     return value;
 }
@@ -106,7 +106,7 @@ __device__ float apart4(float4 a, float4 b) {
 }
 
 __global__ void __launch_bounds__(row_block)
-    settle_rows(const float *messages, float *q, std::int64_t pixels, Rows rows, Settling how) {
+    settle_rows(const float *messages, float *q, std::int64_t pixels, Quads rows, Settling how) {
     __shared__ double sums[row_block / 32];
     const int lane = lane_here(rows);
     const std::int64_t together = row_block >> rows.lanes_log2; // pixels
@@ -169,7 +169,7 @@ void add_sums(const Update &job, float *messages, const Room &room) {
            add_rows, job, messages);
 }
 
-void settle(const float *messages, float *q, std::int64_t pixels, Rows rows, const Settling &how,
+void settle(const float *messages, float *q, std::int64_t pixels, Quads rows, const Settling &how,
             const Room &room) {
     launch(room.stream(), dim3(settling_blocks), dim3(row_block), 0, settle_rows, messages, q,
            pixels, rows, how);

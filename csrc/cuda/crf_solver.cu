@@ -38,7 +38,7 @@ class Solver : public CrfSolver {
                                const ProbabilityView *start, double tolerance,
                                bool trace) override {
         const LabelChoice labels(surveyed_.largest, reach_, dropped_bound_, trace || start);
-        const Rows rows(static_cast<std::int64_t>(labels.used()));
+        const Quads rows(static_cast<std::int64_t>(labels.used()));
         set_up(labels, rows);
         const std::int64_t size = shape_.pixels() * rows.length();
         float *unary = room_.raw<float>(size), *q = room_.raw<float>(size);
@@ -79,7 +79,7 @@ class Solver : public CrfSolver {
 
   private:
     // Weights of the labels in use, on the device.
-    void set_up(const LabelChoice &labels, Rows rows) {
+    void set_up(const LabelChoice &labels, Quads rows) {
         const std::int64_t row = rows.length();
         const auto kept = static_cast<std::int64_t>(labels.kept.size());
         for (std::size_t t = 0; t < terms_.size(); ++t) {
@@ -106,7 +106,7 @@ class Solver : public CrfSolver {
         return job.attraction[job.kind == Attraction::scalar ? 0 : label];
     }
 
-    Update update_of(const float *base, float *q, Rows rows) const {
+    Update update_of(const float *base, float *q, Quads rows) const {
         Update update;
         update.shape = shape_, update.rows = rows;
         update.base = base, update.q = q;
@@ -116,11 +116,11 @@ class Solver : public CrfSolver {
         for (std::size_t t = first; t < last; ++t)
             update.term[update.count++] = terms_[t]->messages;
     }
-    void first(const float *unary, float *q, Rows rows) const {
+    void first(const float *unary, float *q, Quads rows) const {
         settle(unary, q, shape_.pixels(), rows, Settling(), room_);
     }
     // The unary and the messages of all terms.
-    void gather(const float *unary, float *q, float *messages, Rows rows) const {
+    void gather(const float *unary, float *q, float *messages, Quads rows) const {
         std::size_t t = 0;
         do {
             Update update = update_of(t ? messages : unary, q, rows);
@@ -131,7 +131,7 @@ class Solver : public CrfSolver {
         } while (t < terms_.size());
     }
     // Energies are those of the Q before. The largest change of a value, where it is watched.
-    double settle_all(const float *messages, float *q, const float *unary, Rows rows, bool trace,
+    double settle_all(const float *messages, float *q, const float *unary, Quads rows, bool trace,
                       bool measure, bool watched, CrfStep &step) const {
         constexpr std::int64_t sums = 3 * settling_blocks;
         Settling how;

@@ -166,7 +166,7 @@ struct Choice {
 };
 
 template <class S>
-__global__ void pack_pixels(UnaryView view, Choice choice, Rows rows, float *logs) {
+__global__ void pack_pixels(UnaryView view, Choice choice, Quads rows, float *logs) {
     const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
     if (p >= view.d * view.h * view.w) return;
     const Pixel<S> pixel(view, p);
@@ -189,7 +189,7 @@ __global__ void pack_pixels(UnaryView view, Choice choice, Rows rows, float *log
 }
 
 // Where labels were dropped their sum is shared out as the unary has it.
-template <class S> __global__ void write_pixels(UnaryView view, Choice choice, Rows rows,
+template <class S> __global__ void write_pixels(UnaryView view, Choice choice, Quads rows,
                                                 const float *q, ProbabilityView out) {
     const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
     if (p >= view.d * view.h * view.w) return;
@@ -213,7 +213,7 @@ template <class S> __global__ void write_pixels(UnaryView view, Choice choice, R
             share * expf(normalizer.log(pixel.raw(pixel.given(choice.dropped[i]))));
 }
 
-__global__ void load_start(ProbabilityView from, Shape shape, std::int64_t labels, Rows rows,
+__global__ void load_start(ProbabilityView from, Shape shape, std::int64_t labels, Quads rows,
                            float *q) {
     const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
     if (p >= shape.pixels()) return;
@@ -305,7 +305,7 @@ Survey survey(const UnaryView &view, const Room &room) {
 }
 
 void pack(const UnaryView &view, const std::vector<std::int32_t> &kept,
-          const std::vector<std::int32_t> &dropped, Rows rows, float *logs, const Room &room) {
+          const std::vector<std::int32_t> &dropped, Quads rows, float *logs, const Room &room) {
     const Choice choice{room.copy(kept), room.copy(dropped), static_cast<std::int64_t>(kept.size()),
                         static_cast<std::int64_t>(dropped.size())};
     with_element(view.dtype, [&](auto element) {
@@ -315,7 +315,7 @@ void pack(const UnaryView &view, const std::vector<std::int32_t> &kept,
 }
 
 void write(const UnaryView &view, const std::vector<std::int32_t> &kept,
-           const std::vector<std::int32_t> &dropped, Rows rows, const float *q,
+           const std::vector<std::int32_t> &dropped, Quads rows, const float *q,
            const ProbabilityView &out, const Room &room) {
     const Choice choice{room.copy(kept), room.copy(dropped), static_cast<std::int64_t>(kept.size()),
                         static_cast<std::int64_t>(dropped.size())};
@@ -325,7 +325,7 @@ void write(const UnaryView &view, const std::vector<std::int32_t> &kept,
     });
 }
 
-void read_start(const ProbabilityView &from, const Shape &shape, std::int64_t labels, Rows rows,
+void read_start(const ProbabilityView &from, const Shape &shape, std::int64_t labels, Quads rows,
                 float *q, const Room &room) {
     launch(room.stream(), dim3(blocks_for(shape.pixels())), dim3(block_size), 0, load_start, from,
            shape, labels, rows, q);

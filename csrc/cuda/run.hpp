@@ -30,6 +30,9 @@ std::size_t argmax_workspace(const ArgmaxJob &);
 void run_argmax(const ArgmaxJob &, std::uintptr_t stream, Tallies *found, void *workspace);
 void run_softmax(const SoftmaxJob &, std::uintptr_t stream, Tally *undefined);
 
+// float32 to uint8.
+void run_confidence_bytes(const Map &from, const Map &to, std::uintptr_t stream);
+
 void run_colorize(const ColorizeJob &, std::uintptr_t stream, Tally *found);
 void run_overlay(const OverlayJob &, std::uintptr_t stream, Tally *found);
 void run_labels_from_colors(const LabelsFromColorsJob &, std::uintptr_t stream, Tally *found);

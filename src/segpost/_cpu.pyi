@@ -9,6 +9,8 @@ def argmax(
     labels: Array,
     color: Array | None,
     lut: Array | None,
+    confidence: Array | None = None,
+    fast: bool = False,
     dense: bool = False,
 ) -> tuple[int, int, int, int]: ...
 def argmax_volume(logits: Logits, axes: object, labels: Array) -> tuple[int, int, int, int]: ...

@@ -29,6 +29,7 @@ def softmax(
     stream: int,
     found: Array | None,
 ) -> None: ...
+def confidence_bytes(from_: Array, to: Array, stream: int) -> None: ...
 def colorize(
     labels: Array,
     lut: Array,

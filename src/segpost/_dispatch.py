@@ -34,23 +34,20 @@ class Logits(NamedTuple):
 class Report(NamedTuple):
     """What a kernel met on its way; places are flat indices, -1 where there is none.
 
-    softmax leaves the NaN fields alone: a NaN that matters makes an output undefined.
+    softmax leaves the NaN fields alone: a NaN that matters makes an output undefined. Where argmax
+    makes a confidence, a pixel without one is undefined, whether it has a label or not.
     """
 
     nan_count: int = 0  # NaN values in the logits
     nan_first: int = -1  # into (N, h, w)
     undefined_count: int = 0  # output pixels without an answer
     undefined_first: int = -1  # into (N, H, W)
-    unsure_count: int = 0  # output pixels without a confidence, where argmax was to make that
-    unsure_first: int = -1  # into (N, H, W)
 
-    def beside(self, rated: Report) -> Report:
-        """That of labels, with what softmax says of the confidence that was made beside them."""
-        return self._replace(unsure_count=rated.undefined_count, unsure_first=rated.undefined_first)
-
-    def of_confidence(self) -> Report:
-        """What softmax would say of the confidence that was made beside labels."""
-        return Report(undefined_count=self.unsure_count, undefined_first=self.unsure_first)
+    def undefined_as(self, other: Report) -> Report:
+        """The same with the undefined pixels of another."""
+        return self._replace(
+            undefined_count=other.undefined_count, undefined_first=other.undefined_first
+        )
 
 
 class Bad(NamedTuple):
@@ -151,11 +148,13 @@ class Backend(Protocol):
         labels: Array,  # [N, H, W] uint8 or int32
         color: Array | None,  # [N, H, W, 3] uint8
         lut: Array | None,  # [C] uint32, 0x00bbggrr
-        confidence: Array | None = None,  # [N, H, W] float32, pixels adjacent
+        confidence: Array | None = None,  # [N, H, W] float32, or uint8: rint(255 c), 0 for NaN
+        fast: bool = False,  # confidence within 1e-5 of the definition, not 1e-6
     ) -> Report: ...
 
     # Confidence is the largest probability. Who adds up the powers of the classes makes it: softmax
-    # where probabilities are wanted too, argmax where they are not.
+    # where probabilities are wanted too, argmax where they are not; its report then counts the
+    # pixels that have no confidence, of which those without a label are some.
 
     def argmax_volume(
         self,

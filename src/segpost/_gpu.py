@@ -96,8 +96,12 @@ class Gpu:
         color: Array | None,
         lut: Array | None,
         confidence: Array | None = None,
+        fast: bool = False,
     ) -> Report:
-        with self._at(logits.values) as place:
+        with (
+            self._at(logits.values) as place,
+            self._rated(confidence, place) as rated,
+        ):
             tables = self._axes(axes, place)
             found = self._tallies(6, place)
             self.runtime.argmax(
@@ -106,21 +110,35 @@ class Gpu:
                 labels,
                 color,
                 None if lut is None else self._constant(lut, place),
-                confidence,
+                rated,
                 place.stream,
                 found,
                 self._workspace(logits, tables, place),
             )
-            return self._report("argmax", found)
+        nan, undefined, unsure = self._counted("argmax", found)
+        return Report(*nan, *(undefined if confidence is None else unsure))
 
     def softmax(
         self, logits: Logits, axes: Axes | None, probabilities: Array, confidence: Array | None
     ) -> Report:
-        with self._at(logits.values) as place:
+        with (
+            self._at(logits.values) as place,
+            self._rated(confidence, place) as rated,
+        ):
             found = self._tallies(6, place)
             tables = self._axes(axes, place)
-            self.runtime.softmax(logits, tables, probabilities, confidence, place.stream, found)
-            return self._report("softmax", found)
+            self.runtime.softmax(logits, tables, probabilities, rated, place.stream, found)
+        return self._report("softmax", found)
+
+    @contextmanager
+    def _rated(self, confidence: Array | None, place: Place) -> Iterator[Array | None]:
+        """Where kernels write confidence, which is float32, and bytes made of it at the end."""
+        if confidence is None or confidence.dtype != np.uint8:
+            yield confidence
+            return
+        exact = place.empty(confidence.shape, np.float32)
+        yield exact
+        self.runtime.confidence_bytes(exact, confidence, place.stream)
 
     def colorize(self, labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad:
         with self._at(labels) as place:
@@ -207,16 +225,17 @@ class Gpu:
     def _counted(self, what: str, found: Array | None) -> list[tuple[int, int]]:
         """Pairs of a count and its first place, if they are to be read now: this waits."""
         if found is None or found is self._found:
-            return [(0, -1), (0, -1)]
+            return [(0, -1)] * 3
         if self._check == "deferred":
             self.defer(partial(_raise_tallies, what, found))
-            return [(0, -1), (0, -1)]
+            return [(0, -1)] * 3
         numbers = [int(number) for number in to_host(found)]
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
         return [(count, LAST - first if count else -1) for count, first in pairs]
 
     def _report(self, what: str, found: Array | None) -> Report:
-        return Report(*(number for pair in self._counted(what, found) for number in pair))
+        nan, undefined = self._counted(what, found)[:2]
+        return Report(*nan, *undefined)
 
     def _bad(self, what: str, found: Array | None) -> Bad:
         return Bad(*self._counted(what, found)[0])

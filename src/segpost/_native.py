@@ -27,11 +27,12 @@ def argmax(
     color: Array | None,
     lut: Array | None,
     confidence: Array | None = None,
+    fast: bool = False,
 ) -> Report:
+    if confidence is None or logits.threshold is None:
+        return Report(*_cpu.argmax(logits, axes, labels, color, lut, confidence, fast))
     report = Report(*_cpu.argmax(logits, axes, labels, color, lut))
-    if confidence is None:
-        return report
-    return report.beside(softmax(logits, axes, None, confidence))
+    return report.undefined_as(softmax(logits, axes, None, confidence))
 
 
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:

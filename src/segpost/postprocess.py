@@ -23,6 +23,7 @@ from segpost.segmentation import Segmentation
 
 WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
 CONFIDENCE_MODES = ("exact", "fast")
+CONFIDENCE_DTYPES = ("float32", "uint8")
 
 
 def postprocess(
@@ -38,6 +39,7 @@ def postprocess(
     threshold: float | None = None,
     quantization: tuple[float, int] | None = None,
     confidence_mode: str = "exact",
+    confidence_dtype: str = "float32",
     nan: str = "raise",
     check: str = "sync",
     want: Iterable[str] = ("labels",),
@@ -74,6 +76,9 @@ def postprocess(
         Labels do not depend on it; confidence and probabilities do.
     confidence_mode : {"exact", "fast"}
         Confidence within 1e-6 of float64, or within 1e-5 where that is faster.
+    confidence_dtype : {"float32", "uint8"}
+        "uint8" is for who only shows it: ``np.rint(255 * confidence)``, of which backends may
+        differ by 1 where the confidence is next to a tie; 0 where `nan` lets there be none.
     nan : {"raise", "propagate"}
         As in `argmax` and `softmax`.
     check : {"sync", "deferred", "off"}
@@ -85,9 +90,9 @@ def postprocess(
     -------
     segmentation : Segmentation
         Its fields are None where not asked for, and arrays of the kind of `logits` otherwise:
-        labels (N, H, W) uint8 or int32, confidence (N, H, W) float32, probabilities (N, C, H, W)
-        float32 (class axis where the logits have it), color and overlay (N, H, W, 3) uint8; without
-        N where the logits have none.
+        labels (N, H, W) uint8 or int32, confidence (N, H, W) of `confidence_dtype`, probabilities
+        (N, C, H, W) float32 (class axis where the logits have it), color and overlay (N, H, W, 3)
+        uint8; without N where the logits have none.
 
     Raises
     ------
@@ -108,6 +113,7 @@ def postprocess(
     _checks.one_of(nan, "nan", _checks.NAN_RULES)
     _checks.one_of(check, "check", _checks.CHECKS)
     _checks.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
+    _checks.one_of(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
     wanted = _wanted(want)
     refiner = _refiner(crf, threshold)
     chosen = None if palette is None else as_palette(palette)
@@ -138,7 +144,7 @@ def postprocess(
     labels = outgoing(None, shape, label_dtype(classes), given.wrap, given.array)
     color = make("color", (*shape, 3), np.uint8)
     overlay = make("overlay", (*shape, 3), np.uint8)
-    confidence = make("confidence", shape, np.float32)
+    confidence = make("confidence", shape, np.dtype(confidence_dtype))
     n, c = view.values.shape[:2]
     spread = (n, c, *shape[1:]) if counted == -3 else (*shape, c)
     probabilities = None  # refined ones are there before
@@ -149,21 +155,23 @@ def postprocess(
         painted = None if color is None else color.array
         if refiner is not None:
             view, axes = _refined(refiner, view, axes, shape, picture, nan), None
+        sure = None if confidence is None or refiner is not None else confidence.array
+        fast = confidence_mode == "fast"
         out = None if probabilities is None else probabilities.array
         if out is not None and counted == -1:
             out = out.transpose(0, 3, 1, 2)
-        sure = None if confidence is None else confidence.array
-        beside = sure if out is None and refiner is None else None
-        report = backend.argmax(view, axes, labels.array, painted, lut, beside)
+        beside = sure if out is None else None
+        report = backend.argmax(view, axes, labels.array, painted, lut, beside, fast)
         if nan == "raise":
+            if beside is not None:
+                _checks.raise_undefined(report, view, shape)
             _checks.raise_bad_logits(report, view, shape)
-            _checks.raise_undefined(report.of_confidence(), view, shape)
         if refiner is not None:
             if "probabilities" in wanted:
                 q = view.values if counted == -3 else view.values.transpose(0, 2, 3, 1)
                 probabilities = Outgoing(q, given.wrap)
-            if sure is not None:
-                _largest(view.values, sure)
+            if confidence is not None:
+                _largest(view.values, confidence.array)
         elif out is not None:
             report = backend.softmax(view, axes, out, sure)
             if nan == "raise":
@@ -229,6 +237,8 @@ def _largest(values: Array, out: Array) -> None:
     """Of every pixel, over axis 1."""
     if isinstance(values, DeviceArray):
         _gpu_crf.largest(values, out)
+    elif out.dtype == np.uint8:
+        np.rint(255 * values.max(axis=1), out=out, casting="unsafe")
     else:
         values.max(axis=1, out=out)
 

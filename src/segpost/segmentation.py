@@ -25,7 +25,7 @@ class Segmentation:
     Attributes
     ----------
     labels : array of shape (H, W) or (N, H, W), uint8 or int32
-    confidence : array like labels, float32
+    confidence : array like labels, float32 or uint8
     probabilities : array with the class axis of the logits, float32
     color, overlay : array of shape (H, W, 3) or (N, H, W, 3), uint8
     palette : Palette or None

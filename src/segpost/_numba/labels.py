@@ -27,8 +27,9 @@ def argmax(
     color: Array | None,
     lut: Array | None,
     confidence: Array | None = None,
+    fast: bool = False,
 ) -> Report:
-    """First index of the largest interpolated logit, its color and probability where wanted."""
+    """First index of the largest interpolated logit, with color and confidence where wanted."""
 
     def rows(n: int, y0: int, y1: int) -> tuple[Array, Callable[[], None]]:
         out, keep = strips.target(labels[n, y0:y1])
@@ -40,10 +41,11 @@ def argmax(
 
         return out, finish
 
-    report = label(logits, axes, rows)
     if confidence is None:
-        return report
-    return report.beside(softmax(logits, axes, None, confidence))
+        return label(logits, axes, rows)
+    if axes is None and logits.threshold is None:
+        return _label_pixels(logits, rows, confidence)
+    return label(logits, axes, rows).undefined_as(softmax(logits, axes, None, confidence))
 
 
 def label(logits: Logits, axes: Axes | None, rows: Rows) -> Report:
@@ -79,7 +81,7 @@ def _label_cells(logits: Logits, axes: Axes, rows: Rows) -> Report:
     return report(run(work, parts, logits.values.size + images * pixels))
 
 
-def _label_pixels(logits: Logits, rows: Rows) -> Report:
+def _label_pixels(logits: Logits, rows: Rows, confidence: Array | None = None) -> Report:
     images, classes, height, width = logits.values.shape
     in_place = logits.kind == strips.number(logits.kind).__name__ and logits.threshold is None
 
@@ -89,9 +91,15 @@ def _label_pixels(logits: Logits, rows: Rows) -> Report:
         if not (in_place and image.flags.c_contiguous):
             image, start = strips.packed(strips.planes(logits, n, slice(y0, y1))), 0
         out, finish = rows(n, y0, y1)
-        nan_count, nan_first, undefined, undefined_first = pixels.label_pixels(
-            strips.frozen(image.reshape(len(image), -1)), start, start + out.size, out.reshape(-1)
-        )
+        span = strips.frozen(image.reshape(len(image), -1)), start, start + out.size
+        if confidence is None:
+            found = pixels.label_pixels(*span, out.reshape(-1))
+        else:
+            unit = image.dtype.type(logits.scale)
+            sure, keep = strips.float_target(confidence[n, y0:y1])
+            found = pixels.rate_pixels(*span, unit, out.reshape(-1), sure.reshape(-1))
+            keep()
+        nan_count, nan_first, undefined, undefined_first = found
         finish()
         place = (n * height + y0) * width - start
         return (nan_count, nan_first + place), (undefined, undefined_first + place)
@@ -125,7 +133,8 @@ def softmax(
             spread, row = out[n], y0
             if not spread.flags.c_contiguous:
                 spread, row = np.empty((classes, y1 - y0, grid.x.n_out), np.float32), 0
-        chosen, keep = strips.target(nothing[:, 0] if confidence is None else confidence[n, y0:y1])
+        rows = nothing[:, 0] if confidence is None else confidence[n, y0:y1]
+        chosen, keep = strips.float_target(rows)
         found = probabilities.fill_rows(
             values, plain, sigmoid, yt, xt, cell0, y0, y1, real, spread, row, chosen
         )

@@ -106,6 +106,19 @@ def target(wanted: Array) -> tuple[Array, Callable[[], None]]:
     return buffer, keep
 
 
+def float_target(wanted: Array) -> tuple[Array, Callable[[], None]]:
+    """The same for a confidence, which kernels write in float32."""
+    if wanted.dtype != np.uint8:
+        return target(wanted)
+    buffer = np.empty(wanted.shape, np.float32)
+
+    def keep() -> None:
+        np.nan_to_num(buffer, copy=False)
+        wanted[...] = np.rint(np.multiply(buffer, np.float32(255), out=buffer), out=buffer)
+
+    return buffer, keep
+
+
 def frozen(array: Array) -> Array:
     """A read-only view: Numba compiles once for inputs that can be written and that cannot."""
     view = array.view()

@@ -23,8 +23,12 @@ def argmax(
     color: Array | None,
     lut: Array | None,
     confidence: Array | None = None,
+    fast: bool = False,
 ) -> Report:
-    """First index of the largest interpolated logit; NaN beats everything, the first NaN wins."""
+    """First index of the largest interpolated logit; NaN beats everything, the first NaN wins.
+
+    Confidence is the probability of that label, `fast` or not.
+    """
     report = count_nan(logits)
     for n, rows, values in interpolated(logits, axes):
         if logits.threshold is not None:  # class 0 is a constant plane at the threshold
@@ -34,9 +38,9 @@ def argmax(
         report = add_undefined(report, nothing, n, rows, labels.shape)
         if color is not None and lut is not None:
             color[n, rows] = unpack(lut[labels[n, rows]])
-    if confidence is None:
-        return report
-    return report.beside(softmax(logits, axes, None, confidence))
+    if confidence is not None:
+        report = report.undefined_as(softmax(logits, axes, None, confidence))
+    return report
 
 
 def softmax(
@@ -60,9 +64,14 @@ def softmax(
         if probabilities is not None:
             probabilities[n, :, rows] = probability
         if confidence is not None:
-            confidence[n, rows] = chosen
+            confidence[n, rows] = chosen if confidence.dtype != np.uint8 else as_bytes(chosen)
         report = add_undefined(report, np.isnan(chosen), n, rows, shape)
     return report
+
+
+def as_bytes(confidence: Array) -> Array:
+    """The nearest of 0..255, ties to even; 0 where there is none."""
+    return np.rint(255.0 * np.nan_to_num(confidence))
 
 
 def interpolated(

@@ -1,0 +1,30 @@
+// Confidence for those who only show it: rint(255 c), 0 for NaN.
+#include "gpu.hpp"
+
+#include "division.hpp"
+#include "run.hpp"
+
+namespace segpost::gpu {
+namespace {
+
+constexpr unsigned block_size = 256;
+
+__global__ void to_bytes(Map from, Map to) {
+    const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
+    if (p >= to.n * to.h * to.w) return;
+    const std::int64_t row = divide(p, to.w), x = p - row * to.w;
+    const std::int64_t n = divide(row, to.h), y = row - n * to.h;
+    const float c = *reinterpret_cast<const float *>(from.row(n, y) + x * from.element);
+    *reinterpret_cast<std::uint8_t *>(to.row(n, y) + x * to.element) =
+        c == c ? static_cast<std::uint8_t>(rintf(255.0f * c)) : 0;
+}
+
+} // namespace
+
+void run_confidence_bytes(const Map &from, const Map &to, std::uintptr_t stream) {
+    const std::int64_t pixels = to.n * to.h * to.w;
+    launch(stream_of(stream), dim3(static_cast<unsigned>((pixels + block_size - 1) / block_size)),
+           dim3(block_size), 0, to_bytes, from, to);
+}
+
+} // namespace segpost::gpu
