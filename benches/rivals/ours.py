@@ -165,7 +165,7 @@ def kernel(job: Job, dense: bool) -> Run:
     out = np.empty((1, job.height, job.width), np.uint8)
 
     def run() -> Outputs:
-        cpu.argmax(view, axes, out, None, None, dense)
+        cpu.argmax(view, axes, out, None, None, dense=dense)
         return (out,)
 
     return run

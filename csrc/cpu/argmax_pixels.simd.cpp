@@ -46,10 +46,11 @@ bool rank(const float *planes, std::int64_t pitch, std::int64_t classes, std::in
         for (std::int64_t c = 1; c < classes; ++c) {
             const float *plane = planes + c * pitch + x;
             const I here = splat<I>(static_cast<std::int32_t>(c));
+            for (int k = 0; k < n; k += 2)
+                special |= unordered(load<F>(plane + k * lanes), load<F>(plane + (k + 1) * lanes));
             for (int k = 0; k < n; ++k) {
                 const F value = load<F>(plane + k * lanes);
                 __builtin_prefetch(plane + block + k * lanes);
-                special |= value != value;
                 index[k] = value > best[k] ? here : index[k];
                 best[k] = vmax(value, best[k]);
             }

@@ -83,6 +83,16 @@ template <> inline F4 vmin(F4 a, F4 b) { return (F4)_mm_min_ps((__m128)a, (__m12
 template <> inline bool any(I4 m) { return !_mm_testz_si128((__m128i)m, (__m128i)m); }
 #endif
 
+// Where one of the two is NaN.
+inline I unordered(F a, F b) {
+#if defined(__AVX512BW__)
+    return (I)_mm512_movm_epi32(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_UNORD_Q));
+#elif defined(__AVX2__)
+    return (I)_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_UNORD_Q);
+#else
+    return (a != a) | (b != b);
+#endif
+}
 template <class V> inline V magnitude(V v) { return v < V{} ? -v : v; }
 // Lane i is lane index[i] of v; indices are below `lanes`.
 inline F permute(F v, I index) {
