@@ -44,7 +44,7 @@
 // products make of the first, unless rows of the grid are further apart than `steep`: its error is
 // that of the first exponent, at most 7u (|lowest| + steep), and as much for the ratio. Were all
 // these roundings as large as can be and of one sign, `exact` could be off by 4e-6 where two
-// classes meet; they are independent, and the largest error seen in 10^7 pixels of noise as steep
+// classes meet; they are independent, and the largest error seen in 4 10^6 pixels of noise as steep
 // as this allows is 3e-7 (`fast`, where the polynomial's 3e-6 / 4 matters, 2e-6). Classes below all
 // that could win by more than 2^24 C (`fast`: 2^20 C) are left out: 6e-8 (1e-6) of the sum.
 #pragma once
