@@ -1,0 +1,76 @@
+"""`python -m benches.compare RUN.json`: what a run shows against the ratios that are committed.
+
+Times of two runs do not compare, ratios within a run do. For every job the rivals' ratios to
+segpost, of the quietest rounds, are held to those of the baseline; the median over the rivals
+counts, so that one rival that another version made quicker is no regression of ours. 1 where a job
+is slower than the tolerance allows. `--write` makes the run the new baseline of its jobs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from benches.jobs import OURS
+
+BASELINE = Path(__file__).with_name("baseline.json")
+TOLERANCE = 0.25  # of a ratio: neighbours on the machine cost up to a fifth
+Ratios = dict[str, dict[str, float]]  # job, contender: its quietest time over segpost's
+
+
+def ratios(run: dict[str, Any]) -> Ratios:
+    """Those of a file that `--json` wrote."""
+    found: Ratios = {}
+    for job in run["jobs"]:
+        times = {name: one["quietest_ms"] for name, one in job["contenders"].items()}
+        ours = times.pop(OURS, None)
+        if ours and times:
+            found[job["title"]] = {name: round(ms / ours, 4) for name, ms in times.items()}
+    return found
+
+
+def changes(run: Ratios, baseline: Ratios) -> dict[str, float]:
+    """By how much every job that both have is quicker now: 1 is unchanged, below is slower."""
+    found = {}
+    for title, now in run.items():
+        before = baseline.get(title, {})
+        shared = [name for name in now if before.get(name) and not name.startswith(OURS)]
+        shared = shared or [name for name in now if before.get(name)]
+        if shared:
+            found[title] = statistics.median(now[name] / before[name] for name in shared)
+    return found
+
+
+def main() -> int:
+    """Print a table; 1 where something became slower."""
+    parser = argparse.ArgumentParser(prog="python -m benches.compare")
+    parser.add_argument("run", type=Path, help="what `python -m benches ... --json` wrote")
+    parser.add_argument("--baseline", type=Path, default=BASELINE)
+    parser.add_argument("--tolerance", type=float, default=TOLERANCE)
+    parser.add_argument("--write", action="store_true", help="make these the baseline's ratios")
+    options = parser.parse_args()
+    run = ratios(json.loads(options.run.read_text(encoding="utf-8")))
+    baseline: Ratios = {}
+    if options.baseline.exists():
+        baseline = json.loads(options.baseline.read_text(encoding="utf-8"))
+    if options.write:
+        text = json.dumps({**baseline, **run}, indent=1, sort_keys=True, ensure_ascii=False)
+        options.baseline.write_text(text + "\n", encoding="utf-8")
+        return 0
+    slower = 0
+    print("| job | lead over the rivals, to the baseline's | |\n|---|--:|---|")
+    for title, change in sorted(changes(run, baseline).items(), key=lambda item: item[1]):
+        worse = change < 1 - options.tolerance
+        slower += worse
+        print(f"| {title} | {change:.2f} | {'slower' if worse else ''} |")
+    for title in sorted(run.keys() - baseline.keys()):
+        print(f"| {title} | | not in the baseline |")
+    return 1 if slower else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
