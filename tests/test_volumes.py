@@ -180,7 +180,7 @@ def test_what_is_no_volume() -> None:
         segpost.argmax(logits[0], size=(4, 5, 6))
     with pytest.raises(ValueError, match=r"axis must be -4 .* got 1 of 4 dimensions"):
         segpost.argmax(logits, axis=1, size=(4, 5, 6))
-    with pytest.raises(ValueError, match="size must be at least 1"):
+    with pytest.raises(ValueError, match=r"size must be at least \(1, 1, 1\)"):
         segpost.argmax(logits, size=(4, 0, 6))
     with pytest.raises(ValueError, match=r"\(height, width\), got \(1, 2, 3, 4\)"):
         segpost.argmax(logits, size=(1, 2, 3, 4))

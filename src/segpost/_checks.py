@@ -85,9 +85,13 @@ def output_size(size: Any, axes: int = 2) -> tuple[int, ...]:
         raise ValueError(f"size must be {wanted}, got {size!r}")
     for number in size:
         if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
-            raise TypeError(f"size must hold integers, got {size!r}")
-        if not 1 <= int(number) < 2**31:
-            raise ValueError(f"size must be at least 1 and below 2**31 a side, got {size!r}")
+            raise TypeError(
+                f"size must hold {'two' if axes == 2 else 'three'} integers, got {size!r}"
+            )
+        if int(number) < 1:
+            raise ValueError(f"size must be at least {(1,) * axes}, got {size!r}")
+        if int(number) >= 2**31:
+            raise ValueError(f"size must be below 2**31 a side, got {size!r}")
     return tuple(int(number) for number in size)
 
 

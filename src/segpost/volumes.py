@@ -64,8 +64,9 @@ def volume_view(logits: object, axis: object) -> tuple[Logits, Incoming]:
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}")
     if array.ndim not in (4, 5):
         raise ValueError(
-            "logits of volumes must have 4 dimensions (C, D, H, W) or 5 (N, C, D, H, W), classes "
-            f"last with axis=-1, got {array.ndim}: shape {array.shape}"
+            "logits of volumes (three numbers in size are one's, or axis=-4 says so) must have 4 "
+            "dimensions (C, D, H, W) or 5 (N, C, D, H, W), classes last with axis=-1, got "
+            f"{array.ndim}: shape {array.shape}"
         )
     counted = -4
     if axis is not None:
