@@ -29,7 +29,7 @@ def draw(jobs: Ratios, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     rows = (len(jobs) + 1) // 2
     figure, panels = pyplot.subplots(rows, 2, figsize=(13, 2.1 * rows), squeeze=False)
@@ -42,7 +42,9 @@ def draw(jobs: Ratios, path: Path) -> None:
         panel.set_xscale("log")
         panel.set_xlim(min(0.5, *values), max(values) * 3)
         panel.set_yticks(range(len(names)), names, fontsize=7, color=INK)
-        panel.invert_yaxis()
+        panel.set_ylim(max(len(names), 3) - 0.5, -0.5)
+        panel.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+        panel.xaxis.set_minor_formatter(ticker.NullFormatter())
         panel.set_title(title, fontsize=9, loc="left", color=INK)
         panel.tick_params(axis="x", labelsize=7)
         for place, value in enumerate(values):
