@@ -130,7 +130,9 @@ def jobs(torch: Any) -> list[Job]:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         kept = graph_call()
-    counting = {OURS: lambda: segpost.confusion_matrix(preds, target, num_classes=CLASSES)}
+    counting = {
+        OURS: lambda: segpost.confusion_matrix(preds, target, num_classes=CLASSES, check="off")
+    }
     try:
         from torchmetrics.functional.classification import multiclass_confusion_matrix
 

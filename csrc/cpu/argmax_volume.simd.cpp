@@ -73,10 +73,7 @@ void read_slice(const Volume<T, L> &work, Row<T> *slice, std::int64_t z, Report 
         }
         const Row<T> &row = slice[i];
         load_row(row.planes, work.pitch, logits, work.brick.n, y, 0, count, nullptr);
-        for (std::int64_t c = 0; c < work.classes; ++c) {
-            T *plane = row.planes + c * work.pitch;
-            for (std::int64_t x = count; x < work.pitch; ++x) plane[x] = plane[count - 1];
-        }
+        repeat_last(row.planes, work.pitch, work.classes, count, work.pitch);
         rank(row, work.classes, work.pitch, round_up(work.cells + 1, lanes));
         bool special = false;
         for (std::int64_t x = 0; x < count; ++x) special |= row.label[x] == undecided;
@@ -97,15 +94,9 @@ template <class T, class L> void fill_cells(const Volume<T, L> &work, const Corn
         for (int i = 1; i < 4; ++i) same &= (first == label(i, x)) & (first == label(i, x + 1));
         store(work.uniform + x, same ? first : splat<I>(undecided));
     }
-    std::int64_t x = 0;
-    while (x < work.cells) {
-        const std::int32_t here = work.uniform[x];
-        const std::int64_t from = work.begin(x);
-        while (++x < work.cells && work.uniform[x] == here) {
-        }
-        if (here == undecided) continue;
-        for (std::int64_t i = from; i < work.begin(x); ++i) work.fill[i] = static_cast<L>(here);
-    }
+    each_run(work, [&](std::int32_t label, std::int64_t from, std::int64_t to) {
+        for (std::int64_t i = from; i < to; ++i) work.fill[i] = static_cast<L>(label);
+    });
 }
 
 // The smallest and the largest corner of a class.
@@ -285,11 +276,7 @@ template <class T, class L> void mixed_cells(const Volume<T, L> &work, const Cor
             define_cell(work, corners, cell, span, nullptr, work.classes, report);
             continue;
         }
-        std::int64_t count = 0;
-        for (std::int64_t word = 0; word < work.words; ++word)
-            for (std::uint32_t bits = work.wanted[word * lanes + cell - block]; bits;
-                 bits &= bits - 1)
-                work.list[count++] = static_cast<std::int32_t>(32 * word + __builtin_ctz(bits));
+        const std::int64_t count = list_candidates(work, cell - block);
         if constexpr (sizeof(T) == 4) {
             if (work.job.x.widest <= 4 || lanes == 4)
                 compare_cell<4>(work, corners, cell, span, count, report);

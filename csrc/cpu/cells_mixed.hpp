@@ -224,14 +224,5 @@ std::int64_t count_candidates(const Work<T, L> &work, std::int64_t block, std::i
     return total;
 }
 
-template <class T, class L>
-std::int64_t list_candidates(const Work<T, L> &work, std::int64_t lane) {
-    std::int64_t count = 0;
-    for (std::int64_t word = 0; word < work.words; ++word)
-        for (std::uint32_t bits = work.wanted[word * lanes + lane]; bits; bits &= bits - 1)
-            work.list[count++] = static_cast<std::int32_t>(32 * word + __builtin_ctz(bits));
-    return count;
-}
-
 } // namespace
 } // namespace segpost::SEGPOST_LEVEL

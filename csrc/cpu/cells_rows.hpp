@@ -115,10 +115,7 @@ void read_row(const Work<T, L> &work, const Row<T> &row, std::int64_t y, Report 
     const std::int64_t count = smaller(work.cells + 1, job.x.n_in - tile.x0);
     load_row(row.planes, work.pitch, job.logits, tile.n, y, tile.x0, count,
              job.has_threshold ? &job.threshold : nullptr);
-    for (std::int64_t c = 0; c < work.classes; ++c) { // the last pixel again: vectors read past it
-        T *plane = row.planes + c * work.pitch;
-        for (std::int64_t x = count; x < work.pitch; ++x) plane[x] = plane[count - 1];
-    }
+    repeat_last(row.planes, work.pitch, work.classes, count, work.pitch);
     rank(row, work.classes, work.pitch, round_up(work.cells + 1, lanes));
     // Each pixel is counted by one tile: its last row and column belong to the next.
     const bool counts_row =
@@ -131,6 +128,27 @@ void read_row(const Work<T, L> &work, const Row<T> &row, std::int64_t y, Report 
                   (tile.n * job.logits.h + y) * job.logits.w + tile.x0, report);
 }
 
+// Calls put(label, from, to) for the columns of neighboring cells that are filled with one label.
+template <class W, class Put> inline void each_run(const W &work, const Put &put) {
+    std::int64_t x = 0;
+    while (x < work.cells) {
+        const std::int32_t label = work.uniform[x];
+        const std::int64_t from = work.begin(x);
+        while (++x < work.cells && work.uniform[x] == label) {
+        }
+        if (label != undecided) put(label, from, work.begin(x));
+    }
+}
+
+// The candidates of a cell of a block, from bits to a list; how many.
+template <class W> inline std::int64_t list_candidates(const W &work, std::int64_t lane) {
+    std::int64_t count = 0;
+    for (std::int64_t word = 0; word < work.words; ++word)
+        for (std::uint32_t bits = work.wanted[word * lanes + lane]; bits; bits &= bits - 1)
+            work.list[count++] = static_cast<std::int32_t>(32 * word + __builtin_ctz(bits));
+    return count;
+}
+
 // Which cells can be filled, and a row of them.
 template <class T, class L> void fill_cells(const Work<T, L> &work) {
     for (std::int64_t x = 0; x < work.cells; x += lanes) {
@@ -138,21 +156,13 @@ template <class T, class L> void fill_cells(const Work<T, L> &work) {
         const I d = load<I>(work.lower.label + x), e = load<I>(work.lower.label + x + 1);
         store(work.uniform + x, (a == b) & (a == d) & (a == e) ? a : splat<I>(undecided));
     }
-    std::int64_t x = 0;
-    while (x < work.cells) {
-        const std::int32_t label = work.uniform[x];
-        const std::int64_t from = work.begin(x);
-        while (++x < work.cells && work.uniform[x] == label) {
-        }
-        if (label == undecided) continue;
-        const std::int64_t to = work.begin(x);
+    each_run(work, [&](std::int32_t label, std::int64_t from, std::int64_t to) {
         for (std::int64_t i = from; i < to; ++i) work.fill[i] = static_cast<L>(label);
-        if (work.job.lut) {
-            const std::uint32_t color = work.lut[label];
-            for (std::int64_t i = from; i < to; ++i)
-                __builtin_memcpy(work.fill_color + 3 * i, &color, 4);
-        }
-    }
+        if (!work.job.lut) return;
+        const std::uint32_t color = work.lut[label];
+        for (std::int64_t i = from; i < to; ++i)
+            __builtin_memcpy(work.fill_color + 3 * i, &color, 4);
+    });
 }
 
 } // namespace

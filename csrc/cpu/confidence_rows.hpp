@@ -86,10 +86,7 @@ template <class T> void read_row(const Work<T> &work, const Row<T> &row, std::in
     const std::int64_t pitch = work.pitch;
     const std::int64_t count = smaller(work.cells + 1, job.x.n_in - work.tile.x0);
     load_row(row.planes, pitch, job.logits, work.tile.n, y, work.tile.x0, count, nullptr);
-    for (std::int64_t c = 0; c < work.classes; ++c) { // the last pixel again: vectors read past it
-        T *plane = row.planes + c * pitch;
-        for (std::int64_t i = count; i < pitch; ++i) plane[i] = plane[count - 1];
-    }
+    repeat_last(row.planes, pitch, work.classes, count, pitch);
     T *best = work.best;
     std::int32_t *open = row.open;
     for (std::int64_t i = 0; i < pitch; ++i) {

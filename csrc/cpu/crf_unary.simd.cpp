@@ -108,9 +108,7 @@ void crf_unary(const UnaryView &view, const CrfTile &tile, char *memory, float *
         source.c = labels;
         source.stride_c = view.stride_l, source.stride_w = view.stride_w;
         load_row<float>(planes, pitch, source, 0, 0, 0, width, nullptr);
-        for (std::int64_t l = 0; l < labels; ++l) // padding repeats the last pixel
-            for (std::int64_t i = width; i < pitch; ++i)
-                planes[l * pitch + i] = planes[l * pitch + width - 1];
+        repeat_last(planes, pitch, labels, width, pitch);
         if (suspicious(view, planes, pitch)) count_bad(view, y, tile.x0, width, planes, pitch, bad);
         for (std::int64_t i = 0; i < pitch; i += lanes) {
             const F divided = normalize(view, planes + i, pitch);

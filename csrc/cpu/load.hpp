@@ -116,6 +116,15 @@ template <class T> inline void load_row(T *planes, std::int64_t pitch, const Log
 #undef SEGPOST_LOAD
 }
 
+// The last pixel again, in all planes up to `end`: vectors read past it.
+template <class T> inline void repeat_last(T *planes, std::int64_t pitch, std::int64_t classes,
+                                           std::int64_t count, std::int64_t end) {
+    for (std::int64_t c = 0; c < classes; ++c) {
+        T *plane = planes + c * pitch;
+        for (std::int64_t x = count; x < end; ++x) plane[x] = plane[count - 1];
+    }
+}
+
 // Whether float32 holds every value of the element type.
 inline bool fits_float(DType dtype) {
     return dtype != DType::f64 && dtype != DType::u32 && dtype != DType::i32 &&

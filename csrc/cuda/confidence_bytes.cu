@@ -2,15 +2,14 @@
 #include "gpu.hpp"
 
 #include "division.hpp"
+#include "one_each.hpp"
 #include "run.hpp"
 
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned block_size = 256;
-
 __global__ void to_bytes(Map from, Map to) {
-    const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
+    const std::int64_t p = here();
     if (p >= to.n * to.h * to.w) return;
     const std::int64_t row = divide(p, to.w), x = p - row * to.w;
     const std::int64_t n = divide(row, to.h), y = row - n * to.h;
@@ -22,9 +21,8 @@ __global__ void to_bytes(Map from, Map to) {
 } // namespace
 
 void run_confidence_bytes(const Map &from, const Map &to, std::uintptr_t stream) {
-    const std::int64_t pixels = to.n * to.h * to.w;
-    launch(stream_of(stream), dim3(static_cast<unsigned>((pixels + block_size - 1) / block_size)),
-           dim3(block_size), 0, to_bytes, from, to);
+    launch(stream_of(stream), blocks_of(to.n * to.h * to.w), dim3(block_size), 0, to_bytes, from,
+           to);
 }
 
 } // namespace segpost::gpu

@@ -3,6 +3,7 @@
 // rounding.
 #include "crf_features.hpp"
 #include "crf_rows.hpp"
+#include "one_each.hpp"
 #include "sorting.hpp"
 
 #include <algorithm>
@@ -15,11 +16,6 @@ constexpr double unheard = 1e-6; // what all pixels beyond the limit may weigh t
 constexpr int tile = 64;         // pixels
 constexpr int most_quads = 8;    // that a block takes of a row
 constexpr int own_pixels = 4;    // of a thread
-constexpr unsigned block_size = 256;
-
-__device__ std::int64_t here() {
-    return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-}
 
 struct Sorting {
     Features features;
@@ -183,22 +179,22 @@ class Exactly : public Term {
         const std::size_t size = sorting_room(pixels);
         void *work = room.raw<char>(static_cast<std::int64_t>(size));
         const int bits = std::min(16, 64 / std::max(features.count, 1));
-        launch(stream, blocks_for(pixels), dim3(block_size), 0, code_pixels,
+        launch(stream, blocks_of(pixels), dim3(block_size), 0, code_pixels,
                Sorting{features, bits, codes, order + pixels});
         sort_pairs(stream, work, size, codes, codes + pixels, order + pixels, order, pixels,
                    std::max(1, std::min(64, bits * features.count)));
         float *values = room.raw<float>(tiles * features.count * tile);
         float2 *boxes = room.raw<float2>(tiles * features.count);
-        launch(stream, blocks_for(tiles * tile), dim3(block_size), 0, list_features, features,
-               order, values, place);
-        launch(stream, blocks_for(tiles * features.count), dim3(block_size), 0, box_tiles, values,
+        launch(stream, blocks_of(tiles * tile), dim3(block_size), 0, list_features, features, order,
+               values, place);
+        launch(stream, blocks_of(tiles * features.count), dim3(block_size), 0, box_tiles, values,
                tiles * features.count, boxes);
         const auto limit = static_cast<float>(std::log(static_cast<double>(pixels) / unheard));
         pairs_ = {features.count, pixels, tiles, own, limit, values, boxes, order, nullptr};
         float *in = room.raw<float>(pixels), *out = room.raw<float>(pixels);
         reserve(Quads(1));
         filter(nullptr, Quads(1));
-        launch(stream, blocks_for(pixels), dim3(block_size), 0, normalize, messages.rows, order,
+        launch(stream, blocks_of(pixels), dim3(block_size), 0, normalize, messages.rows, order,
                pixels, job.normalization, in, out);
         pairs_.in = in;
         messages.corners = 1, messages.vertex = place, messages.weight = out;
@@ -225,10 +221,6 @@ class Exactly : public Term {
     }
 
   private:
-    static dim3 blocks_for(std::int64_t count) {
-        return dim3(static_cast<unsigned>((count + block_size - 1) / block_size));
-    }
-
     const Room &room_;
     Pairs pairs_{};
     float *rows_ = nullptr, *spare_ = nullptr;

@@ -2,11 +2,10 @@
 #include "crf_rows.hpp"
 
 #include "../ops/crf_grid.hpp"
+#include "one_each.hpp"
 
 namespace segpost::gpu {
 namespace {
-
-constexpr unsigned block_size = 256;
 
 struct GridJob {
     std::int64_t h, w, height, width; // pixels, nodes
@@ -69,7 +68,7 @@ struct Alone {
 
 // Without its own term the normalisation of a pixel is not separable.
 __global__ void leave_out(Alone job) {
-    const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
+    const std::int64_t p = here();
     if (p >= job.h * job.w) return;
     const std::int64_t y = divide(p, job.w), x = p - y * job.w;
     const double all = job.sums_y[y] * job.sums_x[x], self = job.self_y[y] * job.self_x[x];
@@ -113,9 +112,7 @@ class OnGrid : public Term {
                          before,
                          after,
                          own};
-        launch(room.stream(),
-               dim3(static_cast<unsigned>((shape.pixels() + block_size - 1) / block_size)),
-               dim3(block_size), 0, leave_out, work);
+        launch(room.stream(), blocks_of(shape.pixels()), dim3(block_size), 0, leave_out, work);
         job_.before = before, messages.after = after, messages.own = own;
     }
 

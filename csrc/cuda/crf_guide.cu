@@ -1,5 +1,6 @@
 // What has to be known of a guide's channels before pixels have places on a lattice.
 #include "crf_features.hpp"
+#include "one_each.hpp"
 #include "tally.hpp"
 
 #include <algorithm>
@@ -7,8 +8,7 @@
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned block_size = 256;
-constexpr std::int64_t most_blocks = 512;
+constexpr unsigned most_blocks = 512;
 
 // Doubles in the order of unsigned numbers, 0 below all of them.
 __device__ unsigned long long ordered(double value) {
@@ -23,8 +23,8 @@ __global__ void survey_guide(GuideView guide, Shape shape, unsigned long long *c
     BadValues bad;
     for (std::int64_t c = 0; c < guide.channels; ++c) {
         unsigned long long least = 0, most = 0;
-        for (std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
-             p < shape.pixels(); p += static_cast<std::int64_t>(gridDim.x) * block_size) {
+        for (std::int64_t p = here(); p < shape.pixels();
+             p += static_cast<std::int64_t>(gridDim.x) * block_size) {
             const Place place(shape, p);
             const double value =
                 load<Any>(guide.data + place.z * guide.stride_d + place.y * guide.stride_h +
@@ -38,12 +38,7 @@ __global__ void survey_guide(GuideView guide, Shape shape, unsigned long long *c
             if (code > most) most = code;
             if (~code > least) least = ~code;
         }
-        for (int by = 16; by; by /= 2) {
-            const unsigned long long low = __shfl_xor_sync(0xffffffffu, least, by);
-            const unsigned long long high = __shfl_xor_sync(0xffffffffu, most, by);
-            if (low > least) least = low;
-            if (high > most) most = high;
-        }
+        least = most_of_warp(least), most = most_of_warp(most);
         if (threadIdx.x % 32 == 0) {
             atomicMax(codes + c, least);
             atomicMax(codes + guide.channels + c, most);
@@ -56,9 +51,9 @@ __global__ void survey_guide(GuideView guide, Shape shape, unsigned long long *c
 
 void run_guide_range(const GuideView &guide, std::int64_t d, std::int64_t h, std::int64_t w,
                      std::uintptr_t stream, unsigned long long *codes, Tally *found) {
-    const std::int64_t blocks = (d * h * w + block_size - 1) / block_size;
-    launch(stream_of(stream), dim3(static_cast<unsigned>(std::min(blocks, most_blocks))),
-           dim3(block_size), 0, survey_guide, guide, Shape{d, h, w}, codes, found);
+    const unsigned blocks = std::min(blocks_of(d * h * w).x, most_blocks);
+    launch(stream_of(stream), dim3(blocks), dim3(block_size), 0, survey_guide, guide,
+           Shape{d, h, w}, codes, found);
 }
 
 } // namespace segpost::gpu

@@ -2,6 +2,7 @@
 // gathered, blurred along every axis, and gathered again by pixels.
 #include "crf_rows.hpp"
 #include "crf_vertices.hpp"
+#include "one_each.hpp"
 #include "sorting.hpp"
 
 #include <algorithm>
@@ -11,15 +12,7 @@
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned block_size = 256;
 constexpr unsigned piece = 64; // entries that one row of threads adds up
-
-unsigned blocks_for(std::int64_t count) {
-    return static_cast<unsigned>((count + block_size - 1) / block_size);
-}
-__device__ std::int64_t here() {
-    return static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
-}
 
 // Entries of a vertex, in pieces: a vertex may have one pixel, or a sky of them.
 struct Splat {
@@ -135,11 +128,7 @@ __device__ float sum_at(const Normalizing &job, std::int64_t p) {
 
 // The largest of all threads, none of which is negative, once a warp.
 __device__ void raise(unsigned *to, float value) {
-    unsigned bits = __float_as_uint(fmaxf(value, 0.0f));
-    for (int by = 16; by; by /= 2) {
-        const unsigned other = __shfl_xor_sync(0xffffffffu, bits, by);
-        if (other > bits) bits = other;
-    }
+    const unsigned bits = most_of_warp(__float_as_uint(fmaxf(value, 0.0f)));
     if (threadIdx.x % 32 == 0) atomicMax(to, bits);
 }
 
@@ -191,12 +180,12 @@ class OnLattice : public Term {
         splat_.pixel = pixel, splat_.share = share_;
         const std::size_t size = sorting_room(made_.met);
         void *work = room.raw<char>(static_cast<std::int64_t>(size));
-        const dim3 block(block_size), of_vertices(blocks_for(made_.met));
+        const dim3 block(block_size), of_vertices = blocks_of(made_.met);
         launch(stream, of_vertices, block, 0, count_pieces, made_.start, made_.met,
                end + made_.met);
         add_up(stream, work, size, end + made_.met, end, made_.met);
         launch(stream, of_vertices, block, 0, name_pieces, end, made_.met, vertex);
-        launch(stream, dim3(blocks_for(entries)), block, 0, name_pixels, made_.entry, entries,
+        launch(stream, blocks_of(entries), block, 0, name_pixels, made_.entry, entries,
                static_cast<unsigned>(made_.corners), pixel);
         messages.corners = made_.corners;
         messages.vertex = made_.vertex, messages.weight = made_.weight;
@@ -232,14 +221,14 @@ class OnLattice : public Term {
 
   private:
     void share(const float *factor, std::int64_t entries) {
-        launch(room_.stream(), dim3(blocks_for(entries)), dim3(block_size), 0, share_out,
-               made_.entry, splat_.pixel, made_.weight, factor, entries, share_);
+        launch(room_.stream(), blocks_of(entries), dim3(block_size), 0, share_out, made_.entry,
+               splat_.pixel, made_.weight, factor, entries, share_);
     }
 
     void normalize_sums(const PairwiseJob &job, std::int64_t pixels, bool own_term) {
         const Quads one(1);
         const Stream stream = room_.stream();
-        const dim3 grid(blocks_for(pixels)), block(block_size);
+        const dim3 grid = blocks_of(pixels), block(block_size);
         const Normalization kind = job.normalization;
         reserve(one);
         filter(nullptr, one);

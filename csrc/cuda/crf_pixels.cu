@@ -86,15 +86,13 @@ __global__ void __launch_bounds__(row_block) add_rows(Update job, float *message
         quad_of(messages, p, job.rows, quad) = sum_at(job, p, quad);
 }
 
-__device__ double log_or_zero(float q) { return q > 0 ? logf(fmaxf(q, 1e-37f)) : 0.0; }
-
 // Energies of one quad of Q: entropy, unary, pairwise.
 __device__ void add_energies(float4 q, float4 sum, float4 unary, double (&energies)[3]) {
     const float qs[] = {q.x, q.y, q.z, q.w}, sums[] = {sum.x, sum.y, sum.z, sum.w};
     const float us[] = {unary.x, unary.y, unary.z, unary.w};
     for (int i = 0; i < 4; ++i) {
         if (!(qs[i] > 0)) continue;
-        energies[0] += static_cast<double>(qs[i]) * log_or_zero(qs[i]);
+        energies[0] += static_cast<double>(qs[i]) * logf(fmaxf(qs[i], 1e-37f));
         energies[1] -= static_cast<double>(qs[i]) * us[i];
         energies[2] -= static_cast<double>(qs[i]) * (sums[i] - us[i]);
     }

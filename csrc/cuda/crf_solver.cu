@@ -15,22 +15,22 @@ class Solver : public CrfSolver {
   public:
     Solver(const UnaryView &unary, std::vector<PairwiseJob> jobs, bool own,
            const LatticeRecipe *recipe, std::uintptr_t stream, Take take)
-        : unary_(unary), jobs_(std::move(jobs)), own_(own), lattice_(recipe != nullptr),
-          room_(std::move(take), stream_of(stream)), shape_{unary.d, unary.h, unary.w} {
+        : unary_(unary), jobs_(std::move(jobs)), room_(std::move(take), stream_of(stream)),
+          shape_{unary.d, unary.h, unary.w} {
         surveyed_ = survey(unary_, room_);
         bad = surveyed_.bad;
         if (bad.any()) return;
-        if (lattice_) dropped_bound_ = recipe->dropped;
+        if (recipe) dropped_bound_ = recipe->dropped;
         for (const PairwiseJob &job : jobs_) {
-            if (!lattice_)
+            if (!recipe)
                 terms_.push_back(exact_term(job, shape_, own, room_));
             else if (unary.d == 1 && !job.guide.channels)
                 terms_.push_back(grid_term(job, shape_, own, room_));
             else
                 terms_.push_back(lattice_term(job, shape_, *recipe, own, room_));
             const Bound bound(job, unary.labels);
-            reach_ += lattice_ && own && bound.attracts ? terms_.back()->reach * bound.strongest
-                                                        : INFINITY;
+            reach_ +=
+                recipe && own && bound.attracts ? terms_.back()->reach * bound.strongest : INFINITY;
         }
     }
 
@@ -161,7 +161,6 @@ class Solver : public CrfSolver {
 
     UnaryView unary_;
     std::vector<PairwiseJob> jobs_;
-    bool own_, lattice_;
     double dropped_bound_ = 0.0, reach_ = 0.0;
     Room room_;
     Shape shape_;

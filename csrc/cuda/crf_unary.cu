@@ -3,6 +3,7 @@
 #include "crf.hpp"
 #include "division.hpp"
 #include "load.hpp"
+#include "one_each.hpp"
 #include "tally.hpp"
 
 #include <algorithm>
@@ -12,14 +13,9 @@
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned block_size = 256;
 constexpr std::int64_t most_blocks = 1024;
 constexpr std::int64_t most_shared = 8192; // labels
 constexpr float nothing = -1e30f;          // log of no probability
-
-unsigned blocks_for(std::int64_t pixels) {
-    return static_cast<unsigned>((pixels + block_size - 1) / block_size);
-}
 
 // Floats in the order of unsigned numbers, 0 below all of them.
 __device__ unsigned ordered(float value) {
@@ -136,11 +132,7 @@ template <class S> __global__ void survey_pixels(UnaryView view, Surveyed found)
             }
         }
         for (std::int64_t l = 0; l < view.labels; ++l) {
-            unsigned code = ordered(normalizer.log(pixel.raw(pixel.given(l))));
-            for (int by = 16; by; by /= 2) {
-                const unsigned other = __shfl_xor_sync(0xffffffffu, code, by);
-                if (other > code) code = other;
-            }
+            const unsigned code = most_of_warp(ordered(normalizer.log(pixel.raw(pixel.given(l)))));
             if (lane == 0) atomicMax(best + l, code);
         }
     }
@@ -167,7 +159,7 @@ struct Choice {
 
 template <class S>
 __global__ void pack_pixels(UnaryView view, Choice choice, Quads rows, float *logs) {
-    const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
+    const std::int64_t p = here();
     if (p >= view.d * view.h * view.w) return;
     const Pixel<S> pixel(view, p);
     const Normalizer normalizer(pixel);
@@ -191,7 +183,7 @@ __global__ void pack_pixels(UnaryView view, Choice choice, Quads rows, float *lo
 // Where labels were dropped their sum is shared out as the unary has it.
 template <class S> __global__ void write_pixels(UnaryView view, Choice choice, Quads rows,
                                                 const float *q, ProbabilityView out) {
-    const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
+    const std::int64_t p = here();
     if (p >= view.d * view.h * view.w) return;
     const Pixel<S> pixel(view, p);
     const std::int64_t y = divide(p, view.w), z = divide(y, view.h);
@@ -215,7 +207,7 @@ template <class S> __global__ void write_pixels(UnaryView view, Choice choice, Q
 
 __global__ void load_start(ProbabilityView from, Shape shape, std::int64_t labels, Quads rows,
                            float *q) {
-    const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
+    const std::int64_t p = here();
     if (p >= shape.pixels()) return;
     const std::int64_t y = divide(p, shape.w), z = divide(y, shape.h);
     const char *at = from.data + z * from.stride_d + (y - z * shape.h) * from.stride_h +
@@ -227,7 +219,7 @@ __global__ void load_start(ProbabilityView from, Shape shape, std::int64_t label
 
 // `from` is a stack of images, whose number is `out.n`.
 __global__ void take_largest(ProbabilityView from, std::int64_t labels, Map out) {
-    const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
+    const std::int64_t p = here();
     if (p >= out.n * out.h * out.w) return;
     const std::int64_t row = divide(p, out.w), x = p - row * out.w;
     const std::int64_t n = divide(row, out.h), y = row - n * out.h;
@@ -240,7 +232,7 @@ __global__ void take_largest(ProbabilityView from, std::int64_t labels, Map out)
 
 // Energies of labels: those that a label map stands for.
 __global__ void label_energies(LabelUnary job, Tally *found) {
-    const std::int64_t p = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
+    const std::int64_t p = here();
     const Map &labels = job.labels;
     const bool here = p < labels.n * labels.h * labels.w;
     BadValues bad;
@@ -264,7 +256,7 @@ __global__ void label_energies(LabelUnary job, Tally *found) {
 } // namespace
 
 Survey survey(const UnaryView &view, const Room &room) {
-    const std::int64_t blocks = std::min<std::int64_t>(most_blocks, blocks_for(view.pixels()));
+    const std::int64_t blocks = std::min<std::int64_t>(most_blocks, blocks_of(view.pixels()).x);
     const std::int64_t counts = 3 * static_cast<std::int64_t>(sizeof(Tally));
     const std::int64_t size = counts + 8 * blocks + 4 * view.labels;
     char *memory = room.zeros<char>(size);
@@ -309,7 +301,7 @@ void pack(const UnaryView &view, const std::vector<std::int32_t> &kept,
     const Choice choice{room.copy(kept), room.copy(dropped), static_cast<std::int64_t>(kept.size()),
                         static_cast<std::int64_t>(dropped.size())};
     with_element(view.dtype, [&](auto element) {
-        launch(room.stream(), dim3(blocks_for(view.pixels())), dim3(block_size), 0,
+        launch(room.stream(), blocks_of(view.pixels()), dim3(block_size), 0,
                pack_pixels<decltype(element)>, view, choice, rows, logs);
     });
 }
@@ -320,25 +312,25 @@ void write(const UnaryView &view, const std::vector<std::int32_t> &kept,
     const Choice choice{room.copy(kept), room.copy(dropped), static_cast<std::int64_t>(kept.size()),
                         static_cast<std::int64_t>(dropped.size())};
     with_element(view.dtype, [&](auto element) {
-        launch(room.stream(), dim3(blocks_for(view.pixels())), dim3(block_size), 0,
+        launch(room.stream(), blocks_of(view.pixels()), dim3(block_size), 0,
                write_pixels<decltype(element)>, view, choice, rows, q, out);
     });
 }
 
 void read_start(const ProbabilityView &from, const Shape &shape, std::int64_t labels, Quads rows,
                 float *q, const Room &room) {
-    launch(room.stream(), dim3(blocks_for(shape.pixels())), dim3(block_size), 0, load_start, from,
-           shape, labels, rows, q);
+    launch(room.stream(), blocks_of(shape.pixels()), dim3(block_size), 0, load_start, from, shape,
+           labels, rows, q);
 }
 
 void run_largest(const ProbabilityView &from, std::int64_t labels, const Map &out,
                  std::uintptr_t stream) {
-    launch(stream_of(stream), dim3(blocks_for(out.n * out.h * out.w)), dim3(block_size), 0,
-           take_largest, from, labels, out);
+    launch(stream_of(stream), blocks_of(out.n * out.h * out.w), dim3(block_size), 0, take_largest,
+           from, labels, out);
 }
 
 void run_label_energies(const LabelUnary &job, std::uintptr_t stream, Tally *found) {
-    launch(stream_of(stream), dim3(blocks_for(job.labels.n * job.labels.h * job.labels.w)),
+    launch(stream_of(stream), blocks_of(job.labels.n * job.labels.h * job.labels.w),
            dim3(block_size), 0, label_energies, job, found);
 }
 

@@ -1,6 +1,7 @@
 #include "crf_vertices.hpp"
 
 #include "crf_features.hpp"
+#include "one_each.hpp"
 #include "sorting.hpp"
 
 #include <algorithm>
@@ -27,15 +28,7 @@ Features::Features(const PairwiseJob &job, const Shape &given) : shape(given), g
 
 namespace {
 
-constexpr unsigned block_size = 256;
 constexpr unsigned embed_block = 128;
-
-unsigned blocks_for(std::int64_t count, unsigned size = block_size) {
-    return static_cast<unsigned>((count + size - 1) / size);
-}
-__device__ std::int64_t here() {
-    return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-}
 
 struct Embedding {
     Features features;
@@ -238,8 +231,8 @@ __global__ void keep_bridges(const Name *names, const unsigned *number, std::int
 
 void launch_embed(const Embedding &job, Stream stream) {
     const auto with = [&](auto kernel) {
-        launch(stream, dim3(blocks_for(job.features.shape.pixels(), embed_block)),
-               dim3(embed_block), 0, kernel, job);
+        launch(stream, blocks_of(job.features.shape.pixels(), embed_block), dim3(embed_block), 0,
+               kernel, job);
     };
     switch (job.features.count) {
     case 2: return with(embed<2>);
@@ -292,7 +285,7 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
     embedding.names = names, embedding.entries = number, embedding.weight = made.weight;
     launch_embed(embedding, stream);
     sort_pairs(stream, work, size, names, sorted, number, made.entry, entries, bits);
-    launch(stream, dim3(blocks_for(entries)), dim3(block_size), 0, mark_first, sorted, made.vertex,
+    launch(stream, blocks_of(entries), dim3(block_size), 0, mark_first, sorted, made.vertex,
            entries);
     add_up(stream, work, size, made.vertex, number, entries);
     unsigned met;
@@ -300,8 +293,8 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
     made.met = met;
     made.start = room.raw<unsigned>(made.met + 1);
     // The names of pixels are not needed any more: those of vertices take their place.
-    launch(stream, dim3(blocks_for(entries)), dim3(block_size), 0, number_vertices, sorted,
-           made.entry, number, entries, names, made.start, made.vertex);
+    launch(stream, blocks_of(entries), dim3(block_size), 0, number_vertices, sorted, made.entry,
+           number, entries, names, made.start, made.vertex);
 
     Links links{};
     links.names = names, links.met = met, links.corners = made.corners;
@@ -311,7 +304,7 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
         made.length = links.length = length;
         made.next = links.next = room.zeros<unsigned>(length * made.corners);
         made.previous = links.previous = room.zeros<unsigned>(length * made.corners);
-        launch(stream, dim3(blocks_for(length * made.corners)), dim3(block_size), 0, link, links);
+        launch(stream, blocks_of(length * made.corners), dim3(block_size), 0, link, links);
     };
     linked(made.met);
     const std::int64_t bridged = vertices_bridged(recipe, made.met);
@@ -326,7 +319,7 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
     gaps.met_by = room.zeros<unsigned>(std::int64_t{1} << gaps.bits);
     gaps.names = room.raw<Name>(looks);
     gaps.count = room.zeros<unsigned>(2);
-    const dim3 grid(blocks_for(made.met * made.corners)), block(block_size);
+    const dim3 grid = blocks_of(made.met * made.corners), block(block_size);
     launch(stream, grid, block, 0, count_gaps, gaps);
     launch(stream, grid, block, 0, collect_gaps, gaps);
     unsigned found;
@@ -341,10 +334,9 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
     work = room.raw<char>(static_cast<std::int64_t>(size));
     copy_across(stream, all, names, static_cast<std::size_t>(made.met) * sizeof(Name));
     sort_names(stream, work, size, gaps.names, in_order, found, bits);
-    launch(stream, dim3(blocks_for(found)), block, 0, mark_bridges, in_order, found, gaps.least,
-           marks);
+    launch(stream, blocks_of(found), block, 0, mark_bridges, in_order, found, gaps.least, marks);
     add_up(stream, work, size, marks, marks + found, found);
-    launch(stream, dim3(blocks_for(found)), block, 0, keep_bridges, in_order, marks + found, found,
+    launch(stream, blocks_of(found), block, 0, keep_bridges, in_order, marks + found, found,
            gaps.least, all + made.met, gaps.count + 1);
     links.names = all, links.bridges = gaps.count + 1;
     linked(made.met + most);

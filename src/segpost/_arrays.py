@@ -240,6 +240,11 @@ def outgoing(
     return Outgoing(array, wrap, out)
 
 
+def label_dtype(classes: int) -> type[np.uint8 | np.int32]:
+    """uint8 where it holds every class."""
+    return np.uint8 if classes <= 256 else np.int32
+
+
 def overlap(a: Array, b: Array) -> bool:
     """Whether two arrays have memory in common (bounds, where the exact answer is dear)."""
     try:

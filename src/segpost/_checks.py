@@ -24,42 +24,49 @@ def one_of(value: object, name: str, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
-def class_axis(axis: object, ndim: int) -> int:
-    """-3 or -1, whichever way the axis was counted."""
+def class_axis(axis: object, ndim: int, first: int = -3) -> int:
+    """`first` or -1, whichever way the axis was counted."""
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise TypeError(f"axis must be an integer, got {axis!r}")
     counted = int(axis) - ndim if axis >= 0 else int(axis)
-    if counted not in (-3, -1):
+    if counted not in (first, -1):
         raise ValueError(
-            f"axis must be -3 (channels first) or -1 (channels last), got {axis} "
+            f"axis must be {first} (channels first) or -1 (channels last), got {axis} "
             f"of {ndim} dimensions"
         )
     return counted
 
 
-def logits_view(logits: object, axis: object) -> tuple[Logits, Incoming, int]:
-    """Any logits as (N, C, h, w) without a copy; also the array as it came, and its class axis."""
+def logits_view(logits: object, axis: object, spatial: int = 2) -> tuple[Logits, Incoming, int]:
+    """Any logits as (N, C, h, w), with three spatial axes (N, C, d, h, w), without a copy.
+
+    Also the array as it came, and its class axis.
+    """
     given = incoming(logits, "logits")
     array = given.array
     if given.kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if given.kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}{hint}")
-    if array.ndim not in (3, 4):
+    least = spatial + 1
+    if array.ndim not in (least, least + 1):
+        sizes = "H, W" if spatial == 2 else "D, H, W"
         hint = ""
-        if array.ndim == 2:
+        if array.ndim == spatial:
             hint = "; a one-channel map needs its class axis: logits[None]"
+        if spatial == 3:
+            hint += "; three numbers in size, or axis=-4, mean a volume"
         raise ValueError(
-            "logits must have 3 dimensions (C, H, W) or 4 (N, C, H, W), classes last with axis=-1, "
-            f"got {array.ndim}: shape {array.shape}{hint}"
+            f"logits must have {least} dimensions (C, {sizes}) or {least + 1} (N, C, {sizes}), "
+            f"classes last with axis=-1, got {array.ndim}: shape {array.shape}{hint}"
         )
     if given.kind in ("int64", "uint64"):
         if isinstance(array, DeviceArray):
             raise TypeError(f"logits on {array.place} must have up to 32 bits or be floats")
         exact_integers(array)
-    counted = class_axis(axis, array.ndim)
-    view = array if array.ndim == 4 else array[None]
+    counted = class_axis(axis, array.ndim, -least)
+    view = array if array.ndim == least + 1 else array[None]
     if counted == -1:
-        view = view.transpose(0, 3, 1, 2)
+        view = view.transpose(0, least, *range(1, least))
     if view.shape[1] == 0:
         raise ValueError(
             f"logits have no classes: axis {counted} of shape {array.shape} has length 0"
@@ -124,22 +131,24 @@ def one_channel_warning(logits: Logits) -> None:
         )
 
 
-def raise_bad_logits(report: Report, logits: Logits, shape: tuple[int, int, int]) -> None:
+def raise_bad_logits(report: Report, logits: Logits, shape: tuple[int, ...]) -> None:
     """Turn what a kernel met into an error under ``nan="raise"``."""
-    n, c, h, w = logits.values.shape
+    n, c, *size = logits.values.shape
     if report.nan_count:
-        image, y, x = _place(report.nan_first, (h, w))
-        pixel = widen(logits.values[image, :, y, x], logits.kind)
+        image, *at = _place(report.nan_first, (n, *size))
+        everywhere: Any = (image, slice(None), *at)
+        pixel = widen(logits.values[everywhere], logits.kind)
         raise ValueError(
-            f"logits have {report.nan_count} NaN of {n * c * h * w} values, first at "
-            f"image {image}, class {int(np.isnan(pixel).argmax())}, y {y}, x {x}; look for a "
+            f"logits have {report.nan_count} NaN of {n * c * math.prod(size)} values, first at "
+            f"image {image}, class {int(np.isnan(pixel).argmax())}, {_named(at)}; look for a "
             'float16 overflow or a division by zero in the network; nan="propagate" lets NaN win'
         )
     if report.undefined_count:
-        image, y, x = _place(report.undefined_first, shape[1:])
+        image, *at = _place(report.undefined_first, shape)
         raise ValueError(
             f"logits give no answer at {report.undefined_count} of {math.prod(shape)} output "
-            f"pixels, first at image {image}, y {y}, x {x}: every class is -inf there, or "
+            f"{'pixels' if len(at) == 2 else 'voxels'}, first at image {image}, {_named(at)}: "
+            "every class is -inf there, or "
             'infinities meet (inf - inf); pass nan="propagate" for the rule of numpy.argmax'
         )
 
@@ -152,10 +161,10 @@ def raise_undefined(report: Report, logits: Logits, shape: tuple[int, int, int])
     if nan.any():
         first = int(nan.any(axis=1).argmax())
         raise_bad_logits(Report(int(nan.sum()), first), logits, shape)
-    image, y, x = _place(report.undefined_first, shape[1:])
+    image, *at = _place(report.undefined_first, shape)
     raise ValueError(
         f"logits give no probabilities at {report.undefined_count} of {math.prod(shape)} pixels, "
-        f"first at image {image}, y {y}, x {x}: a class is +inf there, or every class is -inf; "
+        f"first at image {image}, {_named(at)}: a class is +inf there, or every class is -inf; "
         'pass nan="propagate" to get NaN'
     )
 
@@ -246,9 +255,12 @@ def raise_bad_colors(bad: Bad, image: Array) -> NoReturn:
     )
 
 
-def _place(flat: int, size: tuple[int, int]) -> tuple[int, int, int]:
-    image, pixel = divmod(flat, size[0] * size[1])
-    return (image, *divmod(pixel, size[1]))
+def _place(flat: int, shape: tuple[int, ...]) -> list[int]:
+    return [int(i) for i in np.unravel_index(flat, shape)]
+
+
+def _named(place: list[int]) -> str:
+    return ", ".join(f"{'zyx'[i - len(place)]} {at}" for i, at in enumerate(place))
 
 
 def _index(place: tuple[Any, ...]) -> str:

@@ -16,6 +16,9 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+LAST = (1 << 64) - 1  # kernels keep the first place as what is missing to it
+
+
 class Place(NamedTuple):
     """Where work is done: on which device, in which order, with whose memory."""
 
@@ -215,6 +218,24 @@ def current(place: Place) -> Iterator[None]:
         yield
     finally:
         place.runtime.use_device(before)
+
+
+@contextmanager
+def rated(confidence: Array, place: Place) -> Iterator[Array]:
+    """Where kernels write confidence, which is float32; bytes are made of it at the end."""
+    if confidence.dtype != np.uint8:
+        yield confidence
+        return
+    exact = place.empty(confidence.shape, np.float32)
+    yield exact
+    place.runtime.confidence_bytes(exact, confidence, place.stream)
+
+
+def tallies(found: Array) -> list[tuple[int, int]]:
+    """What kernels count, in pairs: how often it was met, and the first place, -1 for none."""
+    numbers = [int(number) for number in found]
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return [(count, LAST - first if count else -1) for count, first in pairs]
 
 
 def in_order_of(place: Place, array: Array) -> Array:

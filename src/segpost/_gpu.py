@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy
 from functools import partial
 from types import SimpleNamespace
@@ -16,10 +16,13 @@ import numpy as np
 from segpost._device import (
     DeviceArray,
     Place,
+    current,
     device_view,
     is_captured,
     place_of,
+    rated,
     refuse_reports_of_graphs,
+    tallies,
     to_host,
 )
 from segpost._device_inputs import Memory
@@ -38,7 +41,6 @@ from segpost._gpu_crf import CrfSolver as DeviceCrf
 from segpost.geometry import Axes, Axis
 
 CONSTANTS = 256  # tables that are kept on a device: palettes and resamplings seen last
-LAST = (1 << 64) - 1
 MOST_DEFERRED = 1000  # calls whose reports wait to be read
 
 
@@ -98,10 +100,9 @@ class Gpu:
         confidence: Array | None = None,
         fast: bool = False,
     ) -> Report:
-        with (
-            self._at(logits.values) as place,
-            self._rated(confidence, place) as rated,
-        ):
+        with ExitStack() as during:
+            place = during.enter_context(self._at(logits.values))
+            sure = None if confidence is None else during.enter_context(rated(confidence, place))
             tables = self._axes(axes, place)
             found = self._tallies(6, place)
             self.runtime.argmax(
@@ -110,7 +111,7 @@ class Gpu:
                 labels,
                 color,
                 None if lut is None else self._constant(lut, place),
-                rated,
+                sure,
                 place.stream,
                 found,
                 self._workspace(logits, tables, place),
@@ -121,24 +122,13 @@ class Gpu:
     def softmax(
         self, logits: Logits, axes: Axes | None, probabilities: Array, confidence: Array | None
     ) -> Report:
-        with (
-            self._at(logits.values) as place,
-            self._rated(confidence, place) as rated,
-        ):
+        with ExitStack() as during:
+            place = during.enter_context(self._at(logits.values))
+            sure = None if confidence is None else during.enter_context(rated(confidence, place))
             found = self._tallies(6, place)
             tables = self._axes(axes, place)
-            self.runtime.softmax(logits, tables, probabilities, rated, place.stream, found)
+            self.runtime.softmax(logits, tables, probabilities, sure, place.stream, found)
         return self._report("softmax", found)
-
-    @contextmanager
-    def _rated(self, confidence: Array | None, place: Place) -> Iterator[Array | None]:
-        """Where kernels write confidence, which is float32, and bytes made of it at the end."""
-        if confidence is None or confidence.dtype != np.uint8:
-            yield confidence
-            return
-        exact = place.empty(confidence.shape, np.float32)
-        yield exact
-        self.runtime.confidence_bytes(exact, confidence, place.stream)
 
     def colorize(self, labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad:
         with self._at(labels) as place:
@@ -229,9 +219,7 @@ class Gpu:
         if self._check == "deferred":
             self.defer(partial(_raise_tallies, what, found))
             return [(0, -1)] * 3
-        numbers = [int(number) for number in to_host(found)]
-        pairs = zip(numbers[::2], numbers[1::2], strict=True)
-        return [(count, LAST - first if count else -1) for count, first in pairs]
+        return tallies(to_host(found))
 
     def _report(self, what: str, found: Array | None) -> Report:
         nan, undefined = self._counted(what, found)[:2]
@@ -244,15 +232,9 @@ class Gpu:
     def _at(self, array: Array) -> Iterator[Place]:
         """The array's place, its device being this thread's while kernels are launched."""
         place = place_of(array)
-        if place.device < 0:  # memory that the runtime reaches all the same
+        # Of an array on the CPU it is memory that the runtime reaches all the same.
+        with nullcontext() if place.device < 0 else current(place):
             yield place
-            return
-        before = self.runtime.use_device(place.device)
-        try:
-            yield place
-        finally:
-            if before != place.device:
-                self.runtime.use_device(before)
 
     def _constant(self, table: Array, place: Place) -> Array:
         """A small table on the device. One that is new there is waited for.
@@ -320,12 +302,11 @@ class Gpu:
 
 
 def _raise_tallies(what: str, found: Array) -> None:
-    counts = to_host(found).reshape(-1, 2)
-    if counts[:, 0].any():
-        total, first = (int(number) for number in counts[counts[:, 0].argmax()])
+    total, first = max(tallies(to_host(found)), key=lambda pair: pair[0])
+    if total:
         raise ValueError(
             f"{what} met {total} bad values in an earlier call with check='deferred', "
-            f"first at flat index {LAST - first}; check='sync' says more"
+            f"first at flat index {first}; check='sync' says more"
         )
 
 

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from segpost._device import Array, Place, place_of, to_host
+from segpost._device import Array, current, place_of, rated, tallies, to_host
 from segpost._dispatch import Bad, BadUnary, CrfStep, LatticeRecipe, Pairwise, Unary
 
-LAST = (1 << 64) - 1
 TOP = np.uint64(1 << 63)
-
-
-@contextmanager
-def current(place: Place) -> Iterator[None]:
-    """The place's device is this thread's."""
-    before = place.runtime.use_device(max(place.device, 0))
-    try:
-        yield
-    finally:
-        place.runtime.use_device(before)
 
 
 class CrfSolver:
@@ -67,7 +54,7 @@ def guide_range(guide: Array) -> tuple[Array, Bad]:
     found = to_host(memory)
     codes = np.stack([~found[2 : 2 + channels], found[2 + channels :]])
     numbers = np.where(codes & TOP, codes ^ TOP, ~codes).view(np.float64)
-    return numbers, _bad(found)
+    return numbers, Bad(*tallies(found[:2])[0])
 
 
 def label_energies(
@@ -92,20 +79,11 @@ def label_energies(
             place.stream,
             found,
         )
-    return energies, _bad(to_host(found))
+    return energies, Bad(*tallies(to_host(found))[0])
 
 
 def largest(values: Array, out: Array) -> None:
     """The largest of [N, L, H, W] at every pixel, into [N, H, W]."""
     place = place_of(values)
-    with current(place):
-        whole = out.dtype == np.uint8
-        exact = place.empty(out.shape, np.float32) if whole else out
+    with current(place), rated(out, place) as exact:
         place.runtime.largest(values, exact, place.stream)
-        if whole:
-            place.runtime.confidence_bytes(exact, out, place.stream)
-
-
-def _bad(found: Any) -> Bad:
-    count = int(found[0])
-    return Bad(count, LAST - int(found[1]) if count else -1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from segpost import _checks, _dispatch
 from segpost._arguments import integer
-from segpost._arrays import Array, Incoming, incoming, outgoing, stacks
+from segpost._arrays import Array, Incoming, incoming, label_dtype, outgoing, stacks
 from segpost._device import (
     cleared,
     copy_rows,
@@ -21,7 +21,6 @@ from segpost._device import (
 from segpost._device_counts import defer_outside
 from segpost._dispatch import Checking, Logits, Report
 from segpost.geometry import Axes
-from segpost.labels import label_dtype
 from segpost.postprocess import with_threshold
 
 STRIP = 1 << 16  # pixels looked at together when values are listed

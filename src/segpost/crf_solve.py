@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from segpost import _dispatch, _gpu_crf, crf_inputs, crf_terms
-from segpost._arrays import Array, Outgoing, outgoing
+from segpost._arrays import Array, Outgoing, label_dtype, outgoing
 from segpost._device import DeviceArray
 from segpost._dispatch import BadUnary, CrfStep, Logits, Pairwise, Unary
 from segpost.crf_inputs import Field, Guide
 from segpost.crf_terms import Term
-from segpost.labels import label_dtype
 
 if TYPE_CHECKING:
     from segpost.crf import DenseCRF

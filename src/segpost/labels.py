@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from segpost import _checks, _dispatch, geometry
-from segpost._arrays import outgoing
+from segpost._arrays import label_dtype, outgoing
 from segpost.volumes import label_volume
 
 
@@ -150,8 +150,3 @@ def softmax(
         if nan == "raise":
             _checks.raise_undefined(report, view, _checks.output_shape(view, None))
     return result.result()
-
-
-def label_dtype(classes: int) -> type[np.uint8 | np.int32]:
-    """uint8 where it holds every class."""
-    return np.uint8 if classes <= 256 else np.int32

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from segpost import _checks, _dispatch, _gpu_crf
-from segpost._arrays import Array, Incoming, Outgoing, outgoing
+from segpost._arrays import Array, Incoming, Outgoing, label_dtype, outgoing
 from segpost._device import DeviceArray, place_of
 from segpost._dispatch import Logits
 from segpost.colors import Palette, as_palette
 from segpost.crf import DenseCRF
 from segpost.geometry import Axes
-from segpost.labels import label_dtype
 from segpost.palette import overlay as lay_over
 from segpost.segmentation import Segmentation
 
