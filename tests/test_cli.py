@@ -149,6 +149,21 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{changed[1]} of the labels" in report
 
 
+def test_run_reads_what_a_runtime_hands_over(tmp_path: Path) -> None:
+    """A convention sets the class axis; a batch of labels is written one by one."""
+    made = np.random.default_rng(0).normal(size=(2, 6, 8, 4)).astype(np.float32)
+    np.save(tmp_path / "logits.npy", made)
+    np.save(tmp_path / "labels.npy", made.argmax(-1))
+    for name, convention in (("logits", "keras-hub"), ("labels", "tf1-deeplab")):
+        out = tmp_path / name
+        arguments = [str(tmp_path / f"{name}.npy"), "--out", str(out), "--convention", convention]
+        assert main(["run", *arguments, "--palette", "voc"]) == 0
+        for index in range(2):
+            np.testing.assert_array_equal(
+                read(out / f"{name}-{index}.labels.png"), made[index].argmax(-1)
+            )
+
+
 def test_interrupted_run_leaves_no_torn_file(folder: Path) -> None:
     """SIGINT ends with 130, and no temporary or half-written file stays."""
     for i in range(300):

@@ -12,6 +12,7 @@ from segpost._dispatch import use_backend
 from segpost.boundary import BoundaryF, BoundaryIoU, TrimapIoU
 from segpost.colors import Palette
 from segpost.confusion import confusion_matrix
+from segpost.convention import Convention
 from segpost.crf import DenseCRF, Refinement, dense_crf
 from segpost.instances import InstanceIoU
 from segpost.labels import argmax, softmax
@@ -27,6 +28,7 @@ __all__ = [
     "BoundaryF",
     "BoundaryIoU",
     "ConfusionMatrix",
+    "Convention",
     "DenseCRF",
     "InstanceIoU",
     "Palette",

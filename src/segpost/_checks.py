@@ -103,14 +103,24 @@ def output_size(size: Any, axes: int = 2) -> tuple[int, ...]:
 
 
 def resampling(logits: Logits, size: object, grid: object) -> Axes | None:
-    """The axes from the logits' grid to `size`, or None where every pixel is read as it is."""
-    one_of(grid, "grid", geometry.GRIDS)
+    """The axes from the logits' grid to `size`, or None where every pixel is read as it is.
+
+    A `grid` of None is one that nobody has told.
+    """
+    if grid is not None:
+        one_of(grid, "grid", geometry.GRIDS)
     if size is None:
         return None
     height, width = output_size(size)
     wanted, shape = (height, width), (logits.values.shape[2], logits.values.shape[3])
     if shape == wanted or 0 in shape:
         return None
+    if grid is None:
+        raise ValueError(
+            f"grid must be given to resample {shape} to {wanted}, one of "
+            f"{', '.join(map(repr, geometry.GRIDS))}: the convention does not say how the "
+            "network's small map lies on its input"
+        )
     return geometry.axes(shape, wanted, str(grid))
 
 

@@ -15,9 +15,17 @@ from segpost._arrays import Array, Incoming, Outgoing, label_dtype, outgoing
 from segpost._device import DeviceArray, place_of
 from segpost._dispatch import Logits
 from segpost.colors import Palette, as_palette
+from segpost.convention import Convention, agreed, as_convention
 from segpost.crf import DenseCRF
 from segpost.geometry import Axes
 from segpost.palette import overlay as lay_over
+from segpost.ready import (
+    check_probabilities,
+    of_labels,
+    refuse_probabilities,
+    resampled,
+    segmentation_of_labels,
+)
 from segpost.segmentation import Segmentation
 
 WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
@@ -28,9 +36,10 @@ CONFIDENCE_DTYPES = ("float32", "uint8")
 def postprocess(
     logits: Any,
     *,
-    axis: int = -3,
+    convention: Convention | str | None = None,
+    axis: int | None = None,
     size: tuple[int, int] | None = None,
-    grid: str = "half_pixel",
+    grid: str | None = None,
     image: Any = None,
     palette: Palette | str | None = None,
     alpha: Any = 0.5,
@@ -48,14 +57,20 @@ def postprocess(
     Parameters
     ----------
     logits : array of shape (C, h, w) or (N, C, h, w)
-        As in `argmax`; channels last with ``axis=-1``.
-    axis : int
-        The class axis, -3 or -1.
+        As in `argmax`; channels last with ``axis=-1``. With a `convention`, what the runtime gave:
+        a dict, a dataclass, a list, labels or probabilities.
+    convention : Convention or str, optional
+        The runtime's name, such as "torchvision", "smp", "transformers", "keras-hub" or
+        "tf1-deeplab" (`Convention.names` has them all): picks the array, and says its class axis,
+        its grid, its quantization and whether it holds logits, probabilities or labels. `axis`,
+        `grid` and `quantization` may then only repeat it.
+    axis : int, optional
+        The class axis, -3 (where left out) or -1.
     size : (H, W), optional
         Size of everything that comes out; that of the logits where left out. No full-size logits
         are ever made.
-    grid : {"half_pixel", "align_corners", "asymmetric"}
-        As in `argmax`.
+    grid : {"half_pixel", "align_corners", "asymmetric"}, optional
+        As in `argmax`; "half_pixel" where left out.
     image : uint8 array of shape (H, W, 3) or (N, H, W, 3), optional
         The photograph, for the overlay, for `crf` and for `Segmentation.figure`.
     palette : Palette or str, optional
@@ -109,16 +124,39 @@ def postprocess(
     >>> seg.labels[0], seg.color[0, -1]
     (array([ 0, 15, 15, 15], dtype=uint8), array([192, 128, 128], dtype=uint8))
     """
+    wanted = _wanted(want)
+    chosen = None if palette is None else as_palette(palette)
+    told = None if convention is None else as_convention(convention)
+    if told is not None:
+        logits, kind = told.pick(logits)
+        if kind == "labels":
+            unfit = {"crf": crf, "threshold": threshold, "quantization": quantization}
+            return segmentation_of_labels(
+                logits,
+                told,
+                size=size,
+                image=image,
+                palette=chosen,
+                alpha=alpha,
+                check=check,
+                wanted=wanted,
+                unfit=unfit,
+            )
+        told = replace(told, kind=kind)
+    axis, grid, quantization = agreed(told, axis, grid, quantization)
     view, given, counted = _checks.logits_view(logits, axis)
     _checks.one_of(nan, "nan", _checks.NAN_RULES)
     _checks.one_of(check, "check", _checks.CHECKS)
     _checks.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
     _checks.one_of(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
-    wanted = _wanted(want)
     refiner = _refiner(crf, threshold)
-    chosen = None if palette is None else as_palette(palette)
     view = _with_quantization(view, quantization, wanted | ({"crf"} if refiner else set()))
-    view = with_threshold(view, threshold)
+    ready = told is not None and told.kind == "probabilities"
+    if told is not None and ready:
+        check_probabilities(view, told)
+    elif told is not None and (refiner or not wanted.isdisjoint(("confidence", "probabilities"))):
+        refuse_probabilities(view, told)
+    view = with_threshold(view, threshold, of_probabilities=ready)
     classes = view.values.shape[1] if view.threshold is None else 2
     if chosen is not None:
         _check_palette(chosen, classes, given, counted)
@@ -154,8 +192,8 @@ def postprocess(
         lut = None if chosen is None else class_colors(chosen, classes)
         painted = None if color is None else color.array
         if refiner is not None:
-            view, axes = _refined(refiner, view, axes, shape, picture, nan), None
-        sure = None if confidence is None or refiner is not None else confidence.array
+            view, axes = _refined(refiner, view, axes, shape, picture, nan, ready), None
+        sure = None if confidence is None or refiner is not None or ready else confidence.array
         fast = confidence_mode == "fast"
         out = None if probabilities is None else probabilities.array
         if out is not None and counted == -1:
@@ -172,6 +210,11 @@ def postprocess(
                 probabilities = Outgoing(q, given.wrap)
             if confidence is not None:
                 _largest(view.values, confidence.array)
+        elif ready:
+            if out is not None:
+                resampled(view, axes, out)
+            if confidence is not None:
+                of_labels(view, axes, labels.array, confidence.array)
         elif out is not None:
             report = backend.softmax(view, axes, out, sure)
             if nan == "raise":
@@ -223,13 +266,17 @@ def _refined(
     shape: tuple[int, int, int],
     picture: Array | None,
     nan: str,
+    ready: bool,
 ) -> Logits:
     """Probabilities at full size after the CRF: their largest is where that of logits would be."""
     n, classes = view.values.shape[:2]
     made = place_of(view.values).empty((n, classes, *shape[1:]), np.float32)
-    report = _dispatch.backend(view.values).softmax(view, axes, made, None)
-    if nan == "raise":
-        _checks.raise_undefined(report, view, shape)
+    if ready:
+        resampled(view, axes, made)
+    else:
+        report = _dispatch.backend(view.values).softmax(view, axes, made, None)
+        if nan == "raise":
+            _checks.raise_undefined(report, view, shape)
     return Logits(crf(made, picture), "float32")
 
 
@@ -289,8 +336,8 @@ def _with_quantization(view: Logits, quantization: object, wanted: set[str]) -> 
     return view._replace(scale=float(scale), zero_point=float(zero_point))
 
 
-def with_threshold(view: Logits, threshold: object) -> Logits:
-    """A one-channel head's logits with the logit at which class 1 begins."""
+def with_threshold(view: Logits, threshold: object, of_probabilities: bool = False) -> Logits:
+    """A one-channel head's logits (or probabilities) with the value at which class 1 begins."""
     if threshold is None:
         return view
     classes = view.values.shape[1]
@@ -301,7 +348,8 @@ def with_threshold(view: Logits, threshold: object) -> Logits:
     probability = float(threshold)
     if not 0.0 < probability < 1.0:
         raise ValueError(f"threshold is a probability between 0 and 1, got {threshold!r}")
-    level = math.log(probability / (1.0 - probability))
+    odds = math.log(probability / (1.0 - probability))
+    level = probability if of_probabilities else odds
     return view._replace(threshold=level / view.scale + view.zero_point)
 
 

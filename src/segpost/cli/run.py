@@ -39,7 +39,14 @@ def add_to(commands: Any) -> None:
     add("--out", type=Path, required=True, metavar="DIR", help="where to write; made if missing")
     add("--image", type=Path, help="the photograph, or a folder of them with the logits' names")
     add("--palette", metavar="NAME", help=f"colors of the classes: {', '.join(NAMES)}")
-    add("--axis", type=int, choices=(-3, -1), default=-3, help="the class axis; -3 by default")
+    add(
+        "--convention",
+        choices=segpost.Convention.names(),
+        metavar="NAME",
+        help="the runtime that made the logits: sets the class axis, the grid and whether they are "
+        f"logits, probabilities or labels; one of {', '.join(segpost.Convention.names())}",
+    )
+    add("--axis", type=int, choices=(-3, -1), help="the class axis; -3 by default")
     add(
         "--size",
         nargs=2,
@@ -50,7 +57,6 @@ def add_to(commands: Any) -> None:
     add(
         "--grid",
         choices=GRIDS,
-        default="half_pixel",
         help="how the network's grid lies on the picture; half_pixel, torch's default, by default",
     )
     add("--threshold", type=share, metavar="T", help="for a one-channel sigmoid head, such as 0.5")
@@ -94,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     paths = _inputs(arguments.logits)
     arguments.out.mkdir(parents=True, exist_ok=True)
     options = {
+        "convention": arguments.convention,
         "axis": arguments.axis,
         "grid": arguments.grid,
         "palette": palette,
@@ -103,7 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
         "quantization": arguments.quantization and tuple(arguments.quantization),
         "want": want,
     }
-    writer = _Writer(arguments.out)
+    told = arguments.convention and segpost.Convention.named(arguments.convention)
+    one = 2 if told and told.kind == "labels" else 3
+    writer = _Writer(arguments.out, by_value=one == 2)
     failed = done = 0
     with progress(paths, len(paths)) as (steps, say):
         for path in steps:
@@ -111,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
                 loaded = pictures.read_logits(path)
                 if arguments.crf is not None and loaded.ndim == 2 and loaded.dtype.kind in "iu":
                     raise ValueError("it holds labels; --crf refines the probabilities of logits")
-                parts = _parts(path.stem, loaded)
+                parts = _parts(path.stem, loaded, one)
                 if len(parts) > 1 and arguments.image and not arguments.image.is_dir():
                     raise ValueError(
                         f"it holds a batch of {len(parts)}, but --image is one picture; give a "
@@ -141,16 +150,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 class _Writer:
-    """Writes segmentations into one folder, and no file twice."""
+    """Writes segmentations into one folder, and no file twice.
 
-    def __init__(self, folder: Path) -> None:
+    Labels become an indexed PNG where their type says that they fit, or, `by_value`, where they do.
+    """
+
+    def __init__(self, folder: Path, by_value: bool) -> None:
         self.folder = folder
+        self.by_value = by_value
         self.written: dict[Path, Path] = {}
 
     def write(self, name: str, seg: segpost.Segmentation, source: Path) -> Iterator[str]:
         """Write what `seg` has, as ``name.KIND.png``; yields what the user should know."""
         if seg.labels is not None:
-            if seg.labels.dtype == np.uint8:
+            labels = seg.labels
+            fits = self.by_value and bool((labels >= 0).all() and (labels <= 255).all())
+            if fits or labels.dtype == np.uint8:
                 with self._new(f"{name}.labels.png", source) as part:
                     seg.save(part)
             else:
@@ -210,11 +225,14 @@ def _inputs(given: Iterable[Path]) -> list[Path]:
     return paths
 
 
-def _parts(stem: str, logits: pictures.Array) -> list[tuple[str, pictures.Array]]:
-    """The images of a batch one by one, so that a large file is never in memory at once."""
+def _parts(stem: str, logits: pictures.Array, one: int) -> list[tuple[str, pictures.Array]]:
+    """The images of a batch one by one, so that a large file is never in memory at once.
+
+    `one` is the number of dimensions of a single image.
+    """
     if 0 in logits.shape:
         raise ValueError(f"it holds nothing: shape {logits.shape}")
-    if logits.ndim != 4:
+    if logits.ndim != one + 1:
         return [(stem, logits)]
     if len(logits) == 1:
         return [(stem, logits[0])]

@@ -1,0 +1,128 @@
+"""Runtimes and well-known repositories: what they hand over, each from its own source code.
+
+`grid` is that of the network's own upsampling: `upsampled` says whether it has been done.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+LOGITS, PROBABILITIES, LABELS = "logits", "probabilities", "labels"
+
+IMAGENET = {
+    "mean": (0.485 * 255, 0.456 * 255, 0.406 * 255),
+    "std": (0.229 * 255, 0.224 * 255, 0.225 * 255),
+}
+ONE = {"mean": 127.5, "std": 127.5}  # to -1..1
+CAFFE = {"mean": (122.675, 116.669, 104.008), "channel_order": "bgr"}  # means in order r, g, b
+LAST = {"layout": "nhwc"}
+
+TABLE: dict[str, dict[str, Any]] = {
+    "torchvision": {
+        "outputs": (("out", LOGITS),),
+        "upsampled": True,
+        "normalization": IMAGENET,
+        "note": "'aux' is the auxiliary head, for training",
+    },
+    "smp": {  # nn.UpsamplingBilinear2d in its segmentation head
+        "grid": "align_corners",
+        "upsampled": True,
+        "normalization": IMAGENET,
+        "note": "with activation= the output is probabilities; sides must be multiples of 16",
+    },
+    "transformers": {
+        "outputs": (("logits", LOGITS),),
+        "normalization": ONE,
+        "note": "the image processor may crop the center: the map then covers the crop alone; "
+        "do_reduce_labels shifts ADE20K's ids by one. The normalization is MobileNetV2's",
+    },
+    "mmseg": {
+        "outputs": (("seg_logits", LOGITS), ("pred_sem_seg", LABELS)),
+        "upsampled": True,
+        "normalization": IMAGENET,
+        "note": "a head with one channel is a sigmoid: threshold=",
+    },
+    "vainf": {"upsampled": True, "normalization": IMAGENET},
+    "kazuto1011": {"normalization": CAFFE},
+    "jfzhang95": {"grid": "align_corners", "upsampled": True, "normalization": IMAGENET},
+    "tf1-deeplab": {
+        "kind": LABELS,
+        "outputs": (
+            ("SemanticPredictions", LABELS),
+            ("SemanticProbabilities", PROBABILITIES),
+        ),
+        "axis": -1,
+        "grid": "align_corners",
+        "upsampled": True,
+        "normalization": {**ONE, **LAST},
+        "note": "the graph has taken the labels; the long side is 513, the pad is at the bottom "
+        "and at the right. ResizeBilinear_2 holds logits of a quarter of the size: "
+        "Convention(axis=-1, grid='align_corners')",
+    },
+    "deeplab2": {
+        "outputs": (
+            ("semantic_logits", LOGITS),
+            ("semantic_probs", PROBABILITIES),
+            ("semantic_pred", LABELS),
+        ),
+        "axis": -1,
+        "grid": "align_corners",
+        "normalization": LAST,
+    },
+    "drsleep": {  # tf.image.resize_bilinear of TF1, as it is without arguments
+        "axis": -1,
+        "grid": "asymmetric",
+        "normalization": {**CAFFE, **LAST},
+    },
+    "bonlime": {
+        "axis": -1,
+        "grid": "align_corners",
+        "upsampled": True,
+        "normalization": {**ONE, **LAST},
+    },
+    "keras-hub": {
+        "axis": -1,
+        "upsampled": True,
+        "normalization": {**IMAGENET, **LAST},
+        "note": "with image_data_format 'channels_first' the axis is -3",
+    },
+    "jax": {"axis": -1, "grid": None, "normalization": LAST},
+    "onnxruntime": {"grid": None, "note": "Convention.from_onnx reads the rest from the file"},
+    "openvino": {"grid": None, "note": "Convention.from_openvino reads the rest from the model"},
+    "litert": {
+        "axis": -1,
+        "grid": None,
+        "normalization": {**ONE, **LAST},
+        "note": "Convention.from_litert reads the rest from the file",
+    },
+    "mediapipe": {
+        "kind": LABELS,
+        "outputs": (("confidence_masks", PROBABILITIES), ("category_mask", LABELS)),
+        "upsampled": True,
+        "note": "category masks are upsampled by corners, confidence masks by centers: they "
+        "disagree; without an activation in the metadata confidences are logits",
+    },
+    "mediapipe-binary": {
+        "kind": LABELS,
+        "outputs": (("category_mask", LABELS),),
+        "upsampled": True,
+        "foreground": 0,
+        "background": 255,
+        "note": "a network of one channel: 0 is the foreground, 255 the background",
+    },
+    "tensorrt": {"grid": None, "note": "as exported; float16 overflows become NaN"},
+    "coreml": {
+        "kind": LABELS,
+        "outputs": (("semanticPredictions", LABELS),),
+        "upsampled": True,
+        "note": "converted networks have outputs named var_...: logits, channels first",
+    },
+    "paddleseg": {
+        "kind": LABELS,
+        "upsampled": True,
+        "normalization": ONE,
+        "note": "exported with --output_op none the output is logits: "
+        "Convention(grid='half_pixel', upsampled=True)",
+    },
+    "jetson-inference": {"outputs": (("output_0", LOGITS),), "grid": None},
+}
