@@ -38,7 +38,6 @@ NEEDS: dict[str, tuple[tuple[str, ...], str | None]] = {
     "litert_deeplab": (("tensorflow", "keras_hub", "ai_edge_litert"), None),
     "jax_network": (("jax",), "half_pixel"),
 }
-PARTS = {name: needs for name, (needs, _) in NEEDS.items()}
 pytestmark = [
     pytest.mark.filterwarnings("default"),  # the frameworks' own
     pytest.mark.timeout(900),
@@ -47,7 +46,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def examples() -> Iterator[None]:
-    """The folder of the examples on the path, and torchvision importable."""
+    """The folder of the examples on the path."""
     sys.path.insert(0, str(EXAMPLES))
     yield
     sys.path.remove(str(EXAMPLES))
@@ -55,28 +54,10 @@ def examples() -> Iterator[None]:
 
 def importable(name: str) -> types.ModuleType:
     """An example whose packages are here."""
-    for package in PARTS[name]:
-        if package in ("torchvision", "segmentation_models_pytorch"):
-            declare_operators()
+    importlib.import_module("stand_in").declare_operators()
+    for package in NEEDS[name][0]:
         pytest.importorskip(package)
     return importlib.import_module(name)
-
-
-def declare_operators() -> None:
-    """torchvision from the registry is built for CUDA: with a CPU build of torch its operators are
-    missing, and it cannot be imported. The networks use none of them.
-    """
-    torch = pytest.importorskip("torch")
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError:
-        for module in [name for name in sys.modules if name.startswith("torchvision")]:
-            del sys.modules[module]
-        for operator in ("nms", "qnms"):
-            signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-            torch.library.define(f"torchvision::{operator}", signature)
-    except ImportError:
-        return
 
 
 @pytest.fixture(scope="module", params=list(NEEDS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -52,6 +53,25 @@ def lively(model: Any, x: Any, head: Any) -> Any:
         model(torch.cat([x, x.flip(3)]))
         head.weight.mul_(40)
     return model.eval()
+
+
+def declare_operators() -> None:
+    """Makes torchvision importable beside a torch without CUDA.
+
+    From the registry it is built for CUDA, and does not find its operators then. None of the
+    networks here uses them.
+    """
+    try:
+        import torch
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        for module in [name for name in sys.modules if name.startswith("torchvision")]:
+            del sys.modules[module]
+        for operator in ("nms", "qnms"):
+            signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            torch.library.define(f"torchvision::{operator}", signature)
+    except ImportError:
+        return
 
 
 def told(name: str, image: np.ndarray, own: Callable[[], Any], ours: Callable[[], Any]) -> None:
