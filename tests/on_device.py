@@ -17,7 +17,7 @@ from emulated.build import build, compiler
 from segpost import _dispatch
 from segpost._device import Array, DeviceArray, Place, device_view, to_host
 from segpost._device_inputs import Memory
-from segpost._dispatch import Bad, CrfSolver, CrfStep, Logits, Pairwise, Report, Unary
+from segpost._dispatch import Bad, CrfSolver, CrfStep, Logits, Paint, Pairwise, Report, Unary
 from segpost._gpu import Gpu
 from segpost.geometry import Axes
 
@@ -84,13 +84,20 @@ class OnDevice:
         logits: Logits,
         axes: Axes | None,
         labels: Array,
-        color: Array | None,
-        lut: Array | None,
+        paint: Paint | None = None,
         confidence: Array | None = None,
         fast: bool = False,
     ) -> Report:
-        given = [logits, axes, labels, color, lut, confidence, fast]
-        report: Report = self.run(self.gpu.argmax, given, (2, 3, 5))
+        _, color, laid = paint or (None, None, None)
+        image, _, overlay = laid or (None, None, None)
+
+        def call(labels: Any, color: Any, image: Any, overlay: Any, sure: Any, there: Any) -> Any:
+            over = laid and laid._replace(image=image, out=overlay)
+            made = paint and paint._replace(color=color, laid=over)
+            return self.gpu.argmax(there, axes, labels, made, sure, fast)
+
+        given = [labels, color, image, overlay, confidence, logits]
+        report: Report = self.run(call, given, (0, 1, 3, 4))
         return report
 
     def softmax(

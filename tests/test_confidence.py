@@ -34,7 +34,7 @@ def made(
     axes = _checks.resampling(view, size, grid)
     shape = _checks.output_shape(view, axes)
     labels, confidence = np.empty(shape, np.int32), np.empty(shape, dtype)
-    report = _dispatch.backend().argmax(view, axes, labels, None, None, confidence, mode == "fast")
+    report = _dispatch.backend().argmax(view, axes, labels, None, confidence, mode == "fast")
     return report, labels, confidence
 
 

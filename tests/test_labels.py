@@ -66,7 +66,7 @@ def rated(logits: object, size: tuple[int, int] | None) -> tuple[Report, np.ndar
     n, h, w = _checks.output_shape(view, axes)
     labels, confidence = np.zeros((n, h, w), np.int32), np.zeros((n, h, w + n % 2), np.float32)
     made = confidence[:, :, :w]
-    return _dispatch.backend().argmax(view, axes, labels, None, None, made), labels, made
+    return _dispatch.backend().argmax(view, axes, labels, None, made), labels, made
 
 
 CASES = [

@@ -360,3 +360,34 @@ def test_shares_sum_to_one() -> None:
     shares = seg.shares()
     assert sum(shares.values()) == pytest.approx(1)
     assert list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("classes", "shape", "size"),
+    [(21, (5, 9), (37, 64)), (300, (2, 700), (3, 1400)), (3, (1, 1), (300, 4)), (5, (6, 8), None)],
+)
+def test_the_overlay_is_that_of_the_labels_made(
+    backend: str, classes: int, shape: tuple[int, int], size: tuple[int, int] | None
+) -> None:
+    """Made on the way, tile by tile, it has the bytes of segpost.overlay of the finished labels."""
+    rng = np.random.default_rng(classes)
+    logits = rng.normal(size=(2, classes, *shape)).astype(np.float32)
+    out = size or shape
+    image = rng.integers(0, 256, (2, *out, 6), dtype=np.uint8)[..., ::2]  # strided
+    palette = segpost.Palette(
+        rng.integers(0, 256, (classes + 2, 3)), ignore_index=1, void=(9, 9, 9)
+    )
+    want = ("labels", "color", "overlay", "confidence")
+    for alpha in (0.4, rng.random(classes + 2).tolist()):
+        seg = segpost.postprocess(
+            logits, size=size, image=image, palette=palette, alpha=alpha, want=want
+        )
+        with segpost.use_backend("reference"):
+            expected = segpost.overlay(image, seg.labels, palette, alpha=alpha)
+            color = segpost.colorize(seg.labels, palette)
+        np.testing.assert_array_equal(seg.overlay, expected)
+        np.testing.assert_array_equal(seg.color, color)
+        alone = segpost.postprocess(
+            logits, size=size, image=image, palette=palette, alpha=alpha, want=("overlay",)
+        )
+        np.testing.assert_array_equal(alone.overlay, expected)

@@ -15,9 +15,8 @@ py::tuple as_tuple(const Report &r) {
 py::tuple as_tuple(const Bad &bad) { return py::make_tuple(bad.count, bad.first); }
 
 py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
-                 const py::object &color, const py::object &lut, const py::object &confidence,
-                 bool fast, bool dense) {
-    const ArgmaxJob job = argmax_job(logits, axes, labels, color, lut, confidence, fast);
+                 const py::object &paint, const py::object &confidence, bool fast, bool dense) {
+    const ArgmaxJob job = argmax_job(logits, axes, labels, paint, confidence, fast);
     Report report;
     without_gil([&](const Interrupted &interrupted) {
         return run_argmax(job, dense ? CellRule::dense : CellRule::fill, interrupted, report);
@@ -175,9 +174,9 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     using namespace segpost::bindings;
     using py::arg;
     m.doc() = "The native CPU kernels; arguments are checked by the Python layer.";
-    m.def("argmax", &argmax, arg("logits"), arg("axes").none(), arg("labels"), arg("color").none(),
-          arg("lut").none(), arg("confidence").none() = py::none(), arg("fast") = false,
-          arg("dense") = false);
+    m.def("argmax", &argmax, arg("logits"), arg("axes").none(), arg("labels"),
+          arg("paint").none() = py::none(), arg("confidence").none() = py::none(),
+          arg("fast") = false, arg("dense") = false);
     m.def("argmax_volume", &argmax_volume, arg("logits"), arg("axes"), arg("labels"));
     m.def("softmax", &softmax, arg("logits"), arg("axes").none(), arg("probabilities").none(),
           arg("confidence").none());

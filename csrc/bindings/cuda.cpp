@@ -27,9 +27,9 @@ std::size_t argmax_workspace(const py::tuple &logits, const py::object &axes) {
 }
 
 void argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
-            const py::object &color, const py::object &lut, const py::object &confidence,
-            std::uintptr_t stream, const py::object &found, const py::object &workspace) {
-    const ArgmaxJob job = argmax_job(logits, axes, labels, color, lut, confidence);
+            const py::object &paint, const py::object &confidence, std::uintptr_t stream,
+            const py::object &found, const py::object &workspace) {
+    const ArgmaxJob job = argmax_job(logits, axes, labels, paint, confidence);
     void *work = memory<void>(workspace, gpu::argmax_workspace(job));
     gpu::run_argmax(job, stream, tallies<gpu::Tallies>(found, stream), work);
 }
@@ -155,9 +155,8 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     module.def("argmax_workspace", &argmax_workspace, py::arg("logits"),
                py::arg("axes").none(true));
     module.def("argmax", &argmax, py::arg("logits"), py::arg("axes").none(true), py::arg("labels"),
-               py::arg("color").none(true), py::arg("lut").none(true),
-               py::arg("confidence").none(true), py::arg("stream"), py::arg("found").none(true),
-               py::arg("workspace").none(true));
+               py::arg("paint").none(true), py::arg("confidence").none(true), py::arg("stream"),
+               py::arg("found").none(true), py::arg("workspace").none(true));
     module.def("softmax", &softmax, py::arg("logits"), py::arg("axes").none(true),
                py::arg("probabilities"), py::arg("confidence").none(true), py::arg("stream"),
                py::arg("found").none(true));

@@ -26,8 +26,9 @@ inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes) {
     return job;
 }
 
+// `paint` is None or a NamedTuple _dispatch.Paint.
 inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
-                            const py::array &labels, const py::object &color, const py::object &lut,
+                            const py::array &labels, const py::object &paint,
                             const py::object &confidence = py::none(), bool fast = false) {
     ArgmaxJob job = argmax_job(logits, axes);
     job.labels = map_view(labels, true);
@@ -36,10 +37,26 @@ inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
                 (job.labels.dtype == DType::i32 ||
                  (job.labels.dtype == DType::u8 && job.classes() <= 256)),
             "labels");
-    if (!color.is_none()) {
-        job.color = image_view(color.cast<py::array>(), true);
-        job.lut = table<std::uint32_t>(lut.cast<py::array>(), job.classes());
-        require(same_pixels(job.color, job.labels), "color");
+    if (!paint.is_none()) {
+        const auto parts = paint.cast<py::tuple>();
+        const auto lut = table<std::uint32_t>(parts[0].cast<py::array>(), job.classes() + 1);
+        if (!parts[1].is_none()) {
+            job.color = image_view(parts[1].cast<py::array>(), true);
+            job.lut = lut;
+            require(same_pixels(job.color, job.labels), "color");
+        }
+        if (!parts[2].is_none()) {
+            const auto given = parts[2].cast<py::tuple>();
+            OverlayJob &laid = job.laid;
+            laid.image = image_view(given[0].cast<py::array>(), false);
+            laid.alpha = table<std::uint16_t>(given[1].cast<py::array>(), job.classes() + 1);
+            laid.out = image_view(given[2].cast<py::array>(), true);
+            laid.labels = job.labels;
+            laid.range.classes = job.classes();
+            laid.lut = lut;
+            require(same_pixels(laid.image, job.labels) && same_pixels(laid.out, job.labels),
+                    "overlay");
+        }
     }
     if (!confidence.is_none()) {
         job.confidence = map_view(confidence.cast<py::array>(), true);

@@ -2,19 +2,52 @@
 
 namespace segpost {
 
+namespace {
+
+// The output pixels of a tile.
+struct Frame {
+    std::int64_t y0, y1, x0, x1;
+};
+
+Frame frame_of(const ArgmaxJob &job, const Tile &tile) {
+    if (!job.resample) return {tile.y0, tile.y1, tile.x0, tile.x1};
+    return {std::max<std::int64_t>(job.y.start[tile.y0], tile.row0),
+            std::min<std::int64_t>(job.y.start[tile.y1], tile.row1), job.x.start[tile.x0],
+            job.x.start[tile.x1]};
+}
+
+// The overlay of a tile whose labels have just been made.
+OverlayJob overlay_of(const ArgmaxJob &job, const Frame &frame) {
+    OverlayJob part = job.laid;
+    for (Map *map :
+         {&part.labels, static_cast<Map *>(&part.image), static_cast<Map *>(&part.out)}) {
+        map->data += frame.x0 * map->element;
+        map->w = frame.x1 - frame.x0;
+    }
+    return part;
+}
+
+} // namespace
+
 // A pixel that has a label but no confidence is undefined where confidence is wanted.
 bool run_argmax(const ArgmaxJob &job, CellRule rule, const Interrupted &interrupted,
                 Report &report) {
     const KernelTable &table = kernels();
-    const bool cells = job.resample && job.confidence.data;
+    const bool cells = job.resample && job.confidence.data, laid = job.laid.out.data;
     return run(
         argmax_tiles(job), interrupted, report,
         [&](const Tile &tile) {
-            return std::max(argmax_scratch(job, tile),
-                            cells ? table.confidence_cells_scratch(job, tile) : 0);
+            return std::max({argmax_scratch(job, tile),
+                             cells ? table.confidence_cells_scratch(job, tile) : 0,
+                             laid ? table.overlay_scratch(job.laid) : 0});
         },
         [&](const Tile &tile, char *memory, Report &here) {
             argmax_tile(job, tile, rule, memory, here);
+            if (laid) {
+                const Frame frame = frame_of(job, tile);
+                Bad none; // every label has a color
+                table.overlay(overlay_of(job, frame), {tile.n, frame.y0, frame.y1}, memory, none);
+            }
             if (!cells) return;
             here.undefined_count = 0, here.undefined_first = -1;
             table.confidence_cells(job, tile, memory, here);

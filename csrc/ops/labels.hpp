@@ -49,8 +49,8 @@
 // that could win by more than 2^24 C (`fast`: 2^20 C) are left out: 6e-8 (1e-6) of the sum.
 #pragma once
 
+#include "palette.hpp"
 #include "portable.hpp"
-#include "view.hpp"
 
 namespace segpost {
 
@@ -107,6 +107,7 @@ struct ArgmaxJob {
     Map labels; // u8 or i32, pixels adjacent
     Image color;
     const std::uint32_t *lut = nullptr;   // [classes() + 1] 0x00bbggrr; null: no color
+    OverlayJob laid;                      // over `laid.image`, of the labels made; out null: none
     Map confidence;                       // f32 or u8, pixels adjacent; null: none
     bool fast = false;                    // confidence within 1e-5, not 1e-6
     double scale = 1.0, zero_point = 0.0; // a real logit is scale * (value - zero_point)

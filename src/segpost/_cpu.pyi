@@ -1,4 +1,4 @@
-from segpost._dispatch import Array, LatticeRecipe, Logits, Pairwise, Unary
+from segpost._dispatch import Array, LatticeRecipe, Logits, Paint, Pairwise, Unary
 from segpost.geometry import Axes
 
 compiler: str
@@ -7,8 +7,7 @@ def argmax(
     logits: Logits,
     axes: Axes | None,
     labels: Array,
-    color: Array | None,
-    lut: Array | None,
+    paint: Paint | None = None,
     confidence: Array | None = None,
     fast: bool = False,
     dense: bool = False,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from segpost._dispatch import LatticeRecipe, Logits, Pairwise, Unary
+from segpost._dispatch import LatticeRecipe, Logits, Paint, Pairwise, Unary
 
 Array = npt.NDArray[np.generic]
 
@@ -14,8 +14,7 @@ def argmax(
     logits: Logits,
     axes: object | None,
     labels: Array,
-    color: Array | None,
-    lut: Array | None,
+    paint: Paint | None,
     confidence: Array | None,
     stream: int,
     found: Array | None,

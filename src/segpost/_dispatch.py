@@ -31,6 +31,22 @@ class Logits(NamedTuple):
     threshold: float | None = None  # one-channel head: class 1 where value > threshold
 
 
+class Laid(NamedTuple):
+    """An overlay to make: the colors of labels over an image."""
+
+    image: Array  # [N, H, W, 3] uint8
+    alpha: Array  # [C + 1] uint16, 0..256
+    out: Array  # [N, H, W, 3] uint8
+
+
+class Paint(NamedTuple):
+    """Pictures to make of labels on the way."""
+
+    lut: Array  # [C + 1] uint32, 0x00bbggrr; the last is void's, which no label is
+    color: Array | None = None  # [N, H, W, 3] uint8
+    laid: Laid | None = None
+
+
 class Report(NamedTuple):
     """What a kernel met on its way; places are flat indices, -1 where there is none.
 
@@ -146,8 +162,7 @@ class Backend(Protocol):
         logits: Logits,
         axes: Axes | None,
         labels: Array,  # [N, H, W] uint8 or int32
-        color: Array | None,  # [N, H, W, 3] uint8
-        lut: Array | None,  # [C] uint32, 0x00bbggrr
+        paint: Paint | None = None,
         confidence: Array | None = None,  # [N, H, W] float32, or uint8: rint(255 c), 0 for NaN
         fast: bool = False,  # confidence within 1e-5 of the definition, not 1e-6
     ) -> Report: ...

@@ -32,6 +32,7 @@ from segpost._dispatch import (
     Bad,
     CrfSolver,
     Logits,
+    Paint,
     Pairwise,
     Report,
     Unary,
@@ -95,8 +96,7 @@ class Gpu:
         logits: Logits,
         axes: Axes | None,
         labels: Array,
-        color: Array | None,
-        lut: Array | None,
+        paint: Paint | None = None,
         confidence: Array | None = None,
         fast: bool = False,
     ) -> Report:
@@ -109,13 +109,15 @@ class Gpu:
                 logits,
                 tables,
                 labels,
-                color,
-                None if lut is None else self._constant(lut, place),
+                paint and Paint(self._constant(paint.lut, place), paint.color),
                 sure,
                 place.stream,
                 found,
                 self._workspace(logits, tables, place),
             )
+        if paint is not None and paint.laid is not None:
+            image, alpha, out = paint.laid
+            self.overlay(image, labels, paint.lut, alpha, None, 0, out)
         nan, undefined, unsure = self._counted("argmax", found)
         return Report(*nan, *(undefined if confidence is None else unsure))
 

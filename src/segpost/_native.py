@@ -13,6 +13,7 @@ from segpost._dispatch import (
     CrfStep,
     LatticeRecipe,
     Logits,
+    Paint,
     Pairwise,
     Report,
     Unary,
@@ -24,14 +25,13 @@ def argmax(
     logits: Logits,
     axes: Axes | None,
     labels: Array,
-    color: Array | None,
-    lut: Array | None,
+    paint: Paint | None = None,
     confidence: Array | None = None,
     fast: bool = False,
 ) -> Report:
     if confidence is None or logits.threshold is None:
-        return Report(*_cpu.argmax(logits, axes, labels, color, lut, confidence, fast))
-    report = Report(*_cpu.argmax(logits, axes, labels, color, lut))
+        return Report(*_cpu.argmax(logits, axes, labels, paint, confidence, fast))
+    report = Report(*_cpu.argmax(logits, axes, labels, paint))
     return report.undefined_as(softmax(logits, axes, None, confidence))
 
 

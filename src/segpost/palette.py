@@ -128,7 +128,7 @@ def overlay(
     if not 0 <= contour <= 64:
         raise ValueError(f"contour must be in 0..64 pixels, got {contour}")
     lut = chosen.packed()
-    weights = _alpha(alpha, len(chosen))
+    weights = class_alpha(alpha, len(chosen))
     ignore = chosen.ignore_index
     result = outgoing(
         out, picture.array.shape, np.uint8, picture.wrap, picture.array, maps, packed=2
@@ -202,7 +202,7 @@ def labels_from_colors(
     return result.result()
 
 
-def _alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
+def class_alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
     """alpha * 256 as integers, one a class and, for void, the mean of them."""
     if isinstance(alpha, (bool, str, np.ma.MaskedArray)):
         raise TypeError(f"alpha must be a number or {classes} numbers, got {alpha!r}")

@@ -13,12 +13,12 @@ import numpy as np
 from segpost import _checks, _dispatch, _gpu_crf
 from segpost._arrays import Array, Incoming, Outgoing, label_dtype, outgoing
 from segpost._device import DeviceArray, place_of
-from segpost._dispatch import Logits
+from segpost._dispatch import Laid, Logits, Paint
 from segpost.colors import Palette, as_palette
 from segpost.convention import Convention, agreed, as_convention
 from segpost.crf import DenseCRF
 from segpost.geometry import Axes
-from segpost.palette import overlay as lay_over
+from segpost.palette import class_alpha
 from segpost.ready import (
     check_probabilities,
     of_labels,
@@ -189,8 +189,9 @@ def postprocess(
     if refiner is None or not math.prod(shape):
         probabilities = make("probabilities", spread, np.float32)
     if math.prod(shape):
-        lut = None if chosen is None else class_colors(chosen, classes)
-        painted = None if color is None else color.array
+        paint = None
+        if chosen is not None and (color is not None or overlay is not None):
+            paint = _paint(chosen, classes, alpha, color, picture, overlay)
         if refiner is not None:
             view, axes = _refined(refiner, view, axes, shape, picture, nan, ready), None
         sure = None if confidence is None or refiner is not None or ready else confidence.array
@@ -199,7 +200,7 @@ def postprocess(
         if out is not None and counted == -1:
             out = out.transpose(0, 3, 1, 2)
         beside = sure if out is None else None
-        report = backend.argmax(view, axes, labels.array, painted, lut, beside, fast)
+        report = backend.argmax(view, axes, labels.array, paint, beside, fast)
         if nan == "raise":
             if beside is not None:
                 _checks.raise_undefined(report, view, shape)
@@ -219,8 +220,6 @@ def postprocess(
             report = backend.softmax(view, axes, out, sure)
             if nan == "raise":
                 _checks.raise_undefined(report, view, shape)
-        if overlay is not None and picture is not None and chosen is not None:
-            lay_over(picture, labels.array, chosen, alpha=alpha, check=check, out=overlay.array)
 
     def done(made: Outgoing | None) -> Any:
         if made is None:
@@ -290,13 +289,23 @@ def _largest(values: Array, out: Array) -> None:
         values.max(axis=1, out=out)
 
 
-def class_colors(palette: Palette, classes: int) -> Array:
-    """Packed colors of the classes, void's where a class is the palette's `ignore_index`."""
-    packed = palette.packed()
-    lut = packed[:classes].copy()
+def _paint(
+    palette: Palette,
+    classes: int,
+    alpha: Any,
+    color: Outgoing | None,
+    image: Array | None,
+    overlay: Outgoing | None,
+) -> Paint:
+    """The pictures to make: a class that is the palette's `ignore_index` looks like void."""
+    rows = np.append(np.arange(classes), len(palette))
     if palette.ignore_index is not None and 0 <= palette.ignore_index < classes:
-        lut[palette.ignore_index] = packed[-1]
-    return lut
+        rows[palette.ignore_index] = len(palette)
+    lut = palette.packed()[rows]
+    laid = None
+    if overlay is not None and image is not None:
+        laid = Laid(image, class_alpha(alpha, len(palette))[rows], overlay.array)
+    return Paint(lut, None if color is None else color.array, laid)
 
 
 def _wanted(want: Iterable[str]) -> set[str]:

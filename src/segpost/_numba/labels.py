@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from segpost._dispatch import Array, Logits, Report
-from segpost._numba import cells, pixels, probabilities, strips
-from segpost._numba.palette import paint
+from segpost._dispatch import Array, Logits, Paint, Report
+from segpost._numba import cells, palette, pixels, probabilities, strips
 from segpost._numba.strips import Strip, table
 from segpost._numba.threads import run
 from segpost.geometry import Axes, axis
@@ -24,8 +23,7 @@ def argmax(
     logits: Logits,
     axes: Axes | None,
     labels: Array,
-    color: Array | None,
-    lut: Array | None,
+    paint: Paint | None = None,
     confidence: Array | None = None,
     fast: bool = False,
 ) -> Report:
@@ -36,8 +34,8 @@ def argmax(
 
         def finish() -> None:
             keep()
-            if color is not None and lut is not None:
-                paint(out, lut, color[n, y0:y1])
+            if paint is not None:
+                palette.paint_rows(out, paint, n, y0, y1)
 
         return out, finish
 

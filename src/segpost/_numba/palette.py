@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._dispatch import Array, Bad
+from segpost._dispatch import Array, Bad, Paint
 from segpost._numba.strips import frozen, packed, pieces, target
 from segpost._numba.threads import kernel, run
 
@@ -36,21 +36,13 @@ def overlay(
 ) -> Bad:
     """(image * (256 - alpha) + color * alpha + 128) / 256, rounded down; contours are opaque."""
     height = labels.shape[1]
-    even = bool((alpha == alpha[0]).all())
     before, after = contour // 2, (contour + 1) // 2  # rows and columns of the window
 
     def work(strip: tuple[int, int, int]) -> Bad:
         n, y0, y1 = strip
         entry, rows, bad = _entries(labels[n, y0:y1], len(lut) - 1, ignore_index)
         picture, keep = target(out[n, y0:y1])
-        pixels = packed(image[n, y0:y1]).reshape(-1)
-        painted = np.empty(picture.shape, np.uint8)
-        paint(entry, lut[rows], painted)
-        if even:
-            blend(pixels, painted.reshape(-1), alpha[0], picture.reshape(-1))
-        else:
-            weights = packed(alpha[rows])
-            blend_each(pixels, painted.reshape(-1), entry.reshape(-1), weights, picture.reshape(-1))
+        painted = lay(entry, lut[rows], alpha[rows], image[n, y0:y1], picture)
         if contour:
             top, bottom = max(y0 - before, 0), min(y1 + after, height)
             around = labels[n, top:bottom]
@@ -86,6 +78,29 @@ def paint(labels: Array, lut: Array, out: Array) -> None:
     words = flat[3 * head : 3 * (head + (labels.size - head) // 4 * 4)].view(np.uint32)
     paint_words(frozen(labels).reshape(-1), frozen(lut), head, flat, words)
     keep()
+
+
+def paint_rows(labels: Array, made: Paint, n: int, y0: int, y1: int) -> None:
+    """The pictures of rows of an image whose labels have just been made."""
+    if made.color is not None:
+        paint(labels, made.lut, made.color[n, y0:y1])
+    if made.laid is not None:
+        picture, keep = target(made.laid.out[n, y0:y1])
+        lay(labels, made.lut, made.laid.alpha, made.laid.image[n, y0:y1], picture)
+        keep()
+
+
+def lay(entry: Array, lut: Array, alpha: Array, image: Array, out: Array) -> Array:
+    """The colors of entries over an image, in C order; returns the colors."""
+    painted = np.empty(out.shape, np.uint8)
+    paint(entry, lut, painted)
+    pixels = packed(image).reshape(-1)
+    if (alpha == alpha[0]).all():
+        blend(pixels, painted.reshape(-1), alpha[0], out.reshape(-1))
+    else:
+        flat = frozen(entry).reshape(-1)
+        blend_each(pixels, painted.reshape(-1), flat, frozen(alpha), out.reshape(-1))
+    return painted
 
 
 def _entries(labels: Array, void: int, ignore_index: int | None) -> tuple[Array, Any, Bad]:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._arrays import WIDE_KINDS, widen
-from segpost._dispatch import Array, Logits, Report
-from segpost._reference.palette import unpack
+from segpost._dispatch import Array, Logits, Paint, Report
+from segpost._reference.palette import overlay, unpack
 from segpost.geometry import Axes, Axis
 
 Float64 = npt.NDArray[np.float64]
@@ -20,8 +20,7 @@ def argmax(
     logits: Logits,
     axes: Axes | None,
     labels: Array,
-    color: Array | None,
-    lut: Array | None,
+    paint: Paint | None = None,
     confidence: Array | None = None,
     fast: bool = False,
 ) -> Report:
@@ -36,8 +35,10 @@ def argmax(
         labels[n, rows] = np.argmax(values, axis=0)
         nothing = np.isnan(values).any(axis=0) | (values == -np.inf).all(axis=0)
         report = add_undefined(report, nothing, n, rows, labels.shape)
-        if color is not None and lut is not None:
-            color[n, rows] = unpack(lut[labels[n, rows]])
+    if paint is not None and paint.color is not None:
+        paint.color[...] = unpack(paint.lut[labels])
+    if paint is not None and paint.laid is not None:
+        overlay(paint.laid.image, labels, paint.lut, paint.laid.alpha, None, 0, paint.laid.out)
     if confidence is not None:
         report = report.undefined_as(softmax(logits, axes, None, confidence))
     return report
