@@ -87,17 +87,18 @@ class OnDevice:
         paint: Paint | None = None,
         confidence: Array | None = None,
         fast: bool = False,
+        probabilities: Array | None = None,
     ) -> Report:
         _, color, laid = paint or (None, None, None)
         image, _, overlay = laid or (None, None, None)
 
-        def call(labels: Any, color: Any, image: Any, overlay: Any, sure: Any, there: Any) -> Any:
-            over = laid and laid._replace(image=image, out=overlay)
+        def call(there: Any, labels: Any, color: Any, image: Any, over: Any, *sure: Any) -> Any:
+            over = laid and laid._replace(image=image, out=over)
             made = paint and paint._replace(color=color, laid=over)
-            return self.gpu.argmax(there, axes, labels, made, sure, fast)
+            return self.gpu.argmax(there, axes, labels, made, sure[0], fast, sure[1])
 
-        given = [labels, color, image, overlay, confidence, logits]
-        report: Report = self.run(call, given, (0, 1, 3, 4))
+        given = [logits, labels, color, image, overlay, confidence, probabilities]
+        report: Report = self.run(call, given, (1, 2, 4, 5, 6))
         return report
 
     def softmax(

@@ -391,3 +391,19 @@ def test_the_overlay_is_that_of_the_labels_made(
             logits, size=size, image=image, palette=palette, alpha=alpha, want=("overlay",)
         )
         np.testing.assert_array_equal(alone.overlay, expected)
+
+
+@pytest.mark.parametrize("axis", [-3, -1])
+@pytest.mark.parametrize("kind", ["float32", "float16", "float64"])
+def test_probabilities_beside_labels_are_those_alone(backend: str, axis: int, kind: str) -> None:
+    """Read once, in tiles of rows and columns: softmax's bytes, argmax's labels, NaN reported."""
+    logits = np.random.default_rng(3).normal(size=(2, 40, 5, 1700)).astype(kind)
+    given = np.ascontiguousarray(np.moveaxis(logits, 1, axis))
+    want = ("labels", "confidence", "probabilities", "color")
+    seg = segpost.postprocess(given, axis=axis, palette=segpost.Palette.distinct(40), want=want)
+    np.testing.assert_array_equal(seg.labels, logits.argmax(1))
+    np.testing.assert_array_equal(seg.probabilities, segpost.softmax(given, axis=axis))
+    np.testing.assert_array_equal(seg.confidence, seg.probabilities.max(axis))
+    given[(1, 0, 4, 1699) if axis == -3 else (1, 4, 1699, 0)] = np.nan
+    with pytest.raises(ValueError, match="first at image 1, class 0, y 4, x 1699"):
+        segpost.postprocess(given, axis=axis, want=("labels", "probabilities"))

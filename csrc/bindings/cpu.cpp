@@ -15,10 +15,17 @@ py::tuple as_tuple(const Report &r) {
 py::tuple as_tuple(const Bad &bad) { return py::make_tuple(bad.count, bad.first); }
 
 py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
-                 const py::object &paint, const py::object &confidence, bool fast, bool dense) {
-    const ArgmaxJob job = argmax_job(logits, axes, labels, paint, confidence, fast);
+                 const py::object &paint, const py::object &confidence, bool fast,
+                 const py::object &probabilities, bool dense) {
+    const bool beside = !probabilities.is_none();
+    const ArgmaxJob job =
+        argmax_job(logits, axes, labels, paint, beside ? py::object(py::none()) : confidence, fast);
+    SoftmaxJob spread;
+    if (beside) spread = softmax_job(logits, axes, probabilities, confidence);
+    require(!(beside && job.resample), "probabilities");
     Report report;
     without_gil([&](const Interrupted &interrupted) {
+        if (beside) return run_argmax_softmax(job, spread, interrupted, report);
         return run_argmax(job, dense ? CellRule::dense : CellRule::fill, interrupted, report);
     });
     return as_tuple(report);
@@ -176,7 +183,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.doc() = "The native CPU kernels; arguments are checked by the Python layer.";
     m.def("argmax", &argmax, arg("logits"), arg("axes").none(), arg("labels"),
           arg("paint").none() = py::none(), arg("confidence").none() = py::none(),
-          arg("fast") = false, arg("dense") = false);
+          arg("fast") = false, arg("probabilities").none() = py::none(), arg("dense") = false);
     m.def("argmax_volume", &argmax_volume, arg("logits"), arg("axes"), arg("labels"));
     m.def("softmax", &softmax, arg("logits"), arg("axes").none(), arg("probabilities").none(),
           arg("confidence").none());

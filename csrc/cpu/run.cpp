@@ -17,14 +17,16 @@ Frame frame_of(const ArgmaxJob &job, const Tile &tile) {
 }
 
 // The overlay of a tile whose labels have just been made.
-OverlayJob overlay_of(const ArgmaxJob &job, const Frame &frame) {
+void lay_over(const ArgmaxJob &job, const Tile &tile, char *memory) {
+    const Frame frame = frame_of(job, tile);
     OverlayJob part = job.laid;
     for (Map *map :
          {&part.labels, static_cast<Map *>(&part.image), static_cast<Map *>(&part.out)}) {
         map->data += frame.x0 * map->element;
         map->w = frame.x1 - frame.x0;
     }
-    return part;
+    Bad none; // every label has a color
+    kernels().overlay(part, {tile.n, frame.y0, frame.y1}, memory, none);
 }
 
 } // namespace
@@ -43,14 +45,33 @@ bool run_argmax(const ArgmaxJob &job, CellRule rule, const Interrupted &interrup
         },
         [&](const Tile &tile, char *memory, Report &here) {
             argmax_tile(job, tile, rule, memory, here);
-            if (laid) {
-                const Frame frame = frame_of(job, tile);
-                Bad none; // every label has a color
-                table.overlay(overlay_of(job, frame), {tile.n, frame.y0, frame.y1}, memory, none);
-            }
+            if (laid) lay_over(job, tile, memory);
             if (!cells) return;
             here.undefined_count = 0, here.undefined_first = -1;
             table.confidence_cells(job, tile, memory, here);
+        });
+}
+
+// A tile's logits come from memory for the labels, and from a cache for the probabilities.
+bool run_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &beside,
+                        const Interrupted &interrupted, Report &report) {
+    const KernelTable &table = kernels();
+    constexpr std::int64_t cached = 64 << 10; // values
+    const std::int64_t column_step = std::max<std::int64_t>(128, cached / job.logits.c);
+    const std::int64_t row = job.logits.c * std::min(column_step, job.logits.w);
+    const bool laid = job.laid.out.data;
+    return run(
+        cut(job.logits.n, job.logits.h, job.logits.w, per_task(cached, row), column_step),
+        interrupted, report,
+        [&](const Tile &tile) {
+            return std::max({table.argmax_pixels_scratch(job), table.softmax_scratch(beside, tile),
+                             laid ? table.overlay_scratch(job.laid) : 0});
+        },
+        [&](const Tile &tile, char *memory, Report &here) {
+            table.argmax_pixels(job, tile, memory, here);
+            if (laid) lay_over(job, tile, memory);
+            here.undefined_count = 0, here.undefined_first = -1;
+            table.softmax(beside, tile, memory, here);
         });
 }
 

@@ -10,6 +10,8 @@ namespace segpost {
 using Interrupted = std::function<bool()>;
 
 bool run_argmax(const ArgmaxJob &, CellRule, const Interrupted &, Report &);
+bool run_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &beside,
+                        const Interrupted &interrupted, Report &report); // of the same logits
 bool run_argmax_volume(const VolumeJob &, const Interrupted &, Report &);
 bool run_softmax(const SoftmaxJob &, const Interrupted &, Report &);
 bool run_colorize(const ColorizeJob &, const Interrupted &, Bad &);

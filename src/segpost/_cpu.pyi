@@ -10,6 +10,7 @@ def argmax(
     paint: Paint | None = None,
     confidence: Array | None = None,
     fast: bool = False,
+    probabilities: Array | None = None,
     dense: bool = False,
 ) -> tuple[int, int, int, int]: ...
 def argmax_volume(logits: Logits, axes: object, labels: Array) -> tuple[int, int, int, int]: ...

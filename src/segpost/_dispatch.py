@@ -165,11 +165,11 @@ class Backend(Protocol):
         paint: Paint | None = None,
         confidence: Array | None = None,  # [N, H, W] float32, or uint8: rint(255 c), 0 for NaN
         fast: bool = False,  # confidence within 1e-5 of the definition, not 1e-6
+        probabilities: Array | None = None,  # [N, C, H, W] float32
     ) -> Report: ...
 
-    # Confidence is the largest probability. Who adds up the powers of the classes makes it: softmax
-    # where probabilities are wanted too, argmax where they are not; its report then counts the
-    # pixels that have no confidence, of which those without a label are some.
+    # Confidence is the largest probability. Where it or probabilities are made, the report counts
+    # the pixels that have none, of which those without a label are some.
 
     def argmax_volume(
         self,

@@ -99,7 +99,11 @@ class Gpu:
         paint: Paint | None = None,
         confidence: Array | None = None,
         fast: bool = False,
+        probabilities: Array | None = None,
     ) -> Report:
+        if probabilities is not None:
+            report = self.argmax(logits, axes, labels, paint)
+            return report.undefined_as(self.softmax(logits, axes, probabilities, confidence))
         with ExitStack() as during:
             place = during.enter_context(self._at(logits.values))
             sure = None if confidence is None else during.enter_context(rated(confidence, place))

@@ -28,11 +28,16 @@ def argmax(
     paint: Paint | None = None,
     confidence: Array | None = None,
     fast: bool = False,
+    probabilities: Array | None = None,
 ) -> Report:
-    if confidence is None or logits.threshold is None:
+    both = probabilities is not None
+    sigmoid = confidence is not None and logits.threshold is not None
+    if not sigmoid and not both:
         return Report(*_cpu.argmax(logits, axes, labels, paint, confidence, fast))
+    if both and axes is None:  # the logits are read once
+        return Report(*_cpu.argmax(logits, None, labels, paint, confidence, fast, probabilities))
     report = Report(*_cpu.argmax(logits, axes, labels, paint))
-    return report.undefined_as(softmax(logits, axes, None, confidence))
+    return report.undefined_as(softmax(logits, axes, probabilities, confidence))
 
 
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:

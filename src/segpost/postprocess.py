@@ -199,10 +199,10 @@ def postprocess(
         out = None if probabilities is None else probabilities.array
         if out is not None and counted == -1:
             out = out.transpose(0, 3, 1, 2)
-        beside = sure if out is None else None
-        report = backend.argmax(view, axes, labels.array, paint, beside, fast)
+        spread_to = None if ready else out
+        report = backend.argmax(view, axes, labels.array, paint, sure, fast, spread_to)
         if nan == "raise":
-            if beside is not None:
+            if sure is not None or spread_to is not None:
                 _checks.raise_undefined(report, view, shape)
             _checks.raise_bad_logits(report, view, shape)
         if refiner is not None:
@@ -216,10 +216,6 @@ def postprocess(
                 resampled(view, axes, out)
             if confidence is not None:
                 of_labels(view, axes, labels.array, confidence.array)
-        elif out is not None:
-            report = backend.softmax(view, axes, out, sure)
-            if nan == "raise":
-                _checks.raise_undefined(report, view, shape)
 
     def done(made: Outgoing | None) -> Any:
         if made is None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from segpost._dispatch import Array, Logits, Paint, Report
-from segpost._numba import cells, palette, pixels, probabilities, strips
+from segpost._numba import cells, palette, pixels, strips
+from segpost._numba.probabilities import fill_rows
 from segpost._numba.strips import Strip, table
 from segpost._numba.threads import run
 from segpost.geometry import Axes, axis
@@ -26,8 +27,9 @@ def argmax(
     paint: Paint | None = None,
     confidence: Array | None = None,
     fast: bool = False,
+    probabilities: Array | None = None,
 ) -> Report:
-    """First index of the largest interpolated logit, with color and confidence where wanted."""
+    """First index of the largest interpolated logit, with what else is wanted."""
 
     def rows(n: int, y0: int, y1: int) -> tuple[Array, Callable[[], None]]:
         out, keep = strips.target(labels[n, y0:y1])
@@ -39,11 +41,11 @@ def argmax(
 
         return out, finish
 
-    if confidence is None:
+    if confidence is None and probabilities is None:
         return label(logits, axes, rows)
-    if axes is None and logits.threshold is None:
+    if probabilities is None and axes is None and logits.threshold is None:
         return _label_pixels(logits, rows, confidence)
-    return label(logits, axes, rows).undefined_as(softmax(logits, axes, None, confidence))
+    return label(logits, axes, rows).undefined_as(softmax(logits, axes, probabilities, confidence))
 
 
 def label(logits: Logits, axes: Axes | None, rows: Rows) -> Report:
@@ -133,9 +135,7 @@ def softmax(
                 spread, row = np.empty((classes, y1 - y0, grid.x.n_out), np.float32), 0
         rows = nothing[:, 0] if confidence is None else confidence[n, y0:y1]
         chosen, keep = strips.float_target(rows)
-        found = probabilities.fill_rows(
-            values, plain, sigmoid, yt, xt, cell0, y0, y1, real, spread, row, chosen
-        )
+        found = fill_rows(values, plain, sigmoid, yt, xt, cell0, y0, y1, real, spread, row, chosen)
         keep()
         if out is not None and not out[n].flags.c_contiguous:
             out[n, :, y0:y1] = spread

@@ -23,6 +23,7 @@ def argmax(
     paint: Paint | None = None,
     confidence: Array | None = None,
     fast: bool = False,
+    probabilities: Array | None = None,
 ) -> Report:
     """First index of the largest interpolated logit; NaN beats everything, the first NaN wins.
 
@@ -39,8 +40,8 @@ def argmax(
         paint.color[...] = unpack(paint.lut[labels])
     if paint is not None and paint.laid is not None:
         overlay(paint.laid.image, labels, paint.lut, paint.laid.alpha, None, 0, paint.laid.out)
-    if confidence is not None:
-        report = report.undefined_as(softmax(logits, axes, None, confidence))
+    if confidence is not None or probabilities is not None:
+        report = report.undefined_as(softmax(logits, axes, probabilities, confidence))
     return report
 
 
