@@ -10,9 +10,9 @@ import pytest
 
 from benches import scenes
 from benches.bench_labels import street_scene, voc_scene
-from benches.jobs import OURS, Array, Job
+from benches.jobs import OURS, SPREAD, Array, Job
 from benches.pytest_support import parametrized, run_benchmark
-from benches.rivals.ours import BYTES, FAST, NUMBA
+from benches.rivals.ours import AVX2, BYTES, FAST, NUMBA
 from benches.rivals.with_onnxruntime import SOFTMAX
 from benches.rivals.with_torch import COMPILED_SOFTMAX, EAGER_SOFTMAX
 
@@ -21,7 +21,7 @@ BRIEF = (
     FAST,
     BYTES,
     NUMBA,
-    "segpost, SIMD level x86_64_v3",
+    AVX2,
     EAGER_SOFTMAX,
     COMPILED_SOFTMAX,
     SOFTMAX,
@@ -45,6 +45,7 @@ def full_jobs() -> list[Job]:
     kinds: tuple[tuple[str, Array], ...] = (("float16", half), ("bfloat16", brain))
     return [
         Job("labels + confidence + RGB (c)", SURE, full, only=BRIEF, note=note),
+        Job("labels + confidence + probabilities (c)", SPREAD, full, only=BRIEF, note=note),
         Job(
             "labels + confidence + RGB (c), channels last",
             SURE,

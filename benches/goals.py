@@ -9,11 +9,12 @@ from benches import scenes
 from benches.bench_labels import BARE, DENSE
 from benches.jobs import OURS
 from benches.measure import FLOOR_READ
-from benches.report import Extra, Result, figure
+from benches.report import FLOOR, Extra, Result, figure
 from benches.rivals import with_cython, with_numpy, with_pydensecrf, with_torch, with_torchmetrics
-from benches.rivals.ours import FAST, NUMBA, TWO_THREADS
+from benches.rivals.ours import AVX2, FAST, NUMBA, TWO_THREADS
 from benches.rivals.with_onnxruntime import SOFTMAX
-from benches.rivals.with_opencv import EROSIONS, HWC
+from benches.rivals.with_opencv import EROSIONS, HWC, WEIGHTED
+from benches.rivals.with_pillow import PALETTED
 from benches.rivals.with_torch import (
     COMPILED_ARGMAX,
     COMPILED_SOFTMAX,
@@ -35,9 +36,10 @@ class Goal(NamedTuple):
 
 
 GOALS = (
-    Goal("labels + RGB (b)", EAGER_ARGMAX, OURS, 100),
-    Goal("labels + RGB (b)", COMPILED_ARGMAX, OURS, 30),
-    Goal("labels + RGB (b)", HWC, OURS, 25),
+    Goal("labels + RGB (b)", EAGER_ARGMAX, OURS, 200),
+    Goal("labels + RGB (b)", COMPILED_ARGMAX, OURS, 60),
+    Goal("labels + RGB (b)", HWC, OURS, 50),
+    Goal("labels (b)", OURS, FLOOR, 4, most=True),
     Goal("labels + RGB (a)", EAGER_ARGMAX, OURS, 75),
     Goal("labels + RGB (a)", COMPILED_ARGMAX, OURS, 25),
     Goal("labels + RGB (a)", HWC, OURS, 15),
@@ -45,8 +47,15 @@ GOALS = (
     Goal("labels + RGB (b)", COMPILED_ARGMAX, NUMBA, 10),
     Goal("volume", EAGER_ARGMAX, OURS, 30),
     Goal("labels at full resolution", OURS, FLOOR_READ, 1.25, most=True),
+    Goal("labels at full resolution", EAGER_ARGMAX, OURS, 20),
+    Goal("labels at full resolution", EAGER_MAX, OURS, 4),
+    Goal("labels at full resolution", COMPILED_ARGMAX, OURS, 2),
+    Goal("colorize", PALETTED, OURS, 1.5),
+    Goal("overlay", WEIGHTED, OURS, 2),
     Goal("labels + confidence + RGB (b)", EAGER_SOFTMAX, OURS, 20),
+    Goal("labels + confidence + RGB (b)", COMPILED_SOFTMAX, OURS, 20),
     Goal("labels + confidence + RGB (b)", EAGER_SOFTMAX, FAST, 45),
+    Goal("labels + confidence + RGB (b)", COMPILED_SOFTMAX, FAST, 45),
     Goal("labels + confidence + RGB (c)", OURS, FLOOR_READ, 1.8, most=True),
     Goal("labels + confidence + RGB (c)", EAGER_SOFTMAX, OURS, 8),
     Goal("labels + confidence + RGB (c)", COMPILED_SOFTMAX, OURS, 5),
@@ -59,6 +68,19 @@ GOALS = (
     Goal("labels + confidence + RGB (c), float16", COMPILED_SOFTMAX, OURS, 7),
     Goal("labels + confidence + RGB (c), bfloat16", EAGER_SOFTMAX, OURS, 10),
     Goal("labels + confidence + RGB (c), bfloat16", COMPILED_SOFTMAX, OURS, 7),
+    *(
+        Goal(title, AVX2, OURS, 2.5, most=True)
+        for title in (
+            "labels (b)",
+            "labels + RGB (b)",
+            "labels + overlay (b)",
+            "labels + confidence + RGB (b)",
+            "labels + confidence + RGB (c)",
+            "labels + confidence + RGB (c), channels last",
+            "labels + confidence + RGB (c), float16",
+            "volume",
+        )
+    ),
     Goal("labels, iid noise", OURS, DENSE, 1.25, most=True),
     Goal("labels, iid noise", BARE, DENSE, 1.25, most=True),
     Goal("confusion, street", with_numpy.BINCOUNT, OURS, 10),

@@ -18,11 +18,13 @@ Outputs = tuple[Any, ...]  # one a part of the task, of the contender's natural 
 Run = Callable[[], Outputs]
 
 VOLUME = "volume labels"
+SPREAD = "labels+confidence+probabilities"
 TASKS = {  # what comes out
     "labels": ("labels",),
     VOLUME: ("labels",),
     "labels+color": ("labels", "color"),
     "labels+confidence+color": ("labels", "confidence", "color"),
+    SPREAD: ("labels", "confidence", "probabilities"),
     "labels+overlay": ("labels", "overlay"),
     "softmax": ("probabilities",),
     "color": ("color",),
@@ -32,7 +34,7 @@ TASKS = {  # what comes out
     "boundary IoU": ("boundary_iou",),
     "dense CRF": ("probabilities",),
 }
-FROM_LOGITS = ("labels", "labels+color", "labels+confidence+color", "labels+overlay")
+FROM_LOGITS = ("labels", "labels+color", "labels+confidence+color", SPREAD, "labels+overlay")
 COUNTING = ("confusion", "confusion from logits", "boundary IoU")
 CRF = "dense CRF"
 ALPHA = 0.5

@@ -25,6 +25,7 @@ from segpost import _dispatch, geometry
 
 ALL = (*FROM_LOGITS, VOLUME, "softmax", "color", "overlay", *COUNTING)
 NUMBA = "segpost, Numba backend"
+AVX2 = "segpost, SIMD level x86_64_v3"
 FAST = 'segpost, confidence_mode="fast"'
 BYTES = 'segpost, confidence_dtype="uint8"'
 TWO_THREADS = "segpost, two threads"
@@ -134,7 +135,7 @@ def at_level(job: Job, name: str) -> Run:
     return run
 
 
-@contender("segpost, SIMD level x86_64_v3", *ALL)
+@contender(AVX2, *ALL)
 def level_3(job: Job) -> Run:
     return at_level(job, "x86_64_v3")
 

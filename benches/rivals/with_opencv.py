@@ -10,6 +10,7 @@ import numpy as np
 from benches.jobs import ALPHA, VOID, Array, Job, Outputs, Run, contender, need
 from benches.rivals.with_numpy import byte_hist
 
+WEIGHTED = "OpenCV: merge, LUT, addWeighted"
 HWC = "OpenCV: resize of (H, W, C), np.argmax(-1)"
 HWC_SOFTMAX = "OpenCV: resize of (H, W, C), NumPy softmax"
 LABELED = ("labels", "labels+color", "labels+overlay")
@@ -124,7 +125,7 @@ def weighted(job: Job) -> Run:
     return run
 
 
-@contender("OpenCV: merge, LUT, addWeighted", "overlay")
+@contender(WEIGHTED, "overlay")
 def lut_weighted(job: Job) -> Run:
     cv2 = need("cv2")
     table = job.colors[:, None, :]

@@ -16,7 +16,10 @@ def indexed(job: Job) -> Any:
     return image
 
 
-@contender('Pillow: P image, convert("RGB")', "color")
+PALETTED = 'Pillow: P image, convert("RGB")'
+
+
+@contender(PALETTED, "color")
 def convert(job: Job) -> Run:
     image = indexed(job)
     return lambda: (image.convert("RGB"),)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import ALPHA, VOID, VOLUME, Job, Outputs, Run, contender, need
+from benches.jobs import ALPHA, SPREAD, VOID, VOLUME, Job, Outputs, Run, contender, need
 
 Step = Callable[[Any, Any, Any], Outputs]
 
@@ -25,7 +25,10 @@ def step(job: Job, choose: str) -> Step:
         if size is not None:
             logits = resize(logits, size=size, mode=mode, align_corners=False)
         if "confidence" in parts:
-            confidence, labels = torch.softmax(logits, axis).max(axis)
+            probabilities = torch.softmax(logits, axis)
+            confidence, labels = probabilities.max(axis)
+            if "probabilities" in parts:
+                return labels[0], confidence[0], probabilities[0]
             return labels[0], confidence[0], palette[labels[0]]
         labels = (logits.argmax(1) if choose == "argmax" else logits.max(1).indices)[0]
         if "overlay" in parts:
@@ -107,12 +110,12 @@ def compiled_max(job: Job) -> Run:
     return quiet(bind(job, compiled(step(job, "max"))))
 
 
-@contender(EAGER_SOFTMAX, "labels+confidence+color")
+@contender(EAGER_SOFTMAX, "labels+confidence+color", SPREAD)
 def eager_confidence(job: Job) -> Run:
     return bind(job, step(job, "max"))
 
 
-@contender(COMPILED_SOFTMAX, "labels+confidence+color")
+@contender(COMPILED_SOFTMAX, "labels+confidence+color", SPREAD)
 def compiled_confidence(job: Job) -> Run:
     return quiet(bind(job, compiled(step(job, "max"))))
 
