@@ -34,7 +34,11 @@ def jobs() -> list[tuple[str, Run]]:
     tiny = rng.normal(size=(21, 65, 65)).astype(np.float32)
     small = Job("labels of 21 x 65 x 65 as they are", "labels", tiny)
     crop = Job("labels of 21 x 17 x 17 to 65 x 65", "labels", tiny[:, :17, :17], (65, 65))
-    wanted = ("labels + RGB (a)", "labels + RGB (b)", "labels + confidence + RGB (b)")
+    wanted: tuple[str, ...] = (
+        "labels + RGB (a)",
+        "labels + RGB (b)",
+        "labels + confidence + RGB (b)",
+    )
     wanted += ("labels + confidence + RGB (c)", "labels + overlay (b)", "overlay", "volume")
     wanted += ("confusion, street",)
     families = (bench_postprocess, bench_palette, bench_volumes, bench_confusion)
