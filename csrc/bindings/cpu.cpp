@@ -5,6 +5,7 @@
 
 #include "../cpu/pool.hpp"
 #include "../cpu/run.hpp"
+#include "../include/segpost/capi.h"
 
 namespace segpost::bindings {
 namespace {
@@ -203,6 +204,9 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
     bind_crf(m);
+    // For Cython: capi.pxd takes it from here. Nothing in it is ever freed.
+    m.attr("_capi") =
+        py::capsule(segpost_get_api(SEGPOST_ABI), "segpost._cpu._capi", [](PyObject *) {});
     m.def("levels", &levels);
     m.def("level", [] { return kernels().level; });
     m.def("use_level", &use_level, arg("name"));

@@ -8,7 +8,7 @@
 
 namespace segpost {
 
-class CrfExact : public CrfInference {
+class SEGPOST_SHARED CrfExact : public CrfInference {
   public:
     CrfExact(const UnaryView &unary, std::vector<PairwiseJob> terms, bool own)
         : unary_(unary), jobs_(std::move(terms)), own_(own) {}

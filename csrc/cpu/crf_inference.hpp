@@ -14,7 +14,7 @@ inline void describe(CrfStep &step, const CrfSums &sums, double offset) {
     step.pairwise = sums.pairwise;
 }
 
-class CrfInference {
+class SEGPOST_SHARED CrfInference {
   public:
     virtual ~CrfInference() = default;
     virtual bool prepare(const Interrupted &) = 0; // false: interrupted

@@ -9,7 +9,7 @@
 
 namespace segpost {
 
-class CrfOnLattice : public CrfInference {
+class SEGPOST_SHARED CrfOnLattice : public CrfInference {
   public:
     CrfOnLattice(const UnaryView &unary, std::vector<PairwiseJob> terms, bool own,
                  const LatticeRecipe &recipe)

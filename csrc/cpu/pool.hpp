@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 
-namespace segpost {
+#include "../ops/portable.hpp"
+
+namespace segpost SEGPOST_SHARED {
 
 void set_num_threads(int n);
 int num_threads();
@@ -17,4 +19,4 @@ int num_threads();
 bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task,
                const std::function<bool()> &interrupted);
 
-} // namespace segpost
+} // namespace segpost SEGPOST_SHARED

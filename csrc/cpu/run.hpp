@@ -5,7 +5,7 @@
 
 #include "table.hpp"
 
-namespace segpost {
+namespace segpost SEGPOST_SHARED {
 
 using Interrupted = std::function<bool()>;
 
@@ -29,4 +29,4 @@ bool run_boundary_matches(const BoundaryPixelsJob &, const std::int32_t *offsets
                           std::int64_t offset_count, const Interrupted &, std::int64_t *counts);
 bool run_instance_counts(const InstanceJob &, const Interrupted &);
 
-} // namespace segpost
+} // namespace segpost SEGPOST_SHARED

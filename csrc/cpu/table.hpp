@@ -74,8 +74,12 @@ struct KernelTable {
                              float *line, CrfSums &);
 };
 
+} // namespace segpost
+
+namespace segpost SEGPOST_SHARED {
+
 const KernelTable &kernels();                 // the level in use
 bool use_level(const char *name);             // false: unknown, or this processor cannot run it
 const KernelTable *const *available_levels(); // null-terminated, slowest first
 
-} // namespace segpost
+} // namespace segpost SEGPOST_SHARED

@@ -6,3 +6,6 @@
 #else
 #define SEGPOST_BOTH
 #endif
+
+// What libsegpost has for the Python module.
+#define SEGPOST_SHARED __attribute__((visibility("default")))

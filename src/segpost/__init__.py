@@ -3,6 +3,7 @@
 from segpost._config import (
     build_config,
     cuda_available,
+    get_include,
     num_threads,
     raise_deferred,
     set_num_threads,
@@ -42,6 +43,7 @@ __all__ = [
     "confusion_matrix",
     "cuda_available",
     "dense_crf",
+    "get_include",
     "labels_from_colors",
     "num_threads",
     "overlay",

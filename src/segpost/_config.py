@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from segpost import _dispatch
@@ -93,6 +94,34 @@ def raise_deferred() -> None:
         is that of one call; the next ones are told by calling this again.
     """
     _dispatch.raise_deferred()
+
+
+def get_include() -> Path:
+    """The folder of the headers for C, C++ and Cython: ``#include <segpost/capi.h>``.
+
+    Returns
+    -------
+    folder : pathlib.Path
+
+    Raises
+    ------
+    ImportError
+        Where segpost was installed without native code.
+
+    Examples
+    --------
+    >>> import segpost
+    >>> (segpost.get_include() / "segpost" / "capi.h").is_file()
+    True
+    """
+    problem = _dispatch.native_problem()
+    if problem is not None:
+        raise ImportError(
+            f"segpost was installed without native code, so it has no headers: {problem}"
+        )
+    from segpost import _cpu
+
+    return Path(_cpu.__file__).parent / "include"
 
 
 def build_config() -> dict[str, Any]:

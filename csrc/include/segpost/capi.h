@@ -1,0 +1,191 @@
+/* segpost without Python: the CPU kernels for C, C++ and Cython.
+ *
+ * Everything is reached through one table of functions:
+ *
+ *   C, C++ (link libsegpost):  const segpost_api *api = segpost_get_api(SEGPOST_ABI);
+ *   Cython:                    from segpost cimport capi;  api = capi.import_api()
+ *
+ * A null pointer means that the library was built for another SEGPOST_ABI. The number changes when
+ * a struct or a function does; new functions are added at the end of the table and change it not:
+ * `size` says how much of it there is.
+ *
+ * Arrays are the caller's and are never kept. Functions return SEGPOST_OK or an error, with a
+ * sentence and, where values were bad, their number and the first place in the report. Outputs are
+ * written also where SEGPOST_BAD_VALUES is returned. Calls may come from any thread, at the same
+ * time; one at a time gets the library's threads, the others work in their caller's.
+ */
+#ifndef SEGPOST_CAPI_H
+#define SEGPOST_CAPI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEGPOST_ABI 1
+#define SEGPOST_EXPORT __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    SEGPOST_OK = 0,
+    SEGPOST_BAD_ARGUMENT = 1, /* a shape, type, stride or option; nothing was written */
+    SEGPOST_BAD_VALUES = 2,   /* NaN in the logits, labels without a color, ... */
+    SEGPOST_NO_MEMORY = 3,
+    SEGPOST_FAILED = 4
+} segpost_status;
+
+typedef enum {
+    SEGPOST_FLOAT32 = 0,
+    SEGPOST_FLOAT64,
+    SEGPOST_FLOAT16,
+    SEGPOST_BFLOAT16,
+    SEGPOST_INT8,
+    SEGPOST_UINT8,
+    SEGPOST_INT16,
+    SEGPOST_UINT16,
+    SEGPOST_INT32,
+    SEGPOST_INT64,
+    SEGPOST_UINT32,
+    SEGPOST_UINT64
+} segpost_dtype;
+
+typedef enum {
+    SEGPOST_HALF_PIXEL = 0, /* torch's align_corners=False, TF2, OpenCV */
+    SEGPOST_ALIGN_CORNERS,  /* TF1 DeepLab, segmentation_models_pytorch */
+    SEGPOST_ASYMMETRIC      /* TF1's default */
+} segpost_grid;
+
+typedef enum {
+    SEGPOST_NAN_RAISE = 0, /* SEGPOST_BAD_VALUES */
+    SEGPOST_NAN_PROPAGATE  /* the first NaN wins, as in NumPy and torch */
+} segpost_nan;
+
+typedef enum {
+    SEGPOST_QUALITY_DEFAULT = 0,
+    SEGPOST_QUALITY_FAST,
+    SEGPOST_QUALITY_HIGH,
+    SEGPOST_EXACT /* the mean field of all pairs of pixels: slow */
+} segpost_quality;
+
+/* Strides are in bytes and may be anything that keeps elements aligned; an output's last axis must
+ * be adjacent. Logits are (N, C, H, W), whatever their strides: channels-last is a matter of those.
+ */
+typedef struct {
+    void *data;
+    int32_t dtype; /* segpost_dtype */
+    int32_t ndim;
+    int64_t shape[4];
+    int64_t strides[4];
+} segpost_array;
+
+typedef struct {
+    int64_t bad;   /* how many values are bad */
+    int64_t first; /* flat index of the first, -1 for none */
+    char message[400];
+} segpost_report;
+
+/* Zeros everywhere but in struct_size are the defaults: segpost_argmax_options o = {sizeof o}. */
+typedef struct {
+    size_t struct_size;
+    int32_t grid;               /* segpost_grid */
+    int32_t nan;                /* segpost_nan */
+    int32_t has_threshold;      /* one-channel head: label 1 where logit > threshold */
+    int32_t fast_confidence;    /* within 1e-5 of float64, not 1e-6 */
+    double threshold;           /* a logit */
+    double scale, zero_point;   /* real logit = scale (value - zero_point); a scale of 0 is 1 */
+    const uint8_t *palette;     /* (palette_size, 3) red, green, blue; for color and overlay */
+    int64_t palette_size;       /* at least the number of classes */
+    const segpost_array *image; /* (N, H, W, 3) uint8, for overlay */
+    const double *alpha;        /* null: 0.5; else the weight of the colors, or one a class */
+    int64_t alpha_count;        /* 1, or palette_size */
+} segpost_argmax_options;
+
+typedef struct {
+    size_t struct_size;
+    int32_t quality;         /* segpost_quality */
+    int32_t iterations;      /* 0: 10 */
+    double gaussian_sigma;   /* pixels; 0: 3 */
+    double gaussian_weight;  /* 0: 3; a negative number: no such term */
+    double bilateral_sigma;  /* pixels; 0: 80 */
+    double bilateral_rgb;    /* of the image's values; 0: 13 */
+    double bilateral_weight; /* 0: 10; a negative number: no such term */
+} segpost_crf_options;
+
+typedef struct segpost_api {
+    int32_t abi;
+    size_t size;
+    const char *version;
+
+    /* Labels (N, H, W), uint8 up to 256 classes or int32, of logits (N, C, h, w), upsampled to the
+     * labels' size. color and overlay (N, H, W, 3) uint8 and confidence (N, H, W) float32 or uint8
+     * may be null. */
+    int (*argmax)(const segpost_array *logits, const segpost_argmax_options *options,
+                  const segpost_array *labels, const segpost_array *color,
+                  const segpost_array *confidence, const segpost_array *overlay,
+                  segpost_report *report);
+
+    /* Probabilities (N, C, H, W) float32, upsampled to their size. */
+    int (*softmax)(const segpost_array *logits, const segpost_argmax_options *options,
+                   const segpost_array *probabilities, segpost_report *report);
+
+    /* Colors (N, H, W, 3) of labels (N, H, W), any integers below palette_size. */
+    int (*colorize)(const segpost_array *labels, const uint8_t *palette, int64_t palette_size,
+                    const segpost_array *out, segpost_report *report);
+
+    /* The colors over an image; `alpha` and `alpha_count` as in the options above, `contour` is the
+     * width of opaque lines between labels, 0 for none. */
+    int (*overlay)(const segpost_array *image, const segpost_array *labels, const uint8_t *palette,
+                   int64_t palette_size, const double *alpha, int64_t alpha_count, int64_t contour,
+                   const segpost_array *out, segpost_report *report);
+
+    /* Adds to counts, C order, [classes + 2][classes + 1]: rows are the target's classes, void, and
+     * targets that are neither; columns the predicted classes, and predictions that are none.
+     * `ignored`, sorted, are the targets that are void. */
+    int (*confusion_matrix)(const segpost_array *preds, const segpost_array *target,
+                            int64_t classes, const int64_t *ignored, int64_t ignored_count,
+                            int64_t *counts, segpost_report *report);
+
+    /* The same of logits, without a label map. */
+    int (*confusion_matrix_of_logits)(const segpost_array *logits,
+                                      const segpost_argmax_options *options,
+                                      const segpost_array *target, int64_t classes,
+                                      const int64_t *ignored, int64_t ignored_count,
+                                      int64_t *counts, segpost_report *report);
+
+    /* Refined probabilities (C, H, W) float32 of probabilities (C, H, W) and an image (H, W, 3)
+     * uint8, which may be null where there is no bilateral term. */
+    int (*dense_crf)(const segpost_array *probabilities, const segpost_array *image,
+                     const segpost_crf_options *options, const segpost_array *out,
+                     segpost_report *report);
+
+    void (*set_num_threads)(int32_t n); /* of the library, 1 at least */
+    int32_t (*num_threads)(void);
+} segpost_api;
+
+/* The table, or null where the library has another ABI than the one asked for. */
+SEGPOST_EXPORT const segpost_api *segpost_get_api(int32_t abi);
+
+/* C order: strides of an array whose elements are adjacent. */
+static inline segpost_array segpost_packed(void *data, int32_t dtype, int32_t ndim,
+                                           const int64_t *shape) {
+    static const int8_t sizes[] = {4, 8, 2, 2, 1, 1, 2, 2, 4, 8, 4, 8};
+    segpost_array array;
+    int64_t step = dtype >= 0 && dtype < (int32_t)sizeof sizes ? sizes[dtype] : 0;
+    int i;
+    array.data = data;
+    array.dtype = dtype;
+    array.ndim = ndim;
+    for (i = 3; i >= 0; --i) {
+        array.shape[i] = i < ndim ? shape[i] : 1;
+        array.strides[i] = step;
+        step *= array.shape[i];
+    }
+    return array;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
