@@ -15,6 +15,7 @@ from segpost.confusion import confusion_matrix
 from segpost.crf import DenseCRF, Refinement, dense_crf
 from segpost.instances import InstanceIoU
 from segpost.labels import argmax, softmax
+from segpost.letterbox import Letterbox
 from segpost.matrix import ConfusionMatrix
 from segpost.palette import colorize, labels_from_colors, overlay
 from segpost.postprocess import postprocess
@@ -29,6 +30,7 @@ __all__ = [
     "ConfusionMatrix",
     "DenseCRF",
     "InstanceIoU",
+    "Letterbox",
     "Palette",
     "Refinement",
     "Scores",

@@ -85,20 +85,20 @@ def exact_integers(array: Array) -> None:
         )
 
 
-def output_size(size: Any, axes: int = 2) -> tuple[int, ...]:
+def output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, ...]:
     """(height, width), or (depth, height, width), each at least 1."""
     if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != axes:
         wanted = "(height, width)" if axes == 2 else "(depth, height, width)"
-        raise ValueError(f"size must be {wanted}, got {size!r}")
+        raise ValueError(f"{name} must be {wanted}, got {size!r}")
     for number in size:
         if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
             raise TypeError(
-                f"size must hold {'two' if axes == 2 else 'three'} integers, got {size!r}"
+                f"{name} must hold {'two' if axes == 2 else 'three'} integers, got {size!r}"
             )
         if int(number) < 1:
-            raise ValueError(f"size must be at least {(1,) * axes}, got {size!r}")
+            raise ValueError(f"{name} must be at least {(1,) * axes}, got {size!r}")
         if int(number) >= 2**31:
-            raise ValueError(f"size must be below 2**31 a side, got {size!r}")
+            raise ValueError(f"{name} must be below 2**31 a side, got {size!r}")
     return tuple(int(number) for number in size)
 
 
@@ -138,6 +138,8 @@ def raise_bad_logits(report: Report, logits: Logits, shape: tuple[int, ...]) -> 
         image, *at = _place(report.nan_first, (n, *size))
         everywhere: Any = (image, slice(None), *at)
         pixel = widen(logits.values[everywhere], logits.kind)
+        if any(logits.origin):
+            at = [*map(sum, zip(at, logits.origin, strict=True))]
         raise ValueError(
             f"logits have {report.nan_count} NaN of {n * c * math.prod(size)} values, first at "
             f"image {image}, class {int(np.isnan(pixel).argmax())}, {_named(at)}; look for a "
