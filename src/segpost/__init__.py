@@ -17,6 +17,7 @@ from segpost.instances import InstanceIoU
 from segpost.labels import argmax, softmax
 from segpost.letterbox import Letterbox
 from segpost.matrix import ConfusionMatrix
+from segpost.merger import Merger, windows
 from segpost.palette import colorize, labels_from_colors, overlay
 from segpost.postprocess import postprocess
 from segpost.scores import Scores
@@ -31,6 +32,7 @@ __all__ = [
     "DenseCRF",
     "InstanceIoU",
     "Letterbox",
+    "Merger",
     "Palette",
     "Refinement",
     "Scores",
@@ -51,4 +53,5 @@ __all__ = [
     "softmax",
     "use_backend",
     "why_no_cuda",
+    "windows",
 ]
