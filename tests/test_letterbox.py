@@ -108,6 +108,15 @@ def test_apply_is_the_definition(
         np.testing.assert_allclose(halves, wanted, rtol=6e-4, atol=1e-4, err_msg=name)
 
 
+def test_many_taps_stay_within_the_tolerance(fast_backend: str) -> None:
+    """Hundreds of rows and columns to a pixel, of a bright picture, whose sums round most."""
+    image = 255 - noise(2500, 1901) // 8
+    box = Letterbox.fit((2500, 1901), (9, 7), mode="stretch")
+    made = box.apply(image, scale=1)
+    with segpost.use_backend("reference"):
+        np.testing.assert_allclose(made, box.apply(image, scale=1), rtol=0, atol=255e-5)
+
+
 @pytest.mark.parametrize("antialias", [True, False])
 @pytest.mark.parametrize("shape", [(40, 61), (9, 5), (33, 47)])
 def test_apply_is_torch(backend: str, antialias: bool, shape: tuple[int, int]) -> None:
@@ -308,6 +317,7 @@ def test_errors_of_geometry(call: Any, error: type[Exception], words: str) -> No
         ({"pad": "zero"}, ValueError, "pad must be a number"),
         ({"channel_order": "rbg"}, ValueError, "channel_order must be one of"),
         ({"layout": "chw"}, ValueError, "layout must be one of"),
+        ({"antialias": 1}, TypeError, "antialias must be True or False"),
         ({"dtype": "bfloat16"}, ValueError, "dtype must be one of"),
         ({"out": np.empty((3, 8, 8), np.float64)}, TypeError, "out must have dtype float32"),
         ({"out": np.empty((3, 8, 9), np.float32)}, ValueError, "out must have shape"),

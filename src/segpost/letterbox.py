@@ -248,6 +248,8 @@ class Letterbox:
         _checks.one_of(channel_order, "channel_order", CHANNEL_ORDERS)
         _checks.one_of(layout, "layout", LAYOUTS)
         _checks.one_of(dtype, "dtype", DTYPES)
+        if not isinstance(antialias, bool):
+            raise TypeError(f"antialias must be True or False, got {antialias!r}")
         unit = _triple(scale, "scale", one=True)
         means, deviations = _triple(mean, "mean"), _triple(std, "std")
         if not (deviations > 0).all():
@@ -277,7 +279,7 @@ class Letterbox:
         if channel_order == "bgr":
             target, colors = target[:, ::-1], colors[:, ::-1]
         filters = [
-            geometry.taps(*sides, bool(antialias))
+            geometry.taps(*sides, antialias)
             for sides in zip(self.image_size, self.content_size, strict=True)
         ]
         kernels.letterbox(
