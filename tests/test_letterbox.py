@@ -108,6 +108,16 @@ def test_apply_is_the_definition(
         np.testing.assert_allclose(halves, wanted, rtol=6e-4, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.parametrize("scale", [256, 1, 1e-4, 1e-6, 1e-8, 1e-10])
+def test_float16_is_float32_rounded(fast_backend: str, scale: float) -> None:
+    """To the nearest, halves to even, subnormal numbers and those that vanish included."""
+    image = noise(40, 53)
+    box = Letterbox.fit((40, 53), (61, 61))
+    wide = box.apply(image, scale=scale, mean=100 * scale)
+    made = box.apply(image, scale=scale, mean=100 * scale, dtype="float16")
+    assert made.tobytes() == wide.astype(np.float16).tobytes()
+
+
 def test_many_taps_stay_within_the_tolerance(fast_backend: str) -> None:
     """Hundreds of rows and columns to a pixel, of a bright picture, whose sums round most."""
     image = 255 - noise(2500, 1901) // 8
@@ -317,6 +327,8 @@ def test_errors_of_geometry(call: Any, error: type[Exception], words: str) -> No
         ({"pad": "zero"}, ValueError, "pad must be a number"),
         ({"channel_order": "rbg"}, ValueError, "channel_order must be one of"),
         ({"layout": "chw"}, ValueError, "layout must be one of"),
+        ({"dtype": "float16", "scale": 300}, ValueError, r"no value beyond 65504.*reaches 76500"),
+        ({"std": 1e-50}, ValueError, "dtype float32 holds no value beyond 3.40"),
         ({"antialias": 1}, TypeError, "antialias must be True or False"),
         ({"dtype": "bfloat16"}, ValueError, "dtype must be one of"),
         ({"out": np.empty((3, 8, 8), np.float64)}, TypeError, "out must have dtype float32"),

@@ -7,7 +7,7 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-// Half of 2^-10 of a float16 is rounded to even; what is too large becomes an infinity.
+// The nearest float16 to a value in its range, halves to even.
 inline Half narrow(float value) {
     std::uint32_t bits;
     __builtin_memcpy(&bits, &value, 4);
@@ -20,8 +20,7 @@ inline Half narrow(float value) {
     std::uint32_t rounded;
     __builtin_memcpy(&rounded, &small, 4);
     rounded -= 0x3f000000;
-    std::uint32_t found = magnitude < 0x38800000 ? rounded : normal;
-    found = magnitude >= 0x47800000 ? 0x7c00 : found;
+    const std::uint32_t found = magnitude < 0x38800000 ? rounded : normal;
     return {static_cast<std::uint16_t>(found | sign)};
 }
 

@@ -260,6 +260,13 @@ class Letterbox:
             padding = gain * _triple(pad, "pad") + shift
         elif pad != "mean":
             raise ValueError(f'pad must be a number, three numbers or "mean", got {pad!r}')
+        reach = float(np.abs([shift, 255 * gain + shift, padding]).max())
+        most = float(np.finfo(dtype).max)
+        if reach > most:
+            raise ValueError(
+                f"dtype {dtype} holds no value beyond {most:g}, but with this scale, mean, std and "
+                f"pad the input reaches {reach:g}"
+            )
         given = _checks.image_view(image)
         pixels = given.array
         if pixels.ndim > 4:
