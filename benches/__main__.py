@@ -11,7 +11,7 @@ from pathlib import Path
 from benches import goals, measure, report
 from benches.jobs import Absent, Job
 
-SUITES = ("labels", "palette", "postprocess", "volumes", "confusion", "crf")
+SUITES = ("labels", "palette", "postprocess", "letterbox", "volumes", "confusion", "crf")
 EXTRAS = {"crf": ("accuracy_crf", "memory_crf")}  # tables that show no times
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

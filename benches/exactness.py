@@ -7,7 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 import segpost
-from benches.jobs import ALPHA, COUNTING, CRF, VOID, VOLUME, Array, Contender, Job
+from benches.jobs import (
+    ALPHA,
+    COUNTING,
+    CRF,
+    LETTERBOX,
+    MEAN,
+    PAD,
+    STD,
+    VOID,
+    VOLUME,
+    Array,
+    Contender,
+    Job,
+)
 
 
 @dataclass
@@ -26,6 +39,9 @@ def truth(job: Job) -> Truth:
         return Truth({"probabilities": crf(job.probabilities, job.image)})
     palette = segpost.Palette.named(job.palette)
     with segpost.use_backend("reference"):
+        if job.task == LETTERBOX:
+            made = job.box.apply(job.image, mean=MEAN, std=STD, pad=PAD, antialias=job.antialias)
+            return Truth({"input": made})
         if job.task == VOLUME:
             return Truth({"labels": segpost.argmax(job.logits, size=job.volume)})
         if job.task == "softmax":
@@ -76,7 +92,7 @@ def deviation(job: Job, contender: Contender, right: Truth) -> str:
             continue
         if part == "labels":
             said.append(f"{int((array != wanted).sum())}")
-        elif part in ("confidence", "probabilities", "boundary_iou"):
+        elif part in ("confidence", "probabilities", "boundary_iou", "input"):
             said.append(f"{abs(array.astype(np.float64) - wanted).max():.0e}")
         elif part == "overlay":
             said.append(f"±{int(abs(array.astype(int) - wanted).max())}")
@@ -109,6 +125,7 @@ def heading(job: Job) -> str:
         "probabilities": "largest error",
         "overlay": "overlay error",
         "boundary_iou": "largest error",
+        "input": "largest error",
     }
     said = [words[part] for part in job.parts if part in words]
     return ", ".join(said) or "pixels ≠ definition"

@@ -19,6 +19,7 @@ Run = Callable[[], Outputs]
 
 VOLUME = "volume labels"
 SPREAD = "labels+confidence+probabilities"
+LETTERBOX = "letterbox"
 TASKS = {  # what comes out
     "labels": ("labels",),
     VOLUME: ("labels",),
@@ -33,10 +34,13 @@ TASKS = {  # what comes out
     "confusion from logits": ("matrix",),
     "boundary IoU": ("boundary_iou",),
     "dense CRF": ("probabilities",),
+    LETTERBOX: ("input",),
 }
 FROM_LOGITS = ("labels", "labels+color", "labels+confidence+color", SPREAD, "labels+overlay")
 COUNTING = ("confusion", "confusion from logits", "boundary IoU")
 CRF = "dense CRF"
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of a letterbox
+PAD = (124, 116, 104)  # the mean in bytes
 ALPHA = 0.5
 VOID = 255
 OURS = "segpost"
@@ -62,6 +66,7 @@ class Job:
     preset: str = "pydensecrf"  # of a dense CRF
     iterations: int = 10
     volume: tuple[int, int, int] | None = None  # size of what comes out
+    antialias: bool = True  # of a letterbox
     threads: int = 1
     axis: int = -3  # where contenders get the class axis of the logits
     kind: str = "float32"  # the logits' type as contenders get them; bfloat16 is float32 here
@@ -101,6 +106,12 @@ class Job:
         return self.shape[1]
 
     @property
+    def box(self) -> segpost.Letterbox:
+        """How the image lies in an input of `size`."""
+        height, width = self.image.shape[:2]
+        return segpost.Letterbox.fit((height, width), self.size)
+
+    @property
     def colors(self) -> npt.NDArray[np.uint8]:
         """(256, 3): the palette, filled up so that it can be indexed by any uint8."""
         table = np.zeros((256, 3), np.uint8)
@@ -117,12 +128,12 @@ class Job:
         """What has to be read at least once."""
         logits = self.logits.size * (4 if self.kind == "float32" else 2)
         read = logits + self.labels.nbytes + self.target.nbytes
-        return read + (self.image.nbytes if "overlay" in self.parts else 0)
+        return read + (self.image.nbytes if {"overlay", "input"} & {*self.parts} else 0)
 
     def bytes_written(self) -> int:
         """What has to be written, in segpost's types."""
         pixels = math.prod(self.volume or self.shape)
-        depth = {"labels": 1, "confidence": 4, "color": 3, "overlay": 3}
+        depth = {"labels": 1, "confidence": 4, "color": 3, "overlay": 3, "input": 12}
         depth["probabilities"] = 4 * len(self.logits)
         table = {"matrix": 8 * self.classes**2, "boundary_iou": 8 * self.classes}
         return sum(table[part] if part in table else pixels * depth[part] for part in self.parts)

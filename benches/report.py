@@ -13,7 +13,7 @@ from typing import Any
 
 import segpost
 from benches import exactness, measure, scenes
-from benches.jobs import COUNTING, OURS, Job
+from benches.jobs import COUNTING, LETTERBOX, OURS, Job
 from benches.measure import FLOOR_READ, FLOOR_WRITE, Timing
 
 PACKAGES = (
@@ -92,6 +92,9 @@ def describe(job: Job) -> str:
         sizes = " x ".join(str(n) for n in job.probabilities.shape)
         text = f'{sizes} float32 probabilities, {job.iterations} iterations, preset "{job.preset}"'
         return f"{text}. {job.note}".strip()
+    if job.task == LETTERBOX:
+        sizes = " to ".join(f"{a} x {b}" for a, b in (job.image.shape[:2], job.shape))
+        return f"{sizes} uint8 to float32, {job.box.content_size} of it the picture. {job.note}"
     if not job.logits.size:
         return f"{job.height} x {job.width} {job.labels.dtype} labels. {job.note}".strip()
     if job.volume:

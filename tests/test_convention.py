@@ -144,6 +144,19 @@ def test_labels_have_no_confidence() -> None:
         segpost.postprocess(labels, convention="tf1-deeplab", want=("color",))
 
 
+def test_a_letterbox_is_undone_with_a_convention() -> None:
+    """Of labels by the nearest; of logits at the input's size the grid plays no part."""
+    rng = np.random.default_rng(2)
+    box = segpost.Letterbox.fit((20, 37), (32, 32))
+    made = rng.normal(size=(1, C, 32, 32)).astype(np.float32)
+    labels = segpost.postprocess(made.argmax(1), convention="tf1-deeplab", letterbox=box).labels
+    np.testing.assert_array_equal(labels, box.undo_labels(made.argmax(1)))
+    seg = segpost.postprocess([made], convention="onnxruntime", letterbox=box)
+    np.testing.assert_array_equal(seg.labels, segpost.argmax(made, letterbox=box))
+    with pytest.raises(ValueError, match=r"resample \(7, 9\) to \(32, 32\)"):
+        segpost.postprocess([MADE], convention="onnxruntime", letterbox=box)
+
+
 def test_a_mask_of_two_values_is_no_label_map() -> None:
     """The one-channel mask of MediaPipe has its foreground at 0."""
     with pytest.raises(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,14 +17,14 @@ from segpost import geometry
 torch = pytest.importorskip("torch")
 
 
-def coordinate(o: int, n_in: int, n_out: int, grid: str) -> Fraction:
+def coordinate(o: int | Fraction, n_in: int, n_out: int, grid: str) -> Fraction:
     """The source coordinate as the ONNX operator documents it, clamped to the grid."""
     if grid == "half_pixel":
         place = (Fraction(o) + Fraction(1, 2)) * n_in / n_out - Fraction(1, 2)
     elif grid == "align_corners":
-        place = Fraction(o * (n_in - 1), n_out - 1) if n_out > 1 else Fraction(0)
+        place = Fraction(o) * (n_in - 1) / (n_out - 1) if n_out > 1 else Fraction(0)
     else:
-        place = Fraction(o * n_in, n_out)
+        place = Fraction(o) * n_in / n_out
     return min(max(place, Fraction(0)), Fraction(n_in - 1))
 
 
@@ -46,6 +48,53 @@ def test_cells_partition_the_outputs(n_in: int, n_out: int, grid: str) -> None:
     for cell, (begin, end) in enumerate(zip(axis.start[:-1], axis.start[1:], strict=True)):
         assert (axis.cell[begin:end] == cell).all()
     assert axis.widest == np.diff(axis.start).max()
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 99),
+    st.tuples(st.integers(0, 9), st.integers(1, 60), st.integers(0, 9)),
+    st.sampled_from(geometry.GRIDS),
+)
+def test_cropped_axis_is_exact(
+    n_in: int, n_out: int, parts: tuple[int, int, int], grid: str
+) -> None:
+    """A place in the picture, clamped to it, then on the grid: no input is read for nothing."""
+    span = geometry.Span(parts[0], parts[1], sum(parts))
+    used, axis = geometry.cropped_axis(n_in, n_out, grid, span)
+    places = []
+    for o in range(n_out):
+        inside = coordinate(o, span.length, n_out, "half_pixel") + span.start
+        places.append(coordinate(inside, n_in, span.total, grid))
+    assert 0 <= used.start < used.stop <= n_in
+    assert (used.start, used.stop - 1) == (math.floor(places[0]), math.ceil(places[-1]))
+    if axis is None:
+        assert places == [*range(used.start, used.stop)]
+        return
+    found = [
+        used.start + int(cell) + Fraction(int(w1), int(axis.den))
+        for cell, w1 in zip(axis.cell, axis.w1, strict=True)
+    ]
+    assert found == places
+    assert (axis.w0 + axis.w1 == axis.den).all()
+    assert axis.step == pytest.approx(max((float(b - a) for a, b in pairwise(places)), default=0))
+    reach = [float(b - a) for a, b in pairwise(axis.start)]
+    assert max(reach) == axis.widest
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.booleans())
+def test_taps_are_exact(n_in: int, n_out: int, antialias: bool) -> None:
+    """A triangle around the middle of every output, as wide as an input, or as an output."""
+    taps = geometry.taps(n_in, n_out, antialias)
+    width = Fraction(n_in, n_out) if antialias and n_in > n_out else Fraction(1)
+    for o in range(n_out):
+        middle = (o + Fraction(1, 2)) * n_in / n_out
+        falls = [1 - abs(i + Fraction(1, 2) - middle) / width for i in range(n_in)]
+        falls = [max(weight, Fraction(0)) for weight in falls]
+        wanted = [float(weight / sum(falls)) for weight in falls]
+        found = np.zeros(n_in)
+        found[taps.first[o] : taps.first[o] + taps.weights.shape[1]] = taps.weights[o]
+        np.testing.assert_allclose(found, wanted, rtol=1e-15)
 
 
 @pytest.mark.parametrize(("grid", "align"), [("half_pixel", False), ("align_corners", True)])

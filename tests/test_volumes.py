@@ -39,9 +39,7 @@ def test_a_fraction_at_a_time(fast_backend: str) -> None:
     random = np.random.default_rng(1)
     logits = random.integers(-3, 4, (3, 2, 3, 2)).astype(np.float32)
     size = (3, 4, 5)
-    axes = [
-        geometry.source_rational(n, m, "half_pixel") for n, m in zip((2, 3, 2), size, strict=True)
-    ]
+    axes = [geometry.affine(n, m, "half_pixel") for n, m in zip((2, 3, 2), size, strict=True)]
     want = np.empty(size, np.uint8)
     for at in np.ndindex(size):
         values = []
@@ -49,8 +47,10 @@ def test_a_fraction_at_a_time(fast_backend: str) -> None:
             total = Fraction(0)
             for corner in np.ndindex(2, 2, 2):
                 weight, place = Fraction(1), []
-                for (numerators, den), o, side, n in zip(axes, at, corner, (2, 3, 2), strict=True):
-                    t = Fraction(min(max(int(numerators[o]), 0), (n - 1) * den), den)
+                for (step, offset, den), o, side, n in zip(
+                    axes, at, corner, (2, 3, 2), strict=True
+                ):
+                    t = Fraction(min(max(step * o + offset, 0), (n - 1) * den), den)
                     cell = min(math.floor(t), n - 2)
                     weight *= (t - cell) if side else 1 - (t - cell)
                     place.append(cell + side)

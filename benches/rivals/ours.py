@@ -11,7 +11,11 @@ from benches.jobs import (
     ALPHA,
     COUNTING,
     FROM_LOGITS,
+    LETTERBOX,
+    MEAN,
     OURS,
+    PAD,
+    STD,
     VOID,
     VOLUME,
     Absent,
@@ -23,7 +27,7 @@ from benches.jobs import (
 )
 from segpost import _dispatch, geometry
 
-ALL = (*FROM_LOGITS, VOLUME, "softmax", "color", "overlay", *COUNTING)
+ALL = (*FROM_LOGITS, VOLUME, "softmax", "color", "overlay", *COUNTING, LETTERBOX)
 NUMBA = "segpost, Numba backend"
 AVX2 = "segpost, SIMD level x86_64_v3"
 FAST = 'segpost, confidence_mode="fast"'
@@ -41,6 +45,8 @@ def call(job: Job, **options: Any) -> Run:
         return lambda: (segpost.softmax(job.logits),)
     if job.task in ("labels", VOLUME):
         return lambda: (segpost.argmax(job.logits, size=job.volume or job.size),)
+    if job.task == LETTERBOX:
+        return boxed(job)
     palette = segpost.Palette.named(job.palette)
     if job.task == "color":
         return lambda: (segpost.colorize(job.labels, palette),)
@@ -63,6 +69,24 @@ def call(job: Job, **options: Any) -> Run:
         return tuple(getattr(seg, part) for part in job.parts)
 
     return run
+
+
+def boxed(job: Job, **options: Any) -> Run:
+    """A picture as a network's input."""
+    box, image = job.box, job.image
+    options |= {"mean": MEAN, "std": STD, "pad": PAD, "antialias": job.antialias}
+    return lambda: (box.apply(image, **options),)
+
+
+@contender("segpost, out= reused", LETTERBOX)
+def boxed_into(job: Job) -> Run:
+    return boxed(job, out=np.empty((3, job.height, job.width), np.float32))
+
+
+@contender("segpost, channels last", LETTERBOX)
+def boxed_last(job: Job) -> Run:
+    run = boxed(job, layout="nhwc")
+    return lambda: (run()[0].transpose(2, 0, 1),)
 
 
 def counted(job: Job, preds: Any, target: Any) -> Run:

@@ -7,7 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import ALPHA, VOID, Array, Job, Outputs, Run, contender, need
+from benches.jobs import (
+    ALPHA,
+    LETTERBOX,
+    MEAN,
+    PAD,
+    STD,
+    VOID,
+    Absent,
+    Array,
+    Job,
+    Outputs,
+    Run,
+    contender,
+    need,
+)
 from benches.rivals.with_numpy import byte_hist
 
 WEIGHTED = "OpenCV: merge, LUT, addWeighted"
@@ -199,3 +213,43 @@ def bands(job: Job) -> Run:
             return (hits / union,)
 
     return run
+
+
+def padded(job: Job) -> Callable[[], Array]:
+    """The image resized and padded, in bytes."""
+    cv2, box, image = need("cv2"), job.box, job.image
+    if job.antialias and any(a > b for a, b in zip(box.image_size, box.content_size, strict=True)):
+        raise Absent("INTER_LINEAR does not antialias")
+    (top, bottom), (left, right) = box.padding
+    size = box.content_size[::-1]
+
+    def run() -> Array:
+        small = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+        sides = (top, bottom, left, right)
+        return np.asarray(cv2.copyMakeBorder(small, *sides, cv2.BORDER_CONSTANT, value=PAD))
+
+    return run
+
+
+@contender("OpenCV: resize, copyMakeBorder; NumPy: normalize, transpose", LETTERBOX)
+def letterbox(job: Job) -> Run:
+    run = padded(job)
+    mean, std = np.array(MEAN, np.float32), np.array(STD, np.float32)
+
+    def normalized() -> Outputs:
+        values = run().astype(np.float32)
+        values /= 255
+        values -= mean
+        values /= std
+        return (np.ascontiguousarray(values.transpose(2, 0, 1)),)
+
+    return normalized
+
+
+@contender("OpenCV: resize, copyMakeBorder, blobFromImage", LETTERBOX)
+def letterbox_blob(job: Job) -> Run:
+    cv2, run = need("cv2"), padded(job)
+    options = cv2.dnn.Image2BlobParams()
+    options.scalefactor = tuple(1 / (255 * std) for std in STD)
+    options.mean = tuple(255 * mean for mean in MEAN)
+    return lambda: (cv2.dnn.blobFromImageWithParams(run(), options)[0],)

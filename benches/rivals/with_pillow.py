@@ -6,7 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import ALPHA, Job, Outputs, Run, contender, need
+from benches.jobs import (
+    ALPHA,
+    LETTERBOX,
+    MEAN,
+    PAD,
+    STD,
+    Absent,
+    Job,
+    Outputs,
+    Run,
+    contender,
+    need,
+)
 
 
 def indexed(job: Job) -> Any:
@@ -38,5 +50,27 @@ def blend(job: Job) -> Run:
 
     def run() -> Outputs:
         return (module.blend(picture, labels.convert("RGB"), ALPHA),)
+
+    return run
+
+
+@contender("Pillow: resize, paste; NumPy: normalize, transpose", LETTERBOX)
+def letterbox(job: Job) -> Run:
+    """As torchvision does it with pictures that were read from files."""
+    module, box = need("PIL.Image"), job.box
+    if not job.antialias:
+        raise Absent("Pillow always antialiases")
+    mean, std = np.array(MEAN, np.float32), np.array(STD, np.float32)
+    size, place = box.content_size[::-1], box.offset[::-1]
+
+    def run() -> Outputs:
+        small = module.fromarray(job.image).resize(size, resample=2)  # bilinear
+        canvas = module.new("RGB", (job.width, job.height), PAD)
+        canvas.paste(small, place)
+        values = np.asarray(canvas).astype(np.float32)
+        values /= 255
+        values -= mean
+        values /= std
+        return (np.ascontiguousarray(values.transpose(2, 0, 1)),)
 
     return run

@@ -8,7 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import ALPHA, SPREAD, VOID, VOLUME, Job, Outputs, Run, contender, need
+from benches.jobs import (
+    ALPHA,
+    LETTERBOX,
+    MEAN,
+    PAD,
+    SPREAD,
+    STD,
+    VOID,
+    VOLUME,
+    Job,
+    Outputs,
+    Run,
+    contender,
+    need,
+)
 
 Step = Callable[[Any, Any, Any], Outputs]
 
@@ -294,5 +308,27 @@ def on_two_threads(run_one: Run) -> Run:
             return run_one()
         finally:
             torch.set_num_threads(1)
+
+    return run
+
+
+@contender("torch eager: interpolate bytes, pad, normalize", LETTERBOX)
+def letterbox(job: Job) -> Run:
+    """As torchvision does it with tensors."""
+    torch, box = need("torch"), job.box
+    image = torch.from_numpy(job.image)
+    mean, std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
+    mean_of_bytes = torch.tensor(PAD, dtype=torch.uint8)[:, None, None]
+    (top, _), (left, _) = box.padding
+    height, width = box.content_size
+
+    def run() -> Outputs:
+        small = torch.nn.functional.interpolate(
+            image.permute(2, 0, 1)[None], (height, width), mode="bilinear",
+            align_corners=False, antialias=job.antialias,
+        )[0]  # fmt: skip
+        canvas = mean_of_bytes.expand(3, job.height, job.width).contiguous()
+        canvas[:, top : top + height, left : left + width] = small
+        return (canvas.float().div_(255).sub_(mean).div_(std),)
 
     return run

@@ -11,6 +11,7 @@
 
 #include "../ops/instances.hpp"
 #include "../ops/labels.hpp"
+#include "../ops/letterbox.hpp"
 #include "../ops/palette.hpp"
 
 namespace segpost::bindings {
@@ -75,6 +76,7 @@ inline Axis axis_view(const py::handle &given) {
     axis.n_out = given.attr("n_out").cast<std::int64_t>();
     axis.den = given.attr("den").cast<double>();
     axis.widest = given.attr("widest").cast<std::int64_t>();
+    axis.step = given.attr("step").cast<double>();
     axis.cell = table<std::int32_t>(given.attr("cell").cast<py::array>(), axis.n_out);
     axis.w0 = table<double>(given.attr("w0").cast<py::array>(), axis.n_out);
     axis.w1 = table<double>(given.attr("w1").cast<py::array>(), axis.n_out);

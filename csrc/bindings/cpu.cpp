@@ -102,6 +102,49 @@ py::tuple labels_from_colors(const py::array &image, const py::array &keys, cons
     return as_tuple(bad);
 }
 
+// The first inputs, and the weights.
+Taps taps_view(const py::tuple &given, std::int64_t inputs) {
+    const auto first = given[0].cast<py::array>(), weights = given[1].cast<py::array>();
+    require(weights.ndim() == 2 && weights.shape(0) > 0 && weights.shape(1) > 0 &&
+                weights.itemsize() == 4 && (weights.flags() & py::array::c_style),
+            "weights");
+    Taps taps;
+    taps.n_out = weights.shape(0), taps.width = weights.shape(1);
+    taps.first = table<std::int32_t>(first, taps.n_out);
+    taps.weights = static_cast<const float *>(weights.data());
+    for (std::int64_t i = 0; i < taps.n_out; ++i)
+        require(taps.first[i] >= 0 && taps.first[i] + taps.width <= inputs, "first");
+    return taps;
+}
+
+// `out` is [n, 3, H', W']; colors are [3, 3] float32: gain, shift and padding.
+void letterbox(const py::array &image, const py::tuple &y, const py::tuple &x,
+               const std::pair<std::int64_t, std::int64_t> &offset, const py::array &colors,
+               const py::array &out) {
+    LetterboxJob job;
+    job.image = image_view(image, false);
+    job.y = taps_view(y, job.image.h), job.x = taps_view(x, job.image.w);
+    job.top = offset.first, job.left = offset.second;
+    require(colors.ndim() == 2 && colors.shape(0) == 3 && colors.shape(1) == 3 &&
+                colors.itemsize() == 4 && (colors.flags() & py::array::c_style),
+            "colors");
+    const float *color = static_cast<const float *>(colors.data());
+    for (int c = 0; c < 3; ++c)
+        job.gain[c] = color[c], job.shift[c] = color[3 + c], job.padding[c] = color[6 + c];
+    job.half = element_type(out) == DType::f16;
+    require(out.ndim() == 4 && out.shape(0) == job.image.n && out.shape(1) == 3 &&
+                (job.half || element_type(out) == DType::f32),
+            "out");
+    job.height = out.shape(2), job.width = out.shape(3);
+    require(job.top >= 0 && job.left >= 0 && job.top + job.y.n_out <= job.height &&
+                job.left + job.x.n_out <= job.width,
+            "offset");
+    job.out = address(out, true);
+    job.out_n = out.strides(0), job.out_c = out.strides(1);
+    job.out_h = out.strides(2), job.out_w = out.strides(3);
+    without_gil([&](const Interrupted &interrupted) { return run_letterbox(job, interrupted); });
+}
+
 void confusion_labels(const py::array &preds, const py::array &target, const py::array &ignored,
                       const py::array &counts) {
     const ConfusionJob job = confusion_job(preds, target, ignored, counts);
@@ -192,6 +235,8 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("overlay", &overlay, arg("image"), arg("labels"), arg("lut"), arg("alpha"),
           arg("ignore_index").none(), arg("contour"), arg("out"));
     m.def("labels_from_colors", &labels_from_colors, arg("image"), arg("keys"), arg("values"),
+          arg("out"));
+    m.def("letterbox", &letterbox, arg("image"), arg("y"), arg("x"), arg("offset"), arg("colors"),
           arg("out"));
     m.def("confusion_labels", &confusion_labels, arg("preds"), arg("target"), arg("ignored"),
           arg("counts"));

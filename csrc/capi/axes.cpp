@@ -19,9 +19,12 @@ AxisTables::AxisTables(std::int64_t n_in, std::int64_t n_out, segpost_grid grid)
     const auto count = static_cast<std::size_t>(n_out);
     cell_.reserve(count), w0_.reserve(count), w1_.reserve(count), t_.reserve(count);
     start_.assign(static_cast<std::size_t>(cells + 1), 0);
+    std::int64_t last = 0;
     for (std::int64_t o = 0; o < n_out; ++o) {
         const std::int64_t place =
             std::clamp<std::int64_t>(o * step + offset, 0, (n_in - 1) * den_);
+        if (o) step_ = std::max(step_, place - last);
+        last = place;
         const std::int64_t cell = std::min(place / den_, cells - 1), w1 = place - cell * den_;
         cell_.push_back(static_cast<std::int32_t>(cell));
         w0_.push_back(static_cast<double>(den_ - w1));
@@ -42,6 +45,7 @@ Axis AxisTables::view() const {
     axis.cell = cell_.data(), axis.w0 = w0_.data(), axis.w1 = w1_.data(), axis.t = t_.data();
     axis.start = start_.data();
     axis.widest = widest_;
+    axis.step = static_cast<double>(step_) / static_cast<double>(den_);
     return axis;
 }
 

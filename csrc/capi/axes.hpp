@@ -14,7 +14,7 @@ class AxisTables {
     Axis view() const;
 
   private:
-    std::int64_t n_in_, n_out_, den_ = 1, widest_ = 0;
+    std::int64_t n_in_, n_out_, den_ = 1, widest_ = 0, step_ = 0;
     std::vector<std::int32_t> cell_, start_;
     std::vector<double> w0_, w1_;
     std::vector<float> t_;

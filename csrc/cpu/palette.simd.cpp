@@ -1,6 +1,7 @@
 // colorize, overlay and labels_from_colors, row by row.
 #include "color.hpp"
 #include "label_rows.hpp"
+#include "read_pixels.hpp"
 #include "table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
@@ -119,13 +120,6 @@ void find_contour(const OverlayJob &job, std::int64_t n, std::int64_t y, std::in
         }
         on[x] = least != most;
     }
-}
-
-void read_pixels(const Image &image, std::int64_t n, std::int64_t y, std::uint8_t *to) {
-    const char *row = image.row(n, y);
-    for (std::int64_t x = 0; x < image.w; ++x)
-        for (int k = 0; k < 3; ++k)
-            to[3 * x + k] = static_cast<std::uint8_t>(row[x * image.element + k * image.channel]);
 }
 
 struct OverlayScratch {

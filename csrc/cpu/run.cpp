@@ -144,4 +144,19 @@ bool run_labels_from_colors(const LabelsFromColorsJob &job, const Interrupted &i
         });
 }
 
+bool run_letterbox(const LetterboxJob &job, const Interrupted &interrupted) {
+    const KernelTable &table = kernels();
+    const std::int64_t row =
+        3 * (job.y.width * job.image.w + job.x.width * job.x.n_out + job.width);
+    const std::int64_t step = per_task(work_per_task / 4, row);
+    std::vector<Rows> pieces;
+    for (std::int64_t n = 0; n < job.image.n; ++n)
+        for (std::int64_t y = 0; y < job.height; y += step)
+            pieces.push_back({n, y, std::min(y + step, job.height)});
+    Nothing nothing;
+    return run(
+        pieces, interrupted, nothing, [&](const Rows &) { return table.letterbox_scratch(job); },
+        [&](const Rows &rows, char *memory, Nothing &) { table.letterbox(job, rows, memory); });
+}
+
 } // namespace segpost

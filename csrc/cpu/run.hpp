@@ -17,6 +17,7 @@ bool run_softmax(const SoftmaxJob &, const Interrupted &, Report &);
 bool run_colorize(const ColorizeJob &, const Interrupted &, Bad &);
 bool run_overlay(const OverlayJob &, const Interrupted &, Bad &);
 bool run_labels_from_colors(const LabelsFromColorsJob &, const Interrupted &, Bad &);
+bool run_letterbox(const LetterboxJob &, const Interrupted &);
 
 // counts: [classes + 2, classes + 1], added to.
 bool run_confusion(const ConfusionJob &, const Interrupted &, std::int64_t *counts);

@@ -6,6 +6,7 @@
 #include "../ops/confusion.hpp"
 #include "../ops/instances.hpp"
 #include "../ops/labels.hpp"
+#include "../ops/letterbox.hpp"
 #include "../ops/palette.hpp"
 #include "../ops/volumes.hpp"
 #include "crf_plan.hpp"
@@ -34,6 +35,8 @@ struct KernelTable {
     void (*overlay)(const OverlayJob &, const Rows &, char *scratch, Bad &);
     std::int64_t (*labels_from_colors_scratch)(const LabelsFromColorsJob &);
     void (*labels_from_colors)(const LabelsFromColorsJob &, const Rows &, char *scratch, Bad &);
+    std::int64_t (*letterbox_scratch)(const LetterboxJob &);
+    void (*letterbox)(const LetterboxJob &, const Rows &, char *scratch);
     std::int64_t (*confusion_scratch)(const ConfusionJob &);
     void (*confusion)(const ConfusionJob &, const Area &, char *scratch, const CellSink &);
     std::int64_t (*bands_scratch)(const BandsJob &, const Rows &);

@@ -22,6 +22,8 @@ std::int64_t overlay_scratch(const OverlayJob &);
 void overlay(const OverlayJob &, const Rows &, char *, Bad &);
 std::int64_t labels_from_colors_scratch(const LabelsFromColorsJob &);
 void labels_from_colors(const LabelsFromColorsJob &, const Rows &, char *, Bad &);
+std::int64_t letterbox_scratch(const LetterboxJob &);
+void letterbox(const LetterboxJob &, const Rows &, char *);
 std::int64_t confusion_scratch(const ConfusionJob &);
 void confusion(const ConfusionJob &, const Area &, char *, const CellSink &);
 std::int64_t bands_scratch(const BandsJob &, const Rows &);
@@ -79,6 +81,8 @@ const KernelTable table = {
     overlay,
     labels_from_colors_scratch,
     labels_from_colors,
+    letterbox_scratch,
+    letterbox,
     confusion_scratch,
     confusion,
     bands_scratch,

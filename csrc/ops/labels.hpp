@@ -70,6 +70,7 @@ struct Axis {
     const float *t = nullptr;            // [n_out]
     const std::int32_t *start = nullptr; // [cells() + 1]
     std::int64_t widest = 1;
+    double step = 0.0; // the most inputs between neighboring outputs
 
     std::int64_t cells() const { return n_in > 1 ? n_in - 1 : 1; }
 };

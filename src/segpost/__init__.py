@@ -17,7 +17,9 @@ from segpost.convention import Convention
 from segpost.crf import DenseCRF, Refinement, dense_crf
 from segpost.instances import InstanceIoU
 from segpost.labels import argmax, softmax
+from segpost.letterbox import Letterbox
 from segpost.matrix import ConfusionMatrix
+from segpost.merger import Merger, windows
 from segpost.palette import colorize, labels_from_colors, overlay
 from segpost.postprocess import postprocess
 from segpost.scores import Scores
@@ -32,6 +34,8 @@ __all__ = [
     "Convention",
     "DenseCRF",
     "InstanceIoU",
+    "Letterbox",
+    "Merger",
     "Palette",
     "Refinement",
     "Scores",
@@ -53,4 +57,5 @@ __all__ = [
     "softmax",
     "use_backend",
     "why_no_cuda",
+    "windows",
 ]

@@ -85,20 +85,20 @@ def exact_integers(array: Array) -> None:
         )
 
 
-def output_size(size: Any, axes: int = 2) -> tuple[int, ...]:
+def output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, ...]:
     """(height, width), or (depth, height, width), each at least 1."""
     if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != axes:
         wanted = "(height, width)" if axes == 2 else "(depth, height, width)"
-        raise ValueError(f"size must be {wanted}, got {size!r}")
+        raise ValueError(f"{name} must be {wanted}, got {size!r}")
     for number in size:
         if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
             raise TypeError(
-                f"size must hold {'two' if axes == 2 else 'three'} integers, got {size!r}"
+                f"{name} must hold {'two' if axes == 2 else 'three'} integers, got {size!r}"
             )
         if int(number) < 1:
-            raise ValueError(f"size must be at least {(1,) * axes}, got {size!r}")
+            raise ValueError(f"{name} must be at least {(1,) * axes}, got {size!r}")
         if int(number) >= 2**31:
-            raise ValueError(f"size must be below 2**31 a side, got {size!r}")
+            raise ValueError(f"{name} must be below 2**31 a side, got {size!r}")
     return tuple(int(number) for number in size)
 
 
@@ -115,13 +115,21 @@ def resampling(logits: Logits, size: object, grid: object) -> Axes | None:
     wanted, shape = (height, width), (logits.values.shape[2], logits.values.shape[3])
     if shape == wanted or 0 in shape:
         return None
-    if grid is None:
-        raise ValueError(
-            f"grid must be given to resample {shape} to {wanted}, one of "
-            f"{', '.join(map(repr, geometry.GRIDS))}: the convention does not say how the "
-            "network's small map lies on its input"
-        )
-    return geometry.axes(shape, wanted, str(grid))
+    return geometry.axes(shape, wanted, known_grid(grid, shape, wanted))
+
+
+def known_grid(grid: object, shape: tuple[int, int], wanted: tuple[int, int]) -> str:
+    """The grid, where it matters: by a convention it may be one that nobody has told."""
+    if grid is not None:
+        one_of(grid, "grid", geometry.GRIDS)
+        return str(grid)
+    if shape == wanted:
+        return geometry.GRIDS[0]  # all of them are the same
+    raise ValueError(
+        f"grid must be given to resample {shape} to {wanted}, one of "
+        f"{', '.join(map(repr, geometry.GRIDS))}: the convention does not say how the "
+        "network's small map lies on its input"
+    )
 
 
 def output_shape(logits: Logits, axes: Axes | None) -> tuple[int, int, int]:
@@ -148,6 +156,8 @@ def raise_bad_logits(report: Report, logits: Logits, shape: tuple[int, ...]) -> 
         image, *at = _place(report.nan_first, (n, *size))
         everywhere: Any = (image, slice(None), *at)
         pixel = widen(logits.values[everywhere], logits.kind)
+        if any(logits.origin):
+            at = [*map(sum, zip(at, logits.origin, strict=True))]
         raise ValueError(
             f"logits have {report.nan_count} NaN of {n * c * math.prod(size)} values, first at "
             f"image {image}, class {int(np.isnan(pixel).argmax())}, {_named(at)}; look for a "

@@ -9,12 +9,9 @@ from typing import Any
 
 LOGITS, PROBABILITIES, LABELS = "logits", "probabilities", "labels"
 
-IMAGENET = {
-    "mean": (0.485 * 255, 0.456 * 255, 0.406 * 255),
-    "std": (0.229 * 255, 0.224 * 255, 0.225 * 255),
-}
-ONE = {"mean": 127.5, "std": 127.5}  # to -1..1
-CAFFE = {"mean": (122.675, 116.669, 104.008), "channel_order": "bgr"}  # means in order r, g, b
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+ONE = {"mean": 0.5, "std": 0.5}  # to -1..1
+CAFFE = {"mean": (104.008, 116.669, 122.675), "scale": 1.0, "channel_order": "bgr"}
 LAST = {"layout": "nhwc"}
 
 TABLE: dict[str, dict[str, Any]] = {

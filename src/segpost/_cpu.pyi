@@ -30,6 +30,14 @@ def overlay(
     out: Array,
 ) -> tuple[int, int]: ...
 def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> tuple[int, int]: ...
+def letterbox(
+    image: Array,
+    y: tuple[Array, Array],  # the first inputs, the weights
+    x: tuple[Array, Array],
+    offset: tuple[int, int],
+    colors: Array,
+    out: Array,
+) -> None: ...
 def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array) -> None: ...
 def confusion_logits(
     logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 import numpy.typing as npt
 
 from segpost._device import HOST, DeviceArray, Place, in_order_of, place_of
-from segpost.geometry import Axes, VolumeAxes
+from segpost.geometry import Axes, Taps, VolumeAxes
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +29,7 @@ class Logits(NamedTuple):
     scale: float = 1.0  # a real logit is scale * (value - zero_point)
     zero_point: float = 0.0
     threshold: float | None = None  # one-channel head: class 1 where value > threshold
+    origin: tuple[int, int] = (0, 0)  # y, x of the first value in what the caller gave
 
 
 class Laid(NamedTuple):
@@ -213,6 +214,16 @@ class Backend(Protocol):
         values: Array,  # [K] int32 labels
         out: Array,  # [N, H, W] uint8 or int32
     ) -> Bad: ...
+
+    def letterbox(
+        self,
+        image: Array,  # [N, H, W, 3] uint8
+        y: Taps,  # from the image's height to that of the resized one
+        x: Taps,
+        offset: tuple[int, int],  # top and left of the resized one in `out`
+        colors: Array,  # [3, 3] float64: gain, shift and padding of the channels of `image`
+        out: Array,  # [N, 3, H', W'] float32 or float16, any strides: gain * value + shift
+    ) -> None: ...
 
     # Counts are added to. Their rows are the classes of the target, void, and targets that are
     # neither; their columns the predicted classes, and predictions that are none. `ignored` are

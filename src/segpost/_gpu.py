@@ -197,6 +197,9 @@ class Gpu:
     def argmax_volume(self, *given: Any) -> Report:
         raise _not_here("volumes")
 
+    def letterbox(self, *given: Any) -> None:
+        _not_here("letterboxes")
+
     def bands(self, *given: Any) -> None:
         _not_here("boundaries")
 
@@ -284,7 +287,8 @@ class Gpu:
         def there(axis: Axis) -> SimpleNamespace:
             names = ("cell", "w0", "w1", "t", "start")
             tables = {name: self._constant(getattr(axis, name), place) for name in names}
-            scalars = {name: getattr(axis, name) for name in ("n_in", "n_out", "den", "widest")}
+            numbers = ("n_in", "n_out", "den", "widest", "step")
+            scalars = {name: getattr(axis, name) for name in numbers}
             return SimpleNamespace(**scalars, **tables)
 
         return SimpleNamespace(y=there(axes.y), x=there(axes.x))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from segpost import _cpu
 from segpost._dispatch import (
     LATTICES,
@@ -18,7 +20,7 @@ from segpost._dispatch import (
     Report,
     Unary,
 )
-from segpost.geometry import Axes, VolumeAxes
+from segpost.geometry import Axes, Taps, VolumeAxes
 
 
 def argmax(
@@ -68,6 +70,13 @@ def overlay(
 
 def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> Bad:
     return Bad(*_cpu.labels_from_colors(image, keys, values, out))
+
+
+def letterbox(
+    image: Array, y: Taps, x: Taps, offset: tuple[int, int], colors: Array, out: Array
+) -> None:
+    filters = (y.first, y.weights.astype(np.float32)), (x.first, x.weights.astype(np.float32))
+    _cpu.letterbox(image, *filters, offset, colors.astype(np.float32), out)
 
 
 def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array) -> None:

@@ -31,6 +31,7 @@ class Axis:
     t: npt.NDArray[np.float32]  # [n_out], w1 / den
     start: npt.NDArray[np.int32]  # [max(n_in - 1, 1) + 1]
     widest: int  # the most outputs in one cell
+    step: float  # the most inputs between neighboring outputs
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,31 @@ class VolumeAxes:
         return self.z.n_out, self.y.n_out, self.x.n_out
 
 
-def source_rational(n_in: int, n_out: int, grid: str) -> tuple[npt.NDArray[np.int64], int]:
-    """Numerators and the common denominator of the source coordinate of every output, unclamped.
+@dataclass(frozen=True)
+class Span:
+    """One axis of a picture that was resized and padded: where it lies on the padded axis."""
 
-    The names and the formulas are those of the ONNX Resize operator
+    start: int  # in pixels of the padded axis
+    length: int
+    total: int  # of the padded axis
+
+
+@dataclass(frozen=True)
+class Taps:
+    """One axis of a resize, as a filter for every output.
+
+    Output ``o`` is the sum of ``weights[o]``, which add up to 1, times inputs from ``first[o]`` on.
+    """
+
+    n_out: int
+    first: npt.NDArray[np.int32]  # [n_out]
+    weights: npt.NDArray[np.float64]  # [n_out, most taps of an output]
+
+
+def affine(n_in: int, n_out: int, grid: str) -> tuple[int, int, int]:
+    """Step, offset and denominator: the source coordinate of ``o`` is (step o + offset) / den.
+
+    It is not clamped. The names and the formulas are those of the ONNX Resize operator
     (``coordinate_transformation_mode``); common factors are cancelled.
     """
     if grid == "half_pixel":  # (o + 1/2) n_in / n_out - 1/2
@@ -67,16 +89,53 @@ def source_rational(n_in: int, n_out: int, grid: str) -> tuple[npt.NDArray[np.in
         step, offset, den = n_in - 1, 0, max(n_out - 1, 1)
     else:  # asymmetric: o n_in / n_out
         step, offset, den = n_in, 0, n_out
-    common = gcd(gcd(step, offset), den)
-    outputs = np.arange(n_out, dtype=np.int64)
-    return outputs * (step // common) + offset // common, den // common
+    return _cancelled(step, offset, den)
 
 
 @lru_cache(maxsize=256)
 def axis(n_in: int, n_out: int, grid: str) -> Axis:
     """The resampling of ``n_in`` samples to ``n_out``; coordinates are clamped to the grid."""
-    numerator, den = source_rational(n_in, n_out, grid)
-    numerator = np.clip(numerator, 0, (n_in - 1) * den)
+    step, offset, den = affine(n_in, n_out, grid)
+    numerator = np.arange(n_out, dtype=np.int64) * step + offset
+    return _tables(np.clip(numerator, 0, (n_in - 1) * den), den, n_in)
+
+
+@lru_cache(maxsize=256)
+def cropped_axis(n_in: int, n_out: int, grid: str, span: Span) -> tuple[slice, Axis | None]:
+    """The resampling of what ``n_in`` samples of a padded axis say of the picture on it.
+
+    Output ``o`` lies at ``p`` = start + (o + 1/2) length / n_out - 1/2 pixels of the padded axis,
+    clamped to the middle of the picture's first and last pixel; there the grid says which samples
+    are read. So one in the padding counts only where the picture's own pixels lie between it and
+    the last sample inside.
+
+    Returns
+    -------
+    used : slice
+        The samples that are read.
+    axis : Axis or None
+        Their resampling; None where they are the outputs, one for one.
+    """
+    step, offset, den = affine(n_in, span.total, grid)
+    across, shift, parts = affine(span.length, n_out, "half_pixel")
+    shift += span.start * parts
+    ends = [step * p + offset for p in (span.start, span.start + span.length - 1)]
+    across, shift, whole = step * across, step * shift + offset * parts, den * parts
+    common = gcd(across, shift, whole, *(end * parts for end in ends))
+    across, shift, whole = across // common, shift // common, whole // common
+    least, most = (end * parts // common for end in ends)
+    numerator = np.arange(n_out, dtype=np.int64) * across + shift
+    numerator = np.clip(np.clip(numerator, least, most), 0, (n_in - 1) * whole)
+    first, last = int(numerator[0] // whole), int(-(-numerator[-1] // whole))
+    numerator -= first * whole
+    used = slice(first, last + 1)
+    if n_out == last - first + 1 and (numerator == np.arange(n_out) * whole).all():
+        return used, None
+    return used, _tables(numerator, whole, last - first + 1)
+
+
+def _tables(numerator: npt.NDArray[np.int64], den: int, n_in: int) -> Axis:
+    """The axis of coordinates ``numerator / den``, which rise and lie in the grid."""
     cells = max(n_in - 1, 1)
     cell = np.minimum(numerator // den, cells - 1)
     w1 = numerator - cell * den
@@ -90,7 +149,14 @@ def axis(n_in: int, n_out: int, grid: str) -> Axis:
     )
     for table in tables:
         table.flags.writeable = False
-    return Axis(n_in, n_out, float(den), *tables, int(np.diff(start).max()))
+    widest = int(np.diff(start).max())
+    step = int(np.diff(numerator).max(initial=0)) / den
+    return Axis(n_in, len(numerator), float(den), *tables, widest, step)
+
+
+def _cancelled(step: int, offset: int, den: int) -> tuple[int, int, int]:
+    common = gcd(step, offset, den)
+    return step // common, offset // common, den // common
 
 
 @lru_cache(maxsize=256)
@@ -103,3 +169,40 @@ def axes(shape: tuple[int, int], size: tuple[int, int], grid: str) -> Axes:
 def volume_axes(shape: tuple[int, int, int], size: tuple[int, int, int], grid: str) -> VolumeAxes:
     """The axes of the resampling of a ``(d, h, w)`` volume to ``size``."""
     return VolumeAxes(*(axis(a, b, grid) for a, b in zip(shape, size, strict=True)))
+
+
+@lru_cache(maxsize=256)
+def cropped_axes(
+    shape: tuple[int, int], size: tuple[int, int], grid: str, spans: tuple[Span, Span]
+) -> tuple[tuple[slice, slice], Axes | None]:
+    """`cropped_axis` of both axes; None where neither resamples."""
+    cut = [cropped_axis(*one, grid, span) for *one, span in zip(shape, size, spans, strict=True)]
+    (rows, y), (columns, x) = cut
+    if y is None and x is None:
+        return (rows, columns), None
+    whole = (axis(n, n, "asymmetric") for n in size)
+    y, x = (found or one for found, one in zip((y, x), whole, strict=True))
+    return (rows, columns), Axes(y, x)
+
+
+@lru_cache(maxsize=256)
+def taps(n_in: int, n_out: int, antialias: bool) -> Taps:
+    """The bilinear filter of a resize on the half_pixel grid, by exact integers.
+
+    Input ``i`` is |i + 1/2 - (o + 1/2) n_in / n_out| pixels from output ``o``. Its weight falls
+    from the middle to 0 at a distance of one input, of one output where that is larger and
+    `antialias` says so; weights of inputs that exist are scaled to add up to 1.
+    """
+    unit = 2 * n_out  # parts of an input's side in which distances are counted
+    reach = max(unit, 2 * n_in) if antialias else unit
+    middle = (2 * np.arange(n_out, dtype=np.int64) + 1) * n_in
+    first = np.maximum((middle - reach + n_out) // unit, 0)  # the first with a weight, if not more
+    last = np.minimum(-((n_out - middle - reach) // unit), n_in) - 1
+    width = int((last - first).max()) + 1
+    first = np.minimum(first, n_in - width)
+    inputs = first[:, None] + np.arange(width)
+    weight = np.maximum(reach - abs(unit * inputs + n_out - middle[:, None]), 0)
+    tables = first.astype(np.int32), weight / weight.sum(axis=1, keepdims=True)
+    for table in tables:
+        table.flags.writeable = False
+    return Taps(n_out, *tables)

@@ -9,6 +9,7 @@ import numpy as np
 
 from segpost import _checks, _dispatch, geometry
 from segpost._arrays import label_dtype, outgoing
+from segpost.letterbox import Letterbox, resampling
 from segpost.volumes import label_volume
 
 
@@ -18,6 +19,7 @@ def argmax(
     axis: int | None = None,
     size: Sequence[int] | None = None,
     grid: str = "half_pixel",
+    letterbox: Letterbox | None = None,
     nan: str = "raise",
     check: str = "sync",
     out: Any = None,
@@ -41,6 +43,8 @@ def argmax(
         Where output pixels lie on the input grid, in the words of ONNX Resize: "half_pixel" is
         torch's ``align_corners=False``, TF2 and OpenCV; "align_corners" is TF1 DeepLab;
         "asymmetric" is TF1's default.
+    letterbox : Letterbox, optional
+        Of what the network saw, as in `postprocess`; not for volumes.
     nan : {"raise", "propagate"}
         "propagate" is the rule of NumPy and torch: the first NaN wins.
     check : {"sync", "deferred", "off"}
@@ -78,9 +82,11 @@ def argmax(
     _checks.one_of(check, "check", _checks.CHECKS)
     _checks.one_of(grid, "grid", geometry.GRIDS)
     if axis == -4 or (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 3):
+        if letterbox is not None:
+            raise ValueError("letterbox is for images, got logits of volumes")
         return label_volume(logits, axis, size, grid, nan, check, out)
     view, given, _ = _checks.logits_view(logits, -3 if axis is None else axis)
-    axes = _checks.resampling(view, size, grid)
+    view, axes = resampling(view, size, grid, letterbox)
     _checks.one_channel_warning(view)
     shape = _checks.output_shape(view, axes)
     dtype = label_dtype(view.values.shape[1])

@@ -18,6 +18,7 @@ from segpost.colors import Palette, as_palette
 from segpost.convention import Convention, agreed, as_convention
 from segpost.crf import DenseCRF
 from segpost.geometry import Axes
+from segpost.letterbox import Letterbox, resampling
 from segpost.palette import class_alpha
 from segpost.ready import (
     check_probabilities,
@@ -40,6 +41,7 @@ def postprocess(
     axis: int | None = None,
     size: tuple[int, int] | None = None,
     grid: str | None = None,
+    letterbox: Letterbox | None = None,
     image: Any = None,
     palette: Palette | str | None = None,
     alpha: Any = 0.5,
@@ -71,6 +73,13 @@ def postprocess(
         are ever made.
     grid : {"half_pixel", "align_corners", "asymmetric"}, optional
         As in `argmax`; "half_pixel" where left out.
+    letterbox : Letterbox, optional
+        How the picture lies in the network's input: everything comes out at the picture's own
+        size, without the padding. Output pixels are mapped into the input (clamped to the middles
+        of the picture's outermost pixels there) and on to the logits by `grid`, in one step and
+        exactly: what enlarging the logits to the input, cutting and resizing would approximate. A
+        logit that lies in the padding is read only where pixels of the picture lie between it and
+        the last logit inside. NaN of others is none of the picture's.
     image : uint8 array of shape (H, W, 3) or (N, H, W, 3), optional
         The photograph, for the overlay, for `crf` and for `Segmentation.figure`.
     palette : Palette or str, optional
@@ -135,6 +144,7 @@ def postprocess(
                 logits,
                 told,
                 size=size,
+                letterbox=letterbox,
                 image=image,
                 palette=chosen,
                 alpha=alpha,
@@ -163,7 +173,7 @@ def postprocess(
     elif wanted & {"color", "overlay"}:
         name = "color" if "color" in wanted else "overlay"
         raise ValueError(f'want has "{name}", which needs palette=')
-    axes = _checks.resampling(view, size, grid)
+    view, axes = resampling(view, size, grid, letterbox)
     shape = _checks.output_shape(view, axes)
     picture = None if image is None else _picture(image, shape)
     if picture is None and "overlay" in wanted:

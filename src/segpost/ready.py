@@ -13,6 +13,7 @@ from segpost._dispatch import Logits
 from segpost.colors import Palette
 from segpost.convention import Convention
 from segpost.geometry import Axes, Axis
+from segpost.letterbox import Letterbox
 from segpost.palette import colorize, overlay
 from segpost.segmentation import Segmentation
 
@@ -117,6 +118,7 @@ def segmentation_of_labels(
     convention: Convention,
     *,
     size: Any,
+    letterbox: Letterbox | None,
     image: Any,
     palette: Palette | None,
     alpha: Any,
@@ -141,13 +143,15 @@ def segmentation_of_labels(
         labels = labels[:, 0] if labels.shape[1] == 1 else labels[..., 0]
     if labels.ndim not in (2, 3):
         raise ValueError(f"labels must be (H, W) or (N, H, W), got shape {came.array.shape}")
+    if convention.foreground is not None:
+        labels = _binary(labels, convention)
+    if letterbox is not None:
+        labels = letterbox.undo_labels(labels)
     if size is not None and tuple(_checks.output_size(size)) != labels.shape[-2:]:
         raise ValueError(
             f"labels of shape {labels.shape} cannot be resampled to size={tuple(size)} without "
-            "loss; take the network's logits, or give a Letterbox, whose undo_labels says how"
+            "loss; take the network's logits, or say by letterbox= how they lie on the picture"
         )
-    if convention.foreground is not None:
-        labels = _binary(labels, convention)
     picture = None if image is None else _checks.image_view(image).array
     kept = came.wrap(labels)
 

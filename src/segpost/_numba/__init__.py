@@ -5,6 +5,7 @@ from segpost._numba.confusion import confusion_labels, confusion_logits
 from segpost._numba.crf import dense_crf
 from segpost._numba.instances import instance_counts
 from segpost._numba.labels import argmax, softmax
+from segpost._numba.letterbox import letterbox
 from segpost._numba.palette import colorize, labels_from_colors, overlay
 from segpost._numba.volumes import argmax_volume
 
@@ -19,6 +20,7 @@ __all__ = [
     "dense_crf",
     "instance_counts",
     "labels_from_colors",
+    "letterbox",
     "overlay",
     "softmax",
 ]

@@ -5,6 +5,7 @@ from segpost._reference.confusion import confusion_labels, confusion_logits
 from segpost._reference.crf import dense_crf
 from segpost._reference.instances import instance_counts
 from segpost._reference.labels import argmax, softmax
+from segpost._reference.letterbox import letterbox
 from segpost._reference.palette import colorize, labels_from_colors, overlay
 from segpost._reference.volumes import argmax_volume
 
@@ -19,6 +20,7 @@ __all__ = [
     "dense_crf",
     "instance_counts",
     "labels_from_colors",
+    "letterbox",
     "overlay",
     "softmax",
 ]

@@ -27,6 +27,7 @@ COLORS_CURE = "--colors PALETTE reads the labels from its colors, if it was draw
 MOST_PIXELS = 1 << 28  # of a picture; a file that claims more is refused before it is decoded
 MOST_BYTES = 1 << 32  # that an .npz file may become
 GAP = 8  # pixels between pictures side by side
+ORIENTATION = 0x0112  # the EXIF tag
 SCALED = {"L;2": 85, "L;4": 17}  # Pillow spreads 2 and 4 bits of grey over 0..255
 
 
@@ -38,15 +39,18 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     ValueError, OSError
         If it is no image, is too large to be one, or has more than 8 bits.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(path) as opened:
+        with path.open("rb") as file, Image.open(file) as opened:
             if opened.mode == "F" or opened.mode.startswith("I"):  # Pillow would clip, not scale
                 raise ValueError(f"{path} has more than 8 bits a channel; convert it to 8 bits")
+            opened.load()  # turns TIFF, whose orientation is then done with
             return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path}: {error}") from error
+    except UnidentifiedImageError:
+        raise ValueError(f"{path} is no picture, or of a kind that Pillow does not know") from None
 
 
 def read_labels(
@@ -58,7 +62,8 @@ def read_labels(
     """The label map (H, W) of a picture without loss, or of an .npy file.
 
     Indexed pictures give their indices, black-and-white ones 0 and 1, grey ones of 2 to 32 bits
-    the values in the file.
+    the values in the file. Pictures are turned the way their EXIF orientation says, as photographs
+    are.
 
     Parameters
     ----------
@@ -84,9 +89,16 @@ def read_labels(
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path, formats=("PNG", "TIFF")) as opened:
-            check((opened.height, opened.width))
-            return _labels(opened, colors, cure)
+        # Given a path, Pillow maps plain TIFF into memory, and those that lie sideways wrongly.
+        with path.open("rb") as file, Image.open(file, formats=("PNG", "TIFF")) as opened:
+            size = (opened.height, opened.width)
+            size = size[::-1] if _orientation(opened) > 4 else size
+            check(size)
+            pixels = _labels(opened, colors, cure)
+            labels = _upright(pixels, _orientation(opened))
+            if labels.shape != size:  # the orientation came after the pixels
+                check((labels.shape[0], labels.shape[1]))
+            return labels
     except Image.DecompressionBombError as error:
         raise ValueError(f"{error}; --max-pixels takes another limit") from error
     except UnidentifiedImageError:
@@ -95,6 +107,24 @@ def read_labels(
         raise
     except Exception as error:  # Pillow's decoders raise anything on damaged files
         raise ValueError(f"cannot be decoded: {error}") from error
+
+
+def _orientation(opened: Any) -> int:
+    """How a PNG is to be turned, 1 to 8, as far as it was read; Pillow turns TIFF itself."""
+    if opened.format != "PNG" or "exif" not in opened.info:
+        return 1
+    return int(opened.getexif().get(ORIENTATION, 1))
+
+
+def _upright(array: Array, orientation: int) -> Array:
+    """The pixels as they are to be seen."""
+    if 5 <= orientation <= 8:
+        array = array.T
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return np.ascontiguousarray(array)
 
 
 def _labels(opened: Any, colors: Palette | None, cure: str) -> Array:
