@@ -15,6 +15,7 @@ from segpost.colors import Palette
 from segpost.confusion import confusion_matrix
 from segpost.convention import Convention
 from segpost.crf import DenseCRF, Refinement, dense_crf
+from segpost.fingerprint import Fingerprint, fingerprint
 from segpost.instances import InstanceIoU
 from segpost.labels import argmax, softmax
 from segpost.letterbox import Letterbox
@@ -22,6 +23,7 @@ from segpost.matrix import ConfusionMatrix
 from segpost.merger import Merger, windows
 from segpost.palette import colorize, labels_from_colors, overlay
 from segpost.postprocess import postprocess
+from segpost.probe import probe_image
 from segpost.scores import Scores
 from segpost.segmentation import Segmentation
 
@@ -33,6 +35,7 @@ __all__ = [
     "ConfusionMatrix",
     "Convention",
     "DenseCRF",
+    "Fingerprint",
     "InstanceIoU",
     "Letterbox",
     "Merger",
@@ -47,11 +50,13 @@ __all__ = [
     "confusion_matrix",
     "cuda_available",
     "dense_crf",
+    "fingerprint",
     "get_include",
     "labels_from_colors",
     "num_threads",
     "overlay",
     "postprocess",
+    "probe_image",
     "raise_deferred",
     "set_num_threads",
     "softmax",
