@@ -1,4 +1,5 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
+#include "borrow.hpp"
 #include "crf.hpp"
 #include "jobs.hpp"
 #include "signals.hpp"
@@ -197,6 +198,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
     bind_crf(m);
+    bind_borrow(m);
     m.def("levels", &levels);
     m.def("level", [] { return kernels().level; });
     m.def("use_level", &use_level, arg("name"));

@@ -114,7 +114,7 @@ def postprocess(
     _checks.one_of(check, "check", _checks.CHECKS)
     _checks.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
     _checks.one_of(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
-    wanted = _wanted(want)
+    wanted = checked_want(want)
     refiner = _refiner(crf, threshold)
     chosen = None if palette is None else as_palette(palette)
     view = _with_quantization(view, quantization, wanted | ({"crf"} if refiner else set()))
@@ -252,7 +252,8 @@ def class_colors(palette: Palette, classes: int) -> Array:
     return lut
 
 
-def _wanted(want: Iterable[str]) -> set[str]:
+def checked_want(want: Iterable[str]) -> set[str]:
+    """The names of what is to be made."""
     if isinstance(want, str):
         raise TypeError(f"want must be a collection of names such as ({want!r},), got {want!r}")
     names = list(want)
@@ -328,7 +329,7 @@ def _check_palette(palette: Palette, classes: int, given: Incoming, counted: int
 
 
 def _picture(image: object, shape: tuple[int, int, int]) -> Array:
-    array = _checks.image_view(image).array
+    array = _checks.image_view(image, kept=True).array
     if array.ndim == 3:
         array = array[None]
     if array.shape[0] != shape[0]:
