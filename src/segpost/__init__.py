@@ -20,6 +20,7 @@ from segpost.palette import colorize, labels_from_colors, overlay
 from segpost.postprocess import postprocess
 from segpost.scores import Scores
 from segpost.segmentation import Segmentation
+from segpost.stream import Stream
 
 __version__ = "0.1.0"
 
@@ -33,6 +34,7 @@ __all__ = [
     "Refinement",
     "Scores",
     "Segmentation",
+    "Stream",
     "TrimapIoU",
     "argmax",
     "build_config",

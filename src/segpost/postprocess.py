@@ -6,7 +6,7 @@ import math
 import numbers
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -109,6 +109,68 @@ def postprocess(
     >>> seg.labels[0], seg.color[0, -1]
     (array([ 0, 15, 15, 15], dtype=uint8), array([192, 128, 128], dtype=uint8))
     """
+    plan, view, picture = planned(
+        logits,
+        image,
+        axis=axis,
+        size=size,
+        grid=grid,
+        palette=palette,
+        alpha=alpha,
+        crf=crf,
+        threshold=threshold,
+        quantization=quantization,
+        confidence_mode=confidence_mode,
+        confidence_dtype=confidence_dtype,
+        nan=nan,
+        check=check,
+        want=want,
+    )
+    return segmentation(plan, picture, run(plan, view, picture))
+
+
+class Plan(NamedTuple):
+    """What is made of logits of one shape and type, checked, and the memory for it."""
+
+    batch: slice  # the axes of results
+    counted: int  # the class axis
+    view: Logits  # the first of them
+    axes: Axes | None
+    shape: tuple[int, int, int]
+    chosen: Palette | None
+    lut: Array | None
+    alpha: Any
+    refiner: DenseCRF | None
+    wanted: set[str]
+    fast: bool
+    nan: str
+    check: str
+    labels: Outgoing
+    color: Outgoing | None
+    overlay: Outgoing | None
+    confidence: Outgoing | None
+    probabilities: Outgoing | None  # None of refined ones, which are new every time
+
+
+def planned(
+    logits: Any,
+    image: Any,
+    *,
+    axis: int = -3,
+    size: tuple[int, int] | None = None,
+    grid: str = "half_pixel",
+    palette: Palette | str | None = None,
+    alpha: Any = 0.5,
+    crf: DenseCRF | str | None = None,
+    threshold: float | None = None,
+    quantization: tuple[float, int] | None = None,
+    confidence_mode: str = "exact",
+    confidence_dtype: str = "float32",
+    nan: str = "raise",
+    check: str = "sync",
+    want: Iterable[str] = ("labels",),
+) -> tuple[Plan, Logits, Array | None]:
+    """A plan, and views of what it is carried out with first."""
     view, given, counted = _checks.logits_view(logits, axis)
     _checks.one_of(nan, "nan", _checks.NAN_RULES)
     _checks.one_of(check, "check", _checks.CHECKS)
@@ -127,13 +189,10 @@ def postprocess(
         raise ValueError(f'want has "{name}", which needs palette=')
     axes = _checks.resampling(view, size, grid)
     shape = _checks.output_shape(view, axes)
-    picture = None if image is None else _picture(image, shape)
-    if picture is None and "overlay" in wanted:
-        raise ValueError('want has "overlay", which needs image=')
+    picture = pictured(image, shape, wanted)
     if view.threshold is None:
         _checks.one_channel_warning(view)
 
-    backend = _dispatch.backend(view.values, picture, check=check)
     batch = slice(4 - given.array.ndim, None)
 
     def make(name: str, full: tuple[int, ...], dtype: Any) -> Outgoing | None:
@@ -150,13 +209,22 @@ def postprocess(
     probabilities = None  # refined ones are there before
     if refiner is None or not math.prod(shape):
         probabilities = make("probabilities", spread, np.float32)
+    lut = None if chosen is None else class_colors(chosen, classes)
+    checked = batch, counted, view, axes, shape, chosen, lut, alpha, refiner, wanted
+    made = labels, color, overlay, confidence, probabilities
+    return Plan(*checked, confidence_mode == "fast", nan, check, *made), view, picture
+
+
+def run(plan: Plan, view: Logits, picture: Array | None) -> Outgoing | None:
+    """Fill the memory of a plan, from logits like its own; also the probabilities."""
+    _, counted, _, axes, shape, chosen, lut, alpha, refiner, wanted, fast, nan, check = plan[:13]
+    labels, color, overlay, confidence, probabilities = plan[13:]
     if math.prod(shape):
-        lut = None if chosen is None else class_colors(chosen, classes)
+        backend = _dispatch.backend(view.values, picture, check=check)
         painted = None if color is None else color.array
         if refiner is not None:
             view, axes = _refined(refiner, view, axes, shape, picture, nan), None
         sure = None if confidence is None or refiner is not None else confidence.array
-        fast = confidence_mode == "fast"
         out = None if probabilities is None else probabilities.array
         if out is not None and counted == -1:
             out = out.transpose(0, 3, 1, 2)
@@ -169,7 +237,7 @@ def postprocess(
         if refiner is not None:
             if "probabilities" in wanted:
                 q = view.values if counted == -3 else view.values.transpose(0, 2, 3, 1)
-                probabilities = Outgoing(q, given.wrap)
+                probabilities = Outgoing(q, labels.wrap)
             if confidence is not None:
                 _largest(view.values, confidence.array)
         elif out is not None:
@@ -178,6 +246,12 @@ def postprocess(
                 _checks.raise_undefined(report, view, shape)
         if overlay is not None and picture is not None and chosen is not None:
             lay_over(picture, labels.array, chosen, alpha=alpha, check=check, out=overlay.array)
+    return probabilities
+
+
+def segmentation(plan: Plan, picture: Array | None, probabilities: Outgoing | None) -> Segmentation:
+    """What is in the memory of a plan, as the caller's kind of array."""
+    batch = plan.batch
 
     def done(made: Outgoing | None) -> Any:
         if made is None:
@@ -185,12 +259,12 @@ def postprocess(
         return made.wrap(made.array.reshape(made.array.shape[batch]))
 
     return Segmentation(
-        labels=done(labels if "labels" in wanted else None),
-        confidence=done(confidence),
+        labels=done(plan.labels if "labels" in plan.wanted else None),
+        confidence=done(plan.confidence),
         probabilities=done(probabilities),
-        color=done(color),
-        overlay=done(overlay),
-        palette=chosen,
+        color=done(plan.color),
+        overlay=done(plan.overlay),
+        palette=plan.chosen,
         image=None if picture is None else picture.reshape(picture.shape[batch]),
     )
 
@@ -328,7 +402,12 @@ def _check_palette(palette: Palette, classes: int, given: Incoming, counted: int
     )
 
 
-def _picture(image: object, shape: tuple[int, int, int]) -> Array:
+def pictured(image: object, shape: tuple[int, int, int], wanted: set[str]) -> Array | None:
+    """The photograph, of the size of what comes out."""
+    if image is None:
+        if "overlay" in wanted:
+            raise ValueError('want has "overlay", which needs image=')
+        return None
     array = _checks.image_view(image, kept=True).array
     if array.ndim == 3:
         array = array[None]
