@@ -1,4 +1,4 @@
-"""`python -m benches [labels|palette|postprocess|volumes|...|real|all] [--rounds N] ...`."""
+"""`python -m benches [labels|palette|postprocess|stream|volumes|...|real|all] [--rounds N] ...`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from pathlib import Path
 from benches import goals, measure, report
 from benches.jobs import Absent, Job
 
-SUITES = ("labels", "palette", "postprocess", "letterbox", "volumes", "confusion", "crf")
-EXTRAS = {"crf": ("accuracy_crf", "memory_crf")}  # tables that show no times
+SUITES = ("labels", "palette", "postprocess", "stream", "letterbox", "volumes", "confusion", "crf")
+EXTRAS = {  # tables of another kind
+    "stream": ("overhead",),
+    "crf": ("accuracy_crf", "memory_crf"),
+}
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -45,7 +45,7 @@ def test_public_names_exist_and_are_documented() -> None:
 def test_lint_format_and_types(tool: tuple[str, ...]) -> None:
     """ruff and mypy --strict are clean."""
     pytest.importorskip(tool[0])
-    paths = ("src", "tests", "benches", "tools") if tool[0] == "ruff" else ()
+    paths = ("src", "tests", "benches", "examples", "tools") if tool[0] == "ruff" else ()
     result = run(*tool, *paths)
     assert result.returncode == 0, result.stdout + result.stderr
 

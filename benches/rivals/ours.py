@@ -32,6 +32,9 @@ NUMBA = "segpost, Numba backend"
 AVX2 = "segpost, SIMD level x86_64_v3"
 FAST = 'segpost, confidence_mode="fast"'
 BYTES = 'segpost, confidence_dtype="uint8"'
+TENSORS = "segpost, torch tensor in and out"
+STREAM = "segpost.Stream"
+TENSOR_STREAM = "segpost.Stream, torch tensor in and out"
 TWO_THREADS = "segpost, two threads"
 COUNTING_BARE = "segpost kernel alone, counts reused"
 
@@ -119,7 +122,7 @@ def in_bytes(job: Job) -> Run:
     return call(job, confidence_dtype="uint8")
 
 
-@contender("segpost, torch tensor in and out", *FROM_LOGITS, "softmax", *COUNTING)
+@contender(TENSORS, *FROM_LOGITS, "softmax", *COUNTING)
 def tensors(job: Job) -> Run:
     torch = need("torch")
     logits = torch.from_numpy(job.logits)
@@ -140,6 +143,31 @@ def tensors(job: Job) -> Run:
         return tuple(getattr(seg, part) for part in job.parts)
 
     return run
+
+
+def streamed(job: Job, logits: Any, image: Any) -> Run:
+    """Frame after frame, into the memory of the first."""
+    given = image if "overlay" in job.parts else None
+    stream = segpost.Stream(
+        axis=job.axis, size=job.size, palette=job.palette, alpha=ALPHA, want=job.parts
+    )
+
+    def run() -> Outputs:
+        seg = stream(logits, given)
+        return tuple(getattr(seg, part) for part in job.parts)
+
+    return run
+
+
+@contender(STREAM, *FROM_LOGITS[1:])
+def stream(job: Job) -> Run:
+    return streamed(job, job.given, job.image)
+
+
+@contender(TENSOR_STREAM, *FROM_LOGITS[1:])
+def tensor_stream(job: Job) -> Run:
+    torch = need("torch")
+    return streamed(job, torch.as_tensor(job.given), torch.from_numpy(job.image))
 
 
 def at_level(job: Job, name: str) -> Run:

@@ -1,4 +1,5 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
+#include "borrow.hpp"
 #include "crf.hpp"
 #include "jobs.hpp"
 #include "signals.hpp"
@@ -249,6 +250,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
     bind_crf(m);
+    bind_borrow(m);
     // For Cython: capi.pxd takes it from here. Nothing in it is ever freed.
     m.attr("_capi") =
         py::capsule(segpost_get_api(SEGPOST_ABI), "segpost._cpu._capi", [](PyObject *) {});

@@ -231,8 +231,8 @@ template <class S> __global__ void __launch_bounds__(block_size, 3)
     report(scene.found ? &scene.found->undefined : nullptr, undefined);
 }
 
-// The most cells that `outputs` neighbors lie in. Rounding may hide one only where whole steps leave
-// one to spare.
+// The most cells that `outputs` neighbors lie in. Rounding may hide one only where whole steps
+// leave one to spare.
 std::int64_t most_cells(const Axis &axis, std::int64_t outputs) {
     const double reach = static_cast<double>(outputs - 1) * axis.step;
     return std::min(static_cast<std::int64_t>(reach) + 2, axis.cells());

@@ -26,6 +26,7 @@ from segpost.postprocess import postprocess
 from segpost.probe import probe_image
 from segpost.scores import Scores
 from segpost.segmentation import Segmentation
+from segpost.stream import Stream
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,7 @@ __all__ = [
     "Refinement",
     "Scores",
     "Segmentation",
+    "Stream",
     "TrimapIoU",
     "argmax",
     "build_config",

@@ -17,6 +17,15 @@ import numpy.typing as npt
 from segpost import _device_inputs, _dlpack
 from segpost._device import DeviceArray, place_of, to_host
 
+try:
+    from segpost._cpu import borrow
+except ImportError:  # no native code
+
+    def borrow(value: object) -> tuple[npt.NDArray[Any], str] | None:
+        """What the compiled reader says where it does not know how."""
+        return None
+
+
 Array = npt.NDArray[Any]
 
 LOGIT_KINDS = (
@@ -53,8 +62,10 @@ def _same(array: Array) -> Array:
     return array
 
 
-def incoming(value: object, name: str) -> Incoming:
-    """A view of any array on the CPU.
+def incoming(value: object, name: str, *, kept: bool = False) -> Incoming:
+    """A view of any array on the CPU, for as long as a call lasts.
+
+    A view that is `kept` after it holds the memory, whatever the tensor's owner does to the tensor.
 
     Raises
     ------
@@ -67,7 +78,7 @@ def incoming(value: object, name: str) -> Incoming:
         return _from_numpy(value, name, _same)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, getattr(torch, "Tensor", ())):
-        return _from_torch(torch, value, name)
+        return _from_torch(torch, value, name, kept)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name} is a masked array and its mask would be lost; "
@@ -92,17 +103,22 @@ def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> Incomi
             return Incoming(array.copy(), dtype.name, wrap, True)
         return Incoming(array, dtype.name, wrap)
     if dtype.name == "bfloat16":  # ml_dtypes, as JAX gives it
-        return _bfloat16(array.view(np.uint16), wrap)
+        return _lent(array.view(np.uint16), "bfloat16", wrap)
     raise TypeError(f"{name} must hold numbers, got dtype {dtype}")
 
 
-def _bfloat16(array: Array, wrap: Callable[[Array], Any]) -> Incoming:
+def _lent(array: Array, kind: str, wrap: Callable[[Array], Any]) -> Incoming:
+    """Of a kind that is known, in native byte order."""
     if array.flags.aligned:
-        return Incoming(array, "bfloat16", wrap)
-    return Incoming(array.copy(), "bfloat16", wrap, True)
+        return Incoming(array, kind, wrap)
+    return Incoming(array.copy(), kind, wrap, True)
 
 
-def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
+def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> Incoming:
+    negated = tensor.is_neg()
+    lent = None if kept or negated else borrow(tensor)
+    if lent is not None:
+        return _lent(*lent, torch.from_numpy)
     if tensor.device.type not in ("cpu", "cuda"):
         raise TypeError(
             f"{name} is on device {tensor.device}, and segpost has no backend "
@@ -113,12 +129,12 @@ def _from_torch(torch: Any, tensor: Any, name: str) -> Incoming:
             f"{name} must be a dense tensor, got {tensor.layout} of {tensor.dtype}; "
             "use .to_dense() or .int_repr() with quantization="
         )
-    negated = tensor.is_neg()
     tensor = tensor.detach().resolve_neg()
     if tensor.device.type == "cuda":
         return Incoming(*_device_inputs.from_torch(torch, tensor, name), negated)
     if tensor.dtype is torch.bfloat16:
-        return _bfloat16(tensor.view(torch.int16).numpy().view(np.uint16), torch.from_numpy)
+        array = tensor.view(torch.int16).numpy().view(np.uint16)
+        return _lent(array, "bfloat16", torch.from_numpy)
     try:
         array = tensor.numpy()
     except TypeError:
@@ -146,9 +162,7 @@ def _from_protocol(value: Any, name: str) -> Incoming:
                 if not hasattr(value, "__array__"):
                     raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
             else:
-                if kind == "bfloat16":
-                    return _bfloat16(array, wrap)
-                return _from_numpy(array, name, wrap)
+                return _lent(array, kind, wrap)
     if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
         shared = hasattr(value, "__array_interface__")  # __array__ alone may give a copy
         return _from_numpy(np.asarray(value), name, wrap)._replace(copied=not shared)

@@ -37,6 +37,26 @@ def class_axis(axis: object, ndim: int, first: int = -3) -> int:
     return counted
 
 
+def class_axis_of(shape: tuple[int, ...], axis: object, spatial: int) -> int:
+    """The class axis of logits of a shape, counted from behind."""
+    least = spatial + 1
+    if len(shape) not in (least, least + 1):
+        sizes = "H, W" if spatial == 2 else "D, H, W"
+        hint = ""
+        if len(shape) == spatial:
+            hint = "; a one-channel map needs its class axis: logits[None]"
+        if spatial == 3:
+            hint += "; three numbers in size, or axis=-4, mean a volume"
+        raise ValueError(
+            f"logits must have {least} dimensions (C, {sizes}) or {least + 1} (N, C, {sizes}), "
+            f"classes last with axis=-1, got {len(shape)}: shape {shape}{hint}"
+        )
+    counted = class_axis(axis, len(shape), -least)
+    if shape[counted] == 0:
+        raise ValueError(f"logits have no classes: axis {counted} of shape {shape} has length 0")
+    return counted
+
+
 def logits_view(logits: object, axis: object, spatial: int = 2) -> tuple[Logits, Incoming, int]:
     """Any logits as (N, C, h, w), with three spatial axes (N, C, d, h, w), without a copy.
 
@@ -47,30 +67,14 @@ def logits_view(logits: object, axis: object, spatial: int = 2) -> tuple[Logits,
     if given.kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if given.kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}{hint}")
-    least = spatial + 1
-    if array.ndim not in (least, least + 1):
-        sizes = "H, W" if spatial == 2 else "D, H, W"
-        hint = ""
-        if array.ndim == spatial:
-            hint = "; a one-channel map needs its class axis: logits[None]"
-        if spatial == 3:
-            hint += "; three numbers in size, or axis=-4, mean a volume"
-        raise ValueError(
-            f"logits must have {least} dimensions (C, {sizes}) or {least + 1} (N, C, {sizes}), "
-            f"classes last with axis=-1, got {array.ndim}: shape {array.shape}{hint}"
-        )
+    counted = class_axis_of(array.shape, axis, spatial)
     if given.kind in ("int64", "uint64"):
         if isinstance(array, DeviceArray):
             raise TypeError(f"logits on {array.place} must have up to 32 bits or be floats")
         exact_integers(array)
-    counted = class_axis(axis, array.ndim, -least)
-    view = array if array.ndim == least + 1 else array[None]
+    view = array if array.ndim == spatial + 2 else array[None]
     if counted == -1:
-        view = view.transpose(0, least, *range(1, least))
-    if view.shape[1] == 0:
-        raise ValueError(
-            f"logits have no classes: axis {counted} of shape {array.shape} has length 0"
-        )
+        view = view.transpose(0, spatial + 1, *range(1, spatial + 1))
     return Logits(view, given.kind), given, counted
 
 
@@ -151,6 +155,8 @@ def one_channel_warning(logits: Logits) -> None:
 
 def raise_bad_logits(report: Report, logits: Logits, shape: tuple[int, ...]) -> None:
     """Turn what a kernel met into an error under ``nan="raise"``."""
+    if not (report.nan_count or report.undefined_count):
+        return
     n, c, *size = logits.values.shape
     if report.nan_count:
         image, *at = _place(report.nan_first, (n, *size))
@@ -230,9 +236,9 @@ def no_picture(labels: Array, name: str = "labels") -> None:
         )
 
 
-def image_view(image: object, name: str = "image") -> Incoming:
+def image_view(image: object, name: str = "image", *, kept: bool = False) -> Incoming:
     """Color images of shape (..., H, W, 3), uint8 only."""
-    given = incoming(image, name)
+    given = incoming(image, name, kept=kept)
     shape = given.array.shape
     if len(shape) < 3 or shape[-1] != 3:
         hint = ""

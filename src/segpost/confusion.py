@@ -20,8 +20,8 @@ from segpost._device import (
 )
 from segpost._device_counts import defer_outside
 from segpost._dispatch import Checking, Logits, Report
+from segpost._plan_checks import with_threshold
 from segpost.geometry import Axes
-from segpost.postprocess import with_threshold
 
 STRIP = 1 << 16  # pixels looked at together when values are listed
 MOST_LISTED = 1024  # up to which values are kept apart

@@ -251,6 +251,15 @@ def as_convention(convention: Convention | str) -> Convention:
     raise TypeError(f"convention must be a Convention or a name, got {convention!r}")
 
 
+def picked(convention: Convention | str | None, output: Any) -> tuple[Any, Convention | None]:
+    """What the convention picks of a runtime's output, and what that is."""
+    if convention is None:
+        return output, None
+    told = as_convention(convention)
+    array, kind = told.pick(output)
+    return array, replace(told, kind=kind)
+
+
 def agreed(
     convention: Convention | None, axis: Any, grid: str | None, quantization: Any
 ) -> tuple[Any, str | None, Any]:

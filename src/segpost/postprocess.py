@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from segpost import _checks, _dispatch, _gpu_crf
-from segpost._arrays import Array, Incoming, Outgoing, label_dtype, outgoing
-from segpost._device import DeviceArray, place_of
-from segpost._dispatch import Laid, Logits, Paint
+from segpost._plan import planned, run, segmentation
+from segpost._plan_checks import checked_want
 from segpost.colors import Palette, as_palette
-from segpost.convention import Convention, agreed, as_convention
+from segpost.convention import Convention, picked
 from segpost.crf import DenseCRF
-from segpost.geometry import Axes
-from segpost.letterbox import Letterbox, resampling
-from segpost.palette import class_alpha
-from segpost.ready import (
-    check_probabilities,
-    of_labels,
-    refuse_probabilities,
-    resampled,
-    segmentation_of_labels,
-)
+from segpost.letterbox import Letterbox
+from segpost.ready import segmentation_of_labels
 from segpost.segmentation import Segmentation
-
-WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
-CONFIDENCE_MODES = ("exact", "fast")
-CONFIDENCE_DTYPES = ("float32", "uint8")
 
 
 def postprocess(
@@ -133,272 +114,37 @@ def postprocess(
     >>> seg.labels[0], seg.color[0, -1]
     (array([ 0, 15, 15, 15], dtype=uint8), array([192, 128, 128], dtype=uint8))
     """
-    wanted = _wanted(want)
-    chosen = None if palette is None else as_palette(palette)
-    told = None if convention is None else as_convention(convention)
-    if told is not None:
-        logits, kind = told.pick(logits)
-        if kind == "labels":
-            unfit = {"crf": crf, "threshold": threshold, "quantization": quantization}
-            return segmentation_of_labels(
-                logits,
-                told,
-                size=size,
-                letterbox=letterbox,
-                image=image,
-                palette=chosen,
-                alpha=alpha,
-                check=check,
-                wanted=wanted,
-                unfit=unfit,
-            )
-        told = replace(told, kind=kind)
-    axis, grid, quantization = agreed(told, axis, grid, quantization)
-    view, given, counted = _checks.logits_view(logits, axis)
-    _checks.one_of(nan, "nan", _checks.NAN_RULES)
-    _checks.one_of(check, "check", _checks.CHECKS)
-    _checks.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
-    _checks.one_of(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
-    refiner = _refiner(crf, threshold)
-    view = _with_quantization(view, quantization, wanted | ({"crf"} if refiner else set()))
-    ready = told is not None and told.kind == "probabilities"
-    if told is not None and ready:
-        check_probabilities(view, told)
-    elif told is not None and (refiner or not wanted.isdisjoint(("confidence", "probabilities"))):
-        refuse_probabilities(view, told)
-    view = with_threshold(view, threshold, of_probabilities=ready)
-    classes = view.values.shape[1] if view.threshold is None else 2
-    if chosen is not None:
-        _check_palette(chosen, classes, given, counted)
-    elif wanted & {"color", "overlay"}:
-        name = "color" if "color" in wanted else "overlay"
-        raise ValueError(f'want has "{name}", which needs palette=')
-    view, axes = resampling(view, size, grid, letterbox)
-    shape = _checks.output_shape(view, axes)
-    picture = None if image is None else _picture(image, shape)
-    if picture is None and "overlay" in wanted:
-        raise ValueError('want has "overlay", which needs image=')
-    if view.threshold is None:
-        _checks.one_channel_warning(view)
-
-    backend = _dispatch.backend(view.values, picture, check=check)
-    batch = slice(4 - given.array.ndim, None)
-
-    def make(name: str, full: tuple[int, ...], dtype: Any) -> Outgoing | None:
-        if name not in wanted:
-            return None
-        return outgoing(None, full, dtype, given.wrap, given.array)
-
-    labels = outgoing(None, shape, label_dtype(classes), given.wrap, given.array)
-    color = make("color", (*shape, 3), np.uint8)
-    overlay = make("overlay", (*shape, 3), np.uint8)
-    confidence = make("confidence", shape, np.dtype(confidence_dtype))
-    n, c = view.values.shape[:2]
-    spread = (n, c, *shape[1:]) if counted == -3 else (*shape, c)
-    probabilities = None  # refined ones are there before
-    if refiner is None or not math.prod(shape):
-        probabilities = make("probabilities", spread, np.float32)
-    if math.prod(shape):
-        paint = None
-        if chosen is not None and (color is not None or overlay is not None):
-            paint = _paint(chosen, classes, alpha, color, picture, overlay)
-        if refiner is not None:
-            view, axes = _refined(refiner, view, axes, shape, picture, nan, ready), None
-        sure = None if confidence is None or refiner is not None or ready else confidence.array
-        fast = confidence_mode == "fast"
-        out = None if probabilities is None else probabilities.array
-        if out is not None and counted == -1:
-            out = out.transpose(0, 3, 1, 2)
-        spread_to = None if ready else out
-        report = backend.argmax(view, axes, labels.array, paint, sure, fast, spread_to)
-        if nan == "raise":
-            if sure is not None or spread_to is not None:
-                _checks.raise_undefined(report, view, shape)
-            _checks.raise_bad_logits(report, view, shape)
-        if refiner is not None:
-            if "probabilities" in wanted:
-                q = view.values if counted == -3 else view.values.transpose(0, 2, 3, 1)
-                probabilities = Outgoing(q, given.wrap)
-            if confidence is not None:
-                _largest(view.values, confidence.array)
-        elif ready:
-            if out is not None:
-                resampled(view, axes, out)
-            if confidence is not None:
-                of_labels(view, axes, labels.array, confidence.array)
-
-    def done(made: Outgoing | None) -> Any:
-        if made is None:
-            return None
-        return made.wrap(made.array.reshape(made.array.shape[batch]))
-
-    return Segmentation(
-        labels=done(labels if "labels" in wanted else None),
-        confidence=done(confidence),
-        probabilities=done(probabilities),
-        color=done(color),
-        overlay=done(overlay),
-        palette=chosen,
-        image=None if picture is None else picture.reshape(picture.shape[batch]),
+    logits, told = picked(convention, logits)
+    if told is not None and told.kind == "labels":
+        return segmentation_of_labels(
+            logits,
+            told,
+            size=size,
+            letterbox=letterbox,
+            image=image,
+            palette=None if palette is None else as_palette(palette),
+            alpha=alpha,
+            check=check,
+            wanted=checked_want(want),
+            unfit={"crf": crf, "threshold": threshold, "quantization": quantization},
+        )
+    plan, view, picture = planned(
+        logits,
+        image,
+        convention=told,
+        axis=axis,
+        size=size,
+        grid=grid,
+        letterbox=letterbox,
+        palette=palette,
+        alpha=alpha,
+        crf=crf,
+        threshold=threshold,
+        quantization=quantization,
+        confidence_mode=confidence_mode,
+        confidence_dtype=confidence_dtype,
+        nan=nan,
+        check=check,
+        want=want,
     )
-
-
-def _refiner(crf: object, threshold: object) -> DenseCRF | None:
-    """What refines probabilities of images."""
-    if crf is None:
-        return None
-    chosen = DenseCRF.preset(crf) if isinstance(crf, str) else crf
-    if not isinstance(chosen, DenseCRF):
-        raise TypeError(f"crf must be a DenseCRF or the name of a preset, got {crf!r}")
-    if chosen.unary != "probabilities" or chosen.volume:
-        what = "volume=True" if chosen.volume else f"unary={chosen.unary!r}"
-        raise ValueError(
-            f"crf has {what}, but postprocess refines the probabilities of images that it makes "
-            "of the logits: leave that out"
-        )
-    if threshold is not None:
-        raise ValueError(
-            "crf needs probabilities of two labels, a head with threshold= has one; call "
-            "segpost.dense_crf(np.stack([1 - p, p]), image) with the sigmoid p"
-        )
-    return replace(chosen, axis=None)
-
-
-def _refined(
-    crf: DenseCRF,
-    view: Logits,
-    axes: Axes | None,
-    shape: tuple[int, int, int],
-    picture: Array | None,
-    nan: str,
-    ready: bool,
-) -> Logits:
-    """Probabilities at full size after the CRF: their largest is where that of logits would be."""
-    n, classes = view.values.shape[:2]
-    made = place_of(view.values).empty((n, classes, *shape[1:]), np.float32)
-    if ready:
-        resampled(view, axes, made)
-    else:
-        report = _dispatch.backend(view.values).softmax(view, axes, made, None)
-        if nan == "raise":
-            _checks.raise_undefined(report, view, shape)
-    return Logits(crf(made, picture), "float32")
-
-
-def _largest(values: Array, out: Array) -> None:
-    """Of every pixel, over axis 1."""
-    if isinstance(values, DeviceArray):
-        _gpu_crf.largest(values, out)
-    elif out.dtype == np.uint8:
-        np.rint(255 * values.max(axis=1), out=out, casting="unsafe")
-    else:
-        values.max(axis=1, out=out)
-
-
-def _paint(
-    palette: Palette,
-    classes: int,
-    alpha: Any,
-    color: Outgoing | None,
-    image: Array | None,
-    overlay: Outgoing | None,
-) -> Paint:
-    """The pictures to make: a class that is the palette's `ignore_index` looks like void."""
-    rows = np.append(np.arange(classes), len(palette))
-    if palette.ignore_index is not None and 0 <= palette.ignore_index < classes:
-        rows[palette.ignore_index] = len(palette)
-    lut = palette.packed()[rows]
-    laid = None
-    if overlay is not None and image is not None:
-        laid = Laid(image, class_alpha(alpha, len(palette))[rows], overlay.array)
-    return Paint(lut, None if color is None else color.array, laid)
-
-
-def _wanted(want: Iterable[str]) -> set[str]:
-    if isinstance(want, str):
-        raise TypeError(f"want must be a collection of names such as ({want!r},), got {want!r}")
-    names = list(want)
-    for name in names:
-        _checks.one_of(name, "want", WANTED)
-    if not names:
-        raise ValueError(f"want is empty; it takes any of {', '.join(map(repr, WANTED))}")
-    return set(names)
-
-
-def _with_quantization(view: Logits, quantization: object, wanted: set[str]) -> Logits:
-    integers = not view.kind.startswith(("float", "bfloat"))
-    if quantization is None:
-        missing = wanted & {"confidence", "probabilities", "crf"}
-        if integers and missing:
-            raise TypeError(
-                f"logits are {view.kind}: for {' and '.join(sorted(missing))} pass "
-                "quantization=(scale, zero_point); a softmax of raw integers means nothing"
-            )
-        return view
-    if not integers:
-        raise TypeError(f"quantization is for integer logits, got {view.kind}")
-    if not isinstance(quantization, (tuple, list)) or len(quantization) != 2:
-        raise ValueError(f"quantization must be (scale, zero_point), got {quantization!r}")
-    scale, zero_point = quantization
-    for name, number in (("scale", scale), ("zero_point", zero_point)):
-        if isinstance(number, bool) or not isinstance(number, (numbers.Real, np.number)):
-            raise TypeError(
-                f"quantization's {name} must be one number, got {number!r}; with a scale for each "
-                "class the raw values cannot be compared: dequantize first"
-            )
-    if not (math.isfinite(scale) and scale > 0 and math.isfinite(zero_point)):
-        raise ValueError(f"quantization's scale must be positive and finite, got {quantization!r}")
-    return view._replace(scale=float(scale), zero_point=float(zero_point))
-
-
-def with_threshold(view: Logits, threshold: object, of_probabilities: bool = False) -> Logits:
-    """A one-channel head's logits (or probabilities) with the value at which class 1 begins."""
-    if threshold is None:
-        return view
-    classes = view.values.shape[1]
-    if classes != 1:
-        raise ValueError(f"threshold is for logits of one class, got {classes}")
-    if isinstance(threshold, bool) or not isinstance(threshold, (numbers.Real, np.number)):
-        raise TypeError(f"threshold must be a number, got {threshold!r}")
-    probability = float(threshold)
-    if not 0.0 < probability < 1.0:
-        raise ValueError(f"threshold is a probability between 0 and 1, got {threshold!r}")
-    odds = math.log(probability / (1.0 - probability))
-    level = probability if of_probabilities else odds
-    return view._replace(threshold=level / view.scale + view.zero_point)
-
-
-def _check_palette(palette: Palette, classes: int, given: Incoming, counted: int) -> None:
-    """Refuse a palette that is too short, or that shows that another axis holds the classes.
-
-    A palette of 256 colors (all that uint8 can say) and a one-channel head show nothing.
-    """
-    other = -1 if counted == -3 else -3
-    fits_other = given.array.shape[other] == len(palette) != classes
-    telling = given.array.shape[counted] > 1 and len(palette) != 256
-    if classes <= len(palette) and not (fits_other and telling):
-        return
-    hint = ""
-    if fits_other:
-        hint = (
-            f"; axis {other} of shape {given.array.shape} has {len(palette)}: pass axis={other}, "
-            f"or a palette of {classes} colors if axis {counted} is right"
-        )
-    raise ValueError(
-        f"logits have {classes} classes on axis {counted}, "
-        f"but palette has {len(palette)} colors{hint}"
-    )
-
-
-def _picture(image: object, shape: tuple[int, int, int]) -> Array:
-    array = _checks.image_view(image).array
-    if array.ndim == 3:
-        array = array[None]
-    if array.shape[0] != shape[0]:
-        raise ValueError(f"image has {array.shape[0]} images, logits have {shape[0]}")
-    if array.shape[:-1] != shape:
-        raise ValueError(
-            f"image of shape {array.shape[-3:]} does not fit labels of {shape[0]} x {shape[1:]}; "
-            f"pass size={tuple(array.shape[-3:-1])} to get labels at the image's size"
-        )
-    return array
+    return segmentation(plan, picture, run(plan, view, picture))
