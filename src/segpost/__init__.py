@@ -11,6 +11,8 @@ from segpost._config import (
 )
 from segpost._dispatch import use_backend
 from segpost.boundary import BoundaryF, BoundaryIoU, TrimapIoU
+from segpost.checkpoint import CheckpointDiff, compare_checkpoints
+from segpost.class_weights import class_weights, label_counts
 from segpost.colors import Palette
 from segpost.confusion import confusion_matrix
 from segpost.convention import Convention
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BoundaryF",
     "BoundaryIoU",
+    "CheckpointDiff",
     "ConfusionMatrix",
     "Convention",
     "DenseCRF",
@@ -48,12 +51,15 @@ __all__ = [
     "TrimapIoU",
     "argmax",
     "build_config",
+    "class_weights",
     "colorize",
+    "compare_checkpoints",
     "confusion_matrix",
     "cuda_available",
     "dense_crf",
     "fingerprint",
     "get_include",
+    "label_counts",
     "labels_from_colors",
     "num_threads",
     "overlay",

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from segpost import __version__
-from segpost.cli import demo, evaluate, fingerprint, info, run
+from segpost.cli import compare_checkpoints, demo, evaluate, fingerprint, info, run
 from segpost.cli.messages import as_options, sentence
 
 STATUS = (
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"segpost {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (demo, run, evaluate, fingerprint, info):
+    for module in (demo, run, evaluate, fingerprint, compare_checkpoints, info):
         module.add_to(commands)
     return parser
 

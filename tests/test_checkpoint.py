@@ -1,0 +1,377 @@
+"""compare_checkpoints: every mistake is made and found, and correct cases stay silent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import segpost
+from segpost.cli import main
+
+torch = pytest.importorskip("torch")
+nn: Any = torch.nn
+
+
+class Net(nn.Module):  # type: ignore[misc]
+    """A backbone with batch norm, a head, an auxiliary head."""
+
+    def __init__(self, classes: int = 21, wide: int = 8, aux: bool = True) -> None:
+        super().__init__()
+        self.backbone = nn.Sequential(
+            nn.Conv2d(3, wide, 3), nn.BatchNorm2d(wide), nn.ReLU(),
+            nn.Conv2d(wide, wide, 3), nn.BatchNorm2d(wide), nn.ReLU(),
+        )  # fmt: skip
+        self.classifier = nn.Conv2d(wide, classes, 1)
+        if aux:
+            self.aux_classifier = nn.Sequential(nn.Conv2d(wide, classes, 1))
+
+    def forward(self, x: Any) -> Any:
+        """Logits."""
+        return self.classifier(self.backbone(x))
+
+
+def trained(seed: int = 0, batches: int = 120, **options: Any) -> Any:
+    """A network whose statistics and weights are not those of a fresh one."""
+    torch.manual_seed(seed)
+    net = Net(**options)
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_()
+                module.running_var.uniform_(0.5, 2)
+                module.num_batches_tracked.fill_(batches)
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.normal_()
+    return net
+
+
+def codes(checkpoint: Any, model: Any, **options: Any) -> set[str]:
+    """What is found, but for the hint that nothing has been loaded yet."""
+    return {*segpost.compare_checkpoints(checkpoint, model, **options).codes} - {"not-loaded"}
+
+
+# --- Correct cases
+
+
+def test_a_restored_model_has_nothing_wrong(tmp_path: Path) -> None:
+    """File and model hold the same; nothing at all is said."""
+    net, file = trained(), tmp_path / "net.pth"
+    torch.save(net.state_dict(), file)
+    diff = segpost.compare_checkpoints(file, net)
+    assert (diff.ok, diff.findings, diff.matched_share, diff.matched_elements) == (True, (), 1, 1)
+    assert "100.0% of the tensors" in str(diff)
+
+
+@pytest.mark.parametrize("batches", [120, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_certain_is_said_of_correct_cases(seed: int, batches: int) -> None:
+    """Trained for long or briefly, loaded or not yet, of any seed and width."""
+    net = trained(seed, batches, wide=4 + seed, classes=2 + seed)
+    for state in (net.state_dict(), net):
+        for model in (net, Net(2 + seed, 4 + seed), Net(2 + seed, 4 + seed).state_dict()):
+            diff = segpost.compare_checkpoints(state, model)
+            assert diff.ok, str(diff)
+            assert diff.matched_share == 1
+
+
+def test_a_fresh_model_says_only_that_it_is_not_loaded() -> None:
+    """A hint."""
+    diff = segpost.compare_checkpoints(trained().state_dict(), Net())
+    assert [(f.code, f.rank) for f in diff.findings] == [("not-loaded", "hint")]
+
+
+# --- Names
+
+
+@pytest.mark.parametrize(
+    ("strip", "add"),
+    [("module.", ""), ("", "module."), ("model.", ""), ("", "net.backbone."), ("a.", "b.")],
+)
+def test_a_prefix_is_found_with_its_cure(strip: str, add: str) -> None:
+    """The cure's line loads everything."""
+    net = trained()
+    saved = {strip + name: tensor for name, tensor in net.state_dict().items()}
+    wanted = {add + name: tensor for name, tensor in net.state_dict().items()}
+    diff = segpost.compare_checkpoints(saved, wanted)
+    assert (diff.matched_share, diff.missing, diff.unexpected) == (0, (), ())
+    first = diff.findings[0]
+    assert (first.code, first.rank, diff.ok) == ("prefix", "certain", False)
+    assert "strict=False would not say so" in first.message
+    line = first.cure.split("; ")[0].removeprefix("state = ")
+    assert eval(line, {"state": saved}).keys() == wanted.keys()
+
+
+def test_wrappers_are_seen_through() -> None:
+    """DataParallel, torch.compile, and both."""
+    net = trained()
+    compiled = torch.compile(net, backend="eager")
+    for saved in (nn.DataParallel(net), compiled, nn.DataParallel(compiled)):
+        diff = segpost.compare_checkpoints(saved.state_dict(), net)
+        assert diff.codes == ("prefix",), str(diff)
+        assert not diff.missing
+        assert segpost.compare_checkpoints(net.state_dict(), saved).codes == ("prefix",)
+
+
+def test_a_wrapped_part_is_seen_through() -> None:
+    """The name is put in the middle."""
+    net = trained()
+    saved = {n.replace("backbone.", "backbone.module."): t for n, t in net.state_dict().items()}
+    diff = segpost.compare_checkpoints(saved, net)
+    assert "prefix" in diff.codes
+    assert not diff.missing
+    assert 0 < diff.matched_share < 1
+
+
+def test_the_weights_in_a_container_are_found(tmp_path: Path) -> None:
+    """As training scripts save them; it is no mistake, and the cure says where."""
+    net, file = trained(), tmp_path / "epoch.pt"
+    optimizer = torch.optim.Adam(net.parameters())
+    net(torch.zeros(1, 3, 9, 9)).sum().backward()
+    optimizer.step()
+    torch.save(
+        {"epoch": 3, "state_dict": net.state_dict(), "optimizer": optimizer.state_dict()}, file
+    )
+    diff = segpost.compare_checkpoints(file, net)
+    assert diff.ok
+    assert diff.codes == ("nested",)
+    assert "checkpoint['state_dict']" in diff.findings[0].cure
+    assert codes(file, net, resume=True) == {"nested"}
+
+
+def test_a_prefix_in_a_container_is_one_finding(tmp_path: Path) -> None:
+    """Lightning's layout."""
+    net, file = trained(), tmp_path / "last.ckpt"
+    inner = {"model." + n: t for n, t in net.state_dict().items()}
+    torch.save({"state_dict": inner, "pytorch-lightning_version": "2.0"}, file)
+    diff = segpost.compare_checkpoints(file, net)
+    assert diff.codes == ("prefix",)
+    assert not diff.missing
+
+
+@pytest.mark.parametrize(
+    ("code", "rank", "saved", "model"),
+    [
+        ("missing", "certain", lambda s: _without(s, "backbone.3."), lambda s: s),
+        ("unexpected", "certain", lambda s: s, lambda s: _without(s, "backbone.3.")),
+        ("aux-head", "hint", lambda s: s, lambda s: _without(s, "aux_classifier")),
+        ("aux-head", "hint", lambda s: _without(s, "aux_classifier"), lambda s: s),
+        ("num-batches-tracked", "hint", lambda s: _without(s, "tracked"), lambda s: s),
+        ("head-classes", "certain", lambda s: s, lambda s: trained(classes=5).state_dict()),
+        ("another-architecture", "certain", lambda s: s, lambda s: trained(wide=9).state_dict()),
+        ("nothing-matches", "certain", lambda s: s, lambda s: {"fc.weight": torch.ones(2, 2)}),
+        ("transposed", "likely", lambda s: _axes(s), lambda s: s),
+        ("another-naming", "certain", lambda s: _renamed(s), lambda s: s),
+    ],
+)
+def test_names_and_shapes(code: str, rank: str, saved: Any, model: Any) -> None:
+    """Each has its code and rank; hints alone are no mistake."""
+    state = trained().state_dict()
+    diff = segpost.compare_checkpoints(saved(state), model(state))
+    assert [(f.code, f.rank) for f in diff.findings] == [(code, rank)]
+    assert diff.ok == (rank == "hint")
+
+
+def _without(state: Any, part: str) -> dict[str, Any]:
+    return {name: tensor for name, tensor in state.items() if part not in name}
+
+
+def _axes(state: Any) -> dict[str, Any]:
+    """Kernels as TensorFlow has them."""
+    return {n: t.permute(2, 3, 1, 0) if t.ndim == 4 else t for n, t in state.items()}
+
+
+def _renamed(state: Any) -> dict[str, Any]:
+    return {f"layers/{i}/vars": tensor for i, tensor in enumerate(_axes(state).values())}
+
+
+def test_the_head_is_told_with_its_numbers() -> None:
+    """Which raises in torch, with strict=False too."""
+    net = Net(classes=5)
+    state = trained(classes=21).state_dict()
+    diff = segpost.compare_checkpoints(state, net)
+    assert diff.findings[0].evidence["classes"] == [21, 5]
+    assert {*diff.mismatched} == {
+        "classifier.weight", "classifier.bias", "aux_classifier.0.weight", "aux_classifier.0.bias",
+    }  # fmt: skip
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        net.load_state_dict(state, strict=False)
+
+
+def test_torch_agrees_on_what_arrives() -> None:
+    """Missing and unexpected are those of load_state_dict(strict=False)."""
+    state, net = trained(aux=False).state_dict(), Net(aux=True)
+    del state["backbone.0.bias"]
+    state["extra.weight"] = torch.ones(3)
+    diff = segpost.compare_checkpoints(state, net)
+    said = net.load_state_dict(state, strict=False)
+    assert {*diff.missing} == {*said.missing_keys}
+    assert {*diff.unexpected} == {*said.unexpected_keys}
+    assert len(diff.matched) == len(state) - 1
+
+
+# --- Values
+
+
+def _set(name: str, value: Any) -> Any:
+    def change(state: Any) -> dict[str, Any]:
+        changed = {n: t.clone() for n, t in state.items()}
+        for n in changed:
+            if name in n:
+                changed[n][...] = value
+        return changed
+
+    return change
+
+
+def _initial(state: Any) -> dict[str, Any]:
+    return dict(_set("running_mean", 0)(_set("running_var", 1)(state)))
+
+
+def _one_nan(state: Any) -> dict[str, Any]:
+    changed = {n: t.clone() for n, t in state.items()}
+    changed["classifier.weight"].view(-1)[5] = float("nan")
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("code", "rank", "change"),
+    [
+        ("nan-weights", "certain", _one_nan),
+        ("zero-weights", "likely", _set("classifier.weight", 0)),
+        ("batch-norm-initial", "likely", _initial),
+        ("batch-norm-negative", "certain", _set("backbone.1.running_var", -1)),
+        ("batch-norm-extreme", "hint", _set("backbone.1.running_var", 1e9)),
+        ("batch-norm-few-batches", "hint", _set("num_batches_tracked", 3)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["file", "memory", "safetensors"])
+def test_values(code: str, rank: str, change: Any, kind: str, tmp_path: Path) -> None:
+    """Each has its code and rank, from memory and from files; not where values are left out."""
+    state = change(trained().state_dict())
+    given: Any = state
+    if kind == "file":
+        given = tmp_path / "net.pt"
+        torch.save(state, given)
+    elif kind == "safetensors":
+        given = tmp_path / "net.safetensors"
+        write_safetensors(given, state)
+    diff = segpost.compare_checkpoints(given, state)
+    assert [(f.code, f.rank) for f in diff.findings] == [(code, rank)]
+    assert not segpost.compare_checkpoints(given, state, values=False).findings
+
+
+def test_where_the_first_nan_is() -> None:
+    """Tensor, place, and how many."""
+    state = _one_nan(trained().state_dict())
+    (found,) = segpost.compare_checkpoints(state, state).findings
+    assert found.evidence == {
+        "nan": 1,
+        "infinite": 0,
+        "first": "classifier.weight at 5 of 168",
+    }
+
+
+def test_a_type_that_loses_digits_is_a_hint_and_overflow_is_certain() -> None:
+    """float32 into float16; the other way nothing is lost."""
+    state = trained().state_dict()
+    half = {n: t.half() if t.is_floating_point() else t for n, t in state.items()}
+    assert codes(state, half) == {"narrower-type"}
+    assert codes(half, state) == set()
+    state["classifier.bias"] = torch.full_like(state["classifier.bias"], 1e6)
+    assert codes(state, half) == {"narrower-type", "half-overflow"}
+
+
+def test_a_model_that_has_some_of_the_values_was_loaded_in_part() -> None:
+    """What strict=False left out."""
+    net, state = Net(), trained().state_dict()
+    net.load_state_dict({n: t for n, t in state.items() if "classifier" not in n}, strict=False)
+    diff = segpost.compare_checkpoints(state, net)
+    (found,) = diff.findings
+    assert (found.code, found.rank, diff.ok) == ("partly-loaded", "likely", False)
+    assert found.evidence["other"] == 4
+    assert "classifier.weight" in found.where
+
+
+def test_resuming_wants_an_optimizer() -> None:
+    """Only where training is to go on."""
+    state = trained().state_dict()
+    assert codes(state, state) == set()
+    assert codes(state, state, resume=True) == {"optimizer-missing"}
+
+
+def test_averaged_weights_are_pointed_out() -> None:
+    """EMA beside the weights."""
+    state = trained().state_dict()
+    saved = {"model": state, "model_ema": trained(1).state_dict()}
+    assert "averaged-weights" in codes(saved, state)
+
+
+# --- Files
+
+
+def write_safetensors(path: Path, state: Any) -> None:
+    """The format, written by hand."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    parts, at = [], 0
+    names = {torch.float32: "F32", torch.int64: "I64", torch.float16: "F16"}
+    for name, tensor in state.items():
+        data = np.ascontiguousarray(tensor.numpy()).tobytes()
+        header[name] = {
+            "dtype": names[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [at, at + len(data)],
+        }
+        parts.append(data)
+        at += len(data)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(parts))
+
+
+def test_every_format_holds_the_same(tmp_path: Path) -> None:
+    """Zip and old files of torch, safetensors by hand and by its own library."""
+    net = trained()
+    state = net.state_dict()
+    files = [tmp_path / name for name in ("a.pt", "b.pt", "c.safetensors", "d.safetensors")]
+    torch.save(state, files[0])
+    torch.save(state, files[1], _use_new_zipfile_serialization=False)
+    write_safetensors(files[2], state)
+    try:
+        from safetensors.torch import save_file  # type: ignore[import-not-found,unused-ignore]
+
+        save_file(state, files[3])
+    except ImportError:
+        files.pop()
+    for file in files:
+        for values in (True, False):
+            diff = segpost.compare_checkpoints(file, net, values=values)
+            assert (diff.findings, diff.matched_share) == ((), 1), (file, str(diff))
+
+
+# --- The command
+
+
+def test_the_command_has_an_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 where it would load, 1 where not, 2 where it cannot be told; JSON and Markdown."""
+    a, b, made = (str(tmp_path / name) for name in ("a.pt", "b.pt", "diff.json"))
+    state = trained().state_dict()
+    torch.save(state, a)
+    torch.save({"module." + n: t for n, t in state.items()}, b)
+    assert main(["compare-checkpoints", a, a]) == 0
+    assert main(["compare-checkpoints", b, a, "--json", made, "--markdown", made + ".md"]) == 1
+    assert "certain  prefix" in capsys.readouterr().out
+    content = json.loads(Path(made).read_text())
+    assert (content["ok"], content["matched_share"]) == (False, 0.0)
+    assert "`prefix`" in Path(made + ".md").read_text()
+    assert main(["compare-checkpoints", a, str(tmp_path / "none.pt")]) == 2
+    assert main(["compare-checkpoints", a, a, "--resume", "--names-only"]) == 1
+
+
+@pytest.mark.parametrize("wrong", [3, None, [1, 2], "no/such/file.pt", {"epoch": 3}])
+def test_what_is_no_checkpoint_is_refused_in_words(wrong: Any) -> None:
+    """Naming the argument."""
+    with pytest.raises((TypeError, ValueError, OSError), match=r"model|no/such|No such"):
+        segpost.compare_checkpoints(trained().state_dict(), wrong)
