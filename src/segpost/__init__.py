@@ -15,6 +15,9 @@ from segpost.colors import Palette
 from segpost.confusion import confusion_matrix
 from segpost.convention import Convention
 from segpost.crf import DenseCRF, Refinement, dense_crf
+from segpost.diagnose import diagnose
+from segpost.diagnosis import Diagnosis
+from segpost.finding import Finding
 from segpost.fingerprint import Fingerprint, fingerprint
 from segpost.instances import InstanceIoU
 from segpost.labels import argmax, softmax
@@ -36,6 +39,8 @@ __all__ = [
     "ConfusionMatrix",
     "Convention",
     "DenseCRF",
+    "Diagnosis",
+    "Finding",
     "Fingerprint",
     "InstanceIoU",
     "Letterbox",
@@ -52,6 +57,7 @@ __all__ = [
     "confusion_matrix",
     "cuda_available",
     "dense_crf",
+    "diagnose",
     "fingerprint",
     "get_include",
     "labels_from_colors",
