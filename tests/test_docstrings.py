@@ -30,7 +30,9 @@ def test_examples(name: str) -> None:
     assert doctest.testmod(module).failed == 0
 
 
-@pytest.mark.parametrize("name", ["scores.md", "pydensecrf.md", "runtimes/README.md"])
+@pytest.mark.parametrize(
+    "name", ["scores.md", "pydensecrf.md", "diagnose.md", "runtimes/README.md"]
+)
 def test_guides(name: str) -> None:
     """The examples of a page of docs/ print what it says."""
     pytest.importorskip("torchmetrics")

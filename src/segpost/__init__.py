@@ -17,6 +17,9 @@ from segpost.colors import Palette
 from segpost.confusion import confusion_matrix
 from segpost.convention import Convention
 from segpost.crf import DenseCRF, Refinement, dense_crf
+from segpost.diagnose import diagnose
+from segpost.diagnosis import Diagnosis
+from segpost.finding import Finding
 from segpost.fingerprint import Fingerprint, fingerprint
 from segpost.instances import InstanceIoU
 from segpost.labels import argmax, softmax
@@ -39,6 +42,8 @@ __all__ = [
     "ConfusionMatrix",
     "Convention",
     "DenseCRF",
+    "Diagnosis",
+    "Finding",
     "Fingerprint",
     "InstanceIoU",
     "Letterbox",
@@ -57,6 +62,7 @@ __all__ = [
     "confusion_matrix",
     "cuda_available",
     "dense_crf",
+    "diagnose",
     "fingerprint",
     "get_include",
     "label_counts",

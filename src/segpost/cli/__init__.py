@@ -1,4 +1,4 @@
-"""The command line: `segpost demo`, `segpost run`, `segpost evaluate`, `segpost info` and more."""
+"""The command line: `segpost demo | run | evaluate | diagnose | fingerprint | info`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ from types import FrameType
 from typing import Any
 
 from segpost import __version__
-from segpost.cli import compare_checkpoints, demo, evaluate, fingerprint, info, run
+from segpost.cli import (
+    compare_checkpoints,
+    demo,
+    diagnose,
+    evaluate,
+    fingerprint,
+    info,
+    run,
+)
 from segpost.cli.messages import as_options, sentence
 
 STATUS = (
-    "exit status: 0 done, 1 some items failed, 2 the command cannot be carried out as given, "
-    "130 and 143 stopped by a signal"
+    "exit status: 0 done, 1 some items failed or something was found, 2 the command cannot be "
+    "carried out as given, 130 and 143 stopped by a signal"
 )
 
 
@@ -33,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     status : int
-        0 done; 1 some items failed; 2 the command cannot be carried out as given; 130 Ctrl-C;
-        143 SIGTERM.
+        0 done; 1 some items failed or something was found; 2 the command cannot be carried out as
+        given; 130 Ctrl-C; 143 SIGTERM.
     """
     try:
         arguments = _parser().parse_args(argv)
@@ -74,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"segpost {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (demo, run, evaluate, fingerprint, compare_checkpoints, info):
+    for module in (demo, run, evaluate, diagnose, fingerprint, compare_checkpoints, info):
         module.add_to(commands)
     return parser
 

@@ -107,7 +107,7 @@ def classes_of(arguments: argparse.Namespace, label_map: LabelMap | None) -> Cla
     palette = None if arguments.palette is None else Palette.named(arguments.palette)
     names = None if palette is None else palette.names
     if arguments.class_names is not None:
-        names = _class_names(arguments.class_names)
+        names = names_in(arguments.class_names)
     told = {
         "--num-classes": arguments.num_classes,
         "--class-names": None if arguments.class_names is None else len(names or ()),
@@ -258,7 +258,8 @@ def _class(member: Any, known: dict[str, int], where: str) -> int:
     raise ValueError(f"{where}: no class is called {member!r}; names are {few}")
 
 
-def _class_names(path: Path) -> tuple[str, ...]:
+def names_in(path: Path) -> tuple[str, ...]:
+    """The class names of a file, one a line."""
     lines = _text(path).rstrip("\r\n").split("\n")
     names = tuple(line.strip() for line in lines)
     if not all(names):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ Array = npt.NDArray[Any]
 Size = tuple[int, int]
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+FORMATS = ("PNG", "TIFF", "JPEG", "GIF", "BMP", "WEBP")  # that pictures of mistakes come in
 LABELS = (".png", ".tif", ".tiff", ".npy")
 ARRAYS = (".npy", ".npz")
 COLORS_CURE = "--colors PALETTE reads the labels from its colors, if it was drawn with that palette"
@@ -86,23 +85,52 @@ def read_labels(
             raise ValueError(f"labels are (height, width), got an array of shape {array.shape}")
         check((array.shape[0], array.shape[1]))
         return array
+    with _opened(path, ("PNG", "TIFF")) as opened:
+        size = (opened.height, opened.width)
+        size = size[::-1] if _orientation(opened) > 4 else size
+        check(size)
+        pixels = _labels(opened, colors, cure)
+        labels = _upright(pixels, _orientation(opened))
+        if labels.shape != size:  # the orientation came after the pixels
+            check((labels.shape[0], labels.shape[1]))
+        return labels
+
+
+def read_as_it_is(path: Path) -> Any:
+    """A decoded Pillow picture with its mode, format, palette and EXIF, for `segpost.diagnose`.
+
+    Nothing is converted or turned; grey of 2 or 4 bits has the values in the file.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the file is damaged, is no picture, or is too large to be decoded.
+    """
+    from PIL import Image
+
+    with _opened(path, FORMATS) as opened:
+        if getattr(opened, "n_frames", 1) > 1:
+            raise ValueError(f"it holds {opened.n_frames} pictures; wanted is one")
+        scale = SCALED.get(_raw_mode(opened), 1) if opened.mode == "L" else 1
+        opened.load()
+        made = opened.copy() if scale == 1 else Image.fromarray(np.array(opened) // np.uint8(scale))
+        made.format = opened.format
+        return made
+
+
+@contextmanager
+def _opened(path: Path, formats: tuple[str, ...]) -> Iterator[Any]:
+    """A picture that Pillow has opened; whatever goes wrong with it is a ValueError or OSError."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         # Given a path, Pillow maps plain TIFF into memory, and those that lie sideways wrongly.
-        with path.open("rb") as file, Image.open(file, formats=("PNG", "TIFF")) as opened:
-            size = (opened.height, opened.width)
-            size = size[::-1] if _orientation(opened) > 4 else size
-            check(size)
-            pixels = _labels(opened, colors, cure)
-            labels = _upright(pixels, _orientation(opened))
-            if labels.shape != size:  # the orientation came after the pixels
-                check((labels.shape[0], labels.shape[1]))
-            return labels
+        with path.open("rb") as file, Image.open(file, formats=formats) as opened:
+            yield opened
     except Image.DecompressionBombError as error:
         raise ValueError(f"{error}; --max-pixels takes another limit") from error
     except UnidentifiedImageError:
-        raise ValueError(_what_else(path)) from None
+        raise ValueError(_what_else(path, formats)) from None
     except (ValueError, TypeError, OSError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise anything on damaged files
@@ -134,8 +162,7 @@ def _labels(opened: Any, colors: Palette | None, cure: str) -> Array:
     if opened.info.get("compression") == "jpeg":
         raise ValueError("it is compressed with JPEG, which changes labels")
     mode = opened.mode
-    arguments = opened.tile[0][3] if opened.tile else mode
-    raw = str(arguments if isinstance(arguments, str) else arguments[0])
+    raw = _raw_mode(opened)
     if mode in ("1", "L") and "I" in raw.partition(";")[2]:
         raise ValueError("its tags say that 0 is white, so its values could be meant either way")
     if mode == "1":
@@ -156,15 +183,21 @@ def _labels(opened: Any, colors: Palette | None, cure: str) -> Array:
     return picture
 
 
-def _what_else(path: Path) -> str:
+def _raw_mode(opened: Any) -> str:
+    """How the pixels lie in the file of an open picture that is not decoded yet."""
+    arguments = opened.tile[0][3] if opened.tile else opened.mode
+    return str(arguments if isinstance(arguments, str) else arguments[0])
+
+
+def _what_else(path: Path, formats: Sequence[str]) -> str:
     """Why a file that should be a picture is none."""
     with path.open("rb") as file:
         start = file.read(4)
     if not start:
         return "it is empty"
-    if start.startswith(b"\xff\xd8"):
+    if start.startswith(b"\xff\xd8") and "JPEG" not in formats:
         return "it is a JPEG picture, and JPEG changes labels; save them as PNG"
-    return "it is no PNG or TIFF picture"
+    return f"it is no {', '.join(formats[:-1])} or {formats[-1]} picture"
 
 
 @contextmanager
@@ -194,7 +227,9 @@ def read_logits(path: Path) -> Array:
     """
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # NumPy reads headers as Python, which raises anything
         why = str(error)
         if "pickle" in why:  # NumPy says this of any file that it does not know
             why = "it holds no array, and pickled objects are never loaded"
@@ -215,8 +250,12 @@ def read_logits(path: Path) -> Array:
             )
         try:
             array = archive[keys[0] if len(keys) == 1 else "logits"]
-        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:
             raise ValueError(f"cannot be read as {path.suffix}: {error}") from error
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"cannot be read as {path.suffix}: {keys[0]!r} in it is no array")
         return array
 
 
