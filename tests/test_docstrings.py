@@ -31,7 +31,7 @@ def test_examples(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["scores.md", "pydensecrf.md", "diagnose.md", "runtimes/README.md"]
+    "name", ["checkpoints.md", "scores.md", "pydensecrf.md", "diagnose.md", "runtimes/README.md"]
 )
 def test_guides(name: str) -> None:
     """The examples of a page of docs/ print what it says."""

@@ -33,6 +33,14 @@ class CheckpointDiff:
         Of the model's parameters.
     findings : tuple of Finding
         The most certain first.
+
+    Examples
+    --------
+    >>> import numpy as np, segpost
+    >>> state = {f"{i}.weight": np.float32([[1, 2], [3, 4]]) for i in range(3)}
+    >>> diff = segpost.compare_checkpoints(state, {**state, "2.weight": np.float32([[1, 2]])})
+    >>> diff.codes, diff.mismatched
+    (('head-classes',), ('2.weight',))
     """
 
     checkpoint: str

@@ -23,7 +23,7 @@ def of_names(checkpoint: State, model: State, plain: Match, best: Match) -> Iter
         yield _repairable(checkpoint, plain, best)
     elif checkpoint.root and checkpoint.layout == "torch":
         yield _nested(checkpoint)
-    if not best.matched:
+    if not (best.matched or best.mismatched):
         yield from _strangers(checkpoint, model, best)
         return
     yield from _left(best, "missing", best.missing)

@@ -226,7 +226,9 @@ def _beside(checkpoint: State, resume: bool) -> Iterator[Finding]:
             "The checkpoint has no optimizer state: training goes on, with momentum and step sizes "
             "of a new optimizer. Inference is the same.",
             {"keys": listed(list(checkpoint.keys)) or "tensors only"},
-            cure="torch.save({'model': model.state_dict(), 'optimizer': opt.state_dict()}, f)",
+            cure="torch.save({'model': model.state_dict(), 'optimizer': opt.state_dict()}, f)"
+            if checkpoint.separator == "."
+            else "model.compile(...) before model.save_weights(file), which then has it too",
             where="file",
         )
     if checkpoint.averages:

@@ -16,6 +16,8 @@ from segpost.finding import Finding
 if TYPE_CHECKING:
     from segpost.fingerprint import Fingerprint
 
+FEW = 9  # places: fewer have no pattern
+
 
 def changes_of_logits(
     before: Fingerprint, after: Fingerprint, known: list[str]
@@ -135,6 +137,8 @@ def _mirrored(before: Fingerprint, after: Fingerprint) -> Finding | None:
 def _weights(before: Fingerprint, after: Fingerprint) -> Finding | None:
     """What kind of weights are missing: from how the logits are related to those before."""
     a, b = before.logits, after.logits
+    if a.coarse[0].size < FEW:  # of one answer of a classifier nothing is alike
+        return None
     own, all_ = _related(a, b)
     ratio = b.spread / (a.spread or 1)
     seen = {
