@@ -142,6 +142,22 @@ def test_html_needs_nothing_else(data: Path, run: Run) -> None:
     assert "What other libraries would say" in page
 
 
+def test_html_says_what_may_be_wrong_with_the_worst(tmp_path: Path, run: Run) -> None:
+    """Predictions that lie five pixels beside their target are said to; right ones are not."""
+    pytest.importorskip("matplotlib")
+    y, x = np.mgrid[:96, :128]
+    target = ((x + 20 + 9 * np.sin(y / 9)) // 40).astype(np.uint8)
+    for folder, labels in (("gt", target), ("right", target), ("moved", np.roll(target, 5, 1))):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "a.png", labels)
+    for folder in ("right", "moved"):
+        page = tmp_path / f"{folder}.html"
+        assert run(tmp_path / folder, tmp_path / "gt", "--html", page, "--quiet")[0] == 0
+        found = page.read_text()
+        assert ("likely: shifted" in found) == (folder == "moved")
+        assert ("np.roll(labels, (0, -5), (0, 1))" in found) == (folder == "moved")
+
+
 def test_compare_and_dialect(data: Path, run: Run) -> None:
     """A library's score on demand; one that has none is said to have none."""
     status, out, _ = run(data / "preds", data / "gt", "--dialect", "smp", "--compare")

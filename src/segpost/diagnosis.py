@@ -124,16 +124,7 @@ class Diagnosis:
 
     def _sections(self) -> Iterator[str]:
         yield f"<p><strong>{escape(self.summary())}</strong></p>"
-        for found in self.findings:
-            where = f" ({escape(shown(found.where))})" if found.where else ""
-            cure = f"<code>{escape(shown(found.cure))}</code>" if found.cure else ""
-            facts = ", ".join(f"{k}: {v}" for k, v in _plain(found.evidence).items())
-            yield (
-                f'<div class="finding" style="border-color:{RANKS[found.rank]}">'
-                f"<strong>{found.rank}: {escape(found.code)}</strong>{where}<br>"
-                f"{escape(shown(found.message))}{cure}"
-                f'<div class="evidence">{escape(shown(facts))}</div></div>'
-            )
+        yield from map(in_html, self.findings)
         if self.cannot_tell:
             rows = "".join(
                 f"<li>{escape(shown(q))}; what would tell: {escape(shown(t))}</li>"
@@ -147,6 +138,19 @@ class Diagnosis:
                 for title, picture in self.pictures
             )
             yield f'<div class="panels">{panels}</div>'
+
+
+def in_html(found: Finding) -> str:
+    """A finding as a block of a page that has `STYLE`."""
+    where = f" ({escape(shown(found.where))})" if found.where else ""
+    cure = f"<code>{escape(shown(found.cure))}</code>" if found.cure else ""
+    facts = ", ".join(f"{k}: {v}" for k, v in _plain(found.evidence).items())
+    return (
+        f'<div class="finding" style="border-color:{RANKS[found.rank]}">'
+        f"<strong>{found.rank}: {escape(found.code)}</strong>{where}<br>"
+        f"{escape(shown(found.message))}{cure}"
+        f'<div class="evidence">{escape(shown(facts))}</div></div>'
+    )
 
 
 def _embedded(picture: Picture) -> str:

@@ -12,12 +12,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from segpost import Scores
+from segpost import Scores, diagnose
 from segpost.cli import pairing, pictures
 from segpost.cli.classes import nearest
 from segpost.cli.counting import ITEM_ERRORS, Reader
 from segpost.cli.pairing import Pair
 from segpost.cli.pictures import Array
+from segpost.diagnosis import STYLE, in_html
 from segpost.report_tables import number, share, shown
 
 SIDE = 960  # pixels of the longer side of a picture in the report
@@ -50,9 +51,8 @@ def section(
         photos = pairing.images(images, pictures.IMAGES, ids)
     cards = "".join(_card(shot, reader, photos.get(shot.pair.id)) for shot in shots)
     title = "The worst image" if len(shots) == 1 else f"The {len(shots)} worst images"
-    return (
-        f'<h2>{title}</h2><p class="keys small">{"".join(_keys(scores, shots, reader))}</p>{cards}'
-    )
+    keys = "".join(_keys(scores, shots, reader))
+    return f'{STYLE}<h2>{title}</h2><p class="keys small">{keys}</p>{cards}'
 
 
 def embedded(content: bytes, kind: str) -> str:
@@ -105,16 +105,29 @@ def _keys(scores: Scores, shots: Sequence[Shot], reader: Reader) -> Iterator[str
 
 
 def _card(shot: Shot, reader: Reader, photo: Path | None) -> str:
+    found = ""
     try:
         panels = "".join(_panels(shot.pair, reader, photo))
+        found = _diagnosed(shot.pair, reader)
     except ITEM_ERRORS as error:  # it could be read before
         panels = f"<figure><figcaption>{escape(str(error))}</figcaption></figure>"
     facts = [f"mIoU {number(shot.miou)}", f"pixel accuracy {number(shot.accuracy)}", shot.mistake]
     said = "".join(f'<span class="soft">{escape(fact)}</span>' for fact in facts if fact)
     return (
         f'<div class="card shot"><header><strong>{escape(shown(shot.pair.id))}</strong>{said}'
-        f'</header><div class="panels">{panels}</div></div>'
+        f'</header>{found}<div class="panels">{panels}</div></div>'
     )
+
+
+def _diagnosed(pair: Pair, reader: Reader) -> str:
+    """What is known to go wrong and looks like this; empty where nothing does."""
+    preds, target = reader.labels(pair)
+    classes = reader.classes
+    said = diagnose(
+        labels=preds, target=target, num_classes=classes.number, ignore_index=classes.ignore
+    )
+    findings = "".join(map(in_html, said.findings))
+    return f'<section class="diagnosis">{findings}</section>' if findings else ""
 
 
 def _panels(pair: Pair, reader: Reader, photo: Path | None) -> Iterator[str]:
