@@ -49,13 +49,13 @@ def kernels(logits: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any
     view = _dispatch.Logits(np.asarray(given)[None], kind)
     labels = np.empty((1, *view.values.shape[2:]), np.uint8)
     color = np.empty((*labels.shape, 3), np.uint8)
-    lut = palette.packed()
+    paint = _dispatch.Paint(palette.packed()[: view.values.shape[1] + 1], color)
 
     def both() -> Any:
-        return cpu.argmax(view, None, labels, color, lut)
+        return cpu.argmax(view, None, labels, paint)
 
     return {
-        "argmax": lambda: cpu.argmax(view, None, labels, None, None),
+        "argmax": lambda: cpu.argmax(view, None, labels),
         "postprocess, labels + RGB": both,
         "Stream, labels + RGB": both,
     }
