@@ -117,8 +117,7 @@ def planned(
     spread = (n, c, *shape[1:]) if counted == -3 else (*shape, c)
     lut = weights = None
     if chosen is not None and wanted & {"color", "overlay"}:
-        rows = _looks(chosen, classes)
-        lut = chosen.packed()[rows]
+        rows, lut = chosen.looks(classes)
         weights = class_alpha(alpha, len(chosen))[rows] if "overlay" in wanted else None
     plan = Plan(
         batch=slice(4 - given.array.ndim, None),
@@ -224,14 +223,6 @@ def _largest(values: Array, out: Array) -> None:
         np.rint(255 * values.max(axis=1), out=out, casting="unsafe")
     else:
         values.max(axis=1, out=out)
-
-
-def _looks(palette: Palette, classes: int) -> Array:
-    """The row of the palette of each class, and of void: its `ignore_index` looks like that."""
-    rows = np.append(np.arange(classes), len(palette))
-    if palette.ignore_index is not None and 0 <= palette.ignore_index < classes:
-        rows[palette.ignore_index] = len(palette)
-    return rows
 
 
 def _paint(plan: Plan, picture: Array | None) -> Paint | None:

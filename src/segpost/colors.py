@@ -74,6 +74,7 @@ class Palette:
         self._ignore_index = None if ignore_index is None else int(ignore_index)
         rows = np.concatenate([table, [self._void or (0, 0, 0)]]).astype(np.uint32)
         self._packed = frozen(rows @ np.array([1, 1 << 8, 1 << 16], np.uint32))
+        self._looks: dict[int, tuple[Array, Array]] = {}
 
     @classmethod
     def named(cls, name: str) -> Palette:
@@ -207,6 +208,19 @@ class Palette:
     def packed(self) -> npt.NDArray[np.uint32]:
         """0x00bbggrr of every class and, last, of void: the table the kernels look colors up in."""
         return self._packed
+
+    def looks(self, classes: int) -> tuple[Array, Array]:
+        """For each of so many classes and, last, for void: its row of `packed`, and that color.
+
+        A class that is `ignore_index` looks like void.
+        """
+        found = self._looks.get(classes)
+        if found is None:
+            rows = np.append(np.arange(classes), len(self))
+            if self._ignore_index is not None and 0 <= self._ignore_index < classes:
+                rows[self._ignore_index] = len(self)
+            found = self._looks[classes] = frozen(rows), frozen(self._packed[rows])
+        return found
 
 
 def as_palette(palette: object) -> Palette:
