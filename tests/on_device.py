@@ -19,7 +19,8 @@ from segpost._device import Array, DeviceArray, Place, device_view, to_host
 from segpost._device_inputs import Memory
 from segpost._dispatch import Bad, CrfSolver, CrfStep, Logits, Paint, Pairwise, Report, Unary
 from segpost._gpu import Gpu
-from segpost.geometry import Axes
+from segpost.geometry import Axes, VolumeAxes
+from segpost.volumes import summed
 
 EMULATED, REAL = "cuda-emulated", "cuda-device"
 LINE = 64  # bytes: where an array begins within as many is kept
@@ -99,6 +100,20 @@ class OnDevice:
 
         given = [logits, labels, color, image, overlay, confidence, probabilities]
         report: Report = self.run(call, given, (1, 2, 4, 5, 6))
+        return report
+
+    def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
+        # As segpost.volumes does with arrays of a device: one after the other.
+        def call(there: Any, labels: Any) -> Report:
+            found = Report()
+            for n in range(len(labels)):
+                one = there._replace(values=there.values[n : n + 1])
+                report = self.gpu.argmax_volume(one, axes, labels[n : n + 1])
+                sizes = there.values.shape[2:], labels.shape[1:]
+                found = summed(found, report, *(n * int(np.prod(size)) for size in sizes))
+            return found
+
+        report: Report = self.run(call, [logits, labels], (1,))
         return report
 
     def softmax(

@@ -310,6 +310,100 @@ def test_averaged_weights_are_pointed_out() -> None:
     assert "averaged-weights" in codes(saved, state)
 
 
+# --- What real networks have, and is no mistake
+
+
+class Tied(nn.Module):  # type: ignore[misc]
+    """One tensor with two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(9, 8)
+        self.decoder = nn.Linear(8, 9, bias=False)
+        self.decoder.weight = self.embedding.weight
+
+
+class Buffers(nn.Module):  # type: ignore[misc]
+    """A mask of -inf, a table that never changes, a scalar, a mask token of zeros."""
+
+    def __init__(self, scalar: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+        self.scale = nn.Parameter(torch.full(scalar, 2.0))
+        self.mask_token = nn.Parameter(torch.zeros(1, 8))
+        self.register_buffer("mask", torch.full((4, 4), float("-inf")).triu(1))
+        self.register_buffer("index", torch.arange(16).view(4, 4))
+
+
+def test_tied_weights_are_saved_once() -> None:
+    """The other name is there, too."""
+    net = Tied()
+    state = net.state_dict()
+    del state["decoder.weight"]
+    assert "missing" not in codes(state, Tied())
+    assert "missing" in codes(state, Tied().state_dict())  # of which nobody can tell
+
+
+def test_buffers_are_no_weights() -> None:
+    """Nothing but that the model is not loaded yet."""
+    assert codes(Buffers().state_dict(), Buffers()) == set()
+    assert segpost.compare_checkpoints(Buffers().state_dict(), Buffers()).codes == ("not-loaded",)
+    Buffers().load_state_dict(Buffers((1,)).state_dict())
+    assert codes(Buffers((1,)).state_dict(), Buffers()) == set()
+
+
+def test_an_input_width_is_no_number_of_classes() -> None:
+    """Nor is the size of a table of embeddings, or of a hidden layer."""
+
+    def net(width: int, hidden: int = 64) -> Any:
+        return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 3))
+
+    for other in (net(12), net(10, 48)):
+        assert "head-classes" not in codes(net(10).state_dict(), other)
+
+
+def test_a_part_called_net_hides_no_head() -> None:
+    """It is a part and no container."""
+    body = {"net": {"kernel": np.ones((3, 3))}}
+    found = segpost.compare_checkpoints(body, {**body, "head": {"kernel": np.ones((3, 5))}})
+    assert found.codes == ("missing",)
+
+
+def test_a_name_that_ends_alike_is_left_alone() -> None:
+    """`submodule.` holds no `module.`."""
+    wanted = {f"submodule.{i}.weight": torch.randn(3, 3 + i) for i in range(4)}
+    wanted |= {f"backbone.{i}.weight": torch.randn(4, 4 + i) for i in range(6)}
+    saved = {n.replace("backbone.", "backbone.module."): t for n, t in wanted.items()}
+    diff = segpost.compare_checkpoints(saved, wanted)
+    assert diff.codes == ("prefix",)
+    assert not diff.missing
+
+
+def test_a_backbone_for_a_larger_model_finds_its_place() -> None:
+    """What is not of it is missing, and said to be."""
+    saved = {f"layer{i}.weight": torch.randn(5, 4 + i) for i in range(8)}
+    model = {"model.net.body." + n: t for n, t in saved.items()}
+    model |= {f"decoder.{i}.weight": torch.randn(3, 30 + i) for i in range(12)}
+    diff = segpost.compare_checkpoints(saved, model)
+    assert {*diff.codes} == {"prefix", "missing"}
+    assert len(diff.missing) == 12
+
+
+def test_an_optimizer_is_no_checkpoint_of_weights() -> None:
+    """In words."""
+    with pytest.raises(ValueError, match="an optimizer's tensors and no weights"):
+        segpost.compare_checkpoints(
+            {"optimizer": {"state": {"0": {"exp_avg": torch.ones(3)}}}}, trained()
+        )
+
+
+def test_long_lists_of_numbers_are_no_tensors() -> None:
+    """A history beside the weights is looked past."""
+    state = trained().state_dict()
+    history = {str(i): [0.5] * 90_000 for i in range(12)}
+    assert codes({"state_dict": state, "history": history}, state) == set()
+
+
 # --- Files
 
 

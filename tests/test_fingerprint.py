@@ -126,10 +126,13 @@ def test_permuted_classes_are_told_with_their_cure(order: tuple[int, ...]) -> No
     diff = compared(LOGITS, LOGITS[list(order)])
     (found,) = diff.findings
     assert (found.code, found.rank) == ("classes-permuted", "certain")
-    logits = LOGITS[list(order)][None]
-    np.testing.assert_array_equal(
-        eval(found.cure.removeprefix("logits = "), {"logits": logits})[0], LOGITS
-    )
+    line = found.cure.removeprefix("logits = ")
+    logits = LOGITS[list(order)]
+    np.testing.assert_array_equal(eval(line, {"logits": logits, "np": np}), LOGITS)
+    last = [np.moveaxis(one, 0, -1) for one in (LOGITS, logits)]
+    (found,) = compared(*last, axis=-1).findings
+    line = found.cure.removeprefix("logits = ")
+    np.testing.assert_array_equal(eval(line, {"logits": last[1], "np": np}), last[0])
 
 
 @pytest.mark.parametrize(
@@ -174,6 +177,60 @@ def test_a_classifier_and_a_detector_have_fingerprints() -> None:
     assert compared(scores, np.roll(scores, 3, axis=1)).codes == ("classes-permuted",)
     boxes = RNG.normal(size=(2, 300, 80)).astype(np.float32)
     assert compared(boxes, boxes[..., ::-1], axis=-1).codes == ("classes-permuted",)
+
+
+@pytest.mark.parametrize("masked", [-1e4, -1e9, float(np.finfo(np.float32).min)])
+def test_a_masked_class_hides_nothing(masked: float) -> None:
+    """Another network is another, whatever a class is held at."""
+    rng = np.random.default_rng(1)
+    taken = []
+    for _ in range(2):
+        logits = rng.normal(size=(24, 32, 32)).astype(np.float32)
+        logits[21:] = masked
+        taken.append(logits)
+    assert compared(*taken).verdict == "changed"
+    assert compared(taken[0], taken[0] * np.float32(1 - 1e-6)).verdict == "rounding"
+
+
+def test_another_shape_of_the_same_values_is_another() -> None:
+    """Of the logits and of the input."""
+    flat = LOGITS.reshape(7, 41, 33)
+    assert compared(LOGITS, flat).codes == ("logit-size",)
+    before = segpost.fingerprint(LOGITS, stages={"input": LOGITS})
+    assert before.compare(segpost.fingerprint(LOGITS, stages={"input": flat})).codes == (
+        "input-size",
+    )
+
+
+def test_a_single_answer_is_permuted_by_chance_only() -> None:
+    """Of few classes in a coarse type nothing of the kind is claimed."""
+    rng = np.random.default_rng(2)
+    for classes in (2, 3, 4):
+        for _ in range(40):
+            pair = rng.normal(size=(2, 1, classes)).astype(np.float16)
+            assert "classes-permuted" not in compared(*pair).codes
+            assert "probabilities" not in compared(*pair).codes
+    flat = np.full((2, 8, 8), 0.5, np.float32)
+    assert "probabilities" not in compared(LOGITS[:2, :8, :8], flat).codes
+
+
+def test_symmetric_logits_are_not_turned() -> None:
+    """One pixel that differs is no flip."""
+    logits = np.ones((2, 90, 90), np.float32) * np.array([[[1]], [[3]]], np.float32)
+    other = logits.copy()
+    other[0, 3, 4] = 5
+    assert "turned" not in compared(logits, other).codes
+
+
+def test_autocast_features_are_no_other_head() -> None:
+    """Features of bfloat16 say less than the logits differ by."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    features = torch.from_numpy(rng.normal(size=(1, 8, 9, 9)).astype(np.float32))
+    coarse = LOGITS * np.float32(1.01)
+    before = segpost.fingerprint(LOGITS, stages={"features": features})
+    after = segpost.fingerprint(coarse, stages={"features": features.bfloat16()})
+    assert "head" not in before.compare(after).codes
 
 
 # --- The input and what was declared
@@ -383,6 +440,8 @@ def test_a_file_brings_everything_back(tmp_path: Path) -> None:
         lambda c: c.update(stages=[1]),
         lambda c: c.update(labels=[[1], [2, 3]]),
         lambda c: c.update(palette=3),
+        lambda c: c.update(confidence=10**400),
+        lambda c: c["logits"].update(shape=[7, 1, 1]),
     ],
 )
 def test_a_damaged_file_is_refused(change: Any, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from numpy.testing import assert_array_equal
 import segpost
 from segpost import geometry
 
+ON_CUDA = True
+
 GRIDS = geometry.GRIDS
 
 

@@ -33,32 +33,8 @@ py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::arra
     return as_tuple(report);
 }
 
-// Logits are [n, c, d, h, w], labels [n, D, H, W].
 py::tuple argmax_volume(const py::tuple &logits, const py::object &axes, const py::array &labels) {
-    const auto values = logits[0].cast<py::array>();
-    require(values.ndim() == 5 && values.shape(1) > 0, "logits");
-    VolumeJob job;
-    job.logits.data = static_cast<const char *>(values.data());
-    job.logits.dtype = element_type(logits[1].cast<std::string>());
-    job.logits.n = values.shape(0), job.logits.c = values.shape(1);
-    job.depth = values.shape(2), job.logits.h = values.shape(3), job.logits.w = values.shape(4);
-    job.logits.stride_n = values.strides(0), job.logits.stride_c = values.strides(1);
-    job.stride_d = values.strides(2);
-    job.logits.stride_h = values.strides(3), job.logits.stride_w = values.strides(4);
-    job.z = axis_view(axes.attr("z"));
-    job.y = axis_view(axes.attr("y"));
-    job.x = axis_view(axes.attr("x"));
-    require(job.z.n_in == job.depth && job.y.n_in == job.logits.h && job.x.n_in == job.logits.w,
-            "axes");
-    const DType kind = element_type(labels);
-    job.narrow = kind == DType::u8;
-    require(labels.ndim() == 4 && labels.shape(0) == job.logits.n &&
-                labels.shape(1) == job.z.n_out && labels.shape(2) == job.y.n_out &&
-                labels.shape(3) == job.x.n_out && labels.strides(3) == labels.itemsize() &&
-                (kind == DType::i32 || (job.narrow && job.logits.c <= 256)),
-            "labels");
-    job.labels = address(labels, true);
-    job.out_n = labels.strides(0), job.out_d = labels.strides(1), job.out_h = labels.strides(2);
+    const VolumeJob job = volume_job(logits, axes, labels);
     Report report;
     without_gil([&](const Interrupted &interrupted) {
         return run_argmax_volume(job, interrupted, report);

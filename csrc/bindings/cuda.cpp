@@ -34,6 +34,20 @@ void argmax(const py::tuple &logits, const py::object &axes, const py::array &la
     gpu::run_argmax(job, stream, tallies<gpu::Tallies>(found, stream), work);
 }
 
+// One volume.
+void argmax_volume(const py::tuple &logits, const py::object &axes, const py::array &labels,
+                   std::uintptr_t stream, const py::object &found, const py::object &workspace) {
+    const VolumeJob job = volume_job(logits, axes, labels);
+    require(job.logits.n == 1, "logits");
+    void *work = memory<void>(workspace, gpu::argmax_volume_workspace(job));
+    gpu::run_argmax_volume(job, stream, tallies<gpu::Tallies>(found, stream), work);
+}
+
+std::size_t argmax_volume_workspace(const py::tuple &logits, const py::object &axes,
+                                    const py::array &labels) {
+    return gpu::argmax_volume_workspace(volume_job(logits, axes, labels));
+}
+
 void softmax(const py::tuple &logits, const py::object &axes, const py::array &probabilities,
              const py::object &confidence, std::uintptr_t stream, const py::object &found) {
     const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
@@ -157,6 +171,11 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     module.def("argmax", &argmax, py::arg("logits"), py::arg("axes").none(true), py::arg("labels"),
                py::arg("paint").none(true), py::arg("confidence").none(true), py::arg("stream"),
                py::arg("found").none(true), py::arg("workspace").none(true));
+    module.def("argmax_volume_workspace", &argmax_volume_workspace, py::arg("logits"),
+               py::arg("axes"), py::arg("labels"));
+    module.def("argmax_volume", &argmax_volume, py::arg("logits"), py::arg("axes"),
+               py::arg("labels"), py::arg("stream"), py::arg("found").none(true),
+               py::arg("workspace").none(true));
     module.def("softmax", &softmax, py::arg("logits"), py::arg("axes").none(true),
                py::arg("probabilities"), py::arg("confidence").none(true), py::arg("stream"),
                py::arg("found").none(true));

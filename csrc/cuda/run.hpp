@@ -12,6 +12,7 @@
 #include "../ops/crf.hpp"
 #include "../ops/labels.hpp"
 #include "../ops/palette.hpp"
+#include "../ops/volumes.hpp"
 
 namespace segpost::gpu {
 
@@ -28,6 +29,9 @@ struct Tallies {
 
 std::size_t argmax_workspace(const ArgmaxJob &);
 void run_argmax(const ArgmaxJob &, std::uintptr_t stream, Tallies *found, void *workspace);
+// Of one volume; places are those of its voxels.
+std::size_t argmax_volume_workspace(const VolumeJob &);
+void run_argmax_volume(const VolumeJob &, std::uintptr_t stream, Tallies *found, void *workspace);
 void run_softmax(const SoftmaxJob &, std::uintptr_t stream, Tally *undefined);
 
 // float32 to uint8.

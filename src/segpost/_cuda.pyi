@@ -20,6 +20,15 @@ def argmax(
     found: Array | None,
     workspace: Array | None,
 ) -> None: ...
+def argmax_volume_workspace(logits: Logits, axes: object, labels: Array) -> int: ...
+def argmax_volume(
+    logits: Logits,
+    axes: object,
+    labels: Array,
+    stream: int,
+    found: Array | None,
+    workspace: Array | None,
+) -> None: ...
 def softmax(
     logits: Logits,
     axes: object | None,

@@ -39,7 +39,7 @@ from segpost._dispatch import (
     Unread,
 )
 from segpost._gpu_crf import CrfSolver as DeviceCrf
-from segpost.geometry import Axes, Axis
+from segpost.geometry import Axes, Axis, VolumeAxes
 
 CONSTANTS = 256  # tables that are kept on a device: palettes and resamplings seen last
 MOST_DEFERRED = 1000  # calls whose reports wait to be read
@@ -194,8 +194,15 @@ class Gpu:
             )
             return self._report("confusion_logits", found)
 
-    def argmax_volume(self, *given: Any) -> Report:
-        raise _not_here("volumes")
+    def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
+        """Of one volume."""
+        with self._at(logits.values) as place:
+            tables = self._axes(axes, place)
+            found = self._tallies(6, place)
+            size = self.runtime.argmax_volume_workspace(logits, tables, labels)
+            workspace = place.empty((size,), np.uint8) if size else None
+            self.runtime.argmax_volume(logits, tables, labels, place.stream, found, workspace)
+            return self._report("argmax", found)
 
     def letterbox(self, *given: Any) -> None:
         _not_here("letterboxes")
@@ -279,7 +286,7 @@ class Gpu:
         where = place._replace(runtime=self.runtime)
         return device_view(memory.address, table.shape, None, table.dtype, where, memory)
 
-    def _axes(self, axes: Axes | None, place: Place) -> SimpleNamespace | None:
+    def _axes(self, axes: Axes | VolumeAxes | None, place: Place) -> SimpleNamespace | None:
         """The tables of a resampling, on the device."""
         if axes is None:
             return None
@@ -291,7 +298,10 @@ class Gpu:
             scalars = {name: getattr(axis, name) for name in numbers}
             return SimpleNamespace(**scalars, **tables)
 
-        return SimpleNamespace(y=there(axes.y), x=there(axes.x))
+        tables = SimpleNamespace(y=there(axes.y), x=there(axes.x))
+        if isinstance(axes, VolumeAxes):
+            tables.z = there(axes.z)
+        return tables
 
     def _workspace(
         self, logits: Logits, axes: SimpleNamespace | None, place: Place

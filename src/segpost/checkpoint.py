@@ -37,10 +37,12 @@ class CheckpointDiff:
     Examples
     --------
     >>> import numpy as np, segpost
-    >>> state = {f"{i}.weight": np.float32([[1, 2], [3, 4]]) for i in range(3)}
-    >>> diff = segpost.compare_checkpoints(state, {**state, "2.weight": np.float32([[1, 2]])})
+    >>> state = {"stem.weight": np.ones((4, 3)), "body.weight": np.ones((4, 4))}
+    >>> state |= {f"body.{i}.bias": np.ones(4) for i in range(4)}
+    >>> heads = [{"head.weight": np.ones((n, 4)), "head.bias": np.ones(n)} for n in (21, 5)]
+    >>> diff = segpost.compare_checkpoints(state | heads[0], state | heads[1])
     >>> diff.codes, diff.mismatched
-    (('head-classes',), ('2.weight',))
+    (('head-classes',), ('head.weight', 'head.bias'))
     """
 
     checkpoint: str
@@ -154,6 +156,10 @@ def compare_checkpoints(
     a = state_of(checkpoint, "checkpoint", values)
     b = state_of(model, "model", values)
     for state, name in ((a, "checkpoint"), (b, "model")):
+        if state.leaves and not state.tensors(()):
+            raise ValueError(
+                f"{name} ({shown(state.label)}) has an optimizer's tensors and no weights"
+            )
         if not state.leaves:
             raise ValueError(f"{name} ({shown(state.label)}) has no tensors")
     plain, best = matches(a, b)

@@ -11,7 +11,7 @@ import numpy as np
 from segpost import finding
 from segpost._fingerprints.inputs import changes_of_input, declarations
 from segpost._fingerprints.logits import changes_of_logits
-from segpost._fingerprints.relations import alike, apart
+from segpost._fingerprints.relations import alike, apart, sizes
 from segpost._fingerprints.stages import changes_of_stages
 from segpost.finding import Finding
 
@@ -86,7 +86,8 @@ def difference(before: Fingerprint, after: Fingerprint) -> FingerprintDiff:
     """Compare two fingerprints of the same input."""
     a, b = before.logits, after.logits
     differs = apart(a, b)
-    verdict = "same" if a.digest == b.digest else "rounding" if alike(a, b) else "changed"
+    identical = a.digest == b.digest and sizes(a) == sizes(b)
+    verdict = "same" if identical else "rounding" if alike(a, b) else "changed"
     fed = list(changes_of_input(before, after))
     found = [*fed, *declarations(before, after)]
     if verdict == "changed":

@@ -36,22 +36,33 @@ def label_volume(
 
 def _labels(view: Logits, axes: VolumeAxes | None, target: Array, check: str) -> Report:
     backend = _dispatch.backend(view.values, target, check=check)
-    if axes is not None:
+    if axes is not None and not isinstance(view.values, DeviceArray):
         return backend.argmax_volume(view, axes, target)
     found = Report()
-    for n in range(len(target)):  # slices as a batch
-        one = view._replace(values=view.values[n].transpose(1, 0, 2, 3))
-        report = backend.argmax(one, None, target[n], None, None)
-        here = n * math.prod(target.shape[1:])
-        found = found._replace(
-            nan_count=found.nan_count + report.nan_count,
-            undefined_count=found.undefined_count + report.undefined_count,
-        )
-        if report.nan_count and found.nan_first < 0:
-            found = found._replace(nan_first=here + report.nan_first)
-        if report.undefined_count and found.undefined_first < 0:
-            found = found._replace(undefined_first=here + report.undefined_first)
+    for n in range(len(target)):
+        if axes is not None:
+            one = view._replace(values=view.values[n : n + 1])
+            report = backend.argmax_volume(one, axes, target[n : n + 1])
+        else:  # slices as a batch
+            one = view._replace(values=view.values[n].transpose(1, 0, 2, 3))
+            report = backend.argmax(one, None, target[n], None, None)
+        found = summed(found, report, n * math.prod(view.values.shape[2:]), n * target[0].size)
     return found
+
+
+def summed(found: Report, report: Report, logits_before: int, voxels_before: int) -> Report:
+    """Reports of volumes one after the other."""
+    nan, undefined = found.nan_first, found.undefined_first
+    if report.nan_count and nan < 0:
+        nan = logits_before + report.nan_first
+    if report.undefined_count and undefined < 0:
+        undefined = voxels_before + report.undefined_first
+    return found._replace(
+        nan_count=found.nan_count + report.nan_count,
+        nan_first=nan,
+        undefined_count=found.undefined_count + report.undefined_count,
+        undefined_first=undefined,
+    )
 
 
 def resampling(logits: Logits, size: object, grid: str) -> VolumeAxes | None:
@@ -62,9 +73,4 @@ def resampling(logits: Logits, size: object, grid: str) -> VolumeAxes | None:
     depth, height, width = logits.values.shape[2:]
     if (depth, height, width) == wanted or 0 in (depth, height, width):
         return None
-    if isinstance(logits.values, DeviceArray):
-        raise NotImplementedError(
-            "volumes are not resampled on a device yet; copy the logits to the CPU: x.cpu() of a "
-            "torch tensor"
-        )
     return geometry.volume_axes((depth, height, width), wanted, grid)

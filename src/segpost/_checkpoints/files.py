@@ -6,6 +6,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,16 @@ def state_of(value: Any, name: str, values: bool) -> State:
         return _in_memory(value, name, "mapping", values)
     if callable(getattr(value, "save_weights", None)) and hasattr(value, "weights"):
         return _keras_model(value, name, values)
-    if callable(getattr(value, "state_dict", None)):
-        return _in_memory(value.state_dict(), name, "model", values, type(value).__name__)
+    if callable(getattr(value, "state_dict", None)) and not isinstance(value, type):
+        found = value.state_dict()
+        state = _in_memory(found, name, "model", values, type(value).__name__)
+        named = getattr(value, "named_parameters", None)
+        learned = {key for key, _ in named(remove_duplicate=False)} if callable(named) else {*found}
+        return replace(
+            state,
+            buffers=frozenset(k for k in found if k not in learned and "running_" not in k),
+            tied=_tied(found),
+        )
     raise TypeError(
         f"{name} must be a path, a mapping of names to tensors, or a model with state_dict(), "
         f"got {type(value).__name__}"
@@ -96,6 +105,18 @@ def _in_memory(value: Any, name: str, layout: str, values: bool, label: str = ""
         for path, tensor in tree.leaves_of(value)
     }
     return State(label or f"{name} (a mapping)", layout, leaves, tree.keys_of(value))
+
+
+def _tied(tensors: Mapping[str, Any]) -> dict[str, str]:
+    """Names that are one tensor in memory, to the first of them."""
+    firsts: dict[Any, str] = {}
+    tied = {}
+    for name, tensor in tensors.items():
+        place = getattr(tensor, "data_ptr", None)
+        if callable(place) and not tensor.is_meta and tensor.numel():
+            key = (str(tensor.device), place(), tuple(tensor.shape), tensor.stride())
+            tied[name] = firsts.setdefault(key, name)
+    return tied
 
 
 def _keras_model(model: Any, name: str, values: bool) -> State:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from segpost._checkpoints.tree import Path, State, Tensors
+from segpost._checkpoints.tree import Entry, Path, State, Tensors
 
-COMMON = 0.5  # of the names have a prefix, for it to be one that somebody put there
-DEEPEST = 3
-INSIDE = ("_orig_mod.", "module.")  # what wrappers put between the parts of a name
+COMMON = 0.5  # of the smaller side a prefix must match, for it to be one that somebody put there
+MOST_PREFIXES = 4
+INSIDE = ("_orig_mod.", "module.", "_fsdp_wrapped_module.")  # what wrappers put into names
 SHOWN = 8
 
 
@@ -40,12 +40,12 @@ class Match:
     @cached_property
     def matched(self) -> tuple[str, ...]:
         """Names that both have, with the same shape."""
-        return tuple(n for n in self._both if self.checkpoint[n].shape == self.model[n].shape)
+        return tuple(n for n in self._both if fits(self.checkpoint[n], self.model[n]))
 
     @cached_property
     def mismatched(self) -> tuple[str, ...]:
         """Names that both have, with other shapes."""
-        return tuple(n for n in self._both if self.checkpoint[n].shape != self.model[n].shape)
+        return tuple(n for n in self._both if not fits(self.checkpoint[n], self.model[n]))
 
     @cached_property
     def missing(self) -> tuple[str, ...]:
@@ -67,10 +67,18 @@ class Match:
         return sum(sizes[name] for name in self.matched) / max(sum(sizes.values()), 1)
 
 
+def fits(was: Entry, now: Entry) -> bool:
+    """Whether it loads; torch takes the one element of (1,) for a scalar."""
+    return was.shape == now.shape or (was.shape == (1,) and now.shape == ())
+
+
 def matches(checkpoint: State, model: State) -> tuple[Match, Match]:
     """What loading the likeliest container as it is would do, and the best that names can do."""
-    wanted = model.tensors(model.root)
-    plain = Match(checkpoint.root, AS_IT_IS, checkpoint.tensors(checkpoint.root), wanted)
+    root, at = model.root, checkpoint.root
+    if root == at and (model.beside or checkpoint.beside):  # a part called "net" beside a "head"
+        root = at = ()
+    wanted = model.tensors(root)
+    plain = Match(at, AS_IT_IS, checkpoint.tensors(at), wanted)
     best = plain
     for root in checkpoint.roots:
         there = checkpoint.tensors(root)
@@ -79,42 +87,56 @@ def matches(checkpoint: State, model: State) -> tuple[Match, Match]:
             if len(renamed) < len(there):
                 continue  # two became one
             found = Match(root, repair, renamed, wanted)
-            if len(found.matched) > len(best.matched):
+            if _merit(found) > _merit(best):
                 best = found
-        if len(best.matched) == len(wanted):
-            break
     return plain, best
+
+
+def _merit(match: Match) -> tuple[int, int, bool]:
+    """Most tensors; of the same the fewest left over, and no renaming where none is needed."""
+    return len(match.matched), -len(match.unexpected), not match.repair.said
 
 
 def _repairs(checkpoint: Tensors, model: Tensors) -> Iterator[Repair]:
     """As it is; without what wrappers put in; with one prefix for another."""
     yield AS_IT_IS
-    strips, adds = ["", *_prefixes(checkpoint)], ["", *_prefixes(model)]
-    for strip in strips:
-        for add in adds:
-            if strip != add:
-                yield _prefixed(strip, add)
+    for strip, add in _prefixes(checkpoint, model):
+        yield _prefixed(strip, add)
     for part in INSIDE:
         if any(part in name for name in checkpoint):
             yield _without(part)
 
 
-def _prefixes(tensors: Tensors) -> list[str]:
-    """Prefixes that many of the names share, the shortest first."""
-    counts: Counter[str] = Counter()
-    for name in tensors:
-        parts = re.split(r"(?<=[./])", name)
-        for depth in range(1, min(DEEPEST, len(parts) - 1) + 1):
-            counts["".join(parts[:depth])] += 1
-    often = [p for p, n in counts.items() if n >= COMMON * len(tensors)]
-    return sorted(often, key=len)
+def _prefixes(checkpoint: Tensors, model: Tensors) -> list[tuple[str, str]]:
+    """What stands before the same rest of a name and the same shape here and there."""
+    ends: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for name, entry in model.items():
+        for at in _starts(name):
+            ends.setdefault((name[at:], entry.shape), []).append(name[:at])
+    counts: Counter[tuple[str, str]] = Counter()
+    for name, entry in checkpoint.items():
+        seen: set[str] = set()
+        for at in _starts(name):  # the longest rest first: later ones say the same of less
+            for add in ends.get((name[at:], entry.shape), [])[:MOST_PREFIXES]:
+                if add not in seen:
+                    seen.add(add)
+                    counts[name[:at], add] += 1
+            if seen:
+                break
+    least = COMMON * min(len(checkpoint), len(model))
+    often = counts.most_common(MOST_PREFIXES)
+    return [pair for pair, n in often if n >= least and pair[0] != pair[1]]
+
+
+def _starts(name: str) -> list[int]:
+    return [0, *(found.end() for found in re.finditer(r"[./]", name))]
 
 
 def _without(part: str) -> Repair:
     return Repair(
         f"{part!r} is in its names",
-        f"state = {{k.replace({part!r}, ''): v for k, v in state.items()}}",
-        lambda name: name.replace(part, ""),
+        f"state = {{('.' + k).replace({'.' + part!r}, '.')[1:]: v for k, v in state.items()}}",
+        lambda name: ("." + name).replace("." + part, ".")[1:],  # not of "submodule."
     )
 
 

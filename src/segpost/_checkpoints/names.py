@@ -10,7 +10,7 @@ from segpost._checkpoints.matching import Match, listed
 from segpost._checkpoints.tree import State
 from segpost.finding import Finding
 
-TRACKED = re.compile(r"(^|[./])num_batches_tracked$")
+TRACKED = re.compile(r"(^|[./])(num_batches_tracked|n_averaged)$")
 AUXILIARY = re.compile(r"(^|[./])(aux_classifier|auxiliary_head|aux_head|AuxLogits)[./]", re.I)
 FEW = 0.35  # of the tensors, mismatched: a head; more is another network
 LOAD = "model.load_state_dict(state)"
@@ -26,7 +26,9 @@ def of_names(checkpoint: State, model: State, plain: Match, best: Match) -> Iter
     if not (best.matched or best.mismatched):
         yield from _strangers(checkpoint, model, best)
         return
-    yield from _left(best, "missing", best.missing)
+    there = {model.tied.get(name, name) for name in best.matched}
+    missing = tuple(n for n in best.missing if model.tied.get(n, n) not in there)
+    yield from _left(best, "missing", missing)
     yield from _left(best, "unexpected", best.unexpected)
     yield from _shapes(best)
 
@@ -117,7 +119,7 @@ def _left(match: Match, what: str, names: tuple[str, ...]) -> Iterator[Finding]:
         yield Finding(
             "num-batches-tracked",
             "hint",
-            f"{len(tracked)} counters of batches are {what}: no inference uses them"
+            f"{len(tracked)} counters of batches or averages are {what}: no inference uses them"
             + (", and torch before 0.4.1 did not save them." if lacking else "."),
             {"count": len(tracked)},
             cure="model.load_state_dict(state, strict=False)  # if nothing else is found",
@@ -137,7 +139,7 @@ def _left(match: Match, what: str, names: tuple[str, ...]) -> Iterator[Finding]:
             what,
             "certain",
             f"{len(others)} of {len(match.model)} tensors of the model are not in the checkpoint "
-            "and would keep their first values."
+            "and would keep the values that they have."
             if lacking
             else f"{len(others)} tensors of the checkpoint are not in the model and would be "
             "dropped.",
@@ -157,7 +159,8 @@ def _shapes(match: Match) -> Iterator[Finding]:
         return
     pairs = {n: (match.checkpoint[n].shape, match.model[n].shape) for n in match.mismatched}
     shown = [f"{n}: {a} beside {b}" for n, (a, b) in pairs.items()]
-    counts = {_outputs(n, a, b) for n, (a, b) in pairs.items()}
+    counts = {_outputs(a, b, keras="/" in n) for n, (a, b) in pairs.items()}
+    bias = any(len(a) == 1 for a, _ in pairs.values())  # an embedding has none
     seen = {"tensors": len(pairs), "shapes": listed(shown)}
     where = listed(match.mismatched)
     if all(sorted(a) == sorted(b) and len(a) > 1 for a, b in pairs.values()):
@@ -170,7 +173,7 @@ def _shapes(match: Match) -> Iterator[Finding]:
             cure="state[name] = state[name].permute(3, 2, 0, 1)  # HWIO to OIHW",
             where=where,
         )
-    elif len(counts) == 1 and None not in counts and len(pairs) <= FEW * len(match.model):
+    elif bias and len(counts) == 1 and None not in counts and len(pairs) <= FEW * len(match.model):
         ((was, now),) = counts  # type: ignore[misc]
         yield Finding(
             "head-classes",
@@ -193,11 +196,11 @@ def _shapes(match: Match) -> Iterator[Finding]:
         )
 
 
-def _outputs(name: str, was: tuple[int, ...], now: tuple[int, ...]) -> tuple[int, int] | None:
+def _outputs(was: tuple[int, ...], now: tuple[int, ...], keras: bool) -> tuple[int, int] | None:
     """The number of outputs in the checkpoint and in the model, where only that differs."""
     if len(was) != len(now):
         return None
     apart = [axis for axis in range(len(was)) if was[axis] != now[axis]]
-    if len(apart) != 1 or apart[0] not in (0, len(was) - 1) or math.prod(was) == 0:
+    if len(apart) != 1 or apart[0] != (len(was) - 1 if keras else 0) or math.prod(was) == 0:
         return None
     return was[apart[0]], now[apart[0]]

@@ -37,8 +37,11 @@ WRAPPERS = (
     "module",
 )
 OPTIMIZER = re.compile(r"optim|(^|_)opt(_state)?$", re.IGNORECASE)
+KERAS_OPTIMIZERS = ("optimizer", "optimizer_weights")
 AVERAGED = re.compile(r"(^|_)(ema|swa|averaged?|shadow)($|_)", re.IGNORECASE)
-ASIDE = re.compile(r"sched|scaler|^amp$|rng|callbacks|loops|hyper_?par|^meta$", re.IGNORECASE)
+ASIDE = re.compile(
+    r"(^|_)sched|(^|_)scaler|^amp$|(^|_)rng|callbacks|loops|hyper_?par|^meta$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class State:
     leaves: dict[Path, Entry]
     keys: dict[str, str] = field(default_factory=dict)  # at the top, and what they hold
     separator: str = "."
+    buffers: frozenset[str] = frozenset()  # of a live model: what training does not change
+    tied: dict[str, str] = field(default_factory=dict)  # names of one tensor, to the first of them
 
     @property
     def live(self) -> bool:
@@ -81,7 +86,7 @@ class State:
     @cached_property
     def optimizer(self) -> Tensors | None:
         """The optimizer's tensors; None where it is not there at all."""
-        found = {self.separator.join(p): e for p, e in self.leaves.items() if _is_optimizer(p)}
+        found = {self.separator.join(p): e for p, e in self.leaves.items() if self._is_optimizer(p)}
         there = any(OPTIMIZER.search(k) and kind == "dict" for k, kind in self.keys.items())
         return found if found or there else None
 
@@ -98,7 +103,8 @@ class State:
                     inner[path[0]] = inner.get(path[0], 0) + 1
             if "batch_stats" in inner:  # Flax keeps its running statistics beside "params"
                 return at
-            wrapped = [key for key in WRAPPERS if inner.get(key, 0) > direct]
+            wrappers = WRAPPERS if self.separator == "." else ("model_weights",)
+            wrapped = [key for key in wrappers if inner.get(key, 0) > direct]
             if not wrapped:
                 return at
             at = (*at, wrapped[0])
@@ -132,12 +138,23 @@ class State:
         return {
             path: entry
             for path, entry in self.leaves.items()
-            if not _is_optimizer(path) and not (len(path) > 1 and ASIDE.search(path[0]))
+            if not self._is_optimizer(path)
+            and not (self.separator == "." and len(path) > 1 and ASIDE.search(path[0]))
         }
 
+    def _is_optimizer(self, path: Path) -> bool:
+        if self.separator == "/":  # below are the names that somebody gave the layers
+            return path[0] in KERAS_OPTIMIZERS and len(path) > 1
+        return any(OPTIMIZER.search(key) for key in path[:-1][:2])
 
-def _is_optimizer(path: Path) -> bool:
-    return any(OPTIMIZER.search(key) for key in path[:-1][:2])
+    @property
+    def beside(self) -> bool:
+        """Whether there are weights beside the root that are not the same ones again."""
+        inside = len(self.root)
+        return any(
+            path[:inside] != self.root and not AVERAGED.search(path[0]) and path[0] not in WRAPPERS
+            for path in self._weights
+        )
 
 
 def leaves_of(value: Any) -> Iterator[tuple[Path, Any]]:
@@ -166,7 +183,11 @@ def leaves_of(value: Any) -> Iterator[tuple[Path, Any]]:
                 inner = list(node.items())
             elif isinstance(node, (list, tuple)) and len(node) <= MOST_TENSORS:
                 inner = list(enumerate(node))
-            waiting += [((*path, str(key)), child) for key, child in reversed(inner)]
+            waiting += [
+                ((*path, str(key)), child)
+                for key, child in reversed(inner)
+                if not isinstance(child, (int, float, str, bytes, type(None)))  # histories
+            ]
 
 
 def keys_of(value: Any) -> dict[str, str]:
@@ -183,15 +204,18 @@ def keys_of(value: Any) -> dict[str, str]:
 def is_tensor(value: Any) -> bool:
     """Whether it has elements of one type; NumPy's scalars are numbers."""
     return (
-        hasattr(value, "shape")
-        and hasattr(value, "dtype")
+        hasattr(type(value), "shape")
+        and hasattr(type(value), "dtype")
         and not isinstance(value, (np.generic, type))
     )
 
 
 def entry_of(value: Any, name: str, values: bool) -> Entry:
     """A tensor in memory, on whatever device."""
-    shape = tuple(int(n) for n in value.shape)
+    try:
+        shape = tuple(int(n) for n in value.shape)
+    except RuntimeError as error:  # a lazy module's
+        raise ValueError(f"{name} has no shape yet; run the model once: {error}") from None
     kind = kind_of(value.dtype)
     if not values or kind not in READ_KINDS or _has_no_values(value):
         return Entry(shape, kind)

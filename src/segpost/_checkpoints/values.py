@@ -13,10 +13,13 @@ from segpost.finding import Finding
 
 MEANS = re.compile(r"(^|[./])(?:running_mean|moving_mean)$|(batch_normalization[^/]*/vars/)2$")
 VARIANCES = ("running_var", "moving_variance", "3")  # Keras numbers them
+LEARNED = re.compile(  # and no mask, which may have -inf
+    r"(weight|bias|kernel|gamma|beta|(running|moving)_\w+|vars/\d+)$"
+)
 TRACKED = re.compile(r"(^|[./])num_batches_tracked$")
 FEW_BATCHES = 100
 EXTREME = 1e6
-LARGEST_HALF = 65504.0
+LARGEST_HALF = 65520.0  # what is less is rounded to 65504
 WIDTH = {"float64": 64, "float32": 32, "bfloat16": 16, "float16": 16}
 
 
@@ -33,7 +36,7 @@ def of_values(checkpoint: State, match: Match, model: State, resume: bool) -> It
     yield from _norms(match.checkpoint)
     yield from _types(match)
     if model.live:
-        yield from _arrived(match)
+        yield from _arrived(match, model)
     yield from _beside(checkpoint, resume)
 
 
@@ -45,7 +48,7 @@ def _known(tensors: Tensors) -> Iterator[tuple[str, Statistics]]:
 
 
 def _bad(tensors: Tensors) -> Iterator[Finding]:
-    bad = [(name, s) for name, s in _known(tensors) if s.nan or s.infinite]
+    bad = [(n, s) for n, s in _known(tensors) if s.nan or (s.infinite and LEARNED.search(n))]
     if bad:
         name, first = bad[0]
         yield Finding(
@@ -61,7 +64,7 @@ def _bad(tensors: Tensors) -> Iterator[Finding]:
             cure="take an earlier checkpoint; train with a smaller learning rate or in float32",
             where=listed([name for name, _ in bad]),
         )
-    weights = {n: e for n, e in tensors.items() if len(e.shape) > 1}
+    weights = {n: e for n, e in tensors.items() if len(e.shape) > 1 and LEARNED.search(n)}
     zero = [n for n, s in _known(weights) if s.constant and s.low == 0 and s.size > 1]
     if zero:
         yield Finding(
@@ -155,13 +158,13 @@ def _types(match: Match) -> Iterator[Finding]:
         for name, (was, now) in narrower.items()
         if now.kind == "float16" and (s := was.statistics) is not None
     ]
-    beyond = [(name, largest) for name, largest in high if largest > LARGEST_HALF]
+    beyond = [(name, largest) for name, largest in high if largest >= LARGEST_HALF]
     if beyond:
         yield Finding(
             "half-overflow",
             "certain",
-            f"{len(beyond)} tensors hold values above {LARGEST_HALF:.0f}, which become infinity in "
-            "float16.",
+            f"{len(beyond)} tensors hold values of {LARGEST_HALF:.0f} or more, which become "
+            "infinity in float16.",
             {"largest": max(largest for _, largest in beyond)},
             cure="keep them in float32 or bfloat16",
             where=listed([name for name, _ in beyond]),
@@ -176,13 +179,13 @@ def _types(match: Match) -> Iterator[Finding]:
     )
 
 
-def _arrived(match: Match) -> Iterator[Finding]:
+def _arrived(match: Match, model: State) -> Iterator[Finding]:
     """Whether a live model already holds the checkpoint's values."""
     equal: list[str] = []
     apart: list[str] = []
     for name in match.matched:
         was, now = match.checkpoint[name], match.model[name]
-        if TRACKED.search(name) or was.kind != now.kind or not was.size:
+        if name in model.buffers or TRACKED.search(name) or was.kind != now.kind or not was.size:
             continue
         a, b = was.statistics, now.statistics
         if a is not None and b is not None:

@@ -24,11 +24,11 @@ def declarations(before: Fingerprint, after: Fingerprint) -> Iterator[Finding]:
         if was is None or now is None or was == now:
             continue
         seen: dict[str, Any]
-        if isinstance(was, dict):
+        if isinstance(was, dict) and isinstance(now, dict):
             keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
             seen = {key: f"{was.get(key)} -> {now.get(key)}" for key in keys}
-        elif name == "grid":
-            seen = {"grid": f"{was} -> {now}"}
+        elif name in ("grid", "preprocessing"):
+            seen = {name: f"{was} -> {now}"}
         else:
             pairs = itertools.zip_longest(was, now)
             first = next(i for i, (x, y) in enumerate(pairs) if x != y)
@@ -48,7 +48,7 @@ def declarations(before: Fingerprint, after: Fingerprint) -> Iterator[Finding]:
 def changes_of_input(before: Fingerprint, after: Fingerprint) -> Iterator[Finding]:
     """What became of the preprocessing, where both have recorded it."""
     a, b = before.stages.get(INPUT), after.stages.get(INPUT)
-    if a is None or b is None or a.digest == b.digest or alike(a, b):
+    if a is None or b is None or (a.digest == b.digest and sizes(a) == sizes(b)) or alike(a, b):
         return
     if a.channels != b.channels or sizes(a) != sizes(b):
         yield Finding(
@@ -80,7 +80,7 @@ def changes_of_input(before: Fingerprint, after: Fingerprint) -> Iterator[Findin
             "certain",
             "The channels of the input are in another order than before.",
             {"order": list(order)},
-            cure="x = x[..., ::-1]  # RGB or BGR, as in the training",
+            cure=f"x = np.take(x, {np.argsort(order).tolist()}, {b.axis})  # as in the training",
             where=INPUT,
         )
     noise = 2 * b.total * max(a.grain, b.grain)

@@ -55,15 +55,19 @@ def changes_of_logits(
 def _permuted(before: Fingerprint, after: Fingerprint) -> Finding | None:
     a, b = before.logits, after.logits
     x, y = (np.c_[s.coarse.reshape(s.channels, -1), s.mean, s.low, s.high] for s in (a, b))
-    gram = (y**2).sum(1)[:, None] + (x**2).sum(1) - 2 * y.astype(np.float64) @ x.T
-    order = gram.argmin(1)  # for each class now, the one it was
+    if a.coarse.size < FEW:
+        return None
+    own, y64 = (x**2).sum(1), y.astype(np.float64)
+    order = np.concatenate(  # for each class now, the one it was; some at a time
+        [(own - 2 * y64[i : i + 256] @ x.T).argmin(1) for i in range(0, len(y), 256)]
+    )
     if len({*order.tolist()}) < len(order) or np.array_equal(order, np.arange(len(order))):
         return None
     if np.abs(x[order] - y).max() > 4 * a.total * max(a.grain, b.grain):
         return None
     moved = np.flatnonzero(order != np.arange(len(order)))
     inverse = np.argsort(order)
-    cure = f"logits = logits[:, {inverse.tolist()}]" if len(order) <= 32 else ""
+    cure = f"logits = np.take(logits, {inverse.tolist()}, {b.axis})" if len(order) <= 32 else ""
     return Finding(
         "classes-permuted",
         "certain",
@@ -94,7 +98,7 @@ def _activated(before: Fingerprint, after: Fingerprint) -> Finding | None:
 def _probabilities(x: Summary) -> bool:
     sums = x.coarse.sum(0, dtype=np.float64)
     inside = float(x.low.min()) >= 0 and float(x.high.max()) <= 1 + 1e-3
-    return x.channels > 1 and inside and bool(np.abs(sums - 1).max() < 1e-2)
+    return x.channels > 1 and inside and bool(np.abs(sums - 1).max() < 1e-2) and x.spread > 0
 
 
 def _scaled(before: Fingerprint, after: Fingerprint) -> Finding | None:

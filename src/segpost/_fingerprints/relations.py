@@ -11,6 +11,7 @@ from segpost._arrays import Array
 from segpost._fingerprints.summary import MOMENTS, Summary
 
 FEW = 6  # channels whose orders are all tried
+OWN = 1e-2  # of a value counts as a deviation: some are far from the others
 FLAT = 1e-6  # of a standard deviation: a channel that is constant
 
 
@@ -18,9 +19,12 @@ def apart(a: Summary, b: Summary) -> float:
     """The largest difference of anything that is kept, in standard deviations; or infinity."""
     if sizes(a) != sizes(b):
         return float("inf")
-    pairs = [(a.coarse, b.coarse), *((getattr(a, m), getattr(b, m)) for m in MOMENTS)]
-    scale = max(a.total, b.total) or 1.0
-    return max(float(np.abs(x.astype(np.float64) - y).max()) for x, y in pairs) / scale
+    pairs = [
+        (a.coarse.astype(np.float64), b.coarse),
+        *((getattr(a, m), getattr(b, m)) for m in MOMENTS),
+    ]
+    scale = max(a.total, b.total) or float(np.abs([a.mean, b.mean]).max()) or 1.0
+    return max(float((np.abs(x - y) / (scale + OWN * np.abs(x))).max()) for x, y in pairs)
 
 
 def alike(a: Summary, b: Summary) -> bool:
@@ -61,9 +65,9 @@ def turned(a: Summary, b: Summary) -> str:
         "turned by 90 degrees": np.rot90(a.coarse, 1, (1, 2)),
         "turned by 270 degrees": np.rot90(a.coarse, 3, (1, 2)),
     }
-    tolerance = a.total * max(a.grain, b.grain)
-    for name, picture in turns.items():
-        if picture.shape == b.coarse.shape and np.abs(picture - b.coarse).max() <= tolerance:
+    now, tolerance = b.coarse.astype(np.float64), a.total * max(a.grain, b.grain)
+    for name, picture in {"": a.coarse, **turns}.items():
+        if picture.shape == now.shape and np.abs(picture - now).max() <= tolerance:
             return name
     return ""
 

@@ -38,7 +38,8 @@ def changes_of_stages(before: Fingerprint, after: Fingerprint) -> Iterator[Findi
             where=name,
         )
         return
-    if known and known[-1] != INPUT:
+    coarsest = max((x.grain for _, a, b in pairs for x in (a, b)), default=0)
+    if known and known[-1] != INPUT and apart(before.logits, after.logits) > coarsest:
         yield Finding(
             "head",
             "certain",

@@ -21,6 +21,7 @@ MOMENTS = ("mean", "std", "low", "high")
 # tensor cores in float32; the type's own grain in the others.
 GRAIN = {"float16": 2e-2, "bfloat16": 1e-1, "int8": 2e-1, "uint8": 2e-1}
 FINE = 2e-3
+FAR = 1e3  # of the usual distance to the others: a class that is masked
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,9 @@ class Summary:
     @property
     def total(self) -> float:
         """The standard deviation of all values."""
-        return float(np.sqrt((self.std**2).mean() + self.mean.var()))
+        away = np.abs(self.mean - np.median(self.mean))
+        usual = away <= FAR * np.median(away + self.std)
+        return float(np.sqrt((self.std[usual] ** 2).mean() + self.mean[usual].var()))
 
     @property
     def grain(self) -> float:
@@ -100,7 +103,8 @@ class Summary:
             raise ValueError("its numbers do not fit together")
         shape = tuple(int(n) for n in content["shape"])
         axis = int(content["axis"])
-        if math.prod(shape) < 1 or shape[axis] != len(coarse):
+        sides = _sides(len(coarse), shape, axis)
+        if math.prod(shape) < 1 or shape[axis] != len(coarse) or coarse.shape[1:] != sides:
             raise ValueError("its shape is not that of its channels")
         return cls(
             shape, axis, str(content["kind"]), str(content["digest"]), **moments, coarse=coarse
@@ -134,7 +138,8 @@ def by_channel(value: object, name: str, axis: int) -> tuple[Array, tuple[int, .
     counted = _checks.class_axis(axis, len(shape)) if len(shape) > 2 else -1
     array = np.moveaxis(widen(given.array, given.kind), counted, 0)
     array = array.reshape(len(array), -1, array.shape[-1] if array.ndim > 1 else 1)
-    bad = ~np.isfinite(array)
+    with np.errstate(over="ignore"):  # the small picture is of float32
+        bad = ~np.isfinite(array.astype(np.float32, copy=False))
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
@@ -165,10 +170,9 @@ def blocks(array: Array) -> Array:
     """Means of at most SIDE x SIDE blocks of each channel, fewer where channels are many;
     the blocks of a flipped array are the flipped blocks.
     """
-    side = max(1, min(SIDE, math.isqrt(BUDGET // len(array))))
     for axis in (1, 2):
         n = array.shape[axis]
-        count = n if n <= side else side - (side + 1) % 2
+        count = _count(len(array), n)
         edges = np.arange(count + 1) * n // count
         edges = np.where(np.arange(count + 1) <= count // 2, edges, n - edges[::-1])
         edges, sizes = edges[:-1], np.diff(edges)
@@ -176,3 +180,15 @@ def blocks(array: Array) -> Array:
         shape[axis] = count
         array = np.add.reduceat(array, edges, axis=axis, dtype=np.float64) / sizes.reshape(shape)
     return array.astype(np.float32)
+
+
+def _count(channels: int, n: int) -> int:
+    """Blocks along an axis of n."""
+    side = max(1, min(SIDE, math.isqrt(BUDGET // channels)))
+    return n if n <= side else side - (side + 1) % 2
+
+
+def _sides(channels: int, shape: tuple[int, ...], axis: int) -> tuple[int, int]:
+    """Rows and columns of the small picture of an array of that shape."""
+    rest = [n for i, n in enumerate(shape) if i != axis % len(shape)] or [1]
+    return _count(channels, math.prod(rest[:-1])), _count(channels, rest[-1])
