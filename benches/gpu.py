@@ -157,8 +157,21 @@ def jobs(torch: Any) -> list[Job]:
         Job("upsampled labels, colors, batch 1, graph", {OURS: lambda: (graph.replay(), kept)},
             one.numel() * 4 + 4 * pixels),
         Job("confusion matrix", counting, 2 * 8 * pixels),
+        volume(torch),
         *refinements(torch),
     ]  # fmt: skip
+
+
+def volume(torch: Any) -> Job:
+    """Labels of a volume, enlarged trilinearly."""
+    size, enlarge = (160, 256, 256), torch.nn.functional.interpolate
+    rough = torch.randn(1, 25, 8, 10, 10, generator=torch.Generator().manual_seed(0))
+    logits = enlarge(rough, (64, 80, 80), mode="trilinear").contiguous().cuda()
+    calls = {
+        OURS: lambda: segpost.argmax(logits, size=size, check="off"),
+        "torch eager": lambda: enlarge(logits, size, mode="trilinear").argmax(1),
+    }
+    return Job("labels of a volume", calls, logits.numel() * 4 + int(np.prod(size)))
 
 
 def refinements(torch: Any) -> list[Job]:
