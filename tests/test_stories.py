@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+import segpost
 
 STORIES = Path(__file__).resolve().parents[1] / "examples" / "stories"
 
@@ -99,3 +102,38 @@ def test_every_story_is_here() -> None:
     """No file of the folder is left out."""
     helpers = {"told", "small_deeplab"}
     assert {path.stem for path in STORIES.glob("*.py")} == {*TOLD, *helpers}
+
+
+def test_a_letterbox_is_undone_within_the_noise_of_a_network(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Through a padded input the trained network scores as without one; with the padding left, not.
+
+    Its noise is what a flip of the picture changes.
+    """
+    torch = pytest.importorskip("torch")
+    deeplab: Any = importlib.import_module("small_deeplab")
+    model = deeplab.trained(steps=120)
+    box = segpost.Letterbox.fit((96, 128), (160, 160))
+    wide = [segpost.ConfusionMatrix(6, ignore_index=255) for _ in range(4)]
+    for seed in range(12):
+        image, target = deeplab.scene(seed)
+        fed = box.apply(image, mean=deeplab.MEAN, std=deeplab.STD)
+        with torch.no_grad():
+            plain, padded = model(deeplab.prepared(image))[0], model(torch.from_numpy(fed[None]))[0]
+            flipped = model(deeplab.prepared(np.ascontiguousarray(image[:, ::-1])))[0].flip(2)
+        for cm, labels in zip(
+            wide,
+            (
+                segpost.argmax(plain, size=(96, 128)),
+                segpost.argmax(flipped, size=(96, 128)),
+                segpost.argmax(padded, letterbox=box),
+                segpost.argmax(padded, size=(96, 128)),
+            ),
+            strict=True,
+        ):
+            cm.update(preds=labels, target=target)
+    direct, mirrored, undone, stretched = (cm.compute().miou for cm in wide)
+    noise = max(abs(mirrored - direct), 0.03)
+    assert undone > direct - noise
+    assert stretched < direct - 3 * noise
