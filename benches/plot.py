@@ -10,6 +10,7 @@ from benches.compare import Ratios, ratios
 from benches.jobs import OURS
 
 MOST = 6  # rivals of a job, the quickest
+LONGEST = 46  # letters of a name
 INK, QUIET, OWN = "#1b2330", "#8b95a5", "#2f6fde"
 
 
@@ -36,7 +37,8 @@ def draw(jobs: Ratios, path: Path) -> None:
     for panel in panels.flat[len(jobs) :]:
         panel.set_axis_off()
     for panel, (title, rivals) in zip(panels.flat, jobs.items(), strict=False):
-        names, values = list(rivals), list(rivals.values())
+        names = [name if len(name) <= LONGEST else f"{name[:LONGEST]} ..." for name in rivals]
+        values = list(rivals.values())
         panel.barh(range(len(names)), values, color=QUIET, height=0.7)
         panel.axvline(1, color=OWN, linewidth=2)
         panel.set_xscale("log")
