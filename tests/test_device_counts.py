@@ -282,7 +282,7 @@ def as_torch(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], Any]:
 
         return _device_inputs._place(0, 77, memory, name, "cuda:0")
 
-    def incoming(torch: Any, tensor: Any, name: str) -> _arrays.Incoming:
+    def incoming(torch: Any, tensor: Any, name: str, kept: bool) -> _arrays.Incoming:
         return _arrays.Incoming(*_device_inputs.from_torch(torch, tensor, name))
 
     monkeypatch.setattr(_device_inputs, "torch_place", place)
