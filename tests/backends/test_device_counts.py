@@ -15,8 +15,9 @@ from fake_devices import Cuda, Lending, Runtime, host
 from numpy.testing import assert_array_equal
 
 import segpost
-from segpost import ConfusionMatrix, _arrays, _device_inputs, _dispatch
-from segpost._device import Place, place_of
+from segpost import ConfusionMatrix
+from segpost._core import arrays, contract, device_arrays
+from segpost._core.device import Place, place_of
 
 LATER = pytest.mark.parametrize("check", ["deferred", "off"])
 LOGITS = scene(5, 12, 17)
@@ -49,7 +50,7 @@ def test_counts_are_those_of_the_cpu(check: str, device: Runtime) -> None:
     if check != "sync":
         assert reads(device) == 0
         tables = there._device._tables
-        assert {stream for _, stream, _ in tables} == {_device_inputs.LEGACY_STREAM, 2, 5, 6}
+        assert {stream for _, stream, _ in tables} == {device_arrays.LEGACY_STREAM, 2, 5, 6}
     assert_array_equal(there.state, here.state)
     assert there.pixels == here.pixels
     assert there.compute().miou == here.compute().miou
@@ -226,11 +227,11 @@ def test_counts_of_arrays_there(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     if problem:
         pytest.skip(problem)
     backend = on_device.backend(name)
-    monkeypatch.setattr(_dispatch, "cuda_runtime", lambda: backend.gpu.runtime)
-    monkeypatch.setattr(_dispatch, "_loaded", {"cuda": backend.gpu})
+    monkeypatch.setattr(contract, "cuda_runtime", lambda: backend.gpu.runtime)
+    monkeypatch.setattr(contract, "_loaded", {"cuda": backend.gpu})
 
-    def there(array: np.ndarray) -> _device_inputs.Result:
-        return _device_inputs.Result(backend.there(array))
+    def there(array: np.ndarray) -> device_arrays.Result:
+        return device_arrays.Result(backend.there(array))
 
     given: Any = {"num_classes": 5, "ignore_index": 255}
     here, cm = ConfusionMatrix(**given), ConfusionMatrix(**given)
@@ -250,7 +251,7 @@ def test_counts_of_arrays_there(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_graph_of_torch() -> None:
     """Operations that were captured give the same when the graph is run with other values."""
-    if _dispatch.cuda_problem() is not None or not torch.cuda.is_available():
+    if contract.cuda_problem() is not None or not torch.cuda.is_available():
         pytest.skip("no device that torch knows")
     logits = torch.from_numpy(LOGITS).cuda()
     target = torch.from_numpy(segpost.argmax(LOGITS)).cuda()
@@ -280,13 +281,13 @@ def as_torch(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], Any]:
             made = torch.empty(size, dtype=torch.uint8)
             return made.data_ptr(), made
 
-        return _device_inputs._place(0, 77, memory, name, "cuda:0")
+        return device_arrays._place(0, 77, memory, name, "cuda:0")
 
-    def incoming(torch: Any, tensor: Any, name: str, kept: bool) -> _arrays.Incoming:
-        return _arrays.Incoming(*_device_inputs.from_torch(torch, tensor, name))
+    def incoming(torch: Any, tensor: Any, name: str, kept: bool) -> arrays.Incoming:
+        return arrays.Incoming(*device_arrays.from_torch(torch, tensor, name))
 
-    monkeypatch.setattr(_device_inputs, "torch_place", place)
-    monkeypatch.setattr(_arrays, "_from_torch", incoming)
+    monkeypatch.setattr(device_arrays, "torch_place", place)
+    monkeypatch.setattr(arrays, "_from_torch", incoming)
     return torch.from_numpy
 
 
@@ -332,7 +333,7 @@ def test_tables_of_a_graph_stay(device: Runtime, as_torch: Callable[[np.ndarray]
     device.captured = True
     segpost.argmax(logits, size=(24, 30), check="off")
     device.captured = False
-    gpu: Any = _dispatch._load("cuda")
+    gpu: Any = contract._load("cuda")
     pinned = {table.ctypes.data for table in gpu._pinned.values()}
     assert pinned
     for width in range(40, 110):

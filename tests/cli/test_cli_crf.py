@@ -11,7 +11,8 @@ from conftest import scene
 from crf_cases import problem
 
 import segpost
-from segpost.cli import main, timing
+from segpost.cli import main
+from segpost.cli.demo import timing
 
 Image = pytest.importorskip("PIL.Image")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from diagnose_scenes import CLASSES, SIZE, Image, logits_of, pair, photograph, regions
+from diagnosis_scenes import CLASSES, SIZE, Image, logits_of, pair, photograph, regions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -9,7 +9,8 @@ import pytest
 from conftest import scene
 
 import segpost
-from segpost.cli import main, pictures
+from segpost.cli import main
+from segpost.files import images
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -36,7 +37,7 @@ def save(path: Path, pixels: np.ndarray, orientation: int) -> np.ndarray:
         seen = np.asarray(shown)
     plain.unlink()
     exif = Image.Exif()
-    exif[pictures.ORIENTATION] = orientation
+    exif[images.ORIENTATION] = orientation
     picture.save(path, exif=exif, **options)
     return seen
 
@@ -48,7 +49,7 @@ def test_photographs_are_turned(tmp_path: Path, suffix: str, orientation: int) -
     pixels = np.random.default_rng(0).integers(0, 256, (6, 9, 3)).astype(np.uint8)
     seen = save(tmp_path / f"a{suffix}", pixels, orientation)
     assert seen.shape[:2] == ((9, 6) if orientation in SIDEWAYS else (6, 9))
-    np.testing.assert_array_equal(pictures.read_image(tmp_path / f"a{suffix}"), seen)
+    np.testing.assert_array_equal(images.read_image(tmp_path / f"a{suffix}"), seen)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -58,7 +59,7 @@ def test_label_maps_are_turned(tmp_path: Path, suffix: str, orientation: int) ->
     labels = np.random.default_rng(1).integers(0, 9, (6, 9)).astype(np.uint8)
     seen = save(tmp_path / f"a{suffix}", labels, orientation)
     sizes: list[tuple[int, int]] = []
-    found = pictures.read_labels(tmp_path / f"a{suffix}", check=sizes.append)
+    found = images.read_labels(tmp_path / f"a{suffix}", check=sizes.append)
     np.testing.assert_array_equal(found, seen)
     assert found.dtype == np.uint8
     assert sizes == [seen.shape]
@@ -75,7 +76,7 @@ def test_an_orientation_after_the_pixels_counts(tmp_path: Path) -> None:
     moved = whole[:start] + whole[end:last] + whole[start:end] + whole[last:]
     (tmp_path / "b.png").write_bytes(moved)
     sizes: list[tuple[int, int]] = []
-    found = pictures.read_labels(tmp_path / "b.png", check=sizes.append)
+    found = images.read_labels(tmp_path / "b.png", check=sizes.append)
     np.testing.assert_array_equal(found, seen)
     assert sizes == [(6, 9), (9, 6)]
 

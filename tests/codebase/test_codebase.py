@@ -12,7 +12,7 @@ import pytest
 
 import segpost
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("csrc/**/*.?pp")])
 
 
@@ -71,14 +71,14 @@ def test_no_file_forbids_what_the_house_forbids() -> None:
 
 def test_backends_have_the_same_operations() -> None:
     """Every backend defines every operation of the contract, and no other."""
-    from segpost import _dispatch
-    from segpost._gpu import Gpu
+    from segpost._backends.cuda.backend import Gpu
+    from segpost._core import contract
 
-    wanted = {name for name in vars(_dispatch.Backend) if not name.startswith("_")}
-    for name in _dispatch.BACKENDS:
-        if name == "native" and _dispatch.native_problem():
+    wanted = {name for name in vars(contract.Backend) if not name.startswith("_")}
+    for name in contract.BACKENDS:
+        if name == "native" and contract.native_problem():
             continue
-        module = Gpu if name == "cuda" else _dispatch._load(name)
+        module = Gpu if name == "cuda" else contract._load(name)
         assert all(callable(getattr(module, operation)) for operation in wanted), name
 
 

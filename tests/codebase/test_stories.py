@@ -13,7 +13,7 @@ import pytest
 
 import segpost
 
-STORIES = Path(__file__).resolve().parents[1] / "examples" / "stories"
+STORIES = Path(__file__).resolve().parents[2] / "examples" / "stories"
 
 # Of every chapter: a finding that must be there, and whether the number rises, falls or stays.
 TOLD: dict[str, tuple[tuple[str, ...], list[tuple[str, str]]]] = {

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import segpost
-from segpost import Palette, _palettes
+from segpost import Palette
+from segpost.color import datasets
 
 ON_CUDA = True
 
@@ -45,7 +46,7 @@ def test_named_palettes(name: str, size: int) -> None:
 
 def test_every_palette_is_tested() -> None:
     """No palette without a row in the table above."""
-    assert set(SIZES) == set(_palettes.NAMES)
+    assert set(SIZES) == set(datasets.NAMES)
 
 
 def test_known_colors() -> None:

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import segpost
-from segpost import _arrays
-from segpost._arrays import Incoming, incoming
-from segpost._dlpack import _Tensor
+from segpost._core import arrays
+from segpost._core.arrays import Incoming, incoming
+from segpost._core.dlpack import _Tensor
 
 torch = pytest.importorskip("torch")
 borrow = pytest.importorskip("segpost._cpu", reason="the reader is native code").borrow
@@ -138,7 +138,7 @@ def test_the_photograph_of_a_segmentation_is_kept() -> None:
 
 def test_without_native_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the reader is not there, everything is read through Python."""
-    monkeypatch.setattr(_arrays, "borrow", lambda value: None)
+    monkeypatch.setattr(arrays, "borrow", lambda value: None)
     for kind in KINDS:
         alike(torch.arange(6).to(getattr(torch, kind)).reshape(2, 3).t())
 

@@ -18,8 +18,8 @@ from conftest import scene
 from fake_devices import Cuda, host
 
 import segpost
-from segpost import _device_inputs
-from segpost._device import DeviceArray, Place, device_view, place_of, to_host
+from segpost._core import device_arrays
+from segpost._core.device import DeviceArray, Place, device_view, place_of, to_host
 
 LOGITS = scene(5, 12, 17)
 
@@ -28,11 +28,11 @@ LOGITS = scene(5, 12, 17)
 def test_a_result_is_on_the_device_of_the_input() -> None:
     """Logits on a device give labels there, the same as on the CPU."""
     labels = segpost.argmax(Cuda(LOGITS), size=(40, 50))
-    assert isinstance(labels, _device_inputs.Result)
+    assert isinstance(labels, device_arrays.Result)
     np.testing.assert_array_equal(host(labels), segpost.argmax(LOGITS, size=(40, 50)))
     interface = labels.__cuda_array_interface__
     assert interface["shape"] == (40, 50)
-    assert interface["stream"] == _device_inputs.LEGACY_STREAM
+    assert interface["stream"] == device_arrays.LEGACY_STREAM
 
 
 @pytest.mark.usefixtures("device")
@@ -168,11 +168,11 @@ def test_torch_tensors(monkeypatch: pytest.MonkeyPatch, device: Any) -> None:
             made = torch.empty(size, dtype=torch.uint8)
             return made.data_ptr(), made
 
-        return _device_inputs._place(0, 0, memory, name, "cuda:0")
+        return device_arrays._place(0, 0, memory, name, "cuda:0")
 
-    monkeypatch.setattr(_device_inputs, "torch_place", place)
+    monkeypatch.setattr(device_arrays, "torch_place", place)
     logits = torch.from_numpy(scene(7, 9, 33)).repeat(2, 1, 1, 1)[:, :, ::2].requires_grad_()
-    view, kind, wrap = _device_inputs.from_torch(torch, logits, "logits")
+    view, kind, wrap = device_arrays.from_torch(torch, logits, "logits")
     assert isinstance(view, DeviceArray)
     assert kind == "float32"
     assert place_of(view).device == 0
@@ -182,7 +182,7 @@ def test_torch_tensors(monkeypatch: pytest.MonkeyPatch, device: Any) -> None:
     assert tensor.stride() == (4, 2)
     tensor.fill_(5)
     assert (to_host(made)[1:, ::2] == 5).all()
-    half, kind, _ = _device_inputs.from_torch(torch, logits.bfloat16(), "logits")
+    half, kind, _ = device_arrays.from_torch(torch, logits.bfloat16(), "logits")
     assert kind == "bfloat16"
     assert half.dtype == np.uint16
 
@@ -230,7 +230,7 @@ def test_without_cuda_there_is_a_reason() -> None:
     with pytest.raises(TypeError, match=r"logits is on .* no CUDA backend here"):
         segpost.argmax(Cuda(LOGITS))
     with pytest.raises(RuntimeError, match="the cuda backend cannot be used"):
-        segpost._dispatch._load("cuda")
+        segpost._core.contract._load("cuda")
 
 
 def test_the_import_does_not_touch_cuda() -> None:

@@ -13,8 +13,8 @@ from conftest import scene
 from fake_devices import Cuda, Lending, Namespaced, Old, Runtime, host
 
 import segpost
-from segpost import _device_inputs, _dlpack
-from segpost._device_inputs import LEGACY_STREAM
+from segpost._core import device_arrays, dlpack
+from segpost._core.device_arrays import LEGACY_STREAM
 
 LOGITS = scene(5, 12, 17)
 LABELS = segpost.argmax(LOGITS)
@@ -99,7 +99,7 @@ def test_errors_of_dlpack_name_the_argument() -> None:
         segpost.argmax(Refusing(LOGITS))
     with pytest.raises(TypeError, match="logits cannot be read through DLPack: only supported"):
         segpost.argmax(Sharded(LOGITS))
-    strange = _dlpack._DataType(5, 64, 1)
+    strange = dlpack._DataType(5, 64, 1)
     with pytest.raises(TypeError, match=r"logits cannot be read .* type code 5 x 1 is unknown"):
         segpost.argmax(Lending(LOGITS, dtype=strange))
 
@@ -143,7 +143,7 @@ def test_results_are_lent_as_the_standard_says(device: Runtime) -> None:
         device.calls.clear()
         capsule = result.__dlpack__(**given)
         name = b"dltensor_versioned" if given.get("max_version") == (1, 0) else b"dltensor"
-        assert _dlpack._is_named(capsule, name)
+        assert dlpack._is_named(capsule, name)
         assert device.calls == ([called] if called else [])
     with pytest.raises(ValueError, match="stream=0 says nothing on CUDA"):
         result.__dlpack__(stream=0)
@@ -173,7 +173,7 @@ def test_an_input_is_kept_until_the_work_that_reads_it_is_done(device: Runtime) 
     segpost.argmax(Lending(LOGITS))  # when the next one comes
     gc.collect()
     assert alive() is None
-    assert not _device_inputs._being_read
+    assert not device_arrays._being_read
     np.testing.assert_array_equal(host(labels), LABELS)
 
 

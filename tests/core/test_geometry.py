@@ -10,28 +10,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from letterboxes import coordinate
 
 import segpost
-from segpost import geometry
+from segpost._core import sampling
 
 torch = pytest.importorskip("torch")
 
 
-def coordinate(o: int | Fraction, n_in: int, n_out: int, grid: str) -> Fraction:
-    """The source coordinate as the ONNX operator documents it, clamped to the grid."""
-    if grid == "half_pixel":
-        place = (Fraction(o) + Fraction(1, 2)) * n_in / n_out - Fraction(1, 2)
-    elif grid == "align_corners":
-        place = Fraction(o) * (n_in - 1) / (n_out - 1) if n_out > 1 else Fraction(0)
-    else:
-        place = Fraction(o) * n_in / n_out
-    return min(max(place, Fraction(0)), Fraction(n_in - 1))
-
-
-@given(st.integers(1, 70), st.integers(1, 300), st.sampled_from(geometry.GRIDS))
+@given(st.integers(1, 70), st.integers(1, 300), st.sampled_from(sampling.GRIDS))
 def test_axis_is_exact(n_in: int, n_out: int, grid: str) -> None:
     """Cell and integer weights reproduce the source coordinate as a fraction."""
-    axis = geometry.axis(n_in, n_out, grid)
+    axis = sampling.axis(n_in, n_out, grid)
     for o in range(n_out):
         place = int(axis.cell[o]) + Fraction(int(axis.w1[o]), int(axis.den))
         assert place == coordinate(o, n_in, n_out, grid)
@@ -39,10 +29,10 @@ def test_axis_is_exact(n_in: int, n_out: int, grid: str) -> None:
         assert 0 <= axis.w0[o] <= axis.den
 
 
-@given(st.integers(1, 70), st.integers(1, 300), st.sampled_from(geometry.GRIDS))
+@given(st.integers(1, 70), st.integers(1, 300), st.sampled_from(sampling.GRIDS))
 def test_cells_partition_the_outputs(n_in: int, n_out: int, grid: str) -> None:
     """start[i]:start[i + 1] are the outputs of cell i, and widest is the most of them."""
-    axis = geometry.axis(n_in, n_out, grid)
+    axis = sampling.axis(n_in, n_out, grid)
     assert axis.start[0] == 0
     assert axis.start[-1] == n_out
     for cell, (begin, end) in enumerate(zip(axis.start[:-1], axis.start[1:], strict=True)):
@@ -54,14 +44,14 @@ def test_cells_partition_the_outputs(n_in: int, n_out: int, grid: str) -> None:
     st.integers(1, 40),
     st.integers(1, 99),
     st.tuples(st.integers(0, 9), st.integers(1, 60), st.integers(0, 9)),
-    st.sampled_from(geometry.GRIDS),
+    st.sampled_from(sampling.GRIDS),
 )
 def test_cropped_axis_is_exact(
     n_in: int, n_out: int, parts: tuple[int, int, int], grid: str
 ) -> None:
     """A place in the picture, clamped to it, then on the grid: no input is read for nothing."""
-    span = geometry.Span(parts[0], parts[1], sum(parts))
-    used, axis = geometry.cropped_axis(n_in, n_out, grid, span)
+    span = sampling.Span(parts[0], parts[1], sum(parts))
+    used, axis = sampling.cropped_axis(n_in, n_out, grid, span)
     places = []
     for o in range(n_out):
         inside = coordinate(o, span.length, n_out, "half_pixel") + span.start
@@ -85,7 +75,7 @@ def test_cropped_axis_is_exact(
 @given(st.integers(1, 60), st.integers(1, 60), st.booleans())
 def test_taps_are_exact(n_in: int, n_out: int, antialias: bool) -> None:
     """A triangle around the middle of every output, as wide as an input, or as an output."""
-    taps = geometry.taps(n_in, n_out, antialias)
+    taps = sampling.taps(n_in, n_out, antialias)
     width = Fraction(n_in, n_out) if antialias and n_in > n_out else Fraction(1)
     for o in range(n_out):
         middle = (o + Fraction(1, 2)) * n_in / n_out

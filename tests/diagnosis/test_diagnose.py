@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diagnose_cases import made
-from diagnose_files import DATA, made_of_files, right_of_files, scene_of
-from diagnose_right import right
-from diagnose_scenes import CLASSES, SIZE, Failure, Run, letterboxed, logits_of, pair, regions
+from clean_runs import right
+from diagnosis_files import DATA, made_of_files, right_of_files, scene_of
+from diagnosis_scenes import CLASSES, SIZE, Failure, Run, letterboxed, logits_of, pair, regions
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from injected_faults import made
 
 import segpost
-from segpost._symptoms import TABLE, Case, Symptom
-from segpost._symptoms.alignment import TRAIN_IDS
-from segpost._symptoms.assignment import best_assignment
+from segpost.diagnosis.alignment import TRAIN_IDS
+from segpost.diagnosis.assignment import best_assignment
+from segpost.diagnosis.rules import TABLE, Case, Symptom
 
 FAILURES = made()
 RIGHT = right()
@@ -78,7 +78,7 @@ def test_every_symptom_is_looked_for_in_right_runs(monkeypatch: pytest.MonkeyPat
 
 def test_checks_are_imported_when_asked_for() -> None:
     """`import segpost` does not pay for what most programs never call."""
-    script = "import sys, segpost; print('segpost._symptoms' in sys.modules)"
+    script = "import sys, segpost; print('segpost.diagnosis.rules' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert told.stdout.strip() == b"False"
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import scene
-from evaluation import SIZE, maps, report, write
+from evaluation_files import SIZE, maps, report, write
 
 import segpost
 from segpost import ConfusionMatrix

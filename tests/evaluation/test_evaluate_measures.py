@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import scene
-from evaluation import SIZE, maps, report, write
+from evaluation_files import SIZE, maps, report, write
 
 import segpost
-from segpost import BoundaryF, BoundaryIoU, ConfusionMatrix, InstanceIoU, TrimapIoU, report_json
-from segpost import report as reports
+from segpost import BoundaryF, BoundaryIoU, ConfusionMatrix, InstanceIoU, TrimapIoU
 from segpost.cli import main
+from segpost.metrics.report import documents
+from segpost.metrics.report import formats as reports
 
 NAMES = ("sky", "car", "person", "road")
 ALL = ("--measure", "boundary,trimap,boundary-f")
@@ -421,6 +422,6 @@ def test_reports_refuse_what_is_not_of_their_scores() -> None:
         with pytest.raises(ValueError, match="is of 4 classes, the scores are of 3"):
             reports.text(scores, measures=[one])
     with pytest.raises(ValueError, match="is of 4 classes"):
-        report_json.cityscapes_json(scores, every())
+        documents.cityscapes_json(scores, every())
     with pytest.raises(TypeError, match="know nothing of ConfusionMatrix"):
         reports.json(scores, [ConfusionMatrix(3)])

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import segpost
-from segpost._fingerprints.relations import sizes
-from segpost._fingerprints.summary import SIDE, blocks
 from segpost.cli import main
+from segpost.fingerprints.relations import sizes
+from segpost.fingerprints.summary import SIDE, blocks
 
 RNG = np.random.default_rng(5)
 LOGITS = (RNG.normal(size=(7, 33, 41)) * np.arange(1, 8)[:, None, None]).astype(np.float32)

@@ -9,12 +9,12 @@ import pytest
 from conftest import FAST, scene, switch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_labels import KINDS, adversarial
+from logit_values import KINDS, adversarial
 
 import segpost
-from segpost import _checks, _dispatch
-from segpost._dispatch import Report
-from segpost.geometry import GRIDS
+from segpost._core import contract, validation
+from segpost._core.contract import Report
+from segpost._core.sampling import GRIDS
 
 torch = pytest.importorskip("torch")
 
@@ -30,11 +30,11 @@ def made(
     dtype: Any = np.float32,
 ) -> tuple[Report, np.ndarray, np.ndarray]:
     """What a backend says and writes, without the API's errors."""
-    view, _, _ = _checks.logits_view(logits, -3)
-    axes = _checks.resampling(view, size, grid)
-    shape = _checks.output_shape(view, axes)
+    view, _, _ = validation.logits_view(logits, -3)
+    axes = validation.resampling(view, size, grid)
+    shape = validation.output_shape(view, axes)
     labels, confidence = np.empty(shape, np.int32), np.empty(shape, dtype)
-    report = _dispatch.backend().argmax(view, axes, labels, None, confidence, mode == "fast")
+    report = contract.backend().argmax(view, axes, labels, None, confidence, mode == "fast")
     return report, labels, confidence
 
 

@@ -12,61 +12,36 @@ import pytest
 from conftest import FAST, scene, switch
 from hypothesis import given
 from hypothesis import strategies as st
+from logit_values import KINDS, adversarial
 
 import segpost
-from segpost import _checks, _dispatch
-from segpost._dispatch import Logits, Report
-from segpost.geometry import GRIDS
+from segpost._core import contract, validation
+from segpost._core.contract import Logits, Report
+from segpost._core.sampling import GRIDS
 
 ON_CUDA = True
 
 torch = pytest.importorskip("torch")
-
-KINDS = ("normal", "ties", "denormal", "offset", "infinite", "nan", "spread", "masked", "huge")
-
-
-def adversarial(kind: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
-    """Logits of one unpleasant kind."""
-    random = np.random.default_rng(seed)
-    logits = (random.normal(size=shape) * 8).astype(np.float32)
-    if kind == "ties":
-        logits = np.round(logits / 6)
-    elif kind == "denormal":
-        logits = (logits * np.float32(1e-39)).astype(np.float32)
-    elif kind == "offset":
-        logits = (1000 + random.uniform(0, 1e-3, shape)).astype(np.float32)
-    elif kind == "infinite":
-        logits[random.random(shape) < 0.05] = -np.inf
-        logits[random.random(shape) < 0.02] = np.inf
-    elif kind == "nan":
-        logits[random.random(shape) < 0.03] = np.nan
-    elif kind == "spread":
-        logits = (logits * 10.0 ** random.integers(-30, 31, shape)).astype(np.float32)
-    elif kind == "huge":
-        logits = (logits.astype(np.float64) * 1e37).clip(-3.4e38, 3.4e38).astype(np.float32)
-    elif kind == "masked":
-        logits[:, random.random(shape[1]) < 0.3] = -np.inf
-    return logits
 
 
 def report_of(
     logits: np.ndarray, size: tuple[int, int] | None, grid: str
 ) -> tuple[Report, np.ndarray]:
     """What a backend says and writes, without the API's errors."""
-    view, _, _ = _checks.logits_view(logits, -3)
-    axes = _checks.resampling(view, size, grid)
-    labels = np.empty(_checks.output_shape(view, axes), np.int32)
-    return _dispatch.backend().argmax(view, axes, labels, None, None), labels
+    view, _, _ = validation.logits_view(logits, -3)
+    axes = validation.resampling(view, size, grid)
+    labels = np.empty(validation.output_shape(view, axes), np.int32)
+    return contract.backend().argmax(view, axes, labels, None, None), labels
 
 
 def rated(logits: object, size: tuple[int, int] | None) -> tuple[Report, np.ndarray, np.ndarray]:
     """What a backend says and writes where labels and confidence are wanted; rows have gaps."""
-    view, _, _ = _checks.logits_view(logits, -3)
-    axes = _checks.resampling(view, size, "half_pixel")
-    n, h, w = _checks.output_shape(view, axes)
+    view, _, _ = validation.logits_view(logits, -3)
+    axes = validation.resampling(view, size, "half_pixel")
+    n, h, w = validation.output_shape(view, axes)
     labels, confidence = np.zeros((n, h, w), np.int32), np.zeros((n, h, w + n % 2), np.float32)
     made = confidence[:, :, :w]
-    return _dispatch.backend().argmax(view, axes, labels, None, made), labels, made
+    return contract.backend().argmax(view, axes, labels, None, made), labels, made
 
 
 CASES = [
@@ -191,9 +166,9 @@ def test_dense_kernel_gives_the_same(rng: np.random.Generator) -> None:
     from segpost import _cpu
 
     for logits in (scene(19, 20, 37), rng.normal(size=(19, 20, 37)).astype(np.float32)):
-        view, _, _ = _checks.logits_view(logits, -3)
+        view, _, _ = validation.logits_view(logits, -3)
         for size in ((160, 296), (33, 50), (11, 12), (500, 21)):
-            axes = _checks.resampling(view, size, "half_pixel")
+            axes = validation.resampling(view, size, "half_pixel")
             with segpost.use_backend("reference"):
                 wanted = segpost.argmax(logits, size=size)
             for level in _cpu.levels():
@@ -433,7 +408,7 @@ def test_weight_zero_hides_a_nan() -> None:
 def test_logits_type_survives_the_border() -> None:
     """The contract's record keeps the strides of what came in: nothing was copied."""
     logits = scene(3, 8, 9)[:, ::-1, ::2]
-    view, _, _ = _checks.logits_view(logits, -3)
+    view, _, _ = validation.logits_view(logits, -3)
     assert isinstance(view, Logits)
     assert np.shares_memory(view.values, logits)
     assert view.values[0].strides == logits.strides

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 import segpost
-from segpost import geometry
+from segpost._core import sampling
 
 ON_CUDA = True
 
-GRIDS = geometry.GRIDS
+GRIDS = sampling.GRIDS
 
 
 def defined(logits: np.ndarray, size: tuple[int, int, int], grid: str = "half_pixel") -> np.ndarray:
@@ -41,7 +41,7 @@ def test_a_fraction_at_a_time(fast_backend: str) -> None:
     random = np.random.default_rng(1)
     logits = random.integers(-3, 4, (3, 2, 3, 2)).astype(np.float32)
     size = (3, 4, 5)
-    axes = [geometry.affine(n, m, "half_pixel") for n, m in zip((2, 3, 2), size, strict=True)]
+    axes = [sampling.affine(n, m, "half_pixel") for n, m in zip((2, 3, 2), size, strict=True)]
     want = np.empty(size, np.uint8)
     for at in np.ndindex(size):
         values = []

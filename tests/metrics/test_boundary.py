@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import FAST, scene, switch
-from maps import ignored, label_map
+from label_maps import ignored, label_map
 from numpy.testing import assert_array_equal
 
 import segpost
-from segpost import BoundaryF, BoundaryIoU, TrimapIoU, _dispatch
-from segpost.boundary import Alignment, disk
+from segpost import BoundaryF, BoundaryIoU, TrimapIoU
+from segpost._core import contract
+from segpost.metrics.boundary import Alignment, disk
 
 SIZE = (2, 45, 70)
 
@@ -55,7 +56,7 @@ def test_kernels_are_those_of_the_definition(backend_name: str) -> None:
             for _ in switch(name):
                 bands = np.empty(shape, kind)
                 matches = np.full((classes, 4), 7, np.int64)
-                backend = _dispatch.backend()
+                backend = contract.backend()
                 backend.bands(target, width, frame, classes, void, bands)
                 backend.boundary_matches(preds, target, void, offsets, matches)
             results.append((bands, matches))

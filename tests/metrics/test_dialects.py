@@ -11,14 +11,14 @@ import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
-import peers
 import pytest
+import reference_libraries as peers
 from hypothesis import given
 from hypothesis import strategies as st
-from peers import Images
+from reference_libraries import Images
 
 import segpost
-from segpost.dialects import DIALECTS, DialectError
+from segpost.metrics.dialects import DIALECTS, DialectError
 
 ERROR = None
 NAN = math.nan

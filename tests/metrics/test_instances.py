@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import FAST, scene, switch
-from maps import ignored, label_map
+from label_maps import ignored, label_map
 from numpy.testing import assert_array_equal
 
 import segpost
-from segpost import InstanceIoU, _dispatch
-from segpost.instances import CITYSCAPES_GROUPS, CITYSCAPES_THINGS
+from segpost import InstanceIoU
+from segpost._core import contract
+from segpost.metrics.instances import CITYSCAPES_GROUPS, CITYSCAPES_THINGS
 
 
 @pytest.mark.parametrize("backend_name", FAST)
@@ -31,7 +32,7 @@ def test_kernel_is_that_of_the_definition(backend_name: str) -> None:
         for name in ("reference", backend_name):
             counts = np.zeros((40, 4), np.int64)
             for _ in switch(name):
-                _dispatch.backend().instance_counts(preds, target, instances, groups, void, counts)
+                contract.backend().instance_counts(preds, target, instances, groups, void, counts)
             results.append(counts)
         assert_array_equal(results[0], results[1])
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segpost import ConfusionMatrix, Scores, report
-from segpost.dialects import DIALECTS
+from segpost import ConfusionMatrix, Scores
+from segpost.metrics.dialects import DIALECTS
+from segpost.metrics.report import formats
 
 NAMES = ["road", "car", "sky", "train"]
 
@@ -95,7 +96,7 @@ def test_names_are_shown_and_not_obeyed(drawing: str) -> None:
 def test_markdown_is_tables() -> None:
     """Every row of a table has as many cells as its head, and notes stand first."""
     scores = counted().compute()
-    text = report.markdown(scores, ["Only a part."])
+    text = formats.markdown(scores, ["Only a part."])
     assert text.startswith("Only a part.\n")
     assert "### Classes\n\n| class | IoU | Dice | precision | recall |" in text
     for block in text.split("\n\n"):

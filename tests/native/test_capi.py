@@ -19,7 +19,7 @@ from conftest import scene
 
 import segpost
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 pytest.importorskip("segpost._cpu")
 CLASSES, SIZE = 6, (37, 61)
 
@@ -273,7 +273,7 @@ def test_any_type_stride_and_grid_has_pythons_labels(grid: int, kind: str) -> No
     rng = np.random.default_rng(grid)
     values = (50 * rng.normal(size=(2, 7, 9, 5))).astype(kind)
     logits = values.transpose(0, 3, 1, 2)[:, :, ::-1]
-    name = segpost.geometry.GRIDS[grid]
+    name = segpost._core.sampling.GRIDS[grid]
     for size in ((7, 9), (23, 31), (3, 4), (1, 1)):
         labels = np.empty((2, *size), np.int32)
         assert argmax(logits, labels, grid=grid) == (0, "")

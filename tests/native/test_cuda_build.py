@@ -15,7 +15,7 @@ import pytest
 
 import segpost
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
     path for path in (ROOT / "csrc" / "cuda").glob("*.cu") if path.stem not in ("device", "sorting")
 )  # those two have no kernels of ours

@@ -12,9 +12,9 @@ import on_device
 import pytest
 from emulated.build import compiler
 
-from segpost._device import to_host
+from segpost._core.device import to_host
 
-CASES = Path(__file__).with_name("cases_on_device.py")
+CASES = Path(__file__).resolve().parents[1] / "support" / "cases_on_device.py"
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler")
 
 

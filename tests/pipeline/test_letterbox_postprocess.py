@@ -10,12 +10,11 @@ import pytest
 from conftest import scene
 from hypothesis import given
 from hypothesis import strategies as st
-from test_geometry import coordinate
-from test_letterbox import boxes, far_from_edges
+from letterboxes import boxes, coordinate, far_from_edges
 
 import segpost
 from segpost import Letterbox
-from segpost.geometry import GRIDS
+from segpost._core.sampling import GRIDS
 
 ON_CUDA = True
 

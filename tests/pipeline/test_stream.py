@@ -11,7 +11,7 @@ from conftest import NATIVE, scene
 from fake_devices import Cuda, Runtime, host
 
 import segpost
-from segpost._device import DeviceArray
+from segpost._core.device import DeviceArray
 
 ON_CUDA = True
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import segpost
-from segpost import Convention, _reference
-from segpost.convention import KINDS
-from segpost.geometry import axes as axes_of
+from segpost import Convention
+from segpost._backends import reference
+from segpost._core.sampling import axes as axes_of
+from segpost.runtimes.convention import KINDS
 
 C, H, W = 5, 7, 9
 
@@ -194,8 +195,8 @@ def test_the_grid_is_that_of_what_remains_to_be_done(name: str, small: str, whol
     for used, grid in ((convention, whole), (convention.before_upsampling(), small)):
         seg = segpost.postprocess(output, convention=used, size=(29, 37))
         expected = np.zeros((2, 29, 37), np.uint8)
-        view = segpost._dispatch.Logits(MADE, "float32")
-        _reference.argmax(view, axes_of((H, W), (29, 37), grid), expected, None, None)
+        view = segpost._core.contract.Logits(MADE, "float32")
+        reference.argmax(view, axes_of((H, W), (29, 37), grid), expected, None, None)
         np.testing.assert_array_equal(seg.labels, expected)
     wrong = {"half_pixel": "align_corners"}.get(small, "half_pixel")
     other = segpost.argmax(MADE, size=(29, 37), grid=wrong)
@@ -271,7 +272,7 @@ def test_probabilities_are_not_softened_again(backend: str) -> None:
     np.testing.assert_array_equal(rated.confidence, np.rint(255 * made.max(1)))
 
 
-@pytest.mark.parametrize("grid", segpost.geometry.GRIDS)
+@pytest.mark.parametrize("grid", segpost._core.sampling.GRIDS)
 def test_probabilities_are_interpolated_as_they_are(grid: str, backend: str) -> None:
     """Upsampled they stay what torch makes of them, and the confidence is the label's."""
     torch = pytest.importorskip("torch")

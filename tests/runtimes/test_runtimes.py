@@ -18,12 +18,12 @@ import pytest
 from conftest import switch
 
 import segpost
-from segpost._dispatch import Logits
-from segpost.geometry import GRIDS
-from segpost.geometry import axes as axes_of
-from segpost.ready import resampled
+from segpost._core.contract import Logits
+from segpost._core.sampling import GRIDS
+from segpost._core.sampling import axes as axes_of
+from segpost.pipeline.decoded import resampled
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "runtimes"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "runtimes"
 
 # What an example needs, and the grid of its own upsampling; None: nothing is left to upsample.
 NEEDS: dict[str, tuple[tuple[str, ...], str | None]] = {
@@ -152,10 +152,10 @@ def test_what_the_network_gives_itself_is_read_by_its_convention(ran: Any) -> No
     }.get(ran.name)
     told = name or getattr(ran.model, "convention", None) or ran.module.CONVENTION
     seg = segpost.postprocess(ran.whole, convention=told, want=("labels", "confidence"))
-    values, kind = segpost.convention.as_convention(told).pick(ran.whole)
+    values, kind = segpost.runtimes.convention.as_convention(told).pick(ran.whole)
     assert kind == "logits"
     values = values.detach().numpy() if hasattr(values, "detach") else np.asarray(values)
-    axis = segpost.convention.as_convention(told).axis
+    axis = segpost.runtimes.convention.as_convention(told).axis
     np.testing.assert_array_equal(np.asarray(seg.labels), values.argmax(axis % 4))
     assert 0.05 < float(np.asarray(seg.confidence).mean()) <= 1
 

@@ -10,29 +10,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from maps import DTYPES
+from label_maps import DTYPES
+from letterboxes import boxes, far_from_edges, sizes
 
 import segpost
 from segpost import Letterbox
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"  # photographs, where there are any
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"  # photographs, where there are any
 PHOTOGRAPHS = ("vainf_1_target.png", "voc_2007_000129.png", "crf_anno1.png")
-sides = st.integers(1, 40)
-sizes = st.tuples(sides, sides)
 
 
 def noise(*shape: int) -> np.ndarray:
     """A picture of noise."""
     return np.random.default_rng(sum(shape)).integers(0, 256, (*shape, 3)).astype(np.uint8)
-
-
-@st.composite
-def boxes(draw: Any) -> Letterbox:
-    """Any letterbox, also those that `fit` never makes."""
-    image, content = draw(sizes), draw(sizes)
-    before, after = (draw(st.tuples(st.integers(0, 9), st.integers(0, 9))) for _ in range(2))
-    total = [sum(parts) for parts in zip(before, content, after, strict=True)]
-    return Letterbox(image, (total[0], total[1]), content, before)
 
 
 @given(sizes, sizes, st.sampled_from(["center", "top_left"]))
@@ -263,19 +253,6 @@ def test_masks_of_photographs_come_back(name: str, align: str, size: tuple[int, 
     plain = far_from_edges(labels, int(np.ceil(max(steps))) + 1)
     assert plain.mean() > 0.5
     np.testing.assert_array_equal(back[plain], labels[plain])
-
-
-def far_from_edges(labels: np.ndarray, distance: int, *, frame: bool = False) -> np.ndarray:
-    """Pixels whose square window of that reach has one label; with `frame` ends are edges, too."""
-    window = np.lib.stride_tricks.sliding_window_view
-    mode: Any = {"mode": "constant", "constant_values": -1} if frame else {"mode": "edge"}
-    padded = np.pad(labels.astype(np.int64), distance, **mode)
-    for axis in (0, 1):
-        rows = window(padded, 2 * distance + 1, axis=axis)
-        same = (rows == rows[..., :1]).all(-1)
-        padded = np.where(same, rows[..., distance], -2 - axis)
-    uniform: np.ndarray = padded >= 0
-    return uniform
 
 
 def test_a_torch_mask_stays_one() -> None:

@@ -1,6 +1,6 @@
 """Small cases of every CUDA kernel, compared with the CPU: for sanitizers, which are slow.
 
-`python tests/cases_on_device.py cuda-emulated|cuda-device [flags of the compiler ...]`
+`python tests/support/cases_on_device.py cuda-emulated|cuda-device [flags of the compiler ...]`
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import on_device
 from emulated.build import build
 
 import segpost
-from segpost import _dispatch
-from segpost._device import Array
+from segpost._core import contract
+from segpost._core.device import Array
 
 SIZES = ((2, 1, 1), (19, 17, 23), (21, 24, 32), (33, 20, 3), (300, 5, 9))  # classes, rows, columns
 
@@ -76,7 +76,7 @@ def main(name: str, *flags: str) -> None:
         backend = on_device.OnDevice(runtime)
     else:
         backend = on_device.backend(name)
-    _dispatch._loaded[name] = cast(_dispatch.Backend, backend)
+    contract._loaded[name] = cast(contract.Backend, backend)
     for classes, height, width in SIZES:
         logits = random.normal(0, 4, (2, classes, height, width)).astype(np.float32)
         image = random.integers(0, 256, (2, 3 * height, 5 * width, 3), np.uint8)
@@ -86,26 +86,26 @@ def main(name: str, *flags: str) -> None:
             sizes = (None, (3 * height, 5 * width), (height // 2 + 1, 2 * width))
             for size in sizes[:1] if view is last else sizes:
                 here = everything(view, size, image)
-                token = _dispatch._forced.set(name)
+                token = contract._forced.set(name)
                 there = everything(view, size, image)
-                _dispatch._forced.reset(token)
+                contract._forced.reset(token)
                 for one, other in zip(here, there, strict=True):
                     if one.dtype.kind == "f":
                         np.testing.assert_allclose(one, other, rtol=0, atol=2e-6)
                     else:
                         np.testing.assert_array_equal(one, other)
     here = refined()
-    token = _dispatch._forced.set(name)
+    token = contract._forced.set(name)
     there = refined()
-    _dispatch._forced.reset(token)
+    contract._forced.reset(token)
     digest = hashlib.sha256()
     for one, other in zip(here, there, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=2e-5)
         digest.update(other.tobytes())
     bad = np.full((3, 8, 8), np.nan, np.float32)
-    token = _dispatch._forced.set(name)
+    token = contract._forced.set(name)
     assert (segpost.argmax(bad, size=(20, 20), nan="propagate") == 0).all()
-    _dispatch._forced.reset(token)
+    contract._forced.reset(token)
     print("same", digest.hexdigest())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from diagnose_scenes import (
+from diagnosis_scenes import (
     CLASSES,
     MEAN,
     SIZE,
@@ -58,7 +58,7 @@ def right() -> list[Run]:
         }
 
     runs.append(Run("everything given, VOC", voc))
-    for name in segpost._palettes.NAMES:
+    for name in segpost.color.datasets.NAMES:
 
         def drawn(name: str = name) -> Arguments:
             palette = segpost.Palette.named(name)

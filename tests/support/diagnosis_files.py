@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from diagnose_scenes import (
+from diagnosis_scenes import (
     MEAN,
     STD,
     Arguments,
@@ -20,9 +20,9 @@ from diagnose_scenes import (
 )
 
 import segpost
-from segpost._symptoms.alignment import TRAIN_IDS
+from segpost.diagnosis.alignment import TRAIN_IDS
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def made_of_files(folder: Path) -> list[Failure]:

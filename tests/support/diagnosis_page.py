@@ -1,6 +1,6 @@
 """The tables of docs/diagnose.md, made by running every failure and every right run.
 
-``python tests/diagnose_page.py`` writes them; a test holds the page to them.
+``python tests/support/diagnosis_page.py`` writes them; a test holds the page to them.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from diagnose_cases import made
-from diagnose_files import DATA, made_of_files, right_of_files
-from diagnose_right import right
-from diagnose_scenes import Failure, Run
+from clean_runs import right
+from diagnosis_files import DATA, made_of_files, right_of_files
+from diagnosis_scenes import Failure, Run
+from injected_faults import made
 
 import segpost
 from segpost import Finding
-from segpost._symptoms import TABLE
-from segpost.finding import RANKS
+from segpost.diagnosis.rules import TABLE
+from segpost.render.findings import RANKS
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "diagnose.md"
-BEGIN, END = "<!-- made by tests/diagnose_page.py: {} -->", "<!-- end -->"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "diagnose.md"
+BEGIN, END = "<!-- made by tests/support/diagnosis_page.py: {} -->", "<!-- end -->"
 
 Examined = list[tuple[str, tuple[Finding, ...]]]  # what was made, and what was found
 
@@ -37,7 +37,8 @@ def codes(cases: Examined) -> str:
     for code, entry in TABLE.items():
         if entry.group != group:
             group = entry.group
-            about = (sys.modules[f"segpost._symptoms.{group}"].__doc__ or "").strip().rstrip(".")
+            module = sys.modules[f"segpost.diagnosis.rules.{group}"]
+            about = (module.__doc__ or "").strip().rstrip(".")
             lines += [
                 "",
                 f"### {about}",

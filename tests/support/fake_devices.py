@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from segpost import _dlpack
-from segpost._device import to_host
+from segpost._core import dlpack
+from segpost._core.device import to_host
 
 WAITING = ("copy_in", "copy_out", "allocate", "release")  # what a captured graph cannot do
 
@@ -71,7 +71,7 @@ class Lending:
             raise TypeError("unexpected keyword argument 'max_version'")
         self.asked.append(given)
         capsule = self.producer.__dlpack__(max_version=given.get("max_version"))
-        tensor = _dlpack._tensor(capsule)
+        tensor = dlpack._tensor(capsule)
         tensor.device.type, tensor.device.id = self.device
         for name, value in self.changes.items():
             setattr(tensor, name, value)
@@ -95,13 +95,13 @@ class Namespaced(Lending):
 
     @classmethod
     def from_dlpack(cls, result: Any) -> Any:
-        lent = _dlpack.ask(result, stream=cls.stream)
+        lent = dlpack.ask(result, stream=cls.stream)
         made = cls(None, result.__dlpack_device__())
         made.lent = lent
         made.dtype = lent.dtype if cls.x64 else np.dtype(np.int32)
         return made
 
-    lent: _dlpack.Lent
+    lent: dlpack.Lent
     dtype: np.dtype[Any]
 
     def read(self) -> np.ndarray:
@@ -109,7 +109,7 @@ class Namespaced(Lending):
         lent = self.lent
         interface = {"version": 3, "data": (lent.address, True), "typestr": lent.dtype.str}
         interface |= {"shape": lent.shape, "strides": lent.strides}
-        return np.asarray(_dlpack._Memory(lent.capsule, interface)).copy()
+        return np.asarray(dlpack._Memory(lent.capsule, interface)).copy()
 
 
 def host(result: Any) -> np.ndarray:

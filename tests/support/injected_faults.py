@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 
 import numpy as np
-from diagnose_scenes import (
+from diagnosis_scenes import (
     CLASSES,
     MEAN,
     SIZE,

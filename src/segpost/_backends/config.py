@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from segpost import _dispatch
+from segpost._core import contract
 
 MOST_THREADS = 1024
 _threads: int = 1
@@ -47,7 +47,7 @@ def set_num_threads(n: int) -> None:
     if not 1 <= int(n) <= MOST_THREADS:
         raise ValueError(f"n must be in 1..{MOST_THREADS}, got {n}")
     _threads = int(n)
-    if _dispatch.native_problem() is None:
+    if contract.native_problem() is None:
         from segpost import _cpu
 
         _cpu.set_num_threads(_threads)
@@ -70,7 +70,7 @@ def cuda_available() -> bool:
     >>> segpost.cuda_available() == (segpost.why_no_cuda() is None)
     True
     """
-    return _dispatch.cuda_problem() is None
+    return contract.cuda_problem() is None
 
 
 def why_no_cuda() -> str | None:
@@ -81,7 +81,7 @@ def why_no_cuda() -> str | None:
     problem : str or None
         That CUDA was not built, that there is no driver or no device, or that the driver is old.
     """
-    return _dispatch.cuda_problem()
+    return contract.cuda_problem()
 
 
 def raise_deferred() -> None:
@@ -93,7 +93,7 @@ def raise_deferred() -> None:
         If a kernel met bad values: which operation, how many, and the flat index of the first. It
         is that of one call; the next ones are told by calling this again.
     """
-    _dispatch.raise_deferred()
+    contract.raise_deferred()
 
 
 def get_include() -> Path:
@@ -114,7 +114,7 @@ def get_include() -> Path:
     >>> (segpost.get_include() / "segpost" / "capi.h").is_file()
     True
     """
-    problem = _dispatch.native_problem()
+    problem = contract.native_problem()
     if problem is not None:
         raise ImportError(
             f"segpost was installed without native code, so it has no headers: {problem}"
@@ -133,14 +133,14 @@ def build_config() -> dict[str, Any]:
     >>> sorted(segpost.build_config())[:3]
     ['backend', 'compiler', 'cuda']
     """
-    problem = _dispatch.native_problem()
+    problem = contract.native_problem()
     config: dict[str, Any] = {
         "segpost": version("segpost"),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "numpy": version("numpy"),
         "numba": version("numba"),
-        "backend": _dispatch.backend_name(),
+        "backend": contract.backend_name(),
         "native": problem is None,
         "native_problem": problem,
         "cuda": importlib.util.find_spec("segpost._cuda") is not None,
@@ -168,7 +168,7 @@ def _use_environment() -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_forked)
     wanted = os.environ.get("SEGPOST_SIMD")
-    if wanted and _dispatch.native_problem() is None:
+    if wanted and contract.native_problem() is None:
         from segpost import _cpu
 
         if not _cpu.use_level(wanted.replace("-", "_")):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from segpost import _cpu
-from segpost._dispatch import (
+from segpost._core.contract import (
     LATTICES,
     Array,
     Bad,
@@ -20,7 +20,7 @@ from segpost._dispatch import (
     Report,
     Unary,
 )
-from segpost.geometry import Axes, Taps, VolumeAxes
+from segpost._core.sampling import Axes, Taps, VolumeAxes
 
 
 def argmax(

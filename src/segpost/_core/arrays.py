@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from segpost import _device_inputs, _dlpack
-from segpost._device import DeviceArray, place_of, to_host
+from segpost._core import device_arrays, dlpack
+from segpost._core.device import DeviceArray, place_of, to_host
 
 try:
     from segpost._cpu import borrow
@@ -131,7 +131,7 @@ def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> Incoming:
         )
     tensor = tensor.detach().resolve_neg()
     if tensor.device.type == "cuda":
-        return Incoming(*_device_inputs.from_torch(torch, tensor, name), negated)
+        return Incoming(*device_arrays.from_torch(torch, tensor, name), negated)
     if tensor.dtype is torch.bfloat16:
         array = tensor.view(torch.int16).numpy().view(np.uint16)
         return _lent(array, "bfloat16", torch.from_numpy)
@@ -144,20 +144,20 @@ def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> Incoming:
 
 
 def _from_protocol(value: Any, name: str) -> Incoming:
-    there = _device_inputs.found(value, name)
+    there = device_arrays.found(value, name)
     if there is not None:
         return Incoming(*there)
     wrap = _wrapper(value)
     if hasattr(value, "__dlpack_device__"):
         device, index = value.__dlpack_device__()
-        if int(device) != _dlpack.CPU:
+        if int(device) != dlpack.CPU:
             raise TypeError(
                 f"{name} is on DLPack device ({int(device)}, {index}), and segpost has no backend "
                 "for it; copy it to the CPU yourself if that is meant"
             )
         if hasattr(value, "__dlpack__"):
             try:
-                array, kind = _dlpack.borrow(value)
+                array, kind = dlpack.borrow(value)
             except (BufferError, RuntimeError, TypeError) as error:
                 if not hasattr(value, "__array__"):
                     raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
@@ -183,7 +183,7 @@ def _wrapper(value: Any) -> Callable[[Array], Any]:
         if isinstance(value, getattr(tensorflow, name, ())):
             return tensorflow.convert_to_tensor  # type: ignore[union-attr, no-any-return]
     if hasattr(value, "__array_namespace__"):
-        return _device_inputs.of_its_type(value.__array_namespace__().asarray)
+        return device_arrays.of_its_type(value.__array_namespace__().asarray)
     return _same
 
 

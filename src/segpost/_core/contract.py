@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy.typing as npt
 
-from segpost._device import HOST, DeviceArray, Place, in_order_of, place_of
-from segpost.geometry import Axes, Taps, VolumeAxes
+from segpost._core.device import HOST, DeviceArray, Place, in_order_of, place_of
+from segpost._core.sampling import Axes, Taps, VolumeAxes
 
 Array = npt.NDArray[Any]
 
@@ -322,9 +322,9 @@ class Checking(Protocol):
 
 BACKENDS = ("native", "numba", "reference", "cuda")
 _MODULES = {
-    "native": "segpost._native",
-    "numba": "segpost._numba",
-    "reference": "segpost._reference",
+    "native": "segpost._backends.native",
+    "numba": "segpost._backends.numba",
+    "reference": "segpost._backends.reference",
 }
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)
 _loaded: dict[str, Backend] = {}
@@ -359,7 +359,7 @@ def _load(name: str) -> Backend:
             problem = cuda_problem()
             if problem is not None:
                 raise RuntimeError(f"the cuda backend cannot be used: {problem}")
-            from segpost._gpu import Gpu
+            from segpost._backends.cuda.backend import Gpu
 
             _loaded[name] = Gpu(cuda_runtime())
             return _loaded[name]

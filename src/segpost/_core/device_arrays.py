@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost import _dispatch, _dlpack
-from segpost._device import Array, DeviceArray, Place, current, device_view, owner_of, place_of
+from segpost._core import contract, dlpack
+from segpost._core.device import Array, DeviceArray, Place, current, device_view, owner_of, place_of
 
 CUDA, CUDA_MANAGED = 2, 13  # DLPack's numbers
 LEGACY_STREAM = 1  # what 0 means, in words that every library takes
@@ -76,7 +76,7 @@ def from_dlpack(value: Any, name: str, device: int) -> tuple[Array, str, Callabl
     place = _plain_place(LEGACY_STREAM, name, device)
     try:
         with current(place):
-            lent = _dlpack.ask(value, stream=LEGACY_STREAM)
+            lent = dlpack.ask(value, stream=LEGACY_STREAM)
     except (BufferError, RuntimeError, TypeError) as error:
         raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
     owner = Read(lent.capsule, place)
@@ -133,7 +133,7 @@ def _plain_place(stream: int, name: str, index: int) -> Place:
     """With memory of our own."""
 
     def memory(size: int) -> tuple[int, Any]:
-        made = Memory(_dispatch.cuda_runtime(), size, index)
+        made = Memory(contract.cuda_runtime(), size, index)
         return made.address, made
 
     return _place(index, stream, memory, name, f"cuda:{index}")
@@ -207,7 +207,7 @@ class Result:
                 place.runtime.follow(
                     LEGACY_STREAM if stream is None else stream, place.stream or LEGACY_STREAM
                 )
-        return _dlpack.lend(self.array, here, max_version)
+        return dlpack.lend(self.array, here, max_version)
 
 
 class Memory:
@@ -280,10 +280,10 @@ def _place(
 
 
 def _runtime(name: str, device: object) -> Any:
-    problem = _dispatch.cuda_problem()
+    problem = contract.cuda_problem()
     if problem is not None:
         raise TypeError(
             f"{name} is on {device}, and segpost has no CUDA backend here ({problem}); copy it to "
             f"the CPU if that is meant: {name}.cpu() of a torch tensor"
         )
-    return _dispatch.cuda_runtime()
+    return contract.cuda_runtime()

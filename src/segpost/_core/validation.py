@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from segpost import geometry
-from segpost._arrays import LABEL_KINDS, LOGIT_KINDS, Array, Incoming, incoming, widen
-from segpost._device import DeviceArray, place_of, to_host
-from segpost._dispatch import Bad, Logits, Report
-from segpost.geometry import Axes
+from segpost._core import sampling
+from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, Incoming, incoming, widen
+from segpost._core.contract import Bad, Logits, Report
+from segpost._core.device import DeviceArray, place_of, to_host
+from segpost._core.sampling import Axes
 
 NAN_RULES = ("raise", "propagate")
 CHECKS = ("sync", "deferred", "off")
@@ -112,26 +112,26 @@ def resampling(logits: Logits, size: object, grid: object) -> Axes | None:
     A `grid` of None is one that nobody has told.
     """
     if grid is not None:
-        one_of(grid, "grid", geometry.GRIDS)
+        one_of(grid, "grid", sampling.GRIDS)
     if size is None:
         return None
     height, width = output_size(size)
     wanted, shape = (height, width), (logits.values.shape[2], logits.values.shape[3])
     if shape == wanted or 0 in shape:
         return None
-    return geometry.axes(shape, wanted, known_grid(grid, shape, wanted))
+    return sampling.axes(shape, wanted, known_grid(grid, shape, wanted))
 
 
 def known_grid(grid: object, shape: tuple[int, int], wanted: tuple[int, int]) -> str:
     """The grid, where it matters: by a convention it may be one that nobody has told."""
     if grid is not None:
-        one_of(grid, "grid", geometry.GRIDS)
+        one_of(grid, "grid", sampling.GRIDS)
         return str(grid)
     if shape == wanted:
-        return geometry.GRIDS[0]  # all of them are the same
+        return sampling.GRIDS[0]  # all of them are the same
     raise ValueError(
         f"grid must be given to resample {shape} to {wanted}, one of "
-        f"{', '.join(map(repr, geometry.GRIDS))}: the convention does not say how the "
+        f"{', '.join(map(repr, sampling.GRIDS))}: the convention does not say how the "
         "network's small map lies on its input"
     )
 

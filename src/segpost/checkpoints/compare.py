@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from segpost import finding
-from segpost._checkpoints.files import state_of
-from segpost._checkpoints.matching import matches
-from segpost._checkpoints.names import of_names
-from segpost._checkpoints.values import of_values
-from segpost.finding import Finding, ordered
-from segpost.report_tables import shown
+from segpost.checkpoints.files import state_of
+from segpost.checkpoints.matching import matches
+from segpost.checkpoints.names import of_names
+from segpost.checkpoints.values import of_values
+from segpost.render import findings as render_findings
+from segpost.render.findings import Finding, ordered
+from segpost.render.tables import shown
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class CheckpointDiff:
 
     def __str__(self) -> str:
         """For a terminal."""
-        return "\n\n".join(filter(None, (self.summary(), finding.text(self.findings))))
+        return "\n\n".join(filter(None, (self.summary(), render_findings.text(self.findings))))
 
     def to_markdown(self) -> str:
         """The same in Markdown."""
-        parts = filter(None, (self.summary(), finding.markdown(self.findings)))
+        parts = filter(None, (self.summary(), render_findings.markdown(self.findings)))
         return "\n\n".join(parts) + "\n"
 
     def to_json(self) -> str:

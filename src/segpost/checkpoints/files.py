@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from segpost._checkpoints import limited, safetensors, tree
-from segpost._checkpoints.tree import State
-from segpost.report_tables import shown
+from segpost.checkpoints import safetensors, sandbox, tree
+from segpost.checkpoints.tree import State
+from segpost.render.tables import shown
 
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 PICKLE, TAR = b"\x80", b"ustar"
@@ -63,7 +63,7 @@ def _file(path: Path, values: bool) -> State:
     parts = _tensorflow_parts(path)
     if parts and not path.is_file():
         size = sum(part.stat().st_size for part in parts)
-        return limited.state(path, "tensorflow", size, values)
+        return sandbox.state(path, "tensorflow", size, values)
     about = path.stat()  # FileNotFoundError, in words of the system
     if stat.S_ISDIR(about.st_mode):
         raise ValueError("it is a folder; name a file in it")
@@ -74,11 +74,11 @@ def _file(path: Path, values: bool) -> State:
     if path.suffix == ".safetensors" or head[8:9] == b"{":
         return safetensors.state(path, values)
     if head.startswith(HDF5):
-        return limited.state(path, "keras", about.st_size, values)
+        return sandbox.state(path, "keras", about.st_size, values)
     if path.suffix == ".keras":
         raise ValueError("it is a whole model; save its weights: model.save_weights(...)")
     if head.startswith((ZIP, PICKLE)) or head[257:262] == TAR:
-        return limited.state(path, "torch", about.st_size, values)
+        return sandbox.state(path, "torch", about.st_size, values)
     raise ValueError(
         "it is none of .safetensors, torch's .pt, Keras' .weights.h5 and TensorFlow's checkpoints "
         "(of those name the prefix, without .index)"
@@ -126,5 +126,5 @@ def _keras_model(model: Any, name: str, values: bool) -> State:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.weights.h5")
         model.save_weights(str(path))
-        state = limited.state(path, "keras", path.stat().st_size, values)
+        state = sandbox.state(path, "keras", path.stat().st_size, values)
     return State(type(model).__name__, "model", state.leaves, state.keys, state.separator)

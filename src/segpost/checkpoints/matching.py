@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from segpost._checkpoints.tree import Entry, Path, State, Tensors
+from segpost.checkpoints.tree import Entry, Path, State, Tensors
 
 COMMON = 0.5  # of the smaller side a prefix must match, for it to be one that somebody put there
 MOST_PREFIXES = 4

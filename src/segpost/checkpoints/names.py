@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from segpost._checkpoints.matching import Match, listed
-from segpost._checkpoints.tree import State
-from segpost.finding import Finding
+from segpost.checkpoints.matching import Match, listed
+from segpost.checkpoints.tree import State
+from segpost.render.findings import Finding
 
 TRACKED = re.compile(r"(^|[./])(num_batches_tracked|n_averaged)$")
 AUXILIARY = re.compile(r"(^|[./])(aux_classifier|auxiliary_head|aux_head|AuxLogits)[./]", re.I)

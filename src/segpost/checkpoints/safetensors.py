@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost._arrays import Array
-from segpost._checkpoints.statistics import PIECE, READ_KINDS, statistics
-from segpost._checkpoints.tree import MOST_TENSORS, Entry, State
+from segpost._core.arrays import Array
+from segpost.checkpoints.statistics import PIECE, READ_KINDS, statistics
+from segpost.checkpoints.tree import MOST_TENSORS, Entry, State
 
 MOST_HEADER = 1 << 24  # bytes; models of thousands of layers need a tenth of it
 MOST_AXES = 32

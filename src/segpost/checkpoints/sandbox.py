@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-from segpost._checkpoints.statistics import Statistics
-from segpost._checkpoints.tree import MOST_TENSORS, Entry, State
+from segpost.checkpoints.statistics import Statistics
+from segpost.checkpoints.tree import MOST_TENSORS, Entry, State
 
 SECONDS = 120  # of processor time, and as many again for each of these bytes
 BYTES = 1 << 32
@@ -26,7 +26,7 @@ MOST_WORDS = 500  # letters of what a library says
 # No site, no working directory: the child imports what this process would, and nothing of a cwd.
 START = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
-    "from segpost._checkpoints.reader import main; main(*sys.argv[2:])"
+    "from segpost.checkpoints.sandbox_child import main; main(*sys.argv[2:])"
 )
 KEPT = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "HOME", "LANG")
 SET = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from segpost._checkpoints import tree
-from segpost._checkpoints.statistics import READ_KINDS, pieces, statistics
+from segpost.checkpoints import tree
+from segpost.checkpoints.statistics import READ_KINDS, pieces, statistics
 
 BASE = 1 << 30  # bytes of memory beyond what the library takes and the file has
 MOST_TIMES = 4  # a tensor may claim so many times the file's size

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost._arrays import LOGIT_KINDS, Array, widen
+from segpost._core.arrays import LOGIT_KINDS, Array, widen
 
 PIECE = 1 << 18  # elements looked at together
 READ_KINDS = (*LOGIT_KINDS, "bool")  # element types whose values are looked at

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from segpost._arrays import incoming
-from segpost._checkpoints.statistics import READ_KINDS, Statistics, pieces, statistics
+from segpost._core.arrays import incoming
+from segpost.checkpoints.statistics import READ_KINDS, Statistics, pieces, statistics
 
 Path = tuple[str, ...]
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from segpost._checkpoints.matching import Match, listed
-from segpost._checkpoints.statistics import Statistics
-from segpost._checkpoints.tree import Entry, State, Tensors
-from segpost.finding import Finding
+from segpost.checkpoints.matching import Match, listed
+from segpost.checkpoints.statistics import Statistics
+from segpost.checkpoints.tree import Entry, State, Tensors
+from segpost.render.findings import Finding
 
 MEANS = re.compile(r"(^|[./])(?:running_mean|moving_mean)$|(batch_normalization[^/]*/vars/)2$")
 VARIANCES = ("running_var", "moving_variance", "3")  # Keras numbers them

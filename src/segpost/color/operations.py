@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost import _checks, _dispatch
-from segpost._arrays import Incoming, outgoing, stacks
-from segpost.colors import Palette, as_palette
+from segpost._core import contract, validation
+from segpost._core.arrays import Incoming, outgoing, stacks
+from segpost.color.palette import Palette, as_palette
 
 
 def colorize(labels: Any, palette: Palette | str, *, check: str = "sync", out: Any = None) -> Any:
@@ -48,23 +48,23 @@ def colorize(labels: Any, palette: Palette | str, *, check: str = "sync", out: A
             [224, 224, 192]]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    given = _checks.labels_view(labels)
-    _checks.no_picture(given.array)
+    given = validation.labels_view(labels)
+    validation.no_picture(given.array)
     return paint(given, chosen, out, check)
 
 
 def paint(given: Incoming, chosen: Palette, out: Any = None, check: str = "sync") -> Any:
     """Colorize for label maps that are known to be none other."""
-    _checks.one_of(check, "check", _checks.CHECKS)
+    validation.one_of(check, "check", validation.CHECKS)
     maps = given.array
     result = outgoing(out, (*maps.shape, 3), np.uint8, given.wrap, maps, packed=2)
     ignore = chosen.ignore_index
     lut = chosen.packed()
-    backend = _dispatch.backend(maps, result.array, check=check)
-    bad = _dispatch.Bad()
+    backend = contract.backend(maps, result.array, check=check)
+    bad = contract.Bad()
     for offset, (part, target) in stacks(maps, result.array):
         bad = _merge(bad, backend.colorize(part, lut, ignore, target), offset)
-    _checks.raise_bad_labels(bad, maps, len(chosen), ignore)
+    validation.raise_bad_labels(bad, maps, len(chosen), ignore)
     return result.result()
 
 
@@ -114,11 +114,11 @@ def overlay(
             [146, 114, 114]]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    _checks.one_of(check, "check", _checks.CHECKS)
-    picture = _checks.image_view(image)
-    maps = _checks.labels_view(labels).array
+    validation.one_of(check, "check", validation.CHECKS)
+    picture = validation.image_view(image)
+    maps = validation.labels_view(labels).array
     if picture.array.shape[:-1] != maps.shape:
-        _checks.no_picture(maps)
+        validation.no_picture(maps)
         raise ValueError(
             f"image of shape {picture.array.shape} does not fit labels of shape {maps.shape}; "
             "labels at the image's size come from segpost.argmax(logits, size=image.shape[:2])"
@@ -133,12 +133,12 @@ def overlay(
     result = outgoing(
         out, picture.array.shape, np.uint8, picture.wrap, picture.array, maps, packed=2
     )
-    backend = _dispatch.backend(picture.array, maps, result.array, check=check)
-    bad = _dispatch.Bad()
+    backend = contract.backend(picture.array, maps, result.array, check=check)
+    bad = contract.Bad()
     for offset, (pixels, part, target) in stacks(picture.array, maps, result.array):
         found = backend.overlay(pixels, part, lut, weights, ignore, int(contour), target)
         bad = _merge(bad, found, offset)
-    _checks.raise_bad_labels(bad, maps, len(chosen), ignore)
+    validation.raise_bad_labels(bad, maps, len(chosen), ignore)
     return result.result()
 
 
@@ -175,7 +175,7 @@ def labels_from_colors(
     array([[  0,  15, 255]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    _checks.one_of(check, "check", _checks.CHECKS)
+    validation.one_of(check, "check", validation.CHECKS)
     if chosen.duplicates:
         groups = ", ".join(
             f"{' = '.join(map(str, group))} {chosen.color(group[0])}"
@@ -185,20 +185,20 @@ def labels_from_colors(
             f"palette gives {len(chosen.duplicates)} colors to more than one label, so no picture "
             f"can be read back with it: {groups}{', ...' if len(chosen.duplicates) > 3 else ''}"
         )
-    picture = _checks.image_view(image)
+    picture = validation.image_view(image)
     pairs = sorted((r | g << 8 | b << 16, label) for label, (r, g, b) in chosen.labeled())
     keys = np.array([key for key, _ in pairs], np.uint32)
     values = np.array([label for _, label in pairs], np.int32)
     dtype = np.uint8 if values.min() >= 0 and values.max() <= 255 else np.int32
     shape = picture.array.shape[:-1]
     result = outgoing(out, shape, dtype, picture.wrap, picture.array, packed=1)
-    backend = _dispatch.backend(picture.array, result.array, check=check)
-    bad = _dispatch.Bad()
+    backend = contract.backend(picture.array, result.array, check=check)
+    bad = contract.Bad()
     for offset, (pixels, target) in stacks(picture.array, result.array):
         found = backend.labels_from_colors(pixels, keys, values, target)
         bad = _merge(bad, found, offset)
     if bad.total:
-        _checks.raise_bad_colors(bad, picture.array)
+        validation.raise_bad_colors(bad, picture.array)
     return result.result()
 
 
@@ -215,6 +215,6 @@ def class_alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
     return np.append(weights, np.rint(weights.mean())).astype(np.uint16)
 
 
-def _merge(bad: _dispatch.Bad, found: _dispatch.Bad, offset: int) -> _dispatch.Bad:
+def _merge(bad: contract.Bad, found: contract.Bad, offset: int) -> contract.Bad:
     first = bad.first if bad.total else found.first + offset
-    return _dispatch.Bad(bad.total + found.total, first)
+    return contract.Bad(bad.total + found.total, first)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost import _palettes
-from segpost._arrays import Array, incoming
+from segpost._core.arrays import Array, incoming
+from segpost.color import datasets
 
 Color = tuple[int, int, int]
 
@@ -278,9 +278,9 @@ def _triple(color: Array) -> Color:
 @lru_cache(maxsize=64)
 def _named(name: str) -> Palette:
     try:
-        entry = _palettes.entry(name.lower().replace("-", "_").replace(" ", "_"))
+        entry = datasets.entry(name.lower().replace("-", "_").replace(" ", "_"))
     except KeyError:
-        known = ", ".join(_palettes.NAMES)
+        known = ", ".join(datasets.NAMES)
         raise ValueError(f"there is no palette named {name!r}; known are {known}") from None
     return Palette(entry.colors, entry.names, entry.void, entry.ignore_index)
 

@@ -7,10 +7,11 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from segpost import _checks, _gpu_crf
-from segpost._arrays import LABEL_KINDS, Array, Incoming, incoming, widen
-from segpost._device import DeviceArray, place_of
-from segpost._dispatch import MOST_FEATURES, Bad, BadUnary
+from segpost._backends.cuda import crf
+from segpost._core import validation
+from segpost._core.arrays import LABEL_KINDS, Array, Incoming, incoming, widen
+from segpost._core.contract import MOST_FEATURES, Bad, BadUnary
+from segpost._core.device import DeviceArray, place_of
 
 UNARIES = ("probabilities", "logits", "labels", "energies")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -84,7 +85,7 @@ def field(
     dense = 0 if unary == "labels" else 1
     axes = ("D, H, W" if volume else "H, W").split(", ")
     if unary == "labels":
-        _checks.only_integers(given, name)
+        validation.only_integers(given, name)
     elif given.kind not in FLOATS:
         hint = ""
         if given.kind in LABEL_KINDS and len(shape) <= len(axes) + 1:
@@ -179,7 +180,7 @@ def _ranges(stacked: Array, kind: str, name: str) -> tuple[tuple[Array, ...], Ba
         )
     ranges, total, first = [], 0, -1
     for n in range(len(stacked)):
-        found, bad = _gpu_crf.guide_range(stacked[n])
+        found, bad = crf.guide_range(stacked[n])
         ranges.append(found)
         if bad.total and not total:
             first = n * math.prod(stacked.shape[1:]) + bad.first

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from segpost import _checks, crf_inputs, crf_terms
-from segpost._arguments import integer
-from segpost.crf_solve import solve
-from segpost.crf_terms import Term
+from segpost._core import validation
+from segpost._core.arguments import integer
+from segpost.crf import inputs, terms
+from segpost.crf.solve import solve
+from segpost.crf.terms import Term
 
 GAUSSIAN = Term({"sigma": 3.0, "weight": 3.0})
 BILATERAL = Term({"sigma_xy": 80.0, "sigma_rgb": 13.0, "weight": 10.0})
@@ -284,24 +285,24 @@ class DenseCRF:
         for name in ("own_term", "volume"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
-        _checks.one_of(self.unary, "unary", crf_inputs.UNARIES)
-        _checks.one_of(self.normalization, "normalization", crf_terms.NORMALIZATIONS)
-        _checks.one_of(self.method, "method", METHODS)
-        _checks.one_of(self.quality, "quality", QUALITIES)
+        validation.one_of(self.unary, "unary", inputs.UNARIES)
+        validation.one_of(self.normalization, "normalization", terms.NORMALIZATIONS)
+        validation.one_of(self.method, "method", METHODS)
+        validation.one_of(self.quality, "quality", QUALITIES)
         checked: dict[str, Any] = {
             "iterations": _count(self.iterations, "iterations", 0),
-            "gaussian": crf_terms.checked_terms(self.gaussian, "gaussian", self.volume),
-            "bilateral": crf_terms.checked_terms(self.bilateral, "bilateral", self.volume),
-            "compatibility": crf_terms.checked_compatibility(self.compatibility, "compatibility"),
+            "gaussian": terms.checked_terms(self.gaussian, "gaussian", self.volume),
+            "bilateral": terms.checked_terms(self.bilateral, "bilateral", self.volume),
+            "compatibility": terms.checked_compatibility(self.compatibility, "compatibility"),
             "axis": None if self.axis is None else integer(self.axis, "axis"),
-            "clamp": crf_terms.number(self.clamp, "clamp", 0, 1),
-            "certainty": crf_terms.number(self.certainty, "certainty", 0, 1),
+            "clamp": terms.number(self.clamp, "clamp", 0, 1),
+            "certainty": terms.number(self.certainty, "certainty", 0, 1),
             "unsure": None if self.unsure is None else integer(self.unsure, "unsure"),
         }
         if checked["certainty"] == 0:
             raise ValueError("certainty must be above 0: labels that are never right say nothing")
         if self.tolerance is not None:
-            checked["tolerance"] = crf_terms.number(self.tolerance, "tolerance", 0)
+            checked["tolerance"] = terms.number(self.tolerance, "tolerance", 0)
         if self.unary == "labels":
             if self.num_classes is None:
                 raise ValueError("unary='labels' needs num_classes=")
@@ -337,7 +338,7 @@ class DenseCRF:
         >>> segpost.DenseCRF.preset("deeplab", iterations=5).gaussian
         ({'sigma': 1.0, 'weight': 3.0},)
         """
-        _checks.one_of(name, "name", tuple(PRESETS))
+        validation.one_of(name, "name", tuple(PRESETS))
         return cls(**{**PRESETS[name], **overrides})
 
     def __repr__(self) -> str:

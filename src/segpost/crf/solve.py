@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from segpost import _dispatch, _gpu_crf, crf_inputs, crf_terms
-from segpost._arrays import Array, Outgoing, label_dtype, outgoing
-from segpost._device import DeviceArray
-from segpost._dispatch import BadUnary, CrfStep, Logits, Pairwise, Unary
-from segpost.crf_inputs import Field, Guide
-from segpost.crf_terms import Term
+from segpost._backends.cuda import crf as cuda_crf
+from segpost._core import contract
+from segpost._core.arrays import Array, Outgoing, label_dtype, outgoing
+from segpost._core.contract import BadUnary, CrfStep, Logits, Pairwise, Unary
+from segpost._core.device import DeviceArray
+from segpost.crf import inputs
+from segpost.crf import terms as crf_terms
+from segpost.crf.inputs import Field, Guide
+from segpost.crf.terms import Term
 
 if TYPE_CHECKING:
-    from segpost.crf import DenseCRF
+    from segpost.crf.model import DenseCRF
 
 
 class Solved(NamedTuple):
@@ -35,20 +38,20 @@ class Solved(NamedTuple):
             q, labels = stacks[0][n], stacks[1][n]
             if labels.size:
                 logits = Logits(q.transpose(1, 0, 2, 3), "float32")  # slices as a batch
-                _dispatch.backend(array).argmax(logits, None, labels, None, None)
+                contract.backend(array).argmax(logits, None, labels, None, None)
         return made.result()
 
 
 def solve(crf: DenseCRF, probabilities: Any, image: Any, trace: bool) -> Solved:
     """Refine every image of a batch on its own."""
-    field = crf_inputs.field(probabilities, crf.unary, crf.axis, crf.volume, crf.num_classes)
+    field = inputs.field(probabilities, crf.unary, crf.axis, crf.volume, crf.num_classes)
     if crf.unary == "labels":
-        crf_inputs.check_labels(field, crf.unsure)
+        inputs.check_labels(field, crf.unsure)
     terms = _terms(crf, field, image)
     array = field.given.array
     result = outgoing(None, field.shape, np.float32, field.given.wrap, array)
     guides = [term.guide.values for term in terms if term.guide is not None]
-    backend = _dispatch.backend(array, *guides)
+    backend = contract.backend(array, *guides)
     steps: list[list[CrfStep]] = []
     for n in range(field.batch):
         out = field.stacked(result.array)[n]
@@ -63,7 +66,7 @@ def solve(crf: DenseCRF, probabilities: Any, image: Any, trace: bool) -> Solved:
             crf.quality,
         )
         if solver.bad.total or solver.bad.outside or solver.bad.hopeless:
-            crf_inputs.raise_bad(_all_bad(crf, field, n, solver.bad), field, n)
+            inputs.raise_bad(_all_bad(crf, field, n, solver.bad), field, n)
         steps.append(solver.infer(out, crf.iterations, None, crf.tolerance, trace))
     return Solved(field, result, steps)
 
@@ -74,11 +77,11 @@ def _unary(crf: DenseCRF, field: Field, n: int) -> Unary:
         labels = field.pixels(field.given.array)[n]
         if isinstance(labels, DeviceArray):
             given = labels, field.labels, crf.certainty, crf.unsure
-            energies, bad = _gpu_crf.label_energies(*given)
+            energies, bad = cuda_crf.label_energies(*given)
             before = n * math.prod(field.size)
-            crf_inputs.raise_bad_labels(field, crf.unsure, bad._replace(first=before + bad.first))
+            inputs.raise_bad_labels(field, crf.unsure, bad._replace(first=before + bad.first))
             return Unary(energies, "float32", "energies")
-        energies = crf_inputs.label_energies(labels, field.labels, crf.certainty, crf.unsure)
+        energies = inputs.label_energies(labels, field.labels, crf.certainty, crf.unsure)
         return Unary(energies, "float32", "energies")
     clamp = crf.clamp if crf.unary == "probabilities" else 0.0
     return Unary(field.stacked(field.given.array)[n], field.given.kind, crf.unary, clamp)
@@ -89,7 +92,7 @@ def _all_bad(crf: DenseCRF, field: Field, n: int, bad: BadUnary) -> BadUnary:
     for later in range(n + 1, field.batch):
         unary = _unary(crf, field, later)
         more = (
-            _dispatch.backend(field.given.array)
+            contract.backend(field.given.array)
             .dense_crf(unary, (), True, crf.method, crf.quality)
             .bad
         )
@@ -130,7 +133,7 @@ class Ready(NamedTuple):
 
 def _terms(crf: DenseCRF, field: Field, image: Any) -> list[Ready]:
     """Those whose weight is not 0; the others are checked too."""
-    picture = None if image is None else crf_inputs.guide(image, field, "image")
+    picture = None if image is None else inputs.guide(image, field, "image")
     found = []
     for kind in ("gaussian", "bilateral"):
         terms: tuple[Term, ...] = getattr(crf, kind)
@@ -154,7 +157,7 @@ def _guided(ready: Ready, term: Term, picture: Guide | None, field: Field) -> Re
     """The same with the picture that it reads."""
     guide = picture
     if "guide" in term:
-        guide = crf_inputs.guide(term["guide"], field, f"{ready.name}'s guide")
+        guide = inputs.guide(term["guide"], field, f"{ready.name}'s guide")
     if guide is None:
         if not term["weight"]:
             return ready

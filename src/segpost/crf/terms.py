@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from segpost import _checks
-from segpost._arrays import Array
-from segpost._device import DeviceArray
-from segpost._gpu_crf import guide_range
+from segpost._backends.cuda.crf import guide_range
+from segpost._core import validation
+from segpost._core.arrays import Array
+from segpost._core.device import DeviceArray
 
 NORMALIZATIONS = ("symmetric", "row", "column", "none")
 NEEDED = {"gaussian": ("sigma", "weight"), "bilateral": ("sigma_xy", "sigma_rgb", "weight")}
@@ -91,7 +91,7 @@ def _checked_term(given: object, kind: str, name: str, volume: bool) -> Term:
             term["compatibility"], f"{name}'s compatibility"
         )
     if "normalization" in term:
-        _checks.one_of(term["normalization"], f"{name}'s normalization", NORMALIZATIONS)
+        validation.one_of(term["normalization"], f"{name}'s normalization", NORMALIZATIONS)
     return Term(term)
 
 

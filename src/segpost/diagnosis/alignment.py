@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from segpost._arrays import Array
-from segpost._symptoms.assignment import best_assignment
-from segpost.geometry import GRIDS, affine
-from segpost.letterbox import Letterbox
+from segpost._core.arrays import Array
+from segpost._core.sampling import GRIDS, affine
+from segpost.diagnosis.assignment import best_assignment
+from segpost.spatial.letterbox import Letterbox
 
 if TYPE_CHECKING:
-    from segpost._symptoms.case import Case
+    from segpost.diagnosis.context import Case
 
 Int64 = npt.NDArray[np.int64]
 

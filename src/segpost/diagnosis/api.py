@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segpost import _checks, geometry
-from segpost._arguments import checked_names
-from segpost._arrays import Array, Incoming, incoming, widen
-from segpost._device import place_of
-from segpost._dispatch import Logits
-from segpost.colors import Palette, as_palette
-from segpost.confusion import class_count, ignored_values
-from segpost.diagnosis import Diagnosis
-from segpost.letterbox import Letterbox
-from segpost.palette import labels_from_colors
+from segpost._core import sampling, validation
+from segpost._core.arguments import checked_names
+from segpost._core.arrays import Array, Incoming, incoming, widen
+from segpost._core.contract import Logits
+from segpost._core.device import place_of
+from segpost.color.operations import labels_from_colors
+from segpost.color.palette import Palette, as_palette
+from segpost.diagnosis.result import Diagnosis
+from segpost.metrics.confusion import class_count, ignored_values
+from segpost.spatial.letterbox import Letterbox
 
 if TYPE_CHECKING:
-    from segpost._symptoms import Origin
+    from segpost.diagnosis.rules import Origin
 
 GREY = ("1", "L", "P", "I", "F")  # Pillow's modes of one channel, I;16 and the like among them
 
@@ -122,12 +122,12 @@ def diagnose(
     ('shifted', 5)
     """
     # Seventy checks take a fifth of the time that importing segpost does, and few ask for them.
-    from segpost._symptoms import Case, examine
-    from segpost._symptoms.pictures import side_by_side
-    from segpost._symptoms.unknown import unknowns
+    from segpost.diagnosis.pictures import side_by_side
+    from segpost.diagnosis.rules import Case, examine
+    from segpost.diagnosis.unknown import unknowns
 
     if grid is not None:
-        _checks.one_of(grid, "grid", geometry.GRIDS)
+        validation.one_of(grid, "grid", sampling.GRIDS)
     if letterbox is not None and not isinstance(letterbox, Letterbox):
         raise TypeError(f"letterbox must be a segpost.Letterbox, got {letterbox!r}")
     origins = {
@@ -213,7 +213,7 @@ def _origin(value: Any) -> Origin | None:
     """What a Pillow picture knows beside its pixels."""
     if not _is_pillow(value):
         return None
-    from segpost._symptoms import Origin
+    from segpost.diagnosis.rules import Origin
 
     table = None
     if value.mode == "P":
@@ -260,18 +260,18 @@ def _logits(
 ) -> tuple[dict[str, Any], int, bool]:
     """The logits on the axis where the classes are, and whether another one was said."""
     _on_host(logits, "logits")
-    view, given, counted = _checks.logits_view(logits, axis)
+    view, given, counted = validation.logits_view(logits, axis)
     corrected = False
     if wanted is not None and view.values.shape[1] not in (wanted, 1):
         other = -1 if counted == -3 else -3
         if given.array.shape[other] == wanted:
-            turned = _checks.logits_view(logits, other)[0]
+            turned = validation.logits_view(logits, other)[0]
             corrected = _smoothness(turned) >= _smoothness(view)
             if corrected:
                 view, counted = turned, other
     second = None
     if again is not None:
-        second, second_given, _ = _checks.logits_view(again, counted)
+        second, second_given, _ = validation.logits_view(again, counted)
         if second_given.array.shape != given.array.shape:
             raise ValueError(
                 f"again must have the shape of logits, {given.array.shape}, "
@@ -282,7 +282,7 @@ def _logits(
 
 
 def _smoothness(logits: Logits) -> float:
-    from segpost._symptoms.layouts import agreement
+    from segpost.diagnosis.rules.layouts import agreement
 
     return agreement(logits.values, logits.kind) if logits.values.size else 0.0
 
@@ -292,8 +292,8 @@ def _labels(value: Any, name: str) -> Array:
     if _is_pillow(value) and value.mode == "1":
         value = np.asarray(value).astype(np.uint8)
     _on_host(value, name)
-    array = _checks.labels_view(value, name).array
-    _checks.no_picture(array, name)
+    array = validation.labels_view(value, name).array
+    validation.no_picture(array, name)
     if array.ndim > 3:
         hint = f"; drop the channel axis: {name}[:, 0]" if array.shape[1] == 1 else ""
         raise ValueError(f"{name} must have shape (H, W) or (N, H, W), got {array.shape}{hint}")
@@ -322,7 +322,7 @@ def _picture(value: Any, name: str) -> Array:
             raise ValueError(f"{name} has more than 8 bits a channel; convert it to 8 bits")
         value = np.asarray(value.convert("RGB"))
     _on_host(value, name)
-    array = _checks.image_view(value, name).array
+    array = validation.image_view(value, name).array
     if array.ndim > 4:
         raise ValueError(f"{name} must have shape (H, W, 3) or (N, H, W, 3), got {array.shape}")
     return array if array.ndim == 4 else array[None]

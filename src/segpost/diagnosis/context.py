@@ -12,15 +12,15 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from segpost._arrays import Array, widen
-from segpost._dispatch import Logits
-from segpost._palettes import NAMES
-from segpost._symptoms import alignment
-from segpost.colors import Palette
-from segpost.geometry import GRIDS
-from segpost.labels import argmax
-from segpost.letterbox import Letterbox
-from segpost.postprocess import postprocess
+from segpost._core.arrays import Array, widen
+from segpost._core.contract import Logits
+from segpost._core.sampling import GRIDS
+from segpost.color.datasets import NAMES
+from segpost.color.palette import Palette
+from segpost.diagnosis import alignment
+from segpost.labels.operations import argmax
+from segpost.pipeline.api import postprocess
+from segpost.spatial.letterbox import Letterbox
 
 SAMPLED = 1 << 16  # pixels of the logits that statistics are made of
 COMPARED = 1 << 22  # pixels of prediction and target that are compared; of at least one image

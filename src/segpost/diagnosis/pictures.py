@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from segpost._arrays import Array
-from segpost._symptoms.case import Case, Table
-from segpost.colors import Palette
+from segpost._core.arrays import Array
+from segpost.color.palette import Palette
+from segpost.diagnosis.context import Case, Table
 
 SIDE = 640  # pixels of the longer side
 VOID_COLOR = (224, 224, 192)

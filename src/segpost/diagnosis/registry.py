@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from segpost.finding import Finding, ordered
+from segpost.render.findings import Finding, ordered
 
 if TYPE_CHECKING:
-    from segpost._symptoms.case import Case
+    from segpost.diagnosis.context import Case
 
 
 class Claim(NamedTuple):

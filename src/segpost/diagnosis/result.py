@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost import finding
-from segpost.finding import Finding
-from segpost.report_tables import shown
+from segpost.render import findings as render_findings
+from segpost.render.findings import Finding
+from segpost.render.tables import shown
 
 if TYPE_CHECKING:
-    from segpost._symptoms.unknown import Unknown
+    from segpost.diagnosis.unknown import Unknown
 
 VERSION = 1
 RANKS = {"certain": "#d92d3a", "likely": "#c77700", "hint": "#5d6878"}
@@ -87,7 +87,7 @@ class Diagnosis:
         """For a terminal."""
         parts = [self.summary()]
         if self.findings:
-            parts.append(finding.text(self.findings))
+            parts.append(render_findings.text(self.findings))
         if self.cannot_tell:
             lines = [f"- {shown(q)}; what would tell: {shown(t)}" for q, t in self.cannot_tell]
             parts.append("\n".join(["Cannot tell from this:", *lines]))
@@ -109,7 +109,7 @@ class Diagnosis:
         """The same in Markdown."""
         parts = [self.summary()]
         if self.findings:
-            parts.append(finding.markdown(self.findings))
+            parts.append(render_findings.markdown(self.findings))
         if self.cannot_tell:
             lines = [f"- {shown(q)}; what would tell: {shown(t)}" for q, t in self.cannot_tell]
             parts.append("\n".join(["Cannot tell from this:", "", *lines]))

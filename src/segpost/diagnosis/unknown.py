@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from segpost._symptoms.argmaxes import EXACT
-from segpost._symptoms.case import Case
-from segpost._symptoms.logits import confidence
-from segpost.finding import Finding
+from segpost.diagnosis.context import Case
+from segpost.diagnosis.rules.argmaxes import EXACT
+from segpost.diagnosis.rules.logits import confidence
+from segpost.render.findings import Finding
 
 
 class Unknown(NamedTuple):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from segpost import Palette
 from segpost.cli.messages import named, shown
-from segpost.instances import CITYSCAPES_THINGS
+from segpost.metrics.instances import CITYSCAPES_THINGS
 
 Array = npt.NDArray[Any]
 

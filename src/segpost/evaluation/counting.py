@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import segpost
 from segpost import ConfusionMatrix, Palette
-from segpost.accumulator import Accumulator
-from segpost.cli import pictures
-from segpost.cli.classes import Classes, LabelMap, nearest
-from segpost.cli.measures import update
+from segpost.cli.evaluation.measures import update
 from segpost.cli.messages import sentence, shown
-from segpost.cli.pairing import Pair
-from segpost.cli.pictures import Array, Size
+from segpost.evaluation.classes import Classes, LabelMap, nearest
+from segpost.evaluation.pairing import Pair
+from segpost.files import images
+from segpost.files.images import Array, Size
+from segpost.metrics.base import Accumulator
 
 ITEM_ERRORS = (ValueError, TypeError, OSError, MemoryError)
 BLOCK = 256  # images that are added up before the sum takes them
@@ -128,7 +128,7 @@ class Reader:
     def read(self, pair: Pair) -> Read:
         """Both files, mapped and resized as was asked for."""
         with _about(pair.target):
-            target = pictures.read_labels(pair.target, self.colors, self._check)
+            target = images.read_labels(pair.target, self.colors, self._check)
             if self.label_map is not None and self.map_to != "preds":
                 target = self.label_map(target)
         size = (target.shape[0], target.shape[1])
@@ -177,12 +177,12 @@ class Reader:
 
         with _about(pair.instances):
             cure = "wanted is one number a pixel, in up to 32 bits"
-            return pictures.read_labels(pair.instances, None, check, cure)
+            return images.read_labels(pair.instances, None, check, cure)
 
     def _prediction(self, path: Path, size: Size) -> Array:
         """Labels that fit the target, or logits."""
-        if path.suffix.lower() in pictures.ARRAYS:
-            array = pictures.read_logits(path)
+        if path.suffix.lower() in images.ARRAYS:
+            array = images.read_logits(path)
             if array.ndim == 2 and array.dtype.kind in "iub":
                 self._check((array.shape[0], array.shape[1]), size)
                 return array
@@ -194,7 +194,7 @@ class Reader:
                     "(height, width) or logits (classes, height, width) of one image"
                 )
             return array
-        return pictures.read_labels(path, self.colors, lambda found: self._check(found, size))
+        return images.read_labels(path, self.colors, lambda found: self._check(found, size))
 
     def _check(self, size: Size, wanted: Size | None = None) -> None:
         """Refuse, before anything is decoded, what is too large or does not fit."""

@@ -7,9 +7,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from segpost.cli.data_files import find, is_one
 from segpost.cli.messages import named, shown
-from segpost.cli.pictures import ARRAYS, LABELS
+from segpost.files.images import ARRAYS, LABELS
+from segpost.files.listing import find, is_one
 
 
 class Pair(NamedTuple):

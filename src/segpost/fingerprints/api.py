@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from segpost import _checks, geometry
-from segpost._arguments import checked_names
-from segpost._arrays import Array
-from segpost._fingerprints.summary import SIDE, Summary, by_channel, summary
-from segpost.colors import Palette, as_palette
-from segpost.fingerprint_diff import FingerprintDiff, difference
-from segpost.postprocess import postprocess
+from segpost._core import sampling, validation
+from segpost._core.arguments import checked_names
+from segpost._core.arrays import Array
+from segpost.color.palette import Palette, as_palette
+from segpost.fingerprints.diff import FingerprintDiff, difference
+from segpost.fingerprints.summary import SIDE, Summary, by_channel, summary
+from segpost.pipeline.api import postprocess
 
 VERSION = 1
 LARGEST = 1 << 25  # bytes of a file
@@ -94,7 +94,7 @@ def fingerprint(
         scale, zero = _quantization(quantization)
         array = (array - zero) * scale
     if grid is not None:
-        _checks.one_of(grid, "grid", geometry.GRIDS)
+        validation.one_of(grid, "grid", sampling.GRIDS)
     chosen = None if palette is None else as_palette(palette)
     names = checked_names(class_names, len(array))
     if names is None and chosen is not None:

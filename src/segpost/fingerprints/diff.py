@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segpost import finding
-from segpost._fingerprints.inputs import changes_of_input, declarations
-from segpost._fingerprints.logits import changes_of_logits
-from segpost._fingerprints.relations import alike, apart, sizes
-from segpost._fingerprints.stages import changes_of_stages
-from segpost.finding import Finding
+from segpost.fingerprints.relations import alike, apart, sizes
+from segpost.fingerprints.rules.input import changes_of_input, declarations
+from segpost.fingerprints.rules.logits import changes_of_logits
+from segpost.fingerprints.rules.stages import changes_of_stages
+from segpost.render import findings as render_findings
+from segpost.render.findings import Finding
 
 if TYPE_CHECKING:
-    from segpost.fingerprint import Fingerprint
+    from segpost.fingerprints.api import Fingerprint
 
 VERDICTS = {
     "same": "the same to the bit",
@@ -64,7 +64,7 @@ class FingerprintDiff:
 
     def __str__(self) -> str:
         """For a terminal."""
-        return "\n\n".join(filter(None, (self.summary(), finding.text(self.findings))))
+        return "\n\n".join(filter(None, (self.summary(), render_findings.text(self.findings))))
 
     def to_json(self) -> str:
         """Verdict and findings as JSON."""
@@ -78,7 +78,7 @@ class FingerprintDiff:
 
     def to_markdown(self) -> str:
         """The same in Markdown."""
-        parts = filter(None, (self.summary(), finding.markdown(self.findings)))
+        parts = filter(None, (self.summary(), render_findings.markdown(self.findings)))
         return "\n\n".join(parts) + "\n"
 
 
@@ -95,4 +95,4 @@ def difference(before: Fingerprint, after: Fingerprint) -> FingerprintDiff:
         found += staged
         if not fed:  # of which all would follow
             found += changes_of_logits(before, after, [entry.code for entry in staged])
-    return FingerprintDiff(verdict, differs, finding.ordered(found))
+    return FingerprintDiff(verdict, differs, render_findings.ordered(found))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from segpost._arrays import Array
-from segpost._fingerprints.summary import MOMENTS, Summary
+from segpost._core.arrays import Array
+from segpost.fingerprints.summary import MOMENTS, Summary
 
 FEW = 6  # channels whose orders are all tried
 OWN = 1e-2  # of a value counts as a deviation: some are far from the others

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from segpost import _checks
-from segpost._arrays import LOGIT_KINDS, Array, incoming, widen
-from segpost._device import DeviceArray
+from segpost._core import validation
+from segpost._core.arrays import LOGIT_KINDS, Array, incoming, widen
+from segpost._core.device import DeviceArray
 
 SIDE = 15  # blocks a side of the small picture: odd, so that a flip maps blocks on blocks
 BUDGET = 8192  # numbers of a small picture, all channels together
@@ -135,7 +135,7 @@ def by_channel(value: object, name: str, axis: int) -> tuple[Array, tuple[int, .
     shape = given.array.shape
     if not shape or 0 in shape:
         raise ValueError(f"{name} must have values, got shape {shape}")
-    counted = _checks.class_axis(axis, len(shape)) if len(shape) > 2 else -1
+    counted = validation.class_axis(axis, len(shape)) if len(shape) > 2 else -1
     array = np.moveaxis(widen(given.array, given.kind), counted, 0)
     array = array.reshape(len(array), -1, array.shape[-1] if array.ndim > 1 else 1)
     with np.errstate(over="ignore"):  # the small picture is of float32

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from segpost import _checks, _dispatch, geometry
-from segpost._arrays import label_dtype, outgoing
-from segpost.letterbox import Letterbox, resampling
-from segpost.volumes import label_volume
+from segpost._core import contract, sampling, validation
+from segpost._core.arrays import label_dtype, outgoing
+from segpost.labels.volumes import label_volume
+from segpost.spatial.letterbox import Letterbox, resampling
 
 
 def argmax(
@@ -78,17 +78,17 @@ def argmax(
     >>> segpost.argmax(logits, size=(1, 8))
     array([[0, 0, 0, 1, 1, 1, 1, 1]], dtype=uint8)
     """
-    _checks.one_of(nan, "nan", _checks.NAN_RULES)
-    _checks.one_of(check, "check", _checks.CHECKS)
-    _checks.one_of(grid, "grid", geometry.GRIDS)
+    validation.one_of(nan, "nan", validation.NAN_RULES)
+    validation.one_of(check, "check", validation.CHECKS)
+    validation.one_of(grid, "grid", sampling.GRIDS)
     if axis == -4 or (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 3):
         if letterbox is not None:
             raise ValueError("letterbox is for images, got logits of volumes")
         return label_volume(logits, axis, size, grid, nan, check, out)
-    view, given, _ = _checks.logits_view(logits, -3 if axis is None else axis)
+    view, given, _ = validation.logits_view(logits, -3 if axis is None else axis)
     view, axes = resampling(view, size, grid, letterbox)
-    _checks.one_channel_warning(view)
-    shape = _checks.output_shape(view, axes)
+    validation.one_channel_warning(view)
+    shape = validation.output_shape(view, axes)
     dtype = label_dtype(view.values.shape[1])
     batched = given.array.ndim == 4
     result = outgoing(
@@ -96,10 +96,10 @@ def argmax(
     )
     if result.array.size:
         target = result.array if batched else result.array[None]
-        backend = _dispatch.backend(view.values, target, check=check)
+        backend = contract.backend(view.values, target, check=check)
         report = backend.argmax(view, axes, target, None, None)
         if nan == "raise":
-            _checks.raise_bad_logits(report, view, shape)
+            validation.raise_bad_logits(report, view, shape)
     return result.result()
 
 
@@ -138,9 +138,9 @@ def softmax(
     >>> segpost.softmax(np.float32([[[0.0, 9.0]], [[0.0, 0.0]]]))[0].round(4)
     array([[0.5   , 0.9999]], dtype=float32)
     """
-    view, given, counted = _checks.logits_view(logits, axis)
-    _checks.one_of(nan, "nan", _checks.NAN_RULES)
-    _checks.one_of(check, "check", _checks.CHECKS)
+    view, given, counted = validation.logits_view(logits, axis)
+    validation.one_of(nan, "nan", validation.NAN_RULES)
+    validation.one_of(check, "check", validation.CHECKS)
     if not given.kind.startswith(("float", "bfloat")):
         raise TypeError(
             f"logits must be floats, got {given.kind}; for a quantized network call "
@@ -151,8 +151,8 @@ def softmax(
         target = result.array if given.array.ndim == 4 else result.array[None]
         if counted == -1:
             target = target.transpose(0, 3, 1, 2)
-        backend = _dispatch.backend(view.values, target, check=check)
+        backend = contract.backend(view.values, target, check=check)
         report = backend.softmax(view, None, target, None)
         if nan == "raise":
-            _checks.raise_undefined(report, view, _checks.output_shape(view, None))
+            validation.raise_undefined(report, view, validation.output_shape(view, None))
     return result.result()

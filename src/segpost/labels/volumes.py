@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from segpost import _checks, _dispatch, geometry
-from segpost._arrays import label_dtype, outgoing
-from segpost._device import DeviceArray
-from segpost._dispatch import Array, Logits, Report
-from segpost.geometry import VolumeAxes
+from segpost._core import contract, sampling, validation
+from segpost._core.arrays import label_dtype, outgoing
+from segpost._core.contract import Array, Logits, Report
+from segpost._core.device import DeviceArray
+from segpost._core.sampling import VolumeAxes
 
 
 def label_volume(
     logits: Any, axis: int | None, size: Any, grid: str, nan: str, check: str, out: Any
 ) -> Any:
     """What `segpost.argmax` does with three numbers in `size`, or with axis -4."""
-    view, given, _ = _checks.logits_view(logits, -4 if axis is None else axis, spatial=3)
+    view, given, _ = validation.logits_view(logits, -4 if axis is None else axis, spatial=3)
     axes = resampling(view, size, grid)
-    _checks.one_channel_warning(view)
+    validation.one_channel_warning(view)
     n, classes, *grid_size = view.values.shape
     shape = (n, *(grid_size if axes is None else axes.size))
     batched = given.array.ndim == 5
@@ -30,12 +30,12 @@ def label_volume(
         target = result.array if batched else result.array[None]
         report = _labels(view, axes, target, check)
         if nan == "raise":
-            _checks.raise_bad_logits(report, view, shape)
+            validation.raise_bad_logits(report, view, shape)
     return result.result()
 
 
 def _labels(view: Logits, axes: VolumeAxes | None, target: Array, check: str) -> Report:
-    backend = _dispatch.backend(view.values, target, check=check)
+    backend = contract.backend(view.values, target, check=check)
     if axes is not None and not isinstance(view.values, DeviceArray):
         return backend.argmax_volume(view, axes, target)
     found = Report()
@@ -69,8 +69,8 @@ def resampling(logits: Logits, size: object, grid: str) -> VolumeAxes | None:
     """The axes from the logits' grid to `size`, or None where every voxel is read as it is."""
     if size is None:
         return None
-    wanted = _checks.output_size(size, 3)
+    wanted = validation.output_size(size, 3)
     depth, height, width = logits.values.shape[2:]
     if (depth, height, width) == wanted or 0 in (depth, height, width):
         return None
-    return geometry.volume_axes((depth, height, width), wanted, grid)
+    return sampling.volume_axes((depth, height, width), wanted, grid)

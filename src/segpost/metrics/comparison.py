@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segpost.dialects import (
+from segpost.metrics.counts import Mask, mean_of
+from segpost.metrics.dialects import (
     DIALECTS,
     Dialect,
     DialectError,
@@ -18,11 +19,10 @@ from segpost.dialects import (
     moves_of,
     scores_of,
 )
-from segpost.scores import Scores
-from segpost.tally import Mask, mean_of
+from segpost.metrics.scores import Scores
 
 if TYPE_CHECKING:
-    from segpost.matrix import ConfusionMatrix
+    from segpost.metrics.matrix import ConfusionMatrix
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ class Comparison:
         return next(line for line in self.lines if line.dialect == dialect)
 
     def __str__(self) -> str:
-        from segpost import report
+        from segpost.metrics.report import formats
 
-        return report.comparison_text(self)
+        return formats.comparison_text(self)
 
     def to_markdown(self) -> str:
         """The table in Markdown."""
-        from segpost import report
+        from segpost.metrics.report import formats
 
-        return report.comparison_markdown(self)
+        return formats.comparison_markdown(self)
 
 
 def compare(cm: ConfusionMatrix) -> Comparison:

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from segpost import _checks, _dispatch
-from segpost._arguments import integer
-from segpost._arrays import Array, Incoming, incoming, label_dtype, outgoing, stacks
-from segpost._device import (
+from segpost._backends.cuda.counts import defer_outside
+from segpost._core import contract, validation
+from segpost._core.arguments import integer
+from segpost._core.arrays import Array, Incoming, incoming, label_dtype, outgoing, stacks
+from segpost._core.contract import Checking, Logits, Report
+from segpost._core.device import (
     cleared,
     copy_rows,
     in_order_of,
@@ -18,10 +20,8 @@ from segpost._device import (
     refuse_reports_of_graphs,
     to_host,
 )
-from segpost._device_counts import defer_outside
-from segpost._dispatch import Checking, Logits, Report
-from segpost._plan_checks import with_threshold
-from segpost.geometry import Axes
+from segpost._core.sampling import Axes
+from segpost.pipeline.options import with_threshold
 
 STRIP = 1 << 16  # pixels looked at together when values are listed
 MOST_LISTED = 1024  # up to which values are kept apart
@@ -109,7 +109,7 @@ def confusion_matrix(
     """
     classes = class_count(num_classes)
     ignored = ignored_values(ignore_index)
-    _checks.one_of(check, "check", _checks.CHECKS)
+    validation.one_of(check, "check", validation.CHECKS)
     pair, given = view(preds, target, classes, axis, grid, None)
     matrix = outgoing(None, (classes, classes), np.int64, given.wrap, given.array)
     place = place_of(pair.target)
@@ -136,17 +136,17 @@ def view(
 ) -> tuple[Pair, Incoming]:
     """Both arguments as views, and the target as it came."""
     truth = incoming(target, "target")
-    _checks.only_integers(truth, "target")
+    validation.only_integers(truth, "target")
     labels = truth.array
-    _checks.no_picture(labels, "target")
+    validation.no_picture(labels, "target")
     if labels.ndim == 0:
         raise ValueError("target is a single number; it must be an array of labels")
     given = incoming(preds, "preds")
-    _checks.one_device(given, "preds", truth, "target")
+    validation.one_device(given, "preds", truth, "target")
     shape = given.array.shape
     if len(shape) != labels.ndim + 1:
         if len(shape) == labels.ndim and shape == labels.shape:
-            _checks.only_integers(given, "preds")
+            validation.only_integers(given, "preds")
             if threshold is not None:
                 raise ValueError("threshold is for logits of one class, but preds are labels")
             return Pair(
@@ -163,7 +163,7 @@ def view(
             f"preds of shape {shape} do not fit target of shape {labels.shape}: labels have the "
             f"target's shape, logits one axis more{hint}"
         )
-    logits, _, counted = _checks.logits_view(preds, axis)
+    logits, _, counted = validation.logits_view(preds, axis)
     logits = logits._replace(values=in_order_of(place_of(labels), logits.values))
     logits = with_threshold(logits, threshold)
     found = 2 if logits.threshold is not None else shape[counted]
@@ -182,7 +182,7 @@ def view(
             f"preds have {logits.values.shape[0]} images, target has {labels.shape[0]}"
         )
     empty = 0 in labels.shape
-    axes = None if empty else _checks.resampling(logits, labels.shape[-2:], grid)
+    axes = None if empty else validation.resampling(logits, labels.shape[-2:], grid)
     if not empty and 0 in logits.values.shape:
         raise ValueError(f"preds of shape {shape} hold nothing, target has {labels.size} pixels")
     return Pair(logits, axes, labels), truth
@@ -212,12 +212,12 @@ def add_counts(
     if not pair.target.size:
         return Report()
     if not isinstance(pair.preds, Logits):
-        backend = _dispatch.backend(pair.preds, pair.target, check=check)
+        backend = contract.backend(pair.preds, pair.target, check=check)
         for _, (preds, target) in stacks(pair.preds, pair.target):
             backend.confusion_labels(preds, target, ignored, counts)
         return Report()
     target = _stacked(pair.target)
-    backend = _dispatch.backend(pair.preds.values, target, check=check)
+    backend = contract.backend(pair.preds.values, target, check=check)
     if found is not None and isinstance(backend, Checking):
         backend = backend.reporting_to(found)
     return backend.confusion_logits(pair.preds, pair.axes, target, ignored, counts)
@@ -230,7 +230,7 @@ def _stacked(target: Array) -> Array:
 def _raise_report(report: Report, pair: Pair) -> None:
     if isinstance(pair.preds, Logits):
         shape = _stacked(pair.target).shape
-        _checks.raise_bad_logits(report, pair.preds, (shape[0], shape[1], shape[2]))
+        validation.raise_bad_logits(report, pair.preds, (shape[0], shape[1], shape[2]))
 
 
 def _raise_outside(counts: Array, pair: Pair, classes: int, ignored: Array) -> None:
@@ -263,7 +263,7 @@ def labels_of(pair: Pair) -> Array:
     place = place_of(logits.values)
     made = place.empty((logits.values.shape[0], *size), label_dtype(max(logits.values.shape[1], 2)))
     if made.size:
-        _dispatch.backend(logits.values).argmax(logits, pair.axes, made, None, None)
+        contract.backend(logits.values).argmax(logits, pair.axes, made, None, None)
     return made.reshape(pair.target.shape)
 
 

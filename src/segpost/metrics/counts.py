@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from segpost import _checks
+from segpost._core import validation
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -31,12 +31,12 @@ class Policy:
 
     def __post_init__(self) -> None:
         if isinstance(self.absent, str):
-            _checks.one_of(self.absent, "absent", ("exclude", "nan"))
+            validation.one_of(self.absent, "absent", ("exclude", "nan"))
         elif isinstance(self.absent, bool) or not 0.0 <= float(self.absent) <= 1.0:
             raise ValueError(f"absent must be 'exclude', 'nan' or in 0..1, got {self.absent!r}")
-        _checks.one_of(self.predicted_only, "predicted_only", ("count", "exclude"))
-        _checks.one_of(self.ignored_class, "ignored_class", ("exclude", "keep"))
-        _checks.one_of(self.mean, "mean", ("dataset", "image", "class_image"))
+        validation.one_of(self.predicted_only, "predicted_only", ("count", "exclude"))
+        validation.one_of(self.ignored_class, "ignored_class", ("exclude", "keep"))
+        validation.one_of(self.mean, "mean", ("dataset", "image", "class_image"))
 
 
 class Tally(NamedTuple):

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from segpost import _checks
-from segpost.scores import Scores
-from segpost.tally import Int64, Outside, Policy, keep_all, ratio
+from segpost._core import validation
+from segpost.metrics.counts import Int64, Outside, Policy, keep_all, ratio
+from segpost.metrics.scores import Scores
 
 if TYPE_CHECKING:
-    from segpost.matrix import ConfusionMatrix
+    from segpost.metrics.matrix import ConfusionMatrix
 
 Cell = tuple[int, int] | None  # None: left out
 Place = Callable[[int, int, int], Cell]  # of target, prediction and the number of classes
@@ -284,7 +284,7 @@ def scores_of(cm: ConfusionMatrix, dialect: str) -> Scores:
     DialectError
         If that library would stop with an error here.
     """
-    _checks.one_of(dialect, "dialect", tuple(DIALECTS))
+    validation.one_of(dialect, "dialect", tuple(DIALECTS))
     row = DIALECTS[dialect]
     moves = moves_of(cm.outside, row, cm.num_classes)
     why = _refusal(cm, row, moves, _void_row(cm.state, moves))

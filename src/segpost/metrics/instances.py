@@ -8,13 +8,14 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from segpost import _dispatch, confusion
-from segpost._arguments import integer, listed
-from segpost._arrays import Array, incoming
-from segpost._checks import only_integers
-from segpost.accumulator import Accumulator, whole
-from segpost.matrix import ConfusionMatrix
-from segpost.tally import Float64, mean_of, ratio
+from segpost._core import contract
+from segpost._core.arguments import integer, listed
+from segpost._core.arrays import Array, incoming
+from segpost._core.validation import only_integers
+from segpost.metrics import confusion
+from segpost.metrics.base import Accumulator, whole
+from segpost.metrics.counts import Float64, mean_of, ratio
+from segpost.metrics.matrix import ConfusionMatrix
 
 # Mean pixels of an instance in the Cityscapes training set, as its evaluation weights them, by
 # trainId.
@@ -118,7 +119,7 @@ class InstanceIoU(Accumulator):
     @classmethod
     def cityscapes(cls) -> InstanceIoU:
         """For the 19 trainIds of Cityscapes, and its instanceIds images as `instances`."""
-        from segpost.colors import Palette
+        from segpost.color.palette import Palette
 
         return cls(
             19,
@@ -213,7 +214,7 @@ class InstanceIoU(Accumulator):
             groups[list(members)] = g
         counts = np.zeros((len(values), 4), np.int64)
         ignored = np.array(self._confusion.settings()["ignore_index"], np.int64)
-        _dispatch.backend().instance_counts(preds, target, instances, groups, ignored, counts)
+        contract.backend().instance_counts(preds, target, instances, groups, ignored, counts)
         found = np.flatnonzero((counts[:, 0] > 0) & (values >= self.first_id))
         for row, value in zip(counts[found].tolist(), values[found].tolist(), strict=True):
             size, right, grouped, c = row

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from segpost import _checks, confusion
-from segpost._arguments import checked_groups, checked_names, image_names, in_list, listed
-from segpost._device import place_of
-from segpost._device_counts import DeviceCounts, refuse_more_than_sums
-from segpost.accumulator import Accumulator, added, table, whole
-from segpost.confusion import Pair
-from segpost.scores import Scores
-from segpost.tally import Outside, Policy
+from segpost._backends.cuda.counts import DeviceCounts, refuse_more_than_sums
+from segpost._core import validation
+from segpost._core.arguments import checked_groups, checked_names, image_names, in_list, listed
+from segpost._core.device import place_of
+from segpost.metrics import confusion
+from segpost.metrics.base import Accumulator, added, table, whole
+from segpost.metrics.confusion import Pair
+from segpost.metrics.counts import Outside, Policy
+from segpost.metrics.scores import Scores
 
 if TYPE_CHECKING:
-    from segpost.comparison import Comparison
+    from segpost.metrics.comparison import Comparison
 
 Int64 = npt.NDArray[np.int64]
 
@@ -101,9 +102,9 @@ class ConfusionMatrix(Accumulator):
         self.class_names = checked_names(class_names, self.num_classes)
         self.groups = checked_groups(groups, self.num_classes)
         self.per_image = bool(per_image)
-        _checks.one_of(invalid_preds, "invalid_preds", INVALID_PREDS)
-        _checks.one_of(invalid_target, "invalid_target", INVALID_TARGET)
-        _checks.one_of(duplicates, "duplicates", DUPLICATES)
+        validation.one_of(invalid_preds, "invalid_preds", INVALID_PREDS)
+        validation.one_of(invalid_target, "invalid_target", INVALID_TARGET)
+        validation.one_of(duplicates, "duplicates", DUPLICATES)
         self.invalid_preds, self.invalid_target = invalid_preds, invalid_target
         self.duplicates = duplicates
         self.reset()
@@ -229,8 +230,8 @@ class ConfusionMatrix(Accumulator):
             For labels that are no integers, and arrays that cannot be read.
         """
         self._check_open()
-        _checks.one_of(nan, "nan", _checks.NAN_RULES)
-        _checks.one_of(check, "check", _checks.CHECKS)
+        validation.one_of(nan, "nan", validation.NAN_RULES)
+        validation.one_of(check, "check", validation.CHECKS)
         pairs = []
         for index, (p, t) in enumerate(listed(preds, target)):
             with in_list(preds, index):
@@ -306,7 +307,7 @@ class ConfusionMatrix(Accumulator):
         ValueError
             If there is no such dialect, or that library would stop with an error here.
         """
-        from segpost.dialects import scores_of
+        from segpost.metrics.dialects import scores_of
 
         if dialect is not None:
             if (absent, predicted_only, ignored_class, mean) != (
@@ -328,7 +329,7 @@ class ConfusionMatrix(Accumulator):
         comparison : Comparison
             Prints as a table.
         """
-        from segpost.comparison import compare
+        from segpost.metrics.comparison import compare
 
         return compare(self)
 

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from segpost.tally import Float64, Int64, Mask, Place, Policy, Tally, judged, mean_of, ratio
+from segpost.metrics.counts import (
+    Float64,
+    Int64,
+    Mask,
+    Place,
+    Policy,
+    Tally,
+    judged,
+    mean_of,
+    ratio,
+)
 
 if TYPE_CHECKING:
-    from segpost.matrix import ImageCounts
+    from segpost.metrics.matrix import ImageCounts
 
 
 class ImageScores(NamedTuple):

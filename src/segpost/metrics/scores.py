@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from segpost import _checks
-from segpost.tally import (
+from segpost._core import validation
+from segpost.metrics.counts import (
     Float64,
     Int64,
     Mask,
@@ -24,8 +24,8 @@ from segpost.tally import (
 )
 
 if TYPE_CHECKING:
-    from segpost.images import ImageScores
-    from segpost.matrix import ConfusionMatrix
+    from segpost.metrics.matrix import ConfusionMatrix
+    from segpost.metrics.per_image import ImageScores
 
 AVERAGES = ("macro", "micro", "weighted")
 PER_CLASS = ("iou", "dice", "precision", "recall", "specificity")
@@ -181,8 +181,8 @@ class Scores:
             All classes alike; all pixels alike (the score of the summed counts); or classes
             weighted by their pixels in the target.
         """
-        _checks.one_of(name, "name", PER_CLASS)
-        _checks.one_of(average, "average", AVERAGES)
+        validation.one_of(name, "name", PER_CLASS)
+        validation.one_of(average, "average", AVERAGES)
         inside = self.in_mean
         values: Float64 = getattr(self, name)[inside]
         if average == "macro":
@@ -280,7 +280,7 @@ class Scores:
 
     def normalized(self, over: str = "target") -> Float64:
         """The matrix as shares of its rows ("target"), columns ("preds") or total ("all")."""
-        _checks.one_of(over, "over", ("target", "preds", "all"))
+        validation.one_of(over, "over", ("target", "preds", "all"))
         totals = {
             "target": self.tally.target[:, None],
             "preds": self.tally.preds[None],
@@ -291,7 +291,7 @@ class Scores:
     @cached_property
     def images(self) -> ImageScores:
         """Scores of every image; needs ``per_image=True``, or ids, when counting."""
-        from segpost.images import ImageScores
+        from segpost.metrics.per_image import ImageScores
 
         if not (self._cm.per_image or self._cm.images):
             raise ValueError(
@@ -312,21 +312,21 @@ class Scores:
 
     def to_text(self) -> str:
         """A table for a terminal."""
-        from segpost import report
+        from segpost.metrics.report import formats
 
-        return report.text(self)
+        return formats.text(self)
 
     def to_markdown(self) -> str:
         """Summary and classes as Markdown tables."""
-        from segpost import report
+        from segpost.metrics.report import formats
 
-        return report.markdown(self)
+        return formats.markdown(self)
 
     def to_csv(self) -> str:
         """A line a class."""
-        from segpost import report
+        from segpost.metrics.report import formats
 
-        return report.csv(self)
+        return formats.csv(self)
 
     def to_json(self, *, layout: str = "segpost") -> str:
         """Everything as JSON.
@@ -336,16 +336,16 @@ class Scores:
         layout : {"segpost", "cityscapes"}
             "cityscapes" is that of the benchmark's csEvalPixelLevelSemanticLabeling.
         """
-        from segpost import report
+        validation.one_of(layout, "layout", ("segpost", "cityscapes"))
+        from segpost.metrics.report import formats
 
-        _checks.one_of(layout, "layout", ("segpost", "cityscapes"))
-        return report.json(self) if layout == "segpost" else report.cityscapes_json(self)
+        return formats.json(self) if layout == "segpost" else formats.cityscapes_json(self)
 
     def to_pandas(self) -> Any:
         """A DataFrame with a row a class; needs pandas."""
-        from segpost import report
+        from segpost.metrics.report import formats
 
-        return report.pandas(self)
+        return formats.pandas(self)
 
     def plot(self, kind: str = "matrix", **options: Any) -> Any:
         """A figure; needs matplotlib.
@@ -361,9 +361,9 @@ class Scores:
         -------
         figure : matplotlib.figure.Figure
         """
-        from segpost import plots
+        from segpost.metrics.report import plots
 
-        _checks.one_of(kind, "kind", ("matrix", "classes"))
+        validation.one_of(kind, "kind", ("matrix", "classes"))
         return plots.matrix(self, **options) if kind == "matrix" else plots.classes(self, **options)
 
     def __str__(self) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from segpost._plan import planned, run, segmentation
-from segpost._plan_checks import checked_want
-from segpost.colors import Palette, as_palette
-from segpost.convention import Convention, picked
-from segpost.crf import DenseCRF
-from segpost.letterbox import Letterbox
-from segpost.ready import segmentation_of_labels
-from segpost.segmentation import Segmentation
+from segpost.color.palette import Palette, as_palette
+from segpost.crf.model import DenseCRF
+from segpost.pipeline.decoded import segmentation_of_labels
+from segpost.pipeline.options import checked_want
+from segpost.pipeline.plan import planned, run, segmentation
+from segpost.pipeline.segmentation import Segmentation
+from segpost.runtimes.convention import Convention, picked
+from segpost.spatial.letterbox import Letterbox
 
 
 def postprocess(

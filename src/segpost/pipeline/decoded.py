@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from segpost import _checks
-from segpost._arrays import Array, label_dtype, widen
-from segpost._device import DeviceArray
-from segpost._dispatch import Logits
-from segpost.colors import Palette
-from segpost.convention import Convention
-from segpost.geometry import Axes, Axis
-from segpost.letterbox import Letterbox
-from segpost.palette import colorize, overlay
-from segpost.segmentation import Segmentation
+from segpost._core import validation
+from segpost._core.arrays import Array, label_dtype, widen
+from segpost._core.contract import Logits
+from segpost._core.device import DeviceArray
+from segpost._core.sampling import Axes, Axis
+from segpost.color.operations import colorize, overlay
+from segpost.color.palette import Palette
+from segpost.pipeline.segmentation import Segmentation
+from segpost.runtimes.convention import Convention
+from segpost.spatial.letterbox import Letterbox
 
 SLACK = 1e-2  # probabilities of half types and of quantized networks do not add up to more than so
 
@@ -137,7 +137,7 @@ def segmentation_of_labels(
             f"{what[0]}, but by convention {convention.name!r} the output is labels, of which "
             "nothing more is known; take the network's logits (or probabilities) instead"
         )
-    came = _checks.labels_view(output)
+    came = validation.labels_view(output)
     labels = came.array
     if labels.ndim == 4 and 1 in (labels.shape[1], labels.shape[-1]):  # (N, 1, H, W), (N, H, W, 1)
         labels = labels[:, 0] if labels.shape[1] == 1 else labels[..., 0]
@@ -147,12 +147,12 @@ def segmentation_of_labels(
         labels = _binary(labels, convention)
     if letterbox is not None:
         labels = letterbox.undo_labels(labels)
-    if size is not None and tuple(_checks.output_size(size)) != labels.shape[-2:]:
+    if size is not None and tuple(validation.output_size(size)) != labels.shape[-2:]:
         raise ValueError(
             f"labels of shape {labels.shape} cannot be resampled to size={tuple(size)} without "
             "loss; take the network's logits, or say by letterbox= how they lie on the picture"
         )
-    picture = None if image is None else _checks.image_view(image).array
+    picture = None if image is None else validation.image_view(image).array
     kept = came.wrap(labels)
 
     def painted(name: str) -> Any:

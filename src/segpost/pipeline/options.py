@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from segpost import _checks
-from segpost._arrays import Array, Incoming
-from segpost._dispatch import Logits
-from segpost.colors import Palette
-from segpost.crf import DenseCRF
+from segpost._core import validation
+from segpost._core.arrays import Array, Incoming
+from segpost._core.contract import Logits
+from segpost.color.palette import Palette
+from segpost.crf.model import DenseCRF
 
 WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
 
@@ -24,7 +24,7 @@ def checked_want(want: Iterable[str]) -> set[str]:
         raise TypeError(f"want must be a collection of names such as ({want!r},), got {want!r}")
     names = list(want)
     for name in names:
-        _checks.one_of(name, "want", WANTED)
+        validation.one_of(name, "want", WANTED)
     if not names:
         raise ValueError(f"want is empty; it takes any of {', '.join(map(repr, WANTED))}")
     return set(names)
@@ -123,7 +123,7 @@ def pictured(image: object, shape: tuple[int, int, int], wanted: set[str]) -> Ar
         if "overlay" in wanted:
             raise ValueError('want has "overlay", which needs image=')
         return None
-    array = _checks.image_view(image, kept=True).array
+    array = validation.image_view(image, kept=True).array
     if array.ndim == 3:
         array = array[None]
     if array.shape[0] != shape[0]:

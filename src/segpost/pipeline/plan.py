@@ -7,11 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost import _checks, _dispatch, _gpu_crf
-from segpost._arrays import Array, Outgoing, label_dtype, outgoing
-from segpost._device import DeviceArray, place_of
-from segpost._dispatch import Laid, Logits, Paint
-from segpost._plan_checks import (
+from segpost._backends.cuda import crf as cuda_crf
+from segpost._core import contract, validation
+from segpost._core.arrays import Array, Outgoing, label_dtype, outgoing
+from segpost._core.contract import Laid, Logits, Paint
+from segpost._core.device import DeviceArray, place_of
+from segpost._core.sampling import Axes
+from segpost.color.operations import class_alpha
+from segpost.color.palette import Palette, as_palette
+from segpost.crf.model import DenseCRF
+from segpost.pipeline.decoded import check_probabilities, of_labels, refuse_probabilities, resampled
+from segpost.pipeline.options import (
     check_palette,
     checked_want,
     pictured,
@@ -19,14 +25,9 @@ from segpost._plan_checks import (
     with_quantization,
     with_threshold,
 )
-from segpost.colors import Palette, as_palette
-from segpost.convention import Convention, agreed
-from segpost.crf import DenseCRF
-from segpost.geometry import Axes
-from segpost.letterbox import Letterbox, resampling
-from segpost.palette import class_alpha
-from segpost.ready import check_probabilities, of_labels, refuse_probabilities, resampled
-from segpost.segmentation import Segmentation
+from segpost.pipeline.segmentation import Segmentation
+from segpost.runtimes.convention import Convention, agreed
+from segpost.spatial.letterbox import Letterbox, resampling
 
 CONFIDENCE_MODES = ("exact", "fast")
 CONFIDENCE_DTYPES = ("float32", "uint8")
@@ -81,11 +82,11 @@ def planned(
     A convention has picked the logits already.
     """
     axis, grid, quantization = agreed(convention, axis, grid, quantization)
-    view, given, counted = _checks.logits_view(logits, axis)
-    _checks.one_of(nan, "nan", _checks.NAN_RULES)
-    _checks.one_of(check, "check", _checks.CHECKS)
-    _checks.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
-    _checks.one_of(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
+    view, given, counted = validation.logits_view(logits, axis)
+    validation.one_of(nan, "nan", validation.NAN_RULES)
+    validation.one_of(check, "check", validation.CHECKS)
+    validation.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
+    validation.one_of(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
     wanted = checked_want(want)
     chosen = None if palette is None else as_palette(palette)
     refiner = refiner_of(crf, threshold)
@@ -103,10 +104,10 @@ def planned(
         name = "color" if "color" in wanted else "overlay"
         raise ValueError(f'want has "{name}", which needs palette=')
     view, axes = resampling(view, size, grid, letterbox)
-    shape = _checks.output_shape(view, axes)
+    shape = validation.output_shape(view, axes)
     picture = pictured(image, shape, wanted)
     if view.threshold is None:
-        _checks.one_channel_warning(view)
+        validation.one_channel_warning(view)
 
     def make(name: str, full: tuple[int, ...], dtype: Any) -> Outgoing | None:
         if name not in wanted:
@@ -151,7 +152,7 @@ def run(plan: Plan, view: Logits, picture: Array | None) -> Outgoing | None:
     if 0 in plan.shape:
         return probabilities
     axes, counted, ready = plan.axes, plan.counted, plan.ready
-    backend = _dispatch.backend(view.values, picture, check=plan.check)
+    backend = contract.backend(view.values, picture, check=plan.check)
     if plan.refiner is not None:
         view, axes = _refined(plan, view, picture), None
     out = None if probabilities is None else probabilities.array
@@ -165,8 +166,8 @@ def run(plan: Plan, view: Logits, picture: Array | None) -> Outgoing | None:
     )
     if plan.nan == "raise":
         if sure is not None or spread is not None:
-            _checks.raise_undefined(report, view, plan.shape)
-        _checks.raise_bad_logits(report, view, plan.shape)
+            validation.raise_undefined(report, view, plan.shape)
+        validation.raise_bad_logits(report, view, plan.shape)
     if plan.refiner is not None:
         if "probabilities" in plan.wanted:
             q = view.values if counted == -3 else view.values.transpose(0, 2, 3, 1)
@@ -208,9 +209,9 @@ def _refined(plan: Plan, view: Logits, picture: Array | None) -> Logits:
     if plan.ready:
         resampled(view, plan.axes, made)
     else:
-        report = _dispatch.backend(view.values).softmax(view, plan.axes, made, None)
+        report = contract.backend(view.values).softmax(view, plan.axes, made, None)
         if plan.nan == "raise":
-            _checks.raise_undefined(report, view, plan.shape)
+            validation.raise_undefined(report, view, plan.shape)
     assert plan.refiner is not None
     return Logits(plan.refiner(made, picture), "float32")
 
@@ -218,7 +219,7 @@ def _refined(plan: Plan, view: Logits, picture: Array | None) -> Logits:
 def _largest(values: Array, out: Array) -> None:
     """Of every pixel, over axis 1."""
     if isinstance(values, DeviceArray):
-        _gpu_crf.largest(values, out)
+        cuda_crf.largest(values, out)
     elif out.dtype == np.uint8:
         np.rint(255 * values.max(axis=1), out=out, casting="unsafe")
     else:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segpost import _checks, palette
-from segpost._arrays import Array
-from segpost._dispatch import Bad
-from segpost.colors import Palette, as_palette
+from segpost._core import validation
+from segpost._core.arrays import Array
+from segpost._core.contract import Bad
+from segpost.color import operations
+from segpost.color.palette import Palette, as_palette
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -126,7 +127,7 @@ class Segmentation:
         missing = ~known[labels]
         if missing.any():
             bad = Bad(int(missing.sum()), int(missing.argmax()))
-            _checks.raise_bad_labels(bad, labels, len(chosen), ignore)
+            validation.raise_bad_labels(bad, labels, len(chosen), ignore)
         picture.putpalette(table.tobytes())
         picture.save(path, format="PNG")
 
@@ -156,11 +157,11 @@ class Segmentation:
             )
         if not labels.size:
             raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
-        panels = [("labels", palette.paint(_checks.labels_view(labels), chosen))]
+        panels = [("labels", operations.paint(validation.labels_view(labels), chosen))]
         if self.image is not None:
-            laid = palette.overlay(self.image, labels, chosen, alpha=alpha)
+            laid = operations.overlay(self.image, labels, chosen, alpha=alpha)
             if self.overlay is not None:
-                laid = _checks.image_view(self.overlay).array
+                laid = validation.image_view(self.overlay).array
             panels = [("image", self.image), *panels, ("overlay", laid)]
         height, width = labels.shape
         figure = Figure(
@@ -199,10 +200,10 @@ class Segmentation:
             if self.labels is None:
                 return None
             try:
-                shown = palette.paint(_checks.labels_view(self.labels), self._colors())
+                shown = operations.paint(validation.labels_view(self.labels), self._colors())
             except ValueError:  # labels that no palette has a color for
                 return None
-        array = _checks.image_view(shown).array
+        array = validation.image_view(shown).array
         if not array.size:
             return None
         if array.ndim == 4:
@@ -214,7 +215,7 @@ class Segmentation:
     def _labels(self) -> Array:
         if self.labels is None:
             raise ValueError('this needs the labels: ask for them with want=("labels", ...)')
-        return _checks.labels_view(self.labels).array
+        return validation.labels_view(self.labels).array
 
     def _colors(self) -> Palette:
         if self.palette is not None:

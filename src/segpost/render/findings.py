@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from segpost import _checks
-from segpost.report_tables import shown
+from segpost._core import validation
+from segpost.render.tables import shown
 
 RANKS = ("certain", "likely", "hint")
 INDENT = " " * 9  # below the rank, which is at most seven letters
@@ -39,7 +39,7 @@ class Finding:
 
     Examples
     --------
-    >>> from segpost.finding import Finding, ordered, text
+    >>> from segpost.render.findings import Finding, ordered, text
     >>> pale = Finding("pale", "hint", "The picture is pale.", {"contrast": 0.1})
     >>> black = Finding("black", "certain", "All is black.", cure="palette='voc'", where="labels")
     >>> print(text(ordered([pale, black])))
@@ -58,7 +58,7 @@ class Finding:
     where: str = ""
 
     def __post_init__(self) -> None:
-        _checks.one_of(self.rank, "rank", RANKS)
+        validation.one_of(self.rank, "rank", RANKS)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""

@@ -8,8 +8,9 @@ from functools import lru_cache
 from os import PathLike
 from typing import Any
 
-from segpost import _checks, _conventions, convention_files
-from segpost.geometry import GRIDS
+from segpost._core import validation
+from segpost._core.sampling import GRIDS
+from segpost.runtimes import graphs, table
 
 KINDS = ("logits", "probabilities", "labels")
 ARRAYS = ("__array__", "__dlpack__", "__cuda_array_interface__", "__array_interface__")
@@ -76,13 +77,13 @@ class Convention:
     note: str = ""
 
     def __post_init__(self) -> None:
-        _checks.one_of(self.kind, "kind", KINDS)
+        validation.one_of(self.kind, "kind", KINDS)
         for _, kind in self.outputs:
-            _checks.one_of(kind, "the kind of an output", KINDS)
+            validation.one_of(kind, "the kind of an output", KINDS)
         if self.axis not in (-3, -1):
             raise ValueError(f"axis must be -3 (channels first) or -1, got {self.axis!r}")
         if self.grid is not None:
-            _checks.one_of(self.grid, "grid", GRIDS)
+            validation.one_of(self.grid, "grid", GRIDS)
         if (self.foreground is None) != (self.background is None):
             raise ValueError("foreground and background belong together: give both or none")
 
@@ -105,7 +106,7 @@ class Convention:
     @staticmethod
     def names() -> tuple[str, ...]:
         """The conventions that have a name."""
-        return tuple(_conventions.TABLE)
+        return tuple(table.TABLE)
 
     @staticmethod
     def from_onnx(model: str | PathLike[str] | Any, output: str | int = 0) -> Convention:
@@ -132,12 +133,12 @@ class Convention:
         ValueError
             Where there is no such output.
         """
-        return Convention(name="onnxruntime", **convention_files.of_onnx(model, output))
+        return Convention(name="onnxruntime", **graphs.of_onnx(model, output))
 
     @staticmethod
     def from_openvino(model: Any, output: int = 0) -> Convention:
         """What an `openvino.Model`, before it is compiled, says of an output: as `from_onnx`."""
-        return Convention(name="openvino", **convention_files.of_openvino(model, output))
+        return Convention(name="openvino", **graphs.of_openvino(model, output))
 
     @staticmethod
     def from_litert(model: str | PathLike[str] | bytes, output: int = 0) -> Convention:
@@ -156,7 +157,7 @@ class Convention:
         ValueError
             Where the output has a scale for each class: raw values cannot be compared then.
         """
-        return Convention(name="litert", **convention_files.of_litert(model, output))
+        return Convention(name="litert", **graphs.of_litert(model, output))
 
     def before_upsampling(self) -> Convention:
         """The same for the small map before the network's own upsampling.
@@ -290,8 +291,8 @@ def agreed(
 
 @lru_cache(maxsize=64)
 def _named(name: str) -> Convention:
-    _checks.one_of(name, "convention", tuple(_conventions.TABLE))
-    return Convention(name=name, **_conventions.TABLE[name])
+    validation.one_of(name, "convention", tuple(table.TABLE))
+    return Convention(name=name, **table.TABLE[name])
 
 
 def _is_array(value: Any) -> bool:
@@ -314,7 +315,7 @@ def _others(output: Any) -> str:
     """Conventions whose names are in an output."""
     fitting = [
         name
-        for name in _conventions.TABLE
+        for name in table.TABLE
         if any(_member(output, key) is not None for key, _ in _named(name).outputs)
     ]
     return f" (convention={' or '.join(map(repr, fitting))} would fit)" if fitting else ""

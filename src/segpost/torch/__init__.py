@@ -33,9 +33,9 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
-from segpost import _torch_operators as operators
-from segpost.colors import Palette
-from segpost.crf import DenseCRF
+from segpost.color.palette import Palette
+from segpost.crf.model import DenseCRF
+from segpost.torch import operators
 
 __all__ = [
     "argmax",

@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 import torch
 
 import segpost
-from segpost import _checks
-from segpost._arrays import label_dtype
-from segpost._plan_checks import checked_want
-from segpost.colors import Palette, as_palette
-from segpost.crf import DenseCRF
+from segpost._core import validation
+from segpost._core.arrays import label_dtype
+from segpost.color.palette import Palette, as_palette
+from segpost.crf.model import DenseCRF
+from segpost.pipeline.options import checked_want
 
 Tensor = torch.Tensor
 Function = Callable[..., Any]
@@ -113,7 +113,7 @@ def _labels_made(
 def _parted(logits: Tensor, axis: int, spatial: int) -> tuple[Any, Any, Any, int]:
     """Sizes before the classes, their number, sizes of pixels, and the class axis."""
     shape = tuple(logits.shape)
-    counted = _checks.class_axis_of(shape, axis, spatial)
+    counted = validation.class_axis_of(shape, axis, spatial)
     batch = shape[: len(shape) - spatial - 1]
     pixels = shape[-spatial:] if counted != -1 else shape[-1 - spatial : -1]
     return batch, shape[counted], pixels, counted

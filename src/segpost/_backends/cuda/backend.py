@@ -13,20 +13,8 @@ from weakref import WeakSet
 
 import numpy as np
 
-from segpost._device import (
-    DeviceArray,
-    Place,
-    current,
-    device_view,
-    is_captured,
-    place_of,
-    rated,
-    refuse_reports_of_graphs,
-    tallies,
-    to_host,
-)
-from segpost._device_inputs import Memory
-from segpost._dispatch import (
+from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
+from segpost._core.contract import (
     LATTICES,
     Array,
     Bad,
@@ -38,8 +26,20 @@ from segpost._dispatch import (
     Unary,
     Unread,
 )
-from segpost._gpu_crf import CrfSolver as DeviceCrf
-from segpost.geometry import Axes, Axis, VolumeAxes
+from segpost._core.device import (
+    DeviceArray,
+    Place,
+    current,
+    device_view,
+    is_captured,
+    place_of,
+    rated,
+    refuse_reports_of_graphs,
+    tallies,
+    to_host,
+)
+from segpost._core.device_arrays import Memory
+from segpost._core.sampling import Axes, Axis, VolumeAxes
 
 CONSTANTS = 256  # tables that are kept on a device: palettes and resamplings seen last
 MOST_DEFERRED = 1000  # calls whose reports wait to be read

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segpost import _dispatch
-from segpost._device import Array, cleared, copy_rows, is_captured, place_of, to_host
-from segpost._dispatch import Checking
+from segpost._core import contract
+from segpost._core.contract import Checking
+from segpost._core.device import Array, cleared, copy_rows, is_captured, place_of, to_host
 
 
 class Table(NamedTuple):
@@ -104,7 +104,7 @@ def defer_outside(cells: Array, ignored: Array) -> None:
 
 
 def _checking(array: Array) -> Checking:
-    backend = _dispatch.backend(array)
+    backend = contract.backend(array)
     assert isinstance(backend, Checking)
     return backend
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segpost._device import Array, current, place_of, rated, tallies, to_host
-from segpost._dispatch import Bad, BadUnary, CrfStep, LatticeRecipe, Pairwise, Unary
+from segpost._core.contract import Bad, BadUnary, CrfStep, LatticeRecipe, Pairwise, Unary
+from segpost._core.device import Array, current, place_of, rated, tallies, to_host
 
 TOP = np.uint64(1 << 63)
 

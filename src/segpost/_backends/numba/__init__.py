@@ -1,13 +1,13 @@
 """The Numba backend: what an installation without a C++ compiler runs on."""
 
-from segpost._numba.boundary import bands, boundary_matches
-from segpost._numba.confusion import confusion_labels, confusion_logits
-from segpost._numba.crf import dense_crf
-from segpost._numba.instances import instance_counts
-from segpost._numba.labels import argmax, softmax
-from segpost._numba.letterbox import letterbox
-from segpost._numba.palette import colorize, labels_from_colors, overlay
-from segpost._numba.volumes import argmax_volume
+from segpost._backends.numba.color import colorize, labels_from_colors, overlay
+from segpost._backends.numba.crf.solver import dense_crf
+from segpost._backends.numba.labels.operations import argmax, softmax
+from segpost._backends.numba.labels.volumes import argmax_volume
+from segpost._backends.numba.letterbox import letterbox
+from segpost._backends.numba.metrics.boundary import bands, boundary_matches
+from segpost._backends.numba.metrics.confusion import confusion_labels, confusion_logits
+from segpost._backends.numba.metrics.instances import instance_counts
 
 __all__ = [
     "argmax",

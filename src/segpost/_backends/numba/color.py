@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from segpost._dispatch import Array, Bad, Paint
-from segpost._numba.strips import frozen, packed, pieces, target
-from segpost._numba.threads import kernel, run
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import frozen, packed, pieces, target
+from segpost._core.contract import Array, Bad, Paint
 
 STRIP = 1 << 17  # pixels of a strip: labels and colors stay in the second cache
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from segpost._dispatch import Array
-from segpost._numba.strips import frozen, packed, pieces
-from segpost._numba.threads import kernel, run
-from segpost.geometry import Taps
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import frozen, packed, pieces
+from segpost._core.contract import Array
+from segpost._core.sampling import Taps
 
 STRIP = 1 << 17  # values of the result in a strip
 

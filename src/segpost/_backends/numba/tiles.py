@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost._arrays import WIDE_KINDS, widen
-from segpost._dispatch import Array, Logits
-from segpost.geometry import Axes, Axis
+from segpost._core.arrays import WIDE_KINDS, widen
+from segpost._core.contract import Array, Logits
+from segpost._core.sampling import Axes, Axis
 
 
 class Table(NamedTuple):
-    """The tables of a `segpost.geometry.Axis`, as kernels get them."""
+    """The tables of a `segpost._core.sampling.Axis`, as kernels get them."""
 
     w0: Array
     w1: Array

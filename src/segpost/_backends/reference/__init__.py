@@ -1,13 +1,13 @@
 """The definition that every backend is held to: short NumPy in float64, written to be read."""
 
-from segpost._reference.boundary import bands, boundary_matches
-from segpost._reference.confusion import confusion_labels, confusion_logits
-from segpost._reference.crf import dense_crf
-from segpost._reference.instances import instance_counts
-from segpost._reference.labels import argmax, softmax
-from segpost._reference.letterbox import letterbox
-from segpost._reference.palette import colorize, labels_from_colors, overlay
-from segpost._reference.volumes import argmax_volume
+from segpost._backends.reference.boundary import bands, boundary_matches
+from segpost._backends.reference.color import colorize, labels_from_colors, overlay
+from segpost._backends.reference.confusion import confusion_labels, confusion_logits
+from segpost._backends.reference.crf import dense_crf
+from segpost._backends.reference.instances import instance_counts
+from segpost._backends.reference.labels import argmax, softmax
+from segpost._backends.reference.letterbox import letterbox
+from segpost._backends.reference.volumes import argmax_volume
 
 __all__ = [
     "argmax",

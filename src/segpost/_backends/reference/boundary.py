@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._dispatch import Array
-from segpost._reference.confusion import columns, in_range, target_rows
+from segpost._backends.reference.confusion import columns, in_range, target_rows
+from segpost._core.contract import Array
 
 
 def bands(labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._dispatch import Array, Bad
+from segpost._core.contract import Array, Bad
 
 
 def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._dispatch import Array, Logits, Report
-from segpost._reference.labels import argmax
-from segpost.geometry import Axes
+from segpost._backends.reference.labels import argmax
+from segpost._core.contract import Array, Logits, Report
+from segpost._core.sampling import Axes
 
 
 def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._arrays import widen
-from segpost._dispatch import Array, BadUnary, CrfStep, Pairwise, Unary
+from segpost._core.arrays import widen
+from segpost._core.contract import Array, BadUnary, CrfStep, Pairwise, Unary
 
 Float64 = npt.NDArray[np.float64]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._dispatch import Array
-from segpost._reference.confusion import columns, target_rows
+from segpost._backends.reference.confusion import columns, target_rows
+from segpost._core.contract import Array
 
 
 def instance_counts(

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from segpost._arrays import WIDE_KINDS, widen
-from segpost._dispatch import Array, Logits, Paint, Report
-from segpost._reference.palette import overlay, unpack
-from segpost.geometry import Axes, Axis
+from segpost._backends.reference.color import overlay, unpack
+from segpost._core.arrays import WIDE_KINDS, widen
+from segpost._core.contract import Array, Logits, Paint, Report
+from segpost._core.sampling import Axes, Axis
 
 Float64 = npt.NDArray[np.float64]
 ROWS = 64  # output rows at a time, to bound memory

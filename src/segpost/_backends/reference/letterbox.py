@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from segpost._dispatch import Array
-from segpost.geometry import Taps
+from segpost._core.contract import Array
+from segpost._core.sampling import Taps
 
 
 def letterbox(

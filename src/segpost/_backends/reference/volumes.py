@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._arrays import widen
-from segpost._dispatch import Array, Logits, Report
-from segpost._reference.labels import Float64, corners
-from segpost.geometry import VolumeAxes
+from segpost._backends.reference.labels import Float64, corners
+from segpost._core.arrays import widen
+from segpost._core.contract import Array, Logits, Report
+from segpost._core.sampling import VolumeAxes
 
 
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:

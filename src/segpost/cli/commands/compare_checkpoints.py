@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import segpost
-from segpost.cli import pictures
+from segpost.files import images
 
 
 def add_to(commands: Any) -> None:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for path, text in ((arguments.json, diff.to_json), (arguments.markdown, diff.to_markdown)):
         if path is not None:
-            with pictures.replacing(path) as part:
+            with images.replacing(path) as part:
                 part.write_text(text(), encoding="utf-8")
     print(diff)
     return 0 if diff.ok else 1

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import segpost
-from segpost.cli import pictures, report, scene, timing
+from segpost.cli.demo import page as demo_page
+from segpost.cli.demo import scene, timing
+from segpost.files import images
 
 DETAIL = (0, 100, 140, 240)  # left, top, right, bottom: leaves and eaves before sky and shore
 ENLARGED = 3
@@ -65,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         "color.png": seg.color,
         "overlay.png": seg.overlay,
         "contours.png": lines,
-        "confidence.png": pictures.grey(seg.confidence),
+        "confidence.png": images.grey(seg.confidence),
     }
     if sharp is not None:
         files["refined.png"] = sharp.overlay
@@ -73,17 +75,17 @@ def run(arguments: argparse.Namespace) -> int:
             segpost.overlay(view.image, labels, view.palette, alpha=0.4, contour=1)
             for labels in (seg.labels, sharp.labels)
         ]
-        files["crf.png"] = pictures.enlarged([view.image, *detail], DETAIL, ENLARGED)
+        files["crf.png"] = images.enlarged([view.image, *detail], DETAIL, ENLARGED)
     for name, picture in files.items():
-        with pictures.replacing(out / name) as part:
-            pictures.save_png(part, picture)
-    with pictures.replacing(out / "labels.png") as part:
+        with images.replacing(out / name) as part:
+            images.save_png(part, picture)
+    with images.replacing(out / "labels.png") as part:
         seg.save(part)
-    with pictures.replacing(out / "figure.png") as part:
+    with images.replacing(out / "figure.png") as part:
         seg.figure().savefig(part, dpi=120)
     code = "\n".join(map(inspect.getsource, (results, with_crf)))
-    page = report.page(out, seg, tables, code, changed)
-    with pictures.replacing(out / "report.html") as part:
+    page = demo_page.page(out, seg, tables, code, changed)
+    with images.replacing(out / "report.html") as part:
         part.write_text(page, encoding="utf-8")
     print(f"{len(files) + 3} files are in {out}; open {out / 'report.html'}")
     return 0

@@ -11,14 +11,15 @@ from typing import Any
 
 import segpost
 from segpost import Diagnosis
-from segpost._palettes import NAMES
-from segpost.cli import classes, pictures
-from segpost.cli.evaluation_files import written
+from segpost._core.sampling import GRIDS
+from segpost.cli.demo.page import STYLE
+from segpost.cli.evaluation.outputs import written
 from segpost.cli.messages import sentence, shown
 from segpost.cli.options import share, whole
-from segpost.cli.pictures import ARRAYS
-from segpost.cli.report import STYLE
-from segpost.geometry import GRIDS
+from segpost.color.datasets import NAMES
+from segpost.evaluation import classes
+from segpost.files import images
+from segpost.files.images import ARRAYS
 
 ARRAY_FILES = ("logits", "again", "input")
 PICTURE_FILES = ("labels", "target", "image", "color")
@@ -76,9 +77,9 @@ def add_to(commands: Any) -> None:
     group(
         "--max-pixels",
         type=whole,
-        default=pictures.MOST_PIXELS,
+        default=images.MOST_PIXELS,
         metavar="N",
-        help=f"refuse larger pictures; {pictures.MOST_PIXELS} by default",
+        help=f"refuse larger pictures; {images.MOST_PIXELS} by default",
     )
     parser.set_defaults(command=run)
 
@@ -99,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, path in places.items():
         if path.resolve() in [other.resolve() for other in files.values()]:
             raise ValueError(f"--{name} {shown(path)} would overwrite what is diagnosed")
-    with pictures.pixel_limit(arguments.max_pixels):
+    with images.pixel_limit(arguments.max_pixels):
         read = {name: _read(name, path, arguments.max_pixels) for name, path in files.items()}
     names = arguments.class_names
     found = segpost.diagnose(
@@ -133,13 +134,13 @@ def _read(name: str, path: Path, most_pixels: int) -> Any:
     """An array, or a picture as Pillow has it."""
     try:
         if name in ARRAY_FILES or path.suffix.lower() in ARRAYS:
-            array = pictures.read_logits(path)
+            array = images.read_logits(path)
             if name not in ("logits", "again") and array.size > 3 * most_pixels:
                 raise ValueError(
                     f"it holds {array.size} values, and --max-pixels allows {most_pixels} pixels"
                 )
             return array
-        return pictures.read_as_it_is(path)
+        return images.read_as_it_is(path)
     except (ValueError, TypeError, OSError, MemoryError) as error:
         raise ValueError(sentence(error, f"--{name} {shown(path)}")) from error
 

@@ -9,17 +9,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from segpost import Scores, report
-from segpost._palettes import NAMES
-from segpost.cli import classes, measures, pairing, pictures
-from segpost.cli.counting import Reader, Sum, counted
-from segpost.cli.evaluation_files import Outcome, content, places, written
+from segpost import Scores
+from segpost._core.sampling import GRIDS
+from segpost.cli.evaluation import measures
+from segpost.cli.evaluation.outputs import Outcome, content, places, written
 from segpost.cli.messages import shown
 from segpost.cli.options import count, share, whole
-from segpost.cli.pairing import Pairing
 from segpost.cli.progress import progress
-from segpost.dialects import DIALECTS, DialectError
-from segpost.geometry import GRIDS
+from segpost.color.datasets import NAMES
+from segpost.evaluation import classes, pairing
+from segpost.evaluation.counting import Reader, Sum, counted
+from segpost.evaluation.pairing import Pairing
+from segpost.files import images
+from segpost.metrics.dialects import DIALECTS, DialectError
+from segpost.metrics.report import formats
 
 TOLD = 20  # failures that are printed; a wrong option fails all files of a data set
 
@@ -105,9 +108,9 @@ def add_to(commands: Any) -> None:
     group(
         "--max-pixels",
         type=whole,
-        default=pictures.MOST_PIXELS,
+        default=images.MOST_PIXELS,
         metavar="N",
-        help=f"refuse larger pictures; {pictures.MOST_PIXELS} by default",
+        help=f"refuse larger pictures; {images.MOST_PIXELS} by default",
     )
     parser.set_defaults(command=run)
 
@@ -122,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
     known = classes.classes_of(arguments, label_map)
     reader = Reader.of(arguments, known, label_map, measures.wanted(arguments, known))
     found = _paired(arguments)
-    with pictures.pixel_limit(arguments.max_pixels):
+    with images.pixel_limit(arguments.max_pixels):
         outcome = _counted(reader, found, arguments)
         scores, why_none = _scores(outcome, arguments)
         problems = [
@@ -134,9 +137,9 @@ def run(arguments: argparse.Namespace) -> int:
         left = [shown(path) for name, path in files.items() if name not in ("json", "state")]
         _complain(why_none + (f"; not written: {', '.join(left)}" if left else ""))
     elif not arguments.quiet:
-        _print(report.text(scores, outcome.notes(), outcome.measures))
+        _print(formats.text(scores, outcome.notes(), outcome.measures))
     if arguments.compare and not arguments.quiet and outcome.usable(arguments.allow_partial):
-        _print(f"\n{report.comparison_text(outcome.cm.compare_dialects())}")
+        _print(f"\n{formats.comparison_text(outcome.cm.compare_dialects())}")
     for problem in problems:
         _complain(problem)
     if outcome.failed and not problems:

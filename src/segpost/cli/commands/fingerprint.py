@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import segpost
-from segpost._palettes import NAMES
-from segpost.cli import pictures
+from segpost._core.sampling import GRIDS
 from segpost.cli.messages import sentence
 from segpost.cli.options import whole
-from segpost.geometry import GRIDS
+from segpost.color.datasets import NAMES
+from segpost.files import images
 
 
 def add_to(commands: Any) -> None:
@@ -68,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.probe.suffix.lower() != ".png":
             raise ValueError(f"--probe must end in .png, which keeps every byte: {arguments.probe}")
         picture = segpost.probe_image(tuple(arguments.size))
-        with pictures.replacing(arguments.probe) as part:
-            pictures.save_png(part, picture)
+        with images.replacing(arguments.probe) as part:
+            images.save_png(part, picture)
         print(f"wrote {arguments.probe}")
     if arguments.logits is None:
         return 0
@@ -85,14 +85,14 @@ def run(arguments: argparse.Namespace) -> int:
         palette=arguments.palette,
     )
     if arguments.save:
-        with pictures.replacing(arguments.save) as part:
+        with images.replacing(arguments.save) as part:
             taken.save(part)
         print(f"wrote {arguments.save}")
     if before is None:
         return 0
     diff = before.compare(taken)
     if arguments.json:
-        with pictures.replacing(arguments.json) as part:
+        with images.replacing(arguments.json) as part:
             part.write_text(diff.to_json(), encoding="utf-8")
     print(diff)
     return 0 if diff.ok else 1
@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _array(path: Path) -> Any:
     try:
-        return pictures.read_logits(path)
+        return images.read_logits(path)
     except ValueError as error:
         raise ValueError(f"{path}: {sentence(error)}") from None
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 import segpost
-from segpost._palettes import NAMES
-from segpost.cli import pictures
+from segpost._core.sampling import GRIDS
 from segpost.cli.messages import sentence
 from segpost.cli.options import share, whole
 from segpost.cli.progress import progress
-from segpost.crf import PRESETS
-from segpost.geometry import GRIDS
+from segpost.color.datasets import NAMES
+from segpost.crf.model import PRESETS
+from segpost.files import images
 
 WANTED = ("labels", "color", "overlay", "confidence")
 ITEM_ERRORS = (ValueError, TypeError, OSError, MemoryError)
@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     with progress(paths, len(paths)) as (steps, say):
         for path in steps:
             try:
-                loaded = pictures.read_logits(path)
+                loaded = images.read_logits(path)
                 if arguments.crf is not None and loaded.ndim == 2 and loaded.dtype.kind in "iu":
                     raise ValueError("it holds labels; --crf refines the probabilities of logits")
                 parts = _parts(path.stem, loaded, one)
@@ -178,14 +178,14 @@ class _Writer:
             if picture is not None:
                 with self._new(f"{name}.{kind}.png", source) as part:
                     grey = kind == "confidence"
-                    pictures.save_png(part, pictures.grey(picture) if grey else picture)
+                    images.save_png(part, images.grey(picture) if grey else picture)
 
     @contextmanager
     def _new(self, name: str, source: Path) -> Iterator[Path]:
         path = self.folder / name
         if path in self.written:
             raise ValueError(f"{path} is already that of {self.written[path]}; rename one of them")
-        with pictures.replacing(path) as part:
+        with images.replacing(path) as part:
             yield part
         self.written[path] = source
 
@@ -225,7 +225,7 @@ def _inputs(given: Iterable[Path]) -> list[Path]:
     return paths
 
 
-def _parts(stem: str, logits: pictures.Array, one: int) -> list[tuple[str, pictures.Array]]:
+def _parts(stem: str, logits: images.Array, one: int) -> list[tuple[str, images.Array]]:
     """The images of a batch one by one, so that a large file is never in memory at once.
 
     `one` is the number of dimensions of a single image.
@@ -239,24 +239,24 @@ def _parts(stem: str, logits: pictures.Array, one: int) -> list[tuple[str, pictu
     return [(f"{stem}-{index}", part) for index, part in enumerate(logits)]
 
 
-def _image_finder(place: Path | None) -> Callable[[str], pictures.Array | None]:
+def _image_finder(place: Path | None) -> Callable[[str], images.Array | None]:
     """A function from the stem of the logits' file to the photograph."""
     if place is None:
         return lambda stem: None
     if not place.is_dir():
-        only = pictures.read_image(place)
+        only = images.read_image(place)
         return lambda stem: only
     found: dict[str, list[Path]] = {}
     for path in sorted(place.iterdir()):
-        if path.suffix.lower() in pictures.IMAGES:
+        if path.suffix.lower() in images.IMAGES:
             found.setdefault(path.stem, []).append(path)
 
-    def find(stem: str) -> pictures.Array:
+    def find(stem: str) -> images.Array:
         matches = found.get(stem, [])
         if len(matches) != 1:
             names = ", ".join(path.name for path in matches) or "none"
             raise ValueError(f"one image in {place} should be called {stem!r}, found {names}")
-        return pictures.read_image(matches[0])
+        return images.read_image(matches[0])
 
     return find
 

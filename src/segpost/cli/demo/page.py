@@ -9,7 +9,8 @@ from html import escape
 from pathlib import Path
 
 import segpost
-from segpost.cli import info, timing
+from segpost.cli.commands import info
+from segpost.cli.demo import timing
 
 STYLE = """
 :root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --ink: #1b2330; --soft: #5d6878;

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from segpost import BoundaryF, BoundaryIoU, InstanceIoU, TrimapIoU
-from segpost.accumulator import Accumulator
-from segpost.boundary import Alignment
-from segpost.cli.classes import Classes, things
 from segpost.cli.options import count, several, share
-from segpost.cli.pictures import Array
+from segpost.evaluation.classes import Classes, things
+from segpost.files.images import Array
+from segpost.metrics.base import Accumulator
+from segpost.metrics.boundary import Alignment
 
 MEASURES: dict[str, type[Alignment]] = {
     "boundary": BoundaryIoU,

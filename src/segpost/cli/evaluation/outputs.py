@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from segpost import ConfusionMatrix, Scores, report, report_json
-from segpost.accumulator import Accumulator
-from segpost.cli import evaluation_report, pairing, pictures
-from segpost.cli.counting import Reader, Result
-from segpost.cli.evaluation_report import Subject
+from segpost import ConfusionMatrix, Scores
+from segpost.cli.evaluation import page
+from segpost.cli.evaluation.page import Subject
 from segpost.cli.messages import named, sentence, shown
-from segpost.cli.pairing import Pairing
+from segpost.evaluation import pairing
+from segpost.evaluation.counting import Reader, Result
+from segpost.evaluation.pairing import Pairing
+from segpost.files import images as files_images
+from segpost.metrics.base import Accumulator
+from segpost.metrics.report import documents, formats
 
 FILES = ("json", "csv", "per_image", "markdown", "html", "cityscapes_json", "state")
 
@@ -87,8 +90,8 @@ def content(
         "csv": scores.to_csv,
         "per_image": lambda: _per_image(scores),
         "markdown": lambda: _markdown(scores, notes, outcome, arguments.compare),
-        "html": lambda: evaluation_report.page(scores, _subject(outcome, arguments), reader),
-        "cityscapes_json": lambda: report_json.cityscapes_json(scores, outcome.measures),
+        "html": lambda: page.page(scores, _subject(outcome, arguments), reader),
+        "cityscapes_json": lambda: documents.cityscapes_json(scores, outcome.measures),
     }
     return makers[name]
 
@@ -98,7 +101,7 @@ def written(make: Callable[[], str] | None, path: Path) -> str | None:
     if make is None:
         return None
     try:
-        with pictures.replacing(path) as part:
+        with files_images.replacing(path) as part:
             part.write_bytes(make().encode("utf-8", "surrogateescape"))
     except (ValueError, OSError) as error:
         return sentence(error, shown(path))
@@ -112,7 +115,7 @@ def _subject(outcome: Outcome, arguments: argparse.Namespace) -> Subject:
         options += ["map", "map_to"]
     if arguments.instances is not None:
         options += ["instances", "things", "first_instance"]
-    if any(pair.preds.suffix.lower() in pictures.ARRAYS for pair in outcome.pairing.pairs):
+    if any(pair.preds.suffix.lower() in files_images.ARRAYS for pair in outcome.pairing.pairs):
         options += ["axis", "grid", "threshold"]
     said = {name: getattr(arguments, name) for name in options}
     void = outcome.cm.settings()["ignore_index"]
@@ -134,10 +137,10 @@ def _subject(outcome: Outcome, arguments: argparse.Namespace) -> Subject:
 def _json(outcome: Outcome, scores: Scores | None) -> str:
     """The scores, and what they are of."""
     found = outcome.pairing
-    document = {"segpost": "Scores", "version": report_json.VERSION, "complete": outcome.complete}
-    rest = {} if scores is None else report_json.document(scores, outcome.measures)
+    document = {"segpost": "Scores", "version": documents.VERSION, "complete": outcome.complete}
+    rest = {} if scores is None else documents.document(scores, outcome.measures)
     document |= {key: value for key, value in rest.items() if key not in document}
-    return report_json.dumps(
+    return documents.dumps(
         {
             **document,
             "counted": len(outcome.cm.images),
@@ -161,17 +164,17 @@ def _per_image(scores: Scores) -> str:
         rows.append(
             [
                 name,
-                *(report.plain(float(value)) for value in values),
+                *(formats.plain(float(value)) for value in values),
                 int(images.tally.target[i].sum()),
                 void[i],
-                *(report.plain(float(value)) for value in images.iou[i]),
+                *(formats.plain(float(value)) for value in images.iou[i]),
             ]
         )
-    return report.csv_lines(rows)
+    return formats.csv_lines(rows)
 
 
 def _markdown(scores: Scores, notes: list[str], outcome: Outcome, compare: bool) -> str:
-    text = report.markdown(scores, notes, outcome.measures)
+    text = formats.markdown(scores, notes, outcome.measures)
     if compare:
-        text += f"\n### Dialects\n\n{report.comparison_markdown(outcome.cm.compare_dialects())}"
+        text += f"\n### Dialects\n\n{formats.comparison_markdown(outcome.cm.compare_dialects())}"
     return text

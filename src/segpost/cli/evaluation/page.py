@@ -12,16 +12,18 @@ from typing import NamedTuple
 import numpy as np
 
 import segpost
-from segpost import Scores, plots, report_content, report_measures
-from segpost.accumulator import Accumulator
-from segpost.cli import worst_images
-from segpost.cli.counting import Reader
+from segpost import Scores
+from segpost.cli.demo.page import STYLE
+from segpost.cli.evaluation import worst_images
+from segpost.cli.evaluation.worst_images import embedded
 from segpost.cli.messages import shown
-from segpost.cli.pairing import Pair
-from segpost.cli.report import STYLE
-from segpost.cli.worst_images import embedded
-from segpost.report_tables import Table, number, share
-from segpost.report_tables import shown as printable
+from segpost.evaluation.counting import Reader
+from segpost.evaluation.pairing import Pair
+from segpost.metrics.base import Accumulator
+from segpost.metrics.report import content, plots
+from segpost.metrics.report import measures as report_measures
+from segpost.render.tables import Table, number, share
+from segpost.render.tables import shown as printable
 
 BINS = 20  # of the histogram of images
 ENOUGH = 10  # images for a histogram
@@ -111,7 +113,7 @@ def page(scores: Scores, subject: Subject, reader: Reader) -> str:
         Reads the worst images again.
     """
     warned = "".join(f'<p class="card warn">{escape(note)}</p>' for note in subject.notes)
-    said = "".join(f"<li>{escape(line)}</li>" for line in report_content.sentences(scores))
+    said = "".join(f"<li>{escape(line)}</li>" for line in content.sentences(scores))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -156,14 +158,14 @@ def _what(scores: Scores, subject: Subject) -> str:
 def _tiles(scores: Scores) -> str:
     def tile(name: str, value: float, more: str = "") -> str:
         said = f'<span class="soft small">{escape(more)}</span>' if more else ""
-        title = escape(report_content.SUMMARY[name])
+        title = escape(content.SUMMARY[name])
         return (
             f'<div class="card tile"><span class="soft">{title}</span><b>{number(value)}</b>'
             f"{said}</div>"
         )
 
     summary = scores.summary()
-    first = tile("miou", summary.pop("miou"), report_content.mean_of_what(scores))
+    first = tile("miou", summary.pop("miou"), content.mean_of_what(scores))
     others = "".join(tile(name, value) for name, value in summary.items())
     return f'{first}<div class="others">{others}</div>'
 
@@ -182,12 +184,12 @@ def _classes(scores: Scores, reader: Reader) -> str:
     names = "".join(f"<th>{name}</th>" for name in head)
     pixels = max(scores.pixels, 1)
     rows = []
-    for label, why in enumerate(report_content.left_out(scores)):
+    for label, why in enumerate(content.left_out(scores)):
         color = "#{:02x}{:02x}{:02x}".format(*reader.classes.colors[label])
         name = escape(printable(scores.class_names[label]))
         note = ""
         if why:
-            title = f"not in the mean: {report_content.LEFT_OUT[why]}"
+            title = f"not in the mean: {content.LEFT_OUT[why]}"
             note = f' <span class="tag" title="{title}">{why}</span>'
         target, preds = int(scores.tally.target[label]), int(scores.tally.preds[label])
         iou = float(scores.iou[label])
@@ -232,11 +234,11 @@ def _figure(scores: Scores, dark: bool) -> str:
 
 
 def _beside(scores: Scores) -> Iterator[str]:
-    wrong = report_content.confusion_table(scores)
+    wrong = content.confusion_table(scores)
     if wrong.rows:
         yield _table(wrong)
     if scores._cm.groups is not None:
-        yield _table(report_content.category_table(scores))
+        yield _table(content.category_table(scores))
 
 
 def _measures(scores: Scores, subject: Subject) -> str:
@@ -252,7 +254,7 @@ def _images(scores: Scores) -> str:
     known = scores.images.miou[~np.isnan(scores.images.miou)]
     if len(known) < 2:
         return ""
-    interval = report_content.interval_sentence(scores)
+    interval = content.interval_sentence(scores)
     said = f'<p class="soft small">{escape(interval)}</p>' if interval else ""
     bars = ""
     if len(known) >= ENOUGH:
@@ -267,12 +269,12 @@ def _images(scores: Scores) -> str:
             '<div class="ends soft small"><span>0</span><span>images by their own mIoU</span>'
             "<span>1</span></div></div>"
         )
-    table = report_content.image_table(scores)
+    table = content.image_table(scores)
     return f'<h2>Images</h2>{bars}<div class="wide">{_table(table._replace(title=""))}</div>{said}'
 
 
 def _comparison(scores: Scores) -> str:
-    table = report_content.comparison_table(scores._cm.compare_dialects())
+    table = content.comparison_table(scores._cm.compare_dialects())
     return f"<h2>What other libraries would say</h2>{_table(table)}"
 
 

@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost import Scores, diagnose
-from segpost.cli import pairing, pictures
-from segpost.cli.classes import nearest
-from segpost.cli.counting import ITEM_ERRORS, Reader
-from segpost.cli.pairing import Pair
-from segpost.cli.pictures import Array
-from segpost.diagnosis import STYLE, in_html
-from segpost.report_tables import number, share, shown
+from segpost.diagnosis.result import STYLE, in_html
+from segpost.evaluation import pairing
+from segpost.evaluation.classes import nearest
+from segpost.evaluation.counting import ITEM_ERRORS, Reader
+from segpost.evaluation.pairing import Pair
+from segpost.files import images as files_images
+from segpost.files.images import Array
+from segpost.render.tables import number, share, shown
 
 SIDE = 960  # pixels of the longer side of a picture in the report
 VOID_COLOR = (224, 224, 192)
@@ -48,7 +49,7 @@ def section(
     photos = {}
     if images is not None:
         ids = [shot.pair.id for shot in shots]
-        photos = pairing.images(images, pictures.IMAGES, ids)
+        photos = pairing.images(images, files_images.IMAGES, ids)
     cards = "".join(_card(shot, reader, photos.get(shot.pair.id)) for shot in shots)
     title = "The worst image" if len(shots) == 1 else f"The {len(shots)} worst images"
     keys = "".join(_keys(scores, shots, reader))
@@ -187,7 +188,7 @@ def _indexed(labels: Array, table: npt.NDArray[np.uint8], opacity: bytes | None 
 def _photograph(path: Path) -> str:
     from PIL import Image
 
-    picture = Image.fromarray(pictures.read_image(path))
+    picture = Image.fromarray(files_images.read_image(path))
     picture.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
     picture.save(buffer, format="JPEG", quality=85)

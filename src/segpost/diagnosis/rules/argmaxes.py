@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from segpost._arrays import Array, widen
-from segpost._symptoms.case import Case, listed, place
-from segpost._symptoms.layouts import unshuffled
-from segpost._symptoms.logits import confidence
-from segpost._symptoms.table import Claim, symptom
-from segpost.geometry import GRIDS
+from segpost._core.arrays import Array, widen
+from segpost._core.sampling import GRIDS
+from segpost.diagnosis.context import Case, listed, place
+from segpost.diagnosis.registry import Claim, symptom
+from segpost.diagnosis.rules.layouts import unshuffled
+from segpost.diagnosis.rules.logits import confidence
 
 EXACT = ("wrong-argmax-axis", "reshaped-labels", "transposed-labels", "argmax-times-255",
          "cast-before-argmax", "letterbox-not-removed", "argmax-before-resize",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from segpost._symptoms.case import ENOUGH, Case, listed
-from segpost._symptoms.explained import best, explained
-from segpost._symptoms.table import Claim, symptom
+from segpost.diagnosis.context import ENOUGH, Case, listed
+from segpost.diagnosis.registry import Claim, symptom
+from segpost.diagnosis.rules.common.explained import best, explained
 
 NEEDS = "predicted target"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from segpost._symptoms.alignment import REACH, TURNS
-from segpost._symptoms.case import Case
-from segpost._symptoms.explained import best, explained
-from segpost._symptoms.table import Claim, symptom
+from segpost.diagnosis.alignment import REACH, TURNS
+from segpost.diagnosis.context import Case
+from segpost.diagnosis.registry import Claim, symptom
+from segpost.diagnosis.rules.common.explained import best, explained
 
 
 @symptom(

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segpost._arrays import Array
-from segpost._symptoms.case import Case, Float64
-from segpost._symptoms.table import Claim, symptom
+from segpost._core.arrays import Array
+from segpost.diagnosis.context import Case, Float64
+from segpost.diagnosis.registry import Claim, symptom
 
 EXACT = 0.02  # of the range: what rounding, JPEG and a little resizing leave
 BEYOND = 0.25  # of the range: what no resampling filter overshoots

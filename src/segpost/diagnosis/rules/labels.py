@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from segpost._symptoms.argmaxes import EXACT
-from segpost._symptoms.brightness import brightness
-from segpost._symptoms.case import ENOUGH, Case, listed, place
-from segpost._symptoms.interpolation import interpolated
-from segpost._symptoms.logits import confidence
-from segpost._symptoms.table import Claim, symptom
+from segpost.diagnosis.context import ENOUGH, Case, listed, place
+from segpost.diagnosis.registry import Claim, symptom
+from segpost.diagnosis.rules.argmaxes import EXACT
+from segpost.diagnosis.rules.common.brightness import brightness
+from segpost.diagnosis.rules.common.interpolation import interpolated
+from segpost.diagnosis.rules.logits import confidence
 
 DARK = 40  # of 255: what a viewer shows darker looks black
 BLOCKS = (32, 16, 8, 4, 2)

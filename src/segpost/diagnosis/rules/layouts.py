@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._arrays import Array, widen
-from segpost._symptoms.case import ENOUGH, Case
-from segpost._symptoms.table import Claim, symptom
+from segpost._core.arrays import Array, widen
+from segpost.diagnosis.context import ENOUGH, Case
+from segpost.diagnosis.registry import Claim, symptom
 
 SMOOTH, ROUGH = 0.9, 0.75  # shares of equal neighbors: of a label map, and of shuffled pixels
 

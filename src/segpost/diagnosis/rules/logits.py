@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from segpost._arrays import Array
-from segpost._symptoms.case import ENOUGH, Case, planes, sampled
-from segpost._symptoms.table import Claim, symptom
+from segpost._core.arrays import Array
+from segpost.diagnosis.context import ENOUGH, Case, planes, sampled
+from segpost.diagnosis.registry import Claim, symptom
 
 HALVES = ("float16", "bfloat16")
 FLAT = 0.3  # logits that differ less give every class about the same probability

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from segpost._arrays import Array
-from segpost._symptoms.case import Case, listed, named_palettes, packed, place, unpacked
-from segpost._symptoms.labels import DARK
-from segpost._symptoms.table import Claim, symptom
-from segpost.colors import Palette
+from segpost._core.arrays import Array
+from segpost.color.palette import Palette
+from segpost.diagnosis.context import Case, listed, named_palettes, packed, place, unpacked
+from segpost.diagnosis.registry import Claim, symptom
+from segpost.diagnosis.rules.labels import DARK
 
 FEW = 256  # colors that a picture of labels has at most
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._symptoms.brightness import brightness
-from segpost._symptoms.case import Case, Census, listed, named_palettes, packed, place
-from segpost._symptoms.interpolation import interpolated
-from segpost._symptoms.table import Claim, symptom
-from segpost.colors import Palette
+from segpost.color.palette import Palette
+from segpost.diagnosis.context import Case, Census, listed, named_palettes, packed, place
+from segpost.diagnosis.registry import Claim, symptom
+from segpost.diagnosis.rules.common.brightness import brightness
+from segpost.diagnosis.rules.common.interpolation import interpolated
 
 SOLID = 0.05  # of a target: void is thinner
 

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segpost._fingerprints.relations import affine, alike, apart, short, sizes, turned
-from segpost.finding import Finding
+from segpost.fingerprints.relations import affine, alike, apart, short, sizes, turned
+from segpost.render.findings import Finding
 
 if TYPE_CHECKING:
-    from segpost.fingerprint import Fingerprint
+    from segpost.fingerprints.api import Fingerprint
 
 INPUT = "input"
 DECLARED = ("preprocessing", "grid", "palette", "class_names")
 
 
 def declarations(before: Fingerprint, after: Fingerprint) -> Iterator[Finding]:
+    """Compare what both fingerprints declare."""
     for name in DECLARED:
         was, now = getattr(before, name), getattr(after, name)
         if was is None or now is None or was == now:

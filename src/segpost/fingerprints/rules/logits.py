@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segpost._fingerprints.inputs import INPUT
-from segpost._fingerprints.relations import FLAT, apart, sizes, turned
-from segpost._fingerprints.summary import Summary
-from segpost.finding import Finding
+from segpost.fingerprints.relations import FLAT, apart, sizes, turned
+from segpost.fingerprints.rules.input import INPUT
+from segpost.fingerprints.summary import Summary
+from segpost.render.findings import Finding
 
 if TYPE_CHECKING:
-    from segpost.fingerprint import Fingerprint
+    from segpost.fingerprints.api import Fingerprint
 
 FEW = 9  # places: fewer have no pattern
 

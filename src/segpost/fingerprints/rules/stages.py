@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segpost._fingerprints.inputs import INPUT
-from segpost._fingerprints.relations import FEW, affine, alike, apart, short, sizes
-from segpost._fingerprints.summary import Summary
-from segpost.finding import Finding
+from segpost.fingerprints.relations import FEW, affine, alike, apart, short, sizes
+from segpost.fingerprints.rules.input import INPUT
+from segpost.fingerprints.summary import Summary
+from segpost.render.findings import Finding
 
 if TYPE_CHECKING:
-    from segpost.fingerprint import Fingerprint
+    from segpost.fingerprints.api import Fingerprint
 
 
 def changes_of_stages(before: Fingerprint, after: Fingerprint) -> Iterator[Finding]:

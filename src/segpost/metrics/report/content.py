@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segpost import report_measures
-from segpost.accumulator import Accumulator
-from segpost.confusion import listed_up_to
-from segpost.report_tables import Part, Table, number, share, shown
-from segpost.scores import Scores
+from segpost.metrics.base import Accumulator
+from segpost.metrics.confusion import listed_up_to
+from segpost.metrics.report import measures as report_measures
+from segpost.metrics.scores import Scores
+from segpost.render.tables import Part, Table, number, share, shown
 
 if TYPE_CHECKING:
-    from segpost.comparison import Comparison
+    from segpost.metrics.comparison import Comparison
 
 WORST = 5  # images that are named
 CONFUSIONS = 10
@@ -267,7 +267,7 @@ def _invalid_sentence(scores: Scores, which: str) -> str:
     how = {"miss": "counted as misses", "drop": "left out", "raise": "counted as misses"}
     treated = how[scores.policy.invalid_preds]
     if scores.dialect:
-        from segpost.dialects import DIALECTS
+        from segpost.metrics.dialects import DIALECTS
 
         treated = DIALECTS[scores.dialect].says_of_invalid
     return (

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from segpost import report_content, report_measures
-from segpost.accumulator import Accumulator
-from segpost.scores import PER_CLASS, Scores
+from segpost.metrics.base import Accumulator
+from segpost.metrics.report import content as report_content
+from segpost.metrics.report import measures as report_measures
+from segpost.metrics.scores import PER_CLASS, Scores
 
 VERSION = 1
 NO_CLASS = "void"  # the last row and column of the Cityscapes layout

@@ -8,14 +8,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from segpost import report_tables
-from segpost.accumulator import Accumulator
-from segpost.report_content import comparison_table, left_out, parts
-from segpost.report_json import cityscapes_json, json
-from segpost.scores import PER_CLASS, Scores
+from segpost.metrics.base import Accumulator
+from segpost.metrics.report.content import comparison_table, left_out, parts
+from segpost.metrics.report.documents import cityscapes_json, json
+from segpost.metrics.scores import PER_CLASS, Scores
+from segpost.render import tables
 
 if TYPE_CHECKING:
-    from segpost.comparison import Comparison
+    from segpost.metrics.comparison import Comparison
 
 __all__ = [
     "cityscapes_json",
@@ -40,14 +40,14 @@ def text(scores: Scores, notes: Sequence[str] = (), measures: Sequence[Accumulat
     measures : sequence of BoundaryIoU, TrimapIoU, BoundaryF or InstanceIoU
         Of the same data set; a table each.
     """
-    return report_tables.text([*notes, *parts(scores, measures)])
+    return tables.text([*notes, *parts(scores, measures)])
 
 
 def markdown(
     scores: Scores, notes: Sequence[str] = (), measures: Sequence[Accumulator] = ()
 ) -> str:
     """The report in Markdown; `notes` and `measures` as in `text`."""
-    return report_tables.markdown([*notes, *parts(scores, measures)])
+    return tables.markdown([*notes, *parts(scores, measures)])
 
 
 def csv(scores: Scores) -> str:
@@ -100,9 +100,9 @@ def pandas(scores: Scores) -> Any:
 
 def comparison_text(comparison: Comparison) -> str:
     """What each library says, for a terminal."""
-    return report_tables.text([comparison_table(comparison)])
+    return tables.text([comparison_table(comparison)])
 
 
 def comparison_markdown(comparison: Comparison) -> str:
     """What each library says, in Markdown."""
-    return report_tables.markdown([comparison_table(comparison)])
+    return tables.markdown([comparison_table(comparison)])

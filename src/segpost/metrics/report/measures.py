@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from segpost.accumulator import Accumulator
-from segpost.boundary import BoundaryF, BoundaryIoU, TrimapIoU
-from segpost.instances import InstanceIoU, InstanceScores
-from segpost.report_tables import Table, number, shown
-from segpost.tally import Float64, mean_of
+from segpost.metrics.base import Accumulator
+from segpost.metrics.boundary import BoundaryF, BoundaryIoU, TrimapIoU
+from segpost.metrics.counts import Float64, mean_of
+from segpost.metrics.instances import InstanceIoU, InstanceScores
+from segpost.render.tables import Table, number, shown
 
 Measure = BoundaryIoU | TrimapIoU | BoundaryF | InstanceIoU
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from segpost import _checks
-from segpost.report_content import mean_of_what
-from segpost.report_tables import number, shown
-from segpost.scores import PER_CLASS, Scores
-from segpost.tally import Float64
+from segpost._core import validation
+from segpost.metrics.counts import Float64
+from segpost.metrics.report.content import mean_of_what
+from segpost.metrics.scores import PER_CLASS, Scores
+from segpost.render.tables import number, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +131,7 @@ def classes(scores: Scores, score: str = "iou", *, dark: bool = False) -> Figure
     -------
     figure : matplotlib.figure.Figure
     """
-    _checks.one_of(score, "score", PER_CLASS)
+    validation.one_of(score, "score", PER_CLASS)
     look = DARK if dark else LIGHT
     values: Float64 = getattr(scores, score)
     mean = scores.miou if score == "iou" else scores.mean(score)

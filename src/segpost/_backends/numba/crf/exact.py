@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from segpost._dispatch import Array, Pairwise
-from segpost._numba.crf_rows import LANES, add_row, row_length
-from segpost._numba.crf_terms import Block, Strip, attract, attraction, features, normalized
-from segpost._numba.probabilities import exp_negative
-from segpost._numba.strips import pieces
-from segpost._numba.threads import kernel, run
+from segpost._backends.numba.crf.rows import LANES, add_row, row_length
+from segpost._backends.numba.crf.terms import (
+    Block,
+    Strip,
+    attract,
+    attraction,
+    features,
+    normalized,
+)
+from segpost._backends.numba.labels.probabilities import exp_negative
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import pieces
+from segpost._core.contract import Array, Pairwise
 
 ROWS = 64  # pixels whose messages are made together
 OTHERS = 256  # of that many pixels

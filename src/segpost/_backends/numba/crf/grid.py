@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from segpost._dispatch import Array, Pairwise
-from segpost._numba.crf_rows import add_row, row_length
-from segpost._numba.crf_terms import Block, Strip, attract, attraction, normalized, scaled
-from segpost._numba.strips import pieces
-from segpost._numba.threads import kernel, run
+from segpost._backends.numba.crf.rows import add_row, row_length
+from segpost._backends.numba.crf.terms import Block, Strip, attract, attraction, normalized, scaled
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import pieces
+from segpost._core.contract import Array, Pairwise
 
 STEP = 16  # pixels between nodes at most
 CHUNK = 1 << 10  # floats that are blurred together

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost._dispatch import Array
-from segpost._numba.crf_rows import prefetch
-from segpost._numba.threads import kernel
+from segpost._backends.numba.crf.rows import prefetch
+from segpost._backends.numba.threads import kernel
+from segpost._core.contract import Array
 
 MIX = np.int64(0x9E3779B97F4A7C15 - (1 << 64))
 HALF = np.int64(32)

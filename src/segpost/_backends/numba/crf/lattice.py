@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from segpost._dispatch import Array, LatticeRecipe, Pairwise
-from segpost._numba.crf_keys import naming
-from segpost._numba.crf_rows import LANES, add_row, blur_row, prefetch, row_length
-from segpost._numba.crf_terms import (
+from segpost._backends.numba.crf.keys import naming
+from segpost._backends.numba.crf.rows import LANES, add_row, blur_row, prefetch, row_length
+from segpost._backends.numba.crf.terms import (
     Block,
     Strip,
     attract,
@@ -20,9 +19,10 @@ from segpost._numba.crf_terms import (
     normalized,
     scaled,
 )
-from segpost._numba.crf_vertices import Vertices, embed
-from segpost._numba.strips import pieces
-from segpost._numba.threads import kernel, run
+from segpost._backends.numba.crf.vertices import Vertices, embed
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import pieces
+from segpost._core.contract import Array, LatticeRecipe, Pairwise
 
 MANY = 1 << 16  # vertices whose bridges would cost more than they are worth: the busiest alone
 MANY_BRIDGED = 6

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost._dispatch import LATTICES, Array, CrfStep, Pairwise, Unary
-from segpost._numba import crf_unary
-from segpost._numba.crf_exact import Exact
-from segpost._numba.crf_grid import Grid
-from segpost._numba.crf_lattice import Lattice
-from segpost._numba.crf_rows import softmax_row
-from segpost._numba.crf_terms import Strip, Term, strips, take_own
-from segpost._numba.strips import target
-from segpost._numba.threads import kernel, run
+from segpost._backends.numba.crf import unary as crf_unary
+from segpost._backends.numba.crf.exact import Exact
+from segpost._backends.numba.crf.grid import Grid
+from segpost._backends.numba.crf.lattice import Lattice
+from segpost._backends.numba.crf.rows import softmax_row
+from segpost._backends.numba.crf.terms import Strip, Term, strips, take_own
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import target
+from segpost._core.contract import LATTICES, Array, CrfStep, Pairwise, Unary
 
 NOTHING = np.float32(1e-27)
 IMPOSSIBLE = np.float32(-1e29)  # logs of labels that are, and cost nothing

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from segpost._dispatch import Array, Pairwise
-from segpost._numba.crf_rows import add_row, multiply_row, row_length
-from segpost._numba.strips import pieces
-from segpost._numba.threads import kernel
+from segpost._backends.numba.crf.rows import add_row, multiply_row, row_length
+from segpost._backends.numba.threads import kernel
+from segpost._backends.numba.tiles import pieces
+from segpost._core.contract import Array, Pairwise
 
 STRIP = 1 << 14  # pixels of a strip, about
 BLOCK = 1 << 11  # pixels that are handled together

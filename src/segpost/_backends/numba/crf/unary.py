@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost._arrays import widen
-from segpost._dispatch import Array, BadUnary, Unary
-from segpost._numba.crf_rows import row_length
-from segpost._numba.probabilities import exp_negative
-from segpost._numba.strips import packed
-from segpost._numba.threads import kernel, run
-from segpost._reference.crf import energies
+from segpost._backends.numba.crf.rows import row_length
+from segpost._backends.numba.labels.probabilities import exp_negative
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import packed
+from segpost._backends.reference.crf import energies
+from segpost._core.arrays import widen
+from segpost._core.contract import Array, BadUnary, Unary
 
 COLUMNS = 128  # pixels that are handled together
 NONE = np.float32(-1e30)  # log of no probability, and of padding

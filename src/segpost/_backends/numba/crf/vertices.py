@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from segpost._dispatch import Array
-from segpost._numba.crf_keys import Naming, empty_slots, find, grown, number
-from segpost._numba.strips import pieces
-from segpost._numba.threads import kernel, run
+from segpost._backends.numba.crf.keys import Naming, empty_slots, find, grown, number
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import pieces
+from segpost._core.contract import Array
 
 SHARE = 1 << 11  # vertices whose names bound a share of all names
 TOGETHER = 16  # shares of a task

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from segpost._dispatch import Array, Logits, Paint, Report
-from segpost._numba import cells, palette, pixels, strips
-from segpost._numba.probabilities import fill_rows
-from segpost._numba.strips import Strip, table
-from segpost._numba.threads import run
-from segpost.geometry import Axes, axis
+from segpost._backends.numba import color, tiles
+from segpost._backends.numba.labels import resize, same_size
+from segpost._backends.numba.labels.probabilities import fill_rows
+from segpost._backends.numba.threads import run
+from segpost._backends.numba.tiles import Strip, table
+from segpost._core.contract import Array, Logits, Paint, Report
+from segpost._core.sampling import Axes, axis
 
 STRIP_IN = 1 << 18  # logits in a strip, so that it stays in the second cache
 STRIP_OUT = 1 << 18  # output pixels of a strip, so that it ends soon
@@ -32,12 +33,12 @@ def argmax(
     """First index of the largest interpolated logit, with what else is wanted."""
 
     def rows(n: int, y0: int, y1: int) -> tuple[Array, Callable[[], None]]:
-        out, keep = strips.target(labels[n, y0:y1])
+        out, keep = tiles.target(labels[n, y0:y1])
 
         def finish() -> None:
             keep()
             if paint is not None:
-                palette.paint_rows(out, paint, n, y0, y1)
+                color.paint_rows(out, paint, n, y0, y1)
 
         return out, finish
 
@@ -59,7 +60,7 @@ def label(logits: Logits, axes: Axes | None, rows: Rows) -> Report:
 def _label_cells(logits: Logits, axes: Axes, rows: Rows) -> Report:
     images, classes, height, width = logits.values.shape
     pixels = axes.y.n_out * axes.x.n_out
-    number = strips.number(logits.kind)
+    number = tiles.number(logits.kind)
     exact = number is np.float64
     # Sums of float64 beyond 1e280 could overflow; closer together than 2^-46 they could tie.
     limit, margin = number(1e280 if exact else np.inf), number(2.0**-46 if exact else 0.0)
@@ -67,9 +68,9 @@ def _label_cells(logits: Logits, axes: Axes, rows: Rows) -> Report:
 
     def work(strip: Strip) -> tuple[Found, Found]:
         n, cell0, _, y0, y1, counted = strip
-        values = strips.grid_rows(logits, strip)
+        values = tiles.grid_rows(logits, strip)
         out, finish = rows(n, y0, y1)
-        nan_count, nan_first, undefined, undefined_first = cells.label_cells(
+        nan_count, nan_first, undefined, undefined_first = resize.label_cells(
             values, (counted, width), yt, xt, cell0, y0, y1, limit, margin, exact, out
         )
         finish()
@@ -77,27 +78,27 @@ def _label_cells(logits: Logits, axes: Axes, rows: Rows) -> Report:
         place = n * pixels
         return (nan_count, nan_first + pixel), (undefined, undefined_first + place)
 
-    parts = strips.strips(logits, axes, STRIP_IN, 64 * STRIP_OUT // max(classes, 64))
+    parts = tiles.strips(logits, axes, STRIP_IN, 64 * STRIP_OUT // max(classes, 64))
     return report(run(work, parts, logits.values.size + images * pixels))
 
 
 def _label_pixels(logits: Logits, rows: Rows, confidence: Array | None = None) -> Report:
     images, classes, height, width = logits.values.shape
-    in_place = logits.kind == strips.number(logits.kind).__name__ and logits.threshold is None
+    in_place = logits.kind == tiles.number(logits.kind).__name__ and logits.threshold is None
 
     def work(strip: tuple[int, int, int]) -> tuple[Found, Found]:
         n, y0, y1 = strip
         image, start = logits.values[n], y0 * width
         if not (in_place and image.flags.c_contiguous):
-            image, start = strips.packed(strips.planes(logits, n, slice(y0, y1))), 0
+            image, start = tiles.packed(tiles.planes(logits, n, slice(y0, y1))), 0
         out, finish = rows(n, y0, y1)
-        span = strips.frozen(image.reshape(len(image), -1)), start, start + out.size
+        span = tiles.frozen(image.reshape(len(image), -1)), start, start + out.size
         if confidence is None:
-            found = pixels.label_pixels(*span, out.reshape(-1))
+            found = same_size.label_pixels(*span, out.reshape(-1))
         else:
             unit = image.dtype.type(logits.scale)
-            sure, keep = strips.float_target(confidence[n, y0:y1])
-            found = pixels.rate_pixels(*span, unit, out.reshape(-1), sure.reshape(-1))
+            sure, keep = tiles.float_target(confidence[n, y0:y1])
+            found = same_size.rate_pixels(*span, unit, out.reshape(-1), sure.reshape(-1))
             keep()
         nan_count, nan_first, undefined, undefined_first = found
         finish()
@@ -105,7 +106,7 @@ def _label_pixels(logits: Logits, rows: Rows, confidence: Array | None = None) -
         return (nan_count, nan_first + place), (undefined, undefined_first + place)
 
     size = STRIP_IN // (classes * width)
-    parts = [(n, *part) for n in range(images) for part in strips.pieces(height, size)]
+    parts = [(n, *part) for n in range(images) for part in tiles.pieces(height, size)]
     return report(run(work, parts, logits.values.size))
 
 
@@ -126,7 +127,7 @@ def softmax(
 
     def work(strip: Strip) -> tuple[Found, Found]:
         n, cell0, _, y0, y1, _ = strip
-        values = strips.grid_rows(logits, strip)
+        values = tiles.grid_rows(logits, strip)
         nothing = np.empty((0, 1, 0), np.float32)
         spread, row = nothing, 0  # where the probabilities go, and from which row on
         if out is not None:
@@ -134,7 +135,7 @@ def softmax(
             if not spread.flags.c_contiguous:
                 spread, row = np.empty((classes, y1 - y0, grid.x.n_out), np.float32), 0
         rows = nothing[:, 0] if confidence is None else confidence[n, y0:y1]
-        chosen, keep = strips.float_target(rows)
+        chosen, keep = tiles.float_target(rows)
         found = fill_rows(values, plain, sigmoid, yt, xt, cell0, y0, y1, real, spread, row, chosen)
         keep()
         if out is not None and not out[n].flags.c_contiguous:
@@ -142,7 +143,7 @@ def softmax(
         place = n * grid.y.n_out * grid.x.n_out
         return (0, -1), (found[0], found[1] + place)
 
-    parts = strips.strips(logits, grid, STRIP_IN, STRIP_OUT // min(classes, 16))
+    parts = tiles.strips(logits, grid, STRIP_IN, STRIP_OUT // min(classes, 16))
     made = len(logits.values) * classes * grid.y.n_out * grid.x.n_out
     return report(run(work, parts, logits.values.size + made))
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from segpost._numba.cells import weigh
-from segpost._numba.threads import kernel
+from segpost._backends.numba.labels.resize import weigh
+from segpost._backends.numba.threads import kernel
 
 COLUMNS = 128  # pixels of a row that are handled together
 LOWEST = np.float32(-87.0)  # exp is taken as 0 below

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._numba.threads import kernel
+from segpost._backends.numba.threads import kernel
 
 RELATIVE = np.float32(3e-6)  # float32 decides beyond RELATIVE * largest corner + ABSOLUTE
 ABSOLUTE = np.float32(1e-36)
@@ -284,8 +284,8 @@ def label_cells(
     """Labels of output rows ``y0:y1``, which lie in the rows of cells that begin with `cell`.
 
     `values` is [rows + 1, C, w + 1]; `counted` says in how many rows and columns of it NaN are
-    counted. Returns what `segpost._dispatch.Report` has; places are flat indices into the rows of
-    `values` and into the image's output.
+    counted. Returns the fields of `segpost._core.contract.Report`; places are flat indices into the
+    rows of `values` and into the image's output.
     """
     classes, columns = values.shape[1], labels.shape[1]
     cells = xt.start.size - 1

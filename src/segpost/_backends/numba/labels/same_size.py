@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from segpost._numba.probabilities import exp_negative
-from segpost._numba.threads import kernel
+from segpost._backends.numba.labels.probabilities import exp_negative
+from segpost._backends.numba.threads import kernel
 
 GROUP = 8  # powers that are added in float32
 

@@ -1,6 +1,6 @@
 """argmax after trilinear upsampling on Numba: a slab of the grid in, a slab of labels out.
 
-The rules are those of `segpost._numba.cells` with eight corners: csrc/ops/volumes.hpp.
+The rules are those of `resize` with eight corners: csrc/ops/volumes.hpp.
 """
 
 from __future__ import annotations
@@ -9,13 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from segpost._arrays import widen
-from segpost._dispatch import Array, Logits, Report
-from segpost._numba import strips
-from segpost._numba.cells import ABSOLUTE, LARGEST, RELATIVE, UNDECIDED, rank, weigh
-from segpost._numba.labels import Found, report
-from segpost._numba.threads import kernel, run
-from segpost.geometry import VolumeAxes
+from segpost._backends.numba import tiles
+from segpost._backends.numba.labels.operations import Found, report
+from segpost._backends.numba.labels.resize import (
+    ABSOLUTE,
+    LARGEST,
+    RELATIVE,
+    UNDECIDED,
+    rank,
+    weigh,
+)
+from segpost._backends.numba.threads import kernel, run
+from segpost._core.arrays import widen
+from segpost._core.contract import Array, Logits, Report
+from segpost._core.sampling import VolumeAxes
 
 SLAB = 1 << 18  # logits of two slices, so that they stay in the second cache
 
@@ -23,10 +30,10 @@ SLAB = 1 << 18  # logits of two slices, so that they stay in the second cache
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
     """First index of the largest interpolated logit."""
     images, classes, depth, height, width = logits.values.shape
-    number = strips.number(logits.kind)
+    number = tiles.number(logits.kind)
     exact = number is np.float64
     limit, margin = number(1e280 if exact else np.inf), number(2.0**-46 if exact else 0.0)
-    tables = strips.table(axes.z), strips.table(axes.y), strips.table(axes.x)
+    tables = tiles.table(axes.z), tiles.table(axes.y), tiles.table(axes.x)
     z_cells, y_cells = (len(axis.start) - 1 for axis in (axes.z, axes.y))
     rows = max(SLAB // (2 * classes * width), 2) - 1
     voxels = axes.z.n_out * axes.y.n_out * axes.x.n_out
@@ -45,7 +52,7 @@ def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
             values.shape[1] if last == y_cells else last - first,
         )
         found = _label_slab(
-            strips.frozen(values), counted, *tables, (z0, first, y0), limit, margin, exact, out
+            tiles.frozen(values), counted, *tables, (z0, first, y0), limit, margin, exact, out
         )
         labels[n, z0:z1, y0:y1] = out
         grid = (n, z, first), (depth, height, width)
@@ -56,7 +63,7 @@ def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
         (n, z, *rows_of)
         for n in range(images)
         for z in range(z_cells)
-        for rows_of in strips.pieces(y_cells, rows)
+        for rows_of in tiles.pieces(y_cells, rows)
     ]
     return report(run(work, parts, logits.values.size + images * voxels))
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from segpost._dispatch import Array
-from segpost._numba.confusion import Coder, coder
-from segpost._numba.strips import frozen, pieces
-from segpost._numba.threads import kernel, run
+from segpost._backends.numba.metrics.confusion import Coder, coder
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import frozen, pieces
+from segpost._core.contract import Array
 
 BLOCK = 1 << 16  # pixels whose codes are made together
 STRIP = 1 << 18  # pixels of a strip

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._dispatch import Array, Logits, Report
-from segpost._numba.labels import label
-from segpost._numba.strips import frozen, packed, pieces
-from segpost._numba.threads import kernel, run
-from segpost.geometry import Axes
+from segpost._backends.numba.labels.operations import label
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import frozen, packed, pieces
+from segpost._core.contract import Array, Logits, Report
+from segpost._core.sampling import Axes
 
 STRIP = 1 << 19  # bytes of a strip of labels: its copies stay in the second cache
 CHUNK = 2048  # pixels whose codes and keys stay in the first cache

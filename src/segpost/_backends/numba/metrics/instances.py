@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from segpost._dispatch import Array
-from segpost._numba.confusion import Window, coder, windows
-from segpost._numba.strips import frozen
-from segpost._numba.threads import kernel
+from segpost._backends.numba.metrics.confusion import Window, coder, windows
+from segpost._backends.numba.threads import kernel
+from segpost._backends.numba.tiles import frozen
+from segpost._core.contract import Array
 
 
 def instance_counts(

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from segpost._symptoms.case import Case, Int64, listed, named_palettes
-from segpost._symptoms.table import Claim
-from segpost.colors import Palette
+from segpost.color.palette import Palette
+from segpost.diagnosis.context import Case, Int64, listed, named_palettes
+from segpost.diagnosis.registry import Claim
 
 MOST = 40  # different values of a palette; with more nearly every value is one of them
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from segpost._symptoms.alignment import Explanation
-from segpost._symptoms.case import Case
-from segpost._symptoms.table import Claim
+from segpost.diagnosis.alignment import Explanation
+from segpost.diagnosis.context import Case
+from segpost.diagnosis.registry import Claim
 
 
 def best(case: Case, *names: str) -> Explanation | None:

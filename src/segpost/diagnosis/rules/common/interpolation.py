@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._arrays import Array
-from segpost._symptoms.case import Case, census, listed
-from segpost._symptoms.table import Claim
+from segpost._core.arrays import Array
+from segpost.diagnosis.context import Case, census, listed
+from segpost.diagnosis.registry import Claim
 
 
 def interpolated(case: Case, labels: Array, name: str) -> Claim | None:
