@@ -9,7 +9,7 @@ from segpost._backends.config import (
     set_num_threads,
     why_no_cuda,
 )
-from segpost._core.contract import use_backend
+from segpost._backends.registry import use_backend
 from segpost.checkpoints.compare import CheckpointDiff, compare_checkpoints
 from segpost.color.operations import colorize, labels_from_colors, overlay
 from segpost.color.palette import Palette

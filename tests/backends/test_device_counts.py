@@ -16,7 +16,8 @@ from numpy.testing import assert_array_equal
 
 import segpost
 from segpost import ConfusionMatrix
-from segpost._core import arrays, contract, device_arrays
+from segpost._backends import registry
+from segpost._core import arrays, device_arrays, extensions
 from segpost._core.device import Place, place_of
 
 LATER = pytest.mark.parametrize("check", ["deferred", "off"])
@@ -227,8 +228,8 @@ def test_counts_of_arrays_there(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     if problem:
         pytest.skip(problem)
     backend = on_device.backend(name)
-    monkeypatch.setattr(contract, "cuda_runtime", lambda: backend.gpu.runtime)
-    monkeypatch.setattr(contract, "_loaded", {"cuda": backend.gpu})
+    monkeypatch.setattr(extensions, "cuda_runtime", lambda: backend.gpu.runtime)
+    monkeypatch.setattr(registry, "_loaded", {"cuda": backend.gpu})
 
     def there(array: np.ndarray) -> device_arrays.Result:
         return device_arrays.Result(backend.there(array))
@@ -251,7 +252,7 @@ def test_counts_of_arrays_there(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_graph_of_torch() -> None:
     """Operations that were captured give the same when the graph is run with other values."""
-    if contract.cuda_problem() is not None or not torch.cuda.is_available():
+    if extensions.cuda_problem() is not None or not torch.cuda.is_available():
         pytest.skip("no device that torch knows")
     logits = torch.from_numpy(LOGITS).cuda()
     target = torch.from_numpy(segpost.argmax(LOGITS)).cuda()
@@ -333,7 +334,7 @@ def test_tables_of_a_graph_stay(device: Runtime, as_torch: Callable[[np.ndarray]
     device.captured = True
     segpost.argmax(logits, size=(24, 30), check="off")
     device.captured = False
-    gpu: Any = contract._load("cuda")
+    gpu: Any = registry._load("cuda")
     pinned = {table.ctypes.data for table in gpu._pinned.values()}
     assert pinned
     for width in range(40, 110):

@@ -230,7 +230,7 @@ def test_without_cuda_there_is_a_reason() -> None:
     with pytest.raises(TypeError, match=r"logits is on .* no CUDA backend here"):
         segpost.argmax(Cuda(LOGITS))
     with pytest.raises(RuntimeError, match="the cuda backend cannot be used"):
-        segpost._core.contract._load("cuda")
+        segpost._backends.registry._load("cuda")
 
 
 def test_the_import_does_not_touch_cuda() -> None:

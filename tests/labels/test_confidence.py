@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from logit_values import KINDS, adversarial
 
 import segpost
-from segpost._core import contract, validation
+from segpost._backends import registry
+from segpost._core import logits as core_logits
 from segpost._core.contract import Report
 from segpost._core.sampling import GRIDS
 
@@ -30,11 +31,11 @@ def made(
     dtype: Any = np.float32,
 ) -> tuple[Report, np.ndarray, np.ndarray]:
     """What a backend says and writes, without the API's errors."""
-    view, _, _ = validation.logits_view(logits, -3)
-    axes = validation.resampling(view, size, grid)
-    shape = validation.output_shape(view, axes)
+    view, _, _ = core_logits.logits_view(logits, -3)
+    axes = core_logits.resampling(view, size, grid)
+    shape = core_logits.output_shape(view, axes)
     labels, confidence = np.empty(shape, np.int32), np.empty(shape, dtype)
-    report = contract.backend().argmax(view, axes, labels, None, confidence, mode == "fast")
+    report = registry.backend().argmax(view, axes, labels, None, confidence, mode == "fast")
     return report, labels, confidence
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from emulated.build import build, compiler
 
 from segpost._backends.cuda.backend import Gpu
-from segpost._core import contract
+from segpost._core import extensions
 from segpost._core.contract import Bad, CrfSolver, CrfStep, Logits, Paint, Pairwise, Report, Unary
 from segpost._core.device import Array, DeviceArray, Place, device_view, to_host
 from segpost._core.device_arrays import Memory
@@ -29,14 +29,14 @@ LINE = 64  # bytes: where an array begins within as many is kept
 def missing(name: str) -> str | None:
     """Why a backend of this module cannot be tested here."""
     if name == REAL:
-        return contract.cuda_problem()
+        return extensions.cuda_problem()
     return None if compiler() else "no C++ compiler to emulate CUDA with"
 
 
 @lru_cache
 def backend(name: str) -> OnDevice:
     """The CUDA backend, emulated or not."""
-    return OnDevice(build() if name == EMULATED else contract.cuda_runtime())
+    return OnDevice(build() if name == EMULATED else extensions.cuda_runtime())
 
 
 class OnDevice:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import contract, dlpack
+from segpost._core import dlpack, extensions
 from segpost._core.device import Array, DeviceArray, Place, current, device_view, owner_of, place_of
 
 CUDA, CUDA_MANAGED = 2, 13  # DLPack's numbers
@@ -133,7 +133,7 @@ def _plain_place(stream: int, name: str, index: int) -> Place:
     """With memory of our own."""
 
     def memory(size: int) -> tuple[int, Any]:
-        made = Memory(contract.cuda_runtime(), size, index)
+        made = Memory(extensions.cuda_runtime(), size, index)
         return made.address, made
 
     return _place(index, stream, memory, name, f"cuda:{index}")
@@ -280,10 +280,10 @@ def _place(
 
 
 def _runtime(name: str, device: object) -> Any:
-    problem = contract.cuda_problem()
+    problem = extensions.cuda_problem()
     if problem is not None:
         raise TypeError(
             f"{name} is on {device}, and segpost has no CUDA backend here ({problem}); copy it to "
             f"the CPU if that is meant: {name}.cpu() of a torch tensor"
         )
-    return contract.cuda_runtime()
+    return extensions.cuda_runtime()

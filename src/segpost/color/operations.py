@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import contract, validation
+from segpost._backends import registry
+from segpost._core import arguments, contract, errors, validation
 from segpost._core.arrays import Incoming, outgoing, stacks
 from segpost.color.palette import Palette, as_palette
 
@@ -55,16 +56,16 @@ def colorize(labels: Any, palette: Palette | str, *, check: str = "sync", out: A
 
 def paint(given: Incoming, chosen: Palette, out: Any = None, check: str = "sync") -> Any:
     """Colorize for label maps that are known to be none other."""
-    validation.one_of(check, "check", validation.CHECKS)
+    arguments.one_of(check, "check", arguments.CHECKS)
     maps = given.array
     result = outgoing(out, (*maps.shape, 3), np.uint8, given.wrap, maps, packed=2)
     ignore = chosen.ignore_index
     lut = chosen.packed()
-    backend = contract.backend(maps, result.array, check=check)
+    backend = registry.backend(maps, result.array, check=check)
     bad = contract.Bad()
     for offset, (part, target) in stacks(maps, result.array):
         bad = _merge(bad, backend.colorize(part, lut, ignore, target), offset)
-    validation.raise_bad_labels(bad, maps, len(chosen), ignore)
+    errors.raise_bad_labels(bad, maps, len(chosen), ignore)
     return result.result()
 
 
@@ -114,7 +115,7 @@ def overlay(
             [146, 114, 114]]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    validation.one_of(check, "check", validation.CHECKS)
+    arguments.one_of(check, "check", arguments.CHECKS)
     picture = validation.image_view(image)
     maps = validation.labels_view(labels).array
     if picture.array.shape[:-1] != maps.shape:
@@ -133,12 +134,12 @@ def overlay(
     result = outgoing(
         out, picture.array.shape, np.uint8, picture.wrap, picture.array, maps, packed=2
     )
-    backend = contract.backend(picture.array, maps, result.array, check=check)
+    backend = registry.backend(picture.array, maps, result.array, check=check)
     bad = contract.Bad()
     for offset, (pixels, part, target) in stacks(picture.array, maps, result.array):
         found = backend.overlay(pixels, part, lut, weights, ignore, int(contour), target)
         bad = _merge(bad, found, offset)
-    validation.raise_bad_labels(bad, maps, len(chosen), ignore)
+    errors.raise_bad_labels(bad, maps, len(chosen), ignore)
     return result.result()
 
 
@@ -175,7 +176,7 @@ def labels_from_colors(
     array([[  0,  15, 255]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    validation.one_of(check, "check", validation.CHECKS)
+    arguments.one_of(check, "check", arguments.CHECKS)
     if chosen.duplicates:
         groups = ", ".join(
             f"{' = '.join(map(str, group))} {chosen.color(group[0])}"
@@ -192,13 +193,13 @@ def labels_from_colors(
     dtype = np.uint8 if values.min() >= 0 and values.max() <= 255 else np.int32
     shape = picture.array.shape[:-1]
     result = outgoing(out, shape, dtype, picture.wrap, picture.array, packed=1)
-    backend = contract.backend(picture.array, result.array, check=check)
+    backend = registry.backend(picture.array, result.array, check=check)
     bad = contract.Bad()
     for offset, (pixels, target) in stacks(picture.array, result.array):
         found = backend.labels_from_colors(pixels, keys, values, target)
         bad = _merge(bad, found, offset)
     if bad.total:
-        validation.raise_bad_colors(bad, picture.array)
+        errors.raise_bad_colors(bad, picture.array)
     return result.result()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import validation
+from segpost._core import arguments
 from segpost._core.arguments import integer
 from segpost.crf import inputs, terms
 from segpost.crf.solve import solve
@@ -285,10 +285,10 @@ class DenseCRF:
         for name in ("own_term", "volume"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
-        validation.one_of(self.unary, "unary", inputs.UNARIES)
-        validation.one_of(self.normalization, "normalization", terms.NORMALIZATIONS)
-        validation.one_of(self.method, "method", METHODS)
-        validation.one_of(self.quality, "quality", QUALITIES)
+        arguments.one_of(self.unary, "unary", inputs.UNARIES)
+        arguments.one_of(self.normalization, "normalization", terms.NORMALIZATIONS)
+        arguments.one_of(self.method, "method", METHODS)
+        arguments.one_of(self.quality, "quality", QUALITIES)
         checked: dict[str, Any] = {
             "iterations": _count(self.iterations, "iterations", 0),
             "gaussian": terms.checked_terms(self.gaussian, "gaussian", self.volume),
@@ -338,7 +338,7 @@ class DenseCRF:
         >>> segpost.DenseCRF.preset("deeplab", iterations=5).gaussian
         ({'sigma': 1.0, 'weight': 3.0},)
         """
-        validation.one_of(name, "name", tuple(PRESETS))
+        arguments.one_of(name, "name", tuple(PRESETS))
         return cls(**{**PRESETS[name], **overrides})
 
     def __repr__(self) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._backends.cuda import crf as cuda_crf
-from segpost._core import contract
 from segpost._core.arrays import Array, Outgoing, label_dtype, outgoing
 from segpost._core.contract import BadUnary, CrfStep, Logits, Pairwise, Unary
 from segpost._core.device import DeviceArray
@@ -38,7 +38,7 @@ class Solved(NamedTuple):
             q, labels = stacks[0][n], stacks[1][n]
             if labels.size:
                 logits = Logits(q.transpose(1, 0, 2, 3), "float32")  # slices as a batch
-                contract.backend(array).argmax(logits, None, labels, None, None)
+                registry.backend(array).argmax(logits, None, labels, None, None)
         return made.result()
 
 
@@ -51,7 +51,7 @@ def solve(crf: DenseCRF, probabilities: Any, image: Any, trace: bool) -> Solved:
     array = field.given.array
     result = outgoing(None, field.shape, np.float32, field.given.wrap, array)
     guides = [term.guide.values for term in terms if term.guide is not None]
-    backend = contract.backend(array, *guides)
+    backend = registry.backend(array, *guides)
     steps: list[list[CrfStep]] = []
     for n in range(field.batch):
         out = field.stacked(result.array)[n]
@@ -92,7 +92,7 @@ def _all_bad(crf: DenseCRF, field: Field, n: int, bad: BadUnary) -> BadUnary:
     for later in range(n + 1, field.batch):
         unary = _unary(crf, field, later)
         more = (
-            contract.backend(field.given.array)
+            registry.backend(field.given.array)
             .dense_crf(unary, (), True, crf.method, crf.quality)
             .bad
         )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segpost._core import sampling, validation
+from segpost._core import arguments, sampling, validation
+from segpost._core import logits as core_logits
 from segpost._core.arguments import checked_names
 from segpost._core.arrays import Array, Incoming, incoming, widen
 from segpost._core.contract import Logits
@@ -127,7 +128,7 @@ def diagnose(
     from segpost.diagnosis.unknown import unknowns
 
     if grid is not None:
-        validation.one_of(grid, "grid", sampling.GRIDS)
+        arguments.one_of(grid, "grid", sampling.GRIDS)
     if letterbox is not None and not isinstance(letterbox, Letterbox):
         raise TypeError(f"letterbox must be a segpost.Letterbox, got {letterbox!r}")
     origins = {
@@ -260,18 +261,18 @@ def _logits(
 ) -> tuple[dict[str, Any], int, bool]:
     """The logits on the axis where the classes are, and whether another one was said."""
     _on_host(logits, "logits")
-    view, given, counted = validation.logits_view(logits, axis)
+    view, given, counted = core_logits.logits_view(logits, axis)
     corrected = False
     if wanted is not None and view.values.shape[1] not in (wanted, 1):
         other = -1 if counted == -3 else -3
         if given.array.shape[other] == wanted:
-            turned = validation.logits_view(logits, other)[0]
+            turned = core_logits.logits_view(logits, other)[0]
             corrected = _smoothness(turned) >= _smoothness(view)
             if corrected:
                 view, counted = turned, other
     second = None
     if again is not None:
-        second, second_given, _ = validation.logits_view(again, counted)
+        second, second_given, _ = core_logits.logits_view(again, counted)
         if second_given.array.shape != given.array.shape:
             raise ValueError(
                 f"again must have the shape of logits, {given.array.shape}, "

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import validation
+from segpost._core import arguments
 from segpost._core.arrays import LOGIT_KINDS, Array, incoming, widen
 from segpost._core.device import DeviceArray
 
@@ -135,7 +135,7 @@ def by_channel(value: object, name: str, axis: int) -> tuple[Array, tuple[int, .
     shape = given.array.shape
     if not shape or 0 in shape:
         raise ValueError(f"{name} must have values, got shape {shape}")
-    counted = validation.class_axis(axis, len(shape)) if len(shape) > 2 else -1
+    counted = arguments.class_axis(axis, len(shape)) if len(shape) > 2 else -1
     array = np.moveaxis(widen(given.array, given.kind), counted, 0)
     array = array.reshape(len(array), -1, array.shape[-1] if array.ndim > 1 else 1)
     with np.errstate(over="ignore"):  # the small picture is of float32

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from segpost._core import contract, sampling, validation
+from segpost._backends import registry
+from segpost._core import arguments, errors, sampling
+from segpost._core import logits as core_logits
 from segpost._core.arrays import label_dtype, outgoing
 from segpost._core.contract import Array, Logits, Report
 from segpost._core.device import DeviceArray
@@ -16,9 +18,9 @@ def label_volume(
     logits: Any, axis: int | None, size: Any, grid: str, nan: str, check: str, out: Any
 ) -> Any:
     """What `segpost.argmax` does with three numbers in `size`, or with axis -4."""
-    view, given, _ = validation.logits_view(logits, -4 if axis is None else axis, spatial=3)
+    view, given, _ = core_logits.logits_view(logits, -4 if axis is None else axis, spatial=3)
     axes = resampling(view, size, grid)
-    validation.one_channel_warning(view)
+    core_logits.one_channel_warning(view)
     n, classes, *grid_size = view.values.shape
     shape = (n, *(grid_size if axes is None else axes.size))
     batched = given.array.ndim == 5
@@ -30,12 +32,12 @@ def label_volume(
         target = result.array if batched else result.array[None]
         report = _labels(view, axes, target, check)
         if nan == "raise":
-            validation.raise_bad_logits(report, view, shape)
+            errors.raise_bad_logits(report, view, shape)
     return result.result()
 
 
 def _labels(view: Logits, axes: VolumeAxes | None, target: Array, check: str) -> Report:
-    backend = contract.backend(view.values, target, check=check)
+    backend = registry.backend(view.values, target, check=check)
     if axes is not None and not isinstance(view.values, DeviceArray):
         return backend.argmax_volume(view, axes, target)
     found = Report()
@@ -69,7 +71,7 @@ def resampling(logits: Logits, size: object, grid: str) -> VolumeAxes | None:
     """The axes from the logits' grid to `size`, or None where every voxel is read as it is."""
     if size is None:
         return None
-    wanted = validation.output_size(size, 3)
+    wanted = arguments.output_size(size, 3)
     depth, height, width = logits.values.shape[2:]
     if (depth, height, width) == wanted or 0 in (depth, height, width):
         return None

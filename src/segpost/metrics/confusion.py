@@ -7,8 +7,10 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._backends.cuda.counts import defer_outside
-from segpost._core import contract, validation
+from segpost._core import arguments, errors, validation
+from segpost._core import logits as core_logits
 from segpost._core.arguments import integer
 from segpost._core.arrays import Array, Incoming, incoming, label_dtype, outgoing, stacks
 from segpost._core.contract import Checking, Logits, Report
@@ -20,8 +22,8 @@ from segpost._core.device import (
     refuse_reports_of_graphs,
     to_host,
 )
+from segpost._core.logits import with_threshold
 from segpost._core.sampling import Axes
-from segpost.pipeline.options import with_threshold
 
 STRIP = 1 << 16  # pixels looked at together when values are listed
 MOST_LISTED = 1024  # up to which values are kept apart
@@ -109,7 +111,7 @@ def confusion_matrix(
     """
     classes = class_count(num_classes)
     ignored = ignored_values(ignore_index)
-    validation.one_of(check, "check", validation.CHECKS)
+    arguments.one_of(check, "check", arguments.CHECKS)
     pair, given = view(preds, target, classes, axis, grid, None)
     matrix = outgoing(None, (classes, classes), np.int64, given.wrap, given.array)
     place = place_of(pair.target)
@@ -163,7 +165,7 @@ def view(
             f"preds of shape {shape} do not fit target of shape {labels.shape}: labels have the "
             f"target's shape, logits one axis more{hint}"
         )
-    logits, _, counted = validation.logits_view(preds, axis)
+    logits, _, counted = core_logits.logits_view(preds, axis)
     logits = logits._replace(values=in_order_of(place_of(labels), logits.values))
     logits = with_threshold(logits, threshold)
     found = 2 if logits.threshold is not None else shape[counted]
@@ -182,7 +184,7 @@ def view(
             f"preds have {logits.values.shape[0]} images, target has {labels.shape[0]}"
         )
     empty = 0 in labels.shape
-    axes = None if empty else validation.resampling(logits, labels.shape[-2:], grid)
+    axes = None if empty else core_logits.resampling(logits, labels.shape[-2:], grid)
     if not empty and 0 in logits.values.shape:
         raise ValueError(f"preds of shape {shape} hold nothing, target has {labels.size} pixels")
     return Pair(logits, axes, labels), truth
@@ -212,12 +214,12 @@ def add_counts(
     if not pair.target.size:
         return Report()
     if not isinstance(pair.preds, Logits):
-        backend = contract.backend(pair.preds, pair.target, check=check)
+        backend = registry.backend(pair.preds, pair.target, check=check)
         for _, (preds, target) in stacks(pair.preds, pair.target):
             backend.confusion_labels(preds, target, ignored, counts)
         return Report()
     target = _stacked(pair.target)
-    backend = contract.backend(pair.preds.values, target, check=check)
+    backend = registry.backend(pair.preds.values, target, check=check)
     if found is not None and isinstance(backend, Checking):
         backend = backend.reporting_to(found)
     return backend.confusion_logits(pair.preds, pair.axes, target, ignored, counts)
@@ -230,7 +232,7 @@ def _stacked(target: Array) -> Array:
 def _raise_report(report: Report, pair: Pair) -> None:
     if isinstance(pair.preds, Logits):
         shape = _stacked(pair.target).shape
-        validation.raise_bad_logits(report, pair.preds, (shape[0], shape[1], shape[2]))
+        errors.raise_bad_logits(report, pair.preds, (shape[0], shape[1], shape[2]))
 
 
 def _raise_outside(counts: Array, pair: Pair, classes: int, ignored: Array) -> None:
@@ -263,7 +265,7 @@ def labels_of(pair: Pair) -> Array:
     place = place_of(logits.values)
     made = place.empty((logits.values.shape[0], *size), label_dtype(max(logits.values.shape[1], 2)))
     if made.size:
-        contract.backend(logits.values).argmax(logits, pair.axes, made, None, None)
+        registry.backend(logits.values).argmax(logits, pair.axes, made, None, None)
     return made.reshape(pair.target.shape)
 
 

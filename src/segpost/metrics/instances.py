@@ -8,11 +8,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from segpost._core import contract
-from segpost._core.arguments import integer, listed
+from segpost._backends import registry
+from segpost._core.arguments import integer
 from segpost._core.arrays import Array, incoming
 from segpost._core.validation import only_integers
 from segpost.metrics import confusion
+from segpost.metrics.arguments import listed
 from segpost.metrics.base import Accumulator, whole
 from segpost.metrics.counts import Float64, mean_of, ratio
 from segpost.metrics.matrix import ConfusionMatrix
@@ -214,7 +215,7 @@ class InstanceIoU(Accumulator):
             groups[list(members)] = g
         counts = np.zeros((len(values), 4), np.int64)
         ignored = np.array(self._confusion.settings()["ignore_index"], np.int64)
-        contract.backend().instance_counts(preds, target, instances, groups, ignored, counts)
+        registry.backend().instance_counts(preds, target, instances, groups, ignored, counts)
         found = np.flatnonzero((counts[:, 0] > 0) & (values >= self.first_id))
         for row, value in zip(counts[found].tolist(), values[found].tolist(), strict=True):
             size, right, grouped, c = row

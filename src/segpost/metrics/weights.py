@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import validation
+from segpost._core import arguments
 from segpost._core.arrays import LABEL_KINDS, Array, incoming
 from segpost.metrics.confusion import class_count, ignored_values
 from segpost.metrics.matrix import ConfusionMatrix
@@ -59,7 +59,7 @@ def class_weights(
     >>> segpost.class_weights([900, 90, 10], method="inverse").round(2)
     array([ 0.37,  3.7 , 33.33])
     """
-    validation.one_of(method, "method", METHODS)
+    arguments.one_of(method, "method", METHODS)
     if not 0.0 <= beta < 1.0:
         raise ValueError(f"beta must be in 0 <= beta < 1, got {beta!r}")
     n = _counts(counts)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import validation
+from segpost._core import arguments, validation
 from segpost._core.arrays import Array, label_dtype, widen
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
@@ -147,7 +147,7 @@ def segmentation_of_labels(
         labels = _binary(labels, convention)
     if letterbox is not None:
         labels = letterbox.undo_labels(labels)
-    if size is not None and tuple(validation.output_size(size)) != labels.shape[-2:]:
+    if size is not None and tuple(arguments.output_size(size)) != labels.shape[-2:]:
         raise ValueError(
             f"labels of shape {labels.shape} cannot be resampled to size={tuple(size)} without "
             "loss; take the network's logits, or say by letterbox= how they lie on the picture"

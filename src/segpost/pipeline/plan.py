@@ -7,24 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._backends.cuda import crf as cuda_crf
-from segpost._core import contract, validation
+from segpost._core import arguments, errors
+from segpost._core import logits as core_logits
 from segpost._core.arrays import Array, Outgoing, label_dtype, outgoing
 from segpost._core.contract import Laid, Logits, Paint
 from segpost._core.device import DeviceArray, place_of
+from segpost._core.logits import with_quantization, with_threshold
 from segpost._core.sampling import Axes
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette, as_palette
 from segpost.crf.model import DenseCRF
 from segpost.pipeline.decoded import check_probabilities, of_labels, refuse_probabilities, resampled
-from segpost.pipeline.options import (
-    check_palette,
-    checked_want,
-    pictured,
-    refiner_of,
-    with_quantization,
-    with_threshold,
-)
+from segpost.pipeline.options import check_palette, checked_want, pictured, refiner_of
 from segpost.pipeline.segmentation import Segmentation
 from segpost.runtimes.convention import Convention, agreed
 from segpost.spatial.letterbox import Letterbox, resampling
@@ -82,11 +78,11 @@ def planned(
     A convention has picked the logits already.
     """
     axis, grid, quantization = agreed(convention, axis, grid, quantization)
-    view, given, counted = validation.logits_view(logits, axis)
-    validation.one_of(nan, "nan", validation.NAN_RULES)
-    validation.one_of(check, "check", validation.CHECKS)
-    validation.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
-    validation.one_of(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
+    view, given, counted = core_logits.logits_view(logits, axis)
+    arguments.one_of(nan, "nan", arguments.NAN_RULES)
+    arguments.one_of(check, "check", arguments.CHECKS)
+    arguments.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
+    arguments.one_of(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
     wanted = checked_want(want)
     chosen = None if palette is None else as_palette(palette)
     refiner = refiner_of(crf, threshold)
@@ -104,10 +100,10 @@ def planned(
         name = "color" if "color" in wanted else "overlay"
         raise ValueError(f'want has "{name}", which needs palette=')
     view, axes = resampling(view, size, grid, letterbox)
-    shape = validation.output_shape(view, axes)
+    shape = core_logits.output_shape(view, axes)
     picture = pictured(image, shape, wanted)
     if view.threshold is None:
-        validation.one_channel_warning(view)
+        core_logits.one_channel_warning(view)
 
     def make(name: str, full: tuple[int, ...], dtype: Any) -> Outgoing | None:
         if name not in wanted:
@@ -152,7 +148,7 @@ def run(plan: Plan, view: Logits, picture: Array | None) -> Outgoing | None:
     if 0 in plan.shape:
         return probabilities
     axes, counted, ready = plan.axes, plan.counted, plan.ready
-    backend = contract.backend(view.values, picture, check=plan.check)
+    backend = registry.backend(view.values, picture, check=plan.check)
     if plan.refiner is not None:
         view, axes = _refined(plan, view, picture), None
     out = None if probabilities is None else probabilities.array
@@ -166,8 +162,8 @@ def run(plan: Plan, view: Logits, picture: Array | None) -> Outgoing | None:
     )
     if plan.nan == "raise":
         if sure is not None or spread is not None:
-            validation.raise_undefined(report, view, plan.shape)
-        validation.raise_bad_logits(report, view, plan.shape)
+            errors.raise_undefined(report, view, plan.shape)
+        errors.raise_bad_logits(report, view, plan.shape)
     if plan.refiner is not None:
         if "probabilities" in plan.wanted:
             q = view.values if counted == -3 else view.values.transpose(0, 2, 3, 1)
@@ -209,9 +205,9 @@ def _refined(plan: Plan, view: Logits, picture: Array | None) -> Logits:
     if plan.ready:
         resampled(view, plan.axes, made)
     else:
-        report = contract.backend(view.values).softmax(view, plan.axes, made, None)
+        report = registry.backend(view.values).softmax(view, plan.axes, made, None)
         if plan.nan == "raise":
-            validation.raise_undefined(report, view, plan.shape)
+            errors.raise_undefined(report, view, plan.shape)
     assert plan.refiner is not None
     return Logits(plan.refiner(made, picture), "float32")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segpost._core import validation
+from segpost._core import errors, validation
 from segpost._core.arrays import Array
 from segpost._core.contract import Bad
 from segpost.color import operations
@@ -127,7 +127,7 @@ class Segmentation:
         missing = ~known[labels]
         if missing.any():
             bad = Bad(int(missing.sum()), int(missing.argmax()))
-            validation.raise_bad_labels(bad, labels, len(chosen), ignore)
+            errors.raise_bad_labels(bad, labels, len(chosen), ignore)
         picture.putpalette(table.tobytes())
         picture.save(path, format="PNG")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from inspect import signature
 from typing import Any
 
-from segpost._core import validation
+from segpost._core import logits as core_logits
 from segpost._core.arrays import Array, Outgoing, incoming, overlap
 from segpost._core.contract import Logits
 from segpost._core.device import place_of
@@ -98,7 +98,7 @@ class Stream:
         if self._like is None:
             return self._start(logits, told, image)
         plan = self._plan
-        view, _, _ = validation.logits_view(logits, plan.counted)
+        view, _, _ = core_logits.logits_view(logits, plan.counted)
         if _like(logits, view) != self._like:
             return self._start(logits, told, image)
         if any(overlap(view.values, made.array) for made in self._memory):
@@ -129,7 +129,7 @@ class Stream:
                 memory.append(part)
                 _in_place(getattr(made, name), part, logits)
         self._plan, self._memory = plan, memory
-        whole, _, _ = validation.logits_view(logits, plan.counted)
+        whole, _, _ = core_logits.logits_view(logits, plan.counted)
         self._made, self._like = replace(made, image=None), _like(logits, whole)
         return made
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import contract, sampling, validation
+from segpost._backends import registry
+from segpost._core import arguments, sampling, validation
+from segpost._core import logits as core_logits
 from segpost._core.arguments import integer
 from segpost._core.arrays import Array, Incoming, outgoing
 from segpost._core.contract import Logits
@@ -72,7 +74,7 @@ class Letterbox:
 
     def __post_init__(self) -> None:
         for name in ("image_size", "input_size", "content_size"):
-            object.__setattr__(self, name, validation.output_size(getattr(self, name), name=name))
+            object.__setattr__(self, name, arguments.output_size(getattr(self, name), name=name))
         offset = self.offset
         if not isinstance(offset, (tuple, list, np.ndarray)) or len(offset) != 2:
             raise ValueError(f"offset must be (top, left), got {offset!r}")
@@ -139,14 +141,14 @@ class Letterbox:
         >>> segpost.Letterbox.fit((375, 500), multiple=16).padding
         ((4, 5), (6, 6))
         """
-        picture = validation.output_size(image_size, name="image_size")
-        validation.one_of(align, "align", ALIGNMENTS)
-        validation.one_of(mode, "mode", MODES)
+        picture = arguments.output_size(image_size, name="image_size")
+        arguments.one_of(align, "align", ALIGNMENTS)
+        arguments.one_of(mode, "mode", MODES)
         multiple = integer(multiple, "multiple")
         if multiple < 1:
             raise ValueError(f"multiple must be at least 1, got {multiple}")
         if isinstance(input_size, (tuple, list, np.ndarray)):
-            total = validation.output_size(input_size, name="input_size")
+            total = arguments.output_size(input_size, name="input_size")
             if any(side % multiple for side in total):
                 raise ValueError(
                     f"input_size {total} has sides that are no multiples of {multiple}"
@@ -158,7 +160,7 @@ class Letterbox:
             content = picture
             if input_size is not None:
                 side = integer(input_size, "input_size")
-                (side, _) = validation.output_size((side, side), name="input_size")
+                (side, _) = arguments.output_size((side, side), name="input_size")
                 content = _largest(picture, (side, side))
             total = tuple(-(-side // multiple) * multiple for side in content)
         room = [have - used for have, used in zip(total, content, strict=True)]
@@ -245,9 +247,9 @@ class Letterbox:
         >>> box.apply(image, mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4), scale=1).shape
         (3, 4, 4)
         """
-        validation.one_of(channel_order, "channel_order", CHANNEL_ORDERS)
-        validation.one_of(layout, "layout", LAYOUTS)
-        validation.one_of(dtype, "dtype", DTYPES)
+        arguments.one_of(channel_order, "channel_order", CHANNEL_ORDERS)
+        arguments.one_of(layout, "layout", LAYOUTS)
+        arguments.one_of(dtype, "dtype", DTYPES)
         if not isinstance(antialias, bool):
             raise TypeError(f"antialias must be True or False, got {antialias!r}")
         unit = _triple(scale, "scale", one=True)
@@ -276,7 +278,7 @@ class Letterbox:
                 f"image is {pixels.shape[-3]} x {pixels.shape[-2]}, "
                 f"this letterbox is for {self.image_size[0]} x {self.image_size[1]}"
             )
-        kernels = contract.backend(pixels)
+        kernels = registry.backend(pixels)
         shape = (3, *self.input_size) if layout == "nchw" else (*self.input_size, 3)
         result = outgoing(out, (*pixels.shape[:-3], *shape), dtype, given.wrap, pixels)
         target, pixels = (a if a.ndim == 4 else a[None] for a in (result.array, pixels))
@@ -389,11 +391,11 @@ def resampling(
     cut out.
     """
     if letterbox is None:
-        return logits, validation.resampling(logits, size, grid)
+        return logits, core_logits.resampling(logits, size, grid)
     if not isinstance(letterbox, Letterbox):
         raise TypeError(f"letterbox must be a segpost.Letterbox, got {letterbox!r}")
     wanted = letterbox.image_size
-    if size is not None and validation.output_size(size) != wanted:
+    if size is not None and arguments.output_size(size) != wanted:
         raise ValueError(
             f"size is {size}, but letterbox gives what comes out the size {wanted} of its image: "
             "leave size out"
@@ -401,7 +403,7 @@ def resampling(
     shape = (logits.values.shape[2], logits.values.shape[3])
     if 0 in shape:
         raise ValueError(f"logits of {shape[0]} x {shape[1]} say nothing of a letterbox's image")
-    lies = validation.known_grid(grid, shape, letterbox.input_size)
+    lies = arguments.known_grid(grid, shape, letterbox.input_size)
     spans = map(Span, letterbox.offset, letterbox.content_size, letterbox.input_size)
     (rows, columns), axes = sampling.cropped_axes(shape, wanted, lies, (*spans,))
     values = logits.values[:, :, rows, columns]

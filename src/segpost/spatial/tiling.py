@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._backends.reference.labels import interpolated
-from segpost._core import contract, validation
+from segpost._core import arguments, errors
+from segpost._core import logits as core_logits
 from segpost._core.arguments import integer
 from segpost._core.arrays import Array, incoming
 from segpost._core.device import DeviceArray
@@ -54,9 +56,9 @@ def windows(
     >>> list(segpost.windows((4, 10), (4, 4), (4, 4)))
     [(0, 0, 4, 4), (0, 4, 4, 4), (0, 6, 4, 4)]
     """
-    picture = validation.output_size(image_size, name="image_size")
-    sides = validation.output_size(window, name="window")
-    steps = validation.output_size(stride, name="stride")
+    picture = arguments.output_size(image_size, name="image_size")
+    sides = arguments.output_size(window, name="window")
+    steps = arguments.output_size(stride, name="stride")
     if any(step > side for step, side in zip(steps, sides, strict=True)):
         raise ValueError(f"stride {steps} leaves gaps between windows of {sides}")
     height, width = (min(side, most) for side, most in zip(sides, picture, strict=True))
@@ -113,12 +115,12 @@ class Merger:
     def __init__(
         self, size: tuple[int, int], classes: int, *, average: str = "probabilities"
     ) -> None:
-        height, width = validation.output_size(size)
+        height, width = arguments.output_size(size)
         self.size = (height, width)
         self.classes = integer(classes, "classes")
         if self.classes < 1:
             raise ValueError(f"classes must be at least 1, got {classes}")
-        validation.one_of(average, "average", AVERAGES)
+        arguments.one_of(average, "average", AVERAGES)
         self.average = average
         self._sums = np.zeros((self.classes, height, width), np.float32)
         self._weights = np.zeros((height, width), np.float32)
@@ -162,7 +164,7 @@ class Merger:
             For windows that do not lie in the picture, another number of classes, NaN, and what
             `argmax` refuses.
         """
-        view, given, _ = validation.logits_view(logits, axis)
+        view, given, _ = core_logits.logits_view(logits, axis)
         if isinstance(given.array, DeviceArray):
             raise TypeError(
                 f"logits are on {given.array.place}; windows are merged on the CPU: copy them there"
@@ -176,7 +178,7 @@ class Merger:
             raise ValueError(f"logits have {classes} classes, this merger {self.classes}")
         y, x, height, width = self._window(window)
         if flip is not None:
-            validation.one_of(flip, "flip", tuple(FLIPS))
+            arguments.one_of(flip, "flip", tuple(FLIPS))
         weights = _weights(weight, (height, width))
         if letterbox is not None and getattr(letterbox, "image_size", None) != (height, width):
             raise ValueError(f"{letterbox!r} does not fit a window of {height} x {width}")
@@ -184,8 +186,8 @@ class Merger:
         view, axes = resampling(view, size, grid, letterbox)
         made = np.empty((1, classes, height, width), np.float32)
         if self.average == "probabilities":
-            report = contract.backend(view.values).softmax(view, axes, made, None)
-            validation.raise_undefined(report, view, (1, height, width))
+            report = registry.backend(view.values).softmax(view, axes, made, None)
+            errors.raise_undefined(report, view, (1, height, width))
         else:
             unit = 1.0 if axes is None else axes.y.den * axes.x.den
             for _, rows, values in interpolated(view, axes):

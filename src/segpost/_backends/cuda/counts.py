@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segpost._core import contract
+from segpost._backends import registry
 from segpost._core.contract import Checking
 from segpost._core.device import Array, cleared, copy_rows, is_captured, place_of, to_host
 
@@ -104,7 +104,7 @@ def defer_outside(cells: Array, ignored: Array) -> None:
 
 
 def _checking(array: Array) -> Checking:
-    backend = contract.backend(array)
+    backend = registry.backend(array)
     assert isinstance(backend, Checking)
     return backend
 
