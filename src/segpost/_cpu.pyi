@@ -1,4 +1,4 @@
-from segpost._core.contract import Array, LatticeRecipe, Logits, Paint, Pairwise, Unary
+from segpost._core.contract import Array, ColorOutputs, LatticeConfig, Logits, Pairwise, Unary
 from segpost._core.sampling import Axes
 
 compiler: str
@@ -7,7 +7,7 @@ def argmax(
     logits: Logits,
     axes: Axes | None,
     labels: Array,
-    paint: Paint | None = None,
+    paint: ColorOutputs | None = None,
     confidence: Array | None = None,
     fast: bool = False,
     probabilities: Array | None = None,
@@ -58,7 +58,7 @@ class CrfSolver:
         unary: Unary,
         terms: tuple[Pairwise, ...],
         own: bool,
-        recipe: LatticeRecipe | None,  # None: exact
+        recipe: LatticeConfig | None,  # None: exact
     ) -> None: ...
     @property
     def bad(self) -> tuple[int, int, int, int, int, int]: ...

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core.contract import LatticeRecipe, Logits, Paint, Pairwise, Unary
+from segpost._core.contract import ColorOutputs, LatticeConfig, Logits, Pairwise, Unary
 
 Array = npt.NDArray[np.generic]
 
@@ -14,7 +14,7 @@ def argmax(
     logits: Logits,
     axes: object | None,
     labels: Array,
-    paint: Paint | None,
+    paint: ColorOutputs | None,
     confidence: Array | None,
     stream: int,
     found: Array | None,
@@ -81,7 +81,7 @@ class CrfSolver:
         unary: Unary,
         terms: tuple[Pairwise, ...],
         own: bool,
-        recipe: LatticeRecipe | None,
+        recipe: LatticeConfig | None,
         stream: int,
         allocate: Callable[[int], Array],
     ) -> None: ...

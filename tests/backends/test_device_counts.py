@@ -18,7 +18,7 @@ import segpost
 from segpost import ConfusionMatrix
 from segpost._backends import registry
 from segpost._core import arrays, device_arrays, extensions
-from segpost._core.device import Place, place_of
+from segpost._core.device import DeviceContext, context_of
 
 LATER = pytest.mark.parametrize("check", ["deferred", "off"])
 LOGITS = scene(5, 12, 17)
@@ -67,7 +67,7 @@ def test_streams_of_two_arrays_are_joined(device: Runtime) -> None:
     wanted = segpost.confusion_matrix(preds, target, **given)
     got = segpost.confusion_matrix(Cuda(preds, stream=5), Cuda(target, stream=6), **given)
     assert device.calls.count(("follow", 6, 5)) == 1
-    assert place_of(got.array).stream == 6
+    assert context_of(got.array).stream == 6
     assert_array_equal(host(got), wanted)
     image = np.zeros((*preds.shape, 3), np.uint8)
     segpost.overlay(Cuda(image, stream=5), Cuda(preds, stream=8), "voc", check="off")
@@ -277,17 +277,17 @@ def test_a_graph_of_torch() -> None:
 def as_torch(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], Any]:
     """Tensors that count as a device's, on a stream that a graph could be made of."""
 
-    def place(torch: Any, tensor: Any, name: str) -> Place:
+    def place(torch: Any, tensor: Any, name: str) -> DeviceContext:
         def memory(size: int) -> tuple[int, Any]:
             made = torch.empty(size, dtype=torch.uint8)
             return made.data_ptr(), made
 
-        return device_arrays._place(0, 77, memory, name, "cuda:0")
+        return device_arrays._context(0, 77, memory, name, "cuda:0")
 
-    def incoming(torch: Any, tensor: Any, name: str, kept: bool) -> arrays.Incoming:
-        return arrays.Incoming(*device_arrays.from_torch(torch, tensor, name))
+    def incoming(torch: Any, tensor: Any, name: str, kept: bool) -> arrays.InputArray:
+        return arrays.InputArray(*device_arrays.from_torch(torch, tensor, name))
 
-    monkeypatch.setattr(device_arrays, "torch_place", place)
+    monkeypatch.setattr(device_arrays, "torch_context", place)
     monkeypatch.setattr(arrays, "_from_torch", incoming)
     return torch.from_numpy
 

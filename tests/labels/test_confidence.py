@@ -14,7 +14,7 @@ from logit_values import KINDS, adversarial
 import segpost
 from segpost._backends import registry
 from segpost._core import logits as core_logits
-from segpost._core.contract import Report
+from segpost._core.contract import LogitErrors
 from segpost._core.sampling import GRIDS
 
 torch = pytest.importorskip("torch")
@@ -29,10 +29,10 @@ def made(
     grid: str = "half_pixel",
     mode: str = "exact",
     dtype: Any = np.float32,
-) -> tuple[Report, np.ndarray, np.ndarray]:
+) -> tuple[LogitErrors, np.ndarray, np.ndarray]:
     """What a backend says and writes, without the API's errors."""
-    view, _, _ = core_logits.logits_view(logits, -3)
-    axes = core_logits.resampling(view, size, grid)
+    view, _, _ = core_logits.as_logits(logits, -3)
+    axes = core_logits.resampling_axes(view, size, grid)
     shape = core_logits.output_shape(view, axes)
     labels, confidence = np.empty(shape, np.int32), np.empty(shape, dtype)
     report = registry.backend().argmax(view, axes, labels, None, confidence, mode == "fast")
@@ -41,7 +41,7 @@ def made(
 
 def wanted(
     logits: np.ndarray, size: tuple[int, int] | None, grid: str = "half_pixel"
-) -> tuple[Report, np.ndarray, np.ndarray]:
+) -> tuple[LogitErrors, np.ndarray, np.ndarray]:
     """The definition, its confidence in float64."""
     with segpost.use_backend("reference"):
         return made(logits, size, grid, dtype=np.float64)

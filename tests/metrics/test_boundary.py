@@ -57,7 +57,7 @@ def test_kernels_are_those_of_the_definition(backend_name: str) -> None:
                 bands = np.empty(shape, kind)
                 matches = np.full((classes, 4), 7, np.int64)
                 backend = registry.backend()
-                backend.bands(target, width, frame, classes, void, bands)
+                backend.boundary_bands(target, width, frame, classes, void, bands)
                 backend.boundary_matches(preds, target, void, offsets, matches)
             results.append((bands, matches))
         where = f"{classes} {shape} {target.dtype} {void} {width} {frame}"

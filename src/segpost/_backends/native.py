@@ -10,50 +10,52 @@ from segpost import _cpu
 from segpost._core.contract import (
     LATTICES,
     Array,
-    Bad,
-    BadUnary,
+    ColorOutputs,
     CrfStep,
-    LatticeRecipe,
+    LabelErrors,
+    LatticeConfig,
+    LogitErrors,
     Logits,
-    Paint,
     Pairwise,
-    Report,
     Unary,
+    UnaryErrors,
 )
-from segpost._core.sampling import Axes, Taps, VolumeAxes
+from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
 
 def argmax(
     logits: Logits,
     axes: Axes | None,
     labels: Array,
-    paint: Paint | None = None,
+    paint: ColorOutputs | None = None,
     confidence: Array | None = None,
     fast: bool = False,
     probabilities: Array | None = None,
-) -> Report:
+) -> LogitErrors:
     both = probabilities is not None
     sigmoid = confidence is not None and logits.threshold is not None
     if not sigmoid and not both:
-        return Report(*_cpu.argmax(logits, axes, labels, paint, confidence, fast))
+        return LogitErrors(*_cpu.argmax(logits, axes, labels, paint, confidence, fast))
     if both and axes is None:  # the logits are read once
-        return Report(*_cpu.argmax(logits, None, labels, paint, confidence, fast, probabilities))
-    report = Report(*_cpu.argmax(logits, axes, labels, paint))
+        return LogitErrors(
+            *_cpu.argmax(logits, None, labels, paint, confidence, fast, probabilities)
+        )
+    report = LogitErrors(*_cpu.argmax(logits, axes, labels, paint))
     return report.undefined_as(softmax(logits, axes, probabilities, confidence))
 
 
-def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
-    return Report(*_cpu.argmax_volume(logits, axes, labels))
+def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
+    return LogitErrors(*_cpu.argmax_volume(logits, axes, labels))
 
 
 def softmax(
     logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
-) -> Report:
-    return Report(*_cpu.softmax(logits, axes, probabilities, confidence))
+) -> LogitErrors:
+    return LogitErrors(*_cpu.softmax(logits, axes, probabilities, confidence))
 
 
-def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad:
-    return Bad(*_cpu.colorize(labels, lut, ignore_index, out))
+def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> LabelErrors:
+    return LabelErrors(*_cpu.colorize(labels, lut, ignore_index, out))
 
 
 def overlay(
@@ -64,16 +66,16 @@ def overlay(
     ignore_index: int | None,
     contour: int,
     out: Array,
-) -> Bad:
-    return Bad(*_cpu.overlay(image, labels, lut, alpha, ignore_index, contour, out))
+) -> LabelErrors:
+    return LabelErrors(*_cpu.overlay(image, labels, lut, alpha, ignore_index, contour, out))
 
 
-def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> Bad:
-    return Bad(*_cpu.labels_from_colors(image, keys, values, out))
+def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> LabelErrors:
+    return LabelErrors(*_cpu.labels_from_colors(image, keys, values, out))
 
 
 def letterbox(
-    image: Array, y: Taps, x: Taps, offset: tuple[int, int], colors: Array, out: Array
+    image: Array, y: FilterTaps, x: FilterTaps, offset: tuple[int, int], colors: Array, out: Array
 ) -> None:
     filters = (y.first, y.weights.astype(np.float32)), (x.first, x.weights.astype(np.float32))
     _cpu.letterbox(image, *filters, offset, colors.astype(np.float32), out)
@@ -85,11 +87,13 @@ def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array)
 
 def confusion_logits(
     logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
-) -> Report:
-    return Report(*_cpu.confusion_logits(logits, axes, target, ignored, counts))
+) -> LogitErrors:
+    return LogitErrors(*_cpu.confusion_logits(logits, axes, target, ignored, counts))
 
 
-def bands(labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array) -> None:
+def boundary_bands(
+    labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array
+) -> None:
     _cpu.bands(labels, width, frame, classes, ignored, out)
 
 
@@ -109,10 +113,10 @@ class CrfSolver:
     """A lattice and a grid for every term of one image, in native memory."""
 
     def __init__(
-        self, unary: Unary, terms: Sequence[Pairwise], own: bool, recipe: LatticeRecipe | None
+        self, unary: Unary, terms: Sequence[Pairwise], own: bool, recipe: LatticeConfig | None
     ) -> None:
         self._solver = _cpu.CrfSolver(unary, tuple(terms), own, recipe)
-        self.bad = BadUnary(*self._solver.bad)
+        self.bad = UnaryErrors(*self._solver.bad)
 
     def infer(
         self,

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from typing import cast
 
 from segpost._core import extensions
-from segpost._core.contract import Array, Backend, Checking
-from segpost._core.device import HOST, DeviceArray, Place, in_order_of, place_of
+from segpost._core.contract import Array, Backend, DeferredErrors
+from segpost._core.device import HOST, DeviceArray, DeviceContext, context_of, wait_on_stream
 
 BACKENDS = ("native", "numba", "reference", "cuda")
 
@@ -83,38 +83,38 @@ def backend(*arrays: Array | None, check: str = "sync") -> Backend:
     TypeError
         If the arrays are on different devices, or not where the backend that was asked for is.
     """
-    place = place_of(*arrays)
+    context = context_of(*arrays)
     name = backend_name()
-    if place.device < 0:
+    if context.device < 0:
         if name == "cuda":
             raise TypeError("the cuda backend reads arrays on a CUDA device, got one on the CPU")
         return _load(name)  # where reports never wait
     forced = _forced.get()
     if forced not in (None, "cuda"):
-        raise TypeError(f"the {forced} backend reads arrays on the CPU, got one on {place}")
-    _same_place(place, arrays)
-    return cast(Checking, _load("cuda")).checking(check)
+        raise TypeError(f"the {forced} backend reads arrays on the CPU, got one on {context}")
+    _check_same_device(context, arrays)
+    return cast(DeferredErrors, _load("cuda")).checking(check)
 
 
 def raise_deferred() -> None:
     """Read the reports that wait on devices."""
     for loaded in _loaded.values():
-        if isinstance(loaded, Checking):
+        if isinstance(loaded, DeferredErrors):
             loaded.raise_deferred()
 
 
-def _same_place(place: Place, arrays: Sequence[Array | None]) -> None:
+def _check_same_device(context: DeviceContext, arrays: Sequence[Array | None]) -> None:
     """Refuse other devices, and have the place's stream wait for those of the arrays."""
     for array in arrays:
         if array is None:
             continue
-        other = array.place if isinstance(array, DeviceArray) else HOST
-        if other.device != place.device:
+        other = array.context if isinstance(array, DeviceArray) else HOST
+        if other.device != context.device:
             raise TypeError(
-                f"arrays are on different devices: one on {place}, another on {other}; "
+                f"arrays are on different devices: one on {context}, another on {other}; "
                 "move them together yourself"
             )
-        in_order_of(place, array)
+        wait_on_stream(context, array)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from segpost._core import sampling
 
 
-def integer(value: Any, name: str) -> int:
+def as_integer(value: Any, name: str) -> int:
     """An integer of any kind; floats and booleans are refused."""
     try:
         if isinstance(value, (bool, np.bool_)):
@@ -38,13 +38,13 @@ NAN_RULES = ("raise", "propagate")
 CHECKS = ("sync", "deferred", "off")
 
 
-def one_of(value: object, name: str, allowed: tuple[str, ...]) -> None:
+def check_choice(value: object, name: str, allowed: tuple[str, ...]) -> None:
     """Refuse a word that is not in the list."""
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
-def class_axis(axis: object, ndim: int, first: int = -3) -> int:
+def normalize_class_axis(axis: object, ndim: int, first: int = -3) -> int:
     """`first` or -1, whichever way the axis was counted."""
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise TypeError(f"axis must be an integer, got {axis!r}")
@@ -57,7 +57,7 @@ def class_axis(axis: object, ndim: int, first: int = -3) -> int:
     return counted
 
 
-def class_axis_of(shape: tuple[int, ...], axis: object, spatial: int) -> int:
+def resolve_class_axis(shape: tuple[int, ...], axis: object, spatial: int) -> int:
     """The class axis of logits of a shape, counted from behind."""
     least = spatial + 1
     if len(shape) not in (least, least + 1):
@@ -71,13 +71,13 @@ def class_axis_of(shape: tuple[int, ...], axis: object, spatial: int) -> int:
             f"logits must have {least} dimensions (C, {sizes}) or {least + 1} (N, C, {sizes}), "
             f"classes last with axis=-1, got {len(shape)}: shape {shape}{hint}"
         )
-    counted = class_axis(axis, len(shape), -least)
+    counted = normalize_class_axis(axis, len(shape), -least)
     if shape[counted] == 0:
         raise ValueError(f"logits have no classes: axis {counted} of shape {shape} has length 0")
     return counted
 
 
-def output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, ...]:
+def as_output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, ...]:
     """(height, width), or (depth, height, width), each at least 1."""
     if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != axes:
         wanted = "(height, width)" if axes == 2 else "(depth, height, width)"
@@ -94,10 +94,10 @@ def output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, ...]
     return tuple(int(number) for number in size)
 
 
-def known_grid(grid: object, shape: tuple[int, int], wanted: tuple[int, int]) -> str:
+def resolve_grid(grid: object, shape: tuple[int, int], wanted: tuple[int, int]) -> str:
     """The grid, where it matters: by a convention it may be one that nobody has told."""
     if grid is not None:
-        one_of(grid, "grid", sampling.GRIDS)
+        check_choice(grid, "grid", sampling.GRIDS)
         return str(grid)
     if shape == wanted:
         return sampling.GRIDS[0]  # all of them are the same

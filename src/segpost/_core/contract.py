@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
-from segpost._core.sampling import Axes, Taps, VolumeAxes
+from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
 Array = npt.NDArray[Any]
 
@@ -27,7 +27,7 @@ class Logits(NamedTuple):
     origin: tuple[int, int] = (0, 0)  # y, x of the first value in what the caller gave
 
 
-class Laid(NamedTuple):
+class OverlayTarget(NamedTuple):
     """An overlay to make: the colors of labels over an image."""
 
     image: Array  # [N, H, W, 3] uint8
@@ -35,15 +35,15 @@ class Laid(NamedTuple):
     out: Array  # [N, H, W, 3] uint8
 
 
-class Paint(NamedTuple):
+class ColorOutputs(NamedTuple):
     """Pictures to make of labels on the way."""
 
     lut: Array  # [C + 1] uint32, 0x00bbggrr; the last is void's, which no label is
     color: Array | None = None  # [N, H, W, 3] uint8
-    laid: Laid | None = None
+    laid: OverlayTarget | None = None
 
 
-class Report(NamedTuple):
+class LogitErrors(NamedTuple):
     """What a kernel met on its way; places are flat indices, -1 where there is none.
 
     softmax leaves the NaN fields alone: a NaN that matters makes an output undefined. Where argmax
@@ -55,21 +55,21 @@ class Report(NamedTuple):
     undefined_count: int = 0  # output pixels without an answer
     undefined_first: int = -1  # into (N, H, W)
 
-    def undefined_as(self, other: Report) -> Report:
+    def undefined_as(self, other: LogitErrors) -> LogitErrors:
         """The same with the undefined pixels of another."""
         return self._replace(
             undefined_count=other.undefined_count, undefined_first=other.undefined_first
         )
 
 
-class Bad(NamedTuple):
+class LabelErrors(NamedTuple):
     """Values outside the allowed set, found while reading ``(N, H, W)``."""
 
     total: int = 0
     first: int = -1
 
 
-MOST_FEATURES = 32  # of a pairwise term, three for places
+MAX_FEATURES = 32  # of a pairwise term, three for places
 
 
 class Unary(NamedTuple):
@@ -92,7 +92,7 @@ class Pairwise(NamedTuple):
     guide_range: Array | None = None  # [2 * G] float64: least, then largest values; None: 0 and 255
 
 
-class LatticeRecipe(NamedTuple):
+class LatticeConfig(NamedTuple):
     """How finely a Gaussian of features is sampled."""
 
     rounds: int  # blurs along every axis, the second in the opposite order
@@ -104,9 +104,9 @@ class LatticeRecipe(NamedTuple):
 
 # Found by search, against the exact mean field of photographs and noise.
 LATTICES = {
-    "fast": LatticeRecipe(1, 0.5, 1.0, 0, 1e-4),
-    "default": LatticeRecipe(1, 0.42, 1.02, 2, 1e-5),
-    "high": LatticeRecipe(2, 0.4, 1.02, 1, 1e-6),
+    "fast": LatticeConfig(1, 0.5, 1.0, 0, 1e-4),
+    "default": LatticeConfig(1, 0.42, 1.02, 2, 1e-5),
+    "high": LatticeConfig(2, 0.4, 1.02, 1, 1e-6),
 }
 
 
@@ -119,7 +119,7 @@ class CrfStep(NamedTuple):
     change: float  # max |Q - Q before|; NaN for the first
 
 
-class BadUnary(NamedTuple):
+class UnaryErrors(NamedTuple):
     """Unary values that are none, counted while they are read; places are flat (L, D, H, W)."""
 
     total: int = 0  # NaN or infinite (-inf is a fine logit, +inf a fine energy)
@@ -133,7 +133,7 @@ class BadUnary(NamedTuple):
 class CrfSolver(Protocol):
     """A dense CRF of one image, ready to be inferred; `bad` says whether it can be."""
 
-    bad: BadUnary
+    bad: UnaryErrors
 
     def infer(
         self,
@@ -158,11 +158,11 @@ class Backend(Protocol):
         logits: Logits,
         axes: Axes | None,
         labels: Array,  # [N, H, W] uint8 or int32
-        paint: Paint | None = None,
+        paint: ColorOutputs | None = None,
         confidence: Array | None = None,  # [N, H, W] float32, or uint8: rint(255 c), 0 for NaN
         fast: bool = False,  # confidence within 1e-5 of the definition, not 1e-6
         probabilities: Array | None = None,  # [N, C, H, W] float32
-    ) -> Report: ...
+    ) -> LogitErrors: ...
 
     # Confidence is the largest probability. Where it or probabilities are made, the report counts
     # the pixels that have none, of which those without a label are some.
@@ -172,7 +172,7 @@ class Backend(Protocol):
         logits: Logits,  # values [N, C, d, h, w]; no threshold
         axes: VolumeAxes,
         labels: Array,  # [N, D, H, W] uint8 or int32, pixels adjacent
-    ) -> Report:  # places are into (N, d, h, w) and (N, D, H, W)
+    ) -> LogitErrors:  # places are into (N, d, h, w) and (N, D, H, W)
         ...
 
     def softmax(
@@ -181,7 +181,7 @@ class Backend(Protocol):
         axes: Axes | None,
         probabilities: Array,  # [N, C, H, W] float32
         confidence: Array | None,  # [N, H, W] float32
-    ) -> Report: ...
+    ) -> LogitErrors: ...
 
     def colorize(
         self,
@@ -189,7 +189,7 @@ class Backend(Protocol):
         lut: Array,  # [K + 1] uint32; the last is void
         ignore_index: int | None,
         out: Array,  # [N, H, W, 3] uint8
-    ) -> Bad: ...
+    ) -> LabelErrors: ...
 
     def overlay(
         self,
@@ -200,7 +200,7 @@ class Backend(Protocol):
         ignore_index: int | None,
         contour: int,
         out: Array,  # [N, H, W, 3] uint8
-    ) -> Bad: ...
+    ) -> LabelErrors: ...
 
     def labels_from_colors(
         self,
@@ -208,13 +208,13 @@ class Backend(Protocol):
         keys: Array,  # [K] uint32 colors, sorted
         values: Array,  # [K] int32 labels
         out: Array,  # [N, H, W] uint8 or int32
-    ) -> Bad: ...
+    ) -> LabelErrors: ...
 
     def letterbox(
         self,
         image: Array,  # [N, H, W, 3] uint8
-        y: Taps,  # from the image's height to that of the resized one
-        x: Taps,
+        y: FilterTaps,  # from the image's height to that of the resized one
+        x: FilterTaps,
         offset: tuple[int, int],  # top and left of the resized one in `out`
         colors: Array,  # [3, 3] float64: gain, shift and padding of the channels of `image`
         out: Array,  # [N, 3, H', W'] float32 or float16, any strides: gain * value + shift
@@ -239,9 +239,9 @@ class Backend(Protocol):
         target: Array,  # [N, H, W] integers
         ignored: Array,  # [I] int64
         counts: Array,  # [C + 2, C + 1] int64
-    ) -> Report: ...
+    ) -> LogitErrors: ...
 
-    def bands(
+    def boundary_bands(
         self,
         labels: Array,  # [N, H, W] integers
         width: int,  # pixels
@@ -282,7 +282,7 @@ class Backend(Protocol):
     ) -> CrfSolver: ...
 
 
-class Unread(Protocol):
+class PendingCounts(Protocol):
     """Counts that are on devices until somebody reads them."""
 
     def settle(self) -> None:
@@ -291,7 +291,7 @@ class Unread(Protocol):
 
 
 @runtime_checkable
-class Checking(Protocol):
+class DeferredErrors(Protocol):
     """A backend whose reports wait on a device."""
 
     def checking(self, check: str) -> Backend:
@@ -306,7 +306,7 @@ class Checking(Protocol):
         """Have `raise_deferred` call this."""
         ...
 
-    def watch(self, counts: Unread) -> None:
+    def watch(self, counts: PendingCounts) -> None:
         """Have `raise_deferred` settle these, while they exist."""
         ...
 

@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from segpost._core.arrays import Array, widen
-from segpost._core.contract import Bad, Logits, Report
+from segpost._core.contract import LabelErrors, LogitErrors, Logits
 from segpost._core.device import to_host
 
 
-def raise_bad_logits(report: Report, logits: Logits, shape: tuple[int, ...]) -> None:
+def raise_bad_logits(report: LogitErrors, logits: Logits, shape: tuple[int, ...]) -> None:
     """Turn what a kernel met into an error under ``nan="raise"``."""
     if not (report.nan_count or report.undefined_count):
         return
@@ -39,14 +39,14 @@ def raise_bad_logits(report: Report, logits: Logits, shape: tuple[int, ...]) -> 
         )
 
 
-def raise_undefined(report: Report, logits: Logits, shape: tuple[int, int, int]) -> None:
+def raise_undefined(report: LogitErrors, logits: Logits, shape: tuple[int, int, int]) -> None:
     """Turn undefined probabilities into an error that says why."""
     if not report.undefined_count:
         return
     nan = np.isnan(widen(logits.values, logits.kind))
     if nan.any():
         first = int(nan.any(axis=1).argmax())
-        raise_bad_logits(Report(int(nan.sum()), first), logits, shape)
+        raise_bad_logits(LogitErrors(int(nan.sum()), first), logits, shape)
     image, *at = position_of(report.undefined_first, shape)
     raise ValueError(
         f"logits give no probabilities at {report.undefined_count} of {math.prod(shape)} pixels, "
@@ -55,7 +55,9 @@ def raise_undefined(report: Report, logits: Logits, shape: tuple[int, int, int])
     )
 
 
-def raise_bad_labels(bad: Bad, labels: Array, classes: int, ignore_index: int | None) -> None:
+def raise_bad_labels(
+    bad: LabelErrors, labels: Array, classes: int, ignore_index: int | None
+) -> None:
     """Name the labels that have no color."""
     if not bad.total:
         return
@@ -68,7 +70,7 @@ def raise_bad_labels(bad: Bad, labels: Array, classes: int, ignore_index: int | 
     )
 
 
-def raise_bad_colors(bad: Bad, image: Array) -> NoReturn:
+def raise_bad_colors(bad: LabelErrors, image: Array) -> NoReturn:
     """Name the colors that are in no palette row."""
     place = np.unravel_index(bad.first, image.shape[:-1])
     color = tuple(int(v) for v in to_host(image[place]))

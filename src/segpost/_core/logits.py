@@ -9,36 +9,36 @@ import warnings
 import numpy as np
 
 from segpost._core import sampling
-from segpost._core.arguments import class_axis_of, known_grid, one_of, output_size
-from segpost._core.arrays import LOGIT_KINDS, Array, Incoming, incoming
+from segpost._core.arguments import as_output_size, check_choice, resolve_class_axis, resolve_grid
+from segpost._core.arrays import LOGIT_KINDS, Array, InputArray, as_input_array
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.errors import format_index
 from segpost._core.sampling import Axes
 
 
-def logits_view(logits: object, axis: object, spatial: int = 2) -> tuple[Logits, Incoming, int]:
+def as_logits(logits: object, axis: object, spatial: int = 2) -> tuple[Logits, InputArray, int]:
     """Any logits as (N, C, h, w), with three spatial axes (N, C, d, h, w), without a copy.
 
     Also the array as it came, and its class axis.
     """
-    given = incoming(logits, "logits")
+    given = as_input_array(logits, "logits")
     array = given.array
     if given.kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if given.kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}{hint}")
-    counted = class_axis_of(array.shape, axis, spatial)
+    counted = resolve_class_axis(array.shape, axis, spatial)
     if given.kind in ("int64", "uint64"):
         if isinstance(array, DeviceArray):
-            raise TypeError(f"logits on {array.place} must have up to 32 bits or be floats")
-        exact_integers(array)
+            raise TypeError(f"logits on {array.context} must have up to 32 bits or be floats")
+        check_exact_integers(array)
     view = array if array.ndim == spatial + 2 else array[None]
     if counted == -1:
         view = view.transpose(0, spatial + 1, *range(1, spatial + 1))
     return Logits(view, given.kind), given, counted
 
 
-def exact_integers(array: Array) -> None:
+def check_exact_integers(array: Array) -> None:
     """Refuse 64-bit integers that float64, in which labels are defined, cannot hold."""
     beyond = (array > 2**53) | (array < -(2**53)) if array.dtype.kind == "i" else array > 2**53
     if beyond.any():
@@ -49,20 +49,20 @@ def exact_integers(array: Array) -> None:
         )
 
 
-def resampling(logits: Logits, size: object, grid: object) -> Axes | None:
+def resampling_axes(logits: Logits, size: object, grid: object) -> Axes | None:
     """The axes from the logits' grid to `size`, or None where every pixel is read as it is.
 
     A `grid` of None is one that nobody has told.
     """
     if grid is not None:
-        one_of(grid, "grid", sampling.GRIDS)
+        check_choice(grid, "grid", sampling.GRIDS)
     if size is None:
         return None
-    height, width = output_size(size)
+    height, width = as_output_size(size)
     wanted, shape = (height, width), (logits.values.shape[2], logits.values.shape[3])
     if shape == wanted or 0 in shape:
         return None
-    return sampling.axes(shape, wanted, known_grid(grid, shape, wanted))
+    return sampling.axes(shape, wanted, resolve_grid(grid, shape, wanted))
 
 
 def output_shape(logits: Logits, axes: Axes | None) -> tuple[int, int, int]:
@@ -82,7 +82,7 @@ def one_channel_warning(logits: Logits) -> None:
         )
 
 
-def with_quantization(view: Logits, quantization: object, wanted: set[str]) -> Logits:
+def apply_quantization(view: Logits, quantization: object, wanted: set[str]) -> Logits:
     """Integer logits with what they mean, which probabilities need."""
     integers = not view.kind.startswith(("float", "bfloat"))
     if quantization is None:
@@ -109,7 +109,7 @@ def with_quantization(view: Logits, quantization: object, wanted: set[str]) -> L
     return view._replace(scale=float(scale), zero_point=float(zero_point))
 
 
-def with_threshold(view: Logits, threshold: object, of_probabilities: bool = False) -> Logits:
+def apply_threshold(view: Logits, threshold: object, of_probabilities: bool = False) -> Logits:
     """A one-channel head's logits (or probabilities) with the value at which class 1 begins."""
     if threshold is None:
         return view

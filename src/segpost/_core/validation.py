@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, Incoming, incoming
-from segpost._core.device import place_of
+from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, as_input_array
+from segpost._core.device import context_of
 
 
-def one_device(one: Incoming, name: str, other: Incoming, other_name: str) -> None:
+def check_same_device(one: InputArray, name: str, other: InputArray, other_name: str) -> None:
     """Refuse arrays on different devices: nothing is moved between them."""
-    places = place_of(one.array), place_of(other.array)
+    places = context_of(one.array), context_of(other.array)
     if places[0].device != places[1].device:
         raise TypeError(
             f"{name} and {other_name} are on different devices: {name} on {places[0]}, "
@@ -16,16 +16,16 @@ def one_device(one: Incoming, name: str, other: Incoming, other_name: str) -> No
         )
 
 
-def labels_view(labels: object, name: str = "labels") -> Incoming:
+def as_label_array(labels: object, name: str = "labels") -> InputArray:
     """Label maps of shape (..., H, W), integers only."""
-    given = incoming(labels, name)
-    only_integers(given, name)
+    given = as_input_array(labels, name)
+    check_integer_labels(given, name)
     if given.array.ndim < 2:
         raise ValueError(f"{name} must have shape (..., H, W), got {given.array.shape}")
     return given
 
 
-def only_integers(given: Incoming, name: str) -> None:
+def check_integer_labels(given: InputArray, name: str) -> None:
     """Refuse floats and booleans as labels."""
     if given.kind not in LABEL_KINDS:
         hint = ""
@@ -36,7 +36,7 @@ def only_integers(given: Incoming, name: str) -> None:
         raise TypeError(f"{name} must be integers, got dtype {given.kind}{hint}")
 
 
-def no_picture(labels: Array, name: str = "labels") -> None:
+def refuse_image_as_labels(labels: Array, name: str = "labels") -> None:
     """Refuse (H, W, 1) and (H, W, 3), which are no label maps."""
     shape = labels.shape
     if len(shape) >= 3 and shape[-1] in (1, 3) and min(shape[-3:-1]) > 3:
@@ -47,9 +47,9 @@ def no_picture(labels: Array, name: str = "labels") -> None:
         )
 
 
-def image_view(image: object, name: str = "image", *, kept: bool = False) -> Incoming:
+def as_image_array(image: object, name: str = "image", *, kept: bool = False) -> InputArray:
     """Color images of shape (..., H, W, 3), uint8 only."""
-    given = incoming(image, name, kept=kept)
+    given = as_input_array(image, name, kept=kept)
     shape = given.array.shape
     if len(shape) < 3 or shape[-1] != 3:
         hint = ""

@@ -91,7 +91,7 @@ def _checked_term(given: object, kind: str, name: str, volume: bool) -> Term:
             term["compatibility"], f"{name}'s compatibility"
         )
     if "normalization" in term:
-        arguments.one_of(term["normalization"], f"{name}'s normalization", NORMALIZATIONS)
+        arguments.check_choice(term["normalization"], f"{name}'s normalization", NORMALIZATIONS)
     return Term(term)
 
 

@@ -94,7 +94,7 @@ def fingerprint(
         scale, zero = _quantization(quantization)
         array = (array - zero) * scale
     if grid is not None:
-        arguments.one_of(grid, "grid", sampling.GRIDS)
+        arguments.check_choice(grid, "grid", sampling.GRIDS)
     chosen = None if palette is None else as_palette(palette)
     names = checked_names(class_names, len(array))
     if names is None and chosen is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core.arguments import integer
+from segpost._core.arguments import as_integer
 
 
 def checked_groups(
@@ -24,7 +24,7 @@ def checked_groups(
     for name, members in groups.items():
         if not isinstance(name, str) or isinstance(members, (str, bytes)):
             raise TypeError(f"groups must map names to classes, got {name!r}: {members!r}")
-        own = [integer(c, "groups") for c in members]
+        own = [as_integer(c, "groups") for c in members]
         wrong = [c for c in own if not 0 <= c < classes or c in seen or own.count(c) > 1]
         if wrong:
             raise ValueError(
@@ -69,7 +69,7 @@ def image_names(ids: Any, images: int) -> list[str | int] | None:
     if ids is None:
         return None
     given = [ids] if isinstance(ids, str) or np.ndim(ids) == 0 else list(ids)
-    names = [name if isinstance(name, str) else integer(name, "ids") for name in given]
+    names = [name if isinstance(name, str) else as_integer(name, "ids") for name in given]
     if len(names) != images:
         raise ValueError(f"ids has {len(names)} names for {images} images")
     return names

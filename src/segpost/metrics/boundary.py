@@ -11,7 +11,7 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core import arguments
-from segpost._core.arguments import checked_names, integer
+from segpost._core.arguments import as_integer, checked_names
 from segpost._core.arrays import Array
 from segpost.metrics import confusion
 from segpost.metrics.arguments import listed
@@ -50,7 +50,7 @@ class Alignment(Accumulator):
         nothing is counted.
         """
         self._check_open()
-        arguments.one_of(nan, "nan", arguments.NAN_RULES)
+        arguments.check_choice(nan, "nan", arguments.NAN_RULES)
         fresh = self.copy()
         for p, t in listed(preds, target):
             pair = confusion.view(p, t, self.num_classes, axis, grid, threshold)[0]
@@ -81,7 +81,7 @@ class Alignment(Accumulator):
     def _banded(self, labels: Array, width: int, frame: bool, ignored: Array) -> Array:
         classes = self.num_classes
         out = np.empty(labels.shape, np.uint8 if classes < 254 else np.int32)
-        registry.backend().bands(labels, width, frame, classes, ignored, out)
+        registry.backend().boundary_bands(labels, width, frame, classes, ignored, out)
         return out
 
 
@@ -233,7 +233,7 @@ class TrimapIoU(Alignment):
         widths: Sequence[int] = (1, 2, 4, 8, 16, 32),
     ) -> None:
         super().__init__(num_classes, ignore_index=ignore_index, class_names=class_names)
-        wanted = sorted({integer(w, "widths") for w in widths})
+        wanted = sorted({as_integer(w, "widths") for w in widths})
         if not wanted or wanted[0] < 1 or wanted[-1] >= 2**31 or len(wanted) > 1024:
             raise ValueError(f"widths must be 1 to 1024 integers of at least 1, got {widths!r}")
         self.widths = tuple(wanted)

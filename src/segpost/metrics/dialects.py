@@ -284,7 +284,7 @@ def scores_of(cm: ConfusionMatrix, dialect: str) -> Scores:
     DialectError
         If that library would stop with an error here.
     """
-    arguments.one_of(dialect, "dialect", tuple(DIALECTS))
+    arguments.check_choice(dialect, "dialect", tuple(DIALECTS))
     row = DIALECTS[dialect]
     moves = moves_of(cm.outside, row, cm.num_classes)
     why = _refusal(cm, row, moves, _void_row(cm.state, moves))

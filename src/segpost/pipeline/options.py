@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from segpost._core import arguments, validation
-from segpost._core.arrays import Array, Incoming
+from segpost._core.arrays import Array, InputArray
 from segpost.color.palette import Palette
 from segpost.crf.model import DenseCRF
 
@@ -19,7 +19,7 @@ def checked_want(want: Iterable[str]) -> set[str]:
         raise TypeError(f"want must be a collection of names such as ({want!r},), got {want!r}")
     names = list(want)
     for name in names:
-        arguments.one_of(name, "want", WANTED)
+        arguments.check_choice(name, "want", WANTED)
     if not names:
         raise ValueError(f"want is empty; it takes any of {', '.join(map(repr, WANTED))}")
     return set(names)
@@ -46,7 +46,7 @@ def refiner_of(crf: object, threshold: object) -> DenseCRF | None:
     return replace(chosen, axis=None)
 
 
-def check_palette(palette: Palette, classes: int, given: Incoming, counted: int) -> None:
+def check_palette(palette: Palette, classes: int, given: InputArray, counted: int) -> None:
     """Refuse a palette that is too short, or that shows that another axis holds the classes.
 
     A palette of 256 colors (all that uint8 can say) and a one-channel head show nothing.
@@ -74,7 +74,7 @@ def pictured(image: object, shape: tuple[int, int, int], wanted: set[str]) -> Ar
         if "overlay" in wanted:
             raise ValueError('want has "overlay", which needs image=')
         return None
-    array = validation.image_view(image, kept=True).array
+    array = validation.as_image_array(image, kept=True).array
     if array.ndim == 3:
         array = array[None]
     if array.shape[0] != shape[0]:

@@ -58,7 +58,7 @@ class Finding:
     where: str = ""
 
     def __post_init__(self) -> None:
-        arguments.one_of(self.rank, "rank", RANKS)
+        arguments.check_choice(self.rank, "rank", RANKS)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""

@@ -131,7 +131,7 @@ def classes(scores: Scores, score: str = "iou", *, dark: bool = False) -> Figure
     -------
     figure : matplotlib.figure.Figure
     """
-    arguments.one_of(score, "score", PER_CLASS)
+    arguments.check_choice(score, "score", PER_CLASS)
     look = DARK if dark else LIGHT
     values: Float64 = getattr(scores, score)
     mean = scores.miou if score == "iou" else scores.mean(score)
