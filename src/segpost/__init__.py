@@ -4,12 +4,11 @@ from segpost._backends.config import (
     build_config,
     cuda_available,
     get_include,
-    num_threads,
     raise_deferred,
-    set_num_threads,
     why_no_cuda,
 )
 from segpost._backends.registry import use_backend
+from segpost._backends.threads import num_threads, set_num_threads
 from segpost._moved import register_moved_modules
 from segpost.checkpoints.compare import CheckpointDiff, compare_checkpoints
 from segpost.color.operations import colorize, labels_from_colors, overlay
