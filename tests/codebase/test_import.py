@@ -34,8 +34,9 @@ def test_import_registers_no_fork_handler() -> None:
     """Nothing is registered with the interpreter until a call needs it."""
     code = (
         "import os, numpy, random; seen = []; "
-        "os.register_at_fork = lambda **k: [seen.append(f) for f in k.values() if 'segpost' in f.__module__]; "
-        "import segpost; print(len(seen)); segpost.num_threads(); print(len(seen))"
+        "os.register_at_fork = lambda **k: seen.extend(k.values()); "
+        "import segpost; own = lambda: sum('segpost' in f.__module__ for f in seen); "
+        "print(own()); segpost.num_threads(); print(own())"
     )
     assert run(code).stdout.split() == ["0", "1"]
 
