@@ -293,12 +293,6 @@ def test_no_pixels_give_an_empty_result(backend: str, shape: tuple[int, ...]) ->
     assert segpost.softmax(logits).shape == shape
 
 
-def test_one_class_warns() -> None:
-    """A one-channel head gives zeros, and the warning names the threshold."""
-    with pytest.warns(UserWarning, match=r"threshold=0\.5"):
-        assert not segpost.argmax(np.ones((1, 4, 4), np.float32)).any()
-
-
 def test_thread_count_does_not_matter(rng: np.random.Generator) -> None:
     """1, 2 and 7 threads give the same bytes."""
     logits = np.concatenate([scene(19, 64, 128), rng.normal(size=(19, 64, 128))], 1).astype("f4")
