@@ -387,7 +387,7 @@ def resampling(
 ) -> tuple[Logits, Axes | None]:
     """The logits that are read, and the axes from them to what comes out.
 
-    As `segpost._core.logits.resampling_axes`; with a letterbox the logits lie on its input, of which the picture is
+    As `resampling_axes` of `_core.logits`; with a letterbox the logits lie on its input, of which the picture is
     cut out.
     """
     if letterbox is None:
