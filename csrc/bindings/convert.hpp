@@ -9,10 +9,10 @@
 #include <stdexcept>
 #include <string>
 
-#include "../ops/instances.hpp"
-#include "../ops/labels.hpp"
-#include "../ops/letterbox.hpp"
-#include "../ops/palette.hpp"
+#include "ops/color/palette.hpp"
+#include "ops/labels/labels.hpp"
+#include "ops/metrics/instances.hpp"
+#include "ops/spatial/letterbox.hpp"
 
 namespace segpost::bindings {
 

@@ -1,12 +1,12 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
-#include "borrow.hpp"
-#include "crf.hpp"
-#include "jobs.hpp"
-#include "signals.hpp"
+#include "bindings/borrow.hpp"
+#include "bindings/crf.hpp"
+#include "bindings/jobs.hpp"
+#include "bindings/signals.hpp"
 
-#include "../cpu/pool.hpp"
-#include "../cpu/run.hpp"
-#include "../include/segpost/capi.h"
+#include "cpu/runtime/launch.hpp"
+#include "cpu/runtime/pool.hpp"
+#include "segpost/capi.h"
 
 namespace segpost::bindings {
 namespace {

@@ -1,10 +1,10 @@
 // The dense CRF as a Python object: prepared once, inferred any number of times.
-#include "crf.hpp"
-#include "crf_jobs.hpp"
-#include "signals.hpp"
+#include "bindings/crf.hpp"
+#include "bindings/crf_jobs.hpp"
+#include "bindings/signals.hpp"
 
-#include "../cpu/crf_exact.hpp"
-#include "../cpu/crf_solver.hpp"
+#include "cpu/crf/exact.hpp"
+#include "cpu/crf/solver.hpp"
 
 namespace segpost::bindings {
 namespace {

@@ -1,8 +1,8 @@
 // The dense CRF on a device as a Python object.
-#include "crf_cuda.hpp"
-#include "crf_jobs.hpp"
+#include "bindings/crf_cuda.hpp"
+#include "bindings/crf_jobs.hpp"
 
-#include "../cuda/run.hpp"
+#include "cuda/runtime/run.hpp"
 
 namespace segpost::bindings {
 namespace {

@@ -2,11 +2,11 @@
 // are compiled.
 #pragma once
 
-#include "convert.hpp"
+#include "bindings/convert.hpp"
 
 #include <vector>
 
-#include "../ops/crf.hpp"
+#include "ops/crf/crf.hpp"
 
 namespace segpost::bindings {
 

@@ -1,9 +1,9 @@
 // segpost._cuda: the CUDA kernels, under the names they have everywhere. Arrays are views whose
 // memory is a device's: nothing here looks into it.
-#include "crf_cuda.hpp"
-#include "jobs.hpp"
+#include "bindings/crf_cuda.hpp"
+#include "bindings/jobs.hpp"
 
-#include "../cuda/run.hpp"
+#include "cuda/runtime/run.hpp"
 
 namespace segpost::bindings {
 namespace {

@@ -1,10 +1,10 @@
 // Python arguments as jobs, the same for every backend whose kernels are compiled.
 #pragma once
 
-#include "convert.hpp"
+#include "bindings/convert.hpp"
 
-#include "../ops/confusion.hpp"
-#include "../ops/volumes.hpp"
+#include "ops/labels/volumes.hpp"
+#include "ops/metrics/confusion.hpp"
 
 namespace segpost::bindings {
 

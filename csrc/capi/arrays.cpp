@@ -1,4 +1,4 @@
-#include "arrays.hpp"
+#include "capi/arrays.hpp"
 
 namespace segpost::capi {
 namespace {

@@ -4,9 +4,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "../include/segpost/capi.h"
-#include "../ops/labels.hpp"
-#include "../ops/palette.hpp"
+#include "ops/color/palette.hpp"
+#include "ops/labels/labels.hpp"
+#include "segpost/capi.h"
 
 namespace segpost::capi {
 

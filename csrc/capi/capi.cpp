@@ -7,12 +7,12 @@
 #include <optional>
 #include <vector>
 
-#include "../cpu/crf_exact.hpp"
-#include "../cpu/crf_solver.hpp"
-#include "../cpu/pool.hpp"
-#include "../cpu/run.hpp"
-#include "arrays.hpp"
-#include "axes.hpp"
+#include "capi/arrays.hpp"
+#include "capi/axes.hpp"
+#include "cpu/crf/exact.hpp"
+#include "cpu/crf/solver.hpp"
+#include "cpu/runtime/launch.hpp"
+#include "cpu/runtime/pool.hpp"
 
 namespace segpost::capi {
 namespace {

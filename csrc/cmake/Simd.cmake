@@ -2,13 +2,16 @@
 # level, and one table a level is found at run time.
 
 set(segpost_simd_guard "${CMAKE_CURRENT_LIST_DIR}/NoWeakSymbols.cmake")
-set(segpost_levels_template "${CMAKE_CURRENT_SOURCE_DIR}/csrc/cpu/levels.cpp.in")
+set(segpost_levels_template "${CMAKE_CURRENT_SOURCE_DIR}/csrc/cpu/runtime/levels.cpp.in")
 
 function(segpost_options target)
     # No contraction: a fused multiply-add in the definition would make labels depend on the machine.
     target_compile_options(${target} PRIVATE
         -Wall -Wextra -ffp-contract=off -fno-math-errno -fno-trapping-math
         $<$<BOOL:${SEGPOST_WERROR}>:-Werror>)
+    # Includes are written from csrc/: "ops/view.hpp", and "segpost/capi.h" as a user writes it.
+    target_include_directories(${target} PRIVATE
+        ${CMAKE_CURRENT_SOURCE_DIR}/csrc ${CMAKE_CURRENT_SOURCE_DIR}/csrc/include)
     if(SEGPOST_SANITIZE)
         target_compile_options(${target} PRIVATE -fsanitize=${SEGPOST_SANITIZE} -fno-omit-frame-pointer)
         target_link_options(${target} PRIVATE -fsanitize=${SEGPOST_SANITIZE})
@@ -52,5 +55,4 @@ function(segpost_simd_sources target)
     set(SEGPOST_LEVEL_TABLES "${tables}")
     configure_file(${segpost_levels_template} ${CMAKE_CURRENT_BINARY_DIR}/levels.cpp @ONLY)
     target_sources(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/levels.cpp)
-    target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cpu)
 endfunction()

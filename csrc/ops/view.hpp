@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "portable.hpp"
+#include "ops/portable.hpp"
 
 namespace segpost {
 

@@ -1,7 +1,7 @@
 // Labels to packed RGB through a table of 0x00bbggrr. Only included by *.simd.cpp.
 #pragma once
 
-#include "vec.hpp"
+#include "cpu/simd/vec.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -1,8 +1,8 @@
 // colorize, overlay and labels_from_colors, row by row.
-#include "color.hpp"
-#include "label_rows.hpp"
-#include "read_pixels.hpp"
-#include "table.hpp"
+#include "cpu/color/color.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+#include "cpu/simd/label_rows.hpp"
+#include "cpu/simd/read_pixels.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -1,6 +1,6 @@
 // Where pixels lie on the permutohedral lattice.
-#include "crf_rows.hpp"
-#include "table.hpp"
+#include "cpu/crf/rows.hpp"
+#include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

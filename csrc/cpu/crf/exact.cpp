@@ -1,7 +1,7 @@
-#include "crf_exact.hpp"
+#include "cpu/crf/exact.hpp"
 
-#include "crf_tiles.hpp"
-#include "tasks.hpp"
+#include "cpu/crf/tiles.hpp"
+#include "cpu/runtime/tiling.hpp"
 
 #include <cmath>
 #include <cstring>

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "crf_inference.hpp"
-#include "memory.hpp"
+#include "cpu/crf/inference.hpp"
+#include "cpu/runtime/memory.hpp"
 
 namespace segpost {
 

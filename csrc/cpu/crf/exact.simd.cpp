@@ -1,6 +1,6 @@
 // Sums over all pairs of pixels, for the exact mean field.
-#include "crf_rows.hpp"
-#include "table.hpp"
+#include "cpu/crf/rows.hpp"
+#include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -1,7 +1,7 @@
 // Between two passes over the pixels: what tiles added up becomes messages, on lattices by blurs
 // along their axes, on grids by separable sums.
-#include "crf_rows.hpp"
-#include "table.hpp"
+#include "cpu/crf/rows.hpp"
+#include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

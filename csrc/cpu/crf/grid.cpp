@@ -1,6 +1,6 @@
-#include "crf_lattice.hpp"
+#include "cpu/crf/lattice.hpp"
 
-#include "../ops/crf_grid.hpp"
+#include "ops/crf/grid.hpp"
 
 namespace segpost {
 

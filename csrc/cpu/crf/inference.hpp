@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "run.hpp"
+#include "cpu/runtime/launch.hpp"
 
 namespace segpost {
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "../ops/crf_lattice.hpp"
+#include "ops/crf/lattice.hpp"
 
 namespace segpost {
 

@@ -1,7 +1,7 @@
-#include "crf_lattice.hpp"
+#include "cpu/crf/lattice.hpp"
 
-#include "crf_vertices.hpp"
-#include "tasks.hpp"
+#include "cpu/crf/vertices.hpp"
+#include "cpu/runtime/tiling.hpp"
 
 #include <cmath>
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <vector>
 
-#include "../ops/crf_lattice.hpp"
-#include "memory.hpp"
-#include "run.hpp"
+#include "cpu/runtime/launch.hpp"
+#include "cpu/runtime/memory.hpp"
+#include "ops/crf/lattice.hpp"
 
 namespace segpost {
 

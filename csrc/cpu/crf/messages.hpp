@@ -2,7 +2,7 @@
 // crf_pixels.simd.cpp.
 #pragma once
 
-#include "crf_rows.hpp"
+#include "cpu/crf/rows.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

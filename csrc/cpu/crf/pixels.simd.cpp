@@ -1,7 +1,7 @@
 // One pass over the pixels of a tile: messages from lattices and grids, softmax, and the new Q
 // straight on to what the next messages are made of. Q is nowhere stored.
-#include "crf_messages.hpp"
-#include "table.hpp"
+#include "cpu/crf/messages.hpp"
+#include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

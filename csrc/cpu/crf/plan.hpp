@@ -5,7 +5,7 @@
 // the tiles, so that the result does not depend on who computed what.
 #pragma once
 
-#include "../ops/crf.hpp"
+#include "ops/crf/crf.hpp"
 
 namespace segpost {
 

@@ -1,8 +1,8 @@
 // Rows of labels as whole vectors. Only included by crf_*.simd.cpp.
 #pragma once
 
-#include "crf_plan.hpp"
-#include "exponential.hpp"
+#include "cpu/crf/plan.hpp"
+#include "cpu/simd/exponential.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

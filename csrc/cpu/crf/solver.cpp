@@ -1,8 +1,8 @@
-#include "crf_solver.hpp"
+#include "cpu/crf/solver.hpp"
 
-#include "../ops/crf_labels.hpp"
-#include "crf_tiles.hpp"
-#include "tasks.hpp"
+#include "cpu/crf/tiles.hpp"
+#include "cpu/runtime/tiling.hpp"
+#include "ops/crf/labels.hpp"
 
 #include <cmath>
 

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "crf_inference.hpp"
-#include "crf_lattice.hpp"
+#include "cpu/crf/inference.hpp"
+#include "cpu/crf/lattice.hpp"
 
 namespace segpost {
 

@@ -1,6 +1,6 @@
-#include "crf_tiles.hpp"
+#include "cpu/crf/tiles.hpp"
 
-#include "tasks.hpp"
+#include "cpu/runtime/tiling.hpp"
 
 #include <cmath>
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "memory.hpp"
-#include "run.hpp"
+#include "cpu/runtime/launch.hpp"
+#include "cpu/runtime/memory.hpp"
 
 namespace segpost {
 

@@ -1,7 +1,7 @@
 // The unary of a dense CRF: logs of probabilities, which sum to one at every pixel.
-#include "crf_rows.hpp"
-#include "load.hpp"
-#include "table.hpp"
+#include "cpu/crf/rows.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+#include "cpu/simd/load.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

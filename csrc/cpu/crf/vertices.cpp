@@ -1,6 +1,6 @@
-#include "crf_vertices.hpp"
+#include "cpu/crf/vertices.hpp"
 
-#include "tasks.hpp"
+#include "cpu/runtime/tiling.hpp"
 
 #include <array>
 

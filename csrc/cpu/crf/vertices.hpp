@@ -1,8 +1,8 @@
 // Which vertices a lattice has, and which are neighbours.
 #pragma once
 
-#include "crf_keys.hpp"
-#include "crf_lattice.hpp"
+#include "cpu/crf/keys.hpp"
+#include "cpu/crf/lattice.hpp"
 
 namespace segpost {
 

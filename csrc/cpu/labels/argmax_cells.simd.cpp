@@ -1,7 +1,7 @@
 // argmax of bilinearly resampled logits, cell by cell of the low-resolution grid. The theorems that
 // let most cells be filled, classes be pruned and float32 decide are in ops/labels.hpp.
-#include "cells_dense.hpp"
-#include "table.hpp"
+#include "cpu/labels/cells_dense.hpp"
+#include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

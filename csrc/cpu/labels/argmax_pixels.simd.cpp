@@ -1,8 +1,8 @@
 // argmax of every pixel of logits that already have the output's size, with the confidence of the
 // label where that is wanted: logits are read once.
-#include "color.hpp"
-#include "confidence_pixels.hpp"
-#include "table.hpp"
+#include "cpu/color/color.hpp"
+#include "cpu/labels/confidence_pixels.hpp"
+#include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

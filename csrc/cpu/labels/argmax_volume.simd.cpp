@@ -1,7 +1,7 @@
 // argmax of trilinearly resampled volumes: cells whose eight corners agree are filled, the others
 // compared slice by slice, each between two slices of the grid being one itself.
-#include "cells_rows.hpp"
-#include "table.hpp"
+#include "cpu/labels/cells_rows.hpp"
+#include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -2,7 +2,7 @@
 // Only included by argmax_cells.simd.cpp.
 #pragma once
 
-#include "cells_mixed.hpp"
+#include "cpu/labels/cells_mixed.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -2,7 +2,7 @@
 // definition. Only included by argmax_cells.simd.cpp.
 #pragma once
 
-#include "cells_rows.hpp"
+#include "cpu/labels/cells_rows.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -2,8 +2,8 @@
 // Only included by argmax_*.simd.cpp.
 #pragma once
 
-#include "color.hpp"
-#include "load.hpp"
+#include "cpu/color/color.hpp"
+#include "cpu/simd/load.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

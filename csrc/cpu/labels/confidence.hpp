@@ -2,8 +2,8 @@
 // *.simd.cpp.
 #pragma once
 
-#include "../ops/labels.hpp"
-#include "exponential.hpp"
+#include "cpu/simd/exponential.hpp"
+#include "ops/labels/labels.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -1,8 +1,8 @@
 // Confidence of bilinearly resampled logits, cell by cell of the low-resolution grid. What is
 // interpolated are differences to the largest logit of every grid point; why that is exact enough,
 // and where it is not, is in ops/labels.hpp.
-#include "confidence_rows.hpp"
-#include "table.hpp"
+#include "cpu/labels/confidence_rows.hpp"
+#include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

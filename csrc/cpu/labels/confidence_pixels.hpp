@@ -2,8 +2,8 @@
 // the first cache. Only included by argmax_pixels.simd.cpp.
 #pragma once
 
-#include "confidence.hpp"
-#include "load.hpp"
+#include "cpu/labels/confidence.hpp"
+#include "cpu/simd/load.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

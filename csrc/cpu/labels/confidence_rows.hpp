@@ -2,8 +2,8 @@
 // cells matter, and cells that take float64. Only included by confidence_cells.simd.cpp.
 #pragma once
 
-#include "confidence.hpp"
-#include "load.hpp"
+#include "cpu/labels/confidence.hpp"
+#include "cpu/simd/load.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -5,9 +5,9 @@
 //   corners, in float64. They are <= 0, so their interpolation in float32 cancels nothing: a result
 //   d is off by at most 6 * 2^-24 |d|, which exp(d) |d| <= 0.37 makes less than 1.4e-7.
 // - Other cells are interpolated in float64 and subtracted there.
-#include "confidence.hpp"
-#include "load.hpp"
-#include "table.hpp"
+#include "cpu/labels/confidence.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+#include "cpu/simd/load.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

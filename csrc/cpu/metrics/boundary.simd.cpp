@@ -1,6 +1,6 @@
 // Bands along boundaries, and the boundary pixels of two maps that lie near each other.
-#include "label_rows.hpp"
-#include "table.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+#include "cpu/simd/label_rows.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -2,9 +2,9 @@
 // pairs are found 64 pixels at a time and every run is one addition. Where the runs are short the
 // pixels are counted one by one, in several tables in turn: additions to one cell would wait for
 // each other.
-#include "label_rows.hpp"
-#include "narrow.hpp"
-#include "table.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+#include "cpu/simd/label_rows.hpp"
+#include "cpu/simd/narrow.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

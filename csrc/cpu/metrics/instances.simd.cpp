@@ -1,7 +1,7 @@
 // Pixels of every instance, and how many of them are right.
-#include "../ops/instances.hpp"
-#include "label_rows.hpp"
-#include "table.hpp"
+#include "ops/metrics/instances.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+#include "cpu/simd/label_rows.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 

@@ -2,14 +2,14 @@
 // SEGPOST_LEVEL; levels.cpp picks one table at run time.
 #pragma once
 
-#include "../ops/boundary.hpp"
-#include "../ops/confusion.hpp"
-#include "../ops/instances.hpp"
-#include "../ops/labels.hpp"
-#include "../ops/letterbox.hpp"
-#include "../ops/palette.hpp"
-#include "../ops/volumes.hpp"
-#include "crf_plan.hpp"
+#include "cpu/crf/plan.hpp"
+#include "ops/color/palette.hpp"
+#include "ops/labels/labels.hpp"
+#include "ops/labels/volumes.hpp"
+#include "ops/metrics/boundary.hpp"
+#include "ops/metrics/confusion.hpp"
+#include "ops/metrics/instances.hpp"
+#include "ops/spatial/letterbox.hpp"
 
 namespace segpost {
 

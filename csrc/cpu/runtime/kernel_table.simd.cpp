@@ -1,5 +1,5 @@
 // The table of one SIMD level.
-#include "table.hpp"
+#include "cpu/runtime/kernel_table.hpp"
 
 #define SEGPOST_TEXT(x) #x
 #define SEGPOST_NAME(x) SEGPOST_TEXT(x)

@@ -1,4 +1,4 @@
-#include "tasks.hpp"
+#include "cpu/runtime/tiling.hpp"
 
 namespace segpost {
 

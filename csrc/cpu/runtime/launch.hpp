@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "table.hpp"
+#include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost SEGPOST_SHARED {
 

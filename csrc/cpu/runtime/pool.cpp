@@ -1,4 +1,4 @@
-#include "pool.hpp"
+#include "cpu/runtime/pool.hpp"
 
 #include <pthread.h>
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "../ops/portable.hpp"
+#include "ops/portable.hpp"
 
 namespace segpost SEGPOST_SHARED {
 

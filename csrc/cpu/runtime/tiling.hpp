@@ -5,9 +5,9 @@
 #include <mutex>
 #include <vector>
 
-#include "memory.hpp"
-#include "pool.hpp"
-#include "run.hpp"
+#include "cpu/runtime/launch.hpp"
+#include "cpu/runtime/memory.hpp"
+#include "cpu/runtime/pool.hpp"
 
 namespace segpost {
 namespace {

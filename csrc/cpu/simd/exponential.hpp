@@ -1,7 +1,7 @@
 // exp and log of float32 vectors. Only included by *.simd.cpp.
 #pragma once
 
-#include "vec.hpp"
+#include "cpu/simd/vec.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -1,8 +1,8 @@
 // Rows of label maps of any element type and stride. Only included by *.simd.cpp.
 #pragma once
 
-#include "../ops/view.hpp"
-#include "vec.hpp"
+#include "cpu/simd/vec.hpp"
+#include "ops/view.hpp"
 
 #define SEGPOST_EACH_LABEL(dtype, CALL)                                                            \
     switch (dtype) {                                                                               \

@@ -2,8 +2,8 @@
 // Only included by *.simd.cpp.
 #pragma once
 
-#include "../ops/labels.hpp"
-#include "transpose.hpp"
+#include "cpu/simd/transpose.hpp"
+#include "ops/labels/labels.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

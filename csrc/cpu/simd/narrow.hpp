@@ -1,7 +1,7 @@
 // Labels of any type as bytes: what is not in 0..254 becomes 255. Only included by *.simd.cpp.
 #pragma once
 
-#include "label_rows.hpp"
+#include "cpu/simd/label_rows.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

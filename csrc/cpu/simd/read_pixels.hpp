@@ -1,8 +1,8 @@
 // Rows of an image of any strides. Only included by *.simd.cpp.
 #pragma once
 
-#include "../ops/view.hpp"
-#include "vec.hpp"
+#include "cpu/simd/vec.hpp"
+#include "ops/view.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

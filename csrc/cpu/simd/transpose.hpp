@@ -1,7 +1,7 @@
 // Channels-last rows of float32 to planes, in registers. Only included by load.hpp.
 #pragma once
 
-#include "vec.hpp"
+#include "cpu/simd/vec.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

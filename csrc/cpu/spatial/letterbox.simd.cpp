@@ -1,8 +1,8 @@
 // A picture as a network's input, row by row of the result: the rows of the picture that it needs
 // are summed first, the columns then.
-#include "load.hpp"
-#include "read_pixels.hpp"
-#include "table.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+#include "cpu/simd/load.hpp"
+#include "cpu/simd/read_pixels.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {

@@ -1,9 +1,9 @@
 // Labels of all integer types, and the colors that a palette gives them.
 #pragma once
 
-#include "spans.hpp"
+#include "cuda/color/spans.hpp"
 
-#include "../ops/palette.hpp"
+#include "ops/color/palette.hpp"
 
 #include <cstring>
 #include <stdexcept>

@@ -5,7 +5,7 @@
 // rows, then across them, is the contour.
 #pragma once
 
-#include "spans.hpp"
+#include "cuda/color/spans.hpp"
 
 namespace segpost::gpu {
 

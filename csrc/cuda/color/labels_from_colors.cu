@@ -1,8 +1,8 @@
 // labels_from_colors: a warp reads a span of one row, each lane four pixels, whose colors are
 // searched among the sorted ones; neighbors mostly share theirs.
-#include "spans.hpp"
+#include "cuda/color/spans.hpp"
 
-#include "../ops/palette.hpp"
+#include "ops/color/palette.hpp"
 
 #include <stdexcept>
 

@@ -1,6 +1,6 @@
 // colorize and overlay: a warp paints a span of one row, each lane a group of 16 or 4 pixels.
-#include "colors.hpp"
-#include "contour.hpp"
+#include "cuda/color/colors.hpp"
+#include "cuda/color/contour.hpp"
 
 #include <stdexcept>
 

@@ -5,9 +5,9 @@
 
 #include "gpu.hpp"
 
-#include "../ops/view.hpp"
-#include "division.hpp"
-#include "tally.hpp"
+#include "cuda/runtime/division.hpp"
+#include "cuda/runtime/tally.hpp"
+#include "ops/view.hpp"
 
 #include <algorithm>
 

@@ -11,8 +11,8 @@
 #include <memory>
 #include <vector>
 
-#include "../ops/crf_lattice.hpp"
-#include "run.hpp"
+#include "cuda/runtime/run.hpp"
+#include "ops/crf/lattice.hpp"
 
 namespace segpost::gpu {
 

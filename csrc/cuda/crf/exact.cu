@@ -1,10 +1,10 @@
 // Sums over all pairs of pixels. Pixels are sorted so that neighbours in that order are neighbours
 // in features; what two tiles send each other that are further apart than a limit is less than
 // rounding.
-#include "crf_features.hpp"
-#include "crf_rows.hpp"
-#include "one_each.hpp"
-#include "sorting.hpp"
+#include "cuda/crf/features.hpp"
+#include "cuda/crf/rows.hpp"
+#include "cuda/runtime/one_each.hpp"
+#include "cuda/runtime/sorting.hpp"
 
 #include <algorithm>
 #include <cmath>

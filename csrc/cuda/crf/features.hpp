@@ -1,9 +1,9 @@
 // The features of a pixel, in standard deviations. Only included by crf_*.cu.
 #pragma once
 
-#include "crf.hpp"
-#include "division.hpp"
-#include "load.hpp"
+#include "cuda/crf/crf.hpp"
+#include "cuda/runtime/division.hpp"
+#include "cuda/runtime/load.hpp"
 
 namespace segpost::gpu {
 namespace {

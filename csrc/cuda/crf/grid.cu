@@ -1,8 +1,8 @@
 // A Gaussian of places in an image: separable, on a grid with a node every `step` pixels.
-#include "crf_rows.hpp"
+#include "cuda/crf/rows.hpp"
 
-#include "../ops/crf_grid.hpp"
-#include "one_each.hpp"
+#include "cuda/runtime/one_each.hpp"
+#include "ops/crf/grid.hpp"
 
 namespace segpost::gpu {
 namespace {

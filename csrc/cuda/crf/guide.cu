@@ -1,7 +1,7 @@
 // What has to be known of a guide's channels before pixels have places on a lattice.
-#include "crf_features.hpp"
-#include "one_each.hpp"
-#include "tally.hpp"
+#include "cuda/crf/features.hpp"
+#include "cuda/runtime/one_each.hpp"
+#include "cuda/runtime/tally.hpp"
 
 #include <algorithm>
 

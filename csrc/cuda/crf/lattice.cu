@@ -1,9 +1,9 @@
 // A Gaussian of any features on the permutohedral lattice: what the pixels of a vertex send is
 // gathered, blurred along every axis, and gathered again by pixels.
-#include "crf_rows.hpp"
-#include "crf_vertices.hpp"
-#include "one_each.hpp"
-#include "sorting.hpp"
+#include "cuda/crf/rows.hpp"
+#include "cuda/crf/vertices.hpp"
+#include "cuda/runtime/one_each.hpp"
+#include "cuda/runtime/sorting.hpp"
 
 #include <algorithm>
 #include <cstring>

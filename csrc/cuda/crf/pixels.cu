@@ -1,6 +1,6 @@
 // One update of Q: what pixels get from all terms, on top of their unary, and its softmax. A few
 // neighbouring threads share a pixel, each with some quads of its labels.
-#include "crf_rows.hpp"
+#include "cuda/crf/rows.hpp"
 
 namespace segpost::gpu {
 namespace {

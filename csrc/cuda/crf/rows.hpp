@@ -1,8 +1,8 @@
 // Quads of labels as quads, and who computes them. Only included by crf_*.cu.
 #pragma once
 
-#include "crf.hpp"
-#include "division.hpp"
+#include "cuda/crf/crf.hpp"
+#include "cuda/runtime/division.hpp"
 
 namespace segpost::gpu {
 namespace {

@@ -1,8 +1,8 @@
 // Mean field on a device: all iterations are launched one after the other, and waited for only
 // where a tolerance or a trace has to be read.
-#include "crf.hpp"
+#include "cuda/crf/crf.hpp"
 
-#include "../ops/crf_labels.hpp"
+#include "ops/crf/labels.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,10 +1,10 @@
 // The unary of a dense CRF: logs of probabilities, which sum to one at every pixel. A thread has a
 // pixel.
-#include "crf.hpp"
-#include "division.hpp"
-#include "load.hpp"
-#include "one_each.hpp"
-#include "tally.hpp"
+#include "cuda/crf/crf.hpp"
+#include "cuda/runtime/division.hpp"
+#include "cuda/runtime/load.hpp"
+#include "cuda/runtime/one_each.hpp"
+#include "cuda/runtime/tally.hpp"
 
 #include <algorithm>
 #include <cmath>

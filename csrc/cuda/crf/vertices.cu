@@ -1,8 +1,8 @@
-#include "crf_vertices.hpp"
+#include "cuda/crf/vertices.hpp"
 
-#include "crf_features.hpp"
-#include "one_each.hpp"
-#include "sorting.hpp"
+#include "cuda/crf/features.hpp"
+#include "cuda/runtime/one_each.hpp"
+#include "cuda/runtime/sorting.hpp"
 
 #include <algorithm>
 #include <cmath>

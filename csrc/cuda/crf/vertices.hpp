@@ -1,7 +1,7 @@
 // The vertices of a permutohedral lattice, made by sorting the names of the corners of all pixels.
 #pragma once
 
-#include "crf.hpp"
+#include "cuda/crf/crf.hpp"
 
 namespace segpost::gpu {
 

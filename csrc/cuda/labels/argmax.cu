@@ -1,6 +1,6 @@
 // Which road argmax takes.
-#include "argmax.hpp"
-#include "load.hpp"
+#include "cuda/labels/argmax.hpp"
+#include "cuda/runtime/load.hpp"
 
 namespace segpost::gpu {
 namespace {

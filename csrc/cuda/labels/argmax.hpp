@@ -1,7 +1,7 @@
 // The roads that argmax takes, for argmax.cu to choose from.
 #pragma once
 
-#include "run.hpp"
+#include "cuda/runtime/run.hpp"
 
 namespace segpost::gpu {
 

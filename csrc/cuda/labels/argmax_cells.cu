@@ -1,10 +1,10 @@
 // argmax of upsampled logits, a tile of the output at a time. Cells whose four corners agree are
 // filled; of each other cell a warp finds the classes that can win and compares those. The theorems
 // that allow it are in ops/labels.hpp.
-#include "argmax.hpp"
-#include "definition.hpp"
-#include "label_rows.hpp"
-#include "tally.hpp"
+#include "cuda/labels/argmax.hpp"
+#include "cuda/labels/definition.hpp"
+#include "cuda/labels/label_rows.hpp"
+#include "cuda/runtime/tally.hpp"
 
 #include <algorithm>
 

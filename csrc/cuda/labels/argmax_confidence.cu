@@ -1,8 +1,8 @@
 // Labels and confidence of every pixel in one pass over the logits: the first maximum, and the sum
 // of powers beside it.
-#include "argmax.hpp"
-#include "power_sum.hpp"
-#include "ranking.hpp"
+#include "cuda/labels/argmax.hpp"
+#include "cuda/labels/power_sum.hpp"
+#include "cuda/labels/ranking.hpp"
 
 namespace segpost::gpu {
 namespace {

@@ -1,8 +1,8 @@
 // argmax of resampled logits by the definition: a thread makes an output pixel.
-#include "argmax.hpp"
-#include "definition.hpp"
-#include "label_rows.hpp"
-#include "tally.hpp"
+#include "cuda/labels/argmax.hpp"
+#include "cuda/labels/definition.hpp"
+#include "cuda/labels/label_rows.hpp"
+#include "cuda/runtime/tally.hpp"
 
 namespace segpost::gpu {
 namespace {

@@ -1,7 +1,7 @@
 // The first maximum of every pixel of the logits. The reads of several classes are under way at a
 // time.
-#include "argmax.hpp"
-#include "ranking.hpp"
+#include "cuda/labels/argmax.hpp"
+#include "cuda/labels/ranking.hpp"
 
 namespace segpost::gpu {
 namespace {

@@ -1,10 +1,10 @@
 // argmax of a trilinearly resampled volume: a thread makes a voxel. Where the eight corners of its
 // cell have one label the voxel has it too (ops/volumes.hpp); the others go by the definition.
-#include "argmax.hpp"
-#include "definition.hpp"
-#include "tally.hpp"
+#include "cuda/labels/argmax.hpp"
+#include "cuda/labels/definition.hpp"
+#include "cuda/runtime/tally.hpp"
 
-#include "../ops/volumes.hpp"
+#include "ops/labels/volumes.hpp"
 
 namespace segpost::gpu {
 namespace {

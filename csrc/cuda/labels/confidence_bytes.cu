@@ -1,9 +1,9 @@
 // Confidence for those who only show it: rint(255 c), 0 for NaN.
 #include "gpu.hpp"
 
-#include "division.hpp"
-#include "one_each.hpp"
-#include "run.hpp"
+#include "cuda/runtime/division.hpp"
+#include "cuda/runtime/one_each.hpp"
+#include "cuda/runtime/run.hpp"
 
 namespace segpost::gpu {
 namespace {

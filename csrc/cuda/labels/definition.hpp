@@ -1,9 +1,9 @@
 // The definition of an interpolated label, of one output pixel: see ops/labels.hpp.
 #pragma once
 
-#include "load.hpp"
+#include "cuda/runtime/load.hpp"
 
-#include "../ops/labels.hpp"
+#include "ops/labels/labels.hpp"
 
 namespace segpost::gpu {
 

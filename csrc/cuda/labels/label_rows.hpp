@@ -4,7 +4,7 @@
 
 #include "gpu.hpp"
 
-#include "../ops/labels.hpp"
+#include "ops/labels/labels.hpp"
 
 namespace segpost::gpu {
 

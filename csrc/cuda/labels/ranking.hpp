@@ -5,10 +5,10 @@
 
 #include "gpu.hpp"
 
-#include "argmax.hpp"
-#include "label_rows.hpp"
-#include "load.hpp"
-#include "tally.hpp"
+#include "cuda/labels/argmax.hpp"
+#include "cuda/labels/label_rows.hpp"
+#include "cuda/runtime/load.hpp"
+#include "cuda/runtime/tally.hpp"
 
 #include <type_traits>
 

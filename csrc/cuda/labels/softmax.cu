@@ -5,11 +5,11 @@
 // in float64.
 #include "gpu.hpp"
 
-#include "division.hpp"
-#include "load.hpp"
-#include "power_sum.hpp"
-#include "run.hpp"
-#include "tally.hpp"
+#include "cuda/labels/power_sum.hpp"
+#include "cuda/runtime/division.hpp"
+#include "cuda/runtime/load.hpp"
+#include "cuda/runtime/run.hpp"
+#include "cuda/runtime/tally.hpp"
 
 #include <algorithm>
 

@@ -3,9 +3,9 @@
 // copies, each for some lanes of every warp: neighboring lanes mostly add to the same cell.
 #include "gpu.hpp"
 
-#include "division.hpp"
-#include "load.hpp"
-#include "run.hpp"
+#include "cuda/runtime/division.hpp"
+#include "cuda/runtime/load.hpp"
+#include "cuda/runtime/run.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,6 +1,6 @@
 // Devices and their memory, by the CUDA runtime. Nothing here runs before it is called, and a
 // machine without a driver is an answer, not an error.
-#include "run.hpp"
+#include "cuda/runtime/run.hpp"
 
 #include "gpu.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "gpu.hpp"
 
-#include "../ops/view.hpp"
+#include "ops/view.hpp"
 
 #include <cstring>
 

@@ -8,11 +8,11 @@
 #include <memory>
 #include <vector>
 
-#include "../ops/confusion.hpp"
-#include "../ops/crf.hpp"
-#include "../ops/labels.hpp"
-#include "../ops/palette.hpp"
-#include "../ops/volumes.hpp"
+#include "ops/color/palette.hpp"
+#include "ops/crf/crf.hpp"
+#include "ops/labels/labels.hpp"
+#include "ops/labels/volumes.hpp"
+#include "ops/metrics/confusion.hpp"
 
 namespace segpost::gpu {
 

@@ -1,5 +1,5 @@
 // Sorts and sums by cub.
-#include "sorting.hpp"
+#include "cuda/runtime/sorting.hpp"
 
 #include <cub/device/device_radix_sort.cuh>
 #include <cub/device/device_scan.cuh>

@@ -3,7 +3,7 @@
 
 #include "gpu.hpp"
 
-#include "run.hpp"
+#include "cuda/runtime/run.hpp"
 
 namespace segpost::gpu {
 

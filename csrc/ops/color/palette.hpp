@@ -3,7 +3,7 @@
 // 0..256.
 #pragma once
 
-#include "view.hpp"
+#include "ops/view.hpp"
 
 namespace segpost {
 

@@ -4,7 +4,7 @@
 // the pixels' features between all pairs of pixels, normalised, and A is a small matrix of labels.
 #pragma once
 
-#include "view.hpp"
+#include "ops/view.hpp"
 
 namespace segpost {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "crf_lattice.hpp"
+#include "ops/crf/lattice.hpp"
 
 namespace segpost {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "crf.hpp"
+#include "ops/crf/crf.hpp"
 
 namespace segpost {
 

@@ -49,8 +49,8 @@
 // that could win by more than 2^24 C (`fast`: 2^20 C) are left out: 6e-8 (1e-6) of the sum.
 #pragma once
 
-#include "palette.hpp"
-#include "portable.hpp"
+#include "ops/color/palette.hpp"
+#include "ops/portable.hpp"
 
 namespace segpost {
 

@@ -9,7 +9,7 @@
 // the margin of labels.hpp, 3e-6 M + 1e-36, still covers.
 #pragma once
 
-#include "labels.hpp"
+#include "ops/labels/labels.hpp"
 
 namespace segpost {
 

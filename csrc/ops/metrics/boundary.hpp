@@ -6,8 +6,8 @@
 // the rows even, one column stands for all. Both are questions about bits, 64 pixels a word.
 #pragma once
 
-#include "confusion.hpp"
-#include "palette.hpp"
+#include "ops/color/palette.hpp"
+#include "ops/metrics/confusion.hpp"
 
 namespace segpost {
 

@@ -2,8 +2,8 @@
 // of the additions, and with it the number of threads, cannot change them.
 #pragma once
 
-#include "labels.hpp"
-#include "portable.hpp"
+#include "ops/labels/labels.hpp"
+#include "ops/portable.hpp"
 
 namespace segpost {
 

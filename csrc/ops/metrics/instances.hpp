@@ -1,7 +1,7 @@
 // Pixels of every instance and how many of them are right: arguments.
 #pragma once
 
-#include "confusion.hpp"
+#include "ops/metrics/confusion.hpp"
 
 namespace segpost {
 

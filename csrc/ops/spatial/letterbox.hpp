@@ -5,7 +5,7 @@
 // (T + 2) 2^-24 255.
 #pragma once
 
-#include "view.hpp"
+#include "ops/view.hpp"
 
 namespace segpost {
 
