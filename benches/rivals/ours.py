@@ -25,7 +25,7 @@ from benches.jobs import (
     contender,
     need,
 )
-from segpost import _dispatch, geometry
+from segpost._core import contract, sampling
 
 ALL = (*FROM_LOGITS, VOLUME, "softmax", "color", "overlay", *COUNTING, LETTERBOX)
 NUMBA = "segpost, Numba backend"
@@ -211,10 +211,10 @@ def numba_backend(job: Job) -> Run:
 def kernel(job: Job, dense: bool) -> Run:
     """The native kernel without the public function around it, into an array that is reused."""
     cpu = need("segpost._cpu")
-    view = _dispatch.Logits(job.logits[None], "float32")
+    view = contract.Logits(job.logits[None], "float32")
     axes = None
     if job.size is not None:
-        axes = geometry.axes((job.logits.shape[1], job.logits.shape[2]), job.size, "half_pixel")
+        axes = sampling.axes((job.logits.shape[1], job.logits.shape[2]), job.size, "half_pixel")
     out = np.empty((1, job.height, job.width), np.uint8)
 
     def run() -> Outputs:

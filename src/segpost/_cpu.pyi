@@ -1,5 +1,5 @@
-from segpost._dispatch import Array, LatticeRecipe, Logits, Paint, Pairwise, Unary
-from segpost.geometry import Axes
+from segpost._core.contract import Array, LatticeRecipe, Logits, Paint, Pairwise, Unary
+from segpost._core.sampling import Axes
 
 compiler: str
 

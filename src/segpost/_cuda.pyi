@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from segpost._dispatch import LatticeRecipe, Logits, Paint, Pairwise, Unary
+from segpost._core.contract import LatticeRecipe, Logits, Paint, Pairwise, Unary
 
 Array = npt.NDArray[np.generic]
 

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from segpost._arrays import Array, Incoming, incoming
-from segpost._dispatch import MOST_FEATURES, BadUnary
+from segpost._core.arrays import Array, Incoming, incoming
+from segpost._core.contract import MOST_FEATURES, BadUnary
 
 FARTHEST = 32767  # in standard deviations; beyond it pydensecrf's lattice overflows
 
