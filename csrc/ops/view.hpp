@@ -16,7 +16,7 @@ struct Logits {
     std::int64_t n = 0, c = 0, h = 0, w = 0;
     std::int64_t stride_n = 0, stride_c = 0, stride_h = 0, stride_w = 0;
 
-    SEGPOST_BOTH const char *row(std::int64_t image, std::int64_t y) const {
+    SEGPOST_HOST_DEVICE const char *row(std::int64_t image, std::int64_t y) const {
         return data + image * stride_n + y * stride_h;
     }
 };
@@ -28,7 +28,7 @@ struct Map {
     std::int64_t n = 0, h = 0, w = 0;
     std::int64_t stride_n = 0, stride_h = 0, element = 0;
 
-    SEGPOST_BOTH char *row(std::int64_t image, std::int64_t y) const {
+    SEGPOST_HOST_DEVICE char *row(std::int64_t image, std::int64_t y) const {
         return data + image * stride_n + y * stride_h;
     }
 };
@@ -37,7 +37,7 @@ struct Map {
 struct Image : Map {
     std::int64_t channel = 1;
 
-    SEGPOST_BOTH bool packed() const { return channel == 1 && element == 3; }
+    SEGPOST_HOST_DEVICE bool packed() const { return channel == 1 && element == 3; }
 };
 
 } // namespace segpost

@@ -131,8 +131,8 @@ struct SoftmaxJob {
     bool conf_bytes = false;
     std::int64_t conf_n = 0, conf_h = 0, conf_w = 0;
 
-    SEGPOST_BOTH std::int64_t height() const { return resample ? y.n_out : logits.h; }
-    SEGPOST_BOTH std::int64_t width() const { return resample ? x.n_out : logits.w; }
+    SEGPOST_HOST_DEVICE std::int64_t height() const { return resample ? y.n_out : logits.h; }
+    SEGPOST_HOST_DEVICE std::int64_t width() const { return resample ? x.n_out : logits.w; }
 };
 
 // A rectangle of one image: cells [y0, y1) x [x0, x1) where the job resamples, else pixels. Of the
