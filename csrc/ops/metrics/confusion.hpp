@@ -39,13 +39,13 @@ struct TargetRule {
 };
 
 struct ConfusionJob {
-    Map preds, target;
+    LabelView preds, target;
     TargetRule rule;
 };
 
 struct ConfusionLogitsJob {
     ArgmaxJob argmax; // without labels and color
-    Map target;
+    LabelView target;
     TargetRule rule;
 };
 
