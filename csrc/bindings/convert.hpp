@@ -91,15 +91,15 @@ inline char *address(const py::array &array, bool written) {
 }
 
 // (N, H, W)
-inline Map map_view(const py::array &array, bool written) {
+inline LabelView map_view(const py::array &array, bool written) {
     require(array.ndim() == 3, "map");
-    Map map;
+    LabelView map;
     map.data = address(array, written);
     map.dtype = element_type(array);
     map.n = array.shape(0), map.h = array.shape(1), map.w = array.shape(2);
     map.stride_n = array.strides(0), map.stride_h = array.strides(1),
-    map.element = array.strides(2);
-    require(!written || map.w < 2 || map.element == array.itemsize(),
+    map.stride_w = array.strides(2);
+    require(!written || map.w < 2 || map.stride_w == array.itemsize(),
             "rows of an output are contiguous");
     return map;
 }
@@ -111,7 +111,7 @@ inline Image image_view(const py::array &array, bool written) {
     image.data = address(array, written);
     image.n = array.shape(0), image.h = array.shape(1), image.w = array.shape(2);
     image.stride_n = array.strides(0), image.stride_h = array.strides(1);
-    image.element = image.w < 2 ? 3 : array.strides(2), image.channel = array.strides(3);
+    image.stride_w = image.w < 2 ? 3 : array.strides(2), image.channel = array.strides(3);
     require(!written || image.packed(), "rows of an output are contiguous");
     return image;
 }

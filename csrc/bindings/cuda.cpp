@@ -57,7 +57,7 @@ void softmax(const py::tuple &logits, const py::object &axes, const py::array &p
 }
 
 void confidence_bytes(const py::array &from, const py::array &to, std::uintptr_t stream) {
-    const Map source = map_view(from, false), target = map_view(to, true);
+    const LabelView source = map_view(from, false), target = map_view(to, true);
     require(same_pixels(source, target) && source.dtype == DType::f32 && target.dtype == DType::u8,
             "confidence");
     gpu::run_confidence_bytes(source, target, stream);

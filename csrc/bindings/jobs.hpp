@@ -8,7 +8,7 @@
 
 namespace segpost::bindings {
 
-inline bool same_pixels(const Map &a, const Map &b) {
+inline bool same_pixels(const LabelView &a, const LabelView &b) {
     return a.n == b.n && a.h == b.h && a.w == b.w;
 }
 

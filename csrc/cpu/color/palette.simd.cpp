@@ -64,19 +64,19 @@ struct ByteTable {
 };
 
 // Colors of one row of labels as packed RGB. `entry` has room for a row.
-void color_row(const Map &labels, const LabelRange &range, const std::uint32_t *lut,
+void color_row(const LabelView &labels, const LabelRange &range, const std::uint32_t *lut,
                const ByteTable &bytes, std::int64_t n, std::int64_t y, std::int32_t *entry,
                std::uint8_t *out, Bad &bad) {
     const char *row = labels.row(n, y);
     const std::int64_t place = (n * labels.h + y) * labels.w;
-    if (labels.dtype == DType::u8 && labels.element == 1) {
+    if (labels.dtype == DType::u8 && labels.stride_w == 1) {
         const std::uint8_t *label = reinterpret_cast<const std::uint8_t *>(row);
         const std::uint8_t most = bytes.most(label, labels.w);
         if (most >= range.classes) bytes.check(label, labels.w, place, bad);
         color_span(label, bytes.color, most + 1, out, labels.w);
         return;
     }
-#define SEGPOST_FIND(L) find_entries<L>(row, labels.element, labels.w, range, entry, place, bad)
+#define SEGPOST_FIND(L) find_entries<L>(row, labels.stride_w, labels.w, range, entry, place, bad)
     SEGPOST_EACH_LABEL(labels.dtype, SEGPOST_FIND)
 #undef SEGPOST_FIND
     color_span(entry, lut, range.classes + 1, out, labels.w);
@@ -100,7 +100,7 @@ void blend_span(const std::uint8_t *image, const std::uint8_t *color, std::uint1
 // Where a row's pixels lie on a contour: their window holds two different labels.
 void find_contour(const OverlayJob &job, std::int64_t n, std::int64_t y, std::int64_t *row,
                   std::int64_t *low, std::int64_t *high, std::uint8_t *on) {
-    const Map &labels = job.labels;
+    const LabelView &labels = job.labels;
     const std::int64_t before = job.contour / 2, after = (job.contour + 1) / 2;
     const std::int64_t top = larger<std::int64_t>(y - before, 0),
                        bottom = smaller(y + after, labels.h - 1);
@@ -190,7 +190,8 @@ void overlay(const OverlayJob &job, const Rows &rows, char *memory, Bad &bad) {
         } else {
             Bad known; // counted above
             const char *row = job.labels.row(rows.n, y);
-#define SEGPOST_FIND(L) find_entries<L>(row, job.labels.element, w, job.range, work.entry, 0, known)
+#define SEGPOST_FIND(L)                                                                            \
+    find_entries<L>(row, job.labels.stride_w, w, job.range, work.entry, 0, known)
             SEGPOST_EACH_LABEL(job.labels.dtype, SEGPOST_FIND)
 #undef SEGPOST_FIND
             for (std::int64_t x = 0; x < w; ++x)

@@ -8,7 +8,7 @@
 
 namespace segpost {
 
-class SEGPOST_SHARED CrfExact : public CrfInference {
+class SEGPOST_EXPORT CrfExact : public CrfInference {
   public:
     CrfExact(const UnaryView &unary, std::vector<PairwiseJob> terms, bool own)
         : unary_(unary), jobs_(std::move(terms)), own_(own) {}

@@ -14,7 +14,7 @@ inline void describe(CrfStep &step, const CrfSums &sums, double offset) {
     step.pairwise = sums.pairwise;
 }
 
-class SEGPOST_SHARED CrfInference {
+class SEGPOST_EXPORT CrfInference {
   public:
     virtual ~CrfInference() = default;
     virtual bool prepare(const Interrupted &) = 0; // false: interrupted

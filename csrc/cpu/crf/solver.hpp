@@ -9,7 +9,7 @@
 
 namespace segpost {
 
-class SEGPOST_SHARED CrfOnLattice : public CrfInference {
+class SEGPOST_EXPORT CrfOnLattice : public CrfInference {
   public:
     CrfOnLattice(const UnaryView &unary, std::vector<PairwiseJob> terms, bool own,
                  const LatticeRecipe &recipe)

@@ -27,8 +27,8 @@ inline Vec<16>::u8 narrowed(I v) { return (Vec<16>::u8)_mm512_cvtepi32_epi8((__m
 #endif
 
 // Confidence of `count` pixels from column x on; NaN is 0 in uint8.
-template <class V>
-inline void put_confidence(const Map &map, char *row, std::int64_t x, V value, std::int64_t count) {
+template <class V> inline void put_confidence(const LabelView &map, char *row, std::int64_t x,
+                                              V value, std::int64_t count) {
     constexpr int n = LanesOf<V>::n;
     if (map.dtype == DType::f32) {
         char *to = row + 4 * x;
@@ -55,7 +55,7 @@ inline char byte_of(double value) {
     return is_nan(value) ? '\0'
                          : static_cast<char>(static_cast<int>(__builtin_rint(255.0 * value)));
 }
-inline void put_confidence(const Map &map, char *row, std::int64_t x, double value) {
+inline void put_confidence(const LabelView &map, char *row, std::int64_t x, double value) {
     if (map.dtype == DType::f32) {
         const float number = static_cast<float>(value);
         __builtin_memcpy(row + 4 * x, &number, 4);

@@ -92,7 +92,7 @@ void put_span(const Work<T> &work, std::int64_t block, const Columns &at, const 
     }
     for (std::int64_t i = 0; i < work.listed; i += together)
         add_classes<fast, mixed>(work, block, work.list + i, at, span, sums);
-    const Map &map = work.job.confidence;
+    const LabelView &map = work.job.confidence;
     for (std::int64_t k = 0; k < span.count; ++k)
         put_confidence(map, map.row(work.tile.n, span.y + k), work.first_column + x,
                        sums.most[k] / (sums.all[k] - begin), count);

@@ -12,7 +12,7 @@ template <class C>
 void code_row(const BandsJob &job, std::int64_t n, std::int64_t y, std::int64_t *buffer, C *code) {
     const std::int64_t classes = job.rule.classes, w = job.labels.w;
     const C none = static_cast<C>(classes + 2), nothing = static_cast<C>(classes + 1);
-    if (sizeof(C) == 1 && job.labels.dtype == DType::u8 && job.labels.element == 1) {
+    if (sizeof(C) == 1 && job.labels.dtype == DType::u8 && job.labels.stride_w == 1) {
         const std::uint8_t *label = reinterpret_cast<const std::uint8_t *>(job.labels.row(n, y));
         const C count = static_cast<C>(classes);
         for (std::int64_t x = 0; x < w; ++x) code[x] = label[x] < count ? label[x] : none;

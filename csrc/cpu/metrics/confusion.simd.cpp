@@ -215,7 +215,7 @@ struct Bytes {
     }
 };
 
-bool is_bytes(const Map &map) { return map.dtype == DType::u8 && map.element == 1; }
+bool is_bytes(const LabelView &map) { return map.dtype == DType::u8 && map.stride_w == 1; }
 
 // The ignored values that are no classes, as the bytes that they are or become; false where bytes
 // cannot tell all of them. `wide` is the one that becomes 255.
@@ -253,14 +253,14 @@ bool count_bytes(const ConfusionJob &job, const Area &area, Bytes &bytes, const 
         const std::int64_t step = plain_target && plain_preds ? length : piece;
         for (std::int64_t x = 0; x < length; x += step) {
             const std::int64_t count = smaller(step, length - x);
-            const char *from = job.target.row(area.n, y) + (area.x0 + x) * job.target.element;
+            const char *from = job.target.row(area.n, y) + (area.x0 + x) * job.target.stride_w;
             const std::uint8_t *t = reinterpret_cast<const std::uint8_t *>(from);
             if (!plain_target) {
                 bytes.odd |= narrow(job.target, from, count, bytes.void_count > 0,
                                     has_wide ? wide : 0, bytes.targets);
                 t = bytes.targets;
             }
-            from = job.preds.row(area.n, y) + (area.x0 + x) * job.preds.element;
+            from = job.preds.row(area.n, y) + (area.x0 + x) * job.preds.stride_w;
             const std::uint8_t *p = reinterpret_cast<const std::uint8_t *>(from);
             if (!plain_preds) {
                 narrow(job.preds, from, count, false, 0, bytes.preds);

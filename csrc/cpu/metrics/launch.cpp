@@ -82,10 +82,10 @@ bool run_confusion_logits(const ConfusionLogitsJob &job, const Interrupted &inte
         ConfusionJob part;
         part.target = job.target;
         part.rule = job.rule;
-        Map &labels = part.preds; // of the whole image, of which only the area has memory
+        LabelView &labels = part.preds; // of the whole image, of which only the area has memory
         labels.dtype = narrow ? DType::u8 : DType::i32;
         labels.n = job.target.n, labels.h = job.target.h, labels.w = job.target.w;
-        labels.element = element;
+        labels.stride_w = element;
         labels.stride_h = (area.x1 - area.x0) * element;
         labels.data = strip - area.y0 * labels.stride_h - area.x0 * element;
         return part;

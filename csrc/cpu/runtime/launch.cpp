@@ -20,9 +20,9 @@ Frame frame_of(const ArgmaxJob &job, const Tile &tile) {
 void lay_over(const ArgmaxJob &job, const Tile &tile, char *memory) {
     const Frame frame = frame_of(job, tile);
     OverlayJob part = job.laid;
-    for (Map *map :
-         {&part.labels, static_cast<Map *>(&part.image), static_cast<Map *>(&part.out)}) {
-        map->data += frame.x0 * map->element;
+    for (LabelView *map : {&part.labels, static_cast<LabelView *>(&part.image),
+                           static_cast<LabelView *>(&part.out)}) {
+        map->data += frame.x0 * map->stride_w;
         map->w = frame.x1 - frame.x0;
     }
     Bad none; // every label has a color

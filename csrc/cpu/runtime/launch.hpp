@@ -5,7 +5,7 @@
 
 #include "cpu/runtime/kernel_table.hpp"
 
-namespace segpost SEGPOST_SHARED {
+namespace segpost SEGPOST_EXPORT {
 
 using Interrupted = std::function<bool()>;
 
@@ -30,4 +30,4 @@ bool run_boundary_matches(const BoundaryPixelsJob &, const std::int32_t *offsets
                           std::int64_t offset_count, const Interrupted &, std::int64_t *counts);
 bool run_instance_counts(const InstanceJob &, const Interrupted &);
 
-} // namespace segpost SEGPOST_SHARED
+} // namespace segpost SEGPOST_EXPORT

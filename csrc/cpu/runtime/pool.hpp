@@ -6,7 +6,7 @@
 
 #include "ops/portable.hpp"
 
-namespace segpost SEGPOST_SHARED {
+namespace segpost SEGPOST_EXPORT {
 
 void set_num_threads(int n);
 int num_threads();
@@ -19,4 +19,4 @@ int num_threads();
 bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task,
                const std::function<bool()> &interrupted);
 
-} // namespace segpost SEGPOST_SHARED
+} // namespace segpost SEGPOST_EXPORT

@@ -99,7 +99,7 @@ bool run(const std::vector<Piece> &pieces, const Interrupted &interrupted, Found
         interrupted);
 }
 
-inline std::vector<Rows> cut_rows(const Map &map, std::int64_t row_cost) {
+inline std::vector<Rows> cut_rows(const LabelView &map, std::int64_t row_cost) {
     std::vector<Rows> pieces;
     const std::int64_t step = per_task(bytes_per_task, map.w * row_cost);
     for (std::int64_t n = 0; n < map.n; ++n)

@@ -34,10 +34,10 @@ inline void widen_labels(const char *row, std::int64_t step, std::int64_t count,
 }
 
 // Labels [x, x + count) of a row as int64.
-inline void widen_labels(const Map &map, std::int64_t n, std::int64_t y, std::int64_t x,
+inline void widen_labels(const LabelView &map, std::int64_t n, std::int64_t y, std::int64_t x,
                          std::int64_t count, std::int64_t *to) {
-    const char *row = map.row(n, y) + x * map.element;
-#define SEGPOST_WIDEN(L) widen_labels<L>(row, map.element, count, to)
+    const char *row = map.row(n, y) + x * map.stride_w;
+#define SEGPOST_WIDEN(L) widen_labels<L>(row, map.stride_w, count, to)
     SEGPOST_EACH_LABEL(map.dtype, SEGPOST_WIDEN)
 #undef SEGPOST_WIDEN
 }

@@ -143,10 +143,11 @@ template <class L> inline bool narrow_labels(const char *from, std::int64_t step
     return odd;
 }
 
-inline bool narrow(const Map &map, const char *from, std::int64_t count, bool has_void,
+inline bool narrow(const LabelView &map, const char *from, std::int64_t count, bool has_void,
                    std::int64_t void_value, std::uint8_t *to) {
     bool odd = false;
-#define SEGPOST_NARROW(L) odd = narrow_labels<L>(from, map.element, count, has_void, void_value, to)
+#define SEGPOST_NARROW(L)                                                                          \
+    odd = narrow_labels<L>(from, map.stride_w, count, has_void, void_value, to)
     SEGPOST_EACH_LABEL(map.dtype, SEGPOST_NARROW)
 #undef SEGPOST_NARROW
     return odd;

@@ -12,7 +12,7 @@ inline void read_pixels(const Image &image, std::int64_t n, std::int64_t y, std:
     const char *row = image.row(n, y);
     for (std::int64_t x = 0; x < image.w; ++x)
         for (int k = 0; k < 3; ++k)
-            to[3 * x + k] = static_cast<std::uint8_t>(row[x * image.element + k * image.channel]);
+            to[3 * x + k] = static_cast<std::uint8_t>(row[x * image.stride_w + k * image.channel]);
 }
 
 } // namespace

@@ -125,9 +125,10 @@ template <class U, int count> __device__ void read_labels(U (&to)[count], const 
 }
 
 // Whether labels from `from` on may be read so.
-template <class U, int count> __device__ bool read_together(const char *from, const Map &labels) {
+template <class U, int count>
+__device__ bool read_together(const char *from, const LabelView &labels) {
     constexpr unsigned bytes = sizeof(U) * count < 16 ? sizeof(U) * count : 16;
-    return labels.element == static_cast<std::int64_t>(sizeof(U)) && misaligned(from, bytes) == 0;
+    return labels.stride_w == static_cast<std::int64_t>(sizeof(U)) && misaligned(from, bytes) == 0;
 }
 
 } // namespace segpost::gpu

@@ -18,8 +18,8 @@ struct Contour {
     unsigned pairs[2][rows][words]; // the pixel and its right one, the pixel and the one below
     unsigned on[tile_rows][tile_columns / 32];
 
-    template <class U> __device__ void find(const Map &labels, std::int64_t n, std::int64_t y0,
-                                            std::int64_t x0, int width) {
+    template <class U> __device__ void find(const LabelView &labels, std::int64_t n,
+                                            std::int64_t y0, std::int64_t x0, int width) {
         const std::int64_t below = labels.h - y0;
         const int inner = below < tile_rows ? static_cast<int>(below) : tile_rows;
         const int outer = inner + width;
@@ -44,7 +44,7 @@ struct Contour {
 
   private:
     // Every warp takes some rows that follow each other.
-    template <class U> __device__ void find_pairs(const Map &labels, std::int64_t n,
+    template <class U> __device__ void find_pairs(const LabelView &labels, std::int64_t n,
                                                   std::int64_t y0, std::int64_t x0, int count,
                                                   int used) {
         const int lane = static_cast<int>(threadIdx.x % 32);
@@ -57,7 +57,7 @@ struct Contour {
             const auto label = [&](std::int64_t y, std::int64_t column, bool there) {
                 return there && y >= 0 && y < labels.h
                            ? *reinterpret_cast<const U *>(labels.row(n, y) +
-                                                          column * labels.element)
+                                                          column * labels.stride_w)
                            : U{};
             };
             const bool any = word < used;

@@ -14,7 +14,7 @@ constexpr unsigned length = 32 * pixels, most_shared_keys = 8192;
 
 struct Search {
     Image image;
-    Map out;
+    LabelView out;
     const std::uint32_t *keys;
     const std::int32_t *values;
     unsigned count, shared; // shared: how many keys are in shared memory, all or none
@@ -59,12 +59,12 @@ template <class L> __device__ void search_span(const Search &job, std::int64_t n
                                                std::int64_t x, unsigned count, Stage<pixels> &stage,
                                                Last &last, BadValues &bad) {
     const unsigned lane = threadIdx.x % 32;
-    const char *image = job.image.row(n, y) + x * job.image.element;
+    const char *image = job.image.row(n, y) + x * job.image.stride_w;
     L *out = reinterpret_cast<L *>(job.out.row(n, y)) + x;
     const std::int64_t place = (n * job.image.h + y) * job.image.w + x;
     const bool packed = job.image.packed();
     const auto pixel = [&](unsigned i) {
-        return pixel_at(image + i * job.image.element, job.image.channel);
+        return pixel_at(image + i * job.image.stride_w, job.image.channel);
     };
     // Without whole words of pixels there is nothing to begin at but the words of labels.
     const Cut cut = packed ? Cut::of<pixels>(image, count) : Cut{0, count / pixels, count % pixels};
@@ -126,7 +126,7 @@ void run_labels_from_colors(const LabelsFromColorsJob &job, std::uintptr_t strea
     work.image = job.image;
     work.out = job.out;
     const bool bytes = job.out.dtype == DType::u8;
-    work.out.element = bytes ? 1 : 4; // anything where a row is one pixel
+    work.out.stride_w = bytes ? 1 : 4; // anything where a row is one pixel
     merge_rows(work.image, work.out);
     work.keys = job.keys;
     work.values = job.values;

@@ -8,7 +8,7 @@ namespace segpost::gpu {
 namespace {
 
 struct Painting {
-    Map labels;
+    LabelView labels;
     Image image, out; // no image: colorize
     Colors colors;
     int contour;
@@ -38,8 +38,8 @@ template <class U, int pixels, bool blends> struct Painter {
     __device__ void paint(std::int64_t n, std::int64_t y, std::int64_t x, unsigned count,
                           const unsigned *on) const {
         const unsigned lane = threadIdx.x % 32;
-        const char *labels = job.labels.row(n, y) + x * job.labels.element;
-        const char *image = job.image.row(n, y) + x * job.image.element;
+        const char *labels = job.labels.row(n, y) + x * job.labels.stride_w;
+        const char *image = job.image.row(n, y) + x * job.image.stride_w;
         char *out = job.out.row(n, y) + 3 * x;
         const std::int64_t place = (n * job.labels.h + y) * job.labels.w + x;
         const Cut cut = Cut::of<pixels>(out, count);
@@ -83,10 +83,10 @@ template <class U, int pixels, bool blends> struct Painter {
 
   private:
     __device__ U label_at(const char *labels, unsigned i) const {
-        return *reinterpret_cast<const U *>(labels + i * job.labels.element);
+        return *reinterpret_cast<const U *>(labels + i * job.labels.stride_w);
     }
     __device__ unsigned image_at(const char *image, unsigned i) const {
-        return pixel_at(image + i * job.image.element, job.image.channel);
+        return pixel_at(image + i * job.image.stride_w, job.image.channel);
     }
     __device__ void check(U label, std::int64_t place) const {
         if (job.colors.template color<U>(job.colors.key(label)) & Colors::wrong) bad.add(1, place);

@@ -126,13 +126,15 @@ __device__ __forceinline__ void put_pixel(char *packed, unsigned color) {
 // Rows, then images, that follow each other without a gap in all maps are one row. Pixels keep
 // their flat indices.
 template <class... Maps> void merge_rows(Maps &...maps) {
-    const auto each = [&](const auto &visit) { (visit(static_cast<Map &>(maps)), ...); };
+    const auto each = [&](const auto &visit) { (visit(static_cast<LabelView &>(maps)), ...); };
     bool rows = true, images = true;
-    each([&](const Map &map) { rows &= map.h == 1 || map.stride_h == map.w * map.element; });
+    each([&](const LabelView &map) { rows &= map.h == 1 || map.stride_h == map.w * map.stride_w; });
     if (!rows) return;
-    each([](Map &map) { map.w *= map.h, map.h = 1; });
-    each([&](const Map &map) { images &= map.n == 1 || map.stride_n == map.w * map.element; });
-    if (images) each([](Map &map) { map.w *= map.n, map.n = 1; });
+    each([](LabelView &map) { map.w *= map.h, map.h = 1; });
+    each([&](const LabelView &map) {
+        images &= map.n == 1 || map.stride_n == map.w * map.stride_w;
+    });
+    if (images) each([](LabelView &map) { map.w *= map.n, map.n = 1; });
 }
 
 // Enough blocks to fill the device; each goes on to the next work when it is done.

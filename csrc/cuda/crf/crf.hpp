@@ -60,7 +60,7 @@ class Room {
 
 struct Shape {
     std::int64_t d = 1, h = 1, w = 1;
-    SEGPOST_BOTH std::int64_t pixels() const { return d * h * w; }
+    SEGPOST_HOST_DEVICE std::int64_t pixels() const { return d * h * w; }
 };
 
 // Quads of labels, four at a time: so many neighbouring threads, a power of two, share a row.
@@ -70,8 +70,8 @@ struct Quads {
     explicit Quads(std::int64_t labels) : quads(static_cast<int>((labels + 3) / 4)) {
         while (lanes_log2 < 5 && 1 << lanes_log2 < quads) ++lanes_log2;
     }
-    SEGPOST_BOTH int lanes() const { return 1 << lanes_log2; }
-    SEGPOST_BOTH std::int64_t length() const { return 4 * static_cast<std::int64_t>(quads); }
+    SEGPOST_HOST_DEVICE int lanes() const { return 1 << lanes_log2; }
+    SEGPOST_HOST_DEVICE std::int64_t length() const { return 4 * static_cast<std::int64_t>(quads); }
 };
 
 // What a pixel gets from one term: sums over vertices, or over the nodes around it.

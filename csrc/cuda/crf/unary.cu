@@ -218,7 +218,7 @@ __global__ void load_start(ProbabilityView from, Shape shape, std::int64_t label
 }
 
 // `from` is a stack of images, whose number is `out.n`.
-__global__ void take_largest(ProbabilityView from, std::int64_t labels, Map out) {
+__global__ void take_largest(ProbabilityView from, std::int64_t labels, LabelView out) {
     const std::int64_t p = here();
     if (p >= out.n * out.h * out.w) return;
     const std::int64_t row = divide(p, out.w), x = p - row * out.w;
@@ -227,19 +227,19 @@ __global__ void take_largest(ProbabilityView from, std::int64_t labels, Map out)
     float most = *reinterpret_cast<const float *>(at);
     for (std::int64_t l = 1; l < labels; ++l)
         most = fmaxf(most, *reinterpret_cast<const float *>(at + l * from.stride_l));
-    *reinterpret_cast<float *>(out.row(n, y) + x * out.element) = most;
+    *reinterpret_cast<float *>(out.row(n, y) + x * out.stride_w) = most;
 }
 
 // Energies of labels: those that a label map stands for.
 __global__ void label_energies(LabelUnary job, Tally *found) {
     const std::int64_t p = here();
-    const Map &labels = job.labels;
+    const LabelView &labels = job.labels;
     const bool here = p < labels.n * labels.h * labels.w;
     BadValues bad;
     if (here) {
         const std::int64_t row = divide(p, labels.w), x = p - row * labels.w;
         const std::int64_t z = divide(row, labels.h), y = row - z * labels.h;
-        const char *at = labels.row(z, y) + x * labels.element;
+        const char *at = labels.row(z, y) + x * labels.stride_w;
         const double label = load<Any>(at, labels.dtype);
         const bool unsure = job.has_unsure && label == static_cast<double>(job.unsure);
         if (!unsure && (label < 0 || label >= static_cast<double>(job.classes))) bad.add(1, p);
@@ -323,7 +323,7 @@ void read_start(const ProbabilityView &from, const Shape &shape, std::int64_t la
            labels, rows, q);
 }
 
-void run_largest(const ProbabilityView &from, std::int64_t labels, const Map &out,
+void run_largest(const ProbabilityView &from, std::int64_t labels, const LabelView &out,
                  std::uintptr_t stream) {
     launch(stream_of(stream), blocks_of(out.n * out.h * out.w), dim3(block_size), 0, take_largest,
            from, labels, out);

@@ -43,7 +43,7 @@ void rate(const ArgmaxJob &job, std::uintptr_t stream, Tally *unsure) {
     rated.has_threshold = job.has_threshold, rated.threshold = job.threshold;
     rated.confidence = job.confidence.data;
     rated.conf_n = job.confidence.stride_n, rated.conf_h = job.confidence.stride_h;
-    rated.conf_w = job.confidence.element;
+    rated.conf_w = job.confidence.stride_w;
     run_softmax(rated, stream, unsure);
 }
 

@@ -9,7 +9,7 @@
 namespace segpost::gpu {
 
 struct LabelOutput {
-    Map labels; // no data: no labels
+    LabelView labels; // no data: no labels
     Image color;
     const std::uint32_t *lut; // null: no color
     bool narrow;

@@ -33,7 +33,7 @@ struct Ranking {
     bool has_threshold;
     double threshold;
     LabelOutput out;
-    Map confidence;         // no data: none
+    LabelView confidence;   // no data: none
     int *corners;           // [n, h, w], for Purpose::corner
     bool stretch;           // classes of 32 pixels are one that a warp reads at once
     unsigned blocks_of_row; // a row is shared out among blocks

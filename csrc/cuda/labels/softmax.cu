@@ -25,8 +25,8 @@ constexpr std::size_t most_kept = 48u
 struct Span {
     std::int64_t images, rows, x0, x1, step;
 
-    SEGPOST_BOTH std::int64_t of_row() const { return (x1 - x0) / step; }
-    SEGPOST_BOTH std::int64_t count() const { return images * rows * of_row(); }
+    SEGPOST_HOST_DEVICE std::int64_t of_row() const { return (x1 - x0) / step; }
+    SEGPOST_HOST_DEVICE std::int64_t count() const { return images * rows * of_row(); }
 };
 
 struct Spot {

@@ -21,7 +21,7 @@ constexpr unsigned most_copies = 32;
 
 struct Labels {
     const char *data;
-    std::int64_t stride_n, stride_h, element;
+    std::int64_t stride_n, stride_h, stride_w;
     bool is_signed, wide; // wide: a chunk that is complete may be read at once
 };
 
@@ -83,7 +83,7 @@ __device__ void read_chunk(U (&to)[N], const Labels &labels, const char *from, i
         return;
     }
     for (int i = 0; i < N; ++i)
-        to[i] = i < count ? *reinterpret_cast<const U *>(from + i * labels.element) : U{};
+        to[i] = i < count ? *reinterpret_cast<const U *>(from + i * labels.stride_w) : U{};
 }
 
 // Where a thread counts.
@@ -198,7 +198,7 @@ template <class T, class P> __global__ void __launch_bounds__(block_size, 2)
             const std::int64_t image = divide(row, pairs.rows), y = row - image * pairs.rows;
             const auto place = [&](const Labels &labels) {
                 return labels.data + image * labels.stride_n + y * labels.stride_h +
-                       x * labels.element;
+                       x * labels.stride_w;
             };
             count = static_cast<int>(pairs.columns - x < n ? pairs.columns - x : n);
             read_chunk(target, pairs.target, place(pairs.target), count);
@@ -230,16 +230,18 @@ bool is_signed(DType dtype) {
 }
 
 // Rows and images that follow each other without a gap are one.
-void merge_rows(const Map &target, const Map &pred, Pairs &pairs) {
-    const auto follow = [&](std::int64_t Map::*outer, std::int64_t Map::*inner,
+void merge_rows(const LabelView &target, const LabelView &pred, Pairs &pairs) {
+    const auto follow = [&](std::int64_t LabelView::*outer, std::int64_t LabelView::*inner,
                             std::int64_t count) {
         return target.*outer == target.*inner * count && pred.*outer == pred.*inner * count;
     };
     pairs.images = target.n, pairs.rows = target.h, pairs.columns = target.w;
-    if (pairs.rows > 1 && !follow(&Map::stride_h, &Map::element, pairs.columns)) return;
-    const bool one = pairs.images == 1 ||
-                     (pairs.rows > 1 ? follow(&Map::stride_n, &Map::stride_h, pairs.rows)
-                                     : follow(&Map::stride_n, &Map::element, pairs.columns));
+    if (pairs.rows > 1 && !follow(&LabelView::stride_h, &LabelView::stride_w, pairs.columns))
+        return;
+    const bool one =
+        pairs.images == 1 ||
+        (pairs.rows > 1 ? follow(&LabelView::stride_n, &LabelView::stride_h, pairs.rows)
+                        : follow(&LabelView::stride_n, &LabelView::stride_w, pairs.columns));
     pairs.columns *= pairs.rows;
     pairs.rows = 1;
     if (!one) return;
@@ -253,7 +255,7 @@ bool aligned(const Labels &labels, const Pairs &pairs, std::int64_t element, std
     std::int64_t all = reinterpret_cast<std::intptr_t>(labels.data);
     if (pairs.rows > 1) all |= labels.stride_h;
     if (pairs.images > 1) all |= labels.stride_n;
-    return labels.element == element && all % bytes == 0;
+    return labels.stride_w == element && all % bytes == 0;
 }
 
 template <class T, class P> void launch_pairs(const ConfusionJob &job, Stream stream, Pairs pairs) {
@@ -300,8 +302,8 @@ template <class T> void choose_pred(const ConfusionJob &job, Stream stream, cons
     }
 }
 
-Labels labels_of(const Map &map) {
-    return {map.data, map.stride_n, map.stride_h, map.element, is_signed(map.dtype), false};
+Labels labels_of(const LabelView &map) {
+    return {map.data, map.stride_n, map.stride_h, map.stride_w, is_signed(map.dtype), false};
 }
 
 } // namespace

@@ -35,7 +35,7 @@ void run_argmax_volume(const VolumeJob &, std::uintptr_t stream, Tallies *found,
 void run_softmax(const SoftmaxJob &, std::uintptr_t stream, Tally *undefined);
 
 // float32 to uint8.
-void run_confidence_bytes(const Map &from, const Map &to, std::uintptr_t stream);
+void run_confidence_bytes(const LabelView &from, const LabelView &to, std::uintptr_t stream);
 
 void run_colorize(const ColorizeJob &, std::uintptr_t stream, Tally *found);
 void run_overlay(const OverlayJob &, std::uintptr_t stream, Tally *found);
@@ -67,7 +67,7 @@ std::unique_ptr<CrfSolver> crf_solver(const UnaryView &, std::vector<PairwiseJob
 
 // The unary that a label map stands for.
 struct LabelUnary {
-    Map labels;           // slices as a stack
+    LabelView labels;     // slices as a stack
     float *out = nullptr; // [classes, pixels]
     std::int64_t classes = 0, unsure = 0;
     bool has_unsure = false;
@@ -76,7 +76,7 @@ struct LabelUnary {
 void run_label_energies(const LabelUnary &, std::uintptr_t stream, Tally *found);
 
 // The largest of all labels at every pixel; `out` is float32.
-void run_largest(const ProbabilityView &, std::int64_t labels, const Map &out,
+void run_largest(const ProbabilityView &, std::int64_t labels, const LabelView &out,
                  std::uintptr_t stream);
 
 // Of the channels of a guide: codes[0] are complements of the least values, codes[1] the largest,

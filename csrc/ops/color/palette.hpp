@@ -30,7 +30,7 @@ struct Bad {
 };
 
 struct ColorizeJob {
-    Map labels;
+    LabelView labels;
     LabelRange range;
     const std::uint32_t *lut = nullptr; // [classes + 1] 0x00bbggrr
     Image out;
@@ -38,7 +38,7 @@ struct ColorizeJob {
 
 struct OverlayJob {
     Image image;
-    Map labels;
+    LabelView labels;
     LabelRange range;
     const std::uint32_t *lut = nullptr;   // [classes + 1] 0x00bbggrr
     const std::uint16_t *alpha = nullptr; // [classes + 1] 0..256
@@ -51,7 +51,7 @@ struct LabelsFromColorsJob {
     const std::uint32_t *keys = nullptr;  // [count], sorted
     const std::int32_t *values = nullptr; // [count]
     std::int64_t count = 0;
-    Map out; // u8 or i32
+    LabelView out; // u8 or i32
 };
 
 // Rows [y0, y1) of image n.

@@ -20,8 +20,8 @@ inline std::int64_t vertices_bridged(const LatticeRecipe &recipe, std::int64_t v
 }
 
 // Factors of a normalisation; a pixel that nobody reaches gets none.
-SEGPOST_BOTH inline double root(double sum) { return sum > 0 ? 1.0 / std::sqrt(sum) : 0.0; }
-SEGPOST_BOTH inline double reciprocal(double sum) { return sum > 0 ? 1.0 / sum : 0.0; }
+SEGPOST_HOST_DEVICE inline double root(double sum) { return sum > 0 ? 1.0 / std::sqrt(sum) : 0.0; }
+SEGPOST_HOST_DEVICE inline double reciprocal(double sum) { return sum > 0 ? 1.0 / sum : 0.0; }
 
 // Whether what pixels send, and what they get, is divided.
 inline bool normalizes_before(Normalization kind) {
@@ -32,7 +32,7 @@ inline bool normalizes_after(Normalization kind) {
 }
 
 // What normalising by `factor` makes of what a pixel sends to itself.
-SEGPOST_BOTH inline double both_ways(Normalization kind, double factor) {
+SEGPOST_HOST_DEVICE inline double both_ways(Normalization kind, double factor) {
     if (kind == Normalization::none) return 1;
     return kind == Normalization::symmetric ? factor * factor : factor;
 }

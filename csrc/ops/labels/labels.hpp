@@ -105,11 +105,11 @@ struct ArgmaxJob {
     Axis y, x;
     bool has_threshold = false; // one-channel head: class 0 is the constant `threshold`
     double threshold = 0.0;
-    Map labels; // u8 or i32, pixels adjacent
+    LabelView labels; // u8 or i32, pixels adjacent
     Image color;
     const std::uint32_t *lut = nullptr;   // [classes() + 1] 0x00bbggrr; null: no color
     OverlayJob laid;                      // over `laid.image`, of the labels made; out null: none
-    Map confidence;                       // f32 or u8, pixels adjacent; null: none
+    LabelView confidence;                 // f32 or u8, pixels adjacent; null: none
     bool fast = false;                    // confidence within 1e-5, not 1e-6
     double scale = 1.0, zero_point = 0.0; // a real logit is scale * (value - zero_point)
 
@@ -131,8 +131,8 @@ struct SoftmaxJob {
     bool conf_bytes = false;
     std::int64_t conf_n = 0, conf_h = 0, conf_w = 0;
 
-    SEGPOST_BOTH std::int64_t height() const { return resample ? y.n_out : logits.h; }
-    SEGPOST_BOTH std::int64_t width() const { return resample ? x.n_out : logits.w; }
+    SEGPOST_HOST_DEVICE std::int64_t height() const { return resample ? y.n_out : logits.h; }
+    SEGPOST_HOST_DEVICE std::int64_t width() const { return resample ? x.n_out : logits.w; }
 };
 
 // A rectangle of one image: cells [y0, y1) x [x0, x1) where the job resamples, else pixels. Of the

@@ -14,18 +14,18 @@ namespace segpost {
 // Codes of the pixels: their class in the band and `classes` outside; void is classes + 1 and what
 // is neither class nor void classes + 2 everywhere.
 struct BandsJob {
-    Map labels;
+    LabelView labels;
     std::int64_t width = 1;
     bool frame = false; // whether the end of the image is a boundary
     TargetRule rule;
-    Map out; // u8 or i32
+    LabelView out; // u8 or i32
 };
 
 // A boundary pixel has a neighbor to the left, right, top or bottom with another label. Pixels that
 // are void in the target are as if they were outside the image. The marks are the class of every
 // boundary pixel and `all bits` elsewhere, uint8 for up to 255 classes and int32 beyond.
 struct BoundaryPixelsJob {
-    Map preds, target;
+    LabelView preds, target;
     TargetRule rule;
     char *pred_marks = nullptr, *target_marks = nullptr; // [h, w]
 

@@ -13,7 +13,7 @@ struct TargetRule {
     const std::int64_t *ignored = nullptr; // sorted, each once
     std::int64_t ignored_count = 0;
 
-    SEGPOST_BOTH bool is_ignored(std::int64_t value) const {
+    SEGPOST_HOST_DEVICE bool is_ignored(std::int64_t value) const {
         std::int64_t low = 0, high = ignored_count;
         while (low < high) {
             const std::int64_t middle = (low + high) / 2;
@@ -21,29 +21,31 @@ struct TargetRule {
         }
         return low < ignored_count && ignored[low] == value;
     }
-    SEGPOST_BOTH bool in_range(std::int64_t value) const { return value >= 0 && value < classes; }
+    SEGPOST_HOST_DEVICE bool in_range(std::int64_t value) const {
+        return value >= 0 && value < classes;
+    }
     // Rows of the counts: the classes, void, what is neither.
-    SEGPOST_BOTH std::int64_t row(std::int64_t target) const {
+    SEGPOST_HOST_DEVICE std::int64_t row(std::int64_t target) const {
         if (ignored_count && is_ignored(target)) return classes;
         return in_range(target) ? target : classes + 1;
     }
     // Columns of the counts: the classes, what is none.
-    SEGPOST_BOTH std::int64_t column(std::int64_t pred) const {
+    SEGPOST_HOST_DEVICE std::int64_t column(std::int64_t pred) const {
         return in_range(pred) ? pred : classes;
     }
-    SEGPOST_BOTH std::int64_t cell(std::int64_t target, std::int64_t pred) const {
+    SEGPOST_HOST_DEVICE std::int64_t cell(std::int64_t target, std::int64_t pred) const {
         return row(target) * (classes + 1) + column(pred);
     }
 };
 
 struct ConfusionJob {
-    Map preds, target;
+    LabelView preds, target;
     TargetRule rule;
 };
 
 struct ConfusionLogitsJob {
     ArgmaxJob argmax; // without labels and color
-    Map target;
+    LabelView target;
     TargetRule rule;
 };
 

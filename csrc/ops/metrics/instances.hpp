@@ -6,7 +6,7 @@
 namespace segpost {
 
 struct InstanceJob {
-    Map preds, target, instances; // instances in [0, instance_count)
+    LabelView preds, target, instances; // instances in [0, instance_count)
     TargetRule rule;
     const std::int64_t *groups = nullptr; // [classes]
     std::int64_t instance_count = 0;
