@@ -1,11 +1,12 @@
 """The compiled CUDA kernels; arrays are views of device memory, `found` gets tallies if given."""
 
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core.contract import LatticeRecipe, Logits, Paint, Pairwise, Unary
+from segpost._core.contract import BadUnary, CrfStep, LatticeRecipe, Logits, Paint, Pairwise, Unary
 
 Array = npt.NDArray[np.generic]
 
@@ -74,6 +75,7 @@ def confusion_logits(
     found: Array | None,
     workspace: Array | None,
 ) -> None: ...
+def bind_records(contract: ModuleType) -> None: ...
 
 class CrfSolver:
     def __init__(
@@ -86,7 +88,7 @@ class CrfSolver:
         allocate: Callable[[int], Array],
     ) -> None: ...
     @property
-    def bad(self) -> tuple[int, int, int, int, int, int]: ...
+    def bad(self) -> BadUnary: ...
     def infer(
         self,
         out: Array,
@@ -94,7 +96,7 @@ class CrfSolver:
         start: Array | None,
         tolerance: float | None,
         trace: bool,
-    ) -> list[tuple[float, float, float, float]]: ...
+    ) -> list[CrfStep]: ...
 
 def label_energies(
     labels: Array,

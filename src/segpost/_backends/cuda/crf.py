@@ -24,7 +24,7 @@ class CrfSolver:
             self._solver = self._place.runtime.CrfSolver(
                 unary, tuple(terms), own, recipe, self._place.stream, self._memory
             )
-        self.bad = BadUnary(*self._solver.bad)
+        self.bad: BadUnary = self._solver.bad
 
     def _memory(self, size: int) -> Array:
         return self._place.empty((size,), np.uint8)
@@ -38,8 +38,8 @@ class CrfSolver:
         trace: bool,
     ) -> list[CrfStep]:
         with current(self._place):
-            steps = self._solver.infer(out, iterations, start, tolerance, trace)
-        return [CrfStep(*step) for step in steps]
+            steps: list[CrfStep] = self._solver.infer(out, iterations, start, tolerance, trace)
+        return steps
 
 
 def guide_range(guide: Array) -> tuple[Array, Bad]:
