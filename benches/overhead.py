@@ -49,7 +49,7 @@ def kernels(logits: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any
     view = contract.Logits(np.asarray(given)[None], kind)
     labels = np.empty((1, *view.values.shape[2:]), np.uint8)
     color = np.empty((*labels.shape, 3), np.uint8)
-    paint = contract.Paint(palette.packed()[: view.values.shape[1] + 1], color)
+    paint = contract.ColorOutputs(palette.packed()[: view.values.shape[1] + 1], color)
 
     def both() -> Any:
         return cpu.argmax(view, None, labels, paint)

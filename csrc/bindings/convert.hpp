@@ -156,7 +156,7 @@ inline std::int64_t *counts_view(const py::array &counts, std::int64_t rows, std
 }
 
 inline py::object to_python(const Report &report) {
-    using R = records::Report;
+    using R = records::LogitErrors;
     return make_record<R, std::int64_t>({{R::nan_count, report.nan_count},
                                          {R::nan_first, report.nan_first},
                                          {R::undefined_count, report.undefined_count},
@@ -164,7 +164,7 @@ inline py::object to_python(const Report &report) {
 }
 
 inline py::object to_python(const Bad &bad) {
-    using R = records::Bad;
+    using R = records::LabelErrors;
     return make_record<R, std::int64_t>({{R::total, bad.count}, {R::first, bad.first}});
 }
 

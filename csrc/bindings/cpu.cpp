@@ -225,7 +225,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("counts"));
     m.def("confusion_logits", &confusion_logits, arg("logits"), arg("axes").none(), arg("target"),
           arg("ignored"), arg("counts"));
-    m.def("bands", &bands, arg("labels"), arg("width"), arg("frame"), arg("classes"),
+    m.def("boundary_bands", &bands, arg("labels"), arg("width"), arg("frame"), arg("classes"),
           arg("ignored"), arg("out"));
     m.def("boundary_matches", &boundary_matches, arg("preds"), arg("target"), arg("ignored"),
           arg("offsets"), arg("counts"));

@@ -18,7 +18,7 @@ class Solver {
             solver_ = std::make_unique<CrfExact>(shape_, std::move(jobs), own);
         } else {
             solver_ = std::make_unique<CrfOnLattice>(
-                shape_, std::move(jobs), own, from_python(Record<records::LatticeRecipe>(recipe)));
+                shape_, std::move(jobs), own, from_python(Record<records::LatticeConfig>(recipe)));
         }
         without_gil([&](const Interrupted &interrupted) { return solver_->prepare(interrupted); });
     }

@@ -16,7 +16,7 @@ class Solver {
           shape_(from_python(unary_)) {
         LatticeRecipe how;
         const bool exact = recipe.is_none();
-        if (!exact) how = from_python(Record<records::LatticeRecipe>(recipe));
+        if (!exact) how = from_python(Record<records::LatticeConfig>(recipe));
         std::vector<PairwiseJob> jobs = pairwise_jobs(terms_, shape_);
         const py::gil_scoped_release released;
         solver_ = gpu::crf_solver(shape_, std::move(jobs), own, exact ? nullptr : &how, stream,

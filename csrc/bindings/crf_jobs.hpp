@@ -107,8 +107,8 @@ inline std::vector<PairwiseJob> pairwise_jobs(const py::tuple &terms, const Unar
     return jobs;
 }
 
-inline LatticeRecipe from_python(const Record<records::LatticeRecipe> &record) {
-    using R = records::LatticeRecipe;
+inline LatticeRecipe from_python(const Record<records::LatticeConfig> &record) {
+    using R = records::LatticeConfig;
     LatticeRecipe recipe;
     recipe.rounds = record.get<std::int64_t>(R::rounds);
     recipe.side = record.get<double>(R::side);
@@ -133,7 +133,7 @@ inline py::list to_python(const std::vector<CrfStep> &steps) {
 }
 
 inline py::object to_python(const BadUnary &bad) {
-    using R = records::BadUnary;
+    using R = records::UnaryErrors;
     return make_record<R, std::int64_t>({{R::total, bad.total},
                                          {R::first, bad.first},
                                          {R::outside, bad.outside},

@@ -28,8 +28,8 @@ inline ArgmaxJob argmax_job(const Record<records::Logits> &logits, const py::obj
 }
 
 // The overlay that an argmax draws; its labels and its table are those of the job.
-inline OverlayJob from_python(const Record<records::Laid> &record, const ArgmaxJob &job) {
-    using R = records::Laid;
+inline OverlayJob from_python(const Record<records::OverlayTarget> &record, const ArgmaxJob &job) {
+    using R = records::OverlayTarget;
     OverlayJob overlay;
     overlay.image = image_view(record.get<py::array>(R::image), false);
     overlay.alpha = table<std::uint16_t>(record.get<py::array>(R::alpha), job.classes() + 1);
@@ -41,8 +41,8 @@ inline OverlayJob from_python(const Record<records::Laid> &record, const ArgmaxJ
     return overlay;
 }
 
-inline void add_colors(ArgmaxJob &job, const Record<records::Paint> &record) {
-    using R = records::Paint;
+inline void add_colors(ArgmaxJob &job, const Record<records::ColorOutputs> &record) {
+    using R = records::ColorOutputs;
     const auto *lut = table<std::uint32_t>(record.get<py::array>(R::lut), job.classes() + 1);
     if (record.has(R::color)) {
         job.color = image_view(record.get<py::array>(R::color), true);
@@ -50,7 +50,7 @@ inline void add_colors(ArgmaxJob &job, const Record<records::Paint> &record) {
         require(same_pixels(job.color, job.labels), "color");
     }
     if (record.has(R::laid)) {
-        job.laid = from_python(Record<records::Laid>(record[R::laid]), job);
+        job.laid = from_python(Record<records::OverlayTarget>(record[R::laid]), job);
         job.laid.lut = lut;
     }
 }
@@ -65,7 +65,7 @@ inline ArgmaxJob argmax_job(const Record<records::Logits> &logits, const py::obj
                 (job.labels.dtype == DType::i32 ||
                  (job.labels.dtype == DType::u8 && job.classes() <= 256)),
             "labels");
-    if (!paint.is_none()) add_colors(job, Record<records::Paint>(paint));
+    if (!paint.is_none()) add_colors(job, Record<records::ColorOutputs>(paint));
     if (!confidence.is_none()) {
         job.confidence = map_view(confidence.cast<py::array>(), true);
         job.scale = logits.get<double>(records::Logits::scale);

@@ -19,15 +19,15 @@ namespace py = pybind11;
 
 #define SEGPOST_RECORDS(RECORD)                                                                    \
     RECORD(Logits, values, kind, scale, zero_point, threshold, origin)                             \
-    RECORD(Laid, image, alpha, out)                                                                \
-    RECORD(Paint, lut, color, laid)                                                                \
-    RECORD(Report, nan_count, nan_first, undefined_count, undefined_first)                         \
-    RECORD(Bad, total, first)                                                                      \
+    RECORD(OverlayTarget, image, alpha, out)                                                       \
+    RECORD(ColorOutputs, lut, color, laid)                                                         \
+    RECORD(LogitErrors, nan_count, nan_first, undefined_count, undefined_first)                    \
+    RECORD(LabelErrors, total, first)                                                              \
     RECORD(Unary, values, kind, meaning, clamp)                                                    \
     RECORD(Pairwise, sigma, guide, guide_sigma, attraction, normalization, guide_range)            \
-    RECORD(LatticeRecipe, rounds, side, stretch, bridged, dropped)                                 \
+    RECORD(LatticeConfig, rounds, side, stretch, bridged, dropped)                                 \
     RECORD(CrfStep, entropy, unary, pairwise, change)                                              \
-    RECORD(BadUnary, total, first, outside, outside_first, hopeless, hopeless_first)
+    RECORD(UnaryErrors, total, first, outside, outside_first, hopeless, hopeless_first)
 
 namespace records {
 #define SEGPOST_RECORD(record, ...)                                                                \

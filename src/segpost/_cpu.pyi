@@ -2,17 +2,17 @@ from types import ModuleType
 
 from segpost._core.contract import (
     Array,
-    Bad,
-    BadUnary,
+    ColorOutputs,
     CrfStep,
-    LatticeRecipe,
+    LabelErrors,
+    LatticeConfig,
+    LogitErrors,
     Logits,
-    Paint,
     Pairwise,
-    Report,
     Unary,
+    UnaryErrors,
 )
-from segpost._core.sampling import Axes, Taps, VolumeAxes
+from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
 compiler: str
 
@@ -20,17 +20,17 @@ def argmax(
     logits: Logits,
     axes: Axes | None,
     labels: Array,
-    paint: Paint | None = None,
+    paint: ColorOutputs | None = None,
     confidence: Array | None = None,
     fast: bool = False,
     probabilities: Array | None = None,
     dense: bool = False,
-) -> Report: ...
-def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report: ...
+) -> LogitErrors: ...
+def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors: ...
 def softmax(
     logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
-) -> Report: ...
-def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad: ...
+) -> LogitErrors: ...
+def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> LabelErrors: ...
 def overlay(
     image: Array,
     labels: Array,
@@ -39,12 +39,12 @@ def overlay(
     ignore_index: int | None,
     contour: int,
     out: Array,
-) -> Bad: ...
-def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> Bad: ...
+) -> LabelErrors: ...
+def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> LabelErrors: ...
 def letterbox(
     image: Array,
-    y: Taps,
-    x: Taps,
+    y: FilterTaps,
+    x: FilterTaps,
     offset: tuple[int, int],
     colors: Array,
     out: Array,
@@ -52,8 +52,8 @@ def letterbox(
 def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array) -> None: ...
 def confusion_logits(
     logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
-) -> Report: ...
-def bands(
+) -> LogitErrors: ...
+def boundary_bands(
     labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array
 ) -> None: ...
 def boundary_matches(
@@ -69,9 +69,9 @@ class CrfSolver:
         unary: Unary,
         terms: tuple[Pairwise, ...],
         own: bool,
-        recipe: LatticeRecipe | None,  # None: exact
+        recipe: LatticeConfig | None,  # None: exact
     ) -> None: ...
-    bad: BadUnary
+    bad: UnaryErrors
 
     def infer(
         self,

@@ -6,7 +6,15 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core.contract import BadUnary, CrfStep, LatticeRecipe, Logits, Paint, Pairwise, Unary
+from segpost._core.contract import (
+    ColorOutputs,
+    CrfStep,
+    LatticeConfig,
+    Logits,
+    Pairwise,
+    Unary,
+    UnaryErrors,
+)
 
 Array = npt.NDArray[np.generic]
 
@@ -15,7 +23,7 @@ def argmax(
     logits: Logits,
     axes: object | None,
     labels: Array,
-    paint: Paint | None,
+    paint: ColorOutputs | None,
     confidence: Array | None,
     stream: int,
     found: Array | None,
@@ -83,12 +91,12 @@ class CrfSolver:
         unary: Unary,
         terms: tuple[Pairwise, ...],
         own: bool,
-        recipe: LatticeRecipe | None,
+        recipe: LatticeConfig | None,
         stream: int,
         allocate: Callable[[int], Array],
     ) -> None: ...
     @property
-    def bad(self) -> BadUnary: ...
+    def bad(self) -> UnaryErrors: ...
     def infer(
         self,
         out: Array,

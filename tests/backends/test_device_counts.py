@@ -16,8 +16,9 @@ from numpy.testing import assert_array_equal
 
 import segpost
 from segpost import ConfusionMatrix
-from segpost._core import arrays, contract, device_arrays
-from segpost._core.device import Place, place_of
+from segpost._backends import registry
+from segpost._core import arrays, device_arrays, extensions
+from segpost._core.device import DeviceContext, context_of
 
 LATER = pytest.mark.parametrize("check", ["deferred", "off"])
 LOGITS = scene(5, 12, 17)
@@ -66,7 +67,7 @@ def test_streams_of_two_arrays_are_joined(device: Runtime) -> None:
     wanted = segpost.confusion_matrix(preds, target, **given)
     got = segpost.confusion_matrix(Cuda(preds, stream=5), Cuda(target, stream=6), **given)
     assert device.calls.count(("follow", 6, 5)) == 1
-    assert place_of(got.array).stream == 6
+    assert context_of(got.array).stream == 6
     assert_array_equal(host(got), wanted)
     image = np.zeros((*preds.shape, 3), np.uint8)
     segpost.overlay(Cuda(image, stream=5), Cuda(preds, stream=8), "voc", check="off")
@@ -227,8 +228,8 @@ def test_counts_of_arrays_there(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     if problem:
         pytest.skip(problem)
     backend = on_device.backend(name)
-    monkeypatch.setattr(contract, "cuda_runtime", lambda: backend.gpu.runtime)
-    monkeypatch.setattr(contract, "_loaded", {"cuda": backend.gpu})
+    monkeypatch.setattr(extensions, "cuda_runtime", lambda: backend.gpu.runtime)
+    monkeypatch.setattr(registry, "_loaded", {"cuda": backend.gpu})
 
     def there(array: np.ndarray) -> device_arrays.Result:
         return device_arrays.Result(backend.there(array))
@@ -251,7 +252,7 @@ def test_counts_of_arrays_there(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_graph_of_torch() -> None:
     """Operations that were captured give the same when the graph is run with other values."""
-    if contract.cuda_problem() is not None or not torch.cuda.is_available():
+    if extensions.cuda_problem() is not None or not torch.cuda.is_available():
         pytest.skip("no device that torch knows")
     logits = torch.from_numpy(LOGITS).cuda()
     target = torch.from_numpy(segpost.argmax(LOGITS)).cuda()
@@ -276,17 +277,17 @@ def test_a_graph_of_torch() -> None:
 def as_torch(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], Any]:
     """Tensors that count as a device's, on a stream that a graph could be made of."""
 
-    def place(torch: Any, tensor: Any, name: str) -> Place:
+    def place(torch: Any, tensor: Any, name: str) -> DeviceContext:
         def memory(size: int) -> tuple[int, Any]:
             made = torch.empty(size, dtype=torch.uint8)
             return made.data_ptr(), made
 
-        return device_arrays._place(0, 77, memory, name, "cuda:0")
+        return device_arrays._context(0, 77, memory, name, "cuda:0")
 
-    def incoming(torch: Any, tensor: Any, name: str, kept: bool) -> arrays.Incoming:
-        return arrays.Incoming(*device_arrays.from_torch(torch, tensor, name))
+    def incoming(torch: Any, tensor: Any, name: str, kept: bool) -> arrays.InputArray:
+        return arrays.InputArray(*device_arrays.from_torch(torch, tensor, name))
 
-    monkeypatch.setattr(device_arrays, "torch_place", place)
+    monkeypatch.setattr(device_arrays, "torch_context", place)
     monkeypatch.setattr(arrays, "_from_torch", incoming)
     return torch.from_numpy
 
@@ -333,7 +334,7 @@ def test_tables_of_a_graph_stay(device: Runtime, as_torch: Callable[[np.ndarray]
     device.captured = True
     segpost.argmax(logits, size=(24, 30), check="off")
     device.captured = False
-    gpu: Any = contract._load("cuda")
+    gpu: Any = registry._load("cuda")
     pinned = {table.ctypes.data for table in gpu._pinned.values()}
     assert pinned
     for width in range(40, 110):

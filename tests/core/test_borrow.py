@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import segpost
 from segpost._core import arrays
-from segpost._core.arrays import Incoming, incoming
+from segpost._core.arrays import InputArray, as_input_array
 from segpost._core.dlpack import _Tensor
 
 torch = pytest.importorskip("torch")
@@ -26,14 +26,14 @@ KINDS = [
 ]
 
 
-def through_python(tensor: Any) -> Incoming:
+def through_python(tensor: Any) -> InputArray:
     """The same without the native reader."""
-    return incoming(tensor, "x", kept=True)
+    return as_input_array(tensor, "x", kept=True)
 
 
-def alike(tensor: Any, borrowed: Incoming | None = None) -> None:
+def alike(tensor: Any, borrowed: InputArray | None = None) -> None:
     """Both roads say the same of the same memory."""
-    got, wanted = borrowed or incoming(tensor, "x"), through_python(tensor)
+    got, wanted = borrowed or as_input_array(tensor, "x"), through_python(tensor)
     a, b = got.array, wanted.array
     assert (a.shape, a.dtype, got.kind, got.copied) == (
         b.shape,
@@ -116,13 +116,13 @@ def test_lazy_negatives_are_not_read_as_they_lie() -> None:
     """The sign of a lazy view is not in its memory."""
     imaginary = torch.view_as_complex(torch.ones(2, 3, 2)).conj().imag
     assert imaginary.is_neg()
-    np.testing.assert_array_equal(incoming(imaginary, "x").array, -np.ones((2, 3)))
+    np.testing.assert_array_equal(as_input_array(imaginary, "x").array, -np.ones((2, 3)))
 
 
 def test_misaligned_tensors_are_copied() -> None:
     """As by the other road."""
     shifted = torch.frombuffer(bytearray(25), dtype=torch.float32, offset=1)
-    assert incoming(shifted, "x").copied
+    assert as_input_array(shifted, "x").copied
     assert through_python(shifted).copied
 
 
@@ -130,7 +130,7 @@ def test_the_photograph_of_a_segmentation_is_kept() -> None:
     """Its memory stays, whatever becomes of the tensor."""
     photograph: Any = torch.full((400, 500, 3), 7, dtype=torch.uint8)
     seg = segpost.postprocess(torch.zeros(2, 400, 500), image=photograph)
-    lent: Any = incoming(photograph, "x").array
+    lent: Any = as_input_array(photograph, "x").array
     assert lent.base is photograph
     photograph.set_(torch.zeros(1, dtype=torch.uint8))
     assert (seg.image == 7).all()

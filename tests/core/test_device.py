@@ -19,7 +19,7 @@ from fake_devices import Cuda, host
 
 import segpost
 from segpost._core import device_arrays
-from segpost._core.device import DeviceArray, Place, device_view, place_of, to_host
+from segpost._core.device import DeviceArray, DeviceContext, context_of, device_view, to_host
 
 LOGITS = scene(5, 12, 17)
 
@@ -163,20 +163,20 @@ def test_check_is_one_of_three() -> None:
 def test_torch_tensors(monkeypatch: pytest.MonkeyPatch, device: Any) -> None:
     """Tensors on a device give tensors of torch's own memory; strides, halves and views too."""
 
-    def place(torch: Any, tensor: Any, name: str) -> Place:
+    def place(torch: Any, tensor: Any, name: str) -> DeviceContext:
         def memory(size: int) -> tuple[int, Any]:
             made = torch.empty(size, dtype=torch.uint8)
             return made.data_ptr(), made
 
-        return device_arrays._place(0, 0, memory, name, "cuda:0")
+        return device_arrays._context(0, 0, memory, name, "cuda:0")
 
-    monkeypatch.setattr(device_arrays, "torch_place", place)
+    monkeypatch.setattr(device_arrays, "torch_context", place)
     logits = torch.from_numpy(scene(7, 9, 33)).repeat(2, 1, 1, 1)[:, :, ::2].requires_grad_()
     view, kind, wrap = device_arrays.from_torch(torch, logits, "logits")
     assert isinstance(view, DeviceArray)
     assert kind == "float32"
-    assert place_of(view).device == 0
-    made = place_of(view).empty((3, 4), np.int32)
+    assert context_of(view).device == 0
+    made = context_of(view).empty((3, 4), np.int32)
     tensor = wrap(made[1:, ::2])
     assert tensor.dtype == torch.int32
     assert tensor.stride() == (4, 2)
@@ -190,11 +190,11 @@ def test_torch_tensors(monkeypatch: pytest.MonkeyPatch, device: Any) -> None:
 def test_reading_an_array_of_a_device_by_accident_raises(device: Any) -> None:
     """Slices are views; whatever would touch the memory is an error."""
     memory = np.arange(24.0).reshape(2, 3, 4)
-    place = Place(0, 0, np.empty, device)
+    place = DeviceContext(0, 0, np.empty, device)
     array = device_view(memory.ctypes.data, (2, 3, 4), None, np.float64, place, memory)
     assert to_host(array[1, ::2, ::-1]).tolist() == memory[1, ::2, ::-1].tolist()
     assert array[1, 2, 3] == 23.0
-    assert place_of(array[0].transpose(1, 0)[None]) is place
+    assert context_of(array[0].transpose(1, 0)[None]) is place
     assert array.reshape(6, 4).shape == (6, 4)
     readings: list[Callable[[], Any]] = [
         lambda: array + 1,
@@ -230,7 +230,7 @@ def test_without_cuda_there_is_a_reason() -> None:
     with pytest.raises(TypeError, match=r"logits is on .* no CUDA backend here"):
         segpost.argmax(Cuda(LOGITS))
     with pytest.raises(RuntimeError, match="the cuda backend cannot be used"):
-        segpost._core.contract._load("cuda")
+        segpost._backends.registry._load("cuda")
 
 
 def test_the_import_does_not_touch_cuda() -> None:

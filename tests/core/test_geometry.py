@@ -50,7 +50,7 @@ def test_cropped_axis_is_exact(
     n_in: int, n_out: int, parts: tuple[int, int, int], grid: str
 ) -> None:
     """A place in the picture, clamped to it, then on the grid: no input is read for nothing."""
-    span = sampling.Span(parts[0], parts[1], sum(parts))
+    span = sampling.Interval(parts[0], parts[1], sum(parts))
     used, axis = sampling.cropped_axis(n_in, n_out, grid, span)
     places = []
     for o in range(n_out):

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from logit_values import KINDS, adversarial
 
 import segpost
-from segpost._core import contract, validation
-from segpost._core.contract import Report
+from segpost._backends import registry
+from segpost._core import logits as core_logits
+from segpost._core.contract import LogitErrors
 from segpost._core.sampling import GRIDS
 
 torch = pytest.importorskip("torch")
@@ -28,19 +29,19 @@ def made(
     grid: str = "half_pixel",
     mode: str = "exact",
     dtype: Any = np.float32,
-) -> tuple[Report, np.ndarray, np.ndarray]:
+) -> tuple[LogitErrors, np.ndarray, np.ndarray]:
     """What a backend says and writes, without the API's errors."""
-    view, _, _ = validation.logits_view(logits, -3)
-    axes = validation.resampling(view, size, grid)
-    shape = validation.output_shape(view, axes)
+    view, _, _ = core_logits.as_logits(logits, -3)
+    axes = core_logits.resampling_axes(view, size, grid)
+    shape = core_logits.output_shape(view, axes)
     labels, confidence = np.empty(shape, np.int32), np.empty(shape, dtype)
-    report = contract.backend().argmax(view, axes, labels, None, confidence, mode == "fast")
+    report = registry.backend().argmax(view, axes, labels, None, confidence, mode == "fast")
     return report, labels, confidence
 
 
 def wanted(
     logits: np.ndarray, size: tuple[int, int] | None, grid: str = "half_pixel"
-) -> tuple[Report, np.ndarray, np.ndarray]:
+) -> tuple[LogitErrors, np.ndarray, np.ndarray]:
     """The definition, its confidence in float64."""
     with segpost.use_backend("reference"):
         return made(logits, size, grid, dtype=np.float64)

@@ -14,7 +14,7 @@ from numpy.testing import assert_array_equal
 
 import segpost
 from segpost import BoundaryF, BoundaryIoU, TrimapIoU
-from segpost._core import contract
+from segpost._backends import registry
 from segpost.metrics.boundary import Alignment, disk
 
 SIZE = (2, 45, 70)
@@ -56,8 +56,8 @@ def test_kernels_are_those_of_the_definition(backend_name: str) -> None:
             for _ in switch(name):
                 bands = np.empty(shape, kind)
                 matches = np.full((classes, 4), 7, np.int64)
-                backend = contract.backend()
-                backend.bands(target, width, frame, classes, void, bands)
+                backend = registry.backend()
+                backend.boundary_bands(target, width, frame, classes, void, bands)
                 backend.boundary_matches(preds, target, void, offsets, matches)
             results.append((bands, matches))
         where = f"{classes} {shape} {target.dtype} {void} {width} {frame}"

@@ -14,7 +14,8 @@ from label_maps import DTYPES, ignored, label_map
 from numpy.testing import assert_array_equal
 
 import segpost
-from segpost._core import contract, sampling
+from segpost._backends import registry
+from segpost._core import sampling
 from segpost._core.contract import Backend, Logits
 
 ON_CUDA = True
@@ -28,7 +29,7 @@ WIDTHS = (1, 2, 3, 5, 7, 63, 64, 65, 66, 127, 130, 200, 300)
 def reference() -> Backend:
     """The definition."""
     with segpost.use_backend("reference"):
-        return contract.backend()
+        return registry.backend()
 
 
 def counted(
@@ -64,7 +65,7 @@ def test_counts_are_those_of_the_definition(backend_name: str) -> None:
         void = ignored(random, classes)
         wanted = counted(reference(), preds, target, classes, void)
         for _ in switch(backend_name):
-            got = counted(contract.backend(), preds, target, classes, void)
+            got = counted(registry.backend(), preds, target, classes, void)
         assert_array_equal(got, wanted, f"{classes} {shape} {preds.dtype} {target.dtype} {void}")
 
 
@@ -88,7 +89,7 @@ def test_counts_from_logits_are_those_of_the_definition(backend_name: str) -> No
         wanted, got = (np.zeros((classes + 2, classes + 1), np.int64) for _ in range(2))
         report = reference().confusion_logits(logits, axes, target, void, wanted)
         for _ in switch(backend_name):
-            assert contract.backend().confusion_logits(logits, axes, target, void, got) == report
+            assert registry.backend().confusion_logits(logits, axes, target, void, got) == report
         assert_array_equal(got, wanted)
 
 
@@ -96,7 +97,7 @@ def test_counts_are_added(backend: str, rng: np.random.Generator) -> None:
     """What the table held stays in it, beyond 2^31 and 2^53 too."""
     counts = np.full((5, 4), 2**60 + 1, np.int64)
     maps = rng.integers(0, 3, (2, 1, 40, 50)).astype(np.uint8)
-    contract.backend().confusion_labels(maps[0], maps[1], np.empty(0, np.int64), counts)
+    registry.backend().confusion_labels(maps[0], maps[1], np.empty(0, np.int64), counts)
     assert counts.astype(object).sum() - 20 * (2**60 + 1) == 2000
 
 

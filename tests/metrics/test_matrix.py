@@ -427,7 +427,7 @@ def test_rows_longer_than_a_table_counts() -> None:
         pytest.skip("quick enough on the native backend only")
     pixels = 2**32 + 7
     row = np.broadcast_to(np.zeros(1, np.uint8), (1, pixels))
-    from segpost._core.contract import backend
+    from segpost._backends.registry import backend
 
     counts = np.zeros((4, 3), np.int64)
     backend().confusion_labels(row[None], row[None], np.empty(0, np.int64), counts)

@@ -17,7 +17,9 @@ import segpost
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
-    path for path in (ROOT / "csrc" / "cuda").glob("*/*.cu") if path.stem not in ("device", "sorting")
+    path
+    for path in (ROOT / "csrc" / "cuda").glob("*/*.cu")
+    if path.stem not in ("device", "sorting")
 )  # those two have no kernels of ours
 NVCC = shutil.which("nvcc")
 ARCHITECTURE = "sm_90"

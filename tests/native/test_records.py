@@ -49,6 +49,6 @@ def test_only_the_contract_s_records_are_read() -> None:
     with segpost.use_backend("native"):
         given = contract.Logits(np.zeros((1, 2, 1, 1), np.float32), "float32")
         labels = np.empty((1, 1, 1), np.uint8)
-        assert isinstance(_cpu.argmax(given, None, labels), contract.Report)
+        assert isinstance(_cpu.argmax(given, None, labels), contract.LogitErrors)
         with pytest.raises(TypeError):
             _cpu.argmax(tuple(given), None, labels)

@@ -14,6 +14,7 @@ import on_device
 from emulated.build import build
 
 import segpost
+from segpost._backends import registry
 from segpost._core import contract
 from segpost._core.device import Array
 
@@ -76,7 +77,7 @@ def main(name: str, *flags: str) -> None:
         backend = on_device.OnDevice(runtime)
     else:
         backend = on_device.backend(name)
-    contract._loaded[name] = cast(contract.Backend, backend)
+    registry._loaded[name] = cast(contract.Backend, backend)
     for classes, height, width in SIZES:
         logits = random.normal(0, 4, (2, classes, height, width)).astype(np.float32)
         image = random.integers(0, 256, (2, 3 * height, 5 * width, 3), np.uint8)
@@ -86,26 +87,26 @@ def main(name: str, *flags: str) -> None:
             sizes = (None, (3 * height, 5 * width), (height // 2 + 1, 2 * width))
             for size in sizes[:1] if view is last else sizes:
                 here = everything(view, size, image)
-                token = contract._forced.set(name)
+                token = registry._forced.set(name)
                 there = everything(view, size, image)
-                contract._forced.reset(token)
+                registry._forced.reset(token)
                 for one, other in zip(here, there, strict=True):
                     if one.dtype.kind == "f":
                         np.testing.assert_allclose(one, other, rtol=0, atol=2e-6)
                     else:
                         np.testing.assert_array_equal(one, other)
     here = refined()
-    token = contract._forced.set(name)
+    token = registry._forced.set(name)
     there = refined()
-    contract._forced.reset(token)
+    registry._forced.reset(token)
     digest = hashlib.sha256()
     for one, other in zip(here, there, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=2e-5)
         digest.update(other.tobytes())
     bad = np.full((3, 8, 8), np.nan, np.float32)
-    token = contract._forced.set(name)
+    token = registry._forced.set(name)
     assert (segpost.argmax(bad, size=(20, 20), nan="propagate") == 0).all()
-    contract._forced.reset(token)
+    registry._forced.reset(token)
     print("same", digest.hexdigest())
 
 

@@ -15,9 +15,18 @@ import numpy as np
 from emulated.build import build, compiler
 
 from segpost._backends.cuda.backend import Gpu
-from segpost._core import contract
-from segpost._core.contract import Bad, CrfSolver, CrfStep, Logits, Paint, Pairwise, Report, Unary
-from segpost._core.device import Array, DeviceArray, Place, device_view, to_host
+from segpost._core import extensions
+from segpost._core.contract import (
+    ColorOutputs,
+    CrfSolver,
+    CrfStep,
+    LabelErrors,
+    LogitErrors,
+    Logits,
+    Pairwise,
+    Unary,
+)
+from segpost._core.device import Array, DeviceArray, DeviceContext, device_view, to_host
 from segpost._core.device_arrays import Memory
 from segpost._core.sampling import Axes, VolumeAxes
 from segpost.labels.volumes import summed
@@ -29,14 +38,14 @@ LINE = 64  # bytes: where an array begins within as many is kept
 def missing(name: str) -> str | None:
     """Why a backend of this module cannot be tested here."""
     if name == REAL:
-        return contract.cuda_problem()
+        return extensions.cuda_problem()
     return None if compiler() else "no C++ compiler to emulate CUDA with"
 
 
 @lru_cache
 def backend(name: str) -> OnDevice:
     """The CUDA backend, emulated or not."""
-    return OnDevice(build() if name == EMULATED else contract.cuda_runtime())
+    return OnDevice(build() if name == EMULATED else extensions.cuda_runtime())
 
 
 class OnDevice:
@@ -44,7 +53,7 @@ class OnDevice:
 
     def __init__(self, runtime: Any) -> None:
         self.gpu = Gpu(runtime)
-        self.place = Place(0, 0, self.empty, runtime)
+        self.place = DeviceContext(0, 0, self.empty, runtime)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
@@ -85,11 +94,11 @@ class OnDevice:
         logits: Logits,
         axes: Axes | None,
         labels: Array,
-        paint: Paint | None = None,
+        paint: ColorOutputs | None = None,
         confidence: Array | None = None,
         fast: bool = False,
         probabilities: Array | None = None,
-    ) -> Report:
+    ) -> LogitErrors:
         _, color, laid = paint or (None, None, None)
         image, _, overlay = laid or (None, None, None)
 
@@ -99,13 +108,13 @@ class OnDevice:
             return self.gpu.argmax(there, axes, labels, made, sure[0], fast, sure[1])
 
         given = [logits, labels, color, image, overlay, confidence, probabilities]
-        report: Report = self.run(call, given, (1, 2, 4, 5, 6))
+        report: LogitErrors = self.run(call, given, (1, 2, 4, 5, 6))
         return report
 
-    def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
+    def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         # As segpost.volumes does with arrays of a device: one after the other.
-        def call(there: Any, labels: Any) -> Report:
-            found = Report()
+        def call(there: Any, labels: Any) -> LogitErrors:
+            found = LogitErrors()
             for n in range(len(labels)):
                 one = there._replace(values=there.values[n : n + 1])
                 report = self.gpu.argmax_volume(one, axes, labels[n : n + 1])
@@ -113,18 +122,20 @@ class OnDevice:
                 found = summed(found, report, *(n * int(np.prod(size)) for size in sizes))
             return found
 
-        report: Report = self.run(call, [logits, labels], (1,))
+        report: LogitErrors = self.run(call, [logits, labels], (1,))
         return report
 
     def softmax(
         self, logits: Logits, axes: Axes | None, probabilities: Array, confidence: Array | None
-    ) -> Report:
+    ) -> LogitErrors:
         given = [logits, axes, probabilities, confidence]
-        report: Report = self.run(self.gpu.softmax, given, (2, 3))
+        report: LogitErrors = self.run(self.gpu.softmax, given, (2, 3))
         return report
 
-    def colorize(self, labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad:
-        bad: Bad = self.run(self.gpu.colorize, [labels, lut, ignore_index, out], (3,))
+    def colorize(
+        self, labels: Array, lut: Array, ignore_index: int | None, out: Array
+    ) -> LabelErrors:
+        bad: LabelErrors = self.run(self.gpu.colorize, [labels, lut, ignore_index, out], (3,))
         return bad
 
     def overlay(
@@ -136,13 +147,15 @@ class OnDevice:
         ignore_index: int | None,
         contour: int,
         out: Array,
-    ) -> Bad:
+    ) -> LabelErrors:
         given = [image, labels, lut, alpha, ignore_index, contour, out]
-        bad: Bad = self.run(self.gpu.overlay, given, (6,))
+        bad: LabelErrors = self.run(self.gpu.overlay, given, (6,))
         return bad
 
-    def labels_from_colors(self, image: Array, keys: Array, values: Array, out: Array) -> Bad:
-        bad: Bad = self.run(self.gpu.labels_from_colors, [image, keys, values, out], (3,))
+    def labels_from_colors(
+        self, image: Array, keys: Array, values: Array, out: Array
+    ) -> LabelErrors:
+        bad: LabelErrors = self.run(self.gpu.labels_from_colors, [image, keys, values, out], (3,))
         return bad
 
     def confusion_labels(self, preds: Array, target: Array, ignored: Array, counts: Array) -> None:
@@ -150,9 +163,9 @@ class OnDevice:
 
     def confusion_logits(
         self, logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
-    ) -> Report:
+    ) -> LogitErrors:
         given = [logits, axes, target, ignored, counts]
-        report: Report = self.run(self.gpu.confusion_logits, given, ())
+        report: LogitErrors = self.run(self.gpu.confusion_logits, given, ())
         return report
 
     def dense_crf(

@@ -9,7 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from segpost._core import contract
+from segpost._backends import registry
+from segpost._core import extensions
 
 MOST_THREADS = 1024
 _threads: int = 1
@@ -47,7 +48,7 @@ def set_num_threads(n: int) -> None:
     if not 1 <= int(n) <= MOST_THREADS:
         raise ValueError(f"n must be in 1..{MOST_THREADS}, got {n}")
     _threads = int(n)
-    if contract.native_problem() is None:
+    if extensions.native_problem() is None:
         from segpost import _cpu
 
         _cpu.set_num_threads(_threads)
@@ -70,7 +71,7 @@ def cuda_available() -> bool:
     >>> segpost.cuda_available() == (segpost.why_no_cuda() is None)
     True
     """
-    return contract.cuda_problem() is None
+    return extensions.cuda_problem() is None
 
 
 def why_no_cuda() -> str | None:
@@ -81,7 +82,7 @@ def why_no_cuda() -> str | None:
     problem : str or None
         That CUDA was not built, that there is no driver or no device, or that the driver is old.
     """
-    return contract.cuda_problem()
+    return extensions.cuda_problem()
 
 
 def raise_deferred() -> None:
@@ -93,7 +94,7 @@ def raise_deferred() -> None:
         If a kernel met bad values: which operation, how many, and the flat index of the first. It
         is that of one call; the next ones are told by calling this again.
     """
-    contract.raise_deferred()
+    registry.raise_deferred()
 
 
 def get_include() -> Path:
@@ -114,7 +115,7 @@ def get_include() -> Path:
     >>> (segpost.get_include() / "segpost" / "capi.h").is_file()
     True
     """
-    problem = contract.native_problem()
+    problem = extensions.native_problem()
     if problem is not None:
         raise ImportError(
             f"segpost was installed without native code, so it has no headers: {problem}"
@@ -133,14 +134,14 @@ def build_config() -> dict[str, Any]:
     >>> sorted(segpost.build_config())[:3]
     ['backend', 'compiler', 'cuda']
     """
-    problem = contract.native_problem()
+    problem = extensions.native_problem()
     config: dict[str, Any] = {
         "segpost": version("segpost"),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "numpy": version("numpy"),
         "numba": version("numba"),
-        "backend": contract.backend_name(),
+        "backend": registry.backend_name(),
         "native": problem is None,
         "native_problem": problem,
         "cuda": importlib.util.find_spec("segpost._cuda") is not None,
@@ -168,7 +169,7 @@ def _use_environment() -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_forked)
     wanted = os.environ.get("SEGPOST_SIMD")
-    if wanted and contract.native_problem() is None:
+    if wanted and extensions.native_problem() is None:
         from segpost import _cpu
 
         if not _cpu.use_level(wanted.replace("-", "_")):

@@ -9,17 +9,17 @@ from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
     Array,
+    ColorOutputs,
     CrfSolver,
+    LogitErrors,
     Logits,
-    Paint,
     Pairwise,
-    Report,
     Unary,
 )
 from segpost._core.sampling import Axes
 from segpost._cpu import (
     argmax_volume,
-    bands,
+    boundary_bands,
     boundary_matches,
     colorize,
     confusion_labels,
@@ -34,7 +34,7 @@ from segpost._cpu import (
 __all__ = [
     "argmax",
     "argmax_volume",
-    "bands",
+    "boundary_bands",
     "boundary_matches",
     "colorize",
     "confusion_labels",
@@ -54,11 +54,11 @@ def argmax(
     logits: Logits,
     axes: Axes | None,
     labels: Array,
-    paint: Paint | None = None,
+    paint: ColorOutputs | None = None,
     confidence: Array | None = None,
     fast: bool = False,
     probabilities: Array | None = None,
-) -> Report:
+) -> LogitErrors:
     both = probabilities is not None
     sigmoid = confidence is not None and logits.threshold is not None
     if not sigmoid and not both:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from segpost._core import sampling
 
-def integer(value: Any, name: str) -> int:
+
+def as_integer(value: Any, name: str) -> int:
     """An integer of any kind; floats and booleans are refused."""
     try:
         if isinstance(value, (bool, np.bool_)):
@@ -31,65 +32,77 @@ def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...] 
     return tuple(names)
 
 
-def checked_groups(
-    groups: Mapping[str, Sequence[int]] | None, classes: int
-) -> dict[str, tuple[int, ...]] | None:
-    """Disjoint groups of classes."""
-    if groups is None:
-        return None
-    if not isinstance(groups, Mapping):
-        raise TypeError(f"groups must be a mapping of names to classes, got {groups!r}")
-    seen: set[int] = set()
-    result = {}
-    for name, members in groups.items():
-        if not isinstance(name, str) or isinstance(members, (str, bytes)):
-            raise TypeError(f"groups must map names to classes, got {name!r}: {members!r}")
-        own = [integer(c, "groups") for c in members]
-        wrong = [c for c in own if not 0 <= c < classes or c in seen or own.count(c) > 1]
-        if wrong:
-            raise ValueError(
-                f"groups: {name!r} has class {wrong[0]}, which is "
-                + ("in two groups or twice" if 0 <= wrong[0] < classes else f"not below {classes}")
-            )
-        seen.update(own)
-        result[name] = tuple(own)
-    return result
+NAN_RULES = ("raise", "propagate")
 
 
-def listed(preds: Any, target: Any) -> Iterator[tuple[Any, Any]]:
-    """The arrays of two lists one by one, or the two arrays that are no lists."""
-    lists = [isinstance(value, (list, tuple)) for value in (preds, target)]
-    if not any(lists):
-        yield preds, target
-        return
-    if not all(lists) or len(preds) != len(target):
+CHECKS = ("sync", "deferred", "off")
+
+
+def check_choice(value: object, name: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a word that is not in the list."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+
+
+def normalize_class_axis(axis: object, ndim: int, first: int = -3) -> int:
+    """`first` or -1, whichever way the axis was counted."""
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        raise TypeError(f"axis must be an integer, got {axis!r}")
+    counted = int(axis) - ndim if axis >= 0 else int(axis)
+    if counted not in (first, -1):
         raise ValueError(
-            "preds and target must be two arrays, or two lists of arrays of one length, got "
-            + " and ".join(
-                f"a list of {len(v)}" if listed else type(v).__name__
-                for v, listed in zip((preds, target), lists, strict=True)
-            )
+            f"axis must be {first} (channels first) or -1 (channels last), got {axis} "
+            f"of {ndim} dimensions"
         )
-    yield from zip(preds, target, strict=True)
+    return counted
 
 
-@contextmanager
-def in_list(given: Any, index: int) -> Iterator[None]:
-    """Errors about an array of a list say which one it is."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        if not isinstance(given, (list, tuple)):
-            raise
-        raise type(error)(f"image {index} of the list: {error}") from error
+def resolve_class_axis(shape: tuple[int, ...], axis: object, spatial: int) -> int:
+    """The class axis of logits of a shape, counted from behind."""
+    least = spatial + 1
+    if len(shape) not in (least, least + 1):
+        sizes = "H, W" if spatial == 2 else "D, H, W"
+        hint = ""
+        if len(shape) == spatial:
+            hint = "; a one-channel map needs its class axis: logits[None]"
+        if spatial == 3:
+            hint += "; three numbers in size, or axis=-4, mean a volume"
+        raise ValueError(
+            f"logits must have {least} dimensions (C, {sizes}) or {least + 1} (N, C, {sizes}), "
+            f"classes last with axis=-1, got {len(shape)}: shape {shape}{hint}"
+        )
+    counted = normalize_class_axis(axis, len(shape), -least)
+    if shape[counted] == 0:
+        raise ValueError(f"logits have no classes: axis {counted} of shape {shape} has length 0")
+    return counted
 
 
-def image_names(ids: Any, images: int) -> list[str | int] | None:
-    """One name an image, or None."""
-    if ids is None:
-        return None
-    given = [ids] if isinstance(ids, str) or np.ndim(ids) == 0 else list(ids)
-    names = [name if isinstance(name, str) else integer(name, "ids") for name in given]
-    if len(names) != images:
-        raise ValueError(f"ids has {len(names)} names for {images} images")
-    return names
+def as_output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, ...]:
+    """(height, width), or (depth, height, width), each at least 1."""
+    if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != axes:
+        wanted = "(height, width)" if axes == 2 else "(depth, height, width)"
+        raise ValueError(f"{name} must be {wanted}, got {size!r}")
+    for number in size:
+        if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
+            raise TypeError(
+                f"{name} must hold {'two' if axes == 2 else 'three'} integers, got {size!r}"
+            )
+        if int(number) < 1:
+            raise ValueError(f"{name} must be at least {(1,) * axes}, got {size!r}")
+        if int(number) >= 2**31:
+            raise ValueError(f"{name} must be below 2**31 a side, got {size!r}")
+    return tuple(int(number) for number in size)
+
+
+def resolve_grid(grid: object, shape: tuple[int, int], wanted: tuple[int, int]) -> str:
+    """The grid, where it matters: by a convention it may be one that nobody has told."""
+    if grid is not None:
+        check_choice(grid, "grid", sampling.GRIDS)
+        return str(grid)
+    if shape == wanted:
+        return sampling.GRIDS[0]  # all of them are the same
+    raise ValueError(
+        f"grid must be given to resample {shape} to {wanted}, one of "
+        f"{', '.join(map(repr, sampling.GRIDS))}: the convention does not say how the "
+        "network's small map lies on its input"
+    )

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._core import device_arrays, dlpack
-from segpost._core.device import DeviceArray, place_of, to_host
+from segpost._core.device import DeviceArray, context_of, to_host
 
 try:
     from segpost._cpu import borrow
@@ -49,7 +49,7 @@ LABEL_KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", 
 _KINDS = {np.dtype(name): name for name in {*LOGIT_KINDS, *LABEL_KINDS} - {"bfloat16"}}
 
 
-class Incoming(NamedTuple):
+class InputArray(NamedTuple):
     """An argument as the kernels see it."""
 
     array: Array  # bfloat16 as uint16
@@ -62,7 +62,7 @@ def _same(array: Array) -> Array:
     return array
 
 
-def incoming(value: object, name: str, *, kept: bool = False) -> Incoming:
+def as_input_array(value: object, name: str, *, kept: bool = False) -> InputArray:
     """A view of any array on the CPU, for as long as a call lasts.
 
     A view that is `kept` after it holds the memory, whatever the tensor's owner does to the tensor.
@@ -73,7 +73,7 @@ def incoming(value: object, name: str, *, kept: bool = False) -> Incoming:
         If `value` is no array, or one whose elements or device segpost cannot read.
     """
     if isinstance(value, DeviceArray):
-        return Incoming(value, value.dtype.name, _same)
+        return InputArray(value, value.dtype.name, _same)
     if type(value) is np.ndarray:
         return _from_numpy(value, name, _same)
     torch = sys.modules.get("torch")
@@ -91,30 +91,30 @@ def incoming(value: object, name: str, *, kept: bool = False) -> Incoming:
     return _from_protocol(value, name)
 
 
-def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> Incoming:
+def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputArray:
     dtype = array.dtype
     known = _KINDS.get(dtype)
     if known is not None and array.flags.aligned:
-        return Incoming(array, known, wrap)
+        return InputArray(array, known, wrap)
     if dtype.kind in "fiub":
         if not dtype.isnative:  # the kernels read the machine's own byte order
-            return Incoming(array.astype(dtype.newbyteorder("=")), dtype.name, wrap, True)
+            return InputArray(array.astype(dtype.newbyteorder("=")), dtype.name, wrap, True)
         if not array.flags.aligned:
-            return Incoming(array.copy(), dtype.name, wrap, True)
-        return Incoming(array, dtype.name, wrap)
+            return InputArray(array.copy(), dtype.name, wrap, True)
+        return InputArray(array, dtype.name, wrap)
     if dtype.name == "bfloat16":  # ml_dtypes, as JAX gives it
         return _lent(array.view(np.uint16), "bfloat16", wrap)
     raise TypeError(f"{name} must hold numbers, got dtype {dtype}")
 
 
-def _lent(array: Array, kind: str, wrap: Callable[[Array], Any]) -> Incoming:
+def _lent(array: Array, kind: str, wrap: Callable[[Array], Any]) -> InputArray:
     """Of a kind that is known, in native byte order."""
     if array.flags.aligned:
-        return Incoming(array, kind, wrap)
-    return Incoming(array.copy(), kind, wrap, True)
+        return InputArray(array, kind, wrap)
+    return InputArray(array.copy(), kind, wrap, True)
 
 
-def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> Incoming:
+def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> InputArray:
     negated = tensor.is_neg()
     lent = None if kept or negated else borrow(tensor)
     if lent is not None:
@@ -131,7 +131,7 @@ def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> Incoming:
         )
     tensor = tensor.detach().resolve_neg()
     if tensor.device.type == "cuda":
-        return Incoming(*device_arrays.from_torch(torch, tensor, name), negated)
+        return InputArray(*device_arrays.from_torch(torch, tensor, name), negated)
     if tensor.dtype is torch.bfloat16:
         array = tensor.view(torch.int16).numpy().view(np.uint16)
         return _lent(array, "bfloat16", torch.from_numpy)
@@ -139,14 +139,14 @@ def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> Incoming:
         array = tensor.numpy()
     except TypeError:
         raise TypeError(f"{name} has dtype {tensor.dtype}, which segpost cannot read") from None
-    incoming = _from_numpy(array, name, torch.from_numpy)
-    return incoming._replace(copied=True) if negated else incoming
+    as_input_array = _from_numpy(array, name, torch.from_numpy)
+    return as_input_array._replace(copied=True) if negated else as_input_array
 
 
-def _from_protocol(value: Any, name: str) -> Incoming:
+def _from_protocol(value: Any, name: str) -> InputArray:
     there = device_arrays.found(value, name)
     if there is not None:
-        return Incoming(*there)
+        return InputArray(*there)
     wrap = _wrapper(value)
     if hasattr(value, "__dlpack_device__"):
         device, index = value.__dlpack_device__()
@@ -187,7 +187,7 @@ def _wrapper(value: Any) -> Callable[[Array], Any]:
     return _same
 
 
-class Outgoing(NamedTuple):
+class OutputArray(NamedTuple):
     """Memory for a result, and how it becomes what the caller gets."""
 
     array: Array  # what a kernel writes to
@@ -202,14 +202,14 @@ class Outgoing(NamedTuple):
         return self.wrap(self.array) if self.given is None else self.given
 
 
-def outgoing(
+def allocate_output(
     out: object | None,
     shape: tuple[int, ...],
     dtype: npt.DTypeLike,
     wrap: Callable[[Array], Any],
     *inputs: Array,
     packed: int = 0,
-) -> Outgoing:
+) -> OutputArray:
     """A new array, or `out` when it fits exactly.
 
     Kernels write rows whose last `packed` axes are contiguous; an `out` with other strides is
@@ -220,11 +220,11 @@ def outgoing(
     TypeError, ValueError
         If `out` has another dtype or shape, cannot be written, or overlaps an input.
     """
-    place = place_of(*inputs)
+    place = context_of(*inputs)
     if out is None:
-        return Outgoing(place.empty(shape, dtype), wrap)
+        return OutputArray(place.empty(shape, dtype), wrap)
     wanted = np.dtype(dtype)
-    array, kind, _, copied = incoming(out, "out")
+    array, kind, _, copied = as_input_array(out, "out")
     if kind != wanted.name:
         raise TypeError(f"out must have dtype {wanted.name}, got {kind}")
     if array.shape != shape:
@@ -234,24 +234,24 @@ def outgoing(
             "out cannot be written in place: "
             "it must be aligned, in native byte order and no lazy view"
         )
-    if place_of(array).device != place.device:
-        raise TypeError(f"out is on {place_of(array)}, the input on {place}")
+    if context_of(array).device != place.device:
+        raise TypeError(f"out is on {context_of(array)}, the input on {place}")
     if not array.flags.writeable:
         raise ValueError("out is read-only")
     if getattr(out, "requires_grad", False):
         raise ValueError("out requires grad; results here have no gradient: pass out.detach()")
     if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
         raise ValueError("out is broadcast: several of its elements are one place in memory")
-    if any(overlap(array, source) for source in inputs):
+    if any(is_overlapping(array, source) for source in inputs):
         raise ValueError("out overlaps an input; give it memory of its own")
     expected = wanted.itemsize
     for axis in range(-1, -packed - 1, -1):
         if array.shape[axis] > 1 and array.strides[axis] != expected:
             if place.device >= 0:
                 raise ValueError(f"out on {place} must have contiguous rows of pixels")
-            return Outgoing(np.empty(shape, dtype), wrap, out, array)
+            return OutputArray(np.empty(shape, dtype), wrap, out, array)
         expected *= array.shape[axis]
-    return Outgoing(array, wrap, out)
+    return OutputArray(array, wrap, out)
 
 
 def label_dtype(classes: int) -> type[np.uint8 | np.int32]:
@@ -259,7 +259,7 @@ def label_dtype(classes: int) -> type[np.uint8 | np.int32]:
     return np.uint8 if classes <= 256 else np.int32
 
 
-def overlap(a: Array, b: Array) -> bool:
+def is_overlapping(a: Array, b: Array) -> bool:
     """Whether two arrays have memory in common (bounds, where the exact answer is dear)."""
     try:
         return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]
@@ -277,7 +277,7 @@ def widen(array: Array, kind: str) -> Array:
     return array.astype(np.float32, copy=False)
 
 
-def stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
+def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
     """Arrays of shape (..., H, W) and (..., H, W, 3) as stacks of three and four dimensions.
 
     Also the flat pixel index at which each stack starts. Nothing is copied.

@@ -6,17 +6,12 @@ arrays that exist, and report bad values by count and first place; the API turns
 
 from __future__ import annotations
 
-import importlib
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
-from segpost._core.device import HOST, DeviceArray, Place, in_order_of, place_of
-from segpost._core.sampling import Axes, Taps, VolumeAxes
+from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
 Array = npt.NDArray[Any]
 
@@ -32,7 +27,7 @@ class Logits(NamedTuple):
     origin: tuple[int, int] = (0, 0)  # y, x of the first value in what the caller gave
 
 
-class Laid(NamedTuple):
+class OverlayTarget(NamedTuple):
     """An overlay to make: the colors of labels over an image."""
 
     image: Array  # [N, H, W, 3] uint8
@@ -40,15 +35,15 @@ class Laid(NamedTuple):
     out: Array  # [N, H, W, 3] uint8
 
 
-class Paint(NamedTuple):
+class ColorOutputs(NamedTuple):
     """Pictures to make of labels on the way."""
 
     lut: Array  # [C + 1] uint32, 0x00bbggrr; the last is void's, which no label is
     color: Array | None = None  # [N, H, W, 3] uint8
-    laid: Laid | None = None
+    laid: OverlayTarget | None = None
 
 
-class Report(NamedTuple):
+class LogitErrors(NamedTuple):
     """What a kernel met on its way; places are flat indices, -1 where there is none.
 
     softmax leaves the NaN fields alone: a NaN that matters makes an output undefined. Where argmax
@@ -60,21 +55,21 @@ class Report(NamedTuple):
     undefined_count: int = 0  # output pixels without an answer
     undefined_first: int = -1  # into (N, H, W)
 
-    def undefined_as(self, other: Report) -> Report:
+    def undefined_as(self, other: LogitErrors) -> LogitErrors:
         """The same with the undefined pixels of another."""
         return self._replace(
             undefined_count=other.undefined_count, undefined_first=other.undefined_first
         )
 
 
-class Bad(NamedTuple):
+class LabelErrors(NamedTuple):
     """Values outside the allowed set, found while reading ``(N, H, W)``."""
 
     total: int = 0
     first: int = -1
 
 
-MOST_FEATURES = 32  # of a pairwise term, three for places
+MAX_FEATURES = 32  # of a pairwise term, three for places
 
 
 class Unary(NamedTuple):
@@ -97,7 +92,7 @@ class Pairwise(NamedTuple):
     guide_range: Array | None = None  # [2 * G] float64: least, then largest values; None: 0 and 255
 
 
-class LatticeRecipe(NamedTuple):
+class LatticeConfig(NamedTuple):
     """How finely a Gaussian of features is sampled."""
 
     rounds: int  # blurs along every axis, the second in the opposite order
@@ -109,9 +104,9 @@ class LatticeRecipe(NamedTuple):
 
 # Found by search, against the exact mean field of photographs and noise.
 LATTICES = {
-    "fast": LatticeRecipe(1, 0.5, 1.0, 0, 1e-4),
-    "default": LatticeRecipe(1, 0.42, 1.02, 2, 1e-5),
-    "high": LatticeRecipe(2, 0.4, 1.02, 1, 1e-6),
+    "fast": LatticeConfig(1, 0.5, 1.0, 0, 1e-4),
+    "default": LatticeConfig(1, 0.42, 1.02, 2, 1e-5),
+    "high": LatticeConfig(2, 0.4, 1.02, 1, 1e-6),
 }
 
 
@@ -124,7 +119,7 @@ class CrfStep(NamedTuple):
     change: float  # max |Q - Q before|; NaN for the first
 
 
-class BadUnary(NamedTuple):
+class UnaryErrors(NamedTuple):
     """Unary values that are none, counted while they are read; places are flat (L, D, H, W)."""
 
     total: int = 0  # NaN or infinite (-inf is a fine logit, +inf a fine energy)
@@ -138,7 +133,7 @@ class BadUnary(NamedTuple):
 class CrfSolver(Protocol):
     """A dense CRF of one image, ready to be inferred; `bad` says whether it can be."""
 
-    bad: BadUnary
+    bad: UnaryErrors
 
     def infer(
         self,
@@ -163,11 +158,11 @@ class Backend(Protocol):
         logits: Logits,
         axes: Axes | None,
         labels: Array,  # [N, H, W] uint8 or int32
-        paint: Paint | None = None,
+        paint: ColorOutputs | None = None,
         confidence: Array | None = None,  # [N, H, W] float32, or uint8: rint(255 c), 0 for NaN
         fast: bool = False,  # confidence within 1e-5 of the definition, not 1e-6
         probabilities: Array | None = None,  # [N, C, H, W] float32
-    ) -> Report: ...
+    ) -> LogitErrors: ...
 
     # Confidence is the largest probability. Where it or probabilities are made, the report counts
     # the pixels that have none, of which those without a label are some.
@@ -177,7 +172,7 @@ class Backend(Protocol):
         logits: Logits,  # values [N, C, d, h, w]; no threshold
         axes: VolumeAxes,
         labels: Array,  # [N, D, H, W] uint8 or int32, pixels adjacent
-    ) -> Report:  # places are into (N, d, h, w) and (N, D, H, W)
+    ) -> LogitErrors:  # places are into (N, d, h, w) and (N, D, H, W)
         ...
 
     def softmax(
@@ -186,7 +181,7 @@ class Backend(Protocol):
         axes: Axes | None,
         probabilities: Array,  # [N, C, H, W] float32
         confidence: Array | None,  # [N, H, W] float32
-    ) -> Report: ...
+    ) -> LogitErrors: ...
 
     def colorize(
         self,
@@ -194,7 +189,7 @@ class Backend(Protocol):
         lut: Array,  # [K + 1] uint32; the last is void
         ignore_index: int | None,
         out: Array,  # [N, H, W, 3] uint8
-    ) -> Bad: ...
+    ) -> LabelErrors: ...
 
     def overlay(
         self,
@@ -205,7 +200,7 @@ class Backend(Protocol):
         ignore_index: int | None,
         contour: int,
         out: Array,  # [N, H, W, 3] uint8
-    ) -> Bad: ...
+    ) -> LabelErrors: ...
 
     def labels_from_colors(
         self,
@@ -213,13 +208,13 @@ class Backend(Protocol):
         keys: Array,  # [K] uint32 colors, sorted
         values: Array,  # [K] int32 labels
         out: Array,  # [N, H, W] uint8 or int32
-    ) -> Bad: ...
+    ) -> LabelErrors: ...
 
     def letterbox(
         self,
         image: Array,  # [N, H, W, 3] uint8
-        y: Taps,  # from the image's height to that of the resized one
-        x: Taps,
+        y: FilterTaps,  # from the image's height to that of the resized one
+        x: FilterTaps,
         offset: tuple[int, int],  # top and left of the resized one in `out`
         colors: Array,  # [3, 3] float64: gain, shift and padding of the channels of `image`
         out: Array,  # [N, 3, H', W'] float32 or float16, any strides: gain * value + shift
@@ -244,9 +239,9 @@ class Backend(Protocol):
         target: Array,  # [N, H, W] integers
         ignored: Array,  # [I] int64
         counts: Array,  # [C + 2, C + 1] int64
-    ) -> Report: ...
+    ) -> LogitErrors: ...
 
-    def bands(
+    def boundary_bands(
         self,
         labels: Array,  # [N, H, W] integers
         width: int,  # pixels
@@ -287,7 +282,7 @@ class Backend(Protocol):
     ) -> CrfSolver: ...
 
 
-class Unread(Protocol):
+class PendingCounts(Protocol):
     """Counts that are on devices until somebody reads them."""
 
     def settle(self) -> None:
@@ -296,7 +291,7 @@ class Unread(Protocol):
 
 
 @runtime_checkable
-class Checking(Protocol):
+class DeferredErrors(Protocol):
     """A backend whose reports wait on a device."""
 
     def checking(self, check: str) -> Backend:
@@ -311,162 +306,10 @@ class Checking(Protocol):
         """Have `raise_deferred` call this."""
         ...
 
-    def watch(self, counts: Unread) -> None:
+    def watch(self, counts: PendingCounts) -> None:
         """Have `raise_deferred` settle these, while they exist."""
         ...
 
     def raise_deferred(self) -> None:
         """Wait for reports that have not been read, and raise what they say."""
         ...
-
-
-BACKENDS = ("native", "numba", "reference", "cuda")
-_MODULES = {
-    "native": "segpost._backends.native",
-    "numba": "segpost._backends.numba",
-    "reference": "segpost._backends.reference",
-}
-_forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)
-_loaded: dict[str, Backend] = {}
-
-
-def native_problem() -> str | None:
-    """Why the native backend cannot be used, or None if it can."""
-    try:
-        importlib.import_module("segpost._cpu")
-    except ImportError as error:
-        return str(error)
-    return None
-
-
-def cuda_runtime() -> Any:
-    """The extension module that runs kernels; the driver is not touched before it is asked."""
-    return importlib.import_module("segpost._cuda")
-
-
-def cuda_problem() -> str | None:
-    """Why the CUDA backend cannot be used, or None if it can."""
-    try:
-        count, problem = cuda_runtime().device_count()
-    except ImportError as error:
-        return f"it is not in this installation: {error}"
-    return None if count else str(problem)
-
-
-def _load(name: str) -> Backend:
-    if name not in _loaded:
-        if name == "cuda":
-            problem = cuda_problem()
-            if problem is not None:
-                raise RuntimeError(f"the cuda backend cannot be used: {problem}")
-            from segpost._backends.cuda.backend import Gpu
-
-            _loaded[name] = Gpu(cuda_runtime())
-            return _loaded[name]
-        if name == "native":
-            problem = native_problem()
-            if problem is not None:
-                raise RuntimeError(
-                    "the native backend is not in this installation "
-                    f"({problem}); reinstall segpost where a C++ compiler works, "
-                    "with SEGPOST_REQUIRE_NATIVE=1 to see why it does not build"
-                )
-        _loaded[name] = cast(Backend, importlib.import_module(_MODULES[name]))
-    return _loaded[name]
-
-
-def _check_name(name: object, where: str) -> str:
-    if name not in BACKENDS:
-        raise ValueError(f"{where} must be one of {', '.join(BACKENDS)}, got {name!r}")
-    return str(name)
-
-
-_default: str | None = None
-
-
-def backend_name() -> str:
-    """The backend that the next call will use."""
-    global _default
-    forced = _forced.get()
-    if forced is not None:
-        return forced
-    if _default is None:
-        wanted = os.environ.get("SEGPOST_BACKEND")
-        if wanted:
-            _default = _check_name(wanted, "SEGPOST_BACKEND")
-        else:
-            _default = "native" if native_problem() is None else "numba"
-    return _default
-
-
-def backend(*arrays: Array | None, check: str = "sync") -> Backend:
-    """The backend of the arrays' device; on the CPU the one asked for, or the fastest there is.
-
-    Raises
-    ------
-    TypeError
-        If the arrays are on different devices, or not where the backend that was asked for is.
-    """
-    place = place_of(*arrays)
-    name = backend_name()
-    if place.device < 0:
-        if name == "cuda":
-            raise TypeError("the cuda backend reads arrays on a CUDA device, got one on the CPU")
-        return _load(name)  # where reports never wait
-    forced = _forced.get()
-    if forced not in (None, "cuda"):
-        raise TypeError(f"the {forced} backend reads arrays on the CPU, got one on {place}")
-    _same_place(place, arrays)
-    return cast(Checking, _load("cuda")).checking(check)
-
-
-def raise_deferred() -> None:
-    """Read the reports that wait on devices."""
-    for loaded in _loaded.values():
-        if isinstance(loaded, Checking):
-            loaded.raise_deferred()
-
-
-def _same_place(place: Place, arrays: Sequence[Array | None]) -> None:
-    """Refuse other devices, and have the place's stream wait for those of the arrays."""
-    for array in arrays:
-        if array is None:
-            continue
-        other = array.place if isinstance(array, DeviceArray) else HOST
-        if other.device != place.device:
-            raise TypeError(
-                f"arrays are on different devices: one on {place}, another on {other}; "
-                "move them together yourself"
-            )
-        in_order_of(place, array)
-
-
-@contextmanager
-def use_backend(name: str) -> Iterator[None]:
-    """Use one backend for every call inside the ``with`` block (this thread and context only).
-
-    Parameters
-    ----------
-    name : {"native", "numba", "reference", "cuda"}
-        Every backend gives the same integers; "reference" is the float64 NumPy definition.
-
-    Raises
-    ------
-    ValueError
-        If there is no backend of that name.
-    RuntimeError
-        If the native or the cuda backend cannot be used, saying why.
-
-    Examples
-    --------
-    >>> import numpy as np, segpost
-    >>> with segpost.use_backend("reference"):
-    ...     segpost.argmax(np.float32([[[1, 5]], [[2, 3]]]))
-    array([[1, 0]], dtype=uint8)
-    """
-    _load(_check_name(name, "name"))
-    token = _forced.set(name)
-    try:
-        yield
-    finally:
-        _forced.reset(token)

@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 LAST = (1 << 64) - 1  # kernels keep the first place as what is missing to it
 
 
-class Place(NamedTuple):
+class DeviceContext(NamedTuple):
     """Where work is done: on which device, in which order, with whose memory."""
 
     device: int  # -1: the CPU
@@ -31,19 +31,19 @@ class Place(NamedTuple):
         return "the CPU" if self.device < 0 else f"cuda:{self.device}"
 
 
-HOST = Place(-1, 0, np.empty)
+HOST = DeviceContext(-1, 0, np.empty)
 ELSEWHERE = frozenset({np.shares_memory, np.may_share_memory, np.broadcast_to, np.moveaxis})
 
 
 class DeviceArray(np.ndarray[Any, np.dtype[Any]]):
     """A view of device memory; slices are views of it too."""
 
-    place: Place
+    context: DeviceContext
     __array_ufunc__ = None  # type: ignore[assignment]
     __array_priority__ = 100.0
 
     def __array_finalize__(self, source: Any) -> None:
-        self.place = getattr(source, "place", HOST)
+        self.context = getattr(source, "context", HOST)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function not in ELSEWHERE:
@@ -77,7 +77,7 @@ class DeviceArray(np.ndarray[Any, np.dtype[Any]]):
         self._refuse("conversion")
 
     def __repr__(self) -> str:
-        return f"DeviceArray({self.shape}, {self.dtype}, {self.place})"
+        return f"DeviceArray({self.shape}, {self.dtype}, {self.context})"
 
     __str__ = __repr__
 
@@ -85,7 +85,7 @@ class DeviceArray(np.ndarray[Any, np.dtype[Any]]):
         self._refuse("iteration")
 
     def _refuse(self, what: str) -> NoReturn:
-        raise TypeError(f"an array on {self.place} is not read on the CPU: {what}")
+        raise TypeError(f"an array on {self.context} is not read on the CPU: {what}")
 
 
 def _refusing(name: str) -> Any:
@@ -169,7 +169,7 @@ def device_view(
     shape: tuple[int, ...],
     strides: tuple[int, ...] | None,
     dtype: npt.DTypeLike,
-    place: Place,
+    context: DeviceContext,
     owner: object,
     read_only: bool = False,
 ) -> DeviceArray:
@@ -182,15 +182,15 @@ def device_view(
         address = address or 64  # of nothing
     memory = _Address(address, shape, strides, kind, owner, read_only)
     view = np.asarray(memory).view(DeviceArray)
-    view.place = place
+    view.context = context
     return view
 
 
-def place_of(*arrays: Array | None) -> Place:
+def context_of(*arrays: Array | None) -> DeviceContext:
     """The place of the first array that is on a device."""
     for array in arrays:
         if isinstance(array, DeviceArray):
-            return array.place
+            return array.context
     return HOST
 
 
@@ -198,86 +198,86 @@ def to_host(array: Array) -> Array:
     """A copy on the CPU, where the array is on a device. It waits for the device."""
     if not isinstance(array, DeviceArray):
         return array
-    place = array.place
+    context = array.context
     view = np.ndarray.view(array, DeviceArray)
     if not view.size:
         return np.empty(view.shape, view.dtype)
     low = sum(min(0, (n - 1) * s) for n, s in zip(view.shape, view.strides, strict=True))
     high = sum(max(0, (n - 1) * s) for n, s in zip(view.shape, view.strides, strict=True))
     span = np.empty(high - low + view.itemsize, np.uint8)
-    with current(place):
-        place.runtime.copy_out(span, view.ctypes.data + low, place.stream)
+    with device_guard(context):
+        context.runtime.copy_out(span, view.ctypes.data + low, context.stream)
     return np.ndarray(view.shape, view.dtype, span, -low, view.strides)
 
 
 @contextmanager
-def current(place: Place) -> Iterator[None]:
+def device_guard(context: DeviceContext) -> Iterator[None]:
     """The device of a place as this thread's."""
-    before = place.runtime.use_device(place.device)
+    before = context.runtime.use_device(context.device)
     try:
         yield
     finally:
-        place.runtime.use_device(before)
+        context.runtime.use_device(before)
 
 
 @contextmanager
-def rated(confidence: Array, place: Place) -> Iterator[Array]:
+def with_float_confidence(confidence: Array, context: DeviceContext) -> Iterator[Array]:
     """Where kernels write confidence, which is float32; bytes are made of it at the end."""
     if confidence.dtype != np.uint8:
         yield confidence
         return
-    exact = place.empty(confidence.shape, np.float32)
+    exact = context.empty(confidence.shape, np.float32)
     yield exact
-    place.runtime.confidence_bytes(exact, confidence, place.stream)
+    context.runtime.confidence_bytes(exact, confidence, context.stream)
 
 
-def tallies(found: Array) -> list[tuple[int, int]]:
+def read_error_counts(found: Array) -> list[tuple[int, int]]:
     """What kernels count, in pairs: how often it was met, and the first place, -1 for none."""
     numbers = [int(number) for number in found]
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
     return [(count, LAST - first if count else -1) for count, first in pairs]
 
 
-def in_order_of(place: Place, array: Array) -> Array:
+def wait_on_stream(context: DeviceContext, array: Array) -> Array:
     """The same array for work on another stream of its device, which waits for the array's own."""
-    if not isinstance(array, DeviceArray) or array.place.stream == place.stream:
+    if not isinstance(array, DeviceArray) or array.context.stream == context.stream:
         return array
-    with current(place):
-        place.runtime.follow(place.stream, array.place.stream)
+    with device_guard(context):
+        context.runtime.follow(context.stream, array.context.stream)
     moved: DeviceArray = array.view()
-    moved.place = place
+    moved.context = context
     return moved
 
 
-def is_captured(place: Place) -> bool:
+def is_capturing(context: DeviceContext) -> bool:
     """Whether a graph is made of what is launched there; of the default streams none can be."""
-    return place.stream > 1 and bool(place.runtime.is_captured(place.stream))
+    return context.stream > 1 and bool(context.runtime.is_captured(context.stream))
 
 
-def refuse_reports_of_graphs(place: Place) -> None:
+def refuse_error_counts_in_graph(context: DeviceContext) -> None:
     """Say that nobody could read what a graph meets."""
-    if is_captured(place):
+    if is_capturing(context):
         raise RuntimeError(
             "a CUDA graph is being captured, and no report can be read in it: pass check='off'"
         )
 
 
-def cleared(place: Place, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+def zeros_on(context: DeviceContext, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """New memory of a device, zero in the order of its stream."""
-    made = place.empty(shape, dtype)
-    with current(place):
-        place.runtime.clear(made.ctypes.data, made.nbytes, place.stream)
+    made = context.empty(shape, dtype)
+    with device_guard(context):
+        context.runtime.clear(made.ctypes.data, made.nbytes, context.stream)
     return made
 
 
 def copy_rows(target: Array, source: Array) -> None:
     """Copy a table to another on its device, in the order of its stream: nothing waits."""
-    place = place_of(target)
-    with current(place):
-        place.runtime.copy_rows(target, source, place.stream)
+    context = context_of(target)
+    with device_guard(context):
+        context.runtime.copy_rows(target, source, context.stream)
 
 
-def owner_of(array: Array) -> Any:
+def base_owner(array: Array) -> Any:
     """Whose memory a device array is a view of."""
     base: Any = array
     while not isinstance(base, _Address):

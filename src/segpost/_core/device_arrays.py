@@ -12,8 +12,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import contract, dlpack
-from segpost._core.device import Array, DeviceArray, Place, current, device_view, owner_of, place_of
+from segpost._core import dlpack, extensions
+from segpost._core.device import (
+    Array,
+    DeviceArray,
+    DeviceContext,
+    base_owner,
+    context_of,
+    device_guard,
+    device_view,
+)
 
 CUDA, CUDA_MANAGED = 2, 13  # DLPack's numbers
 LEGACY_STREAM = 1  # what 0 means, in words that every library takes
@@ -21,7 +29,7 @@ LEGACY_STREAM = 1  # what 0 means, in words that every library takes
 
 def from_torch(torch: Any, tensor: Any, name: str) -> tuple[Array, str, Callable[[Array], Any]]:
     """A view of a torch tensor, its element type, and how results become tensors."""
-    place = torch_place(torch, tensor, name)
+    context = torch_context(torch, tensor, name)
     kind = str(tensor.dtype).removeprefix("torch.")
     stored = "uint16" if kind == "bfloat16" else kind
     try:
@@ -29,10 +37,10 @@ def from_torch(torch: Any, tensor: Any, name: str) -> tuple[Array, str, Callable
     except TypeError:
         raise TypeError(f"{name} has dtype {tensor.dtype}, which segpost cannot read") from None
     strides = tuple(step * dtype.itemsize for step in tensor.stride())
-    view = device_view(tensor.data_ptr(), tuple(tensor.shape), strides, dtype, place, tensor)
+    view = device_view(tensor.data_ptr(), tuple(tensor.shape), strides, dtype, context, tensor)
 
     def wrap(array: Array) -> Any:
-        memory = owner_of(array)
+        memory = base_owner(array)
         typed = memory.view(getattr(torch, array.dtype.name))
         size = array.dtype.itemsize
         steps = tuple(step // size for step in array.strides)
@@ -42,7 +50,7 @@ def from_torch(torch: Any, tensor: Any, name: str) -> tuple[Array, str, Callable
     return view, kind, wrap
 
 
-def torch_place(torch: Any, tensor: Any, name: str) -> Place:
+def torch_context(torch: Any, tensor: Any, name: str) -> DeviceContext:
     """The tensor's device, torch's current stream there, and torch's allocator."""
     index = tensor.device.index
     stream = torch.cuda.current_stream(tensor.device).cuda_stream
@@ -51,7 +59,7 @@ def torch_place(torch: Any, tensor: Any, name: str) -> Place:
         made = torch.empty(size, dtype=torch.uint8, device=tensor.device)
         return made.data_ptr(), made
 
-    return _place(index, stream, memory, name, tensor.device)
+    return _context(index, stream, memory, name, tensor.device)
 
 
 def found(value: Any, name: str) -> tuple[Array, str, Callable[[Array], Any]] | None:
@@ -73,15 +81,15 @@ def from_dlpack(value: Any, name: str, device: int) -> tuple[Array, str, Callabl
 
     Its library has the legacy default stream wait for its own; the work here is done on that one.
     """
-    place = _plain_place(LEGACY_STREAM, name, device)
+    context = _plain_context(LEGACY_STREAM, name, device)
     try:
-        with current(place):
+        with device_guard(context):
             lent = dlpack.ask(value, stream=LEGACY_STREAM)
     except (BufferError, RuntimeError, TypeError) as error:
         raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
-    owner = Read(lent.capsule, place)
+    owner = Read(lent.capsule, context)
     layout = lent.address, lent.shape, lent.strides, lent.dtype
-    view = device_view(*layout, place, owner, lent.read_only)
+    view = device_view(*layout, context, owner, lent.read_only)
     return view, lent.kind, _wrapper(value)
 
 
@@ -96,23 +104,23 @@ def from_protocol(value: Any, name: str) -> tuple[Array, str, Callable[[Array], 
     if index < 0:
         raise TypeError(f"{name} says that it is on a CUDA device, but CUDA knows no such memory")
     if _is_cupy(value):
-        place, wrap = _cupy(sys.modules["cupy"], name, index)
+        context, wrap = _cupy(sys.modules["cupy"], name, index)
         owner = value
     else:
-        place, wrap = (
-            _plain_place(given.get("stream") or LEGACY_STREAM, name, index),
+        context, wrap = (
+            _plain_context(given.get("stream") or LEGACY_STREAM, name, index),
             _wrapper(value),
         )
-        owner = Read(value, place)
+        owner = Read(value, context)
     dtype = np.dtype(given["typestr"])
     kind = "bfloat16" if str(getattr(value, "dtype", "")) == "bfloat16" else dtype.name
     if kind == "bfloat16":
         dtype = np.dtype(np.uint16)
     layout = address, given["shape"], given.get("strides"), dtype
-    return device_view(*layout, place, owner, bool(read_only)), kind, wrap
+    return device_view(*layout, context, owner, bool(read_only)), kind, wrap
 
 
-def _cupy(cupy: Any, name: str, index: int) -> tuple[Place, Callable[[Array], Any]]:
+def _cupy(cupy: Any, name: str, index: int) -> tuple[DeviceContext, Callable[[Array], Any]]:
     with cupy.cuda.Device(index):
         stream = cupy.cuda.get_current_stream()
 
@@ -122,24 +130,24 @@ def _cupy(cupy: Any, name: str, index: int) -> tuple[Place, Callable[[Array], An
         return made.data.ptr, made
 
     def wrap(array: Array) -> Any:
-        owner = owner_of(array)
+        owner = base_owner(array)
         start = owner.data + (array.ctypes.data - owner.data.ptr)
         return cupy.ndarray(array.shape, array.dtype, start, array.strides)
 
-    return _place(index, stream.ptr, memory, name, f"cuda:{index}"), wrap
+    return _context(index, stream.ptr, memory, name, f"cuda:{index}"), wrap
 
 
-def _plain_place(stream: int, name: str, index: int) -> Place:
+def _plain_context(stream: int, name: str, index: int) -> DeviceContext:
     """With memory of our own."""
 
     def memory(size: int) -> tuple[int, Any]:
-        made = Memory(contract.cuda_runtime(), size, index)
+        made = Memory(extensions.cuda_runtime(), size, index)
         return made.address, made
 
-    return _place(index, stream, memory, name, f"cuda:{index}")
+    return _context(index, stream, memory, name, f"cuda:{index}")
 
 
-_being_read: deque[tuple[Place, int, object]] = deque()
+_being_read: deque[tuple[DeviceContext, int, object]] = deque()
 
 
 class Read:
@@ -149,8 +157,8 @@ class Read:
     stream that it is read on.
     """
 
-    def __init__(self, owner: object, place: Place) -> None:
-        self.owner, self.place = owner, place
+    def __init__(self, owner: object, context: DeviceContext) -> None:
+        self.owner, self.context = owner, context
         for _ in range(len(_being_read)):
             with suppress(IndexError):  # another thread was here
                 waiting = _being_read.popleft()
@@ -158,11 +166,11 @@ class Read:
                     _being_read.append(waiting)
 
     def __del__(self) -> None:
-        runtime = self.place.runtime
-        with suppress(RuntimeError), current(self.place):  # or the device is lost
-            mark = runtime.mark(self.place.stream)
+        runtime = self.context.runtime
+        with suppress(RuntimeError), device_guard(self.context):  # or the device is lost
+            mark = runtime.mark(self.context.stream)
             if not runtime.passed(mark):
-                _being_read.append((self.place, mark, self.owner))
+                _being_read.append((self.context, mark, self.owner))
 
 
 class Result:
@@ -182,11 +190,11 @@ class Result:
             "strides": array.strides,
             "typestr": array.dtype.str,
             "data": (array.ctypes.data, False),
-            "stream": array.place.stream or LEGACY_STREAM,
+            "stream": array.context.stream or LEGACY_STREAM,
         }
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return CUDA, place_of(self.array).device
+        return CUDA, context_of(self.array).device
 
     def __dlpack__(
         self,
@@ -197,15 +205,15 @@ class Result:
         copy: bool | None = None,
     ) -> object:
         """A capsule; the work on `stream` waits for the result, unless it is -1."""
-        here, place = self.__dlpack_device__(), place_of(self.array)
+        here, context = self.__dlpack_device__(), context_of(self.array)
         if copy or (dl_device is not None and tuple(map(int, dl_device)) != here):
-            raise BufferError(f"a result on {place} is lent as it is, not copied")
+            raise BufferError(f"a result on {context} is lent as it is, not copied")
         if stream == 0:
             raise ValueError("stream=0 says nothing on CUDA: 1 is the legacy default stream")
         if stream != -1:
-            with current(place):
-                place.runtime.follow(
-                    LEGACY_STREAM if stream is None else stream, place.stream or LEGACY_STREAM
+            with device_guard(context):
+                context.runtime.follow(
+                    LEGACY_STREAM if stream is None else stream, context.stream or LEGACY_STREAM
                 )
         return dlpack.lend(self.array, here, max_version)
 
@@ -265,25 +273,25 @@ def of_its_type(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return checked
 
 
-def _place(
+def _context(
     index: int, stream: int, memory: Callable[[int], tuple[int, Any]], name: str, device: object
-) -> Place:
+) -> DeviceContext:
     runtime = _runtime(name, device)
 
     def empty(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         size = math.prod(shape) * np.dtype(dtype).itemsize
         address, owner = memory(max(size, 16))
-        return device_view(address, shape, None, dtype, place, owner)
+        return device_view(address, shape, None, dtype, context, owner)
 
-    place = Place(index, stream, empty, runtime)
-    return place
+    context = DeviceContext(index, stream, empty, runtime)
+    return context
 
 
 def _runtime(name: str, device: object) -> Any:
-    problem = contract.cuda_problem()
+    problem = extensions.cuda_problem()
     if problem is not None:
         raise TypeError(
             f"{name} is on {device}, and segpost has no CUDA backend here ({problem}); copy it to "
             f"the CPU if that is meant: {name}.cpu() of a torch tensor"
         )
-    return contract.cuda_runtime()
+    return extensions.cuda_runtime()

@@ -57,7 +57,7 @@ class VolumeAxes:
 
 
 @dataclass(frozen=True)
-class Span:
+class Interval:
     """One axis of a picture that was resized and padded: where it lies on the padded axis."""
 
     start: int  # in pixels of the padded axis
@@ -66,7 +66,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Taps:
+class FilterTaps:
     """One axis of a resize, as a filter for every output.
 
     Output ``o`` is the sum of ``weights[o]``, which add up to 1, times inputs from ``first[o]`` on.
@@ -101,7 +101,7 @@ def axis(n_in: int, n_out: int, grid: str) -> Axis:
 
 
 @lru_cache(maxsize=256)
-def cropped_axis(n_in: int, n_out: int, grid: str, span: Span) -> tuple[slice, Axis | None]:
+def cropped_axis(n_in: int, n_out: int, grid: str, span: Interval) -> tuple[slice, Axis | None]:
     """The resampling of what ``n_in`` samples of a padded axis say of the picture on it.
 
     Output ``o`` lies at ``p`` = start + (o + 1/2) length / n_out - 1/2 pixels of the padded axis,
@@ -173,7 +173,7 @@ def volume_axes(shape: tuple[int, int, int], size: tuple[int, int, int], grid: s
 
 @lru_cache(maxsize=256)
 def cropped_axes(
-    shape: tuple[int, int], size: tuple[int, int], grid: str, spans: tuple[Span, Span]
+    shape: tuple[int, int], size: tuple[int, int], grid: str, spans: tuple[Interval, Interval]
 ) -> tuple[tuple[slice, slice], Axes | None]:
     """`cropped_axis` of both axes; None where neither resamples."""
     cut = [cropped_axis(*one, grid, span) for *one, span in zip(shape, size, spans, strict=True)]
@@ -186,7 +186,7 @@ def cropped_axes(
 
 
 @lru_cache(maxsize=256)
-def taps(n_in: int, n_out: int, antialias: bool) -> Taps:
+def taps(n_in: int, n_out: int, antialias: bool) -> FilterTaps:
     """The bilinear filter of a resize on the half_pixel grid, by exact integers.
 
     Input ``i`` is |i + 1/2 - (o + 1/2) n_in / n_out| pixels from output ``o``. Its weight falls
@@ -205,4 +205,4 @@ def taps(n_in: int, n_out: int, antialias: bool) -> Taps:
     tables = first.astype(np.int32), weight / weight.sum(axis=1, keepdims=True)
     for table in tables:
         table.flags.writeable = False
-    return Taps(n_out, *tables)
+    return FilterTaps(n_out, *tables)

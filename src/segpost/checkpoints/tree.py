@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core.arrays import incoming
+from segpost._core.arrays import as_input_array
 from segpost.checkpoints.statistics import READ_KINDS, Statistics, pieces, statistics
 
 Path = tuple[str, ...]
@@ -241,4 +241,4 @@ def _on_host(value: Any, name: str) -> Any:
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach().cpu()
-    return incoming(value, name).array
+    return as_input_array(value, name).array

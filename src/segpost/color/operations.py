@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import contract, validation
-from segpost._core.arrays import Incoming, outgoing, stacks
+from segpost._backends import registry
+from segpost._core import arguments, contract, errors, validation
+from segpost._core.arrays import InputArray, allocate_output, iter_stacks
 from segpost.color.palette import Palette, as_palette
 
 
@@ -48,23 +49,23 @@ def colorize(labels: Any, palette: Palette | str, *, check: str = "sync", out: A
             [224, 224, 192]]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    given = validation.labels_view(labels)
-    validation.no_picture(given.array)
+    given = validation.as_label_array(labels)
+    validation.refuse_image_as_labels(given.array)
     return paint(given, chosen, out, check)
 
 
-def paint(given: Incoming, chosen: Palette, out: Any = None, check: str = "sync") -> Any:
+def paint(given: InputArray, chosen: Palette, out: Any = None, check: str = "sync") -> Any:
     """Colorize for label maps that are known to be none other."""
-    validation.one_of(check, "check", validation.CHECKS)
+    arguments.check_choice(check, "check", arguments.CHECKS)
     maps = given.array
-    result = outgoing(out, (*maps.shape, 3), np.uint8, given.wrap, maps, packed=2)
+    result = allocate_output(out, (*maps.shape, 3), np.uint8, given.wrap, maps, packed=2)
     ignore = chosen.ignore_index
     lut = chosen.packed()
-    backend = contract.backend(maps, result.array, check=check)
-    bad = contract.Bad()
-    for offset, (part, target) in stacks(maps, result.array):
+    backend = registry.backend(maps, result.array, check=check)
+    bad = contract.LabelErrors()
+    for offset, (part, target) in iter_stacks(maps, result.array):
         bad = _merge(bad, backend.colorize(part, lut, ignore, target), offset)
-    validation.raise_bad_labels(bad, maps, len(chosen), ignore)
+    errors.raise_bad_labels(bad, maps, len(chosen), ignore)
     return result.result()
 
 
@@ -114,11 +115,11 @@ def overlay(
             [146, 114, 114]]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    validation.one_of(check, "check", validation.CHECKS)
-    picture = validation.image_view(image)
-    maps = validation.labels_view(labels).array
+    arguments.check_choice(check, "check", arguments.CHECKS)
+    picture = validation.as_image_array(image)
+    maps = validation.as_label_array(labels).array
     if picture.array.shape[:-1] != maps.shape:
-        validation.no_picture(maps)
+        validation.refuse_image_as_labels(maps)
         raise ValueError(
             f"image of shape {picture.array.shape} does not fit labels of shape {maps.shape}; "
             "labels at the image's size come from segpost.argmax(logits, size=image.shape[:2])"
@@ -130,15 +131,15 @@ def overlay(
     lut = chosen.packed()
     weights = class_alpha(alpha, len(chosen))
     ignore = chosen.ignore_index
-    result = outgoing(
+    result = allocate_output(
         out, picture.array.shape, np.uint8, picture.wrap, picture.array, maps, packed=2
     )
-    backend = contract.backend(picture.array, maps, result.array, check=check)
-    bad = contract.Bad()
-    for offset, (pixels, part, target) in stacks(picture.array, maps, result.array):
+    backend = registry.backend(picture.array, maps, result.array, check=check)
+    bad = contract.LabelErrors()
+    for offset, (pixels, part, target) in iter_stacks(picture.array, maps, result.array):
         found = backend.overlay(pixels, part, lut, weights, ignore, int(contour), target)
         bad = _merge(bad, found, offset)
-    validation.raise_bad_labels(bad, maps, len(chosen), ignore)
+    errors.raise_bad_labels(bad, maps, len(chosen), ignore)
     return result.result()
 
 
@@ -175,7 +176,7 @@ def labels_from_colors(
     array([[  0,  15, 255]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    validation.one_of(check, "check", validation.CHECKS)
+    arguments.check_choice(check, "check", arguments.CHECKS)
     if chosen.duplicates:
         groups = ", ".join(
             f"{' = '.join(map(str, group))} {chosen.color(group[0])}"
@@ -185,20 +186,20 @@ def labels_from_colors(
             f"palette gives {len(chosen.duplicates)} colors to more than one label, so no picture "
             f"can be read back with it: {groups}{', ...' if len(chosen.duplicates) > 3 else ''}"
         )
-    picture = validation.image_view(image)
+    picture = validation.as_image_array(image)
     pairs = sorted((r | g << 8 | b << 16, label) for label, (r, g, b) in chosen.labeled())
     keys = np.array([key for key, _ in pairs], np.uint32)
     values = np.array([label for _, label in pairs], np.int32)
     dtype = np.uint8 if values.min() >= 0 and values.max() <= 255 else np.int32
     shape = picture.array.shape[:-1]
-    result = outgoing(out, shape, dtype, picture.wrap, picture.array, packed=1)
-    backend = contract.backend(picture.array, result.array, check=check)
-    bad = contract.Bad()
-    for offset, (pixels, target) in stacks(picture.array, result.array):
+    result = allocate_output(out, shape, dtype, picture.wrap, picture.array, packed=1)
+    backend = registry.backend(picture.array, result.array, check=check)
+    bad = contract.LabelErrors()
+    for offset, (pixels, target) in iter_stacks(picture.array, result.array):
         found = backend.labels_from_colors(pixels, keys, values, target)
         bad = _merge(bad, found, offset)
     if bad.total:
-        validation.raise_bad_colors(bad, picture.array)
+        errors.raise_bad_colors(bad, picture.array)
     return result.result()
 
 
@@ -215,6 +216,8 @@ def class_alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
     return np.append(weights, np.rint(weights.mean())).astype(np.uint16)
 
 
-def _merge(bad: contract.Bad, found: contract.Bad, offset: int) -> contract.Bad:
+def _merge(
+    bad: contract.LabelErrors, found: contract.LabelErrors, offset: int
+) -> contract.LabelErrors:
     first = bad.first if bad.total else found.first + offset
-    return contract.Bad(bad.total + found.total, first)
+    return contract.LabelErrors(bad.total + found.total, first)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core.arrays import Array, incoming
+from segpost._core.arrays import Array, as_input_array
 from segpost.color import datasets
 
 Color = tuple[int, int, int]
@@ -239,7 +239,7 @@ def _color_table(colors: Any, name: str) -> npt.NDArray[np.uint8]:
     if isinstance(colors, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array and its mask would be lost")
     try:
-        table = incoming(np.asarray(colors), name).array
+        table = as_input_array(np.asarray(colors), name).array
     except ValueError as error:  # rows of different lengths
         raise ValueError(f"{name} must have shape (K, 3): {error}") from None
     if not table.size:

@@ -9,9 +9,9 @@ import numpy as np
 
 from segpost._backends.cuda import crf
 from segpost._core import validation
-from segpost._core.arrays import LABEL_KINDS, Array, Incoming, incoming, widen
-from segpost._core.contract import MOST_FEATURES, Bad, BadUnary
-from segpost._core.device import DeviceArray, place_of
+from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
+from segpost._core.contract import MAX_FEATURES, LabelErrors, UnaryErrors
+from segpost._core.device import DeviceArray, context_of
 
 UNARIES = ("probabilities", "logits", "labels", "energies")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -22,7 +22,7 @@ MOST_PIXELS = 2**31 - 1  # of one image
 class Field(NamedTuple):
     """The unary of a batch, and where its axes are."""
 
-    given: Incoming
+    given: InputArray
     name: str  # what errors call it
     labels: int
     batch: int
@@ -80,12 +80,12 @@ def field(
 ) -> Field:
     """The unary as it came, whatever it means."""
     name = "probabilities" if unary == "probabilities" else f"probabilities (unary={unary!r})"
-    given = incoming(probabilities, "probabilities")
+    given = as_input_array(probabilities, "probabilities")
     shape = given.array.shape
     dense = 0 if unary == "labels" else 1
     axes = ("D, H, W" if volume else "H, W").split(", ")
     if unary == "labels":
-        validation.only_integers(given, name)
+        validation.check_integer_labels(given, name)
     elif given.kind not in FLOATS:
         hint = ""
         if given.kind in LABEL_KINDS and len(shape) <= len(axes) + 1:
@@ -134,7 +134,7 @@ def _label_axis(axis: int | None, ndim: int, first: int) -> int:
 
 def guide(image: object, unary: Field, name: str) -> Guide:
     """A guide that fits the unary: of shape (..., H, W, G) or (..., H, W), finite."""
-    given = incoming(image, name)
+    given = as_input_array(image, name)
     array = given.array
     if given.kind not in GUIDES:
         hint = "; pass .astype('uint8') for colors of 0..255, else .astype('float32')"
@@ -148,10 +148,10 @@ def guide(image: object, unary: Field, name: str) -> Guide:
         array = array[..., None]
     if array.shape[-1] == 0:
         raise ValueError(f"{name} of shape {given.array.shape} has no channels")
-    if array.shape[-1] > MOST_FEATURES - 3:
+    if array.shape[-1] > MAX_FEATURES - 3:
         raise ValueError(
             f"{name} of shape {given.array.shape} has {array.shape[-1]} channels, but at most "
-            f"{MOST_FEATURES - 3} can be told apart; reduce them first, by PCA say"
+            f"{MAX_FEATURES - 3} can be told apart; reduce them first, by PCA say"
         )
     stacked = array if unary.batched else array[None]
     stacked = stacked if unary.volume else stacked[:, None]
@@ -161,7 +161,7 @@ def guide(image: object, unary: Field, name: str) -> Guide:
             ranges, bad = _ranges(stacked, given.kind, name)
         else:
             finite = np.isfinite(widen(array, given.kind))
-            bad = Bad(int((~finite).sum()), int(finite.argmin()))
+            bad = LabelErrors(int((~finite).sum()), int(finite.argmin()))
         if bad.total:
             place = np.unravel_index(bad.first, array.shape)
             raise ValueError(
@@ -171,11 +171,11 @@ def guide(image: object, unary: Field, name: str) -> Guide:
     return Guide(stacked, given.kind, ranges)
 
 
-def _ranges(stacked: Array, kind: str, name: str) -> tuple[tuple[Array, ...], Bad]:
+def _ranges(stacked: Array, kind: str, name: str) -> tuple[tuple[Array, ...], LabelErrors]:
     """What a device says of the guides of a batch, which this waits for."""
     if kind == "bfloat16":
         raise TypeError(
-            f"{name} on {place_of(stacked)} is bfloat16, which guides on a device cannot be; "
+            f"{name} on {context_of(stacked)} is bfloat16, which guides on a device cannot be; "
             "pass .float()"
         )
     ranges, total, first = [], 0, -1
@@ -185,7 +185,7 @@ def _ranges(stacked: Array, kind: str, name: str) -> tuple[tuple[Array, ...], Ba
         if bad.total and not total:
             first = n * math.prod(stacked.shape[1:]) + bad.first
         total += bad.total
-    return tuple(ranges), Bad(total, first)
+    return tuple(ranges), LabelErrors(total, first)
 
 
 def _raise_misfit(shape: tuple[int, ...], unary: Field, name: str) -> NoReturn:
@@ -231,10 +231,10 @@ def check_labels(unary: Field, unsure: int | None) -> None:
     wrong = (labels < 0) | (labels >= unary.labels)
     if unsure is not None:
         wrong &= labels != unsure
-    raise_bad_labels(unary, unsure, Bad(int(wrong.sum()), int(wrong.argmax())))
+    raise_bad_labels(unary, unsure, LabelErrors(int(wrong.sum()), int(wrong.argmax())))
 
 
-def raise_bad_labels(unary: Field, unsure: int | None, bad: Bad) -> None:
+def raise_bad_labels(unary: Field, unsure: int | None, bad: LabelErrors) -> None:
     """An error if there are any."""
     labels = unary.given.array
     if bad.total:
@@ -247,7 +247,7 @@ def raise_bad_labels(unary: Field, unsure: int | None, bad: Bad) -> None:
         )
 
 
-def raise_bad(bad: BadUnary, unary: Field, n: int) -> NoReturn:
+def raise_bad(bad: UnaryErrors, unary: Field, n: int) -> NoReturn:
     """Turn what a backend met, first in image `n`, into an error; counts are those of all."""
     values = math.prod(unary.shape)
     sizes = unary.size

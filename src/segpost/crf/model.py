@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import validation
-from segpost._core.arguments import integer
+from segpost._core import arguments
+from segpost._core.arguments import as_integer
 from segpost.crf import inputs, terms
 from segpost.crf.solve import solve
 from segpost.crf.terms import Term
@@ -285,19 +285,19 @@ class DenseCRF:
         for name in ("own_term", "volume"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
-        validation.one_of(self.unary, "unary", inputs.UNARIES)
-        validation.one_of(self.normalization, "normalization", terms.NORMALIZATIONS)
-        validation.one_of(self.method, "method", METHODS)
-        validation.one_of(self.quality, "quality", QUALITIES)
+        arguments.check_choice(self.unary, "unary", inputs.UNARIES)
+        arguments.check_choice(self.normalization, "normalization", terms.NORMALIZATIONS)
+        arguments.check_choice(self.method, "method", METHODS)
+        arguments.check_choice(self.quality, "quality", QUALITIES)
         checked: dict[str, Any] = {
             "iterations": _count(self.iterations, "iterations", 0),
             "gaussian": terms.checked_terms(self.gaussian, "gaussian", self.volume),
             "bilateral": terms.checked_terms(self.bilateral, "bilateral", self.volume),
             "compatibility": terms.checked_compatibility(self.compatibility, "compatibility"),
-            "axis": None if self.axis is None else integer(self.axis, "axis"),
+            "axis": None if self.axis is None else as_integer(self.axis, "axis"),
             "clamp": terms.number(self.clamp, "clamp", 0, 1),
             "certainty": terms.number(self.certainty, "certainty", 0, 1),
-            "unsure": None if self.unsure is None else integer(self.unsure, "unsure"),
+            "unsure": None if self.unsure is None else as_integer(self.unsure, "unsure"),
         }
         if checked["certainty"] == 0:
             raise ValueError("certainty must be above 0: labels that are never right say nothing")
@@ -338,7 +338,7 @@ class DenseCRF:
         >>> segpost.DenseCRF.preset("deeplab", iterations=5).gaussian
         ({'sigma': 1.0, 'weight': 3.0},)
         """
-        validation.one_of(name, "name", tuple(PRESETS))
+        arguments.check_choice(name, "name", tuple(PRESETS))
         return cls(**{**PRESETS[name], **overrides})
 
     def __repr__(self) -> str:
@@ -402,7 +402,7 @@ class DenseCRF:
 
 
 def _count(value: object, name: str, least: int) -> int:
-    number = integer(value, name)
+    number = as_integer(value, name)
     if not least <= number < 2**31:
         raise ValueError(f"{name} must be at least {least} and below 2**31, got {value!r}")
     return number

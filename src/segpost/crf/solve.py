@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._backends.cuda import crf as cuda_crf
-from segpost._core import contract
-from segpost._core.arrays import Array, Outgoing, label_dtype, outgoing
-from segpost._core.contract import BadUnary, CrfStep, Logits, Pairwise, Unary
+from segpost._core.arrays import Array, OutputArray, allocate_output, label_dtype
+from segpost._core.contract import CrfStep, Logits, Pairwise, Unary, UnaryErrors
 from segpost._core.device import DeviceArray
 from segpost.crf import inputs
 from segpost.crf import terms as crf_terms
@@ -25,20 +25,20 @@ class Solved(NamedTuple):
     """Refined probabilities and the steps to them, an image at a time."""
 
     field: Field
-    result: Outgoing
+    result: OutputArray
     steps: list[list[CrfStep]]
 
     def labels(self) -> Any:
         """The first index of the largest probability, of the caller's kind."""
         field = self.field
         array = field.given.array
-        made = outgoing(None, field.lead, label_dtype(field.labels), field.given.wrap, array)
+        made = allocate_output(None, field.lead, label_dtype(field.labels), field.given.wrap, array)
         stacks = field.stacked(self.result.array), field.pixels(made.array)
         for n in range(field.batch):
             q, labels = stacks[0][n], stacks[1][n]
             if labels.size:
                 logits = Logits(q.transpose(1, 0, 2, 3), "float32")  # slices as a batch
-                contract.backend(array).argmax(logits, None, labels, None, None)
+                registry.backend(array).argmax(logits, None, labels, None, None)
         return made.result()
 
 
@@ -49,9 +49,9 @@ def solve(crf: DenseCRF, probabilities: Any, image: Any, trace: bool) -> Solved:
         inputs.check_labels(field, crf.unsure)
     terms = _terms(crf, field, image)
     array = field.given.array
-    result = outgoing(None, field.shape, np.float32, field.given.wrap, array)
+    result = allocate_output(None, field.shape, np.float32, field.given.wrap, array)
     guides = [term.guide.values for term in terms if term.guide is not None]
-    backend = contract.backend(array, *guides)
+    backend = registry.backend(array, *guides)
     steps: list[list[CrfStep]] = []
     for n in range(field.batch):
         out = field.stacked(result.array)[n]
@@ -87,12 +87,12 @@ def _unary(crf: DenseCRF, field: Field, n: int) -> Unary:
     return Unary(field.stacked(field.given.array)[n], field.given.kind, crf.unary, clamp)
 
 
-def _all_bad(crf: DenseCRF, field: Field, n: int, bad: BadUnary) -> BadUnary:
+def _all_bad(crf: DenseCRF, field: Field, n: int, bad: UnaryErrors) -> UnaryErrors:
     """The counts of all images, the first places of image `n`."""
     for later in range(n + 1, field.batch):
         unary = _unary(crf, field, later)
         more = (
-            contract.backend(field.given.array)
+            registry.backend(field.given.array)
             .dense_crf(unary, (), True, crf.method, crf.quality)
             .bad
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from segpost._backends.cuda.crf import guide_range
-from segpost._core import validation
+from segpost._core import arguments
 from segpost._core.arrays import Array
 from segpost._core.device import DeviceArray
 
@@ -91,7 +91,7 @@ def _checked_term(given: object, kind: str, name: str, volume: bool) -> Term:
             term["compatibility"], f"{name}'s compatibility"
         )
     if "normalization" in term:
-        validation.one_of(term["normalization"], f"{name}'s normalization", NORMALIZATIONS)
+        arguments.check_choice(term["normalization"], f"{name}'s normalization", NORMALIZATIONS)
     return Term(term)
 
 

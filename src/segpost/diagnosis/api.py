@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segpost._core import sampling, validation
+from segpost._core import arguments, sampling, validation
+from segpost._core import logits as core_logits
 from segpost._core.arguments import checked_names
-from segpost._core.arrays import Array, Incoming, incoming, widen
+from segpost._core.arrays import Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
-from segpost._core.device import place_of
+from segpost._core.device import context_of
 from segpost.color.operations import labels_from_colors
 from segpost.color.palette import Palette, as_palette
 from segpost.diagnosis.result import Diagnosis
@@ -127,7 +128,7 @@ def diagnose(
     from segpost.diagnosis.unknown import unknowns
 
     if grid is not None:
-        validation.one_of(grid, "grid", sampling.GRIDS)
+        arguments.check_choice(grid, "grid", sampling.GRIDS)
     if letterbox is not None and not isinstance(letterbox, Letterbox):
         raise TypeError(f"letterbox must be a segpost.Letterbox, got {letterbox!r}")
     origins = {
@@ -197,10 +198,10 @@ def diagnose(
     )
 
 
-def _on_host(value: Any, name: str) -> Incoming:
+def _on_host(value: Any, name: str) -> InputArray:
     """Any array on the CPU; nothing is moved from a device."""
-    given = incoming(value, name)
-    place = place_of(given.array)
+    given = as_input_array(value, name)
+    place = context_of(given.array)
     if place.device >= 0:
         raise TypeError(
             f"{name} is on {place}, and diagnose reads every value on the CPU; "
@@ -260,18 +261,18 @@ def _logits(
 ) -> tuple[dict[str, Any], int, bool]:
     """The logits on the axis where the classes are, and whether another one was said."""
     _on_host(logits, "logits")
-    view, given, counted = validation.logits_view(logits, axis)
+    view, given, counted = core_logits.as_logits(logits, axis)
     corrected = False
     if wanted is not None and view.values.shape[1] not in (wanted, 1):
         other = -1 if counted == -3 else -3
         if given.array.shape[other] == wanted:
-            turned = validation.logits_view(logits, other)[0]
+            turned = core_logits.as_logits(logits, other)[0]
             corrected = _smoothness(turned) >= _smoothness(view)
             if corrected:
                 view, counted = turned, other
     second = None
     if again is not None:
-        second, second_given, _ = validation.logits_view(again, counted)
+        second, second_given, _ = core_logits.as_logits(again, counted)
         if second_given.array.shape != given.array.shape:
             raise ValueError(
                 f"again must have the shape of logits, {given.array.shape}, "
@@ -292,8 +293,8 @@ def _labels(value: Any, name: str) -> Array:
     if _is_pillow(value) and value.mode == "1":
         value = np.asarray(value).astype(np.uint8)
     _on_host(value, name)
-    array = validation.labels_view(value, name).array
-    validation.no_picture(array, name)
+    array = validation.as_label_array(value, name).array
+    validation.refuse_image_as_labels(array, name)
     if array.ndim > 3:
         hint = f"; drop the channel axis: {name}[:, 0]" if array.shape[1] == 1 else ""
         raise ValueError(f"{name} must have shape (H, W) or (N, H, W), got {array.shape}{hint}")
@@ -322,7 +323,7 @@ def _picture(value: Any, name: str) -> Array:
             raise ValueError(f"{name} has more than 8 bits a channel; convert it to 8 bits")
         value = np.asarray(value.convert("RGB"))
     _on_host(value, name)
-    array = validation.image_view(value, name).array
+    array = validation.as_image_array(value, name).array
     if array.ndim > 4:
         raise ValueError(f"{name} must have shape (H, W, 3) or (N, H, W, 3), got {array.shape}")
     return array if array.ndim == 4 else array[None]

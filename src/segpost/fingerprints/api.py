@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import sampling, validation
+from segpost._core import arguments, sampling
 from segpost._core.arguments import checked_names
 from segpost._core.arrays import Array
 from segpost.color.palette import Palette, as_palette
@@ -94,7 +94,7 @@ def fingerprint(
         scale, zero = _quantization(quantization)
         array = (array - zero) * scale
     if grid is not None:
-        validation.one_of(grid, "grid", sampling.GRIDS)
+        arguments.check_choice(grid, "grid", sampling.GRIDS)
     chosen = None if palette is None else as_palette(palette)
     names = checked_names(class_names, len(array))
     if names is None and chosen is not None:

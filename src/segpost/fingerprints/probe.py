@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import validation
+from segpost._core import arguments
 
 Picture = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.int64]
@@ -52,7 +52,7 @@ def probe_image(size: tuple[int, int] = (513, 513)) -> Picture:
     >>> image.shape, image[0, 0].tolist(), int(image.astype(int).sum())
     ((65, 97, 3), [71, 25, 219], 2647881)
     """
-    height, width = validation.output_size(size)
+    height, width = arguments.as_output_size(size)
     y, x = np.arange(height)[:, None], np.arange(width)[None]
     down, right = y * 255 // max(height - 1, 1), x * 255 // max(width - 1, 1)
     slopes = (right, down, 255 - (2 * down + right) // 3)

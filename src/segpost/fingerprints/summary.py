@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import validation
-from segpost._core.arrays import LOGIT_KINDS, Array, incoming, widen
+from segpost._core import arguments
+from segpost._core.arrays import LOGIT_KINDS, Array, as_input_array, widen
 from segpost._core.device import DeviceArray
 
 SIDE = 15  # blocks a side of the small picture: odd, so that a flip maps blocks on blocks
@@ -124,10 +124,10 @@ def by_channel(value: object, name: str, axis: int) -> tuple[Array, tuple[int, .
     ValueError
         If it is empty or has NaN or infinities.
     """
-    given = incoming(value, name)
+    given = as_input_array(value, name)
     if isinstance(given.array, DeviceArray):
         raise TypeError(
-            f"{name} must be in memory of the CPU, got it on {given.array.place}: "
+            f"{name} must be in memory of the CPU, got it on {given.array.context}: "
             "give a copy, such as logits.cpu()"
         )
     if given.kind not in LOGIT_KINDS:
@@ -135,7 +135,7 @@ def by_channel(value: object, name: str, axis: int) -> tuple[Array, tuple[int, .
     shape = given.array.shape
     if not shape or 0 in shape:
         raise ValueError(f"{name} must have values, got shape {shape}")
-    counted = validation.class_axis(axis, len(shape)) if len(shape) > 2 else -1
+    counted = arguments.normalize_class_axis(axis, len(shape)) if len(shape) > 2 else -1
     array = np.moveaxis(widen(given.array, given.kind), counted, 0)
     array = array.reshape(len(array), -1, array.shape[-1] if array.ndim > 1 else 1)
     with np.errstate(over="ignore"):  # the small picture is of float32

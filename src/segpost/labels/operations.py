@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import contract, sampling, validation
-from segpost._core.arrays import label_dtype, outgoing
+from segpost._backends import registry
+from segpost._core import arguments, errors, sampling
+from segpost._core import logits as core_logits
+from segpost._core.arrays import allocate_output, label_dtype
 from segpost.labels.volumes import label_volume
 from segpost.spatial.letterbox import Letterbox, resampling
 
@@ -78,28 +80,28 @@ def argmax(
     >>> segpost.argmax(logits, size=(1, 8))
     array([[0, 0, 0, 1, 1, 1, 1, 1]], dtype=uint8)
     """
-    validation.one_of(nan, "nan", validation.NAN_RULES)
-    validation.one_of(check, "check", validation.CHECKS)
-    validation.one_of(grid, "grid", sampling.GRIDS)
+    arguments.check_choice(nan, "nan", arguments.NAN_RULES)
+    arguments.check_choice(check, "check", arguments.CHECKS)
+    arguments.check_choice(grid, "grid", sampling.GRIDS)
     if axis == -4 or (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 3):
         if letterbox is not None:
             raise ValueError("letterbox is for images, got logits of volumes")
         return label_volume(logits, axis, size, grid, nan, check, out)
-    view, given, _ = validation.logits_view(logits, -3 if axis is None else axis)
+    view, given, _ = core_logits.as_logits(logits, -3 if axis is None else axis)
     view, axes = resampling(view, size, grid, letterbox)
-    validation.one_channel_warning(view)
-    shape = validation.output_shape(view, axes)
+    core_logits.one_channel_warning(view)
+    shape = core_logits.output_shape(view, axes)
     dtype = label_dtype(view.values.shape[1])
     batched = given.array.ndim == 4
-    result = outgoing(
+    result = allocate_output(
         out, shape if batched else shape[1:], dtype, given.wrap, given.array, packed=1
     )
     if result.array.size:
         target = result.array if batched else result.array[None]
-        backend = contract.backend(view.values, target, check=check)
+        backend = registry.backend(view.values, target, check=check)
         report = backend.argmax(view, axes, target, None, None)
         if nan == "raise":
-            validation.raise_bad_logits(report, view, shape)
+            errors.raise_bad_logits(report, view, shape)
     return result.result()
 
 
@@ -138,21 +140,21 @@ def softmax(
     >>> segpost.softmax(np.float32([[[0.0, 9.0]], [[0.0, 0.0]]]))[0].round(4)
     array([[0.5   , 0.9999]], dtype=float32)
     """
-    view, given, counted = validation.logits_view(logits, axis)
-    validation.one_of(nan, "nan", validation.NAN_RULES)
-    validation.one_of(check, "check", validation.CHECKS)
+    view, given, counted = core_logits.as_logits(logits, axis)
+    arguments.check_choice(nan, "nan", arguments.NAN_RULES)
+    arguments.check_choice(check, "check", arguments.CHECKS)
     if not given.kind.startswith(("float", "bfloat")):
         raise TypeError(
             f"logits must be floats, got {given.kind}; for a quantized network call "
             "segpost.postprocess(logits, quantization=(scale, zero_point))"
         )
-    result = outgoing(out, given.array.shape, np.float32, given.wrap, given.array)
+    result = allocate_output(out, given.array.shape, np.float32, given.wrap, given.array)
     if result.array.size:
         target = result.array if given.array.ndim == 4 else result.array[None]
         if counted == -1:
             target = target.transpose(0, 3, 1, 2)
-        backend = contract.backend(view.values, target, check=check)
+        backend = registry.backend(view.values, target, check=check)
         report = backend.softmax(view, None, target, None)
         if nan == "raise":
-            validation.raise_undefined(report, view, validation.output_shape(view, None))
+            errors.raise_undefined(report, view, core_logits.output_shape(view, None))
     return result.result()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from segpost._core import contract, sampling, validation
-from segpost._core.arrays import label_dtype, outgoing
-from segpost._core.contract import Array, Logits, Report
+from segpost._backends import registry
+from segpost._core import arguments, errors, sampling
+from segpost._core import logits as core_logits
+from segpost._core.arrays import allocate_output, label_dtype
+from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.device import DeviceArray
 from segpost._core.sampling import VolumeAxes
 
@@ -16,29 +18,29 @@ def label_volume(
     logits: Any, axis: int | None, size: Any, grid: str, nan: str, check: str, out: Any
 ) -> Any:
     """What `segpost.argmax` does with three numbers in `size`, or with axis -4."""
-    view, given, _ = validation.logits_view(logits, -4 if axis is None else axis, spatial=3)
+    view, given, _ = core_logits.as_logits(logits, -4 if axis is None else axis, spatial=3)
     axes = resampling(view, size, grid)
-    validation.one_channel_warning(view)
+    core_logits.one_channel_warning(view)
     n, classes, *grid_size = view.values.shape
     shape = (n, *(grid_size if axes is None else axes.size))
     batched = given.array.ndim == 5
     dtype = label_dtype(classes)
-    result = outgoing(
+    result = allocate_output(
         out, shape if batched else shape[1:], dtype, given.wrap, given.array, packed=1
     )
     if result.array.size:
         target = result.array if batched else result.array[None]
         report = _labels(view, axes, target, check)
         if nan == "raise":
-            validation.raise_bad_logits(report, view, shape)
+            errors.raise_bad_logits(report, view, shape)
     return result.result()
 
 
-def _labels(view: Logits, axes: VolumeAxes | None, target: Array, check: str) -> Report:
-    backend = contract.backend(view.values, target, check=check)
+def _labels(view: Logits, axes: VolumeAxes | None, target: Array, check: str) -> LogitErrors:
+    backend = registry.backend(view.values, target, check=check)
     if axes is not None and not isinstance(view.values, DeviceArray):
         return backend.argmax_volume(view, axes, target)
-    found = Report()
+    found = LogitErrors()
     for n in range(len(target)):
         if axes is not None:
             one = view._replace(values=view.values[n : n + 1])
@@ -50,7 +52,9 @@ def _labels(view: Logits, axes: VolumeAxes | None, target: Array, check: str) ->
     return found
 
 
-def summed(found: Report, report: Report, logits_before: int, voxels_before: int) -> Report:
+def summed(
+    found: LogitErrors, report: LogitErrors, logits_before: int, voxels_before: int
+) -> LogitErrors:
     """Reports of volumes one after the other."""
     nan, undefined = found.nan_first, found.undefined_first
     if report.nan_count and nan < 0:
@@ -69,7 +73,7 @@ def resampling(logits: Logits, size: object, grid: str) -> VolumeAxes | None:
     """The axes from the logits' grid to `size`, or None where every voxel is read as it is."""
     if size is None:
         return None
-    wanted = validation.output_size(size, 3)
+    wanted = arguments.as_output_size(size, 3)
     depth, height, width = logits.values.shape[2:]
     if (depth, height, width) == wanted or 0 in (depth, height, width):
         return None

@@ -9,10 +9,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from segpost._core import contract, validation
-from segpost._core.arguments import checked_names, integer, listed
+from segpost._backends import registry
+from segpost._core import arguments
+from segpost._core.arguments import as_integer, checked_names
 from segpost._core.arrays import Array
 from segpost.metrics import confusion
+from segpost.metrics.arguments import listed
 from segpost.metrics.base import Accumulator, added, table, tallies
 from segpost.metrics.confusion import Pair
 from segpost.metrics.counts import Float64, Int64, Tally, mean_of, ratio
@@ -48,7 +50,7 @@ class Alignment(Accumulator):
         nothing is counted.
         """
         self._check_open()
-        validation.one_of(nan, "nan", validation.NAN_RULES)
+        arguments.check_choice(nan, "nan", arguments.NAN_RULES)
         fresh = self.copy()
         for p, t in listed(preds, target):
             pair = confusion.view(p, t, self.num_classes, axis, grid, threshold)[0]
@@ -79,7 +81,7 @@ class Alignment(Accumulator):
     def _banded(self, labels: Array, width: int, frame: bool, ignored: Array) -> Array:
         classes = self.num_classes
         out = np.empty(labels.shape, np.uint8 if classes < 254 else np.int32)
-        contract.backend().bands(labels, width, frame, classes, ignored, out)
+        registry.backend().boundary_bands(labels, width, frame, classes, ignored, out)
         return out
 
 
@@ -231,7 +233,7 @@ class TrimapIoU(Alignment):
         widths: Sequence[int] = (1, 2, 4, 8, 16, 32),
     ) -> None:
         super().__init__(num_classes, ignore_index=ignore_index, class_names=class_names)
-        wanted = sorted({integer(w, "widths") for w in widths})
+        wanted = sorted({as_integer(w, "widths") for w in widths})
         if not wanted or wanted[0] < 1 or wanted[-1] >= 2**31 or len(wanted) > 1024:
             raise ValueError(f"widths must be 1 to 1024 integers of at least 1, got {widths!r}")
         self.widths = tuple(wanted)
@@ -347,7 +349,7 @@ class BoundaryF(Alignment):
 
     def _measure(self, preds: Array, target: Array, counts: Int64) -> None:
         square = math.floor(self.tolerance**2 * (target.shape[1] ** 2 + target.shape[2] ** 2))
-        contract.backend().boundary_matches(
+        registry.backend().boundary_matches(
             preds, target, self._ignored, disk(square), self._counts
         )
 

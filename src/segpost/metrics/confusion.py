@@ -7,21 +7,30 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._backends.cuda.counts import defer_outside
-from segpost._core import contract, validation
-from segpost._core.arguments import integer
-from segpost._core.arrays import Array, Incoming, incoming, label_dtype, outgoing, stacks
-from segpost._core.contract import Checking, Logits, Report
-from segpost._core.device import (
-    cleared,
-    copy_rows,
-    in_order_of,
-    place_of,
-    refuse_reports_of_graphs,
-    to_host,
+from segpost._core import arguments, errors, validation
+from segpost._core import logits as core_logits
+from segpost._core.arguments import as_integer
+from segpost._core.arrays import (
+    Array,
+    InputArray,
+    allocate_output,
+    as_input_array,
+    iter_stacks,
+    label_dtype,
 )
+from segpost._core.contract import DeferredErrors, LogitErrors, Logits
+from segpost._core.device import (
+    context_of,
+    copy_rows,
+    refuse_error_counts_in_graph,
+    to_host,
+    wait_on_stream,
+    zeros_on,
+)
+from segpost._core.logits import apply_threshold
 from segpost._core.sampling import Axes
-from segpost.pipeline.options import with_threshold
 
 STRIP = 1 << 16  # pixels looked at together when values are listed
 MOST_LISTED = 1024  # up to which values are kept apart
@@ -109,18 +118,18 @@ def confusion_matrix(
     """
     classes = class_count(num_classes)
     ignored = ignored_values(ignore_index)
-    validation.one_of(check, "check", validation.CHECKS)
+    arguments.check_choice(check, "check", arguments.CHECKS)
     pair, given = view(preds, target, classes, axis, grid, None)
-    matrix = outgoing(None, (classes, classes), np.int64, given.wrap, given.array)
-    place = place_of(pair.target)
+    matrix = allocate_output(None, (classes, classes), np.int64, given.wrap, given.array)
+    place = context_of(pair.target)
     if place.device < 0:
         counts = count(pair, classes, ignored, "raise")
         _raise_outside(counts, pair, classes, ignored)
         matrix.array[...] = counts[:classes, :classes]
         return matrix.result()
     if check != "off":
-        refuse_reports_of_graphs(place)
-    cells = cleared(place, (classes + 2, classes + 1), np.int64)
+        refuse_error_counts_in_graph(place)
+    cells = zeros_on(place, (classes + 2, classes + 1), np.int64)
     report = add_counts(pair, ignored, cells, check)
     if check == "sync":
         _raise_report(report, pair)
@@ -133,24 +142,24 @@ def confusion_matrix(
 
 def view(
     preds: Any, target: Any, classes: int, axis: int, grid: str, threshold: float | None
-) -> tuple[Pair, Incoming]:
+) -> tuple[Pair, InputArray]:
     """Both arguments as views, and the target as it came."""
-    truth = incoming(target, "target")
-    validation.only_integers(truth, "target")
+    truth = as_input_array(target, "target")
+    validation.check_integer_labels(truth, "target")
     labels = truth.array
-    validation.no_picture(labels, "target")
+    validation.refuse_image_as_labels(labels, "target")
     if labels.ndim == 0:
         raise ValueError("target is a single number; it must be an array of labels")
-    given = incoming(preds, "preds")
-    validation.one_device(given, "preds", truth, "target")
+    given = as_input_array(preds, "preds")
+    validation.check_same_device(given, "preds", truth, "target")
     shape = given.array.shape
     if len(shape) != labels.ndim + 1:
         if len(shape) == labels.ndim and shape == labels.shape:
-            validation.only_integers(given, "preds")
+            validation.check_integer_labels(given, "preds")
             if threshold is not None:
                 raise ValueError("threshold is for logits of one class, but preds are labels")
             return Pair(
-                in_order_of(place_of(labels), _flat(given.array)), None, _flat(labels)
+                wait_on_stream(context_of(labels), _flat(given.array)), None, _flat(labels)
             ), truth
         hint = ""
         if labels.ndim == 4 and labels.shape[1] == 1:
@@ -163,9 +172,9 @@ def view(
             f"preds of shape {shape} do not fit target of shape {labels.shape}: labels have the "
             f"target's shape, logits one axis more{hint}"
         )
-    logits, _, counted = validation.logits_view(preds, axis)
-    logits = logits._replace(values=in_order_of(place_of(labels), logits.values))
-    logits = with_threshold(logits, threshold)
+    logits, _, counted = core_logits.as_logits(preds, axis)
+    logits = logits._replace(values=wait_on_stream(context_of(labels), logits.values))
+    logits = apply_threshold(logits, threshold)
     found = 2 if logits.threshold is not None else shape[counted]
     if found != classes:
         hint = ""
@@ -182,7 +191,7 @@ def view(
             f"preds have {logits.values.shape[0]} images, target has {labels.shape[0]}"
         )
     empty = 0 in labels.shape
-    axes = None if empty else validation.resampling(logits, labels.shape[-2:], grid)
+    axes = None if empty else core_logits.resampling_axes(logits, labels.shape[-2:], grid)
     if not empty and 0 in logits.values.shape:
         raise ValueError(f"preds of shape {shape} hold nothing, target has {labels.size} pixels")
     return Pair(logits, axes, labels), truth
@@ -204,21 +213,21 @@ def count(pair: Pair, classes: int, ignored: Array, nan: str) -> Array:
 
 def add_counts(
     pair: Pair, ignored: Array, counts: Array, check: str = "sync", found: Array | None = None
-) -> Report:
+) -> LogitErrors:
     """Add the counts of a pair to a table, which may be on the pair's device: then nothing waits.
 
     `found` is memory there for what the logits have that they should not.
     """
     if not pair.target.size:
-        return Report()
+        return LogitErrors()
     if not isinstance(pair.preds, Logits):
-        backend = contract.backend(pair.preds, pair.target, check=check)
-        for _, (preds, target) in stacks(pair.preds, pair.target):
+        backend = registry.backend(pair.preds, pair.target, check=check)
+        for _, (preds, target) in iter_stacks(pair.preds, pair.target):
             backend.confusion_labels(preds, target, ignored, counts)
-        return Report()
+        return LogitErrors()
     target = _stacked(pair.target)
-    backend = contract.backend(pair.preds.values, target, check=check)
-    if found is not None and isinstance(backend, Checking):
+    backend = registry.backend(pair.preds.values, target, check=check)
+    if found is not None and isinstance(backend, DeferredErrors):
         backend = backend.reporting_to(found)
     return backend.confusion_logits(pair.preds, pair.axes, target, ignored, counts)
 
@@ -227,10 +236,10 @@ def _stacked(target: Array) -> Array:
     return target if target.ndim == 3 else target[None]
 
 
-def _raise_report(report: Report, pair: Pair) -> None:
+def _raise_report(report: LogitErrors, pair: Pair) -> None:
     if isinstance(pair.preds, Logits):
         shape = _stacked(pair.target).shape
-        validation.raise_bad_logits(report, pair.preds, (shape[0], shape[1], shape[2]))
+        errors.raise_bad_logits(report, pair.preds, (shape[0], shape[1], shape[2]))
 
 
 def _raise_outside(counts: Array, pair: Pair, classes: int, ignored: Array) -> None:
@@ -260,16 +269,16 @@ def labels_of(pair: Pair) -> Array:
     if not isinstance(logits, Logits):
         return logits
     size = pair.target.shape[-2:]
-    place = place_of(logits.values)
+    place = context_of(logits.values)
     made = place.empty((logits.values.shape[0], *size), label_dtype(max(logits.values.shape[1], 2)))
     if made.size:
-        contract.backend(logits.values).argmax(logits, pair.axes, made, None, None)
+        registry.backend(logits.values).argmax(logits, pair.axes, made, None, None)
     return made.reshape(pair.target.shape)
 
 
 def class_count(num_classes: object) -> int:
     """The number of classes, at least one."""
-    number = integer(num_classes, "num_classes")
+    number = as_integer(num_classes, "num_classes")
     if not 1 <= number <= 1 << 14:
         raise ValueError(f"num_classes must be in 1..{1 << 14}, got {number}")
     return number
@@ -284,7 +293,7 @@ def ignored_values(ignore_index: object) -> Array:
     given = ignore_index if isinstance(ignore_index, Iterable) else [ignore_index]
     if isinstance(given, (str, bytes)):
         raise TypeError(f"ignore_index must be an integer or integers, got {ignore_index!r}")
-    values = {integer(value, "ignore_index") for value in given}
+    values = {as_integer(value, "ignore_index") for value in given}
     for value in values:
         if not -(2**63) <= value < 2**63 - 1:
             raise ValueError(f"ignore_index must be in the range of int64, got {value}")

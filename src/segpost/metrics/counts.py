@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import validation
+from segpost._core import arguments
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -31,12 +31,12 @@ class Policy:
 
     def __post_init__(self) -> None:
         if isinstance(self.absent, str):
-            validation.one_of(self.absent, "absent", ("exclude", "nan"))
+            arguments.check_choice(self.absent, "absent", ("exclude", "nan"))
         elif isinstance(self.absent, bool) or not 0.0 <= float(self.absent) <= 1.0:
             raise ValueError(f"absent must be 'exclude', 'nan' or in 0..1, got {self.absent!r}")
-        validation.one_of(self.predicted_only, "predicted_only", ("count", "exclude"))
-        validation.one_of(self.ignored_class, "ignored_class", ("exclude", "keep"))
-        validation.one_of(self.mean, "mean", ("dataset", "image", "class_image"))
+        arguments.check_choice(self.predicted_only, "predicted_only", ("count", "exclude"))
+        arguments.check_choice(self.ignored_class, "ignored_class", ("exclude", "keep"))
+        arguments.check_choice(self.mean, "mean", ("dataset", "image", "class_image"))
 
 
 class Tally(NamedTuple):

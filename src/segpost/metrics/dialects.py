@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from segpost._core import validation
+from segpost._core import arguments
 from segpost.metrics.counts import Int64, Outside, Policy, keep_all, ratio
 from segpost.metrics.scores import Scores
 
@@ -284,7 +284,7 @@ def scores_of(cm: ConfusionMatrix, dialect: str) -> Scores:
     DialectError
         If that library would stop with an error here.
     """
-    validation.one_of(dialect, "dialect", tuple(DIALECTS))
+    arguments.check_choice(dialect, "dialect", tuple(DIALECTS))
     row = DIALECTS[dialect]
     moves = moves_of(cm.outside, row, cm.num_classes)
     why = _refusal(cm, row, moves, _void_row(cm.state, moves))

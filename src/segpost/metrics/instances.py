@@ -8,11 +8,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from segpost._core import contract
-from segpost._core.arguments import integer, listed
-from segpost._core.arrays import Array, incoming
-from segpost._core.validation import only_integers
+from segpost._backends import registry
+from segpost._core.arguments import as_integer
+from segpost._core.arrays import Array, as_input_array
+from segpost._core.validation import check_integer_labels
 from segpost.metrics import confusion
+from segpost.metrics.arguments import listed
 from segpost.metrics.base import Accumulator, whole
 from segpost.metrics.counts import Float64, mean_of, ratio
 from segpost.metrics.matrix import ConfusionMatrix
@@ -105,13 +106,13 @@ class InstanceIoU(Accumulator):
             num_classes, ignore_index=ignore_index, class_names=class_names, groups=groups
         )
         self.num_classes = self._confusion.num_classes
-        self.things = {integer(c, "things"): float(size) for c, size in dict(things).items()}
+        self.things = {as_integer(c, "things"): float(size) for c, size in dict(things).items()}
         for c, size in self.things.items():
             if not 0 <= c < self.num_classes:
                 raise ValueError(f"things has class {c}, which is not below {self.num_classes}")
             if not (math.isfinite(size) and size > 0):
                 raise ValueError(f"things: the mean size of class {c} must be positive, got {size}")
-        self.first_id = integer(first_id, "first_id")
+        self.first_id = as_integer(first_id, "first_id")
         if self.first_id < 0:
             raise ValueError(f"first_id must be an integer of at least 0, got {first_id!r}")
         self.reset()
@@ -154,8 +155,8 @@ class InstanceIoU(Accumulator):
         for (p, t), m in zip(pairs, maps, strict=True):
             fresh._confusion.update(p, t, nan=nan)
             pair = confusion.view(p, t, self.num_classes, -3, "half_pixel", None)[0]
-            ids = incoming(m, "instances")
-            only_integers(ids, "instances")
+            ids = as_input_array(m, "instances")
+            check_integer_labels(ids, "instances")
             shape = ids.array.shape if ids.array.ndim > 1 else (1, *ids.array.shape)
             if shape != pair.target.shape:
                 raise ValueError(
@@ -214,7 +215,7 @@ class InstanceIoU(Accumulator):
             groups[list(members)] = g
         counts = np.zeros((len(values), 4), np.int64)
         ignored = np.array(self._confusion.settings()["ignore_index"], np.int64)
-        contract.backend().instance_counts(preds, target, instances, groups, ignored, counts)
+        registry.backend().instance_counts(preds, target, instances, groups, ignored, counts)
         found = np.flatnonzero((counts[:, 0] > 0) & (values >= self.first_id))
         for row, value in zip(counts[found].tolist(), values[found].tolist(), strict=True):
             size, right, grouped, c = row

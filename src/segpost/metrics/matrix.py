@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._backends.cuda.counts import DeviceCounts, refuse_more_than_sums
-from segpost._core import validation
-from segpost._core.arguments import checked_groups, checked_names, image_names, in_list, listed
-from segpost._core.device import place_of
+from segpost._core import arguments
+from segpost._core.arguments import checked_names
+from segpost._core.device import context_of
 from segpost.metrics import confusion
+from segpost.metrics.arguments import checked_groups, image_names, in_list, listed
 from segpost.metrics.base import Accumulator, added, table, whole
 from segpost.metrics.confusion import Pair
 from segpost.metrics.counts import Outside, Policy
@@ -102,9 +103,9 @@ class ConfusionMatrix(Accumulator):
         self.class_names = checked_names(class_names, self.num_classes)
         self.groups = checked_groups(groups, self.num_classes)
         self.per_image = bool(per_image)
-        validation.one_of(invalid_preds, "invalid_preds", INVALID_PREDS)
-        validation.one_of(invalid_target, "invalid_target", INVALID_TARGET)
-        validation.one_of(duplicates, "duplicates", DUPLICATES)
+        arguments.check_choice(invalid_preds, "invalid_preds", INVALID_PREDS)
+        arguments.check_choice(invalid_target, "invalid_target", INVALID_TARGET)
+        arguments.check_choice(duplicates, "duplicates", DUPLICATES)
         self.invalid_preds, self.invalid_target = invalid_preds, invalid_target
         self.duplicates = duplicates
         self.reset()
@@ -230,8 +231,8 @@ class ConfusionMatrix(Accumulator):
             For labels that are no integers, and arrays that cannot be read.
         """
         self._check_open()
-        validation.one_of(nan, "nan", validation.NAN_RULES)
-        validation.one_of(check, "check", validation.CHECKS)
+        arguments.check_choice(nan, "nan", arguments.NAN_RULES)
+        arguments.check_choice(check, "check", arguments.CHECKS)
         pairs = []
         for index, (p, t) in enumerate(listed(preds, target)):
             with in_list(preds, index):
@@ -240,7 +241,7 @@ class ConfusionMatrix(Accumulator):
         names = image_names(ids, number)
         if number and (names is not None) != bool(self._place) and (self._place or self.pixels):
             raise ValueError("ids must be given for all images or for none")
-        later = [check != "sync" and place_of(pair.target).device >= 0 for pair in pairs]
+        later = [check != "sync" and context_of(pair.target).device >= 0 for pair in pairs]
         if any(later):
             needs = {"ids": names is not None, "per_image=True": self.per_image}
             needs['invalid_target="drop"'] = self.invalid_target == "drop"

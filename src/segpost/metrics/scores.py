@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from segpost._core import validation
+from segpost._core import arguments
 from segpost.metrics.counts import (
     Float64,
     Int64,
@@ -181,8 +181,8 @@ class Scores:
             All classes alike; all pixels alike (the score of the summed counts); or classes
             weighted by their pixels in the target.
         """
-        validation.one_of(name, "name", PER_CLASS)
-        validation.one_of(average, "average", AVERAGES)
+        arguments.check_choice(name, "name", PER_CLASS)
+        arguments.check_choice(average, "average", AVERAGES)
         inside = self.in_mean
         values: Float64 = getattr(self, name)[inside]
         if average == "macro":
@@ -280,7 +280,7 @@ class Scores:
 
     def normalized(self, over: str = "target") -> Float64:
         """The matrix as shares of its rows ("target"), columns ("preds") or total ("all")."""
-        validation.one_of(over, "over", ("target", "preds", "all"))
+        arguments.check_choice(over, "over", ("target", "preds", "all"))
         totals = {
             "target": self.tally.target[:, None],
             "preds": self.tally.preds[None],
@@ -336,7 +336,7 @@ class Scores:
         layout : {"segpost", "cityscapes"}
             "cityscapes" is that of the benchmark's csEvalPixelLevelSemanticLabeling.
         """
-        validation.one_of(layout, "layout", ("segpost", "cityscapes"))
+        arguments.check_choice(layout, "layout", ("segpost", "cityscapes"))
         from segpost.metrics.report import formats
 
         return formats.json(self) if layout == "segpost" else formats.cityscapes_json(self)
@@ -363,7 +363,7 @@ class Scores:
         """
         from segpost.metrics.report import plots
 
-        validation.one_of(kind, "kind", ("matrix", "classes"))
+        arguments.check_choice(kind, "kind", ("matrix", "classes"))
         return plots.matrix(self, **options) if kind == "matrix" else plots.classes(self, **options)
 
     def __str__(self) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import validation
-from segpost._core.arrays import LABEL_KINDS, Array, incoming
+from segpost._core import arguments
+from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
 from segpost.metrics.confusion import class_count, ignored_values
 from segpost.metrics.matrix import ConfusionMatrix
 
@@ -59,7 +59,7 @@ def class_weights(
     >>> segpost.class_weights([900, 90, 10], method="inverse").round(2)
     array([ 0.37,  3.7 , 33.33])
     """
-    validation.one_of(method, "method", METHODS)
+    arguments.check_choice(method, "method", METHODS)
     if not 0.0 <= beta < 1.0:
         raise ValueError(f"beta must be in 0 <= beta < 1, got {beta!r}")
     n = _counts(counts)
@@ -116,7 +116,7 @@ def label_counts(
     counts = np.zeros(classes, np.int64)
     several = isinstance(targets, (list, tuple)) or not hasattr(targets, "__array__")
     for target in targets if several else (targets,):
-        given = incoming(target, "targets")
+        given = as_input_array(target, "targets")
         if given.kind not in LABEL_KINDS:
             raise TypeError(f"targets must be integers, got {given.kind}")
         values, times = np.unique(given.array, return_counts=True)
@@ -141,7 +141,9 @@ def _counts(counts: Any) -> Array:
     if isinstance(counts, ConfusionMatrix):
         rows: Array = np.asarray(counts.state)[:-1]  # a row a target, void's last
         return np.asarray(rows.sum(axis=1))
-    given = np.asarray(incoming(counts, "counts").array if hasattr(counts, "dtype") else counts)
+    given = np.asarray(
+        as_input_array(counts, "counts").array if hasattr(counts, "dtype") else counts
+    )
     if given.ndim != 1 or not given.size:
         raise ValueError(f"counts must be (C,), one a class, got shape {given.shape}")
     if given.dtype.kind not in "iu":

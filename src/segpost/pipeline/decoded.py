@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import validation
+from segpost._core import arguments, validation
 from segpost._core.arrays import Array, label_dtype, widen
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
@@ -24,7 +24,7 @@ def check_probabilities(view: Logits, convention: Convention) -> None:
     """Refuse values that are no probabilities."""
     if isinstance(view.values, DeviceArray):
         raise TypeError(
-            f"logits on {view.values.place} are probabilities by convention {convention.name!r}: "
+            f"logits on {view.values.context} are probabilities by convention {convention.name!r}: "
             "segpost takes those on the CPU only; give it the network's logits"
         )
     values = _real(view, view.values)
@@ -137,7 +137,7 @@ def segmentation_of_labels(
             f"{what[0]}, but by convention {convention.name!r} the output is labels, of which "
             "nothing more is known; take the network's logits (or probabilities) instead"
         )
-    came = validation.labels_view(output)
+    came = validation.as_label_array(output)
     labels = came.array
     if labels.ndim == 4 and 1 in (labels.shape[1], labels.shape[-1]):  # (N, 1, H, W), (N, H, W, 1)
         labels = labels[:, 0] if labels.shape[1] == 1 else labels[..., 0]
@@ -147,12 +147,12 @@ def segmentation_of_labels(
         labels = _binary(labels, convention)
     if letterbox is not None:
         labels = letterbox.undo_labels(labels)
-    if size is not None and tuple(validation.output_size(size)) != labels.shape[-2:]:
+    if size is not None and tuple(arguments.as_output_size(size)) != labels.shape[-2:]:
         raise ValueError(
             f"labels of shape {labels.shape} cannot be resampled to size={tuple(size)} without "
             "loss; take the network's logits, or say by letterbox= how they lie on the picture"
         )
-    picture = None if image is None else validation.image_view(image).array
+    picture = None if image is None else validation.as_image_array(image).array
     kept = came.wrap(labels)
 
     def painted(name: str) -> Any:

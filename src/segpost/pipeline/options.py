@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
-
-from segpost._core import validation
-from segpost._core.arrays import Array, Incoming
-from segpost._core.contract import Logits
+from segpost._core import arguments, validation
+from segpost._core.arrays import Array, InputArray
 from segpost.color.palette import Palette
 from segpost.crf.model import DenseCRF
 
@@ -24,7 +19,7 @@ def checked_want(want: Iterable[str]) -> set[str]:
         raise TypeError(f"want must be a collection of names such as ({want!r},), got {want!r}")
     names = list(want)
     for name in names:
-        validation.one_of(name, "want", WANTED)
+        arguments.check_choice(name, "want", WANTED)
     if not names:
         raise ValueError(f"want is empty; it takes any of {', '.join(map(repr, WANTED))}")
     return set(names)
@@ -51,51 +46,7 @@ def refiner_of(crf: object, threshold: object) -> DenseCRF | None:
     return replace(chosen, axis=None)
 
 
-def with_quantization(view: Logits, quantization: object, wanted: set[str]) -> Logits:
-    """Integer logits with what they mean, which probabilities need."""
-    integers = not view.kind.startswith(("float", "bfloat"))
-    if quantization is None:
-        missing = wanted & {"confidence", "probabilities", "crf"}
-        if integers and missing:
-            raise TypeError(
-                f"logits are {view.kind}: for {' and '.join(sorted(missing))} pass "
-                "quantization=(scale, zero_point); a softmax of raw integers means nothing"
-            )
-        return view
-    if not integers:
-        raise TypeError(f"quantization is for integer logits, got {view.kind}")
-    if not isinstance(quantization, (tuple, list)) or len(quantization) != 2:
-        raise ValueError(f"quantization must be (scale, zero_point), got {quantization!r}")
-    scale, zero_point = quantization
-    for name, number in (("scale", scale), ("zero_point", zero_point)):
-        if isinstance(number, bool) or not isinstance(number, (numbers.Real, np.number)):
-            raise TypeError(
-                f"quantization's {name} must be one number, got {number!r}; with a scale for each "
-                "class the raw values cannot be compared: dequantize first"
-            )
-    if not (math.isfinite(scale) and scale > 0 and math.isfinite(zero_point)):
-        raise ValueError(f"quantization's scale must be positive and finite, got {quantization!r}")
-    return view._replace(scale=float(scale), zero_point=float(zero_point))
-
-
-def with_threshold(view: Logits, threshold: object, of_probabilities: bool = False) -> Logits:
-    """A one-channel head's logits (or probabilities) with the value at which class 1 begins."""
-    if threshold is None:
-        return view
-    classes = view.values.shape[1]
-    if classes != 1:
-        raise ValueError(f"threshold is for logits of one class, got {classes}")
-    if isinstance(threshold, bool) or not isinstance(threshold, (numbers.Real, np.number)):
-        raise TypeError(f"threshold must be a number, got {threshold!r}")
-    probability = float(threshold)
-    if not 0.0 < probability < 1.0:
-        raise ValueError(f"threshold is a probability between 0 and 1, got {threshold!r}")
-    odds = math.log(probability / (1.0 - probability))
-    level = probability if of_probabilities else odds
-    return view._replace(threshold=level / view.scale + view.zero_point)
-
-
-def check_palette(palette: Palette, classes: int, given: Incoming, counted: int) -> None:
+def check_palette(palette: Palette, classes: int, given: InputArray, counted: int) -> None:
     """Refuse a palette that is too short, or that shows that another axis holds the classes.
 
     A palette of 256 colors (all that uint8 can say) and a one-channel head show nothing.
@@ -123,7 +74,7 @@ def pictured(image: object, shape: tuple[int, int, int], wanted: set[str]) -> Ar
         if "overlay" in wanted:
             raise ValueError('want has "overlay", which needs image=')
         return None
-    array = validation.image_view(image, kept=True).array
+    array = validation.as_image_array(image, kept=True).array
     if array.ndim == 3:
         array = array[None]
     if array.shape[0] != shape[0]:

@@ -7,24 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._backends.cuda import crf as cuda_crf
-from segpost._core import contract, validation
-from segpost._core.arrays import Array, Outgoing, label_dtype, outgoing
-from segpost._core.contract import Laid, Logits, Paint
-from segpost._core.device import DeviceArray, place_of
+from segpost._core import arguments, errors
+from segpost._core import logits as core_logits
+from segpost._core.arrays import Array, OutputArray, allocate_output, label_dtype
+from segpost._core.contract import ColorOutputs, Logits, OverlayTarget
+from segpost._core.device import DeviceArray, context_of
+from segpost._core.logits import apply_quantization, apply_threshold
 from segpost._core.sampling import Axes
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette, as_palette
 from segpost.crf.model import DenseCRF
 from segpost.pipeline.decoded import check_probabilities, of_labels, refuse_probabilities, resampled
-from segpost.pipeline.options import (
-    check_palette,
-    checked_want,
-    pictured,
-    refiner_of,
-    with_quantization,
-    with_threshold,
-)
+from segpost.pipeline.options import check_palette, checked_want, pictured, refiner_of
 from segpost.pipeline.segmentation import Segmentation
 from segpost.runtimes.convention import Convention, agreed
 from segpost.spatial.letterbox import Letterbox, resampling
@@ -50,11 +46,11 @@ class Plan(NamedTuple):
     fast: bool
     nan: str
     check: str
-    labels: Outgoing
-    color: Outgoing | None
-    overlay: Outgoing | None
-    confidence: Outgoing | None
-    probabilities: Outgoing | None  # None of refined ones, which are new every time
+    labels: OutputArray
+    color: OutputArray | None
+    overlay: OutputArray | None
+    confidence: OutputArray | None
+    probabilities: OutputArray | None  # None of refined ones, which are new every time
 
 
 def planned(
@@ -82,21 +78,21 @@ def planned(
     A convention has picked the logits already.
     """
     axis, grid, quantization = agreed(convention, axis, grid, quantization)
-    view, given, counted = validation.logits_view(logits, axis)
-    validation.one_of(nan, "nan", validation.NAN_RULES)
-    validation.one_of(check, "check", validation.CHECKS)
-    validation.one_of(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
-    validation.one_of(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
+    view, given, counted = core_logits.as_logits(logits, axis)
+    arguments.check_choice(nan, "nan", arguments.NAN_RULES)
+    arguments.check_choice(check, "check", arguments.CHECKS)
+    arguments.check_choice(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
+    arguments.check_choice(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
     wanted = checked_want(want)
     chosen = None if palette is None else as_palette(palette)
     refiner = refiner_of(crf, threshold)
-    view = with_quantization(view, quantization, wanted | ({"crf"} if refiner else set()))
+    view = apply_quantization(view, quantization, wanted | ({"crf"} if refiner else set()))
     ready = convention is not None and convention.kind == "probabilities"
     if convention is not None and ready:
         check_probabilities(view, convention)
     elif convention is not None and (refiner or wanted & {"confidence", "probabilities"}):
         refuse_probabilities(view, convention)
-    view = with_threshold(view, threshold, of_probabilities=ready)
+    view = apply_threshold(view, threshold, of_probabilities=ready)
     classes = view.values.shape[1] if view.threshold is None else 2
     if chosen is not None:
         check_palette(chosen, classes, given, counted)
@@ -104,15 +100,15 @@ def planned(
         name = "color" if "color" in wanted else "overlay"
         raise ValueError(f'want has "{name}", which needs palette=')
     view, axes = resampling(view, size, grid, letterbox)
-    shape = validation.output_shape(view, axes)
+    shape = core_logits.output_shape(view, axes)
     picture = pictured(image, shape, wanted)
     if view.threshold is None:
-        validation.one_channel_warning(view)
+        core_logits.one_channel_warning(view)
 
-    def make(name: str, full: tuple[int, ...], dtype: Any) -> Outgoing | None:
+    def make(name: str, full: tuple[int, ...], dtype: Any) -> OutputArray | None:
         if name not in wanted:
             return None
-        return outgoing(None, full, dtype, given.wrap, given.array)
+        return allocate_output(None, full, dtype, given.wrap, given.array)
 
     n, c = view.values.shape[:2]
     spread = (n, c, *shape[1:]) if counted == -3 else (*shape, c)
@@ -135,7 +131,7 @@ def planned(
         fast=confidence_mode == "fast",
         nan=nan,
         check=check,
-        labels=outgoing(None, shape, label_dtype(classes), given.wrap, given.array),
+        labels=allocate_output(None, shape, label_dtype(classes), given.wrap, given.array),
         color=make("color", (*shape, 3), np.uint8),
         overlay=make("overlay", (*shape, 3), np.uint8),
         confidence=make("confidence", shape, np.dtype(confidence_dtype)),
@@ -146,13 +142,13 @@ def planned(
     return plan, view, picture
 
 
-def run(plan: Plan, view: Logits, picture: Array | None) -> Outgoing | None:
+def run(plan: Plan, view: Logits, picture: Array | None) -> OutputArray | None:
     """Fill the memory of a plan, from logits like its own; also the probabilities."""
     probabilities, confidence = plan.probabilities, plan.confidence
     if 0 in plan.shape:
         return probabilities
     axes, counted, ready = plan.axes, plan.counted, plan.ready
-    backend = contract.backend(view.values, picture, check=plan.check)
+    backend = registry.backend(view.values, picture, check=plan.check)
     if plan.refiner is not None:
         view, axes = _refined(plan, view, picture), None
     out = None if probabilities is None else probabilities.array
@@ -166,12 +162,12 @@ def run(plan: Plan, view: Logits, picture: Array | None) -> Outgoing | None:
     )
     if plan.nan == "raise":
         if sure is not None or spread is not None:
-            validation.raise_undefined(report, view, plan.shape)
-        validation.raise_bad_logits(report, view, plan.shape)
+            errors.raise_undefined(report, view, plan.shape)
+        errors.raise_bad_logits(report, view, plan.shape)
     if plan.refiner is not None:
         if "probabilities" in plan.wanted:
             q = view.values if counted == -3 else view.values.transpose(0, 2, 3, 1)
-            probabilities = Outgoing(q, plan.labels.wrap)
+            probabilities = OutputArray(q, plan.labels.wrap)
         if confidence is not None:
             _largest(view.values, confidence.array)
     elif ready:
@@ -182,11 +178,13 @@ def run(plan: Plan, view: Logits, picture: Array | None) -> Outgoing | None:
     return probabilities
 
 
-def segmentation(plan: Plan, picture: Array | None, probabilities: Outgoing | None) -> Segmentation:
+def segmentation(
+    plan: Plan, picture: Array | None, probabilities: OutputArray | None
+) -> Segmentation:
     """What is in the memory of a plan, as the caller's kind of array."""
     batch = plan.batch
 
-    def done(made: Outgoing | None) -> Any:
+    def done(made: OutputArray | None) -> Any:
         if made is None:
             return None
         return made.wrap(made.array.reshape(made.array.shape[batch]))
@@ -205,13 +203,13 @@ def segmentation(plan: Plan, picture: Array | None, probabilities: Outgoing | No
 def _refined(plan: Plan, view: Logits, picture: Array | None) -> Logits:
     """Probabilities at full size after the CRF: their largest is where that of logits would be."""
     n, classes = view.values.shape[:2]
-    made = place_of(view.values).empty((n, classes, *plan.shape[1:]), np.float32)
+    made = context_of(view.values).empty((n, classes, *plan.shape[1:]), np.float32)
     if plan.ready:
         resampled(view, plan.axes, made)
     else:
-        report = contract.backend(view.values).softmax(view, plan.axes, made, None)
+        report = registry.backend(view.values).softmax(view, plan.axes, made, None)
         if plan.nan == "raise":
-            validation.raise_undefined(report, view, plan.shape)
+            errors.raise_undefined(report, view, plan.shape)
     assert plan.refiner is not None
     return Logits(plan.refiner(made, picture), "float32")
 
@@ -226,11 +224,11 @@ def _largest(values: Array, out: Array) -> None:
         values.max(axis=1, out=out)
 
 
-def _paint(plan: Plan, picture: Array | None) -> Paint | None:
+def _paint(plan: Plan, picture: Array | None) -> ColorOutputs | None:
     """The pictures to make."""
     if plan.lut is None:
         return None
     laid = None
     if plan.overlay is not None and plan.weights is not None and picture is not None:
-        laid = Laid(picture, plan.weights, plan.overlay.array)
-    return Paint(plan.lut, None if plan.color is None else plan.color.array, laid)
+        laid = OverlayTarget(picture, plan.weights, plan.overlay.array)
+    return ColorOutputs(plan.lut, None if plan.color is None else plan.color.array, laid)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segpost._core import validation
+from segpost._core import errors, validation
 from segpost._core.arrays import Array
-from segpost._core.contract import Bad
+from segpost._core.contract import LabelErrors
 from segpost.color import operations
 from segpost.color.palette import Palette, as_palette
 
@@ -126,8 +126,8 @@ class Segmentation:
             known[ignore] = True
         missing = ~known[labels]
         if missing.any():
-            bad = Bad(int(missing.sum()), int(missing.argmax()))
-            validation.raise_bad_labels(bad, labels, len(chosen), ignore)
+            bad = LabelErrors(int(missing.sum()), int(missing.argmax()))
+            errors.raise_bad_labels(bad, labels, len(chosen), ignore)
         picture.putpalette(table.tobytes())
         picture.save(path, format="PNG")
 
@@ -157,11 +157,11 @@ class Segmentation:
             )
         if not labels.size:
             raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
-        panels = [("labels", operations.paint(validation.labels_view(labels), chosen))]
+        panels = [("labels", operations.paint(validation.as_label_array(labels), chosen))]
         if self.image is not None:
             laid = operations.overlay(self.image, labels, chosen, alpha=alpha)
             if self.overlay is not None:
-                laid = validation.image_view(self.overlay).array
+                laid = validation.as_image_array(self.overlay).array
             panels = [("image", self.image), *panels, ("overlay", laid)]
         height, width = labels.shape
         figure = Figure(
@@ -200,10 +200,10 @@ class Segmentation:
             if self.labels is None:
                 return None
             try:
-                shown = operations.paint(validation.labels_view(self.labels), self._colors())
+                shown = operations.paint(validation.as_label_array(self.labels), self._colors())
             except ValueError:  # labels that no palette has a color for
                 return None
-        array = validation.image_view(shown).array
+        array = validation.as_image_array(shown).array
         if not array.size:
             return None
         if array.ndim == 4:
@@ -215,7 +215,7 @@ class Segmentation:
     def _labels(self) -> Array:
         if self.labels is None:
             raise ValueError('this needs the labels: ask for them with want=("labels", ...)')
-        return validation.labels_view(self.labels).array
+        return validation.as_label_array(self.labels).array
 
     def _colors(self) -> Palette:
         if self.palette is not None:

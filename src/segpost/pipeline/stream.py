@@ -6,10 +6,10 @@ from dataclasses import replace
 from inspect import signature
 from typing import Any
 
-from segpost._core import validation
-from segpost._core.arrays import Array, Outgoing, incoming, overlap
+from segpost._core import logits as core_logits
+from segpost._core.arrays import Array, OutputArray, as_input_array, is_overlapping
 from segpost._core.contract import Logits
-from segpost._core.device import place_of
+from segpost._core.device import context_of
 from segpost.pipeline.options import pictured
 from segpost.pipeline.plan import Plan, planned, run, segmentation
 from segpost.pipeline.segmentation import Segmentation
@@ -63,7 +63,7 @@ class Stream:
         self._like: object = None
         self._plan: Plan
         self._made: Segmentation
-        self._memory: list[Outgoing]
+        self._memory: list[OutputArray]
 
     def __call__(self, logits: Any, image: Any = None) -> Segmentation:
         """The next frame.
@@ -98,10 +98,10 @@ class Stream:
         if self._like is None:
             return self._start(logits, told, image)
         plan = self._plan
-        view, _, _ = validation.logits_view(logits, plan.counted)
+        view, _, _ = core_logits.as_logits(logits, plan.counted)
         if _like(logits, view) != self._like:
             return self._start(logits, told, image)
-        if any(overlap(view.values, made.array) for made in self._memory):
+        if any(is_overlapping(view.values, made.array) for made in self._memory):
             raise ValueError("logits are in the memory of this stream's results; copy them first")
         picture = pictured(image, plan.shape, plan.wanted)
         view = plan.view._replace(values=_within(plan.view, view.values))
@@ -124,19 +124,19 @@ class Stream:
         made = segmentation(plan, picture, run(plan, view, picture))
         memory = []
         for name in plan.wanted:
-            part: Outgoing | None = getattr(plan, name)
+            part: OutputArray | None = getattr(plan, name)
             if part is not None:
                 memory.append(part)
                 _in_place(getattr(made, name), part, logits)
         self._plan, self._memory = plan, memory
-        whole, _, _ = validation.logits_view(logits, plan.counted)
+        whole, _, _ = core_logits.as_logits(logits, plan.counted)
         self._made, self._like = replace(made, image=None), _like(logits, whole)
         return made
 
 
 def _like(logits: Any, view: Logits) -> tuple[object, ...]:
     """What frames have in common that share memory."""
-    place = place_of(view.values)
+    place = context_of(view.values)
     return type(logits), view.values.shape, view.kind, place.device, place.stream
 
 
@@ -146,10 +146,10 @@ def _within(like: Logits, values: Array) -> Array:
     return values[:, :, top : top + height, left : left + width]
 
 
-def _in_place(result: Any, part: Outgoing, logits: Any) -> None:
+def _in_place(result: Any, part: OutputArray, logits: Any) -> None:
     """Refuse kinds of arrays that are copies, or that nobody may write to."""
-    array = incoming(result, "result").array
-    if array.size and not (array.flags.writeable and overlap(array, part.array)):
+    array = as_input_array(result, "result").array
+    if array.size and not (array.flags.writeable and is_overlapping(array, part.array)):
         raise TypeError(
             f"logits are a {type(logits).__name__}, and results of this kind cannot be written "
             "again; give the stream NumPy arrays or torch tensors, or call segpost.postprocess"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from segpost._core import validation
+from segpost._core import arguments
 from segpost.render.tables import shown
 
 RANKS = ("certain", "likely", "hint")
@@ -58,7 +58,7 @@ class Finding:
     where: str = ""
 
     def __post_init__(self) -> None:
-        validation.one_of(self.rank, "rank", RANKS)
+        arguments.check_choice(self.rank, "rank", RANKS)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""

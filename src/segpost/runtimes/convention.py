@@ -8,7 +8,7 @@ from functools import lru_cache
 from os import PathLike
 from typing import Any
 
-from segpost._core import validation
+from segpost._core import arguments
 from segpost._core.sampling import GRIDS
 from segpost.runtimes import graphs, table
 
@@ -77,13 +77,13 @@ class Convention:
     note: str = ""
 
     def __post_init__(self) -> None:
-        validation.one_of(self.kind, "kind", KINDS)
+        arguments.check_choice(self.kind, "kind", KINDS)
         for _, kind in self.outputs:
-            validation.one_of(kind, "the kind of an output", KINDS)
+            arguments.check_choice(kind, "the kind of an output", KINDS)
         if self.axis not in (-3, -1):
             raise ValueError(f"axis must be -3 (channels first) or -1, got {self.axis!r}")
         if self.grid is not None:
-            validation.one_of(self.grid, "grid", GRIDS)
+            arguments.check_choice(self.grid, "grid", GRIDS)
         if (self.foreground is None) != (self.background is None):
             raise ValueError("foreground and background belong together: give both or none")
 
@@ -291,7 +291,7 @@ def agreed(
 
 @lru_cache(maxsize=64)
 def _named(name: str) -> Convention:
-    validation.one_of(name, "convention", tuple(table.TABLE))
+    arguments.check_choice(name, "convention", tuple(table.TABLE))
     return Convention(name=name, **table.TABLE[name])
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import contract, sampling, validation
-from segpost._core.arguments import integer
-from segpost._core.arrays import Array, Incoming, outgoing
+from segpost._backends import registry
+from segpost._core import arguments, sampling, validation
+from segpost._core import logits as core_logits
+from segpost._core.arguments import as_integer
+from segpost._core.arrays import Array, InputArray, allocate_output
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
-from segpost._core.sampling import Axes, Span
+from segpost._core.sampling import Axes, Interval
 
 ALIGNMENTS = ("center", "top_left")
 MODES = ("pad", "stretch")
@@ -72,11 +74,11 @@ class Letterbox:
 
     def __post_init__(self) -> None:
         for name in ("image_size", "input_size", "content_size"):
-            object.__setattr__(self, name, validation.output_size(getattr(self, name), name=name))
+            object.__setattr__(self, name, arguments.as_output_size(getattr(self, name), name=name))
         offset = self.offset
         if not isinstance(offset, (tuple, list, np.ndarray)) or len(offset) != 2:
             raise ValueError(f"offset must be (top, left), got {offset!r}")
-        object.__setattr__(self, "offset", tuple(integer(side, "offset") for side in offset))
+        object.__setattr__(self, "offset", tuple(as_integer(side, "offset") for side in offset))
         room = zip(self.offset, self.content_size, self.input_size, strict=True)
         if not all(start >= 0 and start + length <= total for start, length, total in room):
             raise ValueError(
@@ -139,14 +141,14 @@ class Letterbox:
         >>> segpost.Letterbox.fit((375, 500), multiple=16).padding
         ((4, 5), (6, 6))
         """
-        picture = validation.output_size(image_size, name="image_size")
-        validation.one_of(align, "align", ALIGNMENTS)
-        validation.one_of(mode, "mode", MODES)
-        multiple = integer(multiple, "multiple")
+        picture = arguments.as_output_size(image_size, name="image_size")
+        arguments.check_choice(align, "align", ALIGNMENTS)
+        arguments.check_choice(mode, "mode", MODES)
+        multiple = as_integer(multiple, "multiple")
         if multiple < 1:
             raise ValueError(f"multiple must be at least 1, got {multiple}")
         if isinstance(input_size, (tuple, list, np.ndarray)):
-            total = validation.output_size(input_size, name="input_size")
+            total = arguments.as_output_size(input_size, name="input_size")
             if any(side % multiple for side in total):
                 raise ValueError(
                     f"input_size {total} has sides that are no multiples of {multiple}"
@@ -157,8 +159,8 @@ class Letterbox:
         else:
             content = picture
             if input_size is not None:
-                side = integer(input_size, "input_size")
-                (side, _) = validation.output_size((side, side), name="input_size")
+                side = as_integer(input_size, "input_size")
+                (side, _) = arguments.as_output_size((side, side), name="input_size")
                 content = _largest(picture, (side, side))
             total = tuple(-(-side // multiple) * multiple for side in content)
         room = [have - used for have, used in zip(total, content, strict=True)]
@@ -245,9 +247,9 @@ class Letterbox:
         >>> box.apply(image, mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4), scale=1).shape
         (3, 4, 4)
         """
-        validation.one_of(channel_order, "channel_order", CHANNEL_ORDERS)
-        validation.one_of(layout, "layout", LAYOUTS)
-        validation.one_of(dtype, "dtype", DTYPES)
+        arguments.check_choice(channel_order, "channel_order", CHANNEL_ORDERS)
+        arguments.check_choice(layout, "layout", LAYOUTS)
+        arguments.check_choice(dtype, "dtype", DTYPES)
         if not isinstance(antialias, bool):
             raise TypeError(f"antialias must be True or False, got {antialias!r}")
         unit = _triple(scale, "scale", one=True)
@@ -267,7 +269,7 @@ class Letterbox:
                 f"dtype {dtype} holds no value beyond {most:g}, but with this scale, mean, std and "
                 f"pad the input reaches {reach:g}"
             )
-        given = validation.image_view(image)
+        given = validation.as_image_array(image)
         pixels = given.array
         if pixels.ndim > 4:
             raise ValueError(f"image must have shape (H, W, 3) or (N, H, W, 3), got {pixels.shape}")
@@ -276,9 +278,9 @@ class Letterbox:
                 f"image is {pixels.shape[-3]} x {pixels.shape[-2]}, "
                 f"this letterbox is for {self.image_size[0]} x {self.image_size[1]}"
             )
-        kernels = contract.backend(pixels)
+        kernels = registry.backend(pixels)
         shape = (3, *self.input_size) if layout == "nchw" else (*self.input_size, 3)
-        result = outgoing(out, (*pixels.shape[:-3], *shape), dtype, given.wrap, pixels)
+        result = allocate_output(out, (*pixels.shape[:-3], *shape), dtype, given.wrap, pixels)
         target, pixels = (a if a.ndim == 4 else a[None] for a in (result.array, pixels))
         if layout == "nhwc":
             target = target.transpose(0, 3, 1, 2)
@@ -324,7 +326,7 @@ class Letterbox:
         """
         given = self._label_maps(labels, self.image_size, "image_size")
         array = given.array
-        value, bounds = integer(void, "void"), np.iinfo(array.dtype)
+        value, bounds = as_integer(void, "void"), np.iinfo(array.dtype)
         if not bounds.min <= value <= bounds.max:
             raise ValueError(f"void must fit labels of {array.dtype}, got {value}")
         out = np.full((*array.shape[:-2], *self.input_size), value, array.dtype)
@@ -366,11 +368,11 @@ class Letterbox:
         top, left = self.offset
         return given.wrap(given.array[..., rows[:, None] + top, columns + left])
 
-    def _label_maps(self, labels: object, size: tuple[int, int], name: str) -> Incoming:
-        given = validation.labels_view(labels)
+    def _label_maps(self, labels: object, size: tuple[int, int], name: str) -> InputArray:
+        given = validation.as_label_array(labels)
         if isinstance(given.array, DeviceArray):
             raise TypeError(
-                f"labels are on {given.array.place}; label maps are letterboxed on the CPU: "
+                f"labels are on {given.array.context}; label maps are letterboxed on the CPU: "
                 "copy them there"
             )
         if given.array.shape[-2:] != size:
@@ -389,11 +391,11 @@ def resampling(
     cut out.
     """
     if letterbox is None:
-        return logits, validation.resampling(logits, size, grid)
+        return logits, core_logits.resampling_axes(logits, size, grid)
     if not isinstance(letterbox, Letterbox):
         raise TypeError(f"letterbox must be a segpost.Letterbox, got {letterbox!r}")
     wanted = letterbox.image_size
-    if size is not None and validation.output_size(size) != wanted:
+    if size is not None and arguments.as_output_size(size) != wanted:
         raise ValueError(
             f"size is {size}, but letterbox gives what comes out the size {wanted} of its image: "
             "leave size out"
@@ -401,8 +403,8 @@ def resampling(
     shape = (logits.values.shape[2], logits.values.shape[3])
     if 0 in shape:
         raise ValueError(f"logits of {shape[0]} x {shape[1]} say nothing of a letterbox's image")
-    lies = validation.known_grid(grid, shape, letterbox.input_size)
-    spans = map(Span, letterbox.offset, letterbox.content_size, letterbox.input_size)
+    lies = arguments.resolve_grid(grid, shape, letterbox.input_size)
+    spans = map(Interval, letterbox.offset, letterbox.content_size, letterbox.input_size)
     (rows, columns), axes = sampling.cropped_axes(shape, wanted, lies, (*spans,))
     values = logits.values[:, :, rows, columns]
     return logits._replace(values=values, origin=(rows.start, columns.start)), axes

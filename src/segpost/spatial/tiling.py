@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._backends.reference.labels import interpolated
-from segpost._core import contract, validation
-from segpost._core.arguments import integer
-from segpost._core.arrays import Array, incoming
+from segpost._core import arguments, errors
+from segpost._core import logits as core_logits
+from segpost._core.arguments import as_integer
+from segpost._core.arrays import Array, as_input_array
 from segpost._core.device import DeviceArray
 from segpost.spatial.letterbox import Letterbox, resampling
 
@@ -54,9 +56,9 @@ def windows(
     >>> list(segpost.windows((4, 10), (4, 4), (4, 4)))
     [(0, 0, 4, 4), (0, 4, 4, 4), (0, 6, 4, 4)]
     """
-    picture = validation.output_size(image_size, name="image_size")
-    sides = validation.output_size(window, name="window")
-    steps = validation.output_size(stride, name="stride")
+    picture = arguments.as_output_size(image_size, name="image_size")
+    sides = arguments.as_output_size(window, name="window")
+    steps = arguments.as_output_size(stride, name="stride")
     if any(step > side for step, side in zip(steps, sides, strict=True)):
         raise ValueError(f"stride {steps} leaves gaps between windows of {sides}")
     height, width = (min(side, most) for side, most in zip(sides, picture, strict=True))
@@ -113,12 +115,12 @@ class Merger:
     def __init__(
         self, size: tuple[int, int], classes: int, *, average: str = "probabilities"
     ) -> None:
-        height, width = validation.output_size(size)
+        height, width = arguments.as_output_size(size)
         self.size = (height, width)
-        self.classes = integer(classes, "classes")
+        self.classes = as_integer(classes, "classes")
         if self.classes < 1:
             raise ValueError(f"classes must be at least 1, got {classes}")
-        validation.one_of(average, "average", AVERAGES)
+        arguments.check_choice(average, "average", AVERAGES)
         self.average = average
         self._sums = np.zeros((self.classes, height, width), np.float32)
         self._weights = np.zeros((height, width), np.float32)
@@ -162,10 +164,11 @@ class Merger:
             For windows that do not lie in the picture, another number of classes, NaN, and what
             `argmax` refuses.
         """
-        view, given, _ = validation.logits_view(logits, axis)
+        view, given, _ = core_logits.as_logits(logits, axis)
         if isinstance(given.array, DeviceArray):
             raise TypeError(
-                f"logits are on {given.array.place}; windows are merged on the CPU: copy them there"
+                f"logits are on {given.array.context}; "
+                "windows are merged on the CPU: copy them there"
             )
         if not given.kind.startswith(("float", "bfloat")):
             raise TypeError(f"logits must be floats, got {given.kind}; dequantize them first")
@@ -176,7 +179,7 @@ class Merger:
             raise ValueError(f"logits have {classes} classes, this merger {self.classes}")
         y, x, height, width = self._window(window)
         if flip is not None:
-            validation.one_of(flip, "flip", tuple(FLIPS))
+            arguments.check_choice(flip, "flip", tuple(FLIPS))
         weights = _weights(weight, (height, width))
         if letterbox is not None and getattr(letterbox, "image_size", None) != (height, width):
             raise ValueError(f"{letterbox!r} does not fit a window of {height} x {width}")
@@ -184,8 +187,8 @@ class Merger:
         view, axes = resampling(view, size, grid, letterbox)
         made = np.empty((1, classes, height, width), np.float32)
         if self.average == "probabilities":
-            report = contract.backend(view.values).softmax(view, axes, made, None)
-            validation.raise_undefined(report, view, (1, height, width))
+            report = registry.backend(view.values).softmax(view, axes, made, None)
+            errors.raise_undefined(report, view, (1, height, width))
         else:
             unit = 1.0 if axes is None else axes.y.den * axes.x.den
             for _, rows, values in interpolated(view, axes):
@@ -240,7 +243,7 @@ class Merger:
             return (0, 0, *self.size)
         if not isinstance(window, (tuple, list, np.ndarray)) or len(window) != 4:
             raise ValueError(f"window must be (y, x, height, width), got {window!r}")
-        y, x, height, width = (integer(number, "window") for number in window)
+        y, x, height, width = (as_integer(number, "window") for number in window)
         inside = y >= 0 and x >= 0 and y + height <= self.size[0] and x + width <= self.size[1]
         if not inside or height < 1 or width < 1:
             raise ValueError(f"window {(y, x, height, width)} does not lie in {self.size}")
@@ -254,7 +257,7 @@ def _weights(weight: Any, size: tuple[int, int]) -> Array:
         if not (math.isfinite(number) and number > 0):
             raise ValueError(f"weight must be positive and finite, got {weight!r}")
         return np.asarray(number, np.float32)
-    given = incoming(weight, "weight")
+    given = as_input_array(weight, "weight")
     if isinstance(given.array, DeviceArray) or given.kind == "bfloat16":
         raise TypeError(f"weight must be numbers on the CPU that NumPy has, got {given.kind}")
     if given.array.shape != size:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import torch
 
 import segpost
-from segpost._core import validation
+from segpost._core import arguments
 from segpost._core.arrays import label_dtype
 from segpost.color.palette import Palette, as_palette
 from segpost.crf.model import DenseCRF
@@ -113,7 +113,7 @@ def _labels_made(
 def _parted(logits: Tensor, axis: int, spatial: int) -> tuple[Any, Any, Any, int]:
     """Sizes before the classes, their number, sizes of pixels, and the class axis."""
     shape = tuple(logits.shape)
-    counted = validation.class_axis_of(shape, axis, spatial)
+    counted = arguments.resolve_class_axis(shape, axis, spatial)
     batch = shape[: len(shape) - spatial - 1]
     pixels = shape[-spatial:] if counted != -1 else shape[-1 - spatial : -1]
     return batch, shape[counted], pixels, counted

@@ -18,26 +18,26 @@ from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
     Array,
-    Bad,
+    ColorOutputs,
     CrfSolver,
+    LabelErrors,
+    LogitErrors,
     Logits,
-    Paint,
     Pairwise,
-    Report,
+    PendingCounts,
     Unary,
-    Unread,
 )
 from segpost._core.device import (
     DeviceArray,
-    Place,
-    current,
+    DeviceContext,
+    context_of,
+    device_guard,
     device_view,
-    is_captured,
-    place_of,
-    rated,
-    refuse_reports_of_graphs,
-    tallies,
+    is_capturing,
+    read_error_counts,
+    refuse_error_counts_in_graph,
     to_host,
+    with_float_confidence,
 )
 from segpost._core.device_arrays import Memory
 from segpost._core.sampling import Axes, Axis, VolumeAxes
@@ -55,7 +55,7 @@ class Gpu:
         self._constants: OrderedDict[tuple[int, str, bytes], Array] = OrderedDict()
         self._pinned: dict[tuple[int, str, bytes], Array] = {}
         self._deferred: deque[Callable[[], None]] = deque()
-        self._unread: WeakSet[Unread] = WeakSet()
+        self._unread: WeakSet[PendingCounts] = WeakSet()
         self._check = "sync"
         self._found: Array | None = None
 
@@ -79,7 +79,7 @@ class Gpu:
         if len(self._deferred) > MOST_DEFERRED:
             self.raise_deferred()
 
-    def watch(self, counts: Unread) -> None:
+    def watch(self, counts: PendingCounts) -> None:
         """Have `raise_deferred` read counts, for as long as there are any."""
         self._unread.add(counts)
 
@@ -98,51 +98,61 @@ class Gpu:
         logits: Logits,
         axes: Axes | None,
         labels: Array,
-        paint: Paint | None = None,
+        paint: ColorOutputs | None = None,
         confidence: Array | None = None,
         fast: bool = False,
         probabilities: Array | None = None,
-    ) -> Report:
+    ) -> LogitErrors:
         if probabilities is not None:
             report = self.argmax(logits, axes, labels, paint)
             return report.undefined_as(self.softmax(logits, axes, probabilities, confidence))
         with ExitStack() as during:
-            place = during.enter_context(self._at(logits.values))
-            sure = None if confidence is None else during.enter_context(rated(confidence, place))
-            tables = self._axes(axes, place)
-            found = self._tallies(6, place)
+            context = during.enter_context(self._at(logits.values))
+            sure = (
+                None
+                if confidence is None
+                else during.enter_context(with_float_confidence(confidence, context))
+            )
+            tables = self._axes(axes, context)
+            found = self._tallies(6, context)
             self.runtime.argmax(
                 logits,
                 tables,
                 labels,
-                paint and Paint(self._constant(paint.lut, place), paint.color),
+                paint and ColorOutputs(self._constant(paint.lut, context), paint.color),
                 sure,
-                place.stream,
+                context.stream,
                 found,
-                self._workspace(logits, tables, place),
+                self._workspace(logits, tables, context),
             )
         if paint is not None and paint.laid is not None:
             image, alpha, out = paint.laid
             self.overlay(image, labels, paint.lut, alpha, None, 0, out)
         nan, undefined, unsure = self._counted("argmax", found)
-        return Report(*nan, *(undefined if confidence is None else unsure))
+        return LogitErrors(*nan, *(undefined if confidence is None else unsure))
 
     def softmax(
         self, logits: Logits, axes: Axes | None, probabilities: Array, confidence: Array | None
-    ) -> Report:
+    ) -> LogitErrors:
         with ExitStack() as during:
-            place = during.enter_context(self._at(logits.values))
-            sure = None if confidence is None else during.enter_context(rated(confidence, place))
-            found = self._tallies(6, place)
-            tables = self._axes(axes, place)
-            self.runtime.softmax(logits, tables, probabilities, sure, place.stream, found)
+            context = during.enter_context(self._at(logits.values))
+            sure = (
+                None
+                if confidence is None
+                else during.enter_context(with_float_confidence(confidence, context))
+            )
+            found = self._tallies(6, context)
+            tables = self._axes(axes, context)
+            self.runtime.softmax(logits, tables, probabilities, sure, context.stream, found)
         return self._report("softmax", found)
 
-    def colorize(self, labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad:
-        with self._at(labels) as place:
-            found = self._tallies(2, place)
-            table = self._constant(lut, place)
-            self.runtime.colorize(labels, table, ignore_index, out, place.stream, found)
+    def colorize(
+        self, labels: Array, lut: Array, ignore_index: int | None, out: Array
+    ) -> LabelErrors:
+        with self._at(labels) as context:
+            found = self._tallies(2, context)
+            table = self._constant(lut, context)
+            self.runtime.colorize(labels, table, ignore_index, out, context.stream, found)
             return self._bad("colorize", found)
 
     def overlay(
@@ -154,62 +164,64 @@ class Gpu:
         ignore_index: int | None,
         contour: int,
         out: Array,
-    ) -> Bad:
-        with self._at(image) as place:
-            found = self._tallies(2, place)
-            tables = self._constant(lut, place), self._constant(alpha, place)
+    ) -> LabelErrors:
+        with self._at(image) as context:
+            found = self._tallies(2, context)
+            tables = self._constant(lut, context), self._constant(alpha, context)
             self.runtime.overlay(
-                image, labels, *tables, ignore_index, contour, out, place.stream, found
+                image, labels, *tables, ignore_index, contour, out, context.stream, found
             )
             return self._bad("overlay", found)
 
-    def labels_from_colors(self, image: Array, keys: Array, values: Array, out: Array) -> Bad:
-        with self._at(image) as place:
-            found = self._tallies(2, place)
-            tables = self._constant(keys, place), self._constant(values, place)
-            self.runtime.labels_from_colors(image, *tables, out, place.stream, found)
+    def labels_from_colors(
+        self, image: Array, keys: Array, values: Array, out: Array
+    ) -> LabelErrors:
+        with self._at(image) as context:
+            found = self._tallies(2, context)
+            tables = self._constant(keys, context), self._constant(values, context)
+            self.runtime.labels_from_colors(image, *tables, out, context.stream, found)
             return self._bad("labels_from_colors", found)
 
     def confusion_labels(self, preds: Array, target: Array, ignored: Array, counts: Array) -> None:
-        with self._at(preds) as place, self._counting(counts, place) as cells:
-            given = preds, target, self._constant(ignored, place), cells
-            self.runtime.confusion_labels(*given, place.stream)
+        with self._at(preds) as context, self._counting(counts, context) as cells:
+            given = preds, target, self._constant(ignored, context), cells
+            self.runtime.confusion_labels(*given, context.stream)
 
     def confusion_logits(
         self, logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
-    ) -> Report:
-        with self._at(logits.values) as place, self._counting(counts, place) as cells:
-            found = self._tallies(6, place)
+    ) -> LogitErrors:
+        with self._at(logits.values) as context, self._counting(counts, context) as cells:
+            found = self._tallies(6, context)
             if found is not None and found is not self._found:
-                self.runtime.clear(found.ctypes.data, found.nbytes, place.stream)
-            tables = self._axes(axes, place)
+                self.runtime.clear(found.ctypes.data, found.nbytes, context.stream)
+            tables = self._axes(axes, context)
             self.runtime.confusion_logits(
                 logits,
                 tables,
                 target,
-                self._constant(ignored, place),
+                self._constant(ignored, context),
                 cells,
-                place.empty(target.shape, np.int32),
-                place.stream,
+                context.empty(target.shape, np.int32),
+                context.stream,
                 found,
-                self._workspace(logits, tables, place),
+                self._workspace(logits, tables, context),
             )
             return self._report("confusion_logits", found)
 
-    def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
+    def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         """Of one volume."""
-        with self._at(logits.values) as place:
-            tables = self._axes(axes, place)
-            found = self._tallies(6, place)
+        with self._at(logits.values) as context:
+            tables = self._axes(axes, context)
+            found = self._tallies(6, context)
             size = self.runtime.argmax_volume_workspace(logits, tables, labels)
-            workspace = place.empty((size,), np.uint8) if size else None
-            self.runtime.argmax_volume(logits, tables, labels, place.stream, found, workspace)
+            workspace = context.empty((size,), np.uint8) if size else None
+            self.runtime.argmax_volume(logits, tables, labels, context.stream, found, workspace)
             return self._report("argmax", found)
 
     def letterbox(self, *given: Any) -> None:
         _not_here("letterboxes")
 
-    def bands(self, *given: Any) -> None:
+    def boundary_bands(self, *given: Any) -> None:
         _not_here("boundaries")
 
     def boundary_matches(self, *given: Any) -> None:
@@ -224,11 +236,11 @@ class Gpu:
         with self._at(unary.values):
             return DeviceCrf(unary, terms, own, None if method == "exact" else LATTICES[quality])
 
-    def _tallies(self, count: int, place: Place) -> Array | None:
+    def _tallies(self, count: int, context: DeviceContext) -> Array | None:
         if self._check == "off" or self._found is not None:
             return self._found
-        refuse_reports_of_graphs(place)
-        return place.empty((count,), np.uint64)
+        refuse_error_counts_in_graph(context)
+        return context.empty((count,), np.uint64)
 
     def _counted(self, what: str, found: Array | None) -> list[tuple[int, int]]:
         """Pairs of a count and its first place, if they are to be read now: this waits."""
@@ -237,34 +249,34 @@ class Gpu:
         if self._check == "deferred":
             self.defer(partial(_raise_tallies, what, found))
             return [(0, -1)] * 3
-        return tallies(to_host(found))
+        return read_error_counts(to_host(found))
 
-    def _report(self, what: str, found: Array | None) -> Report:
+    def _report(self, what: str, found: Array | None) -> LogitErrors:
         nan, undefined = self._counted(what, found)[:2]
-        return Report(*nan, *undefined)
+        return LogitErrors(*nan, *undefined)
 
-    def _bad(self, what: str, found: Array | None) -> Bad:
-        return Bad(*self._counted(what, found)[0])
+    def _bad(self, what: str, found: Array | None) -> LabelErrors:
+        return LabelErrors(*self._counted(what, found)[0])
 
     @contextmanager
-    def _at(self, array: Array) -> Iterator[Place]:
+    def _at(self, array: Array) -> Iterator[DeviceContext]:
         """The array's place, its device being this thread's while kernels are launched."""
-        place = place_of(array)
+        context = context_of(array)
         # Of an array on the CPU it is memory that the runtime reaches all the same.
-        with nullcontext() if place.device < 0 else current(place):
-            yield place
+        with nullcontext() if context.device < 0 else device_guard(context):
+            yield context
 
-    def _constant(self, table: Array, place: Place) -> Array:
+    def _constant(self, table: Array, context: DeviceContext) -> Array:
         """A small table on the device. One that is new there is waited for.
 
         What a graph was captured with stays for as long as the process: it may be run at any time.
         """
-        key = place.device, table.dtype.str, table.tobytes()
+        key = context.device, table.dtype.str, table.tobytes()
         known = self._pinned.get(key)
         if known is not None:
             return known
         known = self._constants.get(key)
-        captured = is_captured(place)
+        captured = is_capturing(context)
         if captured and known is None:
             raise RuntimeError(
                 "a CUDA graph is being captured, and a table of this call (of its palette, its "
@@ -274,7 +286,7 @@ class Gpu:
         if captured and known is not None:
             self._pinned[key] = known
         elif known is None:
-            known = self._uploaded(np.ascontiguousarray(table), place)
+            known = self._uploaded(np.ascontiguousarray(table), context)
             self._constants[key] = known
             while len(self._constants) > CONSTANTS:
                 self._constants.popitem(last=False)
@@ -282,20 +294,22 @@ class Gpu:
             self._constants.move_to_end(key)
         return known
 
-    def _uploaded(self, table: Array, place: Place) -> Array:
-        memory = Memory(self.runtime, table.nbytes, max(place.device, 0))
-        self.runtime.copy_in(memory.address, table, place.stream)
-        where = place._replace(runtime=self.runtime)
+    def _uploaded(self, table: Array, context: DeviceContext) -> Array:
+        memory = Memory(self.runtime, table.nbytes, max(context.device, 0))
+        self.runtime.copy_in(memory.address, table, context.stream)
+        where = context._replace(runtime=self.runtime)
         return device_view(memory.address, table.shape, None, table.dtype, where, memory)
 
-    def _axes(self, axes: Axes | VolumeAxes | None, place: Place) -> SimpleNamespace | None:
+    def _axes(
+        self, axes: Axes | VolumeAxes | None, context: DeviceContext
+    ) -> SimpleNamespace | None:
         """The tables of a resampling, on the device."""
         if axes is None:
             return None
 
         def there(axis: Axis) -> SimpleNamespace:
             names = ("cell", "w0", "w1", "t", "start")
-            tables = {name: self._constant(getattr(axis, name), place) for name in names}
+            tables = {name: self._constant(getattr(axis, name), context) for name in names}
             numbers = ("n_in", "n_out", "den", "widest", "step")
             scalars = {name: getattr(axis, name) for name in numbers}
             return SimpleNamespace(**scalars, **tables)
@@ -306,25 +320,25 @@ class Gpu:
         return tables
 
     def _workspace(
-        self, logits: Logits, axes: SimpleNamespace | None, place: Place
+        self, logits: Logits, axes: SimpleNamespace | None, context: DeviceContext
     ) -> Array | None:
         size = self.runtime.argmax_workspace(logits, axes)
-        return place.empty((size,), np.uint8) if size else None
+        return context.empty((size,), np.uint8) if size else None
 
     @contextmanager
-    def _counting(self, counts: Array, place: Place) -> Iterator[Array]:
+    def _counting(self, counts: Array, context: DeviceContext) -> Iterator[Array]:
         """Counts on the device; where `counts` are on the CPU, they are added to those, waiting."""
         if isinstance(counts, DeviceArray):
             yield counts
             return
-        cells = place.empty(counts.shape, np.int64)
-        self.runtime.clear(cells.ctypes.data, cells.nbytes, place.stream)
+        cells = context.empty(counts.shape, np.int64)
+        self.runtime.clear(cells.ctypes.data, cells.nbytes, context.stream)
         yield cells
         counts += to_host(cells)
 
 
 def _raise_tallies(what: str, found: Array) -> None:
-    total, first = max(tallies(to_host(found)), key=lambda pair: pair[0])
+    total, first = max(read_error_counts(to_host(found)), key=lambda pair: pair[0])
     if total:
         raise ValueError(
             f"{what} met {total} bad values in an earlier call with check='deferred', "

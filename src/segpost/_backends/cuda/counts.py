@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segpost._core import contract
-from segpost._core.contract import Checking
-from segpost._core.device import Array, cleared, copy_rows, is_captured, place_of, to_host
+from segpost._backends import registry
+from segpost._core.contract import DeferredErrors
+from segpost._core.device import Array, context_of, copy_rows, is_capturing, to_host, zeros_on
 
 
 class Table(NamedTuple):
@@ -32,17 +32,17 @@ class DeviceCounts:
 
     def table(self, values: Array, check: str) -> Table:
         """Where counts of `values`, which are on a device, are added to."""
-        place = place_of(values)
-        if is_captured(place):
+        context = context_of(values)
+        if is_capturing(context):
             raise RuntimeError(
                 "a CUDA graph is being captured, and its runs could not be counted here: capture "
                 "segpost.confusion_matrix(..., check='off') and add up what it gives"
             )
         judged = check == "deferred"
-        key = place.device, place.stream, judged
+        key = context.device, context.stream, judged
         if key not in self._tables:
-            counts = cleared(place, self.shape, np.int64)
-            self._tables[key] = Table(counts, cleared(place, (6,), np.uint64))
+            counts = zeros_on(context, self.shape, np.int64)
+            self._tables[key] = Table(counts, zeros_on(context, (6,), np.uint64))
         if judged:
             _checking(values).watch(self)
         return self._tables[key]
@@ -92,7 +92,7 @@ def refuse_more_than_sums(check: str, needs: dict[str, bool]) -> None:
 def defer_outside(cells: Array, ignored: Array) -> None:
     """Leave it to `raise_deferred` to look for labels that are no classes: (C + 2, C + 1)."""
     classes = cells.shape[1] - 1
-    bad = place_of(cells).empty((2 * classes + 1,), np.int64)  # their cells alone are kept
+    bad = context_of(cells).empty((2 * classes + 1,), np.int64)  # their cells alone are kept
     copy_rows(bad[None, : classes + 1], cells[classes + 1 :])
     copy_rows(bad[classes + 1 :, None], cells[:classes, classes:])
 
@@ -103,9 +103,9 @@ def defer_outside(cells: Array, ignored: Array) -> None:
     _checking(cells).defer(read)
 
 
-def _checking(array: Array) -> Checking:
-    backend = contract.backend(array)
-    assert isinstance(backend, Checking)
+def _checking(array: Array) -> DeferredErrors:
+    backend = registry.backend(array)
+    assert isinstance(backend, DeferredErrors)
     return backend
 
 

@@ -7,8 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segpost._core.contract import Bad, BadUnary, CrfStep, LatticeRecipe, Pairwise, Unary
-from segpost._core.device import Array, current, place_of, rated, tallies, to_host
+from segpost._core.contract import CrfStep, LabelErrors, LatticeConfig, Pairwise, Unary, UnaryErrors
+from segpost._core.device import (
+    Array,
+    context_of,
+    device_guard,
+    read_error_counts,
+    to_host,
+    with_float_confidence,
+)
 
 TOP = np.uint64(1 << 63)
 
@@ -17,17 +24,17 @@ class CrfSolver:
     """A dense CRF of one image, in memory of its device."""
 
     def __init__(
-        self, unary: Unary, terms: Sequence[Pairwise], own: bool, recipe: LatticeRecipe | None
+        self, unary: Unary, terms: Sequence[Pairwise], own: bool, recipe: LatticeConfig | None
     ) -> None:
-        self._place = place_of(unary.values)
-        with current(self._place):
-            self._solver = self._place.runtime.CrfSolver(
-                unary, tuple(terms), own, recipe, self._place.stream, self._memory
+        self._context = context_of(unary.values)
+        with device_guard(self._context):
+            self._solver = self._context.runtime.CrfSolver(
+                unary, tuple(terms), own, recipe, self._context.stream, self._memory
             )
-        self.bad: BadUnary = self._solver.bad
+        self.bad: UnaryErrors = self._solver.bad
 
     def _memory(self, size: int) -> Array:
-        return self._place.empty((size,), np.uint8)
+        return self._context.empty((size,), np.uint8)
 
     def infer(
         self,
@@ -37,53 +44,53 @@ class CrfSolver:
         tolerance: float | None,
         trace: bool,
     ) -> list[CrfStep]:
-        with current(self._place):
+        with device_guard(self._context):
             steps: list[CrfStep] = self._solver.infer(out, iterations, start, tolerance, trace)
         return steps
 
 
-def guide_range(guide: Array) -> tuple[Array, Bad]:
+def guide_range(guide: Array) -> tuple[Array, LabelErrors]:
     """The least and the largest value of every channel of [D, H, W, G], and what is not finite.
 
     This waits for the device.
     """
-    place, channels = place_of(guide), guide.shape[-1]
-    memory = place.empty((2 + 2 * channels,), np.uint64)
-    with current(place):
-        place.runtime.guide_range(guide, place.stream, memory)
+    context, channels = context_of(guide), guide.shape[-1]
+    memory = context.empty((2 + 2 * channels,), np.uint64)
+    with device_guard(context):
+        context.runtime.guide_range(guide, context.stream, memory)
     found = to_host(memory)
     codes = np.stack([~found[2 : 2 + channels], found[2 + channels :]])
     numbers = np.where(codes & TOP, codes ^ TOP, ~codes).view(np.float64)
-    return numbers, Bad(*tallies(found[:2])[0])
+    return numbers, LabelErrors(*read_error_counts(found[:2])[0])
 
 
 def label_energies(
     labels: Array, classes: int, certainty: float, unsure: int | None
-) -> tuple[Array, Bad]:
+) -> tuple[Array, LabelErrors]:
     """-log of what a label map [D, H, W] stands for, [L, D, H, W], and labels that are none.
 
     This waits for the device.
     """
-    place = place_of(labels)
-    energies = place.empty((classes, *labels.shape), np.float32)
-    found = place.empty((2,), np.uint64)
+    context = context_of(labels)
+    energies = context.empty((classes, *labels.shape), np.float32)
+    found = context.empty((2,), np.uint64)
     rest = (1 - certainty) / (classes - 1)
-    with current(place):
-        place.runtime.label_energies(
+    with device_guard(context):
+        context.runtime.label_energies(
             labels,
             energies,
             unsure,
             -math.log(certainty),
             -math.log(rest) if rest else math.inf,
             math.log(classes),
-            place.stream,
+            context.stream,
             found,
         )
-    return energies, Bad(*tallies(to_host(found))[0])
+    return energies, LabelErrors(*read_error_counts(to_host(found))[0])
 
 
 def largest(values: Array, out: Array) -> None:
     """The largest of [N, L, H, W] at every pixel, into [N, H, W]."""
-    place = place_of(values)
-    with current(place), rated(out, place) as exact:
-        place.runtime.largest(values, exact, place.stream)
+    context = context_of(values)
+    with device_guard(context), with_float_confidence(out, context) as exact:
+        context.runtime.largest(values, exact, context.stream)

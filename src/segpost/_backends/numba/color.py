@@ -8,15 +8,15 @@ import numpy as np
 
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import frozen, packed, pieces, target
-from segpost._core.contract import Array, Bad, Paint
+from segpost._core.contract import Array, ColorOutputs, LabelErrors
 
 STRIP = 1 << 17  # pixels of a strip: labels and colors stay in the second cache
 
 
-def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad:
+def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> LabelErrors:
     """The palette's color of every label; void where the label is ``ignore_index``."""
 
-    def work(strip: tuple[int, int, int]) -> Bad:
+    def work(strip: tuple[int, int, int]) -> LabelErrors:
         n, y0, y1 = strip
         entry, rows, bad = _entries(labels[n, y0:y1], len(lut) - 1, ignore_index)
         paint(entry, lut[rows], out[n, y0:y1])
@@ -33,12 +33,12 @@ def overlay(
     ignore_index: int | None,
     contour: int,
     out: Array,
-) -> Bad:
+) -> LabelErrors:
     """(image * (256 - alpha) + color * alpha + 128) / 256, rounded down; contours are opaque."""
     height = labels.shape[1]
     before, after = contour // 2, (contour + 1) // 2  # rows and columns of the window
 
-    def work(strip: tuple[int, int, int]) -> Bad:
+    def work(strip: tuple[int, int, int]) -> LabelErrors:
         n, y0, y1 = strip
         entry, rows, bad = _entries(labels[n, y0:y1], len(lut) - 1, ignore_index)
         picture, keep = target(out[n, y0:y1])
@@ -55,14 +55,14 @@ def overlay(
     return _merge(run(work, _strips(labels), 8 * labels.size))
 
 
-def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> Bad:
+def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> LabelErrors:
     """The label of every color."""
 
-    def work(strip: tuple[int, int, int]) -> Bad:
+    def work(strip: tuple[int, int, int]) -> LabelErrors:
         n, y0, y1 = strip
         pixels = packed(image[n, y0:y1]).reshape(-1, 3)
         labels, keep = target(out[n, y0:y1])
-        bad = Bad(*look_up(pixels, frozen(keys), frozen(values), labels.reshape(-1)))
+        bad = LabelErrors(*look_up(pixels, frozen(keys), frozen(values), labels.reshape(-1)))
         keep()
         return _shift(bad, (n * out.shape[1] + y0) * out.shape[2])
 
@@ -80,7 +80,7 @@ def paint(labels: Array, lut: Array, out: Array) -> None:
     keep()
 
 
-def paint_rows(labels: Array, made: Paint, n: int, y0: int, y1: int) -> None:
+def paint_rows(labels: Array, made: ColorOutputs, n: int, y0: int, y1: int) -> None:
     """The pictures of rows of an image whose labels have just been made."""
     if made.color is not None:
         paint(labels, made.lut, made.color[n, y0:y1])
@@ -103,7 +103,7 @@ def lay(entry: Array, lut: Array, alpha: Array, image: Array, out: Array) -> Arr
     return painted
 
 
-def _entries(labels: Array, void: int, ignore_index: int | None) -> tuple[Array, Any, Bad]:
+def _entries(labels: Array, void: int, ignore_index: int | None) -> tuple[Array, Any, LabelErrors]:
     """Indices in C order, the palette rows that they stand for, and the labels that have none.
 
     uint8 labels are their own indices: a table of 256 rows costs less than a pass over the pixels.
@@ -118,13 +118,13 @@ def _entries(labels: Array, void: int, ignore_index: int | None) -> tuple[Array,
         number = np.int32 if np.can_cast(labels.dtype, np.int32) else np.int64
         values = packed(labels.astype(number, copy=False)).reshape(-1)
         bad = find_entries(values, void, ignores, ignored, entry.reshape(-1))
-        return frozen(entry), slice(None), Bad(*bad)
+        return frozen(entry), slice(None), LabelErrors(*bad)
     value = np.arange(256)
     inside = value < void
     ignore = value == ignored if ignores else np.zeros(256, bool)
     entry = packed(labels)
     bad = check_bytes(entry.reshape(-1), void, frozen(inside | ignore))
-    return entry, np.where(inside & ~ignore, value, void), Bad(*bad)
+    return entry, np.where(inside & ~ignore, value, void), LabelErrors(*bad)
 
 
 def _strips(labels: Array) -> list[tuple[int, int, int]]:
@@ -132,14 +132,14 @@ def _strips(labels: Array) -> list[tuple[int, int, int]]:
     return [(n, *rows) for n in range(images) for rows in pieces(height, STRIP // max(width, 1))]
 
 
-def _shift(bad: Bad, place: int) -> Bad:
-    return Bad(bad.total, bad.first + place) if bad.total else bad
+def _shift(bad: LabelErrors, place: int) -> LabelErrors:
+    return LabelErrors(bad.total, bad.first + place) if bad.total else bad
 
 
-def _merge(found: list[Bad]) -> Bad:
+def _merge(found: list[LabelErrors]) -> LabelErrors:
     """All strips, which come in order."""
     bad = [strip for strip in found if strip.total]
-    return Bad(sum(strip.total for strip in bad), bad[0].first) if bad else Bad()
+    return LabelErrors(sum(strip.total for strip in bad), bad[0].first) if bad else LabelErrors()
 
 
 @kernel

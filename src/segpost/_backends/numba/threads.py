@@ -35,9 +35,7 @@ def run(work: Callable[[Strip], Result], strips: Sequence[Strip], elements: int)
     One thread takes them in a loop, so that Ctrl-C is answered between two. More threads live for
     this call only: nothing stays behind that a fork could break.
     """
-    from segpost._backends.config import (
-        num_threads,  # _config imports _dispatch, which imports backends
-    )
+    from segpost._backends.config import num_threads
 
     threads = min(num_threads(), len(strips), max(elements // WORTH_A_THREAD, 1))
     if threads < 2:

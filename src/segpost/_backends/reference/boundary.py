@@ -8,7 +8,9 @@ from segpost._backends.reference.confusion import columns, in_range, target_rows
 from segpost._core.contract import Array
 
 
-def bands(labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array) -> None:
+def boundary_bands(
+    labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array
+) -> None:
     """Classes where they lie in the band, `classes` where they do not.
 
     A pixel lies in the band where the square of 2 width + 1 pixels around it holds another class,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._core.contract import Array, Bad
+from segpost._core.contract import Array, LabelErrors
 
 
-def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> Bad:
+def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> LabelErrors:
     """The palette's color of every label; void where the label is ``ignore_index``."""
     entry, bad = entries(labels, len(lut) - 1, ignore_index)
     out[...] = unpack(lut[entry])
@@ -22,7 +22,7 @@ def overlay(
     ignore_index: int | None,
     contour: int,
     out: Array,
-) -> Bad:
+) -> LabelErrors:
     """(image * (256 - alpha) + color * alpha + 128) / 256, rounded down; contours are opaque."""
     entry, bad = entries(labels, len(lut) - 1, ignore_index)
     weight = alpha[entry]
@@ -33,7 +33,7 @@ def overlay(
     return bad
 
 
-def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> Bad:
+def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> LabelErrors:
     """The label of every color."""
     channels = image.astype(np.uint32)
     packed = channels[..., 0] | channels[..., 1] << 8 | channels[..., 2] << 16
@@ -48,7 +48,7 @@ def unpack(packed: Array) -> Array:
     return np.stack([packed, packed >> 8, packed >> 16], axis=-1).astype(np.uint8)
 
 
-def entries(labels: Array, void: int, ignore_index: int | None) -> tuple[Array, Bad]:
+def entries(labels: Array, void: int, ignore_index: int | None) -> tuple[Array, LabelErrors]:
     """The palette row of every label, and the labels that have none (they get the void row)."""
     inside = (labels >= 0) & (labels < void)
     wide = labels.astype(np.int64)  # uint64 beyond int64 turns negative, but is not inside
@@ -72,7 +72,7 @@ def on_contour(labels: Array, width: int) -> Array:
     return found
 
 
-def first_of(bad: Array) -> Bad:
+def first_of(bad: Array) -> LabelErrors:
     """Count and first flat index of the true entries."""
     count = int(bad.sum())
-    return Bad(count, int(bad.argmax()) if count else -1)
+    return LabelErrors(count, int(bad.argmax()) if count else -1)

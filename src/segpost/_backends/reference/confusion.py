@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from segpost._backends.reference.labels import argmax
-from segpost._core.contract import Array, Logits, Report
+from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.sampling import Axes
 
 
@@ -17,7 +17,7 @@ def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array)
 
 def confusion_logits(
     logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
-) -> Report:
+) -> LogitErrors:
     """The same for the predictions that argmax makes of logits."""
     preds = np.empty(target.shape, np.int32)
     report = argmax(logits, axes, preds, None, None)

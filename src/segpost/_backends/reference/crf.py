@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._core.arrays import widen
-from segpost._core.contract import Array, BadUnary, CrfStep, Pairwise, Unary
+from segpost._core.contract import Array, CrfStep, Pairwise, Unary, UnaryErrors
 
 Float64 = npt.NDArray[np.float64]
 
@@ -130,7 +130,7 @@ def features(term: Pairwise, size: tuple[int, ...]) -> list[Float64]:
     return found
 
 
-def energies(unary: Unary) -> tuple[Float64, BadUnary]:
+def energies(unary: Unary) -> tuple[Float64, UnaryErrors]:
     """U = -log of the unary, [L, D, H, W], and the values that have none."""
     values = widen(unary.values, unary.kind).astype(np.float64)
     outside = np.zeros(values.shape, bool)
@@ -148,7 +148,7 @@ def energies(unary: Unary) -> tuple[Float64, BadUnary]:
             energy = values
         none = values == -np.inf if unary.meaning == "logits" else energy == np.inf
     hopeless = none.all(axis=0) & ~bad.any(axis=0)
-    return energy, BadUnary(*_first(bad), *_first(outside), *_first(hopeless))
+    return energy, UnaryErrors(*_first(bad), *_first(outside), *_first(hopeless))
 
 
 def softmax(values: Float64) -> Float64:

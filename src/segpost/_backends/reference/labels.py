@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from segpost._backends.reference.color import overlay, unpack
 from segpost._core.arrays import WIDE_KINDS, widen
-from segpost._core.contract import Array, Logits, Paint, Report
+from segpost._core.contract import Array, ColorOutputs, LogitErrors, Logits
 from segpost._core.sampling import Axes, Axis
 
 Float64 = npt.NDArray[np.float64]
@@ -20,11 +20,11 @@ def argmax(
     logits: Logits,
     axes: Axes | None,
     labels: Array,
-    paint: Paint | None = None,
+    paint: ColorOutputs | None = None,
     confidence: Array | None = None,
     fast: bool = False,
     probabilities: Array | None = None,
-) -> Report:
+) -> LogitErrors:
     """First index of the largest interpolated logit; NaN beats everything, the first NaN wins.
 
     Confidence is the probability of that label, `fast` or not.
@@ -47,9 +47,9 @@ def argmax(
 
 def softmax(
     logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
-) -> Report:
+) -> LogitErrors:
     """exp(v - max) / sum; for a one-channel head the sigmoid, and the chosen side's probability."""
-    report = Report()
+    report = LogitErrors()
     den = 1.0 if axes is None else axes.y.den * axes.x.den
     shape = output_shape(logits, axes)
     for n, rows, values in interpolated(logits, axes):
@@ -124,9 +124,9 @@ def corners(axis: Axis, outputs: slice) -> list[tuple[Array, Array]]:
     return [(first, axis.w0[outputs]), (second, axis.w1[outputs])]
 
 
-def count_nan(logits: Logits) -> Report:
+def count_nan(logits: Logits) -> LogitErrors:
     """How many logits are NaN, and the first place that has one."""
-    report = Report()
+    report = LogitErrors()
     for n, image in enumerate(logits.values):
         nan = np.isnan(widen(image, logits.kind))
         count = int(nan.sum())
@@ -138,8 +138,8 @@ def count_nan(logits: Logits) -> Report:
 
 
 def add_undefined(
-    report: Report, undefined: Array, n: int, rows: slice, shape: tuple[int, ...]
-) -> Report:
+    report: LogitErrors, undefined: Array, n: int, rows: slice, shape: tuple[int, ...]
+) -> LogitErrors:
     """Add the output pixels of a strip that have no answer."""
     count = int(undefined.sum())
     if not count:

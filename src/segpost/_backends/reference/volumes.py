@@ -6,15 +6,15 @@ import numpy as np
 
 from segpost._backends.reference.labels import Float64, corners
 from segpost._core.arrays import widen
-from segpost._core.contract import Array, Logits, Report
+from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.sampling import VolumeAxes
 
 
-def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
+def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
     """First index of the largest interpolated logit; NaN beats everything, the first NaN wins."""
     nan = np.isnan(widen(logits.values, logits.kind))
     places = np.flatnonzero(nan.any(axis=1))
-    report = Report(int(nan.sum()), int(places[0]) if places.size else -1)
+    report = LogitErrors(int(nan.sum()), int(places[0]) if places.size else -1)
     for n in range(len(labels)):
         for z in range(axes.z.n_out):
             values = interpolated(logits, axes, n, z)

@@ -10,6 +10,7 @@ from typing import Any, SupportsInt
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._core import contract
 from segpost._core.arrays import Array
 from segpost._core.contract import Backend, CrfSolver, Pairwise
@@ -266,7 +267,7 @@ class DenseCRF:
         """The solver of these energies and kernels, made once."""
         if self._unary is None:
             raise RuntimeError("no unary energies are set: call setUnaryEnergy or setUnary first")
-        backend = contract.backend()
+        backend = registry.backend()
         if self._solver is None or self._solver[0] is not backend:
             unary = contract.Unary(self._image(self._unary), "float32", "energies")
             solver = backend.dense_crf(unary, self._terms, True, "lattice", "default")

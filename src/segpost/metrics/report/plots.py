@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from segpost._core import validation
+from segpost._core import arguments
 from segpost.metrics.counts import Float64
 from segpost.metrics.report.content import mean_of_what
 from segpost.metrics.scores import PER_CLASS, Scores
@@ -131,7 +131,7 @@ def classes(scores: Scores, score: str = "iou", *, dark: bool = False) -> Figure
     -------
     figure : matplotlib.figure.Figure
     """
-    validation.one_of(score, "score", PER_CLASS)
+    arguments.check_choice(score, "score", PER_CLASS)
     look = DARK if dark else LIGHT
     values: Float64 = getattr(scores, score)
     mean = scores.miou if score == "iou" else scores.mean(score)

@@ -22,7 +22,7 @@ from segpost._backends.numba.crf.terms import (
 from segpost._backends.numba.crf.vertices import Vertices, embed
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import pieces
-from segpost._core.contract import Array, LatticeRecipe, Pairwise
+from segpost._core.contract import Array, LatticeConfig, Pairwise
 
 MANY = 1 << 16  # vertices whose bridges would cost more than they are worth: the busiest alone
 MANY_BRIDGED = 6
@@ -41,7 +41,7 @@ class Lattice:
         size: tuple[int, int, int],
         labels: int,
         strips: Sequence[Strip],
-        recipe: LatticeRecipe,
+        recipe: LatticeConfig,
         own: bool,
     ) -> None:
         self.strips, self.recipe = strips, recipe

@@ -13,7 +13,7 @@ from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import packed
 from segpost._backends.reference.crf import energies
 from segpost._core.arrays import widen
-from segpost._core.contract import Array, BadUnary, Unary
+from segpost._core.contract import Array, Unary, UnaryErrors
 
 COLUMNS = 128  # pixels that are handled together
 NONE = np.float32(-1e30)  # log of no probability, and of padding
@@ -35,7 +35,7 @@ class Logs(NamedTuple):
 
     values: Array  # [N, row] float32
     offset: float  # what normalizing took away, over all pixels
-    bad: BadUnary
+    bad: UnaryErrors
 
 
 def read(unary: Unary, parts: Sequence[tuple[int, int]]) -> Logs:
@@ -52,7 +52,7 @@ def read(unary: Unary, parts: Sequence[tuple[int, int]]) -> Logs:
         return offset, suspicious
 
     done = run(work, parts, 4 * planes.size)
-    bad = BadUnary()
+    bad = UnaryErrors()
     if any(suspicious for _, suspicious in done):
         bad = energies(unary)[1]
     return Logs(logs, sum(offset for offset, _ in done), bad)

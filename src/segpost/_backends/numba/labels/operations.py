@@ -12,7 +12,7 @@ from segpost._backends.numba.labels import resize, same_size
 from segpost._backends.numba.labels.probabilities import fill_rows
 from segpost._backends.numba.threads import run
 from segpost._backends.numba.tiles import Strip, table
-from segpost._core.contract import Array, Logits, Paint, Report
+from segpost._core.contract import Array, ColorOutputs, LogitErrors, Logits
 from segpost._core.sampling import Axes, axis
 
 STRIP_IN = 1 << 18  # logits in a strip, so that it stays in the second cache
@@ -25,11 +25,11 @@ def argmax(
     logits: Logits,
     axes: Axes | None,
     labels: Array,
-    paint: Paint | None = None,
+    paint: ColorOutputs | None = None,
     confidence: Array | None = None,
     fast: bool = False,
     probabilities: Array | None = None,
-) -> Report:
+) -> LogitErrors:
     """First index of the largest interpolated logit, with what else is wanted."""
 
     def rows(n: int, y0: int, y1: int) -> tuple[Array, Callable[[], None]]:
@@ -49,7 +49,7 @@ def argmax(
     return label(logits, axes, rows).undefined_as(softmax(logits, axes, probabilities, confidence))
 
 
-def label(logits: Logits, axes: Axes | None, rows: Rows) -> Report:
+def label(logits: Logits, axes: Axes | None, rows: Rows) -> LogitErrors:
     """Labels of every strip, written to the memory in C order that `rows` has for it.
 
     What comes with the memory is called when the labels are there, on the thread that made them.
@@ -57,7 +57,7 @@ def label(logits: Logits, axes: Axes | None, rows: Rows) -> Report:
     return _label_pixels(logits, rows) if axes is None else _label_cells(logits, axes, rows)
 
 
-def _label_cells(logits: Logits, axes: Axes, rows: Rows) -> Report:
+def _label_cells(logits: Logits, axes: Axes, rows: Rows) -> LogitErrors:
     images, classes, height, width = logits.values.shape
     pixels = axes.y.n_out * axes.x.n_out
     number = tiles.number(logits.kind)
@@ -82,7 +82,7 @@ def _label_cells(logits: Logits, axes: Axes, rows: Rows) -> Report:
     return report(run(work, parts, logits.values.size + images * pixels))
 
 
-def _label_pixels(logits: Logits, rows: Rows, confidence: Array | None = None) -> Report:
+def _label_pixels(logits: Logits, rows: Rows, confidence: Array | None = None) -> LogitErrors:
     images, classes, height, width = logits.values.shape
     in_place = logits.kind == tiles.number(logits.kind).__name__ and logits.threshold is None
 
@@ -112,7 +112,7 @@ def _label_pixels(logits: Logits, rows: Rows, confidence: Array | None = None) -
 
 def softmax(
     logits: Logits, axes: Axes | None, probabilities_out: Array | None, confidence: Array | None
-) -> Report:
+) -> LogitErrors:
     """exp(v - max) / sum from logits interpolated in float64; the sigmoid of a one-channel head."""
     classes, height, width = logits.values.shape[1:]
     plain = axes is None
@@ -148,11 +148,11 @@ def softmax(
     return report(run(work, parts, logits.values.size + made))
 
 
-def report(found: list[tuple[Found, Found]]) -> Report:
+def report(found: list[tuple[Found, Found]]) -> LogitErrors:
     """The counts of all strips, and the smallest places."""
     nan = [strip for strip, _ in found if strip[0]]
     undefined = [strip for _, strip in found if strip[0]]
-    return Report(
+    return LogitErrors(
         sum(count for count, _ in nan),
         min((first for _, first in nan), default=-1),
         sum(count for count, _ in undefined),

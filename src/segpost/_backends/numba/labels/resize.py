@@ -284,8 +284,8 @@ def label_cells(
     """Labels of output rows ``y0:y1``, which lie in the rows of cells that begin with `cell`.
 
     `values` is [rows + 1, C, w + 1]; `counted` says in how many rows and columns of it NaN are
-    counted. Returns the fields of `segpost._core.contract.Report`; places are flat indices into the
-    rows of `values` and into the image's output.
+    counted. Returns the fields of `LogitErrors`; places are flat indices into the rows of `values`
+    and into the image's output.
     """
     classes, columns = values.shape[1], labels.shape[1]
     cells = xt.start.size - 1

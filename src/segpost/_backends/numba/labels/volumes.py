@@ -21,13 +21,13 @@ from segpost._backends.numba.labels.resize import (
 )
 from segpost._backends.numba.threads import kernel, run
 from segpost._core.arrays import widen
-from segpost._core.contract import Array, Logits, Report
+from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.sampling import VolumeAxes
 
 SLAB = 1 << 18  # logits of two slices, so that they stay in the second cache
 
 
-def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> Report:
+def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
     """First index of the largest interpolated logit."""
     images, classes, depth, height, width = logits.values.shape
     number = tiles.number(logits.kind)

@@ -17,7 +17,9 @@ FAR = -(1 << 30)  # a row that no window reaches
 CELL = 8  # pixels of the squares in which classes are looked for before pixels
 
 
-def bands(labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array) -> None:
+def boundary_bands(
+    labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array
+) -> None:
     """Classes where they lie in the band, `classes` where they do not."""
     images, height, columns = labels.shape
     reach = min(width, max(height, columns))

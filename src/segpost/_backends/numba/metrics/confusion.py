@@ -12,7 +12,7 @@ import numpy.typing as npt
 from segpost._backends.numba.labels.operations import label
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import frozen, packed, pieces
-from segpost._core.contract import Array, Logits, Report
+from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.sampling import Axes
 
 STRIP = 1 << 19  # bytes of a strip of labels: its copies stay in the second cache
@@ -45,7 +45,7 @@ def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array)
 
 def confusion_logits(
     logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
-) -> Report:
+) -> LogitErrors:
     """The same for the predictions that argmax makes of logits."""
     classes = logits.values.shape[1] if logits.threshold is None else 2
     kind = np.dtype(np.uint8 if classes <= 256 else np.int32)

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._core.contract import Array
-from segpost._core.sampling import Taps
+from segpost._core.sampling import FilterTaps
 
 
 def letterbox(
-    image: Array, y: Taps, x: Taps, offset: tuple[int, int], colors: Array, out: Array
+    image: Array, y: FilterTaps, x: FilterTaps, offset: tuple[int, int], colors: Array, out: Array
 ) -> None:
     """gain * value + shift, where value is the weighted sum of rows, then of columns."""
     gain, shift, padding = (row[:, None, None] for row in colors)
@@ -23,7 +23,7 @@ def letterbox(
         out[n, :, top : top + y.n_out, left : left + x.n_out] = gain * values + shift
 
 
-def weighted(values: npt.NDArray[np.float64], taps: Taps) -> npt.NDArray[np.float64]:
+def weighted(values: npt.NDArray[np.float64], taps: FilterTaps) -> npt.NDArray[np.float64]:
     """Sums of a filter along axis 1."""
     total = np.zeros((len(values), taps.n_out, values.shape[2]))
     for k in range(taps.weights.shape[1]):

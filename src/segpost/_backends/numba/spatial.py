@@ -9,13 +9,13 @@ import numpy as np
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import frozen, packed, pieces
 from segpost._core.contract import Array
-from segpost._core.sampling import Taps
+from segpost._core.sampling import FilterTaps
 
 STRIP = 1 << 17  # values of the result in a strip
 
 
 def letterbox(
-    image: Array, y: Taps, x: Taps, offset: tuple[int, int], colors: Array, out: Array
+    image: Array, y: FilterTaps, x: FilterTaps, offset: tuple[int, int], colors: Array, out: Array
 ) -> None:
     """gain * value + shift in float32, where value is the weighted sum of rows, then of columns."""
     top, left = offset
