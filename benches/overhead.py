@@ -41,7 +41,7 @@ def calls(given: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any]]:
 
 def kernels(logits: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any]]:
     """The compiled function under each call, into arrays that are reused."""
-    cpu = need("segpost._cpu")
+    cpu = need("segpost._backends.native")._cpu
     given = np.asarray(logits) if not hasattr(logits, "detach") else logits
     kind = "float32"
     if str(given.dtype) == "torch.bfloat16":

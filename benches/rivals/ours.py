@@ -172,7 +172,7 @@ def tensor_stream(job: Job) -> Run:
 
 def at_level(job: Job, name: str) -> Run:
     """The default call with another SIMD level."""
-    cpu = need("segpost._cpu")
+    cpu = need("segpost._backends.native")._cpu
     if name not in cpu.levels():
         raise Absent(f"this processor has {', '.join(cpu.levels())}")
     best, run_best = cpu.level(), call(job)
@@ -210,7 +210,7 @@ def numba_backend(job: Job) -> Run:
 
 def kernel(job: Job, dense: bool) -> Run:
     """The native kernel without the public function around it, into an array that is reused."""
-    cpu = need("segpost._cpu")
+    cpu = need("segpost._backends.native")._cpu
     view = contract.Logits(job.logits[None], "float32")
     axes = None
     if job.size is not None:
@@ -272,7 +272,7 @@ def two_steps(job: Job) -> Run:
 @contender(COUNTING_BARE, "confusion")
 def bare_counts(job: Job) -> Run:
     """The kernel without the public function around it."""
-    cpu = need("segpost._cpu")
+    cpu = need("segpost._backends.native")._cpu
     preds, target, classes = job.labels[None], job.target[None], job.classes
     ignored = np.array([VOID], np.int64)
     counts = np.zeros((classes + 2, classes + 1), np.int64)

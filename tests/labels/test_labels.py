@@ -166,7 +166,7 @@ def test_dense_kernel_gives_the_same(rng: np.random.Generator) -> None:
     """The worst-case kernel, forced for every cell, agrees with the definition."""
     if not [name for name in FAST if name.startswith("native")]:
         pytest.skip("no native backend")
-    from segpost import _cpu
+    from segpost._backends.native import _cpu
 
     for logits in (scene(19, 20, 37), rng.normal(size=(19, 20, 37)).astype(np.float32)):
         view, _, _ = core_logits.as_logits(logits, -3)
