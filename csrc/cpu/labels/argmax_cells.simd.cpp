@@ -39,7 +39,7 @@ template <class T, class L> void mixed_cells(const Work<T, L> &work, std::int64_
             work.upper.label[x] == undecided || work.upper.label[x + 1] == undecided ||
             work.lower.label[x] == undecided || work.lower.label[x + 1] == undecided;
         if (special) {
-            define_cell(work, x, y0, y1, nullptr, work.classes, report);
+            resolve_cell_exactly(work, x, y0, y1, nullptr, work.classes, report);
             continue;
         }
         const std::int64_t count = list_candidates(work, x - block);
@@ -51,7 +51,7 @@ template <class T, class L> void mixed_cells(const Work<T, L> &work, std::int64_
             else
                 compare_cell<lanes>(work, x, y0, y1, work.list, count, report);
         } else {
-            define_cell(work, x, y0, y1, work.list, count, report);
+            resolve_cell_exactly(work, x, y0, y1, work.list, count, report);
         }
     }
 }

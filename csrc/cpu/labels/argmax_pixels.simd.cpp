@@ -3,28 +3,18 @@
 #include "cpu/color/color.hpp"
 #include "cpu/labels/confidence_pixels.hpp"
 #include "cpu/runtime/kernel_table.hpp"
+#include "ops/exact.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-// The rule of numpy.argmax, one pixel: the first NaN wins, then the first maximum.
+// The label of one pixel.
 template <class T>
-std::int32_t define(const T *planes, std::int64_t pitch, std::int64_t classes, bool &undefined) {
-    T best = planes[0];
-    std::int32_t label = 0;
-    for (std::int64_t c = 0; c < classes; ++c) {
-        const T value = planes[c * pitch];
-        if (is_nan(value)) {
-            undefined = true;
-            return static_cast<std::int32_t>(c);
-        }
-        if (value > best) {
-            best = value;
-            label = static_cast<std::int32_t>(c);
-        }
-    }
-    undefined = best == -__builtin_inf();
-    return label;
+ExactLabel label_exactly(const T *planes, std::int64_t pitch, std::int64_t classes) {
+    ExactLabel exact;
+    for (std::int64_t c = 0; c < classes && !exact.is_nan(); ++c)
+        exact.add(static_cast<std::int32_t>(c), planes[c * pitch]);
+    return exact;
 }
 
 // First maxima of `count` pixels; true where some pixel has a NaN or nothing above -inf. There are
@@ -62,9 +52,9 @@ bool rank(const float *planes, std::int64_t pitch, std::int64_t classes, std::in
     }
     bool found = any(special);
     for (; x < count; ++x) {
-        bool undefined = false;
-        label[x] = define(planes + x, pitch, classes, undefined);
-        found |= undefined;
+        const ExactLabel exact = label_exactly(planes + x, pitch, classes);
+        label[x] = exact.label();
+        found |= exact.is_undefined();
     }
     return found;
 }
@@ -73,9 +63,9 @@ bool rank(const double *planes, std::int64_t pitch, std::int64_t classes, std::i
           std::int64_t count) {
     bool found = false;
     for (std::int64_t x = 0; x < count; ++x) {
-        bool undefined = false;
-        label[x] = define(planes + x, pitch, classes, undefined);
-        found |= undefined;
+        const ExactLabel exact = label_exactly(planes + x, pitch, classes);
+        label[x] = exact.label();
+        found |= exact.is_undefined();
     }
     return found;
 }
@@ -129,10 +119,10 @@ void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, Report &re
                 const std::int64_t place = (tile.n * logits.h + y) * logits.w + x;
                 count_nan(planes, pitch, classes, count, place, report);
                 for (std::int64_t i = 0; i < count; ++i) {
-                    bool undefined = false;
-                    label[i] = define(planes + i, pitch, classes, undefined);
-                    if (sure) undefined = is_nan(confidence[i]);
-                    if (undefined) report.add_undefined(1, place + i);
+                    const ExactLabel exact = label_exactly(planes + i, pitch, classes);
+                    label[i] = exact.label();
+                    if (sure ? is_nan(confidence[i]) : exact.is_undefined())
+                        report.add_undefined(1, place + i);
                 }
             }
             for (std::int64_t i = 0; i < count; ++i) out[x + i] = static_cast<L>(label[i]);

@@ -2,6 +2,7 @@
 // compared slice by slice, each between two slices of the grid being one itself.
 #include "cpu/labels/cells_rows.hpp"
 #include "cpu/runtime/kernel_table.hpp"
+#include "ops/exact.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -158,36 +159,28 @@ struct Place {
     std::int64_t cell, z, y, x;
 };
 
-// The label of one pixel by the definition, over the listed classes (all of them where list is
-// null).
-template <class T, class L> void define(const Volume<T, L> &work, const Corners<T> &corners,
-                                        const std::int32_t *list, std::int64_t count,
-                                        const Place &at, Report &report) {
-    const VolumeJob &job = work.job;
-    const double along_z[] = {job.z.w0[at.z], job.z.w1[at.z]};
-    const double along_y[] = {job.y.w0[at.y], job.y.w1[at.y]};
-    const double along_x[] = {job.x.w0[at.x], job.x.w1[at.x]};
-    double best = -__builtin_inf();
-    std::int32_t label = 0;
-    bool undefined = false;
-    for (std::int64_t i = 0; i < count && !undefined; ++i) {
-        const std::int32_t c = list ? list[i] : static_cast<std::int32_t>(i);
-        double value = 0.0;
-        for (int k = 0; k < 8; ++k) {
-            const double weight = along_z[k / 4] * along_y[k / 2 % 2] * along_x[k % 2];
-            if (weight != 0)
-                value += weight *
-                         static_cast<double>(*corners.plane(k / 2, c, work.pitch, at.cell + k % 2));
-        }
-        undefined = is_nan(value); // the first NaN wins
-        if (undefined || i == 0 || value > best) {
-            best = value;
-            label = c;
-        }
+// The corners of a cell, for ops/exact.hpp.
+template <class T> struct CellCorners {
+    static constexpr int corners = 8;
+    using Value = T;
+    const Corners<T> &rows;
+    std::int64_t pitch, cell;
+
+    void load_class(std::int32_t c, T (&to)[8]) const {
+        for (int i = 0; i < 8; ++i) to[i] = *rows.plane(i / 2, c, pitch, cell + i % 2);
     }
-    undefined |= best == -__builtin_inf();
-    work.labels(at.z, at.y)[at.x] = static_cast<L>(label);
-    if (undefined)
+};
+
+// One pixel by the definition, over the listed classes (all of them where list is null).
+template <class T, class L>
+void resolve_exactly(const Volume<T, L> &work, const Corners<T> &corners, const std::int32_t *list,
+                     std::int64_t count, const Place &at, Report &report) {
+    const VolumeJob &job = work.job;
+    const ExactLabel exact = evaluate_exact(CellCorners<T>{corners, work.pitch, at.cell},
+                                            corner_weights(job.z, at.z, job.y, at.y, job.x, at.x),
+                                            {list, static_cast<std::int32_t>(count)});
+    work.labels(at.z, at.y)[at.x] = static_cast<L>(exact.label());
+    if (exact.is_undefined())
         report.add_undefined(
             1, ((work.brick.n * job.z.n_out + at.z) * job.y.n_out + at.y) * job.x.n_out + at.x);
 }
@@ -196,13 +189,14 @@ struct Span {
     std::int64_t z0, z1, y0, y1; // output slices and rows
 };
 
-template <class T, class L>
-void define_cell(const Volume<T, L> &work, const Corners<T> &corners, std::int64_t cell,
-                 const Span &span, const std::int32_t *list, std::int64_t count, Report &report) {
+template <class T, class L> void resolve_cell_exactly(const Volume<T, L> &work,
+                                                      const Corners<T> &corners, std::int64_t cell,
+                                                      const Span &span, const std::int32_t *list,
+                                                      std::int64_t count, Report &report) {
     for (std::int64_t z = span.z0; z < span.z1; ++z)
         for (std::int64_t y = span.y0; y < span.y1; ++y)
             for (std::int64_t x = work.begin(cell); x < work.begin(cell + 1); ++x)
-                define(work, corners, list, count, {cell, z, y, x}, report);
+                resolve_exactly(work, corners, list, count, {cell, z, y, x}, report);
 }
 
 // A cell with a few candidates: float32 decides, the definition where that is too close.
@@ -219,7 +213,8 @@ template <int W, class L> void compare_cell(const Volume<float, L> &work,
     float most = 0.0f;
     for (std::int64_t i = 0; i < count; ++i)
         for (int k = 0; k < 8; ++k) most = larger(most, __builtin_fabsf(value(k / 2, i, k % 2)));
-    if (!(most < filter_limit)) return define_cell(work, corners, cell, span, list, count, report);
+    if (!(most < filter_limit))
+        return resolve_cell_exactly(work, corners, cell, span, list, count, report);
     const V margin = splat<V>(most * filter_relative + filter_absolute);
     const std::int64_t x0 = work.begin(cell), x1 = work.begin(cell + 1);
     for (std::int64_t z = span.z0; z < span.z1; ++z) {
@@ -254,7 +249,8 @@ template <int W, class L> void compare_cell(const Volume<float, L> &work,
                 if (__builtin_expect(!any(near), 1)) continue;
                 store(close, near);
                 for (std::int64_t j = 0; j < width; ++j)
-                    if (close[j]) define(work, corners, list, count, {cell, z, y, x + j}, report);
+                    if (close[j])
+                        resolve_exactly(work, corners, list, count, {cell, z, y, x + j}, report);
             }
         }
     }
@@ -273,7 +269,7 @@ template <class T, class L> void mixed_cells(const Volume<T, L> &work, const Cor
             special |= corners.row[i].label[cell] == undecided ||
                        corners.row[i].label[cell + 1] == undecided;
         if (special) {
-            define_cell(work, corners, cell, span, nullptr, work.classes, report);
+            resolve_cell_exactly(work, corners, cell, span, nullptr, work.classes, report);
             continue;
         }
         const std::int64_t count = list_candidates(work, cell - block);
@@ -283,7 +279,7 @@ template <class T, class L> void mixed_cells(const Volume<T, L> &work, const Cor
             else
                 compare_cell < lanes<8 ? 4 : 8>(work, corners, cell, span, count, report);
         } else {
-            define_cell(work, corners, cell, span, work.list, count, report);
+            resolve_cell_exactly(work, corners, cell, span, work.list, count, report);
         }
     }
 }

@@ -1,43 +1,27 @@
-// Cells with several candidates: which classes those are, the float32 comparison and the
-// definition. Only included by argmax_cells.simd.cpp.
+// Cells with several candidates: which classes those are, the float32 comparison and, where that
+// cannot tell, the definition. Only included by argmax_cells.simd.cpp.
 #pragma once
 
 #include "cpu/labels/cells_rows.hpp"
+#include "ops/exact.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-// The label of one pixel by the definition, over the listed classes (all of them where list is
-// null).
-template <class T, class L>
-std::int32_t define(const Work<T, L> &work, std::int64_t cell, const std::int32_t *list,
-                    std::int64_t count, std::int64_t y, std::int64_t column, bool &undefined) {
-    const ArgmaxJob &job = work.job;
-    const std::int64_t x = work.first_column + column;
-    const double w00 = job.y.w0[y] * job.x.w0[x], w01 = job.y.w0[y] * job.x.w1[x];
-    const double w10 = job.y.w1[y] * job.x.w0[x], w11 = job.y.w1[y] * job.x.w1[x];
-    double best = -__builtin_inf();
-    std::int32_t label = 0;
-    for (std::int64_t i = 0; i < count; ++i) {
-        const std::int32_t c = list ? list[i] : static_cast<std::int32_t>(i);
-        const T *upper = work.upper.planes + c * work.pitch + cell;
-        const T *lower = work.lower.planes + c * work.pitch + cell;
-        double value = w00 == 0 ? 0.0 : w00 * static_cast<double>(upper[0]);
-        value += w01 == 0 ? 0.0 : w01 * static_cast<double>(upper[1]);
-        value += w10 == 0 ? 0.0 : w10 * static_cast<double>(lower[0]);
-        value += w11 == 0 ? 0.0 : w11 * static_cast<double>(lower[1]);
-        if (is_nan(value)) { // the first NaN wins
-            undefined = true;
-            return c;
-        }
-        if (i == 0 || value > best) {
-            best = value;
-            label = c;
-        }
+// The corners of a cell, for ops/exact.hpp.
+template <class T> struct CellCorners {
+    static constexpr int corners = 4;
+    using Value = T;
+    const T *upper, *lower;
+    std::int64_t pitch;
+
+    template <class L> CellCorners(const Work<T, L> &work, std::int64_t cell)
+        : upper(work.upper.planes + cell), lower(work.lower.planes + cell), pitch(work.pitch) {}
+    void load_class(std::int32_t c, T (&to)[4]) const {
+        to[0] = upper[c * pitch], to[1] = upper[c * pitch + 1];
+        to[2] = lower[c * pitch], to[3] = lower[c * pitch + 1];
     }
-    undefined = best == -__builtin_inf();
-    return label;
-}
+};
 
 template <class T, class L>
 void put(const Work<T, L> &work, std::int64_t y, std::int64_t column, std::int32_t label) {
@@ -45,29 +29,28 @@ void put(const Work<T, L> &work, std::int64_t y, std::int64_t column, std::int32
     if (work.job.lut) put_color(work.color(y) + 3 * column, work.lut[label]);
 }
 
-// Every pixel of a cell by the definition.
+// One pixel by the definition, over the listed classes (all of them where list is null).
 template <class T, class L>
-void define_cell(const Work<T, L> &work, std::int64_t cell, std::int64_t y0, std::int64_t y1,
-                 const std::int32_t *list, std::int64_t count, Report &report) {
-    for (std::int64_t y = y0; y < y1; ++y)
-        for (std::int64_t x = work.begin(cell); x < work.begin(cell + 1); ++x) {
-            bool undefined = false;
-            put(work, y, x, define(work, cell, list, count, y, x, undefined));
-            if (undefined)
-                report.add_undefined(1, (work.tile.n * work.job.y.n_out + y) * work.job.x.n_out +
-                                            work.first_column + x);
-        }
+void resolve_exactly(const Work<T, L> &work, std::int64_t cell, const std::int32_t *list,
+                     std::int64_t count, std::int64_t y, std::int64_t column, Report &report) {
+    const ArgmaxJob &job = work.job;
+    const std::int64_t x = work.first_column + column;
+    const ExactLabel exact =
+        evaluate_exact(CellCorners<T>(work, cell), corner_weights(job.y, y, job.x, x),
+                       {list, static_cast<std::int32_t>(count)});
+    put(work, y, column, exact.label());
+    if (exact.is_undefined())
+        report.add_undefined(1, (work.tile.n * job.y.n_out + y) * job.x.n_out + x);
 }
 
-// One pixel that the filter could not tell.
-template <class T, class L> void settle(const Work<T, L> &work, std::int64_t cell,
-                                        const std::int32_t *list, std::int64_t count,
-                                        std::int64_t y, std::int64_t column, Report &report) {
-    bool undefined = false;
-    put(work, y, column, define(work, cell, list, count, y, column, undefined));
-    if (undefined)
-        report.add_undefined(1, (work.tile.n * work.job.y.n_out + y) * work.job.x.n_out +
-                                    work.first_column + column);
+// Every pixel of a cell by the definition.
+template <class T, class L> void resolve_cell_exactly(const Work<T, L> &work, std::int64_t cell,
+                                                      std::int64_t y0, std::int64_t y1,
+                                                      const std::int32_t *list, std::int64_t count,
+                                                      Report &report) {
+    for (std::int64_t y = y0; y < y1; ++y)
+        for (std::int64_t x = work.begin(cell); x < work.begin(cell + 1); ++x)
+            resolve_exactly(work, cell, list, count, y, x, report);
 }
 
 // Writes the first `count` of W labels and their colors.
@@ -106,7 +89,8 @@ void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0
         for (int k = 0; k < 2; ++k)
             most = larger(most, larger(__builtin_fabsf(upper[k]), __builtin_fabsf(lower[k])));
     }
-    if (!(most < filter_limit)) return define_cell(work, cell, y0, y1, list, count, report);
+    if (!(most < filter_limit))
+        return resolve_cell_exactly(work, cell, y0, y1, list, count, report);
     const float margin = most * filter_relative + filter_absolute;
     const std::int64_t x0 = work.begin(cell), x1 = work.begin(cell + 1);
     const std::uint32_t *lut = work.job.lut ? work.lut : nullptr;
@@ -118,7 +102,7 @@ void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0
             std::int32_t lane[W];
             store(lane, close);
             for (std::int64_t i = 0; i < here; ++i)
-                if (lane[i]) settle(work, cell, list, count, y, x + i, report);
+                if (lane[i]) resolve_exactly(work, cell, list, count, y, x + i, report);
         }
     };
 

@@ -148,7 +148,7 @@ void resample(const ArgmaxJob &job, const Tile &tile, char *memory, Report &repo
                     if (work.level[i] > nothing)
                         put_cell<Confidence<fast>::degree>(work, block + i, y0, y1);
                     else
-                        define_cell(work, block + i, y0, y1, report);
+                        rate_cell_exactly(work, block + i, y0, y1, report);
                 }
         }
     }

@@ -4,6 +4,7 @@
 
 #include "cpu/labels/confidence.hpp"
 #include "cpu/simd/load.hpp"
+#include "ops/exact.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -141,9 +142,6 @@ template <class T> void list_classes(Work<T> &work, std::int64_t block, double n
         work.list[i] = static_cast<std::int32_t>(work.classes);
 }
 
-// A weight of zero wins over an infinity or a NaN.
-inline double weigh(double weight, double value) { return weight == 0.0 ? 0.0 : weight * value; }
-
 // Every pixel of a cell, interpolated in float64. No corner is open.
 template <int degree, class T>
 void put_cell(const Work<T> &work, std::int64_t cell, std::int64_t y0, std::int64_t y1) {
@@ -183,25 +181,23 @@ void put_cell(const Work<T> &work, std::int64_t cell, std::int64_t y0, std::int6
 }
 
 // Every pixel of a cell by the definition.
-template <class T> void define_cell(const Work<T> &work, std::int64_t cell, std::int64_t y0,
-                                    std::int64_t y1, Report &report) {
+template <class T> void rate_cell_exactly(const Work<T> &work, std::int64_t cell, std::int64_t y0,
+                                          std::int64_t y1, Report &report) {
     const ArgmaxJob &job = work.job;
     const double unit = job.scale / (job.y.den * job.x.den);
     for (std::int64_t y = y0; y < y1; ++y)
         for (std::int64_t x = work.begin(cell); x < work.begin(cell + 1); ++x) {
-            const double w00 = job.y.w0[y] * work.w0[x], w01 = job.y.w0[y] * work.w1[x];
-            const double w10 = job.y.w1[y] * work.w0[x], w11 = job.y.w1[y] * work.w1[x];
+            const std::int64_t column = work.first_column + x;
+            const CornerWeights<4> weights = corner_weights(job.y, y, job.x, column);
             const auto value = [&](std::int64_t c) {
                 const T *upper = work.upper.planes + c * work.pitch + cell;
                 const T *lower = work.lower.planes + c * work.pitch + cell;
-                return ((weigh(w00, upper[0]) + weigh(w01, upper[1])) + weigh(w10, lower[0])) +
-                       weigh(w11, lower[1]);
+                return weights.sum({upper[0], upper[1], lower[0], lower[1]});
             };
             double most = value(0), sum = 0.0;
             for (std::int64_t c = 1; c < work.classes; ++c) most = larger(value(c), most);
             for (std::int64_t c = 0; c < work.classes; ++c)
                 sum += __builtin_exp((value(c) - most) * unit);
-            const std::int64_t column = work.first_column + x;
             if (is_nan(sum))
                 report.add_undefined(1, (work.tile.n * job.y.n_out + y) * job.x.n_out + column);
             put_confidence(job.confidence, work.out(y), column, 1.0 / sum);

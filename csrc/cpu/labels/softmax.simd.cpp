@@ -8,6 +8,7 @@
 #include "cpu/labels/confidence.hpp"
 #include "cpu/runtime/kernel_table.hpp"
 #include "cpu/simd/load.hpp"
+#include "ops/exact.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -202,16 +203,10 @@ bool above_threshold(const SoftmaxJob &job, const Tile &tile, const Work &work, 
         fits_float(job.logits.dtype) ? static_cast<float>(job.threshold) : job.threshold;
     if (!job.resample) return work.upper.planes[x - tile.x0] > level;
     const std::int64_t cell = job.x.cell[x] - job.x.cell[tile.x0];
-    const double w[4] = {job.y.w0[y] * job.x.w0[x], job.y.w0[y] * job.x.w1[x],
-                         job.y.w1[y] * job.x.w0[x], job.y.w1[y] * job.x.w1[x]};
     const double *upper = work.upper.planes + cell, *lower = work.lower.planes + cell;
-    const double v[4] = {upper[0], upper[1], lower[0], lower[1]};
-    double value = 0.0, constant = 0.0;
-    for (int i = 0; i < 4; ++i) {
-        value += weigh(w[i], v[i]);
-        constant += weigh(w[i], level);
-    }
-    return value > constant;
+    const CornerWeights<4> weights = corner_weights(job.y, y, job.x, x);
+    return weights.sum({upper[0], upper[1], lower[0], lower[1]}) >
+           weights.sum({level, level, level, level});
 }
 
 // Where results go.

@@ -2,7 +2,7 @@
 // filled; of each other cell a warp finds the classes that can win and compares those. The theorems
 // that allow it are in ops/labels.hpp.
 #include "cuda/labels/argmax.hpp"
-#include "cuda/labels/definition.hpp"
+#include "cuda/labels/corners.hpp"
 #include "cuda/labels/label_rows.hpp"
 #include "cuda/runtime/tally.hpp"
 
@@ -70,14 +70,14 @@ __device__ float largest_of_warp(float value) {
 // read once.
 template <class S> struct CellClasses {
     const Classes<S> &classes;
-    const Corners<S> corners;
+    const CellCorners<S> &corners;
     const int lane;
     int turn = -1; // the one that `own` is of
     float own[4];
     float level = -INFINITY; // a class that does not reach it anywhere cannot win
 
-    __device__ CellClasses(const Classes<S> &all, const Corners<S> &at, unsigned me)
-        : classes(all), corners(at), lane(static_cast<int>(me)) {}
+    __device__ CellClasses(const CellCorners<S> &at, unsigned me)
+        : classes(at.classes), corners(at), lane(static_cast<int>(me)) {}
 
     __device__ int turns() const { return (classes.count + 31) / 32; }
     __device__ void take(int next) {
@@ -89,7 +89,7 @@ template <class S> struct CellClasses {
             return;
         }
         Widened<S> corner[4];
-        corners.load_class(classes, c, corner);
+        corners.load_class(c, corner);
         for (int i = 0; i < 4; ++i) own[i] = static_cast<float>(corner[i]);
     }
     // Whether the lane's class can win.
@@ -143,17 +143,11 @@ __device__ bool compare(CellClasses<S> &cell, float ty, float tx, float margin, 
     });
     return !(best - second > margin);
 }
-template <class S> __device__ int settle(CellClasses<S> &cell, const Weights &weights) {
-    double best = -INFINITY;
-    int label = 0;
-    cell.each([&](int c, const float (&corner)[4]) {
-        const double value = weights.value(corner);
-        if (value > best) {
-            best = value;
-            label = c;
-        }
-    });
-    return label;
+template <class S>
+__device__ int resolve_exactly(CellClasses<S> &cell, const CornerWeights<4> &weights) {
+    ExactLabel exact;
+    cell.each([&](int c, const float (&corner)[4]) { exact.add(c, weights.sum(corner)); });
+    return exact.label();
 }
 
 // The pixels of a cell that lie in the tile, by a warp.
@@ -168,8 +162,8 @@ template <class S> __device__ void make_cell(const Scene<S> &scene, const Output
     const int count = (x1 - x0) * (y1 - y0);
     bool special;
     label_of_cell(scene, tile.image, cell_y, cell_x, special);
-    const Corners<S> corners(scene.classes, scene.y, scene.x, tile.image, cell_y, cell_x);
-    CellClasses<S> cell(scene.classes, corners, lane);
+    const CellCorners<S> corners(scene.classes, scene.y, scene.x, tile.image, cell_y, cell_x);
+    CellClasses<S> cell(corners, lane);
     float most = INFINITY;
     if (!special) most = cell.prune();
     const float margin = most * filter_relative + filter_absolute;
@@ -181,13 +175,15 @@ template <class S> __device__ void make_cell(const Scene<S> &scene, const Output
                   x = x0 + static_cast<int>(pixel % width);
         int label = 0;
         if (!(most < filter_limit)) {
-            bool nothing = false;
-            label = define(scene.classes, corners, Weights(scene.y, scene.x, y, x), nothing);
-            undefined.add(nothing && first + static_cast<int>(lane) < count,
+            const ExactLabel exact = evaluate_exact(corners, corner_weights(scene.y, y, scene.x, x),
+                                                    {nullptr, scene.classes.count});
+            label = exact.label();
+            undefined.add(exact.is_undefined() && first + static_cast<int>(lane) < count,
                           (tile.image * scene.y.n_out + y) * scene.x.n_out + x);
         } else {
             const bool close = compare(cell, scene.y.t[y], scene.x.t[x], margin, label);
-            if (__any_sync(all_lanes, close)) label = settle(cell, Weights(scene.y, scene.x, y, x));
+            if (__any_sync(all_lanes, close))
+                label = resolve_exactly(cell, corner_weights(scene.y, y, scene.x, x));
         }
         labels[(y - tile.y0) * tile_width + x - tile.x0] = label;
     }

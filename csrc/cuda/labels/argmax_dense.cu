@@ -1,6 +1,6 @@
-// argmax of resampled logits by the definition: a thread makes an output pixel.
+// argmax of resampled logits by the definition (ops/exact.hpp): a thread makes an output pixel.
 #include "cuda/labels/argmax.hpp"
-#include "cuda/labels/definition.hpp"
+#include "cuda/labels/corners.hpp"
 #include "cuda/labels/label_rows.hpp"
 #include "cuda/runtime/tally.hpp"
 
@@ -10,8 +10,8 @@ namespace {
 constexpr unsigned block_size = 128;
 
 template <class S> __global__ void __launch_bounds__(block_size)
-    define_pixels(const Classes<S> classes, const Axis axis_y, const Axis axis_x,
-                  const LabelOutput out, unsigned blocks_of_row, Tallies *found) {
+    label_pixels(const Classes<S> classes, const Axis axis_y, const Axis axis_x,
+                 const LabelOutput out, unsigned blocks_of_row, Tallies *found) {
     __shared__ int labels[block_size];
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x - lane;
     const unsigned row = blockIdx.x / blocks_of_row;
@@ -22,10 +22,12 @@ template <class S> __global__ void __launch_bounds__(block_size)
     const std::int64_t x = begin + lane;
     BadValues undefined;
     if (x < width) {
-        const Corners<S> corners(classes, axis_y, axis_x, image, axis_y.cell[y], axis_x.cell[x]);
-        bool nothing = false;
-        labels[threadIdx.x] = define(classes, corners, Weights(axis_y, axis_x, y, x), nothing);
-        undefined.add(nothing, (image * height + y) * width + x);
+        const CellCorners<S> corners(classes, axis_y, axis_x, image, axis_y.cell[y],
+                                     axis_x.cell[x]);
+        const ExactLabel exact =
+            evaluate_exact(corners, corner_weights(axis_y, y, axis_x, x), {nullptr, classes.count});
+        labels[threadIdx.x] = exact.label();
+        undefined.add(exact.is_undefined(), (image * height + y) * width + x);
     }
     __syncwarp();
     const std::int64_t left = width - begin;
@@ -43,7 +45,7 @@ void argmax_dense(const ArgmaxJob &job, std::uintptr_t stream, Tallies *found) {
     with_element(job.logits.dtype, [&](auto element) {
         using S = decltype(element);
         launch(stream_of(stream), dim3(static_cast<unsigned>(blocks)), dim3(block_size), 0,
-               define_pixels<S>, Classes<S>(job), job.y, job.x, LabelOutput(job),
+               label_pixels<S>, Classes<S>(job), job.y, job.x, LabelOutput(job),
                static_cast<unsigned>(blocks_of_row), found);
     });
 }

@@ -1,7 +1,7 @@
 // argmax of a trilinearly resampled volume: a thread makes a voxel. Where the eight corners of its
 // cell have one label the voxel has it too (ops/volumes.hpp); the others go by the definition.
 #include "cuda/labels/argmax.hpp"
-#include "cuda/labels/definition.hpp"
+#include "cuda/labels/corners.hpp"
 #include "cuda/runtime/tally.hpp"
 
 #include "ops/labels/volumes.hpp"
@@ -37,38 +37,26 @@ __device__ int label_of_cell(const Volume<S> &volume, int cell_z, int cell_y, in
     return label;
 }
 
-// The first maximum of float64 sums over the eight corners, as ops/volumes.hpp orders them.
-template <class S> __device__ int define_voxel(const Volume<S> &volume, std::int64_t z,
-                                               std::int64_t y, std::int64_t x, bool &undefined) {
-    const Axis &along = volume.z;
-    const int cell_z = along.cell[z], cell_y = volume.y.cell[y], cell_x = volume.x.cell[x];
-    const int behind = cell_z + 1 < along.n_in ? cell_z + 1 : cell_z;
-    const Corners<S> front(volume.classes, volume.y, volume.x, cell_z, cell_y, cell_x);
-    const Corners<S> back(volume.classes, volume.y, volume.x, behind, cell_y, cell_x);
-    double weights[8];
-    for (int i = 0; i < 8; ++i) {
-        const double of_z = i & 4 ? along.w1[z] : along.w0[z];
-        const double of_y = i & 2 ? volume.y.w1[y] : volume.y.w0[y];
-        const double of_x = i & 1 ? volume.x.w1[x] : volume.x.w0[x];
-        weights[i] = of_z * of_y * of_x;
+// The eight corners of a cell.
+template <class S> struct VoxelCorners {
+    static constexpr int corners = 8;
+    using Value = Widened<S>;
+    const CellCorners<S> front, back;
+
+    __device__ void load_class(int c, Value *to) const {
+        front.load_class(c, to);
+        back.load_class(c, to + 4);
     }
-    double best = -INFINITY;
-    int label = 0, nan = -1;
-    for (int c = 0; c < volume.classes.count; ++c) {
-        Widened<S> corner[8];
-        front.load_class(volume.classes, c, reinterpret_cast<Widened<S>(&)[4]>(corner[0]));
-        back.load_class(volume.classes, c, reinterpret_cast<Widened<S>(&)[4]>(corner[4]));
-        double value = 0.0;
-        for (int i = 0; i < 8; ++i)
-            if (weights[i] != 0) value += weights[i] * static_cast<double>(corner[i]);
-        if (value != value && nan < 0) nan = c;
-        if (value > best) {
-            best = value;
-            label = c;
-        }
-    }
-    undefined = nan >= 0 || best == -INFINITY;
-    return nan >= 0 ? nan : label;
+};
+
+template <class S> __device__ ExactLabel label_voxel(const Volume<S> &volume, std::int64_t z,
+                                                     std::int64_t y, std::int64_t x) {
+    const int cell_z = volume.z.cell[z], cell_y = volume.y.cell[y], cell_x = volume.x.cell[x];
+    const int behind = cell_z + 1 < volume.z.n_in ? cell_z + 1 : cell_z;
+    const VoxelCorners<S> corners{{volume.classes, volume.y, volume.x, cell_z, cell_y, cell_x},
+                                  {volume.classes, volume.y, volume.x, behind, cell_y, cell_x}};
+    return evaluate_exact(corners, corner_weights(volume.z, z, volume.y, y, volume.x, x),
+                          {nullptr, volume.classes.count});
 }
 
 template <class S> __global__ void __launch_bounds__(block_size)
@@ -82,9 +70,9 @@ template <class S> __global__ void __launch_bounds__(block_size)
     if (x < volume.x.n_out) {
         int label = label_of_cell(volume, volume.z.cell[z], volume.y.cell[y], volume.x.cell[x]);
         if (label == undecided) {
-            bool nothing = false;
-            label = define_voxel(volume, z, y, x, nothing);
-            undefined.add(nothing, (z * height + y) * volume.x.n_out + x);
+            const ExactLabel exact = label_voxel(volume, z, y, x);
+            label = exact.label();
+            undefined.add(exact.is_undefined(), (z * height + y) * volume.x.n_out + x);
         }
         char *to = volume.labels + z * volume.out_d + y * volume.out_h;
         if (volume.narrow)

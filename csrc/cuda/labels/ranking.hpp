@@ -9,6 +9,7 @@
 #include "cuda/labels/label_rows.hpp"
 #include "cuda/runtime/load.hpp"
 #include "cuda/runtime/tally.hpp"
+#include "ops/exact.hpp"
 
 #include <type_traits>
 
@@ -64,30 +65,19 @@ struct Ranking {
     }
 };
 
-// One pixel after the rule of numpy.argmax: the first NaN wins, then the first maximum.
+// One pixel by the definition, whatever its values are.
 struct Ranked {
-    int label;
-    unsigned nan;   // how many
-    bool undefined; // no answer
-    bool finite;    // no NaN, and the maximum is finite
+    ExactLabel exact;
+    unsigned nan_count = 0;
 };
-template <class S> __device__ Ranked define(const Ranking &job, const char *pixel) {
-    double best = job.has_threshold ? static_cast<Widened<S>>(job.threshold) : -INFINITY;
-    Ranked ranked{0, 0, false, false};
-    bool nan = best != best;
+template <class S> __device__ Ranked label_exactly(const Ranking &job, const char *pixel) {
+    Ranked ranked;
+    if (job.has_threshold) ranked.exact.add(0, static_cast<Widened<S>>(job.threshold));
     for (int c = 0; c < static_cast<int>(job.logits.c); ++c) {
         const double value = load<S>(pixel + c * job.logits.stride_c, job.logits.dtype);
-        if (value != value) {
-            if (!nan) ranked.label = c + job.has_threshold;
-            nan = true;
-            ++ranked.nan;
-        } else if (!nan && value > best) {
-            best = value;
-            ranked.label = c + job.has_threshold;
-        }
+        ranked.nan_count += value != value;
+        ranked.exact.add(c + job.has_threshold, value);
     }
-    ranked.undefined = nan || best == -INFINITY;
-    ranked.finite = !ranked.undefined && best < INFINITY;
     return ranked;
 }
 
@@ -188,7 +178,7 @@ template <class S, class Use> __device__ void across(const Ranking &job, const c
 }
 
 // The answers of a block. A Way says how the labels of a lane's pixels are found, if it finds them
-// at all (`plain`; otherwise `define` does), and what else it makes of the pixels:
+// at all (`plain`; otherwise `label_exactly` does), and what else it makes of the pixels:
 //     element, pixels            the type S, and how many a lane has; zero: one, whose classes are
 //                                neighbors
 //     rank(job, pixel, label)    labels of that many pixels; false: not plain
@@ -230,11 +220,12 @@ template <class Way> __device__ void rank_block(const Ranking &job) {
             for (int i = 0; i < N; ++i) labels[lane * N + i] = label[i];
         } else {
             for (int i = 0; i < N && x + i < logits.w; ++i) {
-                const Ranked ranked = define<S>(job, pixel + i * logits.stride_w);
-                nan.add(ranked.nan, place + i);
-                undefined.add(ranked.undefined, place + i);
-                labels[lane * N + i] =
-                    job.purpose == Purpose::corner && !ranked.finite ? undecided : ranked.label;
+                const Ranked ranked = label_exactly<S>(job, pixel + i * logits.stride_w);
+                nan.add(ranked.nan_count, place + i);
+                undefined.add(ranked.exact.is_undefined(), place + i);
+                labels[lane * N + i] = job.purpose == Purpose::corner && !ranked.exact.is_finite()
+                                           ? undecided
+                                           : ranked.exact.label();
             }
         }
     }

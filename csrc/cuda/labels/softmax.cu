@@ -10,6 +10,7 @@
 #include "cuda/runtime/load.hpp"
 #include "cuda/runtime/run.hpp"
 #include "cuda/runtime/tally.hpp"
+#include "ops/exact.hpp"
 
 #include <algorithm>
 
@@ -247,17 +248,16 @@ __global__ void __launch_bounds__(block_size, 8)
     each_spot(span, [&](const Spot &at) {
         double value, constant = level, unit = 1.0;
         if (job.resample) { // in the order of the definition, which the choice has to follow
-            value = constant = 0.0;
-            unit = job.y.den * job.x.den;
+            const CornerWeights<4> weights = corner_weights(job.y, at.y, job.x, at.x);
+            double corner[4], same[4];
             for (int i = 0; i < 4; ++i) {
-                const bool low = i / 2, right = i % 2;
-                const double weight =
-                    (low ? job.y.w1 : job.y.w0)[at.y] * (right ? job.x.w1 : job.x.w0)[at.x];
-                if (weight == 0.0) continue;
-                const Spot corner{at.n, job.y.cell[at.y] + low, job.x.cell[at.x] + right};
-                value += weight * load<Any>(logit_at(logits, corner), logits.dtype);
-                constant += weight * level;
+                corner[i] = same[i] = level;
+                if (weights.of[i] == 0.0) continue; // there may be no such corner
+                const Spot spot{at.n, job.y.cell[at.y] + i / 2, job.x.cell[at.x] + i % 2};
+                corner[i] = load<Any>(logit_at(logits, spot), logits.dtype);
             }
+            value = weights.sum(corner), constant = weights.sum(same);
+            unit = job.y.den * job.x.den;
         } else {
             value = load<Any>(logit_at(logits, at), logits.dtype);
         }
