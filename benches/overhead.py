@@ -12,7 +12,7 @@ from benches import measure
 from benches.bench_labels import voc_scene
 from benches.jobs import Absent, Contender, need
 from benches.report import Extra
-from segpost import _dispatch
+from segpost._core import contract
 
 TITLE = "overhead"
 ROUNDS = 60
@@ -41,15 +41,15 @@ def calls(given: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any]]:
 
 def kernels(logits: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any]]:
     """The compiled function under each call, into arrays that are reused."""
-    cpu = need("segpost._cpu")
+    cpu = need("segpost._backends.native")._cpu
     given = np.asarray(logits) if not hasattr(logits, "detach") else logits
     kind = "float32"
     if str(given.dtype) == "torch.bfloat16":
         given, kind = given.view(need("torch").int16).numpy().view(np.uint16), "bfloat16"
-    view = _dispatch.Logits(np.asarray(given)[None], kind)
+    view = contract.Logits(np.asarray(given)[None], kind)
     labels = np.empty((1, *view.values.shape[2:]), np.uint8)
     color = np.empty((*labels.shape, 3), np.uint8)
-    paint = _dispatch.Paint(palette.packed()[: view.values.shape[1] + 1], color)
+    paint = contract.ColorOutputs(palette.packed()[: view.values.shape[1] + 1], color)
 
     def both() -> Any:
         return cpu.argmax(view, None, labels, paint)

@@ -12,14 +12,15 @@ import pytest
 from fake_devices import Runtime
 
 import segpost
-from segpost import _dispatch
+from segpost._backends import registry
+from segpost._core import contract, extensions
 
 hypothesis.settings.register_profile("push", max_examples=40, derandomize=True, deadline=None)
 hypothesis.settings.register_profile("night", max_examples=2000, deadline=None)
 hypothesis.settings.load_profile("push")
 
 NATIVE: list[str] = []
-if _dispatch.native_problem() is None:
+if extensions.native_problem() is None:
     from segpost import _cpu
 
     NATIVE = [f"native-{level}" for level in _cpu.levels()]
@@ -54,8 +55,8 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     if problem:
         pytest.skip(problem)
     runtime = Runtime(on_device.backend(on_device.EMULATED).gpu.runtime)
-    monkeypatch.setattr(_dispatch, "cuda_runtime", lambda: runtime)
-    monkeypatch.setattr(_dispatch, "_loaded", {})
+    monkeypatch.setattr(extensions, "cuda_runtime", lambda: runtime)
+    monkeypatch.setattr(registry, "_loaded", {})
     yield runtime
     runtime.captured = False
     segpost.raise_deferred()
@@ -67,12 +68,12 @@ def switch(name: str) -> Iterator[str]:
         problem = on_device.missing(name)
         if problem:
             pytest.skip(problem)
-        _dispatch._loaded[name] = cast(_dispatch.Backend, on_device.backend(name))
-        token = _dispatch._forced.set(name)
+        registry._loaded[name] = cast(contract.Backend, on_device.backend(name))
+        token = registry._forced.set(name)
         try:
             yield name
         finally:
-            _dispatch._forced.reset(token)
+            registry._forced.reset(token)
         return
     kind, _, level = name.partition("-")
     if not level:

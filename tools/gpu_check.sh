@@ -32,7 +32,7 @@ tests() {
 
 sanitized() { # a tool of compute-sanitizer
     compute-sanitizer --tool "$1" --error-exitcode 1 --launch-timeout 300 \
-        "$python" tests/cases_on_device.py cuda-device
+        "$python" tests/support/cases_on_device.py cuda-device
 }
 
 case ${1:-all} in

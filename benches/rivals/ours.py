@@ -25,7 +25,7 @@ from benches.jobs import (
     contender,
     need,
 )
-from segpost import _dispatch, geometry
+from segpost._core import contract, sampling
 
 ALL = (*FROM_LOGITS, VOLUME, "softmax", "color", "overlay", *COUNTING, LETTERBOX)
 NUMBA = "segpost, Numba backend"
@@ -172,7 +172,7 @@ def tensor_stream(job: Job) -> Run:
 
 def at_level(job: Job, name: str) -> Run:
     """The default call with another SIMD level."""
-    cpu = need("segpost._cpu")
+    cpu = need("segpost._backends.native")._cpu
     if name not in cpu.levels():
         raise Absent(f"this processor has {', '.join(cpu.levels())}")
     best, run_best = cpu.level(), call(job)
@@ -210,11 +210,11 @@ def numba_backend(job: Job) -> Run:
 
 def kernel(job: Job, dense: bool) -> Run:
     """The native kernel without the public function around it, into an array that is reused."""
-    cpu = need("segpost._cpu")
-    view = _dispatch.Logits(job.logits[None], "float32")
+    cpu = need("segpost._backends.native")._cpu
+    view = contract.Logits(job.logits[None], "float32")
     axes = None
     if job.size is not None:
-        axes = geometry.axes((job.logits.shape[1], job.logits.shape[2]), job.size, "half_pixel")
+        axes = sampling.axes((job.logits.shape[1], job.logits.shape[2]), job.size, "half_pixel")
     out = np.empty((1, job.height, job.width), np.uint8)
 
     def run() -> Outputs:
@@ -272,7 +272,7 @@ def two_steps(job: Job) -> Run:
 @contender(COUNTING_BARE, "confusion")
 def bare_counts(job: Job) -> Run:
     """The kernel without the public function around it."""
-    cpu = need("segpost._cpu")
+    cpu = need("segpost._backends.native")._cpu
     preds, target, classes = job.labels[None], job.target[None], job.classes
     ignored = np.array([VOID], np.int64)
     counts = np.zeros((classes + 2, classes + 1), np.int64)

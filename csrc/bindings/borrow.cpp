@@ -10,7 +10,7 @@ namespace {
 
 namespace py = pybind11;
 
-// The layouts are DLPack's; segpost._dlpack has those of capsules.
+// The layouts are DLPack's; segpost._core.dlpack has those of capsules.
 struct Tensor {
     void *data;
     std::int32_t device_type, device_index;

@@ -1,4 +1,4 @@
-// The tables of a resampling, as segpost.geometry makes them; see there for the formulas.
+// The tables of a resampling, as segpost._core.sampling makes them; see there for the formulas.
 #pragma once
 
 #include <vector>

@@ -1,37 +1,37 @@
 """What comes after a segmentation network: labels, colors and overlays from its logits."""
 
-from segpost._config import (
+from segpost._backends.config import (
     build_config,
     cuda_available,
     get_include,
-    num_threads,
     raise_deferred,
-    set_num_threads,
     why_no_cuda,
 )
-from segpost._dispatch import use_backend
-from segpost.boundary import BoundaryF, BoundaryIoU, TrimapIoU
-from segpost.checkpoint import CheckpointDiff, compare_checkpoints
-from segpost.class_weights import class_weights, label_counts
-from segpost.colors import Palette
-from segpost.confusion import confusion_matrix
-from segpost.convention import Convention
-from segpost.crf import DenseCRF, Refinement, dense_crf
-from segpost.diagnose import diagnose
-from segpost.diagnosis import Diagnosis
-from segpost.finding import Finding
-from segpost.fingerprint import Fingerprint, fingerprint
-from segpost.instances import InstanceIoU
-from segpost.labels import argmax, softmax
-from segpost.letterbox import Letterbox
-from segpost.matrix import ConfusionMatrix
-from segpost.merger import Merger, windows
-from segpost.palette import colorize, labels_from_colors, overlay
-from segpost.postprocess import postprocess
-from segpost.probe import probe_image
-from segpost.scores import Scores
-from segpost.segmentation import Segmentation
-from segpost.stream import Stream
+from segpost._backends.registry import use_backend
+from segpost._backends.threads import num_threads, set_num_threads
+from segpost._moved import register_moved_modules
+from segpost.checkpoints.compare import CheckpointDiff, compare_checkpoints
+from segpost.color.operations import colorize, labels_from_colors, overlay
+from segpost.color.palette import Palette
+from segpost.crf.model import DenseCRF, Refinement, dense_crf
+from segpost.diagnosis.api import diagnose
+from segpost.diagnosis.result import Diagnosis
+from segpost.fingerprints.api import Fingerprint, fingerprint
+from segpost.fingerprints.probe import probe_image
+from segpost.labels.operations import argmax, softmax
+from segpost.metrics.boundary import BoundaryF, BoundaryIoU, TrimapIoU
+from segpost.metrics.confusion import confusion_matrix
+from segpost.metrics.instances import InstanceIoU
+from segpost.metrics.matrix import ConfusionMatrix
+from segpost.metrics.scores import Scores
+from segpost.metrics.weights import class_weights, label_counts
+from segpost.pipeline.api import postprocess
+from segpost.pipeline.segmentation import Segmentation
+from segpost.pipeline.stream import Stream
+from segpost.render.findings import Finding
+from segpost.runtimes.convention import Convention
+from segpost.spatial.letterbox import Letterbox
+from segpost.spatial.tiling import Merger, windows
 
 __version__ = "0.1.0"
 
@@ -78,3 +78,35 @@ __all__ = [
     "why_no_cuda",
     "windows",
 ]
+
+_SUBJECTS = (
+    "checkpoints",
+    "color",
+    "crf",
+    "diagnosis",
+    "evaluation",
+    "files",
+    "fingerprints",
+    "labels",
+    "metrics",
+    "pipeline",
+    "render",
+    "runtimes",
+    "spatial",
+    "compat",
+    "torch",
+    "torchmetrics",
+)
+
+
+def __dir__() -> list[str]:
+    return sorted({"__version__", *__all__, *(name for name in _SUBJECTS if name in globals())})
+
+
+for _name in __all__:  # pickles and reprs name the public path, which stays
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = "segpost"
+del _name
+
+register_moved_modules()
+del register_moved_modules

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torchmetrics import Metric
 
-from segpost import matrix
-from segpost.scores import PER_CLASS, Scores
+from segpost.metrics import matrix
+from segpost.metrics.scores import PER_CLASS, Scores
 
 SCORES = (
     "miou",

@@ -35,7 +35,7 @@ void pairs(const CrfExactTerm &term, std::int64_t to, std::int64_t from, float *
 // messages[i] += sum over j of kernel[i, j] q[j], a few pixels and labels at a time in registers.
 template <class V, int N>
 void send(const float *kernel, const float *q, float *messages, std::int64_t row) {
-    constexpr int w = LanesOf<V>::n, pixels = N > 2 ? 2 : 4;
+    constexpr int w = lanes_of<V>, pixels = N > 2 ? 2 : 4;
     for (std::int64_t i = 0; i < crf_block; i += pixels) {
         V sum[pixels][N];
         for (int p = 0; p < pixels; ++p)

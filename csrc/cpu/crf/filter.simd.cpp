@@ -8,7 +8,7 @@ namespace {
 
 template <class V, int N> void join(float *rows, std::int64_t row, const CrfJoint *joints,
                                     std::int64_t begin, std::int64_t end) {
-    constexpr int w = LanesOf<V>::n;
+    constexpr int w = lanes_of<V>;
     for (std::int64_t i = begin; i < end; ++i) {
         float *to = rows + joints[i].to * row;
         const float *from = rows + joints[i].from * row;
@@ -29,7 +29,7 @@ inline V mixed(const float *matrix, const float *from, std::int64_t row, std::in
 // without neighbours along this axis are in no chain.
 template <class V, int N> void blur(float *rows, std::int64_t row, const std::uint32_t *chain,
                                     std::int64_t begin, std::int64_t end, float side) {
-    constexpr int w = LanesOf<V>::n;
+    constexpr int w = lanes_of<V>;
     constexpr std::int64_t distance = 12; // of prefetches: the order is known, unlike to the cache
     const V factor = splat<V>(side);
     V before[N], here[N];
@@ -105,7 +105,7 @@ void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, 
         const std::int64_t last = smaller(grid.height - 1, y + grid.radius_y);
         with_width(row, [&](auto v) {
             using V = decltype(v);
-            constexpr int w = LanesOf<V>::n;
+            constexpr int w = lanes_of<V>;
             in_groups<V>(size, [&](auto n, std::int64_t at) {
                 constexpr int N = decltype(n)::n;
                 V sum[N];

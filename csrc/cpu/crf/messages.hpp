@@ -24,9 +24,9 @@ template <class V> class UnaryOf {
 
     V at(std::int64_t pixel, std::int64_t label) const {
         const V v = load<V>(values_ + pixel * used_ + label);
-        if (label + LanesOf<V>::n <= used_) return v;
+        if (label + lanes_of<V> <= used_) return v;
         IntOf<V> lane;
-        for (int i = 0; i < LanesOf<V>::n; ++i) lane[i] = i;
+        for (int i = 0; i < lanes_of<V>; ++i) lane[i] = i;
         return lane < static_cast<std::int32_t>(used_ - label) ? v : splat<V>(none);
     }
 
@@ -38,7 +38,7 @@ template <class V> class UnaryOf {
 template <class V> void load_unary(const Line &line, float *values) {
     const UnaryOf<V> unary(line);
     const std::int64_t row = line.pass.row;
-    for (std::int64_t at = 0; at < row; at += LanesOf<V>::n)
+    for (std::int64_t at = 0; at < row; at += lanes_of<V>)
         for (std::int64_t i = 0; i < line.count; ++i) store(values + i * row + at, unary.at(i, at));
 }
 
@@ -153,7 +153,7 @@ void visit_nodes(const Line &line, const CrfGrid &grid, float *__restrict values
 template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *__restrict values,
                                  float *__restrict blend) {
     if (grid.every_pixel()) return visit_nodes<V, false>(line, grid, values);
-    constexpr int w = LanesOf<V>::n;
+    constexpr int w = lanes_of<V>;
     const CrfPass &pass = line.pass;
     const std::int64_t row = pass.row, ky = line.y / grid.step_y;
     const std::int64_t x0 = line.tile.x0, k0 = x0 / grid.step_x;
@@ -196,7 +196,7 @@ template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *_
 
 template <class V> inline void add_row(float *__restrict to, const float *__restrict from,
                                        float factor, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; i += LanesOf<V>::n)
+    for (std::int64_t i = 0; i < count; i += lanes_of<V>)
         store(to + i, fma(splat<V>(factor), load<V>(from + i), load<V>(to + i)));
 }
 

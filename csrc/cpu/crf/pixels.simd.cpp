@@ -9,7 +9,7 @@ namespace {
 // exp(v log2(e) - from) of four rows of N vectors. Where there are wider ones those take two at a
 // time, of a row or of two.
 template <class V, int N> inline void exponentials(const float *at, float from, V (&q)[4][N]) {
-    constexpr int w = LanesOf<V>::n;
+    constexpr int w = lanes_of<V>;
     if constexpr (w == 8 && lanes == 16) {
         for (int i = 0; i < 4 * N; i += 2) {
             const Vec<16>::f32 e = exponential(load<Vec<16>::f32>(at + i * w), from);
@@ -23,7 +23,7 @@ template <class V, int N> inline void exponentials(const float *at, float from, 
 }
 
 template <class V, int N> inline void softmax_of(float *values, std::int64_t row, float shift) {
-    constexpr int w = LanesOf<V>::n, pixels = 4, most = N ? N : 1;
+    constexpr int w = lanes_of<V>, pixels = 4, most = N ? N : 1;
     const int n = N ? N : static_cast<int>(row / w);
     Vec<4>::f32 part[pixels];
     V q[pixels][most];
@@ -72,7 +72,7 @@ template <class V>
 void softmax_line(float *values, std::int64_t count, std::int64_t row, float shift) {
     for (std::int64_t i = count; i < round_up(count, 4); ++i)
         for (std::int64_t l = 0; l < row; ++l) values[i * row + l] = 0.0f;
-    for (std::int64_t i = 0; i < count; i += 4) switch (row / LanesOf<V>::n) {
+    for (std::int64_t i = 0; i < count; i += 4) switch (row / lanes_of<V>) {
         case 1: softmax_of<V, 1>(values + i * row, row, shift); break;
         case 2: softmax_of<V, 2>(values + i * row, row, shift); break;
         case 3: softmax_of<V, 3>(values + i * row, row, shift); break;

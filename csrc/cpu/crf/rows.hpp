@@ -14,13 +14,13 @@ template <int N> struct Count {
 // N vectors of a row, from `at` on. Where they are the whole row its length is known to the
 // compiler.
 template <class V, int N, bool whole> struct Part {
-    static constexpr int n = N, w = LanesOf<V>::n;
+    static constexpr int n = N, w = lanes_of<V>;
     std::int64_t at, length;
     std::int64_t row() const { return whole ? N * w : length; }
 };
 
 template <class V, class Body> inline void in_parts(std::int64_t row, const Body &body) {
-    constexpr std::int64_t w = LanesOf<V>::n;
+    constexpr std::int64_t w = lanes_of<V>;
     switch (row / w) {
     case 1: return body(Part<V, 1, true>{0, row});
     case 2: return body(Part<V, 2, true>{0, row});
@@ -34,7 +34,7 @@ template <class V, class Body> inline void in_parts(std::int64_t row, const Body
 
 // The same without a stride to know.
 template <class V, class Body> inline void in_groups(std::int64_t row, const Body &body) {
-    constexpr std::int64_t w = LanesOf<V>::n;
+    constexpr std::int64_t w = lanes_of<V>;
     std::int64_t at = 0, left = row / w;
     for (; left >= 4; left -= 4, at += 4 * w) body(Count<4>{}, at);
     switch (left) {

@@ -19,17 +19,10 @@ template <bool fast> struct Confidence {
     static constexpr double negligible = fast ? 20.0 : 24.0; // of all classes together
 };
 
-template <class W> inline auto narrowed(W v) {
-    return __builtin_convertvector(v, typename Vec<sizeof(W) / 4>::u8);
-}
-#if defined(__AVX512BW__)
-inline Vec<16>::u8 narrowed(I v) { return (Vec<16>::u8)_mm512_cvtepi32_epi8((__m512i)v); }
-#endif
-
 // Confidence of `count` pixels from column x on; NaN is 0 in uint8.
 template <class V> inline void put_confidence(const LabelView &map, char *row, std::int64_t x,
                                               V value, std::int64_t count) {
-    constexpr int n = LanesOf<V>::n;
+    constexpr int n = lanes_of<V>;
     if (map.dtype == DType::f32) {
         char *to = row + 4 * x;
         if (count == n)
@@ -44,7 +37,7 @@ template <class V> inline void put_confidence(const LabelView &map, char *row, s
     using W = IntOf<V>;
     const V rounded = value * 255.0f + 12582912.0f; // the nearest integer in the low bits
     const W number = (W)rounded & 0xff & (W)(value == value);
-    const typename Vec<n>::u8 bytes = narrowed(number);
+    const typename Vec<n>::u8 bytes = low_bytes(number);
     if (count == n) return store(row + x, bytes);
     std::uint8_t lane[n];
     store(lane, bytes);

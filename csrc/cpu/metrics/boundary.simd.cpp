@@ -37,29 +37,11 @@ void differences(const C *a, const C *b, std::int64_t count, Word *to, std::int6
     for (std::int64_t x = 0; x < count; x += 64) {
         Word bits = 0;
         const std::int64_t last = smaller<std::int64_t>(count - x, 64);
-        if (last == 64) {
-#if defined(__AVX512BW__)
-            if constexpr (sizeof(C) == 1) {
-                bits =
-                    _mm512_cmpneq_epi8_mask(_mm512_loadu_si512(a + x), _mm512_loadu_si512(b + x));
-            } else
-#elif defined(__AVX2__)
-            if constexpr (sizeof(C) == 1) {
-                for (int k = 0; k < 64; k += 32) {
-                    const __m256i same = _mm256_cmpeq_epi8(
-                        _mm256_loadu_si256(reinterpret_cast<const __m256i *>(a + x + k)),
-                        _mm256_loadu_si256(reinterpret_cast<const __m256i *>(b + x + k)));
-                    bits |=
-                        static_cast<Word>(~static_cast<std::uint32_t>(_mm256_movemask_epi8(same)))
-                        << k;
-                }
-            } else
-#endif
-                for (int k = 0; k < 64; ++k) bits |= static_cast<Word>(a[x + k] != b[x + k]) << k;
-        } else {
+        if (last == 64)
+            bits = differing_bytes(a + x, b + x);
+        else
             for (std::int64_t k = 0; k < last; ++k)
                 bits |= static_cast<Word>(a[x + k] != b[x + k]) << k;
-        }
         const std::int64_t word = (first + x) / 64, shift = (first + x) % 64;
         to[word] |= bits << shift;
         if (shift) to[word + 1] |= bits >> (64 - shift);

@@ -20,34 +20,7 @@ constexpr int most_voids = 4; // values that are void and no classes, told from 
 
 // The ends of runs among pixels [0, 64): bit i says that the pair of pixel i + 1 is another one.
 inline std::uint64_t ends_of_runs(const std::uint8_t *t, const std::uint8_t *p) {
-    std::uint64_t ends = 0;
-#if defined(__AVX512BW__)
-    ends = _mm512_cmpneq_epi8_mask(_mm512_loadu_si512(t), _mm512_loadu_si512(t + 1)) |
-           _mm512_cmpneq_epi8_mask(_mm512_loadu_si512(p), _mm512_loadu_si512(p + 1));
-#elif defined(__AVX2__)
-    for (int k = 0; k < 64; k += 32) {
-        const auto at = [k](const std::uint8_t *x) {
-            return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(x + k));
-        };
-        const __m256i same = _mm256_and_si256(_mm256_cmpeq_epi8(at(t), at(t + 1)),
-                                              _mm256_cmpeq_epi8(at(p), at(p + 1)));
-        ends |= static_cast<std::uint64_t>(~static_cast<std::uint32_t>(_mm256_movemask_epi8(same)))
-                << k;
-    }
-#elif defined(__SSE4_1__)
-    for (int k = 0; k < 64; k += 16) {
-        const auto at = [k](const std::uint8_t *x) {
-            return _mm_loadu_si128(reinterpret_cast<const __m128i *>(x + k));
-        };
-        const __m128i same =
-            _mm_and_si128(_mm_cmpeq_epi8(at(t), at(t + 1)), _mm_cmpeq_epi8(at(p), at(p + 1)));
-        ends |= static_cast<std::uint64_t>(_mm_movemask_epi8(same) ^ 0xffff) << k;
-    }
-#else
-    for (int k = 0; k < 64; ++k)
-        ends |= static_cast<std::uint64_t>((t[k] != t[k + 1]) | (p[k] != p[k + 1])) << k;
-#endif
-    return ends;
+    return differing_bytes(t, t + 1, p, p + 1);
 }
 
 // Cells on their way to the sink.

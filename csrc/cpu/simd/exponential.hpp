@@ -1,22 +1,10 @@
 // exp and log of float32 vectors. Only included by *.simd.cpp.
 #pragma once
 
-#include "cpu/simd/vec.hpp"
+#include "cpu/simd/vector.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
-
-template <class V> struct LanesOf;
-template <> struct LanesOf<Vec<4>::f32> {
-    static constexpr int n = 4;
-};
-template <> struct LanesOf<Vec<8>::f32> {
-    static constexpr int n = 8;
-};
-template <> struct LanesOf<Vec<16>::f32> {
-    static constexpr int n = 16;
-};
-template <class V> using IntOf = typename Vec<LanesOf<V>::n>::i32;
 
 // 2^(x log2(e) - shift) within 2e-7 (1 + |x|) relative, for results up to 1e38; 0 below 1e-28, so
 // that nothing becomes a denormal later.
@@ -52,22 +40,8 @@ template <int degree, class V> inline V power_of_fraction(V f) {
 
 // 2^x for x up to 120, -inf included; below 2^-126 some number up to that, NaN where x is NaN.
 template <int degree, class V> inline V power_of_two(V x) {
-    using W = IntOf<V>;
-    const V bounded = vmax(splat<V>(-126.0f), x);     // in this order a NaN stays
-    const V shifted = (bounded - 0.5f) + 12582912.0f; // the integer below in the low bits
-    const V p = power_of_fraction<degree>(bounded - (shifted - 12582912.0f));
-    return p * (V)(((W)shifted << 23) + 0x3f800000); // a product, because NaN has to stay
+    return scale_by_power(power_of_fraction<degree>(fraction_of(x)), x);
 }
-#if defined(__AVX512BW__)
-template <int degree> inline F power_of_two(F x) {
-    const __m512 f = _mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    return (F)_mm512_scalef_ps((__m512)power_of_fraction<degree>((F)f), (__m512)x);
-}
-template <int degree> inline F8 power_of_two(F8 x) {
-    const __m256 f = _mm256_reduce_ps((__m256)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    return (F8)_mm256_scalef_ps((__m256)power_of_fraction<degree>((F8)f), (__m256)x);
-}
-#endif
 
 // log(x) for normal x > 0, within 3e-7 absolute near 1 and relative elsewhere.
 template <class V> inline V logarithm(V x) {

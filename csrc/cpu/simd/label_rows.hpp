@@ -1,7 +1,7 @@
 // Rows of label maps of any element type and stride. Only included by *.simd.cpp.
 #pragma once
 
-#include "cpu/simd/vec.hpp"
+#include "cpu/simd/vector.hpp"
 #include "ops/view.hpp"
 
 #define SEGPOST_EACH_LABEL(dtype, CALL)                                                            \

@@ -8,13 +8,6 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-struct Half {
-    std::uint16_t bits;
-};
-struct Brain {
-    std::uint16_t bits;
-};
-
 template <class T, class S> inline T widen(S value) { return static_cast<T>(value); }
 template <> inline float widen<float, Half>(Half h) {
     const std::uint32_t magnitude = static_cast<std::uint32_t>(h.bits & 0x7fff) << 13;
@@ -43,19 +36,12 @@ constexpr std::int64_t fetched = 256; // pixels
 template <class T, class S> inline std::int64_t widen_first(const S *, T *, std::int64_t) {
     return 0;
 }
-#if defined(__AVX512BW__)
-template <> inline std::int64_t widen_first(const Half *from, float *to, std::int64_t count) {
+inline std::int64_t widen_first(const Half *from, float *to, std::int64_t count) {
     std::int64_t i = 0;
-    for (; i + 16 <= count; i += 16) store(to + i, _mm512_cvtph_ps(load<__m256i>(from + i)));
+    if constexpr (half_lanes > 0)
+        for (; i + half_lanes <= count; i += half_lanes) widen_half(from + i, to + i);
     return i;
 }
-#elif defined(__F16C__)
-template <> inline std::int64_t widen_first(const Half *from, float *to, std::int64_t count) {
-    std::int64_t i = 0;
-    for (; i + 8 <= count; i += 8) store(to + i, _mm256_cvtph_ps(load<__m128i>(from + i)));
-    return i;
-}
-#endif
 
 // planes[c * pitch + i] = value at class c, pixel i, for i < count.
 template <class T, class S> inline void load_planes(T *planes, std::int64_t pitch, const char *from,

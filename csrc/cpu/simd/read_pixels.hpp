@@ -1,7 +1,7 @@
 // Rows of an image of any strides. Only included by *.simd.cpp.
 #pragma once
 
-#include "cpu/simd/vec.hpp"
+#include "cpu/simd/vector.hpp"
 #include "ops/view.hpp"
 
 namespace segpost::SEGPOST_LEVEL {

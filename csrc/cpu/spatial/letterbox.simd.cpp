@@ -26,13 +26,8 @@ inline Half narrow(float value) {
 
 inline void narrow_row(const float *from, Half *to, std::int64_t count) {
     std::int64_t x = 0;
-#if defined(__AVX512BW__)
-    for (; x + 16 <= count; x += 16)
-        store(to + x, _mm512_cvtps_ph(load<__m512>(from + x), _MM_FROUND_TO_NEAREST_INT));
-#elif defined(__F16C__)
-    for (; x + 8 <= count; x += 8)
-        store(to + x, _mm256_cvtps_ph(load<__m256>(from + x), _MM_FROUND_TO_NEAREST_INT));
-#endif
+    if constexpr (half_lanes > 0)
+        for (; x + half_lanes <= count; x += half_lanes) narrow_half(from + x, to + x);
     for (; x < count; ++x) to[x] = narrow(from[x]);
 }
 
@@ -62,22 +57,6 @@ struct Work {
     }
 };
 
-// Bytes in float32. The compiler's own code takes them one by one.
-inline F widened(const std::uint8_t *from) {
-#if defined(__AVX512BW__)
-    return (F)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(load<__m128i>(from)));
-#elif defined(__AVX2__)
-    return (F)_mm256_cvtepi32_ps(
-        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(from))));
-#elif defined(__SSE4_1__)
-    return (F)_mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(load<std::int32_t>(from))));
-#else
-    F wide{};
-    for (int i = 0; i < lanes; ++i) wide[i] = static_cast<float>(from[i]);
-    return wide;
-#endif
-}
-
 // The rows that make row y of the resized picture, summed.
 void add_rows(const Work &work, std::int64_t n, std::int64_t y) {
     const LetterboxJob &job = work.job;
@@ -96,7 +75,8 @@ void add_rows(const Work &work, std::int64_t n, std::int64_t y) {
         F sum[together] = {};
         for (std::int64_t k = 0; k < taps; ++k)
             for (int j = 0; j < together; ++j)
-                sum[j] = fma(splat<F>(weights[k]), widened(work.source[k] + i + j * lanes), sum[j]);
+                sum[j] = fma(splat<F>(weights[k]), widen_bytes<F>(work.source[k] + i + j * lanes),
+                             sum[j]);
         for (int j = 0; j < together; ++j) store(work.line + i + j * lanes, sum[j]);
     }
     for (; i < work.bytes; ++i) {
@@ -109,16 +89,11 @@ void add_rows(const Work &work, std::int64_t n, std::int64_t y) {
 
 // Pixels of four columns, the fourth lane of each being anything, to planes.
 inline void put_columns(const Vec<4>::f32 (&pixel)[4], float *to, std::int64_t pitch) {
-#if defined(__SSE4_1__)
-    __m128 a = (__m128)pixel[0], b = (__m128)pixel[1], c = (__m128)pixel[2], d = (__m128)pixel[3];
-    _MM_TRANSPOSE4_PS(a, b, c, d);
+    Vec<4>::f32 a = pixel[0], b = pixel[1], c = pixel[2], d = pixel[3];
+    transpose(a, b, c, d);
     store(to, a);
     store(to + pitch, b);
     store(to + 2 * pitch, c);
-#else
-    for (int c = 0; c < 3; ++c)
-        for (int j = 0; j < 4; ++j) to[c * pitch + j] = pixel[j][c];
-#endif
 }
 
 // The columns of the line, summed and normalized. A pixel is read with the float after it.

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from segpost import __version__
-from segpost.cli import (
+from segpost.cli.commands import (
     compare_checkpoints,
     demo,
     diagnose,

@@ -10,17 +10,17 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from segpost._arrays import Array, Incoming, incoming
-from segpost._dispatch import MOST_FEATURES, BadUnary
+from segpost._core.arrays import Array, InputArray, as_input_array
+from segpost._core.contract import MAX_FEATURES, UnaryErrors
 
 FARTHEST = 32767  # in standard deviations; beyond it pydensecrf's lattice overflows
 
 
-def view(value: Any, name: str, kind: str, ndim: int) -> Incoming:
+def view(value: Any, name: str, kind: str, ndim: int) -> InputArray:
     """An array of one element type; another one is a ValueError, as it was there."""
     if isinstance(value, np.ndarray) and value.dtype != np.dtype(kind):
         raise ValueError(f"{name} must be {kind}, got {value.dtype}: {name}.astype(np.{kind})")
-    given = incoming(value, name)
+    given = as_input_array(value, name)
     if given.kind != kind:
         raise ValueError(f"{name} must be {kind}, got {given.kind}")
     if given.array.ndim != ndim:
@@ -92,8 +92,8 @@ def features(value: Any, variables: int) -> Array:
     array = floats(value, "features", 2)
     if array.shape[0] == 0 or array.shape[1] != variables:
         raise ValueError(f"features must have shape (d, {variables}), got {array.shape}")
-    if len(array) > MOST_FEATURES:
-        raise ValueError(f"features must be at most {MOST_FEATURES} a variable, got {len(array)}")
+    if len(array) > MAX_FEATURES:
+        raise ValueError(f"features must be at most {MAX_FEATURES} a variable, got {len(array)}")
     if not max(-float(array.min()), float(array.max())) <= FARTHEST:  # NaN too
         wrong = ~(np.abs(array) <= FARTHEST)
         feature, variable = np.unravel_index(int(wrong.argmax()), wrong.shape)
@@ -116,7 +116,7 @@ def attraction(compat: Any, labels: int) -> Array:
             raise TypeError(f"compat must be real, got {compat!r}")
         result = np.asarray(float(compat), np.float64)  # type: ignore[arg-type]
     else:
-        given = incoming(compat, "compat")
+        given = as_input_array(compat, "compat")
         if given.array.ndim not in (1, 2):
             raise ValueError(
                 f"compat must be a number, a vector or a matrix, got shape {given.array.shape}"
@@ -152,7 +152,7 @@ def distribution(value: Any, shape: tuple[int, int], change: bool) -> Array:
     return given.array
 
 
-def raise_bad_energies(bad: BadUnary, energies: Array, width: int | None) -> NoReturn:
+def raise_bad_energies(bad: UnaryErrors, energies: Array, width: int | None) -> NoReturn:
     """Say which unary energies are none."""
     labels, variables = energies.shape
     if bad.total:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segpost._arrays import Array
+from segpost._core.arrays import Array
 from segpost.compat.pydensecrf import _inputs
 
 

@@ -10,9 +10,10 @@ from typing import Any, SupportsInt
 
 import numpy as np
 
-from segpost import _dispatch
-from segpost._arrays import Array
-from segpost._dispatch import Backend, CrfSolver, Pairwise
+from segpost._backends import registry
+from segpost._core import contract
+from segpost._core.arrays import Array
+from segpost._core.contract import Backend, CrfSolver, Pairwise
 from segpost.compat.pydensecrf import _inputs
 from segpost.compat.pydensecrf._constants import (
     CONST_KERNEL,
@@ -26,7 +27,7 @@ from segpost.compat.pydensecrf._constants import (
     NormalizationType,
 )
 from segpost.compat.pydensecrf._unary import ConstUnary, LogisticUnary, Unary, product
-from segpost.crf_terms import channel_range
+from segpost.crf.terms import channel_range
 
 __all__ = [
     "CONST_KERNEL",
@@ -266,9 +267,9 @@ class DenseCRF:
         """The solver of these energies and kernels, made once."""
         if self._unary is None:
             raise RuntimeError("no unary energies are set: call setUnaryEnergy or setUnary first")
-        backend = _dispatch.backend()
+        backend = registry.backend()
         if self._solver is None or self._solver[0] is not backend:
-            unary = _dispatch.Unary(self._image(self._unary), "float32", "energies")
+            unary = contract.Unary(self._image(self._unary), "float32", "energies")
             solver = backend.dense_crf(unary, self._terms, True, "lattice", "default")
             if solver.bad.total or solver.bad.hopeless:
                 width = self._size[1] if isinstance(self, DenseCRF2D) else None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._arrays import Array
+from segpost._core.arrays import Array
 from segpost.compat.pydensecrf._inputs import floats
 
 

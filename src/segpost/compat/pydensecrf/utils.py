@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._arrays import Array
+from segpost._core.arrays import Array
 
 _log = logging.getLogger(__name__)
 

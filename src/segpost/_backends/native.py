@@ -1,0 +1,76 @@
+"""The native backend: the compiled kernels, which return the contract's records themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from segpost import _cpu
+from segpost._core import contract
+from segpost._core.contract import (
+    LATTICES,
+    Array,
+    ColorOutputs,
+    CrfSolver,
+    LogitErrors,
+    Logits,
+    Pairwise,
+    Unary,
+)
+from segpost._core.sampling import Axes
+from segpost._cpu import (
+    argmax_volume,
+    boundary_bands,
+    boundary_matches,
+    colorize,
+    confusion_labels,
+    confusion_logits,
+    instance_counts,
+    labels_from_colors,
+    letterbox,
+    overlay,
+    softmax,
+)
+
+__all__ = [
+    "argmax",
+    "argmax_volume",
+    "boundary_bands",
+    "boundary_matches",
+    "colorize",
+    "confusion_labels",
+    "confusion_logits",
+    "dense_crf",
+    "instance_counts",
+    "labels_from_colors",
+    "letterbox",
+    "overlay",
+    "softmax",
+]
+
+_cpu.bind_records(contract)  # an error where the compiled code has other fields in mind
+
+
+def argmax(
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array,
+    paint: ColorOutputs | None = None,
+    confidence: Array | None = None,
+    fast: bool = False,
+    probabilities: Array | None = None,
+) -> LogitErrors:
+    both = probabilities is not None
+    sigmoid = confidence is not None and logits.threshold is not None
+    if not sigmoid and not both:
+        return _cpu.argmax(logits, axes, labels, paint, confidence, fast)
+    if both and axes is None:  # the logits are read once
+        return _cpu.argmax(logits, None, labels, paint, confidence, fast, probabilities)
+    report = _cpu.argmax(logits, axes, labels, paint)
+    return report.undefined_as(softmax(logits, axes, probabilities, confidence))
+
+
+def dense_crf(
+    unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+) -> CrfSolver:
+    recipe = None if method == "exact" else LATTICES[quality]
+    return _cpu.CrfSolver(unary, tuple(terms), own, recipe)

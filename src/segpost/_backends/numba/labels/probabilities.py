@@ -1,0 +1,180 @@
+"""Kernels of softmax: interpolation by the definition in float64, exp in float32 of differences."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from segpost._backends.numba.labels.resize import weigh
+from segpost._backends.numba.threads import kernel
+
+COLUMNS = 128  # pixels of a row that are handled together
+LOWEST = np.float32(-87.0)  # exp is taken as 0 below
+LOG2_E = np.float32(1.44269504)
+ROUND = np.float32(12582912.0)  # 1.5 * 2^23: adding it rounds to an integer
+LN2_HIGH = np.float32(0.693359375)
+LN2_LOW = np.float32(-2.12194440e-4)
+# (exp(r) - 1 - r) / r^2 on |r| <= ln 2 / 2, least squares on Chebyshev nodes: 7e-8 relative
+P0 = np.float32(1.39464473e-3)
+P1 = np.float32(8.36915895e-3)
+P2 = np.float32(4.16662619e-2)
+P3 = np.float32(1.66665167e-1)
+HALF = np.float32(0.5)
+ONE = np.float32(1.0)
+BIAS = np.int32(127)
+MANTISSA = np.int32(23)
+
+
+@kernel
+def exp_negative(x: Any) -> Any:
+    """exp of a float32 that is not positive, within 1.2e-7 relative; NaN stays."""
+    clamped = LOWEST if x < LOWEST else x
+    shifted = clamped * LOG2_E + ROUND
+    n = shifted - ROUND
+    r = (clamped - n * LN2_HIGH) - n * LN2_LOW
+    p = (((P0 * r + P1) * r + P2) * r + P3) * r + HALF
+    p = (p * r * r + r) + ONE
+    bits = np.int32((np.float32(shifted).view(np.int32) + BIAS) << MANTISSA)
+    power = np.int32(bits).view(np.float32)
+    return np.float32(0.0) if x < LOWEST else p * power
+
+
+@kernel
+def spread_corners(upper: Any, lower: Any, cell: Any, corners: Any) -> None:
+    """The four corners of every pixel, class by class."""
+    for c in range(upper.shape[0]):
+        u, v = upper[c], lower[c]
+        a00, a01, a10, a11 = corners[c, 0], corners[c, 1], corners[c, 2], corners[c, 3]
+        for x in range(cell.size):
+            i = cell[x]
+            a00[x] = u[i]
+            a01[x] = u[i + 1]
+            a10[x] = v[i]
+            a11[x] = v[i + 1]
+
+
+@kernel
+def interpolate(corners: Any, down: Any, w0: Any, w1: Any, values: Any) -> None:
+    """The definition's values of a row of pixels."""
+    for c in range(values.shape[0]):
+        a00, a01, a10, a11 = corners[c, 0], corners[c, 1], corners[c, 2], corners[c, 3]
+        out = values[c]
+        for x in range(w0.size):
+            value = weigh(down[0] * w0[x], a00[x]) + weigh(down[0] * w1[x], a01[x])
+            value += weigh(down[1] * w0[x], a10[x])
+            out[x] = value + weigh(down[1] * w1[x], a11[x])
+
+
+@kernel
+def dequantize(values: Any, columns: Any, real: Any) -> None:
+    """From sums of weighted corners to real logits."""
+    den, inverse, scale, zero_point = real
+    for c in range(values.shape[0]):
+        row = values[c]
+        if inverse != 0.0:
+            for x in range(columns):
+                row[x] = row[x] * inverse
+        else:
+            for x in range(columns):
+                row[x] = row[x] / den
+        if scale != 1.0 or zero_point != 0.0:
+            for x in range(columns):
+                row[x] = scale * (row[x] - zero_point)
+
+
+@kernel
+def normalize(values: Any, columns: Any, most: Any, total: Any, power: Any) -> None:
+    """Powers of e, relative to the largest, and one over their sum."""
+    for x in range(columns):
+        most[x] = values[0, x]
+        total[x] = 0.0
+    for c in range(1, values.shape[0]):
+        row = values[c]
+        for x in range(columns):
+            most[x] = row[x] if row[x] > most[x] else most[x]
+    for c in range(values.shape[0]):
+        row, out = values[c], power[c]
+        for x in range(columns):
+            out[x] = row[x] - most[x]
+        for x in range(columns):  # all in float32: twice as many at once
+            out[x] = exp_negative(out[x])
+        for x in range(columns):
+            total[x] += np.float64(out[x])
+    for x in range(columns):
+        total[x] = 1.0 / total[x]
+
+
+@kernel
+def fill_rows(
+    values: Any,
+    plain: Any,
+    sigmoid: Any,
+    yt: Any,
+    xt: Any,
+    cell: Any,
+    y0: Any,
+    y1: Any,
+    real: Any,
+    spread: Any,
+    row: Any,
+    chosen: Any,
+) -> Any:
+    """Probabilities and confidence of output rows ``y0:y1``; how many are undefined, and the first.
+
+    `values` is [rows, C, w + 1] from the row `cell` of the grid on. `spread` is [C, rows, W] and
+    gets its rows from `row` on; it and `chosen`, [rows, W], may be empty. Where `plain`, nothing is
+    resampled. The first of two classes of a `sigmoid` head is its threshold.
+    """
+    classes, width = values.shape[1], xt.cell.size
+    corners = np.empty((classes, 4, COLUMNS))
+    sums = np.empty((classes, COLUMNS))
+    most, total = np.empty(COLUMNS), np.empty(COLUMNS)
+    power = np.empty((classes, COLUMNS), np.float32)
+    undefined, first = 0, -1
+    for xa in range(0, width, COLUMNS):
+        n = min(COLUMNS, width - xa)
+        w0, w1 = xt.w0[xa : xa + n], xt.w1[xa : xa + n]
+        held = -1
+        for y in range(y0, y1):
+            i = yt.cell[y] - cell
+            if plain:
+                i += yt.w0[y] == 0.0
+                for c in range(classes):
+                    for x in range(n):
+                        sums[c, x] = values[i, c, xa + x]
+            else:
+                if i != held:
+                    spread_corners(values[i], values[i + 1], xt.cell[xa : xa + n], corners)
+                    held = i
+                interpolate(corners, (yt.w0[y], yt.w1[y]), w0, w1, sums)
+            if sigmoid:
+                for x in range(n):  # read before dequantize changes it
+                    most[x] = sums[1, x] > sums[0, x]
+            dequantize(sums, n, real)
+            if sigmoid:
+                for x in range(n):
+                    probability = 1.0 / (1.0 + math.exp(-sums[1, x]))
+                    power[0, x] = probability
+                    total[x] = probability if most[x] else 1.0 - probability
+            else:
+                normalize(sums, n, most, total, power)
+            for x in range(n):
+                if total[x] != total[x]:
+                    place = y * width + xa + x
+                    if undefined == 0 or place < first:
+                        first = place
+                    undefined += 1
+            if chosen.size:
+                for x in range(n):
+                    chosen[y - y0, xa + x] = total[x]
+            for c in range(spread.shape[0]):
+                out = spread[c, row + y - y0]
+                if sigmoid:
+                    for x in range(n):
+                        out[xa + x] = power[0, x]
+                else:
+                    for x in range(n):
+                        out[xa + x] = np.float64(power[c, x]) * total[x]
+    return undefined, first

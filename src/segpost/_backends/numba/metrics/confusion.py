@@ -1,0 +1,321 @@
+"""The confusion matrix on Numba: labels become small codes, and pairs of codes are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost._backends.numba.labels.operations import label
+from segpost._backends.numba.threads import kernel, run
+from segpost._backends.numba.tiles import frozen, packed, pieces
+from segpost._core.contract import Array, LogitErrors, Logits
+from segpost._core.sampling import Axes
+
+STRIP = 1 << 19  # bytes of a strip of labels: its copies stay in the second cache
+CHUNK = 2048  # pixels whose codes and keys stay in the first cache
+FEW = 4  # void labels that are compared with every label
+TABLES = 1 << 16  # cells of the tables of a thread
+SMALL = 1 << 16  # pixels that are not worth several tables
+
+Window = tuple[int, slice, slice]
+Coder = Callable[[Array], Array]
+
+
+def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array) -> None:
+    """Add one to the cell of every pixel's target and prediction."""
+    # Where a pixel lies is no matter: the maps are read as they lie in memory.
+    order = sorted(range(3), key=lambda axis: -abs(target.strides[axis]))
+    preds, target = preds.transpose(order), target.transpose(order)
+    if preds.flags.c_contiguous and target.flags.c_contiguous:
+        preds, target = preds.reshape(1, 1, -1), target.reshape(1, 1, -1)
+    counter = Counter(preds.dtype, target.dtype, ignored, counts, target.size)
+
+    def work(window: Window) -> None:
+        counter.add(preds[window], target[window])
+
+    # Sixteen bytes take about as long as an element elsewhere.
+    elements = (preds.nbytes + target.nbytes) // 16
+    run(work, windows(target.shape, counter.itemsize), elements)
+    counter.finish()
+
+
+def confusion_logits(
+    logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
+) -> LogitErrors:
+    """The same for the predictions that argmax makes of logits."""
+    classes = logits.values.shape[1] if logits.threshold is None else 2
+    kind = np.dtype(np.uint8 if classes <= 256 else np.int32)
+    counter = Counter(kind, target.dtype, ignored, counts, target.size)
+
+    def rows(n: int, y0: int, y1: int) -> tuple[Array, Callable[[], None]]:
+        preds, own = np.empty((1, y1 - y0, target.shape[2]), kind), target[n : n + 1, y0:y1]
+
+        def add() -> None:
+            for window in windows(own.shape, counter.itemsize):
+                counter.add(preds[window], own[window])
+
+        return preds[0], add
+
+    report = label(logits, axes, rows)
+    counter.finish()
+    return report
+
+
+def windows(shape: tuple[int, ...], itemsize: int) -> list[Window]:
+    """Parts of label maps [N, H, W] of up to STRIP bytes, at least of one pixel."""
+    images, height, width = shape
+    rows = pieces(height, STRIP // itemsize // max(width, 1))
+    columns = pieces(width, STRIP // itemsize)
+    parts = [(slice(*ys), slice(*xs)) for ys in rows for xs in columns]
+    return [(n, *part) for n in range(images) for part in parts]
+
+
+def coder(
+    dtype: np.dtype[Any],
+    classes: int,
+    ignored: Array,
+    void: int,
+    other: int,
+    kind: npt.DTypeLike,
+) -> Coder:
+    """What gives the codes of a strip of labels, as a flat array of `kind`.
+
+    Classes keep their number; ignored labels become `void`, all others `other`.
+    """
+    # As unsigned numbers, negative labels lie above all classes: four types instead of eight.
+    number = np.dtype(f"u{dtype.itemsize}")
+    info = np.iinfo(dtype)
+    last = min(classes - 1, info.max)
+    held = ignored[(ignored >= info.min) & (ignored <= min(info.max, 2**63 - 1))]
+    held = np.sort(held.astype(number))
+    if dtype.itemsize == 1:
+        table = np.full(256, other, kind)
+        table[: last + 1] = np.arange(last + 1)
+        table[held] = void
+        table = frozen(table)
+
+        def look_up(labels: Array) -> Array:
+            codes = np.empty(labels.size, kind)
+            translate(packed(labels).reshape(-1).view(number), table, codes)
+            return frozen(codes)
+
+        return look_up
+
+    few, many = (held, held[:0]) if held.size <= FEW else (held[:0], held)
+    inner, beyond = many[many <= last], many[many > last]
+    inside = np.zeros(int(inner[-1]) + 2 if inner.size else 0, bool)
+    inside[inner] = True
+    lists = (frozen(few), frozen(inside), frozen(beyond))
+
+    def compare(labels: Array) -> Array:
+        codes = np.empty(labels.size, kind)
+        values = packed(labels).reshape(-1).view(number)
+        narrow(values, number.type(last), *lists, np.int32(void), np.int32(other), codes)
+        return frozen(codes)
+
+    return compare
+
+
+class Counter:
+    """Adds pairs of labels to counts, a strip at a time; threads may add at the same time."""
+
+    def __init__(
+        self,
+        preds: np.dtype[Any],
+        target: np.dtype[Any],
+        ignored: Array,
+        counts: Array,
+        pixels: int,
+    ) -> None:
+        classes = counts.shape[1] - 1
+        self._counts = counts
+        self._lock = Lock()
+        self._spare: list[Array] = []  # tables that no thread is using
+        self._dense = (target.itemsize == 1 or classes + 2 <= 256) and (
+            preds.itemsize == 1 or classes + 1 <= 256
+        )
+
+        def target_codes(kind: npt.DTypeLike) -> Coder:
+            return coder(target, classes, ignored, classes, classes + 1, kind)
+
+        def preds_codes(kind: npt.DTypeLike) -> Coder:
+            return coder(preds, classes, ignored[:0], classes, classes, kind)
+
+        self.itemsize = max(preds.itemsize, target.itemsize, 1 if self._dense else 4)
+        if not self._dense:
+            self._target, self._preds = target_codes(np.int32), preds_codes(np.int32)
+            return
+        # Bytes are their own codes; what they stand for is looked up once a cell, at the end.
+        values = np.arange(256, dtype=np.uint8)
+        if target.itemsize == 1:
+            self._rows, self._target = target_codes(np.int64)(values), _bytes
+        else:
+            self._rows, self._target = np.arange(classes + 2), target_codes(np.uint8)
+        if preds.itemsize == 1:
+            last = min(classes, int(np.iinfo(preds).max) + 1, 255)
+            self._columns, self._preds = preds_codes(np.int64)(values[: last + 1]), _bytes
+        else:
+            self._columns, self._preds = np.arange(classes + 1), preds_codes(np.uint8)
+        size = self._rows.size * self._columns.size
+        self._shape = (1 if pixels < SMALL else 4 if 4 * size <= TABLES else 2, size)
+        self._number = np.int32 if pixels < 2**31 else np.int64
+
+    def add(self, preds: Array, target: Array) -> None:
+        """Count the pixels of a strip."""
+        own, other = self._preds(preds), self._target(target)
+        if not self._dense:  # a table a thread would be too large
+            with self._lock:
+                count_each(own, other, self._counts)
+            return
+        try:
+            tables = self._spare.pop()
+        except IndexError:
+            tables = np.zeros(self._shape, self._number)
+        count_keys(own, other, np.uint8(self._columns.size - 1), tables)
+        self._spare.append(tables)
+
+    def finish(self) -> None:
+        """Bring to the counts what is still in tables."""
+        for tables in self._spare:
+            settle(tables, frozen(self._rows), frozen(self._columns), self._counts)
+        self._spare.clear()
+
+
+def _bytes(labels: Array) -> Array:
+    return frozen(packed(labels).reshape(-1).view(np.uint8))
+
+
+@kernel
+def translate(labels: Any, table: Any, codes: Any) -> None:
+    """Codes of one-byte labels."""
+    for x in range(labels.size):
+        codes[x] = table[labels[x]]
+
+
+@kernel
+def narrow(
+    labels: Any,
+    last: Any,
+    few: Any,
+    inside: Any,
+    beyond: Any,
+    void: Any,
+    other: Any,
+    codes: Any,
+) -> None:
+    """Codes of unsigned labels; classes are those up to `last`.
+
+    Void are the labels in `few`, or where they are not few those that `inside` says, which is False
+    at its end and stands for all labels from there on, and those in `beyond`, which is sorted.
+    """
+    most = np.uint64(max(inside.size, 1) - 1)
+    for begin in range(0, labels.size, CHUNK):
+        here, out = labels[begin : begin + CHUNK], codes[begin : begin + CHUNK]
+        outside = False
+        for x in range(here.size):
+            known = here[x] <= last
+            out[x] = np.int32(here[x]) if known else other
+            outside |= not known
+        for value in few:
+            if outside or value <= last:
+                for x in range(here.size):
+                    out[x] = void if here[x] == value else out[x]
+        if inside.size:
+            for x in range(here.size):
+                out[x] = void if inside[min(np.uint64(here[x]), most)] else out[x]
+        if outside and beyond.size:
+            for x in range(here.size):
+                if here[x] > last and holds(beyond, here[x]):
+                    out[x] = void
+
+
+@kernel
+def holds(values: Any, wanted: Any) -> Any:
+    """Whether a value is in a sorted list."""
+    low, high = 0, values.size
+    while high - low > 1:
+        middle = (low + high) // 2
+        if values[middle] <= wanted:
+            low = middle
+        else:
+            high = middle
+    return values[low] == wanted
+
+
+@kernel
+def count_keys(preds: Any, target: Any, last: Any, tables: Any) -> None:
+    """Count pairs of bytes: cell ``target * (last + 1) + min(preds, last)`` of the sum of tables.
+
+    Four keys are one word. Where most words are as the one before, equal ones are counted together.
+    Elsewhere every key is added by itself: branches could not be predicted, and neighbors have
+    tables of their own, because adding to a cell that was just written has to wait for it.
+    """
+    some = tables.shape[0] - 1
+    a, b, c, d = tables[0], tables[1 & some], tables[2 & some], tables[3 & some]
+    words = np.empty(CHUNK // 4, np.uint64)
+    keys = words.view(np.uint16)
+    low, s1, s2, s3 = np.uint64(0xFFFF), np.uint64(16), np.uint64(32), np.uint64(48)
+    stride = np.int64(last) + 1
+    for begin in range(0, target.size, CHUNK):
+        t, p = target[begin : begin + CHUNK], preds[begin : begin + CHUNK]
+        for x in range(t.size):
+            keys[x] = t[x] * stride + min(p[x], last)
+        groups = t.size // 4
+        same = 0
+        for i in range(1, groups):
+            same += words[i] == words[i - 1]
+        if 4 * same <= 3 * groups:
+            for i in range(groups):
+                word = words[i]
+                a[word & low] += 1
+                b[word >> s1 & low] += 1
+                c[word >> s2 & low] += 1
+                d[word >> s3] += 1
+        else:
+            word, n = words[0], 0
+            for i in range(groups):
+                if words[i] != word:
+                    a[word & low] += n
+                    b[word >> s1 & low] += n
+                    c[word >> s2 & low] += n
+                    d[word >> s3] += n
+                    word, n = words[i], 0
+                n += 1
+            a[word & low] += n
+            b[word >> s1 & low] += n
+            c[word >> s2 & low] += n
+            d[word >> s3] += n
+        for x in range(4 * groups, t.size):
+            a[keys[x]] += 1
+
+
+@kernel
+def settle(tables: Any, rows: Any, columns: Any, counts: Any) -> None:
+    """Add tables to the counts; several of their rows may be one row of the counts."""
+    for k in range(1, tables.shape[0]):
+        for x in range(tables.shape[1]):
+            tables[0, x] += tables[k, x]
+    for r in range(rows.size):
+        for c in range(columns.size):
+            counts[rows[r], columns[c]] += tables[0, r * columns.size + c]
+
+
+@kernel
+def count_each(preds: Any, target: Any, counts: Any) -> None:
+    """Count pairs of codes where they belong, four equal ones at once."""
+    groups = target.size // 4
+    for i in range(0, 4 * groups, 4):
+        t, p = target[i], preds[i]
+        change = (t ^ target[i + 1]) | (t ^ target[i + 2]) | (t ^ target[i + 3])
+        change |= (p ^ preds[i + 1]) | (p ^ preds[i + 2]) | (p ^ preds[i + 3])
+        if change == 0:
+            counts[t, p] += 4
+        else:
+            for x in range(i, i + 4):
+                counts[target[x], preds[x]] += 1
+    for x in range(4 * groups, target.size):
+        counts[target[x], preds[x]] += 1

@@ -1,0 +1,149 @@
+"""Definition of argmax and softmax, with or without bilinear upsampling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost._backends.reference.color import overlay, unpack
+from segpost._core.arrays import WIDE_KINDS, widen
+from segpost._core.contract import Array, ColorOutputs, LogitErrors, Logits
+from segpost._core.sampling import Axes, Axis
+
+Float64 = npt.NDArray[np.float64]
+ROWS = 64  # output rows at a time, to bound memory
+
+
+def argmax(
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array,
+    paint: ColorOutputs | None = None,
+    confidence: Array | None = None,
+    fast: bool = False,
+    probabilities: Array | None = None,
+) -> LogitErrors:
+    """First index of the largest interpolated logit; NaN beats everything, the first NaN wins.
+
+    Confidence is the probability of that label, `fast` or not.
+    """
+    report = count_nan(logits)
+    for n, rows, values in interpolated(logits, axes):
+        if logits.threshold is not None:  # class 0 is a constant plane at the threshold
+            values = np.concatenate([threshold_plane(logits, axes, rows), values])
+        labels[n, rows] = np.argmax(values, axis=0)
+        nothing = np.isnan(values).any(axis=0) | (values == -np.inf).all(axis=0)
+        report = add_undefined(report, nothing, n, rows, labels.shape)
+    if paint is not None and paint.color is not None:
+        paint.color[...] = unpack(paint.lut[labels])
+    if paint is not None and paint.laid is not None:
+        overlay(paint.laid.image, labels, paint.lut, paint.laid.alpha, None, 0, paint.laid.out)
+    if confidence is not None or probabilities is not None:
+        report = report.undefined_as(softmax(logits, axes, probabilities, confidence))
+    return report
+
+
+def softmax(
+    logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
+) -> LogitErrors:
+    """exp(v - max) / sum; for a one-channel head the sigmoid, and the chosen side's probability."""
+    report = LogitErrors()
+    den = 1.0 if axes is None else axes.y.den * axes.x.den
+    shape = output_shape(logits, axes)
+    for n, rows, values in interpolated(logits, axes):
+        real = logits.scale * (values / den - logits.zero_point)
+        with np.errstate(invalid="ignore", over="ignore"):
+            if logits.threshold is not None:
+                probability = 1.0 / (1.0 + np.exp(-real))
+                above = values > threshold_plane(logits, axes, rows)
+                chosen = np.where(above, probability, 1.0 - probability)[0]
+            else:
+                power = np.exp(real - real.max(axis=0))
+                probability = power / power.sum(axis=0)
+                chosen = probability.max(axis=0)
+        if probabilities is not None:
+            probabilities[n, :, rows] = probability
+        if confidence is not None:
+            confidence[n, rows] = chosen if confidence.dtype != np.uint8 else as_bytes(chosen)
+        report = add_undefined(report, np.isnan(chosen), n, rows, shape)
+    return report
+
+
+def as_bytes(confidence: Array) -> Array:
+    """The nearest of 0..255, ties to even; 0 where there is none."""
+    return np.rint(255.0 * np.nan_to_num(confidence))
+
+
+def interpolated(
+    logits: Logits, axes: Axes | None, only: slice | None = None
+) -> Iterator[tuple[int, slice, Float64]]:
+    """Image, output rows and their values times ``den_y * den_x``, a strip at a time.
+
+    The order of the sum is fixed: ((00 + 01) + 10) + 11. With the integer weights every product
+    of a float32 is exact, so no fused multiply-add can change the result. A corner of weight zero
+    contributes nothing, not even an infinity or a NaN.
+    """
+    height = logits.values.shape[2] if axes is None else axes.y.n_out
+    strips = [only] if only else [slice(y, min(y + ROWS, height)) for y in range(0, height, ROWS)]
+    for n in range(logits.values.shape[0]):
+        for rows in strips:
+            if axes is None:
+                yield n, rows, widen(logits.values[n][:, rows], logits.kind).astype(np.float64)
+                continue
+            y, x = axes.y, axes.x
+            total = np.array(0.0)
+            for row, wy in corners(y, rows):
+                for column, wx in corners(x, slice(None)):
+                    weight = wy[:, None] * wx
+                    corner = widen(logits.values[n][:, row][:, :, column], logits.kind)
+                    with np.errstate(invalid="ignore", over="ignore"):
+                        term = np.where(weight == 0.0, 0.0, weight * corner.astype(np.float64))
+                        total = total + term
+            yield n, rows, total
+
+
+def threshold_plane(logits: Logits, axes: Axes | None, rows: slice) -> Float64:
+    """Class 0 of a one-channel head: a constant, interpolated like any other class."""
+    kind = "float64" if logits.kind in WIDE_KINDS else "float32"
+    constant = np.full(logits.values[:1].shape, logits.threshold, kind)
+    return next(interpolated(Logits(constant, kind), axes, rows))[2]
+
+
+def output_shape(logits: Logits, axes: Axes | None) -> tuple[int, int, int]:
+    """(N, H, W) of what comes out."""
+    n, _, h, w = logits.values.shape
+    return (n, h, w) if axes is None else (n, axes.y.n_out, axes.x.n_out)
+
+
+def corners(axis: Axis, outputs: slice) -> list[tuple[Array, Array]]:
+    """The two input indices of every output, and their integer weights."""
+    first = axis.cell[outputs]
+    second = np.minimum(first + 1, axis.n_in - 1)
+    return [(first, axis.w0[outputs]), (second, axis.w1[outputs])]
+
+
+def count_nan(logits: Logits) -> LogitErrors:
+    """How many logits are NaN, and the first place that has one."""
+    report = LogitErrors()
+    for n, image in enumerate(logits.values):
+        nan = np.isnan(widen(image, logits.kind))
+        count = int(nan.sum())
+        if count:
+            place = n * nan[0].size + int(nan.any(axis=0).argmax())
+            first = report.nan_first if report.nan_count else place
+            report = report._replace(nan_count=report.nan_count + count, nan_first=first)
+    return report
+
+
+def add_undefined(
+    report: LogitErrors, undefined: Array, n: int, rows: slice, shape: tuple[int, ...]
+) -> LogitErrors:
+    """Add the output pixels of a strip that have no answer."""
+    count = int(undefined.sum())
+    if not count:
+        return report
+    place = (n * shape[1] + rows.start) * shape[2] + int(undefined.argmax())
+    first = report.undefined_first if report.undefined_count else place
+    return report._replace(undefined_count=report.undefined_count + count, undefined_first=first)

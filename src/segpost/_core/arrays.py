@@ -1,0 +1,310 @@
+"""The array border: what comes in becomes a NumPy view, what goes out is of the caller's kind.
+
+Nothing is cast, clipped or moved between devices. A copy is made only of arrays that no kernel can
+address: misaligned ones and foreign byte orders.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost._core import device_arrays, dlpack
+from segpost._core.device import DeviceArray, context_of, to_host
+
+try:
+    from segpost._cpu import borrow
+except ImportError:  # no native code
+
+    def borrow(value: object) -> tuple[npt.NDArray[Any], str] | None:
+        """What the compiled reader says where it does not know how."""
+        return None
+
+
+Array = npt.NDArray[Any]
+
+LOGIT_KINDS = (
+    "float32",
+    "float64",
+    "float16",
+    "bfloat16",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "uint32",
+    "int32",
+    "uint64",
+    "int64",
+)
+WIDE_KINDS = ("float64", "uint32", "int32", "uint64", "int64")  # more than float32 holds
+LABEL_KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+
+
+_KINDS = {np.dtype(name): name for name in {*LOGIT_KINDS, *LABEL_KINDS} - {"bfloat16"}}
+
+
+class InputArray(NamedTuple):
+    """An argument as the kernels see it."""
+
+    array: Array  # bfloat16 as uint16
+    kind: str  # the element type's name, "bfloat16" included
+    wrap: Callable[[Array], Any]  # makes a result of the caller's kind
+    copied: bool = False  # writing to `array` would not reach the caller
+
+
+def _same(array: Array) -> Array:
+    return array
+
+
+def as_input_array(value: object, name: str, *, kept: bool = False) -> InputArray:
+    """A view of any array on the CPU, for as long as a call lasts.
+
+    A view that is `kept` after it holds the memory, whatever the tensor's owner does to the tensor.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no array, or one whose elements or device segpost cannot read.
+    """
+    if isinstance(value, DeviceArray):
+        return InputArray(value, value.dtype.name, _same)
+    if type(value) is np.ndarray:
+        return _from_numpy(value, name, _same)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, getattr(torch, "Tensor", ())):
+        return _from_torch(torch, value, name, kept)
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array and its mask would be lost; "
+            "pass .filled(value) or .data to say what the masked elements are"
+        )
+    if isinstance(value, np.ndarray):
+        return _from_numpy(np.asarray(value), name, _same)
+    if isinstance(value, (list, tuple, str, bytes, int, float, complex)) or value is None:
+        raise TypeError(f"{name} must be an array, got {type(value).__name__}")
+    return _from_protocol(value, name)
+
+
+def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputArray:
+    dtype = array.dtype
+    known = _KINDS.get(dtype)
+    if known is not None and array.flags.aligned:
+        return InputArray(array, known, wrap)
+    if dtype.kind in "fiub":
+        if not dtype.isnative:  # the kernels read the machine's own byte order
+            return InputArray(array.astype(dtype.newbyteorder("=")), dtype.name, wrap, True)
+        if not array.flags.aligned:
+            return InputArray(array.copy(), dtype.name, wrap, True)
+        return InputArray(array, dtype.name, wrap)
+    if dtype.name == "bfloat16":  # ml_dtypes, as JAX gives it
+        return _lent(array.view(np.uint16), "bfloat16", wrap)
+    raise TypeError(f"{name} must hold numbers, got dtype {dtype}")
+
+
+def _lent(array: Array, kind: str, wrap: Callable[[Array], Any]) -> InputArray:
+    """Of a kind that is known, in native byte order."""
+    if array.flags.aligned:
+        return InputArray(array, kind, wrap)
+    return InputArray(array.copy(), kind, wrap, True)
+
+
+def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> InputArray:
+    negated = tensor.is_neg()
+    lent = None if kept or negated else borrow(tensor)
+    if lent is not None:
+        return _lent(*lent, torch.from_numpy)
+    if tensor.device.type not in ("cpu", "cuda"):
+        raise TypeError(
+            f"{name} is on device {tensor.device}, and segpost has no backend "
+            f"for it; move it yourself if that is meant: {name}.cpu()"
+        )
+    if tensor.layout is not torch.strided or tensor.is_quantized:
+        raise TypeError(
+            f"{name} must be a dense tensor, got {tensor.layout} of {tensor.dtype}; "
+            "use .to_dense() or .int_repr() with quantization="
+        )
+    tensor = tensor.detach().resolve_neg()
+    if tensor.device.type == "cuda":
+        return InputArray(*device_arrays.from_torch(torch, tensor, name), negated)
+    if tensor.dtype is torch.bfloat16:
+        array = tensor.view(torch.int16).numpy().view(np.uint16)
+        return _lent(array, "bfloat16", torch.from_numpy)
+    try:
+        array = tensor.numpy()
+    except TypeError:
+        raise TypeError(f"{name} has dtype {tensor.dtype}, which segpost cannot read") from None
+    as_input_array = _from_numpy(array, name, torch.from_numpy)
+    return as_input_array._replace(copied=True) if negated else as_input_array
+
+
+def _from_protocol(value: Any, name: str) -> InputArray:
+    there = device_arrays.found(value, name)
+    if there is not None:
+        return InputArray(*there)
+    wrap = _wrapper(value)
+    if hasattr(value, "__dlpack_device__"):
+        device, index = value.__dlpack_device__()
+        if int(device) != dlpack.CPU:
+            raise TypeError(
+                f"{name} is on DLPack device ({int(device)}, {index}), and segpost has no backend "
+                "for it; copy it to the CPU yourself if that is meant"
+            )
+        if hasattr(value, "__dlpack__"):
+            try:
+                array, kind = dlpack.borrow(value)
+            except (BufferError, RuntimeError, TypeError) as error:
+                if not hasattr(value, "__array__"):
+                    raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
+            else:
+                return _lent(array, kind, wrap)
+    if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
+        shared = hasattr(value, "__array_interface__")  # __array__ alone may give a copy
+        return _from_numpy(np.asarray(value), name, wrap)._replace(copied=not shared)
+    try:
+        array = np.asarray(memoryview(value))
+    except TypeError:
+        raise TypeError(
+            f"{name} must be an array (NumPy, torch, DLPack, buffer or __array__), "
+            f"got {type(value).__name__}"
+        ) from None
+    return _from_numpy(array, name, wrap)
+
+
+def _wrapper(value: Any) -> Callable[[Array], Any]:
+    """How results become what `value` is; NumPy where its library offers no way in."""
+    tensorflow = sys.modules.get("tensorflow")
+    for name in ("Tensor", "Variable"):
+        if isinstance(value, getattr(tensorflow, name, ())):
+            return tensorflow.convert_to_tensor  # type: ignore[union-attr, no-any-return]
+    if hasattr(value, "__array_namespace__"):
+        return device_arrays.of_its_type(value.__array_namespace__().asarray)
+    return _same
+
+
+class OutputArray(NamedTuple):
+    """Memory for a result, and how it becomes what the caller gets."""
+
+    array: Array  # what a kernel writes to
+    wrap: Callable[[Array], Any]
+    given: object | None = None  # the caller's `out`
+    target: Array | None = None  # its view, where `array` is a stage before it
+
+    def result(self) -> Any:
+        """The caller's own `out`, or the new array as the caller's kind."""
+        if self.target is not None:
+            self.target[...] = self.array
+        return self.wrap(self.array) if self.given is None else self.given
+
+
+def allocate_output(
+    out: object | None,
+    shape: tuple[int, ...],
+    dtype: npt.DTypeLike,
+    wrap: Callable[[Array], Any],
+    *inputs: Array,
+    packed: int = 0,
+) -> OutputArray:
+    """A new array, or `out` when it fits exactly.
+
+    Kernels write rows whose last `packed` axes are contiguous; an `out` with other strides is
+    filled from a stage.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `out` has another dtype or shape, cannot be written, or overlaps an input.
+    """
+    place = context_of(*inputs)
+    if out is None:
+        return OutputArray(place.empty(shape, dtype), wrap)
+    wanted = np.dtype(dtype)
+    array, kind, _, copied = as_input_array(out, "out")
+    if kind != wanted.name:
+        raise TypeError(f"out must have dtype {wanted.name}, got {kind}")
+    if array.shape != shape:
+        raise ValueError(f"out must have shape {shape}, got {array.shape}")
+    if copied:
+        raise ValueError(
+            "out cannot be written in place: "
+            "it must be aligned, in native byte order and no lazy view"
+        )
+    if context_of(array).device != place.device:
+        raise TypeError(f"out is on {context_of(array)}, the input on {place}")
+    if not array.flags.writeable:
+        raise ValueError("out is read-only")
+    if getattr(out, "requires_grad", False):
+        raise ValueError("out requires grad; results here have no gradient: pass out.detach()")
+    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
+        raise ValueError("out is broadcast: several of its elements are one place in memory")
+    if any(is_overlapping(array, source) for source in inputs):
+        raise ValueError("out overlaps an input; give it memory of its own")
+    expected = wanted.itemsize
+    for axis in range(-1, -packed - 1, -1):
+        if array.shape[axis] > 1 and array.strides[axis] != expected:
+            if place.device >= 0:
+                raise ValueError(f"out on {place} must have contiguous rows of pixels")
+            return OutputArray(np.empty(shape, dtype), wrap, out, array)
+        expected *= array.shape[axis]
+    return OutputArray(array, wrap, out)
+
+
+def label_dtype(classes: int) -> type[np.uint8 | np.int32]:
+    """uint8 where it holds every class."""
+    return np.uint8 if classes <= 256 else np.int32
+
+
+def is_overlapping(a: Array, b: Array) -> bool:
+    """Whether two arrays have memory in common (bounds, where the exact answer is dear)."""
+    try:
+        return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
+
+
+def widen(array: Array, kind: str) -> Array:
+    """The same values in float32, or in float64 where float32 cannot hold them all."""
+    array = to_host(array)
+    if kind == "bfloat16":
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    if kind in WIDE_KINDS:
+        return array.astype(np.float64, copy=False)
+    return array.astype(np.float32, copy=False)
+
+
+def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
+    """Arrays of shape (..., H, W) and (..., H, W, 3) as stacks of three and four dimensions.
+
+    Also the flat pixel index at which each stack starts. Nothing is copied.
+    """
+    pixels = [a[..., 0] if a.ndim > min(b.ndim for b in arrays) else a for a in arrays]
+    lead = pixels[0].shape[:-2]
+    if not pixels[0].size:
+        return
+    if len(lead) == 0:
+        yield 0, tuple(a[None] for a in arrays)
+    elif len(lead) == 1:
+        yield 0, arrays
+    else:
+        merged = [_merged(a, p) for a, p in zip(arrays, pixels, strict=True)]
+        if all(a is not None for a in merged):
+            yield 0, tuple(a for a in merged if a is not None)
+            return
+        size = math.prod(pixels[0].shape[-3:])
+        for flat, index in enumerate(np.ndindex(lead[:-1])):
+            yield flat * size, tuple(a[index] for a in arrays)
+
+
+def _merged(array: Array, pixels: Array) -> Array | None:
+    """The leading axes as one, where that needs no copy."""
+    view = array.view()
+    try:
+        view.shape = (-1, *array.shape[pixels.ndim - 2 :])
+    except AttributeError:
+        return None
+    return view

@@ -1,0 +1,47 @@
+"""`segpost compare-checkpoints`: what would go wrong when a checkpoint is loaded."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import segpost
+from segpost.files import images
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "compare-checkpoints",
+        help="say what would go wrong when one checkpoint is loaded where another fits",
+        description="Compare names, shapes, types and values of two checkpoints: .safetensors, "
+        "torch's .pt and .pth, Keras' .weights.h5, or the prefix of a TensorFlow checkpoint. No "
+        "file is trusted, and nothing in one is run.",
+        epilog="exit status: 0 nothing would go wrong, 1 something would, 2 the command cannot be "
+        "carried out as given",
+    )
+    add = parser.add_argument
+    add("checkpoint", type=Path, metavar="CHECKPOINT", help="what is to be loaded")
+    add("model", type=Path, metavar="MODEL", help="a checkpoint of what it is to be loaded into")
+    add("--names-only", action="store_true", help="do not look at values")
+    add("--resume", action="store_true", help="training is to go on: the optimizer is wanted too")
+    add("--json", type=Path, metavar="FILE", help="write everything as JSON")
+    add("--markdown", type=Path, metavar="FILE", help="write the findings in Markdown")
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare, print, write."""
+    diff = segpost.compare_checkpoints(
+        arguments.checkpoint,
+        arguments.model,
+        values=not arguments.names_only,
+        resume=arguments.resume,
+    )
+    for path, text in ((arguments.json, diff.to_json), (arguments.markdown, diff.to_markdown)):
+        if path is not None:
+            with images.replacing(path) as part:
+                part.write_text(text(), encoding="utf-8")
+    print(diff)
+    return 0 if diff.ok else 1

@@ -1,0 +1,96 @@
+"""The code base itself: versions, types, style, and rules nobody should have to remember."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import segpost
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("csrc/**/*.?pp")])
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """A tool of this environment, from the root of the repository."""
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+COMPILED = ("_cpu", "_cuda")
+UNEXEMPLIFIED = {"num_threads", "raise_deferred", "set_num_threads", "Segmentation", "why_no_cuda"}
+
+
+def test_versions_agree() -> None:
+    """The version is the same in the package and in its metadata."""
+    assert segpost.__version__ == version("segpost")
+
+
+def test_public_names_exist_and_are_documented() -> None:
+    """Everything in __all__ is there, with a docstring and an example where it computes."""
+    for name in segpost.__all__:
+        thing = getattr(segpost, name)
+        assert thing.__doc__, name
+        if callable(thing) and name not in UNEXEMPLIFIED:
+            assert ">>>" in thing.__doc__, name
+
+
+@pytest.mark.parametrize("tool", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)])
+def test_lint_format_and_types(tool: tuple[str, ...]) -> None:
+    """ruff and mypy --strict are clean."""
+    pytest.importorskip(tool[0])
+    paths = ("src", "tests", "benches", "examples", "tools") if tool[0] == "ruff" else ()
+    result = run(*tool, *paths)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiled_modules_have_the_names_of_their_stubs(name: str) -> None:
+    """A stub declares what the compiled module has, and nothing else."""
+    module = pytest.importorskip(f"segpost.{name}")
+    stub = (ROOT / f"src/segpost/{name}.pyi").read_text()
+    names = set(re.findall(r"^(?:(?:def|class) )?(\w+)(?=[(:])", stub, re.MULTILINE)) - {"Array"}
+    assert names == {found for found in vars(module) if not found.startswith("_")}
+
+
+def test_no_file_forbids_what_the_house_forbids() -> None:
+    """No OpenMP, no parallel Numba, no silently casting binding, no fast math."""
+    forbidden = re.compile(
+        r"#pragma omp|parallel *= *True|py::array_t<|fastmath *= *True|-ffast-math"
+    )
+    for path in SOURCES:
+        found = forbidden.search(path.read_text())
+        assert not found, f"{path.relative_to(ROOT)}: {found and found.group()}"
+
+
+def test_backends_have_the_same_operations() -> None:
+    """Every backend defines every operation of the contract, and no other."""
+    from segpost._backends import registry
+    from segpost._backends.cuda.backend import Gpu
+    from segpost._core import contract, extensions
+
+    wanted = {name for name in vars(contract.Backend) if not name.startswith("_")}
+    for name in registry.BACKENDS:
+        if name == "native" and extensions.native_problem():
+            continue
+        module = Gpu if name == "cuda" else registry._load(name)
+        assert all(callable(getattr(module, operation)) for operation in wanted), name
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_shared_libraries_need_nothing_special(name: str) -> None:
+    """No OpenMP runtime and no CUDA library is linked."""
+    module = pytest.importorskip(f"segpost.{name}")
+    result = subprocess.run(
+        ["ldd", str(module.__file__)], capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        pytest.skip("no ldd")
+    assert "gomp" not in result.stdout
+    assert "libcuda" not in result.stdout

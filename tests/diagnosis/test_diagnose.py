@@ -1,0 +1,466 @@
+"""`segpost.diagnose`: every failure is named, and nothing is said of runs that are right."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from clean_runs import right
+from diagnosis_files import DATA, made_of_files, right_of_files, scene_of
+from diagnosis_scenes import CLASSES, SIZE, Failure, Run, letterboxed, logits_of, pair, regions
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from injected_faults import made
+
+import segpost
+from segpost.diagnosis.alignment import TRAIN_IDS
+from segpost.diagnosis.assignment import best_assignment
+from segpost.diagnosis.rules import TABLE, Case, Symptom
+
+FAILURES = made()
+RIGHT = right()
+if DATA.is_dir():
+    FAILURES = [*FAILURES, *made_of_files(DATA)]
+    RIGHT = [*RIGHT, *right_of_files(DATA)]
+GRIDS = ("half_pixel", "align_corners", "asymmetric")
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda f: f"{f.code}: {f.what}")
+def test_every_failure_is_named(failure: Failure) -> None:
+    """What was done wrong on purpose is among the findings, with evidence, a cure and a rank."""
+    arguments = failure.make()
+    found = segpost.diagnose(**arguments)
+    assert failure.code in found.codes
+    assert not found.ok
+    for finding in found.findings:
+        assert finding.rank in TABLE[finding.code].ranks
+        assert finding.cure
+        assert "{" not in finding.cure
+    json.loads(found.to_json())
+
+
+@pytest.mark.parametrize("run", RIGHT, ids=lambda r: r.what)
+def test_right_runs_are_silent(run: Run) -> None:
+    """Nothing is found where nothing is wrong."""
+    found = segpost.diagnose(**run.make())
+    assert found.codes == (), str(found)
+
+
+def test_every_symptom_has_a_failure() -> None:
+    """No check is in the table without a failure that makes it speak, and there are many."""
+    assert set(TABLE) == {failure.code for failure in made()}
+    assert len(TABLE) >= 35
+
+
+def test_every_symptom_is_looked_for_in_right_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The silence of a check counts only where it was asked: each is, of arrays that it needs."""
+    asked = set()
+
+    def spied(code: str, entry: Symptom) -> Symptom:
+        def check(case: Case) -> Any:
+            asked.add(code)
+            return entry.check(case)
+
+        return entry._replace(check=check)
+
+    for code, entry in list(TABLE.items()):
+        monkeypatch.setitem(TABLE, code, spied(code, entry))
+    for run in right():
+        assert segpost.diagnose(**run.make()).ok
+    assert set(TABLE) - asked == {"target-is-a-picture"}  # which no right run has
+
+
+def test_checks_are_imported_when_asked_for() -> None:
+    """`import segpost` does not pay for what most programs never call."""
+    script = "import sys, segpost; print('segpost.diagnosis.rules' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert told.stdout.strip() == b"False"
+
+
+def test_the_table_is_in_order() -> None:
+    """A check that leaves the word to others comes after them, and they exist."""
+    codes = list(TABLE)
+    for code, entry in TABLE.items():
+        for other in entry.unless:
+            assert codes.index(other) < codes.index(code), (code, other)
+        assert entry.means
+        assert set(entry.ranks) <= {"certain", "likely", "hint"}
+
+
+def test_findings_are_ordered_by_rank() -> None:
+    """The most certain comes first."""
+    target = np.array([7, 8, 11, 21, 23, 26, 33], np.uint8)[regions()]
+    found = segpost.diagnose(target=target, num_classes=19)
+    assert [finding.rank for finding in found.findings] == ["certain", "likely"]
+    assert found.codes == ("target-outside", "target-labelid")
+
+
+@pytest.mark.parametrize("dy", [-16, -5, 0, 1, 16])
+@pytest.mark.parametrize("dx", [-16, -1, 0, 7, 16])
+def test_offsets_are_found_exactly(dy: int, dx: int) -> None:
+    """An offset of up to 16 pixels each way is the one that was made."""
+    _, labels, target = pair(seed=3)
+    found = segpost.diagnose(labels=np.roll(labels, (dy, dx), (0, 1)), target=target)
+    if not (dy or dx):
+        assert found.ok
+        return
+    (finding,) = found.findings
+    assert finding.code == "shifted"
+    assert (finding.evidence["down"], finding.evidence["right"]) == (dy, dx)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="no photographs")
+@pytest.mark.parametrize("name", ["1", "23"])
+@pytest.mark.parametrize("offset", [(0, 0), (8, 8), (0, 12), (-16, 16), (3, -2), (-5, -11)])
+def test_offsets_of_photographs_are_found(name: str, offset: tuple[int, int]) -> None:
+    """A prediction against itself gives the offset; against its target, what the network adds."""
+    _, preds, target = scene_of(DATA, name)
+    moved = np.roll(preds, offset, (0, 1))
+    for truth, most in ((preds, 0), (target, 1)):
+        found = segpost.diagnose(labels=moved, target=truth, palette="voc")
+        if offset == (0, 0):
+            assert found.ok
+            continue
+        evidence = found.findings[0].evidence
+        assert abs(evidence["down"] - offset[0]) <= most
+        assert abs(evidence["right"] - offset[1]) <= most
+
+
+def test_offsets_of_large_pictures_are_found_exactly() -> None:
+    """Where rows are left out of the first search, the result is counted on all of them."""
+    target = regions(19, (768, 1024))
+    found = segpost.diagnose(labels=np.roll(target, (-11, 13), (0, 1)), target=target)
+    evidence = found.findings[0].evidence
+    assert (evidence["down"], evidence["right"]) == (-11, 13)
+    moved, kept = target[:-11, :-13], np.roll(target, (-11, 13), (0, 1))[:-11, 13:]
+    wanted = (target[11:, :-13] == kept).mean()
+    assert moved.size
+    assert evidence["agreement_after"] == pytest.approx(wanted, abs=0)
+
+
+@pytest.mark.parametrize("stride", [4, 8, 16])
+@pytest.mark.parametrize(("made_for", "told"), list(itertools.product(GRIDS, GRIDS)))
+def test_the_grid_is_found(made_for: str, told: str, stride: int) -> None:
+    """Of logits and their target, the grid they were made for; silent where that was said."""
+    for seed in range(2):
+        target = regions(seed=seed)
+        logits = logits_of(target, stride=stride, grid=made_for)
+        found = segpost.diagnose(logits=logits, target=target, grid=told)
+        if made_for == told:
+            assert found.ok
+        else:
+            assert found.codes == ("wrong-grid",)
+            assert found.findings[0].evidence["grid"] == made_for
+
+
+@pytest.mark.parametrize("where", [0.0, 0.5])
+def test_letterboxes_are_found(where: float) -> None:
+    """Where the picture lies in the padded square is what was made."""
+    _, labels, target = pair(seed=2)
+    found = segpost.diagnose(labels=letterboxed(labels, where), target=target)
+    (finding,) = found.findings
+    assert finding.code == "letterbox"
+    box = segpost.Letterbox.fit(SIZE, (256, 256), align="center" if where else "top_left")
+    assert finding.evidence["letterbox"] == repr(box)
+    assert f"letterbox=segpost.{box}" in finding.cure
+
+
+def test_the_inverse_of_times_255_is_exact() -> None:
+    """The cure of `argmax-times-255`, run as it is written, gives the labels back."""
+    _, labels, _ = pair()
+    saved = (labels.astype(int) * 255).astype(np.uint8)
+    finding = segpost.diagnose(labels=saved, num_classes=CLASSES).findings[0]
+    names: dict[str, Any] = {"saved": saved}
+    exec(finding.cure, names)
+    np.testing.assert_array_equal(names["labels"], labels)
+
+
+def test_the_best_order_of_classes_is_named() -> None:
+    """The mapping of `classes-permuted` is the one that was made."""
+    _, labels, target = pair()
+    order = np.array([3, 1, 6, 0, 2, 5, 4], np.uint8)
+    finding = segpost.diagnose(labels=order[labels], target=target).findings[0]
+    moved = [f"{k}->{v}" for k, v in enumerate(order.tolist()) if k != v]
+    assert finding.evidence["mapping"] == ", ".join(moved)
+
+
+def test_train_ids_are_those_of_the_palettes() -> None:
+    """The map of labelIds is the one that the names of both palettes give."""
+    names = segpost.Palette.named("cityscapes").names or ()
+    every = segpost.Palette.named("cityscapes_labelid").names or ()
+    assert {every.index(name): k for k, name in enumerate(names)} == TRAIN_IDS
+
+
+@given(st.integers(1, 7), st.integers(0, 2**32 - 1))
+def test_assignments_are_the_best(n: int, seed: int) -> None:
+    """No permutation of the columns is worth more, ties and zeros among them."""
+    worth = np.random.default_rng(seed).integers(0, 5, (n, n))
+    chosen = best_assignment(worth)
+    assert sorted(chosen.tolist()) == list(range(n))
+    most = max(
+        sum(int(worth[i, k]) for i, k in enumerate(order))
+        for order in itertools.permutations(range(n))
+    )
+    assert worth[np.arange(n), chosen].sum() == most
+
+
+@pytest.mark.parametrize("n", [0, 1, 40, 256])
+def test_assignments_are_those_of_scipy(n: int) -> None:
+    """Of 256 classes the sum is scipy's."""
+    optimize = pytest.importorskip("scipy.optimize")
+    worth = np.random.default_rng(n).integers(0, 1000, (n, n))
+    rows, columns = optimize.linear_sum_assignment(worth, maximize=True)
+    chosen = best_assignment(worth)
+    assert worth[np.arange(n), chosen].sum() == worth[rows, columns].sum()
+
+
+@st.composite
+def runs(draw: Callable[..., Any]) -> dict[str, Any]:
+    """Arguments of a run with nothing wrong: any sizes, classes, types, strides, batches."""
+    classes = draw(st.sampled_from([2, 3, 5, 19, 40, 255, 300]))
+    size = draw(st.tuples(st.integers(1, 70), st.integers(1, 70)))
+    stride = draw(st.sampled_from([1, 2, 4, 8]))
+    grid = draw(st.sampled_from(GRIDS))
+    seed = draw(st.integers(0, 9))
+    noise = draw(st.sampled_from([0.1, 1.0, 4.0]))
+    random = np.random.default_rng(seed)
+    target = regions(min(classes, 200), size, seed)
+    if draw(st.booleans()):
+        target[:] = target[0, 0]
+    if min(size) < 2:
+        grid = "half_pixel"
+    logits = logits_of(target, classes, stride, grid, noise, seed)
+    given: dict[str, Any] = {"logits": logits, "grid": grid}
+    if draw(st.booleans()):
+        given["logits"] = logits.astype(draw(st.sampled_from(["float16", "float64"])))
+    labels = segpost.argmax(given["logits"], size=size, grid=grid)
+    if draw(st.booleans()):
+        given["labels"] = labels.astype(draw(st.sampled_from(["uint8", "int16", "int64"])))\
+            if classes <= 255 else labels  # fmt: skip
+    if draw(st.booleans()):
+        truth = target.copy()
+        truth[random.random(size) < draw(st.sampled_from([0.0, 0.1, 0.9]))] = 255
+        if classes <= 255:
+            given |= {"target": truth.astype(np.int32), "ignore_index": 255}
+    if draw(st.booleans()):
+        given["again"] = given["logits"].copy()
+    if draw(st.booleans()):
+        given["palette"] = segpost.Palette.distinct(classes)
+        if "labels" in given:
+            given["color"] = segpost.colorize(given["labels"], given["palette"])
+    if draw(st.booleans()):
+        given["num_classes"] = classes
+    if draw(st.booleans()):
+        for name in ("labels", "target", "color"):
+            if name in given:
+                given[name] = np.stack([given[name]] * 2)
+        for name in ("logits", "again"):
+            if name in given:
+                given[name] = np.stack([given[name]] * 2)[..., ::-1][..., ::-1]
+    return given
+
+
+@settings(max_examples=60)
+@given(runs())
+def test_no_certain_finding_is_wrong(run: dict[str, Any]) -> None:
+    """Whatever the sizes and types, a run with nothing wrong gets no finding that is certain.
+
+    Only the network may miss a class of the target altogether, which is a fact.
+    """
+    found = segpost.diagnose(**run)
+    certain = [f.code for f in found.findings if f.rank == "certain" and f.code != "one-class"]
+    assert certain == [], str(found)
+
+
+def test_a_picture_of_background_may_be_right() -> None:
+    """All background without a target is no finding: it cannot be told, and what would is said."""
+    zeros = np.zeros(SIZE, np.uint8)
+    found = segpost.diagnose(labels=zeros, palette="voc")
+    assert found.ok
+    assert "background" in found.cannot_tell[0].question
+    assert "target" in found.cannot_tell[0].would_tell
+    both = segpost.diagnose(labels=zeros, target=zeros)
+    assert both.ok
+    assert "more than one class" in both.cannot_tell[0].would_tell
+
+
+def test_what_is_missing_is_asked_for() -> None:
+    """Open questions name the arguments that would answer them."""
+    told = " ".join(u.would_tell for u in segpost.diagnose(logits=pair()[0]).cannot_tell)
+    assert all(name in told for name in ("target=", "again=", "input=", "mean="))
+
+
+def test_a_bad_network_is_not_explained_away() -> None:
+    """Labels that fit the target in no way get no cause, but the question."""
+    found = segpost.diagnose(labels=regions(seed=8), target=regions(seed=1), num_classes=CLASSES)
+    assert not any(f.rank == "certain" for f in found.findings)
+    assert found.ok
+    assert "training" in found.cannot_tell[0].question
+
+
+def test_one_wrong_class_is_no_permutation() -> None:
+    """A network that takes one class for another is wrong, and its classes are in order."""
+    _, labels, target = pair()
+    taken = np.where(labels == 3, 5, labels).astype(np.uint8)
+    assert segpost.diagnose(labels=taken, target=target).ok
+    swapped = np.where(target > 4, 7, 0).astype(np.uint8)
+    assert segpost.diagnose(labels=swapped // 7 * 2, target=swapped).ok
+
+
+def test_reports_say_the_same() -> None:
+    """Text, Markdown, JSON and HTML have the findings and the open questions."""
+    _, labels, target = pair()
+    found = segpost.diagnose(
+        labels=np.roll(labels, 5, 1), target=target, image=np.zeros((*SIZE, 3), np.uint8)
+    )
+    for page in (str(found), found.to_markdown(), found.to_json(), found.to_html()):
+        assert "shifted" in page
+        assert "logits=" in page
+    assert found.to_html().count("<figure>") == 4  # image, target, prediction, differences
+    content = json.loads(found.to_json())
+    assert content["findings"][0]["evidence"]["right"] == 5
+    assert content["looked_at"]["target"].endswith("uint8")
+
+
+def test_names_in_reports_are_escaped() -> None:
+    """A class name is text and no markup."""
+    names = ["<script>", "`a`", "\x1b[31m"]
+    found = segpost.diagnose(
+        labels=np.zeros((64, 64), np.uint8), target=np.eye(64, dtype=np.uint8) * 2 + 0,
+        class_names=names,
+    )  # fmt: skip
+    logits = np.zeros((3, 32, 32), np.float32)
+    logits[0, 2, 3] = np.nan
+    found = segpost.diagnose(logits=logits, class_names=names)
+    assert found.codes == ("nan-logits",)
+    assert "<script>" not in found.to_html()
+    assert "\x1b" not in str(segpost.diagnose(logits=logits[::-1], class_names=names))
+
+
+def test_torch_tensors_are_read() -> None:
+    """Tensors of any type, bfloat16 among them, are what NumPy arrays are."""
+    torch = pytest.importorskip("torch")
+    logits, labels, target = pair()
+    given = {"logits": torch.from_numpy(logits), "labels": torch.from_numpy(labels),
+             "target": torch.from_numpy(target)}  # fmt: skip
+    assert segpost.diagnose(**given).ok
+    assert segpost.diagnose(logits=given["logits"].bfloat16(), target=given["target"]).ok
+    assert segpost.diagnose(logits=given["logits"].half() * 1e6).codes == ("infinite-logits",)
+
+
+def test_a_network_in_training_mode() -> None:
+    """Dropout of a real module is found, and gone after eval()."""
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 16, 3), torch.nn.Dropout(0.2), torch.nn.Conv2d(16, 5, 1)
+    )
+    x = torch.randn(1, 3, 40, 40)
+    found = segpost.diagnose(logits=model(x), again=model(x))
+    assert "runs-differ" in found.codes
+    model.eval()
+    assert "runs-differ" not in segpost.diagnose(logits=model(x), again=model(x)).codes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({}, ValueError, "nothing to look at"),
+        ({"labels": np.zeros((4, 4))}, TypeError, "labels must be integers"),
+        ({"labels": np.zeros((4, 4, 3), np.uint8)}, ValueError, "labels_from_colors"),
+        ({"labels": np.zeros((2, 1, 4, 4), np.uint8)}, ValueError, r"labels\[:, 0\]"),
+        ({"target": [[1, 2]]}, TypeError, "target must be an array"),
+        ({"logits": np.zeros((4, 4), np.float32)}, ValueError, "3 dimensions"),
+        ({"logits": np.zeros((3, 4, 4)), "axis": 1}, ValueError, "axis must be"),
+        ({"logits": np.zeros((3, 4, 4)), "grid": "nearest"}, ValueError, "grid must be"),
+        ({"logits": np.zeros((3, 4, 4)), "letterbox": (4, 4)}, TypeError, "letterbox must be"),
+        ({"logits": np.zeros((3, 4, 4)), "threshold": 0.5}, ValueError, "threshold"),
+        ({"logits": np.zeros((3, 4, 4)), "again": np.zeros((3, 4, 5))}, ValueError, "again"),
+        ({"again": np.zeros((3, 4, 4)), "labels": np.zeros((4, 4), int)}, ValueError, "again"),
+        ({"palette": "vocc"}, ValueError, "no palette named"),
+        ({"palette": "voc", "class_names": ["a"], "num_classes": 2}, ValueError, "class_names"),
+        ({"image": np.zeros((4, 4), np.uint8)}, ValueError, "image must have shape"),
+        ({"color": np.zeros((4, 4, 3))}, TypeError, "color must be uint8"),
+        ({"input": np.zeros((4, 4))}, ValueError, "input must have shape"),
+        ({"input": np.zeros((3, 4, 4)), "mean": (0, 0, 0)}, ValueError, "belong together"),
+        (
+            {"input": np.zeros((3, 4, 4)), "mean": (0, 0, 0), "std": (1, 1, 0)},
+            ValueError,
+            "std must be above 0",
+        ),
+        (
+            {"input": np.zeros((3, 4, 4)), "mean": (0, 0), "std": (1, 1, 1)},
+            ValueError,
+            "mean must hold three numbers",
+        ),
+    ],
+)
+def test_mistakes_of_the_caller(
+    arguments: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    """What is no array, or of the wrong kind, is an error that names the argument."""
+    with pytest.raises(error, match=words):
+        segpost.diagnose(**arguments)
+
+
+def test_nothing_in_is_nothing_out() -> None:
+    """Arrays without pixels, and single pixels, are looked at without a complaint."""
+    empty = segpost.diagnose(labels=np.zeros((0, 4), np.uint8), target=np.zeros((0, 4), np.uint8))
+    assert empty.ok
+    assert segpost.diagnose(logits=np.zeros((3, 0, 4), np.float32)).ok
+    assert segpost.diagnose(labels=np.zeros((1, 1), np.uint8)).ok
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_the_largest_integers_are_no_classes(dtype: str) -> None:
+    """Values at the end of a type are counted like any other."""
+    most = np.iinfo(dtype).max
+    labels = np.full((16, 16), most, dtype)
+    labels[:8] = 0
+    found = segpost.diagnose(
+        labels=labels,
+        target=labels,
+        color=np.zeros((16, 16, 3), np.uint8),
+        palette="voc",
+        num_classes=2,
+    )
+    assert {"labels-outside", "target-0-255"} <= set(found.codes)
+
+
+def test_inputs_are_left_alone() -> None:
+    """Read-only arrays are read, and nothing is written to."""
+    logits, labels, target = pair()
+    before = [array.copy() for array in (logits, labels, target)]
+    for array in (logits, labels, target):
+        array.flags.writeable = False
+    segpost.diagnose(logits=logits, again=logits, labels=labels, target=target, palette="voc")
+    for array, kept in zip((logits, labels, target), before, strict=True):
+        np.testing.assert_array_equal(array, kept)
+
+
+def test_cures_that_are_code_cure() -> None:
+    """The line for labels that were moved, turned or reshaped, run as it is, ends the finding."""
+    _, labels, target = pair()
+    changes: list[np.ndarray] = [
+        labels[:, ::-1],
+        labels[::-1],
+        labels[::-1, ::-1],
+        labels.T.copy().reshape(SIZE),
+        labels.reshape(96, 512),
+        np.roll(labels, (5, -3), (0, 1)),
+    ]
+    square = labels[:192, :192]
+    changes += [square.T, np.rot90(square), np.rot90(square, -1)]
+    for changed in changes:
+        true = target[:192, :192] if changed.shape == square.shape else target
+        (finding,) = segpost.diagnose(labels=changed, target=true).findings[:1]
+        names: dict[str, Any] = {"labels": changed, "target": true, "np": np}
+        exec(finding.cure, names)
+        after = segpost.diagnose(labels=names["labels"], target=true)
+        assert finding.code not in after.codes, finding.cure

@@ -1,0 +1,535 @@
+"""Fingerprints: what a restored network says beside what it said before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import segpost
+from segpost.cli import main
+from segpost.fingerprints.relations import sizes
+from segpost.fingerprints.summary import SIDE, blocks
+
+RNG = np.random.default_rng(5)
+LOGITS = (RNG.normal(size=(7, 33, 41)) * np.arange(1, 8)[:, None, None]).astype(np.float32)
+
+
+def compared(before: Any, after: Any, **options: Any) -> Any:
+    """What is said of two arrays of logits."""
+    taken = [segpost.fingerprint(logits, **options) for logits in (before, after)]
+    return taken[0].compare(taken[1])
+
+
+# --- The probe
+
+
+def test_the_probe_is_the_same_everywhere() -> None:
+    """Its bytes are fixed: a fingerprint of one machine is compared on another."""
+    digest = hashlib.sha256(segpost.probe_image((65, 97)).tobytes()).hexdigest()
+    assert digest == "7df790af05d5fc2a4411cfb3c43ca94a0595334e36fd9088f71d97fbb5489ddf"
+
+
+@pytest.mark.parametrize("size", [(513, 513), (64, 200), (200, 64)])
+def test_the_probe_is_different_under_every_flip_and_order(size: tuple[int, int]) -> None:
+    """No flip, turn or order of channels leaves it alike; every channel is rich."""
+    image = segpost.probe_image(size).astype(int)
+    others = [image[::-1], image[:, ::-1], image[::-1, ::-1], image[..., ::-1]]
+    others += [image[..., [1, 0, 2]], image[..., [0, 2, 1]]]
+    if size[0] == size[1]:
+        others.append(image.transpose(1, 0, 2))
+    assert all(np.abs(image - other).mean() > 15 for other in others)
+    assert all(len(np.unique(image[..., c])) > 180 for c in range(3))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 3)])
+def test_a_probe_of_any_size(size: tuple[int, int]) -> None:
+    """Tiny ones too."""
+    assert segpost.probe_image(size).shape == (*size, 3)
+
+
+def test_a_probe_of_no_size_is_refused() -> None:
+    """In the words of every other size."""
+    with pytest.raises(ValueError, match="size must be at least"):
+        segpost.probe_image((0, 4))
+
+
+# --- Same, and the same up to rounding
+
+
+def test_the_same_is_the_same_to_the_bit() -> None:
+    """Wherever the class axis is, with a batch of one or without, and after a file."""
+    before = segpost.fingerprint(LOGITS)
+    for after in (
+        segpost.fingerprint(LOGITS.transpose(1, 2, 0), axis=-1),
+        segpost.fingerprint(LOGITS[None]),
+        segpost.fingerprint(np.asfortranarray(LOGITS)),
+        segpost.Fingerprint.from_json(before.to_json()),
+    ):
+        diff = before.compare(after)
+        assert (diff.verdict, diff.ok, diff.findings) == ("same", True, ())
+    assert str(diff) == "the same to the bit"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_another_float_type_is_rounding(dtype: type[Any]) -> None:
+    """As a converted network gives it."""
+    noise = np.random.default_rng(0).normal(0, 1e-5, LOGITS.shape)
+    diff = compared(LOGITS, (LOGITS + noise).astype(dtype))
+    assert (diff.verdict, diff.ok) == ("rounding", True)
+    assert 0 < diff.differs < 1e-2
+
+
+def test_quantized_logits_are_rounding_with_their_scale_only() -> None:
+    """int8 of the same network; without the quantization they are scaled."""
+    scale = float(np.abs(LOGITS).max() / 127)
+    quantized = np.rint(LOGITS / scale).astype(np.int8)
+    before = segpost.fingerprint(LOGITS)
+    after = segpost.fingerprint(quantized, quantization=(scale, 0))
+    assert before.compare(after).verdict == "rounding"
+    raw = before.compare(segpost.fingerprint(quantized))
+    assert raw.codes == ("scaled",)
+    np.testing.assert_allclose(raw.findings[0].evidence["scale"], 1 / scale, rtol=1e-3)
+
+
+def test_torch_tensors_are_arrays() -> None:
+    """bfloat16 too, which NumPy does not have."""
+    torch = pytest.importorskip("torch")
+    tensor = torch.from_numpy(LOGITS)
+    assert compared(LOGITS, tensor).verdict == "same"
+    assert compared(LOGITS, tensor.bfloat16()).verdict == "rounding"
+
+
+@given(st.integers(1, 40), st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**32 - 1))
+def test_nothing_is_found_of_the_same(classes: int, height: int, width: int, seed: int) -> None:
+    """Of any shape, alone and with rounding."""
+    logits = np.random.default_rng(seed).normal(size=(classes, height, width)).astype(np.float32)
+    before = segpost.fingerprint(logits, stages={"input": logits})
+    noisy = logits * np.float32(1 + 1e-6)
+    diff = before.compare(segpost.fingerprint(noisy, stages={"input": noisy}))
+    assert diff.verdict in ("same", "rounding")
+    assert not diff.findings
+
+
+# --- Kinds of change that the logits show
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3, 4, 5, 6, 0), (0, 2, 1, 3, 4, 5, 6)])
+def test_permuted_classes_are_told_with_their_cure(order: tuple[int, ...]) -> None:
+    """The order in the cure gives the logits of before."""
+    diff = compared(LOGITS, LOGITS[list(order)])
+    (found,) = diff.findings
+    assert (found.code, found.rank) == ("classes-permuted", "certain")
+    line = found.cure.removeprefix("logits = ")
+    logits = LOGITS[list(order)]
+    np.testing.assert_array_equal(eval(line, {"logits": logits, "np": np}), LOGITS)
+    last = [np.moveaxis(one, 0, -1) for one in (LOGITS, logits)]
+    (found,) = compared(*last, axis=-1).findings
+    line = found.cure.removeprefix("logits = ")
+    np.testing.assert_array_equal(eval(line, {"logits": last[1], "np": np}), last[0])
+
+
+@pytest.mark.parametrize(
+    ("code", "after"),
+    [
+        ("class-count", LOGITS[:6]),
+        ("logit-size", LOGITS[:, ::2]),
+        ("scaled", LOGITS * 2 + 1),
+        ("turned", LOGITS[:, :, ::-1]),
+        ("turned", LOGITS[:, ::-1]),
+        ("turned", LOGITS[:, ::-1, ::-1]),
+        ("probabilities", segpost.softmax(LOGITS)),
+        ("other", np.random.default_rng(8).normal(size=LOGITS.shape).astype(np.float32)),
+    ],
+)
+def test_what_logits_show_is_certain(code: str, after: Any) -> None:
+    """Each change has its code, and no other."""
+    diff = compared(LOGITS, after)
+    assert (diff.verdict, diff.codes) == ("changed", (code,))
+    assert diff.findings[0].rank == "certain"
+    assert not diff.ok
+
+
+def test_a_square_map_is_transposed_or_turned() -> None:
+    """Height and width exchanged."""
+    square = LOGITS[:, :33, :33]
+    for after in (square.transpose(0, 2, 1), np.rot90(square, 1, (1, 2))):
+        assert compared(square, after).codes == ("turned",)
+
+
+def test_the_scale_is_the_one_that_was_made() -> None:
+    """The cure gives the logits of before."""
+    (found,) = compared(LOGITS, LOGITS * 0.25 - 3).findings
+    assert found.evidence["scale"] == pytest.approx(0.25, rel=1e-4)
+    assert found.evidence["offset"] == pytest.approx(-3, rel=1e-4)
+
+
+def test_a_classifier_and_a_detector_have_fingerprints() -> None:
+    """(N, C) logits, and (N, boxes, C) class scores."""
+    scores = RNG.normal(size=(1, 1000)).astype(np.float32)
+    assert compared(scores, scores).verdict == "same"
+    assert compared(scores, np.roll(scores, 3, axis=1)).codes == ("classes-permuted",)
+    boxes = RNG.normal(size=(2, 300, 80)).astype(np.float32)
+    assert compared(boxes, boxes[..., ::-1], axis=-1).codes == ("classes-permuted",)
+
+
+@pytest.mark.parametrize("masked", [-1e4, -1e9, float(np.finfo(np.float32).min)])
+def test_a_masked_class_hides_nothing(masked: float) -> None:
+    """Another network is another, whatever a class is held at."""
+    rng = np.random.default_rng(1)
+    taken = []
+    for _ in range(2):
+        logits = rng.normal(size=(24, 32, 32)).astype(np.float32)
+        logits[21:] = masked
+        taken.append(logits)
+    assert compared(*taken).verdict == "changed"
+    assert compared(taken[0], taken[0] * np.float32(1 - 1e-6)).verdict == "rounding"
+
+
+def test_another_shape_of_the_same_values_is_another() -> None:
+    """Of the logits and of the input."""
+    flat = LOGITS.reshape(7, 41, 33)
+    assert compared(LOGITS, flat).codes == ("logit-size",)
+    before = segpost.fingerprint(LOGITS, stages={"input": LOGITS})
+    assert before.compare(segpost.fingerprint(LOGITS, stages={"input": flat})).codes == (
+        "input-size",
+    )
+
+
+def test_a_single_answer_is_permuted_by_chance_only() -> None:
+    """Of few classes in a coarse type nothing of the kind is claimed."""
+    rng = np.random.default_rng(2)
+    for classes in (2, 3, 4):
+        for _ in range(40):
+            pair = rng.normal(size=(2, 1, classes)).astype(np.float16)
+            assert "classes-permuted" not in compared(*pair).codes
+            assert "probabilities" not in compared(*pair).codes
+    flat = np.full((2, 8, 8), 0.5, np.float32)
+    assert "probabilities" not in compared(LOGITS[:2, :8, :8], flat).codes
+
+
+def test_symmetric_logits_are_not_turned() -> None:
+    """One pixel that differs is no flip."""
+    logits = np.ones((2, 90, 90), np.float32) * np.array([[[1]], [[3]]], np.float32)
+    other = logits.copy()
+    other[0, 3, 4] = 5
+    assert "turned" not in compared(logits, other).codes
+
+
+def test_autocast_features_are_no_other_head() -> None:
+    """Features of bfloat16 say less than the logits differ by."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    features = torch.from_numpy(rng.normal(size=(1, 8, 9, 9)).astype(np.float32))
+    coarse = LOGITS * np.float32(1.01)
+    before = segpost.fingerprint(LOGITS, stages={"features": features})
+    after = segpost.fingerprint(coarse, stages={"features": features.bfloat16()})
+    assert "head" not in before.compare(after).codes
+
+
+# --- The input and what was declared
+
+
+IMAGE = segpost.probe_image((64, 80)).astype(np.float32).transpose(2, 0, 1) / 255
+
+
+@pytest.mark.parametrize(
+    ("codes", "after"),
+    [
+        (("channel-order",), IMAGE[::-1]),
+        (("normalization",), IMAGE * 255),
+        (("normalization",), IMAGE * 2 - 1),
+        (("normalization",), IMAGE - np.array([[[0.485]], [[0.456]], [[0.406]]], np.float32)),
+        (("channel-order", "normalization"), IMAGE[::-1] * 255),
+        (("input-turned",), IMAGE[:, :, ::-1]),
+        (("input-size",), IMAGE[:, ::2, ::2]),
+        (("input-changed",), np.sqrt(IMAGE)),
+    ],
+)
+def test_what_became_of_the_preprocessing_is_certain(codes: tuple[str, ...], after: Any) -> None:
+    """The input says it; of the logits, which follow from it, nothing is said."""
+    before = segpost.fingerprint(LOGITS, stages={"input": IMAGE})
+    now = segpost.fingerprint(LOGITS[::-1] ** 2, stages={"input": np.ascontiguousarray(after)})
+    diff = before.compare(now)
+    assert diff.codes == codes
+    assert {found.rank for found in diff.findings} == {"certain"}
+
+
+def test_the_normalization_is_measured() -> None:
+    """Scale and offset of every channel."""
+    std = np.array([0.2, 0.3, 0.4], np.float32)[:, None, None]
+    before = segpost.fingerprint(LOGITS, stages={"input": IMAGE})
+    (found,) = before.compare(segpost.fingerprint(LOGITS, stages={"input": IMAGE / std})).findings
+    np.testing.assert_allclose(found.evidence["scale"], [5, 1 / 0.3, 2.5], rtol=1e-3)
+    np.testing.assert_allclose(found.evidence["offset"], 0, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("code", "was", "now"),
+    [
+        ("preprocessing-declared", {"mean": [0.5, 0.5]}, {"mean": np.array([0.25, 0.5])}),
+        ("grid-declared", "half_pixel", "align_corners"),
+        ("palette-declared", "voc", "cityscapes"),
+        ("class-names-declared", list("abcdefg"), list("abcdegf")),
+    ],
+)
+def test_what_was_declared_is_compared(code: str, was: Any, now: Any) -> None:
+    """Where both have it; the logits being the same."""
+    name = code.removesuffix("-declared").replace("-", "_")
+    a, b = (segpost.fingerprint(LOGITS, **{name: value}) for value in (was, now))
+    named = ("class-names-declared",) if name == "palette" else ()  # which palettes bring
+    diff = a.compare(b)
+    assert (diff.verdict, diff.ok) == ("same", False)
+    assert {*diff.codes} == {code, *named}
+    assert segpost.fingerprint(LOGITS).compare(b).ok
+    assert a.compare(a).ok
+
+
+# --- Networks
+
+
+@pytest.fixture(scope="module", params=range(3))
+def network(request: pytest.FixtureRequest) -> Any:
+    """A small network after a lesson."""
+    pytest.importorskip("torch")
+    import fingerprint_networks as networks
+
+    return networks, networks.trained(request.param, wide=(16, 24, 32)[request.param])
+
+
+def changes(networks: Any, net: Any) -> dict[str, Any]:
+    """What can become of it."""
+    from torch import nn
+
+    return {
+        "head": networks.head_reset(net),
+        "unloaded": networks.unloaded(net),
+        "batch-norm": networks.statistics_reset(net),
+        "training": networks.training(net),
+        "sigmoid": networks.activation(net, nn.Sigmoid),
+        "leaky": networks.activation(net, lambda: nn.LeakyReLU(0.1)),
+        "dilation": networks.dilation(net, 3),
+        "permuted": networks.permuted(net, np.roll(np.arange(networks.CLASSES), 1)),
+    }
+
+
+def test_logits_alone_tell_the_kind_or_that_they_do_not(network: Any) -> None:
+    """What is told of a restored network that has recorded nothing else."""
+    networks, net = network
+    before = networks.taken(net, stages=False)
+    told = {
+        name: before.compare(networks.taken(changed, stages=False)).codes
+        for name, changed in changes(networks, net).items()
+    }
+    assert told == {
+        "head": ("head-weights",),
+        "unloaded": ("unloaded",),
+        "batch-norm": ("strength",),
+        "training": told["training"],
+        "sigmoid": ("other",),
+        "leaky": ("inside",),
+        "dilation": ("inside",),
+        "permuted": ("classes-permuted",),
+    }
+    assert told["training"] in (("inside",), ("other",))
+    assert before.compare(networks.taken(net, stages=False)).ok
+
+
+def test_stages_tell_where_a_change_is(network: Any) -> None:
+    """The first that differs is certain, with what its numbers allow."""
+    networks, net = network
+    before = networks.taken(net)
+    where = {}
+    for name, changed in changes(networks, net).items():
+        first = before.compare(networks.taken(changed)).findings[0]
+        assert first.rank == "certain"
+        where[name] = (first.code, first.where, first.cure)
+    assert {name: found[:2] for name, found in where.items()} == {
+        "head": ("head", "logits"),
+        "unloaded": ("stage", "stem"),
+        "batch-norm": ("stage", "stem"),
+        "training": ("stage", "stem"),
+        "sigmoid": ("stage", "stem"),
+        "leaky": ("stage", "stem"),
+        "dilation": ("stage", "body"),
+        "permuted": ("head", "logits"),
+    }
+    assert all("activation, by its range" in where[name][2] for name in ("sigmoid", "leaky"))
+    assert all("batch-norm" in where[name][2] for name in ("unloaded", "batch-norm", "training"))
+    assert "dilation or padding" in where["dilation"][2]
+
+
+def test_batch_norm_is_likely_where_the_input_is_known(network: Any) -> None:
+    """The same pattern with another strength; with another input it is the input's."""
+    networks, net = network
+    before = networks.taken(net)
+    found = before.compare(networks.taken(networks.statistics_reset(net))).findings
+    assert [(f.code, f.rank) for f in found] == [("stage", "certain"), ("batch-norm", "likely")]
+
+
+def test_an_input_of_bytes_is_the_preprocessing(network: Any) -> None:
+    """0 to 255 instead of a normalized picture: nothing else is blamed."""
+    import torch
+
+    networks, net = network
+    raw = segpost.probe_image(networks.SIZE).transpose(2, 0, 1)[None].astype(np.float32)
+    diff = networks.taken(net).compare(networks.taken(net, torch.from_numpy(raw)))
+    assert diff.codes == ("normalization",)
+
+
+# --- What is kept
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([1, 5, 21, 150, 3000]))
+def test_blocks_of_a_flip_are_the_flipped_blocks(height: int, width: int, channels: int) -> None:
+    """So that a flip is told from anything else; and no more than a few thousand numbers."""
+    array = np.random.default_rng(height).normal(size=(channels, height, width))
+    small = blocks(array)
+    np.testing.assert_allclose(blocks(array[:, ::-1, ::-1]), small[:, ::-1, ::-1], atol=1e-6)
+    assert small.shape[1] <= SIDE >= small.shape[2]
+    assert small.size <= max(8192, channels)
+    if height * width < 60:
+        weights = blocks(np.ones_like(array))
+        np.testing.assert_allclose(weights, 1)
+
+
+def test_statistics_are_numpys() -> None:
+    """Mean, deviation, least and largest of each class; the histogram of argmax."""
+    taken = segpost.fingerprint(LOGITS[None])
+    flat = LOGITS.reshape(7, -1).astype(np.float64)
+    np.testing.assert_allclose(taken.logits.mean, flat.mean(1), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(taken.logits.std, flat.std(1), rtol=1e-6)
+    np.testing.assert_array_equal(taken.logits.low, flat.min(1))
+    np.testing.assert_array_equal(taken.logits.high, flat.max(1))
+    assert taken.histogram == tuple(np.bincount(LOGITS.argmax(0).ravel(), minlength=7))
+    assert taken.labels.shape == (15, 15)
+    assert taken.labels[7, 7] == LOGITS[:, 16, 20].argmax()
+    assert sizes(taken.logits) == (7, 33, 41)
+
+
+def test_a_file_brings_everything_back(tmp_path: Path) -> None:
+    """A few tens of kilobytes, JSON, on every machine."""
+    path = tmp_path / "net.fingerprint.json"
+    taken = segpost.fingerprint(
+        LOGITS, stages={"input": IMAGE}, grid="align_corners", preprocessing={"mean": [1, 2, 3]}
+    )
+    taken.save(path)
+    assert path.stat().st_size < 64_000
+    again = segpost.Fingerprint.load(path)
+    assert again.to_json() == taken.to_json() == path.read_text()
+    assert again.compare(taken).verdict == "same"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c.pop("logits"),
+        lambda c: c.update(version=2),
+        lambda c: c.update(segpost="Scores"),
+        lambda c: c["logits"].update(axis=7),
+        lambda c: c["logits"]["mean"].pop(),
+        lambda c: c["logits"]["mean"].__setitem__(0, None),
+        lambda c: c["logits"]["coarse"].update(shape=[1 << 40, 1, 1]),
+        lambda c: c["logits"]["coarse"].update(float32="////"),
+        lambda c: c.update(stages=[1]),
+        lambda c: c.update(labels=[[1], [2, 3]]),
+        lambda c: c.update(palette=3),
+        lambda c: c.update(confidence=10**400),
+        lambda c: c["logits"].update(shape=[7, 1, 1]),
+    ],
+)
+def test_a_damaged_file_is_refused(change: Any, tmp_path: Path) -> None:
+    """With its name, and never with a traceback of the parser."""
+    content = json.loads(segpost.fingerprint(LOGITS).to_json())
+    change(content)
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"bad\.json: this is no fingerprint: "):
+        segpost.Fingerprint.load(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "\udcff", "[" * 100_000, "1e999"])
+def test_what_is_no_json_is_refused(text: str) -> None:
+    """Whatever it is."""
+    with pytest.raises(ValueError, match="this is no fingerprint"):
+        segpost.Fingerprint.from_json(text)
+
+
+BAD = np.array([[[0, 1], [2, 3]], [[0, 1], [np.nan, np.inf]]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "logits", "options"),
+    [
+        (ValueError, "2 NaN or infinite of 8 .* channel 1", BAD, {}),
+        (ValueError, "must have values", np.zeros((3, 0, 4)), {}),
+        (TypeError, "must be of dtype", np.zeros((3, 4, 4), bool), {}),
+        (ValueError, "axis must be -3 .* or -1", LOGITS, {"axis": 1}),
+        (ValueError, "grid must be one of", LOGITS, {"grid": "corners"}),
+        (TypeError, "stages must be a mapping", LOGITS, {"stages": [LOGITS]}),
+        (TypeError, "preprocessing must be what JSON", LOGITS, {"preprocessing": {"f": print}}),
+        (ValueError, "positive scale", LOGITS, {"quantization": (0, 0)}),
+        (ValueError, r"stages\['x'\] has 2 NaN", LOGITS, {"stages": {"x": BAD[1:]}}),
+    ],
+)
+def test_wrong_arguments_are_refused_in_words(
+    error: type[Exception], message: str, logits: Any, options: dict[str, Any]
+) -> None:
+    """Naming the argument and what came."""
+    with pytest.raises(error, match=message):
+        segpost.fingerprint(logits, **options)
+    with pytest.raises(TypeError, match=r"after must be a segpost\.Fingerprint"):
+        segpost.fingerprint(LOGITS).compare(LOGITS)  # type: ignore[arg-type]
+
+
+# --- The command
+
+
+def test_the_command_saves_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 where the network is the same, 1 where it is not, 2 where it cannot be told."""
+    pytest.importorskip("PIL")
+    kept, made = str(tmp_path / "net.json"), str(tmp_path / "diff.json")
+    files = {name: str(tmp_path / f"{name}.npy") for name in ("a", "b", "x", "bgr")}
+    arrays: tuple[Any, ...] = (LOGITS, LOGITS[::-1], IMAGE, IMAGE[::-1])
+    for path, array in zip(files.values(), arrays, strict=True):
+        np.save(path, array)
+    fed = f"input={files['x']}"
+    record = ["--preprocessing", '{"mean": [0, 0, 0]}', "--grid", "half_pixel"]
+    assert main(["fingerprint", files["a"], "--save", kept, "--stage", fed, *record]) == 0
+    again = ["fingerprint", files["a"], "--compare", kept, "--stage", fed]
+    assert main(again) == 0
+    assert "the same to the bit" in capsys.readouterr().out
+    swapped = f"input={files['bgr']}"
+    code = main(["fingerprint", files["b"], "--compare", kept, "--stage", swapped, "--json", made])
+    assert code == 1
+    assert "certain  channel-order" in capsys.readouterr().out
+    assert json.loads(Path(made).read_text())["verdict"] == "changed"
+    assert main(["fingerprint", files["a"], "--compare", files["a"]]) == 2
+    assert "no fingerprint" in capsys.readouterr().err
+
+
+def test_the_command_writes_the_probe(tmp_path: Path) -> None:
+    """The bytes that the API gives."""
+    image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "probe.png"
+    assert main(["fingerprint", "--probe", str(path), "--size", "40", "50"]) == 0
+    with image.open(path) as opened:
+        np.testing.assert_array_equal(np.asarray(opened), segpost.probe_image((40, 50)))
+    assert main(["fingerprint", "--probe", str(tmp_path / "probe.jpg")]) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["a.npy"], ["--save", "f"], ["a.npy", "--save", "f", "--json", "g"]]
+)
+def test_an_incomplete_command_says_what_is_missing(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, exit status 2."""
+    assert main(["fingerprint", *arguments]) == 2
+    assert capsys.readouterr().err.startswith("segpost: error: ")

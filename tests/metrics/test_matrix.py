@@ -1,0 +1,505 @@
+"""ConfusionMatrix: what is counted, merged, reduced over processes, and saved."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import scene
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+import segpost
+from segpost import ConfusionMatrix
+
+torch = pytest.importorskip("torch")
+
+
+def maps(images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions and targets of five classes with void, and some predictions of no class."""
+    random = np.random.default_rng(seed)
+    target = np.repeat(random.integers(0, 5, (images, 12, 4)), 4, axis=2).astype(np.uint8)
+    preds = np.where(random.random(target.shape) < 0.2, random.integers(0, 7, target.shape), target)
+    target[random.random(target.shape) < 0.1] = 255
+    return preds.astype(np.uint8), target
+
+
+def counted(images: int = 4, seed: int = 0, **options: Any) -> ConfusionMatrix:
+    """A matrix that has counted `maps`."""
+    cm = ConfusionMatrix(5, ignore_index=255, **options)
+    cm.update(*maps(images, seed))
+    return cm
+
+
+def test_every_pixel_is_in_the_state(backend: str) -> None:
+    """Void is the last row, predictions of no class the last column, and nothing is lost."""
+    preds, target = maps(4)
+    cm = ConfusionMatrix(5, ignore_index=255)
+    cm.update(preds=preds, target=target)
+    valid = target != 255
+    assert cm.state.sum() == cm.pixels == target.size
+    assert cm.state[-1].sum() == (~valid).sum()
+    assert cm.state[:-1, -1].sum() == (valid & (preds >= 5)).sum()
+    wanted = np.bincount(
+        5 * target[valid & (preds < 5)].astype(int) + preds[valid & (preds < 5)], minlength=25
+    )
+    assert_array_equal(cm.matrix.reshape(-1), wanted)
+
+
+def test_bad_predictions_are_listed_with_their_values() -> None:
+    """`outside` says which predictions of no class there were, on which class."""
+    cm = ConfusionMatrix(2)
+    cm.update(np.array([[0, 7, 7, -1, 30000]], np.int16), np.array([[0, 0, 0, 1, 1]], np.uint8))
+    assert cm.outside == {(0, 7): 2, (1, -1): 1, (1, 1024): 1}  # 1024 and beyond
+    assert cm.compute().invalid_preds == 4
+    assert cm.state.tolist() == [[1, 0, 2], [0, 0, 2], [0, 0, 0]]
+
+
+def test_bad_predictions_by_policy() -> None:
+    """A prediction of no class is a miss, left out, or an error that leaves the counts alone."""
+    preds, target = np.array([[0, 9]], np.uint8), np.array([[0, 0]], np.uint8)
+    ious = {}
+    for policy in ("miss", "drop"):
+        cm = ConfusionMatrix(2, invalid_preds=policy)
+        cm.update(preds, target)
+        assert cm.pixels == 2
+        ious[policy] = cm.compute().miou
+    assert ious == {"miss": 0.5, "drop": 1.0}
+    cm = ConfusionMatrix(2, invalid_preds="raise")
+    with pytest.raises(ValueError, match=r"preds have 1 of 2 values outside 0..1.*9 \(1 times\)"):
+        cm.update(preds, target)
+    assert cm.pixels == 0
+
+
+def test_bad_targets_by_policy() -> None:
+    """A target of no class is an error, or is counted as void and listed."""
+    preds, target = np.array([[0, 1]], np.uint8), np.array([[0, 9]], np.uint8)
+    cm = ConfusionMatrix(2)
+    with pytest.raises(ValueError, match=r"target has 1 of 2 values.*9 \(1 times\)"):
+        cm.update(preds, target)
+    assert cm.pixels == 0
+    dropping = ConfusionMatrix(2, invalid_target="drop")
+    dropping.update(preds, target)
+    assert dropping.state.tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
+    assert dropping.outside == {(9, 1): 1}
+
+
+def test_logits_lists_and_tensors_count_alike(backend: str) -> None:
+    """Labels, logits, torch tensors, batches and lists of unequal sizes give the same counts."""
+    logits = [scene(5, 20, 30, 1), scene(5, 16, 12, 2)]
+    labels = [segpost.argmax(part, size=(40, 60)) for part in logits]
+    targets = [np.roll(part, 3, axis=0).astype(np.int64) for part in labels]
+    wanted = ConfusionMatrix(5)
+    for part, target in zip(labels, targets, strict=True):
+        wanted.update(part, target)
+    from_logits = ConfusionMatrix(5)
+    from_logits.update(logits, targets)
+    batch = ConfusionMatrix(5)
+    batch.update(torch.from_numpy(np.stack(labels)), torch.from_numpy(np.stack(targets)))
+    assert from_logits == wanted
+    assert batch == wanted
+
+
+def test_sigmoid_head() -> None:
+    """A one-channel head is counted as two classes at its threshold."""
+    logits = np.array([[[-2.0, 0.1, 3.0]]], np.float32)
+    cm = ConfusionMatrix(2)
+    cm.update(logits, np.array([[0, 1, 0]], np.uint8), threshold=0.5)
+    assert cm.matrix.tolist() == [[1, 1], [0, 1]]
+    with pytest.raises(ValueError, match=r"threshold=0\.5"):
+        cm.update(logits, np.array([[0, 1, 0]], np.uint8))
+
+
+def test_nan_logits_are_refused_or_propagate() -> None:
+    """NaN is an error that counts nothing, or wins as in argmax."""
+    logits = np.array([[[np.nan, 1.0]], [[0.0, 0.0]]], np.float32)
+    cm = ConfusionMatrix(2)
+    with pytest.raises(ValueError, match="1 NaN"):
+        cm.update(logits, np.array([[1, 1]], np.uint8))
+    assert cm.pixels == 0
+    cm.update(logits, np.array([[1, 1]], np.uint8), nan="propagate")
+    assert cm.matrix.tolist() == [[0, 0], [2, 0]]
+
+
+@given(st.data())
+def test_any_split_and_order_gives_the_same_bytes(data: st.DataObject) -> None:
+    """Parts of the images, merged in any order: the JSON is that of the whole."""
+    images = data.draw(st.integers(1, 8))
+    preds, target = maps(images, data.draw(st.integers(0, 1000)))
+    named = data.draw(st.booleans())
+
+    def count(which: list[int]) -> ConfusionMatrix:
+        cm = ConfusionMatrix(5, ignore_index=255)
+        cm.update(preds[which], target[which], ids=[f"i{k}" for k in which] if named else None)
+        return cm
+
+    order = data.draw(st.permutations(range(images)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, images), max_size=3)))
+    bounds = [0, *cuts, images]
+    parts = [count(order[a:b]) for a, b in itertools.pairwise(bounds)]
+    parts = [part for part in parts if part.pixels]
+    merged = sum(data.draw(st.permutations(parts)), start=ConfusionMatrix(5, ignore_index=255))
+    assert merged.to_json() == count(list(range(images))).to_json()
+
+
+def test_the_ways_to_add_agree() -> None:
+    """+, +=, merge_state and sum; none of them changes its right side."""
+    a, b = counted(3, 1), counted(2, 2)
+    text = b.to_json()
+    total = a + b
+    assert sum([a, b]) == total
+    merged = a.copy()
+    merged.merge_state(b)
+    assert merged == total
+    a += b
+    assert a == total
+    assert b.to_json() == text
+
+
+def test_counts_beyond_two_to_the_31_stay_exact() -> None:
+    """Injected counts near the end of int64 are added and scored without rounding."""
+    cm = ConfusionMatrix(2)
+    cm.state[0, 0] = 2**61 + 1
+    cm.update(np.array([[0, 1]], np.uint8), np.array([[0, 0]], np.uint8))
+    assert cm.state[0, 0] == 2**61 + 2
+    assert ConfusionMatrix.from_json(cm.to_json()).state[0, 0] == 2**61 + 2
+    assert cm.compute().kappa == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (ConfusionMatrix(4, ignore_index=255), "num_classes is 5 and 4"),
+        (ConfusionMatrix(5), "ignore_index"),
+        (ConfusionMatrix(5, ignore_index=255, class_names=list("abcde")), "class_names"),
+        (ConfusionMatrix(5, ignore_index=255, per_image=True), "per_image"),
+    ],
+)
+def test_other_settings_do_not_add(other: ConfusionMatrix, message: str) -> None:
+    """Two data sets with other classes or void are not summed; the difference is named."""
+    cm = counted()
+    before = cm.to_json()
+    with pytest.raises(ValueError, match=message):
+        cm += other
+    with pytest.raises(TypeError, match="cannot add BoundaryIoU"):
+        cm.merge_state(segpost.BoundaryIoU(5))  # type: ignore[arg-type]
+    assert cm.to_json() == before
+
+
+def test_ids_count_no_image_twice() -> None:
+    """A repeated id is an error or is left out, in updates and in merges, in any order."""
+    preds, target = maps(3)
+    cm = ConfusionMatrix(5, ignore_index=255)
+    cm.update(preds, target, ids=["a", "b", "c"])
+    before = cm.to_json()
+    with pytest.raises(ValueError, match=r"ids has 'b' twice.*drop"):
+        cm.update(preds[1:2], target[1:2], ids="b")
+    with pytest.raises(ValueError, match="all images or for none"):
+        cm.update(preds, target)
+    with pytest.raises(ValueError, match="2 names for 3 images"):
+        cm.update(preds, target, ids=["x", "y"])
+    assert cm.to_json() == before
+
+    def part(which: list[int]) -> ConfusionMatrix:
+        dropping = ConfusionMatrix(5, ignore_index=255, duplicates="drop")
+        dropping.update(preds[which], target[which], ids=[f"i{k}" for k in which])
+        return dropping
+
+    padded = part([0, 1, 0]) + part([2, 0])
+    assert padded == part([2, 0]) + part([1, 0]) == part([0, 1, 2])
+    assert_array_equal(padded.state, counted(3).state)
+    other = ConfusionMatrix(5, ignore_index=255, duplicates="drop")
+    other.update(preds[1:2], target[1:2], ids="i0")
+    with pytest.raises(ValueError, match="other counts the second time"):
+        padded += other
+
+
+def test_images_keep_their_counts() -> None:
+    """per_image=True: the images add up to the state, void and bad predictions included."""
+    cm = counted(4, per_image=True)
+    assert len(cm.images) == 4
+    assert sum(int(image.counts.sum()) for image in cm.images) == cm.pixels
+    assert_array_equal(cm.state, counted(4).state)
+    assert cm.outside == counted(4).outside
+
+
+def test_a_failed_update_counts_nothing() -> None:
+    """If the last of a list is bad, the first ones are not counted either."""
+    choices: list[dict[str, Any]] = [{}, {"per_image": True}]
+    for options in choices:
+        cm = ConfusionMatrix(5, ignore_index=255, **options)
+        preds, target = maps(2)
+        bad = target.copy()
+        bad[1, 0, 0] = 77
+        with pytest.raises(ValueError, match="77"):
+            cm.update(list(preds), list(bad))
+        assert cm.pixels == 0
+        assert cm.images == ()
+
+
+@pytest.mark.parametrize("options", [{}, {"per_image": True}, {"invalid_preds": "drop"}])
+def test_saved_and_loaded(options: dict[str, Any]) -> None:
+    """JSON, pickle and state_dict bring back everything."""
+    cm = counted(3, **options)
+    assert ConfusionMatrix.from_json(cm.to_json()) == cm
+    assert pickle.loads(pickle.dumps(cm)) == cm
+    fresh = ConfusionMatrix(5, ignore_index=255, **options)
+    fresh.load_state_dict(torch_round_trip(cm.state_dict()))
+    assert fresh == cm
+    fresh.reset()
+    assert fresh == ConfusionMatrix(5, ignore_index=255, **options)
+
+
+def torch_round_trip(state: dict[str, Any]) -> dict[str, Any]:
+    """Through torch.save and a load that unpickles nothing but plain data."""
+    import io
+
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    loaded: dict[str, Any] = torch.load(buffer, weights_only=True)
+    return loaded
+
+
+def test_damaged_states_are_refused() -> None:
+    """Text that is no state, another version, negative counts, other shapes: errors that say so."""
+    good = json.loads(counted(2, per_image=True).to_json())
+
+    def damaged(*path: object, value: object) -> str:
+        state = json.loads(json.dumps(good))
+        place = state
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+        return json.dumps(state)
+
+    for text, message in [
+        ("[1, 2", "not a saved ConfusionMatrix"),
+        ("[]", "not a saved ConfusionMatrix: it says 'list'"),
+        (segpost.BoundaryIoU(3).to_json(), "it says 'BoundaryIoU'"),
+        (damaged("version", value=9), "version 9"),
+        (damaged("settings", "num_classes", value=-1), "damaged.*num_classes"),
+        (damaged("settings", "more", value=1), "damaged"),
+        (damaged("totals", "state", 0, 0, value=-3), "outside 0"),
+        (damaged("totals", "state", 0, 0, value=0.5), "must be integers"),
+        (damaged("totals", "state", value=[[1]]), "shape"),
+        (damaged("totals", "state", 0, 0, value=7), "do not add up"),
+        (damaged("totals", "images", 0, 0, value=[]), "ids must be"),
+        (damaged("totals", "images", 0, 1, 0, value=400), "outside the state"),
+        (damaged("totals", "outside", value=[[0, 7, 10**6]]), "do not add up"),
+        (damaged("totals", "outside", value=[[0, 7, -3]]), "outside has -3"),
+        (damaged("totals", "outside", value=["123"]), "outside has '1'"),
+        (damaged("totals", "outside", value=[[0, 1, 2]]), "which are classes"),
+        (damaged("settings", "per_image", value=False), "ids must be"),
+        (damaged("reduced", value=1), "reduced is 1"),
+        ("[" * 100000, "not a saved"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            ConfusionMatrix.from_json(text)
+
+
+def test_damaged_states_of_other_measures_are_refused() -> None:
+    """Hits beyond pixels, instances without pixels, and sums that are no numbers."""
+    boundary = json.loads(segpost.BoundaryIoU(2).to_json())
+    boundary["totals"]["near"][0][0] = 5
+    matches = json.loads(segpost.BoundaryF(2).to_json())
+    matches["totals"]["counts"][0][1] = 5
+    instances = json.loads(segpost.InstanceIoU(2, things={1: 5.0}).to_json())
+    pairs: list[tuple[Any, Any]] = [(boundary, segpost.BoundaryIoU), (matches, segpost.BoundaryF)]
+    for state, measure in pairs:
+        with pytest.raises(ValueError, match="damaged"):
+            measure.from_json(json.dumps(state))
+    for sums in (
+        [1, 0, 1, 0, 0],
+        [1, -5, -1, 9, 9],
+        "12345",
+        [1, 10**400, 1, 0, 0],
+        [0, 4, 1, 0, 0],
+    ):
+        instances["totals"]["sums"] = [sums]
+        with pytest.raises(ValueError, match="damaged"):
+            segpost.InstanceIoU.from_json(json.dumps(instances))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (
+            {"ignore_index": torch.tensor(2.7)},
+            TypeError,
+            "ignore_index must be an integer, got 2",
+        ),
+        ({"ignore_index": np.array([1.0])}, TypeError, "ignore_index must be an integer, got 1.0"),
+        ({"groups": {"x": [0.5]}}, TypeError, "groups must be an integer"),
+        ({"num_classes": 2.0}, TypeError, "num_classes must be an integer"),
+        ({"num_classes": True}, TypeError, "num_classes must be an integer"),
+        ({"ignore_index": 1.5}, TypeError, "ignore_index must be an integer"),
+        ({"ignore_index": "255"}, TypeError, "ignore_index must be an integer"),
+        ({"class_names": ["a"]}, ValueError, "class_names has 1 names, num_classes is 5"),
+        ({"class_names": "abcde"}, TypeError, "class_names must be strings"),
+        ({"groups": {"x": [0, 5]}}, ValueError, "class 5, which is not below 5"),
+        ({"groups": {"x": [0], "y": [0]}}, ValueError, "class 0, which is in two groups"),
+        ({"groups": [[0]]}, TypeError, "groups must be a mapping"),
+        ({"invalid_preds": "clip"}, ValueError, "invalid_preds must be one of"),
+        ({"duplicates": "keep"}, ValueError, "duplicates must be one of"),
+    ],
+)
+def test_bad_arguments(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    """Every argument is checked when the matrix is made."""
+    with pytest.raises(error, match=message):
+        ConfusionMatrix(**{"num_classes": 5, **options})
+
+
+def test_lists_must_pair() -> None:
+    """A list of predictions needs a list of targets of its length."""
+    preds, target = maps(2)
+    with pytest.raises(
+        ValueError, match="two lists of arrays of one length, got a list of 2 and a"
+    ):
+        ConfusionMatrix(5).update(list(preds), list(target[:1]))
+    with pytest.raises(ValueError, match="two lists"):
+        ConfusionMatrix(5).update(list(preds), target)
+
+
+def test_a_matrix_is_added_to_itself() -> None:
+    """Without ids every image counts twice; with ids it is a repetition."""
+    cm = counted(2, per_image=True)
+    total = cm.state.copy()
+    cm += cm
+    assert len(cm.images) == 4
+    assert_array_equal(cm.state, 2 * total)
+    named = ConfusionMatrix(5, ignore_index=255)
+    named.update(*maps(2), ids=["a", "b"])
+    with pytest.raises(ValueError, match="ids has 'a' twice"):
+        named += named
+
+
+def test_scores_are_those_of_their_time() -> None:
+    """Counting on, or starting anew, changes no scores that were computed before."""
+    cm = counted(3, per_image=True)
+    scores = cm.compute()
+    cm.update(*maps(2, 9))
+    cm.reset()
+    assert len(scores.images.ids) == 3
+    assert scores.pixels == counted(3).compute().pixels
+    assert "3 images" in str(scores)
+
+
+def test_errors_name_the_place_in_the_whole_batch() -> None:
+    """Image by image or not: the image of the batch, or of the list, and all of its pixels."""
+    target = np.zeros((3, 4, 4), np.uint8)
+    target[2, 1, 1] = 9
+    logits = np.zeros((3, 2, 4, 4), np.float32)
+    logits[1, 0, 2, 3] = np.nan
+    for per_image in (True, False):
+        cm = ConfusionMatrix(2, per_image=per_image)
+        with pytest.raises(ValueError, match=r"1 of 48 values.*first at \[2, 1, 1\]"):
+            cm.update(target % 2, target)
+        with pytest.raises(ValueError, match="1 NaN of 96 values, first at image 1, class 0, y 2"):
+            cm.update(logits, target % 2)
+        with pytest.raises(ValueError, match=r"image 2 of the list: target has 1 of 16 values"):
+            cm.update(list(target % 2), list(target))
+        assert cm.pixels == 0
+
+
+def test_sums_beyond_int64_are_refused() -> None:
+    """Nothing wraps: neither in updates nor in merges."""
+    cm = ConfusionMatrix(2)
+    cm.state[0, 0] = 2**62 + 5
+    before = cm.to_json()
+    with pytest.raises(OverflowError, match="beyond int64"):
+        cm += cm.copy()
+    assert cm.to_json() == before
+
+
+def test_rows_longer_than_a_table_counts() -> None:
+    """One row of more than 2^32 pixels, which a broadcast view costs no memory."""
+    if "native" not in segpost.build_config()["backend"]:
+        pytest.skip("quick enough on the native backend only")
+    pixels = 2**32 + 7
+    row = np.broadcast_to(np.zeros(1, np.uint8), (1, pixels))
+    from segpost._backends.registry import backend
+
+    counts = np.zeros((4, 3), np.int64)
+    backend().confusion_labels(row[None], row[None], np.empty(0, np.int64), counts)
+    assert counts[0, 0] == counts.sum() == pixels
+
+
+RANKS = """
+import sys
+import numpy as np
+import torch.distributed as dist
+import segpost
+
+ON_CUDA = True
+
+rank, size, where, named = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4] == "named"
+dist.init_process_group("gloo", init_method="file://" + where, rank=rank, world_size=size)
+random = np.random.default_rng(0)
+preds, target = random.integers(0, 6, (2, 7, 9, 10))
+target[target == 5] = 255
+own = list(range(rank, 7, size)) + ([rank] if named else [])  # a padded sampler repeats one
+cm = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop")
+for k in own:
+    cm.update(preds[k], target[k], ids=f"image {k}" if named else None)
+measure = segpost.BoundaryIoU(5, ignore_index=255)
+if rank == 1:
+    measure.update(np.minimum(preds, 4), target)
+assert measure.all_reduce() is measure
+cm.all_reduce()
+loaded = segpost.ConfusionMatrix.from_json(cm.to_json())
+part = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop")
+part.update(preds[0], target[0], ids="another" if named else None)
+again_counted = [
+    cm.all_reduce, loaded.all_reduce,
+    lambda: cm.update(preds[0], target[0]), lambda: cm.merge_state(part),
+]
+for again in again_counted:
+    try:
+        again()
+    except RuntimeError as error:
+        assert "all_reduce" in str(error) or "all processes" in str(error)
+    else:
+        raise AssertionError("counted twice")
+print(cm.to_json())
+print(measure.to_json())
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.parametrize("named", ["named", "plain"])
+def test_all_reduce_over_processes(tmp_path: Path, named: str) -> None:
+    """Three processes over gloo end with the same state: that of one process."""
+    if not torch.distributed.is_available():
+        pytest.skip("this torch has no torch.distributed")
+    command = [sys.executable, "-c", textwrap.dedent(RANKS)]
+    ranks = [
+        subprocess.Popen(
+            [*command, str(rank), "3", str(tmp_path / "init"), named],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for rank in range(3)
+    ]  # fmt: skip
+    outputs = [process.communicate(timeout=120) for process in ranks]
+    assert all(process.returncode == 0 for process in ranks), outputs
+    lines = {out for out, _ in outputs}
+    assert len(lines) == 1
+    random = np.random.default_rng(0)
+    preds, target = random.integers(0, 6, (2, 7, 9, 10))
+    target[target == 5] = 255
+    cm = ConfusionMatrix(5, ignore_index=255, duplicates="drop")
+    ids = [f"image {k}" for k in range(7)] if named == "named" else None
+    cm.update(preds, target, ids=ids)
+    measure = segpost.BoundaryIoU(5, ignore_index=255)
+    measure.update(np.minimum(preds, 4), target)
+    whole = [part.to_json().replace('"reduced":false', '"reduced":true') for part in (cm, measure)]
+    assert lines.pop().splitlines() == whole

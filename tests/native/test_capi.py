@@ -1,0 +1,305 @@
+"""The door without Python: a C++ program and a Cython module, built here, give Python's bytes."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import scene
+
+import segpost
+
+ROOT = Path(__file__).resolve().parents[2]
+pytest.importorskip("segpost._cpu")
+CLASSES, SIZE = 6, (37, 61)
+
+
+def run(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """A command with what it prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def told(option: str) -> str:
+    """What `python -m segpost` prints."""
+    done = run(sys.executable, "-m", "segpost", option)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def case() -> dict[str, np.ndarray]:
+    """Logits, a photograph, a target and a palette."""
+    rng = np.random.default_rng(5)
+    logits = 3 * scene(CLASSES, 9, 13, 1).astype(np.float32)
+    target = np.asarray(segpost.argmax(logits, size=SIZE)).copy()
+    target[rng.random(SIZE) < 0.2] = 255
+    return {
+        "logits": np.ascontiguousarray(logits),
+        "image": rng.integers(0, 256, (*SIZE, 3), dtype=np.uint8),
+        "target": target,
+        "palette": rng.integers(0, 256, (CLASSES, 3), dtype=np.uint8),
+    }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """examples/cpp, built with CMake against this installation."""
+    for tool in ("cmake", "c++"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"there is no {tool}")
+    build = tmp_path_factory.mktemp("cpp")
+    source = ROOT / "examples" / "cpp"
+    steps = (
+        ("cmake", "-S", str(source), "-B", str(build), f"-Dsegpost_DIR={told('--cmakedir')}"),
+        ("cmake", "--build", str(build)),
+    )
+    for step in steps:
+        done = run(*step)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return build / "server"
+
+
+def serve(server: Path, case: dict[str, np.ndarray], out: Path) -> subprocess.CompletedProcess[str]:
+    """The program on the arrays of a case, as files."""
+    names = {"logits": "logits.f32", "image": "image.rgb", "target": "target.u8"}
+    names["palette"] = "palette.rgb"
+    for key, name in names.items():
+        case[key].tofile(out / name)
+    _, h, w = case["logits"].shape
+    sizes = [str(n) for n in (CLASSES, h, w)], [str(n) for n in SIZE]
+    return run(
+        str(server),
+        *(str(out / "logits.f32"), *sizes[0], str(out / "image.rgb"), *sizes[1]),
+        *(str(out / "target.u8"), str(out / "palette.rgb"), str(out)),
+    )
+
+
+def test_the_server_in_cpp_gives_the_bytes_of_python(
+    server: Path, case: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    """Labels, colors, overlay, confidence, counts and the CRF, without Python in the process."""
+    done = serve(server, case, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"segpost {segpost.__version__}" in done.stdout
+    want = ("labels", "color", "overlay", "confidence", "probabilities")
+    palette = segpost.Palette(case["palette"])
+    seg = segpost.postprocess(
+        case["logits"], size=SIZE, image=case["image"], palette=palette, want=want
+    )
+    alone = segpost.postprocess(case["logits"], size=SIZE, want=("confidence",))
+    counts = segpost.confusion_matrix(
+        preds=seg.labels, target=case["target"], num_classes=CLASSES, ignore_index=255
+    )
+    refined = segpost.DenseCRF.preset("pydensecrf", iterations=3)(seg.probabilities, case["image"])
+
+    def read(name: str, dtype: Any) -> np.ndarray:
+        return np.fromfile(tmp_path / name, dtype)
+
+    np.testing.assert_array_equal(read("labels.u8", np.uint8), seg.labels.ravel())
+    np.testing.assert_array_equal(read("color.rgb", np.uint8), seg.color.ravel())
+    np.testing.assert_array_equal(read("overlay.rgb", np.uint8), seg.overlay.ravel())
+    np.testing.assert_array_equal(read("confidence.f32", np.float32), alone.confidence.ravel())
+    np.testing.assert_array_equal(read("refined.f32", np.float32), refined.ravel())
+    made = read("counts.i64", np.int64).reshape(CLASSES + 2, CLASSES + 1)
+    np.testing.assert_array_equal(made[:CLASSES, :CLASSES], counts)
+    assert made[CLASSES].sum() == (case["target"] == 255).sum()
+
+
+def test_bad_values_come_with_their_number_and_place(
+    server: Path, case: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    """A NaN in the logits is a sentence in the report."""
+    logits = case["logits"].copy()
+    logits[2, 4, 5] = np.nan
+    done = serve(server, {**case, "logits": logits}, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "server: logits have 1 NaN, first at image 0, y 4, x 5\n"
+
+
+def test_another_abi_is_refused(case: dict[str, np.ndarray]) -> None:
+    """The table is given to who asks for the ABI that it has."""
+    library = ctypes.CDLL(os.fspath(Path(told("--libdir")) / "libsegpost.so"))
+    library.segpost_get_api.restype = ctypes.c_void_p
+    assert library.segpost_get_api(1)
+    assert not library.segpost_get_api(2)
+    assert not library.segpost_get_api(0)
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """examples/cython, compiled."""
+    pytest.importorskip("Cython")
+    pytest.importorskip("setuptools")
+    folder = tmp_path_factory.mktemp("cython")
+    for name in ("setup.py", "frames.pyx"):
+        shutil.copy(ROOT / "examples" / "cython" / name, folder)
+    done = run(sys.executable, "setup.py", "build_ext", "--inplace", cwd=folder)
+    if done.returncode and "command 'gcc' failed" in done.stderr and not shutil.which("gcc"):
+        pytest.skip("there is no C compiler")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = folder.glob("frames.*.so")
+    spec = importlib.util.spec_from_file_location("frames", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_cython_loop_gives_the_bytes_of_python(
+    frames: ModuleType, case: dict[str, np.ndarray]
+) -> None:
+    """Labels, colors and counts of several frames, made without the GIL."""
+    logits = np.stack([case["logits"], case["logits"][::-1], -case["logits"]])
+    target = np.stack([case["target"]] * 3)
+    labels, color, counts = frames.count_frames(logits, target, case["palette"])
+    palette = segpost.Palette(case["palette"])
+    seg = segpost.postprocess(logits, size=SIZE, palette=palette, want=("labels", "color"))
+    np.testing.assert_array_equal(labels, seg.labels)
+    np.testing.assert_array_equal(color, seg.color)
+    expected = segpost.confusion_matrix(
+        preds=seg.labels, target=target, num_classes=CLASSES, ignore_index=255
+    )
+    np.testing.assert_array_equal(counts, expected)
+    logits[1, 0, 3, 2] = np.nan
+    with pytest.raises(ValueError, match="frame 1: logits have 1 NaN, first at image 0, y 3, x 2"):
+        frames.count_frames(logits, target, case["palette"])
+    with pytest.raises(ValueError, match="frame 0: palette has 5 colors for 6 classes"):
+        frames.count_frames(logits, target, case["palette"][:5])
+
+
+# The table through ctypes: what a wrong call gets.
+
+
+class Strided(ctypes.Structure):
+    """segpost_array."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("dtype", ctypes.c_int32),
+        ("ndim", ctypes.c_int32),
+        ("shape", ctypes.c_int64 * 4),
+        ("strides", ctypes.c_int64 * 4),
+    )
+
+
+class Told(ctypes.Structure):
+    """segpost_report."""
+
+    _fields_ = (
+        ("bad", ctypes.c_int64),
+        ("first", ctypes.c_int64),
+        ("message", ctypes.c_char * 400),
+    )
+
+
+class Options(ctypes.Structure):
+    """segpost_argmax_options."""
+
+    _fields_ = (
+        ("struct_size", ctypes.c_size_t),
+        *((name, ctypes.c_int32) for name in ("grid", "nan", "has_threshold", "fast")),
+        *((name, ctypes.c_double) for name in ("threshold", "scale", "zero_point")),
+        ("palette", ctypes.c_void_p),
+        ("palette_size", ctypes.c_int64),
+        ("image", ctypes.c_void_p),
+        ("alpha", ctypes.c_void_p),
+        ("alpha_count", ctypes.c_int64),
+    )
+
+
+POINTER = ctypes.POINTER(Strided)
+ARGMAX = ctypes.CFUNCTYPE(
+    ctypes.c_int, POINTER, ctypes.POINTER(Options), *[POINTER] * 4, ctypes.POINTER(Told)
+)
+
+
+class Table(ctypes.Structure):
+    """The first entries of segpost_api."""
+
+    _fields_ = (
+        ("abi", ctypes.c_int32),
+        ("size", ctypes.c_size_t),
+        ("version", ctypes.c_char_p),
+        ("argmax", ARGMAX),
+    )
+
+
+DTYPES = {"float32": 0, "float64": 1, "float16": 2, "int8": 4, "uint8": 5, "int32": 8, "int64": 9}
+
+
+def strided(array: np.ndarray) -> Strided:
+    padding = (0,) * (4 - array.ndim)
+    return Strided(
+        array.ctypes.data,
+        DTYPES[array.dtype.name],
+        array.ndim,
+        (ctypes.c_int64 * 4)(*array.shape, *padding),
+        (ctypes.c_int64 * 4)(*array.strides, *padding),
+    )
+
+
+def argmax(logits: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[int, str]:
+    """Status and message of a call."""
+    library = ctypes.CDLL(os.fspath(Path(told("--libdir")) / "libsegpost.so"))
+    library.segpost_get_api.restype = ctypes.POINTER(Table)
+    table = library.segpost_get_api(1).contents
+    report = Told()
+    given = Options(**{"struct_size": ctypes.sizeof(Options), **options})
+    status = table.argmax(
+        ctypes.byref(strided(logits)),
+        ctypes.byref(given),
+        ctypes.byref(strided(labels)),
+        *(None, None, None),
+        ctypes.byref(report),
+    )
+    return status, report.message.decode()
+
+
+@pytest.mark.parametrize("grid", range(3))
+@pytest.mark.parametrize("kind", ["float32", "float64", "float16", "int8", "int32"])
+def test_any_type_stride_and_grid_has_pythons_labels(grid: int, kind: str) -> None:
+    """Channels last, flipped and of every type: the labels are segpost.argmax's."""
+    rng = np.random.default_rng(grid)
+    values = (50 * rng.normal(size=(2, 7, 9, 5))).astype(kind)
+    logits = values.transpose(0, 3, 1, 2)[:, :, ::-1]
+    name = segpost._core.sampling.GRIDS[grid]
+    for size in ((7, 9), (23, 31), (3, 4), (1, 1)):
+        labels = np.empty((2, *size), np.int32)
+        assert argmax(logits, labels, grid=grid) == (0, "")
+        np.testing.assert_array_equal(labels, segpost.argmax(logits, size=size, grid=name))
+
+
+def test_wrong_arguments_are_refused_before_anything_is_read() -> None:
+    """Shapes, types, strides, options: a sentence each, and nothing is written."""
+    logits = np.zeros((1, 3, 4, 5), np.float32)
+    labels = np.full((1, 8, 10), 9, np.uint8)
+    odd = np.lib.stride_tricks.as_strided(logits, strides=(240, 80, 20, 2))
+    cases: list[tuple[np.ndarray, np.ndarray, dict[str, Any], str]] = [
+        (logits[0], labels, {}, "logits must have 4 dimensions, got 3"),
+        (logits.astype(np.int64), labels, {}, "logits must be of dtype float32, .*got int64"),
+        (odd, labels, {}, "logits is not aligned"),
+        (logits[:, :0], labels, {}, r"logits have no classes: shape \(1, 0, 4, 5\)"),
+        (logits, labels[:, :, ::2], {}, "labels must have adjacent pixels"),
+        (logits, labels.astype(np.float32), {}, "labels must be of dtype uint8, int32, got float"),
+        (logits, np.concatenate([labels] * 2), {}, "labels are of 2 images, logits of 1"),
+        (logits, labels, {"grid": 3}, "grid is unknown: 3"),
+        (logits, labels, {"scale": -1.0}, "scale must be positive"),
+        (logits, labels, {"has_threshold": 1}, "threshold is for logits of one class, got 3"),
+        (logits, labels, {"struct_size": 4000}, "options have struct_size 4000"),
+    ]
+    for given, out, options, message in cases:
+        status, said = argmax(given, out, **options)
+        assert status == 1
+        assert re.search(message, said), said
+        assert (out == 9).all()

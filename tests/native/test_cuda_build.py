@@ -1,0 +1,127 @@
+"""The CUDA kernels as nvcc makes them: for every architecture, without spills, with wide loads."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import segpost
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted(
+    path
+    for path in (ROOT / "csrc" / "cuda").glob("*/*.cu")
+    if path.stem not in ("device", "sorting")
+)  # those two have no kernels of ours
+NVCC = shutil.which("nvcc")
+ARCHITECTURE = "sm_90"
+WIDE = (
+    "argmax_pixels",
+    "argmax_confidence",
+    "softmax",
+    "confusion",
+    "palette",
+)  # whose fast roads read 16 bytes at a time
+
+needs_nvcc = pytest.mark.skipif(NVCC is None, reason="no nvcc")
+
+
+def nvcc(source: Path, *flags: str) -> str:
+    """What the compiler says."""
+    platform = ROOT / "csrc" / "cuda" / "runtime" / "platform" / "nvidia"
+    includes = f"-I{ROOT / 'csrc'}", f"-I{platform}"
+    common = "-std=c++17", "-O3", "-fmad=false", f"-arch={ARCHITECTURE}", "-Werror", "all-warnings"
+    command = [str(NVCC), *common, *includes, str(source), *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def tool(name: str) -> str:
+    """A tool of CUDA's: on the path, or of the wheels nvidia-cuda-cuobjdump and -nvdisasm."""
+    spec = importlib.util.find_spec("nvidia")
+    folders = [] if spec is None else list(spec.submodule_search_locations or ())
+    beside = [str(found) for folder in folders for found in Path(folder).glob(f"cu*/bin/{name}")]
+    path = shutil.which(name) or next(iter(beside), None)
+    if path is None:
+        pytest.skip(f"no {name}")
+    return path
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, str]]:
+    """Every source as machine code, and what the assembler says of it."""
+    folder = tmp_path_factory.mktemp("cubin")
+
+    def compile_one(source: Path) -> tuple[Path, str]:
+        made = folder / f"{source.parent.name}-{source.stem}.cubin"
+        return made, nvcc(source, "-Xptxas", "-v", "-cubin", "-o", str(made))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        made = pool.map(compile_one, SOURCES)
+        return {source.stem: result for source, result in zip(SOURCES, made, strict=True)}
+
+
+@needs_nvcc
+def test_kernels_spill_no_registers(compiled: dict[str, tuple[Path, str]]) -> None:
+    """No kernel keeps registers in memory."""
+    for name, (_, said) in compiled.items():
+        kernels = re.findall(r"Compiling entry function '(\w+)'", said)
+        spills = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", said)
+        assert len(spills) >= len(kernels), name
+        assert set(spills) <= {("0", "0")}, (name, kernels, spills)
+
+
+@needs_nvcc
+@pytest.mark.parametrize("name", WIDE)
+def test_machine_code_reads_16_bytes_at_a_time(
+    name: str, compiled: dict[str, tuple[Path, str]]
+) -> None:
+    """The assembler has left the vector loads as they are, and needs no local memory."""
+    command = [tool("nvdisasm"), "-c", str(compiled[name][0])]
+    code = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"\bLDG\.E\S*\.128\b", code)
+    assert not re.search(r"\b(LDL|STL)\b", code)
+
+
+@needs_nvcc
+@pytest.mark.parametrize("name", WIDE)
+def test_kernels_of_one_pass_read_16_bytes_at_a_time(name: str, tmp_path: Path) -> None:
+    """Their PTX has vector loads of four words from global memory."""
+    made = tmp_path / f"{name}.ptx"
+    (source,) = (source for source in SOURCES if source.stem == name)
+    nvcc(source, "-ptx", "-o", str(made))
+    assert re.search(r"ld\.global(\.\w+)*\.v4\.[ubf]32", made.read_text())
+
+
+@needs_nvcc
+def test_the_extension_is_built_where_nvcc_is() -> None:
+    """nvcc on this machine means a CUDA backend in this installation, which imports unharmed."""
+    assert importlib.util.find_spec("segpost._cuda") is not None
+    problem = segpost.why_no_cuda()
+    assert problem is None or "driver" in problem or "device" in problem, problem
+
+
+@needs_nvcc
+def test_every_architecture_is_in_the_extension() -> None:
+    """Where all architectures were asked for, all are there, and PTX for those to come."""
+    if os.environ.get("SEGPOST_CUDA_ARCHITECTURES") != "all":
+        pytest.skip("built for one architecture")
+    dump = tool("cuobjdump")
+    found = importlib.util.find_spec("segpost._cuda")
+    assert found is not None
+    assert found.origin is not None
+    listed = subprocess.run([dump, "-lelf", "-lptx", found.origin], capture_output=True, text=True,
+                            check=True).stdout  # fmt: skip
+    for architecture in ("75", "80", "86", "89", "90", "100", "120"):
+        assert re.search(rf"sm_{architecture}\b.*cubin", listed), architecture
+    assert re.search(r"sm_120\b.*ptx", listed)
+    assert len(zlib.compress(Path(found.origin).read_bytes())) < 20 << 20  # in a wheel

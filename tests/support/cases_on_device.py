@@ -1,0 +1,114 @@
+"""Small cases of every CUDA kernel, compared with the CPU: for sanitizers, which are slow.
+
+`python tests/support/cases_on_device.py cuda-emulated|cuda-device [flags of the compiler ...]`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from typing import Any, cast
+
+import numpy as np
+import on_device
+from emulated.build import build
+
+import segpost
+from segpost._backends import registry
+from segpost._core import contract
+from segpost._core.device import Array
+
+SIZES = ((2, 1, 1), (19, 17, 23), (21, 24, 32), (33, 20, 3), (300, 5, 9))  # classes, rows, columns
+
+
+def everything(logits: Array, size: tuple[int, int] | None, image: Array) -> list[Array]:
+    """What all operations make of the logits."""
+    classes = logits.shape[1]
+    labels = segpost.argmax(logits, size=size)
+    made = [labels, segpost.softmax(logits)]
+    want = ("labels", "confidence", "probabilities")
+    seg = segpost.postprocess(logits, size=size, want=want)
+    made += [seg.labels, seg.confidence, seg.probabilities]
+    seg = segpost.postprocess(logits, size=size, want=want[:2])
+    made += [seg.labels, seg.confidence]
+    target = (labels.astype(np.int32) * 7 + np.arange(labels.shape[-1]) % 3) % classes
+    made.append(segpost.confusion_matrix(labels, target, num_classes=classes))
+    made.append(segpost.confusion_matrix(logits, target, num_classes=classes))
+    if classes <= 256:
+        palette = segpost.Palette.distinct(classes)
+        color = segpost.colorize(labels, palette)
+        photograph = image[:, : labels.shape[1], : labels.shape[2]]
+        made += [color, segpost.labels_from_colors(color, palette)]
+        made += [segpost.overlay(photograph, labels, palette, contour=c) for c in (0, 3)]
+    return made
+
+
+def refined() -> list[Array]:
+    """What dense CRFs make of small images and a volume."""
+    random = np.random.default_rng(1)
+    made = []
+    small: dict[str, Any] = {"iterations": 3, "gaussian": {"sigma": 3, "weight": 2}}
+    for labels, height, width in ((2, 1, 1), (5, 14, 19), (140, 7, 5)):
+        p = segpost.softmax(random.normal(0, 2, (labels, height, width)).astype(np.float32))
+        image = random.integers(0, 60, (height, width, 3), np.uint8)
+        bilateral: dict[str, Any] = {"sigma_xy": 9, "sigma_rgb": 20, "weight": 4}
+        for method, quality in (("lattice", "default"), ("lattice", "high"), ("exact", "fast")):
+            given: dict[str, Any] = {**small, "method": method, "quality": quality}
+            made.append(segpost.dense_crf(p, image, bilateral=bilateral, **given))
+        costs = random.uniform(0, 1, (labels, labels))
+        guided = {**bilateral, "guide": random.normal(0, 9, (height, width, 2)), "sigma_rgb": 5}
+        more: dict[str, Any] = {"compatibility": costs, "own_term": False, "tolerance": 1e-9}
+        made.append(segpost.dense_crf(p, image, bilateral=[bilateral, guided], **small, **more))
+        many = [{"sigma": s, "weight": 0.5} for s in (1, 2, 4, 6, 9)]
+        crf = segpost.DenseCRF(iterations=2, gaussian=many, bilateral=None)
+        done = crf.refine(p.astype(np.float16), trace=True)
+        made += [done.probabilities, np.float32(done.kl) / p.size]
+    volume = segpost.softmax(random.normal(0, 2, (3, 4 * 5 * 6, 1)).astype(np.float32))
+    volume = volume.reshape(3, 4, 5, 6)
+    made.append(segpost.dense_crf(volume, volume=True, bilateral=None, iterations=2))
+    return made
+
+
+def main(name: str, *flags: str) -> None:
+    """Run the cases on the backend of that name."""
+    random = np.random.default_rng(0)
+    if flags:
+        runtime = build(*flags)
+        backend = on_device.OnDevice(runtime)
+    else:
+        backend = on_device.backend(name)
+    registry._loaded[name] = cast(contract.Backend, backend)
+    for classes, height, width in SIZES:
+        logits = random.normal(0, 4, (2, classes, height, width)).astype(np.float32)
+        image = random.integers(0, 256, (2, 3 * height, 5 * width, 3), np.uint8)
+        half, mirrored = logits.astype(np.float16), logits[:, :, ::-1, ::2]
+        last = np.ascontiguousarray(half.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        for view in (logits, half, last, mirrored, logits.astype(np.float64)):
+            sizes = (None, (3 * height, 5 * width), (height // 2 + 1, 2 * width))
+            for size in sizes[:1] if view is last else sizes:
+                here = everything(view, size, image)
+                token = registry._forced.set(name)
+                there = everything(view, size, image)
+                registry._forced.reset(token)
+                for one, other in zip(here, there, strict=True):
+                    if one.dtype.kind == "f":
+                        np.testing.assert_allclose(one, other, rtol=0, atol=2e-6)
+                    else:
+                        np.testing.assert_array_equal(one, other)
+    here = refined()
+    token = registry._forced.set(name)
+    there = refined()
+    registry._forced.reset(token)
+    digest = hashlib.sha256()
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=2e-5)
+        digest.update(other.tobytes())
+    bad = np.full((3, 8, 8), np.nan, np.float32)
+    token = registry._forced.set(name)
+    assert (segpost.argmax(bad, size=(20, 20), nan="propagate") == 0).all()
+    registry._forced.reset(token)
+    print("same", digest.hexdigest())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

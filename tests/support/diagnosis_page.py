@@ -1,0 +1,100 @@
+"""The tables of docs/diagnose.md, made by running every failure and every right run.
+
+``python tests/support/diagnosis_page.py`` writes them; a test holds the page to them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from clean_runs import right
+from diagnosis_files import DATA, made_of_files, right_of_files
+from diagnosis_scenes import Failure, Run
+from injected_faults import made
+
+import segpost
+from segpost import Finding
+from segpost.diagnosis.rules import TABLE
+from segpost.render.findings import RANKS
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "diagnose.md"
+BEGIN, END = "<!-- made by tests/support/diagnosis_page.py: {} -->", "<!-- end -->"
+
+Examined = list[tuple[str, tuple[Finding, ...]]]  # what was made, and what was found
+
+
+def examined(failures: list[Failure]) -> Examined:
+    """The findings of every failure."""
+    return [(case.code, segpost.diagnose(**case.make()).findings) for case in failures]
+
+
+def codes(cases: Examined) -> str:
+    """What each code means, with evidence and cure as a made failure has them."""
+    lines: list[str] = []
+    group = ""
+    for code, entry in TABLE.items():
+        if entry.group != group:
+            group = entry.group
+            module = sys.modules[f"segpost.diagnosis.rules.{group}"]
+            about = (module.__doc__ or "").strip().rstrip(".")
+            lines += [
+                "",
+                f"### {about}",
+                "",
+                "| code, rank | what it means | needs | evidence, cure |",
+            ]
+            lines.append("|---|---|---|---|")
+        shown = [f for of, found in cases if of == code for f in found if f.code == code]
+        evidence = list(dict.fromkeys(name for finding in shown for name in finding.evidence))
+        needs = ", ".join(need.replace("|", " or ") for need in entry.needs)
+        said = f"{', '.join(evidence)}<br>`{shown[0].cure}`" if evidence else f"`{shown[0].cure}`"
+        lines.append(f"| `{code}`<br>{', '.join(entry.ranks)} | {entry.means} | {needs} | {said} |")
+    return "\n".join(lines[1:])
+
+
+def confusions(cases: Examined, runs: list[Run]) -> str:
+    """Symptoms against findings: those of the right code by rank, and which others came along."""
+    lines = ["| made | times | certain | likely | hint | missed | found beside it |"]
+    lines.append("|---|--:|--:|--:|--:|--:|---|")
+    for code in [code for code in TABLE if code in {of for of, _ in cases}]:
+        times = [found for of, found in cases if of == code]
+        ranks = Counter(f.rank for found in times for f in found if f.code == code)
+        others = Counter((f.code, f.rank) for found in times for f in found if f.code != code)
+        missed = sum(all(f.code != code for f in found) for found in times)
+        beside = ", ".join(f"`{other}` ({rank}) {n}" for (other, rank), n in sorted(others.items()))
+        counts = " | ".join(str(ranks[rank] or "") for rank in RANKS)
+        lines.append(f"| `{code}` | {len(times)} | {counts} | {missed or ''} | {beside} |")
+    spoken = Counter(f.rank for run in runs for f in segpost.diagnose(**run.make()).findings)
+    counts = " | ".join(str(spoken[rank]) for rank in RANKS)
+    lines.append(f"| nothing: right runs | {len(runs)} | {counts} | | |")
+    return "\n".join(lines)
+
+
+def parts() -> dict[str, str]:
+    """Every table that can be made here, by its name."""
+    cases = examined(made())
+    tables = {"codes": codes(cases), "scenes": confusions(cases, right())}
+    if DATA.is_dir():
+        tables["photographs"] = confusions(examined(made_of_files(DATA)), right_of_files(DATA))
+    return tables
+
+
+def table_on(page: str, name: str) -> str:
+    """A table as it stands on the page."""
+    begin = page.index(BEGIN.format(name)) + len(BEGIN.format(name))
+    return page[begin : page.index(END, begin)].strip()
+
+
+def main() -> None:
+    """Write the tables into the page."""
+    page = PAGE.read_text()
+    for name, table in parts().items():
+        begin = page.index(BEGIN.format(name)) + len(BEGIN.format(name))
+        page = f"{page[:begin]}\n{table}\n{page[page.index(END, begin) :]}"
+    PAGE.write_text(page)
+
+
+if __name__ == "__main__":
+    main()

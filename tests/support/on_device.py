@@ -1,0 +1,200 @@
+"""A CUDA backend for arrays on the CPU: each is copied to the device and back.
+
+So every claim of the other tests is one about the CUDA kernels too: on a device where there is one,
+and from the same sources emulated on the CPU.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from emulated.build import build, compiler
+
+from segpost._backends.cuda.backend import Gpu
+from segpost._core import extensions
+from segpost._core.contract import (
+    ColorOutputs,
+    CrfSolver,
+    CrfStep,
+    LabelErrors,
+    LogitErrors,
+    Logits,
+    Pairwise,
+    Unary,
+)
+from segpost._core.device import Array, DeviceArray, DeviceContext, device_view, to_host
+from segpost._core.device_arrays import Memory
+from segpost._core.sampling import Axes, VolumeAxes
+from segpost.labels.volumes import summed
+
+EMULATED, REAL = "cuda-emulated", "cuda-device"
+LINE = 64  # bytes: where an array begins within as many is kept
+
+
+def missing(name: str) -> str | None:
+    """Why a backend of this module cannot be tested here."""
+    if name == REAL:
+        return extensions.cuda_problem()
+    return None if compiler() else "no C++ compiler to emulate CUDA with"
+
+
+@lru_cache
+def backend(name: str) -> OnDevice:
+    """The CUDA backend, emulated or not."""
+    return OnDevice(build() if name == EMULATED else extensions.cuda_runtime())
+
+
+class OnDevice:
+    """The operations that CUDA has, on copies."""
+
+    def __init__(self, runtime: Any) -> None:
+        self.gpu = Gpu(runtime)
+        self.place = DeviceContext(0, 0, self.empty, runtime)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        memory = Memory(self.place.runtime, size, 0)
+        return device_view(memory.address, shape, None, dtype, self.place, memory)
+
+    def there(self, array: Array) -> DeviceArray:
+        """A copy on the device, of the same strides, as well aligned and no better."""
+        if not array.size:
+            return device_view(0, array.shape, array.strides, array.dtype, self.place, None)
+        pairs = [*zip(array.shape, array.strides, strict=True)]
+        low = sum(min(0, (n - 1) * step) for n, step in pairs)
+        high = sum(max(0, (n - 1) * step) for n, step in pairs) + array.itemsize
+        start = array.ctypes.data + low
+        span = np.frombuffer(ctypes.string_at(start, high - low), np.uint8)
+        memory = Memory(self.place.runtime, LINE + len(span), 0)
+        address = memory.address + start % LINE
+        self.place.runtime.copy_in(address, span, 0)
+        given = array.shape, array.strides, array.dtype
+        return device_view(address - low, *given, self.place, memory)
+
+    def run(self, call: Callable[..., Any], given: list[Any], outputs: tuple[int, ...]) -> Any:
+        """The call with copies of the arrays; of those that are outputs copies come back."""
+        copies = [self.copied(value) for value in given]
+        result = call(*copies)
+        for i in outputs:
+            if given[i] is not None:
+                given[i][...] = to_host(copies[i])
+        return result
+
+    def copied(self, value: Any) -> Any:
+        if isinstance(value, Logits):
+            return value._replace(values=self.there(value.values))
+        return self.there(value) if isinstance(value, np.ndarray) and value.ndim > 2 else value
+
+    def argmax(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        labels: Array,
+        paint: ColorOutputs | None = None,
+        confidence: Array | None = None,
+        fast: bool = False,
+        probabilities: Array | None = None,
+    ) -> LogitErrors:
+        _, color, laid = paint or (None, None, None)
+        image, _, overlay = laid or (None, None, None)
+
+        def call(there: Any, labels: Any, color: Any, image: Any, over: Any, *sure: Any) -> Any:
+            over = laid and laid._replace(image=image, out=over)
+            made = paint and paint._replace(color=color, laid=over)
+            return self.gpu.argmax(there, axes, labels, made, sure[0], fast, sure[1])
+
+        given = [logits, labels, color, image, overlay, confidence, probabilities]
+        report: LogitErrors = self.run(call, given, (1, 2, 4, 5, 6))
+        return report
+
+    def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
+        # As segpost.volumes does with arrays of a device: one after the other.
+        def call(there: Any, labels: Any) -> LogitErrors:
+            found = LogitErrors()
+            for n in range(len(labels)):
+                one = there._replace(values=there.values[n : n + 1])
+                report = self.gpu.argmax_volume(one, axes, labels[n : n + 1])
+                sizes = there.values.shape[2:], labels.shape[1:]
+                found = summed(found, report, *(n * int(np.prod(size)) for size in sizes))
+            return found
+
+        report: LogitErrors = self.run(call, [logits, labels], (1,))
+        return report
+
+    def softmax(
+        self, logits: Logits, axes: Axes | None, probabilities: Array, confidence: Array | None
+    ) -> LogitErrors:
+        given = [logits, axes, probabilities, confidence]
+        report: LogitErrors = self.run(self.gpu.softmax, given, (2, 3))
+        return report
+
+    def colorize(
+        self, labels: Array, lut: Array, ignore_index: int | None, out: Array
+    ) -> LabelErrors:
+        bad: LabelErrors = self.run(self.gpu.colorize, [labels, lut, ignore_index, out], (3,))
+        return bad
+
+    def overlay(
+        self,
+        image: Array,
+        labels: Array,
+        lut: Array,
+        alpha: Array,
+        ignore_index: int | None,
+        contour: int,
+        out: Array,
+    ) -> LabelErrors:
+        given = [image, labels, lut, alpha, ignore_index, contour, out]
+        bad: LabelErrors = self.run(self.gpu.overlay, given, (6,))
+        return bad
+
+    def labels_from_colors(
+        self, image: Array, keys: Array, values: Array, out: Array
+    ) -> LabelErrors:
+        bad: LabelErrors = self.run(self.gpu.labels_from_colors, [image, keys, values, out], (3,))
+        return bad
+
+    def confusion_labels(self, preds: Array, target: Array, ignored: Array, counts: Array) -> None:
+        self.run(self.gpu.confusion_labels, [preds, target, ignored, counts], ())
+
+    def confusion_logits(
+        self, logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
+    ) -> LogitErrors:
+        given = [logits, axes, target, ignored, counts]
+        report: LogitErrors = self.run(self.gpu.confusion_logits, given, ())
+        return report
+
+    def dense_crf(
+        self, unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+    ) -> CrfOnDevice:
+        there = [
+            term if term.guide is None else term._replace(guide=self.there(term.guide))
+            for term in terms
+        ]
+        values = self.there(unary.values)
+        solver = self.gpu.dense_crf(unary._replace(values=values), there, own, method, quality)
+        return CrfOnDevice(self, solver)
+
+
+class CrfOnDevice:
+    """A solver whose arrays are copied."""
+
+    def __init__(self, device: OnDevice, solver: CrfSolver) -> None:
+        self.device, self.solver = device, solver
+        self.bad = solver.bad
+
+    def infer(
+        self,
+        out: Array,
+        iterations: int,
+        start: Array | None,
+        tolerance: float | None,
+        trace: bool,
+    ) -> list[CrfStep]:
+        given = [out, iterations, start, tolerance, trace]
+        steps: list[CrfStep] = self.device.run(self.solver.infer, given, (0,))
+        return steps
