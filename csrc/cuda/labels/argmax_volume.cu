@@ -2,14 +2,14 @@
 // cell have one label the voxel has it too (ops/volumes.hpp); the others go by the definition.
 #include "cuda/labels/argmax.hpp"
 #include "cuda/labels/corners.hpp"
-#include "cuda/runtime/tally.hpp"
+#include "cuda/runtime/errors.hpp"
 
 #include "ops/labels/volumes.hpp"
 
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned block_size = 128;
+constexpr unsigned voxel_block = 128; // threads
 
 template <class S> struct Volume {
     Classes<S> classes; // of the slices
@@ -59,14 +59,14 @@ template <class S> __device__ ExactLabel label_voxel(const Volume<S> &volume, st
                           {nullptr, volume.classes.count});
 }
 
-template <class S> __global__ void __launch_bounds__(block_size)
-    label_voxels(const Volume<S> volume, Tallies *found) {
+template <class S> __global__ void __launch_bounds__(voxel_block)
+    label_voxels(const Volume<S> volume, ErrorCounts *errors) {
     const std::int64_t height = volume.y.n_out;
     const std::int64_t row = blockIdx.x / volume.blocks_of_row;
     const std::int64_t z = row / height, y = row % height;
     const std::int64_t x =
-        static_cast<std::int64_t>(blockIdx.x % volume.blocks_of_row) * block_size + threadIdx.x;
-    BadValues undefined;
+        static_cast<std::int64_t>(blockIdx.x % volume.blocks_of_row) * voxel_block + threadIdx.x;
+    ThreadErrors undefined;
     if (x < volume.x.n_out) {
         int label = label_of_cell(volume, volume.z.cell[z], volume.y.cell[y], volume.x.cell[x]);
         if (label == undecided) {
@@ -80,7 +80,7 @@ template <class S> __global__ void __launch_bounds__(block_size)
         else
             reinterpret_cast<std::int32_t *>(to)[x] = label;
     }
-    report(found ? &found->undefined : nullptr, undefined);
+    add_errors(errors ? &errors->undefined : nullptr, undefined);
 }
 
 // The slices as images.
@@ -99,15 +99,15 @@ std::size_t argmax_volume_workspace(const VolumeJob &job) {
     return static_cast<std::size_t>(job.depth * job.logits.h * job.logits.w) * sizeof(int);
 }
 
-void run_argmax_volume(const VolumeJob &job, std::uintptr_t stream, Tallies *found,
+void run_argmax_volume(const VolumeJob &job, std::uintptr_t stream, ErrorCounts *errors,
                        void *workspace) {
     const ArgmaxJob slices = slices_of(job);
     int *corners = fits_float(job.logits.dtype) ? static_cast<int *>(workspace) : nullptr;
     if (corners)
-        rank_logits(slices, stream, found, corners);
-    else if (found && has_nan(job.logits.dtype))
-        count_nan(slices, stream, found);
-    const std::int64_t blocks_of_row = (job.x.n_out + block_size - 1) / block_size;
+        rank_logits(slices, stream, errors, corners);
+    else if (errors && has_nan(job.logits.dtype))
+        count_nan(slices, stream, errors);
+    const std::int64_t blocks_of_row = (job.x.n_out + voxel_block - 1) / voxel_block;
     const std::int64_t blocks = blocks_of_row * job.y.n_out * job.z.n_out;
     with_element(job.logits.dtype, [&](auto element) {
         using S = decltype(element);
@@ -121,8 +121,8 @@ void run_argmax_volume(const VolumeJob &job, std::uintptr_t stream, Tallies *fou
                                job.narrow,
                                corners,
                                static_cast<unsigned>(blocks_of_row)};
-        launch(stream_of(stream), dim3(static_cast<unsigned>(blocks)), dim3(block_size), 0,
-               label_voxels<S>, volume, found);
+        launch(stream_of(stream), dim3(static_cast<unsigned>(blocks)), dim3(voxel_block), 0,
+               label_voxels<S>, volume, errors);
     });
 }
 
