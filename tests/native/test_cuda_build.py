@@ -29,7 +29,7 @@ WIDE = (
     "softmax",
     "confusion",
     "palette",
-)  # whose fast roads read 16 bytes at a time
+)  # whose fast code paths read 16 bytes at a time
 
 needs_nvcc = pytest.mark.skipif(NVCC is None, reason="no nvcc")
 

@@ -8,7 +8,7 @@
 
 namespace segpost::gpu {
 
-std::size_t sorting_room(std::int64_t count) {
+std::size_t sorting_workspace(std::int64_t count) {
     std::size_t pairs = 0, keys = 0, sums = 0;
     const Name *names = nullptr;
     const unsigned *numbers = nullptr;

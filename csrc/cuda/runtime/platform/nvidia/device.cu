@@ -1,6 +1,6 @@
 // Devices and their memory, by the CUDA runtime. Nothing here runs before it is called, and a
 // machine without a driver is an answer, not an error.
-#include "cuda/runtime/run.hpp"
+#include "cuda/runtime/launch.hpp"
 
 #include "gpu.hpp"
 
@@ -10,7 +10,7 @@
 namespace segpost::gpu {
 namespace {
 
-// The runtime remembers errors for whoever asks next, which is not to find ours.
+// The runtime keeps an error for the next call that asks; this clears it.
 cudaError_t forget(cudaError_t error) {
     if (error != cudaSuccess) cudaGetLastError();
     return error;
@@ -111,29 +111,29 @@ bool is_captured(std::uintptr_t stream) {
     return status != cudaStreamCaptureStatusNone;
 }
 
-void follow(std::uintptr_t stream, std::uintptr_t before) {
-    if (stream == before) return;
+void wait_stream(std::uintptr_t stream, std::uintptr_t other) {
+    if (stream == other) return;
     cudaEvent_t event = nullptr;
     require(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "creating an event");
-    cudaError_t error = forget(cudaEventRecord(event, stream_of(before)));
+    cudaError_t error = forget(cudaEventRecord(event, stream_of(other)));
     if (error == cudaSuccess) error = forget(cudaStreamWaitEvent(stream_of(stream), event));
     forget(cudaEventDestroy(event)); // once it is reached
     require(error, "ordering streams");
 }
 
-std::uintptr_t mark(std::uintptr_t stream) {
+std::uintptr_t record_event(std::uintptr_t stream) {
     if (is_captured(stream)) return 0;
     cudaEvent_t event = nullptr;
     require(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "creating an event");
     const cudaError_t error = forget(cudaEventRecord(event, stream_of(stream)));
     if (error != cudaSuccess) forget(cudaEventDestroy(event));
-    require(error, "marking a stream");
+    require(error, "recording an event");
     return reinterpret_cast<std::uintptr_t>(event);
 }
 
-bool passed(std::uintptr_t mark) {
-    if (!mark) return true;
-    const auto event = reinterpret_cast<cudaEvent_t>(mark);
+bool event_done(std::uintptr_t handle) {
+    if (!handle) return true;
+    const auto event = reinterpret_cast<cudaEvent_t>(handle);
     const cudaError_t error = forget(cudaEventQuery(event));
     // While another thread captures a graph nothing may be asked.
     if (error == cudaErrorNotReady || error == cudaErrorStreamCaptureUnsupported) return false;
