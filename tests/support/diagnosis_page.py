@@ -1,4 +1,4 @@
-"""The tables of docs/diagnose.md, made by running every failure and every right run.
+"""The tables of docs/reference/diagnosis-rules.md: every injected fault and every clean run.
 
 ``python tests/support/diagnosis_page.py`` writes them; a test holds the page to them.
 """
@@ -19,7 +19,7 @@ from segpost import Finding
 from segpost.diagnosis.rules import TABLE
 from segpost.render.findings import RANKS
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "diagnose.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "diagnosis-rules.md"
 BEGIN, END = "<!-- made by tests/support/diagnosis_page.py: {} -->", "<!-- end -->"
 
 Examined = list[tuple[str, tuple[Finding, ...]]]  # what was made, and what was found
