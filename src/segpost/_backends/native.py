@@ -18,6 +18,7 @@ from segpost._core.contract import (
 )
 from segpost._core.sampling import Axes
 from segpost._cpu import (
+    add_resized,
     argmax_volume,
     boundary_bands,
     boundary_matches,
@@ -32,6 +33,7 @@ from segpost._cpu import (
 )
 
 __all__ = [
+    "add_resized",
     "argmax",
     "argmax_volume",
     "boundary_bands",

@@ -5,11 +5,12 @@ from segpost._backends.reference.color import colorize, labels_from_colors, over
 from segpost._backends.reference.confusion import confusion_labels, confusion_logits
 from segpost._backends.reference.crf import dense_crf
 from segpost._backends.reference.instances import instance_counts
-from segpost._backends.reference.labels import argmax, softmax
+from segpost._backends.reference.labels import add_resized, argmax, softmax
 from segpost._backends.reference.spatial import letterbox
 from segpost._backends.reference.volumes import argmax_volume
 
 __all__ = [
+    "add_resized",
     "argmax",
     "argmax_volume",
     "boundary_bands",
