@@ -113,7 +113,7 @@ def _label_pixels(logits: Logits, rows: Rows, confidence: Array | None = None) -
 
 
 def softmax(
-    logits: Logits, axes: Axes | None, probabilities_out: Array | None, confidence: Array | None
+    logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
 ) -> LogitErrors:
     """exp(v - max) / sum from logits interpolated in float64; the sigmoid of a one-channel head."""
     classes, height, width = logits.values.shape[1:]
@@ -125,7 +125,7 @@ def softmax(
     inverse = 1.0 / den if math.frexp(den)[0] == 0.5 else 0.0
     real = (den, inverse, logits.scale, logits.zero_point)
     sigmoid = logits.threshold is not None
-    out = probabilities_out
+    out = probabilities
 
     def work(strip: Strip) -> tuple[Found, Found]:
         n, cell0, _, y0, y1, _ = strip
