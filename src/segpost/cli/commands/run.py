@@ -18,7 +18,7 @@ from segpost.cli.messages import sentence
 from segpost.cli.options import share, whole
 from segpost.cli.progress import progress
 from segpost.color.datasets import list_palettes
-from segpost.crf.model import PRESETS
+from segpost.crf.terms import PRESETS
 from segpost.files import images
 
 WANTED = ("labels", "color", "overlay", "confidence")
