@@ -18,8 +18,8 @@ def test_terms_that_are_checked_are_not_checked_again() -> None:
     for volume in (False, True):
         assert parse_terms(GAUSSIAN, "gaussian", volume)[0] is GAUSSIAN
         assert parse_terms(BILATERAL, "bilateral", volume)[0] is BILATERAL
-    terms = DenseCRF(gaussian={"sigma": (1, 2), "weight": 3}).gaussian
-    assert DenseCRF(gaussian=terms).gaussian[0] is terms[0]
+    terms = parse_terms({"sigma": (1, 2), "weight": 3}, "gaussian", volume=False)
+    assert parse_terms(terms, "gaussian", volume=False)[0] is terms[0]
 
 
 def test_terms_are_checked_for_another_use() -> None:
