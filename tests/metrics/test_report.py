@@ -7,7 +7,6 @@ import io
 import json
 import math
 import re
-import sys
 from typing import Any
 
 import numpy as np
@@ -29,17 +28,6 @@ def counted(**options: Any) -> ConfusionMatrix:
     return cm
 
 
-@pytest.fixture(params=["rich", "plain"])
-def drawing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """With rich, and where it is not installed."""
-    if request.param == "rich":
-        pytest.importorskip("rich")
-    else:
-        for module in ("rich", "rich.console", "rich.table", "rich.text"):
-            monkeypatch.setitem(sys.modules, module, None)
-    return str(request.param)
-
-
 def words(text: str) -> list[str]:
     """What a report says, without its lines and however it is spaced."""
     return [word for word in text.split() if set(word) - set("─-") or word == "-"]
@@ -50,7 +38,7 @@ def is_within(part: list[str], whole: list[str]) -> bool:
     return any(whole[i : i + len(part)] == part for i in range(len(whole)))
 
 
-def test_text_says_everything(drawing: str) -> None:
+def test_text_says_everything() -> None:
     """Summary, what is left out and why, void, invalid values, classes, confusions, images."""
     text = str(counted(groups={"ground": [0], "things": [1]}).compute())
     said = words(text)
@@ -76,17 +64,7 @@ def test_text_says_everything(drawing: str) -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_with_and_without_rich_the_same_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The words of the report do not depend on what draws it."""
-    pytest.importorskip("rich")
-    cm = counted()
-    drawn = words(str(cm.compute())), words(str(cm.compare_dialects()))
-    monkeypatch.setitem(sys.modules, "rich", None)
-    monkeypatch.setitem(sys.modules, "rich.console", None)
-    assert (words(str(cm.compute())), words(str(cm.compare_dialects()))) == drawn
-
-
-def test_names_are_shown_and_not_obeyed(drawing: str) -> None:
+def test_names_are_shown_and_not_obeyed() -> None:
     """Markup, wide letters and terminal commands in names change nothing but their own cell."""
     names = ["[bold]a[/bold]", "\x1b[31mred", "道路", "a|b<c>\n"]
     cm = ConfusionMatrix(4, class_names=names)
@@ -203,7 +181,7 @@ def test_policies_are_told() -> None:
 
 
 @pytest.mark.parametrize("void", [False, True])
-def test_nothing_to_report(drawing: str, void: bool) -> None:
+def test_nothing_to_report(void: bool) -> None:
     """No pixel, or void alone: every report is made, without a warning."""
     cm = ConfusionMatrix(2, ignore_index=255, per_image=True)
     if void:
@@ -232,7 +210,7 @@ def test_interval_follows_the_conventions() -> None:
     assert len(intervals) > 1
 
 
-def test_comparison(drawing: str) -> None:
+def test_comparison() -> None:
     """A line a library, with its reasons or why it stops."""
     comparison = counted().compare_dialects()
     text = str(comparison)
