@@ -99,7 +99,7 @@ def test_csv_is_exact() -> None:
     for label, row in enumerate(rows):
         iou = float(scores.iou[label])
         assert row["iou"] == ("" if math.isnan(iou) else repr(iou))
-        assert int(row["target_pixels"]) == scores.tally.target[label]
+        assert int(row["target_pixels"]) == scores.class_counts.support[label]
     assert [row["left_out"] for row in rows] == ["", "", "", "absent"]
     odd = ConfusionMatrix(1, class_names=['a,"b"\n'])
     assert (
