@@ -1,4 +1,4 @@
-#include "bindings/borrow.hpp"
+#include "bindings/dlpack.hpp"
 
 #include <pybind11/numpy.h>
 
@@ -75,8 +75,8 @@ const Exchange *exchange_of(PyTypeObject *type) {
     return found && found->major == 1 && found->show ? found : nullptr;
 }
 
-// A view and its element type, or None: then the slower road reads the tensor, or says why not.
-py::object borrow(const py::object &value) {
+// A view and its element type, or None: then the slower path reads the tensor, or says why not.
+py::object import_dlpack(const py::object &value) {
     const Exchange *exchange = exchange_of(Py_TYPE(value.ptr()));
     if (!exchange) return py::none();
     Tensor tensor{};
@@ -101,6 +101,6 @@ py::object borrow(const py::object &value) {
 
 } // namespace
 
-void bind_borrow(py::module_ &m) { m.def("borrow", &borrow, py::arg("value")); }
+void bind_dlpack(py::module_ &m) { m.def("import_dlpack", &import_dlpack, py::arg("value")); }
 
 } // namespace segpost::bindings

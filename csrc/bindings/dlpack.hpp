@@ -5,6 +5,6 @@
 
 namespace segpost::bindings {
 
-void bind_borrow(pybind11::module_ &);
+void bind_dlpack(pybind11::module_ &);
 
 } // namespace segpost::bindings
