@@ -234,7 +234,9 @@ def test_what_is_not_there_is_named() -> None:
         segpost.postprocess({"logits": MADE, "past": MADE}, convention="torchvision")
     with pytest.raises(ValueError, match=r"list of 2 arrays of shapes \[\(2, 5, 7, 9\)"):
         segpost.postprocess([MADE, MADE], convention="onnxruntime")
-    with pytest.raises(TypeError, match=r"a SimpleNamespace, in which convention 'smp' finds no"):
+    with pytest.raises(
+        TypeError, match=r"of type SimpleNamespace, in which convention 'smp' finds no"
+    ):
         segpost.postprocess(SimpleNamespace(x=1), convention="smp")
     with pytest.raises(ValueError, match=r"convention must be one of 'torchvision'.*got 'caffe'"):
         segpost.postprocess(MADE, convention="caffe")

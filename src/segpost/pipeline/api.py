@@ -11,7 +11,7 @@ from segpost.pipeline.decoded import segmentation_of_labels
 from segpost.pipeline.options import checked_want
 from segpost.pipeline.plan import planned, run, segmentation
 from segpost.pipeline.segmentation import Segmentation
-from segpost.runtimes.convention import Convention, picked
+from segpost.runtimes.convention import Convention, select_output
 from segpost.spatial.letterbox import Letterbox
 
 
@@ -114,7 +114,7 @@ def postprocess(
     >>> seg.labels[0], seg.color[0, -1]
     (array([ 0, 15, 15, 15], dtype=uint8), array([192, 128, 128], dtype=uint8))
     """
-    logits, told = picked(convention, logits)
+    logits, told = select_output(logits, convention)
     if told is not None and told.kind == "labels":
         return segmentation_of_labels(
             logits,

@@ -22,7 +22,7 @@ from segpost.crf.model import DenseCRF
 from segpost.pipeline.decoded import check_probabilities, of_labels, refuse_probabilities, resampled
 from segpost.pipeline.options import check_palette, checked_want, pictured, refiner_of
 from segpost.pipeline.segmentation import Segmentation
-from segpost.runtimes.convention import Convention, agreed
+from segpost.runtimes.convention import Convention, merge_arguments
 from segpost.spatial.letterbox import Letterbox, resampling
 
 CONFIDENCE_MODES = ("exact", "fast")
@@ -77,7 +77,7 @@ def planned(
 
     A convention has picked the logits already.
     """
-    axis, grid, quantization = agreed(convention, axis, grid, quantization)
+    axis, grid, quantization = merge_arguments(convention, axis, grid, quantization)
     view, given, counted = core_logits.as_logits(logits, axis)
     arguments.check_choice(nan, "nan", arguments.NAN_RULES)
     arguments.check_choice(check, "check", arguments.CHECKS)

@@ -13,7 +13,7 @@ from segpost._core.device import context_of
 from segpost.pipeline.options import pictured
 from segpost.pipeline.plan import Plan, planned, run, segmentation
 from segpost.pipeline.segmentation import Segmentation
-from segpost.runtimes.convention import Convention, picked
+from segpost.runtimes.convention import Convention, select_output
 
 
 class Stream:
@@ -94,7 +94,7 @@ class Stream:
         >>> first.labels is second.labels, second.labels
         (True, array([[1, 0]], dtype=uint8))
         """
-        logits, told = picked(self._convention, logits)
+        logits, told = select_output(logits, self._convention)
         if self._like is None:
             return self._start(logits, told, image)
         plan = self._plan
