@@ -4,12 +4,12 @@ from segpost._backends.config import (
     build_config,
     cuda_available,
     get_include,
-    num_threads,
     raise_deferred,
-    set_num_threads,
     why_no_cuda,
 )
 from segpost._backends.registry import use_backend
+from segpost._backends.threads import num_threads, set_num_threads
+from segpost._moved import register_moved_modules
 from segpost.checkpoints.compare import CheckpointDiff, compare_checkpoints
 from segpost.color.operations import colorize, labels_from_colors, overlay
 from segpost.color.palette import Palette
@@ -78,3 +78,35 @@ __all__ = [
     "why_no_cuda",
     "windows",
 ]
+
+_SUBJECTS = (
+    "checkpoints",
+    "color",
+    "crf",
+    "diagnosis",
+    "evaluation",
+    "files",
+    "fingerprints",
+    "labels",
+    "metrics",
+    "pipeline",
+    "render",
+    "runtimes",
+    "spatial",
+    "compat",
+    "torch",
+    "torchmetrics",
+)
+
+
+def __dir__() -> list[str]:
+    return sorted({"__version__", *__all__, *(name for name in _SUBJECTS if name in globals())})
+
+
+for _name in __all__:  # pickles and reprs name the public path, which stays
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = "segpost"
+del _name
+
+register_moved_modules()
+del register_moved_modules

@@ -4,10 +4,10 @@ from segpost._backends.numba.color import colorize, labels_from_colors, overlay
 from segpost._backends.numba.crf.solver import dense_crf
 from segpost._backends.numba.labels.operations import argmax, softmax
 from segpost._backends.numba.labels.volumes import argmax_volume
-from segpost._backends.numba.letterbox import letterbox
 from segpost._backends.numba.metrics.boundary import boundary_bands, boundary_matches
 from segpost._backends.numba.metrics.confusion import confusion_labels, confusion_logits
 from segpost._backends.numba.metrics.instances import instance_counts
+from segpost._backends.numba.spatial import letterbox
 
 __all__ = [
     "argmax",

@@ -6,7 +6,7 @@ from segpost._backends.reference.confusion import confusion_labels, confusion_lo
 from segpost._backends.reference.crf import dense_crf
 from segpost._backends.reference.instances import instance_counts
 from segpost._backends.reference.labels import argmax, softmax
-from segpost._backends.reference.letterbox import letterbox
+from segpost._backends.reference.spatial import letterbox
 from segpost._backends.reference.volumes import argmax_volume
 
 __all__ = [
