@@ -32,16 +32,11 @@ def argmax(
     fast: bool = False,
     probabilities: Array | None = None,
 ) -> LogitErrors:
-    both = probabilities is not None
-    sigmoid = confidence is not None and logits.threshold is not None
-    if not sigmoid and not both:
-        return LogitErrors(*_cpu.argmax(logits, axes, labels, paint, confidence, fast))
-    if both and axes is None:  # the logits are read once
-        return LogitErrors(
-            *_cpu.argmax(logits, None, labels, paint, confidence, fast, probabilities)
-        )
-    report = LogitErrors(*_cpu.argmax(logits, axes, labels, paint))
-    return report.undefined_as(softmax(logits, axes, probabilities, confidence))
+    return LogitErrors(*_cpu.argmax(logits, axes, labels, paint, confidence, fast, probabilities))
+
+
+def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
+    return not sigmoid and not (probabilities and resized)
 
 
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:

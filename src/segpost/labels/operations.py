@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from segpost._backends import registry
-from segpost._core import arguments, errors, sampling
-from segpost._core import logits as core_logits
-from segpost._core.arrays import allocate_output, label_dtype
-from segpost.labels.volumes import label_volume
-from segpost.spatial.letterbox import Letterbox, resampling
+from segpost._core import arguments, errors
+from segpost._core.arrays import LABEL_KINDS, Array, allocate_output, label_dtype
+from segpost._core.contract import LogitErrors, Logits
+from segpost._core.logits import as_logits
+from segpost._core.sampling import Axes
+from segpost.labels.volumes import label_volumes
+from segpost.spatial.letterbox import Letterbox
+from segpost.spatial.resampling import plan_resampling
 
 
 def argmax(
@@ -82,27 +85,38 @@ def argmax(
     """
     arguments.check_choice(nan, "nan", arguments.NAN_RULES)
     arguments.check_choice(check, "check", arguments.CHECKS)
-    arguments.check_choice(grid, "grid", sampling.GRIDS)
-    if axis == -4 or (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 3):
-        if letterbox is not None:
-            raise ValueError("letterbox is for images, got logits of volumes")
-        return label_volume(logits, axis, size, grid, nan, check, out)
-    view, given, _ = core_logits.as_logits(logits, -3 if axis is None else axis)
-    view, axes = resampling(view, size, grid, letterbox)
-    core_logits.one_channel_warning(view)
-    shape = core_logits.output_shape(view, axes)
-    dtype = label_dtype(view.values.shape[1])
-    batched = given.array.ndim == 4
-    result = allocate_output(
-        out, shape if batched else shape[1:], dtype, given.wrap, given.array, packed=1
+    is_volume = axis == -4 or (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 3)
+    spatial = 3 if is_volume else 2
+    source = as_logits(logits, -spatial - 1 if axis is None else axis, spatial)
+    (values, kind, *_), array, _ = source
+    n, classes, *grid_size = values.shape
+    resampling = plan_resampling((*grid_size,), size, grid, letterbox)
+    shape, is_batch = (n, *resampling.size), array.array.ndim == values.ndim
+    output = allocate_output(
+        out,
+        shape if is_batch else shape[1:],
+        label_dtype(classes),
+        array.wrap,
+        array.array,
+        packed=1,
     )
-    if result.array.size:
-        target = result.array if batched else result.array[None]
-        backend = registry.backend(view.values, target, check=check)
-        report = backend.argmax(view, axes, target, None, None)
+    if output.array.size:
+        labels = output.array if is_batch else output.array[None]
+        if resampling.region is not None:
+            values = values[resampling.region]
+        argument = Logits(values, kind, origin=resampling.origin)
+        label = label_volumes if is_volume else label_images
+        counts = label(argument, resampling.axes, labels, check)
         if nan == "raise":
-            errors.raise_bad_logits(report, view, shape)
-    return result.result()
+            errors.raise_bad_logits(counts, argument, shape)
+    return output.result()
+
+
+def label_images(
+    logits: Logits, axes: Axes | None, labels: Array, check: str = "sync"
+) -> LogitErrors:
+    """Write the labels of images."""
+    return registry.backend(logits.values, labels, check=check).argmax(logits, axes, labels)
 
 
 def softmax(
@@ -140,21 +154,22 @@ def softmax(
     >>> segpost.softmax(np.float32([[[0.0, 9.0]], [[0.0, 0.0]]]))[0].round(4)
     array([[0.5   , 0.9999]], dtype=float32)
     """
-    view, given, counted = core_logits.as_logits(logits, axis)
+    (argument, array, class_axis) = as_logits(logits, axis)
     arguments.check_choice(nan, "nan", arguments.NAN_RULES)
     arguments.check_choice(check, "check", arguments.CHECKS)
-    if not given.kind.startswith(("float", "bfloat")):
+    if array.kind in LABEL_KINDS:
         raise TypeError(
-            f"logits must be floats, got {given.kind}; for a quantized network call "
+            f"logits must be floats, got {array.kind}; for a quantized network call "
             "segpost.postprocess(logits, quantization=(scale, zero_point))"
         )
-    result = allocate_output(out, given.array.shape, np.float32, given.wrap, given.array)
-    if result.array.size:
-        target = result.array if given.array.ndim == 4 else result.array[None]
-        if counted == -1:
-            target = target.transpose(0, 3, 1, 2)
-        backend = registry.backend(view.values, target, check=check)
-        report = backend.softmax(view, None, target, None)
+    output = allocate_output(out, array.array.shape, np.float32, array.wrap, array.array)
+    if output.array.size:
+        probabilities = output.array if array.array.ndim == 4 else output.array[None]
+        if class_axis == -1:
+            probabilities = probabilities.transpose(0, 3, 1, 2)
+        backend = registry.backend(argument.values, probabilities, check=check)
+        counts = backend.softmax(argument, None, probabilities, None)
         if nan == "raise":
-            errors.raise_undefined(report, view, core_logits.output_shape(view, None))
-    return result.result()
+            n, _, *size = probabilities.shape
+            errors.raise_undefined(counts, argument, (n, *size))
+    return output.result()

@@ -29,8 +29,9 @@ from segpost._core.device import (
     wait_on_stream,
     zeros_on,
 )
-from segpost._core.logits import apply_threshold
+from segpost._core.logits import resolve_threshold
 from segpost._core.sampling import Axes
+from segpost.spatial.resampling import plan_resampling
 
 STRIP = 1 << 16  # pixels looked at together when values are listed
 MOST_LISTED = 1024  # up to which values are kept apart
@@ -174,7 +175,7 @@ def view(
         )
     logits, _, counted = core_logits.as_logits(preds, axis)
     logits = logits._replace(values=wait_on_stream(context_of(labels), logits.values))
-    logits = apply_threshold(logits, threshold)
+    logits = logits._replace(threshold=resolve_threshold(threshold, logits.values.shape[1]))
     found = 2 if logits.threshold is not None else shape[counted]
     if found != classes:
         hint = ""
@@ -191,7 +192,7 @@ def view(
             f"preds have {logits.values.shape[0]} images, target has {labels.shape[0]}"
         )
     empty = 0 in labels.shape
-    axes = None if empty else core_logits.resampling_axes(logits, labels.shape[-2:], grid)
+    axes = None if empty else plan_resampling(logits.values.shape[2:], labels.shape[-2:], grid).axes
     if not empty and 0 in logits.values.shape:
         raise ValueError(f"preds of shape {shape} hold nothing, target has {labels.size} pixels")
     return Pair(logits, axes, labels), truth

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from segpost.color.palette import Palette, as_palette
+from segpost.color.palette import Palette
 from segpost.crf.model import DenseCRF
-from segpost.pipeline.decoded import segmentation_of_labels
-from segpost.pipeline.options import checked_want
-from segpost.pipeline.plan import planned, run, segmentation
+from segpost.pipeline.execute import execute
+from segpost.pipeline.label_outputs import segment_labels
+from segpost.pipeline.options import check_options
+from segpost.pipeline.plan import as_plan_image, prepare, wrap_outputs
 from segpost.pipeline.segmentation import Segmentation
 from segpost.runtimes.convention import Convention, select_output
 from segpost.spatial.letterbox import Letterbox
@@ -114,24 +115,8 @@ def postprocess(
     >>> seg.labels[0], seg.color[0, -1]
     (array([ 0, 15, 15, 15], dtype=uint8), array([192, 128, 128], dtype=uint8))
     """
-    logits, told = select_output(logits, convention)
-    if told is not None and told.kind == "labels":
-        return segmentation_of_labels(
-            logits,
-            told,
-            size=size,
-            letterbox=letterbox,
-            image=image,
-            palette=None if palette is None else as_palette(palette),
-            alpha=alpha,
-            check=check,
-            wanted=checked_want(want),
-            unfit={"crf": crf, "threshold": threshold, "quantization": quantization},
-        )
-    plan, view, picture = planned(
-        logits,
-        image,
-        convention=told,
+    options = check_options(
+        convention=convention,
         axis=axis,
         size=size,
         grid=grid,
@@ -147,4 +132,9 @@ def postprocess(
         check=check,
         want=want,
     )
-    return segmentation(plan, picture, run(plan, view, picture))
+    logits, kind = select_output(logits, options.convention)
+    if kind == "labels":
+        return segment_labels(logits, image, options)
+    plan, logits = prepare(logits, kind, options)
+    image = as_plan_image(image, plan)
+    return wrap_outputs(plan, image, execute(plan, logits, image))

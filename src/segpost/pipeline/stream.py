@@ -1,19 +1,19 @@
-"""postprocess in a loop over frames of one size, into memory that is there."""
+"""`postprocess` in a loop over frames of one size, without new memory for each frame."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from inspect import signature
 from typing import Any
 
-from segpost._core import logits as core_logits
-from segpost._core.arrays import Array, OutputArray, as_input_array, is_overlapping
+from segpost._core.arrays import Array, as_input_array, is_overlapping
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
-from segpost.pipeline.options import pictured
-from segpost.pipeline.plan import Plan, planned, run, segmentation
+from segpost._core.logits import as_logits
+from segpost.pipeline.execute import execute
+from segpost.pipeline.options import check_options
+from segpost.pipeline.plan import Plan, as_plan_image, prepare, wrap_outputs
 from segpost.pipeline.segmentation import Segmentation
-from segpost.runtimes.convention import Convention, select_output
+from segpost.runtimes.convention import select_output
 
 
 class Stream:
@@ -57,13 +57,10 @@ class Stream:
     """
 
     def __init__(self, **settings: Any) -> None:
-        signature(planned).bind(None, None, **settings)
-        self._settings = settings
-        self._convention = settings.pop("convention", None)
-        self._like: object = None
+        self._options = check_options(**settings)
+        self._format: object = None  # of the frames that the plan is for
         self._plan: Plan
-        self._made: Segmentation
-        self._memory: list[OutputArray]
+        self._segmentation: Segmentation
 
     def __call__(self, logits: Any, image: Any = None) -> Segmentation:
         """The next frame.
@@ -94,63 +91,63 @@ class Stream:
         >>> first.labels is second.labels, second.labels
         (True, array([[1, 0]], dtype=uint8))
         """
-        logits, told = select_output(logits, self._convention)
-        if self._like is None:
-            return self._start(logits, told, image)
-        plan = self._plan
-        view, _, _ = core_logits.as_logits(logits, plan.counted)
-        if _like(logits, view) != self._like:
-            return self._start(logits, told, image)
-        if any(is_overlapping(view.values, made.array) for made in self._memory):
-            raise ValueError("logits are in the memory of this stream's results; copy them first")
-        picture = pictured(image, plan.shape, plan.wanted)
-        view = plan.view._replace(values=_within(plan.view, view.values))
-        probabilities = run(plan, view, picture)
-        if plan.refiner is not None:
-            return segmentation(plan, picture, probabilities)
-        if picture is None:
-            return self._made
-        return replace(self._made, image=picture.reshape(picture.shape[plan.batch]))
-
-    def _start(self, logits: Any, told: Convention | None, image: Any) -> Segmentation:
-        """Everything for the first frame of its kind."""
-        self._like = None
-        if told is not None and told.kind == "labels":
+        logits, kind = select_output(logits, self._options.convention)
+        if kind == "labels":
             raise TypeError(
-                "the network gives labels, of which a stream has nothing to make again; call "
+                "the network gives labels, and a stream needs logits or probabilities; call "
                 "segpost.postprocess"
             )
-        plan, view, picture = planned(logits, image, **self._settings, convention=told)
-        made = segmentation(plan, picture, run(plan, view, picture))
-        memory = []
-        for name in plan.wanted:
-            part: OutputArray | None = getattr(plan, name)
-            if part is not None:
-                memory.append(part)
-                _in_place(getattr(made, name), part, logits)
-        self._plan, self._memory = plan, memory
-        whole, _, _ = core_logits.as_logits(logits, plan.counted)
-        self._made, self._like = replace(made, image=None), _like(logits, whole)
-        return made
+        if self._format is None:
+            return self._start(logits, kind, image)
+        source = as_logits(logits, self._options.axis)
+        if _frame_format(logits, kind, source.logits) != self._format:
+            return self._start(logits, kind, image)
+        plan = self._plan
+        outputs = [array for array in plan.outputs if array is not None]
+        if any(is_overlapping(source.logits.values, array) for array in outputs):
+            raise ValueError("logits are in the memory of this stream's results; copy them first")
+        image = as_plan_image(image, plan)
+        probabilities = execute(plan, source.logits, image)
+        if plan.options.crf is not None:
+            return wrap_outputs(plan, image, probabilities)
+        if image is None:
+            return self._segmentation
+        return replace(self._segmentation, image=image if plan.is_batch else image[0])
+
+    def _start(self, logits: Any, kind: str, image: Any) -> Segmentation:
+        """Process the first frame of a format, in new memory."""
+        self._format = None
+        plan, converted = prepare(logits, kind, self._options)
+        image = as_plan_image(image, plan)
+        segmentation = wrap_outputs(plan, image, execute(plan, converted, image))
+        for name, array in plan.outputs._asdict().items():
+            result = getattr(segmentation, name)
+            if array is not None and result is not None:
+                _check_shared(result, array, type(logits).__name__)
+        self._plan = plan
+        self._segmentation = replace(segmentation, image=None)
+        self._format = _frame_format(logits, kind, converted)
+        return segmentation
 
 
-def _like(logits: Any, view: Logits) -> tuple[object, ...]:
-    """What frames have in common that share memory."""
-    place = context_of(view.values)
-    return type(logits), view.values.shape, view.kind, place.device, place.stream
+def _frame_format(argument: Any, kind: str, logits: Logits) -> tuple[object, ...]:
+    """Return what frames must have in common to use the same memory."""
+    context = context_of(logits.values)
+    return (
+        type(argument),
+        kind,
+        logits.values.shape,
+        logits.kind,
+        context.device,
+        context.stream,
+    )
 
 
-def _within(like: Logits, values: Array) -> Array:
-    """What a letterbox leaves of the logits."""
-    (top, left), (height, width) = like.origin, like.values.shape[2:]
-    return values[:, :, top : top + height, left : left + width]
-
-
-def _in_place(result: Any, part: OutputArray, logits: Any) -> None:
-    """Refuse kinds of arrays that are copies, or that nobody may write to."""
-    array = as_input_array(result, "result").array
-    if array.size and not (array.flags.writeable and is_overlapping(array, part.array)):
+def _check_shared(result: Any, array: Array, library: str) -> None:
+    """Refuse results that are copies of the memory of the plan, or that are read-only."""
+    shown = as_input_array(result, "result").array
+    if shown.size and not (shown.flags.writeable and is_overlapping(shown, array)):
         raise TypeError(
-            f"logits are a {type(logits).__name__}, and results of this kind cannot be written "
-            "again; give the stream NumPy arrays or torch tensors, or call segpost.postprocess"
+            f"logits are a {library}, and results of this kind cannot be written again; give the "
+            "stream NumPy arrays or torch tensors, or call segpost.postprocess"
         )

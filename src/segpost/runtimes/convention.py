@@ -269,19 +269,13 @@ def as_convention(convention: Convention | str) -> Convention:
     raise TypeError(f"convention must be a Convention or a name, got {convention!r}")
 
 
-def select_output(
-    logits: Any, convention: Convention | str | None
-) -> tuple[Any, Convention | None]:
-    """Return the array in a model's output, and the convention with the kind of that array."""
-    if convention is None:
-        return logits, None
-    convention = as_convention(convention)
-    logits, kind = convention.pick(logits)
-    return logits, replace(convention, kind=kind)
+def select_output(logits: Any, convention: Convention | None) -> tuple[Any, str]:
+    """Return the array in a model's output, and what it holds; logits without a convention."""
+    return (logits, "logits") if convention is None else convention.pick(logits)
 
 
 def merge_arguments(
-    convention: Convention | None, axis: Any, grid: str | None, quantization: Any
+    convention: Convention, axis: Any, grid: str | None, quantization: Any
 ) -> tuple[Any, str | None, Any]:
     """Return the class axis, the grid and the quantization of arguments and convention together.
 
@@ -290,9 +284,7 @@ def merge_arguments(
     ValueError
         If an argument contradicts the convention.
     """
-    if convention is None:
-        return -3 if axis is None else axis, "half_pixel" if grid is None else grid, quantization
-    merged = []
+    merged: list[Any] = []
     for name, argument, value in (
         ("axis", axis, convention.axis),
         ("grid", grid, convention.further_grid()),

@@ -11,12 +11,9 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core import arguments, sampling, validation
-from segpost._core import logits as core_logits
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array, InputArray, allocate_output
-from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
-from segpost._core.sampling import Axes, Interval
 
 ALIGNMENTS = ("center", "top_left")
 MODES = ("pad", "stretch")
@@ -380,34 +377,6 @@ class Letterbox:
                 f"labels must be of the letterbox's {name} {size}, got {given.array.shape}"
             )
         return given
-
-
-def resampling(
-    logits: Logits, size: object, grid: object, letterbox: object
-) -> tuple[Logits, Axes | None]:
-    """The logits that are read, and the axes from them to what comes out.
-
-    As `_checks.resampling`; with a letterbox the logits lie on its input, of which the picture is
-    cut out.
-    """
-    if letterbox is None:
-        return logits, core_logits.resampling_axes(logits, size, grid)
-    if not isinstance(letterbox, Letterbox):
-        raise TypeError(f"letterbox must be a segpost.Letterbox, got {letterbox!r}")
-    wanted = letterbox.image_size
-    if size is not None and arguments.as_output_size(size) != wanted:
-        raise ValueError(
-            f"size is {size}, but letterbox gives what comes out the size {wanted} of its image: "
-            "leave size out"
-        )
-    shape = (logits.values.shape[2], logits.values.shape[3])
-    if 0 in shape:
-        raise ValueError(f"logits of {shape[0]} x {shape[1]} say nothing of a letterbox's image")
-    lies = arguments.resolve_grid(grid, shape, letterbox.input_size)
-    spans = map(Interval, letterbox.offset, letterbox.content_size, letterbox.input_size)
-    (rows, columns), axes = sampling.cropped_axes(shape, wanted, lies, (*spans,))
-    values = logits.values[:, :, rows, columns]
-    return logits._replace(values=values, origin=(rows.start, columns.start)), axes
 
 
 def _largest(picture: tuple[int, ...], room: tuple[int, ...]) -> tuple[int, ...]:

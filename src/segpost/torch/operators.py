@@ -17,7 +17,7 @@ from segpost._core import arguments
 from segpost._core.arrays import label_dtype
 from segpost.color.palette import Palette, as_palette
 from segpost.crf.model import DenseCRF
-from segpost.pipeline.options import checked_want
+from segpost.pipeline.options import OUTPUTS
 
 Tensor = torch.Tensor
 Function = Callable[..., Any]
@@ -229,7 +229,7 @@ def _postprocessed_made(
 
 def _each_once(want: Sequence[str]) -> Sequence[str]:
     """The results of an operator share no memory."""
-    if len(checked_want(want)) != len(want):
+    if len(arguments.as_choices(want, "want", OUTPUTS)) != len(want):
         raise ValueError(f"want has a name twice: {list(want)}")
     return want
 

@@ -2,7 +2,7 @@
 
 from segpost._backends.numba.color import colorize, labels_from_colors, overlay
 from segpost._backends.numba.crf.solver import dense_crf
-from segpost._backends.numba.labels.operations import argmax, softmax
+from segpost._backends.numba.labels.operations import argmax, fuses, softmax
 from segpost._backends.numba.labels.volumes import argmax_volume
 from segpost._backends.numba.metrics.boundary import boundary_bands, boundary_matches
 from segpost._backends.numba.metrics.confusion import confusion_labels, confusion_logits
@@ -18,6 +18,7 @@ __all__ = [
     "confusion_labels",
     "confusion_logits",
     "dense_crf",
+    "fuses",
     "instance_counts",
     "labels_from_colors",
     "letterbox",

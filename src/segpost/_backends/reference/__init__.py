@@ -5,7 +5,7 @@ from segpost._backends.reference.color import colorize, labels_from_colors, over
 from segpost._backends.reference.confusion import confusion_labels, confusion_logits
 from segpost._backends.reference.crf import dense_crf
 from segpost._backends.reference.instances import instance_counts
-from segpost._backends.reference.labels import argmax, softmax
+from segpost._backends.reference.labels import argmax, fuses, softmax
 from segpost._backends.reference.spatial import letterbox
 from segpost._backends.reference.volumes import argmax_volume
 
@@ -18,6 +18,7 @@ __all__ = [
     "confusion_labels",
     "confusion_logits",
     "dense_crf",
+    "fuses",
     "instance_counts",
     "labels_from_colors",
     "letterbox",
