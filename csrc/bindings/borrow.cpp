@@ -1,4 +1,4 @@
-#include "borrow.hpp"
+#include "bindings/borrow.hpp"
 
 #include <pybind11/numpy.h>
 

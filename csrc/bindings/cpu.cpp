@@ -1,24 +1,19 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
-#include "borrow.hpp"
-#include "crf.hpp"
-#include "jobs.hpp"
-#include "signals.hpp"
+#include "bindings/borrow.hpp"
+#include "bindings/crf.hpp"
+#include "bindings/jobs.hpp"
+#include "bindings/signals.hpp"
 
-#include "../cpu/pool.hpp"
-#include "../cpu/run.hpp"
-#include "../include/segpost/capi.h"
+#include "cpu/runtime/launch.hpp"
+#include "cpu/runtime/pool.hpp"
+#include "segpost/capi.h"
 
 namespace segpost::bindings {
 namespace {
 
-py::tuple as_tuple(const Report &r) {
-    return py::make_tuple(r.nan_count, r.nan_first, r.undefined_count, r.undefined_first);
-}
-py::tuple as_tuple(const Bad &bad) { return py::make_tuple(bad.count, bad.first); }
-
-py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
-                 const py::object &paint, const py::object &confidence, bool fast,
-                 const py::object &probabilities, bool dense) {
+py::object argmax(const Record<records::Logits> &logits, const py::object &axes,
+                  const py::array &labels, const py::object &paint, const py::object &confidence,
+                  bool fast, const py::object &probabilities, bool dense) {
     const bool beside = !probabilities.is_none();
     const ArgmaxJob job =
         argmax_job(logits, axes, labels, paint, beside ? py::object(py::none()) : confidence, fast);
@@ -30,82 +25,92 @@ py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::arra
         if (beside) return run_argmax_softmax(job, spread, interrupted, report);
         return run_argmax(job, dense ? CellRule::dense : CellRule::fill, interrupted, report);
     });
-    return as_tuple(report);
+    return to_python(report);
 }
 
-py::tuple argmax_volume(const py::tuple &logits, const py::object &axes, const py::array &labels) {
+py::object argmax_volume(const Record<records::Logits> &logits, const py::object &axes,
+                         const py::array &labels) {
     const VolumeJob job = volume_job(logits, axes, labels);
     Report report;
     without_gil([&](const Interrupted &interrupted) {
         return run_argmax_volume(job, interrupted, report);
     });
-    return as_tuple(report);
+    return to_python(report);
 }
 
-py::tuple softmax(const py::tuple &logits, const py::object &axes, const py::object &probabilities,
-                  const py::object &confidence) {
+py::object softmax(const Record<records::Logits> &logits, const py::object &axes,
+                   const py::object &probabilities, const py::object &confidence) {
     const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
     Report report;
     without_gil(
         [&](const Interrupted &interrupted) { return run_softmax(job, interrupted, report); });
-    return as_tuple(report);
+    return to_python(report);
 }
 
-py::tuple colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
-                   const py::array &out) {
+py::object colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
+                    const py::array &out) {
     const ColorizeJob job = colorize_job(labels, lut, ignore_index, out);
     Bad bad;
     without_gil(
         [&](const Interrupted &interrupted) { return run_colorize(job, interrupted, bad); });
-    return as_tuple(bad);
+    return to_python(bad);
 }
 
-py::tuple overlay(const py::array &image, const py::array &labels, const py::array &lut,
-                  const py::array &alpha, const py::object &ignore_index, std::int64_t contour,
-                  const py::array &out) {
+py::object overlay(const py::array &image, const py::array &labels, const py::array &lut,
+                   const py::array &alpha, const py::object &ignore_index, std::int64_t contour,
+                   const py::array &out) {
     const OverlayJob job = overlay_job(image, labels, lut, alpha, ignore_index, contour, out);
     Bad bad;
     without_gil([&](const Interrupted &interrupted) { return run_overlay(job, interrupted, bad); });
-    return as_tuple(bad);
+    return to_python(bad);
 }
 
-py::tuple labels_from_colors(const py::array &image, const py::array &keys, const py::array &values,
-                             const py::array &out) {
+py::object labels_from_colors(const py::array &image, const py::array &keys,
+                              const py::array &values, const py::array &out) {
     const LabelsFromColorsJob job = labels_from_colors_job(image, keys, values, out);
     Bad bad;
     without_gil([&](const Interrupted &interrupted) {
         return run_labels_from_colors(job, interrupted, bad);
     });
-    return as_tuple(bad);
+    return to_python(bad);
 }
 
-// The first inputs, and the weights.
-Taps taps_view(const py::tuple &given, std::int64_t inputs) {
-    const auto first = given[0].cast<py::array>(), weights = given[1].cast<py::array>();
-    require(weights.ndim() == 2 && weights.shape(0) > 0 && weights.shape(1) > 0 &&
-                weights.itemsize() == 4 && (weights.flags() & py::array::c_style),
-            "weights");
-    Taps taps;
-    taps.n_out = weights.shape(0), taps.width = weights.shape(1);
-    taps.first = table<std::int32_t>(first, taps.n_out);
-    taps.weights = static_cast<const float *>(weights.data());
-    for (std::int64_t i = 0; i < taps.n_out; ++i)
-        require(taps.first[i] >= 0 && taps.first[i] + taps.width <= inputs, "first");
-    return taps;
-}
+using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
 
-// `out` is [n, 3, H', W']; colors are [3, 3] float32: gain, shift and padding.
-void letterbox(const py::array &image, const py::tuple &y, const py::tuple &x,
+// A sampling.Taps, with its weights as kernels read them.
+class AxisTaps {
+  public:
+    AxisTaps(const py::object &taps, std::int64_t inputs)
+        : first_(taps.attr("first").cast<py::array>()),
+          weights_(taps.attr("weights").cast<Floats>()) {
+        require(weights_.ndim() == 2 && weights_.shape(0) > 0 && weights_.shape(1) > 0, "weights");
+        view_.n_out = weights_.shape(0), view_.width = weights_.shape(1);
+        view_.first = table<std::int32_t>(first_, view_.n_out);
+        view_.weights = weights_.data();
+        for (std::int64_t i = 0; i < view_.n_out; ++i)
+            require(view_.first[i] >= 0 && view_.first[i] + view_.width <= inputs, "first");
+    }
+
+    const Taps &view() const { return view_; }
+
+  private:
+    py::array first_;
+    Floats weights_;
+    Taps view_;
+};
+
+// `out` is [n, 3, H', W']; colors are [3, 3]: gain, shift and padding.
+void letterbox(const py::array &image, const py::object &y, const py::object &x,
                const std::pair<std::int64_t, std::int64_t> &offset, const py::array &colors,
                const py::array &out) {
     LetterboxJob job;
     job.image = image_view(image, false);
-    job.y = taps_view(y, job.image.h), job.x = taps_view(x, job.image.w);
+    const AxisTaps rows(y, job.image.h), columns(x, job.image.w);
+    job.y = rows.view(), job.x = columns.view();
     job.top = offset.first, job.left = offset.second;
-    require(colors.ndim() == 2 && colors.shape(0) == 3 && colors.shape(1) == 3 &&
-                colors.itemsize() == 4 && (colors.flags() & py::array::c_style),
-            "colors");
-    const float *color = static_cast<const float *>(colors.data());
+    require(colors.ndim() == 2 && colors.shape(0) == 3 && colors.shape(1) == 3, "colors");
+    const auto kept = colors.cast<Floats>();
+    const float *color = kept.data();
     for (int c = 0; c < 3; ++c)
         job.gain[c] = color[c], job.shift[c] = color[3 + c], job.padding[c] = color[6 + c];
     job.half = element_type(out) == DType::f16;
@@ -130,15 +135,16 @@ void confusion_labels(const py::array &preds, const py::array &target, const py:
         [&](const Interrupted &interrupted) { return run_confusion(job, interrupted, cells); });
 }
 
-py::tuple confusion_logits(const py::tuple &logits, const py::object &axes, const py::array &target,
-                           const py::array &ignored, const py::array &counts) {
+py::object confusion_logits(const Record<records::Logits> &logits, const py::object &axes,
+                            const py::array &target, const py::array &ignored,
+                            const py::array &counts) {
     const ConfusionLogitsJob job = confusion_job(logits, axes, target, ignored, counts);
     std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
     Report report;
     without_gil([&](const Interrupted &interrupted) {
         return run_confusion_logits(job, interrupted, cells, report);
     });
-    return as_tuple(report);
+    return to_python(report);
 }
 
 void bands(const py::array &labels, std::int64_t width, bool frame, std::int64_t classes,
@@ -219,13 +225,14 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("counts"));
     m.def("confusion_logits", &confusion_logits, arg("logits"), arg("axes").none(), arg("target"),
           arg("ignored"), arg("counts"));
-    m.def("bands", &bands, arg("labels"), arg("width"), arg("frame"), arg("classes"),
+    m.def("boundary_bands", &bands, arg("labels"), arg("width"), arg("frame"), arg("classes"),
           arg("ignored"), arg("out"));
     m.def("boundary_matches", &boundary_matches, arg("preds"), arg("target"), arg("ignored"),
           arg("offsets"), arg("counts"));
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
     bind_crf(m);
+    m.def("bind_records", &bind_records, arg("contract"));
     bind_borrow(m);
     // For Cython: capi.pxd takes it from here. Nothing in it is ever freed.
     m.attr("_capi") =

@@ -1,8 +1,8 @@
 // The dense CRF on a device as a Python object.
-#include "crf_cuda.hpp"
-#include "crf_jobs.hpp"
+#include "bindings/crf_cuda.hpp"
+#include "bindings/crf_jobs.hpp"
 
-#include "../cuda/run.hpp"
+#include "cuda/runtime/run.hpp"
 
 namespace segpost::bindings {
 namespace {
@@ -10,13 +10,13 @@ namespace {
 class Solver {
   public:
     // `allocate` gives an array of so many bytes on the device.
-    Solver(py::tuple unary, py::tuple terms, bool own, const py::object &recipe,
+    Solver(Record<records::Unary> unary, py::tuple terms, bool own, const py::object &recipe,
            std::uintptr_t stream, py::function allocate)
         : unary_(std::move(unary)), terms_(std::move(terms)), allocate_(std::move(allocate)),
-          shape_(unary_view(unary_)) {
+          shape_(from_python(unary_)) {
         LatticeRecipe how;
         const bool exact = recipe.is_none();
-        if (!exact) how = lattice_recipe(recipe.cast<py::tuple>());
+        if (!exact) how = from_python(Record<records::LatticeConfig>(recipe));
         std::vector<PairwiseJob> jobs = pairwise_jobs(terms_, shape_);
         const py::gil_scoped_release released;
         solver_ = gpu::crf_solver(shape_, std::move(jobs), own, exact ? nullptr : &how, stream,
@@ -36,10 +36,10 @@ class Solver {
             const py::gil_scoped_release released;
             steps = solver_->infer(to, iterations, begins ? &from : nullptr, limit, trace);
         }
-        return listed(steps);
+        return to_python(steps);
     }
 
-    py::tuple bad() const { return listed(solver_->bad); }
+    py::object bad() const { return to_python(solver_->bad); }
 
   private:
     void *take(std::size_t bytes) {
@@ -49,7 +49,8 @@ class Solver {
         return address(array, true);
     }
 
-    py::tuple unary_, terms_; // keep the arrays
+    Record<records::Unary> unary_; // keeps its arrays
+    py::tuple terms_;
     py::function allocate_;
     py::list memory_;
     UnaryView shape_;
@@ -114,7 +115,8 @@ void guide_range(const py::array &guide, std::uintptr_t stream, const py::array 
 void bind_crf_on_device(py::module_ &m) {
     using py::arg;
     py::class_<Solver>(m, "CrfSolver")
-        .def(py::init<py::tuple, py::tuple, bool, py::object, std::uintptr_t, py::function>(),
+        .def(py::init<Record<records::Unary>, py::tuple, bool, py::object, std::uintptr_t,
+                      py::function>(),
              arg("unary"), arg("terms"), arg("own"), arg("recipe").none(true), arg("stream"),
              arg("allocate"))
         .def_property_readonly("bad", &Solver::bad)

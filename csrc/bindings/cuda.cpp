@@ -1,9 +1,9 @@
 // segpost._cuda: the CUDA kernels, under the names they have everywhere. Arrays are views whose
 // memory is a device's: nothing here looks into it.
-#include "crf_cuda.hpp"
-#include "jobs.hpp"
+#include "bindings/crf_cuda.hpp"
+#include "bindings/jobs.hpp"
 
-#include "../cuda/run.hpp"
+#include "cuda/runtime/run.hpp"
 
 namespace segpost::bindings {
 namespace {
@@ -22,11 +22,11 @@ template <class T> T *tallies(const py::object &given, std::uintptr_t stream) {
     return found;
 }
 
-std::size_t argmax_workspace(const py::tuple &logits, const py::object &axes) {
+std::size_t argmax_workspace(const Record<records::Logits> &logits, const py::object &axes) {
     return gpu::argmax_workspace(argmax_job(logits, axes));
 }
 
-void argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
+void argmax(const Record<records::Logits> &logits, const py::object &axes, const py::array &labels,
             const py::object &paint, const py::object &confidence, std::uintptr_t stream,
             const py::object &found, const py::object &workspace) {
     const ArgmaxJob job = argmax_job(logits, axes, labels, paint, confidence);
@@ -35,21 +35,23 @@ void argmax(const py::tuple &logits, const py::object &axes, const py::array &la
 }
 
 // One volume.
-void argmax_volume(const py::tuple &logits, const py::object &axes, const py::array &labels,
-                   std::uintptr_t stream, const py::object &found, const py::object &workspace) {
+void argmax_volume(const Record<records::Logits> &logits, const py::object &axes,
+                   const py::array &labels, std::uintptr_t stream, const py::object &found,
+                   const py::object &workspace) {
     const VolumeJob job = volume_job(logits, axes, labels);
     require(job.logits.n == 1, "logits");
     void *work = memory<void>(workspace, gpu::argmax_volume_workspace(job));
     gpu::run_argmax_volume(job, stream, tallies<gpu::Tallies>(found, stream), work);
 }
 
-std::size_t argmax_volume_workspace(const py::tuple &logits, const py::object &axes,
+std::size_t argmax_volume_workspace(const Record<records::Logits> &logits, const py::object &axes,
                                     const py::array &labels) {
     return gpu::argmax_volume_workspace(volume_job(logits, axes, labels));
 }
 
-void softmax(const py::tuple &logits, const py::object &axes, const py::array &probabilities,
-             const py::object &confidence, std::uintptr_t stream, const py::object &found) {
+void softmax(const Record<records::Logits> &logits, const py::object &axes,
+             const py::array &probabilities, const py::object &confidence, std::uintptr_t stream,
+             const py::object &found) {
     const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
     require(!job.conf_bytes, "confidence");
     auto *met = tallies<gpu::Tallies>(found, stream);
@@ -57,7 +59,7 @@ void softmax(const py::tuple &logits, const py::object &axes, const py::array &p
 }
 
 void confidence_bytes(const py::array &from, const py::array &to, std::uintptr_t stream) {
-    const Map source = map_view(from, false), target = map_view(to, true);
+    const LabelView source = map_view(from, false), target = map_view(to, true);
     require(same_pixels(source, target) && source.dtype == DType::f32 && target.dtype == DType::u8,
             "confidence");
     gpu::run_confidence_bytes(source, target, stream);
@@ -90,9 +92,10 @@ void confusion_labels(const py::array &preds, const py::array &target, const py:
 }
 
 // `found` is added to, as the counts are.
-void confusion_logits(const py::tuple &logits, const py::object &axes, const py::array &target,
-                      const py::array &ignored, const py::array &counts, const py::array &labels,
-                      std::uintptr_t stream, const py::object &found, const py::object &workspace) {
+void confusion_logits(const Record<records::Logits> &logits, const py::object &axes,
+                      const py::array &target, const py::array &ignored, const py::array &counts,
+                      const py::array &labels, std::uintptr_t stream, const py::object &found,
+                      const py::object &workspace) {
     ConfusionLogitsJob job = confusion_job(logits, axes, target, ignored, counts);
     job.argmax.labels = map_view(labels, true);
     require(same_pixels(job.argmax.labels, job.target) && job.argmax.labels.dtype == DType::i32,
@@ -195,6 +198,7 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
                py::arg("target"), py::arg("ignored"), py::arg("counts"), py::arg("labels"),
                py::arg("stream"), py::arg("found").none(true), py::arg("workspace").none(true));
     bind_crf_on_device(module);
+    module.def("bind_records", &bind_records, py::arg("contract"));
     module.def("device_count", &device_count);
     module.def("device_of", &device_of, py::arg("place"));
     module.def("use_device", &use_device, py::arg("device"));

@@ -1,9 +1,9 @@
 // Ctrl-C while a kernel runs without the GIL.
 #pragma once
 
-#include "convert.hpp"
+#include "bindings/convert.hpp"
 
-#include "../cpu/run.hpp"
+#include "cpu/runtime/launch.hpp"
 
 namespace segpost::bindings {
 

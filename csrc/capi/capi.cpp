@@ -7,12 +7,12 @@
 #include <optional>
 #include <vector>
 
-#include "../cpu/crf_exact.hpp"
-#include "../cpu/crf_solver.hpp"
-#include "../cpu/pool.hpp"
-#include "../cpu/run.hpp"
-#include "arrays.hpp"
-#include "axes.hpp"
+#include "capi/arrays.hpp"
+#include "capi/axes.hpp"
+#include "cpu/crf/exact.hpp"
+#include "cpu/crf/solver.hpp"
+#include "cpu/runtime/launch.hpp"
+#include "cpu/runtime/pool.hpp"
 
 namespace segpost::capi {
 namespace {
@@ -75,7 +75,7 @@ int answer(const Report &met, const Logits &logits, std::int64_t h, std::int64_t
     return SEGPOST_OK;
 }
 
-int answer(const Bad &bad, const Map &labels, std::int64_t classes, segpost_report *report) {
+int answer(const Bad &bad, const LabelView &labels, std::int64_t classes, segpost_report *report) {
     if (!bad.count) return SEGPOST_OK;
     return told(report, SEGPOST_BAD_VALUES,
                 "labels have " + std::to_string(bad.count) + " values outside 0.." +
@@ -196,15 +196,15 @@ int argmax(const segpost_array *logits, const segpost_argmax_options *given,
         }
         SoftmaxJob sigmoid;
         if (confidence) {
-            const Map sure = map_view(confidence, "confidence",
-                                      kind(SEGPOST_FLOAT32) | kind(SEGPOST_UINT8), true);
+            const LabelView sure = map_view(confidence, "confidence",
+                                            kind(SEGPOST_FLOAT32) | kind(SEGPOST_UINT8), true);
             require(same_pixels(sure, job.labels), "confidence does not have the labels' pixels");
             if (job.has_threshold) {
                 sigmoid.logits = job.logits;
                 sampled.put(sigmoid);
                 sigmoid.confidence = sure.data, sigmoid.conf_bytes = sure.dtype == DType::u8;
                 sigmoid.conf_n = sure.stride_n, sigmoid.conf_h = sure.stride_h;
-                sigmoid.conf_w = sure.element;
+                sigmoid.conf_w = sure.stride_w;
             } else {
                 job.confidence = sure;
                 job.fast = options.fast_confidence != 0;

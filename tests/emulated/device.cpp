@@ -1,5 +1,5 @@
 // A device that is the CPU: its memory is the host's, and every copy is done at once.
-#include "../../csrc/cuda/run.hpp"
+#include "cuda/runtime/run.hpp"
 
 #include <cstdlib>
 #include <cstring>

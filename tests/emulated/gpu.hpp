@@ -1,4 +1,4 @@
-// CUDA's threads on the CPU, for tests: what csrc/cuda/nvidia/gpu.hpp gives the kernels, and as
+// CUDA's threads on the CPU, for tests: what csrc/cuda/runtime/platform/nvidia/gpu.hpp gives the kernels, and as
 // much of CUDA itself as they use.
 //
 // A thread is a fiber that runs until it has to wait: for its block at a barrier, for its warp

@@ -1,5 +1,5 @@
-// Sorts and sums of whole arrays on the CPU: what csrc/cuda/sorting.cu does by cub.
-#include "../../csrc/cuda/sorting.hpp"
+// Sorts and sums of whole arrays on the CPU: what csrc/cuda/runtime/sorting.cu does by cub.
+#include "cuda/runtime/sorting.hpp"
 
 #include <algorithm>
 #include <numeric>

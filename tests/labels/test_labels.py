@@ -168,7 +168,7 @@ def test_dense_kernel_gives_the_same(rng: np.random.Generator) -> None:
     """The worst-case kernel, forced for every cell, agrees with the definition."""
     if not [name for name in FAST if name.startswith("native")]:
         pytest.skip("no native backend")
-    from segpost import _cpu
+    from segpost._backends.native import _cpu
 
     for logits in (scene(19, 20, 37), rng.normal(size=(19, 20, 37)).astype(np.float32)):
         view, _, _ = as_logits(logits, -3)
@@ -293,12 +293,6 @@ def test_no_pixels_give_an_empty_result(backend: str, shape: tuple[int, ...]) ->
     assert labels.shape == shape[:-3] + shape[-2:]
     assert segpost.argmax(logits, size=(8, 9)).size == 0
     assert segpost.softmax(logits).shape == shape
-
-
-def test_one_class_warns() -> None:
-    """A one-channel head gives zeros, and the warning names the threshold."""
-    with pytest.warns(UserWarning, match=r"threshold=0\.5"):
-        assert not segpost.argmax(np.ones((1, 4, 4), np.float32)).any()
 
 
 def test_thread_count_does_not_matter(rng: np.random.Generator) -> None:

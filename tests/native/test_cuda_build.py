@@ -17,7 +17,9 @@ import segpost
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
-    path for path in (ROOT / "csrc" / "cuda").glob("*.cu") if path.stem not in ("device", "sorting")
+    path
+    for path in (ROOT / "csrc" / "cuda").glob("*/*.cu")
+    if path.stem not in ("device", "sorting")
 )  # those two have no kernels of ours
 NVCC = shutil.which("nvcc")
 ARCHITECTURE = "sm_90"
@@ -34,9 +36,10 @@ needs_nvcc = pytest.mark.skipif(NVCC is None, reason="no nvcc")
 
 def nvcc(source: Path, *flags: str) -> str:
     """What the compiler says."""
-    includes = f"-I{ROOT / 'csrc' / 'cuda' / 'nvidia'}"
+    platform = ROOT / "csrc" / "cuda" / "runtime" / "platform" / "nvidia"
+    includes = f"-I{ROOT / 'csrc'}", f"-I{platform}"
     common = "-std=c++17", "-O3", "-fmad=false", f"-arch={ARCHITECTURE}", "-Werror", "all-warnings"
-    command = [str(NVCC), *common, includes, str(source), *flags]
+    command = [str(NVCC), *common, *includes, str(source), *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr
@@ -59,7 +62,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
     folder = tmp_path_factory.mktemp("cubin")
 
     def compile_one(source: Path) -> tuple[Path, str]:
-        made = folder / f"{source.stem}.cubin"
+        made = folder / f"{source.parent.name}-{source.stem}.cubin"
         return made, nvcc(source, "-Xptxas", "-v", "-cubin", "-o", str(made))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -94,7 +97,8 @@ def test_machine_code_reads_16_bytes_at_a_time(
 def test_kernels_of_one_pass_read_16_bytes_at_a_time(name: str, tmp_path: Path) -> None:
     """Their PTX has vector loads of four words from global memory."""
     made = tmp_path / f"{name}.ptx"
-    nvcc(ROOT / "csrc" / "cuda" / f"{name}.cu", "-ptx", "-o", str(made))
+    (source,) = (source for source in SOURCES if source.stem == name)
+    nvcc(source, "-ptx", "-o", str(made))
     assert re.search(r"ld\.global(\.\w+)*\.v4\.[ubf]32", made.read_text())
 
 

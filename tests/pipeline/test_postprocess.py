@@ -321,12 +321,13 @@ def test_save_refuses(tmp_path: Path) -> None:
     seg = Segmentation(labels=np.full((2, 2), 300, np.int32))
     with pytest.raises(ValueError, match=r"4 are outside, first 300 at \[0, 0\]"):
         seg.save(tmp_path / "x.png")
-    with pytest.raises(ValueError, match=r"must end in \.png"):
+    with pytest.raises(ValueError, match=r"must end in \.png or \.npy for what='labels'"):
         seg.save(tmp_path / "x.jpg")
     with pytest.raises(ValueError, match=r"save seg\[0\]"):
         Segmentation(labels=np.zeros((2, 3, 3), np.uint8)).save(tmp_path / "x.png")
     with pytest.raises(ValueError, match="ask for them"):
         Segmentation(color=np.zeros((3, 3, 3), np.uint8)).save(tmp_path / "x.png")
+    assert not any(tmp_path.iterdir())
 
 
 def test_notebook_picture(image: np.ndarray) -> None:

@@ -64,7 +64,9 @@ def normalize_class_axis(axis: object, ndim: int, first: int = -3) -> int:
     return class_axis
 
 
-def resolve_class_axis(shape: tuple[int, ...], axis: object, spatial: int) -> int:
+def resolve_class_axis(
+    shape: tuple[int, ...], axis: object, spatial: int, *, is_integer: bool = False
+) -> int:
     """Return the class axis of logits of a shape, counted from the end.
 
     Raises
@@ -77,7 +79,14 @@ def resolve_class_axis(shape: tuple[int, ...], axis: object, spatial: int) -> in
         sizes = "H, W" if spatial == 2 else "D, H, W"
         hint = ""
         if len(shape) == spatial:
-            hint = "; a one-channel map needs its class axis: logits[None]"
+            hint = "; a one-channel volume needs its class axis: logits[None]"
+            if spatial == 2:
+                hint = (
+                    "; these look like labels: segpost.colorize(logits, palette)"
+                    if is_integer
+                    else "; a sigmoid head's map needs its class axis and a threshold: logits[None]"
+                    ", threshold=0.5"
+                )
         if spatial == 3:
             hint += "; three numbers in size, or axis=-4, mean a volume"
         raise ValueError(

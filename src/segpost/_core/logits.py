@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from segpost._core.arguments import resolve_class_axis
-from segpost._core.arrays import LOGIT_KINDS, InputArray, as_input_array
+from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, InputArray, as_input_array
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.errors import format_index
@@ -41,7 +41,8 @@ def as_logits(logits: object, axis: object, spatial: int = 2) -> InputLogits:
     if kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {kind}{hint}")
-    class_axis = resolve_class_axis(values.shape, axis, spatial)
+    is_integer = kind in LABEL_KINDS
+    class_axis = resolve_class_axis(values.shape, axis, spatial, is_integer=is_integer)
     if kind in ("int64", "uint64"):
         if isinstance(values, DeviceArray):
             raise TypeError(f"logits on {values.context} must have up to 32 bits or be floats")

@@ -11,6 +11,7 @@ from segpost._backends import registry
 from segpost._core import arguments, errors
 from segpost._core.arrays import LABEL_KINDS, Array, allocate_output, label_dtype
 from segpost._core.contract import LogitErrors, Logits
+from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Axes
 from segpost.labels.volumes import label_volumes
@@ -70,7 +71,9 @@ def argmax(
     Raises
     ------
     ValueError
-        For NaN, a pixel where every class is -inf, a wrong shape, axis, size or grid.
+        For NaN, a pixel where every class is -inf, a wrong shape, axis, size or grid. For logits
+        of one class, whose label is 0 everywhere: a sigmoid head needs
+        ``segpost.postprocess(logits, threshold=0.5)``. For integers that look like label maps.
     TypeError
         For elements or devices that segpost cannot read.
 
@@ -88,6 +91,7 @@ def argmax(
     is_volume = axis == -4 or (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 3)
     spatial = 3 if is_volume else 2
     source = as_logits(logits, -spatial - 1 if axis is None else axis, spatial)
+    refuse_degenerate_logits(source, type(logits), CallSettings())
     (values, kind, *_), array, _ = source
     n, classes, *grid_size = values.shape
     resampling = plan_resampling((*grid_size,), size, grid, letterbox)

@@ -13,6 +13,7 @@ from segpost._core import arguments, errors, validation
 from segpost._core import logits as core_logits
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import (
+    LABEL_KINDS,
     Array,
     InputArray,
     allocate_output,
@@ -21,6 +22,7 @@ from segpost._core.arrays import (
     label_dtype,
 )
 from segpost._core.contract import DeferredErrors, LogitErrors, Logits
+from segpost._core.degenerate_logits import cure_of_preds
 from segpost._core.device import (
     context_of,
     copy_rows,
@@ -104,7 +106,8 @@ def confusion_matrix(
     ------
     ValueError
         For a label that is neither a class nor ignored, in either map: which, how many, and where
-        the first is. `ConfusionMatrix` can count predictions of no class instead.
+        the first is. `ConfusionMatrix` can count predictions of no class instead. For logits of one
+        class: `ConfusionMatrix.update` has `threshold` for a sigmoid head.
     TypeError
         For labels that are no integers.
 
@@ -177,15 +180,18 @@ def view(
     logits = logits._replace(values=wait_on_stream(context_of(labels), logits.values))
     logits = logits._replace(threshold=resolve_threshold(threshold, logits.values.shape[1]))
     found = 2 if logits.threshold is not None else shape[counted]
-    if found != classes:
+    if found != classes or found == 1:
         hint = ""
-        if found == 1 and classes <= 2:
-            hint = "; for a sigmoid head pass threshold=0.5"
+        if found == 1 and (classes <= 2 or given.kind in LABEL_KINDS):
+            hint = f"; {cure_of_preds(preds, given, counted)}"
         elif shape[-1 if counted == -3 else -3] == classes:
             hint = f"; pass axis={-1 if counted == -3 else -3}"
         raise ValueError(
-            f"preds are logits of {found} classes on axis {counted} of shape {shape}, "
-            f"but num_classes is {classes}{hint}"
+            f"preds are logits of {found} class{'' if found == 1 else 'es'} on axis {counted} of "
+            f"shape {shape}, but num_classes is {classes}{hint}"
+            if found != classes
+            else f"preds of shape {shape} have one class on axis {counted}, so that every label "
+            f"would be 0{hint}"
         )
     if logits.values.shape[0] != (labels.shape[0] if labels.ndim == 3 else 1):
         raise ValueError(

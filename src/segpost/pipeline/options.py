@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from segpost._core import arguments
 from segpost._core.arrays import LABEL_KINDS
+from segpost._core.degenerate_logits import CallSettings
 from segpost._core.logits import InputLogits, resolve_quantization
 from segpost.color.palette import Palette, as_palette
 from segpost.crf.model import DenseCRF
@@ -112,6 +113,17 @@ def _as_crf(crf: object, threshold: object) -> DenseCRF:
             "segpost.dense_crf(np.stack([1 - p, p]), image) with the sigmoid p"
         )
     return replace(crf, axis=None)
+
+
+def call_settings(options: Options, is_probabilities: bool) -> CallSettings:
+    """Return the settings that decide what the logits of a call can be."""
+    return CallSettings(
+        threshold=options.threshold is not None,
+        quantized=options.quantization is not None,
+        crf=options.crf is not None,
+        convention=options.convention is not None,
+        probabilities=is_probabilities,
+    )
 
 
 def check_logits(source: InputLogits, options: Options, is_probabilities: bool) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 from segpost._core import validation
 from segpost._core.arrays import Array, label_dtype
 from segpost._core.contract import Logits
+from segpost._core.degenerate_logits import refuse_degenerate_logits
 from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, as_logits, resolve_threshold
 from segpost.color.operations import class_alpha
-from segpost.pipeline.options import Options, check_logits
+from segpost.pipeline.options import Options, call_settings, check_logits
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.resampling import Resampling, plan_resampling
 
@@ -52,6 +53,7 @@ def prepare(logits: Any, kind: str, options: Options) -> tuple[Plan, Logits]:
     """Convert logits (or probabilities, by `kind`), check them, and plan the call."""
     is_probabilities = kind == "probabilities"
     source = as_logits(logits, options.axis)
+    refuse_degenerate_logits(source, type(logits), call_settings(options, is_probabilities))
     check_logits(source, options, is_probabilities)
     return build_plan(source, options, is_probabilities), source.logits
 

@@ -14,6 +14,7 @@ from weakref import WeakSet
 import numpy as np
 
 from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
+from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
     Array,
@@ -49,6 +50,7 @@ class Gpu:
     """The operations, on one extension module's devices."""
 
     def __init__(self, runtime: Any) -> None:
+        runtime.bind_records(contract)
         self.runtime = runtime
         self._constants: OrderedDict[tuple[int, str, bytes], Array] = OrderedDict()
         self._pinned: dict[tuple[int, str, bytes], Array] = {}

@@ -1,0 +1,167 @@
+"""Arrays whose argmax is 0 everywhere: logits of one class, and label maps passed as logits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
+from segpost._core.device import DeviceArray
+from segpost._core.logits import InputLogits
+
+SIGMOID_CONVENTION = "convention=segpost.Convention({axis}kind='probabilities')"
+MASK_VALUES = (1, 127, 255)  # of the masks of classes, whose argmax makes sense
+MAX_LABEL_VALUES = 64  # different values in a sample of label maps
+MIN_EQUAL_NEIGHBORS = 0.8  # share of equal neighbors in label maps, without pairs of zeros
+MIN_TIES = 0.2  # share of pixels with two largest values, where two maps have the same label
+MIN_PAIRS = 32  # number of neighbors that are enough to decide
+
+
+class CallSettings(NamedTuple):
+    """The settings of a call that decide what its logits can be."""
+
+    threshold: bool = False
+    quantized: bool = False  # by quantization=, or by a convention
+    crf: bool = False
+    convention: bool = False
+    probabilities: bool = False  # by the convention
+
+
+def refuse_degenerate_logits(
+    source: InputLogits, argument_type: type, settings: CallSettings
+) -> None:
+    """Refuse logits of one class without a threshold, and label maps (N, H, W).
+
+    Label maps would be read as logits of N classes. They are recognized from a few thousand pixels
+    of integers on the CPU. Maps of 0 and 1, or of 0 and 255, may be the masks of N classes, and
+    pass.
+
+    Raises
+    ------
+    ValueError
+        It names the shape, what the array looks like, and the call that gives the labels.
+    """
+    logits, array, class_axis = source
+    shape = array.array.shape
+    if logits.values.shape[1] == 1 and not settings.threshold:
+        cure = _cure_of_one_class(source, _library(argument_type), settings)
+        raise ValueError(
+            f"logits of shape {shape} have one class on axis {class_axis}, so that the label of "
+            f"every pixel would be 0; {cure}"
+        )
+    is_integer = array.kind in LABEL_KINDS
+    if not is_integer or settings.quantized or len(shape) != 3 or class_axis != -3:
+        return
+    if len(array.array) < 2 or 0 in shape or isinstance(array.array, DeviceArray):
+        return
+    ties = _ties_of_label_maps(array.array)
+    if ties is not None:
+        is_tensor = _library(argument_type) == "torch"
+        floats = "logits.float()" if is_tensor else "logits.astype('float32')"
+        raise ValueError(
+            f"logits of shape {shape} and dtype {array.kind} look like {shape[0]} label maps: few "
+            f"values, in regions, and at {ties:.0%} of the pixels the largest one in two maps or "
+            "more; these look like labels: segpost.colorize(logits, palette); for logits of "
+            f"{shape[0]} classes pass {floats}"
+        )
+
+
+def _cure_of_one_class(source: InputLogits, library: str, settings: CallSettings) -> str:
+    """Return the call that gives the labels of logits of one class."""
+    logits, array, class_axis = source
+    is_volume = logits.values.ndim == 5
+    axis = "axis=-1, " if class_axis == -1 else ""
+    is_sigmoid = settings.probabilities or _is_in_0_to_1(array)
+    if array.kind in LABEL_KINDS and not settings.quantized:
+        labels = f"logits{_channel_index(array, class_axis, 3 if is_volume else 2)}"
+        head = "dequantize the output of a sigmoid head first: scale * (logits - zero_point)"
+        if not is_volume and not settings.crf:
+            options = f"threshold=0.5, {axis}quantization=(scale, zero_point)"
+            head = f"for a quantized sigmoid head call segpost.postprocess(logits, {options})"
+        return f"these look like labels: segpost.colorize({labels}, palette); {head}"
+    if is_volume or settings.crf:
+        first = "1 - logits" if is_sigmoid else f"{library}.zeros_like(logits)"
+        both = f"{library}.concatenate([{first}, logits], axis={class_axis})"
+        if not is_sigmoid:
+            return f"for a sigmoid head give two classes, zeros and its own: {both}"
+        convention = f", {SIGMOID_CONVENTION.format(axis=axis)}" if settings.crf else ""
+        return f"the values lie in 0..1, as after a sigmoid: give two classes, {both}{convention}"
+    if settings.probabilities or settings.quantized or (settings.convention and not is_sigmoid):
+        return "for a sigmoid head pass threshold=0.5 too"
+    if is_sigmoid:
+        options = f"threshold=0.5, {SIGMOID_CONVENTION.format(axis=axis)}"
+        return (
+            "the values lie in 0..1, as after a sigmoid: call "
+            f"segpost.postprocess(logits, {options})"
+        )
+    options = f"threshold=0.5, {axis}".removesuffix(", ")
+    return f"for a sigmoid head call segpost.postprocess(logits, {options})"
+
+
+def cure_of_preds(preds: object, array: InputArray, class_axis: int) -> str:
+    """Return what to count instead of predictions that are logits of one class."""
+    if array.kind in LABEL_KINDS:
+        return f"these look like labels: pass preds{_channel_index(array, class_axis, 2)}"
+    if _is_in_0_to_1(array):
+        both = f"{_library(type(preds))}.concatenate([1 - preds, preds], axis={class_axis})"
+        return f"the values lie in 0..1, as after a sigmoid: give two classes, {both}"
+    axis = ", axis=-1" if class_axis == -1 else ""
+    call = f"segpost.ConfusionMatrix(2).update(preds, target, threshold=0.5{axis})"
+    return f"for a sigmoid head call {call}"
+
+
+def _channel_index(array: InputArray, class_axis: int, spatial: int) -> str:
+    """Return the index that removes a class axis of length 1."""
+    if class_axis == -1:
+        return "[..., 0]"
+    return "[0]" if array.array.ndim == spatial + 1 else "[:, 0]"
+
+
+def _is_in_0_to_1(array: InputArray) -> bool:
+    """Whether all values are floats on the CPU in 0..1, and some are not 0."""
+    values, kind, *_ = array
+    if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
+        return False
+    values = widen(values, kind)
+    return bool(values.min() >= 0 and 0 < values.max() <= 1)
+
+
+def _library(argument_type: type) -> str:
+    """Return the name by which examples call the library of an array."""
+    module = argument_type.__module__.partition(".")[0]
+    return module if module in ("torch", "cupy") else "np"
+
+
+def _ties_of_label_maps(maps: Array) -> float | None:
+    """Return the share of pixels that are equal in two maps; None if these are no label maps."""
+    middle = maps[0, maps.shape[1] // 2, :256]
+    if 2 * np.count_nonzero(middle[1:] == middle[:-1]) < len(middle) - 1:  # most logits end here
+        return None
+    rows = slice(None, None, max(maps.shape[1] // 16, 1))
+    if not _has_regions(maps[:1, rows, :256], 0):
+        return None
+    sample = maps[:8, rows, :256]
+    if not _has_regions(sample, MIN_PAIRS):
+        return None
+    values = np.unique(sample)
+    marks = values[values != 0]
+    is_mask = len(marks) == 1 and marks[0] in MASK_VALUES
+    if len(values) > MAX_LABEL_VALUES or values[0] < -1 or is_mask:
+        return None
+    columns = slice(None, None, max(maps.shape[2] // 64, 1))
+    pixels = maps[:, rows, columns]
+    sums = pixels.sum(axis=0, dtype=np.float64)
+    if sums.min() == sums.max():  # counts of votes
+        return None
+    ties = float(((pixels == pixels.max(axis=0)).sum(axis=0) > 1).mean())
+    return ties if ties >= MIN_TIES else None
+
+
+def _has_regions(maps: Array, min_pairs: int) -> bool:
+    """Whether neighbors in a row are equal, pairs of zeros apart."""
+    left, right = maps[..., :-1], maps[..., 1:]
+    marked = (left != 0) | (right != 0)
+    count = int(np.count_nonzero(marked))
+    equal = int(((left == right) & marked).sum())
+    return count >= min_pairs and equal >= MIN_EQUAL_NEIGHBORS * count
