@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from logit_values import KINDS, adversarial
 
 import segpost
-from segpost._backends import registry
 from segpost._core.contract import LogitErrors
 from segpost._core.logits import as_logits
 from segpost._core.sampling import GRIDS
@@ -37,8 +36,7 @@ def made(
     resampling = plan_resampling(view.values.shape[2:], size, grid)
     shape, axes = (len(view.values), *resampling.size), resampling.axes
     labels, confidence = np.empty(shape, np.int32), np.empty(shape, dtype)
-    backend = registry.backend()
-    report = run_argmax(backend, view, axes, labels, None, confidence, mode == "fast")
+    report = run_argmax(view, axes, labels, None, confidence, mode == "fast")
     return report, labels, confidence
 
 

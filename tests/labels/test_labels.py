@@ -46,7 +46,7 @@ def rated(
     n = len(view.values)
     labels, confidence = np.zeros((n, h, w), np.int32), np.zeros((n, h, w + n % 2), np.float32)
     made = confidence[:, :, :w]
-    return run_argmax(registry.backend(), view, axes, labels, None, made), labels, made
+    return run_argmax(view, axes, labels, None, made), labels, made
 
 
 CASES = [

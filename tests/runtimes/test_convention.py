@@ -137,7 +137,7 @@ def test_labels_have_no_confidence() -> None:
     for wrong in ({"want": ("confidence",)}, {"crf": "deeplab"}, {"threshold": 0.5}):
         with pytest.raises(ValueError, match=r"is labels.*take the network's logits"):
             segpost.postprocess(labels, convention="tf1-deeplab", **wrong)
-    with pytest.raises(ValueError, match=r"cannot be resampled to size=\(14, 18\) without loss"):
+    with pytest.raises(ValueError, match=r"cannot be resized to size=\(14, 18\) without loss"):
         segpost.postprocess(labels, convention="tf1-deeplab", size=(14, 18))
     with pytest.raises(TypeError, match=r"must be integers, got dtype float32.*segpost.argmax"):
         segpost.postprocess(MADE, convention="tf1-deeplab")

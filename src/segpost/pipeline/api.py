@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from segpost._core.logits import as_logits
 from segpost.color.palette import Palette
 from segpost.crf.model import DenseCRF
 from segpost.pipeline.execute import execute
 from segpost.pipeline.label_outputs import segment_labels
 from segpost.pipeline.options import check_options
-from segpost.pipeline.plan import as_plan_image, prepare, wrap_outputs
+from segpost.pipeline.plan import build_plan, wrap_outputs
 from segpost.pipeline.segmentation import Segmentation
-from segpost.runtimes.convention import Convention, select_output
+from segpost.runtimes.convention import Convention
 from segpost.spatial.letterbox import Letterbox
 
 
@@ -133,9 +134,11 @@ def postprocess(
         check=check,
         want=want,
     )
-    logits, kind = select_output(logits, options.convention)
-    if kind == "labels":
-        return segment_labels(logits, image, options)
-    plan, logits = prepare(logits, kind, options)
-    image = as_plan_image(image, plan)
-    return wrap_outputs(plan, image, execute(plan, logits, image))
+    kind = "logits"
+    if options.convention is not None:
+        logits, kind = options.convention.pick(logits)
+        if kind == "labels":
+            return segment_labels(logits, image, options)
+    source = as_logits(logits, options.axis)
+    plan = build_plan(source, type(logits), kind, options)
+    return wrap_outputs(plan, *execute(plan, source.logits, image))

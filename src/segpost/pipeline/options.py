@@ -7,12 +7,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from segpost._core import arguments
-from segpost._core.arrays import LABEL_KINDS
-from segpost._core.degenerate_logits import CallSettings
-from segpost._core.logits import InputLogits, resolve_quantization
+from segpost._core.logits import resolve_quantization
 from segpost.color.palette import Palette, as_palette
 from segpost.crf.model import DenseCRF
-from segpost.labels.decoded import check_probabilities, refuse_probabilities
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
 from segpost.spatial.letterbox import Letterbox
 
@@ -33,7 +30,7 @@ class Options(NamedTuple):
     alpha: Any
     crf: DenseCRF | None
     threshold: Any  # checked by `resolve_threshold`
-    quantization: tuple[float, float] | None
+    quantization: tuple[float, float] | None  # (scale, zero_point)
     fast_confidence: bool
     confidence_dtype: str
     nan: str
@@ -113,69 +110,3 @@ def _as_crf(crf: object, threshold: object) -> DenseCRF:
             "segpost.dense_crf(np.stack([1 - p, p]), image) with the sigmoid p"
         )
     return replace(crf, axis=None)
-
-
-def call_settings(options: Options, is_probabilities: bool) -> CallSettings:
-    """Return the settings that decide what the logits of a call can be."""
-    return CallSettings(
-        threshold=options.threshold is not None,
-        quantized=options.quantization is not None,
-        crf=options.crf is not None,
-        convention=options.convention is not None,
-        probabilities=is_probabilities,
-    )
-
-
-def check_logits(source: InputLogits, options: Options, is_probabilities: bool) -> None:
-    """Refuse logits that the options do not fit.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the element type does not fit the quantization, if values are probabilities where logits
-        are expected or the other way round, or if the palette does not fit the class axis.
-    """
-    logits, array, class_axis = source
-    kind, classes = logits.kind, logits.values.shape[1]
-    outputs = options.outputs if options.crf is None else options.outputs | {"crf"}
-    needs_values = outputs & {"confidence", "probabilities", "crf"}
-    if kind in LABEL_KINDS and options.quantization is None and needs_values:
-        raise TypeError(
-            f"logits are {kind}: for {' and '.join(sorted(needs_values))} pass "
-            "quantization=(scale, zero_point); a softmax of raw integers means nothing"
-        )
-    if kind not in LABEL_KINDS and options.quantization is not None:
-        raise TypeError(f"quantization is for integer logits, got {kind}")
-    if options.convention is not None and (is_probabilities or needs_values):
-        scale, zero_point = options.quantization or (1.0, 0.0)
-        check_values = check_probabilities if is_probabilities else refuse_probabilities
-        check_values(logits._replace(scale=scale, zero_point=zero_point), options.convention.name)
-    palette = options.palette
-    if palette is not None:
-        labels = classes if options.threshold is None else 2
-        _check_palette(palette, labels, array.array.shape, class_axis)
-    elif outputs & {"color", "overlay"}:
-        name = "color" if "color" in outputs else "overlay"
-        raise ValueError(f'want has "{name}", which needs palette=')
-
-
-def _check_palette(palette: Palette, labels: int, shape: tuple[int, ...], class_axis: int) -> None:
-    """Refuse a palette that is too short, or that shows that another axis holds the classes.
-
-    A palette of 256 colors (for all values of uint8) and a one-channel head show nothing.
-    """
-    colors = len(palette)
-    other = -1 if class_axis == -3 else -3
-    fits_other = shape[other] == colors != labels
-    is_informative = shape[class_axis] > 1 and colors != 256
-    if labels <= colors and not (fits_other and is_informative):
-        return
-    hint = ""
-    if fits_other:
-        hint = (
-            f"; axis {other} of shape {shape} has {colors}: pass axis={other}, "
-            f"or a palette of {labels} colors if axis {class_axis} is right"
-        )
-    raise ValueError(
-        f"logits have {labels} classes on axis {class_axis}, but palette has {colors} colors{hint}"
-    )

@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost._core import validation
-from segpost._core.arrays import Array, label_dtype
+from segpost._core.arrays import LABEL_KINDS, Array, label_dtype
 from segpost._core.contract import Logits
-from segpost._core.degenerate_logits import refuse_degenerate_logits
+from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
 from segpost._core.device import context_of
-from segpost._core.logits import InputLogits, as_logits, resolve_threshold
+from segpost._core.logits import InputLogits, resolve_threshold
 from segpost.color.operations import class_alpha
-from segpost.pipeline.options import Options, call_settings, check_logits
+from segpost.color.palette import Palette
+from segpost.labels.decoded import check_probabilities, refuse_probabilities
+from segpost.pipeline.options import Options
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.resampling import Resampling, plan_resampling
 
@@ -36,64 +37,57 @@ class Plan(NamedTuple):
     is_probabilities: bool  # by the convention
     is_batch: bool
     class_axis: int  # of the caller's layout
-    template: Logits  # of the first call; others have its fields but for the values
+    template: Logits  # of the first call; later ones have its fields but for the values
     resampling: Resampling
     lut: Array | None  # colors of the classes
     alpha: Array | None  # their weights in the overlay
     outputs: Outputs
     wrap: Callable[[Array], Any]  # makes the caller's kind of array
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(N, H, W) of the results."""
-        return self.outputs.labels.shape
 
+def build_plan(source: InputLogits, argument_type: type, kind: str, options: Options) -> Plan:
+    """Check logits (or probabilities, by `kind`) against the options, and plan the call.
 
-def prepare(logits: Any, kind: str, options: Options) -> tuple[Plan, Logits]:
-    """Convert logits (or probabilities, by `kind`), check them, and plan the call."""
+    The plan follows from the options and from the shape, type and device of the logits. Values are
+    read only to refuse arrays that are no logits. `argument_type` is the type of the argument.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options that do not fit the logits.
+    """
     is_probabilities = kind == "probabilities"
-    source = as_logits(logits, options.axis)
-    refuse_degenerate_logits(source, type(logits), call_settings(options, is_probabilities))
-    check_logits(source, options, is_probabilities)
-    return build_plan(source, options, is_probabilities), source.logits
-
-
-def build_plan(source: InputLogits, options: Options, is_probabilities: bool) -> Plan:
-    """Plan the call, and allocate its results, from the shape, type and device of the logits."""
-    (values, kind, *_), array, class_axis = source
+    (values, dtype, *_), array, class_axis = source
     n, classes, *size = values.shape
-    quantization = options.quantization or (1.0, 0.0)
-    threshold = resolve_threshold(
-        options.threshold, classes, quantization, of_probabilities=is_probabilities
-    )
+    _check_logits(source, argument_type, is_probabilities, options)
+    quantization, threshold, labels = options.quantization or (1.0, 0.0), None, classes
+    if options.threshold is not None:
+        labels = 2
+        threshold = resolve_threshold(
+            options.threshold, classes, quantization, of_probabilities=is_probabilities
+        )
+    lut, alpha = _color_tables(options, labels, array.array.shape, class_axis)
     resampling = plan_resampling((*size,), options.size, options.grid, options.letterbox)
-    labels = classes if threshold is None else 2
-    wanted, palette = options.outputs, options.palette
-    lut = alpha = None
-    if palette is not None and wanted & {"color", "overlay"}:
-        rows, lut = palette.looks(labels)
-        if "overlay" in wanted:
-            alpha = class_alpha(options.alpha, len(palette))[rows]
-    empty, shape = context_of(values).empty, (n, *resampling.size)
+    empty, shape, wanted = context_of(values).empty, (n, *resampling.size), options.outputs
     probabilities = None
     if "probabilities" in wanted and (options.crf is None or 0 in shape):
         if class_axis == -1:
             probabilities = empty((*shape, classes), np.float32).transpose(0, 3, 1, 2)
         else:
             probabilities = empty((n, classes, *resampling.size), np.float32)
-    dtype = options.confidence_dtype
+    confidence = empty(shape, options.confidence_dtype) if "confidence" in wanted else None
     return Plan(
         options=options,
         is_probabilities=is_probabilities,
         is_batch=array.array.ndim == 4,
         class_axis=class_axis,
-        template=Logits(values, kind, *quantization, threshold, resampling.origin),
+        template=Logits(values, dtype, *quantization, threshold, resampling.origin),
         resampling=resampling,
         lut=lut,
         alpha=alpha,
         outputs=Outputs(
             labels=empty(shape, label_dtype(labels)),
-            confidence=empty(shape, dtype) if "confidence" in wanted else None,
+            confidence=confidence,
             probabilities=probabilities,
             color=empty((*shape, 3), np.uint8) if "color" in wanted else None,
             overlay=empty((*shape, 3), np.uint8) if "overlay" in wanted else None,
@@ -102,41 +96,89 @@ def build_plan(source: InputLogits, options: Options, is_probabilities: bool) ->
     )
 
 
-def as_plan_image(image: object, plan: Plan) -> Array | None:
-    """Return the image as (N, H, W, 3); it must have the size of the results."""
-    if image is None:
-        if "overlay" in plan.options.outputs:
-            raise ValueError('want has "overlay", which needs image=')
-        return None
-    array = validation.as_image_array(image, kept=True).array
-    if array.ndim == 3:
-        array = array[None]
-    n, *size = plan.shape
-    if array.shape[0] != n:
-        raise ValueError(f"image has {array.shape[0]} images, logits have {n}")
-    if array.shape[:-1] != plan.shape:
-        raise ValueError(
-            f"image of shape {array.shape[-3:]} does not fit labels of {n} x {tuple(size)}; "
-            f"pass size={tuple(array.shape[-3:-1])} to get labels at the image's size"
+def _check_logits(
+    source: InputLogits, argument_type: type, is_probabilities: bool, options: Options
+) -> None:
+    """Refuse logits that are something else, or that the options cannot read."""
+    logits, quantization, crf = source.logits, options.quantization, options.crf
+    is_integer = logits.kind in LABEL_KINDS
+    outputs = options.outputs if crf is None else options.outputs | {"crf"}
+    needs_values = outputs & {"confidence", "probabilities", "crf"}
+    if is_integer and quantization is None and needs_values:
+        raise TypeError(
+            f"logits are {logits.kind}: for {' and '.join(sorted(needs_values))} pass "
+            "quantization=(scale, zero_point); a softmax of raw integers means nothing"
         )
-    return array
+    if quantization is not None and not is_integer:
+        raise TypeError(f"quantization is for integer logits, got {logits.kind}")
+    if is_integer or logits.values.shape[1] == 1:
+        settings = CallSettings(
+            threshold=options.threshold is not None,
+            quantized=quantization is not None,
+            crf=crf is not None,
+            convention=options.convention is not None,
+            probabilities=is_probabilities,
+        )
+        refuse_degenerate_logits(source, argument_type, settings)
+    if options.convention is not None and (is_probabilities or needs_values):
+        check_values = check_probabilities if is_probabilities else refuse_probabilities
+        if quantization is not None:
+            logits = logits._replace(scale=quantization[0], zero_point=quantization[1])
+        check_values(logits, options.convention.name)
+
+
+def _color_tables(
+    options: Options, labels: int, shape: tuple[int, ...], class_axis: int
+) -> tuple[Array | None, Array | None]:
+    """Return the colors of the labels and their weights, for the outputs that need them."""
+    palette, wanted = options.palette, options.outputs & {"color", "overlay"}
+    if palette is None:
+        if wanted:
+            raise ValueError(f'want has "{min(wanted)}", which needs palette=')
+        return None, None
+    _check_palette(palette, labels, shape, class_axis)
+    if not wanted:
+        return None, None
+    rows, lut = palette.looks(labels)
+    if "overlay" not in wanted:
+        return lut, None
+    return lut, class_alpha(options.alpha, len(palette))[rows]
+
+
+def _check_palette(palette: Palette, labels: int, shape: tuple[int, ...], class_axis: int) -> None:
+    """Refuse a palette that is too short, or that shows that another axis holds the classes.
+
+    A palette of 256 colors (for all values of uint8) and a one-channel head show nothing.
+    """
+    colors = len(palette)
+    other = -1 if class_axis == -3 else -3
+    fits_other = shape[other] == colors != labels
+    is_informative = shape[class_axis] > 1 and colors != 256
+    if labels <= colors and not (fits_other and is_informative):
+        return
+    hint = ""
+    if fits_other:
+        hint = (
+            f"; axis {other} of shape {shape} has {colors}: pass axis={other}, "
+            f"or a palette of {labels} colors if axis {class_axis} is right"
+        )
+    raise ValueError(
+        f"logits have {labels} classes on axis {class_axis}, but palette has {colors} colors{hint}"
+    )
 
 
 def wrap_outputs(plan: Plan, image: Array | None, probabilities: Array | None) -> Segmentation:
     """Return the results of a plan as the caller's kind of array."""
-
-    def wrap(array: Array | None) -> Any:
-        return None if array is None else plan.wrap(array if plan.is_batch else array[0])
-
+    wrap, index = plan.wrap, ... if plan.is_batch else 0
     if probabilities is not None and plan.class_axis == -1:
         probabilities = probabilities.transpose(0, 2, 3, 1)
     labels, confidence, _, color, overlay = plan.outputs
     return Segmentation(
-        labels=wrap(labels) if "labels" in plan.options.outputs else None,
-        confidence=wrap(confidence),
-        probabilities=wrap(probabilities),
-        color=wrap(color),
-        overlay=wrap(overlay),
+        labels=wrap(labels[index]) if "labels" in plan.options.outputs else None,
+        confidence=None if confidence is None else wrap(confidence[index]),
+        probabilities=None if probabilities is None else wrap(probabilities[index]),
+        color=None if color is None else wrap(color[index]),
+        overlay=None if overlay is None else wrap(overlay[index]),
         palette=plan.options.palette,
-        image=image if image is None or plan.is_batch else image[0],
+        image=None if image is None else image[index],
     )

@@ -8,12 +8,11 @@ from typing import Any
 from segpost._core.arrays import Array, as_input_array, is_overlapping
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
-from segpost._core.logits import as_logits
+from segpost._core.logits import InputLogits, as_logits
 from segpost.pipeline.execute import execute
 from segpost.pipeline.options import check_options
-from segpost.pipeline.plan import Plan, as_plan_image, prepare, wrap_outputs
+from segpost.pipeline.plan import Plan, build_plan, wrap_outputs
 from segpost.pipeline.segmentation import Segmentation
-from segpost.runtimes.convention import select_output
 
 
 class Stream:
@@ -91,42 +90,42 @@ class Stream:
         >>> first.labels is second.labels, second.labels
         (True, array([[1, 0]], dtype=uint8))
         """
-        logits, kind = select_output(logits, self._options.convention)
+        kind = "logits"
+        if self._options.convention is not None:
+            logits, kind = self._options.convention.pick(logits)
         if kind == "labels":
             raise TypeError(
                 "the network gives labels, and a stream needs logits or probabilities; call "
                 "segpost.postprocess"
             )
-        if self._format is None:
-            return self._start(logits, kind, image)
         source = as_logits(logits, self._options.axis)
-        if _frame_format(logits, kind, source.logits) != self._format:
-            return self._start(logits, kind, image)
+        if self._format is None or _frame_format(logits, kind, source.logits) != self._format:
+            return self._start(logits, kind, source, image)
         plan = self._plan
-        outputs = [array for array in plan.outputs if array is not None]
-        if any(is_overlapping(source.logits.values, array) for array in outputs):
-            raise ValueError("logits are in the memory of this stream's results; copy them first")
-        image = as_plan_image(image, plan)
-        probabilities = execute(plan, source.logits, image)
+        for array in plan.outputs:
+            if array is not None and is_overlapping(source.logits.values, array):
+                raise ValueError(
+                    "logits are in the memory of this stream's results; copy them first"
+                )
+        guide, probabilities = execute(plan, source.logits, image)
         if plan.options.crf is not None:
-            return wrap_outputs(plan, image, probabilities)
-        if image is None:
+            return wrap_outputs(plan, guide, probabilities)
+        if guide is None:
             return self._segmentation
-        return replace(self._segmentation, image=image if plan.is_batch else image[0])
+        return replace(self._segmentation, image=guide if plan.is_batch else guide[0])
 
-    def _start(self, logits: Any, kind: str, image: Any) -> Segmentation:
+    def _start(self, logits: Any, kind: str, source: InputLogits, image: Any) -> Segmentation:
         """Process the first frame of a format, in new memory."""
         self._format = None
-        plan, converted = prepare(logits, kind, self._options)
-        image = as_plan_image(image, plan)
-        segmentation = wrap_outputs(plan, image, execute(plan, converted, image))
+        plan = build_plan(source, type(logits), kind, self._options)
+        segmentation = wrap_outputs(plan, *execute(plan, source.logits, image))
         for name, array in plan.outputs._asdict().items():
             result = getattr(segmentation, name)
             if array is not None and result is not None:
                 _check_shared(result, array, type(logits).__name__)
         self._plan = plan
         self._segmentation = replace(segmentation, image=None)
-        self._format = _frame_format(logits, kind, converted)
+        self._format = _frame_format(logits, kind, source.logits)
         return segmentation
 
 

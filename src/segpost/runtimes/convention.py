@@ -269,11 +269,6 @@ def as_convention(convention: Convention | str) -> Convention:
     raise TypeError(f"convention must be a Convention or a name, got {convention!r}")
 
 
-def select_output(logits: Any, convention: Convention | None) -> tuple[Any, str]:
-    """Return the array in a model's output, and what it holds; logits without a convention."""
-    return (logits, "logits") if convention is None else convention.pick(logits)
-
-
 def merge_arguments(
     convention: Convention, axis: Any, grid: str | None, quantization: Any
 ) -> tuple[Any, str | None, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from segpost._core import sampling
 from segpost._core.arguments import as_output_size, check_choice
@@ -52,8 +52,10 @@ def plan_resampling(
     size = as_output_size(size, len(shape))
     if size == shape or 0 in shape:
         return Resampling(shape)
-    build = sampling.axes if len(shape) == 2 else sampling.volume_axes
-    return Resampling(size, build(shape, size, _require_grid(grid, shape, size)))
+    if grid is None:
+        _raise_unknown_grid(shape, size)
+    build: Any = sampling.axes if len(shape) == 2 else sampling.volume_axes
+    return Resampling(size, build(shape, size, grid))
 
 
 def _plan_crop(shape: tuple[int, ...], size: object, grid: object, letterbox: object) -> Resampling:
@@ -71,22 +73,22 @@ def _plan_crop(shape: tuple[int, ...], size: object, grid: object, letterbox: ob
     height, width = shape
     if 0 in shape:
         raise ValueError(f"logits are empty ({height} x {width}): letterbox has nothing to crop")
-    if shape == input_size:
-        grid = grid or sampling.GRIDS[0]  # all grids are the same there
+    if grid is None:
+        if shape != input_size:
+            _raise_unknown_grid(shape, input_size)
+        grid = sampling.GRIDS[0]  # all grids are the same there
     intervals = map(Interval, letterbox.offset, letterbox.content_size, input_size)
     (rows, columns), axes = sampling.cropped_axes(
-        (height, width), image_size, _require_grid(grid, shape, input_size), (*intervals,)
+        (height, width), image_size, str(grid), (*intervals,)
     )
     region = (slice(None), slice(None), rows, columns)
     return Resampling(image_size, axes, region, (rows.start, columns.start))
 
 
-def _require_grid(grid: object, shape: tuple[int, ...], size: tuple[int, ...]) -> str:
-    """Return the grid, which a convention may leave open."""
-    if grid is None:
-        raise ValueError(
-            f"grid must be given to resample {shape} to {size}, one of "
-            f"{', '.join(map(repr, sampling.GRIDS))}: the convention does not define the sampling "
-            "grid of the network's output"
-        )
-    return str(grid)
+def _raise_unknown_grid(shape: tuple[int, ...], size: tuple[int, ...]) -> NoReturn:
+    """Ask for the grid, which a convention may leave open."""
+    raise ValueError(
+        f"grid must be given to resample {shape} to {size}, one of "
+        f"{', '.join(map(repr, sampling.GRIDS))}: the convention does not define the sampling grid "
+        "of the network's output"
+    )
