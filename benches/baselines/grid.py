@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benches.jobs import Job
+from benches.harness.jobs import Job
 
 
 class Line(NamedTuple):

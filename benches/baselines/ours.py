@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import segpost
-from benches.jobs import (
+from benches.harness.jobs import (
     ALPHA,
     COUNTING,
     FROM_LOGITS,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import segpost
-from benches.jobs import CRF, OURS, Job, Outputs, Run, contender
-from benches.rivals.ours import NUMBA, TWO_THREADS
+from benches.baselines.ours import NUMBA, TWO_THREADS
+from benches.harness.jobs import CRF, OURS, Job, Outputs, Run, contender
 
 FAST = 'segpost, quality="fast"'
 HIGH = 'segpost, quality="high"'

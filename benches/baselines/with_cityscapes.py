@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benches.jobs import Absent, Job, Run, contender, need
+from benches.harness.jobs import Absent, Job, Run, contender, need
 
 NAME = "cityscapesScripts: addToConfusionMatrix"
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import Absent, Job, Outputs, Run, contender, need
-from benches.rivals.grid import lines
+from benches.baselines.grid import lines
+from benches.harness.jobs import Absent, Job, Outputs, Run, contender, need
 
 NAME = "Cython: plain loops"
 FLAGS = ["-O3", "-march=native"]

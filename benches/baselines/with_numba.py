@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from benches.jobs import ALPHA, Job, Outputs, Run, contender
-from benches.rivals.grid import lines
+from benches.baselines.grid import lines
+from benches.harness.jobs import ALPHA, Job, Outputs, Run, contender
 
 NAME = "Numba: plain loops"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benches.jobs import ALPHA, Array, Contender, Job, Outputs, Run, contender
-from benches.rivals.grid import lines
+from benches.baselines.grid import lines
+from benches.harness.jobs import ALPHA, Array, Contender, Job, Outputs, Run, contender
 
 LABELED = ("labels", "labels+color", "labels+overlay", "labels+confidence+color")
 ROWS = 2  # of the double loop that are run

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import ALPHA, Job, Outputs, Run, contender, need
+from benches.harness.jobs import ALPHA, Job, Outputs, Run, contender, need
 
 OPSET = 18
 SOFTMAX = "onnxruntime: Resize, Softmax, ArgMax, Gather"

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import (
+from benches.baselines.with_numpy import byte_hist
+from benches.harness.jobs import (
     ALPHA,
     LETTERBOX,
     MEAN,
@@ -22,7 +23,6 @@ from benches.jobs import (
     contender,
     need,
 )
-from benches.rivals.with_numpy import byte_hist
 
 WEIGHTED = "OpenCV: merge, LUT, addWeighted"
 HWC = "OpenCV: resize of (H, W, C), np.argmax(-1)"

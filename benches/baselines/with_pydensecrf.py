@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benches.jobs import CRF, Absent, Array, Job, Outputs, Run, contender, need
-from benches.rivals.ours_crf import on_two_threads
+from benches.baselines.ours_crf import on_two_threads
+from benches.harness.jobs import CRF, Absent, Array, Job, Outputs, Run, contender, need
 
 NAME = "pydensecrf"
 COMPAT = "segpost.compat.pydensecrf"

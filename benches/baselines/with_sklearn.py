@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benches.jobs import Job, Run, contender, need
+from benches.harness.jobs import Job, Run, contender, need
 
 NAME = "scikit-learn: confusion_matrix"
 

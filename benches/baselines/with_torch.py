@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benches.jobs import (
+from benches.harness.jobs import (
     ALPHA,
     LETTERBOX,
     MEAN,

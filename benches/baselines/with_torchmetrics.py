@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benches.jobs import VOID, Job, Outputs, Run, contender, need
+from benches.harness.jobs import VOID, Job, Outputs, Run, contender, need
 
 CLASS = "torchmetrics: MulticlassConfusionMatrix"
 FUNCTION = "torchmetrics: multiclass_confusion_matrix"

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benches import scenes
-from benches.bench_labels import street_scene
-from benches.jobs import Array, Job
-from benches.pytest_support import parametrized, run_benchmark
+from benches.harness import scenes
+from benches.harness.jobs import Array, Job
+from benches.harness.pytest_support import parametrized, run_benchmark
+from benches.labels.bench_labels import street_scene
 
 
 def street_labels() -> Array:

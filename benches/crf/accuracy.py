@@ -10,13 +10,13 @@ from math import exp, log
 import numpy as np
 
 import segpost
-from benches import scenes
-from benches.jobs import CRF, OURS, Absent, Array, Job, entries
-from benches.report import Extra, figure
-from benches.rivals.ours import NUMBA
-from benches.rivals.ours_crf import FAST, HIGH
-from benches.rivals.with_pydensecrf import NAME
-from benches.scenes import refinable
+from benches.baselines.ours import NUMBA
+from benches.baselines.ours_crf import FAST, HIGH
+from benches.baselines.with_pydensecrf import NAME
+from benches.harness import scenes
+from benches.harness.jobs import CRF, OURS, Absent, Array, Job, entries
+from benches.harness.report import Extra, figure
+from benches.harness.scenes import refinable
 
 TITLE = "dense CRF, accuracy"
 CONTENDERS = (NAME, FAST, OURS, HIGH, NUMBA)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benches.jobs import CRF, OURS, Absent, Array, Job
-from benches.pytest_support import parametrized, run_benchmark
-from benches.rivals.ours import NUMBA, TWO_THREADS
-from benches.rivals.ours_crf import FAST, FAST_TWO, HIGH, HIGH_TWO, NUMBA_TWO
-from benches.rivals.with_pydensecrf import COMPAT, COMPAT_TWO, NAME
-from benches.scenes import refinable
+from benches.baselines.ours import NUMBA, TWO_THREADS
+from benches.baselines.ours_crf import FAST, FAST_TWO, HIGH, HIGH_TWO, NUMBA_TWO
+from benches.baselines.with_pydensecrf import COMPAT, COMPAT_TWO, NAME
+from benches.harness.jobs import CRF, OURS, Absent, Array, Job
+from benches.harness.pytest_support import parametrized, run_benchmark
+from benches.harness.scenes import refinable
 
 CONTENDERS = (OURS, FAST, HIGH, NUMBA, COMPAT, NAME)
 THREADED = (OURS, TWO_THREADS, FAST_TWO, HIGH_TWO, NUMBA_TWO, COMPAT_TWO, NAME)

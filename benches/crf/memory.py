@@ -1,6 +1,6 @@
 """What a call of a dense CRF needs at its peak, each in a process of its own.
 
-`python -m benches.memory_crf CASE CONTENDER` is such a process: it prints megabytes.
+`python -m benches.crf.memory CASE CONTENDER` is such a process: it prints megabytes.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benches import measure
-from benches.jobs import CRF, OURS, Absent, Contender, Job, Run, entries
-from benches.report import Extra
-from benches.rivals.ours import TWO_THREADS
-from benches.rivals.with_pydensecrf import NAME
-from benches.scenes import refinable
+from benches.baselines.ours import TWO_THREADS
+from benches.baselines.with_pydensecrf import NAME
+from benches.harness import measure
+from benches.harness.jobs import CRF, OURS, Absent, Contender, Job, Run, entries
+from benches.harness.report import Extra
+from benches.harness.scenes import refinable
 
 TITLE = "dense CRF, memory"
 CASES = {  # labels, height, width, preset
@@ -65,11 +65,11 @@ def child(name: str, contender: str) -> float:
 def asked(name: str, contender: str) -> float:
     """The same in a process of its own."""
     # Its own peak, not getrusage's: that one starts with the peak of the process that began it.
-    words = [sys.executable, "-m", "benches.memory_crf", name, contender]
+    words = [sys.executable, "-m", "benches.crf.memory", name, contender]
     try:
         done = subprocess.run(
             words,
-            cwd=Path(__file__).resolve().parents[1],
+            cwd=Path(__file__).resolve().parents[2],
             capture_output=True,
             text=True,
             timeout=PATIENCE,

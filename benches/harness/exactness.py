@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import segpost
-from benches.jobs import (
+from benches.harness.jobs import (
     ALPHA,
     COUNTING,
     CRF,

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from benches import scenes
-from benches.bench_labels import BARE, DENSE
-from benches.jobs import OURS
-from benches.measure import FLOOR_READ
-from benches.report import FLOOR, Extra, Result, figure
-from benches.rivals import with_cython, with_numpy, with_pydensecrf, with_torch, with_torchmetrics
-from benches.rivals.ours import AVX2, FAST, NUMBA, TWO_THREADS
-from benches.rivals.with_onnxruntime import SOFTMAX
-from benches.rivals.with_opencv import EROSIONS, HWC, WEIGHTED
-from benches.rivals.with_pillow import PALETTED
-from benches.rivals.with_torch import (
+from benches.baselines import (
+    with_cython,
+    with_numpy,
+    with_pydensecrf,
+    with_torch,
+    with_torchmetrics,
+)
+from benches.baselines.ours import AVX2, FAST, NUMBA, TWO_THREADS
+from benches.baselines.with_onnxruntime import SOFTMAX
+from benches.baselines.with_opencv import EROSIONS, HWC, WEIGHTED
+from benches.baselines.with_pillow import PALETTED
+from benches.baselines.with_torch import (
     COMPILED_ARGMAX,
     COMPILED_SOFTMAX,
     EAGER_ARGMAX,
     EAGER_MAX,
     EAGER_SOFTMAX,
 )
+from benches.harness import scenes
+from benches.harness.jobs import OURS
+from benches.harness.measure import FLOOR_READ
+from benches.harness.report import FLOOR, Extra, Result, figure
+from benches.labels.bench_labels import BARE, DENSE
 
 
 class Goal(NamedTuple):

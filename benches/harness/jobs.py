@@ -211,7 +211,7 @@ def contender(name: str, *tasks: str, threads: int = 1) -> Callable[[Builder], B
 def entries(job: Job) -> Iterator[Entry]:
     """Everything that can do the job."""
     for family in FAMILIES:
-        importlib.import_module(f"benches.rivals.{family}")
+        importlib.import_module(f"benches.baselines.{family}")
     for entry in ENTRIES:
         wanted = not job.only or entry.name in job.only
         if job.task in entry.tasks and wanted and entry.threads <= job.threads:

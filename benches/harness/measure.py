@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 import segpost
-from benches.jobs import Absent, Contender, Job, Run, entries
+from benches.harness.jobs import Absent, Contender, Job, Run, entries
 
 QUICK = 0.05  # seconds: a call below this is repeated
 VISIT = 0.03  # seconds of repeated calls a visit

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from benches import measure
-from benches.jobs import OURS, Absent, Entry, Job, entries
+from benches.harness import measure
+from benches.harness.jobs import OURS, Absent, Entry, Job, entries
 
 ROUNDS = 5
 

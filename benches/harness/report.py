@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import segpost
-from benches import exactness, measure, scenes
-from benches.jobs import COUNTING, LETTERBOX, OURS, Job
-from benches.measure import FLOOR_READ, FLOOR_WRITE, Timing
+from benches.harness import exactness, measure, scenes
+from benches.harness.jobs import COUNTING, LETTERBOX, OURS, Job
+from benches.harness.measure import FLOOR_READ, FLOOR_WRITE, Timing
 
 PACKAGES = (
     "numpy",

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benches.jobs import need
+from benches.harness.jobs import need
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float32]

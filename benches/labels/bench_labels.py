@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from benches import scenes
-from benches.jobs import OURS, Array, Job
-from benches.pytest_support import parametrized, run_benchmark
-from benches.rivals.with_torch import COMPILED_ARGMAX, EAGER_ARGMAX
+from benches.baselines.with_torch import COMPILED_ARGMAX, EAGER_ARGMAX
+from benches.harness import scenes
+from benches.harness.jobs import OURS, Array, Job
+from benches.harness.pytest_support import parametrized, run_benchmark
 
 DENSE = "segpost dense exact kernel alone, out= reused"
 BARE = "segpost kernel alone, out= reused"

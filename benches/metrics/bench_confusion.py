@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benches import scenes
-from benches.bench_labels import street_scene
-from benches.jobs import OURS, VOID, Array, Job
-from benches.pytest_support import parametrized, run_benchmark
-from benches.rivals import with_cython, with_numba, with_numpy, with_torch, with_torchmetrics
-from benches.rivals.ours import COUNTING_BARE, NUMBA, TWO_THREADS
+from benches.baselines import with_cython, with_numba, with_numpy, with_torch, with_torchmetrics
+from benches.baselines.ours import COUNTING_BARE, NUMBA, TWO_THREADS
+from benches.harness import scenes
+from benches.harness.jobs import OURS, VOID, Array, Job
+from benches.harness.pytest_support import parametrized, run_benchmark
+from benches.labels.bench_labels import street_scene
 
 BIG = (1024, 2048)
 BRIEF = (

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benches import scenes
-from benches.bench_labels import street_scene, voc_scene
-from benches.jobs import OURS, SPREAD, Array, Job
-from benches.pytest_support import parametrized, run_benchmark
-from benches.rivals.ours import AVX2, BYTES, FAST, NUMBA
-from benches.rivals.with_onnxruntime import SOFTMAX
-from benches.rivals.with_torch import COMPILED_SOFTMAX, EAGER_SOFTMAX
+from benches.baselines.ours import AVX2, BYTES, FAST, NUMBA
+from benches.baselines.with_onnxruntime import SOFTMAX
+from benches.baselines.with_torch import COMPILED_SOFTMAX, EAGER_SOFTMAX
+from benches.harness import scenes
+from benches.harness.jobs import OURS, SPREAD, Array, Job
+from benches.harness.pytest_support import parametrized, run_benchmark
+from benches.labels.bench_labels import street_scene, voc_scene
 
 BRIEF = (
     OURS,

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from benches import scenes
-from benches.bench_labels import street_scene, voc_scene
-from benches.jobs import OURS, Job
-from benches.pytest_support import parametrized, run_benchmark
-from benches.rivals.ours import STREAM, TENSOR_STREAM, TENSORS
-from benches.rivals.with_torch import EAGER_ARGMAX, EAGER_MAX, EAGER_SOFTMAX
+from benches.baselines.ours import STREAM, TENSOR_STREAM, TENSORS
+from benches.baselines.with_torch import EAGER_ARGMAX, EAGER_MAX, EAGER_SOFTMAX
+from benches.harness import scenes
+from benches.harness.jobs import OURS, Job
+from benches.harness.pytest_support import parametrized, run_benchmark
+from benches.labels.bench_labels import street_scene, voc_scene
 
 FRAMES = (OURS, STREAM, TENSORS, TENSOR_STREAM, EAGER_ARGMAX, EAGER_MAX, EAGER_SOFTMAX)
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 import segpost
-from benches import measure
-from benches.bench_labels import voc_scene
-from benches.jobs import Absent, Contender, need
-from benches.report import Extra
+from benches.harness import measure
+from benches.harness.jobs import Absent, Contender, need
+from benches.harness.report import Extra
+from benches.labels.bench_labels import voc_scene
 from segpost._core import contract
 
 TITLE = "overhead"

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benches import scenes
-from benches.jobs import CRF, OURS, Absent, Array, Job, need
-from benches.rivals.ours import NUMBA
-from benches.rivals.ours_crf import FAST, HIGH
-from benches.rivals.with_opencv import HWC
-from benches.rivals.with_pydensecrf import NAME
-from benches.rivals.with_torch import COMPILED_ARGMAX, COMPILED_MAX, EAGER_ARGMAX, EAGER_MAX
+from benches.baselines.ours import NUMBA
+from benches.baselines.ours_crf import FAST, HIGH
+from benches.baselines.with_opencv import HWC
+from benches.baselines.with_pydensecrf import NAME
+from benches.baselines.with_torch import COMPILED_ARGMAX, COMPILED_MAX, EAGER_ARGMAX, EAGER_MAX
+from benches.harness import scenes
+from benches.harness.jobs import CRF, OURS, Absent, Array, Job, need
 
 ONLY = (
     OURS,
@@ -102,7 +102,7 @@ def logits_file(data: Path) -> Path:
         print("fitting a network to the photographs: some minutes", file=sys.stderr, flush=True)
         part = file.with_suffix(f".{os.getpid()}.part")
         subprocess.run(
-            [sys.executable, "-m", "benches.real_network", str(data.resolve()), str(part)],
+            [sys.executable, "-m", "benches.real.network", str(data.resolve()), str(part)],
             cwd=HERE.parent,
             env={**os.environ, "OMP_WAIT_POLICY": "passive"},
             check=True,

@@ -1,7 +1,7 @@
 """A small DeepLabV3+ in plain torch, fitted to a few photographs, and its logits for them.
 
 Run as a program of its own, so that its threads are gone when something is timed:
-`python -m benches.real_network DATA OUT.npz`. It starts from random weights and is fitted to the
+`python -m benches.real.network DATA OUT.npz`. It starts from random weights and is fitted to the
 photographs that it is then shown, so its logits have the shape, the smoothness and the boundaries
 of a real head's, but it is surer of itself than a network on images it has not seen. One photograph
 is held out for that.

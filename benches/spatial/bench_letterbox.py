@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from benches import scenes
-from benches.jobs import LETTERBOX, Job
-from benches.pytest_support import parametrized, run_benchmark
+from benches.harness import scenes
+from benches.harness.jobs import LETTERBOX, Job
+from benches.harness.pytest_support import parametrized, run_benchmark
 
 
 def jobs() -> list[Job]:

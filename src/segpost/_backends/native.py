@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segpost import _cpu
+from segpost._backends.operations import collect_operations
 from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
@@ -12,39 +13,9 @@ from segpost._core.contract import (
     Pairwise,
     Unary,
 )
-from segpost._cpu import (
-    argmax,
-    argmax_volume,
-    boundary_bands,
-    boundary_matches,
-    colorize,
-    confusion_labels,
-    confusion_logits,
-    instance_counts,
-    labels_from_colors,
-    letterbox,
-    overlay,
-    softmax,
-)
-
-__all__ = [
-    "argmax",
-    "argmax_volume",
-    "boundary_bands",
-    "boundary_matches",
-    "colorize",
-    "confusion_labels",
-    "confusion_logits",
-    "dense_crf",
-    "fuses",
-    "instance_counts",
-    "labels_from_colors",
-    "letterbox",
-    "overlay",
-    "softmax",
-]
 
 _cpu.bind_records(contract)  # an error where the compiled code has other fields in mind
+globals().update(collect_operations(_cpu))
 
 
 def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:

@@ -139,7 +139,7 @@ def _color_tables(
     _check_palette(palette, labels, shape, class_axis)
     if not wanted:
         return None, None
-    rows, lut = palette.looks(labels)
+    rows, lut = palette.lookup_table(labels)
     if "overlay" not in wanted:
         return lut, None
     return lut, class_alpha(options.alpha, len(palette))[rows]

@@ -257,10 +257,7 @@ def _empty_results(
         "color": ((*size, 3), "uint8"),
         "overlay": ((*size, 3), "uint8"),
     }
-    return [
-        empty_like(logits, (*batch, *shapes[name][0]), shapes[name][1])
-        for name in _check_want(want)
-    ]
+    return [empty_like(logits, (*batch, *shapes[n][0]), shapes[n][1]) for n in _check_want(want)]
 
 
 def _check_want(want: Sequence[str]) -> Sequence[str]:
