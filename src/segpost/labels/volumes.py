@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 
-from segpost._backends import registry
 from segpost._core.arrays import Array
-from segpost._core.contract import LogitErrors, Logits
+from segpost._core.contract import Backend, LogitErrors, Logits
 from segpost._core.device import DeviceArray
 from segpost._core.sampling import VolumeAxes
 
 
 def label_volumes(
-    logits: Logits, axes: VolumeAxes | None, labels: Array, check: str = "sync"
+    backend: Backend, logits: Logits, axes: VolumeAxes | None, labels: Array
 ) -> LogitErrors:
     """Write the labels of volumes, logits of shape (N, C, d, h, w) to labels (N, D, H, W)."""
     values = logits.values
-    backend = registry.backend(values, labels, check=check)
     if axes is not None and not isinstance(values, DeviceArray):
         return backend.argmax_volume(logits, axes, labels)
     counts = LogitErrors()

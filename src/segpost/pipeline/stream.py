@@ -16,31 +16,31 @@ from segpost.pipeline.segmentation import Segmentation
 
 
 class Stream:
-    """`postprocess` for the frames of a video: checked once, allocated once.
+    """`postprocess` for the frames of a video, with options and memory that are reused.
 
-    The first frame makes everything as `postprocess` does. Frames that are like it, of its shape,
-    element type, kind of array and device, are written into the same memory: **a `Segmentation` of
-    a stream is overwritten by the next frame.** Copy what has to last longer, or take
-    `postprocess`. A frame of another shape starts anew, with memory of its own.
+    The first frame is processed as by `postprocess`. Later frames with the same shape, element
+    type, array type and device are written to the same memory: **the next frame overwrites a
+    `Segmentation` of a stream.** Copy results that are needed longer, or use `postprocess`. A frame
+    of another shape gets new memory.
 
-    Settings and memory belong together, so they are one object: `postprocess` with an ``out=``
-    would be told, and have to check, everything again for every frame.
+    A stream has the place of an ``out=`` of `postprocess`, which would have to check all settings
+    again for every frame.
 
     Parameters
     ----------
     **settings
-        The keyword arguments of `postprocess`, but for `image`. They are held to the first frame.
+        The keyword arguments of `postprocess` other than `image`.
 
     Raises
     ------
-    TypeError
-        For an argument that `postprocess` does not have.
+    ValueError, TypeError
+        For settings that `postprocess` does not accept. Settings that depend on the logits are
+        checked at the first frame.
 
     Notes
     -----
-    What is never allocated again is what comes out, except `probabilities` with ``crf=``: mean
-    field makes memory of its own for every frame. An error leaves the last results half written.
-    Two threads need two streams.
+    Later frames allocate no results, except `probabilities` with ``crf=``. After an error the
+    last results are undefined. Two threads need two streams.
 
     Examples
     --------
@@ -61,14 +61,21 @@ class Stream:
         self._plan: Plan
         self._segmentation: Segmentation
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickle; version 0.1 stored the settings."""
+        if "_settings" in state:
+            self.__init__(convention=state["_convention"], **state["_settings"])  # type: ignore[misc]
+        else:
+            self.__dict__.update(state)
+
     def __call__(self, logits: Any, image: Any = None) -> Segmentation:
-        """The next frame.
+        """Process the next frame.
 
         Parameters
         ----------
         logits, image : arrays
-            As in `postprocess`. Logits are NumPy arrays, torch tensors, or of another kind that
-            can be written again.
+            As in `postprocess`. Logits are NumPy arrays, torch tensors, or of another array type
+            that is mutable.
 
         Returns
         -------
@@ -78,8 +85,8 @@ class Stream:
         Raises
         ------
         ValueError, TypeError
-            As `postprocess`; for arrays that never change, such as JAX's; and for a result of this
-            stream as its own input.
+            As in `postprocess`; for immutable arrays, such as JAX's; and for logits in the memory
+            of this stream's results.
 
         Examples
         --------
