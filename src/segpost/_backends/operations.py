@@ -21,5 +21,7 @@ def collect_operations(*modules: ModuleType) -> Mapping[str, Any]:
         own = vars(module)
         for name in OPERATIONS:
             if getattr(own.get(name), "__module__", None) == module.__name__:
+                if name in operations:
+                    raise ImportError(f"{module.__name__} defines {name}, as another module does")
                 operations[name] = own[name]
     return operations
