@@ -4,12 +4,12 @@ from segpost._backends.config import (
     build_config,
     cuda_available,
     get_include,
-    num_threads,
     raise_deferred,
-    set_num_threads,
     why_no_cuda,
 )
 from segpost._backends.registry import use_backend
+from segpost._backends.threads import num_threads, set_num_threads
+from segpost._moved import register_moved_modules
 from segpost.checkpoints.compare import CheckpointDiff, compare_checkpoints
 from segpost.color.operations import colorize, labels_from_colors, overlay
 from segpost.color.palette import Palette
@@ -19,12 +19,17 @@ from segpost.diagnosis.result import Diagnosis
 from segpost.fingerprints.api import Fingerprint, fingerprint
 from segpost.fingerprints.probe import probe_image
 from segpost.labels.operations import argmax, softmax
-from segpost.metrics.boundary import BoundaryF, BoundaryIoU, TrimapIoU
-from segpost.metrics.confusion import confusion_matrix
-from segpost.metrics.instances import InstanceIoU
-from segpost.metrics.matrix import ConfusionMatrix
-from segpost.metrics.scores import Scores
-from segpost.metrics.weights import class_weights, label_counts
+from segpost.metrics import (
+    BoundaryF,
+    BoundaryIoU,
+    ConfusionMatrix,
+    InstanceIoU,
+    Scores,
+    TrimapIoU,
+    class_weights,
+    confusion_matrix,
+    label_counts,
+)
 from segpost.pipeline.api import postprocess
 from segpost.pipeline.segmentation import Segmentation
 from segpost.pipeline.stream import Stream
@@ -78,3 +83,35 @@ __all__ = [
     "why_no_cuda",
     "windows",
 ]
+
+_SUBJECTS = (
+    "checkpoints",
+    "color",
+    "crf",
+    "diagnosis",
+    "evaluation",
+    "files",
+    "fingerprints",
+    "labels",
+    "metrics",
+    "pipeline",
+    "render",
+    "runtimes",
+    "spatial",
+    "compat",
+    "torch",
+    "torchmetrics",
+)
+
+
+def __dir__() -> list[str]:
+    return sorted({"__version__", *__all__, *(name for name in _SUBJECTS if name in globals())})
+
+
+for _name in __all__:  # pickles and reprs name the public path, which stays
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = "segpost"
+del _name
+
+register_moved_modules()
+del register_moved_modules

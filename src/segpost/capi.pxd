@@ -116,8 +116,9 @@ cdef extern from "segpost/capi.h" nogil:
 
 # With the GIL, once: the table, or an ImportError where segpost was built for another ABI.
 cdef inline const segpost_api *import_api() except NULL:
-    from segpost import _cpu
+    from segpost import _cpu, num_threads
 
+    num_threads()  # reads the environment, as the first call from Python does
     cdef const segpost_api *api = <const segpost_api *>PyCapsule_GetPointer(
         _cpu._capi, "segpost._cpu._capi"
     )

@@ -9,23 +9,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import cast
 
+from segpost._backends import threads
 from segpost._core import extensions
 from segpost._core.contract import Array, Backend, DeferredErrors
 from segpost._core.device import HOST, DeviceArray, DeviceContext, context_of, wait_on_stream
 
 BACKENDS = ("native", "numba", "reference", "cuda")
-
-
 _MODULES = {
     "native": "segpost._backends.native",
     "numba": "segpost._backends.numba",
     "reference": "segpost._backends.reference",
 }
-
-
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)
-
-
 _loaded: dict[str, Backend] = {}
 
 
@@ -47,6 +42,7 @@ def _load(name: str) -> Backend:
                     f"({problem}); reinstall segpost where a C++ compiler works, "
                     "with SEGPOST_REQUIRE_NATIVE=1 to see why it does not build"
                 )
+            threads.apply_environment()
         _loaded[name] = cast(Backend, importlib.import_module(_MODULES[name]))
     return _loaded[name]
 

@@ -59,14 +59,21 @@ def normalize_class_axis(axis: object, ndim: int, first: int = -3) -> int:
     return counted
 
 
-def resolve_class_axis(shape: tuple[int, ...], axis: object, spatial: int) -> int:
+def resolve_class_axis(
+    shape: tuple[int, ...], axis: object, spatial: int, *, integers: bool = False
+) -> int:
     """The class axis of logits of a shape, counted from behind."""
     least = spatial + 1
     if len(shape) not in (least, least + 1):
         sizes = "H, W" if spatial == 2 else "D, H, W"
         hint = ""
         if len(shape) == spatial:
-            hint = "; a one-channel map needs its class axis: logits[None]"
+            hint = "; a sigmoid head's map needs its class axis and a threshold: logits[None]"
+            hint += ", threshold=0.5"
+            if spatial == 3:
+                hint = "; a one-channel volume needs its class axis: logits[None]"
+            elif integers:
+                hint = "; these look like labels: segpost.colorize(logits, palette)"
         if spatial == 3:
             hint += "; three numbers in size, or axis=-4, mean a volume"
         raise ValueError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -165,17 +164,15 @@ class Case:
         how: dict[str, Any] = {"size": size, "grid": grid, "nan": "propagate"}
         if box is not None and size == box.image_size and not padded:
             how["letterbox"] = box
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of one channel
-            threshold = self.threshold
-            if self.logits.values.shape[1] == 1 and threshold is None:
-                threshold = 0.5
-            view = self.logits.values
-            if self.logits.kind == "bfloat16":
-                view = widen(view, "bfloat16")
-            if threshold is None:
-                return np.asarray(argmax(view, **how))
-            return np.asarray(postprocess(view, threshold=threshold, **how).labels)
+        threshold = self.threshold
+        if self.logits.values.shape[1] == 1 and threshold is None:
+            threshold = 0.5
+        view = self.logits.values
+        if self.logits.kind == "bfloat16":
+            view = widen(view, "bfloat16")
+        if threshold is None:
+            return np.asarray(argmax(view, **how))
+        return np.asarray(postprocess(view, threshold=threshold, **how).labels)
 
     @cached_property
     def labels_agree(self) -> bool:

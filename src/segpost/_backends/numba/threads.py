@@ -8,6 +8,8 @@ from typing import Any, TypeVar, cast
 
 from numba import njit
 
+from segpost._backends.threads import num_threads
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 Strip = TypeVar("Strip")
 Result = TypeVar("Result")
@@ -35,8 +37,6 @@ def run(work: Callable[[Strip], Result], strips: Sequence[Strip], elements: int)
     One thread takes them in a loop, so that Ctrl-C is answered between two. More threads live for
     this call only: nothing stays behind that a fork could break.
     """
-    from segpost._backends.config import num_threads
-
     threads = min(num_threads(), len(strips), max(elements // WORTH_A_THREAD, 1))
     if threads < 2:
         return [work(strip) for strip in strips]

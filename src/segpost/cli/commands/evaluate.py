@@ -143,7 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif not arguments.quiet:
         _print(formats.text(scores, outcome.notes(), outcome.measures))
     if arguments.compare and not arguments.quiet and outcome.usable(arguments.allow_partial):
-        _print(f"\n{formats.comparison_text(outcome.cm.compare_dialects())}")
+        _print(f"\n{outcome.cm.compare_dialects()}")
     for problem in problems:
         _complain(problem)
     if outcome.failed and not problems:
