@@ -49,7 +49,7 @@ inline DType element_type(const py::array &array) {
     return element_type((kind == 'u' ? "uint" : kind == 'i' ? "int" : "float") + bits);
 }
 
-template <class T> const T *table(const py::array &array, std::int64_t count) {
+template <class T> const T *checked_pointer(const py::array &array, std::int64_t count) {
     require(array.ndim() == 1 && array.shape(0) >= count && array.itemsize() == sizeof(T) &&
                 (count < 2 || array.strides(0) == static_cast<py::ssize_t>(sizeof(T))),
             "table");
@@ -89,11 +89,12 @@ inline Axis axis_view(const py::handle &given) {
     axis.den = given.attr(name.den).cast<double>();
     axis.widest = given.attr(name.widest).cast<std::int64_t>();
     axis.step = given.attr(name.step).cast<double>();
-    axis.cell = table<std::int32_t>(given.attr(name.cell).cast<py::array>(), axis.n_out);
-    axis.w0 = table<double>(given.attr(name.w0).cast<py::array>(), axis.n_out);
-    axis.w1 = table<double>(given.attr(name.w1).cast<py::array>(), axis.n_out);
-    axis.t = table<float>(given.attr(name.t).cast<py::array>(), axis.n_out);
-    axis.start = table<std::int32_t>(given.attr(name.start).cast<py::array>(), axis.cells() + 1);
+    axis.cell = checked_pointer<std::int32_t>(given.attr(name.cell).cast<py::array>(), axis.n_out);
+    axis.w0 = checked_pointer<double>(given.attr(name.w0).cast<py::array>(), axis.n_out);
+    axis.w1 = checked_pointer<double>(given.attr(name.w1).cast<py::array>(), axis.n_out);
+    axis.t = checked_pointer<float>(given.attr(name.t).cast<py::array>(), axis.n_out);
+    axis.start =
+        checked_pointer<std::int32_t>(given.attr(name.start).cast<py::array>(), axis.cells() + 1);
     return axis;
 }
 
@@ -142,7 +143,7 @@ inline TargetRule target_rule(std::int64_t classes, const py::array &ignored) {
     require(classes > 0, "classes");
     rule.classes = classes;
     rule.ignored_count = ignored.shape(0);
-    rule.ignored = table<std::int64_t>(ignored, rule.ignored_count);
+    rule.ignored = checked_pointer<std::int64_t>(ignored, rule.ignored_count);
     return rule;
 }
 
@@ -155,17 +156,17 @@ inline std::int64_t *counts_view(const py::array &counts, std::int64_t rows, std
     return reinterpret_cast<std::int64_t *>(address(counts, true));
 }
 
-inline py::object to_python(const Report &report) {
+inline py::object to_python(const LogitErrors &errors) {
     using R = records::LogitErrors;
-    return make_record<R, std::int64_t>({{R::nan_count, report.nan_count},
-                                         {R::nan_first, report.nan_first},
-                                         {R::undefined_count, report.undefined_count},
-                                         {R::undefined_first, report.undefined_first}});
+    return make_record<R, std::int64_t>({{R::nan_count, errors.nan_count},
+                                         {R::nan_first, errors.nan_first},
+                                         {R::undefined_count, errors.undefined_count},
+                                         {R::undefined_first, errors.undefined_first}});
 }
 
-inline py::object to_python(const Bad &bad) {
+inline py::object to_python(const LabelErrors &errors) {
     using R = records::LabelErrors;
-    return make_record<R, std::int64_t>({{R::total, bad.count}, {R::first, bad.first}});
+    return make_record<R, std::int64_t>({{R::total, errors.count}, {R::first, errors.first}});
 }
 
 } // namespace segpost::bindings

@@ -1,6 +1,6 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
-#include "bindings/borrow.hpp"
 #include "bindings/crf.hpp"
+#include "bindings/dlpack.hpp"
 #include "bindings/jobs.hpp"
 #include "bindings/signals.hpp"
 
@@ -20,59 +20,84 @@ py::object argmax(const Record<records::Logits> &logits, const py::object &axes,
     SoftmaxJob spread;
     if (beside) spread = softmax_job(logits, axes, probabilities, confidence);
     require(!(beside && job.resample), "probabilities");
-    Report report;
-    without_gil([&](const Interrupted &interrupted) {
-        if (beside) return run_argmax_softmax(job, spread, interrupted, report);
-        return run_argmax(job, dense ? CellRule::dense : CellRule::fill, interrupted, report);
+    LogitErrors errors;
+    release_gil([&](const CancelToken &cancelled) {
+        if (beside) return launch_argmax_softmax(job, spread, cancelled, errors);
+        return launch_argmax(job, dense ? CellRule::dense : CellRule::fill, cancelled, errors);
     });
-    return to_python(report);
+    return to_python(errors);
 }
 
 py::object argmax_volume(const Record<records::Logits> &logits, const py::object &axes,
                          const py::array &labels) {
     const VolumeJob job = volume_job(logits, axes, labels);
-    Report report;
-    without_gil([&](const Interrupted &interrupted) {
-        return run_argmax_volume(job, interrupted, report);
-    });
-    return to_python(report);
+    LogitErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_argmax_volume(job, cancelled, errors); });
+    return to_python(errors);
 }
 
 py::object softmax(const Record<records::Logits> &logits, const py::object &axes,
                    const py::object &probabilities, const py::object &confidence) {
     const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
-    Report report;
-    without_gil(
-        [&](const Interrupted &interrupted) { return run_softmax(job, interrupted, report); });
-    return to_python(report);
+    LogitErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_softmax(job, cancelled, errors); });
+    return to_python(errors);
+}
+
+void add_resized(const Record<records::Logits> &logits, const py::object &axes,
+                 const py::array &weights, const py::array &sums) {
+    AddResizedJob job;
+    job.logits = from_python(logits);
+    if (!axes.is_none()) {
+        job.resample = true;
+        job.y = axis_view(axes.attr(axis_names().y));
+        job.x = axis_view(axes.attr(axis_names().x));
+        require(job.y.n_in == job.logits.h && job.x.n_in == job.logits.w, "axes");
+    }
+    require(job.logits.n == 1, "logits");
+    require(element_type(weights) == DType::f32 && weights.ndim() == 2 &&
+                weights.shape(0) == job.height() && weights.shape(1) == job.width(),
+            "weights");
+    require(element_type(sums) == DType::f32 && sums.ndim() == 3 &&
+                sums.shape(0) == job.logits.c && sums.shape(1) == job.height() &&
+                sums.shape(2) == job.width(),
+            "sums");
+    job.weights = static_cast<const char *>(weights.data());
+    job.weight_h = weights.strides(0), job.weight_w = weights.strides(1);
+    job.sums = address(sums, true);
+    job.sum_c = sums.strides(0), job.sum_h = sums.strides(1), job.sum_w = sums.strides(2);
+    release_gil([&](const CancelToken &cancelled) { return launch_add_resized(job, cancelled); });
 }
 
 py::object colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
                     const py::array &out) {
     const ColorizeJob job = colorize_job(labels, lut, ignore_index, out);
-    Bad bad;
-    without_gil(
-        [&](const Interrupted &interrupted) { return run_colorize(job, interrupted, bad); });
-    return to_python(bad);
+    LabelErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_colorize(job, cancelled, errors); });
+    return to_python(errors);
 }
 
 py::object overlay(const py::array &image, const py::array &labels, const py::array &lut,
                    const py::array &alpha, const py::object &ignore_index, std::int64_t contour,
                    const py::array &out) {
     const OverlayJob job = overlay_job(image, labels, lut, alpha, ignore_index, contour, out);
-    Bad bad;
-    without_gil([&](const Interrupted &interrupted) { return run_overlay(job, interrupted, bad); });
-    return to_python(bad);
+    LabelErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_overlay(job, cancelled, errors); });
+    return to_python(errors);
 }
 
 py::object labels_from_colors(const py::array &image, const py::array &keys,
                               const py::array &values, const py::array &out) {
     const LabelsFromColorsJob job = labels_from_colors_job(image, keys, values, out);
-    Bad bad;
-    without_gil([&](const Interrupted &interrupted) {
-        return run_labels_from_colors(job, interrupted, bad);
+    LabelErrors errors;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_labels_from_colors(job, cancelled, errors);
     });
-    return to_python(bad);
+    return to_python(errors);
 }
 
 using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
@@ -85,7 +110,7 @@ class AxisTaps {
           weights_(taps.attr("weights").cast<Floats>()) {
         require(weights_.ndim() == 2 && weights_.shape(0) > 0 && weights_.shape(1) > 0, "weights");
         view_.n_out = weights_.shape(0), view_.width = weights_.shape(1);
-        view_.first = table<std::int32_t>(first_, view_.n_out);
+        view_.first = checked_pointer<std::int32_t>(first_, view_.n_out);
         view_.weights = weights_.data();
         for (std::int64_t i = 0; i < view_.n_out; ++i)
             require(view_.first[i] >= 0 && view_.first[i] + view_.width <= inputs, "first");
@@ -124,15 +149,15 @@ void letterbox(const py::array &image, const py::object &y, const py::object &x,
     job.out = address(out, true);
     job.out_n = out.strides(0), job.out_c = out.strides(1);
     job.out_h = out.strides(2), job.out_w = out.strides(3);
-    without_gil([&](const Interrupted &interrupted) { return run_letterbox(job, interrupted); });
+    release_gil([&](const CancelToken &cancelled) { return launch_letterbox(job, cancelled); });
 }
 
 void confusion_labels(const py::array &preds, const py::array &target, const py::array &ignored,
                       const py::array &counts) {
     const ConfusionJob job = confusion_job(preds, target, ignored, counts);
     std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
-    without_gil(
-        [&](const Interrupted &interrupted) { return run_confusion(job, interrupted, cells); });
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_confusion(job, cancelled, cells); });
 }
 
 py::object confusion_logits(const Record<records::Logits> &logits, const py::object &axes,
@@ -140,16 +165,16 @@ py::object confusion_logits(const Record<records::Logits> &logits, const py::obj
                             const py::array &counts) {
     const ConfusionLogitsJob job = confusion_job(logits, axes, target, ignored, counts);
     std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
-    Report report;
-    without_gil([&](const Interrupted &interrupted) {
-        return run_confusion_logits(job, interrupted, cells, report);
+    LogitErrors errors;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_confusion_logits(job, cancelled, cells, errors);
     });
-    return to_python(report);
+    return to_python(errors);
 }
 
-void bands(const py::array &labels, std::int64_t width, bool frame, std::int64_t classes,
-           const py::array &ignored, const py::array &out) {
-    BandsJob job;
+void boundary_bands(const py::array &labels, std::int64_t width, bool frame, std::int64_t classes,
+                    const py::array &ignored, const py::array &out) {
+    BoundaryBandsJob job;
     job.labels = map_view(labels, false);
     job.width = width;
     job.frame = frame;
@@ -158,7 +183,8 @@ void bands(const py::array &labels, std::int64_t width, bool frame, std::int64_t
     require(same_pixels(job.labels, job.out) && width > 0 &&
                 (job.out.dtype == DType::i32 || (job.out.dtype == DType::u8 && classes < 254)),
             "out");
-    without_gil([&](const Interrupted &interrupted) { return run_bands(job, interrupted); });
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_boundary_bands(job, cancelled); });
 }
 
 void boundary_matches(const py::array &preds, const py::array &target, const py::array &ignored,
@@ -172,9 +198,9 @@ void boundary_matches(const py::array &preds, const py::array &target, const py:
                 (offsets.flags() & py::array::c_style),
             "offsets");
     std::int64_t *cells = counts_view(counts, job.rule.classes, 4);
-    without_gil([&](const Interrupted &interrupted) {
-        return run_boundary_matches(job, static_cast<const std::int32_t *>(offsets.data()),
-                                    offsets.shape(0), interrupted, cells);
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_boundary_matches(job, static_cast<const std::int32_t *>(offsets.data()),
+                                       offsets.shape(0), cancelled, cells);
     });
 }
 
@@ -186,11 +212,11 @@ void instance_counts(const py::array &preds, const py::array &target, const py::
     job.instances = map_view(instances, false);
     require(same_pixels(job.preds, job.target) && same_pixels(job.instances, job.target), "target");
     job.rule = target_rule(groups.shape(0), ignored);
-    job.groups = table<std::int64_t>(groups, job.rule.classes);
+    job.groups = checked_pointer<std::int64_t>(groups, job.rule.classes);
     job.instance_count = counts.shape(0);
     job.counts = counts_view(counts, job.instance_count, 4);
-    without_gil(
-        [&](const Interrupted &interrupted) { return run_instance_counts(job, interrupted); });
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_instance_counts(job, cancelled); });
 }
 
 py::list levels() {
@@ -212,6 +238,8 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("paint").none() = py::none(), arg("confidence").none() = py::none(),
           arg("fast") = false, arg("probabilities").none() = py::none(), arg("dense") = false);
     m.def("argmax_volume", &argmax_volume, arg("logits"), arg("axes"), arg("labels"));
+    m.def("add_resized", &add_resized, arg("logits"), arg("axes").none(), arg("weights"),
+          arg("sums"));
     m.def("softmax", &softmax, arg("logits"), arg("axes").none(), arg("probabilities").none(),
           arg("confidence").none());
     m.def("colorize", &colorize, arg("labels"), arg("lut"), arg("ignore_index").none(), arg("out"));
@@ -225,15 +253,15 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("counts"));
     m.def("confusion_logits", &confusion_logits, arg("logits"), arg("axes").none(), arg("target"),
           arg("ignored"), arg("counts"));
-    m.def("boundary_bands", &bands, arg("labels"), arg("width"), arg("frame"), arg("classes"),
-          arg("ignored"), arg("out"));
+    m.def("boundary_bands", &boundary_bands, arg("labels"), arg("width"), arg("frame"),
+          arg("classes"), arg("ignored"), arg("out"));
     m.def("boundary_matches", &boundary_matches, arg("preds"), arg("target"), arg("ignored"),
           arg("offsets"), arg("counts"));
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
     bind_crf(m);
     m.def("bind_records", &bind_records, arg("contract"));
-    bind_borrow(m);
+    bind_dlpack(m);
     // For Cython: capi.pxd takes it from here. Nothing in it is ever freed.
     m.attr("_capi") =
         py::capsule(segpost_get_api(SEGPOST_ABI), "segpost._cpu._capi", [](PyObject *) {});

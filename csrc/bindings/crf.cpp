@@ -20,7 +20,7 @@ class Solver {
             solver_ = std::make_unique<CrfOnLattice>(
                 shape_, std::move(jobs), own, from_python(Record<records::LatticeConfig>(recipe)));
         }
-        without_gil([&](const Interrupted &interrupted) { return solver_->prepare(interrupted); });
+        release_gil([&](const CancelToken &cancelled) { return solver_->prepare(cancelled); });
     }
 
     py::list infer(const py::array &out, std::int64_t iterations, const py::object &start,
@@ -29,16 +29,16 @@ class Solver {
         ProbabilityView from;
         if (!start.is_none()) from = probability_view(start.cast<py::array>(), shape_, false);
         const double limit = tolerance.is_none() ? -1.0 : tolerance.cast<double>();
-        require(iterations >= 0 && !solver_->bad().any(), "infer");
+        require(iterations >= 0 && !solver_->errors().any(), "infer");
         std::vector<CrfStep> steps;
-        without_gil([&](const Interrupted &interrupted) {
+        release_gil([&](const CancelToken &cancelled) {
             return solver_->infer(to, iterations, start.is_none() ? nullptr : &from, limit, trace,
-                                  interrupted, steps);
+                                  cancelled, steps);
         });
         return to_python(steps);
     }
 
-    py::object bad() const { return to_python(solver_->bad()); }
+    py::object bad() const { return to_python(solver_->errors()); }
 
   private:
     Record<records::Unary> unary_; // keeps its arrays

@@ -20,7 +20,7 @@ inline constexpr std::array<std::pair<const char *, Normalization>, 4> normaliza
      {"column", Normalization::column},
      {"none", Normalization::none}}};
 
-template <class Names> auto named(const Names &names, const std::string &name) {
+template <class Names> auto parse_enum(const Names &names, const std::string &name) {
     for (const auto &[text, value] : names)
         if (name == text) return value;
     throw std::invalid_argument("internal: " + name);
@@ -33,7 +33,7 @@ inline UnaryView from_python(const Record<records::Unary> &record) {
     UnaryView view;
     view.data = static_cast<const char *>(values.data());
     view.dtype = element_type(record.get<std::string>(R::kind));
-    view.meaning = named(meanings, record.get<std::string>(R::meaning));
+    view.meaning = parse_enum(meanings, record.get<std::string>(R::meaning));
     view.clamp = record.get<double>(R::clamp);
     view.labels = values.shape(0), view.d = values.shape(1);
     view.h = values.shape(2), view.w = values.shape(3);
@@ -66,10 +66,11 @@ inline PairwiseJob from_python(const Record<records::Pairwise> &record, const Un
         job.guide.channels = guide.shape(3);
         job.guide.stride_d = guide.strides(0), job.guide.stride_h = guide.strides(1);
         job.guide.stride_w = guide.strides(2), job.guide.stride_c = guide.strides(3);
-        job.guide_sigma = table<double>(record.get<py::array>(R::guide_sigma), job.guide.channels);
+        job.guide_sigma =
+            checked_pointer<double>(record.get<py::array>(R::guide_sigma), job.guide.channels);
         if (record.has(R::guide_range))
-            job.guide_range =
-                table<double>(record.get<py::array>(R::guide_range), 2 * job.guide.channels);
+            job.guide_range = checked_pointer<double>(record.get<py::array>(R::guide_range),
+                                                      2 * job.guide.channels);
     }
     const std::int64_t features = (job.has_places ? 3 : 0) + job.guide.channels;
     require(features > 0 && features <= most_features, "features");
@@ -83,7 +84,7 @@ inline PairwiseJob from_python(const Record<records::Pairwise> &record, const Un
         require(attraction.shape(i) == unary.labels, "attraction");
     job.kind = static_cast<Attraction>(attraction.ndim());
     job.attraction = static_cast<const double *>(attraction.data());
-    job.normalization = named(normalizations, record.get<std::string>(R::normalization));
+    job.normalization = parse_enum(normalizations, record.get<std::string>(R::normalization));
     return job;
 }
 

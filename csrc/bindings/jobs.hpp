@@ -32,7 +32,8 @@ inline OverlayJob from_python(const Record<records::OverlayTarget> &record, cons
     using R = records::OverlayTarget;
     OverlayJob overlay;
     overlay.image = image_view(record.get<py::array>(R::image), false);
-    overlay.alpha = table<std::uint16_t>(record.get<py::array>(R::alpha), job.classes() + 1);
+    overlay.alpha =
+        checked_pointer<std::uint16_t>(record.get<py::array>(R::alpha), job.classes() + 1);
     overlay.out = image_view(record.get<py::array>(R::out), true);
     overlay.labels = job.labels;
     overlay.range.classes = job.classes();
@@ -43,7 +44,8 @@ inline OverlayJob from_python(const Record<records::OverlayTarget> &record, cons
 
 inline void add_colors(ArgmaxJob &job, const Record<records::ColorOutputs> &record) {
     using R = records::ColorOutputs;
-    const auto *lut = table<std::uint32_t>(record.get<py::array>(R::lut), job.classes() + 1);
+    const auto *lut =
+        checked_pointer<std::uint32_t>(record.get<py::array>(R::lut), job.classes() + 1);
     if (record.has(R::color)) {
         job.color = image_view(record.get<py::array>(R::color), true);
         job.lut = lut;
@@ -152,7 +154,7 @@ inline ColorizeJob colorize_job(const py::array &labels, const py::array &lut,
     ColorizeJob job;
     job.labels = map_view(labels, false);
     job.range = label_range(lut, ignore_index);
-    job.lut = table<std::uint32_t>(lut, lut.shape(0));
+    job.lut = checked_pointer<std::uint32_t>(lut, lut.shape(0));
     job.out = image_view(out, true);
     require(same_pixels(job.labels, job.out), "out");
     return job;
@@ -165,8 +167,8 @@ inline OverlayJob overlay_job(const py::array &image, const py::array &labels, c
     job.image = image_view(image, false);
     job.labels = map_view(labels, false);
     job.range = label_range(lut, ignore_index);
-    job.lut = table<std::uint32_t>(lut, lut.shape(0));
-    job.alpha = table<std::uint16_t>(alpha, lut.shape(0));
+    job.lut = checked_pointer<std::uint32_t>(lut, lut.shape(0));
+    job.alpha = checked_pointer<std::uint16_t>(alpha, lut.shape(0));
     job.contour = contour;
     job.out = image_view(out, true);
     require(same_pixels(job.labels, job.out) && same_pixels(job.labels, job.image), "out");
@@ -179,8 +181,8 @@ inline LabelsFromColorsJob labels_from_colors_job(const py::array &image, const 
     job.image = image_view(image, false);
     job.count = keys.shape(0);
     require(job.count > 0, "keys");
-    job.keys = table<std::uint32_t>(keys, job.count);
-    job.values = table<std::int32_t>(values, job.count);
+    job.keys = checked_pointer<std::uint32_t>(keys, job.count);
+    job.values = checked_pointer<std::int32_t>(values, job.count);
     job.out = map_view(out, true);
     require(same_pixels(job.image, job.out) &&
                 (job.out.dtype == DType::u8 || job.out.dtype == DType::i32),

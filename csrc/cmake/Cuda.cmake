@@ -56,7 +56,7 @@ function(segpost_cuda_module)
     endif()
     segpost_cuda_architectures(architectures)
     try_compile(works
-        SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cuda/runtime/device.cu ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cmake/cuda_works.cpp
+        SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cuda/runtime/platform/nvidia/device.cu ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cmake/cuda_works.cpp
         CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${segpost_cuda_platform}\;${CMAKE_CURRENT_SOURCE_DIR}/csrc"
                     "-DCMAKE_CUDA_ARCHITECTURES=${architectures}"
         LINK_LIBRARIES CUDA::cudart_static
@@ -68,7 +68,7 @@ function(segpost_cuda_module)
         return()
     endif()
     message(STATUS "CUDA backend for ${architectures}")
-    file(GLOB sources CONFIGURE_DEPENDS csrc/cuda/*/*.cu)
+    file(GLOB sources CONFIGURE_DEPENDS csrc/cuda/*/*.cu ${segpost_cuda_platform}/*.cu)
     add_library(_cuda_kernels OBJECT ${sources})
     set_target_properties(_cuda_kernels PROPERTIES CUDA_ARCHITECTURES "${architectures}")
     target_include_directories(_cuda_kernels PRIVATE csrc ${segpost_cuda_platform})

@@ -96,6 +96,7 @@ def test_boundary_iou_is_that_of_every_class_alone(backend: str) -> None:
     assert_array_equal(scores.min_iou, np.minimum(scores.iou, scores.boundary_iou))
 
 
+@pytest.mark.peers
 def test_boundary_iou_is_that_of_opencv() -> None:
     """The same with the erosions that the authors use."""
     cv2 = pytest.importorskip("cv2")

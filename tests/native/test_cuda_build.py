@@ -29,7 +29,7 @@ WIDE = (
     "softmax",
     "confusion",
     "palette",
-)  # whose fast roads read 16 bytes at a time
+)  # whose fast code paths read 16 bytes at a time
 
 needs_nvcc = pytest.mark.skipif(NVCC is None, reason="no nvcc")
 
@@ -70,6 +70,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
         return {source.stem: result for source, result in zip(SOURCES, made, strict=True)}
 
 
+@pytest.mark.cuda_build
 @needs_nvcc
 def test_kernels_spill_no_registers(compiled: dict[str, tuple[Path, str]]) -> None:
     """No kernel keeps registers in memory."""
@@ -80,6 +81,7 @@ def test_kernels_spill_no_registers(compiled: dict[str, tuple[Path, str]]) -> No
         assert set(spills) <= {("0", "0")}, (name, kernels, spills)
 
 
+@pytest.mark.cuda_build
 @needs_nvcc
 @pytest.mark.parametrize("name", WIDE)
 def test_machine_code_reads_16_bytes_at_a_time(
@@ -92,6 +94,7 @@ def test_machine_code_reads_16_bytes_at_a_time(
     assert not re.search(r"\b(LDL|STL)\b", code)
 
 
+@pytest.mark.cuda_build
 @needs_nvcc
 @pytest.mark.parametrize("name", WIDE)
 def test_kernels_of_one_pass_read_16_bytes_at_a_time(name: str, tmp_path: Path) -> None:
@@ -110,6 +113,7 @@ def test_the_extension_is_built_where_nvcc_is() -> None:
     assert problem is None or "driver" in problem or "device" in problem, problem
 
 
+@pytest.mark.cuda_build
 @needs_nvcc
 def test_every_architecture_is_in_the_extension() -> None:
     """Where all architectures were asked for, all are there, and PTX for those to come."""

@@ -16,7 +16,7 @@ template <class L> bool can_ignore(const LabelRange &range) {
 // The palette row of every label of a row; void's where there is none.
 template <class L> void find_entries(const char *row, std::int64_t step, std::int64_t count,
                                      const LabelRange &range, std::int32_t *entry,
-                                     std::int64_t place, Bad &bad) {
+                                     std::int64_t place, LabelErrors &errors) {
     const std::int32_t none = static_cast<std::int32_t>(range.classes);
     const bool ignores = can_ignore<L>(range);
     const std::int64_t ignore = range.ignore_index;
@@ -34,7 +34,7 @@ template <class L> void find_entries(const char *row, std::int64_t step, std::in
             const std::int64_t value =
                 static_cast<std::int64_t>(*reinterpret_cast<const L *>(row + i * step));
             const bool inside = value >= 0 && value < range.classes;
-            if (!inside && !(ignores && value == ignore)) bad.add(place + i);
+            if (!inside && !(ignores && value == ignore)) errors.add(place + i);
         }
 }
 
@@ -57,26 +57,27 @@ struct ByteTable {
         for (std::int64_t i = 0; i < count; ++i) most = labels[i] > most ? labels[i] : most;
         return most;
     }
-    void check(const std::uint8_t *labels, std::int64_t count, std::int64_t place, Bad &bad) const {
+    void check(const std::uint8_t *labels, std::int64_t count, std::int64_t place,
+               LabelErrors &errors) const {
         for (std::int64_t i = 0; i < count; ++i)
-            if (wrong[labels[i]]) bad.add(place + i);
+            if (wrong[labels[i]]) errors.add(place + i);
     }
 };
 
 // Colors of one row of labels as packed RGB. `entry` has room for a row.
 void color_row(const LabelView &labels, const LabelRange &range, const std::uint32_t *lut,
                const ByteTable &bytes, std::int64_t n, std::int64_t y, std::int32_t *entry,
-               std::uint8_t *out, Bad &bad) {
+               std::uint8_t *out, LabelErrors &errors) {
     const char *row = labels.row(n, y);
     const std::int64_t place = (n * labels.h + y) * labels.w;
     if (labels.dtype == DType::u8 && labels.stride_w == 1) {
         const std::uint8_t *label = reinterpret_cast<const std::uint8_t *>(row);
         const std::uint8_t most = bytes.most(label, labels.w);
-        if (most >= range.classes) bytes.check(label, labels.w, place, bad);
+        if (most >= range.classes) bytes.check(label, labels.w, place, errors);
         color_span(label, bytes.color, most + 1, out, labels.w);
         return;
     }
-#define SEGPOST_FIND(L) find_entries<L>(row, labels.stride_w, labels.w, range, entry, place, bad)
+#define SEGPOST_FIND(L) find_entries<L>(row, labels.stride_w, labels.w, range, entry, place, errors)
     SEGPOST_EACH_LABEL(labels.dtype, SEGPOST_FIND)
 #undef SEGPOST_FIND
     color_span(entry, lut, range.classes + 1, out, labels.w);
@@ -84,8 +85,7 @@ void color_row(const LabelView &labels, const LabelRange &range, const std::uint
 
 // Enough rows for a register load of 32 entries.
 void pad_lut(const std::uint32_t *lut, std::int64_t count, std::uint32_t *to) {
-    for (std::int64_t i = 0; i < larger<std::int64_t>(count, 32); ++i)
-        to[i] = i < count ? lut[i] : 0;
+    for (std::int64_t i = 0; i < max<std::int64_t>(count, 32); ++i) to[i] = i < count ? lut[i] : 0;
 }
 
 // out = (image * (256 - a) + color * a + 128) >> 8 over bytes, one a for all.
@@ -102,21 +102,21 @@ void find_contour(const OverlayJob &job, std::int64_t n, std::int64_t y, std::in
                   std::int64_t *low, std::int64_t *high, std::uint8_t *on) {
     const LabelView &labels = job.labels;
     const std::int64_t before = job.contour / 2, after = (job.contour + 1) / 2;
-    const std::int64_t top = larger<std::int64_t>(y - before, 0),
-                       bottom = smaller(y + after, labels.h - 1);
+    const std::int64_t top = max<std::int64_t>(y - before, 0),
+                       bottom = min(y + after, labels.h - 1);
     for (std::int64_t r = top; r <= bottom; ++r) {
         widen_labels(labels, n, r, 0, labels.w, row);
         for (std::int64_t x = 0; x < labels.w; ++x) {
-            low[x] = r == top ? row[x] : smaller(low[x], row[x]);
-            high[x] = r == top ? row[x] : larger(high[x], row[x]);
+            low[x] = r == top ? row[x] : min(low[x], row[x]);
+            high[x] = r == top ? row[x] : max(high[x], row[x]);
         }
     }
     for (std::int64_t x = 0; x < labels.w; ++x) {
         std::int64_t least = low[x], most = high[x];
-        const std::int64_t right = smaller(x + after, labels.w - 1);
-        for (std::int64_t i = larger<std::int64_t>(x - before, 0); i <= right; ++i) {
-            least = smaller(least, low[i]);
-            most = larger(most, high[i]);
+        const std::int64_t right = min(x + after, labels.w - 1);
+        for (std::int64_t i = max<std::int64_t>(x - before, 0); i <= right; ++i) {
+            least = min(least, low[i]);
+            most = max(most, high[i]);
         }
         on[x] = least != most;
     }
@@ -131,7 +131,7 @@ struct OverlayScratch {
     OverlayScratch(const OverlayJob &job, Scratch &scratch) {
         const std::int64_t w = job.labels.w;
         entry = scratch.take<std::int32_t>(w);
-        lut = scratch.take<std::uint32_t>(larger<std::int64_t>(job.range.classes + 1, 32));
+        lut = scratch.take<std::uint32_t>(max<std::int64_t>(job.range.classes + 1, 32));
         color = scratch.take<std::uint8_t>(3 * w);
         pixels = scratch.take<std::uint8_t>(3 * w);
         on = scratch.take<std::uint8_t>(job.contour ? w : 0);
@@ -146,20 +146,19 @@ struct OverlayScratch {
 std::int64_t colorize_scratch(const ColorizeJob &job) {
     Scratch scratch(nullptr);
     scratch.take<std::int32_t>(job.labels.w);
-    scratch.take<std::uint32_t>(larger<std::int64_t>(job.range.classes + 1, 32));
+    scratch.take<std::uint32_t>(max<std::int64_t>(job.range.classes + 1, 32));
     return scratch.used();
 }
 
-void colorize(const ColorizeJob &job, const Rows &rows, char *memory, Bad &bad) {
+void colorize(const ColorizeJob &job, const Rows &rows, char *memory, LabelErrors &errors) {
     Scratch scratch(memory);
     std::int32_t *entry = scratch.take<std::int32_t>(job.labels.w);
-    std::uint32_t *lut =
-        scratch.take<std::uint32_t>(larger<std::int64_t>(job.range.classes + 1, 32));
+    std::uint32_t *lut = scratch.take<std::uint32_t>(max<std::int64_t>(job.range.classes + 1, 32));
     pad_lut(job.lut, job.range.classes + 1, lut);
     const ByteTable bytes(job.range, job.lut);
     for (std::int64_t y = rows.y0; y < rows.y1; ++y)
         color_row(job.labels, job.range, lut, bytes, rows.n, y, entry,
-                  reinterpret_cast<std::uint8_t *>(job.out.row(rows.n, y)), bad);
+                  reinterpret_cast<std::uint8_t *>(job.out.row(rows.n, y)), errors);
 }
 
 std::int64_t overlay_scratch(const OverlayJob &job) {
@@ -168,7 +167,7 @@ std::int64_t overlay_scratch(const OverlayJob &job) {
     return scratch.used();
 }
 
-void overlay(const OverlayJob &job, const Rows &rows, char *memory, Bad &bad) {
+void overlay(const OverlayJob &job, const Rows &rows, char *memory, LabelErrors &errors) {
     Scratch scratch(memory);
     const OverlayScratch work(job, scratch);
     pad_lut(job.lut, job.range.classes + 1, work.lut);
@@ -177,7 +176,8 @@ void overlay(const OverlayJob &job, const Rows &rows, char *memory, Bad &bad) {
     for (std::int64_t k = 1; k <= job.range.classes; ++k) even &= job.alpha[k] == job.alpha[0];
     const std::int64_t w = job.labels.w;
     for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
-        color_row(job.labels, job.range, work.lut, bytes, rows.n, y, work.entry, work.color, bad);
+        color_row(job.labels, job.range, work.lut, bytes, rows.n, y, work.entry, work.color,
+                  errors);
         const std::uint8_t *image =
             reinterpret_cast<const std::uint8_t *>(job.image.row(rows.n, y));
         if (!job.image.packed()) {
@@ -188,7 +188,7 @@ void overlay(const OverlayJob &job, const Rows &rows, char *memory, Bad &bad) {
         if (even) {
             blend_span(image, work.color, job.alpha[0], out, 3 * w);
         } else {
-            Bad known; // counted above
+            LabelErrors known; // counted above
             const char *row = job.labels.row(rows.n, y);
 #define SEGPOST_FIND(L)                                                                            \
     find_entries<L>(row, job.labels.stride_w, w, job.range, work.entry, 0, known)
@@ -210,7 +210,8 @@ std::int64_t labels_from_colors_scratch(const LabelsFromColorsJob &job) {
     return 3 * job.image.w + 64;
 }
 
-void labels_from_colors(const LabelsFromColorsJob &job, const Rows &rows, char *memory, Bad &bad) {
+void labels_from_colors(const LabelsFromColorsJob &job, const Rows &rows, char *memory,
+                        LabelErrors &errors) {
     std::uint8_t *pixels = reinterpret_cast<std::uint8_t *>(memory);
     std::uint32_t last = ~0u; // neighbors mostly share their color
     std::int32_t label = 0;
@@ -230,7 +231,7 @@ void labels_from_colors(const LabelsFromColorsJob &job, const Rows &rows, char *
                 const bool known = job.keys[low] == key;
                 label = known ? job.values[low] : 0;
                 last = known ? key : ~0u;
-                if (!known) bad.add((rows.n * job.image.h + y) * job.image.w + x);
+                if (!known) errors.add((rows.n * job.image.h + y) * job.image.w + x);
             }
             if (job.out.dtype == DType::u8)
                 reinterpret_cast<std::uint8_t *>(out)[x] = static_cast<std::uint8_t>(label);

@@ -13,8 +13,8 @@ inline F round_half(F v) { return (v + 12582912.0f) - 12582912.0f; } // |v| < 2^
 void features(const PairwiseJob &job, const double *origin, std::int64_t h, std::int64_t y,
               std::int64_t x, std::int64_t count, F *f) {
     if (job.has_places) {
-        *f++ = splat<F>(static_cast<float>(static_cast<double>(y / h) / job.sigma[0]));
-        *f++ = splat<F>(static_cast<float>(static_cast<double>(y % h) / job.sigma[1]));
+        *f++ = broadcast<F>(static_cast<float>(static_cast<double>(y / h) / job.sigma[0]));
+        *f++ = broadcast<F>(static_cast<float>(static_cast<double>(y % h) / job.sigma[1]));
         F place{};
         for (int i = 0; i < group; ++i)
             place[i] = static_cast<float>(static_cast<double>(x + i) / job.sigma[2]);
@@ -26,7 +26,7 @@ void features(const PairwiseJob &job, const double *origin, std::int64_t h, std:
     for (std::int64_t c = 0; c < guide.channels; ++c) {
         float value[group];
         for (std::int64_t i = 0; i < group; ++i) {
-            const char *at = from + smaller(i, count - 1) * guide.stride_w + c * guide.stride_c;
+            const char *at = from + min(i, count - 1) * guide.stride_w + c * guide.stride_c;
             if (guide.dtype == DType::u8) {
                 std::uint8_t byte;
                 __builtin_memcpy(&byte, at, 1);
@@ -99,7 +99,7 @@ void crf_embed(const PairwiseJob &job, const double *origin, const float *scale,
     const int d = static_cast<int>((job.has_places ? 3 : 0) + job.guide.channels);
     F f[most_features];
     for (std::int64_t i = 0; i < count; i += group) {
-        features(job, origin, h, y, x + i, smaller<std::int64_t>(group, count - i), f);
+        features(job, origin, h, y, x + i, min<std::int64_t>(group, count - i), f);
         // A place along an axis of length 1 is no feature: scale drops it.
         F *used = f;
         int n = d;

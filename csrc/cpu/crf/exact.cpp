@@ -44,16 +44,16 @@ void features_of(const PairwiseJob &job, const UnaryView &shape, std::int64_t y,
 
 } // namespace
 
-bool CrfExact::prepare(const Interrupted &interrupted) {
+bool CrfExact::prepare(const CancelToken &cancelled) {
     tiles_ = crf_tiles(unary_.rows(), unary_.w, 1);
     logs_.reserve(unary_.pixels() * unary_.labels + 64);
-    if (!read_unary(unary_, tiles_, logs_.data(), nullptr, offset_, bad_, interrupted))
+    if (!read_unary(unary_, tiles_, logs_.data(), nullptr, offset_, errors_, cancelled))
         return false;
-    if (bad_.any()) return true;
+    if (errors_.any()) return true;
     terms_ = std::vector<Term>(jobs_.size());
     for (std::size_t t = 0; t < jobs_.size(); ++t) {
         sort(jobs_[t], terms_[t]);
-        if (!normalize(jobs_[t], terms_[t], interrupted)) return false;
+        if (!normalize(jobs_[t], terms_[t], cancelled)) return false;
     }
     return true;
 }
@@ -109,14 +109,14 @@ void CrfExact::sort(const PairwiseJob &job, Term &term) const {
         }
     term.view.features = d;
     term.view.blocks = blocks;
-    term.view.own = own_;
+    term.view.include_self = include_self_;
     term.view.values = term.values.data();
     term.view.boxes = term.boxes.data();
     term.view.groups = term.groups.data();
     term.view.limit = static_cast<float>(std::log(static_cast<double>(pixels) / unheard));
 }
 
-bool CrfExact::pass(Term &term, std::int64_t row, const Interrupted &interrupted) const {
+bool CrfExact::pass(Term &term, std::int64_t row, const CancelToken &cancelled) const {
     const KernelTable &table = kernels();
     return run_tasks(
         term.view.blocks,
@@ -124,17 +124,17 @@ bool CrfExact::pass(Term &term, std::int64_t row, const Interrupted &interrupted
             alignas(64) char memory[crf_block * crf_block * 4];
             table.crf_exact(term.view, row, b, memory);
         },
-        interrupted);
+        cancelled);
 }
 
-bool CrfExact::normalize(const PairwiseJob &job, Term &term, const Interrupted &interrupted) const {
+bool CrfExact::normalize(const PairwiseJob &job, Term &term, const CancelToken &cancelled) const {
     const std::int64_t pixels = unary_.pixels(), row = kernels().crf_row(1);
     const std::int64_t size = term.view.blocks * crf_block * row;
     term.q.reserve(size), term.messages.reserve(size);
     std::fill(term.q.data(), term.q.data() + size, 0.0f);
     for (std::int64_t i = 0; i < pixels; ++i) term.q.data()[i * row] = 1.0f;
     term.view.q = term.q.data(), term.view.messages = term.messages.data();
-    if (!pass(term, row, interrupted)) return false;
+    if (!pass(term, row, cancelled)) return false;
     for (std::int64_t i = 0; i < pixels; ++i) {
         const double sum = term.messages.data()[i * row];
         const double one = sum > 1e-6 ? 1 / sum : 0; // else it is alone
@@ -148,7 +148,7 @@ bool CrfExact::normalize(const PairwiseJob &job, Term &term, const Interrupted &
 }
 
 // Messages of all terms, from q_.
-bool CrfExact::send(std::int64_t row, const Interrupted &interrupted) {
+bool CrfExact::send(std::int64_t row, const CancelToken &cancelled) {
     const std::int64_t pixels = unary_.pixels(), labels = unary_.labels;
     std::fill(messages_.data(), messages_.data() + pixels * row, 0.0f);
     for (std::size_t t = 0; t < terms_.size(); ++t) {
@@ -161,7 +161,7 @@ bool CrfExact::send(std::int64_t row, const Interrupted &interrupted) {
         for (std::int64_t i = 0; i < pixels; ++i)
             for (std::int64_t l = 0; l < row; ++l)
                 term.q.data()[i * row + l] = term.in[i] * q_.data()[term.order[i] * row + l];
-        if (!pass(term, row, interrupted)) return false;
+        if (!pass(term, row, cancelled)) return false;
         for (std::int64_t i = 0; i < pixels; ++i) {
             float *from = term.messages.data() + i * row;
             float *to = messages_.data() + term.order[i] * row;
@@ -182,7 +182,7 @@ bool CrfExact::send(std::int64_t row, const Interrupted &interrupted) {
 
 bool CrfExact::infer(const ProbabilityView &out, std::int64_t iterations,
                      const ProbabilityView *start, double tolerance, bool trace,
-                     const Interrupted &interrupted, std::vector<CrfStep> &steps) {
+                     const CancelToken &cancelled, std::vector<CrfStep> &steps) {
     const std::int64_t pixels = unary_.pixels(), labels = unary_.labels;
     const std::int64_t row = kernels().crf_row(labels);
     q_.reserve(pixels * row), messages_.reserve(pixels * row);
@@ -215,7 +215,7 @@ bool CrfExact::infer(const ProbabilityView &out, std::int64_t iterations,
                                                tiles_[t].first + tiles_[t].pixels(),
                                                reinterpret_cast<float *>(line.get()), parts[t]);
                 },
-                interrupted))
+                cancelled))
             return false;
         for (const CrfSums &part : parts) sums.merge(part); // in order
         return true;
@@ -227,7 +227,7 @@ bool CrfExact::infer(const ProbabilityView &out, std::int64_t iterations,
     update.messages = messages_.data();
     steps.push_back({NAN, NAN, NAN, NAN});
     for (std::int64_t done = 0; done < iterations; ++done) {
-        if (!send(row, interrupted)) return false;
+        if (!send(row, cancelled)) return false;
         sums = CrfSums();
         update.trace = trace;
         if (!renew(sums)) return false;
@@ -237,7 +237,7 @@ bool CrfExact::infer(const ProbabilityView &out, std::int64_t iterations,
         if (tolerance >= 0 && sums.change <= tolerance) break;
     }
     if (trace) { // of the last Q
-        if (!send(row, interrupted)) return false;
+        if (!send(row, cancelled)) return false;
         sums = CrfSums();
         update.trace = update.measure = true;
         if (!renew(sums)) return false;

@@ -10,12 +10,12 @@ namespace segpost {
 
 class SEGPOST_EXPORT CrfExact : public CrfInference {
   public:
-    CrfExact(const UnaryView &unary, std::vector<PairwiseJob> terms, bool own)
-        : unary_(unary), jobs_(std::move(terms)), own_(own) {}
+    CrfExact(const UnaryView &unary, std::vector<PairwiseJob> terms, bool include_self)
+        : unary_(unary), jobs_(std::move(terms)), include_self_(include_self) {}
 
-    bool prepare(const Interrupted &) override;
+    bool prepare(const CancelToken &) override;
     bool infer(const ProbabilityView &out, std::int64_t iterations, const ProbabilityView *start,
-               double tolerance, bool trace, const Interrupted &,
+               double tolerance, bool trace, const CancelToken &,
                std::vector<CrfStep> &steps) override;
 
   private:
@@ -26,13 +26,13 @@ class SEGPOST_EXPORT CrfExact : public CrfInference {
         std::vector<float> in, out; // [pixels] normalisation
     };
     void sort(const PairwiseJob &, Term &) const;
-    bool pass(Term &, std::int64_t row, const Interrupted &) const;
-    bool normalize(const PairwiseJob &, Term &, const Interrupted &) const;
-    bool send(std::int64_t row, const Interrupted &);
+    bool pass(Term &, std::int64_t row, const CancelToken &) const;
+    bool normalize(const PairwiseJob &, Term &, const CancelToken &) const;
+    bool send(std::int64_t row, const CancelToken &);
 
     UnaryView unary_;
     std::vector<PairwiseJob> jobs_;
-    bool own_;
+    bool include_self_;
     std::vector<CrfTile> tiles_;
     std::vector<Term> terms_;
     double offset_ = 0;

@@ -9,7 +9,7 @@ namespace {
 inline float apart(const float *a, const float *b, std::int64_t features) {
     float sum = 0;
     for (std::int64_t f = 0; f < features; ++f) {
-        const float over = larger(a[2 * f] - b[2 * f + 1], b[2 * f] - a[2 * f + 1]);
+        const float over = max(a[2 * f] - b[2 * f + 1], b[2 * f] - a[2 * f + 1]);
         if (over > 0) sum += over * over;
     }
     return 0.5f * sum;
@@ -23,12 +23,12 @@ void pairs(const CrfExactTerm &term, std::int64_t to, std::int64_t from, float *
         for (std::int64_t j = 0; j < crf_block; j += lanes) {
             F sum{};
             for (std::int64_t f = 0; f < term.features; ++f) {
-                const F by = load<F>(b + f * crf_block + j) - splat<F>(a[f * crf_block + i]);
+                const F by = load<F>(b + f * crf_block + j) - broadcast<F>(a[f * crf_block + i]);
                 sum = fma(by, by, sum);
             }
             store(kernel + i * crf_block + j, exponential(sum * -0.5f));
         }
-    if (to == from && !term.own)
+    if (to == from && !term.include_self)
         for (std::int64_t i = 0; i < crf_block; ++i) kernel[i * crf_block + i] = 0.0f;
 }
 
@@ -44,7 +44,8 @@ void send(const float *kernel, const float *q, float *messages, std::int64_t row
             for (int n = 0; n < N; ++n) {
                 const V value = load<V>(q + j * row + n * w);
                 for (int p = 0; p < pixels; ++p)
-                    sum[p][n] = fma(splat<V>(kernel[(i + p) * crf_block + j]), value, sum[p][n]);
+                    sum[p][n] =
+                        fma(broadcast<V>(kernel[(i + p) * crf_block + j]), value, sum[p][n]);
             }
         for (int p = 0; p < pixels; ++p)
             for (int n = 0; n < N; ++n) store(messages + (i + p) * row + n * w, sum[p][n]);
@@ -62,7 +63,7 @@ void crf_exact(const CrfExactTerm &term, std::int64_t row, std::int64_t to, char
     const float *box = term.boxes + to * term.features * 2;
     for (std::int64_t g = 0; g * crf_blocks < term.blocks; ++g) {
         if (apart(box, term.groups + g * term.features * 2, term.features) > term.limit) continue;
-        const std::int64_t last = smaller((g + 1) * crf_blocks, term.blocks);
+        const std::int64_t last = min((g + 1) * crf_blocks, term.blocks);
         for (std::int64_t from = g * crf_blocks; from < last; ++from) {
             if (apart(box, term.boxes + from * term.features * 2, term.features) > term.limit)
                 continue;
@@ -90,7 +91,7 @@ void crf_exact_update(const CrfExactUpdate &job, std::int64_t first, std::int64_
         if (job.trace)
             for (std::int64_t l = 0; l < labels; ++l) {
                 if (!(q[l] > 0)) continue;
-                sums.entropy += q[l] * logarithm(splat<V>(larger(q[l], 1e-37f)))[0];
+                sums.entropy += q[l] * logarithm(broadcast<V>(max(q[l], 1e-37f)))[0];
                 sums.unary -= q[l] * unary[l];
                 sums.pairwise -= q[l] * messages[l];
             }
@@ -98,7 +99,7 @@ void crf_exact_update(const CrfExactUpdate &job, std::int64_t first, std::int64_
         float best = -3e38f, total = 0;
         for (std::int64_t l = 0; l < row; ++l) {
             line[l] = l < labels ? unary[l] + (messages ? messages[l] : 0.0f) : -1e30f;
-            best = larger(best, line[l]);
+            best = max(best, line[l]);
         }
         for (std::int64_t l = 0; l < row; l += 4) {
             const V power = exponential(load<V>(line + l) - best);
@@ -107,7 +108,7 @@ void crf_exact_update(const CrfExactUpdate &job, std::int64_t first, std::int64_
         }
         for (std::int64_t l = 0; l < labels; ++l) {
             const float now = line[l] / total;
-            change = larger(change, __builtin_fabsf(now - q[l]));
+            change = max(change, __builtin_fabsf(now - q[l]));
             q[l] = now;
         }
     }

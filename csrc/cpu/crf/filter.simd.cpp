@@ -21,7 +21,7 @@ template <class V>
 inline V mixed(const float *matrix, const float *from, std::int64_t row, std::int64_t at) {
     V sum{};
     for (std::int64_t m = 0; m < row; ++m)
-        sum = fma(splat<V>(from[m]), load<V>(matrix + m * row + at), sum);
+        sum = fma(broadcast<V>(from[m]), load<V>(matrix + m * row + at), sum);
     return sum;
 }
 
@@ -31,7 +31,7 @@ template <class V, int N> void blur(float *rows, std::int64_t row, const std::ui
                                     std::int64_t begin, std::int64_t end, float side) {
     constexpr int w = lanes_of<V>;
     constexpr std::int64_t distance = 12; // of prefetches: the order is known, unlike to the cache
-    const V factor = splat<V>(side);
+    const V factor = broadcast<V>(side);
     V before[N], here[N];
     for (int j = 0; j < N; ++j) before[j] = here[j] = V{};
     for (std::int64_t i = begin; i < end; ++i) {
@@ -101,8 +101,8 @@ void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, 
     float *__restrict middle = line + margin;
     for (std::int64_t y = y0; y < y1; ++y) {
         // Sums of a few rows at a time stay in registers.
-        const std::int64_t first = larger<std::int64_t>(0, y - grid.radius_y);
-        const std::int64_t last = smaller(grid.height - 1, y + grid.radius_y);
+        const std::int64_t first = max<std::int64_t>(0, y - grid.radius_y);
+        const std::int64_t last = min(grid.height - 1, y + grid.radius_y);
         with_width(row, [&](auto v) {
             using V = decltype(v);
             constexpr int w = lanes_of<V>;
@@ -111,7 +111,7 @@ void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, 
                 V sum[N];
                 for (int j = 0; j < N; ++j) sum[j] = V{};
                 for (std::int64_t k = first; k <= last; ++k) {
-                    const V tap = splat<V>(grid.taps_y[k < y ? y - k : k - y]);
+                    const V tap = broadcast<V>(grid.taps_y[k < y ? y - k : k - y]);
                     const float *from = grid.sums + k * size + at;
                     for (int j = 0; j < N; ++j) sum[j] = fma(tap, load<V>(from + j * w), sum[j]);
                 }
@@ -124,9 +124,9 @@ void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, 
                     const float *here = middle + x * row + at;
                     V sum[N];
                     for (int j = 0; j < N; ++j)
-                        sum[j] = load<V>(here + j * w) * splat<V>(grid.taps_x[0]);
+                        sum[j] = load<V>(here + j * w) * broadcast<V>(grid.taps_x[0]);
                     for (std::int64_t k = 1; k <= grid.radius_x; ++k) {
-                        const V tap = splat<V>(grid.taps_x[k]);
+                        const V tap = broadcast<V>(grid.taps_x[k]);
                         for (int j = 0; j < N; ++j)
                             sum[j] = fma(tap,
                                          load<V>(here - k * row + j * w) +

@@ -5,18 +5,18 @@
 namespace segpost {
 
 void Grid::build(const PairwiseJob &job, std::int64_t h, std::int64_t w,
-                 const std::vector<CrfTile> &tiles, bool own_term) {
+                 const std::vector<CrfTile> &tiles, bool include_self) {
     const GridAxis y(h, job.sigma[1]), x(w, job.sigma[2]);
     view.step_y = y.step, view.step_x = x.step;
     view.height = y.nodes, view.width = x.nodes;
     view.radius_y = y.radius, view.radius_x = x.radius;
     taps_y = y.taps, taps_x = x.taps;
     const Normalization kind = job.normalization;
-    const GridWeights weights(y, x, kind, own_term);
+    const GridWeights weights(y, x, kind, include_self);
     in_y = weights.in_y, in_x = weights.in_x, out_y = weights.out_y, out_x = weights.out_x;
-    if (!own_term) { // its normalisation is not separable
+    if (!include_self) { // its normalisation is not separable
         const std::size_t pixels = static_cast<std::size_t>(h * w);
-        own.resize(pixels);
+        self_message.resize(pixels);
         if (normalizes_before(kind)) before.resize(pixels);
         if (normalizes_after(kind)) after.resize(pixels);
     }
@@ -27,13 +27,13 @@ void Grid::build(const PairwiseJob &job, std::int64_t h, std::int64_t w,
             for (std::int64_t j = tile.x0; j < tile.x1; ++j, ++p) {
                 double sum = y.sums[i] * x.sums[j];
                 const double self = y.self[i] * x.self[j];
-                if (!own_term) {
+                if (!include_self) {
                     sum = sum - self > 1e-6 * sum ? sum - self : 0.0;
                     const double factor =
                         kind == Normalization::symmetric ? root(sum) : reciprocal(sum);
                     if (!before.empty()) before[p] = static_cast<float>(factor);
                     if (!after.empty()) after[p] = static_cast<float>(factor);
-                    own[p] = static_cast<float>(self * both_ways(kind, factor));
+                    self_message[p] = static_cast<float>(self * both_ways(kind, factor));
                 }
                 if (sum > 0) low = std::min(low, sum);
                 high = std::max(high, sum);

@@ -17,15 +17,15 @@ inline void describe(CrfStep &step, const CrfSums &sums, double offset) {
 class SEGPOST_EXPORT CrfInference {
   public:
     virtual ~CrfInference() = default;
-    virtual bool prepare(const Interrupted &) = 0; // false: interrupted
+    virtual bool prepare(const CancelToken &) = 0; // false: cancelled
     // `tolerance` below 0 is none; `start` may be null. One step for every Q, the first included.
     virtual bool infer(const ProbabilityView &out, std::int64_t iterations,
                        const ProbabilityView *start, double tolerance, bool trace,
-                       const Interrupted &, std::vector<CrfStep> &steps) = 0;
-    const BadUnary &bad() const { return bad_; }
+                       const CancelToken &, std::vector<CrfStep> &steps) = 0;
+    const BadUnary &errors() const { return errors_; }
 
   protected:
-    BadUnary bad_;
+    BadUnary errors_;
 };
 
 } // namespace segpost

@@ -22,18 +22,18 @@ std::vector<CrfJoint> joints_of(const std::vector<std::uint32_t> &vertex) {
     return joints;
 }
 
-template <class Work> bool each_tile(const std::vector<CrfTile> &tiles,
-                                     const Interrupted &interrupted, const Work &work) {
+template <class Work>
+bool each_tile(const std::vector<CrfTile> &tiles, const CancelToken &cancelled, const Work &work) {
     return run_tasks(
         static_cast<std::int64_t>(tiles.size()),
-        [&](std::int64_t i) { work(tiles[static_cast<std::size_t>(i)]); }, interrupted);
+        [&](std::int64_t i) { work(tiles[static_cast<std::size_t>(i)]); }, cancelled);
 }
 
 } // namespace
 
 bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
-                    const std::vector<CrfTile> &tiles, const LatticeRecipe &recipe, bool own_term,
-                    const Interrupted &interrupted) {
+                    const std::vector<CrfTile> &tiles, const LatticeRecipe &recipe,
+                    bool include_self, const CancelToken &cancelled) {
     PairwiseJob job = given;
     const LatticeShape made(job, shape.d, shape.h, shape.w, recipe);
     std::copy_n(made.sigma, 3, job.sigma); // 0: no feature
@@ -55,7 +55,7 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
                 const auto t = static_cast<std::size_t>(i);
                 local[t] = embed_tile(job, origin, made.factors, naming, shape.h, tiles[t], *this);
             },
-            interrupted))
+            cancelled))
         return false;
     Vertices vertices(local, naming, view.corners, vertex);
     start.assign(1, 0);
@@ -63,7 +63,7 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
     local.clear();
     const std::int64_t bridged =
         vertices_bridged(recipe, static_cast<std::int64_t>(vertices.size()));
-    if (bridged && !vertices.add_bridges(bridged, interrupted)) return false;
+    if (bridged && !vertices.add_bridges(bridged, cancelled)) return false;
     view.length = vertices.rows();
     chains.resize(static_cast<std::size_t>(view.corners));
     if (!run_tasks(
@@ -74,26 +74,26 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
                 else
                     chains[static_cast<std::size_t>(i)] = vertices.chains_along(i);
             },
-            interrupted))
+            cancelled))
         return false;
     view.corner = corner.data(), view.weight = weight.data();
     view.start = start.data(), view.vertex = vertex.data();
     view.joints = joints.data();
-    return normalize(job, tiles, pixels, own_term, interrupted);
+    return normalize(job, tiles, pixels, include_self, cancelled);
 }
 
-std::vector<std::int64_t> Lattice::chain_cuts(std::int64_t axis, std::int64_t step) const {
+std::vector<std::int64_t> Lattice::chain_split_points(std::int64_t axis, std::int64_t step) const {
     const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis)];
-    return cuts(static_cast<std::int64_t>(chain.size()), step,
-                [&](std::size_t i) { return (chain[i] & chain_start) != 0; });
+    return split_points(static_cast<std::int64_t>(chain.size()), step,
+                        [&](std::size_t i) { return (chain[i] & chain_start) != 0; });
 }
 
 // What pixels of weight 1 send, at vertices.
 bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float> &values,
-                           const Interrupted &interrupted) const {
+                           const CancelToken &cancelled) const {
     const std::int64_t n = view.corners;
     values.assign(static_cast<std::size_t>(view.length), 0.0f);
-    if (!each_tile(tiles, interrupted, [&](const CrfTile &tile) {
+    if (!each_tile(tiles, cancelled, [&](const CrfTile &tile) {
             float *to = values.data() + start[tile.index];
             for (std::int64_t at = tile.first * n; at < (tile.first + tile.pixels()) * n; ++at)
                 to[corner[at]] += weight[at];
@@ -102,28 +102,28 @@ bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float>
     for (const CrfJoint &joint : joints) values[joint.to] += values[joint.from];
     for (std::int64_t i = 0; i < rounds * n; ++i) {
         const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis(i))];
-        if (!each_part(chain_cuts(axis(i), 1 << 14), interrupted,
-                       [&](std::int64_t begin, std::int64_t end) {
-                           float before_here = 0, here = 0;
-                           for (std::int64_t c = begin; c < end; ++c) {
-                               const std::uint32_t v = chain[c] & ~chain_start;
-                               if (chain[c] & chain_start) before_here = 0, here = values[v];
-                               const bool more = c + 1 < end && !(chain[c + 1] & chain_start);
-                               const float next = more ? values[chain[c + 1]] : 0.0f;
-                               values[v] = here + side * (before_here + next);
-                               before_here = here, here = next;
-                           }
-                       }))
+        if (!parallel_parts(chain_split_points(axis(i), 1 << 14), cancelled,
+                            [&](std::int64_t begin, std::int64_t end) {
+                                float before_here = 0, here = 0;
+                                for (std::int64_t c = begin; c < end; ++c) {
+                                    const std::uint32_t v = chain[c] & ~chain_start;
+                                    if (chain[c] & chain_start) before_here = 0, here = values[v];
+                                    const bool more = c + 1 < end && !(chain[c + 1] & chain_start);
+                                    const float next = more ? values[chain[c + 1]] : 0.0f;
+                                    values[v] = here + side * (before_here + next);
+                                    before_here = here, here = next;
+                                }
+                            }))
             return false;
     }
     return true;
 }
 
 bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tiles,
-                        std::int64_t pixels, bool own_term, const Interrupted &interrupted) {
+                        std::int64_t pixels, bool include_self, const CancelToken &cancelled) {
     const std::int64_t n = view.corners;
     std::vector<float> values;
-    if (!sums_of_rows(tiles, values, interrupted)) return false;
+    if (!sums_of_rows(tiles, values, cancelled)) return false;
     const auto sliced = [&](const CrfTile &tile, std::int64_t p) {
         const std::uint32_t *of = vertex.data() + start[tile.index];
         float sum = 0;
@@ -135,14 +135,14 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
     const bool folded = job.normalization == Normalization::symmetric;
     std::vector<float> &factors = job.normalization == Normalization::row ? after : before;
     if (wanted && !folded) factors.resize(static_cast<std::size_t>(pixels));
-    if (!own_term) own.resize(static_cast<std::size_t>(pixels));
+    if (!include_self) self_message.resize(static_cast<std::size_t>(pixels));
     std::vector<std::pair<double, double>> extremes(tiles.size());
-    if (!each_tile(tiles, interrupted, [&](const CrfTile &tile) {
+    if (!each_tile(tiles, cancelled, [&](const CrfTile &tile) {
             double low = INFINITY, high = 0;
             for (std::int64_t p = tile.first; p < tile.first + tile.pixels(); ++p) {
                 float *b = weight.data() + p * n;
                 double total = sliced(tile, p), alone = 0;
-                if (!own_term) {
+                if (!include_self) {
                     for (std::int64_t k = 0; k < n; ++k)
                         for (std::int64_t m = 0; m < n; ++m)
                             alone += b[k] * b[m] * paths[static_cast<std::size_t>(std::abs(k - m))];
@@ -155,8 +155,8 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
                     for (std::int64_t k = 0; k < n; ++k) b[k] *= static_cast<float>(one);
                 else if (wanted)
                     factors[static_cast<std::size_t>(p)] = static_cast<float>(one);
-                if (!own_term)
-                    own[static_cast<std::size_t>(p)] =
+                if (!include_self)
+                    self_message[static_cast<std::size_t>(p)] =
                         static_cast<float>(alone * both_ways(job.normalization, one));
             }
             extremes[static_cast<std::size_t>(tile.index)] = {low, high};
@@ -171,9 +171,10 @@ bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tile
     };
     join();
     reach = row_bound(job.normalization, low, high);
-    if (folded && own_term) { // of a kernel without negative values, computed: far below the bound
-        if (!sums_of_rows(tiles, values, interrupted) ||
-            !each_tile(tiles, interrupted, [&](const CrfTile &tile) {
+    if (folded &&
+        include_self) { // of a kernel without negative values, computed: far below the bound
+        if (!sums_of_rows(tiles, values, cancelled) ||
+            !each_tile(tiles, cancelled, [&](const CrfTile &tile) {
                 auto &most = extremes[static_cast<std::size_t>(tile.index)].second = 0;
                 for (std::int64_t p = tile.first; p < tile.first + tile.pixels(); ++p)
                     most = std::max(most, static_cast<double>(sliced(tile, p)));

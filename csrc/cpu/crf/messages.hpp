@@ -27,7 +27,7 @@ template <class V> class UnaryOf {
         if (label + lanes_of<V> <= used_) return v;
         IntOf<V> lane;
         for (int i = 0; i < lanes_of<V>; ++i) lane[i] = i;
-        return lane < static_cast<std::int32_t>(used_ - label) ? v : splat<V>(none);
+        return lane < static_cast<std::int32_t>(used_ - label) ? v : broadcast<V>(none);
     }
 
   private:
@@ -74,18 +74,18 @@ template <class V> void add_lattice(const Line &line, const CrfLattice &lattice,
             V strength[n]; // a matrix has been applied
             for (int j = 0; j < n; ++j)
                 strength[j] =
-                    weights.label ? load<V>(weights.label + part.at + j * w) : splat<V>(1.0f);
+                    weights.label ? load<V>(weights.label + part.at + j * w) : broadcast<V>(1.0f);
             for (std::int64_t i = 0; i < line.count; ++i) {
                 float *to = values + i * row + part.at;
                 V sum[n];
                 for (int j = 0; j < n; ++j) sum[j] = V{};
                 for (std::int64_t k = 0; k < corners; ++k) {
-                    const V factor = splat<V>(weight[i * corners + k]);
+                    const V factor = broadcast<V>(weight[i * corners + k]);
                     const float *from = rows + vertex[corner[i * corners + k]] * row;
                     for (int j = 0; j < n; ++j) sum[j] = fma(factor, load<V>(from + j * w), sum[j]);
                 }
                 if (lattice.after) {
-                    const V factor = splat<V>(lattice.after[line.first + i]);
+                    const V factor = broadcast<V>(lattice.after[line.first + i]);
                     for (int j = 0; j < n; ++j) sum[j] *= factor;
                 }
                 for (int j = 0; j < n; ++j) {
@@ -111,11 +111,11 @@ void splat_lattice(const Line &line, const CrfLattice &lattice, const float *__r
                 V q[n];
                 for (int j = 0; j < n; ++j) q[j] = load<V>(values + i * row + part.at + j * w);
                 if (lattice.before) {
-                    const V factor = splat<V>(lattice.before[line.first + i]);
+                    const V factor = broadcast<V>(lattice.before[line.first + i]);
                     for (int j = 0; j < n; ++j) q[j] *= factor;
                 }
                 for (std::int64_t k = 0; k < corners; ++k) {
-                    const V factor = splat<V>(weight[i * corners + k]);
+                    const V factor = broadcast<V>(weight[i * corners + k]);
                     float *to = sums + corner[i * corners + k] * row;
                     for (int j = 0; j < n; ++j)
                         store(to + j * w, fma(factor, q[j], load<V>(to + j * w)));
@@ -138,7 +138,7 @@ void visit_nodes(const Line &line, const CrfGrid &grid, float *__restrict values
             (splat_it ? grid.sums : grid.rows) + (line.y * grid.width + x0) * row + part.at;
         for (std::int64_t i = 0; i < line.count; ++i) {
             const float scale = scales ? scales[line.first + i] : 1.0f;
-            const V factor = splat<V>(along_y * along_x[2 * (x0 + i)] * scale);
+            const V factor = broadcast<V>(along_y * along_x[2 * (x0 + i)] * scale);
             float *at = values + i * row + part.at, *node = nodes + i * row;
             for (int j = 0; j < n; ++j) {
                 if (splat_it)
@@ -157,18 +157,18 @@ template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *_
     const CrfPass &pass = line.pass;
     const std::int64_t row = pass.row, ky = line.y / grid.step_y;
     const std::int64_t x0 = line.tile.x0, k0 = x0 / grid.step_x;
-    const std::int64_t k1 = smaller((line.tile.x1 - 1) / grid.step_x + 2, grid.width);
+    const std::int64_t k1 = min((line.tile.x1 - 1) / grid.step_x + 2, grid.width);
     const float *upper = grid.rows + (ky * grid.width + k0) * row;
     const float above = grid.out_y[2 * line.y], below = grid.out_y[2 * line.y + 1];
     const std::int64_t size = (k1 - k0) * row;
     if (below == 0.0f) {
         for (std::int64_t i = 0; i < size; i += w)
-            store(blend + i, load<V>(upper + i) * splat<V>(above));
+            store(blend + i, load<V>(upper + i) * broadcast<V>(above));
     } else {
         const float *lower = upper + grid.width * row;
         for (std::int64_t i = 0; i < size; i += w)
-            store(blend + i,
-                  fma(splat<V>(below), load<V>(lower + i), load<V>(upper + i) * splat<V>(above)));
+            store(blend + i, fma(broadcast<V>(below), load<V>(lower + i),
+                                 load<V>(upper + i) * broadcast<V>(above)));
     }
     const float *after = grid.after ? grid.after + line.first : nullptr;
     in_parts<V>(row, [&](auto part) {
@@ -178,13 +178,13 @@ template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *_
         for (std::int64_t i = 0; i < line.count; ++i) {
             const float *left = blend + node * length + part.at;
             const float scale = after ? after[i] : 1.0f;
-            const V wl = splat<V>(grid.out_x[2 * (x0 + i)] * scale);
+            const V wl = broadcast<V>(grid.out_x[2 * (x0 + i)] * scale);
             float *to = values + i * length + part.at;
             V sum[n];
             for (int j = 0; j < n; ++j)
                 sum[j] = fma(wl, load<V>(left + j * width), load<V>(to + j * width));
             if (phase) {
-                const V wr = splat<V>(grid.out_x[2 * (x0 + i) + 1] * scale);
+                const V wr = broadcast<V>(grid.out_x[2 * (x0 + i) + 1] * scale);
                 for (int j = 0; j < n; ++j)
                     sum[j] = fma(wr, load<V>(left + length + j * width), sum[j]);
             }
@@ -197,14 +197,14 @@ template <class V> void add_grid(const Line &line, const CrfGrid &grid, float *_
 template <class V> inline void add_row(float *__restrict to, const float *__restrict from,
                                        float factor, std::int64_t count) {
     for (std::int64_t i = 0; i < count; i += lanes_of<V>)
-        store(to + i, fma(splat<V>(factor), load<V>(from + i), load<V>(to + i)));
+        store(to + i, fma(broadcast<V>(factor), load<V>(from + i), load<V>(to + i)));
 }
 
 template <class V> void splat_grid(const Line &line, const CrfGrid &grid, float *__restrict values,
                                    float *__restrict nodes) {
     if (grid.every_pixel()) return visit_nodes<V, true>(line, grid, values);
     const CrfPass &pass = line.pass;
-    const CrfNodes own(grid, line.tile, pass.h, pass.w);
+    const CrfNodes tile_nodes(grid, line.tile, pass.h, pass.w);
     const std::int64_t row = pass.row, x0 = line.tile.x0, ky = line.y / grid.step_y;
     const float *before = grid.before ? grid.before + line.first : nullptr;
     in_parts<V>(row, [&](auto part) {
@@ -217,8 +217,8 @@ template <class V> void splat_grid(const Line &line, const CrfGrid &grid, float 
         float *to = nodes + part.at;
         for (std::int64_t i = 0; i < line.count; ++i) {
             const float scale = before ? before[i] : 1.0f;
-            const V wl = splat<V>(grid.in_x[2 * (x0 + i)] * scale);
-            const V wr = splat<V>(grid.in_x[2 * (x0 + i) + 1] * scale);
+            const V wl = broadcast<V>(grid.in_x[2 * (x0 + i)] * scale);
+            const V wr = broadcast<V>(grid.in_x[2 * (x0 + i) + 1] * scale);
             for (int j = 0; j < n; ++j) {
                 const V q = load<V>(values + i * length + part.at + j * w);
                 left[j] = fma(wl, q, left[j]);
@@ -238,19 +238,21 @@ template <class V> void splat_grid(const Line &line, const CrfGrid &grid, float 
             for (int j = 0; j < n; ++j) store(to + length + j * w, right[j]);
     });
     float *bottom = grid.strip + grid.strip_at[line.tile.index];
-    float *right = bottom + (own.width() + 1) * row;
+    float *right = bottom + (tile_nodes.width() + 1) * row;
     const bool shared_x = line.tile.x1 != pass.w;
     for (int side = 0; side < 2; ++side) {
         const float factor = grid.in_y[2 * line.y + side];
         const std::int64_t k = ky + side;
         if (factor == 0.0f) continue;
-        if (k == own.y1) {
-            add_row<V>(bottom, nodes, factor, (own.width() + (shared_x ? 1 : 0)) * row);
+        if (k == tile_nodes.y1) {
+            add_row<V>(bottom, nodes, factor, (tile_nodes.width() + (shared_x ? 1 : 0)) * row);
             continue;
         }
-        add_row<V>(grid.sums + (k * grid.width + own.x0) * row, nodes, factor, own.width() * row);
+        add_row<V>(grid.sums + (k * grid.width + tile_nodes.x0) * row, nodes, factor,
+                   tile_nodes.width() * row);
         if (shared_x)
-            add_row<V>(right + (k - own.y0) * row, nodes + own.width() * row, factor, row);
+            add_row<V>(right + (k - tile_nodes.y0) * row, nodes + tile_nodes.width() * row, factor,
+                       row);
     }
 }
 

@@ -34,7 +34,7 @@ template <class V, int N> inline void softmax_of(float *values, std::int64_t row
         float from = shift * 1.44269504f;
         if (!bounded) {
             V best = load<V>(at);
-            for (int j = 1; j < n; ++j) best = vmax(best, load<V>(at + j * w));
+            for (int j = 1; j < n; ++j) best = max(best, load<V>(at + j * w));
             from = maximum(best) * 1.44269504f;
         }
         V sum{};
@@ -63,7 +63,7 @@ template <class V, int N> inline void softmax_of(float *values, std::int64_t row
     for (int p = 0; p < pixels; ++p)
         for (int j = 0; j < n; ++j) {
             float *at = values + p * row + j * w;
-            store(at, (N ? q[p][N ? j : 0] : load<V>(at)) * splat<V>(inverse[p]));
+            store(at, (N ? q[p][N ? j : 0] : load<V>(at)) * broadcast<V>(inverse[p]));
         }
 }
 
@@ -81,23 +81,23 @@ void softmax_line(float *values, std::int64_t count, std::int64_t row, float shi
 }
 
 // What pixels send to themselves is taken out of their messages.
-void take_own(const Line &line, float *values) {
+void subtract_self_message(const Line &line, float *values) {
     const CrfPass &pass = line.pass;
     const std::int64_t row = pass.row, used = pass.used;
     for (std::int64_t t = 0; t < pass.lattice_count + pass.grid_count; ++t) {
-        if (!pass.own[t]) continue;
+        if (!pass.self_message[t]) continue;
         const CrfWeights &weights = pass.weights[t];
         for (std::int64_t i = 0; i < line.count; ++i) {
-            const float own = pass.own[t][line.first + i];
+            const float self = pass.self_message[t][line.first + i];
             const float *q = pass.kept + (line.first + i) * used;
             float *to = values + i * row;
             for (std::int64_t l = 0; l < used; ++l) {
                 if (weights.label) {
-                    to[l] -= own * weights.label[l] * q[l];
+                    to[l] -= self * weights.label[l] * q[l];
                     continue;
                 }
                 for (std::int64_t m = 0; m < used; ++m)
-                    to[m] -= own * weights.matrix[l * row + m] * q[l];
+                    to[m] -= self * weights.matrix[l * row + m] * q[l];
             }
         }
     }
@@ -112,7 +112,7 @@ void add_energies(const Line &line, const float *values, const float *unary, Crf
         for (std::int64_t l = 0; l < pass.used; ++l) {
             const float u = unary[i * pass.row + l];
             if (!(q[l] > 0)) continue;
-            entropy += q[l] * logarithm(splat<Vec<4>::f32>(q[l] < 1e-37f ? 1e-37f : q[l]))[0];
+            entropy += q[l] * logarithm(broadcast<Vec<4>::f32>(q[l] < 1e-37f ? 1e-37f : q[l]))[0];
             alone -= q[l] * u;
             pairs -= q[l] * (values[i * pass.row + l] - u);
         }
@@ -164,13 +164,14 @@ void clear(const CrfPass &pass, const CrfTile &tile) {
     }
     for (std::int64_t t = 0; t < pass.grid_count; ++t) {
         const CrfGrid &grid = pass.grids[t];
-        const CrfNodes own(grid, tile, pass.h, pass.w);
+        const CrfNodes tile_nodes(grid, tile, pass.h, pass.w);
         if (grid.every_pixel()) continue; // all are written
-        for (std::int64_t k = own.y0; k < own.y1; ++k)
-            __builtin_memset(grid.sums + (k * grid.width + own.x0) * pass.row, 0,
-                             static_cast<std::size_t>(own.width()) * row);
+        for (std::int64_t k = tile_nodes.y0; k < tile_nodes.y1; ++k)
+            __builtin_memset(grid.sums + (k * grid.width + tile_nodes.x0) * pass.row, 0,
+                             static_cast<std::size_t>(tile_nodes.width()) * row);
         __builtin_memset(grid.strip + grid.strip_at[tile.index], 0,
-                         static_cast<std::size_t>(own.width() + 1 + own.height()) * row);
+                         static_cast<std::size_t>(tile_nodes.width() + 1 + tile_nodes.height()) *
+                             row);
     }
 }
 
@@ -195,7 +196,7 @@ void pass_over(const CrfPass &pass, const CrfTile &tile, Scratch &scratch, CrfSu
                                    values);
                 for (std::int64_t t = 0; t < pass.grid_count; ++t)
                     add_grid<V>(line, pass.grids[t], values, nodes);
-                if (pass.own) take_own(line, values);
+                if (pass.self_message) subtract_self_message(line, values);
                 if (pass.trace) add_energies(line, values, unary, sums);
             }
             if (pass.measure) continue;

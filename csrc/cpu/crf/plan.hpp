@@ -82,7 +82,7 @@ struct CrfPass {
     const CrfGrid *grids = nullptr;
     std::int64_t lattice_count = 0, grid_count = 0;
     const CrfWeights *weights = nullptr; // of lattices, then grids
-    const float *const *own =
+    const float *const *self_message =
         nullptr;        // of each term: [pixels] what a pixel sends to itself, or null
     float shift = 0.0f; // subtracted from exponents; NaN: their maximum is
     bool first = false; // no messages yet
@@ -101,7 +101,7 @@ constexpr std::int64_t crf_blocks = 32; // of a group
 
 struct CrfExactTerm {
     std::int64_t features = 0, blocks = 0;
-    bool own = true;               // whether a pixel hears itself
+    bool include_self = true;      // whether a pixel hears itself
     const float *values = nullptr; // [blocks, features, crf_block]; the last block is padded
     const float *boxes = nullptr;  // [blocks, features, 2] least and largest
     const float *groups = nullptr; // the same of crf_blocks blocks

@@ -15,7 +15,7 @@ constexpr std::int64_t many_rows = 1 << 14;
 
 } // namespace
 
-bool CrfOnLattice::prepare(const Interrupted &interrupted) {
+bool CrfOnLattice::prepare(const CancelToken &cancelled) {
     std::int64_t corners = 1;
     const bool image = unary_.d == 1;
     const auto on_grid = [&](const PairwiseJob &job) { return image && !job.guide.channels; };
@@ -23,8 +23,8 @@ bool CrfOnLattice::prepare(const Interrupted &interrupted) {
         if (!on_grid(job))
             corners = std::max(corners, (job.has_places ? 4 : 1) + job.guide.channels);
     tiles_ = crf_tiles(unary_.rows(), unary_.w, corners);
-    if (!read(interrupted)) return false;
-    if (bad_.any()) return true;
+    if (!read(cancelled)) return false;
+    if (errors_.any()) return true;
     for (const bool grids : {false, true})
         for (std::size_t t = 0; t < jobs_.size(); ++t) {
             const PairwiseJob &job = jobs_[t];
@@ -33,42 +33,43 @@ bool CrfOnLattice::prepare(const Interrupted &interrupted) {
             double bound;
             if (grids) {
                 grids_.push_back(std::make_unique<Grid>());
-                grids_.back()->build(job, unary_.h, unary_.w, tiles_, own_);
+                grids_.back()->build(job, unary_.h, unary_.w, tiles_, include_self_);
                 bound = grids_.back()->reach;
             } else {
                 lattices_.push_back(std::make_unique<Lattice>());
-                if (!lattices_.back()->build(job, unary_, tiles_, recipe_, own_, interrupted))
+                if (!lattices_.back()->build(job, unary_, tiles_, recipe_, include_self_,
+                                             cancelled))
                     return false;
                 bound = lattices_.back()->reach;
             }
             // Without its own term a message is a difference, which rounding may leave below 0.
             const Bound labels(job, unary_.labels);
-            reach_ += own_ && labels.attracts ? bound * labels.strongest : INFINITY;
+            reach_ += include_self_ && labels.attracts ? bound * labels.strongest : INFINITY;
         }
     return true;
 }
 
-bool CrfOnLattice::read(const Interrupted &interrupted) {
+bool CrfOnLattice::read(const CancelToken &cancelled) {
     packed_ = false;
     logs_.reserve(unary_.pixels() * unary_.labels + 64);
-    return read_unary(unary_, tiles_, logs_.data(), &largest_, offset_, bad_, interrupted);
+    return read_unary(unary_, tiles_, logs_.data(), &largest_, offset_, errors_, cancelled);
 }
 
 // One inference: what its passes share.
 struct CrfOnLattice::Run {
     CrfOnLattice &solver;
-    const Interrupted &interrupted;
+    const CancelToken &cancelled;
     const KernelTable &table = kernels();
     CrfPass pass;
     std::vector<CrfLattice> lattices;
     std::vector<CrfGrid> grids;
     std::vector<CrfWeights> weights;
     std::vector<std::vector<float>> factors;
-    std::vector<const float *> own;
+    std::vector<const float *> self_messages;
     std::vector<std::int32_t> label_of;
     Floats kept;
 
-    Run(CrfOnLattice &s, const Interrupted &i) : solver(s), interrupted(i) {}
+    Run(CrfOnLattice &s, const CancelToken &i) : solver(s), cancelled(i) {}
 
     void set_up(bool keep);
     bool pack();
@@ -116,24 +117,24 @@ void CrfOnLattice::Run::set_up(bool keep) {
             made.rows.reserve(made.view.length * row);
             made.view.sums = made.sums.data(), made.view.rows = made.rows.data();
             lattices.push_back(made.view);
-            own.push_back(made.own.empty() ? nullptr : made.own.data());
+            self_messages.push_back(made.self_message.empty() ? nullptr : made.self_message.data());
         } else {
             Grid &made = *solver.grids_[i - solver.lattices_.size()];
             made.reserve(row, solver.tiles_, unary.h, unary.w);
             grids.push_back(made.view);
-            own.push_back(made.own.empty() ? nullptr : made.own.data());
+            self_messages.push_back(made.self_message.empty() ? nullptr : made.self_message.data());
         }
     }
     pass.lattices = lattices.data(), pass.grids = grids.data();
     pass.lattice_count = static_cast<std::int64_t>(lattices.size());
     pass.grid_count = static_cast<std::int64_t>(grids.size());
     pass.weights = weights.data();
-    if (!solver.own_) pass.own = own.data();
+    if (!solver.include_self_) pass.self_message = self_messages.data();
     // The best label of a pixel alone has a log of at least -log L: exponents of e - shift stay in
     // float32 where messages are bounded.
     const double shift = std::max(0.0, solver.reach_ - 80);
     pass.shift = shift < 45 ? static_cast<float>(shift) : NAN;
-    if (keep || !solver.own_) {
+    if (keep || !solver.include_self_) {
         kept.reserve(unary.pixels() * pass.used);
         pass.kept = kept.data();
     }
@@ -153,16 +154,16 @@ bool CrfOnLattice::Run::pack() {
                            s.kept_.data(), static_cast<std::int64_t>(s.kept_.size()),
                            s.dropped_.data(), static_cast<std::int64_t>(s.dropped_.size()));
         },
-        interrupted);
+        cancelled);
 }
 
 bool CrfOnLattice::Run::over_pixels(CrfSums &sums) {
     std::vector<CrfSums> parts(solver.tiles_.size());
-    Nothing nothing;
+    NoErrors no_errors;
     if (!run(
-            solver.tiles_, interrupted, nothing,
+            solver.tiles_, cancelled, no_errors,
             [&](const CrfTile &tile) { return table.crf_pixels_scratch(pass, tile); },
-            [&](const CrfTile &tile, char *memory, Nothing &) {
+            [&](const CrfTile &tile, char *memory, NoErrors &) {
                 table.crf_pixels(pass, tile, memory, parts[static_cast<std::size_t>(tile.index)]);
             }))
         return false;
@@ -179,30 +180,31 @@ bool CrfOnLattice::Run::filter_wide(const Lattice &lattice, const CrfLattice &vi
     const auto new_vertex = [&](std::size_t i) { return joints[i].to != joints[i - 1].to; };
     const auto anywhere = [](std::size_t) { return true; };
     const std::int64_t used = lattice.start.back() * row; // by the tiles
-    if (!each_part(cuts(view.length * row - used, work_per_task / 8, anywhere), interrupted,
-                   [&](std::int64_t begin, std::int64_t end) {
-                       std::fill(view.sums + used + begin, view.sums + used + end, 0.0f);
-                   }))
+    if (!parallel_parts(split_points(view.length * row - used, work_per_task / 8, anywhere),
+                        cancelled, [&](std::int64_t begin, std::int64_t end) {
+                            std::fill(view.sums + used + begin, view.sums + used + end, 0.0f);
+                        }))
         return false;
     const auto joint_count = static_cast<std::int64_t>(joints.size());
-    if (!each_part(cuts(joint_count, step, new_vertex), interrupted,
-                   [&](std::int64_t begin, std::int64_t end) {
-                       table.crf_join(view, row, 0, row, begin, end);
-                   }))
+    if (!parallel_parts(split_points(joint_count, step, new_vertex), cancelled,
+                        [&](std::int64_t begin, std::int64_t end) {
+                            table.crf_join(view, row, 0, row, begin, end);
+                        }))
         return false;
-    if (weight.matrix && !each_part(cuts(view.length, step / row, anywhere), interrupted,
-                                    [&](std::int64_t begin, std::int64_t end) {
-                                        const Memory memory = allocate(row * 4);
-                                        table.crf_mix(view, weight, row, begin, end, memory.get());
-                                    }))
+    if (weight.matrix && !parallel_parts(split_points(view.length, step / row, anywhere), cancelled,
+                                         [&](std::int64_t begin, std::int64_t end) {
+                                             const Memory memory = allocate(row * 4);
+                                             table.crf_mix(view, weight, row, begin, end,
+                                                           memory.get());
+                                         }))
         return false;
     for (std::int64_t i = 0; i < lattice.rounds * view.corners; ++i) {
         const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
-        if (!each_part(lattice.chain_cuts(lattice.axis(i), step), interrupted,
-                       [&](std::int64_t begin, std::int64_t end) {
-                           table.crf_blur(view, row, 0, row, chain.data(), begin, end,
-                                          lattice.side);
-                       }))
+        if (!parallel_parts(lattice.chain_split_points(lattice.axis(i), step), cancelled,
+                            [&](std::int64_t begin, std::int64_t end) {
+                                table.crf_blur(view, row, 0, row, chain.data(), begin, end,
+                                               lattice.side);
+                            }))
             return false;
     }
     return true;
@@ -254,7 +256,7 @@ bool CrfOnLattice::Run::filter() {
                 const Memory memory = allocate(table.crf_grid_scratch(grid, row));
                 table.crf_grid(grid, weights[task.term], row, task.first, task.last, memory.get());
             },
-            interrupted))
+            cancelled))
         return false;
     for (std::size_t t = 0; t < lattices.size(); ++t) {
         if (wide(t) && !filter_wide(*solver.lattices_[t], lattices[t], weights[t])) return false;
@@ -275,21 +277,21 @@ bool CrfOnLattice::Run::spread(const ProbabilityView &out) {
             float *logs = reinterpret_cast<float *>(memory.get());
             std::vector<float> largest(static_cast<std::size_t>(labels), 0.0f);
             double offset = 0;
-            BadUnary bad;
-            table.crf_unary(s.unary_, tile, scratch.get(), logs, largest.data(), offset, bad);
+            BadUnary errors;
+            table.crf_unary(s.unary_, tile, scratch.get(), logs, largest.data(), offset, errors);
             table.crf_spread(s.unary_, tile, logs, s.dropped_.data(),
                              static_cast<std::int64_t>(s.dropped_.size()), out);
         },
-        interrupted);
+        cancelled);
 }
 
 bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
                          const ProbabilityView *start, double tolerance, bool trace,
-                         const Interrupted &interrupted, std::vector<CrfStep> &steps) {
-    if (packed_ && !read(interrupted)) return false;
+                         const CancelToken &cancelled, std::vector<CrfStep> &steps) {
+    if (packed_ && !read(cancelled)) return false;
     LabelChoice labels(largest_, reach_, recipe_.dropped, trace || start);
     kept_ = std::move(labels.kept), dropped_ = std::move(labels.dropped);
-    Run here(*this, interrupted);
+    Run here(*this, cancelled);
     here.set_up(trace || tolerance >= 0);
     if (!here.pack()) return false;
     CrfPass &pass = here.pass;
@@ -326,7 +328,7 @@ bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
                 [&](std::int64_t i) {
                     here.table.crf_write(pass, tiles_[static_cast<std::size_t>(i)]);
                 },
-                interrupted))
+                cancelled))
             return false;
     }
     return dropped_.empty() || here.spread(out);

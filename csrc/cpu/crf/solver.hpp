@@ -11,22 +11,22 @@ namespace segpost {
 
 class SEGPOST_EXPORT CrfOnLattice : public CrfInference {
   public:
-    CrfOnLattice(const UnaryView &unary, std::vector<PairwiseJob> terms, bool own,
+    CrfOnLattice(const UnaryView &unary, std::vector<PairwiseJob> terms, bool include_self,
                  const LatticeRecipe &recipe)
-        : unary_(unary), jobs_(std::move(terms)), own_(own), recipe_(recipe) {}
+        : unary_(unary), jobs_(std::move(terms)), include_self_(include_self), recipe_(recipe) {}
 
-    bool prepare(const Interrupted &) override;
+    bool prepare(const CancelToken &) override;
     bool infer(const ProbabilityView &out, std::int64_t iterations, const ProbabilityView *start,
-               double tolerance, bool trace, const Interrupted &,
+               double tolerance, bool trace, const CancelToken &,
                std::vector<CrfStep> &steps) override;
 
   private:
     struct Run;
-    bool read(const Interrupted &);
+    bool read(const CancelToken &);
 
     UnaryView unary_;
     std::vector<PairwiseJob> jobs_;
-    bool own_;
+    bool include_self_;
     LatticeRecipe recipe_;
     std::vector<CrfTile> tiles_;
     std::vector<std::unique_ptr<Lattice>> lattices_;

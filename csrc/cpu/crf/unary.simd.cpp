@@ -11,7 +11,7 @@ constexpr float nothing = -1e30f; // log of no probability
 // Bad values of a line of probabilities, logits or energies, one by one: only called where there
 // are some.
 void count_bad(const UnaryView &view, std::int64_t y, std::int64_t x, std::int64_t count,
-               const float *planes, std::int64_t pitch, BadUnary &bad) {
+               const float *planes, std::int64_t pitch, BadUnary &errors) {
     const float limit = static_cast<float>(probability_slack);
     for (std::int64_t i = 0; i < count; ++i) {
         const std::int64_t pixel = y * view.w + x + i;
@@ -22,31 +22,32 @@ void count_bad(const UnaryView &view, std::int64_t y, std::int64_t x, std::int64
             const std::int64_t place = l * view.pixels() + pixel;
             if (v != v || (high && view.meaning != Meaning::energies) ||
                 (low && view.meaning != Meaning::logits)) {
-                BadUnary::add(bad.total, bad.first, place);
+                BadUnary::add(errors.total, errors.first, place);
                 fine = false;
             } else if (view.meaning == Meaning::probabilities) {
-                if (v < -limit || v > 1 + limit) BadUnary::add(bad.outside, bad.outside_at, place);
+                if (v < -limit || v > 1 + limit)
+                    BadUnary::add(errors.outside, errors.outside_at, place);
                 hope |= v > 0 || view.clamp > 0;
             } else {
                 hope |= !(low || high);
             }
         }
-        if (fine && !hope) BadUnary::add(bad.hopeless, bad.hopeless_at, pixel);
+        if (fine && !hope) BadUnary::add(errors.hopeless, errors.hopeless_at, pixel);
     }
 }
 
 // Whether a line of planes has bad values.
 bool suspicious(const UnaryView &view, const float *planes, std::int64_t pitch) {
-    const F limit = splat<F>(static_cast<float>(probability_slack)), huge = splat<F>(3e38f);
+    const F limit = broadcast<F>(static_cast<float>(probability_slack)), huge = broadcast<F>(3e38f);
     const bool probabilities = view.meaning == Meaning::probabilities;
     I wrong{};
     for (std::int64_t i = 0; i < pitch; i += lanes) {
-        F best = splat<F>(-__builtin_inff());
+        F best = broadcast<F>(-__builtin_inff());
         for (std::int64_t l = 0; l < view.labels; ++l) {
             F v = load<F>(planes + l * pitch + i);
             if (view.meaning == Meaning::energies) v = -v;
             wrong |= probabilities ? ~((I)(v >= -limit) & (I)(v <= limit + 1.0f)) : ~(I)(v < huge);
-            best = vmax(best, v);
+            best = max(best, v);
         }
         if (!(probabilities && view.clamp > 0)) // a label has to be possible
             wrong |= (I)(best <= (probabilities ? F{} : -huge));
@@ -59,12 +60,12 @@ bool suspicious(const UnaryView &view, const float *planes, std::int64_t pitch) 
 F normalize(const UnaryView &view, float *planes, std::int64_t pitch) {
     F sum{};
     if (view.meaning == Meaning::probabilities) {
-        const F floor = splat<F>(view.clamp > 1e-37 ? static_cast<float>(view.clamp) : 1e-37f);
+        const F floor = broadcast<F>(view.clamp > 1e-37 ? static_cast<float>(view.clamp) : 1e-37f);
         for (std::int64_t l = 0; l < view.labels; ++l) {
-            const F given = load<F>(planes + l * pitch), p = vmax(given, floor);
+            const F given = load<F>(planes + l * pitch), p = max(given, floor);
             const F log = logarithm(p);
             sum += p;
-            const F exact = given > F{} ? log : splat<F>(nothing);
+            const F exact = given > F{} ? log : broadcast<F>(nothing);
             store(planes + l * pitch, view.clamp > 0 ? log : exact);
         }
         const F divided = logarithm(sum);
@@ -73,11 +74,11 @@ F normalize(const UnaryView &view, float *planes, std::int64_t pitch) {
         return divided;
     }
     const float sign = view.meaning == Meaning::energies ? -1.0f : 1.0f;
-    F best = splat<F>(-3e38f);
+    F best = broadcast<F>(-3e38f);
     for (std::int64_t l = 0; l < view.labels; ++l)
-        best = vmax(best, load<F>(planes + l * pitch) * sign);
+        best = max(best, load<F>(planes + l * pitch) * sign);
     for (std::int64_t l = 0; l < view.labels; ++l) {
-        const F v = vmax(load<F>(planes + l * pitch) * sign - best, splat<F>(nothing));
+        const F v = max(load<F>(planes + l * pitch) * sign - best, broadcast<F>(nothing));
         sum += exponential(v);
         store(planes + l * pitch, v);
     }
@@ -87,7 +88,7 @@ F normalize(const UnaryView &view, float *planes, std::int64_t pitch) {
     return view.meaning == Meaning::energies ? divided + best : F{};
 }
 
-inline float exp_one(float x) { return exponential(splat<Vec<4>::f32>(x))[0]; }
+inline float exp_one(float x) { return exponential(broadcast<Vec<4>::f32>(x))[0]; }
 
 } // namespace
 
@@ -96,7 +97,7 @@ std::int64_t crf_unary_scratch(const UnaryView &view, const CrfTile &tile) {
 }
 
 void crf_unary(const UnaryView &view, const CrfTile &tile, char *memory, float *out, float *largest,
-               double &offset, BadUnary &bad) {
+               double &offset, BadUnary &errors) {
     Scratch scratch(memory);
     const std::int64_t labels = view.labels, width = tile.width(), pitch = round_up(width, lanes);
     float *planes = scratch.take<float>(pitch * labels);
@@ -109,19 +110,20 @@ void crf_unary(const UnaryView &view, const CrfTile &tile, char *memory, float *
         source.stride_c = view.stride_l, source.stride_w = view.stride_w;
         load_row<float>(planes, pitch, source, 0, 0, 0, width, nullptr);
         repeat_last(planes, pitch, labels, width, pitch);
-        if (suspicious(view, planes, pitch)) count_bad(view, y, tile.x0, width, planes, pitch, bad);
+        if (suspicious(view, planes, pitch))
+            count_bad(view, y, tile.x0, width, planes, pitch, errors);
         for (std::int64_t i = 0; i < pitch; i += lanes) {
             const F divided = normalize(view, planes + i, pitch);
-            for (std::int64_t j = 0; j < smaller<std::int64_t>(lanes, width - i); ++j) {
+            for (std::int64_t j = 0; j < min<std::int64_t>(lanes, width - i); ++j) {
                 offset += divided[j];
                 for (std::int64_t l = 0; l < labels; ++l)
                     line[(i + j) * labels + l] = planes[l * pitch + i + j];
             }
         }
         for (std::int64_t l = 0; l < labels; ++l) {
-            F best = splat<F>(largest[l]);
+            F best = broadcast<F>(largest[l]);
             for (std::int64_t i = 0; i < pitch; i += lanes)
-                best = vmax(best, load<F>(planes + l * pitch + i));
+                best = max(best, load<F>(planes + l * pitch + i));
             largest[l] = maximum(best);
         }
         const std::int64_t count = width * labels, first = (y - tile.y0) * count;
@@ -137,7 +139,7 @@ void crf_pack(float *logs, std::int64_t pixels, std::int64_t labels, const std::
         float rest = 0;
         for (std::int64_t k = 0; k < dropped_count; ++k) rest += exp_one(from[dropped[k]]);
         for (std::int64_t k = 0; k < kept_count; ++k) *to++ = from[kept[k]];
-        *to++ = logarithm(splat<Vec<4>::f32>(rest))[0];
+        *to++ = logarithm(broadcast<Vec<4>::f32>(rest))[0];
     }
 }
 

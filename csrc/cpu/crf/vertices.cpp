@@ -149,15 +149,16 @@ void Vertices::sort(std::vector<Named> &all) {
     const std::unique_ptr<Named[]> other(new Named[all.size()]); // nothing is written twice
     std::vector<std::size_t> ends(digits + 1);
     move_by(digit_at(leading), ends, all.data(), all.size(), other.get());
-    std::vector<std::size_t> cuts{0};
+    std::vector<std::size_t> split_points{0};
     for (const std::size_t end : ends)
-        if (end >= cuts.back() + together || (end == all.size() && cuts.back() < end))
-            cuts.push_back(end);
+        if (end >= split_points.back() + together ||
+            (end == all.size() && split_points.back() < end))
+            split_points.push_back(end);
     run_tasks(
-        static_cast<std::int64_t>(cuts.size()) - 1,
+        static_cast<std::int64_t>(split_points.size()) - 1,
         [&](std::int64_t i) {
-            const std::size_t begin = cuts[static_cast<std::size_t>(i)];
-            const std::size_t count = cuts[static_cast<std::size_t>(i) + 1] - begin;
+            const std::size_t begin = split_points[static_cast<std::size_t>(i)];
+            const std::size_t count = split_points[static_cast<std::size_t>(i) + 1] - begin;
             Named *from = other.get() + begin, *to = all.data() + begin;
             std::vector<std::size_t> at(digits + 1);
             for (int shift = 0; shift < bits; shift += width) {
@@ -269,14 +270,14 @@ void Vertices::add_missing(const std::vector<Beside> &beside, std::uint64_t from
     });
 }
 
-bool Vertices::add_bridges(std::int64_t least, const Interrupted &interrupted) {
+bool Vertices::add_bridges(std::int64_t least, const CancelToken &cancelled) {
     const std::int64_t before = size();
     if (rows_ >= nobody / ways()) return true; // no numbers for so many
     std::vector<Beside> all_beside(static_cast<std::size_t>(corners_));
     if (!run_tasks(
             corners_,
             [&](std::int64_t axis) { all_beside[static_cast<std::size_t>(axis)] = beside(axis); },
-            interrupted))
+            cancelled))
         return false;
     // Names in shares: what is counted of one stays in a cache.
     constexpr std::int64_t share = 1 << 11, together = 16;
@@ -294,7 +295,7 @@ bool Vertices::add_bridges(std::int64_t least, const Interrupted &interrupted) {
                     add_missing(all_beside, begin(i), begin(i + 1) - begin(i), least, count);
                 found[static_cast<std::size_t>(task)] = std::move(count.often);
             },
-            interrupted))
+            cancelled))
         return false;
     std::vector<Missing> all;
     for (const auto &part : found) all.insert(all.end(), part.begin(), part.end());

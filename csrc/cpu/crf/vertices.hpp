@@ -24,8 +24,8 @@ class Vertices {
     std::uint32_t size() const { return static_cast<std::uint32_t>(row_.size()); }
     std::uint32_t rows() const { return rows_; }
     // Adds vertices without pixels, in rows of their own, through which at least `least` others
-    // reach each other. False: interrupted.
-    bool add_bridges(std::int64_t least, const Interrupted &);
+    // reach each other. False: cancelled.
+    bool add_bridges(std::int64_t least, const CancelToken &);
     // Rows in the order in which a blur along the axis meets them.
     std::vector<std::uint32_t> chains_along(std::int64_t axis) const;
 

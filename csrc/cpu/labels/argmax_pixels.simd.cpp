@@ -3,28 +3,18 @@
 #include "cpu/color/color.hpp"
 #include "cpu/labels/confidence_pixels.hpp"
 #include "cpu/runtime/kernel_table.hpp"
+#include "ops/exact.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-// The rule of numpy.argmax, one pixel: the first NaN wins, then the first maximum.
+// The label of one pixel.
 template <class T>
-std::int32_t define(const T *planes, std::int64_t pitch, std::int64_t classes, bool &undefined) {
-    T best = planes[0];
-    std::int32_t label = 0;
-    for (std::int64_t c = 0; c < classes; ++c) {
-        const T value = planes[c * pitch];
-        if (is_nan(value)) {
-            undefined = true;
-            return static_cast<std::int32_t>(c);
-        }
-        if (value > best) {
-            best = value;
-            label = static_cast<std::int32_t>(c);
-        }
-    }
-    undefined = best == -__builtin_inf();
-    return label;
+ExactLabel label_exactly(const T *planes, std::int64_t pitch, std::int64_t classes) {
+    ExactLabel exact;
+    for (std::int64_t c = 0; c < classes && !exact.is_nan(); ++c)
+        exact.add(static_cast<std::int32_t>(c), planes[c * pitch]);
+    return exact;
 }
 
 // First maxima of `count` pixels; true where some pixel has a NaN or nothing above -inf. There are
@@ -32,7 +22,7 @@ std::int32_t define(const T *planes, std::int64_t pitch, std::int64_t classes, b
 bool rank(const float *planes, std::int64_t pitch, std::int64_t classes, std::int32_t *label,
           std::int64_t count) {
     constexpr int n = 4; // vectors in flight
-    const F lowest = splat<F>(-__builtin_inff());
+    const F lowest = broadcast<F>(-__builtin_inff());
     I special{};
     std::int64_t x = 0;
     for (; x + n * lanes <= count; x += n * lanes) {
@@ -45,14 +35,14 @@ bool rank(const float *planes, std::int64_t pitch, std::int64_t classes, std::in
         }
         for (std::int64_t c = 1; c < classes; ++c) {
             const float *plane = planes + c * pitch + x;
-            const I here = splat<I>(static_cast<std::int32_t>(c));
+            const I here = broadcast<I>(static_cast<std::int32_t>(c));
             for (int k = 0; k < n; k += 2)
                 special |= unordered(load<F>(plane + k * lanes), load<F>(plane + (k + 1) * lanes));
             for (int k = 0; k < n; ++k) {
                 const F value = load<F>(plane + k * lanes);
                 __builtin_prefetch(plane + block + k * lanes);
                 index[k] = value > best[k] ? here : index[k];
-                best[k] = vmax(value, best[k]);
+                best[k] = max(value, best[k]);
             }
         }
         for (int k = 0; k < n; ++k) {
@@ -62,9 +52,9 @@ bool rank(const float *planes, std::int64_t pitch, std::int64_t classes, std::in
     }
     bool found = any(special);
     for (; x < count; ++x) {
-        bool undefined = false;
-        label[x] = define(planes + x, pitch, classes, undefined);
-        found |= undefined;
+        const ExactLabel exact = label_exactly(planes + x, pitch, classes);
+        label[x] = exact.label();
+        found |= exact.is_undefined();
     }
     return found;
 }
@@ -73,9 +63,9 @@ bool rank(const double *planes, std::int64_t pitch, std::int64_t classes, std::i
           std::int64_t count) {
     bool found = false;
     for (std::int64_t x = 0; x < count; ++x) {
-        bool undefined = false;
-        label[x] = define(planes + x, pitch, classes, undefined);
-        found |= undefined;
+        const ExactLabel exact = label_exactly(planes + x, pitch, classes);
+        label[x] = exact.label();
+        found |= exact.is_undefined();
     }
     return found;
 }
@@ -92,16 +82,16 @@ template <class T> bool rank_and_sum(const ArgmaxJob &job, const T *planes, std:
 }
 
 template <class T, class L>
-void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, Report &report) {
+void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
     const std::int64_t classes = job.classes();
     Scratch scratch(memory);
     T *buffer = scratch.take<T>(classes * block);
     T *best = scratch.take<T>(block);
     float *confidence = scratch.take<float>(block);
     std::int32_t *label = scratch.take<std::int32_t>(block);
-    std::uint32_t *lut = scratch.take<std::uint32_t>(larger<std::int64_t>(classes, 32));
+    std::uint32_t *lut = scratch.take<std::uint32_t>(max<std::int64_t>(classes, 32));
     if (job.lut)
-        for (std::int64_t c = 0; c < larger<std::int64_t>(classes, 32); ++c)
+        for (std::int64_t c = 0; c < max<std::int64_t>(classes, 32); ++c)
             lut[c] = c < classes ? job.lut[c] : 0;
     const Logits &logits = job.logits;
     const bool sure = job.confidence.data != nullptr;
@@ -110,7 +100,7 @@ void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, Report &re
     for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
         L *out = reinterpret_cast<L *>(job.labels.row(tile.n, y));
         for (std::int64_t x = tile.x0; x < tile.x1; x += block) {
-            const std::int64_t count = smaller(block, tile.x1 - x);
+            const std::int64_t count = min(block, tile.x1 - x);
             const T *planes = buffer;
             std::int64_t pitch = block;
             if (in_place && (!sure || count == block)) {
@@ -127,12 +117,12 @@ void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, Report &re
                      : rank(planes, pitch, classes, label, count);
             if (__builtin_expect(special, 0)) {
                 const std::int64_t place = (tile.n * logits.h + y) * logits.w + x;
-                count_nan(planes, pitch, classes, count, place, report);
+                count_nan(planes, pitch, classes, count, place, errors);
                 for (std::int64_t i = 0; i < count; ++i) {
-                    bool undefined = false;
-                    label[i] = define(planes + i, pitch, classes, undefined);
-                    if (sure) undefined = is_nan(confidence[i]);
-                    if (undefined) report.add_undefined(1, place + i);
+                    const ExactLabel exact = label_exactly(planes + i, pitch, classes);
+                    label[i] = exact.label();
+                    if (sure ? is_nan(confidence[i]) : exact.is_undefined())
+                        errors.add_undefined(1, place + i);
                 }
             }
             for (std::int64_t i = 0; i < count; ++i) out[x + i] = static_cast<L>(label[i]);
@@ -142,7 +132,7 @@ void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, Report &re
                            count);
             for (std::int64_t i = 0; sure && i < count; i += lanes)
                 put_confidence(job.confidence, job.confidence.row(tile.n, y), x + i,
-                               load<F>(confidence + i), smaller<std::int64_t>(lanes, count - i));
+                               load<F>(confidence + i), min<std::int64_t>(lanes, count - i));
         }
     }
 }
@@ -153,14 +143,14 @@ std::int64_t argmax_pixels_scratch(const ArgmaxJob &job) {
     return job.classes() * (block * 8 + 4) + block * 16 + 1024;
 }
 
-void argmax_pixels(const ArgmaxJob &job, const Tile &tile, char *memory, Report &report) {
+void argmax_pixels(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
     const bool narrow = job.labels.dtype == DType::u8;
     if (fits_float(job.logits.dtype))
-        narrow ? label_tile<float, std::uint8_t>(job, tile, memory, report)
-               : label_tile<float, std::int32_t>(job, tile, memory, report);
+        narrow ? label_tile<float, std::uint8_t>(job, tile, memory, errors)
+               : label_tile<float, std::int32_t>(job, tile, memory, errors);
     else
-        narrow ? label_tile<double, std::uint8_t>(job, tile, memory, report)
-               : label_tile<double, std::int32_t>(job, tile, memory, report);
+        narrow ? label_tile<double, std::uint8_t>(job, tile, memory, errors)
+               : label_tile<double, std::int32_t>(job, tile, memory, errors);
 }
 
 } // namespace segpost::SEGPOST_LEVEL

@@ -2,6 +2,7 @@
 // compared slice by slice, each between two slices of the grid being one itself.
 #include "cpu/labels/cells_rows.hpp"
 #include "cpu/runtime/kernel_table.hpp"
+#include "ops/exact.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -17,7 +18,7 @@ template <class T> struct Corners {
 
 template <class T, class L> struct Volume {
     const VolumeJob &job;
-    const Brick &brick;
+    const Tile3D &tile;
     std::int64_t classes, cells, pitch, rows, words;
     Row<T> *slices[2];     // [rows] each
     std::int32_t *uniform; // [pitch]
@@ -27,11 +28,11 @@ template <class T, class L> struct Volume {
     float *t;              // [columns + lanes]
     L *fill;               // [columns + 64]
 
-    Volume(const VolumeJob &j, const Brick &b, Scratch &scratch) : job(j), brick(b) {
+    Volume(const VolumeJob &j, const Tile3D &b, Scratch &scratch) : job(j), tile(b) {
         classes = job.logits.c;
         cells = job.x.cells();
         pitch = round_up(cells + 1, lanes) + 2 * lanes;
-        rows = brick.y1 - brick.y0 + 1;
+        rows = tile.y1 - tile.y0 + 1;
         words = (classes + 31) / 32;
         for (Row<T> *&slice : slices) {
             slice = scratch.take<Row<T>>(rows);
@@ -53,33 +54,33 @@ template <class T, class L> struct Volume {
 
     std::int64_t begin(std::int64_t cell) const { return job.x.start[cell]; }
     L *labels(std::int64_t z, std::int64_t y) const {
-        return reinterpret_cast<L *>(job.labels + brick.n * job.out_n + z * job.out_d +
+        return reinterpret_cast<L *>(job.labels + tile.n * job.out_n + z * job.out_d +
                                      y * job.out_h);
     }
 };
 
 template <class T, class L>
-void read_slice(const Volume<T, L> &work, Row<T> *slice, std::int64_t z, Report &report) {
+void read_slice(const Volume<T, L> &work, Row<T> *slice, std::int64_t z, LogitErrors &errors) {
     const VolumeJob &job = work.job;
     const std::int64_t count = job.x.n_in;
     const Logits logits = job.slice(z);
-    // Each pixel is counted by one brick: its last slice and row belong to the next.
-    const bool counts = z < work.brick.z1 || work.brick.z1 == job.z.cells();
+    // Each pixel is counted by one tile: its last slice and row belong to the next.
+    const bool counts = z < work.tile.z1 || work.tile.z1 == job.z.cells();
     for (std::int64_t i = 0; i < work.rows; ++i) {
-        const std::int64_t y = work.brick.y0 + i;
+        const std::int64_t y = work.tile.y0 + i;
         if (y >= job.y.n_in) { // an axis of one row
             slice[i] = slice[i - 1];
             continue;
         }
         const Row<T> &row = slice[i];
-        load_row(row.planes, work.pitch, logits, work.brick.n, y, 0, count, nullptr);
+        load_row(row.planes, work.pitch, logits, work.tile.n, y, 0, count, nullptr);
         repeat_last(row.planes, work.pitch, work.classes, count, work.pitch);
         rank(row, work.classes, work.pitch, round_up(work.cells + 1, lanes));
         bool special = false;
         for (std::int64_t x = 0; x < count; ++x) special |= row.label[x] == undecided;
-        if (special && counts && (y < work.brick.y1 || work.brick.y1 == job.y.cells()))
+        if (special && counts && (y < work.tile.y1 || work.tile.y1 == job.y.cells()))
             count_nan(row.planes, work.pitch, work.classes, count,
-                      ((work.brick.n * job.depth + z) * job.logits.h + y) * job.logits.w, report);
+                      ((work.tile.n * job.depth + z) * job.logits.h + y) * job.logits.w, errors);
     }
 }
 
@@ -92,7 +93,7 @@ template <class T, class L> void fill_cells(const Volume<T, L> &work, const Corn
         const I first = label(0, x);
         I same = first == label(0, x + 1);
         for (int i = 1; i < 4; ++i) same &= (first == label(i, x)) & (first == label(i, x + 1));
-        store(work.uniform + x, same ? first : splat<I>(undecided));
+        store(work.uniform + x, same ? first : broadcast<I>(undecided));
     }
     each_run(work, [&](std::int32_t label, std::int64_t from, std::int64_t to) {
         for (std::int64_t i = from; i < to; ++i) work.fill[i] = static_cast<L>(label);
@@ -106,23 +107,23 @@ template <class T, class V> inline void extremes(const Corners<T> &corners, std:
     low = high = load<V>(corners.plane(0, c, pitch, at));
     for (int i = 0; i < 8; ++i) {
         const V value = load<V>(corners.plane(i / 2, c, pitch, at + i % 2));
-        low = vmin(low, value), high = vmax(high, value);
+        low = min(low, value), high = max(high, value);
     }
 }
 
 // The candidates of every cell of a block as bits: classes that the prune leaves.
 template <class L> void find_candidates(const Volume<float, L> &work, const Corners<float> &corners,
                                         std::int64_t block) {
-    F level = splat<F>(-__builtin_inff()), low, high;
+    F level = broadcast<F>(-__builtin_inff()), low, high;
     for (std::int64_t c = 0; c < work.classes; ++c) {
         extremes(corners, c, work.pitch, block, low, high);
-        level = vmax(low, level);
+        level = max(low, level);
     }
     for (std::int64_t word = 0; word < work.words; ++word) {
         U bits{};
-        for (std::int64_t c = 32 * word; c < smaller(work.classes, 32 * (word + 1)); ++c) {
+        for (std::int64_t c = 32 * word; c < min(work.classes, 32 * (word + 1)); ++c) {
             extremes(corners, c, work.pitch, block, low, high);
-            bits |= high >= level ? splat<U>(1u << (c % 32)) : U{};
+            bits |= high >= level ? broadcast<U>(1u << (c % 32)) : U{};
         }
         store(work.wanted + word * lanes, bits);
     }
@@ -131,85 +132,78 @@ template <class L> void find_candidates(const Volume<float, L> &work, const Corn
 template <class L> void find_candidates(const Volume<double, L> &work,
                                         const Corners<double> &corners, std::int64_t block) {
     for (std::int64_t word = 0; word < work.words * lanes; ++word) work.wanted[word] = 0;
-    for (std::int64_t x = 0; x < smaller<std::int64_t>(lanes, work.cells - block); ++x) {
+    for (std::int64_t x = 0; x < min<std::int64_t>(lanes, work.cells - block); ++x) {
         const auto range = [&](std::int64_t c, double &low, double &high) {
             low = high = *corners.plane(0, c, work.pitch, block + x);
             for (int i = 0; i < 8; ++i) {
                 const double value = *corners.plane(i / 2, c, work.pitch, block + x + i % 2);
-                low = smaller(low, value), high = larger(high, value);
+                low = min(low, value), high = max(high, value);
             }
         };
         double level = -__builtin_inf(), low, high;
         for (std::int64_t c = 0; c < work.classes; ++c) {
             range(c, low, high);
-            level = larger(level, low);
+            level = max(level, low);
         }
         if (level < -limit_float64) level = -__builtin_inf(); // sums may overflow
         for (std::int64_t c = 0; c < work.classes; ++c) {
             range(c, low, high);
-            const double size = larger(__builtin_fabs(high), __builtin_fabs(level));
+            const double size = max(__builtin_fabs(high), __builtin_fabs(level));
             if (high >= level || level - high <= margin_float64 * size)
                 work.wanted[c / 32 * lanes + x] |= 1u << (c % 32);
         }
     }
 }
 
-struct Place {
-    std::int64_t cell, z, y, x;
-};
+// The corners of a cell, for ops/exact.hpp.
+template <class T> struct CellCorners {
+    static constexpr int corners = 8;
+    using Value = T;
+    const Corners<T> &rows;
+    std::int64_t pitch, cell;
 
-// The label of one pixel by the definition, over the listed classes (all of them where list is
-// null).
-template <class T, class L> void define(const Volume<T, L> &work, const Corners<T> &corners,
-                                        const std::int32_t *list, std::int64_t count,
-                                        const Place &at, Report &report) {
-    const VolumeJob &job = work.job;
-    const double along_z[] = {job.z.w0[at.z], job.z.w1[at.z]};
-    const double along_y[] = {job.y.w0[at.y], job.y.w1[at.y]};
-    const double along_x[] = {job.x.w0[at.x], job.x.w1[at.x]};
-    double best = -__builtin_inf();
-    std::int32_t label = 0;
-    bool undefined = false;
-    for (std::int64_t i = 0; i < count && !undefined; ++i) {
-        const std::int32_t c = list ? list[i] : static_cast<std::int32_t>(i);
-        double value = 0.0;
-        for (int k = 0; k < 8; ++k) {
-            const double weight = along_z[k / 4] * along_y[k / 2 % 2] * along_x[k % 2];
-            if (weight != 0)
-                value += weight *
-                         static_cast<double>(*corners.plane(k / 2, c, work.pitch, at.cell + k % 2));
-        }
-        undefined = is_nan(value); // the first NaN wins
-        if (undefined || i == 0 || value > best) {
-            best = value;
-            label = c;
-        }
+    void load_class(std::int32_t c, T (&to)[8]) const {
+        for (int i = 0; i < 8; ++i) to[i] = *rows.plane(i / 2, c, pitch, cell + i % 2);
     }
-    undefined |= best == -__builtin_inf();
-    work.labels(at.z, at.y)[at.x] = static_cast<L>(label);
-    if (undefined)
-        report.add_undefined(
-            1, ((work.brick.n * job.z.n_out + at.z) * job.y.n_out + at.y) * job.x.n_out + at.x);
-}
+};
 
 struct Span {
     std::int64_t z0, z1, y0, y1; // output slices and rows
 };
 
+// Columns [x0, x1) of a cell by the definition, over the listed classes (all of them where list is
+// null).
 template <class T, class L>
-void define_cell(const Volume<T, L> &work, const Corners<T> &corners, std::int64_t cell,
-                 const Span &span, const std::int32_t *list, std::int64_t count, Report &report) {
+void resolve_exactly(const Volume<T, L> &work, const Corners<T> &rows, std::int64_t cell,
+                     const Span &span, std::int64_t x0, std::int64_t x1, const std::int32_t *list,
+                     std::int64_t count, LogitErrors &errors) {
+    const VolumeJob &job = work.job;
+    const CellCorners<T> corners{rows, work.pitch, cell};
+    const Candidates candidates{list, static_cast<std::int32_t>(count)};
     for (std::int64_t z = span.z0; z < span.z1; ++z)
         for (std::int64_t y = span.y0; y < span.y1; ++y)
-            for (std::int64_t x = work.begin(cell); x < work.begin(cell + 1); ++x)
-                define(work, corners, list, count, {cell, z, y, x}, report);
+            for (std::int64_t x = x0; x < x1; ++x) {
+                const ExactLabel exact = evaluate_exact(
+                    corners, corner_weights(job.z, z, job.y, y, job.x, x), candidates);
+                work.labels(z, y)[x] = static_cast<L>(exact.label());
+                if (exact.is_undefined())
+                    errors.add_undefined(
+                        1, ((work.tile.n * job.z.n_out + z) * job.y.n_out + y) * job.x.n_out + x);
+            }
+}
+template <class T, class L> void resolve_cell_exactly(const Volume<T, L> &work,
+                                                      const Corners<T> &rows, std::int64_t cell,
+                                                      const Span &span, const std::int32_t *list,
+                                                      std::int64_t count, LogitErrors &errors) {
+    resolve_exactly(work, rows, cell, span, work.begin(cell), work.begin(cell + 1), list, count,
+                    errors);
 }
 
 // A cell with a few candidates: float32 decides, the definition where that is too close.
 // W is the number of columns handled at once.
-template <int W, class L> void compare_cell(const Volume<float, L> &work,
-                                            const Corners<float> &corners, std::int64_t cell,
-                                            const Span &span, std::int64_t count, Report &report) {
+template <int W, class L>
+void compare_cell(const Volume<float, L> &work, const Corners<float> &corners, std::int64_t cell,
+                  const Span &span, std::int64_t count, LogitErrors &errors) {
     using V = typename Vec<W>::f32;
     using M = typename Vec<W>::i32;
     const std::int32_t *list = work.list;
@@ -218,9 +212,10 @@ template <int W, class L> void compare_cell(const Volume<float, L> &work,
     };
     float most = 0.0f;
     for (std::int64_t i = 0; i < count; ++i)
-        for (int k = 0; k < 8; ++k) most = larger(most, __builtin_fabsf(value(k / 2, i, k % 2)));
-    if (!(most < filter_limit)) return define_cell(work, corners, cell, span, list, count, report);
-    const V margin = splat<V>(most * filter_relative + filter_absolute);
+        for (int k = 0; k < 8; ++k) most = max(most, __builtin_fabsf(value(k / 2, i, k % 2)));
+    if (!(most < filter_limit))
+        return resolve_cell_exactly(work, corners, cell, span, list, count, errors);
+    const V margin = broadcast<V>(most * filter_relative + filter_absolute);
     const std::int64_t x0 = work.begin(cell), x1 = work.begin(cell + 1);
     for (std::int64_t z = span.z0; z < span.z1; ++z) {
         const float tz = work.job.z.t[z];
@@ -234,35 +229,38 @@ template <int W, class L> void compare_cell(const Volume<float, L> &work,
             L *out = work.labels(z, y);
             for (std::int64_t x = x0; x < x1; x += W) {
                 const V t = load<V>(work.t + x);
-                V best{}, second = splat<V>(-__builtin_inff());
+                V best{}, second = broadcast<V>(-__builtin_inff());
                 M label{};
                 for (std::int64_t i = 0; i < count; ++i) {
                     const float *four = work.corner + 4 * i;
                     const float left = four[0] + ty * (four[2] - four[0]);
                     const float right = four[1] + ty * (four[3] - four[1]);
-                    const V here = fma(t, splat<V>(right - left), splat<V>(left));
+                    const V here = fma(t, broadcast<V>(right - left), broadcast<V>(left));
                     const M ahead = i == 0 ? ~M{} : (M)(here > best);
-                    second = i == 0 ? second : vmax(second, vmin(best, here));
-                    label = ahead ? splat<M>(list[i]) : label;
+                    second = i == 0 ? second : max(second, min(best, here));
+                    label = ahead ? broadcast<M>(list[i]) : label;
                     best = ahead ? here : best;
                 }
                 std::int32_t chosen[W], close[W];
                 store(chosen, label);
                 const M near = ~(M)(best - second > margin);
-                const std::int64_t width = smaller<std::int64_t>(W, x1 - x);
+                const std::int64_t width = min<std::int64_t>(W, x1 - x);
                 for (std::int64_t j = 0; j < width; ++j) out[x + j] = static_cast<L>(chosen[j]);
                 if (__builtin_expect(!any(near), 1)) continue;
                 store(close, near);
                 for (std::int64_t j = 0; j < width; ++j)
-                    if (close[j]) define(work, corners, list, count, {cell, z, y, x + j}, report);
+                    if (close[j])
+                        resolve_exactly(work, corners, cell, {z, z + 1, y, y + 1}, x + j, x + j + 1,
+                                        list, count, errors);
             }
         }
     }
 }
 
 template <class T, class L> void mixed_cells(const Volume<T, L> &work, const Corners<T> &corners,
-                                             std::int64_t block, const Span &span, Report &report) {
-    const std::int64_t last = smaller<std::int64_t>(block + lanes, work.cells);
+                                             std::int64_t block, const Span &span,
+                                             LogitErrors &errors) {
+    const std::int64_t last = min<std::int64_t>(block + lanes, work.cells);
     bool found = false;
     for (std::int64_t cell = block; cell < last; ++cell) {
         if (work.uniform[cell] != undecided || work.begin(cell) == work.begin(cell + 1)) continue;
@@ -273,44 +271,44 @@ template <class T, class L> void mixed_cells(const Volume<T, L> &work, const Cor
             special |= corners.row[i].label[cell] == undecided ||
                        corners.row[i].label[cell + 1] == undecided;
         if (special) {
-            define_cell(work, corners, cell, span, nullptr, work.classes, report);
+            resolve_cell_exactly(work, corners, cell, span, nullptr, work.classes, errors);
             continue;
         }
         const std::int64_t count = list_candidates(work, cell - block);
         if constexpr (sizeof(T) == 4) {
             if (work.job.x.widest <= 4 || lanes == 4)
-                compare_cell<4>(work, corners, cell, span, count, report);
+                compare_cell<4>(work, corners, cell, span, count, errors);
             else
-                compare_cell < lanes<8 ? 4 : 8>(work, corners, cell, span, count, report);
+                compare_cell < lanes<8 ? 4 : 8>(work, corners, cell, span, count, errors);
         } else {
-            define_cell(work, corners, cell, span, work.list, count, report);
+            resolve_cell_exactly(work, corners, cell, span, work.list, count, errors);
         }
     }
 }
 
 template <class T, class L>
-void resample(const VolumeJob &job, const Brick &brick, char *memory, Report &report) {
+void resample(const VolumeJob &job, const Tile3D &tile, char *memory, LogitErrors &errors) {
     Scratch scratch(memory);
-    Volume<T, L> work(job, brick, scratch);
+    Volume<T, L> work(job, tile, scratch);
     for (std::int64_t i = 0; i < job.x.n_out + lanes; ++i)
         work.t[i] = i < job.x.n_out ? job.x.t[i] : 0.0f;
     std::int64_t read = -1; // the slice that slices[1] holds
-    for (std::int64_t z = brick.z0; z < brick.z1; ++z) {
+    for (std::int64_t z = tile.z0; z < tile.z1; ++z) {
         if (read == z) {
             Row<T> *const behind = work.slices[0];
             work.slices[0] = work.slices[1];
             work.slices[1] = behind;
         } else {
-            read_slice(work, work.slices[0], z, report);
+            read_slice(work, work.slices[0], z, errors);
         }
         const bool flat = job.z.n_in == 1; // an axis of one slice
-        if (!flat) read_slice(work, work.slices[1], z + 1, report);
+        if (!flat) read_slice(work, work.slices[1], z + 1, errors);
         read = z + 1;
         const Row<T> *front = work.slices[0], *back = work.slices[flat ? 0 : 1];
-        for (std::int64_t y = brick.y0; y < brick.y1; ++y) {
+        for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
             const Span span{job.z.start[z], job.z.start[z + 1], job.y.start[y], job.y.start[y + 1]};
             if (span.z0 == span.z1 || span.y0 == span.y1) continue;
-            const std::int64_t i = y - brick.y0;
+            const std::int64_t i = y - tile.y0;
             const Corners<T> corners{{front[i], front[i + 1], back[i], back[i + 1]}};
             fill_cells(work, corners);
             for (std::int64_t to_z = span.z0; to_z < span.z1; ++to_z)
@@ -318,26 +316,26 @@ void resample(const VolumeJob &job, const Brick &brick, char *memory, Report &re
                     __builtin_memcpy(work.labels(to_z, to_y), work.fill,
                                      static_cast<std::size_t>(job.x.n_out) * sizeof(L));
             for (std::int64_t block = 0; block < work.cells; block += lanes)
-                mixed_cells(work, corners, block, span, report);
+                mixed_cells(work, corners, block, span, errors);
         }
     }
 }
 
 } // namespace
 
-std::int64_t argmax_volume_scratch(const VolumeJob &job, const Brick &brick) {
+std::int64_t argmax_volume_scratch(const VolumeJob &job, const Tile3D &tile) {
     Scratch scratch(nullptr);
-    Volume<double, std::int32_t> work(job, brick, scratch); // the largest of the four
+    Volume<double, std::int32_t> work(job, tile, scratch); // the largest of the four
     return scratch.used();
 }
 
-void argmax_volume(const VolumeJob &job, const Brick &brick, char *memory, Report &report) {
+void argmax_volume(const VolumeJob &job, const Tile3D &tile, char *memory, LogitErrors &errors) {
     if (fits_float(job.logits.dtype))
-        job.narrow ? resample<float, std::uint8_t>(job, brick, memory, report)
-                   : resample<float, std::int32_t>(job, brick, memory, report);
+        job.narrow ? resample<float, std::uint8_t>(job, tile, memory, errors)
+                   : resample<float, std::int32_t>(job, tile, memory, errors);
     else
-        job.narrow ? resample<double, std::uint8_t>(job, brick, memory, report)
-                   : resample<double, std::int32_t>(job, brick, memory, report);
+        job.narrow ? resample<double, std::uint8_t>(job, tile, memory, errors)
+                   : resample<double, std::int32_t>(job, tile, memory, errors);
 }
 
 } // namespace segpost::SEGPOST_LEVEL

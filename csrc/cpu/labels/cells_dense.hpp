@@ -12,30 +12,29 @@ constexpr int group = lanes == 16 ? 8 : 4; // output columns that dense_rows han
 // Every pixel of up to `lanes` neighboring cells over all classes: lane = cell, `group` columns of
 // each cell at once. Needs finite corners.
 template <class L> void dense_rows(const Work<float, L> &work, std::int64_t block, std::int64_t y0,
-                                   std::int64_t y1, Report &report) {
-    const std::int64_t pitch = work.pitch,
-                       ncells = smaller<std::int64_t>(lanes, work.cells - block);
+                                   std::int64_t y1, LogitErrors &errors) {
+    const std::int64_t pitch = work.pitch, ncells = min<std::int64_t>(lanes, work.cells - block);
     const F most =
-        vmax(vmax(load<F>(work.upper.largest + block), load<F>(work.upper.largest + block + 1)),
-             vmax(load<F>(work.lower.largest + block), load<F>(work.lower.largest + block + 1)));
-    const F margin = most * splat<F>(filter_relative) + splat<F>(filter_absolute);
+        max(max(load<F>(work.upper.largest + block), load<F>(work.upper.largest + block + 1)),
+            max(load<F>(work.lower.largest + block), load<F>(work.lower.largest + block + 1)));
+    const F margin = most * broadcast<F>(filter_relative) + broadcast<F>(filter_absolute);
     const std::uint32_t *lut = work.job.lut ? work.lut : nullptr;
     for (std::int64_t g = 0; g < work.job.x.widest; g += group) {
         float weight[group][lanes] = {};
         for (std::int64_t i = 0; i < ncells; ++i) {
             const std::int64_t x0 = work.begin(block + i) + g;
-            const std::int64_t width = smaller<std::int64_t>(group, work.begin(block + i + 1) - x0);
+            const std::int64_t width = min<std::int64_t>(group, work.begin(block + i + 1) - x0);
             for (std::int64_t j = 0; j < width; ++j) weight[j][i] = work.t[x0 + j];
         }
         F t[group];
         for (int j = 0; j < group; ++j) t[j] = load<F>(weight[j]);
         for (std::int64_t y = y0; y < y1; ++y) {
-            const F ty = splat<F>(work.job.y.t[y]);
+            const F ty = broadcast<F>(work.job.y.t[y]);
             L *out = work.labels(y);
             F best[group], second[group];
             I label[group];
             for (int j = 0; j < group; ++j) {
-                best[j] = second[j] = splat<F>(-__builtin_inff());
+                best[j] = second[j] = broadcast<F>(-__builtin_inff());
                 label[j] = I{};
             }
             for (std::int64_t c = 0; c < work.classes; ++c) {
@@ -45,12 +44,12 @@ template <class L> void dense_rows(const Work<float, L> &work, std::int64_t bloc
                 const F left = fma(ty, load<F>(lower) - a, a),
                         right = fma(ty, load<F>(lower + 1) - b, b);
                 const F slope = right - left;
-                const I here = splat<I>(static_cast<std::int32_t>(c));
+                const I here = broadcast<I>(static_cast<std::int32_t>(c));
                 for (int j = 0; j < group; ++j) {
                     const F value = fma(t[j], slope, left);
-                    second[j] = vmax(second[j], vmin(best[j], value));
+                    second[j] = max(second[j], min(best[j], value));
                     label[j] = value > best[j] ? here : label[j];
-                    best[j] = vmax(value, best[j]);
+                    best[j] = max(value, best[j]);
                 }
             }
             I close{};
@@ -81,7 +80,7 @@ template <class L> void dense_rows(const Work<float, L> &work, std::int64_t bloc
                 for (std::int64_t i = 0; i < ncells; ++i) {
                     const std::int64_t x0 = work.begin(block + i) + g;
                     const std::int64_t width =
-                        smaller<std::int64_t>(group, work.begin(block + i + 1) - x0);
+                        min<std::int64_t>(group, work.begin(block + i + 1) - x0);
                     for (std::int64_t j = 0; j < width; ++j) out[x0 + j] = lane[j][i];
                 }
             }
@@ -92,7 +91,8 @@ template <class L> void dense_rows(const Work<float, L> &work, std::int64_t bloc
                     for (std::int64_t i = 0; i < ncells; ++i) {
                         const std::int64_t x = work.begin(block + i) + g + j;
                         if (lane[i] && x < work.begin(block + i + 1))
-                            settle(work, block + i, nullptr, work.classes, y, x, report);
+                            resolve_exactly(work, block + i, {y, y + 1, x, x + 1}, nullptr,
+                                            work.classes, errors);
                     }
                 }
         }

@@ -45,7 +45,7 @@ template <class T, class L> struct Work {
         t = scratch.take<float>(columns + lanes);
         fill = scratch.take<L>(columns + 64);
         fill_color = scratch.take<std::uint8_t>(3 * columns + 64);
-        lut = scratch.take<std::uint32_t>(larger<std::int64_t>(classes, 32));
+        lut = scratch.take<std::uint32_t>(max<std::int64_t>(classes, 32));
     }
 
     Row<T> take_row(Scratch &scratch) const {
@@ -70,7 +70,7 @@ template <class T, class L> struct Work {
 template <class T>
 void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int64_t count) {
     if constexpr (sizeof(T) == 4) {
-        const I magnitude = splat<I>(0x7fffffff), infinity = splat<I>(0x7f800000);
+        const I magnitude = broadcast<I>(0x7fffffff), infinity = broadcast<I>(0x7f800000);
         for (std::int64_t x = 0; x < count; x += lanes) {
             F best = load<F>(row.planes + x);
             I label{}, most = (I)best & magnitude;
@@ -78,11 +78,11 @@ void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int6
                 const F value = load<F>(row.planes + c * pitch + x);
                 const I size = (I)value & magnitude;
                 most = size > most ? size : most;
-                label = value > best ? splat<I>(static_cast<std::int32_t>(c)) : label;
-                best = vmax(value, best);
+                label = value > best ? broadcast<I>(static_cast<std::int32_t>(c)) : label;
+                best = max(value, best);
             }
             const I special = (((I)best & magnitude) >= infinity) | (most > infinity);
-            store(row.label + x, special ? splat<I>(undecided) : label);
+            store(row.label + x, special ? broadcast<I>(undecided) : label);
             store(row.largest + x, most);
         }
     } else {
@@ -99,7 +99,7 @@ void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int6
                     label = static_cast<std::int32_t>(c);
                 }
             }
-            const double size = larger(__builtin_fabs(best), __builtin_fabs(below));
+            const double size = max(__builtin_fabs(best), __builtin_fabs(below));
             const bool near = below > -__builtin_inf() && best - below <= margin_float64 * size;
             const bool special = nan || near || !(__builtin_fabs(best) < limit_float64);
             row.label[x] = special ? undecided : label;
@@ -109,10 +109,10 @@ void rank(const Row<T> &row, std::int64_t classes, std::int64_t pitch, std::int6
 }
 
 template <class T, class L>
-void read_row(const Work<T, L> &work, const Row<T> &row, std::int64_t y, Report &report) {
+void read_row(const Work<T, L> &work, const Row<T> &row, std::int64_t y, LogitErrors &errors) {
     const ArgmaxJob &job = work.job;
     const Tile &tile = work.tile;
-    const std::int64_t count = smaller(work.cells + 1, job.x.n_in - tile.x0);
+    const std::int64_t count = min(work.cells + 1, job.x.n_in - tile.x0);
     load_row(row.planes, work.pitch, job.logits, tile.n, y, tile.x0, count,
              job.has_threshold ? &job.threshold : nullptr);
     repeat_last(row.planes, work.pitch, work.classes, count, work.pitch);
@@ -125,7 +125,7 @@ void read_row(const Work<T, L> &work, const Row<T> &row, std::int64_t y, Report 
     for (std::int64_t x = 0; x < counted; ++x) special |= row.label[x] == undecided;
     if (special && counts_row)
         count_nan(row.planes, work.pitch, work.classes, counted,
-                  (tile.n * job.logits.h + y) * job.logits.w + tile.x0, report);
+                  (tile.n * job.logits.h + y) * job.logits.w + tile.x0, errors);
 }
 
 // Calls put(label, from, to) for the columns of neighboring cells that are filled with one label.
@@ -154,7 +154,7 @@ template <class T, class L> void fill_cells(const Work<T, L> &work) {
     for (std::int64_t x = 0; x < work.cells; x += lanes) {
         const I a = load<I>(work.upper.label + x), b = load<I>(work.upper.label + x + 1);
         const I d = load<I>(work.lower.label + x), e = load<I>(work.lower.label + x + 1);
-        store(work.uniform + x, (a == b) & (a == d) & (a == e) ? a : splat<I>(undecided));
+        store(work.uniform + x, (a == b) & (a == d) & (a == e) ? a : broadcast<I>(undecided));
     }
     each_run(work, [&](std::int32_t label, std::int64_t from, std::int64_t to) {
         for (std::int64_t i = from; i < to; ++i) work.fill[i] = static_cast<L>(label);

@@ -55,27 +55,28 @@ inline void add_classes(const Work<T> &work, std::int64_t block, const std::int3
         const std::int64_t from = list[i] * work.pitch + block;
         upper[i] = at.spread(work.upper.below + from);
         lower[i] = at.spread(work.lower.below + from);
-        height = vmax(height, magnitude(lower[i] - upper[i]));
+        height = max(height, abs(lower[i] - upper[i]));
     }
     F power[together], ratio[together];
-    if (__builtin_expect(any((I)(height > splat<F>(Mode::steep))), 0)) {
+    if (__builtin_expect(any((I)(height > broadcast<F>(Mode::steep))), 0)) {
         for (std::int64_t k = 0; k < span.count; ++k) {
             for (int i = 0; i < together; ++i)
                 power[i] = power_of_two<Mode::degree>(
-                    fma(splat<F>(span.w1[k]), lower[i], splat<F>(span.w0[k]) * upper[i]));
+                    fma(broadcast<F>(span.w1[k]), lower[i], broadcast<F>(span.w0[k]) * upper[i]));
             sums.all[k] += (power[0] + power[1]) + (power[2] + power[3]);
-            for (int i = 0; mixed && i < together; ++i) sums.most[k] = vmax(sums.most[k], power[i]);
+            for (int i = 0; mixed && i < together; ++i) sums.most[k] = max(sums.most[k], power[i]);
         }
         return;
     }
     for (int i = 0; i < together; ++i) {
         power[i] = power_of_two<Mode::degree>(
-            fma(splat<F>(span.w1[0]), lower[i], splat<F>(span.w0[0]) * upper[i]));
-        ratio[i] = power_of_two<Mode::ratio_degree>(splat<F>(span.step) * (lower[i] - upper[i]));
+            fma(broadcast<F>(span.w1[0]), lower[i], broadcast<F>(span.w0[0]) * upper[i]));
+        ratio[i] =
+            power_of_two<Mode::ratio_degree>(broadcast<F>(span.step) * (lower[i] - upper[i]));
     }
     for (std::int64_t k = 0; k < span.count; ++k) {
         sums.all[k] += (power[0] + power[1]) + (power[2] + power[3]);
-        for (int i = 0; mixed && i < together; ++i) sums.most[k] = vmax(sums.most[k], power[i]);
+        for (int i = 0; mixed && i < together; ++i) sums.most[k] = max(sums.most[k], power[i]);
         for (int i = 0; i < together; ++i) power[i] *= ratio[i];
     }
 }
@@ -88,7 +89,7 @@ void put_span(const Work<T> &work, std::int64_t block, const Columns &at, const 
     Sums sums;
     for (std::int64_t k = 0; k < span.count; ++k) {
         sums.all[k] = begin;
-        sums.most[k] = splat<F>(mixed ? 0.0f : 1.0f);
+        sums.most[k] = broadcast<F>(mixed ? 0.0f : 1.0f);
     }
     for (std::int64_t i = 0; i < work.listed; i += together)
         add_classes<fast, mixed>(work, block, work.list + i, at, span, sums);
@@ -101,16 +102,16 @@ void put_span(const Work<T> &work, std::int64_t block, const Columns &at, const 
 template <bool fast, class T>
 void fill_block(const Work<T> &work, std::int64_t block, std::int64_t y0, std::int64_t y1) {
     const F levels = load<F>(work.level);
-    const std::int64_t end = work.begin(smaller<std::int64_t>(block + lanes, work.cells));
+    const std::int64_t end = work.begin(min<std::int64_t>(block + lanes, work.cells));
     for (std::int64_t y = y0; y < y1;) {
         const Span span(work.job.y, y, y1);
         for (std::int64_t x = work.begin(block); x < end; x += lanes) {
             const Columns at{load<I>(work.index + x), load<F>(work.f0 + x), load<F>(work.f1 + x)};
             const F level = permute(levels, at.index);
-            if (!any((I)(level >= splat<F>(Confidence<fast>::lowest)))) continue;
-            const std::int64_t count = smaller<std::int64_t>(lanes, end - x);
+            if (!any((I)(level >= broadcast<F>(Confidence<fast>::lowest)))) continue;
+            const std::int64_t count = min<std::int64_t>(lanes, end - x);
             const I agreed = (I)(level == F{});
-            const F begin = (F)(agreed & (I)splat<F>(-1.0f));
+            const F begin = (F)(agreed & (I)broadcast<F>(-1.0f));
             if (any(~agreed))
                 put_span<fast, true>(work, block, at, span, begin, x, count);
             else
@@ -121,14 +122,14 @@ void fill_block(const Work<T> &work, std::int64_t block, std::int64_t y0, std::i
 }
 
 template <bool fast, class T>
-void resample(const ArgmaxJob &job, const Tile &tile, char *memory, Report &report) {
+void resample(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
     Scratch scratch(memory);
     Work<T> work(job, tile, scratch);
     work.prepare();
     std::int64_t read = -1; // the row that `lower` holds
     for (std::int64_t cell = tile.y0; cell < tile.y1; ++cell) {
-        const std::int64_t y0 = larger<std::int64_t>(job.y.start[cell], tile.row0);
-        const std::int64_t y1 = smaller<std::int64_t>(job.y.start[cell + 1], tile.row1);
+        const std::int64_t y0 = max<std::int64_t>(job.y.start[cell], tile.row0);
+        const std::int64_t y1 = min<std::int64_t>(job.y.start[cell + 1], tile.row1);
         if (y0 >= y1) continue;
         if (read == cell) {
             const Row<T> row = work.upper;
@@ -137,18 +138,18 @@ void resample(const ArgmaxJob &job, const Tile &tile, char *memory, Report &repo
         } else {
             read_row(work, work.upper, cell);
         }
-        read = smaller(cell + 1, job.y.n_in - 1);
+        read = min(cell + 1, job.y.n_in - 1);
         read_row(work, work.lower, read);
         for (std::int64_t block = 0; block < work.cells; block += lanes) {
-            if (work.begin(block) == work.begin(smaller(block + lanes, work.cells))) continue;
+            if (work.begin(block) == work.begin(min(block + lanes, work.cells))) continue;
             list_classes(work, block, Confidence<fast>::negligible);
             fill_block<fast>(work, block, y0, y1);
-            for (std::int64_t i = 0; i < smaller<std::int64_t>(lanes, work.cells - block); ++i)
+            for (std::int64_t i = 0; i < min<std::int64_t>(lanes, work.cells - block); ++i)
                 if (!(work.level[i] >= Confidence<fast>::lowest)) {
                     if (work.level[i] > nothing)
                         put_cell<Confidence<fast>::degree>(work, block + i, y0, y1);
                     else
-                        define_cell(work, block + i, y0, y1, report);
+                        rate_cell_exactly(work, block + i, y0, y1, errors);
                 }
         }
     }
@@ -162,13 +163,13 @@ std::int64_t confidence_cells_scratch(const ArgmaxJob &job, const Tile &tile) {
     return scratch.used();
 }
 
-void confidence_cells(const ArgmaxJob &job, const Tile &tile, char *memory, Report &report) {
+void confidence_cells(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
     if (fits_float(job.logits.dtype))
-        job.fast ? resample<true, float>(job, tile, memory, report)
-                 : resample<false, float>(job, tile, memory, report);
+        job.fast ? resample<true, float>(job, tile, memory, errors)
+                 : resample<false, float>(job, tile, memory, errors);
     else
-        job.fast ? resample<true, double>(job, tile, memory, report)
-                 : resample<false, double>(job, tile, memory, report);
+        job.fast ? resample<true, double>(job, tile, memory, errors)
+                 : resample<false, double>(job, tile, memory, errors);
 }
 
 } // namespace segpost::SEGPOST_LEVEL

@@ -26,12 +26,12 @@ template <bool there> void rank_and_keep(const float *planes, std::int64_t pitch
         }
         for (std::int64_t c = 1; c < classes; ++c) {
             const float *plane = planes + c * pitch + x;
-            const I here = splat<I>(static_cast<std::int32_t>(c));
+            const I here = broadcast<I>(static_cast<std::int32_t>(c));
             for (int k = 0; k < n; ++k) {
                 const F value = load<F>(plane + k * lanes);
                 if (!there) store(kept + c * block + x + k * lanes, value);
                 index[k] = value > most[k] ? here : index[k];
-                most[k] = vmax(value, most[k]);
+                most[k] = max(value, most[k]);
             }
         }
         for (int k = 0; k < n; ++k) {
@@ -83,12 +83,12 @@ template <bool fast, class T> bool sum_powers(const T *kept, const T *best, std:
             else
                 return power_of_two<degree>(exponents(from + c * block, best + x, unit));
         };
-        F sum = splat<F>(-1.0f);
+        F sum = broadcast<F>(-1.0f);
         std::int64_t c = 0;
         for (; c + 4 <= classes; c += 4)
             sum += (power(c) + power(c + 1)) + (power(c + 2) + power(c + 3));
         for (; c < classes; ++c) sum += power(c);
-        const F sure = splat<F>(1.0f) / (sum + 1.0f);
+        const F sure = broadcast<F>(1.0f) / (sum + 1.0f);
         special |= sure != sure;
         store(confidence + x, sure);
     }

@@ -4,6 +4,7 @@
 
 #include "cpu/labels/confidence.hpp"
 #include "cpu/simd/load.hpp"
+#include "ops/exact.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -65,7 +66,7 @@ template <class T> struct Work {
 
     void prepare() const {
         for (std::int64_t i = 0; i < columns + lanes; ++i) {
-            const std::int64_t x = first_column + smaller(i, columns - 1);
+            const std::int64_t x = first_column + min(i, columns - 1);
             w0[i] = job.x.w0[x];
             w1[i] = job.x.w1[x];
             f0[i] = static_cast<float>(w0[i] / job.x.den);
@@ -84,7 +85,7 @@ template <class T> struct Work {
 template <class T> void read_row(const Work<T> &work, const Row<T> &row, std::int64_t y) {
     const ArgmaxJob &job = work.job;
     const std::int64_t pitch = work.pitch;
-    const std::int64_t count = smaller(work.cells + 1, job.x.n_in - work.tile.x0);
+    const std::int64_t count = min(work.cells + 1, job.x.n_in - work.tile.x0);
     load_row(row.planes, pitch, job.logits, work.tile.n, y, work.tile.x0, count, nullptr);
     repeat_last(row.planes, pitch, work.classes, count, pitch);
     T *best = work.best;
@@ -118,31 +119,27 @@ template <class T> void read_row(const Work<T> &work, const Row<T> &row, std::in
 template <class T> void list_classes(Work<T> &work, std::int64_t block, double negligible) {
     const std::int64_t pitch = work.pitch;
     const float *upper = work.upper.below + block, *lower = work.lower.below + block;
-    F level = splat<F>(-__builtin_inff());
+    F level = broadcast<F>(-__builtin_inff());
     for (std::int64_t c = 0; c < work.classes; ++c) {
         const float *p = upper + c * pitch, *q = lower + c * pitch;
-        level =
-            vmax(vmin(vmin(load<F>(p), load<F>(p + 1)), vmin(load<F>(q), load<F>(q + 1))), level);
+        level = max(min(min(load<F>(p), load<F>(p + 1)), min(load<F>(q), load<F>(q + 1))), level);
     }
     const std::int32_t *p = work.upper.open + block, *q = work.lower.open + block;
     const I open = load<I>(p) | load<I>(p + 1) | load<I>(q) | load<I>(q + 1);
-    level = open != 0 ? splat<F>(nowhere) : level;
+    level = open != 0 ? broadcast<F>(nowhere) : level;
     store(work.level, level);
     const float drop =
         static_cast<float>(negligible + __builtin_log2(static_cast<double>(work.classes)));
-    const F least = open != 0 ? splat<F>(__builtin_inff()) : level - drop;
+    const F least = open != 0 ? broadcast<F>(__builtin_inff()) : level - drop;
     work.listed = 0;
     for (std::int64_t c = 0; c < work.classes; ++c) {
         const float *p = upper + c * pitch, *q = lower + c * pitch;
-        const F top = vmax(vmax(load<F>(p), load<F>(p + 1)), vmax(load<F>(q), load<F>(q + 1)));
+        const F top = max(max(load<F>(p), load<F>(p + 1)), max(load<F>(q), load<F>(q + 1)));
         if (any((I)(top >= least))) work.list[work.listed++] = static_cast<std::int32_t>(c);
     }
     for (std::int64_t i = work.listed; i < round_up(work.listed, 4); ++i)
         work.list[i] = static_cast<std::int32_t>(work.classes);
 }
-
-// A weight of zero wins over an infinity or a NaN.
-inline double weigh(double weight, double value) { return weight == 0.0 ? 0.0 : weight * value; }
 
 // Every pixel of a cell, interpolated in float64. No corner is open.
 template <int degree, class T>
@@ -152,58 +149,56 @@ void put_cell(const Work<T> &work, std::int64_t cell, std::int64_t y0, std::int6
     using V = typename Vec<narrow>::f32;
     const ArgmaxJob &job = work.job;
     const std::int64_t end = work.begin(cell + 1), listed = work.listed * narrow;
-    const D unit = splat<D>(job.scale * log2_e / (job.y.den * job.x.den));
+    const D unit = broadcast<D>(job.scale * log2_e / (job.y.den * job.x.den));
     for (std::int64_t x = work.begin(cell); x < end; x += narrow) {
         const D left = load<D>(work.w0 + x), right = load<D>(work.w1 + x);
         for (std::int64_t i = 0; i < work.listed; ++i) {
             const auto row = [&](const T *corners) { // -inf is as low as a weight of zero allows
-                const double a = larger<double>(corners[0], -limit_float64);
-                const double b = larger<double>(corners[1], -limit_float64);
-                return left * splat<D>(a) + right * splat<D>(b);
+                const double a = max<double>(corners[0], -limit_float64);
+                const double b = max<double>(corners[1], -limit_float64);
+                return left * broadcast<D>(a) + right * broadcast<D>(b);
             };
             const std::int64_t from = work.list[i] * work.pitch + cell;
             store(work.values + i * narrow, row(work.upper.planes + from));
             store(work.values + listed + i * narrow, row(work.lower.planes + from));
         }
         for (std::int64_t y = y0; y < y1; ++y) {
-            const D up = splat<D>(job.y.w0[y]), down = splat<D>(job.y.w1[y]);
+            const D up = broadcast<D>(job.y.w0[y]), down = broadcast<D>(job.y.w1[y]);
             const auto value = [&](std::int64_t i) {
                 return up * load<D>(work.values + i) + down * load<D>(work.values + listed + i);
             };
             D most = value(0);
-            for (std::int64_t i = narrow; i < listed; i += narrow) most = vmax(value(i), most);
-            V sum = splat<V>(-1.0f); // the largest power is 1
+            for (std::int64_t i = narrow; i < listed; i += narrow) most = max(value(i), most);
+            V sum = broadcast<V>(-1.0f); // the largest power is 1
             for (std::int64_t i = 0; i < listed; i += narrow)
-                sum += power_of_two<degree>(
-                    __builtin_convertvector(vmax((value(i) - most) * unit, splat<D>(nowhere)), V));
+                sum += power_of_two<degree>(__builtin_convertvector(
+                    max((value(i) - most) * unit, broadcast<D>(nowhere)), V));
             put_confidence(job.confidence, work.out(y), work.first_column + x,
-                           splat<V>(1.0f) / (sum + 1.0f), smaller<std::int64_t>(narrow, end - x));
+                           broadcast<V>(1.0f) / (sum + 1.0f), min<std::int64_t>(narrow, end - x));
         }
     }
 }
 
 // Every pixel of a cell by the definition.
-template <class T> void define_cell(const Work<T> &work, std::int64_t cell, std::int64_t y0,
-                                    std::int64_t y1, Report &report) {
+template <class T> void rate_cell_exactly(const Work<T> &work, std::int64_t cell, std::int64_t y0,
+                                          std::int64_t y1, LogitErrors &errors) {
     const ArgmaxJob &job = work.job;
     const double unit = job.scale / (job.y.den * job.x.den);
     for (std::int64_t y = y0; y < y1; ++y)
         for (std::int64_t x = work.begin(cell); x < work.begin(cell + 1); ++x) {
-            const double w00 = job.y.w0[y] * work.w0[x], w01 = job.y.w0[y] * work.w1[x];
-            const double w10 = job.y.w1[y] * work.w0[x], w11 = job.y.w1[y] * work.w1[x];
+            const std::int64_t column = work.first_column + x;
+            const CornerWeights<4> weights = corner_weights(job.y, y, job.x, column);
             const auto value = [&](std::int64_t c) {
                 const T *upper = work.upper.planes + c * work.pitch + cell;
                 const T *lower = work.lower.planes + c * work.pitch + cell;
-                return ((weigh(w00, upper[0]) + weigh(w01, upper[1])) + weigh(w10, lower[0])) +
-                       weigh(w11, lower[1]);
+                return weights.sum({upper[0], upper[1], lower[0], lower[1]});
             };
             double most = value(0), sum = 0.0;
-            for (std::int64_t c = 1; c < work.classes; ++c) most = larger(value(c), most);
+            for (std::int64_t c = 1; c < work.classes; ++c) most = max(value(c), most);
             for (std::int64_t c = 0; c < work.classes; ++c)
                 sum += __builtin_exp((value(c) - most) * unit);
-            const std::int64_t column = work.first_column + x;
             if (is_nan(sum))
-                report.add_undefined(1, (work.tile.n * job.y.n_out + y) * job.x.n_out + column);
+                errors.add_undefined(1, (work.tile.n * job.y.n_out + y) * job.x.n_out + column);
             put_confidence(job.confidence, work.out(y), column, 1.0 / sum);
         }
 }

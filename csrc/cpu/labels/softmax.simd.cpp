@@ -8,6 +8,7 @@
 #include "cpu/labels/confidence.hpp"
 #include "cpu/runtime/kernel_table.hpp"
 #include "cpu/simd/load.hpp"
+#include "ops/exact.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
@@ -140,9 +141,8 @@ void interpolate_row(const SoftmaxJob &job, const Tile &tile, const Work &work, 
     }
     const double unit = job.scale / (job.y.den * job.x.den);
     for (std::int64_t cell = 0; cell <= last - first; ++cell) {
-        const std::int64_t x0 = larger<std::int64_t>(job.x.start[first + cell], tile.x0) - tile.x0;
-        const std::int64_t x1 =
-            smaller<std::int64_t>(job.x.start[first + cell + 1], tile.x1) - tile.x0;
+        const std::int64_t x0 = max<std::int64_t>(job.x.start[first + cell], tile.x0) - tile.x0;
+        const std::int64_t x1 = min<std::int64_t>(job.x.start[first + cell + 1], tile.x1) - tile.x0;
         const std::int32_t a = work.upper.label[cell], b = work.upper.label[cell + 1];
         const std::int32_t d = work.lower.label[cell], e = work.lower.label[cell + 1];
         if (a >= 0 && a == b && a == d &&
@@ -152,7 +152,7 @@ void interpolate_row(const SoftmaxJob &job, const Tile &tile, const Work &work, 
                 const float *blend = work.blend + cell;
                 float *to = work.differences + x;
                 for (std::int64_t c = 0; c < work.classes; ++c) {
-                    store(to, fma(right, splat<V>(blend[1]), left * splat<V>(blend[0])));
+                    store(to, fma(right, broadcast<V>(blend[1]), left * broadcast<V>(blend[0])));
                     blend += work.cell_pitch;
                     to += work.column_pitch;
                 }
@@ -160,20 +160,21 @@ void interpolate_row(const SoftmaxJob &job, const Tile &tile, const Work &work, 
         } else if (a >= 0 && b >= 0 && d >= 0 && e >= 0) {
             for (std::int64_t x = x0; x < x1; x += wide) {
                 const D left = load<D>(work.w0 + x), right = load<D>(work.w1 + x);
-                D most = splat<D>(-__builtin_inf());
+                D most = broadcast<D>(-__builtin_inf());
                 for (std::int64_t c = 0; c < work.classes; ++c) {
                     const double *upper = work.upper.planes + c * work.cell_pitch + cell;
                     const double *lower = work.lower.planes + c * work.cell_pitch + cell;
                     const double p = weigh(w0, upper[0]) + weigh(w1, lower[0]);
                     const double q = weigh(w0, upper[1]) + weigh(w1, lower[1]);
                     // A logit of -inf is as low as a weight of zero allows.
-                    const D from = left * splat<D>(larger(p, -limit_float64));
-                    const D value = from + right * splat<D>(larger(q, -limit_float64));
+                    const D from = left * broadcast<D>(max(p, -limit_float64));
+                    const D value = from + right * broadcast<D>(max(q, -limit_float64));
                     store(work.cell_values + c * wide, value);
-                    most = vmax(value, most);
+                    most = max(value, most);
                 }
                 for (std::int64_t c = 0; c < work.classes; ++c) {
-                    const D value = (load<D>(work.cell_values + c * wide) - most) * splat<D>(unit);
+                    const D value =
+                        (load<D>(work.cell_values + c * wide) - most) * broadcast<D>(unit);
                     float *to = work.differences + c * work.column_pitch + x;
                     for (int i = 0; i < wide; ++i) to[i] = static_cast<float>(value[i]);
                 }
@@ -202,16 +203,10 @@ bool above_threshold(const SoftmaxJob &job, const Tile &tile, const Work &work, 
         fits_float(job.logits.dtype) ? static_cast<float>(job.threshold) : job.threshold;
     if (!job.resample) return work.upper.planes[x - tile.x0] > level;
     const std::int64_t cell = job.x.cell[x] - job.x.cell[tile.x0];
-    const double w[4] = {job.y.w0[y] * job.x.w0[x], job.y.w0[y] * job.x.w1[x],
-                         job.y.w1[y] * job.x.w0[x], job.y.w1[y] * job.x.w1[x]};
     const double *upper = work.upper.planes + cell, *lower = work.lower.planes + cell;
-    const double v[4] = {upper[0], upper[1], lower[0], lower[1]};
-    double value = 0.0, constant = 0.0;
-    for (int i = 0; i < 4; ++i) {
-        value += weigh(w[i], v[i]);
-        constant += weigh(w[i], level);
-    }
-    return value > constant;
+    const CornerWeights<4> weights = corner_weights(job.y, y, job.x, x);
+    return weights.sum({upper[0], upper[1], lower[0], lower[1]}) >
+           weights.sum({level, level, level, level});
 }
 
 // Where results go.
@@ -234,10 +229,10 @@ struct Output {
 };
 
 // The sigmoid of one row of a one-channel head, whose real logits are in work.values.
-void finish_sigmoid(const Output &out, const Tile &tile, const Work &work, Report &report) {
+void finish_sigmoid(const Output &out, const Tile &tile, const Work &work, LogitErrors &errors) {
     for (std::int64_t x = tile.x0; x < tile.x1; ++x) {
         const double p = 1.0 / (1.0 + __builtin_exp(-work.values[x - tile.x0]));
-        if (is_nan(p)) report.add_undefined(1, out.place(x));
+        if (is_nan(p)) errors.add_undefined(1, out.place(x));
         if (out.job.probabilities) *out.probability(0, x) = static_cast<float>(p);
         if (out.job.confidence) {
             const bool one = above_threshold(out.job, tile, work, out.y, x);
@@ -251,7 +246,7 @@ void finish_sigmoid(const Output &out, const Tile &tile, const Work &work, Repor
 // Ranked values are differences to the largest already.
 template <class V> void finish_block(const Output &out, std::int64_t x, std::int64_t count,
                                      const V *values, std::int64_t pitch, bool ranked, float *power,
-                                     Report &report) {
+                                     LogitErrors &errors) {
     const std::int64_t classes = out.job.logits.c;
     V most[block];
     double sum[block];
@@ -264,7 +259,7 @@ template <class V> void finish_block(const Output &out, std::int64_t x, std::int
             most[i] = values[c * pitch + i] > most[i] ? values[c * pitch + i] : most[i];
     for (std::int64_t c = 0; c < classes; c += 4) {
         float part[block] = {};
-        const std::int64_t last = smaller<std::int64_t>(c + 4, classes);
+        const std::int64_t last = min<std::int64_t>(c + 4, classes);
         for (std::int64_t k = c; k < last; ++k) {
             const V *v = values + k * pitch;
             float *p = power + k * block;
@@ -280,7 +275,7 @@ template <class V> void finish_block(const Output &out, std::int64_t x, std::int
     for (std::int64_t i = 0; i < block; ++i) scale[i] = static_cast<float>(1.0 / sum[i]);
     for (std::int64_t i = 0; i < count; ++i) undefined |= is_nan(sum[i]);
     for (std::int64_t i = 0; undefined && i < count; ++i)
-        if (is_nan(sum[i])) report.add_undefined(1, out.place(x + i));
+        if (is_nan(sum[i])) errors.add_undefined(1, out.place(x + i));
     if (out.job.confidence)
         for (std::int64_t i = 0; i < count; ++i) out.put_confidence(x + i, scale[i]);
     if (!out.job.probabilities) return;
@@ -298,24 +293,24 @@ template <class V> void finish_block(const Output &out, std::int64_t x, std::int
 
 // One row of values or, ranked, of differences.
 template <class V> void finish_row(const Output &out, const Tile &tile, const Work &work,
-                                   const V *values, bool ranked, Report &report) {
+                                   const V *values, bool ranked, LogitErrors &errors) {
     for (std::int64_t x = tile.x0; x < tile.x1; x += block)
-        finish_block(out, x, smaller(block, tile.x1 - x), values + x - tile.x0, work.column_pitch,
-                     ranked, work.power, report);
+        finish_block(out, x, min(block, tile.x1 - x), values + x - tile.x0, work.column_pitch,
+                     ranked, work.power, errors);
 }
 
 // Pixels that need no interpolation, of an element type that float32 holds.
-void finish_pixels(const SoftmaxJob &job, const Tile &tile, char *memory, Report &report) {
+void finish_pixels(const SoftmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
     Scratch scratch(memory);
     float *values = scratch.take<float>(job.logits.c * block);
     float *power = scratch.take<float>(job.logits.c * block);
     for (std::int64_t y = tile.y0; y < tile.y1; ++y)
         for (std::int64_t x = tile.x0; x < tile.x1; x += block) {
-            const std::int64_t count = smaller(block, tile.x1 - x);
+            const std::int64_t count = min(block, tile.x1 - x);
             if (count < block) // what lies behind the row is computed and thrown away
                 for (std::int64_t i = 0; i < job.logits.c * block; ++i) values[i] = 0.0f;
             load_row(values, block, job.logits, tile.n, y, x, count, nullptr);
-            finish_block(Output{job, tile.n, y}, x, count, values, block, false, power, report);
+            finish_block(Output{job, tile.n, y}, x, count, values, block, false, power, errors);
         }
 }
 
@@ -328,10 +323,10 @@ std::int64_t softmax_scratch(const SoftmaxJob &job, const Tile &tile) {
 }
 
 // The tile's rows are rows of cells where the job resamples; its columns are output pixels always.
-void softmax(const SoftmaxJob &job, const Tile &tile, char *memory, Report &report) {
+void softmax(const SoftmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
     const bool plain = !job.has_threshold && job.scale == 1.0 && job.zero_point == 0.0;
     if (!job.resample && plain && fits_float(job.logits.dtype))
-        return finish_pixels(job, tile, memory, report);
+        return finish_pixels(job, tile, memory, errors);
     Scratch scratch(memory);
     Work work(job, tile, scratch);
     const Logits &logits = job.logits;
@@ -346,9 +341,9 @@ void softmax(const SoftmaxJob &job, const Tile &tile, char *memory, Report &repo
                         job.scale * (work.upper.planes[c * work.cell_pitch + i] - job.zero_point);
             const Output out{job, tile.n, y};
             if (job.has_threshold)
-                finish_sigmoid(out, tile, work, report);
+                finish_sigmoid(out, tile, work, errors);
             else
-                finish_row(out, tile, work, work.values, false, report);
+                finish_row(out, tile, work, work.values, false, errors);
         }
         return;
     }
@@ -361,7 +356,7 @@ void softmax(const SoftmaxJob &job, const Tile &tile, char *memory, Report &repo
     }
     const std::int64_t first = job.x.cell[tile.x0];
     const std::int64_t cells = job.x.cell[tile.x1 - 1] - first + 2;
-    const std::int64_t count = smaller(cells, job.x.n_in - first);
+    const std::int64_t count = min(cells, job.x.n_in - first);
     const auto read = [&](const Row &row, std::int64_t y) {
         load_row(row.planes, work.cell_pitch, logits, tile.n, y, first, count, nullptr);
         for (std::int64_t c = 0; count < cells && c < logits.c; ++c) { // one column serves as both
@@ -372,19 +367,19 @@ void softmax(const SoftmaxJob &job, const Tile &tile, char *memory, Report &repo
     };
     for (std::int64_t cell = tile.y0; cell < tile.y1; ++cell) {
         read(work.upper, cell);
-        read(work.lower, smaller(cell + 1, job.y.n_in - 1));
-        const std::int64_t end = smaller<std::int64_t>(job.y.start[cell + 1], tile.row1);
-        for (std::int64_t y = larger<std::int64_t>(job.y.start[cell], tile.row0); y < end; ++y) {
+        read(work.lower, min(cell + 1, job.y.n_in - 1));
+        const std::int64_t end = min<std::int64_t>(job.y.start[cell + 1], tile.row1);
+        for (std::int64_t y = max<std::int64_t>(job.y.start[cell], tile.row0); y < end; ++y) {
             const Output out{job, tile.n, y};
             if (job.has_threshold) {
                 for (std::int64_t x = tile.x0; x < tile.x1; ++x)
                     work.values[x - tile.x0] =
                         job.scale *
                         (interpolate(job, work, 0, job.x.cell[x] - first, y, x) - job.zero_point);
-                finish_sigmoid(out, tile, work, report);
+                finish_sigmoid(out, tile, work, errors);
             } else {
                 interpolate_row(job, tile, work, y);
-                finish_row(out, tile, work, work.differences, true, report);
+                finish_row(out, tile, work, work.differences, true, errors);
             }
         }
     }

@@ -7,9 +7,9 @@ namespace {
 
 using Word = std::uint64_t;
 
-// Codes of a row: see BandsJob.
-template <class C>
-void code_row(const BandsJob &job, std::int64_t n, std::int64_t y, std::int64_t *buffer, C *code) {
+// Codes of a row: see BoundaryBandsJob.
+template <class C> void code_row(const BoundaryBandsJob &job, std::int64_t n, std::int64_t y,
+                                 std::int64_t *buffer, C *code) {
     const std::int64_t classes = job.rule.classes, w = job.labels.w;
     const C none = static_cast<C>(classes + 2), nothing = static_cast<C>(classes + 1);
     if (sizeof(C) == 1 && job.labels.dtype == DType::u8 && job.labels.stride_w == 1) {
@@ -36,7 +36,7 @@ template <class C>
 void differences(const C *a, const C *b, std::int64_t count, Word *to, std::int64_t first) {
     for (std::int64_t x = 0; x < count; x += 64) {
         Word bits = 0;
-        const std::int64_t last = smaller<std::int64_t>(count - x, 64);
+        const std::int64_t last = min<std::int64_t>(count - x, 64);
         if (last == 64)
             bits = differing_bytes(a + x, b + x);
         else
@@ -86,9 +86,9 @@ template <class C> struct BandWork {
     C *code, *before;
     std::int64_t *buffer;
 
-    BandWork(const BandsJob &job, const Rows &part, Scratch &scratch) {
-        across = smaller(job.width, job.labels.w);
-        down = smaller(job.width, job.labels.h);
+    BandWork(const BoundaryBandsJob &job, const Rows &part, Scratch &scratch) {
+        across = min(job.width, job.labels.w);
+        down = min(job.width, job.labels.h);
         left = round_up(across, 64);
         words = (left + job.labels.w) / 64 + 2;
         rows = part.y1 - part.y0 + 2 * down;
@@ -104,29 +104,29 @@ template <class C> struct BandWork {
 template <class C>
 void put_row(const C *code, const Word *band, std::int64_t first, std::int64_t w, C inside, C *to) {
     for (std::int64_t x = 0; x < w; x += 64) {
-        const std::int64_t last = smaller<std::int64_t>(w - x, 64), word = (first + x) / 64;
+        const std::int64_t last = min<std::int64_t>(w - x, 64), word = (first + x) / 64;
         const std::int64_t shift = (first + x) % 64;
         Word bits = band[word] >> shift;
         if (shift) bits |= band[word + 1] << (64 - shift);
         if (bits == 0) {
-            for (std::int64_t k = 0; k < last; ++k) to[x + k] = larger(code[x + k], inside);
+            for (std::int64_t k = 0; k < last; ++k) to[x + k] = max(code[x + k], inside);
         } else if (~bits == 0) {
             __builtin_memcpy(to + x, code + x, static_cast<std::size_t>(last) * sizeof(C));
         } else {
             for (std::int64_t k = 0; k < last; ++k)
-                to[x + k] = bits >> k & 1 ? code[x + k] : larger(code[x + k], inside);
+                to[x + k] = bits >> k & 1 ? code[x + k] : max(code[x + k], inside);
         }
     }
 }
 
-template <class C> void fill_bands(const BandsJob &job, const Rows &part, char *memory) {
+template <class C> void fill_bands(const BoundaryBandsJob &job, const Rows &part, char *memory) {
     Scratch scratch(memory);
     BandWork<C> work(job, part, scratch);
     const std::int64_t w = job.labels.w, h = job.labels.h, words = work.words;
     const std::int64_t first = work.first();
     for (std::int64_t i = 0; i < work.rows * words; ++i) work.flat[i] = work.steep[i] = 0;
     const std::int64_t top = part.y0 - work.down;
-    const std::int64_t begin = larger<std::int64_t>(top, 0), end = smaller(top + work.rows, h);
+    const std::int64_t begin = max<std::int64_t>(top, 0), end = min(top + work.rows, h);
     for (std::int64_t y = begin; y < end; ++y) {
         code_row(job, part.n, y, work.buffer, work.code);
         Word *flat = work.flat + (y - top) * words, *steep = work.steep + (y - top) * words;
@@ -157,7 +157,7 @@ template <class C> void fill_bands(const BandsJob &job, const Rows &part, char *
     }
 }
 
-bool has_narrow_codes(const BandsJob &job) { return job.out.dtype == DType::u8; }
+bool has_narrow_codes(const BoundaryBandsJob &job) { return job.out.dtype == DType::u8; }
 
 // Labels of one row of both maps, a pixel of nothing at either end.
 struct BoundaryRow {
@@ -249,10 +249,10 @@ void count_marks(const BoundaryMatchesJob &job, const Rows &part, std::int64_t *
 // Whether a square within reach has a mark that may be the one.
 inline bool in_reach(const BoundaryMatchesJob &job, std::int64_t y, std::int64_t x,
                      std::uint64_t bit) {
-    const std::int64_t top = larger<std::int64_t>(y - job.reach_y, 0) / job.square;
-    const std::int64_t bottom = smaller(y + job.reach_y, job.h - 1) / job.square;
-    const std::int64_t left = larger<std::int64_t>(x - job.reach_x, 0) / job.square;
-    const std::int64_t right = smaller(x + job.reach_x, job.w - 1) / job.square;
+    const std::int64_t top = max<std::int64_t>(y - job.reach_y, 0) / job.square;
+    const std::int64_t bottom = min(y + job.reach_y, job.h - 1) / job.square;
+    const std::int64_t left = max<std::int64_t>(x - job.reach_x, 0) / job.square;
+    const std::int64_t right = min(x + job.reach_x, job.w - 1) / job.square;
     for (std::int64_t j = top; j <= bottom; ++j)
         for (std::int64_t i = left; i <= right; ++i)
             if (job.other_squares[j * job.squares_across() + i] & bit) return true;
@@ -277,7 +277,7 @@ void match(const BoundaryMatchesJob &job, const Rows &part, std::int64_t *counts
             };
             if (!hits(last)) { // neighbors mostly match at the same offset
                 std::int64_t k = 0;
-                const std::int64_t near = smaller<std::int64_t>(job.offset_count, 13);
+                const std::int64_t near = min<std::int64_t>(job.offset_count, 13);
                 while (k < near && !hits(k)) ++k;
                 if (k == near) {
                     if (!in_reach(job, y, x, std::uint64_t{1} << mark % 64)) continue;
@@ -293,7 +293,7 @@ void match(const BoundaryMatchesJob &job, const Rows &part, std::int64_t *counts
 
 } // namespace
 
-std::int64_t bands_scratch(const BandsJob &job, const Rows &part) {
+std::int64_t boundary_bands_scratch(const BoundaryBandsJob &job, const Rows &part) {
     Scratch scratch(nullptr);
     if (has_narrow_codes(job))
         BandWork<std::uint8_t> work(job, part, scratch);
@@ -302,7 +302,7 @@ std::int64_t bands_scratch(const BandsJob &job, const Rows &part) {
     return scratch.used();
 }
 
-void bands(const BandsJob &job, const Rows &part, char *memory) {
+void boundary_bands(const BoundaryBandsJob &job, const Rows &part, char *memory) {
     has_narrow_codes(job) ? fill_bands<std::uint8_t>(job, part, memory)
                           : fill_bands<std::int32_t>(job, part, memory);
 }

@@ -24,22 +24,22 @@ inline std::uint64_t ends_of_runs(const std::uint8_t *t, const std::uint8_t *p) 
 }
 
 // Cells on their way to the sink.
-class Outbox {
+class CountBuffer {
   public:
-    Outbox(const CellSink &sink, std::int64_t *memory) : sink_(sink), cells_(memory) {}
+    CountBuffer(const CountSink &sink, std::int64_t *memory) : sink_(sink), cells_(memory) {}
     void add(std::int64_t cell, std::int64_t times) {
         cells_[count_] = cell;
-        cells_[room + count_] = times;
-        if (++count_ == room) flush();
+        cells_[capacity + count_] = times;
+        if (++count_ == capacity) flush();
     }
     void flush() {
-        if (count_) sink_.add(sink_.self, cells_, cells_ + room, count_);
+        if (count_) sink_.add(sink_.self, cells_, cells_ + capacity, count_);
         count_ = 0;
     }
-    static constexpr std::int64_t room = 1024;
+    static constexpr std::int64_t capacity = 1024;
 
   private:
-    const CellSink &sink_;
+    const CountSink &sink_;
     std::int64_t *cells_;
     std::int64_t count_ = 0;
 };
@@ -73,7 +73,7 @@ struct Bytes {
     }
 
     std::int64_t index(std::uint8_t t, std::uint8_t p) const {
-        return smaller(t, cap) * side + smaller(p, cap);
+        return min(t, cap) * side + min(p, cap);
     }
 
     void count_pixels(const std::uint8_t *t, const std::uint8_t *p, std::int64_t count) const {
@@ -88,8 +88,8 @@ struct Bytes {
         std::int64_t i = 0;
         for (; i + 64 <= count; i += 64) {
             for (std::int64_t k = 0; k < 64; ++k)
-                cells[k] = static_cast<std::uint16_t>(smaller(t[i + k], cap) * width +
-                                                      smaller(p[i + k], cap));
+                cells[k] =
+                    static_cast<std::uint16_t>(min(t[i + k], cap) * width + min(p[i + k], cap));
             for (std::int64_t k = 0; k < 64; k += 8) {
                 std::uint64_t four[2];
                 __builtin_memcpy(four, cells + k, 16);
@@ -144,8 +144,8 @@ struct Bytes {
                     found = 0;
                 }
                 // Where runs are short they are for a while.
-                const std::int64_t blocks = smaller(busy++, most_rest) + 1;
-                const std::int64_t length = smaller(64 * blocks, (pixels - i - 1) / 64 * 64);
+                const std::int64_t blocks = min(busy++, most_rest) + 1;
+                const std::int64_t length = min(64 * blocks, (pixels - i - 1) / 64 * 64);
                 count_pixels(t + i, p + i, length);
                 if (void_count) check(t + i, length);
                 start = i + length;
@@ -176,7 +176,7 @@ struct Bytes {
         for (; i < pixels; ++i) ++table[index(t[i], p[i])];
     }
 
-    void flush(const TargetRule &rule, const CellSink &sink) const {
+    void flush(const TargetRule &rule, const CountSink &sink) const {
         const std::int64_t classes = rule.classes;
         for (std::int64_t r = 0; r < side; ++r) {
             std::uint32_t *sum = table + r * side;
@@ -211,29 +211,29 @@ bool find_voids(const TargetRule &rule, bool narrowed, Bytes &bytes, bool &has_w
 }
 
 // False where bytes cannot tell the targets apart.
-bool count_bytes(const ConfusionJob &job, const Area &area, Bytes &bytes, const CellSink &sink) {
+bool count_bytes(const ConfusionJob &job, const Rect &rect, Bytes &bytes, const CountSink &sink) {
     const bool plain_target = is_bytes(job.target), plain_preds = is_bytes(job.preds);
     bool has_wide;
     std::int64_t wide = 0;
     if (!find_voids(job.rule, !plain_target, bytes, has_wide, wide)) return false;
     for (std::int64_t i = 0; i < bytes.tables * bytes.size; ++i) bytes.table[i] = 0;
-    const std::int64_t width = area.x1 - area.x0;
+    const std::int64_t width = rect.x1 - rect.x0;
     const bool whole =
         plain_target && plain_preds && job.target.stride_h == width && job.preds.stride_h == width;
-    const std::int64_t rows = whole ? 1 : area.y1 - area.y0;
-    const std::int64_t length = whole ? (area.y1 - area.y0) * width : width;
-    for (std::int64_t y = area.y0; y < area.y0 + rows; ++y) {
+    const std::int64_t rows = whole ? 1 : rect.y1 - rect.y0;
+    const std::int64_t length = whole ? (rect.y1 - rect.y0) * width : width;
+    for (std::int64_t y = rect.y0; y < rect.y0 + rows; ++y) {
         const std::int64_t step = plain_target && plain_preds ? length : piece;
         for (std::int64_t x = 0; x < length; x += step) {
-            const std::int64_t count = smaller(step, length - x);
-            const char *from = job.target.row(area.n, y) + (area.x0 + x) * job.target.stride_w;
+            const std::int64_t count = min(step, length - x);
+            const char *from = job.target.row(rect.n, y) + (rect.x0 + x) * job.target.stride_w;
             const std::uint8_t *t = reinterpret_cast<const std::uint8_t *>(from);
             if (!plain_target) {
                 bytes.odd |= narrow(job.target, from, count, bytes.void_count > 0,
                                     has_wide ? wide : 0, bytes.targets);
                 t = bytes.targets;
             }
-            from = job.preds.row(area.n, y) + (area.x0 + x) * job.preds.stride_w;
+            from = job.preds.row(rect.n, y) + (rect.x0 + x) * job.preds.stride_w;
             const std::uint8_t *p = reinterpret_cast<const std::uint8_t *>(from);
             if (!plain_preds) {
                 narrow(job.preds, from, count, false, 0, bytes.preds);
@@ -248,17 +248,17 @@ bool count_bytes(const ConfusionJob &job, const Area &area, Bytes &bytes, const 
 }
 
 // Any number of classes, any values: pair by pair, equal neighbors at once.
-void count_pairs(const ConfusionJob &job, const Area &area, std::int64_t *targets,
-                 std::int64_t *preds, Outbox &outbox) {
-    for (std::int64_t y = area.y0; y < area.y1; ++y)
-        for (std::int64_t x = area.x0; x < area.x1; x += piece) {
-            const std::int64_t count = smaller(piece, area.x1 - x);
-            widen_labels(job.target, area.n, y, x, count, targets);
-            widen_labels(job.preds, area.n, y, x, count, preds);
+void count_pairs(const ConfusionJob &job, const Rect &rect, std::int64_t *targets,
+                 std::int64_t *preds, CountBuffer &buffer) {
+    for (std::int64_t y = rect.y0; y < rect.y1; ++y)
+        for (std::int64_t x = rect.x0; x < rect.x1; x += piece) {
+            const std::int64_t count = min(piece, rect.x1 - x);
+            widen_labels(job.target, rect.n, y, x, count, targets);
+            widen_labels(job.preds, rect.n, y, x, count, preds);
             std::int64_t start = 0;
             for (std::int64_t i = 1; i <= count; ++i)
                 if (i == count || targets[i] != targets[start] || preds[i] != preds[start]) {
-                    outbox.add(job.rule.cell(targets[start], preds[start]), i - start);
+                    buffer.add(job.rule.cell(targets[start], preds[start]), i - start);
                     start = i;
                 }
         }
@@ -268,23 +268,23 @@ void count_pairs(const ConfusionJob &job, const Area &area, std::int64_t *target
 
 std::int64_t confusion_scratch(const ConfusionJob &job) {
     Scratch scratch(nullptr);
-    scratch.take<std::int64_t>(2 * Outbox::room);
+    scratch.take<std::int64_t>(2 * CountBuffer::capacity);
     scratch.take<std::int64_t>(2 * piece);
     if (job.rule.classes <= most_classes) Bytes bytes(job.rule, scratch);
     return scratch.used();
 }
 
-void confusion(const ConfusionJob &job, const Area &area, char *memory, const CellSink &sink) {
+void confusion(const ConfusionJob &job, const Rect &rect, char *memory, const CountSink &sink) {
     Scratch scratch(memory);
-    Outbox outbox(sink, scratch.take<std::int64_t>(2 * Outbox::room));
+    CountBuffer buffer(sink, scratch.take<std::int64_t>(2 * CountBuffer::capacity));
     std::int64_t *pairs = scratch.take<std::int64_t>(2 * piece);
     bool counted = false;
     if (job.rule.classes <= most_classes) {
         Bytes bytes(job.rule, scratch);
-        counted = count_bytes(job, area, bytes, sink);
+        counted = count_bytes(job, rect, bytes, sink);
     }
-    if (!counted) count_pairs(job, area, pairs, pairs + piece, outbox);
-    outbox.flush();
+    if (!counted) count_pairs(job, rect, pairs, pairs + piece, buffer);
+    buffer.flush();
 }
 
 } // namespace segpost::SEGPOST_LEVEL

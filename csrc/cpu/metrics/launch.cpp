@@ -25,7 +25,7 @@ class SharedCounts {
     }
     SharedCounts(const SharedCounts &) = delete;
     SharedCounts &operator=(const SharedCounts &) = delete;
-    CellSink sink;
+    CountSink sink;
 
   private:
     std::int64_t *counts_;
@@ -34,10 +34,10 @@ class SharedCounts {
 
 } // namespace
 
-bool run_confusion(const ConfusionJob &job, const Interrupted &interrupted, std::int64_t *counts) {
+bool launch_confusion(const ConfusionJob &job, const CancelToken &cancelled, std::int64_t *counts) {
     const KernelTable &table = kernels();
     SharedCounts shared(counts);
-    std::vector<Area> areas;
+    std::vector<Rect> rects;
     // Several tasks a thread, because one that has to wake up comes late; but each ends with a walk
     // over its table.
     const std::int64_t pixels = job.target.n * job.target.h * job.target.w;
@@ -52,64 +52,64 @@ bool run_confusion(const ConfusionJob &job, const Interrupted &interrupted, std:
     for (std::int64_t n = 0; n < job.target.n; ++n)
         for (std::int64_t y = 0; y < job.target.h; y += step)
             for (std::int64_t x = 0; x < job.target.w; x += across)
-                areas.push_back({n, y, std::min(y + step, job.target.h), x,
+                rects.push_back({n, y, std::min(y + step, job.target.h), x,
                                  std::min(x + across, job.target.w)});
-    Nothing nothing;
+    NoErrors no_errors;
     return run(
-        areas, interrupted, nothing, [&](const Area &) { return table.confusion_scratch(job); },
-        [&](const Area &area, char *memory, Nothing &) {
-            table.confusion(job, area, memory, shared.sink);
+        rects, cancelled, no_errors, [&](const Rect &) { return table.confusion_scratch(job); },
+        [&](const Rect &rect, char *memory, NoErrors &) {
+            table.confusion(job, rect, memory, shared.sink);
         });
 }
 
 // Every tile's labels are made in the task's memory and counted there.
-bool run_confusion_logits(const ConfusionLogitsJob &job, const Interrupted &interrupted,
-                          std::int64_t *counts, Report &report) {
+bool launch_confusion_logits(const ConfusionLogitsJob &job, const CancelToken &cancelled,
+                             std::int64_t *counts, LogitErrors &errors) {
     const KernelTable &table = kernels();
     SharedCounts shared(counts);
     const bool narrow = job.argmax.classes() <= 256;
     const std::int64_t element = narrow ? 1 : 4;
-    const auto area_of = [&](const Tile &tile) {
-        if (!job.argmax.resample) return Area{tile.n, tile.y0, tile.y1, tile.x0, tile.x1};
-        return Area{tile.n, tile.row0, tile.row1, job.argmax.x.start[tile.x0],
+    const auto rect_of = [&](const Tile &tile) {
+        if (!job.argmax.resample) return Rect{tile.n, tile.y0, tile.y1, tile.x0, tile.x1};
+        return Rect{tile.n, tile.row0, tile.row1, job.argmax.x.start[tile.x0],
                     job.argmax.x.start[tile.x1]};
     };
-    const auto strip_bytes = [&](const Area &area) {
-        return ((area.y1 - area.y0) * (area.x1 - area.x0) * element + 127) / 64 * 64;
+    const auto strip_bytes = [&](const Rect &rect) {
+        return ((rect.y1 - rect.y0) * (rect.x1 - rect.x0) * element + 127) / 64 * 64;
     };
     const auto counting = [&](const Tile &tile, char *strip) {
-        const Area area = area_of(tile);
+        const Rect rect = rect_of(tile);
         ConfusionJob part;
         part.target = job.target;
         part.rule = job.rule;
-        LabelView &labels = part.preds; // of the whole image, of which only the area has memory
+        LabelView &labels = part.preds; // of the whole image, of which only the rectangle has memory
         labels.dtype = narrow ? DType::u8 : DType::i32;
         labels.n = job.target.n, labels.h = job.target.h, labels.w = job.target.w;
         labels.stride_w = element;
-        labels.stride_h = (area.x1 - area.x0) * element;
-        labels.data = strip - area.y0 * labels.stride_h - area.x0 * element;
+        labels.stride_h = (rect.x1 - rect.x0) * element;
+        labels.data = strip - rect.y0 * labels.stride_h - rect.x0 * element;
         return part;
     };
     return run(
-        argmax_tiles(job.argmax), interrupted, report,
+        argmax_tiles(job.argmax), cancelled, errors,
         [&](const Tile &tile) {
-            return strip_bytes(area_of(tile)) +
+            return strip_bytes(rect_of(tile)) +
                    std::max(argmax_scratch(job.argmax, tile),
                             table.confusion_scratch(counting(tile, nullptr)));
         },
-        [&](const Tile &tile, char *memory, Report &here) {
-            const Area area = area_of(tile);
+        [&](const Tile &tile, char *memory, LogitErrors &here) {
+            const Rect rect = rect_of(tile);
             const ConfusionJob part = counting(tile, memory);
             ArgmaxJob argmax = job.argmax;
             argmax.labels = part.preds;
-            char *rest = memory + strip_bytes(area);
+            char *rest = memory + strip_bytes(rect);
             argmax_tile(argmax, tile, CellRule::fill, rest, here);
-            if (area.y0 < area.y1 && area.x0 < area.x1)
-                table.confusion(part, area, rest, shared.sink);
+            if (rect.y0 < rect.y1 && rect.x0 < rect.x1)
+                table.confusion(part, rect, rest, shared.sink);
         });
 }
 
-bool run_bands(const BandsJob &job, const Interrupted &interrupted) {
+bool launch_boundary_bands(const BoundaryBandsJob &job, const CancelToken &cancelled) {
     const KernelTable &table = kernels();
     const std::int64_t step =
         std::max(per_task(bytes_per_task, job.labels.w), std::min(2 * job.width, job.labels.h));
@@ -117,16 +117,18 @@ bool run_bands(const BandsJob &job, const Interrupted &interrupted) {
     for (std::int64_t n = 0; n < job.labels.n; ++n)
         for (std::int64_t y = 0; y < job.labels.h; y += step)
             parts.push_back({n, y, std::min(y + step, job.labels.h)});
-    Nothing nothing;
+    NoErrors no_errors;
     return run(
-        parts, interrupted, nothing,
-        [&](const Rows &part) { return table.bands_scratch(job, part); },
-        [&](const Rows &part, char *memory, Nothing &) { table.bands(job, part, memory); });
+        parts, cancelled, no_errors,
+        [&](const Rows &part) { return table.boundary_bands_scratch(job, part); },
+        [&](const Rows &part, char *memory, NoErrors &) {
+            table.boundary_bands(job, part, memory);
+        });
 }
 
-bool run_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *offsets,
-                          std::int64_t offset_count, const Interrupted &interrupted,
-                          std::int64_t *counts) {
+bool launch_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *offsets,
+                             std::int64_t offset_count, const CancelToken &cancelled,
+                             std::int64_t *counts) {
     const KernelTable &table = kernels();
     const std::int64_t h = given.target.h, w = given.target.w, classes = given.rule.classes;
     const Memory marks[2] = {allocate(h * w * (given.narrow() ? 1 : 4)),
@@ -155,15 +157,15 @@ bool run_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *of
         side[k].offsets = offsets, side[k].offset_count = offset_count;
     }
     std::mutex mutex;
-    Nothing nothing;
+    NoErrors no_errors;
     for (std::int64_t n = 0; n < given.target.n; ++n) {
         std::vector<Rows> parts; // whole rows of squares
         const std::int64_t step = (per_task(bytes_per_task, 16 * w) + square - 1) / square * square;
         for (std::int64_t y = 0; y < h; y += step) parts.push_back({n, y, std::min(y + step, h)});
         if (!run(
-                parts, interrupted, nothing,
+                parts, cancelled, no_errors,
                 [&](const Rows &) { return table.boundary_pixels_scratch(job); },
-                [&](const Rows &part, char *memory, Nothing &) {
+                [&](const Rows &part, char *memory, NoErrors &) {
                     table.boundary_pixels(job, part, memory);
                 }))
             return false;
@@ -172,8 +174,8 @@ bool run_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *of
             const auto count = step < 2 ? table.boundary_counts : table.boundary_matches;
             if (step >= 2) side[step - 2].there = found[3 - step].data();
             if (!run(
-                    parts, interrupted, nothing, [&](const Rows &) { return classes * 8; },
-                    [&](const Rows &part, char *memory, Nothing &) {
+                    parts, cancelled, no_errors, [&](const Rows &) { return classes * 8; },
+                    [&](const Rows &part, char *memory, NoErrors &) {
                         std::int64_t *here = reinterpret_cast<std::int64_t *>(memory);
                         std::fill(here, here + classes, 0);
                         count(side[step % 2], part, here);
@@ -190,14 +192,14 @@ bool run_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *of
     return true;
 }
 
-bool run_instance_counts(const InstanceJob &job, const Interrupted &interrupted) {
+bool launch_instance_counts(const InstanceJob &job, const CancelToken &cancelled) {
     const KernelTable &table = kernels();
     std::mutex mutex;
-    Nothing nothing;
+    NoErrors no_errors;
     return run(
-        cut_rows(job.target, 24), interrupted, nothing,
+        split_rows(job.target, 24), cancelled, no_errors,
         [&](const Rows &) { return table.instance_counts_scratch(job); },
-        [&](const Rows &part, char *memory, Nothing &) {
+        [&](const Rows &part, char *memory, NoErrors &) {
             std::lock_guard lock(mutex); // they write to one table, and are short
             table.instance_counts(job, part, memory);
         });

@@ -1,33 +1,31 @@
-// Jobs cut into tasks and run on the pool. False means that `interrupted` said so.
+// Launchers: each splits a job into tasks and runs them on the pool. False: the call was cancelled.
 #pragma once
 
-#include <functional>
-
 #include "cpu/runtime/kernel_table.hpp"
+#include "cpu/runtime/pool.hpp"
 
 namespace segpost SEGPOST_EXPORT {
 
-using Interrupted = std::function<bool()>;
-
-bool run_argmax(const ArgmaxJob &, CellRule, const Interrupted &, Report &);
-bool run_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &beside,
-                        const Interrupted &interrupted, Report &report); // of the same logits
-bool run_argmax_volume(const VolumeJob &, const Interrupted &, Report &);
-bool run_softmax(const SoftmaxJob &, const Interrupted &, Report &);
-bool run_colorize(const ColorizeJob &, const Interrupted &, Bad &);
-bool run_overlay(const OverlayJob &, const Interrupted &, Bad &);
-bool run_labels_from_colors(const LabelsFromColorsJob &, const Interrupted &, Bad &);
-bool run_letterbox(const LetterboxJob &, const Interrupted &);
+bool launch_argmax(const ArgmaxJob &, CellRule, const CancelToken &, LogitErrors &);
+bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &beside,
+                           const CancelToken &cancelled, LogitErrors &errors); // of the same logits
+bool launch_argmax_volume(const VolumeJob &, const CancelToken &, LogitErrors &);
+bool launch_softmax(const SoftmaxJob &, const CancelToken &, LogitErrors &);
+bool launch_add_resized(const AddResizedJob &, const CancelToken &);
+bool launch_colorize(const ColorizeJob &, const CancelToken &, LabelErrors &);
+bool launch_overlay(const OverlayJob &, const CancelToken &, LabelErrors &);
+bool launch_labels_from_colors(const LabelsFromColorsJob &, const CancelToken &, LabelErrors &);
+bool launch_letterbox(const LetterboxJob &, const CancelToken &);
 
 // counts: [classes + 2, classes + 1], added to.
-bool run_confusion(const ConfusionJob &, const Interrupted &, std::int64_t *counts);
-bool run_confusion_logits(const ConfusionLogitsJob &, const Interrupted &, std::int64_t *counts,
-                          Report &);
-bool run_bands(const BandsJob &, const Interrupted &);
+bool launch_confusion(const ConfusionJob &, const CancelToken &, std::int64_t *counts);
+bool launch_confusion_logits(const ConfusionLogitsJob &, const CancelToken &, std::int64_t *counts,
+                             LogitErrors &);
+bool launch_boundary_bands(const BoundaryBandsJob &, const CancelToken &);
 // counts: [classes, 4], added to: predicted boundary pixels, those with a match, the target's,
 // those with a match. offsets: [offset_count, 2].
-bool run_boundary_matches(const BoundaryPixelsJob &, const std::int32_t *offsets,
-                          std::int64_t offset_count, const Interrupted &, std::int64_t *counts);
-bool run_instance_counts(const InstanceJob &, const Interrupted &);
+bool launch_boundary_matches(const BoundaryPixelsJob &, const std::int32_t *offsets,
+                             std::int64_t offset_count, const CancelToken &, std::int64_t *counts);
+bool launch_instance_counts(const InstanceJob &, const CancelToken &);
 
 } // namespace segpost SEGPOST_EXPORT

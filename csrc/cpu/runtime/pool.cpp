@@ -185,7 +185,7 @@ void set_num_threads(int n) { threads = std::max(n, 1); }
 int num_threads() { return threads; }
 
 bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task,
-               const std::function<bool()> &interrupted) {
+               const CancelToken &cancelled) {
     FloatMode mode;
     Batch batch(task, count);
     State &shared_state = *state;
@@ -203,18 +203,18 @@ bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task
         pool->post(&batch);
     }
     auto asked = Clock::now();
-    bool told = false; // asked no more then: the handler's exception is waiting for the caller
+    bool stopped = false; // asked no more then: the handler's exception is waiting for the caller
     const auto ask = [&] {
-        if (told || Clock::now() - asked < poll_interval) return;
-        told = interrupted();
-        if (told) batch.stop = true;
+        if (stopped || Clock::now() - asked < poll_interval) return;
+        stopped = cancelled();
+        if (stopped) batch.stop = true;
         asked = Clock::now();
     };
     while (batch.step()) ask();
     if (shared)
         while (!pool->drained()) ask();
     if (batch.error) std::rethrow_exception(batch.error);
-    return !told;
+    return !stopped;
 }
 
 } // namespace segpost

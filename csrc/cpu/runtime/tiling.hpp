@@ -1,4 +1,4 @@
-// How jobs are cut into tasks. Only included by run*.cpp.
+// How jobs are split into tasks. Only included by launchers.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +21,8 @@ inline std::int64_t per_task(std::int64_t budget, std::int64_t row) {
     return std::max<std::int64_t>(1, budget / std::max<std::int64_t>(row, 1));
 }
 
-inline std::vector<Tile> cut(std::int64_t n, std::int64_t rows, std::int64_t columns,
-                             std::int64_t row_step, std::int64_t column_step) {
+inline std::vector<Tile> split(std::int64_t n, std::int64_t rows, std::int64_t columns,
+                               std::int64_t row_step, std::int64_t column_step) {
     std::vector<Tile> tiles;
     for (std::int64_t i = 0; i < n; ++i)
         for (std::int64_t y = 0; y < rows; y += row_step)
@@ -35,12 +35,12 @@ inline std::vector<Tile> cut(std::int64_t n, std::int64_t rows, std::int64_t col
 
 // The same for rows of cells: row_budget output rows a tile, less than one row of cells where those
 // are large.
-inline std::vector<Tile> cut_cells(std::int64_t n, const Axis &y, std::int64_t columns,
-                                   std::int64_t row_budget, std::int64_t column_step) {
+inline std::vector<Tile> split_cells(std::int64_t n, const Axis &y, std::int64_t columns,
+                                     std::int64_t row_budget, std::int64_t column_step) {
     const std::int64_t rows_of_cell = std::max<std::int64_t>(1, y.n_out / y.cells());
     const std::int64_t row_step = std::max<std::int64_t>(1, row_budget / rows_of_cell);
     std::vector<Tile> tiles;
-    for (Tile tile : cut(n, y.cells(), columns, row_step, column_step)) {
+    for (Tile tile : split(n, y.cells(), columns, row_step, column_step)) {
         const std::int64_t first = y.start[tile.y0], last = y.start[tile.y1];
         const std::int64_t step = tile.y1 - tile.y0 > 1 ? last - first : row_budget;
         tile.row0 = first;
@@ -55,8 +55,8 @@ inline std::vector<Tile> cut_cells(std::int64_t n, const Axis &y, std::int64_t c
 
 // Places in 0..length from one on which a thread may work alone: every so many, or where `between`
 // says so after them.
-template <class Between>
-std::vector<std::int64_t> cuts(std::int64_t length, std::int64_t step, const Between &between) {
+template <class Between> std::vector<std::int64_t>
+split_points(std::int64_t length, std::int64_t step, const Between &between) {
     std::vector<std::int64_t> at{0};
     while (at.back() < length) {
         std::int64_t end = std::min(at.back() + std::max<std::int64_t>(step, 1), length);
@@ -66,61 +66,62 @@ std::vector<std::int64_t> cuts(std::int64_t length, std::int64_t step, const Bet
     return at;
 }
 
-template <class Work> bool each_part(const std::vector<std::int64_t> &cuts,
-                                     const Interrupted &interrupted, const Work &work) {
+template <class Work> bool parallel_parts(const std::vector<std::int64_t> &split_points,
+                                          const CancelToken &cancelled, const Work &work) {
     return run_tasks(
-        static_cast<std::int64_t>(cuts.size()) - 1,
+        static_cast<std::int64_t>(split_points.size()) - 1,
         [&](std::int64_t i) {
-            work(cuts[static_cast<std::size_t>(i)], cuts[static_cast<std::size_t>(i) + 1]);
+            work(split_points[static_cast<std::size_t>(i)],
+                 split_points[static_cast<std::size_t>(i) + 1]);
         },
-        interrupted);
+        cancelled);
 }
 
 // For kernels that find nothing.
-struct Nothing {
-    void merge(const Nothing &) {}
+struct NoErrors {
+    void merge(const NoErrors &) {}
 };
 
-// Runs one kernel over its pieces; bad values of all of them end up in `found`.
-template <class Piece, class Found, class Kernel, class Size>
-bool run(const std::vector<Piece> &pieces, const Interrupted &interrupted, Found &found,
+// Runs one kernel over its items; bad values of all of them end up in `errors`.
+template <class WorkItem, class Errors, class Kernel, class Size>
+bool run(const std::vector<WorkItem> &items, const CancelToken &cancelled, Errors &errors,
          const Size &size, const Kernel &kernel) {
     std::mutex mutex;
     return run_tasks(
-        static_cast<std::int64_t>(pieces.size()),
+        static_cast<std::int64_t>(items.size()),
         [&](std::int64_t i) {
-            const Piece &piece = pieces[static_cast<std::size_t>(i)];
-            const Memory memory = allocate(size(piece));
-            Found here;
-            kernel(piece, memory.get(), here);
+            const WorkItem &item = items[static_cast<std::size_t>(i)];
+            const Memory memory = allocate(size(item));
+            Errors own;
+            kernel(item, memory.get(), own);
             std::lock_guard lock(mutex);
-            found.merge(here);
+            errors.merge(own);
         },
-        interrupted);
+        cancelled);
 }
 
-inline std::vector<Rows> cut_rows(const LabelView &map, std::int64_t row_cost) {
-    std::vector<Rows> pieces;
+inline std::vector<Rows> split_rows(const LabelView &map, std::int64_t row_cost) {
+    std::vector<Rows> items;
     const std::int64_t step = per_task(bytes_per_task, map.w * row_cost);
     for (std::int64_t n = 0; n < map.n; ++n)
         for (std::int64_t y = 0; y < map.h; y += step)
-            pieces.push_back({n, y, std::min(y + step, map.h)});
-    return pieces;
+            items.push_back({n, y, std::min(y + step, map.h)});
+    return items;
 }
 
-// argmax in tiles: what run_argmax and everything that counts labels on the way are made of.
+// argmax in tiles: what launch_argmax and everything that counts labels on the way are made of.
 inline std::vector<Tile> argmax_tiles(const ArgmaxJob &job) {
     const std::int64_t classes = job.classes();
     const std::int64_t budget = std::min(work_per_task, classes * pixels_per_task);
     if (!job.resample)
-        return cut(job.logits.n, job.logits.h, job.logits.w,
-                   per_task(budget, classes * job.logits.w), job.logits.w);
+        return split(job.logits.n, job.logits.h, job.logits.w,
+                     per_task(budget, classes * job.logits.w), job.logits.w);
     // Two rows of a tile stay in the second-level cache; rows are enough to make the shared one
     // cheap.
     const std::int64_t column_step = std::max<std::int64_t>(64, (128 << 10) / classes);
     const std::int64_t columns = std::min(job.x.n_out, (column_step + 1) * job.x.widest);
-    return cut_cells(job.logits.n, job.y, job.x.cells(), per_task(work_per_task, classes * columns),
-                     column_step);
+    return split_cells(job.logits.n, job.y, job.x.cells(),
+                       per_task(work_per_task, classes * columns), column_step);
 }
 
 inline std::int64_t argmax_scratch(const ArgmaxJob &job, const Tile &tile) {
@@ -129,12 +130,12 @@ inline std::int64_t argmax_scratch(const ArgmaxJob &job, const Tile &tile) {
 }
 
 inline void argmax_tile(const ArgmaxJob &job, const Tile &tile, CellRule rule, char *memory,
-                        Report &report) {
+                        LogitErrors &errors) {
     const KernelTable &table = kernels();
     if (job.resample)
-        table.argmax_cells(job, tile, rule, memory, report);
+        table.argmax_cells(job, tile, rule, memory, errors);
     else
-        table.argmax_pixels(job, tile, memory, report);
+        table.argmax_pixels(job, tile, memory, errors);
 }
 
 } // namespace

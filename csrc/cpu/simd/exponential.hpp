@@ -10,16 +10,18 @@ namespace {
 // that nothing becomes a denormal later.
 template <class V> inline V exponential(V x, float shift = 0.0f) {
     using W = IntOf<V>;
-    const V power = vmax(fma(x, splat<V>(1.44269504f), splat<V>(-shift)), splat<V>(-93.0f));
+    const V power =
+        max(fma(x, broadcast<V>(1.44269504f), broadcast<V>(-shift)), broadcast<V>(-93.0f));
     const V shifted = power + 12582912.0f; // the nearest integer in the low bits
     const V f = power - (shifted - 12582912.0f);
-    V p = splat<V>(1.32764410e-3f); // 2^f on [-1/2, 1/2], least squares on Chebyshev nodes: 8e-8
-    p = fma(p, f, splat<V>(9.67554096e-3f));
-    p = fma(p, f, splat<V>(5.55071346e-2f));
-    p = fma(p, f, splat<V>(2.40221202e-1f));
-    p = fma(p, f, splat<V>(6.93146944e-1f));
-    p = fma(p, f, splat<V>(1.0f));
-    const W alive = (W)(power > splat<V>(-93.0f));
+    V p =
+        broadcast<V>(1.32764410e-3f); // 2^f on [-1/2, 1/2], least squares on Chebyshev nodes: 8e-8
+    p = fma(p, f, broadcast<V>(9.67554096e-3f));
+    p = fma(p, f, broadcast<V>(5.55071346e-2f));
+    p = fma(p, f, broadcast<V>(2.40221202e-1f));
+    p = fma(p, f, broadcast<V>(6.93146944e-1f));
+    p = fma(p, f, broadcast<V>(1.0f));
+    const W alive = (W)(power > broadcast<V>(-93.0f));
     return (V)(((W)p + ((W)shifted << 23)) & alive);
 }
 
@@ -33,9 +35,9 @@ template <int degree, class V> inline V power_of_fraction(V f) {
         {0.000215573862f, 0.00124846748f, 0.00967353676f, 0.0554862842f, 0.24022907f, 0.693147063f},
     };
     static_assert(degree >= 4 && degree <= 6, "as many terms as there are in the table");
-    V p = splat<V>(table[n][0]);
-    for (int i = 1; i < degree; ++i) p = fma(p, f, splat<V>(table[n][i]));
-    return fma(p, f, splat<V>(1.0f));
+    V p = broadcast<V>(table[n][0]);
+    for (int i = 1; i < degree; ++i) p = fma(p, f, broadcast<V>(table[n][i]));
+    return fma(p, f, broadcast<V>(1.0f));
 }
 
 // 2^x for x up to 120, -inf included; below 2^-126 some number up to that, NaN where x is NaN.
@@ -51,13 +53,13 @@ template <class V> inline V logarithm(V x) {
     const W n = bits >> 23;
     const V m = (V)((bits & 0x7fffff) + 0x3f3504f3);
     const V s = (m - 1.0f) / (m + 1.0f), z = s * s; // log m = 2 artanh s
-    V p = splat<V>(2.0f / 9);
-    p = fma(p, z, splat<V>(2.0f / 7));
-    p = fma(p, z, splat<V>(2.0f / 5));
-    p = fma(p, z, splat<V>(2.0f / 3));
+    V p = broadcast<V>(2.0f / 9);
+    p = fma(p, z, broadcast<V>(2.0f / 7));
+    p = fma(p, z, broadcast<V>(2.0f / 5));
+    p = fma(p, z, broadcast<V>(2.0f / 3));
     p = fma(p * z, s, s + s);
     const V e = __builtin_convertvector(n, V);
-    return fma(e, splat<V>(0.693359375f), fma(e, splat<V>(-2.12194440e-4f), p));
+    return fma(e, broadcast<V>(0.693359375f), fma(e, broadcast<V>(-2.12194440e-4f), p));
 }
 
 inline float sum_of(Vec<4>::f32 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
@@ -70,16 +72,16 @@ inline Vec<4>::f32 quarter(Vec<16>::f32 v) {
                    __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
 }
 inline float maximum(Vec<4>::f32 v) {
-    const Vec<4>::f32 w = vmax(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+    const Vec<4>::f32 w = max(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
     return w[0] > w[1] ? w[0] : w[1];
 }
 inline float maximum(Vec<8>::f32 v) {
     return maximum(
-        vmax(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7)));
+        max(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7)));
 }
 inline float maximum(Vec<16>::f32 v) {
-    return maximum(vmax(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
-                        __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)));
+    return maximum(max(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                       __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)));
 }
 
 } // namespace

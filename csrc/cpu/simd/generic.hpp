@@ -7,10 +7,10 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-// Lane by lane. The second operand where one of the two is NaN.
-template <class V> inline V vmax(V a, V b) { return a > b ? a : b; }
-template <class V> inline V vmin(V a, V b) { return a < b ? a : b; }
-template <class V> inline V magnitude(V v) { return v < V{} ? -v : v; }
+// Numbers, or vectors lane by lane. The second operand where one of the two is NaN.
+template <class V> inline V max(V a, V b) { return a > b ? a : b; }
+template <class V> inline V min(V a, V b) { return a < b ? a : b; }
+template <class V> inline V abs(V v) { return v < V{} ? -v : v; }
 template <class V> inline V fma(V a, V b, V c) { return a * b + c; } // rounded once or twice
 
 // Whether a bit of a mask is set.
@@ -46,11 +46,11 @@ template <class V> inline V widen_bytes(const std::uint8_t *from) {
 // x - floor(x), and p * 2^floor(x), for x up to 120: 2^x is the second of a power of the first.
 // Below -126 some number up to 2^-126, NaN where x is NaN.
 template <class V> inline V round_down_to_bits(V x) {
-    const V bounded = vmax(splat<V>(-126.0f), x); // in this order a NaN stays
-    return (bounded - 0.5f) + 12582912.0f;        // the integer below in the low bits
+    const V bounded = max(broadcast<V>(-126.0f), x); // in this order a NaN stays
+    return (bounded - 0.5f) + 12582912.0f;           // the integer below in the low bits
 }
 template <class V> inline V fraction_of(V x) {
-    return vmax(splat<V>(-126.0f), x) - (round_down_to_bits(x) - 12582912.0f);
+    return max(broadcast<V>(-126.0f), x) - (round_down_to_bits(x) - 12582912.0f);
 }
 template <class V> inline V scale_by_power(V p, V x) {
     using W = IntOf<V>;
@@ -96,9 +96,9 @@ inline void transpose_classes(const float *from, std::int64_t step, float *to, s
     store(to + 3 * pitch, d);
 }
 
-// `half_lanes` values from and to float16, of a level that converts so many at once.
-template <class H> inline void widen_half(const H *, float *) {}
-template <class H> inline void narrow_half(const float *, H *) {}
+// `float16_lanes` values from and to float16, of a level that converts so many at once.
+template <class H> inline void widen_float16(const H *, float *) {}
+template <class H> inline void narrow_float16(const float *, H *) {}
 
 // The functions that follow do a multiple of 16 of `count` elements and return how many.
 

@@ -9,7 +9,7 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 template <class T, class S> inline T widen(S value) { return static_cast<T>(value); }
-template <> inline float widen<float, Half>(Half h) {
+template <> inline float widen<float, Float16>(Float16 h) {
     const std::uint32_t magnitude = static_cast<std::uint32_t>(h.bits & 0x7fff) << 13;
     float value;
     __builtin_memcpy(&value, &magnitude, 4);
@@ -21,14 +21,14 @@ template <> inline float widen<float, Half>(Half h) {
     __builtin_memcpy(&value, &bits, 4);
     return value;
 }
-template <> inline float widen<float, Brain>(Brain b) {
+template <> inline float widen<float, BFloat16>(BFloat16 b) {
     const std::uint32_t bits = static_cast<std::uint32_t>(b.bits) << 16;
     float value;
     __builtin_memcpy(&value, &bits, 4);
     return value;
 }
-template <> inline double widen<double, Half>(Half h) { return widen<float>(h); }
-template <> inline double widen<double, Brain>(Brain b) { return widen<float>(b); }
+template <> inline double widen<double, Float16>(Float16 h) { return widen<float>(h); }
+template <> inline double widen<double, BFloat16>(BFloat16 b) { return widen<float>(b); }
 
 constexpr std::int64_t fetched = 256; // pixels
 
@@ -36,10 +36,10 @@ constexpr std::int64_t fetched = 256; // pixels
 template <class T, class S> inline std::int64_t widen_first(const S *, T *, std::int64_t) {
     return 0;
 }
-inline std::int64_t widen_first(const Half *from, float *to, std::int64_t count) {
+inline std::int64_t widen_first(const Float16 *from, float *to, std::int64_t count) {
     std::int64_t i = 0;
-    if constexpr (half_lanes > 0)
-        for (; i + half_lanes <= count; i += half_lanes) widen_half(from + i, to + i);
+    if constexpr (float16_lanes > 0)
+        for (; i + float16_lanes <= count; i += float16_lanes) widen_float16(from + i, to + i);
     return i;
 }
 
@@ -64,7 +64,7 @@ template <class T, class S> inline void load_planes(T *planes, std::int64_t pitc
         if (stride_c == 4) begin = transpose_pixels(from, stride_w, classes, count, planes, pitch);
     constexpr std::int64_t block = 16; // pixels of a channels-last row that share cache lines
     for (std::int64_t first = begin; first < count; first += block) {
-        const std::int64_t last = smaller(first + block, count);
+        const std::int64_t last = min(first + block, count);
         for (std::int64_t c = 0; c < classes; ++c) {
             const char *source = from + c * stride_c;
             T *plane = planes + c * pitch;
@@ -88,8 +88,8 @@ template <class T> inline void load_row(T *planes, std::int64_t pitch, const Log
     switch (logits.dtype) {
     case DType::f32: return SEGPOST_LOAD(float);
     case DType::f64: return SEGPOST_LOAD(double);
-    case DType::f16: return SEGPOST_LOAD(Half);
-    case DType::bf16: return SEGPOST_LOAD(Brain);
+    case DType::f16: return SEGPOST_LOAD(Float16);
+    case DType::bf16: return SEGPOST_LOAD(BFloat16);
     case DType::i8: return SEGPOST_LOAD(std::int8_t);
     case DType::u8: return SEGPOST_LOAD(std::uint8_t);
     case DType::i16: return SEGPOST_LOAD(std::int16_t);
@@ -119,15 +119,16 @@ inline bool fits_float(DType dtype) {
 
 // NaN values among count pixels of all planes, and the first pixel that has one.
 template <class T> inline void count_nan(const T *planes, std::int64_t pitch, std::int64_t classes,
-                                         std::int64_t count, std::int64_t place, Report &report) {
+                                         std::int64_t count, std::int64_t place,
+                                         LogitErrors &errors) {
     std::int64_t total = 0, first = count;
     for (std::int64_t c = 0; c < classes; ++c)
         for (std::int64_t i = 0; i < count; ++i)
             if (is_nan(planes[c * pitch + i])) {
                 ++total;
-                first = smaller(first, i);
+                first = min(first, i);
             }
-    if (total) report.add_nan(total, place + first);
+    if (total) errors.add_nan(total, place + first);
 }
 
 } // namespace

@@ -9,7 +9,7 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr int lanes = 4;
-constexpr int half_lanes = 4;
+constexpr int float16_lanes = 4;
 
 using F4 = Vec<4>::f32;
 using I4 = Vec<4>::i32;
@@ -48,10 +48,10 @@ inline std::uint64_t differing_bytes(const std::uint8_t *a, const std::uint8_t *
     return bits_of(other(0), other(16), other(32), other(48));
 }
 
-inline void widen_half(const Half *from, float *to) {
+inline void widen_float16(const Float16 *from, float *to) {
     store(to, vcvt_f32_f16(load<float16x4_t>(from)));
 }
-inline void narrow_half(const float *from, Half *to) {
+inline void narrow_float16(const float *from, Float16 *to) {
     store(to, vcvt_f16_f32(load<float32x4_t>(from)));
 }
 

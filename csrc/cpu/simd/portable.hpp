@@ -7,7 +7,7 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr int lanes = 4;
-constexpr int half_lanes = 0;
+constexpr int float16_lanes = 0;
 
 } // namespace
 } // namespace segpost::SEGPOST_LEVEL

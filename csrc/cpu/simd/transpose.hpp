@@ -19,7 +19,7 @@ inline std::int64_t transpose_pixels(const char *from, std::int64_t stride_w, st
         for (std::int64_t byte = 0; byte < lanes * stride_w; byte += 64)
             __builtin_prefetch(pixels + ahead + byte);
         for (std::int64_t k = 0; k < classes; k += 4) {
-            const std::int64_t c = smaller(k, classes - 4);
+            const std::int64_t c = min(k, classes - 4);
             transpose_classes<F>(reinterpret_cast<const float *>(pixels) + c, step,
                                  planes + c * pitch + i, pitch);
         }

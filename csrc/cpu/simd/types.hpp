@@ -29,12 +29,12 @@ template <class V, class T> inline V load(const T *p) {
     return v;
 }
 template <class V, class T> inline void store(T *p, V v) { __builtin_memcpy(p, &v, sizeof v); }
-template <class V, class T> inline V splat(T value) { return value - V{}; }
+template <class V, class T> inline V broadcast(T value) { return value - V{}; }
 
-struct Half {
+struct Float16 {
     std::uint16_t bits;
 };
-struct Brain {
+struct BFloat16 {
     std::uint16_t bits;
 };
 

@@ -1,8 +1,8 @@
 // The vocabulary of kernels: vectors of one SIMD level and what it can do with them. The header of
 // the level has the primitives; this file is the same for all. Only included by *.simd.cpp.
 //
-// A level is a row in cmake/levels.cmake and a header that defines `lanes`, `half_lanes` and what
-// its processors do better than generic.hpp. Kernels contain no #if.
+// A level is a row in cmake/levels.cmake and a header that defines `lanes`, `float16_lanes` and
+// what its processors do better than generic.hpp. Kernels contain no #if.
 #pragma once
 
 #include SEGPOST_LEVEL_HEADER
@@ -17,8 +17,6 @@ using U = Vec<lanes>::u32;
 inline std::int64_t round_up(std::int64_t n, std::int64_t multiple) {
     return (n + multiple - 1) / multiple * multiple;
 }
-template <class T> inline T smaller(T a, T b) { return a < b ? a : b; }
-template <class T> inline T larger(T a, T b) { return a > b ? a : b; }
 inline bool is_nan(double v) { return v != v; }
 
 // Hands out aligned pieces of a task's scratch memory. With a null base it only counts.

@@ -11,8 +11,8 @@ namespace {
 using F4 = Vec<4>::f32;
 using I4 = Vec<4>::i32;
 
-template <> inline F4 vmax(F4 a, F4 b) { return (F4)_mm_max_ps((__m128)a, (__m128)b); }
-template <> inline F4 vmin(F4 a, F4 b) { return (F4)_mm_min_ps((__m128)a, (__m128)b); }
+template <> inline F4 max(F4 a, F4 b) { return (F4)_mm_max_ps((__m128)a, (__m128)b); }
+template <> inline F4 min(F4 a, F4 b) { return (F4)_mm_min_ps((__m128)a, (__m128)b); }
 template <> inline bool any(I4 m) { return !_mm_testz_si128((__m128i)m, (__m128i)m); }
 
 // The compiler's own code takes the bytes one by one.

@@ -7,7 +7,7 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr int lanes = 4;
-constexpr int half_lanes = 0;
+constexpr int float16_lanes = 0;
 
 inline std::uint64_t differing_bytes(const std::uint8_t *a, const std::uint8_t *b,
                                      const std::uint8_t *c, const std::uint8_t *d) {

@@ -7,7 +7,7 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr int lanes = 8;
-constexpr int half_lanes = 8;
+constexpr int float16_lanes = 8;
 
 inline std::uint64_t differing_bytes(const std::uint8_t *a, const std::uint8_t *b,
                                      const std::uint8_t *c, const std::uint8_t *d) {
@@ -31,10 +31,10 @@ inline std::uint64_t differing_bytes(const std::uint8_t *a, const std::uint8_t *
     return bits;
 }
 
-inline void widen_half(const Half *from, float *to) {
+inline void widen_float16(const Float16 *from, float *to) {
     store(to, _mm256_cvtph_ps(load<__m128i>(from)));
 }
-inline void narrow_half(const float *from, Half *to) {
+inline void narrow_float16(const float *from, Float16 *to) {
     store(to, _mm256_cvtps_ph(load<__m256>(from), _MM_FROUND_TO_NEAREST_INT));
 }
 

@@ -7,17 +7,17 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr int lanes = 16;
-constexpr int half_lanes = 16;
+constexpr int float16_lanes = 16;
 
 using F16 = Vec<16>::f32;
 using I16 = Vec<16>::i32;
 
-template <> inline F16 vmax(F16 a, F16 b) { return (F16)_mm512_max_ps((__m512)a, (__m512)b); }
-template <> inline F16 vmin(F16 a, F16 b) { return (F16)_mm512_min_ps((__m512)a, (__m512)b); }
-template <> inline Vec<8>::f64 vmax(Vec<8>::f64 a, Vec<8>::f64 b) {
+template <> inline F16 max(F16 a, F16 b) { return (F16)_mm512_max_ps((__m512)a, (__m512)b); }
+template <> inline F16 min(F16 a, F16 b) { return (F16)_mm512_min_ps((__m512)a, (__m512)b); }
+template <> inline Vec<8>::f64 max(Vec<8>::f64 a, Vec<8>::f64 b) {
     return (Vec<8>::f64)_mm512_max_pd((__m512d)a, (__m512d)b);
 }
-template <> inline F16 magnitude(F16 v) { return (F16)_mm512_abs_ps((__m512)v); }
+template <> inline F16 abs(F16 v) { return (F16)_mm512_abs_ps((__m512)v); }
 template <> inline F16 fma(F16 a, F16 b, F16 c) {
     return (F16)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
@@ -54,10 +54,10 @@ inline std::uint64_t differing_bytes(const std::uint8_t *a, const std::uint8_t *
     return differing_bytes(a, b) | differing_bytes(c, d);
 }
 
-inline void widen_half(const Half *from, float *to) {
+inline void widen_float16(const Float16 *from, float *to) {
     store(to, _mm512_cvtph_ps(load<__m256i>(from)));
 }
-inline void narrow_half(const float *from, Half *to) {
+inline void narrow_float16(const float *from, Float16 *to) {
     store(to, _mm512_cvtps_ph(load<__m512>(from), _MM_FROUND_TO_NEAREST_INT));
 }
 

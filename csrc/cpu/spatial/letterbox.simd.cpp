@@ -8,7 +8,7 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 // The nearest float16 to a value in its range, halves to even.
-inline Half narrow(float value) {
+inline Float16 narrow(float value) {
     std::uint32_t bits;
     __builtin_memcpy(&bits, &value, 4);
     const std::uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
@@ -24,10 +24,10 @@ inline Half narrow(float value) {
     return {static_cast<std::uint16_t>(found | sign)};
 }
 
-inline void narrow_row(const float *from, Half *to, std::int64_t count) {
+inline void narrow_row(const float *from, Float16 *to, std::int64_t count) {
     std::int64_t x = 0;
-    if constexpr (half_lanes > 0)
-        for (; x + half_lanes <= count; x += half_lanes) narrow_half(from + x, to + x);
+    if constexpr (float16_lanes > 0)
+        for (; x + float16_lanes <= count; x += float16_lanes) narrow_float16(from + x, to + x);
     for (; x < count; ++x) to[x] = narrow(from[x]);
 }
 
@@ -75,8 +75,8 @@ void add_rows(const Work &work, std::int64_t n, std::int64_t y) {
         F sum[together] = {};
         for (std::int64_t k = 0; k < taps; ++k)
             for (int j = 0; j < together; ++j)
-                sum[j] = fma(splat<F>(weights[k]), widen_bytes<F>(work.source[k] + i + j * lanes),
-                             sum[j]);
+                sum[j] = fma(broadcast<F>(weights[k]),
+                             widen_bytes<F>(work.source[k] + i + j * lanes), sum[j]);
         for (int j = 0; j < together; ++j) store(work.line + i + j * lanes, sum[j]);
     }
     for (; i < work.bytes; ++i) {
@@ -107,12 +107,12 @@ template <int known_taps> void add_columns(const Work &work) {
     for (std::int64_t x = 0; x < count; x += 4) {
         Pixel sum[4];
         for (int j = 0; j < 4; ++j) {
-            const std::int64_t at = smaller(x + j, count - 1);
+            const std::int64_t at = min(x + j, count - 1);
             const float *from = work.line + 3 * job.x.first[at],
                         *weight = job.x.weights + at * taps;
-            sum[j] = splat<Pixel>(weight[0]) * load<Pixel>(from);
+            sum[j] = broadcast<Pixel>(weight[0]) * load<Pixel>(from);
             for (std::int64_t k = 1; k < taps; ++k)
-                sum[j] += splat<Pixel>(weight[k]) * load<Pixel>(from + 3 * k);
+                sum[j] += broadcast<Pixel>(weight[k]) * load<Pixel>(from + 3 * k);
             sum[j] = gain * sum[j] + shift;
         }
         put_columns(sum, to + x, work.pitch);
@@ -125,10 +125,10 @@ template <int known_taps> void add_columns(const Work &work) {
 void write_row(const LetterboxJob &job, const float *planes, std::int64_t pitch, char *to) {
     for (int c = 0; c < 3; ++c, planes += pitch, to += job.out_c) {
         if (job.half && job.out_w == 2) {
-            narrow_row(planes, reinterpret_cast<Half *>(to), job.width);
+            narrow_row(planes, reinterpret_cast<Float16 *>(to), job.width);
         } else if (job.half) {
             for (std::int64_t x = 0; x < job.width; ++x)
-                *reinterpret_cast<Half *>(to + x * job.out_w) = narrow(planes[x]);
+                *reinterpret_cast<Float16 *>(to + x * job.out_w) = narrow(planes[x]);
         } else if (job.out_w == 4) {
             __builtin_memcpy(to, planes, static_cast<std::size_t>(job.width) * 4);
         } else {

@@ -10,13 +10,15 @@
 namespace segpost::gpu {
 
 constexpr int tile_rows = 32, tile_columns = 128, most_contour = 64;
+constexpr int word_bits = 32; // pixels, of a row
+static_assert(warp_size == word_bits, "a warp makes a word of a row at a time");
 
 // The contour of one tile, made by a block in shared memory.
 struct Contour {
     static constexpr int rows = tile_rows + most_contour;
-    static constexpr int words = (tile_columns + most_contour) / 32;
+    static constexpr int words = (tile_columns + most_contour) / word_bits;
     unsigned pairs[2][rows][words]; // the pixel and its right one, the pixel and the one below
-    unsigned on[tile_rows][tile_columns / 32];
+    unsigned on[tile_rows][tile_columns / word_bits];
 
     template <class U> __device__ void find(const LabelView &labels, std::int64_t n,
                                             std::int64_t y0, std::int64_t x0, int width) {
@@ -24,15 +26,15 @@ struct Contour {
         const int inner = below < tile_rows ? static_cast<int>(below) : tile_rows;
         const int outer = inner + width;
         find_pairs<U>(labels, n, y0 - width / 2, x0 - width / 2, outer,
-                      (tile_columns + width + 31) / 32);
+                      (tile_columns + width + word_bits - 1) / word_bits);
         __syncthreads();
         for (unsigned i = threadIdx.x; i < 2u * static_cast<unsigned>(outer); i += block_size)
             // Of pairs the window holds one less in the direction in which they lie.
             spread(pairs[i & 1][i / 2], width + static_cast<int>(i & 1));
         __syncthreads();
-        for (unsigned i = threadIdx.x; i < tile_rows * tile_columns / 32; i += block_size) {
-            const int row = static_cast<int>(i) * 32 / tile_columns;
-            const int word = static_cast<int>(i) % (tile_columns / 32);
+        for (unsigned i = threadIdx.x; i < tile_rows * tile_columns / word_bits; i += block_size) {
+            const int row = static_cast<int>(i) * word_bits / tile_columns;
+            const int word = static_cast<int>(i) % (tile_columns / word_bits);
             if (row >= inner) break;
             unsigned any = pairs[0][row + width][word];
             for (int k = 0; k < width; ++k)
@@ -47,12 +49,12 @@ struct Contour {
     template <class U> __device__ void find_pairs(const LabelView &labels, std::int64_t n,
                                                   std::int64_t y0, std::int64_t x0, int count,
                                                   int used) {
-        const int lane = static_cast<int>(threadIdx.x % 32);
+        const int lane = static_cast<int>(lane_index());
         const int share = (count + static_cast<int>(warps_of_block) - 1) / warps_of_block;
-        const int first = static_cast<int>(threadIdx.x / 32) * share;
+        const int first = static_cast<int>(warp_index()) * share;
         const int last = first + share < count ? first + share : count;
         for (int word = 0; word < words; ++word) {
-            const std::int64_t x = x0 + 32 * word + lane;
+            const std::int64_t x = x0 + word_bits * word + lane;
             const bool inside = x >= 0 && x < labels.w, right = x >= 0 && x + 1 < labels.w;
             const auto label = [&](std::int64_t y, std::int64_t column, bool there) {
                 return there && y >= 0 && y < labels.h
@@ -82,10 +84,10 @@ struct Contour {
         for (int k = 0; k < words; ++k) bits[k] = row[k];
         bits[words] = 0;
         for (int covered = 1; covered < count;) {
-            const int by = covered < count - covered ? covered : count - covered; // 32 at most
+            const int by = covered < count - covered ? covered : count - covered; // a word at most
             for (int k = 0; k < words; ++k) {
                 const unsigned long long both =
-                    static_cast<unsigned long long>(bits[k + 1]) << 32 | bits[k];
+                    static_cast<unsigned long long>(bits[k + 1]) << word_bits | bits[k];
                 bits[k] |= static_cast<unsigned>(both >> by);
             }
             covered += by;

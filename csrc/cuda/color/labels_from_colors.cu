@@ -10,7 +10,7 @@ namespace segpost::gpu {
 namespace {
 
 constexpr int pixels = 4;
-constexpr unsigned length = 32 * pixels, most_shared_keys = 8192;
+constexpr unsigned length = warp_size * pixels, most_shared_keys = 8192;
 
 struct Search {
     Image image;
@@ -19,7 +19,7 @@ struct Search {
     const std::int32_t *values;
     unsigned count, shared; // shared: how many keys are in shared memory, all or none
     std::int64_t spans_of_row, spans;
-    Tally *found;
+    ErrorCount *errors;
 };
 
 // The last color that a thread looked for.
@@ -57,8 +57,8 @@ __device__ void put(char *to, const std::int32_t (&label)[pixels]) {
 
 template <class L> __device__ void search_span(const Search &job, std::int64_t n, std::int64_t y,
                                                std::int64_t x, unsigned count, Stage<pixels> &stage,
-                                               Last &last, BadValues &bad) {
-    const unsigned lane = threadIdx.x % 32;
+                                               Last &last, ThreadErrors &bad) {
+    const unsigned lane = lane_index();
     const char *image = job.image.row(n, y) + x * job.image.stride_w;
     L *out = reinterpret_cast<L *>(job.out.row(n, y)) + x;
     const std::int64_t place = (n * job.image.h + y) * job.image.w + x;
@@ -101,9 +101,9 @@ template <class L> __global__ void __launch_bounds__(block_size) search(const Se
     for (unsigned i = threadIdx.x; i < job.shared; i += block_size)
         dynamic_shared<unsigned>()[i] = job.keys[i];
     __syncthreads();
-    BadValues bad;
+    ThreadErrors bad;
     Last last{job};
-    const unsigned warp = threadIdx.x / 32;
+    const unsigned warp = warp_index();
     const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * warps_of_block;
     for (std::int64_t span = static_cast<std::int64_t>(blockIdx.x) * warps_of_block + warp;
          span < job.spans; span += step) {
@@ -114,12 +114,13 @@ template <class L> __global__ void __launch_bounds__(block_size) search(const Se
                        rest < length ? static_cast<unsigned>(rest) : length, stages[warp], last,
                        bad);
     }
-    report(job.found, bad);
+    add_errors(job.errors, bad);
 }
 
 } // namespace
 
-void run_labels_from_colors(const LabelsFromColorsJob &job, std::uintptr_t stream, Tally *found) {
+void run_labels_from_colors(const LabelsFromColorsJob &job, std::uintptr_t stream,
+                            ErrorCount *errors) {
     if (job.image.n <= 0 || job.image.h <= 0 || job.image.w <= 0) return;
     if (job.count <= 0 || job.count > 1 << 24) throw std::invalid_argument("keys");
     Search work{};
@@ -134,7 +135,7 @@ void run_labels_from_colors(const LabelsFromColorsJob &job, std::uintptr_t strea
     work.shared = work.count <= most_shared_keys ? work.count : 0;
     work.spans_of_row = (work.image.w + length - 1) / length;
     work.spans = work.image.n * work.image.h * work.spans_of_row;
-    work.found = found;
+    work.errors = errors;
     launch(stream_of(stream), blocks_for(work.spans, warps_of_block), dim3(block_size),
            work.shared * sizeof(unsigned), bytes ? search<std::uint8_t> : search<std::int32_t>,
            work);

@@ -13,7 +13,7 @@ struct Painting {
     Colors colors;
     int contour;
     std::int64_t spans_of_row, spans;
-    Tally *found;
+    ErrorCount *errors;
 };
 
 // Of labels of one byte a lane takes 16, which it reads at once; others need more registers.
@@ -33,11 +33,11 @@ template <class U, int pixels, bool blends> struct Painter {
     using Word = typename WordOf<pixels>::type;
     const Painting &job;
     Stage<pixels> &stage;
-    BadValues &bad;
+    ThreadErrors &bad;
 
     __device__ void paint(std::int64_t n, std::int64_t y, std::int64_t x, unsigned count,
                           const unsigned *on) const {
-        const unsigned lane = threadIdx.x % 32;
+        const unsigned lane = lane_index();
         const char *labels = job.labels.row(n, y) + x * job.labels.stride_w;
         const char *image = job.image.row(n, y) + x * job.image.stride_w;
         char *out = job.out.row(n, y) + 3 * x;
@@ -94,9 +94,9 @@ template <class U, int pixels, bool blends> struct Painter {
     __device__ unsigned painted(U label, unsigned under, const unsigned *on, unsigned i,
                                 unsigned &all) const {
         const unsigned key = job.colors.key(label);
-        const unsigned found = job.colors.template color<U>(key), color = found & 0xffffff;
-        all |= found;
-        if (!blends || (on && on[i / 32] >> i % 32 & 1)) return color;
+        const unsigned entry = job.colors.template color<U>(key), color = entry & 0xffffff;
+        all |= entry;
+        if (!blends || (on && on[i / word_bits] >> i % word_bits & 1)) return color;
         return blend(under, color, job.colors.template weight<U>(key));
     }
 };
@@ -104,11 +104,11 @@ template <class U, int pixels, bool blends> struct Painter {
 template <class U, bool blends> __global__ void __launch_bounds__(block_size)
     paint_spans(const Painting job) {
     constexpr int pixels = group_size<U>;
-    constexpr unsigned length = 32 * pixels;
+    constexpr unsigned length = warp_size * pixels;
     __shared__ Stage<pixels> stages[warps_of_block];
     job.colors.fill<U>();
-    BadValues bad;
-    const unsigned warp = threadIdx.x / 32;
+    ThreadErrors bad;
+    const unsigned warp = warp_index();
     const Painter<U, pixels, blends> painter{job, stages[warp], bad};
     const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * warps_of_block;
     for (std::int64_t span = static_cast<std::int64_t>(blockIdx.x) * warps_of_block + warp;
@@ -119,7 +119,7 @@ template <class U, bool blends> __global__ void __launch_bounds__(block_size)
         painter.paint(n, row - n * job.labels.h, x,
                       rest < length ? static_cast<unsigned>(rest) : length, nullptr);
     }
-    report(job.found, bad);
+    add_errors(job.errors, bad);
 }
 
 // With a contour a block takes a tile, and each warp of it some rows.
@@ -127,8 +127,8 @@ template <class U> __global__ void __launch_bounds__(block_size) paint_tiles(con
     __shared__ Stage<4> stages[warps_of_block];
     __shared__ Contour contour;
     job.colors.fill<U>();
-    BadValues bad;
-    const unsigned warp = threadIdx.x / 32;
+    ThreadErrors bad;
+    const unsigned warp = warp_index();
     const Painter<U, 4, true> painter{job, stages[warp], bad};
     const std::int64_t tiles_of_column = (job.labels.h + tile_rows - 1) / tile_rows;
     for (std::int64_t tile = blockIdx.x; tile < job.spans; tile += gridDim.x) {
@@ -144,7 +144,7 @@ template <class U> __global__ void __launch_bounds__(block_size) paint_tiles(con
                           contour.on[i]);
         __syncthreads(); // the next tile's contour comes where this one is
     }
-    report(job.found, bad);
+    add_errors(job.errors, bad);
 }
 
 template <class U> void launch_painting(Painting job, bool blends, Stream stream) {
@@ -158,7 +158,7 @@ template <class U> void launch_painting(Painting job, bool blends, Stream stream
         merge_rows(job.labels, job.image, job.out);
     else
         merge_rows(job.labels, job.out);
-    constexpr std::int64_t length = 32 * group_size<U>;
+    constexpr std::int64_t length = warp_size * group_size<U>;
     job.spans_of_row = (job.labels.w + length - 1) / length;
     job.spans = job.labels.n * job.labels.h * job.spans_of_row;
     launch(stream, blocks_for(job.spans, warps_of_block), dim3(block_size), job.colors.shared(),
@@ -180,16 +180,16 @@ void choose_label(const Painting &job, bool blends, Stream stream) {
 
 } // namespace
 
-void run_colorize(const ColorizeJob &job, std::uintptr_t stream, Tally *found) {
+void run_colorize(const ColorizeJob &job, std::uintptr_t stream, ErrorCount *errors) {
     Painting painting{};
     painting.labels = job.labels;
     painting.out = job.out;
     painting.colors = colors_of(job.range, job.labels.dtype, job.lut, nullptr);
-    painting.found = found;
+    painting.errors = errors;
     choose_label(painting, false, stream_of(stream));
 }
 
-void run_overlay(const OverlayJob &job, std::uintptr_t stream, Tally *found) {
+void run_overlay(const OverlayJob &job, std::uintptr_t stream, ErrorCount *errors) {
     if (job.contour < 0 || job.contour > most_contour) throw std::invalid_argument("contour");
     Painting painting{};
     painting.labels = job.labels;
@@ -197,7 +197,7 @@ void run_overlay(const OverlayJob &job, std::uintptr_t stream, Tally *found) {
     painting.out = job.out;
     painting.colors = colors_of(job.range, job.labels.dtype, job.lut, job.alpha);
     painting.contour = static_cast<int>(job.contour);
-    painting.found = found;
+    painting.errors = errors;
     choose_label(painting, true, stream_of(stream));
 }
 

@@ -6,15 +6,12 @@
 #include "gpu.hpp"
 
 #include "cuda/runtime/division.hpp"
-#include "cuda/runtime/tally.hpp"
+#include "cuda/runtime/errors.hpp"
 #include "ops/view.hpp"
 
 #include <algorithm>
 
 namespace segpost::gpu {
-
-constexpr unsigned all_lanes = 0xffffffffu;
-constexpr unsigned block_size = 256, warps_of_block = block_size / 32;
 
 template <int pixels> struct WordOf; // as many bytes as a group has pixels
 template <> struct WordOf<16> {
@@ -24,15 +21,15 @@ template <> struct WordOf<4> {
     using type = unsigned;
 };
 
-// Room in shared memory through which the lanes of a warp exchange the words of a span, so that
+// Shared memory through which the lanes of a warp exchange the words of a span, so that
 // memory sees neighboring words of neighboring lanes.
 template <int pixels> struct Stage {
     using Word = typename WordOf<pixels>::type;
-    Word words[3 * 32];
+    Word words[3 * warp_size];
 
     // Words of `groups` groups at `from`; each lane gets the three of its own.
     __device__ void read(const char *from, unsigned groups, unsigned lane, Word (&to)[3]) {
-        for (unsigned i = lane; i < 3 * groups; i += 32)
+        for (unsigned i = lane; i < 3 * groups; i += warp_size)
             words[i] = __ldcs(reinterpret_cast<const Word *>(from) + i);
         __syncwarp();
         for (unsigned k = 0; k < 3; ++k) to[k] = words[3 * lane + k];
@@ -41,7 +38,8 @@ template <int pixels> struct Stage {
     __device__ void write(char *to, unsigned groups, unsigned lane, const Word (&from)[3]) {
         for (unsigned k = 0; k < 3; ++k) words[3 * lane + k] = from[k];
         __syncwarp();
-        for (unsigned i = lane; i < 3 * groups; i += 32) reinterpret_cast<Word *>(to)[i] = words[i];
+        for (unsigned i = lane; i < 3 * groups; i += warp_size)
+            reinterpret_cast<Word *>(to)[i] = words[i];
         __syncwarp();
     }
 };

@@ -7,56 +7,13 @@
 
 #include "gpu.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <vector>
 
-#include "cuda/runtime/run.hpp"
+#include "cuda/runtime/workspace.hpp"
 #include "ops/crf/lattice.hpp"
 
 namespace segpost::gpu {
-
-// Memory of the caller's allocator, kept as long as the solver lives. Asking for it takes longer
-// than many a kernel, so that small arrays share what was taken.
-class Room {
-  public:
-    Room(Take take, Stream stream) : take_(std::move(take)), stream_(stream) {}
-    Room(const Room &) = delete;
-
-    Stream stream() const { return stream_; }
-    template <class T> T *raw(std::int64_t count) const {
-        constexpr std::size_t line = 256;
-        const std::size_t used = static_cast<std::size_t>(count > 0 ? count : 1) * sizeof(T);
-        const std::size_t whole = taken_together ? (used + line - 1) / line * line : used;
-        if (left_ < whole) {
-            left_ = std::max(whole, taken_together);
-            place_ = static_cast<char *>(take_(left_));
-        }
-        char *const here = place_;
-        place_ += whole, left_ -= whole;
-        return reinterpret_cast<T *>(here);
-    }
-    template <class T> T *zeros(std::int64_t count) const {
-        T *memory = raw<T>(count);
-        fill_zero(stream_, memory, static_cast<std::size_t>(count) * sizeof(T));
-        return memory;
-    }
-    template <class T> T *copy(const std::vector<T> &host) const {
-        T *memory = raw<T>(static_cast<std::int64_t>(host.size()));
-        upload(stream_, memory, host.data(), host.size() * sizeof(T));
-        return memory;
-    }
-    // This waits for the device.
-    template <class T> void read(T *to, const T *from, std::int64_t count) const {
-        copy_out(to, from, static_cast<std::size_t>(count) * sizeof(T), handle_of(stream_));
-    }
-
-  private:
-    Take take_;
-    Stream stream_;
-    mutable char *place_ = nullptr;
-    mutable std::size_t left_ = 0;
-};
 
 struct Shape {
     std::int64_t d = 1, h = 1, w = 1;
@@ -68,7 +25,7 @@ struct Quads {
     int quads = 1, lanes_log2 = 0;
 
     explicit Quads(std::int64_t labels) : quads(static_cast<int>((labels + 3) / 4)) {
-        while (lanes_log2 < 5 && 1 << lanes_log2 < quads) ++lanes_log2;
+        while (1 << lanes_log2 < warp_size && 1 << lanes_log2 < quads) ++lanes_log2;
     }
     SEGPOST_HOST_DEVICE int lanes() const { return 1 << lanes_log2; }
     SEGPOST_HOST_DEVICE std::int64_t length() const { return 4 * static_cast<std::int64_t>(quads); }
@@ -102,25 +59,25 @@ class Term {
 };
 
 std::unique_ptr<Term> lattice_term(const PairwiseJob &, const Shape &, const LatticeRecipe &,
-                                   bool own, const Room &);
-std::unique_ptr<Term> grid_term(const PairwiseJob &, const Shape &, bool own, const Room &);
-std::unique_ptr<Term> exact_term(const PairwiseJob &, const Shape &, bool own, const Room &);
+                                   bool own, const Workspace &);
+std::unique_ptr<Term> grid_term(const PairwiseJob &, const Shape &, bool own, const Workspace &);
+std::unique_ptr<Term> exact_term(const PairwiseJob &, const Shape &, bool own, const Workspace &);
 
 // The unary, as it is read.
-struct Survey {
+struct UnarySummary {
     BadUnary bad;
     std::vector<float> largest; // log of the largest probability of each label
     double offset = 0;          // what normalising took from the unary, summed over pixels
 };
-Survey survey(const UnaryView &, const Room &);
+UnarySummary summarize(const UnaryView &, const Workspace &);
 // Logs of the labels kept, and of the sum of those dropped, if any: [pixels, rows]
 void pack(const UnaryView &, const std::vector<std::int32_t> &kept,
-          const std::vector<std::int32_t> &dropped, Quads rows, float *logs, const Room &);
+          const std::vector<std::int32_t> &dropped, Quads rows, float *logs, const Workspace &);
 void write(const UnaryView &, const std::vector<std::int32_t> &kept,
            const std::vector<std::int32_t> &dropped, Quads rows, const float *q,
-           const ProbabilityView &out, const Room &);
+           const ProbabilityView &out, const Workspace &);
 void read_start(const ProbabilityView &, const Shape &, std::int64_t labels, Quads rows, float *q,
-                const Room &);
+                const Workspace &);
 
 // The features of pixels: places and colors over their sigmas.
 struct Features {
@@ -145,21 +102,21 @@ struct Update {
     const float *base = nullptr; // [pixels, row]
     float *q = nullptr;          // [pixels, row]
 };
-void softmax_of_sums(const Update &, const Room &);           // into q
-void add_sums(const Update &, float *messages, const Room &); // into messages
+void softmax_of_sums(const Update &, const Workspace &);           // into q
+void add_sums(const Update &, float *messages, const Workspace &); // into messages
 // Into q, from sums in `messages`; energies of the q before, if asked, one of every block.
-struct Settling {
+struct SoftmaxOptions {
     const float *unary = nullptr; // [pixels, row]
-    double *energies = nullptr;   // [settling_blocks, 3]
+    double *energies = nullptr;   // [softmax_blocks, 3]
     unsigned *change = nullptr;   // bits of the largest |q - q before|
     bool measure = false;         // leave q as it is
 };
-constexpr int settling_blocks = 256;
-void settle(const float *messages, float *q, std::int64_t pixels, Quads rows, const Settling &,
-            const Room &);
+constexpr int softmax_blocks = 256;
+void softmax_of_messages(const float *messages, float *q, std::int64_t pixels, Quads rows,
+                         const SoftmaxOptions &, const Workspace &);
 
 // rows[v] becomes matrix^T rows[v], into `to`.
 void mix(const float *matrix, const float *from, float *to, std::int64_t count, Quads rows,
-         const Room &);
+         const Workspace &);
 
 } // namespace segpost::gpu

@@ -3,7 +3,7 @@
 // rounding.
 #include "cuda/crf/features.hpp"
 #include "cuda/crf/rows.hpp"
-#include "cuda/runtime/one_each.hpp"
+#include "cuda/runtime/grid_1d.hpp"
 #include "cuda/runtime/sorting.hpp"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ struct Sorting {
 
 // Bits of coordinates in turn, in halves of a standard deviation.
 __global__ void code_pixels(Sorting job) {
-    const std::int64_t p = here();
+    const std::int64_t p = thread_index();
     if (p >= job.features.shape.pixels()) return;
     const Place place(job.features.shape, p);
     const float most = static_cast<float>((1 << job.bits) - 1);
@@ -44,7 +44,7 @@ __global__ void code_pixels(Sorting job) {
 // Features in this order: [tiles, features, tile]; the last tile repeats the last pixel.
 __global__ void list_features(Features features, const unsigned *order, float *values,
                               unsigned *place_of_pixel) {
-    const std::int64_t i = here(), pixels = features.shape.pixels();
+    const std::int64_t i = thread_index(), pixels = features.shape.pixels();
     const std::int64_t whole = (pixels + tile - 1) / tile * tile;
     if (i >= whole) return;
     const unsigned p = order[i < pixels ? i : pixels - 1];
@@ -55,7 +55,7 @@ __global__ void list_features(Features features, const unsigned *order, float *v
 }
 
 __global__ void box_tiles(const float *values, std::int64_t rows, float2 *boxes) {
-    const std::int64_t r = here(); // a tile and a feature
+    const std::int64_t r = thread_index(); // a tile and a feature
     if (r >= rows) return;
     float least = values[r * tile], most = least;
     for (int i = 1; i < tile; ++i) {
@@ -155,7 +155,7 @@ __global__ void send(Pairs job, const float *q, Quads rows, int quads, float *to
 // What pixels of value 1 sent, as factors; one that hears nobody gets none.
 __global__ void normalize(const float *sums, const unsigned *order, std::int64_t pixels,
                           Normalization kind, float *in, float *out) {
-    const std::int64_t i = here();
+    const std::int64_t i = thread_index();
     if (i >= pixels) return;
     const double sum = sums[4 * i], one = sum > unheard ? 1 / sum : 0;
     const bool both = kind == Normalization::symmetric;
@@ -168,30 +168,32 @@ __global__ void normalize(const float *sums, const unsigned *order, std::int64_t
 
 class Exactly : public Term {
   public:
-    Exactly(const PairwiseJob &job, const Shape &shape, bool own, const Room &room) : room_(room) {
+    Exactly(const PairwiseJob &job, const Shape &shape, bool own, const Workspace &workspace)
+        : workspace_(workspace) {
         const Features features(job, shape);
         const std::int64_t pixels = shape.pixels(), tiles = (pixels + tile - 1) / tile;
-        const Stream stream = room.stream();
+        const Stream stream = workspace.stream();
         if (pixels >= std::int64_t{1} << 31)
             throw std::invalid_argument("an image of 2^31 pixels or more");
-        Name *codes = room.raw<Name>(2 * pixels);
-        unsigned *order = room.raw<unsigned>(2 * pixels), *place = room.raw<unsigned>(pixels);
-        const std::size_t size = sorting_room(pixels);
-        void *work = room.raw<char>(static_cast<std::int64_t>(size));
+        Name *codes = workspace.alloc<Name>(2 * pixels);
+        unsigned *order = workspace.alloc<unsigned>(2 * pixels),
+                 *place = workspace.alloc<unsigned>(pixels);
+        const std::size_t size = sorting_workspace(pixels);
+        void *work = workspace.alloc<char>(static_cast<std::int64_t>(size));
         const int bits = std::min(16, 64 / std::max(features.count, 1));
         launch(stream, blocks_of(pixels), dim3(block_size), 0, code_pixels,
                Sorting{features, bits, codes, order + pixels});
         sort_pairs(stream, work, size, codes, codes + pixels, order + pixels, order, pixels,
                    std::max(1, std::min(64, bits * features.count)));
-        float *values = room.raw<float>(tiles * features.count * tile);
-        float2 *boxes = room.raw<float2>(tiles * features.count);
+        float *values = workspace.alloc<float>(tiles * features.count * tile);
+        float2 *boxes = workspace.alloc<float2>(tiles * features.count);
         launch(stream, blocks_of(tiles * tile), dim3(block_size), 0, list_features, features, order,
                values, place);
         launch(stream, blocks_of(tiles * features.count), dim3(block_size), 0, box_tiles, values,
                tiles * features.count, boxes);
         const auto limit = static_cast<float>(std::log(static_cast<double>(pixels) / unheard));
         pairs_ = {features.count, pixels, tiles, own, limit, values, boxes, order, nullptr};
-        float *in = room.raw<float>(pixels), *out = room.raw<float>(pixels);
+        float *in = workspace.alloc<float>(pixels), *out = workspace.alloc<float>(pixels);
         reserve(Quads(1));
         filter(nullptr, Quads(1));
         launch(stream, blocks_of(pixels), dim3(block_size), 0, normalize, messages.rows, order,
@@ -201,8 +203,8 @@ class Exactly : public Term {
     }
 
     void reserve(Quads rows) override {
-        rows_ = room_.raw<float>(pairs_.pixels * rows.length());
-        spare_ = messages.matrix ? room_.raw<float>(pairs_.pixels * rows.length()) : nullptr;
+        rows_ = workspace_.alloc<float>(pairs_.pixels * rows.length());
+        spare_ = messages.matrix ? workspace_.alloc<float>(pairs_.pixels * rows.length()) : nullptr;
     }
 
     void filter(const float *q, Quads rows) override {
@@ -212,16 +214,16 @@ class Exactly : public Term {
         const auto parts = static_cast<unsigned>((rows.quads + quads - 1) / quads);
         const std::size_t shared =
             (tile * tile + tile * quads * 4 + 2 * tile * pairs_.features + threads) * 4;
-        launch(room_.stream(), dim3(tiles, parts), dim3(threads), shared, send, pairs_, q, rows,
-               quads, rows_);
+        launch(workspace_.stream(), dim3(tiles, parts), dim3(threads), shared, send, pairs_, q,
+               rows, quads, rows_);
         messages.rows = rows_;
         if (!messages.matrix || !q) return;
-        mix(messages.matrix, rows_, spare_, pairs_.pixels, rows, room_);
+        mix(messages.matrix, rows_, spare_, pairs_.pixels, rows, workspace_);
         messages.rows = spare_;
     }
 
   private:
-    const Room &room_;
+    const Workspace &workspace_;
     Pairs pairs_{};
     float *rows_ = nullptr, *spare_ = nullptr;
 };
@@ -229,8 +231,8 @@ class Exactly : public Term {
 } // namespace
 
 std::unique_ptr<Term> exact_term(const PairwiseJob &job, const Shape &shape, bool own,
-                                 const Room &room) {
-    return std::make_unique<Exactly>(job, shape, own, room);
+                                 const Workspace &workspace) {
+    return std::make_unique<Exactly>(job, shape, own, workspace);
 }
 
 } // namespace segpost::gpu

@@ -1,7 +1,7 @@
 // A Gaussian of places in an image: separable, on a grid with a node every `step` pixels.
 #include "cuda/crf/rows.hpp"
 
-#include "cuda/runtime/one_each.hpp"
+#include "cuda/runtime/grid_1d.hpp"
 #include "ops/crf/grid.hpp"
 
 namespace segpost::gpu {
@@ -16,7 +16,7 @@ struct GridJob {
 };
 
 // What the pixels around a node give to it.
-__global__ void __launch_bounds__(row_block)
+__global__ void __launch_bounds__(block_size)
     gather(GridJob job, const float *q, Quads rows, float *to) {
     const std::int64_t node = row_here(rows);
     if (node >= job.height * job.width) return;
@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(row_block)
 }
 
 // Sums over nodes at most `radius` away, `count` of them in line, `stride` apart.
-__global__ void __launch_bounds__(row_block)
+__global__ void __launch_bounds__(block_size)
     convolve(const float *from, const float *taps, int radius, std::int64_t total,
              std::int64_t count, std::int64_t stride, Quads rows, float *to) {
     const std::int64_t node = row_here(rows);
@@ -68,7 +68,7 @@ struct Alone {
 
 // Without its own term the normalisation of a pixel is not separable.
 __global__ void leave_out(Alone job) {
-    const std::int64_t p = here();
+    const std::int64_t p = thread_index();
     if (p >= job.h * job.w) return;
     const std::int64_t y = divide(p, job.w), x = p - y * job.w;
     const double all = job.sums_y[y] * job.sums_x[x], self = job.self_y[y] * job.self_x[x];
@@ -81,17 +81,18 @@ __global__ void leave_out(Alone job) {
 
 class OnGrid : public Term {
   public:
-    OnGrid(const PairwiseJob &job, const Shape &shape, bool own_term, const Room &room)
-        : room_(room) {
+    OnGrid(const PairwiseJob &job, const Shape &shape, bool own_term, const Workspace &workspace)
+        : workspace_(workspace) {
         const GridAxis y(shape.h, job.sigma[1]), x(shape.w, job.sigma[2]);
         const Normalization kind = job.normalization;
         const GridWeights weights(y, x, kind, own_term);
         job_.h = shape.h, job_.w = shape.w, job_.height = y.nodes, job_.width = x.nodes;
         job_.step_y = static_cast<int>(y.step), job_.step_x = static_cast<int>(x.step);
         job_.radius_y = static_cast<int>(y.radius), job_.radius_x = static_cast<int>(x.radius);
-        job_.taps_y = room.copy(y.taps), job_.taps_x = room.copy(x.taps);
-        job_.in_y = room.copy(weights.in_y), job_.in_x = room.copy(weights.in_x);
-        messages.out_y = room.copy(weights.out_y), messages.out_x = room.copy(weights.out_x);
+        job_.taps_y = workspace.upload(y.taps), job_.taps_x = workspace.upload(x.taps);
+        job_.in_y = workspace.upload(weights.in_y), job_.in_x = workspace.upload(weights.in_x);
+        messages.out_y = workspace.upload(weights.out_y),
+        messages.out_x = workspace.upload(weights.out_x);
         messages.step_y = job_.step_y, messages.step_x = job_.step_x, messages.width = job_.width;
         if (own_term) {
             const auto [low_y, high_y] = std::minmax_element(y.sums.begin(), y.sums.end());
@@ -99,32 +100,32 @@ class OnGrid : public Term {
             reach = row_bound(kind, *low_y * *low_x, *high_y * *high_x);
             return;
         }
-        float *own = room.raw<float>(shape.pixels()), *before = nullptr, *after = nullptr;
-        if (normalizes_before(kind)) before = room.raw<float>(shape.pixels());
-        if (normalizes_after(kind)) after = room.raw<float>(shape.pixels());
+        float *own = workspace.alloc<float>(shape.pixels()), *before = nullptr, *after = nullptr;
+        if (normalizes_before(kind)) before = workspace.alloc<float>(shape.pixels());
+        if (normalizes_after(kind)) after = workspace.alloc<float>(shape.pixels());
         const Alone work{shape.h,
                          shape.w,
-                         room.copy(y.sums),
-                         room.copy(x.sums),
-                         room.copy(y.self),
-                         room.copy(x.self),
+                         workspace.upload(y.sums),
+                         workspace.upload(x.sums),
+                         workspace.upload(y.self),
+                         workspace.upload(x.self),
                          kind,
                          before,
                          after,
                          own};
-        launch(room.stream(), blocks_of(shape.pixels()), dim3(block_size), 0, leave_out, work);
+        launch(workspace.stream(), blocks_of(shape.pixels()), dim3(block_size), 0, leave_out, work);
         job_.before = before, messages.after = after, messages.own = own;
     }
 
     void reserve(Quads rows) override {
         const std::int64_t size = job_.height * job_.width * rows.length();
-        rows_ = room_.raw<float>(size), spare_ = room_.raw<float>(size);
+        rows_ = workspace_.alloc<float>(size), spare_ = workspace_.alloc<float>(size);
     }
 
     void filter(const float *q, Quads rows) override {
         const std::int64_t nodes = job_.height * job_.width;
-        const Stream stream = room_.stream();
-        const dim3 grid = blocks_of_rows(nodes, rows), block(row_block);
+        const Stream stream = workspace_.stream();
+        const dim3 grid = blocks_of_rows(nodes, rows), block(block_size);
         launch(stream, grid, block, 0, gather, job_, q, rows, rows_);
         launch(stream, grid, block, 0, convolve, rows_, job_.taps_y, job_.radius_y, nodes,
                job_.height, job_.width, rows, spare_);
@@ -132,12 +133,12 @@ class OnGrid : public Term {
                job_.width, std::int64_t{1}, rows, rows_);
         messages.rows = rows_;
         if (!messages.matrix) return;
-        mix(messages.matrix, rows_, spare_, nodes, rows, room_);
+        mix(messages.matrix, rows_, spare_, nodes, rows, workspace_);
         messages.rows = spare_;
     }
 
   private:
-    const Room &room_;
+    const Workspace &workspace_;
     GridJob job_{};
     float *rows_ = nullptr, *spare_ = nullptr;
 };
@@ -145,8 +146,8 @@ class OnGrid : public Term {
 } // namespace
 
 std::unique_ptr<Term> grid_term(const PairwiseJob &job, const Shape &shape, bool own,
-                                const Room &room) {
-    return std::make_unique<OnGrid>(job, shape, own, room);
+                                const Workspace &workspace) {
+    return std::make_unique<OnGrid>(job, shape, own, workspace);
 }
 
 } // namespace segpost::gpu

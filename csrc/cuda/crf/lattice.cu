@@ -2,7 +2,7 @@
 // gathered, blurred along every axis, and gathered again by pixels.
 #include "cuda/crf/rows.hpp"
 #include "cuda/crf/vertices.hpp"
-#include "cuda/runtime/one_each.hpp"
+#include "cuda/runtime/grid_1d.hpp"
 #include "cuda/runtime/sorting.hpp"
 
 #include <algorithm>
@@ -25,28 +25,28 @@ struct Splat {
 };
 
 __global__ void count_pieces(const unsigned *start, std::int64_t met, unsigned *pieces) {
-    const std::int64_t v = here();
+    const std::int64_t v = thread_index();
     if (v < met) pieces[v] = (start[v + 1] - start[v] + piece - 1) / piece;
 }
 __global__ void name_pieces(const unsigned *end, std::int64_t met, unsigned *vertex) {
-    const std::int64_t v = here();
+    const std::int64_t v = thread_index();
     if (v >= met) return;
     for (unsigned p = v ? end[v - 1] : 0; p < end[v]; ++p) vertex[p] = static_cast<unsigned>(v);
 }
 __global__ void name_pixels(const unsigned *entry, std::int64_t count, unsigned corners,
                             unsigned *pixel) {
-    const std::int64_t i = here();
+    const std::int64_t i = thread_index();
     if (i < count) pixel[i] = entry[i] / corners;
 }
 // What a pixel gives to a vertex: its weight there, times a factor of the pixel.
 __global__ void share_out(const unsigned *entry, const unsigned *pixel, const float *weight,
                           const float *factor, std::int64_t count, float *share) {
-    const std::int64_t i = here();
+    const std::int64_t i = thread_index();
     if (i < count) share[i] = weight[entry[i]] * (factor ? factor[pixel[i]] : 1.0f);
 }
 
 // Of a vertex with one piece the sum is its row, of others they are added up afterwards.
-__global__ void __launch_bounds__(row_block)
+__global__ void __launch_bounds__(block_size)
     splat(Splat job, const float *q, Quads rows, float *to, float *parts) {
     const std::int64_t p = row_here(rows);
     if (p >= job.piece_end[job.met - 1]) return;
@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(row_block)
     }
 }
 
-__global__ void __launch_bounds__(row_block)
+__global__ void __launch_bounds__(block_size)
     join(Splat job, const float *parts, Quads rows, float *to) {
     const std::int64_t v = row_here(rows);
     if (v >= job.length) return;
@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(row_block)
     }
 }
 
-__global__ void __launch_bounds__(row_block)
+__global__ void __launch_bounds__(block_size)
     blur(const float *from, const unsigned *next, const unsigned *previous, float side,
          std::int64_t length, Quads rows, float *to) {
     const std::int64_t v = row_here(rows);
@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(row_block)
     }
 }
 
-__global__ void __launch_bounds__(row_block)
+__global__ void __launch_bounds__(block_size)
     mix_rows(const float *matrix, const float *from, std::int64_t count, Quads rows, float *to) {
     const std::int64_t v = row_here(rows);
     if (v >= count) return;
@@ -128,8 +128,8 @@ __device__ float sum_at(const Normalizing &job, std::int64_t p) {
 
 // The largest of all threads, none of which is negative, once a warp.
 __device__ void raise(unsigned *to, float value) {
-    const unsigned bits = most_of_warp(__float_as_uint(fmaxf(value, 0.0f)));
-    if (threadIdx.x % 32 == 0) atomicMax(to, bits);
+    const unsigned bits = warp_max(__float_as_uint(fmaxf(value, 0.0f)));
+    if (lane_index() == 0) atomicMax(to, bits);
 }
 
 __device__ float normalize_pixel(const Normalizing &job, std::int64_t p) {
@@ -151,35 +151,36 @@ __device__ float normalize_pixel(const Normalizing &job, std::int64_t p) {
 }
 
 __global__ void normalize(Normalizing job) {
-    const std::int64_t p = here();
+    const std::int64_t p = thread_index();
     const float total = p < job.pixels ? normalize_pixel(job, p) : 0.0f;
     raise(job.extremes, total);
     raise(job.extremes + 1, total > 0 ? 1 / total : 0.0f);
 }
 
 __global__ void largest_sum(Normalizing job) {
-    const std::int64_t p = here();
+    const std::int64_t p = thread_index();
     raise(job.extremes + 2, p < job.pixels ? sum_at(job, p) : 0.0f);
 }
 
 class OnLattice : public Term {
   public:
     OnLattice(const PairwiseJob &job, const Shape &shape, const LatticeRecipe &recipe, bool own,
-              const Room &room)
-        : lattice_(job, shape.d, shape.h, shape.w, recipe), room_(room) {
-        made_ = make_vertices(job, shape, lattice_, recipe, room);
+              const Workspace &workspace)
+        : lattice_(job, shape.d, shape.h, shape.w, recipe), workspace_(workspace) {
+        made_ = make_vertices(job, shape, lattice_, recipe, workspace);
         const std::int64_t entries = shape.pixels() * lattice_.corners;
-        const Stream stream = room.stream();
+        const Stream stream = workspace.stream();
         // A vertex has at least one piece, and one more for every so many entries.
         splat_.pieces = made_.met + entries / piece;
-        unsigned *pixel = room.raw<unsigned>(entries), *end = room.raw<unsigned>(2 * made_.met);
-        unsigned *vertex = room.raw<unsigned>(splat_.pieces);
-        share_ = room.raw<float>(entries);
+        unsigned *pixel = workspace.alloc<unsigned>(entries),
+                 *end = workspace.alloc<unsigned>(2 * made_.met);
+        unsigned *vertex = workspace.alloc<unsigned>(splat_.pieces);
+        share_ = workspace.alloc<float>(entries);
         splat_.met = made_.met, splat_.length = made_.length;
         splat_.start = made_.start, splat_.piece_end = end, splat_.vertex = vertex;
         splat_.pixel = pixel, splat_.share = share_;
-        const std::size_t size = sorting_room(made_.met);
-        void *work = room.raw<char>(static_cast<std::int64_t>(size));
+        const std::size_t size = sorting_workspace(made_.met);
+        void *work = workspace.alloc<char>(static_cast<std::int64_t>(size));
         const dim3 block(block_size), of_vertices = blocks_of(made_.met);
         launch(stream, of_vertices, block, 0, count_pieces, made_.start, made_.met,
                end + made_.met);
@@ -194,20 +195,20 @@ class OnLattice : public Term {
     }
 
     void reserve(Quads rows) override {
-        rows_ = room_.raw<float>(made_.length * rows.length());
-        spare_ = room_.raw<float>(made_.length * rows.length());
-        parts_ = room_.raw<float>(splat_.pieces * rows.length());
+        rows_ = workspace_.alloc<float>(made_.length * rows.length());
+        spare_ = workspace_.alloc<float>(made_.length * rows.length());
+        parts_ = workspace_.alloc<float>(splat_.pieces * rows.length());
     }
 
     void filter(const float *q, Quads rows) override {
-        const Stream stream = room_.stream();
-        const dim3 block(row_block), grid = blocks_of_rows(made_.length, rows);
+        const Stream stream = workspace_.stream();
+        const dim3 block(block_size), grid = blocks_of_rows(made_.length, rows);
         launch(stream, blocks_of_rows(splat_.pieces, rows), block, 0, splat, splat_, q, rows, rows_,
                parts_);
         launch(stream, grid, block, 0, join, splat_, parts_, rows, rows_);
         float *from = rows_, *to = spare_;
         if (messages.matrix && q) {
-            mix(messages.matrix, from, to, made_.length, rows, room_);
+            mix(messages.matrix, from, to, made_.length, rows, workspace_);
             std::swap(from, to);
         }
         for (std::int64_t i = 0; i < lattice_.rounds * lattice_.corners; ++i) {
@@ -221,13 +222,13 @@ class OnLattice : public Term {
 
   private:
     void share(const float *factor, std::int64_t entries) {
-        launch(room_.stream(), blocks_of(entries), dim3(block_size), 0, share_out, made_.entry,
+        launch(workspace_.stream(), blocks_of(entries), dim3(block_size), 0, share_out, made_.entry,
                splat_.pixel, made_.weight, factor, entries, share_);
     }
 
     void normalize_sums(const PairwiseJob &job, std::int64_t pixels, bool own_term) {
         const Quads one(1);
-        const Stream stream = room_.stream();
+        const Stream stream = workspace_.stream();
         const dim3 grid = blocks_of(pixels), block(block_size);
         const Normalization kind = job.normalization;
         reserve(one);
@@ -236,11 +237,11 @@ class OnLattice : public Term {
         work.rows = messages.rows;
         work.vertex = made_.vertex, work.weight = made_.weight, work.corners = made_.corners;
         work.pixels = pixels, work.kind = kind;
-        if (normalizes_before(kind)) work.factor = room_.raw<float>(pixels);
-        if (!own_term) work.own = room_.raw<float>(pixels);
+        if (normalizes_before(kind)) work.factor = workspace_.alloc<float>(pixels);
+        if (!own_term) work.own = workspace_.alloc<float>(pixels);
         for (std::size_t m = 0; m < lattice_.paths.size(); ++m)
             work.paths[m] = static_cast<float>(lattice_.paths[m]);
-        work.extremes = room_.zeros<unsigned>(3);
+        work.extremes = workspace_.alloc_zeros<unsigned>(3);
         messages.own = work.own;
         // Shares hold the weights as they were: symmetric is divided twice, by what is in both.
         launch(stream, grid, block, 0, normalize, work);
@@ -257,7 +258,7 @@ class OnLattice : public Term {
             launch(stream, grid, block, 0, largest_sum, work);
         }
         unsigned extremes[3];
-        room_.read(extremes, work.extremes, 3);
+        workspace_.download(extremes, work.extremes, 3);
         const auto value = [](unsigned bits) {
             float number;
             std::memcpy(&number, &bits, 4);
@@ -272,7 +273,7 @@ class OnLattice : public Term {
     }
 
     LatticeShape lattice_;
-    const Room &room_;
+    const Workspace &workspace_;
     Vertices made_;
     Splat splat_{};
     float *share_ = nullptr, *rows_ = nullptr, *spare_ = nullptr, *parts_ = nullptr;
@@ -281,14 +282,15 @@ class OnLattice : public Term {
 } // namespace
 
 void mix(const float *matrix, const float *from, float *to, std::int64_t count, Quads rows,
-         const Room &room) {
-    launch(room.stream(), blocks_of_rows(count, rows), dim3(row_block), 0, mix_rows, matrix, from,
-           count, rows, to);
+         const Workspace &workspace) {
+    launch(workspace.stream(), blocks_of_rows(count, rows), dim3(block_size), 0, mix_rows, matrix,
+           from, count, rows, to);
 }
 
 std::unique_ptr<Term> lattice_term(const PairwiseJob &job, const Shape &shape,
-                                   const LatticeRecipe &recipe, bool own, const Room &room) {
-    return std::make_unique<OnLattice>(job, shape, recipe, own, room);
+                                   const LatticeRecipe &recipe, bool own,
+                                   const Workspace &workspace) {
+    return std::make_unique<OnLattice>(job, shape, recipe, own, workspace);
 }
 
 } // namespace segpost::gpu

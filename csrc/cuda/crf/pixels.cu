@@ -5,8 +5,6 @@
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned all_lanes = 0xffffffffu;
-
 __device__ float4 from_term(const Messages &term, const Update &job, std::int64_t p, int quad) {
     const Quads rows = job.rows;
     float4 sum = zero4();
@@ -49,17 +47,6 @@ __device__ float4 sum_at(const Update &job, std::int64_t p, int quad) {
     return sum;
 }
 
-// Over the threads of one pixel, in an order that is always the same.
-__device__ float most_of(float value, Quads rows) {
-    for (int by = rows.lanes() / 2; by; by /= 2)
-        value = fmaxf(value, __shfl_xor_sync(all_lanes, value, by));
-    return value;
-}
-__device__ float total_of(float value, Quads rows) {
-    for (int by = rows.lanes() / 2; by; by /= 2) value += __shfl_xor_sync(all_lanes, value, by);
-    return value;
-}
-
 __device__ float4 powers(float4 v, float most) {
     return make_float4(expf(v.x - most), expf(v.y - most), expf(v.z - most), expf(v.w - most));
 }
@@ -67,19 +54,19 @@ __device__ float most4(float4 v) { return fmaxf(fmaxf(v.x, v.y), fmaxf(v.z, v.w)
 __device__ float total4(float4 v) { return (v.x + v.y) + (v.z + v.w); }
 
 // Where a thread has one quad the sums stay in registers.
-__global__ void __launch_bounds__(row_block) softmax_rows(Update job) {
+__global__ void __launch_bounds__(block_size) softmax_rows(Update job) {
     const std::int64_t at = row_here(job.rows), pixels = job.shape.pixels();
     const std::int64_t p = at < pixels ? at : pixels - 1; // all lanes of a warp stay
     const int quad = lane_here(job.rows);
     const bool used = quad < job.rows.quads;
     const float4 sum = used ? sum_at(job, p, quad) : make_float4(-1e30f, -1e30f, -1e30f, -1e30f);
-    const float most = most_of(most4(sum), job.rows);
+    const float most = warp_max(most4(sum), job.rows.lanes());
     const float4 power = powers(sum, most);
-    const float total = total_of(used ? total4(power) : 0.0f, job.rows);
+    const float total = warp_sum(used ? total4(power) : 0.0f, job.rows.lanes());
     if (used && at < pixels) quad_of(job.q, p, job.rows, quad) = times4(1.0f / total, power);
 }
 
-__global__ void __launch_bounds__(row_block) add_rows(Update job, float *messages) {
+__global__ void __launch_bounds__(block_size) add_rows(Update job, float *messages) {
     const std::int64_t p = row_here(job.rows);
     if (p >= job.shape.pixels()) return;
     for (int quad = lane_here(job.rows); quad < job.rows.quads; quad += job.rows.lanes())
@@ -103,11 +90,12 @@ __device__ float apart4(float4 a, float4 b) {
                  fmaxf(fabsf(a.z - b.z), fabsf(a.w - b.w)));
 }
 
-__global__ void __launch_bounds__(row_block)
-    settle_rows(const float *messages, float *q, std::int64_t pixels, Quads rows, Settling how) {
-    __shared__ double sums[row_block / 32];
+__global__ void __launch_bounds__(block_size)
+    softmax_messages(const float *messages, float *q, std::int64_t pixels, Quads rows,
+                     SoftmaxOptions how) {
+    __shared__ double sums[warps_of_block];
     const int lane = lane_here(rows);
-    const std::int64_t together = row_block >> rows.lanes_log2; // pixels
+    const std::int64_t together = block_size >> rows.lanes_log2; // pixels
     double energies[3] = {0, 0, 0};
     float change = 0;
     for (std::int64_t first = blockIdx.x * together; first < pixels;
@@ -124,10 +112,10 @@ __global__ void __launch_bounds__(row_block)
         float most = -3e38f, total = 0;
         for (int quad = lane; quad < rows.quads; quad += rows.lanes())
             most = fmaxf(most, most4(quad_of(messages, p, rows, quad)));
-        most = most_of(most, rows);
+        most = warp_max(most, rows.lanes());
         for (int quad = lane; quad < rows.quads; quad += rows.lanes())
             total += total4(powers(quad_of(messages, p, rows, quad), most));
-        total = total_of(total, rows);
+        total = warp_sum(total, rows.lanes());
         for (int quad = lane; quad < rows.quads && mine; quad += rows.lanes()) {
             const float4 now = times4(1.0f / total, powers(quad_of(messages, p, rows, quad), most));
             float4 &to = quad_of(q, p, rows, quad);
@@ -136,19 +124,17 @@ __global__ void __launch_bounds__(row_block)
         }
     }
     if (how.change) {
-        for (int by = 16; by; by /= 2)
-            change = fmaxf(change, __shfl_xor_sync(all_lanes, change, by));
-        if (threadIdx.x % 32 == 0) atomicMax(how.change, __float_as_uint(change));
+        change = warp_max(change);
+        if (lane_index() == 0) atomicMax(how.change, __float_as_uint(change));
     }
     if (!how.energies) return;
     for (int i = 0; i < 3; ++i) {
-        double sum = energies[i];
-        for (int by = 16; by; by /= 2) sum += __shfl_xor_sync(all_lanes, sum, by);
-        if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = sum;
+        double sum = warp_sum(energies[i]);
+        if (lane_index() == 0) sums[warp_index()] = sum;
         __syncthreads();
         if (threadIdx.x == 0) {
             sum = 0;
-            for (unsigned w = 0; w < row_block / 32; ++w) sum += sums[w];
+            for (unsigned w = 0; w < warps_of_block; ++w) sum += sums[w];
             how.energies[3 * blockIdx.x + i] = sum;
         }
         __syncthreads();
@@ -157,20 +143,20 @@ __global__ void __launch_bounds__(row_block)
 
 } // namespace
 
-void softmax_of_sums(const Update &job, const Room &room) {
-    launch(room.stream(), blocks_of_rows(job.shape.pixels(), job.rows), dim3(row_block), 0,
+void softmax_of_sums(const Update &job, const Workspace &workspace) {
+    launch(workspace.stream(), blocks_of_rows(job.shape.pixels(), job.rows), dim3(block_size), 0,
            softmax_rows, job);
 }
 
-void add_sums(const Update &job, float *messages, const Room &room) {
-    launch(room.stream(), blocks_of_rows(job.shape.pixels(), job.rows), dim3(row_block), 0,
+void add_sums(const Update &job, float *messages, const Workspace &workspace) {
+    launch(workspace.stream(), blocks_of_rows(job.shape.pixels(), job.rows), dim3(block_size), 0,
            add_rows, job, messages);
 }
 
-void settle(const float *messages, float *q, std::int64_t pixels, Quads rows, const Settling &how,
-            const Room &room) {
-    launch(room.stream(), dim3(settling_blocks), dim3(row_block), 0, settle_rows, messages, q,
-           pixels, rows, how);
+void softmax_of_messages(const float *messages, float *q, std::int64_t pixels, Quads rows,
+                         const SoftmaxOptions &how, const Workspace &workspace) {
+    launch(workspace.stream(), dim3(softmax_blocks), dim3(block_size), 0, softmax_messages,
+           messages, q, pixels, rows, how);
 }
 
 } // namespace segpost::gpu

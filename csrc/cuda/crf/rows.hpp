@@ -3,11 +3,10 @@
 
 #include "cuda/crf/crf.hpp"
 #include "cuda/runtime/division.hpp"
+#include "cuda/runtime/warp.hpp"
 
 namespace segpost::gpu {
 namespace {
-
-constexpr unsigned row_block = 256; // threads
 
 __device__ inline float4 fma4(float factor, float4 a, float4 sum) {
     return make_float4(__fmaf_rn(factor, a.x, sum.x), __fmaf_rn(factor, a.y, sum.y),
@@ -31,13 +30,13 @@ __device__ inline float4 quad_of(const float *rows, std::int64_t row, Quads shap
 
 // The row that this thread and its neighbours have; its quads are lane, lane + lanes, ...
 __device__ inline std::int64_t row_here(Quads rows) {
-    return (static_cast<std::int64_t>(blockIdx.x) * row_block + threadIdx.x) >> rows.lanes_log2;
+    return (static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x) >> rows.lanes_log2;
 }
 __device__ inline int lane_here(Quads rows) {
     return static_cast<int>(threadIdx.x) & (rows.lanes() - 1);
 }
 inline dim3 blocks_of_rows(std::int64_t count, Quads rows) {
-    return dim3(static_cast<unsigned>(((count << rows.lanes_log2) + row_block - 1) / row_block));
+    return dim3(static_cast<unsigned>(((count << rows.lanes_log2) + block_size - 1) / block_size));
 }
 
 // rows[to] = matrix^T from, one quad of it.

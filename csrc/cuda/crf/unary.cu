@@ -2,9 +2,9 @@
 // pixel.
 #include "cuda/crf/crf.hpp"
 #include "cuda/runtime/division.hpp"
+#include "cuda/runtime/errors.hpp"
+#include "cuda/runtime/grid_1d.hpp"
 #include "cuda/runtime/load.hpp"
-#include "cuda/runtime/one_each.hpp"
-#include "cuda/runtime/tally.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -18,13 +18,13 @@ constexpr std::int64_t most_shared = 8192; // labels
 constexpr float nothing = -1e30f;          // log of no probability
 
 // Floats in the order of unsigned numbers, 0 below all of them.
-__device__ unsigned ordered(float value) {
+__device__ unsigned ordered_key(float value) {
     const unsigned bits = __float_as_uint(value);
     return bits >> 31 ? ~bits : bits | 0x80000000u;
 }
-float from_ordered(unsigned code) {
-    if (!code) return -INFINITY;
-    const unsigned bits = code >> 31 ? code & 0x7fffffffu : ~code;
+float value_of_key(unsigned key) {
+    if (!key) return -INFINITY;
+    const unsigned bits = key >> 31 ? key & 0x7fffffffu : ~key;
     float value;
     std::memcpy(&value, &bits, 4);
     return value;
@@ -75,8 +75,8 @@ struct Normalizer {
 };
 
 // Counts what is bad, as counted on the CPU.
-struct Bad {
-    BadValues total, outside, hopeless;
+struct PixelErrors {
+    ThreadErrors total, outside, hopeless;
 
     template <class S> __device__ void look(const Pixel<S> &pixel, std::int64_t p) {
         const UnaryView &view = pixel.view;
@@ -101,23 +101,23 @@ struct Bad {
     }
 };
 
-struct Surveyed {
-    Tally *bad;        // [3]: not finite, no probabilities, hopeless
-    unsigned *largest; // [labels], as `ordered`
+struct SummaryMemory {
+    ErrorCount *bad;   // [3]: not finite, no probabilities, hopeless
+    unsigned *largest; // [labels], as ordered_key
     double *offsets;   // [blocks]
 };
 
-template <class S> __global__ void survey_pixels(UnaryView view, Surveyed found) {
+template <class S> __global__ void summarize_pixels(UnaryView view, SummaryMemory summary) {
     const bool shared = view.labels <= most_shared;
-    unsigned *best = shared ? dynamic_shared<unsigned>() : found.largest;
+    unsigned *best = shared ? dynamic_shared<unsigned>() : summary.largest;
     if (shared)
         for (std::int64_t l = threadIdx.x; l < view.labels; l += block_size) best[l] = 0;
-    __shared__ double sums[block_size / 32];
+    __shared__ double sums[warps_of_block];
     __syncthreads();
-    const unsigned lane = threadIdx.x % 32;
+    const unsigned lane = lane_index();
     const std::int64_t pixels = view.d * view.h * view.w;
     double offset = 0;
-    Bad bad;
+    PixelErrors bad;
     for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * block_size; at < pixels;
          at += static_cast<std::int64_t>(gridDim.x) * block_size) {
         // Threads beyond the end look at the last pixel again, and count nothing.
@@ -132,24 +132,24 @@ template <class S> __global__ void survey_pixels(UnaryView view, Surveyed found)
             }
         }
         for (std::int64_t l = 0; l < view.labels; ++l) {
-            const unsigned code = most_of_warp(ordered(normalizer.log(pixel.raw(pixel.given(l)))));
-            if (lane == 0) atomicMax(best + l, code);
+            const unsigned key = warp_max(ordered_key(normalizer.log(pixel.raw(pixel.given(l)))));
+            if (lane == 0) atomicMax(best + l, key);
         }
     }
-    report(found.bad, bad.total);
-    report(found.bad + 1, bad.outside);
-    report(found.bad + 2, bad.hopeless);
-    for (int by = 16; by; by /= 2) offset += __shfl_xor_sync(0xffffffffu, offset, by);
-    if (lane == 0) sums[threadIdx.x / 32] = offset;
+    add_errors(summary.bad, bad.total);
+    add_errors(summary.bad + 1, bad.outside);
+    add_errors(summary.bad + 2, bad.hopeless);
+    offset = warp_sum(offset);
+    if (lane == 0) sums[warp_index()] = offset;
     __syncthreads();
     if (threadIdx.x == 0) {
         double sum = 0;
-        for (unsigned i = 0; i < block_size / 32; ++i) sum += sums[i];
-        found.offsets[blockIdx.x] = sum;
+        for (unsigned i = 0; i < warps_of_block; ++i) sum += sums[i];
+        summary.offsets[blockIdx.x] = sum;
     }
     if (shared)
         for (std::int64_t l = threadIdx.x; l < view.labels; l += block_size)
-            atomicMax(found.largest + l, best[l]);
+            atomicMax(summary.largest + l, best[l]);
 }
 
 struct Choice {
@@ -159,7 +159,7 @@ struct Choice {
 
 template <class S>
 __global__ void pack_pixels(UnaryView view, Choice choice, Quads rows, float *logs) {
-    const std::int64_t p = here();
+    const std::int64_t p = thread_index();
     if (p >= view.d * view.h * view.w) return;
     const Pixel<S> pixel(view, p);
     const Normalizer normalizer(pixel);
@@ -183,7 +183,7 @@ __global__ void pack_pixels(UnaryView view, Choice choice, Quads rows, float *lo
 // Where labels were dropped their sum is shared out as the unary has it.
 template <class S> __global__ void write_pixels(UnaryView view, Choice choice, Quads rows,
                                                 const float *q, ProbabilityView out) {
-    const std::int64_t p = here();
+    const std::int64_t p = thread_index();
     if (p >= view.d * view.h * view.w) return;
     const Pixel<S> pixel(view, p);
     const std::int64_t y = divide(p, view.w), z = divide(y, view.h);
@@ -207,7 +207,7 @@ template <class S> __global__ void write_pixels(UnaryView view, Choice choice, Q
 
 __global__ void load_start(ProbabilityView from, Shape shape, std::int64_t labels, Quads rows,
                            float *q) {
-    const std::int64_t p = here();
+    const std::int64_t p = thread_index();
     if (p >= shape.pixels()) return;
     const std::int64_t y = divide(p, shape.w), z = divide(y, shape.h);
     const char *at = from.data + z * from.stride_d + (y - z * shape.h) * from.stride_h +
@@ -218,8 +218,8 @@ __global__ void load_start(ProbabilityView from, Shape shape, std::int64_t label
 }
 
 // `from` is a stack of images, whose number is `out.n`.
-__global__ void take_largest(ProbabilityView from, std::int64_t labels, LabelView out) {
-    const std::int64_t p = here();
+__global__ void reduce_max(ProbabilityView from, std::int64_t labels, LabelView out) {
+    const std::int64_t p = thread_index();
     if (p >= out.n * out.h * out.w) return;
     const std::int64_t row = divide(p, out.w), x = p - row * out.w;
     const std::int64_t n = divide(row, out.h), y = row - n * out.h;
@@ -231,11 +231,11 @@ __global__ void take_largest(ProbabilityView from, std::int64_t labels, LabelVie
 }
 
 // Energies of labels: those that a label map stands for.
-__global__ void label_energies(LabelUnary job, Tally *found) {
-    const std::int64_t p = here();
+__global__ void label_energies(LabelUnary job, ErrorCount *errors) {
+    const std::int64_t p = thread_index();
     const LabelView &labels = job.labels;
     const bool here = p < labels.n * labels.h * labels.w;
-    BadValues bad;
+    ThreadErrors bad;
     if (here) {
         const std::int64_t row = divide(p, labels.w), x = p - row * labels.w;
         const std::int64_t z = divide(row, labels.h), y = row - z * labels.h;
@@ -250,33 +250,33 @@ __global__ void label_energies(LabelUnary job, Tally *found) {
                                                                      : job.other_energy;
         }
     }
-    report(found, bad);
+    add_errors(errors, bad);
 }
 
 } // namespace
 
-Survey survey(const UnaryView &view, const Room &room) {
+UnarySummary summarize(const UnaryView &view, const Workspace &workspace) {
     const std::int64_t blocks = std::min<std::int64_t>(most_blocks, blocks_of(view.pixels()).x);
-    const std::int64_t counts = 3 * static_cast<std::int64_t>(sizeof(Tally));
+    const std::int64_t counts = 3 * static_cast<std::int64_t>(sizeof(ErrorCount));
     const std::int64_t size = counts + 8 * blocks + 4 * view.labels;
-    char *memory = room.zeros<char>(size);
-    Surveyed found;
-    found.bad = reinterpret_cast<Tally *>(memory);
-    found.offsets = reinterpret_cast<double *>(memory + counts);
-    found.largest = reinterpret_cast<unsigned *>(memory + counts + 8 * blocks);
+    char *memory = workspace.alloc_zeros<char>(size);
+    SummaryMemory summary;
+    summary.bad = reinterpret_cast<ErrorCount *>(memory);
+    summary.offsets = reinterpret_cast<double *>(memory + counts);
+    summary.largest = reinterpret_cast<unsigned *>(memory + counts + 8 * blocks);
     const std::size_t shared =
         view.labels <= most_shared ? static_cast<std::size_t>(view.labels) * 4 : 0;
     with_element(view.dtype, [&](auto element) {
-        launch(room.stream(), dim3(static_cast<unsigned>(blocks)), dim3(block_size), shared,
-               survey_pixels<decltype(element)>, view, found);
+        launch(workspace.stream(), dim3(static_cast<unsigned>(blocks)), dim3(block_size), shared,
+               summarize_pixels<decltype(element)>, view, summary);
     });
     std::vector<char> host(static_cast<std::size_t>(size));
-    room.read(host.data(), memory, size);
-    Survey result;
-    Tally bad[3];
+    workspace.download(host.data(), memory, size);
+    UnarySummary result;
+    ErrorCount bad[3];
     std::memcpy(bad, host.data(), sizeof(bad));
-    const auto place = [](const Tally &tally) {
-        return tally.count ? static_cast<std::int64_t>(~tally.first) : -1;
+    const auto place = [](const ErrorCount &errors) {
+        return errors.count ? static_cast<std::int64_t>(~errors.first) : -1;
     };
     result.bad.total = static_cast<std::int64_t>(bad[0].count), result.bad.first = place(bad[0]);
     result.bad.outside = static_cast<std::int64_t>(bad[1].count);
@@ -289,49 +289,52 @@ Survey survey(const UnaryView &view, const Room &room) {
         result.offset += offset;
     }
     for (std::int64_t l = 0; l < view.labels; ++l) {
-        unsigned code;
-        std::memcpy(&code, host.data() + counts + 8 * blocks + 4 * l, 4);
-        result.largest.push_back(from_ordered(code));
+        unsigned key;
+        std::memcpy(&key, host.data() + counts + 8 * blocks + 4 * l, 4);
+        result.largest.push_back(value_of_key(key));
     }
     return result;
 }
 
 void pack(const UnaryView &view, const std::vector<std::int32_t> &kept,
-          const std::vector<std::int32_t> &dropped, Quads rows, float *logs, const Room &room) {
-    const Choice choice{room.copy(kept), room.copy(dropped), static_cast<std::int64_t>(kept.size()),
+          const std::vector<std::int32_t> &dropped, Quads rows, float *logs,
+          const Workspace &workspace) {
+    const Choice choice{workspace.upload(kept), workspace.upload(dropped),
+                        static_cast<std::int64_t>(kept.size()),
                         static_cast<std::int64_t>(dropped.size())};
     with_element(view.dtype, [&](auto element) {
-        launch(room.stream(), blocks_of(view.pixels()), dim3(block_size), 0,
+        launch(workspace.stream(), blocks_of(view.pixels()), dim3(block_size), 0,
                pack_pixels<decltype(element)>, view, choice, rows, logs);
     });
 }
 
 void write(const UnaryView &view, const std::vector<std::int32_t> &kept,
            const std::vector<std::int32_t> &dropped, Quads rows, const float *q,
-           const ProbabilityView &out, const Room &room) {
-    const Choice choice{room.copy(kept), room.copy(dropped), static_cast<std::int64_t>(kept.size()),
+           const ProbabilityView &out, const Workspace &workspace) {
+    const Choice choice{workspace.upload(kept), workspace.upload(dropped),
+                        static_cast<std::int64_t>(kept.size()),
                         static_cast<std::int64_t>(dropped.size())};
     with_element(view.dtype, [&](auto element) {
-        launch(room.stream(), blocks_of(view.pixels()), dim3(block_size), 0,
+        launch(workspace.stream(), blocks_of(view.pixels()), dim3(block_size), 0,
                write_pixels<decltype(element)>, view, choice, rows, q, out);
     });
 }
 
 void read_start(const ProbabilityView &from, const Shape &shape, std::int64_t labels, Quads rows,
-                float *q, const Room &room) {
-    launch(room.stream(), blocks_of(shape.pixels()), dim3(block_size), 0, load_start, from, shape,
-           labels, rows, q);
+                float *q, const Workspace &workspace) {
+    launch(workspace.stream(), blocks_of(shape.pixels()), dim3(block_size), 0, load_start, from,
+           shape, labels, rows, q);
 }
 
-void run_largest(const ProbabilityView &from, std::int64_t labels, const LabelView &out,
-                 std::uintptr_t stream) {
-    launch(stream_of(stream), blocks_of(out.n * out.h * out.w), dim3(block_size), 0, take_largest,
+void run_reduce_max(const ProbabilityView &from, std::int64_t labels, const LabelView &out,
+                    std::uintptr_t stream) {
+    launch(stream_of(stream), blocks_of(out.n * out.h * out.w), dim3(block_size), 0, reduce_max,
            from, labels, out);
 }
 
-void run_label_energies(const LabelUnary &job, std::uintptr_t stream, Tally *found) {
+void run_label_energies(const LabelUnary &job, std::uintptr_t stream, ErrorCount *errors) {
     launch(stream_of(stream), blocks_of(job.labels.n * job.labels.h * job.labels.w),
-           dim3(block_size), 0, label_energies, job, found);
+           dim3(block_size), 0, label_energies, job, errors);
 }
 
 } // namespace segpost::gpu

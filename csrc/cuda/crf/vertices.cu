@@ -1,7 +1,7 @@
 #include "cuda/crf/vertices.hpp"
 
 #include "cuda/crf/features.hpp"
-#include "cuda/runtime/one_each.hpp"
+#include "cuda/runtime/grid_1d.hpp"
 #include "cuda/runtime/sorting.hpp"
 
 #include <algorithm>
@@ -42,7 +42,7 @@ struct Embedding {
 
 // Corners and barycentric weights of one pixel (Adams, Baek & Davis 2010).
 template <int fixed> __global__ void __launch_bounds__(embed_block) embed(Embedding job) {
-    const std::int64_t p = here();
+    const std::int64_t p = thread_index();
     if (p >= job.features.shape.pixels()) return;
     const int d = fixed ? fixed : job.features.count, n = d + 1;
     constexpr int most = (fixed ? fixed : most_features) + 1;
@@ -117,7 +117,7 @@ template <int fixed> __global__ void __launch_bounds__(embed_block) embed(Embedd
 }
 
 __global__ void mark_first(const Name *names, unsigned *first, std::int64_t count) {
-    const std::int64_t i = here();
+    const std::int64_t i = thread_index();
     if (i < count) first[i] = i == 0 || names[i] != names[i - 1];
 }
 
@@ -125,7 +125,7 @@ __global__ void mark_first(const Name *names, unsigned *first, std::int64_t coun
 __global__ void number_vertices(const Name *names, const unsigned *entry, const unsigned *number,
                                 std::int64_t count, Name *vertices, unsigned *start,
                                 unsigned *vertex) {
-    const std::int64_t i = here();
+    const std::int64_t i = thread_index();
     if (i >= count) return;
     const unsigned v = number[i] - 1;
     vertex[entry[i]] = v;
@@ -160,7 +160,7 @@ struct Links {
 };
 
 __global__ void link(Links job) {
-    const std::int64_t at = here();
+    const std::int64_t at = thread_index();
     if (at >= job.length * job.corners) return;
     const std::int64_t axis = divide(at, job.length), v = at - axis * job.length;
     const unsigned bridges = job.bridges ? *job.bridges : 0;
@@ -190,7 +190,7 @@ __device__ unsigned hash(Name name, int bits) {
 
 // Names of neighbours that are not there, both ways along every axis.
 template <class Use> __device__ void each_gap(const Gaps &job, const Use &use) {
-    const std::int64_t at = here();
+    const std::int64_t at = thread_index();
     const Links &links = job.links;
     if (at >= links.length * links.corners) return;
     const std::int64_t axis = divide(at, links.length), v = at - axis * links.length;
@@ -218,12 +218,12 @@ __device__ bool bridges_here(const Name *names, std::int64_t count, std::int64_t
 }
 __global__ void mark_bridges(const Name *names, std::int64_t count, unsigned least,
                              unsigned *marks) {
-    const std::int64_t i = here();
+    const std::int64_t i = thread_index();
     if (i < count) marks[i] = bridges_here(names, count, i, least);
 }
 __global__ void keep_bridges(const Name *names, const unsigned *number, std::int64_t count,
                              unsigned least, Name *bridges, unsigned *total) {
-    const std::int64_t i = here();
+    const std::int64_t i = thread_index();
     if (i >= count) return;
     if (bridges_here(names, count, i, least)) bridges[number[i] - 1] = names[i];
     if (i + 1 == count) *total = number[i];
@@ -246,8 +246,8 @@ void launch_embed(const Embedding &job, Stream stream) {
 } // namespace
 
 Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const LatticeShape &lattice,
-                       const LatticeRecipe &recipe, const Room &room) {
-    const Stream stream = room.stream();
+                       const LatticeRecipe &recipe, const Workspace &workspace) {
+    const Stream stream = workspace.stream();
     Vertices made;
     made.corners = static_cast<int>(lattice.corners);
     const std::int64_t d = lattice.corners - 1, entries = shape.pixels() * lattice.corners;
@@ -275,13 +275,13 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
         embedding.origin +=
             naming.factor[at] * static_cast<Name>(static_cast<std::int64_t>(ranges.least[at]));
     }
-    made.weight = room.raw<float>(entries);
-    made.vertex = room.raw<unsigned>(entries);
-    made.entry = room.raw<unsigned>(entries);
-    Name *names = room.raw<Name>(entries), *sorted = room.raw<Name>(entries);
-    unsigned *number = room.raw<unsigned>(entries);
-    std::size_t size = sorting_room(entries);
-    void *work = room.raw<char>(static_cast<std::int64_t>(size));
+    made.weight = workspace.alloc<float>(entries);
+    made.vertex = workspace.alloc<unsigned>(entries);
+    made.entry = workspace.alloc<unsigned>(entries);
+    Name *names = workspace.alloc<Name>(entries), *sorted = workspace.alloc<Name>(entries);
+    unsigned *number = workspace.alloc<unsigned>(entries);
+    std::size_t size = sorting_workspace(entries);
+    void *work = workspace.alloc<char>(static_cast<std::int64_t>(size));
     embedding.names = names, embedding.entries = number, embedding.weight = made.weight;
     launch_embed(embedding, stream);
     sort_pairs(stream, work, size, names, sorted, number, made.entry, entries, bits);
@@ -289,9 +289,9 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
            entries);
     add_up(stream, work, size, made.vertex, number, entries);
     unsigned met;
-    room.read(&met, number + entries - 1, 1);
+    workspace.download(&met, number + entries - 1, 1);
     made.met = met;
-    made.start = room.raw<unsigned>(made.met + 1);
+    made.start = workspace.alloc<unsigned>(made.met + 1);
     // The names of pixels are not needed any more: those of vertices take their place.
     launch(stream, blocks_of(entries), dim3(block_size), 0, number_vertices, sorted, made.entry,
            number, entries, names, made.start, made.vertex);
@@ -302,8 +302,8 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
         links.change[axis] = naming.change(axis, lattice.corners);
     const auto linked = [&](std::int64_t length) {
         made.length = links.length = length;
-        made.next = links.next = room.zeros<unsigned>(length * made.corners);
-        made.previous = links.previous = room.zeros<unsigned>(length * made.corners);
+        made.next = links.next = workspace.alloc_zeros<unsigned>(length * made.corners);
+        made.previous = links.previous = workspace.alloc_zeros<unsigned>(length * made.corners);
         launch(stream, blocks_of(length * made.corners), dim3(block_size), 0, link, links);
     };
     linked(made.met);
@@ -316,22 +316,22 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
     gaps.bits = 8;
     const std::int64_t looks = made.met * made.corners * 2;
     while (gaps.bits < 31 && std::int64_t{1} << gaps.bits < looks) ++gaps.bits;
-    gaps.met_by = room.zeros<unsigned>(std::int64_t{1} << gaps.bits);
-    gaps.names = room.raw<Name>(looks);
-    gaps.count = room.zeros<unsigned>(2);
+    gaps.met_by = workspace.alloc_zeros<unsigned>(std::int64_t{1} << gaps.bits);
+    gaps.names = workspace.alloc<Name>(looks);
+    gaps.count = workspace.alloc_zeros<unsigned>(2);
     const dim3 grid = blocks_of(made.met * made.corners), block(block_size);
     launch(stream, grid, block, 0, count_gaps, gaps);
     launch(stream, grid, block, 0, collect_gaps, gaps);
     unsigned found;
-    room.read(&found, gaps.count, 1);
+    workspace.download(&found, gaps.count, 1);
     const std::int64_t most = found / gaps.least;
     if (!most) return made;
-    // Room for as many bridges as there may be: how many there are stays on the device.
-    Name *all = room.raw<Name>(made.met + most);
-    Name *in_order = room.raw<Name>(found);
-    unsigned *marks = room.raw<unsigned>(2 * static_cast<std::int64_t>(found));
-    size = sorting_room(found);
-    work = room.raw<char>(static_cast<std::int64_t>(size));
+    // Workspace for as many bridges as there may be: how many there are stays on the device.
+    Name *all = workspace.alloc<Name>(made.met + most);
+    Name *in_order = workspace.alloc<Name>(found);
+    unsigned *marks = workspace.alloc<unsigned>(2 * static_cast<std::int64_t>(found));
+    size = sorting_workspace(found);
+    work = workspace.alloc<char>(static_cast<std::int64_t>(size));
     copy_across(stream, all, names, static_cast<std::size_t>(made.met) * sizeof(Name));
     sort_names(stream, work, size, gaps.names, in_order, found, bits);
     launch(stream, blocks_of(found), block, 0, mark_bridges, in_order, found, gaps.least, marks);

@@ -1,4 +1,4 @@
-// Which road argmax takes.
+// Which code path argmax takes.
 #include "cuda/labels/argmax.hpp"
 #include "cuda/runtime/load.hpp"
 
@@ -22,20 +22,20 @@ bool at_once(const ArgmaxJob &job) {
     return !job.resample && !job.has_threshold && has_wide_kernel(job.logits.dtype);
 }
 
-void label(const ArgmaxJob &job, std::uintptr_t stream, Tallies *found, void *workspace) {
+void label(const ArgmaxJob &job, std::uintptr_t stream, ErrorCounts *errors, void *workspace) {
     if (!job.resample) {
-        argmax_pixels(job, stream, found);
+        argmax_pixels(job, stream, errors);
     } else if (by_cells(job)) {
         int *corners = static_cast<int *>(workspace);
-        rank_logits(job, stream, found, corners);
-        argmax_cells(job, stream, found, corners);
+        rank_logits(job, stream, errors, corners);
+        argmax_cells(job, stream, errors, corners);
     } else {
-        if (found && has_nan(job.logits.dtype)) count_nan(job, stream, found);
-        argmax_dense(job, stream, found);
+        if (errors && has_nan(job.logits.dtype)) count_nan(job, stream, errors);
+        argmax_dense(job, stream, errors);
     }
 }
 
-void rate(const ArgmaxJob &job, std::uintptr_t stream, Tally *unsure) {
+void rate(const ArgmaxJob &job, std::uintptr_t stream, ErrorCount *undefined) {
     SoftmaxJob rated;
     rated.logits = job.logits;
     rated.resample = job.resample, rated.y = job.y, rated.x = job.x;
@@ -44,7 +44,7 @@ void rate(const ArgmaxJob &job, std::uintptr_t stream, Tally *unsure) {
     rated.confidence = job.confidence.data;
     rated.conf_n = job.confidence.stride_n, rated.conf_h = job.confidence.stride_h;
     rated.conf_w = job.confidence.stride_w;
-    run_softmax(rated, stream, unsure);
+    run_softmax(rated, stream, undefined);
 }
 
 } // namespace
@@ -55,11 +55,11 @@ std::size_t argmax_workspace(const ArgmaxJob &job) {
                          : 0;
 }
 
-void run_argmax(const ArgmaxJob &job, std::uintptr_t stream, Tallies *found, void *workspace) {
-    if (!job.confidence.data) return label(job, stream, found, workspace);
-    if (at_once(job)) return argmax_confidence(job, stream, found);
-    label(job, stream, found, workspace);
-    rate(job, stream, found ? &found->unsure : nullptr);
+void run_argmax(const ArgmaxJob &job, std::uintptr_t stream, ErrorCounts *errors, void *workspace) {
+    if (!job.confidence.data) return label(job, stream, errors, workspace);
+    if (at_once(job)) return argmax_confidence(job, stream, errors);
+    label(job, stream, errors, workspace);
+    rate(job, stream, errors ? &errors->undefined_confidence : nullptr);
 }
 
 } // namespace segpost::gpu

@@ -1,7 +1,7 @@
-// The roads that argmax takes, for argmax.cu to choose from.
+// The code paths of argmax, for argmax.cu to choose from.
 #pragma once
 
-#include "cuda/runtime/run.hpp"
+#include "cuda/runtime/launch.hpp"
 
 namespace segpost::gpu {
 
@@ -9,17 +9,18 @@ namespace segpost::gpu {
 constexpr int undecided = -1;
 
 // Logits that have the output's size.
-void argmax_pixels(const ArgmaxJob &, std::uintptr_t stream, Tallies *found);
+void argmax_pixels(const ArgmaxJob &, std::uintptr_t stream, ErrorCounts *errors);
 // The same with confidence: of float32, float16 and bfloat16, for more than a threshold.
-void argmax_confidence(const ArgmaxJob &, std::uintptr_t stream, Tallies *found);
+void argmax_confidence(const ArgmaxJob &, std::uintptr_t stream, ErrorCounts *errors);
 // Only counts NaN among the logits.
-void count_nan(const ArgmaxJob &, std::uintptr_t stream, Tallies *found);
+void count_nan(const ArgmaxJob &, std::uintptr_t stream, ErrorCounts *errors);
 // The first maximum of every pixel of the logits or `undecided`, [n, h, w]; counts NaN.
-void rank_logits(const ArgmaxJob &, std::uintptr_t stream, Tallies *found, int *corners);
+void rank_logits(const ArgmaxJob &, std::uintptr_t stream, ErrorCounts *errors, int *corners);
 
 // Upsampled logits whose values float32 holds, from what rank_logits says of them.
-void argmax_cells(const ArgmaxJob &, std::uintptr_t stream, Tallies *found, const int *corners);
+void argmax_cells(const ArgmaxJob &, std::uintptr_t stream, ErrorCounts *errors,
+                  const int *corners);
 // Any resampling, by the definition; counts no NaN.
-void argmax_dense(const ArgmaxJob &, std::uintptr_t stream, Tallies *found);
+void argmax_dense(const ArgmaxJob &, std::uintptr_t stream, ErrorCounts *errors);
 
 } // namespace segpost::gpu

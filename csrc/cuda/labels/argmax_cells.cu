@@ -2,17 +2,15 @@
 // filled; of each other cell a warp finds the classes that can win and compares those. The theorems
 // that allow it are in ops/labels.hpp.
 #include "cuda/labels/argmax.hpp"
-#include "cuda/labels/definition.hpp"
+#include "cuda/labels/corners.hpp"
 #include "cuda/labels/label_rows.hpp"
-#include "cuda/runtime/tally.hpp"
+#include "cuda/runtime/errors.hpp"
 
 #include <algorithm>
 
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned all_lanes = 0xffffffffu;
-constexpr unsigned block_size = 256, warps = block_size / 32;
 constexpr int tile_width = 256, most_rows = 16;
 
 __device__ int smaller(int a, int b) { return a < b ? a : b; }
@@ -23,7 +21,7 @@ template <class S> struct Scene {
     Axis y, x;
     LabelOutput out;
     const int *corners; // from rank_logits
-    Tallies *found;
+    ErrorCounts *errors;
     unsigned tiles_x, tiles_y;
     int tile_rows, most_cells; // of a tile
 };
@@ -61,41 +59,36 @@ template <class S> __device__ int label_of_cell(const Scene<S> &scene, std::int6
     return a == b && a == c && a == d ? a : undecided;
 }
 
-__device__ float largest_of_warp(float value) {
-    for (int by = 16; by; by /= 2) value = fmaxf(value, __shfl_xor_sync(all_lanes, value, by));
-    return value;
-}
-
-// The classes of a cell, one a lane, as many turns as it takes. With up to 32 classes they are
-// read once.
+// The classes of a cell, one a lane, as many turns as it takes. Where a warp has a lane for every
+// class they are read once.
 template <class S> struct CellClasses {
     const Classes<S> &classes;
-    const Corners<S> corners;
+    const CellCorners<S> &corners;
     const int lane;
     int turn = -1; // the one that `own` is of
     float own[4];
     float level = -INFINITY; // a class that does not reach it anywhere cannot win
 
-    __device__ CellClasses(const Classes<S> &all, const Corners<S> &at, unsigned me)
-        : classes(all), corners(at), lane(static_cast<int>(me)) {}
+    __device__ CellClasses(const CellCorners<S> &at, unsigned me)
+        : classes(at.classes), corners(at), lane(static_cast<int>(me)) {}
 
-    __device__ int turns() const { return (classes.count + 31) / 32; }
+    __device__ int turns() const { return (classes.count + warp_size - 1) / warp_size; }
     __device__ void take(int next) {
         if (next == turn) return;
         turn = next;
-        const int c = 32 * turn + lane;
+        const int c = warp_size * turn + lane;
         if (c >= classes.count) {
             own[0] = own[1] = own[2] = own[3] = -INFINITY;
             return;
         }
         Widened<S> corner[4];
-        corners.load_class(classes, c, corner);
+        corners.load_class(c, corner);
         for (int i = 0; i < 4; ++i) own[i] = static_cast<float>(corner[i]);
     }
     // Whether the lane's class can win.
     __device__ bool wanted() const {
         const float top = fmaxf(fmaxf(own[0], own[1]), fmaxf(own[2], own[3]));
-        return 32 * turn + lane < classes.count && top >= level;
+        return warp_size * turn + lane < classes.count && top >= level;
     }
     // Sets `level`; returns the largest magnitude among the classes that can win.
     __device__ float prune() {
@@ -103,14 +96,14 @@ template <class S> struct CellClasses {
             take(next);
             level = fmaxf(level, fminf(fminf(own[0], own[1]), fminf(own[2], own[3])));
         }
-        level = largest_of_warp(level);
+        level = warp_max(level);
         float most = 0.0f;
         for (int next = 0; next < turns(); ++next) {
             take(next);
             if (wanted())
                 for (int i = 0; i < 4; ++i) most = fmaxf(most, fabsf(own[i]));
         }
-        return largest_of_warp(most);
+        return warp_max(most);
     }
     // Calls `use` with each class that can win, in order, and its corners.
     template <class Use> __device__ void each(const Use &use) {
@@ -120,13 +113,13 @@ template <class S> struct CellClasses {
                 const int from = __ffs(static_cast<int>(left)) - 1;
                 float corner[4];
                 for (int i = 0; i < 4; ++i) corner[i] = __shfl_sync(all_lanes, own[i], from);
-                use(32 * turn + from, corner);
+                use(warp_size * turn + from, corner);
             }
         }
     }
 };
 
-// Labels of up to 32 pixels of a cell, one a lane, over the classes that can win. True where a
+// Labels of pixels of a cell, one a lane, over the classes that can win. True where a
 // pixel is too close to tell.
 template <class S>
 __device__ bool compare(CellClasses<S> &cell, float ty, float tx, float margin, int &label) {
@@ -143,23 +136,17 @@ __device__ bool compare(CellClasses<S> &cell, float ty, float tx, float margin, 
     });
     return !(best - second > margin);
 }
-template <class S> __device__ int settle(CellClasses<S> &cell, const Weights &weights) {
-    double best = -INFINITY;
-    int label = 0;
-    cell.each([&](int c, const float (&corner)[4]) {
-        const double value = weights.value(corner);
-        if (value > best) {
-            best = value;
-            label = c;
-        }
-    });
-    return label;
+template <class S>
+__device__ int resolve_exactly(CellClasses<S> &cell, const CornerWeights<4> &weights) {
+    ExactLabel exact;
+    cell.each([&](int c, const float (&corner)[4]) { exact.add(c, weights.sum(corner)); });
+    return exact.label();
 }
 
 // The pixels of a cell that lie in the tile, by a warp.
 template <class S> __device__ void make_cell(const Scene<S> &scene, const OutputTile &tile,
                                              int cell_y, int cell_x, int *labels, unsigned lane,
-                                             BadValues &undefined) {
+                                             ThreadErrors &undefined) {
     const int x0 = larger(scene.x.start[cell_x], tile.x0),
               x1 = smaller(scene.x.start[cell_x + 1], tile.x1);
     const int y0 = larger(scene.y.start[cell_y], tile.y0),
@@ -168,12 +155,12 @@ template <class S> __device__ void make_cell(const Scene<S> &scene, const Output
     const int count = (x1 - x0) * (y1 - y0);
     bool special;
     label_of_cell(scene, tile.image, cell_y, cell_x, special);
-    const Corners<S> corners(scene.classes, scene.y, scene.x, tile.image, cell_y, cell_x);
-    CellClasses<S> cell(scene.classes, corners, lane);
+    const CellCorners<S> corners(scene.classes, scene.y, scene.x, tile.image, cell_y, cell_x);
+    CellClasses<S> cell(corners, lane);
     float most = INFINITY;
     if (!special) most = cell.prune();
     const float margin = most * filter_relative + filter_absolute;
-    for (int first = 0; first < count; first += 32) {
+    for (int first = 0; first < count; first += warp_size) {
         // Lanes beyond the last pixel repeat it.
         const unsigned pixel =
             static_cast<unsigned>(smaller(first + static_cast<int>(lane), count - 1));
@@ -181,13 +168,15 @@ template <class S> __device__ void make_cell(const Scene<S> &scene, const Output
                   x = x0 + static_cast<int>(pixel % width);
         int label = 0;
         if (!(most < filter_limit)) {
-            bool nothing = false;
-            label = define(scene.classes, corners, Weights(scene.y, scene.x, y, x), nothing);
-            undefined.add(nothing && first + static_cast<int>(lane) < count,
+            const ExactLabel exact = evaluate_exact(corners, corner_weights(scene.y, y, scene.x, x),
+                                                    {nullptr, scene.classes.count});
+            label = exact.label();
+            undefined.add(exact.is_undefined() && first + static_cast<int>(lane) < count,
                           (tile.image * scene.y.n_out + y) * scene.x.n_out + x);
         } else {
             const bool close = compare(cell, scene.y.t[y], scene.x.t[x], margin, label);
-            if (__any_sync(all_lanes, close)) label = settle(cell, Weights(scene.y, scene.x, y, x));
+            if (__any_sync(all_lanes, close))
+                label = resolve_exactly(cell, corner_weights(scene.y, y, scene.x, x));
         }
         labels[(y - tile.y0) * tile_width + x - tile.x0] = label;
     }
@@ -199,7 +188,7 @@ template <class S> __global__ void __launch_bounds__(block_size, 3)
     __shared__ unsigned mixed_count;
     int *uniform = dynamic_shared<int>();    // [cells_y][cells_x]
     int *mixed = uniform + scene.most_cells; // cells to be made
-    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const unsigned lane = lane_index(), warp = warp_index();
     const OutputTile tile(scene);
     if (threadIdx.x == 0) mixed_count = 0;
     __syncthreads();
@@ -220,15 +209,15 @@ template <class S> __global__ void __launch_bounds__(block_size, 3)
                 labels[(y - tile.y0) * tile_width + static_cast<int>(threadIdx.x)] = label;
         }
     }
-    BadValues undefined;
-    for (unsigned i = warp; i < mixed_count; i += warps)
+    ThreadErrors undefined;
+    for (unsigned i = warp; i < mixed_count; i += warps_of_block)
         make_cell(scene, tile, tile.cell_y + mixed[i] / tile.cells_x,
                   tile.cell_x + mixed[i] % tile.cells_x, labels, lane, undefined);
     __syncthreads();
-    for (int y = tile.y0 + static_cast<int>(warp); y < tile.y1; y += warps)
+    for (int y = tile.y0 + static_cast<int>(warp); y < tile.y1; y += warps_of_block)
         write_pixels(scene.out, tile.image, y, tile.x0, labels + (y - tile.y0) * tile_width,
                      tile.x1 - tile.x0, lane);
-    report(scene.found ? &scene.found->undefined : nullptr, undefined);
+    add_errors(scene.errors ? &scene.errors->undefined : nullptr, undefined);
 }
 
 // The most cells that `outputs` neighbors lie in. Rounding may hide one only where whole steps
@@ -240,7 +229,8 @@ std::int64_t most_cells(const Axis &axis, std::int64_t outputs) {
 
 } // namespace
 
-void argmax_cells(const ArgmaxJob &job, std::uintptr_t stream, Tallies *found, const int *corners) {
+void argmax_cells(const ArgmaxJob &job, std::uintptr_t stream, ErrorCounts *errors,
+                  const int *corners) {
     // Higher tiles cut fewer of the large cells.
     const int rows = job.y.n_out >= 4 * job.y.n_in ? most_rows : most_rows / 2;
     const std::int64_t tiles_x = (job.x.n_out + tile_width - 1) / tile_width;
@@ -253,7 +243,7 @@ void argmax_cells(const ArgmaxJob &job, std::uintptr_t stream, Tallies *found, c
                              job.x,
                              LabelOutput(job),
                              corners,
-                             found,
+                             errors,
                              static_cast<unsigned>(tiles_x),
                              static_cast<unsigned>(tiles_y),
                              rows,

@@ -26,7 +26,7 @@ template <class S, int given_pixels> struct Confidence {
     using element = S;
     static constexpr int pixels = given_pixels, N = pixels ? pixels : 1;
     float confidence[N] = {};
-    BadValues unsure;
+    ThreadErrors undefined;
 
     // The labels, and whether all pixels have a confidence.
     __device__ bool rate(const Rating (&ratings)[N], int (&label)[N]) {
@@ -88,11 +88,11 @@ template <class S, int given_pixels> struct Confidence {
                 int label[1];
                 one.rank(job, pixel + i * job.logits.stride_w, label);
                 to[i] = one.confidence[0];
-                unsure.add(to[i] != to[i], place + i);
+                undefined.add(to[i] != to[i], place + i);
             }
             return;
         }
-        for (int i = 0; i < N; ++i) unsure.add(confidence[i] != confidence[i], place + i);
+        for (int i = 0; i < N; ++i) undefined.add(confidence[i] != confidence[i], place + i);
         if (N % 4 == 0 && reinterpret_cast<std::uintptr_t>(to) % 16 == 0) {
             for (int i = 0; i + 3 < N; i += 4)
                 __stcs(reinterpret_cast<float4 *>(to + i),
@@ -103,7 +103,7 @@ template <class S, int given_pixels> struct Confidence {
         }
     }
     __device__ void report(const Ranking &job) {
-        gpu::report(job.found ? &job.found->unsure : nullptr, unsure);
+        gpu::add_errors(job.errors ? &job.errors->undefined_confidence : nullptr, undefined);
     }
 };
 
@@ -119,9 +119,9 @@ __global__ void __launch_bounds__(block_size, least_blocks<S, pixels>)
 
 } // namespace
 
-void argmax_confidence(const ArgmaxJob &given, std::uintptr_t stream, Tallies *found) {
-    Ranking job(given, Purpose::label, nullptr, found);
-    with_road(job.logits, [&](auto element, auto pixels) {
+void argmax_confidence(const ArgmaxJob &given, std::uintptr_t stream, ErrorCounts *errors) {
+    Ranking job(given, Purpose::label, nullptr, errors);
+    dispatch_layout(job.logits, [&](auto element, auto pixels) {
         using S = decltype(element);
         if constexpr (!std::is_same_v<S, Any>)
             launch_ranking(job, pixels, stream, rate_pixels<S, pixels()>);

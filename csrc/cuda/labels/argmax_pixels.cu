@@ -70,24 +70,24 @@ template <class S, int pixels> __global__ void __launch_bounds__(block_size, pix
     rank_block<FirstMaximum<S, pixels>>(job);
 }
 
-void start(const ArgmaxJob &given, Purpose purpose, int *corners, Tallies *found,
+void start(const ArgmaxJob &given, Purpose purpose, int *corners, ErrorCounts *errors,
            std::uintptr_t stream) {
-    Ranking job(given, purpose, corners, found);
-    with_road(job.logits, [&](auto element, auto pixels) {
+    Ranking job(given, purpose, corners, errors);
+    dispatch_layout(job.logits, [&](auto element, auto pixels) {
         launch_ranking(job, pixels, stream, rank_pixels<decltype(element), pixels()>);
     });
 }
 
 } // namespace
 
-void argmax_pixels(const ArgmaxJob &job, std::uintptr_t stream, Tallies *found) {
-    start(job, Purpose::label, nullptr, found, stream);
+void argmax_pixels(const ArgmaxJob &job, std::uintptr_t stream, ErrorCounts *errors) {
+    start(job, Purpose::label, nullptr, errors, stream);
 }
-void count_nan(const ArgmaxJob &job, std::uintptr_t stream, Tallies *found) {
-    start(job, Purpose::count, nullptr, found, stream);
+void count_nan(const ArgmaxJob &job, std::uintptr_t stream, ErrorCounts *errors) {
+    start(job, Purpose::count, nullptr, errors, stream);
 }
-void rank_logits(const ArgmaxJob &job, std::uintptr_t stream, Tallies *found, int *corners) {
-    start(job, Purpose::corner, corners, found, stream);
+void rank_logits(const ArgmaxJob &job, std::uintptr_t stream, ErrorCounts *errors, int *corners) {
+    start(job, Purpose::corner, corners, errors, stream);
 }
 
 } // namespace segpost::gpu

@@ -1,15 +1,15 @@
 // argmax of a trilinearly resampled volume: a thread makes a voxel. Where the eight corners of its
 // cell have one label the voxel has it too (ops/volumes.hpp); the others go by the definition.
 #include "cuda/labels/argmax.hpp"
-#include "cuda/labels/definition.hpp"
-#include "cuda/runtime/tally.hpp"
+#include "cuda/labels/corners.hpp"
+#include "cuda/runtime/errors.hpp"
 
 #include "ops/labels/volumes.hpp"
 
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned block_size = 128;
+constexpr unsigned voxel_block = 128; // threads
 
 template <class S> struct Volume {
     Classes<S> classes; // of the slices
@@ -37,54 +37,42 @@ __device__ int label_of_cell(const Volume<S> &volume, int cell_z, int cell_y, in
     return label;
 }
 
-// The first maximum of float64 sums over the eight corners, as ops/volumes.hpp orders them.
-template <class S> __device__ int define_voxel(const Volume<S> &volume, std::int64_t z,
-                                               std::int64_t y, std::int64_t x, bool &undefined) {
-    const Axis &along = volume.z;
-    const int cell_z = along.cell[z], cell_y = volume.y.cell[y], cell_x = volume.x.cell[x];
-    const int behind = cell_z + 1 < along.n_in ? cell_z + 1 : cell_z;
-    const Corners<S> front(volume.classes, volume.y, volume.x, cell_z, cell_y, cell_x);
-    const Corners<S> back(volume.classes, volume.y, volume.x, behind, cell_y, cell_x);
-    double weights[8];
-    for (int i = 0; i < 8; ++i) {
-        const double of_z = i & 4 ? along.w1[z] : along.w0[z];
-        const double of_y = i & 2 ? volume.y.w1[y] : volume.y.w0[y];
-        const double of_x = i & 1 ? volume.x.w1[x] : volume.x.w0[x];
-        weights[i] = of_z * of_y * of_x;
+// The eight corners of a cell.
+template <class S> struct VoxelCorners {
+    static constexpr int corners = 8;
+    using Value = Widened<S>;
+    const CellCorners<S> front, back;
+
+    __device__ void load_class(int c, Value *to) const {
+        front.load_class(c, to);
+        back.load_class(c, to + 4);
     }
-    double best = -INFINITY;
-    int label = 0, nan = -1;
-    for (int c = 0; c < volume.classes.count; ++c) {
-        Widened<S> corner[8];
-        front.load_class(volume.classes, c, reinterpret_cast<Widened<S>(&)[4]>(corner[0]));
-        back.load_class(volume.classes, c, reinterpret_cast<Widened<S>(&)[4]>(corner[4]));
-        double value = 0.0;
-        for (int i = 0; i < 8; ++i)
-            if (weights[i] != 0) value += weights[i] * static_cast<double>(corner[i]);
-        if (value != value && nan < 0) nan = c;
-        if (value > best) {
-            best = value;
-            label = c;
-        }
-    }
-    undefined = nan >= 0 || best == -INFINITY;
-    return nan >= 0 ? nan : label;
+};
+
+template <class S> __device__ ExactLabel label_voxel(const Volume<S> &volume, std::int64_t z,
+                                                     std::int64_t y, std::int64_t x) {
+    const int cell_z = volume.z.cell[z], cell_y = volume.y.cell[y], cell_x = volume.x.cell[x];
+    const int behind = cell_z + 1 < volume.z.n_in ? cell_z + 1 : cell_z;
+    const VoxelCorners<S> corners{{volume.classes, volume.y, volume.x, cell_z, cell_y, cell_x},
+                                  {volume.classes, volume.y, volume.x, behind, cell_y, cell_x}};
+    return evaluate_exact(corners, corner_weights(volume.z, z, volume.y, y, volume.x, x),
+                          {nullptr, volume.classes.count});
 }
 
-template <class S> __global__ void __launch_bounds__(block_size)
-    label_voxels(const Volume<S> volume, Tallies *found) {
+template <class S> __global__ void __launch_bounds__(voxel_block)
+    label_voxels(const Volume<S> volume, ErrorCounts *errors) {
     const std::int64_t height = volume.y.n_out;
     const std::int64_t row = blockIdx.x / volume.blocks_of_row;
     const std::int64_t z = row / height, y = row % height;
     const std::int64_t x =
-        static_cast<std::int64_t>(blockIdx.x % volume.blocks_of_row) * block_size + threadIdx.x;
-    BadValues undefined;
+        static_cast<std::int64_t>(blockIdx.x % volume.blocks_of_row) * voxel_block + threadIdx.x;
+    ThreadErrors undefined;
     if (x < volume.x.n_out) {
         int label = label_of_cell(volume, volume.z.cell[z], volume.y.cell[y], volume.x.cell[x]);
         if (label == undecided) {
-            bool nothing = false;
-            label = define_voxel(volume, z, y, x, nothing);
-            undefined.add(nothing, (z * height + y) * volume.x.n_out + x);
+            const ExactLabel exact = label_voxel(volume, z, y, x);
+            label = exact.label();
+            undefined.add(exact.is_undefined(), (z * height + y) * volume.x.n_out + x);
         }
         char *to = volume.labels + z * volume.out_d + y * volume.out_h;
         if (volume.narrow)
@@ -92,7 +80,7 @@ template <class S> __global__ void __launch_bounds__(block_size)
         else
             reinterpret_cast<std::int32_t *>(to)[x] = label;
     }
-    report(found ? &found->undefined : nullptr, undefined);
+    add_errors(errors ? &errors->undefined : nullptr, undefined);
 }
 
 // The slices as images.
@@ -111,15 +99,15 @@ std::size_t argmax_volume_workspace(const VolumeJob &job) {
     return static_cast<std::size_t>(job.depth * job.logits.h * job.logits.w) * sizeof(int);
 }
 
-void run_argmax_volume(const VolumeJob &job, std::uintptr_t stream, Tallies *found,
+void run_argmax_volume(const VolumeJob &job, std::uintptr_t stream, ErrorCounts *errors,
                        void *workspace) {
     const ArgmaxJob slices = slices_of(job);
     int *corners = fits_float(job.logits.dtype) ? static_cast<int *>(workspace) : nullptr;
     if (corners)
-        rank_logits(slices, stream, found, corners);
-    else if (found && has_nan(job.logits.dtype))
-        count_nan(slices, stream, found);
-    const std::int64_t blocks_of_row = (job.x.n_out + block_size - 1) / block_size;
+        rank_logits(slices, stream, errors, corners);
+    else if (errors && has_nan(job.logits.dtype))
+        count_nan(slices, stream, errors);
+    const std::int64_t blocks_of_row = (job.x.n_out + voxel_block - 1) / voxel_block;
     const std::int64_t blocks = blocks_of_row * job.y.n_out * job.z.n_out;
     with_element(job.logits.dtype, [&](auto element) {
         using S = decltype(element);
@@ -133,8 +121,8 @@ void run_argmax_volume(const VolumeJob &job, std::uintptr_t stream, Tallies *fou
                                job.narrow,
                                corners,
                                static_cast<unsigned>(blocks_of_row)};
-        launch(stream_of(stream), dim3(static_cast<unsigned>(blocks)), dim3(block_size), 0,
-               label_voxels<S>, volume, found);
+        launch(stream_of(stream), dim3(static_cast<unsigned>(blocks)), dim3(voxel_block), 0,
+               label_voxels<S>, volume, errors);
     });
 }
 

@@ -2,14 +2,14 @@
 #include "gpu.hpp"
 
 #include "cuda/runtime/division.hpp"
-#include "cuda/runtime/one_each.hpp"
-#include "cuda/runtime/run.hpp"
+#include "cuda/runtime/grid_1d.hpp"
+#include "cuda/runtime/launch.hpp"
 
 namespace segpost::gpu {
 namespace {
 
 __global__ void to_bytes(LabelView from, LabelView to) {
-    const std::int64_t p = here();
+    const std::int64_t p = thread_index();
     if (p >= to.n * to.h * to.w) return;
     const std::int64_t row = divide(p, to.w), x = p - row * to.w;
     const std::int64_t n = divide(row, to.h), y = row - n * to.h;

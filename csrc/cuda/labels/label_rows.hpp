@@ -2,7 +2,7 @@
 // words wherever the row may begin.
 #pragma once
 
-#include "gpu.hpp"
+#include "cuda/runtime/warp.hpp"
 
 #include "ops/labels/labels.hpp"
 
@@ -25,13 +25,13 @@ write_words(char *to, int count, unsigned lane, const ByteAt &byte_at, const Wor
     int head = static_cast<int>(-reinterpret_cast<std::uintptr_t>(to) & 3);
     if (head > count) head = count;
     const int words = (count - head) / 4, tail = head + 4 * words;
-    const int here = static_cast<int>(lane);
-    if (here < head) to[here] = static_cast<char>(byte_at(here));
-    for (int i = here; i < words; i += 32) {
+    const int mine = static_cast<int>(lane);
+    if (mine < head) to[mine] = static_cast<char>(byte_at(mine));
+    for (int i = mine; i < words; i += warp_size) {
         const int at = head + 4 * i;
         *reinterpret_cast<unsigned *>(to + at) = word_at(at);
     }
-    if (tail + here < count) to[tail + here] = static_cast<char>(byte_at(tail + here));
+    if (tail + mine < count) to[tail + mine] = static_cast<char>(byte_at(tail + mine));
 }
 
 // Every label is a class. For all lanes of a warp.
@@ -48,7 +48,7 @@ __device__ inline void write_pixels(const LabelOutput &out, std::int64_t image, 
             });
     } else {
         int *to = reinterpret_cast<int *>(out.labels.row(image, y)) + x;
-        for (int i = static_cast<int>(lane); i < count; i += 32) to[i] = labels[i];
+        for (int i = static_cast<int>(lane); i < count; i += warp_size) to[i] = labels[i];
     }
     if (!out.lut) return;
     // Four bytes are of two pixels.

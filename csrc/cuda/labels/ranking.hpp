@@ -7,15 +7,15 @@
 
 #include "cuda/labels/argmax.hpp"
 #include "cuda/labels/label_rows.hpp"
+#include "cuda/runtime/errors.hpp"
 #include "cuda/runtime/load.hpp"
-#include "cuda/runtime/tally.hpp"
+#include "ops/exact.hpp"
 
 #include <type_traits>
 
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned block_size = 256;
 constexpr int most_pieces = 256; // of 16 bytes, of a stretch
 
 // Whether rows begin at multiples of 16 bytes.
@@ -35,18 +35,18 @@ struct Ranking {
     LabelOutput out;
     LabelView confidence;   // no data: none
     int *corners;           // [n, h, w], for Purpose::corner
-    bool stretch;           // classes of 32 pixels are one that a warp reads at once
+    bool stretch;           // the classes of a warp's pixels lie in one stretch of memory
     unsigned blocks_of_row; // a row is shared out among blocks
-    Tallies *found;
+    ErrorCounts *errors;
 
-    Ranking(const ArgmaxJob &job, Purpose wanted, int *to, Tallies *tallies)
+    Ranking(const ArgmaxJob &job, Purpose wanted, int *to, ErrorCounts *counts)
         : purpose(wanted), logits(job.logits), has_threshold(job.has_threshold),
           threshold(job.threshold), out(job), confidence(job.confidence), corners(to),
-          stretch(false), blocks_of_row(0), found(tallies) {
+          stretch(false), blocks_of_row(0), errors(counts) {
         join_rows();
         const std::int64_t element = bytes_of(logits.dtype), pixel = logits.c * element;
         stretch = logits.stride_c == element && logits.stride_w == pixel &&
-                  32 * pixel <= 16 * most_pieces && lies_at_words(logits);
+                  warp_size * pixel <= 16 * most_pieces && lies_at_words(logits);
     }
 
   private:
@@ -64,30 +64,19 @@ struct Ranking {
     }
 };
 
-// One pixel after the rule of numpy.argmax: the first NaN wins, then the first maximum.
+// One pixel by the definition, whatever its values are.
 struct Ranked {
-    int label;
-    unsigned nan;   // how many
-    bool undefined; // no answer
-    bool finite;    // no NaN, and the maximum is finite
+    ExactLabel exact;
+    unsigned nan_count = 0;
 };
-template <class S> __device__ Ranked define(const Ranking &job, const char *pixel) {
-    double best = job.has_threshold ? static_cast<Widened<S>>(job.threshold) : -INFINITY;
-    Ranked ranked{0, 0, false, false};
-    bool nan = best != best;
+template <class S> __device__ Ranked label_exactly(const Ranking &job, const char *pixel) {
+    Ranked ranked;
+    if (job.has_threshold) ranked.exact.add(0, static_cast<Widened<S>>(job.threshold));
     for (int c = 0; c < static_cast<int>(job.logits.c); ++c) {
         const double value = load<S>(pixel + c * job.logits.stride_c, job.logits.dtype);
-        if (value != value) {
-            if (!nan) ranked.label = c + job.has_threshold;
-            nan = true;
-            ++ranked.nan;
-        } else if (!nan && value > best) {
-            best = value;
-            ranked.label = c + job.has_threshold;
-        }
+        ranked.nan_count += value != value;
+        ranked.exact.add(c + job.has_threshold, value);
     }
-    ranked.undefined = nan || best == -INFINITY;
-    ranked.finite = !ranked.undefined && best < INFINITY;
     return ranked;
 }
 
@@ -110,21 +99,21 @@ template <class S> struct Piece<S, 1> {
 // Where a warp exchanges classes for pixels. Classes in shared memory have an odd pitch or, where
 // they lie as they came, a gap of 16 bytes after every 128: lanes that read a class of pixels of
 // their own shall meet in few banks.
-constexpr int span = 32, pitch = span + 1; // classes
-constexpr int room = most_pieces + most_pieces / 8;
-static_assert(32 * pitch <= 4 * room);
+constexpr int span = warp_size, pitch = span + 1;           // classes
+constexpr int staged_words = most_pieces + most_pieces / 8; // of 16 bytes, of a warp
+static_assert(warp_size * pitch <= 4 * staged_words);
 
-// Reads all classes of 32 neighboring pixels, or fewer at the end of a row: one stretch of memory.
+// Reads all classes of a pixel for every lane, or fewer at the end of a row: one stretch of memory.
 template <class S>
 __device__ void read_stretch(const char *from, int elements, int lane, uint4 *to) {
     const int pieces = elements / wide_count<S>;
-    constexpr int batch = most_pieces / 32;
+    constexpr int batch = most_pieces / warp_size;
     uint4 piece[batch];
     for (int k = 0; k < batch; ++k)
-        if (lane + 32 * k < pieces)
-            piece[k] = __ldcs(reinterpret_cast<const uint4 *>(from) + lane + 32 * k);
+        if (lane + warp_size * k < pieces)
+            piece[k] = __ldcs(reinterpret_cast<const uint4 *>(from) + lane + warp_size * k);
     for (int k = 0; k < batch; ++k) {
-        const int at = lane + 32 * k;
+        const int at = lane + warp_size * k;
         if (at < pieces) to[at + at / 8] = piece[k];
     }
     const int rest = pieces * wide_count<S> + lane;
@@ -145,7 +134,7 @@ template <class S> __device__ void read_span(const Ranking &job, const char *fir
     const int classes = static_cast<int>(job.logits.c);
     int width = 1; // lanes for the classes of a pixel
     while (width < span && width < classes) width *= 2;
-    const int pixels = 32 / width; // at a time
+    const int pixels = warp_size / width; // at a time
     const int mine = lane / width, here = lane % width;
     const char *from = first_pixel + (first + here) * job.logits.stride_c;
     const int end = first + here < classes ? count : 0;
@@ -188,7 +177,7 @@ template <class S, class Use> __device__ void across(const Ranking &job, const c
 }
 
 // The answers of a block. A Way says how the labels of a lane's pixels are found, if it finds them
-// at all (`plain`; otherwise `define` does), and what else it makes of the pixels:
+// at all (`plain`; otherwise `label_exactly` does), and what else it makes of the pixels:
 //     element, pixels            the type S, and how many a lane has; zero: one, whose classes are
 //                                neighbors
 //     rank(job, pixel, label)    labels of that many pixels; false: not plain
@@ -199,7 +188,7 @@ template <class Way> __device__ void rank_block(const Ranking &job) {
     using S = typename Way::element;
     constexpr int N = Way::pixels ? Way::pixels : 1;
     __shared__ int staged[block_size * N];
-    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x - lane;
+    const unsigned lane = lane_index(), warp = threadIdx.x - lane;
     const Logits &logits = job.logits;
     const unsigned row = blockIdx.x / job.blocks_of_row;
     const unsigned height = static_cast<unsigned>(logits.h);
@@ -209,16 +198,17 @@ template <class Way> __device__ void rank_block(const Ranking &job) {
     const std::int64_t x = begin + lane * N;
     int *labels = staged + warp * N; // of the warp
     const std::int64_t left = logits.w - begin;
-    const int count = static_cast<int>(left < 32 * N ? left : 32 * N);
-    BadValues nan, undefined;
+    const int count = static_cast<int>(left < warp_size * N ? left : warp_size * N);
+    ThreadErrors nan, undefined;
     int label[N];
     bool plain = false;
     Way way;
     if constexpr (Way::pixels == 0) {
-        __shared__ uint4 words[block_size / 32 * room];
+        __shared__ uint4 words[warps_of_block * staged_words];
         if (count > 0)
             plain = way.rank_across(job, logits.row(image, y) + begin * logits.stride_w, count,
-                                    static_cast<int>(lane), words + warp / 32 * room, label[0]);
+                                    static_cast<int>(lane), words + warp_index() * staged_words,
+                                    label[0]);
     }
     if (x < logits.w) {
         const std::int64_t place = static_cast<std::int64_t>(row) * logits.w + x;
@@ -230,11 +220,12 @@ template <class Way> __device__ void rank_block(const Ranking &job) {
             for (int i = 0; i < N; ++i) labels[lane * N + i] = label[i];
         } else {
             for (int i = 0; i < N && x + i < logits.w; ++i) {
-                const Ranked ranked = define<S>(job, pixel + i * logits.stride_w);
-                nan.add(ranked.nan, place + i);
-                undefined.add(ranked.undefined, place + i);
-                labels[lane * N + i] =
-                    job.purpose == Purpose::corner && !ranked.finite ? undecided : ranked.label;
+                const Ranked ranked = label_exactly<S>(job, pixel + i * logits.stride_w);
+                nan.add(ranked.nan_count, place + i);
+                undefined.add(ranked.exact.is_undefined(), place + i);
+                labels[lane * N + i] = job.purpose == Purpose::corner && !ranked.exact.is_finite()
+                                           ? undecided
+                                           : ranked.exact.label();
             }
         }
     }
@@ -242,11 +233,11 @@ template <class Way> __device__ void rank_block(const Ranking &job) {
     if (job.purpose == Purpose::label && count > 0)
         write_pixels(job.out, image, y, begin, labels, count, lane);
     if (job.purpose == Purpose::corner)
-        for (int i = static_cast<int>(lane); i < count; i += 32)
+        for (int i = static_cast<int>(lane); i < count; i += warp_size)
             job.corners[static_cast<std::int64_t>(row) * logits.w + begin + i] = labels[i];
-    report(job.found ? &job.found->nan : nullptr, nan);
+    add_errors(job.errors ? &job.errors->nan : nullptr, nan);
     if (job.purpose == Purpose::label)
-        report(job.found ? &job.found->undefined : nullptr, undefined);
+        add_errors(job.errors ? &job.errors->undefined : nullptr, undefined);
     way.report(job);
 }
 
@@ -268,7 +259,7 @@ inline void launch_ranking(Ranking &job, int pixels, std::uintptr_t stream,
 }
 
 // Calls `use` with the element and the pixels of a thread that suit the logits, both as types.
-template <class Use> void with_road(const Logits &logits, const Use &use) {
+template <class Use> void dispatch_layout(const Logits &logits, const Use &use) {
     const std::int64_t element = bytes_of(logits.dtype);
     const bool wide = is_wide(logits);
     const bool across = logits.c > 1 && logits.stride_c == element && logits.stride_w != element;

@@ -7,17 +7,18 @@
 
 #include "cuda/labels/power_sum.hpp"
 #include "cuda/runtime/division.hpp"
+#include "cuda/runtime/errors.hpp"
+#include "cuda/runtime/launch.hpp"
 #include "cuda/runtime/load.hpp"
-#include "cuda/runtime/run.hpp"
-#include "cuda/runtime/tally.hpp"
+#include "ops/exact.hpp"
 
 #include <algorithm>
 
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned block_size = 128;
-constexpr int group = 4; // classes that are loaded together
+constexpr unsigned softmax_block = 128; // threads
+constexpr int group = 4;                // classes that are loaded together
 constexpr std::size_t most_kept = 48u
                                   << 10; // bytes of a block's logits that wait for the second pass
 
@@ -39,8 +40,9 @@ __device__ Spot spot_of(const Span &span, std::int64_t index) {
 
 // Calls `use` with the spots of this thread.
 template <class Use> __device__ void each_spot(const Span &span, const Use &use) {
-    const std::int64_t count = span.count(), step = std::int64_t{gridDim.x} * block_size;
-    for (std::int64_t i = std::int64_t{blockIdx.x} * block_size + threadIdx.x; i < count; i += step)
+    const std::int64_t count = span.count(), step = std::int64_t{gridDim.x} * softmax_block;
+    for (std::int64_t i = std::int64_t{blockIdx.x} * softmax_block + threadIdx.x; i < count;
+         i += step)
         use(spot_of(span, i));
 }
 
@@ -61,17 +63,17 @@ template <int N> __device__ void put(char *to, const float (&values)[N]) {
 }
 
 // A pixel's answer, also counted if it is none.
-__device__ void note(const SoftmaxJob &job, const Spot &at, float confidence, BadValues &bad) {
+__device__ void note(const SoftmaxJob &job, const Spot &at, float confidence, ThreadErrors &bad) {
     if (confidence != confidence) bad.add(1, (at.n * job.height() + at.y) * job.width() + at.x);
 }
 
 // 16 bytes of every class, for probabilities: confidence without them is made beside labels, by
 // argmax_confidence.cu. With `keep` the block's logits stay in shared memory for the second pass.
-template <class S> __global__ void __launch_bounds__(block_size, sizeof(S) == 4 ? 8 : 5)
-    softmax_packs(const SoftmaxJob job, const Span span, bool keep, Tally *undefined) {
+template <class S> __global__ void __launch_bounds__(softmax_block, sizeof(S) == 4 ? 8 : 5)
+    softmax_packs(const SoftmaxJob job, const Span span, bool keep, ErrorCount *undefined) {
     constexpr int n = wide_count<S>;
     const std::int64_t classes = job.logits.c, stride = job.logits.stride_c;
-    BadValues bad;
+    ThreadErrors bad;
     each_spot(span, [&](const Spot &at) {
         const char *from = logit_at(job.logits, at);
         uint4 *kept = dynamic_shared<uint4>() + threadIdx.x;
@@ -85,7 +87,7 @@ template <class S> __global__ void __launch_bounds__(block_size, sizeof(S) == 4 
             }
             if (keep)
                 for (int k = 0; k < group; ++k)
-                    if (c + k < classes) kept[(c + k) * block_size] = words[k];
+                    if (c + k < classes) kept[(c + k) * softmax_block] = words[k];
             float values[group][n];
             for (int k = 0; k < group; ++k) unpack<S>(words[k], values[k]);
             for (int i = 0; i < n; ++i) {
@@ -103,22 +105,22 @@ template <class S> __global__ void __launch_bounds__(block_size, sizeof(S) == 4 
         char *to = probability_at(job, at);
         for (std::int64_t c = 0; c < classes; ++c) {
             float values[n];
-            unpack<S>(keep ? kept[c * block_size]
+            unpack<S>(keep ? kept[c * softmax_block]
                            : __ldcs(reinterpret_cast<const uint4 *>(from + c * stride)),
                       values);
             for (int i = 0; i < n; ++i) values[i] = sums[i].probability(values[i], confidence[i]);
             put(to + c * job.prob_c, values);
         }
     });
-    report(undefined, bad);
+    add_errors(undefined, bad);
 }
 
 // Any strides, a pixel a thread.
-template <class S> __global__ void __launch_bounds__(block_size, 8)
-    softmax_pixels(const SoftmaxJob job, const Span span, Tally *undefined) {
+template <class S> __global__ void __launch_bounds__(softmax_block, 8)
+    softmax_pixels(const SoftmaxJob job, const Span span, ErrorCount *undefined) {
     using V = Widened<S>;
     const Logits &logits = job.logits;
-    BadValues bad;
+    ThreadErrors bad;
     each_spot(span, [&](const Spot &at) {
         const char *from = logit_at(logits, at);
         const auto value_of = [&](std::int64_t c) {
@@ -145,7 +147,7 @@ template <class S> __global__ void __launch_bounds__(block_size, 8)
         for (c = 0; c < logits.c; ++c)
             put(to + c * job.prob_c, sum.probability(value_of(c), confidence));
     });
-    report(undefined, bad);
+    add_errors(undefined, bad);
 }
 
 // The two inputs of an output column. A weight of zero must win over an infinity or a NaN, so a
@@ -200,9 +202,10 @@ template <class S> struct Column {
 };
 
 // Interpolated logits. The span's rows are `parts` of every cell.
-template <class S> __global__ void __launch_bounds__(block_size, 4)
-    softmax_cells(const SoftmaxJob job, const Span span, std::int64_t parts, Tally *undefined) {
-    BadValues bad;
+template <class S> __global__ void __launch_bounds__(softmax_block, 4)
+    softmax_cells(const SoftmaxJob job, const Span span, std::int64_t parts,
+                  ErrorCount *undefined) {
+    ThreadErrors bad;
     each_spot(span, [&](Spot at) {
         const std::int64_t cell = divide(at.y, parts), part = at.y - cell * parts;
         at.y = job.y.start[cell] + part * rows_together;
@@ -236,28 +239,27 @@ template <class S> __global__ void __launch_bounds__(block_size, 4)
                     put(to + k * job.prob_h, sums[k].probability(values[k], confidence[k]));
         }
     });
-    report(undefined, bad);
+    add_errors(undefined, bad);
 }
 
 // A one-channel head: the sigmoid, and the probability of the side that argmax chooses.
-__global__ void __launch_bounds__(block_size, 8)
-    sigmoid_pixels(const SoftmaxJob job, const Span span, double level, Tally *undefined) {
+__global__ void __launch_bounds__(softmax_block, 8)
+    sigmoid_pixels(const SoftmaxJob job, const Span span, double level, ErrorCount *undefined) {
     const Logits &logits = job.logits;
-    BadValues bad;
+    ThreadErrors bad;
     each_spot(span, [&](const Spot &at) {
         double value, constant = level, unit = 1.0;
         if (job.resample) { // in the order of the definition, which the choice has to follow
-            value = constant = 0.0;
-            unit = job.y.den * job.x.den;
+            const CornerWeights<4> weights = corner_weights(job.y, at.y, job.x, at.x);
+            double corner[4], same[4];
             for (int i = 0; i < 4; ++i) {
-                const bool low = i / 2, right = i % 2;
-                const double weight =
-                    (low ? job.y.w1 : job.y.w0)[at.y] * (right ? job.x.w1 : job.x.w0)[at.x];
-                if (weight == 0.0) continue;
-                const Spot corner{at.n, job.y.cell[at.y] + low, job.x.cell[at.x] + right};
-                value += weight * load<Any>(logit_at(logits, corner), logits.dtype);
-                constant += weight * level;
+                corner[i] = same[i] = level;
+                if (weights.of[i] == 0.0) continue; // there may be no such corner
+                const Spot spot{at.n, job.y.cell[at.y] + i / 2, job.x.cell[at.x] + i % 2};
+                corner[i] = load<Any>(logit_at(logits, spot), logits.dtype);
             }
+            value = weights.sum(corner), constant = weights.sum(same);
+            unit = job.y.den * job.x.den;
         } else {
             value = load<Any>(logit_at(logits, at), logits.dtype);
         }
@@ -268,12 +270,12 @@ __global__ void __launch_bounds__(block_size, 8)
         if (job.confidence)
             put(confidence_at(job, at), value > constant ? probability : 1.0f - probability);
     });
-    report(undefined, bad);
+    add_errors(undefined, bad);
 }
 
 // Enough blocks for a thread to have one step, up to what a grid takes.
 dim3 blocks_for(const Span &span) {
-    const std::int64_t blocks = (span.count() + block_size - 1) / block_size;
+    const std::int64_t blocks = (span.count() + softmax_block - 1) / softmax_block;
     return dim3(static_cast<unsigned>(std::min(blocks, std::int64_t{1} << 30)));
 }
 
@@ -304,42 +306,44 @@ template <class S> bool lies_in_packs(const SoftmaxJob &job) {
     return all % 16 == 0;
 }
 
-template <class S> void run_pixels(const SoftmaxJob &job, Stream stream, Tally *undefined) {
+template <class S> void run_pixels(const SoftmaxJob &job, Stream stream, ErrorCount *undefined) {
     const Logits &logits = job.logits;
     std::int64_t x = 0; // up to which there are packs
     if constexpr (sizeof(Widened<S>) == 4) {
         if (lies_in_packs<S>(job)) {
             x = logits.w / wide_count<S> * wide_count<S>;
             const Span span{logits.n, logits.h, 0, x, wide_count<S>};
-            const std::size_t all = static_cast<std::size_t>(logits.c) * block_size * sizeof(uint4);
+            const std::size_t all =
+                static_cast<std::size_t>(logits.c) * softmax_block * sizeof(uint4);
             const bool keep = all <= most_kept;
-            launch(stream, blocks_for(span), dim3(block_size), keep ? all : 0, softmax_packs<S>,
+            launch(stream, blocks_for(span), dim3(softmax_block), keep ? all : 0, softmax_packs<S>,
                    job, span, keep, undefined);
         }
     }
     const Span span{logits.n, logits.h, x, logits.w, 1};
-    launch(stream, blocks_for(span), dim3(block_size), 0, softmax_pixels<S>, job, span, undefined);
-}
-
-template <class S> void run_cells(const SoftmaxJob &job, Stream stream, Tally *undefined) {
-    const std::int64_t parts = (job.y.widest + rows_together - 1) / rows_together;
-    const Span span{job.logits.n, job.y.cells() * parts, 0, job.x.n_out, 1};
-    launch(stream, blocks_for(span), dim3(block_size), 0, softmax_cells<S>, job, span, parts,
+    launch(stream, blocks_for(span), dim3(softmax_block), 0, softmax_pixels<S>, job, span,
            undefined);
 }
 
-void run_sigmoid(const SoftmaxJob &job, Stream stream, Tally *undefined) {
+template <class S> void run_cells(const SoftmaxJob &job, Stream stream, ErrorCount *undefined) {
+    const std::int64_t parts = (job.y.widest + rows_together - 1) / rows_together;
+    const Span span{job.logits.n, job.y.cells() * parts, 0, job.x.n_out, 1};
+    launch(stream, blocks_for(span), dim3(softmax_block), 0, softmax_cells<S>, job, span, parts,
+           undefined);
+}
+
+void run_sigmoid(const SoftmaxJob &job, Stream stream, ErrorCount *undefined) {
     const Span span{job.logits.n, job.height(), 0, job.width(), 1};
     // A threshold is rounded as the logits are.
     const double level =
         fits_float(job.logits.dtype) ? static_cast<float>(job.threshold) : job.threshold;
-    launch(stream, blocks_for(span), dim3(block_size), 0, sigmoid_pixels, job, span, level,
+    launch(stream, blocks_for(span), dim3(softmax_block), 0, sigmoid_pixels, job, span, level,
            undefined);
 }
 
 } // namespace
 
-void run_softmax(const SoftmaxJob &given, std::uintptr_t stream, Tally *undefined) {
+void run_softmax(const SoftmaxJob &given, std::uintptr_t stream, ErrorCount *undefined) {
     const Stream on = stream_of(stream);
     SoftmaxJob job = given;
     if (job.has_threshold) return run_sigmoid(job, on, undefined);

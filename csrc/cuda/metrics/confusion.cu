@@ -4,8 +4,9 @@
 #include "gpu.hpp"
 
 #include "cuda/runtime/division.hpp"
+#include "cuda/runtime/launch.hpp"
+#include "cuda/runtime/warp.hpp"
 #include "cuda/runtime/load.hpp"
-#include "cuda/runtime/run.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -13,9 +14,8 @@
 namespace segpost::gpu {
 namespace {
 
-constexpr unsigned block_size = 512;
-constexpr unsigned all_lanes = 0xffffffffu;
-constexpr int small = 256; // labels below it have their row in a table
+constexpr unsigned counting_block = 512; // threads
+constexpr int small = 256;               // labels below it have their row in a table
 constexpr std::size_t most_shared = 96 << 10, shared_of_copies = 64 << 10;
 constexpr unsigned most_copies = 32;
 
@@ -176,18 +176,19 @@ __device__ bool one_pair(const std::uint8_t (&target)[16], const std::uint8_t (&
 template <class T, class P> constexpr int chunk_size =
     16 / static_cast<int>(sizeof(T) > sizeof(P) ? sizeof(T) : sizeof(P));
 
-// `turns` chunks a thread, block_size * gridDim.x chunks apart.
-template <class T, class P> __global__ void __launch_bounds__(block_size, 2)
+// `turns` chunks a thread, counting_block * gridDim.x chunks apart.
+template <class T, class P> __global__ void __launch_bounds__(counting_block, 2)
     count_pairs(const Pairs pairs, std::int64_t turns) {
     constexpr int n = chunk_size<T, P>;
     __shared__ int rows[small];
-    for (unsigned i = threadIdx.x; i < small; i += block_size)
+    for (unsigned i = threadIdx.x; i < small; i += counting_block)
         rows[i] = static_cast<int>(pairs.rule.row(i));
     unsigned *table = dynamic_shared<unsigned>();
-    for (unsigned i = threadIdx.x; i < pairs.copies * pairs.pitch; i += block_size) table[i] = 0;
+    for (unsigned i = threadIdx.x; i < pairs.copies * pairs.pitch; i += counting_block)
+        table[i] = 0;
     __syncthreads();
     const Counter counter(pairs, rows);
-    std::int64_t chunk = static_cast<std::int64_t>(blockIdx.x) * block_size + threadIdx.x;
+    std::int64_t chunk = static_cast<std::int64_t>(blockIdx.x) * counting_block + threadIdx.x;
     for (std::int64_t turn = 0; turn < turns; ++turn) {
         T target[n] = {};
         P pred[n] = {};
@@ -204,21 +205,21 @@ template <class T, class P> __global__ void __launch_bounds__(block_size, 2)
             read_chunk(target, pairs.target, place(pairs.target), count);
             read_chunk(pred, pairs.pred, place(pairs.pred), count);
         }
-        chunk += static_cast<std::int64_t>(gridDim.x) * block_size;
+        chunk += static_cast<std::int64_t>(gridDim.x) * counting_block;
         // The inside of a large object: one addition for the warp.
         const T first_target = __shfl_sync(all_lanes, target[0], 0);
         const P first_pred = __shfl_sync(all_lanes, pred[0], 0);
         const bool same = count == n && target[0] == first_target && pred[0] == first_pred &&
                           one_pair(target, pred);
         if (__all_sync(all_lanes, same)) {
-            if (threadIdx.x % 32 == 0) counter.add(target[0], pred[0], 32 * n);
+            if (lane_index() == 0) counter.add(target[0], pred[0], warp_size * n);
         } else if (count) {
             count_runs(target, pred, count, counter);
         }
     }
     if (!pairs.copies) return;
     __syncthreads();
-    for (unsigned cell = threadIdx.x; cell < pairs.size; cell += block_size) {
+    for (unsigned cell = threadIdx.x; cell < pairs.size; cell += counting_block) {
         unsigned long long sum = 0;
         for (unsigned k = 0; k < pairs.copies; ++k) sum += table[k * pairs.pitch + cell];
         if (sum) atomicAdd(pairs.counts + cell, sum);
@@ -285,12 +286,12 @@ template <class T, class P> void launch_pairs(const ConfusionJob &job, Stream st
     }
     const std::int64_t together = device.all_shared >= 2 * (shared + (2 << 10)) ? 2 : 1;
     std::int64_t blocks = together * device.processors;
-    blocks = std::min(blocks, (pairs.chunks + block_size - 1) / block_size);
+    blocks = std::min(blocks, (pairs.chunks + counting_block - 1) / counting_block);
     // A block has to count less than 2^32 pixels.
     blocks = std::max(blocks, pairs.chunks / ((std::int64_t{1} << 31) / n) + 1);
-    const std::int64_t step = blocks * block_size;
-    launch(stream, dim3(static_cast<unsigned>(blocks)), dim3(block_size), shared, count_pairs<T, P>,
-           pairs, (pairs.chunks + step - 1) / step);
+    const std::int64_t step = blocks * counting_block;
+    launch(stream, dim3(static_cast<unsigned>(blocks)), dim3(counting_block), shared,
+           count_pairs<T, P>, pairs, (pairs.chunks + step - 1) / step);
 }
 
 template <class T> void choose_pred(const ConfusionJob &job, Stream stream, const Pairs &pairs) {
@@ -325,8 +326,8 @@ void run_confusion(const ConfusionJob &job, std::uintptr_t stream, std::int64_t 
 }
 
 void run_confusion_logits(const ConfusionLogitsJob &job, std::uintptr_t stream,
-                          std::int64_t *counts, Tallies *found, void *workspace) {
-    run_argmax(job.argmax, stream, found, workspace);
+                          std::int64_t *counts, ErrorCounts *errors, void *workspace) {
+    run_argmax(job.argmax, stream, errors, workspace);
     ConfusionJob part;
     part.preds = job.argmax.labels;
     part.target = job.target;

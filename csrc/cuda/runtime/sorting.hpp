@@ -8,7 +8,7 @@ namespace segpost::gpu {
 using Name = unsigned long long;
 
 // Memory that each of these works in, for so many.
-std::size_t sorting_room(std::int64_t count);
+std::size_t sorting_workspace(std::int64_t count);
 // By the last `bits` of their names; equal ones keep their order.
 void sort_pairs(Stream, void *room, std::size_t size, const Name *names, Name *sorted,
                 const unsigned *values, unsigned *moved, std::int64_t count, int bits);

@@ -16,14 +16,14 @@ struct LabelRange {
 };
 
 // Pixels with a label or color that is not allowed; `first` is a flat pixel index, -1 for none.
-struct Bad {
+struct LabelErrors {
     std::int64_t count = 0, first = -1;
 
     void add(std::int64_t place) {
         if (first < 0 || place < first) first = place;
         ++count;
     }
-    void merge(const Bad &other) {
+    void merge(const LabelErrors &other) {
         count += other.count;
         if (other.first >= 0 && (first < 0 || other.first < first)) first = other.first;
     }

@@ -60,7 +60,7 @@ constexpr float filter_limit = 1e37f;
 constexpr double margin_float64 = 0x1p-46;
 constexpr double limit_float64 = 1e280;
 
-// One axis of a resampling; geometry.py makes and documents these tables.
+// One axis of a resampling; sampling.py makes and documents these tables.
 struct Axis {
     std::int64_t n_in = 0, n_out = 0;
     double den = 1.0;
@@ -76,7 +76,7 @@ struct Axis {
 };
 
 // Bad values that a kernel met; `first` is the smallest flat index, -1 for none.
-struct Report {
+struct LogitErrors {
     std::int64_t nan_count = 0, nan_first = -1;
     std::int64_t undefined_count = 0, undefined_first = -1;
 
@@ -86,7 +86,7 @@ struct Report {
     void add_undefined(std::int64_t count, std::int64_t first) {
         add(undefined_count, undefined_first, count, first);
     }
-    void merge(const Report &other) {
+    void merge(const LogitErrors &other) {
         if (other.nan_count) add_nan(other.nan_count, other.nan_first);
         if (other.undefined_count) add_undefined(other.undefined_count, other.undefined_first);
     }
@@ -133,6 +133,20 @@ struct SoftmaxJob {
 
     SEGPOST_HOST_DEVICE std::int64_t height() const { return resample ? y.n_out : logits.h; }
     SEGPOST_HOST_DEVICE std::int64_t width() const { return resample ? x.n_out : logits.w; }
+};
+
+// Sums over windows: weight * value is added where the weight is positive.
+struct AddResizedJob {
+    Logits logits; // of one image
+    bool resample = false;
+    Axis y, x;
+    const char *weights = nullptr; // float32 [H, W]
+    std::int64_t weight_h = 0, weight_w = 0;
+    char *sums = nullptr; // float32 [C, H, W]
+    std::int64_t sum_c = 0, sum_h = 0, sum_w = 0;
+
+    std::int64_t height() const { return resample ? y.n_out : logits.h; }
+    std::int64_t width() const { return resample ? x.n_out : logits.w; }
 };
 
 // A rectangle of one image: cells [y0, y1) x [x0, x1) where the job resamples, else pixels. Of the

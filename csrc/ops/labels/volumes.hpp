@@ -29,7 +29,7 @@ struct VolumeJob {
 };
 
 // Cells [z0, z1) x [y0, y1) of one volume, as wide as it is.
-struct Brick {
+struct Tile3D {
     std::int64_t n, z0, z1, y0, y1;
 };
 

@@ -13,7 +13,7 @@ namespace segpost {
 
 // Codes of the pixels: their class in the band and `classes` outside; void is classes + 1 and what
 // is neither class nor void classes + 2 everywhere.
-struct BandsJob {
+struct BoundaryBandsJob {
     LabelView labels;
     std::int64_t width = 1;
     bool frame = false; // whether the end of the image is a boundary

@@ -51,7 +51,7 @@ struct ConfusionLogitsJob {
 
 // Where a kernel's counts go: [classes + 2, classes + 1]. `add` takes cells and what to add to
 // each, `add_row` numbers for neighboring cells.
-struct CellSink {
+struct CountSink {
     void (*add)(void *self, const std::int64_t *cells, const std::int64_t *times,
                 std::int64_t count) = nullptr;
     void (*add_row)(void *self, std::int64_t first, const std::uint32_t *times,
@@ -60,7 +60,7 @@ struct CellSink {
 };
 
 // Rows [y0, y1), columns [x0, x1) of image n.
-struct Area {
+struct Rect {
     std::int64_t n, y0, y1, x0, x1;
 };
 

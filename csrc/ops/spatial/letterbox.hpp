@@ -9,7 +9,7 @@
 
 namespace segpost {
 
-// One axis of a resize; geometry.py makes and documents these tables.
+// One axis of a resize; sampling.py makes and documents these tables.
 struct Taps {
     std::int64_t n_out = 0, width = 0;
     const std::int32_t *first = nullptr; // [n_out]

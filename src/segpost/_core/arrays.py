@@ -18,10 +18,10 @@ from segpost._core import device_arrays, dlpack
 from segpost._core.device import DeviceArray, context_of, to_host
 
 try:
-    from segpost._cpu import borrow
+    from segpost._cpu import import_dlpack
 except ImportError:  # no native code
 
-    def borrow(value: object) -> tuple[npt.NDArray[Any], str] | None:
+    def import_dlpack(value: object) -> tuple[npt.NDArray[Any], str] | None:
         """What the compiled reader says where it does not know how."""
         return None
 
@@ -118,7 +118,7 @@ def _lent(array: Array, kind: str, wrap: Callable[[Array], Any]) -> InputArray:
 
 def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> InputArray:
     negated = tensor.is_neg()
-    lent = None if kept or negated else borrow(tensor)
+    lent = None if kept or negated else import_dlpack(tensor)
     if lent is not None:
         return _lent(*lent, torch.from_numpy)
     if tensor.device.type not in ("cpu", "cuda"):

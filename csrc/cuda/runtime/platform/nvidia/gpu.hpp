@@ -12,6 +12,9 @@
 
 namespace segpost::gpu {
 
+constexpr int warp_size = 32; // lanes
+using LaneMask = unsigned;    // a bit a lane
+
 using Stream = cudaStream_t;
 
 inline Stream stream_of(std::uintptr_t handle) { return reinterpret_cast<Stream>(handle); }
@@ -51,8 +54,8 @@ inline void copy_across(Stream stream, void *to, const void *from, std::size_t b
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream), "copy");
 }
 
-// Bytes that a Room takes at once.
-constexpr std::size_t taken_together = 16 << 20;
+// Bytes that a Workspace allocates at once.
+constexpr std::size_t workspace_chunk = 16 << 20;
 
 // What the current device offers to a grid.
 struct Limits {
