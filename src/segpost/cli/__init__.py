@@ -13,17 +13,12 @@ from types import FrameType
 from typing import Any
 
 from segpost import __version__
-from segpost.cli.commands import (
-    compare_checkpoints,
-    demo,
-    diagnose,
-    evaluate,
-    fingerprint,
-    info,
-    run,
-)
+from segpost._core.text import FILE_ERRORS
+from segpost.cli.commands import COMMANDS
 from segpost.cli.messages import cli_spelling, describe_cli_error
 from segpost.cli.progress import print_error
+
+__all__ = ["main"]
 
 STATUS = (
     "exit status: 0 done, 1 some items failed or something was found, 2 the command cannot be "
@@ -43,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     status : int
         0 done; 1 some items failed or something was found; 2 the command cannot be carried out as
-        given; 130 Ctrl-C; 143 SIGTERM.
+        given; 130 Ctrl-C; 141 nobody reads the output; 143 SIGTERM.
     """
     try:
         arguments = _build_parser().parse_args(argv)
@@ -75,7 +70,7 @@ def _run_command(
         return 141
     except ImportError as error:
         return _report_failure(f'error: {error}: pip install "segpost[cli]"', 2)
-    except (ValueError, TypeError, OSError, MemoryError) as error:
+    except FILE_ERRORS as error:
         return _report_failure(f"error: {describe_cli_error(error)}", 2)
 
 
@@ -89,7 +84,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"segpost {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (demo, run, evaluate, diagnose, fingerprint, compare_checkpoints, info):
+    for module in COMMANDS:
         module.add_to(commands)
     return parser
 

@@ -90,7 +90,7 @@ def pair_files(
     paths, target_paths, ids = _common_keys(paths, target_paths, "preds=")
     pairs = [
         _check_distinct(Pair(ids[key], paths[key], target_paths[key]))
-        for key in target_paths.keys() & paths
+        for key in sorted(target_paths.keys() & paths)
     ]
     return Pairing(
         sorted(pairs),

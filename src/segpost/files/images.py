@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._core.arrays import Array
+from segpost._core.text import FILE_ERRORS
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
 
 Size = tuple[int, int]  # height, width
@@ -156,7 +157,7 @@ def _open_image(path: Path, formats: tuple[str, ...]) -> Iterator[Any]:
         raise ValueError(f"{error}; max_pixels= takes another limit") from error
     except UnidentifiedImageError:
         raise ValueError(_why_not_an_image(path, formats)) from None
-    except (ValueError, TypeError, OSError, MemoryError):
+    except FILE_ERRORS:
         raise
     except Exception as error:  # Pillow's decoders raise anything on damaged files
         raise ValueError(f"cannot be decoded: {error}") from error
