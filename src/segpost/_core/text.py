@@ -39,6 +39,12 @@ def describe_error(error: BaseException, about: object = "") -> ErrorText:
         The exception. Of an `OSError` the reason is the system's, and the file is its `filename`.
     about : object, optional
         The file that the caller was working on.
+
+    Examples
+    --------
+    >>> from segpost._core.text import describe_error
+    >>> str(describe_error(ValueError("it is empty"), "a.png"))
+    'a.png: it is empty'
     """
     location, reason = str(about), str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -49,7 +55,14 @@ def describe_error(error: BaseException, about: object = "") -> ErrorText:
 
 
 def format_names(names: Sequence[str]) -> str:
-    """Return the first `MAX_NAMES` names in quotes, and how many more there are."""
+    """Return the first `MAX_NAMES` names in quotes, and how many more there are.
+
+    Examples
+    --------
+    >>> from segpost._core.text import format_names
+    >>> format_names(["a", "b", "c", "d", "e"])
+    "'a', 'b', 'c' and 2 more"
+    """
     listed = ", ".join(map(repr, names[:MAX_NAMES]))
     return listed if len(names) <= MAX_NAMES else f"{listed} and {len(names) - MAX_NAMES} more"
 

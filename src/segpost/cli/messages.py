@@ -74,7 +74,14 @@ def format_error(text: ErrorText) -> str:
 
 
 def cli_spelling(text: str) -> str:
-    """Return a message of the API in the words of the command line."""
+    """Return a message of the API in the words of the command line.
+
+    Examples
+    --------
+    >>> from segpost.cli.messages import cli_spelling
+    >>> cli_spelling('resize="nearest" fits the prediction to it')
+    '--resize nearest fits the prediction to it'
+    """
     for pattern, replacement in REPLACEMENTS.items():
         text = re.sub(pattern, replacement, text)
     return ARGUMENT.sub(_spell_argument, text)

@@ -1,6 +1,27 @@
 """Evaluation of saved predictions: pairing of files, their classes, counting, and the outcome.
 
 Messages of errors name the arguments of these functions.
+
+Examples
+--------
+>>> import tempfile
+>>> from pathlib import Path
+>>> import numpy as np
+>>> from segpost.evaluation import (
+...     CountSum, EvaluationOptions, PairCounter, PairReader, build_classes, count_pairs, pair_files
+... )
+>>> reader = PairReader(build_classes(num_classes=2), EvaluationOptions())
+>>> counter = PairCounter(reader)
+>>> total = CountSum(counter.empty_counts)
+>>> with tempfile.TemporaryDirectory() as folder:
+...     preds, targets = Path(folder, "a_pred.npy"), Path(folder, "a_gt.npy")
+...     np.save(preds, np.uint8([[0, 1]]))
+...     np.save(targets, np.uint8([[0, 0]]))
+...     for result in count_pairs(counter.count, pair_files(preds, targets).pairs):
+...         total.add(result.counts)
+>>> total.total().cm.matrix
+array([[1, 1],
+       [0, 0]])
 """
 
 from segpost.evaluation.classes import Classes, build_classes, read_thing_classes

@@ -79,6 +79,13 @@ def build_classes(
     ------
     ValueError, OSError
         If the arguments tell no number of classes, or contradict each other.
+
+    Examples
+    --------
+    >>> from segpost.evaluation import build_classes
+    >>> classes = build_classes(palette="voc")
+    >>> classes.num_classes, classes.names[15], classes.ignore_index
+    (21, 'person', (255,))
     """
     colors = None if palette is None else Palette.named(palette)
     counts = {

@@ -26,6 +26,14 @@ class LabelTable:
         What the table is called in errors.
     ignore_index : int, optional
         The replacement of labels that are no class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segpost.evaluation import LabelTable
+    >>> table = LabelTable({7: 0, 8: 1, 0: 255}, "roads", ignore_index=255)
+    >>> table(np.uint8([[7, 8, 0]]))
+    array([[  0,   1, 255]], dtype=uint8)
     """
 
     def __init__(
@@ -111,6 +119,13 @@ def read_label_table(source: str) -> LabelTable:
     ------
     ValueError, OSError
         If there is no such table, or the file holds none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segpost.evaluation import read_label_table
+    >>> read_label_table("reduce_zero_label")(np.uint8([[0, 1, 150]]))
+    array([[255,   0, 149]], dtype=uint8)
     """
     if source == "cityscapes":
         train_ids = {name: label for label, name in enumerate(_class_names("cityscapes"))}
@@ -141,7 +156,20 @@ def read_label_table(source: str) -> LabelTable:
 
 
 def resize_nearest(labels: Array, size: tuple[int, int]) -> Array:
-    """Return labels at another size: each output pixel takes the input pixel its center is in."""
+    """Return labels at another size: each output pixel takes the input pixel its center is in.
+
+    Parameters
+    ----------
+    labels : array of shape (H, W)
+    size : (height, width)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segpost.evaluation import resize_nearest
+    >>> resize_nearest(np.uint8([[1, 2]]), (1, 4))
+    array([[1, 1, 2, 2]], dtype=uint8)
+    """
     rows, columns = (
         (2 * np.arange(n_out, dtype=np.int64) + 1) * n_in // (2 * n_out)
         for n_in, n_out in zip(labels.shape, size, strict=True)

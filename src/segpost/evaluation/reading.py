@@ -125,11 +125,11 @@ class PairReader:
         if path is None:
             return None
 
-        def check(found: Size) -> None:
-            self._check_pixels(found)
-            if found != size:
+        def check(map_size: Size) -> None:
+            self._check_pixels(map_size)
+            if map_size != size:
                 raise ValueError(
-                    f"the map of instances is {found[0]} x {found[1]}, its target "
+                    f"the map of instances is {map_size[0]} x {map_size[1]}, its target "
                     f"{size[0]} x {size[1]} (height x width)"
                 )
 

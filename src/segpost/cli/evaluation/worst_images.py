@@ -66,8 +66,8 @@ def format_worst_images(
     if not worst:
         return ""
     ids = [image.pair.id for image in worst]
-    photographs = {} if folder is None else find_images(folder, ids)
-    cards = "".join(_card(image, scores, reader, photographs.get(image.pair.id)) for image in worst)
+    image_paths = {} if folder is None else find_images(folder, ids)
+    cards = "".join(_card(image, scores, reader, image_paths.get(image.pair.id)) for image in worst)
     title = "The worst image" if len(worst) == 1 else f"The {len(worst)} worst images"
     legend = "".join(_legend(scores, cm, ids, reader.classes.colors))
     return f'{FINDING_STYLE}<h2>{title}</h2><p class="keys small">{legend}</p>{cards}'
@@ -92,11 +92,11 @@ def _legend(
         )
 
 
-def _card(image: WorstImage, scores: Scores, reader: PairReader, photograph: Path | None) -> str:
+def _card(image: WorstImage, scores: Scores, reader: PairReader, image_path: Path | None) -> str:
     """Return an image with its scores, its panels and what may be wrong with it."""
     findings = ""
     try:
-        panels = "".join(_panels(image.pair, reader, photograph))
+        panels = "".join(_panels(image.pair, reader, image_path))
         findings = _findings(image.pair, reader)
     except PairError as error:  # the files could be read before
         panels = _caption(format_error(error.text))
@@ -137,11 +137,11 @@ def _findings(pair: Pair, reader: PairReader) -> str:
     return f'<section class="diagnosis">{blocks}</section>' if blocks else ""
 
 
-def _panels(pair: Pair, reader: PairReader, photograph: Path | None) -> Iterator[str]:
+def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator[str]:
     """Yield the image, the target, the prediction and their differences."""
-    if photograph is not None:
+    if image_path is not None:
         try:
-            yield format_figure(_embed_photograph(photograph), "image", "photo")
+            yield format_figure(_embed_image_file(image_path), "image", "photo")
         except FILE_ERRORS as error:
             yield _caption(describe_cli_error(error))
     preds, target = reader.read_labels(pair)
@@ -187,7 +187,7 @@ def _embed_labels(labels: Array, table: npt.NDArray[np.uint8], opacity: bytes | 
     return embed_picture(image, "png", **options)
 
 
-def _embed_photograph(path: Path) -> str:
+def _embed_image_file(path: Path) -> str:
     """Return an image file as the URL of a JPEG of at most `MAX_SIDE`."""
     from PIL import Image
 
