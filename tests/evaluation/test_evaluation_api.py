@@ -111,7 +111,7 @@ def test_errors_name_arguments(tmp_path: Path) -> None:
         (lambda: build_classes(), "Give num_classes=N or palette=NAME"),
         (lambda: build_classes(num_classes=4, palette="voc"), "num_classes= says 4, palette= says"),
         (lambda: build_classes(num_classes=4, groups="x"), "groups= takes cityscapes or a .json"),
-        (lambda: read_label_table("x"), "label_map= takes cityscapes, reduce_zero_label or"),
+        (lambda: read_label_table("x"), "label_table= takes cityscapes, reduce_zero_label or"),
         (lambda: pair_files(folder / "none", folder / "gt"), "No such file"),
         (lambda: pair_files(folder / "gt", folder / "gt"), "is prediction and target at once"),
         (lambda: EvaluationOptions(map_to="x"), "map_to must be one of 'target', 'preds', 'both'"),

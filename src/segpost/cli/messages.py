@@ -15,7 +15,7 @@ OPTIONS = {
     "instance_suffixes": "--instance-suffix",
     "instances": "--instances",
     "invalid_preds": "--invalid-preds",
-    "label_map": "--map",
+    "label_table": "--map",
     "map_to": "--map-to",
     "max_pixels": "--max-pixels",
     "measures": "--measure",

@@ -139,7 +139,7 @@ def read_label_table(source: str) -> LabelTable:
     path = Path(source)
     if path.suffix.lower() != ".json":
         raise ValueError(
-            f"label_map= takes cityscapes, reduce_zero_label or a .json file, got {source!r}"
+            f"label_table= takes cityscapes, reduce_zero_label or a .json file, got {source!r}"
         )
     replacements = {}
     for key, value in read_json_object(path).items():

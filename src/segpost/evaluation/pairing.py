@@ -99,7 +99,9 @@ def pair_files(
     )
 
 
-def add_instances(pairing: Pairing, source: Path, suffixes: Sequence[str] = ()) -> Pairing:
+def add_instances(
+    pairing: Pairing, instances: Path, instance_suffixes: Sequence[str] = ()
+) -> Pairing:
     """Return the pairs that have an instance map, with it, by the rules of `pair_files`.
 
     Instance maps of no pair are left alone.
@@ -108,9 +110,9 @@ def add_instances(pairing: Pairing, source: Path, suffixes: Sequence[str] = ()) 
     ----------
     pairing : Pairing
         Predictions and targets.
-    source : Path
+    instances : Path
         A folder, a file or a list, as in `pair_files`.
-    suffixes : sequence of str
+    instance_suffixes : sequence of str
         Ends of the names of instance maps.
 
     Raises
@@ -118,28 +120,28 @@ def add_instances(pairing: Pairing, source: Path, suffixes: Sequence[str] = ()) 
     ValueError, OSError
         As `pair_files`.
     """
-    files = list_files(source, "instances=", LABEL_SUFFIXES, suffixes, instances=True)
-    if is_single_file(source) and len(pairing.pairs) == 1:
-        instances = {pairing.pairs[0].id: files[0].path}
+    files = list_files(instances, "instances=", LABEL_SUFFIXES, instance_suffixes, instances=True)
+    if is_single_file(instances) and len(pairing.pairs) == 1:
+        by_id = {pairing.pairs[0].id: files[0].path}
     else:
         paths = _unique_paths(files, "instances=", "instance_suffixes= says which are meant")
         targets = {pair.id: pair.target for pair in pairing.pairs}
         paths, targets, ids = _common_keys(paths, targets, "instances=")
-        instances = {ids[key]: paths[key] for key in targets.keys() & paths}
+        by_id = {ids[key]: paths[key] for key in targets.keys() & paths}
     return pairing._replace(
         pairs=[
-            _check_distinct(pair._replace(instances=instances[pair.id]))
+            _check_distinct(pair._replace(instances=by_id[pair.id]))
             for pair in pairing.pairs
-            if pair.id in instances
+            if pair.id in by_id
         ],
-        pairs_without_instances=[pair.id for pair in pairing.pairs if pair.id not in instances],
+        pairs_without_instances=[pair.id for pair in pairing.pairs if pair.id not in by_id],
     )
 
 
-def find_images(source: Path, ids: Iterable[str]) -> dict[str, Path]:
+def find_images(images: Path, ids: Iterable[str]) -> dict[str, Path]:
     """Return the image of every id that has one in a folder, by path, or else by name alone."""
     by_key: dict[str, Path] = {}
-    for key, path in list_files(source, "images=", IMAGE_SUFFIXES):
+    for key, path in list_files(images, "images=", IMAGE_SUFFIXES):
         by_key.setdefault(key, path)
     by_name = {_last_part(key): path for key, path in sorted(by_key.items(), reverse=True)}
     paths = {id_: by_key.get(id_) or by_name.get(_last_part(id_)) for id_ in ids}
