@@ -120,8 +120,8 @@ def test_times_without_pydensecrf(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     made = table(segpost.DenseCRF(iterations=2))
     assert [row.name for row in made.rows] == ["segpost"]
-    assert "pydensecrf is not installed" in timing.text(made)
-    assert "full-size logits" not in timing.text(made)
+    assert "pydensecrf is not installed" in timing.format_table(made)
+    assert "full-size logits" not in timing.format_table(made)
 
 
 def test_times_beside_pydensecrf() -> None:
