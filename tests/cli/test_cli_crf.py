@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,10 +134,15 @@ def test_times_beside_pydensecrf() -> None:
     assert rows[1].different <= 0.02 * rows[1].compared
 
 
-def test_demo_without_a_crf(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_without_a_crf(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    demo_scene: Any,
+) -> None:
     """The reference would sum for hours over pairs of pixels: the demo goes without."""
-    pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
+    monkeypatch.setattr("segpost.cli.scene.load", lambda: demo_scene)
     with segpost.use_backend("reference"):
         assert main(["demo", "--no-timing", "--out", str(tmp_path)]) == 0
     assert "no CRF: the reference backend" in capsys.readouterr().out
