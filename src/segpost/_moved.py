@@ -16,7 +16,7 @@ from typing import Any
 MOVED = {
     "_arrays": ("_core.arrays",),
     "_fingerprints.summary": ("fingerprints.summary",),
-    "_symptoms.unknown": ("diagnosis.unknown",),
+    "_symptoms.unknown": ("diagnosis.result",),
     "accumulator": ("metrics.base",),
     "boundary": ("metrics.boundary",),
     "checkpoint": ("checkpoints.compare",),
@@ -45,7 +45,9 @@ MOVED = {
     "tally": ("metrics.counts",),
 }
 # Names that changed with their module: (old module, old name) -> (new module, new name).
-RENAMED: dict[tuple[str, str], tuple[str, str]] = {}
+RENAMED: dict[tuple[str, str], tuple[str, str]] = {
+    ("_symptoms.unknown", "Unknown"): ("diagnosis.result", "OpenQuestion"),
+}
 
 
 class MovedModule(ModuleType):

@@ -16,7 +16,7 @@ from injected_faults import made
 
 import segpost
 from segpost import Finding
-from segpost.diagnosis.rules import TABLE
+from segpost.diagnosis.registry import TABLE
 from segpost.render.findings import RANKS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "diagnose.md"
