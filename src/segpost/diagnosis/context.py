@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -242,11 +241,9 @@ class DiagnosticContext:
         values = self.logits.values
         if self.logits.kind == "bfloat16":
             values = widen(values, "bfloat16")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that there is one channel
-            if threshold is None:
-                return np.asarray(argmax(values, **options))
-            return np.asarray(postprocess(values, threshold=threshold, **options).labels)
+        if threshold is None:
+            return np.asarray(argmax(values, **options))
+        return np.asarray(postprocess(values, threshold=threshold, **options).labels)
 
     def iter_resized_labels(self) -> Iterator[Array]:
         """Yield the labels of the logits at the size of the caller's labels.
