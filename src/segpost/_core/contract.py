@@ -192,7 +192,7 @@ class Backend(Protocol):
 
     def add_resized(
         self,
-        logits: Logits,  # of one image: values [1, C, h, w] of a float type
+        logits: Logits,  # of one image: values [1, C, h, w]; quantization is ignored
         axes: Axes | None,
         weights: Array,  # [H, W] float32, any strides, at least 0
         sums: Array,  # [C, H, W] float32, any strides: weights * value is added where weights > 0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-# The reference backend is the only one with the interpolated values themselves.
-from segpost._backends.reference.labels import corners, interpolated
+from segpost._backends import registry
 from segpost._core.arrays import Array, label_dtype, widen
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.errors import format_index
-from segpost._core.sampling import Axes
+from segpost._core.sampling import Axes, corners
 
 # Sums of probabilities of half precision, or of quantized networks, are within this of 1.
 PROBABILITY_TOLERANCE = 1e-2
@@ -58,10 +57,17 @@ def refuse_probabilities(logits: Logits, convention: str) -> None:
 
 
 def resize_probabilities(logits: Logits, axes: Axes | None, out: Array) -> None:
-    """Resize probabilities (N, C, h, w) bilinearly to `out` (N, C, H, W), in float64."""
-    denominator = 1.0 if axes is None else axes.y.den * axes.x.den
-    for n, rows, values in interpolated(logits, axes):
-        out[n, :, rows] = (values / denominator - logits.zero_point) * logits.scale
+    """Resize probabilities (N, C, h, w) bilinearly to `out` (N, C, H, W)."""
+    backend, weights = (
+        registry.backend(logits.values),
+        np.broadcast_to(np.float32(1), out.shape[2:]),
+    )
+    out[...] = 0
+    for n, planes in enumerate(out):
+        image = logits._replace(values=logits.values[n : n + 1])
+        backend.add_resized(image, axes, weights, planes)
+    if logits.scale != 1.0 or logits.zero_point != 0.0:
+        out[...] = (out - logits.zero_point) * logits.scale
 
 
 def gather_label_probability(logits: Logits, axes: Axes | None, labels: Array, out: Array) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from segpost._backends import registry
-from segpost._backends.reference.labels import interpolated
 from segpost._core import arguments, errors
 from segpost._core.arguments import as_integer
-from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array
+from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.logits import as_logits
+from segpost._core.sampling import Axes
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
 
@@ -178,16 +178,20 @@ class Merger:
         weights = _as_weights(weight, (height, width))
         if letterbox is not None and getattr(letterbox, "image_size", None) != (height, width):
             raise ValueError(f"{letterbox!r} does not fit a window of {height} x {width}")
-        planes = self._resize(argument, (height, width), grid, letterbox)
-        if flip is not None:
-            planes = np.flip(planes, FLIPPED_AXES[flip])
+        shape = argument.values.shape
+        size = None if letterbox is not None else (height, width)
+        resampling = plan_resampling(shape[2:], size, grid, letterbox)
+        if resampling.region is not None:
+            values = argument.values[resampling.region]
+            argument = argument._replace(values=values, origin=resampling.origin)
         rows, columns = slice(y, y + height), slice(x, x + width)
-        sums = self._sums[:, rows, columns]
-        with np.errstate(invalid="ignore"):  # values of weight 0 may be infinite
-            np.add(sums, weights * planes, out=sums, where=weights > 0)
+        sums, totals = self._sums[:, rows, columns], self._weights[rows, columns]
+        axes = () if flip is None else FLIPPED_AXES[flip]
+        add = _add_probabilities if self.average == "probabilities" else _add_logits
+        add(argument, resampling.axes, np.flip(weights, axes), np.flip(sums, axes))
         if not self._weights.any():
             self._wrap = array.wrap
-        self._weights[rows, columns] += weights
+        totals += weights
 
     def result(self, *, log: bool = False) -> Any:
         """Return the weighted mean of what was added.
@@ -249,30 +253,25 @@ class Merger:
             raise ValueError(f"window {(y, x, height, width)} does not lie in {self.size}")
         return y, x, height, width
 
-    def _resize(
-        self, logits: Logits, size: tuple[int, int], grid: object, letterbox: Letterbox | None
-    ) -> Array:
-        """Return what is averaged, (C, height, width) float32 at the size of a window."""
-        shape = logits.values.shape
-        resampling = plan_resampling(
-            shape[2:], size if letterbox is None else None, grid, letterbox
-        )
-        if resampling.region is not None:
-            values = logits.values[resampling.region]
-            logits = logits._replace(values=values, origin=resampling.origin)
-        axes = resampling.axes
-        planes: Array = np.empty((1, self.classes, *size), np.float32)
-        if self.average == "probabilities":
-            counts = registry.backend(logits.values).softmax(logits, axes, planes, None)
-            errors.raise_undefined(counts, logits, (1, *size))
-        else:
-            denominator = 1.0 if axes is None else axes.y.den * axes.x.den
-            for _, rows, values in interpolated(logits, axes):
-                planes[0, :, rows] = values / denominator
-            nan = np.isnan(planes[0]).any(axis=0)
-            if nan.any():
-                raise ValueError(f"logits give NaN at {_format_pixels(nan)} of the window")
-        return planes.reshape(planes.shape[1:])
+
+def _add_probabilities(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None:
+    """Add weighted probabilities (C, height, width) to sums."""
+    planes: Array = np.empty((1, *sums.shape), np.float32)
+    counts = registry.backend(logits.values).softmax(logits, axes, planes, None)
+    errors.raise_undefined(counts, logits, (1, *sums.shape[1:]))
+    np.add(sums, weights * planes[0], out=sums, where=weights > 0)
+
+
+def _add_logits(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None:
+    """Add weighted logits (C, height, width) to sums."""
+    backend = registry.backend(logits.values)
+    if not np.isfinite(widen(logits.values, logits.kind)).all():  # infinities may meet
+        planes = np.zeros(sums.shape, np.float32)
+        backend.add_resized(logits, axes, np.broadcast_to(np.float32(1), weights.shape), planes)
+        nan = np.isnan(planes).any(axis=0)
+        if nan.any():
+            raise ValueError(f"logits give NaN at {_format_pixels(nan)} of the window")
+    backend.add_resized(logits, axes, weights, sums)
 
 
 def _as_average(average: str) -> str:
@@ -289,7 +288,7 @@ def _as_weights(weight: Any, size: tuple[int, int]) -> Array:
         number = float(weight)
         if not (math.isfinite(number) and number > 0):
             raise ValueError(f"weight must be positive and finite, got {weight!r}")
-        return np.asarray(number, np.float32)
+        return np.broadcast_to(np.float32(number), size)
     array, kind, *_ = as_input_array(weight, "weight")
     if isinstance(array, DeviceArray) or kind == "bfloat16":
         raise TypeError(f"weight must be numbers on the CPU that NumPy has, got {kind}")
