@@ -209,11 +209,16 @@ def test_same_bytes_for_any_number_of_threads(backend: str, quality: str, thread
     p, image = problem(7, 120, 150, seed=8)
     few = {"reference": 20, "cuda-emulated": 40}.get(backend, 150)
     p, image = p[:, :few, :few], image[:few, :few]
+    counts: tuple[int, ...] = (1, 1, threads)
+    if backend == "cuda-emulated":  # which has one thread of its own
+        if threads != 2:
+            pytest.skip("the number of threads is one of the CPU")
+        counts = counts[1:]
     crf = DenseCRF(iterations=3, quality=quality)
     before = segpost.num_threads()
     results = []
     try:
-        for count in (1, 1, threads):
+        for count in counts:
             segpost.set_num_threads(count)
             results.append(crf.refine(p, image, trace=True))
     finally:
