@@ -14,15 +14,14 @@ OPERATIONS = tuple(name for name in vars(Backend) if not name.startswith("_"))
 def collect_operations(*modules: ModuleType) -> Mapping[str, Any]:
     """Return the operations of the contract that the modules define, by name.
 
-    Raises
-    ------
-    ValueError
-        If two modules have different objects of one name: a helper would replace an operation.
+    Names that a module imports are not its own: a helper may have the name of an operation.
     """
     operations: dict[str, Any] = {}
     for module in modules:
+        own = vars(module)
         for name in OPERATIONS:
-            operation = vars(module).get(name)
-            if operation is not None and operations.setdefault(name, operation) is not operation:
-                raise ValueError(f"{module.__name__} has a {name} beside that of another module")
+            if getattr(own.get(name), "__module__", None) == module.__name__:
+                if name in operations:
+                    raise ImportError(f"{module.__name__} defines {name}, as another module does")
+                operations[name] = own[name]
     return operations
