@@ -8,13 +8,22 @@ import json
 import sys
 from pathlib import Path
 
-from benches import goals, measure, report
-from benches.jobs import Absent, Job
+from benches.harness import goals, measure, report
+from benches.harness.jobs import Absent, Job
 
-SUITES = ("labels", "palette", "postprocess", "stream", "letterbox", "volumes", "confusion", "crf")
+SUITES = {
+    "labels": "labels.bench_labels",
+    "palette": "color.bench_palette",
+    "postprocess": "pipeline.bench_postprocess",
+    "stream": "pipeline.bench_stream",
+    "letterbox": "spatial.bench_letterbox",
+    "volumes": "labels.bench_volumes",
+    "confusion": "metrics.bench_confusion",
+    "crf": "crf.bench_crf",
+}
 EXTRAS = {  # tables of another kind
-    "stream": ("overhead",),
-    "crf": ("accuracy_crf", "memory_crf"),
+    "stream": ("pipeline.overhead",),
+    "crf": ("crf.accuracy", "crf.memory"),
 }
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -23,13 +32,13 @@ def suite(name: str, data: Path) -> tuple[list[Job], str]:
     """The jobs of one part, or why there are none."""
     if name != "real":
         try:
-            return importlib.import_module(f"benches.bench_{name}").jobs(), ""
+            return importlib.import_module(f"benches.{SUITES[name]}").jobs(), ""
         except Absent as error:
             return [], str(error)
     if not data.is_dir():
         return [], "there is no folder of photographs; name one with --data"
     try:
-        return importlib.import_module("benches.real_jobs").jobs(data), ""
+        return importlib.import_module("benches.real.jobs").jobs(data), ""
     except ImportError as error:
         return [], str(error)
 

@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benches.jobs import OURS
+from benches.harness.jobs import OURS
 
-BASELINE = Path(__file__).with_name("baseline.json")
+BASELINE = Path(__file__).parent / "results" / "baseline.json"
 TOLERANCE = 0.25  # of a ratio: neighbours on the machine cost up to a fifth
 Ratios = dict[str, dict[str, float]]  # job, contender: its quietest time over segpost's
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import segpost
-from benches import measure
+from benches.harness import measure
 
 HERE = Path(__file__).parent
 

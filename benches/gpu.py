@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import segpost
-from benches.jobs import Absent
-from benches.scenes import refinable
+from benches.harness.jobs import Absent
+from benches.harness.scenes import refinable
 
 RESULTS = Path(__file__).parent / "results"
 CLASSES, LOW, FULL = 19, (128, 256), (1024, 2048)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from benches.compare import Ratios, ratios
-from benches.jobs import OURS
+from benches.harness.jobs import OURS
 
 MOST = 6  # rivals of a job, the quickest
 LONGEST = 46  # letters of a name

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from benches import measure
-from benches.jobs import Contender
+from benches.harness import measure
+from benches.harness.jobs import Contender
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "runtimes"
 NAMES = (

@@ -20,10 +20,14 @@ from typing import Any
 import numpy as np
 
 import segpost
-from benches import bench_confusion, bench_palette, bench_postprocess, bench_volumes, scenes
-from benches.bench_labels import street_scene
-from benches.jobs import Job, Run
-from benches.rivals.ours import call
+from benches.baselines.ours import call
+from benches.color import bench_palette
+from benches.harness import scenes
+from benches.harness.jobs import Job, Run
+from benches.labels import bench_volumes
+from benches.labels.bench_labels import street_scene
+from benches.metrics import bench_confusion
+from benches.pipeline import bench_postprocess
 
 REPEAT = 0.05  # seconds of calls a visit
 

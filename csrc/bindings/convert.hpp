@@ -9,10 +9,11 @@
 #include <stdexcept>
 #include <string>
 
-#include "../ops/instances.hpp"
-#include "../ops/labels.hpp"
-#include "../ops/letterbox.hpp"
-#include "../ops/palette.hpp"
+#include "bindings/records.hpp"
+#include "ops/color/palette.hpp"
+#include "ops/labels/labels.hpp"
+#include "ops/metrics/instances.hpp"
+#include "ops/spatial/letterbox.hpp"
 
 namespace segpost::bindings {
 
@@ -48,20 +49,20 @@ inline DType element_type(const py::array &array) {
     return element_type((kind == 'u' ? "uint" : kind == 'i' ? "int" : "float") + bits);
 }
 
-template <class T> const T *table(const py::array &array, std::int64_t count) {
+template <class T> const T *checked_pointer(const py::array &array, std::int64_t count) {
     require(array.ndim() == 1 && array.shape(0) >= count && array.itemsize() == sizeof(T) &&
                 (count < 2 || array.strides(0) == static_cast<py::ssize_t>(sizeof(T))),
             "table");
     return static_cast<const T *>(array.data());
 }
 
-// A NamedTuple _dispatch.Logits.
-inline Logits logits_view(const py::tuple &given) {
-    const auto values = given[0].cast<py::array>();
+// The logits themselves; who needs a threshold or a scale reads it from the record.
+inline Logits from_python(const Record<records::Logits> &record) {
+    const auto values = record.get<py::array>(records::Logits::values);
     require(values.ndim() == 4, "logits");
     Logits view;
     view.data = static_cast<const char *>(values.data());
-    view.dtype = element_type(given[1].cast<std::string>());
+    view.dtype = element_type(record.get<std::string>(records::Logits::kind));
     view.n = values.shape(0), view.c = values.shape(1), view.h = values.shape(2),
     view.w = values.shape(3);
     view.stride_n = values.strides(0), view.stride_c = values.strides(1);
@@ -69,19 +70,31 @@ inline Logits logits_view(const py::tuple &given) {
     return view;
 }
 
-// A geometry.Axis. The arrays live as long as the Python object.
+// The attributes of sampling.Axis and sampling.Axes, as Python looks them up.
+struct AxisNames {
+    const py::str n_in{"n_in"}, n_out{"n_out"}, den{"den"}, widest{"widest"}, step{"step"},
+        cell{"cell"}, w0{"w0"}, w1{"w1"}, t{"t"}, start{"start"}, z{"z"}, y{"y"}, x{"x"};
+};
+inline const AxisNames &axis_names() {
+    static const auto *const names = new AxisNames; // never released
+    return *names;
+}
+
+// A sampling.Axis. The arrays live as long as the Python object.
 inline Axis axis_view(const py::handle &given) {
+    const AxisNames &name = axis_names();
     Axis axis;
-    axis.n_in = given.attr("n_in").cast<std::int64_t>();
-    axis.n_out = given.attr("n_out").cast<std::int64_t>();
-    axis.den = given.attr("den").cast<double>();
-    axis.widest = given.attr("widest").cast<std::int64_t>();
-    axis.step = given.attr("step").cast<double>();
-    axis.cell = table<std::int32_t>(given.attr("cell").cast<py::array>(), axis.n_out);
-    axis.w0 = table<double>(given.attr("w0").cast<py::array>(), axis.n_out);
-    axis.w1 = table<double>(given.attr("w1").cast<py::array>(), axis.n_out);
-    axis.t = table<float>(given.attr("t").cast<py::array>(), axis.n_out);
-    axis.start = table<std::int32_t>(given.attr("start").cast<py::array>(), axis.cells() + 1);
+    axis.n_in = given.attr(name.n_in).cast<std::int64_t>();
+    axis.n_out = given.attr(name.n_out).cast<std::int64_t>();
+    axis.den = given.attr(name.den).cast<double>();
+    axis.widest = given.attr(name.widest).cast<std::int64_t>();
+    axis.step = given.attr(name.step).cast<double>();
+    axis.cell = checked_pointer<std::int32_t>(given.attr(name.cell).cast<py::array>(), axis.n_out);
+    axis.w0 = checked_pointer<double>(given.attr(name.w0).cast<py::array>(), axis.n_out);
+    axis.w1 = checked_pointer<double>(given.attr(name.w1).cast<py::array>(), axis.n_out);
+    axis.t = checked_pointer<float>(given.attr(name.t).cast<py::array>(), axis.n_out);
+    axis.start =
+        checked_pointer<std::int32_t>(given.attr(name.start).cast<py::array>(), axis.cells() + 1);
     return axis;
 }
 
@@ -91,15 +104,15 @@ inline char *address(const py::array &array, bool written) {
 }
 
 // (N, H, W)
-inline Map map_view(const py::array &array, bool written) {
+inline LabelView map_view(const py::array &array, bool written) {
     require(array.ndim() == 3, "map");
-    Map map;
+    LabelView map;
     map.data = address(array, written);
     map.dtype = element_type(array);
     map.n = array.shape(0), map.h = array.shape(1), map.w = array.shape(2);
     map.stride_n = array.strides(0), map.stride_h = array.strides(1),
-    map.element = array.strides(2);
-    require(!written || map.w < 2 || map.element == array.itemsize(),
+    map.stride_w = array.strides(2);
+    require(!written || map.w < 2 || map.stride_w == array.itemsize(),
             "rows of an output are contiguous");
     return map;
 }
@@ -111,7 +124,7 @@ inline Image image_view(const py::array &array, bool written) {
     image.data = address(array, written);
     image.n = array.shape(0), image.h = array.shape(1), image.w = array.shape(2);
     image.stride_n = array.strides(0), image.stride_h = array.strides(1);
-    image.element = image.w < 2 ? 3 : array.strides(2), image.channel = array.strides(3);
+    image.stride_w = image.w < 2 ? 3 : array.strides(2), image.channel = array.strides(3);
     require(!written || image.packed(), "rows of an output are contiguous");
     return image;
 }
@@ -130,7 +143,7 @@ inline TargetRule target_rule(std::int64_t classes, const py::array &ignored) {
     require(classes > 0, "classes");
     rule.classes = classes;
     rule.ignored_count = ignored.shape(0);
-    rule.ignored = table<std::int64_t>(ignored, rule.ignored_count);
+    rule.ignored = checked_pointer<std::int64_t>(ignored, rule.ignored_count);
     return rule;
 }
 
@@ -141,6 +154,19 @@ inline std::int64_t *counts_view(const py::array &counts, std::int64_t rows, std
                 (counts.flags() & py::array::c_style),
             "counts");
     return reinterpret_cast<std::int64_t *>(address(counts, true));
+}
+
+inline py::object to_python(const LogitErrors &errors) {
+    using R = records::LogitErrors;
+    return make_record<R, std::int64_t>({{R::nan_count, errors.nan_count},
+                                         {R::nan_first, errors.nan_first},
+                                         {R::undefined_count, errors.undefined_count},
+                                         {R::undefined_first, errors.undefined_first}});
+}
+
+inline py::object to_python(const LabelErrors &errors) {
+    using R = records::LabelErrors;
+    return make_record<R, std::int64_t>({{R::total, errors.count}, {R::first, errors.first}});
 }
 
 } // namespace segpost::bindings

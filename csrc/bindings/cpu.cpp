@@ -1,111 +1,141 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
-#include "borrow.hpp"
-#include "crf.hpp"
-#include "jobs.hpp"
-#include "signals.hpp"
+#include "bindings/crf.hpp"
+#include "bindings/dlpack.hpp"
+#include "bindings/jobs.hpp"
+#include "bindings/signals.hpp"
 
-#include "../cpu/pool.hpp"
-#include "../cpu/run.hpp"
-#include "../include/segpost/capi.h"
+#include "cpu/runtime/launch.hpp"
+#include "cpu/runtime/pool.hpp"
+#include "segpost/capi.h"
 
 namespace segpost::bindings {
 namespace {
 
-py::tuple as_tuple(const Report &r) {
-    return py::make_tuple(r.nan_count, r.nan_first, r.undefined_count, r.undefined_first);
-}
-py::tuple as_tuple(const Bad &bad) { return py::make_tuple(bad.count, bad.first); }
-
-py::tuple argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
-                 const py::object &paint, const py::object &confidence, bool fast,
-                 const py::object &probabilities, bool dense) {
+py::object argmax(const Record<records::Logits> &logits, const py::object &axes,
+                  const py::array &labels, const py::object &paint, const py::object &confidence,
+                  bool fast, const py::object &probabilities, bool dense) {
     const bool beside = !probabilities.is_none();
     const ArgmaxJob job =
         argmax_job(logits, axes, labels, paint, beside ? py::object(py::none()) : confidence, fast);
     SoftmaxJob spread;
     if (beside) spread = softmax_job(logits, axes, probabilities, confidence);
     require(!(beside && job.resample), "probabilities");
-    Report report;
-    without_gil([&](const Interrupted &interrupted) {
-        if (beside) return run_argmax_softmax(job, spread, interrupted, report);
-        return run_argmax(job, dense ? CellRule::dense : CellRule::fill, interrupted, report);
+    LogitErrors errors;
+    release_gil([&](const CancelToken &cancelled) {
+        if (beside) return launch_argmax_softmax(job, spread, cancelled, errors);
+        return launch_argmax(job, dense ? CellRule::dense : CellRule::fill, cancelled, errors);
     });
-    return as_tuple(report);
+    return to_python(errors);
 }
 
-py::tuple argmax_volume(const py::tuple &logits, const py::object &axes, const py::array &labels) {
+py::object argmax_volume(const Record<records::Logits> &logits, const py::object &axes,
+                         const py::array &labels) {
     const VolumeJob job = volume_job(logits, axes, labels);
-    Report report;
-    without_gil([&](const Interrupted &interrupted) {
-        return run_argmax_volume(job, interrupted, report);
-    });
-    return as_tuple(report);
+    LogitErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_argmax_volume(job, cancelled, errors); });
+    return to_python(errors);
 }
 
-py::tuple softmax(const py::tuple &logits, const py::object &axes, const py::object &probabilities,
-                  const py::object &confidence) {
+py::object softmax(const Record<records::Logits> &logits, const py::object &axes,
+                   const py::object &probabilities, const py::object &confidence) {
     const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
-    Report report;
-    without_gil(
-        [&](const Interrupted &interrupted) { return run_softmax(job, interrupted, report); });
-    return as_tuple(report);
+    LogitErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_softmax(job, cancelled, errors); });
+    return to_python(errors);
 }
 
-py::tuple colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
-                   const py::array &out) {
-    const ColorizeJob job = colorize_job(labels, lut, ignore_index, out);
-    Bad bad;
-    without_gil(
-        [&](const Interrupted &interrupted) { return run_colorize(job, interrupted, bad); });
-    return as_tuple(bad);
-}
-
-py::tuple overlay(const py::array &image, const py::array &labels, const py::array &lut,
-                  const py::array &alpha, const py::object &ignore_index, std::int64_t contour,
-                  const py::array &out) {
-    const OverlayJob job = overlay_job(image, labels, lut, alpha, ignore_index, contour, out);
-    Bad bad;
-    without_gil([&](const Interrupted &interrupted) { return run_overlay(job, interrupted, bad); });
-    return as_tuple(bad);
-}
-
-py::tuple labels_from_colors(const py::array &image, const py::array &keys, const py::array &values,
-                             const py::array &out) {
-    const LabelsFromColorsJob job = labels_from_colors_job(image, keys, values, out);
-    Bad bad;
-    without_gil([&](const Interrupted &interrupted) {
-        return run_labels_from_colors(job, interrupted, bad);
-    });
-    return as_tuple(bad);
-}
-
-// The first inputs, and the weights.
-Taps taps_view(const py::tuple &given, std::int64_t inputs) {
-    const auto first = given[0].cast<py::array>(), weights = given[1].cast<py::array>();
-    require(weights.ndim() == 2 && weights.shape(0) > 0 && weights.shape(1) > 0 &&
-                weights.itemsize() == 4 && (weights.flags() & py::array::c_style),
+void add_resized(const Record<records::Logits> &logits, const py::object &axes,
+                 const py::array &weights, const py::array &sums) {
+    AddResizedJob job;
+    job.logits = from_python(logits);
+    if (!axes.is_none()) {
+        job.resample = true;
+        job.y = axis_view(axes.attr(axis_names().y));
+        job.x = axis_view(axes.attr(axis_names().x));
+        require(job.y.n_in == job.logits.h && job.x.n_in == job.logits.w, "axes");
+    }
+    require(job.logits.n == 1, "logits");
+    require(element_type(weights) == DType::f32 && weights.ndim() == 2 &&
+                weights.shape(0) == job.height() && weights.shape(1) == job.width(),
             "weights");
-    Taps taps;
-    taps.n_out = weights.shape(0), taps.width = weights.shape(1);
-    taps.first = table<std::int32_t>(first, taps.n_out);
-    taps.weights = static_cast<const float *>(weights.data());
-    for (std::int64_t i = 0; i < taps.n_out; ++i)
-        require(taps.first[i] >= 0 && taps.first[i] + taps.width <= inputs, "first");
-    return taps;
+    require(element_type(sums) == DType::f32 && sums.ndim() == 3 &&
+                sums.shape(0) == job.logits.c && sums.shape(1) == job.height() &&
+                sums.shape(2) == job.width(),
+            "sums");
+    job.weights = static_cast<const char *>(weights.data());
+    job.weight_h = weights.strides(0), job.weight_w = weights.strides(1);
+    job.sums = address(sums, true);
+    job.sum_c = sums.strides(0), job.sum_h = sums.strides(1), job.sum_w = sums.strides(2);
+    release_gil([&](const CancelToken &cancelled) { return launch_add_resized(job, cancelled); });
 }
 
-// `out` is [n, 3, H', W']; colors are [3, 3] float32: gain, shift and padding.
-void letterbox(const py::array &image, const py::tuple &y, const py::tuple &x,
+py::object colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
+                    const py::array &out) {
+    const ColorizeJob job = colorize_job(labels, lut, ignore_index, out);
+    LabelErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_colorize(job, cancelled, errors); });
+    return to_python(errors);
+}
+
+py::object overlay(const py::array &image, const py::array &labels, const py::array &lut,
+                   const py::array &alpha, const py::object &ignore_index, std::int64_t contour,
+                   const py::array &out) {
+    const OverlayJob job = overlay_job(image, labels, lut, alpha, ignore_index, contour, out);
+    LabelErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_overlay(job, cancelled, errors); });
+    return to_python(errors);
+}
+
+py::object labels_from_colors(const py::array &image, const py::array &keys,
+                              const py::array &values, const py::array &out) {
+    const LabelsFromColorsJob job = labels_from_colors_job(image, keys, values, out);
+    LabelErrors errors;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_labels_from_colors(job, cancelled, errors);
+    });
+    return to_python(errors);
+}
+
+using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
+
+// A sampling.Taps, with its weights as kernels read them.
+class AxisTaps {
+  public:
+    AxisTaps(const py::object &taps, std::int64_t inputs)
+        : first_(taps.attr("first").cast<py::array>()),
+          weights_(taps.attr("weights").cast<Floats>()) {
+        require(weights_.ndim() == 2 && weights_.shape(0) > 0 && weights_.shape(1) > 0, "weights");
+        view_.n_out = weights_.shape(0), view_.width = weights_.shape(1);
+        view_.first = checked_pointer<std::int32_t>(first_, view_.n_out);
+        view_.weights = weights_.data();
+        for (std::int64_t i = 0; i < view_.n_out; ++i)
+            require(view_.first[i] >= 0 && view_.first[i] + view_.width <= inputs, "first");
+    }
+
+    const Taps &view() const { return view_; }
+
+  private:
+    py::array first_;
+    Floats weights_;
+    Taps view_;
+};
+
+// `out` is [n, 3, H', W']; colors are [3, 3]: gain, shift and padding.
+void letterbox(const py::array &image, const py::object &y, const py::object &x,
                const std::pair<std::int64_t, std::int64_t> &offset, const py::array &colors,
                const py::array &out) {
     LetterboxJob job;
     job.image = image_view(image, false);
-    job.y = taps_view(y, job.image.h), job.x = taps_view(x, job.image.w);
+    const AxisTaps rows(y, job.image.h), columns(x, job.image.w);
+    job.y = rows.view(), job.x = columns.view();
     job.top = offset.first, job.left = offset.second;
-    require(colors.ndim() == 2 && colors.shape(0) == 3 && colors.shape(1) == 3 &&
-                colors.itemsize() == 4 && (colors.flags() & py::array::c_style),
-            "colors");
-    const float *color = static_cast<const float *>(colors.data());
+    require(colors.ndim() == 2 && colors.shape(0) == 3 && colors.shape(1) == 3, "colors");
+    const auto kept = colors.cast<Floats>();
+    const float *color = kept.data();
     for (int c = 0; c < 3; ++c)
         job.gain[c] = color[c], job.shift[c] = color[3 + c], job.padding[c] = color[6 + c];
     job.half = element_type(out) == DType::f16;
@@ -119,31 +149,32 @@ void letterbox(const py::array &image, const py::tuple &y, const py::tuple &x,
     job.out = address(out, true);
     job.out_n = out.strides(0), job.out_c = out.strides(1);
     job.out_h = out.strides(2), job.out_w = out.strides(3);
-    without_gil([&](const Interrupted &interrupted) { return run_letterbox(job, interrupted); });
+    release_gil([&](const CancelToken &cancelled) { return launch_letterbox(job, cancelled); });
 }
 
 void confusion_labels(const py::array &preds, const py::array &target, const py::array &ignored,
                       const py::array &counts) {
     const ConfusionJob job = confusion_job(preds, target, ignored, counts);
     std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
-    without_gil(
-        [&](const Interrupted &interrupted) { return run_confusion(job, interrupted, cells); });
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_confusion(job, cancelled, cells); });
 }
 
-py::tuple confusion_logits(const py::tuple &logits, const py::object &axes, const py::array &target,
-                           const py::array &ignored, const py::array &counts) {
+py::object confusion_logits(const Record<records::Logits> &logits, const py::object &axes,
+                            const py::array &target, const py::array &ignored,
+                            const py::array &counts) {
     const ConfusionLogitsJob job = confusion_job(logits, axes, target, ignored, counts);
     std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
-    Report report;
-    without_gil([&](const Interrupted &interrupted) {
-        return run_confusion_logits(job, interrupted, cells, report);
+    LogitErrors errors;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_confusion_logits(job, cancelled, cells, errors);
     });
-    return as_tuple(report);
+    return to_python(errors);
 }
 
-void bands(const py::array &labels, std::int64_t width, bool frame, std::int64_t classes,
-           const py::array &ignored, const py::array &out) {
-    BandsJob job;
+void boundary_bands(const py::array &labels, std::int64_t width, bool frame, std::int64_t classes,
+                    const py::array &ignored, const py::array &out) {
+    BoundaryBandsJob job;
     job.labels = map_view(labels, false);
     job.width = width;
     job.frame = frame;
@@ -152,7 +183,8 @@ void bands(const py::array &labels, std::int64_t width, bool frame, std::int64_t
     require(same_pixels(job.labels, job.out) && width > 0 &&
                 (job.out.dtype == DType::i32 || (job.out.dtype == DType::u8 && classes < 254)),
             "out");
-    without_gil([&](const Interrupted &interrupted) { return run_bands(job, interrupted); });
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_boundary_bands(job, cancelled); });
 }
 
 void boundary_matches(const py::array &preds, const py::array &target, const py::array &ignored,
@@ -166,9 +198,9 @@ void boundary_matches(const py::array &preds, const py::array &target, const py:
                 (offsets.flags() & py::array::c_style),
             "offsets");
     std::int64_t *cells = counts_view(counts, job.rule.classes, 4);
-    without_gil([&](const Interrupted &interrupted) {
-        return run_boundary_matches(job, static_cast<const std::int32_t *>(offsets.data()),
-                                    offsets.shape(0), interrupted, cells);
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_boundary_matches(job, static_cast<const std::int32_t *>(offsets.data()),
+                                       offsets.shape(0), cancelled, cells);
     });
 }
 
@@ -180,11 +212,11 @@ void instance_counts(const py::array &preds, const py::array &target, const py::
     job.instances = map_view(instances, false);
     require(same_pixels(job.preds, job.target) && same_pixels(job.instances, job.target), "target");
     job.rule = target_rule(groups.shape(0), ignored);
-    job.groups = table<std::int64_t>(groups, job.rule.classes);
+    job.groups = checked_pointer<std::int64_t>(groups, job.rule.classes);
     job.instance_count = counts.shape(0);
     job.counts = counts_view(counts, job.instance_count, 4);
-    without_gil(
-        [&](const Interrupted &interrupted) { return run_instance_counts(job, interrupted); });
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_instance_counts(job, cancelled); });
 }
 
 py::list levels() {
@@ -206,6 +238,8 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("paint").none() = py::none(), arg("confidence").none() = py::none(),
           arg("fast") = false, arg("probabilities").none() = py::none(), arg("dense") = false);
     m.def("argmax_volume", &argmax_volume, arg("logits"), arg("axes"), arg("labels"));
+    m.def("add_resized", &add_resized, arg("logits"), arg("axes").none(), arg("weights"),
+          arg("sums"));
     m.def("softmax", &softmax, arg("logits"), arg("axes").none(), arg("probabilities").none(),
           arg("confidence").none());
     m.def("colorize", &colorize, arg("labels"), arg("lut"), arg("ignore_index").none(), arg("out"));
@@ -219,14 +253,15 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("counts"));
     m.def("confusion_logits", &confusion_logits, arg("logits"), arg("axes").none(), arg("target"),
           arg("ignored"), arg("counts"));
-    m.def("bands", &bands, arg("labels"), arg("width"), arg("frame"), arg("classes"),
-          arg("ignored"), arg("out"));
+    m.def("boundary_bands", &boundary_bands, arg("labels"), arg("width"), arg("frame"),
+          arg("classes"), arg("ignored"), arg("out"));
     m.def("boundary_matches", &boundary_matches, arg("preds"), arg("target"), arg("ignored"),
           arg("offsets"), arg("counts"));
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
     bind_crf(m);
-    bind_borrow(m);
+    m.def("bind_records", &bind_records, arg("contract"));
+    bind_dlpack(m);
     // For Cython: capi.pxd takes it from here. Nothing in it is ever freed.
     m.attr("_capi") =
         py::capsule(segpost_get_api(SEGPOST_ABI), "segpost._cpu._capi", [](PyObject *) {});

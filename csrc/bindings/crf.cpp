@@ -1,26 +1,26 @@
 // The dense CRF as a Python object: prepared once, inferred any number of times.
-#include "crf.hpp"
-#include "crf_jobs.hpp"
-#include "signals.hpp"
+#include "bindings/crf.hpp"
+#include "bindings/crf_jobs.hpp"
+#include "bindings/signals.hpp"
 
-#include "../cpu/crf_exact.hpp"
-#include "../cpu/crf_solver.hpp"
+#include "cpu/crf/exact.hpp"
+#include "cpu/crf/solver.hpp"
 
 namespace segpost::bindings {
 namespace {
 
 class Solver {
   public:
-    Solver(py::tuple unary, py::tuple terms, bool own, const py::object &recipe)
-        : unary_(std::move(unary)), terms_(std::move(terms)), shape_(unary_view(unary_)) {
+    Solver(Record<records::Unary> unary, py::tuple terms, bool own, const py::object &recipe)
+        : unary_(std::move(unary)), terms_(std::move(terms)), shape_(from_python(unary_)) {
         std::vector<PairwiseJob> jobs = pairwise_jobs(terms_, shape_);
         if (recipe.is_none()) {
             solver_ = std::make_unique<CrfExact>(shape_, std::move(jobs), own);
         } else {
-            solver_ = std::make_unique<CrfOnLattice>(shape_, std::move(jobs), own,
-                                                     lattice_recipe(recipe.cast<py::tuple>()));
+            solver_ = std::make_unique<CrfOnLattice>(
+                shape_, std::move(jobs), own, from_python(Record<records::LatticeConfig>(recipe)));
         }
-        without_gil([&](const Interrupted &interrupted) { return solver_->prepare(interrupted); });
+        release_gil([&](const CancelToken &cancelled) { return solver_->prepare(cancelled); });
     }
 
     py::list infer(const py::array &out, std::int64_t iterations, const py::object &start,
@@ -29,19 +29,20 @@ class Solver {
         ProbabilityView from;
         if (!start.is_none()) from = probability_view(start.cast<py::array>(), shape_, false);
         const double limit = tolerance.is_none() ? -1.0 : tolerance.cast<double>();
-        require(iterations >= 0 && !solver_->bad().any(), "infer");
+        require(iterations >= 0 && !solver_->errors().any(), "infer");
         std::vector<CrfStep> steps;
-        without_gil([&](const Interrupted &interrupted) {
+        release_gil([&](const CancelToken &cancelled) {
             return solver_->infer(to, iterations, start.is_none() ? nullptr : &from, limit, trace,
-                                  interrupted, steps);
+                                  cancelled, steps);
         });
-        return listed(steps);
+        return to_python(steps);
     }
 
-    py::tuple bad() const { return listed(solver_->bad()); }
+    py::object bad() const { return to_python(solver_->errors()); }
 
   private:
-    py::tuple unary_, terms_; // keep the arrays
+    Record<records::Unary> unary_; // keeps its arrays
+    py::tuple terms_;
     UnaryView shape_;
     std::unique_ptr<CrfInference> solver_;
 };
@@ -51,8 +52,8 @@ class Solver {
 void bind_crf(py::module_ &m) {
     using py::arg;
     py::class_<Solver>(m, "CrfSolver")
-        .def(py::init<py::tuple, py::tuple, bool, py::object>(), arg("unary"), arg("terms"),
-             arg("own"), arg("recipe").none())
+        .def(py::init<Record<records::Unary>, py::tuple, bool, py::object>(), arg("unary"),
+             arg("terms"), arg("own"), arg("recipe").none())
         .def_property_readonly("bad", &Solver::bad)
         .def("infer", &Solver::infer, arg("out"), arg("iterations"), arg("start").none(),
              arg("tolerance").none(), arg("trace"));

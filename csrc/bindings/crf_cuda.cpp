@@ -1,8 +1,8 @@
 // The dense CRF on a device as a Python object.
-#include "crf_cuda.hpp"
-#include "crf_jobs.hpp"
+#include "bindings/crf_cuda.hpp"
+#include "bindings/crf_jobs.hpp"
 
-#include "../cuda/run.hpp"
+#include "cuda/runtime/launch.hpp"
 
 namespace segpost::bindings {
 namespace {
@@ -10,13 +10,13 @@ namespace {
 class Solver {
   public:
     // `allocate` gives an array of so many bytes on the device.
-    Solver(py::tuple unary, py::tuple terms, bool own, const py::object &recipe,
+    Solver(Record<records::Unary> unary, py::tuple terms, bool own, const py::object &recipe,
            std::uintptr_t stream, py::function allocate)
         : unary_(std::move(unary)), terms_(std::move(terms)), allocate_(std::move(allocate)),
-          shape_(unary_view(unary_)) {
+          shape_(from_python(unary_)) {
         LatticeRecipe how;
         const bool exact = recipe.is_none();
-        if (!exact) how = lattice_recipe(recipe.cast<py::tuple>());
+        if (!exact) how = from_python(Record<records::LatticeConfig>(recipe));
         std::vector<PairwiseJob> jobs = pairwise_jobs(terms_, shape_);
         const py::gil_scoped_release released;
         solver_ = gpu::crf_solver(shape_, std::move(jobs), own, exact ? nullptr : &how, stream,
@@ -36,10 +36,10 @@ class Solver {
             const py::gil_scoped_release released;
             steps = solver_->infer(to, iterations, begins ? &from : nullptr, limit, trace);
         }
-        return listed(steps);
+        return to_python(steps);
     }
 
-    py::tuple bad() const { return listed(solver_->bad); }
+    py::object bad() const { return to_python(solver_->bad); }
 
   private:
     void *take(std::size_t bytes) {
@@ -49,17 +49,18 @@ class Solver {
         return address(array, true);
     }
 
-    py::tuple unary_, terms_; // keep the arrays
+    Record<records::Unary> unary_; // keeps its arrays
+    py::tuple terms_;
     py::function allocate_;
     py::list memory_;
     UnaryView shape_;
     std::unique_ptr<gpu::CrfSolver> solver_;
 };
 
-// `found` counts labels that are none: [2] numbers, as a Tally.
+// `errors` counts labels that are none: [2] numbers, as an ErrorCount.
 void label_energies(const py::array &labels, const py::array &out, const py::object &unsure,
                     float label_energy, float other_energy, float unsure_energy,
-                    std::uintptr_t stream, const py::array &found) {
+                    std::uintptr_t stream, const py::array &errors) {
     gpu::LabelUnary job;
     job.labels = map_view(labels, false);
     require(out.ndim() == 4 && out.itemsize() == 4 && (out.flags() & py::array::c_style) &&
@@ -72,27 +73,27 @@ void label_energies(const py::array &labels, const py::array &out, const py::obj
     if (job.has_unsure) job.unsure = unsure.cast<std::int64_t>();
     job.label_energy = label_energy, job.other_energy = other_energy;
     job.unsure_energy = unsure_energy;
-    require(static_cast<std::size_t>(found.nbytes()) >= sizeof(gpu::Tally), "found");
-    auto *tally = reinterpret_cast<gpu::Tally *>(address(found, true));
-    gpu::clear(tally, sizeof(gpu::Tally), stream);
-    gpu::run_label_energies(job, stream, tally);
+    require(static_cast<std::size_t>(errors.nbytes()) >= sizeof(gpu::ErrorCount), "errors");
+    auto *count = reinterpret_cast<gpu::ErrorCount *>(address(errors, true));
+    gpu::clear(count, sizeof(gpu::ErrorCount), stream);
+    gpu::run_label_energies(job, stream, count);
 }
 
 // [N, L, H, W] to [N, H, W], both float32.
-void largest(const py::array &values, const py::array &out, std::uintptr_t stream) {
+void reduce_max(const py::array &values, const py::array &out, std::uintptr_t stream) {
     require(values.ndim() == 4 && values.shape(1) > 0 && out.ndim() == 3 &&
                 values.itemsize() == 4 && out.itemsize() == 4 && out.shape(0) == values.shape(0) &&
                 out.shape(1) == values.shape(2) && out.shape(2) == values.shape(3),
-            "largest");
+            "reduce_max");
     ProbabilityView from;
     from.data = const_cast<char *>(static_cast<const char *>(values.data()));
     from.stride_d = values.strides(0), from.stride_l = values.strides(1);
     from.stride_h = values.strides(2), from.stride_w = values.strides(3);
-    gpu::run_largest(from, values.shape(1), map_view(out, true), stream);
+    gpu::run_reduce_max(from, values.shape(1), map_view(out, true), stream);
 }
 
-// `codes` is memory for a Tally and [2, channels] codes; see gpu::run_guide_range.
-void guide_range(const py::array &guide, std::uintptr_t stream, const py::array &codes) {
+// `keys` is memory for a ErrorCount and [2, channels] keys; see gpu::run_feature_range.
+void feature_range(const py::array &guide, std::uintptr_t stream, const py::array &keys) {
     require(guide.ndim() == 4, "guide");
     GuideView view;
     view.data = static_cast<const char *>(guide.data());
@@ -100,13 +101,14 @@ void guide_range(const py::array &guide, std::uintptr_t stream, const py::array 
     view.channels = guide.shape(3);
     view.stride_d = guide.strides(0), view.stride_h = guide.strides(1);
     view.stride_w = guide.strides(2), view.stride_c = guide.strides(3);
-    const auto bytes = static_cast<std::size_t>(codes.nbytes());
-    require(bytes >= sizeof(gpu::Tally) + 16 * static_cast<std::size_t>(view.channels), "codes");
-    char *memory = address(codes, true);
+    const auto bytes = static_cast<std::size_t>(keys.nbytes());
+    require(bytes >= sizeof(gpu::ErrorCount) + 16 * static_cast<std::size_t>(view.channels),
+            "keys");
+    char *memory = address(keys, true);
     gpu::clear(memory, bytes, stream);
-    gpu::run_guide_range(view, guide.shape(0), guide.shape(1), guide.shape(2), stream,
-                         reinterpret_cast<unsigned long long *>(memory + sizeof(gpu::Tally)),
-                         reinterpret_cast<gpu::Tally *>(memory));
+    gpu::run_feature_range(view, guide.shape(0), guide.shape(1), guide.shape(2), stream,
+                           reinterpret_cast<unsigned long long *>(memory + sizeof(gpu::ErrorCount)),
+                           reinterpret_cast<gpu::ErrorCount *>(memory));
 }
 
 } // namespace
@@ -114,7 +116,8 @@ void guide_range(const py::array &guide, std::uintptr_t stream, const py::array 
 void bind_crf_on_device(py::module_ &m) {
     using py::arg;
     py::class_<Solver>(m, "CrfSolver")
-        .def(py::init<py::tuple, py::tuple, bool, py::object, std::uintptr_t, py::function>(),
+        .def(py::init<Record<records::Unary>, py::tuple, bool, py::object, std::uintptr_t,
+                      py::function>(),
              arg("unary"), arg("terms"), arg("own"), arg("recipe").none(true), arg("stream"),
              arg("allocate"))
         .def_property_readonly("bad", &Solver::bad)
@@ -122,9 +125,9 @@ void bind_crf_on_device(py::module_ &m) {
              arg("tolerance").none(true), arg("trace"));
     m.def("label_energies", &label_energies, arg("labels"), arg("out"), arg("unsure").none(true),
           arg("label_energy"), arg("other_energy"), arg("unsure_energy"), arg("stream"),
-          arg("found"));
-    m.def("largest", &largest, arg("values"), arg("out"), arg("stream"));
-    m.def("guide_range", &guide_range, arg("guide"), arg("stream"), arg("codes"));
+          arg("errors"));
+    m.def("reduce_max", &reduce_max, arg("values"), arg("out"), arg("stream"));
+    m.def("feature_range", &feature_range, arg("guide"), arg("stream"), arg("keys"));
 }
 
 } // namespace segpost::bindings

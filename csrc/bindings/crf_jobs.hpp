@@ -2,11 +2,11 @@
 // are compiled.
 #pragma once
 
-#include "convert.hpp"
+#include "bindings/convert.hpp"
 
 #include <vector>
 
-#include "../ops/crf.hpp"
+#include "ops/crf/crf.hpp"
 
 namespace segpost::bindings {
 
@@ -20,21 +20,21 @@ inline constexpr std::array<std::pair<const char *, Normalization>, 4> normaliza
      {"column", Normalization::column},
      {"none", Normalization::none}}};
 
-template <class Names> auto named(const Names &names, const std::string &name) {
+template <class Names> auto parse_enum(const Names &names, const std::string &name) {
     for (const auto &[text, value] : names)
         if (name == text) return value;
     throw std::invalid_argument("internal: " + name);
 }
 
-// A NamedTuple _dispatch.Unary.
-inline UnaryView unary_view(const py::tuple &given) {
-    const auto values = given[0].cast<py::array>();
+inline UnaryView from_python(const Record<records::Unary> &record) {
+    using R = records::Unary;
+    const auto values = record.get<py::array>(R::values);
     require(values.ndim() == 4 && values.shape(0) > 0, "unary");
     UnaryView view;
     view.data = static_cast<const char *>(values.data());
-    view.dtype = element_type(given[1].cast<std::string>());
-    view.meaning = named(meanings, given[2].cast<std::string>());
-    view.clamp = given[3].cast<double>();
+    view.dtype = element_type(record.get<std::string>(R::kind));
+    view.meaning = parse_enum(meanings, record.get<std::string>(R::meaning));
+    view.clamp = record.get<double>(R::clamp);
     view.labels = values.shape(0), view.d = values.shape(1);
     view.h = values.shape(2), view.w = values.shape(3);
     view.stride_l = values.strides(0), view.stride_d = values.strides(1);
@@ -43,36 +43,40 @@ inline UnaryView unary_view(const py::tuple &given) {
     return view;
 }
 
-// A NamedTuple _dispatch.Pairwise. The arrays live as long as the Python object.
-inline PairwiseJob pairwise_job(const py::tuple &given, const UnaryView &unary) {
+// The arrays live as long as the record.
+inline PairwiseJob from_python(const Record<records::Pairwise> &record, const UnaryView &unary) {
+    using R = records::Pairwise;
     PairwiseJob job;
-    job.has_places = !given[0].is_none();
+    job.has_places = record.has(R::sigma);
     if (job.has_places) {
-        const auto sigma = given[0].cast<py::tuple>();
+        const auto sigma = record.get<py::tuple>(R::sigma);
         for (int i = 0; i < 3; ++i) {
             job.sigma[i] = sigma[static_cast<std::size_t>(i)].cast<double>();
             require(job.sigma[i] > 0, "sigma");
         }
     }
-    if (!given[1].is_none()) {
-        const auto guide = given[1].cast<py::array>();
+    if (record.has(R::guide)) {
+        const auto guide = record.get<py::array>(R::guide);
         require(guide.ndim() == 4 && guide.shape(0) == unary.d && guide.shape(1) == unary.h &&
                     guide.shape(2) == unary.w,
                 "guide");
         job.guide.data = static_cast<const char *>(guide.data());
         job.guide.dtype = element_type(guide);
-        require(job.guide.dtype == DType::u8 || !given[5].is_none(), "guide's range");
+        require(job.guide.dtype == DType::u8 || record.has(R::guide_range), "guide's range");
         job.guide.channels = guide.shape(3);
         job.guide.stride_d = guide.strides(0), job.guide.stride_h = guide.strides(1);
         job.guide.stride_w = guide.strides(2), job.guide.stride_c = guide.strides(3);
-        job.guide_sigma = table<double>(given[2].cast<py::array>(), job.guide.channels);
-        if (!given[5].is_none())
-            job.guide_range = table<double>(given[5].cast<py::array>(), 2 * job.guide.channels);
+        job.guide_sigma =
+            checked_pointer<double>(record.get<py::array>(R::guide_sigma), job.guide.channels);
+        if (record.has(R::guide_range))
+            job.guide_range = checked_pointer<double>(record.get<py::array>(R::guide_range),
+                                                      2 * job.guide.channels);
     }
     const std::int64_t features = (job.has_places ? 3 : 0) + job.guide.channels;
     require(features > 0 && features <= most_features, "features");
-    require(py::isinstance<py::array>(given[3]), "attraction is an array, whose memory stays");
-    const auto attraction = given[3].cast<py::array>();
+    require(py::isinstance<py::array>(record[R::attraction]),
+            "attraction is an array, whose memory stays");
+    const auto attraction = record.get<py::array>(R::attraction);
     require(attraction.itemsize() == 8 && attraction.ndim() <= 2 &&
                 (attraction.flags() & py::array::c_style),
             "attraction");
@@ -80,7 +84,7 @@ inline PairwiseJob pairwise_job(const py::tuple &given, const UnaryView &unary) 
         require(attraction.shape(i) == unary.labels, "attraction");
     job.kind = static_cast<Attraction>(attraction.ndim());
     job.attraction = static_cast<const double *>(attraction.data());
-    job.normalization = named(normalizations, given[4].cast<std::string>());
+    job.normalization = parse_enum(normalizations, record.get<std::string>(R::normalization));
     return job;
 }
 
@@ -99,25 +103,44 @@ inline ProbabilityView probability_view(const py::array &array, const UnaryView 
 
 inline std::vector<PairwiseJob> pairwise_jobs(const py::tuple &terms, const UnaryView &unary) {
     std::vector<PairwiseJob> jobs;
-    for (const py::handle term : terms) jobs.push_back(pairwise_job(term.cast<py::tuple>(), unary));
+    for (const py::handle term : terms)
+        jobs.push_back(from_python(Record<records::Pairwise>(term), unary));
     return jobs;
 }
 
-// A NamedTuple _dispatch.LatticeRecipe.
-inline LatticeRecipe lattice_recipe(const py::tuple &given) {
-    return {given[0].cast<std::int64_t>(), given[1].cast<double>(), given[2].cast<double>(),
-            given[3].cast<std::int64_t>(), given[4].cast<double>()};
+inline LatticeRecipe from_python(const Record<records::LatticeConfig> &record) {
+    using R = records::LatticeConfig;
+    LatticeRecipe recipe;
+    recipe.rounds = record.get<std::int64_t>(R::rounds);
+    recipe.side = record.get<double>(R::side);
+    recipe.stretch = record.get<double>(R::stretch);
+    recipe.bridged = record.get<std::int64_t>(R::bridged);
+    recipe.dropped = record.get<double>(R::dropped);
+    return recipe;
 }
 
-inline py::list listed(const std::vector<CrfStep> &steps) {
+inline py::object to_python(const CrfStep &step) {
+    using R = records::CrfStep;
+    return make_record<R, double>({{R::entropy, step.entropy},
+                                   {R::unary, step.unary},
+                                   {R::pairwise, step.pairwise},
+                                   {R::change, step.change}});
+}
+
+inline py::list to_python(const std::vector<CrfStep> &steps) {
     py::list list;
-    for (const CrfStep &step : steps)
-        list.append(py::make_tuple(step.entropy, step.unary, step.pairwise, step.change));
+    for (const CrfStep &step : steps) list.append(to_python(step));
     return list;
 }
 
-inline py::tuple listed(const BadUnary &b) {
-    return py::make_tuple(b.total, b.first, b.outside, b.outside_at, b.hopeless, b.hopeless_at);
+inline py::object to_python(const BadUnary &bad) {
+    using R = records::UnaryErrors;
+    return make_record<R, std::int64_t>({{R::total, bad.total},
+                                         {R::first, bad.first},
+                                         {R::outside, bad.outside},
+                                         {R::outside_first, bad.outside_at},
+                                         {R::hopeless, bad.hopeless},
+                                         {R::hopeless_first, bad.hopeless_at}});
 }
 
 } // namespace segpost::bindings

@@ -1,9 +1,9 @@
 // segpost._cuda: the CUDA kernels, under the names they have everywhere. Arrays are views whose
 // memory is a device's: nothing here looks into it.
-#include "crf_cuda.hpp"
-#include "jobs.hpp"
+#include "bindings/crf_cuda.hpp"
+#include "bindings/jobs.hpp"
 
-#include "../cuda/run.hpp"
+#include "cuda/runtime/launch.hpp"
 
 namespace segpost::bindings {
 namespace {
@@ -16,70 +16,72 @@ template <class T> T *memory(const py::object &given, std::size_t bytes) {
     return reinterpret_cast<T *>(address(array, true));
 }
 
-template <class T> T *tallies(const py::object &given, std::uintptr_t stream) {
-    T *found = memory<T>(given, sizeof(T));
-    if (found) gpu::clear(found, sizeof(T), stream);
-    return found;
+template <class T> T *error_counts(const py::object &given, std::uintptr_t stream) {
+    T *errors = memory<T>(given, sizeof(T));
+    if (errors) gpu::clear(errors, sizeof(T), stream);
+    return errors;
 }
 
-std::size_t argmax_workspace(const py::tuple &logits, const py::object &axes) {
+std::size_t argmax_workspace(const Record<records::Logits> &logits, const py::object &axes) {
     return gpu::argmax_workspace(argmax_job(logits, axes));
 }
 
-void argmax(const py::tuple &logits, const py::object &axes, const py::array &labels,
+void argmax(const Record<records::Logits> &logits, const py::object &axes, const py::array &labels,
             const py::object &paint, const py::object &confidence, std::uintptr_t stream,
-            const py::object &found, const py::object &workspace) {
+            const py::object &errors, const py::object &workspace) {
     const ArgmaxJob job = argmax_job(logits, axes, labels, paint, confidence);
     void *work = memory<void>(workspace, gpu::argmax_workspace(job));
-    gpu::run_argmax(job, stream, tallies<gpu::Tallies>(found, stream), work);
+    gpu::run_argmax(job, stream, error_counts<gpu::ErrorCounts>(errors, stream), work);
 }
 
 // One volume.
-void argmax_volume(const py::tuple &logits, const py::object &axes, const py::array &labels,
-                   std::uintptr_t stream, const py::object &found, const py::object &workspace) {
+void argmax_volume(const Record<records::Logits> &logits, const py::object &axes,
+                   const py::array &labels, std::uintptr_t stream, const py::object &errors,
+                   const py::object &workspace) {
     const VolumeJob job = volume_job(logits, axes, labels);
     require(job.logits.n == 1, "logits");
     void *work = memory<void>(workspace, gpu::argmax_volume_workspace(job));
-    gpu::run_argmax_volume(job, stream, tallies<gpu::Tallies>(found, stream), work);
+    gpu::run_argmax_volume(job, stream, error_counts<gpu::ErrorCounts>(errors, stream), work);
 }
 
-std::size_t argmax_volume_workspace(const py::tuple &logits, const py::object &axes,
+std::size_t argmax_volume_workspace(const Record<records::Logits> &logits, const py::object &axes,
                                     const py::array &labels) {
     return gpu::argmax_volume_workspace(volume_job(logits, axes, labels));
 }
 
-void softmax(const py::tuple &logits, const py::object &axes, const py::array &probabilities,
-             const py::object &confidence, std::uintptr_t stream, const py::object &found) {
+void softmax(const Record<records::Logits> &logits, const py::object &axes,
+             const py::array &probabilities, const py::object &confidence, std::uintptr_t stream,
+             const py::object &errors) {
     const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
     require(!job.conf_bytes, "confidence");
-    auto *met = tallies<gpu::Tallies>(found, stream);
-    gpu::run_softmax(job, stream, met ? &met->undefined : nullptr);
+    auto *counts = error_counts<gpu::ErrorCounts>(errors, stream);
+    gpu::run_softmax(job, stream, counts ? &counts->undefined : nullptr);
 }
 
 void confidence_bytes(const py::array &from, const py::array &to, std::uintptr_t stream) {
-    const Map source = map_view(from, false), target = map_view(to, true);
+    const LabelView source = map_view(from, false), target = map_view(to, true);
     require(same_pixels(source, target) && source.dtype == DType::f32 && target.dtype == DType::u8,
             "confidence");
     gpu::run_confidence_bytes(source, target, stream);
 }
 
 void colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
-              const py::array &out, std::uintptr_t stream, const py::object &found) {
+              const py::array &out, std::uintptr_t stream, const py::object &errors) {
     gpu::run_colorize(colorize_job(labels, lut, ignore_index, out), stream,
-                      tallies<gpu::Tally>(found, stream));
+                      error_counts<gpu::ErrorCount>(errors, stream));
 }
 
 void overlay(const py::array &image, const py::array &labels, const py::array &lut,
              const py::array &alpha, const py::object &ignore_index, std::int64_t contour,
-             const py::array &out, std::uintptr_t stream, const py::object &found) {
+             const py::array &out, std::uintptr_t stream, const py::object &errors) {
     gpu::run_overlay(overlay_job(image, labels, lut, alpha, ignore_index, contour, out), stream,
-                     tallies<gpu::Tally>(found, stream));
+                     error_counts<gpu::ErrorCount>(errors, stream));
 }
 
 void labels_from_colors(const py::array &image, const py::array &keys, const py::array &values,
-                        const py::array &out, std::uintptr_t stream, const py::object &found) {
+                        const py::array &out, std::uintptr_t stream, const py::object &errors) {
     gpu::run_labels_from_colors(labels_from_colors_job(image, keys, values, out), stream,
-                                tallies<gpu::Tally>(found, stream));
+                                error_counts<gpu::ErrorCount>(errors, stream));
 }
 
 void confusion_labels(const py::array &preds, const py::array &target, const py::array &ignored,
@@ -89,10 +91,11 @@ void confusion_labels(const py::array &preds, const py::array &target, const py:
                        counts_view(counts, job.rule.classes + 2, job.rule.classes + 1));
 }
 
-// `found` is added to, as the counts are.
-void confusion_logits(const py::tuple &logits, const py::object &axes, const py::array &target,
-                      const py::array &ignored, const py::array &counts, const py::array &labels,
-                      std::uintptr_t stream, const py::object &found, const py::object &workspace) {
+// `errors` is added to, as the counts are.
+void confusion_logits(const Record<records::Logits> &logits, const py::object &axes,
+                      const py::array &target, const py::array &ignored, const py::array &counts,
+                      const py::array &labels, std::uintptr_t stream, const py::object &errors,
+                      const py::object &workspace) {
     ConfusionLogitsJob job = confusion_job(logits, axes, target, ignored, counts);
     job.argmax.labels = map_view(labels, true);
     require(same_pixels(job.argmax.labels, job.target) && job.argmax.labels.dtype == DType::i32,
@@ -100,7 +103,7 @@ void confusion_logits(const py::tuple &logits, const py::object &axes, const py:
     void *work = memory<void>(workspace, gpu::argmax_workspace(job.argmax));
     gpu::run_confusion_logits(job, stream,
                               counts_view(counts, job.rule.classes + 2, job.rule.classes + 1),
-                              memory<gpu::Tallies>(found, sizeof(gpu::Tallies)), work);
+                              memory<gpu::ErrorCounts>(errors, sizeof(gpu::ErrorCounts)), work);
 }
 
 py::tuple device_count() {
@@ -170,31 +173,32 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
                py::arg("axes").none(true));
     module.def("argmax", &argmax, py::arg("logits"), py::arg("axes").none(true), py::arg("labels"),
                py::arg("paint").none(true), py::arg("confidence").none(true), py::arg("stream"),
-               py::arg("found").none(true), py::arg("workspace").none(true));
+               py::arg("errors").none(true), py::arg("workspace").none(true));
     module.def("argmax_volume_workspace", &argmax_volume_workspace, py::arg("logits"),
                py::arg("axes"), py::arg("labels"));
     module.def("argmax_volume", &argmax_volume, py::arg("logits"), py::arg("axes"),
-               py::arg("labels"), py::arg("stream"), py::arg("found").none(true),
+               py::arg("labels"), py::arg("stream"), py::arg("errors").none(true),
                py::arg("workspace").none(true));
     module.def("softmax", &softmax, py::arg("logits"), py::arg("axes").none(true),
                py::arg("probabilities"), py::arg("confidence").none(true), py::arg("stream"),
-               py::arg("found").none(true));
+               py::arg("errors").none(true));
     module.def("confidence_bytes", &confidence_bytes, py::arg("from_"), py::arg("to"),
                py::arg("stream"));
     module.def("colorize", &colorize, py::arg("labels"), py::arg("lut"),
                py::arg("ignore_index").none(true), py::arg("out"), py::arg("stream"),
-               py::arg("found").none(true));
+               py::arg("errors").none(true));
     module.def("overlay", &overlay, py::arg("image"), py::arg("labels"), py::arg("lut"),
                py::arg("alpha"), py::arg("ignore_index").none(true), py::arg("contour"),
-               py::arg("out"), py::arg("stream"), py::arg("found").none(true));
+               py::arg("out"), py::arg("stream"), py::arg("errors").none(true));
     module.def("labels_from_colors", &labels_from_colors, py::arg("image"), py::arg("keys"),
-               py::arg("values"), py::arg("out"), py::arg("stream"), py::arg("found").none(true));
+               py::arg("values"), py::arg("out"), py::arg("stream"), py::arg("errors").none(true));
     module.def("confusion_labels", &confusion_labels, py::arg("preds"), py::arg("target"),
                py::arg("ignored"), py::arg("counts"), py::arg("stream"));
     module.def("confusion_logits", &confusion_logits, py::arg("logits"), py::arg("axes").none(true),
                py::arg("target"), py::arg("ignored"), py::arg("counts"), py::arg("labels"),
-               py::arg("stream"), py::arg("found").none(true), py::arg("workspace").none(true));
+               py::arg("stream"), py::arg("errors").none(true), py::arg("workspace").none(true));
     bind_crf_on_device(module);
+    module.def("bind_records", &bind_records, py::arg("contract"));
     module.def("device_count", &device_count);
     module.def("device_of", &device_of, py::arg("place"));
     module.def("use_device", &use_device, py::arg("device"));
@@ -205,7 +209,7 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     module.def("clear", &clear, py::arg("place"), py::arg("bytes"), py::arg("stream"));
     module.def("copy_rows", &copy_rows, py::arg("target"), py::arg("source"), py::arg("stream"));
     module.def("is_captured", &segpost::gpu::is_captured, py::arg("stream"));
-    module.def("follow", &segpost::gpu::follow, py::arg("stream"), py::arg("before"));
-    module.def("mark", &segpost::gpu::mark, py::arg("stream"));
-    module.def("passed", &segpost::gpu::passed, py::arg("mark"));
+    module.def("wait_stream", &segpost::gpu::wait_stream, py::arg("stream"), py::arg("before"));
+    module.def("record_event", &segpost::gpu::record_event, py::arg("stream"));
+    module.def("event_done", &segpost::gpu::event_done, py::arg("event"));
 }

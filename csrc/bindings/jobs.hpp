@@ -1,34 +1,63 @@
 // Python arguments as jobs, the same for every backend whose kernels are compiled.
 #pragma once
 
-#include "convert.hpp"
+#include "bindings/convert.hpp"
 
-#include "../ops/confusion.hpp"
-#include "../ops/volumes.hpp"
+#include "ops/labels/volumes.hpp"
+#include "ops/metrics/confusion.hpp"
 
 namespace segpost::bindings {
 
-inline bool same_pixels(const Map &a, const Map &b) {
+inline bool same_pixels(const LabelView &a, const LabelView &b) {
     return a.n == b.n && a.h == b.h && a.w == b.w;
 }
 
-inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes) {
+inline ArgmaxJob argmax_job(const Record<records::Logits> &logits, const py::object &axes) {
     ArgmaxJob job;
-    job.logits = logits_view(logits);
+    job.logits = from_python(logits);
     if (!axes.is_none()) {
         job.resample = true;
-        job.y = axis_view(axes.attr("y"));
-        job.x = axis_view(axes.attr("x"));
+        job.y = axis_view(axes.attr(axis_names().y));
+        job.x = axis_view(axes.attr(axis_names().x));
     }
-    if (!logits[4].is_none()) {
+    if (logits.has(records::Logits::threshold)) {
         job.has_threshold = true;
-        job.threshold = logits[4].cast<double>();
+        job.threshold = logits.get<double>(records::Logits::threshold);
     }
     return job;
 }
 
-// `paint` is None or a NamedTuple _dispatch.Paint.
-inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
+// The overlay that an argmax draws; its labels and its table are those of the job.
+inline OverlayJob from_python(const Record<records::OverlayTarget> &record, const ArgmaxJob &job) {
+    using R = records::OverlayTarget;
+    OverlayJob overlay;
+    overlay.image = image_view(record.get<py::array>(R::image), false);
+    overlay.alpha =
+        checked_pointer<std::uint16_t>(record.get<py::array>(R::alpha), job.classes() + 1);
+    overlay.out = image_view(record.get<py::array>(R::out), true);
+    overlay.labels = job.labels;
+    overlay.range.classes = job.classes();
+    require(same_pixels(overlay.image, job.labels) && same_pixels(overlay.out, job.labels),
+            "overlay");
+    return overlay;
+}
+
+inline void add_colors(ArgmaxJob &job, const Record<records::ColorOutputs> &record) {
+    using R = records::ColorOutputs;
+    const auto *lut =
+        checked_pointer<std::uint32_t>(record.get<py::array>(R::lut), job.classes() + 1);
+    if (record.has(R::color)) {
+        job.color = image_view(record.get<py::array>(R::color), true);
+        job.lut = lut;
+        require(same_pixels(job.color, job.labels), "color");
+    }
+    if (record.has(R::laid)) {
+        job.laid = from_python(Record<records::OverlayTarget>(record[R::laid]), job);
+        job.laid.lut = lut;
+    }
+}
+
+inline ArgmaxJob argmax_job(const Record<records::Logits> &logits, const py::object &axes,
                             const py::array &labels, const py::object &paint,
                             const py::object &confidence = py::none(), bool fast = false) {
     ArgmaxJob job = argmax_job(logits, axes);
@@ -38,31 +67,11 @@ inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
                 (job.labels.dtype == DType::i32 ||
                  (job.labels.dtype == DType::u8 && job.classes() <= 256)),
             "labels");
-    if (!paint.is_none()) {
-        const auto parts = paint.cast<py::tuple>();
-        const auto lut = table<std::uint32_t>(parts[0].cast<py::array>(), job.classes() + 1);
-        if (!parts[1].is_none()) {
-            job.color = image_view(parts[1].cast<py::array>(), true);
-            job.lut = lut;
-            require(same_pixels(job.color, job.labels), "color");
-        }
-        if (!parts[2].is_none()) {
-            const auto given = parts[2].cast<py::tuple>();
-            OverlayJob &laid = job.laid;
-            laid.image = image_view(given[0].cast<py::array>(), false);
-            laid.alpha = table<std::uint16_t>(given[1].cast<py::array>(), job.classes() + 1);
-            laid.out = image_view(given[2].cast<py::array>(), true);
-            laid.labels = job.labels;
-            laid.range.classes = job.classes();
-            laid.lut = lut;
-            require(same_pixels(laid.image, job.labels) && same_pixels(laid.out, job.labels),
-                    "overlay");
-        }
-    }
+    if (!paint.is_none()) add_colors(job, Record<records::ColorOutputs>(paint));
     if (!confidence.is_none()) {
         job.confidence = map_view(confidence.cast<py::array>(), true);
-        job.scale = logits[2].cast<double>();
-        job.zero_point = logits[3].cast<double>();
+        job.scale = logits.get<double>(records::Logits::scale);
+        job.zero_point = logits.get<double>(records::Logits::zero_point);
         job.fast = fast;
         const DType kind = job.confidence.dtype;
         require(same_pixels(job.confidence, job.labels) &&
@@ -73,21 +82,21 @@ inline ArgmaxJob argmax_job(const py::tuple &logits, const py::object &axes,
 }
 
 // Logits are [n, c, d, h, w], labels [n, D, H, W].
-inline VolumeJob volume_job(const py::tuple &logits, const py::object &axes,
+inline VolumeJob volume_job(const Record<records::Logits> &logits, const py::object &axes,
                             const py::array &labels) {
-    const auto values = logits[0].cast<py::array>();
+    const auto values = logits.get<py::array>(records::Logits::values);
     require(values.ndim() == 5 && values.shape(1) > 0, "logits");
     VolumeJob job;
     job.logits.data = static_cast<const char *>(values.data());
-    job.logits.dtype = element_type(logits[1].cast<std::string>());
+    job.logits.dtype = element_type(logits.get<std::string>(records::Logits::kind));
     job.logits.n = values.shape(0), job.logits.c = values.shape(1);
     job.depth = values.shape(2), job.logits.h = values.shape(3), job.logits.w = values.shape(4);
     job.logits.stride_n = values.strides(0), job.logits.stride_c = values.strides(1);
     job.stride_d = values.strides(2);
     job.logits.stride_h = values.strides(3), job.logits.stride_w = values.strides(4);
-    job.z = axis_view(axes.attr("z"));
-    job.y = axis_view(axes.attr("y"));
-    job.x = axis_view(axes.attr("x"));
+    job.z = axis_view(axes.attr(axis_names().z));
+    job.y = axis_view(axes.attr(axis_names().y));
+    job.x = axis_view(axes.attr(axis_names().x));
     require(job.z.n_in == job.depth && job.y.n_in == job.logits.h && job.x.n_in == job.logits.w,
             "axes");
     const DType kind = element_type(labels);
@@ -102,20 +111,20 @@ inline VolumeJob volume_job(const py::tuple &logits, const py::object &axes,
     return job;
 }
 
-inline SoftmaxJob softmax_job(const py::tuple &logits, const py::object &axes,
+inline SoftmaxJob softmax_job(const Record<records::Logits> &logits, const py::object &axes,
                               const py::object &probabilities, const py::object &confidence) {
     SoftmaxJob job;
-    job.logits = logits_view(logits);
+    job.logits = from_python(logits);
     if (!axes.is_none()) {
         job.resample = true;
-        job.y = axis_view(axes.attr("y"));
-        job.x = axis_view(axes.attr("x"));
+        job.y = axis_view(axes.attr(axis_names().y));
+        job.x = axis_view(axes.attr(axis_names().x));
     }
-    job.scale = logits[2].cast<double>();
-    job.zero_point = logits[3].cast<double>();
-    if (!logits[4].is_none()) {
+    job.scale = logits.get<double>(records::Logits::scale);
+    job.zero_point = logits.get<double>(records::Logits::zero_point);
+    if (logits.has(records::Logits::threshold)) {
         job.has_threshold = true;
-        job.threshold = logits[4].cast<double>();
+        job.threshold = logits.get<double>(records::Logits::threshold);
     }
     if (!probabilities.is_none()) {
         const auto array = probabilities.cast<py::array>();
@@ -145,7 +154,7 @@ inline ColorizeJob colorize_job(const py::array &labels, const py::array &lut,
     ColorizeJob job;
     job.labels = map_view(labels, false);
     job.range = label_range(lut, ignore_index);
-    job.lut = table<std::uint32_t>(lut, lut.shape(0));
+    job.lut = checked_pointer<std::uint32_t>(lut, lut.shape(0));
     job.out = image_view(out, true);
     require(same_pixels(job.labels, job.out), "out");
     return job;
@@ -158,8 +167,8 @@ inline OverlayJob overlay_job(const py::array &image, const py::array &labels, c
     job.image = image_view(image, false);
     job.labels = map_view(labels, false);
     job.range = label_range(lut, ignore_index);
-    job.lut = table<std::uint32_t>(lut, lut.shape(0));
-    job.alpha = table<std::uint16_t>(alpha, lut.shape(0));
+    job.lut = checked_pointer<std::uint32_t>(lut, lut.shape(0));
+    job.alpha = checked_pointer<std::uint16_t>(alpha, lut.shape(0));
     job.contour = contour;
     job.out = image_view(out, true);
     require(same_pixels(job.labels, job.out) && same_pixels(job.labels, job.image), "out");
@@ -172,8 +181,8 @@ inline LabelsFromColorsJob labels_from_colors_job(const py::array &image, const 
     job.image = image_view(image, false);
     job.count = keys.shape(0);
     require(job.count > 0, "keys");
-    job.keys = table<std::uint32_t>(keys, job.count);
-    job.values = table<std::int32_t>(values, job.count);
+    job.keys = checked_pointer<std::uint32_t>(keys, job.count);
+    job.values = checked_pointer<std::int32_t>(values, job.count);
     job.out = map_view(out, true);
     require(same_pixels(job.image, job.out) &&
                 (job.out.dtype == DType::u8 || job.out.dtype == DType::i32),
@@ -191,9 +200,9 @@ inline ConfusionJob confusion_job(const py::array &preds, const py::array &targe
     return job;
 }
 
-inline ConfusionLogitsJob confusion_job(const py::tuple &logits, const py::object &axes,
-                                        const py::array &target, const py::array &ignored,
-                                        const py::array &counts) {
+inline ConfusionLogitsJob confusion_job(const Record<records::Logits> &logits,
+                                        const py::object &axes, const py::array &target,
+                                        const py::array &ignored, const py::array &counts) {
     ConfusionLogitsJob job;
     job.argmax = argmax_job(logits, axes);
     job.target = map_view(target, false);

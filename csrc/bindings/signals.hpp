@@ -1,9 +1,9 @@
 // Ctrl-C while a kernel runs without the GIL.
 #pragma once
 
-#include "convert.hpp"
+#include "bindings/convert.hpp"
 
-#include "../cpu/run.hpp"
+#include "cpu/runtime/launch.hpp"
 
 namespace segpost::bindings {
 
@@ -33,7 +33,7 @@ class Signals {
 };
 
 // Runs without the GIL; a signal handler's exception (KeyboardInterrupt) goes on to the caller.
-template <class Run> inline void without_gil(const Run &run) {
+template <class Run> inline void release_gil(const Run &run) {
     bool finished;
     {
         py::gil_scoped_release release;

@@ -1,4 +1,4 @@
-#include "arrays.hpp"
+#include "capi/arrays.hpp"
 
 namespace segpost::capi {
 namespace {
@@ -60,15 +60,15 @@ Logits logits_view(const segpost_array *array) {
     return view;
 }
 
-Map map_view(const segpost_array *array, const char *name, Kinds kinds, bool written) {
+LabelView map_view(const segpost_array *array, const char *name, Kinds kinds, bool written) {
     check(array, name, 3, kinds);
-    Map map;
+    LabelView map;
     map.data = static_cast<char *>(array->data);
     map.dtype = static_cast<DType>(array->dtype);
     map.n = array->shape[0], map.h = array->shape[1], map.w = array->shape[2];
     map.stride_n = array->strides[0], map.stride_h = array->strides[1];
-    map.element = map.w < 2 ? sizes[array->dtype] : array->strides[2];
-    require(!written || map.element == sizes[array->dtype],
+    map.stride_w = map.w < 2 ? sizes[array->dtype] : array->strides[2];
+    require(!written || map.stride_w == sizes[array->dtype],
             std::string(name) + " must have adjacent pixels");
     return map;
 }
@@ -81,7 +81,7 @@ Image image_view(const segpost_array *array, const char *name, bool written) {
     image.data = static_cast<char *>(array->data);
     image.n = array->shape[0], image.h = array->shape[1], image.w = array->shape[2];
     image.stride_n = array->strides[0], image.stride_h = array->strides[1];
-    image.element = image.w < 2 ? 3 : array->strides[2], image.channel = array->strides[3];
+    image.stride_w = image.w < 2 ? 3 : array->strides[2], image.channel = array->strides[3];
     require(!written || image.packed(), std::string(name) + " must have adjacent pixels");
     return image;
 }

@@ -4,9 +4,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "../include/segpost/capi.h"
-#include "../ops/labels.hpp"
-#include "../ops/palette.hpp"
+#include "ops/color/palette.hpp"
+#include "ops/labels/labels.hpp"
+#include "segpost/capi.h"
 
 namespace segpost::capi {
 
@@ -35,7 +35,7 @@ constexpr Kinds scores = floats | (integers & ~(kind(SEGPOST_INT64) | kind(SEGPO
 void check(const segpost_array *array, const char *name, int ndim, Kinds kinds);
 
 Logits logits_view(const segpost_array *array);
-Map map_view(const segpost_array *array, const char *name, Kinds kinds, bool written);
+LabelView map_view(const segpost_array *array, const char *name, Kinds kinds, bool written);
 Image image_view(const segpost_array *array, const char *name, bool written);
 
 template <class A, class B> bool same_pixels(const A &a, const B &b) {

@@ -1,4 +1,4 @@
-#include "axes.hpp"
+#include "capi/axes.hpp"
 
 #include <algorithm>
 #include <numeric>

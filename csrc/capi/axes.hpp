@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "../include/segpost/capi.h"
-#include "../ops/labels.hpp"
+#include "ops/labels/labels.hpp"
+#include "segpost/capi.h"
 
 namespace segpost::capi {
 

@@ -1,88 +1,16 @@
-// The table of segpost/capi.h: arguments become the jobs of ops/, what kernels report a sentence.
+// The function table of segpost/capi.h: arguments become the jobs of ops/.
 #include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <memory>
-#include <new>
 #include <optional>
 #include <vector>
 
-#include "../cpu/crf_exact.hpp"
-#include "../cpu/crf_solver.hpp"
-#include "../cpu/pool.hpp"
-#include "../cpu/run.hpp"
-#include "arrays.hpp"
-#include "axes.hpp"
+#include "capi/arrays.hpp"
+#include "capi/axes.hpp"
+#include "capi/crf.hpp"
+#include "capi/status.hpp"
+#include "cpu/runtime/pool.hpp"
 
 namespace segpost::capi {
 namespace {
-
-bool never() { return false; }
-
-int told(segpost_report *report, int status, const std::string &text, std::int64_t bad = 0,
-         std::int64_t first = -1) {
-    if (!report) return status;
-    report->bad = bad, report->first = first;
-    std::snprintf(report->message, sizeof report->message, "%s", text.c_str());
-    return status;
-}
-
-// Nothing is thrown through the door.
-template <class Work> int guarded(segpost_report *report, const Work &work) {
-    told(report, SEGPOST_OK, "");
-    try {
-        return work();
-    } catch (const BadArgument &error) {
-        return told(report, SEGPOST_BAD_ARGUMENT, error.what());
-    } catch (const std::bad_alloc &) {
-        return told(report, SEGPOST_NO_MEMORY, "out of memory");
-    } catch (const std::exception &error) {
-        return told(report, SEGPOST_FAILED, error.what());
-    }
-}
-
-// The caller's options, those of an older caller filled up with zeros.
-template <class Options> Options options_of(const Options *given) {
-    Options options{};
-    if (!given) return options;
-    require(given->struct_size >= sizeof(std::size_t) && given->struct_size <= sizeof options,
-            "options have struct_size " + std::to_string(given->struct_size) + ", not " +
-                std::to_string(sizeof options));
-    std::memcpy(&options, given, given->struct_size);
-    return options;
-}
-
-std::string place_text(std::int64_t flat, std::int64_t h, std::int64_t w) {
-    return "image " + std::to_string(flat / (h * w)) + ", y " + std::to_string(flat / w % h) +
-           ", x " + std::to_string(flat % w);
-}
-
-int answer(const Report &met, const Logits &logits, std::int64_t h, std::int64_t w, bool propagate,
-           const char *what, segpost_report *report) {
-    if (propagate) return SEGPOST_OK;
-    if (met.nan_count)
-        return told(report, SEGPOST_BAD_VALUES,
-                    "logits have " + std::to_string(met.nan_count) + " NaN, first at " +
-                        place_text(met.nan_first, logits.h, logits.w),
-                    met.nan_count, met.nan_first);
-    if (met.undefined_count)
-        return told(report, SEGPOST_BAD_VALUES,
-                    "logits give no " + std::string(what) + " at " +
-                        std::to_string(met.undefined_count) + " pixels, first at " +
-                        place_text(met.undefined_first, h, w) +
-                        ": a NaN, or infinities, meet there",
-                    met.undefined_count, met.undefined_first);
-    return SEGPOST_OK;
-}
-
-int answer(const Bad &bad, const Map &labels, std::int64_t classes, segpost_report *report) {
-    if (!bad.count) return SEGPOST_OK;
-    return told(report, SEGPOST_BAD_VALUES,
-                "labels have " + std::to_string(bad.count) + " values outside 0.." +
-                    std::to_string(classes - 1) + ", first at " +
-                    place_text(bad.first, labels.h, labels.w),
-                bad.count, bad.first);
-}
 
 // A palette as packed colors, and weights of 0..256; the last row is void's.
 struct Tables {
@@ -158,7 +86,7 @@ struct Sampled {
 int argmax(const segpost_array *logits, const segpost_argmax_options *given,
            const segpost_array *labels, const segpost_array *color, const segpost_array *confidence,
            const segpost_array *overlay, segpost_report *report) {
-    return guarded(report, [&] {
+    return catch_all(report, [&] {
         ArgmaxJob job;
         job.logits = logits_view(logits);
         job.labels = map_view(labels, "labels", kind(SEGPOST_UINT8) | kind(SEGPOST_INT32), true);
@@ -196,38 +124,38 @@ int argmax(const segpost_array *logits, const segpost_argmax_options *given,
         }
         SoftmaxJob sigmoid;
         if (confidence) {
-            const Map sure = map_view(confidence, "confidence",
-                                      kind(SEGPOST_FLOAT32) | kind(SEGPOST_UINT8), true);
+            const LabelView sure = map_view(confidence, "confidence",
+                                            kind(SEGPOST_FLOAT32) | kind(SEGPOST_UINT8), true);
             require(same_pixels(sure, job.labels), "confidence does not have the labels' pixels");
             if (job.has_threshold) {
                 sigmoid.logits = job.logits;
                 sampled.put(sigmoid);
                 sigmoid.confidence = sure.data, sigmoid.conf_bytes = sure.dtype == DType::u8;
                 sigmoid.conf_n = sure.stride_n, sigmoid.conf_h = sure.stride_h;
-                sigmoid.conf_w = sure.element;
+                sigmoid.conf_w = sure.stride_w;
             } else {
                 job.confidence = sure;
                 job.fast = options.fast_confidence != 0;
             }
         }
-        Report met;
+        LogitErrors errors;
         if (job.labels.n && job.labels.h && job.labels.w) {
-            run_argmax(job, CellRule::fill, never, met);
+            launch_argmax(job, CellRule::fill, no_cancellation, errors);
             if (sigmoid.confidence) {
-                Report unsure;
-                run_softmax(sigmoid, never, unsure);
-                met.undefined_count = unsure.undefined_count;
-                met.undefined_first = unsure.undefined_first;
+                LogitErrors unsure;
+                launch_softmax(sigmoid, no_cancellation, unsure);
+                errors.undefined_count = unsure.undefined_count;
+                errors.undefined_first = unsure.undefined_first;
             }
         }
-        return answer(met, job.logits, job.labels.h, job.labels.w, sampled.propagates(),
-                      confidence ? "confidence" : "label", report);
+        return to_status(errors, job.logits, job.labels.h, job.labels.w, sampled.propagates(),
+                         confidence ? "confidence" : "label", report);
     });
 }
 
 int softmax(const segpost_array *logits, const segpost_argmax_options *given,
             const segpost_array *probabilities, segpost_report *report) {
-    return guarded(report, [&] {
+    return catch_all(report, [&] {
         SoftmaxJob job;
         job.logits = logits_view(logits);
         check(probabilities, "probabilities", 4, kind(SEGPOST_FLOAT32));
@@ -240,16 +168,16 @@ int softmax(const segpost_array *logits, const segpost_argmax_options *given,
         job.probabilities = static_cast<char *>(probabilities->data);
         job.prob_n = probabilities->strides[0], job.prob_c = probabilities->strides[1];
         job.prob_h = probabilities->strides[2], job.prob_w = probabilities->strides[3];
-        Report met;
-        if (shape[0] && shape[2] && shape[3]) run_softmax(job, never, met);
-        return answer(met, job.logits, shape[2], shape[3], sampled.propagates(), "probabilities",
-                      report);
+        LogitErrors errors;
+        if (shape[0] && shape[2] && shape[3]) launch_softmax(job, no_cancellation, errors);
+        return to_status(errors, job.logits, shape[2], shape[3], sampled.propagates(),
+                         "probabilities", report);
     });
 }
 
 int colorize(const segpost_array *labels, const std::uint8_t *palette, std::int64_t size,
              const segpost_array *out, segpost_report *report) {
-    return guarded(report, [&] {
+    return catch_all(report, [&] {
         const Tables tables(palette, size);
         ColorizeJob job;
         job.labels = map_view(labels, "labels", integers, false);
@@ -257,16 +185,17 @@ int colorize(const segpost_array *labels, const std::uint8_t *palette, std::int6
         require(same_pixels(job.labels, job.out), "out does not have the labels' pixels");
         job.range.classes = size;
         job.lut = tables.lut.data();
-        Bad bad;
-        if (job.labels.n && job.labels.h && job.labels.w) run_colorize(job, never, bad);
-        return answer(bad, job.labels, size, report);
+        LabelErrors errors;
+        if (job.labels.n && job.labels.h && job.labels.w)
+            launch_colorize(job, no_cancellation, errors);
+        return to_status(errors, job.labels, size, report);
     });
 }
 
 int overlay(const segpost_array *image, const segpost_array *labels, const std::uint8_t *palette,
             std::int64_t size, const double *alpha, std::int64_t alpha_count, std::int64_t contour,
             const segpost_array *out, segpost_report *report) {
-    return guarded(report, [&] {
+    return catch_all(report, [&] {
         Tables tables(palette, size);
         tables.weigh(alpha, alpha_count);
         OverlayJob job;
@@ -279,9 +208,10 @@ int overlay(const segpost_array *image, const segpost_array *labels, const std::
                 "contour must be in 0..64 pixels, got " + std::to_string(contour));
         job.range.classes = size;
         job.lut = tables.lut.data(), job.alpha = tables.alpha.data(), job.contour = contour;
-        Bad bad;
-        if (job.labels.n && job.labels.h && job.labels.w) run_overlay(job, never, bad);
-        return answer(bad, job.labels, size, report);
+        LabelErrors errors;
+        if (job.labels.n && job.labels.h && job.labels.w)
+            launch_overlay(job, no_cancellation, errors);
+        return to_status(errors, job.labels, size, report);
     });
 }
 
@@ -302,7 +232,7 @@ TargetRule target_rule(std::int64_t classes, const std::int64_t *ignored, std::i
 int confusion_matrix(const segpost_array *preds, const segpost_array *target, std::int64_t classes,
                      const std::int64_t *ignored, std::int64_t ignored_count, std::int64_t *counts,
                      segpost_report *report) {
-    return guarded(report, [&] {
+    return catch_all(report, [&] {
         ConfusionJob job;
         job.preds = map_view(preds, "preds", integers, false);
         job.target = map_view(target, "target", integers, false);
@@ -310,7 +240,8 @@ int confusion_matrix(const segpost_array *preds, const segpost_array *target, st
                 "preds and target differ in shape: " + shape_text(*preds) + " and " +
                     shape_text(*target));
         job.rule = target_rule(classes, ignored, ignored_count, counts);
-        if (job.target.n && job.target.h && job.target.w) run_confusion(job, never, counts);
+        if (job.target.n && job.target.h && job.target.w)
+            launch_confusion(job, no_cancellation, counts);
         return static_cast<int>(SEGPOST_OK);
     });
 }
@@ -319,7 +250,7 @@ int confusion_matrix_of_logits(const segpost_array *logits, const segpost_argmax
                                const segpost_array *target, std::int64_t classes,
                                const std::int64_t *ignored, std::int64_t ignored_count,
                                std::int64_t *counts, segpost_report *report) {
-    return guarded(report, [&] {
+    return catch_all(report, [&] {
         ConfusionLogitsJob job;
         job.argmax.logits = logits_view(logits);
         job.target = map_view(target, "target", integers, false);
@@ -329,115 +260,11 @@ int confusion_matrix_of_logits(const segpost_array *logits, const segpost_argmax
                 "target is of " + std::to_string(job.target.n) + " images, logits of " +
                     std::to_string(job.argmax.logits.n));
         job.rule = target_rule(classes, ignored, ignored_count, counts);
-        Report met;
+        LogitErrors errors;
         if (job.target.n && job.target.h && job.target.w)
-            run_confusion_logits(job, never, counts, met);
-        return answer(met, job.argmax.logits, job.target.h, job.target.w, sampled.propagates(),
-                      "label", report);
-    });
-}
-
-constexpr double reach = 100000; // sigmas from one end of a feature to the other
-constexpr double least_sigma = 1e-30;
-
-// As _dispatch.LATTICES.
-LatticeRecipe recipe_of(int quality) {
-    if (quality == SEGPOST_QUALITY_FAST) return {1, 0.5, 1.0, 0, 1e-4};
-    if (quality == SEGPOST_QUALITY_HIGH) return {2, 0.4, 1.02, 1, 1e-6};
-    return {1, 0.42, 1.02, 2, 1e-5};
-}
-
-// A number of the options, or what 0 stands for.
-double chosen(double given, double otherwise, const char *name) {
-    require(std::isfinite(given), std::string(name) + " must be finite");
-    return given == 0 ? otherwise : given;
-}
-
-PairwiseJob term(double sigma, const double &weight, const UnaryView &unary, const char *name) {
-    require(sigma > least_sigma, std::string(name) + " must be positive");
-    const auto side = static_cast<double>(unary.h > unary.w ? unary.h : unary.w);
-    require(side - 1 <= reach * sigma, std::string(name) + " is too small for the image's size");
-    PairwiseJob job;
-    job.sigma[1] = job.sigma[2] = sigma;
-    job.attraction = &weight;
-    return job;
-}
-
-int dense_crf(const segpost_array *probabilities, const segpost_array *image,
-              const segpost_crf_options *given, const segpost_array *out, segpost_report *report) {
-    return guarded(report, [&] {
-        const segpost_crf_options options = options_of(given);
-        check(probabilities, "probabilities", 3, kind(SEGPOST_FLOAT32));
-        check(out, "out", 3, kind(SEGPOST_FLOAT32));
-        for (int i = 0; i < 3; ++i)
-            require(out->shape[i] == probabilities->shape[i],
-                    "out must have the probabilities' shape " + shape_text(*probabilities) +
-                        ", got " + shape_text(*out));
-        require(options.quality >= SEGPOST_QUALITY_DEFAULT && options.quality <= SEGPOST_EXACT,
-                "quality is unknown: " + std::to_string(options.quality));
-        require(options.iterations >= 0, "iterations must not be negative");
-        UnaryView unary;
-        unary.data = static_cast<const char *>(probabilities->data);
-        unary.clamp = 1e-5;
-        unary.labels = probabilities->shape[0], unary.d = 1;
-        unary.h = probabilities->shape[1], unary.w = probabilities->shape[2];
-        unary.stride_l = probabilities->strides[0], unary.stride_h = probabilities->strides[1];
-        unary.stride_w = probabilities->strides[2];
-        if (!unary.labels || !unary.pixels()) return static_cast<int>(SEGPOST_OK);
-
-        const double near = chosen(options.gaussian_weight, 3, "gaussian_weight");
-        const double like = chosen(options.bilateral_weight, 10, "bilateral_weight");
-        const std::vector<double> colors(3, chosen(options.bilateral_rgb, 13, "bilateral_rgb"));
-        std::vector<PairwiseJob> terms;
-        if (near > 0)
-            terms.push_back(term(chosen(options.gaussian_sigma, 3, "gaussian_sigma"), near, unary,
-                                 "gaussian_sigma"));
-        if (like > 0) {
-            PairwiseJob job = term(chosen(options.bilateral_sigma, 80, "bilateral_sigma"), like,
-                                   unary, "bilateral_sigma");
-            check(image, "image", 3, kind(SEGPOST_UINT8));
-            require(image->shape[0] == unary.h && image->shape[1] == unary.w &&
-                        image->shape[2] == 3,
-                    "image must be (H, W, 3) with the probabilities' pixels, got " +
-                        shape_text(*image));
-            require(colors[0] * reach >= 255, "bilateral_rgb is too small");
-            job.guide.data = static_cast<const char *>(image->data);
-            job.guide.channels = 3;
-            job.guide.stride_h = image->strides[0], job.guide.stride_w = image->strides[1];
-            job.guide.stride_c = image->strides[2];
-            job.guide_sigma = colors.data();
-            terms.push_back(job);
-        }
-        std::unique_ptr<CrfInference> solver;
-        if (options.quality == SEGPOST_EXACT)
-            solver = std::make_unique<CrfExact>(unary, std::move(terms), true);
-        else
-            solver = std::make_unique<CrfOnLattice>(unary, std::move(terms), true,
-                                                    recipe_of(options.quality));
-        solver->prepare(never);
-        const BadUnary &bad = solver->bad();
-        if (bad.any()) {
-            const std::int64_t count = bad.total     ? bad.total
-                                       : bad.outside ? bad.outside
-                                                     : bad.hopeless;
-            const std::int64_t first = bad.total     ? bad.first
-                                       : bad.outside ? bad.outside_at
-                                                     : bad.hopeless_at;
-            const char *what = bad.total     ? " values that are NaN or infinite"
-                               : bad.outside ? " values outside 0..1"
-                                             : " pixels without a possible label";
-            return told(report, SEGPOST_BAD_VALUES,
-                        "probabilities have " + std::to_string(count) + what + ", first at " +
-                            std::to_string(first),
-                        count, first);
-        }
-        ProbabilityView to;
-        to.data = static_cast<char *>(out->data);
-        to.stride_l = out->strides[0], to.stride_h = out->strides[1], to.stride_w = out->strides[2];
-        std::vector<CrfStep> steps;
-        solver->infer(to, options.iterations ? options.iterations : 10, nullptr, -1.0, false, never,
-                      steps);
-        return static_cast<int>(SEGPOST_OK);
+            launch_confusion_logits(job, no_cancellation, counts, errors);
+        return to_status(errors, job.argmax.logits, job.target.h, job.target.w,
+                         sampled.propagates(), "label", report);
     });
 }
 

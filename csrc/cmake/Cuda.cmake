@@ -1,5 +1,7 @@
 # The CUDA backend is a module of its own, built where a working nvcc is. Trouble with CUDA costs CUDA, not
 # the installation, unless SEGPOST_CUDA=ON asks for an error.
+# Where the kernels find gpu.hpp.
+set(segpost_cuda_platform ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cuda/runtime/platform/nvidia)
 set(segpost_cuda_every 75-real 80-real 86-real 89-real 90-real 100-real 120)
 
 function(segpost_no_cuda why)
@@ -54,8 +56,8 @@ function(segpost_cuda_module)
     endif()
     segpost_cuda_architectures(architectures)
     try_compile(works
-        SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cuda/device.cu ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cmake/cuda_works.cpp
-        CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${CMAKE_CURRENT_SOURCE_DIR}/csrc/cuda/nvidia"
+        SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cuda/runtime/platform/nvidia/device.cu ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cmake/cuda_works.cpp
+        CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${segpost_cuda_platform}\;${CMAKE_CURRENT_SOURCE_DIR}/csrc"
                     "-DCMAKE_CUDA_ARCHITECTURES=${architectures}"
         LINK_LIBRARIES CUDA::cudart_static
         CUDA_STANDARD 17 CXX_STANDARD 17
@@ -66,10 +68,10 @@ function(segpost_cuda_module)
         return()
     endif()
     message(STATUS "CUDA backend for ${architectures}")
-    file(GLOB sources CONFIGURE_DEPENDS csrc/cuda/*.cu)
+    file(GLOB sources CONFIGURE_DEPENDS csrc/cuda/*/*.cu ${segpost_cuda_platform}/*.cu)
     add_library(_cuda_kernels OBJECT ${sources})
     set_target_properties(_cuda_kernels PROPERTIES CUDA_ARCHITECTURES "${architectures}")
-    target_include_directories(_cuda_kernels PRIVATE csrc/cuda/nvidia)
+    target_include_directories(_cuda_kernels PRIVATE csrc ${segpost_cuda_platform})
     # No contraction, as on the CPU: labels are those of the definition.
     target_compile_options(_cuda_kernels PRIVATE -fmad=false -Xcompiler=-Wall,-Wextra,-ffp-contract=off
         $<$<BOOL:${SEGPOST_WERROR}>:-Werror=all-warnings>)

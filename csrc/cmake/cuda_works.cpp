@@ -1,5 +1,5 @@
 // Whether nvcc, its headers and its runtime library go together.
-#include "../cuda/run.hpp"
+#include "cuda/runtime/launch.hpp"
 
 int main() {
     const char *problem = nullptr;

@@ -2,10 +2,10 @@
 #pragma once
 
 #if defined(__CUDACC__)
-#define SEGPOST_BOTH __host__ __device__
+#define SEGPOST_HOST_DEVICE __host__ __device__
 #else
-#define SEGPOST_BOTH
+#define SEGPOST_HOST_DEVICE
 #endif
 
 // What libsegpost has for the Python module.
-#define SEGPOST_SHARED __attribute__((visibility("default")))
+#define SEGPOST_EXPORT __attribute__((visibility("default")))

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "portable.hpp"
+#include "ops/portable.hpp"
 
 namespace segpost {
 
@@ -16,28 +16,28 @@ struct Logits {
     std::int64_t n = 0, c = 0, h = 0, w = 0;
     std::int64_t stride_n = 0, stride_c = 0, stride_h = 0, stride_w = 0;
 
-    SEGPOST_BOTH const char *row(std::int64_t image, std::int64_t y) const {
+    SEGPOST_HOST_DEVICE const char *row(std::int64_t image, std::int64_t y) const {
         return data + image * stride_n + y * stride_h;
     }
 };
 
-// A stack of maps. `element` is the byte stride from pixel to pixel.
-struct Map {
+// Labels, or another single value a pixel such as its confidence: (N, H, W).
+struct LabelView {
     char *data = nullptr;
     DType dtype = DType::u8;
     std::int64_t n = 0, h = 0, w = 0;
-    std::int64_t stride_n = 0, stride_h = 0, element = 0;
+    std::int64_t stride_n = 0, stride_h = 0, stride_w = 0;
 
-    SEGPOST_BOTH char *row(std::int64_t image, std::int64_t y) const {
+    SEGPOST_HOST_DEVICE char *row(std::int64_t image, std::int64_t y) const {
         return data + image * stride_n + y * stride_h;
     }
 };
 
 // A stack of RGB images; `channel` is the byte stride from red to green.
-struct Image : Map {
+struct Image : LabelView {
     std::int64_t channel = 1;
 
-    SEGPOST_BOTH bool packed() const { return channel == 1 && element == 3; }
+    SEGPOST_HOST_DEVICE bool packed() const { return channel == 1 && stride_w == 3; }
 };
 
 } // namespace segpost

@@ -1,5 +1,18 @@
-from segpost._core.contract import Array, ColorOutputs, LatticeConfig, Logits, Pairwise, Unary
-from segpost._core.sampling import Axes
+from types import ModuleType
+
+from segpost._core.contract import (
+    Array,
+    ColorOutputs,
+    CrfStep,
+    LabelErrors,
+    LatticeConfig,
+    LogitErrors,
+    Logits,
+    Pairwise,
+    Unary,
+    UnaryErrors,
+)
+from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
 compiler: str
 
@@ -12,14 +25,13 @@ def argmax(
     fast: bool = False,
     probabilities: Array | None = None,
     dense: bool = False,
-) -> tuple[int, int, int, int]: ...
-def argmax_volume(logits: Logits, axes: object, labels: Array) -> tuple[int, int, int, int]: ...
+) -> LogitErrors: ...
+def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors: ...
 def softmax(
     logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
-) -> tuple[int, int, int, int]: ...
-def colorize(
-    labels: Array, lut: Array, ignore_index: int | None, out: Array
-) -> tuple[int, int]: ...
+) -> LogitErrors: ...
+def add_resized(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None: ...
+def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> LabelErrors: ...
 def overlay(
     image: Array,
     labels: Array,
@@ -28,12 +40,12 @@ def overlay(
     ignore_index: int | None,
     contour: int,
     out: Array,
-) -> tuple[int, int]: ...
-def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> tuple[int, int]: ...
+) -> LabelErrors: ...
+def labels_from_colors(image: Array, keys: Array, values: Array, out: Array) -> LabelErrors: ...
 def letterbox(
     image: Array,
-    y: tuple[Array, Array],  # the first inputs, the weights
-    x: tuple[Array, Array],
+    y: FilterTaps,
+    x: FilterTaps,
     offset: tuple[int, int],
     colors: Array,
     out: Array,
@@ -41,8 +53,8 @@ def letterbox(
 def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array) -> None: ...
 def confusion_logits(
     logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
-) -> tuple[int, int, int, int]: ...
-def bands(
+) -> LogitErrors: ...
+def boundary_bands(
     labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array
 ) -> None: ...
 def boundary_matches(
@@ -60,8 +72,8 @@ class CrfSolver:
         own: bool,
         recipe: LatticeConfig | None,  # None: exact
     ) -> None: ...
-    @property
-    def bad(self) -> tuple[int, int, int, int, int, int]: ...
+    bad: UnaryErrors
+
     def infer(
         self,
         out: Array,
@@ -69,9 +81,10 @@ class CrfSolver:
         start: Array | None,
         tolerance: float | None,
         trace: bool,
-    ) -> list[tuple[float, float, float, float]]: ...
+    ) -> list[CrfStep]: ...
 
-def borrow(value: object) -> tuple[Array, str] | None: ...
+def bind_records(contract: ModuleType) -> None: ...
+def import_dlpack(value: object) -> tuple[Array, str] | None: ...
 def levels() -> list[str]: ...
 def level() -> str: ...
 def use_level(name: str) -> bool: ...

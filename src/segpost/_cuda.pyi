@@ -1,11 +1,20 @@
 """The compiled CUDA kernels; arrays are views of device memory, `found` gets tallies if given."""
 
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core.contract import ColorOutputs, LatticeConfig, Logits, Pairwise, Unary
+from segpost._core.contract import (
+    ColorOutputs,
+    CrfStep,
+    LatticeConfig,
+    Logits,
+    Pairwise,
+    Unary,
+    UnaryErrors,
+)
 
 Array = npt.NDArray[np.generic]
 
@@ -74,6 +83,7 @@ def confusion_logits(
     found: Array | None,
     workspace: Array | None,
 ) -> None: ...
+def bind_records(contract: ModuleType) -> None: ...
 
 class CrfSolver:
     def __init__(
@@ -86,7 +96,7 @@ class CrfSolver:
         allocate: Callable[[int], Array],
     ) -> None: ...
     @property
-    def bad(self) -> tuple[int, int, int, int, int, int]: ...
+    def bad(self) -> UnaryErrors: ...
     def infer(
         self,
         out: Array,
@@ -94,7 +104,7 @@ class CrfSolver:
         start: Array | None,
         tolerance: float | None,
         trace: bool,
-    ) -> list[tuple[float, float, float, float]]: ...
+    ) -> list[CrfStep]: ...
 
 def label_energies(
     labels: Array,

@@ -248,20 +248,34 @@ def _one_nan(state: Any) -> dict[str, Any]:
         ("batch-norm-few-batches", "hint", _set("num_batches_tracked", 3)),
     ],
 )
-@pytest.mark.parametrize("kind", ["file", "memory", "safetensors"])
+@pytest.mark.parametrize("kind", ["memory", "safetensors"])
 def test_values(code: str, rank: str, change: Any, kind: str, tmp_path: Path) -> None:
     """Each has its code and rank, from memory and from files; not where values are left out."""
     state = change(trained().state_dict())
     given: Any = state
-    if kind == "file":
-        given = tmp_path / "net.pt"
-        torch.save(state, given)
-    elif kind == "safetensors":
+    if kind == "safetensors":
         given = tmp_path / "net.safetensors"
         write_safetensors(given, state)
     diff = segpost.compare_checkpoints(given, state)
     assert [(f.code, f.rank) for f in diff.findings] == [(code, rank)]
     assert not segpost.compare_checkpoints(given, state, values=False).findings
+
+
+def test_values_of_a_torch_file_are_those_in_memory(tmp_path: Path) -> None:
+    """Everything that values show, in one file: the same findings, but for where they are."""
+    state, file = _one_nan(trained().state_dict()), tmp_path / "net.pt"
+    state = _set("aux_classifier.0.weight", 0)(state)
+    state = _set("backbone.1.running_var", -1)(state)
+    state = _set("backbone.4.running_var", 1e9)(state)
+    state = _set("num_batches_tracked", 3)(state)
+    torch.save(state, file)
+    read, held = (segpost.compare_checkpoints(saved, state) for saved in (file, state))
+    assert read.findings == held.findings
+    assert {*read.codes} == {
+        "nan-weights", "zero-weights", "batch-norm-negative", "batch-norm-extreme",
+        "batch-norm-few-batches",
+    }  # fmt: skip
+    assert not segpost.compare_checkpoints(file, state, values=False).findings
 
 
 def test_where_the_first_nan_is() -> None:
@@ -450,9 +464,9 @@ def test_every_format_holds_the_same(tmp_path: Path) -> None:
 
 def test_the_command_has_an_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """0 where it would load, 1 where not, 2 where it cannot be told; JSON and Markdown."""
-    a, b, made = (str(tmp_path / name) for name in ("a.pt", "b.pt", "diff.json"))
+    a, b, made = (str(tmp_path / name) for name in ("a.safetensors", "b.pt", "diff.json"))
     state = trained().state_dict()
-    torch.save(state, a)
+    write_safetensors(Path(a), state)
     torch.save({"module." + n: t for n, t in state.items()}, b)
     assert main(["compare-checkpoints", a, a]) == 0
     assert main(["compare-checkpoints", b, a, "--json", made, "--markdown", made + ".md"]) == 1

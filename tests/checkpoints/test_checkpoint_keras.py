@@ -13,7 +13,10 @@ import segpost
 pytest.importorskip("h5py")
 pytest.importorskip("tensorflow")
 keras = pytest.importorskip("keras")
-pytestmark = pytest.mark.filterwarnings("default")  # the frameworks' own
+pytestmark = [
+    pytest.mark.filterwarnings("default"),  # the frameworks' own
+    pytest.mark.runtimes,
+]
 
 
 def built(classes: int = 5, activation: str = "relu") -> Any:

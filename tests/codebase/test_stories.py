@@ -73,9 +73,14 @@ def stories() -> Iterator[None]:
     sys.path.remove(str(STORIES))
 
 
+def marked(name: str) -> Any:
+    """A story by the environment that has what it needs."""
+    mark = pytest.mark.runtimes if "tensorflow" in TOLD[name][0] else pytest.mark.stories
+    return pytest.param(name, marks=mark)
+
+
 @pytest.mark.filterwarnings("default")  # the frameworks' own
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", [marked(name) for name in TOLD])
 def test_a_story_is_told(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every chapter: the finding, and the number before and after."""
     needs, wanted = TOLD[name]
@@ -104,6 +109,7 @@ def test_every_story_is_here() -> None:
     assert {path.stem for path in STORIES.glob("*.py")} == {*TOLD, *helpers}
 
 
+@pytest.mark.stories
 def test_a_letterbox_is_undone_within_the_noise_of_a_network(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

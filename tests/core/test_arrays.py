@@ -303,8 +303,9 @@ def test_no_framework_is_imported() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_tensorflow_and_jax_kinds() -> None:
-    """Where these are installed, their arrays come back as their own kind."""
+@pytest.mark.peers
+def test_arrays_of_jax() -> None:
+    """They come back as arrays of JAX, bfloat16 among them."""
     jax = pytest.importorskip("jax", reason="jax is not installed")
     logits = jax.numpy.asarray(scene(5, 6, 7))
     labels = segpost.argmax(logits)

@@ -18,7 +18,9 @@ from segpost._core.arrays import InputArray, as_input_array
 from segpost._core.dlpack import _Tensor
 
 torch = pytest.importorskip("torch")
-borrow = pytest.importorskip("segpost._cpu", reason="the reader is native code").borrow
+import_dlpack = pytest.importorskip(
+    "segpost._cpu", reason="the reader is native code"
+).import_dlpack
 
 KINDS = [
     *("float32", "float64", "float16", "bfloat16", "bool", "int8", "int16", "int32", "int64"),
@@ -66,7 +68,7 @@ def test_views_are_the_same(kind: str, shape: list[int], data: st.DataObject) ->
     if data.draw(st.booleans()):
         tensor = tensor[None].expand(3, *tensor.shape)
     if tensor.numel():
-        assert borrow(tensor) is not None
+        assert import_dlpack(tensor) is not None
     alike(tensor)
 
 
@@ -109,7 +111,7 @@ def test_no_copy_and_no_python(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_is_left_to_python(tensor: Any) -> None:
     """Other layouts, devices, types of elements and of tensors; no error is left behind."""
-    assert borrow(tensor) is None
+    assert import_dlpack(tensor) is None
 
 
 def test_lazy_negatives_are_not_read_as_they_lie() -> None:
@@ -138,7 +140,7 @@ def test_the_photograph_of_a_segmentation_is_kept() -> None:
 
 def test_without_native_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the reader is not there, everything is read through Python."""
-    monkeypatch.setattr(arrays, "borrow", lambda value: None)
+    monkeypatch.setattr(arrays, "import_dlpack", lambda value: None)
     for kind in KINDS:
         alike(torch.arange(6).to(getattr(torch, kind)).reshape(2, 3).t())
 
@@ -193,11 +195,11 @@ def library(
 
 def test_any_type_with_the_functions() -> None:
     """What the functions of a type say is what is read: strides, offset, kind."""
-    view, kind = borrow(library()()) or (None, "")
+    view, kind = import_dlpack(library()()) or (None, "")
     assert kind == "float32"
     np.testing.assert_array_equal(view, [[1, 2, 3], [5, 6, 7]])
     newer = library(major=2, callback=False, older=library().table)
-    assert borrow(newer()) is not None
+    assert import_dlpack(newer()) is not None
 
 
 def changed(**fields: int) -> Callable[[Any], int]:
@@ -234,4 +236,4 @@ def changed(**fields: int) -> Callable[[Any], int]:
 )
 def test_what_is_not_borrowed(foreign: Any) -> None:
     """Devices, unknown types, errors, missing functions, newer layouts, types that inherit."""
-    assert borrow(foreign()) is None
+    assert import_dlpack(foreign()) is None

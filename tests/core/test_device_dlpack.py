@@ -213,6 +213,7 @@ def test_devices_are_not_mixed() -> None:
         )
 
 
+@pytest.mark.peers
 def test_jax_itself() -> None:
     """Arrays of JAX on the CPU give such arrays, and are no `out`."""
     jax = pytest.importorskip("jax")

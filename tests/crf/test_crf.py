@@ -207,8 +207,8 @@ def test_flipped_images_give_flipped_results(backend: str, method: str) -> None:
 def test_same_bytes_for_any_number_of_threads(backend: str, quality: str, threads: int) -> None:
     """Twice on one thread and once on several: no bit differs, energies included."""
     p, image = problem(7, 120, 150, seed=8)
-    if backend == "reference":
-        p, image = p[:, :20, :20], image[:20, :20]
+    few = {"reference": 20, "cuda-emulated": 40}.get(backend, 150)
+    p, image = p[:, :few, :few], image[:few, :few]
     crf = DenseCRF(iterations=3, quality=quality)
     before = segpost.num_threads()
     results = []

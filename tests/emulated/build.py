@@ -15,7 +15,7 @@ from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
 SOURCES = HERE.parents[1] / "csrc"
-TWINS = ("device", "sorting")  # what only CUDA has, and is written again here
+PLATFORM = SOURCES / "cuda" / "runtime" / "platform"  # CUDA itself: this folder takes its place
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wno-psabi",
          "-Wno-unknown-pragmas", "-ffp-contract=off")  # fmt: skip
 
@@ -40,7 +40,7 @@ def library(*flags: str) -> Path:
     """The shared library, in a folder for such things."""
     given = [*FLAGS, *(flags or ("-O2",))]
     sources = [
-        *sorted(p for p in (SOURCES / "cuda").glob("*.cu") if p.stem not in TWINS),
+        *sorted(p for p in (SOURCES / "cuda").rglob("*.cu") if PLATFORM not in p.parents),
         *(SOURCES / "bindings" / name for name in ("cuda.cpp", "crf_cuda.cpp")),
         *sorted(HERE.glob("*.cpp")),
     ]
@@ -64,12 +64,13 @@ def _compile(sources: list[Path], flags: list[str], made: Path) -> None:
 
     includes = [
         f"-I{HERE}",
+        f"-I{SOURCES}",
         f"-isystem{pybind11.get_include()}",
         f"-isystem{sysconfig.get_paths()['include']}",
     ]
 
     def compile_one(source: Path) -> str:
-        target = str(made.parent / f"{source.name}.o")
+        target = str(made.parent / f"{source.parent.name}-{source.name}.o")
         _run(compiler() or "c++", *flags, *includes, "-c", "-x", "c++", str(source), "-o", target)
         return target
 

@@ -1,5 +1,5 @@
 // A device that is the CPU: its memory is the host's, and every copy is done at once.
-#include "../../csrc/cuda/run.hpp"
+#include "cuda/runtime/launch.hpp"
 
 #include <cstdlib>
 #include <cstring>
@@ -51,8 +51,8 @@ void copy_rows(Rows to, Rows from, std::size_t bytes, std::size_t rows, std::uin
 }
 
 bool is_captured(std::uintptr_t) { return false; }
-void follow(std::uintptr_t, std::uintptr_t) {}
-std::uintptr_t mark(std::uintptr_t) { return 1; }
-bool passed(std::uintptr_t) { return true; }
+void wait_stream(std::uintptr_t, std::uintptr_t) {}
+std::uintptr_t record_event(std::uintptr_t) { return 1; }
+bool event_done(std::uintptr_t) { return true; }
 
 } // namespace segpost::gpu

@@ -47,25 +47,25 @@ struct Thread {
     Fiber *fiber = nullptr;
     unsigned mask = 0;
     std::uint64_t given = 0;
-    std::array<std::uint64_t, 32> received{};
+    std::array<std::uint64_t, warp_size> received{};
 };
 
 class Machine {
   public:
-    Here here;
+    Position position;
     std::vector<char> shared;
 
     void run(dim3 grid, dim3 block, const std::function<void()> &kernel) {
         kernel_ = &kernel;
-        here.threads = block, here.blocks = grid;
+        position.threads = block, position.blocks = grid;
         const char *order = std::getenv("SEGPOST_EMULATED_ORDER");
         const bool reversed = order && std::string(order) == "reversed";
         const std::size_t count = std::size_t{grid.x} * grid.y * grid.z;
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t at = reversed ? count - 1 - i : i;
-            here.block.x = static_cast<unsigned>(at % grid.x);
-            here.block.y = static_cast<unsigned>(at / grid.x % grid.y);
-            here.block.z = static_cast<unsigned>(at / grid.x / grid.y);
+            position.block.x = static_cast<unsigned>(at % grid.x);
+            position.block.y = static_cast<unsigned>(at / grid.x % grid.y);
+            position.block.z = static_cast<unsigned>(at / grid.x / grid.y);
             run_block(std::size_t{block.x} * block.y * block.z, reversed);
         }
     }
@@ -78,9 +78,9 @@ class Machine {
     }
 
     const std::uint64_t *exchange(unsigned mask, std::uint64_t value) {
-        const std::size_t me = now_, first = me / 32 * 32;
+        const std::size_t me = now_, first = me / warp_size * warp_size;
         Thread &thread = threads_[me];
-        if (!(mask >> (me % 32) & 1)) fail("a lane that its own mask leaves out");
+        if (!(mask >> (me % warp_size) & 1)) fail("a lane that its own mask leaves out");
         thread.mask = mask, thread.given = value;
         bool all = true;
         each(first, mask, [&](Thread &other) {
@@ -91,8 +91,8 @@ class Machine {
             wait(State::in_warp);
             return threads_[me].received.data();
         }
-        std::array<std::uint64_t, 32> values{};
-        for (std::size_t i = 0; i < 32 && first + i < threads_.size(); ++i)
+        std::array<std::uint64_t, warp_size> values{};
+        for (std::size_t i = 0; i < warp_size && first + i < threads_.size(); ++i)
             values[i] = threads_[first + i].given;
         each(first, mask, [&](Thread &other) {
             other.received = values;
@@ -118,7 +118,7 @@ class Machine {
     }
 
     template <class Work> void each(std::size_t first, unsigned mask, const Work &work) {
-        for (std::size_t i = 0; i < 32; ++i) {
+        for (std::size_t i = 0; i < warp_size; ++i) {
             if (!(mask >> i & 1)) continue;
             // Lanes beyond the block's last thread are not there to be waited for.
             if (first + i < threads_.size()) work(threads_[first + i]);
@@ -161,10 +161,10 @@ class Machine {
     void become(std::size_t t) {
         now_ = t;
         threads_[t].state = State::ready;
-        const std::size_t x = here.threads.x, y = here.threads.y;
-        here.thread.x = static_cast<unsigned>(t % x);
-        here.thread.y = static_cast<unsigned>(t / x % y);
-        here.thread.z = static_cast<unsigned>(t / x / y);
+        const std::size_t x = position.threads.x, y = position.threads.y;
+        position.thread.x = static_cast<unsigned>(t % x);
+        position.thread.y = static_cast<unsigned>(t / x % y);
+        position.thread.z = static_cast<unsigned>(t / x / y);
     }
 
     void resume(std::size_t t) {
@@ -223,13 +223,13 @@ class Machine {
 
 } // namespace
 
-const Here &here() { return Machine::instance().here; }
+const Position &position() { return Machine::instance().position; }
 void *shared_memory() { return Machine::instance().shared.data(); }
 void wait_for_block() { Machine::instance().wait(State::at_barrier); }
 const std::uint64_t *exchange(unsigned mask, std::uint64_t value) {
     return Machine::instance().exchange(mask, value);
 }
-unsigned lane_index() { return static_cast<unsigned>(Machine::instance().now() % 32); }
+unsigned current_lane() { return static_cast<unsigned>(Machine::instance().now() % warp_size); }
 
 void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()> &kernel) {
     static std::mutex one;

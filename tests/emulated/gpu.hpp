@@ -1,5 +1,5 @@
-// CUDA's threads on the CPU, for tests: what csrc/cuda/nvidia/gpu.hpp gives the kernels, and as
-// much of CUDA itself as they use.
+// CUDA's threads on the CPU, for tests: what csrc/cuda/runtime/platform/nvidia/gpu.hpp gives the
+// kernels, and as much of CUDA itself as they use.
 //
 // A thread is a fiber that runs until it has to wait: for its block at a barrier, for its warp
 // where lanes exchange values. Blocks run one after the other, in the order that
@@ -46,28 +46,31 @@ inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z,
 
 namespace segpost::gpu {
 
+constexpr int warp_size = 32;
+using LaneMask = unsigned;
+
 using Stream = std::uintptr_t;
 inline Stream stream_of(std::uintptr_t handle) { return handle; }
 inline std::uintptr_t handle_of(Stream stream) { return stream; }
 
-struct Here {
+struct Position {
     dim3 thread, block, threads, blocks;
 };
-const Here &here();
+const Position &position();
 
 void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()> &kernel);
 void *shared_memory();
 void wait_for_block();
 // Values of all lanes of the mask, once all of them are here.
 const std::uint64_t *exchange(unsigned mask, std::uint64_t value);
-unsigned lane_index();
+unsigned current_lane();
 
 template <class... Parameters, class... Arguments>
 void launch(Stream, dim3 grid, dim3 block, std::size_t shared, void (*kernel)(Parameters...),
             const Arguments &...arguments) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-    const std::tuple<std::decay_t<Parameters>...> given(static_cast<Parameters>(arguments)...);
-    run_grid(grid, block, shared, [&] { std::apply(kernel, given); });
+    const std::tuple<std::decay_t<Parameters>...> values(static_cast<Parameters>(arguments)...);
+    run_grid(grid, block, shared, [&] { std::apply(kernel, values); });
 }
 
 inline void fill_zero(Stream, void *to, std::size_t bytes) { std::memset(to, 0, bytes); }
@@ -79,9 +82,9 @@ inline void copy_across(Stream, void *to, const void *from, std::size_t bytes) {
     if (bytes) std::memcpy(to, from, bytes);
 }
 
-constexpr std::size_t taken_together = 0; // a sanitizer sees the end of every array
+constexpr std::size_t workspace_chunk = 0; // a sanitizer sees the end of every array
 
-// A small device, so that a small job has more than one block and every road is taken.
+// A small device, so that a small job has more than one block and every code path is taken.
 struct Limits {
     int processors;
     std::size_t shared;     // bytes, of a block
@@ -124,14 +127,15 @@ template <class T> T from_bits(std::uint64_t bits) {
 
 } // namespace segpost::gpu
 
-#define threadIdx (::segpost::gpu::here().thread)
-#define blockIdx (::segpost::gpu::here().block)
-#define blockDim (::segpost::gpu::here().threads)
-#define gridDim (::segpost::gpu::here().blocks)
-constexpr int warpSize = 32;
+#define threadIdx (::segpost::gpu::position().thread)
+#define blockIdx (::segpost::gpu::position().block)
+#define blockDim (::segpost::gpu::position().threads)
+#define gridDim (::segpost::gpu::position().blocks)
 
 inline void __syncthreads() { segpost::gpu::wait_for_block(); }
-inline void __syncwarp(unsigned mask = 0xffffffffu) { segpost::gpu::exchange(mask, 0); }
+inline void __syncwarp(unsigned mask = ~segpost::gpu::LaneMask{0}) {
+    segpost::gpu::exchange(mask, 0);
+}
 inline int __syncthreads_or(int value) {
     static int any; // of this block: every thread passes both barriers
     any = 0;
@@ -142,32 +146,36 @@ inline int __syncthreads_or(int value) {
     segpost::gpu::wait_for_block();
     return result;
 }
-template <class T> T __shfl_sync(unsigned mask, T value, int from, int width = 32) {
-    const unsigned lane = segpost::gpu::lane_index();
+template <class T>
+T __shfl_sync(unsigned mask, T value, int from, int width = segpost::gpu::warp_size) {
+    const unsigned lane = segpost::gpu::current_lane();
     const std::uint64_t *all = segpost::gpu::exchange(mask, segpost::gpu::to_bits(value));
     const unsigned at = (lane & ~static_cast<unsigned>(width - 1)) |
                         (static_cast<unsigned>(from) & static_cast<unsigned>(width - 1));
     return segpost::gpu::from_bits<T>(all[at]);
 }
-template <class T> T __shfl_xor_sync(unsigned mask, T value, int by, int = 32) {
-    const unsigned lane = segpost::gpu::lane_index();
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int by, int = segpost::gpu::warp_size) {
+    const unsigned lane = segpost::gpu::current_lane();
     const std::uint64_t *all = segpost::gpu::exchange(mask, segpost::gpu::to_bits(value));
     return segpost::gpu::from_bits<T>(all[lane ^ static_cast<unsigned>(by)]);
 }
-template <class T> T __shfl_down_sync(unsigned mask, T value, unsigned by, int = 32) {
-    const unsigned lane = segpost::gpu::lane_index();
+template <class T>
+T __shfl_down_sync(unsigned mask, T value, unsigned by, int = segpost::gpu::warp_size) {
+    const unsigned lane = segpost::gpu::current_lane();
     const std::uint64_t *all = segpost::gpu::exchange(mask, segpost::gpu::to_bits(value));
-    return segpost::gpu::from_bits<T>(all[lane + by < 32 ? lane + by : lane]);
+    return segpost::gpu::from_bits<T>(all[lane + by < segpost::gpu::warp_size ? lane + by : lane]);
 }
-template <class T> T __shfl_up_sync(unsigned mask, T value, unsigned by, int = 32) {
-    const unsigned lane = segpost::gpu::lane_index();
+template <class T>
+T __shfl_up_sync(unsigned mask, T value, unsigned by, int = segpost::gpu::warp_size) {
+    const unsigned lane = segpost::gpu::current_lane();
     const std::uint64_t *all = segpost::gpu::exchange(mask, segpost::gpu::to_bits(value));
     return segpost::gpu::from_bits<T>(all[lane >= by ? lane - by : lane]);
 }
 inline unsigned __ballot_sync(unsigned mask, int predicate) {
     const std::uint64_t *all = segpost::gpu::exchange(mask, predicate != 0);
     unsigned result = 0;
-    for (unsigned i = 0; i < 32; ++i)
+    for (unsigned i = 0; i < segpost::gpu::warp_size; ++i)
         if (mask >> i & 1 && all[i]) result |= 1u << i;
     return result;
 }
@@ -175,7 +183,7 @@ inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask,
 inline int __all_sync(unsigned mask, int predicate) {
     return __ballot_sync(mask, predicate) == mask;
 }
-inline unsigned __activemask() { return 0xffffffffu; }
+inline unsigned __activemask() { return ~segpost::gpu::LaneMask{0}; }
 
 inline int __popc(unsigned v) { return __builtin_popcount(v); }
 inline int __ffs(int v) { return __builtin_ffs(v); }

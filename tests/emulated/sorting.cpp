@@ -1,5 +1,6 @@
-// Sorts and sums of whole arrays on the CPU: what csrc/cuda/sorting.cu does by cub.
-#include "../../csrc/cuda/sorting.hpp"
+// Sorts and sums of whole arrays on the CPU: what csrc/cuda/runtime/platform/nvidia/sorting.cu does
+// by cub.
+#include "cuda/runtime/sorting.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -12,7 +13,7 @@ Name last_bits(Name name, int bits) { return bits >= 64 ? name : name & ((Name{1
 
 } // namespace
 
-std::size_t sorting_room(std::int64_t) { return 1; }
+std::size_t sorting_workspace(std::int64_t) { return 1; }
 
 void sort_pairs(Stream, void *, std::size_t, const Name *names, Name *sorted,
                 const unsigned *values, unsigned *moved, std::int64_t count, int bits) {

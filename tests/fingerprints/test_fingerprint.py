@@ -296,11 +296,11 @@ def test_what_was_declared_is_compared(code: str, was: Any, now: Any) -> None:
 
 @pytest.fixture(scope="module", params=range(3))
 def network(request: pytest.FixtureRequest) -> Any:
-    """A small network after a lesson."""
+    """A small network that was trained."""
     pytest.importorskip("torch")
     import fingerprint_networks as networks
 
-    return networks, networks.trained(request.param, wide=(16, 24, 32)[request.param])
+    return networks, networks.saved(request.param)
 
 
 def changes(networks: Any, net: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import FAST, scene, switch
+from definitions import definition
 from hypothesis import given
 from hypothesis import strategies as st
 from logit_values import KINDS, adversarial
@@ -43,8 +44,7 @@ def wanted(
     logits: np.ndarray, size: tuple[int, int] | None, grid: str = "half_pixel"
 ) -> tuple[LogitErrors, np.ndarray, np.ndarray]:
     """The definition, its confidence in float64."""
-    with segpost.use_backend("reference"):
-        return made(logits, size, grid, dtype=np.float64)
+    return definition(made, logits, size, grid, dtype=np.float64)
 
 
 @given(data=st.data())
@@ -167,8 +167,7 @@ def test_bytes(backend_name: str) -> None:
         for size in (None, (96, 400), (31, 33)):
             for mode, error in ERRORS.items():
                 options |= {"size": size, "confidence_mode": mode}
-                with segpost.use_backend("reference"):
-                    exact = segpost.postprocess(values, **options, want=BOTH).confidence
+                exact = definition(segpost.postprocess, values, **options, want=BOTH).confidence
                 for _ in switch(backend_name):
                     got = segpost.postprocess(
                         values, **options, confidence_dtype="uint8", want=BOTH

@@ -20,6 +20,7 @@ from reference_libraries import Images
 import segpost
 from segpost.metrics.dialects import DIALECTS, DialectError
 
+PEERS = ("mmseg", "cityscapes", "smp")
 ERROR = None
 NAN = math.nan
 
@@ -223,7 +224,12 @@ def test_awkward_cases_have_the_numbers_of_the_libraries(name: str) -> None:
         assert got == pytest.approx(wanted, abs=5e-5, nan_ok=True), dialect
 
 
-@pytest.mark.parametrize("dialect", peers.LIBRARIES)
+def marked(dialect: str) -> Any:
+    """A dialect whose library is installed with the tests, or with the peers."""
+    return pytest.param(dialect, marks=pytest.mark.peers) if dialect in PEERS else dialect
+
+
+@pytest.mark.parametrize("dialect", [marked(name) for name in peers.LIBRARIES])
 def test_a_dialect_says_what_the_library_says(dialect: str) -> None:
     """The library itself, for the awkward cases and 250 random ones: numbers, lists and errors."""
     peer = peers.LIBRARIES[dialect]
@@ -259,6 +265,7 @@ def test_torchmetrics_says_the_same_when_it_validates() -> None:
         assert not differs("torchmetrics", peer, images, classes, ignored), seed
 
 
+@pytest.mark.peers
 def test_cityscapes_averages_categories_without_ignored_labels(rng: np.random.Generator) -> None:
     """All 34 labels counted, 15 of them ignored: classes and categories of cityscapesScripts."""
     module = peers.library("cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling")

@@ -17,7 +17,9 @@ import segpost
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
-    path for path in (ROOT / "csrc" / "cuda").glob("*.cu") if path.stem not in ("device", "sorting")
+    path
+    for path in (ROOT / "csrc" / "cuda").glob("*/*.cu")
+    if path.stem not in ("device", "sorting")
 )  # those two have no kernels of ours
 NVCC = shutil.which("nvcc")
 ARCHITECTURE = "sm_90"
@@ -27,16 +29,17 @@ WIDE = (
     "softmax",
     "confusion",
     "palette",
-)  # whose fast roads read 16 bytes at a time
+)  # whose fast code paths read 16 bytes at a time
 
 needs_nvcc = pytest.mark.skipif(NVCC is None, reason="no nvcc")
 
 
 def nvcc(source: Path, *flags: str) -> str:
     """What the compiler says."""
-    includes = f"-I{ROOT / 'csrc' / 'cuda' / 'nvidia'}"
+    platform = ROOT / "csrc" / "cuda" / "runtime" / "platform" / "nvidia"
+    includes = f"-I{ROOT / 'csrc'}", f"-I{platform}"
     common = "-std=c++17", "-O3", "-fmad=false", f"-arch={ARCHITECTURE}", "-Werror", "all-warnings"
-    command = [str(NVCC), *common, includes, str(source), *flags]
+    command = [str(NVCC), *common, *includes, str(source), *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr
@@ -59,7 +62,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
     folder = tmp_path_factory.mktemp("cubin")
 
     def compile_one(source: Path) -> tuple[Path, str]:
-        made = folder / f"{source.stem}.cubin"
+        made = folder / f"{source.parent.name}-{source.stem}.cubin"
         return made, nvcc(source, "-Xptxas", "-v", "-cubin", "-o", str(made))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -67,6 +70,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
         return {source.stem: result for source, result in zip(SOURCES, made, strict=True)}
 
 
+@pytest.mark.cuda_build
 @needs_nvcc
 def test_kernels_spill_no_registers(compiled: dict[str, tuple[Path, str]]) -> None:
     """No kernel keeps registers in memory."""
@@ -77,6 +81,7 @@ def test_kernels_spill_no_registers(compiled: dict[str, tuple[Path, str]]) -> No
         assert set(spills) <= {("0", "0")}, (name, kernels, spills)
 
 
+@pytest.mark.cuda_build
 @needs_nvcc
 @pytest.mark.parametrize("name", WIDE)
 def test_machine_code_reads_16_bytes_at_a_time(
@@ -89,12 +94,14 @@ def test_machine_code_reads_16_bytes_at_a_time(
     assert not re.search(r"\b(LDL|STL)\b", code)
 
 
+@pytest.mark.cuda_build
 @needs_nvcc
 @pytest.mark.parametrize("name", WIDE)
 def test_kernels_of_one_pass_read_16_bytes_at_a_time(name: str, tmp_path: Path) -> None:
     """Their PTX has vector loads of four words from global memory."""
     made = tmp_path / f"{name}.ptx"
-    nvcc(ROOT / "csrc" / "cuda" / f"{name}.cu", "-ptx", "-o", str(made))
+    (source,) = (source for source in SOURCES if source.stem == name)
+    nvcc(source, "-ptx", "-o", str(made))
     assert re.search(r"ld\.global(\.\w+)*\.v4\.[ubf]32", made.read_text())
 
 
@@ -106,6 +113,7 @@ def test_the_extension_is_built_where_nvcc_is() -> None:
     assert problem is None or "driver" in problem or "device" in problem, problem
 
 
+@pytest.mark.cuda_build
 @needs_nvcc
 def test_every_architecture_is_in_the_extension() -> None:
     """Where all architectures were asked for, all are there, and PTX for those to come."""

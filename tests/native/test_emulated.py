@@ -26,6 +26,7 @@ def run(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.emulated
 def test_the_order_of_blocks_and_threads_does_not_matter() -> None:
     """Blocks and threads that run in the opposite order give the same, and CRFs the same bytes."""
     done = run()
@@ -34,7 +35,7 @@ def test_the_order_of_blocks_and_threads_does_not_matter() -> None:
     assert turned.stdout == done.stdout, turned.stderr[-2000:]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.sanitizers
 def test_kernels_stay_in_their_memory() -> None:
     """Address and undefined-behaviour sanitizers find nothing."""
     names = ("libasan.so", "libubsan.so")

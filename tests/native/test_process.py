@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
+import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,23 +25,36 @@ LOGITS = scene(19, 64, 128)
 SIZE = (512, 1024)
 
 
+# SIGINT from the kernel, once this process has computed for some time: on no clock of the wall.
+# A process in the background of a shell inherits that SIGINT is ignored, so it is set here.
 INTERRUPT = """
-import os, signal, threading, time
-delays = []
-def interrupt():
-    global sent
-    sent = time.monotonic()
-    os.kill(os.getpid(), signal.SIGINT)
+import ctypes, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+libc, timer = ctypes.CDLL(None, use_errno=True), ctypes.c_void_p()
+event = (ctypes.c_int * 16)(0, 0, signal.SIGINT, 0)  # struct sigevent: SIGEV_SIGNAL
+if libc.timer_create(time.CLOCK_PROCESS_CPUTIME_ID, event, ctypes.byref(timer)):
+    raise OSError(ctypes.get_errno(), "timer_create")
+
+def seconds_until_interrupted(call, after):
+    '''Seconds of all processors between SIGINT and the end of the call.'''
+    delay = (ctypes.c_long * 4)(0, 0, 0, int(after * 1e9))
+    start = time.process_time()
+    if libc.timer_settime(timer, 0, delay, None):
+        raise OSError(ctypes.get_errno(), "timer_settime")
+    try:
+        call()
+    except KeyboardInterrupt:
+        return time.process_time() - start - after
+    raise AssertionError("the call finished before the signal came")
 """
 
 
-def run(code: str, before: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run(code: str, before: str = "") -> subprocess.CompletedProcess[str]:
     """A script in a fresh interpreter."""
     return subprocess.run(
         [sys.executable, "-c", before + textwrap.dedent(code)],
         capture_output=True,
         text=True,
-        timeout=timeout,
         check=False,
     )
 
@@ -59,6 +72,16 @@ def test_eight_threads(fast_backend: str) -> None:
         assert all(pool.map(call, range(40)))
 
 
+def waited(child: int) -> int:
+    """The status of a child at its end; one that hangs ends with this test, by its time limit."""
+    try:
+        return os.waitpid(child, 0)[1]
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("backend_name", FAST)
@@ -66,35 +89,32 @@ def test_fork_after_use(backend_name: str) -> None:
     """A child forked after the pool was used, and while it is in use, works and does not hang."""
     before = segpost.num_threads()
     segpost.set_num_threads(3)
-    stop = False
+    stop, is_busy = threading.Event(), threading.Event()
     kind, _, _ = backend_name.partition("-")
 
     def busy() -> None:
         with segpost.use_backend(kind):
-            while not stop:
+            while not stop.is_set():
                 segpost.argmax(LOGITS, size=SIZE)
+                is_busy.set()
 
     try:
         for _ in switch(backend_name):
             wanted = segpost.argmax(LOGITS, size=SIZE)
             with ThreadPoolExecutor(1) as pool:
                 worker = pool.submit(busy)
-                time.sleep(0.05)
+                is_busy.wait()
                 for _ in range(5):
                     child = os.fork()
                     if child == 0:
                         segpost.set_num_threads(2)
                         same = bool((segpost.argmax(LOGITS, size=SIZE) == wanted).all())
                         os._exit(0 if same else 3)
-                    deadline = time.monotonic() + 60
-                    while (done := os.waitpid(child, os.WNOHANG)) == (0, 0):
-                        assert time.monotonic() < deadline, "the child hangs"
-                        time.sleep(0.01)
-                    assert os.waitstatus_to_exitcode(done[1]) == 0
-                stop = True
+                    assert os.waitstatus_to_exitcode(waited(child)) == 0
+                stop.set()
                 worker.result()
     finally:
-        stop = True
+        stop.set()
         segpost.set_num_threads(before)
 
 
@@ -130,7 +150,7 @@ def test_dataloader_workers(kind: str) -> None:
                 return segpost.argmax(torch.from_numpy(logits), size=(128, 128))
 
         loader = torch.utils.data.DataLoader(
-            Maps(), batch_size=2, num_workers=2, timeout=60, multiprocessing_context="fork")
+            Maps(), batch_size=2, num_workers=2, multiprocessing_context="fork")
         count = 0
         for batch in loader:
             assert (batch.numpy() == wanted).all()
@@ -148,18 +168,13 @@ def test_ctrl_c_in_a_single_huge_cell() -> None:
         """
         import numpy as np, segpost
         logits = np.random.default_rng(1).normal(size=(300, 2, 2))
-        for _ in range(3):
-            threading.Timer(0.3, interrupt).start()
-            try:
-                segpost.argmax(logits, size=(6000, 6000))
-            except KeyboardInterrupt:
-                delays.append(time.monotonic() - sent)
-        print(min(delays))
+        call = lambda: segpost.argmax(logits, size=(12000, 12000))
+        print(min(seconds_until_interrupted(call, after=0.3) for _ in range(3)))
         """,
         INTERRUPT,
     )
     assert result.returncode == 0, result.stderr
-    assert float(result.stdout) < 0.1
+    assert float(result.stdout) < 0.2
 
 
 def test_more_threads_than_the_system_gives() -> None:
@@ -184,9 +199,9 @@ def test_more_threads_than_the_system_gives() -> None:
 @pytest.mark.parametrize("kind", sorted({name.partition("-")[0] for name in FAST}))
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
-    """SIGINT ends a call of many seconds within 100 ms, and the next call works.
+    """SIGINT ends a call of many seconds within 0.1 s of each thread, and the next call works.
 
-    The best of three tries counts: on a busy machine one may wait for a processor.
+    The least of three tries counts, in seconds of the processors: other programs may be busy.
     """
     result = run(
         f"""
@@ -197,20 +212,16 @@ def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
         wanted = segpost.argmax(small, size=(512, 512))  # compiled by now
         many = np.broadcast_to(small, (4000, 64, 64, 64))
         out = np.empty((4000, 512, 512), np.uint8)
+        call, taken = lambda: segpost.argmax(many, size=(512, 512), out=out), []
         for _ in range(3):
-            threading.Timer(0.4, interrupt).start()
-            try:
-                segpost.argmax(many, size=(512, 512), out=out)
-            except KeyboardInterrupt:
-                delays.append(time.monotonic() - sent)
+            taken.append(seconds_until_interrupted(call, after=0.3))
             assert (segpost.argmax(small, size=(512, 512)) == wanted).all()
-        assert len(delays) == 3, "a call finished before the signal came"
-        print(min(delays))
+        print(min(taken))
         """,
         INTERRUPT,
     )
     assert result.returncode == 0, result.stderr
-    assert float(result.stdout) < 0.1
+    assert float(result.stdout) < 0.1 * threads
 
 
 def test_signals_at_any_moment() -> None:
@@ -219,25 +230,42 @@ def test_signals_at_any_moment() -> None:
         """
         import signal
         import numpy as np, segpost
-        def stop(*_): raise KeyboardInterrupt
-        signal.signal(signal.SIGALRM, stop)
         segpost.set_num_threads(2)
         logits = np.random.default_rng(0).standard_normal((2, 100, 96, 96))
-        interrupts = 0
-        for i in range(40):
-            signal.setitimer(signal.ITIMER_REAL, 0.001 + 0.001 * (i % 30), 0.005)
+        left = interrupted = 0
+
+        def stop(*_):
+            global left, interrupted
+            if left:
+                interrupted += left == 2
+                left -= 1
+                raise KeyboardInterrupt
+
+        def call(after):
+            global left
+            left = 2
+            try:
+                signal.setitimer(signal.ITIMER_REAL, after, 0.005)
+                segpost.argmax(logits, size=(1024, 1024))
+            finally:
+                left = 0
+
+        signal.signal(signal.SIGALRM, stop)
+        i = 0
+        while interrupted < 25:
+            i += 1
             try:
                 try:
-                    segpost.argmax(logits, size=(1024, 1024))
-                finally:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
-            except KeyboardInterrupt:
-                interrupts += 1
-        print(interrupts)
+                    call(0.001 + 0.001 * (i % 30))
+                except KeyboardInterrupt:
+                    left = 0
+            except KeyboardInterrupt:  # the second one, while the first was answered
+                left = 0
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print("ok")
         """
     )
-    assert result.returncode == 0, result.stderr
-    assert int(result.stdout) > 10
+    assert result.stdout.strip() == "ok", result.stderr
 
 
 def test_no_full_resolution_float_array(backend: str) -> None:

@@ -194,7 +194,7 @@ def test_what_is_refused() -> None:
         (bad, photograph, ValueError, r"1 NaN .* class 3, y 2, x 1"),
         (logits[:, :0], photograph, ValueError, "does not fit labels"),
         (logits[0], photograph, ValueError, r"logits\[None\]"),
-        (logits[:, None], photograph, ValueError, "image has 1 images, logits have 21"),
+        (np.stack([logits] * 2), photograph, ValueError, "image has 1 images, logits have 2"),
         (None, photograph, TypeError, "must be an array"),
     ):
         with pytest.raises(error, match=text):

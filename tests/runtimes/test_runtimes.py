@@ -41,7 +41,7 @@ NEEDS: dict[str, tuple[tuple[str, ...], str | None]] = {
 }
 pytestmark = [
     pytest.mark.filterwarnings("default"),  # the frameworks' own
-    pytest.mark.timeout(900),
+    pytest.mark.runtimes,
 ]
 
 

@@ -143,6 +143,7 @@ def test_apply_is_pillow(backend: str, shape: tuple[int, int]) -> None:
     assert abs(made - small).max() < 1.05
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("shape", [(120, 200), (30, 21)])
 def test_apply_is_opencv(backend: str, shape: tuple[int, int]) -> None:
     """Without antialiasing it is INTER_LINEAR, but for OpenCV's weights of 11 bits and bytes."""

@@ -1,9 +1,13 @@
-"""A small network that has learned something, and what can become of it when it is restored."""
+"""A small network that has learned something, and what can become of it when it is restored.
+
+`python tests/support/fingerprint_networks.py` trains the networks of `tests/data` again.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,8 @@ import segpost
 CLASSES = 12
 MEAN, STD = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
 SIZE = (129, 161)
+DATA = next(p for p in Path(__file__).resolve().parents if p.name == "tests") / "data"
+WIDE = (16, 24, 32)  # channels of the stem, by seed
 
 
 def normalized(image: Any) -> torch.Tensor:
@@ -56,6 +62,20 @@ def trained(seed: int = 0, steps: int = 60, **options: Any) -> Net:
         loss: Any = nn.functional.cross_entropy(logits, torch.stack(targets))
         loss.backward()
         optimizer.step()
+    return net.eval()
+
+
+def file_of(seed: int) -> Path:
+    """Where the weights are saved, in float16."""
+    return DATA / f"network-{seed}.npz"
+
+
+def saved(seed: int) -> Net:
+    """The trained network of a seed."""
+    net = Net(WIDE[seed])
+    with np.load(file_of(seed)) as arrays:
+        state = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    net.load_state_dict(state)  # each tensor is copied to its own type
     return net.eval()
 
 
@@ -141,3 +161,11 @@ def permuted(net: Net, order: Any) -> Net:
 
 def _norms(net: Net) -> Iterator[nn.BatchNorm2d]:
     return (m for m in net.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+if __name__ == "__main__":
+    for seed, wide in enumerate(WIDE):
+        state = trained(seed, wide=wide).state_dict()
+        small = {name: value.numpy() for name, value in state.items()}
+        small = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in small.items()}
+        np.savez_compressed(file_of(seed), **small)

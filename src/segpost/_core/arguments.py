@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -57,14 +59,21 @@ def normalize_class_axis(axis: object, ndim: int, first: int = -3) -> int:
     return counted
 
 
-def resolve_class_axis(shape: tuple[int, ...], axis: object, spatial: int) -> int:
+def resolve_class_axis(
+    shape: tuple[int, ...], axis: object, spatial: int, *, integers: bool = False
+) -> int:
     """The class axis of logits of a shape, counted from behind."""
     least = spatial + 1
     if len(shape) not in (least, least + 1):
         sizes = "H, W" if spatial == 2 else "D, H, W"
         hint = ""
         if len(shape) == spatial:
-            hint = "; a one-channel map needs its class axis: logits[None]"
+            hint = "; a sigmoid head's map needs its class axis and a threshold: logits[None]"
+            hint += ", threshold=0.5"
+            if spatial == 3:
+                hint = "; a one-channel volume needs its class axis: logits[None]"
+            elif integers:
+                hint = "; these look like labels: segpost.colorize(logits, palette)"
         if spatial == 3:
             hint += "; three numbers in size, or axis=-4, mean a volume"
         raise ValueError(
@@ -106,3 +115,24 @@ def resolve_grid(grid: object, shape: tuple[int, int], wanted: tuple[int, int]) 
         f"{', '.join(map(repr, sampling.GRIDS))}: the convention does not say how the "
         "network's small map lies on its input"
     )
+
+
+def as_count(value: object, name: str, least: int = 0) -> int:
+    """Return an integer of at least `least` and below 2**31."""
+    count = as_integer(value, name)
+    if not least <= count < 2**31:
+        raise ValueError(f"{name} must be at least {least} and below 2**31, got {value!r}")
+    return count
+
+
+def as_real(value: object, name: str, least: float = -math.inf, most: float = math.inf) -> float:
+    """Return a finite real number of at least `least` and at most `most`; booleans are refused."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    real = float(value)
+    if not math.isfinite(real):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    if not least <= real <= most:
+        allowed = f"at least {least:g}" if most == math.inf else f"in {least:g}..{most:g}"
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    return real

@@ -18,10 +18,10 @@ from segpost._core import device_arrays, dlpack
 from segpost._core.device import DeviceArray, context_of, to_host
 
 try:
-    from segpost._cpu import borrow
+    from segpost._cpu import import_dlpack
 except ImportError:  # no native code
 
-    def borrow(value: object) -> tuple[npt.NDArray[Any], str] | None:
+    def import_dlpack(value: object) -> tuple[npt.NDArray[Any], str] | None:
         """What the compiled reader says where it does not know how."""
         return None
 
@@ -86,6 +86,8 @@ def as_input_array(value: object, name: str, *, kept: bool = False) -> InputArra
         )
     if isinstance(value, np.ndarray):
         return _from_numpy(np.asarray(value), name, _same)
+    if isinstance(value, InputArray):
+        return value
     if isinstance(value, (list, tuple, str, bytes, int, float, complex)) or value is None:
         raise TypeError(f"{name} must be an array, got {type(value).__name__}")
     return _from_protocol(value, name)
@@ -116,7 +118,7 @@ def _lent(array: Array, kind: str, wrap: Callable[[Array], Any]) -> InputArray:
 
 def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> InputArray:
     negated = tensor.is_neg()
-    lent = None if kept or negated else borrow(tensor)
+    lent = None if kept or negated else import_dlpack(tensor)
     if lent is not None:
         return _lent(*lent, torch.from_numpy)
     if tensor.device.type not in ("cpu", "cuda"):

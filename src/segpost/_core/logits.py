@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
-import warnings
 
 import numpy as np
 
 from segpost._core import sampling
 from segpost._core.arguments import as_output_size, check_choice, resolve_class_axis, resolve_grid
-from segpost._core.arrays import LOGIT_KINDS, Array, InputArray, as_input_array
+from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, as_input_array
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.errors import format_index
@@ -27,7 +26,7 @@ def as_logits(logits: object, axis: object, spatial: int = 2) -> tuple[Logits, I
     if given.kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if given.kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}{hint}")
-    counted = resolve_class_axis(array.shape, axis, spatial)
+    counted = resolve_class_axis(array.shape, axis, spatial, integers=given.kind in LABEL_KINDS)
     if given.kind in ("int64", "uint64"):
         if isinstance(array, DeviceArray):
             raise TypeError(f"logits on {array.context} must have up to 32 bits or be floats")
@@ -69,17 +68,6 @@ def output_shape(logits: Logits, axes: Axes | None) -> tuple[int, int, int]:
     """(N, H, W) of what comes out."""
     n, _, h, w = logits.values.shape
     return (n, h, w) if axes is None else (n, axes.y.n_out, axes.x.n_out)
-
-
-def one_channel_warning(logits: Logits) -> None:
-    """Say why every label of a one-channel head is 0."""
-    if logits.values.shape[1] == 1:
-        warnings.warn(
-            "logits have one class, so every label is 0; for a sigmoid head call "
-            "segpost.postprocess(logits, threshold=0.5)",
-            UserWarning,
-            stacklevel=3,
-        )
 
 
 def apply_quantization(view: Logits, quantization: object, wanted: set[str]) -> Logits:

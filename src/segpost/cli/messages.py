@@ -10,7 +10,18 @@ NAMED = 3  # files that an error names
 
 # The API's messages name its arguments; here the same things are options.
 OPTIONS = {
-    r"\bcall segpost\.postprocess\(logits, threshold=([\d.]+)\)": r"pass --threshold \1",
+    r"\bcall segpost\.postprocess\(logits, threshold=([\d.]+)(, axis=-1)?\)": (
+        r"pass --threshold \1"
+    ),
+    r"\bcall segpost\.postprocess\(logits, threshold=([\d.]+), (?:axis=-1, )?quantization=.*\)": (
+        r"pass --threshold \1 --quantization SCALE ZERO"
+    ),
+    r"\bcall segpost\.postprocess\(logits, threshold=([\d.]+), convention=.*\)": (
+        r"save the logits before the sigmoid, and pass --threshold \1"
+    ),
+    r"\bcall segpost\.ConfusionMatrix\(2\)\.update\(preds, target, threshold=([\d.]+).*\)": (
+        r"pass --num-classes 2 --threshold \1"
+    ),
     r"[;,] (?:or )?(?:pass )?nan=\"propagate\"[^;]*": "",
     r"\baxis=(-\d)": r"--axis \1",
     r"\bsize=\((\d+), (\d+)\)": r"--size \1 \2",

@@ -24,7 +24,7 @@ from segpost.color.operations import labels_from_colors
 from segpost.color.palette import Palette, as_palette
 from segpost.diagnosis.context import DiagnosticInputs, ImageMetadata
 from segpost.diagnosis.values import Bytes, Float64, neighbor_agreement
-from segpost.metrics.confusion import class_count, ignored_values
+from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.spatial.letterbox import Letterbox
 
 GRAY_MODES = ("1", "L", "P", "I", "F")  # Pillow's modes of one channel begin so: I;16 too
@@ -80,7 +80,7 @@ def as_diagnostic_inputs(
     arrays = (logits, labels, color, target, palette, image, input)
     if all(value is None for value in arrays):
         raise ValueError("there is nothing to look at: pass logits, labels, target, palette ...")
-    classes = None if num_classes is None else class_count(num_classes)
+    classes = None if num_classes is None else as_class_count(num_classes)
     names = None
     if class_names is not None:
         names = checked_names(class_names, classes or len(class_names))
@@ -111,7 +111,7 @@ def as_diagnostic_inputs(
         class_axis=axis if logit_arguments is None else logit_arguments.class_axis,
         class_axis_corrected=logit_arguments is not None and logit_arguments.is_corrected,
         palette_in_0_1=palette_in_0_1,
-        ignored=ignored_values(ignore_index),
+        ignored=as_ignored_values(ignore_index),
         metadata=metadata,
     )
     inputs = _with_target(inputs, target)

@@ -274,11 +274,6 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def grey(shares: Array) -> npt.NDArray[np.uint8]:
-    """Floats of 0..1 as an 8-bit picture."""
-    return np.rint(shares * 255.0).astype(np.uint8)
-
-
 def enlarged(
     shown: Sequence[Array], box: tuple[int, int, int, int], times: int
 ) -> npt.NDArray[np.uint8]:

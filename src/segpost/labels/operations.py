@@ -11,6 +11,7 @@ from segpost._backends import registry
 from segpost._core import arguments, errors, sampling
 from segpost._core import logits as core_logits
 from segpost._core.arrays import allocate_output, label_dtype
+from segpost._core.degenerate_logits import refuse_label_maps, refuse_one_class
 from segpost.labels.volumes import label_volume
 from segpost.spatial.letterbox import Letterbox, resampling
 
@@ -67,7 +68,9 @@ def argmax(
     Raises
     ------
     ValueError
-        For NaN, a pixel where every class is -inf, a wrong shape, axis, size or grid.
+        For NaN, a pixel where every class is -inf, a wrong shape, axis, size or grid. For logits
+        of one class, whose label is 0 everywhere: a sigmoid head needs
+        ``segpost.postprocess(logits, threshold=0.5)``. For integers that look like label maps.
     TypeError
         For elements or devices that segpost cannot read.
 
@@ -87,9 +90,10 @@ def argmax(
         if letterbox is not None:
             raise ValueError("letterbox is for images, got logits of volumes")
         return label_volume(logits, axis, size, grid, nan, check, out)
-    view, given, _ = core_logits.as_logits(logits, -3 if axis is None else axis)
+    view, given, counted = core_logits.as_logits(logits, -3 if axis is None else axis)
     view, axes = resampling(view, size, grid, letterbox)
-    core_logits.one_channel_warning(view)
+    refuse_one_class(logits, view, given, counted)
+    refuse_label_maps(logits, given, counted)
     shape = core_logits.output_shape(view, axes)
     dtype = label_dtype(view.values.shape[1])
     batched = given.array.ndim == 4

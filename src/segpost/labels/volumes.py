@@ -10,6 +10,7 @@ from segpost._core import arguments, errors, sampling
 from segpost._core import logits as core_logits
 from segpost._core.arrays import allocate_output, label_dtype
 from segpost._core.contract import Array, LogitErrors, Logits
+from segpost._core.degenerate_logits import Settings, refuse_one_class
 from segpost._core.device import DeviceArray
 from segpost._core.sampling import VolumeAxes
 
@@ -18,9 +19,9 @@ def label_volume(
     logits: Any, axis: int | None, size: Any, grid: str, nan: str, check: str, out: Any
 ) -> Any:
     """What `segpost.argmax` does with three numbers in `size`, or with axis -4."""
-    view, given, _ = core_logits.as_logits(logits, -4 if axis is None else axis, spatial=3)
+    view, given, counted = core_logits.as_logits(logits, -4 if axis is None else axis, spatial=3)
     axes = resampling(view, size, grid)
-    core_logits.one_channel_warning(view)
+    refuse_one_class(logits, view, given, counted, Settings(spatial=3))
     n, classes, *grid_size = view.values.shape
     shape = (n, *(grid_size if axes is None else axes.size))
     batched = given.array.ndim == 5

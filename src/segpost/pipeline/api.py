@@ -103,7 +103,8 @@ def postprocess(
     ------
     ValueError, TypeError
         For anything that does not fit together: the message names the argument, what came and where
-        the first bad value is.
+        the first bad value is. Logits of one class without `threshold`, and integers that look like
+        label maps, are errors too: the label of every pixel would be 0.
 
     Examples
     --------

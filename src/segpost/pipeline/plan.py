@@ -13,6 +13,7 @@ from segpost._core import arguments, errors
 from segpost._core import logits as core_logits
 from segpost._core.arrays import Array, OutputArray, allocate_output, label_dtype
 from segpost._core.contract import ColorOutputs, Logits, OverlayTarget
+from segpost._core.degenerate_logits import Settings, refuse_label_maps, refuse_one_class
 from segpost._core.device import DeviceArray, context_of
 from segpost._core.logits import apply_quantization, apply_threshold
 from segpost._core.sampling import Axes
@@ -93,6 +94,15 @@ def planned(
     elif convention is not None and (refiner or wanted & {"confidence", "probabilities"}):
         refuse_probabilities(view, convention)
     view = apply_threshold(view, threshold, of_probabilities=ready)
+    settings = Settings(
+        crf=refiner is not None,
+        quantized=quantization is not None,
+        convention=convention is not None,
+        probabilities=ready,
+    )
+    refuse_one_class(logits, view, given, counted, settings)
+    if quantization is None:
+        refuse_label_maps(logits, given, counted)
     classes = view.values.shape[1] if view.threshold is None else 2
     if chosen is not None:
         check_palette(chosen, classes, given, counted)
@@ -102,8 +112,6 @@ def planned(
     view, axes = resampling(view, size, grid, letterbox)
     shape = core_logits.output_shape(view, axes)
     picture = pictured(image, shape, wanted)
-    if view.threshold is None:
-        core_logits.one_channel_warning(view)
 
     def make(name: str, full: tuple[int, ...], dtype: Any) -> OutputArray | None:
         if name not in wanted:
@@ -114,7 +122,7 @@ def planned(
     spread = (n, c, *shape[1:]) if counted == -3 else (*shape, c)
     lut = weights = None
     if chosen is not None and wanted & {"color", "overlay"}:
-        rows, lut = chosen.looks(classes)
+        rows, lut = chosen.lookup_table(classes)
         weights = class_alpha(alpha, len(chosen))[rows] if "overlay" in wanted else None
     plan = Plan(
         batch=slice(4 - given.array.ndim, None),

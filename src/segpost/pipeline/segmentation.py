@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field, fields, replace
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from segpost._core import errors, validation
-from segpost._core.arrays import Array
-from segpost._core.contract import LabelErrors
+from segpost._core import arguments, validation
+from segpost._core.arrays import Array, as_input_array
+from segpost._core.device import to_host
 from segpost.color import operations
 from segpost.color.palette import Palette, as_palette
+from segpost.pipeline import saving
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +55,21 @@ class Segmentation:
         if not -len(self) <= index < len(self):
             raise IndexError(f"image {index} of a batch of {len(self)}")
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "palette"}
+        if self.image is not None and self.image.ndim == 3:  # one image, beside a batch of labels
+            del arrays["image"]
         return replace(self, **{k: None if v is None else v[index] for k, v in arrays.items()})
+
+    def _is_batch_of_one(self, name: str, verb: str) -> bool:
+        """Whether there is a batch axis; a batch of several images is an error."""
+        if not self._batched():
+            return False
+        if len(self) != 1:
+            shape = tuple(getattr(self, name).shape)
+            raise ValueError(
+                f"this is a batch of {len(self)}, with {name} of shape {shape}: "
+                f"{verb} seg[0], seg[1], ..."
+            )
+        return True
 
     def shares(self) -> dict[int, float]:
         """The part of the pixels of every label that occurs, largest first.
@@ -70,22 +85,35 @@ class Segmentation:
         total = max(int(counts.sum()), 1)
         return {int(values[i]): float(counts[i] / total) for i in order}
 
-    def save(self, path: str | PathLike[str], palette: Palette | str | None = None) -> None:
-        """Write the labels as an indexed PNG: the ids are the pixels, the palette is for the eye.
+    def save(
+        self,
+        path: str | PathLike[str],
+        palette: Palette | str | None = None,
+        *,
+        what: str = "labels",
+    ) -> None:
+        """Write one result as a file; of a batch of one, that of its image.
 
         Parameters
         ----------
         path : str or path
-            Must end in ".png"; other formats change ids.
+            Ends in ".png", or in ".npy" for the array as it is.
         palette : Palette or str, optional
-            Where `postprocess` got none. Without any, `Palette.distinct(256)`.
+            For labels as PNG, where `postprocess` got none. Without any, `Palette.distinct(256)`.
+        what : {"labels", "color", "overlay", "confidence", "probabilities"}
+            "labels": an indexed PNG, in which the ids are the pixels and the palette is for the
+            eye; ".npy" holds ids of any size. "color" and "overlay": an RGB PNG. "confidence": a
+            grey PNG of 8 bits, ``round(255 * confidence)`` and 0 for NaN; ".npy" holds the float32
+            values (uint8 with ``confidence_dtype="uint8"``). "probabilities": ".npy" only, with
+            the class axis where the logits have it.
 
         Raises
         ------
         ValueError
-            For a batch (save its images one by one), labels above 255, or another file name.
+            For a result that was not asked for in ``want=``, a batch of several images (save
+            seg[0], seg[1], ...), another file name, labels that fit no PNG or have no color.
         ImportError
-            Without Pillow (``pip install pillow``).
+            Without Pillow (``pip install pillow``), for PNG.
 
         Examples
         --------
@@ -96,43 +124,31 @@ class Segmentation:
         ...     np.asarray(PIL.Image.open(folder + "/labels.png"))
         array([[  0,  15, 255]], dtype=uint8)
         """
-        if not fspath(path).lower().endswith(".png"):
-            raise ValueError(
-                f"path must end in .png, got {fspath(path)!r}; other formats change ids"
-            )
-        labels = self._labels()
-        if labels.ndim != 2:
-            raise ValueError(
-                f"labels are a batch of shape {labels.shape}: save seg[0], seg[1], ..."
-            )
-        outside = (labels < 0) | (labels > 255)
-        if outside.any():
-            y, x = (int(i) for i in np.argwhere(outside)[0])
-            raise ValueError(
-                f"an indexed PNG holds labels 0..255; {int(outside.sum())} are outside, first "
-                f"{labels[y, x]} at [{y}, {x}]. numpy.save keeps them"
-            )
-        from PIL import Image
-
-        labels = labels.astype(np.uint8)
-        picture = Image.fromarray(labels)
-        chosen = self.palette or Palette.distinct(256) if palette is None else as_palette(palette)
-        table = np.zeros((256, 3), np.uint8)
-        table[: min(len(chosen), 256)] = chosen.colors[:256]
-        known = np.arange(256) < len(chosen)
-        ignore = chosen.ignore_index
-        if ignore is not None and 0 <= ignore <= 255:
-            table[ignore] = chosen.color(ignore)
-            known[ignore] = True
-        missing = ~known[labels]
-        if missing.any():
-            bad = LabelErrors(int(missing.sum()), int(missing.argmax()))
-            errors.raise_bad_labels(bad, labels, len(chosen), ignore)
-        picture.putpalette(table.tobytes())
-        picture.save(path, format="PNG")
+        arguments.check_choice(what, "what", tuple(saving.FORMATS))
+        if palette is not None and what != "labels":
+            raise ValueError(f'palette is for what="labels", got what={what!r} too')
+        ending = saving.check_path(path, what)
+        if getattr(self, what) is None:
+            wanted = '("labels", ...)' if what == "labels" else f'(..., "{what}")'
+            raise ValueError(f"this segmentation has no {what}: ask for them with want={wanted}")
+        batched = self._is_batch_of_one(what, "save")
+        value = getattr(self, what)
+        given = (
+            validation.as_label_array(value) if what == "labels" else as_input_array(value, what)
+        )
+        array = to_host(given.array)[0 if batched else ...]
+        if ending == ".npy":
+            saving.save_array(path, array)
+        elif what == "labels":
+            chosen = self.palette or Palette.distinct(256)
+            saving.save_indexed(path, array, chosen if palette is None else as_palette(palette))
+        else:
+            saving.save_picture(path, saving.grey(array) if what == "confidence" else array)
 
     def figure(self, *, alpha: float = 0.5, classes: int = 12) -> Figure:
         """Image, labels and overlay side by side, with a legend of names and area shares.
+
+        A batch of one is drawn as its image.
 
         Parameters
         ----------
@@ -145,19 +161,23 @@ class Segmentation:
         -------
         figure : matplotlib.figure.Figure
             ``figure.savefig(path)`` writes it. Needs matplotlib.
+
+        Raises
+        ------
+        ValueError
+            For a batch of several images (draw seg[0], seg[1], ...), without labels, for labels
+            without a color, and for images without pixels.
         """
         from matplotlib.figure import Figure
         from matplotlib.patches import Patch
 
-        chosen = self._colors()
         labels = self._labels()
-        if labels.ndim != 2:
-            raise ValueError(
-                f"labels are a batch of shape {labels.shape}: draw seg[0], seg[1], ..."
-            )
+        if self._is_batch_of_one("labels", "draw"):
+            return self[0].figure(alpha=alpha, classes=classes)
+        chosen = self._colors()
         if not labels.size:
             raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
-        panels = [("labels", operations.paint(validation.as_label_array(labels), chosen))]
+        panels = [("labels", operations.colorize_labels(validation.as_label_array(labels), chosen))]
         if self.image is not None:
             laid = operations.overlay(self.image, labels, chosen, alpha=alpha)
             if self.overlay is not None:
@@ -200,7 +220,8 @@ class Segmentation:
             if self.labels is None:
                 return None
             try:
-                shown = operations.paint(validation.as_label_array(self.labels), self._colors())
+                labels = validation.as_label_array(self.labels)
+                shown = operations.colorize_labels(labels, self._colors())
             except ValueError:  # labels that no palette has a color for
                 return None
         array = validation.as_image_array(shown).array
@@ -234,4 +255,4 @@ class Segmentation:
     def _batched(self) -> bool:
         array = self._some()
         flat = array is self.labels or array is self.confidence
-        return bool(array.ndim == (3 if flat else 4))
+        return len(array.shape) == (3 if flat else 4)

@@ -387,8 +387,8 @@ def resampling(
 ) -> tuple[Logits, Axes | None]:
     """The logits that are read, and the axes from them to what comes out.
 
-    As `_checks.resampling`; with a letterbox the logits lie on its input, of which the picture is
-    cut out.
+    As `resampling_axes` of `_core.logits`; with a letterbox the logits lie on its input, of which
+    the picture is cut out.
     """
     if letterbox is None:
         return logits, core_logits.resampling_axes(logits, size, grid)

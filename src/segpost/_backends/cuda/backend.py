@@ -14,6 +14,7 @@ from weakref import WeakSet
 import numpy as np
 
 from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
+from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
     Array,
@@ -49,6 +50,7 @@ class Gpu:
     """The operations, on one extension module's devices."""
 
     def __init__(self, runtime: Any) -> None:
+        runtime.bind_records(contract)
         self.runtime = runtime
         self._constants: OrderedDict[tuple[int, str, bytes], Array] = OrderedDict()
         self._pinned: dict[tuple[int, str, bytes], Array] = {}
@@ -215,6 +217,9 @@ class Gpu:
             workspace = context.empty((size,), np.uint8) if size else None
             self.runtime.argmax_volume(logits, tables, labels, context.stream, found, workspace)
             return self._report("argmax", found)
+
+    def add_resized(self, *given: Any) -> None:
+        _not_here("sliding windows")
 
     def letterbox(self, *given: Any) -> None:
         _not_here("letterboxes")

@@ -31,7 +31,7 @@ class CrfSolver:
             self._solver = self._context.runtime.CrfSolver(
                 unary, tuple(terms), own, recipe, self._context.stream, self._memory
             )
-        self.bad = UnaryErrors(*self._solver.bad)
+        self.bad: UnaryErrors = self._solver.bad
 
     def _memory(self, size: int) -> Array:
         return self._context.empty((size,), np.uint8)
@@ -45,8 +45,8 @@ class CrfSolver:
         trace: bool,
     ) -> list[CrfStep]:
         with device_guard(self._context):
-            steps = self._solver.infer(out, iterations, start, tolerance, trace)
-        return [CrfStep(*step) for step in steps]
+            steps: list[CrfStep] = self._solver.infer(out, iterations, start, tolerance, trace)
+        return steps
 
 
 def guide_range(guide: Array) -> tuple[Array, LabelErrors]:

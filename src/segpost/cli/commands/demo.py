@@ -64,10 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     files = {
         "photograph.png": view.image,
         "rectangles.png": drawn,
-        "color.png": seg.color,
-        "overlay.png": seg.overlay,
         "contours.png": lines,
-        "confidence.png": images.grey(seg.confidence),
     }
     if sharp is not None:
         files["refined.png"] = sharp.overlay
@@ -79,8 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
     for name, picture in files.items():
         with images.replacing(out / name) as part:
             images.save_png(part, picture)
-    with images.replacing(out / "labels.png") as part:
-        seg.save(part)
+    for what in ("labels", "color", "overlay", "confidence"):
+        with images.replacing(out / f"{what}.png") as part:
+            seg.save(part, what=what)
     with images.replacing(out / "figure.png") as part:
         seg.figure().savefig(part, dpi=120)
     code = "\n".join(map(inspect.getsource, (results, with_crf)))

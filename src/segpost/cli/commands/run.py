@@ -17,8 +17,8 @@ from segpost._core.sampling import GRIDS
 from segpost.cli.messages import sentence
 from segpost.cli.options import share, whole
 from segpost.cli.progress import progress
-from segpost.color.datasets import NAMES
-from segpost.crf.model import PRESETS
+from segpost.color.datasets import list_palettes
+from segpost.crf.terms import PRESETS
 from segpost.files import images
 
 WANTED = ("labels", "color", "overlay", "confidence")
@@ -38,7 +38,7 @@ def add_to(commands: Any) -> None:
     add("logits", nargs="+", type=Path, metavar="LOGITS", help=".npy or .npz files, or folders")
     add("--out", type=Path, required=True, metavar="DIR", help="where to write; made if missing")
     add("--image", type=Path, help="the photograph, or a folder of them with the logits' names")
-    add("--palette", metavar="NAME", help=f"colors of the classes: {', '.join(NAMES)}")
+    add("--palette", metavar="NAME", help=f"colors of the classes: {', '.join(list_palettes())}")
     add(
         "--convention",
         choices=segpost.Convention.names(),
@@ -165,20 +165,16 @@ class _Writer:
         if seg.labels is not None:
             labels = seg.labels
             fits = self.by_value and bool((labels >= 0).all() and (labels <= 255).all())
-            if fits or labels.dtype == np.uint8:
-                with self._new(f"{name}.labels.png", source) as part:
-                    seg.save(part)
-            else:
-                target = f"{name}.labels.npy"
-                with self._new(target, source) as part:
-                    np.save(part, seg.labels)
+            png = fits or labels.dtype == np.uint8
+            target = f"{name}.labels.{'png' if png else 'npy'}"
+            with self._new(target, source) as part:
+                seg.save(part)
+            if not png:
                 yield f"{source}: more than 256 classes fit no indexed PNG; wrote {target}"
         for kind in ("color", "overlay", "confidence"):
-            picture = getattr(seg, kind)
-            if picture is not None:
+            if getattr(seg, kind) is not None:
                 with self._new(f"{name}.{kind}.png", source) as part:
-                    grey = kind == "confidence"
-                    images.save_png(part, images.grey(picture) if grey else picture)
+                    seg.save(part, what=kind)
 
     @contextmanager
     def _new(self, name: str, source: Path) -> Iterator[Path]:

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost import Scores, diagnose
-from segpost.diagnosis.result import STYLE, in_html
 from segpost.evaluation import pairing
 from segpost.evaluation.classes import nearest
 from segpost.evaluation.counting import ITEM_ERRORS, Reader
 from segpost.evaluation.pairing import Pair
 from segpost.files import images as files_images
 from segpost.files.images import Array
+from segpost.render.findings import STYLE, format_html
 from segpost.render.tables import number, share, shown
 
 SIDE = 960  # pixels of the longer side of a picture in the report
@@ -73,7 +73,7 @@ def _shots(scores: Scores, pairs: Sequence[Pair], count: int) -> Iterator[Shot]:
 
 def _mistake(scores: Scores, at: int) -> str:
     """The pair of classes that is most often confused in one image."""
-    image = scores._cm.images[at]
+    image = scores.snapshot.images[at]
     classes = scores.num_classes
     row, column = np.divmod(image.cells, classes + 1)
     wrong = np.where((row != column) & (row < classes), image.counts, 0)
@@ -89,12 +89,13 @@ def _keys(scores: Scores, shots: Sequence[Shot], reader: Reader) -> Iterator[str
     """What the colors mean: the most frequent classes of these images, and what is no class."""
     place = {name: i for i, name in enumerate(scores.images.ids)}
     at = [place[shot.pair.id] for shot in shots]
-    pixels = (scores.images.tally.target[at] + scores.images.tally.preds[at]).sum(axis=0)
+    counts = scores.images.class_counts
+    pixels = (counts.support[at] + counts.predicted[at]).sum(axis=0)
     order = [int(label) for label in np.argsort(-pixels, kind="stable") if pixels[label]]
     table = reader.classes.colors.tolist()
     named = [(scores.class_names[label], table[label]) for label in order[:KEYS]]
     named.append(("wrong", WRONG_COLOR))
-    if scores._cm.state[-1].any():
+    if scores.snapshot.state[-1].any():
         named.append(("void", VOID_COLOR))
     if scores.invalid_preds:
         named.append(("predicted, but no class", _none_color(reader.classes.colors)))
@@ -127,7 +128,7 @@ def _diagnosed(pair: Pair, reader: Reader) -> str:
     said = diagnose(
         labels=preds, target=target, num_classes=classes.number, ignore_index=classes.ignore
     )
-    findings = "".join(map(in_html, said.findings))
+    findings = "".join(map(format_html, said.findings))
     return f'<section class="diagnosis">{findings}</section>' if findings else ""
 
 

@@ -1,0 +1,1 @@
+"""How everything is measured, and what the jobs are."""

@@ -1,0 +1,194 @@
+"""What segpost wants to reach, beside what a run showed. Shown, never asserted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from benches.baselines import (
+    with_cython,
+    with_numpy,
+    with_pydensecrf,
+    with_torch,
+    with_torchmetrics,
+)
+from benches.baselines.ours import AVX2, FAST, NUMBA, TWO_THREADS
+from benches.baselines.with_onnxruntime import SOFTMAX
+from benches.baselines.with_opencv import EROSIONS, HWC, WEIGHTED
+from benches.baselines.with_pillow import PALETTED
+from benches.baselines.with_torch import (
+    COMPILED_ARGMAX,
+    COMPILED_SOFTMAX,
+    EAGER_ARGMAX,
+    EAGER_MAX,
+    EAGER_SOFTMAX,
+)
+from benches.harness import scenes
+from benches.harness.jobs import OURS
+from benches.harness.measure import FLOOR_READ
+from benches.harness.report import FLOOR, Extra, Result, figure
+from benches.labels.bench_labels import BARE, DENSE
+
+
+class Goal(NamedTuple):
+    """`over` must take at least `wanted` times as long as `under`, or at most where `most`."""
+
+    title: str
+    over: str
+    under: str
+    wanted: float
+    most: bool = False
+    aim: float | None = None  # what would be better still
+
+
+GOALS = (
+    Goal("labels + RGB (b)", EAGER_ARGMAX, OURS, 200),
+    Goal("labels + RGB (b)", COMPILED_ARGMAX, OURS, 60),
+    Goal("labels + RGB (b)", HWC, OURS, 50),
+    Goal("labels (b)", OURS, FLOOR, 4, most=True),
+    Goal("labels + RGB (a)", EAGER_ARGMAX, OURS, 75),
+    Goal("labels + RGB (a)", COMPILED_ARGMAX, OURS, 25),
+    Goal("labels + RGB (a)", HWC, OURS, 15),
+    Goal("labels + RGB (b)", EAGER_ARGMAX, NUMBA, 40),
+    Goal("labels + RGB (b)", COMPILED_ARGMAX, NUMBA, 10),
+    Goal("volume", EAGER_ARGMAX, OURS, 30),
+    Goal("labels at full resolution", OURS, FLOOR_READ, 1.25, most=True),
+    Goal("labels at full resolution", EAGER_ARGMAX, OURS, 20),
+    Goal("labels at full resolution", EAGER_MAX, OURS, 4),
+    Goal("labels at full resolution", COMPILED_ARGMAX, OURS, 2),
+    Goal("colorize", PALETTED, OURS, 1.5),
+    Goal("overlay", WEIGHTED, OURS, 2),
+    Goal("labels + confidence + RGB (b)", EAGER_SOFTMAX, OURS, 20),
+    Goal("labels + confidence + RGB (b)", COMPILED_SOFTMAX, OURS, 20),
+    Goal("labels + confidence + RGB (b)", EAGER_SOFTMAX, FAST, 45),
+    Goal("labels + confidence + RGB (b)", COMPILED_SOFTMAX, FAST, 45),
+    Goal("labels + confidence + RGB (c)", OURS, FLOOR_READ, 1.8, most=True),
+    Goal("labels + confidence + RGB (c)", EAGER_SOFTMAX, OURS, 8),
+    Goal("labels + confidence + RGB (c)", COMPILED_SOFTMAX, OURS, 5),
+    Goal("labels + confidence + RGB (c)", EAGER_SOFTMAX, NUMBA, 2.5),
+    Goal("labels + confidence + RGB (c)", COMPILED_SOFTMAX, NUMBA, 1.7),
+    Goal("labels + confidence + RGB (c), channels last", EAGER_SOFTMAX, OURS, 10),
+    Goal("labels + confidence + RGB (c), channels last", COMPILED_SOFTMAX, OURS, 8),
+    Goal("labels + confidence + RGB (c), channels last", SOFTMAX, OURS, 6),
+    Goal("labels + confidence + RGB (c), float16", EAGER_SOFTMAX, OURS, 10),
+    Goal("labels + confidence + RGB (c), float16", COMPILED_SOFTMAX, OURS, 7),
+    Goal("labels + confidence + RGB (c), bfloat16", EAGER_SOFTMAX, OURS, 10),
+    Goal("labels + confidence + RGB (c), bfloat16", COMPILED_SOFTMAX, OURS, 7),
+    *(
+        Goal(title, AVX2, OURS, 2.5, most=True)
+        for title in (
+            "labels (b)",
+            "labels + RGB (b)",
+            "labels + overlay (b)",
+            "labels + confidence + RGB (b)",
+            "labels + confidence + RGB (c)",
+            "labels + confidence + RGB (c), channels last",
+            "labels + confidence + RGB (c), float16",
+            "volume",
+        )
+    ),
+    Goal("labels, iid noise", OURS, DENSE, 1.25, most=True),
+    Goal("labels, iid noise", BARE, DENSE, 1.25, most=True),
+    Goal("confusion, street", with_numpy.BINCOUNT, OURS, 10),
+    Goal("confusion, street", with_torch.BINCOUNT, OURS, 45),
+    Goal("confusion, street", with_torchmetrics.CLASS, OURS, 70),
+    Goal("confusion, street", with_cython.NAME, OURS, 3.5),
+    Goal("confusion, street", with_numpy.BINCOUNT, NUMBA, 4),
+    Goal("confusion, street, int64", with_numpy.BINCOUNT, OURS, 4),
+    Goal("confusion, street, int64", with_torch.BINCOUNT, OURS, 12),
+    Goal("confusion, street, int64", with_torchmetrics.CLASS, OURS, 45),
+    Goal("confusion, independent, 19 classes", with_cython.NAME, OURS, 1),
+    Goal("confusion, independent, 150 classes", with_cython.NAME, OURS, 1),
+    Goal("confusion, independent, 255 classes", with_cython.NAME, OURS, 1),
+    Goal("confusion, street, two threads", OURS, TWO_THREADS, 1.6),
+    Goal("confusion from logits, full resolution", FLOOR_READ, OURS, 0.7),
+    Goal("confusion from logits, full resolution", with_torch.ARGMAX_BINCOUNT, OURS, 25),
+    Goal("Boundary IoU", EROSIONS, OURS, 15),
+    Goal("dense CRF (a)", with_pydensecrf.NAME, OURS, 3.5),
+    Goal("dense CRF (a)", with_pydensecrf.NAME, NUMBA, 1),
+    Goal("dense CRF (a), two threads", with_pydensecrf.NAME, TWO_THREADS, 7, aim=12),
+    Goal("dense CRF (b)", with_pydensecrf.NAME, OURS, 2.5),
+    Goal("dense CRF (b)", with_pydensecrf.NAME, NUMBA, 1),
+    Goal("dense CRF (b), two threads", with_pydensecrf.NAME, TWO_THREADS, 4.5, aim=6),
+    Goal("dense CRF (c)", with_pydensecrf.NAME, OURS, 3),
+    Goal("dense CRF (c), two threads", with_pydensecrf.NAME, TWO_THREADS, 6, aim=8),
+)
+
+
+class Limit(NamedTuple):
+    """The MB that a call of `name` may need beside its arguments."""
+
+    title: str
+    name: str
+    wanted: float
+
+
+LIMITS = (  # one a thread
+    Limit("confusion, street", OURS, 1),
+    Limit("confusion, street, int64", OURS, 1),
+    Limit("confusion, independent, 255 classes", OURS, 1),
+    Limit("confusion, street, two threads", TWO_THREADS, 2),
+    Limit("confusion from logits, full resolution", OURS, 1),
+    Limit("confusion from logits, low resolution", OURS, 1),
+    Limit("confusion from logits, two threads", TWO_THREADS, 2),
+)
+
+
+def table(results: Iterable[Result], extras: Iterable[Extra] = ()) -> str:
+    """Every goal that these results say something about."""
+    by_title = {result.job.title: result for result in results}
+    lines = []
+    for goal in GOALS:
+        if goal.title not in by_title:
+            continue
+        ratio = by_title[goal.title].ratio(goal.over, goal.under)
+        cold = by_title[goal.title].cold_ratio(goal.over, goal.under)
+        verdict = "absent"
+        if ratio is not None:
+            reached = ratio <= goal.wanted if goal.most else ratio >= goal.wanted
+            verdict = "yes" if reached else "no"
+        wanted = f"{'≤' if goal.most else '≥'} {goal.wanted:g}"
+        if goal.aim is not None:
+            wanted += f" (aim {goal.aim:g})"
+        lines.append(
+            f"| {goal.title} | {goal.over} / {goal.under} | {wanted} "
+            f"| {figure(ratio)} | {figure(cold)} | {verdict} |"
+        )
+    for limit in LIMITS:
+        if limit.title in by_title:
+            megabytes = by_title[limit.title].memory.get(limit.name)
+            verdict = "absent"
+            if megabytes is not None:
+                verdict = "yes" if megabytes <= limit.wanted else "no"
+            lines.append(
+                f"| {limit.title} | extra MB of {limit.name} | ≤ {limit.wanted:g} "
+                f"| {figure(megabytes)} | | {verdict} |"
+            )
+    lines += [line for extra in extras for line in extra.goals]
+    if not lines:
+        return ""
+    names = ("job", "ratio", "wanted", "this run", "after others", "reached")
+    head = f"## goals\n\n| {' | '.join(names)} |\n|---|---|--:|--:|--:|---|"
+    return "\n".join([head, *lines])
+
+
+def photographs(results: Iterable[Result]) -> str:
+    """The real logits in one table: how many cells are mixed, and the ratios."""
+    rivals = {"eager argmax": EAGER_ARGMAX, "eager max": EAGER_MAX}
+    rivals |= {"compile": COMPILED_ARGMAX, "OpenCV HWC": HWC}
+    lines = []
+    for result in results:
+        if not result.job.title.startswith("real"):
+            continue
+        own = result.ms(OURS)
+        ratios = [figure(result.ratio(name)) for name in rivals.values()]
+        ratios += [figure(result.ratio(name, NUMBA)) for name in (EAGER_ARGMAX, COMPILED_ARGMAX)]
+        mixed = 1 - scenes.uniform_share(result.job.logits)
+        title = result.job.title.removeprefix("real logits: ")
+        lines.append(f"| {title} | {mixed:.1%} | {figure(own)} | {' | '.join(ratios)} |")
+    if not lines:
+        return ""
+    names = [f"{name} / ours" for name in rivals]
+    names += ["eager argmax / our Numba", "compile / our Numba"]
+    head = f"| photograph | mixed cells | {OURS} ms | {' | '.join(names)} |"
+    return "\n".join(["## real logits, in short", "", head, "|---" + "|--:" * 8 + "|", *lines, ""])

@@ -1,0 +1,60 @@
+"""Labels from logits, upsampled or not, and softmax."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import pytest
+
+from benches.baselines.with_torch import COMPILED_ARGMAX, EAGER_ARGMAX
+from benches.harness import scenes
+from benches.harness.jobs import OURS, Array, Job
+from benches.harness.pytest_support import parametrized, run_benchmark
+
+DENSE = "segpost dense exact kernel alone, out= reused"
+BARE = "segpost kernel alone, out= reused"
+BRIEF = (
+    OURS,
+    BARE,
+    DENSE,
+    "segpost, Numba backend",
+    EAGER_ARGMAX,
+    COMPILED_ARGMAX,
+    "OpenCV: resize of (H, W, C), np.argmax(-1)",
+)
+
+
+@lru_cache(maxsize=1)
+def voc_scene() -> Array:
+    """(a): DeepLab's output stride 8 on a VOC crop."""
+    return scenes.scene(21, 65, 65, regions=28, objects=14, poles=4, seed=2)
+
+
+@lru_cache(maxsize=4)
+def street_scene(white: float = 0.6) -> Array:
+    """(b): output stride 8 on a Cityscapes image."""
+    return scenes.scene(19, 128, 256, regions=28, objects=28, poles=9, white=white, seed=2)
+
+
+def jobs() -> list[Job]:
+    """The cases of this file."""
+    big = (1024, 2048)
+    noisy = [
+        Job(f"labels (b), white noise {white:g}", "labels", street_scene(white), big, only=BRIEF)
+        for white in (1.0, 2.0, 4.0)
+    ]
+    full = scenes.enlarged(street_scene(), *big)
+    return [
+        Job("labels (a)", "labels", voc_scene(), (513, 513), palette="voc"),
+        Job("labels (b)", "labels", street_scene(), big),
+        *noisy,
+        Job("labels, iid noise", "labels", scenes.iid(19, 128, 256), big, only=BRIEF),
+        Job("labels at full resolution", "labels", full, note="Nobody interpolates."),
+        Job("softmax", "softmax", full[:, ::4, ::4].copy()),
+    ]
+
+
+@pytest.mark.parametrize(("job", "entry"), parametrized(jobs))
+def test_labels(job: Any, entry: Any, benchmark: Any) -> None:
+    run_benchmark(benchmark, job, entry)

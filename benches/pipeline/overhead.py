@@ -1,0 +1,113 @@
+"""What a call takes beside its kernel: views of what comes in, checks, results of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import segpost
+from benches.harness import measure
+from benches.harness.jobs import Absent, Contender, need
+from benches.harness.report import Extra
+from benches.labels.bench_labels import voc_scene
+from segpost._core import contract
+
+TITLE = "overhead"
+ROUNDS = 60
+WANT = ("labels", "color")
+
+
+def kinds(logits: Any) -> dict[str, Callable[[], Any]]:
+    """The same logits as arrays of several libraries."""
+    return {
+        "numpy": lambda: logits,
+        "torch": lambda: need("torch").from_numpy(logits),
+        "torch, bfloat16": lambda: need("torch").from_numpy(logits).bfloat16(),
+        "jax": lambda: need("jax").numpy.asarray(logits),
+    }
+
+
+def calls(given: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any]]:
+    """What users call."""
+    stream = segpost.Stream(palette=palette, want=WANT)
+    return {
+        "argmax": lambda: segpost.argmax(given),
+        "postprocess, labels + RGB": lambda: segpost.postprocess(given, palette=palette, want=WANT),
+        "Stream, labels + RGB": lambda: stream(given),
+    }
+
+
+def kernels(logits: Any, palette: segpost.Palette) -> dict[str, Callable[[], Any]]:
+    """The compiled function under each call, into arrays that are reused."""
+    cpu = need("segpost._backends.native")._cpu
+    given = np.asarray(logits) if not hasattr(logits, "detach") else logits
+    kind = "float32"
+    if str(given.dtype) == "torch.bfloat16":
+        given, kind = given.view(need("torch").int16).numpy().view(np.uint16), "bfloat16"
+    view = contract.Logits(np.asarray(given)[None], kind)
+    labels = np.empty((1, *view.values.shape[2:]), np.uint8)
+    color = np.empty((*labels.shape, 3), np.uint8)
+    paint = contract.ColorOutputs(palette.packed()[: view.values.shape[1] + 1], color)
+
+    def both() -> Any:
+        return cpu.argmax(view, None, labels, paint)
+
+    return {
+        "argmax": lambda: cpu.argmax(view, None, labels),
+        "postprocess, labels + RGB": both,
+        "Stream, labels + RGB": both,
+    }
+
+
+def measured(full: bool) -> Extra:
+    """Every kind of array and every call; `full` or not."""
+    del full
+    logits, palette = voc_scene(), segpost.Palette.named("voc")
+    absent: dict[str, str] = {}
+    contenders: dict[tuple[str, str, str], Contender] = {}
+    for kind, make in kinds(logits).items():
+        try:
+            given = make()
+            bare = kernels(given, palette)
+            for name, call in calls(given, palette).items():
+                for part, run in (("total", call), ("kernel", bare[name])):
+                    run()
+                    contenders[kind, name, part] = Contender(f"{kind} {name} {part}", run)
+        except (Absent, TypeError) as error:
+            absent[kind] = str(error)
+    timings = measure.interleave(list(contenders.values()), ROUNDS)
+    found = {key: 1e3 * one.best_ms for key, one in zip(contenders, timings, strict=True)}
+    rows = [
+        {
+            "call": name,
+            "kind": kind,
+            "total": found[kind, name, "total"],
+            "kernel": found[kind, name, "kernel"],
+            "border": found[kind, name, "total"] - found[kind, name, "kernel"],
+        }
+        for kind, name, part in found
+        if part == "total"
+    ]
+    return Extra(TITLE, table(rows, absent), [], {"microseconds": rows, "absent": absent})
+
+
+def table(rows: list[dict[str, Any]], absent: dict[str, str]) -> str:
+    """The calls as Markdown."""
+    lines = [
+        f"### {TITLE}",
+        "",
+        "Microseconds of a call, its kernel, and what is left: the quietest of "
+        f"{ROUNDS} rounds. 21 x 65 x 65, nothing is resampled.",
+        "",
+        "| call | array | total | kernel | border |",
+        "|---|---|--:|--:|--:|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['call']} | {row['kind']} | {row['total']:.1f} | {row['kernel']:.1f} "
+            f"| {row['border']:.1f} |"
+        )
+    lines += ["", *(f"Absent: {kind}: {why}." for kind, why in absent.items())]
+    return "\n".join(lines).rstrip() + "\n"

@@ -1,0 +1,1 @@
+"""Logits of a small network that is fitted to photographs."""

@@ -1,0 +1,106 @@
+#include "bindings/dlpack.hpp"
+
+#include <pybind11/numpy.h>
+
+#include <array>
+#include <cstdint>
+
+namespace segpost::bindings {
+namespace {
+
+namespace py = pybind11;
+
+// The layouts are DLPack's; segpost._core.dlpack has those of capsules.
+struct Tensor {
+    void *data;
+    std::int32_t device_type, device_index;
+    std::int32_t ndim;
+    std::uint8_t code, bits;
+    std::uint16_t lanes;
+    const std::int64_t *shape, *strides; // strides in elements
+    std::uint64_t byte_offset;
+};
+static_assert(sizeof(Tensor) == 48);
+
+struct Exchange {
+    std::uint32_t major, minor;
+    const Exchange *older;
+    void *allocate, *give, *take;
+    int (*show)(PyObject *, Tensor *); // may be missing; -1 leaves a Python error
+    void *current_stream;
+};
+
+constexpr std::int32_t on_cpu = 1;
+constexpr std::int32_t most_axes = 8;
+
+struct Kind {
+    std::uint8_t code, bits;
+    const char *name;
+    py::dtype (*stored)();
+};
+
+py::dtype half() { return py::dtype(/* NPY_HALF */ 23); }
+
+constexpr std::array<Kind, 13> kinds{{
+    {2, 32, "float32", &py::dtype::of<float>},
+    {2, 64, "float64", &py::dtype::of<double>},
+    {2, 16, "float16", &half},
+    {4, 16, "bfloat16", &py::dtype::of<std::uint16_t>},
+    {0, 8, "int8", &py::dtype::of<std::int8_t>},
+    {0, 16, "int16", &py::dtype::of<std::int16_t>},
+    {0, 32, "int32", &py::dtype::of<std::int32_t>},
+    {0, 64, "int64", &py::dtype::of<std::int64_t>},
+    {1, 8, "uint8", &py::dtype::of<std::uint8_t>},
+    {1, 16, "uint16", &py::dtype::of<std::uint16_t>},
+    {1, 32, "uint32", &py::dtype::of<std::uint32_t>},
+    {1, 64, "uint64", &py::dtype::of<std::uint64_t>},
+    {6, 8, "bool", &py::dtype::of<bool>},
+}};
+
+const Kind *kind_of(const Tensor &tensor) {
+    if (tensor.lanes != 1) return nullptr;
+    for (const Kind &kind : kinds)
+        if (kind.code == tensor.code && kind.bits == tensor.bits) return &kind;
+    return nullptr;
+}
+
+// The type's own functions: a type that inherits the attribute may mean something else by its data.
+const Exchange *exchange_of(PyTypeObject *type) {
+    static PyObject *const attribute = PyUnicode_InternFromString("__dlpack_c_exchange_api__");
+    constexpr const char *name = "dlpack_exchange_api";
+    PyObject *capsule = type->tp_dict ? PyDict_GetItem(type->tp_dict, attribute) : nullptr;
+    if (!capsule || !PyCapsule_IsValid(capsule, name)) return nullptr;
+    auto *found = static_cast<const Exchange *>(PyCapsule_GetPointer(capsule, name));
+    while (found && found->major > 1) found = found->older;
+    return found && found->major == 1 && found->show ? found : nullptr;
+}
+
+// A view and its element type, or None: then the slower path reads the tensor, or says why not.
+py::object import_dlpack(const py::object &value) {
+    const Exchange *exchange = exchange_of(Py_TYPE(value.ptr()));
+    if (!exchange) return py::none();
+    Tensor tensor{};
+    if (exchange->show(value.ptr(), &tensor) != 0) {
+        PyErr_Clear();
+        return py::none();
+    }
+    const Kind *kind = kind_of(tensor);
+    if (tensor.device_type != on_cpu || !kind || !tensor.data || tensor.ndim > most_axes ||
+        (tensor.ndim && !tensor.strides))
+        return py::none();
+    std::array<py::ssize_t, most_axes> shape{}, strides{};
+    for (std::int32_t axis = 0; axis < tensor.ndim; ++axis) {
+        shape[axis] = tensor.shape[axis];
+        strides[axis] = tensor.strides[axis] * (kind->bits / 8);
+    }
+    const char *data = static_cast<const char *>(tensor.data) + tensor.byte_offset;
+    return py::make_tuple(py::array(kind->stored(), {shape.data(), shape.data() + tensor.ndim},
+                                    {strides.data(), strides.data() + tensor.ndim}, data, value),
+                          kind->name);
+}
+
+} // namespace
+
+void bind_dlpack(py::module_ &m) { m.def("import_dlpack", &import_dlpack, py::arg("value")); }
+
+} // namespace segpost::bindings

@@ -1,0 +1,244 @@
+// colorize, overlay and labels_from_colors, row by row.
+#include "cpu/color/color.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+#include "cpu/simd/label_rows.hpp"
+#include "cpu/simd/read_pixels.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+// An unsigned label never equals a negative ignore_index, whatever it looks like as an int64.
+template <class L> bool can_ignore(const LabelRange &range) {
+    constexpr bool is_signed = static_cast<L>(-1) < static_cast<L>(0);
+    return range.has_ignore && (is_signed || range.ignore_index >= 0);
+}
+
+// The palette row of every label of a row; void's where there is none.
+template <class L> void find_entries(const char *row, std::int64_t step, std::int64_t count,
+                                     const LabelRange &range, std::int32_t *entry,
+                                     std::int64_t place, LabelErrors &errors) {
+    const std::int32_t none = static_cast<std::int32_t>(range.classes);
+    const bool ignores = can_ignore<L>(range);
+    const std::int64_t ignore = range.ignore_index;
+    std::int64_t wrong = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+        const L label = *reinterpret_cast<const L *>(row + i * step);
+        const std::int64_t value = static_cast<std::int64_t>(label);
+        const bool inside = value >= 0 && value < range.classes;
+        const bool ignored = ignores && value == ignore;
+        entry[i] = inside && !ignored ? static_cast<std::int32_t>(value) : none;
+        wrong += !(inside || ignored);
+    }
+    if (__builtin_expect(wrong != 0, 0))
+        for (std::int64_t i = 0; i < count; ++i) {
+            const std::int64_t value =
+                static_cast<std::int64_t>(*reinterpret_cast<const L *>(row + i * step));
+            const bool inside = value >= 0 && value < range.classes;
+            if (!inside && !(ignores && value == ignore)) errors.add(place + i);
+        }
+}
+
+// uint8 labels look colors up directly: a table of all 256, and of those that are allowed.
+struct ByteTable {
+    std::uint32_t color[256];
+    std::uint8_t wrong[256];
+    std::int64_t entries;
+
+    ByteTable(const LabelRange &range, const std::uint32_t *lut) {
+        for (std::int64_t value = 0; value < 256; ++value) {
+            const bool ignored = range.has_ignore && value == range.ignore_index;
+            const bool inside = value < range.classes;
+            color[value] = lut[inside && !ignored ? value : range.classes];
+            wrong[value] = !(inside || ignored);
+        }
+    }
+    std::uint8_t most(const std::uint8_t *labels, std::int64_t count) const {
+        std::uint8_t most = 0;
+        for (std::int64_t i = 0; i < count; ++i) most = labels[i] > most ? labels[i] : most;
+        return most;
+    }
+    void check(const std::uint8_t *labels, std::int64_t count, std::int64_t place,
+               LabelErrors &errors) const {
+        for (std::int64_t i = 0; i < count; ++i)
+            if (wrong[labels[i]]) errors.add(place + i);
+    }
+};
+
+// Colors of one row of labels as packed RGB. `entry` has room for a row.
+void color_row(const LabelView &labels, const LabelRange &range, const std::uint32_t *lut,
+               const ByteTable &bytes, std::int64_t n, std::int64_t y, std::int32_t *entry,
+               std::uint8_t *out, LabelErrors &errors) {
+    const char *row = labels.row(n, y);
+    const std::int64_t place = (n * labels.h + y) * labels.w;
+    if (labels.dtype == DType::u8 && labels.stride_w == 1) {
+        const std::uint8_t *label = reinterpret_cast<const std::uint8_t *>(row);
+        const std::uint8_t most = bytes.most(label, labels.w);
+        if (most >= range.classes) bytes.check(label, labels.w, place, errors);
+        color_span(label, bytes.color, most + 1, out, labels.w);
+        return;
+    }
+#define SEGPOST_FIND(L) find_entries<L>(row, labels.stride_w, labels.w, range, entry, place, errors)
+    SEGPOST_EACH_LABEL(labels.dtype, SEGPOST_FIND)
+#undef SEGPOST_FIND
+    color_span(entry, lut, range.classes + 1, out, labels.w);
+}
+
+// Enough rows for a register load of 32 entries.
+void pad_lut(const std::uint32_t *lut, std::int64_t count, std::uint32_t *to) {
+    for (std::int64_t i = 0; i < max<std::int64_t>(count, 32); ++i) to[i] = i < count ? lut[i] : 0;
+}
+
+// out = (image * (256 - a) + color * a + 128) >> 8 over bytes, one a for all.
+void blend_span(const std::uint8_t *image, const std::uint8_t *color, std::uint16_t a,
+                std::uint8_t *out, std::int64_t count) {
+    const std::uint16_t rest = static_cast<std::uint16_t>(256 - a);
+    for (std::int64_t i = 0; i < count; ++i)
+        out[i] = static_cast<std::uint8_t>(
+            static_cast<std::uint16_t>(image[i] * rest + color[i] * a + 128) >> 8);
+}
+
+// Where a row's pixels lie on a contour: their window holds two different labels.
+void find_contour(const OverlayJob &job, std::int64_t n, std::int64_t y, std::int64_t *row,
+                  std::int64_t *low, std::int64_t *high, std::uint8_t *on) {
+    const LabelView &labels = job.labels;
+    const std::int64_t before = job.contour / 2, after = (job.contour + 1) / 2;
+    const std::int64_t top = max<std::int64_t>(y - before, 0),
+                       bottom = min(y + after, labels.h - 1);
+    for (std::int64_t r = top; r <= bottom; ++r) {
+        widen_labels(labels, n, r, 0, labels.w, row);
+        for (std::int64_t x = 0; x < labels.w; ++x) {
+            low[x] = r == top ? row[x] : min(low[x], row[x]);
+            high[x] = r == top ? row[x] : max(high[x], row[x]);
+        }
+    }
+    for (std::int64_t x = 0; x < labels.w; ++x) {
+        std::int64_t least = low[x], most = high[x];
+        const std::int64_t right = min(x + after, labels.w - 1);
+        for (std::int64_t i = max<std::int64_t>(x - before, 0); i <= right; ++i) {
+            least = min(least, low[i]);
+            most = max(most, high[i]);
+        }
+        on[x] = least != most;
+    }
+}
+
+struct OverlayScratch {
+    std::int32_t *entry;
+    std::uint32_t *lut;
+    std::uint8_t *color, *pixels, *on;
+    std::int64_t *row, *low, *high;
+
+    OverlayScratch(const OverlayJob &job, Scratch &scratch) {
+        const std::int64_t w = job.labels.w;
+        entry = scratch.take<std::int32_t>(w);
+        lut = scratch.take<std::uint32_t>(max<std::int64_t>(job.range.classes + 1, 32));
+        color = scratch.take<std::uint8_t>(3 * w);
+        pixels = scratch.take<std::uint8_t>(3 * w);
+        on = scratch.take<std::uint8_t>(job.contour ? w : 0);
+        row = scratch.take<std::int64_t>(job.contour ? w : 0);
+        low = scratch.take<std::int64_t>(job.contour ? w : 0);
+        high = scratch.take<std::int64_t>(job.contour ? w : 0);
+    }
+};
+
+} // namespace
+
+std::int64_t colorize_scratch(const ColorizeJob &job) {
+    Scratch scratch(nullptr);
+    scratch.take<std::int32_t>(job.labels.w);
+    scratch.take<std::uint32_t>(max<std::int64_t>(job.range.classes + 1, 32));
+    return scratch.used();
+}
+
+void colorize(const ColorizeJob &job, const Rows &rows, char *memory, LabelErrors &errors) {
+    Scratch scratch(memory);
+    std::int32_t *entry = scratch.take<std::int32_t>(job.labels.w);
+    std::uint32_t *lut = scratch.take<std::uint32_t>(max<std::int64_t>(job.range.classes + 1, 32));
+    pad_lut(job.lut, job.range.classes + 1, lut);
+    const ByteTable bytes(job.range, job.lut);
+    for (std::int64_t y = rows.y0; y < rows.y1; ++y)
+        color_row(job.labels, job.range, lut, bytes, rows.n, y, entry,
+                  reinterpret_cast<std::uint8_t *>(job.out.row(rows.n, y)), errors);
+}
+
+std::int64_t overlay_scratch(const OverlayJob &job) {
+    Scratch scratch(nullptr);
+    OverlayScratch pieces(job, scratch);
+    return scratch.used();
+}
+
+void overlay(const OverlayJob &job, const Rows &rows, char *memory, LabelErrors &errors) {
+    Scratch scratch(memory);
+    const OverlayScratch work(job, scratch);
+    pad_lut(job.lut, job.range.classes + 1, work.lut);
+    const ByteTable bytes(job.range, job.lut);
+    bool even = true; // one alpha for all classes
+    for (std::int64_t k = 1; k <= job.range.classes; ++k) even &= job.alpha[k] == job.alpha[0];
+    const std::int64_t w = job.labels.w;
+    for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
+        color_row(job.labels, job.range, work.lut, bytes, rows.n, y, work.entry, work.color,
+                  errors);
+        const std::uint8_t *image =
+            reinterpret_cast<const std::uint8_t *>(job.image.row(rows.n, y));
+        if (!job.image.packed()) {
+            read_pixels(job.image, rows.n, y, work.pixels);
+            image = work.pixels;
+        }
+        std::uint8_t *out = reinterpret_cast<std::uint8_t *>(job.out.row(rows.n, y));
+        if (even) {
+            blend_span(image, work.color, job.alpha[0], out, 3 * w);
+        } else {
+            LabelErrors known; // counted above
+            const char *row = job.labels.row(rows.n, y);
+#define SEGPOST_FIND(L)                                                                            \
+    find_entries<L>(row, job.labels.stride_w, w, job.range, work.entry, 0, known)
+            SEGPOST_EACH_LABEL(job.labels.dtype, SEGPOST_FIND)
+#undef SEGPOST_FIND
+            for (std::int64_t x = 0; x < w; ++x)
+                blend_span(image + 3 * x, work.color + 3 * x, job.alpha[work.entry[x]], out + 3 * x,
+                           3);
+        }
+        if (job.contour) {
+            find_contour(job, rows.n, y, work.row, work.low, work.high, work.on);
+            for (std::int64_t x = 0; x < w; ++x)
+                if (work.on[x]) __builtin_memcpy(out + 3 * x, work.color + 3 * x, 3);
+        }
+    }
+}
+
+std::int64_t labels_from_colors_scratch(const LabelsFromColorsJob &job) {
+    return 3 * job.image.w + 64;
+}
+
+void labels_from_colors(const LabelsFromColorsJob &job, const Rows &rows, char *memory,
+                        LabelErrors &errors) {
+    std::uint8_t *pixels = reinterpret_cast<std::uint8_t *>(memory);
+    std::uint32_t last = ~0u; // neighbors mostly share their color
+    std::int32_t label = 0;
+    for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
+        read_pixels(job.image, rows.n, y, pixels);
+        char *out = job.out.row(rows.n, y);
+        for (std::int64_t x = 0; x < job.image.w; ++x) {
+            const std::uint32_t key = pixels[3 * x] |
+                                      static_cast<std::uint32_t>(pixels[3 * x + 1]) << 8 |
+                                      static_cast<std::uint32_t>(pixels[3 * x + 2]) << 16;
+            if (key != last) {
+                std::int64_t low = 0, high = job.count;
+                while (high - low > 1) {
+                    const std::int64_t middle = (low + high) / 2;
+                    (job.keys[middle] <= key ? low : high) = middle;
+                }
+                const bool known = job.keys[low] == key;
+                label = known ? job.values[low] : 0;
+                last = known ? key : ~0u;
+                if (!known) errors.add((rows.n * job.image.h + y) * job.image.w + x);
+            }
+            if (job.out.dtype == DType::u8)
+                reinterpret_cast<std::uint8_t *>(out)[x] = static_cast<std::uint8_t>(label);
+            else
+                reinterpret_cast<std::int32_t *>(out)[x] = label;
+        }
+    }
+}
+
+} // namespace segpost::SEGPOST_LEVEL

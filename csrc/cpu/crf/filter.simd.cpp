@@ -1,0 +1,150 @@
+// Between two passes over the pixels: what tiles added up becomes messages, on lattices by blurs
+// along their axes, on grids by separable sums.
+#include "cpu/crf/rows.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+template <class V, int N> void join(float *rows, std::int64_t row, const CrfJoint *joints,
+                                    std::int64_t begin, std::int64_t end) {
+    constexpr int w = lanes_of<V>;
+    for (std::int64_t i = begin; i < end; ++i) {
+        float *to = rows + joints[i].to * row;
+        const float *from = rows + joints[i].from * row;
+        for (int j = 0; j < N; ++j) store(to + j * w, load<V>(to + j * w) + load<V>(from + j * w));
+    }
+}
+
+// to += matrix^T from, for the lanes of V at `at`.
+template <class V>
+inline V mixed(const float *matrix, const float *from, std::int64_t row, std::int64_t at) {
+    V sum{};
+    for (std::int64_t m = 0; m < row; ++m)
+        sum = fma(broadcast<V>(from[m]), load<V>(matrix + m * row + at), sum);
+    return sum;
+}
+
+// Every vertex of a chain becomes itself and `side` of its two neighbours, in place. Vertices
+// without neighbours along this axis are in no chain.
+template <class V, int N> void blur(float *rows, std::int64_t row, const std::uint32_t *chain,
+                                    std::int64_t begin, std::int64_t end, float side) {
+    constexpr int w = lanes_of<V>;
+    constexpr std::int64_t distance = 12; // of prefetches: the order is known, unlike to the cache
+    const V factor = broadcast<V>(side);
+    V before[N], here[N];
+    for (int j = 0; j < N; ++j) before[j] = here[j] = V{};
+    for (std::int64_t i = begin; i < end; ++i) {
+        if (i + distance < end)
+            __builtin_prefetch(rows + (chain[i + distance] & ~chain_start) * row, 1);
+        float *at = rows + (chain[i] & ~chain_start) * row;
+        if (chain[i] & chain_start)
+            for (int j = 0; j < N; ++j) {
+                before[j] = V{};
+                here[j] = load<V>(at + j * w);
+            }
+        const bool more = i + 1 < end && !(chain[i + 1] & chain_start);
+        const float *next = more ? rows + chain[i + 1] * row : nullptr;
+        for (int j = 0; j < N; ++j) {
+            const V after = more ? load<V>(next + j * w) : V{};
+            store(at + j * w, fma(factor, before[j] + after, here[j]));
+            before[j] = here[j];
+            here[j] = after;
+        }
+    }
+}
+
+} // namespace
+
+void crf_join(const CrfLattice &lattice, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
+              std::int64_t begin, std::int64_t end) {
+    with_width(lane1 - lane0, [&](auto v) {
+        using V = decltype(v);
+        in_groups<V>(lane1 - lane0, [&](auto n, std::int64_t at) {
+            join<V, decltype(n)::n>(lattice.sums + lane0 + at, row, lattice.joints, begin, end);
+        });
+    });
+}
+
+void crf_mix(const CrfLattice &lattice, const CrfWeights &weights, std::int64_t row,
+             std::int64_t begin, std::int64_t end, char *memory) {
+    float *from = reinterpret_cast<float *>(memory);
+    for (std::int64_t v = begin; v < end; ++v) {
+        float *to = lattice.sums + v * row;
+        __builtin_memcpy(from, to, static_cast<std::size_t>(row) * 4);
+        for (std::int64_t at = 0; at < row; at += 4)
+            store(to + at, mixed<Vec<4>::f32>(weights.matrix, from, row, at));
+    }
+}
+
+void crf_blur(const CrfLattice &lattice, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
+              const std::uint32_t *chain, std::int64_t begin, std::int64_t end, float side) {
+    with_width(lane1 - lane0, [&](auto v) {
+        using V = decltype(v);
+        in_groups<V>(lane1 - lane0, [&](auto n, std::int64_t at) {
+            blur<V, decltype(n)::n>(lattice.sums + lane0 + at, row, chain, begin, end, side);
+        });
+    });
+}
+
+std::int64_t crf_grid_scratch(const CrfGrid &grid, std::int64_t row) {
+    return 2 * round_up((grid.width + 2 * grid.radius_x) * row * 4, 64);
+}
+
+void crf_grid(const CrfGrid &grid, const CrfWeights &weights, std::int64_t row, std::int64_t y0,
+              std::int64_t y1, char *memory) {
+    Scratch scratch(memory);
+    const std::int64_t size = grid.width * row, margin = grid.radius_x * row;
+    float *__restrict line = scratch.take<float>(size + 2 * margin);
+    float *__restrict mixture = scratch.take<float>(size);
+    __builtin_memset(line, 0, static_cast<std::size_t>(size + 2 * margin) * 4);
+    float *__restrict middle = line + margin;
+    for (std::int64_t y = y0; y < y1; ++y) {
+        // Sums of a few rows at a time stay in registers.
+        const std::int64_t first = max<std::int64_t>(0, y - grid.radius_y);
+        const std::int64_t last = min(grid.height - 1, y + grid.radius_y);
+        with_width(row, [&](auto v) {
+            using V = decltype(v);
+            constexpr int w = lanes_of<V>;
+            in_groups<V>(size, [&](auto n, std::int64_t at) {
+                constexpr int N = decltype(n)::n;
+                V sum[N];
+                for (int j = 0; j < N; ++j) sum[j] = V{};
+                for (std::int64_t k = first; k <= last; ++k) {
+                    const V tap = broadcast<V>(grid.taps_y[k < y ? y - k : k - y]);
+                    const float *from = grid.sums + k * size + at;
+                    for (int j = 0; j < N; ++j) sum[j] = fma(tap, load<V>(from + j * w), sum[j]);
+                }
+                for (int j = 0; j < N; ++j) store(middle + at + j * w, sum[j]);
+            });
+            float *to = weights.matrix ? mixture : grid.rows + y * size;
+            for (std::int64_t x = 0; x < grid.width; ++x)
+                in_groups<V>(row, [&](auto n, std::int64_t at) {
+                    constexpr int N = decltype(n)::n;
+                    const float *here = middle + x * row + at;
+                    V sum[N];
+                    for (int j = 0; j < N; ++j)
+                        sum[j] = load<V>(here + j * w) * broadcast<V>(grid.taps_x[0]);
+                    for (std::int64_t k = 1; k <= grid.radius_x; ++k) {
+                        const V tap = broadcast<V>(grid.taps_x[k]);
+                        for (int j = 0; j < N; ++j)
+                            sum[j] = fma(tap,
+                                         load<V>(here - k * row + j * w) +
+                                             load<V>(here + k * row + j * w),
+                                         sum[j]);
+                    }
+                    for (int j = 0; j < N; ++j) {
+                        if (weights.label) sum[j] *= load<V>(weights.label + at + j * w);
+                        store(to + x * row + at + j * w, sum[j]);
+                    }
+                });
+        });
+        if (weights.matrix)
+            for (std::int64_t x = 0; x < grid.width; ++x)
+                for (std::int64_t at = 0; at < row; at += 4)
+                    store(grid.rows + y * size + x * row + at,
+                          mixed<Vec<4>::f32>(weights.matrix, mixture + x * row, row, at));
+    }
+}
+
+} // namespace segpost::SEGPOST_LEVEL

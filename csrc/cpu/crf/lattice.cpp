@@ -1,0 +1,194 @@
+#include "cpu/crf/lattice.hpp"
+
+#include "cpu/crf/vertices.hpp"
+#include "cpu/runtime/tiling.hpp"
+
+#include <cmath>
+
+namespace segpost {
+namespace {
+
+// By where they lead to, and in the order of the tiles.
+std::vector<CrfJoint> joints_of(const std::vector<std::uint32_t> &vertex) {
+    std::vector<std::uint32_t> at(vertex.size() + 1, 0);
+    const auto each = [&](const auto &work) {
+        for (std::uint32_t i = 0; i < vertex.size(); ++i)
+            if (vertex[i] != i) work(CrfJoint{vertex[i], i});
+    };
+    each([&](const CrfJoint &joint) { ++at[joint.to + 1]; });
+    for (std::size_t i = 1; i < at.size(); ++i) at[i] += at[i - 1];
+    std::vector<CrfJoint> joints(at.back());
+    each([&](const CrfJoint &joint) { joints[at[joint.to]++] = joint; });
+    return joints;
+}
+
+template <class Work>
+bool each_tile(const std::vector<CrfTile> &tiles, const CancelToken &cancelled, const Work &work) {
+    return run_tasks(
+        static_cast<std::int64_t>(tiles.size()),
+        [&](std::int64_t i) { work(tiles[static_cast<std::size_t>(i)]); }, cancelled);
+}
+
+} // namespace
+
+bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
+                    const std::vector<CrfTile> &tiles, const LatticeRecipe &recipe,
+                    bool include_self, const CancelToken &cancelled) {
+    PairwiseJob job = given;
+    const LatticeShape made(job, shape.d, shape.h, shape.w, recipe);
+    std::copy_n(made.sigma, 3, job.sigma); // 0: no feature
+    view.corners = made.corners;
+    rounds = made.rounds, side = static_cast<float>(made.side);
+    scale = made.scale, paths = made.paths;
+
+    const std::int64_t pixels = shape.pixels();
+    corner.resize(static_cast<std::size_t>(pixels * view.corners));
+    weight.resize(corner.size());
+    std::vector<double> origin;
+    for (std::int64_t c = 0; c < job.guide.channels; ++c)
+        origin.push_back(job.guide_range ? job.guide_range[c] : 0.0);
+    const Naming naming(CoordinateRanges(made.largest(job), made.factors).count);
+    std::vector<Keys> local(tiles.size(), Keys(made.corners - 1, naming.unique));
+    if (!run_tasks(
+            static_cast<std::int64_t>(tiles.size()),
+            [&](std::int64_t i) {
+                const auto t = static_cast<std::size_t>(i);
+                local[t] = embed_tile(job, origin, made.factors, naming, shape.h, tiles[t], *this);
+            },
+            cancelled))
+        return false;
+    Vertices vertices(local, naming, view.corners, vertex);
+    start.assign(1, 0);
+    for (const Keys &tile : local) start.push_back(start.back() + tile.size());
+    local.clear();
+    const std::int64_t bridged =
+        vertices_bridged(recipe, static_cast<std::int64_t>(vertices.size()));
+    if (bridged && !vertices.add_bridges(bridged, cancelled)) return false;
+    view.length = vertices.rows();
+    chains.resize(static_cast<std::size_t>(view.corners));
+    if (!run_tasks(
+            view.corners + 1,
+            [&](std::int64_t i) {
+                if (i == view.corners)
+                    joints = joints_of(vertex);
+                else
+                    chains[static_cast<std::size_t>(i)] = vertices.chains_along(i);
+            },
+            cancelled))
+        return false;
+    view.corner = corner.data(), view.weight = weight.data();
+    view.start = start.data(), view.vertex = vertex.data();
+    view.joints = joints.data();
+    return normalize(job, tiles, pixels, include_self, cancelled);
+}
+
+std::vector<std::int64_t> Lattice::chain_split_points(std::int64_t axis, std::int64_t step) const {
+    const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis)];
+    return split_points(static_cast<std::int64_t>(chain.size()), step,
+                        [&](std::size_t i) { return (chain[i] & chain_start) != 0; });
+}
+
+// What pixels of weight 1 send, at vertices.
+bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float> &values,
+                           const CancelToken &cancelled) const {
+    const std::int64_t n = view.corners;
+    values.assign(static_cast<std::size_t>(view.length), 0.0f);
+    if (!each_tile(tiles, cancelled, [&](const CrfTile &tile) {
+            float *to = values.data() + start[tile.index];
+            for (std::int64_t at = tile.first * n; at < (tile.first + tile.pixels()) * n; ++at)
+                to[corner[at]] += weight[at];
+        }))
+        return false;
+    for (const CrfJoint &joint : joints) values[joint.to] += values[joint.from];
+    for (std::int64_t i = 0; i < rounds * n; ++i) {
+        const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis(i))];
+        if (!parallel_parts(chain_split_points(axis(i), 1 << 14), cancelled,
+                            [&](std::int64_t begin, std::int64_t end) {
+                                float before_here = 0, here = 0;
+                                for (std::int64_t c = begin; c < end; ++c) {
+                                    const std::uint32_t v = chain[c] & ~chain_start;
+                                    if (chain[c] & chain_start) before_here = 0, here = values[v];
+                                    const bool more = c + 1 < end && !(chain[c + 1] & chain_start);
+                                    const float next = more ? values[chain[c + 1]] : 0.0f;
+                                    values[v] = here + side * (before_here + next);
+                                    before_here = here, here = next;
+                                }
+                            }))
+            return false;
+    }
+    return true;
+}
+
+bool Lattice::normalize(const PairwiseJob &job, const std::vector<CrfTile> &tiles,
+                        std::int64_t pixels, bool include_self, const CancelToken &cancelled) {
+    const std::int64_t n = view.corners;
+    std::vector<float> values;
+    if (!sums_of_rows(tiles, values, cancelled)) return false;
+    const auto sliced = [&](const CrfTile &tile, std::int64_t p) {
+        const std::uint32_t *of = vertex.data() + start[tile.index];
+        float sum = 0;
+        for (std::int64_t at = p * n; at < (p + 1) * n; ++at)
+            sum += weight[at] * values[of[corner[at]]];
+        return sum;
+    };
+    const bool wanted = job.normalization != Normalization::none;
+    const bool folded = job.normalization == Normalization::symmetric;
+    std::vector<float> &factors = job.normalization == Normalization::row ? after : before;
+    if (wanted && !folded) factors.resize(static_cast<std::size_t>(pixels));
+    if (!include_self) self_message.resize(static_cast<std::size_t>(pixels));
+    std::vector<std::pair<double, double>> extremes(tiles.size());
+    if (!each_tile(tiles, cancelled, [&](const CrfTile &tile) {
+            double low = INFINITY, high = 0;
+            for (std::int64_t p = tile.first; p < tile.first + tile.pixels(); ++p) {
+                float *b = weight.data() + p * n;
+                double total = sliced(tile, p), alone = 0;
+                if (!include_self) {
+                    for (std::int64_t k = 0; k < n; ++k)
+                        for (std::int64_t m = 0; m < n; ++m)
+                            alone += b[k] * b[m] * paths[static_cast<std::size_t>(std::abs(k - m))];
+                    total = total - alone > 1e-4 * total ? total - alone : 0.0;
+                }
+                if (total > 0) low = std::min(low, total);
+                high = std::max(high, total);
+                const double one = folded ? root(total) : reciprocal(total);
+                if (folded)
+                    for (std::int64_t k = 0; k < n; ++k) b[k] *= static_cast<float>(one);
+                else if (wanted)
+                    factors[static_cast<std::size_t>(p)] = static_cast<float>(one);
+                if (!include_self)
+                    self_message[static_cast<std::size_t>(p)] =
+                        static_cast<float>(alone * both_ways(job.normalization, one));
+            }
+            extremes[static_cast<std::size_t>(tile.index)] = {low, high};
+        }))
+        return false;
+    double low = INFINITY, high = 0;
+    const auto join = [&] {
+        for (const auto &extreme : extremes) {
+            low = std::min(low, extreme.first);
+            high = std::max(high, extreme.second);
+        }
+    };
+    join();
+    reach = row_bound(job.normalization, low, high);
+    if (folded &&
+        include_self) { // of a kernel without negative values, computed: far below the bound
+        if (!sums_of_rows(tiles, values, cancelled) ||
+            !each_tile(tiles, cancelled, [&](const CrfTile &tile) {
+                auto &most = extremes[static_cast<std::size_t>(tile.index)].second = 0;
+                for (std::int64_t p = tile.first; p < tile.first + tile.pixels(); ++p)
+                    most = std::max(most, static_cast<double>(sliced(tile, p)));
+            }))
+            return false;
+        high = 0;
+        join();
+        reach = std::min(reach, 1.001 * high);
+    }
+    if (!wanted) reach *= scale;
+    if (wanted) scale = 1.0;
+    view.before = before.empty() ? nullptr : before.data();
+    view.after = after.empty() ? nullptr : after.data();
+    return true;
+}
+
+} // namespace segpost

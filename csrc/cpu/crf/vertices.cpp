@@ -1,0 +1,344 @@
+#include "cpu/crf/vertices.hpp"
+
+#include "cpu/runtime/tiling.hpp"
+
+#include <array>
+
+namespace segpost {
+
+Keys embed_tile(const PairwiseJob &job, const std::vector<double> &origin,
+                const std::vector<float> &scale, const Naming &naming, std::int64_t h,
+                const CrfTile &tile, Lattice &lattice) {
+    const std::int64_t n = lattice.view.corners, d = n - 1, pitch = (tile.width() + 15) / 16 * 16;
+    const Memory memory = allocate(8 * pitch * n);
+    std::int32_t *simplex = reinterpret_cast<std::int32_t *>(memory.get());
+    float *weight = reinterpret_cast<float *>(simplex + pitch * n);
+    Keys vertices(d, naming.unique), simplices(n, naming.unique);
+    simplices.reserve(static_cast<std::size_t>(tile.pixels()) / 4);
+    std::vector<std::uint16_t> corner_of; // [simplices, n]
+    std::vector<std::int32_t> name(static_cast<std::size_t>(n)), key(name), by_rank(name);
+    std::uint64_t all = 0;
+    for (std::int64_t i = 0; i < d; ++i) all += naming.factor[i];
+    // Corner 0, then one coordinate after the other, by falling rank, stays d behind as the others
+    // go one on.
+    const auto new_simplex = [&] {
+        for (std::int64_t i = 0; i < n; ++i) {
+            const std::int32_t rest = name[i] % static_cast<std::int32_t>(n);
+            const std::int32_t rank = rest < 0 ? rest + static_cast<std::int32_t>(n) : rest;
+            key[i] = name[i] - rank;
+            by_rank[rank] = static_cast<std::int32_t>(i);
+        }
+        std::uint64_t vertex = naming.of(key.data(), d);
+        for (std::int64_t k = 0; k < n; ++k) {
+            corner_of.push_back(static_cast<std::uint16_t>(vertices.add(vertex, key.data())));
+            const std::int32_t last = by_rank[d - k];
+            vertex += all;
+            if (last < d) vertex -= naming.factor[last] * static_cast<std::uint64_t>(n);
+            if (naming.unique) continue;
+            for (std::int64_t i = 0; i < n; ++i) ++key[i];
+            key[last] -= static_cast<std::int32_t>(n);
+        }
+    };
+    std::uint64_t last = 0;
+    std::uint32_t id = nobody;
+    for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+        kernels().crf_embed(job, origin.data(), scale.data(), h, y, tile.x0, tile.width(), simplex,
+                            weight, pitch);
+        const std::int64_t first = tile.first + (y - tile.y0) * tile.width();
+        for (std::int64_t x = 0; x < tile.width(); ++x) {
+            for (std::int64_t i = 0; i < n; ++i) name[i] = simplex[i * pitch + x];
+            const std::uint64_t here = naming.of(name.data(), n);
+            if (id == nobody || here != last || !naming.unique) { // pixels often share theirs
+                const std::uint32_t known = simplices.size();
+                id = simplices.add(here, name.data());
+                if (id == known) new_simplex();
+                last = here;
+            }
+            const std::int64_t at = (first + x) * n;
+            for (std::int64_t k = 0; k < n; ++k) {
+                lattice.corner[at + k] = corner_of[id * n + k];
+                lattice.weight[at + k] = weight[k * pitch + x];
+            }
+        }
+    }
+    return vertices;
+}
+
+Vertices::Vertices(const std::vector<Keys> &tiles, const Naming &naming, std::int64_t corners,
+                   std::vector<std::uint32_t> &rows_of)
+    : corners_(corners), width_(naming.unique ? 0 : corners - 1) {
+    for (std::int64_t axis = 0; axis < corners; ++axis)
+        change_.push_back(naming.change(axis, corners));
+    std::size_t total = 0;
+    std::int64_t least = INT64_MAX;
+    for (const Keys &tile : tiles) total += tile.size();
+    std::vector<Named> all(total);
+    keys_.resize(total * static_cast<std::size_t>(width_));
+    std::vector<std::size_t> first{0};
+    for (const Keys &tile : tiles) first.push_back(first.back() + tile.size());
+    run_tasks(
+        static_cast<std::int64_t>(tiles.size()),
+        [&](std::int64_t t) {
+            const Keys &tile = tiles[static_cast<std::size_t>(t)];
+            std::size_t at = first[static_cast<std::size_t>(t)];
+            for (std::uint32_t i = 0; i < tile.size(); ++i, ++at) {
+                all[at] = {tile.name(i), static_cast<std::uint32_t>(at)};
+                std::copy_n(tile.key(i), width_, keys_.begin() + at * width_);
+            }
+        },
+        [] { return false; });
+    for (const Named &named : all) least = std::min(least, static_cast<std::int64_t>(named.name));
+    // Names that are unique are counted from below those of all neighbours.
+    std::uint64_t origin = static_cast<std::uint64_t>(least);
+    for (const std::uint64_t change : change_)
+        origin = std::min(origin, static_cast<std::uint64_t>(least) - change,
+                          [](std::uint64_t a, std::uint64_t b) {
+                              return static_cast<std::int64_t>(a) < static_cast<std::int64_t>(b);
+                          });
+    for (Named &named : all) named.name -= origin;
+    sort(all);
+    // Of those that are the same the first becomes a vertex.
+    rows_of.resize(total);
+    std::size_t kept = 0, run = 0; // run: the first with this name
+    for (const Named &named : all) {
+        if (run == kept || all[run].name != named.name) run = kept;
+        std::size_t at = run;
+        while (at < kept && !neighbours(all[at].row, named.row, 0, 0)) ++at;
+        if (at == kept) all[kept++] = named;
+        rows_of[named.row] = all[at].row;
+    }
+    all.resize(kept);
+    rows_ = static_cast<std::uint32_t>(total);
+    keep(all);
+}
+
+void Vertices::keep(const std::vector<Named> &sorted) {
+    names_.clear(), row_.clear();
+    names_.reserve(sorted.size() + 1), row_.reserve(sorted.size());
+    for (const Named &named : sorted) names_.push_back(named.name), row_.push_back(named.row);
+    names_.push_back(UINT64_MAX);
+}
+
+namespace {
+
+// Moves `count` values to where their digits at `shift` say, in the order they are in.
+template <class Digit, class T> void move_by(const Digit &digit, std::vector<std::size_t> &at,
+                                             const T *from, std::size_t count, T *to) {
+    std::fill(at.begin(), at.end(), 0);
+    for (std::size_t i = 0; i < count; ++i) ++at[digit(from[i]) + 1];
+    for (std::size_t i = 1; i < at.size(); ++i) at[i] += at[i - 1];
+    for (std::size_t i = 0; i < count; ++i) to[at[digit(from[i])]++] = from[i];
+}
+
+} // namespace
+
+// By the leading digit, which leaves parts that fit a cache, then the others of each from the last
+// one on.
+void Vertices::sort(std::vector<Named> &all) {
+    constexpr int width = 11;
+    constexpr std::uint64_t digits = 1 << width;
+    constexpr std::size_t together = 1 << 14;
+    std::uint64_t most = 0;
+    for (const Named &named : all) most = std::max(most, named.name);
+    int bits = 0;
+    while (bits < 64 && most >> bits) ++bits;
+    const auto digit_at = [](int shift) {
+        return [shift](const Named &named) { return named.name >> shift & (digits - 1); };
+    };
+    const int leading = std::max(0, bits - width);
+    const std::unique_ptr<Named[]> other(new Named[all.size()]); // nothing is written twice
+    std::vector<std::size_t> ends(digits + 1);
+    move_by(digit_at(leading), ends, all.data(), all.size(), other.get());
+    std::vector<std::size_t> split_points{0};
+    for (const std::size_t end : ends)
+        if (end >= split_points.back() + together ||
+            (end == all.size() && split_points.back() < end))
+            split_points.push_back(end);
+    run_tasks(
+        static_cast<std::int64_t>(split_points.size()) - 1,
+        [&](std::int64_t i) {
+            const std::size_t begin = split_points[static_cast<std::size_t>(i)];
+            const std::size_t count = split_points[static_cast<std::size_t>(i) + 1] - begin;
+            Named *from = other.get() + begin, *to = all.data() + begin;
+            std::vector<std::size_t> at(digits + 1);
+            for (int shift = 0; shift < bits; shift += width) {
+                if (shift >= leading) shift = leading;
+                move_by(digit_at(shift), at, from, count, to);
+                std::swap(from, to);
+            }
+            if (from != all.data() + begin) std::copy_n(from, count, to);
+        },
+        [] { return false; });
+}
+
+// Whether a step along the axis leads from one to the other, whose names say so.
+bool Vertices::neighbours(std::uint32_t one, std::uint32_t other, std::int64_t axis,
+                          std::int64_t step) const {
+    for (std::int64_t i = 0; i < width_; ++i)
+        if (key(one)[i] + step * (i == axis ? -width_ : 1) != key(other)[i]) return false;
+    return true;
+}
+
+Vertices::Beside Vertices::beside(std::int64_t axis) const {
+    const std::size_t count = size();
+    const std::uint64_t change = change_[static_cast<std::size_t>(axis)];
+    Beside found{std::vector<std::uint32_t>(count, nobody), std::vector<std::uint8_t>(count, 0)};
+    // Four walks at a time: one alone would wait for memory at every step.
+    struct Walk {
+        std::size_t i, end, at;
+    };
+    const std::uint64_t *names = names_.data();
+    std::uint32_t *after = found.after.data();
+    const auto step = [=](Walk &walk) {
+        const std::uint64_t wanted = names[walk.i] + change, here = names[walk.at];
+        after[walk.i] = here == wanted ? static_cast<std::uint32_t>(walk.at) : nobody;
+        const bool behind = here < wanted;
+        walk.at += behind, walk.i += !behind;
+    };
+    const std::size_t around = place(0 - change); // from here on sums begin at zero again
+    for (const auto &[begin, end] : {std::pair{std::size_t{0}, around}, std::pair{around, count}}) {
+        Walk walks[4];
+        for (std::size_t k = 0; k < 4; ++k) {
+            const std::size_t first = begin + (end - begin) * k / 4;
+            walks[k] = {first, begin + (end - begin) * (k + 1) / 4, place(names[first] + change)};
+        }
+        auto [a, b, c, d] = walks;
+        while (a.i < a.end && b.i < b.end && c.i < c.end && d.i < d.end)
+            step(a), step(b), step(c), step(d);
+        for (Walk *walk : {&a, &b, &c, &d})
+            while (walk->i < walk->end) step(*walk);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        while (after[i] != nobody &&
+               (after[i] == count || !neighbours(row_[i], row_[after[i]], axis, 1)))
+            after[i] =
+                after[i] < count && names[after[i] + 1] == names[after[i]] ? after[i] + 1 : nobody;
+        if (after[i] != nobody) found.follows[after[i]] = 1;
+    }
+    return found;
+}
+
+// The first of this name, or where it would be.
+std::size_t Vertices::place(std::uint64_t name) const {
+    return static_cast<std::size_t>(std::lower_bound(names_.begin(), names_.end() - 1, name) -
+                                    names_.begin());
+}
+
+// Names in from..from + length that are no vertices, though they are neighbours of at least so many
+// of them: each with the first of those and the way from there. Names that are not unique may be
+// taken for one another: then a vertex is added that fewer have met, which does no harm.
+void Vertices::add_missing(const std::vector<Beside> &beside, std::uint64_t from,
+                           std::uint64_t length, std::int64_t least, Count &count) const {
+    std::size_t size = 0;
+    for (std::uint32_t way = 0; way < ways(); ++way) {
+        const Beside &along = beside[way / 2];
+        const std::uint64_t change = way % 2 ? 0 - change_[way / 2] : change_[way / 2];
+        const std::uint64_t begin = from - change, end = begin + length;
+        const auto add = [&](std::size_t i, std::size_t last) {
+            if (count.missing.size() < size + last - i) count.missing.resize(2 * (size + last - i));
+            for (; i < last; ++i) {
+                count.missing[size] = {names_[i] + change, row_[i] * ways() + way, 0};
+                size += way % 2 ? !along.follows[i] : along.after[i] == nobody; // hard to guess
+            }
+        };
+        if (end >= begin) {
+            add(place(begin), place(end));
+        } else { // from here on names begin at zero again
+            add(place(begin), this->size());
+            add(0, place(end));
+        }
+    }
+    const auto missing = [&](const auto &look) {
+        for (std::size_t i = 0; i < size; ++i) look(count.missing[i]);
+    };
+    int bits = 6;
+    while ((std::size_t{1} << bits) < size) ++bits;
+    // Most are met by few: what adds up to too little under the same hash is not looked at again.
+    const auto hash = [&](const Missing &one) {
+        return static_cast<std::size_t>((one.name * 0x9e3779b97f4a7c15u) >> (64 - bits));
+    };
+    count.rough.assign(std::size_t{1} << bits, 0);
+    missing([&](const Missing &one) { ++count.rough[hash(one)]; });
+    count.slots.assign(std::size_t{1} << bits, Missing{0, 0, 0});
+    const std::size_t mask = count.slots.size() - 1;
+    missing([&](const Missing &one) {
+        std::size_t at = hash(one);
+        if (count.rough[at] < least) return;
+        while (count.slots[at].count && count.slots[at].name != one.name) at = (at + 1) & mask;
+        if (!count.slots[at].count) count.slots[at] = one;
+        if (++count.slots[at].count == least) count.often.push_back(count.slots[at]);
+    });
+}
+
+bool Vertices::add_bridges(std::int64_t least, const CancelToken &cancelled) {
+    const std::int64_t before = size();
+    if (rows_ >= nobody / ways()) return true; // no numbers for so many
+    std::vector<Beside> all_beside(static_cast<std::size_t>(corners_));
+    if (!run_tasks(
+            corners_,
+            [&](std::int64_t axis) { all_beside[static_cast<std::size_t>(axis)] = beside(axis); },
+            cancelled))
+        return false;
+    // Names in shares: what is counted of one stays in a cache.
+    constexpr std::int64_t share = 1 << 11, together = 16;
+    const std::int64_t shares = 2 + before / share, tasks = (shares + together - 1) / together;
+    const auto begin = [&](std::int64_t i) {
+        return i % shares ? names_[static_cast<std::size_t>(i * before / shares)] + 1 : 0;
+    };
+    std::vector<std::vector<Missing>> found(static_cast<std::size_t>(tasks));
+    if (!run_tasks(
+            tasks,
+            [&](std::int64_t task) {
+                Count count;
+                const std::int64_t end = std::min((task + 1) * together, shares);
+                for (std::int64_t i = task * together; i < end; ++i)
+                    add_missing(all_beside, begin(i), begin(i + 1) - begin(i), least, count);
+                found[static_cast<std::size_t>(task)] = std::move(count.often);
+            },
+            cancelled))
+        return false;
+    std::vector<Missing> all;
+    for (const auto &part : found) all.insert(all.end(), part.begin(), part.end());
+    std::vector<Named> order, bridges, both; // order: near those that miss them
+    for (const Missing &one : all)
+        order.push_back({one.number, static_cast<std::uint32_t>(order.size())});
+    sort(order);
+    for (const Named &next : order) {
+        const Missing &one = all[next.row];
+        const std::int64_t row = one.number / ways(), way = one.number % ways();
+        bridges.push_back({one.name, rows_++});
+        for (std::int64_t i = 0; i < width_; ++i)
+            keys_.push_back(
+                keys_[static_cast<std::size_t>(row * width_ + i)] +
+                static_cast<std::int32_t>((way % 2 ? -1 : 1) * (i == way / 2 ? -width_ : 1)));
+    }
+    sort(bridges);
+    both.reserve(size() + bridges.size());
+    std::size_t i = 0;
+    for (const Named &bridge : bridges) {
+        for (; i < size() && names_[i] < bridge.name; ++i) both.push_back({names_[i], row_[i]});
+        both.push_back(bridge);
+    }
+    for (; i < size(); ++i) both.push_back({names_[i], row_[i]});
+    keep(both);
+    return true;
+}
+
+std::vector<std::uint32_t> Vertices::chains_along(std::int64_t axis) const {
+    const Beside found = beside(axis);
+    std::vector<std::uint32_t> next(rows_, nobody), chain;
+    std::vector<std::uint8_t> follows(rows_);
+    for (std::uint32_t i = 0; i < size(); ++i) {
+        follows[row_[i]] = found.follows[i];
+        if (found.after[i] != nobody) next[row_[i]] = row_[found.after[i]];
+    }
+    chain.reserve(size());
+    for (std::uint32_t row = 0; row < rows_; ++row) {
+        if (follows[row] || next[row] == nobody) continue;
+        chain.push_back(row | chain_start);
+        for (std::uint32_t at = next[row]; at != nobody; at = next[at]) chain.push_back(at);
+    }
+    return chain;
+}
+
+} // namespace segpost

@@ -1,0 +1,69 @@
+// Which vertices a lattice has, and which are neighbours.
+#pragma once
+
+#include "cpu/crf/keys.hpp"
+#include "cpu/crf/lattice.hpp"
+
+namespace segpost {
+
+// The vertices of one tile, and where its pixels lie between them: corners and weights.
+Keys embed_tile(const PairwiseJob &, const std::vector<double> &origin,
+                const std::vector<float> &scale, const Naming &, std::int64_t h, const CrfTile &,
+                Lattice &);
+
+// The vertices of a lattice in the order of their names. A neighbour's name is a constant further
+// on, so that the neighbours of all along an axis are found by going through the names twice at a
+// time.
+class Vertices {
+  public:
+    // Those of all tiles. Each has the row of the first tile's that has it: `rows_of` says which of
+    // the tiles' vertices, one after the other.
+    Vertices(const std::vector<Keys> &tiles, const Naming &, std::int64_t corners,
+             std::vector<std::uint32_t> &rows_of);
+
+    std::uint32_t size() const { return static_cast<std::uint32_t>(row_.size()); }
+    std::uint32_t rows() const { return rows_; }
+    // Adds vertices without pixels, in rows of their own, through which at least `least` others
+    // reach each other. False: cancelled.
+    bool add_bridges(std::int64_t least, const CancelToken &);
+    // Rows in the order in which a blur along the axis meets them.
+    std::vector<std::uint32_t> chains_along(std::int64_t axis) const;
+
+  private:
+    struct Named {
+        std::uint64_t name;
+        std::uint32_t row;
+    };
+    // By place in the order: the next along an axis, or nobody, and who is a next one.
+    struct Beside {
+        std::vector<std::uint32_t> after;
+        std::vector<std::uint8_t> follows;
+    };
+    struct Missing {
+        std::uint64_t name;
+        std::uint32_t number, count; // row * ways + way of one that misses it; how many do
+    };
+    struct Count {
+        std::vector<Missing> missing, slots, often;
+        std::vector<std::uint16_t> rough;
+    };
+    std::vector<std::uint64_t> names_;  // in order, and a last one that is as large as any
+    std::vector<std::uint32_t> row_;    // of each
+    std::vector<std::uint64_t> change_; // of names, a step along an axis
+    std::vector<std::int32_t> keys_;    // of rows, only where names are not unique
+    std::int64_t corners_, width_;      // width: of keys
+    std::uint32_t rows_ = 0;
+
+    const std::int32_t *key(std::uint32_t row) const { return keys_.data() + row * width_; }
+    std::uint32_t ways() const { return static_cast<std::uint32_t>(2 * corners_); }
+    std::size_t place(std::uint64_t name) const;
+    static void sort(std::vector<Named> &);
+    void keep(const std::vector<Named> &sorted);
+    bool neighbours(std::uint32_t one, std::uint32_t other, std::int64_t axis,
+                    std::int64_t step) const;
+    Beside beside(std::int64_t axis) const;
+    void add_missing(const std::vector<Beside> &, std::uint64_t from, std::uint64_t length,
+                     std::int64_t least, Count &) const;
+};
+
+} // namespace segpost

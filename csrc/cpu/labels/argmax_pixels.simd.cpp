@@ -1,0 +1,156 @@
+// argmax of every pixel of logits that already have the output's size, with the confidence of the
+// label where that is wanted: logits are read once.
+#include "cpu/color/color.hpp"
+#include "cpu/labels/confidence_pixels.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+#include "ops/exact.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+// The label of one pixel.
+template <class T>
+ExactLabel label_exactly(const T *planes, std::int64_t pitch, std::int64_t classes) {
+    ExactLabel exact;
+    for (std::int64_t c = 0; c < classes && !exact.is_nan(); ++c)
+        exact.add(static_cast<std::int32_t>(c), planes[c * pitch]);
+    return exact;
+}
+
+// First maxima of `count` pixels; true where some pixel has a NaN or nothing above -inf. There are
+// too many planes for the processor to see that each is read on: the next block is asked for.
+bool rank(const float *planes, std::int64_t pitch, std::int64_t classes, std::int32_t *label,
+          std::int64_t count) {
+    constexpr int n = 4; // vectors in flight
+    const F lowest = broadcast<F>(-__builtin_inff());
+    I special{};
+    std::int64_t x = 0;
+    for (; x + n * lanes <= count; x += n * lanes) {
+        F best[n];
+        I index[n];
+        for (int k = 0; k < n; ++k) {
+            best[k] = load<F>(planes + x + k * lanes);
+            index[k] = I{};
+            special |= best[k] != best[k];
+        }
+        for (std::int64_t c = 1; c < classes; ++c) {
+            const float *plane = planes + c * pitch + x;
+            const I here = broadcast<I>(static_cast<std::int32_t>(c));
+            for (int k = 0; k < n; k += 2)
+                special |= unordered(load<F>(plane + k * lanes), load<F>(plane + (k + 1) * lanes));
+            for (int k = 0; k < n; ++k) {
+                const F value = load<F>(plane + k * lanes);
+                __builtin_prefetch(plane + block + k * lanes);
+                index[k] = value > best[k] ? here : index[k];
+                best[k] = max(value, best[k]);
+            }
+        }
+        for (int k = 0; k < n; ++k) {
+            special |= best[k] == lowest;
+            store(label + x + k * lanes, index[k]);
+        }
+    }
+    bool found = any(special);
+    for (; x < count; ++x) {
+        const ExactLabel exact = label_exactly(planes + x, pitch, classes);
+        label[x] = exact.label();
+        found |= exact.is_undefined();
+    }
+    return found;
+}
+
+bool rank(const double *planes, std::int64_t pitch, std::int64_t classes, std::int32_t *label,
+          std::int64_t count) {
+    bool found = false;
+    for (std::int64_t x = 0; x < count; ++x) {
+        const ExactLabel exact = label_exactly(planes + x, pitch, classes);
+        label[x] = exact.label();
+        found |= exact.is_undefined();
+    }
+    return found;
+}
+
+// Labels and confidence of `count` pixels whose logits are at `planes`, or in `kept` already.
+template <class T> bool rank_and_sum(const ArgmaxJob &job, const T *planes, std::int64_t pitch,
+                                     T *kept, T *best, std::int32_t *label, float *confidence) {
+    if (planes == kept)
+        rank_and_keep<true>(planes, pitch, job.classes(), kept, best, label);
+    else
+        rank_and_keep<false>(planes, pitch, job.classes(), kept, best, label);
+    const auto sum = job.fast ? sum_powers<true, T> : sum_powers<false, T>;
+    return sum(kept, best, job.classes(), job.scale, confidence, planes, pitch);
+}
+
+template <class T, class L>
+void label_tile(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
+    const std::int64_t classes = job.classes();
+    Scratch scratch(memory);
+    T *buffer = scratch.take<T>(classes * block);
+    T *best = scratch.take<T>(block);
+    float *confidence = scratch.take<float>(block);
+    std::int32_t *label = scratch.take<std::int32_t>(block);
+    std::uint32_t *lut = scratch.take<std::uint32_t>(max<std::int64_t>(classes, 32));
+    if (job.lut)
+        for (std::int64_t c = 0; c < max<std::int64_t>(classes, 32); ++c)
+            lut[c] = c < classes ? job.lut[c] : 0;
+    const Logits &logits = job.logits;
+    const bool sure = job.confidence.data != nullptr;
+    const bool in_place = sizeof(T) == 4 && logits.dtype == DType::f32 && logits.stride_w == 4 &&
+                          logits.stride_c % 4 == 0 && !job.has_threshold;
+    for (std::int64_t y = tile.y0; y < tile.y1; ++y) {
+        L *out = reinterpret_cast<L *>(job.labels.row(tile.n, y));
+        for (std::int64_t x = tile.x0; x < tile.x1; x += block) {
+            const std::int64_t count = min(block, tile.x1 - x);
+            const T *planes = buffer;
+            std::int64_t pitch = block;
+            if (in_place && (!sure || count == block)) {
+                planes = reinterpret_cast<const T *>(logits.row(tile.n, y)) + x;
+                pitch = logits.stride_c / 4;
+            } else {
+                if (sure && count < block) // what lies behind the row is computed and thrown away
+                    for (std::int64_t i = 0; i < classes * block; ++i) buffer[i] = T{};
+                load_row(buffer, block, logits, tile.n, y, x, count,
+                         job.has_threshold ? &job.threshold : nullptr);
+            }
+            const bool special =
+                sure ? rank_and_sum(job, planes, pitch, buffer, best, label, confidence)
+                     : rank(planes, pitch, classes, label, count);
+            if (__builtin_expect(special, 0)) {
+                const std::int64_t place = (tile.n * logits.h + y) * logits.w + x;
+                count_nan(planes, pitch, classes, count, place, errors);
+                for (std::int64_t i = 0; i < count; ++i) {
+                    const ExactLabel exact = label_exactly(planes + i, pitch, classes);
+                    label[i] = exact.label();
+                    if (sure ? is_nan(confidence[i]) : exact.is_undefined())
+                        errors.add_undefined(1, place + i);
+                }
+            }
+            for (std::int64_t i = 0; i < count; ++i) out[x + i] = static_cast<L>(label[i]);
+            if (job.lut)
+                color_span(out + x, lut, classes,
+                           reinterpret_cast<std::uint8_t *>(job.color.row(tile.n, y)) + 3 * x,
+                           count);
+            for (std::int64_t i = 0; sure && i < count; i += lanes)
+                put_confidence(job.confidence, job.confidence.row(tile.n, y), x + i,
+                               load<F>(confidence + i), min<std::int64_t>(lanes, count - i));
+        }
+    }
+}
+
+} // namespace
+
+std::int64_t argmax_pixels_scratch(const ArgmaxJob &job) {
+    return job.classes() * (block * 8 + 4) + block * 16 + 1024;
+}
+
+void argmax_pixels(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
+    const bool narrow = job.labels.dtype == DType::u8;
+    if (fits_float(job.logits.dtype))
+        narrow ? label_tile<float, std::uint8_t>(job, tile, memory, errors)
+               : label_tile<float, std::int32_t>(job, tile, memory, errors);
+    else
+        narrow ? label_tile<double, std::uint8_t>(job, tile, memory, errors)
+               : label_tile<double, std::int32_t>(job, tile, memory, errors);
+}
+
+} // namespace segpost::SEGPOST_LEVEL

@@ -1,0 +1,175 @@
+// Confidence of bilinearly resampled logits, cell by cell of the low-resolution grid. What is
+// interpolated are differences to the largest logit of every grid point; why that is exact enough,
+// and where it is not, is in ops/labels.hpp.
+#include "cpu/labels/confidence_rows.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+constexpr int most_rows = 8; // that follow from the first by multiplication
+constexpr int together = 4;  // classes whose powers are added before they join the sum
+
+// Output rows [y, y + count) of one row of cells, evenly spaced.
+struct Span {
+    std::int64_t y, count;
+    float step;                         // from row to row, in cells
+    float w0[most_rows], w1[most_rows]; // weights of the upper and of the lower row of the grid
+
+    Span(const Axis &axis, std::int64_t first, std::int64_t end) : y(first), count(1) {
+        const double *w = axis.w1 + y;
+        const double even = y + 1 < end ? w[1] - w[0] : 0.0;
+        while (count < most_rows && y + count < end && w[count] - w[count - 1] == even) ++count;
+        step = static_cast<float>(even / axis.den);
+        for (std::int64_t k = 0; k < count; ++k) {
+            w0[k] = static_cast<float>(axis.w0[y + k] / axis.den);
+            w1[k] = static_cast<float>(axis.w1[y + k] / axis.den);
+        }
+    }
+};
+
+// Sums of powers of two, and the largest of them where that is not always 1, of `lanes` columns.
+struct Sums {
+    F all[most_rows], most[most_rows];
+};
+
+// Where the columns of a vector lie in a block of cells.
+struct Columns {
+    I index;
+    F left, right; // weights
+
+    F spread(const float *corners) const {
+        return fma(right, permute(load<F>(corners + 1), index),
+                   left * permute(load<F>(corners), index));
+    }
+};
+
+// Four classes of a span. Down the rows of a cell 2^x is a geometric sequence, unless its first
+// terms are too small to say anything of the last.
+template <bool fast, bool mixed, class T>
+inline void add_classes(const Work<T> &work, std::int64_t block, const std::int32_t *list,
+                        const Columns &at, const Span &span, Sums &sums) {
+    using Mode = Confidence<fast>;
+    F upper[together], lower[together], height = F{};
+    for (int i = 0; i < together; ++i) {
+        const std::int64_t from = list[i] * work.pitch + block;
+        upper[i] = at.spread(work.upper.below + from);
+        lower[i] = at.spread(work.lower.below + from);
+        height = max(height, abs(lower[i] - upper[i]));
+    }
+    F power[together], ratio[together];
+    if (__builtin_expect(any((I)(height > broadcast<F>(Mode::steep))), 0)) {
+        for (std::int64_t k = 0; k < span.count; ++k) {
+            for (int i = 0; i < together; ++i)
+                power[i] = power_of_two<Mode::degree>(
+                    fma(broadcast<F>(span.w1[k]), lower[i], broadcast<F>(span.w0[k]) * upper[i]));
+            sums.all[k] += (power[0] + power[1]) + (power[2] + power[3]);
+            for (int i = 0; mixed && i < together; ++i) sums.most[k] = max(sums.most[k], power[i]);
+        }
+        return;
+    }
+    for (int i = 0; i < together; ++i) {
+        power[i] = power_of_two<Mode::degree>(
+            fma(broadcast<F>(span.w1[0]), lower[i], broadcast<F>(span.w0[0]) * upper[i]));
+        ratio[i] =
+            power_of_two<Mode::ratio_degree>(broadcast<F>(span.step) * (lower[i] - upper[i]));
+    }
+    for (std::int64_t k = 0; k < span.count; ++k) {
+        sums.all[k] += (power[0] + power[1]) + (power[2] + power[3]);
+        for (int i = 0; mixed && i < together; ++i) sums.most[k] = max(sums.most[k], power[i]);
+        for (int i = 0; i < together; ++i) power[i] *= ratio[i];
+    }
+}
+
+// A span of one vector of columns. Where all four corners agree the largest power is 1: sums begin
+// at -1 there, so that what is small beside it is not lost.
+template <bool fast, bool mixed, class T>
+void put_span(const Work<T> &work, std::int64_t block, const Columns &at, const Span &span, F begin,
+              std::int64_t x, std::int64_t count) {
+    Sums sums;
+    for (std::int64_t k = 0; k < span.count; ++k) {
+        sums.all[k] = begin;
+        sums.most[k] = broadcast<F>(mixed ? 0.0f : 1.0f);
+    }
+    for (std::int64_t i = 0; i < work.listed; i += together)
+        add_classes<fast, mixed>(work, block, work.list + i, at, span, sums);
+    const LabelView &map = work.job.confidence;
+    for (std::int64_t k = 0; k < span.count; ++k)
+        put_confidence(map, map.row(work.tile.n, span.y + k), work.first_column + x,
+                       sums.most[k] / (sums.all[k] - begin), count);
+}
+
+template <bool fast, class T>
+void fill_block(const Work<T> &work, std::int64_t block, std::int64_t y0, std::int64_t y1) {
+    const F levels = load<F>(work.level);
+    const std::int64_t end = work.begin(min<std::int64_t>(block + lanes, work.cells));
+    for (std::int64_t y = y0; y < y1;) {
+        const Span span(work.job.y, y, y1);
+        for (std::int64_t x = work.begin(block); x < end; x += lanes) {
+            const Columns at{load<I>(work.index + x), load<F>(work.f0 + x), load<F>(work.f1 + x)};
+            const F level = permute(levels, at.index);
+            if (!any((I)(level >= broadcast<F>(Confidence<fast>::lowest)))) continue;
+            const std::int64_t count = min<std::int64_t>(lanes, end - x);
+            const I agreed = (I)(level == F{});
+            const F begin = (F)(agreed & (I)broadcast<F>(-1.0f));
+            if (any(~agreed))
+                put_span<fast, true>(work, block, at, span, begin, x, count);
+            else
+                put_span<fast, false>(work, block, at, span, begin, x, count);
+        }
+        y += span.count;
+    }
+}
+
+template <bool fast, class T>
+void resample(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
+    Scratch scratch(memory);
+    Work<T> work(job, tile, scratch);
+    work.prepare();
+    std::int64_t read = -1; // the row that `lower` holds
+    for (std::int64_t cell = tile.y0; cell < tile.y1; ++cell) {
+        const std::int64_t y0 = max<std::int64_t>(job.y.start[cell], tile.row0);
+        const std::int64_t y1 = min<std::int64_t>(job.y.start[cell + 1], tile.row1);
+        if (y0 >= y1) continue;
+        if (read == cell) {
+            const Row<T> row = work.upper;
+            work.upper = work.lower;
+            work.lower = row;
+        } else {
+            read_row(work, work.upper, cell);
+        }
+        read = min(cell + 1, job.y.n_in - 1);
+        read_row(work, work.lower, read);
+        for (std::int64_t block = 0; block < work.cells; block += lanes) {
+            if (work.begin(block) == work.begin(min(block + lanes, work.cells))) continue;
+            list_classes(work, block, Confidence<fast>::negligible);
+            fill_block<fast>(work, block, y0, y1);
+            for (std::int64_t i = 0; i < min<std::int64_t>(lanes, work.cells - block); ++i)
+                if (!(work.level[i] >= Confidence<fast>::lowest)) {
+                    if (work.level[i] > nothing)
+                        put_cell<Confidence<fast>::degree>(work, block + i, y0, y1);
+                    else
+                        rate_cell_exactly(work, block + i, y0, y1, errors);
+                }
+        }
+    }
+}
+
+} // namespace
+
+std::int64_t confidence_cells_scratch(const ArgmaxJob &job, const Tile &tile) {
+    Scratch scratch(nullptr);
+    Work<double> work(job, tile, scratch);
+    return scratch.used();
+}
+
+void confidence_cells(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
+    if (fits_float(job.logits.dtype))
+        job.fast ? resample<true, float>(job, tile, memory, errors)
+                 : resample<false, float>(job, tile, memory, errors);
+    else
+        job.fast ? resample<true, double>(job, tile, memory, errors)
+                 : resample<false, double>(job, tile, memory, errors);
+}
+
+} // namespace segpost::SEGPOST_LEVEL

@@ -1,0 +1,207 @@
+// Rows of the low-resolution grid as differences to the largest logit, which classes of a block of
+// cells matter, and cells that take float64. Only included by confidence_cells.simd.cpp.
+#pragma once
+
+#include "cpu/labels/confidence.hpp"
+#include "cpu/simd/load.hpp"
+#include "ops/exact.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+constexpr float nowhere = -1e30f; // a logit of -inf, seen from the largest
+constexpr float nothing = -1e29f; // level below which the definition has to say what is there
+
+template <class T> struct Row {
+    T *planes;    // [C][pitch] logits
+    float *below; // [C + 1][pitch] differences to the largest, as exponents of two; then a class
+                  // that is nowhere
+    std::int32_t *open; // [pitch], true where the largest is a NaN or infinite
+};
+
+template <class T> struct Work {
+    const ArgmaxJob &job;
+    const Tile &tile;
+    std::int64_t classes, cells, pitch, columns, first_column;
+    Row<T> upper, lower;
+    T *best;             // [pitch] the largest logits of a row
+    float *f0, *f1;      // [columns + lanes] weights
+    double *w0, *w1;     // [columns + lanes] the same, integers
+    std::int32_t *index; // [columns + lanes] number of the cell in its block
+    double *values;      // [2][C][narrow]
+
+    // Of a block of cells: a bound on the largest exponent of any pixel, and the classes that
+    // count.
+    float *level;       // [lanes]
+    std::int32_t *list; // [C + 3], the rest of the last four is nowhere
+    std::int64_t listed = 0;
+
+    static constexpr int narrow = lanes < 8 ? lanes : 8; // columns in float64 at once
+
+    Work(const ArgmaxJob &j, const Tile &area, Scratch &scratch) : job(j), tile(area) {
+        classes = job.logits.c;
+        cells = tile.x1 - tile.x0;
+        pitch = round_up(cells + 1, lanes) + lanes;
+        first_column = job.x.start[tile.x0];
+        columns = job.x.start[tile.x1] - first_column;
+        upper = take_row(scratch);
+        lower = take_row(scratch);
+        best = scratch.take<T>(pitch);
+        f0 = scratch.take<float>(columns + lanes);
+        f1 = scratch.take<float>(columns + lanes);
+        w0 = scratch.take<double>(columns + lanes);
+        w1 = scratch.take<double>(columns + lanes);
+        index = scratch.take<std::int32_t>(columns + lanes);
+        values = scratch.take<double>(2 * classes * narrow);
+        level = scratch.take<float>(lanes);
+        list = scratch.take<std::int32_t>(classes + 3);
+    }
+    Row<T> take_row(Scratch &scratch) const {
+        Row<T> row;
+        row.planes = scratch.take<T>(classes * pitch);
+        row.below = scratch.take<float>((classes + 1) * pitch);
+        row.open = scratch.take<std::int32_t>(pitch);
+        return row;
+    }
+
+    void prepare() const {
+        for (std::int64_t i = 0; i < columns + lanes; ++i) {
+            const std::int64_t x = first_column + min(i, columns - 1);
+            w0[i] = job.x.w0[x];
+            w1[i] = job.x.w1[x];
+            f0[i] = static_cast<float>(w0[i] / job.x.den);
+            f1[i] = static_cast<float>(w1[i] / job.x.den);
+            index[i] = static_cast<std::int32_t>((job.x.cell[x] - tile.x0) % lanes);
+        }
+        for (std::int64_t i = 0; i < pitch; ++i)
+            upper.below[classes * pitch + i] = lower.below[classes * pitch + i] = nowhere;
+    }
+    std::int64_t begin(std::int64_t cell) const {
+        return job.x.start[tile.x0 + cell] - first_column;
+    }
+    char *out(std::int64_t y) const { return job.confidence.row(tile.n, y); }
+};
+
+template <class T> void read_row(const Work<T> &work, const Row<T> &row, std::int64_t y) {
+    const ArgmaxJob &job = work.job;
+    const std::int64_t pitch = work.pitch;
+    const std::int64_t count = min(work.cells + 1, job.x.n_in - work.tile.x0);
+    load_row(row.planes, pitch, job.logits, work.tile.n, y, work.tile.x0, count, nullptr);
+    repeat_last(row.planes, pitch, work.classes, count, pitch);
+    T *best = work.best;
+    std::int32_t *open = row.open;
+    for (std::int64_t i = 0; i < pitch; ++i) {
+        best[i] = row.planes[i];
+        open[i] = 0;
+    }
+    for (std::int64_t c = 0; c < work.classes; ++c) {
+        const T *plane = row.planes + c * pitch;
+        for (std::int64_t i = 0; i < pitch; ++i) {
+            open[i] |= plane[i] != plane[i];
+            best[i] = plane[i] > best[i] ? plane[i] : best[i];
+        }
+    }
+    const T limit = static_cast<T>(sizeof(T) == 4 ? 3.4028235e38 : limit_float64);
+    for (std::int64_t i = 0; i < pitch; ++i) open[i] |= !(best[i] <= limit && best[i] >= -limit);
+    const double unit = job.scale * log2_e;
+    for (std::int64_t c = 0; c < work.classes; ++c) {
+        const T *plane = row.planes + c * pitch;
+        float *below = row.below + c * pitch;
+        for (std::int64_t i = 0; i < pitch; ++i) {
+            const float difference = static_cast<float>(
+                unit * (static_cast<double>(plane[i]) - static_cast<double>(best[i])));
+            below[i] = difference > nowhere ? difference : nowhere;
+        }
+    }
+}
+
+// The level of every cell of a block, and the classes that are not negligible in one of them.
+template <class T> void list_classes(Work<T> &work, std::int64_t block, double negligible) {
+    const std::int64_t pitch = work.pitch;
+    const float *upper = work.upper.below + block, *lower = work.lower.below + block;
+    F level = broadcast<F>(-__builtin_inff());
+    for (std::int64_t c = 0; c < work.classes; ++c) {
+        const float *p = upper + c * pitch, *q = lower + c * pitch;
+        level = max(min(min(load<F>(p), load<F>(p + 1)), min(load<F>(q), load<F>(q + 1))), level);
+    }
+    const std::int32_t *p = work.upper.open + block, *q = work.lower.open + block;
+    const I open = load<I>(p) | load<I>(p + 1) | load<I>(q) | load<I>(q + 1);
+    level = open != 0 ? broadcast<F>(nowhere) : level;
+    store(work.level, level);
+    const float drop =
+        static_cast<float>(negligible + __builtin_log2(static_cast<double>(work.classes)));
+    const F least = open != 0 ? broadcast<F>(__builtin_inff()) : level - drop;
+    work.listed = 0;
+    for (std::int64_t c = 0; c < work.classes; ++c) {
+        const float *p = upper + c * pitch, *q = lower + c * pitch;
+        const F top = max(max(load<F>(p), load<F>(p + 1)), max(load<F>(q), load<F>(q + 1)));
+        if (any((I)(top >= least))) work.list[work.listed++] = static_cast<std::int32_t>(c);
+    }
+    for (std::int64_t i = work.listed; i < round_up(work.listed, 4); ++i)
+        work.list[i] = static_cast<std::int32_t>(work.classes);
+}
+
+// Every pixel of a cell, interpolated in float64. No corner is open.
+template <int degree, class T>
+void put_cell(const Work<T> &work, std::int64_t cell, std::int64_t y0, std::int64_t y1) {
+    constexpr int narrow = Work<T>::narrow;
+    using D = typename Vec<narrow>::f64;
+    using V = typename Vec<narrow>::f32;
+    const ArgmaxJob &job = work.job;
+    const std::int64_t end = work.begin(cell + 1), listed = work.listed * narrow;
+    const D unit = broadcast<D>(job.scale * log2_e / (job.y.den * job.x.den));
+    for (std::int64_t x = work.begin(cell); x < end; x += narrow) {
+        const D left = load<D>(work.w0 + x), right = load<D>(work.w1 + x);
+        for (std::int64_t i = 0; i < work.listed; ++i) {
+            const auto row = [&](const T *corners) { // -inf is as low as a weight of zero allows
+                const double a = max<double>(corners[0], -limit_float64);
+                const double b = max<double>(corners[1], -limit_float64);
+                return left * broadcast<D>(a) + right * broadcast<D>(b);
+            };
+            const std::int64_t from = work.list[i] * work.pitch + cell;
+            store(work.values + i * narrow, row(work.upper.planes + from));
+            store(work.values + listed + i * narrow, row(work.lower.planes + from));
+        }
+        for (std::int64_t y = y0; y < y1; ++y) {
+            const D up = broadcast<D>(job.y.w0[y]), down = broadcast<D>(job.y.w1[y]);
+            const auto value = [&](std::int64_t i) {
+                return up * load<D>(work.values + i) + down * load<D>(work.values + listed + i);
+            };
+            D most = value(0);
+            for (std::int64_t i = narrow; i < listed; i += narrow) most = max(value(i), most);
+            V sum = broadcast<V>(-1.0f); // the largest power is 1
+            for (std::int64_t i = 0; i < listed; i += narrow)
+                sum += power_of_two<degree>(__builtin_convertvector(
+                    max((value(i) - most) * unit, broadcast<D>(nowhere)), V));
+            put_confidence(job.confidence, work.out(y), work.first_column + x,
+                           broadcast<V>(1.0f) / (sum + 1.0f), min<std::int64_t>(narrow, end - x));
+        }
+    }
+}
+
+// Every pixel of a cell by the definition.
+template <class T> void rate_cell_exactly(const Work<T> &work, std::int64_t cell, std::int64_t y0,
+                                          std::int64_t y1, LogitErrors &errors) {
+    const ArgmaxJob &job = work.job;
+    const double unit = job.scale / (job.y.den * job.x.den);
+    for (std::int64_t y = y0; y < y1; ++y)
+        for (std::int64_t x = work.begin(cell); x < work.begin(cell + 1); ++x) {
+            const std::int64_t column = work.first_column + x;
+            const CornerWeights<4> weights = corner_weights(job.y, y, job.x, column);
+            const auto value = [&](std::int64_t c) {
+                const T *upper = work.upper.planes + c * work.pitch + cell;
+                const T *lower = work.lower.planes + c * work.pitch + cell;
+                return weights.sum({upper[0], upper[1], lower[0], lower[1]});
+            };
+            double most = value(0), sum = 0.0;
+            for (std::int64_t c = 1; c < work.classes; ++c) most = max(value(c), most);
+            for (std::int64_t c = 0; c < work.classes; ++c)
+                sum += __builtin_exp((value(c) - most) * unit);
+            if (is_nan(sum))
+                errors.add_undefined(1, (work.tile.n * job.y.n_out + y) * job.x.n_out + column);
+            put_confidence(job.confidence, work.out(y), column, 1.0 / sum);
+        }
+}
+
+} // namespace
+} // namespace segpost::SEGPOST_LEVEL

@@ -1,0 +1,31 @@
+// Launchers: each splits a job into tasks and runs them on the pool. False: the call was cancelled.
+#pragma once
+
+#include "cpu/runtime/kernel_table.hpp"
+#include "cpu/runtime/pool.hpp"
+
+namespace segpost SEGPOST_EXPORT {
+
+bool launch_argmax(const ArgmaxJob &, CellRule, const CancelToken &, LogitErrors &);
+bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &beside,
+                           const CancelToken &cancelled, LogitErrors &errors); // of the same logits
+bool launch_argmax_volume(const VolumeJob &, const CancelToken &, LogitErrors &);
+bool launch_softmax(const SoftmaxJob &, const CancelToken &, LogitErrors &);
+bool launch_add_resized(const AddResizedJob &, const CancelToken &);
+bool launch_colorize(const ColorizeJob &, const CancelToken &, LabelErrors &);
+bool launch_overlay(const OverlayJob &, const CancelToken &, LabelErrors &);
+bool launch_labels_from_colors(const LabelsFromColorsJob &, const CancelToken &, LabelErrors &);
+bool launch_letterbox(const LetterboxJob &, const CancelToken &);
+
+// counts: [classes + 2, classes + 1], added to.
+bool launch_confusion(const ConfusionJob &, const CancelToken &, std::int64_t *counts);
+bool launch_confusion_logits(const ConfusionLogitsJob &, const CancelToken &, std::int64_t *counts,
+                             LogitErrors &);
+bool launch_boundary_bands(const BoundaryBandsJob &, const CancelToken &);
+// counts: [classes, 4], added to: predicted boundary pixels, those with a match, the target's,
+// those with a match. offsets: [offset_count, 2].
+bool launch_boundary_matches(const BoundaryPixelsJob &, const std::int32_t *offsets,
+                             std::int64_t offset_count, const CancelToken &, std::int64_t *counts);
+bool launch_instance_counts(const InstanceJob &, const CancelToken &);
+
+} // namespace segpost SEGPOST_EXPORT

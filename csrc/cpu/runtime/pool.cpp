@@ -1,0 +1,220 @@
+#include "cpu/runtime/pool.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <xmmintrin.h>
+#endif
+
+namespace segpost {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto poll_interval = std::chrono::milliseconds(20);
+constexpr auto spin_time = std::chrono::microseconds(50);
+
+inline void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+// Callers may have set flush-to-zero (torch.set_flush_denormal): it would change labels, so every
+// task runs with denormals as IEEE 754 has them.
+class FloatMode {
+  public:
+#if defined(__x86_64__) || defined(__i386__)
+    FloatMode() : saved_(_mm_getcsr()) { _mm_setcsr(0x1f80); }
+    ~FloatMode() { _mm_setcsr(saved_); }
+
+  private:
+    unsigned saved_;
+#elif defined(__aarch64__)
+    FloatMode() {
+        std::uint64_t plain = 0;
+        asm volatile("mrs %0, fpcr" : "=r"(saved_));
+        asm volatile("msr fpcr, %0" : : "r"(plain));
+    }
+    ~FloatMode() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
+
+  private:
+    std::uint64_t saved_;
+#else
+    FloatMode() {}
+#endif
+};
+
+// One call of run_tasks: tasks are handed out by a counter.
+struct Batch {
+    Batch(const std::function<void(std::int64_t)> &t, std::int64_t n) : task(t), count(n) {}
+
+    const std::function<void(std::int64_t)> &task;
+    const std::int64_t count;
+    std::atomic<std::int64_t> next{0};
+    std::atomic<bool> stop{false};
+    std::mutex mutex;
+    std::exception_ptr error;
+
+    bool step() {
+        if (stop.load(std::memory_order_relaxed)) return false;
+        const std::int64_t i = next.fetch_add(1, std::memory_order_relaxed);
+        if (i >= count) return false;
+        try {
+            task(i);
+        } catch (...) {
+            std::lock_guard lock(mutex);
+            if (!error) error = std::current_exception();
+            stop = true;
+        }
+        return true;
+    }
+};
+
+// Workers sleep until a batch is posted. The pool is leaked at exit: joining threads from a static
+// destructor is how libraries hang.
+class Pool {
+  public:
+    explicit Pool(int workers) : wanted_(workers) {
+        try {
+            for (; workers_ < workers; ++workers_) std::thread([this] { work(); }).detach();
+        } catch (...) { // the system gives no more: fewer do
+        }
+    }
+
+    void post(Batch *batch) {
+        {
+            std::lock_guard lock(mutex_);
+            batch_ = batch;
+            seats_ = workers_;
+            ++generation_;
+        }
+        wake_.notify_all();
+    }
+
+    // Waits until no worker looks at the batch; false after poll_interval.
+    bool drained() {
+        spin([this] { return active_ == 0; });
+        std::unique_lock lock(mutex_);
+        batch_ = nullptr;
+        seats_ = 0;
+        return idle_.wait_for(lock, poll_interval, [this] { return active_ == 0; });
+    }
+
+    int wanted() const { return wanted_; }
+
+    void retire() {
+        {
+            std::lock_guard lock(mutex_);
+            retired_ = true;
+        }
+        wake_.notify_all();
+    }
+
+  private:
+    // To sleep and be woken takes longer than the next batch often is away.
+    template <class Done> static void spin(const Done &done) {
+        const auto end = Clock::now() + spin_time;
+        while (!done() && Clock::now() < end) pause();
+    }
+
+    void work() {
+        FloatMode mode;
+        std::unique_lock lock(mutex_, std::defer_lock);
+        std::uint64_t seen = 0;
+        for (;;) {
+            spin([&] { return generation_ != seen; });
+            lock.lock();
+            wake_.wait(lock,
+                       [&] { return retired_ || (batch_ && seats_ > 0 && generation_ != seen); });
+            if (retired_) return;
+            seen = generation_;
+            --seats_;
+            ++active_;
+            Batch *batch = batch_;
+            lock.unlock();
+            while (batch->step()) {
+            }
+            lock.lock();
+            if (--active_ == 0) idle_.notify_all();
+            lock.unlock();
+        }
+    }
+
+    std::mutex mutex_;
+    std::condition_variable wake_, idle_;
+    Batch *batch_ = nullptr;
+    std::atomic<std::uint64_t> generation_{0};
+    const int wanted_;
+    int workers_ = 0, seats_ = 0;
+    std::atomic<int> active_{0};
+    bool retired_ = false;
+};
+
+struct State {
+    std::mutex owner; // held by the one caller that uses the pool
+    Pool *pool = nullptr;
+};
+
+// Replaced, never destroyed, in a forked child: its parent may have held the mutex, and the pool's
+// threads do not exist there. Waiting for the mutex before the fork instead could deadlock with a
+// caller that waits for the GIL.
+State *state = new State;
+std::atomic<int> threads{1};
+
+void after_fork_child() {
+    state = new State;
+    threads = 1; // a forked worker is one of many
+}
+
+const int registered = pthread_atfork(nullptr, nullptr, after_fork_child);
+
+} // namespace
+
+void set_num_threads(int n) { threads = std::max(n, 1); }
+int num_threads() { return threads; }
+
+bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task,
+               const CancelToken &cancelled) {
+    FloatMode mode;
+    Batch batch(task, count);
+    State &shared_state = *state;
+    Pool *&pool = shared_state.pool;
+    std::unique_lock<std::mutex> lock(shared_state.owner, std::defer_lock);
+    const int allowed = threads;
+    const int helpers = static_cast<int>(std::min<std::int64_t>(allowed, count)) - 1;
+    const bool shared = helpers > 0 && lock.try_lock();
+    if (shared) {
+        if (pool && pool->wanted() != allowed - 1) {
+            pool->retire(); // leaked: its threads may still be waking up
+            pool = nullptr;
+        }
+        if (!pool) pool = new Pool(allowed - 1);
+        pool->post(&batch);
+    }
+    auto asked = Clock::now();
+    bool stopped = false; // asked no more then: the handler's exception is waiting for the caller
+    const auto ask = [&] {
+        if (stopped || Clock::now() - asked < poll_interval) return;
+        stopped = cancelled();
+        if (stopped) batch.stop = true;
+        asked = Clock::now();
+    };
+    while (batch.step()) ask();
+    if (shared)
+        while (!pool->drained()) ask();
+    if (batch.error) std::rethrow_exception(batch.error);
+    return !stopped;
+}
+
+} // namespace segpost

@@ -1,0 +1,25 @@
+// The threads: a small pool of our own, because OpenMP runtimes hang in forked children.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "ops/portable.hpp"
+
+namespace segpost SEGPOST_EXPORT {
+
+// Whether the caller wants no more; asked often, from one thread.
+using CancelToken = std::function<bool()>;
+
+void set_num_threads(int n);
+int num_threads();
+
+// Calls task(i) for every i in [0, count), on up to num_threads() threads, the caller's included.
+// `cancelled`, which must be noexcept, is asked now and then from the calling thread; once it
+// says true no further task starts and the function returns false. Exceptions of tasks are thrown
+// again in the caller. A pool that is busy with another caller's work means: run in the calling
+// thread.
+bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task,
+               const CancelToken &cancelled);
+
+} // namespace segpost SEGPOST_EXPORT

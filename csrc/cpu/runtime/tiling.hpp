@@ -1,0 +1,142 @@
+// How jobs are split into tasks. Only included by launchers.
+#pragma once
+
+#include <algorithm>
+#include <mutex>
+#include <vector>
+
+#include "cpu/runtime/launch.hpp"
+#include "cpu/runtime/memory.hpp"
+#include "cpu/runtime/pool.hpp"
+
+namespace segpost {
+namespace {
+
+// A task is long enough to be worth a thread and short enough to answer Ctrl-C between two of them.
+constexpr std::int64_t work_per_task = 4 << 20;     // values computed
+constexpr std::int64_t pixels_per_task = 512 << 10; // whose labels may have to be kept
+constexpr std::int64_t bytes_per_task = 512 << 10;
+
+inline std::int64_t per_task(std::int64_t budget, std::int64_t row) {
+    return std::max<std::int64_t>(1, budget / std::max<std::int64_t>(row, 1));
+}
+
+inline std::vector<Tile> split(std::int64_t n, std::int64_t rows, std::int64_t columns,
+                               std::int64_t row_step, std::int64_t column_step) {
+    std::vector<Tile> tiles;
+    for (std::int64_t i = 0; i < n; ++i)
+        for (std::int64_t y = 0; y < rows; y += row_step)
+            for (std::int64_t x = 0; x < columns; x += column_step)
+                tiles.push_back({i, y, std::min(y + row_step, rows), x,
+                                 std::min(x + column_step, columns), y,
+                                 std::min(y + row_step, rows)});
+    return tiles;
+}
+
+// The same for rows of cells: row_budget output rows a tile, less than one row of cells where those
+// are large.
+inline std::vector<Tile> split_cells(std::int64_t n, const Axis &y, std::int64_t columns,
+                                     std::int64_t row_budget, std::int64_t column_step) {
+    const std::int64_t rows_of_cell = std::max<std::int64_t>(1, y.n_out / y.cells());
+    const std::int64_t row_step = std::max<std::int64_t>(1, row_budget / rows_of_cell);
+    std::vector<Tile> tiles;
+    for (Tile tile : split(n, y.cells(), columns, row_step, column_step)) {
+        const std::int64_t first = y.start[tile.y0], last = y.start[tile.y1];
+        const std::int64_t step = tile.y1 - tile.y0 > 1 ? last - first : row_budget;
+        tile.row0 = first;
+        do {
+            tile.row1 = std::min(tile.row0 + step, last);
+            tiles.push_back(tile);
+            tile.row0 = tile.row1;
+        } while (tile.row0 < last);
+    }
+    return tiles;
+}
+
+// Places in 0..length from one on which a thread may work alone: every so many, or where `between`
+// says so after them.
+template <class Between> std::vector<std::int64_t>
+split_points(std::int64_t length, std::int64_t step, const Between &between) {
+    std::vector<std::int64_t> at{0};
+    while (at.back() < length) {
+        std::int64_t end = std::min(at.back() + std::max<std::int64_t>(step, 1), length);
+        while (end < length && !between(static_cast<std::size_t>(end))) ++end;
+        at.push_back(end);
+    }
+    return at;
+}
+
+template <class Work> bool parallel_parts(const std::vector<std::int64_t> &split_points,
+                                          const CancelToken &cancelled, const Work &work) {
+    return run_tasks(
+        static_cast<std::int64_t>(split_points.size()) - 1,
+        [&](std::int64_t i) {
+            work(split_points[static_cast<std::size_t>(i)],
+                 split_points[static_cast<std::size_t>(i) + 1]);
+        },
+        cancelled);
+}
+
+// For kernels that find nothing.
+struct NoErrors {
+    void merge(const NoErrors &) {}
+};
+
+// Runs one kernel over its items; bad values of all of them end up in `errors`.
+template <class WorkItem, class Errors, class Kernel, class Size>
+bool run(const std::vector<WorkItem> &items, const CancelToken &cancelled, Errors &errors,
+         const Size &size, const Kernel &kernel) {
+    std::mutex mutex;
+    return run_tasks(
+        static_cast<std::int64_t>(items.size()),
+        [&](std::int64_t i) {
+            const WorkItem &item = items[static_cast<std::size_t>(i)];
+            const Memory memory = allocate(size(item));
+            Errors own;
+            kernel(item, memory.get(), own);
+            std::lock_guard lock(mutex);
+            errors.merge(own);
+        },
+        cancelled);
+}
+
+inline std::vector<Rows> split_rows(const LabelView &map, std::int64_t row_cost) {
+    std::vector<Rows> items;
+    const std::int64_t step = per_task(bytes_per_task, map.w * row_cost);
+    for (std::int64_t n = 0; n < map.n; ++n)
+        for (std::int64_t y = 0; y < map.h; y += step)
+            items.push_back({n, y, std::min(y + step, map.h)});
+    return items;
+}
+
+// argmax in tiles: what launch_argmax and everything that counts labels on the way are made of.
+inline std::vector<Tile> argmax_tiles(const ArgmaxJob &job) {
+    const std::int64_t classes = job.classes();
+    const std::int64_t budget = std::min(work_per_task, classes * pixels_per_task);
+    if (!job.resample)
+        return split(job.logits.n, job.logits.h, job.logits.w,
+                     per_task(budget, classes * job.logits.w), job.logits.w);
+    // Two rows of a tile stay in the second-level cache; rows are enough to make the shared one
+    // cheap.
+    const std::int64_t column_step = std::max<std::int64_t>(64, (128 << 10) / classes);
+    const std::int64_t columns = std::min(job.x.n_out, (column_step + 1) * job.x.widest);
+    return split_cells(job.logits.n, job.y, job.x.cells(),
+                       per_task(work_per_task, classes * columns), column_step);
+}
+
+inline std::int64_t argmax_scratch(const ArgmaxJob &job, const Tile &tile) {
+    const KernelTable &table = kernels();
+    return job.resample ? table.argmax_cells_scratch(job, tile) : table.argmax_pixels_scratch(job);
+}
+
+inline void argmax_tile(const ArgmaxJob &job, const Tile &tile, CellRule rule, char *memory,
+                        LogitErrors &errors) {
+    const KernelTable &table = kernels();
+    if (job.resample)
+        table.argmax_cells(job, tile, rule, memory, errors);
+    else
+        table.argmax_pixels(job, tile, memory, errors);
+}
+
+} // namespace
+} // namespace segpost

@@ -1,0 +1,135 @@
+// Rows of logits of any element type and stride, as float32 or float64 planes.
+// Only included by *.simd.cpp.
+#pragma once
+
+#include "cpu/simd/transpose.hpp"
+#include "ops/labels/labels.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+template <class T, class S> inline T widen(S value) { return static_cast<T>(value); }
+template <> inline float widen<float, Float16>(Float16 h) {
+    const std::uint32_t magnitude = static_cast<std::uint32_t>(h.bits & 0x7fff) << 13;
+    float value;
+    __builtin_memcpy(&value, &magnitude, 4);
+    value *= 0x1p112f; // moves the exponent, subnormals included
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, &value, 4);
+    bits |= (h.bits & 0x7c00) == 0x7c00 ? 0x7f800000u : 0u; // infinities and NaN
+    bits |= static_cast<std::uint32_t>(h.bits & 0x8000) << 16;
+    __builtin_memcpy(&value, &bits, 4);
+    return value;
+}
+template <> inline float widen<float, BFloat16>(BFloat16 b) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(b.bits) << 16;
+    float value;
+    __builtin_memcpy(&value, &bits, 4);
+    return value;
+}
+template <> inline double widen<double, Float16>(Float16 h) { return widen<float>(h); }
+template <> inline double widen<double, BFloat16>(BFloat16 b) { return widen<float>(b); }
+
+constexpr std::int64_t fetched = 256; // pixels
+
+// Values side by side, as many as the processor itself converts; how many those are.
+template <class T, class S> inline std::int64_t widen_first(const S *, T *, std::int64_t) {
+    return 0;
+}
+inline std::int64_t widen_first(const Float16 *from, float *to, std::int64_t count) {
+    std::int64_t i = 0;
+    if constexpr (float16_lanes > 0)
+        for (; i + float16_lanes <= count; i += float16_lanes) widen_float16(from + i, to + i);
+    return i;
+}
+
+// planes[c * pitch + i] = value at class c, pixel i, for i < count.
+template <class T, class S> inline void load_planes(T *planes, std::int64_t pitch, const char *from,
+                                                    std::int64_t classes, std::int64_t count,
+                                                    std::int64_t stride_c, std::int64_t stride_w) {
+    if (stride_w == static_cast<std::int64_t>(sizeof(S))) {
+        for (std::int64_t c = 0; c < classes; ++c) {
+            const S *source = reinterpret_cast<const S *>(from + c * stride_c);
+            if (count <= fetched) // a block of pixels: the next is asked for
+                for (std::int64_t i = 0; i < count; i += 64 / static_cast<int>(sizeof(S)))
+                    __builtin_prefetch(source + count + i);
+            T *plane = planes + c * pitch;
+            for (std::int64_t i = widen_first(source, plane, count); i < count; ++i)
+                plane[i] = widen<T>(source[i]);
+        }
+        return;
+    }
+    std::int64_t begin = 0;
+    if constexpr (sizeof(T) == 4 && sizeof(S) == 4)
+        if (stride_c == 4) begin = transpose_pixels(from, stride_w, classes, count, planes, pitch);
+    constexpr std::int64_t block = 16; // pixels of a channels-last row that share cache lines
+    for (std::int64_t first = begin; first < count; first += block) {
+        const std::int64_t last = min(first + block, count);
+        for (std::int64_t c = 0; c < classes; ++c) {
+            const char *source = from + c * stride_c;
+            T *plane = planes + c * pitch;
+            for (std::int64_t i = first; i < last; ++i)
+                plane[i] = widen<T>(*reinterpret_cast<const S *>(source + i * stride_w));
+        }
+    }
+}
+
+// Reads pixels [x, x + count) of one row; a one-channel head gets its constant class 0 before it.
+template <class T> inline void load_row(T *planes, std::int64_t pitch, const Logits &logits,
+                                        std::int64_t n, std::int64_t y, std::int64_t x,
+                                        std::int64_t count, const double *threshold) {
+    if (threshold) {
+        for (std::int64_t i = 0; i < count; ++i) planes[i] = static_cast<T>(*threshold);
+        planes += pitch;
+    }
+    const char *from = logits.row(n, y) + x * logits.stride_w;
+#define SEGPOST_LOAD(S)                                                                            \
+    load_planes<T, S>(planes, pitch, from, logits.c, count, logits.stride_c, logits.stride_w)
+    switch (logits.dtype) {
+    case DType::f32: return SEGPOST_LOAD(float);
+    case DType::f64: return SEGPOST_LOAD(double);
+    case DType::f16: return SEGPOST_LOAD(Float16);
+    case DType::bf16: return SEGPOST_LOAD(BFloat16);
+    case DType::i8: return SEGPOST_LOAD(std::int8_t);
+    case DType::u8: return SEGPOST_LOAD(std::uint8_t);
+    case DType::i16: return SEGPOST_LOAD(std::int16_t);
+    case DType::u16: return SEGPOST_LOAD(std::uint16_t);
+    case DType::u32: return SEGPOST_LOAD(std::uint32_t);
+    case DType::i32: return SEGPOST_LOAD(std::int32_t);
+    case DType::u64: return SEGPOST_LOAD(std::uint64_t);
+    default: return SEGPOST_LOAD(std::int64_t);
+    }
+#undef SEGPOST_LOAD
+}
+
+// The last pixel again, in all planes up to `end`: vectors read past it.
+template <class T> inline void repeat_last(T *planes, std::int64_t pitch, std::int64_t classes,
+                                           std::int64_t count, std::int64_t end) {
+    for (std::int64_t c = 0; c < classes; ++c) {
+        T *plane = planes + c * pitch;
+        for (std::int64_t x = count; x < end; ++x) plane[x] = plane[count - 1];
+    }
+}
+
+// Whether float32 holds every value of the element type.
+inline bool fits_float(DType dtype) {
+    return dtype != DType::f64 && dtype != DType::u32 && dtype != DType::i32 &&
+           dtype != DType::u64 && dtype != DType::i64;
+}
+
+// NaN values among count pixels of all planes, and the first pixel that has one.
+template <class T> inline void count_nan(const T *planes, std::int64_t pitch, std::int64_t classes,
+                                         std::int64_t count, std::int64_t place,
+                                         LogitErrors &errors) {
+    std::int64_t total = 0, first = count;
+    for (std::int64_t c = 0; c < classes; ++c)
+        for (std::int64_t i = 0; i < count; ++i)
+            if (is_nan(planes[c * pitch + i])) {
+                ++total;
+                first = min(first, i);
+            }
+    if (total) errors.add_nan(total, place + first);
+}
+
+} // namespace
+} // namespace segpost::SEGPOST_LEVEL

@@ -1,0 +1,13 @@
+// Any processor: four lanes of vector extensions.
+#pragma once
+
+#include "cpu/simd/generic.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+constexpr int lanes = 4;
+constexpr int float16_lanes = 0;
+
+} // namespace
+} // namespace segpost::SEGPOST_LEVEL

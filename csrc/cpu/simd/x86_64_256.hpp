@@ -1,0 +1,30 @@
+// Vectors of 256 bits on x86-64-v3 and above.
+#pragma once
+
+#include "cpu/simd/x86_64_128.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+using F8 = Vec<8>::f32;
+using I8 = Vec<8>::i32;
+
+template <> inline F8 max(F8 a, F8 b) { return (F8)_mm256_max_ps((__m256)a, (__m256)b); }
+template <> inline F8 min(F8 a, F8 b) { return (F8)_mm256_min_ps((__m256)a, (__m256)b); }
+template <> inline F8 fma(F8 a, F8 b, F8 c) {
+    return (F8)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+template <> inline bool any(I8 m) { return !_mm256_testz_si256((__m256i)m, (__m256i)m); }
+template <> inline I8 unordered(F8 a, F8 b) {
+    return (I8)_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_UNORD_Q);
+}
+template <> inline F8 permute(F8 v, I8 index) {
+    return (F8)_mm256_permutevar8x32_ps((__m256)v, (__m256i)index);
+}
+template <> inline F8 widen_bytes<F8>(const std::uint8_t *from) {
+    return (F8)_mm256_cvtepi32_ps(
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(from))));
+}
+
+} // namespace
+} // namespace segpost::SEGPOST_LEVEL

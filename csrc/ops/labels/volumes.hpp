@@ -1,0 +1,36 @@
+// argmax of trilinearly resampled volumes: arguments.
+//
+// The definition, the fill and the prune are those of labels.hpp with eight corners: the value of a
+// class is the sum of
+//     ((w_z w_y) w_x) v      in float64, in the order 000, 001, 010, 011, 100, 101, 110, 111
+// of (z, y, x), and each computed sum is off by at most 2^-50 sum w |v|. The float32 filter has one
+// linear step more: with u = 2^-24 and M the largest |corner|, a corner of the slice between two
+// others is off by 7uM, so that a value is off by at most 21uM and two by 42uM = 2.5e-6 M, which
+// the margin of labels.hpp, 3e-6 M + 1e-36, still covers.
+#pragma once
+
+#include "ops/labels/labels.hpp"
+
+namespace segpost {
+
+struct VolumeJob {
+    Logits logits; // of the first slice
+    std::int64_t depth = 0, stride_d = 0;
+    Axis z, y, x;
+    char *labels = nullptr; // [n, D, H, W] u8 or i32, pixels adjacent
+    bool narrow = true;     // u8
+    std::int64_t out_n = 0, out_d = 0, out_h = 0;
+
+    Logits slice(std::int64_t at) const {
+        Logits one = logits;
+        one.data += at * stride_d;
+        return one;
+    }
+};
+
+// Cells [z0, z1) x [y0, y1) of one volume, as wide as it is.
+struct Tile3D {
+    std::int64_t n, z0, z1, y0, y1;
+};
+
+} // namespace segpost
