@@ -16,7 +16,7 @@ from typing import Any
 MOVED = {
     "_arrays": ("_core.arrays",),
     "_fingerprints.summary": ("fingerprints.summary",),
-    "_symptoms.unknown": ("diagnosis.unknown",),
+    "_symptoms.unknown": ("diagnosis.result",),
     "accumulator": ("metrics.base",),
     "boundary": ("metrics.boundary_f", "metrics.boundary_iou", "metrics.trimap_iou"),
     "checkpoint": ("checkpoints.compare",),
@@ -46,6 +46,7 @@ MOVED = {
 }
 # Names that changed with their module: (old module, old name) -> (new module, new name).
 RENAMED: dict[tuple[str, str], tuple[str, str]] = {
+    ("_symptoms.unknown", "Unknown"): ("diagnosis.result", "OpenQuestion"),
     ("tally", "Policy"): ("metrics.policy", "AveragingPolicy"),
     ("tally", "Tally"): ("metrics.counts", "ClassCounts"),
     ("tally", "drop_invalid"): ("metrics.conventions", "table_with_convention"),
