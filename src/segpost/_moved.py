@@ -46,11 +46,11 @@ MOVED = {
 }
 # Names that changed with their module: (old module, old name) -> (new module, new name).
 RENAMED: dict[tuple[str, str], tuple[str, str]] = {
-    ("_symptoms.unknown", "Unknown"): ("diagnosis.result", "OpenQuestion"),
     ("tally", "Policy"): ("metrics.policy", "AveragingPolicy"),
     ("tally", "Tally"): ("metrics.counts", "ClassCounts"),
     ("tally", "drop_invalid"): ("metrics.conventions", "table_with_convention"),
     ("tally", "keep_all"): ("metrics.conventions", "table_with_convention"),
+    ("_symptoms.unknown", "Unknown"): ("diagnosis.result", "OpenQuestion"),
 }
 
 
