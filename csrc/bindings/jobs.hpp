@@ -51,8 +51,8 @@ inline void add_colors(ArgmaxJob &job, const Record<records::ColorOutputs> &reco
         job.lut = lut;
         require(same_pixels(job.color, job.labels), "color");
     }
-    if (record.has(R::laid)) {
-        job.laid = from_python(Record<records::OverlayTarget>(record[R::laid]), job);
+    if (record.has(R::overlay)) {
+        job.laid = from_python(Record<records::OverlayTarget>(record[R::overlay]), job);
         job.laid.lut = lut;
     }
 }

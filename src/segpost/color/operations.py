@@ -198,7 +198,7 @@ def labels_from_colors(
     for offset, (pixels, target) in iter_stacks(picture.array, result.array):
         found = backend.labels_from_colors(pixels, keys, values, target)
         bad = _merge(bad, found, offset)
-    if bad.total:
+    if bad.count:
         errors.raise_bad_colors(bad, picture.array)
     return result.result()
 
@@ -219,5 +219,5 @@ def class_alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
 def _merge(
     bad: contract.LabelErrors, found: contract.LabelErrors, offset: int
 ) -> contract.LabelErrors:
-    first = bad.first if bad.total else found.first + offset
-    return contract.LabelErrors(bad.total + found.total, first)
+    first = bad.first if bad.count else found.first + offset
+    return contract.LabelErrors(bad.count + found.count, first)

@@ -162,10 +162,10 @@ def guide(image: object, unary: Field, name: str) -> Guide:
         else:
             finite = np.isfinite(widen(array, given.kind))
             bad = LabelErrors(int((~finite).sum()), int(finite.argmin()))
-        if bad.total:
+        if bad.count:
             place = np.unravel_index(bad.first, array.shape)
             raise ValueError(
-                f"{name} has {bad.total} NaN or infinite of {array.size} values, first "
+                f"{name} has {bad.count} NaN or infinite of {array.size} values, first "
                 f"at {[int(i) for i in place[: given.array.ndim]]}"
             )
     return Guide(stacked, given.kind, ranges)
@@ -182,9 +182,9 @@ def _ranges(stacked: Array, kind: str, name: str) -> tuple[tuple[Array, ...], La
     for n in range(len(stacked)):
         found, bad = crf.guide_range(stacked[n])
         ranges.append(found)
-        if bad.total and not total:
+        if bad.count and not total:
             first = n * math.prod(stacked.shape[1:]) + bad.first
-        total += bad.total
+        total += bad.count
     return tuple(ranges), LabelErrors(total, first)
 
 
@@ -237,12 +237,12 @@ def check_labels(unary: Field, unsure: int | None) -> None:
 def raise_bad_labels(unary: Field, unsure: int | None, bad: LabelErrors) -> None:
     """An error if there are any."""
     labels = unary.given.array
-    if bad.total:
+    if bad.count:
         place = tuple(int(i) for i in np.unravel_index(bad.first, labels.shape))
         also = "" if unsure is None else f" or {unsure} (unsure)"
         hint = "; pass unsure= for a value that means 'could be anything'" if not also else ""
         raise ValueError(
-            f"{unary.name} have {bad.total} of {labels.size} values outside "
+            f"{unary.name} have {bad.count} of {labels.size} values outside "
             f"0..{unary.labels - 1}{also}, first {labels[place]} at {list(place)}{hint}"
         )
 
@@ -251,26 +251,26 @@ def raise_bad(bad: UnaryErrors, unary: Field, n: int) -> NoReturn:
     """Turn what a backend met, first in image `n`, into an error; counts are those of all."""
     values = math.prod(unary.shape)
     sizes = unary.size
-    if bad.total or bad.outside:
-        first = bad.first if bad.total else bad.outside_first
+    if bad.count or bad.out_of_range:
+        first = bad.first if bad.count else bad.out_of_range_first
         place = tuple(int(i) for i in np.unravel_index(first, (unary.labels, *sizes)))
         one = widen(unary.stacked(unary.given.array)[n], unary.given.kind)[place]
         where = f"first {one:g} at image {n}, label {place[0]}, {_pixel(place[1:], unary)}"
-        if bad.total:
+        if bad.count:
             raise ValueError(
-                f"{unary.name} have {bad.total} NaN or infinite of {values} values, {where}"
+                f"{unary.name} have {bad.count} NaN or infinite of {values} values, {where}"
             )
         raise ValueError(
-            f"{unary.name} have {bad.outside} of {values} values outside 0..1, {where}; "
+            f"{unary.name} have {bad.out_of_range} of {values} values outside 0..1, {where}; "
             "they look like logits: pass unary='logits'"
         )
-    place = tuple(int(i) for i in np.unravel_index(bad.hopeless_first, sizes))
+    place = tuple(int(i) for i in np.unravel_index(bad.infeasible_first, sizes))
     why = {
         "probabilities": "all are 0 there; pass a clamp above 0",
         "probabilities (unary='logits')": "all are -inf there",
     }.get(unary.name, "all are +inf there")
     raise ValueError(
-        f"{unary.name} allow no label at {bad.hopeless} of {math.prod(unary.lead)} pixels, first "
+        f"{unary.name} allow no label at {bad.infeasible} of {math.prod(unary.lead)} pixels, first "
         f"at image {n}, {_pixel(place, unary)}: {why}"
     )
 

@@ -65,7 +65,7 @@ def solve(crf: DenseCRF, probabilities: Any, image: Any, trace: bool) -> Solved:
             crf.method,
             crf.quality,
         )
-        if solver.bad.total or solver.bad.outside or solver.bad.hopeless:
+        if solver.bad.count or solver.bad.out_of_range or solver.bad.infeasible:
             inputs.raise_bad(_all_bad(crf, field, n, solver.bad), field, n)
         steps.append(solver.infer(out, crf.iterations, None, crf.tolerance, trace))
     return Solved(field, result, steps)
@@ -97,9 +97,9 @@ def _all_bad(crf: DenseCRF, field: Field, n: int, bad: UnaryErrors) -> UnaryErro
             .bad
         )
         bad = bad._replace(
-            total=bad.total + more.total if bad.total else 0,
-            outside=bad.outside + more.outside if bad.outside else 0,
-            hopeless=bad.hopeless + more.hopeless if bad.hopeless else 0,
+            count=bad.count + more.count if bad.count else 0,
+            out_of_range=bad.out_of_range + more.out_of_range if bad.out_of_range else 0,
+            infeasible=bad.infeasible + more.infeasible if bad.infeasible else 0,
         )
     return bad
 

@@ -155,15 +155,15 @@ def distribution(value: Any, shape: tuple[int, int], change: bool) -> Array:
 def raise_bad_energies(bad: UnaryErrors, energies: Array, width: int | None) -> NoReturn:
     """Say which unary energies are none."""
     labels, variables = energies.shape
-    if bad.total:
+    if bad.count:
         label, variable = divmod(bad.first, variables)
         raise ValueError(
-            f"the unary energies have {bad.total} of {energies.size} values that are NaN or -inf, "
+            f"the unary energies have {bad.count} of {energies.size} values that are NaN or -inf, "
             f"first {energies[label, variable]} at label {label}, {_place(variable, width)}"
         )
     raise ValueError(
-        f"the unary energies leave {bad.hopeless} of {variables} variables no label: all "
-        f"{labels} are +inf, first at {_place(bad.hopeless_first, width)}"
+        f"the unary energies leave {bad.infeasible} of {variables} variables no label: all "
+        f"{labels} are +inf, first at {_place(bad.infeasible_first, width)}"
     )
 
 
