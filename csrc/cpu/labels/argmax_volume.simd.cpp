@@ -155,10 +155,6 @@ template <class L> void find_candidates(const Volume<double, L> &work,
     }
 }
 
-struct Place {
-    std::int64_t cell, z, y, x;
-};
-
 // The corners of a cell, for ops/exact.hpp.
 template <class T> struct CellCorners {
     static constexpr int corners = 8;
@@ -171,32 +167,36 @@ template <class T> struct CellCorners {
     }
 };
 
-// One pixel by the definition, over the listed classes (all of them where list is null).
-template <class T, class L>
-void resolve_exactly(const Volume<T, L> &work, const Corners<T> &corners, const std::int32_t *list,
-                     std::int64_t count, const Place &at, LogitErrors &errors) {
-    const VolumeJob &job = work.job;
-    const ExactLabel exact = evaluate_exact(CellCorners<T>{corners, work.pitch, at.cell},
-                                            corner_weights(job.z, at.z, job.y, at.y, job.x, at.x),
-                                            {list, static_cast<std::int32_t>(count)});
-    work.labels(at.z, at.y)[at.x] = static_cast<L>(exact.label());
-    if (exact.is_undefined())
-        errors.add_undefined(
-            1, ((work.tile.n * job.z.n_out + at.z) * job.y.n_out + at.y) * job.x.n_out + at.x);
-}
-
 struct Span {
     std::int64_t z0, z1, y0, y1; // output slices and rows
 };
 
-template <class T, class L> void resolve_cell_exactly(const Volume<T, L> &work,
-                                                      const Corners<T> &corners, std::int64_t cell,
-                                                      const Span &span, const std::int32_t *list,
-                                                      std::int64_t count, LogitErrors &errors) {
+// Columns [x0, x1) of a cell by the definition, over the listed classes (all of them where list is
+// null).
+template <class T, class L>
+void resolve_exactly(const Volume<T, L> &work, const Corners<T> &rows, std::int64_t cell,
+                     const Span &span, std::int64_t x0, std::int64_t x1, const std::int32_t *list,
+                     std::int64_t count, LogitErrors &errors) {
+    const VolumeJob &job = work.job;
+    const CellCorners<T> corners{rows, work.pitch, cell};
+    const Candidates candidates{list, static_cast<std::int32_t>(count)};
     for (std::int64_t z = span.z0; z < span.z1; ++z)
         for (std::int64_t y = span.y0; y < span.y1; ++y)
-            for (std::int64_t x = work.begin(cell); x < work.begin(cell + 1); ++x)
-                resolve_exactly(work, corners, list, count, {cell, z, y, x}, errors);
+            for (std::int64_t x = x0; x < x1; ++x) {
+                const ExactLabel exact = evaluate_exact(
+                    corners, corner_weights(job.z, z, job.y, y, job.x, x), candidates);
+                work.labels(z, y)[x] = static_cast<L>(exact.label());
+                if (exact.is_undefined())
+                    errors.add_undefined(
+                        1, ((work.tile.n * job.z.n_out + z) * job.y.n_out + y) * job.x.n_out + x);
+            }
+}
+template <class T, class L> void resolve_cell_exactly(const Volume<T, L> &work,
+                                                      const Corners<T> &rows, std::int64_t cell,
+                                                      const Span &span, const std::int32_t *list,
+                                                      std::int64_t count, LogitErrors &errors) {
+    resolve_exactly(work, rows, cell, span, work.begin(cell), work.begin(cell + 1), list, count,
+                    errors);
 }
 
 // A cell with a few candidates: float32 decides, the definition where that is too close.
@@ -250,7 +250,8 @@ void compare_cell(const Volume<float, L> &work, const Corners<float> &corners, s
                 store(close, near);
                 for (std::int64_t j = 0; j < width; ++j)
                     if (close[j])
-                        resolve_exactly(work, corners, list, count, {cell, z, y, x + j}, errors);
+                        resolve_exactly(work, corners, cell, {z, z + 1, y, y + 1}, x + j, x + j + 1,
+                                        list, count, errors);
             }
         }
     }

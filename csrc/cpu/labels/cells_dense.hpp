@@ -91,7 +91,8 @@ template <class L> void dense_rows(const Work<float, L> &work, std::int64_t bloc
                     for (std::int64_t i = 0; i < ncells; ++i) {
                         const std::int64_t x = work.begin(block + i) + g + j;
                         if (lane[i] && x < work.begin(block + i + 1))
-                            resolve_exactly(work, block + i, nullptr, work.classes, y, x, errors);
+                            resolve_exactly(work, block + i, {y, y + 1, x, x + 1}, nullptr,
+                                            work.classes, errors);
                     }
                 }
         }

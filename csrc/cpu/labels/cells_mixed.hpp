@@ -29,28 +29,34 @@ void put(const Work<T, L> &work, std::int64_t y, std::int64_t column, std::int32
     if (work.job.lut) put_color(work.color(y) + 3 * column, work.lut[label]);
 }
 
-// One pixel by the definition, over the listed classes (all of them where list is null).
-template <class T, class L>
-void resolve_exactly(const Work<T, L> &work, std::int64_t cell, const std::int32_t *list,
-                     std::int64_t count, std::int64_t y, std::int64_t column, LogitErrors &errors) {
-    const ArgmaxJob &job = work.job;
-    const std::int64_t x = work.first_column + column;
-    const ExactLabel exact =
-        evaluate_exact(CellCorners<T>(work, cell), corner_weights(job.y, y, job.x, x),
-                       {list, static_cast<std::int32_t>(count)});
-    put(work, y, column, exact.label());
-    if (exact.is_undefined())
-        errors.add_undefined(1, (work.tile.n * job.y.n_out + y) * job.x.n_out + x);
-}
+// Rows [y0, y1) of columns [x0, x1) of a cell.
+struct CellPixels {
+    std::int64_t y0, y1, x0, x1;
+};
 
-// Every pixel of a cell by the definition.
+// Pixels of a cell by the definition, over the listed classes (all of them where list is null).
+template <class T, class L> void resolve_exactly(const Work<T, L> &work, std::int64_t cell,
+                                                 const CellPixels &pixels, const std::int32_t *list,
+                                                 std::int64_t count, LogitErrors &errors) {
+    const ArgmaxJob &job = work.job;
+    const CellCorners<T> corners(work, cell);
+    const Candidates candidates{list, static_cast<std::int32_t>(count)};
+    for (std::int64_t y = pixels.y0; y < pixels.y1; ++y)
+        for (std::int64_t column = pixels.x0; column < pixels.x1; ++column) {
+            const std::int64_t x = work.first_column + column;
+            const ExactLabel exact =
+                evaluate_exact(corners, corner_weights(job.y, y, job.x, x), candidates);
+            put(work, y, column, exact.label());
+            if (exact.is_undefined())
+                errors.add_undefined(1, (work.tile.n * job.y.n_out + y) * job.x.n_out + x);
+        }
+}
 template <class T, class L> void resolve_cell_exactly(const Work<T, L> &work, std::int64_t cell,
                                                       std::int64_t y0, std::int64_t y1,
                                                       const std::int32_t *list, std::int64_t count,
                                                       LogitErrors &errors) {
-    for (std::int64_t y = y0; y < y1; ++y)
-        for (std::int64_t x = work.begin(cell); x < work.begin(cell + 1); ++x)
-            resolve_exactly(work, cell, list, count, y, x, errors);
+    resolve_exactly(work, cell, {y0, y1, work.begin(cell), work.begin(cell + 1)}, list, count,
+                    errors);
 }
 
 // Writes the first `count` of W labels and their colors.
@@ -102,7 +108,8 @@ void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0
             std::int32_t lane[W];
             store(lane, close);
             for (std::int64_t i = 0; i < here; ++i)
-                if (lane[i]) resolve_exactly(work, cell, list, count, y, x + i, errors);
+                if (lane[i])
+                    resolve_exactly(work, cell, {y, y + 1, x + i, x + i + 1}, list, count, errors);
         }
     };
 

@@ -218,6 +218,9 @@ class Gpu:
             self.runtime.argmax_volume(logits, tables, labels, context.stream, found, workspace)
             return self._report("argmax", found)
 
+    def add_resized(self, *given: Any) -> None:
+        _not_here("sliding windows")
+
     def letterbox(self, *given: Any) -> None:
         _not_here("letterboxes")
 
