@@ -52,8 +52,8 @@ inline void add_colors(ArgmaxJob &job, const Record<records::ColorOutputs> &reco
         require(same_pixels(job.color, job.labels), "color");
     }
     if (record.has(R::overlay)) {
-        job.laid = from_python(Record<records::OverlayTarget>(record[R::overlay]), job);
-        job.laid.lut = lut;
+        job.overlay = from_python(Record<records::OverlayTarget>(record[R::overlay]), job);
+        job.overlay.lut = lut;
     }
 }
 
