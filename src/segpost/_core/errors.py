@@ -59,12 +59,12 @@ def raise_bad_labels(
     bad: LabelErrors, labels: Array, classes: int, ignore_index: int | None
 ) -> None:
     """Name the labels that have no color."""
-    if not bad.total:
+    if not bad.count:
         return
     place = np.unravel_index(bad.first, labels.shape)
     allowed = f"0..{classes - 1}" + (f" or {ignore_index}" if ignore_index is not None else "")
     raise ValueError(
-        f"labels have {bad.total} of {labels.size} values outside {allowed}, first "
+        f"labels have {bad.count} of {labels.size} values outside {allowed}, first "
         f"{labels[place]} at {format_index(place)}; the palette has {classes} colors. "
         "Give it more colors, or an ignore_index with a void color"
     )
@@ -75,7 +75,7 @@ def raise_bad_colors(bad: LabelErrors, image: Array) -> NoReturn:
     place = np.unravel_index(bad.first, image.shape[:-1])
     color = tuple(int(v) for v in to_host(image[place]))
     raise ValueError(
-        f"image has {bad.total} of {image.size // 3} pixels whose color is not in the palette, "
+        f"image has {bad.count} of {image.size // 3} pixels whose color is not in the palette, "
         f"first {color} at {format_index(place)}; a label image must be saved without loss and "
         "never resized with interpolation"
     )
@@ -95,5 +95,5 @@ def format_index(place: tuple[Any, ...]) -> str:
 
 def add_label_errors(errors: LabelErrors, more: LabelErrors, offset: int) -> LabelErrors:
     """Return the sum of two counts, the second of an array that starts at a flat index."""
-    first = errors.first if errors.total else more.first + offset
-    return LabelErrors(errors.total + more.total, first)
+    first = errors.first if errors.count else more.first + offset
+    return LabelErrors(errors.count + more.count, first)

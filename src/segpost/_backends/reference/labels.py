@@ -37,8 +37,10 @@ def argmax(
         report = add_undefined(report, nothing, n, rows, labels.shape)
     if paint is not None and paint.color is not None:
         paint.color[...] = unpack(paint.lut[labels])
-    if paint is not None and paint.laid is not None:
-        overlay(paint.laid.image, labels, paint.lut, paint.laid.alpha, None, 0, paint.laid.out)
+    if paint is not None and paint.overlay is not None:
+        overlay(
+            paint.overlay.image, labels, paint.lut, paint.overlay.alpha, None, 0, paint.overlay.out
+        )
     return report
 
 
