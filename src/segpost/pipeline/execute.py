@@ -68,7 +68,7 @@ def run_argmax(
     A backend that does not compute all of them in one pass gets two calls. The undefined pixels are
     then those without probabilities, of which those without a label are some.
     """
-    image = None if colors is None or colors.laid is None else colors.laid.image
+    image = None if colors is None or colors.overlay is None else colors.laid.image
     backend = registry.backend(labels, image, check=check)
     if confidence is None and probabilities is None:
         return backend.argmax(logits, axes, labels, colors)

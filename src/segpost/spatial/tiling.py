@@ -268,7 +268,7 @@ def _add_logits(logits: Logits, axes: Axes | None, weights: Array, sums: Array) 
     if not np.isfinite(widen(logits.values, logits.kind)).all():  # infinities may meet
         planes = np.zeros(sums.shape, np.float32)
         backend.add_resized(logits, axes, np.broadcast_to(np.float32(1), weights.shape), planes)
-        nan = np.isnan(planes).any(axis=0)
+        nan: Array = np.isnan(planes).any(axis=0)
         if nan.any():
             raise ValueError(f"logits give NaN at {_format_pixels(nan)} of the window")
     backend.add_resized(logits, axes, weights, sums)
