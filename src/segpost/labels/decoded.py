@@ -16,7 +16,7 @@ from segpost._core.sampling import Axes
 PROBABILITY_TOLERANCE = 1e-2
 
 
-def check_probabilities(logits: Logits, convention: str) -> None:
+def check_probabilities(logits: Logits, quantization: tuple[float, float], convention: str) -> None:
     """Refuse values outside 0..1 in an output that holds probabilities by a convention."""
     values = logits.values
     if isinstance(values, DeviceArray):
@@ -24,7 +24,7 @@ def check_probabilities(logits: Logits, convention: str) -> None:
             f"logits on {values.context} are probabilities by convention {convention!r}: "
             "segpost takes those on the CPU only; give it the network's logits"
         )
-    values = dequantize(values, logits)
+    values = dequantize(values, logits.kind, *quantization)
     bad = ~((values >= -PROBABILITY_TOLERANCE) & (values <= 1 + PROBABILITY_TOLERANCE))
     if bad.any():
         image, label, y, x = np.unravel_index(int(bad.argmax()), values.shape)
@@ -35,7 +35,9 @@ def check_probabilities(logits: Logits, convention: str) -> None:
         )
 
 
-def refuse_probabilities(logits: Logits, convention: str) -> None:
+def refuse_probabilities(
+    logits: Logits, quantization: tuple[float, float], convention: str
+) -> None:
     """Refuse logits that are probabilities already: a second softmax would make them alike.
 
     It reads a few thousand pixels. Values that are all 0 or 1 pass, for they may be anything.
@@ -44,7 +46,8 @@ def refuse_probabilities(logits: Logits, convention: str) -> None:
     if isinstance(values, DeviceArray) or values.shape[1] < 2 or not values.size:
         return
     _, _, height, width = values.shape
-    values = dequantize(values[:, :, :: max(height // 32, 1), :: max(width // 32, 1)], logits)
+    sample = values[:, :, :: max(height // 32, 1), :: max(width // 32, 1)]
+    values = dequantize(sample, logits.kind, *quantization)
     low, high, sums = values.min(), values.max(), values.sum(axis=1)
     between = (values > PROBABILITY_TOLERANCE) & (values < 1 - PROBABILITY_TOLERANCE)
     sums_to_one = bool((abs(sums - 1) <= PROBABILITY_TOLERANCE).all())
@@ -70,7 +73,7 @@ def gather_label_probability(logits: Logits, axes: Axes | None, labels: Array, o
     `out` is float32, or uint8 with ``np.rint(255 * probability)``.
     """
     for n, classes in enumerate(labels.astype(np.intp)):
-        values = dequantize(logits.values[n], logits)
+        values = dequantize(logits.values[n], logits.kind, logits.scale, logits.zero_point)
         if logits.threshold is not None:
             values = np.concatenate([1 - values, values])
         if axes is None:
@@ -86,12 +89,12 @@ def gather_label_probability(logits: Logits, axes: Axes | None, labels: Array, o
         out[n] = np.rint(255 * np.clip(probability, 0, 1)) if is_byte else probability
 
 
-def dequantize(values: Array, logits: Logits) -> Array:
+def dequantize(values: Array, kind: str, scale: float, zero_point: float) -> Array:
     """Return raw values as float32, or as float64 where they need it, with their quantization."""
-    values = widen(values, logits.kind)
-    if logits.scale == 1.0 and logits.zero_point == 0.0:
+    values = widen(values, kind)
+    if scale == 1.0 and zero_point == 0.0:
         return values
-    return np.asarray((values.astype(np.float64) - logits.zero_point) * logits.scale)
+    return np.asarray((values.astype(np.float64) - zero_point) * scale)
 
 
 def squeeze_label_maps(labels: Array) -> Array:

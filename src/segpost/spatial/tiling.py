@@ -264,7 +264,7 @@ class Merger:
         planes: Array = np.empty((1, self.classes, *size), np.float32)
         if self.average == "probabilities":
             counts = registry.backend(logits.values).softmax(logits, axes, planes, None)
-            errors.raise_undefined(counts, logits, (1, *size))
+            errors.raise_bad_logits(counts, logits, (1, *size), of_probabilities=True)
         else:
             denominator = 1.0 if axes is None else axes.y.den * axes.x.den
             for _, rows, values in interpolated(logits, axes):
