@@ -1,154 +1,25 @@
-"""Dialects: each says what its library says, and the reasons for a difference explain it."""
+"""Dialects: each says what its library says."""
 
 from __future__ import annotations
 
 import functools
-import itertools
-import math
 import pickle
-import re
 import warnings
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import reference_libraries as peers
-from hypothesis import given
-from hypothesis import strategies as st
+from dialect_cases import AWKWARD, ERROR, NAN, counted, maps
 from reference_libraries import Images
 
 import segpost
+from segpost import Scores
 from segpost.metrics.dialects import DIALECTS, DialectError
+from segpost.metrics.ratios import ratio
 
 PEERS = ("mmseg", "cityscapes", "smp")
-ERROR = None
-NAN = math.nan
-
-
-class Case(NamedTuple):
-    """Small maps that libraries disagree about."""
-
-    classes: int
-    ignored: int | None
-    images: list[tuple[list[int], list[int]]]  # predictions, target
-    says: dict[str, float | None]  # mIoU; segpost's own as "segpost"
-
-
-def says(
-    own: float, other: float | None = NAN, names: str = "", **more: float | None
-) -> dict[str, float | None]:
-    """The same for all, but for those named."""
-    return {
-        **dict.fromkeys(["segpost", *DIALECTS], own),
-        **dict.fromkeys(names.split(), other),
-        **more,
-    }
-
-
-# The cases of the issue threads, each with what the libraries print for it.
-AWKWARD = {
-    "a class in neither map": Case(
-        4,
-        None,
-        [([0, 0, 1, 2, 2, 2], [0, 0, 1, 1, 2, 2])],
-        says(0.7222, NAN, "voc torchvision", smp=0.7917, paddleseg=0.7917, sklearn=0.5417),
-    ),
-    "a class that is only predicted": Case(
-        4,
-        None,
-        [([0, 0, 1, 1, 2, 3], [0, 0, 1, 1, 2, 2])],
-        says(0.625, 0.8333, "detectron2 monai"),
-    ),
-    "a prediction of 255": Case(
-        3,
-        None,
-        [([0, 0, 1, 1, 2, 255], [0, 0, 1, 1, 2, 2])],
-        says(0.8333, ERROR, "voc torchmetrics detectron2 torchvision monai", keras=1.0),
-    ),
-    "a prediction of the number of classes": Case(
-        3,
-        None,
-        [([3, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 2])],
-        says(
-            0.8333,
-            ERROR,
-            "voc monai",
-            torchmetrics=0.7222,
-            torchvision=0.7222,
-            detectron2=1.0,
-            keras=1.0,
-        ),
-    ),
-    "such a prediction on the last class": Case(
-        3,
-        None,
-        [([0, 0, 1, 1, 2, 3], [0, 0, 1, 1, 2, 2])],
-        says(0.8333, ERROR, "voc torchmetrics torchvision monai", detectron2=1.0, keras=1.0),
-    ),
-    "a target of 7": Case(
-        3,
-        None,
-        [([0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 7])],
-        says(
-            0.8333,
-            1.0,
-            "segpost cityscapes voc detectron2 torchvision keras",
-            torchmetrics=ERROR,
-            monai=ERROR,
-        ),
-    ),
-    "void as -1": Case(3, -1, [([0, 0, 1, 2, 2, 2, 1], [0, 0, 1, 1, 2, 2, -1])], says(0.7222)),
-    "a class as void": Case(
-        3,
-        0,
-        [([0, 1, 1, 1, 2, 0], [0, 0, 1, 1, 2, 2])],
-        says(
-            0.75,
-            0.5,
-            "mmseg hf keras paddleseg sklearn",
-            voc=ERROR,
-            torchvision=ERROR,
-            smp=ERROR,
-            monai=0.5833,
-        ),
-    ),
-    "a prediction of no class on void": Case(
-        3,
-        255,
-        [([0, 0, 1, 2, 2, 2, 255], [0, 0, 1, 1, 2, 2, 255])],
-        says(0.7222, ERROR, "voc detectron2 monai"),
-    ),
-    "nothing but void": Case(
-        3,
-        255,
-        [([0, 1, 2], [255, 255, 255])],
-        says(NAN, ERROR, "sklearn", smp=1.0, paddleseg=1.0, keras=0.0, monai=0.0),
-    ),
-    "two images": Case(
-        2,
-        None,
-        [
-            ([0, 0, 1, 1, 1], [0, 1, 1, 1, 1]),
-            ([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1]),
-        ],
-        says(0.7662, monai=0.7268),
-    ),
-}
-
-
-def counted(images: Images, classes: int, ignored: Any = None) -> segpost.ConfusionMatrix:
-    """Counts of everything, whatever the labels."""
-    cm = segpost.ConfusionMatrix(
-        classes, ignore_index=ignored, per_image=True, invalid_target="drop"
-    )
-    for preds, target in images:
-        cm.update(preds=preds, target=target)
-    return cm
-
-
-def maps(case: Case) -> Images:
-    """Two rows, since cityscapesScripts and torchmetrics take pictures."""
-    return [(np.array([p, p]), np.array([t, t])) for p, t in case.images]
 
 
 def random_maps(seed: int) -> tuple[Images, int, int | None]:
@@ -179,6 +50,63 @@ def random_maps(seed: int) -> tuple[Images, int, int | None]:
     return images, classes, ignored
 
 
+def share_of_predicted(scores: Scores) -> float:
+    """Right pixels / pixels that are predicted as a class."""
+    return scores.mean("precision", "micro")
+
+
+def dice_with_zeros(scores: Scores) -> float:
+    """Mean Dice of all classes, 0 for those in neither map."""
+    true_positives, support, predicted = scores.class_counts
+    return float(np.nan_to_num(ratio(2 * true_positives, support + predicted)).mean())
+
+
+def fwiou_or_zero(scores: Scores) -> float:
+    """Frequency-weighted IoU, 0 where nothing counts."""
+    return scores.fwiou if scores.pixels else 0.0
+
+
+# What each library prints, under its own names: an attribute of Scores, or more. Most of them also
+# print lists: the IoU of every class, some its recall, as `iou` and `recall` of the scores.
+PRINTED: dict[str, dict[str, str | Callable[[Scores], float]]] = {
+    "mmseg": {"aAcc": "pixel_accuracy", "mIoU": "miou", "mAcc": "mean_accuracy"},
+    "hf": {
+        "mean_iou": "miou",
+        "mean_accuracy": "mean_accuracy",
+        "overall_accuracy": "pixel_accuracy",
+    },
+    "cityscapes": {"averageScoreClasses": "miou", "averageScoreCategories": "mean_category_iou"},
+    "voc": {"avacc": "miou"},
+    "torchmetrics": {"JaccardIndex": "miou"},
+    "detectron2": {
+        "mIoU": "miou",
+        "fwIoU": fwiou_or_zero,
+        "mACC": "mean_accuracy",
+        "pACC": "pixel_accuracy",
+    },
+    "torchvision": {"global correct": "pixel_accuracy", "mean IoU": "miou"},
+    "smp": {"iou_score": "miou"},
+    "keras": {"mean_io_u": "miou"},
+    "paddleseg": {
+        "mIoU": "miou",
+        "Acc": share_of_predicted,
+        "Kappa": "kappa",
+        "Dice": dice_with_zeros,
+    },
+    "sklearn": {"jaccard_score": "miou"},
+    "monai": {"MeanIoU": "miou"},
+}
+
+
+def printed(scores: Scores) -> dict[str, float]:
+    """What the library of the scores' dialect prints to its user, as shares of 1."""
+    return {
+        name: float(getattr(scores, value) if isinstance(value, str) else value(scores))
+        for name, value in PRINTED[scores.dialect].items()
+        if scores.snapshot.groups is not None or value != "mean_category_iou"
+    }
+
+
 def differs(dialect: str, peer: peers.Peer, images: Images, classes: int, void: int | None) -> str:
     """What a dialect has otherwise than its library; empty where all is the same."""
     wanted, stopped, scores, refused = {}, "", None, ""
@@ -194,7 +122,7 @@ def differs(dialect: str, peer: peers.Peer, images: Images, classes: int, void: 
         refused = str(error)
     if scores is None or stopped:
         return "" if stopped and refused else f"library: {stopped or wanted}, segpost: {refused}"
-    ours: dict[str, Any] = DIALECTS[dialect].printed(scores)
+    ours: dict[str, Any] = printed(scores)
     rounded = wanted.pop("printed", {})
     assert wanted.keys() & ours.keys()
     ours |= {"iou": scores.iou, "recall": scores.recall}
@@ -293,14 +221,13 @@ def test_cityscapes_averages_categories_without_ignored_labels(rng: np.random.Ge
         np.testing.assert_allclose(scores.iou, list(iou.values()))
         np.testing.assert_allclose(list(scores.category_iou.values()), list(by_name.values()))
         wanted = [module.getScoreAverage(values, module.args) for values in (iou, by_name)]
-        printed = DIALECTS["cityscapes"].printed(scores)
-        np.testing.assert_allclose(list(printed.values()), wanted)
+        np.testing.assert_allclose(list(printed(scores).values()), wanted)
 
 
 def test_category_scores_are_printed_only_where_there_are_categories() -> None:
     """Without groups there is no averageScoreCategories."""
     scores = counted([(np.array([[0, 1]]), np.array([[0, 0]]))], 2).compute(dialect="cityscapes")
-    assert list(DIALECTS["cityscapes"].printed(scores)) == ["averageScoreClasses"]
+    assert list(printed(scores)) == ["averageScoreClasses"]
 
 
 def test_several_ignored_values_of_which_one_is_a_class() -> None:
@@ -349,196 +276,11 @@ def test_errors_name_the_library_and_the_labels() -> None:
         cm.compute(dialect="VOC")
 
 
-WHY = {
-    "absent": r"a class in neither map (counts as [\d.]+|makes the mean NaN): (?P<names>.+)",
-    "only": r"a class that is only predicted is left out of the mean(?P<image> of that image)?: "
-    r"(?P<names>.+)",
-    "kept": r"an ignored class stays in the mean: (?P<names>.+)",
-    "preds": r"a prediction of no class is .+: (?P<count>\d+) pixels?",
-    "wrong": r"a prediction on a target that is no class is a false positive: (?P<count>\d+) "
-    r"pixels?",
-    "classes": r"a target that is no class is counted as a class: (?P<count>\d+) pixels?",
-    "void": r"a prediction on a void target is a false positive: (?P<count>\d+) pixels?",
-    "images": r"it is a mean over (?P<count>\d+) images, not over the data set",
-    "nothing": "a mean of nothing is 0",
-}
-
-
-def kinds_of(why: tuple[str, ...]) -> dict[str, re.Match[str]]:
-    """The reasons by kind; every one is of a kind."""
-    found = {}
-    for reason in why:
-        matches = {kind: re.fullmatch(text, reason) for kind, text in WHY.items()}
-        ((kind, match),) = [(kind, match) for kind, match in matches.items() if match]
-        assert kind not in found
-        found[kind] = match
-    return found
-
-
-class Maps(NamedTuple):
-    """Labels as pairs of target and prediction, image by image, and how they are counted."""
-
-    images: list[list[tuple[int, int]]]
-    classes: int
-    ignored: tuple[int, ...]
-    invalid_preds: str
-
-
-def cells(maps: Maps, dialect: str, kinds: Any) -> list[list[tuple[int, int]]]:
-    """What segpost counts, -1 for no class, but as the library does for reasons of these kinds."""
-    row, classes = DIALECTS[dialect], maps.classes
-    result = []
-    for image in maps.images:
-        found: list[tuple[int, int]] = []
-        result.append(found)
-        for t, p in image:
-            known = 0 <= t < classes
-            cell: tuple[int, int] | None = (t, p)
-            if t in maps.ignored:
-                cell = (-1, p) if "void" in kinds else None
-                if known and "kept" in kinds and row.ignored_misses:
-                    cell = (t, -1)
-            elif not known or not 0 <= p < classes:
-                place = row.place(t, p, classes)
-                kind = "preds" if known else "wrong" if place and place[0] > classes else "classes"
-                own = (t, -1) if known and maps.invalid_preds == "miss" else None
-                cell = place if kind in kinds else own
-            if cell is not None:
-                t, p = (label if 0 <= label < classes else -1 for label in cell)
-                found.append((t, p))
-    return result
-
-
-def explained(maps: Maps, dialect: str, kinds: Any) -> float:
-    """segpost's mean, but with the library's conventions where there are reasons of these kinds."""
-    row, parts = DIALECTS[dialect], cells(maps, dialect, kinds)
-    means = []
-    for part in parts if "images" in kinds else [list(itertools.chain(*parts))]:
-        values = []
-        for c in range(maps.classes):
-            hits, either = part.count((c, c)), sum(c in pair for pair in part)
-            if c in maps.ignored and "kept" not in kinds:
-                continue
-            if not either:
-                if ("absent" in kinds or c in maps.ignored) and row.policy.absent != "exclude":
-                    values.append(float(row.policy.absent))
-            elif "only" not in kinds or any(t == c for t, _ in part):
-                values.append(hits / either)
-        if values:
-            means.append(sum(values) / len(values))
-    return sum(means) / len(means) if means else row.empty if "nothing" in kinds else NAN
-
-
-def is_true(
-    kind: str, match: re.Match[str], maps: Maps, parts: list[list[tuple[int, int]]]
-) -> bool:
-    """Whether the classes, or the number, of a reason are in what is counted."""
-    counted = [(t, p) for image in maps.images for t, p in image if t not in maps.ignored]
-    known, said = range(maps.classes), match.groupdict()
-    every = list(itertools.chain(*parts))
-    if "names" in said:
-        images = parts if said.get("image") else [every]
-        listed = list(map(int, re.sub(r" and \d+ more$", "", said["names"]).split(", ")))
-        only = [{p for _, p in image if p >= 0} - {t for t, _ in image} for image in images]
-        return {
-            "absent": not any(c in pair for pair in every for c in listed),
-            "only": set(listed) <= set().union(*only),
-            "kept": set(listed) <= set(maps.ignored),
-        }[kind]
-    count = int(said.get("count") or 0)
-    wrong = [p for t, p in counted if t not in known]
-    return {
-        "preds": count == sum(t in known and p not in known for t, p in counted),
-        "wrong": count == sum(p in known for p in wrong),
-        "classes": 1 <= count <= len(wrong),
-        "void": count == sum(map(len, maps.images)) - len(counted),
-        "images": 2 <= count <= len(maps.images),
-        "nothing": not any(t >= 0 and t not in maps.ignored for t, _ in every),
-    }[kind]
-
-
-@pytest.mark.parametrize(
-    ("name", "dialect", "why"),
-    [
-        ("a class in neither map", "voc", "a class in neither map makes the mean NaN: 3"),
-        ("a class in neither map", "sklearn", "a class in neither map counts as 0: 3"),
-        (
-            "a class that is only predicted",
-            "monai",
-            "a class that is only predicted is left out of the mean: 3",
-        ),
-        ("a prediction of 255", "keras", "a prediction of no class is left out: 2 pixels"),
-        ("a prediction of 255", "voc", "prediction 255 on target 2 is an error"),
-        (
-            "a prediction of the number of classes",
-            "torchvision",
-            "a prediction of no class is counted as another pair of classes, or an error: 2 pixels",
-        ),
-        (
-            "a target of 7",
-            "mmseg",
-            "a prediction on a target that is no class is a false positive: 2 pixels",
-        ),
-        ("a class as void", "hf", "an ignored class stays in the mean: 0"),
-        ("a class as void", "smp", "it cannot ignore a class"),
-        (
-            "a class as void",
-            "monai",
-            "a prediction on a void target is a false positive: 4 pixels",
-        ),
-        (
-            "a prediction of no class on void",
-            "voc",
-            "a prediction that is no class is an error on a void target, too",
-        ),
-        ("nothing but void", "keras", "a mean of nothing is 0"),
-        ("nothing but void", "sklearn", "a score of no pixel is an error"),
-        ("two images", "monai", "it is a mean over 2 images, not over the data set"),
-        ("two images", "mmseg", ""),
-    ],
-)
-def test_reasons_are_short_sentences(name: str, dialect: str, why: str) -> None:
-    """The whole of what a line says for cases with one reason, or none."""
-    case = AWKWARD[name]
-    comparison = counted(maps(case), case.classes, case.ignored).compare_dialects()
-    assert comparison[dialect].why == ((why,) if why else ())
-    assert why in comparison.to_markdown()
-
-
-LABELS = st.sampled_from([0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 7, 17, 255, 300, -1, -2])
-IMAGES = st.lists(st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=12), max_size=3)
-IGNORED = st.sampled_from([(), (255,), (-1,), (0,), (2,), (4, 255), (1, 255)])
-
-
-@given(IMAGES, st.integers(2, 5), IGNORED, st.sampled_from(["miss", "drop"]))
-def test_reasons_are_true_and_explain_the_number(
-    images: list[list[tuple[int, int]]], classes: int, ignored: tuple[int, ...], invalid: str
-) -> None:
-    """A number that differs has reasons; each is a fact; together they make the number."""
-    maps = Maps(images, classes, ignored, invalid)
-    cm = segpost.ConfusionMatrix(
-        classes,
-        ignore_index=ignored,
-        per_image=True,
-        invalid_target="drop",
-        invalid_preds=invalid,
-    )
-    for image in images:
-        target, preds = np.array(image).T[:, None]
-        cm.update(preds=preds, target=target)
-    own = cm.compute().miou
-    comparison = cm.compare_dialects()
-    assert [line.dialect for line in comparison] == list(DIALECTS)
-    for line in comparison:
-        if line.miou is None:
-            assert len(line.why) == 1
-            with pytest.raises(DialectError, match=re.escape(line.why[0])):
-                cm.compute(dialect=line.dialect)
-            continue
-        same = line.miou == own or (math.isnan(line.miou) and math.isnan(own))
-        assert same == (not line.why)
-        kinds = kinds_of(line.why)
-        made = explained(maps, line.dialect, kinds)
-        assert made == pytest.approx(line.miou, abs=1e-12, nan_ok=True), line
-        parts = cells(maps, line.dialect, kinds)
-        assert all(is_true(kind, match, maps, parts) for kind, match in kinds.items()), line
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_scores_of_a_dialect_are_pickled(dialect: str) -> None:
+    """Scores by any library's convention survive pickling, with all that they hold."""
+    cm = counted([(np.array([[0, 1, 1, 0]]), np.array([[0, 1, 0, 0]]))], 2)
+    scores = cm.compute(dialect)
+    again = pickle.loads(pickle.dumps(scores))
+    assert again.to_json() == scores.to_json()
+    assert again.convention == DIALECTS[dialect]
