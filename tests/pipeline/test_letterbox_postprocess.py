@@ -182,6 +182,8 @@ def test_ground_truth_goes_round(
     backend: str, grid: str, align: str, stride: int, size: tuple[int, int]
 ) -> None:
     """Labels into the input, to perfect logits and back: no pixel differs away from edges."""
+    if backend == "cuda-emulated" and (stride != 7 or grid == "asymmetric"):
+        pytest.skip("the other backends, and a device, do all of them")
     y, x = np.mgrid[:301, :401]
     labels = ((y > 150) + 2 * (x > 170 + y // 5)).astype(np.uint8)
     labels[np.hypot(y - 150, x - 260) < 80] = 4
