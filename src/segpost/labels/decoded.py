@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# The reference backend is the only one with the interpolated values themselves.
-from segpost._backends.reference.labels import corners, interpolated
+from segpost._backends import registry
 from segpost._core.arrays import Array, label_dtype, widen
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
@@ -61,10 +60,11 @@ def refuse_probabilities(
 
 
 def resize_probabilities(logits: Logits, axes: Axes | None, out: Array) -> None:
-    """Resize probabilities (N, C, h, w) bilinearly to `out` (N, C, H, W), in float64."""
-    denominator = 1.0 if axes is None else axes.y.den * axes.x.den
-    for n, rows, values in interpolated(logits, axes):
-        out[n, :, rows] = (values / denominator - logits.zero_point) * logits.scale
+    """Resize probabilities (N, C, h, w) bilinearly to `out` (N, C, H, W)."""
+    ones = np.broadcast_to(np.float32(1), out.shape[2:])
+    out[...] = 0.0
+    for n, sums in enumerate(out):
+        _add_resized(logits, axes, slice(n, n + 1), slice(None), ones, sums)
 
 
 def gather_label_probability(logits: Logits, axes: Axes | None, labels: Array, out: Array) -> None:
@@ -72,21 +72,29 @@ def gather_label_probability(logits: Logits, axes: Axes | None, labels: Array, o
 
     `out` is float32, or uint8 with ``np.rint(255 * probability)``.
     """
-    for n, classes in enumerate(labels.astype(np.intp)):
-        values = dequantize(logits.values[n], logits.kind, logits.scale, logits.zero_point)
-        if logits.threshold is not None:
-            values = np.concatenate([1 - values, values])
-        if axes is None:
-            probability = np.take_along_axis(values, classes[None], 0)[0]
-        else:
-            total = np.zeros(classes.shape)
-            for rows, y_weights in corners(axes.y, slice(None)):
-                for columns, x_weights in corners(axes.x, slice(None)):
-                    corner = values[classes, rows[:, None], columns]
-                    total += corner * (y_weights[:, None] * x_weights)
-            probability = total / (axes.y.den * axes.x.den)
+    for n, classes in enumerate(labels):
+        probability = np.zeros(classes.shape, np.float32)
+        for label in np.unique(classes):
+            mask = (classes == label).astype(np.float32)
+            if logits.threshold is None:
+                channel = slice(int(label), int(label) + 1)
+                _add_resized(logits, axes, slice(n, n + 1), channel, mask, probability[None])
+            else:
+                sums = np.zeros(classes.shape, np.float32)
+                _add_resized(logits, axes, slice(n, n + 1), slice(None), mask, sums[None])
+                probability += sums if label else mask - sums
         is_byte = out.dtype == np.uint8
         out[n] = np.rint(255 * np.clip(probability, 0, 1)) if is_byte else probability
+
+
+def _add_resized(
+    logits: Logits, axes: Axes | None, image: slice, channels: slice, weights: Array, sums: Array
+) -> None:
+    """Add weighted probabilities of one image, resized, to sums (C, H, W)."""
+    values = logits.values[image, channels]
+    values = dequantize(values, logits.kind, logits.scale, logits.zero_point)
+    real = Logits(values, values.dtype.name)
+    registry.backend(values, sums).add_resized(real, axes, weights, sums)
 
 
 def dequantize(values: Array, kind: str, scale: float, zero_point: float) -> Array:
