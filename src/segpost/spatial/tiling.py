@@ -272,7 +272,7 @@ class Merger:
         else:
             ones = np.broadcast_to(np.float32(1), shape[1:])
             backend.add_resized(logits, axes, ones, planes)
-            nan: Array = np.isnan(planes).any(axis=0)
+            nan = np.asarray(np.isnan(planes).any(axis=0))
             if nan.any():
                 raise ValueError(f"logits give NaN at {_format_pixels(nan)} of the window")
         with np.errstate(invalid="ignore"):  # values of weight 0 may be infinite
