@@ -15,48 +15,47 @@ from segpost._core.sampling import Axes
 PROBABILITY_TOLERANCE = 1e-2
 
 
-def check_probabilities(logits: Logits, quantization: tuple[float, float], convention: str) -> None:
-    """Refuse values outside 0..1 in an output that holds probabilities by a convention."""
+def check_values(
+    logits: Logits, quantization: tuple[float, float], convention: str, *, is_probabilities: bool
+) -> None:
+    """Refuse values that are not what a convention says: logits, or probabilities.
+
+    Probabilities lie in 0..1; all of them are read. Logits must not be probabilities already,
+    because a second softmax would make them alike; a few thousand pixels are read, and values that
+    are all 0 or 1 pass, for they may be anything.
+    """
     values = logits.values
     if isinstance(values, DeviceArray):
+        if not is_probabilities:
+            return
         raise TypeError(
             f"logits on {values.context} are probabilities by convention {convention!r}: "
             "segpost takes those on the CPU only; give it the network's logits"
         )
+    if not is_probabilities:
+        step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
+        values = values[:, :, ::step_y, ::step_x]
     values = dequantize(values, logits.kind, *quantization)
-    bad = ~((values >= -PROBABILITY_TOLERANCE) & (values <= 1 + PROBABILITY_TOLERANCE))
-    if bad.any():
-        image, label, y, x = np.unravel_index(int(bad.argmax()), values.shape)
-        raise ValueError(
-            f"logits are probabilities by convention {convention!r}, but {int(bad.sum())} of "
-            f"{values.size} values are outside 0..1, first {values[image, label, y, x]:g} at image "
-            f'{image}, class {label}, y {y}, x {x}; kind="logits" if these are'
-        )
-
-
-def refuse_probabilities(
-    logits: Logits, quantization: tuple[float, float], convention: str
-) -> None:
-    """Refuse logits that are probabilities already: a second softmax would make them alike.
-
-    It reads a few thousand pixels. Values that are all 0 or 1 pass, for they may be anything.
-    """
-    values = logits.values
-    if isinstance(values, DeviceArray) or values.shape[1] < 2 or not values.size:
-        return
-    _, _, height, width = values.shape
-    sample = values[:, :, :: max(height // 32, 1), :: max(width // 32, 1)]
-    values = dequantize(sample, logits.kind, *quantization)
-    low, high, sums = values.min(), values.max(), values.sum(axis=1)
-    between = (values > PROBABILITY_TOLERANCE) & (values < 1 - PROBABILITY_TOLERANCE)
-    sums_to_one = bool((abs(sums - 1) <= PROBABILITY_TOLERANCE).all())
-    if low >= 0 and high <= 1 and sums_to_one and between.any():
-        raise ValueError(
-            f"logits are between {low:g} and {high:g} and add up to 1 over the classes at each of "
-            f"{sums.size} pixels: they are probabilities already, and a second softmax would make "
-            f"them alike; pass dataclasses.replace(convention, kind='probabilities') of convention "
-            f"{convention!r}"
-        )
+    if is_probabilities:
+        bad = ~((values >= -PROBABILITY_TOLERANCE) & (values <= 1 + PROBABILITY_TOLERANCE))
+        if bad.any():
+            image, label, y, x = np.unravel_index(int(bad.argmax()), values.shape)
+            raise ValueError(
+                f"logits are probabilities by convention {convention!r}, but {int(bad.sum())} of "
+                f"{values.size} values are outside 0..1, first {values[image, label, y, x]:g} at "
+                f'image {image}, class {label}, y {y}, x {x}; kind="logits" if these are'
+            )
+    elif values.size and values.shape[1] > 1:
+        low, high, sums = values.min(), values.max(), values.sum(axis=1)
+        between = (values > PROBABILITY_TOLERANCE) & (values < 1 - PROBABILITY_TOLERANCE)
+        sums_to_one = bool((abs(sums - 1) <= PROBABILITY_TOLERANCE).all())
+        if low >= 0 and high <= 1 and sums_to_one and between.any():
+            raise ValueError(
+                f"logits are between {low:g} and {high:g} and add up to 1 over the classes at each "
+                f"of {sums.size} pixels: they are probabilities already, and a second softmax "
+                "would make them alike; pass dataclasses.replace(convention, "
+                f"kind='probabilities') of convention {convention!r}"
+            )
 
 
 def resize_probabilities(logits: Logits, axes: Axes | None, out: Array) -> None:

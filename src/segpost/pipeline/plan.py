@@ -14,7 +14,7 @@ from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, resolve_threshold
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
-from segpost.labels.decoded import check_probabilities, refuse_probabilities
+from segpost.labels.decoded import check_values
 from segpost.pipeline.options import Options
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.resampling import Resampling, plan_resampling
@@ -65,8 +65,8 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
         refuse_degenerate_logits(source, argument_type, settings)
     quantization = options.quantization or (1.0, 0.0)
     if options.convention is not None and (is_probabilities or needs_values):
-        check_values = check_probabilities if is_probabilities else refuse_probabilities
-        check_values(logits, quantization, options.convention.name)
+        name = options.convention.name
+        check_values(logits, quantization, name, is_probabilities=is_probabilities)
     threshold, labels = None, classes
     if options.threshold is not None:
         labels = 2
