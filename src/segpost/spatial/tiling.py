@@ -16,9 +16,8 @@ from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array,
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.logits import as_logits
-from segpost._core.sampling import Axes
 from segpost.spatial.letterbox import Letterbox
-from segpost.spatial.resampling import plan_resampling
+from segpost.spatial.resampling import Resampling, plan_resampling
 
 Window = tuple[int, int, int, int]  # y, x, height, width
 
@@ -173,22 +172,25 @@ class Merger:
         argument, array, _ = as_logits(logits, axis)
         self._check_logits(argument, array)
         y, x, height, width = self._resolve_window(window)
+        axes: tuple[int, ...] = ()
         if flip is not None:
             arguments.check_choice(flip, "flip", tuple(FLIPPED_AXES))
+            axes = FLIPPED_AXES[flip]
         weights = _as_weights(weight, (height, width))
         if letterbox is not None and getattr(letterbox, "image_size", None) != (height, width):
             raise ValueError(f"{letterbox!r} does not fit a window of {height} x {width}")
-        shape = argument.values.shape
-        size = None if letterbox is not None else (height, width)
-        resampling = plan_resampling(shape[2:], size, grid, letterbox)
-        if resampling.region is not None:
-            values = argument.values[resampling.region]
-            argument = argument._replace(values=values, origin=resampling.origin)
         rows, columns = slice(y, y + height), slice(x, x + width)
-        sums, totals = self._sums[:, rows, columns], self._weights[rows, columns]
-        axes = () if flip is None else FLIPPED_AXES[flip]
-        add = _add_probabilities if self.average == "probabilities" else _add_logits
-        add(argument, resampling.axes, np.flip(weights, axes), np.flip(sums, axes))
+        self._add(
+            argument,
+            plan_resampling(
+                argument.values.shape[2:],
+                None if letterbox is not None else (height, width),
+                grid,
+                letterbox,
+            ),
+            np.flip(weights, axes),
+            np.flip(self._sums[:, rows, columns], axes),
+        )
         if not self._weights.any():
             self._wrap = array.wrap
         totals += weights
@@ -253,25 +255,28 @@ class Merger:
             raise ValueError(f"window {(y, x, height, width)} does not lie in {self.size}")
         return y, x, height, width
 
-
-def _add_probabilities(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None:
-    """Add weighted probabilities (C, height, width) to sums."""
-    planes: Array = np.empty((1, *sums.shape), np.float32)
-    counts = registry.backend(logits.values).softmax(logits, axes, planes, None)
-    errors.raise_undefined(counts, logits, (1, *sums.shape[1:]))
-    np.add(sums, weights * planes[0], out=sums, where=weights > 0)
-
-
-def _add_logits(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None:
-    """Add weighted logits (C, height, width) to sums."""
-    backend = registry.backend(logits.values)
-    if not np.isfinite(widen(logits.values, logits.kind)).all():  # infinities may meet
-        planes = np.zeros(sums.shape, np.float32)
-        backend.add_resized(logits, axes, np.broadcast_to(np.float32(1), weights.shape), planes)
-        nan: Array = np.isnan(planes).any(axis=0)
-        if nan.any():
-            raise ValueError(f"logits give NaN at {_format_pixels(nan)} of the window")
-    backend.add_resized(logits, axes, weights, sums)
+    def _add(self, logits: Logits, resampling: Resampling, weights: Array, sums: Array) -> None:
+        """Add weighted probabilities or values at the size of a window to its sums."""
+        if resampling.region is not None:
+            values = logits.values[resampling.region]
+            logits = logits._replace(values=values, origin=resampling.origin)
+        axes, shape = resampling.axes, (self.classes, *resampling.size)
+        backend = registry.backend(logits.values)
+        if self.average == "logits" and np.isfinite(widen(logits.values, logits.kind)).all():
+            backend.add_resized(logits, axes, weights, sums)
+            return
+        planes: Array = np.zeros(shape, np.float32)
+        if self.average == "probabilities":
+            counts = backend.softmax(logits, axes, planes[None], None)
+            errors.raise_bad_logits(counts, logits, (1, *shape[1:]), of_probabilities=True)
+        else:
+            ones = np.broadcast_to(np.float32(1), shape[1:])
+            backend.add_resized(logits, axes, ones, planes)
+            nan = np.asarray(np.isnan(planes).any(axis=0))
+            if nan.any():
+                raise ValueError(f"logits give NaN at {_format_pixels(nan)} of the window")
+        with np.errstate(invalid="ignore"):  # values of weight 0 may be infinite
+            np.add(sums, weights * planes, out=sums, where=weights > 0)
 
 
 def _as_average(average: str) -> str:
@@ -283,7 +288,7 @@ def _as_average(average: str) -> str:
 
 
 def _as_weights(weight: Any, size: tuple[int, int]) -> Array:
-    """Return one weight for all pixels, or one per pixel, as float32."""
+    """Return the weight of every pixel as float32."""
     if isinstance(weight, (numbers.Real, np.number)) and not isinstance(weight, (bool, np.bool_)):
         number = float(weight)
         if not (math.isfinite(number) and number > 0):
