@@ -193,7 +193,7 @@ class Merger:
         )
         if not self._weights.any():
             self._wrap = array.wrap
-        totals += weights
+        self._weights[rows, columns] += weights
 
     def result(self, *, log: bool = False) -> Any:
         """Return the weighted mean of what was added.
