@@ -5,8 +5,8 @@
 
 #include "cuda/runtime/division.hpp"
 #include "cuda/runtime/launch.hpp"
-#include "cuda/runtime/warp.hpp"
 #include "cuda/runtime/load.hpp"
+#include "cuda/runtime/warp.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -309,7 +309,7 @@ Labels labels_of(const LabelView &map) {
 
 } // namespace
 
-void run_confusion(const ConfusionJob &job, std::uintptr_t stream, std::int64_t *counts) {
+void launch_confusion(const ConfusionJob &job, std::uintptr_t stream, std::int64_t *counts) {
     if (job.target.n <= 0 || job.target.h <= 0 || job.target.w <= 0) return;
     Pairs pairs{};
     pairs.target = labels_of(job.target);
@@ -325,14 +325,14 @@ void run_confusion(const ConfusionJob &job, std::uintptr_t stream, std::int64_t 
     }
 }
 
-void run_confusion_logits(const ConfusionLogitsJob &job, std::uintptr_t stream,
-                          std::int64_t *counts, ErrorCounts *errors, void *workspace) {
-    run_argmax(job.argmax, stream, errors, workspace);
+void launch_confusion_logits(const ConfusionLogitsJob &job, std::uintptr_t stream,
+                             std::int64_t *counts, ErrorCounts *errors, void *workspace) {
+    launch_argmax(job.argmax, stream, errors, workspace);
     ConfusionJob part;
     part.preds = job.argmax.labels;
     part.target = job.target;
     part.rule = job.rule;
-    run_confusion(part, stream, counts);
+    launch_confusion(part, stream, counts);
 }
 
 } // namespace segpost::gpu
