@@ -18,7 +18,9 @@ from segpost._core.arrays import InputArray, as_input_array
 from segpost._core.dlpack import _Tensor
 
 torch = pytest.importorskip("torch")
-import_dlpack = pytest.importorskip("segpost._cpu", reason="the reader is native code").import_dlpack
+import_dlpack = pytest.importorskip(
+    "segpost._cpu", reason="the reader is native code"
+).import_dlpack
 
 KINDS = [
     *("float32", "float64", "float16", "bfloat16", "bool", "int8", "int16", "int32", "int64"),

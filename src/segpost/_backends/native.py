@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segpost import _cpu
+from segpost._backends.reference.features import (
+    feature_range,
+    label_energies,
+    prepare_guide,
+    reduce_max,
+    supports,
+)
 from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
@@ -40,11 +47,16 @@ __all__ = [
     "confusion_labels",
     "confusion_logits",
     "dense_crf",
+    "feature_range",
     "instance_counts",
+    "label_energies",
     "labels_from_colors",
     "letterbox",
     "overlay",
+    "prepare_guide",
+    "reduce_max",
     "softmax",
+    "supports",
 ]
 
 _cpu.bind_records(contract)  # an error where the compiled code has other fields in mind

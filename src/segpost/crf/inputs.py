@@ -7,11 +7,11 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from segpost._backends.cuda import crf
+from segpost._backends import registry
 from segpost._core import validation
 from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import MAX_FEATURES, LabelErrors, UnaryErrors
-from segpost._core.device import DeviceArray, context_of
+from segpost._core.device import context_of
 
 UNARIES = ("probabilities", "logits", "labels", "energies")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -63,12 +63,6 @@ class Guide(NamedTuple):
     values: Array  # [N, D, H, W, G]
     kind: str
     ranges: tuple[Array, ...] = ()  # [2, G] of each, where they are known
-
-    def image(self, n: int) -> Array:
-        """One of them, [D, H, W, G]: on the CPU as uint8, float32 or float64."""
-        one: Array = self.values[n]
-        there = isinstance(one, DeviceArray)
-        return one if self.kind == "uint8" or there else widen(one, self.kind)
 
     def range(self, n: int) -> Array | None:
         """The least and the largest value of its channels."""
@@ -157,11 +151,7 @@ def guide(image: object, unary: Field, name: str) -> Guide:
     stacked = stacked if unary.volume else stacked[:, None]
     ranges: tuple[Array, ...] = ()
     if given.kind in FLOATS and array.size:
-        if isinstance(array, DeviceArray):
-            ranges, bad = _ranges(stacked, given.kind, name)
-        else:
-            finite = np.isfinite(widen(array, given.kind))
-            bad = LabelErrors(int((~finite).sum()), int(finite.argmin()))
+        ranges, bad = _ranges(stacked, given.kind, name)
         if bad.total:
             place = np.unravel_index(bad.first, array.shape)
             raise ValueError(
@@ -172,16 +162,17 @@ def guide(image: object, unary: Field, name: str) -> Guide:
 
 
 def _ranges(stacked: Array, kind: str, name: str) -> tuple[tuple[Array, ...], LabelErrors]:
-    """What a device says of the guides of a batch, which this waits for."""
-    if kind == "bfloat16":
+    """The ranges of the guides of a batch, and their values that are not finite."""
+    backend = registry.backend(stacked)
+    if not backend.supports("feature_range", kind):
         raise TypeError(
-            f"{name} on {context_of(stacked)} is bfloat16, which guides on a device cannot be; "
+            f"{name} on {context_of(stacked)} is {kind}, which guides on a device cannot be; "
             "pass .float()"
         )
     ranges, total, first = [], 0, -1
     for n in range(len(stacked)):
-        found, bad = crf.guide_range(stacked[n])
-        ranges.append(found)
+        bounds, bad = backend.feature_range(stacked[n], kind)
+        ranges.append(bounds)
         if bad.total and not total:
             first = n * math.prod(stacked.shape[1:]) + bad.first
         total += bad.total
@@ -211,27 +202,6 @@ def _raise_misfit(shape: tuple[int, ...], unary: Field, name: str) -> NoReturn:
         f"{name} of shape {shape} does not fit {unary.name} of shape {unary.given.array.shape}: "
         f"it must be ({wanted}) or ({wanted}, channels){hint}"
     )
-
-
-def label_energies(labels: Array, classes: int, certainty: float, unsure: int | None) -> Array:
-    """-log of the probabilities that a label map stands for: [L, D, H, W] from [D, H, W]."""
-    with np.errstate(divide="ignore"):
-        table = -np.log(np.full((classes + 1, classes), (1 - certainty) / (classes - 1)))
-    np.fill_diagonal(table, -math.log(certainty))
-    table[classes] = math.log(classes)
-    rows = labels if unsure is None else np.where(labels == unsure, classes, labels)
-    return np.moveaxis(table.astype(np.float32)[rows], -1, 0)
-
-
-def check_labels(unary: Field, unsure: int | None) -> None:
-    """Refuse labels that are neither classes nor unsure."""
-    labels = unary.given.array
-    if isinstance(labels, DeviceArray):
-        return  # looked at as they become energies
-    wrong = (labels < 0) | (labels >= unary.labels)
-    if unsure is not None:
-        wrong &= labels != unsure
-    raise_bad_labels(unary, unsure, LabelErrors(int(wrong.sum()), int(wrong.argmax())))
 
 
 def raise_bad_labels(unary: Field, unsure: int | None, bad: LabelErrors) -> None:

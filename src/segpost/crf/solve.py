@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from segpost._backends import registry
-from segpost._backends.cuda import crf as cuda_crf
 from segpost._core.arrays import Array, OutputArray, allocate_output, label_dtype
-from segpost._core.contract import CrfStep, Logits, Pairwise, Unary, UnaryErrors
-from segpost._core.device import DeviceArray
+from segpost._core.contract import CrfStep, LabelErrors, Logits, Pairwise, Unary, UnaryErrors
+from segpost._core.device import context_of
 from segpost.crf import inputs
 from segpost.crf import terms as crf_terms
 from segpost.crf.inputs import Field, Guide
@@ -45,8 +44,6 @@ class Solved(NamedTuple):
 def solve(crf: DenseCRF, probabilities: Any, image: Any, trace: bool) -> Solved:
     """Refine every image of a batch on its own."""
     field = inputs.field(probabilities, crf.unary, crf.axis, crf.volume, crf.num_classes)
-    if crf.unary == "labels":
-        inputs.check_labels(field, crf.unsure)
     terms = _terms(crf, field, image)
     array = field.given.array
     result = allocate_output(None, field.shape, np.float32, field.given.wrap, array)
@@ -74,17 +71,22 @@ def solve(crf: DenseCRF, probabilities: Any, image: Any, trace: bool) -> Solved:
 def _unary(crf: DenseCRF, field: Field, n: int) -> Unary:
     """That of one image."""
     if crf.unary == "labels":
-        labels = field.pixels(field.given.array)[n]
-        if isinstance(labels, DeviceArray):
-            given = labels, field.labels, crf.certainty, crf.unsure
-            energies, bad = cuda_crf.label_energies(*given)
-            before = n * math.prod(field.size)
-            inputs.raise_bad_labels(field, crf.unsure, bad._replace(first=before + bad.first))
-            return Unary(energies, "float32", "energies")
-        energies = inputs.label_energies(labels, field.labels, crf.certainty, crf.unsure)
+        energies, bad = _label_energies(crf, field, n)
+        if bad.total:
+            later = (_label_energies(crf, field, k)[1] for k in range(n + 1, field.batch))
+            first = n * math.prod(field.size) + bad.first
+            bad = LabelErrors(bad.total + sum(more.total for more in later), first)
+            inputs.raise_bad_labels(field, crf.unsure, bad)
         return Unary(energies, "float32", "energies")
     clamp = crf.clamp if crf.unary == "probabilities" else 0.0
     return Unary(field.stacked(field.given.array)[n], field.given.kind, crf.unary, clamp)
+
+
+def _label_energies(crf: DenseCRF, field: Field, n: int) -> tuple[Array, LabelErrors]:
+    labels = field.pixels(field.given.array)[n]
+    energies = context_of(labels).empty((field.labels, *labels.shape), np.float32)
+    backend = registry.backend(labels)
+    return energies, backend.label_energies(labels, crf.certainty, crf.unsure, energies)
 
 
 def _all_bad(crf: DenseCRF, field: Field, n: int, bad: UnaryErrors) -> UnaryErrors:
@@ -119,7 +121,11 @@ class Ready(NamedTuple):
         guide = found = None
         if self.guide is not None and self.sigmas is not None:
             guide, found = crf_terms.in_reach(
-                self.guide.image(n), self.guide.range(n), self.sigmas, f"{self.name}'s sigma_rgb"
+                self.guide.values[n],
+                self.guide.kind,
+                self.guide.range(n),
+                self.sigmas,
+                f"{self.name}'s sigma_rgb",
             )
         return Pairwise(
             self.places,

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from segpost._backends.cuda.crf import guide_range
+from segpost._backends import registry
 from segpost._core import arguments
 from segpost._core.arrays import Array
-from segpost._core.device import DeviceArray
 
 NORMALIZATIONS = ("symmetric", "row", "column", "none")
 NEEDED = {"gaussian": ("sigma", "weight"), "bilateral": ("sigma_xy", "sigma_rgb", "weight")}
@@ -197,38 +196,26 @@ def guide_sigma(sigma: float | tuple[float, ...], channels: int, name: str) -> A
     return np.broadcast_to(np.array(sigma, np.float64), channels).copy()
 
 
-def channel_range(guide: Array) -> Array:
-    """The least and the largest value of every channel of [D, H, W, G], float64 [2, G]."""
-    if isinstance(guide, DeviceArray):
-        return guide_range(guide)[0]
-    channels = range(guide.shape[-1])
-    return np.array([[e(guide[..., c]) for c in channels] for e in (np.min, np.max)], np.float64)
-
-
 def in_reach(
-    guide: Array, known: Array | None, sigmas: Array, name: str
+    guide: Array, kind: str, known: Array | None, sigmas: Array, name: str
 ) -> tuple[Array, Array | None]:
     """A guide [D, H, W, G] as backends read it, not too many sigmas wide, and its channels' range.
 
-    On the CPU it is uint8 or float32. Values far from 0 are moved there first: only differences
-    matter, and float32 would round them.
+    `known` is that range, if it is known already.
     """
-    if guide.dtype == np.uint8 and sigmas.min() * REACH >= 255:
+    is_byte = kind == "uint8"
+    if is_byte and sigmas.min() * REACH >= 255:
         return guide, None
-    low, high = found = channel_range(guide) if known is None else known
+    backend = registry.backend(guide)
+    bounds = backend.feature_range(guide, kind)[0] if known is None else known
+    low, high = bounds
+    limits = REACH * sigmas
     with np.errstate(over="ignore"):
-        wide = ~(high - low <= REACH * sigmas)
+        wide = ~(high - low <= limits)
     if wide.any():
         channel = int(wide.argmax())
         raise ValueError(
             f"{name} is {sigmas[channel]:g} for a guide from {low[channel]:g} to {high[channel]:g} "
             f"in channel {channel}, more than {REACH} sigmas; it is in the guide's units"
         )
-    if guide.dtype == np.uint8:
-        return guide, None
-    if isinstance(guide, DeviceArray):  # read in float64, and moved, by the kernels
-        return guide, found
-    if (np.maximum(np.abs(low), np.abs(high)) > REACH * sigmas).any():
-        moved = (guide.astype(np.float64) - low).astype(np.float32)
-        return moved, channel_range(moved)
-    return guide.astype(np.float32, copy=False), found
+    return (guide, None) if is_byte else backend.prepare_guide(guide, kind, bounds, limits)

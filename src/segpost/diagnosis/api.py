@@ -202,7 +202,7 @@ def _on_host(value: Any, name: str) -> InputArray:
     """Any array on the CPU; nothing is moved from a device."""
     given = as_input_array(value, name)
     place = context_of(given.array)
-    if place.device >= 0:
+    if not place.on_cpu:
         raise TypeError(
             f"{name} is on {place}, and diagnose reads every value on the CPU; "
             f"pass {name}.cpu(), or copy it with your library"

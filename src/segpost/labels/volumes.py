@@ -11,7 +11,6 @@ from segpost._core import logits as core_logits
 from segpost._core.arrays import allocate_output, label_dtype
 from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.degenerate_logits import Settings, refuse_one_class
-from segpost._core.device import DeviceArray
 from segpost._core.sampling import VolumeAxes
 
 
@@ -39,35 +38,14 @@ def label_volume(
 
 def _labels(view: Logits, axes: VolumeAxes | None, target: Array, check: str) -> LogitErrors:
     backend = registry.backend(view.values, target, check=check)
-    if axes is not None and not isinstance(view.values, DeviceArray):
+    if axes is not None:
         return backend.argmax_volume(view, axes, target)
-    found = LogitErrors()
-    for n in range(len(target)):
-        if axes is not None:
-            one = view._replace(values=view.values[n : n + 1])
-            report = backend.argmax_volume(one, axes, target[n : n + 1])
-        else:  # slices as a batch
-            one = view._replace(values=view.values[n].transpose(1, 0, 2, 3))
-            report = backend.argmax(one, None, target[n], None, None)
-        found = summed(found, report, n * math.prod(view.values.shape[2:]), n * target[0].size)
-    return found
-
-
-def summed(
-    found: LogitErrors, report: LogitErrors, logits_before: int, voxels_before: int
-) -> LogitErrors:
-    """Reports of volumes one after the other."""
-    nan, undefined = found.nan_first, found.undefined_first
-    if report.nan_count and nan < 0:
-        nan = logits_before + report.nan_first
-    if report.undefined_count and undefined < 0:
-        undefined = voxels_before + report.undefined_first
-    return found._replace(
-        nan_count=found.nan_count + report.nan_count,
-        nan_first=nan,
-        undefined_count=found.undefined_count + report.undefined_count,
-        undefined_first=undefined,
-    )
+    total = LogitErrors()
+    for n in range(len(target)):  # slices as a batch
+        one = view._replace(values=view.values[n].transpose(1, 0, 2, 3))
+        errors = backend.argmax(one, None, target[n], None, None)
+        total = total.plus(errors, n * math.prod(view.values.shape[2:]), n * target[0].size)
+    return total
 
 
 def resampling(logits: Logits, size: object, grid: str) -> VolumeAxes | None:

@@ -81,7 +81,9 @@ class Alignment(Accumulator):
     def _banded(self, labels: Array, width: int, frame: bool, ignored: Array) -> Array:
         classes = self.num_classes
         out = np.empty(labels.shape, np.uint8 if classes < 254 else np.int32)
-        registry.backend().boundary_bands(labels, width, frame, classes, ignored, out)
+        registry.backend(labels, operation="boundary_bands").boundary_bands(
+            labels, width, frame, classes, ignored, out
+        )
         return out
 
 
@@ -349,7 +351,7 @@ class BoundaryF(Alignment):
 
     def _measure(self, preds: Array, target: Array, counts: Int64) -> None:
         square = math.floor(self.tolerance**2 * (target.shape[1] ** 2 + target.shape[2] ** 2))
-        registry.backend().boundary_matches(
+        registry.backend(preds, target, operation="boundary_matches").boundary_matches(
             preds, target, self._ignored, disk(square), self._counts
         )
 

@@ -125,7 +125,7 @@ def confusion_matrix(
     pair, given = view(preds, target, classes, axis, grid, None)
     matrix = allocate_output(None, (classes, classes), np.int64, given.wrap, given.array)
     place = context_of(pair.target)
-    if place.device < 0:
+    if place.on_cpu:
         counts = count(pair, classes, ignored, "raise")
         _raise_outside(counts, pair, classes, ignored)
         matrix.array[...] = counts[:classes, :classes]
@@ -234,7 +234,7 @@ def add_counts(
     target = _stacked(pair.target)
     backend = registry.backend(pair.preds.values, target, check=check)
     if found is not None and isinstance(backend, DeferredErrors):
-        backend = backend.reporting_to(found)
+        backend = backend.with_error_buffer(found)
     return backend.confusion_logits(pair.preds, pair.axes, target, ignored, counts)
 
 

@@ -215,7 +215,9 @@ class InstanceIoU(Accumulator):
             groups[list(members)] = g
         counts = np.zeros((len(values), 4), np.int64)
         ignored = np.array(self._confusion.settings()["ignore_index"], np.int64)
-        registry.backend().instance_counts(preds, target, instances, groups, ignored, counts)
+        registry.backend(preds, operation="instance_counts").instance_counts(
+            preds, target, instances, groups, ignored, counts
+        )
         found = np.flatnonzero((counts[:, 0] > 0) & (values >= self.first_id))
         for row, value in zip(counts[found].tolist(), values[found].tolist(), strict=True):
             size, right, grouped, c = row

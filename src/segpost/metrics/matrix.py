@@ -241,7 +241,7 @@ class ConfusionMatrix(Accumulator):
         names = image_names(ids, number)
         if number and (names is not None) != bool(self._place) and (self._place or self.pixels):
             raise ValueError("ids must be given for all images or for none")
-        later = [check != "sync" and context_of(pair.target).device >= 0 for pair in pairs]
+        later = [check != "sync" and not context_of(pair.target).on_cpu for pair in pairs]
         if any(later):
             needs = {"ids": names is not None, "per_image=True": self.per_image}
             needs['invalid_target="drop"'] = self.invalid_target == "drop"
@@ -265,7 +265,7 @@ class ConfusionMatrix(Accumulator):
                     fresh.append(ImageCounts(name, cells, counts.reshape(-1)[cells], found))
         for pair in itertools.compress(pairs, later):
             table = self._device.table(pair.target, check)
-            met = table.found if check == "deferred" and nan == "raise" else None
+            met = table.errors if check == "deferred" and nan == "raise" else None
             confusion.add_counts(pair, self._ignored, table.counts, "off", met)
         if fresh:
             self._take(fresh)

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segpost._backends import registry
-from segpost._backends.cuda import crf as cuda_crf
 from segpost._core import arguments, errors
 from segpost._core import logits as core_logits
 from segpost._core.arrays import Array, OutputArray, allocate_output, label_dtype
 from segpost._core.contract import ColorOutputs, Logits, OverlayTarget
 from segpost._core.degenerate_logits import Settings, refuse_label_maps, refuse_one_class
-from segpost._core.device import DeviceArray, context_of
+from segpost._core.device import context_of
 from segpost._core.logits import apply_quantization, apply_threshold
 from segpost._core.sampling import Axes
 from segpost.color.operations import class_alpha
@@ -177,7 +176,7 @@ def run(plan: Plan, view: Logits, picture: Array | None) -> OutputArray | None:
             q = view.values if counted == -3 else view.values.transpose(0, 2, 3, 1)
             probabilities = OutputArray(q, plan.labels.wrap)
         if confidence is not None:
-            _largest(view.values, confidence.array)
+            registry.backend(view.values).reduce_max(view.values, confidence.array)
     elif ready:
         if out is not None:
             resampled(view, axes, out)
@@ -220,16 +219,6 @@ def _refined(plan: Plan, view: Logits, picture: Array | None) -> Logits:
             errors.raise_undefined(report, view, plan.shape)
     assert plan.refiner is not None
     return Logits(plan.refiner(made, picture), "float32")
-
-
-def _largest(values: Array, out: Array) -> None:
-    """Of every pixel, over axis 1."""
-    if isinstance(values, DeviceArray):
-        cuda_crf.largest(values, out)
-    elif out.dtype == np.uint8:
-        np.rint(255 * values.max(axis=1), out=out, casting="unsafe")
-    else:
-        values.max(axis=1, out=out)
 
 
 def _paint(plan: Plan, picture: Array | None) -> ColorOutputs | None:

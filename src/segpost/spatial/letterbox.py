@@ -278,7 +278,7 @@ class Letterbox:
                 f"image is {pixels.shape[-3]} x {pixels.shape[-2]}, "
                 f"this letterbox is for {self.image_size[0]} x {self.image_size[1]}"
             )
-        kernels = registry.backend(pixels)
+        kernels = registry.backend(pixels, operation="letterbox")
         shape = (3, *self.input_size) if layout == "nchw" else (*self.input_size, 3)
         result = allocate_output(out, (*pixels.shape[:-3], *shape), dtype, given.wrap, pixels)
         target, pixels = (a if a.ndim == 4 else a[None] for a in (result.array, pixels))

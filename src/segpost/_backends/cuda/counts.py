@@ -1,4 +1,4 @@
-"""Counts that stay on their devices, and what is wrong with them, until somebody reads them."""
+"""Counts of pairs that stay on their devices until they are read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from segpost._core.device import Array, context_of, copy_rows, is_capturing, to_
 
 
 class Table(NamedTuple):
-    """What the batches of one stream gave, added up in its order."""
+    """The counts of the batches of one stream."""
 
     counts: Array  # (C + 2, C + 1) int64, as the backends give them
-    found: Array  # [6] uint64, as Report, of logits whose NaN are an error
+    errors: Array  # [6] uint64: error counts of logits, where NaN is an error
 
 
 class DeviceCounts:
@@ -28,7 +28,7 @@ class DeviceCounts:
         self.shape = classes + 2, classes + 1
         self.ignored, self.refused = ignored, refused  # targets, predictions that are no classes
         self._tables: dict[tuple[int, int, bool], Table] = {}
-        self._settled: Array | None = None
+        self._read: Array | None = None
 
     def table(self, values: Array, check: str) -> Table:
         """Where counts of `values`, which are on a device, are added to."""
@@ -38,16 +38,16 @@ class DeviceCounts:
                 "a CUDA graph is being captured, and its runs could not be counted here: capture "
                 "segpost.confusion_matrix(..., check='off') and add up what it gives"
             )
-        judged = check == "deferred"
-        key = context.device, context.stream, judged
+        checked = check == "deferred"
+        key = context.device, context.stream, checked
         if key not in self._tables:
             counts = zeros_on(context, self.shape, np.int64)
             self._tables[key] = Table(counts, zeros_on(context, (6,), np.uint64))
-        if judged:
-            _checking(values).watch(self)
+        if checked:
+            _deferring(values).register(self)
         return self._tables[key]
 
-    def settle(self) -> None:
+    def synchronize(self) -> None:
         """Wait for the streams that were used, and have all counts on the CPU.
 
         Raises
@@ -56,31 +56,31 @@ class DeviceCounts:
             If there are bad values; then nothing of what was to be checked is counted.
         """
         read = [
-            (judged, to_host(table.counts), to_host(table.found))
-            for (_, _, judged), table in self._tables.items()
+            (checked, to_host(table.counts), to_host(table.errors))
+            for (_, _, checked), table in self._tables.items()
         ]
         self._tables = {}
         bad = [0, 0, 0]
-        for judged, counts, found in read:
-            if judged:
+        for checked, counts, errors in read:
+            if checked:
                 bad[0] += self.refused[0] * int(counts[-1].sum())
                 bad[1] += self.refused[1] * int(counts[:-2, -1].sum())
-                bad[2] += int(found[0])
-        for judged, counts, _ in read:
-            if not (judged and any(bad)):
-                self._settled = counts if self._settled is None else self._settled + counts
-        _raise_met(bad[0], bad[1], bad[2], self.ignored)
+                bad[2] += int(errors[0])
+        for checked, counts, _ in read:
+            if not (checked and any(bad)):
+                self._read = counts if self._read is None else self._read + counts
+        _raise_bad(bad[0], bad[1], bad[2], self.ignored)
 
     def take(self) -> Array | None:
         """What has come to the CPU since this was asked last: (C + 2, C + 1). It waits."""
         if self._tables:
-            self.settle()
-        taken, self._settled = self._settled, None
+            self.synchronize()
+        taken, self._read = self._read, None
         return taken
 
 
 def refuse_more_than_sums(check: str, needs: dict[str, bool]) -> None:
-    """Refuse what a sum of counts on a device does not tell."""
+    """Refuse what a sum of counts on a device cannot tell."""
     for what, needed in needs.items():
         if needed:
             raise ValueError(
@@ -90,26 +90,26 @@ def refuse_more_than_sums(check: str, needs: dict[str, bool]) -> None:
 
 
 def defer_outside(cells: Array, ignored: Array) -> None:
-    """Leave it to `raise_deferred` to look for labels that are no classes: (C + 2, C + 1)."""
+    """Have `raise_deferred` look for labels that are no classes in counts (C + 2, C + 1)."""
     classes = cells.shape[1] - 1
     bad = context_of(cells).empty((2 * classes + 1,), np.int64)  # their cells alone are kept
     copy_rows(bad[None, : classes + 1], cells[classes + 1 :])
     copy_rows(bad[classes + 1 :, None], cells[:classes, classes:])
 
     def read() -> None:
-        found = to_host(bad)
-        _raise_met(int(found[: classes + 1].sum()), int(found[classes + 1 :].sum()), 0, ignored)
+        numbers = to_host(bad)
+        _raise_bad(int(numbers[: classes + 1].sum()), int(numbers[classes + 1 :].sum()), 0, ignored)
 
-    _checking(cells).defer(read)
+    _deferring(cells).defer(read)
 
 
-def _checking(array: Array) -> DeferredErrors:
+def _deferring(array: Array) -> DeferredErrors:
     backend = registry.backend(array)
     assert isinstance(backend, DeferredErrors)
     return backend
 
 
-def _raise_met(target: int, preds: int, nan: int, ignored: Array) -> None:
+def _raise_bad(target: int, preds: int, nan: int, ignored: Array) -> None:
     void = " nor ignored" if len(ignored) else ""
     for number, what in (
         (target, f"values of target that are no classes{void}"),

@@ -8,6 +8,13 @@ from segpost._backends.numba.metrics.boundary import boundary_bands, boundary_ma
 from segpost._backends.numba.metrics.confusion import confusion_labels, confusion_logits
 from segpost._backends.numba.metrics.instances import instance_counts
 from segpost._backends.numba.spatial import letterbox
+from segpost._backends.reference.features import (
+    feature_range,
+    label_energies,
+    prepare_guide,
+    reduce_max,
+    supports,
+)
 
 __all__ = [
     "argmax",
@@ -18,9 +25,14 @@ __all__ = [
     "confusion_labels",
     "confusion_logits",
     "dense_crf",
+    "feature_range",
     "instance_counts",
+    "label_energies",
     "labels_from_colors",
     "letterbox",
     "overlay",
+    "prepare_guide",
+    "reduce_max",
     "softmax",
+    "supports",
 ]

@@ -4,6 +4,13 @@ from segpost._backends.reference.boundary import boundary_bands, boundary_matche
 from segpost._backends.reference.color import colorize, labels_from_colors, overlay
 from segpost._backends.reference.confusion import confusion_labels, confusion_logits
 from segpost._backends.reference.crf import dense_crf
+from segpost._backends.reference.features import (
+    feature_range,
+    label_energies,
+    prepare_guide,
+    reduce_max,
+    supports,
+)
 from segpost._backends.reference.instances import instance_counts
 from segpost._backends.reference.labels import argmax, softmax
 from segpost._backends.reference.spatial import letterbox
@@ -18,9 +25,14 @@ __all__ = [
     "confusion_labels",
     "confusion_logits",
     "dense_crf",
+    "feature_range",
     "instance_counts",
+    "label_energies",
     "labels_from_colors",
     "letterbox",
     "overlay",
+    "prepare_guide",
+    "reduce_max",
     "softmax",
+    "supports",
 ]

@@ -27,7 +27,6 @@ from segpost.compat.pydensecrf._constants import (
     NormalizationType,
 )
 from segpost.compat.pydensecrf._unary import ConstUnary, LogisticUnary, Unary, product
-from segpost.crf.terms import channel_range
 
 __all__ = [
     "CONST_KERNEL",
@@ -189,7 +188,9 @@ class DenseCRF:
         _inputs.member(kernel, "kernel", KernelType)
         rule = _NORMALIZATIONS[_inputs.member(normalization, "normalization", NormalizationType)]
         weights = _inputs.attraction(compat, self._labels)
-        known = None if guide is None or guide.dtype == np.uint8 else channel_range(guide).ravel()
+        known = None
+        if guide is not None and guide.dtype != np.uint8:
+            known = registry.backend().feature_range(guide, guide.dtype.name)[0].ravel()
         self._terms.append(Pairwise(sigma, guide, guide_sigma, weights, rule, known))
         self._solver = None
 
