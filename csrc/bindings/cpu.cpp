@@ -46,6 +46,31 @@ py::object softmax(const Record<records::Logits> &logits, const py::object &axes
     return to_python(errors);
 }
 
+void add_resized(const Record<records::Logits> &logits, const py::object &axes,
+                 const py::array &weights, const py::array &sums) {
+    AddResizedJob job;
+    job.logits = from_python(logits);
+    if (!axes.is_none()) {
+        job.resample = true;
+        job.y = axis_view(axes.attr(axis_names().y));
+        job.x = axis_view(axes.attr(axis_names().x));
+        require(job.y.n_in == job.logits.h && job.x.n_in == job.logits.w, "axes");
+    }
+    require(job.logits.n == 1, "logits");
+    require(element_type(weights) == DType::f32 && weights.ndim() == 2 &&
+                weights.shape(0) == job.height() && weights.shape(1) == job.width(),
+            "weights");
+    require(element_type(sums) == DType::f32 && sums.ndim() == 3 &&
+                sums.shape(0) == job.logits.c && sums.shape(1) == job.height() &&
+                sums.shape(2) == job.width(),
+            "sums");
+    job.weights = static_cast<const char *>(weights.data());
+    job.weight_h = weights.strides(0), job.weight_w = weights.strides(1);
+    job.sums = address(sums, true);
+    job.sum_c = sums.strides(0), job.sum_h = sums.strides(1), job.sum_w = sums.strides(2);
+    release_gil([&](const CancelToken &cancelled) { return launch_add_resized(job, cancelled); });
+}
+
 py::object colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
                     const py::array &out) {
     const ColorizeJob job = colorize_job(labels, lut, ignore_index, out);
@@ -213,6 +238,8 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("paint").none() = py::none(), arg("confidence").none() = py::none(),
           arg("fast") = false, arg("probabilities").none() = py::none(), arg("dense") = false);
     m.def("argmax_volume", &argmax_volume, arg("logits"), arg("axes"), arg("labels"));
+    m.def("add_resized", &add_resized, arg("logits"), arg("axes").none(), arg("weights"),
+          arg("sums"));
     m.def("softmax", &softmax, arg("logits"), arg("axes").none(), arg("probabilities").none(),
           arg("confidence").none());
     m.def("colorize", &colorize, arg("labels"), arg("lut"), arg("ignore_index").none(), arg("out"));

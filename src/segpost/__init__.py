@@ -19,12 +19,17 @@ from segpost.diagnosis.result import Diagnosis
 from segpost.fingerprints.api import Fingerprint, fingerprint
 from segpost.fingerprints.probe import probe_image
 from segpost.labels.operations import argmax, softmax
-from segpost.metrics.boundary import BoundaryF, BoundaryIoU, TrimapIoU
-from segpost.metrics.confusion import confusion_matrix
-from segpost.metrics.instances import InstanceIoU
-from segpost.metrics.matrix import ConfusionMatrix
-from segpost.metrics.scores import Scores
-from segpost.metrics.weights import class_weights, label_counts
+from segpost.metrics import (
+    BoundaryF,
+    BoundaryIoU,
+    ConfusionMatrix,
+    InstanceIoU,
+    Scores,
+    TrimapIoU,
+    class_weights,
+    confusion_matrix,
+    label_counts,
+)
 from segpost.pipeline.api import postprocess
 from segpost.pipeline.segmentation import Segmentation
 from segpost.pipeline.stream import Stream

@@ -18,7 +18,7 @@ MOVED = {
     "_fingerprints.summary": ("fingerprints.summary",),
     "_symptoms.unknown": ("diagnosis.unknown",),
     "accumulator": ("metrics.base",),
-    "boundary": ("metrics.boundary",),
+    "boundary": ("metrics.boundary_f", "metrics.boundary_iou", "metrics.trimap_iou"),
     "checkpoint": ("checkpoints.compare",),
     "colors": ("color.palette",),
     "comparison": ("metrics.comparison",),
@@ -42,10 +42,15 @@ MOVED = {
     "scores": ("metrics.scores",),
     "segmentation": ("pipeline.segmentation",),
     "stream": ("pipeline.stream",),
-    "tally": ("metrics.counts",),
+    "tally": ("metrics.conventions", "metrics.counts", "metrics.policy", "metrics.ratios"),
 }
 # Names that changed with their module: (old module, old name) -> (new module, new name).
-RENAMED: dict[tuple[str, str], tuple[str, str]] = {}
+RENAMED: dict[tuple[str, str], tuple[str, str]] = {
+    ("tally", "Policy"): ("metrics.policy", "AveragingPolicy"),
+    ("tally", "Tally"): ("metrics.counts", "ClassCounts"),
+    ("tally", "drop_invalid"): ("metrics.conventions", "table_with_convention"),
+    ("tally", "keep_all"): ("metrics.conventions", "table_with_convention"),
+}
 
 
 class MovedModule(ModuleType):

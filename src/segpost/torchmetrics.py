@@ -1,4 +1,4 @@
-"""The same counts as a `torchmetrics.Metric`, for Lightning and whatever else takes one.
+"""`ConfusionMatrix` as a `torchmetrics.Metric`, for Lightning and other trainers.
 
 Importing this module imports torch and torchmetrics; segpost itself never does.
 """
@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torchmetrics import Metric
 
-from segpost.metrics import matrix
-from segpost.metrics.scores import PER_CLASS, Scores
+from segpost.metrics.matrix import ConfusionMatrix as MatrixOfDataSet
+from segpost.metrics.scores import Scores
+from segpost.metrics.values import PER_CLASS
 
 SCORES = (
     "miou",
@@ -30,19 +31,19 @@ class ConfusionMatrix(Metric):
     """`segpost.ConfusionMatrix` as a metric: `forward`, `reset`, synchronization, checkpoints.
 
     The state is one int64 tensor that is summed over processes. Its scores are those of
-    `segpost.ConfusionMatrix.compute`; `compute` here returns one of them as a tensor, to be logged.
-    Of predictions that are no class the number is kept, but not the values: dialects that look at
-    those need `segpost.ConfusionMatrix`.
+    `segpost.ConfusionMatrix.compute`; `compute` here returns one of them as a tensor, for logs. It
+    keeps the number of predictions that are no class, but not their values: dialects that depend on
+    these need `segpost.ConfusionMatrix`.
 
     Parameters
     ----------
     num_classes, ignore_index, class_names, invalid_preds
         As in `segpost.ConfusionMatrix`.
     score : str
-        What `compute` returns: an attribute of `Scores`, one of ``SCORES``, such as "miou", "iou",
+        The attribute of `Scores` that `compute` returns, one of ``SCORES``, such as "miou", "iou",
         "kappa" or "matrix".
     **kwargs
-        Of `torchmetrics.Metric`.
+        Arguments of `torchmetrics.Metric`.
 
     Examples
     --------
@@ -70,7 +71,7 @@ class ConfusionMatrix(Metric):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._empty = matrix.ConfusionMatrix(
+        self._empty = MatrixOfDataSet(
             num_classes,
             ignore_index=ignore_index,
             class_names=class_names,
@@ -83,21 +84,21 @@ class ConfusionMatrix(Metric):
 
     def update(self, preds: Any, target: Any) -> None:
         """Count predictions, labels or logits, against their target."""
-        counted = self._empty.copy()
-        counted.update(preds, target)
-        self.state += torch.from_numpy(counted.state).to(self.state.device)
+        batch = self._empty.copy()
+        batch.update(preds, target)
+        self.state += torch.from_numpy(batch.state).to(self.state.device)
 
     def compute(self) -> torch.Tensor:
-        """The score that was asked for."""
+        """Return the score that the constructor was asked for."""
         value = np.asarray(getattr(self.scores(), self.score))
         return torch.from_numpy(value.copy()).to(self.state.device)
 
     def scores(self) -> Scores:
-        """Every score of the counts so far."""
+        """Return every score of the counts so far."""
         return self.confusion_matrix().compute()
 
-    def confusion_matrix(self) -> matrix.ConfusionMatrix:
-        """The counts as a `segpost.ConfusionMatrix`."""
+    def confusion_matrix(self) -> MatrixOfDataSet:
+        """Return the counts as a `segpost.ConfusionMatrix`."""
         result = self._empty.copy()
         result.state[...] = self.state.cpu().numpy()
         return result

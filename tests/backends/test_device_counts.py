@@ -50,7 +50,7 @@ def test_counts_are_those_of_the_cpu(check: str, device: Runtime) -> None:
     there.update([Lending(LOGITS), preds], [Lending(target), preds % 5], check=check)
     if check != "sync":
         assert reads(device) == 0
-        tables = there._device._tables
+        tables = there._device._streams
         assert {stream for _, stream, _ in tables} == {device_arrays.LEGACY_STREAM, 2, 5, 6}
     assert_array_equal(there.state, here.state)
     assert there.pixels == here.pixels
@@ -172,7 +172,10 @@ def test_what_needs_more_than_sums_is_refused(check: str) -> None:
     ]
     for options, given, what in cases:
         cm = ConfusionMatrix(5, ignore_index=255, **options)
-        with pytest.raises(ValueError, match=f"nothing but sums on the device, and {what} needs"):
+        with pytest.raises(
+            ValueError,
+            match=f"{what} needs counts of single images or values; check={check!r} keeps",
+        ):
             cm.update(Cuda(preds), Cuda(target), check=check, **given)
         cm.update(preds, target, check=check, **given)
         assert cm.pixels == target.size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import inspect
 import re
 import subprocess
 import sys
@@ -24,7 +26,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 COMPILED = ("_cpu", "_cuda")
-UNEXEMPLIFIED = {"num_threads", "raise_deferred", "set_num_threads", "Segmentation", "why_no_cuda"}
+WITHOUT_EXAMPLE = {"num_threads", "raise_deferred", "set_num_threads", "why_no_cuda"}
 
 
 def test_versions_agree() -> None:
@@ -33,12 +35,15 @@ def test_versions_agree() -> None:
 
 
 def test_public_names_exist_and_are_documented() -> None:
-    """Everything in __all__ is there, with a docstring and an example where it computes."""
+    """Everything in __all__ is there, with a docstring and an example of it where it computes."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
     for name in segpost.__all__:
         thing = getattr(segpost, name)
         assert thing.__doc__, name
-        if callable(thing) and name not in UNEXEMPLIFIED:
-            assert ">>>" in thing.__doc__, name
+        shown = [example.source for test in finder.find(thing, name) for example in test.examples]
+        if callable(thing) and name not in WITHOUT_EXAMPLE:
+            assert shown, name
+            assert inspect.isclass(thing) or re.search(rf"\b{name}\(", "".join(shown)), name
 
 
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")])
@@ -75,7 +80,7 @@ def test_no_file_forbids_what_the_house_forbids() -> None:
 
 
 def test_backends_have_the_same_operations() -> None:
-    """Every backend has every operation of the contract, or says that it does not support it."""
+    """Every backend has each operation of the contract: its parameters and defaults."""
     from segpost._backends import registry
     from segpost._backends.cuda.backend import MISSING, CudaBackend
     from segpost._core import contract, extensions
@@ -85,8 +90,21 @@ def test_backends_have_the_same_operations() -> None:
         if name == "native" and extensions.native_problem():
             continue
         module = CudaBackend if name == "cuda" else registry._load(name)
-        missing = {operation for operation in wanted if not callable(getattr(module, operation, 0))}
-        assert missing == (MISSING if name == "cuda" else set()), name
+        for operation in wanted - (MISSING if name == "cuda" else set()):
+            declared = inspect.signature(getattr(contract.Backend, operation))
+            parameters = list(declared.parameters.values())
+            if name != "cuda":  # a module of functions
+                del parameters[0]
+            function = getattr(module, operation)
+            if inspect.isbuiltin(function):  # compiled: pybind11 writes the names in its docstring
+                written = re.findall(r"(\w+): ", (function.__doc__ or "").partition(")")[0])
+                assert written == [p.name for p in parameters], (name, operation)
+                continue
+            assert [
+                (p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()
+            ] == [(p.name, p.kind, p.default) for p in parameters], (name, operation)
+    assert wanted > MISSING
+    assert not any(hasattr(CudaBackend, operation) for operation in MISSING)
 
 
 @pytest.mark.parametrize("name", COMPILED)

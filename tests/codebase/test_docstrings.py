@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 from pathlib import Path
 
 import pytest
 
 import segpost
+
+
+class Finder(doctest.DocTestFinder):
+    """Finds the examples of a class in the module that defines it.
+
+    Public classes name `segpost` as their module.
+    """
+
+    def _from_module(self, module: object, object: object) -> bool:
+        if inspect.isclass(object) and object.__module__ == "segpost":
+            return inspect.getsourcefile(object) == getattr(module, "__file__", None)
+        return bool(super()._from_module(module, object))  # type: ignore[misc]
+
 
 MODULES = sorted(
     module.name
@@ -27,11 +41,36 @@ def test_examples(name: str) -> None:
         if str(error.name).startswith("segpost"):
             raise
         pytest.skip(f"{error.name} is not installed")
-    assert doctest.testmod(module).failed == 0
+    runner = doctest.DocTestRunner()
+    for test in Finder().find(module, name):
+        runner.run(test)
+    assert runner.summarize().failed == 0
+
+
+def test_examples_of_public_classes_are_found() -> None:
+    """The finder sees the examples of every public class, and of its methods."""
+    found = {test.name for name in MODULES if "torch" not in name for test in tests_of(name)}
+    for name in segpost.__all__:
+        thing = getattr(segpost, name)
+        if inspect.isclass(thing) and ">>>" in (thing.__doc__ or ""):
+            assert any(test.endswith(f".{name}") for test in found), name
+    assert "segpost.metrics.matrix.ConfusionMatrix" in found
+
+
+def tests_of(name: str) -> list[doctest.DocTest]:
+    """The examples of a module."""
+    return Finder(exclude_empty=True).find(importlib.import_module(name), name)
 
 
 @pytest.mark.parametrize(
-    "name", ["checkpoints.md", "scores.md", "pydensecrf.md", "diagnose.md", "runtimes/README.md"]
+    "name",
+    [
+        "guides/checkpoints.md",
+        "guides/metrics.md",
+        "guides/pydensecrf.md",
+        "guides/runtimes/README.md",
+        "reference/diagnosis-rules.md",
+    ],
 )
 def test_guides(name: str) -> None:
     """The examples of a page of docs/ print what it says."""

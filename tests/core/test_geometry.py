@@ -81,7 +81,8 @@ def test_taps_are_exact(n_in: int, n_out: int, antialias: bool) -> None:
         middle = (o + Fraction(1, 2)) * n_in / n_out
         falls = [1 - abs(i + Fraction(1, 2) - middle) / width for i in range(n_in)]
         falls = [max(weight, Fraction(0)) for weight in falls]
-        wanted = [float(weight / sum(falls)) for weight in falls]
+        total = sum(falls)
+        wanted = [float(weight / total) for weight in falls]
         found = np.zeros(n_in)
         found[taps.first[o] : taps.first[o] + taps.weights.shape[1]] = taps.weights[o]
         np.testing.assert_allclose(found, wanted, rtol=1e-15)

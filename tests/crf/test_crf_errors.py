@@ -10,6 +10,7 @@ from crf_cases import problem
 
 import segpost
 from segpost import DenseCRF
+from segpost._backends import reference
 
 ON_CUDA = True
 
@@ -152,6 +153,27 @@ def test_values_that_are_no_unary(
         segpost.dense_crf(np.moveaxis(values, 1, -1), BATCH[1], axis=-1, method=method, **settings)
 
 
+def test_bad_values_of_a_batch_are_counted_without_solvers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The counts are those of the bad image and all later ones, but no solver is built for them."""
+    batch = np.full((4, 2, 3, 3), 0.5)
+    batch[1, 0, 2, 1] = batch[3, 1, :2, 0] = np.nan
+    batch[2, 0, 0, 0] = 9.0
+    solvers = []
+    build = reference.dense_crf
+
+    def count_and_build(*arguments: Any) -> Any:
+        solvers.append(build(*arguments))
+        return solvers[-1]
+
+    monkeypatch.setattr(reference, "dense_crf", count_and_build)
+    text = "3 NaN or infinite of 72 values, first nan at image 1, label 0, y 2, x 1"
+    with segpost.use_backend("reference"), pytest.raises(ValueError, match=text):
+        segpost.dense_crf(batch, bilateral=None)
+    assert len(solvers) == 2
+
+
 def test_rounding_errors_of_probabilities_are_forgiven(backend: str) -> None:
     """A thousandth outside 0..1 is taken for 0 or as it is."""
     p = P.copy()
@@ -182,7 +204,8 @@ LABELS = P.argmax(0)
         (P[:1], IMAGE, {}, "has length 1; for a sigmoid head stack 1 - p and p"),
         (P[0], IMAGE, {}, r"must have shape \(L, H, W\) or \(N, L, H, W\), labels last with"),
         (BATCH[0][None], IMAGE, {}, "a volume needs volume=True"),
-        (P, IMAGE, {"axis": 1}, r"axis must be -3 \(labels first\) or -1 \(labels last\), got 1"),
+        (P, IMAGE, {"axis": 1},
+         r"axis must be -3 \(channels first\) or -1 \(channels last\), got 1 of 3"),
         (P, IMAGE[:, :8], {}, r"^image of shape \(12, 8, 3\) does not fit probabilities of shape"),
         (P, IMAGE.swapaxes(0, 1), {}, "height and width swapped"),
         (P, np.moveaxis(IMAGE, -1, 0), {}, "looks channels first: move the channels last"),

@@ -154,15 +154,15 @@ def test_unaries_of_any_size(backend: str, scale: float, unary: str) -> None:
 def test_a_batch_is_its_images(backend: str, method: str) -> None:
     """Each image of a batch is refined as if it were alone, in probabilities and in the report."""
     slow = backend == "cuda-emulated"
-    size, tolerance = ((7, 9), 0.1) if slow else ((14, 19), 1e-2)
-    cases = [problem(4, *size, seed=seed) for seed in range(3)]
+    size, seeds, tolerance = ((7, 9), (5, 7), 0.05) if slow else ((14, 19), (0, 1, 2), 1e-2)
+    cases = [problem(4, *size, seed=seed) for seed in seeds]
     p, images = (np.stack(arrays) for arrays in zip(*cases, strict=True))
     crf = DenseCRF(tolerance=tolerance, iterations=20, method=method)
     done = crf.refine(p, images, trace=True)
-    assert done.probabilities.shape == (3, 4, *size)
-    assert done.labels.shape == (3, *size)
+    assert done.probabilities.shape == (len(seeds), 4, *size)
+    assert done.labels.shape == (len(seeds), *size)
     assert len({*done.iterations}) > 1  # one image is left alone while others go on
-    for n in range(3):
+    for n in range(len(seeds)):
         one = crf.refine(p[n], images[n], trace=True)
         for name in ("probabilities", "labels", "iterations", "converged", "change", "kl"):
             assert_array_equal(getattr(done, name)[n], getattr(one, name), name)

@@ -1,4 +1,4 @@
-"""docs/diagnose.md says what `segpost.diagnose` does."""
+"""docs/reference/diagnosis-rules.md says what `segpost.diagnose` does."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from numpy.testing import assert_array_equal
 import segpost
 from segpost import BoundaryF, BoundaryIoU, TrimapIoU
 from segpost._backends import registry
-from segpost.metrics.boundary import Alignment, disk
+from segpost.metrics.boundary_f import disk
+from segpost.metrics.boundary_measure import BoundaryMeasure
 
 SIZE = (2, 45, 70)
 
@@ -199,7 +200,7 @@ def test_logits_and_labels_measure_alike(make: Any) -> None:
 def test_bad_input_changes_nothing(make: Any) -> None:
     """A bad target is an error that names it, and nothing was counted."""
     preds, target = maps(5)
-    measure: Alignment = make()
+    measure: BoundaryMeasure = make()
     bad = target.copy()
     bad[1, 3, 3] = 99
     with pytest.raises(ValueError, match=r"99 \(1 times\), first at \[1, 3, 3\]"):

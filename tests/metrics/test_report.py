@@ -7,7 +7,6 @@ import io
 import json
 import math
 import re
-import sys
 from typing import Any
 
 import numpy as np
@@ -29,58 +28,43 @@ def counted(**options: Any) -> ConfusionMatrix:
     return cm
 
 
-@pytest.fixture(params=["rich", "plain"])
-def drawing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """With rich, and where it is not installed."""
-    if request.param == "rich":
-        pytest.importorskip("rich")
-    else:
-        for module in ("rich", "rich.console", "rich.table", "rich.text"):
-            monkeypatch.setitem(sys.modules, module, None)
-    return str(request.param)
-
-
 def words(text: str) -> list[str]:
-    """What a report says, without its lines."""
-    return re.findall(r"[^\s─-]+", text)
+    """What a report says, without its lines and however it is spaced."""
+    return [word for word in text.split() if set(word) - set("─-") or word == "-"]
 
 
-def test_text_says_everything(drawing: str) -> None:
+def is_within(part: list[str], whole: list[str]) -> bool:
+    """Whether these words stand there one after the other."""
+    return any(whole[i : i + len(part)] == part for i in range(len(whole)))
+
+
+def test_text_says_everything() -> None:
     """Summary, what is left out and why, void, invalid values, classes, confusions, images."""
     text = str(counted(groups={"ground": [0], "things": [1]}).compute())
+    said = words(text)
     for line in (
-        r"mIoU +0\.\d{4} +mean of 3 of 4 classes",
-        r"mean category IoU +0\.\d{4}",
-        r"16 pixels, 4 of them void \(25\.0%\)\.",
-        r"Left out of the mean: train \(in neither map\)\.",
-        r"In the mean as 0, being predicted but not in the target: sky\.",
-        r"2 predictions of no class \(16\.7% of those on a class\), counted as misses: "
-        r"7 \(1 times\), 200 \(1\s+times\)\.",
-        r"road +0\.5000 +0\.6667 +1\.0000 +0\.5000 +8 +4",
-        r"train +- +- +- +- +0 +0",
-        r"things +0\.5000",
-        r"road +car +2 +25\.0%",
-        r"road +\(none\) +1 +12\.5%",
-        r"2 images",
-        r"town/b +0\.1\d{3} +0\.3333",
-        r"mIoU lies in 0\.\d{4} to 0\.\d{4} for 95% of 1,000 data",
+        "mIoU 0.3333 mean of 3 of 4 classes",
+        "mean category IoU 0.5000",
+        "16 pixels, 4 of them void (25.0%).",
+        "Left out of the mean: train (in neither map).",
+        "In the mean as 0, being predicted but not in the target: sky.",
+        "2 predictions of no class (16.7% of those on a class), counted as misses: "
+        "7 (1 times), 200 (1 times).",
+        "road 0.5000 0.6667 1.0000 0.5000 8 4",
+        "train - - - - 0 0",
+        "things 0.5000",
+        "road car 2 25.0%",
+        "road (none) 1 12.5%",
+        "2 images",
+        "town/b 0.1944 0.3333",
+        "mIoU lies in 0.1944 to 0.7083 for 95% of 1,000 data sets",
     ):
-        assert re.search(line, text), line
+        assert is_within(line.split(), said), line
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_with_and_without_rich_the_same_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The words of the report do not depend on what draws it."""
-    pytest.importorskip("rich")
-    cm = counted()
-    drawn = words(str(cm.compute())), words(str(cm.compare_dialects()))
-    monkeypatch.setitem(sys.modules, "rich", None)
-    monkeypatch.setitem(sys.modules, "rich.console", None)
-    assert (words(str(cm.compute())), words(str(cm.compare_dialects()))) == drawn
-
-
-def test_names_are_shown_and_not_obeyed(drawing: str) -> None:
+def test_names_are_shown_and_not_obeyed() -> None:
     """Markup, wide letters and terminal commands in names change nothing but their own cell."""
     names = ["[bold]a[/bold]", "\x1b[31mred", "道路", "a|b<c>\n"]
     cm = ConfusionMatrix(4, class_names=names)
@@ -115,7 +99,7 @@ def test_csv_is_exact() -> None:
     for label, row in enumerate(rows):
         iou = float(scores.iou[label])
         assert row["iou"] == ("" if math.isnan(iou) else repr(iou))
-        assert int(row["target_pixels"]) == scores.tally.target[label]
+        assert int(row["target_pixels"]) == scores.class_counts.support[label]
     assert [row["left_out"] for row in rows] == ["", "", "", "absent"]
     odd = ConfusionMatrix(1, class_names=['a,"b"\n'])
     assert (
@@ -197,7 +181,7 @@ def test_policies_are_told() -> None:
 
 
 @pytest.mark.parametrize("void", [False, True])
-def test_nothing_to_report(drawing: str, void: bool) -> None:
+def test_nothing_to_report(void: bool) -> None:
     """No pixel, or void alone: every report is made, without a warning."""
     cm = ConfusionMatrix(2, ignore_index=255, per_image=True)
     if void:
@@ -226,7 +210,7 @@ def test_interval_follows_the_conventions() -> None:
     assert len(intervals) > 1
 
 
-def test_comparison(drawing: str) -> None:
+def test_comparison() -> None:
     """A line a library, with its reasons or why it stops."""
     comparison = counted().compare_dialects()
     text = str(comparison)

@@ -198,8 +198,10 @@ def test_fused_color_is_colorize(backend: str, classes: int, noise: bool) -> Non
     logits = scene(classes, 12, 40)
     if noise:
         logits = np.random.default_rng(1).normal(size=logits.shape).astype(np.float32)
+    if backend == "cuda-emulated":
+        logits = logits[:, :4, :20]
     palette = Palette.distinct(classes)
-    for size in (None, (96, 320), (50, 77)):
+    for size in (None, (8 * logits.shape[1], 8 * logits.shape[2]), (50, 77)):
         seg = segpost.postprocess(logits, size=size, palette=palette, want=("labels", "color"))
         np.testing.assert_array_equal(seg.color, segpost.colorize(seg.labels, palette))
 

@@ -12,7 +12,7 @@ import pytest
 
 import segpost
 from segpost import Convention
-from segpost._backends import reference
+from segpost._backends.reference.labels import argmax as reference_argmax
 from segpost._core.sampling import axes as axes_of
 from segpost.runtimes.convention import KINDS
 
@@ -196,7 +196,7 @@ def test_the_grid_is_that_of_what_remains_to_be_done(name: str, small: str, whol
         seg = segpost.postprocess(output, convention=used, size=(29, 37))
         expected = np.zeros((2, 29, 37), np.uint8)
         view = segpost._core.contract.Logits(MADE, "float32")
-        reference.argmax(view, axes_of((H, W), (29, 37), grid), expected, None, None)
+        reference_argmax(view, axes_of((H, W), (29, 37), grid), expected, None, None)
         np.testing.assert_array_equal(seg.labels, expected)
     wrong = {"half_pixel": "align_corners"}.get(small, "half_pixel")
     other = segpost.argmax(MADE, size=(29, 37), grid=wrong)

@@ -20,6 +20,7 @@ from diagnosis_scenes import (
 )
 
 import segpost
+from segpost.color.datasets import list_palettes
 
 
 def right() -> list[Run]:
@@ -58,7 +59,7 @@ def right() -> list[Run]:
         }
 
     runs.append(Run("everything given, VOC", voc))
-    for name in segpost.color.datasets.NAMES:
+    for name in list_palettes():
 
         def drawn(name: str = name) -> Arguments:
             palette = segpost.Palette.named(name)

@@ -1,4 +1,4 @@
-"""The tables of docs/diagnose.md, made by running every failure and every right run.
+"""The tables of docs/reference/diagnosis-rules.md: every injected fault and every clean run.
 
 ``python tests/support/diagnosis_page.py`` writes them; a test holds the page to them.
 """
@@ -9,28 +9,26 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from clean_runs import right
-from diagnosis_files import DATA, made_of_files, right_of_files
+from diagnosis_files import DATA
+from diagnosis_runs import FAILURES, FAILURES_OF_FILES, RIGHT, RIGHT_OF_FILES, examined
 from diagnosis_scenes import Failure, Run
-from injected_faults import made
 
-import segpost
 from segpost import Finding
 from segpost.diagnosis.rules import TABLE
 from segpost.render.findings import RANKS
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "diagnose.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "diagnosis-rules.md"
 BEGIN, END = "<!-- made by tests/support/diagnosis_page.py: {} -->", "<!-- end -->"
 
-Examined = list[tuple[str, tuple[Finding, ...]]]  # what was made, and what was found
+Cases = list[tuple[str, tuple[Finding, ...]]]  # what was made, and what was found
 
 
-def examined(failures: list[Failure]) -> Examined:
+def findings(failures: list[Failure]) -> Cases:
     """The findings of every failure."""
-    return [(case.code, segpost.diagnose(**case.make()).findings) for case in failures]
+    return [(failure.code, examined(failure).diagnosis.findings) for failure in failures]
 
 
-def codes(cases: Examined) -> str:
+def codes(cases: Cases) -> str:
     """What each code means, with evidence and cure as a made failure has them."""
     lines: list[str] = []
     group = ""
@@ -54,7 +52,7 @@ def codes(cases: Examined) -> str:
     return "\n".join(lines[1:])
 
 
-def confusions(cases: Examined, runs: list[Run]) -> str:
+def confusions(cases: Cases, runs: list[Run]) -> str:
     """Symptoms against findings: those of the right code by rank, and which others came along."""
     lines = ["| made | times | certain | likely | hint | missed | found beside it |"]
     lines.append("|---|--:|--:|--:|--:|--:|---|")
@@ -66,7 +64,7 @@ def confusions(cases: Examined, runs: list[Run]) -> str:
         beside = ", ".join(f"`{other}` ({rank}) {n}" for (other, rank), n in sorted(others.items()))
         counts = " | ".join(str(ranks[rank] or "") for rank in RANKS)
         lines.append(f"| `{code}` | {len(times)} | {counts} | {missed or ''} | {beside} |")
-    spoken = Counter(f.rank for run in runs for f in segpost.diagnose(**run.make()).findings)
+    spoken = Counter(f.rank for run in runs for f in examined(run).diagnosis.findings)
     counts = " | ".join(str(spoken[rank]) for rank in RANKS)
     lines.append(f"| nothing: right runs | {len(runs)} | {counts} | | |")
     return "\n".join(lines)
@@ -74,10 +72,10 @@ def confusions(cases: Examined, runs: list[Run]) -> str:
 
 def parts() -> dict[str, str]:
     """Every table that can be made here, by its name."""
-    cases = examined(made())
-    tables = {"codes": codes(cases), "scenes": confusions(cases, right())}
+    cases = findings(FAILURES)
+    tables = {"codes": codes(cases), "scenes": confusions(cases, RIGHT)}
     if DATA.is_dir():
-        tables["photographs"] = confusions(examined(made_of_files(DATA)), right_of_files(DATA))
+        tables["photographs"] = confusions(findings(FAILURES_OF_FILES), RIGHT_OF_FILES)
     return tables
 
 

@@ -111,6 +111,17 @@ bool launch_softmax(const SoftmaxJob &job, const CancelToken &cancelled, LogitEr
         });
 }
 
+bool launch_add_resized(const AddResizedJob &job, const CancelToken &cancelled) {
+    const KernelTable &table = kernels();
+    const std::int64_t rows = per_task(work_per_task / 4, job.logits.c * job.width());
+    const auto tiles = job.resample ? split_cells(1, job.y, job.width(), rows, job.width())
+                                    : split(1, job.logits.h, job.width(), rows, job.width());
+    NoErrors no_errors;
+    return run(
+        tiles, cancelled, no_errors, [&](const Tile &) { return table.add_resized_scratch(job); },
+        [&](const Tile &tile, char *memory, NoErrors &) { table.add_resized(job, tile, memory); });
+}
+
 bool launch_colorize(const ColorizeJob &job, const CancelToken &cancelled, LabelErrors &errors) {
     const KernelTable &table = kernels();
     return run(

@@ -11,6 +11,7 @@ bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &beside,
                            const CancelToken &cancelled, LogitErrors &errors); // of the same logits
 bool launch_argmax_volume(const VolumeJob &, const CancelToken &, LogitErrors &);
 bool launch_softmax(const SoftmaxJob &, const CancelToken &, LogitErrors &);
+bool launch_add_resized(const AddResizedJob &, const CancelToken &);
 bool launch_colorize(const ColorizeJob &, const CancelToken &, LabelErrors &);
 bool launch_overlay(const OverlayJob &, const CancelToken &, LabelErrors &);
 bool launch_labels_from_colors(const LabelsFromColorsJob &, const CancelToken &, LabelErrors &);

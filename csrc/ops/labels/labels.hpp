@@ -135,6 +135,20 @@ struct SoftmaxJob {
     SEGPOST_HOST_DEVICE std::int64_t width() const { return resample ? x.n_out : logits.w; }
 };
 
+// Sums over windows: weight * value is added where the weight is positive.
+struct AddResizedJob {
+    Logits logits; // of one image
+    bool resample = false;
+    Axis y, x;
+    const char *weights = nullptr; // float32 [H, W]
+    std::int64_t weight_h = 0, weight_w = 0;
+    char *sums = nullptr; // float32 [C, H, W]
+    std::int64_t sum_c = 0, sum_h = 0, sum_w = 0;
+
+    std::int64_t height() const { return resample ? y.n_out : logits.h; }
+    std::int64_t width() const { return resample ? x.n_out : logits.w; }
+};
+
 // A rectangle of one image: cells [y0, y1) x [x0, x1) where the job resamples, else pixels. Of the
 // output rows in it those of [row0, row1) are meant: a single row of large cells is shared out.
 struct Tile {

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segpost import _cpu
-from segpost._backends.reference.features import (
-    feature_range,
-    label_energies,
-    prepare_guide,
-    reduce_max,
-    supports,
-)
+from segpost._backends.operations import collect_operations
+from segpost._backends.reference import features
 from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
@@ -24,42 +19,9 @@ from segpost._core.contract import (
     Unary,
 )
 from segpost._core.sampling import Axes
-from segpost._cpu import (
-    argmax_volume,
-    boundary_bands,
-    boundary_matches,
-    colorize,
-    confusion_labels,
-    confusion_logits,
-    instance_counts,
-    labels_from_colors,
-    letterbox,
-    overlay,
-    softmax,
-)
-
-__all__ = [
-    "argmax",
-    "argmax_volume",
-    "boundary_bands",
-    "boundary_matches",
-    "colorize",
-    "confusion_labels",
-    "confusion_logits",
-    "dense_crf",
-    "feature_range",
-    "instance_counts",
-    "label_energies",
-    "labels_from_colors",
-    "letterbox",
-    "overlay",
-    "prepare_guide",
-    "reduce_max",
-    "softmax",
-    "supports",
-]
 
 _cpu.bind_records(contract)  # an error where the compiled code has other fields in mind
+globals().update(collect_operations(_cpu, features))
 
 
 def argmax(
@@ -78,7 +40,7 @@ def argmax(
     if both and axes is None:  # the logits are read once
         return _cpu.argmax(logits, None, labels, paint, confidence, fast, probabilities)
     report = _cpu.argmax(logits, axes, labels, paint)
-    return report.undefined_as(softmax(logits, axes, probabilities, confidence))
+    return report.undefined_as(_cpu.softmax(logits, axes, probabilities, confidence))
 
 
 def dense_crf(

@@ -24,6 +24,7 @@ _MODULES = {
     "cuda": "segpost._backends.cuda.backend",
 }
 _SUBJECTS = {  # of operations that not all backends have, in the words of an error
+    "add_resized": "sliding windows",
     "letterbox": "letterboxes",
     "boundary_bands": "boundaries",
     "boundary_matches": "boundaries",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -113,3 +115,24 @@ def resolve_grid(grid: object, shape: tuple[int, int], wanted: tuple[int, int]) 
         f"{', '.join(map(repr, sampling.GRIDS))}: the convention does not say how the "
         "network's small map lies on its input"
     )
+
+
+def as_count(value: object, name: str, least: int = 0) -> int:
+    """Return an integer of at least `least` and below 2**31."""
+    count = as_integer(value, name)
+    if not least <= count < 2**31:
+        raise ValueError(f"{name} must be at least {least} and below 2**31, got {value!r}")
+    return count
+
+
+def as_real(value: object, name: str, least: float = -math.inf, most: float = math.inf) -> float:
+    """Return a finite real number of at least `least` and at most `most`; booleans are refused."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    real = float(value)
+    if not math.isfinite(real):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    if not least <= real <= most:
+        allowed = f"at least {least:g}" if most == math.inf else f"in {least:g}..{most:g}"
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    return real

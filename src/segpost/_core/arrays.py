@@ -86,6 +86,8 @@ def as_input_array(value: object, name: str, *, kept: bool = False) -> InputArra
         )
     if isinstance(value, np.ndarray):
         return _from_numpy(np.asarray(value), name, _same)
+    if isinstance(value, InputArray):
+        return value
     if isinstance(value, (list, tuple, str, bytes, int, float, complex)) or value is None:
         raise TypeError(f"{name} must be an array, got {type(value).__name__}")
     return _from_protocol(value, name)

@@ -201,6 +201,14 @@ class Backend(Protocol):
         confidence: Array | None,  # [N, H, W] float32
     ) -> LogitErrors: ...
 
+    def add_resized(
+        self,
+        logits: Logits,  # of one image: values [1, C, h, w] of a float type
+        axes: Axes | None,
+        weights: Array,  # [H, W] float32, any strides, at least 0
+        sums: Array,  # [C, H, W] float32, any strides: weights * value is added where weights > 0
+    ) -> None: ...
+
     def colorize(
         self,
         labels: Array,  # [N, H, W] integers

@@ -91,3 +91,9 @@ def format_position(place: list[int]) -> str:
 
 def format_index(place: tuple[Any, ...]) -> str:
     return "[" + ", ".join(str(int(i)) for i in place) + "]"
+
+
+def add_label_errors(errors: LabelErrors, more: LabelErrors, offset: int) -> LabelErrors:
+    """Return the sum of two counts, the second of an array that starts at a flat index."""
+    first = errors.first if errors.total else more.first + offset
+    return LabelErrors(errors.total + more.total, first)

@@ -1,8 +1,7 @@
-"""Label maps to pictures and back: colorize, overlay, labels_from_colors."""
+"""Operations between label maps and color images: colorize, overlay, labels_from_colors."""
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,35 +9,40 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._backends import registry
-from segpost._core import arguments, contract, errors, validation
+from segpost._core.arguments import CHECKS, as_integer, check_choice
 from segpost._core.arrays import InputArray, allocate_output, iter_stacks
+from segpost._core.contract import LabelErrors
+from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
+from segpost._core.validation import as_image_array, as_label_array, refuse_image_as_labels
 from segpost.color.palette import Palette, as_palette
+
+MAX_CONTOUR = 64  # pixels
 
 
 def colorize(labels: Any, palette: Palette | str, *, check: str = "sync", out: Any = None) -> Any:
-    """The color of every label.
+    """Return a color image of a label map.
 
     Parameters
     ----------
     labels : integer array of shape (..., H, W)
         Signed or unsigned, 8 to 64 bits, any strides. Floats and booleans are refused.
     palette : Palette or str
-        Labels equal to its `ignore_index` become its `void` color.
+        A palette or its name. Labels equal to its `ignore_index` get its `void` color.
     check : {"sync", "deferred", "off"}
         As in `argmax`.
     out : uint8 array of shape (..., H, W, 3), optional
-        Where to write.
+        The array to write to.
 
     Returns
     -------
-    color : uint8 array of shape (..., H, W, 3), red first, of the kind of `labels`
+    color : uint8 array of shape (..., H, W, 3), red first, of the array type of `labels`
 
     Raises
     ------
     ValueError
-        For labels that have no color: how many, the first and where it is.
+        If labels have no color: the message says how many, which is first, and where it is.
     TypeError
-        For labels that are no integers.
+        If labels are not integers.
 
     Examples
     --------
@@ -49,24 +53,26 @@ def colorize(labels: Any, palette: Palette | str, *, check: str = "sync", out: A
             [224, 224, 192]]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    given = validation.as_label_array(labels)
-    validation.refuse_image_as_labels(given.array)
-    return paint(given, chosen, out, check)
+    input_array = as_label_array(labels)
+    refuse_image_as_labels(input_array.array)
+    return colorize_labels(input_array, chosen, out, check)
 
 
-def paint(given: InputArray, chosen: Palette, out: Any = None, check: str = "sync") -> Any:
-    """Colorize for label maps that are known to be none other."""
-    arguments.check_choice(check, "check", arguments.CHECKS)
-    maps = given.array
-    result = allocate_output(out, (*maps.shape, 3), np.uint8, given.wrap, maps, packed=2)
-    ignore = chosen.ignore_index
-    lut = chosen.packed()
-    backend = registry.backend(maps, result.array, check=check)
-    bad = contract.LabelErrors()
-    for offset, (part, target) in iter_stacks(maps, result.array):
-        bad = _merge(bad, backend.colorize(part, lut, ignore, target), offset)
-    errors.raise_bad_labels(bad, maps, len(chosen), ignore)
-    return result.result()
+def colorize_labels(
+    labels: InputArray, palette: Palette, out: Any = None, check: str = "sync"
+) -> Any:
+    """Return a color image of a label map without asking whether its shape is that of an image."""
+    check_choice(check, "check", CHECKS)
+    array = labels.array
+    output = allocate_output(out, (*array.shape, 3), np.uint8, labels.wrap, array, packed=2)
+    ignore_index = palette.ignore_index
+    lut = palette.packed()
+    backend = registry.backend(array, output.array, check=check)
+    errors = LabelErrors()
+    for offset, (stack, color) in iter_stacks(array, output.array):
+        errors = add_label_errors(errors, backend.colorize(stack, lut, ignore_index, color), offset)
+    raise_bad_labels(errors, array, len(palette), ignore_index)
+    return output.result()
 
 
 def overlay(
@@ -79,32 +85,34 @@ def overlay(
     check: str = "sync",
     out: Any = None,
 ) -> Any:
-    """The labels' colors laid over an image.
+    """Return an image blended with the colors of its labels.
 
     Parameters
     ----------
     image : uint8 array of shape (..., H, W, 3)
     labels : integer array of shape (..., H, W)
     palette : Palette or str
+        A palette or its name.
     alpha : float or sequence of K floats
-        Weight of the color, 0 (the image) to 1 (the color), for all classes or one a class (void
-        then gets their mean). It is rounded to 1/256; the result is
+        The weight of the color, from 0 (the image) to 1 (the color): one for all classes, or one a
+        class, of which void gets the mean. It is rounded to a / 256; the result is
         (image (256 - a) + color a + 128) / 256, rounded down.
     contour : int
-        Width in pixels of opaque lines between different labels; 0 draws none.
+        The width in pixels, 0 to 64, of opaque lines between different labels.
     check : {"sync", "deferred", "off"}
         As in `argmax`.
     out : uint8 array of the shape of `image`, optional
-        Where to write.
+        The array to write to.
 
     Returns
     -------
-    picture : uint8 array of the shape of `image`, of the kind of `image`
+    overlay : uint8 array of the shape and the array type of `image`
 
     Raises
     ------
     ValueError, TypeError
-        For shapes that do not fit, a float image, labels without a color, alpha outside 0..1.
+        If the shapes do not fit, the image is not uint8, labels have no color, or `alpha` or
+        `contour` is out of its range.
 
     Examples
     --------
@@ -115,44 +123,43 @@ def overlay(
             [146, 114, 114]]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    arguments.check_choice(check, "check", arguments.CHECKS)
-    picture = validation.as_image_array(image)
-    maps = validation.as_label_array(labels).array
-    if picture.array.shape[:-1] != maps.shape:
-        validation.refuse_image_as_labels(maps)
+    check_choice(check, "check", CHECKS)
+    pixels = as_image_array(image)
+    maps = as_label_array(labels).array
+    if pixels.array.shape[:-1] != maps.shape:
+        refuse_image_as_labels(maps)
         raise ValueError(
-            f"image of shape {picture.array.shape} does not fit labels of shape {maps.shape}; "
+            f"image of shape {pixels.array.shape} does not fit labels of shape {maps.shape}; "
             "labels at the image's size come from segpost.argmax(logits, size=image.shape[:2])"
         )
-    if isinstance(contour, bool) or not isinstance(contour, numbers.Integral):
-        raise TypeError(f"contour must be an integer, got {contour!r}")
-    if not 0 <= contour <= 64:
-        raise ValueError(f"contour must be in 0..64 pixels, got {contour}")
+    contour = as_integer(contour, "contour")
+    if not 0 <= contour <= MAX_CONTOUR:
+        raise ValueError(f"contour must be in 0..{MAX_CONTOUR} pixels, got {contour}")
     lut = chosen.packed()
     weights = class_alpha(alpha, len(chosen))
-    ignore = chosen.ignore_index
-    result = allocate_output(
-        out, picture.array.shape, np.uint8, picture.wrap, picture.array, maps, packed=2
+    ignore_index = chosen.ignore_index
+    output = allocate_output(
+        out, pixels.array.shape, np.uint8, pixels.wrap, pixels.array, maps, packed=2
     )
-    backend = registry.backend(picture.array, maps, result.array, check=check)
-    bad = contract.LabelErrors()
-    for offset, (pixels, part, target) in iter_stacks(picture.array, maps, result.array):
-        found = backend.overlay(pixels, part, lut, weights, ignore, int(contour), target)
-        bad = _merge(bad, found, offset)
-    errors.raise_bad_labels(bad, maps, len(chosen), ignore)
-    return result.result()
+    backend = registry.backend(pixels.array, maps, output.array, check=check)
+    errors = LabelErrors()
+    for offset, (stack, stack_labels, target) in iter_stacks(pixels.array, maps, output.array):
+        more = backend.overlay(stack, stack_labels, lut, weights, ignore_index, contour, target)
+        errors = add_label_errors(errors, more, offset)
+    raise_bad_labels(errors, maps, len(chosen), ignore_index)
+    return output.result()
 
 
 def labels_from_colors(
     image: Any, palette: Palette | str, *, check: str = "sync", out: Any = None
 ) -> Any:
-    """The labels that a color picture was made from: the inverse of `colorize`.
+    """Return the label map of a color image: the inverse of `colorize`.
 
     Parameters
     ----------
     image : uint8 array of shape (..., H, W, 3)
     palette : Palette or str
-        Must give every label a color of its own.
+        A palette, or its name, in which every label has a color of its own.
     check : {"sync", "deferred", "off"}
         As in `argmax`.
     out : array of shape (..., H, W), optional
@@ -160,13 +167,13 @@ def labels_from_colors(
 
     Returns
     -------
-    labels : array of shape (..., H, W), of the kind of `image`
+    labels : array of shape (..., H, W), of the array type of `image`
 
     Raises
     ------
     ValueError
-        If two labels share a color (no inverse exists), or the image has a color that is not in the
-        palette: how many pixels, the first color and where it is.
+        If two labels share a color, so that no inverse exists, or if the image has colors that are
+        not in the palette: the message says at how many pixels, which is first, and where it is.
 
     Examples
     --------
@@ -176,35 +183,35 @@ def labels_from_colors(
     array([[  0,  15, 255]], dtype=uint8)
     """
     chosen = as_palette(palette)
-    arguments.check_choice(check, "check", arguments.CHECKS)
+    check_choice(check, "check", CHECKS)
     if chosen.duplicates:
         groups = ", ".join(
             f"{' = '.join(map(str, group))} {chosen.color(group[0])}"
             for group in chosen.duplicates[:3]
         )
         raise ValueError(
-            f"palette gives {len(chosen.duplicates)} colors to more than one label, so no picture "
-            f"can be read back with it: {groups}{', ...' if len(chosen.duplicates) > 3 else ''}"
+            f"palette gives {len(chosen.duplicates)} colors to more than one label, so no image "
+            f"can be turned into labels: {groups}{', ...' if len(chosen.duplicates) > 3 else ''}"
         )
-    picture = validation.as_image_array(image)
-    pairs = sorted((r | g << 8 | b << 16, label) for label, (r, g, b) in chosen.labeled())
+    pixels = as_image_array(image)
+    pairs = sorted((r | g << 8 | b << 16, label) for label, (r, g, b) in chosen.items())
     keys = np.array([key for key, _ in pairs], np.uint32)
     values = np.array([label for _, label in pairs], np.int32)
     dtype = np.uint8 if values.min() >= 0 and values.max() <= 255 else np.int32
-    shape = picture.array.shape[:-1]
-    result = allocate_output(out, shape, dtype, picture.wrap, picture.array, packed=1)
-    backend = registry.backend(picture.array, result.array, check=check)
-    bad = contract.LabelErrors()
-    for offset, (pixels, target) in iter_stacks(picture.array, result.array):
-        found = backend.labels_from_colors(pixels, keys, values, target)
-        bad = _merge(bad, found, offset)
-    if bad.total:
-        errors.raise_bad_colors(bad, picture.array)
-    return result.result()
+    shape = pixels.array.shape[:-1]
+    output = allocate_output(out, shape, dtype, pixels.wrap, pixels.array, packed=1)
+    backend = registry.backend(pixels.array, output.array, check=check)
+    errors = LabelErrors()
+    for offset, (stack, target) in iter_stacks(pixels.array, output.array):
+        more = backend.labels_from_colors(stack, keys, values, target)
+        errors = add_label_errors(errors, more, offset)
+    if errors.total:
+        raise_bad_colors(errors, pixels.array)
+    return output.result()
 
 
 def class_alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
-    """alpha * 256 as integers, one a class and, for void, the mean of them."""
+    """Return alpha * 256 as integers: one a class, then their mean for void."""
     if isinstance(alpha, (bool, str, np.ma.MaskedArray)):
         raise TypeError(f"alpha must be a number or {classes} numbers, got {alpha!r}")
     values = np.asarray(alpha, np.float64)
@@ -214,10 +221,3 @@ def class_alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
         raise ValueError(f"alpha must be in 0..1, got {alpha!r}")
     weights = np.rint(np.broadcast_to(values, classes) * 256)
     return np.append(weights, np.rint(weights.mean())).astype(np.uint16)
-
-
-def _merge(
-    bad: contract.LabelErrors, found: contract.LabelErrors, offset: int
-) -> contract.LabelErrors:
-    first = bad.first if bad.total else found.first + offset
-    return contract.LabelErrors(bad.total + found.total, first)

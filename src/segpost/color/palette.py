@@ -1,8 +1,7 @@
-"""Palettes: a color and a name for every class."""
+"""`Palette`: a color and a name for every class."""
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -10,10 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array, as_input_array
-from segpost.color import datasets
+from segpost.color.datasets.reader import list_palettes, read_dataset
+from segpost.color.distinct import distinct_colors
 
 Color = tuple[int, int, int]
+
+MAX_COLORS = 65536
+MAX_DISTINCT = 1024
 
 
 class Palette:
@@ -22,18 +26,20 @@ class Palette:
     Parameters
     ----------
     colors : (K, 3) integers in 0..255
-        Red, green, blue of classes 0 to K - 1. Floats are refused: 0..1 or 0..255 is a guess.
+        Red, green and blue of classes 0 to K - 1. Floats are refused: whether they are in 0..1 or
+        in 0..255 would be a guess.
     names : sequence of K strings, optional
         Class names, for legends and messages.
     void : (3,) integers, optional
-        Color of `ignore_index`; black where it is left out.
+        Color of `ignore_index`; black by default.
     ignore_index : int, optional
         The label that means "no class" (255 in most datasets).
 
     Raises
     ------
     ValueError, TypeError
-        For a wrong shape, values outside 0..255, floats, or a wrong number of names.
+        If `colors` or `void` has a wrong shape, values outside 0..255 or floats, if the number of
+        names is not that of colors, or if `ignore_index` is not an integer of 32 bits.
 
     Examples
     --------
@@ -52,45 +58,53 @@ class Palette:
     ) -> None:
         table = _color_table(colors, "colors")
         if names is not None:
-            strings = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)
-            if isinstance(names, str) or not strings:
+            are_strings = isinstance(names, Sequence) and all(isinstance(n, str) for n in names)
+            if isinstance(names, str) or not are_strings:
                 raise TypeError("names must be a sequence of strings")
             if len(names) != len(table):
                 raise ValueError(
                     f"names must have {len(table)} entries, one a color, got {len(names)}"
                 )
         if ignore_index is not None:
-            if isinstance(ignore_index, bool) or not isinstance(ignore_index, numbers.Integral):
-                raise TypeError(f"ignore_index must be an integer, got {ignore_index!r}")
+            ignore_index = as_integer(ignore_index, "ignore_index")
             if not -(2**31) <= ignore_index < 2**31:
                 raise ValueError(f"ignore_index must fit 32 bits, got {ignore_index}")
         self._colors = table
         self._names = None if names is None else tuple(names)
         self._void: Color | None = None
         if void is not None:
-            self._void = _triple(_color_table([void], "void")[0])
+            self._void = _as_color(_color_table([void], "void")[0])
         elif ignore_index is not None:
             self._void = (0, 0, 0)
-        self._ignore_index = None if ignore_index is None else int(ignore_index)
+        self._ignore_index = ignore_index
         rows = np.concatenate([table, [self._void or (0, 0, 0)]]).astype(np.uint32)
-        self._packed = frozen(rows @ np.array([1, 1 << 8, 1 << 16], np.uint32))
-        self._looks: dict[int, tuple[Array, Array]] = {}
+        self._packed = _as_constant(rows @ np.array([1, 1 << 8, 1 << 16], np.uint32))
+        self._lookup_tables: dict[int, tuple[Array, Array]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Palette, (self._colors, self._names, self._void, self._ignore_index)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read a pickle of the first release, which held the attributes."""
+        arguments = (state[name] for name in ("_colors", "_names", "_void", "_ignore_index"))
+        Palette.__init__(self, *arguments)
 
     @classmethod
     def named(cls, name: str) -> Palette:
-        """The palette of a public dataset, with its class names.
+        """Return the palette of a public dataset, with its class names.
 
         Parameters
         ----------
         name : str
-            "voc", "cityscapes" (train ids), "cityscapes_labelid", "ade20k", "coco_stuff",
-            "pascal_context", "pascal_context_59", "mapillary", "mapillary_v2", "loveda",
-            "potsdam", "vaihingen" or "isaid".
+            Such as "voc", "cityscapes" (train ids), "cityscapes_labelid", "ade20k" or "coco_stuff";
+            the error of an unknown name lists all. Case does not matter, and "-" and " " are "_".
 
         Raises
         ------
         ValueError
-            If there is none of that name.
+            If there is no palette of that name: the message lists those there are.
+        TypeError
+            If `name` is not a string.
 
         Examples
         --------
@@ -104,10 +118,20 @@ class Palette:
 
     @classmethod
     def distinct(cls, n: int) -> Palette:
-        """`n` colors far from each other to the eye; the first k are the same for every n.
+        """Return a palette of `n` colors that are far from each other to the eye.
 
-        Starts with black for a background and goes on with the color farthest, in Oklab, from all
-        those before it.
+        The first is black, for a background. Each of the others is the color farthest, in Oklab,
+        from all those before it, so the first k are the same for every n.
+
+        Parameters
+        ----------
+        n : int
+            At least 1 and at most 1024.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `n` is out of that range, or not an integer.
 
         Examples
         --------
@@ -115,21 +139,32 @@ class Palette:
         >>> segpost.Palette.distinct(5) == segpost.Palette(segpost.Palette.distinct(9).colors[:5])
         True
         """
-        if isinstance(n, bool) or not isinstance(n, numbers.Integral):
-            raise TypeError(f"n must be an integer, got {n!r}")
-        if not 1 <= n <= 1024:
-            raise ValueError(f"n must be in 1..1024, got {n}")
-        return cls(_distinct(int(n)))
+        n = as_integer(n, "n")
+        if not 1 <= n <= MAX_DISTINCT:
+            raise ValueError(f"n must be in 1..{MAX_DISTINCT}, got {n}")
+        return cls(distinct_colors(n))
 
     @classmethod
     def from_colormap(cls, name: str, n: int) -> Palette:
-        """`n` colors spread evenly over a matplotlib colormap (needs matplotlib)."""
+        """Return a palette of `n` colors at equal steps of a matplotlib colormap.
+
+        Parameters
+        ----------
+        name : str
+            A name of ``matplotlib.colormaps``. Needs matplotlib.
+        n : int
+            At least 1 and at most 65536.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If matplotlib has no colormap of that name, or `n` is not an integer in that range.
+        """
         import matplotlib
 
-        if isinstance(n, bool) or not isinstance(n, numbers.Integral):
-            raise TypeError(f"n must be an integer, got {n!r}")
-        if not 1 <= n <= 65536:
-            raise ValueError(f"n must be in 1..65536, got {n}")
+        n = as_integer(n, "n")
+        if not 1 <= n <= MAX_COLORS:
+            raise ValueError(f"n must be in 1..{MAX_COLORS}, got {n}")
         if name not in matplotlib.colormaps:
             raise ValueError(f"matplotlib has no colormap named {name!r}")
         colors = matplotlib.colormaps[name](np.linspace(0.0, 1.0, n))[:, :3]
@@ -137,45 +172,45 @@ class Palette:
 
     @property
     def colors(self) -> npt.NDArray[np.uint8]:
-        """(K, 3) uint8, read-only."""
+        """The colors of the classes, (K, 3) uint8, read-only."""
         return self._colors
 
     @property
     def names(self) -> tuple[str, ...] | None:
-        """Class names, or None."""
+        """The names of the classes, or None."""
         return self._names
 
     @property
     def void(self) -> Color | None:
-        """Color of `ignore_index`, or None where there is none."""
+        """The color of `ignore_index`, or None if the palette has neither."""
         return self._void
 
     @property
     def ignore_index(self) -> int | None:
-        """The label that means "no class", or None."""
+        """The label that means "no class", or None if there is none."""
         return self._ignore_index
 
     @property
     def duplicates(self) -> tuple[tuple[int, ...], ...]:
-        """Groups of labels that share one color, `ignore_index` among them if it is one."""
+        """The groups of labels that share one color, `ignore_index` included."""
         groups: dict[Color, list[int]] = {}
-        for label, color in self.labeled():
+        for label, color in self.items():
             groups.setdefault(color, []).append(label)
         return tuple(tuple(group) for group in groups.values() if len(group) > 1)
 
     def color(self, label: int) -> Color:
-        """Red, green and blue of one label."""
+        """Return red, green and blue of one label."""
         if label == self._ignore_index and self._void is not None:
             return self._void
-        return _triple(self._colors[self._class(label)])
+        return _as_color(self._colors[self._check_label(label)])
 
     def name(self, label: int) -> str:
-        """Name of one label; its number where the palette has no names."""
+        """Return the name of one label, or its number if the palette has no names."""
         if label == self._ignore_index:
             return "void"
-        return str(label) if self._names is None else self._names[self._class(label)]
+        return str(label) if self._names is None else self._names[self._check_label(label)]
 
-    def _class(self, label: int) -> int:
+    def _check_label(self, label: int) -> int:
         if not 0 <= label < len(self):
             raise ValueError(f"label must be in 0..{len(self) - 1}, got {label}")
         return label
@@ -197,34 +232,46 @@ class Palette:
     def _key(self) -> tuple[object, ...]:
         return self._colors.tobytes(), self._names, self._void, self._ignore_index
 
-    def labeled(self) -> Iterator[tuple[int, Color]]:
-        """Every label that can occur, with its color; `ignore_index` takes precedence."""
+    def items(self) -> Iterator[tuple[int, Color]]:
+        """Return an iterator over all labels with their colors, `ignore_index` last."""
         for label in range(len(self)):
             if label != self._ignore_index:
-                yield label, _triple(self._colors[label])
+                yield label, _as_color(self._colors[label])
         if self._ignore_index is not None and self._void is not None:
             yield self._ignore_index, self._void
 
     def packed(self) -> npt.NDArray[np.uint32]:
-        """0x00bbggrr of every class and, last, of void: the table the kernels look colors up in."""
+        """Return the colors as 0x00bbggrr, (K + 1,) uint32: those of the classes, then void's."""
         return self._packed
 
-    def looks(self, classes: int) -> tuple[Array, Array]:
-        """For each of so many classes and, last, for void: its row of `packed`, and that color.
+    def lookup_table(self, n: int) -> tuple[Array, Array]:
+        """Return where kernels look up the colors of `n` classes.
 
-        A class that is `ignore_index` looks like void.
+        Parameters
+        ----------
+        n : int
+            The number of classes, at most that of colors.
+
+        Returns
+        -------
+        rows : (n + 1,) integer array
+            For each class and, last, for void: its row of `packed`. That of a class which is
+            `ignore_index` is void's.
+        lut : (n + 1,) uint32 array
+            The colors of these rows.
         """
-        found = self._looks.get(classes)
-        if found is None:
-            rows = np.append(np.arange(classes), len(self))
-            if self._ignore_index is not None and 0 <= self._ignore_index < classes:
+        tables = self._lookup_tables.get(n)
+        if tables is None:
+            rows = np.append(np.arange(n), len(self))
+            if self._ignore_index is not None and 0 <= self._ignore_index < n:
                 rows[self._ignore_index] = len(self)
-            found = self._looks[classes] = frozen(rows), frozen(self._packed[rows])
-        return found
+            tables = _as_constant(rows), _as_constant(self._packed[rows])
+            self._lookup_tables[n] = tables
+        return tables
 
 
 def as_palette(palette: object) -> Palette:
-    """A Palette, from itself or from its name."""
+    """Return a Palette, given one or its name."""
     if isinstance(palette, Palette):
         return palette
     if isinstance(palette, str):
@@ -255,22 +302,22 @@ def _color_table(colors: Any, name: str) -> npt.NDArray[np.uint8]:
         raise ValueError(f"{name} must have shape (K, 3), got {table.shape}")
     outside = (table < 0) | (table > 255)
     if outside.any():
-        place = tuple(int(i) for i in np.argwhere(outside)[0])
+        position = tuple(int(i) for i in np.argwhere(outside)[0])
         raise ValueError(
             f"{name} has {int(outside.sum())} values outside 0..255, "
-            f"first {table[place]} at {place}"
+            f"first {table[position]} at {position}"
         )
-    if len(table) > 65536:
-        raise ValueError(f"{name} must have at most 65536 rows, got {len(table)}")
-    return frozen(table.astype(np.uint8))
+    if len(table) > MAX_COLORS:
+        raise ValueError(f"{name} must have at most {MAX_COLORS} rows, got {len(table)}")
+    return _as_constant(table.astype(np.uint8))
 
 
-def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """A copy that nobody can make writeable again: palettes are shared by the whole process."""
+def _as_constant(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a copy that cannot be made writeable: the whole process shares palettes."""
     return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
 
 
-def _triple(color: Array) -> Color:
+def _as_color(color: Array) -> Color:
     red, green, blue = (int(v) for v in color)
     return red, green, blue
 
@@ -278,46 +325,8 @@ def _triple(color: Array) -> Color:
 @lru_cache(maxsize=64)
 def _named(name: str) -> Palette:
     try:
-        entry = datasets.entry(name.lower().replace("-", "_").replace(" ", "_"))
+        dataset = read_dataset(name.lower().replace("-", "_").replace(" ", "_"))
     except KeyError:
-        known = ", ".join(datasets.NAMES)
+        known = ", ".join(list_palettes())
         raise ValueError(f"there is no palette named {name!r}; known are {known}") from None
-    return Palette(entry.colors, entry.names, entry.void, entry.ignore_index)
-
-
-@lru_cache(maxsize=8)
-def _distinct(n: int) -> npt.NDArray[np.uint8]:
-    """Farthest-point sampling of the sRGB cube in Oklab (Ottosson 2020)."""
-    levels = np.arange(0, 256, 15)
-    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
-    places = _oklab(cube)
-    lightness = places[:, 0]
-    usable = (lightness > 0.35) & (lightness < 0.97)
-    chosen = [0]
-    nearest = np.where(usable, np.inf, -1.0)
-    while len(chosen) < n:
-        distance = ((places - places[chosen[-1]]) ** 2).sum(axis=1)
-        nearest = np.minimum(nearest, np.where(usable, distance, -1.0))
-        chosen.append(int(nearest.argmax()))
-    return cube[chosen].astype(np.uint8)
-
-
-def _oklab(colors: Array) -> npt.NDArray[np.float64]:
-    """sRGB bytes in Oklab, where equal distances look equally far."""
-    encoded = colors / 255.0
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    cones = linear @ np.array(
-        [
-            [0.4122214708, 0.2119034982, 0.0883024619],
-            [0.5363325363, 0.6806995451, 0.2817188376],
-            [0.0514459929, 0.1073969566, 0.6299787005],
-        ]
-    )
-    lab: npt.NDArray[np.float64] = np.cbrt(cones) @ np.array(
-        [
-            [0.2104542553, 1.9779984951, 0.0259040371],
-            [0.7936177850, -2.4285922050, 0.7827717662],
-            [-0.0040720468, 0.4505937099, -0.8086757660],
-        ]
-    )
-    return lab
+    return Palette(dataset.colors, dataset.names, dataset.void, dataset.ignore_index)

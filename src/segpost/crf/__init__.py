@@ -1,1 +1,6 @@
-"""crf."""
+"""Refinement of probabilities by a fully connected conditional random field (dense CRF)."""
+
+from segpost.crf.model import DenseCRF, Refinement, dense_crf
+from segpost.crf.terms import PRESETS
+
+__all__ = ["PRESETS", "DenseCRF", "Refinement", "dense_crf"]

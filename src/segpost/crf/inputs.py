@@ -1,252 +1,184 @@
-"""What a dense CRF reads: the unary and the guides, checked and viewed."""
+"""Conversion of the arrays that a dense CRF takes into batches."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from segpost._backends import registry
-from segpost._core import validation
-from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
-from segpost._core.contract import MAX_FEATURES, LabelErrors, UnaryErrors
+from segpost._core.arguments import normalize_class_axis
+from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
+from segpost._core.contract import MAX_FEATURES, LabelErrors
 from segpost._core.device import context_of
+from segpost._core.errors import add_label_errors
+from segpost._core.validation import check_integer_labels
+from segpost.crf.batch import Guide, UnaryBatch
+from segpost.crf.settings import Settings
 
-UNARIES = ("probabilities", "logits", "labels", "energies")
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-GUIDES = ("uint8", "int8", "uint16", "int16", *FLOATS)  # float32 holds the integers exactly
-MOST_PIXELS = 2**31 - 1  # of one image
+GUIDE_KINDS = ("uint8", "int8", "uint16", "int16", *FLOATS)  # float32 holds the integers exactly
+MAX_CHANNELS = MAX_FEATURES - 3  # three features are the position
+MAX_PIXELS = 2**31 - 1  # of one image
 
 
-class Field(NamedTuple):
-    """The unary of a batch, and where its axes are."""
+def as_unary_batch(probabilities: object, settings: Settings) -> UnaryBatch:
+    """Return the unary argument as a batch, whatever ``settings.unary`` says that it is.
 
-    given: InputArray
-    name: str  # what errors call it
-    labels: int
-    batch: int
-    size: tuple[int, int, int]  # (D, H, W)
-    volume: bool
-    batched: bool
-    last: bool  # whether labels are the last axis
-
-    def stacked(self, array: Array) -> Array:
-        """An array of probabilities as (N, L, D, H, W), without a copy."""
-        view = array if self.batched else array[None]
-        if self.last:
-            view = np.moveaxis(view, -1, 1)
-        return view if self.volume else view[:, :, None]
-
-    def pixels(self, array: Array) -> Array:
-        """An array of one value a pixel as (N, D, H, W), without a copy."""
-        view = array if self.batched else array[None]
-        return view if self.volume else view[:, None]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """That of the probabilities that come out."""
-        size = self.size if self.volume else self.size[1:]
-        one = (*size, self.labels) if self.last else (self.labels, *size)
-        return (self.batch, *one) if self.batched else one
-
-    @property
-    def lead(self) -> tuple[int, ...]:
-        """The shape of a label map."""
-        size = self.size if self.volume else self.size[1:]
-        return (self.batch, *size) if self.batched else size
-
-
-class Guide(NamedTuple):
-    """A picture for every image of a batch."""
-
-    values: Array  # [N, D, H, W, G]
-    kind: str
-    ranges: tuple[Array, ...] = ()  # [2, G] of each, where they are known
-
-    def range(self, n: int) -> Array | None:
-        """The least and the largest value of its channels."""
-        return self.ranges[n] if self.ranges else None
-
-
-def field(
-    probabilities: object, unary: str, axis: int | None, volume: bool, num_classes: int | None
-) -> Field:
-    """The unary as it came, whatever it means."""
-    name = "probabilities" if unary == "probabilities" else f"probabilities (unary={unary!r})"
-    given = as_input_array(probabilities, "probabilities")
-    shape = given.array.shape
-    dense = 0 if unary == "labels" else 1
-    axes = ("D, H, W" if volume else "H, W").split(", ")
-    if unary == "labels":
-        validation.check_integer_labels(given, name)
-    elif given.kind not in FLOATS:
+    Raises
+    ------
+    TypeError
+        If the array is not of floats, or not of integers where it is to hold labels.
+    ValueError
+        If its shape does not fit the settings.
+    """
+    is_labels = settings.unary == "labels"
+    name = "probabilities"
+    if settings.unary != name:
+        name = f"probabilities (unary={settings.unary!r})"
+    input_array = as_input_array(probabilities, "probabilities")
+    shape = input_array.array.shape
+    axes = ("D", "H", "W") if settings.volume else ("H", "W")
+    if is_labels:
+        check_integer_labels(input_array, name)
+    elif input_array.kind not in FLOATS:
         hint = ""
-        if given.kind in LABEL_KINDS and len(shape) <= len(axes) + 1:
+        if input_array.kind in LABEL_KINDS and len(shape) <= len(axes) + 1:
             hint = "; label maps need unary='labels' and num_classes="
-        raise TypeError(f"{name} must be floats, got {given.kind}{hint}")
-    extra = len(shape) - len(axes) - dense
-    if extra not in (0, 1):
-        one = ", ".join(["L"] * dense + axes)
+        raise TypeError(f"{name} must be floats, got {input_array.kind}{hint}")
+    expected = axes if is_labels else ("L", *axes)
+    num_batch_axes = len(shape) - len(expected)
+    if num_batch_axes not in (0, 1):
+        one = ", ".join(expected)
+        last = "" if is_labels else ", labels last with axis=-1"
+        hint = "" if settings.volume else "; a volume needs volume=True"
+        raise ValueError(f"{name} must have shape ({one}) or (N, {one}){last}, got {shape}{hint}")
+    class_axis = first = -1 - len(axes)
+    if settings.axis is not None:
+        class_axis = normalize_class_axis(settings.axis, len(shape) + is_labels, first)
+    num_labels = int(settings.num_classes or 0) if is_labels else shape[class_axis]
+    if num_labels < 2:
+        hint = "; for a sigmoid head stack 1 - p and p" if num_labels == 1 else ""
         raise ValueError(
-            f"{name} must have shape ({one}) or (N, {one}){', labels last with axis=-1' * dense}, "
-            f"got {shape}{'' if volume else '; a volume needs volume=True'}"
+            f"{name} must have at least two labels: axis {class_axis} of shape {shape} has length "
+            f"{num_labels}{hint}"
         )
-    first = -1 - len(axes)
-    counted = _label_axis(axis, len(shape) + 1 - dense, first)
-    labels = shape[counted] if dense else int(num_classes or 0)
-    if labels < 2:
-        where = f": axis {counted} of shape {shape} has length {labels}" if dense else ""
-        hint = "; for a sigmoid head stack 1 - p and p" if labels == 1 else ""
-        raise ValueError(f"{name} must have at least two labels{where}{hint}")
-    spatial = (
-        shape[extra : extra + len(axes)] if dense == 0 or counted == -1 else shape[first + 1 :]
+    start = num_batch_axes + (not is_labels and class_axis != -1)
+    spatial_shape = shape[start : start + len(axes)]
+    num_pixels = math.prod(spatial_shape)
+    if num_pixels > MAX_PIXELS:
+        raise ValueError(
+            f"{name} of shape {shape} have {num_pixels} pixels an image; at most {MAX_PIXELS} can "
+            "be refined at once: cut it into overlapping tiles"
+        )
+    depth, height, width = spatial_shape if settings.volume else (1, *spatial_shape)
+    batch_shape = shape[:num_batch_axes]
+    one_shape = (num_labels, *spatial_shape)
+    if class_axis == -1:
+        one_shape = (*spatial_shape, num_labels)
+    return UnaryBatch(
+        input_array=input_array,
+        name=name,
+        settings=settings,
+        num_labels=num_labels,
+        num_images=math.prod(batch_shape),
+        size=(depth, height, width),
+        is_batched=num_batch_axes == 1,
+        labels_last=class_axis == -1,
+        shape=(*batch_shape, *one_shape),
+        map_shape=(*batch_shape, *spatial_shape),
     )
-    pixels = math.prod(spatial)
-    if pixels > MOST_PIXELS:
-        raise ValueError(
-            f"{name} of shape {shape} have {pixels} pixels an image; at most {MOST_PIXELS} can be "
-            "refined at once: cut it into overlapping tiles"
-        )
-    depth, height, width = spatial if volume else (1, *spatial)
-    batch = shape[0] if extra else 1
-    size = (depth, height, width)
-    return Field(given, name, labels, batch, size, volume, extra == 1, counted == -1)
 
 
-def _label_axis(axis: int | None, ndim: int, first: int) -> int:
-    if axis is None:
-        return first
-    counted = axis - ndim if axis >= 0 else axis
-    if counted not in (first, -1):
-        raise ValueError(
-            f"axis must be {first} (labels first) or -1 (labels last), got {axis} "
-            f"of {ndim} dimensions"
-        )
-    return counted
+def as_guide(image: object, batch: UnaryBatch, name: str) -> Guide:
+    """Return an image argument as a guide for every image of a batch.
 
+    Parameters
+    ----------
+    image : array of shape (..., H, W, G) or (..., H, W)
+        Finite, of a type in `GUIDE_KINDS`.
+    batch : UnaryBatch
+        What it has to fit.
+    name : str
+        What an error calls it.
 
-def guide(image: object, unary: Field, name: str) -> Guide:
-    """A guide that fits the unary: of shape (..., H, W, G) or (..., H, W), finite."""
-    given = as_input_array(image, name)
-    array = given.array
-    if given.kind not in GUIDES:
+    Raises
+    ------
+    ValueError, TypeError
+        If type or shape do not fit, or if values are not finite.
+    """
+    input_array = as_input_array(image, name)
+    array, kind = input_array.array, input_array.kind
+    if kind not in GUIDE_KINDS:
         hint = "; pass .astype('uint8') for colors of 0..255, else .astype('float32')"
-        if given.kind == "bool":
+        if kind == "bool":
             hint = "; pass .astype('uint8')"
-        raise TypeError(f"{name} must be of dtype {', '.join(GUIDES)}, got {given.kind}{hint}")
-    lead = unary.lead
-    if array.shape[: len(lead)] != lead or array.ndim - len(lead) not in (0, 1):
-        _raise_misfit(array.shape, unary, name)
-    if array.ndim == len(lead):
+        raise TypeError(f"{name} must be of dtype {', '.join(GUIDE_KINDS)}, got {kind}{hint}")
+    num_axes = len(batch.map_shape)
+    if array.shape[:num_axes] != batch.map_shape or array.ndim - num_axes not in (0, 1):
+        _raise_misfit(array.shape, batch, name)
+    if array.ndim == num_axes:
         array = array[..., None]
-    if array.shape[-1] == 0:
-        raise ValueError(f"{name} of shape {given.array.shape} has no channels")
-    if array.shape[-1] > MAX_FEATURES - 3:
+    num_channels = array.shape[-1]
+    if num_channels == 0:
+        raise ValueError(f"{name} of shape {input_array.array.shape} has no channels")
+    if num_channels > MAX_CHANNELS:
         raise ValueError(
-            f"{name} of shape {given.array.shape} has {array.shape[-1]} channels, but at most "
-            f"{MAX_FEATURES - 3} can be told apart; reduce them first, by PCA say"
+            f"{name} of shape {input_array.array.shape} has {num_channels} channels, but at most "
+            f"{MAX_CHANNELS} can be told apart; reduce them first, by PCA say"
         )
-    stacked = array if unary.batched else array[None]
-    stacked = stacked if unary.volume else stacked[:, None]
-    ranges: tuple[Array, ...] = ()
-    if given.kind in FLOATS and array.size:
-        ranges, bad = _ranges(stacked, given.kind, name)
-        if bad.total:
-            place = np.unravel_index(bad.first, array.shape)
-            raise ValueError(
-                f"{name} has {bad.total} NaN or infinite of {array.size} values, first "
-                f"at {[int(i) for i in place[: given.array.ndim]]}"
-            )
-    return Guide(stacked, given.kind, ranges)
+    stack = array if batch.is_batched else array[None]
+    stack = stack if batch.settings.volume else stack[:, None]
+    if kind not in FLOATS or not array.size:
+        return Guide(stack, kind)
+    ranges, errors = _ranges_of_floats(stack, kind, name)
+    if errors.total:
+        position = np.unravel_index(errors.first, array.shape)
+        raise ValueError(
+            f"{name} has {errors.total} NaN or infinite of {array.size} values, first "
+            f"at {[int(i) for i in position[: input_array.array.ndim]]}"
+        )
+    return Guide(stack, kind, ranges)
 
 
-def _ranges(stacked: Array, kind: str, name: str) -> tuple[tuple[Array, ...], LabelErrors]:
-    """The ranges of the guides of a batch, and their values that are not finite."""
-    backend = registry.backend(stacked)
+def _ranges_of_floats(stack: Array, kind: str, name: str) -> tuple[tuple[Array, ...], LabelErrors]:
+    """Return the range of every channel for every image, and the values that are not finite."""
+    backend = registry.backend(stack)
     if not backend.supports("feature_range", kind):
         raise TypeError(
-            f"{name} on {context_of(stacked)} is {kind}, which guides on a device cannot be; "
+            f"{name} on {context_of(stack)} is {kind}, which guides on a device cannot be; "
             "pass .float()"
         )
-    ranges, total, first = [], 0, -1
-    for n in range(len(stacked)):
-        bounds, bad = backend.feature_range(stacked[n], kind)
+    ranges, errors = [], LabelErrors()
+    for n in range(len(stack)):
+        bounds, more = backend.feature_range(stack[n], kind)
         ranges.append(bounds)
-        if bad.total and not total:
-            first = n * math.prod(stacked.shape[1:]) + bad.first
-        total += bad.total
-    return tuple(ranges), LabelErrors(total, first)
+        errors = add_label_errors(errors, more, n * math.prod(stack.shape[1:]))
+    return tuple(ranges), errors
 
 
-def _raise_misfit(shape: tuple[int, ...], unary: Field, name: str) -> NoReturn:
-    """Say why a guide does not fit, as far as its shape shows."""
-    lead, axes = unary.lead, 3 if unary.volume else 2
-    spatial = lead[-axes:]
-    wanted = ", ".join(map(str, lead))
+def _raise_misfit(shape: tuple[int, ...], batch: UnaryBatch, name: str) -> NoReturn:
+    """Raise an error for a guide of a wrong shape, with what the shape suggests."""
+    num_axes = len(batch.map_shape)
+    axes = 3 if batch.settings.volume else 2
+    spatial = batch.map_shape[-axes:]
+    unary_shape = batch.input_array.array.shape
     hint = ""
-    if shape[-axes:] == spatial and len(shape) >= len(lead) + 1:
+    if shape[-axes:] == spatial and len(shape) >= num_axes + 1:
         hint = "; this looks channels first: move the channels last"
-    elif unary.batched and spatial in (shape[:axes], shape):
+    elif batch.is_batched and spatial in (shape[:axes], shape):
         hint = "; it needs a batch axis too: image[None]"
-    elif not unary.batched and shape[1 : axes + 1] == spatial:
+    elif not batch.is_batched and shape[1 : axes + 1] == spatial:
         hint = "; it has a batch axis, which the probabilities do not have"
     elif shape[-axes:] == spatial[::-1] or shape[-axes - 1 : -1] == spatial[::-1]:
         hint = "; are height and width swapped?"
-    elif not unary.last and unary.name != "probabilities (unary='labels')":
-        probabilities = unary.given.array.shape
-        start = 1 if unary.batched else 0
-        if shape[start : start + axes] == probabilities[start : start + axes]:
+    elif not batch.labels_last and batch.settings.unary != "labels":
+        start = 1 if batch.is_batched else 0
+        if shape[start : start + axes] == unary_shape[start : start + axes]:
             hint = "; are the labels the last axis of the probabilities? pass axis=-1"
+    expected = ", ".join(map(str, batch.map_shape))
     raise ValueError(
-        f"{name} of shape {shape} does not fit {unary.name} of shape {unary.given.array.shape}: "
-        f"it must be ({wanted}) or ({wanted}, channels){hint}"
-    )
-
-
-def raise_bad_labels(unary: Field, unsure: int | None, bad: LabelErrors) -> None:
-    """An error if there are any."""
-    labels = unary.given.array
-    if bad.total:
-        place = tuple(int(i) for i in np.unravel_index(bad.first, labels.shape))
-        also = "" if unsure is None else f" or {unsure} (unsure)"
-        hint = "; pass unsure= for a value that means 'could be anything'" if not also else ""
-        raise ValueError(
-            f"{unary.name} have {bad.total} of {labels.size} values outside "
-            f"0..{unary.labels - 1}{also}, first {labels[place]} at {list(place)}{hint}"
-        )
-
-
-def raise_bad(bad: UnaryErrors, unary: Field, n: int) -> NoReturn:
-    """Turn what a backend met, first in image `n`, into an error; counts are those of all."""
-    values = math.prod(unary.shape)
-    sizes = unary.size
-    if bad.total or bad.outside:
-        first = bad.first if bad.total else bad.outside_first
-        place = tuple(int(i) for i in np.unravel_index(first, (unary.labels, *sizes)))
-        one = widen(unary.stacked(unary.given.array)[n], unary.given.kind)[place]
-        where = f"first {one:g} at image {n}, label {place[0]}, {_pixel(place[1:], unary)}"
-        if bad.total:
-            raise ValueError(
-                f"{unary.name} have {bad.total} NaN or infinite of {values} values, {where}"
-            )
-        raise ValueError(
-            f"{unary.name} have {bad.outside} of {values} values outside 0..1, {where}; "
-            "they look like logits: pass unary='logits'"
-        )
-    place = tuple(int(i) for i in np.unravel_index(bad.hopeless_first, sizes))
-    why = {
-        "probabilities": "all are 0 there; pass a clamp above 0",
-        "probabilities (unary='logits')": "all are -inf there",
-    }.get(unary.name, "all are +inf there")
-    raise ValueError(
-        f"{unary.name} allow no label at {bad.hopeless} of {math.prod(unary.lead)} pixels, first "
-        f"at image {n}, {_pixel(place, unary)}: {why}"
-    )
-
-
-def _pixel(place: tuple[int, ...], unary: Field) -> str:
-    names = ("z", "y", "x")
-    return ", ".join(
-        f"{name} {i}" for name, i in zip(names, place, strict=True) if unary.volume or name != "z"
+        f"{name} of shape {shape} does not fit {batch.name} of shape {unary_shape}: "
+        f"it must be ({expected}) or ({expected}, channels){hint}"
     )

@@ -1,49 +1,60 @@
-"""The pairwise terms of a dense CRF: what the caller says of them, and what backends get."""
+"""The pairwise terms of a dense CRF as its caller describes them, checked."""
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from segpost._backends import registry
-from segpost._core import arguments
-from segpost._core.arrays import Array
+from segpost._core.arguments import as_real, check_choice
 
 NORMALIZATIONS = ("symmetric", "row", "column", "none")
-NEEDED = {"gaussian": ("sigma", "weight"), "bilateral": ("sigma_xy", "sigma_rgb", "weight")}
-SHARED = ("compatibility", "normalization")
-KNOWN = {
-    "gaussian": (*NEEDED["gaussian"], *SHARED),
-    "bilateral": (*NEEDED["bilateral"], *SHARED, "guide"),
+NEEDED_KEYS = {"gaussian": ("sigma", "weight"), "bilateral": ("sigma_xy", "sigma_rgb", "weight")}
+KNOWN_KEYS = {
+    "gaussian": (*NEEDED_KEYS["gaussian"], "compatibility", "normalization"),
+    "bilateral": (*NEEDED_KEYS["bilateral"], "compatibility", "normalization", "guide"),
 }
-SIGMAS = (1e-30, 1e30)  # squares of what is divided by them stay in float32
-LARGEST = 1e6  # weight or cost: their products with sums over pixels stay in float32
-REACH = 100_000  # sigmas from one end of a feature to the other; lattice keys are integers
+MIN_SIGMA, MAX_SIGMA = 1e-30, 1e30  # squares of features over sigma stay in float32
+MAX_WEIGHT = 1e6  # of weights and costs: their products with sums over pixels stay in float32
 
 Compatibility = str | tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
 class Term(Mapping[str, Any]):
-    """An unchangeable mapping that prints as a dict; guides are compared by identity."""
+    """An unchangeable mapping that prints as a dict; guides are compared by identity.
 
-    def __init__(self, items: Mapping[str, Any]) -> None:
-        self._items = dict(items)
+    Parameters
+    ----------
+    items : mapping
+        The keys and values of a term.
+    checked_as : tuple of (str, bool)
+        The kinds, each with whether it is for volumes, that the items are known to be valid for.
+    """
+
+    checked_as: tuple[tuple[str, bool], ...] = ()
+
+    def __init__(
+        self, items: Mapping[str, Any], checked_as: tuple[tuple[str, bool], ...] = ()
+    ) -> None:
+        self.data = dict(items)
+        self.checked_as = checked_as
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read a pickle; the first release held the items under another name."""
+        self.data = state["_items"] if "_items" in state else state["data"]
 
     def __getitem__(self, key: str) -> Any:
-        return self._items[key]
+        return self.data[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
+        return iter(self.data)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.data)
 
     def __repr__(self) -> str:
-        return repr(self._items)
+        return repr(self.data)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mapping) or self.keys() != other.keys():
@@ -54,168 +65,135 @@ class Term(Mapping[str, Any]):
         return hash(frozenset((k, v) for k, v in self.items() if k != "guide"))
 
 
-def checked_terms(given: object, kind: str, volume: bool) -> tuple[Term, ...]:
-    """The terms of one kind, as tuples of checked numbers."""
-    if given is None:
+def _gaussian(sigma: float, weight: float) -> Term:
+    checked_as = (("gaussian", False), ("gaussian", True))
+    return Term({"sigma": sigma, "weight": weight}, checked_as)
+
+
+def _bilateral(sigma_xy: float, sigma_rgb: float, weight: float) -> Term:
+    items = {"sigma_xy": sigma_xy, "sigma_rgb": sigma_rgb, "weight": weight}
+    return Term(items, (("bilateral", False), ("bilateral", True)))
+
+
+GAUSSIAN = _gaussian(3.0, 3.0)
+BILATERAL = _bilateral(80.0, 13.0, 10.0)
+PRESETS: dict[str, dict[str, Any]] = {
+    "pydensecrf": {"iterations": 10, "gaussian": GAUSSIAN, "bilateral": BILATERAL},
+    "deeplab": {
+        "iterations": 10,
+        "gaussian": _gaussian(1.0, 3.0),
+        "bilateral": _bilateral(67.0, 3.0, 4.0),
+    },
+}
+
+
+def parse_terms(value: object, kind: str, volume: bool) -> tuple[Term, ...]:
+    """Return the terms of one kind with checked numbers.
+
+    Parameters
+    ----------
+    value : mapping, sequence of mappings, or None
+    kind : {"gaussian", "bilateral"}
+    volume : bool
+        Whether pixels have three axes.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a key is unknown or missing, or a value out of its range: the message names both.
+    """
+    if value is None:
         return ()
-    if isinstance(given, Mapping):
-        return (_checked_term(given, kind, kind, volume),)
-    if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
-        raise TypeError(f"{kind} must be a mapping, a sequence of mappings or None, got {given!r}")
-    named = (f"{kind}[{i}]" if len(given) > 1 else kind for i in range(len(given)))
+    if isinstance(value, Mapping):
+        return (_parse_term(value, kind, kind, volume),)
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise TypeError(f"{kind} must be a mapping, a sequence of mappings or None, got {value!r}")
     return tuple(
-        _checked_term(term, kind, name, volume) for term, name in zip(given, named, strict=True)
+        _parse_term(term, kind, kind if len(value) == 1 else f"{kind}[{i}]", volume)
+        for i, term in enumerate(value)
     )
 
 
-def _checked_term(given: object, kind: str, name: str, volume: bool) -> Term:
-    if not isinstance(given, Mapping):
-        raise TypeError(f"{name} must be a mapping, got {given!r}")
-    known = f"it takes {', '.join(map(repr, KNOWN[kind]))}"
-    unknown = [key for key in given if key not in KNOWN[kind]]
+def _parse_term(value: object, kind: str, name: str, volume: bool) -> Term:
+    if isinstance(value, Term) and (kind, volume) in value.checked_as:
+        return value
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a mapping, got {value!r}")
+    takes = f"it takes {', '.join(map(repr, KNOWN_KEYS[kind]))}"
+    unknown = [key for key in value if key not in KNOWN_KEYS[kind]]
     if unknown:
-        raise ValueError(f"{name} has an unknown key {unknown[0]!r}; {known}")
-    missing = [key for key in NEEDED[kind] if key not in given]
+        raise ValueError(f"{name} has an unknown key {unknown[0]!r}; {takes}")
+    missing = [key for key in NEEDED_KEYS[kind] if key not in value]
     if missing:
-        raise ValueError(f"{name} lacks {missing[0]!r}; {known}")
-    term = {k: value for k, value in given.items() if value is not None or k in NEEDED[kind]}
+        raise ValueError(f"{name} lacks {missing[0]!r}; {takes}")
+    items = {k: v for k, v in value.items() if v is not None or k in NEEDED_KEYS[kind]}
     axes = "(z, y, x)" if volume else "(y, x)"
-    for key in NEEDED[kind][:-1]:
+    for key in NEEDED_KEYS[kind][:-1]:
         count = None if key == "sigma_rgb" else 3 if volume else 2
-        if key != "sigma_xy" or term[key] is not None:
-            term[key] = _sigma(term[key], f"{name}'s {key}", count, axes)
-    term["weight"] = number(term["weight"], f"{name}'s weight", -LARGEST, LARGEST)
-    if "compatibility" in term:
-        term["compatibility"] = checked_compatibility(
-            term["compatibility"], f"{name}'s compatibility"
+        if key != "sigma_xy" or items[key] is not None:
+            items[key] = _parse_sigma(items[key], f"{name}'s {key}", count, axes)
+    items["weight"] = as_real(items["weight"], f"{name}'s weight", -MAX_WEIGHT, MAX_WEIGHT)
+    if "compatibility" in items:
+        items["compatibility"] = parse_compatibility(
+            items["compatibility"], f"{name}'s compatibility"
         )
-    if "normalization" in term:
-        arguments.check_choice(term["normalization"], f"{name}'s normalization", NORMALIZATIONS)
-    return Term(term)
+    if "normalization" in items:
+        check_choice(items["normalization"], f"{name}'s normalization", NORMALIZATIONS)
+    return Term(items, ((kind, volume),))
 
 
-def _sigma(value: Any, name: str, count: int | None, axes: str) -> float | tuple[float, ...]:
-    """A positive number, or `count` of them."""
+def _parse_sigma(value: Any, name: str, count: int | None, axes: str) -> float | tuple[float, ...]:
+    """Return one positive number, or `count` of them; None is any count."""
     if not isinstance(value, (tuple, list, np.ndarray)) or np.ndim(value) == 0:
-        return _positive(value, name)
+        return _as_sigma(value, name)
     if len(value) != count and not (count is None and len(value)):
-        wanted = "one a channel" if count is None else f"{count} numbers {axes}"
-        raise ValueError(f"{name} must be one number or {wanted}, got {value!r}")
-    return tuple(_positive(v, name) for v in value)
+        expected = "one a channel" if count is None else f"{count} numbers {axes}"
+        raise ValueError(f"{name} must be one number or {expected}, got {value!r}")
+    return tuple(_as_sigma(v, name) for v in value)
 
 
-def _positive(value: Any, name: str) -> float:
-    sigma = number(value, name)
+def _as_sigma(value: object, name: str) -> float:
+    sigma = as_real(value, name)
     if sigma <= 0:
         raise ValueError(
             f"{name} must be positive, got {value!r}; a term is left out with weight 0"
         )
-    if not SIGMAS[0] <= sigma <= SIGMAS[1]:
-        raise ValueError(f"{name} must be in {SIGMAS[0]:g}..{SIGMAS[1]:g}, got {value!r}")
+    if not MIN_SIGMA <= sigma <= MAX_SIGMA:
+        raise ValueError(f"{name} must be in {MIN_SIGMA:g}..{MAX_SIGMA:g}, got {value!r}")
     return sigma
 
 
-def number(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> float:
-    """One finite real number in a range; booleans are refused."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    found = float(value)
-    if not math.isfinite(found):
-        raise ValueError(f"{name} must be finite, got {value!r}")
-    if not least <= found <= most:
-        allowed = f"at least {least:g}" if most == math.inf else f"in {least:g}..{most:g}"
-        raise ValueError(f"{name} must be {allowed}, got {value!r}")
-    return found
+def parse_compatibility(value: object, name: str) -> Compatibility:
+    """Return the word "potts", or a vector or a square matrix as tuples.
 
-
-def checked_compatibility(given: object, name: str) -> Compatibility:
-    """The word "potts", or a vector or a square matrix as tuples."""
-    if isinstance(given, str):
-        if given != "potts":
-            raise ValueError(f"{name} must be 'potts', a vector or a matrix, got {given!r}")
-        return given
+    Raises
+    ------
+    ValueError, TypeError
+        If the value is none of these, or if it holds numbers out of range: the message says how
+        many, and where the first is.
+    """
+    if isinstance(value, str):
+        if value != "potts":
+            raise ValueError(f"{name} must be 'potts', a vector or a matrix, got {value!r}")
+        return value
     try:
-        table = np.asarray(given)
-    except ValueError:
+        table = np.asarray(value)
+    except ValueError:  # rows of different lengths
         table = np.empty(0, object)
     if table.dtype.kind not in "fiu":
-        raise TypeError(f"{name} must be 'potts' or hold numbers, got {given!r}")
+        raise TypeError(f"{name} must be 'potts' or hold numbers, got {value!r}")
     table = table.astype(np.float64)
     if table.ndim not in (1, 2) or len(set(table.shape)) != 1:
         raise ValueError(f"{name} must have shape (L,) or (L, L), got {table.shape}")
     with np.errstate(invalid="ignore"):
-        bad = ~(np.abs(table) <= LARGEST)
+        bad = ~(np.abs(table) <= MAX_WEIGHT)
     if bad.any():
-        place = np.unravel_index(int(bad.argmax()), table.shape)
+        position = np.unravel_index(int(bad.argmax()), table.shape)
         raise ValueError(
             f"{name} has {int(bad.sum())} of {table.size} values that are not in "
-            f"{-LARGEST:g}..{LARGEST:g}, first {table[place]} at {[int(i) for i in place]}"
+            f"{-MAX_WEIGHT:g}..{MAX_WEIGHT:g}, first {table[position]} "
+            f"at {[int(i) for i in position]}"
         )
     if table.ndim == 1:
         return tuple(table.tolist())
     return tuple(map(tuple, table.tolist()))
-
-
-def attraction(term: Term, shared: Compatibility, labels: int, name: str) -> Array:
-    """How the messages of labels add up to what a label gains: weight included."""
-    given = term.get("compatibility", shared)
-    weight = np.float64(term["weight"])
-    if isinstance(given, str):
-        return np.array(weight)
-    table = np.array(given, np.float64)
-    if len(table) != labels:
-        owner = f"{name}'s compatibility" if "compatibility" in term else "compatibility"
-        raise ValueError(
-            f"{owner} has shape {table.shape}, but there are {labels} labels: it must be "
-            f"({labels},) or ({labels}, {labels})"
-        )
-    return weight * table if table.ndim == 1 else -weight * table
-
-
-def place_sigma(
-    sigma: float | tuple[float, ...] | None, size: tuple[int, int, int], volume: bool, name: str
-) -> tuple[float, float, float] | None:
-    """Along D, H and W; that of an axis of one pixel does not matter."""
-    if sigma is None:
-        return None
-    axes = 3 if volume else 2
-    spread = sigma if isinstance(sigma, tuple) else (sigma,) * axes
-    depth, height, width = (1.0,) * (3 - axes) + spread
-    for each, n in zip((depth, height, width), size, strict=True):
-        if n - 1 > REACH * each:
-            raise ValueError(
-                f"{name} is {each:g}, so {n} pixels span more than {REACH} sigmas; it is in pixels"
-            )
-    return depth, height, width
-
-
-def guide_sigma(sigma: float | tuple[float, ...], channels: int, name: str) -> Array:
-    """One for each channel of the guide."""
-    if isinstance(sigma, tuple) and len(sigma) != channels:
-        raise ValueError(f"{name} has {len(sigma)} numbers, but its guide has {channels} channels")
-    return np.broadcast_to(np.array(sigma, np.float64), channels).copy()
-
-
-def in_reach(
-    guide: Array, kind: str, known: Array | None, sigmas: Array, name: str
-) -> tuple[Array, Array | None]:
-    """A guide [D, H, W, G] as backends read it, not too many sigmas wide, and its channels' range.
-
-    `known` is that range, if it is known already.
-    """
-    is_byte = kind == "uint8"
-    if is_byte and sigmas.min() * REACH >= 255:
-        return guide, None
-    backend = registry.backend(guide)
-    bounds = backend.feature_range(guide, kind)[0] if known is None else known
-    low, high = bounds
-    limits = REACH * sigmas
-    with np.errstate(over="ignore"):
-        wide = ~(high - low <= limits)
-    if wide.any():
-        channel = int(wide.argmax())
-        raise ValueError(
-            f"{name} is {sigmas[channel]:g} for a guide from {low[channel]:g} to {high[channel]:g} "
-            f"in channel {channel}, more than {REACH} sigmas; it is in the guide's units"
-        )
-    return (guide, None) if is_byte else backend.prepare_guide(guide, kind, bounds, limits)

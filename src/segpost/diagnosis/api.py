@@ -18,7 +18,7 @@ from segpost._core.device import context_of
 from segpost.color.operations import labels_from_colors
 from segpost.color.palette import Palette, as_palette
 from segpost.diagnosis.result import Diagnosis
-from segpost.metrics.confusion import class_count, ignored_values
+from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.spatial.letterbox import Letterbox
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def diagnose(
     given = (logits, labels, color, target, palette, image, input)
     if all(value is None for value in given):
         raise ValueError("there is nothing to look at: give logits, labels, target, palette ...")
-    classes = None if num_classes is None else class_count(num_classes)
+    classes = None if num_classes is None else as_class_count(num_classes)
     if class_names is not None:
         class_names = checked_names(class_names, classes or len(class_names))
         classes = classes or len(class_names or ())
@@ -185,7 +185,7 @@ def diagnose(
         axis_corrected=corrected,
         unit_palette=unit,
         num_classes=classes,
-        ignored=ignored_values(void),
+        ignored=as_ignored_values(void),
         grid=grid,
         letterbox=letterbox,
         threshold=threshold,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from segpost._core.arrays import Array, widen
 from segpost._core.contract import Logits
 from segpost._core.sampling import GRIDS
-from segpost.color.datasets import NAMES
+from segpost.color.datasets import list_palettes
 from segpost.color.palette import Palette
 from segpost.diagnosis import alignment
 from segpost.labels.operations import argmax
@@ -319,5 +319,5 @@ def unpacked(numbers: Any) -> list[tuple[int, int, int]]:
 
 def named_palettes() -> Iterator[tuple[str, Palette]]:
     """Every palette of a public dataset."""
-    for name in NAMES:
+    for name in list_palettes():
         yield name, Palette.named(name)

@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from segpost._core.arguments import as_integer
+from segpost._core.arrays import Array
+
+MAX_CLASSES = 1 << 14
 
 
-def checked_groups(
+def as_class_count(num_classes: object) -> int:
+    """Check the number of classes."""
+    number = as_integer(num_classes, "num_classes")
+    if not 1 <= number <= MAX_CLASSES:
+        raise ValueError(f"num_classes must be in 1..{MAX_CLASSES}, got {number}")
+    return number
+
+
+def as_ignored_values(ignore_index: object) -> Array:
+    """Return the target values that are ignored as int64, sorted and unique."""
+    if ignore_index is None:
+        return np.empty(0, np.int64)
+    if hasattr(ignore_index, "tolist"):  # an array, or a number of one
+        ignore_index = ignore_index.tolist()
+    values = ignore_index if isinstance(ignore_index, Iterable) else [ignore_index]
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"ignore_index must be an integer or integers, got {ignore_index!r}")
+    unique = {as_integer(value, "ignore_index") for value in values}
+    for value in unique:
+        if not -(2**63) <= value < 2**63 - 1:
+            raise ValueError(f"ignore_index must be in the range of int64, got {value}")
+    return np.array(sorted(unique), np.int64)
+
+
+def as_groups(
     groups: Mapping[str, Sequence[int]] | None, classes: int
 ) -> dict[str, tuple[int, ...]] | None:
-    """Disjoint groups of classes."""
+    """Check groups of classes, which must be disjoint."""
     if groups is None:
         return None
     if not isinstance(groups, Mapping):
@@ -24,52 +50,22 @@ def checked_groups(
     for name, members in groups.items():
         if not isinstance(name, str) or isinstance(members, (str, bytes)):
             raise TypeError(f"groups must map names to classes, got {name!r}: {members!r}")
-        own = [as_integer(c, "groups") for c in members]
-        wrong = [c for c in own if not 0 <= c < classes or c in seen or own.count(c) > 1]
+        labels = [as_integer(c, "groups") for c in members]
+        wrong = [c for c in labels if not 0 <= c < classes or c in seen or labels.count(c) > 1]
         if wrong:
             raise ValueError(
                 f"groups: {name!r} has class {wrong[0]}, which is "
                 + ("in two groups or twice" if 0 <= wrong[0] < classes else f"not below {classes}")
             )
-        seen.update(own)
-        result[name] = tuple(own)
+        seen.update(labels)
+        result[name] = tuple(labels)
     return result
 
 
-def listed(preds: Any, target: Any) -> Iterator[tuple[Any, Any]]:
-    """The arrays of two lists one by one, or the two arrays that are no lists."""
-    lists = [isinstance(value, (list, tuple)) for value in (preds, target)]
-    if not any(lists):
-        yield preds, target
-        return
-    if not all(lists) or len(preds) != len(target):
-        raise ValueError(
-            "preds and target must be two arrays, or two lists of arrays of one length, got "
-            + " and ".join(
-                f"a list of {len(v)}" if listed else type(v).__name__
-                for v, listed in zip((preds, target), lists, strict=True)
-            )
-        )
-    yield from zip(preds, target, strict=True)
-
-
-@contextmanager
-def in_list(given: Any, index: int) -> Iterator[None]:
-    """Errors about an array of a list say which one it is."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        if not isinstance(given, (list, tuple)):
-            raise
-        raise type(error)(f"image {index} of the list: {error}") from error
-
-
-def image_names(ids: Any, images: int) -> list[str | int] | None:
-    """One name an image, or None."""
-    if ids is None:
-        return None
-    given = [ids] if isinstance(ids, str) or np.ndim(ids) == 0 else list(ids)
-    names = [name if isinstance(name, str) else as_integer(name, "ids") for name in given]
+def as_image_ids(ids: Any, images: int) -> list[str | int]:
+    """Check that there is one id for each image."""
+    values = [ids] if isinstance(ids, str) or np.ndim(ids) == 0 else list(ids)
+    names = [value if isinstance(value, str) else as_integer(value, "ids") for value in values]
     if len(names) != images:
         raise ValueError(f"ids has {len(names)} names for {images} images")
     return names

@@ -1,4 +1,4 @@
-"""What every measure that is summed over a data set can do: merge, reduce, be saved."""
+"""Base of the measures over a data set: merging, reduction over processes, saved states."""
 
 from __future__ import annotations
 
@@ -10,38 +10,41 @@ import numpy as np
 
 A = TypeVar("A", bound="Accumulator")
 VERSION = 1
-MOST_BYTES = 1 << 30  # of a saved state; more is no state of ours
+MAX_STATE_BYTES = 1 << 30
 
 
 class Accumulator:
-    """Counts over a data set. Sums of parts are the counts of the whole, in any order."""
+    """Counts over a data set, which may be counted in parts and merged in any order."""
 
     _kind: ClassVar[str] = ""
     _reduced: bool = False
 
-    # What a measure defines.
+    # Defined by each measure
 
     def settings(self) -> dict[str, Any]:
-        """The constructor's arguments as plain data; what they are in both parts of a sum."""
+        """Return the constructor's arguments as plain data.
+
+        Only measures with the same settings can be merged.
+        """
         raise NotImplementedError
 
     def reset(self) -> None:
-        """Forget everything that was counted."""
+        """Set all counts to zero."""
         raise NotImplementedError
 
-    def _totals(self) -> dict[str, Any]:
-        """The counts as plain data."""
+    def _dump(self) -> dict[str, Any]:
+        """Return the counts as plain data."""
         raise NotImplementedError
 
-    def _restore(self, totals: dict[str, Any]) -> None:
-        """Take counts that `_totals` gave."""
+    def _load(self, totals: dict[str, Any]) -> None:
+        """Replace the counts by those that `_dump` returned; refuse counts that cannot be."""
         raise NotImplementedError
 
-    def _absorb(self, other: Any) -> None:
-        """Add the counts of another one with the same settings; on an error nothing changes."""
+    def _merge(self, other: Any) -> None:
+        """Add the counts of a measure with the same settings; on an error nothing changes."""
         raise NotImplementedError
 
-    # What that gives.
+    # Derived from these
 
     def merge_state(self: A, other: A) -> None:
         """Add the counts of another part of the data set.
@@ -49,23 +52,26 @@ class Accumulator:
         Raises
         ------
         TypeError, ValueError
-            If it is another measure, or one with other settings.
+            If `other` is another measure, or one with other settings.
+        RuntimeError
+            If one of the two was summed over all processes by `all_reduce`, and the other has
+            counts of its own.
         """
         if type(other) is not type(self):
             raise TypeError(f"cannot add {type(other).__name__} to {type(self).__name__}")
-        own, others = self.settings(), other.settings()
-        for name, value in own.items():
-            if others[name] != value:
+        other_settings = other.settings()
+        for name, value in self.settings().items():
+            if other_settings[name] != value:
                 raise ValueError(
                     f"cannot add two {type(self).__name__}: {name} is {value!r} and "
-                    f"{others[name]!r}"
+                    f"{other_settings[name]!r}"
                 )
         if self._reduced != other._reduced:
-            blank = self.copy()
-            blank.reset()
-            if blank._totals() not in (self._totals(), other._totals()):
+            empty = self.copy()
+            empty.reset()
+            if empty._dump() not in (self._dump(), other._dump()):
                 raise RuntimeError("the counts of one are those of all processes already")
-        self._absorb(other)
+        self._merge(other)
         self._reduced |= other._reduced
 
     def __iadd__(self: A, other: A) -> A:
@@ -94,11 +100,11 @@ class Accumulator:
     __hash__ = None  # type: ignore[assignment]
 
     def copy(self: A) -> A:
-        """One of its own with the same counts."""
+        """Return an independent measure with the same settings and counts."""
         return copy.deepcopy(self)
 
     def all_reduce(self: A, group: Any = None) -> A:
-        """Sum over the processes of torch.distributed; afterwards all have the same state.
+        """Sum over the processes of torch.distributed; afterwards they all have the same state.
 
         Every process must call it. The parts are merged in the order of the ranks, from tensors
         of plain data: nothing is pickled.
@@ -106,7 +112,7 @@ class Accumulator:
         Parameters
         ----------
         group : ProcessGroup, optional
-            The default group where left out.
+            The default group if left out.
 
         Raises
         ------
@@ -123,7 +129,8 @@ class Accumulator:
             )
         device = "cuda" if "nccl" in str(dist.get_backend(group)) else "cpu"
         text = np.frombuffer(self.to_json().encode(), np.uint8)
-        sizes = [torch.zeros(1, dtype=torch.int64, device=device) for _ in range(_ranks(group))]
+        ranks = int(dist.get_world_size(group))
+        sizes = [torch.zeros(1, dtype=torch.int64, device=device) for _ in range(ranks)]
         dist.all_gather(sizes, torch.tensor([len(text)], device=device), group=group)
         padded = torch.zeros(int(max(map(int, sizes))), dtype=torch.uint8, device=device)
         padded[: len(text)] = torch.from_numpy(text.copy()).to(device)
@@ -138,44 +145,47 @@ class Accumulator:
         return self
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything as plain numbers, strings and lists: for a checkpoint, or JSON."""
+        """Return settings and counts as plain numbers, strings and lists, for a checkpoint."""
         return {
             "segpost": self._kind,
             "version": VERSION,
             "settings": self.settings(),
             "reduced": self._reduced,
-            "totals": self._totals(),
+            "totals": self._dump(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take the counts of a `state_dict` of the same settings.
+        """Replace the counts by those of a `state_dict` with the same settings.
 
         Raises
         ------
         ValueError
-            If it is none, has other settings, or its counts cannot be.
+            If it is no state of this measure, has other settings, or impossible counts.
         """
         other = type(self)._from_state(state)
-        fresh = self.copy()
-        fresh.reset()
-        fresh.merge_state(other)
-        self.__dict__.update(fresh.__dict__)
+        result = self.copy()
+        result.reset()
+        result.merge_state(other)
+        self.__dict__.update(result.__dict__)
 
     def to_json(self) -> str:
-        """The state as one line of JSON; the same bytes for the same counts."""
+        """Return the state as one line of JSON; the same counts give the same bytes."""
         return json.dumps(self.state_dict(), separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_json(cls: type[A], text: str | bytes) -> A:
-        """The inverse of `to_json`.
+        """Load a state that `to_json` returned.
 
         Raises
         ------
         ValueError
-            If the text is no such state, or its counts cannot be.
+            If the text is no state of this measure, or its counts are impossible.
         """
-        if len(text) > MOST_BYTES:
-            raise ValueError(f"a state of {len(text)} bytes is none of segpost's")
+        if len(text) > MAX_STATE_BYTES:
+            raise ValueError(
+                f"state is {len(text)} bytes, over the limit of {MAX_STATE_BYTES}; "
+                "not a segpost state"
+            )
         try:
             state = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -194,7 +204,7 @@ class Accumulator:
             )
         try:
             result = cls(**state["settings"])
-            result._restore(state["totals"])
+            result._load(state["totals"])
             if not isinstance(state["reduced"], bool):
                 raise ValueError(f"reduced is {state['reduced']!r}")
             result._reduced = state["reduced"]
@@ -202,49 +212,8 @@ class Accumulator:
             raise ValueError(f"damaged {cls.__name__}: {error}") from error
         return result
 
-    def _check_open(self) -> None:
+    def _check_not_reduced(self) -> None:
         if self._reduced:
             raise RuntimeError(
                 "the counts are those of all processes since all_reduce; reset() starts anew"
             )
-
-
-def table(values: object, shape: tuple[int, ...], name: str) -> Any:
-    """Saved counts as an int64 array; negative ones, fractions and other shapes are refused."""
-    array = np.array(values)
-    if array.size == 0:
-        array = np.zeros(shape, np.int64) if 0 in shape else array
-    if array.shape != shape or (array.size and array.dtype.kind not in "iu"):
-        raise ValueError(f"{name} must be integers of shape {shape}, got {array.shape}")
-    if array.size and (int(array.min()) < 0 or int(array.max()) >= 2**63):
-        raise ValueError(f"{name} has counts outside 0..2**63 - 1")
-    return array.astype(np.int64)
-
-
-def whole(value: object, least: int, most: int, name: str) -> int:
-    """A saved integer in its range."""
-    if type(value) is not int or not least <= value <= most:
-        raise ValueError(f"{name} has {value!r}, which is no integer in {least}..{most}")
-    return value
-
-
-def added(a: Any, b: Any) -> Any:
-    """The sum of two tables of counts, if int64 holds it."""
-    total = a + b
-    if (total < 0).any():
-        raise OverflowError("the sum of the counts is beyond int64")
-    return total
-
-
-def tallies(values: object, shape: tuple[int, ...], name: str) -> Any:
-    """Saved (..., 3, C) hits, target and predicted pixels that fit each other."""
-    array = table(values, shape, name)
-    if (array[..., 0, :] > array[..., 1:, :].min(axis=-2)).any():
-        raise ValueError(f"{name} has more hits than pixels")
-    return array
-
-
-def _ranks(group: Any) -> int:
-    import torch.distributed as dist
-
-    return int(dist.get_world_size(group))

@@ -1,44 +1,45 @@
-"""The same counts in every library's words, side by side, with the reasons for each difference."""
+"""Scores of the same counts by every library's convention, and the reasons for each difference."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segpost.metrics.counts import Mask, mean_of
+from segpost.metrics.conventions import MetricConvention, is_class
+from segpost.metrics.counts import CountSnapshot
 from segpost.metrics.dialects import (
     DIALECTS,
     Dialect,
     DialectError,
-    ignored_classes,
-    in_range,
-    moves_of,
-    scores_of,
+    remap_outside,
+    scores_of_dialect,
 )
-from segpost.metrics.scores import Scores
+from segpost.metrics.policy import AveragingPolicy
+from segpost.metrics.ratios import Mask, mean_of
+from segpost.metrics.values import ScoreValues
+from segpost.render import tables
+from segpost.render.tables import Table, number, shown
 
-if TYPE_CHECKING:
-    from segpost.metrics.matrix import ConfusionMatrix
+MAX_NAMES = 4  # of classes in one reason
 
 
 @dataclass(frozen=True)
 class Line:
-    """What one library says."""
+    """The mIoU of one library."""
 
     dialect: str
     library: str
     miou: float | None  # None: there is none
     classes: int  # that the mean is over
-    why: tuple[str, ...]  # it is not segpost's number, or why there is none
+    why: tuple[str, ...]  # it differs from segpost's number, or why there is none
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The same counts in every dialect; iterates over its lines, and prints as a table."""
+    """The mIoU of the same counts in every dialect; iterates over its lines, prints as a table."""
 
     miou: float  # segpost's own
     classes: int  # that its mean is over
@@ -51,88 +52,110 @@ class Comparison:
         return next(line for line in self.lines if line.dialect == dialect)
 
     def __str__(self) -> str:
-        from segpost.metrics.report import formats
-
-        return formats.comparison_text(self)
+        return tables.text([self.table()])
 
     def to_markdown(self) -> str:
-        """The table in Markdown."""
-        from segpost.metrics.report import formats
+        """Return the table in Markdown."""
+        return tables.markdown([self.table()])
 
-        return formats.comparison_markdown(self)
+    def table(self) -> Table:
+        """Return a table with a row for each library."""
+        rows: list[tuple[str, ...]] = [("segpost", number(self.miou), str(self.classes), "")]
+        for line in self:
+            score, classes = "error", ""
+            if line.miou is not None:
+                score, classes = number(line.miou), str(line.classes)
+            rows.append((line.dialect, score, classes, "; ".join(map(shown, line.why))))
+        return Table("", ("dialect", "mIoU", "classes", "why"), rows, wrapped=True)
 
 
-def compare(cm: ConfusionMatrix) -> Comparison:
-    """Every dialect's mIoU, and the reasons for what is not segpost's own."""
-    own = cm.compute()
+def compare(snapshot: CountSnapshot) -> Comparison:
+    """Compute every dialect's mIoU, and why it differs from segpost's own."""
+    policy = AveragingPolicy(invalid_preds=snapshot.settings["invalid_preds"])
+    own = ScoreValues(snapshot, MetricConvention.own(policy))
     lines = []
-    for name, row in DIALECTS.items():
+    for name, dialect in DIALECTS.items():
         try:
-            scores = scores_of(cm, name)
+            scores = scores_of_dialect(snapshot, name)
         except DialectError as error:
-            lines.append(Line(name, row.library, None, 0, (error.why,)))
+            lines.append(Line(name, dialect.library, None, 0, (error.why,)))
             continue
         miou = scores.miou
-        same = miou == own.miou or (math.isnan(miou) and math.isnan(own.miou))
-        why = () if same else tuple(_reasons(cm, own, scores, row))
-        lines.append(Line(name, row.library, miou, int(scores.in_mean.sum()), why))
+        is_same = miou == own.miou or (math.isnan(miou) and math.isnan(own.miou))
+        why = () if is_same else tuple(_reasons(own, scores, dialect))
+        lines.append(Line(name, dialect.library, miou, int(scores.in_mean.sum()), why))
     return Comparison(own.miou, int(own.in_mean.sum()), tuple(lines))
 
 
-def _reasons(cm: ConfusionMatrix, own: Scores, other: Scores, row: Dialect) -> Iterator[str]:
-    """What these counts have that the two treat differently."""
-    policy, something = other.policy, bool(other.in_mean.any())
-    # over one image, or images alike, the mean is that of their counts
-    by_image = something and policy.mean != "dataset"
-    by_image = by_image and mean_of(other.iou[other.in_mean]) != other.miou
-    absent = _listed(own, other.absent & other.in_mean & ~own.ignored)
+def _reasons(own: ScoreValues, other: ScoreValues, dialect: Dialect) -> Iterator[str]:
+    """Yield what these counts hold that the two conventions treat differently."""
+    policy, has_mean = other.policy, bool(other.in_mean.any())
+    # over one image, or images alike, the mean over images is the score of the data set
+    by_image = (
+        has_mean and policy.mean != "dataset" and mean_of(other.iou[other.in_mean]) != other.miou
+    )
+    absent = _class_names(own, other.absent & other.in_mean & ~own.ignored)
     if absent:
-        how = "makes the mean NaN" if policy.absent == "nan" else f"counts as {policy.absent:g}"
-        yield f"a class in neither map {how}: {absent}"
+        value = policy.absent_value
+        effect = "makes the mean NaN" if value is None else f"counts as {value:g}"
+        yield f"a class in neither map {effect}: {absent}"
     if policy.predicted_only == "exclude":
-        _, target, preds = other.images.tally if by_image else other.tally
-        alone = np.atleast_2d((target == 0) & (preds > 0) & ~own.ignored)
-        only: Mask = np.logical_or.reduce(alone)
-        if only.any():
+        counts = other.images.class_counts if by_image else other.class_counts
+        only_predicted = np.atleast_2d(
+            (counts.support == 0) & (counts.predicted > 0) & ~own.ignored
+        )
+        in_any: Mask = np.logical_or.reduce(only_predicted)
+        if in_any.any():
             where = "the mean of that image" if by_image else "the mean"
-            yield f"a class that is only predicted is left out of {where}: {_listed(own, only)}"
-    kept = _listed(own, own.ignored & other.in_mean)
+            names = _class_names(own, in_any)
+            yield f"a class that is only predicted is left out of {where}: {names}"
+    kept = _class_names(own, own.ignored & other.in_mean)
     if kept:
         yield f"an ignored class stays in the mean: {kept}"
-    yield from _moved(cm, own, row)
-    void = int(other.counts[-1].sum()) if row.ignored_preds and ignored_classes(cm) else 0
-    if void:
-        yield f"a prediction on a void target is a false positive: {_pixels(void)}"
+    yield from _remapping_reasons(own, dialect)
+    if dialect.counts_ignored_preds and own.snapshot.ignored_classes:
+        false_positives = int(other.table.invalid_targets.sum())
+        if false_positives:
+            yield (
+                "a prediction on a void target is a false positive: "
+                f"{_pixel_count(false_positives)}"
+            )
     if by_image:
         images = int(np.count_nonzero(~np.isnan(other.images.miou)))
         yield f"it is a mean over {images} images, not over the data set"
-    if not something and not math.isnan(row.empty):
-        yield f"a mean of nothing is {row.empty:g}"
+    if not has_mean and not math.isnan(dialect.empty_mean):
+        yield f"a mean of nothing is {dialect.empty_mean:g}"
 
 
-def _moved(cm: ConfusionMatrix, own: Scores, row: Dialect) -> Iterator[str]:
-    """What is not counted where segpost counts it."""
-    preds = wrong = classes = 0
-    for t, _, times, place in moves_of(cm.outside, row, cm.num_classes):
-        if in_range(t, cm.num_classes):
-            miss = None if own.policy.invalid_preds == "drop" else (t, cm.num_classes)
-            preds += times if place != miss else 0
-        elif place is not None and place[0] > cm.num_classes:
-            wrong += times
-        elif place is not None:
-            classes += times
+def _remapping_reasons(own: ScoreValues, dialect: Dialect) -> Iterator[str]:
+    """Yield which labels that are no class count elsewhere than in segpost's convention."""
+    classes = own.num_classes
+    is_dropped = own.policy.invalid_preds == "drop"
+    preds = false_positives = targets = 0
+    for target, _, count, cell in remap_outside(own.snapshot, dialect):
+        if is_class(target, classes):
+            own_cell = None if is_dropped else (target, classes)
+            preds += count if cell != own_cell else 0
+        elif cell is not None and cell[0] > classes:
+            false_positives += count
+        elif cell is not None:
+            targets += count
     if preds:
-        yield f"a prediction of no class is {row.says_of_invalid}: {_pixels(preds)}"
-    if wrong:
-        yield f"a prediction on a target that is no class is a false positive: {_pixels(wrong)}"
-    if classes:
-        yield f"a target that is no class is counted as a class: {_pixels(classes)}"
+        yield f"a prediction of no class is {dialect.invalid_preds_note}: {_pixel_count(preds)}"
+    if false_positives:
+        yield (
+            "a prediction on a target that is no class is a false positive: "
+            f"{_pixel_count(false_positives)}"
+        )
+    if targets:
+        yield f"a target that is no class is counted as a class: {_pixel_count(targets)}"
 
 
-def _pixels(count: int) -> str:
+def _pixel_count(count: int) -> str:
     return f"{count:,} pixel{'' if count == 1 else 's'}"
 
 
-def _listed(scores: Scores, which: Mask) -> str:
+def _class_names(scores: ScoreValues, which: Mask) -> str:
     names = [scores.class_names[c] for c in np.flatnonzero(which)]
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    rest = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,10 +1,10 @@
-"""Instance-weighted IoU, in which a small object counts as much as a large one: `InstanceIoU`."""
+"""`InstanceIoU`: IoU in which a small object counts as much as a large one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,14 +12,16 @@ from segpost._backends import registry
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.validation import check_integer_labels
-from segpost.metrics import confusion
-from segpost.metrics.arguments import listed
-from segpost.metrics.base import Accumulator, whole
-from segpost.metrics.counts import Float64, mean_of, ratio
+from segpost.color.palette import Palette
 from segpost.metrics.matrix import ConfusionMatrix
+from segpost.metrics.measure import InstanceScores, Measure, class_rows, class_table
+from segpost.metrics.pairs import as_pairs
+from segpost.metrics.ratios import ratio
+from segpost.metrics.saved import read_integer
+from segpost.render.tables import Table, number, shown
 
-# Mean pixels of an instance in the Cityscapes training set, as its evaluation weights them, by
-# trainId.
+# Mean number of pixels of an instance in the Cityscapes training set, by trainId, as the
+# benchmark's evaluation weights instances.
 CITYSCAPES_THINGS = {
     11: 3462.4756337644,
     12: 3930.4788056518,
@@ -39,35 +41,19 @@ CITYSCAPES_GROUPS = {
     "human": (11, 12),
     "vehicle": (13, 14, 15, 16, 17, 18),
 }
-MOST = 2**63 - 1  # pixels
-DENSE_IDS = 1 << 20  # up to which ids are rows of a table
+MAX_PIXELS = 2**63 - 1
+MAX_DENSE_ID = (1 << 20) - 1  # up to which ids are rows of a table
 
-Sums = dict[tuple[int, int], list[int]]  # of class and size: instances, right, in the right group
-
-
-class InstanceScores(NamedTuple):
-    """Instance-weighted IoU beside the plain one."""
-
-    iiou: Float64  # (C,), NaN where a class has no instances, or is in neither map
-    iou: Float64  # (C,)
-    category_iiou: dict[str, float]  # of the groups all of whose classes have instances
-
-    @property
-    def mean_iiou(self) -> float:
-        """Mean over the classes that have one."""
-        return mean_of(self.iiou)
-
-    @property
-    def mean_category_iiou(self) -> float:
-        """Mean over the groups that have one."""
-        return mean_of(list(self.category_iiou.values()))
+# For each class and size in pixels: instances, right pixels, pixels in the right group.
+Sums = dict[tuple[int, int], list[int]]
 
 
-class InstanceIoU(Accumulator):
-    """iIoU of Cityscapes: hits and misses weighted by mean size / size of the instance.
+class InstanceIoU(Measure):
+    """Instance-weighted IoU (iIoU) of Cityscapes.
 
-    iTP / (iTP + FP + iFN), where the false positives are not weighted, since predictions know no
-    instances: Cordts et al., The Cityscapes Dataset, CVPR 2016.
+    Each pixel of an instance is weighted by mean size / size of the instance, and the score is
+    iTP / (iTP + FP + iFN). False positives have no weight, since predictions have no instances:
+    Cordts et al., The Cityscapes Dataset, CVPR 2016.
 
     Parameters
     ----------
@@ -76,7 +62,7 @@ class InstanceIoU(Accumulator):
     things : mapping of int to float
         The classes that have instances, and the mean size of one in pixels.
     first_id : int
-        The smallest value in instance maps that is an instance; Cityscapes' is 1000.
+        The smallest value in instance maps that is an instance; 1000 in Cityscapes.
 
     Examples
     --------
@@ -91,6 +77,7 @@ class InstanceIoU(Accumulator):
     """
 
     _kind: ClassVar[str] = "InstanceIoU"
+    report_key: ClassVar[str] = "instances"
 
     def __init__(
         self,
@@ -119,9 +106,7 @@ class InstanceIoU(Accumulator):
 
     @classmethod
     def cityscapes(cls) -> InstanceIoU:
-        """For the 19 trainIds of Cityscapes, and its instanceIds images as `instances`."""
-        from segpost.color.palette import Palette
-
+        """Make the measure for the 19 trainIds of Cityscapes and its instanceIds images."""
         return cls(
             19,
             things=CITYSCAPES_THINGS,
@@ -139,125 +124,164 @@ class InstanceIoU(Accumulator):
         preds : integer array of the shape of `target`, or logits, as in `ConfusionMatrix.update`
         target : integer array of shape (..., H, W), or a list of them
         instances : integer array of the shape of `target`, or a list of them
-            A value for every instance of an image; what is below `first_id` is none.
+            One value per instance of an image; values below `first_id` are no instances.
 
         Raises
         ------
         ValueError, TypeError
-            As `ConfusionMatrix.update`; and for an instance that has several classes.
+            As `ConfusionMatrix.update`, and for an instance that has several classes.
         """
-        self._check_open()
-        fresh = self.copy()
+        self._check_not_reduced()
+        updated = self.copy()
+        updated._confusion.update(preds, target, nan=nan)
+        pairs = as_pairs(preds, target, self.num_classes, -3, "half_pixel", None)
         maps = instances if isinstance(instances, (list, tuple)) else [instances]
-        pairs = list(listed(preds, target))
         if len(maps) != len(pairs):
             raise ValueError(f"instances has {len(maps)} maps for {len(pairs)} targets")
-        for (p, t), m in zip(pairs, maps, strict=True):
-            fresh._confusion.update(p, t, nan=nan)
-            pair = confusion.view(p, t, self.num_classes, -3, "half_pixel", None)[0]
-            ids = as_input_array(m, "instances")
-            check_integer_labels(ids, "instances")
-            shape = ids.array.shape if ids.array.ndim > 1 else (1, *ids.array.shape)
+        for pair, one in zip(pairs, maps, strict=True):
+            array = as_input_array(one, "instances")
+            check_integer_labels(array, "instances")
+            shape = array.array.shape if array.array.ndim > 1 else (1, *array.array.shape)
             if shape != pair.target.shape:
                 raise ValueError(
-                    f"instances of shape {ids.array.shape} do not fit target of {pair.target.shape}"
+                    f"instances of shape {array.array.shape} do not fit target of "
+                    f"{pair.target.shape}"
                 )
-            values = ids.array.reshape(pair.target.shape)
+            stack = array.array.reshape(-1, *shape[-2:])
             for index, image in enumerate(pair.images()):
                 if image.target.size:
-                    labels = confusion.labels_of(image)
-                    own = values.reshape(-1, *values.shape[-2:])[index]
-                    fresh._measure(labels[None], image.target[None], own[None])
-        self.__dict__.update(fresh.__dict__)
+                    labels = image.labels()
+                    updated._measure(labels[None], image.target[None], stack[index][None])
+        self.__dict__.update(updated.__dict__)
 
     def compute(self) -> InstanceScores:
-        """Scores of everything counted so far."""
+        """Compute the scores of everything counted so far."""
         scores = self._confusion.compute()
-        false = scores.tally.preds - scores.tally.hits
+        counts = scores.class_counts
+        false_positives = counts.predicted - counts.true_positives
         iiou = np.full(self.num_classes, np.nan)
         for c in self.things:
-            hits, misses = self._weighted([c], group=False)
-            iiou[c] = ratio(hits, hits + misses + int(false[c]))
-        iou = np.where(scores.ignored, np.nan, scores.tally.iou())
+            weighted, missed = self._weighted([c], group=False)
+            iiou[c] = ratio(weighted, weighted + missed + int(false_positives[c]))
         categories = {}
         for name, members in (self._confusion.groups or {}).items():
             if all(c in self.things for c in members):
-                own = np.array(members, np.int64)
-                others = np.setdiff1d(np.arange(self.num_classes), own)
-                hits, misses = self._weighted(members, group=True)
-                wrong = int(scores.matrix[np.ix_(others, own)].sum())
-                categories[name] = float(ratio(hits, hits + misses + wrong))
+                inside = np.array(members, np.int64)
+                others = np.setdiff1d(np.arange(self.num_classes), inside)
+                weighted, missed = self._weighted(members, group=True)
+                wrong = int(scores.matrix[np.ix_(others, inside)].sum())
+                categories[name] = float(ratio(weighted, weighted + missed + wrong))
+        iou = np.where(scores.ignored, np.nan, counts.iou())
         return InstanceScores(np.where(scores.ignored, np.nan, iiou), iou, categories)
 
+    def instance_scores(self) -> InstanceScores:
+        """Return what `compute` returns."""
+        return self.compute()
+
+    def tables(self, names: Sequence[str]) -> list[Table]:
+        """Return the classes that have instances, and the categories if there are any."""
+        scores = self.compute()
+        things = sorted(self.things)
+        tables = [class_table("Instance-weighted IoU", {"iIoU": scores.iiou}, names, things)]
+        if scores.category_iiou:
+            rows: list[tuple[str, ...]] = [
+                (shown(name), number(value)) for name, value in scores.category_iiou.items()
+            ]
+            rows.append(("mean", number(scores.mean_category_iiou)))
+            title = "Instance-weighted IoU of categories"
+            tables.append(Table(title, ("category", "iIoU"), rows, summed=True))
+        return tables
+
+    def content(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return settings, means, classes and categories as plain data."""
+        scores = self.compute()
+        classes = class_rows({"iiou": scores.iiou, "iou": scores.iou}, names)
+        return {
+            "first_id": self.first_id,
+            "mean_iiou": scores.mean_iiou,
+            "mean_category_iiou": scores.mean_category_iiou,
+            "classes": [
+                {**row, "mean_size": self.things.get(label)} for label, row in enumerate(classes)
+            ],
+            "categories": scores.category_iiou,
+        }
+
     def reset(self) -> None:
-        """Forget everything that was counted."""
+        """Set all counts to zero."""
         self._confusion.reset()
         self._sums: Sums = {}
         self._reduced = False
 
     def settings(self) -> dict[str, Any]:
-        """The constructor's arguments as plain data."""
-        own = self._confusion.settings()
+        """Return the constructor's arguments as plain data."""
+        confusion = self._confusion.settings()
         names = ("num_classes", "ignore_index", "class_names", "groups")
         things = [[c, size] for c, size in sorted(self.things.items())]
-        return {name: own[name] for name in names} | {"things": things, "first_id": self.first_id}
+        settings = {name: confusion[name] for name in names}
+        return settings | {"things": things, "first_id": self.first_id}
 
     def _measure(self, preds: Array, target: Array, instances: Array) -> None:
-        low = int(instances.min())
-        if low < 0:
-            raise ValueError(f"instances must not be negative, got {low}")
-        high = int(instances.max())
-        values = np.arange(high + 1) if high < DENSE_IDS else np.unique(instances)
-        if high >= DENSE_IDS:
-            instances = np.searchsorted(values, instances)
+        """Add one image: labels and instances of shape (1, H, W)."""
+        smallest, largest = int(instances.min()), int(instances.max())
+        if smallest < 0:
+            raise ValueError(f"instances must not be negative, got {smallest}")
+        if largest <= MAX_DENSE_ID:
+            ids = np.arange(largest + 1)
+        else:
+            ids = np.unique(instances)
+            instances = np.searchsorted(ids, instances)
         groups = np.arange(self.num_classes, 2 * self.num_classes)
-        for g, members in enumerate((self._confusion.groups or {}).values()):
-            groups[list(members)] = g
-        counts = np.zeros((len(values), 4), np.int64)
+        for group, members in enumerate((self._confusion.groups or {}).values()):
+            groups[list(members)] = group
+        counts = np.zeros((len(ids), 4), np.int64)
         ignored = np.array(self._confusion.settings()["ignore_index"], np.int64)
         registry.backend(preds, operation="instance_counts").instance_counts(
             preds, target, instances, groups, ignored, counts
         )
-        found = np.flatnonzero((counts[:, 0] > 0) & (values >= self.first_id))
-        for row, value in zip(counts[found].tolist(), values[found].tolist(), strict=True):
-            size, right, grouped, c = row
-            if c < 0:
-                raise ValueError(f"instances: {value} has target pixels of several classes")
-            if c - 1 in self.things:
-                sums = self._sums.setdefault((c - 1, size), [0, 0, 0])
-                for k, number in enumerate((1, right, grouped)):
-                    sums[k] += number
+        rows = np.flatnonzero((counts[:, 0] > 0) & (ids >= self.first_id))
+        for row, instance in zip(counts[rows].tolist(), ids[rows].tolist(), strict=True):
+            size, right, grouped, class_code = row  # class + 1; negative: several classes
+            if class_code < 0:
+                raise ValueError(f"instances: {instance} has target pixels of several classes")
+            if class_code - 1 in self.things:
+                sums = self._sums.setdefault((class_code - 1, size), [0, 0, 0])
+                for k, value in enumerate((1, right, grouped)):
+                    sums[k] += value
 
     def _weighted(self, members: Sequence[int], *, group: bool) -> tuple[float, float]:
-        """Weighted hits and misses; their sums do not depend on the order."""
-        hits, misses = [], []
-        for (c, size), (number, right, grouped) in self._sums.items():
+        """Return the weighted true positives and misses, which do not depend on the order."""
+        weighted, missed = [], []
+        for (c, size), (instances, right, grouped) in self._sums.items():
             if c in members:
                 weight = self.things[c] / size
-                good = grouped if group else right
-                hits.append(good * weight)
-                misses.append((number * size - good) * weight)
-        return math.fsum(hits), math.fsum(misses)
+                pixels = grouped if group else right
+                weighted.append(pixels * weight)
+                missed.append((instances * size - pixels) * weight)
+        return math.fsum(weighted), math.fsum(missed)
 
-    def _totals(self) -> dict[str, Any]:
+    def _dump(self) -> dict[str, Any]:
         sums = [[c, size, *values] for (c, size), values in sorted(self._sums.items())]
-        return {"confusion": self._confusion._totals(), "sums": sums}
+        return {"confusion": self._confusion._dump(), "sums": sums}
 
-    def _restore(self, totals: dict[str, Any]) -> None:
-        self._confusion._restore(totals["confusion"])
+    def _load(self, totals: dict[str, Any]) -> None:
+        self._confusion._load(totals["confusion"])
         self._sums = {}
-        for c, size, number, right, grouped in totals["sums"]:
+        for c, size, instances, right, grouped in totals["sums"]:
             if c not in self.things:
                 raise ValueError(f"sums have class {c!r}, which has no instances")
-            key = whole(c, 0, self.num_classes - 1, "sums"), whole(size, 1, MOST, "sums")
-            most = whole(number, 1, MOST // key[1], "sums") * key[1]
-            grouped = whole(grouped, 0, most, "sums")
-            self._sums[key] = [number, whole(right, 0, grouped, "sums"), grouped]
+            key = (
+                read_integer(c, 0, self.num_classes - 1, "sums"),
+                read_integer(size, 1, MAX_PIXELS, "sums"),
+            )
+            pixels = read_integer(instances, 1, MAX_PIXELS // key[1], "sums") * key[1]
+            grouped = read_integer(grouped, 0, pixels, "sums")
+            right = read_integer(right, 0, grouped, "sums")
+            self._sums[key] = [instances, right, grouped]
 
-    def _absorb(self, other: InstanceIoU) -> None:
-        total = self._confusion + other._confusion
+    def _merge(self, other: InstanceIoU) -> None:
+        confusion = self._confusion + other._confusion
         sums = {key: list(values) for key, values in self._sums.items()}
         for key, values in other._sums.items():
-            own = sums.setdefault(key, [0, 0, 0])
-            sums[key] = [a + b for a, b in zip(own, values, strict=True)]
-        self.__dict__.update(_confusion=total, _sums=sums)
+            before = sums.setdefault(key, [0, 0, 0])
+            sums[key] = [a + b for a, b in zip(before, values, strict=True)]
+        self.__dict__.update(_confusion=confusion, _sums=sums)

@@ -1,62 +1,64 @@
-"""Scores image by image: their spread, the worst of them, and how sure the mean is."""
+"""Scores of every image: their quantiles, the worst images, and an interval for the mean."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from segpost.metrics.counts import (
-    Float64,
-    Int64,
-    Mask,
-    Place,
-    Policy,
-    Tally,
-    judged,
-    mean_of,
-    ratio,
-)
-
-if TYPE_CHECKING:
-    from segpost.metrics.matrix import ImageCounts
+from segpost.metrics.conventions import MetricConvention, table_with_convention
+from segpost.metrics.counts import ClassCounts, ImageCounts
+from segpost.metrics.policy import AveragingPolicy, iou_with_policy
+from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
 
 
 class ImageScores(NamedTuple):
     """Scores of every image of a data set."""
 
-    ids: tuple[str | int, ...]  # the number of the image where none was given
-    tally: Tally  # (N, C) each
+    ids: tuple[str | int, ...]  # the number of the image where it has no id
+    class_counts: ClassCounts  # (N, C) each
     iou: Float64  # (N, C), NaN where a class does not count in the image
     miou: Float64  # (N,), NaN where an image has no class at all
     pixel_accuracy: Float64  # (N,)
 
-    policy: Policy
+    policy: AveragingPolicy
     ignored: Mask  # (C,)
 
     @classmethod
-    def of(
-        cls, images: Sequence[ImageCounts], policy: Policy, ignored: Mask, place: Place
+    def from_counts(
+        cls,
+        images: Sequence[ImageCounts],
+        convention: MetricConvention,
+        ignored_classes: Sequence[int],
+        classes: int,
     ) -> ImageScores:
-        """From the counts of every image."""
-        size = len(ignored) + 1
+        """Compute the scores of every image from its counts."""
+        policy = convention.policy
+        ignored = np.isin(np.arange(classes), ignored_classes)
         parts = []
         for image in images:
-            state = np.zeros(size * size, np.int64)
-            state[image.cells] = image.counts
-            parts.append(Tally.of(place(state.reshape(size, size), image.outside)))
-        empty = np.zeros((0, len(ignored)), np.int64)
-        tally = Tally(
+            state = image.state(classes)
+            table = table_with_convention(state, image.outside, convention, ignored_classes)
+            parts.append(ClassCounts.from_table(table))
+        empty = np.zeros((0, classes), np.int64)
+        counts = ClassCounts(
             *(np.stack(part) for part in zip(*parts, strict=True)) if parts else 3 * (empty,)
         )
-        iou, counted = judged(tally, policy, ignored)
-        strict = policy.absent == "nan"
-        miou = [mean_of(row[keep], strict=strict) for row, keep in zip(iou, counted, strict=True)]
-        ids = tuple(i if image.id is None else image.id for i, image in enumerate(images))
-        accuracy = ratio(tally.hits.sum(axis=1), tally.target.sum(axis=1))
-        known = np.where(counted, iou, np.nan)
-        return cls(ids, tally, known, np.array(miou, np.float64), accuracy, policy, ignored)
+        iou, in_mean = iou_with_policy(counts, policy, ignored)
+        miou = [
+            mean_of(row[used], strict=policy.is_strict)
+            for row, used in zip(iou, in_mean, strict=True)
+        ]
+        return cls(
+            ids=tuple(i if image.id is None else image.id for i, image in enumerate(images)),
+            class_counts=counts,
+            iou=np.where(in_mean, iou, np.nan),
+            miou=np.array(miou, np.float64),
+            pixel_accuracy=ratio(counts.true_positives.sum(axis=1), counts.support.sum(axis=1)),
+            policy=policy,
+            ignored=ignored,
+        )
 
     @property
     def class_iou(self) -> Float64:
@@ -64,32 +66,35 @@ class ImageScores(NamedTuple):
         return self._class_means(self.iou)
 
     def _class_means(self, iou: Float64) -> Float64:
-        strict = self.policy.absent == "nan"
-        return np.array([mean_of(column, strict=strict) for column in iou.T])
+        return np.array([mean_of(column, strict=self.policy.is_strict) for column in iou.T])
 
     def quantile(self, q: float) -> float:
-        """The quantile `q` in 0..1 of the images' `miou`."""
+        """Return the quantile `q`, in 0..1, of the images' `miou`."""
         known = self.miou[~np.isnan(self.miou)]
         return float(np.quantile(known, q)) if known.size else float("nan")
 
     def worst(self, count: int = 10) -> list[tuple[str | int, float]]:
-        """The images of the smallest `miou`, smallest first."""
+        """Return id and `miou` of the images with the smallest `miou`, smallest first."""
         order = np.argsort(self.miou, kind="stable")[:count]
         return [(self.ids[i], float(self.miou[i])) for i in order if not np.isnan(self.miou[i])]
 
     def bootstrap(
         self, samples: int = 1000, level: float = 0.95, seed: int = 0
     ) -> tuple[float, float]:
-        """Interval of `Scores.miou`, from images drawn again and again with replacement.
+        """Compute an interval of `Scores.miou` by resampling images with replacement.
 
         Parameters
         ----------
         samples : int
-            How many data sets are drawn.
+            Number of data sets that are drawn.
         level : float
             Share of them whose mIoU lies in the interval (percentile bootstrap, Efron 1979).
         seed : int
-            Of the random numbers; the same seed gives the same interval.
+            Seed of the random numbers; the same seed gives the same interval.
+
+        Returns
+        -------
+        low, high : float
         """
         if not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1, got {level}")
@@ -97,24 +102,24 @@ class ImageScores(NamedTuple):
             raise ValueError(f"samples must be at least 1, got {samples}")
         images = len(self.ids)
         rng = np.random.default_rng(seed)
-        means = []
-        for _ in range(samples if images else 0):
-            means.append(self._drawn(rng.integers(0, images, images)))
+        means = [
+            self._miou_of(rng.integers(0, images, images)) for _ in range(samples if images else 0)
+        ]
         known = np.array(means)[~np.isnan(means)]
         if not known.size:
             return float("nan"), float("nan")
         low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 
-    def _drawn(self, which: Int64) -> float:
-        """mIoU of a data set of these images, under the same policy."""
-        if self.policy.mean == "image":
-            return mean_of(self.miou[which])
-        if self.policy.mean == "class_image":
-            kept = ~self.ignored | (self.policy.ignored_class == "keep")
-            strict = self.policy.absent == "nan"
-            return mean_of(self._class_means(self.iou[which])[kept], strict=strict)
-        times = np.bincount(which, minlength=len(self.ids))
-        tally = Tally(*(times @ part for part in self.tally))
-        iou, counted = judged(tally, self.policy, self.ignored)
-        return mean_of(iou[counted], strict=self.policy.absent == "nan")
+    def _miou_of(self, indices: Int64) -> float:
+        """Compute the mIoU of a data set of these images, which may repeat, by the same policy."""
+        policy = self.policy
+        if policy.mean == "image":
+            return mean_of(self.miou[indices])
+        if policy.mean == "class_image":
+            used = ~self.ignored | (policy.ignored_class == "keep")
+            return mean_of(self._class_means(self.iou[indices])[used], strict=policy.is_strict)
+        repeats = np.bincount(indices, minlength=len(self.ids))
+        counts = ClassCounts(*(repeats @ part for part in self.class_counts))
+        iou, in_mean = iou_with_policy(counts, policy, self.ignored)
+        return mean_of(iou[in_mean], strict=policy.is_strict)

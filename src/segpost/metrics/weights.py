@@ -1,4 +1,4 @@
-"""`class_weights`: weights of the classes in a loss, from how often they occur."""
+"""`class_weights` and `label_counts`: weights of the classes in a loss, by their frequency."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from segpost._core import arguments
 from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
-from segpost.metrics.confusion import class_count, ignored_values
+from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.metrics.matrix import ConfusionMatrix
+from segpost.metrics.ratios import Float64, Int64
 
 METHODS = ("median_frequency", "inverse", "effective_number")
 
@@ -22,25 +22,24 @@ def class_weights(
     method: str = "median_frequency",
     beta: float = 0.999999,
     absent: float = 0.0,
-) -> npt.NDArray[np.float64]:
-    """Weights of the classes in a loss, so that frequent ones do not drown the others.
+) -> Float64:
+    """Compute weights of the classes in a loss, so that frequent ones do not dominate it.
 
     Parameters
     ----------
     counts : (C,) integers, or ConfusionMatrix
-        How many pixels of the targets each class has: see `label_counts`; of a confusion matrix
-        its targets'. Void does not count.
+        Number of target pixels of each class: see `label_counts`. Of a confusion matrix those of
+        its targets, without void.
     method : {"median_frequency", "inverse", "effective_number"}
         With f the share of a class among all pixels: "median_frequency" is the median of f over f
         (Eigen and Fergus 2015, with one frequency for all images); "inverse" is 1 / (C f), the
         "balanced" of scikit-learn; "effective_number" is (1 - beta) / (1 - beta ** n) (Cui et al.
         2019), scaled so that the weights of the classes that occur have a mean of 1.
     beta : float
-        Of "effective_number", in 0 <= beta < 1. Cui et al. counted pictures and took 0.9 to 0.9999;
-        of pixels there are more, and only a beta near 1 makes a difference.
+        Of "effective_number", in 0 <= beta < 1. Cui et al. count images and use 0.9 to 0.9999;
+        there are more pixels, and only a beta near 1 makes a difference.
     absent : float
-        Weight of classes that do not occur, of which nothing is known. In no other weight do they
-        count.
+        Weight of classes that do not occur. They do not affect the other weights.
 
     Returns
     -------
@@ -49,7 +48,7 @@ def class_weights(
     Raises
     ------
     ValueError, TypeError
-        If counts are no integers, negative, or all zero; for a wrong method or beta.
+        If counts are no integers, negative, or all zero; for an unknown method or a wrong beta.
 
     Examples
     --------
@@ -62,37 +61,37 @@ def class_weights(
     arguments.check_choice(method, "method", METHODS)
     if not 0.0 <= beta < 1.0:
         raise ValueError(f"beta must be in 0 <= beta < 1, got {beta!r}")
-    n = _counts(counts)
-    there = n > 0
-    if not there.any():
-        raise ValueError(f"counts are all zero: none of the {len(n)} classes occurs")
-    present = n[there].astype(np.float64)
+    pixels = _class_pixels(counts)
+    occurs = pixels > 0
+    if not occurs.any():
+        raise ValueError(f"counts are all zero: none of the {len(pixels)} classes occurs")
+    n = pixels[occurs].astype(np.float64)
     if method == "median_frequency":
-        found = np.median(present) / present
+        values = np.median(n) / n
     elif method == "inverse":
-        found = present.sum() / (len(present) * present)
+        values = n.sum() / (len(n) * n)
     else:
         # 1 - beta ** n without cancellation.
-        found = 1.0 / -np.expm1(present * np.log(beta)) if beta else np.ones(len(present))
-        found /= found.mean()
-    weights = np.full(len(n), float(absent))
-    weights[there] = found
+        values = 1.0 / -np.expm1(n * np.log(beta)) if beta else np.ones(len(n))
+        values /= values.mean()
+    weights = np.full(len(pixels), float(absent))
+    weights[occurs] = values
     return weights
 
 
 def label_counts(
     targets: Any, *, num_classes: int, ignore_index: int | Iterable[int] | None = None
-) -> npt.NDArray[np.int64]:
-    """How many pixels each class has in label maps.
+) -> Int64:
+    """Count the pixels of each class in label maps.
 
     Parameters
     ----------
     targets : integer array of any shape, or an iterable of them
-        Label maps, such as those of a data set one after the other.
+        Label maps, such as those of a data set.
     num_classes : int
         Number of classes.
     ignore_index : int or integers, optional
-        Labels that are void and not counted, such as 255.
+        Labels that are not counted (VOC: void), such as 255.
 
     Returns
     -------
@@ -101,9 +100,9 @@ def label_counts(
     Raises
     ------
     ValueError
-        If a label is neither a class nor void: how many are, and where the first is.
+        If a label is neither a class nor ignored: how many are, and where the first is.
     TypeError
-        If a map is not of integers in memory of the CPU.
+        If a map holds no integers, or is not in memory of the CPU.
 
     Examples
     --------
@@ -111,47 +110,46 @@ def label_counts(
     >>> segpost.label_counts(np.uint8([[0, 0, 1, 255]]), num_classes=3, ignore_index=255)
     array([2, 1, 0])
     """
-    classes = class_count(num_classes)
-    ignored = np.array(ignored_values(ignore_index), np.int64)
+    classes = as_class_count(num_classes)
+    ignored = as_ignored_values(ignore_index)
     counts = np.zeros(classes, np.int64)
-    several = isinstance(targets, (list, tuple)) or not hasattr(targets, "__array__")
-    for target in targets if several else (targets,):
-        given = as_input_array(target, "targets")
-        if given.kind not in LABEL_KINDS:
-            raise TypeError(f"targets must be integers, got {given.kind}")
-        values, times = np.unique(given.array, return_counts=True)
-        inside = (values >= 0) & (values < classes)
-        void = np.isin(values, ignored)
-        wrong = ~inside & ~void
+    is_iterable = isinstance(targets, (list, tuple)) or not hasattr(targets, "__array__")
+    for target in targets if is_iterable else (targets,):
+        target_array = as_input_array(target, "targets")
+        labels = target_array.array
+        if target_array.kind not in LABEL_KINDS:
+            raise TypeError(f"targets must be integers, got {target_array.kind}")
+        values, pixels = np.unique(labels, return_counts=True)
+        is_class = (values >= 0) & (values < classes)
+        is_ignored = np.isin(values, ignored)
+        wrong = ~is_class & ~is_ignored
         if wrong.any():
-            place = np.unravel_index(
-                int(np.isin(given.array, values[wrong]).argmax()), given.array.shape
-            )
-            at = tuple(int(i) for i in place)
+            index = np.unravel_index(int(np.isin(labels, values[wrong]).argmax()), labels.shape)
+            position = tuple(int(i) for i in index)
             raise ValueError(
-                f"targets have {int(times[wrong].sum())} of {given.array.size} labels outside "
-                f"0..{classes - 1}, first {given.array[place]} at {at}"
+                f"targets have {int(pixels[wrong].sum())} of {labels.size} labels outside "
+                f"0..{classes - 1}, first {labels[index]} at {position}"
             )
-        kept = inside & ~void
-        counts[values[kept].astype(np.int64)] += times[kept]
+        used = is_class & ~is_ignored
+        counts[values[used].astype(np.int64)] += pixels[used]
     return counts
 
 
-def _counts(counts: Any) -> Array:
+def _class_pixels(counts: Any) -> Array:
     if isinstance(counts, ConfusionMatrix):
-        rows: Array = np.asarray(counts.state)[:-1]  # a row a target, void's last
-        return np.asarray(rows.sum(axis=1))
-    given = np.asarray(
+        return np.asarray(counts.state[:-1].sum(axis=1))
+    pixels = np.asarray(
         as_input_array(counts, "counts").array if hasattr(counts, "dtype") else counts
     )
-    if given.ndim != 1 or not given.size:
-        raise ValueError(f"counts must be (C,), one a class, got shape {given.shape}")
-    if given.dtype.kind not in "iu":
-        raise TypeError(f"counts must be integers, got {given.dtype}")
-    if (given < 0).any():
-        first = int((given < 0).argmax())
+    if pixels.ndim != 1 or not pixels.size:
+        raise ValueError(f"counts must be (C,), one per class, got shape {pixels.shape}")
+    if pixels.dtype.kind not in "iu":
+        raise TypeError(f"counts must be integers, got {pixels.dtype}")
+    negative = pixels < 0
+    if negative.any():
+        first = int(negative.argmax())
         raise ValueError(
-            f"counts have {int((given < 0).sum())} negative numbers, first {given[first]} of class "
+            f"counts have {int(negative.sum())} negative numbers, first {pixels[first]} of class "
             f"{first}"
         )
-    return given
+    return pixels

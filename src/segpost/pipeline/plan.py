@@ -121,7 +121,7 @@ def planned(
     spread = (n, c, *shape[1:]) if counted == -3 else (*shape, c)
     lut = weights = None
     if chosen is not None and wanted & {"color", "overlay"}:
-        rows, lut = chosen.looks(classes)
+        rows, lut = chosen.lookup_table(classes)
         weights = class_alpha(alpha, len(chosen))[rows] if "overlay" in wanted else None
     plan = Plan(
         batch=slice(4 - given.array.ndim, None),

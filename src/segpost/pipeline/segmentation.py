@@ -177,7 +177,7 @@ class Segmentation:
         chosen = self._colors()
         if not labels.size:
             raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
-        panels = [("labels", operations.paint(validation.as_label_array(labels), chosen))]
+        panels = [("labels", operations.colorize_labels(validation.as_label_array(labels), chosen))]
         if self.image is not None:
             laid = operations.overlay(self.image, labels, chosen, alpha=alpha)
             if self.overlay is not None:
@@ -220,7 +220,8 @@ class Segmentation:
             if self.labels is None:
                 return None
             try:
-                shown = operations.paint(validation.as_label_array(self.labels), self._colors())
+                labels = validation.as_label_array(self.labels)
+                shown = operations.colorize_labels(labels, self._colors())
             except ValueError:  # labels that no palette has a color for
                 return None
         array = validation.as_image_array(shown).array

@@ -1,4 +1,4 @@
-"""What a check found: `Finding`, the same for every command that looks for mistakes."""
+"""`Finding`, the result of every check, and its forms: text, Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -6,43 +6,56 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from segpost._core import arguments
-from segpost.render.tables import shown
+from segpost._core.arguments import check_choice
+from segpost.render.jsonable import as_jsonable
+from segpost.render.text import as_printable, code_span, escape_html, escape_markdown
 
 RANKS = ("certain", "likely", "hint")
-INDENT = " " * 9  # below the rank, which is at most seven letters
+RANK_COLORS = {"certain": "#d92d3a", "likely": "#c77700", "hint": "#5d6878"}
+INDENT = " " * 9  # below the rank, which has at most seven letters
+DIGITS = 6  # of numbers in JSON and HTML
+
+STYLE = """<style>
+.diagnosis .finding { margin: 0 0 14px; padding: 12px 18px; border-left: 4px solid; }
+.diagnosis .finding code { display: block; margin-top: 6px; white-space: pre-wrap; }
+.diagnosis .evidence { opacity: .75; font-size: .88em; }
+.diagnosis .panels { display: grid; gap: 8px;
+  grid-template-columns: repeat(auto-fit, minmax(min(240px, 50%), 1fr)); }
+.diagnosis figure { margin: 0; } .diagnosis figcaption { padding: 4px 0; }
+.diagnosis img { width: 100%; display: block; image-rendering: pixelated; }
+</style>"""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong, why that is known, and what helps.
+    """A mistake: what is wrong, the evidence, and a fix.
 
     Parameters
     ----------
     code : str
         A name that stays the same, such as "nan-weights".
     rank : {"certain", "likely", "hint"}
-        "certain": the data show it; "likely": nothing else fits them as well; "hint": worth a look.
+        "certain": the data show it; "likely": no other cause fits as well; "hint": worth a look.
     message : str
-        One sentence of what is wrong.
+        One sentence that says what is wrong.
     evidence : dict
         Numbers, strings, and lists of them.
     cure : str
-        A line of code.
+        A line of code that fixes it.
     where : str
-        Where it applies.
+        The argument, tensor or file that it applies to.
 
     Raises
     ------
     ValueError
-        If the rank is none.
+        If `rank` is not one of the three.
 
     Examples
     --------
-    >>> from segpost.render.findings import Finding, ordered, text
+    >>> from segpost.render.findings import Finding, format_text, sort_findings
     >>> pale = Finding("pale", "hint", "The picture is pale.", {"contrast": 0.1})
     >>> black = Finding("black", "certain", "All is black.", cure="palette='voc'", where="labels")
-    >>> print(text(ordered([pale, black])))
+    >>> print(format_text(sort_findings([pale, black])))
     certain  black: All is black.
              where: labels
              cure:  palette='voc'
@@ -58,10 +71,10 @@ class Finding:
     where: str = ""
 
     def __post_init__(self) -> None:
-        arguments.check_choice(self.rank, "rank", RANKS)
+        check_choice(self.rank, "rank", RANKS)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
+        """Return the fields as a dict."""
         return {
             "code": self.code,
             "rank": self.rank,
@@ -72,55 +85,67 @@ class Finding:
         }
 
 
-def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The most certain first; as they were within a rank."""
+def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings by rank, the most certain first; the order within a rank stays."""
     return tuple(sorted(findings, key=lambda finding: RANKS.index(finding.rank)))
 
 
-def text(findings: Iterable[Finding]) -> str:
-    """Findings for a terminal: a paragraph each."""
+def as_jsonable_dict(finding: Finding) -> dict[str, Any]:
+    """Return a finding as data that JSON can hold, with six significant digits a float."""
+    content: dict[str, Any] = as_jsonable(finding.as_dict(), nan="text", digits=DIGITS)
+    return content
+
+
+def format_text(findings: Iterable[Finding]) -> str:
+    """Return findings for a terminal, a paragraph each."""
     lines = []
     for finding in findings:
         lines.append(f"{finding.rank:<8} {finding.code}: {finding.message}")
-        lines += [f"{INDENT}{name + ':':<6} {said}" for name, said in _details(finding)]
-    return "\n".join(map(shown, lines))
+        lines += [f"{INDENT}{name + ':':<6} {detail}" for name, detail in _details(finding)]
+    return "\n".join(map(as_printable, lines))
 
 
-def markdown(findings: Iterable[Finding]) -> str:
-    """Findings as a Markdown list."""
+def format_markdown(findings: Iterable[Finding]) -> str:
+    """Return findings as a Markdown list."""
     lines = []
     for finding in findings:
-        lines.append(f"- **{finding.rank}** `{finding.code}`: {_escaped(finding.message)}")
-        for name, said in _details(finding):
-            lines.append(f"  - {name}: {_code(said) if name == 'cure' else _escaped(said)}")
-    return "\n".join(map(shown, lines))
+        lines.append(f"- **{finding.rank}** `{finding.code}`: {escape_markdown(finding.message)}")
+        for name, detail in _details(finding):
+            form = code_span if name == "cure" else escape_markdown
+            lines.append(f"  - {name}: {form(detail)}")
+    return "\n".join(map(as_printable, lines))
+
+
+def format_html(finding: Finding) -> str:
+    """Return a finding as a block of HTML, to be shown below an element of class `diagnosis`.
+
+    The page needs `STYLE`.
+    """
+    where = f" ({escape_html(finding.where)})" if finding.where else ""
+    cure = f"<code>{escape_html(finding.cure)}</code>" if finding.cure else ""
+    evidence = as_jsonable(finding.evidence, nan="text", digits=DIGITS)
+    facts = ", ".join(f"{name}: {value}" for name, value in evidence.items())
+    return (
+        f'<div class="finding" style="border-color:{RANK_COLORS[finding.rank]}">'
+        f"<strong>{finding.rank}: {escape_html(finding.code)}</strong>{where}<br>"
+        f"{escape_html(finding.message)}{cure}"
+        f'<div class="evidence">{escape_html(facts)}</div></div>'
+    )
 
 
 def _details(finding: Finding) -> list[tuple[str, str]]:
-    seen = ", ".join(f"{name} {_value(value)}" for name, value in finding.evidence.items())
+    seen = ", ".join(f"{name} {_format_value(value)}" for name, value in finding.evidence.items())
     details = (("where", finding.where), ("seen", seen), ("cure", finding.cure))
-    return [(name, said) for name, said in details if said]
+    return [(name, detail) for name, detail in details if detail]
 
 
-def _value(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(_format_value, value))}]"
     return str(value)
 
 
-def _escaped(said: str) -> str:
-    """Text that stays text in Markdown: names of tensors come from files."""
-    return "".join(f"\\{c}" if c in "\\|<`*_[]" else c for c in said)
-
-
-def _code(said: str) -> str:
-    """A code span; a longer fence where the code has backticks."""
-    fence = "`" * (max((len(run) for run in _backticks(said)), default=0) + 1)
-    pad = " " if "`" in said else ""
-    return f"{fence}{pad}{said}{pad}{fence}"
-
-
-def _backticks(said: str) -> list[str]:
-    return "".join(c if c == "`" else " " for c in said).split()
+# The names of before, until their callers have changed.
+ordered, text, markdown = sort_findings, format_text, format_markdown

@@ -1,41 +1,61 @@
-"""How a report is drawn: for a terminal, with rich or without, and in Markdown."""
+"""Reports of paragraphs and tables, for a terminal and in Markdown."""
 
 from __future__ import annotations
 
-import io
 import shutil
 import sys
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-WIDTH = 100  # where no terminal says another
-NARROWEST = 24  # that a wrapped column becomes
+from segpost.render.text import as_printable, escape_markdown
+
+DEFAULT_WIDTH = 100  # columns of a file or a pipe
+MIN_TERMINAL_WIDTH = 40
+MIN_WRAPPED_WIDTH = 24  # columns left to sentences in the last column
 GAP = "  "
 
 
 class Table(NamedTuple):
-    """Cells as strings; the first `words` columns and a wrapped last one are left-aligned."""
+    """A table of strings.
+
+    Parameters
+    ----------
+    title : str
+        Empty for none.
+    head : tuple of str
+        A name a column. Where all are empty, no head is drawn.
+    rows : list of tuple of str
+    words : int
+        The number of columns, from the left, that hold words: they are left-aligned.
+    wrapped : bool
+        Whether the last column holds sentences: it is left-aligned and wrapped.
+    summed : bool
+        Whether the last row is the total of the others.
+    """
 
     title: str
-    head: tuple[str, ...]  # empty strings only: no head is drawn
+    head: tuple[str, ...]
     rows: list[tuple[str, ...]]
     words: int = 1
-    wrapped: bool = False  # whether the last column holds sentences
-    summed: bool = False  # whether the last row is of all the others
+    wrapped: bool = False
+    summed: bool = False
 
 
-Part = str | Table  # a report is paragraphs and tables
+Part = str | Table  # a report is a sequence of paragraphs and tables
 
 
-def number(value: float, digits: int = 4) -> str:
-    """A score; a dash where there is none."""
+def format_score(value: float, digits: int = 4) -> str:
+    """Return a score with a fixed number of decimals, or a dash for NaN."""
     return "-" if value != value else f"{value:.{digits}f}"
 
 
-def share(value: float) -> str:
-    """A share in percent; something never looks like nothing, and not all never like all."""
+def format_share(value: float) -> str:
+    """Return a share in percent, or a dash for NaN.
+
+    A share that is not 0 never reads 0.0%, and one that is not 1 never reads 100.0%.
+    """
     if value != value:
         return "-"
     if 0 < value < 0.0005:
@@ -45,128 +65,99 @@ def share(value: float) -> str:
     return f"{value:.1%}"
 
 
-def shown(text: object) -> str:
-    """Text without control characters, which could be a terminal's commands."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+def format_text(parts: Sequence[Part]) -> str:
+    """Return a report for a terminal, without color codes."""
+    width = _terminal_width()
+    return "\n\n".join(_part_as_text(part, width) for part in parts)
 
 
-def text(parts: Sequence[Part]) -> str:
-    """A report for a terminal, without color codes; rich draws it where it can be imported."""
-    width = _width()
-    try:
-        from rich.console import Console
-    except ImportError:
-        return "\n\n".join(_plain(part, width) for part in parts)
-    drawn = []
-    for part in parts:
-        page = io.StringIO()
-        Console(file=page, width=width, color_system=None, force_terminal=False).print(_rich(part))
-        lines = [line.rstrip() for line in page.getvalue().splitlines()]
-        drawn.append("\n".join(lines).strip("\n"))
-    return "\n\n".join(drawn)
+def format_markdown(parts: Sequence[Part]) -> str:
+    """Return a report in GitHub's Markdown."""
+    return "\n\n".join(_part_as_markdown(part) for part in parts) + "\n"
 
 
-def markdown(parts: Sequence[Part]) -> str:
-    """A report in Markdown as GitHub reads it."""
-    return "\n\n".join(_markdown(part) for part in parts) + "\n"
-
-
-def _width() -> int:
-    try:
-        watched = sys.stdout.isatty()
-    except (AttributeError, ValueError):  # None under pythonw, or closed
-        watched = False
-    return max(40, shutil.get_terminal_size((WIDTH, 24)).columns) if watched else WIDTH
-
-
-def _rich(part: Part) -> Any:
-    from rich import box
-    from rich.table import Table as Drawn
-    from rich.text import Text
-
-    if isinstance(part, str):
-        return Text(part)
-    headed = any(part.head)
-    drawn = Drawn(
-        title=Text(part.title, no_wrap=True, overflow="ignore") if part.title else None,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE if headed else None,
-        show_header=headed,
-        show_footer=part.summed,
-        pad_edge=False,
-        show_edge=False,
-    )
-    rows, foot = part.rows, ("",) * len(part.head)
-    if part.summed:
-        *rows, foot = rows
-    for column, (name, total) in enumerate(zip(part.head, foot, strict=True)):
-        words = _is_words(part, column)
-        drawn.add_column(
-            Text(name),
-            Text(total),
-            justify="left" if words else "right",
-            no_wrap=not words,
-            overflow="fold",
-        )
-    for row in rows:
-        drawn.add_row(*map(Text, row))
-    return drawn
-
-
-def _plain(part: Part, width: int) -> str:
-    if isinstance(part, str):
-        return textwrap.fill(part, width, break_on_hyphens=False)
-    headed = any(part.head)
-    body = [part.head, *part.rows] if headed else part.rows
-    if not body:
-        return part.title
-    widths = [max(map(_columns, column)) for column in zip(*body, strict=True)]
-    if part.wrapped:
-        before = sum(widths[:-1]) + len(GAP) * (len(widths) - 1)
-        widths[-1] = min(widths[-1], max(width - before, NARROWEST))
-    lines = [part.title] if part.title else []
-    for place, row in enumerate(body):
-        cells = [[cell] for cell in row]
-        if part.wrapped:
-            cells[-1] = textwrap.wrap(row[-1], widths[-1], break_on_hyphens=False) or [""]
-        for k in range(len(cells[-1])):
-            filled = (
-                _aligned(cell[k] if k < len(cell) else "", widths[i], _is_words(part, i))
-                for i, cell in enumerate(cells)
-            )
-            lines.append(GAP.join(filled).rstrip())
-        if (headed and not place) or (part.summed and place == len(body) - 2):
-            lines.append(GAP.join("-" * wide for wide in widths))
-    return "\n".join(lines)
-
-
-def _is_words(table: Table, column: int) -> bool:
+def is_text_column(table: Table, column: int) -> bool:
+    """Whether a column holds words, and not numbers."""
     return column < table.words or (table.wrapped and column == len(table.head) - 1)
 
 
-def _aligned(cell: str, width: int, left: bool) -> str:
-    space = " " * (width - _columns(cell))
-    return cell + space if left else space + cell
+def _terminal_width() -> int:
+    try:
+        is_terminal = sys.stdout.isatty()
+    except (AttributeError, ValueError):  # None under pythonw, or closed
+        is_terminal = False
+    if not is_terminal:
+        return DEFAULT_WIDTH
+    return max(MIN_TERMINAL_WIDTH, shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns)
 
 
-def _columns(text: str) -> int:
-    """How wide a terminal shows it."""
+def _part_as_text(part: Part, width: int) -> str:
+    if isinstance(part, str):
+        return textwrap.fill(part, width, break_on_hyphens=False)
+    has_head = any(part.head)
+    body = [part.head, *part.rows] if has_head else part.rows
+    if not body:
+        return part.title
+    widths = _column_widths(part, body, width)
+    rule = GAP.join("-" * column for column in widths)
+    lines = [part.title] if part.title else []
+    for index, row in enumerate(body):
+        lines += _row_as_lines(part, row, widths)
+        if (has_head and not index) or (part.summed and index == len(body) - 2):
+            lines.append(rule)
+    return "\n".join(lines)
+
+
+def _column_widths(table: Table, body: Sequence[tuple[str, ...]], width: int) -> list[int]:
+    widths = [max(map(_display_width, column)) for column in zip(*body, strict=True)]
+    if table.wrapped:
+        others = sum(widths[:-1]) + len(GAP) * (len(widths) - 1)
+        widths[-1] = min(widths[-1], max(width - others, MIN_WRAPPED_WIDTH))
+    return widths
+
+
+def _row_as_lines(table: Table, row: tuple[str, ...], widths: list[int]) -> list[str]:
+    """Return the lines of one row: several where the last cell is wrapped."""
+    last_cell = [row[-1]]
+    if table.wrapped:
+        last_cell = textwrap.wrap(row[-1], widths[-1], break_on_hyphens=False) or [""]
+    first = (*row[:-1], last_cell[0])
+    rows = [first, *((*[""] * (len(row) - 1), more) for more in last_cell[1:])]
+    return [
+        GAP.join(
+            _align(cell, widths[column], is_text_column(table, column))
+            for column, cell in enumerate(cells)
+        ).rstrip()
+        for cells in rows
+    ]
+
+
+def _align(cell: str, width: int, to_the_left: bool) -> str:
+    space = " " * (width - _display_width(cell))
+    return cell + space if to_the_left else space + cell
+
+
+def _display_width(text: str) -> int:
+    """Return the number of columns that a terminal needs for the text."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
 
 
-def _markdown(part: Part) -> str:
+def _part_as_markdown(part: Part) -> str:
     if isinstance(part, str):
-        return _escaped(part)
+        return escape_markdown(part)
     head = part.head if any(part.head) else ("",) * len(part.head)
-    marks = (":--" if _is_words(part, i) else "--:" for i in range(len(head)))
-    rows = [head, tuple(marks), *(tuple(map(_escaped, row)) for row in part.rows)]
+    marks = (":--" if is_text_column(part, column) else "--:" for column in range(len(head)))
+    rows = [head, tuple(marks), *(tuple(map(escape_markdown, row)) for row in part.rows)]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([f"### {part.title}", "", *lines] if part.title else lines)
 
 
-def _escaped(cell: str) -> str:
-    for mark in "\\|<`*":
-        cell = cell.replace(mark, f"\\{mark}")
-    return cell
+# The names of before, until their callers have changed.
+number, share, shown, text, markdown = (
+    format_score,
+    format_share,
+    as_printable,
+    format_text,
+    format_markdown,
+)

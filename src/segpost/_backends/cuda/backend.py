@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost._backends.cuda import features
+from segpost._backends.cuda import crf_inputs
 from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
 from segpost._backends.cuda.deferred import DeferredQueue
 from segpost._backends.cuda.tables import DeviceTables
@@ -40,7 +40,9 @@ from segpost._core.device import (
 )
 from segpost._core.sampling import Axes, VolumeAxes
 
-MISSING = frozenset({"letterbox", "boundary_bands", "boundary_matches", "instance_counts"})
+MISSING = frozenset(
+    {"add_resized", "letterbox", "boundary_bands", "boundary_matches", "instance_counts"}
+)
 UNREADABLE = frozenset({("feature_range", "bfloat16"), ("dense_crf", "bfloat16")})  # guides
 
 
@@ -226,16 +228,16 @@ class CudaBackend:
         self, labels: Array, certainty: float, unsure: int | None, out: Array
     ) -> LabelErrors:
         with self._at(labels) as context:
-            return features.label_energies(context, labels, certainty, unsure, out)
+            return crf_inputs.label_energies(context, labels, certainty, unsure, out)
 
-    def feature_range(self, values: Array, kind: str) -> tuple[Array, LabelErrors]:
-        with self._at(values) as context:
-            return features.feature_range(context, values)
+    def feature_range(self, features: Array, kind: str) -> tuple[Array, LabelErrors]:
+        with self._at(features) as context:
+            return crf_inputs.feature_range(context, features)
 
     def prepare_guide(
-        self, values: Array, kind: str, bounds: Array, limits: Array
+        self, features: Array, kind: str, bounds: Array, limits: Array
     ) -> tuple[Array, Array]:
-        return values, bounds  # the kernels read any real type in float64, relative to the bounds
+        return features, bounds  # the kernels read any real type in float64, relative to the bounds
 
     def reduce_max(self, values: Array, out: Array) -> None:
         with self._at(values) as context, with_float_confidence(out, context) as exact:

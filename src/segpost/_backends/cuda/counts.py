@@ -1,4 +1,4 @@
-"""Counts of pairs that stay on their devices until they are read."""
+"""Counts that stay on their devices, with their errors, until they are read."""
 
 from __future__ import annotations
 
@@ -11,113 +11,139 @@ from segpost._core.contract import DeferredErrors
 from segpost._core.device import Array, context_of, copy_rows, is_capturing, to_host, zeros_on
 
 
-class Table(NamedTuple):
-    """The counts of the batches of one stream."""
+class StreamCounts(NamedTuple):
+    """Sums of the batches of one stream, in the stream's order."""
 
-    counts: Array  # (C + 2, C + 1) int64, as the backends give them
-    errors: Array  # [6] uint64: error counts of logits, where NaN is an error
+    counts: Array  # (C + 2, C + 1) int64, as the backends add them
+    errors: Array  # [6] uint64, pairs of `LogitErrors`, of logits whose NaN are an error
 
 
 class DeviceCounts:
-    """Tables on devices, one for each stream that batches came on: no stream waits for another.
+    """Sums on devices, one for each stream of the batches: no stream waits for another.
 
-    Streams have to be there still when the counts are read; those of torch and CuPy are.
+    Streams must still exist when the counts are read; those of torch and CuPy do.
+
+    Parameters
+    ----------
+    classes : int
+        Number of classes C.
+    ignored : (n,) int64
+        Target values that are ignored.
+    refused : tuple of bool
+        Whether targets that are neither a class nor ignored, and predictions that are no class, are
+        an error.
     """
 
     def __init__(self, classes: int, ignored: Array, refused: tuple[bool, bool]) -> None:
         self.shape = classes + 2, classes + 1
-        self.ignored, self.refused = ignored, refused  # targets, predictions that are no classes
-        self._tables: dict[tuple[int, int, bool], Table] = {}
-        self._read: Array | None = None
+        self.ignored, self.refused = ignored, refused
+        self._streams: dict[tuple[int, int, bool], StreamCounts] = {}
+        self._read: Array | None = None  # counts on the CPU that were not taken yet
 
-    def table(self, values: Array, check: str) -> Table:
-        """Where counts of `values`, which are on a device, are added to."""
-        context = context_of(values)
+    def of_stream(self, array: Array, check: str) -> StreamCounts:
+        """Return the sums to which the counts of a device array are added."""
+        context = context_of(array)
         if is_capturing(context):
             raise RuntimeError(
                 "a CUDA graph is being captured, and its runs could not be counted here: capture "
                 "segpost.confusion_matrix(..., check='off') and add up what it gives"
             )
-        checked = check == "deferred"
-        key = context.device, context.stream, checked
-        if key not in self._tables:
+        is_checked = check == "deferred"
+        key = context.device, context.stream, is_checked
+        if key not in self._streams:
             counts = zeros_on(context, self.shape, np.int64)
-            self._tables[key] = Table(counts, zeros_on(context, (6,), np.uint64))
-        if checked:
-            _deferring(values).register(self)
-        return self._tables[key]
+            self._streams[key] = StreamCounts(counts, zeros_on(context, (6,), np.uint64))
+        if is_checked:
+            _deferred_errors(array).register(self)
+        return self._streams[key]
 
     def synchronize(self) -> None:
-        """Wait for the streams that were used, and have all counts on the CPU.
+        """Wait for the streams, and read all counts.
 
         Raises
         ------
         ValueError
-            If there are bad values; then nothing of what was to be checked is counted.
+            If there are invalid values; then the counts with check="deferred" are dropped.
         """
-        read = [
-            (checked, to_host(table.counts), to_host(table.errors))
-            for (_, _, checked), table in self._tables.items()
+        sums = [
+            (is_checked, to_host(stream.counts), to_host(stream.errors))
+            for (_, _, is_checked), stream in self._streams.items()
         ]
-        self._tables = {}
-        bad = [0, 0, 0]
-        for checked, counts, errors in read:
-            if checked:
-                bad[0] += self.refused[0] * int(counts[-1].sum())
-                bad[1] += self.refused[1] * int(counts[:-2, -1].sum())
-                bad[2] += int(errors[0])
-        for checked, counts, _ in read:
-            if not (checked and any(bad)):
+        self._streams = {}
+        targets = preds = nan = 0
+        for is_checked, counts, errors in sums:
+            if is_checked:
+                targets += self.refused[0] * int(counts[-1].sum())
+                preds += self.refused[1] * int(counts[:-2, -1].sum())
+                nan += int(errors[0])
+        for is_checked, counts, _ in sums:
+            if not (is_checked and (targets or preds or nan)):
                 self._read = counts if self._read is None else self._read + counts
-        _raise_bad(bad[0], bad[1], bad[2], self.ignored)
+        _raise_deferred(targets, preds, nan, self.ignored)
 
     def take(self) -> Array | None:
-        """What has come to the CPU since this was asked last: (C + 2, C + 1). It waits."""
-        if self._tables:
+        """Return the (C + 2, C + 1) counts since the last call, or None; this waits for them."""
+        if self._streams:
             self.synchronize()
-        taken, self._read = self._read, None
-        return taken
+        counts, self._read = self._read, None
+        return counts
 
 
 def refuse_more_than_sums(check: str, needs: dict[str, bool]) -> None:
-    """Refuse what a sum of counts on a device cannot tell."""
-    for what, needed in needs.items():
-        if needed:
+    """Refuse arguments that need more than the sum of the counts on a device.
+
+    Parameters
+    ----------
+    check : {"deferred", "off"}
+    needs : mapping of str to bool
+        Each argument, and whether it is used.
+    """
+    for argument, is_used in needs.items():
+        if is_used:
             raise ValueError(
-                f"check={check!r} leaves nothing but sums on the device, and {what} needs more: "
-                "pass check='sync'"
+                f"{argument} needs counts of single images or values; check={check!r} keeps only "
+                "their sum on the device: use check='sync'"
             )
 
 
-def defer_outside(cells: Array, ignored: Array) -> None:
-    """Have `raise_deferred` look for labels that are no classes in counts (C + 2, C + 1)."""
-    classes = cells.shape[1] - 1
-    bad = context_of(cells).empty((2 * classes + 1,), np.int64)  # their cells alone are kept
-    copy_rows(bad[None, : classes + 1], cells[classes + 1 :])
-    copy_rows(bad[classes + 1 :, None], cells[:classes, classes:])
+def defer_invalid_labels(counts: Array, ignored: Array) -> None:
+    """Have `raise_deferred` raise for labels that are no classes.
+
+    Parameters
+    ----------
+    counts : (C + 2, C + 1) int64
+        On a device. Only the cells of invalid labels are kept.
+    ignored : (n,) int64
+    """
+    classes = counts.shape[1] - 1
+    cells = context_of(counts).empty((2 * classes + 1,), np.int64)
+    copy_rows(cells[None, : classes + 1], counts[classes + 1 :])
+    copy_rows(cells[classes + 1 :, None], counts[:classes, classes:])
 
     def read() -> None:
-        numbers = to_host(bad)
-        _raise_bad(int(numbers[: classes + 1].sum()), int(numbers[classes + 1 :].sum()), 0, ignored)
+        sums = to_host(cells)
+        targets, preds = int(sums[: classes + 1].sum()), int(sums[classes + 1 :].sum())
+        _raise_deferred(targets, preds, 0, ignored)
 
-    _deferring(cells).defer(read)
+    _deferred_errors(counts).defer(read)
 
 
-def _deferring(array: Array) -> DeferredErrors:
+def _deferred_errors(array: Array) -> DeferredErrors:
     backend = registry.backend(array)
     assert isinstance(backend, DeferredErrors)
     return backend
 
 
-def _raise_bad(target: int, preds: int, nan: int, ignored: Array) -> None:
-    void = " nor ignored" if len(ignored) else ""
-    for number, what in (
-        (target, f"values of target that are no classes{void}"),
+def _raise_deferred(targets: int, preds: int, nan: int, ignored: Array) -> None:
+    """Raise for the first of the three numbers of invalid values that is not 0."""
+    alternative = " nor ignored" if len(ignored) else ""
+    for count, description in (
+        (targets, f"values of target that are no classes{alternative}"),
         (preds, "values of preds that are no classes"),
         (nan, "NaN logits"),
     ):
-        if number:
+        if count:
             raise ValueError(
-                f"there were {number} {what} in earlier calls with check='deferred'; "
+                f"there were {count} {description} in earlier calls with check='deferred'; "
                 "check='sync' says which, and where"
             )

@@ -71,6 +71,16 @@ def softmax(
     return report
 
 
+def add_resized(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None:
+    """Add weighted values at the output size to sums, where the weight is positive."""
+    unit = 1.0 if axes is None else axes.y.den * axes.x.den
+    for _, rows, values in interpolated(logits, axes):
+        part, weight = sums[:, rows], weights[rows]
+        with np.errstate(invalid="ignore", over="ignore"):  # what has no weight may be infinite
+            product = weight * (values / unit).astype(np.float32)
+            np.add(part, product, out=part, where=weight > 0)
+
+
 def as_bytes(confidence: Array) -> Array:
     """The nearest of 0..255, ties to even; 0 where there is none."""
     return np.rint(255.0 * np.nan_to_num(confidence))

@@ -16,7 +16,7 @@ from segpost.cli.demo.page import STYLE
 from segpost.cli.evaluation.outputs import written
 from segpost.cli.messages import sentence, shown
 from segpost.cli.options import share, whole
-from segpost.color.datasets import NAMES
+from segpost.color.datasets import list_palettes
 from segpost.evaluation import classes
 from segpost.files import images
 from segpost.files.images import ARRAYS
@@ -45,7 +45,7 @@ def add_to(commands: Any) -> None:
     group("--input", type=Path, metavar="FILE", help="what the network was fed: .npy")
 
     group = parser.add_argument_group("what it means").add_argument
-    group("--palette", metavar="NAME", help=f"of the labels: {', '.join(NAMES)}")
+    group("--palette", metavar="NAME", help=f"of the labels: {', '.join(list_palettes())}")
     group("--class-names", type=Path, metavar="FILE", help="names of the classes, one a line")
     group("--num-classes", type=whole, metavar="N", help="number of classes")
     group(

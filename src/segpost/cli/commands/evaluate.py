@@ -16,7 +16,7 @@ from segpost.cli.evaluation.outputs import Outcome, content, places, written
 from segpost.cli.messages import shown
 from segpost.cli.options import count, share, whole
 from segpost.cli.progress import progress
-from segpost.color.datasets import NAMES
+from segpost.color.datasets import list_palettes
 from segpost.evaluation import classes, pairing
 from segpost.evaluation.counting import Reader, Sum, counted
 from segpost.evaluation.pairing import Pairing
@@ -49,7 +49,11 @@ def add_to(commands: Any) -> None:
 
     group = parser.add_argument_group("what the labels mean").add_argument
     group("--num-classes", type=whole, metavar="N", help="number of classes")
-    group("--palette", metavar="NAME", help=f"classes, names, void, colors of: {', '.join(NAMES)}")
+    group(
+        "--palette",
+        metavar="NAME",
+        help=f"classes, names, void, colors of: {', '.join(list_palettes())}",
+    )
     group("--class-names", type=Path, metavar="FILE", help="names of the classes, one a line")
     group(
         "--ignore-index",
@@ -139,7 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif not arguments.quiet:
         _print(formats.text(scores, outcome.notes(), outcome.measures))
     if arguments.compare and not arguments.quiet and outcome.usable(arguments.allow_partial):
-        _print(f"\n{formats.comparison_text(outcome.cm.compare_dialects())}")
+        _print(f"\n{outcome.cm.compare_dialects()}")
     for problem in problems:
         _complain(problem)
     if outcome.failed and not problems:

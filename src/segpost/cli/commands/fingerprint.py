@@ -11,7 +11,7 @@ import segpost
 from segpost._core.sampling import GRIDS
 from segpost.cli.messages import sentence
 from segpost.cli.options import whole
-from segpost.color.datasets import NAMES
+from segpost.color.datasets import list_palettes
 from segpost.files import images
 
 
@@ -50,7 +50,7 @@ def add_to(commands: Any) -> None:
     add("--axis", type=int, choices=(-3, -1), default=-3, help="class axis of 3 or 4; -3")
     add("--grid", choices=GRIDS, help="how the logits are enlarged, for the record")
     add("--quantization", nargs=2, type=float, metavar=("SCALE", "ZERO"), help="of integer logits")
-    add("--palette", metavar="NAME", help=f"for the record: {', '.join(NAMES)}")
+    add("--palette", metavar="NAME", help=f"for the record: {', '.join(list_palettes())}")
     add("--preprocessing", type=_mapping, metavar="JSON", help="for the record, such as mean, std")
     parser.set_defaults(command=run)
 

@@ -16,7 +16,6 @@ OPTIONAL = {
     "sklearn": "scikit-learn",
     "matplotlib": "matplotlib",
     "tqdm": "tqdm",
-    "rich": "rich",
     "torch": "torch",
 }
 

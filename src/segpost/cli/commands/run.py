@@ -17,8 +17,8 @@ from segpost._core.sampling import GRIDS
 from segpost.cli.messages import sentence
 from segpost.cli.options import share, whole
 from segpost.cli.progress import progress
-from segpost.color.datasets import NAMES
-from segpost.crf.model import PRESETS
+from segpost.color.datasets import list_palettes
+from segpost.crf.terms import PRESETS
 from segpost.files import images
 
 WANTED = ("labels", "color", "overlay", "confidence")
@@ -38,7 +38,7 @@ def add_to(commands: Any) -> None:
     add("logits", nargs="+", type=Path, metavar="LOGITS", help=".npy or .npz files, or folders")
     add("--out", type=Path, required=True, metavar="DIR", help="where to write; made if missing")
     add("--image", type=Path, help="the photograph, or a folder of them with the logits' names")
-    add("--palette", metavar="NAME", help=f"colors of the classes: {', '.join(NAMES)}")
+    add("--palette", metavar="NAME", help=f"colors of the classes: {', '.join(list_palettes())}")
     add(
         "--convention",
         choices=segpost.Convention.names(),

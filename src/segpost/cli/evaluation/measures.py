@@ -12,9 +12,9 @@ from segpost.cli.options import count, several, share
 from segpost.evaluation.classes import Classes, things
 from segpost.files.images import Array
 from segpost.metrics.base import Accumulator
-from segpost.metrics.boundary import Alignment
+from segpost.metrics.boundary_measure import BoundaryMeasure
 
-MEASURES: dict[str, type[Alignment]] = {
+MEASURES: dict[str, type[BoundaryMeasure]] = {
     "boundary": BoundaryIoU,
     "trimap": TrimapIoU,
     "boundary-f": BoundaryF,
@@ -104,7 +104,7 @@ def update(
     for measure in measures:
         if isinstance(measure, InstanceIoU):
             measure.update(preds, target, instances)
-        elif isinstance(measure, Alignment):
+        elif isinstance(measure, BoundaryMeasure):
             measure.update(preds, target)
 
 

@@ -156,7 +156,7 @@ def _per_image(scores: Scores) -> str:
     """A line an image, in the order of the ids."""
     images = scores.images
     void = [int(image.counts[image.cells // (scores.num_classes + 1) == scores.num_classes].sum())
-            for image in scores._cm.images]  # fmt: skip
+            for image in scores.snapshot.images]  # fmt: skip
     head = ["id", "miou", "pixel_accuracy", "pixels", "void_pixels"]
     rows: list[Sequence[object]] = [[*head, *(f"iou_{name}" for name in scores.class_names)]]
     for i, name in enumerate(images.ids):
@@ -165,7 +165,7 @@ def _per_image(scores: Scores) -> str:
             [
                 name,
                 *(formats.plain(float(value)) for value in values),
-                int(images.tally.target[i].sum()),
+                int(images.class_counts.support[i].sum()),
                 void[i],
                 *(formats.plain(float(value)) for value in images.iou[i]),
             ]
@@ -176,5 +176,5 @@ def _per_image(scores: Scores) -> str:
 def _markdown(scores: Scores, notes: list[str], outcome: Outcome, compare: bool) -> str:
     text = formats.markdown(scores, notes, outcome.measures)
     if compare:
-        text += f"\n### Dialects\n\n{formats.comparison_markdown(outcome.cm.compare_dialects())}"
+        text += f"\n### Dialects\n\n{outcome.cm.compare_dialects().to_markdown()}"
     return text

@@ -20,6 +20,7 @@ from segpost.cli.messages import shown
 from segpost.evaluation.counting import Reader
 from segpost.evaluation.pairing import Pair
 from segpost.metrics.base import Accumulator
+from segpost.metrics.comparison import compare
 from segpost.metrics.report import content, plots
 from segpost.metrics.report import measures as report_measures
 from segpost.render.tables import Table, number, share
@@ -148,7 +149,7 @@ def page(scores: Scores, subject: Subject, reader: Reader) -> str:
 
 
 def _what(scores: Scores, subject: Subject) -> str:
-    images = len(scores._cm.images)
+    images = len(scores.snapshot.images)
     return (
         f"{escape(shown(subject.preds))} against {escape(shown(subject.targets))}: "
         f"{images:,} image{'' if images == 1 else 's'}, {scores.num_classes:,} classes."
@@ -165,7 +166,7 @@ def _tiles(scores: Scores) -> str:
         )
 
     summary = scores.summary()
-    first = tile("miou", summary.pop("miou"), content.mean_of_what(scores))
+    first = tile("miou", summary.pop("miou"), content.mean_description(scores))
     others = "".join(tile(name, value) for name, value in summary.items())
     return f'{first}<div class="others">{others}</div>'
 
@@ -191,7 +192,10 @@ def _classes(scores: Scores, reader: Reader) -> str:
         if why:
             title = f"not in the mean: {content.LEFT_OUT[why]}"
             note = f' <span class="tag" title="{title}">{why}</span>'
-        target, preds = int(scores.tally.target[label]), int(scores.tally.preds[label])
+        target, preds = (
+            int(scores.class_counts.support[label]),
+            int(scores.class_counts.predicted[label]),
+        )
         iou = float(scores.iou[label])
         bar = f'<i style="width:{0 if math.isnan(iou) else iou:.2%}"></i>'
         cells = [
@@ -219,7 +223,7 @@ def _matrix(scores: Scores) -> str:
         f'<picture><source srcset="{dark}" media="(prefers-color-scheme: dark)">'
         f'<img src="{light}" alt="confusion matrix, shares of the target classes"></picture>'
     )
-    if scores.num_classes <= plots.NUMBERED:
+    if scores.num_classes <= plots.MAX_NUMBERED:
         return f'<div class="card scroll matrix">{picture}</div>'
     return (
         '<div class="card scroll matrix large" onclick="this.classList.toggle(\'full\')">'
@@ -237,7 +241,7 @@ def _beside(scores: Scores) -> Iterator[str]:
     wrong = content.confusion_table(scores)
     if wrong.rows:
         yield _table(wrong)
-    if scores._cm.groups is not None:
+    if scores.snapshot.groups is not None:
         yield _table(content.category_table(scores))
 
 
@@ -274,7 +278,7 @@ def _images(scores: Scores) -> str:
 
 
 def _comparison(scores: Scores) -> str:
-    table = content.comparison_table(scores._cm.compare_dialects())
+    table = compare(scores.snapshot).table()
     return f"<h2>What other libraries would say</h2>{_table(table)}"
 
 

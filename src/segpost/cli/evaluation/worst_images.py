@@ -73,7 +73,7 @@ def _shots(scores: Scores, pairs: Sequence[Pair], count: int) -> Iterator[Shot]:
 
 def _mistake(scores: Scores, at: int) -> str:
     """The pair of classes that is most often confused in one image."""
-    image = scores._cm.images[at]
+    image = scores.snapshot.images[at]
     classes = scores.num_classes
     row, column = np.divmod(image.cells, classes + 1)
     wrong = np.where((row != column) & (row < classes), image.counts, 0)
@@ -89,12 +89,13 @@ def _keys(scores: Scores, shots: Sequence[Shot], reader: Reader) -> Iterator[str
     """What the colors mean: the most frequent classes of these images, and what is no class."""
     place = {name: i for i, name in enumerate(scores.images.ids)}
     at = [place[shot.pair.id] for shot in shots]
-    pixels = (scores.images.tally.target[at] + scores.images.tally.preds[at]).sum(axis=0)
+    counts = scores.images.class_counts
+    pixels = (counts.support[at] + counts.predicted[at]).sum(axis=0)
     order = [int(label) for label in np.argsort(-pixels, kind="stable") if pixels[label]]
     table = reader.classes.colors.tolist()
     named = [(scores.class_names[label], table[label]) for label in order[:KEYS]]
     named.append(("wrong", WRONG_COLOR))
-    if scores._cm.state[-1].any():
+    if scores.snapshot.state[-1].any():
         named.append(("void", VOID_COLOR))
     if scores.invalid_preds:
         named.append(("predicted, but no class", _none_color(reader.classes.colors)))

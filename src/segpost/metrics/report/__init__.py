@@ -1,1 +1,1 @@
-"""metrics/report."""
+"""Reports of scores as text, Markdown, CSV, JSON, DataFrames and figures."""

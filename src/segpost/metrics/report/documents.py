@@ -11,28 +11,32 @@ from typing import Any
 import numpy as np
 
 from segpost.metrics.base import Accumulator
+from segpost.metrics.ratios import Float64
 from segpost.metrics.report import content as report_content
 from segpost.metrics.report import measures as report_measures
-from segpost.metrics.scores import PER_CLASS, Scores
+from segpost.metrics.values import PER_CLASS, ScoreValues
 
 VERSION = 1
 NO_CLASS = "void"  # the last row and column of the Cityscapes layout
+MAX_CONFUSIONS = 20
 
 
-def json(scores: Scores, measures: Sequence[Accumulator] = ()) -> str:
-    """Everything that the scores and measures hold, one line a class and a row of the state."""
+def json(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> str:
+    """Return everything in scores and measures, one line for each class and row of the state."""
     return dumps(document(scores, measures))
 
 
-def document(scores: Scores, measures: Sequence[Accumulator] = ()) -> dict[str, Any]:
-    """The content of the JSON as plain data; NaN is None, counts are integers."""
-    cm = scores._cm
-    hits, target, preds = (part.tolist() for part in scores.tally)
+def document(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> dict[str, Any]:
+    """Return the content of the JSON as plain data; NaN is None, counts are integers."""
+    snapshot = scores.snapshot
+    true_positives, support, predicted = (part.tolist() for part in scores.class_counts)
     columns = {name: _numbers(getattr(scores, name)) for name in PER_CLASS}
     reasons = report_content.left_out(scores)
-    groups = cm.groups is not None
-    more = report_measures.content(measures, scores.class_names)
-    settings = {key: value for key, value in cm.settings().items() if key != "class_names"}
+    measured = report_measures.content(measures, scores.class_names)
+    settings = {key: value for key, value in snapshot.settings.items() if key != "class_names"}
+    categories = None
+    if snapshot.groups is not None:
+        categories = {name: _number(value) for name, value in scores.category_iou.items()}
     return {
         "segpost": "Scores",
         "version": VERSION,
@@ -42,38 +46,39 @@ def document(scores: Scores, measures: Sequence[Accumulator] = ()) -> dict[str, 
         "summary": {name: _number(value) for name, value in scores.summary().items()},
         "classes_in_mean": int(scores.in_mean.sum()),
         "pixels": {
-            "all": cm.pixels,
-            "void": int(cm.state[-1].sum()),
-            "invalid_predictions": int(cm.state[:-1, -1].sum()),
-            "right": int(scores.tally.hits.sum()),
+            "all": snapshot.pixels,
+            "void": int(snapshot.state[-1].sum()),
+            "invalid_predictions": int(snapshot.state[:-1, -1].sum()),
+            "right": int(scores.class_counts.true_positives.sum()),
         },
         "classes": [
             {
                 "class": label,
                 "name": name,
                 **{key: column[label] for key, column in columns.items()},
-                "target_pixels": target[label],
-                "predicted_pixels": preds[label],
-                "hits": hits[label],
+                "target_pixels": support[label],
+                "predicted_pixels": predicted[label],
+                "hits": true_positives[label],
                 "left_out": reasons[label],
             }
             for label, name in enumerate(scores.class_names)
         ],
-        "categories": (
-            {name: _number(value) for name, value in scores.category_iou.items()}
-            if groups
-            else None
-        ),
-        "measures": _without_nan(more) or None,
-        "top_confusions": [confused._asdict() for confused in scores.top_confusions(20)],
+        "categories": categories,
+        "measures": _without_nan(measured) or None,
+        "top_confusions": [
+            confused._asdict() for confused in scores.top_confusions(MAX_CONFUSIONS)
+        ],
         **_images(scores),
-        "state": cm.state.tolist(),
-        "outside": [[t, p, times] for (t, p), times in sorted(cm.outside.items())],
+        "state": snapshot.state.tolist(),
+        "outside": [[t, p, count] for (t, p), count in sorted(snapshot.outside.items())],
     }
 
 
 def dumps(content: dict[str, Any]) -> str:
-    """JSON with a line an element of each top-level list; the same bytes for the same content."""
+    """Write JSON with a line for each element of a top-level list.
+
+    The same content gives the same bytes.
+    """
     lines = []
     for key, value in content.items():
         text = _dumped(value)
@@ -83,29 +88,30 @@ def dumps(content: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def cityscapes_json(scores: Scores, measures: Sequence[Accumulator] = ()) -> str:
-    """The layout of csEvalPixelLevelSemanticLabeling's resultPixelLevelSemanticLabeling.json.
+def cityscapes_json(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> str:
+    """Return the JSON of the Cityscapes benchmark, resultPixelLevelSemanticLabeling.json.
 
-    Void targets and predictions of no class are the last row and column of ``confMatrix``, so that
-    its sum is the number of pixels, as there. A class that is not in the mean has no score; that is
-    NaN, which that program writes and its readers expect, though strict JSON has no such word.
+    The layout is that of its program csEvalPixelLevelSemanticLabeling. Void targets and predictions
+    of no class are the last row and column of ``confMatrix``, so that its sum is the number of
+    pixels, as there. A class that is not in the mean has no score; that is NaN, which that program
+    writes and its readers expect, though strict JSON has no such word.
     Instance-weighted scores are those of an InstanceIoU among the measures; without one, NaN.
     """
-    cm = scores._cm
-    names: dict[str, None] = {}  # every one once: they are the keys
+    snapshot = scores.snapshot
+    names: dict[str, None] = {}  # they are keys: each must be unique
     for name in (*scores.class_names, NO_CLASS):
         while name in names:
             name += "_"
         names[name] = None
-    prior = cm.state.sum(axis=1) / max(cm.pixels, 1)
+    priors = snapshot.state.sum(axis=1) / max(snapshot.pixels, 1)
     in_mean = np.where(scores.in_mean, scores.iou, math.nan).tolist()
-    categories = {} if cm.groups is None else scores.category_iou
+    categories = {} if snapshot.groups is None else scores.category_iou
     instances = report_measures.instance_scores(measures, scores.class_names)
     iiou = [math.nan] * scores.num_classes if instances is None else instances.iiou.tolist()
     category_iiou = {} if instances is None else instances.category_iiou
     content: dict[str, Any] = {
-        "confMatrix": cm.state.tolist(),
-        "priors": dict(zip(names, prior.tolist(), strict=True)),
+        "confMatrix": snapshot.state.tolist(),
+        "priors": dict(zip(names, priors.tolist(), strict=True)),
         "labels": {name: label for label, name in enumerate(names)},
         "classScores": dict(zip(names, [*in_mean, math.nan], strict=True)),
         "classInstScores": dict(zip(names, [*iiou, math.nan], strict=True)),
@@ -119,23 +125,26 @@ def cityscapes_json(scores: Scores, measures: Sequence[Accumulator] = ()) -> str
         ),
     }
     if report_content.has_images(scores):
-        tally = scores.images.tally
+        counts = scores.images.class_counts
         content["perImageScores"] = {
-            str(name): {"nbNotIgnoredPixels": int(known), "nbCorrectPixels": int(right)}
-            for name, known, right in zip(
-                scores.images.ids, tally.target.sum(axis=1), tally.hits.sum(axis=1), strict=True
+            str(name): {"nbNotIgnoredPixels": int(pixels), "nbCorrectPixels": int(right)}
+            for name, pixels, right in zip(
+                scores.images.ids,
+                counts.support.sum(axis=1),
+                counts.true_positives.sum(axis=1),
+                strict=True,
             )
         }
     return json_module.dumps(content, indent=4, sort_keys=True) + "\n"
 
 
-def _images(scores: Scores) -> dict[str, Any]:
+def _images(scores: ScoreValues) -> dict[str, Any]:
     if not report_content.has_images(scores):
         return {"image_summary": None, "images": None}
     images = scores.images
     miou, accuracy = _numbers(images.miou), _numbers(images.pixel_accuracy)
     known = [value for value in miou if value is not None]
-    drawn = report_content.interval(scores)
+    interval = report_content.interval(scores)
     names = ("low", "high", "samples")
     return {
         "image_summary": {
@@ -144,12 +153,12 @@ def _images(scores: Scores) -> dict[str, Any]:
             "quantiles": {
                 name: _number(images.quantile(q)) for name, q in report_content.QUANTILES.items()
             },
-            "interval_95": None if drawn is None else dict(zip(names, drawn, strict=True)),
+            "interval_95": None if interval is None else dict(zip(names, interval, strict=True)),
         },
         "images": [
             {"id": name, "miou": miou[i], "pixel_accuracy": accuracy[i], "pixels": pixels}
             for i, (name, pixels) in enumerate(
-                zip(images.ids, images.tally.target.sum(axis=1).tolist(), strict=True)
+                zip(images.ids, images.class_counts.support.sum(axis=1).tolist(), strict=True)
             )
         ],
     }
@@ -159,12 +168,12 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _numbers(values: np.ndarray) -> list[float | None]:
+def _numbers(values: Float64) -> list[float | None]:
     return [_number(value) for value in values.tolist()]
 
 
 def _without_nan(value: Any) -> Any:
-    """Plain data with None for NaN."""
+    """Return plain data with None for NaN."""
     if isinstance(value, dict):
         return {key: _without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Figures of scores: the normalized confusion matrix, and a bar a class."""
+"""Figures of scores: the normalized confusion matrix, and a bar for each class."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from segpost._core import arguments
-from segpost.metrics.counts import Float64
-from segpost.metrics.report.content import mean_of_what
-from segpost.metrics.scores import PER_CLASS, Scores
+from segpost.metrics.ratios import Float64
+from segpost.metrics.report.content import mean_description
+from segpost.metrics.values import PER_CLASS, ScoreValues
 from segpost.render.tables import number, shown
 
 if TYPE_CHECKING:
@@ -22,10 +22,11 @@ WORDS = {
     "preds": "share of the predicted class",
     "all": "share of all pixels",
 }
-NUMBERED = 32  # up to so many classes the cells have numbers in them
-LARGEST = 30.0  # inches of a side
-BARS = 50  # in one column
-NAME = 24  # characters of a class name that are shown
+MAX_NUMBERED = 32  # classes, up to which the cells have numbers in them
+MAX_SIDE = 30.0  # inches
+MAX_BARS = 50  # in one column
+MAX_NAME = 24  # characters of a class name that are shown
+MIN_NUMBERED_SHARE = 0.005  # smaller cells have no number
 
 
 class Look(NamedTuple):
@@ -50,8 +51,8 @@ DARK = Look(
 )
 
 
-def matrix(scores: Scores, over: str = "target", *, dark: bool = False) -> Figure:
-    """The confusion matrix as shares; a class without pixels is hatched.
+def matrix(scores: ScoreValues, over: str = "target", *, dark: bool = False) -> Figure:
+    """Draw the confusion matrix as shares; a class without pixels is hatched.
 
     Parameters
     ----------
@@ -70,24 +71,24 @@ def matrix(scores: Scores, over: str = "target", *, dark: bool = False) -> Figur
     look = DARK if dark else LIGHT
     shares = scores.normalized(over)
     across = _names(scores)
-    if scores.invalid_preds and over != "preds":  # the row's rest
-        totals = scores.tally.target if over == "target" else scores.pixels
-        rest = scores.counts[:-2, -1] / np.maximum(totals, 1)
-        shares = np.column_stack([shares, np.where(np.isnan(shares[:, 0]), np.nan, rest)])
+    if scores.invalid_preds and over != "preds":  # the rest of a row
+        totals = scores.class_counts.support if over == "target" else scores.pixels
+        invalid = scores.table.invalid_preds / np.maximum(totals, 1)
+        shares = np.column_stack([shares, np.where(np.isnan(shares[:, 0]), np.nan, invalid)])
         across = [*across, "(none)"]
     rows, columns = shares.shape
-    numbered = rows <= NUMBERED
-    cell = 0.42 if numbered else max(0.115, 0.42 * NUMBERED / rows)  # inches
-    cell = min(max(cell, 3.4 / rows), LARGEST / rows)
-    every = math.ceil(rows * 0.1 / LARGEST)  # so many classes get a name
+    numbered = rows <= MAX_NUMBERED
+    cell = 0.42 if numbered else max(0.115, 0.42 * MAX_NUMBERED / rows)  # inches
+    cell = min(max(cell, 3.4 / rows), MAX_SIDE / rows)
+    every = math.ceil(rows * 0.1 / MAX_SIDE)  # one of so many classes has a name
     text = min(max(72 * cell * (0.32 if numbered else 0.66), 5.5), 10.0)  # points
     figure = _figure(cell * columns + 2.8, cell * rows + 2.2, look)
-    large = max(1.0, cell * rows / 12)  # what is read first grows with the figure
+    large = max(1.0, cell * rows / 12)  # titles grow with the figure
     panel = figure.add_subplot()
     scale = LinearSegmentedColormap.from_list("segpost", list(look.scale))
     panel.patch.set(facecolor=look.page, edgecolor=look.line, hatch="//////")
     top = float(np.nanmax(shares, initial=0.0)) if over == "all" else 1.0
-    drawn = panel.imshow(
+    image = panel.imshow(
         np.ma.masked_invalid(shares), cmap=scale, norm=PowerNorm(0.5, 0.0, top or 1.0)
     )
     panel.set_xticks(range(0, columns, every), across[::every], rotation=90, fontsize=text)
@@ -106,7 +107,7 @@ def matrix(scores: Scores, over: str = "target", *, dark: bool = False) -> Figur
         _number_cells(panel, shares, top or 1.0, min(text, 9.0), look)
     for side in panel.spines.values():
         side.set_color(look.line)
-    bar = figure.colorbar(drawn, ax=panel, fraction=0.04, pad=0.02, aspect=30, shrink=0.8)
+    bar = figure.colorbar(image, ax=panel, fraction=0.04, pad=0.02, aspect=30, shrink=0.8)
     if over != "all":
         bar.set_ticks([0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0])
     bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}" if value else "0")
@@ -117,8 +118,8 @@ def matrix(scores: Scores, over: str = "target", *, dark: bool = False) -> Figur
     return figure
 
 
-def classes(scores: Scores, score: str = "iou", *, dark: bool = False) -> Figure:
-    """A bar a class, best first, and a line at the mean.
+def classes(scores: ScoreValues, score: str = "iou", *, dark: bool = False) -> Figure:
+    """Draw a bar for each class, best first, and a line at the mean.
 
     Parameters
     ----------
@@ -136,38 +137,38 @@ def classes(scores: Scores, score: str = "iou", *, dark: bool = False) -> Figure
     values: Float64 = getattr(scores, score)
     mean = scores.miou if score == "iou" else scores.mean(score)
     order = np.argsort(-np.where(np.isnan(values), -1.0, values), kind="stable")
-    panels = min(math.ceil(len(values) / BARS), 6)
+    panels = min(math.ceil(len(values) / MAX_BARS), 6)
     length = math.ceil(len(values) / panels)
     height = max(0.26 if panels == 1 else 0.2, 1.2 / length)  # inches a bar
     figure = _figure(7.2 if panels == 1 else 4.6 * panels, height * length + 1.5, look, 0.04)
-    for place in range(panels):
-        panel = figure.add_subplot(1, panels, place + 1)
-        _bars(panel, scores, values, order[place * length : (place + 1) * length], length, look)
+    for index in range(panels):
+        panel = figure.add_subplot(1, panels, index + 1)
+        _bars(panel, scores, values, order[index * length : (index + 1) * length], length, look)
         if not math.isnan(mean):
             panel.axvline(mean, color=look.page, linewidth=3.0, alpha=0.7)
             panel.axvline(mean, color=look.mean, linewidth=1.4, linestyle=(0, (4, 3)))
     name = "IoU" if score == "iou" else score.capitalize()
-    of_what = mean_of_what(scores) if score == "iou" else "mean of the same classes as mIoU"
+    description = mean_description(scores) if score == "iou" else "mean of the same classes as mIoU"
     figure.suptitle(f"{name} of every class", color=look.ink, fontsize=12, x=0.02, ha="left")
-    _footnote(figure, f"dashed: {number(mean)}, {of_what}", look)
+    _footnote(figure, f"dashed: {number(mean)}, {description}", look)
     return figure
 
 
 def _bars(
-    panel: Axes, scores: Scores, values: Float64, order: Any, length: int, look: Look
+    panel: Axes, scores: ScoreValues, values: Float64, order: Any, length: int, look: Look
 ) -> None:
-    """Bars of some classes; pale where a class is not in the mean, words where it has no score."""
-    places = range(len(order))
-    shown_values = np.nan_to_num(values[order])
+    """Draw the bars of some classes; a class that is not in the mean is pale."""
+    rows = range(len(order))
+    lengths = np.nan_to_num(values[order])
     colors = [look.bar if scores.in_mean[label] else look.line for label in order]
-    panel.barh(places, np.ones(len(order)), height=0.72, color=look.line, alpha=0.35)
-    panel.barh(places, shown_values, height=0.72, color=colors)
-    for place, label in enumerate(order):
+    panel.barh(rows, np.ones(len(order)), height=0.72, color=look.line, alpha=0.35)
+    panel.barh(rows, lengths, height=0.72, color=colors)
+    for row, label in enumerate(order):
         value = float(values[label])
         missing = math.isnan(value)
         panel.text(
             0.012 if missing else 1.015,
-            place,
+            row,
             "not there" if missing else f"{value:.3f}",
             va="center",
             fontsize=7.5,
@@ -175,7 +176,7 @@ def _bars(
             color=look.soft if missing or not scores.in_mean[label] else look.ink,
         )
     names = _names(scores)
-    panel.set_yticks(places, [names[label] for label in order], fontsize=8)
+    panel.set_yticks(rows, [names[label] for label in order], fontsize=8)
     panel.set_xlim(0, 1.0)
     panel.set_ylim(length - 0.4, -0.6)
     panel.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"], fontsize=8)
@@ -186,8 +187,8 @@ def _bars(
 
 
 def _number_cells(panel: Axes, shares: Float64, top: float, size: float, look: Look) -> None:
-    """Percents in the cells that are not next to nothing."""
-    for row, column in np.argwhere(shares >= 0.005):
+    """Write percentages into the cells that are not next to 0."""
+    for row, column in np.argwhere(shares >= MIN_NUMBERED_SHARE):
         value = float(shares[row, column])
         panel.text(
             column,
@@ -214,6 +215,6 @@ def _footnote(figure: Figure, words: str, look: Look, size: float = 9.0) -> None
     figure.supxlabel(words, color=look.soft, fontsize=size, x=0.02, ha="left")
 
 
-def _names(scores: Scores) -> list[str]:
+def _names(scores: ScoreValues) -> list[str]:
     names = [shown(name).replace("$", r"\$") for name in scores.class_names]  # $ starts a formula
-    return [name if len(name) <= NAME else f"{name[: NAME - 3]}..." for name in names]
+    return [name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}..." for name in names]

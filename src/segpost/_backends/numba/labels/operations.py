@@ -10,8 +10,10 @@ import numpy as np
 from segpost._backends.numba import color, tiles
 from segpost._backends.numba.labels import resize, same_size
 from segpost._backends.numba.labels.probabilities import fill_rows
+from segpost._backends.numba.labels.sums import add_rows
 from segpost._backends.numba.threads import run
 from segpost._backends.numba.tiles import Strip, table
+from segpost._core.arrays import widen
 from segpost._core.contract import Array, ColorOutputs, LogitErrors, Logits
 from segpost._core.sampling import Axes, axis
 
@@ -111,7 +113,7 @@ def _label_pixels(logits: Logits, rows: Rows, confidence: Array | None = None) -
 
 
 def softmax(
-    logits: Logits, axes: Axes | None, probabilities_out: Array | None, confidence: Array | None
+    logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
 ) -> LogitErrors:
     """exp(v - max) / sum from logits interpolated in float64; the sigmoid of a one-channel head."""
     classes, height, width = logits.values.shape[1:]
@@ -123,7 +125,7 @@ def softmax(
     inverse = 1.0 / den if math.frexp(den)[0] == 0.5 else 0.0
     real = (den, inverse, logits.scale, logits.zero_point)
     sigmoid = logits.threshold is not None
-    out = probabilities_out
+    out = probabilities
 
     def work(strip: Strip) -> tuple[Found, Found]:
         n, cell0, _, y0, y1, _ = strip
@@ -146,6 +148,24 @@ def softmax(
     parts = tiles.strips(logits, grid, STRIP_IN, STRIP_OUT // min(classes, 16))
     made = len(logits.values) * classes * grid.y.n_out * grid.x.n_out
     return report(run(work, parts, logits.values.size + made))
+
+
+def add_resized(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None:
+    """Add weighted values at the output size to sums, where the weight is positive."""
+    if axes is None:
+        values = widen(logits.values[0], logits.kind).astype(np.float32, copy=False)
+        with np.errstate(invalid="ignore"):  # what has no weight may be infinite
+            np.add(sums, weights * values, out=sums, where=weights > 0)
+        return
+    yt, xt = table(axes.y), table(axes.x)
+    den, classes = axes.y.den * axes.x.den, logits.values.shape[1]
+
+    def work(strip: Strip) -> None:
+        rows = (strip.cell0, strip.y0, strip.y1)
+        add_rows(tiles.grid_rows(logits, strip), yt, xt, rows, den, weights, sums)
+
+    parts = tiles.strips(logits, axes, STRIP_IN, STRIP_OUT // min(classes, 16))
+    run(work, parts, sums.size)
 
 
 def report(found: list[tuple[Found, Found]]) -> LogitErrors:

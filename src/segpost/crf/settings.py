@@ -1,0 +1,88 @@
+"""`Settings`: the validated parameters of a dense CRF."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segpost._core.arguments import as_count, as_integer, as_real, check_choice
+from segpost.crf.terms import (
+    BILATERAL,
+    GAUSSIAN,
+    NORMALIZATIONS,
+    parse_compatibility,
+    parse_terms,
+)
+
+UNARY_KINDS = ("probabilities", "logits", "labels", "energies")
+METHODS = ("lattice", "exact")
+QUALITIES = ("fast", "default", "high")
+
+Terms = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Settings:
+    """The parameters of a dense CRF, as `DenseCRF` documents them; they are checked when set.
+
+    Afterwards `gaussian` and `bilateral` are tuples of `Term`, and `compatibility` is "potts" or
+    nested tuples.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a value is of a wrong type or out of its range: the message names it.
+    """
+
+    iterations: int = 10
+    gaussian: Terms = GAUSSIAN
+    bilateral: Terms = BILATERAL
+    compatibility: Any = "potts"
+    normalization: str = "symmetric"
+    own_term: bool = True
+    unary: str = "probabilities"
+    axis: int | None = None
+    volume: bool = False
+    clamp: float = 1e-5
+    num_classes: int | None = None
+    certainty: float = 0.7
+    unsure: int | None = None
+    tolerance: float | None = None
+    method: str = "lattice"
+    quality: str = "default"
+
+    def __post_init__(self) -> None:
+        for name in ("own_term", "volume"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        check_choice(self.unary, "unary", UNARY_KINDS)
+        check_choice(self.normalization, "normalization", NORMALIZATIONS)
+        check_choice(self.method, "method", METHODS)
+        check_choice(self.quality, "quality", QUALITIES)
+        values: dict[str, Any] = {
+            "iterations": as_count(self.iterations, "iterations"),
+            "clamp": as_real(self.clamp, "clamp", 0, 1),
+            "certainty": as_real(self.certainty, "certainty", 0, 1),
+        }
+        if values["certainty"] == 0:
+            raise ValueError("certainty must be above 0: labels that are never right say nothing")
+        for name in ("axis", "unsure"):
+            if getattr(self, name) is not None:
+                values[name] = as_integer(getattr(self, name), name)
+        if self.tolerance is not None:
+            values["tolerance"] = as_real(self.tolerance, "tolerance", 0)
+        if self.unary == "labels":
+            if self.num_classes is None:
+                raise ValueError("unary='labels' needs num_classes=")
+            values["num_classes"] = as_count(self.num_classes, "num_classes", 2)
+        elif self.num_classes is not None or self.unsure is not None:
+            name = "unsure" if self.num_classes is None else "num_classes"
+            raise ValueError(f"{name} is for unary='labels', but unary is {self.unary!r}")
+        values["gaussian"] = parse_terms(self.gaussian, "gaussian", bool(self.volume))
+        values["bilateral"] = parse_terms(self.bilateral, "bilateral", bool(self.volume))
+        values["compatibility"] = parse_compatibility(self.compatibility, "compatibility")
+        for name, value in values.items():
+            object.__setattr__(self, name, value)

@@ -1,0 +1,111 @@
+"""Base of the measures along boundaries: their settings, and images counted one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from segpost._backends import registry
+from segpost._core import arguments
+from segpost._core.arguments import checked_names
+from segpost._core.arrays import Array
+from segpost.metrics.arguments import as_class_count, as_ignored_values
+from segpost.metrics.counting import count_pair
+from segpost.metrics.counts import ClassCounts, CountTable, LabelRules
+from segpost.metrics.measure import Measure
+from segpost.metrics.pairs import as_pairs, raise_in_list
+from segpost.metrics.ratios import Float64, Int64
+
+
+class BoundaryMeasure(Measure):
+    """Counts along boundaries: every image is measured on its own."""
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        ignore_index: int | Iterable[int] | None = None,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        self.num_classes = as_class_count(num_classes)
+        self._ignored = as_ignored_values(ignore_index)
+        self.class_names = checked_names(class_names, self.num_classes)
+
+    def update(
+        self,
+        preds: Any,
+        target: Any,
+        *,
+        axis: int = -3,
+        grid: str = "half_pixel",
+        threshold: float | None = None,
+        nan: str = "raise",
+    ) -> None:
+        """Count predictions against their target, as `ConfusionMatrix.update`.
+
+        Every image is measured on its own: the width of its bands follows its size. On an error
+        nothing is counted.
+        """
+        self._check_not_reduced()
+        arguments.check_choice(nan, "nan", arguments.NAN_RULES)
+        rules = LabelRules(self.num_classes, self._ignored)
+        updated = self.copy()
+        pairs = as_pairs(preds, target, self.num_classes, axis, grid, threshold)
+        for index, pair in enumerate(pairs):
+            try:
+                for image in pair.images():
+                    if image.target.size:
+                        table = count_pair(image, rules, nan, batch=pair)
+                        updated._measure(image.labels()[None], image.target[None], table)
+            except (ValueError, TypeError) as error:
+                raise_in_list(error, preds, index)
+        self.__dict__.update(updated.__dict__)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain data."""
+        return {
+            "num_classes": self.num_classes,
+            "ignore_index": self._ignored.tolist(),
+            "class_names": None if self.class_names is None else list(self.class_names),
+        }
+
+    def _measure(self, preds: Array, target: Array, table: CountTable) -> None:
+        """Add one image: labels of shape (1, H, W), and their confusion counts."""
+        raise NotImplementedError
+
+    def _without_ignored(self, values: Float64) -> Float64:
+        """Set the values of classes that are an `ignore_index` to NaN; they are in no mean."""
+        ignored = np.isin(np.arange(self.num_classes), self._ignored)
+        return np.where(ignored, np.nan, values)
+
+    def _boundary_bands(self, labels: Array, width: int, frame: bool, ignored: Array) -> Array:
+        """Return the labels near a boundary; C elsewhere, and C + 1 where they are ignored."""
+        classes = self.num_classes
+        bands = np.empty(labels.shape, np.uint8 if classes < 254 else np.int32)
+        registry.backend(labels, operation="boundary_bands").boundary_bands(
+            labels, width, frame, classes, ignored, bands
+        )
+        return bands
+
+
+def class_counts_array(table: CountTable) -> Int64:
+    """Return (3, C) true positives, target pixels and predicted pixels of every class."""
+    return np.stack(ClassCounts.from_table(table))
+
+
+def count_bands(preds: Array, target: Array, classes: int, ignored: Sequence[int]) -> Int64:
+    """Return (3, classes) class counts of two maps of bands."""
+    table = CountTable.zeros(classes)
+    registry.backend().confusion_labels(preds, target, np.array(ignored, np.int64), table.array)
+    return class_counts_array(table)
+
+
+def as_diagonal_share(value: Any, name: str, largest: float = 1.0) -> float:
+    """Check a length that is a share of the image's diagonal."""
+    if isinstance(value, (bool, str)) or not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not 0.0 <= float(value) <= largest:
+        raise ValueError(f"{name} is a share of the diagonal in 0..{largest:g}, got {value!r}")
+    return float(value)

@@ -1,0 +1,190 @@
+"""Storage of a `ConfusionMatrix`: counts that are added, merged, copied, pickled and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from segpost._backends.cuda.counts import DeviceCounts
+from segpost._core.arrays import Array
+from segpost.metrics.base import Accumulator
+from segpost.metrics.counts import (
+    CountSnapshot,
+    CountTable,
+    ImageCounts,
+    LabelPairs,
+    add_pairs,
+    checked_add,
+)
+from segpost.metrics.image_counts import check_ids, sum_images, without_repetitions
+from segpost.metrics.matrix_state import check_pairs_in_state, dump_totals, load_totals
+from segpost.metrics.ratios import Int64
+
+M = TypeVar("M", bound="MatrixCounts")
+
+
+class MatrixCounts(Accumulator):
+    """Counts of a confusion matrix and of its images, on the CPU and on devices."""
+
+    num_classes: int
+    class_names: tuple[str, ...] | None
+    groups: dict[str, tuple[int, ...]] | None
+    per_image: bool
+    invalid_preds: str
+    invalid_target: str
+    duplicates: str
+
+    _ignored: Array
+    _state: Int64  # without the counts that are on devices
+    _device: DeviceCounts
+    _outside: LabelPairs  # replaced by every update, so that snapshots share it
+    _images: list[ImageCounts]  # only appended to
+    _index_of_id: dict[str | int, int]  # in `_images`
+
+    @property
+    def state(self) -> Int64:
+        """(C + 1, C + 1) counts, with a row of void targets and a column of invalid predictions.
+
+        Reading it, or anything computed from it, waits for counts that are on devices.
+        """
+        counts = self._device.take()
+        if counts is not None:
+            self._state = checked_add(self._state, CountTable(counts).to_state())
+        return self._state
+
+    @property
+    def matrix(self) -> Int64:
+        """(C, C) counts of targets and predictions that are classes."""
+        return self.state[:-1, :-1].copy()
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels counted, void included."""
+        return int(self.state.sum())
+
+    @property
+    def images(self) -> tuple[ImageCounts, ...]:
+        """The counts of every image, where they are kept: with `per_image`, or with `ids`."""
+        return tuple(self._images)
+
+    @property
+    def outside(self) -> LabelPairs:
+        """How often each (target, prediction) occurred of which one was neither class nor void.
+
+        Values beyond (num_classes + 1)^2, at least 1024, are counted as that number.
+        """
+        return dict(self._outside)
+
+    def snapshot(self) -> CountSnapshot:
+        """Return the counts so far; later updates do not change them."""
+        state = self.state.copy()
+        state.flags.writeable = False
+        return CountSnapshot(state, self._outside, self.images, self.settings())
+
+    def reset(self) -> None:
+        """Set all counts to zero."""
+        self._state = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
+        self._device = self._device_counts()
+        self._outside = {}
+        self._images = []
+        self._index_of_id = {}
+        self._reduced = False
+
+    # Copies and pickles
+
+    def copy(self: M) -> M:
+        """Return an independent matrix with the same settings and counts."""
+        other = type(self).__new__(type(self))
+        other.__setstate__(self.__getstate__())
+        other._state = self._state.copy()
+        other._images = list(self._images)
+        other._index_of_id = dict(self._index_of_id)
+        return other
+
+    def __copy__(self: M) -> M:
+        return self.copy()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {**self.__dict__, "_state": self.state}
+        del state["_device"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "_place" in state:  # the name of `_index_of_id` in version 0.1
+            self._index_of_id = self.__dict__.pop("_place")
+        self._device = self._device_counts()
+
+    # Accumulator
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain data."""
+        return {
+            "num_classes": self.num_classes,
+            "ignore_index": self._ignored.tolist(),
+            "class_names": None if self.class_names is None else list(self.class_names),
+            "groups": None if self.groups is None else {k: list(v) for k, v in self.groups.items()},
+            "per_image": self.per_image,
+            "invalid_preds": self.invalid_preds,
+            "invalid_target": self.invalid_target,
+            "duplicates": self.duplicates,
+        }
+
+    def _dump(self) -> dict[str, Any]:
+        return dump_totals(self.state, self._outside, self._images)
+
+    def _load(self, totals: dict[str, Any]) -> None:
+        loaded = load_totals(totals, self.num_classes, per_image=self.per_image)
+        if self.per_image or loaded.images:
+            self._add_images(loaded.images)
+            if not np.array_equal(self.state, loaded.state) or self._outside != loaded.outside:
+                raise ValueError("the images do not add up to the state")
+        check_pairs_in_state(loaded, self._ignored)
+        self._state, self._outside = loaded.state, loaded.outside
+
+    def _merge(self, other: MatrixCounts) -> None:
+        filled = [cm for cm in (self, other) if cm.pixels or cm._images]
+        if len({(bool(cm._images), bool(cm._index_of_id)) for cm in filled}) > 1:
+            raise ValueError("ids must be given for all images or for none")
+        if other._images:
+            self._add_images(list(other._images))
+        else:
+            self._commit(other.state, other._outside, [])
+
+    # Adding counts
+
+    def _device_counts(self) -> DeviceCounts:
+        refused = self.invalid_target == "raise", self.invalid_preds == "raise"
+        return DeviceCounts(self.num_classes, self._ignored, refused)
+
+    def _add_images(self, images: Sequence[ImageCounts]) -> None:
+        """Add images; on an error none is added. Images with an id are added once."""
+        if check_ids((*self._images[:1], *images)):
+            images = without_repetitions(images, self._images, self._index_of_id, self.duplicates)
+        self._commit(*sum_images(images, self.num_classes), images)
+
+    def _commit(self, counts: Int64, outside: LabelPairs, images: Sequence[ImageCounts]) -> None:
+        """Add counts and the images that they are of; a Ctrl-C leaves all of it or nothing."""
+        old = {"_state": self._state, "_outside": self._outside}
+        new = {"_state": checked_add(self._state, counts), "_outside": self._outside}
+        if outside:
+            new["_outside"] = dict(self._outside)
+            add_pairs(new["_outside"], outside)
+        before = len(self._images)
+        indices = _index_ids(images, before) if images else {}
+        try:
+            self._images.extend(images)
+            self._index_of_id.update(indices)
+            self.__dict__.update(new)
+        except BaseException:
+            del self._images[before:]
+            for name in indices:
+                self._index_of_id.pop(name, None)
+            self.__dict__.update(old)
+            raise
+
+
+def _index_ids(images: Sequence[ImageCounts], first: int) -> dict[str | int, int]:
+    return {im.id: first + k for k, im in enumerate(images) if im.id is not None}

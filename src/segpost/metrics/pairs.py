@@ -1,0 +1,201 @@
+"""Predictions beside their target: converted once, checked, and counted by a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from segpost._backends import registry
+from segpost._core import logits as core_logits
+from segpost._core import validation
+from segpost._core.arrays import (
+    LABEL_KINDS,
+    Array,
+    as_input_array,
+    iter_stacks,
+    label_dtype,
+)
+from segpost._core.contract import DeferredErrors, LogitErrors, Logits
+from segpost._core.degenerate_logits import cure_of_preds
+from segpost._core.device import context_of, to_host, wait_on_stream
+from segpost._core.logits import apply_threshold
+from segpost._core.sampling import Axes
+
+
+class PredictionPair(NamedTuple):
+    """Predictions and their target as views, on one device and stream."""
+
+    preds: Array | Logits  # labels of the target's shape, or logits
+    axes: Axes | None  # from the logits' grid to the target's
+    target: Array  # (..., H, W)
+    wrap: Callable[[Array], Any]  # makes a result of the target's array type
+
+    def images(self) -> Iterator[PredictionPair]:
+        """Yield a pair for every image; images are the last two axes of the target."""
+        for index in np.ndindex(self.target.shape[:-2]):
+            if isinstance(self.preds, Logits):
+                n = index[0] if index else 0
+                preds: Array | Logits = self.preds._replace(values=self.preds.values[n : n + 1])
+            else:
+                preds = self.preds[index]
+            yield self._replace(preds=preds, target=self.target[index])
+
+    def to_host(self) -> PredictionPair:
+        """Copy arrays on a device to the CPU, for errors that name values."""
+        preds = self.preds
+        if isinstance(preds, Logits):
+            preds = preds._replace(values=to_host(preds.values))
+        else:
+            preds = to_host(preds)
+        return self._replace(preds=preds, target=to_host(self.target))
+
+    def labels(self) -> Array:
+        """Return the predicted labels, in the target's shape."""
+        if not isinstance(self.preds, Logits):
+            return self.preds
+        images, channels = self.preds.values.shape[:2]
+        shape, dtype = (images, *self.target.shape[-2:]), label_dtype(max(channels, 2))
+        labels = context_of(self.preds.values).empty(shape, dtype)
+        if labels.size:
+            backend = registry.backend(self.preds.values)
+            backend.argmax(self.preds, self.axes, labels, None, None)
+        return labels.reshape(self.target.shape)
+
+    def add_counts(
+        self,
+        ignored: Array,
+        counts: Array,
+        check: str = "sync",
+        error_buffer: Array | None = None,
+    ) -> LogitErrors:
+        """Add the counts of the pair to a table of a backend, which may be on the pair's device.
+
+        Parameters
+        ----------
+        ignored : (n,) int64
+            Target values that are ignored.
+        counts : (C + 2, C + 1) int64
+            The array of a `CountTable`.
+        check : {"sync", "deferred", "off"}
+            When errors are read from a device; see `confusion_matrix`.
+        error_buffer : array, optional
+            Memory on the device to which the error counts of logits are added instead.
+        """
+        if not self.target.size:
+            return LogitErrors()
+        if not isinstance(self.preds, Logits):
+            backend = registry.backend(self.preds, self.target, check=check)
+            for _, (preds, target) in iter_stacks(self.preds, self.target):
+                backend.confusion_labels(preds, target, ignored, counts)
+            return LogitErrors()
+        backend = registry.backend(self.preds.values, self.target, check=check)
+        if error_buffer is not None and isinstance(backend, DeferredErrors):
+            backend = backend.with_error_buffer(error_buffer)
+        target = self.target if self.target.ndim == 3 else self.target[None]
+        return backend.confusion_logits(self.preds, self.axes, target, ignored, counts)
+
+
+def as_pairs(
+    preds: Any, target: Any, classes: int, axis: int, grid: str, threshold: float | None
+) -> list[PredictionPair]:
+    """Convert two arrays to one pair, or two lists of arrays to a pair for each element."""
+    settings = classes, axis, grid, threshold
+    if not isinstance(preds, (list, tuple)) and not isinstance(target, (list, tuple)):
+        return [as_pair(preds, target, *settings)]
+    elements = zip_lists(preds, target)
+    pairs = []
+    for index, (one, other) in enumerate(elements):
+        try:
+            pairs.append(as_pair(one, other, *settings))
+        except (ValueError, TypeError) as error:
+            raise_in_list(error, preds, index)
+    return pairs
+
+
+def zip_lists(preds: Any, target: Any) -> list[tuple[Any, Any]]:
+    """Pair the arrays of two lists, which must have one length."""
+    are_lists = [isinstance(value, (list, tuple)) for value in (preds, target)]
+    if not all(are_lists) or len(preds) != len(target):
+        raise ValueError(
+            "preds and target must be two arrays, or two lists of arrays of one length, got "
+            + " and ".join(
+                f"a list of {len(value)}" if is_list else type(value).__name__
+                for value, is_list in zip((preds, target), are_lists, strict=True)
+            )
+        )
+    return list(zip(preds, target, strict=True))
+
+
+def raise_in_list(error: ValueError | TypeError, preds: Any, index: int) -> NoReturn:
+    """Raise an error again; where predictions are a list, it names the element."""
+    if not isinstance(preds, (list, tuple)):
+        raise error
+    raise type(error)(f"image {index} of the list: {error}") from error
+
+
+def as_pair(
+    preds: Any, target: Any, classes: int, axis: int, grid: str, threshold: float | None
+) -> PredictionPair:
+    """Convert and check predictions, labels or logits, and their target."""
+    target_array = as_input_array(target, "target")
+    preds_array = as_input_array(preds, "preds")
+    labels, shape = target_array.array, preds_array.array.shape
+    validation.check_integer_labels(target_array, "target")
+    validation.refuse_image_as_labels(labels, "target")
+    if labels.ndim == 0:
+        raise ValueError("target is a single number; it must be an array of labels")
+    if len(shape) != labels.ndim + 1 and shape != labels.shape:
+        _raise_wrong_shapes(shape, labels.shape)
+    is_labels = shape == labels.shape
+    if is_labels:
+        validation.check_integer_labels(preds_array, "preds")
+    validation.check_same_device(preds_array, "preds", target_array, "target")
+    if is_labels:
+        if threshold is not None:
+            raise ValueError("threshold is for logits of one class, but preds are labels")
+        array = wait_on_stream(context_of(labels), preds_array.array)
+        if labels.ndim == 1:
+            array, labels = array[None], labels[None]
+        return PredictionPair(array, None, labels, target_array.wrap)
+    logits, _, class_axis = core_logits.as_logits(preds_array, axis)
+    logits = logits._replace(values=wait_on_stream(context_of(labels), logits.values))
+    logits = apply_threshold(logits, threshold)
+    found = 2 if logits.threshold is not None else shape[class_axis]
+    if found != classes or found == 1:
+        hint = ""
+        if found == 1 and (classes <= 2 or preds_array.kind in LABEL_KINDS):
+            hint = f"; {cure_of_preds(preds, preds_array, class_axis)}"
+        elif shape[-1 if class_axis == -3 else -3] == classes:
+            hint = f"; pass axis={-1 if class_axis == -3 else -3}"
+        raise ValueError(
+            f"preds are logits of {found} class{'' if found == 1 else 'es'} on axis {class_axis} "
+            f"of shape {shape}, but num_classes is {classes}{hint}"
+            if found != classes
+            else f"preds of shape {shape} have one class on axis {class_axis}, so that every label "
+            f"would be 0{hint}"
+        )
+    images, target_images = logits.values.shape[0], labels.shape[0] if labels.ndim == 3 else 1
+    if images != target_images:
+        raise ValueError(f"preds have {images} images, target has {labels.shape[0]}")
+    if 0 in labels.shape:
+        return PredictionPair(logits, None, labels, target_array.wrap)
+    axes = core_logits.resampling_axes(logits, labels.shape[-2:], grid)
+    if 0 in logits.values.shape:
+        raise ValueError(f"preds of shape {shape} hold nothing, target has {labels.size} pixels")
+    return PredictionPair(logits, axes, labels, target_array.wrap)
+
+
+def _raise_wrong_shapes(preds: tuple[int, ...], target: tuple[int, ...]) -> NoReturn:
+    hint = ""
+    if len(target) == 4 and target[1] == 1:
+        hint = "; drop the target's channel axis: target[:, 0]"
+    elif sorted(preds) == sorted(target):
+        hint = "; are height and width swapped in one of them?"
+    elif len(preds) == len(target):
+        hint = "; resize the one or the other with nearest neighbors, or give logits"
+    raise ValueError(
+        f"preds of shape {preds} do not fit target of shape {target}: labels have the target's "
+        f"shape, logits one axis more{hint}"
+    )

@@ -1,0 +1,72 @@
+"""Averaging policies: what counts where the definition of a score leaves a choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from segpost._core import arguments
+from segpost.metrics.counts import ClassCounts
+from segpost.metrics.ratios import Float64, Mask
+
+
+@dataclass(frozen=True)
+class AveragingPolicy:
+    """Choices in the definition of a mean score; see `ConfusionMatrix.compute`."""
+
+    absent: float | str = "exclude"
+    predicted_only: str = "count"
+    ignored_class: str = "exclude"
+    mean: str = "dataset"
+    invalid_preds: str = "miss"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.absent, str):
+            arguments.check_choice(self.absent, "absent", ("exclude", "nan"))
+        elif isinstance(self.absent, bool) or not 0.0 <= float(self.absent) <= 1.0:
+            raise ValueError(f"absent must be 'exclude', 'nan' or in 0..1, got {self.absent!r}")
+        arguments.check_choice(self.predicted_only, "predicted_only", ("count", "exclude"))
+        arguments.check_choice(self.ignored_class, "ignored_class", ("exclude", "keep"))
+        arguments.check_choice(self.mean, "mean", ("dataset", "image", "class_image"))
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a mean over a class without a score is NaN."""
+        return self.absent == "nan"
+
+    @property
+    def absent_value(self) -> float | None:
+        """The score of a class in neither map; None where it has none."""
+        return None if isinstance(self.absent, str) else float(self.absent)
+
+
+def iou_with_policy(
+    counts: ClassCounts, policy: AveragingPolicy, ignored: Mask
+) -> tuple[Float64, Mask]:
+    """Compute the IoU of every class, and which classes a mean is over.
+
+    Parameters
+    ----------
+    counts : ClassCounts
+        Of one image or data set, (C,), or of many at once, (N, C).
+    policy : AveragingPolicy
+    ignored : (C,) bool
+        Classes that are an `ignore_index`.
+
+    Returns
+    -------
+    iou, in_mean : arrays of the shape of the counts
+    """
+    iou = counts.iou()
+    absent: Mask = (counts.support == 0) & (counts.predicted == 0)
+    in_mean = np.ones(iou.shape, bool)
+    if policy.absent == "exclude":
+        in_mean &= ~absent
+    if policy.absent_value is not None:
+        iou = np.where(absent, policy.absent_value, iou)
+    if policy.predicted_only == "exclude":
+        in_mean &= (counts.support > 0) | absent
+    if policy.ignored_class == "exclude":
+        in_mean &= ~ignored
+    return iou, in_mean

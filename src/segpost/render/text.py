@@ -1,0 +1,44 @@
+"""Text from files and arrays, made safe for terminals, Markdown and HTML."""
+
+from __future__ import annotations
+
+from html import escape
+
+MARKDOWN_SPECIAL = "\\|<`*_[]"
+
+
+def as_printable(value: object) -> str:
+    r"""Return the text of a value with every control character written as its Python escape.
+
+    A control character could be a command of the terminal.
+
+    Parameters
+    ----------
+    value : object
+        A name from a file, a path, a message.
+
+    Examples
+    --------
+    >>> from segpost.render.text import as_printable
+    >>> as_printable("road\x1b[31m")
+    'road\\x1b[31m'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+
+
+def escape_html(value: object) -> str:
+    """Return the printable text of a value for the content or a quoted attribute of HTML."""
+    return escape(as_printable(value))
+
+
+def escape_markdown(text: str) -> str:
+    """Return text that Markdown shows as it is: names of classes and tensors come from files."""
+    return "".join(f"\\{c}" if c in MARKDOWN_SPECIAL else c for c in text)
+
+
+def code_span(text: str) -> str:
+    """Return the text as a Markdown code span, with a longer fence where it holds backticks."""
+    runs = "".join(c if c == "`" else " " for c in text).split()
+    fence = "`" * (max(map(len, runs), default=0) + 1)
+    pad = " " if "`" in text else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
