@@ -14,7 +14,7 @@ from segpost._core import logits as core_logits
 from segpost._core.arguments import checked_names
 from segpost._core.arrays import Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
-from segpost._core.device import context_of
+from segpost._core.validation import check_on_cpu
 from segpost.color.operations import labels_from_colors
 from segpost.color.palette import Palette, as_palette
 from segpost.diagnosis.result import Diagnosis
@@ -201,12 +201,11 @@ def diagnose(
 def _on_host(value: Any, name: str) -> InputArray:
     """Any array on the CPU; nothing is moved from a device."""
     given = as_input_array(value, name)
-    place = context_of(given.array)
-    if not place.on_cpu:
-        raise TypeError(
-            f"{name} is on {place}, and diagnose reads every value on the CPU; "
-            f"pass {name}.cpu(), or copy it with your library"
-        )
+    check_on_cpu(
+        given.array,
+        f"{name} is on {{device}}, and diagnose reads every value on the CPU; pass {name}.cpu(), "
+        "or copy it with your library",
+    )
     return given
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from segpost._core import arguments
 from segpost._core.arrays import LOGIT_KINDS, Array, as_input_array, widen
-from segpost._core.device import DeviceArray
+from segpost._core.validation import check_on_cpu
 
 SIDE = 15  # blocks a side of the small picture: odd, so that a flip maps blocks on blocks
 BUDGET = 8192  # numbers of a small picture, all channels together
@@ -125,11 +125,11 @@ def by_channel(value: object, name: str, axis: int) -> tuple[Array, tuple[int, .
         If it is empty or has NaN or infinities.
     """
     given = as_input_array(value, name)
-    if isinstance(given.array, DeviceArray):
-        raise TypeError(
-            f"{name} must be in memory of the CPU, got it on {given.array.context}: "
-            "give a copy, such as logits.cpu()"
-        )
+    check_on_cpu(
+        given.array,
+        f"{name} must be in memory of the CPU, got it on {{device}}: give a copy, such as "
+        "logits.cpu()",
+    )
     if given.kind not in LOGIT_KINDS:
         raise TypeError(f"{name} must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}")
     shape = given.array.shape

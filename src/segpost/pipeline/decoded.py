@@ -9,7 +9,7 @@ import numpy as np
 from segpost._core import arguments, validation
 from segpost._core.arrays import Array, label_dtype, widen
 from segpost._core.contract import Logits
-from segpost._core.device import DeviceArray
+from segpost._core.device import context_of
 from segpost._core.sampling import Axes, Axis
 from segpost.color.operations import colorize, overlay
 from segpost.color.palette import Palette
@@ -22,11 +22,11 @@ SLACK = 1e-2  # probabilities of half types and of quantized networks do not add
 
 def check_probabilities(view: Logits, convention: Convention) -> None:
     """Refuse values that are no probabilities."""
-    if isinstance(view.values, DeviceArray):
-        raise TypeError(
-            f"logits on {view.values.context} are probabilities by convention {convention.name!r}: "
-            "segpost takes those on the CPU only; give it the network's logits"
-        )
+    validation.check_on_cpu(
+        view.values,
+        f"logits on {{device}} are probabilities by convention {convention.name!r}: segpost takes "
+        "those on the CPU only; give it the network's logits",
+    )
     values = _real(view, view.values)
     wrong = ~((values >= -SLACK) & (values <= 1 + SLACK))
     if wrong.any():
@@ -44,7 +44,7 @@ def refuse_probabilities(view: Logits, convention: Convention) -> None:
 
     Looks at a few thousand pixels. Zeros and ones alone may be anything.
     """
-    if isinstance(view.values, DeviceArray) or view.values.shape[1] < 2 or not view.values.size:
+    if not context_of(view.values).on_cpu or view.values.shape[1] < 2 or not view.values.size:
         return
     _, _, h, w = view.values.shape
     some = view.values[:, :, :: max(h // 32, 1), :: max(w // 32, 1)]

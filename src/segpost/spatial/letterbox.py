@@ -15,7 +15,6 @@ from segpost._core import logits as core_logits
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array, InputArray, allocate_output
 from segpost._core.contract import Logits
-from segpost._core.device import DeviceArray
 from segpost._core.sampling import Axes, Interval
 
 ALIGNMENTS = ("center", "top_left")
@@ -370,11 +369,10 @@ class Letterbox:
 
     def _label_maps(self, labels: object, size: tuple[int, int], name: str) -> InputArray:
         given = validation.as_label_array(labels)
-        if isinstance(given.array, DeviceArray):
-            raise TypeError(
-                f"labels are on {given.array.context}; label maps are letterboxed on the CPU: "
-                "copy them there"
-            )
+        validation.check_on_cpu(
+            given.array,
+            "labels are on {device}; label maps are letterboxed on the CPU: copy them there",
+        )
         if given.array.shape[-2:] != size:
             raise ValueError(
                 f"labels must be of the letterbox's {name} {size}, got {given.array.shape}"

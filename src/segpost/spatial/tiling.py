@@ -15,7 +15,7 @@ from segpost._core import arguments, errors
 from segpost._core import logits as core_logits
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array, as_input_array
-from segpost._core.device import DeviceArray
+from segpost._core.validation import check_on_cpu
 from segpost.spatial.letterbox import Letterbox, resampling
 
 Window = tuple[int, int, int, int]  # y, x, height, width
@@ -165,11 +165,9 @@ class Merger:
             `argmax` refuses.
         """
         view, given, _ = core_logits.as_logits(logits, axis)
-        if isinstance(given.array, DeviceArray):
-            raise TypeError(
-                f"logits are on {given.array.context}; "
-                "windows are merged on the CPU: copy them there"
-            )
+        check_on_cpu(
+            given.array, "logits are on {device}; windows are merged on the CPU: copy them there"
+        )
         if not given.kind.startswith(("float", "bfloat")):
             raise TypeError(f"logits must be floats, got {given.kind}; dequantize them first")
         images, classes = view.values.shape[:2]
@@ -258,8 +256,10 @@ def _weights(weight: Any, size: tuple[int, int]) -> Array:
             raise ValueError(f"weight must be positive and finite, got {weight!r}")
         return np.asarray(number, np.float32)
     given = as_input_array(weight, "weight")
-    if isinstance(given.array, DeviceArray) or given.kind == "bfloat16":
-        raise TypeError(f"weight must be numbers on the CPU that NumPy has, got {given.kind}")
+    message = f"weight must be numbers on the CPU that NumPy has, got {given.kind}"
+    check_on_cpu(given.array, message)
+    if given.kind == "bfloat16":
+        raise TypeError(message)
     if given.array.shape != size:
         raise ValueError(f"weight must be a number or of shape {size}, got {given.array.shape}")
     weights = given.array.astype(np.float32)
