@@ -107,6 +107,16 @@ def test_backends_have_the_same_operations() -> None:
     assert not any(hasattr(CudaBackend, operation) for operation in MISSING)
 
 
+def test_packages_do_not_branch_on_devices() -> None:
+    """Only the array layer and the backends ask where an array is, or compare device names."""
+    branch = re.compile(r"DeviceArray|[=!]= *[\"']cuda[\"']|in \([^)]*[\"']cuda[\"']")
+    package = ROOT / "src" / "segpost"
+    for path in sorted(package.rglob("*.py")):
+        if path.relative_to(package).parts[0] not in ("_core", "_backends"):
+            found = branch.search(path.read_text())
+            assert not found, f"{path.relative_to(ROOT)}: {found and found.group()}"
+
+
 @pytest.mark.parametrize("name", COMPILED)
 def test_shared_libraries_need_nothing_special(name: str) -> None:
     """No OpenMP runtime and no CUDA library is linked."""

@@ -122,7 +122,7 @@ __device__ unsigned byte_of(const unsigned (&words)[4], int i) {
     return (i & 8 ? high : low) >> 8 * (i & 3) & 255;
 }
 
-// Runs among the pixels of a chunk. Of bytes all ends are found at once.
+// Runs among the pixels of a chunk. Of bytes all ends are computed at once.
 __device__ void count_runs(const std::uint8_t (&target)[16], const std::uint8_t (&pred)[16],
                            int count, const Counter &counter) {
     unsigned t[4], p[4], ends = 0;
