@@ -31,7 +31,7 @@ tests() {
 }
 
 sanitized() { # a tool of compute-sanitizer
-    compute-sanitizer --tool "$1" --error-exitcode 1 --launch-timeout 300 \
+    PYTHONPATH=tests compute-sanitizer --tool "$1" --error-exitcode 1 --launch-timeout 300 \
         "$python" tests/support/cases_on_device.py cuda-device
 }
 

@@ -76,7 +76,7 @@ void label_energies(const py::array &labels, const py::array &out, const py::obj
     require(static_cast<std::size_t>(errors.nbytes()) >= sizeof(gpu::ErrorCount), "errors");
     auto *count = reinterpret_cast<gpu::ErrorCount *>(address(errors, true));
     gpu::clear(count, sizeof(gpu::ErrorCount), stream);
-    gpu::run_label_energies(job, stream, count);
+    gpu::launch_label_energies(job, stream, count);
 }
 
 // [N, L, H, W] to [N, H, W], both float32.
@@ -89,26 +89,27 @@ void reduce_max(const py::array &values, const py::array &out, std::uintptr_t st
     from.data = const_cast<char *>(static_cast<const char *>(values.data()));
     from.stride_d = values.strides(0), from.stride_l = values.strides(1);
     from.stride_h = values.strides(2), from.stride_w = values.strides(3);
-    gpu::run_reduce_max(from, values.shape(1), map_view(out, true), stream);
+    gpu::launch_reduce_max(from, values.shape(1), map_view(out, true), stream);
 }
 
-// `keys` is memory for a ErrorCount and [2, channels] keys; see gpu::run_feature_range.
-void feature_range(const py::array &guide, std::uintptr_t stream, const py::array &keys) {
-    require(guide.ndim() == 4, "guide");
+// `keys` is memory for an ErrorCount and [2, channels] keys; see gpu::launch_feature_range.
+void feature_range(const py::array &features, std::uintptr_t stream, const py::array &keys) {
+    require(features.ndim() == 4, "features");
     GuideView view;
-    view.data = static_cast<const char *>(guide.data());
-    view.dtype = element_type(guide);
-    view.channels = guide.shape(3);
-    view.stride_d = guide.strides(0), view.stride_h = guide.strides(1);
-    view.stride_w = guide.strides(2), view.stride_c = guide.strides(3);
+    view.data = static_cast<const char *>(features.data());
+    view.dtype = element_type(features);
+    view.channels = features.shape(3);
+    view.stride_d = features.strides(0), view.stride_h = features.strides(1);
+    view.stride_w = features.strides(2), view.stride_c = features.strides(3);
     const auto bytes = static_cast<std::size_t>(keys.nbytes());
     require(bytes >= sizeof(gpu::ErrorCount) + 16 * static_cast<std::size_t>(view.channels),
             "keys");
     char *memory = address(keys, true);
     gpu::clear(memory, bytes, stream);
-    gpu::run_feature_range(view, guide.shape(0), guide.shape(1), guide.shape(2), stream,
-                           reinterpret_cast<unsigned long long *>(memory + sizeof(gpu::ErrorCount)),
-                           reinterpret_cast<gpu::ErrorCount *>(memory));
+    gpu::launch_feature_range(
+        view, features.shape(0), features.shape(1), features.shape(2), stream,
+        reinterpret_cast<unsigned long long *>(memory + sizeof(gpu::ErrorCount)),
+        reinterpret_cast<gpu::ErrorCount *>(memory));
 }
 
 } // namespace
@@ -127,7 +128,7 @@ void bind_crf_on_device(py::module_ &m) {
           arg("label_energy"), arg("other_energy"), arg("unsure_energy"), arg("stream"),
           arg("errors"));
     m.def("reduce_max", &reduce_max, arg("values"), arg("out"), arg("stream"));
-    m.def("feature_range", &feature_range, arg("guide"), arg("stream"), arg("keys"));
+    m.def("feature_range", &feature_range, arg("features"), arg("stream"), arg("keys"));
 }
 
 } // namespace segpost::bindings

@@ -31,7 +31,7 @@ void argmax(const Record<records::Logits> &logits, const py::object &axes, const
             const py::object &errors, const py::object &workspace) {
     const ArgmaxJob job = argmax_job(logits, axes, labels, paint, confidence);
     void *work = memory<void>(workspace, gpu::argmax_workspace(job));
-    gpu::run_argmax(job, stream, error_counts<gpu::ErrorCounts>(errors, stream), work);
+    gpu::launch_argmax(job, stream, error_counts<gpu::ErrorCounts>(errors, stream), work);
 }
 
 // One volume.
@@ -41,7 +41,7 @@ void argmax_volume(const Record<records::Logits> &logits, const py::object &axes
     const VolumeJob job = volume_job(logits, axes, labels);
     require(job.logits.n == 1, "logits");
     void *work = memory<void>(workspace, gpu::argmax_volume_workspace(job));
-    gpu::run_argmax_volume(job, stream, error_counts<gpu::ErrorCounts>(errors, stream), work);
+    gpu::launch_argmax_volume(job, stream, error_counts<gpu::ErrorCounts>(errors, stream), work);
 }
 
 std::size_t argmax_volume_workspace(const Record<records::Logits> &logits, const py::object &axes,
@@ -55,40 +55,40 @@ void softmax(const Record<records::Logits> &logits, const py::object &axes,
     const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
     require(!job.conf_bytes, "confidence");
     auto *counts = error_counts<gpu::ErrorCounts>(errors, stream);
-    gpu::run_softmax(job, stream, counts ? &counts->undefined : nullptr);
+    gpu::launch_softmax(job, stream, counts ? &counts->undefined : nullptr);
 }
 
 void confidence_bytes(const py::array &from, const py::array &to, std::uintptr_t stream) {
     const LabelView source = map_view(from, false), target = map_view(to, true);
     require(same_pixels(source, target) && source.dtype == DType::f32 && target.dtype == DType::u8,
             "confidence");
-    gpu::run_confidence_bytes(source, target, stream);
+    gpu::launch_confidence_bytes(source, target, stream);
 }
 
 void colorize(const py::array &labels, const py::array &lut, const py::object &ignore_index,
               const py::array &out, std::uintptr_t stream, const py::object &errors) {
-    gpu::run_colorize(colorize_job(labels, lut, ignore_index, out), stream,
-                      error_counts<gpu::ErrorCount>(errors, stream));
+    gpu::launch_colorize(colorize_job(labels, lut, ignore_index, out), stream,
+                         error_counts<gpu::ErrorCount>(errors, stream));
 }
 
 void overlay(const py::array &image, const py::array &labels, const py::array &lut,
              const py::array &alpha, const py::object &ignore_index, std::int64_t contour,
              const py::array &out, std::uintptr_t stream, const py::object &errors) {
-    gpu::run_overlay(overlay_job(image, labels, lut, alpha, ignore_index, contour, out), stream,
-                     error_counts<gpu::ErrorCount>(errors, stream));
+    gpu::launch_overlay(overlay_job(image, labels, lut, alpha, ignore_index, contour, out), stream,
+                        error_counts<gpu::ErrorCount>(errors, stream));
 }
 
 void labels_from_colors(const py::array &image, const py::array &keys, const py::array &values,
                         const py::array &out, std::uintptr_t stream, const py::object &errors) {
-    gpu::run_labels_from_colors(labels_from_colors_job(image, keys, values, out), stream,
-                                error_counts<gpu::ErrorCount>(errors, stream));
+    gpu::launch_labels_from_colors(labels_from_colors_job(image, keys, values, out), stream,
+                                   error_counts<gpu::ErrorCount>(errors, stream));
 }
 
 void confusion_labels(const py::array &preds, const py::array &target, const py::array &ignored,
                       const py::array &counts, std::uintptr_t stream) {
     const ConfusionJob job = confusion_job(preds, target, ignored, counts);
-    gpu::run_confusion(job, stream,
-                       counts_view(counts, job.rule.classes + 2, job.rule.classes + 1));
+    gpu::launch_confusion(job, stream,
+                          counts_view(counts, job.rule.classes + 2, job.rule.classes + 1));
 }
 
 // `errors` is added to, as the counts are.
@@ -101,9 +101,9 @@ void confusion_logits(const Record<records::Logits> &logits, const py::object &a
     require(same_pixels(job.argmax.labels, job.target) && job.argmax.labels.dtype == DType::i32,
             "labels");
     void *work = memory<void>(workspace, gpu::argmax_workspace(job.argmax));
-    gpu::run_confusion_logits(job, stream,
-                              counts_view(counts, job.rule.classes + 2, job.rule.classes + 1),
-                              memory<gpu::ErrorCounts>(errors, sizeof(gpu::ErrorCounts)), work);
+    gpu::launch_confusion_logits(job, stream,
+                                 counts_view(counts, job.rule.classes + 2, job.rule.classes + 1),
+                                 memory<gpu::ErrorCounts>(errors, sizeof(gpu::ErrorCounts)), work);
 }
 
 py::tuple device_count() {
@@ -209,7 +209,7 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     module.def("clear", &clear, py::arg("place"), py::arg("bytes"), py::arg("stream"));
     module.def("copy_rows", &copy_rows, py::arg("target"), py::arg("source"), py::arg("stream"));
     module.def("is_captured", &segpost::gpu::is_captured, py::arg("stream"));
-    module.def("wait_stream", &segpost::gpu::wait_stream, py::arg("stream"), py::arg("before"));
+    module.def("wait_stream", &segpost::gpu::wait_stream, py::arg("stream"), py::arg("other"));
     module.def("record_event", &segpost::gpu::record_event, py::arg("stream"));
     module.def("event_done", &segpost::gpu::event_done, py::arg("event"));
 }

@@ -87,10 +87,11 @@ struct Candidates {
     SEGPOST_HOST_DEVICE std::int32_t operator[](std::int32_t i) const { return list ? list[i] : i; }
 };
 
-template <class Source>
-SEGPOST_HOST_DEVICE ExactLabel evaluate_exact(const Source &source,
-                                              const CornerWeights<Source::corners> &weights,
-                                              const Candidates &candidates) {
+// In the caller's loop over pixels the compiler sees weights and corners, and keeps what does not
+// change.
+template <class Source> SEGPOST_HOST_DEVICE __attribute__((always_inline)) inline ExactLabel
+evaluate_exact(const Source &source, const CornerWeights<Source::corners> &weights,
+               const Candidates &candidates) {
     ExactLabel result(candidates[0]);
     for (std::int32_t i = 0; i < candidates.count; ++i) {
         const std::int32_t c = candidates[i];

@@ -66,12 +66,12 @@ def test_streams_of_two_arrays_are_joined(device: Runtime) -> None:
     given: dict[str, Any] = {"num_classes": 7, "ignore_index": 255, "check": "off"}
     wanted = segpost.confusion_matrix(preds, target, **given)
     got = segpost.confusion_matrix(Cuda(preds, stream=5), Cuda(target, stream=6), **given)
-    assert device.calls.count(("follow", 6, 5)) == 1
+    assert device.calls.count(("wait_stream", 6, 5)) == 1
     assert context_of(got.array).stream == 6
     assert_array_equal(host(got), wanted)
     image = np.zeros((*preds.shape, 3), np.uint8)
     segpost.overlay(Cuda(image, stream=5), Cuda(preds, stream=8), "voc", check="off")
-    assert ("follow", 5, 8) in device.calls
+    assert ("wait_stream", 5, 8) in device.calls
 
 
 @pytest.mark.usefixtures("device")
@@ -338,11 +338,11 @@ def test_tables_of_a_graph_stay(device: Runtime, as_torch: Callable[[np.ndarray]
     segpost.argmax(logits, size=(24, 30), check="off")
     device.captured = False
     gpu: Any = registry._load("cuda")
-    pinned = {table.ctypes.data for table in gpu._pinned.values()}
+    pinned = {table.ctypes.data for table in gpu.devices.tables.pinned}
     assert pinned
     for width in range(40, 110):
         segpost.argmax(logits, size=(24, width), check="off")
-    assert len(gpu._constants) == 256
+    assert len(gpu.devices.tables) == 256
     assert not pinned & {call[1] for call in device.calls if call[0] == "release"}
     device.calls.clear()
     segpost.argmax(logits, size=(24, 30), check="off")

@@ -26,7 +26,6 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 COMPILED = ("_cpu", "_cuda")
-NOT_ON_CUDA = {"add_resized", "letterbox", "boundary_bands", "boundary_matches", "instance_counts"}
 WITHOUT_EXAMPLE = {"num_threads", "raise_deferred", "set_num_threads", "why_no_cuda"}
 
 
@@ -87,15 +86,15 @@ def test_no_file_forbids_what_the_house_forbids() -> None:
 def test_backends_have_the_same_operations() -> None:
     """Every backend has each operation of the contract: its parameters and defaults."""
     from segpost._backends import registry
-    from segpost._backends.cuda.backend import Gpu
+    from segpost._backends.cuda.backend import MISSING, CudaBackend
     from segpost._core import contract, extensions
 
     wanted = {name for name in vars(contract.Backend) if not name.startswith("_")}
     for name in registry.BACKENDS:
         if name == "native" and extensions.native_problem():
             continue
-        module = Gpu if name == "cuda" else registry._load(name)
-        for operation in wanted - (NOT_ON_CUDA if name == "cuda" else set()):
+        module = CudaBackend if name == "cuda" else registry._load(name)
+        for operation in wanted - (MISSING if name == "cuda" else set()):
             declared = inspect.signature(getattr(contract.Backend, operation))
             parameters = list(declared.parameters.values())
             if name != "cuda":  # a module of functions
@@ -108,9 +107,18 @@ def test_backends_have_the_same_operations() -> None:
             assert [
                 (p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()
             ] == [(p.name, p.kind, p.default) for p in parameters], (name, operation)
-    for operation in NOT_ON_CUDA:
-        with pytest.raises(NotImplementedError):
-            getattr(Gpu, operation)(None)
+    assert wanted > MISSING
+    assert not any(hasattr(CudaBackend, operation) for operation in MISSING)
+
+
+def test_packages_do_not_branch_on_devices() -> None:
+    """Only the array layer and the backends ask where an array is, or compare device names."""
+    branch = re.compile(r"DeviceArray|[=!]= *[\"']cuda[\"']|in \([^)]*[\"']cuda[\"']")
+    package = ROOT / "src" / "segpost"
+    for path in sorted(package.rglob("*.py")):
+        if path.relative_to(package).parts[0] not in ("_core", "_backends"):
+            found = branch.search(path.read_text())
+            assert not found, f"{path.relative_to(ROOT)}: {found and found.group()}"
 
 
 @pytest.mark.parametrize("name", COMPILED)

@@ -190,7 +190,7 @@ def test_torch_tensors(monkeypatch: pytest.MonkeyPatch, device: Any) -> None:
 def test_reading_an_array_of_a_device_by_accident_raises(device: Any) -> None:
     """Slices are views; whatever would touch the memory is an error."""
     memory = np.arange(24.0).reshape(2, 3, 4)
-    place = DeviceContext(0, 0, np.empty, device)
+    place = DeviceContext("cuda", 0, 0, np.empty, device)
     array = device_view(memory.ctypes.data, (2, 3, 4), None, np.float64, place, memory)
     assert to_host(array[1, ::2, ::-1]).tolist() == memory[1, ::2, ::-1].tolist()
     assert array[1, 2, 3] == 23.0

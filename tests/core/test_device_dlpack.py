@@ -108,7 +108,7 @@ def test_a_result_becomes_an_array_of_the_library(device: Runtime) -> None:
     """By `from_dlpack` of its namespace: the library's stream waits for ours, and memory stays."""
     labels = segpost.argmax(Namespaced(LOGITS), size=(40, 50))
     assert isinstance(labels, Namespaced)
-    assert ("follow", Namespaced.stream, LEGACY_STREAM) in device.calls
+    assert ("wait_stream", Namespaced.stream, LEGACY_STREAM) in device.calls
     gc.collect()
     freed = ("release", labels.lent.address)
     assert freed not in device.calls
@@ -135,9 +135,9 @@ def test_results_are_lent_as_the_standard_says(device: Runtime) -> None:
     result = segpost.argmax(Cuda(LOGITS, stream=9))
     assert result.__dlpack_device__() == (2, 0)
     for given, called in (
-        ({}, ("follow", LEGACY_STREAM, 9)),
-        ({"stream": 2}, ("follow", 2, 9)),
-        ({"stream": 77, "max_version": (1, 0), "dl_device": (2, 0)}, ("follow", 77, 9)),
+        ({}, ("wait_stream", LEGACY_STREAM, 9)),
+        ({"stream": 2}, ("wait_stream", 2, 9)),
+        ({"stream": 77, "max_version": (1, 0), "dl_device": (2, 0)}, ("wait_stream", 77, 9)),
         ({"stream": -1, "max_version": (0, 8), "copy": False}, None),
     ):
         device.calls.clear()

@@ -35,7 +35,8 @@ void sort_names(Stream, void *, std::size_t, const Name *names, Name *sorted, st
                      [&](Name a, Name b) { return last_bits(a, bits) < last_bits(b, bits); });
 }
 
-void add_up(Stream, void *, std::size_t, const unsigned *from, unsigned *to, std::int64_t count) {
+void inclusive_sum(Stream, void *, std::size_t, const unsigned *from, unsigned *to,
+                   std::int64_t count) {
     std::partial_sum(from, from + count, to);
 }
 

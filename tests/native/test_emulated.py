@@ -14,16 +14,17 @@ from emulated.build import compiler
 
 from segpost._core.device import to_host
 
-CASES = Path(__file__).resolve().parents[1] / "support" / "cases_on_device.py"
+TESTS = Path(__file__).resolve().parents[1]
+CASES = TESTS / "support" / "cases_on_device.py"
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler")
 
 
 def run(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The small cases, in a process of their own."""
     command = [sys.executable, str(CASES), on_device.EMULATED, *flags]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, **environment}
-    )
+    paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **environment}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
 
 
 @pytest.mark.emulated

@@ -1,6 +1,7 @@
 """Small cases of every CUDA kernel, compared with the CPU: for sanitizers, which are slow.
 
-`python tests/support/cases_on_device.py cuda-emulated|cuda-device [flags of the compiler ...]`
+`PYTHONPATH=tests python tests/support/cases_on_device.py cuda-emulated|cuda-device [FLAG ...]`,
+where flags are for the compiler of the emulated kernels.
 """
 
 from __future__ import annotations

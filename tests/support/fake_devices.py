@@ -35,7 +35,7 @@ class Runtime:
     def is_captured(self, stream: int) -> bool:
         return self.captured
 
-    def passed(self, mark: int) -> bool:
+    def event_done(self, event: int) -> bool:
         return not self.busy
 
     def waits(self) -> int:

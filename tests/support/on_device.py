@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from emulated.build import build, compiler
 
-from segpost._backends.cuda.backend import Gpu
+from segpost._backends.cuda.backend import CudaBackend, Devices
+from segpost._backends.reference import features
 from segpost._core import extensions
+from segpost._core.arrays import widen
 from segpost._core.contract import (
     ColorOutputs,
     CrfSolver,
@@ -29,7 +31,6 @@ from segpost._core.contract import (
 from segpost._core.device import Array, DeviceArray, DeviceContext, device_view, to_host
 from segpost._core.device_arrays import Memory
 from segpost._core.sampling import Axes, VolumeAxes
-from segpost.labels.volumes import add_counts
 
 EMULATED, REAL = "cuda-emulated", "cuda-device"
 LINE = 64  # bytes: where an array begins within as many is kept
@@ -52,8 +53,8 @@ class OnDevice:
     """The operations that CUDA has, on copies."""
 
     def __init__(self, runtime: Any) -> None:
-        self.gpu = Gpu(runtime)
-        self.place = DeviceContext(0, 0, self.empty, runtime)
+        self.gpu = CudaBackend(Devices(runtime))
+        self.place = DeviceContext("cuda", 0, 0, self.empty, runtime)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
@@ -116,17 +117,7 @@ class OnDevice:
         return fused
 
     def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
-        # As segpost.volumes does with arrays of a device: one after the other.
-        def call(there: Any, labels: Any) -> LogitErrors:
-            found = LogitErrors()
-            for n in range(len(labels)):
-                one = there._replace(values=there.values[n : n + 1])
-                report = self.gpu.argmax_volume(one, axes, labels[n : n + 1])
-                sizes = there.values.shape[2:], labels.shape[1:]
-                found = add_counts(found, report, *(n * int(np.prod(size)) for size in sizes))
-            return found
-
-        report: LogitErrors = self.run(call, [logits, labels], (1,))
+        report: LogitErrors = self.run(self.gpu.argmax_volume, [logits, axes, labels], (2,))
         return report
 
     def softmax(
@@ -175,6 +166,30 @@ class OnDevice:
         given = [logits, axes, target, ignored, counts]
         report: LogitErrors = self.run(self.gpu.confusion_logits, given, ())
         return report
+
+    def supports(self, operation: str, kind: str = "") -> bool:
+        return True  # bfloat16 is widened before it is copied
+
+    def label_energies(
+        self, labels: Array, certainty: float, unsure: int | None, out: Array
+    ) -> LabelErrors:
+        given = [labels, certainty, unsure, out]
+        errors: LabelErrors = self.run(self.gpu.label_energies, given, (3,))
+        return errors
+
+    def feature_range(self, values: Array, kind: str) -> tuple[Array, LabelErrors]:
+        if kind == "bfloat16":
+            values, kind = widen(values, kind), "float32"
+        result: tuple[Array, LabelErrors] = self.gpu.feature_range(self.there(values), kind)
+        return result
+
+    def prepare_guide(
+        self, values: Array, kind: str, bounds: Array, limits: Array
+    ) -> tuple[Array, Array]:
+        return features.prepare_guide(values, kind, bounds, limits)
+
+    def reduce_max(self, values: Array, out: Array) -> None:
+        self.run(self.gpu.reduce_max, [values, out], (1,))
 
     def dense_crf(
         self, unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str

@@ -119,8 +119,8 @@ template <class L> __global__ void __launch_bounds__(block_size) search(const Se
 
 } // namespace
 
-void run_labels_from_colors(const LabelsFromColorsJob &job, std::uintptr_t stream,
-                            ErrorCount *errors) {
+void launch_labels_from_colors(const LabelsFromColorsJob &job, std::uintptr_t stream,
+                               ErrorCount *errors) {
     if (job.image.n <= 0 || job.image.h <= 0 || job.image.w <= 0) return;
     if (job.count <= 0 || job.count > 1 << 24) throw std::invalid_argument("keys");
     Search work{};

@@ -180,7 +180,7 @@ void choose_label(const Painting &job, bool blends, Stream stream) {
 
 } // namespace
 
-void run_colorize(const ColorizeJob &job, std::uintptr_t stream, ErrorCount *errors) {
+void launch_colorize(const ColorizeJob &job, std::uintptr_t stream, ErrorCount *errors) {
     Painting painting{};
     painting.labels = job.labels;
     painting.out = job.out;
@@ -189,7 +189,7 @@ void run_colorize(const ColorizeJob &job, std::uintptr_t stream, ErrorCount *err
     choose_label(painting, false, stream_of(stream));
 }
 
-void run_overlay(const OverlayJob &job, std::uintptr_t stream, ErrorCount *errors) {
+void launch_overlay(const OverlayJob &job, std::uintptr_t stream, ErrorCount *errors) {
     if (job.contour < 0 || job.contour > most_contour) throw std::invalid_argument("contour");
     Painting painting{};
     painting.labels = job.labels;

@@ -12,10 +12,10 @@
 namespace segpost::gpu {
 namespace {
 
-constexpr double unheard = 1e-6; // what all pixels beyond the limit may weigh together
-constexpr int tile = 64;         // pixels
-constexpr int most_quads = 8;    // that a block takes of a row
-constexpr int own_pixels = 4;    // of a thread
+constexpr double neglected = 1e-6; // what all pixels beyond the limit may weigh together
+constexpr int tile = 64;           // pixels
+constexpr int most_quads = 8;      // that a block takes of a row
+constexpr int own_pixels = 4;      // of a thread
 
 struct Sorting {
     Features features;
@@ -68,7 +68,7 @@ __global__ void box_tiles(const float *values, std::int64_t rows, float2 *boxes)
 struct Pairs {
     int features;
     std::int64_t pixels, tiles;
-    bool own; // whether a pixel hears itself
+    bool own; // whether a pixel sends a message to itself
     float limit;
     const float *values;   // [tiles, features, tile]
     const float2 *boxes;   // [tiles, features]
@@ -86,13 +86,13 @@ __device__ float apart(const float2 *a, const float2 *b, int features) {
     return 0.5f * sum;
 }
 
-// A block sums up what one tile hears, some quads of its rows: a thread has one quad of four
+// A block sums up what one tile receives, some quads of its rows: a thread has one quad of four
 // pixels.
 __global__ void send(Pairs job, const float *q, Quads rows, int quads, float *to) {
     float *kernel = dynamic_shared<float>(); // [from, to]
     float4 *given = reinterpret_cast<float4 *>(kernel + tile * tile);
-    float *heard = reinterpret_cast<float *>(given + tile * quads); // features of the tile
-    float *sent = heard + tile * job.features;
+    float *received = reinterpret_cast<float *>(given + tile * quads); // features of the tile
+    float *sent = received + tile * job.features;
     int *near = reinterpret_cast<int *>(sent + tile * job.features);
     const std::int64_t mine = blockIdx.x;
     const int first_quad = static_cast<int>(blockIdx.y) * quads, threads = blockDim.x;
@@ -100,7 +100,7 @@ __global__ void send(Pairs job, const float *q, Quads rows, int quads, float *to
     const int first = thread / quads * own_pixels;
     const float2 *box = job.boxes + mine * job.features;
     for (int i = thread; i < tile * job.features; i += threads)
-        heard[i] = job.values[mine * tile * job.features + i];
+        received[i] = job.values[mine * tile * job.features + i];
     float4 sum[own_pixels];
     for (int i = 0; i < own_pixels; ++i) sum[i] = zero4();
     for (std::int64_t base = 0; base < job.tiles; base += threads) {
@@ -128,7 +128,7 @@ __global__ void send(Pairs job, const float *q, Quads rows, int quads, float *to
                 const int a = i % tile, b = i / tile;
                 float square = 0;
                 for (int f = 0; f < job.features; ++f) {
-                    const float by = sent[f * tile + b] - heard[f * tile + a];
+                    const float by = sent[f * tile + b] - received[f * tile + a];
                     square = __fmaf_rn(by, by, square);
                 }
                 const bool self = !job.own && from == mine && a == b;
@@ -152,12 +152,12 @@ __global__ void send(Pairs job, const float *q, Quads rows, int quads, float *to
             quad_of(to, mine * tile + first + i, rows, first_quad + quad) = sum[i];
 }
 
-// What pixels of value 1 sent, as factors; one that hears nobody gets none.
+// What pixels of value 1 sent, as factors; one that receives nothing gets none.
 __global__ void normalize(const float *sums, const unsigned *order, std::int64_t pixels,
                           Normalization kind, float *in, float *out) {
     const std::int64_t i = thread_index();
     if (i >= pixels) return;
-    const double sum = sums[4 * i], one = sum > unheard ? 1 / sum : 0;
+    const double sum = sums[4 * i], one = sum > neglected ? 1 / sum : 0;
     const bool both = kind == Normalization::symmetric;
     const bool before = both || kind == Normalization::column;
     const bool after = both || kind == Normalization::row;
@@ -191,7 +191,7 @@ class Exactly : public Term {
                values, place);
         launch(stream, blocks_of(tiles * features.count), dim3(block_size), 0, box_tiles, values,
                tiles * features.count, boxes);
-        const auto limit = static_cast<float>(std::log(static_cast<double>(pixels) / unheard));
+        const auto limit = static_cast<float>(std::log(static_cast<double>(pixels) / neglected));
         pairs_ = {features.count, pixels, tiles, own, limit, values, boxes, order, nullptr};
         float *in = workspace.alloc<float>(pixels), *out = workspace.alloc<float>(pixels);
         reserve(Quads(1));

@@ -49,8 +49,8 @@ __global__ void range_reduce(GuideView guide, Shape shape, unsigned long long *k
 
 } // namespace
 
-void run_feature_range(const GuideView &guide, std::int64_t d, std::int64_t h, std::int64_t w,
-                       std::uintptr_t stream, unsigned long long *keys, ErrorCount *errors) {
+void launch_feature_range(const GuideView &guide, std::int64_t d, std::int64_t h, std::int64_t w,
+                          std::uintptr_t stream, unsigned long long *keys, ErrorCount *errors) {
     const unsigned blocks = std::min(blocks_of(d * h * w).x, most_blocks);
     launch(stream_of(stream), dim3(blocks), dim3(block_size), 0, range_reduce, guide,
            Shape{d, h, w}, keys, errors);

@@ -184,7 +184,7 @@ class OnLattice : public Term {
         const dim3 block(block_size), of_vertices = blocks_of(made_.met);
         launch(stream, of_vertices, block, 0, count_pieces, made_.start, made_.met,
                end + made_.met);
-        add_up(stream, work, size, end + made_.met, end, made_.met);
+        inclusive_sum(stream, work, size, end + made_.met, end, made_.met);
         launch(stream, of_vertices, block, 0, name_pieces, end, made_.met, vertex);
         launch(stream, blocks_of(entries), block, 0, name_pixels, made_.entry, entries,
                static_cast<unsigned>(made_.corners), pixel);

@@ -327,13 +327,13 @@ void read_start(const ProbabilityView &from, const Shape &shape, std::int64_t la
            shape, labels, rows, q);
 }
 
-void run_reduce_max(const ProbabilityView &from, std::int64_t labels, const LabelView &out,
-                    std::uintptr_t stream) {
+void launch_reduce_max(const ProbabilityView &from, std::int64_t labels, const LabelView &out,
+                       std::uintptr_t stream) {
     launch(stream_of(stream), blocks_of(out.n * out.h * out.w), dim3(block_size), 0, reduce_max,
            from, labels, out);
 }
 
-void run_label_energies(const LabelUnary &job, std::uintptr_t stream, ErrorCount *errors) {
+void launch_label_energies(const LabelUnary &job, std::uintptr_t stream, ErrorCount *errors) {
     launch(stream_of(stream), blocks_of(job.labels.n * job.labels.h * job.labels.w),
            dim3(block_size), 0, label_energies, job, errors);
 }

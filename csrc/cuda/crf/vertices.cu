@@ -287,7 +287,7 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
     sort_pairs(stream, work, size, names, sorted, number, made.entry, entries, bits);
     launch(stream, blocks_of(entries), dim3(block_size), 0, mark_first, sorted, made.vertex,
            entries);
-    add_up(stream, work, size, made.vertex, number, entries);
+    inclusive_sum(stream, work, size, made.vertex, number, entries);
     unsigned met;
     workspace.download(&met, number + entries - 1, 1);
     made.met = met;
@@ -314,30 +314,31 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
     gaps.links = links;
     gaps.least = static_cast<unsigned>(bridged);
     gaps.bits = 8;
-    const std::int64_t looks = made.met * made.corners * 2;
-    while (gaps.bits < 31 && std::int64_t{1} << gaps.bits < looks) ++gaps.bits;
+    const std::int64_t most_gaps = made.met * made.corners * 2;
+    while (gaps.bits < 31 && std::int64_t{1} << gaps.bits < most_gaps) ++gaps.bits;
     gaps.met_by = workspace.alloc_zeros<unsigned>(std::int64_t{1} << gaps.bits);
-    gaps.names = workspace.alloc<Name>(looks);
+    gaps.names = workspace.alloc<Name>(most_gaps);
     gaps.count = workspace.alloc_zeros<unsigned>(2);
     const dim3 grid = blocks_of(made.met * made.corners), block(block_size);
     launch(stream, grid, block, 0, count_gaps, gaps);
     launch(stream, grid, block, 0, collect_gaps, gaps);
-    unsigned found;
-    workspace.download(&found, gaps.count, 1);
-    const std::int64_t most = found / gaps.least;
+    unsigned gap_count;
+    workspace.download(&gap_count, gaps.count, 1);
+    const std::int64_t most = gap_count / gaps.least;
     if (!most) return made;
     // Workspace for as many bridges as there may be: how many there are stays on the device.
     Name *all = workspace.alloc<Name>(made.met + most);
-    Name *in_order = workspace.alloc<Name>(found);
-    unsigned *marks = workspace.alloc<unsigned>(2 * static_cast<std::int64_t>(found));
-    size = sorting_workspace(found);
+    Name *in_order = workspace.alloc<Name>(gap_count);
+    unsigned *marks = workspace.alloc<unsigned>(2 * static_cast<std::int64_t>(gap_count));
+    size = sorting_workspace(gap_count);
     work = workspace.alloc<char>(static_cast<std::int64_t>(size));
     copy_across(stream, all, names, static_cast<std::size_t>(made.met) * sizeof(Name));
-    sort_names(stream, work, size, gaps.names, in_order, found, bits);
-    launch(stream, blocks_of(found), block, 0, mark_bridges, in_order, found, gaps.least, marks);
-    add_up(stream, work, size, marks, marks + found, found);
-    launch(stream, blocks_of(found), block, 0, keep_bridges, in_order, marks + found, found,
-           gaps.least, all + made.met, gaps.count + 1);
+    sort_names(stream, work, size, gaps.names, in_order, gap_count, bits);
+    launch(stream, blocks_of(gap_count), block, 0, mark_bridges, in_order, gap_count, gaps.least,
+           marks);
+    inclusive_sum(stream, work, size, marks, marks + gap_count, gap_count);
+    launch(stream, blocks_of(gap_count), block, 0, keep_bridges, in_order, marks + gap_count,
+           gap_count, gaps.least, all + made.met, gaps.count + 1);
     links.names = all, links.bridges = gaps.count + 1;
     linked(made.met + most);
     return made;

@@ -44,7 +44,7 @@ void rate(const ArgmaxJob &job, std::uintptr_t stream, ErrorCount *undefined) {
     rated.confidence = job.confidence.data;
     rated.conf_n = job.confidence.stride_n, rated.conf_h = job.confidence.stride_h;
     rated.conf_w = job.confidence.stride_w;
-    run_softmax(rated, stream, undefined);
+    launch_softmax(rated, stream, undefined);
 }
 
 } // namespace
@@ -55,7 +55,8 @@ std::size_t argmax_workspace(const ArgmaxJob &job) {
                          : 0;
 }
 
-void run_argmax(const ArgmaxJob &job, std::uintptr_t stream, ErrorCounts *errors, void *workspace) {
+void launch_argmax(const ArgmaxJob &job, std::uintptr_t stream, ErrorCounts *errors,
+                   void *workspace) {
     if (!job.confidence.data) return label(job, stream, errors, workspace);
     if (at_once(job)) return argmax_confidence(job, stream, errors);
     label(job, stream, errors, workspace);

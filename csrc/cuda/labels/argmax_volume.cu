@@ -99,8 +99,8 @@ std::size_t argmax_volume_workspace(const VolumeJob &job) {
     return static_cast<std::size_t>(job.depth * job.logits.h * job.logits.w) * sizeof(int);
 }
 
-void run_argmax_volume(const VolumeJob &job, std::uintptr_t stream, ErrorCounts *errors,
-                       void *workspace) {
+void launch_argmax_volume(const VolumeJob &job, std::uintptr_t stream, ErrorCounts *errors,
+                          void *workspace) {
     const ArgmaxJob slices = slices_of(job);
     int *corners = fits_float(job.logits.dtype) ? static_cast<int *>(workspace) : nullptr;
     if (corners)

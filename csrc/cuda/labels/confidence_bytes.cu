@@ -20,7 +20,7 @@ __global__ void to_bytes(LabelView from, LabelView to) {
 
 } // namespace
 
-void run_confidence_bytes(const LabelView &from, const LabelView &to, std::uintptr_t stream) {
+void launch_confidence_bytes(const LabelView &from, const LabelView &to, std::uintptr_t stream) {
     launch(stream_of(stream), blocks_of(to.n * to.h * to.w), dim3(block_size), 0, to_bytes, from,
            to);
 }

@@ -176,8 +176,8 @@ template <class S, class Use> __device__ void across(const Ranking &job, const c
     }
 }
 
-// The answers of a block. A Way says how the labels of a lane's pixels are found, if it finds them
-// at all (`plain`; otherwise `label_exactly` does), and what else it makes of the pixels:
+// The labels of a block's pixels. A Way computes those of a lane where they are plain (otherwise
+// `label_exactly` does), and what else is wanted of the pixels:
 //     element, pixels            the type S, and how many a lane has; zero: one, whose classes are
 //                                neighbors
 //     rank(job, pixel, label)    labels of that many pixels; false: not plain

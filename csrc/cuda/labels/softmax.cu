@@ -306,7 +306,7 @@ template <class S> bool lies_in_packs(const SoftmaxJob &job) {
     return all % 16 == 0;
 }
 
-template <class S> void run_pixels(const SoftmaxJob &job, Stream stream, ErrorCount *undefined) {
+template <class S> void launch_pixels(const SoftmaxJob &job, Stream stream, ErrorCount *undefined) {
     const Logits &logits = job.logits;
     std::int64_t x = 0; // up to which there are packs
     if constexpr (sizeof(Widened<S>) == 4) {
@@ -325,14 +325,14 @@ template <class S> void run_pixels(const SoftmaxJob &job, Stream stream, ErrorCo
            undefined);
 }
 
-template <class S> void run_cells(const SoftmaxJob &job, Stream stream, ErrorCount *undefined) {
+template <class S> void launch_cells(const SoftmaxJob &job, Stream stream, ErrorCount *undefined) {
     const std::int64_t parts = (job.y.widest + rows_together - 1) / rows_together;
     const Span span{job.logits.n, job.y.cells() * parts, 0, job.x.n_out, 1};
     launch(stream, blocks_for(span), dim3(softmax_block), 0, softmax_cells<S>, job, span, parts,
            undefined);
 }
 
-void run_sigmoid(const SoftmaxJob &job, Stream stream, ErrorCount *undefined) {
+void launch_sigmoid(const SoftmaxJob &job, Stream stream, ErrorCount *undefined) {
     const Span span{job.logits.n, job.height(), 0, job.width(), 1};
     // A threshold is rounded as the logits are.
     const double level =
@@ -343,18 +343,18 @@ void run_sigmoid(const SoftmaxJob &job, Stream stream, ErrorCount *undefined) {
 
 } // namespace
 
-void run_softmax(const SoftmaxJob &given, std::uintptr_t stream, ErrorCount *undefined) {
+void launch_softmax(const SoftmaxJob &given, std::uintptr_t stream, ErrorCount *undefined) {
     const Stream on = stream_of(stream);
     SoftmaxJob job = given;
-    if (job.has_threshold) return run_sigmoid(job, on, undefined);
+    if (job.has_threshold) return launch_sigmoid(job, on, undefined);
     if (job.resample)
         return with_element(job.logits.dtype, [&](auto element) {
-            run_cells<decltype(element)>(job, on, undefined);
+            launch_cells<decltype(element)>(job, on, undefined);
         });
     merge_rows(job);
-    if (job.scale != 1.0) return run_pixels<Any>(job, on, undefined);
+    if (job.scale != 1.0) return launch_pixels<Any>(job, on, undefined);
     with_element(job.logits.dtype,
-                 [&](auto element) { run_pixels<decltype(element)>(job, on, undefined); });
+                 [&](auto element) { launch_pixels<decltype(element)>(job, on, undefined); });
 }
 
 } // namespace segpost::gpu

@@ -122,7 +122,7 @@ __device__ unsigned byte_of(const unsigned (&words)[4], int i) {
     return (i & 8 ? high : low) >> 8 * (i & 3) & 255;
 }
 
-// Runs among the pixels of a chunk. Of bytes all ends are found at once.
+// Runs among the pixels of a chunk. Of bytes all ends are computed at once.
 __device__ void count_runs(const std::uint8_t (&target)[16], const std::uint8_t (&pred)[16],
                            int count, const Counter &counter) {
     unsigned t[4], p[4], ends = 0;
@@ -309,7 +309,7 @@ Labels labels_of(const LabelView &map) {
 
 } // namespace
 
-void run_confusion(const ConfusionJob &job, std::uintptr_t stream, std::int64_t *counts) {
+void launch_confusion(const ConfusionJob &job, std::uintptr_t stream, std::int64_t *counts) {
     if (job.target.n <= 0 || job.target.h <= 0 || job.target.w <= 0) return;
     Pairs pairs{};
     pairs.target = labels_of(job.target);
@@ -325,14 +325,14 @@ void run_confusion(const ConfusionJob &job, std::uintptr_t stream, std::int64_t 
     }
 }
 
-void run_confusion_logits(const ConfusionLogitsJob &job, std::uintptr_t stream,
-                          std::int64_t *counts, ErrorCounts *errors, void *workspace) {
-    run_argmax(job.argmax, stream, errors, workspace);
+void launch_confusion_logits(const ConfusionLogitsJob &job, std::uintptr_t stream,
+                             std::int64_t *counts, ErrorCounts *errors, void *workspace) {
+    launch_argmax(job.argmax, stream, errors, workspace);
     ConfusionJob part;
     part.preds = job.argmax.labels;
     part.target = job.target;
     part.rule = job.rule;
-    run_confusion(part, stream, counts);
+    launch_confusion(part, stream, counts);
 }
 
 } // namespace segpost::gpu

@@ -28,25 +28,26 @@ struct ErrorCounts {
 // With `errors` null nothing is counted; bad values are clamped all the same.
 
 std::size_t argmax_workspace(const ArgmaxJob &);
-void run_argmax(const ArgmaxJob &, std::uintptr_t stream, ErrorCounts *errors, void *workspace);
+void launch_argmax(const ArgmaxJob &, std::uintptr_t stream, ErrorCounts *errors, void *workspace);
 // Of one volume; places are those of its voxels.
 std::size_t argmax_volume_workspace(const VolumeJob &);
-void run_argmax_volume(const VolumeJob &, std::uintptr_t stream, ErrorCounts *errors,
-                       void *workspace);
-void run_softmax(const SoftmaxJob &, std::uintptr_t stream, ErrorCount *undefined);
+void launch_argmax_volume(const VolumeJob &, std::uintptr_t stream, ErrorCounts *errors,
+                          void *workspace);
+void launch_softmax(const SoftmaxJob &, std::uintptr_t stream, ErrorCount *undefined);
 
 // float32 to uint8.
-void run_confidence_bytes(const LabelView &from, const LabelView &to, std::uintptr_t stream);
+void launch_confidence_bytes(const LabelView &from, const LabelView &to, std::uintptr_t stream);
 
-void run_colorize(const ColorizeJob &, std::uintptr_t stream, ErrorCount *errors);
-void run_overlay(const OverlayJob &, std::uintptr_t stream, ErrorCount *errors);
-void run_labels_from_colors(const LabelsFromColorsJob &, std::uintptr_t stream, ErrorCount *errors);
+void launch_colorize(const ColorizeJob &, std::uintptr_t stream, ErrorCount *errors);
+void launch_overlay(const OverlayJob &, std::uintptr_t stream, ErrorCount *errors);
+void launch_labels_from_colors(const LabelsFromColorsJob &, std::uintptr_t stream,
+                               ErrorCount *errors);
 
 // Counts are added to: [classes + 2, classes + 1].
-void run_confusion(const ConfusionJob &, std::uintptr_t stream, std::int64_t *counts);
+void launch_confusion(const ConfusionJob &, std::uintptr_t stream, std::int64_t *counts);
 // `job.argmax.labels` is memory for the labels of all pixels, int32, pixels and rows adjacent.
-void run_confusion_logits(const ConfusionLogitsJob &, std::uintptr_t stream, std::int64_t *counts,
-                          ErrorCounts *errors, void *workspace);
+void launch_confusion_logits(const ConfusionLogitsJob &, std::uintptr_t stream,
+                             std::int64_t *counts, ErrorCounts *errors, void *workspace);
 
 // A dense CRF of one image. Making one waits for the device a few times, as sizes depend on what
 // pixels have in common; inference waits where a tolerance or a trace has to be read.
@@ -74,16 +75,17 @@ struct LabelUnary {
     bool has_unsure = false;
     float label_energy = 0, other_energy = 0, unsure_energy = 0;
 };
-void run_label_energies(const LabelUnary &, std::uintptr_t stream, ErrorCount *errors);
+void launch_label_energies(const LabelUnary &, std::uintptr_t stream, ErrorCount *errors);
 
 // The largest of all labels at every pixel; `out` is float32.
-void run_reduce_max(const ProbabilityView &, std::int64_t labels, const LabelView &out,
-                    std::uintptr_t stream);
+void launch_reduce_max(const ProbabilityView &, std::int64_t labels, const LabelView &out,
+                       std::uintptr_t stream);
 
 // The range of every channel of a guide, as keys of the same order, [2, channels]: complements of
 // the least keys, then the largest. `errors` are values that are not finite. All zero at first.
-void run_feature_range(const GuideView &, std::int64_t d, std::int64_t h, std::int64_t w,
-                       std::uintptr_t stream, unsigned long long *ordered_keys, ErrorCount *errors);
+void launch_feature_range(const GuideView &, std::int64_t d, std::int64_t h, std::int64_t w,
+                          std::uintptr_t stream, unsigned long long *ordered_keys,
+                          ErrorCount *errors);
 
 // Devices and their memory.
 int device_count(const char *&problem);   // 0: `problem` says why

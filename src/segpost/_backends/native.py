@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from segpost import _cpu
 from segpost._backends.operations import collect_operations
+from segpost._backends.reference import features
 from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
@@ -15,7 +16,7 @@ from segpost._core.contract import (
 )
 
 _cpu.bind_records(contract)  # an error where the compiled code has other fields in mind
-globals().update(collect_operations(_cpu))
+globals().update(collect_operations(_cpu, features))
 
 
 def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:

@@ -14,11 +14,21 @@ from segpost._core import extensions
 from segpost._core.contract import Array, Backend, DeferredErrors
 from segpost._core.device import HOST, DeviceArray, DeviceContext, context_of, wait_on_stream
 
-BACKENDS = ("native", "numba", "reference", "cuda")
+CPU_BACKENDS = ("native", "numba", "reference")
+DEVICE_BACKENDS = ("cuda",)  # one for each kind of device, under its name
+BACKENDS = (*CPU_BACKENDS, *DEVICE_BACKENDS)
 _MODULES = {
     "native": "segpost._backends.native",
     "numba": "segpost._backends.numba",
     "reference": "segpost._backends.reference",
+    "cuda": "segpost._backends.cuda.backend",
+}
+_SUBJECTS = {  # of operations that not all backends have, in the words of an error
+    "add_resized": "sliding windows",
+    "letterbox": "letterboxes",
+    "boundary_bands": "boundaries",
+    "boundary_matches": "boundaries",
+    "instance_counts": "instances",
 }
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)
 _loaded: dict[str, Backend] = {}
@@ -26,24 +36,14 @@ _loaded: dict[str, Backend] = {}
 
 def _load(name: str) -> Backend:
     if name not in _loaded:
-        if name == "cuda":
-            problem = extensions.cuda_problem()
-            if problem is not None:
-                raise RuntimeError(f"the cuda backend cannot be used: {problem}")
-            from segpost._backends.cuda.backend import Gpu
-
-            _loaded[name] = Gpu(extensions.cuda_runtime())
-            return _loaded[name]
+        problem = extensions.problem(name)
+        if problem is not None:
+            raise RuntimeError(problem)
         if name == "native":
-            problem = extensions.native_problem()
-            if problem is not None:
-                raise RuntimeError(
-                    "the native backend is not in this installation "
-                    f"({problem}); reinstall segpost where a C++ compiler works, "
-                    "with SEGPOST_REQUIRE_NATIVE=1 to see why it does not build"
-                )
             threads.apply_environment()
-        _loaded[name] = cast(Backend, importlib.import_module(_MODULES[name]))
+        module = importlib.import_module(_MODULES[name])
+        made = module.make_backend() if name in DEVICE_BACKENDS else module
+        _loaded[name] = cast(Backend, made)
     return _loaded[name]
 
 
@@ -71,41 +71,54 @@ def backend_name() -> str:
     return _default
 
 
-def backend(*arrays: Array | None, check: str = "sync") -> Backend:
+def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> Backend:
     """The backend of the arrays' device; on the CPU the one asked for, or the fastest there is.
 
     Raises
     ------
     TypeError
         If the arrays are on different devices, or not where the backend that was asked for is.
+    NotImplementedError
+        If the backend does not have `operation`.
     """
-    name = backend_name()
     context = context_of(*arrays)
-    if context.device < 0:
-        if name == "cuda":
-            raise TypeError("the cuda backend reads arrays on a CUDA device, got one on the CPU")
-        return _loaded.get(name) or _load(name)  # where error counts never wait
-    forced = _forced.get()
-    if forced not in (None, "cuda"):
-        raise TypeError(f"the {forced} backend reads arrays on the CPU, got one on {context}")
-    _check_same_device(context, arrays)
-    return cast(DeferredErrors, _load("cuda")).checking(check)
+    name = backend_name()
+    if context.on_cpu:
+        if name in DEVICE_BACKENDS:
+            kind = name.upper()
+            raise TypeError(
+                f"the {name} backend reads arrays on a {kind} device, got one on the CPU"
+            )
+        chosen = _loaded.get(name) or _load(name)  # whose errors are never deferred
+    else:
+        forced = _forced.get()
+        if forced not in (None, context.kind):
+            raise TypeError(f"the {forced} backend reads arrays on the CPU, got one on {context}")
+        _check_same_device(context, arrays)
+        name = context.kind
+        chosen = cast(DeferredErrors, _load(name)).with_check(check)
+    if operation and not chosen.supports(operation):
+        raise NotImplementedError(
+            f"{_SUBJECTS.get(operation, operation)}: there is no {name.upper()} kernel; copy the "
+            "arrays to the CPU: x.cpu() of a torch tensor"
+        )
+    return chosen
 
 
 def raise_deferred() -> None:
-    """Read the reports that wait on devices."""
+    """Read the error counts that are left on devices."""
     for loaded in _loaded.values():
         if isinstance(loaded, DeferredErrors):
             loaded.raise_deferred()
 
 
 def _check_same_device(context: DeviceContext, arrays: Sequence[Array | None]) -> None:
-    """Refuse other devices, and have the place's stream wait for those of the arrays."""
+    """Refuse other devices, and have the stream of `context` wait for those of the arrays."""
     for array in arrays:
         if array is None:
             continue
         other = array.context if isinstance(array, DeviceArray) else HOST
-        if other.device != context.device:
+        if not other.is_same_device(context):
             raise TypeError(
                 f"arrays are on different devices: one on {context}, another on {other}; "
                 "move them together yourself"

@@ -121,7 +121,8 @@ def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> InputArray:
     lent = None if kept or negated else import_dlpack(tensor)
     if lent is not None:
         return _lent(*lent, torch.from_numpy)
-    if tensor.device.type not in ("cpu", "cuda"):
+    on_device = tensor.device.type in device_arrays.BY_TORCH
+    if tensor.device.type != "cpu" and not on_device:
         raise TypeError(
             f"{name} is on device {tensor.device}, and segpost has no backend "
             f"for it; move it yourself if that is meant: {name}.cpu()"
@@ -132,7 +133,7 @@ def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> InputArray:
             "use .to_dense() or .int_repr() with quantization="
         )
     tensor = tensor.detach().resolve_neg()
-    if tensor.device.type == "cuda":
+    if on_device:
         return InputArray(*device_arrays.from_torch(torch, tensor, name), negated)
     if tensor.dtype is torch.bfloat16:
         array = tensor.view(torch.int16).numpy().view(np.uint16)
@@ -249,7 +250,7 @@ def allocate_output(
     expected = wanted.itemsize
     for axis in range(-1, -packed - 1, -1):
         if array.shape[axis] > 1 and array.strides[axis] != expected:
-            if place.device >= 0:
+            if not place.on_cpu:
                 raise ValueError(f"out on {place} must have contiguous rows of pixels")
             return OutputArray(np.empty(shape, dtype), wrap, out, array)
         expected *= array.shape[axis]

@@ -61,6 +61,20 @@ class LogitErrors(NamedTuple):
             undefined_count=other.undefined_count, undefined_first=other.undefined_first
         )
 
+    def plus(self, other: LogitErrors, logits_before: int, pixels_before: int) -> LogitErrors:
+        """The sum with the errors of what comes after so many logits and output pixels."""
+        nan, undefined = self.nan_first, self.undefined_first
+        if other.nan_count and nan < 0:
+            nan = logits_before + other.nan_first
+        if other.undefined_count and undefined < 0:
+            undefined = pixels_before + other.undefined_first
+        return LogitErrors(
+            self.nan_count + other.nan_count,
+            nan,
+            self.undefined_count + other.undefined_count,
+            undefined,
+        )
+
 
 class LabelErrors(NamedTuple):
     """Values outside the allowed set, found while reading ``(N, H, W)``."""
@@ -157,6 +171,10 @@ class CrfSolver(Protocol):
 
 class Backend(Protocol):
     """The operations every backend has, under the names they have everywhere."""
+
+    def supports(self, operation: str, kind: str = "") -> bool:
+        """Whether there is an implementation, of elements of this type where one is named."""
+        ...
 
     def argmax(
         self,
@@ -301,35 +319,66 @@ class Backend(Protocol):
         quality: str,  # "fast", "default" or "high": of the lattice
     ) -> CrfSolver: ...
 
+    def label_energies(
+        self,
+        labels: Array,  # [D, H, W] integers
+        certainty: float,  # the probability of a pixel's label
+        unsure: int | None,  # a label that means "could be any class"
+        out: Array,  # [L, D, H, W] float32, C order: -log of the probabilities of the labels
+    ) -> LabelErrors:  # labels that are neither classes nor unsure; then `out` is undefined
+        ...
+
+    def feature_range(
+        self,
+        features: Array,  # [D, H, W, G], any strides; bfloat16 as uint16
+        kind: str,  # the element type, "bfloat16" included
+    ) -> tuple[Array, LabelErrors]:  # [2, G] float64 on the CPU: the least and the largest value
+        ...  # of every channel; values that are not finite, their positions in (D, H, W, G)
+
+    def prepare_guide(
+        self,
+        features: Array,  # [D, H, W, G] of finite values
+        kind: str,
+        bounds: Array,  # [2, G] float64, of `feature_range`
+        limits: Array,  # [G] float64: a value beyond is too large for float32 arithmetic
+    ) -> tuple[Array, Array]:  # the guide and the bounds of a `Pairwise` for `dense_crf`
+        ...
+
+    def reduce_max(
+        self,
+        values: Array,  # [N, L, H, W] float32, any strides
+        out: Array,  # [N, H, W] float32, or uint8: rint(255 * maximum)
+    ) -> None: ...
+
 
 class PendingCounts(Protocol):
     """Counts that are on devices until somebody reads them."""
 
-    def settle(self) -> None:
-        """Wait for them, and raise what is wrong with them."""
+    def synchronize(self) -> None:
+        """Wait for them, and raise an error if any are bad."""
         ...
 
 
 @runtime_checkable
 class DeferredErrors(Protocol):
-    """A backend whose reports wait on a device."""
+    """A backend whose error counts stay on a device until they are read."""
 
-    def checking(self, check: str) -> Backend:
-        """The same, reading reports at once ("sync"), later ("deferred") or never ("off")."""
+    def with_check(self, check: str) -> Backend:
+        """The same backend, reading error counts now ("sync"), later ("deferred") or never."""
         ...
 
-    def reporting_to(self, found: Array) -> Backend:
-        """The same, adding what it meets to `found`, on the device: [4] uint64, as Report."""
+    def with_error_buffer(self, buffer: Array) -> Backend:
+        """The same backend, adding error counts to `buffer`, [6] uint64 on the device."""
         ...
 
     def defer(self, read: Callable[[], None]) -> None:
         """Have `raise_deferred` call this."""
         ...
 
-    def watch(self, counts: PendingCounts) -> None:
-        """Have `raise_deferred` settle these, while they exist."""
+    def register(self, counts: PendingCounts) -> None:
+        """Have `raise_deferred` synchronize these, while they exist."""
         ...
 
     def raise_deferred(self) -> None:
-        """Wait for reports that have not been read, and raise what they say."""
+        """Wait for error counts that have not been read, and raise an error if there are any."""
         ...

@@ -16,22 +16,32 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
-LAST = (1 << 64) - 1  # kernels keep the first place as what is missing to it
+LAST = (1 << 64) - 1  # kernels store the first index as its difference to this
 
 
 class DeviceContext(NamedTuple):
     """Where work is done: on which device, in which order, with whose memory."""
 
-    device: int  # -1: the CPU
+    kind: str  # "cpu", or a kind of device, which is also the name of its backend
+    device: int  # among those of its kind; -1: the CPU
     stream: int  # the caller's current one; 0: the default stream
     empty: Callable[[tuple[int, ...], npt.DTypeLike], Array]  # of the caller's allocator
     runtime: Any = None  # the extension module that knows the device
 
     def __str__(self) -> str:
-        return "the CPU" if self.device < 0 else f"cuda:{self.device}"
+        return "the CPU" if self.on_cpu else f"{self.kind}:{self.device}"
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether it is the CPU, where errors are never deferred."""
+        return self.kind == "cpu"
+
+    def is_same_device(self, other: DeviceContext) -> bool:
+        """Whether both are one device, whatever their streams are."""
+        return (self.kind, self.device) == (other.kind, other.device)
 
 
-HOST = DeviceContext(-1, 0, np.empty)
+HOST = DeviceContext("cpu", -1, 0, np.empty)
 ELSEWHERE = frozenset({np.shares_memory, np.may_share_memory, np.broadcast_to, np.moveaxis})
 
 
@@ -212,7 +222,7 @@ def to_host(array: Array) -> Array:
 
 @contextmanager
 def device_guard(context: DeviceContext) -> Iterator[None]:
-    """The device of a place as this thread's."""
+    """Make the device of a context this thread's."""
     before = context.runtime.use_device(context.device)
     try:
         yield
@@ -231,9 +241,9 @@ def with_float_confidence(confidence: Array, context: DeviceContext) -> Iterator
     context.runtime.confidence_bytes(exact, confidence, context.stream)
 
 
-def read_error_counts(found: Array) -> list[tuple[int, int]]:
-    """What kernels count, in pairs: how often it was met, and the first place, -1 for none."""
-    numbers = [int(number) for number in found]
+def read_error_counts(counts: Array) -> list[tuple[int, int]]:
+    """Pairs of how many bad values a kernel counted, and where the first is; -1 for none."""
+    numbers = [int(number) for number in counts]
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
     return [(count, LAST - first if count else -1) for count, first in pairs]
 
@@ -243,7 +253,7 @@ def wait_on_stream(context: DeviceContext, array: Array) -> Array:
     if not isinstance(array, DeviceArray) or array.context.stream == context.stream:
         return array
     with device_guard(context):
-        context.runtime.follow(context.stream, array.context.stream)
+        context.runtime.wait_stream(context.stream, array.context.stream)
     moved: DeviceArray = array.view()
     moved.context = context
     return moved

@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,19 @@ from segpost._core.device import (
     device_view,
 )
 
-CUDA, CUDA_MANAGED = 2, 13  # DLPack's numbers
+
+class DeviceKind(NamedTuple):
+    """A kind of device under the names of those who have arrays there."""
+
+    name: str  # of the backend
+    torch: str  # torch's device type
+    dlpack: tuple[int, ...]  # DLPack's device types; results have the first
+
+
+CUDA = DeviceKind("cuda", "cuda", (2, 13))
+KINDS = (CUDA,)
+BY_TORCH = {kind.torch: kind for kind in KINDS}
+BY_DLPACK = {number: kind for kind in KINDS for number in kind.dlpack}
 LEGACY_STREAM = 1  # what 0 means, in words that every library takes
 
 
@@ -69,7 +81,7 @@ def found(value: Any, name: str) -> tuple[Array, str, Callable[[Array], Any]] | 
             device, index = value.__dlpack_device__()
         except BufferError as error:  # of several devices
             raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
-        if int(device) in (CUDA, CUDA_MANAGED):
+        if int(device) in BY_DLPACK:
             return from_dlpack(value, name, int(index))
     if hasattr(value, "__cuda_array_interface__"):
         return from_protocol(value, name)
@@ -134,7 +146,7 @@ def _cupy(cupy: Any, name: str, index: int) -> tuple[DeviceContext, Callable[[Ar
         start = owner.data + (array.ctypes.data - owner.data.ptr)
         return cupy.ndarray(array.shape, array.dtype, start, array.strides)
 
-    return _context(index, stream.ptr, memory, name, f"cuda:{index}"), wrap
+    return _context(index, stream.ptr, memory, name, f"{CUDA.name}:{index}"), wrap
 
 
 def _plain_context(stream: int, name: str, index: int) -> DeviceContext:
@@ -144,7 +156,7 @@ def _plain_context(stream: int, name: str, index: int) -> DeviceContext:
         made = Memory(extensions.cuda_runtime(), size, index)
         return made.address, made
 
-    return _context(index, stream, memory, name, f"cuda:{index}")
+    return _context(index, stream, memory, name, f"{CUDA.name}:{index}")
 
 
 _being_read: deque[tuple[DeviceContext, int, object]] = deque()
@@ -162,15 +174,15 @@ class Read:
         for _ in range(len(_being_read)):
             with suppress(IndexError):  # another thread was here
                 waiting = _being_read.popleft()
-                if not waiting[0].runtime.passed(waiting[1]):
+                if not waiting[0].runtime.event_done(waiting[1]):
                     _being_read.append(waiting)
 
     def __del__(self) -> None:
         runtime = self.context.runtime
         with suppress(RuntimeError), device_guard(self.context):  # or the device is lost
-            mark = runtime.mark(self.context.stream)
-            if not runtime.passed(mark):
-                _being_read.append((self.context, mark, self.owner))
+            event = runtime.record_event(self.context.stream)
+            if not runtime.event_done(event):
+                _being_read.append((self.context, event, self.owner))
 
 
 class Result:
@@ -194,7 +206,7 @@ class Result:
         }
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return CUDA, context_of(self.array).device
+        return CUDA.dlpack[0], context_of(self.array).device
 
     def __dlpack__(
         self,
@@ -212,7 +224,7 @@ class Result:
             raise ValueError("stream=0 says nothing on CUDA: 1 is the legacy default stream")
         if stream != -1:
             with device_guard(context):
-                context.runtime.follow(
+                context.runtime.wait_stream(
                     LEGACY_STREAM if stream is None else stream, context.stream or LEGACY_STREAM
                 )
         return dlpack.lend(self.array, here, max_version)
@@ -283,7 +295,7 @@ def _context(
         address, owner = memory(max(size, 16))
         return device_view(address, shape, None, dtype, context, owner)
 
-    context = DeviceContext(index, stream, empty, runtime)
+    context = DeviceContext(CUDA.name, index, stream, empty, runtime)
     return context
 
 

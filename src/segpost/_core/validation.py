@@ -16,6 +16,19 @@ def check_same_device(one: InputArray, name: str, other: InputArray, other_name:
         )
 
 
+def check_on_cpu(array: Array, message: str) -> None:
+    """Refuse an array on a device, for functions that read values on the CPU.
+
+    Raises
+    ------
+    TypeError
+        With `message`, in which "{device}" stands for the device.
+    """
+    context = context_of(array)
+    if not context.on_cpu:
+        raise TypeError(message.replace("{device}", str(context)))
+
+
 def as_label_array(labels: object, name: str = "labels") -> InputArray:
     """Label maps of shape (..., H, W), integers only."""
     given = as_input_array(labels, name)

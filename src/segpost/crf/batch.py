@@ -7,11 +7,11 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._backends.reference.crf import energies
 from segpost._core.arrays import Array, InputArray, widen
 from segpost._core.contract import LabelErrors, Pairwise, Unary, UnaryErrors
-from segpost._core.device import DeviceArray
-from segpost.crf.operations import channel_range, label_energies
+from segpost._core.device import context_of
 from segpost.crf.settings import Settings
 
 MAX_SIGMAS = 100_000  # from one end of a feature to the other; lattice keys are integers
@@ -44,38 +44,25 @@ class UnaryBatch(NamedTuple):
         return view if self.settings.volume else view[:, None]
 
     def image(self, n: int) -> Unary:
-        """Return the unary term of one image; on a device, labels out of range are an error."""
+        """Return the unary term of one image; labels out of range are an error."""
         settings, array = self.settings, self.input_array.array
         if settings.unary == "labels":
-            labels = self.as_map_stack(array)[n]
-            values, errors = label_energies(
-                labels, self.num_labels, settings.certainty, settings.unsure
-            )
-            self.raise_bad_labels(errors._replace(first=n * math.prod(self.size) + errors.first))
+            values, errors = self._label_energies(n)
+            if errors.count:
+                later = (self._label_energies(k)[1].count for k in range(n + 1, self.num_images))
+                first = n * math.prod(self.size) + errors.first
+                self._raise_bad_labels(LabelErrors(errors.count + sum(later), first))
             return Unary(values, "float32", "energies")
         clamp = settings.clamp if settings.unary == "probabilities" else 0.0
         return Unary(self.as_stack(array)[n], self.input_array.kind, settings.unary, clamp)
 
-    def check_labels(self) -> None:
-        """Refuse labels that are neither classes nor `unsure`; those on a device wait for `image`.
+    def _label_energies(self, n: int) -> tuple[Array, LabelErrors]:
+        labels, settings = self.as_map_stack(self.input_array.array)[n], self.settings
+        values = context_of(labels).empty((self.num_labels, *labels.shape), np.float32)
+        backend = registry.backend(labels)
+        return values, backend.label_energies(labels, settings.certainty, settings.unsure, values)
 
-        Raises
-        ------
-        ValueError
-            If there are any: the message says how many, which is first, and where it is.
-        """
-        labels, unsure = self.input_array.array, self.settings.unsure
-        if isinstance(labels, DeviceArray):
-            return
-        bad = (labels < 0) | (labels >= self.num_labels)
-        if unsure is not None:
-            bad &= labels != unsure
-        self.raise_bad_labels(LabelErrors(int(bad.sum()), int(bad.argmax()) if bad.size else -1))
-
-    def raise_bad_labels(self, errors: LabelErrors) -> None:
-        """Raise an error if labels are out of range."""
-        if not errors.count:
-            return
+    def _raise_bad_labels(self, errors: LabelErrors) -> NoReturn:
         labels, unsure = self.input_array.array, self.settings.unsure
         position = tuple(int(i) for i in np.unravel_index(errors.first, labels.shape))
         also = "" if unsure is None else f" or {unsure} (unsure)"
@@ -139,9 +126,6 @@ class Guide(NamedTuple):
     def image(self, n: int, sigmas: Array, name: str) -> tuple[Array, Array | None]:
         """Return one guide as backends read it, and the range of its channels if not 0 to 255.
 
-        On the CPU it is uint8 or float32. Values far from 0 are moved there first: only differences
-        matter, and float32 would round them. Device kernels do this themselves.
-
         Parameters
         ----------
         n : int
@@ -157,15 +141,15 @@ class Guide(NamedTuple):
             If a channel spans too many sigmas.
         """
         guide: Array = self.values[n]
-        is_on_device = isinstance(guide, DeviceArray)
-        if self.kind == "uint8" and sigmas.min() * MAX_SIGMAS >= 255:
+        is_byte = self.kind == "uint8"
+        if is_byte and sigmas.min() * MAX_SIGMAS >= 255:
             return guide, None
-        if self.kind != "uint8" and not is_on_device:
-            guide = widen(guide, self.kind)
-        limits = self.ranges[n] if self.ranges else channel_range(guide)[0]
-        low, high = limits
+        backend = registry.backend(guide)
+        bounds = self.ranges[n] if self.ranges else backend.feature_range(guide, self.kind)[0]
+        low, high = bounds
+        limits = MAX_SIGMAS * sigmas
         with np.errstate(over="ignore"):
-            is_too_wide = ~(high - low <= MAX_SIGMAS * sigmas)
+            is_too_wide = ~(high - low <= limits)
         if is_too_wide.any():
             channel = int(is_too_wide.argmax())
             raise ValueError(
@@ -173,14 +157,7 @@ class Guide(NamedTuple):
                 f"{high[channel]:g} in channel {channel}, more than {MAX_SIGMAS} sigmas; it is in "
                 "the guide's units"
             )
-        if self.kind == "uint8":
-            return guide, None
-        if is_on_device:
-            return guide, limits
-        if (np.maximum(np.abs(low), np.abs(high)) > MAX_SIGMAS * sigmas).any():
-            moved = (guide.astype(np.float64) - low).astype(np.float32)
-            return moved, channel_range(moved)[0]
-        return guide.astype(np.float32, copy=False), limits
+        return (guide, None) if is_byte else backend.prepare_guide(guide, self.kind, bounds, limits)
 
 
 class PairwiseTerm(NamedTuple):

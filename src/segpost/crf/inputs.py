@@ -7,14 +7,14 @@ from typing import NoReturn
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._core.arguments import normalize_class_axis
-from segpost._core.arrays import LABEL_KINDS, Array, as_input_array, widen
+from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
 from segpost._core.contract import MAX_FEATURES, LabelErrors
-from segpost._core.device import DeviceArray, context_of
+from segpost._core.device import context_of
 from segpost._core.errors import add_label_errors
 from segpost._core.validation import check_integer_labels
 from segpost.crf.batch import Guide, UnaryBatch
-from segpost.crf.operations import channel_range
 from segpost.crf.settings import Settings
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -31,7 +31,7 @@ def as_unary_batch(probabilities: object, settings: Settings) -> UnaryBatch:
     TypeError
         If the array is not of floats, or not of integers where it is to hold labels.
     ValueError
-        If its shape does not fit the settings, or labels are out of range.
+        If its shape does not fit the settings.
     """
     is_labels = settings.unary == "labels"
     name = "probabilities"
@@ -77,7 +77,7 @@ def as_unary_batch(probabilities: object, settings: Settings) -> UnaryBatch:
     one_shape = (num_labels, *spatial_shape)
     if class_axis == -1:
         one_shape = (*spatial_shape, num_labels)
-    batch = UnaryBatch(
+    return UnaryBatch(
         input_array=input_array,
         name=name,
         settings=settings,
@@ -89,9 +89,6 @@ def as_unary_batch(probabilities: object, settings: Settings) -> UnaryBatch:
         shape=(*batch_shape, *one_shape),
         map_shape=(*batch_shape, *spatial_shape),
     )
-    if is_labels:
-        batch.check_labels()
-    return batch
 
 
 def as_guide(image: object, batch: UnaryBatch, name: str) -> Guide:
@@ -147,16 +144,16 @@ def as_guide(image: object, batch: UnaryBatch, name: str) -> Guide:
 
 def _ranges_of_floats(stack: Array, kind: str, name: str) -> tuple[tuple[Array, ...], LabelErrors]:
     """Return the range of every channel for every image, and the values that are not finite."""
-    is_on_device = isinstance(stack, DeviceArray)
-    if is_on_device and kind == "bfloat16":
+    backend = registry.backend(stack)
+    if not backend.supports("feature_range", kind):
         raise TypeError(
-            f"{name} on {context_of(stack)} is bfloat16, which guides on a device cannot be; "
+            f"{name} on {context_of(stack)} is {kind}, which guides on a device cannot be; "
             "pass .float()"
         )
     ranges, errors = [], LabelErrors()
     for n in range(len(stack)):
-        limits, more = channel_range(stack[n] if is_on_device else widen(stack[n], kind))
-        ranges.append(limits)
+        bounds, more = backend.feature_range(stack[n], kind)
+        ranges.append(bounds)
         errors = add_label_errors(errors, more, n * math.prod(stack.shape[1:]))
     return tuple(ranges), errors
 

@@ -17,9 +17,13 @@ from segpost._core import sampling
 from segpost._core.arguments import check_choice, checked_names
 from segpost._core.arrays import Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
-from segpost._core.device import context_of
 from segpost._core.logits import as_logits
-from segpost._core.validation import as_image_array, as_label_array, refuse_image_as_labels
+from segpost._core.validation import (
+    as_image_array,
+    as_label_array,
+    check_on_cpu,
+    refuse_image_as_labels,
+)
 from segpost.color.operations import labels_from_colors
 from segpost.color.palette import Palette, as_palette
 from segpost.diagnosis.context import DiagnosticInputs, ImageMetadata
@@ -227,12 +231,11 @@ def as_network_input(value: Any) -> Float64:
 def _as_host_array(value: Any, name: str) -> InputArray:
     """Return any array on the CPU; an array on a device is an error."""
     source = as_input_array(value, name)
-    context = context_of(source.array)
-    if context.device >= 0:
-        raise TypeError(
-            f"{name} is on {context}, and diagnose reads every value on the CPU; "
-            f"pass {name}.cpu(), or copy it with your library"
-        )
+    check_on_cpu(
+        source.array,
+        f"{name} is on {{device}}, and diagnose reads every value on the CPU; "
+        f"pass {name}.cpu(), or copy it with your library",
+    )
     return source
 
 

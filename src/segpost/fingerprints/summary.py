@@ -12,7 +12,7 @@ import numpy as np
 
 from segpost._core.arguments import normalize_class_axis
 from segpost._core.arrays import LOGIT_KINDS, Array, as_input_array, widen
-from segpost._core.device import DeviceArray
+from segpost._core.validation import check_on_cpu
 
 MAX_BLOCKS = 15  # of the coarse image along a side: odd, so that a flip maps blocks on blocks
 MAX_COARSE_VALUES = 8192  # of the coarse image, all channels together
@@ -140,11 +140,11 @@ def as_channels(value: object, name: str, axis: int) -> ChannelArray:
         If it is empty or has NaN or infinities.
     """
     source = as_input_array(value, name)
-    if isinstance(source.array, DeviceArray):
-        raise TypeError(
-            f"{name} must be in memory of the CPU, got it on {source.array.context}: "
-            "give a copy, such as logits.cpu()"
-        )
+    check_on_cpu(
+        source.array,
+        f"{name} must be in memory of the CPU, got it on {{device}}: give a copy, such as "
+        "logits.cpu()",
+    )
     if source.kind not in LOGIT_KINDS:
         raise TypeError(f"{name} must be of dtype {', '.join(LOGIT_KINDS)}, got {source.kind}")
     shape = source.array.shape

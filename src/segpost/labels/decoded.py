@@ -7,9 +7,10 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core.arrays import Array, label_dtype, widen
 from segpost._core.contract import Logits
-from segpost._core.device import DeviceArray
+from segpost._core.device import context_of
 from segpost._core.errors import format_index
 from segpost._core.sampling import Axes
+from segpost._core.validation import check_on_cpu
 
 # Sums of probabilities of half precision, or of quantized networks, are within this of 1.
 PROBABILITY_TOLERANCE = 1e-2
@@ -25,13 +26,14 @@ def check_values(
     are all 0 or 1 pass, for they may be anything.
     """
     values = logits.values
-    if isinstance(values, DeviceArray):
-        if not is_probabilities:
-            return
-        raise TypeError(
-            f"logits on {values.context} are probabilities by convention {convention!r}: "
-            "segpost takes those on the CPU only; give it the network's logits"
+    if is_probabilities:
+        check_on_cpu(
+            values,
+            f"logits on {{device}} are probabilities by convention {convention!r}: "
+            "segpost takes those on the CPU only; give it the network's logits",
         )
+    elif not context_of(values).on_cpu:
+        return
     if not is_probabilities:
         step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
         values = values[:, :, ::step_y, ::step_x]

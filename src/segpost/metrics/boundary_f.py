@@ -117,7 +117,9 @@ class BoundaryF(BoundaryMeasure):
     def _measure(self, preds: Array, target: Array, table: CountTable) -> None:
         height, width = target.shape[1:]
         offsets = disk(math.floor(self.tolerance**2 * (height**2 + width**2)))
-        registry.backend().boundary_matches(preds, target, self._ignored, offsets, self._counts)
+        registry.backend(preds, target, operation="boundary_matches").boundary_matches(
+            preds, target, self._ignored, offsets, self._counts
+        )
 
     def _dump(self) -> dict[str, Any]:
         return {"counts": self._counts.tolist()}

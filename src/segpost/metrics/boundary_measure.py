@@ -84,7 +84,9 @@ class BoundaryMeasure(Measure):
         """Return the labels near a boundary; C elsewhere, and C + 1 where they are ignored."""
         classes = self.num_classes
         bands = np.empty(labels.shape, np.uint8 if classes < 254 else np.int32)
-        registry.backend().boundary_bands(labels, width, frame, classes, ignored, bands)
+        registry.backend(labels, operation="boundary_bands").boundary_bands(
+            labels, width, frame, classes, ignored, bands
+        )
         return bands
 
 

@@ -83,7 +83,7 @@ def confusion_matrix(
     arguments.check_choice(check, "check", arguments.CHECKS)
     pair = as_pair(preds, target, classes, axis, grid, None)
     matrix = allocate_output(None, (classes, classes), np.int64, pair.wrap, pair.target)
-    if context_of(pair.target).device < 0:
+    if context_of(pair.target).on_cpu:
         matrix.array[...] = count_pair(pair, rules).matrix
     else:
         _count_on_device(pair, rules, check, matrix.array)

@@ -237,7 +237,9 @@ class InstanceIoU(Measure):
             groups[list(members)] = group
         counts = np.zeros((len(ids), 4), np.int64)
         ignored = np.array(self._confusion.settings()["ignore_index"], np.int64)
-        registry.backend().instance_counts(preds, target, instances, groups, ignored, counts)
+        registry.backend(preds, operation="instance_counts").instance_counts(
+            preds, target, instances, groups, ignored, counts
+        )
         rows = np.flatnonzero((counts[:, 0] > 0) & (ids >= self.first_id))
         for row, instance in zip(counts[rows].tolist(), ids[rows].tolist(), strict=True):
             size, right, grouped, class_code = row  # class + 1; negative: several classes

@@ -156,7 +156,7 @@ class ConfusionMatrix(MatrixCounts):
         names = self._image_ids(ids, pairs) if has_ids else None
         is_deferred = [False] * len(pairs)
         if check != "sync":
-            is_deferred = [context_of(pair.target).device >= 0 for pair in pairs]
+            is_deferred = [not context_of(pair.target).on_cpu for pair in pairs]
         if any(is_deferred):
             needs = {"ids": names is not None, "per_image=True": self.per_image}
             needs['invalid_target="drop"'] = self.invalid_target == "drop"

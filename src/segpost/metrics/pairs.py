@@ -93,7 +93,7 @@ class PredictionPair(NamedTuple):
             return LogitErrors()
         backend = registry.backend(self.preds.values, self.target, check=check)
         if error_buffer is not None and isinstance(backend, DeferredErrors):
-            backend = backend.reporting_to(error_buffer)
+            backend = backend.with_error_buffer(error_buffer)
         target = self.target if self.target.ndim == 3 else self.target[None]
         return backend.confusion_logits(self.preds, self.axes, target, ignored, counts)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from segpost._backends import registry
-from segpost._backends.cuda import crf as cuda_crf
 from segpost._core import errors, validation
 from segpost._core.arrays import Array
 from segpost._core.contract import ColorOutputs, LogitErrors, Logits, OverlayTarget
-from segpost._core.device import DeviceArray, context_of
+from segpost._core.device import context_of
 from segpost._core.sampling import Axes
 from segpost.labels.decoded import gather_label_probability, resize_probabilities
 from segpost.pipeline.plan import Plan
@@ -108,8 +107,8 @@ def _execute_probabilities(plan: Plan, logits: Logits, guide: Array | None) -> A
     if options.nan == "raise":
         errors.raise_bad_logits(counts, logits, shape)
     if outputs.confidence is not None:
-        if isinstance(logits.values, DeviceArray):
-            cuda_crf.largest(logits.values, outputs.confidence)
+        if options.crf is not None:
+            registry.backend(logits.values).reduce_max(logits.values, outputs.confidence)
         else:
             gather_label_probability(logits, axes, outputs.labels, outputs.confidence)
     return probabilities if "probabilities" in options.outputs else None

@@ -12,7 +12,6 @@ from segpost._backends import registry
 from segpost._core import arguments, sampling, validation
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array, InputArray, allocate_output
-from segpost._core.device import DeviceArray
 
 ALIGNMENTS = ("center", "top_left")
 MODES = ("pad", "stretch")
@@ -361,11 +360,10 @@ class Letterbox:
     def _check_label_maps(self, labels: object, size: tuple[int, int], name: str) -> InputArray:
         """Return label maps on the CPU, which must have a size."""
         source = validation.as_label_array(labels)
-        if isinstance(source.array, DeviceArray):
-            raise TypeError(
-                f"labels are on {source.array.context}; label maps are letterboxed on the CPU: "
-                "copy them there"
-            )
+        validation.check_on_cpu(
+            source.array,
+            "labels are on {device}; label maps are letterboxed on the CPU: copy them there",
+        )
         if source.array.shape[-2:] != size:
             raise ValueError(
                 f"labels must be of the letterbox's {name} {size}, got {source.array.shape}"

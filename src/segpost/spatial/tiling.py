@@ -14,8 +14,8 @@ from segpost._core import arguments, errors
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
-from segpost._core.device import DeviceArray
 from segpost._core.logits import as_logits
+from segpost._core.validation import check_on_cpu
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, plan_resampling
 
@@ -230,11 +230,10 @@ class Merger:
 
     def _check_logits(self, logits: Logits, array: InputArray) -> None:
         """Refuse arrays that are no floats of one image with the right classes on the CPU."""
-        if isinstance(logits.values, DeviceArray):
-            raise TypeError(
-                f"logits are on {logits.values.context}; "
-                "windows are merged on the CPU: copy them there"
-            )
+        check_on_cpu(
+            logits.values,
+            "logits are on {device}; windows are merged on the CPU: copy them there",
+        )
         if array.kind in LABEL_KINDS:
             raise TypeError(f"logits must be floats, got {array.kind}; dequantize them first")
         images, classes = logits.values.shape[:2]
@@ -295,8 +294,9 @@ def _as_weights(weight: Any, size: tuple[int, int]) -> Array:
             raise ValueError(f"weight must be positive and finite, got {weight!r}")
         return np.broadcast_to(np.float32(number), size)
     array, kind, *_ = as_input_array(weight, "weight")
-    if isinstance(array, DeviceArray) or kind == "bfloat16":
-        raise TypeError(f"weight must be numbers on the CPU that NumPy has, got {kind}")
+    check_on_cpu(array, "weight is on {device}; it must be on the CPU: copy it there")
+    if kind == "bfloat16":
+        raise TypeError(f"weight must be numbers that NumPy has, got {kind}")
     if array.shape != size:
         raise ValueError(f"weight must be a number or of shape {size}, got {array.shape}")
     weights = array.astype(np.float32)

@@ -1,20 +1,21 @@
-"""The CUDA backend: kernels on the caller's stream, and what they met as the contract's tuples."""
+"""The CUDA backend: kernels on the caller's stream."""
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from copy import copy
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
-from weakref import WeakSet
 
 import numpy as np
 
+from segpost._backends.cuda import crf_inputs
 from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
-from segpost._core import contract
+from segpost._backends.cuda.deferred import DeferredQueue
+from segpost._backends.cuda.tables import DeviceTables
+from segpost._core import contract, extensions
 from segpost._core.contract import (
     LATTICES,
     Array,
@@ -32,66 +33,54 @@ from segpost._core.device import (
     DeviceContext,
     context_of,
     device_guard,
-    device_view,
-    is_capturing,
     read_error_counts,
     refuse_error_counts_in_graph,
     to_host,
     with_float_confidence,
 )
-from segpost._core.device_arrays import Memory
-from segpost._core.sampling import Axes, Axis, VolumeAxes
+from segpost._core.sampling import Axes, VolumeAxes
 
-CONSTANTS = 256  # tables that are kept on a device: palettes and resamplings seen last
-MOST_DEFERRED = 1000  # calls whose reports wait to be read
+MISSING = frozenset(
+    {"add_resized", "letterbox", "boundary_bands", "boundary_matches", "instance_counts"}
+)
+UNREADABLE = frozenset({("feature_range", "bfloat16"), ("dense_crf", "bfloat16")})  # guides
 
 
-class Gpu:
-    """The operations, on one extension module's devices."""
+class Devices:
+    """What calls share: the compiled module, tables on its devices and deferred errors."""
 
     def __init__(self, runtime: Any) -> None:
         runtime.bind_records(contract)
         self.runtime = runtime
-        self._constants: OrderedDict[tuple[int, str, bytes], Array] = OrderedDict()
-        self._pinned: dict[tuple[int, str, bytes], Array] = {}
-        self._deferred: deque[Callable[[], None]] = deque()
-        self._unread: WeakSet[PendingCounts] = WeakSet()
-        self._check = "sync"
-        self._found: Array | None = None
+        self.tables = DeviceTables(runtime)
+        self.deferred = DeferredQueue()
 
-    def checking(self, check: str) -> Gpu:
-        """The same operations, whose reports are read at once, later or never."""
-        if check == self._check:
-            return self
-        other = copy(self)
-        other._check = check
-        return other
 
-    def reporting_to(self, found: Array) -> Gpu:
-        """The same operations, whose tallies are added to memory that the caller reads."""
-        other = copy(self)
-        other._found = found
-        return other
+class CudaBackend:
+    """The operations on the devices of one runtime, and when their error counts are read."""
+
+    def __init__(self, devices: Devices, check: str = "sync", buffer: Array | None = None) -> None:
+        self.devices, self.runtime = devices, devices.runtime
+        self._check = check
+        self._buffer = buffer
+
+    def supports(self, operation: str, kind: str = "") -> bool:
+        return operation not in MISSING and (operation, kind) not in UNREADABLE
+
+    def with_check(self, check: str) -> CudaBackend:
+        return self if check == self._check else CudaBackend(self.devices, check, self._buffer)
+
+    def with_error_buffer(self, buffer: Array) -> CudaBackend:
+        return CudaBackend(self.devices, self._check, buffer)
 
     def defer(self, read: Callable[[], None]) -> None:
-        """Have `raise_deferred` read a report."""
-        self._deferred.append(read)
-        if len(self._deferred) > MOST_DEFERRED:
-            self.raise_deferred()
+        self.devices.deferred.defer(read)
 
-    def watch(self, counts: PendingCounts) -> None:
-        """Have `raise_deferred` read counts, for as long as there are any."""
-        self._unread.add(counts)
+    def register(self, counts: PendingCounts) -> None:
+        self.devices.deferred.register(counts)
 
     def raise_deferred(self) -> None:
-        """Wait for calls whose reports have not been read; an error if they met bad values.
-
-        After an error the others wait for the next time.
-        """
-        while self._deferred:
-            self._deferred.popleft()()
-        for counts in list(self._unread):
-            counts.settle()
+        self.devices.deferred.raise_deferred()
 
     def argmax(
         self,
@@ -105,28 +94,28 @@ class Gpu:
     ) -> LogitErrors:
         with ExitStack() as during:
             context = during.enter_context(self._at(logits.values))
-            sure = (
+            exact = (
                 None
                 if confidence is None
                 else during.enter_context(with_float_confidence(confidence, context))
             )
-            tables = self._axes(axes, context)
-            found = self._tallies(6, context)
+            tables = self.devices.tables.axes(axes, context)
+            errors = self._new_errors(6, context)
             self.runtime.argmax(
                 logits,
                 tables,
                 labels,
-                paint and ColorOutputs(self._constant(paint.lut, context), paint.color),
-                sure,
+                paint and ColorOutputs(self.devices.tables.get(paint.lut, context), paint.color),
+                exact,
                 context.stream,
-                found,
+                errors,
                 self._workspace(logits, tables, context),
             )
         if paint is not None and paint.overlay is not None:
             image, alpha, out = paint.overlay
             self.overlay(image, labels, paint.lut, alpha, None, 0, out)
-        nan, undefined, unsure = self._counted("argmax", found)
-        return LogitErrors(*nan, *(undefined if confidence is None else unsure))
+        nan, undefined, unrated = self._read_errors("argmax", errors)
+        return LogitErrors(*nan, *(undefined if confidence is None else unrated))
 
     def fuses(self, *, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
         """Whether argmax computes confidence in one pass."""
@@ -141,24 +130,24 @@ class Gpu:
     ) -> LogitErrors:
         with ExitStack() as during:
             context = during.enter_context(self._at(logits.values))
-            sure = (
+            exact = (
                 None
                 if confidence is None
                 else during.enter_context(with_float_confidence(confidence, context))
             )
-            found = self._tallies(6, context)
-            tables = self._axes(axes, context)
-            self.runtime.softmax(logits, tables, probabilities, sure, context.stream, found)
-        return self._report("softmax", found)
+            errors = self._new_errors(6, context)
+            tables = self.devices.tables.axes(axes, context)
+            self.runtime.softmax(logits, tables, probabilities, exact, context.stream, errors)
+        return self._logit_errors("softmax", errors)
 
     def colorize(
         self, labels: Array, lut: Array, ignore_index: int | None, out: Array
     ) -> LabelErrors:
         with self._at(labels) as context:
-            found = self._tallies(2, context)
-            table = self._constant(lut, context)
-            self.runtime.colorize(labels, table, ignore_index, out, context.stream, found)
-            return self._bad("colorize", found)
+            errors = self._new_errors(2, context)
+            table = self.devices.tables.get(lut, context)
+            self.runtime.colorize(labels, table, ignore_index, out, context.stream, errors)
+            return self._label_errors("colorize", errors)
 
     def overlay(
         self,
@@ -171,72 +160,68 @@ class Gpu:
         out: Array,
     ) -> LabelErrors:
         with self._at(image) as context:
-            found = self._tallies(2, context)
-            tables = self._constant(lut, context), self._constant(alpha, context)
+            errors = self._new_errors(2, context)
+            tables = self.devices.tables.get(lut, context), self.devices.tables.get(alpha, context)
             self.runtime.overlay(
-                image, labels, *tables, ignore_index, contour, out, context.stream, found
+                image, labels, *tables, ignore_index, contour, out, context.stream, errors
             )
-            return self._bad("overlay", found)
+            return self._label_errors("overlay", errors)
 
     def labels_from_colors(
         self, image: Array, keys: Array, values: Array, out: Array
     ) -> LabelErrors:
         with self._at(image) as context:
-            found = self._tallies(2, context)
-            tables = self._constant(keys, context), self._constant(values, context)
-            self.runtime.labels_from_colors(image, *tables, out, context.stream, found)
-            return self._bad("labels_from_colors", found)
+            errors = self._new_errors(2, context)
+            tables = (
+                self.devices.tables.get(keys, context),
+                self.devices.tables.get(values, context),
+            )
+            self.runtime.labels_from_colors(image, *tables, out, context.stream, errors)
+            return self._label_errors("labels_from_colors", errors)
 
     def confusion_labels(self, preds: Array, target: Array, ignored: Array, counts: Array) -> None:
         with self._at(preds) as context, self._counting(counts, context) as cells:
-            given = preds, target, self._constant(ignored, context), cells
+            given = preds, target, self.devices.tables.get(ignored, context), cells
             self.runtime.confusion_labels(*given, context.stream)
 
     def confusion_logits(
         self, logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
     ) -> LogitErrors:
         with self._at(logits.values) as context, self._counting(counts, context) as cells:
-            found = self._tallies(6, context)
-            if found is not None and found is not self._found:
-                self.runtime.clear(found.ctypes.data, found.nbytes, context.stream)
-            tables = self._axes(axes, context)
+            errors = self._new_errors(6, context)
+            if errors is not None and errors is not self._buffer:
+                self.runtime.clear(errors.ctypes.data, errors.nbytes, context.stream)
+            tables = self.devices.tables.axes(axes, context)
             self.runtime.confusion_logits(
                 logits,
                 tables,
                 target,
-                self._constant(ignored, context),
+                self.devices.tables.get(ignored, context),
                 cells,
                 context.empty(target.shape, np.int32),
                 context.stream,
-                found,
+                errors,
                 self._workspace(logits, tables, context),
             )
-            return self._report("confusion_logits", found)
+            return self._logit_errors("confusion_logits", errors)
 
     def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
-        """Of one volume."""
+        total = LogitErrors()
+        for n in range(len(labels)):
+            one = logits._replace(values=logits.values[n : n + 1])
+            errors = self._argmax_one_volume(one, axes, labels[n : n + 1])
+            logits_before = n * math.prod(logits.values.shape[2:])
+            total = total.plus(errors, logits_before, n * math.prod(labels.shape[1:]))
+        return total
+
+    def _argmax_one_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         with self._at(logits.values) as context:
-            tables = self._axes(axes, context)
-            found = self._tallies(6, context)
+            tables = self.devices.tables.axes(axes, context)
+            errors = self._new_errors(6, context)
             size = self.runtime.argmax_volume_workspace(logits, tables, labels)
             workspace = context.empty((size,), np.uint8) if size else None
-            self.runtime.argmax_volume(logits, tables, labels, context.stream, found, workspace)
-            return self._report("argmax", found)
-
-    def add_resized(self, *given: Any) -> None:
-        _not_here("sliding windows")
-
-    def letterbox(self, *given: Any) -> None:
-        _not_here("letterboxes")
-
-    def boundary_bands(self, *given: Any) -> None:
-        _not_here("boundaries")
-
-    def boundary_matches(self, *given: Any) -> None:
-        _not_here("boundaries")
-
-    def instance_counts(self, *given: Any) -> None:
-        _not_here("instances")
+            self.runtime.argmax_volume(logits, tables, labels, context.stream, errors, workspace)
+            return self._logit_errors("argmax", errors)
 
     def dense_crf(
         self, unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
@@ -246,88 +231,54 @@ class Gpu:
                 unary, terms, include_self, None if method == "exact" else LATTICES[quality]
             )
 
-    def _tallies(self, count: int, context: DeviceContext) -> Array | None:
-        if self._check == "off" or self._found is not None:
-            return self._found
+    def label_energies(
+        self, labels: Array, certainty: float, unsure: int | None, out: Array
+    ) -> LabelErrors:
+        with self._at(labels) as context:
+            return crf_inputs.label_energies(context, labels, certainty, unsure, out)
+
+    def feature_range(self, features: Array, kind: str) -> tuple[Array, LabelErrors]:
+        with self._at(features) as context:
+            return crf_inputs.feature_range(context, features)
+
+    def prepare_guide(
+        self, features: Array, kind: str, bounds: Array, limits: Array
+    ) -> tuple[Array, Array]:
+        return features, bounds  # the kernels read any real type in float64, relative to the bounds
+
+    def reduce_max(self, values: Array, out: Array) -> None:
+        with self._at(values) as context, with_float_confidence(out, context) as exact:
+            self.runtime.reduce_max(values, exact, context.stream)
+
+    def _new_errors(self, count: int, context: DeviceContext) -> Array | None:
+        if self._check == "off" or self._buffer is not None:
+            return self._buffer
         refuse_error_counts_in_graph(context)
         return context.empty((count,), np.uint64)
 
-    def _counted(self, what: str, found: Array | None) -> list[tuple[int, int]]:
+    def _read_errors(self, what: str, errors: Array | None) -> list[tuple[int, int]]:
         """Pairs of a count and its first place, if they are to be read now: this waits."""
-        if found is None or found is self._found:
+        if errors is None or errors is self._buffer:
             return [(0, -1)] * 3
         if self._check == "deferred":
-            self.defer(partial(_raise_tallies, what, found))
+            self.defer(partial(_raise_counts, what, errors))
             return [(0, -1)] * 3
-        return read_error_counts(to_host(found))
+        return read_error_counts(to_host(errors))
 
-    def _report(self, what: str, found: Array | None) -> LogitErrors:
-        nan, undefined = self._counted(what, found)[:2]
+    def _logit_errors(self, what: str, errors: Array | None) -> LogitErrors:
+        nan, undefined = self._read_errors(what, errors)[:2]
         return LogitErrors(*nan, *undefined)
 
-    def _bad(self, what: str, found: Array | None) -> LabelErrors:
-        return LabelErrors(*self._counted(what, found)[0])
+    def _label_errors(self, what: str, errors: Array | None) -> LabelErrors:
+        return LabelErrors(*self._read_errors(what, errors)[0])
 
     @contextmanager
     def _at(self, array: Array) -> Iterator[DeviceContext]:
-        """The array's place, its device being this thread's while kernels are launched."""
+        """The context of an array, whose device is this thread's while kernels are launched."""
         context = context_of(array)
         # Of an array on the CPU it is memory that the runtime reaches all the same.
-        with nullcontext() if context.device < 0 else device_guard(context):
+        with nullcontext() if context.on_cpu else device_guard(context):
             yield context
-
-    def _constant(self, table: Array, context: DeviceContext) -> Array:
-        """A small table on the device. One that is new there is waited for.
-
-        What a graph was captured with stays for as long as the process: it may be run at any time.
-        """
-        key = context.device, table.dtype.str, table.tobytes()
-        known = self._pinned.get(key)
-        if known is not None:
-            return known
-        known = self._constants.get(key)
-        captured = is_capturing(context)
-        if captured and known is None:
-            raise RuntimeError(
-                "a CUDA graph is being captured, and a table of this call (of its palette, its "
-                "size or its ignored values) is not on the device yet: make the same call once "
-                "before the capture"
-            )
-        if captured and known is not None:
-            self._pinned[key] = known
-        elif known is None:
-            known = self._uploaded(np.ascontiguousarray(table), context)
-            self._constants[key] = known
-            while len(self._constants) > CONSTANTS:
-                self._constants.popitem(last=False)
-        else:
-            self._constants.move_to_end(key)
-        return known
-
-    def _uploaded(self, table: Array, context: DeviceContext) -> Array:
-        memory = Memory(self.runtime, table.nbytes, max(context.device, 0))
-        self.runtime.copy_in(memory.address, table, context.stream)
-        where = context._replace(runtime=self.runtime)
-        return device_view(memory.address, table.shape, None, table.dtype, where, memory)
-
-    def _axes(
-        self, axes: Axes | VolumeAxes | None, context: DeviceContext
-    ) -> SimpleNamespace | None:
-        """The tables of a resampling, on the device."""
-        if axes is None:
-            return None
-
-        def there(axis: Axis) -> SimpleNamespace:
-            names = ("cell", "w0", "w1", "t", "start")
-            tables = {name: self._constant(getattr(axis, name), context) for name in names}
-            numbers = ("n_in", "n_out", "den", "widest", "step")
-            scalars = {name: getattr(axis, name) for name in numbers}
-            return SimpleNamespace(**scalars, **tables)
-
-        tables = SimpleNamespace(y=there(axes.y), x=there(axes.x))
-        if isinstance(axes, VolumeAxes):
-            tables.z = there(axes.z)
-        return tables
 
     def _workspace(
         self, logits: Logits, axes: SimpleNamespace | None, context: DeviceContext
@@ -347,8 +298,8 @@ class Gpu:
         counts += to_host(cells)
 
 
-def _raise_tallies(what: str, found: Array) -> None:
-    total, first = max(read_error_counts(to_host(found)), key=lambda pair: pair[0])
+def _raise_counts(what: str, errors: Array) -> None:
+    total, first = max(read_error_counts(to_host(errors)), key=lambda pair: pair[0])
     if total:
         raise ValueError(
             f"{what} met {total} bad values in an earlier call with check='deferred', "
@@ -356,7 +307,6 @@ def _raise_tallies(what: str, found: Array) -> None:
         )
 
 
-def _not_here(what: str) -> Any:
-    raise NotImplementedError(
-        f"{what}: there is no CUDA kernel; copy the arrays to the CPU: x.cpu() of a torch tensor"
-    )
+def make_backend() -> CudaBackend:
+    """The backend of the module that is installed."""
+    return CudaBackend(Devices(extensions.cuda_runtime()))

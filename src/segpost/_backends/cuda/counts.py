@@ -54,10 +54,10 @@ class DeviceCounts:
             counts = zeros_on(context, self.shape, np.int64)
             self._streams[key] = StreamCounts(counts, zeros_on(context, (6,), np.uint64))
         if is_checked:
-            _deferred_errors(array).watch(self)
+            _deferred_errors(array).register(self)
         return self._streams[key]
 
-    def settle(self) -> None:
+    def synchronize(self) -> None:
         """Wait for the streams, and read all counts.
 
         Raises
@@ -84,7 +84,7 @@ class DeviceCounts:
     def take(self) -> Array | None:
         """Return the (C + 2, C + 1) counts since the last call, or None; this waits for them."""
         if self._streams:
-            self.settle()
+            self.synchronize()
         counts, self._read = self._read, None
         return counts
 

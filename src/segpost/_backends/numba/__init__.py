@@ -5,7 +5,10 @@ from segpost._backends.numba.crf import solver
 from segpost._backends.numba.labels import operations, volumes
 from segpost._backends.numba.metrics import boundary, confusion, instances
 from segpost._backends.operations import collect_operations
+from segpost._backends.reference import features
 
 globals().update(
-    collect_operations(boundary, color, confusion, instances, operations, solver, spatial, volumes)
+    collect_operations(
+        boundary, color, confusion, features, instances, operations, solver, spatial, volumes
+    )
 )

@@ -6,6 +6,7 @@ from segpost._backends.reference import (
     color,
     confusion,
     crf,
+    features,
     instances,
     labels,
     spatial,
@@ -13,5 +14,7 @@ from segpost._backends.reference import (
 )
 
 globals().update(
-    collect_operations(boundary, color, confusion, crf, instances, labels, spatial, volumes)
+    collect_operations(
+        boundary, color, confusion, crf, features, instances, labels, spatial, volumes
+    )
 )

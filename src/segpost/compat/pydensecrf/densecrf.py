@@ -27,7 +27,6 @@ from segpost.compat.pydensecrf._constants import (
     NormalizationType,
 )
 from segpost.compat.pydensecrf._unary import ConstUnary, LogisticUnary, Unary, multiply
-from segpost.crf.operations import channel_range
 
 __all__ = [
     "CONST_KERNEL",
@@ -190,7 +189,7 @@ class DenseCRF:
         compatibility = _inputs.as_compatibility(compat, self._labels)
         limits = None
         if guide is not None and guide.dtype != np.uint8:
-            limits = channel_range(guide)[0].ravel()
+            limits = registry.backend().feature_range(guide, guide.dtype.name)[0].ravel()
         self._terms.append(
             Pairwise(sigma, guide, guide_sigma, compatibility, _NORMALIZATIONS[rule], limits)
         )

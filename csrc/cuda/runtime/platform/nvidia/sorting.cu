@@ -23,22 +23,22 @@ std::size_t sorting_workspace(std::int64_t count) {
     return std::max({pairs, keys, sums});
 }
 
-void sort_pairs(Stream stream, void *room, std::size_t size, const Name *names, Name *sorted,
+void sort_pairs(Stream stream, void *workspace, std::size_t size, const Name *names, Name *sorted,
                 const unsigned *values, unsigned *moved, std::int64_t count, int bits) {
-    check(cub::DeviceRadixSort::SortPairs(room, size, names, sorted, values, moved, count, 0, bits,
-                                          stream),
+    check(cub::DeviceRadixSort::SortPairs(workspace, size, names, sorted, values, moved, count, 0,
+                                          bits, stream),
           "sort");
 }
 
-void sort_names(Stream stream, void *room, std::size_t size, const Name *names, Name *sorted,
+void sort_names(Stream stream, void *workspace, std::size_t size, const Name *names, Name *sorted,
                 std::int64_t count, int bits) {
-    check(cub::DeviceRadixSort::SortKeys(room, size, names, sorted, count, 0, bits, stream),
+    check(cub::DeviceRadixSort::SortKeys(workspace, size, names, sorted, count, 0, bits, stream),
           "sort");
 }
 
-void add_up(Stream stream, void *room, std::size_t size, const unsigned *from, unsigned *to,
-            std::int64_t count) {
-    check(cub::DeviceScan::InclusiveSum(room, size, from, to, count, stream), "sums");
+void inclusive_sum(Stream stream, void *workspace, std::size_t size, const unsigned *from,
+                   unsigned *to, std::int64_t count) {
+    check(cub::DeviceScan::InclusiveSum(workspace, size, from, to, count, stream), "sums");
 }
 
 } // namespace segpost::gpu

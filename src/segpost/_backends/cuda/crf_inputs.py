@@ -1,0 +1,50 @@
+"""What a dense CRF reads, computed on a device: energies of label maps and ranges of guides.
+
+Both wait for the device.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from segpost._core.contract import Array, LabelErrors
+from segpost._core.device import DeviceContext, read_error_counts, to_host
+
+SIGN = np.uint64(1 << 63)
+
+
+def label_energies(
+    context: DeviceContext, labels: Array, certainty: float, unsure: int | None, out: Array
+) -> LabelErrors:
+    """As `Backend.label_energies`."""
+    classes = len(out)
+    errors = context.empty((2,), np.uint64)
+    rest = (1 - certainty) / (classes - 1)
+    context.runtime.label_energies(
+        labels,
+        out,
+        unsure,
+        -math.log(certainty),
+        -math.log(rest) if rest else math.inf,
+        math.log(classes),
+        context.stream,
+        errors,
+    )
+    return LabelErrors(*read_error_counts(to_host(errors))[0])
+
+
+def feature_range(context: DeviceContext, features: Array) -> tuple[Array, LabelErrors]:
+    """As `Backend.feature_range`.
+
+    Kernels reduce float64 as unsigned keys of the same order: the sign bit set for positive
+    numbers, all bits inverted for negative ones.
+    """
+    channels = features.shape[-1]
+    memory = context.empty((2 + 2 * channels,), np.uint64)
+    context.runtime.feature_range(features, context.stream, memory)
+    numbers = to_host(memory)
+    keys = np.stack([~numbers[2 : 2 + channels], numbers[2 + channels :]])
+    bounds = np.where(keys & SIGN, keys ^ SIGN, ~keys).view(np.float64)
+    return bounds, LabelErrors(*read_error_counts(numbers[:2])[0])

@@ -1,0 +1,36 @@
+"""Error counts that stay on devices until `raise_deferred` reads them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from weakref import WeakSet
+
+from segpost._core.contract import PendingCounts
+
+MAX_DEFERRED = 1000  # calls
+
+
+class DeferredQueue:
+    """What has not been read, in the order of the calls."""
+
+    def __init__(self) -> None:
+        self._calls: deque[Callable[[], None]] = deque()
+        self._counts: WeakSet[PendingCounts] = WeakSet()
+
+    def defer(self, read: Callable[[], None]) -> None:
+        """Add a call; the oldest are read where there are too many."""
+        self._calls.append(read)
+        if len(self._calls) > MAX_DEFERRED:
+            self.raise_deferred()
+
+    def register(self, counts: PendingCounts) -> None:
+        """Add counts, for as long as they exist."""
+        self._counts.add(counts)
+
+    def raise_deferred(self) -> None:
+        """Wait for all, and raise the first error; later ones are left for the next time."""
+        while self._calls:
+            self._calls.popleft()()
+        for counts in list(self._counts):
+            counts.synchronize()
