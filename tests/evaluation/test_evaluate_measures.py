@@ -403,7 +403,7 @@ def test_reports_take_measures() -> None:
     assert re.search(r"^road +-$", text, re.MULTILINE)
     assert not re.search(r"^sky +0\.\d{4}$", text, re.MULTILINE)  # has no instances
     assert re.search(r"\n-+  -+\nmean +0\.\d{4}", text)
-    found = json.loads(reports.json(scores, every()))["measures"]
+    found = json.loads(documents.json(scores, every()))["measures"]
     assert found["boundary"]["classes"][3]["boundary_iou"] is None
     assert found["trimap"]["widths"][0]["iou"][3] is None
     assert found["boundary_f"]["classes"][3]["f"] is None
@@ -419,4 +419,4 @@ def test_reports_refuse_what_is_not_of_their_scores() -> None:
     with pytest.raises(ValueError, match="is of 4 classes"):
         documents.cityscapes_json(scores, every())
     with pytest.raises(TypeError, match="know nothing of ConfusionMatrix"):
-        reports.json(scores, [ConfusionMatrix(3)])
+        documents.json(scores, [ConfusionMatrix(3)])

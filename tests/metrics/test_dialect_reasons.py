@@ -66,6 +66,7 @@ def cells(maps: Maps, dialect: str, kinds: Any) -> list[list[tuple[int, int]]]:
                 if known and "kept" in kinds and row.counts_ignored_as_misses:
                     cell = (t, -1)
             elif not known or not 0 <= p < classes:
+                assert row.remap is not None
                 remapped = row.remap(t, p, classes)
                 kind = (
                     "preds"
