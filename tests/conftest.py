@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import hypothesis
 import numpy as np
@@ -87,6 +87,15 @@ def switch(name: str) -> Iterator[str]:
             yield name
     finally:
         _cpu.use_level(best)
+
+
+@pytest.fixture(scope="session")
+def demo_scene() -> Any:
+    """What `segpost demo` shows: fitting its classifier takes seconds."""
+    pytest.importorskip("sklearn")
+    from segpost.cli import scene
+
+    return scene.load()
 
 
 @pytest.fixture

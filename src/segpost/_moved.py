@@ -16,7 +16,7 @@ from typing import Any
 MOVED = {
     "_arrays": ("_core.arrays",),
     "_fingerprints.summary": ("fingerprints.summary",),
-    "_symptoms.unknown": ("diagnosis.unknown",),
+    "_symptoms.unknown": ("diagnosis.result",),
     "accumulator": ("metrics.base",),
     "boundary": ("metrics.boundary_f", "metrics.boundary_iou", "metrics.trimap_iou"),
     "checkpoint": ("checkpoints.compare",),
@@ -50,6 +50,7 @@ RENAMED: dict[tuple[str, str], tuple[str, str]] = {
     ("tally", "Tally"): ("metrics.counts", "ClassCounts"),
     ("tally", "drop_invalid"): ("metrics.conventions", "table_with_convention"),
     ("tally", "keep_all"): ("metrics.conventions", "table_with_convention"),
+    ("_symptoms.unknown", "Unknown"): ("diagnosis.result", "OpenQuestion"),
 }
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,10 +127,15 @@ def test_info_is_build_config(capsys: pytest.CaptureFixture[str]) -> None:
     assert "backend" in capsys.readouterr().out
 
 
-def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    demo_scene: Any,
+) -> None:
     """The demo writes its pictures and a report that needs nothing else."""
-    pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
+    monkeypatch.setattr("segpost.cli.scene.load", lambda: demo_scene)
     assert main(["demo", "--no-timing", "--out", str(tmp_path)]) == 0
     for name in ("labels", "color", "overlay", "confidence", "refined"):
         assert read(tmp_path / f"{name}.png").shape[:2] == (427, 640)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,8 +121,8 @@ def test_times_without_pydensecrf(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     made = table(segpost.DenseCRF(iterations=2))
     assert [row.name for row in made.rows] == ["segpost"]
-    assert "pydensecrf is not installed" in timing.text(made)
-    assert "full-size logits" not in timing.text(made)
+    assert "pydensecrf is not installed" in timing.format_table(made)
+    assert "full-size logits" not in timing.format_table(made)
 
 
 def test_times_beside_pydensecrf() -> None:
@@ -133,10 +134,15 @@ def test_times_beside_pydensecrf() -> None:
     assert rows[1].different <= 0.02 * rows[1].compared
 
 
-def test_demo_without_a_crf(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_without_a_crf(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    demo_scene: Any,
+) -> None:
     """The reference would sum for hours over pairs of pixels: the demo goes without."""
-    pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
+    monkeypatch.setattr("segpost.cli.scene.load", lambda: demo_scene)
     with segpost.use_backend("reference"):
         assert main(["demo", "--no-timing", "--out", str(tmp_path)]) == 0
     assert "no CRF: the reference backend" in capsys.readouterr().out

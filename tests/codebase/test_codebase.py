@@ -41,7 +41,11 @@ def test_public_names_exist_and_are_documented() -> None:
     for name in segpost.__all__:
         thing = getattr(segpost, name)
         assert thing.__doc__, name
-        shown = [example.source for test in finder.find(thing, name) for example in test.examples]
+        shown = [
+            example.source
+            for test in finder.find(thing, name, module=False)
+            for example in test.examples
+        ]
         if callable(thing) and name not in WITHOUT_EXAMPLE:
             assert shown, name
             assert inspect.isclass(thing) or re.search(rf"\b{name}\(", "".join(shown)), name

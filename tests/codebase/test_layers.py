@@ -77,9 +77,8 @@ def package_of(name: str) -> str:
 
 def level_of(name: str) -> float:
     """The layer of a module."""
-    if name in ("segpost", "segpost._moved"):
-        return PUBLIC_NAMES
-    return len(LAYERS) if name == "segpost.__main__" else LAYER[package_of(name)]
+    special = {"segpost": PUBLIC_NAMES, "segpost._moved": -1, "segpost.__main__": len(LAYERS)}
+    return special[name] if name in special else LAYER[package_of(name)]
 
 
 def all_imports() -> list[Import]:

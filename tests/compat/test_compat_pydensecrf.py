@@ -219,7 +219,7 @@ BAD_CALLS: list[tuple[str, type[Exception], Callable[[Any], Any]]] = [
     ("u must have shape", ValueError, lambda c: c.setUnaryEnergy(np.zeros((L, N - 1), F32))),
     ("u must be an array", TypeError, lambda c: c.setUnaryEnergy(None)),
     (
-        "do not go",
+        "do not fit",
         ValueError,
         lambda c: c.setUnaryEnergy(np.zeros((L, 4), F32), np.eye(5, dtype=F32)),
     ),

@@ -10,7 +10,7 @@ from crf_cases import problem
 
 import segpost
 from segpost import DenseCRF
-from segpost._backends import reference
+from segpost._backends import registry
 
 ON_CUDA = True
 
@@ -161,13 +161,15 @@ def test_bad_values_of_a_batch_are_counted_without_solvers(
     batch[1, 0, 2, 1] = batch[3, 1, :2, 0] = np.nan
     batch[2, 0, 0, 0] = 9.0
     solvers = []
-    build = reference.dense_crf
+    with segpost.use_backend("reference"):
+        backend = registry.backend()
+    build = backend.dense_crf
 
     def count_and_build(*arguments: Any) -> Any:
         solvers.append(build(*arguments))
         return solvers[-1]
 
-    monkeypatch.setattr(reference, "dense_crf", count_and_build)
+    monkeypatch.setattr(backend, "dense_crf", count_and_build)
     text = "3 NaN or infinite of 72 values, first nan at image 1, label 0, y 2, x 1"
     with segpost.use_backend("reference"), pytest.raises(ValueError, match=text):
         segpost.dense_crf(batch, bilateral=None)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import segpost
+from segpost.diagnosis import registry
 from segpost.diagnosis.alignment import TRAIN_IDS
 from segpost.diagnosis.assignment import best_assignment
-from segpost.diagnosis.rules import TABLE
+from segpost.diagnosis.context import DiagnosticContext, DiagnosticInputs
+from segpost.diagnosis.registry import MODULES, ORDER, TABLE, collect_rules
 
 GRIDS = ("half_pixel", "align_corners", "asymmetric")
 
@@ -47,33 +48,59 @@ def test_right_runs_are_silent(run: Run) -> None:
     assert found.codes == (), str(found)
 
 
-def test_every_symptom_has_a_failure() -> None:
-    """No check is in the table without a failure that makes it speak, and none was taken out."""
+def test_every_rule_has_a_failure() -> None:
+    """No rule is in the table without a failure that it finds."""
     assert set(TABLE) == {failure.code for failure in FAILURES}
     assert len(TABLE) == 72
 
 
-def test_every_symptom_is_looked_for_in_right_runs() -> None:
-    """The silence of a check counts only where it was asked: each is, of arrays that it needs."""
+def test_every_rule_is_applied_in_right_runs() -> None:
+    """The silence of a rule counts only where it was applied: each is, to inputs that it needs."""
     checked = set().union(*(examined(run).checked for run in RIGHT))
     assert set(TABLE) - checked == {"target-is-a-picture"}  # which no right run has
 
 
-def test_checks_are_imported_when_asked_for() -> None:
-    """`import segpost` does not pay for what most programs never call."""
-    script = "import sys, segpost; print('segpost.diagnosis.rules' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert told.stdout.strip() == b"False"
+def test_the_order_names_every_rule_once() -> None:
+    """A rule without a place in the order, and a place without a rule, are errors."""
+    assert tuple(TABLE) == ORDER
+    for order in (ORDER[1:], (*ORDER, "no-rule"), (*ORDER, ORDER[0])):
+        with pytest.raises(ValueError, match=r"one place in the order: \['(class-axis|no-rule)'\]"):
+            collect_rules(MODULES, order)
 
 
 def test_the_table_is_in_order() -> None:
-    """A check that leaves the word to others comes after them, and they exist."""
+    """A rule that leaves the word to others comes after them, and they exist."""
     codes = list(TABLE)
     for code, entry in TABLE.items():
         for other in entry.unless:
             assert codes.index(other) < codes.index(code), (code, other)
         assert entry.means
         assert set(entry.ranks) <= {"certain", "likely", "hint"}
+
+
+def test_needs_are_inputs() -> None:
+    """What a rule needs is a field of the inputs, or the prediction that follows from them."""
+    names = {field.name for field in dataclasses.fields(DiagnosticInputs)} | {"predicted"}
+    for code, entry in TABLE.items():
+        assert {name for need in entry.needs for name in need.split("|")} <= names, code
+
+
+def test_a_rule_reads_what_it_needs() -> None:
+    """An input that is read without being there is an error of the rule, not an answer."""
+    context = DiagnosticContext(DiagnosticInputs())
+    assert not any(registry.has_inputs(entry, context) for entry in TABLE.values())
+    with pytest.raises(LookupError, match="reads labels without naming it"):
+        _ = context.labels
+
+
+def test_again_is_repeat_logits() -> None:
+    """The name of version 0.1 is accepted; both names at once are an error."""
+    logits = pair()[0]
+    found = segpost.diagnose(logits=logits, again=2 * logits)
+    assert found.codes == ("runs-differ",)
+    assert found == segpost.diagnose(logits=logits, repeat_logits=2 * logits)
+    with pytest.raises(TypeError, match="again is the old name"):
+        segpost.diagnose(logits=logits, repeat_logits=logits, again=logits)
 
 
 def test_findings_are_ordered_by_rank() -> None:
@@ -232,7 +259,7 @@ def runs(draw: Callable[..., Any]) -> dict[str, Any]:
         if classes <= 255:
             given |= {"target": truth.astype(np.int32), "ignore_index": 255}
     if draw(st.booleans()):
-        given["again"] = given["logits"].copy()
+        given["repeat_logits"] = given["logits"].copy()
     if draw(st.booleans()):
         given["palette"] = segpost.Palette.distinct(classes)
         if "labels" in given:
@@ -243,7 +270,7 @@ def runs(draw: Callable[..., Any]) -> dict[str, Any]:
         for name in ("labels", "target", "color"):
             if name in given:
                 given[name] = np.stack([given[name]] * 2)
-        for name in ("logits", "again"):
+        for name in ("logits", "repeat_logits"):
             if name in given:
                 given[name] = np.stack([given[name]] * 2)[..., ::-1][..., ::-1]
     return given
@@ -276,7 +303,7 @@ def test_a_picture_of_background_may_be_right() -> None:
 def test_what_is_missing_is_asked_for() -> None:
     """Open questions name the arguments that would answer them."""
     told = " ".join(u.would_tell for u in segpost.diagnose(logits=pair()[0]).cannot_tell)
-    assert all(name in told for name in ("target=", "again=", "input=", "mean="))
+    assert all(name in told for name in ("target=", "repeat_logits=", "input=", "mean="))
 
 
 def test_a_bad_network_is_not_explained_away() -> None:
@@ -345,10 +372,10 @@ def test_a_network_in_training_mode() -> None:
         torch.nn.Conv2d(3, 16, 3), torch.nn.Dropout(0.2), torch.nn.Conv2d(16, 5, 1)
     )
     x = torch.randn(1, 3, 40, 40)
-    found = segpost.diagnose(logits=model(x), again=model(x))
+    found = segpost.diagnose(logits=model(x), repeat_logits=model(x))
     assert "runs-differ" in found.codes
     model.eval()
-    assert "runs-differ" not in segpost.diagnose(logits=model(x), again=model(x)).codes
+    assert "runs-differ" not in segpost.diagnose(logits=model(x), repeat_logits=model(x)).codes
 
 
 @pytest.mark.parametrize(
@@ -364,8 +391,16 @@ def test_a_network_in_training_mode() -> None:
         ({"logits": np.zeros((3, 4, 4)), "grid": "nearest"}, ValueError, "grid must be"),
         ({"logits": np.zeros((3, 4, 4)), "letterbox": (4, 4)}, TypeError, "letterbox must be"),
         ({"logits": np.zeros((3, 4, 4)), "threshold": 0.5}, ValueError, "threshold"),
-        ({"logits": np.zeros((3, 4, 4)), "again": np.zeros((3, 4, 5))}, ValueError, "again"),
-        ({"again": np.zeros((3, 4, 4)), "labels": np.zeros((4, 4), int)}, ValueError, "again"),
+        (
+            {"logits": np.zeros((3, 4, 4)), "repeat_logits": np.zeros((3, 4, 5))},
+            ValueError,
+            "repeat_logits must have the shape",
+        ),
+        (
+            {"repeat_logits": np.zeros((3, 4, 4)), "labels": np.zeros((4, 4), int)},
+            ValueError,
+            "repeat_logits are of a second run",
+        ),
         ({"palette": "vocc"}, ValueError, "no palette named"),
         ({"palette": "voc", "class_names": ["a"], "num_classes": 2}, ValueError, "class_names"),
         ({"image": np.zeros((4, 4), np.uint8)}, ValueError, "image must have shape"),
@@ -422,7 +457,9 @@ def test_inputs_are_left_alone() -> None:
     before = [array.copy() for array in (logits, labels, target)]
     for array in (logits, labels, target):
         array.flags.writeable = False
-    segpost.diagnose(logits=logits, again=logits, labels=labels, target=target, palette="voc")
+    segpost.diagnose(
+        logits=logits, repeat_logits=logits, labels=labels, target=target, palette="voc"
+    )
     for array, kept in zip((logits, labels, target), before, strict=True):
         np.testing.assert_array_equal(array, kept)
 

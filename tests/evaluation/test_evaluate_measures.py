@@ -2,56 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import scene
-from evaluation_files import SIZE, maps, report, write
+from evaluation_files import (
+    SIZE,
+    Evaluate,
+    instance_map,
+    label_pair,
+    read_json,
+    write_labels,
+)
 
 import segpost
 from segpost import BoundaryF, BoundaryIoU, ConfusionMatrix, InstanceIoU, TrimapIoU
-from segpost.cli import main
-from segpost.metrics.report import documents
-from segpost.metrics.report import formats as reports
 
 NAMES = ("sky", "car", "person", "road")
 ALL = ("--measure", "boundary,trimap,boundary-f")
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command; its status, standard output and standard error."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        status = main(["evaluate", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        return status, out, err
-
-    return call
-
-
-def instances(target: np.ndarray) -> np.ndarray:
-    """Ids of blocks of one class, as 16 bits; 0 where the class is 0 or void."""
-    blocks = np.arange(48).reshape(6, 8).repeat(4, 0).repeat(4, 1)
-    return np.where((target > 0) & (target < 255), 300 + blocks, 0).astype(np.uint16)
+def run(capsys: pytest.CaptureFixture[str]) -> Evaluate:
+    """The command."""
+    return Evaluate(capsys)
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Four images: predicted labels, targets, instances, and the names of their classes."""
     for seed, name in enumerate(("a/1", "a/2", "b/1", "c")):
-        preds, target = maps(seed)
-        write(tmp_path / "preds" / f"{name}.png", preds)
-        write(tmp_path / "gt" / f"{name}.png", target)
-        write(tmp_path / "inst" / f"{name}_instances.png", instances(target))
+        preds, target = label_pair(seed)
+        write_labels(tmp_path / "preds" / f"{name}.png", preds)
+        write_labels(tmp_path / "gt" / f"{name}.png", target)
+        write_labels(tmp_path / "inst" / f"{name}_instances.png", instance_map(target))
     (tmp_path / "names.txt").write_text("\n".join(NAMES))
     (tmp_path / "things.json").write_text('{"Car": 16, "2": 12.5}')
     return tmp_path
@@ -71,12 +59,12 @@ def instance_iou(*seeds: int, **options: Any) -> InstanceIoU:
     """What the API counts of the same maps."""
     measure = InstanceIoU(4, ignore_index=255, things={1: 16, 2: 12.5}, **options)
     for seed in seeds:
-        preds, target = maps(seed)
-        measure.update(preds, target, instances(target))
+        preds, target = label_pair(seed)
+        measure.update(preds, target, instance_map(target))
     return measure
 
 
-def test_measures_are_those_of_the_api(data: Path, run: Run) -> None:
+def test_measures_are_those_of_the_api(data: Path, run: Evaluate) -> None:
     """Every number of the JSON, in full, for labels and for logits of a lower size."""
     logits = scene(4, 6, 8).transpose(1, 2, 0)
     np.save(data / "preds/c.npy", logits)
@@ -88,15 +76,15 @@ def test_measures_are_those_of_the_api(data: Path, run: Run) -> None:
     with_axis: dict[str, Any] = {"axis": -1, "grid": "align_corners"}
     for measure in (boundary, trimap, near):
         for seed in range(3):
-            measure.update(*maps(seed))
-        measure.update(logits, maps(3)[1], **with_axis)
+            measure.update(*label_pair(seed))
+        measure.update(logits, label_pair(3)[1], **with_axis)
     settings = ("--dilation-ratio", 0.05, "--trimap-widths", "3,1", "--tolerance", 0.02)
     status, out, err = run(
         *basics(data), "--axis", -1, "--grid", "align_corners", "--json", data / "x.json",
         "--measure", "trimap,boundary-f", "--measure", "boundary", *settings,
     )  # fmt: skip
     assert (status, err) == (0, "")
-    found = report(data / "x.json")["measures"]
+    found = read_json(data / "x.json")["measures"]
     assert list(found) == ["boundary", "trimap", "boundary_f"]
     scores = boundary.compute()
     assert found["boundary"]["dilation_ratio"] == 0.05
@@ -122,18 +110,18 @@ def test_measures_are_those_of_the_api(data: Path, run: Run) -> None:
         assert re.search(line, out), line
 
 
-def test_defaults_are_those_of_the_classes(data: Path, run: Run) -> None:
+def test_defaults_are_those_of_the_classes(data: Path, run: Evaluate) -> None:
     """No width is said twice; without options nothing is measured."""
     assert run(*basics(data), *ALL, "--json", data / "x.json", "--quiet") == (0, "", "")
-    found = report(data / "x.json")["measures"]
+    found = read_json(data / "x.json")["measures"]
     assert found["boundary"]["dilation_ratio"] == BoundaryIoU(1).dilation_ratio
     assert [row["width"] for row in found["trimap"]["widths"]] == list(TrimapIoU(1).widths)
     assert found["boundary_f"]["tolerance"] == BoundaryF(1).tolerance
     assert run(*basics(data), "--json", data / "y.json", "--quiet") == (0, "", "")
-    assert report(data / "y.json")["measures"] is None
+    assert read_json(data / "y.json")["measures"] is None
 
 
-def test_instances_are_those_of_the_api(data: Path, run: Run) -> None:
+def test_instances_are_those_of_the_api(data: Path, run: Evaluate) -> None:
     """Things by name or number, a first id, categories; NaN is null."""
     (data / "groups.json").write_text('{"moving": [1, 2], "rest": [0, 3]}')
     groups = {"moving": [1, 2], "rest": [0, 3]}
@@ -144,7 +132,7 @@ def test_instances_are_those_of_the_api(data: Path, run: Run) -> None:
             "--json", data / "x.json",
         )  # fmt: skip
         assert (status, err) == (0, "")
-        found = report(data / "x.json")["measures"]["instances"]
+        found = read_json(data / "x.json")["measures"]["instances"]
         scores = instance_iou(0, 1, 2, 3, groups=groups, first_id=first or 1).compute()
         assert found["first_id"] == (first or 1)
         assert found["mean_iiou"] == scores.mean_iiou
@@ -168,7 +156,7 @@ def street(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("more", [["--palette", "cityscapes"], ["--num-classes", "19"]])
-def test_cityscapes(tmp_path: Path, run: Run, more: list[str]) -> None:
+def test_cityscapes(tmp_path: Path, run: Evaluate, more: list[str]) -> None:
     """The folders of the data set as they are give the benchmark's own file, iIoU included."""
     table = np.full(256, 255, np.uint8)
     every = segpost.Palette.named("cityscapes_labelid").names or ()
@@ -181,11 +169,11 @@ def test_cityscapes(tmp_path: Path, run: Run, more: list[str]) -> None:
         ids, inside = street(seed)
         preds = np.where(np.random.default_rng(9).random(SIZE) < 0.3, np.uint8(26), ids)
         name = f"{city}/{city}_000000_000019"
-        write(tmp_path / "gtFine" / f"{name}_gtFine_labelIds.png", ids)
-        write(tmp_path / "gtFine" / f"{name}_gtFine_instanceIds.png", inside)
+        write_labels(tmp_path / "gtFine" / f"{name}_gtFine_labelIds.png", ids)
+        write_labels(tmp_path / "gtFine" / f"{name}_gtFine_instanceIds.png", inside)
         for other in ("color", "instanceTrainIds"):
-            write(tmp_path / "gtFine" / f"{name}_gtFine_{other}.png", ids)
-        write(tmp_path / "preds" / f"{Path(name).name}.png", preds)
+            write_labels(tmp_path / "gtFine" / f"{name}_gtFine_{other}.png", ids)
+        write_labels(tmp_path / "preds" / f"{Path(name).name}.png", preds)
         measure.update(table[preds], table[ids], inside)
         matrix.update(table[preds], table[ids])
     status, out, err = run(
@@ -194,7 +182,7 @@ def test_cityscapes(tmp_path: Path, run: Run, more: list[str]) -> None:
         "--cityscapes-json", tmp_path / "c.json",
     )  # fmt: skip
     assert (status, err) == (0, "")
-    content, scores = report(tmp_path / "c.json"), measure.compute()
+    content, scores = read_json(tmp_path / "c.json"), measure.compute()
     inst = content["classInstScores"]
     assert list(inst) == sorted(content["labels"])
     order = sorted(content["labels"], key=content["labels"].__getitem__)
@@ -207,10 +195,10 @@ def test_cityscapes(tmp_path: Path, run: Run, more: list[str]) -> None:
     assert re.search(rf"^human +{scores.category_iiou['human']:.4f}$", out, re.MULTILINE)
 
 
-def test_bytes_do_not_depend_on_jobs(data: Path, run: Run) -> None:
+def test_bytes_do_not_depend_on_jobs(data: Path, run: Evaluate) -> None:
     """One thread and three write the same; an image that fails counts in no measure."""
     pytest.importorskip("matplotlib")
-    write(data / "inst/a/2_instances.png", np.zeros((3, 4), np.uint16))
+    write_labels(data / "inst/a/2_instances.png", np.zeros((3, 4), np.uint16))
     options = ("--json", "--markdown", "--html", "--cityscapes-json", "--state")
     seen = []
     for jobs in (1, 3):
@@ -223,13 +211,13 @@ def test_bytes_do_not_depend_on_jobs(data: Path, run: Run) -> None:
         assert "2_instances.png: the map of instances is 3 x 4, its target 24 x 32" in printed[2]
         seen.append((printed, [path.read_bytes() for path in places]))
     assert seen[0] == seen[1]
-    found = report(data / "1--json")
+    found = read_json(data / "1--json")
     scores = instance_iou(0, 2, 3).compute()
     assert found["failed"][0]["id"] == "a/2"
     assert found["measures"]["instances"]["mean_iiou"] == scores.mean_iiou
     boundary = BoundaryIoU(4, ignore_index=255)
     for seed in (0, 2, 3):
-        boundary.update(*maps(seed))
+        boundary.update(*label_pair(seed))
     mean = boundary.compute().mean_boundary_iou
     assert found["measures"]["boundary"]["mean_boundary_iou"] == mean
     marked = (data / "1--markdown").read_text()
@@ -241,7 +229,7 @@ def test_bytes_do_not_depend_on_jobs(data: Path, run: Run) -> None:
     assert f"<tfoot><tr><td class=words>mean</td><td>{mean:.4f}</td>" in page
 
 
-def test_many_images_are_summed_in_blocks(data: Path, run: Run) -> None:
+def test_many_images_are_summed_in_blocks(data: Path, run: Evaluate) -> None:
     """More images than a block of the sum holds."""
     listed: dict[str, list[str]] = {"preds": [], "gt": [], "inst": []}
     for place, names in listed.items():
@@ -257,17 +245,17 @@ def test_many_images_are_summed_in_blocks(data: Path, run: Run) -> None:
         "--json", data / "x.json", "--quiet",
     )  # fmt: skip
     assert (status, err) == (0, "")
-    found = report(data / "x.json")["measures"]["instances"]
+    found = read_json(data / "x.json")["measures"]["instances"]
     assert found["mean_iiou"] == instance_iou(*(3,) * 260).compute().mean_iiou
 
 
 # Which maps of instances belong to which pairs
 
 
-def test_missing_instances(data: Path, run: Run) -> None:
+def test_missing_instances(data: Path, run: Evaluate) -> None:
     """They are named; --allow-missing leaves their pairs out of everything."""
     (data / "inst/a/2_instances.png").unlink()
-    write(data / "inst/more_instances.png", np.zeros(SIZE, np.uint16))
+    write_labels(data / "inst/more_instances.png", np.zeros(SIZE, np.uint16))
     arguments = (*basics(data), *of_instances(data), "--json", data / "x.json")
     status, out, err = run(*arguments)
     assert (status, out) == (2, "")
@@ -275,7 +263,7 @@ def test_missing_instances(data: Path, run: Run) -> None:
     status, out, err = run(*arguments, "--allow-missing")
     assert (status, err) == (0, "")
     assert "INCOMPLETE: 1 of 4 targets have no map of instances: 'a/2'." in out
-    content = report(data / "x.json")
+    content = read_json(data / "x.json")
     assert (content["complete"], content["counted"]) == (False, 3)
     assert content["targets_without_instances"] == ["a/2"]
     assert (
@@ -283,15 +271,15 @@ def test_missing_instances(data: Path, run: Run) -> None:
     )
 
 
-def test_places_of_instances(data: Path, run: Run) -> None:
+def test_places_of_instances(data: Path, run: Evaluate) -> None:
     """By name alone, by an end that is told, in the targets' folder, and file to file."""
     wanted = instance_iou(0, 1, 2, 3).compute().mean_iiou
     flat = data / "flat"
     for seed, name in enumerate(("1", "2", "3", "c")):
-        preds, target = maps(seed)
-        for kind, labels in (("p", preds), ("t", target), ("i", instances(target))):
-            write(flat / f"{name}.{kind}.tif", labels)
-            write(data / kind / "deep" / f"{name}.png", labels)
+        preds, target = label_pair(seed)
+        for kind, labels in (("p", preds), ("t", target), ("i", instance_map(target))):
+            write_labels(flat / f"{name}.{kind}.tif", labels)
+            write_labels(data / kind / "deep" / f"{name}.png", labels)
     names = ("--class-names", data / "names.txt", "--ignore-index", 255)
     rest = (*names, "--things", data / "things.json", "--json", data / "x.json", "--quiet")
     (data / "i/deep").rename(data / "i/other")
@@ -301,7 +289,7 @@ def test_places_of_instances(data: Path, run: Run) -> None:
         (flat, flat, "--instances", flat, *ends),
     ):
         assert run(*places, *rest) == (0, "", "")
-        assert report(data / "x.json")["measures"]["instances"]["mean_iiou"] == wanted
+        assert read_json(data / "x.json")["measures"]["instances"]["mean_iiou"] == wanted
     one = (flat / "1.p.tif", flat / "2.t.tif", "--instances", data / "i/other/2.png")
     assert run(*one, *rest) == (0, "", "")
     assert "TARGETS: 1 name" not in run(flat, flat, "--instances", flat, *ends[:4], *rest)[2]
@@ -324,14 +312,14 @@ def test_places_of_instances(data: Path, run: Run) -> None:
     ],
 )
 def test_instances_that_cannot_be(
-    data: Path, run: Run, labels: np.ndarray | None, says: str
+    data: Path, run: Evaluate, labels: np.ndarray | None, says: str
 ) -> None:
     """The file is named and its image fails; the others go on."""
     path = data / "inst/b/1_instances.png"
     if labels is None:
         path.write_bytes(b"")
     else:
-        write(path, labels)
+        write_labels(path, labels)
     status, out, err = run(*basics(data), *of_instances(data))
     assert (status, out) == (1, "")
     assert f"{path}: " in err
@@ -369,54 +357,13 @@ def test_instances_that_cannot_be(
     ],
 )  # fmt: skip
 def test_mistakes(
-    data: Path, monkeypatch: pytest.MonkeyPatch, run: Run, arguments: list[str], says: str
+    data: Path, monkeypatch: pytest.MonkeyPatch, run: Evaluate, arguments: list[str], says: str
 ) -> None:
     """Each is one line on stderr and status 2, before anything is counted."""
     monkeypatch.chdir(data)
-    write(data / "far/q.png", np.zeros(SIZE, np.uint16))
+    write_labels(data / "far/q.png", np.zeros(SIZE, np.uint16))
     (data / "given.json").write_text(next((a for a in arguments if a.startswith("{")), ""))
     given = ["given.json" if a.startswith("{") else a for a in arguments]
     status, out, err = run(*basics(data), *given)
     assert (status, out) == (2, "")
     assert says in err
-
-
-# The reports themselves
-
-
-def every(classes: int = 4) -> list[Any]:
-    """All measures of a pair of maps; class 3 is nowhere."""
-    preds, target = (np.where(m == 3, 2, m) for m in maps(0))
-    along = [kind(classes, ignore_index=255) for kind in (BoundaryIoU, TrimapIoU, BoundaryF)]
-    for one in along:
-        one.update(preds, target)
-    things = InstanceIoU(classes, ignore_index=255, things={1: 9.0, 3: 2.0})
-    things.update(preds, target, instances(target))
-    return [*along, things]
-
-
-def test_reports_take_measures() -> None:
-    """NaN is a dash, and null in JSON; the means stand below a line."""
-    scores = ConfusionMatrix(4, class_names=NAMES).compute()
-    text = reports.text(scores, measures=every())
-    assert re.search(r"^road +- +- +-$", text, re.MULTILINE)
-    assert re.search(r"^road +-$", text, re.MULTILINE)
-    assert not re.search(r"^sky +0\.\d{4}$", text, re.MULTILINE)  # has no instances
-    assert re.search(r"\n-+  -+\nmean +0\.\d{4}", text)
-    found = json.loads(documents.json(scores, every()))["measures"]
-    assert found["boundary"]["classes"][3]["boundary_iou"] is None
-    assert found["trimap"]["widths"][0]["iou"][3] is None
-    assert found["boundary_f"]["classes"][3]["f"] is None
-    assert found["instances"]["mean_category_iiou"] is None
-
-
-def test_reports_refuse_what_is_not_of_their_scores() -> None:
-    """Another number of classes, and what is no such measure."""
-    scores = ConfusionMatrix(3).compute()
-    for one in every():
-        with pytest.raises(ValueError, match="is of 4 classes, the scores are of 3"):
-            reports.text(scores, measures=[one])
-    with pytest.raises(ValueError, match="is of 4 classes"):
-        documents.cityscapes_json(scores, every())
-    with pytest.raises(TypeError, match="know nothing of ConfusionMatrix"):
-        documents.json(scores, [ConfusionMatrix(3)])

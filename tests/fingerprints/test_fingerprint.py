@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import segpost
 from segpost.cli import main
-from segpost.fingerprints.relations import sizes
-from segpost.fingerprints.summary import SIDE, blocks
+from segpost.fingerprints.similarity import logical_shape
+from segpost.fingerprints.summary import MAX_BLOCKS, block_means
 
 RNG = np.random.default_rng(5)
 LOGITS = (RNG.normal(size=(7, 33, 41)) * np.arange(1, 8)[:, None, None]).astype(np.float32)
@@ -390,12 +390,12 @@ def test_an_input_of_bytes_is_the_preprocessing(network: Any) -> None:
 def test_blocks_of_a_flip_are_the_flipped_blocks(height: int, width: int, channels: int) -> None:
     """So that a flip is told from anything else; and no more than a few thousand numbers."""
     array = np.random.default_rng(height).normal(size=(channels, height, width))
-    small = blocks(array)
-    np.testing.assert_allclose(blocks(array[:, ::-1, ::-1]), small[:, ::-1, ::-1], atol=1e-6)
-    assert small.shape[1] <= SIDE >= small.shape[2]
+    small = block_means(array)
+    np.testing.assert_allclose(block_means(array[:, ::-1, ::-1]), small[:, ::-1, ::-1], atol=1e-6)
+    assert small.shape[1] <= MAX_BLOCKS >= small.shape[2]
     assert small.size <= max(8192, channels)
     if height * width < 60:
-        weights = blocks(np.ones_like(array))
+        weights = block_means(np.ones_like(array))
         np.testing.assert_allclose(weights, 1)
 
 
@@ -410,7 +410,7 @@ def test_statistics_are_numpys() -> None:
     assert taken.histogram == tuple(np.bincount(LOGITS.argmax(0).ravel(), minlength=7))
     assert taken.labels.shape == (15, 15)
     assert taken.labels[7, 7] == LOGITS[:, 16, 20].argmax()
-    assert sizes(taken.logits) == (7, 33, 41)
+    assert logical_shape(taken.logits) == (7, 33, 41)
 
 
 def test_a_file_brings_everything_back(tmp_path: Path) -> None:

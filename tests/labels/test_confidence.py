@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from logit_values import KINDS, adversarial
 
 import segpost
-from segpost._backends import registry
-from segpost._core import logits as core_logits
 from segpost._core.contract import LogitErrors
+from segpost._core.logits import as_logits
 from segpost._core.sampling import GRIDS
+from segpost.pipeline.execute import run_argmax
+from segpost.spatial.resampling import plan_resampling
 
 torch = pytest.importorskip("torch")
 
@@ -32,11 +33,11 @@ def made(
     dtype: Any = np.float32,
 ) -> tuple[LogitErrors, np.ndarray, np.ndarray]:
     """What a backend says and writes, without the API's errors."""
-    view, _, _ = core_logits.as_logits(logits, -3)
-    axes = core_logits.resampling_axes(view, size, grid)
-    shape = core_logits.output_shape(view, axes)
+    view, _, _ = as_logits(logits, -3)
+    resampling = plan_resampling(view.values.shape[2:], size, grid)
+    shape, axes = (len(view.values), *resampling.size), resampling.axes
     labels, confidence = np.empty(shape, np.int32), np.empty(shape, dtype)
-    report = registry.backend().argmax(view, axes, labels, None, confidence, mode == "fast")
+    report = run_argmax(view, axes, labels, None, confidence, mode == "fast")
     return report, labels, confidence
 
 

@@ -17,9 +17,11 @@ from logit_values import KINDS, adversarial
 
 import segpost
 from segpost._backends import registry
-from segpost._core import logits as core_logits
 from segpost._core.contract import LogitErrors, Logits
+from segpost._core.logits import as_logits
 from segpost._core.sampling import GRIDS
+from segpost.pipeline.execute import run_argmax
+from segpost.spatial.resampling import plan_resampling
 
 ON_CUDA = True
 
@@ -30,9 +32,9 @@ def report_of(
     logits: np.ndarray, size: tuple[int, int] | None, grid: str
 ) -> tuple[LogitErrors, np.ndarray]:
     """What a backend says and writes, without the API's errors."""
-    view, _, _ = core_logits.as_logits(logits, -3)
-    axes = core_logits.resampling_axes(view, size, grid)
-    labels = np.empty(core_logits.output_shape(view, axes), np.int32)
+    view, _, _ = as_logits(logits, -3)
+    shape, axes, *_ = plan_resampling(view.values.shape[2:], size, grid)
+    labels = np.empty((len(view.values), *shape), np.int32)
     return registry.backend().argmax(view, axes, labels, None, None), labels
 
 
@@ -40,12 +42,12 @@ def rated(
     logits: object, size: tuple[int, int] | None
 ) -> tuple[LogitErrors, np.ndarray, np.ndarray]:
     """What a backend says and writes where labels and confidence are wanted; rows have gaps."""
-    view, _, _ = core_logits.as_logits(logits, -3)
-    axes = core_logits.resampling_axes(view, size, "half_pixel")
-    n, h, w = core_logits.output_shape(view, axes)
+    view, _, _ = as_logits(logits, -3)
+    (h, w), axes, *_ = plan_resampling(view.values.shape[2:], size, "half_pixel")
+    n = len(view.values)
     labels, confidence = np.zeros((n, h, w), np.int32), np.zeros((n, h, w + n % 2), np.float32)
     made = confidence[:, :, :w]
-    return registry.backend().argmax(view, axes, labels, None, made), labels, made
+    return run_argmax(view, axes, labels, None, made), labels, made
 
 
 CASES = [
@@ -168,9 +170,9 @@ def test_dense_kernel_gives_the_same(rng: np.random.Generator) -> None:
     from segpost import _cpu
 
     for logits in (scene(19, 20, 37), rng.normal(size=(19, 20, 37)).astype(np.float32)):
-        view, _, _ = core_logits.as_logits(logits, -3)
+        view, _, _ = as_logits(logits, -3)
         for size in ((160, 296), (33, 50), (11, 12), (500, 21)):
-            axes = core_logits.resampling_axes(view, size, "half_pixel")
+            axes = plan_resampling(view.values.shape[2:], size, "half_pixel").axes
             wanted = definition(segpost.argmax, logits, size=size)
             for level in _cpu.levels():
                 for _ in switch(f"native-{level}"):
@@ -402,7 +404,7 @@ def test_weight_zero_hides_a_nan() -> None:
 def test_logits_type_survives_the_border() -> None:
     """The contract's record keeps the strides of what came in: nothing was copied."""
     logits = scene(3, 8, 9)[:, ::-1, ::2]
-    view, _, _ = core_logits.as_logits(logits, -3)
+    view, _, _ = as_logits(logits, -3)
     assert isinstance(view, Logits)
     assert np.shares_memory(view.values, logits)
     assert view.values[0].strides == logits.strides

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,15 +22,15 @@ RECORDS = [
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
-def test_swapped_fields_are_refused(record: type) -> None:
+def test_swapped_fields_are_refused(record: Any) -> None:
     """Two fields that change places are an error that names the record and both orders."""
     name, fields = record.__name__, list(record._fields)
-    swapped = namedtuple(name, [fields[1], fields[0], *fields[2:]])
+    swapped = namedtuple(name, [fields[1], fields[0], *fields[2:]])  # type: ignore[misc]
     other = SimpleNamespace(**{**vars(contract), name: swapped})
     with pytest.raises(RuntimeError, match=rf"reads {name} as \({', '.join(fields)}\), but"):
         _cpu.bind_records(other)
     with segpost.use_backend("native"):  # what was bound before is still in use
-        assert segpost.argmax(np.float32([[[1]], [[2]]])).tolist() == [[1]]
+        assert segpost.argmax(np.array([[[1]], [[2]]], np.float32)).tolist() == [[1]]
 
 
 def test_the_backend_checks_records_when_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,6 +182,8 @@ def test_ground_truth_goes_round(
     backend: str, grid: str, align: str, stride: int, size: tuple[int, int]
 ) -> None:
     """Labels into the input, to perfect logits and back: no pixel differs away from edges."""
+    if backend == "cuda-emulated" and (stride != 7 or grid == "asymmetric"):
+        pytest.skip("the other backends, and a device, do all of them")
     y, x = np.mgrid[:301, :401]
     labels = ((y > 150) + 2 * (x > 170 + y // 5)).astype(np.uint8)
     labels[np.hypot(y - 150, x - 260) < 80] = 4
@@ -266,7 +268,7 @@ def test_errors() -> None:
         segpost.argmax(logits, letterbox=box, grid="center")
     with pytest.raises(ValueError, match="letterbox is for images"):
         segpost.argmax(logits[:, None], axis=-4, letterbox=box)
-    with pytest.raises(ValueError, match="logits of 0 x 8 say nothing"):
+    with pytest.raises(ValueError, match=r"logits are empty \(0 x 8\): letterbox has nothing"):
         segpost.argmax(logits[:, :0], letterbox=box)
     with pytest.raises(ValueError, match="image of shape"):
         segpost.postprocess(logits, letterbox=box, image=np.zeros((64, 64, 3), np.uint8))

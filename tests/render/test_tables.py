@@ -45,7 +45,7 @@ def test_markdown_escapes_cells() -> None:
     """A row of marks, and no cell that ends its column."""
     table = Table("", ("class", "n"), [("a|b_c", "1")])
     assert format_markdown(["One *sentence*.", table]) == (
-        "One \\*sentence\\*.\n\n| class | n |\n| :-- | --: |\n| a\\|b\\_c | 1 |\n"
+        "One \\*sentence\\*.\n\n| class | n |\n| :-- | --: |\n| a\\|b_c | 1 |\n"
     )
     assert format_markdown([TABLE]).startswith("### Classes\n\n| class | IoU |\n")
 

@@ -23,9 +23,21 @@ def test_html_has_no_markup_of_the_text() -> None:
     )
 
 
-def test_markdown_has_no_markup_of_the_text() -> None:
-    """Every character that Markdown obeys within a line is escaped."""
-    assert escape_markdown("a|b<c>`*_[]\\") == "a\\|b\\<c>\\`\\*\\_\\[\\]\\\\"
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a|b<c>`*[]\\", "a\\|b\\<c>\\`\\*\\[\\]\\\\"),
+        ("traffic_light_2", "traffic_light_2"),
+        ("_a_ b", "\\_a\\_ b"),
+        ("__init__", "\\_\\_init\\_\\_"),
+        ("a_ _b", "a\\_ \\_b"),
+        ("道_路", "道_路"),
+        ("[x](y)", "\\[x\\](y)"),
+    ],
+)
+def test_markdown_has_no_markup_of_the_text(text: str, expected: str) -> None:
+    """Every character that begins markup is escaped; an underscore inside a word does not."""
+    assert escape_markdown(text) == expected
 
 
 @pytest.mark.parametrize(

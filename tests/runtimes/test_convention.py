@@ -137,7 +137,7 @@ def test_labels_have_no_confidence() -> None:
     for wrong in ({"want": ("confidence",)}, {"crf": "deeplab"}, {"threshold": 0.5}):
         with pytest.raises(ValueError, match=r"is labels.*take the network's logits"):
             segpost.postprocess(labels, convention="tf1-deeplab", **wrong)
-    with pytest.raises(ValueError, match=r"cannot be resampled to size=\(14, 18\) without loss"):
+    with pytest.raises(ValueError, match=r"cannot be resized to size=\(14, 18\) without loss"):
         segpost.postprocess(labels, convention="tf1-deeplab", size=(14, 18))
     with pytest.raises(TypeError, match=r"must be integers, got dtype float32.*segpost.argmax"):
         segpost.postprocess(MADE, convention="tf1-deeplab")
@@ -234,7 +234,9 @@ def test_what_is_not_there_is_named() -> None:
         segpost.postprocess({"logits": MADE, "past": MADE}, convention="torchvision")
     with pytest.raises(ValueError, match=r"list of 2 arrays of shapes \[\(2, 5, 7, 9\)"):
         segpost.postprocess([MADE, MADE], convention="onnxruntime")
-    with pytest.raises(TypeError, match=r"a SimpleNamespace, in which convention 'smp' finds no"):
+    with pytest.raises(
+        TypeError, match=r"of type SimpleNamespace, in which convention 'smp' finds no"
+    ):
         segpost.postprocess(SimpleNamespace(x=1), convention="smp")
     with pytest.raises(ValueError, match=r"convention must be one of 'torchvision'.*got 'caffe'"):
         segpost.postprocess(MADE, convention="caffe")

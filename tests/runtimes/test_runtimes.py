@@ -21,7 +21,8 @@ import segpost
 from segpost._core.contract import Logits
 from segpost._core.sampling import GRIDS
 from segpost._core.sampling import axes as axes_of
-from segpost.pipeline.decoded import resampled
+from segpost.labels.decoded import resize_probabilities
+from segpost.runtimes.convention import as_convention
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "runtimes"
 
@@ -104,7 +105,7 @@ def definition(ran: Any, grid: str | None = None) -> tuple[np.ndarray, np.ndarra
     full = np.empty((1, values.shape[1], *size))
     same = values.shape[2:] == tuple(size)
     axes = None if same else axes_of(values.shape[2:], tuple(size), grid)
-    resampled(Logits(values, "float64"), axes, full)
+    resize_probabilities(Logits(values, "float64"), axes, full)
     best = np.sort(full, axis=1)[:, -2:]
     return np.asarray(labels), best[:, 1] - best[:, 0]
 
@@ -152,10 +153,10 @@ def test_what_the_network_gives_itself_is_read_by_its_convention(ran: Any) -> No
     }.get(ran.name)
     told = name or getattr(ran.model, "convention", None) or ran.module.CONVENTION
     seg = segpost.postprocess(ran.whole, convention=told, want=("labels", "confidence"))
-    values, kind = segpost.runtimes.convention.as_convention(told).pick(ran.whole)
+    values, kind = as_convention(told).pick(ran.whole)
     assert kind == "logits"
     values = values.detach().numpy() if hasattr(values, "detach") else np.asarray(values)
-    axis = segpost.runtimes.convention.as_convention(told).axis
+    axis = as_convention(told).axis
     np.testing.assert_array_equal(np.asarray(seg.labels), values.argmax(axis % 4))
     assert 0.05 < float(np.asarray(seg.confidence).mean()) <= 1
 

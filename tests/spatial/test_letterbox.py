@@ -299,7 +299,7 @@ def test_errors_of_geometry(call: Any, error: type[Exception], words: str) -> No
         ({"std": 0}, ValueError, "std must be positive"),
         ({"std": (1, 2)}, TypeError, "std must be one number or three"),
         ({"mean": "imagenet"}, TypeError, "mean must be one number or three"),
-        ({"mean": (1, 2, True)}, TypeError, "mean must hold numbers"),
+        ({"mean": (1, 2, True)}, TypeError, "mean must be a number"),
         ({"mean": float("nan")}, ValueError, "mean must be finite"),
         ({"scale": (1, 2, 3)}, TypeError, "scale must be one number"),
         ({"pad": "zero"}, ValueError, "pad must be a number"),

@@ -222,7 +222,7 @@ def test_errors_of_sizes_and_logarithms() -> None:
     with pytest.raises(ValueError, match="classes must be at least 1"):
         Merger((4, 4), 0)
     with pytest.raises(ValueError, match="average must be one of"):
-        Merger((4, 4), 2, average="logits")
+        Merger((4, 4), 2, average="labels")
     merger = Merger((2, 2), 2, average="values")
     merger.add(np.full((2, 2, 2), -1, np.float32))
     with pytest.raises(ValueError, match="8 of 8 values are below 0"):

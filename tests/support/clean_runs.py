@@ -33,7 +33,7 @@ def right() -> list[Run]:
                 logits, labels, target = pair(classes, seed=seed)
                 return {
                     "logits": logits,
-                    "again": logits.copy(),
+                    "repeat_logits": logits.copy(),
                     "labels": labels,
                     "target": target,
                     "num_classes": classes,
@@ -122,7 +122,7 @@ def right() -> list[Run]:
         Run("void of a target", lambda: {"labels": regions(), "target": with_void(regions()),
                                          "ignore_index": 255, "num_classes": CLASSES}),
         Run("rounding between two runs", lambda: {
-            "logits": full, "again": full * np.float32(1 + 1e-6)}),
+            "logits": full, "repeat_logits": full * np.float32(1 + 1e-6)}),
         Run("two pictures", lambda: {"labels": np.stack([regions(), regions(seed=1)]),
                                      "target": np.stack([regions(), regions(seed=1)])}),
         Run("noise for labels", lambda: {
@@ -151,7 +151,7 @@ def right() -> list[Run]:
             "color": greys[regions()]}),
         Run("rounding between two runs in float16", lambda: {
             "logits": full.astype(np.float16),
-            "again": (full * np.float32(1.001)).astype(np.float16)}),
+            "repeat_logits": (full * np.float32(1.001)).astype(np.float16)}),
         Run("an input in 0..255 less the mean, half the size", lambda: {
             "input": (photo[::2, ::2] - np.array([103.9, 116.8, 123.7])), "image": photo,
             "mean": (103.9, 116.8, 123.7), "std": (1, 1, 1)}),

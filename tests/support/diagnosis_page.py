@@ -14,7 +14,7 @@ from diagnosis_runs import FAILURES, FAILURES_OF_FILES, RIGHT, RIGHT_OF_FILES, e
 from diagnosis_scenes import Failure, Run
 
 from segpost import Finding
-from segpost.diagnosis.rules import TABLE
+from segpost.diagnosis.registry import TABLE
 from segpost.render.findings import RANKS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "diagnosis-rules.md"

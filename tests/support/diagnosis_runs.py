@@ -12,7 +12,9 @@ from diagnosis_scenes import Failure, Run
 from injected_faults import made
 
 import segpost
-from segpost.diagnosis.rules import TABLE, Case, Symptom
+from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.registry import TABLE
+from segpost.diagnosis.rule import Rule
 
 FAILURES = made()
 RIGHT = right()
@@ -21,7 +23,7 @@ RIGHT_OF_FILES = right_of_files(DATA) if DATA.is_dir() else []
 
 
 class Examined(NamedTuple):
-    """The diagnosis of a run, and the codes of the symptoms that were looked for."""
+    """The diagnosis of a run, and the codes of the rules that were applied."""
 
     diagnosis: segpost.Diagnosis
     checked: frozenset[str]
@@ -32,10 +34,10 @@ def examined(run: Failure | Run) -> Examined:
     """What is found in a run."""
     checked = set()
 
-    def recorded(code: str, entry: Symptom) -> Symptom:
-        def check(case: Case) -> Any:
+    def recorded(code: str, entry: Rule) -> Rule:
+        def check(context: DiagnosticContext) -> Any:
             checked.add(code)
-            return entry.check(case)
+            return entry.check(context)
 
         return entry._replace(check=check)
 

@@ -135,11 +135,11 @@ def logit_failures() -> Iterator[Failure]:
 
     def dropout() -> Arguments:
         keep = np.random.default_rng(2).random(logits.shape) < 0.9
-        return {"logits": logits, "again": (logits * keep / 0.9).astype(np.float32)}
+        return {"logits": logits, "repeat_logits": (logits * keep / 0.9).astype(np.float32)}
 
     def batch_norm() -> Arguments:
         scale = np.random.default_rng(3).uniform(0.8, 1.2, (CLASSES, 1, 1))
-        return {"logits": logits, "again": (logits * scale).astype(np.float32)}
+        return {"logits": logits, "repeat_logits": (logits * scale).astype(np.float32)}
 
     def dead() -> Arguments:
         bad = logits.copy()

@@ -29,7 +29,7 @@ from segpost._core.contract import (
 from segpost._core.device import Array, DeviceArray, DeviceContext, device_view, to_host
 from segpost._core.device_arrays import Memory
 from segpost._core.sampling import Axes, VolumeAxes
-from segpost.labels.volumes import summed
+from segpost.labels.volumes import add_counts
 
 EMULATED, REAL = "cuda-emulated", "cuda-device"
 LINE = 64  # bytes: where an array begins within as many is kept
@@ -111,6 +111,10 @@ class OnDevice:
         report: LogitErrors = self.run(call, given, (1, 2, 4, 5, 6))
         return report
 
+    def fuses(self, *, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
+        fused: bool = self.gpu.fuses(resized=resized, sigmoid=sigmoid, probabilities=probabilities)
+        return fused
+
     def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         # As segpost.volumes does with arrays of a device: one after the other.
         def call(there: Any, labels: Any) -> LogitErrors:
@@ -119,14 +123,18 @@ class OnDevice:
                 one = there._replace(values=there.values[n : n + 1])
                 report = self.gpu.argmax_volume(one, axes, labels[n : n + 1])
                 sizes = there.values.shape[2:], labels.shape[1:]
-                found = summed(found, report, *(n * int(np.prod(size)) for size in sizes))
+                found = add_counts(found, report, *(n * int(np.prod(size)) for size in sizes))
             return found
 
         report: LogitErrors = self.run(call, [logits, labels], (1,))
         return report
 
     def softmax(
-        self, logits: Logits, axes: Axes | None, probabilities: Array, confidence: Array | None
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        probabilities: Array | None,
+        confidence: Array | None,
     ) -> LogitErrors:
         given = [logits, axes, probabilities, confidence]
         report: LogitErrors = self.run(self.gpu.softmax, given, (2, 3))

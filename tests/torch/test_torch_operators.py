@@ -237,13 +237,13 @@ def test_operators_keep_torch_rules(
 
 def test_text_of_settings() -> None:
     """A palette and a CRF come back as they were, but for the names of classes."""
-    module = importlib.import_module("segpost._torch_operators")
+    module = importlib.import_module("segpost.torch.settings")
     for palette in (
         segpost.Palette.named("cityscapes"),
         segpost.Palette([(1, 2, 3)], void=(9, 8, 7), ignore_index=255),
         segpost.Palette.distinct(300),
     ):
-        read = module._palette(operators.as_text(palette))
+        read = module.parse_palette(operators.as_text(palette))
         np.testing.assert_array_equal(read.packed(), palette.packed())
         assert (read.ignore_index, read.void) == (palette.ignore_index, palette.void)
     for crf in (
@@ -259,7 +259,7 @@ def test_text_of_settings() -> None:
         ),
         segpost.DenseCRF(unary="labels", num_classes=4, unsure=255, certainty=0.9, axis=-1),
     ):
-        assert module._crf(operators.as_text(crf)) == crf
+        assert module.parse_crf(operators.as_text(crf)) == crf
 
 
 def test_settings_that_no_text_holds() -> None:

@@ -9,37 +9,18 @@ from segpost._backends.operations import collect_operations
 from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
-    Array,
-    ColorOutputs,
     CrfSolver,
-    LogitErrors,
-    Logits,
     Pairwise,
     Unary,
 )
-from segpost._core.sampling import Axes
 
 _cpu.bind_records(contract)  # an error where the compiled code has other fields in mind
 globals().update(collect_operations(_cpu))
 
 
-def argmax(
-    logits: Logits,
-    axes: Axes | None,
-    labels: Array,
-    paint: ColorOutputs | None = None,
-    confidence: Array | None = None,
-    fast: bool = False,
-    probabilities: Array | None = None,
-) -> LogitErrors:
-    both = probabilities is not None
-    sigmoid = confidence is not None and logits.threshold is not None
-    if not sigmoid and not both:
-        return _cpu.argmax(logits, axes, labels, paint, confidence, fast)
-    if both and axes is None:  # the logits are read once
-        return _cpu.argmax(logits, None, labels, paint, confidence, fast, probabilities)
-    report = _cpu.argmax(logits, axes, labels, paint)
-    return report.undefined_as(_cpu.softmax(logits, axes, probabilities, confidence))
+def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
+    """Whether argmax computes confidence in one pass."""
+    return not sigmoid and not (probabilities and resized)
 
 
 def dense_crf(

@@ -12,9 +12,16 @@ OPERATIONS = tuple(name for name in vars(Backend) if not name.startswith("_"))
 
 
 def collect_operations(*modules: ModuleType) -> Mapping[str, Any]:
-    """Return the operations of the contract that the modules define, by name."""
+    """Return the operations of the contract that the modules define, by name.
+
+    Names that a module imports are not its own: a helper may have the name of an operation.
+    """
     operations: dict[str, Any] = {}
     for module in modules:
         own = vars(module)
-        operations |= {name: own[name] for name in OPERATIONS if name in own}
+        for name in OPERATIONS:
+            if getattr(own.get(name), "__module__", None) == module.__name__:
+                if name in operations:
+                    raise ImportError(f"{module.__name__} defines {name}, as another module does")
+                operations[name] = own[name]
     return operations

@@ -79,12 +79,12 @@ def backend(*arrays: Array | None, check: str = "sync") -> Backend:
     TypeError
         If the arrays are on different devices, or not where the backend that was asked for is.
     """
-    context = context_of(*arrays)
     name = backend_name()
+    context = context_of(*arrays)
     if context.device < 0:
         if name == "cuda":
             raise TypeError("the cuda backend reads arrays on a CUDA device, got one on the CPU")
-        return _load(name)  # where reports never wait
+        return _loaded.get(name) or _load(name)  # where error counts never wait
     forced = _forced.get()
     if forced not in (None, "cuda"):
         raise TypeError(f"the {forced} backend reads arrays on the CPU, got one on {context}")

@@ -1,20 +1,21 @@
-"""Checks of what measures over a data set take beside arrays."""
+"""Checks of arguments that are no arrays."""
 
 from __future__ import annotations
 
 import math
 import numbers
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from segpost._core import sampling
+NAN_RULES = ("raise", "propagate")
+CHECKS = ("sync", "deferred", "off")
 
 
 def as_integer(value: Any, name: str) -> int:
-    """An integer of any kind; floats and booleans are refused."""
+    """Return an integer of any type as int; floats and booleans are refused."""
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -24,7 +25,7 @@ def as_integer(value: Any, name: str) -> int:
 
 
 def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...] | None:
-    """One name a class."""
+    """Return class names as a tuple with one name per class."""
     if names is None:
         return None
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
@@ -34,87 +35,90 @@ def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...] 
     return tuple(names)
 
 
-NAN_RULES = ("raise", "propagate")
-
-
-CHECKS = ("sync", "deferred", "off")
-
-
 def check_choice(value: object, name: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a word that is not in the list."""
+    """Refuse a value that is none of the allowed words."""
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
+def as_choices(values: Iterable[str], name: str, allowed: tuple[str, ...]) -> frozenset[str]:
+    """Return a collection of allowed words as a set; an empty one is refused."""
+    if isinstance(values, str):
+        raise TypeError(f"{name} must be a collection of names such as ({values!r},)")
+    words = list(values)
+    for word in words:
+        check_choice(word, name, allowed)
+    if not words:
+        raise ValueError(f"{name} is empty; it takes any of {', '.join(map(repr, allowed))}")
+    return frozenset(words)
+
+
 def normalize_class_axis(axis: object, ndim: int, first: int = -3) -> int:
-    """`first` or -1, whichever way the axis was counted."""
+    """Return the class axis counted from the end: `first` (channels first) or -1 (last)."""
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise TypeError(f"axis must be an integer, got {axis!r}")
-    counted = int(axis) - ndim if axis >= 0 else int(axis)
-    if counted not in (first, -1):
+    class_axis = int(axis) - ndim if axis >= 0 else int(axis)
+    if class_axis not in (first, -1):
         raise ValueError(
             f"axis must be {first} (channels first) or -1 (channels last), got {axis} "
             f"of {ndim} dimensions"
         )
-    return counted
+    return class_axis
 
 
 def resolve_class_axis(
-    shape: tuple[int, ...], axis: object, spatial: int, *, integers: bool = False
+    shape: tuple[int, ...], axis: object, spatial: int, *, is_integer: bool = False
 ) -> int:
-    """The class axis of logits of a shape, counted from behind."""
+    """Return the class axis of logits of a shape, counted from the end.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the number of dimensions does not fit, or if the axis is neither the first nor the last.
+    """
     least = spatial + 1
     if len(shape) not in (least, least + 1):
         sizes = "H, W" if spatial == 2 else "D, H, W"
         hint = ""
         if len(shape) == spatial:
-            hint = "; a sigmoid head's map needs its class axis and a threshold: logits[None]"
-            hint += ", threshold=0.5"
-            if spatial == 3:
-                hint = "; a one-channel volume needs its class axis: logits[None]"
-            elif integers:
-                hint = "; these look like labels: segpost.colorize(logits, palette)"
+            hint = "; a one-channel volume needs its class axis: logits[None]"
+            if spatial == 2:
+                hint = (
+                    "; these look like labels: segpost.colorize(logits, palette)"
+                    if is_integer
+                    else "; a sigmoid head's map needs its class axis and a threshold: logits[None]"
+                    ", threshold=0.5"
+                )
         if spatial == 3:
             hint += "; three numbers in size, or axis=-4, mean a volume"
         raise ValueError(
             f"logits must have {least} dimensions (C, {sizes}) or {least + 1} (N, C, {sizes}), "
             f"classes last with axis=-1, got {len(shape)}: shape {shape}{hint}"
         )
-    counted = normalize_class_axis(axis, len(shape), -least)
-    if shape[counted] == 0:
-        raise ValueError(f"logits have no classes: axis {counted} of shape {shape} has length 0")
-    return counted
+    class_axis = normalize_class_axis(axis, len(shape), -least)
+    if shape[class_axis] == 0:
+        raise ValueError(f"logits have no classes: axis {class_axis} of shape {shape} has length 0")
+    return class_axis
 
 
 def as_output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, ...]:
-    """(height, width), or (depth, height, width), each at least 1."""
+    """Return (height, width), or (depth, height, width), as integers of at least 1."""
     if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != axes:
-        wanted = "(height, width)" if axes == 2 else "(depth, height, width)"
-        raise ValueError(f"{name} must be {wanted}, got {size!r}")
-    for number in size:
-        if isinstance(number, (bool, np.bool_)) or not hasattr(number, "__index__"):
+        expected = "(height, width)" if axes == 2 else "(depth, height, width)"
+        raise ValueError(f"{name} must be {expected}, got {size!r}")
+    sides = []
+    for side in size:
+        if isinstance(side, (bool, np.bool_)) or not hasattr(side, "__index__"):
             raise TypeError(
                 f"{name} must hold {'two' if axes == 2 else 'three'} integers, got {size!r}"
             )
-        if int(number) < 1:
+        side = int(side)
+        if side < 1:
             raise ValueError(f"{name} must be at least {(1,) * axes}, got {size!r}")
-        if int(number) >= 2**31:
+        if side >= 2**31:
             raise ValueError(f"{name} must be below 2**31 a side, got {size!r}")
-    return tuple(int(number) for number in size)
-
-
-def resolve_grid(grid: object, shape: tuple[int, int], wanted: tuple[int, int]) -> str:
-    """The grid, where it matters: by a convention it may be one that nobody has told."""
-    if grid is not None:
-        check_choice(grid, "grid", sampling.GRIDS)
-        return str(grid)
-    if shape == wanted:
-        return sampling.GRIDS[0]  # all of them are the same
-    raise ValueError(
-        f"grid must be given to resample {shape} to {wanted}, one of "
-        f"{', '.join(map(repr, sampling.GRIDS))}: the convention does not say how the "
-        "network's small map lies on its input"
-    )
+        sides.append(side)
+    return tuple(sides)
 
 
 def as_count(value: object, name: str, least: int = 0) -> int:

@@ -164,8 +164,15 @@ class Backend(Protocol):
         probabilities: Array | None = None,  # [N, C, H, W] float32
     ) -> LogitErrors: ...
 
-    # Confidence is the largest probability. Where it or probabilities are made, the report counts
-    # the pixels that have none, of which those without a label are some.
+    # Confidence is the largest probability. argmax gets `confidence` and `probabilities` only where
+    # `fuses` says so. Its counts are then of the pixels without probabilities, of which those
+    # without a label are some.
+
+    def fuses(self, *, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
+        """Whether argmax computes confidence in one pass: of resized logits, of a one-channel
+        head (`sigmoid`), together with all probabilities.
+        """
+        ...
 
     def argmax_volume(
         self,
@@ -179,7 +186,7 @@ class Backend(Protocol):
         self,
         logits: Logits,
         axes: Axes | None,
-        probabilities: Array,  # [N, C, H, W] float32
+        probabilities: Array | None,  # [N, C, H, W] float32
         confidence: Array | None,  # [N, H, W] float32
     ) -> LogitErrors: ...
 

@@ -1,107 +1,110 @@
-"""Logits as the kernels read them, and the checks of what is said of them."""
+"""Logits as the kernels read them, and what the arguments of a call say about them."""
 
 from __future__ import annotations
 
 import math
 import numbers
+from typing import NamedTuple
 
 import numpy as np
 
-from segpost._core import sampling
-from segpost._core.arguments import as_output_size, check_choice, resolve_class_axis, resolve_grid
-from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, as_input_array
+from segpost._core.arguments import resolve_class_axis
+from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, InputArray, as_input_array
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.errors import format_index
-from segpost._core.sampling import Axes
 
 
-def as_logits(logits: object, axis: object, spatial: int = 2) -> tuple[Logits, InputArray, int]:
-    """Any logits as (N, C, h, w), with three spatial axes (N, C, d, h, w), without a copy.
+class InputLogits(NamedTuple):
+    """The argument `logits`, converted."""
 
-    Also the array as it came, and its class axis.
+    logits: Logits  # values [N, C, h, w], of volumes [N, C, d, h, w]
+    array: InputArray  # in the caller's layout
+    class_axis: int  # of the caller's layout, counted from the end
+
+
+def as_logits(logits: object, axis: object, spatial: int = 2) -> InputLogits:
+    """View any logits as (N, C, h, w), or with three spatial axes as (N, C, d, h, w).
+
+    Nothing is copied.
+
+    Raises
+    ------
+    TypeError
+        If the element type is none of `LOGIT_KINDS`.
+    ValueError
+        If the shape or the class axis is wrong, or if 64-bit integers are beyond 2**53: float64,
+        in which labels are defined, does not hold them.
     """
-    given = as_input_array(logits, "logits")
-    array = given.array
-    if given.kind not in LOGIT_KINDS:
-        hint = "; a boolean map is already a label map" if given.kind == "bool" else ""
-        raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}{hint}")
-    counted = resolve_class_axis(array.shape, axis, spatial, integers=given.kind in LABEL_KINDS)
-    if given.kind in ("int64", "uint64"):
-        if isinstance(array, DeviceArray):
-            raise TypeError(f"logits on {array.context} must have up to 32 bits or be floats")
-        check_exact_integers(array)
-    view = array if array.ndim == spatial + 2 else array[None]
-    if counted == -1:
-        view = view.transpose(0, spatial + 1, *range(1, spatial + 1))
-    return Logits(view, given.kind), given, counted
-
-
-def check_exact_integers(array: Array) -> None:
-    """Refuse 64-bit integers that float64, in which labels are defined, cannot hold."""
-    beyond = (array > 2**53) | (array < -(2**53)) if array.dtype.kind == "i" else array > 2**53
-    if beyond.any():
-        place = np.unravel_index(int(beyond.argmax()), array.shape)
-        raise ValueError(
-            f"logits have {int(beyond.sum())} of {array.size} integers beyond 2**53, which float64 "
-            f"cannot hold, first {array[place]} at {format_index(place)}"
-        )
-
-
-def resampling_axes(logits: Logits, size: object, grid: object) -> Axes | None:
-    """The axes from the logits' grid to `size`, or None where every pixel is read as it is.
-
-    A `grid` of None is one that nobody has told.
-    """
-    if grid is not None:
-        check_choice(grid, "grid", sampling.GRIDS)
-    if size is None:
-        return None
-    height, width = as_output_size(size)
-    wanted, shape = (height, width), (logits.values.shape[2], logits.values.shape[3])
-    if shape == wanted or 0 in shape:
-        return None
-    return sampling.axes(shape, wanted, resolve_grid(grid, shape, wanted))
-
-
-def output_shape(logits: Logits, axes: Axes | None) -> tuple[int, int, int]:
-    """(N, H, W) of what comes out."""
-    n, _, h, w = logits.values.shape
-    return (n, h, w) if axes is None else (n, axes.y.n_out, axes.x.n_out)
-
-
-def apply_quantization(view: Logits, quantization: object, wanted: set[str]) -> Logits:
-    """Integer logits with what they mean, which probabilities need."""
-    integers = not view.kind.startswith(("float", "bfloat"))
-    if quantization is None:
-        missing = wanted & {"confidence", "probabilities", "crf"}
-        if integers and missing:
-            raise TypeError(
-                f"logits are {view.kind}: for {' and '.join(sorted(missing))} pass "
-                "quantization=(scale, zero_point); a softmax of raw integers means nothing"
+    array = as_input_array(logits, "logits")
+    values, kind = array.array, array.kind
+    if kind not in LOGIT_KINDS:
+        hint = "; a boolean map is already a label map" if kind == "bool" else ""
+        raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {kind}{hint}")
+    is_integer = kind in LABEL_KINDS
+    class_axis = resolve_class_axis(values.shape, axis, spatial, is_integer=is_integer)
+    if kind in ("int64", "uint64"):
+        if isinstance(values, DeviceArray):
+            raise TypeError(f"logits on {values.context} must have up to 32 bits or be floats")
+        beyond = values > 2**53
+        if kind == "int64":
+            beyond |= values < -(2**53)
+        if beyond.any():
+            first = np.unravel_index(int(beyond.argmax()), values.shape)
+            raise ValueError(
+                f"logits have {int(beyond.sum())} of {values.size} integers beyond 2**53, which "
+                f"float64 cannot hold, first {values[first]} at {format_index(first)}"
             )
-        return view
-    if not integers:
-        raise TypeError(f"quantization is for integer logits, got {view.kind}")
+    if values.ndim == spatial + 1:
+        values = values[None]
+    if class_axis == -1:
+        values = values.transpose(0, spatial + 1, *range(1, spatial + 1))
+    return InputLogits(Logits(values, kind), array, class_axis)
+
+
+def resolve_quantization(quantization: object) -> tuple[float, float]:
+    """Return (scale, zero_point) as floats; (1, 0) where there is no quantization.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no pair of finite numbers with a positive scale.
+    """
+    if quantization is None:
+        return 1.0, 0.0
     if not isinstance(quantization, (tuple, list)) or len(quantization) != 2:
         raise ValueError(f"quantization must be (scale, zero_point), got {quantization!r}")
     scale, zero_point = quantization
     for name, number in (("scale", scale), ("zero_point", zero_point)):
         if isinstance(number, bool) or not isinstance(number, (numbers.Real, np.number)):
             raise TypeError(
-                f"quantization's {name} must be one number, got {number!r}; with a scale for each "
+                f"quantization's {name} must be one number, got {number!r}; with one scale per "
                 "class the raw values cannot be compared: dequantize first"
             )
     if not (math.isfinite(scale) and scale > 0 and math.isfinite(zero_point)):
         raise ValueError(f"quantization's scale must be positive and finite, got {quantization!r}")
-    return view._replace(scale=float(scale), zero_point=float(zero_point))
+    return float(scale), float(zero_point)
 
 
-def apply_threshold(view: Logits, threshold: object, of_probabilities: bool = False) -> Logits:
-    """A one-channel head's logits (or probabilities) with the value at which class 1 begins."""
+def resolve_threshold(
+    threshold: object,
+    classes: int,
+    quantization: tuple[float, float] = (1.0, 0.0),
+    *,
+    of_probabilities: bool = False,
+) -> float | None:
+    """Return the raw value above which a pixel of a one-channel head has class 1, or None.
+
+    `threshold` is a probability. It is compared with raw values: logits, or probabilities if
+    `of_probabilities`, before the quantization (scale, zero_point) is applied.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the head has several channels, or if the threshold is no number between 0 and 1.
+    """
     if threshold is None:
-        return view
-    classes = view.values.shape[1]
+        return None
     if classes != 1:
         raise ValueError(f"threshold is for logits of one class, got {classes}")
     if isinstance(threshold, bool) or not isinstance(threshold, (numbers.Real, np.number)):
@@ -110,5 +113,5 @@ def apply_threshold(view: Logits, threshold: object, of_probabilities: bool = Fa
     if not 0.0 < probability < 1.0:
         raise ValueError(f"threshold is a probability between 0 and 1, got {threshold!r}")
     odds = math.log(probability / (1.0 - probability))
-    level = probability if of_probabilities else odds
-    return view._replace(threshold=level / view.scale + view.zero_point)
+    scale, zero_point = quantization
+    return (probability if of_probabilities else odds) / scale + zero_point

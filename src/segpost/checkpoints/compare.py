@@ -1,4 +1,4 @@
-"""`compare_checkpoints`: what would go wrong when a checkpoint is loaded into a model."""
+"""`compare_checkpoints`: the mistakes that loading a checkpoint into a model would make."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from segpost.checkpoints.files import state_of
-from segpost.checkpoints.matching import matches
-from segpost.checkpoints.names import of_names
-from segpost.checkpoints.values import of_values
+from segpost.checkpoints.files import read_state
+from segpost.checkpoints.matching import match_names
+from segpost.checkpoints.names import find_name_mistakes
+from segpost.checkpoints.values import find_value_mistakes
 from segpost.render import findings as render_findings
 from segpost.render.findings import Finding, ordered
 from segpost.render.tables import shown
@@ -17,22 +17,22 @@ from segpost.render.tables import shown
 
 @dataclass(frozen=True)
 class CheckpointDiff:
-    """What `compare_checkpoints` found.
+    """The result of `compare_checkpoints`.
 
     Attributes
     ----------
     checkpoint, model : str
-        What was compared.
+        The two sides: a path, the type of a model, or "checkpoint (a mapping)".
     matched : tuple of str
-        Tensors of the same name and shape, the checkpoint's names being put right.
+        Tensors of the same name and shape, after the best renaming of the checkpoint.
     missing, unexpected, mismatched : tuple of str
-        Only in the model; only in the checkpoint; in both with other shapes.
+        Tensors that only the model has; that only the checkpoint has; that have other shapes.
     matched_share : float
-        Of the model's tensors, as the checkpoint is.
+        Share of the model's tensors that the checkpoint loads as it is.
     matched_elements : float
-        Of the model's parameters.
+        The same share, of the model's parameters.
     findings : tuple of Finding
-        The most certain first.
+        The mistakes, the most certain first.
 
     Examples
     --------
@@ -57,32 +57,32 @@ class CheckpointDiff:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing would go wrong; hints are no mistakes."""
-        return all(found.rank == "hint" for found in self.findings)
+        """Return whether nothing would go wrong; hints are no mistakes."""
+        return all(finding.rank == "hint" for finding in self.findings)
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The codes of the findings."""
-        return tuple(found.code for found in self.findings)
+        """Return the codes of the findings."""
+        return tuple(finding.code for finding in self.findings)
 
     def summary(self) -> str:
-        """What would be loaded, in a sentence."""
+        """Return the shares that would be loaded as a sentence."""
         return (
             f"{shown(self.checkpoint)} into {shown(self.model)}: {self.matched_share:.1%} of the "
             f"tensors, {self.matched_elements:.1%} of the parameters would be loaded."
         )
 
     def __str__(self) -> str:
-        """For a terminal."""
+        """Return summary and findings for a terminal."""
         return "\n\n".join(filter(None, (self.summary(), render_findings.text(self.findings))))
 
     def to_markdown(self) -> str:
-        """The same in Markdown."""
+        """Return summary and findings as Markdown."""
         parts = filter(None, (self.summary(), render_findings.markdown(self.findings)))
         return "\n\n".join(parts) + "\n"
 
     def to_json(self) -> str:
-        """Everything as JSON."""
+        """Return everything as JSON."""
         content = {
             "segpost": "CheckpointDiff",
             "ok": self.ok,
@@ -94,7 +94,7 @@ class CheckpointDiff:
             "missing": self.missing,
             "unexpected": self.unexpected,
             "mismatched": self.mismatched,
-            "findings": [found.as_dict() for found in self.findings],
+            "findings": [finding.as_dict() for finding in self.findings],
         }
         return json.dumps(content, indent=2) + "\n"
 
@@ -102,10 +102,10 @@ class CheckpointDiff:
 def compare_checkpoints(
     checkpoint: Any, model: Any, *, values: bool = True, resume: bool = False
 ) -> CheckpointDiff:
-    """Say what would go wrong when a checkpoint is loaded into a model.
+    """Return the mistakes that loading a checkpoint into a model would make.
 
-    Names, shapes, element types and values are compared; nothing is loaded into anything. That
-    ``strict=False`` can load nothing at all without an error is the first thing that is looked for.
+    Names, shapes, dtypes and values are compared; nothing is loaded. The first mistake that is
+    looked for is ``strict=False`` that would load no tensor at all, without an error.
 
     Parameters
     ----------
@@ -113,22 +113,22 @@ def compare_checkpoints(
         A ``.safetensors`` file, torch's ``.pt`` or ``.pth``, Keras' ``.weights.h5``, the prefix of
         a TensorFlow checkpoint, a state dict, or anything with ``state_dict()``.
     model : the same
-        What it is to be loaded into: a live model (of torch or Keras), or another checkpoint.
+        The target of the loading: a live model (of torch or Keras), or another checkpoint.
     values : bool
-        Whether the values are looked at too: NaN, batch-norm statistics, and whether a live model
-        has them already. Files are then read once, in pieces.
+        Whether the values are read too: NaN, batch-norm statistics, and whether a live model has
+        them already. Files are then read once, in pieces.
     resume : bool
-        Whether training is to go on, for which an optimizer's state is wanted.
+        Whether training continues, which needs the state of an optimizer.
 
     Returns
     -------
     diff : CheckpointDiff
-        Its `findings`, each with a code, evidence and a cure; ``print`` it.
+        Its `findings` each have a code, evidence and a cure; ``print`` it.
 
     Raises
     ------
     ValueError
-        If a file is damaged, made to do harm, or of no known kind.
+        If a file is damaged, malicious, or of no known format.
     TypeError
         If an argument is none of the above.
     ModuleNotFoundError
@@ -138,8 +138,8 @@ def compare_checkpoints(
 
     Notes
     -----
-    No file is trusted. The header of a safetensors file is parsed here and bounded; files of torch,
-    Keras and TensorFlow are read in a child process with limits of time and memory, by
+    No file is trusted. The header of a safetensors file is parsed here, with bounds. Files of
+    torch, Keras and TensorFlow are read in a child process with limits of time and memory, by
     ``torch.load(weights_only=True)``, h5py and TensorFlow's own reader.
 
     Examples
@@ -153,25 +153,28 @@ def compare_checkpoints(
     >>> print(diff.findings[0].cure)
     state = {k.removeprefix('module.'): v for k, v in state.items()}; model.load_state_dict(state)
     """
-    a = state_of(checkpoint, "checkpoint", values)
-    b = state_of(model, "model", values)
-    for state, name in ((a, "checkpoint"), (b, "model")):
-        if state.leaves and not state.tensors(()):
+    source = read_state(checkpoint, "checkpoint", values)
+    target = read_state(model, "model", values)
+    for state, name in ((source, "checkpoint"), (target, "model")):
+        if state.tensors and not state.weights(()):
             raise ValueError(
                 f"{name} ({shown(state.label)}) has an optimizer's tensors and no weights"
             )
-        if not state.leaves:
+        if not state.tensors:
             raise ValueError(f"{name} ({shown(state.label)}) has no tensors")
-    plain, best = matches(a, b)
-    found = [*of_names(a, b, plain, best), *of_values(a, best, b, resume)]
+    unchanged, best = match_names(source, target)
+    findings = [
+        *find_name_mistakes(source, target, unchanged, best),
+        *find_value_mistakes(source, best, target, resume),
+    ]
     return CheckpointDiff(
-        checkpoint=a.label,
-        model=b.label,
+        checkpoint=source.label,
+        model=target.label,
         matched=best.matched,
         missing=best.missing,
         unexpected=best.unexpected,
         mismatched=best.mismatched,
-        matched_share=plain.share(elements=False),
-        matched_elements=plain.share(elements=True),
-        findings=ordered(found),
+        matched_share=unchanged.share(elements=False),
+        matched_elements=unchanged.share(elements=True),
+        findings=ordered(findings),
     )

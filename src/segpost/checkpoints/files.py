@@ -1,4 +1,4 @@
-"""What a checkpoint or a model is, whatever it comes as."""
+"""Reading of checkpoints and models in every form: files, mappings, live models."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 PICKLE, TAR = b"\x80", b"ustar"
 
 
-def state_of(value: Any, name: str, values: bool) -> State:
-    """Read a file, or look into a model or mapping.
+def read_state(value: Any, name: str, values: bool) -> State:
+    """Return the content of a file, a model or a mapping.
 
     Parameters
     ----------
@@ -27,31 +27,33 @@ def state_of(value: Any, name: str, values: bool) -> State:
     name : str
         The argument's name, for errors.
     values : bool
-        Whether values are to be looked at, too.
+        Whether values are to be read too.
 
     Raises
     ------
     ValueError, TypeError, OSError, ModuleNotFoundError
+        As `segpost.compare_checkpoints` says.
     """
     if isinstance(value, (str, os.PathLike)):
         path = Path(value)
         try:
-            return _file(path, values)
+            return _read_file(path, values)
         except ValueError as error:
             raise ValueError(f"{name} ({shown(path)}): {error}") from error
     if isinstance(value, Mapping):
-        return _in_memory(value, name, "mapping", values)
+        return _read_memory(value, name, "mapping", values)
     if callable(getattr(value, "save_weights", None)) and hasattr(value, "weights"):
-        return _keras_model(value, name, values)
+        return _read_keras_model(value, name, values)
     if callable(getattr(value, "state_dict", None)) and not isinstance(value, type):
-        found = value.state_dict()
-        state = _in_memory(found, name, "model", values, type(value).__name__)
-        named = getattr(value, "named_parameters", None)
-        learned = {key for key, _ in named(remove_duplicate=False)} if callable(named) else {*found}
+        tensors = value.state_dict()
+        state = _read_memory(tensors, name, "model", values, type(value).__name__)
+        parameters = {*tensors}
+        if callable(named := getattr(value, "named_parameters", None)):
+            parameters = {key for key, _ in named(remove_duplicate=False)}
         return replace(
             state,
-            buffers=frozenset(k for k in found if k not in learned and "running_" not in k),
-            tied=_tied(found),
+            buffers=frozenset(k for k in tensors if k not in parameters and "running_" not in k),
+            tied=_find_tied(tensors),
         )
     raise TypeError(
         f"{name} must be a path, a mapping of names to tensors, or a model with state_dict(), "
@@ -59,26 +61,27 @@ def state_of(value: Any, name: str, values: bool) -> State:
     )
 
 
-def _file(path: Path, values: bool) -> State:
+def _read_file(path: Path, values: bool) -> State:
+    """Return the content of a file, by its first bytes."""
     parts = _tensorflow_parts(path)
     if parts and not path.is_file():
         size = sum(part.stat().st_size for part in parts)
-        return sandbox.state(path, "tensorflow", size, values)
-    about = path.stat()  # FileNotFoundError, in words of the system
-    if stat.S_ISDIR(about.st_mode):
+        return sandbox.read(path, "tensorflow", size, values)
+    status = path.stat()  # raises FileNotFoundError
+    if stat.S_ISDIR(status.st_mode):
         raise ValueError("it is a folder; name a file in it")
-    if not stat.S_ISREG(about.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is no regular file")
     with path.open("rb") as file:
         head = file.read(512)
     if path.suffix == ".safetensors" or head[8:9] == b"{":
-        return safetensors.state(path, values)
+        return safetensors.read(path, values)
     if head.startswith(HDF5):
-        return sandbox.state(path, "keras", about.st_size, values)
+        return sandbox.read(path, "keras", status.st_size, values)
     if path.suffix == ".keras":
         raise ValueError("it is a whole model; save its weights: model.save_weights(...)")
     if head.startswith((ZIP, PICKLE)) or head[257:262] == TAR:
-        return sandbox.state(path, "torch", about.st_size, values)
+        return sandbox.read(path, "torch", status.st_size, values)
     raise ValueError(
         "it is none of .safetensors, torch's .pt, Keras' .weights.h5 and TensorFlow's checkpoints "
         "(of those name the prefix, without .index)"
@@ -86,45 +89,46 @@ def _file(path: Path, values: bool) -> State:
 
 
 def _tensorflow_parts(path: Path) -> list[Path]:
-    """The files of a checkpoint in several files."""
+    """Return the files of a TensorFlow checkpoint; none where the path is not its prefix."""
     if not path.name or not path.parent.is_dir():
         return []
     index = path.with_name(f"{path.name}.index")
     if not index.is_file():
         return []
-    return [index, *path.parent.glob(f"{_literal(path.name)}.data-*")]
+    return [index, *path.parent.glob(f"{_escape_glob(path.name)}.data-*")]
 
 
-def _literal(name: str) -> str:
+def _escape_glob(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
-def _in_memory(value: Any, name: str, layout: str, values: bool, label: str = "") -> State:
-    leaves = {
-        path: tree.entry_of(tensor, f"{name}[{'.'.join(path)!r}]", values)
-        for path, tensor in tree.leaves_of(value)
+def _read_memory(value: Any, name: str, layout: str, values: bool, label: str = "") -> State:
+    """Return the content of nested mappings of tensors in memory."""
+    tensors = {
+        path: tree.as_entry(tensor, f"{name}[{'.'.join(path)!r}]", values)
+        for path, tensor in tree.iter_tensors(value)
     }
-    return State(label or f"{name} (a mapping)", layout, leaves, tree.keys_of(value))
+    return State(label or f"{name} (a mapping)", layout, tensors, tree.top_level_keys(value))
 
 
-def _tied(tensors: Mapping[str, Any]) -> dict[str, str]:
-    """Names that are one tensor in memory, to the first of them."""
+def _find_tied(tensors: Mapping[str, Any]) -> dict[str, str]:
+    """Return every name with the first name that is the same tensor in memory."""
     firsts: dict[Any, str] = {}
     tied = {}
     for name, tensor in tensors.items():
-        place = getattr(tensor, "data_ptr", None)
-        if callable(place) and not tensor.is_meta and tensor.numel():
-            key = (str(tensor.device), place(), tuple(tensor.shape), tensor.stride())
+        address = getattr(tensor, "data_ptr", None)
+        if callable(address) and not tensor.is_meta and tensor.numel():
+            key = (str(tensor.device), address(), tuple(tensor.shape), tensor.stride())
             tied[name] = firsts.setdefault(key, name)
     return tied
 
 
-def _keras_model(model: Any, name: str, values: bool) -> State:
-    """A Keras model's weights under the names that its own writer gives them."""
+def _read_keras_model(model: Any, name: str, values: bool) -> State:
+    """Return the weights of a Keras model under the names that its own writer gives them."""
     if not model.weights:
         raise ValueError(f"{name} is a Keras model without weights; build it: model.build(shape)")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.weights.h5")
         model.save_weights(str(path))
-        state = sandbox.state(path, "keras", path.stat().st_size, values)
-    return State(type(model).__name__, "model", state.leaves, state.keys, state.separator)
+        state = sandbox.read(path, "keras", path.stat().st_size, values)
+    return State(type(model).__name__, "model", state.tensors, state.keys, state.separator)

@@ -1,4 +1,4 @@
-"""Safetensors files: the header is checked as if it were hostile, values are read in pieces."""
+"""Safetensors files: the header is not trusted, and values are read in pieces."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from segpost._core.arrays import Array
-from segpost.checkpoints.statistics import PIECE, READ_KINDS, statistics
-from segpost.checkpoints.tree import MOST_TENSORS, Entry, State
+from segpost.checkpoints.statistics import (
+    PIECE_SIZE,
+    READ_KINDS,
+    Statistics,
+    compute_statistics,
+)
+from segpost.checkpoints.tree import MAX_TENSORS, State, TensorEntry
 
-MOST_HEADER = 1 << 24  # bytes; models of thousands of layers need a tenth of it
-MOST_AXES = 32
-LENGTH = 8  # bytes of the header's own length
+MAX_HEADER_SIZE = 1 << 24  # bytes; models of thousands of layers need a tenth of it
+MAX_AXES = 32
+LENGTH_SIZE = 8  # bytes of the length of the header
 
-# Names of the format, the field's, and bits an element.
+# Names of element types in the format, their usual names, and bits per element.
 KINDS = {
     "F64": ("float64", 64),
     "F32": ("float32", 32),
@@ -44,68 +49,69 @@ KINDS = {
 
 
 class Slot(NamedTuple):
-    """Where a tensor lies in the file."""
+    """The position of a tensor in the file."""
 
     shape: tuple[int, ...]
     kind: str
-    begin: int  # from the start of the file
+    begin: int  # bytes from the start of the file
     end: int
 
 
-def state(path: Path, values: bool) -> State:
-    """What a file holds; only its header is read before somebody looks at values.
+def read(path: Path, values: bool) -> State:
+    """Return the content of a file; only its header is read until statistics are asked for.
 
     Raises
     ------
     ValueError
-        If the header is damaged, or was made to do damage.
+        If the header is damaged or malicious.
     """
-    leaves: dict[tuple[str, ...], Entry] = {
-        (name,): Entry(slot.shape, slot.kind, _looker(path, slot) if values else None)
-        for name, slot in slots(path).items()
+    tensors: dict[tuple[str, ...], TensorEntry] = {
+        (name,): TensorEntry(slot.shape, slot.kind, _reader_of(path, slot) if values else None)
+        for name, slot in read_slots(path).items()
     }
-    return State(str(path), "safetensors", leaves)
+    return State(str(path), "safetensors", tensors)
 
 
-def slots(path: Path) -> dict[str, Slot]:
-    """The header's table, with every claim checked against the file's size."""
+def read_slots(path: Path) -> dict[str, Slot]:
+    """Return the table of the header, after a check of every claim against the file's size."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        told = file.read(LENGTH)
-        if len(told) < LENGTH:
+        length_bytes = file.read(LENGTH_SIZE)
+        if len(length_bytes) < LENGTH_SIZE:
             raise ValueError(f"it has {size} bytes, too few for a safetensors header")
-        length = int.from_bytes(told, "little")
-        if length > MOST_HEADER:
+        length = int.from_bytes(length_bytes, "little")
+        if length > MAX_HEADER_SIZE:
             raise ValueError(
-                f"its header claims {length} bytes, more than {MOST_HEADER}: no safetensors file"
+                f"its header claims {length} bytes, more than {MAX_HEADER_SIZE}: no safetensors "
+                "file"
             )
-        if length > size - LENGTH:
+        if length > size - LENGTH_SIZE:
             raise ValueError(f"its header claims {length} bytes, the file has {size}: truncated")
         text = file.read(length)
-    header = _header(text)
+    header = _parse_header(text)
     header.pop("__metadata__", None)
-    start = LENGTH + length
-    found = {name: _slot(name, told, start) for name, told in header.items()}
-    end, before = start, ""
-    for name, slot in sorted(found.items(), key=lambda item: item[1][2:]):
+    start = LENGTH_SIZE + length
+    slots = {name: _parse_slot(name, entry, start) for name, entry in header.items()}
+    end, previous = start, ""
+    for name, slot in sorted(slots.items(), key=lambda item: (item[1].begin, item[1].end)):
         if slot.begin != end:
-            what = "overlaps" if slot.begin < end else "leaves a hole after"
-            raise ValueError(f"tensor {name!r} {what} {before or 'the header'!r}")
-        end, before = slot.end, name
+            fault = "overlaps" if slot.begin < end else "leaves a hole after"
+            raise ValueError(f"tensor {name!r} {fault} {previous or 'the header'!r}")
+        end, previous = slot.end, name
     if end != size:
-        what = "truncated" if size < end else "with something behind the tensors"
-        raise ValueError(f"its header describes {end} bytes, the file has {size}: {what}")
-    return found
+        fault = "truncated" if size < end else "with something behind the tensors"
+        raise ValueError(f"its header describes {end} bytes, the file has {size}: {fault}")
+    return slots
 
 
-def _header(text: bytes) -> dict[str, Any]:
-    """The header as a mapping; no name twice, and not more values than tensors need."""
+def _parse_header(text: bytes) -> dict[str, Any]:
+    """Return the header as a mapping; no name twice, and no more values than tensors need."""
     if not text.startswith(b"{"):
         raise ValueError("its header is no JSON object: no safetensors file")
-    if text.count(b"{") + text.count(b"[") > 3 * (MOST_TENSORS + 1):
-        raise ValueError(f"its header describes more than {MOST_TENSORS} tensors")
+    if text.count(b"{") + text.count(b"[") > 3 * (MAX_TENSORS + 1):
+        raise ValueError(f"its header describes more than {MAX_TENSORS} tensors")
     try:
-        header = json.loads(text.decode(), object_pairs_hook=_once)
+        header = json.loads(text.decode(), object_pairs_hook=_as_unique)
     except RecursionError:
         raise ValueError("its header is nested too deeply") from None
     except UnicodeDecodeError:
@@ -116,7 +122,7 @@ def _header(text: bytes) -> dict[str, Any]:
     return result
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _as_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     for name, value in pairs:
         if name in mapping:
@@ -125,48 +131,53 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-def _slot(name: str, told: Any, start: int) -> Slot:
-    if not isinstance(told, dict) or set(told) != {"dtype", "shape", "data_offsets"}:
+def _parse_slot(name: str, entry: Any, start: int) -> Slot:
+    """Return the position of a tensor, after a check of its dtype, shape and offsets."""
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"tensor {name!r} has no dtype, shape and data_offsets")
-    dtype, shape, offsets = told["dtype"], told["shape"], told["data_offsets"]
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in KINDS:
         raise ValueError(f"tensor {name!r} has dtype {dtype!r}, which the format has not")
-    if not isinstance(shape, list) or len(shape) > MOST_AXES or not all(map(_natural, shape)):
+    if not isinstance(shape, list) or len(shape) > MAX_AXES or not all(map(_is_natural, shape)):
         raise ValueError(f"tensor {name!r} has shape {str(shape)[:80]}")
-    if not isinstance(offsets, list) or len(offsets) != 2 or not all(map(_natural, offsets)):
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(map(_is_natural, offsets)):
         raise ValueError(f"tensor {name!r} has data_offsets {str(offsets)[:80]}")
     begin, end = offsets
     kind, bits = KINDS[dtype]
-    wanted = math.prod(shape) * bits
-    if wanted != 8 * (end - begin):
+    size = math.prod(shape) * bits
+    if size != 8 * (end - begin):
         raise ValueError(
-            f"tensor {name!r} of shape {tuple(shape)} and dtype {dtype} needs {wanted // 8} bytes, "
+            f"tensor {name!r} of shape {tuple(shape)} and dtype {dtype} needs {size // 8} bytes, "
             f"data_offsets give {end - begin}"
         )
     return Slot(tuple(shape), kind, start + begin, start + end)
 
 
-def _natural(value: object) -> bool:
+def _is_natural(value: object) -> bool:
     return type(value) is int and 0 <= value < 1 << 63
 
 
-def _looker(path: Path, slot: Slot) -> Any:
+def _reader_of(path: Path, slot: Slot) -> Callable[[], Statistics] | None:
+    """Return a function that reads the values of a tensor; None for other element types."""
     if slot.kind not in READ_KINDS:
         return None
-    return lambda: statistics(_pieces(path, slot), slot.kind)
+    return lambda: compute_statistics(_iter_file_pieces(path, slot), slot.kind)
 
 
-def _pieces(path: Path, slot: Slot) -> Iterator[Array]:
-    """Read, not mapped: a file that shrinks meanwhile is an error, not a signal."""
+def _iter_file_pieces(path: Path, slot: Slot) -> Iterator[Array]:
+    """Yield the values in pieces.
+
+    The file is read, not mapped: a file that shrinks meanwhile is an error, not a signal.
+    """
     dtype = np.dtype("uint16" if slot.kind == "bfloat16" else slot.kind).newbyteorder("<")
     with path.open("rb", buffering=0) as file:
         file.seek(slot.begin)
-        left = slot.end - slot.begin
-        while left:
-            wanted = min(left, PIECE * dtype.itemsize)
-            part = file.read(wanted)
-            if len(part) != wanted:
+        rest = slot.end - slot.begin
+        while rest:
+            size = min(rest, PIECE_SIZE * dtype.itemsize)
+            content = file.read(size)
+            if len(content) != size:
                 raise ValueError(f"{path} became shorter while it was read")
-            left -= wanted
-            array = np.frombuffer(part, dtype)
+            rest -= size
+            array = np.frombuffer(content, dtype)
             yield array if sys.byteorder == "little" else array.astype(dtype.newbyteorder("="))

@@ -1,4 +1,4 @@
-"""The child process: one file read by its own library under limits, and told as JSON."""
+"""The child process of `sandbox`: it reads one file by its own library, and answers with JSON."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from segpost.checkpoints import tree
-from segpost.checkpoints.statistics import READ_KINDS, pieces, statistics
+from segpost.checkpoints.statistics import READ_KINDS, compute_statistics, iter_pieces
 
-BASE = 1 << 30  # bytes of memory beyond what the library takes and the file has
-MOST_TIMES = 4  # a tensor may claim so many times the file's size
-SLACK = 1 << 20
-OLDEST_TORCH = (2, 10)  # before it a file could damage memory even with weights_only
+EXTRA_MEMORY = 1 << 30  # bytes beyond those of the library and of the file
+MAX_EXPANSION = 4  # a tensor may have so many times the size of the file
+EXTRA_TENSOR_SIZE = 1 << 20  # bytes
+MAX_ANSWER_SIZE = 1 << 28  # bytes
+MIN_TORCH = (2, 10)  # before it a file could damage memory even with weights_only
 UNSAFE = re.compile(r"(?:Unsupported global: )?GLOBAL (\S+)")
-SLOTS = re.compile(
+OPTIMIZER_SLOT = re.compile(
     r"\.OPTIMIZER_SLOT|/(Adam|Adam_1|Momentum|RMSProp|RMSProp_1|Adagrad|ExponentialMovingAverage)$"
     r"|^(global_step|beta[12]_power|save_counter)\b|(^|/)optimizer/"
 )
 
-Row = tuple[list[str], list[int], str, Any]
+Row = tuple[list[str], list[int], str, Any]  # keys, shape, element type, statistics
 
 
-class Asked(NamedTuple):
-    """What is to be read."""
+class Request(NamedTuple):
+    """The file to read, its size in bytes, and whether its values are to be read."""
 
     path: Path
     size: int
@@ -37,66 +38,70 @@ class Asked(NamedTuple):
 
 
 def main(path: str, layout: str, size: str, seconds: str, values: str) -> None:
-    """Read a file and print what it holds."""
+    """Read a file and print its content as JSON."""
     import resource
 
     out = os.dup(1)
     os.dup2(2, 1)  # libraries that print do not print into the answer
     resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 28, 1 << 28))
-    asked = Asked(Path(path), int(size), values == "1")
-    read = {"torch": _torch, "keras": _keras, "tensorflow": _tensorflow}[layout]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_ANSWER_SIZE, MAX_ANSWER_SIZE))
+    request = Request(Path(path), int(size), values == "1")
+    read = {"torch": _read_torch, "keras": _read_keras, "tensorflow": _read_tensorflow}[layout]
     try:
-        answer = read(asked)
+        answer = read(request)
     except ModuleNotFoundError as error:
         answer = {"missing": error.name}
     except MemoryError:
-        answer = {"refused": f"it needs more than {BASE >> 30} GiB beyond its own size"}
-    except Exception as error:  # whatever a library says of a damaged file
+        answer = {"refused": f"it needs more than {EXTRA_MEMORY >> 30} GiB beyond its own size"}
+    except Exception as error:  # any error of a library that reads a damaged file
         answer = {"refused": f"{error}" or type(error).__name__}
     with os.fdopen(out, "w") as file:
         json.dump(answer, file)
 
 
-def _bounded(asked: Asked, times: int) -> None:
-    """No more memory than the library has by now, some times the file, and a little."""
+def _limit_memory(request: Request, factor: int) -> None:
+    """Limit memory to what the library uses now, `factor` times the file, and `EXTRA_MEMORY`."""
     import resource
 
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + times * asked.size + BASE
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    limit = pages * resource.getpagesize() + factor * request.size + EXTRA_MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _fits(asked: Asked, name: str, size: int) -> None:
-    """A tensor that is expanded from nothing is refused before anybody counts its elements."""
-    if size > MOST_TIMES * asked.size + SLACK:
-        raise ValueError(f"tensor {name!r} claims {size} bytes, the file has {asked.size}")
+def _check_tensor_size(request: Request, name: str, size: int) -> None:
+    """Refuse a tensor that is expanded from few bytes, before its elements are read."""
+    if size > MAX_EXPANSION * request.size + EXTRA_TENSOR_SIZE:
+        raise ValueError(f"tensor {name!r} claims {size} bytes, the file has {request.size}")
 
 
-def _torch(asked: Asked) -> dict[str, Any]:
+def _read_torch(request: Request) -> dict[str, Any]:
+    """Return the content of a file of torch."""
     import torch
 
     version = tuple(int(n) for n in re.findall(r"\d+", torch.__version__)[:2])
-    if version < OLDEST_TORCH:
+    if version < MIN_TORCH:
         raise ValueError(f"torch {torch.__version__} cannot read it safely; 2.10 can")
     torch.set_num_threads(1)
-    _bounded(asked, 2)
-    zipped = zipfile.is_zipfile(asked.path)
-    if zipped:
-        _stored(asked)
+    _limit_memory(request, 2)
+    is_zip = zipfile.is_zipfile(request.path)
+    if is_zip:
+        _check_zip(request)
     try:
-        value = torch.load(asked.path, map_location="cpu", weights_only=True, mmap=zipped)
+        value = torch.load(request.path, map_location="cpu", weights_only=True, mmap=is_zip)
     except Exception as error:
-        raise ValueError(_why(str(error))) from None
+        raise ValueError(_refusal(str(error))) from None
     if callable(getattr(value, "state_dict", None)):
         raise ValueError("it holds a whole model; save model.state_dict() instead")
-    return {"keys": tree.keys_of(value), "leaves": list(_torch_rows(value, asked))}
+    return {"keys": tree.top_level_keys(value), "tensors": list(_iter_torch_rows(value, request))}
 
 
-def _stored(asked: Asked) -> None:
-    """A zip file as torch writes it: nothing compressed, so nothing that grows when it is read."""
-    with zipfile.ZipFile(asked.path) as archive:
+def _check_zip(request: Request) -> None:
+    """Refuse a zip file with compressed parts, which grow when they are read.
+
+    torch writes none.
+    """
+    with zipfile.ZipFile(request.path) as archive:
         total = 0
         for member in archive.infolist():
             if member.compress_type != zipfile.ZIP_STORED:
@@ -104,84 +109,82 @@ def _stored(asked: Asked) -> None:
                     f"{member.filename!r} in it is compressed; torch.save compresses nothing"
                 )
             total += member.file_size
-    if total > asked.size:
-        raise ValueError(f"its parts claim {total} bytes, the file has {asked.size}")
+    if total > request.size:
+        raise ValueError(f"its parts claim {total} bytes, the file has {request.size}")
 
 
-def _why(said: str) -> str:
-    """Why torch refused, without its advice to trust the file."""
-    found = UNSAFE.search(said)
-    if found:
+def _refusal(message: str) -> str:
+    """Return why torch refused a file, without its advice to trust the file."""
+    unsafe = UNSAFE.search(message)
+    if unsafe:
         return (
-            f"it holds {found[1]}, which is no tensor and would be called to load it; nothing "
+            f"it holds {unsafe[1]}, which is no tensor and would be called to load it; nothing "
             "was run. Save the state dict alone"
         )
-    reason = said.rpartition("WeightsUnpickler error:")[2].strip().splitlines()
-    return f"torch.load(weights_only=True) refuses it: {reason[0] if reason else 'no reason given'}"
+    lines = message.rpartition("WeightsUnpickler error:")[2].strip().splitlines()
+    return f"torch.load(weights_only=True) refuses it: {lines[0] if lines else 'no reason given'}"
 
 
-def _torch_rows(value: Any, asked: Asked) -> Iterator[Row]:
-    for path, tensor in tree.leaves_of(value):
-        name = ".".join(path)
-        if tensor.layout is _strided() and not tensor.is_quantized:
-            _fits(asked, name, tensor.numel() * tensor.element_size())
-        yield _row(path, tree.entry_of(tensor, name, asked.values))
-
-
-def _strided() -> Any:
+def _iter_torch_rows(value: Any, request: Request) -> Iterator[Row]:
     import torch
 
-    return torch.strided
+    for path, tensor in tree.iter_tensors(value):
+        name = ".".join(path)
+        if tensor.layout is torch.strided and not tensor.is_quantized:
+            _check_tensor_size(request, name, tensor.numel() * tensor.element_size())
+        entry = tree.as_entry(tensor, name, request.values)
+        statistics = None
+        with contextlib.suppress(TypeError):  # an element type that NumPy has not
+            statistics = entry.statistics
+        yield list(path), list(entry.shape), entry.kind, statistics
 
 
-def _keras(asked: Asked) -> dict[str, Any]:
+def _read_keras(request: Request) -> dict[str, Any]:
+    """Return the content of a file of Keras."""
     import h5py  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-    _bounded(asked, 1)
+    _limit_memory(request, 1)
     rows: list[Row] = []
 
-    def visit(name: str, found: Any) -> None:
-        if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "fiub":
+    def visit(name: str, item: Any) -> None:
+        if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
             return
-        if found.is_virtual or found.external:
+        if item.is_virtual or item.external:
             raise ValueError(f"{name!r} lies in another file")
-        if len(rows) >= tree.MOST_TENSORS:
-            raise ValueError(f"it holds more than {tree.MOST_TENSORS} tensors")
-        kind = tree.kind_of(found.dtype)
-        _fits(asked, name, math.prod(found.shape) * found.dtype.itemsize)
-        look = None
-        if asked.values and kind in READ_KINDS:
-            native = found.dtype.newbyteorder("=")
-            look = statistics((part.astype(native) for part in pieces(found)), kind)
-        rows.append((name.split("/"), list(found.shape), kind, look))
+        if len(rows) >= tree.MAX_TENSORS:
+            raise ValueError(f"it holds more than {tree.MAX_TENSORS} tensors")
+        kind = tree.kind_of(item.dtype)
+        _check_tensor_size(request, name, math.prod(item.shape) * item.dtype.itemsize)
+        statistics = None
+        if request.values and kind in READ_KINDS:
+            native = item.dtype.newbyteorder("=")
+            pieces = (piece.astype(native) for piece in iter_pieces(item))
+            statistics = compute_statistics(pieces, kind)
+        rows.append((name.split("/"), list(item.shape), kind, statistics))
 
-    with h5py.File(asked.path, "r") as file:
+    with h5py.File(request.path, "r") as file:
         keys = dict.fromkeys(file, "dict")
         file.visititems(visit)
-    return {"keys": keys, "leaves": rows}
+    return {"keys": keys, "tensors": rows}
 
 
-def _tensorflow(asked: Asked) -> dict[str, Any]:
+def _read_tensorflow(request: Request) -> dict[str, Any]:
+    """Return the content of a TensorFlow checkpoint."""
     import tensorflow  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-    _bounded(asked, 2)
-    reader = tensorflow.train.load_checkpoint(str(asked.path))
+    _limit_memory(request, 2)
+    reader = tensorflow.train.load_checkpoint(str(request.path))
     kinds, rows = reader.get_variable_to_dtype_map(), []
     for name, shape in reader.get_variable_to_shape_map().items():
         kind = tree.kind_of(kinds[name])
         if kind not in READ_KINDS:
             continue
-        shown = name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")
-        look = None
-        if asked.values:
-            _fits(asked, shown, math.prod(shape) * kinds[name].size)
-            look = tree.entry_of(reader.get_tensor(name), shown, True).statistics
-        path = ["optimizer", shown] if SLOTS.search(name) else [shown]
-        rows.append((path, list(shape), kind, look))
-    return {"keys": {}, "leaves": rows}
-
-
-def _row(path: tree.Path, entry: tree.Entry) -> Row:
-    with contextlib.suppress(TypeError):  # an element type that NumPy has not
-        return list(path), list(entry.shape), entry.kind, entry.statistics
-    return list(path), list(entry.shape), entry.kind, None
+        short_name = name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")
+        statistics = None
+        if request.values:
+            _check_tensor_size(request, short_name, math.prod(shape) * kinds[name].size)
+            entry = tree.as_entry(reader.get_tensor(name), short_name, True)
+            statistics = entry.statistics
+        path = ["optimizer", short_name] if OPTIMIZER_SLOT.search(name) else [short_name]
+        rows.append((path, list(shape), kind, statistics))
+    return {"keys": {}, "tensors": rows}

@@ -1,4 +1,4 @@
-"""Nested containers of tensors, and which of them holds the weights."""
+"""Nested containers of tensors, and the container that holds the weights."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from typing import Any
 import numpy as np
 
 from segpost._core.arrays import as_input_array
-from segpost.checkpoints.statistics import READ_KINDS, Statistics, pieces, statistics
+from segpost.checkpoints.statistics import (
+    READ_KINDS,
+    Statistics,
+    compute_statistics,
+    iter_pieces,
+)
 
-Path = tuple[str, ...]
+Path = tuple[str, ...]  # keys that lead to a tensor or a container
 
-MOST_TENSORS = 100_000
-MOST_NODES = 1_000_000  # looked at; lists that hold one another may unfold without end
-DEEPEST = 16
-MOST_ROOTS = 16
+MAX_TENSORS = 100_000
+MAX_NODES = 1_000_000  # values that are visited; lists that hold one another unfold without end
+MAX_DEPTH = 16
+MAX_ROOTS = 16
+ROOT_DEPTH = 3  # containers below it are not tried as roots
 
 # Keys under which training scripts put the weights, the likeliest first.
 WRAPPERS = (
@@ -39,170 +45,174 @@ WRAPPERS = (
 OPTIMIZER = re.compile(r"optim|(^|_)opt(_state)?$", re.IGNORECASE)
 KERAS_OPTIMIZERS = ("optimizer", "optimizer_weights")
 AVERAGED = re.compile(r"(^|_)(ema|swa|averaged?|shadow)($|_)", re.IGNORECASE)
-ASIDE = re.compile(
+TRAINING_STATE = re.compile(
     r"(^|_)sched|(^|_)scaler|^amp$|(^|_)rng|callbacks|loops|hyper_?par|^meta$", re.IGNORECASE
 )
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A tensor: its shape and type, and how to look at its values."""
+class TensorEntry:
+    """A tensor: its shape and dtype, and a function that reads its values."""
 
     shape: tuple[int, ...]
     kind: str
-    look: Callable[[], Statistics] | None = field(default=None, compare=False, repr=False)
+    read: Callable[[], Statistics] | None = field(default=None, compare=False, repr=False)
 
     @property
     def size(self) -> int:
-        """How many elements it has."""
+        """Return the number of elements."""
         return math.prod(self.shape)
 
     @cached_property
     def statistics(self) -> Statistics | None:
-        """Of its values; None where they are not to be read."""
-        return None if self.look is None else self.look()
+        """Return the statistics of the values; None where they are not to be read."""
+        return None if self.read is None else self.read()
 
 
-Tensors = dict[str, Entry]
+Tensors = dict[str, TensorEntry]  # by name
 
 
 @dataclass(frozen=True)
 class State:
-    """What a checkpoint or a model holds."""
+    """The content of a checkpoint or a model."""
 
     label: str
     layout: str  # "torch", "safetensors", "keras", "tensorflow", "mapping" or "model"
-    leaves: dict[Path, Entry]
-    keys: dict[str, str] = field(default_factory=dict)  # at the top, and what they hold
+    tensors: dict[Path, TensorEntry]
+    keys: dict[str, str] = field(default_factory=dict)  # at the top, and the types of their values
     separator: str = "."
-    buffers: frozenset[str] = frozenset()  # of a live model: what training does not change
+    buffers: frozenset[str] = frozenset()  # of a live model: tensors that training does not change
     tied: dict[str, str] = field(default_factory=dict)  # names of one tensor, to the first of them
 
     @property
-    def live(self) -> bool:
-        """Whether it is a model and no checkpoint."""
+    def is_live(self) -> bool:
+        """Return whether it is a model and not a checkpoint."""
         return self.layout == "model"
 
     @cached_property
     def optimizer(self) -> Tensors | None:
-        """The optimizer's tensors; None where it is not there at all."""
-        found = {self.separator.join(p): e for p, e in self.leaves.items() if self._is_optimizer(p)}
-        there = any(OPTIMIZER.search(k) and kind == "dict" for k, kind in self.keys.items())
-        return found if found or there else None
+        """Return the optimizer's tensors; None where there is no optimizer at all."""
+        tensors = {
+            self.separator.join(path): entry
+            for path, entry in self.tensors.items()
+            if self._is_of_optimizer(path)
+        }
+        has_key = any(OPTIMIZER.search(k) and kind == "dict" for k, kind in self.keys.items())
+        return tensors if tensors or has_key else None
 
     @cached_property
     def root(self) -> Path:
-        """The container of the weights, as training scripts name it."""
-        at: Path = ()
+        """Return the container of the weights, as training scripts name it."""
+        root: Path = ()
         while True:
-            below = [path[len(at) :] for path in self._weights if path[: len(at)] == at]
+            below = [path[len(root) :] for path in self._weights if path[: len(root)] == root]
             direct = sum(len(path) == 1 for path in below)
-            inner: dict[str, int] = {}
+            counts: dict[str, int] = {}
             for path in below:
                 if len(path) > 1:
-                    inner[path[0]] = inner.get(path[0], 0) + 1
-            if "batch_stats" in inner:  # Flax keeps its running statistics beside "params"
-                return at
+                    counts[path[0]] = counts.get(path[0], 0) + 1
+            if "batch_stats" in counts:  # Flax keeps its running statistics beside "params"
+                return root
             wrappers = WRAPPERS if self.separator == "." else ("model_weights",)
-            wrapped = [key for key in wrappers if inner.get(key, 0) > direct]
-            if not wrapped:
-                return at
-            at = (*at, wrapped[0])
+            inner = next((key for key in wrappers if counts.get(key, 0) > direct), None)
+            if inner is None:
+                return root
+            root = (*root, inner)
 
     @cached_property
     def roots(self) -> tuple[Path, ...]:
-        """All containers that could be meant, the likeliest first."""
-        found = {self.root: None}
-        for depth in range(3):
+        """Return all containers that may hold the weights, the likeliest first."""
+        roots = {self.root: None}
+        for depth in range(ROOT_DEPTH):
             for path in self._weights:
-                if len(path) > depth and len(found) < MOST_ROOTS:
-                    found[path[:depth]] = None
-        return tuple(found)
+                if len(path) > depth and len(roots) < MAX_ROOTS:
+                    roots[path[:depth]] = None
+        return tuple(roots)
 
     @property
     def averages(self) -> tuple[Path, ...]:
-        """Containers of weights that were averaged over the training."""
+        """Return the containers of weights that were averaged over the training."""
         return tuple(root for root in self.roots if root and AVERAGED.search(root[-1]))
 
-    def tensors(self, root: Path) -> Tensors:
-        """The weights in one container by name."""
-        inside = len(root)
+    def weights(self, root: Path) -> Tensors:
+        """Return the weights in one container by name."""
+        depth = len(root)
         return {
-            self.separator.join(path[inside:]): entry
+            self.separator.join(path[depth:]): entry
             for path, entry in self._weights.items()
-            if path[:inside] == root
+            if path[:depth] == root
         }
 
     @cached_property
-    def _weights(self) -> dict[Path, Entry]:
+    def _weights(self) -> dict[Path, TensorEntry]:
+        """Return the tensors that belong neither to an optimizer nor to the training's state."""
         return {
             path: entry
-            for path, entry in self.leaves.items()
-            if not self._is_optimizer(path)
-            and not (self.separator == "." and len(path) > 1 and ASIDE.search(path[0]))
+            for path, entry in self.tensors.items()
+            if not self._is_of_optimizer(path)
+            and not (self.separator == "." and len(path) > 1 and TRAINING_STATE.search(path[0]))
         }
 
-    def _is_optimizer(self, path: Path) -> bool:
-        if self.separator == "/":  # below are the names that somebody gave the layers
+    def _is_of_optimizer(self, path: Path) -> bool:
+        if self.separator == "/":  # deeper keys are names that users gave to layers
             return path[0] in KERAS_OPTIMIZERS and len(path) > 1
         return any(OPTIMIZER.search(key) for key in path[:-1][:2])
 
     @property
-    def beside(self) -> bool:
-        """Whether there are weights beside the root that are not the same ones again."""
-        inside = len(self.root)
+    def has_other_weights(self) -> bool:
+        """Return whether there are weights outside of the root that do not repeat those in it."""
+        depth = len(self.root)
         return any(
-            path[:inside] != self.root and not AVERAGED.search(path[0]) and path[0] not in WRAPPERS
+            path[:depth] != self.root and not AVERAGED.search(path[0]) and path[0] not in WRAPPERS
             for path in self._weights
         )
 
 
-def leaves_of(value: Any) -> Iterator[tuple[Path, Any]]:
-    """Every tensor of nested mappings and lists, with the keys that lead to it.
+def iter_tensors(value: Any) -> Iterator[tuple[Path, Any]]:
+    """Yield every tensor of nested mappings and lists, with the keys that lead to it.
 
     Raises
     ------
     ValueError
-        If there are more than anybody's checkpoint has.
+        If there are more values or tensors than any checkpoint has.
     """
-    waiting: list[tuple[Path, Any]] = [((), value)]
+    stack: list[tuple[Path, Any]] = [((), value)]
     nodes = tensors = 0
-    while waiting:
-        path, node = waiting.pop()
+    while stack:
+        path, node = stack.pop()
         nodes += 1
-        if nodes > MOST_NODES:
-            raise ValueError(f"it holds more than {MOST_NODES} values, which no checkpoint does")
+        if nodes > MAX_NODES:
+            raise ValueError(f"it holds more than {MAX_NODES} values, which no checkpoint does")
         if is_tensor(node):
             tensors += 1
-            if tensors > MOST_TENSORS:
-                raise ValueError(f"it holds more than {MOST_TENSORS} tensors")
+            if tensors > MAX_TENSORS:
+                raise ValueError(f"it holds more than {MAX_TENSORS} tensors")
             yield path, node
-        elif len(path) < DEEPEST:
-            inner: list[tuple[Any, Any]] = []
+        elif len(path) < MAX_DEPTH:
+            children: list[tuple[Any, Any]] = []
             if isinstance(node, Mapping):
-                inner = list(node.items())
-            elif isinstance(node, (list, tuple)) and len(node) <= MOST_TENSORS:
-                inner = list(enumerate(node))
-            waiting += [
+                children = list(node.items())
+            elif isinstance(node, (list, tuple)) and len(node) <= MAX_TENSORS:
+                children = list(enumerate(node))
+            stack += [
                 ((*path, str(key)), child)
-                for key, child in reversed(inner)
+                for key, child in reversed(children)
                 if not isinstance(child, (int, float, str, bytes, type(None)))  # histories
             ]
 
 
-def keys_of(value: Any) -> dict[str, str]:
-    """The keys at the top and the types below them, as far as anybody would read them."""
+def top_level_keys(value: Any) -> dict[str, str]:
+    """Return the first keys of a mapping, and the types of their values."""
     if not isinstance(value, Mapping):
         return {}
-    found = {}
-    for key, inner in list(value.items())[:MOST_TENSORS]:
-        kind = "dict" if isinstance(inner, Mapping) else type(inner).__name__
-        found[str(key)] = kind
-    return found
+    return {
+        str(key): "dict" if isinstance(inner, Mapping) else type(inner).__name__
+        for key, inner in list(value.items())[:MAX_TENSORS]
+    }
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether it has elements of one type; NumPy's scalars are numbers."""
+    """Return whether a value has elements of one type; NumPy's scalars are numbers."""
     return (
         hasattr(type(value), "shape")
         and hasattr(type(value), "dtype")
@@ -210,34 +220,35 @@ def is_tensor(value: Any) -> bool:
     )
 
 
-def entry_of(value: Any, name: str, values: bool) -> Entry:
-    """A tensor in memory, on whatever device."""
+def as_entry(value: Any, name: str, values: bool) -> TensorEntry:
+    """Return the entry of a tensor in memory, on whatever device."""
     try:
         shape = tuple(int(n) for n in value.shape)
-    except RuntimeError as error:  # a lazy module's
+    except RuntimeError as error:  # of a lazy module
         raise ValueError(f"{name} has no shape yet; run the model once: {error}") from None
     kind = kind_of(value.dtype)
     if not values or kind not in READ_KINDS or _has_no_values(value):
-        return Entry(shape, kind)
-    return Entry(shape, kind, lambda: statistics(pieces(_on_host(value, name)), kind))
+        return TensorEntry(shape, kind)
+    return TensorEntry(
+        shape, kind, lambda: compute_statistics(iter_pieces(_as_host_array(value, name)), kind)
+    )
 
 
 def kind_of(dtype: Any) -> str:
-    """The name of an element type, the same for all libraries."""
-    name = str(getattr(dtype, "name", dtype))
-    return name.removeprefix("torch.")
+    """Return the name of an element type, the same for all libraries."""
+    return str(getattr(dtype, "name", dtype)).removeprefix("torch.")
 
 
 def _has_no_values(value: Any) -> bool:
-    """Tensors of torch that are shapes alone, or not dense."""
+    """Return whether a torch tensor is a shape alone, or not dense."""
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(value, torch.Tensor):
         return False
     return bool(value.is_meta or value.is_quantized or value.layout is not torch.strided)
 
 
-def _on_host(value: Any, name: str) -> Any:
-    """One tensor at a time comes from its device."""
+def _as_host_array(value: Any, name: str) -> Any:
+    """Return a tensor as an array on the CPU; one tensor at a time is copied from its device."""
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach().cpu()

@@ -1,4 +1,4 @@
-"""The command line: `segpost demo | run | evaluate | diagnose | fingerprint | info`."""
+"""The command line `segpost`: arguments, files and pages. What it computes, the packages do."""
 
 from __future__ import annotations
 
@@ -13,16 +13,12 @@ from types import FrameType
 from typing import Any
 
 from segpost import __version__
-from segpost.cli.commands import (
-    compare_checkpoints,
-    demo,
-    diagnose,
-    evaluate,
-    fingerprint,
-    info,
-    run,
-)
-from segpost.cli.messages import as_options, sentence
+from segpost._core.text import FILE_ERRORS
+from segpost.cli.commands import COMMANDS
+from segpost.cli.messages import cli_spelling, describe_cli_error
+from segpost.cli.progress import print_error
+
+__all__ = ["main"]
 
 STATUS = (
     "exit status: 0 done, 1 some items failed or something was found, 2 the command cannot be "
@@ -42,38 +38,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     status : int
         0 done; 1 some items failed or something was found; 2 the command cannot be carried out as
-        given; 130 Ctrl-C; 143 SIGTERM.
+        given; 130 Ctrl-C; 141 nobody reads the output; 143 SIGTERM.
     """
     try:
-        arguments = _parser().parse_args(argv)
-    except SystemExit as stop:  # argparse has said what is wrong, or printed its help
+        arguments = _build_parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has printed an error or its help
         return int(stop.code or 0)
-    with warnings.catch_warnings(), _terminable():
-        warnings.showwarning = _warn
-        return _guarded(arguments.command, arguments)
+    with warnings.catch_warnings(), _raise_on_sigterm():
+        warnings.showwarning = _print_warning
+        return _run_command(arguments.command, arguments)
 
 
-def _guarded(command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
-    """Call a command; what the user can put right becomes one line instead of a traceback."""
+def _run_command(
+    command: Callable[[argparse.Namespace], int], arguments: argparse.Namespace
+) -> int:
+    """Call a command and return its status.
+
+    An exception that the user can do something about becomes one line instead of a traceback.
+    """
     try:
         status = command(arguments)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+        return _report_failure("interrupted", 130)
     except _Terminated:
-        return _fail("terminated", 143)
-    except BrokenPipeError:  # `segpost info | head`: nobody reads on, which is no error of ours
+        return _report_failure("terminated", 143)
+    except BrokenPipeError:  # `segpost info | head`: the reader has stopped, which is no error
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except ImportError as error:
-        return _fail(f'error: {error}: pip install "segpost[cli]"', 2)
-    except (ValueError, TypeError, OSError, MemoryError) as error:
-        return _fail(f"error: {sentence(error)}", 2)
+        return _report_failure(f'error: {error}: pip install "segpost[cli]"', 2)
+    except FILE_ERRORS as error:
+        return _report_failure(f"error: {describe_cli_error(error)}", 2)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="segpost",
         description="What comes after a segmentation network: labels, colors and overlays from "
@@ -82,24 +84,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"segpost {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (demo, run, evaluate, diagnose, fingerprint, compare_checkpoints, info):
+    for module in COMMANDS:
         module.add_to(commands)
     return parser
 
 
 class _Terminated(BaseException):
-    """SIGTERM arrived; no handler of ordinary errors may swallow it."""
+    """SIGTERM has arrived; no handler of ordinary errors catches it."""
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that half-written files are removed."""
+def _raise_on_sigterm() -> Iterator[None]:
+    """Raise an exception on SIGTERM, so that half-written files are removed."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def terminate(number: int, frame: FrameType | None) -> None:
         raise _Terminated
 
     try:
-        before = signal.signal(signal.SIGTERM, stop)
+        before = signal.signal(signal.SIGTERM, terminate)
     except ValueError:  # only the main thread may set handlers
         yield
         return
@@ -109,10 +111,11 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"segpost: warning: {as_options(str(message))}", file=sys.stderr)
+def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print_error(f"warning: {cli_spelling(str(message))}")
 
 
-def _fail(message: str, status: int) -> int:
-    print(f"segpost: {message}", file=sys.stderr)
+def _report_failure(message: str, status: int) -> int:
+    """Print a message and return the exit status."""
+    print_error(message)
     return status

@@ -1,4 +1,4 @@
-"""`python -m segpost.cli`."""
+"""The command line as a module: `python -m segpost.cli`."""
 
 import sys
 

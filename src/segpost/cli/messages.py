@@ -1,15 +1,36 @@
-"""What exceptions and warnings say on a terminal."""
+"""Messages of exceptions and warnings in the words of the command line."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
 
-NAMED = 3  # files that an error names
+from segpost._core.text import ErrorText, describe_error
 
-# The API's messages name its arguments; here the same things are options.
+# Messages of the API name its arguments. These are the options of the same meaning.
 OPTIONS = {
+    "class_names": "--class-names",
+    "colors": "--colors",
+    "groups": "--groups",
+    "images": "--images",
+    "instance_suffixes": "--instance-suffix",
+    "instances": "--instances",
+    "invalid_preds": "--invalid-preds",
+    "label_table": "--map",
+    "map_to": "--map-to",
+    "max_pixels": "--max-pixels",
+    "measures": "--measure",
+    "num_classes": "--num-classes",
+    "palette": "--palette",
+    "pred_suffixes": "--pred-suffix",
+    "preds": "PREDS",
+    "resize": "--resize",
+    "target_suffixes": "--target-suffix",
+    "targets": "TARGETS",
+    "things": "--things",
+}
+# An argument with a word or number as its value, or without a value: `things=`, `resize="nearest"`.
+ARGUMENT = re.compile(rf'\b({"|".join(OPTIONS)})=(?:"(\w+)"|(\w[\w.]*)|(?=[\s:;,]|$))')
+REPLACEMENTS = {
     r"\bcall segpost\.postprocess\(logits, threshold=([\d.]+)(, axis=-1)?\)": (
         r"pass --threshold \1"
     ),
@@ -34,40 +55,39 @@ OPTIONS = {
 }
 
 
-def sentence(error: BaseException, about: object = None) -> str:
-    """What an exception says, on one line; the file first where there is one.
+def describe_cli_error(error: BaseException, about: object = "") -> str:
+    """Return what an exception says, on one line and in the words of the command line.
 
     Parameters
     ----------
     error : BaseException
         The exception.
     about : object, optional
-        The file that the exception is about, if it is to be named before it.
+        The file that it is about, which is named before it.
     """
-    text = str(error)
-    where = "" if about is None else str(about)
-    if isinstance(error, OSError) and error.strerror:
-        text = error.strerror
-        if error.filename is not None and str(error.filename) not in where:
-            where += f": {error.filename}" if where else str(error.filename)
-    text = as_options(" ".join(text.split())) or type(error).__name__
-    return f"{where}: {text}" if where else text
+    return format_error(describe_error(error, about))
 
 
-def as_options(text: str) -> str:
-    """A message of the API in the words of the command line."""
-    for pattern, option in OPTIONS.items():
-        text = re.sub(pattern, option, text)
-    return text
+def format_error(text: ErrorText) -> str:
+    """Return the text of an error in the words of the command line; names of files stay."""
+    return str(text._replace(reason=cli_spelling(text.reason)))
 
 
-def named(names: Sequence[str]) -> str:
-    """The first few names, and how many there are beyond."""
-    few = ", ".join(map(repr, names[:NAMED]))
-    return few if len(names) <= NAMED else f"{few} and {len(names) - NAMED} more"
+def cli_spelling(text: str) -> str:
+    """Return a message of the API in the words of the command line.
+
+    Examples
+    --------
+    >>> from segpost.cli.messages import cli_spelling
+    >>> cli_spelling('resize="nearest" fits the prediction to it')
+    '--resize nearest fits the prediction to it'
+    """
+    for pattern, replacement in REPLACEMENTS.items():
+        text = re.sub(pattern, replacement, text)
+    return ARGUMENT.sub(_spell_argument, text)
 
 
-def shown(path: Path) -> str:
-    """A path as it is, or quoted where it has control characters."""
-    text = str(path)
-    return text if text.isprintable() else repr(text)
+def _spell_argument(match: re.Match[str]) -> str:
+    """Return an argument of the API, with its value if it has one, as an option."""
+    name, word, plain = match.groups()
+    return " ".join([OPTIONS[name], *([word or plain] if word or plain else [])])

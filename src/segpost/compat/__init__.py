@@ -1,1 +1,4 @@
-"""Other libraries' interfaces over segpost: change the import, keep the script."""
+"""Interfaces of other libraries, to replace them by changing an import.
+
+Import from the modules: `segpost.compat.pydensecrf`.
+"""

@@ -8,56 +8,60 @@ import numpy as np
 
 from segpost._core.arrays import Array
 from segpost.color.palette import Palette
-from segpost.diagnosis.context import Case, Table
+from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.values import Bytes
 
-SIDE = 640  # pixels of the longer side
+MAX_SIDE = 640  # pixels of the longer side
+MAX_COLORS = 1024  # distinct colors; the colors of more classes repeat
 VOID_COLOR = (224, 224, 192)
-NO_CLASS = (255, 0, 255)
-WRONG = (229, 72, 77)
+NO_CLASS_COLOR = (255, 0, 255)
+WRONG_COLOR = (229, 72, 77)
 
 
-def side_by_side(case: Case) -> Iterator[tuple[str, Table]]:
-    """Photograph, target, prediction, what was drawn of it, and where the first two differ."""
-    if case.has("image"):
-        yield "image", _small(case.image[0])
-    target = _small(case.target[0]) if case.has("target") else None
-    if case.has("target_colors"):
-        yield "target", _small(case.target_colors[0])
-    preds = _small(case.predicted[0]) if case.has("predicted") else None
-    palette = _palette(case, [array for array in (target, preds) if array is not None])
+def iter_pictures(context: DiagnosticContext) -> Iterator[tuple[str, Bytes]]:
+    """Yield title and picture: image, target, prediction, its colors, and the differences."""
+    inputs = context.inputs
+    if inputs.image is not None:
+        yield "image", _shrink(inputs.image[0])
+    target = None if inputs.target is None else _shrink(inputs.target[0])
+    if inputs.target_colors is not None:
+        yield "target", _shrink(inputs.target_colors[0])
+    predicted = None if inputs.predicted is None else _shrink(context.predicted[0])
+    palette = _choose_palette(context, [map_ for map_ in (target, predicted) if map_ is not None])
     if target is not None:
-        yield "target", _painted(target, palette, case)
-    if preds is not None:
-        yield "prediction", _painted(preds, palette, case)
-    if case.has("color"):
-        yield "as it was drawn", _small(case.color[0])
-    if target is not None and preds is not None and target.shape == preds.shape:
-        made = np.zeros((*target.shape, 3), np.uint8)
-        made[target != preds] = WRONG
-        made[np.isin(target, case.ignored)] = VOID_COLOR
-        yield "where they differ", made
+        yield "target", _colorize(target, palette, context)
+    if predicted is not None:
+        yield "prediction", _colorize(predicted, palette, context)
+    if inputs.color is not None:
+        yield "as it was drawn", _shrink(inputs.color[0])
+    if target is not None and predicted is not None and target.shape == predicted.shape:
+        differences = np.zeros((*target.shape, 3), np.uint8)
+        differences[target != predicted] = WRONG_COLOR
+        differences[np.isin(target, inputs.ignored)] = VOID_COLOR
+        yield "where they differ", differences
 
 
-def _small(array: Array) -> Array:
-    """Every so many pixels; labels are never mixed."""
-    step = max(1, -(-max(array.shape[:2]) // SIDE))
+def _shrink(array: Array) -> Array:
+    """Return every n-th pixel; labels are never mixed."""
+    step = max(1, -(-max(array.shape[:2]) // MAX_SIDE))
     small: Array = np.ascontiguousarray(array[::step, ::step])
     return small
 
 
-def _palette(case: Case, maps: list[Array]) -> Palette:
-    """The palette that was given, or one in which all classes can be seen."""
-    if case.has("palette"):
-        return case.palette
-    top = max((int(labels.clip(0, 255).max(initial=0)) for labels in maps), default=0)
-    classes = max(case.classes or 0, top + 1, 2)
-    distinct = Palette.distinct(min(classes, 1024)).colors
-    return Palette(distinct[np.arange(classes) % len(distinct)])
+def _choose_palette(context: DiagnosticContext, maps: list[Array]) -> Palette:
+    """Return the caller's palette, or one that shows every class of the maps."""
+    if context.inputs.palette is not None:
+        return context.inputs.palette
+    largest = max((int(labels.clip(0, 255).max(initial=0)) for labels in maps), default=0)
+    classes = max(context.classes or 0, largest + 1, 2)
+    colors = Palette.distinct(min(classes, MAX_COLORS)).colors
+    return Palette(colors[np.arange(classes) % len(colors)])
 
 
-def _painted(labels: Array, palette: Palette, case: Case) -> Table:
-    known = (labels >= 0) & (labels < len(palette))
-    made = palette.colors[np.where(known, labels, 0).astype(np.intp)]
-    made[~known] = NO_CLASS
-    made[np.isin(labels, case.ignored)] = palette.void or VOID_COLOR
-    return made
+def _colorize(labels: Array, palette: Palette, context: DiagnosticContext) -> Bytes:
+    """Return labels in colors; values that are no class or ignored have colors of their own."""
+    is_class = (labels >= 0) & (labels < len(palette))
+    picture = palette.colors[np.where(is_class, labels, 0).astype(np.intp)]
+    picture[~is_class] = NO_CLASS_COLOR
+    picture[np.isin(labels, context.inputs.ignored)] = palette.void or VOID_COLOR
+    return picture

@@ -1,86 +1,157 @@
-"""The table of symptoms: what a diagnosis looks for, in the order in which it looks."""
+"""The order of the diagnostic rules, and the function that applies them."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from types import ModuleType
 
+from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.rule import Rule
+from segpost.diagnosis.rules import (
+    argmaxes,
+    classes,
+    geometry,
+    inputs,
+    labels,
+    layouts,
+    logits,
+    palettes,
+    targets,
+)
 from segpost.render.findings import Finding, ordered
 
-if TYPE_CHECKING:
-    from segpost.diagnosis.context import Case
+MODULES = (layouts, logits, argmaxes, labels, palettes, targets, classes, geometry, inputs)
+
+# A rule that explains a mistake comes before the rules that only describe it (`unless`).
+ORDER = (
+    # layouts
+    "class-axis",
+    "reshape-not-transpose",
+    # logits
+    "nan-logits",
+    "infinite-logits",
+    "no-class-possible",
+    "other-number-of-classes",
+    "one-channel",
+    "quantized-logits",
+    "softmax-twice",
+    "probabilities-as-logits",
+    "sigmoid-as-logits",
+    "untrained-head",
+    "constant-logits",
+    "runs-differ",
+    "dead-class",
+    # argmaxes
+    "wrong-argmax-axis",
+    "reshaped-labels",
+    "transposed-labels",
+    "argmax-times-255",
+    "cast-before-argmax",
+    "letterbox-not-removed",
+    "argmax-before-resize",
+    "labels-on-another-grid",
+    "labels-of-other-logits",
+    # labels
+    "one-class",
+    "labels-0-255",
+    "interpolated-labels",
+    "labels-luma",
+    "labels-outside",
+    "no-palette-in-file",
+    "lossy-label-file",
+    "blocky-labels",
+    # palettes
+    "palette-of-0-1",
+    "palette-black",
+    "palette-too-short",
+    "names-shifted",
+    "palette-of-other-dataset",
+    "ids-as-grey",
+    "picture-black",
+    "red-blue-swapped",
+    "colors-shifted",
+    "colors-unknown",
+    "colors-of-other-labels",
+    # targets
+    "target-is-a-picture",
+    "target-0-255",
+    "void-not-ignored",
+    "target-interpolated",
+    "target-luma",
+    "target-labelid",
+    "target-one-too-many",
+    "target-outside",
+    "target-all-void",
+    # classes
+    "labelid-for-trainid",
+    "reduce-zero-label-missing",
+    "reduce-zero-label-twice",
+    "class-offset",
+    "inverted-mask",
+    "classes-permuted",
+    "no-common-class",
+    # geometry
+    "height-width-swapped",
+    "turned",
+    "letterbox",
+    "shifted",
+    "wrong-grid",
+    "size-mismatch",
+    "another-number-of-images",
+    "exif-orientation",
+    # inputs
+    "input-not-finite",
+    "input-constant",
+    "input-bgr",
+    "input-normalization",
+    "input-range",
+)
 
 
-class Claim(NamedTuple):
-    """What a check has to say of a case."""
+def collect_rules(modules: Iterable[ModuleType], order: tuple[str, ...]) -> dict[str, Rule]:
+    """Return the rules that modules define by code, in the given order.
 
-    rank: str  # "certain": the data show it; "likely": they fit nothing else as well; "hint"
-    message: str
-    evidence: dict[str, Any]
-    where: str = ""
-    cure: str = ""  # instead of the symptom's own
-
-
-class Symptom(NamedTuple):
-    """A failure, what is needed to see it, and what helps."""
-
-    code: str
-    group: str
-    needs: tuple[str, ...]  # arguments of `diagnose`; "a|b" is one of them
-    ranks: tuple[str, ...]
-    means: str
-    cure: str
-    unless: tuple[str, ...]  # codes that already say it better
-    check: Callable[[Case], Claim | None]
+    Raises
+    ------
+    ValueError
+        If the order misses the code of a rule, names a code that no rule has or a code twice, or if
+        two rules have one code.
+    """
+    rules = [value for module in modules for value in vars(module).values() if type(value) is Rule]
+    codes = [entry.code for entry in rules]
+    if sorted(codes) != sorted(order):
+        odd = sorted(code for code in {*codes, *order} if codes.count(code) != 1
+                     or order.count(code) != 1)  # fmt: skip
+        raise ValueError(f"each code must belong to one rule and to one place in the order: {odd}")
+    by_code = {entry.code: entry for entry in rules}
+    return {code: by_code[code] for code in order}
 
 
-TABLE: dict[str, Symptom] = {}
-
-Check = Callable[["Case"], Claim | None]
+TABLE = collect_rules(MODULES, ORDER)
 
 
-def symptom(
-    code: str, *, needs: str, ranks: str, cure: str, unless: str = ""
-) -> Callable[[Check], Check]:
-    """Enter a check; its docstring is what the symptom means."""
-
-    def entered(check: Check) -> Check:
-        means = " ".join(inspect.getdoc(check).split())  # type: ignore[union-attr]
-        group = check.__module__.rpartition(".")[2]
-        TABLE[code] = Symptom(
-            code,
-            group,
-            tuple(needs.split()),
-            tuple(ranks.split()),
-            means,
-            cure,
-            tuple(unless.split()),
-            check,
-        )
-        return check
-
-    return entered
-
-
-def examine(case: Case) -> tuple[Finding, ...]:
-    """Every finding of a case, the most certain first."""
-    found: dict[str, Finding] = {}
+def examine(context: DiagnosticContext) -> tuple[Finding, ...]:
+    """Apply every rule whose inputs are there; return the findings, the most certain first."""
+    findings: dict[str, Finding] = {}
     for code, entry in TABLE.items():
-        if any(other in found for other in entry.unless) or not _there(entry, case):
+        if any(other in findings for other in entry.unless) or not has_inputs(entry, context):
             continue
-        claim = entry.check(case)
-        if claim is not None:
-            found[code] = Finding(
+        result = entry.check(context)
+        if result is not None:
+            findings[code] = Finding(
                 code=code,
-                rank=claim.rank,
-                message=claim.message,
-                evidence=claim.evidence,
-                cure=claim.cure or entry.cure,
-                where=claim.where,
+                rank=result.rank,
+                message=result.message,
+                evidence=result.evidence,
+                cure=result.cure or entry.cure,
+                where=result.where,
             )
-    return ordered(found.values())
+    return ordered(findings.values())
 
 
-def _there(entry: Symptom, case: Case) -> bool:
-    return all(any(case.has(name) for name in need.split("|")) for need in entry.needs)
+def has_inputs(entry: Rule, context: DiagnosticContext) -> bool:
+    """Return whether the context has every input that a rule needs."""
+    return all(
+        any(getattr(context.inputs, name) is not None for name in need.split("|"))
+        for need in entry.needs
+    )

@@ -1,4 +1,4 @@
-"""`Diagnosis`: what was found, what cannot be told, and the pictures side by side."""
+"""`Diagnosis`: findings, open questions and pictures, as text, JSON, Markdown and HTML."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,6 @@ import numpy.typing as npt
 from segpost.render import findings as render_findings
 from segpost.render.findings import Finding
 from segpost.render.tables import shown
-
-if TYPE_CHECKING:
-    from segpost.diagnosis.unknown import Unknown
 
 VERSION = 1
 RANKS = {"certain": "#d92d3a", "likely": "#c77700", "hint": "#5d6878"}
@@ -36,9 +33,16 @@ STYLE = """<style>
 Picture = npt.NDArray[np.uint8]
 
 
+class OpenQuestion(NamedTuple):
+    """A question that the data leave open, and the input that would decide it."""
+
+    question: str
+    would_tell: str
+
+
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `diagnose` found.
+    """The result of `diagnose`: findings, open questions, and pictures.
 
     Parameters
     ----------
@@ -46,45 +50,45 @@ class Diagnosis:
         The most certain first. Each has `code`, `rank` ("certain", "likely" or "hint"), `message`,
         `evidence`, `cure` and `where`.
     cannot_tell : tuple of (question, would_tell)
-        What the data leave open, and what would tell.
+        Open questions, and the input that would decide each.
     looked_at : dict
-        The arguments that were given, and their shapes.
+        Shape and dtype of each array by the name of its argument.
     pictures : tuple of (title, (H, W, 3) uint8)
-        For `to_html`: photograph, target, prediction, and where they differ.
+        For `to_html`: image, target, prediction, and where they differ.
 
     Examples
     --------
     >>> import numpy as np, segpost
-    >>> found = segpost.diagnose(logits=np.full((3, 8, 8), np.nan, np.float32))
-    >>> found.ok, found.codes
+    >>> diagnosis = segpost.diagnose(logits=np.full((3, 8, 8), np.nan, np.float32))
+    >>> diagnosis.ok, diagnosis.codes
     (False, ('nan-logits',))
     """
 
     findings: tuple[Finding, ...]
-    cannot_tell: tuple[Unknown, ...] = ()
+    cannot_tell: tuple[OpenQuestion, ...] = ()
     looked_at: dict[str, str] = field(default_factory=dict)
     pictures: tuple[tuple[str, Picture], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Return whether there are no findings."""
         return not self.findings
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The codes of the findings."""
-        return tuple(found.code for found in self.findings)
+        """Return the codes of the findings."""
+        return tuple(finding.code for finding in self.findings)
 
     def summary(self) -> str:
-        """How much was found, in a sentence."""
+        """Return the number of findings of each rank as a sentence."""
         if self.ok:
             return "Nothing wrong was found."
-        ranks = [found.rank for found in self.findings]
-        counted = [f"{ranks.count(rank)} {rank}" for rank in RANKS if rank in ranks]
-        return f"Found: {', '.join(counted)}."
+        ranks = [finding.rank for finding in self.findings]
+        counts = [f"{ranks.count(rank)} {rank}" for rank in RANKS if rank in ranks]
+        return f"Found: {', '.join(counts)}."
 
     def __str__(self) -> str:
-        """For a terminal."""
+        """Return findings and open questions for a terminal."""
         parts = [self.summary()]
         if self.findings:
             parts.append(render_findings.text(self.findings))
@@ -94,19 +98,19 @@ class Diagnosis:
         return "\n\n".join(parts)
 
     def to_json(self) -> str:
-        """Findings, open questions and what was looked at, as JSON."""
+        """Return findings, open questions and the shapes of the inputs as JSON."""
         content = {
             "segpost": "Diagnosis",
             "version": VERSION,
             "ok": self.ok,
             "looked_at": self.looked_at,
-            "findings": [_plain(found.as_dict()) for found in self.findings],
-            "cannot_tell": [unknown._asdict() for unknown in self.cannot_tell],
+            "findings": [_as_jsonable(finding.as_dict()) for finding in self.findings],
+            "cannot_tell": [question._asdict() for question in self.cannot_tell],
         }
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
     def to_markdown(self) -> str:
-        """The same in Markdown."""
+        """Return findings and open questions as Markdown."""
         parts = [self.summary()]
         if self.findings:
             parts.append(render_findings.markdown(self.findings))
@@ -116,13 +120,13 @@ class Diagnosis:
         return "\n\n".join(parts) + "\n"
 
     def to_html(self) -> str:
-        """A section of a page: findings, open questions, and the pictures side by side.
+        """Return a section of an HTML page: findings, open questions, and pictures side by side.
 
-        Nothing is loaded from anywhere. The pictures need Pillow.
+        The section loads nothing from elsewhere. The pictures need Pillow.
         """
-        return "\n".join(["<section class='diagnosis'>", STYLE, *self._sections(), "</section>"])
+        return "\n".join(["<section class='diagnosis'>", STYLE, *self._iter_html(), "</section>"])
 
-    def _sections(self) -> Iterator[str]:
+    def _iter_html(self) -> Iterator[str]:
         yield f"<p><strong>{escape(self.summary())}</strong></p>"
         yield from map(in_html, self.findings)
         if self.cannot_tell:
@@ -133,7 +137,7 @@ class Diagnosis:
             yield f"<p>Cannot tell from this:</p><ul>{rows}</ul>"
         if self.pictures:
             panels = "".join(
-                f'<figure><img src="{_embedded(picture)}" alt="{escape(title)}">'
+                f'<figure><img src="{_embed(picture)}" alt="{escape(title)}">'
                 f"<figcaption>{escape(title)}</figcaption></figure>"
                 for title, picture in self.pictures
             )
@@ -141,10 +145,10 @@ class Diagnosis:
 
 
 def in_html(found: Finding) -> str:
-    """A finding as a block of a page that has `STYLE`."""
+    """Return a finding as a block of HTML, for a page that has `STYLE`."""
     where = f" ({escape(shown(found.where))})" if found.where else ""
     cure = f"<code>{escape(shown(found.cure))}</code>" if found.cure else ""
-    facts = ", ".join(f"{k}: {v}" for k, v in _plain(found.evidence).items())
+    facts = ", ".join(f"{k}: {v}" for k, v in _as_jsonable(found.evidence).items())
     return (
         f'<div class="finding" style="border-color:{RANKS[found.rank]}">'
         f"<strong>{found.rank}: {escape(found.code)}</strong>{where}<br>"
@@ -153,7 +157,8 @@ def in_html(found: Finding) -> str:
     )
 
 
-def _embedded(picture: Picture) -> str:
+def _embed(picture: Picture) -> str:
+    """Return a picture as the URL of an `img` element."""
     from PIL import Image
 
     buffer = io.BytesIO()
@@ -161,16 +166,16 @@ def _embedded(picture: Picture) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _plain(content: dict[str, Any]) -> dict[str, Any]:
-    """Numbers of NumPy as Python's, rounded; what is no number as a word."""
-    made: dict[str, Any] = {}
+def _as_jsonable(content: dict[str, Any]) -> dict[str, Any]:
+    """Return Python numbers of six digits for NumPy's, and text for NaN and infinities."""
+    plain: dict[str, Any] = {}
     for key, value in content.items():
         if isinstance(value, dict):
-            made[key] = _plain(value)
+            plain[key] = _as_jsonable(value)
         elif isinstance(value, (float, np.floating)):
-            made[key] = float(f"{value:.6g}") if math.isfinite(value) else str(value)
+            plain[key] = float(f"{value:.6g}") if math.isfinite(value) else str(value)
         elif isinstance(value, np.integer):
-            made[key] = int(value)
+            plain[key] = int(value)
         else:
-            made[key] = value
-    return made
+            plain[key] = value
+    return plain

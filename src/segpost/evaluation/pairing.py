@@ -1,19 +1,20 @@
-"""Which prediction belongs to which target: by their names."""
+"""Pairing of predictions with targets, instance maps and images, by the names of their files."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from segpost.cli.messages import named, shown
-from segpost.files.images import ARRAYS, LABELS
-from segpost.files.listing import find, is_one
+from segpost._core.text import display_path, format_names
+from segpost.files.arrays import ARRAY_SUFFIXES
+from segpost.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES
+from segpost.files.listing import is_single_file, list_files
 
 
 class Pair(NamedTuple):
-    """A prediction and its target, under the target's name; and its instances, where wanted."""
+    """A prediction and its target, with the target's key as id, and maybe its instance map."""
 
     id: str
     preds: Path
@@ -22,172 +23,192 @@ class Pair(NamedTuple):
 
 
 class Pairing(NamedTuple):
-    """What belongs together, and what is left over."""
+    """The pairs of a data set, and the files that pair with nothing.
 
-    pairs: list[Pair]  # in the order of their ids
-    no_preds: list[str]  # targets
-    no_target: list[str]  # predictions
-    no_instances: Sequence[str] = ()  # targets that have a prediction
+    Attributes
+    ----------
+    pairs : list of Pair
+        In the order of their ids.
+    targets_without_preds, preds_without_target : list of str
+        Keys of files.
+    pairs_without_instances : sequence of str
+        Ids of pairs that were left out, because they have no instance map.
+    """
+
+    pairs: list[Pair]
+    targets_without_preds: list[str]
+    preds_without_target: list[str]
+    pairs_without_instances: Sequence[str] = ()
+
+    def describe_unpaired(self) -> list[str]:
+        """Return a sentence about each kind of file that pairs with nothing."""
+        missing, extra = self.targets_without_preds, self.preds_without_target
+        without_instances = self.pairs_without_instances
+        total = len(self.pairs) + len(missing) + len(without_instances)
+        sentences = []
+        if missing:
+            count = f"{len(missing)} of {total} targets have no prediction"
+            sentences.append(f"{count}: {format_names(missing)}")
+        if extra:
+            count = f"{len(extra)} predictions have no target"
+            sentences.append(f"{count}: {format_names(extra)}")
+        if without_instances:
+            count = f"{len(without_instances)} of {total} targets have no map of instances"
+            sentences.append(f"{count}: {format_names(without_instances)}")
+        return sentences
 
 
-def pair(
+def pair_files(
     preds: Path,
     targets: Path,
     *,
     pred_suffixes: Sequence[str] = (),
     target_suffixes: Sequence[str] = (),
 ) -> Pairing:
-    """Pair the files of two places: by their paths there, or else by their names alone.
+    """Return the pairs of two sources, by the paths of their files, or else by names alone.
 
     Parameters
     ----------
-    preds, targets : path
+    preds, targets : Path
         A folder, searched with everything below it; a file; or a .txt file with a path a line.
     pred_suffixes, target_suffixes : sequence of str
-        Ends of names that are taken off; files that end otherwise do not belong to the data set.
-        Without any, the common ones are taken off where they are.
+        Ends of names that are removed; files that end otherwise do not belong to the data set.
+        Without any, the common ones are removed where they are.
 
     Raises
     ------
     ValueError, OSError
-        If a place holds no such files, names are ambiguous, or none pairs.
+        If a source holds no such files, names are ambiguous, or nothing pairs.
     """
-    left = find(preds, "PREDS", (*LABELS, *ARRAYS), pred_suffixes)
-    right = find(targets, "TARGETS", LABELS, target_suffixes)
-    if is_one(preds) and is_one(targets):
-        return Pairing([_checked(Pair(right[0].key, left[0].path, right[0].path))], [], [])
-    given = _unique(left, "PREDS", "--pred-suffix says which are meant")
-    wanted = _unique(right, "TARGETS", "--target-suffix says which are meant")
-    given, wanted, ids = _comparable(given, wanted, "PREDS")
-    pairs = [_checked(Pair(ids[key], given[key], wanted[key])) for key in wanted.keys() & given]
+    pred_files = list_files(preds, "preds=", (*LABEL_SUFFIXES, *ARRAY_SUFFIXES), pred_suffixes)
+    target_files = list_files(targets, "targets=", LABEL_SUFFIXES, target_suffixes)
+    if is_single_file(preds) and is_single_file(targets):
+        target = target_files[0]
+        return Pairing([_check_distinct(Pair(target.key, pred_files[0].path, target.path))], [], [])
+    paths = _unique_paths(pred_files, "preds=", "pred_suffixes= says which are meant")
+    target_paths = _unique_paths(target_files, "targets=", "target_suffixes= says which are meant")
+    paths, target_paths, ids = _common_keys(paths, target_paths, "preds=")
+    pairs = [
+        _check_distinct(Pair(ids[key], paths[key], target_paths[key]))
+        for key in sorted(target_paths.keys() & paths)
+    ]
     return Pairing(
         sorted(pairs),
-        sorted(ids[key] for key in wanted.keys() - given),
-        sorted(given.keys() - wanted),
+        sorted(ids[key] for key in target_paths.keys() - paths),
+        sorted(paths.keys() - target_paths),
     )
 
 
-def with_instances(found: Pairing, place: Path, suffixes: Sequence[str] = ()) -> Pairing:
-    """The same pairs with their maps of instances, by the rules of `pair`.
+def add_instances(
+    pairing: Pairing, instances: Path, instance_suffixes: Sequence[str] = ()
+) -> Pairing:
+    """Return the pairs that have an instance map, with it, by the rules of `pair_files`.
 
-    Maps that belong to no pair are no concern; pairs without one are left over.
+    Instance maps of no pair are left alone.
 
     Parameters
     ----------
-    found : Pairing
-    place : path
-        A folder, a file or a list, as in `pair`.
-    suffixes : sequence of str
-        Ends of the maps' names.
+    pairing : Pairing
+        Predictions and targets.
+    instances : Path
+        A folder, a file or a list, as in `pair_files`.
+    instance_suffixes : sequence of str
+        Ends of the names of instance maps.
 
     Raises
     ------
     ValueError, OSError
-        As `pair`.
+        As `pair_files`.
     """
-    files = find(place, "--instances", LABELS, suffixes, instances=True)
-    if is_one(place) and len(found.pairs) == 1:
-        paths = {found.pairs[0].id: files[0].path}
+    files = list_files(instances, "instances=", LABEL_SUFFIXES, instance_suffixes, instances=True)
+    if is_single_file(instances) and len(pairing.pairs) == 1:
+        by_id = {pairing.pairs[0].id: files[0].path}
     else:
-        given = _unique(files, "--instances", "--instance-suffix says which are meant")
-        targets = {pair.id: pair.target for pair in found.pairs}
-        given, targets, ids = _comparable(given, targets, "--instances")
-        paths = {ids[key]: given[key] for key in targets.keys() & given}
-    return found._replace(
+        paths = _unique_paths(files, "instances=", "instance_suffixes= says which are meant")
+        targets = {pair.id: pair.target for pair in pairing.pairs}
+        paths, targets, ids = _common_keys(paths, targets, "instances=")
+        by_id = {ids[key]: paths[key] for key in targets.keys() & paths}
+    return pairing._replace(
         pairs=[
-            _checked(pair._replace(instances=paths[pair.id]))
-            for pair in found.pairs
-            if pair.id in paths
+            _check_distinct(pair._replace(instances=by_id[pair.id]))
+            for pair in pairing.pairs
+            if pair.id in by_id
         ],
-        no_instances=[pair.id for pair in found.pairs if pair.id not in paths],
+        pairs_without_instances=[pair.id for pair in pairing.pairs if pair.id not in by_id],
     )
 
 
-def images(place: Path, kinds: Collection[str], wanted: Iterable[str]) -> dict[str, Path]:
-    """The photograph of every id, where there is one: by path, or else by name."""
-    by_path: dict[str, Path] = {}
-    for key, path in find(place, "--images", kinds):
-        by_path.setdefault(key, path)
-    by_name = {_name(key): path for key, path in sorted(by_path.items(), reverse=True)}
-    paths = {key: by_path.get(key) or by_name.get(_name(key)) for key in wanted}
-    return {key: path for key, path in paths.items() if path is not None}
+def find_images(images: Path, ids: Iterable[str]) -> dict[str, Path]:
+    """Return the image of every id that has one in a folder, by path, or else by name alone."""
+    by_key: dict[str, Path] = {}
+    for key, path in list_files(images, "images=", IMAGE_SUFFIXES):
+        by_key.setdefault(key, path)
+    by_name = {_last_part(key): path for key, path in sorted(by_key.items(), reverse=True)}
+    paths = {id_: by_key.get(id_) or by_name.get(_last_part(id_)) for id_ in ids}
+    return {id_: path for id_, path in paths.items() if path is not None}
 
 
-def left_over(pairing: Pairing) -> list[str]:
-    """Sentences about files that pair with nothing."""
-    total = len(pairing.pairs) + len(pairing.no_preds) + len(pairing.no_instances)
-    says = []
-    if pairing.no_preds:
-        many = f"{len(pairing.no_preds)} of {total} targets have no prediction"
-        says.append(f"{many}: {named(pairing.no_preds)}")
-    if pairing.no_target:
-        many = f"{len(pairing.no_target)} predictions have no target"
-        says.append(f"{many}: {named(pairing.no_target)}")
-    if pairing.no_instances:
-        many = f"{len(pairing.no_instances)} of {total} targets have no map of instances"
-        says.append(f"{many}: {named(pairing.no_instances)}")
-    return says
-
-
-def _name(key: str) -> str:
+def _last_part(key: str) -> str:
+    """Return a key without its folders."""
     return key.rpartition("/")[2]
 
 
-def _unique(files: Iterable[tuple[str, Path]], what: str, hint: str) -> dict[str, Path]:
-    """Paths by key; two files of one key are an error."""
-    found: dict[str, list[Path]] = {}
+def _unique_paths(files: Iterable[tuple[str, Path]], what: str, hint: str) -> dict[str, Path]:
+    """Return paths by key; two files of one key are an error."""
+    by_key: dict[str, list[Path]] = {}
     for key, path in files:
-        found.setdefault(key, []).append(path)
-    twice = {key: paths for key, paths in found.items() if len(paths) > 1}
-    if twice:
-        key, paths = min(twice.items())
-        many = "1 name belongs" if len(twice) == 1 else f"{len(twice)} names belong"
+        by_key.setdefault(key, []).append(path)
+    ambiguous = {key: paths for key, paths in by_key.items() if len(paths) > 1}
+    if ambiguous:
+        key, paths = min(ambiguous.items())
+        count = "1 name belongs" if len(ambiguous) == 1 else f"{len(ambiguous)} names belong"
         raise ValueError(
-            f"{what}: {many} to more than one file, {key!r} to "
-            f"{named([str(path) for path in paths])}; {hint}"
+            f"{what}: {count} to more than one file, {key!r} to "
+            f"{format_names([str(path) for path in paths])}; {hint}"
         )
-    return {key: paths[0] for key, paths in found.items()}
+    return {key: paths[0] for key, paths in by_key.items()}
 
 
-def _comparable(
-    given: dict[str, Path], wanted: dict[str, Path], what: str
+def _common_keys(
+    paths: dict[str, Path], targets: dict[str, Path], what: str
 ) -> tuple[dict[str, Path], dict[str, Path], dict[str, str]]:
-    """Files and targets by keys that both have: paths, or else names alone; and the targets' own.
+    """Return files and targets by keys that both have, and the targets' own keys.
+
+    The keys stay where they share one, or else become names without folders.
 
     Raises
     ------
     ValueError
         If they share neither, or names alone are ambiguous.
     """
-    if not given.keys().isdisjoint(wanted):
-        return given, wanted, {key: key for key in wanted}
-    ids = {_name(key): key for key in wanted}
-    if ids.keys().isdisjoint(map(_name, given)):
-        raise ValueError(_nothing_pairs(list(given), list(wanted), what))
+    if not paths.keys().isdisjoint(targets):
+        return paths, targets, {key: key for key in targets}
+    ids = {_last_part(key): key for key in targets}
+    if ids.keys().isdisjoint(map(_last_part, paths)):
+        raise ValueError(_describe_no_pairs(list(paths), list(targets), what))
     hint = "their folders are called otherwise on the other side"
-    given = _unique([(_name(key), path) for key, path in given.items()], what, hint)
+    paths = _unique_paths([(_last_part(key), path) for key, path in paths.items()], what, hint)
+    by_name = [(_last_part(key), path) for key, path in targets.items()]
+    return paths, _unique_paths(by_name, "targets=", hint), ids
+
+
+def _check_distinct(pair: Pair) -> Pair:
+    """Return the pair, and refuse a file that is two things at once."""
+    kinds = (("prediction", pair.preds), ("target", pair.target), ("instances", pair.instances))
+    existing = [(kind, path) for kind, path in kinds if path is not None and path.exists()]
+    for (kind, path), (other, other_path) in combinations(existing, 2):
+        if path.samefile(other_path):
+            raise ValueError(f"{display_path(path)} is {kind} and {other} at once")
+    return pair
+
+
+def _describe_no_pairs(keys: Sequence[str], targets: Sequence[str], what: str) -> str:
+    """Return the error about files none of which has the key of a target."""
+    noun, plural, argument = "prediction", "predictions", "pred_suffixes="
+    if what == "instances=":
+        noun, plural, argument = "map of instances", "maps", "instance_suffixes="
     return (
-        given,
-        _unique([(_name(key), path) for key, path in wanted.items()], "TARGETS", hint),
-        ids,
-    )
-
-
-def _checked(found: Pair) -> Pair:
-    """The pair; no file may be two things at once."""
-    kinds = (("prediction", found.preds), ("target", found.target), ("instances", found.instances))
-    there = [(kind, path) for kind, path in kinds if path is not None and path.exists()]
-    for (kind, path), (other, same) in combinations(there, 2):
-        if path.samefile(same):
-            raise ValueError(f"{shown(path)} is {kind} and {other} at once")
-    return found
-
-
-def _nothing_pairs(given: Sequence[str], wanted: Sequence[str], what: str) -> str:
-    noun, many, option = "prediction", "predictions", "--pred-suffix"
-    if what == "--instances":
-        noun, many, option = "map of instances", "maps", "--instance-suffix"
-    return (
-        f"no {noun} has the name of a target: {many} are {named(given)}, "
-        f"targets {named(wanted)}; {option} and --target-suffix take off what differs at the end"
+        f"no {noun} has the name of a target: {plural} are {format_names(keys)}, targets "
+        f"{format_names(targets)}; {argument} and target_suffixes= take off what differs at the "
+        "end"
     )

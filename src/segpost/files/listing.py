@@ -1,4 +1,4 @@
-"""The files of a data set, and what they are known by: their names without the usual ends."""
+"""Listing of the files of a data set, each with its key: its name without the usual suffixes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from segpost.cli.messages import NAMED, named, shown
+from segpost._core.text import MAX_NAMES, display_path, format_names
 
-# What names end with and the other side's do not.
+# Ends of names in which the predictions and the targets of one image differ.
 SUFFIXES = (
     "_leftImg8bit",
     "_gtFine_labelIds",
@@ -39,60 +39,91 @@ INSTANCE_SUFFIXES = (
     "_instances",
     "_instance",
 )
-# Files of Cityscapes that lie beside the label maps and are none; and the only maps of instances.
-NO_LABELS = ("_color", "_instanceIds", "_instanceTrainIds")
+# Ends of the files of Cityscapes that are no label maps; and of those that are instance maps.
+NOT_LABELS = ("_color", "_instanceIds", "_instanceTrainIds")
 INSTANCES = ("_instanceIds",)
 
 
-class Found(NamedTuple):
-    """A file, and the path that it is known by: without suffixes, / between its parts."""
+class DataFile(NamedTuple):
+    """A file of a data set, and the key that pairs it with others."""
 
-    key: str
+    key: str  # the path below its folder, without suffixes, with / between the parts
     path: Path
 
 
-def find(
-    place: Path,
+def list_files(
+    source: Path,
     what: str,
     kinds: Collection[str],
     suffixes: Sequence[str] = (),
     *,
     instances: bool = False,
-) -> list[Found]:
-    """The files of a place, sorted by what they are known by."""
-    if is_one(place):
-        if not place.exists():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
-        return [Found(_key(place.name, suffixes, instances) or place.stem, place)]
-    listed = list(_lines(place)) if place.suffix.lower() == ".txt" else list(_below(place))
+) -> list[DataFile]:
+    """Return the files of a source, sorted by their keys.
+
+    Parameters
+    ----------
+    source : Path
+        A folder, searched with everything below it; a .txt file with a path a line, relative to
+        it; or a file.
+    what : str
+        What the source is called in errors.
+    kinds : collection of str
+        The endings of files that count, such as ".png".
+    suffixes : sequence of str
+        Ends of names, before the ending, that are removed; only files that have one of them
+        count. Without any, the common ones are removed where they are.
+    instances : bool
+        Whether instance maps are wanted, not label maps.
+
+    Raises
+    ------
+    ValueError, OSError
+        If there is no such file, or a list names one that is missing or one twice.
+    """
+    if is_single_file(source):
+        if not source.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
+        return [DataFile(_file_key(source.name, suffixes, instances) or source.stem, source)]
+    is_list = source.suffix.lower() == ".txt"
+    listed = list(_read_list(source)) if is_list else list(_walk_folder(source))
     files = [(name, path) for name, path in listed if path.suffix.lower() in kinds]
     if not files:
         others = sorted({path.suffix.lower() for _, path in listed if path.suffix})
         raise ValueError(
-            f"{what}: {shown(place)} holds no {', '.join(dict.fromkeys(kinds))} file"
-            + (f", but {len(listed)} of {', '.join(others[:NAMED])}" if others else "")
+            f"{what}: {display_path(source)} holds no {', '.join(dict.fromkeys(kinds))} file"
+            + (f", but {len(listed)} of {', '.join(others[:MAX_NAMES])}" if others else "")
         )
-    found = [Found(key, path) for name, path in files if (key := _key(name, suffixes, instances))]
-    if not found:
+    data_files = [
+        DataFile(key, path)
+        for name, path in files
+        if (key := _file_key(name, suffixes, instances)) is not None
+    ]
+    if not data_files:
         ends = suffixes or (INSTANCES if instances else ("_labelIds", "_labelTrainIds"))
         raise ValueError(
-            f"{what}: no file in {shown(place)} has a name that ends with "
+            f"{what}: no file in {display_path(source)} has a name that ends with "
             f"{' or '.join(map(repr, ends))} before its suffix; there is "
-            f"{named([name for name, _ in files])}"
+            f"{format_names([name for name, _ in files])}"
         )
-    return sorted(found)
+    return sorted(data_files)
 
 
-def is_one(place: Path) -> bool:
-    """Whether a place is one file, not a folder or a list."""
-    return not place.is_dir() and place.suffix.lower() != ".txt"
+def is_single_file(source: Path) -> bool:
+    """Return whether a source is one file, not a folder or a list."""
+    return not source.is_dir() and source.suffix.lower() != ".txt"
 
 
-def _below(folder: Path, above: tuple[tuple[int, int], ...] = ()) -> Iterator[tuple[str, Path]]:
-    """Relative names and paths of the files below, without hidden ones; links are followed."""
+def _walk_folder(
+    folder: Path, ancestors: tuple[tuple[int, int], ...] = ()
+) -> Iterator[tuple[str, Path]]:
+    """Yield relative names and paths of the files below a folder, without hidden ones.
+
+    Links are followed, except to a folder that contains them.
+    """
     status = folder.stat()
-    here = (status.st_dev, status.st_ino)
-    if here in above:
+    identity = (status.st_dev, status.st_ino)
+    if identity in ancestors:
         return
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
@@ -100,47 +131,45 @@ def _below(folder: Path, above: tuple[tuple[int, int], ...] = ()) -> Iterator[tu
                 continue
             path = folder / entry.name
             if entry.is_dir():
-                for name, inner in _below(path, (*above, here)):
+                for name, inner in _walk_folder(path, (*ancestors, identity)):
                     yield f"{entry.name}/{name}", inner
             elif entry.is_file() or not path.exists():  # a dead link fails later; no pipes
                 yield entry.name, path
 
 
-def _lines(place: Path) -> Iterator[tuple[str, Path]]:
-    """The paths that a list names, relative to it."""
-    text = place.read_bytes().decode("utf-8", "surrogateescape")
+def _read_list(source: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the names and paths that a list has a line each for, relative to it."""
+    text = source.read_bytes().decode("utf-8", "surrogateescape")
     lines = (line.strip(" \t\r") for line in text.lstrip("\ufeff").split("\n"))
     names = [line for line in lines if line]
     if not names:
-        raise ValueError(f"{shown(place)} names no file")
+        raise ValueError(f"{display_path(source)} names no file")
     if any("\0" in name for name in names):
-        raise ValueError(f"{shown(place)} is no list of paths: it holds zero bytes")
+        raise ValueError(f"{display_path(source)} is no list of paths: it holds zero bytes")
     repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if repeated:
-        raise ValueError(f"{shown(place)} names {named(repeated)} more than once")
-    missing = [name for name in names if not (place.parent / name).is_file()]
+        raise ValueError(f"{display_path(source)} names {format_names(repeated)} more than once")
+    missing = [name for name in names if not (source.parent / name).is_file()]
     if missing:
         raise ValueError(
-            f"{shown(place)} names {len(missing)} of {len(names)} files that are not there, "
-            f"relative to {shown(place.parent)}: {named(missing)}"
+            f"{display_path(source)} names {len(missing)} of {len(names)} files that are not "
+            f"there, relative to {display_path(source.parent)}: {format_names(missing)}"
         )
     for name in names:
-        yield Path(name).as_posix(), place.parent / name
+        yield Path(name).as_posix(), source.parent / name
 
 
-def _key(name: str, suffixes: Sequence[str], instances: bool) -> str | None:
-    """A name without its suffixes; None where it is none of the data set's."""
+def _file_key(name: str, suffixes: Sequence[str], instances: bool) -> str | None:
+    """Return a name without its suffixes, or None where the file is not one of the data set."""
     before, slash, last = name.rpartition("/")
     stem = last.rpartition(".")[0] or last
     if suffixes:
         end = next((s for s in suffixes if stem.endswith(s) and len(stem) > len(s)), None)
         return None if end is None else before + slash + stem[: -len(end)]
-    wrong = not stem.endswith(INSTANCES) if instances else stem.endswith(NO_LABELS)
-    if wrong and ("_gtFine_" in stem or "_gtCoarse_" in stem):
+    is_other_kind = not stem.endswith(INSTANCES) if instances else stem.endswith(NOT_LABELS)
+    if is_other_kind and ("_gtFine_" in stem or "_gtCoarse_" in stem):
         return None
     ends = (*INSTANCE_SUFFIXES, *SUFFIXES) if instances else SUFFIXES
-    shorter = True
-    while shorter:
-        end = next((s for s in ends if stem.endswith(s) and len(stem) > len(s)), "")
-        stem, shorter = stem[: len(stem) - len(end)], bool(end)
+    while end := next((s for s in ends if stem.endswith(s) and len(stem) > len(s)), ""):
+        stem = stem[: -len(end)]
     return before + slash + stem

@@ -1,22 +1,19 @@
-"""What has changed between two fingerprints, and how much of that the numbers show."""
+"""The comparison of two fingerprints: a verdict, and the changes that the numbers show."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segpost.fingerprints.relations import alike, apart, sizes
-from segpost.fingerprints.rules.input import changes_of_input, declarations
-from segpost.fingerprints.rules.logits import changes_of_logits
-from segpost.fingerprints.rules.stages import changes_of_stages
+from segpost.fingerprints.record import FingerprintRecord
+from segpost.fingerprints.rules.input import find_input_changes, find_record_changes
+from segpost.fingerprints.rules.logits import find_logit_changes
+from segpost.fingerprints.rules.stages import find_stage_changes
+from segpost.fingerprints.similarity import distance, is_identical, is_similar
 from segpost.render import findings as render_findings
 from segpost.render.findings import Finding
-
-if TYPE_CHECKING:
-    from segpost.fingerprints.api import Fingerprint
 
 VERDICTS = {
     "same": "the same to the bit",
@@ -27,7 +24,7 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class FingerprintDiff:
-    """What `Fingerprint.compare` says.
+    """The result of `Fingerprint.compare`.
 
     Attributes
     ----------
@@ -36,7 +33,7 @@ class FingerprintDiff:
     differs : float
         The largest difference of their statistics and blocks, in standard deviations.
     findings : tuple of Finding
-        What has changed, the most certain first.
+        The changes, the most certain first.
     """
 
     verdict: str
@@ -45,16 +42,16 @@ class FingerprintDiff:
 
     @property
     def ok(self) -> bool:
-        """Whether the logits are the same, up to rounding, and nothing else differs."""
+        """Return whether the logits are the same, up to rounding, and nothing else differs."""
         return self.verdict != "changed" and not self.findings
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The codes of the findings."""
-        return tuple(found.code for found in self.findings)
+        """Return the codes of the findings."""
+        return tuple(finding.code for finding in self.findings)
 
     def summary(self) -> str:
-        """The verdict in a sentence."""
+        """Return the verdict as a sentence."""
         if self.verdict == "same":
             return VERDICTS["same"]
         if np.isinf(self.differs):
@@ -63,36 +60,39 @@ class FingerprintDiff:
         return f"{VERDICTS[self.verdict]}: {by}"
 
     def __str__(self) -> str:
-        """For a terminal."""
+        """Return verdict and findings for a terminal."""
         return "\n\n".join(filter(None, (self.summary(), render_findings.text(self.findings))))
 
     def to_json(self) -> str:
-        """Verdict and findings as JSON."""
+        """Return verdict and findings as JSON."""
         content = {
             "segpost": "FingerprintDiff",
             "verdict": self.verdict,
             "differs": None if np.isinf(self.differs) else self.differs,
-            "findings": [found.as_dict() for found in self.findings],
+            "findings": [finding.as_dict() for finding in self.findings],
         }
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
     def to_markdown(self) -> str:
-        """The same in Markdown."""
+        """Return verdict and findings as Markdown."""
         parts = filter(None, (self.summary(), render_findings.markdown(self.findings)))
         return "\n\n".join(parts) + "\n"
 
 
-def difference(before: Fingerprint, after: Fingerprint) -> FingerprintDiff:
+def compare_records(before: FingerprintRecord, after: FingerprintRecord) -> FingerprintDiff:
     """Compare two fingerprints of the same input."""
-    a, b = before.logits, after.logits
-    differs = apart(a, b)
-    identical = a.digest == b.digest and sizes(a) == sizes(b)
-    verdict = "same" if identical else "rounding" if alike(a, b) else "changed"
-    fed = list(changes_of_input(before, after))
-    found = [*fed, *declarations(before, after)]
+    verdict = "changed"
+    if is_identical(before.logits, after.logits):
+        verdict = "same"
+    elif is_similar(before.logits, after.logits):
+        verdict = "rounding"
+    input_changes = list(find_input_changes(before, after))
+    findings = [*input_changes, *find_record_changes(before, after)]
     if verdict == "changed":
-        staged = list(changes_of_stages(before, after))
-        found += staged
-        if not fed:  # of which all would follow
-            found += changes_of_logits(before, after, [entry.code for entry in staged])
-    return FingerprintDiff(verdict, differs, render_findings.ordered(found))
+        stage_changes = list(find_stage_changes(before, after))
+        findings += stage_changes
+        if not input_changes:  # all changes of the logits would follow from them
+            findings += find_logit_changes(before, after, [c.code for c in stage_changes])
+    return FingerprintDiff(
+        verdict, distance(before.logits, after.logits), render_findings.ordered(findings)
+    )

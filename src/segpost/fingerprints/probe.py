@@ -1,4 +1,4 @@
-"""`probe_image`: the photograph that every machine has, bit for bit."""
+"""`probe_image`: an image that is the same on every machine, bit for bit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from segpost._core import arguments
 
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.int64]
 
 # Shapes with hard edges: center (y, x) and radii in 1/64 of the sides, color, disk or rectangle.
@@ -23,18 +23,18 @@ SHAPES = (
 NOISES = ((8, 64), (32, 40), (1, 24))  # cells a side (1: every pixel its own), and amplitude
 
 
-def probe_image(size: tuple[int, int] = (513, 513)) -> Picture:
-    """A picture to take fingerprints with: the same bytes on every machine.
+def probe_image(size: tuple[int, int] = (513, 513)) -> Image:
+    """Return an image to record fingerprints with: the same bytes on every machine.
 
-    Gradients, noise of three scales and shapes with hard edges, different in every channel and
-    under every flip and turn, so that a change of the channel order, of the normalization or of the
-    network moves the logits somewhere. Made of integers alone: no random number generator, no
-    rounding.
+    It holds gradients, noise of three scales and shapes with hard edges. It differs in every
+    channel and under every flip and rotation, so that a change of the channel order, of the
+    normalization or of the network changes the logits. All arithmetic is on integers: there is no
+    random number generator and no rounding.
 
     Parameters
     ----------
     size : (H, W)
-        At which the network is fed, so that nothing is resized.
+        The input size of the network, so that nothing is resized.
 
     Returns
     -------
@@ -64,16 +64,16 @@ def probe_image(size: tuple[int, int] = (513, 513)) -> Picture:
         planes.append(plane)
     image = np.stack(planes, axis=-1)
     down, right = (2 * y + 1) * 2048 // height, (2 * x + 1) * 2048 // width  # 1/4096 of a side
-    for (cy, cx), (ry, rx), color, round_ in SHAPES:
-        far_y, far_x = np.abs(down - 64 * cy) * rx, np.abs(right - 64 * cx) * ry
-        reach = 64 * ry * rx
-        inside = far_y**2 + far_x**2 <= reach**2 if round_ else np.maximum(far_y, far_x) <= reach
+    for (cy, cx), (ry, rx), color, is_disk in SHAPES:
+        dy, dx = np.abs(down - 64 * cy) * rx, np.abs(right - 64 * cx) * ry
+        radius = 64 * ry * rx
+        inside = dy**2 + dx**2 <= radius**2 if is_disk else np.maximum(dy, dx) <= radius
         image[inside] = (image[inside] + 3 * np.array(color)) // 4
     return image.clip(0, 255).astype(np.uint8)
 
 
 def _noise(y: Any, x: Any, size: tuple[int, int], cells: int, channel: int) -> Plane:
-    """A byte for each cell of a grid, or for each pixel: a hash of its place."""
+    """Return a byte for each cell of a grid, or for each pixel: a hash of its position."""
     if cells > 1:
         y, x = y * cells // size[0], x * cells // size[1]
     mixed = (y * 0x9E3779B1 + x * 0x85EBCA77 + (3 * cells + channel) * 0xC2B2AE3D) & 0xFFFFFFFF

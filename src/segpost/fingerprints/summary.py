@@ -1,4 +1,4 @@
-"""What a fingerprint keeps of an array: per channel its statistics, and a small picture of it."""
+"""`Summary`: the statistics of each channel of an array, and a coarse image of it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import base64
 import hashlib
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost._core import arguments
+from segpost._core.arguments import normalize_class_axis
 from segpost._core.arrays import LOGIT_KINDS, Array, as_input_array, widen
 from segpost._core.device import DeviceArray
 
-SIDE = 15  # blocks a side of the small picture: odd, so that a flip maps blocks on blocks
-BUDGET = 8192  # numbers of a small picture, all channels together
+MAX_BLOCKS = 15  # of the coarse image along a side: odd, so that a flip maps blocks on blocks
+MAX_COARSE_VALUES = 8192  # of the coarse image, all channels together
 MOMENTS = ("mean", "std", "low", "high")
 # What rounding may change, in standard deviations of the array: other kernels, fused operations and
-# tensor cores in float32; the type's own grain in the others.
-GRAIN = {"float16": 2e-2, "bfloat16": 1e-1, "int8": 2e-1, "uint8": 2e-1}
-FINE = 2e-3
-FAR = 1e3  # of the usual distance to the others: a class that is masked
+# tensor cores in float32; the resolution of the element type in the others.
+ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1, "int8": 2e-1, "uint8": 2e-1}
+ROUNDING_FLOAT32 = 2e-3
+OUTLIER = 1e3  # of the median distance to the others: a class that is masked
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,15 +31,15 @@ class Summary:
     Attributes
     ----------
     shape : tuple of int
-        Of the array as it came.
+        Shape of the array in the caller's layout.
     axis : int
-        Its channel axis, counted from behind.
+        Its channel axis, counted from the end.
     kind : str
         Its element type.
     digest : str
         SHA-256 of its values in order, channels first.
     mean, std, low, high : (C,) float64
-        Of each channel; `std` is the population's.
+        Mean, standard deviation (of the population), minimum and maximum of each channel.
     coarse : (C, rows, columns) float32
         Means of blocks.
     """
@@ -56,28 +56,28 @@ class Summary:
 
     @property
     def channels(self) -> int:
-        """The number of channels."""
+        """Return the number of channels."""
         return len(self.mean)
 
     @property
-    def spread(self) -> float:
-        """The standard deviation of all values about their channels' means."""
+    def channel_std(self) -> float:
+        """Return the standard deviation of all values about the means of their channels."""
         return float(np.sqrt((self.std**2).mean()))
 
     @property
-    def total(self) -> float:
-        """The standard deviation of all values."""
-        away = np.abs(self.mean - np.median(self.mean))
-        usual = away <= FAR * np.median(away + self.std)
-        return float(np.sqrt((self.std[usual] ** 2).mean() + self.mean[usual].var()))
+    def total_std(self) -> float:
+        """Return the standard deviation of all values; channels that are masked do not count."""
+        distance = np.abs(self.mean - np.median(self.mean))
+        is_usual = distance <= OUTLIER * np.median(distance + self.std)
+        return float(np.sqrt((self.std[is_usual] ** 2).mean() + self.mean[is_usual].var()))
 
     @property
-    def grain(self) -> float:
-        """How much rounding may change, in standard deviations."""
-        return GRAIN.get(self.kind, FINE)
+    def rounding(self) -> float:
+        """Return how much rounding may change, in standard deviations."""
+        return ROUNDING.get(self.kind, ROUNDING_FLOAT32)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
+        """Return the fields as data that JSON can hold."""
         coarse = np.ascontiguousarray(self.coarse, "<f4")
         return {
             "shape": list(self.shape),
@@ -93,17 +93,23 @@ class Summary:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Summary:
-        """The inverse of `as_dict`; a KeyError, TypeError or ValueError where it is none."""
+        """Return the summary of such data; the inverse of `as_dict`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the data are not those of a summary.
+        """
         coarse = np.frombuffer(base64.b64decode(content["coarse"]["float32"], validate=True), "<f4")
         coarse = coarse.reshape(content["coarse"]["shape"]).astype(np.float32)
         moments = {name: np.array(content[name], np.float64) for name in MOMENTS}
-        sizes = {len(coarse), *(len(m) for m in moments.values())}
-        finite = all(np.isfinite(m).all() for m in (*moments.values(), coarse))
-        if coarse.ndim != 3 or len(sizes) != 1 or not finite:
+        lengths = {len(coarse), *(len(values) for values in moments.values())}
+        is_finite = all(np.isfinite(values).all() for values in (*moments.values(), coarse))
+        if coarse.ndim != 3 or len(lengths) != 1 or not is_finite:
             raise ValueError("its numbers do not fit together")
         shape = tuple(int(n) for n in content["shape"])
         axis = int(content["axis"])
-        sides = _sides(len(coarse), shape, axis)
+        sides = _coarse_sides(len(coarse), shape, axis)
         if math.prod(shape) < 1 or shape[axis] != len(coarse) or coarse.shape[1:] != sides:
             raise ValueError("its shape is not that of its channels")
         return cls(
@@ -111,34 +117,43 @@ class Summary:
         )
 
 
-def by_channel(value: object, name: str, axis: int) -> tuple[Array, tuple[int, ...], int, str]:
-    """Any array as (C, rows, columns) in float32 or float64; its shape, axis and type.
+class ChannelArray(NamedTuple):
+    """An array with its channels first, and the layout in which it came."""
 
-    Of one or two dimensions the channels are the last. Everything between the channels and the
-    last of the other axes becomes rows.
+    array: Array  # (C, rows, columns), float32 or float64
+    shape: tuple[int, ...]
+    axis: int  # of the channels in `shape`, counted from the end
+    kind: str
+
+
+def as_channels(value: object, name: str, axis: int) -> ChannelArray:
+    """Return any array as (C, rows, columns) floats.
+
+    Arrays of one or two dimensions have their channels last. All other axes but the last become
+    rows.
 
     Raises
     ------
     TypeError
-        If it is no array of numbers in memory of the CPU.
+        If it is not an array of numbers in memory of the CPU.
     ValueError
         If it is empty or has NaN or infinities.
     """
-    given = as_input_array(value, name)
-    if isinstance(given.array, DeviceArray):
+    source = as_input_array(value, name)
+    if isinstance(source.array, DeviceArray):
         raise TypeError(
-            f"{name} must be in memory of the CPU, got it on {given.array.context}: "
+            f"{name} must be in memory of the CPU, got it on {source.array.context}: "
             "give a copy, such as logits.cpu()"
         )
-    if given.kind not in LOGIT_KINDS:
-        raise TypeError(f"{name} must be of dtype {', '.join(LOGIT_KINDS)}, got {given.kind}")
-    shape = given.array.shape
+    if source.kind not in LOGIT_KINDS:
+        raise TypeError(f"{name} must be of dtype {', '.join(LOGIT_KINDS)}, got {source.kind}")
+    shape = source.array.shape
     if not shape or 0 in shape:
         raise ValueError(f"{name} must have values, got shape {shape}")
-    counted = arguments.normalize_class_axis(axis, len(shape)) if len(shape) > 2 else -1
-    array = np.moveaxis(widen(given.array, given.kind), counted, 0)
+    class_axis = normalize_class_axis(axis, len(shape)) if len(shape) > 2 else -1
+    array = np.moveaxis(widen(source.array, source.kind), class_axis, 0)
     array = array.reshape(len(array), -1, array.shape[-1] if array.ndim > 1 else 1)
-    with np.errstate(over="ignore"):  # the small picture is of float32
+    with np.errstate(over="ignore"):  # the coarse image is float32
         bad = ~np.isfinite(array.astype(np.float32, copy=False))
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -146,33 +161,35 @@ def by_channel(value: object, name: str, axis: int) -> tuple[Array, tuple[int, .
             f"{name} has {int(bad.sum())} NaN or infinite of {array.size} values, first "
             f"{array[first]} in channel {first[0]}; segpost.diagnose(logits=...) says more"
         )
-    return array, shape, counted, given.kind
+    return ChannelArray(array, shape, class_axis, source.kind)
 
 
-def summary(array: Array, shape: tuple[int, ...], axis: int, kind: str) -> Summary:
-    """The summary of what `by_channel` returns."""
+def summarize(channels: ChannelArray) -> Summary:
+    """Return the summary of an array."""
+    array = channels.array
     ordered = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     flat = array.reshape(len(array), -1)
     return Summary(
-        shape=shape,
-        axis=axis,
-        kind=kind,
+        shape=channels.shape,
+        axis=channels.axis,
+        kind=channels.kind,
         digest=hashlib.sha256(ordered.tobytes()).hexdigest(),
         mean=flat.mean(1, dtype=np.float64),
         std=flat.std(1, dtype=np.float64),
         low=flat.min(1).astype(np.float64),
         high=flat.max(1).astype(np.float64),
-        coarse=blocks(array),
+        coarse=block_means(array),
     )
 
 
-def blocks(array: Array) -> Array:
-    """Means of at most SIDE x SIDE blocks of each channel, fewer where channels are many;
-    the blocks of a flipped array are the flipped blocks.
+def block_means(array: Array) -> Array:
+    """Return the means of at most MAX_BLOCKS x MAX_BLOCKS blocks of each channel.
+
+    There are fewer where channels are many. The blocks of a flipped array are the flipped blocks.
     """
     for axis in (1, 2):
         n = array.shape[axis]
-        count = _count(len(array), n)
+        count = _count_blocks(len(array), n)
         edges = np.arange(count + 1) * n // count
         edges = np.where(np.arange(count + 1) <= count // 2, edges, n - edges[::-1])
         edges, sizes = edges[:-1], np.diff(edges)
@@ -182,13 +199,13 @@ def blocks(array: Array) -> Array:
     return array.astype(np.float32)
 
 
-def _count(channels: int, n: int) -> int:
-    """Blocks along an axis of n."""
-    side = max(1, min(SIDE, math.isqrt(BUDGET // channels)))
+def _count_blocks(channels: int, n: int) -> int:
+    """Return the number of blocks along an axis of length n."""
+    side = max(1, min(MAX_BLOCKS, math.isqrt(MAX_COARSE_VALUES // channels)))
     return n if n <= side else side - (side + 1) % 2
 
 
-def _sides(channels: int, shape: tuple[int, ...], axis: int) -> tuple[int, int]:
-    """Rows and columns of the small picture of an array of that shape."""
-    rest = [n for i, n in enumerate(shape) if i != axis % len(shape)] or [1]
-    return _count(channels, math.prod(rest[:-1])), _count(channels, rest[-1])
+def _coarse_sides(channels: int, shape: tuple[int, ...], axis: int) -> tuple[int, int]:
+    """Return rows and columns of the coarse image of an array of that shape."""
+    others = [n for i, n in enumerate(shape) if i != axis % len(shape)] or [1]
+    return _count_blocks(channels, math.prod(others[:-1])), _count_blocks(channels, others[-1])

@@ -1,4 +1,4 @@
-"""From logits to labels and probabilities, upsampled on the way where that is wanted."""
+"""`argmax` and `softmax` of logits, with upsampling."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from segpost._backends import registry
-from segpost._core import arguments, errors, sampling
-from segpost._core import logits as core_logits
-from segpost._core.arrays import allocate_output, label_dtype
-from segpost._core.degenerate_logits import refuse_label_maps, refuse_one_class
-from segpost.labels.volumes import label_volume
-from segpost.spatial.letterbox import Letterbox, resampling
+from segpost._core import arguments, errors
+from segpost._core.arrays import LABEL_KINDS, allocate_output, label_dtype
+from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
+from segpost._core.logits import as_logits
+from segpost.labels.volumes import label_volumes
+from segpost.spatial.letterbox import Letterbox
+from segpost.spatial.resampling import plan_resampling
 
 
 def argmax(
@@ -27,43 +28,43 @@ def argmax(
     check: str = "sync",
     out: Any = None,
 ) -> Any:
-    """Label of every pixel: the first index of the largest logit, after bilinear upsampling.
+    """Compute the label of every pixel: the first index of the largest logit, after upsampling.
 
-    Volumes are upsampled trilinearly.
+    Images are upsampled bilinearly, volumes trilinearly.
 
     Parameters
     ----------
     logits : array of shape (C, h, w) or (N, C, h, w)
         Channels last with ``axis=-1``. float64, float32, float16, bfloat16, or integers (of 64
         bits up to 2**53); any strides. NumPy, torch, anything with ``__dlpack__``, the buffer
-        protocol or ``__array__``. Volumes, of shape (C, d, h, w) or (N, C, d, h, w), are told by
-        three numbers in `size`, or by ``axis=-4``.
+        protocol or ``__array__``. A `size` of three numbers, or ``axis=-4``, selects volumes of
+        shape (C, d, h, w) or (N, C, d, h, w).
     axis : int, optional
-        The class axis: -3 (-4 of volumes) where left out, or -1.
+        The class axis: -3 (default; of volumes -4) or -1.
     size : (H, W) or (D, H, W), optional
-        Upsample (or downsample) to this many pixels first. No full-size logits are ever made.
+        The size of the result: logits are upsampled (or downsampled) to it, without full-size
+        logits in memory.
     grid : {"half_pixel", "align_corners", "asymmetric"}
-        Where output pixels lie on the input grid, in the words of ONNX Resize: "half_pixel" is
-        torch's ``align_corners=False``, TF2 and OpenCV; "align_corners" is TF1 DeepLab;
-        "asymmetric" is TF1's default.
+        The coordinate transformation, named as in ONNX Resize: "half_pixel" is torch's
+        ``align_corners=False``, TF2 and OpenCV; "align_corners" is TF1 DeepLab; "asymmetric" is
+        TF1's default.
     letterbox : Letterbox, optional
-        Of what the network saw, as in `postprocess`; not for volumes.
+        The geometry of the network's input, as in `postprocess`; not for volumes.
     nan : {"raise", "propagate"}
-        "propagate" is the rule of NumPy and torch: the first NaN wins.
+        NaN is an error, or the first NaN wins, as in NumPy and torch.
     check : {"sync", "deferred", "off"}
-        For arrays on a CUDA device: whether bad values are told at once, which waits for the
-        device, by the next `raise_deferred`, or never. They are clamped in any case. With "off"
-        nothing waits but a call whose tables (of a palette, a size) are new on the device, and a
-        CUDA graph can capture those that are not. On the CPU they are always told at once.
+        When bad values in arrays on a CUDA device raise: at once, which waits for the device; at
+        the next `raise_deferred`; or never. They are clamped in any case. With "off" a call waits
+        only if its tables (of a palette, of a size) are new on the device; other calls can be
+        captured in a CUDA graph. On the CPU bad values always raise at once.
     out : array of shape (H, W) or (N, H, W), with D before H for volumes, optional
         Where to write.
 
     Returns
     -------
-    labels : array of shape (H, W) or (N, H, W), with D before H for volumes, of the kind of \
-`logits`
-        uint8 for up to 256 classes, int32 beyond. The same on every backend and for any number of
-        threads: exactly the float64 definition.
+    labels : array of shape (H, W) or (N, H, W), with D before H for volumes
+        Of the array type of `logits`; uint8 for up to 256 classes, int32 beyond. The labels are
+        exactly those of the float64 definition, on every backend and for any number of threads.
 
     Raises
     ------
@@ -85,44 +86,47 @@ def argmax(
     """
     arguments.check_choice(nan, "nan", arguments.NAN_RULES)
     arguments.check_choice(check, "check", arguments.CHECKS)
-    arguments.check_choice(grid, "grid", sampling.GRIDS)
-    if axis == -4 or (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 3):
-        if letterbox is not None:
-            raise ValueError("letterbox is for images, got logits of volumes")
-        return label_volume(logits, axis, size, grid, nan, check, out)
-    view, given, counted = core_logits.as_logits(logits, -3 if axis is None else axis)
-    view, axes = resampling(view, size, grid, letterbox)
-    refuse_one_class(logits, view, given, counted)
-    refuse_label_maps(logits, given, counted)
-    shape = core_logits.output_shape(view, axes)
-    dtype = label_dtype(view.values.shape[1])
-    batched = given.array.ndim == 4
-    result = allocate_output(
-        out, shape if batched else shape[1:], dtype, given.wrap, given.array, packed=1
+    is_volume = axis == -4 or (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 3)
+    spatial = 3 if is_volume else 2
+    source = as_logits(logits, -spatial - 1 if axis is None else axis, spatial)
+    argument, array, _ = source
+    shape = argument.values.shape
+    if shape[1] == 1 or array.kind in LABEL_KINDS:
+        refuse_degenerate_logits(source, type(logits), CallSettings())
+    size, axes, region, origin = plan_resampling(shape[2:], size, grid, letterbox)
+    if region is not None:
+        argument = argument._replace(values=argument.values[region], origin=origin)
+    dtype, is_batch = label_dtype(shape[1]), array.array.ndim == len(shape)
+    shape = (shape[0], *size)
+    output = allocate_output(
+        out, shape if is_batch else shape[1:], dtype, array.wrap, array.array, packed=1
     )
-    if result.array.size:
-        target = result.array if batched else result.array[None]
-        backend = registry.backend(view.values, target, check=check)
-        report = backend.argmax(view, axes, target, None, None)
-        if nan == "raise":
-            errors.raise_bad_logits(report, view, shape)
-    return result.result()
+    if output.array.size:
+        labels = output.array if is_batch else output.array[None]
+        backend = registry.backend(argument.values, labels, check=check)
+        if is_volume:
+            counts = label_volumes(backend, argument, axes, labels)
+        else:
+            counts = backend.argmax(argument, axes, labels)
+        if nan == "raise" and (counts.nan_count or counts.undefined_count):
+            errors.raise_bad_logits(counts, argument, shape)
+    return output.result()
 
 
 def softmax(
     logits: Any, *, axis: int = -3, nan: str = "raise", check: str = "sync", out: Any = None
 ) -> Any:
-    """Probabilities of the classes, in float32 whatever the logits are.
+    """Compute the probabilities of the classes, in float32 for logits of any type.
 
     Parameters
     ----------
     logits : array of shape (C, H, W) or (N, C, H, W)
         Channels last with ``axis=-1``. Floats of any width; integers are refused, because they are
-        quantized: see `postprocess`.
+        quantized (see `postprocess`).
     axis : int
         The class axis, -3 or -1.
     nan : {"raise", "propagate"}
-        Where a probability is not defined (a NaN, a +inf, every class -inf): an error, or NaN.
+        Undefined probabilities (of a NaN, a +inf, every class -inf) are an error, or NaN.
     check : {"sync", "deferred", "off"}
         As in `argmax`.
     out : float32 array of the shape of `logits`, optional
@@ -130,7 +134,7 @@ def softmax(
 
     Returns
     -------
-    probabilities : float32 array of the shape and the kind of `logits`
+    probabilities : float32 array of the shape and the array type of `logits`
         Within 1e-6 of the float64 result, for logits up to 1e8 in size.
 
     Raises
@@ -144,21 +148,22 @@ def softmax(
     >>> segpost.softmax(np.float32([[[0.0, 9.0]], [[0.0, 0.0]]]))[0].round(4)
     array([[0.5   , 0.9999]], dtype=float32)
     """
-    view, given, counted = core_logits.as_logits(logits, axis)
+    (argument, array, class_axis) = as_logits(logits, axis)
     arguments.check_choice(nan, "nan", arguments.NAN_RULES)
     arguments.check_choice(check, "check", arguments.CHECKS)
-    if not given.kind.startswith(("float", "bfloat")):
+    if array.kind in LABEL_KINDS:
         raise TypeError(
-            f"logits must be floats, got {given.kind}; for a quantized network call "
+            f"logits must be floats, got {array.kind}; for a quantized network call "
             "segpost.postprocess(logits, quantization=(scale, zero_point))"
         )
-    result = allocate_output(out, given.array.shape, np.float32, given.wrap, given.array)
-    if result.array.size:
-        target = result.array if given.array.ndim == 4 else result.array[None]
-        if counted == -1:
-            target = target.transpose(0, 3, 1, 2)
-        backend = registry.backend(view.values, target, check=check)
-        report = backend.softmax(view, None, target, None)
-        if nan == "raise":
-            errors.raise_undefined(report, view, core_logits.output_shape(view, None))
-    return result.result()
+    output = allocate_output(out, array.array.shape, np.float32, array.wrap, array.array)
+    if output.array.size:
+        probabilities = output.array if array.array.ndim == 4 else output.array[None]
+        if class_axis == -1:
+            probabilities = probabilities.transpose(0, 3, 1, 2)
+        backend = registry.backend(argument.values, probabilities, check=check)
+        counts = backend.softmax(argument, None, probabilities, None)
+        if nan == "raise" and counts.undefined_count:
+            n, _, *size = probabilities.shape
+            errors.raise_undefined(counts, argument, (n, *size))
+    return output.result()

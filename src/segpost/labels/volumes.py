@@ -1,81 +1,46 @@
-"""argmax of volumes: the checks, and the calls into backends."""
+"""Labels of volumes, one at a time where a backend has no batches of them."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from segpost._backends import registry
-from segpost._core import arguments, errors, sampling
-from segpost._core import logits as core_logits
-from segpost._core.arrays import allocate_output, label_dtype
-from segpost._core.contract import Array, LogitErrors, Logits
-from segpost._core.degenerate_logits import Settings, refuse_one_class
+from segpost._core.arrays import Array
+from segpost._core.contract import Backend, LogitErrors, Logits
 from segpost._core.device import DeviceArray
 from segpost._core.sampling import VolumeAxes
 
 
-def label_volume(
-    logits: Any, axis: int | None, size: Any, grid: str, nan: str, check: str, out: Any
-) -> Any:
-    """What `segpost.argmax` does with three numbers in `size`, or with axis -4."""
-    view, given, counted = core_logits.as_logits(logits, -4 if axis is None else axis, spatial=3)
-    axes = resampling(view, size, grid)
-    refuse_one_class(logits, view, given, counted, Settings(spatial=3))
-    n, classes, *grid_size = view.values.shape
-    shape = (n, *(grid_size if axes is None else axes.size))
-    batched = given.array.ndim == 5
-    dtype = label_dtype(classes)
-    result = allocate_output(
-        out, shape if batched else shape[1:], dtype, given.wrap, given.array, packed=1
-    )
-    if result.array.size:
-        target = result.array if batched else result.array[None]
-        report = _labels(view, axes, target, check)
-        if nan == "raise":
-            errors.raise_bad_logits(report, view, shape)
-    return result.result()
-
-
-def _labels(view: Logits, axes: VolumeAxes | None, target: Array, check: str) -> LogitErrors:
-    backend = registry.backend(view.values, target, check=check)
-    if axes is not None and not isinstance(view.values, DeviceArray):
-        return backend.argmax_volume(view, axes, target)
-    found = LogitErrors()
-    for n in range(len(target)):
-        if axes is not None:
-            one = view._replace(values=view.values[n : n + 1])
-            report = backend.argmax_volume(one, axes, target[n : n + 1])
-        else:  # slices as a batch
-            one = view._replace(values=view.values[n].transpose(1, 0, 2, 3))
-            report = backend.argmax(one, None, target[n], None, None)
-        found = summed(found, report, n * math.prod(view.values.shape[2:]), n * target[0].size)
-    return found
-
-
-def summed(
-    found: LogitErrors, report: LogitErrors, logits_before: int, voxels_before: int
+def label_volumes(
+    backend: Backend, logits: Logits, axes: VolumeAxes | None, labels: Array
 ) -> LogitErrors:
-    """Reports of volumes one after the other."""
-    nan, undefined = found.nan_first, found.undefined_first
-    if report.nan_count and nan < 0:
-        nan = logits_before + report.nan_first
-    if report.undefined_count and undefined < 0:
-        undefined = voxels_before + report.undefined_first
-    return found._replace(
-        nan_count=found.nan_count + report.nan_count,
-        nan_first=nan,
-        undefined_count=found.undefined_count + report.undefined_count,
-        undefined_first=undefined,
+    """Write the labels of volumes, logits of shape (N, C, d, h, w) to labels (N, D, H, W)."""
+    values = logits.values
+    if axes is not None and not isinstance(values, DeviceArray):
+        return backend.argmax_volume(logits, axes, labels)
+    counts = LogitErrors()
+    for n in range(len(labels)):
+        if axes is not None:
+            volume = logits._replace(values=values[n : n + 1])
+            more = backend.argmax_volume(volume, axes, labels[n : n + 1])
+        else:  # without interpolation the slices are a batch of images
+            slices = logits._replace(values=values[n].transpose(1, 0, 2, 3))
+            more = backend.argmax(slices, None, labels[n])
+        counts = add_counts(counts, more, n * math.prod(values.shape[2:]), n * labels[0].size)
+    return counts
+
+
+def add_counts(
+    counts: LogitErrors, more: LogitErrors, logits_before: int, voxels_before: int
+) -> LogitErrors:
+    """Add the error counts of a later volume; its positions are counted from its own start."""
+    nan_first, undefined_first = counts.nan_first, counts.undefined_first
+    if more.nan_count and nan_first < 0:
+        nan_first = logits_before + more.nan_first
+    if more.undefined_count and undefined_first < 0:
+        undefined_first = voxels_before + more.undefined_first
+    return LogitErrors(
+        counts.nan_count + more.nan_count,
+        nan_first,
+        counts.undefined_count + more.undefined_count,
+        undefined_first,
     )
-
-
-def resampling(logits: Logits, size: object, grid: str) -> VolumeAxes | None:
-    """The axes from the logits' grid to `size`, or None where every voxel is read as it is."""
-    if size is None:
-        return None
-    wanted = arguments.as_output_size(size, 3)
-    depth, height, width = logits.values.shape[2:]
-    if (depth, height, width) == wanted or 0 in (depth, height, width):
-        return None
-    return sampling.volume_axes((depth, height, width), wanted, grid)

@@ -21,7 +21,8 @@ from segpost.metrics.policy import AveragingPolicy
 from segpost.metrics.ratios import Mask, mean_of
 from segpost.metrics.values import ScoreValues
 from segpost.render import tables
-from segpost.render.tables import Table, number, shown
+from segpost.render.tables import Table, format_score
+from segpost.render.text import as_printable
 
 MAX_NAMES = 4  # of classes in one reason
 
@@ -52,20 +53,20 @@ class Comparison:
         return next(line for line in self.lines if line.dialect == dialect)
 
     def __str__(self) -> str:
-        return tables.text([self.table()])
+        return tables.format_text([self.table()])
 
     def to_markdown(self) -> str:
         """Return the table in Markdown."""
-        return tables.markdown([self.table()])
+        return tables.format_markdown([self.table()])
 
     def table(self) -> Table:
         """Return a table with a row for each library."""
-        rows: list[tuple[str, ...]] = [("segpost", number(self.miou), str(self.classes), "")]
+        rows: list[tuple[str, ...]] = [("segpost", format_score(self.miou), str(self.classes), "")]
         for line in self:
             score, classes = "error", ""
             if line.miou is not None:
-                score, classes = number(line.miou), str(line.classes)
-            rows.append((line.dialect, score, classes, "; ".join(map(shown, line.why))))
+                score, classes = format_score(line.miou), str(line.classes)
+            rows.append((line.dialect, score, classes, "; ".join(map(as_printable, line.why))))
         return Table("", ("dialect", "mIoU", "classes", "why"), rows, wrapped=True)
 
 

@@ -64,7 +64,8 @@ class CountTable(NamedTuple):
     @property
     def ignored(self) -> Int64:
         """(C + 1,) view: what was predicted where the target is ignored."""
-        return self.array[-2]
+        row: Int64 = self.array[-2]
+        return row
 
     @property
     def invalid_targets(self) -> Int64:
@@ -72,7 +73,8 @@ class CountTable(NamedTuple):
 
         In scores each such prediction is a false positive of its class.
         """
-        return self.array[-1]
+        row: Int64 = self.array[-1]
+        return row
 
     @property
     def has_invalid_labels(self) -> bool:

@@ -18,7 +18,8 @@ from segpost.metrics.measure import InstanceScores, Measure, class_rows, class_t
 from segpost.metrics.pairs import as_pairs
 from segpost.metrics.ratios import ratio
 from segpost.metrics.saved import read_integer
-from segpost.render.tables import Table, number, shown
+from segpost.render.tables import Table, format_score
+from segpost.render.text import as_printable
 
 # Mean number of pixels of an instance in the Cityscapes training set, by trainId, as the
 # benchmark's evaluation weights instances.
@@ -185,9 +186,10 @@ class InstanceIoU(Measure):
         tables = [class_table("Instance-weighted IoU", {"iIoU": scores.iiou}, names, things)]
         if scores.category_iiou:
             rows: list[tuple[str, ...]] = [
-                (shown(name), number(value)) for name, value in scores.category_iiou.items()
+                (as_printable(name), format_score(value))
+                for name, value in scores.category_iiou.items()
             ]
-            rows.append(("mean", number(scores.mean_category_iiou)))
+            rows.append(("mean", format_score(scores.mean_category_iiou)))
             title = "Instance-weighted IoU of categories"
             tables.append(Table(title, ("category", "iIoU"), rows, summed=True))
         return tables

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from segpost.metrics.base import Accumulator
 from segpost.metrics.ratios import Float64, mean_of
-from segpost.render.tables import Table, number, shown
+from segpost.render.tables import Table, format_score
+from segpost.render.text import as_printable
 
 
 class InstanceScores(NamedTuple):
@@ -67,10 +68,13 @@ def class_table(
         The classes that have a row; all by default.
     """
     rows: list[tuple[str, ...]] = [
-        (shown(names[label]), *(number(float(column[label])) for column in columns.values()))
+        (
+            as_printable(names[label]),
+            *(format_score(float(column[label])) for column in columns.values()),
+        )
         for label in (range(len(names)) if listed is None else listed)
     ]
-    rows.append(("mean", *(number(mean_of(column)) for column in columns.values())))
+    rows.append(("mean", *(format_score(mean_of(column)) for column in columns.values())))
     return Table(title, ("class", *columns), rows, summed=True)
 
 

@@ -20,8 +20,9 @@ from segpost._core.arrays import (
 from segpost._core.contract import DeferredErrors, LogitErrors, Logits
 from segpost._core.degenerate_logits import cure_of_preds
 from segpost._core.device import context_of, to_host, wait_on_stream
-from segpost._core.logits import apply_threshold
+from segpost._core.logits import resolve_threshold
 from segpost._core.sampling import Axes
+from segpost.spatial.resampling import plan_resampling
 
 
 class PredictionPair(NamedTuple):
@@ -161,7 +162,7 @@ def as_pair(
         return PredictionPair(array, None, labels, target_array.wrap)
     logits, _, class_axis = core_logits.as_logits(preds_array, axis)
     logits = logits._replace(values=wait_on_stream(context_of(labels), logits.values))
-    logits = apply_threshold(logits, threshold)
+    logits = logits._replace(threshold=resolve_threshold(threshold, logits.values.shape[1]))
     found = 2 if logits.threshold is not None else shape[class_axis]
     if found != classes or found == 1:
         hint = ""
@@ -181,7 +182,7 @@ def as_pair(
         raise ValueError(f"preds have {images} images, target has {labels.shape[0]}")
     if 0 in labels.shape:
         return PredictionPair(logits, None, labels, target_array.wrap)
-    axes = core_logits.resampling_axes(logits, labels.shape[-2:], grid)
+    axes = plan_resampling(logits.values.shape[2:], labels.shape[-2:], grid).axes
     if 0 in logits.values.shape:
         raise ValueError(f"preds of shape {shape} hold nothing, target has {labels.size} pixels")
     return PredictionPair(logits, axes, labels, target_array.wrap)

@@ -13,7 +13,7 @@ from segpost.metrics.boundary_measure import BoundaryMeasure, count_bands
 from segpost.metrics.counts import ClassCounts, CountTable, checked_add
 from segpost.metrics.ratios import Float64, Int64, mean_of, ratio
 from segpost.metrics.saved import read_class_counts
-from segpost.render.tables import Table, number
+from segpost.render.tables import Table, format_score
 
 MAX_WIDTHS = 1024
 
@@ -96,7 +96,7 @@ class TrimapIoU(BoundaryMeasure):
         scores = self.compute()
         accuracy = scores.pixel_accuracy.tolist()
         rows: list[tuple[str, ...]] = [
-            (str(width), number(miou), number(right))
+            (str(width), format_score(miou), format_score(right))
             for width, miou, right in zip(
                 scores.widths, scores.miou.tolist(), accuracy, strict=True
             )

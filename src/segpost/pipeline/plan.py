@@ -1,242 +1,184 @@
-"""What postprocess makes of logits of one shape: checked once, carried out for every frame."""
+"""The plan of a `postprocess` call: how logits are read, and the memory for the results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from segpost._backends import registry
-from segpost._backends.cuda import crf as cuda_crf
-from segpost._core import arguments, errors
-from segpost._core import logits as core_logits
-from segpost._core.arrays import Array, OutputArray, allocate_output, label_dtype
-from segpost._core.contract import ColorOutputs, Logits, OverlayTarget
-from segpost._core.degenerate_logits import Settings, refuse_label_maps, refuse_one_class
-from segpost._core.device import DeviceArray, context_of
-from segpost._core.logits import apply_quantization, apply_threshold
-from segpost._core.sampling import Axes
+from segpost._core.arrays import LABEL_KINDS, Array, label_dtype
+from segpost._core.contract import Logits
+from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
+from segpost._core.device import context_of
+from segpost._core.logits import InputLogits, resolve_threshold
 from segpost.color.operations import class_alpha
-from segpost.color.palette import Palette, as_palette
-from segpost.crf.model import DenseCRF
-from segpost.pipeline.decoded import check_probabilities, of_labels, refuse_probabilities, resampled
-from segpost.pipeline.options import check_palette, checked_want, pictured, refiner_of
+from segpost.color.palette import Palette
+from segpost.labels.decoded import check_probabilities, refuse_probabilities
+from segpost.pipeline.options import Options
 from segpost.pipeline.segmentation import Segmentation
-from segpost.runtimes.convention import Convention, agreed
-from segpost.spatial.letterbox import Letterbox, resampling
+from segpost.spatial.resampling import Resampling, plan_resampling
 
-CONFIDENCE_MODES = ("exact", "fast")
-CONFIDENCE_DTYPES = ("float32", "uint8")
+
+class Outputs(NamedTuple):
+    """The memory that the kernels write to; None where an output is not wanted."""
+
+    labels: Array  # [N, H, W]
+    confidence: Array | None  # [N, H, W]
+    probabilities: Array | None  # [N, C, H, W]; None with a CRF, which allocates its own
+    color: Array | None  # [N, H, W, 3]
+    overlay: Array | None  # [N, H, W, 3]
 
 
 class Plan(NamedTuple):
-    """What is made of logits of one shape and type, checked, and the memory for it."""
+    """Everything about a call that does not depend on the values of the logits."""
 
-    batch: slice  # the axes of results
-    counted: int  # the class axis
-    view: Logits  # the first of them, without what a letterbox cuts off
-    axes: Axes | None
-    shape: tuple[int, int, int]
-    chosen: Palette | None
-    lut: Array | None
-    weights: Array | None
-    refiner: DenseCRF | None
-    ready: bool  # probabilities came
-    wanted: set[str]
-    fast: bool
-    nan: str
-    check: str
-    labels: OutputArray
-    color: OutputArray | None
-    overlay: OutputArray | None
-    confidence: OutputArray | None
-    probabilities: OutputArray | None  # None of refined ones, which are new every time
+    options: Options
+    is_probabilities: bool  # by the convention
+    is_batch: bool
+    class_axis: int  # of the caller's layout
+    template: Logits  # of the first call; later ones have its fields but for the values
+    resampling: Resampling
+    lut: Array | None  # colors of the classes
+    alpha: Array | None  # their weights in the overlay
+    outputs: Outputs
+    wrap: Callable[[Array], Any]  # makes the caller's kind of array
 
 
-def planned(
-    logits: Any,
-    image: Any,
-    *,
-    convention: Convention | None = None,
-    axis: int | None = None,
-    size: tuple[int, int] | None = None,
-    grid: str | None = None,
-    letterbox: Letterbox | None = None,
-    palette: Palette | str | None = None,
-    alpha: Any = 0.5,
-    crf: DenseCRF | str | None = None,
-    threshold: float | None = None,
-    quantization: tuple[float, int] | None = None,
-    confidence_mode: str = "exact",
-    confidence_dtype: str = "float32",
-    nan: str = "raise",
-    check: str = "sync",
-    want: Iterable[str] = ("labels",),
-) -> tuple[Plan, Logits, Array | None]:
-    """A plan, and views of what it is carried out with first.
+def build_plan(source: InputLogits, argument_type: type, kind: str, options: Options) -> Plan:
+    """Check logits (or probabilities, by `kind`) against the options, and plan the call.
 
-    A convention has picked the logits already.
+    The plan follows from the options and from the shape, type and device of the logits. Values are
+    read only to refuse arrays that are no logits. `argument_type` is the type of the argument.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options that do not fit the logits.
     """
-    axis, grid, quantization = agreed(convention, axis, grid, quantization)
-    view, given, counted = core_logits.as_logits(logits, axis)
-    arguments.check_choice(nan, "nan", arguments.NAN_RULES)
-    arguments.check_choice(check, "check", arguments.CHECKS)
-    arguments.check_choice(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
-    arguments.check_choice(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
-    wanted = checked_want(want)
-    chosen = None if palette is None else as_palette(palette)
-    refiner = refiner_of(crf, threshold)
-    view = apply_quantization(view, quantization, wanted | ({"crf"} if refiner else set()))
-    ready = convention is not None and convention.kind == "probabilities"
-    if convention is not None and ready:
-        check_probabilities(view, convention)
-    elif convention is not None and (refiner or wanted & {"confidence", "probabilities"}):
-        refuse_probabilities(view, convention)
-    view = apply_threshold(view, threshold, of_probabilities=ready)
-    settings = Settings(
-        crf=refiner is not None,
-        quantized=quantization is not None,
-        convention=convention is not None,
-        probabilities=ready,
-    )
-    refuse_one_class(logits, view, given, counted, settings)
-    if quantization is None:
-        refuse_label_maps(logits, given, counted)
-    classes = view.values.shape[1] if view.threshold is None else 2
-    if chosen is not None:
-        check_palette(chosen, classes, given, counted)
-    elif wanted & {"color", "overlay"}:
-        name = "color" if "color" in wanted else "overlay"
-        raise ValueError(f'want has "{name}", which needs palette=')
-    view, axes = resampling(view, size, grid, letterbox)
-    shape = core_logits.output_shape(view, axes)
-    picture = pictured(image, shape, wanted)
-
-    def make(name: str, full: tuple[int, ...], dtype: Any) -> OutputArray | None:
-        if name not in wanted:
-            return None
-        return allocate_output(None, full, dtype, given.wrap, given.array)
-
-    n, c = view.values.shape[:2]
-    spread = (n, c, *shape[1:]) if counted == -3 else (*shape, c)
-    lut = weights = None
-    if chosen is not None and wanted & {"color", "overlay"}:
-        rows, lut = chosen.lookup_table(classes)
-        weights = class_alpha(alpha, len(chosen))[rows] if "overlay" in wanted else None
-    plan = Plan(
-        batch=slice(4 - given.array.ndim, None),
-        counted=counted,
-        view=view,
-        axes=axes,
-        shape=shape,
-        chosen=chosen,
+    is_probabilities = kind == "probabilities"
+    (values, dtype, *_), array, class_axis = source
+    n, classes, *size = values.shape
+    _check_logits(source, argument_type, is_probabilities, options)
+    quantization, threshold, labels = options.quantization or (1.0, 0.0), None, classes
+    if options.threshold is not None:
+        labels = 2
+        threshold = resolve_threshold(
+            options.threshold, classes, quantization, of_probabilities=is_probabilities
+        )
+    lut, alpha = _color_tables(options, labels, array.array.shape, class_axis)
+    resampling = plan_resampling((*size,), options.size, options.grid, options.letterbox)
+    empty, shape, wanted = context_of(values).empty, (n, *resampling.size), options.outputs
+    probabilities = None
+    if "probabilities" in wanted and (options.crf is None or 0 in shape):
+        if class_axis == -1:
+            probabilities = empty((*shape, classes), np.float32).transpose(0, 3, 1, 2)
+        else:
+            probabilities = empty((n, classes, *resampling.size), np.float32)
+    confidence = empty(shape, options.confidence_dtype) if "confidence" in wanted else None
+    return Plan(
+        options=options,
+        is_probabilities=is_probabilities,
+        is_batch=array.array.ndim == 4,
+        class_axis=class_axis,
+        template=Logits(values, dtype, *quantization, threshold, resampling.origin),
+        resampling=resampling,
         lut=lut,
-        weights=weights,
-        refiner=refiner,
-        ready=ready,
-        wanted=wanted,
-        fast=confidence_mode == "fast",
-        nan=nan,
-        check=check,
-        labels=allocate_output(None, shape, label_dtype(classes), given.wrap, given.array),
-        color=make("color", (*shape, 3), np.uint8),
-        overlay=make("overlay", (*shape, 3), np.uint8),
-        confidence=make("confidence", shape, np.dtype(confidence_dtype)),
-        probabilities=None
-        if refiner is not None and 0 not in shape
-        else make("probabilities", spread, np.float32),
+        alpha=alpha,
+        outputs=Outputs(
+            labels=empty(shape, label_dtype(labels)),
+            confidence=confidence,
+            probabilities=probabilities,
+            color=empty((*shape, 3), np.uint8) if "color" in wanted else None,
+            overlay=empty((*shape, 3), np.uint8) if "overlay" in wanted else None,
+        ),
+        wrap=array.wrap,
     )
-    return plan, view, picture
 
 
-def run(plan: Plan, view: Logits, picture: Array | None) -> OutputArray | None:
-    """Fill the memory of a plan, from logits like its own; also the probabilities."""
-    probabilities, confidence = plan.probabilities, plan.confidence
-    if 0 in plan.shape:
-        return probabilities
-    axes, counted, ready = plan.axes, plan.counted, plan.ready
-    backend = registry.backend(view.values, picture, check=plan.check)
-    if plan.refiner is not None:
-        view, axes = _refined(plan, view, picture), None
-    out = None if probabilities is None else probabilities.array
-    if out is not None and counted == -1:
-        out = out.transpose(0, 3, 1, 2)
-    made_before = plan.refiner is not None or ready
-    sure = None if confidence is None or made_before else confidence.array
-    spread = None if ready else out
-    report = backend.argmax(
-        view, axes, plan.labels.array, _paint(plan, picture), sure, plan.fast, spread
+def _check_logits(
+    source: InputLogits, argument_type: type, is_probabilities: bool, options: Options
+) -> None:
+    """Refuse logits that are something else, or that the options cannot read."""
+    logits, quantization, crf = source.logits, options.quantization, options.crf
+    is_integer = logits.kind in LABEL_KINDS
+    outputs = options.outputs if crf is None else options.outputs | {"crf"}
+    needs_values = outputs & {"confidence", "probabilities", "crf"}
+    if is_integer and quantization is None and needs_values:
+        raise TypeError(
+            f"logits are {logits.kind}: for {' and '.join(sorted(needs_values))} pass "
+            "quantization=(scale, zero_point); a softmax of raw integers means nothing"
+        )
+    if quantization is not None and not is_integer:
+        raise TypeError(f"quantization is for integer logits, got {logits.kind}")
+    if is_integer or logits.values.shape[1] == 1:
+        settings = CallSettings(
+            threshold=options.threshold is not None,
+            quantized=quantization is not None,
+            crf=crf is not None,
+            convention=options.convention is not None,
+            probabilities=is_probabilities,
+        )
+        refuse_degenerate_logits(source, argument_type, settings)
+    if options.convention is not None and (is_probabilities or needs_values):
+        check_values = check_probabilities if is_probabilities else refuse_probabilities
+        if quantization is not None:
+            logits = logits._replace(scale=quantization[0], zero_point=quantization[1])
+        check_values(logits, options.convention.name)
+
+
+def _color_tables(
+    options: Options, labels: int, shape: tuple[int, ...], class_axis: int
+) -> tuple[Array | None, Array | None]:
+    """Return the colors of the labels and their weights, for the outputs that need them."""
+    palette, wanted = options.palette, options.outputs & {"color", "overlay"}
+    if palette is None:
+        if wanted:
+            raise ValueError(f'want has "{min(wanted)}", which needs palette=')
+        return None, None
+    _check_palette(palette, labels, shape, class_axis)
+    if not wanted:
+        return None, None
+    rows, lut = palette.lookup_table(labels)
+    if "overlay" not in wanted:
+        return lut, None
+    return lut, class_alpha(options.alpha, len(palette))[rows]
+
+
+def _check_palette(palette: Palette, labels: int, shape: tuple[int, ...], class_axis: int) -> None:
+    """Refuse a palette that is too short, or that shows that another axis holds the classes.
+
+    A palette of 256 colors (for all values of uint8) and a one-channel head show nothing.
+    """
+    colors = len(palette)
+    other = -1 if class_axis == -3 else -3
+    fits_other = shape[other] == colors != labels
+    is_informative = shape[class_axis] > 1 and colors != 256
+    if labels <= colors and not (fits_other and is_informative):
+        return
+    hint = ""
+    if fits_other:
+        hint = (
+            f"; axis {other} of shape {shape} has {colors}: pass axis={other}, "
+            f"or a palette of {labels} colors if axis {class_axis} is right"
+        )
+    raise ValueError(
+        f"logits have {labels} classes on axis {class_axis}, but palette has {colors} colors{hint}"
     )
-    if plan.nan == "raise":
-        if sure is not None or spread is not None:
-            errors.raise_undefined(report, view, plan.shape)
-        errors.raise_bad_logits(report, view, plan.shape)
-    if plan.refiner is not None:
-        if "probabilities" in plan.wanted:
-            q = view.values if counted == -3 else view.values.transpose(0, 2, 3, 1)
-            probabilities = OutputArray(q, plan.labels.wrap)
-        if confidence is not None:
-            _largest(view.values, confidence.array)
-    elif ready:
-        if out is not None:
-            resampled(view, axes, out)
-        if confidence is not None:
-            of_labels(view, axes, plan.labels.array, confidence.array)
-    return probabilities
 
 
-def segmentation(
-    plan: Plan, picture: Array | None, probabilities: OutputArray | None
-) -> Segmentation:
-    """What is in the memory of a plan, as the caller's kind of array."""
-    batch = plan.batch
-
-    def done(made: OutputArray | None) -> Any:
-        if made is None:
-            return None
-        return made.wrap(made.array.reshape(made.array.shape[batch]))
-
+def wrap_outputs(plan: Plan, image: Array | None, probabilities: Array | None) -> Segmentation:
+    """Return the results of a plan as the caller's kind of array."""
+    wrap, index = plan.wrap, ... if plan.is_batch else 0
+    if probabilities is not None and plan.class_axis == -1:
+        probabilities = probabilities.transpose(0, 2, 3, 1)
+    labels, confidence, _, color, overlay = plan.outputs
     return Segmentation(
-        labels=done(plan.labels if "labels" in plan.wanted else None),
-        confidence=done(plan.confidence),
-        probabilities=done(probabilities),
-        color=done(plan.color),
-        overlay=done(plan.overlay),
-        palette=plan.chosen,
-        image=None if picture is None else picture.reshape(picture.shape[batch]),
+        labels=wrap(labels[index]) if "labels" in plan.options.outputs else None,
+        confidence=None if confidence is None else wrap(confidence[index]),
+        probabilities=None if probabilities is None else wrap(probabilities[index]),
+        color=None if color is None else wrap(color[index]),
+        overlay=None if overlay is None else wrap(overlay[index]),
+        palette=plan.options.palette,
+        image=None if image is None else image[index],
     )
-
-
-def _refined(plan: Plan, view: Logits, picture: Array | None) -> Logits:
-    """Probabilities at full size after the CRF: their largest is where that of logits would be."""
-    n, classes = view.values.shape[:2]
-    made = context_of(view.values).empty((n, classes, *plan.shape[1:]), np.float32)
-    if plan.ready:
-        resampled(view, plan.axes, made)
-    else:
-        report = registry.backend(view.values).softmax(view, plan.axes, made, None)
-        if plan.nan == "raise":
-            errors.raise_undefined(report, view, plan.shape)
-    assert plan.refiner is not None
-    return Logits(plan.refiner(made, picture), "float32")
-
-
-def _largest(values: Array, out: Array) -> None:
-    """Of every pixel, over axis 1."""
-    if isinstance(values, DeviceArray):
-        cuda_crf.largest(values, out)
-    elif out.dtype == np.uint8:
-        np.rint(255 * values.max(axis=1), out=out, casting="unsafe")
-    else:
-        values.max(axis=1, out=out)
-
-
-def _paint(plan: Plan, picture: Array | None) -> ColorOutputs | None:
-    """The pictures to make."""
-    if plan.lut is None:
-        return None
-    laid = None
-    if plan.overlay is not None and plan.weights is not None and picture is not None:
-        laid = OverlayTarget(picture, plan.weights, plan.overlay.array)
-    return ColorOutputs(plan.lut, None if plan.color is None else plan.color.array, laid)

@@ -1,4 +1,4 @@
-"""Files of the results of one image: indexed, RGB and grey PNG, and arrays."""
+"""Files with the results of one image: indexed, RGB and gray PNG, and arrays."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ FORMATS = {
 
 
 def check_path(path: str | PathLike[str], what: str) -> str:
-    """The ending of a file that can hold the result; another one is an error."""
+    """Return the ending of a file name, which must be of a format that can hold the result."""
     name = fspath(path).lower()
     for ending in FORMATS[what]:
         if name.endswith(ending):
             return ending
-    why = {
+    reason = {
         "labels": "other formats change ids",
-        "probabilities": "a picture does not hold them",
+        "probabilities": "image formats cannot hold them",
     }.get(what, "other formats change values")
     raise ValueError(
         f"path must end in {' or '.join(FORMATS[what])} for what={what!r}, "
-        f"got {fspath(path)!r}; {why}"
+        f"got {fspath(path)!r}; {reason}"
     )
 
 
 def save_array(path: str | PathLike[str], array: Array) -> None:
-    """Write an array as it is, under exactly this name."""
+    """Write an array unchanged, to a file of exactly this name."""
     with open(path, "wb") as file:
         np.save(file, array, allow_pickle=False)
 
 
-def save_picture(path: str | PathLike[str], picture: Array) -> None:
-    """Write an (H, W) or (H, W, 3) uint8 picture as PNG."""
+def save_image(path: str | PathLike[str], image: Array) -> None:
+    """Write an (H, W) or (H, W, 3) uint8 image as PNG."""
     from PIL import Image
 
-    Image.fromarray(np.ascontiguousarray(picture)).save(path, format="PNG")
+    Image.fromarray(np.ascontiguousarray(image)).save(path, format="PNG")
 
 
-def grey(confidence: Array) -> Array:
-    """Confidence as 8 bits: round(255 c), and 0 where it is NaN."""
+def as_gray(confidence: Array) -> Array:
+    """Return confidence as 8 bits: round(255 c), and 0 where it is NaN."""
     if confidence.dtype == np.uint8:
         return confidence
     outside = (confidence < 0) | (confidence > 1)
@@ -64,7 +64,7 @@ def grey(confidence: Array) -> Array:
 
 
 def save_indexed(path: str | PathLike[str], labels: Array, palette: Palette) -> None:
-    """Write labels as an indexed PNG; every one of them needs a color."""
+    """Write labels as an indexed PNG; every label needs a color."""
     outside = (labels < 0) | (labels > 255)
     if outside.any():
         y, x = (int(i) for i in np.argwhere(outside)[0])
@@ -78,15 +78,15 @@ def save_indexed(path: str | PathLike[str], labels: Array, palette: Palette) -> 
     labels = labels.astype(np.uint8)
     table = np.zeros((256, 3), np.uint8)
     table[: min(len(palette), 256)] = palette.colors[:256]
-    known = np.arange(256) < len(palette)
+    has_color = np.arange(256) < len(palette)
     ignore = palette.ignore_index
     if ignore is not None and 0 <= ignore <= 255:
         table[ignore] = palette.color(ignore)
-        known[ignore] = True
-    missing = ~known[labels]
+        has_color[ignore] = True
+    missing = ~has_color[labels]
     if missing.any():
         bad = LabelErrors(int(missing.sum()), int(missing.argmax()))
         errors.raise_bad_labels(bad, labels, len(palette), ignore)
-    picture = Image.fromarray(labels)
-    picture.putpalette(table.tobytes())
-    picture.save(path, format="PNG")
+    image = Image.fromarray(labels)
+    image.putpalette(table.tobytes())
+    image.save(path, format="PNG")

@@ -1,4 +1,4 @@
-"""What postprocess gives back, and how it is looked at."""
+"""`Segmentation`: the results of `postprocess`, and ways to look at them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """The results of `postprocess`; a field is None where it was not asked for.
+    """The results of `postprocess`; fields that were not wanted are None.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Segmentation:
     probabilities : array with the class axis of the logits, float32
     color, overlay : array of shape (H, W, 3) or (N, H, W, 3), uint8
     palette : Palette or None
-    image : NumPy view of the photograph, or None
+    image : NumPy view of the image, or None
     """
 
     labels: Any = None
@@ -43,12 +43,12 @@ class Segmentation:
     image: Any = field(default=None, repr=False)
 
     def __len__(self) -> int:
-        """The number of images."""
-        return int(self._some().shape[0]) if self._batched() else 1
+        """Return the number of images."""
+        return int(self._first_result().shape[0]) if self._is_batch() else 1
 
     def __getitem__(self, index: int) -> Segmentation:
-        """One image of a batch."""
-        if not self._batched():
+        """Return one image of a batch."""
+        if not self._is_batch():
             raise TypeError("this segmentation is of one image, not of a batch")
         if isinstance(index, bool) or not hasattr(index, "__index__"):
             raise TypeError(f"index must be the number of one image, got {index!r}")
@@ -61,7 +61,7 @@ class Segmentation:
 
     def _is_batch_of_one(self, name: str, verb: str) -> bool:
         """Whether there is a batch axis; a batch of several images is an error."""
-        if not self._batched():
+        if not self._is_batch():
             return False
         if len(self) != 1:
             shape = tuple(getattr(self, name).shape)
@@ -72,7 +72,7 @@ class Segmentation:
         return True
 
     def shares(self) -> dict[int, float]:
-        """The part of the pixels of every label that occurs, largest first.
+        """Return the share of the pixels of every label that occurs, largest first.
 
         Examples
         --------
@@ -80,7 +80,7 @@ class Segmentation:
         >>> segpost.Segmentation(labels=np.uint8([[0, 0, 0, 7]])).shares()
         {0: 0.75, 7: 0.25}
         """
-        values, counts = np.unique(self._labels(), return_counts=True)
+        values, counts = np.unique(self._label_array(), return_counts=True)
         order = np.argsort(-counts, kind="stable")
         total = max(int(counts.sum()), 1)
         return {int(values[i]): float(counts[i] / total) for i in order}
@@ -92,28 +92,28 @@ class Segmentation:
         *,
         what: str = "labels",
     ) -> None:
-        """Write one result as a file; of a batch of one, that of its image.
+        """Write one result to a file; a batch of one image is saved as its image.
 
         Parameters
         ----------
         path : str or path
-            Ends in ".png", or in ".npy" for the array as it is.
+            It ends in ".png", or in ".npy" for the unchanged array.
         palette : Palette or str, optional
-            For labels as PNG, where `postprocess` got none. Without any, `Palette.distinct(256)`.
+            For labels as PNG; by default that of `postprocess`, or `Palette.distinct(256)`.
         what : {"labels", "color", "overlay", "confidence", "probabilities"}
-            "labels": an indexed PNG, in which the ids are the pixels and the palette is for the
-            eye; ".npy" holds ids of any size. "color" and "overlay": an RGB PNG. "confidence": a
-            grey PNG of 8 bits, ``round(255 * confidence)`` and 0 for NaN; ".npy" holds the float32
+            "labels": an indexed PNG, whose pixels are the ids and whose palette is for viewers;
+            ".npy" holds ids of any size. "color" and "overlay": an RGB PNG. "confidence": a
+            gray PNG of 8 bits, ``round(255 * confidence)`` and 0 for NaN; ".npy" holds the float32
             values (uint8 with ``confidence_dtype="uint8"``). "probabilities": ".npy" only, with
-            the class axis where the logits have it.
+            the class axis as in the logits.
 
         Raises
         ------
         ValueError
-            For a result that was not asked for in ``want=``, a batch of several images (save
-            seg[0], seg[1], ...), another file name, labels that fit no PNG or have no color.
+            For a result that is not in ``want=``, a batch of several images (save seg[0],
+            seg[1], ...), another file name, and labels that fit no PNG or have no color.
         ImportError
-            Without Pillow (``pip install pillow``), for PNG.
+            For PNG, if Pillow is not installed (``pip install pillow``).
 
         Examples
         --------
@@ -131,36 +131,36 @@ class Segmentation:
         if getattr(self, what) is None:
             wanted = '("labels", ...)' if what == "labels" else f'(..., "{what}")'
             raise ValueError(f"this segmentation has no {what}: ask for them with want={wanted}")
-        batched = self._is_batch_of_one(what, "save")
+        is_batch = self._is_batch_of_one(what, "save")
         value = getattr(self, what)
-        given = (
-            validation.as_label_array(value) if what == "labels" else as_input_array(value, what)
-        )
-        array = to_host(given.array)[0 if batched else ...]
+        is_labels = what == "labels"
+        source = validation.as_label_array(value) if is_labels else as_input_array(value, what)
+        array = to_host(source.array)[0 if is_batch else ...]
         if ending == ".npy":
             saving.save_array(path, array)
         elif what == "labels":
-            chosen = self.palette or Palette.distinct(256)
-            saving.save_indexed(path, array, chosen if palette is None else as_palette(palette))
+            if palette is None:
+                palette = self.palette or Palette.distinct(256)
+            saving.save_indexed(path, array, as_palette(palette))
         else:
-            saving.save_picture(path, saving.grey(array) if what == "confidence" else array)
+            saving.save_image(path, saving.as_gray(array) if what == "confidence" else array)
 
     def figure(self, *, alpha: float = 0.5, classes: int = 12) -> Figure:
-        """Image, labels and overlay side by side, with a legend of names and area shares.
+        """Draw image, labels and overlay side by side, with a legend of names and area shares.
 
         A batch of one is drawn as its image.
 
         Parameters
         ----------
         alpha : float
-            Weight of the colors in the overlay, where that was not made by `postprocess`.
+            Weight of the colors in the overlay, if `postprocess` did not compute one.
         classes : int
-            The most legend entries; the rest is summed up.
+            The largest number of legend entries; the other classes are summed.
 
         Returns
         -------
         figure : matplotlib.figure.Figure
-            ``figure.savefig(path)`` writes it. Needs matplotlib.
+            ``figure.savefig(path)`` writes it. It needs matplotlib.
 
         Raises
         ------
@@ -171,34 +171,36 @@ class Segmentation:
         from matplotlib.figure import Figure
         from matplotlib.patches import Patch
 
-        labels = self._labels()
+        labels = self._label_array()
         if self._is_batch_of_one("labels", "draw"):
             return self[0].figure(alpha=alpha, classes=classes)
-        chosen = self._colors()
+        palette = self._palette()
         if not labels.size:
             raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
-        panels = [("labels", operations.colorize_labels(validation.as_label_array(labels), chosen))]
+        panels = [
+            ("labels", operations.colorize_labels(validation.as_label_array(labels), palette))
+        ]
         if self.image is not None:
-            laid = operations.overlay(self.image, labels, chosen, alpha=alpha)
+            overlay = operations.overlay(self.image, labels, palette, alpha=alpha)
             if self.overlay is not None:
-                laid = validation.as_image_array(self.overlay).array
-            panels = [("image", self.image), *panels, ("overlay", laid)]
+                overlay = validation.as_image_array(self.overlay).array
+            panels = [("image", self.image), *panels, ("overlay", overlay)]
         height, width = labels.shape
         figure = Figure(
             figsize=(4.0 * len(panels) + 2.4, max(2.0, 4.0 * height / width) + 0.4),
             layout="constrained",
         )
-        for place, (title, picture) in enumerate(panels):
-            panel = figure.add_subplot(1, len(panels), place + 1)
-            panel.imshow(picture, interpolation="nearest")
-            panel.set_title(title)
-            panel.set_axis_off()
+        for column, (title, panel) in enumerate(panels, start=1):
+            axes = figure.add_subplot(1, len(panels), column)
+            axes.imshow(panel, interpolation="nearest")
+            axes.set_title(title)
+            axes.set_axis_off()
         shares = list(self.shares().items())
         entries = [
             Patch(
-                facecolor="#{:02x}{:02x}{:02x}".format(*chosen.color(label)),
+                facecolor="#{:02x}{:02x}{:02x}".format(*palette.color(label)),
                 edgecolor="0.5",
-                label=f"{chosen.name(label)}  {share:.1%}",
+                label=f"{palette.name(label)}  {share:.1%}",
             )
             for label, share in shares[:classes]
         ]
@@ -210,7 +212,7 @@ class Segmentation:
         return figure
 
     def _repr_png_(self) -> bytes | None:
-        """The overlay, or else the colored labels; images of a batch side by side."""
+        """Return the overlay, or else the colored labels, as PNG; a batch side by side."""
         try:
             from PIL import Image
         except ImportError:
@@ -221,7 +223,7 @@ class Segmentation:
                 return None
             try:
                 labels = validation.as_label_array(self.labels)
-                shown = operations.colorize_labels(labels, self._colors())
+                shown = operations.colorize_labels(labels, self._palette())
             except ValueError:  # labels that no palette has a color for
                 return None
         array = validation.as_image_array(shown).array
@@ -233,26 +235,30 @@ class Segmentation:
         Image.fromarray(np.ascontiguousarray(array)).save(buffer, format="PNG")
         return buffer.getvalue()
 
-    def _labels(self) -> Array:
+    def _label_array(self) -> Array:
+        """Return the labels as a NumPy view."""
         if self.labels is None:
             raise ValueError('this needs the labels: ask for them with want=("labels", ...)')
         return validation.as_label_array(self.labels).array
 
-    def _colors(self) -> Palette:
+    def _palette(self) -> Palette:
+        """Return the palette, or distinct colors for the labels."""
         if self.palette is not None:
             return self.palette
-        classes = max(int(self._labels().max(initial=0)) + 1, 2)
+        classes = max(int(self._label_array().max(initial=0)) + 1, 2)
         distinct = Palette.distinct(min(classes, 1024)).colors
         return Palette(distinct[np.arange(classes) % 1024])
 
-    def _some(self) -> Any:
-        made = (self.labels, self.confidence, self.color, self.overlay, self.probabilities)
-        found = next((array for array in made if array is not None), None)
-        if found is None:
-            raise ValueError("this segmentation has no results")
-        return found
+    def _first_result(self) -> Any:
+        """Return a result that is not None."""
+        results = (self.labels, self.confidence, self.color, self.overlay, self.probabilities)
+        for result in results:
+            if result is not None:
+                return result
+        raise ValueError("this segmentation has no results")
 
-    def _batched(self) -> bool:
-        array = self._some()
-        flat = array is self.labels or array is self.confidence
-        return len(array.shape) == (3 if flat else 4)
+    def _is_batch(self) -> bool:
+        """Whether the results have a batch axis."""
+        result = self._first_result()
+        is_map = result is self.labels or result is self.confidence
+        return len(result.shape) == (3 if is_map else 4)

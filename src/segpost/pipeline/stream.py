@@ -1,47 +1,46 @@
-"""postprocess in a loop over frames of one size, into memory that is there."""
+"""`postprocess` in a loop over frames of one size, without new memory for each frame."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from inspect import signature
 from typing import Any
 
-from segpost._core import logits as core_logits
-from segpost._core.arrays import Array, OutputArray, as_input_array, is_overlapping
+from segpost._core.arrays import Array, as_input_array, is_overlapping
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
-from segpost.pipeline.options import pictured
-from segpost.pipeline.plan import Plan, planned, run, segmentation
+from segpost._core.logits import InputLogits, as_logits
+from segpost.pipeline.execute import execute
+from segpost.pipeline.options import check_options
+from segpost.pipeline.plan import Plan, build_plan, wrap_outputs
 from segpost.pipeline.segmentation import Segmentation
-from segpost.runtimes.convention import Convention, picked
 
 
 class Stream:
-    """`postprocess` for the frames of a video: checked once, allocated once.
+    """`postprocess` for the frames of a video, with options and memory that are reused.
 
-    The first frame makes everything as `postprocess` does. Frames that are like it, of its shape,
-    element type, kind of array and device, are written into the same memory: **a `Segmentation` of
-    a stream is overwritten by the next frame.** Copy what has to last longer, or take
-    `postprocess`. A frame of another shape starts anew, with memory of its own.
+    The first frame is processed as by `postprocess`. Later frames with the same shape, element
+    type, array type and device are written to the same memory: **the next frame overwrites a
+    `Segmentation` of a stream.** Copy results that are needed longer, or use `postprocess`. A frame
+    of another shape gets new memory.
 
-    Settings and memory belong together, so they are one object: `postprocess` with an ``out=``
-    would be told, and have to check, everything again for every frame.
+    A stream has the place of an ``out=`` of `postprocess`, which would have to check all settings
+    again for every frame.
 
     Parameters
     ----------
     **settings
-        The keyword arguments of `postprocess`, but for `image`. They are held to the first frame.
+        The keyword arguments of `postprocess` other than `image`.
 
     Raises
     ------
-    TypeError
-        For an argument that `postprocess` does not have.
+    ValueError, TypeError
+        For settings that `postprocess` does not accept. Settings that depend on the logits are
+        checked at the first frame.
 
     Notes
     -----
-    What is never allocated again is what comes out, except `probabilities` with ``crf=``: mean
-    field makes memory of its own for every frame. An error leaves the last results half written.
-    Two threads need two streams.
+    Later frames allocate no results, except `probabilities` with ``crf=``. After an error the
+    last results are undefined. Two threads need two streams.
 
     Examples
     --------
@@ -57,22 +56,26 @@ class Stream:
     """
 
     def __init__(self, **settings: Any) -> None:
-        signature(planned).bind(None, None, **settings)
-        self._settings = settings
-        self._convention = settings.pop("convention", None)
-        self._like: object = None
+        self._options = check_options(**settings)
+        self._format: object = None  # of the frames that the plan is for
         self._plan: Plan
-        self._made: Segmentation
-        self._memory: list[OutputArray]
+        self._segmentation: Segmentation
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickle; version 0.1 stored the settings."""
+        if "_settings" in state:
+            self.__init__(convention=state["_convention"], **state["_settings"])  # type: ignore[misc]
+        else:
+            self.__dict__.update(state)
 
     def __call__(self, logits: Any, image: Any = None) -> Segmentation:
-        """The next frame.
+        """Process the next frame.
 
         Parameters
         ----------
         logits, image : arrays
-            As in `postprocess`. Logits are NumPy arrays, torch tensors, or of another kind that
-            can be written again.
+            As in `postprocess`. Logits are NumPy arrays, torch tensors, or of another array type
+            that is mutable.
 
         Returns
         -------
@@ -82,8 +85,8 @@ class Stream:
         Raises
         ------
         ValueError, TypeError
-            As `postprocess`; for arrays that never change, such as JAX's; and for a result of this
-            stream as its own input.
+            As in `postprocess`; for immutable arrays, such as JAX's; and for logits in the memory
+            of this stream's results.
 
         Examples
         --------
@@ -94,63 +97,63 @@ class Stream:
         >>> first.labels is second.labels, second.labels
         (True, array([[1, 0]], dtype=uint8))
         """
-        logits, told = picked(self._convention, logits)
-        if self._like is None:
-            return self._start(logits, told, image)
-        plan = self._plan
-        view, _, _ = core_logits.as_logits(logits, plan.counted)
-        if _like(logits, view) != self._like:
-            return self._start(logits, told, image)
-        if any(is_overlapping(view.values, made.array) for made in self._memory):
-            raise ValueError("logits are in the memory of this stream's results; copy them first")
-        picture = pictured(image, plan.shape, plan.wanted)
-        view = plan.view._replace(values=_within(plan.view, view.values))
-        probabilities = run(plan, view, picture)
-        if plan.refiner is not None:
-            return segmentation(plan, picture, probabilities)
-        if picture is None:
-            return self._made
-        return replace(self._made, image=picture.reshape(picture.shape[plan.batch]))
-
-    def _start(self, logits: Any, told: Convention | None, image: Any) -> Segmentation:
-        """Everything for the first frame of its kind."""
-        self._like = None
-        if told is not None and told.kind == "labels":
+        kind = "logits"
+        if self._options.convention is not None:
+            logits, kind = self._options.convention.pick(logits)
+        if kind == "labels":
             raise TypeError(
-                "the network gives labels, of which a stream has nothing to make again; call "
+                "the network gives labels, and a stream needs logits or probabilities; call "
                 "segpost.postprocess"
             )
-        plan, view, picture = planned(logits, image, **self._settings, convention=told)
-        made = segmentation(plan, picture, run(plan, view, picture))
-        memory = []
-        for name in plan.wanted:
-            part: OutputArray | None = getattr(plan, name)
-            if part is not None:
-                memory.append(part)
-                _in_place(getattr(made, name), part, logits)
-        self._plan, self._memory = plan, memory
-        whole, _, _ = core_logits.as_logits(logits, plan.counted)
-        self._made, self._like = replace(made, image=None), _like(logits, whole)
-        return made
+        source = as_logits(logits, self._options.axis)
+        if self._format is None or _frame_format(logits, kind, source.logits) != self._format:
+            return self._start(logits, kind, source, image)
+        plan = self._plan
+        for array in plan.outputs:
+            if array is not None and is_overlapping(source.logits.values, array):
+                raise ValueError(
+                    "logits are in the memory of this stream's results; copy them first"
+                )
+        guide, probabilities = execute(plan, source.logits, image)
+        if plan.options.crf is not None:
+            return wrap_outputs(plan, guide, probabilities)
+        if guide is None:
+            return self._segmentation
+        return replace(self._segmentation, image=guide if plan.is_batch else guide[0])
+
+    def _start(self, logits: Any, kind: str, source: InputLogits, image: Any) -> Segmentation:
+        """Process the first frame of a format, in new memory."""
+        self._format = None
+        plan = build_plan(source, type(logits), kind, self._options)
+        segmentation = wrap_outputs(plan, *execute(plan, source.logits, image))
+        for name, array in plan.outputs._asdict().items():
+            result = getattr(segmentation, name)
+            if array is not None and result is not None:
+                _check_shared(result, array, type(logits).__name__)
+        self._plan = plan
+        self._segmentation = replace(segmentation, image=None)
+        self._format = _frame_format(logits, kind, source.logits)
+        return segmentation
 
 
-def _like(logits: Any, view: Logits) -> tuple[object, ...]:
-    """What frames have in common that share memory."""
-    place = context_of(view.values)
-    return type(logits), view.values.shape, view.kind, place.device, place.stream
+def _frame_format(argument: Any, kind: str, logits: Logits) -> tuple[object, ...]:
+    """Return what frames must have in common to use the same memory."""
+    context = context_of(logits.values)
+    return (
+        type(argument),
+        kind,
+        logits.values.shape,
+        logits.kind,
+        context.device,
+        context.stream,
+    )
 
 
-def _within(like: Logits, values: Array) -> Array:
-    """What a letterbox leaves of the logits."""
-    (top, left), (height, width) = like.origin, like.values.shape[2:]
-    return values[:, :, top : top + height, left : left + width]
-
-
-def _in_place(result: Any, part: OutputArray, logits: Any) -> None:
-    """Refuse kinds of arrays that are copies, or that nobody may write to."""
-    array = as_input_array(result, "result").array
-    if array.size and not (array.flags.writeable and is_overlapping(array, part.array)):
+def _check_shared(result: Any, array: Array, library: str) -> None:
+    """Refuse results that are copies of the memory of the plan, or that are read-only."""
+    shown = as_input_array(result, "result").array
+    if shown.size and not (shown.flags.writeable and is_overlapping(shown, array)):
         raise TypeError(
-            f"logits are a {type(logits).__name__}, and results of this kind cannot be written "
-            "again; give the stream NumPy arrays or torch tensors, or call segpost.postprocess"
+            f"logits are a {library}, and results of this kind cannot be written again; give the "
+            "stream NumPy arrays or torch tensors, or call segpost.postprocess"
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
-MARKDOWN_SPECIAL = "\\|<`*_[]"
+# An underscore inside a word is no markup.
+MARKDOWN_MARKUP = re.compile(r"[\\|<`*\[\]]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def as_printable(value: object) -> str:
@@ -33,7 +35,7 @@ def escape_html(value: object) -> str:
 
 def escape_markdown(text: str) -> str:
     """Return text that Markdown shows as it is: names of classes and tensors come from files."""
-    return "".join(f"\\{c}" if c in MARKDOWN_SPECIAL else c for c in text)
+    return MARKDOWN_MARKUP.sub(r"\\\g<0>", text)
 
 
 def code_span(text: str) -> str:

@@ -1,1 +1,11 @@
-"""runtimes."""
+"""Runtimes: the output formats of frameworks, exporters and well-known repositories.
+
+`Convention` describes the output of a model: which entry holds the result, whether it is logits,
+probabilities or labels, where the class axis is, and on which grid it was sampled.
+`Convention.named` knows the formats of the runtimes and repositories in `Convention.names`;
+`Convention.from_onnx`, `from_openvino` and `from_litert` read the format from a model file.
+"""
+
+from segpost.runtimes.convention import Convention, as_convention
+
+__all__ = ["Convention", "as_convention"]

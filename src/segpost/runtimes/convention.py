@@ -1,4 +1,4 @@
-"""How a runtime hands over what its network says: where it is, what it is, how its grid lies."""
+"""Output formats of runtimes: where the result is, what it holds, how its grid was sampled."""
 
 from __future__ import annotations
 
@@ -8,50 +8,61 @@ from functools import lru_cache
 from os import PathLike
 from typing import Any
 
+import numpy as np
+
 from segpost._core import arguments
 from segpost._core.sampling import GRIDS
-from segpost.runtimes import graphs, table
+from segpost.runtimes.litert import read_convention as read_litert
+from segpost.runtimes.onnx import read_convention as read_onnx
+from segpost.runtimes.openvino import read_convention as read_openvino
+from segpost.runtimes.table import TABLE
 
 KINDS = ("logits", "probabilities", "labels")
-ARRAYS = ("__array__", "__dlpack__", "__cuda_array_interface__", "__array_interface__")
+ARRAY_PROTOCOLS = (
+    "__array__",
+    "__dlpack__",
+    "__cuda_array_interface__",
+    "__array_interface__",
+)
 
 
 @dataclass(frozen=True)
 class Convention:
-    """What has to be known of a network's output before anything can be made of it.
+    """The output format of a model, as a runtime or a repository gives it.
 
-    One argument of `postprocess` instead of five, because the five belong together: a channels-last
-    output read as channels-first, or a TF1 grid read as torch's, gives a picture that is wrong and
-    looks plausible.
+    It is one argument of `postprocess` instead of five, because the five belong together: a
+    channels-last output that is read as channels-first, or a TF1 grid that is read as PyTorch's,
+    gives labels that are wrong and look plausible.
 
     Attributes
     ----------
     name : str
-        What errors call it.
+        The name that error messages use.
     kind : {"logits", "probabilities", "labels"}
-        What a bare array is.
+        The content of a bare array.
     outputs : sequence of (str, kind)
-        Names that hold the result, in a dict or as attributes, the first that is there and not
-        None counts; each with what it holds.
+        Names of entries (of a dict) or attributes that may hold the result, each with its content.
+        The first one that exists and is not None is used.
     axis : int
-        The class axis: -3 (channels first) or -1.
+        The class axis: -3 (channels first) or -1 (channels last).
     grid : {"half_pixel", "align_corners", "asymmetric"} or None
-        How the network's own upsampling lays its small map on its input. None: nobody said, and
-        `postprocess` asks for ``grid=`` where it matters.
+        The sampling grid of the model's own upsampling. None means unknown: `postprocess` then
+        requires ``grid=`` where the grid matters.
     upsampled : bool
-        That upsampling is behind us. Any further one is of a picture, so "half_pixel".
+        True if the model already upsampled its output. Further resizing then uses "half_pixel".
     quantization : (scale, zero_point), optional
-        Of integer outputs.
+        The quantization of integer outputs.
     foreground : int, optional
-        Of label masks whose ids mean something else: this id becomes 1, `background` becomes 0.
+        For label masks with other ids: this id becomes 1, and `background` becomes 0.
     background : int, optional
         See `foreground`.
     normalization : mapping
-        What the network's input wants, in the words of `Letterbox.apply`.
+        The normalization of the model's input, as arguments of `Letterbox.apply`.
     head : str
-        The name of the small map before the network's own upsampling, where a file told it.
+        The name of the low-resolution tensor before the model's own upsampling, where a model file
+        names it.
     note : str
-        What else goes wrong with this runtime.
+        Other known problems with this runtime.
 
     Examples
     --------
@@ -89,7 +100,7 @@ class Convention:
 
     @staticmethod
     def named(name: str) -> Convention:
-        """The convention of a runtime or of a well-known repository.
+        """Return the convention of a runtime or of a well-known repository.
 
         Parameters
         ----------
@@ -99,96 +110,100 @@ class Convention:
         Raises
         ------
         ValueError
-            For another name; the message lists those that there are.
+            For an unknown name; the message lists the known ones.
         """
         return _named(name)
 
     @staticmethod
     def names() -> tuple[str, ...]:
-        """The conventions that have a name."""
-        return tuple(table.TABLE)
+        """Return the names of the known conventions."""
+        return tuple(TABLE)
 
     @staticmethod
     def from_onnx(model: str | PathLike[str] | Any, output: str | int = 0) -> Convention:
-        """What an ONNX file says of an output: its last Resize, Transpose, Softmax and ArgMax.
+        """Read the convention of an output from an ONNX model.
+
+        It follows the last Resize, Transpose, Softmax and ArgMax before the output.
 
         Parameters
         ----------
         model : path or onnx.ModelProto
-            Weights in files beside it are not read.
+            External weight files are not read.
         output : str or int
-            The output's name or number.
+            The name or the index of the output.
 
         Returns
         -------
         convention : Convention
-            Its `head` is the name of the tensor before the last Resize: make that an output too
-            (``onnx.utils.extract_model``), and segpost does the upsampling; see
+            Its `head` is the name of the tensor before the last Resize. Make that tensor an output
+            too (``onnx.utils.extract_model``), and segpost does the upsampling; see
             `Convention.before_upsampling`.
 
         Raises
         ------
         ImportError
-            Without the package onnx.
+            If the package onnx is not installed.
         ValueError
-            Where there is no such output.
+            If the model has no such output.
         """
-        return Convention(name="onnxruntime", **graphs.of_onnx(model, output))
+        return Convention(name="onnxruntime", **read_onnx(model, output))
 
     @staticmethod
     def from_openvino(model: Any, output: int = 0) -> Convention:
-        """What an `openvino.Model`, before it is compiled, says of an output: as `from_onnx`."""
-        return Convention(name="openvino", **graphs.of_openvino(model, output))
+        """Read the convention of an output from an uncompiled `openvino.Model`, as `from_onnx`."""
+        return Convention(name="openvino", **read_openvino(model, output))
 
     @staticmethod
     def from_litert(model: str | PathLike[str] | bytes, output: int = 0) -> Convention:
-        """What a `.tflite` file says of an output: scale, zero point, resizing, softmax, argmax.
+        """Read the convention of an output from a `.tflite` file.
+
+        It reads the quantization, the resize, the softmax and the argmax.
 
         Parameters
         ----------
         model : path or bytes
         output : int
-            The output's number.
+            The index of the output.
 
         Raises
         ------
         ImportError
-            Without ai-edge-litert or tensorflow, which know the format.
+            If neither ai-edge-litert nor tensorflow is installed; they define the format.
         ValueError
-            Where the output has a scale for each class: raw values cannot be compared then.
+            If the output has one scale per class: its raw values cannot be compared.
         """
-        return Convention(name="litert", **graphs.of_litert(model, output))
+        return Convention(name="litert", **read_litert(model, output))
 
     def before_upsampling(self) -> Convention:
-        """The same for the small map before the network's own upsampling.
+        """Return the convention of the low-resolution tensor before the model's own upsampling.
 
-        That is what to take where the runtime lets you: segpost then reads 1/16 or 1/64 of the
-        numbers, and upsamples exactly.
+        Use that tensor where the runtime gives access to it: segpost then reads 1/16 or 1/64 of the
+        values, and upsamples exactly.
         """
         return replace(self, name=f"{self.name}, before its upsampling", upsampled=False)
 
     def further_grid(self) -> str | None:
-        """The grid of what is still to be done."""
+        """Return the sampling grid of the resizing that remains to be done."""
         return "half_pixel" if self.upsampled else self.grid
 
     def pick(self, output: Any) -> tuple[Any, str]:
-        """The array in what the runtime gave, and what it holds.
+        """Find the array in a model's output, and say what it holds.
 
         Parameters
         ----------
         output : array, dict, dataclass, list or tuple
-            As it came.
+            The output as the runtime returns it.
 
         Returns
         -------
         array : array
-            As it came: nothing is copied, but for lists of one map a class, which are stacked.
+            The array without a copy. Only lists with one map per class are stacked.
         kind : {"logits", "probabilities", "labels"}
 
         Raises
         ------
         ValueError, TypeError
-            Where nothing in it fits; the message says what there is.
+            If the output has no such array; the message lists what it has.
 
         Examples
         --------
@@ -198,53 +213,55 @@ class Convention:
         """
         if not _is_array(output):
             for name, kind in self.outputs:
-                found = _member(output, name)
-                if found is not None:
-                    return self._array(found, f"output {name!r}"), kind
-        return self._array(output, "the output"), self.kind
+                entry = _entry(output, name)
+                if entry is not None:
+                    return self._find_array(entry, f"output {name!r}"), kind
+        return self._find_array(output, "the output"), self.kind
 
-    def _array(self, value: Any, what: str) -> Any:
-        """`value`, or the one array inside it."""
-        if _is_array(value):
-            return value
-        view = getattr(value, "numpy_view", None)
-        if view is not None:
-            return view()
-        if isinstance(value, Mapping):
-            whole = list(value.values())
-            if len(whole) == 1:
-                return self._array(whole[0], what)
-            names = ", ".join(repr(_key(key)) for key in value)
+    def _find_array(self, output: Any, name: str) -> Any:
+        """Return `output`, or the only array inside it."""
+        if _is_array(output):
+            return output
+        numpy_view = getattr(output, "numpy_view", None)  # an image of MediaPipe
+        if numpy_view is not None:
+            return numpy_view()
+        if isinstance(output, Mapping):
+            entries = list(output.values())
+            if len(entries) == 1:
+                return self._find_array(entries[0], name)
+            names = ", ".join(repr(_format_key(key)) for key in output)
             raise ValueError(
-                f"{what} is a {type(value).__name__} with {names or 'nothing in it'}, and "
-                f"convention {self.name!r} {self._wants()}{_others(value)}; pass the entry itself"
+                f"{name} is a {type(output).__name__} with {names or 'nothing in it'}, and "
+                f"convention {self.name!r} {self._expectation()}{_format_matches(output)}; "
+                "pass the entry itself"
             )
-        if isinstance(value, (list, tuple)):
-            if len(value) == 1:
-                return self._array(value[0], what)
-            parts = [self._array(part, what) for part in value]
-            shapes = [tuple(getattr(part, "shape", ())) for part in parts]
+        if isinstance(output, (list, tuple)):
+            if len(output) == 1:
+                return self._find_array(output[0], name)
+            arrays = [self._find_array(entry, name) for entry in output]
+            shapes = [tuple(getattr(array, "shape", ())) for array in arrays]
             if shapes and len(shapes[0]) == 2 and all(shape == shapes[0] for shape in shapes):
-                return _stacked(parts)
+                return np.stack([np.asarray(array) for array in arrays])  # one map per class
             raise ValueError(
-                f"{what} is a {type(value).__name__} of {len(value)} arrays of shapes {shapes}; "
+                f"{name} is a {type(output).__name__} of {len(output)} arrays of shapes {shapes}; "
                 "pass the one with the logits"
             )
-        inner = getattr(value, "data", None)
-        if inner is not None and _is_array(inner):
-            return inner
+        data = getattr(output, "data", None)
+        if data is not None and _is_array(data):
+            return data
         raise TypeError(
-            f"{what} is a {type(value).__name__}, in which convention {self.name!r} finds no "
-            f"array; it {self._wants()}{_others(value)}; pass the array itself"
+            f"{name} is of type {type(output).__name__}, in which convention {self.name!r} finds "
+            f"no array; it {self._expectation()}{_format_matches(output)}; pass the array itself"
         )
 
-    def _wants(self) -> str:
+    def _expectation(self) -> str:
+        """Say in words which names this convention looks for."""
         names = " or ".join(repr(name) for name, _ in self.outputs)
-        return f"looks for {names}" if names else "wants a bare array"
+        return f"looks for {names}" if names else "expects a bare array"
 
 
 def as_convention(convention: Convention | str) -> Convention:
-    """A convention, or the one of that name."""
+    """Return a convention, given itself or its name."""
     if isinstance(convention, Convention):
         return convention
     if isinstance(convention, str):
@@ -252,77 +269,66 @@ def as_convention(convention: Convention | str) -> Convention:
     raise TypeError(f"convention must be a Convention or a name, got {convention!r}")
 
 
-def picked(convention: Convention | str | None, output: Any) -> tuple[Any, Convention | None]:
-    """What the convention picks of a runtime's output, and what that is."""
-    if convention is None:
-        return output, None
-    told = as_convention(convention)
-    array, kind = told.pick(output)
-    return array, replace(told, kind=kind)
-
-
-def agreed(
-    convention: Convention | None, axis: Any, grid: str | None, quantization: Any
+def merge_arguments(
+    convention: Convention, axis: Any, grid: str | None, quantization: Any
 ) -> tuple[Any, str | None, Any]:
-    """The axis, the grid and the quantization of the arguments and the convention together."""
-    if convention is None:
-        return -3 if axis is None else axis, "half_pixel" if grid is None else grid, quantization
-    told: dict[str, tuple[Any, Any]] = {
-        "axis": (axis, convention.axis),
-        "grid": (grid, convention.further_grid()),
-        "quantization": (quantization, convention.quantization),
-    }
-    for name, (given, own) in told.items():
-        if given is None or own is None or given == own:
-            continue
-        hint = ""
-        if name == "grid" and convention.upsampled and given == convention.grid:
-            hint = (
-                ": its output has been upsampled, and what remains is the resizing of a picture; "
-                "for the small map before it, convention.before_upsampling()"
+    """Return the class axis, the grid and the quantization of arguments and convention together.
+
+    Raises
+    ------
+    ValueError
+        If an argument contradicts the convention.
+    """
+    merged: list[Any] = []
+    for name, argument, value in (
+        ("axis", axis, convention.axis),
+        ("grid", grid, convention.further_grid()),
+        ("quantization", quantization, convention.quantization),
+    ):
+        if argument is not None and value is not None and argument != value:
+            hint = f"; leave {name} out, or dataclasses.replace the convention"
+            if name == "grid" and convention.upsampled and argument == convention.grid:
+                hint = (
+                    ": the model already upsampled its output, so the remaining resize is that of "
+                    "an image; for the tensor before its upsampling use "
+                    "convention.before_upsampling()"
+                )
+            raise ValueError(
+                f"{name}={argument!r} does not agree with convention {convention.name!r}, which "
+                f"says {value!r}{hint}"
             )
-        raise ValueError(
-            f"{name}={given!r} does not agree with convention {convention.name!r}, which says "
-            f"{own!r}{hint or f'; leave {name} out, or dataclasses.replace the convention'}"
-        )
-    axis, grid, quantization = (own if given is None else given for given, own in told.values())
-    return axis, grid, quantization
+        merged.append(value if argument is None else argument)
+    return merged[0], merged[1], merged[2]
 
 
 @lru_cache(maxsize=64)
 def _named(name: str) -> Convention:
-    arguments.check_choice(name, "convention", tuple(table.TABLE))
-    return Convention(name=name, **table.TABLE[name])
+    arguments.check_choice(name, "convention", tuple(TABLE))
+    return Convention(name=name, **TABLE[name])
 
 
-def _is_array(value: Any) -> bool:
-    return isinstance(value, memoryview) or any(hasattr(value, name) for name in ARRAYS)
+def _is_array(output: Any) -> bool:
+    return isinstance(output, memoryview) or any(hasattr(output, p) for p in ARRAY_PROTOCOLS)
 
 
-def _member(output: Any, name: str) -> Any:
+def _entry(output: Any, name: str) -> Any:
+    """Return an entry of a mapping or an attribute, or None."""
     if isinstance(output, Mapping):
         return output.get(name)
     return getattr(output, name, None)
 
 
-def _key(key: Any) -> Any:
-    """What to call a key: OpenVINO's are outputs, with a name of their own or without."""
+def _format_key(key: Any) -> Any:
+    """Return a key of an output as text; OpenVINO's keys are outputs, with or without a name."""
     names = getattr(key, "names", None)
     return next(iter(sorted(names)), str(key)) if names is not None else key
 
 
-def _others(output: Any) -> str:
-    """Conventions whose names are in an output."""
-    fitting = [
+def _format_matches(output: Any) -> str:
+    """Name the conventions whose entries an output has."""
+    matches = [
         name
-        for name in table.TABLE
-        if any(_member(output, key) is not None for key, _ in _named(name).outputs)
+        for name in TABLE
+        if any(_entry(output, key) is not None for key, _ in _named(name).outputs)
     ]
-    return f" (convention={' or '.join(map(repr, fitting))} would fit)" if fitting else ""
-
-
-def _stacked(parts: list[Any]) -> Any:
-    """One map a class as one array."""
-    import numpy as np
-
-    return np.stack([np.asarray(part) for part in parts])
+    return f" (convention={' or '.join(map(repr, matches))} would fit)" if matches else ""

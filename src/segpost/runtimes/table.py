@@ -1,6 +1,6 @@
-"""Runtimes and well-known repositories: what they hand over, each from its own source code.
+"""The output formats of runtimes and well-known repositories, each read from its source code.
 
-`grid` is that of the network's own upsampling: `upsampled` says whether it has been done.
+`grid` is that of the model's own upsampling; `upsampled` says whether the output has it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "normalization": IMAGENET,
         "note": "'aux' is the auxiliary head, for training",
     },
-    "smp": {  # nn.UpsamplingBilinear2d in its segmentation head
+    "smp": {  # nn.UpsamplingBilinear2d in the segmentation head
         "grid": "align_corners",
         "upsampled": True,
         "normalization": IMAGENET,
@@ -52,7 +52,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "grid": "align_corners",
         "upsampled": True,
         "normalization": {**ONE, **LAST},
-        "note": "the graph has taken the labels; the long side is 513, the pad is at the bottom "
+        "note": "the graph ends with the labels; the long side is 513, with padding at the bottom "
         "and at the right. ResizeBilinear_2 holds logits of a quarter of the size: "
         "Convention(axis=-1, grid='align_corners')",
     },
@@ -66,7 +66,7 @@ TABLE: dict[str, dict[str, Any]] = {
         "grid": "align_corners",
         "normalization": LAST,
     },
-    "drsleep": {  # tf.image.resize_bilinear of TF1, as it is without arguments
+    "drsleep": {  # tf.image.resize_bilinear of TF1, with its default arguments
         "axis": -1,
         "grid": "asymmetric",
         "normalization": {**CAFFE, **LAST},
@@ -96,8 +96,8 @@ TABLE: dict[str, dict[str, Any]] = {
         "kind": LABELS,
         "outputs": (("confidence_masks", PROBABILITIES), ("category_mask", LABELS)),
         "upsampled": True,
-        "note": "category masks are upsampled by corners, confidence masks by centers: they "
-        "disagree; without an activation in the metadata confidences are logits",
+        "note": "category masks are upsampled by corners, confidence masks by centers, so "
+        "that they disagree; without an activation in the metadata confidences are logits",
     },
     "mediapipe-binary": {
         "kind": LABELS,

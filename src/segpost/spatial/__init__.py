@@ -1,1 +1,11 @@
-"""spatial."""
+"""Spatial: where the pixels of an image lie in a network's input, and in its output.
+
+`Letterbox` is the geometry of a resize with padding; `windows` and `Merger` are sliding-window
+inference and test-time augmentation. `segpost.spatial.resampling` plans how logits are resampled to
+the size of a result.
+"""
+
+from segpost.spatial.letterbox import Letterbox
+from segpost.spatial.tiling import Merger, windows
+
+__all__ = ["Letterbox", "Merger", "windows"]

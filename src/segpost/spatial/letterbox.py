@@ -1,8 +1,7 @@
-"""Pictures resized and padded to a network's input, and the way back: `Letterbox`."""
+"""Images resized and padded to a network's input, and the inverse: `Letterbox`."""
 
 from __future__ import annotations
 
-import math
 import numbers
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,9 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core import arguments, sampling, validation
-from segpost._core import logits as core_logits
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array, InputArray, allocate_output
-from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
-from segpost._core.sampling import Axes, Interval
 
 ALIGNMENTS = ("center", "top_left")
 MODES = ("pad", "stretch")
@@ -27,29 +23,29 @@ DTYPES = ("float32", "float16")
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where a picture lies in a network's input: the geometry before it, undone after it.
+    """The geometry of an image that was resized and padded to a network's input.
 
-    `fit` makes one; `apply` makes the input, `segpost.postprocess` and `segpost.argmax` with
-    ``letterbox=`` bring logits of that input back to the picture. With other sizes than `fit` finds
-    (a resize that rounds in another way, say) it can be made by hand, too: nothing here needs that
-    `apply` made the input, only that it was resized on the half_pixel grid, as OpenCV, Pillow,
-    torch and TF2 do.
+    `fit` computes it, and `apply` computes the input. `segpost.postprocess` and `segpost.argmax`
+    with ``letterbox=`` bring logits of that input back to the image (the inverse letterbox). The
+    input need not come from `apply`, as long as the image was resized on the half_pixel grid, as
+    OpenCV, Pillow, PyTorch and TF2 do. If a resize rounds in another way than `fit`, construct the
+    letterbox from its sizes.
 
     Parameters
     ----------
     image_size : (H, W)
-        Of the picture.
+        The size of the image.
     input_size : (H, W)
-        Of the network's input, padding included.
+        The size of the network's input, with padding.
     content_size : (H, W)
-        Of the resized picture in it.
+        The size of the resized image in the input.
     offset : (top, left)
-        Padding above and left of the resized picture.
+        The padding above and to the left of the resized image.
 
     Raises
     ------
     ValueError, TypeError
-        If these are no sizes, or the resized picture does not lie in the input.
+        If a size is invalid, or if the resized image does not lie in the input.
 
     Examples
     --------
@@ -79,8 +75,8 @@ class Letterbox:
         if not isinstance(offset, (tuple, list, np.ndarray)) or len(offset) != 2:
             raise ValueError(f"offset must be (top, left), got {offset!r}")
         object.__setattr__(self, "offset", tuple(as_integer(side, "offset") for side in offset))
-        room = zip(self.offset, self.content_size, self.input_size, strict=True)
-        if not all(start >= 0 and start + length <= total for start, length, total in room):
+        sides = zip(self.offset, self.content_size, self.input_size, strict=True)
+        if not all(start >= 0 and start + length <= total for start, length, total in sides):
             raise ValueError(
                 f"content_size {self.content_size} at offset {self.offset} does not lie in "
                 f"input_size {self.input_size}"
@@ -96,40 +92,36 @@ class Letterbox:
         mode: str = "pad",
         multiple: int = 1,
     ) -> Letterbox:
-        """The letterbox of pictures of one size.
+        """Compute the letterbox for images of one size.
 
         Parameters
         ----------
         image_size : (H, W)
-            Of the pictures.
+            The size of the images.
         input_size : (H, W) or int, optional
-            (H, W) is the network's input: the picture becomes as large as fits into it. A number
-            is the length that its longer side gets; left out, the picture keeps its size. Then
-            the input is what the picture becomes, with `multiple` minded.
+            (H, W) is the size of the network's input: the image is resized to the largest size that
+            fits. A number is the length of the image's longer side after the resize; by default
+            the image keeps its size. In both cases the input is the resized image, rounded up to
+            `multiple`.
         align : {"center", "top_left"}
-            Where the picture lies. With "center" an odd row or column of padding is below or on
-            the right. "top_left" is TF1 DeepLab and mmseg: they pad at the bottom and on the right.
+            The position of the image. With "center" an odd row or column of padding is at the
+            bottom or on the right. TF1 DeepLab and mmseg use "top_left".
         mode : {"pad", "stretch"}
-            "pad" keeps the picture's shape (each side is rounded to the nearest pixel, halves up).
-            "stretch" gives it the input's, without padding; it needs ``input_size=(H, W)``.
+            "pad" keeps the aspect ratio (each side is rounded to the nearest pixel, halves up).
+            "stretch" resizes it to ``input_size=(H, W)``, without padding.
         multiple : int
             Sides of the input are rounded up to multiples of it, such as the 16 or 32 that
-            encoders ask for; (H, W) have to be multiples already.
-
-        Returns
-        -------
-        box : Letterbox
+            encoders require. The sides of ``input_size=(H, W)`` must be multiples already.
 
         Raises
         ------
         ValueError, TypeError
-            For sizes that are none or that contradict each other, and for unknown words.
+            If sizes are invalid or contradict each other, and for unknown words.
 
         Notes
         -----
-        TF1 DeepLab's demo is ``fit(size, (513, 513), align="top_left")``. It cuts the shorter side
-        off to a whole number of pixels where `fit` rounds: where that matters, make the
-        `Letterbox` by hand.
+        TF1 DeepLab's demo is ``fit(size, (513, 513), align="top_left")``, but it truncates the
+        shorter side to whole pixels where `fit` rounds.
 
         Examples
         --------
@@ -141,7 +133,7 @@ class Letterbox:
         >>> segpost.Letterbox.fit((375, 500), multiple=16).padding
         ((4, 5), (6, 6))
         """
-        picture = arguments.as_output_size(image_size, name="image_size")
+        image = arguments.as_output_size(image_size, name="image_size")
         arguments.check_choice(align, "align", ALIGNMENTS)
         arguments.check_choice(mode, "mode", MODES)
         multiple = as_integer(multiple, "multiple")
@@ -153,23 +145,23 @@ class Letterbox:
                 raise ValueError(
                     f"input_size {total} has sides that are no multiples of {multiple}"
                 )
-            content = total if mode == "stretch" else _largest(picture, total)
+            content = total if mode == "stretch" else _fit_inside(image, total)
         elif mode == "stretch":
             raise ValueError(f'mode="stretch" needs input_size=(height, width), got {input_size!r}')
         else:
-            content = picture
+            content = image
             if input_size is not None:
                 side = as_integer(input_size, "input_size")
                 (side, _) = arguments.as_output_size((side, side), name="input_size")
-                content = _largest(picture, (side, side))
+                content = _fit_inside(image, (side, side))
             total = tuple(-(-side // multiple) * multiple for side in content)
-        room = [have - used for have, used in zip(total, content, strict=True)]
-        offset = [0, 0] if align == "top_left" else [free // 2 for free in room]
-        return cls(picture, total, content, (offset[0], offset[1]))  # type: ignore[arg-type]
+        margins = [outer - inner for outer, inner in zip(total, content, strict=True)]
+        top, left = (0, 0) if align == "top_left" else (margin // 2 for margin in margins)
+        return cls(image, total, content, (top, left))  # type: ignore[arg-type]
 
     @property
     def padding(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """((top, bottom), (left, right)) in pixels of the input, as `numpy.pad` takes it."""
+        """The padding ((top, bottom), (left, right)) in pixels of the input, as for `numpy.pad`."""
         (top, bottom), (left, right) = (
             (start, total - start - length)
             for start, length, total in zip(
@@ -192,52 +184,50 @@ class Letterbox:
         antialias: bool = True,
         out: Any = None,
     ) -> Any:
-        """The network's input, (scale * pixel - mean) / std, of a picture: in one pass.
+        """Compute the network's input, (scale * pixel - mean) / std, of an image in one pass.
 
         Parameters
         ----------
         image : uint8 array of shape (H, W, 3) or (N, H, W, 3)
-            Red, green, blue, of `image_size`; any strides (``image[..., ::-1]`` of what OpenCV
-            reads). On the CPU.
+            RGB, of size `image_size`, on the CPU; any strides (``image[..., ::-1]`` of an image
+            that OpenCV read).
         mean, std : number or three numbers
             In the units of ``scale * pixel``, in the order of the network's channels.
         scale : float
-            1 / 255 for means of 0..1, as torchvision has them; 1 for those of 0..255.
+            1 / 255 for means in 0..1, as in torchvision; 1 for means in 0..255.
         pad : number, three numbers or "mean"
-            Value of the padding in the image's units, 0..255, in the order of the network's
-            channels. "mean" is 0 in the network's.
+            The value of the padding in the image's units, 0..255, in the order of the network's
+            channels. "mean" makes it 0 after the normalization.
         channel_order : {"rgb", "bgr"}
-            Of the network's channels; "bgr" are weights that came from Caffe.
+            The order of the network's channels; weights from Caffe need "bgr".
         layout : {"nchw", "nhwc"}
-            Where the channels are.
+            The position of the channel axis.
         dtype : {"float32", "float16"}
-            Of the result.
         antialias : bool
-            How the picture is made smaller. True, as torchvision, Hugging Face and Pillow do: the
-            bilinear filter is as wide as a pixel of the result. False, as OpenCV's INTER_LINEAR
-            (mmseg), `torch.nn.functional.interpolate` and TF do: it reads two rows and two columns,
-            however many there are between. A network should see what it was trained with. Where
-            pictures become larger both are the same.
+            How the image is made smaller. True, as in torchvision, Hugging Face and Pillow: the
+            bilinear filter is as wide as a pixel of the result. False, as in OpenCV's INTER_LINEAR
+            (mmseg), `torch.nn.functional.interpolate` and TF: it reads two rows and two columns.
+            Use what the network was trained with. Enlarging is the same with both.
         out : array of `dtype`, of the result's shape, optional
             Where to write.
 
         Returns
         -------
         input : array of shape (3, H, W) or (N, 3, H, W), or with the channels last
-            Of the kind of `image`. Within 1e-5 * 255 * scale / std of the float64 definition (of
-            float16 half its spacing more), the same for any number of threads.
+            Of the same library as `image`. Within 1e-5 * 255 * scale / std of the float64
+            definition (for float16 half a spacing more), the same for any number of threads.
 
         Raises
         ------
         ValueError, TypeError
-            For images of another size or type, and for numbers and words that are none of these.
+            For images of another size or type, and for invalid numbers and words.
         NotImplementedError
             For an image on a device.
 
         Notes
         -----
-        Resized on the half_pixel grid, without rounding to bytes on the way: Pillow and OpenCV do
-        round, and differ by up to a grey level for it.
+        The resize is on the half_pixel grid, without the rounding to bytes of Pillow and OpenCV:
+        they differ by up to one grey level.
 
         Examples
         --------
@@ -252,25 +242,25 @@ class Letterbox:
         arguments.check_choice(dtype, "dtype", DTYPES)
         if not isinstance(antialias, bool):
             raise TypeError(f"antialias must be True or False, got {antialias!r}")
-        unit = _triple(scale, "scale", one=True)
-        means, deviations = _triple(mean, "mean"), _triple(std, "std")
+        unit = _as_triple(scale, "scale", single=True)
+        means, deviations = _as_triple(mean, "mean"), _as_triple(std, "std")
         if not (deviations > 0).all():
             raise ValueError(f"std must be positive, got {std!r}")
         gain, shift = unit / deviations, -means / deviations
         padding = np.zeros(3)
         if not isinstance(pad, str):
-            padding = gain * _triple(pad, "pad") + shift
+            padding = gain * _as_triple(pad, "pad") + shift
         elif pad != "mean":
             raise ValueError(f'pad must be a number, three numbers or "mean", got {pad!r}')
-        reach = float(np.abs([shift, 255 * gain + shift, padding]).max())
-        most = float(np.finfo(dtype).max)
-        if reach > most:
+        largest = float(np.abs([shift, 255 * gain + shift, padding]).max())
+        limit = float(np.finfo(dtype).max)
+        if largest > limit:
             raise ValueError(
-                f"dtype {dtype} holds no value beyond {most:g}, but with this scale, mean, std and "
-                f"pad the input reaches {reach:g}"
+                f"dtype {dtype} holds no value beyond {limit:g}, but with this scale, mean, std "
+                f"and pad the input reaches {largest:g}"
             )
-        given = validation.as_image_array(image)
-        pixels = given.array
+        source = validation.as_image_array(image)
+        pixels = source.array
         if pixels.ndim > 4:
             raise ValueError(f"image must have shape (H, W, 3) or (N, H, W, 3), got {pixels.shape}")
         if pixels.shape[-3:-1] != self.image_size:
@@ -278,43 +268,43 @@ class Letterbox:
                 f"image is {pixels.shape[-3]} x {pixels.shape[-2]}, "
                 f"this letterbox is for {self.image_size[0]} x {self.image_size[1]}"
             )
-        kernels = registry.backend(pixels)
+        backend = registry.backend(pixels)
         shape = (3, *self.input_size) if layout == "nchw" else (*self.input_size, 3)
-        result = allocate_output(out, (*pixels.shape[:-3], *shape), dtype, given.wrap, pixels)
-        target, pixels = (a if a.ndim == 4 else a[None] for a in (result.array, pixels))
+        output = allocate_output(out, (*pixels.shape[:-3], *shape), dtype, source.wrap, pixels)
+        planes, pixels = (a if a.ndim == 4 else a[None] for a in (output.array, pixels))
         if layout == "nhwc":
-            target = target.transpose(0, 3, 1, 2)
+            planes = planes.transpose(0, 3, 1, 2)
         colors = np.stack([gain, shift, padding])
         if channel_order == "bgr":
-            target, colors = target[:, ::-1], colors[:, ::-1]
+            planes, colors = planes[:, ::-1], colors[:, ::-1]
         filters = [
             sampling.taps(*sides, antialias)
             for sides in zip(self.image_size, self.content_size, strict=True)
         ]
-        kernels.letterbox(
-            pixels, filters[0], filters[1], self.offset, np.ascontiguousarray(colors), target
+        backend.letterbox(
+            pixels, filters[0], filters[1], self.offset, np.ascontiguousarray(colors), planes
         )
-        return result.result()
+        return output.result()
 
     def apply_labels(self, labels: Any, *, void: int) -> Any:
-        """Label maps of pictures as those of the network's input: nearest, padded with `void`.
+        """Resize label maps to the network's input by nearest neighbor, padded with `void`.
 
         Parameters
         ----------
         labels : integer array of shape (..., H, W)
-            Of `image_size`; on the CPU.
+            Of size `image_size`, on the CPU.
         void : int
-            Label of the padding, such as the `ignore_index` of the loss.
+            The label of the padding, such as the `ignore_index` of the loss.
 
         Returns
         -------
-        labels : array of shape (..., H, W) of the type and the kind of `labels`
-            Of `input_size`. A pixel has the label of the picture's pixel in which its middle lies.
+        labels : array of shape (..., H, W) of the type and the library of `labels`
+            Of size `input_size`. A pixel has the label of the image pixel that contains its center.
 
         Raises
         ------
         ValueError, TypeError
-            For labels of another size, and where their type does not hold `void`.
+            For labels of another size, and where their type cannot hold `void`.
 
         Examples
         --------
@@ -324,32 +314,32 @@ class Letterbox:
         array([[  3,   4],
                [255, 255]], dtype=uint8)
         """
-        given = self._label_maps(labels, self.image_size, "image_size")
-        array = given.array
+        source = self._check_label_maps(labels, self.image_size, "image_size")
+        array = source.array
         value, bounds = as_integer(void, "void"), np.iinfo(array.dtype)
         if not bounds.min <= value <= bounds.max:
             raise ValueError(f"void must fit labels of {array.dtype}, got {value}")
-        out = np.full((*array.shape[:-2], *self.input_size), value, array.dtype)
-        rows, columns = map(_nearest, self.image_size, self.content_size)
+        padded = np.full((*array.shape[:-2], *self.input_size), value, array.dtype)
+        rows, columns = map(_nearest_inputs, self.image_size, self.content_size)
         (top, left), (height, width) = self.offset, self.content_size
-        out[..., top : top + height, left : left + width] = array[..., rows[:, None], columns]
-        return given.wrap(out)
+        padded[..., top : top + height, left : left + width] = array[..., rows[:, None], columns]
+        return source.wrap(padded)
 
     def undo_labels(self, labels: Any) -> Any:
-        """Label maps of the network's input as those of the picture: cropped, nearest.
+        """Bring label maps of the network's input back to the image: crop, then nearest neighbor.
 
-        For networks that give labels. With logits `segpost.argmax` does better: it interpolates
-        before it decides.
+        This is for networks that return labels. With logits `segpost.argmax` is better: it
+        interpolates before it decides.
 
         Parameters
         ----------
         labels : integer array of shape (..., H, W)
-            Of `input_size`; on the CPU.
+            Of size `input_size`, on the CPU.
 
         Returns
         -------
-        labels : array of shape (..., H, W) of the type and the kind of `labels`
-            Of `image_size`. A pixel has the label of the input's pixel in which its middle lies.
+        labels : array of shape (..., H, W) of the type and the library of `labels`
+            Of size `image_size`. A pixel has the label of the input pixel that contains its center.
 
         Raises
         ------
@@ -363,78 +353,46 @@ class Letterbox:
         >>> box.undo_labels(np.uint8([[3, 4], [255, 255]]))
         array([[3, 4]], dtype=uint8)
         """
-        given = self._label_maps(labels, self.input_size, "input_size")
-        rows, columns = map(_nearest, self.content_size, self.image_size)
+        source = self._check_label_maps(labels, self.input_size, "input_size")
+        rows, columns = map(_nearest_inputs, self.content_size, self.image_size)
         top, left = self.offset
-        return given.wrap(given.array[..., rows[:, None] + top, columns + left])
+        return source.wrap(source.array[..., rows[:, None] + top, columns + left])
 
-    def _label_maps(self, labels: object, size: tuple[int, int], name: str) -> InputArray:
-        given = validation.as_label_array(labels)
-        if isinstance(given.array, DeviceArray):
+    def _check_label_maps(self, labels: object, size: tuple[int, int], name: str) -> InputArray:
+        """Return label maps on the CPU, which must have a size."""
+        source = validation.as_label_array(labels)
+        if isinstance(source.array, DeviceArray):
             raise TypeError(
-                f"labels are on {given.array.context}; label maps are letterboxed on the CPU: "
+                f"labels are on {source.array.context}; label maps are letterboxed on the CPU: "
                 "copy them there"
             )
-        if given.array.shape[-2:] != size:
+        if source.array.shape[-2:] != size:
             raise ValueError(
-                f"labels must be of the letterbox's {name} {size}, got {given.array.shape}"
+                f"labels must be of the letterbox's {name} {size}, got {source.array.shape}"
             )
-        return given
+        return source
 
 
-def resampling(
-    logits: Logits, size: object, grid: object, letterbox: object
-) -> tuple[Logits, Axes | None]:
-    """The logits that are read, and the axes from them to what comes out.
-
-    As `resampling_axes` of `_core.logits`; with a letterbox the logits lie on its input, of which
-    the picture is cut out.
-    """
-    if letterbox is None:
-        return logits, core_logits.resampling_axes(logits, size, grid)
-    if not isinstance(letterbox, Letterbox):
-        raise TypeError(f"letterbox must be a segpost.Letterbox, got {letterbox!r}")
-    wanted = letterbox.image_size
-    if size is not None and arguments.as_output_size(size) != wanted:
-        raise ValueError(
-            f"size is {size}, but letterbox gives what comes out the size {wanted} of its image: "
-            "leave size out"
-        )
-    shape = (logits.values.shape[2], logits.values.shape[3])
-    if 0 in shape:
-        raise ValueError(f"logits of {shape[0]} x {shape[1]} say nothing of a letterbox's image")
-    lies = arguments.resolve_grid(grid, shape, letterbox.input_size)
-    spans = map(Interval, letterbox.offset, letterbox.content_size, letterbox.input_size)
-    (rows, columns), axes = sampling.cropped_axes(shape, wanted, lies, (*spans,))
-    values = logits.values[:, :, rows, columns]
-    return logits._replace(values=values, origin=(rows.start, columns.start)), axes
+def _fit_inside(image: tuple[int, ...], box: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the largest size, rounded, with the image's aspect ratio that fits in a box."""
+    (height, width), (max_height, max_width) = image, box
+    is_tall = max_height * width <= max_width * height
+    numerator, denominator = (max_height, height) if is_tall else (max_width, width)
+    return tuple(
+        max((2 * side * numerator + denominator) // (2 * denominator), 1) for side in image
+    )
 
 
-def _largest(picture: tuple[int, ...], room: tuple[int, ...]) -> tuple[int, ...]:
-    """The size, rounded, that a picture has when it is as large as fits."""
-    (height, width), (most_h, most_w) = picture, room
-    times, parts = (most_h, height) if most_h * width <= most_w * height else (most_w, width)
-    return tuple(max((2 * side * times + parts) // (2 * parts), 1) for side in picture)
-
-
-def _nearest(n_in: int, n_out: int) -> Array:
-    """The input in which the middle of every output lies."""
+def _nearest_inputs(n_in: int, n_out: int) -> Array:
+    """Return for every output the input that contains its center."""
     return (2 * np.arange(n_out, dtype=np.int64) + 1) * n_in // (2 * n_out)
 
 
-def _triple(value: Any, name: str, *, one: bool = False) -> Array:
-    """A number for each of three channels; of `one` the same for all."""
-    numbers_given = [value] if isinstance(value, (numbers.Real, np.number)) else value
-    kinds = (list, tuple, np.ndarray)
-    lengths = (1,) if one else (1, 3)
-    if not isinstance(numbers_given, kinds) or len(numbers_given) not in lengths:
-        wanted = "one number" if one else "one number or three"
-        raise TypeError(f"{name} must be {wanted}, got {value!r}")
-    for number in numbers_given:
-        if isinstance(number, (bool, np.bool_)) or not isinstance(
-            number, (numbers.Real, np.number)
-        ):
-            raise TypeError(f"{name} must hold numbers, got {value!r}")
-        if not math.isfinite(number):
-            raise ValueError(f"{name} must be finite, got {value!r}")
-    return np.full(3, numbers_given, np.float64)
+def _as_triple(value: Any, name: str, *, single: bool = False) -> Array:
+    """Return a number for each of three channels, or with `single` one number three times."""
+    values = [value] if isinstance(value, (numbers.Real, np.number)) else value
+    lengths = (1,) if single else (1, 3)
+    if not isinstance(values, (list, tuple, np.ndarray)) or len(values) not in lengths:
+        expected = "one number" if single else "one number or three"
+        raise TypeError(f"{name} must be {expected}, got {value!r}")
+    return np.full(3, [arguments.as_real(number, name) for number in values], np.float64)

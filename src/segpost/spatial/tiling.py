@@ -1,4 +1,4 @@
-"""Sliding windows and test-time augmentation: `windows`, and `Merger` for what comes of them."""
+"""Sliding-window inference and test-time augmentation: `windows`, and `Merger` for the outputs."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ import numpy as np
 from segpost._backends import registry
 from segpost._backends.reference.labels import interpolated
 from segpost._core import arguments, errors
-from segpost._core import logits as core_logits
 from segpost._core.arguments import as_integer
-from segpost._core.arrays import Array, as_input_array
+from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array
+from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
-from segpost.spatial.letterbox import Letterbox, resampling
+from segpost._core.logits import as_logits
+from segpost.spatial.letterbox import Letterbox
+from segpost.spatial.resampling import plan_resampling
 
 Window = tuple[int, int, int, int]  # y, x, height, width
 
-AVERAGES = ("probabilities", "values")
-FLIPS = {"horizontal": (-1,), "vertical": (-2,), "both": (-2, -1)}  # the axes that are reversed
+AVERAGES = ("probabilities", "logits")
+FLIPPED_AXES = {"horizontal": (-1,), "vertical": (-2,), "both": (-2, -1)}
 
 
 def windows(
@@ -29,26 +31,27 @@ def windows(
     window: tuple[int, int],
     stride: tuple[int, int],
 ) -> Iterator[Window]:
-    """Windows that cover a picture without a gap, row by row.
+    """Return windows that cover an image without a gap, row by row.
 
     Parameters
     ----------
     image_size : (H, W)
-        Of the picture.
+        The size of the image.
     window : (height, width)
-        Of every window; a side that the picture does not have is the picture's.
+        The size of every window; a side longer than the image's is cut to it.
     stride : (down, across)
-        From one to the next, at most a window; the last of a row or column is moved back inside.
+        The distance between neighboring windows, at most one window. The last window of a row or
+        column is moved back inside the image.
 
     Yields
     ------
     y, x, height, width : integers
-        What `Merger.add` takes as its window.
+        The argument `window` of `Merger.add`.
 
     Raises
     ------
     ValueError, TypeError
-        For sizes that are none, and for strides that leave gaps.
+        If a size is invalid, or if the stride leaves gaps.
 
     Examples
     --------
@@ -56,51 +59,51 @@ def windows(
     >>> list(segpost.windows((4, 10), (4, 4), (4, 4)))
     [(0, 0, 4, 4), (0, 4, 4, 4), (0, 6, 4, 4)]
     """
-    picture = arguments.as_output_size(image_size, name="image_size")
+    image = arguments.as_output_size(image_size, name="image_size")
     sides = arguments.as_output_size(window, name="window")
     steps = arguments.as_output_size(stride, name="stride")
     if any(step > side for step, side in zip(steps, sides, strict=True)):
         raise ValueError(f"stride {steps} leaves gaps between windows of {sides}")
-    height, width = (min(side, most) for side, most in zip(sides, picture, strict=True))
+    height, width = (min(side, total) for side, total in zip(sides, image, strict=True))
     rows, columns = (
-        [min(start, most - side) for start in range(0, most - side + step, step)]
-        for side, most, step in zip((height, width), picture, steps, strict=True)
+        [min(start, total - side) for start in range(0, total - side + step, step)]
+        for side, total, step in zip((height, width), image, steps, strict=True)
     )
     return ((y, x, height, width) for y in rows for x in columns)
 
 
 class Merger:
-    """The mean of what a network says of windows, flips and scales of one picture.
+    """The weighted mean of a network's outputs for windows, flips and scales of one image.
 
-    Only sums are kept, in float32, at the picture's size. What is added is brought to its window
-    first, the padding of a letterbox cut off; so windows of any scale can be mixed.
+    Only the sums are stored, in float32, at the image's size. Each output is first resized to its
+    window, without the padding of a letterbox, so windows of any scale can be mixed.
 
     Parameters
     ----------
     size : (H, W)
-        Of the picture.
+        The size of the image.
     classes : int
-        Number of classes.
-    average : {"probabilities", "values"}
-        What is averaged. "probabilities" takes logits and makes softmax of them, at the picture's
-        size. "values" takes what is given as it is: logits whose mean is wanted, those of a
-        one-channel head, or probabilities that the network made.
+        The number of classes.
+    average : {"probabilities", "logits"}
+        What is averaged. "probabilities" is the softmax of the logits at the image's size.
+        "logits" averages the values themselves: logits, those of a one-channel head, or
+        probabilities that the network computed.
 
     Raises
     ------
     ValueError, TypeError
-        For sizes and numbers of classes that are none.
+        If a size or the number of classes is invalid.
 
     Notes
     -----
-    n additions are off by at most n 2^-24 of the mean of what was added without its sign; the
-    order in which they come decides the last bits, and nothing else does.
+    After n additions the rounding error is at most n 2^-24 of the mean of the absolute values; the
+    order of the additions changes the last bits only.
 
     Examples
     --------
     >>> import numpy as np, segpost
-    >>> def network(picture):  # two classes: how dark and how bright
-    ...     return np.stack([100.0 - picture[..., 0], picture[..., 0] - 100.0]).astype(np.float32)
+    >>> def network(image):  # two classes: how dark and how bright
+    ...     return np.stack([100.0 - image[..., 0], image[..., 0] - 100.0]).astype(np.float32)
     >>> image = np.full((6, 9, 3), 90, np.uint8)
     >>> image[:, 5:] = 120
     >>> merger = segpost.Merger((6, 9), 2)
@@ -120,11 +123,14 @@ class Merger:
         self.classes = as_integer(classes, "classes")
         if self.classes < 1:
             raise ValueError(f"classes must be at least 1, got {classes}")
-        arguments.check_choice(average, "average", AVERAGES)
-        self.average = average
+        self.average = _as_average(average)
         self._sums = np.zeros((self.classes, height, width), np.float32)
         self._weights = np.zeros((height, width), np.float32)
         self._wrap: Callable[[Array], Any] = np.asarray
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickle, that of version 0.1 too."""
+        self.__dict__.update(state, average=_as_average(state["average"]))
 
     def add(
         self,
@@ -137,96 +143,74 @@ class Merger:
         letterbox: Letterbox | None = None,
         weight: Any = 1.0,
     ) -> None:
-        """Add what a network says of a part of the picture.
+        """Add the network's output for a part of the image.
 
         Parameters
         ----------
         logits : array of shape (C, h, w) or (1, C, h, w)
-            Channels last with ``axis=-1``; floats on the CPU. Of any size: they are enlarged to
-            the window.
+            Channels last with ``axis=-1``; floats on the CPU, of any size: they are resized to the
+            window.
         window : (y, x, height, width), optional
-            The part of the picture that the network saw; all of it where left out.
+            The part of the image that the network saw; the whole image by default.
         flip : {None, "horizontal", "vertical", "both"}
-            How that part was mirrored before the network, and before `letterbox`.
+            How that part was flipped before the network, and before `letterbox`.
         axis : int
             The class axis, -3 or -1.
         grid : {"half_pixel", "align_corners", "asymmetric"}
-            As in `argmax`.
+            The sampling grid, as in `argmax`.
         letterbox : Letterbox, optional
-            How the part, as a picture of its own, lies in the network's input.
+            The letterbox of that part, as an image of its own, in the network's input.
         weight : number or array of shape (height, width)
-            How much it counts; what is 0 does not. An array (less at the ends of a window, say)
-            lies on the window as it is in the picture, not mirrored.
+            The weight of this output; pixels of weight 0 are ignored. An array (with less weight
+            near the border of a window, say) lies on the image as it is, not flipped.
 
         Raises
         ------
         ValueError, TypeError
-            For windows that do not lie in the picture, another number of classes, NaN, and what
-            `argmax` refuses.
+            For windows outside the image, another number of classes, NaN, and what `argmax`
+            refuses.
         """
-        view, given, _ = core_logits.as_logits(logits, axis)
-        if isinstance(given.array, DeviceArray):
-            raise TypeError(
-                f"logits are on {given.array.context}; "
-                "windows are merged on the CPU: copy them there"
-            )
-        if not given.kind.startswith(("float", "bfloat")):
-            raise TypeError(f"logits must be floats, got {given.kind}; dequantize them first")
-        images, classes = view.values.shape[:2]
-        if images != 1:
-            raise ValueError(f"logits are of {images} images; add windows one by one")
-        if classes != self.classes:
-            raise ValueError(f"logits have {classes} classes, this merger {self.classes}")
-        y, x, height, width = self._window(window)
+        argument, array, _ = as_logits(logits, axis)
+        self._check_logits(argument, array)
+        y, x, height, width = self._resolve_window(window)
         if flip is not None:
-            arguments.check_choice(flip, "flip", tuple(FLIPS))
-        weights = _weights(weight, (height, width))
+            arguments.check_choice(flip, "flip", tuple(FLIPPED_AXES))
+        weights = _as_weights(weight, (height, width))
         if letterbox is not None and getattr(letterbox, "image_size", None) != (height, width):
             raise ValueError(f"{letterbox!r} does not fit a window of {height} x {width}")
-        size = None if letterbox is not None else (height, width)
-        view, axes = resampling(view, size, grid, letterbox)
-        made = np.empty((1, classes, height, width), np.float32)
-        if self.average == "probabilities":
-            report = registry.backend(view.values).softmax(view, axes, made, None)
-            errors.raise_undefined(report, view, (1, height, width))
-        else:
-            unit = 1.0 if axes is None else axes.y.den * axes.x.den
-            for _, rows, values in interpolated(view, axes):
-                made[0, :, rows] = values / unit
-            nan = np.isnan(made[0]).any(axis=0)
-            if nan.any():
-                raise ValueError(f"logits give NaN at {_counted(nan)} of the window")
-        planes = made[0] if flip is None else np.flip(made[0], FLIPS[flip])
+        planes = self._resize(argument, (height, width), grid, letterbox)
+        if flip is not None:
+            planes = np.flip(planes, FLIPPED_AXES[flip])
         rows, columns = slice(y, y + height), slice(x, x + width)
         sums = self._sums[:, rows, columns]
-        with np.errstate(invalid="ignore"):  # what has no weight may be infinite
+        with np.errstate(invalid="ignore"):  # values of weight 0 may be infinite
             np.add(sums, weights * planes, out=sums, where=weights > 0)
         if not self._weights.any():
-            self._wrap = given.wrap
+            self._wrap = array.wrap
         self._weights[rows, columns] += weights
 
     def result(self, *, log: bool = False) -> Any:
-        """The mean.
+        """Return the weighted mean of what was added.
 
         Parameters
         ----------
         log : bool
-            The logarithm of mean probabilities: `postprocess` takes it for logits, whose softmax
-            gives the probabilities back. For labels alone there is no need.
+            Return the logarithm of mean probabilities. `postprocess` reads it as logits, whose
+            softmax gives the probabilities again. Labels alone do not need it.
 
         Returns
         -------
         mean : float32 array of shape (C, H, W)
-            Of the kind of what was added first.
+            Of the same library as the first output that was added.
 
         Raises
         ------
         ValueError
-            If pixels were in no window, or have no logarithm.
+            If pixels are in no window, or have no logarithm.
         """
-        bare = self._weights == 0
-        if bare.any():
-            raise ValueError(f"{_counted(bare)} were in no window")
+        uncovered = self._weights == 0
+        if uncovered.any():
+            raise ValueError(f"{_format_pixels(uncovered)} were in no window")
         mean = self._sums / self._weights
         if log:
             negative = int((mean < 0).sum())
@@ -238,38 +222,87 @@ class Merger:
                 np.log(mean, out=mean)
         return self._wrap(mean)
 
-    def _window(self, window: Window | None) -> Window:
+    def _check_logits(self, logits: Logits, array: InputArray) -> None:
+        """Refuse arrays that are no floats of one image with the right classes on the CPU."""
+        if isinstance(logits.values, DeviceArray):
+            raise TypeError(
+                f"logits are on {logits.values.context}; "
+                "windows are merged on the CPU: copy them there"
+            )
+        if array.kind in LABEL_KINDS:
+            raise TypeError(f"logits must be floats, got {array.kind}; dequantize them first")
+        images, classes = logits.values.shape[:2]
+        if images != 1:
+            raise ValueError(f"logits are of {images} images; add windows one by one")
+        if classes != self.classes:
+            raise ValueError(f"logits have {classes} classes, this merger {self.classes}")
+
+    def _resolve_window(self, window: Window | None) -> Window:
+        """Return a window as integers; it must lie in the image."""
         if window is None:
             return (0, 0, *self.size)
         if not isinstance(window, (tuple, list, np.ndarray)) or len(window) != 4:
             raise ValueError(f"window must be (y, x, height, width), got {window!r}")
         y, x, height, width = (as_integer(number, "window") for number in window)
-        inside = y >= 0 and x >= 0 and y + height <= self.size[0] and x + width <= self.size[1]
-        if not inside or height < 1 or width < 1:
+        is_inside = y >= 0 and x >= 0 and y + height <= self.size[0] and x + width <= self.size[1]
+        if not is_inside or height < 1 or width < 1:
             raise ValueError(f"window {(y, x, height, width)} does not lie in {self.size}")
         return y, x, height, width
 
+    def _resize(
+        self, logits: Logits, size: tuple[int, int], grid: object, letterbox: Letterbox | None
+    ) -> Array:
+        """Return what is averaged, (C, height, width) float32 at the size of a window."""
+        shape = logits.values.shape
+        resampling = plan_resampling(
+            shape[2:], size if letterbox is None else None, grid, letterbox
+        )
+        if resampling.region is not None:
+            values = logits.values[resampling.region]
+            logits = logits._replace(values=values, origin=resampling.origin)
+        axes = resampling.axes
+        planes: Array = np.empty((1, self.classes, *size), np.float32)
+        if self.average == "probabilities":
+            counts = registry.backend(logits.values).softmax(logits, axes, planes, None)
+            errors.raise_undefined(counts, logits, (1, *size))
+        else:
+            denominator = 1.0 if axes is None else axes.y.den * axes.x.den
+            for _, rows, values in interpolated(logits, axes):
+                planes[0, :, rows] = values / denominator
+            nan = np.isnan(planes[0]).any(axis=0)
+            if nan.any():
+                raise ValueError(f"logits give NaN at {_format_pixels(nan)} of the window")
+        return planes.reshape(planes.shape[1:])
 
-def _weights(weight: Any, size: tuple[int, int]) -> Array:
-    """A weight for all pixels, or one for each."""
+
+def _as_average(average: str) -> str:
+    """Return the word for what is averaged; version 0.1 said "values" for "logits"."""
+    if average == "values":
+        return "logits"
+    arguments.check_choice(average, "average", AVERAGES)
+    return average
+
+
+def _as_weights(weight: Any, size: tuple[int, int]) -> Array:
+    """Return one weight for all pixels, or one per pixel, as float32."""
     if isinstance(weight, (numbers.Real, np.number)) and not isinstance(weight, (bool, np.bool_)):
         number = float(weight)
         if not (math.isfinite(number) and number > 0):
             raise ValueError(f"weight must be positive and finite, got {weight!r}")
         return np.asarray(number, np.float32)
-    given = as_input_array(weight, "weight")
-    if isinstance(given.array, DeviceArray) or given.kind == "bfloat16":
-        raise TypeError(f"weight must be numbers on the CPU that NumPy has, got {given.kind}")
-    if given.array.shape != size:
-        raise ValueError(f"weight must be a number or of shape {size}, got {given.array.shape}")
-    weights = given.array.astype(np.float32)
-    wrong = ~(np.isfinite(weights) & (weights >= 0))
-    if wrong.any():
-        raise ValueError(f"weight is negative or not finite at {_counted(wrong)}")
+    array, kind, *_ = as_input_array(weight, "weight")
+    if isinstance(array, DeviceArray) or kind == "bfloat16":
+        raise TypeError(f"weight must be numbers on the CPU that NumPy has, got {kind}")
+    if array.shape != size:
+        raise ValueError(f"weight must be a number or of shape {size}, got {array.shape}")
+    weights = array.astype(np.float32)
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        raise ValueError(f"weight is negative or not finite at {_format_pixels(bad)}")
     return weights
 
 
-def _counted(found: Array) -> str:
-    """How many pixels, and the first."""
-    y, x = np.unravel_index(int(found.argmax()), found.shape)
-    return f"{int(found.sum())} of {found.size} pixels (first y {y}, x {x})"
+def _format_pixels(mask: Array) -> str:
+    """Say how many pixels a mask has, and where the first is."""
+    y, x = np.unravel_index(int(mask.argmax()), mask.shape)
+    return f"{int(mask.sum())} of {mask.size} pixels (first y {y}, x {x})"

@@ -1,100 +1,50 @@
-"""The operators ``torch.ops.segpost``: their schemas, what runs, and the shapes that come out.
-
-What runs is segpost itself, which looks where a tensor is. Importing this module imports torch.
-"""
+"""The operators of ``torch.ops.segpost``, and the functions that call them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any, NoReturn
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-import torch
+from torch import Tensor
 
 import segpost
 from segpost._core import arguments
 from segpost._core.arrays import label_dtype
-from segpost.color.palette import Palette, as_palette
-from segpost.crf.model import DenseCRF
-from segpost.pipeline.options import checked_want
-
-Tensor = torch.Tensor
-Function = Callable[..., Any]
-
-_library = torch.library.Library("segpost", "DEF")  # type: ignore[no-untyped-call]
-# Reports are read on the CPU, which a CUDA graph cannot do.
-_TAGS = (torch.Tag.pt2_compliant_tag, torch.Tag.cudagraph_unsafe)
+from segpost.pipeline.options import OUTPUTS
+from segpost.torch.registration import define, empty_like, split_shape
+from segpost.torch.settings import parse_crf, parse_palette
 
 
-def as_text(settings: Palette | DenseCRF) -> str:
-    """What `segpost.torch.as_text` gives."""
-    if isinstance(settings, Palette):
-        told: dict[str, Any] = {
-            "colors": settings.colors.tolist(),
-            "void": settings.void,
-            "ignore_index": settings.ignore_index,
-        }
-    elif isinstance(settings, DenseCRF):
-        told = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
-        for name in ("gaussian", "bilateral"):
-            told[name] = [dict(term) for term in told[name]]
-        if any("guide" in term for term in told["bilateral"]):
-            raise ValueError(
-                "settings have a term with a guide of its own, and a text holds no arrays; "
-                "give it as image"
-            )
-    else:
-        raise TypeError(f"settings must be a Palette or a DenseCRF, got {type(settings).__name__}")
-    return json.dumps(told)
+def _as_list(alpha: float | Sequence[float]) -> list[float]:
+    """Return one weight or several as a list, which the schemas have for both."""
+    return list(alpha) if isinstance(alpha, (list, tuple)) else [alpha]  # type: ignore[list-item]
 
 
-@lru_cache(maxsize=64)
-def _palette(text: str) -> Palette:
-    """Of a name, or of what `as_text` made."""
-    if not text.startswith("{"):
-        return as_palette(text)
-    told = json.loads(text)
-    return Palette(told["colors"], None, told["void"], told["ignore_index"])
+def _from_list(alpha: list[float]) -> float | list[float]:
+    """Return a list of one weight as the weight of all classes."""
+    return alpha[0] if len(alpha) == 1 else alpha
 
 
-@lru_cache(maxsize=64)
-def _crf(text: str) -> DenseCRF:
-    """The same of a preset."""
-    return DenseCRF(**json.loads(text)) if text.startswith("{") else DenseCRF.preset(text)
+def _empty_labels(
+    logits: Tensor, *, axis: int | None = None, size: Sequence[int] | None = None, **rest: Any
+) -> Tensor:
+    spatial = 3 if axis == -4 or (size is not None and len(size) == 3) else 2
+    batch, classes, grid_size, _ = split_shape(
+        logits, -1 - spatial if axis is None else axis, spatial
+    )
+    shape = (*batch, *(grid_size if size is None else size))
+    return empty_like(logits, shape, label_dtype(classes).__name__)
 
 
-def _operator(
-    schema: str, shapes: Function, gradient: bool = False
-) -> Callable[[Function], Function]:
-    """Define what follows as an operator; `gradient`: whether one could be asked for."""
-    name = schema.partition("(")[0]
-
-    def define(run: Function) -> Function:
-        _library.define(schema, tags=_TAGS)  # type: ignore[no-untyped-call]
-        _library.impl(name, run, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
-        torch.library.register_fake(f"segpost::{name}", shapes, lib=_library)
-        if gradient:
-
-            def refuse(context: Any, *gradients: Any) -> NoReturn:
-                raise RuntimeError(
-                    f"segpost.torch.{name} has no gradient: call it under torch.no_grad(), "
-                    "or on logits.detach()"
-                )
-
-            torch.library.register_autograd(f"segpost::{name}", refuse, lib=_library)
-        made: Function = getattr(torch.ops.segpost, name).default
-        return made
-
-    return define
+_argmax = define(
+    "argmax(Tensor logits, *, int? axis=None, SymInt[]? size=None, str grid='half_pixel', "
+    "str nan='raise', str check='sync') -> Tensor",
+    segpost.argmax,
+    _empty_labels,
+)
 
 
-def _made(like: Tensor, shape: Sequence[Any], dtype: Any) -> Tensor:
-    """A result without its values."""
-    return like.new_empty(tuple(shape), dtype=getattr(torch, dtype))
-
-
-def _labels_made(
+def argmax(
     logits: Tensor,
     *,
     axis: int | None = None,
@@ -103,106 +53,188 @@ def _labels_made(
     nan: str = "raise",
     check: str = "sync",
 ) -> Tensor:
-    spatial = 3 if axis == -4 or (size is not None and len(size) == 3) else 2
-    first = -1 - spatial
-    lead, classes, pixels, _ = _parted(logits, first if axis is None else axis, spatial)
-    shape = (*lead, *(pixels if size is None else size))
-    return _made(logits, shape, label_dtype(classes).__name__)
+    """Run `segpost.argmax` as an operator.
+
+    Parameters, result and errors are those of `segpost.argmax`. Errors of shapes and axes are
+    raised while the graph is made, those of values when it runs.
+
+    Examples
+    --------
+    >>> import torch, segpost.torch
+    >>> segpost.torch.argmax(torch.tensor([[[4.0, 0, 0, 0]], [[0.0, 1, 2, 3]]]), size=(1, 8))
+    tensor([[0, 0, 0, 1, 1, 1, 1, 1]], dtype=torch.uint8)
+    """
+    labels: Tensor = _argmax(logits, axis=axis, size=size, grid=grid, nan=nan, check=check)
+    return labels
 
 
-def _parted(logits: Tensor, axis: int, spatial: int) -> tuple[Any, Any, Any, int]:
-    """Sizes before the classes, their number, sizes of pixels, and the class axis."""
-    shape = tuple(logits.shape)
-    counted = arguments.resolve_class_axis(shape, axis, spatial)
-    batch = shape[: len(shape) - spatial - 1]
-    pixels = shape[-spatial:] if counted != -1 else shape[-1 - spatial : -1]
-    return batch, shape[counted], pixels, counted
-
-
-@_operator(
-    "argmax(Tensor logits, *, int? axis=None, SymInt[]? size=None, str grid='half_pixel', "
-    "str nan='raise', str check='sync') -> Tensor",
-    _labels_made,
-)
-def argmax(logits: Tensor, **given: Any) -> Any:
-    return segpost.argmax(logits, **given)
-
-
-def _probabilities_made(logits: Tensor, **given: Any) -> Tensor:
-    return _made(logits, logits.shape, "float32")
-
-
-@_operator(
+_softmax = define(
     "softmax(Tensor logits, *, int axis=-3, str nan='raise', str check='sync') -> Tensor",
-    _probabilities_made,
-    gradient=True,
+    segpost.softmax,
+    lambda logits, **rest: empty_like(logits, logits.shape, "float32"),
+    has_float_result=True,
 )
-def softmax(logits: Tensor, **given: Any) -> Any:
-    return segpost.softmax(logits, **given)
 
 
-def _color_made(labels: Tensor, palette: str, **given: Any) -> Tensor:
-    return _made(labels, (*labels.shape, 3), "uint8")
+def softmax(logits: Tensor, *, axis: int = -3, nan: str = "raise", check: str = "sync") -> Tensor:
+    """Run `segpost.softmax` as an operator; it is not differentiable.
+
+    Parameters, result and errors are those of `segpost.softmax`.
+
+    Examples
+    --------
+    >>> import torch, segpost.torch
+    >>> segpost.torch.softmax(torch.zeros(2, 1, 1)).flatten()
+    tensor([0.5000, 0.5000])
+    """
+    probabilities: Tensor = _softmax(logits, axis=axis, nan=nan, check=check)
+    return probabilities
 
 
-@_operator("colorize(Tensor labels, str palette, *, str check='sync') -> Tensor", _color_made)
-def colorize(labels: Tensor, palette: str, **given: Any) -> Any:
-    return segpost.colorize(labels, _palette(palette), **given)
+_colorize = define(
+    "colorize(Tensor labels, str palette, *, str check='sync') -> Tensor",
+    lambda labels, palette, **rest: segpost.colorize(labels, parse_palette(palette), **rest),
+    lambda labels, palette, **rest: empty_like(labels, (*labels.shape, 3), "uint8"),
+)
 
 
-def _overlay_made(image: Tensor, labels: Tensor, palette: str, **given: Any) -> Tensor:
-    return _made(image, image.shape, "uint8")
+def colorize(labels: Tensor, palette: str, *, check: str = "sync") -> Tensor:
+    """Run `segpost.colorize` as an operator; the palette is a name, or a text of `as_text`.
+
+    Other parameters, result and errors are those of `segpost.colorize`.
+
+    Examples
+    --------
+    >>> import torch, segpost.torch
+    >>> segpost.torch.colorize(torch.tensor([[15]]), "voc")
+    tensor([[[192, 128, 128]]], dtype=torch.uint8)
+    """
+    color: Tensor = _colorize(labels, palette, check=check)
+    return color
 
 
-@_operator(
+def _run_overlay(
+    image: Tensor, labels: Tensor, palette: str, *, alpha: list[float], **rest: Any
+) -> Any:
+    return segpost.overlay(image, labels, parse_palette(palette), alpha=_from_list(alpha), **rest)
+
+
+_overlay = define(
     "overlay(Tensor image, Tensor labels, str palette, *, float[] alpha, int contour=0, "
     "str check='sync') -> Tensor",
-    _overlay_made,
+    _run_overlay,
+    lambda image, labels, palette, **rest: empty_like(image, image.shape, "uint8"),
 )
+
+
 def overlay(
-    image: Tensor, labels: Tensor, palette: str, *, alpha: list[float], **given: Any
-) -> Any:
-    return segpost.overlay(image, labels, _palette(palette), alpha=_weight(alpha), **given)
+    image: Tensor,
+    labels: Tensor,
+    palette: str,
+    *,
+    alpha: float | Sequence[float] = 0.5,
+    contour: int = 0,
+    check: str = "sync",
+) -> Tensor:
+    """Run `segpost.overlay` as an operator; the palette is a name, or a text of `as_text`.
+
+    Other parameters, result and errors are those of `segpost.overlay`.
+
+    Examples
+    --------
+    >>> import torch, segpost.torch
+    >>> image = torch.full((1, 1, 3), 100, dtype=torch.uint8)
+    >>> segpost.torch.overlay(image, torch.tensor([[15]]), "voc")
+    tensor([[[146, 114, 114]]], dtype=torch.uint8)
+    """
+    blended: Tensor = _overlay(
+        image, labels, palette, alpha=_as_list(alpha), contour=contour, check=check
+    )
+    return blended
 
 
-def _weight(alpha: list[float]) -> float | list[float]:
-    """One number is for every class."""
-    return alpha[0] if len(alpha) == 1 else alpha
-
-
-def _matrix_made(preds: Tensor, target: Tensor, *, num_classes: int, **given: Any) -> Tensor:
-    return _made(target, (num_classes, num_classes), "int64")
-
-
-@_operator(
+_confusion_matrix = define(
     "confusion_matrix(Tensor preds, Tensor target, *, int num_classes, int[] ignore_index=[], "
     "int axis=-3, str grid='half_pixel', str check='sync') -> Tensor",
-    _matrix_made,
+    segpost.confusion_matrix,
+    lambda preds, target, *, num_classes, **rest: empty_like(
+        target, (num_classes, num_classes), "int64"
+    ),
 )
-def confusion_matrix(preds: Tensor, target: Tensor, **given: Any) -> Any:
-    return segpost.confusion_matrix(preds, target, **given)
 
 
-def _refined_made(probabilities: Tensor, image: Tensor | None = None, *, crf: str) -> Tensor:
-    described = _crf(crf)
-    shape = list(probabilities.shape)
-    if described.unary == "labels":
-        last = described.axis in (-1, len(shape))
-        at = len(shape) if last else len(shape) - (3 if described.volume else 2)
-        shape.insert(at, described.num_classes or 0)
-    return _made(probabilities, shape, "float32")
+def confusion_matrix(
+    preds: Tensor,
+    target: Tensor,
+    *,
+    num_classes: int,
+    ignore_index: int | Iterable[int] | None = None,
+    axis: int = -3,
+    grid: str = "half_pixel",
+    check: str = "sync",
+) -> Tensor:
+    """Run `segpost.confusion_matrix` as an operator.
+
+    Parameters, result and errors are those of `segpost.confusion_matrix`.
+
+    Examples
+    --------
+    >>> import torch, segpost.torch
+    >>> target, preds = torch.tensor([[0, 0, 1, 255]]), torch.tensor([[0, 1, 1, 1]])
+    >>> segpost.torch.confusion_matrix(preds, target, num_classes=2, ignore_index=255)
+    tensor([[1, 1],
+            [0, 1]])
+    """
+    ignored = [] if ignore_index is None else ignore_index
+    matrix: Tensor = _confusion_matrix(
+        preds,
+        target,
+        num_classes=num_classes,
+        ignore_index=list(ignored) if isinstance(ignored, Iterable) else [ignored],
+        axis=axis,
+        grid=grid,
+        check=check,
+    )
+    return matrix
 
 
-@_operator(
+def _empty_refined(probabilities: Tensor, image: Tensor | None = None, *, crf: str) -> Tensor:
+    model, shape = parse_crf(crf), list(probabilities.shape)
+    if model.unary == "labels":
+        is_last = model.axis in (-1, len(shape))
+        class_axis = len(shape) if is_last else len(shape) - (3 if model.volume else 2)
+        shape.insert(class_axis, model.num_classes or 0)
+    return empty_like(probabilities, shape, "float32")
+
+
+_dense_crf = define(
     "dense_crf(Tensor probabilities, Tensor? image=None, *, str crf) -> Tensor",
-    _refined_made,
-    gradient=True,
+    lambda probabilities, image=None, *, crf: parse_crf(crf)(probabilities, image).contiguous(),
+    _empty_refined,
+    has_float_result=True,
 )
-def dense_crf(probabilities: Tensor, image: Tensor | None = None, *, crf: str) -> Any:
-    return _crf(crf)(probabilities, image).contiguous()
 
 
-def _postprocessed_made(
+def dense_crf(
+    probabilities: Tensor, image: Tensor | None = None, *, crf: str = "pydensecrf"
+) -> Tensor:
+    """Run `segpost.dense_crf` as an operator; it is not differentiable.
+
+    `crf` is the name of a preset, or a text of `as_text`; the default has the settings of
+    `segpost.dense_crf`. Other parameters, result and errors are those of `segpost.dense_crf`.
+
+    Examples
+    --------
+    >>> import torch, segpost, segpost.torch
+    >>> crf = segpost.torch.as_text(segpost.DenseCRF(iterations=2, bilateral=None))
+    >>> segpost.torch.dense_crf(torch.full((2, 4, 4), 0.5), crf=crf)[0, 0]
+    tensor([0.5000, 0.5000, 0.5000, 0.5000])
+    """
+    refined: Tensor = _dense_crf(probabilities, image, crf=crf)
+    return refined
+
+
+def _empty_results(
     logits: Tensor,
     image: Tensor | None = None,
     *,
@@ -211,38 +243,31 @@ def _postprocessed_made(
     threshold: float | None = None,
     confidence_dtype: str = "float32",
     want: Sequence[str],
-    **given: Any,
+    **rest: Any,
 ) -> list[Tensor]:
-    lead, classes, pixels, counted = _parted(logits, axis, 2)
-    pixels = tuple(pixels if size is None else size)
-    labels = label_dtype(classes if threshold is None else 2).__name__
-    spread = (classes, *pixels) if counted == -3 else (*pixels, classes)
+    batch, classes, grid_size, class_axis = split_shape(logits, axis, 2)
+    size = tuple(grid_size if size is None else size)
     shapes = {
-        "labels": (pixels, labels),
-        "confidence": (pixels, confidence_dtype),
-        "probabilities": (spread, "float32"),
-        "color": ((*pixels, 3), "uint8"),
-        "overlay": ((*pixels, 3), "uint8"),
+        "labels": (size, label_dtype(classes if threshold is None else 2).__name__),
+        "confidence": (size, confidence_dtype),
+        "probabilities": (
+            (classes, *size) if class_axis == -3 else (*size, classes),
+            "float32",
+        ),
+        "color": ((*size, 3), "uint8"),
+        "overlay": ((*size, 3), "uint8"),
     }
-    return [_made(logits, (*lead, *shapes[name][0]), shapes[name][1]) for name in _each_once(want)]
+    return [empty_like(logits, (*batch, *shapes[n][0]), shapes[n][1]) for n in _check_want(want)]
 
 
-def _each_once(want: Sequence[str]) -> Sequence[str]:
-    """The results of an operator share no memory."""
-    if len(checked_want(want)) != len(want):
+def _check_want(want: Sequence[str]) -> Sequence[str]:
+    """Refuse a result that is wanted twice: the results of an operator share no memory."""
+    if len(arguments.as_choices(want, "want", OUTPUTS)) != len(want):
         raise ValueError(f"want has a name twice: {list(want)}")
     return want
 
 
-@_operator(
-    "postprocess(Tensor logits, Tensor? image=None, *, int axis=-3, SymInt[]? size=None, "
-    "str grid='half_pixel', str? palette=None, float[] alpha, str? crf=None, "
-    "float? threshold=None, float[]? quantization=None, str confidence_mode='exact', "
-    "str confidence_dtype='float32', str nan='raise', str check='sync', str[] want) -> Tensor[]",
-    _postprocessed_made,
-    gradient=True,
-)
-def postprocess(
+def _run_postprocess(
     logits: Tensor,
     image: Tensor | None = None,
     *,
@@ -250,15 +275,80 @@ def postprocess(
     alpha: list[float],
     crf: str | None = None,
     want: list[str],
-    **given: Any,
-) -> Any:
-    seg = segpost.postprocess(
+    **rest: Any,
+) -> list[Tensor]:
+    segmentation = segpost.postprocess(
         logits,
         image=image,
-        palette=None if palette is None else _palette(palette),
-        alpha=_weight(alpha),
-        crf=None if crf is None else _crf(crf),
-        want=_each_once(want),
-        **given,
+        palette=None if palette is None else parse_palette(palette),
+        alpha=_from_list(alpha),
+        crf=None if crf is None else parse_crf(crf),
+        want=_check_want(want),
+        **rest,
     )
-    return [getattr(seg, name).contiguous() for name in want]
+    return [getattr(segmentation, name).contiguous() for name in want]
+
+
+_postprocess = define(
+    "postprocess(Tensor logits, Tensor? image=None, *, int axis=-3, SymInt[]? size=None, "
+    "str grid='half_pixel', str? palette=None, float[] alpha, str? crf=None, "
+    "float? threshold=None, float[]? quantization=None, str confidence_mode='exact', "
+    "str confidence_dtype='float32', str nan='raise', str check='sync', str[] want) -> Tensor[]",
+    _run_postprocess,
+    _empty_results,
+    has_float_result=True,
+)
+
+
+def postprocess(
+    logits: Tensor,
+    *,
+    axis: int = -3,
+    size: Sequence[int] | None = None,
+    grid: str = "half_pixel",
+    image: Tensor | None = None,
+    palette: str | None = None,
+    alpha: float | Sequence[float] = 0.5,
+    crf: str | None = None,
+    threshold: float | None = None,
+    quantization: Sequence[float] | None = None,
+    confidence_mode: str = "exact",
+    confidence_dtype: str = "float32",
+    nan: str = "raise",
+    check: str = "sync",
+    want: Sequence[str] = ("labels",),
+) -> tuple[Tensor, ...]:
+    """Run `segpost.postprocess` as an operator; it is not differentiable.
+
+    The results are a tuple in the order of `want`, which has each name once. `palette` and `crf`
+    are names, or texts of `as_text`. Other parameters and errors are those of
+    `segpost.postprocess`.
+
+    Examples
+    --------
+    >>> import torch, segpost.torch
+    >>> logits = torch.zeros(21, 2, 2)
+    >>> logits[15, :, 1] = 9
+    >>> want = ("labels", "color")
+    >>> labels, color = segpost.torch.postprocess(logits, size=(4, 4), palette="voc", want=want)
+    >>> labels[0], color[0, -1]
+    (tensor([ 0, 15, 15, 15], dtype=torch.uint8), tensor([192, 128, 128], dtype=torch.uint8))
+    """
+    results: list[Tensor] = _postprocess(
+        logits,
+        image,
+        axis=axis,
+        size=size,
+        grid=grid,
+        palette=palette,
+        alpha=_as_list(alpha),
+        crf=crf,
+        threshold=threshold,
+        quantization=quantization,
+        confidence_mode=confidence_mode,
+        confidence_dtype=confidence_dtype,
+        nan=nan,
+        check=check,
+        want=want,
+    )
+    return tuple(results)

@@ -103,9 +103,6 @@ class Gpu:
         fast: bool = False,
         probabilities: Array | None = None,
     ) -> LogitErrors:
-        if probabilities is not None:
-            report = self.argmax(logits, axes, labels, paint)
-            return report.undefined_as(self.softmax(logits, axes, probabilities, confidence))
         with ExitStack() as during:
             context = during.enter_context(self._at(logits.values))
             sure = (
@@ -131,8 +128,16 @@ class Gpu:
         nan, undefined, unsure = self._counted("argmax", found)
         return LogitErrors(*nan, *(undefined if confidence is None else unsure))
 
+    def fuses(self, *, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
+        """Whether argmax computes confidence in one pass."""
+        return not probabilities
+
     def softmax(
-        self, logits: Logits, axes: Axes | None, probabilities: Array, confidence: Array | None
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        probabilities: Array | None,
+        confidence: Array | None,
     ) -> LogitErrors:
         with ExitStack() as during:
             context = during.enter_context(self._at(logits.values))

@@ -48,7 +48,7 @@ class Solver:
         trace: bool,
     ) -> list[CrfStep]:
         """The steps from the start to what is in `out`."""
-        q = softmax(-self.energy)
+        q = softmax_of_energies(-self.energy)
         if start is not None:
             q = start.astype(np.float64).reshape(q.shape)
         change = np.nan
@@ -59,7 +59,7 @@ class Solver:
             steps.append(CrfStep(*self.free_energy(q, messages, trace), change))
             if last:
                 break
-            before, q = q, softmax(messages - self.energy)
+            before, q = q, softmax_of_energies(messages - self.energy)
             if trace or tolerance is not None:
                 change = float(np.abs(q - before).max(initial=0.0))
         out[...] = q.reshape(out.shape)
@@ -151,7 +151,7 @@ def energies(unary: Unary) -> tuple[Float64, UnaryErrors]:
     return energy, UnaryErrors(*_first(bad), *_first(outside), *_first(hopeless))
 
 
-def softmax(values: Float64) -> Float64:
+def softmax_of_energies(values: Float64) -> Float64:
     """Over the labels, the first axis."""
     power = np.exp(values - values.max(axis=0))
     return np.asarray(power / power.sum(axis=0))

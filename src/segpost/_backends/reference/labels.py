@@ -25,10 +25,9 @@ def argmax(
     fast: bool = False,
     probabilities: Array | None = None,
 ) -> LogitErrors:
-    """First index of the largest interpolated logit; NaN beats everything, the first NaN wins.
-
-    Confidence is the probability of that label, `fast` or not.
-    """
+    """First index of the largest interpolated logit; NaN beats everything, the first NaN wins."""
+    if confidence is not None or probabilities is not None:
+        raise NotImplementedError("softmax computes these, see fuses")
     report = count_nan(logits)
     for n, rows, values in interpolated(logits, axes):
         if logits.threshold is not None:  # class 0 is a constant plane at the threshold
@@ -40,9 +39,12 @@ def argmax(
         paint.color[...] = unpack(paint.lut[labels])
     if paint is not None and paint.laid is not None:
         overlay(paint.laid.image, labels, paint.lut, paint.laid.alpha, None, 0, paint.laid.out)
-    if confidence is not None or probabilities is not None:
-        report = report.undefined_as(softmax(logits, axes, probabilities, confidence))
     return report
+
+
+def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
+    """Probabilities are defined by softmax alone."""
+    return False
 
 
 def softmax(

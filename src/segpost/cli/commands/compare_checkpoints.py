@@ -1,4 +1,4 @@
-"""`segpost compare-checkpoints`: what would go wrong when a checkpoint is loaded."""
+"""The command `segpost compare-checkpoints`: what fails when a checkpoint is loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import segpost
-from segpost.files import images
+from segpost.files.writing import write_text
 
 
 def add_to(commands: Any) -> None:
@@ -32,7 +32,7 @@ def add_to(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare, print, write."""
+    """Compare the checkpoints, write what the arguments name, and print the findings."""
     diff = segpost.compare_checkpoints(
         arguments.checkpoint,
         arguments.model,
@@ -41,7 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for path, text in ((arguments.json, diff.to_json), (arguments.markdown, diff.to_markdown)):
         if path is not None:
-            with images.replacing(path) as part:
-                part.write_text(text(), encoding="utf-8")
+            write_text(path, text())
     print(diff)
     return 0 if diff.ok else 1

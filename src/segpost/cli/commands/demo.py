@@ -1,4 +1,4 @@
-"""`segpost demo`: a photograph, real logits, and everything that segpost does with them."""
+"""The command `segpost demo`: an image, real logits, and everything that segpost makes of them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import segpost
-from segpost.cli.demo import page as demo_page
 from segpost.cli.demo import scene, timing
-from segpost.files import images
+from segpost.cli.demo.detail import enlarge_side_by_side
+from segpost.cli.demo.page import format_demo
+from segpost.cli.installation import installation_facts
+from segpost.files.writing import atomic_write, write_png, write_text
 
 DETAIL = (0, 100, 140, 240)  # left, top, right, bottom: leaves and eaves before sky and shore
-ENLARGED = 3
+DETAIL_FACTOR = 3
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "demo",
-        help="pictures, a report and timings from a photograph; needs no network",
+        help="images, a report and timings from a photograph; needs no network",
         description="Fit a small classifier on a photograph that comes with scikit-learn, take its "
         "logits at 1/8 of the size, and write everything that segpost makes of them.",
     )
@@ -33,64 +35,43 @@ def add_to(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the pictures and the report, and print the timings."""
+    """Write the images and the report, and print the timings."""
     for module in ("PIL.Image", "matplotlib.figure", "sklearn.datasets"):
-        importlib.import_module(module)  # better missed before the work than at its end
+        importlib.import_module(module)  # fail before the work if one is missing
 
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     print("fitting a classifier on hand-drawn rectangles of the photograph ...", flush=True)
-    view = scene.load()
-    seg, lines = results(view.image, view.logits, view.palette)
-    print(f"{'x'.join(map(str, view.logits.shape))} logits became {seg.labels.shape} labels:")
+    example = scene.load()
+    seg, lines = make_results(example.image, example.logits, example.palette)
+    print(f"{'x'.join(map(str, example.logits.shape))} logits became {seg.labels.shape} labels:")
     for label, share in seg.shares().items():
-        print(f"  {view.palette.name(label):<10} {share:6.1%}")
-    sharp, crf = with_crf(view.image, view.logits, view.palette) if _has_time() else (None, None)
-    changed = None if sharp is None else float((sharp.labels != seg.labels).mean())
-    if changed is None:
-        print("no CRF: the reference backend sums over all pairs of pixels, which takes hours")
-    else:
-        print(f"a dense CRF then changed the labels of {changed:.1%} of the pixels")
-    tables = []
-    if not arguments.no_timing:
-        tables.append(timing.measure(view.logits, view.image.shape[:2], view.palette))
-        if crf is not None:
-            tables.append(timing.measure_crf(crf, view.logits, view.image))
-        for table in tables:
-            print(f"\n{timing.text(table)}")
-        print()
-    drawn = segpost.overlay(view.image, view.rectangles, view.palette, alpha=0.6)
-    drawn[view.rectangles == 255] = view.image[view.rectangles == 255]
-    files = {
-        "photograph.png": view.image,
-        "rectangles.png": drawn,
-        "contours.png": lines,
-    }
-    if sharp is not None:
-        files["refined.png"] = sharp.overlay
-        detail = [
-            segpost.overlay(view.image, labels, view.palette, alpha=0.4, contour=1)
-            for labels in (seg.labels, sharp.labels)
-        ]
-        files["crf.png"] = images.enlarged([view.image, *detail], DETAIL, ENLARGED)
-    for name, picture in files.items():
-        with images.replacing(out / name) as part:
-            images.save_png(part, picture)
+        print(f"  {example.palette.name(label):<10} {share:6.1%}")
+    refined, crf = None, None
+    if _is_crf_fast():
+        refined, crf = refine_with_crf(example.image, example.logits, example.palette)
+    changed = _print_changed(seg, refined)
+    tables = [] if arguments.no_timing else _print_timings(example, crf)
+    images = _images(example, seg, lines, refined)
+    for name, image in images.items():
+        write_png(out / name, image)
     for what in ("labels", "color", "overlay", "confidence"):
-        with images.replacing(out / f"{what}.png") as part:
-            seg.save(part, what=what)
-    with images.replacing(out / "figure.png") as part:
-        seg.figure().savefig(part, dpi=120)
-    code = "\n".join(map(inspect.getsource, (results, with_crf)))
-    page = demo_page.page(out, seg, tables, code, changed)
-    with images.replacing(out / "report.html") as part:
-        part.write_text(page, encoding="utf-8")
-    print(f"{len(files) + 3} files are in {out}; open {out / 'report.html'}")
+        with atomic_write(out / f"{what}.png") as temporary:
+            seg.save(temporary, what=what)
+    with atomic_write(out / "figure.png") as temporary:
+        seg.figure().savefig(temporary, dpi=120)
+    code = "\n".join(map(inspect.getsource, (make_results, refine_with_crf)))
+    write_text(
+        out / "report.html", format_demo(out, seg, tables, code, changed, installation_facts())
+    )
+    print(f"{len(images) + 6} files are in {out}; open {out / 'report.html'}")
     return 0
 
 
-def results(image: Any, logits: Any, palette: segpost.Palette) -> tuple[segpost.Segmentation, Any]:
-    """Everything after the network."""
+def make_results(
+    image: Any, logits: Any, palette: segpost.Palette
+) -> tuple[segpost.Segmentation, Any]:
+    """Return everything that comes after the network."""
     seg = segpost.postprocess(
         logits,  # (C, H / 8, W / 8), straight from the network
         size=image.shape[:2],  # upsampled on the way, never stored at full size
@@ -102,10 +83,10 @@ def results(image: Any, logits: Any, palette: segpost.Palette) -> tuple[segpost.
     return seg, lines
 
 
-def with_crf(
+def refine_with_crf(
     image: Any, logits: Any, palette: segpost.Palette
 ) -> tuple[segpost.Segmentation, segpost.DenseCRF]:
-    """The same, with labels that follow the edges of the photograph."""
+    """Return the same with labels that follow the edges of the image."""
     crf = segpost.DenseCRF(
         gaussian={"sigma": 3, "weight": 3},  # near pixels are alike
         bilateral={"sigma_xy": 80, "sigma_rgb": 13, "weight": 4},  # and more so in like colors
@@ -116,6 +97,52 @@ def with_crf(
     return seg, crf
 
 
-def _has_time() -> bool:
-    """Whether the CRF of a photograph takes less than hours."""
+def _is_crf_fast() -> bool:
+    """Return whether the CRF of an image takes seconds, not hours."""
     return bool(segpost.build_config()["backend"] != "reference")
+
+
+def _print_changed(seg: segpost.Segmentation, refined: segpost.Segmentation | None) -> float | None:
+    """Print and return the share of labels that the CRF changed, None where there was none."""
+    if refined is None:
+        print("no CRF: the reference backend sums over all pairs of pixels, which takes hours")
+        return None
+    changed = float((refined.labels != seg.labels).mean())
+    print(f"a dense CRF then changed the labels of {changed:.1%} of the pixels")
+    return changed
+
+
+def _print_timings(example: scene.Scene, crf: segpost.DenseCRF | None) -> list[timing.Table]:
+    """Print and return the timings."""
+    tables = [timing.measure(example.logits, example.image.shape[:2], example.palette)]
+    if crf is not None:
+        tables.append(timing.measure_crf(crf, example.logits, example.image))
+    for table in tables:
+        print(f"\n{timing.format_table(table)}")
+    print()
+    return tables
+
+
+def _images(
+    example: scene.Scene,
+    seg: segpost.Segmentation,
+    lines: Any,
+    refined: segpost.Segmentation | None,
+) -> dict[str, Any]:
+    """Return the images of the demo by the names of their files."""
+    image, palette, rectangles = example.image, example.palette, example.rectangles
+    drawing = segpost.overlay(image, rectangles, palette, alpha=0.6)
+    drawing[rectangles == 255] = image[rectangles == 255]
+    images = {
+        "photograph.png": image,
+        "rectangles.png": drawing,
+        "contours.png": lines,
+    }
+    if refined is not None:
+        images["refined.png"] = refined.overlay
+        overlays = [
+            segpost.overlay(image, labels, palette, alpha=0.4, contour=1)
+            for labels in (seg.labels, refined.labels)
+        ]
+        images["crf.png"] = enlarge_side_by_side([image, *overlays], DETAIL, DETAIL_FACTOR)
+    return images

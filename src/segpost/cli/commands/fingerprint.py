@@ -1,4 +1,4 @@
-"""`segpost fingerprint`: the network of today beside that of before."""
+"""The command `segpost fingerprint`: a restored network compared with the one that was saved."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Any
 
 import segpost
 from segpost._core.sampling import GRIDS
-from segpost.cli.messages import sentence
-from segpost.cli.options import whole
-from segpost.color.datasets import list_palettes
-from segpost.files import images
+from segpost.cli.messages import describe_cli_error
+from segpost.cli.options import PALETTES, positive_integer
+from segpost.files.arrays import read_array
+from segpost.files.writing import atomic_write, write_png, write_text
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "fingerprint",
-        help="record what a network says of a known picture, and compare a restored one with it",
-        description="Write the picture to feed (--probe), record the network's answer beside its "
+        help="record what a network says of a known image, and compare a restored one with it",
+        description="Write the image to feed (--probe), record the network's answer beside its "
         "checkpoint (--save), or compare the answer of the restored network (--compare).",
         epilog="exit status: 0 done, or the same up to rounding; 1 something has changed; 2 the "
         "command cannot be carried out as given",
     )
     add = parser.add_argument
     add("logits", nargs="?", type=Path, metavar="LOGITS", help="the network's answer: .npy, .npz")
-    add("--probe", type=Path, metavar="PNG", help="write the picture to feed")
+    add("--probe", type=Path, metavar="PNG", help="write the image to feed")
     add(
         "--size",
         nargs=2,
-        type=whole,
+        type=positive_integer,
         default=(513, 513),
         metavar=("H", "W"),
-        help="of that picture; 513 513 by default",
+        help="of that image; 513 513 by default",
     )
     add("--save", type=Path, metavar="FILE", help="write the fingerprint, as JSON")
     add("--compare", type=Path, metavar="FILE", help="the fingerprint from before")
@@ -50,13 +50,18 @@ def add_to(commands: Any) -> None:
     add("--axis", type=int, choices=(-3, -1), default=-3, help="class axis of 3 or 4; -3")
     add("--grid", choices=GRIDS, help="how the logits are enlarged, for the record")
     add("--quantization", nargs=2, type=float, metavar=("SCALE", "ZERO"), help="of integer logits")
-    add("--palette", metavar="NAME", help=f"for the record: {', '.join(list_palettes())}")
-    add("--preprocessing", type=_mapping, metavar="JSON", help="for the record, such as mean, std")
+    add("--palette", metavar="NAME", help=f"for the record: {PALETTES}")
+    add(
+        "--preprocessing",
+        type=_json_object,
+        metavar="JSON",
+        help="for the record, such as mean, std",
+    )
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the probe, the fingerprint or the comparison."""
+    """Write the probe or the fingerprint, or compare with another fingerprint."""
     if arguments.logits is None:
         if arguments.probe is None or arguments.save or arguments.compare:
             raise ValueError("give LOGITS, or --probe PNG to write the picture to feed")
@@ -67,56 +72,56 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.probe is not None:
         if arguments.probe.suffix.lower() != ".png":
             raise ValueError(f"--probe must end in .png, which keeps every byte: {arguments.probe}")
-        picture = segpost.probe_image(tuple(arguments.size))
-        with images.replacing(arguments.probe) as part:
-            images.save_png(part, picture)
+        write_png(arguments.probe, segpost.probe_image(tuple(arguments.size)))
         print(f"wrote {arguments.probe}")
     if arguments.logits is None:
         return 0
-    # Read first: a file that cannot be compared with is no reason to write another.
+    # Read it first: where it cannot be compared with, nothing is written.
     before = arguments.compare and segpost.Fingerprint.load(arguments.compare)
-    taken = segpost.fingerprint(
-        _array(arguments.logits),
+    fingerprint = segpost.fingerprint(
+        _read_array(arguments.logits),
         axis=arguments.axis,
-        stages={name: _array(path) for name, path in arguments.stage},
+        stages={name: _read_array(path) for name, path in arguments.stage},
         grid=arguments.grid,
         quantization=arguments.quantization and tuple(arguments.quantization),
         preprocessing=arguments.preprocessing,
         palette=arguments.palette,
     )
     if arguments.save:
-        with images.replacing(arguments.save) as part:
-            taken.save(part)
+        with atomic_write(arguments.save) as temporary:
+            fingerprint.save(temporary)
         print(f"wrote {arguments.save}")
     if before is None:
         return 0
-    diff = before.compare(taken)
+    diff = before.compare(fingerprint)
     if arguments.json:
-        with images.replacing(arguments.json) as part:
-            part.write_text(diff.to_json(), encoding="utf-8")
+        write_text(arguments.json, diff.to_json())
     print(diff)
     return 0 if diff.ok else 1
 
 
-def _array(path: Path) -> Any:
+def _read_array(path: Path) -> Any:
+    """Return the array of a file; errors name the file."""
     try:
-        return images.read_logits(path)
+        return read_array(path)
     except ValueError as error:
-        raise ValueError(f"{path}: {sentence(error)}") from None
+        raise ValueError(describe_cli_error(error, path)) from None
 
 
 def _stage(text: str) -> tuple[str, Path]:
+    """Return the name and the file of a stage."""
     name, equals, path = text.partition("=")
     if not (name and equals and path):
         raise argparse.ArgumentTypeError(f"must be NAME=FILE, got {text!r}")
     return name, Path(path)
 
 
-def _mapping(text: str) -> Any:
+def _json_object(text: str) -> Any:
+    """Return an object of JSON."""
     content = json.loads(text)
     if not isinstance(content, dict):
         raise argparse.ArgumentTypeError(f"must be a JSON object, got {text!r}")
     return content
 
 
-_mapping.__name__ = "JSON object"
+_json_object.__name__ = "JSON object"

@@ -1,4 +1,4 @@
-"""`segpost run`: label maps and pictures of saved logits."""
+"""The command `segpost run`: label maps and images of saved logits."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from typing import Any
 import numpy as np
 
 import segpost
+from segpost._core.arrays import Array
 from segpost._core.sampling import GRIDS
-from segpost.cli.messages import sentence
-from segpost.cli.options import share, whole
+from segpost._core.text import FILE_ERRORS
+from segpost.cli.messages import describe_cli_error
+from segpost.cli.options import PALETTES, fraction, positive_integer
 from segpost.cli.progress import progress
-from segpost.color.datasets import list_palettes
 from segpost.crf.terms import PRESETS
-from segpost.files import images
+from segpost.files.arrays import ARRAY_SUFFIXES, read_array
+from segpost.files.images import IMAGE_SUFFIXES, read_image
+from segpost.files.writing import atomic_write
 
-WANTED = ("labels", "color", "overlay", "confidence")
-ITEM_ERRORS = (ValueError, TypeError, OSError, MemoryError)
+OUTPUTS = ("labels", "color", "overlay", "confidence")
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "run",
-        help="label maps and pictures of saved logits",
+        help="label maps and images of saved logits",
         description="Make label maps (indexed PNG), colors, overlays and confidence of logits that "
         "were saved with numpy.save or numpy.savez: (C, H, W), or (N, C, H, W) for a batch.",
         epilog="An item that fails is reported and the others go on; the exit status is then 1.",
@@ -37,29 +39,35 @@ def add_to(commands: Any) -> None:
     add = parser.add_argument
     add("logits", nargs="+", type=Path, metavar="LOGITS", help=".npy or .npz files, or folders")
     add("--out", type=Path, required=True, metavar="DIR", help="where to write; made if missing")
-    add("--image", type=Path, help="the photograph, or a folder of them with the logits' names")
-    add("--palette", metavar="NAME", help=f"colors of the classes: {', '.join(list_palettes())}")
+    add("--image", type=Path, help="the image, or a folder of them with the logits' names")
+    add("--palette", metavar="NAME", help=f"colors of the classes: {PALETTES}")
+    conventions = segpost.Convention.names()
     add(
         "--convention",
-        choices=segpost.Convention.names(),
+        choices=conventions,
         metavar="NAME",
         help="the runtime that made the logits: sets the class axis, the grid and whether they are "
-        f"logits, probabilities or labels; one of {', '.join(segpost.Convention.names())}",
+        f"logits, probabilities or labels; one of {', '.join(conventions)}",
     )
     add("--axis", type=int, choices=(-3, -1), help="the class axis; -3 by default")
     add(
         "--size",
         nargs=2,
-        type=whole,
+        type=positive_integer,
         metavar=("H", "W"),
         help="upsample to this size; the image's where there is one, or else the logits'",
     )
     add(
         "--grid",
         choices=GRIDS,
-        help="how the network's grid lies on the picture; half_pixel, torch's default, by default",
+        help="how the network's grid lies on the image; half_pixel, torch's default, by default",
     )
-    add("--threshold", type=share, metavar="T", help="for a one-channel sigmoid head, such as 0.5")
+    add(
+        "--threshold",
+        type=fraction,
+        metavar="T",
+        help="for a one-channel sigmoid head, such as 0.5",
+    )
     add(
         "--quantization",
         nargs=2,
@@ -75,29 +83,26 @@ def add_to(commands: Any) -> None:
     )
     add(
         "--want",
-        type=_wanted,
+        type=_output_names,
         metavar="LIST",
-        help=f"any of {','.join(WANTED)}, with commas; by default labels, color where there is a "
+        help=f"any of {','.join(OUTPUTS)}, with commas; by default labels, color where there is a "
         "palette, and overlay where there are both palette and image",
     )
-    add("--alpha", type=share, default=0.5, help="weight of the overlay's colors; 0.5 by default")
+    add(
+        "--alpha", type=fraction, default=0.5, help="weight of the overlay's colors; 0.5 by default"
+    )
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the pictures of every input."""
+    """Write the outputs of every input."""
     import PIL.Image  # noqa: F401  # if it is missing, say so once and not for every item
 
     palette = None if arguments.palette is None else segpost.Palette.named(arguments.palette)
-    want = arguments.want or _default(palette is not None, arguments.image is not None)
-    if palette is None and not want.isdisjoint(("color", "overlay")):
-        raise ValueError("--want color or overlay needs --palette NAME")
-    if arguments.image is None and "overlay" in want:
-        raise ValueError("--want overlay needs --image IMAGE")
-    if arguments.crf is not None:
-        _check_crf(arguments)
+    want = arguments.want or _default_outputs(palette is not None, arguments.image is not None)
+    _check(arguments, want)
     image_of = _image_finder(arguments.image)
-    paths = _inputs(arguments.logits)
+    paths = _list_inputs(arguments.logits)
     arguments.out.mkdir(parents=True, exist_ok=True)
     options = {
         "convention": arguments.convention,
@@ -110,25 +115,17 @@ def run(arguments: argparse.Namespace) -> int:
         "quantization": arguments.quantization and tuple(arguments.quantization),
         "want": want,
     }
-    told = arguments.convention and segpost.Convention.named(arguments.convention)
-    one = 2 if told and told.kind == "labels" else 3
-    writer = _Writer(arguments.out, by_value=one == 2)
-    failed = done = 0
-    with progress(paths, len(paths)) as (steps, say):
-        for path in steps:
+    convention = arguments.convention and segpost.Convention.named(arguments.convention)
+    holds_labels = bool(convention) and convention.kind == "labels"
+    writer = _Writer(arguments.out, by_value=holds_labels)
+    failed = written = 0
+    with progress(paths, len(paths)) as (items, print_line):
+        for path in items:
             try:
-                loaded = images.read_logits(path)
-                if arguments.crf is not None and loaded.ndim == 2 and loaded.dtype.kind in "iu":
-                    raise ValueError("it holds labels; --crf refines the probabilities of logits")
-                parts = _parts(path.stem, loaded, one)
-                if len(parts) > 1 and arguments.image and not arguments.image.is_dir():
-                    raise ValueError(
-                        f"it holds a batch of {len(parts)}, but --image is one picture; give a "
-                        f"folder with {parts[0][0]}.jpg and so on"
-                    )
-            except ITEM_ERRORS as error:
+                parts = _read_parts(path, arguments, 2 if holds_labels else 3)
+            except FILE_ERRORS as error:
                 failed += 1
-                say(sentence(error, path))
+                print_line(describe_cli_error(error, path))
                 continue
             for name, logits in parts:
                 try:
@@ -138,56 +135,65 @@ def run(arguments: argparse.Namespace) -> int:
                         size = image.shape[:2]
                     seg = segpost.postprocess(logits, size=size, image=image, **options)
                     for note in writer.write(name, seg, path):
-                        say(note)
-                    done += 1
-                except ITEM_ERRORS as error:
+                        print_line(note)
+                    written += 1
+                except FILE_ERRORS as error:
                     failed += 1
-                    say(sentence(error, path if len(parts) == 1 else f"{path} ({name})"))
+                    about = path if len(parts) == 1 else f"{path} ({name})"
+                    print_line(describe_cli_error(error, about))
     tail = f", {failed} failed" if failed else ""
-    files = len(writer.written)
-    print(f"{done} done{tail}: {files} file{'' if files == 1 else 's'} in {arguments.out}")
+    files = len(writer.sources)
+    print(f"{written} done{tail}: {files} file{'' if files == 1 else 's'} in {arguments.out}")
     return 1 if failed else 0
 
 
 class _Writer:
     """Writes segmentations into one folder, and no file twice.
 
-    Labels become an indexed PNG where their type says that they fit, or, `by_value`, where they do.
+    Labels become an indexed PNG where their dtype is uint8, or with `by_value` where their values
+    fit.
     """
 
     def __init__(self, folder: Path, by_value: bool) -> None:
         self.folder = folder
         self.by_value = by_value
-        self.written: dict[Path, Path] = {}
+        self.sources: dict[Path, Path] = {}  # of every file that was written
 
     def write(self, name: str, seg: segpost.Segmentation, source: Path) -> Iterator[str]:
-        """Write what `seg` has, as ``name.KIND.png``; yields what the user should know."""
+        """Write what a segmentation has, as ``name.KIND.png``, and yield notes for the user."""
         if seg.labels is not None:
             labels = seg.labels
             fits = self.by_value and bool((labels >= 0).all() and (labels <= 255).all())
-            png = fits or labels.dtype == np.uint8
-            target = f"{name}.labels.{'png' if png else 'npy'}"
-            with self._new(target, source) as part:
-                seg.save(part)
-            if not png:
-                yield f"{source}: more than 256 classes fit no indexed PNG; wrote {target}"
+            is_png = fits or labels.dtype == np.uint8
+            file_name = f"{name}.labels.{'png' if is_png else 'npy'}"
+            with self._new_file(file_name, source) as temporary:
+                seg.save(temporary)
+            if not is_png:
+                yield f"{source}: more than 256 classes fit no indexed PNG; wrote {file_name}"
         for kind in ("color", "overlay", "confidence"):
             if getattr(seg, kind) is not None:
-                with self._new(f"{name}.{kind}.png", source) as part:
-                    seg.save(part, what=kind)
+                with self._new_file(f"{name}.{kind}.png", source) as temporary:
+                    seg.save(temporary, what=kind)
 
     @contextmanager
-    def _new(self, name: str, source: Path) -> Iterator[Path]:
+    def _new_file(self, name: str, source: Path) -> Iterator[Path]:
+        """Yield a temporary path for a file, and refuse a name that was written before."""
         path = self.folder / name
-        if path in self.written:
-            raise ValueError(f"{path} is already that of {self.written[path]}; rename one of them")
-        with images.replacing(path) as part:
-            yield part
-        self.written[path] = source
+        if path in self.sources:
+            raise ValueError(f"{path} is already that of {self.sources[path]}; rename one of them")
+        with atomic_write(path) as temporary:
+            yield temporary
+        self.sources[path] = source
 
 
-def _check_crf(arguments: argparse.Namespace) -> None:
-    """Refuse what no input could be refined with."""
+def _check(arguments: argparse.Namespace, want: set[str]) -> None:
+    """Refuse arguments that no input could be used with."""
+    if arguments.palette is None and not want.isdisjoint(("color", "overlay")):
+        raise ValueError("--want color or overlay needs --palette NAME")
+    if arguments.image is None and "overlay" in want:
+        raise ValueError("--want overlay needs --image IMAGE")
+    if arguments.crf is None:
+        return
     if arguments.image is None:
         raise ValueError(f"--crf {arguments.crf} follows the edges of a photograph: give --image")
     if arguments.threshold is not None:
@@ -197,71 +203,91 @@ def _check_crf(arguments: argparse.Namespace) -> None:
         )
 
 
-def _default(palette: bool, image: bool) -> set[str]:
-    if not palette:
+def _default_outputs(has_palette: bool, has_image: bool) -> set[str]:
+    if not has_palette:
         return {"labels"}
-    return {"labels", "color", "overlay"} if image else {"labels", "color"}
+    return {"labels", "color", "overlay"} if has_image else {"labels", "color"}
 
 
-def _inputs(given: Iterable[Path]) -> list[Path]:
-    """The files named and those in the folders named; a file that is missing fails as an item."""
+def _list_inputs(sources: Iterable[Path]) -> list[Path]:
+    """Return the files that are named, and those in the folders that are named."""
     paths: list[Path] = []
-    for place in given:
-        if place.is_dir():
-            inside = sorted(p for p in place.iterdir() if p.suffix.lower() in (".npy", ".npz"))
+    for source in sources:
+        if source.is_dir():
+            inside = sorted(p for p in source.iterdir() if p.suffix.lower() in ARRAY_SUFFIXES)
             if not inside:
-                raise ValueError(f"{place} holds no .npy or .npz file")
+                raise ValueError(f"{source} holds no .npy or .npz file")
             paths += inside
-        elif place.suffix.lower() in (".npy", ".npz"):
-            paths.append(place)
-        elif not place.exists():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
+        elif source.suffix.lower() in ARRAY_SUFFIXES:  # one that is missing fails as an item
+            paths.append(source)
+        elif not source.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
         else:
-            raise ValueError(f"{place} is neither a folder nor an .npy or .npz file")
+            raise ValueError(f"{source} is neither a folder nor an .npy or .npz file")
     return paths
 
 
-def _parts(stem: str, logits: images.Array, one: int) -> list[tuple[str, images.Array]]:
-    """The images of a batch one by one, so that a large file is never in memory at once.
+def _read_parts(path: Path, arguments: argparse.Namespace, ndim: int) -> list[tuple[str, Array]]:
+    """Return the images of a file, with their names.
 
-    `one` is the number of dimensions of a single image.
+    The images of a batch are views of a mapped file, so that a large one is never in memory as a
+    whole.
+
+    Parameters
+    ----------
+    path : Path
+        An .npy or .npz file.
+    arguments : argparse.Namespace
+        The arguments of the command.
+    ndim : int
+        The number of dimensions of one image.
     """
-    if 0 in logits.shape:
-        raise ValueError(f"it holds nothing: shape {logits.shape}")
-    if logits.ndim != one + 1:
-        return [(stem, logits)]
-    if len(logits) == 1:
-        return [(stem, logits[0])]
-    return [(f"{stem}-{index}", part) for index, part in enumerate(logits)]
+    array = read_array(path)
+    if arguments.crf is not None and array.ndim == 2 and array.dtype.kind in "iu":
+        raise ValueError("it holds labels; --crf refines the probabilities of logits")
+    if 0 in array.shape:
+        raise ValueError(f"it holds nothing: shape {array.shape}")
+    if array.ndim != ndim + 1:
+        return [(path.stem, array)]
+    if len(array) == 1:
+        return [(path.stem, array[0])]
+    parts = [(f"{path.stem}-{index}", part) for index, part in enumerate(array)]
+    if arguments.image and not arguments.image.is_dir():
+        raise ValueError(
+            f"it holds a batch of {len(parts)}, but --image is one picture; give a "
+            f"folder with {parts[0][0]}.jpg and so on"
+        )
+    return parts
 
 
-def _image_finder(place: Path | None) -> Callable[[str], images.Array | None]:
-    """A function from the stem of the logits' file to the photograph."""
-    if place is None:
+def _image_finder(source: Path | None) -> Callable[[str], Array | None]:
+    """Return a function from the stem of the logits' file to the image."""
+    if source is None:
         return lambda stem: None
-    if not place.is_dir():
-        only = images.read_image(place)
+    if not source.is_dir():
+        only = read_image(source)
         return lambda stem: only
-    found: dict[str, list[Path]] = {}
-    for path in sorted(place.iterdir()):
-        if path.suffix.lower() in images.IMAGES:
-            found.setdefault(path.stem, []).append(path)
+    by_stem: dict[str, list[Path]] = {}
+    for path in sorted(source.iterdir()):
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            by_stem.setdefault(path.stem, []).append(path)
 
-    def find(stem: str) -> images.Array:
-        matches = found.get(stem, [])
+    def find(stem: str) -> Array:
+        matches = by_stem.get(stem, [])
         if len(matches) != 1:
             names = ", ".join(path.name for path in matches) or "none"
-            raise ValueError(f"one image in {place} should be called {stem!r}, found {names}")
-        return images.read_image(matches[0])
+            raise ValueError(f"one image in {source} should be called {stem!r}, found {names}")
+        return read_image(matches[0])
 
     return find
 
 
-def _wanted(text: str) -> set[str]:
+def _output_names(text: str) -> set[str]:
+    """Return the names of outputs, which commas separate."""
     names = text.replace(",", " ").split()
-    unknown = [name for name in names if name not in WANTED]
+    unknown = [name for name in names if name not in OUTPUTS]
     if unknown or not names:
         raise argparse.ArgumentTypeError(
-            f"takes any of {', '.join(WANTED)} with commas between them, got {text!r}"
+            f"takes any of {', '.join(OUTPUTS)} with commas between them, got {text!r}"
         )
     return set(names)

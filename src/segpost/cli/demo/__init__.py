@@ -1,1 +1,1 @@
-"""cli/demo."""
+"""Parts of `segpost demo`: its image and logits, its timings, its images and its report."""

@@ -1,4 +1,4 @@
-"""A photograph and real logits for it: a small classifier stands in for the network."""
+"""An image and real logits for it: a small classifier stands in for the network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASSES: dict[str, tuple[int, int, int]] = {
     "trees": (92, 168, 62),
 }
 
-# What a person drew on china.jpg: left, top, right, bottom in pixels.
+# Drawn by hand on china.jpg: left, top, right, bottom in pixels.
 RECTANGLES: dict[str, tuple[tuple[int, int, int, int], ...]] = {
     "sky": (
         (0, 0, 184, 88),
@@ -94,7 +94,7 @@ RECTANGLES: dict[str, tuple[tuple[int, int, int, int], ...]] = {
 
 
 class Scene(NamedTuple):
-    """A photograph, what the classifier says about it, and how its classes are drawn."""
+    """An image, the logits of the classifier for it, and the palette of its classes."""
 
     image: npt.NDArray[np.uint8]  # (H, W, 3)
     logits: Floats  # (C, H / STRIDE, W / STRIDE)
@@ -103,20 +103,21 @@ class Scene(NamedTuple):
 
 
 def load() -> Scene:
-    """Fit the classifier on the hand-drawn rectangles and ask it about the whole picture."""
+    """Fit the classifier on the hand-drawn rectangles and apply it to the whole image."""
     from sklearn.datasets import load_sample_image  # type: ignore[import-untyped]
 
     image = np.ascontiguousarray(load_sample_image("china.jpg"))
-    drawn = np.full(image.shape[:2], 255, np.uint8)
+    rectangles = np.full(image.shape[:2], 255, np.uint8)
     for label, name in enumerate(CLASSES):
         for left, top, right, bottom in RECTANGLES[name]:
-            drawn[top:bottom, left:right] = label
+            rectangles[top:bottom, left:right] = label
     palette = Palette(list(CLASSES.values()), names=list(CLASSES), ignore_index=255)
-    return Scene(image, _logits(_cells(_features(image)), drawn), palette, drawn)
+    cells = _cell_means(_pixel_features(image))
+    return Scene(image, _classify(cells, rectangles), palette, rectangles)
 
 
-def _logits(cells: Floats, drawn: npt.NDArray[np.uint8]) -> Floats:
-    """Class scores of every cell, from a kernel classifier fitted on the cells drawn by hand."""
+def _classify(cells: Floats, rectangles: npt.NDArray[np.uint8]) -> Floats:
+    """Return scores of every cell, from a kernel classifier fitted on cells in rectangles."""
     from sklearn.kernel_approximation import Nystroem  # type: ignore[import-untyped]
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
     from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
@@ -125,39 +126,41 @@ def _logits(cells: Floats, drawn: npt.NDArray[np.uint8]) -> Floats:
     height, width, depth = cells.shape
     y, x = (
         ((edges[:-1] + edges[1:]) // 2)
-        for edges in (_edges(n, m) for n, m in zip(drawn.shape, (height, width), strict=True))
+        for edges in (
+            _cell_edges(n, m) for n, m in zip(rectangles.shape, (height, width), strict=True)
+        )
     )
-    given = drawn[np.ix_(y, x)].ravel()
+    labels = rectangles[np.ix_(y, x)].ravel()
     samples = cells.reshape(-1, depth)
-    known = given != 255
+    is_labeled = labels != 255
     model: Any = make_pipeline(
         StandardScaler(),
         Nystroem(gamma=0.02, n_components=300, random_state=0),
         LogisticRegression(C=30.0, max_iter=300, class_weight="balanced"),
     )
-    model.fit(samples[known], given[known])
-    # Unlike log-probabilities these are finite however sure the classifier is.
+    model.fit(samples[is_labeled], labels[is_labeled])
+    # Unlike log-probabilities these are always finite.
     scores = model.decision_function(samples).reshape(height, width, -1)
     return np.ascontiguousarray(scores.transpose(2, 0, 1), np.float32)
 
 
-def _features(image: npt.NDArray[np.uint8]) -> Floats:
-    """Color, color of the surroundings, texture and place of every pixel."""
+def _pixel_features(image: npt.NDArray[np.uint8]) -> Floats:
+    """Return color, color of the surroundings, texture and position of every pixel."""
     rgb = image.astype(np.float32) / 255.0
-    grey = rgb.mean(axis=2, keepdims=True)
-    chroma = rgb - grey
-    down = np.abs(np.diff(grey, axis=0, append=grey[-1:]))
-    across = np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
-    spread = [np.sqrt(np.maximum(_blur(grey**2, r) - _blur(grey, r) ** 2, 0.0)) for r in (3, 9)]
+    gray = rgb.mean(axis=2, keepdims=True)
+    chroma = rgb - gray
+    down = np.abs(np.diff(gray, axis=0, append=gray[-1:]))
+    across = np.abs(np.diff(gray, axis=1, append=gray[:, -1:]))
+    deviations = [np.sqrt(np.maximum(_blur(gray**2, r) - _blur(gray, r) ** 2, 0.0)) for r in (3, 9)]
     colors = np.concatenate([rgb, chroma * 2], axis=2)
     y, x = np.mgrid[0 : rgb.shape[0], 0 : rgb.shape[1]].astype(np.float32)
-    place = np.stack([y / rgb.shape[0] * 2.0, x / rgb.shape[1]], axis=2)
+    position = np.stack([y / rgb.shape[0] * 2.0, x / rgb.shape[1]], axis=2)
     nearby = [_blur(colors, r) for r in (5, 12)]
-    return np.concatenate([colors, *nearby, down, across, *spread, place], axis=2)
+    return np.concatenate([colors, *nearby, down, across, *deviations, position], axis=2)
 
 
 def _blur(values: Floats, radius: int) -> Floats:
-    """Mean over a square window, by running sums; the border is repeated."""
+    """Return the mean over a square window, by running sums; pixels at the edge are repeated."""
     for axis in (0, 1):
         pad = [(0, 0)] * 3
         pad[axis] = (radius + 1, radius)
@@ -169,11 +172,11 @@ def _blur(values: Floats, radius: int) -> Floats:
     return values
 
 
-def _cells(features: Floats) -> Floats:
-    """Mean of every cell of the coarse grid, whose cells tile the picture evenly."""
+def _cell_means(features: Floats) -> Floats:
+    """Return the mean of every cell of the coarse grid, whose cells tile the image evenly."""
     for axis in (0, 1):
         count = -(-features.shape[axis] // STRIDE)
-        edges = _edges(features.shape[axis], count)
+        edges = _cell_edges(features.shape[axis], count)
         sums = np.add.reduceat(features, edges[:-1], axis=axis)
         shape = [1, 1, 1]
         shape[axis] = count
@@ -181,5 +184,6 @@ def _cells(features: Floats) -> Floats:
     return features
 
 
-def _edges(pixels: int, cells: int) -> npt.NDArray[np.intp]:
+def _cell_edges(pixels: int, cells: int) -> npt.NDArray[np.intp]:
+    """Return where cells of a side start, and where the last one ends."""
     return np.rint(np.linspace(0, pixels, cells + 1)).astype(np.intp)

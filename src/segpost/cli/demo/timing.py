@@ -1,4 +1,4 @@
-"""What the same pictures cost with segpost and with the NumPy code that people write."""
+"""Processor time of the demo's results, with segpost and with plain NumPy code."""
 
 from __future__ import annotations
 
@@ -16,68 +16,76 @@ import segpost
 Array = npt.NDArray[Any]
 
 ROUNDS = 7
-ROUND_SECONDS = 0.03  # long against the clock's resolution
-SLOW_ROUNDS = 3  # of what takes longer than a second
+MIN_ROUND_SECONDS = 0.03  # long against the clock's resolution
+SLOW_ROUNDS = 3  # of calls that take longer than a second
 LOOP_ROWS = 16
-HEAD = ("way", "CPU time", "times segpost", "full-size logits", "labels that differ")
+HEAD = ("code", "CPU time", "times segpost", "full-size logits", "labels that differ")
 
 
 class Row(NamedTuple):
-    """One line of the table."""
+    """The time of one implementation, and how its labels differ from those of segpost."""
 
     name: str
     seconds: float  # CPU time of all threads
     ratio: float  # to segpost's
-    floats: int | None  # bytes of full-size logits in between; None where that is no question
-    different: int  # pixels whose label is not segpost's
+    intermediate_bytes: int | None  # of full-size logits; None where the input has full size
+    different: int  # pixels with another label
     compared: int
 
 
 class Table(NamedTuple):
-    """The timings and what they were taken on."""
+    """Timings, and notes about what was timed."""
 
     rows: list[Row]
-    notes: list[str]  # what has to be known to read it
+    notes: list[str]
 
 
 def measure(logits: Array, size: tuple[int, int], palette: segpost.Palette) -> Table:
-    """Time labels and colors at full size: segpost, vectorized NumPy, and a loop over pixels.
+    """Return the times of labels and colors at full size: segpost, NumPy, and a pixel loop.
 
-    Processor time, of all threads together, so that a busy machine or an idle second core changes
-    little; the median of interleaved rounds.
+    Times are processor times of all threads, on which other processes have little influence, and
+    medians of interleaved rounds.
+
+    Parameters
+    ----------
+    logits : float array of shape (C, h, w)
+    size : (height, width)
+        Of the labels.
+    palette : Palette
+        The colors.
     """
     colors = palette.colors
     full = upsample(logits, size)
-    some = np.linspace(0, size[0] - 1, LOOP_ROWS).astype(np.intp)
-    last = np.ascontiguousarray(full[:, some].transpose(1, 2, 0))
+    rows = np.linspace(0, size[0] - 1, LOOP_ROWS).astype(np.intp)
+    channels_last = np.ascontiguousarray(full[:, rows].transpose(1, 2, 0))
 
-    def ours() -> segpost.Segmentation:
+    def with_segpost() -> segpost.Segmentation:
         want = ("labels", "color")
         return segpost.postprocess(logits, size=size, palette=palette, want=want)
 
-    def vectorized() -> tuple[Array, Array]:
+    def with_numpy() -> tuple[Array, Array]:
         labels = upsample(logits, size).argmax(axis=0)
         return labels, colors[labels]
 
-    def loop() -> Array:
-        return pixel_loop(last, colors)
+    def with_loop() -> Array:
+        return pixel_loop(channels_last, colors)
 
-    def upsampling() -> Array:
+    def upsample_only() -> Array:
         return upsample(logits, size)
 
-    fused, numpy, part, before = _medians([ours, vectorized, loop, upsampling], ROUNDS)
-    looped = before + part * size[0] / LOOP_ROWS
-    seg = ours()
-    wrong = int((vectorized()[0] != seg.labels).sum())
-    wrong_looped = int((loop() != seg.color[some]).any(axis=2).sum())
-    held = full.nbytes
-    pixels, compared = seg.labels.size, LOOP_ROWS * size[1]
-    rows = [
-        Row("segpost", fused, 1.0, 0, 0, 0),
-        Row("NumPy, vectorized", numpy, numpy / fused, held, wrong, pixels),
+    functions = [with_segpost, with_numpy, with_loop, upsample_only]
+    own, numpy, loop_rows, upsampling = _median_seconds(functions, ROUNDS)
+    loop = upsampling + loop_rows * size[0] / LOOP_ROWS
+    seg = with_segpost()
+    different = int((with_numpy()[0] != seg.labels).sum())
+    different_in_loop = int((with_loop() != seg.color[rows]).any(axis=2).sum())
+    pixels, loop_pixels = seg.labels.size, LOOP_ROWS * size[1]
+    table = [
+        Row("segpost", own, 1.0, 0, 0, 0),
+        Row("NumPy, vectorized", numpy, numpy / own, full.nbytes, different, pixels),
         Row(
             "NumPy and a Python loop, extrapolated",
-            *(looped, looped / fused, held, wrong_looped, compared),
+            *(loop, loop / own, full.nbytes, different_in_loop, loop_pixels),
         ),
     ]
     shape = " x ".join(map(str, logits.shape))
@@ -88,61 +96,71 @@ def measure(logits: Array, size: tuple[int, int], palette: segpost.Palette) -> T
         "same upsampling, then palette[np.argmax(logits[i, j, :])] for every pixel, measured on "
         f"{LOOP_ROWS} rows.",
     ]
-    return Table(rows, notes)
+    return Table(table, notes)
 
 
 def measure_crf(crf: segpost.DenseCRF, logits: Array, image: Array) -> Table:
-    """Time a CRF of one Gaussian and one bilateral term, beside pydensecrf where it is installed.
+    """Return the time of a CRF, and of pydensecrf where it is installed.
 
-    It refines the probabilities that the logits have at the size of the image.
+    The CRF refines the probabilities of the logits at the size of the image.
+
+    Parameters
+    ----------
+    crf : DenseCRF
+        With one Gaussian and one bilateral term.
+    logits : float array of shape (C, h, w)
+    image : uint8 array of shape (H, W, 3)
     """
-    made = segpost.postprocess(logits, size=image.shape[:2], want=("probabilities",))
-    probabilities: Array = made.probabilities
+    probabilities: Array = segpost.postprocess(
+        logits, size=image.shape[:2], want=("probabilities",)
+    ).probabilities
 
-    def ours() -> Array:
+    def with_segpost() -> Array:
         return crf(probabilities, image)  # type: ignore[no-any-return]
 
-    ways: dict[str, Callable[[], Array]] = {"segpost": ours}
+    functions: dict[str, Callable[[], Array]] = {"segpost": with_segpost}
     try:
-        peer = importlib.import_module("pydensecrf.densecrf")
+        library = importlib.import_module("pydensecrf.densecrf")
     except ImportError:
-        said = "pydensecrf is not installed, so it is not in the table."
+        note = "pydensecrf is not installed, so it is not in the table."
     else:
-        said = "pydensecrf: one thread, the same energies and terms; both approximate their sums."
-        ways["pydensecrf"] = lambda: _pydensecrf(peer, crf, probabilities, image)
-    taken = _medians(list(ways.values()), SLOW_ROUNDS)
-    labels = [way().argmax(axis=0) for way in ways.values()]
-    rows = [
-        Row(way, s, s / taken[0], None, int((map_ != labels[0]).sum()), map_.size if i else 0)
-        for i, (way, s, map_) in enumerate(zip(ways, taken, labels, strict=True))
-    ]
+        note = "pydensecrf: one thread, the same energies and terms; both approximate their sums."
+        functions["pydensecrf"] = lambda: _run_pydensecrf(library, crf, probabilities, image)
+    medians = _median_seconds(list(functions.values()), SLOW_ROUNDS)
+    maps = [function().argmax(axis=0) for function in functions.values()]
+    rows: list[Row] = []
+    for name, seconds, labels in zip(functions, medians, maps, strict=True):
+        different, compared = int((labels != maps[0]).sum()), labels.size if rows else 0
+        rows.append(Row(name, seconds, seconds / medians[0], None, different, compared))
     shape = " x ".join(map(str, probabilities.shape))
     task = f"{shape} probabilities refined by {crf.iterations} iterations of a dense CRF"
-    return Table(rows, [*_notes(task, SLOW_ROUNDS), said])
+    return Table(rows, [*_notes(task, SLOW_ROUNDS), note])
 
 
-def _pydensecrf(peer: Any, crf: segpost.DenseCRF, probabilities: Array, image: Array) -> Array:
-    """The same with pydensecrf."""
+def _run_pydensecrf(
+    library: Any, crf: segpost.DenseCRF, probabilities: Array, image: Array
+) -> Array:
+    """Return the probabilities that pydensecrf refines with the same terms."""
     labels, height, width = probabilities.shape
-    model = peer.DenseCRF2D(width, height, labels)
+    model = library.DenseCRF2D(width, height, labels)
     energies = -np.log(np.maximum(probabilities, crf.clamp))
     model.setUnaryEnergy(energies.reshape(labels, -1))
     terms: Any = (crf.gaussian, crf.bilateral)
-    (near,), (alike,) = terms
-    model.addPairwiseGaussian(sxy=near["sigma"], compat=near["weight"])
+    (gaussian,), (bilateral,) = terms
+    model.addPairwiseGaussian(sxy=gaussian["sigma"], compat=gaussian["weight"])
     model.addPairwiseBilateral(
-        sxy=alike["sigma_xy"],
-        srgb=alike["sigma_rgb"],
+        sxy=bilateral["sigma_xy"],
+        srgb=bilateral["sigma_rgb"],
         rgbim=np.array(image),  # it refuses arrays that are read-only
-        compat=alike["weight"],
+        compat=bilateral["weight"],
     )
     return np.asarray(model.inference(crf.iterations)).reshape(probabilities.shape)
 
 
 def upsample(logits: Array, size: tuple[int, int]) -> Array:
-    """Bilinear, half-pixel grid, vectorized: (C, h, w) to (C, H, W) of the same dtype."""
+    """Return (C, h, w) logits at another size, bilinear on the half-pixel grid, with NumPy."""
     (top, bottom, down), (left, right, across) = (
-        _corners(n_in, n_out, logits.dtype)
+        _interpolation(n_in, n_out, logits.dtype)
         for n_in, n_out in zip(logits.shape[1:], size, strict=True)
     )
     rows = logits[:, top] * (1 - down)[:, None] + logits[:, bottom] * down[:, None]
@@ -150,7 +168,7 @@ def upsample(logits: Array, size: tuple[int, int]) -> Array:
 
 
 def pixel_loop(logits: Array, palette: Array) -> Array:
-    """The loop of many notebooks, over (H, W, C) logits."""
+    """Return the colors of (H, W, C) logits, by the loop over pixels that notebooks have."""
     colored = np.zeros((*logits.shape[:2], 3), np.uint8)
     for i in range(logits.shape[0]):
         for j in range(logits.shape[1]):
@@ -158,37 +176,39 @@ def pixel_loop(logits: Array, palette: Array) -> Array:
     return colored
 
 
-def text(table: Table) -> str:
-    """The table for a terminal."""
-    body = lines(table)
+def format_table(table: Table) -> str:
+    """Return a table for a terminal, with its notes below it."""
+    body = table_lines(table)
     widths = [max(map(len, column)) for column in zip(*body, strict=True)]
-    told = []
+    lines = []
     for line in body:
         first = line[0].ljust(widths[0])
         rest = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
-        told.append("  ".join((first, *rest)).rstrip())
-    return "\n".join([*told, *table.notes])
+        lines.append("  ".join((first, *rest)).rstrip())
+    return "\n".join([*lines, *table.notes])
 
 
-def lines(table: Table) -> list[tuple[str, ...]]:
-    """The table as strings, its head first, without columns that say nothing."""
-    body = [HEAD, *map(_cells, table.rows)]
-    telling = [i for i in range(len(HEAD)) if any(line[i] for line in body[1:])]
-    return [tuple(line[i] for i in telling) for line in body]
+def table_lines(table: Table) -> list[tuple[str, ...]]:
+    """Return a table as strings, its head first, without columns that are empty."""
+    body = [HEAD, *map(_row_cells, table.rows)]
+    columns = [i for i in range(len(HEAD)) if any(line[i] for line in body[1:])]
+    return [tuple(line[i] for i in columns) for line in body]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    floats = "" if row.floats is None else f"{row.floats / 1e6:.1f} MB" if row.floats else "none"
+def _row_cells(row: Row) -> tuple[str, ...]:
+    size = row.intermediate_bytes
+    memory = "" if size is None else f"{size / 1e6:.1f} MB" if size else "none"
     return (
         row.name,
         f"{row.seconds * 1e3:,.2f} ms",
         f"{row.ratio:,.0f}" if row.ratio >= 10 else f"{row.ratio:.1f}",
-        floats,
+        memory,
         f"{row.different:,} of {row.compared:,}" if row.compared else "",
     )
 
 
 def _notes(task: str, rounds: int) -> list[str]:
+    """Return what was timed, and how."""
     count = segpost.num_threads()
     threads = "1 thread" if count == 1 else f"up to {count} threads"
     return [
@@ -197,29 +217,31 @@ def _notes(task: str, rounds: int) -> list[str]:
     ]
 
 
-def _corners(n_in: int, n_out: int, dtype: Any) -> tuple[Array, Array, Array]:
+def _interpolation(n_in: int, n_out: int, dtype: Any) -> tuple[Array, Array, Array]:
+    """Return the two input positions of every output position, and the weight of the second."""
     source = np.clip((np.arange(n_out) + 0.5) * n_in / n_out - 0.5, 0, n_in - 1)
     low = np.floor(source).astype(np.intp)
     return low, np.minimum(low + 1, n_in - 1), (source - low).astype(dtype)
 
 
-def _medians(functions: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+def _median_seconds(functions: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """Return the median processor time of each function, in interleaved rounds."""
     repeats = []
     for function in functions:
-        for _ in range(2):  # the first call pays for caches and threads
+        for _ in range(2):  # the first call also fills caches and starts threads
             start = time.process_time()
             function()
             once = max(time.process_time() - start, 1e-6)
-            if once > ROUND_SECONDS:
+            if once > MIN_ROUND_SECONDS:
                 break
-        repeats.append(max(1, round(ROUND_SECONDS / once)))
-    found: list[list[float]] = []
+        repeats.append(max(1, round(MIN_ROUND_SECONDS / once)))
+    seconds: list[list[float]] = []
     for _ in range(rounds):
-        taken = []
+        of_round = []
         for function, count in zip(functions, repeats, strict=True):
             start = time.process_time()
             for _ in range(count):
                 function()
-            taken.append((time.process_time() - start) / count)
-        found.append(taken)
-    return [statistics.median(column) for column in zip(*found, strict=True)]
+            of_round.append((time.process_time() - start) / count)
+        seconds.append(of_round)
+    return [statistics.median(column) for column in zip(*seconds, strict=True)]

@@ -1,1 +1,1 @@
-"""cli/evaluation."""
+"""What `segpost evaluate` takes and writes: its arguments, files and HTML report."""

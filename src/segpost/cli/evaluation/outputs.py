@@ -1,179 +1,170 @@
-"""What `segpost evaluate` writes: every file whole or not at all."""
+"""Files that `segpost evaluate` writes, each as a whole or not at all."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from segpost import ConfusionMatrix, Scores
-from segpost.cli.evaluation import page
-from segpost.cli.evaluation.page import Subject
-from segpost.cli.messages import named, sentence, shown
-from segpost.evaluation import pairing
-from segpost.evaluation.counting import Reader, Result
-from segpost.evaluation.pairing import Pairing
-from segpost.files import images as files_images
-from segpost.metrics.base import Accumulator
+from segpost import Scores
+from segpost._core.text import display_path
+from segpost.cli.evaluation.page import Subject, format_evaluation
+from segpost.cli.messages import describe_cli_error, format_error
+from segpost.evaluation.outcome import Outcome
+from segpost.evaluation.reading import PairReader
+from segpost.evaluation.summaries import ignored_pixels, image_pixels
+from segpost.files.arrays import ARRAY_SUFFIXES
+from segpost.files.writing import write_text
 from segpost.metrics.report import documents, formats
 
-FILES = ("json", "csv", "per_image", "markdown", "html", "cityscapes_json", "state")
+OUTPUTS = ("json", "csv", "per_image", "markdown", "html", "cityscapes_json", "state")
+WITHOUT_SCORES = ("json", "state")  # outputs that need no scores
 
 
-class Outcome(NamedTuple):
-    """What was counted, and what was not."""
+def check_outputs(arguments: argparse.Namespace) -> dict[str, Path]:
+    """Return the paths of the wanted outputs by name.
 
-    cm: ConfusionMatrix
-    failed: list[Result]
-    pairing: Pairing
-    measures: tuple[Accumulator, ...]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every prediction and every target is in the counts."""
-        return not (self.failed or pairing.left_over(self.pairing))
-
-    def usable(self, partial: bool) -> bool:
-        """Whether scores may be given; `partial` allows those of a part."""
-        return not self.failed or (partial and bool(self.cm.images))
-
-    def notes(self) -> list[str]:
-        """What is missing, in sentences."""
-        says = []
-        if self.failed:
-            total = len(self.failed) + len(self.cm.images)
-            names = named([result.pair.id for result in self.failed])
-            says.append(f"{len(self.failed)} of {total} pairs failed: {names}")
-        says += pairing.left_over(self.pairing)
-        return [f"INCOMPLETE: {'; '.join(says)}."] if says else []
-
-
-def places(arguments: argparse.Namespace) -> dict[str, Path]:
-    """Where to write what; places that cannot be written to are an error before the work."""
-    files = {name: path for name in FILES if (path := getattr(arguments, name)) is not None}
-    seen: dict[Path, str] = {}
-    for name, path in files.items():
+    Raises
+    ------
+    ValueError
+        If a path cannot be written to, is there twice, or is a file that is evaluated.
+    """
+    outputs = {name: path for name in OUTPUTS if (path := getattr(arguments, name)) is not None}
+    inputs = [
+        path.resolve()
+        for path in (arguments.preds, arguments.targets, arguments.instances)
+        if path is not None
+    ]
+    options: dict[Path, str] = {}
+    for name, path in outputs.items():
         option = f"--{name.replace('_', '-')}"
+        text, resolved = display_path(path), path.resolve()
         if path.is_dir():
-            raise ValueError(f"{option} {shown(path)} is a folder; wanted is a file")
+            raise ValueError(f"{option} {text} is a folder; wanted is a file")
         if not path.parent.is_dir():
-            raise ValueError(f"{option} {shown(path)}: there is no folder {shown(path.parent)}")
-        place = path.resolve()
-        if place in seen:
-            raise ValueError(f"{seen[place]} and {option} are the same file, {shown(path)}")
-        read = (arguments.preds, arguments.targets, arguments.instances)
-        if place in [other.resolve() for other in read if other is not None]:
-            raise ValueError(f"{option} {shown(path)} would overwrite what is evaluated")
-        seen[place] = option
+            folder = display_path(path.parent)
+            raise ValueError(f"{option} {text}: there is no folder {folder}")
+        if resolved in options:
+            raise ValueError(f"{options[resolved]} and {option} are the same file, {text}")
+        if resolved in inputs:
+            raise ValueError(f"{option} {text} would overwrite what is evaluated")
+        options[resolved] = option
     if arguments.images is not None and arguments.html is None:
         raise ValueError("--images shows photographs in the report of --html FILE")
-    return files
+    return outputs
 
 
-def content(
+def file_content(
     name: str,
     outcome: Outcome,
     scores: Scores | None,
-    reader: Reader,
+    reader: PairReader,
     arguments: argparse.Namespace,
 ) -> Callable[[], str] | None:
-    """What makes the text of one file; None where there are no scores to write."""
+    """Return a function that makes the text of an output, None where it needs scores.
+
+    Parameters
+    ----------
+    name : str
+        One of `OUTPUTS`.
+    outcome : Outcome
+        What was counted.
+    scores : Scores or None
+        Its scores, where there are some.
+    reader : PairReader
+        Reads the images of the HTML report.
+    arguments : argparse.Namespace
+        The arguments of the command.
+    """
     notes = outcome.notes()
     if name == "json":
-        return lambda: _json(outcome, scores)
-    if name == "state" and outcome.usable(arguments.allow_partial):
+        return lambda: _format_json(outcome, scores)
+    if name == "state" and outcome.has_scores(arguments.allow_partial):
         return lambda: outcome.cm.to_json() + "\n"
     if scores is None:
         return None
-    makers: dict[str, Callable[[], str]] = {
+    contents: dict[str, Callable[[], str]] = {
         "csv": scores.to_csv,
-        "per_image": lambda: _per_image(scores),
-        "markdown": lambda: _markdown(scores, notes, outcome, arguments.compare),
-        "html": lambda: page.page(scores, _subject(outcome, arguments), reader),
+        "per_image": lambda: _format_per_image(scores, outcome),
+        "markdown": lambda: _format_markdown(scores, notes, outcome, arguments.compare),
+        "html": lambda: format_evaluation(scores, _subject(outcome, arguments), reader),
         "cityscapes_json": lambda: documents.cityscapes_json(scores, outcome.measures),
     }
-    return makers[name]
+    return contents[name]
 
 
-def written(make: Callable[[], str] | None, path: Path) -> str | None:
-    """Write a file; what went wrong, so that the others are still written."""
-    if make is None:
-        return None
+def write_or_describe(path: Path, content: Callable[[], str]) -> str | None:
+    """Write a file and return None, or what went wrong, so that other files are still written."""
     try:
-        with files_images.replacing(path) as part:
-            part.write_bytes(make().encode("utf-8", "surrogateescape"))
+        write_text(path, content())
     except (ValueError, OSError) as error:
-        return sentence(error, shown(path))
+        return describe_cli_error(error, display_path(path))
     return None
 
 
 def _subject(outcome: Outcome, arguments: argparse.Namespace) -> Subject:
-    """What the HTML report says it is about."""
+    """Return what the HTML report is about."""
     options = ["colors", "resize", "invalid_preds"]
     if arguments.map is not None:
         options += ["map", "map_to"]
     if arguments.instances is not None:
         options += ["instances", "things", "first_instance"]
-    if any(pair.preds.suffix.lower() in files_images.ARRAYS for pair in outcome.pairing.pairs):
+    if any(pair.preds.suffix.lower() in ARRAY_SUFFIXES for pair in outcome.pairing.pairs):
         options += ["axis", "grid", "threshold"]
-    said = {name: getattr(arguments, name) for name in options}
-    void = outcome.cm.settings()["ignore_index"]
-    facts = {"void": ", ".join(map(str, void)) or "none"}
-    facts |= {name.replace("_", " "): str(v) for name, v in said.items() if v is not None}
+    values = {name: getattr(arguments, name) for name in options}
+    ignored = outcome.cm.settings()["ignore_index"]
+    facts = {"void": ", ".join(map(str, ignored)) or "none"}
+    facts |= {name.replace("_", " "): str(v) for name, v in values.items() if v is not None}
     return Subject(
         arguments.preds,
         arguments.targets,
-        outcome.pairing.pairs,
-        outcome.notes(),
+        outcome,
         facts,
         arguments.worst,
         arguments.images,
         arguments.compare,
-        outcome.measures,
     )
 
 
-def _json(outcome: Outcome, scores: Scores | None) -> str:
-    """The scores, and what they are of."""
-    found = outcome.pairing
-    document = {"segpost": "Scores", "version": documents.VERSION, "complete": outcome.complete}
+def _format_json(outcome: Outcome, scores: Scores | None) -> str:
+    """Return the scores, and which files they are of, as JSON."""
+    pairing = outcome.pairing
+    document = {"segpost": "Scores", "version": documents.VERSION, "complete": outcome.is_complete}
     rest = {} if scores is None else documents.document(scores, outcome.measures)
     document |= {key: value for key, value in rest.items() if key not in document}
+    failed = [
+        {"id": result.pair.id, "problem": format_error(result.problem)}
+        for result in outcome.failed
+        if result.problem is not None
+    ]
     return documents.dumps(
         {
             **document,
             "counted": len(outcome.cm.images),
-            "failed": [{"id": r.pair.id, "problem": r.problem} for r in outcome.failed],
-            "targets_without_prediction": found.no_preds,
-            "predictions_without_target": found.no_target,
-            "targets_without_instances": list(found.no_instances),
+            "failed": failed,
+            "targets_without_prediction": pairing.targets_without_preds,
+            "predictions_without_target": pairing.preds_without_target,
+            "targets_without_instances": list(pairing.pairs_without_instances),
         }
     )
 
 
-def _per_image(scores: Scores) -> str:
-    """A line an image, in the order of the ids."""
+def _format_per_image(scores: Scores, outcome: Outcome) -> str:
+    """Return CSV with a line an image, in the order of the ids."""
     images = scores.images
-    void = [int(image.counts[image.cells // (scores.num_classes + 1) == scores.num_classes].sum())
-            for image in scores.snapshot.images]  # fmt: skip
+    pixels, ignored = image_pixels(scores).tolist(), ignored_pixels(outcome.cm)
     head = ["id", "miou", "pixel_accuracy", "pixels", "void_pixels"]
     rows: list[Sequence[object]] = [[*head, *(f"iou_{name}" for name in scores.class_names)]]
-    for i, name in enumerate(images.ids):
-        values = (images.miou[i], images.pixel_accuracy[i])
-        rows.append(
-            [
-                name,
-                *(formats.plain(float(value)) for value in values),
-                int(images.class_counts.support[i].sum()),
-                void[i],
-                *(formats.plain(float(value)) for value in images.iou[i]),
-            ]
+    for i, id_ in enumerate(images.ids):
+        miou, accuracy, *iou = (
+            formats.plain(float(value))
+            for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i])
         )
+        rows.append([id_, miou, accuracy, pixels[i], ignored[i], *iou])
     return formats.csv_lines(rows)
 
 
-def _markdown(scores: Scores, notes: list[str], outcome: Outcome, compare: bool) -> str:
+def _format_markdown(scores: Scores, notes: list[str], outcome: Outcome, compare: bool) -> str:
     text = formats.markdown(scores, notes, outcome.measures)
     if compare:
         text += f"\n### Dialects\n\n{outcome.cm.compare_dialects().to_markdown()}"

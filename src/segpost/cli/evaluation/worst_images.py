@@ -1,196 +1,196 @@
-"""The worst images of an evaluation, side by side: photograph, target, prediction, differences."""
+"""The worst images in the HTML report: image, target, prediction and differences side by side."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from segpost import Scores, diagnose
-from segpost.diagnosis.result import STYLE, in_html
-from segpost.evaluation import pairing
-from segpost.evaluation.classes import nearest
-from segpost.evaluation.counting import ITEM_ERRORS, Reader
-from segpost.evaluation.pairing import Pair
-from segpost.files import images as files_images
-from segpost.files.images import Array
-from segpost.render.tables import number, share, shown
+from segpost import ConfusionMatrix, Scores, diagnose
+from segpost._core.arrays import Array
+from segpost._core.text import FILE_ERRORS
+from segpost.cli.messages import describe_cli_error, format_error
+from segpost.evaluation.label_maps import resize_nearest
+from segpost.evaluation.pairing import Pair, find_images
+from segpost.evaluation.reading import PairError, PairReader
+from segpost.evaluation.summaries import (
+    WorstImage,
+    frequent_classes,
+    has_ignored_pixels,
+    worst_images,
+)
+from segpost.files.images import read_image
+from segpost.render.findings import STYLE as FINDING_STYLE
+from segpost.render.findings import format_html
+from segpost.render.html import embed_picture, format_figure
+from segpost.render.tables import format_score, format_share
+from segpost.render.text import escape_html
 
-SIDE = 960  # pixels of the longer side of a picture in the report
-VOID_COLOR = (224, 224, 192)
-NONE_COLORS = ((255, 0, 255), (0, 255, 0), (0, 255, 255), (255, 255, 0), (255, 255, 255))
+MAX_SIDE = 960  # pixels of an image in the report
+MAX_LEGEND_CLASSES = 14
+IGNORED_COLOR = (224, 224, 192)
 WRONG_COLOR = (229, 72, 77)
-DIFFERENCE = (((0, 0, 0), 0), (WRONG_COLOR, 255), (VOID_COLOR, 200))  # right, wrong, void: opacity
-KEYS = 14  # classes that are named
+INVALID_COLORS = ((255, 0, 255), (0, 255, 0), (0, 255, 255), (255, 255, 0), (255, 255, 255))
+# Color and opacity of pixels that are right, wrong and ignored.
+DIFFERENCES = (((0, 0, 0), 0), (WRONG_COLOR, 255), (IGNORED_COLOR, 200))
 
 
-class Shot(NamedTuple):
-    """One of the worst images."""
-
-    pair: Pair
-    miou: float
-    accuracy: float
-    mistake: str  # the most frequent
-
-
-def section(
-    scores: Scores, pairs: Sequence[Pair], reader: Reader, count: int, images: Path | None
+def format_worst_images(
+    scores: Scores,
+    cm: ConfusionMatrix,
+    pairs: Sequence[Pair],
+    reader: PairReader,
+    count: int,
+    folder: Path | None = None,
 ) -> str:
-    """The worst images as HTML; empty where none is wanted."""
-    shots = list(_shots(scores, pairs, count))
-    if not shots:
+    """Return the images of the smallest mIoU as HTML, nothing where none is wanted.
+
+    Parameters
+    ----------
+    scores : Scores
+        Scores of `cm`.
+    cm : ConfusionMatrix
+        The counts of every image.
+    pairs : sequence of Pair
+        The files of the images.
+    reader : PairReader
+        Reads them again.
+    count : int
+        How many images at most.
+    folder : Path, optional
+        Images to show beside their labels.
+    """
+    worst = worst_images(scores, cm, pairs, count)
+    if not worst:
         return ""
-    photos = {}
-    if images is not None:
-        ids = [shot.pair.id for shot in shots]
-        photos = pairing.images(images, files_images.IMAGES, ids)
-    cards = "".join(_card(shot, reader, photos.get(shot.pair.id)) for shot in shots)
-    title = "The worst image" if len(shots) == 1 else f"The {len(shots)} worst images"
-    keys = "".join(_keys(scores, shots, reader))
-    return f'{STYLE}<h2>{title}</h2><p class="keys small">{keys}</p>{cards}'
+    ids = [image.pair.id for image in worst]
+    image_paths = {} if folder is None else find_images(folder, ids)
+    cards = "".join(_card(image, scores, reader, image_paths.get(image.pair.id)) for image in worst)
+    title = "The worst image" if len(worst) == 1 else f"The {len(worst)} worst images"
+    legend = "".join(_legend(scores, cm, ids, reader.classes.colors))
+    return f'{FINDING_STYLE}<h2>{title}</h2><p class="keys small">{legend}</p>{cards}'
 
 
-def embedded(content: bytes, kind: str) -> str:
-    """A picture as a data URL."""
-    return f"data:image/{kind};base64," + base64.b64encode(content).decode("ascii")
-
-
-def _shots(scores: Scores, pairs: Sequence[Pair], count: int) -> Iterator[Shot]:
-    by_id = {pair.id: pair for pair in pairs}
-    images = scores.images
-    place = {name: i for i, name in enumerate(images.ids)}
-    for name, miou in images.worst(count):
-        at = place[name]
-        accuracy = float(images.pixel_accuracy[at])
-        yield Shot(by_id[str(name)], miou, accuracy, _mistake(scores, at))
-
-
-def _mistake(scores: Scores, at: int) -> str:
-    """The pair of classes that is most often confused in one image."""
-    image = scores.snapshot.images[at]
-    classes = scores.num_classes
-    row, column = np.divmod(image.cells, classes + 1)
-    wrong = np.where((row != column) & (row < classes), image.counts, 0)
-    if not wrong.any():
-        return ""
-    worst = int(wrong.argmax())
-    names = (*scores.class_names, "no class")
-    part = share(int(wrong[worst]) / int(image.counts[row < classes].sum()))
-    return f"{shown(names[row[worst]])} taken for {shown(names[column[worst]])}: {part}"
-
-
-def _keys(scores: Scores, shots: Sequence[Shot], reader: Reader) -> Iterator[str]:
-    """What the colors mean: the most frequent classes of these images, and what is no class."""
-    place = {name: i for i, name in enumerate(scores.images.ids)}
-    at = [place[shot.pair.id] for shot in shots]
-    counts = scores.images.class_counts
-    pixels = (counts.support[at] + counts.predicted[at]).sum(axis=0)
-    order = [int(label) for label in np.argsort(-pixels, kind="stable") if pixels[label]]
-    table = reader.classes.colors.tolist()
-    named = [(scores.class_names[label], table[label]) for label in order[:KEYS]]
-    named.append(("wrong", WRONG_COLOR))
-    if scores.snapshot.state[-1].any():
-        named.append(("void", VOID_COLOR))
+def _legend(
+    scores: Scores, cm: ConfusionMatrix, ids: Sequence[str], colors: npt.NDArray[np.uint8]
+) -> Iterator[str]:
+    """Yield what the colors mean: the most frequent classes of these images, and what is none."""
+    table = colors.tolist()
+    labels = frequent_classes(scores, ids)[:MAX_LEGEND_CLASSES]
+    entries = [(scores.class_names[label], tuple(table[label])) for label in labels]
+    entries.append(("wrong", WRONG_COLOR))
+    if has_ignored_pixels(cm):
+        entries.append(("void", IGNORED_COLOR))
     if scores.invalid_preds:
-        named.append(("predicted, but no class", _none_color(reader.classes.colors)))
-    for name, (red, green, blue) in named:
+        entries.append(("predicted, but no class", _invalid_color(colors)))
+    for name, (red, green, blue) in entries:
         yield (
             f'<span><span class="swatch" style="background:rgb({red},{green},{blue})"></span>'
-            f"{escape(shown(name))}</span>"
+            f"{escape_html(name)}</span>"
         )
 
 
-def _card(shot: Shot, reader: Reader, photo: Path | None) -> str:
-    found = ""
+def _card(image: WorstImage, scores: Scores, reader: PairReader, image_path: Path | None) -> str:
+    """Return an image with its scores, its panels and what may be wrong with it."""
+    findings = ""
     try:
-        panels = "".join(_panels(shot.pair, reader, photo))
-        found = _diagnosed(shot.pair, reader)
-    except ITEM_ERRORS as error:  # it could be read before
-        panels = f"<figure><figcaption>{escape(str(error))}</figcaption></figure>"
-    facts = [f"mIoU {number(shot.miou)}", f"pixel accuracy {number(shot.accuracy)}", shot.mistake]
-    said = "".join(f'<span class="soft">{escape(fact)}</span>' for fact in facts if fact)
+        panels = "".join(_panels(image.pair, reader, image_path))
+        findings = _findings(image.pair, reader)
+    except PairError as error:  # the files could be read before
+        panels = _caption(format_error(error.text))
+    except FILE_ERRORS as error:
+        panels = _caption(describe_cli_error(error))
+    facts = [
+        f"mIoU {format_score(image.miou)}",
+        f"pixel accuracy {format_score(image.pixel_accuracy)}",
+        _describe_mistake(image, scores),
+    ]
+    details = "".join(f'<span class="soft">{escape_html(fact)}</span>' for fact in facts if fact)
     return (
-        f'<div class="card shot"><header><strong>{escape(shown(shot.pair.id))}</strong>{said}'
-        f'</header>{found}<div class="panels">{panels}</div></div>'
+        f'<div class="card shot"><header><strong>{escape_html(image.pair.id)}</strong>{details}'
+        f'</header>{findings}<div class="panels">{panels}</div></div>'
     )
 
 
-def _diagnosed(pair: Pair, reader: Reader) -> str:
-    """What is known to go wrong and looks like this; empty where nothing does."""
-    preds, target = reader.labels(pair)
+def _describe_mistake(image: WorstImage, scores: Scores) -> str:
+    """Return the most frequent mistake in words."""
+    if image.mistake is None:
+        return ""
+    target, predicted, share = image.mistake
+    names = (*scores.class_names, "no class")
+    return f"{names[target]} taken for {names[predicted]}: {format_share(share)}"
+
+
+def _findings(pair: Pair, reader: PairReader) -> str:
+    """Return the known mistakes that an image shows, nothing where there are none."""
+    preds, target = reader.read_labels(pair)
     classes = reader.classes
-    said = diagnose(
-        labels=preds, target=target, num_classes=classes.number, ignore_index=classes.ignore
+    diagnosis = diagnose(
+        labels=preds,
+        target=target,
+        num_classes=classes.num_classes,
+        ignore_index=classes.ignore_index,
     )
-    findings = "".join(map(in_html, said.findings))
-    return f'<section class="diagnosis">{findings}</section>' if findings else ""
+    blocks = "".join(map(format_html, diagnosis.findings))
+    return f'<section class="diagnosis">{blocks}</section>' if blocks else ""
 
 
-def _panels(pair: Pair, reader: Reader, photo: Path | None) -> Iterator[str]:
-    if photo is not None:
+def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator[str]:
+    """Yield the image, the target, the prediction and their differences."""
+    if image_path is not None:
         try:
-            yield _panel(_photograph(photo), "image", "photo")
-        except ITEM_ERRORS as error:
-            yield f"<figure><figcaption>{escape(shown(error))}</figcaption></figure>"
-    preds, target = reader.labels(pair)
-    classes = reader.classes.number
-    void = np.isin(target, reader.classes.ignore)
-    known = np.where(void, classes, target)
-    given = np.where((preds >= 0) & (preds < classes), preds, classes + 1)
-    colors = reader.classes.colors
-    table = np.concatenate([colors, [VOID_COLOR], [_none_color(colors)]]).astype(np.uint8)
-    yield _panel(_indexed(known, table), "target")
-    yield _panel(_indexed(given, table), "prediction")
-    differs = np.where(void, 2, (given != known).astype(np.intp))
-    three = np.array([color for color, _ in DIFFERENCE], np.uint8)
-    opacity = bytes(alpha for _, alpha in DIFFERENCE)
-    yield _panel(_indexed(differs, three, opacity), "where they differ")
+            yield format_figure(_embed_image_file(image_path), "image", "photo")
+        except FILE_ERRORS as error:
+            yield _caption(describe_cli_error(error))
+    preds, target = reader.read_labels(pair)
+    num_classes, colors = reader.classes.num_classes, reader.classes.colors
+    is_ignored = np.isin(target, reader.classes.ignore_index)
+    target_rows = np.where(is_ignored, num_classes, target)
+    pred_rows = np.where((preds >= 0) & (preds < num_classes), preds, num_classes + 1)
+    table = np.concatenate([colors, [IGNORED_COLOR], [_invalid_color(colors)]]).astype(np.uint8)
+    yield format_figure(_embed_labels(target_rows, table), "target")
+    yield format_figure(_embed_labels(pred_rows, table), "prediction")
+    differences = np.where(is_ignored, 2, (pred_rows != target_rows).astype(np.intp))
+    table = np.array([color for color, _ in DIFFERENCES], np.uint8)
+    opacity = bytes(alpha for _, alpha in DIFFERENCES)
+    yield format_figure(_embed_labels(differences, table, opacity), "where they differ")
 
 
-def _none_color(colors: npt.NDArray[np.uint8]) -> tuple[int, int, int]:
-    """For predictions that are no class: the color that is least like any class's."""
-    away = np.array(NONE_COLORS)[:, None] - colors.astype(np.int64)
-    return NONE_COLORS[int((away**2).sum(axis=2).min(axis=1).argmax())]
+def _caption(text: str) -> str:
+    """Return a text in the place of an image."""
+    return f"<figure><figcaption>{escape_html(text)}</figcaption></figure>"
 
 
-def _panel(source: str, title: str, kind: str = "") -> str:
-    extra = f' class="{kind}"' if kind else ""
-    return (
-        f'<figure><img src="{source}"{extra} alt="{title}">'
-        f"<figcaption>{title}</figcaption></figure>"
-    )
+def _invalid_color(colors: npt.NDArray[np.uint8]) -> tuple[int, int, int]:
+    """Return the color of invalid predictions: the one that is least like any class's."""
+    distances = np.array(INVALID_COLORS)[:, None] - colors.astype(np.int64)
+    return INVALID_COLORS[int((distances**2).sum(axis=2).min(axis=1).argmax())]
 
 
-def _indexed(labels: Array, table: npt.NDArray[np.uint8], opacity: bytes | None = None) -> str:
-    """Labels as a small PNG; never interpolated."""
+def _embed_labels(labels: Array, table: npt.NDArray[np.uint8], opacity: bytes | None = None) -> str:
+    """Return labels as the URL of a PNG of at most `MAX_SIDE`, which is never interpolated."""
     from PIL import Image
 
     height, width = labels.shape
-    if max(height, width) > SIDE:
-        scale = SIDE / max(height, width)
-        labels = nearest(labels, (max(1, round(height * scale)), max(1, round(width * scale))))
+    if max(height, width) > MAX_SIDE:
+        scale = MAX_SIDE / max(height, width)
+        size = max(1, round(height * scale)), max(1, round(width * scale))
+        labels = resize_nearest(labels, size)
     if len(table) > 256:
-        picture = Image.fromarray(table[labels])
+        image = Image.fromarray(table[labels])
     else:
-        picture = Image.fromarray(labels.astype(np.uint8))
-        picture.putpalette(table.tobytes())
-    buffer = io.BytesIO()
+        image = Image.fromarray(labels.astype(np.uint8))
+        image.putpalette(table.tobytes())
     options = {} if opacity is None else {"transparency": opacity}
-    picture.save(buffer, format="PNG", **options)
-    return embedded(buffer.getvalue(), "png")
+    return embed_picture(image, "png", **options)
 
 
-def _photograph(path: Path) -> str:
+def _embed_image_file(path: Path) -> str:
+    """Return an image file as the URL of a JPEG of at most `MAX_SIDE`."""
     from PIL import Image
 
-    picture = Image.fromarray(files_images.read_image(path))
-    picture.thumbnail((SIDE, SIDE))
-    buffer = io.BytesIO()
-    picture.save(buffer, format="JPEG", quality=85)
-    return embedded(buffer.getvalue(), "jpeg")
+    image = Image.fromarray(read_image(path))
+    image.thumbnail((MAX_SIDE, MAX_SIDE))
+    return embed_picture(image, "jpeg", quality=85)

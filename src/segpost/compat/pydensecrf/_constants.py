@@ -1,4 +1,4 @@
-"""The constants of pydensecrf, which are numbers."""
+"""The constants of pydensecrf, with the numbers that they have there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class KernelType(IntEnum):
-    """Kinds of a kernel's parameters; inference is the same with all of them, here and there."""
+    """Kinds of a kernel's parameters; none changes the inference, here or in pydensecrf."""
 
     CONST_KERNEL = 0
     DIAG_KERNEL = 1
@@ -14,7 +14,7 @@ class KernelType(IntEnum):
 
 
 class NormalizationType(IntEnum):
-    """By which sums a kernel is divided: those of the senders, the receivers, roots of both."""
+    """The sums that divide a kernel: of the sender (column), of the receiver (row), or both."""
 
     NO_NORMALIZATION = 0
     NORMALIZE_BEFORE = 1

@@ -1,4 +1,4 @@
-"""Unary energies as objects, which a CRF takes over."""
+"""Unary energies as objects, as in pydensecrf."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from segpost.compat.pydensecrf import _inputs
 
 
 class Unary:
-    """Unary energies that `DenseCRF.setUnary` takes over; they serve one CRF, once."""
+    """Unary energies that `DenseCRF.setUnary` takes away: each CRF needs an object of its own."""
 
     _energies: Array | None = None
 
     def move(self) -> Array:
-        """The energies, which are gone from here afterwards."""
+        """Return the energies and forget them; a second call is a RuntimeError."""
         if self._energies is None:
             raise RuntimeError(
                 f"this {type(self).__name__} has no energies: a setUnary has taken them, and each "
@@ -25,7 +25,7 @@ class Unary:
 
 
 class ConstUnary(Unary):
-    """Energies as they are.
+    """Unary energies given as an array.
 
     Parameters
     ----------
@@ -34,15 +34,15 @@ class ConstUnary(Unary):
     Raises
     ------
     ValueError
-        For another dtype or number of dimensions.
+        If `u` has another dtype or number of dimensions.
     """
 
     def __init__(self, u: Any) -> None:
-        self._energies = _inputs.floats(u, "u", 2)
+        self._energies = _inputs.copy_floats(u, "u", 2)
 
 
 class LogisticUnary(Unary):
-    """Energies of a logistic regression: ``L @ f``.
+    """Unary energies of a logistic regression: ``L @ f``.
 
     Parameters
     ----------
@@ -52,18 +52,20 @@ class LogisticUnary(Unary):
     Raises
     ------
     ValueError
-        For another dtype, or shapes that do not go together.
+        If an array has another dtype, or if the shapes do not fit.
     """
 
     def __init__(self, L: Any, f: Any) -> None:
-        self._energies = product(_inputs.floats(L, "L", 2), _inputs.floats(f, "f", 2), "L")
+        self._energies = multiply(
+            _inputs.copy_floats(L, "L", 2), _inputs.copy_floats(f, "f", 2), "L"
+        )
 
 
-def product(weights: Array, features: Array, name: str) -> Array:
-    """Energies of weights (L, F) and features (F, N)."""
+def multiply(weights: Array, features: Array, name: str) -> Array:
+    """Return the energies of weights (L, F) and features (F, N): their matrix product."""
     if weights.shape[1] != features.shape[0]:
         raise ValueError(
-            f"{name} of shape {weights.shape} and f of shape {features.shape} do not go together: "
+            f"{name} of shape {weights.shape} and f of shape {features.shape} do not fit: "
             f"f must have {weights.shape[1]} rows"
         )
     result: Array = weights @ features

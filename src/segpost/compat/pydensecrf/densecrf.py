@@ -1,7 +1,7 @@
-"""`pydensecrf.densecrf`: the fully connected CRF of Kraehenbuehl and Koltun, by its old methods.
+"""`pydensecrf.densecrf`: the fully connected CRF of Kraehenbuehl and Koltun, with its methods.
 
-Energies are negative logarithms of probabilities. Q is a float32 array (L, N), where pydensecrf
-gave an object that NumPy had to read first.
+Energies are negative logarithms of probabilities. Q is a float32 array (L, N); in pydensecrf it
+was an object of Eigen, which ``np.array`` converted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from segpost.compat.pydensecrf._constants import (
     KernelType,
     NormalizationType,
 )
-from segpost.compat.pydensecrf._unary import ConstUnary, LogisticUnary, Unary, product
+from segpost.compat.pydensecrf._unary import ConstUnary, LogisticUnary, Unary, multiply
 from segpost.crf.operations import channel_range
 
 __all__ = [
@@ -51,25 +51,24 @@ _NORMALIZATIONS = ("none", "column", "row", "symmetric")  # in the order of Norm
 
 
 class DenseCRF:
-    """A fully connected CRF over variables that are known by their features alone.
+    """A fully connected CRF over variables that have features, but no position.
 
     Parameters
     ----------
     nvar : int
-        Number of variables N.
+        The number of variables N.
     nlabels : int
-        Number of labels L.
+        The number of labels L.
 
     Raises
     ------
     ValueError
-        For numbers below 1.
+        If a number is below 1.
 
     Notes
     -----
-    Mean field of Kraehenbuehl and Koltun (NIPS 2011, arXiv:1210.5644) with the messages that a
-    variable sends to itself, as in their second version. Energies, features and images are copied
-    when they are given.
+    Mean field of Kraehenbuehl and Koltun (NIPS 2011, arXiv:1210.5644), including the message of
+    each variable to itself, as in their second version. Methods copy energies, features and images.
 
     Examples
     --------
@@ -83,35 +82,35 @@ class DenseCRF:
     """
 
     def __init__(self, nvar: SupportsInt, nlabels: SupportsInt) -> None:
-        self._prepare((1, _inputs.whole(nvar, "nvar", 1)), nlabels)
+        self._set_size((1, _inputs.as_count(nvar, "nvar", 1)), nlabels)
 
-    def _prepare(self, size: tuple[int, int], nlabels: SupportsInt) -> None:
-        self._size = size  # rows and columns; variables that are no pixels are one row
-        self._labels = _inputs.whole(nlabels, "nlabels", 1)
+    def _set_size(self, size: tuple[int, int], nlabels: SupportsInt) -> None:
+        self._size = size  # rows and columns; variables without a position are one row
+        self._labels = _inputs.as_count(nlabels, "nlabels", 1)
         self._unary: Array | None = None
         self._terms: list[Pairwise] = []
         self._solver: tuple[Backend, CrfSolver] | None = None
 
     @property
     def _shape(self) -> tuple[int, int]:
-        """(L, N)."""
+        """The shape (L, N) of the energies and of Q."""
         return self._labels, self._size[0] * self._size[1]
 
     def _image(self, array: Array) -> Array:
-        """The variables' axis as (1, H, W), which never needs a copy."""
+        """Return an array (K, N) as (K, 1, H, W), without a copy."""
         return array.reshape(len(array), 1, *self._size)
 
     def setUnary(self, u: Unary) -> None:
-        """Take over energies; `u` is empty afterwards.
+        """Set the energies from an object, which is empty afterwards.
 
         Raises
         ------
         TypeError
-            If `u` is no `ConstUnary` or `LogisticUnary`.
+            If `u` is not a `ConstUnary` or `LogisticUnary`.
         RuntimeError
-            If it was taken over before.
+            If the object is empty already.
         ValueError
-            If it is not of this CRF's shape.
+            If the energies are not of shape (L, N).
         """
         if not isinstance(u, Unary):
             raise TypeError(
@@ -121,23 +120,23 @@ class DenseCRF:
         self._set(u.move(), "u")
 
     def setUnaryEnergy(self, u: Any, f: Any = None) -> None:
-        """Set the energies of every variable's labels.
+        """Set the energy of every label at every variable.
 
         Parameters
         ----------
         u : float32 array of shape (L, N)
-            Negative logarithms of probabilities. +inf rules a label out.
+            Negative logarithms of probabilities. +inf makes a label impossible.
         f : float32 array of shape (F, N), optional
             Features; `u` is then (L, F) and the energies are ``u @ f``.
 
         Raises
         ------
         ValueError
-            For another dtype or shape. NaN is found by the inference.
+            If an array has another dtype or shape. NaN is an error of the inference.
         """
-        energies = _inputs.floats(u, "u", 2)
+        energies = _inputs.copy_floats(u, "u", 2)
         if f is not None:
-            energies = product(energies, _inputs.floats(f, "f", 2), "u")
+            energies = multiply(energies, _inputs.copy_floats(f, "f", 2), "u")
         self._set(energies, "u" if f is None else "u @ f")
 
     def _set(self, energies: Array, name: str) -> None:
@@ -152,28 +151,28 @@ class DenseCRF:
         kernel: int = DIAG_KERNEL,
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
-        """Add a Gaussian kernel of any features.
+        """Add a Gaussian kernel of arbitrary features.
 
         Parameters
         ----------
         features : float32 array of shape (d, N)
-            Divided by their standard deviations, as `utils.create_pairwise_bilateral` gives them.
+            Features over their standard deviations, as `utils.create_pairwise_bilateral` returns
+            them.
         compat : float, or float32 array of shape (L,) or (L, L)
-            A number w is a Potts weight: labels attract their like. A vector or matrix is added
-            to the energy instead, so that its sign is the opposite: w is the vector of -w and the
-            matrix ``w * (1 - np.eye(L))``. A matrix is made symmetric.
+            A number w is a Potts weight: equal labels attract each other. A vector or matrix holds
+            costs, which are added to the energy, so its sign is the opposite: w equals the vector
+            of -w and the matrix ``w * (1 - np.eye(L))``. A matrix is made symmetric.
         kernel : KernelType
-            Of no effect.
+            Ignored.
         normalization : NormalizationType
-            What the kernel is divided by.
+            The sums that divide the kernel.
 
         Raises
         ------
         ValueError
-            For another dtype or shape, and for features that are not finite or far beyond what a
-            sensible standard deviation gives.
+            If an array has another dtype or shape, or features are not finite or beyond 32767.
         """
-        array = _inputs.features(features, self._shape[1])
+        array = _inputs.as_features(features, self._shape[1])
         guide = self._image(array).transpose(1, 2, 3, 0)
         self._add(None, guide, np.ones(len(array)), compat, kernel, normalization)
 
@@ -186,22 +185,24 @@ class DenseCRF:
         kernel: int,
         normalization: int,
     ) -> None:
-        _inputs.member(kernel, "kernel", KernelType)
-        rule = _NORMALIZATIONS[_inputs.member(normalization, "normalization", NormalizationType)]
-        weights = _inputs.attraction(compat, self._labels)
-        known = (
-            None if guide is None or guide.dtype == np.uint8 else channel_range(guide)[0].ravel()
+        _inputs.as_constant(kernel, "kernel", KernelType)
+        rule = _inputs.as_constant(normalization, "normalization", NormalizationType)
+        compatibility = _inputs.as_compatibility(compat, self._labels)
+        limits = None
+        if guide is not None and guide.dtype != np.uint8:
+            limits = channel_range(guide)[0].ravel()
+        self._terms.append(
+            Pairwise(sigma, guide, guide_sigma, compatibility, _NORMALIZATIONS[rule], limits)
         )
-        self._terms.append(Pairwise(sigma, guide, guide_sigma, weights, rule, known))
         self._solver = None
 
     def inference(self, niter: SupportsInt) -> Array:
-        """Marginals after some iterations of mean field.
+        """Return the marginals after some iterations of mean field.
 
         Parameters
         ----------
         niter : int
-            Iterations; 0 gives the softmax of the energies.
+            The number of iterations; 0 gives the softmax of the negative energies.
 
         Returns
         -------
@@ -210,46 +211,46 @@ class DenseCRF:
         Raises
         ------
         RuntimeError
-            If no unary energies were set.
+            If no unary energies are set.
         ValueError
-            For a negative number, for energies that are NaN or -inf, and for variables at which
-            all are +inf.
+            If `niter` is negative, energies are NaN or -inf, or all energies of a variable are
+            +inf.
         """
-        iterations = _inputs.whole(niter, "niter", 0)
-        solver = self._ready()
+        iterations = _inputs.as_count(niter, "niter", 0)
+        solver = self._get_solver()
         q = np.empty(self._shape, np.float32)
         solver.infer(self._image(q), iterations, None, None, False)
         return q
 
     def startInference(self) -> tuple[Array, Array, Array]:
-        """Q before the first iteration, and two arrays to be given to `stepInference`."""
+        """Return Q before the first iteration, and two arrays for `stepInference`."""
         return self.inference(0), np.empty((0, 0), np.float32), np.empty((0, 0), np.float32)
 
     def stepInference(self, Q: Any, tmp1: Any = None, tmp2: Any = None) -> None:
-        """One iteration in place.
+        """Compute one iteration in place.
 
         Parameters
         ----------
         Q : float32 array of shape (L, N)
-            Written to.
+            The marginals, which are replaced by those of the next iteration.
         tmp1, tmp2
-            Of no use here.
+            Ignored.
 
         Raises
         ------
         ValueError
-            If `Q` has another shape, holds NaN, or cannot be written.
+            If `Q` has another shape, is not finite, or cannot be written.
         TypeError
-            If it is no float32 array.
+            If `Q` is not a float32 array.
         """
-        view = _inputs.distribution(Q, self._shape, change=True)
-        solver = self._ready()
-        following = np.empty(self._shape, np.float32)
-        solver.infer(self._image(following), 1, self._image(view), None, False)
-        view[...] = following
+        q = _inputs.as_distribution(Q, self._shape, writable=True)
+        solver = self._get_solver()
+        next_q = np.empty(self._shape, np.float32)
+        solver.infer(self._image(next_q), 1, self._image(q), None, False)
+        q[...] = next_q
 
     def klDivergence(self, Q: Any) -> float:
-        """The divergence of Q from the model, up to a constant, as pydensecrf counts it.
+        """Return the divergence of Q from the model, up to a constant, as pydensecrf computes it.
 
         ``sum(Q * log Q) + sum(U * Q) + sum(Q * messages)``: every pair counts twice, so this is not
         the free energy that mean field minimizes.
@@ -257,16 +258,16 @@ class DenseCRF:
         Raises
         ------
         ValueError, TypeError
-            If `Q` is no finite float32 array of shape (L, N).
+            If `Q` is not a finite float32 array of shape (L, N).
         """
-        view = _inputs.distribution(Q, self._shape, change=False)
-        solver = self._ready()
+        q = _inputs.as_distribution(Q, self._shape, writable=False)
+        solver = self._get_solver()
         unused = np.empty(self._shape, np.float32)
-        (step,) = solver.infer(self._image(unused), 0, self._image(view), None, True)
+        (step,) = solver.infer(self._image(unused), 0, self._image(q), None, True)
         return float(step.entropy + step.unary + step.pairwise)
 
-    def _ready(self) -> CrfSolver:
-        """The solver of these energies and kernels, made once."""
+    def _get_solver(self) -> CrfSolver:
+        """Return the solver of these energies and kernels, which is built once."""
         if self._unary is None:
             raise RuntimeError("no unary energies are set: call setUnaryEnergy or setUnary first")
         backend = registry.backend()
@@ -286,14 +287,14 @@ class DenseCRF2D(DenseCRF):
     Parameters
     ----------
     w, h : int
-        The image's width and height, in this order.
+        The width and the height of the image, in this order.
     nlabels : int
-        Number of labels L.
+        The number of labels L.
 
     Raises
     ------
     ValueError
-        For numbers below 1.
+        If a number is below 1.
 
     Examples
     --------
@@ -311,7 +312,7 @@ class DenseCRF2D(DenseCRF):
     """
 
     def __init__(self, w: SupportsInt, h: SupportsInt, nlabels: SupportsInt) -> None:
-        self._prepare((_inputs.whole(h, "h", 1), _inputs.whole(w, "w", 1)), nlabels)
+        self._set_size((_inputs.as_count(h, "h", 1), _inputs.as_count(w, "w", 1)), nlabels)
 
     def addPairwiseGaussian(
         self,
@@ -320,7 +321,7 @@ class DenseCRF2D(DenseCRF):
         kernel: int = DIAG_KERNEL,
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
-        """Add a Gaussian kernel of places: smoothness.
+        """Add a Gaussian kernel of positions, which makes labels smooth.
 
         Parameters
         ----------
@@ -332,7 +333,7 @@ class DenseCRF2D(DenseCRF):
         Raises
         ------
         ValueError
-            For a standard deviation that is 0, not finite, or next to nothing.
+            If a standard deviation is 0, not finite, or too small for the image.
         """
         self._add(self._sigma(sxy), None, None, compat, kernel, normalization)
 
@@ -345,7 +346,7 @@ class DenseCRF2D(DenseCRF):
         kernel: int = DIAG_KERNEL,
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
-        """Add a Gaussian kernel of places and colors.
+        """Add a Gaussian kernel of positions and colors.
 
         Parameters
         ----------
@@ -354,17 +355,17 @@ class DenseCRF2D(DenseCRF):
         srgb : float or (float, float, float)
             Standard deviations of the channels.
         rgbim : uint8 array of shape (H, W, 3)
-            For other images see `utils.create_pairwise_bilateral`.
+            The image. For other types and channels see `utils.create_pairwise_bilateral`.
         compat, kernel, normalization
             As in `addPairwiseEnergy`.
 
         Raises
         ------
         ValueError
-            For another dtype or shape of the image, and for a standard deviation that is 0, not
-            finite, or next to nothing.
+            If the image has another dtype or shape, or a standard deviation is 0, not finite, or
+            too small for the image.
         """
-        image = _inputs.view(rgbim, "rgbim", "uint8", 3).array
+        image = _inputs.as_array_of(rgbim, "rgbim", "uint8", 3).array
         if image.shape != (*self._size, 3):
             hint = ""
             if image.shape == (*self._size[::-1], 3):
@@ -372,14 +373,14 @@ class DenseCRF2D(DenseCRF):
             elif image.shape[:2] == self._size:
                 hint = "; other channels go through utils.create_pairwise_bilateral"
             raise ValueError(f"rgbim must have shape {(*self._size, 3)}, got {image.shape}{hint}")
-        colors = _inputs.sigmas(srgb, "srgb", 3)
-        _inputs.within_reach(colors, tuple(float(c) for c in image.max(axis=(0, 1))), "srgb")
+        colors = _inputs.as_sigmas(srgb, "srgb", 3)
+        _inputs.check_sigmas(colors, tuple(float(c) for c in image.max(axis=(0, 1))), "srgb")
         guide = np.array(image, order="C", copy=True)[None]
         self._add(self._sigma(sxy), guide, np.array(colors), compat, kernel, normalization)
 
     def _sigma(self, sxy: Any) -> tuple[float, float, float]:
-        """Along depth, height and width."""
+        """Return standard deviations along depth, height and width."""
         height, width = self._size
-        x, y = _inputs.sigmas(sxy, "sxy", 2)
-        _inputs.within_reach((x, y), (width - 1.0, height - 1.0), "sxy")
+        x, y = _inputs.as_sigmas(sxy, "sxy", 2)
+        _inputs.check_sigmas((x, y), (width - 1.0, height - 1.0), "sxy")
         return 1.0, y, x

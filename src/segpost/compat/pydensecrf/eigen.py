@@ -1,4 +1,4 @@
-"""`pydensecrf.eigen`: its matrices are NumPy arrays here."""
+"""`pydensecrf.eigen`: the constructors of its matrices, which are NumPy arrays here."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from segpost._core.arrays import Array
-from segpost.compat.pydensecrf._inputs import floats
+from segpost.compat.pydensecrf._inputs import copy_floats
 
 
 def matrixXf(arr: Any) -> Array:
-    """A copy of a float32 matrix.
+    """Return a copy of a float32 matrix.
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ def matrixXf(arr: Any) -> Array:
     Raises
     ------
     ValueError
-        For another dtype or number of dimensions.
+        If the array has another dtype or number of dimensions.
     TypeError
-        For what is no array.
+        If `arr` is not an array.
 
     Examples
     --------
@@ -34,11 +34,11 @@ def matrixXf(arr: Any) -> Array:
     >>> matrixXf(np.float32([[1, 2]]))
     array([[1., 2.]], dtype=float32)
     """
-    return floats(arr, "arr", 2)
+    return copy_floats(arr, "arr", 2)
 
 
 def vectorXf(arr: Any) -> Array:
-    """A copy of a float32 vector; errors as in `matrixXf`.
+    """Return a copy of a float32 vector; errors are those of `matrixXf`.
 
     Examples
     --------
@@ -46,14 +46,14 @@ def vectorXf(arr: Any) -> Array:
     >>> vectorXf(np.float32([1, 2]))
     array([1., 2.], dtype=float32)
     """
-    return floats(arr, "arr", 1)
+    return copy_floats(arr, "arr", 1)
 
 
 def MatrixXf() -> Array:
-    """An empty float32 matrix, such as `stepInference` may be given for its temporaries."""
+    """Return an empty float32 matrix, as `stepInference` takes for its temporaries."""
     return np.empty((0, 0), np.float32)
 
 
 def VectorXf() -> Array:
-    """An empty float32 vector."""
+    """Return an empty float32 vector."""
     return np.empty(0, np.float32)

@@ -1,4 +1,4 @@
-"""`pydensecrf.utils`: unary energies and features, value for value those of pydensecrf."""
+"""`pydensecrf.utils`: unary energies and features, with the values that pydensecrf computes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ _log = logging.getLogger(__name__)
 def unary_from_labels(
     labels: Any, n_labels: int, gt_prob: float, zero_unsure: bool = True
 ) -> Array:
-    """Energies of an annotation that is right with a given probability.
+    """Return the energies of an annotation that is right with a known probability.
 
     Parameters
     ----------
     labels : integer array of any shape
-        ``1..n_labels``, and 0 where nothing is known; ``0..n_labels-1`` with
-        ``zero_unsure=False``.
+        ``1..n_labels``, and 0 for unknown; ``0..n_labels-1`` with ``zero_unsure=False``.
     n_labels : int
-        Number of labels, at least 2. Unknown is none of them.
+        The number of labels, at least 2, without unknown.
     gt_prob : float
-        Probability of the annotated label, between 0 and 1; the others share the rest.
+        The probability of the annotated label, between 0 and 1; the others share the rest.
     zero_unsure : bool
-        Whether 0 means that nothing is known: every label is equally likely there.
+        Whether 0 means unknown: all labels are equally likely there.
 
     Returns
     -------
@@ -39,9 +38,9 @@ def unary_from_labels(
     Raises
     ------
     ValueError
-        For a label that is none, or a probability that is not between 0 and 1.
+        If labels are out of range, or `gt_prob` is not between 0 and 1.
     TypeError
-        For labels that are no integers.
+        If labels are not integers.
 
     Examples
     --------
@@ -58,15 +57,15 @@ def unary_from_labels(
     if flat.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, got dtype {flat.dtype}")
     first = 1 if zero_unsure else 0
-    wrong = (flat < 0) | (flat >= n_labels + first)
-    if wrong.any():
-        place = int(wrong.argmax())
+    bad = (flat < 0) | (flat >= n_labels + first)
+    if bad.any():
+        index = int(bad.argmax())
         raise ValueError(
-            f"labels have {int(wrong.sum())} of {flat.size} values outside "
-            f"0..{n_labels + first - 1}, first {flat[place]} at flat index {place}"
+            f"labels have {int(bad.sum())} of {flat.size} values outside "
+            f"0..{n_labels + first - 1}, first {flat[index]} at flat index {index}"
         )
-    unlike = -np.log((1.0 - gt_prob) / (n_labels - 1))
-    unary = np.full((n_labels, flat.size), unlike, np.float32)
+    other = -np.log((1.0 - gt_prob) / (n_labels - 1))
+    unary = np.full((n_labels, flat.size), other, np.float32)
     (known,) = np.nonzero(flat >= first)
     unary[flat[known].astype(np.int64) - first, known] = -np.log(gt_prob)
     if zero_unsure:
@@ -75,22 +74,22 @@ def unary_from_labels(
 
 
 def compute_unary(labels: Any, M: int, GT_PROB: float = 0.5) -> Array:
-    """`unary_from_labels` under its old name; deprecated there."""
+    """Return `unary_from_labels`; pydensecrf deprecated this name."""
     _log.warning("compute_unary is deprecated, use unary_from_labels instead")
     return unary_from_labels(labels, M, GT_PROB)
 
 
 def unary_from_softmax(sm: Any, scale: float | None = None, clip: float | None = 1e-5) -> Array:
-    """Energies of a network's probabilities.
+    """Return the energies of a network's probabilities.
 
     Parameters
     ----------
     sm : float array of shape (L, ...)
         Probabilities, the labels first.
     scale : float, optional
-        In (0, 1]: how much the network is believed; the rest goes to all labels alike.
+        The weight of the network, in (0, 1]; all labels share the rest equally.
     clip : float, optional
-        Smaller probabilities are taken for it, larger ones than 1 for 1. None: as they are.
+        Probabilities are clipped to ``clip..1``, unless it is None.
 
     Returns
     -------
@@ -100,7 +99,7 @@ def unary_from_softmax(sm: Any, scale: float | None = None, clip: float | None =
     Raises
     ------
     ValueError
-        For a scale outside (0, 1], or probabilities without an axis of labels.
+        If `scale` is outside (0, 1], or the probabilities have no axis of labels.
 
     Examples
     --------
@@ -120,26 +119,26 @@ def unary_from_softmax(sm: Any, scale: float | None = None, clip: float | None =
         probabilities = np.add(scale * probabilities, evenly, dtype=np.float64)
     if clip is not None:
         probabilities = np.clip(probabilities, clip, 1.0)
-    with np.errstate(divide="ignore"):  # impossible is an energy of infinity
+    with np.errstate(divide="ignore"):  # of 0, whose energy is infinite
         energies: Array = -np.log(probabilities)
     return energies.reshape(labels, -1).astype(np.float32)
 
 
 def softmax_to_unary(sm: Any, GT_PROB: float = 1) -> Array:
-    """`unary_from_softmax` without a clip under its old name; deprecated there."""
+    """Return `unary_from_softmax` without a clip; pydensecrf deprecated this name."""
     _log.warning("softmax_to_unary is deprecated, use unary_from_softmax instead")
     return unary_from_softmax(sm, None if GT_PROB == 1 else GT_PROB, clip=None)
 
 
 def create_pairwise_gaussian(sdims: Sequence[float] | Array, shape: Sequence[int]) -> Array:
-    """Features of places, for `DenseCRF.addPairwiseEnergy`.
+    """Return features of positions, for `DenseCRF.addPairwiseEnergy`.
 
     Parameters
     ----------
     sdims : sequence of float
         One standard deviation an axis, in pixels and in the order of `shape`.
     shape : sequence of int
-        Of the image or volume; rows before columns.
+        The shape of the image or volume, rows before columns.
 
     Returns
     -------
@@ -148,7 +147,7 @@ def create_pairwise_gaussian(sdims: Sequence[float] | Array, shape: Sequence[int
     Raises
     ------
     ValueError
-        For a standard deviation that is 0 or not finite, or another number of them than axes.
+        If a standard deviation is 0 or not finite, or their number is not that of axes.
 
     Examples
     --------
@@ -159,7 +158,7 @@ def create_pairwise_gaussian(sdims: Sequence[float] | Array, shape: Sequence[int
     if len(sdims) != len(shape):
         raise ValueError(f"sdims has {len(sdims)} values, shape {tuple(shape)} has {len(shape)}")
     features = np.empty((len(shape), *shape), np.float32)
-    _places(features, sdims)
+    _fill_positions(features, sdims)
     return features.reshape(len(shape), -1)
 
 
@@ -169,7 +168,7 @@ def create_pairwise_bilateral(
     img: Any,
     chdim: int = -1,
 ) -> Array:
-    """Features of places and of what an image has there, for `DenseCRF.addPairwiseEnergy`.
+    """Return features of positions and image values, for `DenseCRF.addPairwiseEnergy`.
 
     Parameters
     ----------
@@ -180,7 +179,7 @@ def create_pairwise_bilateral(
     img : array of numbers
         An image or volume with any number of channels.
     chdim : int
-        The axis of channels; -1 means that there is none, and not the last.
+        The axis of channels; -1 means that there is none (not the last).
 
     Returns
     -------
@@ -189,8 +188,8 @@ def create_pairwise_bilateral(
     Raises
     ------
     ValueError
-        For a standard deviation that is 0 or not finite, or more of them than axes or channels.
-        Where there are fewer, the others are 1, as in pydensecrf; that is logged.
+        If a standard deviation is 0 or not finite, or there are more of them than axes or
+        channels. Missing ones are 1, as in pydensecrf, with a logged warning.
 
     Examples
     --------
@@ -205,35 +204,35 @@ def create_pairwise_bilateral(
     axes = channels.ndim - 1
     features = np.empty((axes + len(channels), *channels.shape[1:]), np.float32)
     features[axes:] = channels
-    _places(features[:axes], sdims)
+    _fill_positions(features[:axes], sdims)
     if isinstance(schan, (int, float, Number)):
-        _nonzero(schan, "schan")
+        _check_sigma(schan, "schan")
         features[axes:] /= schan
     else:
-        _enough(schan, "schan", len(channels), "channels")
+        _check_count(schan, "schan", len(channels), "channels")
         for channel, sigma in zip(features[axes:], schan, strict=False):
-            _nonzero(sigma, "schan")
+            _check_sigma(sigma, "schan")
             channel /= sigma
     return features.reshape(len(features), -1)
 
 
-def _places(features: Array, sdims: Sequence[float] | Array) -> None:
-    """Fill one feature for each of its axes."""
-    _enough(sdims, "sdims", len(features), "axes")
+def _fill_positions(features: Array, sdims: Sequence[float] | Array) -> None:
+    """Write one feature of positions for each axis."""
+    _check_count(sdims, "sdims", len(features), "axes")
     for axis, feature in enumerate(features):
         line = np.arange(feature.shape[axis], dtype=np.float32)
         if axis < len(sdims):
-            _nonzero(sdims[axis], "sdims")
+            _check_sigma(sdims[axis], "sdims")
             line /= sdims[axis]
         feature[...] = line.reshape([-1 if a == axis else 1 for a in range(feature.ndim)])
 
 
-def _nonzero(sigma: Any, name: str) -> None:
+def _check_sigma(sigma: Any, name: str) -> None:
     if not (np.isfinite(sigma) and sigma != 0):
         raise ValueError(f"{name} must be finite and not 0, got {sigma!r}")
 
 
-def _enough(sigmas: Sequence[float] | Array, name: str, count: int, what: str) -> None:
+def _check_count(sigmas: Sequence[float] | Array, name: str, count: int, what: str) -> None:
     if len(sigmas) > count:
         raise ValueError(f"{name} has {len(sigmas)} values for {count} {what}")
     if len(sigmas) < count:
@@ -241,7 +240,7 @@ def _enough(sigmas: Sequence[float] | Array, name: str, count: int, what: str) -
 
 
 def _create_pairwise_gaussian_2d(sx: float, sy: float, shape: Sequence[int]) -> Array:
-    """Features of places; `sx` is of the rows, as in pydensecrf."""
+    """Return features of positions; `sx` is that of rows, as in pydensecrf."""
     features = np.empty((2, shape[0], shape[1]), np.float32)
     features[0] = (np.arange(shape[0]) / sx)[:, np.newaxis]
     features[1] = np.arange(shape[1]) / sy
@@ -251,11 +250,11 @@ def _create_pairwise_gaussian_2d(sx: float, sy: float, shape: Sequence[int]) -> 
 def _create_pairwise_bilateral_2d(
     sx: float, sy: float, sr: float, sg: float, sb: float, img: Any
 ) -> Array:
-    """Features of places and three channels; `sx` is of the rows, as in pydensecrf."""
+    """Return features of positions and three channels; `sx` is that of rows, as in pydensecrf."""
     image = np.asarray(img)
-    places = _create_pairwise_gaussian_2d(sx, sy, image.shape)
-    features = np.empty((5, places.shape[1]), np.float32)
-    features[:2] = places
+    positions = _create_pairwise_gaussian_2d(sx, sy, image.shape)
+    features = np.empty((5, positions.shape[1]), np.float32)
+    features[:2] = positions
     for channel, sigma in enumerate((sr, sg, sb)):
         features[2 + channel] = (image[..., channel] / sigma).reshape(-1)
     return features

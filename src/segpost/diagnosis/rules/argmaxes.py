@@ -1,4 +1,4 @@
-"""What labels show beside the logits that they were made of: exactly what was done instead."""
+"""Labels beside the logits that they come from: the very operation that was wrong."""
 
 from __future__ import annotations
 
@@ -8,198 +8,209 @@ import numpy as np
 
 from segpost._core.arrays import Array, widen
 from segpost._core.sampling import GRIDS
-from segpost.diagnosis.context import Case, listed, place
-from segpost.diagnosis.registry import Claim, symptom
-from segpost.diagnosis.rules.layouts import unshuffled
-from segpost.diagnosis.rules.logits import confidence
+from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.common.reshaping import undo_reshape
+from segpost.diagnosis.values import format_position, format_values, max_probability
 
-EXACT = ("wrong-argmax-axis", "reshaped-labels", "transposed-labels", "argmax-times-255",
+# Rules whose mistake, repeated on the logits, gives the very labels.
+EXACT_CODES = ("wrong-argmax-axis", "reshaped-labels", "transposed-labels", "argmax-times-255",
          "cast-before-argmax", "letterbox-not-removed", "argmax-before-resize",
          "labels-on-another-grid")  # fmt: skip
 
 
-@symptom(
+@rule(
     "wrong-argmax-axis",
     needs="logits labels",
     ranks="certain",
     cure="labels = segpost.argmax(logits)  # or logits.argmax(axis=1) of (N, C, H, W)",
     unless="one-channel",
 )
-def wrong_argmax_axis(case: Case) -> Claim | None:
+def wrong_argmax_axis(context: DiagnosticContext) -> RuleResult | None:
     """The labels are the argmax over another axis of the logits than that of the classes; over a
     batch of one it is 0 everywhere.
     """
-    if case.labels_agree:
+    if context.labels_match_logits:
         return None
-    classes = case.axis % case.raw.ndim
-    labels = case.labels
-    for axis in range(case.raw.ndim):
-        rest = (*case.raw.shape[:axis], *case.raw.shape[axis + 1 :])
-        if axis == classes or rest[-2:] != labels.shape[-2:] or 0 in rest:
+    logits, labels = context.logits_array, context.labels
+    class_axis = context.inputs.class_axis % logits.ndim
+    for axis in range(logits.ndim):
+        rest = (*logits.shape[:axis], *logits.shape[axis + 1 :])
+        if axis == class_axis or rest[-2:] != labels.shape[-2:] or 0 in rest:
             continue
-        made = widen(case.raw, case.logits.kind).argmax(axis)
-        if made.size == labels.size and np.array_equal(made.reshape(labels.shape), labels):
-            return Claim(
+        argmax = widen(logits, context.logits.kind).argmax(axis)
+        if argmax.size == labels.size and np.array_equal(argmax.reshape(labels.shape), labels):
+            return RuleResult(
                 "certain",
-                f"the labels are the argmax over axis {axis} of logits of shape {case.raw.shape}, "
-                f"whose classes are on axis {classes}",
-                {"axis": axis, "class_axis": classes, "shape": str(case.raw.shape)},
+                f"the labels are the argmax over axis {axis} of logits of shape {logits.shape}, "
+                f"whose classes are on axis {class_axis}",
+                {"axis": axis, "class_axis": class_axis, "shape": str(logits.shape)},
                 f"axis {axis}",
             )
     return None
 
 
-@symptom(
+@rule(
     "reshaped-labels",
     needs="logits labels",
     ranks="certain",
     cure="logits = logits.transpose(2, 0, 1)  # not reshape, which leaves the numbers in place",
     unless="one-channel",
 )
-def reshaped_labels(case: Case) -> Claim | None:
+def reshaped_labels(context: DiagnosticContext) -> RuleResult | None:
     """The labels are the argmax of logits whose layout was changed with reshape, not transpose."""
-    values = case.logits.values
-    if case.labels_agree or values.shape[1] < 2 or case.labels.shape != case.own_size:
+    values = context.logits.values
+    if (
+        context.labels_match_logits
+        or values.shape[1] < 2
+        or context.labels.shape != context.logits_size
+    ):
         return None
-    # Undoing a reshape and making one are the same move, seen from the other layout.
-    if not np.array_equal(_top(unshuffled(case), case), case.labels):
+    # Undoing a reshape is the same operation as a reshape, seen from the other layout.
+    reshaped = undo_reshape(context)
+    if not np.array_equal(widen(reshaped.values, reshaped.kind).argmax(axis=1), context.labels):
         return None
-    return Claim(
+    shape = str(context.logits_array.shape)
+    return RuleResult(
         "certain",
-        f"the labels are the argmax of the logits after a reshape of {case.raw_shape()}, which "
-        "shuffles classes and places",
-        {"shape": case.raw_shape()},
+        f"the labels are the argmax of the logits after a reshape of {shape}, which shuffles "
+        "classes and pixels",
+        {"shape": shape},
     )
 
 
-@symptom(
+@rule(
     "transposed-labels",
     needs="logits labels",
     ranks="certain",
     cure="labels = labels.reshape(height, width)  # or .T; Pillow's sizes are (width, height)",
     unless="one-channel",
 )
-def transposed_labels(case: Case) -> Claim | None:
+def transposed_labels(context: DiagnosticContext) -> RuleResult | None:
     """The labels are those of the logits with height and width exchanged: transposed, or reshaped
     to (width, height).
     """
-    n, h, w = case.own_size
-    if case.labels_agree or case.labels.size != n * h * w:
+    n, h, w = context.logits_size
+    if context.labels_match_logits or context.labels.size != n * h * w:
         return None
-    mine = case.own_labels
-    moved = {
-        "transposed": mine.transpose(0, 2, 1),
-        "reshaped to (width, height)": mine.reshape(n, w, h),
+    expected = context.labels_at_logits_size
+    candidates = {
+        "transposed": expected.transpose(0, 2, 1),
+        "reshaped to (width, height)": expected.reshape(n, w, h),
     }
-    for how, made in moved.items():
-        if np.array_equal(made, case.labels) and not np.array_equal(mine, made):
-            return Claim(
-                "certain",
-                f"the labels are those of the logits {how}",
-                {"how": how, "labels": str(case.labels.shape), "logits": case.raw_shape()},
+    shapes = {"labels": str(context.labels.shape), "logits": str(context.logits_array.shape)}
+    for how, labels in candidates.items():
+        if np.array_equal(labels, context.labels) and not np.array_equal(expected, labels):
+            return RuleResult(
+                "certain", f"the labels are those of the logits {how}", {"how": how, **shapes}
             )
     return None
 
 
-@symptom(
+@rule(
     "argmax-times-255",
     needs="labels",
     ranks="certain likely",
     cure="labels = ((256 - saved.astype(int)) % 256).astype('uint8')  # and save ids from now on",
     unless="one-channel wrong-argmax-axis",
 )
-def argmax_times_255(case: Case) -> Claim | None:
-    """The labels were multiplied by 255 and cast to uint8, as for a picture of 0..1: label k became
+def argmax_times_255(context: DiagnosticContext) -> RuleResult | None:
+    """The labels were multiplied by 255 and cast to uint8, as for an image of 0..1: label k became
     256 - k. The inverse is exact.
     """
-    ids = case.label_ids.values
-    some = ids[ids != 0]
-    if not len(some) or some.min() < 1 or some.max() > 255:
+    ids = context.label_ids.values
+    nonzero = ids[ids != 0]
+    if not len(nonzero) or nonzero.min() < 1 or nonzero.max() > 255:
         return None
-    evidence = {"ids": listed(ids), "inverted": listed((256 - ids) % 256)}
-    made = case.at_labels_size() if case.has("logits") and not case.labels_agree else ()
-    if any(np.array_equal(mine.astype(np.int64) * 255 % 256, case.labels) for mine in made):
-        return Claim(
-            "certain",
-            f"the labels are exactly (argmax * 255) % 256 of the logits: {listed(ids)}",
-            evidence,
-        )
-    strange = case.outside(case.label_ids)
-    inverted = 256 - some
-    if case.classes is None:
-        if len(some) < 2 or some.min() < 128:
+    evidence = {"ids": format_values(ids), "inverted": format_values((256 - ids) % 256)}
+    if context.inputs.logits is not None and not context.labels_match_logits:
+        for labels in context.iter_resized_labels():
+            if np.array_equal(labels.astype(np.int64) * 255 % 256, context.labels):
+                message = (
+                    f"the labels are exactly (argmax * 255) % 256 of the logits: {evidence['ids']}"
+                )
+                return RuleResult("certain", message, evidence)
+    shown = format_values(nonzero)
+    if context.classes is None:
+        if len(nonzero) < 2 or nonzero.min() < 128:
             return None
-        message = f"all labels but 0 lie near 255: {listed(some)}; (label * 255) % 256 does that"
-        return Claim("likely", message, evidence)
-    if not len(strange) or (inverted >= case.classes).any() or some.tolist() == [255]:
+        message = f"all labels but 0 lie near 255: {shown}; (label * 255) % 256 does that"
+        return RuleResult("likely", message, evidence)
+    is_inverse_known = (256 - nonzero < context.classes).all() and nonzero.tolist() != [255]
+    if not len(context.out_of_range(context.label_ids)) or not is_inverse_known:
         return None
-    return Claim(
+    return RuleResult(
         "likely",
-        f"labels {listed(some)} are not below {case.classes}, and 256 - label is: (label * 255) "
-        "cast to uint8 does that",
+        f"labels {shown} are not below {context.classes}, and 256 - label is: (label * 255) cast "
+        "to uint8 does that",
         evidence,
     )
 
 
-@symptom(
+@rule(
     "cast-before-argmax",
     needs="logits labels",
     ranks="certain likely",
     cure="labels = segpost.argmax(logits)  # cast labels, never probabilities",
     unless="one-channel wrong-argmax-axis",
 )
-def cast_before_argmax(case: Case) -> Claim | None:
-    """Probabilities were cast to integers before the argmax: all below 1 became 0, and so did the
-    labels.
+def cast_before_argmax(context: DiagnosticContext) -> RuleResult | None:
+    """Probabilities were cast to integers before the argmax: all below 1 became 0, and with them
+    the labels.
     """
-    values = case.logits.values
-    if values.shape[1] < 2 or case.labels_agree or values.dtype.kind in "iu" or not case.finite:
+    values = context.logits.values
+    if (
+        values.shape[1] < 2
+        or context.labels_match_logits
+        or values.dtype.kind in "iu"
+        or not context.is_finite
+    ):
         return None
-    mine = next(case.at_labels_size(), None)
-    if mine is None or case.labels.max(initial=0) >= values.shape[1]:
+    expected = next(context.iter_resized_labels(), None)
+    if expected is None or context.labels.max(initial=0) >= values.shape[1]:
         return None
-    if case.labels.shape == case.own_size:
-        if not all(np.array_equal(made, part) for made, part in _cast_first(case)):
+    if context.labels.shape == context.logits_size:
+        if not all(np.array_equal(cast, labels) for cast, labels in _iter_cast_labels(context)):
             return None
-    elif case.labels.any() or not mine.any() or _whole(case):
+    elif context.labels.any() or not expected.any() or _has_probability_of_1(context):
         return None
-    lost = int((mine != case.labels).sum())
-    return Claim(
-        "certain" if case.labels.any() else "likely",  # zeros may have other causes
-        f"{lost} of {case.labels.size} labels differ from those of the logits, and all are those "
-        "of probabilities that were cast to integers first",
-        {"labels_lost": lost, "of": int(case.labels.size)},
+    lost = int((expected != context.labels).sum())
+    return RuleResult(
+        "certain" if context.labels.any() else "likely",  # zeros may have other causes
+        f"{lost} of {context.labels.size} labels differ from those of the logits, and all are "
+        "those of probabilities that were cast to integers first",
+        {"labels_lost": lost, "of": int(context.labels.size)},
     )
 
 
-@symptom(
+@rule(
     "letterbox-not-removed",
     needs="logits labels letterbox",
     ranks="certain",
     cure="segpost.argmax(logits, letterbox=letterbox)",
     unless="one-channel",
 )
-def letterbox_not_removed(case: Case) -> Claim | None:
-    """The labels are those of the whole padded input, stretched over the picture: the letterbox
-    that was said was not cut off.
+def letterbox_not_removed(context: DiagnosticContext) -> RuleResult | None:
+    """The labels are those of the whole padded input, stretched over the image: the padding of the
+    letterbox was not removed.
     """
-    box = case.letterbox
-    if box is None or case.labels.shape[1:] != box.image_size or case.labels_agree:
+    box = context.inputs.letterbox
+    if box is None or context.labels.shape[1:] != box.image_size or context.labels_match_logits:
         return None
-    if not case.labels.size or not case.logits.values.size:
+    if not context.labels.size or not context.logits.values.size:
         return None
     for grid in GRIDS:
-        if np.array_equal(case.argmax(box.image_size, grid, padded=True), case.labels):
-            return Claim(
+        if np.array_equal(context.argmax(box.image_size, grid, padded=True), context.labels):
+            return RuleResult(
                 "certain",
                 f"the labels are those of the whole {box.input_size[0]} x {box.input_size[1]} "
-                f"input, of which the picture fills {box.content_size[0]} x {box.content_size[1]}",
+                f"input, of which the image fills {box.content_size[0]} x {box.content_size[1]}",
                 {"input": str(box.input_size), "content": str(box.content_size), "grid": grid},
             )
     return None
 
 
-@symptom(
+@rule(
     "argmax-before-resize",
     needs="logits labels",
     ranks="certain",
@@ -207,23 +218,23 @@ def letterbox_not_removed(case: Case) -> Claim | None:
     unless="one-channel wrong-argmax-axis argmax-times-255 cast-before-argmax "
     "letterbox-not-removed",
 )
-def argmax_before_resize(case: Case) -> Claim | None:
-    """The labels were made at the logits' size and enlarged by nearest neighbor: edges of blocks,
-    and points of IoU lost that interpolated logits have.
+def argmax_before_resize(context: DiagnosticContext) -> RuleResult | None:
+    """The argmax was taken at the logits' size and the labels were resized by nearest neighbor.
+    Their edges are blocks, and interpolated logits have a higher IoU.
     """
-    n, h, w = case.own_size
-    height, width = case.labels.shape[1:]
-    small = case.labels.shape[0] != n or height * width <= h * w or 0 in (n, h, w)
-    if small or case.labels_agree:
+    n, h, w = context.logits_size
+    height, width = context.labels.shape[1:]
+    is_larger = context.labels.shape[0] == n and height * width > h * w and 0 not in (n, h, w)
+    if not is_larger or context.labels_match_logits:
         return None
-    mine = case.own_labels
-    for first in (0.5, 0.0):
+    small = context.labels_at_logits_size
+    for offset in (0.5, 0.0):
         rows, columns = (
-            np.floor((np.arange(n_out) + first) * n_in / n_out).astype(int)
+            np.floor((np.arange(n_out) + offset) * n_in / n_out).astype(int)
             for n_in, n_out in ((h, height), (w, width))
         )
-        if np.array_equal(mine[:, rows[:, None], columns], case.labels):
-            return Claim(
+        if np.array_equal(small[:, rows[:, None], columns], context.labels):
+            return RuleResult(
                 "certain",
                 f"the labels are the argmax of {h} x {w} logits, enlarged to {height} x {width} "
                 "by nearest neighbor",
@@ -232,83 +243,86 @@ def argmax_before_resize(case: Case) -> Claim | None:
     return None
 
 
-@symptom(
+@rule(
     "labels-on-another-grid",
     needs="logits labels grid",
     ranks="certain",
     cure="segpost.argmax(logits, size=(H, W), grid={grid!r})",
     unless="one-channel argmax-before-resize",
 )
-def labels_on_another_grid(case: Case) -> Claim | None:
-    """The labels were enlarged on another sampling grid than the one that was said."""
-    if case.labels.shape[0] != case.own_size[0] or case.labels.shape == case.own_size:
+def labels_on_another_grid(context: DiagnosticContext) -> RuleResult | None:
+    """The labels were resized on another sampling grid than the one that was passed."""
+    if (
+        context.labels.shape[0] != context.logits_size[0]
+        or context.labels.shape == context.logits_size
+    ):
         return None
-    if case.labels_agree:
+    if context.labels_match_logits:
         return None
+    declared = context.inputs.grid
+    size = (int(context.labels.shape[1]), int(context.labels.shape[2]))
     for grid in GRIDS:
-        size = (int(case.labels.shape[1]), int(case.labels.shape[2]))
-        if grid != case.grid and np.array_equal(case.argmax(size, grid), case.labels):
-            return Claim(
+        if grid != declared and np.array_equal(context.argmax(size, grid), context.labels):
+            return RuleResult(
                 "certain",
-                f"the labels are those of the logits on grid {grid!r}, and {case.grid!r} was said",
-                {"grid": grid, "said": str(case.grid)},
-                cure=f"segpost.argmax(logits, size=(H, W), grid={case.grid!r})",
+                f"the labels are those of the logits on grid {grid!r}, and grid={declared!r} was "
+                "passed",
+                {"grid": grid, "said": str(declared)},
+                cure=f"segpost.argmax(logits, size=(H, W), grid={declared!r})",
             )
     return None
 
 
-@symptom(
+@rule(
     "labels-of-other-logits",
     needs="logits labels",
     ranks="likely",
     cure="labels = segpost.argmax(logits, size=(H, W))",
-    unless="one-channel class-axis reshape-not-transpose nan-logits " + " ".join(EXACT),
+    unless="one-channel class-axis reshape-not-transpose nan-logits " + " ".join(EXACT_CODES),
 )
-def labels_of_other_logits(case: Case) -> Claim | None:
-    """The labels agree with those of the logits at hardly more pixels than chance would have: they
-    are of another picture, another network, or were changed on the way.
+def labels_of_other_logits(context: DiagnosticContext) -> RuleResult | None:
+    """The labels agree with those of the logits at less than half of the pixels: they belong to
+    another image or another network, or were changed afterwards.
     """
     if (
-        case.labels.shape[0] != case.own_size[0]
-        or not case.labels.size
-        or not case.logits.values.size
+        context.labels.shape[0] != context.logits_size[0]
+        or not context.labels.size
+        or not context.logits.values.size
     ):
         return None
-    mine = case.argmax((int(case.labels.shape[1]), int(case.labels.shape[2])), _grid(case))
-    agreement = float((mine == case.labels).mean())
+    size = (int(context.labels.shape[1]), int(context.labels.shape[2]))
+    expected = context.argmax(size, context.inputs.grid or "half_pixel")
+    agreement = float((expected == context.labels).mean())
     if agreement >= 0.5:
         return None
-    return Claim(
+    return RuleResult(
         "likely",
         f"the labels are those of the logits at {agreement:.1%} of the pixels only",
         {"agreement": agreement},
-        place(mine != case.labels),
+        format_position(expected != context.labels),
     )
 
 
-def _whole(case: Case) -> bool:
-    """Whether some class but 0 has a probability of 1, which a cast would leave."""
-    given = bool(case.pixels.min() >= 0 and case.pixels.max() <= 1)
-    sure = case.pixels.max(axis=1) if given else confidence(case.pixels)
-    return bool(((sure.astype(np.float32) == 1) & (case.pixels.argmax(axis=1) > 0)).any())
+def _holds_probabilities(context: DiagnosticContext) -> bool:
+    """Return whether all sampled logits lie in 0..1."""
+    return bool(context.logit_samples.min() >= 0 and context.logit_samples.max() <= 1)
 
 
-def _cast_first(case: Case) -> Iterator[tuple[Array, Array]]:
-    """The labels of probabilities that are integers, some rows at a time, and the labels."""
-    given = bool(case.pixels.min() >= 0 and case.pixels.max() <= 1)
-    rows = max(1, (1 << 16) // max(case.labels.shape[2], 1))
-    for y in range(0, case.labels.shape[1], rows):
-        part = widen(case.logits.values[:, :, y : y + rows], case.logits.kind)
-        if not given:
+def _has_probability_of_1(context: DiagnosticContext) -> bool:
+    """Return whether a class but 0 has a probability of 1 somewhere, which a cast would keep."""
+    pixels = context.logit_samples
+    largest = pixels.max(axis=1) if _holds_probabilities(context) else max_probability(pixels)
+    return bool(((largest.astype(np.float32) == 1) & (pixels.argmax(axis=1) > 0)).any())
+
+
+def _iter_cast_labels(context: DiagnosticContext) -> Iterator[tuple[Array, Array]]:
+    """Yield some rows of the argmax of probabilities cast to integers, and of the labels."""
+    are_probabilities = _holds_probabilities(context)
+    rows = max(1, (1 << 16) // max(context.labels.shape[2], 1))
+    for y in range(0, context.labels.shape[1], rows):
+        part = widen(context.logits.values[:, :, y : y + rows], context.logits.kind)
+        if not are_probabilities:
             part = np.exp(part - part.max(axis=1, keepdims=True))
             part /= part.sum(axis=1, keepdims=True)
-        made = part.astype(np.float32).astype(np.uint8).argmax(axis=1)
-        yield made, case.labels[:, y : y + rows]
-
-
-def _grid(case: Case) -> str:
-    return case.grid or "half_pixel"
-
-
-def _top(values: Array, case: Case) -> Array:
-    return np.asarray(widen(values, case.logits.kind).argmax(axis=1))
+        cast = part.astype(np.float32).astype(np.uint8).argmax(axis=1)
+        yield cast, context.labels[:, y : y + rows]

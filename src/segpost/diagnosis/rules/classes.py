@@ -1,110 +1,108 @@
-"""Classes that mean something else in the prediction than in the target."""
+"""Classes that differ in meaning between prediction and target."""
 
 from __future__ import annotations
 
-from segpost.diagnosis.context import ENOUGH, Case, listed
-from segpost.diagnosis.registry import Claim, symptom
-from segpost.diagnosis.rules.common.explained import best, explained
+from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.common.explanations import as_result, best_explanation
+from segpost.diagnosis.values import MIN_PIXELS, format_values
 
 NEEDS = "predicted target"
 
 
-@symptom(
+@rule(
     "labelid-for-trainid",
     needs=NEEDS,
     ranks="likely",
     cure="segpost evaluate ... --map cityscapes",
     unless="target-labelid",
 )
-def labelid_for_trainid(case: Case) -> Claim | None:
-    """One of prediction and target holds Cityscapes' labelIds, the other trainIds: mapped, they
+def labelid_for_trainid(context: DiagnosticContext) -> RuleResult | None:
+    """Prediction or target holds Cityscapes' labelIds, and the other one trainIds: mapped, they
     agree.
     """
-    made = best(case, "labelid-target", "labelid-preds")
-    if made is None:
+    explanation = best_explanation(context, "labelid-target", "labelid-preds")
+    if explanation is None:
         return None
-    which = "target" if made.name == "labelid-target" else "prediction"
-    told = "--map-to target" if which == "target" else "--map-to preds"
-    return explained(
-        made,
-        f"with the {which}'s labelIds made trainIds",
-        f"segpost evaluate ... --map cityscapes {told}",
+    is_target = explanation.name == "labelid-target"
+    return as_result(
+        explanation,
+        f"with the {'target' if is_target else 'prediction'}'s labelIds mapped to trainIds",
+        f"segpost evaluate ... --map cityscapes --map-to {'target' if is_target else 'preds'}",
     )
 
 
-@symptom(
+@rule(
     "reduce-zero-label-missing",
     needs=NEEDS,
     ranks="likely",
     cure="target = np.where(target == 0, 255, target - 1)  # with 255 ignored",
 )
-def reduce_zero_label_missing(case: Case) -> Claim | None:
+def reduce_zero_label_missing(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target less 1: the network was trained with reduce_zero_label, and
     the target was read without it.
     """
-    return _offset(case, -1)
+    return _find_offset(context, -1)
 
 
-@symptom(
+@rule(
     "reduce-zero-label-twice",
     needs=NEEDS,
     ranks="likely",
     cure="reduce_zero_label=False  # where the data set does it already",
 )
-def reduce_zero_label_twice(case: Case) -> Claim | None:
+def reduce_zero_label_twice(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target plus 1: reduce_zero_label was applied to the target twice, or
     to a data set whose class 0 is a class.
     """
-    return _offset(case, 1)
+    return _find_offset(context, 1)
 
 
-@symptom(
+@rule(
     "class-offset",
     needs=NEEDS,
     ranks="likely",
     cure="target = target.astype(int) + offset",
 )
-def class_offset(case: Case) -> Claim | None:
+def class_offset(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target plus a constant."""
-    made = best(case, "offset")
-    if made is None or abs(made.detail["offset"]) == 1:
+    explanation = best_explanation(context, "offset")
+    if explanation is None or abs(explanation.detail["offset"]) == 1:
         return None
-    return _offset(case, int(made.detail["offset"]))
+    return _find_offset(context, int(explanation.detail["offset"]))
 
 
-@symptom(
+@rule(
     "inverted-mask",
     needs=NEEDS,
     ranks="likely",
     cure="labels = 1 - labels",
 )
-def inverted_mask(case: Case) -> Claim | None:
+def inverted_mask(context: DiagnosticContext) -> RuleResult | None:
     """Foreground and background are exchanged."""
-    made = best(case, "inverted")
-    if made is None:
-        return None
-    return explained(made, "with 0 and 1 exchanged")
+    explanation = best_explanation(context, "inverted")
+    return None if explanation is None else as_result(explanation, "with 0 and 1 exchanged")
 
 
-@symptom(
+@rule(
     "classes-permuted",
     needs=NEEDS,
     ranks="likely",
     cure="labels = order[labels]  # the classes in the order of the target",
     unless="argmax-times-255 labels-luma target-luma interpolated-labels target-interpolated",
 )
-def classes_permuted(case: Case) -> Claim | None:
-    """The classes have another order in the prediction than in the target: with the best assignment
-    of one to the other they agree.
+def classes_permuted(context: DiagnosticContext) -> RuleResult | None:
+    """The classes have another order in the prediction than in the target: after the best
+    assignment of one to the other they agree.
     """
-    made = best(case, "permutation")
-    if made is None:
+    explanation = best_explanation(context, "permutation")
+    if explanation is None:
         return None
-    mapping = made.detail["mapping"]
-    return explained(made, f"with the target's classes renamed ({mapping})")
+    mapping = explanation.detail["mapping"]
+    return as_result(explanation, f"with the target's classes renamed ({mapping})")
 
 
-@symptom(
+@rule(
     "no-common-class",
     needs=NEEDS,
     ranks="hint",
@@ -113,23 +111,29 @@ def classes_permuted(case: Case) -> Claim | None:
     "class-offset inverted-mask classes-permuted target-outside target-0-255 labels-0-255 "
     "argmax-times-255 target-luma target-labelid labels-outside",
 )
-def no_common_class(case: Case) -> Claim | None:
+def no_common_class(context: DiagnosticContext) -> RuleResult | None:
     """Prediction and target have no class in common, so that every IoU is 0."""
-    mine, theirs = case.predicted_ids.values, case.known_ids.values
-    few = case.known_ids.pixels < ENOUGH
-    if few or not len(mine) or set(mine.tolist()) & set(theirs.tolist()):
+    predicted, target = context.predicted_ids.values, context.known_ids.values
+    if context.known_ids.pixels < MIN_PIXELS or not len(predicted):
         return None
-    return Claim(
+    if set(predicted.tolist()) & set(target.tolist()):
+        return None
+    evidence = {"predicted": format_values(predicted), "target": format_values(target)}
+    return RuleResult(
         "hint",
-        f"the prediction has the classes {listed(mine)}, the target {listed(theirs)}: none of both",
-        {"predicted": listed(mine), "target": listed(theirs)},
+        f"the prediction has the classes {evidence['predicted']}, the target has "
+        f"{evidence['target']}, and no class is in both",
+        evidence,
     )
 
 
-def _offset(case: Case, by: int) -> Claim | None:
-    made = best(case, "offset")
-    if made is None or made.detail["offset"] != by:
+def _find_offset(context: DiagnosticContext, offset: int) -> RuleResult | None:
+    """Return a result where the best explanation is that offset of the classes."""
+    explanation = best_explanation(context, "offset")
+    if explanation is None or explanation.detail["offset"] != offset:
         return None
-    way = f"{'-' if by < 0 else '+'} {abs(by)}"
-    cure = "" if abs(by) == 1 else f"target = target.astype(int) {way}  # where it is no void"
-    return explained(made, f"if each prediction is the target's class {by:+d}", cure)
+    cure = ""
+    if abs(offset) != 1:
+        sign = "-" if offset < 0 else "+"
+        cure = f"target = target.astype(int) {sign} {abs(offset)}  # except where it is ignored"
+    return as_result(explanation, f"if each prediction is the target's class {offset:+d}", cure)

@@ -1,4 +1,4 @@
-"""What label maps show on their own, and beside their target."""
+"""Label maps alone, and beside their target."""
 
 from __future__ import annotations
 
@@ -6,202 +6,212 @@ from typing import Any
 
 import numpy as np
 
-from segpost.diagnosis.context import ENOUGH, Case, listed, place
-from segpost.diagnosis.registry import Claim, symptom
-from segpost.diagnosis.rules.argmaxes import EXACT
-from segpost.diagnosis.rules.common.brightness import brightness
-from segpost.diagnosis.rules.common.interpolation import interpolated
-from segpost.diagnosis.rules.logits import confidence
+from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.argmaxes import EXACT_CODES
+from segpost.diagnosis.rules.common.brightness import find_gray_values
+from segpost.diagnosis.rules.common.interpolation import find_interpolated_ids
+from segpost.diagnosis.values import (
+    MIN_PIXELS,
+    format_position,
+    format_values,
+    max_probability,
+)
 
-DARK = 40  # of 255: what a viewer shows darker looks black
-BLOCKS = (32, 16, 8, 4, 2)
-EDGES = 64  # changes of label from which blocks are told
-LINES = 8  # of the raster, each way, that changes lie on: fewer may be straight borders
+MAX_BLACK = 40  # of 255: darker values look black
+BLOCK_SIDES = (32, 16, 8, 4, 2)
+MIN_CHANGES = 64  # of label, for each pixel of a block's side, from which blocks are inferred
+MIN_LINES = 8  # of the raster in each direction: fewer may be straight edges of regions
 
 
-@symptom(
+@rule(
     "one-class",
     needs="predicted target",
     ranks="certain likely hint",
     cure="loss = CrossEntropyLoss(weight, ignore_index=255)  # look there, then at the checkpoint",
-    unless="one-channel nan-logits untrained-head constant-logits " + " ".join(EXACT),
+    unless="one-channel nan-logits untrained-head constant-logits " + " ".join(EXACT_CODES),
 )
-def one_class(case: Case) -> Claim | None:
-    """Every pixel is predicted as one class where the target has others. Without a target a picture
-    of background looks the same, and that is said instead.
+def one_class(context: DiagnosticContext) -> RuleResult | None:
+    """Every pixel is predicted as one class, and the target has others. Without a target an image
+    of background looks the same, which is an open question then.
     """
-    ids = case.predicted_ids
-    known = case.known_ids
-    if len(ids.values) != 1 or known.pixels < ENOUGH:
+    ids = context.predicted_ids
+    known = context.known_ids
+    if len(ids.values) != 1 or known.pixels < MIN_PIXELS:
         return None
-    only = int(ids.values[0])
-    missed = int(known.counts[known.values != only].sum())
-    share = missed / known.pixels
-    if not missed:
+    label = int(ids.values[0])
+    others = known.values != label
+    share = int(known.counts[others].sum()) / known.pixels
+    if not share:
         return None
     evidence: dict[str, Any] = {
-        "class": only,
+        "class": label,
         "pixels": ids.pixels,
         "target_share_of_others": share,
     }
-    if case.has("logits") and case.finite and case.pixels.shape[1] > 1:
-        evidence["mean_confidence"] = float(confidence(case.pixels).mean())
-    return Claim(
+    if context.inputs.logits is not None and context.is_finite:
+        pixels = context.logit_samples
+        if pixels.shape[1] > 1:
+            evidence["mean_confidence"] = float(max_probability(pixels).mean())
+    return RuleResult(
         "certain" if share >= 0.05 else "likely" if share >= 0.01 else "hint",
-        f"all {ids.pixels} pixels are predicted as class {case.name(only)}, and {share:.1%} of the "
-        f"target are other classes: {listed(known.values[known.values != only])}",
+        f"all {ids.pixels} pixels are predicted as class {context.format_class(label)}, and "
+        f"{share:.1%} of the target are other classes: {format_values(known.values[others])}",
         evidence,
     )
 
 
-@symptom(
+@rule(
     "labels-0-255",
     needs="labels",
     ranks="certain likely",
     cure="labels = (mask > 127).astype('uint8')",
     unless="one-channel argmax-times-255",
 )
-def labels_0_255(case: Case) -> Claim | None:
-    """The labels are a mask of 0 and 255 for the eye. Class 1 is written as 255, which is void for
-    most metrics; MediaPipe's masks even have 255 for the background.
+def labels_0_255(context: DiagnosticContext) -> RuleResult | None:
+    """The labels are a mask of 0 and 255 for viewing. Class 1 is written as 255, which most metrics
+    ignore; MediaPipe's masks even have 255 for the background.
     """
-    if case.label_ids.values.tolist() != [0, 255]:
+    if context.label_ids.values.tolist() != [0, 255]:
         return None
-    share = float(case.label_ids.counts[1] / case.label_ids.pixels)
-    told = case.num_classes is not None and case.num_classes <= 255 and 255 not in case.ignored
-    return Claim(
-        "certain" if told else "likely",
+    share = float(context.label_ids.counts[1] / context.label_ids.pixels)
+    classes = context.inputs.num_classes
+    is_no_class = classes is not None and classes <= 255 and 255 not in context.inputs.ignored
+    return RuleResult(
+        "certain" if is_no_class else "likely",
         f"the labels are 0 and 255 ({share:.1%}) only: a mask, not classes",
         {"share_of_255": share},
     )
 
 
-@symptom(
+@rule(
     "interpolated-labels",
     needs="labels",
     ranks="certain likely",
     cure="picture.resize(size, Image.Resampling.NEAREST)  # ids are not to be mixed",
     unless="wrong-argmax-axis argmax-times-255 reshaped-labels",
 )
-def interpolated_labels(case: Case) -> Claim | None:
-    """Labels were resized with interpolation: ids appear that lie between their neighbors', and
-    only along edges.
+def interpolated_labels(context: DiagnosticContext) -> RuleResult | None:
+    """The labels were resized with interpolation: there are ids that lie between those of their
+    neighbors, and only along edges.
     """
-    return interpolated(case, case.labels, "labels")
+    return find_interpolated_ids(context, context.labels, "labels")
 
 
-@symptom(
+@rule(
     "labels-luma",
     needs="labels",
     ranks="likely",
     cure="segpost.labels_from_colors(picture, palette)  # read as RGB",
     unless="interpolated-labels argmax-times-255 labels-0-255",
 )
-def labels_luma(case: Case) -> Claim | None:
-    """The labels are the brightness, or one channel, of a palette's colors: a color picture was
-    read as grey. Where two colors have one brightness the classes are lost.
+def labels_luma(context: DiagnosticContext) -> RuleResult | None:
+    """A palette image was read as grayscale: the labels are the brightness, or one channel, of its
+    colors. Classes whose colors have the same brightness are lost.
     """
-    return brightness(case, case.label_ids.values, "labels")
+    return find_gray_values(context, context.label_ids.values, "labels")
 
 
-@symptom(
+@rule(
     "labels-outside",
     needs="labels",
     ranks="certain",
     cure="np.unique(segpost.argmax(logits))  # classes: the rest came with what was done to them",
     unless="argmax-times-255 labels-0-255 wrong-argmax-axis interpolated-labels",
 )
-def labels_outside(case: Case) -> Claim | None:
-    """Some labels are neither a class nor void."""
-    strange = case.outside(case.label_ids)
-    only_palette = case.num_classes is None and not case.has("logits")  # that has a code of its own
-    if not len(strange) or only_palette:
+def labels_outside(context: DiagnosticContext) -> RuleResult | None:
+    """Some labels are neither a class nor ignored."""
+    beyond = context.out_of_range(context.label_ids)
+    # "palette-too-short" says so where only the palette gives the number of classes.
+    is_of_palette = context.inputs.num_classes is None and context.inputs.logits is None
+    if not len(beyond) or is_of_palette:
         return None
-    bad = np.isin(case.labels, strange)
-    return Claim(
+    bad = np.isin(context.labels, beyond)
+    return RuleResult(
         "certain",
-        f"{int(bad.sum())} of {bad.size} labels are outside of 0..{(case.classes or 0) - 1}: "
-        f"{listed(strange)}",
-        {"count": int(bad.sum()), "values": listed(strange), "num_classes": case.classes},
-        place(bad),
+        f"{int(bad.sum())} of {bad.size} labels are outside of 0..{(context.classes or 0) - 1}: "
+        f"{format_values(beyond)}",
+        {"count": int(bad.sum()), "values": format_values(beyond), "num_classes": context.classes},
+        format_position(bad),
     )
 
 
-@symptom(
+@rule(
     "no-palette-in-file",
     needs="labels",
     ranks="certain",
     cure="segpost.postprocess(logits, palette=palette).save('labels.png')",
 )
-def no_palette_in_file(case: Case) -> Claim | None:
-    """The labels are right, but their file is grey: class ids become shades that are next to black.
-    An indexed file has the same ids and a palette for the eye.
+def no_palette_in_file(context: DiagnosticContext) -> RuleResult | None:
+    """The labels are right, but their file is grayscale, so class ids are shown nearly black. An
+    indexed file has the same ids and a palette for viewing.
     """
-    origin = case.origin("labels")
-    if origin is None or origin.mode not in ("L", "I", "I;16", "I;16B", "1"):
+    metadata = context.inputs.metadata.get("labels")
+    if metadata is None or metadata.mode not in ("L", "I", "I;16", "I;16B", "1"):
         return None
-    ids = case.label_ids.values
-    shown = ids[~np.isin(ids, [*case.ignored.tolist(), 255])]
-    white = 65535 if origin.mode.startswith("I") else 1 if origin.mode == "1" else 255
-    if len(shown) < 2 or shown.max() * 255 >= DARK * white:
+    mode, ids = metadata.mode, context.label_ids.values
+    classes = ids[~np.isin(ids, [*context.inputs.ignored.tolist(), 255])]
+    white = 65535 if mode.startswith("I") else 1 if mode == "1" else 255
+    if len(classes) < 2 or classes.max() * 255 >= MAX_BLACK * white:
         return None
-    return Claim(
+    lightest, shown = int(classes.max()), format_values(ids)
+    return RuleResult(
         "certain",
-        f"the file is grey (mode {origin.mode}) with ids {listed(ids)}: the lightest class is "
-        f"shown as {int(shown.max())} of {white}, which looks black",
-        {"mode": origin.mode, "ids": listed(ids), "lightest": int(shown.max()), "white": white},
+        f"the file is grayscale (mode {mode}) with ids {shown}: the lightest class is shown as "
+        f"{lightest} of {white}, which looks black",
+        {"mode": mode, "ids": shown, "lightest": lightest, "white": white},
         "the file of labels",
     )
 
 
-@symptom(
+@rule(
     "lossy-label-file",
     needs="labels|target",
     ranks="certain likely",
     cure="PIL.Image.fromarray(labels).save('labels.png')",
 )
-def lossy_label_file(case: Case) -> Claim | None:
-    """The labels come from a file whose format changes values: JPEG mixes neighbors, GIF numbers
-    the colors anew.
+def lossy_label_file(context: DiagnosticContext) -> RuleResult | None:
+    """The labels come from a file whose format changes values: JPEG mixes neighbors, GIF renumbers
+    the colors.
     """
     for name in ("labels", "target"):
-        origin = case.origin(name)
-        if origin is not None and origin.format in ("JPEG", "GIF", "WEBP"):
-            return Claim(
-                "certain" if origin.format == "JPEG" else "likely",
-                f"the {name} come from a {origin.format} file, which does not keep ids",
-                {"format": origin.format},
+        metadata = context.inputs.metadata.get(name)
+        if metadata is not None and metadata.format in ("JPEG", "GIF", "WEBP"):
+            return RuleResult(
+                "certain" if metadata.format == "JPEG" else "likely",
+                f"the {name} come from a {metadata.format} file, which does not keep ids",
+                {"format": metadata.format},
                 f"the file of {name}",
             )
     return None
 
 
-@symptom(
+@rule(
     "blocky-labels",
     needs="labels",
     ranks="likely",
     cure="segpost.argmax(logits, size=(H, W))  # enlarges the logits, not the labels",
     unless="argmax-before-resize",
 )
-def blocky_labels(case: Case) -> Claim | None:
-    """The labels are constant in squares: enlarged by nearest neighbor, after the argmax."""
-    labels = case.labels
-    for side in BLOCKS:
+def blocky_labels(context: DiagnosticContext) -> RuleResult | None:
+    """The labels are constant in squares: they were resized by nearest neighbor, after argmax."""
+    labels = context.labels
+    for side in BLOCK_SIDES:
         height, width = (length // side * side for length in labels.shape[1:])
         if min(height, width) < 4 * side:
             continue
         part = labels[:, :height, :width]
         across = part[:, :, 1:] != part[:, :, :-1]
         down = part[:, 1:] != part[:, :-1]
-        edges = int(across.sum()) + int(down.sum())
-        at_blocks = int(across[:, :, side - 1 :: side].sum()) + int(down[:, side - 1 :: side].sum())
-        if edges < EDGES * side:
+        changes = int(across.sum()) + int(down.sum())
+        on_raster = int(across[:, :, side - 1 :: side].sum()) + int(down[:, side - 1 :: side].sum())
+        if changes < MIN_CHANGES * side:
             continue
         lines = across.any(axis=(0, 1)).sum(), down.any(axis=(0, 2)).sum()
-        if edges == at_blocks and min(lines) >= LINES:
-            return Claim(
+        if changes == on_raster and min(lines) >= MIN_LINES:
+            return RuleResult(
                 "likely",
-                f"all {edges} changes of label lie on a raster of {side} x {side} pixels",
-                {"side": side, "edges": edges},
+                f"all {changes} changes of label lie on a raster of {side} x {side} pixels",
+                {"side": side, "edges": changes},
             )
     return None

@@ -1,4 +1,4 @@
-"""What logits alone show: numbers that are none, heads, layouts, two runs."""
+"""Logits alone: values that are not finite, heads, probabilities, and two runs of one input."""
 
 from __future__ import annotations
 
@@ -7,382 +7,386 @@ from collections.abc import Callable
 import numpy as np
 
 from segpost._core.arrays import Array
-from segpost.diagnosis.context import ENOUGH, Case, planes, sampled
-from segpost.diagnosis.registry import Claim, symptom
+from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.values import (
+    MIN_PIXELS,
+    count_values,
+    iter_planes,
+    max_probability,
+    sample_pixels,
+)
 
-HALVES = ("float16", "bfloat16")
-FLAT = 0.3  # logits that differ less give every class about the same probability
-NOISE = 1e-3  # of the logits' spread: what kernels that sum in another order make of it
-TRAINING = 1e-2
-COARSE = 5  # times as much in types of few bits
+HALF_KINDS = ("float16", "bfloat16")
+FLOAT_KINDS = ("float", "bfloat")  # names of element types begin so
+MAX_UNTRAINED_RANGE = 0.3  # of a pixel's logits: every class has about the same probability
+ROUNDING = 1e-3  # of the range of the logits: what kernels that sum in another order change
+DROPOUT = 1e-2  # of the range: more than rounding changes
+HALF_FACTOR = 5  # times as much is allowed in types of few bits
 
 
-@symptom(
+@rule(
     "nan-logits",
     needs="logits",
     ranks="certain",
-    cure="logits = model.float()(x.float())  # if NaN stays: the first layer that gives it",
+    cure="logits = model.float()(x.float())  # if NaN stays: find the first layer that returns it",
 )
-def nan_logits(case: Case) -> Claim | None:
+def nan_logits(context: DiagnosticContext) -> RuleResult | None:
     """The logits hold NaN: an overflow of float16, or a division by zero. Where a class is NaN the
-    label is that class, or 0 where every class is.
+    label is that class, or 0 where every class is NaN.
     """
-    return _bad_numbers(case, np.isnan, "NaN")
+    return _find_bad_values(context, np.isnan, "NaN")
 
 
-@symptom(
+@rule(
     "infinite-logits",
     needs="logits",
     ranks="certain",
     cure="logits = model.float()(x.float())  # float16 ends at 65504",
     unless="nan-logits",
 )
-def infinite_logits(case: Case) -> Claim | None:
+def infinite_logits(context: DiagnosticContext) -> RuleResult | None:
     """The logits hold +inf: an overflow, most often of float16. A class that is -inf everywhere is
-    a mask, and no finding.
+    masked, which is no mistake.
     """
-    return _bad_numbers(case, np.isposinf, "+inf")
+    return _find_bad_values(context, np.isposinf, "+inf")
 
 
-@symptom(
+@rule(
     "no-class-possible",
     needs="logits",
     ranks="certain",
     cure="mask = mask & ~mask.all(axis=class_axis, keepdims=True)  # leave a class everywhere",
     unless="nan-logits infinite-logits",
 )
-def no_class_possible(case: Case) -> Claim | None:
-    """Every class is -inf at some pixels, so there is no label and no probability."""
-    lost = (case.pixels == -np.inf).all(axis=1)
+def no_class_possible(context: DiagnosticContext) -> RuleResult | None:
+    """Every class is -inf at some pixels, so these have no label and no probability."""
+    lost = (context.logit_samples == -np.inf).all(axis=1)
     if not lost.any():
         return None
-    return Claim(
+    return RuleResult(
         "certain",
-        f"every class is -inf at {int(lost.sum())} of {len(lost)} pixels that were looked at",
+        f"every class is -inf at {int(lost.sum())} of {len(lost)} sampled pixels",
         {"pixels": int(lost.sum()), "looked_at": len(lost)},
     )
 
 
-@symptom(
+@rule(
     "other-number-of-classes",
     needs="logits num_classes",
     ranks="certain",
     cure="model = Model(num_classes=num_classes)  # and a checkpoint of that head",
     unless="class-axis",
 )
-def other_number_of_classes(case: Case) -> Claim | None:
-    """The head has another number of classes than the data set: the weights of another task, or a
-    background class too many or too few.
+def other_number_of_classes(context: DiagnosticContext) -> RuleResult | None:
+    """The head has another number of classes than the data set: the weights belong to another task,
+    or the background class is missing on one side.
     """
-    found, wanted = case.logits.values.shape[1], case.num_classes or 0
-    if found == wanted or (found == 1 and wanted <= 2):
+    channels, classes = context.logits.values.shape[1], context.inputs.num_classes or 0
+    if channels == classes or (channels == 1 and classes <= 2):
         return None
-    return Claim(
+    return RuleResult(
         "certain",
-        f"the logits have {found} classes, and {case.num_classes} are wanted",
-        {"classes": found, "num_classes": case.num_classes},
+        f"the logits have {channels} classes, and num_classes is {classes}",
+        {"classes": channels, "num_classes": classes},
     )
 
 
-@symptom(
+@rule(
     "one-channel",
     needs="logits",
     ranks="likely hint",
     cure="segpost.postprocess(logits, threshold=0.5)",
 )
-def one_channel(case: Case) -> Claim | None:
+def one_channel(context: DiagnosticContext) -> RuleResult | None:
     """The head has one channel, for a sigmoid; its argmax is 0 at every pixel."""
-    if case.logits.values.shape[1] != 1 or case.threshold is not None:
+    if context.logits.values.shape[1] != 1 or context.inputs.threshold is not None:
         return None
-    positive = float((case.pixels > 0).mean()) if case.pixels.size else 0.0
+    pixels, labels = context.logit_samples, context.inputs.labels
+    positive = float((pixels > 0).mean()) if pixels.size else 0.0
     evidence = {"positive_share": positive}
-    black = case.has("labels") and case.labels.size > 0 and not case.labels.any()
-    if black and positive > 0:
-        return Claim(
-            "likely",  # a threshold that nothing reaches gives the same
-            f"the logits have one channel and every label is 0, yet {positive:.1%} of the logits "
-            "are above 0: argmax over one channel is always 0",
+    if labels is None:
+        return RuleResult(
+            "hint",
+            "the logits have one channel: argmax would return 0 everywhere, a threshold is meant",
             evidence,
         )
-    if case.has("labels"):
+    if not labels.size or labels.any() or not positive:
         return None
-    return Claim(
-        "hint",
-        "the logits have one channel: argmax would give 0 everywhere, a threshold is meant",
+    return RuleResult(
+        "likely",  # a threshold that no pixel reaches gives the same labels
+        f"the logits have one channel and every label is 0, yet {positive:.1%} of the logits "
+        "are above 0: argmax over one channel is always 0",
         evidence,
     )
 
 
-@symptom(
+@rule(
     "quantized-logits",
     needs="logits",
     ranks="likely hint",
     cure="segpost.postprocess(logits, quantization=(scale, zero_point))",
 )
-def quantized_logits(case: Case) -> Claim | None:
-    """The logits are the raw integers of a quantized network. Their labels are right; a softmax of
-    them is not, until scale and zero point are applied.
+def quantized_logits(context: DiagnosticContext) -> RuleResult | None:
+    """The logits are the raw integers of a quantized network. Their labels are right; their softmax
+    is wrong until scale and zero point are applied.
     """
-    if case.quantization is not None or case.logits.values.shape[1] < 2 or not case.finite:
+    pixels = context.logit_samples
+    if context.inputs.quantization is not None or pixels.shape[1] < 2 or not context.is_finite:
         return None
-    whole = case.pixels == np.rint(case.pixels)
-    if not whole.all() or abs(case.pixels).max(initial=0) > 255 or len(np.unique(case.pixels)) < 8:
+    if (pixels != np.rint(pixels)).any() or abs(pixels).max() > 255 or len(np.unique(pixels)) < 8:
         return None
-    sure = float(confidence(case.pixels).mean())
-    integer = not case.logits.kind.startswith(("float", "bfloat"))
-    return Claim(
-        "likely" if integer else "hint",
-        f"the logits are integers in {case.pixels.min():g}..{case.pixels.max():g}: as they are, "
-        f"their softmax would say {sure:.3f} sure on average",
-        {
-            "least": float(case.pixels.min()),
-            "largest": float(case.pixels.max()),
-            "mean_confidence": sure,
-        },
+    confidence = float(max_probability(pixels).mean())
+    low, high = float(pixels.min()), float(pixels.max())
+    return RuleResult(
+        "hint" if context.logits.kind.startswith(FLOAT_KINDS) else "likely",
+        f"the logits are integers in {low:g}..{high:g}: without a scale their mean confidence "
+        f"would be {confidence:.3f}",
+        {"least": low, "largest": high, "mean_confidence": confidence},
     )
 
 
-@symptom(
+@rule(
     "softmax-twice",
     needs="logits",
     ranks="likely",
     cure="probabilities = model(x)  # no softmax after a network that ends with one",
 )
-def softmax_twice(case: Case) -> Claim | None:
-    """Softmax of a softmax: probabilities that add up to 1, no two of a pixel further apart than a
-    factor of e, and the inner ones come out whole when the outer softmax is undone.
+def softmax_twice(context: DiagnosticContext) -> RuleResult | None:
+    """The softmax of a softmax: probabilities that add up to 1, no two of a pixel more than a
+    factor of e apart, and undoing the outer softmax leaves probabilities again.
     """
-    if not _probabilities(case):
+    if not _are_probabilities(context):
         return None
-    inner = _inner(case.pixels)
+    inner = _undo_softmax(context.logit_samples)
     if inner is None:
         return None
-    return Claim(
+    outer_confidence = float(context.logit_samples.max(axis=1).mean())
+    inner_confidence = float(inner.max(axis=1).mean())
+    return RuleResult(
         "likely",
-        f"the classes add up to 1 and none is more than e times another; undone, a softmax is left "
-        f"whose largest class has {inner.max(axis=1).mean():.3f} on average, not "
-        f"{case.pixels.max(axis=1).mean():.3f}",
-        {
-            "mean_confidence": float(case.pixels.max(axis=1).mean()),
-            "mean_confidence_inside": float(inner.max(axis=1).mean()),
-        },
+        "the classes add up to 1 and none is more than e times another; undone, a softmax is left "
+        f"with a mean confidence of {inner_confidence:.3f}, not {outer_confidence:.3f}",
+        {"mean_confidence": outer_confidence, "mean_confidence_inside": inner_confidence},
     )
 
 
-@symptom(
+@rule(
     "probabilities-as-logits",
     needs="logits",
     ranks="certain",
     cure="probabilities = logits  # no softmax; segpost.dense_crf(probabilities, image)",
     unless="softmax-twice",
 )
-def probabilities_as_logits(case: Case) -> Claim | None:
-    """What is called logits are probabilities already: at every pixel they add up to 1. Their
-    argmax is right; another softmax would flatten them.
+def probabilities_as_logits(context: DiagnosticContext) -> RuleResult | None:
+    """The logits are probabilities already: at every pixel they add up to 1. Their argmax is right;
+    another softmax would flatten them.
     """
-    if not _probabilities(case):
+    if not _are_probabilities(context):
         return None
-    sums = case.pixels.sum(axis=1)
-    return Claim(
+    pixels = context.logit_samples
+    sums = pixels.sum(axis=1)
+    confidence = float(pixels.max(axis=1).mean())
+    return RuleResult(
         "certain",
-        f"all classes lie in 0..1 and add up to 1 at each of {len(sums)} pixels that were looked "
-        f"at: a softmax of them would say {confidence(case.pixels).mean():.3f} sure where they say "
-        f"{case.pixels.max(axis=1).mean():.3f}",
+        f"all classes lie in 0..1 and add up to 1 at each of {len(sums)} sampled pixels: their "
+        f"mean confidence is {confidence:.3f}, and after a softmax it would be "
+        f"{max_probability(pixels).mean():.3f}",
         {
             "sum_from": float(sums.min()),
             "sum_to": float(sums.max()),
-            "mean_confidence": float(case.pixels.max(axis=1).mean()),
+            "mean_confidence": confidence,
         },
     )
 
 
-@symptom(
+@rule(
     "sigmoid-as-logits",
     needs="logits",
     ranks="hint",
     cure="masks = values > 0.5  # each class by itself; or the logits before the sigmoid",
     unless="softmax-twice probabilities-as-logits",
 )
-def sigmoid_as_logits(case: Case) -> Claim | None:
-    """All values lie in 0..1 and do not add up to 1: sigmoids of single classes, of which more than
+def sigmoid_as_logits(context: DiagnosticContext) -> RuleResult | None:
+    """All values lie in 0..1 and do not add up to 1: a sigmoid of each class, of which more than
     one may hold at a pixel.
     """
-    values = case.pixels
-    if not case.finite or values.min() < 0 or values.max() > 1 or np.ptp(values) < 0.5:
+    values = context.logit_samples
+    if not context.is_finite or values.min() < 0 or values.max() > 1 or np.ptp(values) < 0.5:
         return None
     if (values == np.rint(values)).all():
         return None
-    return Claim(
+    sums = values.sum(axis=1)
+    return RuleResult(
         "hint",
         f"all logits lie in {values.min():.3g}..{values.max():.3g}, and their sums over the "
-        f"classes in {values.sum(axis=1).min():.3g}..{values.sum(axis=1).max():.3g}",
+        f"classes in {sums.min():.3g}..{sums.max():.3g}",
         {"least": float(values.min()), "largest": float(values.max())},
     )
 
 
-@symptom(
+@rule(
     "untrained-head",
     needs="logits",
     ranks="likely",
     cure="missing, unexpected = model.load_state_dict(state, strict=False); print(missing)",
     unless="softmax-twice probabilities-as-logits sigmoid-as-logits",
 )
-def untrained_head(case: Case) -> Claim | None:
-    """The largest probability is hardly above 1/C anywhere: the head's weights are as they were
-    initialized, because the checkpoint was not loaded or has other names.
+def untrained_head(context: DiagnosticContext) -> RuleResult | None:
+    """The largest probability is hardly above 1/C anywhere: the head has its initial weights,
+    because the checkpoint was not loaded or has other names.
     """
-    classes = case.pixels.shape[1]
-    if classes < 2 or not case.finite or len(case.pixels) < 16:
+    pixels = context.logit_samples
+    classes = pixels.shape[1]
+    if classes < 2 or not context.is_finite or len(pixels) < 16:
         return None
-    spread = np.quantile(np.ptp(case.pixels, axis=1), 0.99)
-    if spread > FLAT or not np.ptp(case.pixels) or _right_anyway(case):
+    difference = float(np.quantile(np.ptp(pixels, axis=1), 0.99))
+    if difference > MAX_UNTRAINED_RANGE or not np.ptp(pixels) or _is_mostly_right(context):
         return None
-    sure = confidence(case.pixels)
-    top = case.winners
-    return Claim(
+    confidence = float(max_probability(pixels).mean())
+    return RuleResult(
         "likely",
-        f"the largest probability is {sure.mean():.4f} on average, 1/{classes} is "
-        f"{1 / classes:.4f}, and the logits of a pixel differ by {spread:.3g} at most at 99% of "
-        "them",
+        f"the mean confidence is {confidence:.4f}, 1/{classes} is {1 / classes:.4f}, and at 99% of "
+        f"the pixels the logits differ by {difference:.3g} at most",
         {
-            "mean_confidence": float(sure.mean()),
+            "mean_confidence": confidence,
             "chance": 1 / classes,
-            "spread": float(spread),
-            "classes_that_win": len(top.values),
+            "spread": difference,
+            "classes_that_win": len(count_values(context.labels_at_logits_size).values),
         },
     )
 
 
-@symptom(
+@rule(
     "constant-logits",
     needs="logits",
     ranks="likely",
     cure="segpost.diagnose(input=x, image=image, mean=mean, std=std)  # then the exported graph",
 )
-def constant_logits(case: Case) -> Claim | None:
+def constant_logits(context: DiagnosticContext) -> RuleResult | None:
     """Every class has the same logit at every pixel: the network does not see its input."""
-    if len(case.pixels) < ENOUGH or not case.finite:
+    pixels = context.logit_samples
+    if len(pixels) < MIN_PIXELS or not context.is_finite:
         return None
-    spread = float(np.ptp(case.pixels, axis=0).max())
-    size = float(abs(case.pixels).max())
-    if spread > 1e-6 * max(size, 1e-30):
+    difference = float(np.ptp(pixels, axis=0).max())
+    largest = float(abs(pixels).max())
+    if difference > 1e-6 * max(largest, 1e-30):
         return None
-    return Claim(
+    return RuleResult(
         "likely",
-        f"no logit changes by more than {spread:.3g} over {len(case.pixels)} pixels",
-        {"spread": spread, "largest": size},
+        f"no logit changes by more than {difference:.3g} over {len(pixels)} pixels",
+        {"spread": difference, "largest": largest},
     )
 
 
-@symptom(
+@rule(
     "runs-differ",
-    needs="logits again",
+    needs="logits repeat_logits",
     ranks="certain hint",
     cure="model.eval()  # and training=False in Keras",
     unless="nan-logits",
 )
-def runs_differ(case: Case) -> Claim | None:
-    """Two runs of one input differ: dropout is active, or batch norm takes the statistics of the
+def runs_differ(context: DiagnosticContext) -> RuleResult | None:
+    """The output is not deterministic: dropout is active, or batch norm uses the statistics of the
     batch. Differences of rounding (another order of a sum on a GPU) are a hint at most.
     """
-    one, other = case.pixels, sampled(case.again, case.quantization)
-    if not np.isfinite(other).all() or not one.size or not case.finite:
+    first = context.logit_samples
+    second = sample_pixels(context.repeat_logits, context.inputs.quantization)
+    if not np.isfinite(second).all() or not first.size or not context.is_finite:
         return None
-    largest = float(abs(one - other).max())
-    spread = max(float(np.ptp(one)), 1e-30)
-    if largest <= NOISE * spread:
+    difference = float(abs(first - second).max())
+    value_range = max(float(np.ptp(first)), 1e-30)
+    if difference <= ROUNDING * value_range:
         return None
-    few_bits = case.logits.kind in HALVES or case.logits.values.dtype.kind in "iu"
-    changed = float((one.argmax(axis=1) != other.argmax(axis=1)).mean())
-    return Claim(
-        "certain" if largest > TRAINING * spread * (COARSE if few_bits else 1) else "hint",
-        f"two runs of one input differ by up to {largest:.3g}, {largest / spread:.1%} of the "
-        f"logits' range, and in {changed:.1%} of the labels",
-        {"largest_difference": largest, "range": spread, "labels_changed": changed},
+    has_few_bits = context.logits.kind in HALF_KINDS or context.logits.values.dtype.kind in "iu"
+    limit = DROPOUT * value_range * (HALF_FACTOR if has_few_bits else 1)
+    changed = float((first.argmax(axis=1) != second.argmax(axis=1)).mean())
+    return RuleResult(
+        "certain" if difference > limit else "hint",
+        f"two runs of one input differ by up to {difference:.3g}, {difference / value_range:.1%} "
+        f"of the logits' range, and in {changed:.1%} of the labels",
+        {"largest_difference": difference, "range": value_range, "labels_changed": changed},
     )
 
 
-@symptom(
+@rule(
     "dead-class",
     needs="logits",
     ranks="hint",
     cure="print(head.weight[k].abs().max(), head.bias[k])  # beside the checkpoint's",
     unless="nan-logits constant-logits untrained-head",
 )
-def dead_class(case: Case) -> Claim | None:
-    """A class has the same logit at every pixel, where others vary: its weights are zero."""
-    if len(case.pixels) < ENOUGH or case.pixels.shape[1] < 2 or not case.finite:
+def dead_class(context: DiagnosticContext) -> RuleResult | None:
+    """A class has the same logit at every pixel, while others vary: its weights are zero."""
+    pixels = context.logit_samples
+    if len(pixels) < MIN_PIXELS or pixels.shape[1] < 2 or not context.is_finite:
         return None
-    spread = np.ptp(case.pixels, axis=0)
-    dead = np.flatnonzero(spread == 0)
-    if not len(dead) or len(dead) == len(spread):
+    ranges = np.ptp(pixels, axis=0)
+    dead = np.flatnonzero(ranges == 0)
+    if not len(dead) or len(dead) == len(ranges):
         return None
-    return Claim(
+    return RuleResult(
         "hint",
-        f"{len(dead)} of {len(spread)} classes have the same logit at every pixel, first class "
-        f"{case.name(int(dead[0]))}",
+        f"{len(dead)} of {len(ranges)} classes have the same logit at every pixel, first class "
+        f"{context.format_class(int(dead[0]))}",
         {"classes": len(dead), "first": int(dead[0])},
     )
 
 
-def confidence(pixels: Array) -> Array:
-    """The largest probability of every pixel (S, C)."""
-    with np.errstate(over="ignore"):
-        made: Array = 1 / np.exp(pixels - pixels.max(axis=1, keepdims=True)).sum(axis=1)
-    return made
+def _is_mostly_right(context: DiagnosticContext) -> bool:
+    """Return whether most of several classes agree with the target: such logits are trained."""
+    alignment = context.alignment
+    return alignment is not None and alignment.is_varied and alignment.wrong_share < 0.5
 
 
-def _right_anyway(case: Case) -> bool:
-    """Whether most of several classes are those of the target: such logits are small, and made."""
-    aligned = case.aligned
-    return aligned is not None and aligned.varied and aligned.before.wrong < 0.5
-
-
-def _bad_numbers(case: Case, test: Callable[[Array], Array], word: str) -> Claim | None:
-    """Count values over all logits, and name the first bad channel."""
-    if not case.logits.kind.startswith(("float", "bfloat")):
+def _find_bad_values(
+    context: DiagnosticContext, is_bad: Callable[[Array], Array], word: str
+) -> RuleResult | None:
+    """Return a result that counts bad values over all logits and names the first channel."""
+    logits = context.logits
+    if not logits.kind.startswith(FLOAT_KINDS):
         return None
-    total, first, channels = 0, "", set()
-    for image, label, plane in planes(case.logits):
-        bad = test(plane)
+    count, first, channels = 0, "", set()
+    for image, label, plane in iter_planes(logits):
+        bad = is_bad(plane)
         if not bad.any():
             continue
-        total += int(bad.sum())
+        count += int(bad.sum())
         channels.add(label)
         if not first:
             y, x = (int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
-            first = f"image {image}, class {case.name(label)}, y {y}, x {x}"
-    if not total:
+            first = f"image {image}, class {context.format_class(label)}, y {y}, x {x}"
+    if not count:
         return None
-    size = case.logits.values.size
-    half = f" in {case.logits.kind}" if case.logits.kind in HALVES else ""
-    return Claim(
+    size = logits.values.size
+    half = f" in {logits.kind}" if logits.kind in HALF_KINDS else ""
+    return RuleResult(
         "certain",
-        f"{total} of {size} logits are {word}{half}, in {len(channels)} of "
-        f"{case.logits.values.shape[1]} channels, first channel {min(channels)}",
-        {"count": total, "of": size, "channels": len(channels), "first_channel": min(channels)},
+        f"{count} of {size} logits are {word}{half}, in {len(channels)} of "
+        f"{logits.values.shape[1]} channels, first channel {min(channels)}",
+        {"count": count, "of": size, "channels": len(channels), "first_channel": min(channels)},
         first,
     )
 
 
-def _probabilities(case: Case) -> bool:
-    """Whether the sampled logits are probabilities; a constant proves nothing."""
-    values = case.pixels
-    few = values.shape[1] < 2 or len(values) < 16
-    if few or not case.finite or not case.logits.kind.startswith(("float", "bfloat")):
+def _are_probabilities(context: DiagnosticContext) -> bool:
+    """Return whether the sampled logits are probabilities; a constant proves nothing."""
+    values, kind = context.logit_samples, context.logits.kind
+    is_small = values.shape[1] < 2 or len(values) < 16
+    if is_small or not context.is_finite or not kind.startswith(FLOAT_KINDS):
         return False
-    off = 2e-2 if case.logits.kind in HALVES else 1e-4
-    if values.min() < 0 or values.max() > 1 + off or not np.ptp(values):
+    tolerance = 2e-2 if kind in HALF_KINDS else 1e-4
+    if values.min() < 0 or values.max() > 1 + tolerance or not np.ptp(values):
         return False
-    return bool(abs(values.sum(axis=1) - 1).max() <= off)
+    return bool(abs(values.sum(axis=1) - 1).max() <= tolerance)
 
 
-def _inner(values: Array) -> Array | None:
-    """The probabilities inside of a second softmax, or None where there was no first."""
+def _undo_softmax(values: Array) -> Array | None:
+    """Return the probabilities inside of a second softmax, or None where there was no first."""
     if values.min() <= 0 or (values.max(axis=1) / values.min(axis=1)).max() > np.e * 1.02:
         return None
     logs = np.log(values)
     inner: Array = logs + (1 - logs.sum(axis=1, keepdims=True)) / values.shape[1]
-    if inner.min() < -1e-2 or inner.max() < 0.9:  # of small logits it would not be so whole
+    if inner.min() < -1e-2 or inner.max() < 0.9:  # of small logits it would not be so complete
         return None
     return inner

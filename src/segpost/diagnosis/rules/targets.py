@@ -1,225 +1,221 @@
-"""What targets show, alone and beside the classes."""
+"""Targets, alone and beside the classes."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from segpost.color.palette import Palette
-from segpost.diagnosis.context import Case, Census, listed, named_palettes, packed, place
-from segpost.diagnosis.registry import Claim, symptom
-from segpost.diagnosis.rules.common.brightness import brightness
-from segpost.diagnosis.rules.common.interpolation import interpolated
+from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.common.brightness import find_gray_values
+from segpost.diagnosis.rules.common.colors import ImageColors
+from segpost.diagnosis.rules.common.interpolation import find_interpolated_ids
+from segpost.diagnosis.values import format_position, format_values, iter_named_palettes
 
-SOLID = 0.05  # of a target: void is thinner
+MIN_FOREGROUND_SHARE = 0.05  # of a target: ignored pixels along edges are fewer
 
 
-@symptom(
+@rule(
     "target-is-a-picture",
     needs="target_colors",
     ranks="certain",
     cure="target = segpost.labels_from_colors(picture, 'voc')",
 )
-def target_is_a_picture(case: Case) -> Claim | None:
-    """The target is a picture of colors, not of ids."""
-    colors = np.unique(packed(case.target_colors))
-    fitting = [name for name, palette in named_palettes() if _inside(colors, palette)]
-    if case.has("palette") and _inside(colors, case.palette):
-        fitting.insert(0, "the palette that was given")
-    whose = f"all of {fitting[0]}" if fitting else "of no known palette"
-    name = fitting[0] if fitting and fitting[0] in dict(named_palettes()) else None
-    given = "palette" if name is None else repr(name)
-    return Claim(
+def target_is_a_picture(context: DiagnosticContext) -> RuleResult | None:
+    """The target is a color image: it holds colors, not ids."""
+    image = ImageColors(context.target_colors)
+    palettes = [name for name, palette in iter_named_palettes() if image.are_in(palette).all()]
+    argument = repr(palettes[0]) if palettes else "palette"
+    if context.inputs.palette is not None and image.are_in(context.palette).all():
+        palettes.insert(0, "the palette that was passed")
+        argument = "palette"
+    whose = f"all of {palettes[0]}" if palettes else "of no known palette"
+    shape = context.target_colors.shape[1:]
+    return RuleResult(
         "certain",
-        f"the target has shape {case.target_colors.shape[1:]} and {len(colors)} colors, {whose}; "
-        "a target holds one id a pixel",
-        {"colors": len(colors), "palettes": ", ".join(fitting[:4]) or "none"},
-        cure=f"target = segpost.labels_from_colors(picture, {given})",
+        f"the target has shape {shape} and {image.count} colors, {whose}; a target holds one id a "
+        "pixel",
+        {"colors": image.count, "palettes": ", ".join(palettes[:4]) or "none"},
+        cure=f"target = segpost.labels_from_colors(picture, {argument})",
     )
 
 
-@symptom(
+@rule(
     "target-0-255",
     needs="target",
     ranks="certain likely",
     cure="target = (mask > 127).astype('uint8')",
 )
-def target_0_255(case: Case) -> Claim | None:
-    """The target is a mask of 0 and 255. With 255 void its foreground is never trained nor counted;
-    without, it is no class.
+def target_0_255(context: DiagnosticContext) -> RuleResult | None:
+    """The target is a mask of 0 and 255. Where 255 is ignored, its foreground is never trained nor
+    counted; elsewhere 255 is no class.
     """
-    ids = case.target_ids
-    values = ids.values
-    masks = len(values) == 2 and values[0] == 0 and values[1] >= 100
-    if not masks or (values[1] != 255 and values[1] in case.ignored):
+    ids = context.target_ids
+    if len(ids.values) != 2 or ids.values[0] != 0 or ids.values[1] < 100:
         return None
-    if case.num_classes is not None and values[1] < case.num_classes:
+    white, share = int(ids.values[1]), float(ids.counts[1] / ids.pixels)
+    classes, ignored = context.inputs.num_classes, context.inputs.ignored
+    is_ignored = 255 in ignored
+    if (white != 255 and white in ignored) or (classes is not None and white < classes):
         return None
-    share = float(ids.counts[1] / ids.pixels)
-    void = 255 in case.ignored
-    if void and share < SOLID:
+    is_binary = classes == 2 or context.channels == 1
+    is_thin = share < MIN_FOREGROUND_SHARE
+    if is_thin and (is_ignored or (classes is None and not is_binary)):
         return None
-    binary = case.num_classes == 2 or case.head == 1
-    if not void and case.num_classes is None and not binary and share < SOLID:
-        return None
-    return Claim(
-        "certain" if binary and not void else "likely",
-        f"the target holds 0 and {int(values[1])} only, the latter at {share:.1%}"
-        + (", and 255 is void: nothing but background is left" if void else ""),
-        {"values": listed(values), "share": share},
-        cure=f"target = (mask >= {(int(values[1]) + 1) // 2}).astype('uint8')",
+    return RuleResult(
+        "certain" if is_binary and not is_ignored else "likely",
+        f"the target holds 0 and {white} only, the latter at {share:.1%}"
+        + (", and 255 is ignored: nothing but background is left" if is_ignored else ""),
+        {"values": format_values(ids.values), "share": share},
+        cure=f"target = (mask >= {(white + 1) // 2}).astype('uint8')",
     )
 
 
-@symptom(
+@rule(
     "void-not-ignored",
     needs="target",
     ranks="certain hint",
     cure="ignore_index=255",
     unless="target-0-255",
 )
-def void_not_ignored(case: Case) -> Claim | None:
-    """The target has 255, which means void nearly everywhere, and nothing ignores it: losses and
-    metrics count it as a class, wrap it, or read beyond their tables.
+def void_not_ignored(context: DiagnosticContext) -> RuleResult | None:
+    """The target has 255, which means void in nearly all data sets, and nothing ignores it: losses
+    and metrics count it as a class, wrap it, or read beyond their tables.
     """
-    ids = case.target_ids
+    ids, classes = context.target_ids, context.classes
     for void in (255, -1, 65535):
-        if void not in ids.values or void in case.ignored:
+        if void not in ids.values or void in context.inputs.ignored:
             continue
-        if case.classes is not None and 0 <= void < case.classes:
+        if classes is not None and 0 <= void < classes:
             continue
-        rest = ids.values[ids.values != void]
-        if case.classes is not None and (rest >= case.classes).any():
-            continue  # values are wrong altogether
+        others = ids.values[ids.values != void]
+        if classes is not None and (others >= classes).any():
+            continue  # more than void is wrong
         count = int(ids.counts[ids.values == void][0])
-        return Claim(
-            "certain" if case.classes is not None else "hint",
+        return RuleResult(
+            "hint" if classes is None else "certain",
             f"{void} occurs at {count / ids.pixels:.1%} of the target, is no class, and is not "
             "ignored",
             {"value": void, "pixels": count, "share": count / ids.pixels},
-            place(case.target == void),
+            format_position(context.target == void),
             f"ignore_index={void}",
         )
     return None
 
 
-@symptom(
+@rule(
     "target-interpolated",
     needs="target",
     ranks="certain likely",
     cure="target.resize(size, Image.Resampling.NEAREST)  # and save it as PNG",
 )
-def target_interpolated(case: Case) -> Claim | None:
-    """The target was resized with interpolation, or saved with losses: ids appear that lie between
-    their neighbors', and only along edges.
+def target_interpolated(context: DiagnosticContext) -> RuleResult | None:
+    """The target was resized with interpolation, or saved in a lossy format: there are ids that lie
+    between those of their neighbors, and only along edges.
     """
-    return interpolated(case, case.target, "the target")
+    return find_interpolated_ids(context, context.target, "the target")
 
 
-@symptom(
+@rule(
     "target-luma",
     needs="target",
     ranks="likely",
     cure="segpost.labels_from_colors(picture, palette)  # read as RGB",
     unless="target-interpolated target-0-255",
 )
-def target_luma(case: Case) -> Claim | None:
-    """The target's values are the brightness, or one channel, of a palette's colors: a color
-    picture was read as grey. Where two colors have one brightness the classes are lost.
+def target_luma(context: DiagnosticContext) -> RuleResult | None:
+    """A palette image was read as grayscale: the target holds the brightness, or one channel, of
+    its colors. Classes whose colors have the same brightness are lost.
     """
-    return brightness(case, case.known_ids.values, "target")
+    return find_gray_values(context, context.known_ids.values, "target")
 
 
-@symptom(
+@rule(
     "target-labelid",
     needs="target",
     ranks="likely",
     cure="segpost evaluate ... --map cityscapes",
     unless="target-luma target-interpolated target-0-255",
 )
-def target_labelid(case: Case) -> Claim | None:
-    """The target holds Cityscapes' labelIds (0..33, the files ..._labelIds.png) where 19 trainIds
-    are wanted.
+def target_labelid(context: DiagnosticContext) -> RuleResult | None:
+    """The target holds Cityscapes' labelIds (0..33, the files ..._labelIds.png), and the 19 classes
+    are trainIds.
     """
-    ids = case.known_ids.values
-    if case.classes != 19 or not len(ids) or ids.min() < -1 or ids.max() > 33:
+    ids = context.known_ids.values
+    if context.classes != 19 or not len(ids) or ids.min() < -1 or ids.max() > 33:
         return None
     beyond = ids[ids >= 19]
     if not len(beyond):
         return None
-    return Claim(
+    evidence = {"values": format_values(ids), "beyond": format_values(beyond)}
+    return RuleResult(
         "likely",
-        f"the target has values {listed(ids)}: all are Cityscapes labelIds, and {listed(beyond)} "
-        "are not below 19",
-        {"values": listed(ids), "beyond": listed(beyond)},
+        f"the target has values {evidence['values']}: all are Cityscapes labelIds, and "
+        f"{evidence['beyond']} are not below 19",
+        evidence,
     )
 
 
-@symptom(
+@rule(
     "target-one-too-many",
     needs="target",
     ranks="likely",
     cure="target = np.where(target == 0, 255, target - 1)  # reduce_zero_label",
     unless="target-luma target-interpolated target-0-255 target-labelid",
 )
-def target_one_too_many(case: Case) -> Claim | None:
-    """The target counts from 1: its largest value is the number of classes. reduce_zero_label
-    (ADE20K, LoveDA, Potsdam) was not applied.
+def target_one_too_many(context: DiagnosticContext) -> RuleResult | None:
+    """The target counts classes from 1, so its largest value is the number of classes.
+    reduce_zero_label (ADE20K, LoveDA, Potsdam) was not applied.
     """
-    ids = case.known_ids
-    if case.classes is None or case.classes < 3 or not len(ids.values):
+    ids = context.known_ids
+    if context.classes is None or context.classes < 3 or not len(ids.values):
         return None
-    if ids.values.max() != case.classes or ids.values.min() < 0:
+    if ids.values.max() != context.classes or ids.values.min() < 0:
         return None
-    return Claim(
+    return RuleResult(
         "likely",
-        f"the target's values reach {case.classes}, and {case.classes} classes are 0..."
-        f"{case.classes - 1}: it counts from 1",
-        {"largest": int(ids.values.max()), "num_classes": case.classes},
-        place(case.target == case.classes),
+        f"the target's values reach {context.classes}, and {context.classes} classes are 0..."
+        f"{context.classes - 1}: it counts from 1",
+        {"largest": int(ids.values.max()), "num_classes": context.classes},
+        format_position(context.target == context.classes),
     )
 
 
-@symptom(
+@rule(
     "target-outside",
     needs="target",
     ranks="certain",
-    cure="target = table[target]  # values to classes; or say which are void: ignore_index=",
+    cure="target = table[target]  # values to classes; or pass those to ignore: ignore_index=",
     unless="target-0-255 void-not-ignored target-interpolated",
 )
-def target_outside(case: Case) -> Claim | None:
-    """The target has values that are neither classes nor void."""
-    strange = case.outside(case.target_ids)
-    if not len(strange):
+def target_outside(context: DiagnosticContext) -> RuleResult | None:
+    """The target has values that are neither classes nor ignored."""
+    beyond = context.out_of_range(context.target_ids)
+    if not len(beyond):
         return None
-    bad = np.isin(case.target, strange)
-    return Claim(
+    bad = np.isin(context.target, beyond)
+    return RuleResult(
         "certain",
         f"{int(bad.sum())} of {bad.size} target values are outside of "
-        f"0..{(case.classes or 0) - 1}: {listed(strange)}",
-        {"count": int(bad.sum()), "values": listed(strange), "num_classes": case.classes},
-        place(bad),
+        f"0..{(context.classes or 0) - 1}: {format_values(beyond)}",
+        {"count": int(bad.sum()), "values": format_values(beyond), "num_classes": context.classes},
+        format_position(bad),
     )
 
 
-@symptom(
+@rule(
     "target-all-void",
     needs="target",
     ranks="certain",
     cure="print(np.unique(target))  # is ignore_index a class?",
     unless="target-0-255",
 )
-def target_all_void(case: Case) -> Claim | None:
-    """Every pixel of the target is void, so that there is nothing to be right or wrong about."""
-    ids: Census = case.target_ids
-    if not ids.pixels or len(case.known_ids.values):
+def target_all_void(context: DiagnosticContext) -> RuleResult | None:
+    """Every pixel of the target is ignored, so there is nothing to compare with."""
+    ids = context.target_ids
+    if not ids.pixels or len(context.known_ids.values):
         return None
-    return Claim(
+    return RuleResult(
         "certain",
-        f"all {ids.pixels} pixels of the target are void ({listed(ids.values)})",
-        {"pixels": ids.pixels, "values": listed(ids.values)},
+        f"all {ids.pixels} pixels of the target are ignored ({format_values(ids.values)})",
+        {"pixels": ids.pixels, "values": format_values(ids.values)},
     )
-
-
-def _inside(colors: np.ndarray, palette: Palette) -> bool:
-    rows = palette.colors if palette.void is None else [*palette.colors, palette.void]
-    return bool(np.isin(colors, packed(np.asarray(rows, np.uint8))).all())

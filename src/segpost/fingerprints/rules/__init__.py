@@ -1,1 +1,1 @@
-"""fingerprints/rules."""
+"""Rules that say what changed between two fingerprints: input, stages, logits."""

@@ -1,30 +1,33 @@
-"""What kind of change the logits themselves show, or likely have."""
+"""Changes of the logits: the kinds that they prove, and those that are likely."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segpost.fingerprints.relations import FLAT, apart, sizes, turned
+from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.rules.input import INPUT
+from segpost.fingerprints.similarity import (
+    MIN_DEVIATION,
+    distance,
+    find_flip,
+    logical_shape,
+    tolerance,
+)
 from segpost.fingerprints.summary import Summary
 from segpost.render.findings import Finding
 
-if TYPE_CHECKING:
-    from segpost.fingerprints.api import Fingerprint
-
-FEW = 9  # places: fewer have no pattern
+MIN_POSITIONS = 9  # fewer have no pattern
 
 
-def changes_of_logits(
-    before: Fingerprint, after: Fingerprint, known: list[str]
+def find_logit_changes(
+    before: FingerprintRecord, after: FingerprintRecord, stage_codes: list[str]
 ) -> Iterator[Finding]:
-    """The kind of change that the logits themselves show, or likely have.
+    """Yield the kind of change that the logits prove, or that is likely.
 
-    What is `known` of the stages needs no guess.
+    Nothing is guessed where the codes of the stages' findings already answer.
     """
     a, b = before.logits, after.logits
     if a.channels != b.channels:
@@ -36,34 +39,39 @@ def changes_of_logits(
             cure=f"build the model with num_classes={a.channels}",
             where="logits",
         )
-    elif sizes(a) != sizes(b):
+    elif logical_shape(a) != logical_shape(b):
         yield Finding(
             "logit-size",
             "certain",
             "The logits have another size: another input size or output stride, or they were "
             "enlarged on one side.",
-            {"before": list(sizes(a)), "after": list(sizes(b))},
+            {"before": list(logical_shape(a)), "after": list(logical_shape(b))},
             cure="feed probe_image at the size of before, and set the same output stride",
             where="logits",
         )
     else:
-        rules = [*SHOWN, *([] if "head" in known else [_weights]), *([] if known else [_other])]
-        found = (rule(before, after) for rule in rules)
-        yield from itertools.islice(filter(None, found), 1)
+        rules = [_find_permutation, _find_softmax, _find_scale, _find_flipped]
+        if "head" not in stage_codes:
+            rules.append(_guess_weights)
+        if not stage_codes:
+            rules.append(_describe_other)
+        findings = (rule(before, after) for rule in rules)
+        yield from itertools.islice(filter(None, findings), 1)
 
 
-def _permuted(before: Fingerprint, after: Fingerprint) -> Finding | None:
+def _find_permutation(before: FingerprintRecord, after: FingerprintRecord) -> Finding | None:
+    """Return a finding where each class has the logits that another class had."""
     a, b = before.logits, after.logits
     x, y = (np.c_[s.coarse.reshape(s.channels, -1), s.mean, s.low, s.high] for s in (a, b))
-    if a.coarse.size < FEW:
+    if a.coarse.size < MIN_POSITIONS:
         return None
     own, y64 = (x**2).sum(1), y.astype(np.float64)
-    order = np.concatenate(  # for each class now, the one it was; some at a time
+    order = np.concatenate(  # of each class, the class that it was; 256 classes at a time
         [(own - 2 * y64[i : i + 256] @ x.T).argmin(1) for i in range(0, len(y), 256)]
     )
     if len({*order.tolist()}) < len(order) or np.array_equal(order, np.arange(len(order))):
         return None
-    if np.abs(x[order] - y).max() > 4 * a.total * max(a.grain, b.grain):
+    if np.abs(x[order] - y).max() > 4 * a.total_std * tolerance(a, b):
         return None
     moved = np.flatnonzero(order != np.arange(len(order)))
     inverse = np.argsort(order)
@@ -78,39 +86,39 @@ def _permuted(before: Fingerprint, after: Fingerprint) -> Finding | None:
     )
 
 
-def _activated(before: Fingerprint, after: Fingerprint) -> Finding | None:
-    """Probabilities on one side, logits on the other."""
-    is_one = [_probabilities(f.logits) for f in (before, after)]
-    if is_one[0] == is_one[1]:
+def _find_softmax(before: FingerprintRecord, after: FingerprintRecord) -> Finding | None:
+    """Return a finding where one side has probabilities and the other has logits."""
+    are_now = _are_probabilities(after.logits)
+    if _are_probabilities(before.logits) == are_now:
         return None
     return Finding(
         "probabilities",
         "certain",
         "The network gives probabilities and gave logits."
-        if is_one[1]
+        if are_now
         else "The network gives logits and gave probabilities.",
         {"sums to": float(after.logits.coarse.sum(0).mean())},
-        cure="leave the softmax out" if is_one[1] else "probabilities = softmax(logits)",
+        cure="leave the softmax out" if are_now else "probabilities = softmax(logits)",
         where="logits",
     )
 
 
-def _probabilities(x: Summary) -> bool:
+def _are_probabilities(x: Summary) -> bool:
     sums = x.coarse.sum(0, dtype=np.float64)
     inside = float(x.low.min()) >= 0 and float(x.high.max()) <= 1 + 1e-3
-    return x.channels > 1 and inside and bool(np.abs(sums - 1).max() < 1e-2) and x.spread > 0
+    return x.channels > 1 and inside and bool(np.abs(sums - 1).max() < 1e-2) and x.channel_std > 0
 
 
-def _scaled(before: Fingerprint, after: Fingerprint) -> Finding | None:
+def _find_scale(before: FingerprintRecord, after: FingerprintRecord) -> Finding | None:
+    """Return a finding where all logits are multiplied by one number, or shifted by one."""
     a, b = before.logits, after.logits
     x, y = a.coarse.ravel().astype(np.float64), b.coarse.ravel().astype(np.float64)
-    spread = x.std()
-    if spread <= FLAT * (a.total or 1) or len(x) < 8:
+    if x.std() <= MIN_DEVIATION * (a.total_std or 1) or len(x) < 8:
         return None
-    scale = float(((x - x.mean()) * (y - y.mean())).mean() / spread**2)
+    scale = float(((x - x.mean()) * (y - y.mean())).mean() / x.var())
     offset = float(y.mean() - scale * x.mean())
-    noise = 2 * b.total * max(a.grain, b.grain)
-    if abs(scale - 1) * a.total + abs(offset) <= noise:
+    noise = 2 * b.total_std * tolerance(a, b)
+    if abs(scale - 1) * a.total_std + abs(offset) <= noise:
         return None
     if scale <= 0 or np.abs(scale * x + offset - y).max() > noise:
         return None
@@ -124,73 +132,76 @@ def _scaled(before: Fingerprint, after: Fingerprint) -> Finding | None:
     )
 
 
-def _mirrored(before: Fingerprint, after: Fingerprint) -> Finding | None:
-    turn = turned(before.logits, after.logits)
-    if not turn or before.logits.spread <= FLAT * before.logits.total:
+def _find_flipped(before: FingerprintRecord, after: FingerprintRecord) -> Finding | None:
+    """Return a finding where the logits are flipped or rotated."""
+    flip = find_flip(before.logits, after.logits)
+    if not flip or before.logits.channel_std <= MIN_DEVIATION * before.logits.total_std:
         return None
     return Finding(
         "turned",
         "certain",
-        f"The logits are {turn} against those before.",
-        {"differs by": apart(before.logits, after.logits)},
+        f"The logits are {flip} against those before.",
+        {"differs by": distance(before.logits, after.logits)},
         cure="feed the picture as before: look at flips, EXIF, and (height, width)",
         where="logits",
     )
 
 
-def _weights(before: Fingerprint, after: Fingerprint) -> Finding | None:
-    """What kind of weights are missing: from how the logits are related to those before."""
+def _guess_weights(before: FingerprintRecord, after: FingerprintRecord) -> Finding | None:
+    """Return the kind of weights that are missing, from the correlation with the logits before."""
     a, b = before.logits, after.logits
-    if a.coarse[0].size < FEW:  # of one answer of a classifier nothing is alike
+    if a.coarse[0].size < MIN_POSITIONS:  # one output of a classifier has no pattern
         return None
-    own, all_ = _related(a, b)
-    ratio = b.spread / (a.spread or 1)
-    seen = {
+    own, explained = _correlate(a, b)
+    ratio = b.channel_std / (a.channel_std or 1)
+    evidence = {
         "spread": ratio,
         "correlation of each class with itself": own,
-        "explained by the logits before": all_,
+        "explained by the logits before": explained,
         "confidence": [before.confidence, after.confidence],
         "labels that agree": float((before.labels == after.labels).mean()),
     }
-    unsure = after.confidence < min(3 / a.channels, 0.5 * before.confidence + 0.5 / a.channels)
-    if own < 0.35 and all_ > 0.8:
+    is_untrained = after.confidence < min(
+        3 / a.channels, 0.5 * before.confidence + 0.5 / a.channels
+    )
+    if own < 0.35 and explained > 0.8:
         return Finding(
             "head-weights",
             "likely",
-            "Each class has another meaning, and all are mixed of the logits before: the head's "
-            "weights are others, and what comes before it has stayed.",
-            seen,
+            "Each class has another meaning, and all are linear in the logits before: the head has "
+            "other weights, and the layers before it are the same.",
+            evidence,
             cure="load the head's weights too: print(segpost.compare_checkpoints(file, model))",
             where="logits",
         )
-    if own < 0.35 and unsure and ratio < 0.1:
+    if own < 0.35 and is_untrained and ratio < 0.1:
         return Finding(
             "unloaded",
             "likely",
-            "The network is as sure as one without training and says nothing of what it said: its "
-            "weights were not loaded.",
-            seen,
+            "The network is no more confident than one without training, and its logits are not "
+            "related to those before: its weights were not loaded.",
+            evidence,
             cure="print(segpost.compare_checkpoints(file, model))  # then load_state_dict, strict",
             where="logits",
         )
     if own >= 0.35 and not 1 / 3 < ratio < 3:
-        fed = [f.stages.get(INPUT) for f in (before, after)]
-        known = all(x is not None for x in fed)  # and alike, or this would not be asked
-        likely = known and own > 0.6 and all_ > 0.75
+        # Both inputs are similar, or this rule would not be applied.
+        is_input_known = INPUT in before.stages and INPUT in after.stages
+        is_batch_norm = is_input_known and own > 0.6 and explained > 0.75
         return Finding(
-            "batch-norm" if likely else "strength",
-            "likely" if likely else "hint",
-            "What the network says has the same pattern and another strength: "
+            "batch-norm" if is_batch_norm else "strength",
+            "likely" if is_batch_norm else "hint",
+            "The logits have the same pattern and another strength: "
             + (
                 "batch-norm statistics were not loaded, or belong to other weights."
-                if likely
+                if is_batch_norm
                 else "batch-norm statistics were not loaded, or an activation is another."
-                if known
+                if is_input_known
                 else "the input is scaled otherwise, or batch-norm statistics were not loaded."
             ),
-            seen,
+            evidence,
             cure="print(segpost.compare_checkpoints(file, model))"
-            if known
+            if is_input_known
             else "record the input too: segpost.fingerprint(logits, stages={'input': x})",
             where="logits",
         )
@@ -198,18 +209,22 @@ def _weights(before: Fingerprint, after: Fingerprint) -> Finding | None:
         return Finding(
             "inside",
             "hint",
-            "What the network says has the same pattern and strength: a small thing within it is "
+            "The logits have the same pattern and strength: a small part of the network is "
             "another, such as an activation, dilation rates, the output stride, or batch norm in "
             "training mode.",
-            seen,
+            evidence,
             cure="compare the configurations, call model.eval(), and record stages to see where",
             where="logits",
         )
     return None
 
 
-def _related(a: Summary, b: Summary) -> tuple[float, float]:
-    """Median correlation of each class with itself, and what a linear map of all explains."""
+def _correlate(a: Summary, b: Summary) -> tuple[float, float]:
+    """Return the median correlation of each class with itself, and the share that all explain.
+
+    The share is the variance of `b` that a linear map of all classes of `a` explains; NaN where
+    there are too few positions to fit one.
+    """
     x = a.coarse.reshape(a.channels, -1).astype(np.float64)
     y = b.coarse.reshape(b.channels, -1).astype(np.float64)
     x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
@@ -222,20 +237,18 @@ def _related(a: Summary, b: Summary) -> tuple[float, float]:
     return float(np.median(own)), 1 - float(((y.T - x.T @ fit) ** 2).sum()) / total
 
 
-def _other(before: Fingerprint, after: Fingerprint) -> Finding | None:
+def _describe_other(before: FingerprintRecord, after: FingerprintRecord) -> Finding | None:
+    """Return the finding that the logits changed in no known way."""
     a, b = before.logits, after.logits
     return Finding(
         "other",
         "certain",
-        "The network says something else, and the numbers do not show why.",
+        "The logits are others, and the numbers do not show why.",
         {
-            "differs by": apart(a, b),
-            "spread": b.spread / (a.spread or 1),
+            "differs by": distance(a, b),
+            "spread": b.channel_std / (a.channel_std or 1),
             "labels that agree": float((before.labels == after.labels).mean()),
         },
         cure="record stages: segpost.fingerprint(logits, stages={'input': x, 'features': f})",
         where="logits",
     )
-
-
-SHOWN = (_permuted, _activated, _scaled, _mirrored)

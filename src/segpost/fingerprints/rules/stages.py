@@ -1,80 +1,94 @@
-"""Where a change is: the first stage that differs, and what its numbers allow."""
+"""Changes of stages: the first stage that differs, and the kinds of change that fit its numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from segpost.fingerprints.relations import FEW, affine, alike, apart, short, sizes
+from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.rules.input import INPUT
+from segpost.fingerprints.similarity import (
+    MAX_ORDERED_CHANNELS,
+    distance,
+    fit_channels,
+    is_similar,
+    logical_shape,
+    round_numbers,
+)
 from segpost.fingerprints.summary import Summary
 from segpost.render.findings import Finding
 
-if TYPE_CHECKING:
-    from segpost.fingerprints.api import Fingerprint
 
-
-def changes_of_stages(before: Fingerprint, after: Fingerprint) -> Iterator[Finding]:
-    """The first stage that differs, and the last one before it that does not."""
-    known = [name for name in before.stages if name in after.stages]
-    pairs = [(name, before.stages[name], after.stages[name]) for name in known]
-    same = ""
+def find_stage_changes(before: FingerprintRecord, after: FingerprintRecord) -> Iterator[Finding]:
+    """Yield the first stage that differs, or else the head."""
+    names = [name for name in before.stages if name in after.stages]
+    pairs = [(name, before.stages[name], after.stages[name]) for name in names]
+    last_same = ""
     for name, a, b in pairs:
-        if alike(a, b):
-            same = name
+        if is_similar(a, b):
+            last_same = name
             continue
-        if name == INPUT:
-            return  # of which everything follows
-        kind, seen = _kind_of_stage(a, b) if same else ("", {"differs by": apart(a, b)})
-        yield Finding(
-            "stage",
-            "certain",
-            f"{name!r} is the first that differs"
-            + (f", and {same!r} before it is the same." if same else "."),
-            seen,
-            cure=f"look between {same or 'the input'} and {name}{kind and f', at {kind}'}",
-            where=name,
-        )
+        if name != INPUT:  # every change follows from another input
+            yield _describe_stage(name, a, b, last_same)
         return
-    coarsest = max((x.grain for _, a, b in pairs for x in (a, b)), default=0)
-    if known and known[-1] != INPUT and apart(before.logits, after.logits) > coarsest:
+    rounding = max((x.rounding for _, a, b in pairs for x in (a, b)), default=0)
+    difference = distance(before.logits, after.logits)
+    if names and names[-1] != INPUT and difference > rounding:
         yield Finding(
             "head",
             "certain",
-            f"{same!r} is the same and the logits are not: what follows it has other weights or "
-            "another form.",
-            {"differs by": apart(before.logits, after.logits)},
+            f"{last_same!r} is the same and the logits are not: what follows it has other weights "
+            "or another form.",
+            {"differs by": difference},
             cure="load the head's weights too: print(segpost.compare_checkpoints(file, model))",
             where="logits",
         )
 
 
-def _kind_of_stage(a: Summary, b: Summary) -> tuple[str, dict[str, Any]]:
-    """What a single stage can have become, its input being the same."""
-    seen: dict[str, Any] = {"differs by": apart(a, b)}
-    if sizes(a) != sizes(b):
-        return "its stride and number of channels", {"sizes": [list(sizes(a)), list(sizes(b))]}
-    order, scale, offset = affine(a, b)
-    if order is not None and a.channels > FEW:
-        seen |= {"scale": short(scale[:8]), "offset": short(offset[:8])}
-        return "its batch-norm statistics, as each channel is scaled and shifted", seen
+def _describe_stage(name: str, a: Summary, b: Summary, last_same: str) -> Finding:
+    """Return the finding that a stage is the first that differs."""
+    cause, evidence = "", {"differs by": distance(a, b)}
+    if last_same:
+        cause, evidence = _explain(a, b)
+    return Finding(
+        "stage",
+        "certain",
+        f"{name!r} is the first that differs"
+        + (f", and {last_same!r} before it is the same." if last_same else "."),
+        evidence,
+        cure=f"look between {last_same or 'the input'} and {name}{cause and f', at {cause}'}",
+        where=name,
+    )
+
+
+def _explain(a: Summary, b: Summary) -> tuple[str, dict[str, Any]]:
+    """Return the causes that fit a change of one stage whose input is the same, and evidence."""
+    evidence: dict[str, Any] = {"differs by": distance(a, b)}
+    shapes = [logical_shape(x) for x in (a, b)]
+    if shapes[0] != shapes[1]:
+        evidence["sizes"] = [list(shape) for shape in shapes]
+        return "its stride and number of channels", evidence
+    order, scale, offset = fit_channels(a, b)
+    if order is not None and a.channels > MAX_ORDERED_CHANNELS:
+        evidence |= {"scale": round_numbers(scale[:8]), "offset": round_numbers(offset[:8])}
+        return "its batch-norm statistics, as each channel is scaled and shifted", evidence
     ranges = [[float(x.low.min()), float(x.high.max())] for x in (a, b)]
-    seen |= {"range before": ranges[0], "range": ranges[1]}
+    evidence |= {"range before": ranges[0], "range": ranges[1]}
     if _bounds(*ranges[0]) != _bounds(*ranges[1]):
-        return "its activation, by its range", seen
-    shift = float(np.abs(a.mean - b.mean).mean()) / (a.total or 1)
-    ratio = b.spread / (a.spread or 1)
-    seen |= {"means shift by": shift, "spread": ratio}
+        return "its activation, by its range", evidence
+    shift = float(np.abs(a.mean - b.mean).mean()) / (a.total_std or 1)
+    ratio = b.channel_std / (a.channel_std or 1)
+    evidence |= {"means shift by": shift, "spread": ratio}
     if not 0.5 < ratio < 2:
-        return "weights or batch-norm statistics, by its spread", seen
+        return "weights or batch-norm statistics, by its spread", evidence
     if shift < 0.1:
-        return "dilation or padding, as each channel's mean is about the same", seen
-    return "weights, batch-norm statistics, dilation or activation", seen
+        return "dilation or padding, as each channel's mean is about the same", evidence
+    return "weights, batch-norm statistics, dilation or activation", evidence
 
 
 def _bounds(low: float, high: float) -> tuple[str, float]:
-    """What values keep to: 0 exactly of ReLU, above it of sigmoid; 1 or 6 of bounded ones."""
-    below = "zero" if low == 0 else "positive" if low > 0 else "free"
-    return below, high if high in (1.0, 6.0) else 0.0
+    """Return the bounds of an activation: 0 of ReLU, above 0 of sigmoid; 1 or 6 of bounded ones."""
+    lower = "zero" if low == 0 else "positive" if low > 0 else "free"
+    return lower, high if high in (1.0, 6.0) else 0.0

@@ -12,7 +12,8 @@ from segpost.metrics.counts import label_limit
 from segpost.metrics.ratios import Mask
 from segpost.metrics.report import measures as report_measures
 from segpost.metrics.values import ScoreValues
-from segpost.render.tables import Part, Table, number, share, shown
+from segpost.render.tables import Part, Table, format_score, format_share
+from segpost.render.text import as_printable
 
 MAX_WORST_IMAGES = 5
 MAX_CONFUSIONS = 10
@@ -57,7 +58,7 @@ def parts(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> list[Par
 def summary_table(scores: ScoreValues) -> Table:
     """Return the scores over all classes, with what the first of them is a mean of."""
     rows: list[tuple[str, ...]] = [
-        (SUMMARY[name], number(value), mean_description(scores) if name == "miou" else "")
+        (SUMMARY[name], format_score(value), mean_description(scores) if name == "miou" else "")
         for name, value in scores.summary().items()
     ]
     return Table("", ("", "", ""), rows, wrapped=True)
@@ -131,8 +132,8 @@ def class_table(scores: ScoreValues) -> Table:
     columns = (scores.iou, scores.dice, scores.precision, scores.recall)
     rows: list[tuple[str, ...]] = [
         (
-            shown(name),
-            *(number(float(column[label])) for column in columns),
+            as_printable(name),
+            *(format_score(float(column[label])) for column in columns),
             f"{int(counts.support[label]):,}",
             f"{int(counts.predicted[label]):,}",
         )
@@ -145,7 +146,7 @@ def class_table(scores: ScoreValues) -> Table:
 def category_table(scores: ScoreValues) -> Table:
     """Return a table with a row for each group of classes."""
     rows: list[tuple[str, ...]] = [
-        (shown(name), number(value)) for name, value in scores.category_iou.items()
+        (as_printable(name), format_score(value)) for name, value in scores.category_iou.items()
     ]
     return Table("Categories", ("category", "IoU"), rows)
 
@@ -153,7 +154,7 @@ def category_table(scores: ScoreValues) -> Table:
 def confusion_table(scores: ScoreValues, count: int = MAX_CONFUSIONS) -> Table:
     """Return a table of the most frequent confusions."""
     rows: list[tuple[str, ...]] = [
-        (shown(c.target), shown(c.predicted), f"{c.pixels:,}", share(c.share))
+        (as_printable(c.target), as_printable(c.predicted), f"{c.pixels:,}", format_share(c.share))
         for c in scores.top_confusions(count)
     ]
     head = ("class", "predicted as", "pixels", "of the class")
@@ -174,7 +175,7 @@ def image_parts(scores: ScoreValues) -> Iterator[Part]:
     images = scores.images
     accuracy = dict(zip(images.ids, images.pixel_accuracy.tolist(), strict=True))
     rows: list[tuple[str, ...]] = [
-        (shown(name), number(miou), number(accuracy[name]))
+        (as_printable(name), format_score(miou), format_score(accuracy[name]))
         for name, miou in images.worst(MAX_WORST_IMAGES)
     ]
     if rows:
@@ -191,7 +192,7 @@ def image_table(scores: ScoreValues) -> Table:
         if known.size:
             quantiles = np.quantile(known, list(QUANTILES.values())).tolist()
             columns = [known.mean(), known.min(), *quantiles, known.max()]
-        rows.append((name, *(number(float(value)) for value in columns)))
+        rows.append((name, *(format_score(float(value)) for value in columns)))
     head = ("of an image", "mean", "least", *QUANTILES, "largest")
     return Table(_quantity(len(images.ids), "image"), head, rows)
 
@@ -215,14 +216,15 @@ def interval_sentence(scores: ScoreValues) -> str:
         return ""
     low, high, samples = bounds
     return (
-        f"mIoU lies in {number(low)} to {number(high)} for 95% of {samples:,} data sets drawn from "
-        "these images (bootstrap)."
+        f"mIoU lies in {format_score(low)} to {format_score(high)} for 95% of {samples:,} "
+        "data sets drawn from these images (bootstrap)."
     )
 
 
 def _pixel_sentences(scores: ScoreValues) -> Iterator[str]:
     pixels, void = scores.snapshot.pixels, int(scores.snapshot.state[-1].sum())
-    yield f"{_quantity(pixels, 'pixel')}, {void:,} of them void ({share(void / max(pixels, 1))})."
+    share = format_share(void / max(pixels, 1))
+    yield f"{_quantity(pixels, 'pixel')}, {void:,} of them void ({share})."
     if not pixels:
         yield "Nothing was counted yet."
     elif void == pixels:
@@ -257,13 +259,13 @@ def _invalid_sentence(scores: ScoreValues, which: str) -> str:
         )
     on_classes = int(scores.snapshot.state[:-1].sum())
     return (
-        f"{_quantity(total, 'prediction')} of no class ({share(total / on_classes)} of those on a "
-        f"class), {scores.convention.invalid_preds_note}: {listed}{more}."
+        f"{_quantity(total, 'prediction')} of no class ({format_share(total / on_classes)} of "
+        f"those on a class), {scores.convention.invalid_preds_note}: {listed}{more}."
     )
 
 
 def _names(scores: ScoreValues, which: Mask) -> str:
-    names = [shown(scores.class_names[label]) for label in np.flatnonzero(which)]
+    names = [as_printable(scores.class_names[label]) for label in np.flatnonzero(which)]
     rest = len(names) - MAX_NAMES
     return ", ".join(names[:MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from segpost.metrics.base import Accumulator
-from segpost.metrics.ratios import Float64
 from segpost.metrics.report import content as report_content
 from segpost.metrics.report import measures as report_measures
 from segpost.metrics.values import PER_CLASS, ScoreValues
+from segpost.render.jsonable import as_jsonable
 
 VERSION = 1
 NO_CLASS = "void"  # the last row and column of the Cityscapes layout
@@ -30,20 +30,20 @@ def document(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> dict[
     """Return the content of the JSON as plain data; NaN is None, counts are integers."""
     snapshot = scores.snapshot
     true_positives, support, predicted = (part.tolist() for part in scores.class_counts)
-    columns = {name: _numbers(getattr(scores, name)) for name in PER_CLASS}
+    columns = {name: as_jsonable(getattr(scores, name), nan="null") for name in PER_CLASS}
     reasons = report_content.left_out(scores)
     measured = report_measures.content(measures, scores.class_names)
     settings = {key: value for key, value in snapshot.settings.items() if key != "class_names"}
     categories = None
     if snapshot.groups is not None:
-        categories = {name: _number(value) for name, value in scores.category_iou.items()}
+        categories = as_jsonable(dict(scores.category_iou), nan="null")
     return {
         "segpost": "Scores",
         "version": VERSION,
         "dialect": scores.dialect or None,
         "policy": asdict(scores.policy),
         "settings": settings,
-        "summary": {name: _number(value) for name, value in scores.summary().items()},
+        "summary": as_jsonable(scores.summary(), nan="null"),
         "classes_in_mean": int(scores.in_mean.sum()),
         "pixels": {
             "all": snapshot.pixels,
@@ -64,7 +64,7 @@ def document(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> dict[
             for label, name in enumerate(scores.class_names)
         ],
         "categories": categories,
-        "measures": _without_nan(measured) or None,
+        "measures": as_jsonable(measured, nan="null") or None,
         "top_confusions": [
             confused._asdict() for confused in scores.top_confusions(MAX_CONFUSIONS)
         ],
@@ -142,7 +142,7 @@ def _images(scores: ScoreValues) -> dict[str, Any]:
     if not report_content.has_images(scores):
         return {"image_summary": None, "images": None}
     images = scores.images
-    miou, accuracy = _numbers(images.miou), _numbers(images.pixel_accuracy)
+    miou, accuracy = as_jsonable((images.miou, images.pixel_accuracy), nan="null")
     known = [value for value in miou if value is not None]
     interval = report_content.interval(scores)
     names = ("low", "high", "samples")
@@ -151,7 +151,8 @@ def _images(scores: ScoreValues) -> dict[str, Any]:
             "count": len(miou),
             "mean_miou": sum(known) / len(known) if known else None,
             "quantiles": {
-                name: _number(images.quantile(q)) for name, q in report_content.QUANTILES.items()
+                name: as_jsonable(images.quantile(q), nan="null")
+                for name, q in report_content.QUANTILES.items()
             },
             "interval_95": None if interval is None else dict(zip(names, interval, strict=True)),
         },
@@ -162,23 +163,6 @@ def _images(scores: ScoreValues) -> dict[str, Any]:
             )
         ],
     }
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
-def _numbers(values: Float64) -> list[float | None]:
-    return [_number(value) for value in values.tolist()]
-
-
-def _without_nan(value: Any) -> Any:
-    """Return plain data with None for NaN."""
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(inner) for inner in value]
-    return _number(value) if isinstance(value, float) else value
 
 
 def _dumped(value: Any) -> str:

@@ -27,14 +27,14 @@ def text(
     measures : sequence of BoundaryIoU, TrimapIoU, BoundaryF or InstanceIoU
         Of the same data set; their tables are part of the report.
     """
-    return tables.text([*notes, *parts(scores, measures)])
+    return tables.format_text([*notes, *parts(scores, measures)])
 
 
 def markdown(
     scores: ScoreValues, notes: Sequence[str] = (), measures: Sequence[Accumulator] = ()
 ) -> str:
     """Return the report in Markdown; the parameters are those of `text`."""
-    return tables.markdown([*notes, *parts(scores, measures)])
+    return tables.format_markdown([*notes, *parts(scores, measures)])
 
 
 def csv(scores: ScoreValues) -> str:

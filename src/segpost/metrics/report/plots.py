@@ -11,7 +11,8 @@ from segpost._core import arguments
 from segpost.metrics.ratios import Float64
 from segpost.metrics.report.content import mean_description
 from segpost.metrics.values import PER_CLASS, ScoreValues
-from segpost.render.tables import number, shown
+from segpost.render.tables import format_score
+from segpost.render.text import as_printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -150,7 +151,7 @@ def classes(scores: ScoreValues, score: str = "iou", *, dark: bool = False) -> F
     name = "IoU" if score == "iou" else score.capitalize()
     description = mean_description(scores) if score == "iou" else "mean of the same classes as mIoU"
     figure.suptitle(f"{name} of every class", color=look.ink, fontsize=12, x=0.02, ha="left")
-    _footnote(figure, f"dashed: {number(mean)}, {description}", look)
+    _footnote(figure, f"dashed: {format_score(mean)}, {description}", look)
     return figure
 
 
@@ -216,5 +217,7 @@ def _footnote(figure: Figure, words: str, look: Look, size: float = 9.0) -> None
 
 
 def _names(scores: ScoreValues) -> list[str]:
-    names = [shown(name).replace("$", r"\$") for name in scores.class_names]  # $ starts a formula
+    names = [
+        as_printable(name).replace("$", r"\$") for name in scores.class_names
+    ]  # $ starts a formula
     return [name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}..." for name in names]

@@ -159,7 +159,7 @@ class Solver:
             if job.measure:
                 continue
             if job.start is None:
-                softmax(values)
+                softmax_rows(values)
             if kept is not None:
                 change = max(change, keep(values, kept[part], job.first))
             if job.send:
@@ -171,7 +171,7 @@ class Solver:
 
 
 @kernel
-def softmax(values: Any) -> None:
+def softmax_rows(values: Any) -> None:
     """Of every row."""
     row = values.shape[1]
     for i in range(values.shape[0]):

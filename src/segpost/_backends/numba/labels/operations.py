@@ -33,6 +33,9 @@ def argmax(
     probabilities: Array | None = None,
 ) -> LogitErrors:
     """First index of the largest interpolated logit, with what else is wanted."""
+    is_sigmoid = logits.threshold is not None
+    if probabilities is not None or (confidence is not None and (axes is not None or is_sigmoid)):
+        raise NotImplementedError("softmax computes these, see fuses")
 
     def rows(n: int, y0: int, y1: int) -> tuple[Array, Callable[[], None]]:
         out, keep = tiles.target(labels[n, y0:y1])
@@ -44,11 +47,14 @@ def argmax(
 
         return out, finish
 
-    if confidence is None and probabilities is None:
-        return label(logits, axes, rows)
-    if probabilities is None and axes is None and logits.threshold is None:
-        return _label_pixels(logits, rows, confidence)
-    return label(logits, axes, rows).undefined_as(softmax(logits, axes, probabilities, confidence))
+    return (
+        label(logits, axes, rows) if confidence is None else _label_pixels(logits, rows, confidence)
+    )
+
+
+def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
+    """Whether argmax computes confidence in one pass."""
+    return not (resized or sigmoid or probabilities)
 
 
 def label(logits: Logits, axes: Axes | None, rows: Rows) -> LogitErrors:

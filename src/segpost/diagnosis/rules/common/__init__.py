@@ -1,1 +1,1 @@
-"""diagnosis/rules/common."""
+"""Tests of arrays that rules of several subjects share."""

@@ -1,18 +1,25 @@
-"""Ids that interpolation or a lossy file made of their neighbors."""
+"""Ids that interpolation or a lossy file format mixed of their neighbors."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from segpost._core.arrays import Array
-from segpost.diagnosis.context import Case, census, listed
-from segpost.diagnosis.registry import Claim
+from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.rule import RuleResult
+from segpost.diagnosis.values import count_values, format_values
+
+MIN_VALUES, MAX_VALUES = 5, 4096  # of a map in which mixtures are searched
+MIN_MIXED_SHARE = 0.7  # of the pixels of a value: they lie between smaller and larger neighbors
+MIN_FLAT_SHARE = 0.5  # of the pixels: they equal their neighbors, as in any label map
 
 
-def interpolated(case: Case, labels: Array, name: str) -> Claim | None:
-    """Ids that occur only between a smaller and a larger neighbor."""
-    ids = census(labels)
-    if len(ids.values) < 5 or min(labels.shape[1:]) < 3 or len(ids.values) > 4096:
+def find_interpolated_ids(
+    context: DiagnosticContext, labels: Array, name: str
+) -> RuleResult | None:
+    """Return a result where ids occur only between a smaller and a larger neighbor."""
+    ids = count_values(labels)
+    if min(labels.shape[1:]) < 3 or not MIN_VALUES <= len(ids.values) <= MAX_VALUES:
         return None
     image = labels[0] if len(labels) == 1 else labels.reshape(-1, labels.shape[-1])
     inner = image[1:-1, 1:-1]
@@ -20,33 +27,38 @@ def interpolated(case: Case, labels: Array, name: str) -> Claim | None:
     height, width = image.shape
     for dy in range(3):
         for dx in range(3):
-            near = image[dy : height - 2 + dy, dx : width - 2 + dx]
-            np.minimum(low, near, out=low)
-            np.maximum(high, near, out=high)
-    between = (low < inner) & (inner < high)
-    _, codes = np.unique(inner, return_inverse=True)
-    values = np.unique(inner)
-    times = np.bincount(codes.reshape(-1), minlength=len(values))
-    mixed = np.bincount(codes.reshape(-1)[between.reshape(-1)], minlength=len(values))
-    flat = np.bincount(codes.reshape(-1)[(low == high).reshape(-1)], minlength=len(values))
-    made = (mixed >= 0.7 * times) & (flat == 0)
-    solid = flat > 0
-    ignored = np.isin(values, case.ignored)
-    made &= ~ignored
-    if made.sum() < 3 or solid.sum() < 2 or flat.sum() < 0.5 * inner.size:
+            neighbor = image[dy : height - 2 + dy, dx : width - 2 + dx]
+            np.minimum(low, neighbor, out=low)
+            np.maximum(high, neighbor, out=high)
+    values, codes = np.unique(inner, return_inverse=True)
+    codes = codes.reshape(-1)
+
+    def count(mask: Array) -> Array:
+        return np.bincount(codes[mask.reshape(-1)], minlength=len(values))
+
+    pixels = np.bincount(codes, minlength=len(values))
+    between = count((low < inner) & (inner < high))
+    flat = count(low == high)
+    is_mixed = (between >= MIN_MIXED_SHARE * pixels) & (flat == 0)
+    is_mixed &= ~np.isin(values, context.inputs.ignored)
+    is_area = flat > 0
+    if is_mixed.sum() < 3 or is_area.sum() < 2 or flat.sum() < MIN_FLAT_SHARE * inner.size:
         return None
-    strange = values[made & np.isin(values, case.outside(ids))] if case.classes else values[:0]
-    if not len(strange) and made.sum() < max(4, solid.sum()):
+    beyond = values[:0]
+    if context.classes:
+        beyond = values[is_mixed & np.isin(values, context.out_of_range(ids))]
+    if not len(beyond) and is_mixed.sum() < max(4, is_area.sum()):
         return None
-    pixels = int(times[made].sum())
-    return Claim(
-        "certain" if len(strange) >= 3 else "likely",
-        f"{int(made.sum())} of {len(values)} values of {name} occur only between smaller and "
-        f"larger neighbors, at {pixels} pixels: {listed(values[made])}",
+    count_mixed = int(pixels[is_mixed].sum())
+    mixed = format_values(values[is_mixed])
+    return RuleResult(
+        "certain" if len(beyond) >= 3 else "likely",
+        f"{int(is_mixed.sum())} of {len(values)} values of {name} occur only between smaller and "
+        f"larger neighbors, at {count_mixed} pixels: {mixed}",
         {
-            "values": listed(values[made]),
-            "pixels": pixels,
-            "values_of_areas": listed(values[solid]),
-            "no_classes": len(strange),
+            "values": mixed,
+            "pixels": count_mixed,
+            "values_of_areas": format_values(values[is_area]),
+            "no_classes": len(beyond),
         },
     )

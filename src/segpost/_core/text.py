@@ -1,0 +1,73 @@
+"""Text of error messages: lists of names, paths and exceptions, each on one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+MAX_NAMES = 3  # names that a message lists before it counts the rest
+
+# What a damaged or unsuitable file can raise; any other exception is a defect of this package.
+FILE_ERRORS = (ValueError, TypeError, OSError, MemoryError)
+
+
+class ErrorText(NamedTuple):
+    """The reason of an exception, on one line, and the file that it is about.
+
+    Attributes
+    ----------
+    location : str
+        The file, empty where the exception names none.
+    reason : str
+        What is wrong.
+    """
+
+    location: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.reason}" if self.location else self.reason
+
+
+def describe_error(error: BaseException, about: object = "") -> ErrorText:
+    """Return what an exception says, on one line, and the file that it is about.
+
+    Parameters
+    ----------
+    error : BaseException
+        The exception. Of an `OSError` the reason is the system's, and the file is its `filename`.
+    about : object, optional
+        The file that the caller was working on.
+
+    Examples
+    --------
+    >>> from segpost._core.text import describe_error
+    >>> str(describe_error(ValueError("it is empty"), "a.png"))
+    'a.png: it is empty'
+    """
+    location, reason = str(about), str(error)
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+        if error.filename is not None and str(error.filename) not in location:
+            location += f": {error.filename}" if location else str(error.filename)
+    return ErrorText(location, " ".join(reason.split()) or type(error).__name__)
+
+
+def format_names(names: Sequence[str]) -> str:
+    """Return the first `MAX_NAMES` names in quotes, and how many more there are.
+
+    Examples
+    --------
+    >>> from segpost._core.text import format_names
+    >>> format_names(["a", "b", "c", "d", "e"])
+    "'a', 'b', 'c' and 2 more"
+    """
+    listed = ", ".join(map(repr, names[:MAX_NAMES]))
+    return listed if len(names) <= MAX_NAMES else f"{listed} and {len(names) - MAX_NAMES} more"
+
+
+def display_path(path: Path) -> str:
+    """Return a path as text, in quotes and escaped where it has control characters."""
+    text = str(path)
+    return text if text.isprintable() else repr(text)

@@ -1,0 +1,68 @@
+"""Options of an evaluation: how files become labels, and how labels are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from segpost._core.arguments import check_choice
+from segpost.color.palette import Palette
+from segpost.files.images import MAX_PIXELS
+
+MAP_TO = ("target", "preds", "both")
+INVALID_PREDS = ("miss", "raise", "drop")
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How files become labels, and how labels are compared.
+
+    Parameters
+    ----------
+    map_to : {"target", "preds", "both"}
+        The files whose labels a label map replaces.
+    colors : Palette, optional
+        The palette that images in colors were drawn with. Without it they are refused.
+    resize : "nearest", optional
+        Brings predicted labels to the size of their target. Without it another size is refused.
+        Logits are always resized.
+    axis : {-3, -1}
+        The class axis of logits.
+    grid : {"half_pixel", "align_corners", "asymmetric"}
+        How the grid of logits lies on the target, as in `postprocess`.
+    threshold : float, optional
+        For logits of a one-channel sigmoid head, as in `postprocess`.
+    invalid_preds : {"miss", "raise", "drop"}
+        What predictions of no class are, as in `ConfusionMatrix`.
+    max_pixels : int
+        Images of more pixels are refused before they are decoded.
+
+    Raises
+    ------
+    ValueError
+        If `map_to`, `resize` or `invalid_preds` is none of these.
+    """
+
+    map_to: str = "target"
+    colors: Palette | None = None
+    resize: str | None = None
+    axis: int = -3
+    grid: str = "half_pixel"
+    threshold: float | None = None
+    invalid_preds: str = "miss"
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        check_choice(self.map_to, "map_to", MAP_TO)
+        check_choice(self.invalid_preds, "invalid_preds", INVALID_PREDS)
+        if self.resize is not None:
+            check_choice(self.resize, "resize", ("nearest",))
+
+    @property
+    def maps_targets(self) -> bool:
+        """Whether a label map replaces the labels of targets."""
+        return self.map_to != "preds"
+
+    @property
+    def maps_predictions(self) -> bool:
+        """Whether a label map replaces the labels of predictions."""
+        return self.map_to != "target"

@@ -1,0 +1,192 @@
+"""Reading of the files of a pair into arrays that can be counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from segpost._core.arrays import Array
+from segpost._core.text import FILE_ERRORS, ErrorText, describe_error, display_path
+from segpost.color.operations import labels_from_colors
+from segpost.evaluation.classes import Classes
+from segpost.evaluation.label_maps import LabelTable, resize_nearest
+from segpost.evaluation.options import EvaluationOptions
+from segpost.evaluation.pairing import Pair
+from segpost.files.arrays import ARRAY_SUFFIXES, read_array
+from segpost.files.images import Size, read_labels
+from segpost.pipeline.api import postprocess
+
+COLORS_CURE = "colors=PALETTE reads the labels from its colors, if it was drawn with that palette"
+INSTANCES_CURE = "wanted is one number a pixel, in up to 32 bits"
+
+
+class PairArrays(NamedTuple):
+    """The arrays of a pair.
+
+    Attributes
+    ----------
+    preds : array
+        Labels of the shape of `target`, or logits.
+    target : integer array of shape (H, W)
+    """
+
+    preds: Array
+    target: Array
+
+
+class PairError(Exception):
+    """An exception that a file of a pair has raised, with the name of the file."""
+
+    def __init__(self, text: ErrorText) -> None:
+        super().__init__(str(text))
+        self.text = text
+
+
+@dataclass(frozen=True)
+class PairReader:
+    """Reads the files of a pair, and maps and resizes their labels.
+
+    Parameters
+    ----------
+    classes : Classes
+        The classes of the evaluation.
+    options : EvaluationOptions
+        How files become labels.
+    label_table : LabelTable, optional
+        Replacements of the labels in the files.
+    """
+
+    classes: Classes
+    options: EvaluationOptions
+    label_table: LabelTable | None = None
+
+    def read(self, pair: Pair) -> PairArrays:
+        """Return the labels, or the logits, of a prediction, and the labels of its target.
+
+        Raises
+        ------
+        PairError
+            If a file cannot be read, or does not fit.
+        """
+        table, options = self.label_table, self.options
+        with _about_file(pair.target):
+            target = read_labels(pair.target, self._decoder(), self._check_pixels, COLORS_CURE)
+            if table is not None and options.maps_targets:
+                target = table(target)
+        size = (target.shape[0], target.shape[1])
+        with _about_file(pair.preds):
+            preds = self._read_prediction(pair.preds, size)
+            if preds.ndim == 2:
+                if table is not None and options.maps_predictions:
+                    preds = table(preds)
+                if preds.shape != size:
+                    preds = resize_nearest(preds, size)
+            elif table is not None and options.maps_predictions:
+                raise ValueError(f"map_to={options.map_to}: it holds logits, not labels to map")
+        return PairArrays(preds, target)
+
+    def read_labels(self, pair: Pair) -> PairArrays:
+        """Return the labels of a prediction and of its target, both of one shape.
+
+        Raises
+        ------
+        PairError, ValueError
+            As `read`, or if logits have no labels.
+        """
+        arrays = self.read(pair)
+        return PairArrays(self.as_labels(arrays), arrays.target)
+
+    def as_labels(self, arrays: PairArrays) -> Array:
+        """Return the predicted labels of a pair, for logits those that `postprocess` returns."""
+        if arrays.preds.ndim == 2:
+            return arrays.preds
+        labels: Array = postprocess(
+            arrays.preds,
+            axis=self.options.axis,
+            size=(arrays.target.shape[0], arrays.target.shape[1]),
+            grid=self.options.grid,
+            threshold=self.options.threshold,
+        ).labels
+        return labels
+
+    def read_instances(self, pair: Pair, size: Size) -> Array | None:
+        """Return the instance map of a pair, which must have the size of its target.
+
+        Raises
+        ------
+        PairError
+            If the file cannot be read, or has another size.
+        """
+        path = pair.instances
+        if path is None:
+            return None
+
+        def check(map_size: Size) -> None:
+            self._check_pixels(map_size)
+            if map_size != size:
+                raise ValueError(
+                    f"the map of instances is {map_size[0]} x {map_size[1]}, its target "
+                    f"{size[0]} x {size[1]} (height x width)"
+                )
+
+        with _about_file(path):
+            return read_labels(path, None, check, INSTANCES_CURE)
+
+    def _decoder(self) -> Callable[[Array], Array] | None:
+        """Return a function from colors to labels, None where no palette says what they mean."""
+        palette = self.options.colors
+        return None if palette is None else partial(labels_from_colors, palette=palette)
+
+    def _read_prediction(self, path: Path, target_size: Size) -> Array:
+        """Return labels that fit the target, or logits."""
+        if path.suffix.lower() in ARRAY_SUFFIXES:
+            array = read_array(path)
+            if array.ndim == 2 and array.dtype.kind in "iub":
+                self._check_prediction_size((array.shape[0], array.shape[1]), target_size)
+                return array
+            if array.ndim == 4 and len(array) == 1:
+                array = array[0]
+            if array.ndim != 3 or 0 in array.shape:
+                raise ValueError(
+                    f"it holds {array.dtype} of shape {array.shape}; wanted are integer labels "
+                    "(height, width) or logits (classes, height, width) of one image"
+                )
+            return array
+
+        def check(size: Size) -> None:
+            self._check_prediction_size(size, target_size)
+
+        return read_labels(path, self._decoder(), check, COLORS_CURE)
+
+    def _check_pixels(self, size: Size) -> None:
+        """Refuse images of too many pixels."""
+        if size[0] * size[1] > self.options.max_pixels:
+            raise ValueError(
+                f"{size[0]} x {size[1]} are more pixels than max_pixels={self.options.max_pixels}"
+            )
+
+    def _check_prediction_size(self, size: Size, target_size: Size) -> None:
+        """Refuse predicted labels that are too large, or of another size than their target."""
+        self._check_pixels(size)
+        if size == target_size or self.options.resize is not None:
+            return
+        hint = 'resize="nearest" fits the prediction to it'
+        if size == target_size[::-1]:
+            hint = "are height and width swapped?"
+        raise ValueError(
+            f"the prediction is {size[0]} x {size[1]}, its target {target_size[0]} x "
+            f"{target_size[1]} (height x width); {hint}"
+        )
+
+
+@contextmanager
+def _about_file(path: Path) -> Iterator[None]:
+    """Give errors of the block the name of a file."""
+    try:
+        yield
+    except FILE_ERRORS as error:
+        raise PairError(describe_error(error, display_path(path))) from error

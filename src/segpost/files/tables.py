@@ -1,0 +1,71 @@
+"""Readers of small text files: a JSON object, and a list of names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from segpost._core.text import display_path
+
+MAX_TEXT_BYTES = 1 << 24  # of a file of names or of a JSON table
+
+
+def read_text(path: Path) -> str:
+    """Return the UTF-8 text of a file of at most `MAX_TEXT_BYTES`.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the file is larger, or no UTF-8 text.
+    """
+    with path.open("rb") as file:
+        content = file.read(MAX_TEXT_BYTES + 1)
+    if len(content) > MAX_TEXT_BYTES:
+        raise ValueError(f"{display_path(path)} is too large")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{display_path(path)} is no UTF-8 text: {error.reason}") from error
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Return the names that a file lists, one a line.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the file is too large, no UTF-8 text, or has an empty line between two names.
+    """
+    lines = read_text(path).rstrip("\r\n").split("\n")
+    names = tuple(line.strip() for line in lines)
+    if not all(names):
+        line = names.index("") + 1
+        raise ValueError(f"{display_path(path)}: line {line} is empty; wanted is a name")
+    return names
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Return the object of a JSON file, whose keys must all be different.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the file is too large, no JSON, holds something else, or has a key twice.
+    """
+    try:
+        content = json.loads(read_text(path), object_pairs_hook=_unique_keys)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{display_path(path)}: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{display_path(path)}: must hold an object, {{...}}")
+    return content
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return pairs as a dictionary, and refuse a key that is there twice."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(k for k in keys if keys.count(k) > 1)!r} is there twice")
+    return result

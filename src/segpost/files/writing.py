@@ -1,0 +1,60 @@
+"""Writers: a file is written as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost._core.arrays import Array
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder, which replaces `path` when the block ends.
+
+    On an exception the temporary file is removed and `path` stays as it was.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+
+    Raises
+    ------
+    OSError
+        As the block raises it, with the name of `path` in place of the temporary one.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:  # the user knows the file by its own name
+        if error.filename is not None and Path(error.filename) == temporary:
+            error.filename = str(path)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, atomically; file names in it that are no Unicode keep their bytes."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def write_png(path: Path, image: Array) -> None:
+    """Write an (H, W) or (H, W, 3) uint8 image as PNG, atomically; needs Pillow."""
+    from PIL import Image
+
+    with atomic_write(path) as temporary:
+        Image.fromarray(np.ascontiguousarray(image)).save(temporary, format="PNG")
+
+
+def as_grayscale(values: Array) -> npt.NDArray[np.uint8]:
+    """Return floats of 0..1 as the 256 levels of a gray image."""
+    return np.rint(values * 255.0).astype(np.uint8)

@@ -1,0 +1,142 @@
+"""A plan carried out: the calls of the backend, in order, and their error counts as exceptions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segpost._backends import registry
+from segpost._backends.cuda import crf as cuda_crf
+from segpost._core import errors, validation
+from segpost._core.arrays import Array
+from segpost._core.contract import ColorOutputs, LogitErrors, Logits, OverlayTarget
+from segpost._core.device import DeviceArray, context_of
+from segpost._core.sampling import Axes
+from segpost.labels.decoded import gather_label_probability, resize_probabilities
+from segpost.pipeline.plan import Plan
+
+
+def execute(plan: Plan, logits: Logits, image: object) -> tuple[Array | None, Array | None]:
+    """Write the results of logits to the memory of a plan.
+
+    Returns
+    -------
+    image : array of shape (N, H, W, 3) or None
+        A view of the image.
+    probabilities : array of shape (N, C, H, W) or None
+        Those of the plan, or with a CRF new ones.
+    """
+    options, outputs, resampling = plan.options, plan.outputs, plan.resampling
+    guide = None
+    if image is not None or outputs.overlay is not None:
+        guide = _as_guide(image, outputs.labels.shape)
+    if not outputs.labels.size:
+        return guide, outputs.probabilities
+    values = logits.values if resampling.region is None else logits.values[resampling.region]
+    logits = plan.template._replace(values=values)
+    if plan.is_probabilities or options.crf is not None:
+        return guide, _execute_probabilities(plan, logits, guide)
+    counts = run_argmax(
+        logits,
+        resampling.axes,
+        outputs.labels,
+        _color_outputs(plan, guide),
+        outputs.confidence,
+        options.fast_confidence,
+        outputs.probabilities,
+        check=options.check,
+    )
+    if options.nan == "raise" and (counts.nan_count or counts.undefined_count):
+        if outputs.confidence is not None or outputs.probabilities is not None:
+            errors.raise_undefined(counts, logits, outputs.labels.shape)
+        errors.raise_bad_logits(counts, logits, outputs.labels.shape)
+    return guide, outputs.probabilities
+
+
+def run_argmax(
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array,
+    colors: ColorOutputs | None = None,
+    confidence: Array | None = None,
+    fast: bool = False,
+    probabilities: Array | None = None,
+    *,
+    check: str = "sync",
+) -> LogitErrors:
+    """Write labels and colors, and with them confidence and probabilities, as `Backend.argmax`.
+
+    A backend that does not compute all of them in one pass gets two calls. The undefined pixels are
+    then those without probabilities, of which those without a label are some.
+    """
+    image = None if colors is None or colors.laid is None else colors.laid.image
+    backend = registry.backend(labels, image, check=check)
+    if confidence is None and probabilities is None:
+        return backend.argmax(logits, axes, labels, colors)
+    if backend.fuses(
+        resized=axes is not None,
+        sigmoid=logits.threshold is not None,
+        probabilities=probabilities is not None,
+    ):
+        return backend.argmax(logits, axes, labels, colors, confidence, fast, probabilities)
+    counts = backend.argmax(logits, axes, labels, colors)
+    return counts.undefined_as(backend.softmax(logits, axes, probabilities, confidence))
+
+
+def _execute_probabilities(plan: Plan, logits: Logits, guide: Array | None) -> Array | None:
+    """Write the results of probabilities, or of logits whose probabilities a CRF refines.
+
+    The label is the class with the largest probability, so argmax takes them as it takes logits.
+    """
+    options, outputs, axes = plan.options, plan.outputs, plan.resampling.axes
+    shape, probabilities = outputs.labels.shape, outputs.probabilities
+    if options.crf is not None:
+        n, classes = logits.values.shape[:2]
+        unary = context_of(logits.values).empty((n, classes, *shape[1:]), np.float32)
+        if plan.is_probabilities:
+            resize_probabilities(logits, axes, unary)
+        else:
+            counts = registry.backend(unary).softmax(logits, axes, unary, None)
+            if options.nan == "raise":
+                errors.raise_undefined(counts, logits, shape)
+        probabilities = options.crf(unary, guide)
+        logits, axes = Logits(probabilities, "float32"), None
+    elif probabilities is not None:
+        resize_probabilities(logits, axes, probabilities)
+    colors = _color_outputs(plan, guide)
+    counts = run_argmax(logits, axes, outputs.labels, colors, check=options.check)
+    if options.nan == "raise":
+        errors.raise_bad_logits(counts, logits, shape)
+    if outputs.confidence is not None:
+        if isinstance(logits.values, DeviceArray):
+            cuda_crf.largest(logits.values, outputs.confidence)
+        else:
+            gather_label_probability(logits, axes, outputs.labels, outputs.confidence)
+    return probabilities if "probabilities" in options.outputs else None
+
+
+def _as_guide(image: object, shape: tuple[int, ...]) -> Array:
+    """Return the image as (N, H, W, 3); it must have the size of the results."""
+    if image is None:
+        raise ValueError('want has "overlay", which needs image=')
+    array = validation.as_image_array(image, kept=True).array
+    if array.ndim == 3:
+        array = array[None]
+    n, *size = shape
+    if array.shape[0] != n:
+        raise ValueError(f"image has {array.shape[0]} images, logits have {n}")
+    if array.shape[:-1] != shape:
+        raise ValueError(
+            f"image of shape {array.shape[-3:]} does not fit labels of {n} x {tuple(size)}; "
+            f"pass size={tuple(array.shape[-3:-1])} to get labels at the image's size"
+        )
+    return array
+
+
+def _color_outputs(plan: Plan, guide: Array | None) -> ColorOutputs | None:
+    """Return the colors and the overlay to be made of the labels."""
+    if plan.lut is None:
+        return None
+    overlay = None
+    if plan.outputs.overlay is not None and plan.alpha is not None and guide is not None:
+        overlay = OverlayTarget(guide, plan.alpha, plan.outputs.overlay)
+    return ColorOutputs(plan.lut, plan.outputs.color, overlay)

@@ -1,0 +1,94 @@
+"""Resampling of logits: which of them are read, and where each output pixel lies on their grid."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, NoReturn
+
+from segpost._core import sampling
+from segpost._core.arguments import as_output_size, check_choice
+from segpost._core.sampling import Interval
+from segpost.spatial.letterbox import Letterbox
+
+Slices = tuple[slice, ...]
+
+
+class Resampling(NamedTuple):
+    """The way from the grid of the logits to the pixels (or voxels) of the result."""
+
+    size: tuple[int, ...]  # (H, W) or (D, H, W) of the result
+    axes: Any = None  # Axes, of volumes VolumeAxes; None where nothing is interpolated
+    region: Slices | None = None  # index of the logits (N, C, h, w) that are read; None: all
+    origin: tuple[int, int] = (0, 0)  # row and column of the first logit that is read
+
+
+def plan_resampling(
+    shape: tuple[int, ...], size: object, grid: object, letterbox: object = None
+) -> Resampling:
+    """Plan the resampling of logits of a shape (h, w) or (d, h, w).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The spatial shape of the logits.
+    size : tuple of int or None
+        The size of the result; that of the logits if None.
+    grid : {"half_pixel", "align_corners", "asymmetric"} or None
+        The sampling grid; None is one that a convention does not define.
+    letterbox : Letterbox, optional
+        The geometry of the network's input, of (h, w) only: the result is the image inside it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is invalid, if `size` contradicts the letterbox, or if the grid is unknown
+        and matters.
+    """
+    if grid is not None:
+        check_choice(grid, "grid", sampling.GRIDS)
+    if letterbox is not None:
+        return _plan_crop(shape, size, grid, letterbox)
+    if size is None:
+        return Resampling(shape)
+    size = as_output_size(size, len(shape))
+    if size == shape or 0 in shape:
+        return Resampling(shape)
+    if grid is None:
+        _raise_unknown_grid(shape, size)
+    build: Any = sampling.axes if len(shape) == 2 else sampling.volume_axes
+    return Resampling(size, build(shape, size, grid))
+
+
+def _plan_crop(shape: tuple[int, ...], size: object, grid: object, letterbox: object) -> Resampling:
+    """Plan the resampling of the part of the logits that shows the image of a letterbox."""
+    if not isinstance(letterbox, Letterbox):
+        raise TypeError(f"letterbox must be a segpost.Letterbox, got {letterbox!r}")
+    if len(shape) != 2:
+        raise ValueError("letterbox is for images, got logits of volumes")
+    image_size, input_size = letterbox.image_size, letterbox.input_size
+    if size is not None and as_output_size(size) != image_size:
+        raise ValueError(
+            f"size is {size}, but letterbox gives results of the size {image_size} of its image: "
+            "leave size out"
+        )
+    height, width = shape
+    if 0 in shape:
+        raise ValueError(f"logits are empty ({height} x {width}): letterbox has nothing to crop")
+    if grid is None:
+        if shape != input_size:
+            _raise_unknown_grid(shape, input_size)
+        grid = sampling.GRIDS[0]  # all grids are the same there
+    intervals = map(Interval, letterbox.offset, letterbox.content_size, input_size)
+    (rows, columns), axes = sampling.cropped_axes(
+        (height, width), image_size, str(grid), (*intervals,)
+    )
+    region = (slice(None), slice(None), rows, columns)
+    return Resampling(image_size, axes, region, (rows.start, columns.start))
+
+
+def _raise_unknown_grid(shape: tuple[int, ...], size: tuple[int, ...]) -> NoReturn:
+    """Ask for the grid, which a convention may leave open."""
+    raise ValueError(
+        f"grid must be given to resample {shape} to {size}, one of "
+        f"{', '.join(map(repr, sampling.GRIDS))}: the convention does not define the sampling grid "
+        "of the network's output"
+    )

@@ -1,0 +1,55 @@
+"""Reports of boundary and instance measures beside the scores of a matrix."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from evaluation_files import instance_map, label_pair
+
+from segpost import BoundaryF, BoundaryIoU, ConfusionMatrix, InstanceIoU, TrimapIoU
+from segpost.metrics.report import documents
+from segpost.metrics.report import formats as reports
+
+NAMES = ("sky", "car", "person", "road")
+
+
+def all_measures(classes: int = 4) -> list[Any]:
+    """Return all measures of a pair of label maps, in which class 3 does not occur."""
+    preds, target = (np.where(m == 3, 2, m) for m in label_pair(0))
+    measures = [kind(classes, ignore_index=255) for kind in (BoundaryIoU, TrimapIoU, BoundaryF)]
+    for measure in measures:
+        measure.update(preds, target)
+    things = InstanceIoU(classes, ignore_index=255, things={1: 9.0, 3: 2.0})
+    things.update(preds, target, instance_map(target))
+    return [*measures, things]
+
+
+def test_reports_take_measures() -> None:
+    """NaN is a dash, and null in JSON; the means stand below a line."""
+    scores = ConfusionMatrix(4, class_names=NAMES).compute()
+    text = reports.text(scores, measures=all_measures())
+    assert re.search(r"^road +- +- +-$", text, re.MULTILINE)
+    assert re.search(r"^road +-$", text, re.MULTILINE)
+    assert not re.search(r"^sky +0\.\d{4}$", text, re.MULTILINE)  # has no instances
+    assert re.search(r"\n-+  -+\nmean +0\.\d{4}", text)
+    found = json.loads(documents.json(scores, all_measures()))["measures"]
+    assert found["boundary"]["classes"][3]["boundary_iou"] is None
+    assert found["trimap"]["widths"][0]["iou"][3] is None
+    assert found["boundary_f"]["classes"][3]["f"] is None
+    assert found["instances"]["mean_category_iiou"] is None
+
+
+def test_reports_refuse_what_is_not_of_their_scores() -> None:
+    """Another number of classes, and what is no such measure."""
+    scores = ConfusionMatrix(3).compute()
+    for measure in all_measures():
+        with pytest.raises(ValueError, match="is of 4 classes, the scores are of 3"):
+            reports.text(scores, measures=[measure])
+    with pytest.raises(ValueError, match="is of 4 classes"):
+        documents.cityscapes_json(scores, all_measures())
+    with pytest.raises(TypeError, match="know nothing of ConfusionMatrix"):
+        documents.json(scores, [ConfusionMatrix(3)])
