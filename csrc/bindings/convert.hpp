@@ -166,7 +166,7 @@ inline py::object to_python(const LogitErrors &errors) {
 
 inline py::object to_python(const LabelErrors &errors) {
     using R = records::LabelErrors;
-    return make_record<R, std::int64_t>({{R::total, errors.count}, {R::first, errors.first}});
+    return make_record<R, std::int64_t>({{R::count, errors.count}, {R::first, errors.first}});
 }
 
 } // namespace segpost::bindings

@@ -14,15 +14,17 @@ namespace {
 py::object argmax(const Record<records::Logits> &logits, const py::object &axes,
                   const py::array &labels, const py::object &paint, const py::object &confidence,
                   bool fast, const py::object &probabilities, bool dense) {
-    const bool beside = !probabilities.is_none();
+    const bool with_probabilities = !probabilities.is_none();
     const ArgmaxJob job =
-        argmax_job(logits, axes, labels, paint, beside ? py::object(py::none()) : confidence, fast);
-    SoftmaxJob spread;
-    if (beside) spread = softmax_job(logits, axes, probabilities, confidence);
-    require(!(beside && job.resample), "probabilities");
+        argmax_job(logits, axes, labels, paint,
+                   with_probabilities ? py::object(py::none()) : confidence, fast);
+    SoftmaxJob probability_job;
+    if (with_probabilities) probability_job = softmax_job(logits, axes, probabilities, confidence);
+    require(!(with_probabilities && job.resample), "probabilities");
     LogitErrors errors;
     release_gil([&](const CancelToken &cancelled) {
-        if (beside) return launch_argmax_softmax(job, spread, cancelled, errors);
+        if (with_probabilities)
+            return launch_argmax_softmax(job, probability_job, cancelled, errors);
         return launch_argmax(job, dense ? CellRule::dense : CellRule::fill, cancelled, errors);
     });
     return to_python(errors);
@@ -60,9 +62,8 @@ void add_resized(const Record<records::Logits> &logits, const py::object &axes,
     require(element_type(weights) == DType::f32 && weights.ndim() == 2 &&
                 weights.shape(0) == job.height() && weights.shape(1) == job.width(),
             "weights");
-    require(element_type(sums) == DType::f32 && sums.ndim() == 3 &&
-                sums.shape(0) == job.logits.c && sums.shape(1) == job.height() &&
-                sums.shape(2) == job.width(),
+    require(element_type(sums) == DType::f32 && sums.ndim() == 3 && sums.shape(0) == job.logits.c &&
+                sums.shape(1) == job.height() && sums.shape(2) == job.width(),
             "sums");
     job.weights = static_cast<const char *>(weights.data());
     job.weight_h = weights.strides(0), job.weight_w = weights.strides(1);

@@ -11,14 +11,16 @@ namespace {
 
 class Solver {
   public:
-    Solver(Record<records::Unary> unary, py::tuple terms, bool own, const py::object &recipe)
+    Solver(Record<records::Unary> unary, py::tuple terms, bool include_self,
+           const py::object &config)
         : unary_(std::move(unary)), terms_(std::move(terms)), shape_(from_python(unary_)) {
         std::vector<PairwiseJob> jobs = pairwise_jobs(terms_, shape_);
-        if (recipe.is_none()) {
-            solver_ = std::make_unique<CrfExact>(shape_, std::move(jobs), own);
+        if (config.is_none()) {
+            solver_ = std::make_unique<CrfExact>(shape_, std::move(jobs), include_self);
         } else {
-            solver_ = std::make_unique<CrfOnLattice>(
-                shape_, std::move(jobs), own, from_python(Record<records::LatticeConfig>(recipe)));
+            solver_ =
+                std::make_unique<CrfOnLattice>(shape_, std::move(jobs), include_self,
+                                               from_python(Record<records::LatticeConfig>(config)));
         }
         release_gil([&](const CancelToken &cancelled) { return solver_->prepare(cancelled); });
     }
@@ -53,7 +55,7 @@ void bind_crf(py::module_ &m) {
     using py::arg;
     py::class_<Solver>(m, "CrfSolver")
         .def(py::init<Record<records::Unary>, py::tuple, bool, py::object>(), arg("unary"),
-             arg("terms"), arg("own"), arg("recipe").none())
+             arg("terms"), arg("include_self"), arg("config").none())
         .def_property_readonly("bad", &Solver::bad)
         .def("infer", &Solver::infer, arg("out"), arg("iterations"), arg("start").none(),
              arg("tolerance").none(), arg("trace"));

@@ -10,17 +10,17 @@ namespace {
 class Solver {
   public:
     // `allocate` gives an array of so many bytes on the device.
-    Solver(Record<records::Unary> unary, py::tuple terms, bool own, const py::object &recipe,
-           std::uintptr_t stream, py::function allocate)
+    Solver(Record<records::Unary> unary, py::tuple terms, bool include_self,
+           const py::object &config, std::uintptr_t stream, py::function allocate)
         : unary_(std::move(unary)), terms_(std::move(terms)), allocate_(std::move(allocate)),
           shape_(from_python(unary_)) {
-        LatticeRecipe how;
-        const bool exact = recipe.is_none();
-        if (!exact) how = from_python(Record<records::LatticeConfig>(recipe));
+        LatticeConfig how;
+        const bool exact = config.is_none();
+        if (!exact) how = from_python(Record<records::LatticeConfig>(config));
         std::vector<PairwiseJob> jobs = pairwise_jobs(terms_, shape_);
         const py::gil_scoped_release released;
-        solver_ = gpu::crf_solver(shape_, std::move(jobs), own, exact ? nullptr : &how, stream,
-                                  [this](std::size_t bytes) { return take(bytes); });
+        solver_ = gpu::crf_solver(shape_, std::move(jobs), include_self, exact ? nullptr : &how,
+                                  stream, [this](std::size_t bytes) { return take(bytes); });
     }
 
     py::list infer(const py::array &out, std::int64_t iterations, const py::object &start,
@@ -118,8 +118,8 @@ void bind_crf_on_device(py::module_ &m) {
     py::class_<Solver>(m, "CrfSolver")
         .def(py::init<Record<records::Unary>, py::tuple, bool, py::object, std::uintptr_t,
                       py::function>(),
-             arg("unary"), arg("terms"), arg("own"), arg("recipe").none(true), arg("stream"),
-             arg("allocate"))
+             arg("unary"), arg("terms"), arg("include_self"), arg("config").none(true),
+             arg("stream"), arg("allocate"))
         .def_property_readonly("bad", &Solver::bad)
         .def("infer", &Solver::infer, arg("out"), arg("iterations"), arg("start").none(true),
              arg("tolerance").none(true), arg("trace"));

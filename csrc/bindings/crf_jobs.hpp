@@ -10,10 +10,10 @@
 
 namespace segpost::bindings {
 
-inline constexpr std::array<std::pair<const char *, Meaning>, 3> meanings{
-    {{"probabilities", Meaning::probabilities},
-     {"logits", Meaning::logits},
-     {"energies", Meaning::energies}}};
+inline constexpr std::array<std::pair<const char *, UnaryKind>, 3> unary_kinds{
+    {{"probabilities", UnaryKind::probabilities},
+     {"logits", UnaryKind::logits},
+     {"energies", UnaryKind::energies}}};
 inline constexpr std::array<std::pair<const char *, Normalization>, 4> normalizations{
     {{"symmetric", Normalization::symmetric},
      {"row", Normalization::row},
@@ -33,7 +33,7 @@ inline UnaryView from_python(const Record<records::Unary> &record) {
     UnaryView view;
     view.data = static_cast<const char *>(values.data());
     view.dtype = element_type(record.get<std::string>(R::kind));
-    view.meaning = parse_enum(meanings, record.get<std::string>(R::meaning));
+    view.unary_kind = parse_enum(unary_kinds, record.get<std::string>(R::unary_kind));
     view.clamp = record.get<double>(R::clamp);
     view.labels = values.shape(0), view.d = values.shape(1);
     view.h = values.shape(2), view.w = values.shape(3);
@@ -74,16 +74,16 @@ inline PairwiseJob from_python(const Record<records::Pairwise> &record, const Un
     }
     const std::int64_t features = (job.has_places ? 3 : 0) + job.guide.channels;
     require(features > 0 && features <= most_features, "features");
-    require(py::isinstance<py::array>(record[R::attraction]),
-            "attraction is an array, whose memory stays");
-    const auto attraction = record.get<py::array>(R::attraction);
-    require(attraction.itemsize() == 8 && attraction.ndim() <= 2 &&
-                (attraction.flags() & py::array::c_style),
-            "attraction");
-    for (int i = 0; i < attraction.ndim(); ++i)
-        require(attraction.shape(i) == unary.labels, "attraction");
-    job.kind = static_cast<Attraction>(attraction.ndim());
-    job.attraction = static_cast<const double *>(attraction.data());
+    require(py::isinstance<py::array>(record[R::compatibility]),
+            "compatibility is an array, whose memory stays");
+    const auto compatibility = record.get<py::array>(R::compatibility);
+    require(compatibility.itemsize() == 8 && compatibility.ndim() <= 2 &&
+                (compatibility.flags() & py::array::c_style),
+            "compatibility");
+    for (int i = 0; i < compatibility.ndim(); ++i)
+        require(compatibility.shape(i) == unary.labels, "compatibility");
+    job.kind = static_cast<CompatibilityKind>(compatibility.ndim());
+    job.compatibility = static_cast<const double *>(compatibility.data());
     job.normalization = parse_enum(normalizations, record.get<std::string>(R::normalization));
     return job;
 }
@@ -108,15 +108,15 @@ inline std::vector<PairwiseJob> pairwise_jobs(const py::tuple &terms, const Unar
     return jobs;
 }
 
-inline LatticeRecipe from_python(const Record<records::LatticeConfig> &record) {
+inline LatticeConfig from_python(const Record<records::LatticeConfig> &record) {
     using R = records::LatticeConfig;
-    LatticeRecipe recipe;
-    recipe.rounds = record.get<std::int64_t>(R::rounds);
-    recipe.side = record.get<double>(R::side);
-    recipe.stretch = record.get<double>(R::stretch);
-    recipe.bridged = record.get<std::int64_t>(R::bridged);
-    recipe.dropped = record.get<double>(R::dropped);
-    return recipe;
+    LatticeConfig config;
+    config.passes = record.get<std::int64_t>(R::passes);
+    config.blur_weight = record.get<double>(R::blur_weight);
+    config.scale = record.get<double>(R::scale);
+    config.bridge_min = record.get<std::int64_t>(R::bridge_min);
+    config.prune_bound = record.get<double>(R::prune_bound);
+    return config;
 }
 
 inline py::object to_python(const CrfStep &step) {
@@ -133,14 +133,14 @@ inline py::list to_python(const std::vector<CrfStep> &steps) {
     return list;
 }
 
-inline py::object to_python(const BadUnary &bad) {
+inline py::object to_python(const UnaryErrors &bad) {
     using R = records::UnaryErrors;
-    return make_record<R, std::int64_t>({{R::total, bad.total},
+    return make_record<R, std::int64_t>({{R::count, bad.count},
                                          {R::first, bad.first},
-                                         {R::outside, bad.outside},
-                                         {R::outside_first, bad.outside_at},
-                                         {R::hopeless, bad.hopeless},
-                                         {R::hopeless_first, bad.hopeless_at}});
+                                         {R::out_of_range, bad.out_of_range},
+                                         {R::out_of_range_first, bad.out_of_range_first},
+                                         {R::infeasible, bad.infeasible},
+                                         {R::infeasible_first, bad.infeasible_first}});
 }
 
 } // namespace segpost::bindings

@@ -51,9 +51,9 @@ inline void add_colors(ArgmaxJob &job, const Record<records::ColorOutputs> &reco
         job.lut = lut;
         require(same_pixels(job.color, job.labels), "color");
     }
-    if (record.has(R::laid)) {
-        job.laid = from_python(Record<records::OverlayTarget>(record[R::laid]), job);
-        job.laid.lut = lut;
+    if (record.has(R::overlay)) {
+        job.overlay = from_python(Record<records::OverlayTarget>(record[R::overlay]), job);
+        job.overlay.lut = lut;
     }
 }
 

@@ -20,14 +20,15 @@ namespace py = pybind11;
 #define SEGPOST_RECORDS(RECORD)                                                                    \
     RECORD(Logits, values, kind, scale, zero_point, threshold, origin)                             \
     RECORD(OverlayTarget, image, alpha, out)                                                       \
-    RECORD(ColorOutputs, lut, color, laid)                                                         \
+    RECORD(ColorOutputs, lut, color, overlay)                                                      \
     RECORD(LogitErrors, nan_count, nan_first, undefined_count, undefined_first)                    \
-    RECORD(LabelErrors, total, first)                                                              \
-    RECORD(Unary, values, kind, meaning, clamp)                                                    \
-    RECORD(Pairwise, sigma, guide, guide_sigma, attraction, normalization, guide_range)            \
-    RECORD(LatticeConfig, rounds, side, stretch, bridged, dropped)                                 \
+    RECORD(LabelErrors, count, first)                                                              \
+    RECORD(Unary, values, kind, unary_kind, clamp)                                                 \
+    RECORD(Pairwise, sigma, guide, guide_sigma, compatibility, normalization, guide_range)         \
+    RECORD(LatticeConfig, passes, blur_weight, scale, bridge_min, prune_bound)                     \
     RECORD(CrfStep, entropy, unary, pairwise, change)                                              \
-    RECORD(UnaryErrors, total, first, outside, outside_first, hopeless, hopeless_first)
+    RECORD(UnaryErrors, count, first, out_of_range, out_of_range_first, infeasible,                \
+           infeasible_first)
 
 namespace records {
 #define SEGPOST_RECORD(record, ...)                                                                \

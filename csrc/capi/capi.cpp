@@ -113,28 +113,30 @@ int argmax(const segpost_array *logits, const segpost_argmax_options *given,
         }
         if (overlay) {
             tables->weigh(options.alpha, options.alpha_count);
-            job.laid.image = image_view(options.image, "image", false);
-            job.laid.out = image_view(overlay, "overlay", true);
-            job.laid.labels = job.labels;
-            job.laid.range.classes = classes;
-            job.laid.lut = tables->lut.data(), job.laid.alpha = tables->alpha.data();
-            require(same_pixels(job.laid.out, job.labels) &&
-                        same_pixels(job.laid.image, job.labels),
+            job.overlay.image = image_view(options.image, "image", false);
+            job.overlay.out = image_view(overlay, "overlay", true);
+            job.overlay.labels = job.labels;
+            job.overlay.range.classes = classes;
+            job.overlay.lut = tables->lut.data(), job.overlay.alpha = tables->alpha.data();
+            require(same_pixels(job.overlay.out, job.labels) &&
+                        same_pixels(job.overlay.image, job.labels),
                     "image and overlay must have the labels' pixels");
         }
         SoftmaxJob sigmoid;
         if (confidence) {
-            const LabelView sure = map_view(confidence, "confidence",
-                                            kind(SEGPOST_FLOAT32) | kind(SEGPOST_UINT8), true);
-            require(same_pixels(sure, job.labels), "confidence does not have the labels' pixels");
+            const LabelView confidence_map = map_view(
+                confidence, "confidence", kind(SEGPOST_FLOAT32) | kind(SEGPOST_UINT8), true);
+            require(same_pixels(confidence_map, job.labels),
+                    "confidence does not have the labels' pixels");
             if (job.has_threshold) {
                 sigmoid.logits = job.logits;
                 sampled.put(sigmoid);
-                sigmoid.confidence = sure.data, sigmoid.conf_bytes = sure.dtype == DType::u8;
-                sigmoid.conf_n = sure.stride_n, sigmoid.conf_h = sure.stride_h;
-                sigmoid.conf_w = sure.stride_w;
+                sigmoid.confidence = confidence_map.data,
+                sigmoid.conf_bytes = confidence_map.dtype == DType::u8;
+                sigmoid.conf_n = confidence_map.stride_n, sigmoid.conf_h = confidence_map.stride_h;
+                sigmoid.conf_w = confidence_map.stride_w;
             } else {
-                job.confidence = sure;
+                job.confidence = confidence_map;
                 job.fast = options.fast_confidence != 0;
             }
         }
@@ -142,10 +144,10 @@ int argmax(const segpost_array *logits, const segpost_argmax_options *given,
         if (job.labels.n && job.labels.h && job.labels.w) {
             launch_argmax(job, CellRule::fill, no_cancellation, errors);
             if (sigmoid.confidence) {
-                LogitErrors unsure;
-                launch_softmax(sigmoid, no_cancellation, unsure);
-                errors.undefined_count = unsure.undefined_count;
-                errors.undefined_first = unsure.undefined_first;
+                LogitErrors confidence_errors;
+                launch_softmax(sigmoid, no_cancellation, confidence_errors);
+                errors.undefined_count = confidence_errors.undefined_count;
+                errors.undefined_first = confidence_errors.undefined_first;
             }
         }
         return to_status(errors, job.logits, job.labels.h, job.labels.w, sampled.propagates(),

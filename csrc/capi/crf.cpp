@@ -17,7 +17,7 @@ constexpr double reach = 100000; // sigmas from one end of a feature to the othe
 constexpr double least_sigma = 1e-30;
 
 // The same numbers as LATTICES of segpost._core.contract.
-LatticeRecipe recipe_of(int quality) {
+LatticeConfig recipe_of(int quality) {
     if (quality == SEGPOST_QUALITY_FAST) return {1, 0.5, 1.0, 0, 1e-4};
     if (quality == SEGPOST_QUALITY_HIGH) return {2, 0.4, 1.02, 1, 1e-6};
     return {1, 0.42, 1.02, 2, 1e-5};
@@ -35,7 +35,7 @@ PairwiseJob term(double sigma, const double &weight, const UnaryView &unary, con
     require(side - 1 <= reach * sigma, std::string(name) + " is too small for the image's size");
     PairwiseJob job;
     job.sigma[1] = job.sigma[2] = sigma;
-    job.attraction = &weight;
+    job.compatibility = &weight;
     return job;
 }
 
@@ -93,17 +93,17 @@ int dense_crf(const segpost_array *probabilities, const segpost_array *image,
             solver = std::make_unique<CrfOnLattice>(unary, std::move(terms), true,
                                                     recipe_of(options.quality));
         solver->prepare(no_cancellation);
-        const BadUnary &bad = solver->errors();
+        const UnaryErrors &bad = solver->errors();
         if (bad.any()) {
-            const std::int64_t count = bad.total     ? bad.total
-                                       : bad.outside ? bad.outside
-                                                     : bad.hopeless;
-            const std::int64_t first = bad.total     ? bad.first
-                                       : bad.outside ? bad.outside_at
-                                                     : bad.hopeless_at;
-            const char *what = bad.total     ? " values that are NaN or infinite"
-                               : bad.outside ? " values outside 0..1"
-                                             : " pixels without a possible label";
+            const std::int64_t count = bad.count          ? bad.count
+                                       : bad.out_of_range ? bad.out_of_range
+                                                          : bad.infeasible;
+            const std::int64_t first = bad.count          ? bad.first
+                                       : bad.out_of_range ? bad.out_of_range_first
+                                                          : bad.infeasible_first;
+            const char *what = bad.count          ? " values that are NaN or infinite"
+                               : bad.out_of_range ? " values outside 0..1"
+                                                  : " pixels without a possible label";
             return set_report(report, SEGPOST_BAD_VALUES,
                               "probabilities have " + std::to_string(count) + what + ", first at " +
                                   std::to_string(first),

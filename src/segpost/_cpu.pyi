@@ -69,8 +69,8 @@ class CrfSolver:
         self,
         unary: Unary,
         terms: tuple[Pairwise, ...],
-        own: bool,
-        recipe: LatticeConfig | None,  # None: exact
+        include_self: bool,
+        config: LatticeConfig | None,  # None: exact
     ) -> None: ...
     bad: UnaryErrors
 

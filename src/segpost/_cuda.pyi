@@ -90,8 +90,8 @@ class CrfSolver:
         self,
         unary: Unary,
         terms: tuple[Pairwise, ...],
-        own: bool,
-        recipe: LatticeConfig | None,
+        include_self: bool,
+        config: LatticeConfig | None,
         stream: int,
         allocate: Callable[[int], Array],
     ) -> None: ...

@@ -13,7 +13,7 @@ from segpost import Palette
 
 
 def test_unknown_palette_lists_the_known() -> None:
-    """A misspelt name shows the names there are."""
+    """The error of an unknown name lists the known names."""
     with pytest.raises(ValueError, match=r"no palette named 'vocc'; known are voc, cityscapes"):
         Palette.named("vocc")
 
@@ -39,7 +39,7 @@ def test_bad_colors(colors: Any, error: type[Exception], text: str) -> None:
 
 
 def test_bad_names_and_ignore_index() -> None:
-    """A name a color, and ignore_index an integer."""
+    """The number of names must be that of colors, and ignore_index an integer."""
     with pytest.raises(ValueError, match="names must have 2 entries"):
         Palette([(0, 0, 0), (1, 1, 1)], names=["a"])
     with pytest.raises(TypeError, match="sequence of strings"):
@@ -63,7 +63,7 @@ def test_palette_is_a_value() -> None:
 
 
 def test_names_outside_the_palette() -> None:
-    """No name for a label that has no color."""
+    """A label without a color has no name: an error."""
     for label in (-1, 21):
         with pytest.raises(ValueError, match=r"label must be in 0\.\.20"):
             Palette.named("voc").name(label)

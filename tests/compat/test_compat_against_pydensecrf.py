@@ -1,4 +1,4 @@
-"""segpost.compat.pydensecrf and pydensecrf itself, side by side."""
+"""segpost.compat.pydensecrf against pydensecrf itself."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def generic(crf: Any, image: np.ndarray) -> None:
     "setup", [kraehenbuehl, deeplab, costs, sums_of_senders, sums_of_receivers, generic]
 )
 def test_marginals(backend: str, setup: Callable[[Any, np.ndarray], None]) -> None:
-    """Its lattice is an approximation; labels and marginals are those of the same model."""
+    """Labels and marginals agree with pydensecrf up to the approximation of its lattice."""
     theirs, ours = q_of(their, setup, 5), q_of(dcrf, setup, 5)
     assert (theirs.argmax(axis=0) != ours.argmax(axis=0)).mean() < 0.01
     assert abs(theirs - ours).mean() < 0.01
@@ -91,7 +91,7 @@ def test_marginals(backend: str, setup: Callable[[Any, np.ndarray], None]) -> No
 
 
 def test_divergences(backend: str) -> None:
-    """The same sequence along the iterations."""
+    """The divergence takes the course that it takes in pydensecrf, iteration by iteration."""
     values = []
     for module in (their, dcrf):
         image, probabilities = picture()
@@ -108,7 +108,7 @@ def test_divergences(backend: str) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_unary_of_probabilities_is_bit_for_bit_theirs(dtype: Any) -> None:
-    """Whatever is scaled and clipped."""
+    """Energies of a softmax are equal for any scale and clip."""
     probabilities = picture()[1].astype(dtype)
     probabilities[0, 0, :3] = 0
     for settings in ({}, {"scale": 0.7}, {"scale": 0.3, "clip": None}, {"clip": 0.01}):
@@ -120,7 +120,7 @@ def test_unary_of_probabilities_is_bit_for_bit_theirs(dtype: Any) -> None:
 
 
 def test_unary_of_labels_is_bit_for_bit_theirs() -> None:
-    """With and without an unknown label."""
+    """Energies of labels are equal with and without an unknown label."""
     labels = picture()[1].argmax(axis=0)
     for n, unsure in ((L, False), (L, True), (L - 1, True), (17, False)):
         ours = utils.unary_from_labels(labels, n, 0.6, zero_unsure=unsure)
@@ -129,7 +129,7 @@ def test_unary_of_labels_is_bit_for_bit_theirs() -> None:
 
 
 def test_features_are_bit_for_bit_theirs() -> None:
-    """For images, volumes, any place of the channels, and sigmas of all types."""
+    """Features are equal for images, volumes, any axis of channels, and sigmas of all types."""
     image = picture()[0]
     schans: list[Any] = [13, 7.7, np.float64(0.3), (1.1, 2.2, 3.3), np.array([3.3, 7.7, 9.9]), (5,)]
     sdims: Any
@@ -162,7 +162,7 @@ def test_features_are_bit_for_bit_theirs() -> None:
 
 
 def test_public_names() -> None:
-    """Nothing that is there is missing here."""
+    """Every public name of pydensecrf exists."""
     for theirs, ours in ((their, dcrf), (their_utils, utils), (their_eigen, eigen)):
         for name in dir(theirs):
             thing = getattr(theirs, name)

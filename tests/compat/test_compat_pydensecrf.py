@@ -1,4 +1,4 @@
-"""segpost.compat.pydensecrf: what pydensecrf does, and errors where it crashed."""
+"""segpost.compat.pydensecrf: the behavior of pydensecrf, and errors where it crashed."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_steps_are_the_inference(backend: str) -> None:
 
 
 def test_kl_divergence_is_that_of_pydensecrf(backend: str) -> None:
-    """Every pair counts twice; a new kernel counts at once."""
+    """The divergence counts every pair twice, and a new kernel from its addition on."""
     crf = model()
     unary = energies().astype(np.float64)
     q = crf.inference(0) / 2 + F32(0.5 / L)
@@ -157,7 +157,7 @@ def test_kl_divergence_is_that_of_pydensecrf(backend: str) -> None:
 
 
 def test_kernel_types_change_nothing(backend: str) -> None:
-    """As in pydensecrf. The constants are numbers, and may be given as such."""
+    """Defaults are those of pydensecrf, and a number may replace a constant."""
     assert (
         [*dcrf.KernelType] == [0, 1, 2] == [dcrf.CONST_KERNEL, dcrf.DIAG_KERNEL, dcrf.FULL_KERNEL]
     )
@@ -170,7 +170,7 @@ def test_kernel_types_change_nothing(backend: str) -> None:
 
 
 def test_unary_objects(backend: str) -> None:
-    """Energies as they are, or of a logistic regression; each object serves once."""
+    """A unary object holds energies, given or of a logistic regression, for one use."""
     random = np.random.default_rng(8)
     weights = random.normal(size=(L, 4)).astype(np.float32)
     features = random.normal(size=(4, N)).astype(np.float32)
@@ -186,7 +186,7 @@ def test_unary_objects(backend: str) -> None:
 
 
 def test_what_is_given_is_copied(backend: str) -> None:
-    """Arrays may be used again by the caller; any memory order will do."""
+    """Arrays are copied, so the caller may change them; any memory order is accepted."""
     unary, pixels = np.asfortranarray(energies()), image()
     features = utils.create_pairwise_gaussian((2, 2), (H, W))
     crf = model(unary)
@@ -199,7 +199,7 @@ def test_what_is_given_is_copied(backend: str) -> None:
 
 
 def test_impossible_labels_stay_impossible(backend: str) -> None:
-    """+inf is an energy; one label, one pixel and numbers of other types are fine."""
+    """+inf is a valid energy; one label, one pixel and numbers of other types are accepted."""
     unary = energies()
     unary[1, :5] = np.inf
     crf = model(unary)
@@ -271,13 +271,13 @@ BAD_CALLS: list[tuple[str, type[Exception], Callable[[Any], Any]]] = [
 
 @pytest.mark.parametrize(("words", "error", "call"), BAD_CALLS)
 def test_errors(words: str, error: type[Exception], call: Callable[[dcrf.DenseCRF2D], Any]) -> None:
-    """What crashed or was silent there says what is wrong; what was a ValueError still is."""
+    """What crashed or was silent in pydensecrf is an error that says why; ValueErrors stay."""
     with segpost.use_backend("reference"), pytest.raises(error, match=words):
         call(model())
 
 
 def test_energies_that_are_none(backend: str) -> None:
-    """The first NaN is named, and pixels that no label may have."""
+    """Errors locate the first NaN, and the first pixel without a possible label."""
     unary = energies()
     unary[1, W + 2] = unary[2, 40] = np.nan
     with pytest.raises(
@@ -295,7 +295,7 @@ def test_energies_that_are_none(backend: str) -> None:
 
 
 def test_unary_of_labels_and_probabilities(caplog: pytest.LogCaptureFixture) -> None:
-    """Against tables made by hand; old names log that they are."""
+    """Values equal tables written by hand; deprecated names log a warning."""
     labels = np.array([[0, 1, 2, 3], [3, 2, 1, 0]])
     table = np.full((3, 8), 0.1)
     table[labels.ravel() - 1, np.arange(8)] = 0.8
@@ -332,7 +332,7 @@ def test_unary_of_labels_and_probabilities(caplog: pytest.LogCaptureFixture) -> 
     ],
 )
 def test_errors_of_utils(words: str, call: Callable[[], Any]) -> None:
-    """Values that are none; float labels are a TypeError."""
+    """Values out of range are a ValueError; float labels are a TypeError."""
     with pytest.raises(ValueError, match=words):
         call()
     with pytest.raises(TypeError, match="labels must be integers"):
@@ -345,7 +345,7 @@ def by_labels(labels: list[Any]) -> np.ndarray:
 
 
 def test_more_features_than_can_be_told_apart(backend: str) -> None:
-    """They are refused by the name of the argument."""
+    """More features than the lattice can have are an error that names them."""
     d = dcrf.DenseCRF(4, 2)
     with pytest.raises(ValueError, match="features must be at most 32 a variable, got 33"):
         d.addPairwiseEnergy(np.zeros((33, 4), np.float32), compat=1)

@@ -1,4 +1,4 @@
-"""dense_crf and DenseCRF: what is computed, the same claims for every backend."""
+"""dense_crf and DenseCRF: their results, the same claims for every backend."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def defined(preset: str, iterations: int) -> np.ndarray:
 @pytest.mark.parametrize("normalization", ["symmetric", "row", "column", "none"])
 @pytest.mark.parametrize("own", [True, False])
 def test_exact_is_the_mean_field(backend: str, normalization: str, own: bool) -> None:
-    """A Gaussian and a bilateral term give what the sums over all pairs give."""
+    """A Gaussian and a bilateral term equal the sums over all pairs of pixels."""
     p, image = problem()
     weights = (0.05, 0.08) if normalization == "none" else (2.0, 3.0)
     got = segpost.dense_crf(
@@ -106,7 +106,7 @@ def test_three_ways_to_say_potts(backend: str, method: str) -> None:
 @pytest.mark.parametrize("quality", ["fast", "default", "high"])
 @pytest.mark.parametrize("preset", ["pydensecrf", "deeplab"])
 def test_the_lattice_is_near_the_definition(fast_backend: str, quality: str, preset: str) -> None:
-    """On a noisy scene, after one iteration and after all."""
+    """The lattice is near the exact sums on a noisy scene, after one iteration and after all."""
     p, image = problem(5, 40, 56)
     for iterations in (1, 10):
         crf = DenseCRF.preset(preset, iterations=iterations, quality=quality)
@@ -119,7 +119,7 @@ def test_the_lattice_is_near_the_definition(fast_backend: str, quality: str, pre
     "settings", [{}, {"own_term": False}, {"normalization": "row"}, {"bilateral": None}]
 )
 def test_numba_has_the_lattice_of_native(quality: str, settings: dict[str, Any]) -> None:
-    """One algorithm: they differ by rounding alone."""
+    """Numba and native compute the same algorithm: they differ by rounding alone."""
     p, image = problem(9, 70, 330, seed=14)
     results = []
     for backend in ("native", "numba"):
@@ -147,7 +147,7 @@ def test_numba_has_the_lattice_of_native(quality: str, settings: dict[str, Any])
 def test_every_setting_is_that_of_the_definition(
     fast_backend: str, settings: dict[str, Any], method: str
 ) -> None:
-    """Each setting alone, on both methods."""
+    """Each setting alone gives the result of the definition, with both methods."""
     p, image = problem(4, 30, 37, seed=3)
     arguments = {**SMALL, **settings, "method": method}
     got = segpost.dense_crf(p, image, **arguments)
@@ -158,7 +158,7 @@ def test_every_setting_is_that_of_the_definition(
 
 
 def test_terms_have_settings_of_their_own(backend: str) -> None:
-    """A term's compatibility and normalization win over the shared ones."""
+    """The compatibility and normalization of a term replace those of all terms."""
     p, image = problem(seed=4)
     own: dict[str, Any] = {"normalization": "row", "compatibility": COSTS}
     got = segpost.dense_crf(
@@ -171,7 +171,7 @@ def test_terms_have_settings_of_their_own(backend: str) -> None:
 
 
 def test_two_equal_terms_are_one_of_twice_the_weight(backend: str) -> None:
-    """Terms add up."""
+    """Two equal terms give the result of one with twice the weight."""
     p, image = problem(seed=5)
     term = SMALL["bilateral"]
     got = segpost.dense_crf(p, image, gaussian=None, bilateral=[term, term])
@@ -181,7 +181,7 @@ def test_two_equal_terms_are_one_of_twice_the_weight(backend: str) -> None:
 
 @pytest.mark.parametrize("method", ["exact", "lattice"])
 def test_permuted_labels_give_permuted_results(backend: str, method: str) -> None:
-    """No label is special."""
+    """A permutation of the labels permutes the result."""
     p, image = problem(5, 20, 24, seed=6)
     order = [3, 0, 4, 1, 2]
     got = segpost.dense_crf(p[order], image, **SMALL, method=method)
@@ -191,7 +191,7 @@ def test_permuted_labels_give_permuted_results(backend: str, method: str) -> Non
 
 @pytest.mark.parametrize("method", ["exact", "lattice"])
 def test_flipped_images_give_flipped_results(backend: str, method: str) -> None:
-    """No direction is special; the lattice has one, but not by much."""
+    """A flipped image gives the flipped result; the lattice depends on the direction a little."""
     p, image = problem(4, 20, 24, seed=7)
     wanted = segpost.dense_crf(p, image, **SMALL, method=method)
     for flip in (np.s_[::-1, :], np.s_[:, ::-1]):
@@ -209,11 +209,16 @@ def test_same_bytes_for_any_number_of_threads(backend: str, quality: str, thread
     p, image = problem(7, 120, 150, seed=8)
     few = {"reference": 20, "cuda-emulated": 40}.get(backend, 150)
     p, image = p[:, :few, :few], image[:few, :few]
+    counts: tuple[int, ...] = (1, 1, threads)
+    if backend == "cuda-emulated":  # which has one thread of its own
+        if threads != 2:
+            pytest.skip("the number of threads is one of the CPU")
+        counts = counts[1:]
     crf = DenseCRF(iterations=3, quality=quality)
     before = segpost.num_threads()
     results = []
     try:
-        for count in (1, 1, threads):
+        for count in counts:
             segpost.set_num_threads(count)
             results.append(crf.refine(p, image, trace=True))
     finally:
@@ -248,7 +253,7 @@ def test_weight_zero_leaves_a_term_out(backend: str) -> None:
 
 
 def test_negative_weights_repel(backend: str) -> None:
-    """Neighbors come out less alike than they went in."""
+    """With a negative weight, neighbors are less alike after the iterations than before."""
     p = np.full((2, 6, 6), 0.5, np.float32)
     p[0, ::2, ::2], p[1, ::2, ::2] = 0.6, 0.4
     got = segpost.dense_crf(p, gaussian={"sigma": 1, "weight": -2}, bilateral=None, own_term=False)
@@ -273,7 +278,7 @@ def test_tolerance_stops(backend: str) -> None:
 
 
 def test_trace_is_the_free_energy(backend: str) -> None:
-    """kl and change are what the steps of the mean field have."""
+    """kl and change are those of the steps of the exact mean field."""
     p, image = problem(seed=12)
     done = DenseCRF(**SMALL, method="exact").refine(p, image, trace=True)
     terms = [
@@ -315,7 +320,7 @@ def test_presets() -> None:
 
 
 def test_a_description_is_a_value() -> None:
-    """It cannot change, equals its likes, prints as the call that makes it, and pickles."""
+    """A DenseCRF is immutable, equal to its copies, printed as its constructor call, pickled."""
     crf = DenseCRF(gaussian=[{"sigma": 2, "weight": 1}] * 2, compatibility=np.eye(3), axis=-1)
     assert eval(repr(crf), {"DenseCRF": DenseCRF}) == crf
     assert pickle.loads(pickle.dumps(crf)) == crf

@@ -1,4 +1,4 @@
-"""How near to the exact mean field the lattice comes, beside pydensecrf's where it is there."""
+"""The error of the lattice against the exact mean field, and that of pydensecrf if installed."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def peer_error(preset: str) -> float:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_quality_buys_accuracy(fast_backend: str, preset: str) -> None:
-    """A lattice as pydensecrf has it is "fast"; the others are nearer, by what the docs say."""
+    """The errors of the qualities are those of the docs; "fast" is the lattice of pydensecrf."""
     fast = error(preset, "fast")
     assert error(preset, "default") <= 0.9 * fast
     assert error(preset, "high") <= 0.6 * fast
@@ -91,7 +91,7 @@ def test_quality_buys_accuracy(fast_backend: str, preset: str) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_exact_is_exact(fast_backend: str, preset: str) -> None:
-    """All pairs, in float32."""
+    """method="exact" differs from the definition by the rounding of float32."""
     assert error(preset, "default", method="exact") < 1e-6
 
 

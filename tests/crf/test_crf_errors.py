@@ -1,4 +1,4 @@
-"""dense_crf and DenseCRF: every bad argument is named, counted and placed."""
+"""dense_crf and DenseCRF: errors name the argument, count bad values, and locate the first."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def bilateral(**changed: Any) -> dict[str, Any]:
 def test_bad_settings_are_refused_when_they_are_given(
     settings: dict[str, Any], message: str
 ) -> None:
-    """Before there is an array."""
+    """The constructor refuses bad settings, before any array is read."""
     with pytest.raises(ValueError, match=message):
         DenseCRF(**settings)
 
@@ -101,7 +101,7 @@ def test_bad_settings_are_refused_when_they_are_given(
     ],
 )
 def test_settings_of_another_type(settings: dict[str, Any], message: str) -> None:
-    """Booleans are no numbers, floats no counts."""
+    """A boolean is not a number, and a float is not a count."""
     with pytest.raises(TypeError, match=message):
         DenseCRF(**settings)
 
@@ -146,7 +146,7 @@ PLACES = [(1, 2, 3, 4), (1, 3, 0, 0), (2, 0, 0, 0)]
 def test_values_that_are_no_unary(
     backend: str, values: np.ndarray, settings: dict[str, Any], message: str, method: str
 ) -> None:
-    """How many in the whole batch, and where the first is, whichever axis has the labels."""
+    """The error counts the bad values of the batch and locates the first, for either label axis."""
     with pytest.raises(ValueError, match=message):
         segpost.dense_crf(values, BATCH[1], method=method, **settings)
     with pytest.raises(ValueError, match=message):
@@ -177,7 +177,7 @@ def test_bad_values_of_a_batch_are_counted_without_solvers(
 
 
 def test_rounding_errors_of_probabilities_are_forgiven(backend: str) -> None:
-    """A thousandth outside 0..1 is taken for 0 or as it is."""
+    """Probabilities up to 1e-3 outside 0..1 are accepted."""
     p = P.copy()
     p[0, 0, 0], p[1, 0, 0] = -5e-4, 1 + 5e-4
     got = segpost.dense_crf(p, IMAGE)
@@ -189,7 +189,7 @@ def test_rounding_errors_of_probabilities_are_forgiven(backend: str) -> None:
 
 
 def test_volumes_have_a_z(backend: str) -> None:
-    """The place of a bad value of a volume has all its coordinates."""
+    """The position of a bad value in a volume has three coordinates."""
     p = np.full((2, 3, 4, 5), 0.5)
     p[1, 2, 3, 4] = NAN
     with pytest.raises(ValueError, match="at image 0, label 1, z 2, y 3, x 4"):
@@ -240,7 +240,7 @@ LABELS = P.argmax(0)
 def test_arrays_that_do_not_fit(
     p: np.ndarray, image: np.ndarray | None, settings: dict[str, Any], message: str
 ) -> None:
-    """What came, what it should be, and what was probably meant."""
+    """The error says the shape, the expected shape, and a likely cause."""
     with segpost.use_backend("reference"), pytest.raises(ValueError, match=message):
         segpost.dense_crf(p, image, **settings)
 
@@ -257,6 +257,6 @@ def test_arrays_that_do_not_fit(
     ],
 )
 def test_arrays_of_another_type(p: Any, image: Any, settings: dict[str, Any], message: str) -> None:
-    """Nothing is cast in silence."""
+    """An array of another type is an error: nothing is cast."""
     with segpost.use_backend("reference"), pytest.raises(TypeError, match=message):
         segpost.dense_crf(p, image, **settings)

@@ -1,4 +1,4 @@
-"""dense_crf and DenseCRF: what they read and give, what they refuse, and postprocess(crf=...)."""
+"""dense_crf and DenseCRF: array types, layouts, volumes, guides, and kinds of unary."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def spread(array: np.ndarray, layout: int) -> np.ndarray:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(data=st.data())
 def test_any_size_type_and_layout(backend: str, data: st.DataObject) -> None:
-    """As the definition says of a contiguous copy; probabilities add up to 1."""
+    """Any layout gives the result of a contiguous copy; probabilities add up to 1."""
     labels = data.draw(st.integers(2, 6))
     height, width, channels = data.draw(st.tuples(*[st.integers(1, 9)] * 2, st.integers(1, 5)))
     batch = data.draw(st.integers(0, 2))
@@ -88,7 +88,7 @@ def test_any_size_type_and_layout(backend: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 2), (3, 70), (17, 16)])
 @pytest.mark.parametrize("quality", ["fast", "default", "high"])
 def test_odd_sizes_and_flat_images(backend: str, size: tuple[int, int], quality: str) -> None:
-    """Lines, single pixels and images of one color: probabilities that add up to 1."""
+    """Lines, single pixels and images of one color give probabilities that add up to 1."""
     for image in (np.zeros((*size, 3), np.uint8), problem(3, *size)[1]):
         for own in (True, False):
             crf = DenseCRF(quality=quality, own_term=own)
@@ -100,7 +100,7 @@ def test_odd_sizes_and_flat_images(backend: str, size: tuple[int, int], quality:
 
 @pytest.mark.parametrize("labels", [2, 3, 7, 8, 9, 16, 17, 33, 150])
 def test_any_number_of_labels(backend: str, labels: int) -> None:
-    """Up to more than a vector register holds, on both methods."""
+    """Any number of labels works, also more than a vector register holds, with both methods."""
     p, image = problem(labels, 9, 11)
     got = segpost.dense_crf(p, image, method="exact")
     assert_allclose(got, reference(p, image), rtol=0, atol=EXACT)
@@ -126,7 +126,7 @@ def test_any_number_of_labels(backend: str, labels: int) -> None:
 )
 @pytest.mark.parametrize("method", ["exact", "lattice"])
 def test_extreme_settings(backend: str, settings: dict[str, Any], method: str) -> None:
-    """The largest weights, and sigmas that make one pixel or all of them one."""
+    """The largest weights, the smallest and the largest sigmas give valid probabilities."""
     p, image = problem(seed=14)
     settings = {"gaussian": None, "bilateral": None, **settings}
     got = segpost.dense_crf(p, image, method=method, **settings)
@@ -139,7 +139,7 @@ def test_extreme_settings(backend: str, settings: dict[str, Any], method: str) -
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e28])
 @pytest.mark.parametrize("unary", ["probabilities", "logits", "energies"])
 def test_unaries_of_any_size(backend: str, scale: float, unary: str) -> None:
-    """Tiny probabilities that do not add up to 1, and logits and energies from none to all."""
+    """Tiny probabilities that do not add up to 1, and extreme logits and energies, are valid."""
     p, image = problem(seed=15)
     given = p if unary == "probabilities" else energies(p).reshape(p.shape)
     given = given * (min(scale, 1.0) if unary == "probabilities" else scale)
@@ -171,7 +171,7 @@ def test_a_batch_is_its_images(backend: str, method: str) -> None:
 @pytest.mark.parametrize("channels", [0, 1, 2, 3, 5])
 @pytest.mark.parametrize("kind", ["uint8", "float32"])
 def test_guides_of_any_channels(backend: str, channels: int, kind: str) -> None:
-    """Grey pictures with and without an axis, and more channels than colors."""
+    """A guide may have no axis of channels, one channel, or many."""
     p, image = problem(channels=max(channels, 1), seed=1)
     guide = image.astype(kind) / (2 if kind == "float32" else 1)
     sigmas = tuple(np.linspace(15, 40, max(channels, 1)))
@@ -185,7 +185,7 @@ def test_guides_of_any_channels(backend: str, channels: int, kind: str) -> None:
 
 @pytest.mark.parametrize("offset", [0.0, 1e6, -1e9])
 def test_only_differences_of_a_guide_matter(backend: str, offset: float) -> None:
-    """Depths far from 0 for their sigma lose nothing in float32."""
+    """Guide values far from 0 for their sigma lose nothing in float32."""
     p, image = problem(channels=1, seed=2)
     crf = DenseCRF(gaussian=None, bilateral={**TERM, "sigma_rgb": 0.5}, method="exact")
     depth = image[..., 0] / 40.0
@@ -217,7 +217,7 @@ def test_a_term_has_a_guide_of_its_own(backend: str) -> None:
 
 @pytest.mark.parametrize("method", ["exact", "lattice"])
 def test_colors_without_places(backend: str, method: str) -> None:
-    """With sigma_xy None, like colors attract however far they are."""
+    """With sigma_xy None, pixels of like color attract each other at any distance."""
     p, image = problem(seed=5)
     term = {"sigma_xy": None, "sigma_rgb": 20.0, "weight": 3.0}
     terms = [(kernel((12, 9), None, image, 20.0), 3.0 * potts(4))]
@@ -229,7 +229,7 @@ def test_colors_without_places(backend: str, method: str) -> None:
 @pytest.mark.parametrize("grey", [True, False])
 @pytest.mark.parametrize("last", [True, False])
 def test_volumes(backend: str, grey: bool, last: bool) -> None:
-    """Three axes of pixels, labels first and last, alone and in a batch."""
+    """Volumes work with labels first and last, alone and in a batch."""
     random = np.random.default_rng(6)
     p = random.dirichlet(np.ones(3), (3, 5, 6))
     image = random.integers(0, 256, (3, 5, 6) if grey else (3, 5, 6, 2)).astype(np.uint8)
@@ -259,7 +259,7 @@ def test_volumes(backend: str, grey: bool, last: bool) -> None:
 
 
 def test_a_volume_of_one_slice_is_an_image(backend: str) -> None:
-    """Both are one problem."""
+    """A volume of one slice gives the result of the image."""
     p, image = problem(seed=7)
     got = segpost.dense_crf(p[:, None], image[None], volume=True)
     near(got[:, 0], segpost.dense_crf(p, image), LATTICE)
@@ -294,7 +294,7 @@ def test_energies_are_minus_logarithms(backend: str) -> None:
 
 @pytest.mark.parametrize("kind", ["uint8", "int64", "uint64"])
 def test_labels_are_probabilities_of_their_certainty(backend: str, kind: str) -> None:
-    """The label has it, the others share the rest; unsure pixels are uniform."""
+    """The label has the probability `certainty`, the others share the rest; unsure is uniform."""
     _, image = problem(seed=10)
     labels = scene(4, 12, 9, 10).argmax(0)
     p = np.full((4, 12, 9), 0.1)
@@ -316,7 +316,7 @@ def test_labels_are_probabilities_of_their_certainty(backend: str, kind: str) ->
 
 
 def test_torch_in_torch_out(backend: str) -> None:
-    """Tensors of any float type, with gradients, give float32 tensors with none."""
+    """Tensors of any float type, with gradients, give float32 tensors without gradients."""
     p, image = problem(seed=11)
     wanted = segpost.dense_crf(p, image)
     for dtype, tolerance in ((torch.float32, 0), (torch.float64, 1e-6), (torch.bfloat16, 0.2)):
@@ -335,7 +335,7 @@ def test_torch_in_torch_out(backend: str) -> None:
 
 @pytest.mark.parametrize("shape", [(3, 0, 5), (3, 5, 0), (0, 3, 4, 5), (2, 3, 0, 5)])
 def test_no_pixels_give_an_empty_result(backend: str, shape: tuple[int, ...]) -> None:
-    """Of the right shape."""
+    """An input without pixels gives an empty result of the right shape."""
     p = np.zeros(shape, np.float32)
     image = np.zeros((*shape[:-3], *shape[-2:], 3), np.uint8)
     done = DenseCRF().refine(p, image, trace=True)

@@ -23,7 +23,7 @@ def test_terms_that_are_checked_are_not_checked_again() -> None:
 
 
 def test_terms_are_checked_for_another_use() -> None:
-    """A term of another kind, and sigmas of another number of axes, are refused as ever."""
+    """A term of another kind, or with sigmas of another number of axes, is refused."""
     crf = DenseCRF(gaussian={"sigma": (1, 2), "weight": 3})
     with pytest.raises(ValueError, match="bilateral has an unknown key 'sigma'"):
         DenseCRF(bilateral=crf.gaussian)

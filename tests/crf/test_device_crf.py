@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("device")
 
 @pytest.mark.parametrize("method", ["lattice", "exact"])
 def test_refined_probabilities_are_on_the_device(method: str) -> None:
-    """They are what the CPU makes of the same, and so are labels, changes and energies."""
+    """Probabilities, labels, changes and energies equal those of the CPU."""
     crf = DenseCRF(iterations=3, method=method)
     np.testing.assert_allclose(host(crf(Cuda(P), Cuda(IMAGE))), crf(P, IMAGE), atol=NEAR)
     there, here = crf.refine(Cuda(P), Cuda(IMAGE), trace=True), crf.refine(P, IMAGE, trace=True)
@@ -31,7 +31,7 @@ def test_refined_probabilities_are_on_the_device(method: str) -> None:
 
 
 def test_labels_as_unary() -> None:
-    """A label map on the device, with pixels that may be anything."""
+    """A label map on the device works as a unary, with pixels of an unknown label."""
     labels = P.argmax(0).astype(np.int64)
     labels[3:5] = 255
     crf = DenseCRF(iterations=2, unary="labels", num_classes=4, unsure=255)
@@ -44,14 +44,14 @@ def test_labels_as_unary() -> None:
 
 @pytest.mark.parametrize("kind", ["float32", "float16", "float64", "int16", "uint16"])
 def test_guides_of_any_kind(kind: str) -> None:
-    """Their ranges are found on the device; far values are moved to zero there."""
+    """The range of a float guide is computed on the device, and far values are moved to zero."""
     guide = (IMAGE.astype(np.float64) * 7 + 4000).astype(kind)
     crf = DenseCRF(iterations=2, bilateral={"sigma_xy": 9, "sigma_rgb": 120, "weight": 4})
     np.testing.assert_allclose(host(crf(Cuda(P), Cuda(guide))), crf(P, guide), atol=5e-5)
 
 
 def test_bad_input_is_named_as_on_the_cpu() -> None:
-    """Probabilities, guides and sizes: the message of the CPU."""
+    """Errors of probabilities, guides and sizes have the message of the CPU."""
     nan, logits, dark = P.copy(), P * 9 - 3, IMAGE.astype(np.float32)
     nan[2, 3, 4] = np.nan
     dark[5, 6, 1] = np.inf
@@ -65,7 +65,7 @@ def test_bad_input_is_named_as_on_the_cpu() -> None:
 
 
 def test_an_image_elsewhere_is_refused() -> None:
-    """Probabilities and picture are on one device, or it is an error."""
+    """Probabilities and an image on different devices are an error."""
     with pytest.raises(TypeError, match="different devices"):
         CRF(Cuda(P), IMAGE)
     with pytest.raises(TypeError, match=r"the (native|numba) backend|different devices"):
@@ -74,7 +74,7 @@ def test_an_image_elsewhere_is_refused() -> None:
 
 @pytest.mark.parametrize("axis", [-3, -1])
 def test_postprocess_refines_on_the_device(axis: int) -> None:
-    """Labels, confidence, probabilities and colors follow from the refined ones."""
+    """Labels, confidence, probabilities and colors are those of the refined probabilities."""
     logits = np.log(P)[:, ::2, ::2]
     logits = np.ascontiguousarray(logits if axis == -3 else logits.transpose(1, 2, 0))
     want = ("labels", "confidence", "probabilities", "color")

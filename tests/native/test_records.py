@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+import importlib
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,7 +12,8 @@ import pytest
 import segpost
 from segpost._core import contract
 
-_cpu = pytest.importorskip("segpost._cpu")
+native: Any = pytest.importorskip("segpost._backends.native")
+_cpu = native._cpu
 
 RECORDS = [
     kind
@@ -25,22 +26,26 @@ RECORDS = [
 def test_swapped_fields_are_refused(record: Any) -> None:
     """Two fields that change places are an error that names the record and both orders."""
     name, fields = record.__name__, list(record._fields)
-    swapped = namedtuple(name, [fields[1], fields[0], *fields[2:]])  # type: ignore[misc]
+    swapped = type(name, (tuple,), {"_fields": (fields[1], fields[0], *fields[2:])})
     other = SimpleNamespace(**{**vars(contract), name: swapped})
     with pytest.raises(RuntimeError, match=rf"reads {name} as \({', '.join(fields)}\), but"):
         _cpu.bind_records(other)
     with segpost.use_backend("native"):  # what was bound before is still in use
-        assert segpost.argmax(np.array([[[1]], [[2]]], np.float32)).tolist() == [[1]]
+        assert segpost.argmax(np.array([[[1.0]], [[2.0]]])).tolist() == [[1]]
 
 
 def test_the_backend_checks_records_when_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The module that the registry imports does not import with another order of fields."""
-    import importlib
 
-    from segpost._backends import native
+    class Logits(NamedTuple):
+        values: Any
+        kind: str
+        zero_point: float
+        scale: float
+        threshold: float | None
+        origin: tuple[int, int]
 
-    fields = ["values", "kind", "zero_point", "scale", "threshold", "origin"]
-    monkeypatch.setattr(contract, "Logits", namedtuple("Logits", fields))
+    monkeypatch.setattr(contract, "Logits", Logits)
     with pytest.raises(RuntimeError, match="reads Logits as"):
         importlib.reload(native)
 

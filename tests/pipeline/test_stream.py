@@ -283,3 +283,23 @@ def test_a_stream_of_labels_is_refused() -> None:
     """There is nothing to make."""
     with pytest.raises(TypeError, match="the network gives labels"):
         segpost.Stream(convention="tf1-deeplab")(np.zeros((4, 5), np.int64))
+
+
+def test_settings_are_checked_when_the_stream_is_made() -> None:
+    """What no logits could fit is an error before the first frame."""
+    for wrong, text in (
+        ({"nan": "drop"}, "nan must be one of"),
+        ({"want": ()}, "want is empty"),
+        ({"quantization": (0, 1)}, "scale must be positive"),
+        ({"crf": "deeplab", "threshold": 0.5}, "crf needs probabilities of two labels"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            segpost.Stream(**wrong)
+
+
+def test_a_stream_of_version_0_1_is_restored() -> None:
+    """Its pickle has the settings, and the convention apart."""
+    stream = segpost.Stream.__new__(segpost.Stream)
+    stream.__setstate__({"_settings": {"axis": -1}, "_convention": None, "_like": None})
+    logits = scene(5, 8, 11, 0)
+    same(stream(np.moveaxis(logits, 0, -1)), segpost.postprocess(logits))

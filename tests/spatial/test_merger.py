@@ -49,7 +49,7 @@ def upright(planes: np.ndarray, flip: str | None) -> np.ndarray:
     return planes
 
 
-@pytest.mark.parametrize("average", ["probabilities", "values"])
+@pytest.mark.parametrize("average", ["probabilities", "logits"])
 @pytest.mark.parametrize("grid", ["half_pixel", "align_corners", "asymmetric"])
 def test_mean_of_windows_flips_and_scales(backend: str, average: str, grid: str) -> None:
     """The float64 mean of everything kept, weights included."""
@@ -169,7 +169,7 @@ def test_what_has_no_weight_does_not_count(backend: str) -> None:
     logits = scene(3, 4, 6)
     weight = np.ones((4, 6))
     weight[:, 3:] = 0
-    merger = Merger((4, 6), 3, average="values")
+    merger = Merger((4, 6), 3, average="logits")
     spoilt = logits.copy()
     spoilt[:, :, 3:] = np.inf
     merger.add(spoilt, weight=weight)
@@ -201,7 +201,7 @@ def test_what_has_no_weight_does_not_count(backend: str) -> None:
         ({"weight": "gaussian"}, TypeError, "weight must be an array"),
     ],
 )
-@pytest.mark.parametrize("average", ["probabilities", "values"])
+@pytest.mark.parametrize("average", ["probabilities", "logits"])
 def test_errors(given: Any, error: type[Exception], words: str, average: str) -> None:
     """What does not fit is refused by name, and leaves the sums as they were."""
     merger = Merger((8, 10), 3, average=average)
@@ -223,7 +223,7 @@ def test_errors_of_sizes_and_logarithms() -> None:
         Merger((4, 4), 0)
     with pytest.raises(ValueError, match="average must be one of"):
         Merger((4, 4), 2, average="labels")
-    merger = Merger((2, 2), 2, average="values")
+    merger = Merger((2, 2), 2, average="logits")
     merger.add(np.full((2, 2, 2), -1, np.float32))
     with pytest.raises(ValueError, match="8 of 8 values are below 0"):
         merger.result(log=True)
@@ -235,3 +235,16 @@ def test_devices_are_refused_in_words(device: Any) -> None:
 
     with pytest.raises(TypeError, match="windows are merged on the CPU"):
         Merger((2, 2), 2).add(Cuda(np.zeros((2, 2, 2), np.float32)))
+
+
+def test_the_word_of_version_0_1_for_logits() -> None:
+    """`average="values"` means "logits", in calls and in pickles of that version."""
+    logits = np.random.default_rng(0).normal(size=(2, 4, 5)).astype(np.float32)
+    old = Merger((4, 5), 2, average="values")
+    old.add(logits)
+    np.testing.assert_array_equal(old.result(), logits)
+    state = {**vars(old), "average": "values"}
+    restored = Merger.__new__(Merger)
+    restored.__setstate__(state)
+    assert old.average == restored.average == "logits"
+    np.testing.assert_array_equal(restored.result(), logits)

@@ -53,7 +53,7 @@ def codes(cases: Cases) -> str:
 
 
 def confusions(cases: Cases, runs: list[Run]) -> str:
-    """Symptoms against findings: those of the right code by rank, and which others came along."""
+    """Faults against findings: those of the right code by rank, and which others came along."""
     lines = ["| made | times | certain | likely | hint | missed | found beside it |"]
     lines.append("|---|--:|--:|--:|--:|--:|---|")
     for code in [code for code in TABLE if code in {of for of, _ in cases}]:

@@ -31,7 +31,7 @@ class Examined(NamedTuple):
 
 @cache
 def examined(run: Failure | Run) -> Examined:
-    """What is found in a run."""
+    """The diagnosis of a run; every call after the first is free."""
     checked = set()
 
     def recorded(code: str, entry: Rule) -> Rule:

@@ -104,7 +104,7 @@ class OnDevice:
 
         def call(there: Any, labels: Any, color: Any, image: Any, over: Any, *sure: Any) -> Any:
             over = laid and laid._replace(image=image, out=over)
-            made = paint and paint._replace(color=color, laid=over)
+            made = paint and paint._replace(color=color, overlay=over)
             return self.gpu.argmax(there, axes, labels, made, sure[0], fast, sure[1])
 
         given = [logits, labels, color, image, overlay, confidence, probabilities]
@@ -177,14 +177,16 @@ class OnDevice:
         return report
 
     def dense_crf(
-        self, unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+        self, unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
     ) -> CrfOnDevice:
         there = [
             term if term.guide is None else term._replace(guide=self.there(term.guide))
             for term in terms
         ]
         values = self.there(unary.values)
-        solver = self.gpu.dense_crf(unary._replace(values=values), there, own, method, quality)
+        solver = self.gpu.dense_crf(
+            unary._replace(values=values), there, include_self, method, quality
+        )
         return CrfOnDevice(self, solver)
 
 

@@ -167,13 +167,14 @@ bool CrfExact::send(std::int64_t row, const CancelToken &cancelled) {
             float *to = messages_.data() + term.order[i] * row;
             for (std::int64_t l = 0; l < labels; ++l) from[l] *= term.out[i];
             for (std::int64_t l = 0; l < labels; ++l) {
-                if (job.kind != Attraction::matrix) {
-                    const double a = job.attraction[job.kind == Attraction::scalar ? 0 : l];
+                if (job.kind != CompatibilityKind::matrix) {
+                    const double a =
+                        job.compatibility[job.kind == CompatibilityKind::scalar ? 0 : l];
                     to[l] += static_cast<float>(a) * from[l];
                     continue;
                 }
                 for (std::int64_t m = 0; m < labels; ++m)
-                    to[l] += static_cast<float>(job.attraction[l * labels + m]) * from[m];
+                    to[l] += static_cast<float>(job.compatibility[l * labels + m]) * from[m];
             }
         }
     }

@@ -25,13 +25,13 @@ inline V mixed(const float *matrix, const float *from, std::int64_t row, std::in
     return sum;
 }
 
-// Every vertex of a chain becomes itself and `side` of its two neighbours, in place. Vertices
-// without neighbours along this axis are in no chain.
+// Every vertex of a chain becomes itself and `blur_weight` of its two neighbours, in place.
+// Vertices without neighbours along this axis are in no chain.
 template <class V, int N> void blur(float *rows, std::int64_t row, const std::uint32_t *chain,
-                                    std::int64_t begin, std::int64_t end, float side) {
+                                    std::int64_t begin, std::int64_t end, float blur_weight) {
     constexpr int w = lanes_of<V>;
     constexpr std::int64_t distance = 12; // of prefetches: the order is known, unlike to the cache
-    const V factor = broadcast<V>(side);
+    const V factor = broadcast<V>(blur_weight);
     V before[N], here[N];
     for (int j = 0; j < N; ++j) before[j] = here[j] = V{};
     for (std::int64_t i = begin; i < end; ++i) {
@@ -78,11 +78,11 @@ void crf_mix(const CrfLattice &lattice, const CrfWeights &weights, std::int64_t 
 }
 
 void crf_blur(const CrfLattice &lattice, std::int64_t row, std::int64_t lane0, std::int64_t lane1,
-              const std::uint32_t *chain, std::int64_t begin, std::int64_t end, float side) {
+              const std::uint32_t *chain, std::int64_t begin, std::int64_t end, float blur_weight) {
     with_width(lane1 - lane0, [&](auto v) {
         using V = decltype(v);
         in_groups<V>(lane1 - lane0, [&](auto n, std::int64_t at) {
-            blur<V, decltype(n)::n>(lattice.sums + lane0 + at, row, chain, begin, end, side);
+            blur<V, decltype(n)::n>(lattice.sums + lane0 + at, row, chain, begin, end, blur_weight);
         });
     });
 }

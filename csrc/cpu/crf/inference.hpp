@@ -22,10 +22,10 @@ class SEGPOST_EXPORT CrfInference {
     virtual bool infer(const ProbabilityView &out, std::int64_t iterations,
                        const ProbabilityView *start, double tolerance, bool trace,
                        const CancelToken &, std::vector<CrfStep> &steps) = 0;
-    const BadUnary &errors() const { return errors_; }
+    const UnaryErrors &errors() const { return errors_; }
 
   protected:
-    BadUnary errors_;
+    UnaryErrors errors_;
 };
 
 } // namespace segpost

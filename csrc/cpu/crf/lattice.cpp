@@ -32,13 +32,13 @@ bool each_tile(const std::vector<CrfTile> &tiles, const CancelToken &cancelled, 
 } // namespace
 
 bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
-                    const std::vector<CrfTile> &tiles, const LatticeRecipe &recipe,
+                    const std::vector<CrfTile> &tiles, const LatticeConfig &config,
                     bool include_self, const CancelToken &cancelled) {
     PairwiseJob job = given;
-    const LatticeShape made(job, shape.d, shape.h, shape.w, recipe);
+    const LatticeShape made(job, shape.d, shape.h, shape.w, config);
     std::copy_n(made.sigma, 3, job.sigma); // 0: no feature
     view.corners = made.corners;
-    rounds = made.rounds, side = static_cast<float>(made.side);
+    passes = made.passes, blur_weight = static_cast<float>(made.blur_weight);
     scale = made.scale, paths = made.paths;
 
     const std::int64_t pixels = shape.pixels();
@@ -62,7 +62,7 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
     for (const Keys &tile : local) start.push_back(start.back() + tile.size());
     local.clear();
     const std::int64_t bridged =
-        vertices_bridged(recipe, static_cast<std::int64_t>(vertices.size()));
+        vertices_bridged(config, static_cast<std::int64_t>(vertices.size()));
     if (bridged && !vertices.add_bridges(bridged, cancelled)) return false;
     view.length = vertices.rows();
     chains.resize(static_cast<std::size_t>(view.corners));
@@ -100,7 +100,7 @@ bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float>
         }))
         return false;
     for (const CrfJoint &joint : joints) values[joint.to] += values[joint.from];
-    for (std::int64_t i = 0; i < rounds * n; ++i) {
+    for (std::int64_t i = 0; i < passes * n; ++i) {
         const std::vector<std::uint32_t> &chain = chains[static_cast<std::size_t>(axis(i))];
         if (!parallel_parts(chain_split_points(axis(i), 1 << 14), cancelled,
                             [&](std::int64_t begin, std::int64_t end) {
@@ -110,7 +110,7 @@ bool Lattice::sums_of_rows(const std::vector<CrfTile> &tiles, std::vector<float>
                                     if (chain[c] & chain_start) before_here = 0, here = values[v];
                                     const bool more = c + 1 < end && !(chain[c + 1] & chain_start);
                                     const float next = more ? values[chain[c + 1]] : 0.0f;
-                                    values[v] = here + side * (before_here + next);
+                                    values[v] = here + blur_weight * (before_here + next);
                                     before_here = here, here = next;
                                 }
                             }))

@@ -20,16 +20,16 @@ struct Lattice {
     std::vector<CrfJoint> joints;
     std::vector<std::vector<std::uint32_t>> chains; // an axis
     Floats sums, rows;
-    std::int64_t rounds = 1;
-    float side = 0.5f;
+    std::int64_t passes = 1;
+    float blur_weight = 0.5f;
     double scale = 1.0; // of its kernel to exp(-d^2 / 2), where it is not normalised
     std::vector<double> paths;
     double reach = 0.0; // bound on the sum of a row of the kernel
 
     // False: cancelled. Features must span less than 2^20 standard deviations.
     bool build(const PairwiseJob &, const UnaryView &shape, const std::vector<CrfTile> &,
-               const LatticeRecipe &, bool include_self, const CancelToken &);
-    // The pass of number i, of rounds * corners: the axis it goes along.
+               const LatticeConfig &, bool include_self, const CancelToken &);
+    // The pass of number i, of passes * corners: the axis it goes along.
     std::int64_t axis(std::int64_t i) const { return axis_of_pass(i, view.corners); }
 
     // Where chains of an axis may be cut into tasks of about so many vertices.

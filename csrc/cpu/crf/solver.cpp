@@ -37,7 +37,7 @@ bool CrfOnLattice::prepare(const CancelToken &cancelled) {
                 bound = grids_.back()->reach;
             } else {
                 lattices_.push_back(std::make_unique<Lattice>());
-                if (!lattices_.back()->build(job, unary_, tiles_, recipe_, include_self_,
+                if (!lattices_.back()->build(job, unary_, tiles_, config_, include_self_,
                                              cancelled))
                     return false;
                 bound = lattices_.back()->reach;
@@ -96,17 +96,17 @@ void CrfOnLattice::Run::set_up(bool keep) {
         const PairwiseJob &job = solver.jobs_[solver.order_[i]];
         const bool lattice = i < solver.lattices_.size();
         const double scale = lattice ? solver.lattices_[i]->scale : 1.0;
-        const bool matrix = job.kind == Attraction::matrix;
+        const bool matrix = job.kind == CompatibilityKind::matrix;
         factors.emplace_back(static_cast<std::size_t>(matrix ? row * row : row), 0.0f);
         std::vector<float> &factor = factors.back();
         for (std::int64_t l = 0; l < labels; ++l) {
             const std::int64_t to = solver.kept_[l];
             if (!matrix)
                 factor[l] = static_cast<float>(
-                    scale * job.attraction[job.kind == Attraction::scalar ? 0 : to]);
+                    scale * job.compatibility[job.kind == CompatibilityKind::scalar ? 0 : to]);
             for (std::int64_t m = 0; matrix && m < labels; ++m)
-                factor[m * row + l] =
-                    static_cast<float>(scale * job.attraction[to * unary.labels + solver.kept_[m]]);
+                factor[m * row + l] = static_cast<float>(
+                    scale * job.compatibility[to * unary.labels + solver.kept_[m]]);
         }
         CrfWeights weight;
         (matrix ? weight.matrix : weight.label) = factor.data();
@@ -198,12 +198,12 @@ bool CrfOnLattice::Run::filter_wide(const Lattice &lattice, const CrfLattice &vi
                                                            memory.get());
                                          }))
         return false;
-    for (std::int64_t i = 0; i < lattice.rounds * view.corners; ++i) {
+    for (std::int64_t i = 0; i < lattice.passes * view.corners; ++i) {
         const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
         if (!parallel_parts(lattice.chain_split_points(lattice.axis(i), step), cancelled,
                             [&](std::int64_t begin, std::int64_t end) {
                                 table.crf_blur(view, row, 0, row, chain.data(), begin, end,
-                                               lattice.side);
+                                               lattice.blur_weight);
                             }))
             return false;
     }
@@ -216,10 +216,10 @@ void CrfOnLattice::Run::filter_lanes(const Lattice &lattice, const CrfLattice &v
     for (std::int64_t v = lattice.start.back(); v < view.length; ++v)
         std::fill(view.sums + v * row + lane0, view.sums + v * row + lane1, 0.0f);
     table.crf_join(view, row, lane0, lane1, 0, static_cast<std::int64_t>(lattice.joints.size()));
-    for (std::int64_t i = 0; i < lattice.rounds * view.corners; ++i) {
+    for (std::int64_t i = 0; i < lattice.passes * view.corners; ++i) {
         const auto &chain = lattice.chains[static_cast<std::size_t>(lattice.axis(i))];
         table.crf_blur(view, row, lane0, lane1, chain.data(), 0,
-                       static_cast<std::int64_t>(chain.size()), lattice.side);
+                       static_cast<std::int64_t>(chain.size()), lattice.blur_weight);
     }
 }
 
@@ -277,7 +277,7 @@ bool CrfOnLattice::Run::spread(const ProbabilityView &out) {
             float *logs = reinterpret_cast<float *>(memory.get());
             std::vector<float> largest(static_cast<std::size_t>(labels), 0.0f);
             double offset = 0;
-            BadUnary errors;
+            UnaryErrors errors;
             table.crf_unary(s.unary_, tile, scratch.get(), logs, largest.data(), offset, errors);
             table.crf_spread(s.unary_, tile, logs, s.dropped_.data(),
                              static_cast<std::int64_t>(s.dropped_.size()), out);
@@ -289,7 +289,7 @@ bool CrfOnLattice::infer(const ProbabilityView &out, std::int64_t iterations,
                          const ProbabilityView *start, double tolerance, bool trace,
                          const CancelToken &cancelled, std::vector<CrfStep> &steps) {
     if (packed_ && !read(cancelled)) return false;
-    LabelChoice labels(largest_, reach_, recipe_.dropped, trace || start);
+    LabelChoice labels(largest_, reach_, config_.prune_bound, trace || start);
     kept_ = std::move(labels.kept), dropped_ = std::move(labels.dropped);
     Run here(*this, cancelled);
     here.set_up(trace || tolerance >= 0);

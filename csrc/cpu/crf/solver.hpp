@@ -12,8 +12,8 @@ namespace segpost {
 class SEGPOST_EXPORT CrfOnLattice : public CrfInference {
   public:
     CrfOnLattice(const UnaryView &unary, std::vector<PairwiseJob> terms, bool include_self,
-                 const LatticeRecipe &recipe)
-        : unary_(unary), jobs_(std::move(terms)), include_self_(include_self), recipe_(recipe) {}
+                 const LatticeConfig &config)
+        : unary_(unary), jobs_(std::move(terms)), include_self_(include_self), config_(config) {}
 
     bool prepare(const CancelToken &) override;
     bool infer(const ProbabilityView &out, std::int64_t iterations, const ProbabilityView *start,
@@ -27,7 +27,7 @@ class SEGPOST_EXPORT CrfOnLattice : public CrfInference {
     UnaryView unary_;
     std::vector<PairwiseJob> jobs_;
     bool include_self_;
-    LatticeRecipe recipe_;
+    LatticeConfig config_;
     std::vector<CrfTile> tiles_;
     std::vector<std::unique_ptr<Lattice>> lattices_;
     std::vector<std::unique_ptr<Grid>> grids_;

@@ -33,16 +33,16 @@ std::vector<CrfTile> crf_tiles(std::int64_t rows, std::int64_t columns, std::int
 }
 
 bool read_unary(const UnaryView &unary, const std::vector<CrfTile> &tiles, float *logs,
-                std::vector<float> *largest, double &offset, BadUnary &errors,
+                std::vector<float> *largest, double &offset, UnaryErrors &errors,
                 const CancelToken &cancelled) {
     const std::int64_t labels = unary.labels;
-    errors = BadUnary();
+    errors = UnaryErrors();
     std::vector<double> offsets(tiles.size(), 0.0);
     std::vector<float> most(tiles.size() * static_cast<std::size_t>(labels), -INFINITY);
     const bool finished = run(
         tiles, cancelled, errors,
         [&](const CrfTile &tile) { return kernels().crf_unary_scratch(unary, tile); },
-        [&](const CrfTile &tile, char *memory, BadUnary &here) {
+        [&](const CrfTile &tile, char *memory, UnaryErrors &here) {
             const auto t = static_cast<std::size_t>(tile.index);
             kernels().crf_unary(unary, tile, memory, logs + tile.first * labels,
                                 most.data() + tile.index * labels, offsets[t], here);

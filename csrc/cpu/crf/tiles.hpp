@@ -14,6 +14,6 @@ std::vector<CrfTile> crf_tiles(std::int64_t rows, std::int64_t columns, std::int
 // logs: log softmax of minus the unary energies, in the order of visits, and room for a vector
 // more. offset: what normalising took away, over all pixels. False: cancelled.
 bool read_unary(const UnaryView &, const std::vector<CrfTile> &, float *logs,
-                std::vector<float> *largest, double &offset, BadUnary &, const CancelToken &);
+                std::vector<float> *largest, double &offset, UnaryErrors &, const CancelToken &);
 
 } // namespace segpost

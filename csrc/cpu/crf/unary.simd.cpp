@@ -11,7 +11,7 @@ constexpr float nothing = -1e30f; // log of no probability
 // Bad values of a line of probabilities, logits or energies, one by one: only called where there
 // are some.
 void count_bad(const UnaryView &view, std::int64_t y, std::int64_t x, std::int64_t count,
-               const float *planes, std::int64_t pitch, BadUnary &errors) {
+               const float *planes, std::int64_t pitch, UnaryErrors &errors) {
     const float limit = static_cast<float>(probability_slack);
     for (std::int64_t i = 0; i < count; ++i) {
         const std::int64_t pixel = y * view.w + x + i;
@@ -20,32 +20,32 @@ void count_bad(const UnaryView &view, std::int64_t y, std::int64_t x, std::int64
             const float v = planes[l * pitch + i];
             const bool low = v < -3e38f, high = v > 3e38f;
             const std::int64_t place = l * view.pixels() + pixel;
-            if (v != v || (high && view.meaning != Meaning::energies) ||
-                (low && view.meaning != Meaning::logits)) {
-                BadUnary::add(errors.total, errors.first, place);
+            if (v != v || (high && view.unary_kind != UnaryKind::energies) ||
+                (low && view.unary_kind != UnaryKind::logits)) {
+                UnaryErrors::add(errors.count, errors.first, place);
                 fine = false;
-            } else if (view.meaning == Meaning::probabilities) {
+            } else if (view.unary_kind == UnaryKind::probabilities) {
                 if (v < -limit || v > 1 + limit)
-                    BadUnary::add(errors.outside, errors.outside_at, place);
+                    UnaryErrors::add(errors.out_of_range, errors.out_of_range_first, place);
                 hope |= v > 0 || view.clamp > 0;
             } else {
                 hope |= !(low || high);
             }
         }
-        if (fine && !hope) BadUnary::add(errors.hopeless, errors.hopeless_at, pixel);
+        if (fine && !hope) UnaryErrors::add(errors.infeasible, errors.infeasible_first, pixel);
     }
 }
 
 // Whether a line of planes has bad values.
 bool suspicious(const UnaryView &view, const float *planes, std::int64_t pitch) {
     const F limit = broadcast<F>(static_cast<float>(probability_slack)), huge = broadcast<F>(3e38f);
-    const bool probabilities = view.meaning == Meaning::probabilities;
+    const bool probabilities = view.unary_kind == UnaryKind::probabilities;
     I wrong{};
     for (std::int64_t i = 0; i < pitch; i += lanes) {
         F best = broadcast<F>(-__builtin_inff());
         for (std::int64_t l = 0; l < view.labels; ++l) {
             F v = load<F>(planes + l * pitch + i);
-            if (view.meaning == Meaning::energies) v = -v;
+            if (view.unary_kind == UnaryKind::energies) v = -v;
             wrong |= probabilities ? ~((I)(v >= -limit) & (I)(v <= limit + 1.0f)) : ~(I)(v < huge);
             best = max(best, v);
         }
@@ -59,7 +59,7 @@ bool suspicious(const UnaryView &view, const float *planes, std::int64_t pitch) 
 // back; of logits nothing counts, for their softmax is what they mean.
 F normalize(const UnaryView &view, float *planes, std::int64_t pitch) {
     F sum{};
-    if (view.meaning == Meaning::probabilities) {
+    if (view.unary_kind == UnaryKind::probabilities) {
         const F floor = broadcast<F>(view.clamp > 1e-37 ? static_cast<float>(view.clamp) : 1e-37f);
         for (std::int64_t l = 0; l < view.labels; ++l) {
             const F given = load<F>(planes + l * pitch), p = max(given, floor);
@@ -73,7 +73,7 @@ F normalize(const UnaryView &view, float *planes, std::int64_t pitch) {
             store(planes + l * pitch, load<F>(planes + l * pitch) - divided);
         return divided;
     }
-    const float sign = view.meaning == Meaning::energies ? -1.0f : 1.0f;
+    const float sign = view.unary_kind == UnaryKind::energies ? -1.0f : 1.0f;
     F best = broadcast<F>(-3e38f);
     for (std::int64_t l = 0; l < view.labels; ++l)
         best = max(best, load<F>(planes + l * pitch) * sign);
@@ -85,7 +85,7 @@ F normalize(const UnaryView &view, float *planes, std::int64_t pitch) {
     const F divided = logarithm(sum);
     for (std::int64_t l = 0; l < view.labels; ++l)
         store(planes + l * pitch, load<F>(planes + l * pitch) - divided);
-    return view.meaning == Meaning::energies ? divided + best : F{};
+    return view.unary_kind == UnaryKind::energies ? divided + best : F{};
 }
 
 inline float exp_one(float x) { return exponential(broadcast<Vec<4>::f32>(x))[0]; }
@@ -97,7 +97,7 @@ std::int64_t crf_unary_scratch(const UnaryView &view, const CrfTile &tile) {
 }
 
 void crf_unary(const UnaryView &view, const CrfTile &tile, char *memory, float *out, float *largest,
-               double &offset, BadUnary &errors) {
+               double &offset, UnaryErrors &errors) {
     Scratch scratch(memory);
     const std::int64_t labels = view.labels, width = tile.width(), pitch = round_up(width, lanes);
     float *planes = scratch.take<float>(pitch * labels);

@@ -66,7 +66,8 @@ void read_row(const AddResizedJob &job, const Work &work, double *planes, std::i
 
 // One row of one class between two rows of the grid.
 void resize_row(const AddResizedJob &job, const Work &work, std::int64_t c, std::int64_t y) {
-    const double *upper = work.upper + c * work.cell_pitch, *lower = work.lower + c * work.cell_pitch;
+    const double *upper = work.upper + c * work.cell_pitch,
+                 *lower = work.lower + c * work.cell_pitch;
     const double w0 = job.y.w0[y], w1 = job.y.w1[y], unit = 1.0 / (job.y.den * job.x.den);
     bool finite = true;
     for (std::int64_t i = 0; i <= job.logits.w; ++i) {
@@ -76,7 +77,8 @@ void resize_row(const AddResizedJob &job, const Work &work, std::int64_t c, std:
     for (std::int64_t cell = 0; cell < job.x.cells(); ++cell) {
         const std::int64_t first = job.x.start[cell], last = job.x.start[cell + 1];
         if (finite) { // a store past the cell is overwritten by the next
-            const D left = broadcast<D>(work.blend[cell]), right = broadcast<D>(work.blend[cell + 1]);
+            const D left = broadcast<D>(work.blend[cell]),
+                    right = broadcast<D>(work.blend[cell + 1]);
             for (std::int64_t x = first; x < last; x += wide) {
                 const D value = load<D>(work.w0 + x) * left + load<D>(work.w1 + x) * right;
                 for (int i = 0; i < wide; ++i)

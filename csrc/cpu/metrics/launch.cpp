@@ -82,7 +82,8 @@ bool launch_confusion_logits(const ConfusionLogitsJob &job, const CancelToken &c
         ConfusionJob part;
         part.target = job.target;
         part.rule = job.rule;
-        LabelView &labels = part.preds; // of the whole image, of which only the rectangle has memory
+        LabelView &labels =
+            part.preds; // of the whole image, of which only the rectangle has memory
         labels.dtype = narrow ? DType::u8 : DType::i32;
         labels.n = job.target.n, labels.h = job.target.h, labels.w = job.target.w;
         labels.stride_w = element;

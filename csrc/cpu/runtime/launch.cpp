@@ -15,7 +15,7 @@ Rect rect_of(const ArgmaxJob &job, const Tile &tile) {
 // The overlay of a tile whose labels have just been made.
 void draw_overlay(const ArgmaxJob &job, const Tile &tile, char *memory) {
     const Rect rect = rect_of(job, tile);
-    OverlayJob part = job.laid;
+    OverlayJob part = job.overlay;
     for (LabelView *map : {&part.labels, static_cast<LabelView *>(&part.image),
                            static_cast<LabelView *>(&part.out)}) {
         map->data += rect.x0 * map->stride_w;
@@ -31,17 +31,17 @@ void draw_overlay(const ArgmaxJob &job, const Tile &tile, char *memory) {
 bool launch_argmax(const ArgmaxJob &job, CellRule rule, const CancelToken &cancelled,
                    LogitErrors &errors) {
     const KernelTable &table = kernels();
-    const bool cells = job.resample && job.confidence.data, laid = job.laid.out.data;
+    const bool cells = job.resample && job.confidence.data, has_overlay = job.overlay.out.data;
     return run(
         argmax_tiles(job), cancelled, errors,
         [&](const Tile &tile) {
             return std::max({argmax_scratch(job, tile),
                              cells ? table.confidence_cells_scratch(job, tile) : 0,
-                             laid ? table.overlay_scratch(job.laid) : 0});
+                             has_overlay ? table.overlay_scratch(job.overlay) : 0});
         },
         [&](const Tile &tile, char *memory, LogitErrors &here) {
             argmax_tile(job, tile, rule, memory, here);
-            if (laid) draw_overlay(job, tile, memory);
+            if (has_overlay) draw_overlay(job, tile, memory);
             if (!cells) return;
             here.undefined_count = 0, here.undefined_first = -1;
             table.confidence_cells(job, tile, memory, here);
@@ -49,25 +49,25 @@ bool launch_argmax(const ArgmaxJob &job, CellRule rule, const CancelToken &cance
 }
 
 // A tile's logits come from memory for the labels, and from a cache for the probabilities.
-bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &beside,
+bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &softmax,
                            const CancelToken &cancelled, LogitErrors &errors) {
     const KernelTable &table = kernels();
     constexpr std::int64_t cached = 64 << 10; // values
     const std::int64_t column_step = std::max<std::int64_t>(128, cached / job.logits.c);
     const std::int64_t row = job.logits.c * std::min(column_step, job.logits.w);
-    const bool laid = job.laid.out.data;
+    const bool has_overlay = job.overlay.out.data;
     return run(
         split(job.logits.n, job.logits.h, job.logits.w, per_task(cached, row), column_step),
         cancelled, errors,
         [&](const Tile &tile) {
-            return std::max({table.argmax_pixels_scratch(job), table.softmax_scratch(beside, tile),
-                             laid ? table.overlay_scratch(job.laid) : 0});
+            return std::max({table.argmax_pixels_scratch(job), table.softmax_scratch(softmax, tile),
+                             has_overlay ? table.overlay_scratch(job.overlay) : 0});
         },
         [&](const Tile &tile, char *memory, LogitErrors &here) {
             table.argmax_pixels(job, tile, memory, here);
-            if (laid) draw_overlay(job, tile, memory);
+            if (has_overlay) draw_overlay(job, tile, memory);
             here.undefined_count = 0, here.undefined_first = -1;
-            table.softmax(beside, tile, memory, here);
+            table.softmax(softmax, tile, memory, here);
         });
 }
 

@@ -58,14 +58,14 @@ class Term {
     double scale = 1.0; // of the kernel to what it stands for
 };
 
-std::unique_ptr<Term> lattice_term(const PairwiseJob &, const Shape &, const LatticeRecipe &,
+std::unique_ptr<Term> lattice_term(const PairwiseJob &, const Shape &, const LatticeConfig &,
                                    bool own, const Workspace &);
 std::unique_ptr<Term> grid_term(const PairwiseJob &, const Shape &, bool own, const Workspace &);
 std::unique_ptr<Term> exact_term(const PairwiseJob &, const Shape &, bool own, const Workspace &);
 
 // The unary, as it is read.
 struct UnarySummary {
-    BadUnary bad;
+    UnaryErrors bad;
     std::vector<float> largest; // log of the largest probability of each label
     double offset = 0;          // what normalising took from the unary, summed over pixels
 };

@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(block_size)
 }
 
 __global__ void __launch_bounds__(block_size)
-    blur(const float *from, const unsigned *next, const unsigned *previous, float side,
+    blur(const float *from, const unsigned *next, const unsigned *previous, float blur_weight,
          std::int64_t length, Quads rows, float *to) {
     const std::int64_t v = row_here(rows);
     if (v >= length) return;
@@ -92,7 +92,7 @@ __global__ void __launch_bounds__(block_size)
         float4 beside = zero4();
         if (before) beside = quad_of(from, before - 1, rows, quad);
         if (after) beside = add4(beside, quad_of(from, after - 1, rows, quad));
-        quad_of(to, v, rows, quad) = fma4(side, beside, quad_of(from, v, rows, quad));
+        quad_of(to, v, rows, quad) = fma4(blur_weight, beside, quad_of(from, v, rows, quad));
     }
 }
 
@@ -164,10 +164,10 @@ __global__ void largest_sum(Normalizing job) {
 
 class OnLattice : public Term {
   public:
-    OnLattice(const PairwiseJob &job, const Shape &shape, const LatticeRecipe &recipe, bool own,
+    OnLattice(const PairwiseJob &job, const Shape &shape, const LatticeConfig &config, bool own,
               const Workspace &workspace)
-        : lattice_(job, shape.d, shape.h, shape.w, recipe), workspace_(workspace) {
-        made_ = make_vertices(job, shape, lattice_, recipe, workspace);
+        : lattice_(job, shape.d, shape.h, shape.w, config), workspace_(workspace) {
+        made_ = make_vertices(job, shape, lattice_, config, workspace);
         const std::int64_t entries = shape.pixels() * lattice_.corners;
         const Stream stream = workspace.stream();
         // A vertex has at least one piece, and one more for every so many entries.
@@ -211,10 +211,10 @@ class OnLattice : public Term {
             mix(messages.matrix, from, to, made_.length, rows, workspace_);
             std::swap(from, to);
         }
-        for (std::int64_t i = 0; i < lattice_.rounds * lattice_.corners; ++i) {
+        for (std::int64_t i = 0; i < lattice_.passes * lattice_.corners; ++i) {
             const std::int64_t along = axis_of_pass(i, lattice_.corners) * made_.length;
             launch(stream, grid, block, 0, blur, from, made_.next + along, made_.previous + along,
-                   static_cast<float>(lattice_.side), made_.length, rows, to);
+                   static_cast<float>(lattice_.blur_weight), made_.length, rows, to);
             std::swap(from, to);
         }
         messages.rows = from;
@@ -288,9 +288,9 @@ void mix(const float *matrix, const float *from, float *to, std::int64_t count, 
 }
 
 std::unique_ptr<Term> lattice_term(const PairwiseJob &job, const Shape &shape,
-                                   const LatticeRecipe &recipe, bool own,
+                                   const LatticeConfig &config, bool own,
                                    const Workspace &workspace) {
-    return std::make_unique<OnLattice>(job, shape, recipe, own, workspace);
+    return std::make_unique<OnLattice>(job, shape, config, own, workspace);
 }
 
 } // namespace segpost::gpu

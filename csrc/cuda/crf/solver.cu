@@ -14,23 +14,23 @@ namespace {
 class Solver : public CrfSolver {
   public:
     Solver(const UnaryView &unary, std::vector<PairwiseJob> jobs, bool own,
-           const LatticeRecipe *recipe, std::uintptr_t stream, AllocateFn allocate)
+           const LatticeConfig *config, std::uintptr_t stream, AllocateFn allocate)
         : unary_(unary), jobs_(std::move(jobs)), workspace_(std::move(allocate), stream_of(stream)),
           shape_{unary.d, unary.h, unary.w} {
         summary_ = summarize(unary_, workspace_);
         bad = summary_.bad;
         if (bad.any()) return;
-        if (recipe) dropped_bound_ = recipe->dropped;
+        if (config) dropped_bound_ = config->prune_bound;
         for (const PairwiseJob &job : jobs_) {
-            if (!recipe)
+            if (!config)
                 terms_.push_back(exact_term(job, shape_, own, workspace_));
             else if (unary.d == 1 && !job.guide.channels)
                 terms_.push_back(grid_term(job, shape_, own, workspace_));
             else
-                terms_.push_back(lattice_term(job, shape_, *recipe, own, workspace_));
+                terms_.push_back(lattice_term(job, shape_, *config, own, workspace_));
             const Bound bound(job, unary.labels);
             reach_ +=
-                recipe && own && bound.attracts ? terms_.back()->reach * bound.strongest : INFINITY;
+                config && own && bound.attracts ? terms_.back()->reach * bound.strongest : INFINITY;
         }
     }
 
@@ -85,25 +85,25 @@ class Solver : public CrfSolver {
         for (std::size_t t = 0; t < terms_.size(); ++t) {
             const PairwiseJob &job = jobs_[t];
             Messages &messages = terms_[t]->messages;
-            const bool matrix = job.kind == Attraction::matrix;
+            const bool matrix = job.kind == CompatibilityKind::matrix;
             std::vector<float> factor(static_cast<std::size_t>(matrix ? row * row : row), 0.0f);
             for (std::int64_t l = 0; l < kept; ++l) {
                 const std::int64_t to = labels.kept[static_cast<std::size_t>(l)];
                 if (!matrix)
                     factor[static_cast<std::size_t>(l)] =
-                        static_cast<float>(terms_[t]->scale * attraction_of(job, to));
+                        static_cast<float>(terms_[t]->scale * compatibility_of(job, to));
                 for (std::int64_t m = 0; matrix && m < kept; ++m) {
                     const std::int64_t from = labels.kept[static_cast<std::size_t>(m)];
                     factor[static_cast<std::size_t>(m * row + l)] = static_cast<float>(
-                        terms_[t]->scale * job.attraction[to * unary_.labels + from]);
+                        terms_[t]->scale * job.compatibility[to * unary_.labels + from]);
                 }
             }
             (matrix ? messages.matrix : messages.label) = workspace_.upload(factor);
             terms_[t]->reserve(rows);
         }
     }
-    static double attraction_of(const PairwiseJob &job, std::int64_t label) {
-        return job.attraction[job.kind == Attraction::scalar ? 0 : label];
+    static double compatibility_of(const PairwiseJob &job, std::int64_t label) {
+        return job.compatibility[job.kind == CompatibilityKind::scalar ? 0 : label];
     }
 
     Update update_of(const float *base, float *q, Quads rows) const {
@@ -171,9 +171,9 @@ class Solver : public CrfSolver {
 } // namespace
 
 std::unique_ptr<CrfSolver> crf_solver(const UnaryView &unary, std::vector<PairwiseJob> terms,
-                                      bool own, const LatticeRecipe *recipe, std::uintptr_t stream,
+                                      bool own, const LatticeConfig *config, std::uintptr_t stream,
                                       AllocateFn allocate) {
-    return std::make_unique<Solver>(unary, std::move(terms), own, recipe, stream,
+    return std::make_unique<Solver>(unary, std::move(terms), own, config, stream,
                                     std::move(allocate));
 }
 

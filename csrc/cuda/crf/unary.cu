@@ -44,12 +44,12 @@ template <class S> struct Pixel {
     __device__ float given(std::int64_t label) const {
         return static_cast<float>(load<S>(at + label * view.stride_l, view.dtype));
     }
-    __device__ bool probabilities() const { return view.meaning == Meaning::probabilities; }
+    __device__ bool probabilities() const { return view.unary_kind == UnaryKind::probabilities; }
     // Its log, not normalised.
     __device__ float raw(float value) const {
         if (probabilities())
             return value > 0 || view.clamp > 0 ? logf(fmaxf(value, floor)) : nothing;
-        return view.meaning == Meaning::energies ? -value : value;
+        return view.unary_kind == UnaryKind::energies ? -value : value;
     }
 };
 
@@ -76,7 +76,7 @@ struct Normalizer {
 
 // Counts what is bad, as counted on the CPU.
 struct PixelErrors {
-    ThreadErrors total, outside, hopeless;
+    ThreadErrors count, out_of_range, infeasible;
 
     template <class S> __device__ void look(const Pixel<S> &pixel, std::int64_t p) {
         const UnaryView &view = pixel.view;
@@ -86,23 +86,23 @@ struct PixelErrors {
         for (std::int64_t l = 0; l < view.labels; ++l) {
             const float v = pixel.given(l);
             const bool low = v < -3e38f, high = v > 3e38f;
-            if (v != v || (high && view.meaning != Meaning::energies) ||
-                (low && view.meaning != Meaning::logits)) {
-                total.add(1, l * pixels + p);
+            if (v != v || (high && view.unary_kind != UnaryKind::energies) ||
+                (low && view.unary_kind != UnaryKind::logits)) {
+                count.add(1, l * pixels + p);
                 fine = false;
             } else if (pixel.probabilities()) {
-                if (v < -slack || v > 1 + slack) outside.add(1, l * pixels + p);
+                if (v < -slack || v > 1 + slack) out_of_range.add(1, l * pixels + p);
                 hope |= v > 0 || view.clamp > 0;
             } else {
                 hope |= !(low || high);
             }
         }
-        if (fine && !hope) hopeless.add(1, p);
+        if (fine && !hope) infeasible.add(1, p);
     }
 };
 
 struct SummaryMemory {
-    ErrorCount *bad;   // [3]: not finite, no probabilities, hopeless
+    ErrorCount *bad;   // [3]: not finite, no probabilities, infeasible
     unsigned *largest; // [labels], as ordered_key
     double *offsets;   // [blocks]
 };
@@ -126,8 +126,9 @@ template <class S> __global__ void summarize_pixels(UnaryView view, SummaryMemor
         const Normalizer normalizer(pixel);
         if (p < pixels) {
             bad.look(pixel, p);
-            if (view.meaning != Meaning::logits) {
-                const float energy = view.meaning == Meaning::energies ? normalizer.best : 0.0f;
+            if (view.unary_kind != UnaryKind::logits) {
+                const float energy =
+                    view.unary_kind == UnaryKind::energies ? normalizer.best : 0.0f;
                 offset += normalizer.divided + energy;
             }
         }
@@ -136,9 +137,9 @@ template <class S> __global__ void summarize_pixels(UnaryView view, SummaryMemor
             if (lane == 0) atomicMax(best + l, key);
         }
     }
-    add_errors(summary.bad, bad.total);
-    add_errors(summary.bad + 1, bad.outside);
-    add_errors(summary.bad + 2, bad.hopeless);
+    add_errors(summary.bad, bad.count);
+    add_errors(summary.bad + 1, bad.out_of_range);
+    add_errors(summary.bad + 2, bad.infeasible);
     offset = warp_sum(offset);
     if (lane == 0) sums[warp_index()] = offset;
     __syncthreads();
@@ -278,11 +279,11 @@ UnarySummary summarize(const UnaryView &view, const Workspace &workspace) {
     const auto place = [](const ErrorCount &errors) {
         return errors.count ? static_cast<std::int64_t>(~errors.first) : -1;
     };
-    result.bad.total = static_cast<std::int64_t>(bad[0].count), result.bad.first = place(bad[0]);
-    result.bad.outside = static_cast<std::int64_t>(bad[1].count);
-    result.bad.outside_at = place(bad[1]);
-    result.bad.hopeless = static_cast<std::int64_t>(bad[2].count);
-    result.bad.hopeless_at = place(bad[2]);
+    result.bad.count = static_cast<std::int64_t>(bad[0].count), result.bad.first = place(bad[0]);
+    result.bad.out_of_range = static_cast<std::int64_t>(bad[1].count);
+    result.bad.out_of_range_first = place(bad[1]);
+    result.bad.infeasible = static_cast<std::int64_t>(bad[2].count);
+    result.bad.infeasible_first = place(bad[2]);
     for (std::int64_t i = 0; i < blocks; ++i) { // in order
         double offset;
         std::memcpy(&offset, host.data() + counts + 8 * i, 8);

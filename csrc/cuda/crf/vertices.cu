@@ -246,7 +246,7 @@ void launch_embed(const Embedding &job, Stream stream) {
 } // namespace
 
 Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const LatticeShape &lattice,
-                       const LatticeRecipe &recipe, const Workspace &workspace) {
+                       const LatticeConfig &config, const Workspace &workspace) {
     const Stream stream = workspace.stream();
     Vertices made;
     made.corners = static_cast<int>(lattice.corners);
@@ -307,7 +307,7 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
         launch(stream, blocks_of(length * made.corners), dim3(block_size), 0, link, links);
     };
     linked(made.met);
-    const std::int64_t bridged = vertices_bridged(recipe, made.met);
+    const std::int64_t bridged = vertices_bridged(config, made.met);
     if (!bridged) return made;
 
     Gaps gaps{};

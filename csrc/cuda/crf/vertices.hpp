@@ -20,6 +20,6 @@ struct Vertices {
 
 // This waits for the device.
 Vertices make_vertices(const PairwiseJob &, const Shape &, const LatticeShape &,
-                       const LatticeRecipe &, const Workspace &);
+                       const LatticeConfig &, const Workspace &);
 
 } // namespace segpost::gpu

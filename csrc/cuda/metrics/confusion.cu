@@ -5,8 +5,8 @@
 
 #include "cuda/runtime/division.hpp"
 #include "cuda/runtime/launch.hpp"
-#include "cuda/runtime/warp.hpp"
 #include "cuda/runtime/load.hpp"
+#include "cuda/runtime/warp.hpp"
 
 #include <algorithm>
 #include <cstring>

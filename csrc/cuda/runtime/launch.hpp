@@ -57,14 +57,14 @@ class CrfSolver {
     virtual std::vector<CrfStep> infer(const ProbabilityView &out, std::int64_t iterations,
                                        const ProbabilityView *start, double tolerance,
                                        bool trace) = 0;
-    BadUnary bad;
+    UnaryErrors bad;
 };
 // Memory of the device that lives as long as the solver.
 using AllocateFn = std::function<void *(std::size_t bytes)>;
-// Without a recipe the sums are exact. Only views of the jobs are of the device: their tables of
+// Without a config the sums are exact. Only views of the jobs are of the device: their tables of
 // numbers are the host's.
 std::unique_ptr<CrfSolver> crf_solver(const UnaryView &, std::vector<PairwiseJob>, bool own,
-                                      const LatticeRecipe *, std::uintptr_t stream, AllocateFn);
+                                      const LatticeConfig *, std::uintptr_t stream, AllocateFn);
 
 // The unary that a label map stands for.
 struct LabelUnary {

@@ -8,13 +8,13 @@
 
 namespace segpost {
 
-enum class Meaning : int { probabilities, logits, energies };
+enum class UnaryKind : int { probabilities, logits, energies };
 
 // [L, D, H, W]
 struct UnaryView {
     const char *data = nullptr;
     DType dtype = DType::f32;
-    Meaning meaning = Meaning::probabilities;
+    UnaryKind unary_kind = UnaryKind::probabilities;
     double clamp = 0.0; // of probabilities, from below
     std::int64_t labels = 0, d = 0, h = 0, w = 0;
     std::int64_t stride_l = 0, stride_d = 0, stride_h = 0, stride_w = 0;
@@ -27,12 +27,13 @@ struct UnaryView {
 constexpr double probability_slack = 1e-3; // what rounding may add to a probability
 
 // Unary values that are none; `first` is the smallest flat index, -1 for none.
-struct BadUnary {
-    std::int64_t total = 0, first = -1;          // NaN or infinite, into (L, D, H, W)
-    std::int64_t outside = 0, outside_at = -1;   // no probabilities
-    std::int64_t hopeless = 0, hopeless_at = -1; // pixels without a possible label, into (D, H, W)
+struct UnaryErrors {
+    std::int64_t count = 0, first = -1;                     // NaN or infinite, into (L, D, H, W)
+    std::int64_t out_of_range = 0, out_of_range_first = -1; // no probabilities
+    std::int64_t infeasible = 0,
+                 infeasible_first = -1; // pixels without a possible label, into (D, H, W)
 
-    bool any() const { return total || outside || hopeless; }
+    bool any() const { return count || out_of_range || infeasible; }
     static void add(std::int64_t &count, std::int64_t &first, std::int64_t place) {
         ++count;
         if (first < 0 || place < first) first = place;
@@ -41,10 +42,10 @@ struct BadUnary {
         count += n;
         if (place >= 0 && (first < 0 || place < first)) first = place;
     }
-    void merge(const BadUnary &other) {
-        join(total, first, other.total, other.first);
-        join(outside, outside_at, other.outside, other.outside_at);
-        join(hopeless, hopeless_at, other.hopeless, other.hopeless_at);
+    void merge(const UnaryErrors &other) {
+        join(count, first, other.count, other.first);
+        join(out_of_range, out_of_range_first, other.out_of_range, other.out_of_range_first);
+        join(infeasible, infeasible_first, other.infeasible, other.infeasible_first);
     }
 };
 
@@ -58,27 +59,27 @@ struct GuideView {
 
 constexpr int most_features = 32; // of a term
 
-enum class Attraction : int { scalar, vector, matrix };
+enum class CompatibilityKind : int { scalar, vector, matrix };
 enum class Normalization : int { symmetric, row, column, none };
 
 struct PairwiseJob {
     bool has_places = true;
     double sigma[3] = {1, 1, 1}; // along D, H, W
     GuideView guide;
-    const double *guide_sigma = nullptr; // [G]
-    const double *guide_range = nullptr; // [2, G] least and largest; null: 0 and 255
-    const double *attraction = nullptr;  // [1], [L] or [L, L]
-    Attraction kind = Attraction::scalar;
+    const double *guide_sigma = nullptr;   // [G]
+    const double *guide_range = nullptr;   // [2, G] least and largest; null: 0 and 255
+    const double *compatibility = nullptr; // [1], [L] or [L, L]
+    CompatibilityKind kind = CompatibilityKind::scalar;
     Normalization normalization = Normalization::symmetric;
 };
 
 // How the lattice is made; see quality in crf.py.
-struct LatticeRecipe {
-    std::int64_t rounds = 1;  // blurs along every axis, the second backwards
-    double side = 0.5;        // weight of a neighbour, whose own is 1
-    double stretch = 1.0;     // vertices are this much closer than variances say
-    std::int64_t bridged = 0; // vertices that one without pixels has to join; 0: there are none
-    double dropped = 1e-5;    // bound on what labels without a chance may weigh together
+struct LatticeConfig {
+    std::int64_t passes = 1;     // blurs along every axis, the second backwards
+    double blur_weight = 0.5;    // weight of a neighbour, whose own is 1
+    double scale = 1.0;          // vertices are this much closer than variances say
+    std::int64_t bridge_min = 0; // vertices that one without pixels has to join; 0: there are none
+    double prune_bound = 1e-5;   // bound on what labels without a chance may weigh together
 };
 
 // [L, D, H, W] float32

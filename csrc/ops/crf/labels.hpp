@@ -16,10 +16,11 @@ struct Bound {
     double strongest = 0;
 
     Bound(const PairwiseJob &job, std::int64_t labels) {
-        if (job.kind == Attraction::matrix) return;
-        const double *end = job.attraction + (job.kind == Attraction::scalar ? 1 : labels);
-        attracts = std::all_of(job.attraction, end, [](double a) { return a >= 0; });
-        strongest = *std::max_element(job.attraction, end);
+        if (job.kind == CompatibilityKind::matrix) return;
+        const double *end =
+            job.compatibility + (job.kind == CompatibilityKind::scalar ? 1 : labels);
+        attracts = std::all_of(job.compatibility, end, [](double a) { return a >= 0; });
+        strongest = *std::max_element(job.compatibility, end);
     }
 };
 
@@ -36,8 +37,8 @@ struct LabelChoice {
         for (std::size_t l = 0; l < largest.size(); ++l) {
             const double bound = 2 * std::exp(static_cast<double>(largest[l]));
             const double power = reach * bound;
-            const bool hopeless = power < 0.6 && bound * std::expm1(power) * labels < lost;
-            (hopeless && !all ? dropped : kept).push_back(static_cast<std::int32_t>(l));
+            const bool infeasible = power < 0.6 && bound * std::expm1(power) * labels < lost;
+            (infeasible && !all ? dropped : kept).push_back(static_cast<std::int32_t>(l));
         }
         if (dropped.size() < 2) { // a lane for one label saves nothing
             kept.insert(kept.end(), dropped.begin(), dropped.end());

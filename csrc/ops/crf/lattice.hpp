@@ -15,8 +15,8 @@ constexpr std::int64_t many_vertices = 1 << 16;
 constexpr std::int64_t many_bridged = 6;
 
 // How many vertices a missing one has to join.
-inline std::int64_t vertices_bridged(const LatticeRecipe &recipe, std::int64_t vertices) {
-    return recipe.bridged > 1 && vertices > many_vertices ? many_bridged : recipe.bridged;
+inline std::int64_t vertices_bridged(const LatticeConfig &config, std::int64_t vertices) {
+    return config.bridge_min > 1 && vertices > many_vertices ? many_bridged : config.bridge_min;
 }
 
 // Factors of a normalisation; a pixel that nobody reaches gets none.
@@ -44,23 +44,23 @@ inline double row_bound(Normalization kind, double low, double high) {
     return kind == Normalization::symmetric ? std::sqrt(high / low) : high / low;
 }
 
-// The axis that pass i of a blur goes along: every other round backwards.
+// The axis that step i of a blur goes along: every other pass over the axes is backwards.
 inline std::int64_t axis_of_pass(std::int64_t i, std::int64_t corners) {
     return (i / corners) % 2 ? corners - 1 - i % corners : i % corners;
 }
 
 struct LatticeShape {
     std::int64_t corners = 0; // of a simplex: features + 1
-    std::int64_t rounds = 1;
-    double side = 0.5;
+    std::int64_t passes = 1;
+    double blur_weight = 0.5;
     double sigma[3] = {0, 0, 0}; // along D, H, W; 0: no feature
     std::vector<float> factors;  // of features, to coordinates
     double scale = 1.0;          // of its kernel to exp(-d^2 / 2), where it is not normalised
     std::vector<double> paths;   // see response
 
     LatticeShape(const PairwiseJob &job, std::int64_t d, std::int64_t h, std::int64_t w,
-                 const LatticeRecipe &recipe)
-        : rounds(recipe.rounds), side(recipe.side) {
+                 const LatticeConfig &config)
+        : passes(config.passes), blur_weight(config.blur_weight) {
         const std::int64_t extent[] = {d, h, w};
         std::int64_t features = job.guide.channels;
         for (int i = 0; i < 3 && job.has_places; ++i) {
@@ -71,17 +71,17 @@ struct LatticeShape {
         }
         corners = features + 1;
         const double n = static_cast<double>(corners);
-        // Variances, in steps of an axis: 2 side / (1 + 2 side) a blur, 1/6 for going there and
-        // back.
-        const double step =
-            recipe.stretch *
-            std::sqrt(static_cast<double>(rounds) * 2 * side / (1 + 2 * side) + 1.0 / 6);
+        // Variances, in steps of an axis: 2 blur_weight / (1 + 2 blur_weight) a blur, 1/6 for going
+        // there and back.
+        const double step = config.scale * std::sqrt(static_cast<double>(passes) * 2 * blur_weight /
+                                                         (1 + 2 * blur_weight) +
+                                                     1.0 / 6);
         for (std::int64_t i = 0; i < features; ++i)
             factors.push_back(
                 static_cast<float>(step * n / std::sqrt(static_cast<double>((i + 1) * (i + 2)))));
         // Its mass to that of exp(-x^2 / 2).
         scale = std::pow(std::sqrt(2 * M_PI) * step, static_cast<double>(features)) * std::sqrt(n) /
-                std::pow(1.0 + 2 * side, n * static_cast<double>(rounds));
+                std::pow(1.0 + 2 * blur_weight, n * static_cast<double>(passes));
         for (std::int64_t m = 0; m <= corners; ++m) paths.push_back(response(m));
     }
 
@@ -106,12 +106,14 @@ struct LatticeShape {
     // where no vertex is missing: m axes have one step more than the others, and equal steps along
     // all lead nowhere.
     double response(std::int64_t m) const {
-        const double once[] = {0, side, 1, side, 0};
-        const double twice[] = {side * side, 2 * side, 1 + 2 * side * side, 2 * side, side * side};
+        const double once[] = {0, blur_weight, 1, blur_weight, 0};
+        const double twice[] = {blur_weight * blur_weight, 2 * blur_weight,
+                                1 + 2 * blur_weight * blur_weight, 2 * blur_weight,
+                                blur_weight * blur_weight};
         double sum = 0;
         for (int t = -3; t <= 2; ++t) {
             const auto step = [&](int by) {
-                return by < -2 || by > 2 ? 0.0 : (rounds > 1 ? twice : once)[by + 2];
+                return by < -2 || by > 2 ? 0.0 : (passes > 1 ? twice : once)[by + 2];
             };
             sum += std::pow(step(t + 1), static_cast<double>(m)) *
                    std::pow(step(t), static_cast<double>(corners - m));

@@ -108,7 +108,7 @@ struct ArgmaxJob {
     LabelView labels; // u8 or i32, pixels adjacent
     Image color;
     const std::uint32_t *lut = nullptr;   // [classes() + 1] 0x00bbggrr; null: no color
-    OverlayJob laid;                      // over `laid.image`, of the labels made; out null: none
+    OverlayJob overlay;                   // over `overlay.image`; without an `out` there is none
     LabelView confidence;                 // f32 or u8, pixels adjacent; null: none
     bool fast = false;                    // confidence within 1e-5, not 1e-6
     double scale = 1.0, zero_point = 0.0; // a real logit is scale * (value - zero_point)

@@ -24,7 +24,7 @@ def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
 
 
 def dense_crf(
-    unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+    unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
 ) -> CrfSolver:
-    recipe = None if method == "exact" else LATTICES[quality]
-    return _cpu.CrfSolver(unary, tuple(terms), own, recipe)
+    config = None if method == "exact" else LATTICES[quality]
+    return _cpu.CrfSolver(unary, tuple(terms), include_self, config)

@@ -40,7 +40,7 @@ class ColorOutputs(NamedTuple):
 
     lut: Array  # [C + 1] uint32, 0x00bbggrr; the last is void's, which no label is
     color: Array | None = None  # [N, H, W, 3] uint8
-    laid: OverlayTarget | None = None
+    overlay: OverlayTarget | None = None
 
 
 class LogitErrors(NamedTuple):
@@ -65,7 +65,7 @@ class LogitErrors(NamedTuple):
 class LabelErrors(NamedTuple):
     """Values outside the allowed set, found while reading ``(N, H, W)``."""
 
-    total: int = 0
+    count: int = 0  # type: ignore[assignment]  # not tuple.count
     first: int = -1
 
 
@@ -77,7 +77,7 @@ class Unary(NamedTuple):
 
     values: Array  # [L, D, H, W] of a float type, any strides; bfloat16 as uint16
     kind: str  # the element type, "bfloat16" included
-    meaning: str  # "probabilities", "logits" or "energies" (-log of a probability)
+    unary_kind: str  # "probabilities", "logits" or "energies" (-log of a probability)
     clamp: float = 0.0  # probabilities below it are taken for it
 
 
@@ -87,7 +87,9 @@ class Pairwise(NamedTuple):
     sigma: tuple[float, float, float] | None  # pixels along D, H, W; None: places play no part
     guide: Array | None  # [D, H, W, G] uint8 or float32, any strides; on devices any real type
     guide_sigma: Array | None  # [G] float64, in the guide's units
-    attraction: Array  # float64, weight included: (), [L] or [L, L]; a label's row gathers messages
+    compatibility: (
+        Array  # float64, weight included: (), [L] or [L, L]; a label's row gathers messages
+    )
     normalization: str  # "symmetric", "row", "column" or "none"
     guide_range: Array | None = None  # [2 * G] float64: least, then largest values; None: 0 and 255
 
@@ -95,11 +97,11 @@ class Pairwise(NamedTuple):
 class LatticeConfig(NamedTuple):
     """How finely a Gaussian of features is sampled."""
 
-    rounds: int  # blurs along every axis, the second in the opposite order
-    side: float  # weight of each neighbour in a blur, the middle's being 1
-    stretch: float  # how much closer vertices are than the variances of the steps say
-    bridged: int  # vertices that one without pixels has to join; 0: there are none
-    dropped: float  # bound on the probability that labels without a chance lose together
+    passes: int  # blurs along every axis, the second in the opposite order
+    blur_weight: float  # weight of each neighbour in a blur, the middle's being 1
+    scale: float  # how much closer vertices are than the variances of the steps say
+    bridge_min: int  # vertices that one without pixels has to join; 0: there are none
+    prune_bound: float  # bound on the probability that labels without a chance lose together
 
 
 # Found by search, against the exact mean field of photographs and noise.
@@ -120,14 +122,17 @@ class CrfStep(NamedTuple):
 
 
 class UnaryErrors(NamedTuple):
-    """Unary values that are none, counted while they are read; places are flat (L, D, H, W)."""
+    """Unary values that are none, counted while they are read; places are flat (L, D, H, W).
 
-    total: int = 0  # NaN or infinite (-inf is a fine logit, +inf a fine energy)
+    `count` is of NaN and infinite values; -inf is a fine logit, +inf a fine energy.
+    """
+
+    count: int = 0  # type: ignore[assignment]  # not tuple.count
     first: int = -1
-    outside: int = 0  # probabilities below -1e-3 or above 1 + 1e-3
-    outside_first: int = -1
-    hopeless: int = 0  # pixels at which no label is possible
-    hopeless_first: int = -1  # into (D, H, W)
+    out_of_range: int = 0  # probabilities below -1e-3 or above 1 + 1e-3
+    out_of_range_first: int = -1
+    infeasible: int = 0  # pixels at which no label is possible
+    infeasible_first: int = -1  # into (D, H, W)
 
 
 class CrfSolver(Protocol):
@@ -192,7 +197,7 @@ class Backend(Protocol):
 
     def add_resized(
         self,
-        logits: Logits,  # of one image: values [1, C, h, w] of a float type
+        logits: Logits,  # of one image: values [1, C, h, w]; quantization is ignored
         axes: Axes | None,
         weights: Array,  # [H, W] float32, any strides, at least 0
         sums: Array,  # [C, H, W] float32, any strides: weights * value is added where weights > 0
@@ -290,8 +295,8 @@ class Backend(Protocol):
         self,
         unary: Unary,
         terms: Sequence[Pairwise],
-        own: bool,  # whether a pixel sends a message to itself; if not, one that the others
-        # together reach with no more than 1e-6 gets none
+        include_self: bool,  # whether a pixel sends a message to itself; if not, a pixel that the
+        # others together reach with no more than 1e-6 gets none
         method: str,  # "lattice" or "exact"
         quality: str,  # "fast", "default" or "high": of the lattice
     ) -> CrfSolver: ...

@@ -45,7 +45,15 @@ def refuse_degenerate_logits(
     logits, array, class_axis = source
     shape = array.array.shape
     if logits.values.shape[1] == 1 and not settings.threshold:
-        cure = _cure_of_one_class(source, _library(argument_type), settings)
+        cure = _cure_of_one_class(
+            len(shape),
+            class_axis,
+            _library(argument_type),
+            settings,
+            is_volume=logits.values.ndim == 5,
+            is_integer=array.kind in LABEL_KINDS,
+            is_sigmoid=settings.probabilities or _is_in_0_to_1(array),
+        )
         raise ValueError(
             f"logits of shape {shape} have one class on axis {class_axis}, so that the label of "
             f"every pixel would be 0; {cure}"
@@ -67,14 +75,20 @@ def refuse_degenerate_logits(
         )
 
 
-def _cure_of_one_class(source: InputLogits, library: str, settings: CallSettings) -> str:
-    """Return the call that gives the labels of logits of one class."""
-    logits, array, class_axis = source
-    is_volume = logits.values.ndim == 5
+def _cure_of_one_class(
+    ndim: int,
+    class_axis: int,
+    library: str,
+    settings: CallSettings,
+    *,
+    is_volume: bool,
+    is_integer: bool,
+    is_sigmoid: bool,
+) -> str:
+    """Return the call that gives the labels of logits of one class, of `ndim` dimensions."""
     axis = "axis=-1, " if class_axis == -1 else ""
-    is_sigmoid = settings.probabilities or _is_in_0_to_1(array)
-    if array.kind in LABEL_KINDS and not settings.quantized:
-        labels = f"logits{_channel_index(array, class_axis, 3 if is_volume else 2)}"
+    if is_integer and not settings.quantized:
+        labels = f"logits{_channel_index(ndim, class_axis, 3 if is_volume else 2)}"
         head = "dequantize the output of a sigmoid head first: scale * (logits - zero_point)"
         if not is_volume and not settings.crf:
             options = f"threshold=0.5, {axis}quantization=(scale, zero_point)"
@@ -102,7 +116,9 @@ def _cure_of_one_class(source: InputLogits, library: str, settings: CallSettings
 def cure_of_preds(preds: object, array: InputArray, class_axis: int) -> str:
     """Return what to count instead of predictions that are logits of one class."""
     if array.kind in LABEL_KINDS:
-        return f"these look like labels: pass preds{_channel_index(array, class_axis, 2)}"
+        return (
+            f"these look like labels: pass preds{_channel_index(array.array.ndim, class_axis, 2)}"
+        )
     if _is_in_0_to_1(array):
         both = f"{_library(type(preds))}.concatenate([1 - preds, preds], axis={class_axis})"
         return f"the values lie in 0..1, as after a sigmoid: give two classes, {both}"
@@ -111,11 +127,11 @@ def cure_of_preds(preds: object, array: InputArray, class_axis: int) -> str:
     return f"for a sigmoid head call {call}"
 
 
-def _channel_index(array: InputArray, class_axis: int, spatial: int) -> str:
+def _channel_index(ndim: int, class_axis: int, spatial: int) -> str:
     """Return the index that removes a class axis of length 1."""
     if class_axis == -1:
         return "[..., 0]"
-    return "[0]" if array.array.ndim == spatial + 1 else "[:, 0]"
+    return "[0]" if ndim == spatial + 1 else "[:, 0]"
 
 
 def _is_in_0_to_1(array: InputArray) -> bool:
@@ -139,11 +155,13 @@ def _ties_of_label_maps(maps: Array) -> float | None:
     if 2 * np.count_nonzero(middle[1:] == middle[:-1]) < len(middle) - 1:  # most logits end here
         return None
     rows = slice(None, None, max(maps.shape[1] // 16, 1))
-    if not _has_regions(maps[:1, rows, :256], 0):
-        return None
-    sample = maps[:8, rows, :256]
-    if not _has_regions(sample, MIN_PAIRS):
-        return None
+    for count, min_pairs in ((1, 0), (8, MIN_PAIRS)):
+        sample = maps[:count, rows, :256]
+        left, right = sample[..., :-1], sample[..., 1:]
+        marked = (left != 0) | (right != 0)
+        pairs, equal = np.count_nonzero(marked), np.count_nonzero((left == right) & marked)
+        if pairs < min_pairs or equal < MIN_EQUAL_NEIGHBORS * pairs:
+            return None
     values = np.unique(sample)
     marks = values[values != 0]
     is_mask = len(marks) == 1 and marks[0] in MASK_VALUES
@@ -156,12 +174,3 @@ def _ties_of_label_maps(maps: Array) -> float | None:
         return None
     ties = float(((pixels == pixels.max(axis=0)).sum(axis=0) > 1).mean())
     return ties if ties >= MIN_TIES else None
-
-
-def _has_regions(maps: Array, min_pairs: int) -> bool:
-    """Whether neighbors in a row are equal, pairs of zeros apart."""
-    left, right = maps[..., :-1], maps[..., 1:]
-    marked = (left != 0) | (right != 0)
-    count = int(np.count_nonzero(marked))
-    equal = int(((left == right) & marked).sum())
-    return count >= min_pairs and equal >= MIN_EQUAL_NEIGHBORS * count

@@ -12,46 +12,46 @@ from segpost._core.contract import LabelErrors, LogitErrors, Logits
 from segpost._core.device import to_host
 
 
-def raise_bad_logits(report: LogitErrors, logits: Logits, shape: tuple[int, ...]) -> None:
-    """Turn what a kernel met into an error under ``nan="raise"``."""
-    if not (report.nan_count or report.undefined_count):
+def raise_bad_logits(
+    counts: LogitErrors, logits: Logits, shape: tuple[int, ...], *, of_probabilities: bool = False
+) -> None:
+    """Raise the error of logits with NaN, or without an answer at some pixels of the result.
+
+    `shape` is that of the labels. If `of_probabilities`, undefined pixels are those without
+    probabilities; softmax does not count the NaN that cause them.
+    """
+    if not (counts.nan_count or counts.undefined_count):
         return
-    n, c, *size = logits.values.shape
-    if report.nan_count:
-        image, *at = position_of(report.nan_first, (n, *size))
-        everywhere: Any = (image, slice(None), *at)
-        pixel = widen(logits.values[everywhere], logits.kind)
+    values = logits.values
+    n, classes, *size = values.shape
+    if of_probabilities and not counts.nan_count:
+        nan = np.isnan(widen(values, logits.kind))
+        if nan.any():
+            counts = LogitErrors(int(nan.sum()), int(nan.any(axis=1).argmax()))
+    if counts.nan_count:
+        image, *at = position_of(counts.nan_first, (n, *size))
+        pixel: Any = (image, slice(None), *at)
+        label = int(np.isnan(widen(values[pixel], logits.kind)).argmax())
         if any(logits.origin):
             at = [*map(sum, zip(at, logits.origin, strict=True))]
         raise ValueError(
-            f"logits have {report.nan_count} NaN of {n * c * math.prod(size)} values, first at "
-            f"image {image}, class {int(np.isnan(pixel).argmax())}, {format_position(at)}; "
+            f"logits have {counts.nan_count} NaN of {n * classes * math.prod(size)} values, first "
+            f"at image {image}, class {label}, {format_position(at)}; "
             "look for a float16 overflow or a division by zero in the network; "
             'nan="propagate" lets NaN win'
         )
-    if report.undefined_count:
-        image, *at = position_of(report.undefined_first, shape)
+    image, *at = position_of(counts.undefined_first, shape)
+    where = f"first at image {image}, {format_position(at)}"
+    if of_probabilities:
         raise ValueError(
-            f"logits give no answer at {report.undefined_count} of {math.prod(shape)} output "
-            f"{'pixels' if len(at) == 2 else 'voxels'}, first at image {image}, "
-            f"{format_position(at)}: every class is -inf there, or "
-            'infinities meet (inf - inf); pass nan="propagate" for the rule of numpy.argmax'
+            f"logits give no probabilities at {counts.undefined_count} of {math.prod(shape)} "
+            f"pixels, {where}: a class is +inf there, or every class is -inf; "
+            'pass nan="propagate" to get NaN'
         )
-
-
-def raise_undefined(report: LogitErrors, logits: Logits, shape: tuple[int, int, int]) -> None:
-    """Turn undefined probabilities into an error that says why."""
-    if not report.undefined_count:
-        return
-    nan = np.isnan(widen(logits.values, logits.kind))
-    if nan.any():
-        first = int(nan.any(axis=1).argmax())
-        raise_bad_logits(LogitErrors(int(nan.sum()), first), logits, shape)
-    image, *at = position_of(report.undefined_first, shape)
     raise ValueError(
-        f"logits give no probabilities at {report.undefined_count} of {math.prod(shape)} pixels, "
-        f"first at image {image}, {format_position(at)}: a class is +inf there, or every class "
-        'is -inf; pass nan="propagate" to get NaN'
+        f"logits give no answer at {counts.undefined_count} of {math.prod(shape)} output "
+        f"{'pixels' if len(at) == 2 else 'voxels'}, {where}: every class is -inf there, or "
+        'infinities meet (inf - inf); pass nan="propagate" for the rule of numpy.argmax'
     )
 
 
@@ -59,12 +59,12 @@ def raise_bad_labels(
     bad: LabelErrors, labels: Array, classes: int, ignore_index: int | None
 ) -> None:
     """Name the labels that have no color."""
-    if not bad.total:
+    if not bad.count:
         return
     place = np.unravel_index(bad.first, labels.shape)
     allowed = f"0..{classes - 1}" + (f" or {ignore_index}" if ignore_index is not None else "")
     raise ValueError(
-        f"labels have {bad.total} of {labels.size} values outside {allowed}, first "
+        f"labels have {bad.count} of {labels.size} values outside {allowed}, first "
         f"{labels[place]} at {format_index(place)}; the palette has {classes} colors. "
         "Give it more colors, or an ignore_index with a void color"
     )
@@ -75,7 +75,7 @@ def raise_bad_colors(bad: LabelErrors, image: Array) -> NoReturn:
     place = np.unravel_index(bad.first, image.shape[:-1])
     color = tuple(int(v) for v in to_host(image[place]))
     raise ValueError(
-        f"image has {bad.total} of {image.size // 3} pixels whose color is not in the palette, "
+        f"image has {bad.count} of {image.size // 3} pixels whose color is not in the palette, "
         f"first {color} at {format_index(place)}; a label image must be saved without loss and "
         "never resized with interpolation"
     )
@@ -95,5 +95,5 @@ def format_index(place: tuple[Any, ...]) -> str:
 
 def add_label_errors(errors: LabelErrors, more: LabelErrors, offset: int) -> LabelErrors:
     """Return the sum of two counts, the second of an array that starts at a flat index."""
-    first = errors.first if errors.total else more.first + offset
-    return LabelErrors(errors.total + more.total, first)
+    first = errors.first if errors.count else more.first + offset
+    return LabelErrors(errors.count + more.count, first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -206,3 +206,10 @@ def taps(n_in: int, n_out: int, antialias: bool) -> FilterTaps:
     for table in tables:
         table.flags.writeable = False
     return FilterTaps(n_out, *tables)
+
+
+def corners(axis: Axis, outputs: slice) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    """Return the two input indices of every output, and their integer weights."""
+    first = axis.cell[outputs]
+    second = np.minimum(first + 1, axis.n_in - 1)
+    return [(first, axis.w0[outputs]), (second, axis.w1[outputs])]

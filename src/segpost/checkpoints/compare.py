@@ -10,9 +10,8 @@ from segpost.checkpoints.files import read_state
 from segpost.checkpoints.matching import match_names
 from segpost.checkpoints.names import find_name_mistakes
 from segpost.checkpoints.values import find_value_mistakes
-from segpost.render import findings as render_findings
-from segpost.render.findings import Finding, ordered
-from segpost.render.tables import shown
+from segpost.render.findings import Finding, format_markdown, format_text, sort_findings
+from segpost.render.text import as_printable
 
 
 @dataclass(frozen=True)
@@ -68,17 +67,18 @@ class CheckpointDiff:
     def summary(self) -> str:
         """Return the shares that would be loaded as a sentence."""
         return (
-            f"{shown(self.checkpoint)} into {shown(self.model)}: {self.matched_share:.1%} of the "
-            f"tensors, {self.matched_elements:.1%} of the parameters would be loaded."
+            f"{as_printable(self.checkpoint)} into {as_printable(self.model)}: "
+            f"{self.matched_share:.1%} of the tensors, {self.matched_elements:.1%} of the "
+            "parameters would be loaded."
         )
 
     def __str__(self) -> str:
         """Return summary and findings for a terminal."""
-        return "\n\n".join(filter(None, (self.summary(), render_findings.text(self.findings))))
+        return "\n\n".join(filter(None, (self.summary(), format_text(self.findings))))
 
     def to_markdown(self) -> str:
         """Return summary and findings as Markdown."""
-        parts = filter(None, (self.summary(), render_findings.markdown(self.findings)))
+        parts = filter(None, (self.summary(), format_markdown(self.findings)))
         return "\n\n".join(parts) + "\n"
 
     def to_json(self) -> str:
@@ -158,10 +158,10 @@ def compare_checkpoints(
     for state, name in ((source, "checkpoint"), (target, "model")):
         if state.tensors and not state.weights(()):
             raise ValueError(
-                f"{name} ({shown(state.label)}) has an optimizer's tensors and no weights"
+                f"{name} ({as_printable(state.label)}) has an optimizer's tensors and no weights"
             )
         if not state.tensors:
-            raise ValueError(f"{name} ({shown(state.label)}) has no tensors")
+            raise ValueError(f"{name} ({as_printable(state.label)}) has no tensors")
     unchanged, best = match_names(source, target)
     findings = [
         *find_name_mistakes(source, target, unchanged, best),
@@ -176,5 +176,5 @@ def compare_checkpoints(
         mismatched=best.mismatched,
         matched_share=unchanged.share(elements=False),
         matched_elements=unchanged.share(elements=True),
-        findings=ordered(findings),
+        findings=sort_findings(findings),
     )

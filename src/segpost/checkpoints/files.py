@@ -12,7 +12,7 @@ from typing import Any
 
 from segpost.checkpoints import safetensors, sandbox, tree
 from segpost.checkpoints.tree import State
-from segpost.render.tables import shown
+from segpost.render.text import as_printable
 
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 PICKLE, TAR = b"\x80", b"ustar"
@@ -39,7 +39,7 @@ def read_state(value: Any, name: str, values: bool) -> State:
         try:
             return _read_file(path, values)
         except ValueError as error:
-            raise ValueError(f"{name} ({shown(path)}): {error}") from error
+            raise ValueError(f"{name} ({as_printable(path)}): {error}") from error
     if isinstance(value, Mapping):
         return _read_memory(value, name, "mapping", values)
     if callable(getattr(value, "save_weights", None)) and hasattr(value, "weights"):

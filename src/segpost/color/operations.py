@@ -205,7 +205,7 @@ def labels_from_colors(
     for offset, (stack, target) in iter_stacks(pixels.array, output.array):
         more = backend.labels_from_colors(stack, keys, values, target)
         errors = add_label_errors(errors, more, offset)
-    if errors.total:
+    if errors.count:
         raise_bad_colors(errors, pixels.array)
     return output.result()
 

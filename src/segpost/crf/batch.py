@@ -74,14 +74,14 @@ class UnaryBatch(NamedTuple):
 
     def raise_bad_labels(self, errors: LabelErrors) -> None:
         """Raise an error if labels are out of range."""
-        if not errors.total:
+        if not errors.count:
             return
         labels, unsure = self.input_array.array, self.settings.unsure
         position = tuple(int(i) for i in np.unravel_index(errors.first, labels.shape))
         also = "" if unsure is None else f" or {unsure} (unsure)"
         hint = "; pass unsure= for a value that means 'could be anything'" if not also else ""
         raise ValueError(
-            f"{self.name} have {errors.total} of {labels.size} values outside "
+            f"{self.name} have {errors.count} of {labels.size} values outside "
             f"0..{self.num_labels - 1}{also}, first {labels[position]} at {list(position)}{hint}"
         )
 
@@ -89,27 +89,27 @@ class UnaryBatch(NamedTuple):
         """Raise an error for the values of the unary of which the first is in image `n`."""
         array = self.input_array.array
         errors = self._add_later_errors(errors, n)
-        if errors.total or errors.outside:
-            first = errors.first if errors.total else errors.outside_first
+        if errors.count or errors.out_of_range:
+            first = errors.first if errors.count else errors.out_of_range_first
             label, *pixel = (int(i) for i in np.unravel_index(first, (self.num_labels, *self.size)))
             value = widen(self.as_stack(array)[n], self.input_array.kind)[(label, *pixel)]
             where = f"first {value:g} at image {n}, label {label}, {self._format_pixel(pixel)}"
             count = math.prod(self.shape)
-            if errors.total:
+            if errors.count:
                 raise ValueError(
-                    f"{self.name} have {errors.total} NaN or infinite of {count} values, {where}"
+                    f"{self.name} have {errors.count} NaN or infinite of {count} values, {where}"
                 )
             raise ValueError(
-                f"{self.name} have {errors.outside} of {count} values outside 0..1, {where}; "
+                f"{self.name} have {errors.out_of_range} of {count} values outside 0..1, {where}; "
                 "they look like logits: pass unary='logits'"
             )
-        pixel = [int(i) for i in np.unravel_index(errors.hopeless_first, self.size)]
+        pixel = [int(i) for i in np.unravel_index(errors.infeasible_first, self.size)]
         why = {
             "probabilities": "all are 0 there; pass a clamp above 0",
             "logits": "all are -inf there",
         }.get(self.settings.unary, "all are +inf there")
         raise ValueError(
-            f"{self.name} allow no label at {errors.hopeless} of {math.prod(self.map_shape)} "
+            f"{self.name} allow no label at {errors.infeasible} of {math.prod(self.map_shape)} "
             f"pixels, first at image {n}, {self._format_pixel(pixel)}: {why}"
         )
 
@@ -118,9 +118,9 @@ class UnaryBatch(NamedTuple):
         for later in range(n + 1, self.num_images):
             more = energies(self.image(later))[1]
             errors = errors._replace(
-                total=errors.total + more.total if errors.total else 0,
-                outside=errors.outside + more.outside if errors.outside else 0,
-                hopeless=errors.hopeless + more.hopeless if errors.hopeless else 0,
+                count=errors.count + more.count if errors.count else 0,
+                out_of_range=errors.out_of_range + more.out_of_range if errors.out_of_range else 0,
+                infeasible=errors.infeasible + more.infeasible if errors.infeasible else 0,
             )
         return errors
 

@@ -136,10 +136,10 @@ def as_guide(image: object, batch: UnaryBatch, name: str) -> Guide:
     if kind not in FLOATS or not array.size:
         return Guide(stack, kind)
     ranges, errors = _ranges_of_floats(stack, kind, name)
-    if errors.total:
+    if errors.count:
         position = np.unravel_index(errors.first, array.shape)
         raise ValueError(
-            f"{name} has {errors.total} NaN or infinite of {array.size} values, first "
+            f"{name} has {errors.count} NaN or infinite of {array.size} values, first "
             f"at {[int(i) for i in position[: input_array.array.ndim]]}"
         )
     return Guide(stack, kind, ranges)

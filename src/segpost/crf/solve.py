@@ -72,7 +72,7 @@ def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> So
             settings.method,
             settings.quality,
         )
-        if solver.bad.total or solver.bad.outside or solver.bad.hopeless:
+        if solver.bad.count or solver.bad.out_of_range or solver.bad.infeasible:
             batch.raise_bad_values(solver.bad, n)
         steps.append(solver.infer(q, settings.iterations, None, settings.tolerance, trace))
     return Solution(batch, output, steps)

@@ -18,7 +18,7 @@ from segpost.diagnosis.rules import (
     palettes,
     targets,
 )
-from segpost.render.findings import Finding, ordered
+from segpost.render.findings import Finding, sort_findings
 
 MODULES = (layouts, logits, argmaxes, labels, palettes, targets, classes, geometry, inputs)
 
@@ -146,7 +146,7 @@ def examine(context: DiagnosticContext) -> tuple[Finding, ...]:
                 cure=result.cure or entry.cure,
                 where=result.where,
             )
-    return ordered(findings.values())
+    return sort_findings(findings.values())
 
 
 def has_inputs(entry: Rule, context: DiagnosticContext) -> bool:

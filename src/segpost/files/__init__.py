@@ -8,11 +8,10 @@ from segpost.files.arrays import read_array
 from segpost.files.images import limit_pixels, read_image, read_labels, read_unconverted
 from segpost.files.listing import DataFile, is_single_file, list_files
 from segpost.files.tables import read_json_object, read_names
-from segpost.files.writing import as_grayscale, atomic_write, write_png, write_text
+from segpost.files.writing import atomic_write, write_png, write_text
 
 __all__ = [
     "DataFile",
-    "as_grayscale",
     "atomic_write",
     "is_single_file",
     "limit_pixels",

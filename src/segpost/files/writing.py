@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from segpost._core.arrays import Array
 
@@ -53,8 +52,3 @@ def write_png(path: Path, image: Array) -> None:
 
     with atomic_write(path) as temporary:
         Image.fromarray(np.ascontiguousarray(image)).save(temporary, format="PNG")
-
-
-def as_grayscale(values: Array) -> npt.NDArray[np.uint8]:
-    """Return floats of 0..1 as the 256 levels of a gray image."""
-    return np.rint(values * 255.0).astype(np.uint8)

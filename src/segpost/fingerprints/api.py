@@ -19,6 +19,7 @@ from segpost.fingerprints.diff import FingerprintDiff, compare_records
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.summary import MAX_BLOCKS, as_channels, summarize
 from segpost.pipeline.api import postprocess
+from segpost.render.jsonable import as_jsonable
 
 MAX_FILE_SIZE = 1 << 25  # bytes
 
@@ -219,14 +220,8 @@ def _as_json(preprocessing: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if preprocessing is None:
         return None
     try:
-        text = json.dumps(dict(preprocessing), default=_as_list, allow_nan=False)
+        text = json.dumps(as_jsonable(dict(preprocessing)))
     except (TypeError, ValueError) as error:
         raise TypeError(f"preprocessing must be what JSON can hold: {error}") from None
     content: dict[str, Any] = json.loads(text)
     return content
-
-
-def _as_list(value: object) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    raise TypeError(f"not a {type(value).__name__}")

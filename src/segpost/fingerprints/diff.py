@@ -12,8 +12,7 @@ from segpost.fingerprints.rules.input import find_input_changes, find_record_cha
 from segpost.fingerprints.rules.logits import find_logit_changes
 from segpost.fingerprints.rules.stages import find_stage_changes
 from segpost.fingerprints.similarity import distance, is_identical, is_similar
-from segpost.render import findings as render_findings
-from segpost.render.findings import Finding
+from segpost.render.findings import Finding, format_markdown, format_text, sort_findings
 
 VERDICTS = {
     "same": "the same to the bit",
@@ -61,7 +60,7 @@ class FingerprintDiff:
 
     def __str__(self) -> str:
         """Return verdict and findings for a terminal."""
-        return "\n\n".join(filter(None, (self.summary(), render_findings.text(self.findings))))
+        return "\n\n".join(filter(None, (self.summary(), format_text(self.findings))))
 
     def to_json(self) -> str:
         """Return verdict and findings as JSON."""
@@ -75,7 +74,7 @@ class FingerprintDiff:
 
     def to_markdown(self) -> str:
         """Return verdict and findings as Markdown."""
-        parts = filter(None, (self.summary(), render_findings.markdown(self.findings)))
+        parts = filter(None, (self.summary(), format_markdown(self.findings)))
         return "\n\n".join(parts) + "\n"
 
 
@@ -93,6 +92,5 @@ def compare_records(before: FingerprintRecord, after: FingerprintRecord) -> Fing
         findings += stage_changes
         if not input_changes:  # all changes of the logits would follow from them
             findings += find_logit_changes(before, after, [c.code for c in stage_changes])
-    return FingerprintDiff(
-        verdict, distance(before.logits, after.logits), render_findings.ordered(findings)
-    )
+    differs = distance(before.logits, after.logits)
+    return FingerprintDiff(verdict, differs, sort_findings(findings))

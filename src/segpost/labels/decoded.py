@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# The reference backend is the only one with the interpolated values themselves.
-from segpost._backends.reference.labels import corners, interpolated
+from segpost._backends import registry
 from segpost._core.arrays import Array, label_dtype, widen
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
@@ -16,52 +15,55 @@ from segpost._core.sampling import Axes
 PROBABILITY_TOLERANCE = 1e-2
 
 
-def check_probabilities(logits: Logits, convention: str) -> None:
-    """Refuse values outside 0..1 in an output that holds probabilities by a convention."""
+def check_values(
+    logits: Logits, quantization: tuple[float, float], convention: str, *, is_probabilities: bool
+) -> None:
+    """Refuse values that are not what a convention says: logits, or probabilities.
+
+    Probabilities lie in 0..1; all of them are read. Logits must not be probabilities already,
+    because a second softmax would make them alike; a few thousand pixels are read, and values that
+    are all 0 or 1 pass, for they may be anything.
+    """
     values = logits.values
     if isinstance(values, DeviceArray):
+        if not is_probabilities:
+            return
         raise TypeError(
             f"logits on {values.context} are probabilities by convention {convention!r}: "
             "segpost takes those on the CPU only; give it the network's logits"
         )
-    values = dequantize(values, logits)
-    bad = ~((values >= -PROBABILITY_TOLERANCE) & (values <= 1 + PROBABILITY_TOLERANCE))
-    if bad.any():
-        image, label, y, x = np.unravel_index(int(bad.argmax()), values.shape)
-        raise ValueError(
-            f"logits are probabilities by convention {convention!r}, but {int(bad.sum())} of "
-            f"{values.size} values are outside 0..1, first {values[image, label, y, x]:g} at image "
-            f'{image}, class {label}, y {y}, x {x}; kind="logits" if these are'
-        )
-
-
-def refuse_probabilities(logits: Logits, convention: str) -> None:
-    """Refuse logits that are probabilities already: a second softmax would make them alike.
-
-    It reads a few thousand pixels. Values that are all 0 or 1 pass, for they may be anything.
-    """
-    values = logits.values
-    if isinstance(values, DeviceArray) or values.shape[1] < 2 or not values.size:
-        return
-    _, _, height, width = values.shape
-    values = dequantize(values[:, :, :: max(height // 32, 1), :: max(width // 32, 1)], logits)
-    low, high, sums = values.min(), values.max(), values.sum(axis=1)
-    between = (values > PROBABILITY_TOLERANCE) & (values < 1 - PROBABILITY_TOLERANCE)
-    sums_to_one = bool((abs(sums - 1) <= PROBABILITY_TOLERANCE).all())
-    if low >= 0 and high <= 1 and sums_to_one and between.any():
-        raise ValueError(
-            f"logits are between {low:g} and {high:g} and add up to 1 over the classes at each of "
-            f"{sums.size} pixels: they are probabilities already, and a second softmax would make "
-            f"them alike; pass dataclasses.replace(convention, kind='probabilities') of convention "
-            f"{convention!r}"
-        )
+    if not is_probabilities:
+        step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
+        values = values[:, :, ::step_y, ::step_x]
+    values = dequantize(values, logits.kind, *quantization)
+    if is_probabilities:
+        bad = ~((values >= -PROBABILITY_TOLERANCE) & (values <= 1 + PROBABILITY_TOLERANCE))
+        if bad.any():
+            image, label, y, x = np.unravel_index(int(bad.argmax()), values.shape)
+            raise ValueError(
+                f"logits are probabilities by convention {convention!r}, but {int(bad.sum())} of "
+                f"{values.size} values are outside 0..1, first {values[image, label, y, x]:g} at "
+                f'image {image}, class {label}, y {y}, x {x}; kind="logits" if these are'
+            )
+    elif values.size and values.shape[1] > 1:
+        low, high, sums = values.min(), values.max(), values.sum(axis=1)
+        between = (values > PROBABILITY_TOLERANCE) & (values < 1 - PROBABILITY_TOLERANCE)
+        sums_to_one = bool((abs(sums - 1) <= PROBABILITY_TOLERANCE).all())
+        if low >= 0 and high <= 1 and sums_to_one and between.any():
+            raise ValueError(
+                f"logits are between {low:g} and {high:g} and add up to 1 over the classes at each "
+                f"of {sums.size} pixels: they are probabilities already, and a second softmax "
+                "would make them alike; pass dataclasses.replace(convention, "
+                f"kind='probabilities') of convention {convention!r}"
+            )
 
 
 def resize_probabilities(logits: Logits, axes: Axes | None, out: Array) -> None:
-    """Resize probabilities (N, C, h, w) bilinearly to `out` (N, C, H, W), in float64."""
-    denominator = 1.0 if axes is None else axes.y.den * axes.x.den
-    for n, rows, values in interpolated(logits, axes):
-        out[n, :, rows] = (values / denominator - logits.zero_point) * logits.scale
+    """Resize probabilities (N, C, h, w) bilinearly to `out` (N, C, H, W)."""
+    ones = np.broadcast_to(np.float32(1), out.shape[2:])
+    out[...] = 0.0
+    for n, sums in enumerate(out):
+        _add_resized(logits, axes, slice(n, n + 1), slice(None), ones, sums)
 
 
 def gather_label_probability(logits: Logits, axes: Axes | None, labels: Array, out: Array) -> None:
@@ -69,29 +71,37 @@ def gather_label_probability(logits: Logits, axes: Axes | None, labels: Array, o
 
     `out` is float32, or uint8 with ``np.rint(255 * probability)``.
     """
-    for n, classes in enumerate(labels.astype(np.intp)):
-        values = dequantize(logits.values[n], logits)
-        if logits.threshold is not None:
-            values = np.concatenate([1 - values, values])
-        if axes is None:
-            probability = np.take_along_axis(values, classes[None], 0)[0]
-        else:
-            total = np.zeros(classes.shape)
-            for rows, y_weights in corners(axes.y, slice(None)):
-                for columns, x_weights in corners(axes.x, slice(None)):
-                    corner = values[classes, rows[:, None], columns]
-                    total += corner * (y_weights[:, None] * x_weights)
-            probability = total / (axes.y.den * axes.x.den)
+    for n, classes in enumerate(labels):
+        probability = np.zeros(classes.shape, np.float32)
+        for label in np.unique(classes):
+            mask = (classes == label).astype(np.float32)
+            if logits.threshold is None:
+                channel = slice(int(label), int(label) + 1)
+                _add_resized(logits, axes, slice(n, n + 1), channel, mask, probability[None])
+            else:
+                sums = np.zeros(classes.shape, np.float32)
+                _add_resized(logits, axes, slice(n, n + 1), slice(None), mask, sums[None])
+                probability += sums if label else mask - sums
         is_byte = out.dtype == np.uint8
         out[n] = np.rint(255 * np.clip(probability, 0, 1)) if is_byte else probability
 
 
-def dequantize(values: Array, logits: Logits) -> Array:
+def _add_resized(
+    logits: Logits, axes: Axes | None, image: slice, channels: slice, weights: Array, sums: Array
+) -> None:
+    """Add weighted probabilities of one image, resized, to sums (C, H, W)."""
+    values = logits.values[image, channels]
+    values = dequantize(values, logits.kind, logits.scale, logits.zero_point)
+    real = Logits(values, values.dtype.name)
+    registry.backend(values, sums).add_resized(real, axes, weights, sums)
+
+
+def dequantize(values: Array, kind: str, scale: float, zero_point: float) -> Array:
     """Return raw values as float32, or as float64 where they need it, with their quantization."""
-    values = widen(values, logits.kind)
-    if logits.scale == 1.0 and logits.zero_point == 0.0:
+    values = widen(values, kind)
+    if scale == 1.0 and zero_point == 0.0:
         return values
-    return np.asarray((values.astype(np.float64) - logits.zero_point) * logits.scale)
+    return np.asarray((values.astype(np.float64) - zero_point) * scale)
 
 
 def squeeze_label_maps(labels: Array) -> Array:

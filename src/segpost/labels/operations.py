@@ -165,5 +165,5 @@ def softmax(
         counts = backend.softmax(argument, None, probabilities, None)
         if nan == "raise" and counts.undefined_count:
             n, _, *size = probabilities.shape
-            errors.raise_undefined(counts, argument, (n, *size))
+            errors.raise_bad_logits(counts, argument, (n, *size), of_probabilities=True)
     return output.result()

@@ -46,9 +46,10 @@ def execute(plan: Plan, logits: Logits, image: object) -> tuple[Array | None, Ar
         check=options.check,
     )
     if options.nan == "raise" and (counts.nan_count or counts.undefined_count):
-        if outputs.confidence is not None or outputs.probabilities is not None:
-            errors.raise_undefined(counts, logits, outputs.labels.shape)
-        errors.raise_bad_logits(counts, logits, outputs.labels.shape)
+        has_probabilities = outputs.confidence is not None or outputs.probabilities is not None
+        errors.raise_bad_logits(
+            counts, logits, outputs.labels.shape, of_probabilities=has_probabilities
+        )
     return guide, outputs.probabilities
 
 
@@ -68,7 +69,7 @@ def run_argmax(
     A backend that does not compute all of them in one pass gets two calls. The undefined pixels are
     then those without probabilities, of which those without a label are some.
     """
-    image = None if colors is None or colors.laid is None else colors.laid.image
+    image = None if colors is None or colors.overlay is None else colors.overlay.image
     backend = registry.backend(labels, image, check=check)
     if confidence is None and probabilities is None:
         return backend.argmax(logits, axes, labels, colors)
@@ -97,7 +98,7 @@ def _execute_probabilities(plan: Plan, logits: Logits, guide: Array | None) -> A
         else:
             counts = registry.backend(unary).softmax(logits, axes, unary, None)
             if options.nan == "raise":
-                errors.raise_undefined(counts, logits, shape)
+                errors.raise_bad_logits(counts, logits, shape, of_probabilities=True)
         probabilities = options.crf(unary, guide)
         logits, axes = Logits(probabilities, "float32"), None
     elif probabilities is not None:

@@ -14,7 +14,7 @@ from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, resolve_threshold
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
-from segpost.labels.decoded import check_probabilities, refuse_probabilities
+from segpost.labels.decoded import check_values
 from segpost.pipeline.options import Options
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.resampling import Resampling, plan_resampling
@@ -56,11 +56,18 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
     ValueError, TypeError
         For options that do not fit the logits.
     """
-    is_probabilities = kind == "probabilities"
-    (values, dtype, *_), array, class_axis = source
+    logits, array, class_axis = source
+    values, is_probabilities = logits.values, kind == "probabilities"
     n, classes, *size = values.shape
-    _check_logits(source, argument_type, is_probabilities, options)
-    quantization, threshold, labels = options.quantization or (1.0, 0.0), None, classes
+    needs_values = _check_type(logits.kind, options)
+    if classes == 1 or logits.kind in LABEL_KINDS:
+        settings = _call_settings(options, is_probabilities)
+        refuse_degenerate_logits(source, argument_type, settings)
+    quantization = options.quantization or (1.0, 0.0)
+    if options.convention is not None and (is_probabilities or needs_values):
+        name = options.convention.name
+        check_values(logits, quantization, name, is_probabilities=is_probabilities)
+    threshold, labels = None, classes
     if options.threshold is not None:
         labels = 2
         threshold = resolve_threshold(
@@ -81,7 +88,7 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
         is_probabilities=is_probabilities,
         is_batch=array.array.ndim == 4,
         class_axis=class_axis,
-        template=Logits(values, dtype, *quantization, threshold, resampling.origin),
+        template=Logits(values, logits.kind, *quantization, threshold, resampling.origin),
         resampling=resampling,
         lut=lut,
         alpha=alpha,
@@ -96,35 +103,30 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
     )
 
 
-def _check_logits(
-    source: InputLogits, argument_type: type, is_probabilities: bool, options: Options
-) -> None:
-    """Refuse logits that are something else, or that the options cannot read."""
-    logits, quantization, crf = source.logits, options.quantization, options.crf
-    is_integer = logits.kind in LABEL_KINDS
-    outputs = options.outputs if crf is None else options.outputs | {"crf"}
-    needs_values = outputs & {"confidence", "probabilities", "crf"}
-    if is_integer and quantization is None and needs_values:
+def _check_type(kind: str, options: Options) -> bool:
+    """Check the element type against the quantization; return whether real values are needed."""
+    names = {"confidence", "probabilities"} & options.outputs
+    needs_values = names if options.crf is None else names | {"crf"}
+    is_integer = kind in LABEL_KINDS
+    if is_integer and options.quantization is None and needs_values:
         raise TypeError(
-            f"logits are {logits.kind}: for {' and '.join(sorted(needs_values))} pass "
+            f"logits are {kind}: for {' and '.join(sorted(needs_values))} pass "
             "quantization=(scale, zero_point); a softmax of raw integers means nothing"
         )
-    if quantization is not None and not is_integer:
-        raise TypeError(f"quantization is for integer logits, got {logits.kind}")
-    if is_integer or logits.values.shape[1] == 1:
-        settings = CallSettings(
-            threshold=options.threshold is not None,
-            quantized=quantization is not None,
-            crf=crf is not None,
-            convention=options.convention is not None,
-            probabilities=is_probabilities,
-        )
-        refuse_degenerate_logits(source, argument_type, settings)
-    if options.convention is not None and (is_probabilities or needs_values):
-        check_values = check_probabilities if is_probabilities else refuse_probabilities
-        if quantization is not None:
-            logits = logits._replace(scale=quantization[0], zero_point=quantization[1])
-        check_values(logits, options.convention.name)
+    if options.quantization is not None and not is_integer:
+        raise TypeError(f"quantization is for integer logits, got {kind}")
+    return bool(needs_values)
+
+
+def _call_settings(options: Options, is_probabilities: bool) -> CallSettings:
+    """Return the settings that decide what the logits can be."""
+    return CallSettings(
+        threshold=options.threshold is not None,
+        quantized=options.quantization is not None,
+        crf=options.crf is not None,
+        convention=options.convention is not None,
+        probabilities=is_probabilities,
+    )
 
 
 def _color_tables(

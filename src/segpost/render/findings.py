@@ -145,7 +145,3 @@ def _format_value(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_format_value, value))}]"
     return str(value)
-
-
-# The names of before, until their callers have changed.
-ordered, text, markdown = sort_findings, format_text, format_markdown

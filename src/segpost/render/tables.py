@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from segpost.render.text import as_printable, escape_markdown
+from segpost.render.text import escape_markdown
 
 DEFAULT_WIDTH = 100  # columns of a file or a pipe
 MIN_TERMINAL_WIDTH = 40
@@ -151,13 +151,3 @@ def _part_as_markdown(part: Part) -> str:
     rows = [head, tuple(marks), *(tuple(map(escape_markdown, row)) for row in part.rows)]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([f"### {part.title}", "", *lines] if part.title else lines)
-
-
-# The names of before, until their callers have changed.
-number, share, shown, text, markdown = (
-    format_score,
-    format_share,
-    as_printable,
-    format_text,
-    format_markdown,
-)

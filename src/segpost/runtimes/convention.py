@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from os import PathLike
@@ -212,8 +212,9 @@ class Convention:
         'labels'
         """
         if not _is_array(output):
+            is_mapping = isinstance(output, Mapping)
             for name, kind in self.outputs:
-                entry = _entry(output, name)
+                entry = output.get(name) if is_mapping else getattr(output, name, None)
                 if entry is not None:
                     return self._find_array(entry, f"output {name!r}"), kind
         return self._find_array(output, "the output"), self.kind
@@ -229,11 +230,11 @@ class Convention:
             entries = list(output.values())
             if len(entries) == 1:
                 return self._find_array(entries[0], name)
-            names = ", ".join(repr(_format_key(key)) for key in output)
+            names = [_format_key(key) for key in output]
             raise ValueError(
-                f"{name} is a {type(output).__name__} with {names or 'nothing in it'}, and "
-                f"convention {self.name!r} {self._expectation()}{_format_matches(output)}; "
-                "pass the entry itself"
+                f"{name} is a {type(output).__name__} with "
+                f"{', '.join(map(repr, names)) or 'nothing in it'}, and convention {self.name!r} "
+                f"{self._expectation()}{_format_matches(names)}; pass the entry itself"
             )
         if isinstance(output, (list, tuple)):
             if len(output) == 1:
@@ -251,7 +252,8 @@ class Convention:
             return data
         raise TypeError(
             f"{name} is of type {type(output).__name__}, in which convention {self.name!r} finds "
-            f"no array; it {self._expectation()}{_format_matches(output)}; pass the array itself"
+            f"no array; it {self._expectation()}{_format_matches(dir(output))}; pass the array "
+            "itself"
         )
 
     def _expectation(self) -> str:
@@ -311,24 +313,18 @@ def _is_array(output: Any) -> bool:
     return isinstance(output, memoryview) or any(hasattr(output, p) for p in ARRAY_PROTOCOLS)
 
 
-def _entry(output: Any, name: str) -> Any:
-    """Return an entry of a mapping or an attribute, or None."""
-    if isinstance(output, Mapping):
-        return output.get(name)
-    return getattr(output, name, None)
-
-
 def _format_key(key: Any) -> Any:
     """Return a key of an output as text; OpenVINO's keys are outputs, with or without a name."""
     names = getattr(key, "names", None)
     return next(iter(sorted(names)), str(key)) if names is not None else key
 
 
-def _format_matches(output: Any) -> str:
-    """Name the conventions whose entries an output has."""
+def _format_matches(names: Iterable[str]) -> str:
+    """Name the conventions that look for one of the names of an output's entries."""
+    names = set(names)
     matches = [
-        name
-        for name in TABLE
-        if any(_entry(output, key) is not None for key, _ in _named(name).outputs)
+        convention
+        for convention in TABLE
+        if any(name in names for name, _ in _named(convention).outputs)
     ]
     return f" (convention={' or '.join(map(repr, matches))} would fit)" if matches else ""

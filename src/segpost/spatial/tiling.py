@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from segpost._backends import registry
-from segpost._backends.reference.labels import interpolated
 from segpost._core import arguments, errors
 from segpost._core.arguments import as_integer
-from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array
+from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.logits import as_logits
 from segpost.spatial.letterbox import Letterbox
-from segpost.spatial.resampling import plan_resampling
+from segpost.spatial.resampling import Resampling, plan_resampling
 
 Window = tuple[int, int, int, int]  # y, x, height, width
 
@@ -173,18 +172,25 @@ class Merger:
         argument, array, _ = as_logits(logits, axis)
         self._check_logits(argument, array)
         y, x, height, width = self._resolve_window(window)
+        axes: tuple[int, ...] = ()
         if flip is not None:
             arguments.check_choice(flip, "flip", tuple(FLIPPED_AXES))
+            axes = FLIPPED_AXES[flip]
         weights = _as_weights(weight, (height, width))
         if letterbox is not None and getattr(letterbox, "image_size", None) != (height, width):
             raise ValueError(f"{letterbox!r} does not fit a window of {height} x {width}")
-        planes = self._resize(argument, (height, width), grid, letterbox)
-        if flip is not None:
-            planes = np.flip(planes, FLIPPED_AXES[flip])
         rows, columns = slice(y, y + height), slice(x, x + width)
-        sums = self._sums[:, rows, columns]
-        with np.errstate(invalid="ignore"):  # values of weight 0 may be infinite
-            np.add(sums, weights * planes, out=sums, where=weights > 0)
+        self._add(
+            argument,
+            plan_resampling(
+                argument.values.shape[2:],
+                None if letterbox is not None else (height, width),
+                grid,
+                letterbox,
+            ),
+            np.flip(weights, axes),
+            np.flip(self._sums[:, rows, columns], axes),
+        )
         if not self._weights.any():
             self._wrap = array.wrap
         self._weights[rows, columns] += weights
@@ -249,30 +255,28 @@ class Merger:
             raise ValueError(f"window {(y, x, height, width)} does not lie in {self.size}")
         return y, x, height, width
 
-    def _resize(
-        self, logits: Logits, size: tuple[int, int], grid: object, letterbox: Letterbox | None
-    ) -> Array:
-        """Return what is averaged, (C, height, width) float32 at the size of a window."""
-        shape = logits.values.shape
-        resampling = plan_resampling(
-            shape[2:], size if letterbox is None else None, grid, letterbox
-        )
+    def _add(self, logits: Logits, resampling: Resampling, weights: Array, sums: Array) -> None:
+        """Add weighted probabilities or values at the size of a window to its sums."""
         if resampling.region is not None:
             values = logits.values[resampling.region]
             logits = logits._replace(values=values, origin=resampling.origin)
-        axes = resampling.axes
-        planes: Array = np.empty((1, self.classes, *size), np.float32)
+        axes, shape = resampling.axes, (self.classes, *resampling.size)
+        backend = registry.backend(logits.values)
+        if self.average == "logits" and np.isfinite(widen(logits.values, logits.kind)).all():
+            backend.add_resized(logits, axes, weights, sums)
+            return
+        planes: Array = np.zeros(shape, np.float32)
         if self.average == "probabilities":
-            counts = registry.backend(logits.values).softmax(logits, axes, planes, None)
-            errors.raise_undefined(counts, logits, (1, *size))
+            counts = backend.softmax(logits, axes, planes[None], None)
+            errors.raise_bad_logits(counts, logits, (1, *shape[1:]), of_probabilities=True)
         else:
-            denominator = 1.0 if axes is None else axes.y.den * axes.x.den
-            for _, rows, values in interpolated(logits, axes):
-                planes[0, :, rows] = values / denominator
-            nan = np.isnan(planes[0]).any(axis=0)
+            ones = np.broadcast_to(np.float32(1), shape[1:])
+            backend.add_resized(logits, axes, ones, planes)
+            nan = np.asarray(np.isnan(planes).any(axis=0))
             if nan.any():
                 raise ValueError(f"logits give NaN at {_format_pixels(nan)} of the window")
-        return planes.reshape(planes.shape[1:])
+        with np.errstate(invalid="ignore"):  # values of weight 0 may be infinite
+            np.add(sums, weights * planes, out=sums, where=weights > 0)
 
 
 def _as_average(average: str) -> str:
@@ -284,12 +288,12 @@ def _as_average(average: str) -> str:
 
 
 def _as_weights(weight: Any, size: tuple[int, int]) -> Array:
-    """Return one weight for all pixels, or one per pixel, as float32."""
+    """Return the weight of every pixel as float32."""
     if isinstance(weight, (numbers.Real, np.number)) and not isinstance(weight, (bool, np.bool_)):
         number = float(weight)
         if not (math.isfinite(number) and number > 0):
             raise ValueError(f"weight must be positive and finite, got {weight!r}")
-        return np.asarray(number, np.float32)
+        return np.broadcast_to(np.float32(number), size)
     array, kind, *_ = as_input_array(weight, "weight")
     if isinstance(array, DeviceArray) or kind == "bfloat16":
         raise TypeError(f"weight must be numbers on the CPU that NumPy has, got {kind}")

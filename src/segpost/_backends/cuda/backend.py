@@ -122,8 +122,8 @@ class Gpu:
                 found,
                 self._workspace(logits, tables, context),
             )
-        if paint is not None and paint.laid is not None:
-            image, alpha, out = paint.laid
+        if paint is not None and paint.overlay is not None:
+            image, alpha, out = paint.overlay
             self.overlay(image, labels, paint.lut, alpha, None, 0, out)
         nan, undefined, unsure = self._counted("argmax", found)
         return LogitErrors(*nan, *(undefined if confidence is None else unsure))
@@ -239,10 +239,12 @@ class Gpu:
         _not_here("instances")
 
     def dense_crf(
-        self, unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+        self, unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
     ) -> CrfSolver:
         with self._at(unary.values):
-            return DeviceCrf(unary, terms, own, None if method == "exact" else LATTICES[quality])
+            return DeviceCrf(
+                unary, terms, include_self, None if method == "exact" else LATTICES[quality]
+            )
 
     def _tallies(self, count: int, context: DeviceContext) -> Array | None:
         if self._check == "off" or self._found is not None:

@@ -24,12 +24,16 @@ class CrfSolver:
     """A dense CRF of one image, in memory of its device."""
 
     def __init__(
-        self, unary: Unary, terms: Sequence[Pairwise], own: bool, recipe: LatticeConfig | None
+        self,
+        unary: Unary,
+        terms: Sequence[Pairwise],
+        include_self: bool,
+        config: LatticeConfig | None,
     ) -> None:
         self._context = context_of(unary.values)
         with device_guard(self._context):
             self._solver = self._context.runtime.CrfSolver(
-                unary, tuple(terms), own, recipe, self._context.stream, self._memory
+                unary, tuple(terms), include_self, config, self._context.stream, self._memory
             )
         self.bad: UnaryErrors = self._solver.bad
 

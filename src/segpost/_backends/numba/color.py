@@ -84,9 +84,9 @@ def paint_rows(labels: Array, made: ColorOutputs, n: int, y0: int, y1: int) -> N
     """The pictures of rows of an image whose labels have just been made."""
     if made.color is not None:
         paint(labels, made.lut, made.color[n, y0:y1])
-    if made.laid is not None:
-        picture, keep = target(made.laid.out[n, y0:y1])
-        lay(labels, made.lut, made.laid.alpha, made.laid.image[n, y0:y1], picture)
+    if made.overlay is not None:
+        picture, keep = target(made.overlay.out[n, y0:y1])
+        lay(labels, made.lut, made.overlay.alpha, made.overlay.image[n, y0:y1], picture)
         keep()
 
 
@@ -133,13 +133,13 @@ def _strips(labels: Array) -> list[tuple[int, int, int]]:
 
 
 def _shift(bad: LabelErrors, place: int) -> LabelErrors:
-    return LabelErrors(bad.total, bad.first + place) if bad.total else bad
+    return LabelErrors(bad.count, bad.first + place) if bad.count else bad
 
 
 def _merge(found: list[LabelErrors]) -> LabelErrors:
     """All strips, which come in order."""
-    bad = [strip for strip in found if strip.total]
-    return LabelErrors(sum(strip.total for strip in bad), bad[0].first) if bad else LabelErrors()
+    bad = [strip for strip in found if strip.count]
+    return LabelErrors(sum(strip.count for strip in bad), bad[0].first) if bad else LabelErrors()
 
 
 @kernel

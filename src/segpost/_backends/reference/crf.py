@@ -20,20 +20,20 @@ OUTSIDE = 1e-3  # how far a probability may leave 0..1
 
 
 def dense_crf(
-    unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+    unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
 ) -> Solver:
     """Always exact, whatever `method` and `quality` say."""
-    return Solver(unary, terms, own)
+    return Solver(unary, terms, include_self)
 
 
 class Solver:
     """Q_l(i) <- softmax_l(-U_l(i) + what all pixels say of l)."""
 
-    def __init__(self, unary: Unary, terms: Sequence[Pairwise], own: bool) -> None:
+    def __init__(self, unary: Unary, terms: Sequence[Pairwise], include_self: bool) -> None:
         energy, self.bad = energies(unary)
         self.energy = energy.reshape(len(energy), -1)  # [L, N]
-        fine = not (self.bad.total or self.bad.outside or self.bad.hopeless)
-        self.kernels = [Kernel(term, energy.shape[1:], own) for term in terms if fine]
+        fine = not (self.bad.count or self.bad.out_of_range or self.bad.infeasible)
+        self.kernels = [Kernel(term, energy.shape[1:], include_self) for term in terms if fine]
 
     def messages(self, q: Float64) -> Float64:
         """Those of all terms, attraction included: [L, N] from [L, N]."""
@@ -75,11 +75,11 @@ class Solver:
 
 
 class Kernel:
-    """exp(-|f_i - f_j|^2 / 2), normalized by its sums, with the attraction between labels."""
+    """exp(-|f_i - f_j|^2 / 2), normalized by its sums, with the compatibility of labels."""
 
-    def __init__(self, term: Pairwise, size: tuple[int, ...], own: bool) -> None:
-        self.own = own
-        self.attraction = term.attraction
+    def __init__(self, term: Pairwise, size: tuple[int, ...], include_self: bool) -> None:
+        self.include_self = include_self
+        self.compatibility = term.compatibility
         self.features = features(term, size)
         self.pixels = int(np.prod(size))
         self.kept = [*self.made()] if self.pixels <= KEPT else None
@@ -98,9 +98,9 @@ class Kernel:
         for first, rows in self.blocks():
             found[first : first + len(rows)] = rows @ weighted
         gathered = self.left * found.T
-        if self.attraction.ndim == 2:
-            return np.asarray(self.attraction @ gathered)
-        return self.attraction[..., None] * gathered
+        if self.compatibility.ndim == 2:
+            return np.asarray(self.compatibility @ gathered)
+        return self.compatibility[..., None] * gathered
 
     def blocks(self) -> Iterator[tuple[int, Float64]]:
         """Rows of the kernel, and the index of the first."""
@@ -113,7 +113,7 @@ class Kernel:
             for feature in self.features:
                 square += (feature[first : first + height, None] - feature) ** 2
             rows = np.exp(-0.5 * square)
-            if not self.own:
+            if not self.include_self:
                 np.fill_diagonal(rows[:, first:], 0.0)
             yield first, rows
 
@@ -133,22 +133,22 @@ def features(term: Pairwise, size: tuple[int, ...]) -> list[Float64]:
 def energies(unary: Unary) -> tuple[Float64, UnaryErrors]:
     """U = -log of the unary, [L, D, H, W], and the values that have none."""
     values = widen(unary.values, unary.kind).astype(np.float64)
-    outside = np.zeros(values.shape, bool)
+    out_of_range = np.zeros(values.shape, bool)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if unary.meaning == "probabilities":
+        if unary.unary_kind == "probabilities":
             bad = ~np.isfinite(values)
-            outside = ~bad & ((values < -OUTSIDE) | (values > 1 + OUTSIDE))
+            out_of_range = ~bad & ((values < -OUTSIDE) | (values > 1 + OUTSIDE))
             energy = -np.log(np.maximum(values, unary.clamp))
-        elif unary.meaning == "logits":
+        elif unary.unary_kind == "logits":
             bad = np.isnan(values) | (values == np.inf)
             shifted = values - values.max(axis=0)
             energy = np.log(np.exp(shifted).sum(axis=0)) - shifted
         else:
             bad = np.isnan(values) | (values == -np.inf)
             energy = values
-        none = values == -np.inf if unary.meaning == "logits" else energy == np.inf
-    hopeless = none.all(axis=0) & ~bad.any(axis=0)
-    return energy, UnaryErrors(*_first(bad), *_first(outside), *_first(hopeless))
+        none = values == -np.inf if unary.unary_kind == "logits" else energy == np.inf
+    infeasible = none.all(axis=0) & ~bad.any(axis=0)
+    return energy, UnaryErrors(*_first(bad), *_first(out_of_range), *_first(infeasible))
 
 
 def softmax_of_energies(values: Float64) -> Float64:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from segpost._backends.reference.color import overlay, unpack
 from segpost._core.arrays import WIDE_KINDS, widen
 from segpost._core.contract import Array, ColorOutputs, LogitErrors, Logits
-from segpost._core.sampling import Axes, Axis
+from segpost._core.sampling import Axes, corners
 
 Float64 = npt.NDArray[np.float64]
 ROWS = 64  # output rows at a time, to bound memory
@@ -37,8 +37,10 @@ def argmax(
         report = add_undefined(report, nothing, n, rows, labels.shape)
     if paint is not None and paint.color is not None:
         paint.color[...] = unpack(paint.lut[labels])
-    if paint is not None and paint.laid is not None:
-        overlay(paint.laid.image, labels, paint.lut, paint.laid.alpha, None, 0, paint.laid.out)
+    if paint is not None and paint.overlay is not None:
+        overlay(
+            paint.overlay.image, labels, paint.lut, paint.overlay.alpha, None, 0, paint.overlay.out
+        )
     return report
 
 
@@ -127,13 +129,6 @@ def output_shape(logits: Logits, axes: Axes | None) -> tuple[int, int, int]:
     """(N, H, W) of what comes out."""
     n, _, h, w = logits.values.shape
     return (n, h, w) if axes is None else (n, axes.y.n_out, axes.x.n_out)
-
-
-def corners(axis: Axis, outputs: slice) -> list[tuple[Array, Array]]:
-    """The two input indices of every output, and their integer weights."""
-    first = axis.cell[outputs]
-    second = np.minimum(first + 1, axis.n_in - 1)
-    return [(first, axis.w0[outputs]), (second, axis.w1[outputs])]
 
 
 def count_nan(logits: Logits) -> LogitErrors:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._backends.reference.labels import Float64, corners
+from segpost._backends.reference.labels import Float64
 from segpost._core.arrays import widen
 from segpost._core.contract import Array, LogitErrors, Logits
-from segpost._core.sampling import VolumeAxes
+from segpost._core.sampling import VolumeAxes, corners
 
 
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:

@@ -159,16 +159,16 @@ def as_distribution(value: Any, shape: tuple[int, int], writable: bool) -> Array
 def raise_bad_energies(errors: UnaryErrors, energies: Array, width: int | None) -> NoReturn:
     """Raise an error for unary energies that are NaN or -inf, or that allow no label."""
     labels, variables = energies.shape
-    if errors.total:
+    if errors.count:
         label, variable = divmod(errors.first, variables)
         raise ValueError(
-            f"the unary energies have {errors.total} of {energies.size} values that are NaN or "
+            f"the unary energies have {errors.count} of {energies.size} values that are NaN or "
             f"-inf, first {energies[label, variable]} at label {label}, "
             f"{_format_variable(variable, width)}"
         )
     raise ValueError(
-        f"the unary energies leave {errors.hopeless} of {variables} variables no label: all "
-        f"{labels} are +inf, first at {_format_variable(errors.hopeless_first, width)}"
+        f"the unary energies leave {errors.infeasible} of {variables} variables no label: all "
+        f"{labels} are +inf, first at {_format_variable(errors.infeasible_first, width)}"
     )
 
 

@@ -274,7 +274,7 @@ class DenseCRF:
         if self._solver is None or self._solver[0] is not backend:
             unary = contract.Unary(self._image(self._unary), "float32", "energies")
             solver = backend.dense_crf(unary, self._terms, True, "lattice", "default")
-            if solver.bad.total or solver.bad.hopeless:
+            if solver.bad.count or solver.bad.infeasible:
                 width = self._size[1] if isinstance(self, DenseCRF2D) else None
                 _inputs.raise_bad_energies(solver.bad, self._unary, width)
             self._solver = backend, solver

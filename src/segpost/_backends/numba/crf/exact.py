@@ -30,7 +30,7 @@ NOTHING = 1e-6  # a pixel that the others reach with no more, its own term left 
 class Exact:
     """Features of all pixels, what they sent, and what comes of it."""
 
-    own: Array | None = None  # it is left out where sums are made
+    self_message: Array | None = None  # it is left out where sums are made
 
     def __init__(
         self,
@@ -38,12 +38,12 @@ class Exact:
         size: tuple[int, int, int],
         labels: int,
         strips: Sequence[Strip],
-        own: bool,
+        include_self: bool,
     ) -> None:
         pixels = strips[-1].end
         found = features(term, size, 0, pixels)
         self.features = (found - found.min(axis=0)).T.astype(np.float32)
-        self.with_own = own
+        self.include_self = include_self
         sums = self.sums_of(np.ones((pixels, LANES), np.float32))[:, 0].astype(np.float64)
         self.before, self.after = normalized(term, np.where(sums > NOTHING, sums, 0.0))
         self.attraction = attraction(term, labels, 1.0)
@@ -54,7 +54,7 @@ class Exact:
         found = np.empty_like(values)
 
         def work(part: tuple[int, int]) -> None:
-            sum_pairs(self.features, values, self.with_own, *part, found)
+            sum_pairs(self.features, values, self.include_self, *part, found)
 
         pixels, row = values.shape
         run(work, pieces(pixels, ROWS), pixels * pixels * row)
@@ -78,7 +78,9 @@ class Exact:
 
 
 @kernel
-def sum_pairs(features: Any, values: Any, own: Any, begin: Any, end: Any, out: Any) -> None:
+def sum_pairs(
+    features: Any, values: Any, include_self: Any, begin: Any, end: Any, out: Any
+) -> None:
     """Rows ``begin:end`` of the kernel times `values`, some columns at a time."""
     pixels, row = values.shape
     near = np.empty(OTHERS, np.float32)
@@ -102,7 +104,7 @@ def sum_pairs(features: Any, values: Any, own: Any, begin: Any, end: Any, out: A
                 continue
             part[:] = np.float32(0.0)
             for j in range(count):
-                if near[j] < FAR and (own or first + j != i):
+                if near[j] < FAR and (include_self or first + j != i):
                     weight = exp_negative(-near[j])
                     add_row(part, 0, values, (first + j) * row, weight, row)
             add_row(out, i * row, part, 0, np.float32(1.0), row)

@@ -68,22 +68,22 @@ class Grid:
         size: tuple[int, int, int],
         labels: int,
         strips: Sequence[Strip],
-        own: bool,
+        include_self: bool,
     ) -> None:
         assert term.sigma is not None
         self.width, self.strips = size[2], strips
         self.y, self.x = Axis(size[1], term.sigma[1]), Axis(size[2], term.sigma[2])
-        self.own: Array | None = None
+        self.self_message: Array | None = None
         self.before: Array | None = None
         self.after: Array | None = None
-        if own:
+        if include_self:
             (in_y, out_y), (in_x, out_x) = (normalized(term, a.sums) for a in (self.y, self.x))
         else:  # its normalization is not separable
             in_y = out_y = in_x = out_x = None
             sums, alone = np.outer(self.y.sums, self.x.sums), np.outer(self.y.alone, self.x.alone)
             sums = np.where(sums - alone > ALONE * sums, sums - alone, 0.0).ravel()
             self.before, self.after = normalized(term, sums)
-            self.own = scaled(alone.ravel(), self.before, self.after)
+            self.self_message = scaled(alone.ravel(), self.before, self.after)
         self.in_y, self.out_y = self.y.weights(in_y), self.y.weights(out_y)
         self.in_x, self.out_x = self.x.weights(in_x), self.x.weights(out_x)
         self.attraction = attraction(term, labels, 1.0)

@@ -41,15 +41,15 @@ class Lattice:
         size: tuple[int, int, int],
         labels: int,
         strips: Sequence[Strip],
-        recipe: LatticeConfig,
-        own: bool,
+        config: LatticeConfig,
+        include_self: bool,
     ) -> None:
-        self.strips, self.recipe = strips, recipe
-        self.own: Array | None = None
+        self.strips, self.config = strips, config
+        self.self_message: Array | None = None
         self.row = row_length(labels)
         scale = self.place(term, size)
         self.collect()
-        self.normalize(term, own)
+        self.normalize(term, include_self)
         self.attraction = attraction(term, labels, scale if term.normalization == "none" else 1.0)
         self.sums = np.empty((len(self.vertex), self.row), np.float32)
         self.rows = np.zeros((len(self.vertices) + 1, self.row), np.float32)  # the last is nobody
@@ -58,9 +58,10 @@ class Lattice:
         """Place pixels between vertices; the mass of exp(-x^2 / 2) to that of the blurs."""
         ranges, origin = extent(term, size)
         d, n = len(ranges), len(ranges) + 1
-        rounds, side = self.recipe.rounds, self.recipe.side
-        # Variances, in steps of an axis: 2 side / (1 + 2 side) a blur, 1/6 for there and back.
-        step = self.recipe.stretch * math.sqrt(rounds * 2 * side / (1 + 2 * side) + 1 / 6)
+        passes, w = self.config.passes, self.config.blur_weight
+        # Variances, in steps of an axis: 2 w / (1 + 2 w) a blur, 1/6 for there and back.
+        variance = passes * 2 * w / (1 + 2 * w) + 1 / 6
+        step = self.config.scale * math.sqrt(variance)
         factor = np.array([step * n / math.sqrt((i + 1) * (i + 2)) for i in range(d)])
         names = naming(coordinate_ranges(ranges * factor))
         pixels = self.strips[-1].end
@@ -81,14 +82,14 @@ class Lattice:
         all_names, all_keys = (np.concatenate(parts) for parts in zip(*made, strict=True))
         self.vertices = Vertices(all_names, all_keys, names, n)
         self.vertex = self.vertices.ids  # of the strips' vertices
-        least = self.recipe.bridged
+        least = self.config.bridge_min
         if least:
             self.vertices.add_bridges(
                 MANY_BRIDGED if least > 1 and len(self.vertices) > MANY else least
             )
         self.chains = self.vertices.chains()
         return float(
-            (math.sqrt(2 * math.pi) * step) ** d * math.sqrt(n) / (1 + 2 * side) ** (n * rounds)
+            (math.sqrt(2 * math.pi) * step) ** d * math.sqrt(n) / (1 + 2 * w) ** (n * passes)
         )
 
     def collect(self) -> None:
@@ -103,7 +104,7 @@ class Lattice:
             cuts = np.unique(np.append(starts, len(order))[np.searchsorted(starts, wanted)])
             self.cuts.append([*zip(cuts, [*cuts[1:], len(order)], strict=True)])
 
-    def normalize(self, term: Pairwise, own: bool) -> None:
+    def normalize(self, term: Pairwise, include_self: bool) -> None:
         """Factors of pixels; where both are the same they go into the weights."""
         n = self.corner.shape[1]
         values = np.zeros(len(self.vertices) + 1)
@@ -111,25 +112,25 @@ class Lattice:
             part = slice(strip.begin, strip.end)
             splat_sums(self.corner[part], self.weight[part], self.names(strip.number), values)
         for axis in self.passes():
-            blur_sums(values, self.chains[axis], self.recipe.side)
+            blur_sums(values, self.chains[axis], self.config.blur_weight)
         sums, alone = np.empty(len(self.corner)), np.empty(len(self.corner))
         paths = np.array(
-            [response(m, n, self.recipe.rounds, self.recipe.side) for m in range(n + 1)]
+            [response(m, n, self.config.passes, self.config.blur_weight) for m in range(n + 1)]
         )
 
         def work(strip: Strip) -> None:
             part = slice(strip.begin, strip.end)
             names = self.names(strip.number)
             slice_sums(self.corner[part], self.weight[part], names, values, sums[part])
-            if not own:
+            if not include_self:
                 stay(self.weight[part], paths, alone[part])
 
         run(work, self.strips, self.corner.size)
-        if not own:
+        if not include_self:
             sums = np.where(sums - alone > ALONE * sums, sums - alone, 0.0)
         self.before, self.after = normalized(term, sums)
-        if not own:
-            self.own = scaled(alone, self.before, self.after)
+        if not include_self:
+            self.self_message = scaled(alone, self.before, self.after)
         if term.normalization == "symmetric" and self.before is not None:
             self.weight *= self.before[:, None]
             self.before = self.after = None
@@ -142,7 +143,7 @@ class Lattice:
     def passes(self) -> list[int]:
         """The axes along which is blurred, the second time in the opposite order."""
         once = [*range(self.corner.shape[1])]
-        return [axis for i in range(self.recipe.rounds) for axis in once[:: -1 if i % 2 else 1]]
+        return [axis for i in range(self.config.passes) for axis in once[:: -1 if i % 2 else 1]]
 
     def clear(self, strip: Strip) -> None:
         self.sums[self.start[strip.number] : self.start[strip.number + 1]] = 0.0
@@ -169,12 +170,12 @@ class Lattice:
             attract(self.rows, self.attraction, *part)
 
         run(gather, pieces(len(self.vertices), TASK // self.row), 2 * self.sums.size)
-        side = np.float32(self.recipe.side)
+        blur_weight = np.float32(self.config.blur_weight)
         for axis in self.passes():
             chain = self.chains[axis]
 
             def blur(cut: tuple[int, int], chain: Array = chain) -> None:
-                blur_rows(self.rows, chain, *cut, side)
+                blur_rows(self.rows, chain, *cut, blur_weight)
 
             run(blur, self.cuts[axis], chain.size * self.row)
 
@@ -207,15 +208,21 @@ def coordinate_ranges(scaled: Array) -> list[float]:
     return [math.ceil(value) + 8.0 * n + 16.0 for value in reach]
 
 
-def response(m: int, n: int, rounds: int, side: float) -> float:
+def response(m: int, n: int, passes: int, w: float) -> float:
     """What blurs carry from a vertex to another of its simplex, m corners away.
 
     No vertex may be missing: m axes have one step more than the others, and equal steps along all
     lead nowhere.
     """
-    once = {-1: side, 0: 1.0, 1: side}
-    twice = {-2: side**2, -1: 2 * side, 0: 1 + 2 * side**2, 1: 2 * side, 2: side**2}
-    step = twice if rounds > 1 else once
+    once = {-1: w, 0: 1.0, 1: w}
+    twice = {
+        -2: w**2,
+        -1: 2 * w,
+        0: 1 + 2 * w**2,
+        1: 2 * w,
+        2: w**2,
+    }
+    step = twice if passes > 1 else once
     return sum(step.get(t + 1, 0.0) ** m * step.get(t, 0.0) ** (n - m) for t in range(-3, 3))
 
 
@@ -249,7 +256,7 @@ def stay(weight: Any, paths: Any, alone: Any) -> None:
 
 
 @kernel
-def blur_sums(values: Any, chain: Any, side: Any) -> None:
+def blur_sums(values: Any, chain: Any, blur_weight: Any) -> None:
     """The same as `blur_rows` for one value a vertex; the last is nobody's, and 0."""
     before, here = 0.0, 0.0
     for i in range(chain.size):
@@ -258,7 +265,7 @@ def blur_sums(values: Any, chain: Any, side: Any) -> None:
             v = ~v
             before, here = 0.0, values[v]
         after = values[chain[i + 1]] if i + 1 < chain.size and chain[i + 1] >= 0 else 0.0
-        values[v] = here + side * (before + after)
+        values[v] = here + blur_weight * (before + after)
         before, here = here, after
 
 
@@ -295,8 +302,8 @@ def gather_rows(sums: Any, piece: Any, pieces: Any, begin: Any, end: Any, rows: 
 
 
 @kernel
-def blur_rows(rows: Any, chain: Any, begin: Any, end: Any, side: Any) -> None:
-    """Every vertex of a chain becomes itself and `side` of its two neighbours, in place."""
+def blur_rows(rows: Any, chain: Any, begin: Any, end: Any, blur_weight: Any) -> None:
+    """Every vertex of a chain becomes itself and `blur_weight` of its two neighbours, in place."""
     row = rows.shape[1]
     nobody = rows.shape[0] - 1
     line = np.zeros((2, row), np.float32)
@@ -312,4 +319,4 @@ def blur_rows(rows: Any, chain: Any, begin: Any, end: Any, side: Any) -> None:
                 line[0, label] = 0.0
                 line[1, label] = rows[v, label]
         after = chain[i + 1] if i + 1 < end and chain[i + 1] >= 0 else nobody
-        blur_row(rows, v * row, after * row, line, side, row)
+        blur_row(rows, v * row, after * row, line, blur_weight, row)

@@ -13,7 +13,7 @@ from segpost._backends.numba.crf.exact import Exact
 from segpost._backends.numba.crf.grid import Grid
 from segpost._backends.numba.crf.lattice import Lattice
 from segpost._backends.numba.crf.rows import softmax_row
-from segpost._backends.numba.crf.terms import Strip, Term, strips, take_own
+from segpost._backends.numba.crf.terms import Strip, Term, strips, subtract_self_message
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import target
 from segpost._core.contract import LATTICES, Array, CrfStep, Pairwise, Unary
@@ -43,17 +43,17 @@ class Sums(NamedTuple):
 
 
 def dense_crf(
-    unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+    unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
 ) -> Solver:
     """Ready to be inferred, if the unary is any."""
-    return Solver(unary, terms, own, method, quality)
+    return Solver(unary, terms, include_self, method, quality)
 
 
 class Solver:
     """Q is made strip by strip, of messages, and sent on at once; it is nowhere stored."""
 
     def __init__(
-        self, unary: Unary, terms: Sequence[Pairwise], own: bool, method: str, quality: str
+        self, unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
     ) -> None:
         self.labels, *size = unary.values.shape
         d, h, w = size
@@ -62,16 +62,16 @@ class Solver:
             unary, [(strip.begin, strip.end) for strip in self.strips]
         )
         self.terms: list[Term] = []
-        if self.bad.total or self.bad.outside or self.bad.hopeless:
+        if self.bad.count or self.bad.out_of_range or self.bad.infeasible:
             return
         for term in terms:
             given = term, (d, h, w), self.labels, self.strips
             if method == "exact":
-                self.terms.append(Exact(*given, own))
+                self.terms.append(Exact(*given, include_self))
             elif term.guide is None and d == 1:
-                self.terms.append(Grid(*given, own))
+                self.terms.append(Grid(*given, include_self))
             else:
-                self.terms.append(Lattice(*given, LATTICES[quality], own))
+                self.terms.append(Lattice(*given, LATTICES[quality], include_self))
 
     def infer(
         self,
@@ -116,7 +116,7 @@ class Solver:
 
     def alone(self) -> bool:
         """Whether messages of pixels to themselves have to be taken out."""
-        return any(term.own is not None for term in self.terms)
+        return any(term.self_message is not None for term in self.terms)
 
     def known(self, step: CrfStep, sums: Sums) -> CrfStep:
         """A step with its energies, the unary's as it was given."""
@@ -152,8 +152,10 @@ class Solver:
             if not job.first:
                 for term in self.terms:
                     term.receive(block, values)
-                    if term.own is not None and kept is not None:
-                        take_own(values, kept[part], term.own[part], term.attraction)
+                    if term.self_message is not None and kept is not None:
+                        subtract_self_message(
+                            values, kept[part], term.self_message[part], term.attraction
+                        )
                 if job.trace and kept is not None:
                     add_energies(values, logs, kept[part], sums)
             if job.measure:

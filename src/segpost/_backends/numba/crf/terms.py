@@ -40,7 +40,9 @@ class Strip(NamedTuple):
 class Term(Protocol):
     """Sums over all pixels of how near they are, times what each has."""
 
-    own: Array | None  # [N] what a pixel sends to itself and has to be taken out, before attraction
+    self_message: (
+        Array | None
+    )  # [N] what a pixel sends to itself and has to be taken out, before attraction
     attraction: Array  # [1, row] a factor of each label, or [row, row], from and to
 
     def clear(self, strip: Strip) -> None:
@@ -71,7 +73,7 @@ def strips(rows: int, width: int) -> list[Strip]:
 def attraction(term: Pairwise, labels: int, scale: float) -> Array:
     """That of a term times `scale`, padded to whole rows."""
     row = row_length(labels)
-    given = scale * term.attraction
+    given = scale * term.compatibility
     if given.ndim == 2:
         square = np.zeros((row, row), np.float32)
         square[:labels, :labels] = given.T
@@ -137,12 +139,12 @@ def attract(rows: Any, attraction: Any, begin: Any, end: Any) -> None:
 
 
 @kernel
-def take_own(values: Any, q: Any, own: Any, attraction: Any) -> None:
+def subtract_self_message(values: Any, q: Any, self_message: Any, attraction: Any) -> None:
     """Take out of messages what pixels sent to themselves, whose `q` is as before."""
     row = values.shape[1]
     line = np.empty((1, row), np.float32)
-    for i in range(own.size):
+    for i in range(self_message.size):
         for label in range(row):
             line[0, label] = q[i, label]
         attract(line, attraction, 0, 1)
-        add_row(values, i * row, line, 0, -own[i], row)
+        add_row(values, i * row, line, 0, -self_message[i], row)

@@ -45,7 +45,7 @@ def read(unary: Unary, parts: Sequence[tuple[int, int]]) -> Logs:
         values = widen(unary.values, unary.kind).astype(np.float32, copy=False)
     planes = packed(values.reshape(labels, -1))
     logs = np.empty((planes.shape[1], row_length(labels)), np.float32)
-    meaning, clamp = MEANINGS[unary.meaning], np.float32(unary.clamp)
+    meaning, clamp = MEANINGS[unary.unary_kind], np.float32(unary.clamp)
 
     def work(part: tuple[int, int]) -> tuple[float, bool]:
         offset, suspicious = normalize(planes, part[0], part[1], meaning, clamp, logs)

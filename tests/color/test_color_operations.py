@@ -21,7 +21,7 @@ DTYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"]
 
 @pytest.mark.parametrize("alpha", ["0.5", True, np.ma.zeros(21)])
 def test_alpha_is_a_number(alpha: Any) -> None:
-    """No guess about strings, booleans and masked arrays."""
+    """Strings, booleans and masked arrays are refused as alpha."""
     with pytest.raises(TypeError, match="alpha must be a number or 21 numbers"):
         segpost.overlay(
             np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8), "voc", alpha=alpha
@@ -59,7 +59,7 @@ def test_colorize_is_a_table_lookup(backend_name: str, data: st.DataObject) -> N
 @pytest.mark.parametrize("classes", [2, 21, 40, 200])
 @pytest.mark.parametrize("width", [1, 15, 16, 17, 31, 32, 33, 64, 65, 255, 256, 257])
 def test_colorize_widths(backend: str, classes: int, width: int) -> None:
-    """Widths around every vector length."""
+    """Images of widths around every vector length are colored right."""
     labels = np.random.default_rng(width).integers(0, classes, (3, width)).astype(np.uint8)
     colors = np.random.default_rng(1).integers(0, 256, (classes, 3))
     np.testing.assert_array_equal(segpost.colorize(labels, Palette(colors)), colors[labels])
@@ -75,7 +75,7 @@ def test_colorize_any_number_of_axes(backend: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_label_without_a_color(backend: str, dtype: str) -> None:
-    """How many labels, which is first and where: never a neighbor's color or foreign memory."""
+    """The error says how many labels have no color, which is first, and where."""
     labels = np.zeros((2, 3, 4), dtype)
     labels[1, 1, 2] = labels[1, 2, 0] = 77
     with pytest.raises(
@@ -86,7 +86,7 @@ def test_label_without_a_color(backend: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "i8"])
 def test_negative_label(backend: str, dtype: str) -> None:
-    """-1 is no last color; it is allowed where it is the ignore_index."""
+    """-1 is not the last color; it is allowed only as the ignore_index."""
     labels = np.array([[0, -1]], dtype)
     with pytest.raises(ValueError, match=r"first -1 at \[0, 1\]"):
         segpost.colorize(labels, "voc")
@@ -104,7 +104,7 @@ def test_unsigned_label_is_no_negative_ignore_index(backend: str) -> None:
 @pytest.mark.parametrize("classes", [256, 300])
 @pytest.mark.parametrize("dtype", ["u1", "i1", "u2"])
 def test_void_of_a_large_palette(backend: str, classes: int, dtype: str) -> None:
-    """An ignored label is void also where the label type could not count that far."""
+    """An ignored label is void also in palettes larger than the label type can count."""
     colors = np.random.default_rng(1).integers(0, 256, (classes, 3))
     palette = Palette(colors, void=(5, 6, 7), ignore_index=3)
     got = segpost.colorize(np.array([[2, 3, 4]], dtype), palette)
@@ -173,7 +173,7 @@ def test_contour_has_its_width(backend: str, width: int) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_contours_agree_with_the_definition(fast_backend: str, dtype: str) -> None:
-    """Noise, every label type, image borders included."""
+    """Contours of noise equal the reference for every label type, image borders included."""
     labels = (
         np.random.default_rng(1).integers(0, 3, (2, 9, 14)).repeat(3, 1).repeat(2, 2).astype(dtype)
     )
