@@ -79,7 +79,8 @@ class CountTable(NamedTuple):
     @property
     def has_invalid_labels(self) -> bool:
         """Whether a label is no class, ignored targets and the predictions there aside."""
-        return bool(self.array[-1].any() or self.array[:-2, -1].any())
+        array = self.array
+        return bool(np.count_nonzero(array[-1]) or np.count_nonzero(array[:-2, -1]))
 
 
 class LabelRules(NamedTuple):
@@ -92,9 +93,10 @@ class LabelRules(NamedTuple):
 
     def are_broken_by(self, table: CountTable) -> bool:
         """Whether a table holds labels that are an error."""
+        array = table.array
         return bool(
-            (self.refuse_targets and table.invalid_targets.any())
-            or (self.refuse_preds and table.invalid_preds.any())
+            (self.refuse_targets and np.count_nonzero(array[-1]))
+            or (self.refuse_preds and np.count_nonzero(array[:-2, -1]))
         )
 
 
