@@ -30,12 +30,12 @@ class Net(nn.Module):  # type: ignore[misc]
             self.aux_classifier = nn.Sequential(nn.Conv2d(wide, classes, 1))
 
     def forward(self, x: Any) -> Any:
-        """Logits."""
+        """Return the logits."""
         return self.classifier(self.backbone(x))
 
 
 def trained(seed: int = 0, batches: int = 120, **options: Any) -> Any:
-    """A network whose statistics and weights are not those of a fresh one."""
+    """Return a network whose statistics and weights are not the initial ones."""
     torch.manual_seed(seed)
     net = Net(**options)
     with torch.no_grad():
@@ -50,7 +50,7 @@ def trained(seed: int = 0, batches: int = 120, **options: Any) -> Any:
 
 
 def codes(checkpoint: Any, model: Any, **options: Any) -> set[str]:
-    """What is found, but for the hint that nothing has been loaded yet."""
+    """Return the codes of the findings, without the hint that nothing is loaded yet."""
     return {*segpost.compare_checkpoints(checkpoint, model, **options).codes} - {"not-loaded"}
 
 
@@ -58,7 +58,7 @@ def codes(checkpoint: Any, model: Any, **options: Any) -> set[str]:
 
 
 def test_a_restored_model_has_nothing_wrong(tmp_path: Path) -> None:
-    """File and model hold the same; nothing at all is said."""
+    """Where file and model hold the same, there is no finding."""
     net, file = trained(), tmp_path / "net.pth"
     torch.save(net.state_dict(), file)
     diff = segpost.compare_checkpoints(file, net)
@@ -69,7 +69,7 @@ def test_a_restored_model_has_nothing_wrong(tmp_path: Path) -> None:
 @pytest.mark.parametrize("batches", [120, 5])
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_certain_is_said_of_correct_cases(seed: int, batches: int) -> None:
-    """Trained for long or briefly, loaded or not yet, of any seed and width."""
+    """Correct pairs have no mistake: trained for long or briefly, loaded or not yet."""
     net = trained(seed, batches, wide=4 + seed, classes=2 + seed)
     for state in (net.state_dict(), net):
         for model in (net, Net(2 + seed, 4 + seed), Net(2 + seed, 4 + seed).state_dict()):
@@ -79,7 +79,7 @@ def test_nothing_certain_is_said_of_correct_cases(seed: int, batches: int) -> No
 
 
 def test_a_fresh_model_says_only_that_it_is_not_loaded() -> None:
-    """A hint."""
+    """A model that is not loaded yet gets one hint."""
     diff = segpost.compare_checkpoints(trained().state_dict(), Net())
     assert [(f.code, f.rank) for f in diff.findings] == [("not-loaded", "hint")]
 
@@ -92,7 +92,7 @@ def test_a_fresh_model_says_only_that_it_is_not_loaded() -> None:
     [("module.", ""), ("", "module."), ("model.", ""), ("", "net.backbone."), ("a.", "b.")],
 )
 def test_a_prefix_is_found_with_its_cure(strip: str, add: str) -> None:
-    """The cure's line loads everything."""
+    """The line of the cure renames the checkpoint so that everything loads."""
     net = trained()
     saved = {strip + name: tensor for name, tensor in net.state_dict().items()}
     wanted = {add + name: tensor for name, tensor in net.state_dict().items()}
@@ -106,7 +106,7 @@ def test_a_prefix_is_found_with_its_cure(strip: str, add: str) -> None:
 
 
 def test_wrappers_are_seen_through() -> None:
-    """DataParallel, torch.compile, and both."""
+    """Names of DataParallel, of torch.compile and of both are a prefix."""
     net = trained()
     compiled = torch.compile(net, backend="eager")
     for saved in (nn.DataParallel(net), compiled, nn.DataParallel(compiled)):
@@ -117,7 +117,7 @@ def test_wrappers_are_seen_through() -> None:
 
 
 def test_a_wrapped_part_is_seen_through() -> None:
-    """The name is put in the middle."""
+    """A wrapper inside of the network puts its name into the middle of names."""
     net = trained()
     saved = {n.replace("backbone.", "backbone.module."): t for n, t in net.state_dict().items()}
     diff = segpost.compare_checkpoints(saved, net)
@@ -127,7 +127,7 @@ def test_a_wrapped_part_is_seen_through() -> None:
 
 
 def test_the_weights_in_a_container_are_found(tmp_path: Path) -> None:
-    """As training scripts save them; it is no mistake, and the cure says where."""
+    """Weights in a container of the file are no mistake, and the cure names the container."""
     net, file = trained(), tmp_path / "epoch.pt"
     optimizer = torch.optim.Adam(net.parameters())
     net(torch.zeros(1, 3, 9, 9)).sum().backward()
@@ -143,7 +143,7 @@ def test_the_weights_in_a_container_are_found(tmp_path: Path) -> None:
 
 
 def test_a_prefix_in_a_container_is_one_finding(tmp_path: Path) -> None:
-    """Lightning's layout."""
+    """A prefix in a container, which is Lightning's layout, is one finding."""
     net, file = trained(), tmp_path / "last.ckpt"
     inner = {"model." + n: t for n, t in net.state_dict().items()}
     torch.save({"state_dict": inner, "pytorch-lightning_version": "2.0"}, file)
@@ -168,7 +168,7 @@ def test_a_prefix_in_a_container_is_one_finding(tmp_path: Path) -> None:
     ],
 )
 def test_names_and_shapes(code: str, rank: str, saved: Any, model: Any) -> None:
-    """Each has its code and rank; hints alone are no mistake."""
+    """Every mistake of names or shapes has its code and rank; hints alone are no mistake."""
     state = trained().state_dict()
     diff = segpost.compare_checkpoints(saved(state), model(state))
     assert [(f.code, f.rank) for f in diff.findings] == [(code, rank)]
@@ -180,7 +180,7 @@ def _without(state: Any, part: str) -> dict[str, Any]:
 
 
 def _axes(state: Any) -> dict[str, Any]:
-    """Kernels as TensorFlow has them."""
+    """Return kernels in the layout of TensorFlow."""
     return {n: t.permute(2, 3, 1, 0) if t.ndim == 4 else t for n, t in state.items()}
 
 
@@ -189,7 +189,7 @@ def _renamed(state: Any) -> dict[str, Any]:
 
 
 def test_the_head_is_told_with_its_numbers() -> None:
-    """Which raises in torch, with strict=False too."""
+    """The finding has the number of classes on both sides; torch raises, with strict=False too."""
     net = Net(classes=5)
     state = trained(classes=21).state_dict()
     diff = segpost.compare_checkpoints(state, net)
@@ -202,7 +202,7 @@ def test_the_head_is_told_with_its_numbers() -> None:
 
 
 def test_torch_agrees_on_what_arrives() -> None:
-    """Missing and unexpected are those of load_state_dict(strict=False)."""
+    """Missing and unexpected names are those of load_state_dict(strict=False)."""
     state, net = trained(aux=False).state_dict(), Net(aux=True)
     del state["backbone.0.bias"]
     state["extra.weight"] = torch.ones(3)
@@ -250,7 +250,7 @@ def _one_nan(state: Any) -> dict[str, Any]:
 )
 @pytest.mark.parametrize("kind", ["memory", "safetensors"])
 def test_values(code: str, rank: str, change: Any, kind: str, tmp_path: Path) -> None:
-    """Each has its code and rank, from memory and from files; not where values are left out."""
+    """Every mistake of values has its code and rank, and none is found with values=False."""
     state = change(trained().state_dict())
     given: Any = state
     if kind == "safetensors":
@@ -262,7 +262,7 @@ def test_values(code: str, rank: str, change: Any, kind: str, tmp_path: Path) ->
 
 
 def test_values_of_a_torch_file_are_those_in_memory(tmp_path: Path) -> None:
-    """Everything that values show, in one file: the same findings, but for where they are."""
+    """A torch file with every mistake of values gives the findings of its state in memory."""
     state, file = _one_nan(trained().state_dict()), tmp_path / "net.pt"
     state = _set("aux_classifier.0.weight", 0)(state)
     state = _set("backbone.1.running_var", -1)(state)
@@ -279,7 +279,7 @@ def test_values_of_a_torch_file_are_those_in_memory(tmp_path: Path) -> None:
 
 
 def test_where_the_first_nan_is() -> None:
-    """Tensor, place, and how many."""
+    """The evidence has the tensor, the position of the first NaN, and the number of all."""
     state = _one_nan(trained().state_dict())
     (found,) = segpost.compare_checkpoints(state, state).findings
     assert found.evidence == {
@@ -290,7 +290,7 @@ def test_where_the_first_nan_is() -> None:
 
 
 def test_a_type_that_loses_digits_is_a_hint_and_overflow_is_certain() -> None:
-    """float32 into float16; the other way nothing is lost."""
+    """Loading float32 as float16 is a hint, an overflow is certain, and widening is neither."""
     state = trained().state_dict()
     half = {n: t.half() if t.is_floating_point() else t for n, t in state.items()}
     assert codes(state, half) == {"narrower-type"}
@@ -300,7 +300,7 @@ def test_a_type_that_loses_digits_is_a_hint_and_overflow_is_certain() -> None:
 
 
 def test_a_model_that_has_some_of_the_values_was_loaded_in_part() -> None:
-    """What strict=False left out."""
+    """A model that has some of the values was loaded with strict=False."""
     net, state = Net(), trained().state_dict()
     net.load_state_dict({n: t for n, t in state.items() if "classifier" not in n}, strict=False)
     diff = segpost.compare_checkpoints(state, net)
@@ -311,14 +311,14 @@ def test_a_model_that_has_some_of_the_values_was_loaded_in_part() -> None:
 
 
 def test_resuming_wants_an_optimizer() -> None:
-    """Only where training is to go on."""
+    """A missing optimizer is a finding only with resume=True."""
     state = trained().state_dict()
     assert codes(state, state) == set()
     assert codes(state, state, resume=True) == {"optimizer-missing"}
 
 
 def test_averaged_weights_are_pointed_out() -> None:
-    """EMA beside the weights."""
+    """Averaged weights beside the weights are a hint."""
     state = trained().state_dict()
     saved = {"model": state, "model_ema": trained(1).state_dict()}
     assert "averaged-weights" in codes(saved, state)
@@ -350,7 +350,7 @@ class Buffers(nn.Module):  # type: ignore[misc]
 
 
 def test_tied_weights_are_saved_once() -> None:
-    """The other name is there, too."""
+    """A tensor with two names is saved once, and neither name is missing."""
     net = Tied()
     state = net.state_dict()
     del state["decoder.weight"]
@@ -359,7 +359,7 @@ def test_tied_weights_are_saved_once() -> None:
 
 
 def test_buffers_are_no_weights() -> None:
-    """Nothing but that the model is not loaded yet."""
+    """Masks and tables that training does not change are no mistakes."""
     assert codes(Buffers().state_dict(), Buffers()) == set()
     assert segpost.compare_checkpoints(Buffers().state_dict(), Buffers()).codes == ("not-loaded",)
     Buffers().load_state_dict(Buffers((1,)).state_dict())
@@ -367,7 +367,7 @@ def test_buffers_are_no_weights() -> None:
 
 
 def test_an_input_width_is_no_number_of_classes() -> None:
-    """Nor is the size of a table of embeddings, or of a hidden layer."""
+    """Other sizes of an input, an embedding or a hidden layer are not another number of classes."""
 
     def net(width: int, hidden: int = 64) -> Any:
         return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 3))
@@ -377,14 +377,14 @@ def test_an_input_width_is_no_number_of_classes() -> None:
 
 
 def test_a_part_called_net_hides_no_head() -> None:
-    """It is a part and no container."""
+    """A part of a network that is called "net" is not taken for a container."""
     body = {"net": {"kernel": np.ones((3, 3))}}
     found = segpost.compare_checkpoints(body, {**body, "head": {"kernel": np.ones((3, 5))}})
     assert found.codes == ("missing",)
 
 
 def test_a_name_that_ends_alike_is_left_alone() -> None:
-    """`submodule.` holds no `module.`."""
+    """`submodule.` does not hold the wrapper `module.`."""
     wanted = {f"submodule.{i}.weight": torch.randn(3, 3 + i) for i in range(4)}
     wanted |= {f"backbone.{i}.weight": torch.randn(4, 4 + i) for i in range(6)}
     saved = {n.replace("backbone.", "backbone.module."): t for n, t in wanted.items()}
@@ -394,7 +394,7 @@ def test_a_name_that_ends_alike_is_left_alone() -> None:
 
 
 def test_a_backbone_for_a_larger_model_finds_its_place() -> None:
-    """What is not of it is missing, and said to be."""
+    """A backbone gets the prefix of a larger model, and the rest is missing."""
     saved = {f"layer{i}.weight": torch.randn(5, 4 + i) for i in range(8)}
     model = {"model.net.body." + n: t for n, t in saved.items()}
     model |= {f"decoder.{i}.weight": torch.randn(3, 30 + i) for i in range(12)}
@@ -404,7 +404,7 @@ def test_a_backbone_for_a_larger_model_finds_its_place() -> None:
 
 
 def test_an_optimizer_is_no_checkpoint_of_weights() -> None:
-    """In words."""
+    """A checkpoint of an optimizer alone is an error that says so."""
     with pytest.raises(ValueError, match="an optimizer's tensors and no weights"):
         segpost.compare_checkpoints(
             {"optimizer": {"state": {"0": {"exp_avg": torch.ones(3)}}}}, trained()
@@ -412,7 +412,7 @@ def test_an_optimizer_is_no_checkpoint_of_weights() -> None:
 
 
 def test_long_lists_of_numbers_are_no_tensors() -> None:
-    """A history beside the weights is looked past."""
+    """Long lists of numbers beside the weights are skipped."""
     state = trained().state_dict()
     history = {str(i): [0.5] * 90_000 for i in range(12)}
     assert codes({"state_dict": state, "history": history}, state) == set()
@@ -422,7 +422,7 @@ def test_long_lists_of_numbers_are_no_tensors() -> None:
 
 
 def write_safetensors(path: Path, state: Any) -> None:
-    """The format, written by hand."""
+    """Write a safetensors file without its library."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     parts, at = [], 0
     names = {torch.float32: "F32", torch.int64: "I64", torch.float16: "F16"}
@@ -440,7 +440,7 @@ def write_safetensors(path: Path, state: Any) -> None:
 
 
 def test_every_format_holds_the_same(tmp_path: Path) -> None:
-    """Zip and old files of torch, safetensors by hand and by its own library."""
+    """Zip and old files of torch and safetensors files hold the same."""
     net = trained()
     state = net.state_dict()
     files = [tmp_path / name for name in ("a.pt", "b.pt", "c.safetensors", "d.safetensors")]
@@ -463,7 +463,7 @@ def test_every_format_holds_the_same(tmp_path: Path) -> None:
 
 
 def test_the_command_has_an_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """0 where it would load, 1 where not, 2 where it cannot be told; JSON and Markdown."""
+    """The exit status is 0 where it loads, 1 where not, 2 on errors; both reports are written."""
     a, b, made = (str(tmp_path / name) for name in ("a.safetensors", "b.pt", "diff.json"))
     state = trained().state_dict()
     write_safetensors(Path(a), state)
@@ -480,6 +480,6 @@ def test_the_command_has_an_exit_status(tmp_path: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("wrong", [3, None, [1, 2], "no/such/file.pt", {"epoch": 3}])
 def test_what_is_no_checkpoint_is_refused_in_words(wrong: Any) -> None:
-    """Naming the argument."""
+    """An argument that is no checkpoint is an error that names it."""
     with pytest.raises((TypeError, ValueError, OSError), match=r"model|no/such|No such"):
         segpost.compare_checkpoints(trained().state_dict(), wrong)

@@ -24,14 +24,14 @@ RIGHT = {"w": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}
 
 
 def safetensors(path: Path, header: Any, data: bytes = DATA, length: int | None = None) -> Path:
-    """A file with this header, whatever it says."""
+    """Write a safetensors file with any header."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     path.write_bytes((len(text) if length is None else length).to_bytes(8, "little") + text + data)
     return path
 
 
 def test_a_right_file_is_read(tmp_path: Path) -> None:
-    """So that what follows is refused for its faults."""
+    """A correct file is read, so that the others are refused for their faults."""
     assert segpost.compare_checkpoints(safetensors(tmp_path / "a.safetensors", RIGHT), MODEL).ok
 
 
@@ -74,7 +74,7 @@ def test_damaged_safetensors_are_refused(
 
 @pytest.mark.parametrize("content", [b"", b"\x00", bytes(7), bytes(100), b"{}" * 50, b"PK\x05\x06"])
 def test_what_is_no_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
-    """Empty files, zeros, text."""
+    """Empty files, zeros and text are refused under every name."""
     for name in ("a.safetensors", "a.pt", "a.weights.h5", "a"):
         file = tmp_path / name
         file.write_bytes(content)
@@ -94,7 +94,7 @@ class Bomb:
 
 @pytest.mark.parametrize("kind", ["pickle", "zip", "old"])
 def test_nothing_of_a_pickle_is_run(kind: str, tmp_path: Path) -> None:
-    """A pickle that runs a command, bare and as torch packs it."""
+    """A pickle that runs a command is refused, bare and in the formats of torch."""
     torch = pytest.importorskip("torch")
     mark, file = tmp_path / "ran", tmp_path / "bomb.pt"
     if kind == "pickle":
@@ -114,7 +114,7 @@ def test_nothing_of_a_pickle_is_run(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_zip_that_grows_is_refused(tmp_path: Path) -> None:
-    """Compressed parts, which torch never writes."""
+    """A zip file with compressed parts, which torch never writes, is refused."""
     torch = pytest.importorskip("torch")
     right, file = tmp_path / "right.pt", tmp_path / "grows.pt"
     torch.save({"w": torch.zeros(1 << 20)}, right)
@@ -130,7 +130,7 @@ def test_a_zip_that_grows_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_tensor_of_more_than_the_file_is_refused(tmp_path: Path) -> None:
-    """One number that is said to be a terabyte, by strides of 0."""
+    """A tensor that claims a terabyte by strides of 0 is refused."""
     torch = pytest.importorskip("torch")
     file = tmp_path / "wide.pt"
     torch.save({"w": torch.zeros(1).expand(1 << 38)}, file)
@@ -140,7 +140,7 @@ def test_a_tensor_of_more_than_the_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("at", [10, -30])
 def test_a_torch_file_that_ends_early_is_refused(at: int, tmp_path: Path) -> None:
-    """Wherever it is cut."""
+    """A torch file that is cut is refused."""
     torch = pytest.importorskip("torch")
     file = tmp_path / "cut.pt"
     torch.save({"w": torch.zeros(9, 9)}, file)
@@ -163,7 +163,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
 
 @pytest.mark.parametrize("kind", ["terabyte header", "sparse"])
 def test_memory_is_bounded(kind: str, tmp_path: Path) -> None:
-    """A header of 1 TiB, and a real tensor of 4 GiB that is read in pieces."""
+    """A header of 1 TiB and a tensor of 4 GiB need less than 100 MB."""
     file = tmp_path / "big.safetensors"
     if kind == "sparse":
         size = 1 << 32
@@ -186,7 +186,7 @@ def test_memory_is_bounded(kind: str, tmp_path: Path) -> None:
 
 
 def test_folders_and_devices_are_refused(tmp_path: Path) -> None:
-    """Nothing waits for a pipe."""
+    """Folders and pipes are refused, and nothing waits for a pipe."""
     with pytest.raises(ValueError, match="a folder"):
         segpost.compare_checkpoints(tmp_path, MODEL)
     pipe = tmp_path / "pipe.pt"
@@ -196,7 +196,7 @@ def test_folders_and_devices_are_refused(tmp_path: Path) -> None:
 
 
 def test_names_of_a_file_cannot_command_a_terminal(tmp_path: Path) -> None:
-    """Control characters are shown as what they are."""
+    """Control characters in names are shown as escapes."""
     header = {"\x1b[2J": RIGHT["w"]}
     diff = segpost.compare_checkpoints(safetensors(tmp_path / "a.safetensors", header), MODEL)
     assert "\x1b" not in str(diff) + diff.to_markdown()

@@ -20,7 +20,7 @@ pytestmark = [
 
 
 def built(classes: int = 5, activation: str = "relu") -> Any:
-    """A small network."""
+    """Return a small network."""
     layers = keras.layers
     return keras.Sequential(
         [
@@ -33,27 +33,27 @@ def built(classes: int = 5, activation: str = "relu") -> Any:
 
 
 def trained(**options: Any) -> Any:
-    """With batch-norm statistics that are not the first ones."""
+    """Return a network whose batch-norm statistics are not the initial ones."""
     model = built(**options)
     model(np.random.default_rng(0).normal(2, 3, (4, 8, 8, 3)).astype(np.float32), training=True)
     return model
 
 
 def codes(checkpoint: Any, model: Any) -> set[str]:
-    """Of the findings."""
+    """Return the codes of the findings."""
     return {*segpost.compare_checkpoints(checkpoint, model).codes}
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The weights of a trained model."""
+    """Return the file of a trained model."""
     path = tmp_path / "net.weights.h5"
     trained().save_weights(path)
     return path
 
 
 def test_a_restored_model_has_nothing_wrong(file: Path) -> None:
-    """Every tensor arrives with its values, and loads."""
+    """Every tensor of a Keras file matches the model, values included."""
     model = built()
     model.load_weights(file)
     diff = segpost.compare_checkpoints(file, model)
@@ -71,7 +71,7 @@ def test_a_fresh_model_is_not_loaded_and_its_statistics_are_initial(
 
 
 def test_another_head_is_told_with_its_numbers(file: Path) -> None:
-    """Which Keras refuses to load."""
+    """Another number of classes, which Keras refuses to load, is a finding."""
     other = built(7)
     found = segpost.compare_checkpoints(file, other).findings[0]
     assert (found.code, found.evidence["classes"]) == ("head-classes", [5, 7])
@@ -80,7 +80,7 @@ def test_another_head_is_told_with_its_numbers(file: Path) -> None:
 
 
 def test_another_activation_has_the_same_names_and_shapes(file: Path) -> None:
-    """It loads without an error, and only a fingerprint tells."""
+    """Another activation loads without an error, and only a fingerprint shows it."""
     model = built(activation="sigmoid")
     model.load_weights(file)
     assert segpost.compare_checkpoints(file, model).ok
@@ -92,7 +92,7 @@ def test_another_activation_has_the_same_names_and_shapes(file: Path) -> None:
 
 
 def test_a_tensorflow_checkpoint_is_read_by_its_prefix(tmp_path: Path) -> None:
-    """With the optimizer's slots told apart."""
+    """A TensorFlow checkpoint is read, and the optimizer's slots are not weights."""
     tensorflow = pytest.importorskip("tensorflow")
 
     model = trained()
@@ -106,7 +106,7 @@ def test_a_tensorflow_checkpoint_is_read_by_its_prefix(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_refused(file: Path) -> None:
-    """Cut, and no HDF5 behind its first bytes."""
+    """A Keras file that is cut after its first bytes is refused."""
     file.write_bytes(file.read_bytes()[:600])
     with pytest.raises(ValueError, match=r"net\.weights\.h5"):
         segpost.compare_checkpoints(file, built())

@@ -104,7 +104,7 @@ def test_again_is_repeat_logits() -> None:
 
 
 def test_findings_are_ordered_by_rank() -> None:
-    """The most certain comes first."""
+    """The most certain finding comes first."""
     target = np.array([7, 8, 11, 21, 23, 26, 33], np.uint8)[regions()]
     found = segpost.diagnose(target=target, num_classes=19)
     assert [finding.rank for finding in found.findings] == ["certain", "likely"]
@@ -114,7 +114,7 @@ def test_findings_are_ordered_by_rank() -> None:
 @pytest.mark.parametrize("dy", [-16, -5, 0, 1, 16])
 @pytest.mark.parametrize("dx", [-16, -1, 0, 7, 16])
 def test_offsets_are_found_exactly(dy: int, dx: int) -> None:
-    """An offset of up to 16 pixels each way is the one that was made."""
+    """An offset of up to 16 pixels in each direction is measured exactly."""
     _, labels, target = pair(seed=3)
     found = segpost.diagnose(labels=np.roll(labels, (dy, dx), (0, 1)), target=target)
     if not (dy or dx):
@@ -143,7 +143,7 @@ def test_offsets_of_photographs_are_found(name: str, offset: tuple[int, int]) ->
 
 
 def test_offsets_of_large_pictures_are_found_exactly() -> None:
-    """Where rows are left out of the first search, the result is counted on all of them."""
+    """Offsets of large maps are searched on some rows, and counted on all."""
     target = regions(19, (768, 1024))
     found = segpost.diagnose(labels=np.roll(target, (-11, 13), (0, 1)), target=target)
     evidence = found.findings[0].evidence
@@ -157,7 +157,7 @@ def test_offsets_of_large_pictures_are_found_exactly() -> None:
 @pytest.mark.parametrize("stride", [4, 8, 16])
 @pytest.mark.parametrize(("made_for", "told"), list(itertools.product(GRIDS, GRIDS)))
 def test_the_grid_is_found(made_for: str, told: str, stride: int) -> None:
-    """Of logits and their target, the grid they were made for; silent where that was said."""
+    """The sampling grid of the logits is found, and nothing where it was passed."""
     for seed in range(2):
         target = regions(seed=seed)
         logits = logits_of(target, stride=stride, grid=made_for)
@@ -171,7 +171,7 @@ def test_the_grid_is_found(made_for: str, told: str, stride: int) -> None:
 
 @pytest.mark.parametrize("where", [0.0, 0.5])
 def test_letterboxes_are_found(where: float) -> None:
-    """Where the picture lies in the padded square is what was made."""
+    """The position of the image in the padded square is found."""
     _, labels, target = pair(seed=2)
     found = segpost.diagnose(labels=letterboxed(labels, where), target=target)
     (finding,) = found.findings
@@ -192,7 +192,7 @@ def test_the_inverse_of_times_255_is_exact() -> None:
 
 
 def test_the_best_order_of_classes_is_named() -> None:
-    """The mapping of `classes-permuted` is the one that was made."""
+    """The mapping of `classes-permuted` is the permutation that was applied."""
     _, labels, target = pair()
     order = np.array([3, 1, 6, 0, 2, 5, 4], np.uint8)
     finding = segpost.diagnose(labels=order[labels], target=target).findings[0]
@@ -222,7 +222,7 @@ def test_assignments_are_the_best(n: int, seed: int) -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 40, 256])
 def test_assignments_are_those_of_scipy(n: int) -> None:
-    """Of 256 classes the sum is scipy's."""
+    """The sum of the assignment is that of scipy, for up to 256 classes."""
     optimize = pytest.importorskip("scipy.optimize")
     worth = np.random.default_rng(n).integers(0, 1000, (n, n))
     rows, columns = optimize.linear_sum_assignment(worth, maximize=True)
@@ -232,7 +232,7 @@ def test_assignments_are_those_of_scipy(n: int) -> None:
 
 @st.composite
 def runs(draw: Callable[..., Any]) -> dict[str, Any]:
-    """Arguments of a run with nothing wrong: any sizes, classes, types, strides, batches."""
+    """Draw the arguments of a run without a mistake: any sizes, classes, types and strides."""
     classes = draw(st.sampled_from([2, 3, 5, 19, 40, 255, 300]))
     size = draw(st.tuples(st.integers(1, 70), st.integers(1, 70)))
     stride = draw(st.sampled_from([1, 2, 4, 8]))
@@ -289,7 +289,7 @@ def test_no_certain_finding_is_wrong(run: dict[str, Any]) -> None:
 
 
 def test_a_picture_of_background_may_be_right() -> None:
-    """All background without a target is no finding: it cannot be told, and what would is said."""
+    """A prediction of background without a target is an open question, not a finding."""
     zeros = np.zeros(SIZE, np.uint8)
     found = segpost.diagnose(labels=zeros, palette="voc")
     assert found.ok
@@ -307,7 +307,7 @@ def test_what_is_missing_is_asked_for() -> None:
 
 
 def test_a_bad_network_is_not_explained_away() -> None:
-    """Labels that fit the target in no way get no cause, but the question."""
+    """Labels that fit the target in no way get no cause, but an open question."""
     found = segpost.diagnose(labels=regions(seed=8), target=regions(seed=1), num_classes=CLASSES)
     assert not any(f.rank == "certain" for f in found.findings)
     assert found.ok
@@ -315,7 +315,7 @@ def test_a_bad_network_is_not_explained_away() -> None:
 
 
 def test_one_wrong_class_is_no_permutation() -> None:
-    """A network that takes one class for another is wrong, and its classes are in order."""
+    """A network that predicts one class as another has its classes in order."""
     _, labels, target = pair()
     taken = np.where(labels == 3, 5, labels).astype(np.uint8)
     assert segpost.diagnose(labels=taken, target=target).ok
@@ -339,7 +339,7 @@ def test_reports_say_the_same() -> None:
 
 
 def test_names_in_reports_are_escaped() -> None:
-    """A class name is text and no markup."""
+    """Class names are escaped in every report."""
     names = ["<script>", "`a`", "\x1b[31m"]
     found = segpost.diagnose(
         labels=np.zeros((64, 64), np.uint8), target=np.eye(64, dtype=np.uint8) * 2 + 0,
@@ -354,7 +354,7 @@ def test_names_in_reports_are_escaped() -> None:
 
 
 def test_torch_tensors_are_read() -> None:
-    """Tensors of any type, bfloat16 among them, are what NumPy arrays are."""
+    """Tensors of torch are read as NumPy arrays are, bfloat16 included."""
     torch = pytest.importorskip("torch")
     logits, labels, target = pair()
     given = {"logits": torch.from_numpy(logits), "labels": torch.from_numpy(labels),
@@ -365,7 +365,7 @@ def test_torch_tensors_are_read() -> None:
 
 
 def test_a_network_in_training_mode() -> None:
-    """Dropout of a real module is found, and gone after eval()."""
+    """Dropout of a real module is found, and not found after eval()."""
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     model = torch.nn.Sequential(
@@ -428,7 +428,7 @@ def test_mistakes_of_the_caller(
 
 
 def test_nothing_in_is_nothing_out() -> None:
-    """Arrays without pixels, and single pixels, are looked at without a complaint."""
+    """Arrays without pixels and single pixels have no finding."""
     empty = segpost.diagnose(labels=np.zeros((0, 4), np.uint8), target=np.zeros((0, 4), np.uint8))
     assert empty.ok
     assert segpost.diagnose(logits=np.zeros((3, 0, 4), np.float32)).ok
@@ -437,7 +437,7 @@ def test_nothing_in_is_nothing_out() -> None:
 
 @pytest.mark.parametrize("dtype", ["int64", "uint64"])
 def test_the_largest_integers_are_no_classes(dtype: str) -> None:
-    """Values at the end of a type are counted like any other."""
+    """The largest values of an integer type are counted like any other."""
     most = np.iinfo(dtype).max
     labels = np.full((16, 16), most, dtype)
     labels[:8] = 0
@@ -452,7 +452,7 @@ def test_the_largest_integers_are_no_classes(dtype: str) -> None:
 
 
 def test_inputs_are_left_alone() -> None:
-    """Read-only arrays are read, and nothing is written to."""
+    """Read-only arrays are read, and no argument is written to."""
     logits, labels, target = pair()
     before = [array.copy() for array in (logits, labels, target)]
     for array in (logits, labels, target):
@@ -465,7 +465,7 @@ def test_inputs_are_left_alone() -> None:
 
 
 def test_cures_that_are_code_cure() -> None:
-    """The line for labels that were moved, turned or reshaped, run as it is, ends the finding."""
+    """The cure for labels that were moved, rotated or reshaped, run as code, ends the finding."""
     _, labels, target = pair()
     changes: list[np.ndarray] = [
         labels[:, ::-1],

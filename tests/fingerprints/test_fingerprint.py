@@ -22,7 +22,7 @@ LOGITS = (RNG.normal(size=(7, 33, 41)) * np.arange(1, 8)[:, None, None]).astype(
 
 
 def compared(before: Any, after: Any, **options: Any) -> Any:
-    """What is said of two arrays of logits."""
+    """Return the comparison of two arrays of logits."""
     taken = [segpost.fingerprint(logits, **options) for logits in (before, after)]
     return taken[0].compare(taken[1])
 
@@ -31,14 +31,14 @@ def compared(before: Any, after: Any, **options: Any) -> Any:
 
 
 def test_the_probe_is_the_same_everywhere() -> None:
-    """Its bytes are fixed: a fingerprint of one machine is compared on another."""
+    """The bytes of the probe are fixed, so that fingerprints of two machines can be compared."""
     digest = hashlib.sha256(segpost.probe_image((65, 97)).tobytes()).hexdigest()
     assert digest == "7df790af05d5fc2a4411cfb3c43ca94a0595334e36fd9088f71d97fbb5489ddf"
 
 
 @pytest.mark.parametrize("size", [(513, 513), (64, 200), (200, 64)])
 def test_the_probe_is_different_under_every_flip_and_order(size: tuple[int, int]) -> None:
-    """No flip, turn or order of channels leaves it alike; every channel is rich."""
+    """Every flip, rotation and order of channels changes the probe, and every channel is rich."""
     image = segpost.probe_image(size).astype(int)
     others = [image[::-1], image[:, ::-1], image[::-1, ::-1], image[..., ::-1]]
     others += [image[..., [1, 0, 2]], image[..., [0, 2, 1]]]
@@ -50,12 +50,12 @@ def test_the_probe_is_different_under_every_flip_and_order(size: tuple[int, int]
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (2, 3)])
 def test_a_probe_of_any_size(size: tuple[int, int]) -> None:
-    """Tiny ones too."""
+    """The probe has any size, tiny ones included."""
     assert segpost.probe_image(size).shape == (*size, 3)
 
 
 def test_a_probe_of_no_size_is_refused() -> None:
-    """In the words of every other size."""
+    """A size of 0 is an error."""
     with pytest.raises(ValueError, match="size must be at least"):
         segpost.probe_image((0, 4))
 
@@ -64,7 +64,7 @@ def test_a_probe_of_no_size_is_refused() -> None:
 
 
 def test_the_same_is_the_same_to_the_bit() -> None:
-    """Wherever the class axis is, with a batch of one or without, and after a file."""
+    """Logits are the same for every class axis, with a batch of one, and after a file."""
     before = segpost.fingerprint(LOGITS)
     for after in (
         segpost.fingerprint(LOGITS.transpose(1, 2, 0), axis=-1),
@@ -79,7 +79,7 @@ def test_the_same_is_the_same_to_the_bit() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_another_float_type_is_rounding(dtype: type[Any]) -> None:
-    """As a converted network gives it."""
+    """Logits of another float type are the same up to rounding."""
     noise = np.random.default_rng(0).normal(0, 1e-5, LOGITS.shape)
     diff = compared(LOGITS, (LOGITS + noise).astype(dtype))
     assert (diff.verdict, diff.ok) == ("rounding", True)
@@ -87,7 +87,7 @@ def test_another_float_type_is_rounding(dtype: type[Any]) -> None:
 
 
 def test_quantized_logits_are_rounding_with_their_scale_only() -> None:
-    """int8 of the same network; without the quantization they are scaled."""
+    """int8 logits are the same up to rounding with their quantization, and scaled without."""
     scale = float(np.abs(LOGITS).max() / 127)
     quantized = np.rint(LOGITS / scale).astype(np.int8)
     before = segpost.fingerprint(LOGITS)
@@ -99,7 +99,7 @@ def test_quantized_logits_are_rounding_with_their_scale_only() -> None:
 
 
 def test_torch_tensors_are_arrays() -> None:
-    """bfloat16 too, which NumPy does not have."""
+    """torch tensors are read, bfloat16 included, which NumPy does not have."""
     torch = pytest.importorskip("torch")
     tensor = torch.from_numpy(LOGITS)
     assert compared(LOGITS, tensor).verdict == "same"
@@ -108,7 +108,7 @@ def test_torch_tensors_are_arrays() -> None:
 
 @given(st.integers(1, 40), st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**32 - 1))
 def test_nothing_is_found_of_the_same(classes: int, height: int, width: int, seed: int) -> None:
-    """Of any shape, alone and with rounding."""
+    """Logits of any shape have no finding, the same or rounded."""
     logits = np.random.default_rng(seed).normal(size=(classes, height, width)).astype(np.float32)
     before = segpost.fingerprint(logits, stages={"input": logits})
     noisy = logits * np.float32(1 + 1e-6)
@@ -122,7 +122,7 @@ def test_nothing_is_found_of_the_same(classes: int, height: int, width: int, see
 
 @pytest.mark.parametrize("order", [(1, 2, 3, 4, 5, 6, 0), (0, 2, 1, 3, 4, 5, 6)])
 def test_permuted_classes_are_told_with_their_cure(order: tuple[int, ...]) -> None:
-    """The order in the cure gives the logits of before."""
+    """The cure of permuted classes gives the logits of before."""
     diff = compared(LOGITS, LOGITS[list(order)])
     (found,) = diff.findings
     assert (found.code, found.rank) == ("classes-permuted", "certain")
@@ -149,7 +149,7 @@ def test_permuted_classes_are_told_with_their_cure(order: tuple[int, ...]) -> No
     ],
 )
 def test_what_logits_show_is_certain(code: str, after: Any) -> None:
-    """Each change has its code, and no other."""
+    """Each change of the logits has its code, and no other."""
     diff = compared(LOGITS, after)
     assert (diff.verdict, diff.codes) == ("changed", (code,))
     assert diff.findings[0].rank == "certain"
@@ -157,21 +157,21 @@ def test_what_logits_show_is_certain(code: str, after: Any) -> None:
 
 
 def test_a_square_map_is_transposed_or_turned() -> None:
-    """Height and width exchanged."""
+    """Square logits that are transposed or rotated are found."""
     square = LOGITS[:, :33, :33]
     for after in (square.transpose(0, 2, 1), np.rot90(square, 1, (1, 2))):
         assert compared(square, after).codes == ("turned",)
 
 
 def test_the_scale_is_the_one_that_was_made() -> None:
-    """The cure gives the logits of before."""
+    """The cure of scaled logits has the scale and offset that were applied."""
     (found,) = compared(LOGITS, LOGITS * 0.25 - 3).findings
     assert found.evidence["scale"] == pytest.approx(0.25, rel=1e-4)
     assert found.evidence["offset"] == pytest.approx(-3, rel=1e-4)
 
 
 def test_a_classifier_and_a_detector_have_fingerprints() -> None:
-    """(N, C) logits, and (N, boxes, C) class scores."""
+    """Logits (N, C) and class scores (N, boxes, C) have fingerprints."""
     scores = RNG.normal(size=(1, 1000)).astype(np.float32)
     assert compared(scores, scores).verdict == "same"
     assert compared(scores, np.roll(scores, 3, axis=1)).codes == ("classes-permuted",)
@@ -181,7 +181,7 @@ def test_a_classifier_and_a_detector_have_fingerprints() -> None:
 
 @pytest.mark.parametrize("masked", [-1e4, -1e9, float(np.finfo(np.float32).min)])
 def test_a_masked_class_hides_nothing(masked: float) -> None:
-    """Another network is another, whatever a class is held at."""
+    """A class that is masked by any value does not hide changes of the others."""
     rng = np.random.default_rng(1)
     taken = []
     for _ in range(2):
@@ -193,7 +193,7 @@ def test_a_masked_class_hides_nothing(masked: float) -> None:
 
 
 def test_another_shape_of_the_same_values_is_another() -> None:
-    """Of the logits and of the input."""
+    """The same values in another shape are another array."""
     flat = LOGITS.reshape(7, 41, 33)
     assert compared(LOGITS, flat).codes == ("logit-size",)
     before = segpost.fingerprint(LOGITS, stages={"input": LOGITS})
@@ -203,7 +203,7 @@ def test_another_shape_of_the_same_values_is_another() -> None:
 
 
 def test_a_single_answer_is_permuted_by_chance_only() -> None:
-    """Of few classes in a coarse type nothing of the kind is claimed."""
+    """A single output of few classes is not called permuted or probabilities."""
     rng = np.random.default_rng(2)
     for classes in (2, 3, 4):
         for _ in range(40):
@@ -215,7 +215,7 @@ def test_a_single_answer_is_permuted_by_chance_only() -> None:
 
 
 def test_symmetric_logits_are_not_turned() -> None:
-    """One pixel that differs is no flip."""
+    """Logits of which one pixel differs are not flipped."""
     logits = np.ones((2, 90, 90), np.float32) * np.array([[[1]], [[3]]], np.float32)
     other = logits.copy()
     other[0, 3, 4] = 5
@@ -223,7 +223,7 @@ def test_symmetric_logits_are_not_turned() -> None:
 
 
 def test_autocast_features_are_no_other_head() -> None:
-    """Features of bfloat16 say less than the logits differ by."""
+    """Features of bfloat16 do not prove that the head is another."""
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(3)
     features = torch.from_numpy(rng.normal(size=(1, 8, 9, 9)).astype(np.float32))
@@ -253,7 +253,7 @@ IMAGE = segpost.probe_image((64, 80)).astype(np.float32).transpose(2, 0, 1) / 25
     ],
 )
 def test_what_became_of_the_preprocessing_is_certain(codes: tuple[str, ...], after: Any) -> None:
-    """The input says it; of the logits, which follow from it, nothing is said."""
+    """A change of the input is certain, and nothing is said of the logits that follow from it."""
     before = segpost.fingerprint(LOGITS, stages={"input": IMAGE})
     now = segpost.fingerprint(LOGITS[::-1] ** 2, stages={"input": np.ascontiguousarray(after)})
     diff = before.compare(now)
@@ -262,7 +262,7 @@ def test_what_became_of_the_preprocessing_is_certain(codes: tuple[str, ...], aft
 
 
 def test_the_normalization_is_measured() -> None:
-    """Scale and offset of every channel."""
+    """The evidence has the scale and offset of every channel."""
     std = np.array([0.2, 0.3, 0.4], np.float32)[:, None, None]
     before = segpost.fingerprint(LOGITS, stages={"input": IMAGE})
     (found,) = before.compare(segpost.fingerprint(LOGITS, stages={"input": IMAGE / std})).findings
@@ -280,7 +280,7 @@ def test_the_normalization_is_measured() -> None:
     ],
 )
 def test_what_was_declared_is_compared(code: str, was: Any, now: Any) -> None:
-    """Where both have it; the logits being the same."""
+    """Recorded settings are compared where both fingerprints have them."""
     name = code.removesuffix("-declared").replace("-", "_")
     a, b = (segpost.fingerprint(LOGITS, **{name: value}) for value in (was, now))
     named = ("class-names-declared",) if name == "palette" else ()  # which palettes bring
@@ -304,7 +304,7 @@ def network(request: pytest.FixtureRequest) -> Any:
 
 
 def changes(networks: Any, net: Any) -> dict[str, Any]:
-    """What can become of it."""
+    """Return the networks that restoring may give, by the mistake that was made."""
     from torch import nn
 
     return {
@@ -320,7 +320,7 @@ def changes(networks: Any, net: Any) -> dict[str, Any]:
 
 
 def test_logits_alone_tell_the_kind_or_that_they_do_not(network: Any) -> None:
-    """What is told of a restored network that has recorded nothing else."""
+    """Logits alone show the kind of change, or that it is not known."""
     networks, net = network
     before = networks.taken(net, stages=False)
     told = {
@@ -342,7 +342,7 @@ def test_logits_alone_tell_the_kind_or_that_they_do_not(network: Any) -> None:
 
 
 def test_stages_tell_where_a_change_is(network: Any) -> None:
-    """The first that differs is certain, with what its numbers allow."""
+    """The first stage that differs is certain, with the causes that fit its numbers."""
     networks, net = network
     before = networks.taken(net)
     where = {}
@@ -366,7 +366,7 @@ def test_stages_tell_where_a_change_is(network: Any) -> None:
 
 
 def test_batch_norm_is_likely_where_the_input_is_known(network: Any) -> None:
-    """The same pattern with another strength; with another input it is the input's."""
+    """Initial batch-norm statistics are likely where the inputs are known to be the same."""
     networks, net = network
     before = networks.taken(net)
     found = before.compare(networks.taken(networks.statistics_reset(net))).findings
@@ -374,7 +374,7 @@ def test_batch_norm_is_likely_where_the_input_is_known(network: Any) -> None:
 
 
 def test_an_input_of_bytes_is_the_preprocessing(network: Any) -> None:
-    """0 to 255 instead of a normalized picture: nothing else is blamed."""
+    """An input of 0..255 is a finding of the preprocessing, and of nothing else."""
     import torch
 
     networks, net = network
@@ -388,7 +388,7 @@ def test_an_input_of_bytes_is_the_preprocessing(network: Any) -> None:
 
 @given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([1, 5, 21, 150, 3000]))
 def test_blocks_of_a_flip_are_the_flipped_blocks(height: int, width: int, channels: int) -> None:
-    """So that a flip is told from anything else; and no more than a few thousand numbers."""
+    """The blocks of a flipped array are the flipped blocks, and their number is bounded."""
     array = np.random.default_rng(height).normal(size=(channels, height, width))
     small = block_means(array)
     np.testing.assert_allclose(block_means(array[:, ::-1, ::-1]), small[:, ::-1, ::-1], atol=1e-6)
@@ -400,7 +400,7 @@ def test_blocks_of_a_flip_are_the_flipped_blocks(height: int, width: int, channe
 
 
 def test_statistics_are_numpys() -> None:
-    """Mean, deviation, least and largest of each class; the histogram of argmax."""
+    """The statistics are NumPy's, and the histogram is that of argmax."""
     taken = segpost.fingerprint(LOGITS[None])
     flat = LOGITS.reshape(7, -1).astype(np.float64)
     np.testing.assert_allclose(taken.logits.mean, flat.mean(1), rtol=1e-6, atol=1e-7)
@@ -414,7 +414,7 @@ def test_statistics_are_numpys() -> None:
 
 
 def test_a_file_brings_everything_back(tmp_path: Path) -> None:
-    """A few tens of kilobytes, JSON, on every machine."""
+    """A file of some tens of kilobytes holds the whole fingerprint."""
     path = tmp_path / "net.fingerprint.json"
     taken = segpost.fingerprint(
         LOGITS, stages={"input": IMAGE}, grid="align_corners", preprocessing={"mean": [1, 2, 3]}
@@ -445,7 +445,7 @@ def test_a_file_brings_everything_back(tmp_path: Path) -> None:
     ],
 )
 def test_a_damaged_file_is_refused(change: Any, tmp_path: Path) -> None:
-    """With its name, and never with a traceback of the parser."""
+    """A damaged file is an error that names the file."""
     content = json.loads(segpost.fingerprint(LOGITS).to_json())
     change(content)
     path = tmp_path / "bad.json"
@@ -456,7 +456,7 @@ def test_a_damaged_file_is_refused(change: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "\udcff", "[" * 100_000, "1e999"])
 def test_what_is_no_json_is_refused(text: str) -> None:
-    """Whatever it is."""
+    """Text that is not JSON is an error."""
     with pytest.raises(ValueError, match="this is no fingerprint"):
         segpost.Fingerprint.from_json(text)
 
@@ -492,7 +492,7 @@ def test_wrong_arguments_are_refused_in_words(
 
 
 def test_the_command_saves_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """0 where the network is the same, 1 where it is not, 2 where it cannot be told."""
+    """The exit status is 0 where the network is the same, 1 where not, 2 on errors."""
     pytest.importorskip("PIL")
     kept, made = str(tmp_path / "net.json"), str(tmp_path / "diff.json")
     files = {name: str(tmp_path / f"{name}.npy") for name in ("a", "b", "x", "bgr")}
@@ -515,7 +515,7 @@ def test_the_command_saves_and_compares(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_the_command_writes_the_probe(tmp_path: Path) -> None:
-    """The bytes that the API gives."""
+    """The command writes the probe that the API returns."""
     image = pytest.importorskip("PIL.Image")
     path = tmp_path / "probe.png"
     assert main(["fingerprint", "--probe", str(path), "--size", "40", "50"]) == 0
