@@ -139,7 +139,8 @@ def test_dataloader_workers(kind: str) -> None:
         f"""
         import numpy as np, segpost, torch, warnings
         warnings.simplefilter("ignore")
-        segpost.use_backend("{kind}").__enter__()
+        backend = segpost.use_backend("{kind}")
+        backend.__enter__()  # kept: it ends with the object
         logits = np.random.default_rng(1).normal(size=(5, 16, 16)).astype("f4")
         wanted = segpost.argmax(logits, size=(128, 128))
         torch.ones(1000, 1000) @ torch.ones(1000, 1000)
@@ -207,7 +208,8 @@ def test_ctrl_c_is_answered(kind: str, threads: int) -> None:
         f"""
         import numpy as np, segpost
         segpost.set_num_threads({threads})
-        segpost.use_backend("{kind}").__enter__()
+        backend = segpost.use_backend("{kind}")
+        backend.__enter__()  # kept: it ends with the object
         small = np.random.default_rng(1).normal(size=(64, 64, 64)).astype("f4")
         wanted = segpost.argmax(small, size=(512, 512))  # compiled by now
         many = np.broadcast_to(small, (4000, 64, 64, 64))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from conftest import scene
+from definitions import definition, once
 
 import segpost
 
@@ -20,8 +21,7 @@ SMALL: dict[str, Any] = {
 
 def reference(probabilities: Any, image: Any = None, **settings: Any) -> np.ndarray:
     """What the definition says."""
-    with segpost.use_backend("reference"):
-        return np.asarray(segpost.dense_crf(probabilities, image, **settings))
+    return np.asarray(definition(segpost.dense_crf, probabilities, image, **settings))
 
 
 def potts(labels: int) -> np.ndarray:
@@ -53,6 +53,7 @@ def near(got: Any, wanted: Any, mean: float) -> None:
     assert np.abs(np.asarray(got, np.float64) - wanted).mean() <= mean
 
 
+@once
 def kernel(
     size: tuple[int, ...],
     sigma: float | tuple[float, ...] | None,
