@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import segpost
-from segpost.cli import main
-from segpost.fingerprints.similarity import logical_shape
-from segpost.fingerprints.summary import MAX_BLOCKS, block_means
 
 RNG = np.random.default_rng(5)
 LOGITS = (RNG.normal(size=(7, 33, 41)) * np.arange(1, 8)[:, None, None]).astype(np.float32)
@@ -386,33 +382,6 @@ def test_an_input_of_bytes_is_the_preprocessing(network: Any) -> None:
 # --- What is kept
 
 
-@given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([1, 5, 21, 150, 3000]))
-def test_blocks_of_a_flip_are_the_flipped_blocks(height: int, width: int, channels: int) -> None:
-    """The blocks of a flipped array are the flipped blocks, and their number is bounded."""
-    array = np.random.default_rng(height).normal(size=(channels, height, width))
-    small = block_means(array)
-    np.testing.assert_allclose(block_means(array[:, ::-1, ::-1]), small[:, ::-1, ::-1], atol=1e-6)
-    assert small.shape[1] <= MAX_BLOCKS >= small.shape[2]
-    assert small.size <= max(8192, channels)
-    if height * width < 60:
-        weights = block_means(np.ones_like(array))
-        np.testing.assert_allclose(weights, 1)
-
-
-def test_statistics_are_numpys() -> None:
-    """The statistics are NumPy's, and the histogram is that of argmax."""
-    taken = segpost.fingerprint(LOGITS[None])
-    flat = LOGITS.reshape(7, -1).astype(np.float64)
-    np.testing.assert_allclose(taken.logits.mean, flat.mean(1), rtol=1e-6, atol=1e-7)
-    np.testing.assert_allclose(taken.logits.std, flat.std(1), rtol=1e-6)
-    np.testing.assert_array_equal(taken.logits.low, flat.min(1))
-    np.testing.assert_array_equal(taken.logits.high, flat.max(1))
-    assert taken.histogram == tuple(np.bincount(LOGITS.argmax(0).ravel(), minlength=7))
-    assert taken.labels.shape == (15, 15)
-    assert taken.labels[7, 7] == LOGITS[:, 16, 20].argmax()
-    assert logical_shape(taken.logits) == (7, 33, 41)
-
-
 def test_a_file_brings_everything_back(tmp_path: Path) -> None:
     """A file of some tens of kilobytes holds the whole fingerprint."""
     path = tmp_path / "net.fingerprint.json"
@@ -426,110 +395,4 @@ def test_a_file_brings_everything_back(tmp_path: Path) -> None:
     assert again.compare(taken).verdict == "same"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda c: c.pop("logits"),
-        lambda c: c.update(version=2),
-        lambda c: c.update(segpost="Scores"),
-        lambda c: c["logits"].update(axis=7),
-        lambda c: c["logits"]["mean"].pop(),
-        lambda c: c["logits"]["mean"].__setitem__(0, None),
-        lambda c: c["logits"]["coarse"].update(shape=[1 << 40, 1, 1]),
-        lambda c: c["logits"]["coarse"].update(float32="////"),
-        lambda c: c.update(stages=[1]),
-        lambda c: c.update(labels=[[1], [2, 3]]),
-        lambda c: c.update(palette=3),
-        lambda c: c.update(confidence=10**400),
-        lambda c: c["logits"].update(shape=[7, 1, 1]),
-    ],
-)
-def test_a_damaged_file_is_refused(change: Any, tmp_path: Path) -> None:
-    """A damaged file is an error that names the file."""
-    content = json.loads(segpost.fingerprint(LOGITS).to_json())
-    change(content)
-    path = tmp_path / "bad.json"
-    path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match=r"bad\.json: this is no fingerprint: "):
-        segpost.Fingerprint.load(path)
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{", "\udcff", "[" * 100_000, "1e999"])
-def test_what_is_no_json_is_refused(text: str) -> None:
-    """Text that is not JSON is an error."""
-    with pytest.raises(ValueError, match="this is no fingerprint"):
-        segpost.Fingerprint.from_json(text)
-
-
-BAD = np.array([[[0, 1], [2, 3]], [[0, 1], [np.nan, np.inf]]], np.float32)
-
-
-@pytest.mark.parametrize(
-    ("error", "message", "logits", "options"),
-    [
-        (ValueError, "2 NaN or infinite of 8 .* channel 1", BAD, {}),
-        (ValueError, "must have values", np.zeros((3, 0, 4)), {}),
-        (TypeError, "must be of dtype", np.zeros((3, 4, 4), bool), {}),
-        (ValueError, "axis must be -3 .* or -1", LOGITS, {"axis": 1}),
-        (ValueError, "grid must be one of", LOGITS, {"grid": "corners"}),
-        (TypeError, "stages must be a mapping", LOGITS, {"stages": [LOGITS]}),
-        (TypeError, "preprocessing must be what JSON", LOGITS, {"preprocessing": {"f": print}}),
-        (ValueError, "positive scale", LOGITS, {"quantization": (0, 0)}),
-        (ValueError, r"stages\['x'\] has 2 NaN", LOGITS, {"stages": {"x": BAD[1:]}}),
-    ],
-)
-def test_wrong_arguments_are_refused_in_words(
-    error: type[Exception], message: str, logits: Any, options: dict[str, Any]
-) -> None:
-    """Naming the argument and what came."""
-    with pytest.raises(error, match=message):
-        segpost.fingerprint(logits, **options)
-    with pytest.raises(TypeError, match=r"after must be a segpost\.Fingerprint"):
-        segpost.fingerprint(LOGITS).compare(LOGITS)  # type: ignore[arg-type]
-
-
 # --- The command
-
-
-def test_the_command_saves_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The exit status is 0 where the network is the same, 1 where not, 2 on errors."""
-    pytest.importorskip("PIL")
-    kept, made = str(tmp_path / "net.json"), str(tmp_path / "diff.json")
-    files = {name: str(tmp_path / f"{name}.npy") for name in ("a", "b", "x", "bgr")}
-    arrays: tuple[Any, ...] = (LOGITS, LOGITS[::-1], IMAGE, IMAGE[::-1])
-    for path, array in zip(files.values(), arrays, strict=True):
-        np.save(path, array)
-    fed = f"input={files['x']}"
-    record = ["--preprocessing", '{"mean": [0, 0, 0]}', "--grid", "half_pixel"]
-    assert main(["fingerprint", files["a"], "--save", kept, "--stage", fed, *record]) == 0
-    again = ["fingerprint", files["a"], "--compare", kept, "--stage", fed]
-    assert main(again) == 0
-    assert "the same to the bit" in capsys.readouterr().out
-    swapped = f"input={files['bgr']}"
-    code = main(["fingerprint", files["b"], "--compare", kept, "--stage", swapped, "--json", made])
-    assert code == 1
-    assert "certain  channel-order" in capsys.readouterr().out
-    assert json.loads(Path(made).read_text())["verdict"] == "changed"
-    assert main(["fingerprint", files["a"], "--compare", files["a"]]) == 2
-    assert "no fingerprint" in capsys.readouterr().err
-
-
-def test_the_command_writes_the_probe(tmp_path: Path) -> None:
-    """The command writes the probe that the API returns."""
-    image = pytest.importorskip("PIL.Image")
-    path = tmp_path / "probe.png"
-    assert main(["fingerprint", "--probe", str(path), "--size", "40", "50"]) == 0
-    with image.open(path) as opened:
-        np.testing.assert_array_equal(np.asarray(opened), segpost.probe_image((40, 50)))
-    assert main(["fingerprint", "--probe", str(tmp_path / "probe.jpg")]) == 2
-
-
-@pytest.mark.parametrize(
-    "arguments", [[], ["a.npy"], ["--save", "f"], ["a.npy", "--save", "f", "--json", "g"]]
-)
-def test_an_incomplete_command_says_what_is_missing(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One line, exit status 2."""
-    assert main(["fingerprint", *arguments]) == 2
-    assert capsys.readouterr().err.startswith("segpost: error: ")

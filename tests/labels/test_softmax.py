@@ -1,0 +1,52 @@
+"""softmax: the same claims for every backend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import FAST, scene, switch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import segpost
+
+ON_CUDA = True
+torch = pytest.importorskip("torch")
+
+
+@given(data=st.data())
+@pytest.mark.parametrize("backend_name", FAST)
+def test_softmax_is_within_1e_6(backend_name: str, data: st.DataObject) -> None:
+    """Probabilities agree with float64 for any spread and offset, and sum to 1."""
+    shape = data.draw(st.tuples(*[st.integers(1, n) for n in (2, 70, 7, 70)]))
+    scale = data.draw(st.sampled_from([0.01, 1.0, 10.0, 300.0]))
+    offset = data.draw(st.sampled_from([0.0, 1000.0, -1e6]))
+    random = np.random.default_rng(data.draw(st.integers(0, 99)))
+    logits = (offset + scale * random.normal(size=shape)).astype(np.float32)
+    wide = logits.astype(np.float64)
+    power = np.exp(wide - wide.max(1, keepdims=True))
+    wanted = power / power.sum(1, keepdims=True)
+    for _ in switch(backend_name):
+        got = segpost.softmax(logits)
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
+        last = segpost.softmax(np.moveaxis(logits, 1, -1), axis=-1)
+        np.testing.assert_array_equal(np.moveaxis(last, -1, 1), got)
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_softmax_of_half_precision_is_float32(backend: str, kind: str) -> None:
+    """Half-precision logits are widened, not rounded again."""
+    logits = torch.from_numpy(scene(6, 5, 7)).to(getattr(torch, kind))
+    got = segpost.softmax(logits)
+    assert got.dtype == torch.float32
+    wanted = logits.double().softmax(0)
+    np.testing.assert_allclose(got.numpy(), wanted.numpy(), atol=1e-6)
+
+
+def test_softmax_out(backend: str) -> None:
+    """out= of softmax takes any strides."""
+    logits = scene(4, 5, 6)
+    out = np.zeros((5, 6, 4), np.float32).transpose(2, 0, 1)
+    assert segpost.softmax(logits, out=out) is out
+    np.testing.assert_allclose(out.sum(0), 1, atol=1e-6)
