@@ -131,7 +131,7 @@ def test_what_was_not_asked_for(tmp_path: Path, what: str) -> None:
         ("x.jpg", {"what": "color"}, r"must end in \.png for what='color', got .*other formats"),
         ("x.npy", {"what": "overlay"}, r"must end in \.png for"),
         ("x.tif", {"what": "confidence"}, r"must end in \.png or \.npy for"),
-        ("x.png", {"what": "probabilities"}, r"must end in \.npy .* does not hold them"),
+        ("x.png", {"what": "probabilities"}, r"must end in \.npy .* cannot hold them"),
         ("x.png", {"what": "color", "palette": "voc"}, 'palette is for what="labels"'),
     ],
 )

@@ -10,13 +10,30 @@ from segpost._backends.reference import features
 from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
+    Array,
+    ColorOutputs,
     CrfSolver,
+    LogitErrors,
+    Logits,
     Pairwise,
     Unary,
 )
+from segpost._core.sampling import Axes
 
 _cpu.bind_records(contract)  # an error where the compiled code has other fields in mind
 globals().update(collect_operations(_cpu, features))
+
+
+def argmax(
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array,
+    paint: ColorOutputs | None = None,
+    confidence: Array | None = None,
+    fast: bool = False,
+    probabilities: Array | None = None,
+) -> LogitErrors:
+    return _cpu.argmax(logits, axes, labels, paint, confidence, fast, probabilities)
 
 
 def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:

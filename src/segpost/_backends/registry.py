@@ -81,8 +81,8 @@ def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> 
     NotImplementedError
         If the backend does not have `operation`.
     """
-    context = context_of(*arrays)
     name = backend_name()
+    context = context_of(*arrays)
     if context.on_cpu:
         if name in DEVICE_BACKENDS:
             kind = name.upper()

@@ -172,25 +172,18 @@ class Merger:
         argument, array, _ = as_logits(logits, axis)
         self._check_logits(argument, array)
         y, x, height, width = self._resolve_window(window)
-        axes: tuple[int, ...] = ()
         if flip is not None:
             arguments.check_choice(flip, "flip", tuple(FLIPPED_AXES))
-            axes = FLIPPED_AXES[flip]
         weights = _as_weights(weight, (height, width))
         if letterbox is not None and getattr(letterbox, "image_size", None) != (height, width):
             raise ValueError(f"{letterbox!r} does not fit a window of {height} x {width}")
         rows, columns = slice(y, y + height), slice(x, x + width)
-        self._add(
-            argument,
-            plan_resampling(
-                argument.values.shape[2:],
-                None if letterbox is not None else (height, width),
-                grid,
-                letterbox,
-            ),
-            np.flip(weights, axes),
-            np.flip(self._sums[:, rows, columns], axes),
-        )
+        size = None if letterbox is not None else (height, width)
+        resampling = plan_resampling(argument.values.shape[2:], size, grid, letterbox)
+        sums, seen_weights = self._sums[:, rows, columns], weights
+        if flip is not None:  # as the network saw them
+            sums, seen_weights = (np.flip(a, FLIPPED_AXES[flip]) for a in (sums, weights))
+        self._add(argument, resampling, seen_weights, sums)
         if not self._weights.any():
             self._wrap = array.wrap
         self._weights[rows, columns] += weights
@@ -264,11 +257,12 @@ class Merger:
         if self.average == "logits" and np.isfinite(widen(logits.values, logits.kind)).all():
             backend.add_resized(logits, axes, weights, sums)
             return
-        planes: Array = np.zeros(shape, np.float32)
         if self.average == "probabilities":
+            planes: Array = np.empty(shape, np.float32)
             counts = backend.softmax(logits, axes, planes[None], None)
             errors.raise_bad_logits(counts, logits, (1, *shape[1:]), of_probabilities=True)
         else:
+            planes = np.zeros(shape, np.float32)
             ones = np.broadcast_to(np.float32(1), shape[1:])
             backend.add_resized(logits, axes, ones, planes)
             nan = np.asarray(np.isnan(planes).any(axis=0))
