@@ -126,7 +126,7 @@ def test_a_library_that_makes_other_numbers_of_a_result_is_told(
     counts = segpost.confusion_matrix(**given)
     np.testing.assert_array_equal(counts.read(), np.diag(np.bincount(LABELS.ravel(), minlength=5)))
     monkeypatch.setattr(Namespaced, "x64", False)
-    with pytest.raises(TypeError, match=r"the result is int64, of which .* makes int32"):
+    with pytest.raises(TypeError, match=r"the result has dtype int64, which .* converts to int32"):
         segpost.confusion_matrix(**given)
 
 
@@ -173,7 +173,7 @@ def test_an_input_is_kept_until_the_work_that_reads_it_is_done(device: Runtime) 
     segpost.argmax(Lending(LOGITS))  # when the next one comes
     gc.collect()
     assert alive() is None
-    assert not device_arrays._being_read
+    assert not device_arrays._owners_in_use
     np.testing.assert_array_equal(host(labels), LABELS)
 
 
