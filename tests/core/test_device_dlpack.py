@@ -145,7 +145,7 @@ def test_results_are_lent_as_the_standard_says(device: Runtime) -> None:
         name = b"dltensor_versioned" if given.get("max_version") == (1, 0) else b"dltensor"
         assert dlpack._is_named(capsule, name)
         assert device.calls == ([called] if called else [])
-    with pytest.raises(ValueError, match="stream=0 says nothing on CUDA"):
+    with pytest.raises(ValueError, match="stream=0 is ambiguous on CUDA"):
         result.__dlpack__(stream=0)
     for refused in ({"copy": True}, {"dl_device": (1, 0)}, {"dl_device": (2, 1)}):
         with pytest.raises(BufferError, match="lent as it is, not copied"):

@@ -244,7 +244,7 @@ def allocate_output(
     if getattr(out, "requires_grad", False):
         raise ValueError("out requires grad; results here have no gradient: pass out.detach()")
     if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
-        raise ValueError("out is broadcast: several of its elements are one place in memory")
+        raise ValueError("out is broadcast: several of its elements share memory")
     if any(is_overlapping(array, source) for source in inputs):
         raise ValueError("out overlaps an input; give it memory of its own")
     expected = output_dtype.itemsize
@@ -283,7 +283,8 @@ def widen(array: Array, kind: str) -> Array:
 def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
     """Iterate over arrays (..., H, W) and (..., H, W, 3) as stacks of three and four dimensions.
 
-    Each stack comes with the flat pixel index at which it starts. Nothing is copied.
+    Each item is the flat pixel index at which a stack starts, and the stack of each array.
+    Nothing is copied.
     """
     pixels = [a[..., 0] if a.ndim > min(b.ndim for b in arrays) else a for a in arrays]
     lead = pixels[0].shape[:-2]

@@ -11,7 +11,7 @@ from segpost._core.device import DeviceArray
 from segpost._core.logits import InputLogits
 
 SIGMOID_CONVENTION = "convention=segpost.Convention({axis}kind='probabilities')"
-MASK_VALUES = (1, 127, 255)  # of the masks of classes, whose argmax makes sense
+MASK_VALUES = (1, 127, 255)  # values of class masks, whose argmax is valid
 MAX_LABEL_VALUES = 64  # different values in a sample of label maps
 MIN_EQUAL_NEIGHBORS = 0.8  # share of equal neighbors in label maps, without pairs of zeros
 MIN_TIES = 0.2  # share of pixels with two largest values, where two maps have the same label

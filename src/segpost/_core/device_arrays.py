@@ -114,7 +114,9 @@ def from_protocol(value: Any, name: str) -> tuple[Array, str, Callable[[Array], 
     address, read_only = interface["data"]
     index = runtime.device_of(address) if math.prod(interface["shape"]) else 0
     if index < 0:
-        raise TypeError(f"{name} says that it is on a CUDA device, but CUDA knows no such memory")
+        raise TypeError(
+            f"{name} claims to be on a CUDA device, but its address is no memory of CUDA"
+        )
     if _is_cupy(value):
         context, wrap = _cupy(sys.modules["cupy"], name, index)
         owner = value
@@ -219,9 +221,9 @@ class Result:
         """Return a capsule; `stream` waits for the result, unless it is -1."""
         here, context = self.__dlpack_device__(), context_of(self.array)
         if copy or (dl_device is not None and tuple(map(int, dl_device)) != here):
-            raise BufferError(f"a result on {context} is lent as it is, not copied")
+            raise BufferError(f"a result on {context} is exported without a copy")
         if stream == 0:
-            raise ValueError("stream=0 says nothing on CUDA: 1 is the legacy default stream")
+            raise ValueError("stream=0 is ambiguous on CUDA: 1 is the legacy default stream")
         if stream != -1:
             with device_guard(context):
                 context.runtime.wait_stream(

@@ -105,7 +105,9 @@ def blend_colors(entry: Array, lut: Array, alpha: Array, image: Array, out: Arra
     return colors
 
 
-def _entries(labels: Array, void: int, ignore_index: int | None) -> tuple[Array, Any, LabelErrors]:
+def _entries(
+    labels: Array, ignored_row: int, ignore_index: int | None
+) -> tuple[Array, Any, LabelErrors]:
     """Return indices in C order, the palette rows of the indices, and the errors of the labels.
 
     uint8 labels are the indices: a table of 256 rows is faster than a pass over the pixels.
@@ -119,14 +121,14 @@ def _entries(labels: Array, void: int, ignore_index: int | None) -> tuple[Array,
         entry = np.empty(labels.shape, np.int32)
         number = np.int32 if np.can_cast(labels.dtype, np.int32) else np.int64
         values = packed(labels.astype(number, copy=False)).reshape(-1)
-        bad = find_entries(values, void, ignores, ignored, entry.reshape(-1))
-        return frozen(entry), slice(None), LabelErrors(*bad)
+        error_count = find_entries(values, ignored_row, ignores, ignored, entry.reshape(-1))
+        return frozen(entry), slice(None), LabelErrors(*error_count)
     value = np.arange(256)
-    inside = value < void
+    inside = value < ignored_row
     ignore = value == ignored if ignores else np.zeros(256, bool)
     entry = packed(labels)
-    bad = check_bytes(entry.reshape(-1), void, frozen(inside | ignore))
-    return entry, np.where(inside & ~ignore, value, void), LabelErrors(*bad)
+    error_count = check_bytes(entry.reshape(-1), ignored_row, frozen(inside | ignore))
+    return entry, np.where(inside & ~ignore, value, ignored_row), LabelErrors(*error_count)
 
 
 def _strips(labels: Array) -> list[tuple[int, int, int]]:
@@ -135,19 +137,17 @@ def _strips(labels: Array) -> list[tuple[int, int, int]]:
     return [(n, *rows) for n in range(images) for rows in pieces(height, STRIP // max(width, 1))]
 
 
-def _shift(errors: LabelErrors, place: int) -> LabelErrors:
+def _shift(errors: LabelErrors, offset: int) -> LabelErrors:
     """Return errors of a strip that starts at a flat index, with the index in all maps."""
-    return LabelErrors(errors.count, errors.first + place) if errors.count else errors
+    return LabelErrors(errors.count, errors.first + offset) if errors.count else errors
 
 
 def _sum_errors(strips: list[LabelErrors]) -> LabelErrors:
     """Return the sum of the errors of all strips, which are in order."""
     with_errors = [strip for strip in strips if strip.count]
-    return (
-        LabelErrors(sum(strip.count for strip in with_errors), with_errors[0].first)
-        if with_errors
-        else LabelErrors()
-    )
+    if not with_errors:
+        return LabelErrors()
+    return LabelErrors(sum(strip.count for strip in with_errors), with_errors[0].first)
 
 
 @kernel

@@ -41,7 +41,7 @@ class Term(Protocol):
     """A pairwise term: messages are sums over all pixels of Gaussian weights times values."""
 
     self_message: Array | None  # [N] weights of messages to the pixel itself, which are subtracted
-    compatibility: Array  # [1, row], one factor per label, or [row, row], from and to
+    compatibility: Array  # [1, row], one factor per label, or [row, row], by sender and receiver
 
     def clear(self, strip: Strip) -> None:
         """Reset the sums of a strip."""

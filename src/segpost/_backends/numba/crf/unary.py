@@ -60,7 +60,7 @@ def read(unary: Unary, parts: Sequence[tuple[int, int]]) -> Logs:
 
 @kernel
 def log_normal(x: Any) -> Any:
-    """log of a normal float32 above 0, within 3e-7: absolute near 1, relative elsewhere."""
+    """Return log of a normal float32 above 0, within 3e-7: absolute near 1, relative elsewhere."""
     bits = np.float32(x).view(np.int32) - ROOT_HALF
     n = np.int32(bits >> MANTISSA)
     m = np.int32((bits & FRACTION) + ROOT_HALF).view(np.float32)  # in [sqrt(1/2), sqrt(2))

@@ -166,8 +166,8 @@ class Vertices:
 
         parts = run(work, pieces(len(ends), SHARES_PER_TASK), 16 * self.neighbours.size)
         bridges = np.sort(np.concatenate(parts))  # in the order of their neighbours
-        vertex, way = np.divmod(bridges, 2 * len(self.change))
-        axis, sign = way // 2, 1 - 2 * (way % 2)
+        vertex, direction = np.divmod(bridges, 2 * len(self.change))
+        axis, sign = direction // 2, 1 - 2 * (direction % 2)
         names = self.names[vertex] + sign * self.change[axis].view(np.int64)
         self.names = np.concatenate([self.names, names])
         self.keys = np.concatenate([self.keys, self.keys[vertex] + sign[:, None] * self.step[axis]])
@@ -220,21 +220,23 @@ def find_bridges(
     ends: Any,
     min_neighbours: Any,
 ) -> Any:
-    """Return names that are not vertices but have at least `min_neighbours` vertices beside them.
+    """Return names that are not vertices but have at least `min_neighbours` neighbours.
 
-    The result [K] is ``v * ways + way`` of one neighbour. Names are processed by shares, because
-    small tables fit the cache. Names that are not unique can be confused: then a vertex with fewer
-    neighbours is added, which is harmless.
+    The result [K] is ``v * directions + direction`` of one neighbour. Names are processed by
+    shares, because small tables fit the cache. Names that are not unique can be confused: then a
+    vertex with fewer neighbours is added, which is harmless.
     """
-    ways = 2 * change.size
+    directions = 2 * change.size
     bridges = np.empty(64, np.int64)
     bridge_count = 0
     names, numbers = np.empty(0, np.uint64), np.empty(0, np.int64)
     for share in range(begins.size):
         size = 0
-        for way in range(ways):
-            change_of_way = np.uint64(0) - change[way // 2] if way % 2 else change[way // 2]
-            begin, end = begins[share] - change_of_way, ends[share] - change_of_way
+        for direction in range(directions):
+            step_of_direction = (
+                np.uint64(0) - change[direction // 2] if direction % 2 else change[direction // 2]
+            )
+            begin, end = begins[share] - step_of_direction, ends[share] - step_of_direction
             first, last = np.searchsorted(ordered, begin), np.searchsorted(ordered, end)
             more = last - first if end > begin else ordered.size - first + last
             if size + more > names.size:
@@ -247,9 +249,9 @@ def find_bridges(
                 if i == ordered.size:
                     i = 0
                 v = order[i]
-                names[size] = ordered[i] + change_of_way
-                numbers[size] = v * ways + way
-                size += neighbours[way // 2, v, way % 2] < 0
+                names[size] = ordered[i] + step_of_direction
+                numbers[size] = v * directions + direction
+                size += neighbours[direction // 2, v, direction % 2] < 0
                 i += 1
         bits = 6
         while 1 << bits < size:
