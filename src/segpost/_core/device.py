@@ -70,8 +70,8 @@ class DeviceArray(np.ndarray[Any, np.dtype[Any]]):
             ):
                 self._refuse("indexing with an array")
             if integers == self.ndim and Ellipsis not in keys and None not in keys:
-                at = tuple(slice(int(k), int(k) + 1 or None) for k in keys)
-                return to_host(super().__getitem__(at)).reshape(-1)[0]
+                element = tuple(slice(int(k), int(k) + 1 or None) for k in keys)
+                return to_host(super().__getitem__(element)).reshape(-1)[0]
         return super().__getitem__(index)
 
     def reshape(self, *shape: Any, **kwargs: Any) -> DeviceArray:

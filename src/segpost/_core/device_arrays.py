@@ -219,8 +219,8 @@ class Result:
         copy: bool | None = None,
     ) -> object:
         """Return a capsule; `stream` waits for the result, unless it is -1."""
-        here, context = self.__dlpack_device__(), context_of(self.array)
-        if copy or (dl_device is not None and tuple(map(int, dl_device)) != here):
+        device, context = self.__dlpack_device__(), context_of(self.array)
+        if copy or (dl_device is not None and tuple(map(int, dl_device)) != device):
             raise BufferError(f"a result on {context} is exported without a copy")
         if stream == 0:
             raise ValueError("stream=0 is ambiguous on CUDA: 1 is the legacy default stream")
@@ -229,7 +229,7 @@ class Result:
                 context.runtime.wait_stream(
                     LEGACY_STREAM if stream is None else stream, context.stream or LEGACY_STREAM
                 )
-        return dlpack.lend(self.array, here, max_version)
+        return dlpack.lend(self.array, device, max_version)
 
 
 class Memory:

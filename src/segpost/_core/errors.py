@@ -29,29 +29,29 @@ def raise_bad_logits(
         if nan.any():
             errors = LogitErrors(int(nan.sum()), int(nan.any(axis=1).argmax()))
     if errors.nan_count:
-        image, *at = position_of(errors.nan_first, (n, *size))
-        pixel: Any = (image, slice(None), *at)
+        image, *coordinates = position_of(errors.nan_first, (n, *size))
+        pixel: Any = (image, slice(None), *coordinates)
         label = int(np.isnan(widen(values[pixel], logits.kind)).argmax())
         if any(logits.origin):
-            at = [*map(sum, zip(at, logits.origin, strict=True))]
+            coordinates = [*map(sum, zip(coordinates, logits.origin, strict=True))]
         raise ValueError(
             f"logits have {errors.nan_count} NaN of {n * classes * math.prod(size)} values, first "
-            f"at image {image}, class {label}, {format_position(at)}; "
+            f"at image {image}, class {label}, {format_position(coordinates)}; "
             "look for a float16 overflow or a division by zero in the network; "
             'nan="propagate" lets NaN win'
         )
-    image, *at = position_of(errors.undefined_first, shape)
-    where = f"first at image {image}, {format_position(at)}"
+    image, *coordinates = position_of(errors.undefined_first, shape)
+    position = f"first at image {image}, {format_position(coordinates)}"
     if of_probabilities:
         raise ValueError(
             f"logits give no probabilities at {errors.undefined_count} of {math.prod(shape)} "
-            f"pixels, {where}: a class is +inf there, or every class is -inf; "
+            f"pixels, {position}: a class is +inf there, or every class is -inf; "
             'pass nan="propagate" to get NaN'
         )
     raise ValueError(
         f"logits give no answer at {errors.undefined_count} of {math.prod(shape)} output "
-        f"{'pixels' if len(at) == 2 else 'voxels'}, {where}: every class is -inf there, or "
-        'infinities meet (inf - inf); pass nan="propagate" for the rule of numpy.argmax'
+        f"{'pixels' if len(coordinates) == 2 else 'voxels'}, {position}: every class is -inf there, "
+        'or infinities meet (inf - inf); pass nan="propagate" for the rule of numpy.argmax'
     )
 
 

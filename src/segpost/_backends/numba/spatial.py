@@ -67,14 +67,14 @@ def resize(
             for i in range(line.size):
                 line[i] += weight * np.float32(source[i])
         for x in range(columns.size):
-            at = 3 * columns[x]
+            source_column = 3 * columns[x]
             red = green = blue = np.float32(0.0)
             for k in range(weights_x.shape[1]):
                 weight = weights_x[x, k]
-                red += weight * line[at]
-                green += weight * line[at + 1]
-                blue += weight * line[at + 2]
-                at += 3
+                red += weight * line[source_column]
+                green += weight * line[source_column + 1]
+                blue += weight * line[source_column + 2]
+                source_column += 3
             out[0, y, x] = gain[0] * red + shift[0]
             out[1, y, x] = gain[1] * green + shift[1]
             out[2, y, x] = gain[2] * blue + shift[2]

@@ -49,13 +49,13 @@ def boundary_matches(
         )
         for labels in (preds, target)
     ]
-    for column, (own, other) in ((0, maps), (2, maps[::-1])):
-        matched = np.zeros(own.shape, bool)
+    for column, (this_map, other_map) in ((0, maps), (2, maps[::-1])):
+        matched = np.zeros(this_map.shape, bool)
         for dy, dx in offsets:
-            matched |= _shifted(other, int(dy), int(dx), -2) == own
+            matched |= _shifted(other_map, int(dy), int(dx), -2) == this_map
         for c in range(classes):
-            counts[c, column] += int((own == c).sum())
-            counts[c, column + 1] += int((matched & (own == c)).sum())
+            counts[c, column] += int((this_map == c).sum())
+            counts[c, column + 1] += int((matched & (this_map == c)).sum())
 
 
 def _extreme(ufunc: np.ufunc, values: Array, width: int, axis: int) -> Array:

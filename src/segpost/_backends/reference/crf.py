@@ -69,9 +69,13 @@ class Solver:
         """Return entropy, unary and pairwise energy; labels of probability 0 contribute nothing."""
         if not trace:
             return np.nan, np.nan, np.nan
-        some = q > 0
-        entropy = float(np.sum(q[some] * np.log(q[some])))
-        return entropy, float(np.sum(q[some] * self.energy[some])), -float(np.sum(q * messages))
+        is_possible = q > 0
+        entropy = float(np.sum(q[is_possible] * np.log(q[is_possible])))
+        return (
+            entropy,
+            float(np.sum(q[is_possible] * self.energy[is_possible])),
+            -float(np.sum(q * messages)),
+        )
 
 
 class Kernel:

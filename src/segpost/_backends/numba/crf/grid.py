@@ -159,12 +159,12 @@ def piece_of(factor: Array | None, block: Block) -> Array:
 
 @kernel
 def splat_grid(
-    values: Any, y0: Any, step: Any, up: Any, before: Any, sums: Any, below: Any, shared: Any
+    values: Any, y0: Any, step: Any, weights: Any, before: Any, sums: Any, below: Any, shared: Any
 ) -> None:
     """Splat values of pixels to the nodes around them; row `shared` is summed in `below`."""
     row = values.shape[1]
     nodes = sums.shape[1]
-    width = up[1].shape[0]
+    width = weights[1].shape[0]
     line = np.empty((nodes, row), np.float32)
     flat, size = line.ravel(), nodes * row
     for y in range(y0, y0 + values.shape[0] // width):
@@ -172,39 +172,39 @@ def splat_grid(
         for x in range(width):
             p = (y - y0) * width + x
             factor = before[p] if before.size else np.float32(1.0)
-            at = x // step[1] * row
-            add_row(line, at, values, p * row, up[1][x, 0] * factor, row)
-            if up[1][x, 1] > 0.0:
-                add_row(line, at + row, values, p * row, up[1][x, 1] * factor, row)
+            start = x // step[1] * row
+            add_row(line, start, values, p * row, weights[1][x, 0] * factor, row)
+            if weights[1][x, 1] > 0.0:
+                add_row(line, start + row, values, p * row, weights[1][x, 1] * factor, row)
         for side in range(2):
-            factor, k = up[0][y, side], y // step[0] + side
+            factor, k = weights[0][y, side], y // step[0] + side
             if factor > 0.0:
-                to = below.ravel() if k == shared else sums[k].ravel()
+                node_row = below.ravel() if k == shared else sums[k].ravel()
                 for i in range(size):
-                    to[i] += factor * flat[i]
+                    node_row[i] += factor * flat[i]
 
 
 @kernel
-def slice_grid(values: Any, y0: Any, step: Any, up: Any, after: Any, rows: Any) -> None:
+def slice_grid(values: Any, y0: Any, step: Any, weights: Any, after: Any, rows: Any) -> None:
     """Add the interpolated values of nodes to pixels."""
     row = values.shape[1]
     nodes = rows.shape[1]
-    width = up[1].shape[0]
+    width = weights[1].shape[0]
     line = np.empty((nodes, row), np.float32)
     flat, size = line.ravel(), nodes * row
     for y in range(y0, y0 + values.shape[0] // width):
         k = y // step[0]
-        a, b = up[0][y, 0], up[0][y, 1]
+        a, b = weights[0][y, 0], weights[0][y, 1]
         upper, lower = rows[k].ravel(), rows[min(k + 1, rows.shape[0] - 1)].ravel()
         for i in range(size):
             flat[i] = a * upper[i] + b * lower[i]
         for x in range(width):
             p = (y - y0) * width + x
             factor = after[p] if after.size else np.float32(1.0)
-            at = x // step[1] * row
-            add_row(values, p * row, line, at, up[1][x, 0] * factor, row)
-            if up[1][x, 1] > 0.0:
-                add_row(values, p * row, line, at + row, up[1][x, 1] * factor, row)
+            start = x // step[1] * row
+            add_row(values, p * row, line, start, weights[1][x, 0] * factor, row)
+            if weights[1][x, 1] > 0.0:
+                add_row(values, p * row, line, start + row, weights[1][x, 1] * factor, row)
 
 
 @kernel
@@ -213,7 +213,7 @@ def filter_grid(sums: Any, taps_y: Any, taps_x: Any, begin: Any, end: Any, rows:
     height, nodes, row = sums.shape
     size, margin = nodes * row, (taps_x.size - 1) * row
     line = np.zeros(size + 2 * margin, np.float32)
-    flat, to = sums.ravel(), rows.ravel()
+    flat, out = sums.ravel(), rows.ravel()
     for y in range(begin, end):
         for a in range(0, size, CHUNK):  # parts that fit the L1 cache
             count = min(CHUNK, size - a)
@@ -230,7 +230,7 @@ def filter_grid(sums: Any, taps_y: Any, taps_x: Any, begin: Any, end: Any, rows:
                     part[i] += up * above[i] + down * below[i]
         for a in range(0, size, CHUNK):
             count = min(CHUNK, size - a)
-            part = to[y * size + a : y * size + a + count]
+            part = out[y * size + a : y * size + a + count]
             center = line[margin + a : margin + a + count]
             for i in range(count):
                 part[i] = taps_x[0] * center[i]

@@ -59,28 +59,28 @@ def home(slots: Any, name: Any) -> Any:
 @kernel
 def find(slots: Any, keys: Any, name: Any, key: Any) -> Any:
     """Return the slot of a name, or the empty slot for its insertion."""
-    at = home(slots, name)
-    while slots[at, 1] >= 0:
-        if slots[at, 0] == name:
+    slot = home(slots, name)
+    while slots[slot, 1] >= 0:
+        if slots[slot, 0] == name:
             same = True
             for j in range(keys.shape[1]):
-                same &= keys[slots[at, 1], j] == key[j]
+                same &= keys[slots[slot, 1], j] == key[j]
             if same:
-                return at
-        at = (at + 1) & (slots.shape[0] - 1)
-    return at
+                return slot
+        slot = (slot + 1) & (slots.shape[0] - 1)
+    return slot
 
 
 @kernel
 def grow(slots: Any) -> Any:
     """Return a copy of the hash with twice as many slots."""
     more = np.full((2 * slots.shape[0], 2), -1, np.int64)
-    for old in range(slots.shape[0]):
-        if slots[old, 1] >= 0:
-            at = home(more, slots[old, 0])
-            while more[at, 1] >= 0:
-                at = (at + 1) & (more.shape[0] - 1)
-            more[at, 0], more[at, 1] = slots[old, 0], slots[old, 1]
+    for i in range(slots.shape[0]):
+        if slots[i, 1] >= 0:
+            slot = home(more, slots[i, 0])
+            while more[slot, 1] >= 0:
+                slot = (slot + 1) & (more.shape[0] - 1)
+            more[slot, 0], more[slot, 1] = slots[i, 0], slots[i, 1]
     return more
 
 
@@ -94,9 +94,9 @@ def number(all_names: Any, all_keys: Any) -> Any:
     for i in range(all_names.size):
         if i + AHEAD < all_names.size:
             prefetch(slots, 2 * home(slots, all_names[i + AHEAD]))
-        at = find(slots, keys, all_names[i], all_keys[i])
-        if slots[at, 1] < 0:
-            slots[at, 0], slots[at, 1] = all_names[i], count
+        slot = find(slots, keys, all_names[i], all_keys[i])
+        if slots[slot, 1] < 0:
+            slots[slot, 0], slots[slot, 1] = all_names[i], count
             names[count] = all_names[i]
             for j in range(keys.shape[1]):
                 keys[count, j] = all_keys[i, j]
@@ -105,5 +105,5 @@ def number(all_names: Any, all_keys: Any) -> Any:
             if 2 * count > slots.shape[0]:
                 slots = grow(slots)
         else:
-            ids[i] = slots[at, 1]
+            ids[i] = slots[slot, 1]
     return ids, names[:count].copy(), keys[:count].copy()

@@ -123,9 +123,9 @@ def normalize(planes: Any, begin: Any, end: Any, kind: Any, clamp: Any, logs: An
             if kind == 2:
                 offset += np.float64(best[x])
         for x in range(count):
-            to = logs[first + x]
+            log_row = logs[first + x]
             for c in range(labels):
-                to[c] = values[c, x] - total[x]
+                log_row[c] = values[c, x] - total[x]
             for c in range(labels, row):
-                to[c] = LOG_OF_ZERO
+                log_row[c] = LOG_OF_ZERO
     return offset, suspicious

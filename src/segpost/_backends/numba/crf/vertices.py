@@ -79,13 +79,13 @@ def embed(features: Any, scale: Any, factor: Any, width: Any, corner: Any, weigh
         weight[p, 0] = (ordered[d] - ordered[0]) / n + 1.0
         for k in range(1, n):
             weight[p, k] = (ordered[d - k] - ordered[d - k + 1]) / n
-        at = find(simplex_slots, simplices, name, simplex)
-        s = simplex_slots[at, 1]
-        if s < 0:
-            s = simplex_count
-            simplex_slots[at, 0], simplex_slots[at, 1] = name, s
+        slot = find(simplex_slots, simplices, name, simplex)
+        simplex_id = simplex_slots[slot, 1]
+        if simplex_id < 0:
+            simplex_id = simplex_count
+            simplex_slots[slot, 0], simplex_slots[slot, 1] = name, simplex_id
             for i in range(key_length):
-                simplices[s, i] = simplex[i]
+                simplices[simplex_id, i] = simplex[i]
             simplex_count += 1
             if 2 * simplex_count > simplex_slots.shape[0]:
                 simplex_slots = grow(simplex_slots)
@@ -97,18 +97,18 @@ def embed(features: Any, scale: Any, factor: Any, width: Any, corner: Any, weigh
             # From corner to corner, one coordinate by descending rank decreases by d, and the
             # others increase by 1.
             for k in range(n):
-                at = find(slots, keys, name, base)
-                if slots[at, 1] < 0:
-                    slots[at, 0], slots[at, 1] = name, count
+                slot = find(slots, keys, name, base)
+                if slots[slot, 1] < 0:
+                    slots[slot, 0], slots[slot, 1] = name, count
                     names[count] = name
                     for i in range(width):
                         keys[count, i] = base[i]
-                    corners[s, k] = count
+                    corners[simplex_id, k] = count
                     count += 1
                     if 2 * count > slots.shape[0]:
                         slots = grow(slots)
                 else:
-                    corners[s, k] = slots[at, 1]
+                    corners[simplex_id, k] = slots[slot, 1]
                 last = at_rank[d - k]
                 name += step_of_all
                 if last < d:
@@ -117,7 +117,7 @@ def embed(features: Any, scale: Any, factor: Any, width: Any, corner: Any, weigh
                     base[i] += 1
                 base[last] -= n
         for k in range(n):
-            corner[p, k] = corners[s, k]
+            corner[p, k] = corners[simplex_id, k]
     return names[:count].copy(), keys[:count].copy()
 
 
@@ -186,19 +186,19 @@ def find_neighbours(
     """Write the neighbours of all vertices along an axis."""
     count = ordered.size
     wrap = np.searchsorted(ordered, np.uint64(0) - change)  # from this index on sums overflow to 0
-    at = 0
-    for turn in range(2):
-        i, end = (0, wrap) if turn else (wrap, count)
-        while i < end and at < count:
+    position = 0
+    for wraps in range(2):
+        i, end = (0, wrap) if wraps else (wrap, count)
+        while i < end and position < count:
             name = ordered[i] + change
-            if ordered[at] < name:
-                at += 1
+            if ordered[position] < name:
+                position += 1
                 continue
-            if ordered[at] == name:
+            if ordered[position] == name:
                 v = order[i]
-                next_one = at
-                while next_one < count and ordered[next_one] == name:
-                    w = order[next_one]
+                match = position
+                while match < count and ordered[match] == name:
+                    w = order[match]
                     same = True
                     for j in range(keys.shape[1]):
                         same &= keys[w, j] == keys[v, j] + step[j]
@@ -206,7 +206,7 @@ def find_neighbours(
                         neighbours[v, 0] = w
                         neighbours[w, 1] = v
                         break
-                    next_one += 1
+                    match += 1
             i += 1
 
 
@@ -263,14 +263,14 @@ def find_bridges(
             coarse_counts[names[i] * MIX >> shift] += np.uint16(1)
         slots, counts = np.empty(1 << bits, np.uint64), np.zeros(1 << bits, np.int32)
         for i in range(size):
-            at = np.int64(names[i] * MIX >> shift)
-            if coarse_counts[at] < min_neighbours:
+            slot = np.int64(names[i] * MIX >> shift)
+            if coarse_counts[slot] < min_neighbours:
                 continue
-            while counts[at] and slots[at] != names[i]:
-                at = (at + 1) & (counts.size - 1)
-            slots[at] = names[i]
-            counts[at] += 1
-            if counts[at] == min_neighbours:
+            while counts[slot] and slots[slot] != names[i]:
+                slot = (slot + 1) & (counts.size - 1)
+            slots[slot] = names[i]
+            counts[slot] += 1
+            if counts[slot] == min_neighbours:
                 if bridge_count == bridges.size:
                     larger = np.empty(2 * bridge_count, np.int64)
                     larger[:bridge_count] = bridges
@@ -287,15 +287,15 @@ def chain(neighbours: Any) -> Any:
     for v in range(neighbours.shape[0]):
         length += neighbours[v, 0] >= 0 or neighbours[v, 1] >= 0
     order = np.empty(length, np.int32)
-    at = 0
+    position = 0
     for v in range(neighbours.shape[0]):
         if neighbours[v, 1] >= 0 or neighbours[v, 0] < 0:
             continue
-        order[at] = ~v
-        at += 1
+        order[position] = ~v
+        position += 1
         vertex = neighbours[v, 0]
         while vertex >= 0:
-            order[at] = vertex
-            at += 1
+            order[position] = vertex
+            position += 1
             vertex = neighbours[vertex, 0]
     return order

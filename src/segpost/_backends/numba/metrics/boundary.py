@@ -88,18 +88,20 @@ def _match_image(
                 mark_cells(mark, frozen(bits), cell)
 
     def match(strip: tuple[int, int, int]) -> Array:
-        which, y0, y1 = strip
+        side, y0, y1 = strip
         image_counts = np.zeros((classes, 2), np.int64)
-        own, other = frozen(maps[which]), frozen(maps[1 - which])
-        match_boundaries(own, other, (y0, y1), offsets, frozen(bits), near[1 - which], image_counts)
+        this_map, other_map = frozen(maps[side]), frozen(maps[1 - side])
+        match_boundaries(
+            this_map, other_map, (y0, y1), offsets, frozen(bits), near_bits[1 - side], image_counts
+        )
         return image_counts
 
     rows = pieces(height, STRIP // width // CELL * CELL or CELL)
     run(mark_rows, rows, 4 * maps.size)
-    near = frozen(_around(cells, -(-abs(offsets).max(axis=0, initial=0) // CELL)))
-    strips = [(which, *part) for which in range(2) for part in rows]
-    for (which, *_), image_counts in zip(strips, run(match, strips, 4 * maps.size), strict=True):
-        counts[:, 2 * which : 2 * which + 2] += image_counts
+    near_bits = frozen(_around(cells, -(-abs(offsets).max(axis=0, initial=0) // CELL)))
+    strips = [(side, *part) for side in range(2) for part in rows]
+    for (side, *_), image_counts in zip(strips, run(match, strips, 4 * maps.size), strict=True):
+        counts[:, 2 * side : 2 * side + 2] += image_counts
 
 
 def _around(cells: Array, reach: Array) -> Array:
@@ -224,36 +226,36 @@ def mark_cells(marks: Any, bits: Any, cells: Any) -> None:
 
 @kernel
 def match_boundaries(
-    own: Any, other: Any, rows: Any, offsets: Any, bits: Any, near: Any, counts: Any
+    this_map: Any, other_map: Any, rows: Any, offsets: Any, bits: Any, near_bits: Any, counts: Any
 ) -> None:
     """Count the boundary pixels of some rows, and those near one of the other map.
 
-    `near` holds the bits of the classes that the search can reach from a cell.
+    `near_bits` holds the bits of the classes that the search can reach from a cell.
     """
-    height, width = own.shape
+    height, width = this_map.shape
     classes = counts.shape[0]
     total = offsets.shape[0]
-    flat = other.reshape(-1)
+    flat = other_map.reshape(-1)
     steps = np.empty(total, np.int64)
-    down, side = 0, 0  # largest offsets of the search
+    max_dy, max_dx = 0, 0  # largest offsets of the search
     for k in range(total):
         dy, dx = offsets[k]
         steps[k] = dy * width + dx
-        down, side = max(down, abs(dy)), max(side, abs(dx))
+        max_dy, max_dx = max(max_dy, abs(dy)), max(max_dx, abs(dx))
     previous = 0  # neighboring pixels often match at the same offset
     for y in range(rows[0], rows[1]):
         for x in range(width):
-            c = own[y, x]
+            c = this_map[y, x]
             if c == classes:
                 continue
             counts[c, 0] += 1
-            if total == 0 or near[y // CELL, x // CELL] & bits[c] == 0:
+            if total == 0 or near_bits[y // CELL, x // CELL] & bits[c] == 0:
                 continue
-            if down <= y < height - down and side <= x < width - side:
+            if max_dy <= y < height - max_dy and max_dx <= x < width - max_dx:
                 pixel = y * width + x
                 k = previous if flat[pixel + steps[previous]] == c else find(flat, pixel, steps, c)
             else:
-                k = find_inside(other, y, x, offsets, c)
+                k = find_inside(other_map, y, x, offsets, c)
             if k < total:
                 counts[c, 1] += 1
                 previous = k

@@ -108,15 +108,15 @@ def coder(
 
         return look_up
 
-    few, many = (
+    compared, tabulated = (
         (ignored_labels, ignored_labels[:0])
         if ignored_labels.size <= MAX_COMPARED
         else (ignored_labels[:0], ignored_labels)
     )
-    inner, beyond = many[many <= last], many[many > last]
+    inner, beyond = tabulated[tabulated <= last], tabulated[tabulated > last]
     inside = np.zeros(int(inner[-1]) + 2 if inner.size else 0, bool)
     inside[inner] = True
-    lists = (frozen(few), frozen(inside), frozen(beyond))
+    lists = (frozen(compared), frozen(inside), frozen(beyond))
 
     def compare(labels: Array) -> Array:
         codes = np.empty(labels.size, kind)
@@ -213,7 +213,7 @@ def translate(labels: Any, table: Any, codes: Any) -> None:
 def narrow(
     labels: Any,
     last: Any,
-    few: Any,
+    compared: Any,
     inside: Any,
     beyond: Any,
     ignored_code: Any,
@@ -222,8 +222,8 @@ def narrow(
 ) -> None:
     """Write the codes of unsigned labels; classes are the labels up to `last`.
 
-    Ignored labels are those in `few`; if there are many, those that are True in the table `inside`
-    (its last element, False, is of all larger labels), and those in the sorted list `beyond`.
+    Ignored labels are those in `compared`; if there are many, those that are True in the table
+    `inside`, whose last element, False, is of all larger labels, and those in the sorted `beyond`.
     """
     last_inside = np.uint64(max(inside.size, 1) - 1)
     for begin in range(0, labels.size, CHUNK):
@@ -233,7 +233,7 @@ def narrow(
             is_class = chunk[x] <= last
             out[x] = np.int32(chunk[x]) if is_class else other_code
             outside |= not is_class
-        for value in few:
+        for value in compared:
             if outside or value <= last:
                 for x in range(chunk.size):
                     out[x] = ignored_code if chunk[x] == value else out[x]
