@@ -48,10 +48,11 @@ def raise_bad_logits(
             f"pixels, {position}: a class is +inf there, or every class is -inf; "
             'pass nan="propagate" to get NaN'
         )
+    unit = "pixels" if len(coordinates) == 2 else "voxels"
     raise ValueError(
-        f"logits give no answer at {errors.undefined_count} of {math.prod(shape)} output "
-        f"{'pixels' if len(coordinates) == 2 else 'voxels'}, {position}: every class is -inf there, "
-        'or infinities meet (inf - inf); pass nan="propagate" for the rule of numpy.argmax'
+        f"logits give no answer at {errors.undefined_count} of {math.prod(shape)} output {unit}, "
+        f"{position}: every class is -inf there, or infinities meet (inf - inf); "
+        'pass nan="propagate" for the rule of numpy.argmax'
     )
 
 
