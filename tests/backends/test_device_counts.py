@@ -358,9 +358,13 @@ def test_what_a_graph_cannot_have_is_said(
     with pytest.raises(RuntimeError, match="make the same call once before the capture"):
         segpost.colorize(labels, "voc", check="off")
     for check in ("sync", "deferred"):
-        with pytest.raises(RuntimeError, match="no report can be read in it: pass check='off'"):
+        with pytest.raises(
+            RuntimeError, match="no error counts can be read in it: pass check='off'"
+        ):
             segpost.softmax(as_torch(LOGITS), check=check)
-        with pytest.raises(RuntimeError, match="no report can be read in it: pass check='off'"):
+        with pytest.raises(
+            RuntimeError, match="no error counts can be read in it: pass check='off'"
+        ):
             segpost.confusion_matrix(labels, labels, num_classes=5, check=check)
     with pytest.raises(RuntimeError, match="its runs could not be counted here"):
         ConfusionMatrix(5).update(labels, labels, check="off")

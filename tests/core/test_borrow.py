@@ -30,7 +30,7 @@ KINDS = [
 
 def through_python(tensor: Any) -> InputArray:
     """The same without the native reader."""
-    return as_input_array(tensor, "x", kept=True)
+    return as_input_array(tensor, "x", outlives_call=True)
 
 
 def alike(tensor: Any, borrowed: InputArray | None = None) -> None:

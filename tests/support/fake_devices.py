@@ -95,13 +95,13 @@ class Namespaced(Lending):
 
     @classmethod
     def from_dlpack(cls, result: Any) -> Any:
-        lent = dlpack.ask(result, stream=cls.stream)
+        lent = dlpack.request_tensor(result, stream=cls.stream)
         made = cls(None, result.__dlpack_device__())
         made.lent = lent
         made.dtype = lent.dtype if cls.x64 else np.dtype(np.int32)
         return made
 
-    lent: dlpack.Lent
+    lent: dlpack.BorrowedTensor
     dtype: np.dtype[Any]
 
     def read(self) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""_backends."""
+"""The backends, their registry, and the settings of threads and SIMD levels."""

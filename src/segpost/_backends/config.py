@@ -1,4 +1,4 @@
-"""What this installation is made of."""
+"""Properties of this installation: versions, backends, headers and deferred errors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from segpost._core import extensions
 
 
 def cuda_available() -> bool:
-    """Whether arrays on a CUDA device can be used here. This loads the driver.
+    """Return whether arrays on a CUDA device can be used. This loads the driver.
 
-    A process that has asked, or used a device, must not fork and use it in the child: CUDA does not
-    work there.
+    After this call, or after using a device, a forked child process cannot use CUDA.
 
     Examples
     --------
@@ -27,30 +26,30 @@ def cuda_available() -> bool:
 
 
 def why_no_cuda() -> str | None:
-    """What is missing for arrays on a CUDA device, or None. This loads the driver.
+    """Return why arrays on a CUDA device cannot be used, or None. This loads the driver.
 
     Returns
     -------
     problem : str or None
-        That CUDA was not built, that there is no driver or no device, or that the driver is old.
+        A text: CUDA was not built, there is no driver or no device, or the driver is too old.
     """
     return extensions.cuda_problem()
 
 
 def raise_deferred() -> None:
-    """Wait for calls with ``check="deferred"``, and raise what they met.
+    """Wait for calls with ``check="deferred"``, and raise an error if they met bad values.
 
     Raises
     ------
     ValueError
-        If a kernel met bad values: which operation, how many, and the flat index of the first. It
-        is that of one call; the next ones are told by calling this again.
+        If a kernel met bad values. The error names the operation, the number of bad values and the
+        flat index of the first in one call; call this again for the errors of later calls.
     """
     registry.raise_deferred()
 
 
 def get_include() -> Path:
-    """The folder of the headers for C, C++ and Cython: ``#include <segpost/capi.h>``.
+    """Return the folder of the headers for C, C++ and Cython: ``#include <segpost/capi.h>``.
 
     Returns
     -------
@@ -59,7 +58,7 @@ def get_include() -> Path:
     Raises
     ------
     ImportError
-        Where segpost was installed without native code.
+        If segpost was installed without native code.
 
     Examples
     --------
@@ -78,7 +77,7 @@ def get_include() -> Path:
 
 
 def build_config() -> dict[str, Any]:
-    """Versions, backends, SIMD levels and threads of this installation.
+    """Return versions, backends, SIMD levels and threads of this installation.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The native backend: the compiled kernels, which return the contract's records themselves."""
+"""The native backend: compiled kernels that return the records of the contract."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from segpost._core.contract import (
 )
 from segpost._core.sampling import Axes
 
-_cpu.bind_records(contract)  # an error where the compiled code has other fields in mind
+_cpu.bind_records(contract)  # raises if the compiled code expects other fields
 globals().update(collect_operations(_cpu, features))
 
 
@@ -37,12 +37,13 @@ def argmax(
 
 
 def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
-    """Whether argmax computes confidence in one pass."""
+    """Return whether argmax computes confidence in the same pass."""
     return not sigmoid and not (probabilities and resized)
 
 
 def dense_crf(
     unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
 ) -> CrfSolver:
+    """Return the solver of a dense CRF of one image."""
     config = None if method == "exact" else LATTICES[quality]
     return _cpu.CrfSolver(unary, tuple(terms), include_self, config)

@@ -14,14 +14,14 @@ OPERATIONS = tuple(name for name in vars(Backend) if not name.startswith("_"))
 def collect_operations(*modules: ModuleType) -> Mapping[str, Any]:
     """Return the operations of the contract that the modules define, by name.
 
-    Names that a module imports are not its own: a helper may have the name of an operation.
+    Imported names are skipped: an imported helper may have the name of an operation.
     """
     operations: dict[str, Any] = {}
     for module in modules:
-        own = vars(module)
+        namespace = vars(module)
         for name in OPERATIONS:
-            if getattr(own.get(name), "__module__", None) == module.__name__:
+            if getattr(namespace.get(name), "__module__", None) == module.__name__:
                 if name in operations:
                     raise ImportError(f"{module.__name__} defines {name}, as another module does")
-                operations[name] = own[name]
+                operations[name] = namespace[name]
     return operations

@@ -1,4 +1,4 @@
-"""The only place that chooses a backend."""
+"""Selection of the backend of a call."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MODULES = {
     "reference": "segpost._backends.reference",
     "cuda": "segpost._backends.cuda.backend",
 }
-_SUBJECTS = {  # of operations that not all backends have, in the words of an error
+_SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "add_resized": "sliding windows",
     "letterbox": "letterboxes",
     "boundary_bands": "boundaries",
@@ -35,6 +35,7 @@ _loaded: dict[str, Backend] = {}
 
 
 def _load(name: str) -> Backend:
+    """Return a backend by its name, and import it at the first call."""
     if name not in _loaded:
         problem = extensions.problem(name)
         if problem is not None:
@@ -42,14 +43,15 @@ def _load(name: str) -> Backend:
         if name == "native":
             threads.apply_environment()
         module = importlib.import_module(_MODULES[name])
-        made = module.make_backend() if name in DEVICE_BACKENDS else module
-        _loaded[name] = cast(Backend, made)
+        implementation = module.make_backend() if name in DEVICE_BACKENDS else module
+        _loaded[name] = cast(Backend, implementation)
     return _loaded[name]
 
 
-def _check_name(name: object, where: str) -> str:
+def _check_name(name: object, source: str) -> str:
+    """Return the name of a backend; raise an error for any other value."""
     if name not in BACKENDS:
-        raise ValueError(f"{where} must be one of {', '.join(BACKENDS)}, got {name!r}")
+        raise ValueError(f"{source} must be one of {', '.join(BACKENDS)}, got {name!r}")
     return str(name)
 
 
@@ -57,27 +59,27 @@ _default: str | None = None
 
 
 def backend_name() -> str:
-    """The backend that the next call will use."""
+    """Return the name of the backend that the next call uses on the CPU."""
     global _default
     forced = _forced.get()
     if forced is not None:
         return forced
     if _default is None:
-        wanted = os.environ.get("SEGPOST_BACKEND")
-        if wanted:
-            _default = _check_name(wanted, "SEGPOST_BACKEND")
+        variable = os.environ.get("SEGPOST_BACKEND")
+        if variable:
+            _default = _check_name(variable, "SEGPOST_BACKEND")
         else:
             _default = "native" if extensions.native_problem() is None else "numba"
     return _default
 
 
 def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> Backend:
-    """The backend of the arrays' device; on the CPU the one asked for, or the fastest there is.
+    """Return the backend of the arrays' device; on the CPU the selected one, or the fastest.
 
     Raises
     ------
     TypeError
-        If the arrays are on different devices, or not where the backend that was asked for is.
+        If the arrays are on different devices, or not on the device of the selected backend.
     NotImplementedError
         If the backend does not have `operation`.
     """
@@ -89,31 +91,31 @@ def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> 
             raise TypeError(
                 f"the {name} backend reads arrays on a {kind} device, got one on the CPU"
             )
-        chosen = _loaded.get(name) or _load(name)  # whose errors are never deferred
+        selected = _loaded.get(name) or _load(name)  # errors are never deferred on the CPU
     else:
         forced = _forced.get()
         if forced not in (None, context.kind):
             raise TypeError(f"the {forced} backend reads arrays on the CPU, got one on {context}")
         _check_same_device(context, arrays)
         name = context.kind
-        chosen = cast(DeferredErrors, _load(name)).with_check(check)
-    if operation and not chosen.supports(operation):
+        selected = cast(DeferredErrors, _load(name)).with_check(check)
+    if operation and not selected.supports(operation):
         raise NotImplementedError(
             f"{_SUBJECTS.get(operation, operation)}: there is no {name.upper()} kernel; copy the "
             "arrays to the CPU: x.cpu() of a torch tensor"
         )
-    return chosen
+    return selected
 
 
 def raise_deferred() -> None:
-    """Read the error counts that are left on devices."""
+    """Read the error counts that are still on devices, and raise an error if there are any."""
     for loaded in _loaded.values():
         if isinstance(loaded, DeferredErrors):
             loaded.raise_deferred()
 
 
 def _check_same_device(context: DeviceContext, arrays: Sequence[Array | None]) -> None:
-    """Refuse other devices, and have the stream of `context` wait for those of the arrays."""
+    """Raise an error for other devices; make the stream of `context` wait for the arrays."""
     for array in arrays:
         if array is None:
             continue

@@ -1,4 +1,4 @@
-"""The number of threads of a process, and what the environment says of it and of SIMD levels."""
+"""The number of threads and the SIMD level of a process, also by environment variables."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def num_threads() -> int:
     Raises
     ------
     ValueError
-        If ``SEGPOST_NUM_THREADS`` or ``SEGPOST_SIMD`` has no value that can be used.
+        If ``SEGPOST_NUM_THREADS`` or ``SEGPOST_SIMD`` has an invalid value.
     """
     if _threads is None:
         apply_environment()
@@ -53,7 +53,7 @@ def apply_environment() -> None:
     Raises
     ------
     ValueError
-        If one of them has no value that can be used.
+        If one of them has an invalid value.
     """
     global _simd_applied
     if not _simd_applied:
@@ -111,4 +111,4 @@ def _register_fork_handler() -> None:
 
 def _after_fork() -> None:
     global _threads
-    _threads = 1  # a forked worker is one of many
+    _threads = 1  # forked workers usually run in parallel

@@ -1,1 +1,1 @@
-"""_core."""
+"""The layer below all operations: arrays, devices, argument checks and the backend contract."""

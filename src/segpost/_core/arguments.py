@@ -1,4 +1,4 @@
-"""Checks of arguments that are no arrays."""
+"""Checks of arguments that are not arrays."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHECKS = ("sync", "deferred", "off")
 
 
 def as_integer(value: Any, name: str) -> int:
-    """Return an integer of any type as int; floats and booleans are refused."""
+    """Return an integer of any type as int; floats and booleans raise an error."""
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -36,13 +36,13 @@ def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...] 
 
 
 def check_choice(value: object, name: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a value that is none of the allowed words."""
+    """Raise an error unless a value is one of the allowed words."""
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
 def as_choices(values: Iterable[str], name: str, allowed: tuple[str, ...]) -> frozenset[str]:
-    """Return a collection of allowed words as a set; an empty one is refused."""
+    """Return a collection of allowed words as a set; an empty one raises an error."""
     if isinstance(values, str):
         raise TypeError(f"{name} must be a collection of names such as ({values!r},)")
     words = list(values)
@@ -74,10 +74,10 @@ def resolve_class_axis(
     Raises
     ------
     ValueError, TypeError
-        If the number of dimensions does not fit, or if the axis is neither the first nor the last.
+        If the number of dimensions is wrong, or if the axis is neither the first nor the last.
     """
-    least = spatial + 1
-    if len(shape) not in (least, least + 1):
+    min_ndim = spatial + 1
+    if len(shape) not in (min_ndim, min_ndim + 1):
         sizes = "H, W" if spatial == 2 else "D, H, W"
         hint = ""
         if len(shape) == spatial:
@@ -92,10 +92,10 @@ def resolve_class_axis(
         if spatial == 3:
             hint += "; three numbers in size, or axis=-4, mean a volume"
         raise ValueError(
-            f"logits must have {least} dimensions (C, {sizes}) or {least + 1} (N, C, {sizes}), "
-            f"classes last with axis=-1, got {len(shape)}: shape {shape}{hint}"
+            f"logits must have {min_ndim} dimensions (C, {sizes}) or {min_ndim + 1} "
+            f"(N, C, {sizes}), classes last with axis=-1, got {len(shape)}: shape {shape}{hint}"
         )
-    class_axis = normalize_class_axis(axis, len(shape), -least)
+    class_axis = normalize_class_axis(axis, len(shape), -min_ndim)
     if shape[class_axis] == 0:
         raise ValueError(f"logits have no classes: axis {class_axis} of shape {shape} has length 0")
     return class_axis
@@ -121,22 +121,24 @@ def as_output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, .
     return tuple(sides)
 
 
-def as_count(value: object, name: str, least: int = 0) -> int:
-    """Return an integer of at least `least` and below 2**31."""
+def as_count(value: object, name: str, minimum: int = 0) -> int:
+    """Return an integer of at least `minimum` and below 2**31."""
     count = as_integer(value, name)
-    if not least <= count < 2**31:
-        raise ValueError(f"{name} must be at least {least} and below 2**31, got {value!r}")
+    if not minimum <= count < 2**31:
+        raise ValueError(f"{name} must be at least {minimum} and below 2**31, got {value!r}")
     return count
 
 
-def as_real(value: object, name: str, least: float = -math.inf, most: float = math.inf) -> float:
-    """Return a finite real number of at least `least` and at most `most`; booleans are refused."""
+def as_real(
+    value: object, name: str, minimum: float = -math.inf, maximum: float = math.inf
+) -> float:
+    """Return a finite real number in `minimum`..`maximum`; booleans raise an error."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     real = float(value)
     if not math.isfinite(real):
         raise ValueError(f"{name} must be finite, got {value!r}")
-    if not least <= real <= most:
-        allowed = f"at least {least:g}" if most == math.inf else f"in {least:g}..{most:g}"
+    if not minimum <= real <= maximum:
+        allowed = f"at least {minimum:g}" if maximum == math.inf else f"in {minimum:g}..{maximum:g}"
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
     return real

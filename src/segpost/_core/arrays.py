@@ -1,7 +1,7 @@
-"""The array border: what comes in becomes a NumPy view, what goes out is of the caller's kind.
+"""Array interoperability: arguments become NumPy views, results become the caller's array type.
 
-Nothing is cast, clipped or moved between devices. A copy is made only of arrays that no kernel can
-address: misaligned ones and foreign byte orders.
+Nothing is cast, clipped or moved between devices. Only arrays that no kernel can address are
+copied: misaligned ones and those in a foreign byte order.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ try:
 except ImportError:  # no native code
 
     def import_dlpack(value: object) -> tuple[npt.NDArray[Any], str] | None:
-        """What the compiled reader says where it does not know how."""
+        """Return None, as the compiled reader does for arrays that it cannot read."""
         return None
 
 
@@ -42,7 +42,7 @@ LOGIT_KINDS = (
     "uint64",
     "int64",
 )
-WIDE_KINDS = ("float64", "uint32", "int32", "uint64", "int64")  # more than float32 holds
+WIDE_KINDS = ("float64", "uint32", "int32", "uint64", "int64")  # wider than the mantissa of float32
 LABEL_KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
@@ -50,42 +50,42 @@ _KINDS = {np.dtype(name): name for name in {*LOGIT_KINDS, *LABEL_KINDS} - {"bflo
 
 
 class InputArray(NamedTuple):
-    """An argument as the kernels see it."""
+    """An array argument, converted for the kernels."""
 
     array: Array  # bfloat16 as uint16
     kind: str  # the element type's name, "bfloat16" included
-    wrap: Callable[[Array], Any]  # makes a result of the caller's kind
+    wrap: Callable[[Array], Any]  # converts a result to the caller's array type
     copied: bool = False  # writing to `array` would not reach the caller
 
 
-def _same(array: Array) -> Array:
+def _identity(array: Array) -> Array:
     return array
 
 
-def as_input_array(value: object, name: str, *, kept: bool = False) -> InputArray:
-    """A view of any array on the CPU, for as long as a call lasts.
+def as_input_array(value: object, name: str, *, outlives_call: bool = False) -> InputArray:
+    """Return a view of any array that is valid for the duration of a call.
 
-    A view that is `kept` after it holds the memory, whatever the tensor's owner does to the tensor.
+    With `outlives_call` the view keeps the memory alive, whatever its owner does to the tensor.
 
     Raises
     ------
     TypeError
-        If `value` is no array, or one whose elements or device segpost cannot read.
+        If `value` is not an array, or if segpost cannot read its elements or its device.
     """
     if isinstance(value, DeviceArray):
-        return InputArray(value, value.dtype.name, _same)
+        return InputArray(value, value.dtype.name, _identity)
     if type(value) is np.ndarray:
-        return _from_numpy(value, name, _same)
+        return _from_numpy(value, name, _identity)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, getattr(torch, "Tensor", ())):
-        return _from_torch(torch, value, name, kept)
+        return _from_torch(torch, value, name, outlives_call)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name} is a masked array and its mask would be lost; "
             "pass .filled(value) or .data to say what the masked elements are"
         )
     if isinstance(value, np.ndarray):
-        return _from_numpy(np.asarray(value), name, _same)
+        return _from_numpy(np.asarray(value), name, _identity)
     if isinstance(value, InputArray):
         return value
     if isinstance(value, (list, tuple, str, bytes, int, float, complex)) or value is None:
@@ -95,32 +95,32 @@ def as_input_array(value: object, name: str, *, kept: bool = False) -> InputArra
 
 def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputArray:
     dtype = array.dtype
-    known = _KINDS.get(dtype)
-    if known is not None and array.flags.aligned:
-        return InputArray(array, known, wrap)
+    kind = _KINDS.get(dtype)
+    if kind is not None and array.flags.aligned:
+        return InputArray(array, kind, wrap)
     if dtype.kind in "fiub":
-        if not dtype.isnative:  # the kernels read the machine's own byte order
+        if not dtype.isnative:  # kernels read the native byte order only
             return InputArray(array.astype(dtype.newbyteorder("=")), dtype.name, wrap, True)
         if not array.flags.aligned:
             return InputArray(array.copy(), dtype.name, wrap, True)
         return InputArray(array, dtype.name, wrap)
-    if dtype.name == "bfloat16":  # ml_dtypes, as JAX gives it
-        return _lent(array.view(np.uint16), "bfloat16", wrap)
+    if dtype.name == "bfloat16":  # the type of ml_dtypes, which JAX uses
+        return _as_supported(array.view(np.uint16), "bfloat16", wrap)
     raise TypeError(f"{name} must hold numbers, got dtype {dtype}")
 
 
-def _lent(array: Array, kind: str, wrap: Callable[[Array], Any]) -> InputArray:
-    """Of a kind that is known, in native byte order."""
+def _as_supported(array: Array, kind: str, wrap: Callable[[Array], Any]) -> InputArray:
+    """Return an array of a supported type in native byte order; copy it if it is misaligned."""
     if array.flags.aligned:
         return InputArray(array, kind, wrap)
     return InputArray(array.copy(), kind, wrap, True)
 
 
-def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> InputArray:
+def _from_torch(torch: Any, tensor: Any, name: str, outlives_call: bool) -> InputArray:
     negated = tensor.is_neg()
-    lent = None if kept or negated else import_dlpack(tensor)
-    if lent is not None:
-        return _lent(*lent, torch.from_numpy)
+    imported = None if outlives_call or negated else import_dlpack(tensor)
+    if imported is not None:
+        return _as_supported(*imported, torch.from_numpy)
     on_device = tensor.device.type in device_arrays.BY_TORCH
     if tensor.device.type != "cpu" and not on_device:
         raise TypeError(
@@ -137,19 +137,19 @@ def _from_torch(torch: Any, tensor: Any, name: str, kept: bool) -> InputArray:
         return InputArray(*device_arrays.from_torch(torch, tensor, name), negated)
     if tensor.dtype is torch.bfloat16:
         array = tensor.view(torch.int16).numpy().view(np.uint16)
-        return _lent(array, "bfloat16", torch.from_numpy)
+        return _as_supported(array, "bfloat16", torch.from_numpy)
     try:
         array = tensor.numpy()
     except TypeError:
         raise TypeError(f"{name} has dtype {tensor.dtype}, which segpost cannot read") from None
-    as_input_array = _from_numpy(array, name, torch.from_numpy)
-    return as_input_array._replace(copied=True) if negated else as_input_array
+    input_array = _from_numpy(array, name, torch.from_numpy)
+    return input_array._replace(copied=True) if negated else input_array
 
 
 def _from_protocol(value: Any, name: str) -> InputArray:
-    there = device_arrays.found(value, name)
-    if there is not None:
-        return InputArray(*there)
+    device_array = device_arrays.from_device_protocol(value, name)
+    if device_array is not None:
+        return InputArray(*device_array)
     wrap = _wrapper(value)
     if hasattr(value, "__dlpack_device__"):
         device, index = value.__dlpack_device__()
@@ -165,7 +165,7 @@ def _from_protocol(value: Any, name: str) -> InputArray:
                 if not hasattr(value, "__array__"):
                     raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
             else:
-                return _lent(array, kind, wrap)
+                return _as_supported(array, kind, wrap)
     if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
         shared = hasattr(value, "__array_interface__")  # __array__ alone may give a copy
         return _from_numpy(np.asarray(value), name, wrap)._replace(copied=not shared)
@@ -180,29 +180,29 @@ def _from_protocol(value: Any, name: str) -> InputArray:
 
 
 def _wrapper(value: Any) -> Callable[[Array], Any]:
-    """How results become what `value` is; NumPy where its library offers no way in."""
+    """Return the conversion of results to the type of `value`; NumPy where there is none."""
     tensorflow = sys.modules.get("tensorflow")
     for name in ("Tensor", "Variable"):
         if isinstance(value, getattr(tensorflow, name, ())):
             return tensorflow.convert_to_tensor  # type: ignore[union-attr, no-any-return]
     if hasattr(value, "__array_namespace__"):
-        return device_arrays.of_its_type(value.__array_namespace__().asarray)
-    return _same
+        return device_arrays.check_result_dtype(value.__array_namespace__().asarray)
+    return _identity
 
 
 class OutputArray(NamedTuple):
-    """Memory for a result, and how it becomes what the caller gets."""
+    """The memory of a result, and its conversion to the type of the caller."""
 
-    array: Array  # what a kernel writes to
+    array: Array  # the kernel writes to it
     wrap: Callable[[Array], Any]
-    given: object | None = None  # the caller's `out`
-    target: Array | None = None  # its view, where `array` is a stage before it
+    out: object | None = None  # the caller's `out`
+    target: Array | None = None  # the view of `out`, where `array` is a temporary
 
     def result(self) -> Any:
-        """The caller's own `out`, or the new array as the caller's kind."""
+        """Return the caller's own `out`, or the new array in the caller's type."""
         if self.target is not None:
             self.target[...] = self.array
-        return self.wrap(self.array) if self.given is None else self.given
+        return self.wrap(self.array) if self.out is None else self.out
 
 
 def allocate_output(
@@ -213,23 +213,23 @@ def allocate_output(
     *inputs: Array,
     packed: int = 0,
 ) -> OutputArray:
-    """A new array, or `out` when it fits exactly.
+    """Return memory for a result: a new array, or `out` if it fits exactly.
 
     Kernels write rows whose last `packed` axes are contiguous; an `out` with other strides is
-    filled from a stage.
+    filled from a temporary array.
 
     Raises
     ------
     TypeError, ValueError
         If `out` has another dtype or shape, cannot be written, or overlaps an input.
     """
-    place = context_of(*inputs)
+    context = context_of(*inputs)
     if out is None:
-        return OutputArray(place.empty(shape, dtype), wrap)
-    wanted = np.dtype(dtype)
+        return OutputArray(context.empty(shape, dtype), wrap)
+    output_dtype = np.dtype(dtype)
     array, kind, _, copied = as_input_array(out, "out")
-    if kind != wanted.name:
-        raise TypeError(f"out must have dtype {wanted.name}, got {kind}")
+    if kind != output_dtype.name:
+        raise TypeError(f"out must have dtype {output_dtype.name}, got {kind}")
     if array.shape != shape:
         raise ValueError(f"out must have shape {shape}, got {array.shape}")
     if copied:
@@ -237,33 +237,33 @@ def allocate_output(
             "out cannot be written in place: "
             "it must be aligned, in native byte order and no lazy view"
         )
-    if context_of(array).device != place.device:
-        raise TypeError(f"out is on {context_of(array)}, the input on {place}")
+    if context_of(array).device != context.device:
+        raise TypeError(f"out is on {context_of(array)}, the input on {context}")
     if not array.flags.writeable:
         raise ValueError("out is read-only")
     if getattr(out, "requires_grad", False):
         raise ValueError("out requires grad; results here have no gradient: pass out.detach()")
     if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
-        raise ValueError("out is broadcast: several of its elements are one place in memory")
+        raise ValueError("out is broadcast: several of its elements share memory")
     if any(is_overlapping(array, source) for source in inputs):
         raise ValueError("out overlaps an input; give it memory of its own")
-    expected = wanted.itemsize
+    expected = output_dtype.itemsize
     for axis in range(-1, -packed - 1, -1):
         if array.shape[axis] > 1 and array.strides[axis] != expected:
-            if not place.on_cpu:
-                raise ValueError(f"out on {place} must have contiguous rows of pixels")
+            if not context.on_cpu:
+                raise ValueError(f"out on {context} must have contiguous rows of pixels")
             return OutputArray(np.empty(shape, dtype), wrap, out, array)
         expected *= array.shape[axis]
     return OutputArray(array, wrap, out)
 
 
 def label_dtype(classes: int) -> type[np.uint8 | np.int32]:
-    """uint8 where it holds every class."""
+    """Return the type of labels: uint8 if it represents every class, else int32."""
     return np.uint8 if classes <= 256 else np.int32
 
 
 def is_overlapping(a: Array, b: Array) -> bool:
-    """Whether two arrays have memory in common (bounds, where the exact answer is dear)."""
+    """Return whether two arrays share memory; by their bounds where the exact test is slow."""
     try:
         return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
@@ -271,7 +271,7 @@ def is_overlapping(a: Array, b: Array) -> bool:
 
 
 def widen(array: Array, kind: str) -> Array:
-    """The same values in float32, or in float64 where float32 cannot hold them all."""
+    """Return values as float32, or as float64 where float32 cannot represent all of them."""
     array = to_host(array)
     if kind == "bfloat16":
         return (array.astype(np.uint32) << 16).view(np.float32)
@@ -281,9 +281,10 @@ def widen(array: Array, kind: str) -> Array:
 
 
 def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
-    """Arrays of shape (..., H, W) and (..., H, W, 3) as stacks of three and four dimensions.
+    """Iterate over arrays (..., H, W) and (..., H, W, 3) as stacks of three and four dimensions.
 
-    Also the flat pixel index at which each stack starts. Nothing is copied.
+    Each item is the flat pixel index at which a stack starts, and the stack of each array.
+    Nothing is copied.
     """
     pixels = [a[..., 0] if a.ndim > min(b.ndim for b in arrays) else a for a in arrays]
     lead = pixels[0].shape[:-2]
@@ -304,7 +305,7 @@ def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
 
 
 def _merged(array: Array, pixels: Array) -> Array | None:
-    """The leading axes as one, where that needs no copy."""
+    """Return a view with the leading axes merged, or None if that needs a copy."""
     view = array.view()
     try:
         view.shape = (-1, *array.shape[pixels.ndim - 2 :])

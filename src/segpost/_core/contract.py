@@ -1,7 +1,7 @@
-"""The only place that chooses a backend, and the contract that every backend keeps.
+"""The contract of the backends: their operations, and the records that these exchange.
 
 A backend is a module with the functions of :class:`Backend`. They get checked arguments, write into
-arrays that exist, and report bad values by count and first place; the API turns that into errors.
+allocated arrays, and return the number and the first position of bad values; the API raises errors.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ Array = npt.NDArray[Any]
 
 
 class Logits(NamedTuple):
-    """What a network gave, as a view: class axis first, no copy."""
+    """The output of a network, as a view with the class axis first."""
 
     values: Array  # [N, C, h, w], any strides; bfloat16 as uint16
     kind: str  # the element type, "bfloat16" included
     scale: float = 1.0  # a real logit is scale * (value - zero_point)
     zero_point: float = 0.0
     threshold: float | None = None  # one-channel head: class 1 where value > threshold
-    origin: tuple[int, int] = (0, 0)  # y, x of the first value in what the caller gave
+    origin: tuple[int, int] = (0, 0)  # y, x of the first value in the caller's array
 
 
 class OverlayTarget(NamedTuple):
-    """An overlay to make: the colors of labels over an image."""
+    """The inputs and the output of an overlay: the colors of labels over an image."""
 
     image: Array  # [N, H, W, 3] uint8
     alpha: Array  # [C + 1] uint16, 0..256
@@ -36,33 +36,33 @@ class OverlayTarget(NamedTuple):
 
 
 class ColorOutputs(NamedTuple):
-    """Pictures to make of labels on the way."""
+    """Color images that argmax writes in the same pass as the labels."""
 
-    lut: Array  # [C + 1] uint32, 0x00bbggrr; the last is void's, which no label is
+    lut: Array  # [C + 1] uint32, 0x00bbggrr; the last is of ignored pixels
     color: Array | None = None  # [N, H, W, 3] uint8
     overlay: OverlayTarget | None = None
 
 
 class LogitErrors(NamedTuple):
-    """What a kernel met on its way; places are flat indices, -1 where there is none.
+    """The numbers and the first flat indices of bad logits and undefined pixels; -1: none.
 
-    softmax leaves the NaN fields alone: a NaN that matters makes an output undefined. Where argmax
-    makes a confidence, a pixel without one is undefined, whether it has a label or not.
+    softmax does not set the NaN fields: a NaN that matters makes an output undefined. If argmax
+    computes confidence, a pixel without confidence is undefined, whether it has a label or not.
     """
 
     nan_count: int = 0  # NaN values in the logits
     nan_first: int = -1  # into (N, h, w)
-    undefined_count: int = 0  # output pixels without an answer
+    undefined_count: int = 0  # output pixels without a label
     undefined_first: int = -1  # into (N, H, W)
 
     def undefined_as(self, other: LogitErrors) -> LogitErrors:
-        """The same with the undefined pixels of another."""
+        """Return these errors with the undefined pixels of another record."""
         return self._replace(
             undefined_count=other.undefined_count, undefined_first=other.undefined_first
         )
 
     def plus(self, other: LogitErrors, logits_before: int, pixels_before: int) -> LogitErrors:
-        """The sum with the errors of what comes after so many logits and output pixels."""
+        """Return the sum with errors of arrays that follow so many logits and output pixels."""
         nan, undefined = self.nan_first, self.undefined_first
         if other.nan_count and nan < 0:
             nan = logits_before + other.nan_first
@@ -77,48 +77,48 @@ class LogitErrors(NamedTuple):
 
 
 class LabelErrors(NamedTuple):
-    """Values outside the allowed set, found while reading ``(N, H, W)``."""
+    """The number of values of ``(N, H, W)`` outside the allowed set, and the first flat index."""
 
     count: int = 0  # type: ignore[assignment]  # not tuple.count
     first: int = -1
 
 
-MAX_FEATURES = 32  # of a pairwise term, three for places
+MAX_FEATURES = 32  # of a pairwise term, three of them for positions
 
 
 class Unary(NamedTuple):
-    """What is known of every pixel of one image on its own."""
+    """The unary term of a dense CRF: the values of every pixel of one image."""
 
     values: Array  # [L, D, H, W] of a float type, any strides; bfloat16 as uint16
     kind: str  # the element type, "bfloat16" included
     unary_kind: str  # "probabilities", "logits" or "energies" (-log of a probability)
-    clamp: float = 0.0  # probabilities below it are taken for it
+    clamp: float = 0.0  # smaller probabilities are raised to it
 
 
 class Pairwise(NamedTuple):
-    """A Gaussian of the difference of two pixels' features: their places, their guide, or both."""
+    """A Gaussian of the difference of two pixels' features: positions, guide values, or both."""
 
-    sigma: tuple[float, float, float] | None  # pixels along D, H, W; None: places play no part
+    sigma: tuple[float, float, float] | None  # pixels along D, H, W; None: no positions
     guide: Array | None  # [D, H, W, G] uint8 or float32, any strides; on devices any real type
     guide_sigma: Array | None  # [G] float64, in the guide's units
     compatibility: (
         Array  # float64, weight included: (), [L] or [L, L]; a label's row gathers messages
     )
     normalization: str  # "symmetric", "row", "column" or "none"
-    guide_range: Array | None = None  # [2 * G] float64: least, then largest values; None: 0 and 255
+    guide_range: Array | None = None  # [2 * G] float64: minima, then maxima; None: 0 and 255
 
 
 class LatticeConfig(NamedTuple):
-    """How finely a Gaussian of features is sampled."""
+    """The settings by which the lattice approximates a Gaussian of features."""
 
-    passes: int  # blurs along every axis, the second in the opposite order
-    blur_weight: float  # weight of each neighbour in a blur, the middle's being 1
-    scale: float  # how much closer vertices are than the variances of the steps say
-    bridge_min: int  # vertices that one without pixels has to join; 0: there are none
-    prune_bound: float  # bound on the probability that labels without a chance lose together
+    passes: int  # blurs along every axis; the second in reverse order
+    blur_weight: float  # weight of each neighbour in a blur; the center has 1
+    scale: float  # spacing of vertices relative to that by the variances of the steps
+    bridge_min: int  # neighbours that a vertex without pixels needs; 0: no such vertices
+    prune_bound: float  # bound on the total probability of the labels that are pruned
 
 
-# Found by search, against the exact mean field of photographs and noise.
+# The values minimize the error against the exact mean field of photographs and noise.
 LATTICES = {
     "fast": LatticeConfig(1, 0.5, 1.0, 0, 1e-4),
     "default": LatticeConfig(1, 0.42, 1.02, 2, 1e-5),
@@ -127,18 +127,18 @@ LATTICES = {
 
 
 class CrfStep(NamedTuple):
-    """Where mean field stands: parts of its free energy, and the largest change of a value."""
+    """One step of mean field: the parts of its free energy, and the largest change of a value."""
 
     entropy: float  # sum of Q log Q
-    unary: float  # sum of Q U, where U = -log of the unary, as it is given (clamped)
+    unary: float  # sum of Q U, where U = -log of the clamped unary
     pairwise: float  # minus the sum of Q times its messages
     change: float  # max |Q - Q before|; NaN for the first
 
 
 class UnaryErrors(NamedTuple):
-    """Unary values that are none, counted while they are read; places are flat (L, D, H, W).
+    """The numbers and the first flat indices, into (L, D, H, W), of invalid unary values.
 
-    `count` is of NaN and infinite values; -inf is a fine logit, +inf a fine energy.
+    `count` is of NaN and infinite values; -inf is a valid logit, +inf a valid energy.
     """
 
     count: int = 0  # type: ignore[assignment]  # not tuple.count
@@ -150,7 +150,7 @@ class UnaryErrors(NamedTuple):
 
 
 class CrfSolver(Protocol):
-    """A dense CRF of one image, ready to be inferred; `bad` says whether it can be."""
+    """A dense CRF of one image; inference requires that `bad` counts no errors."""
 
     bad: UnaryErrors
 
@@ -160,20 +160,20 @@ class CrfSolver(Protocol):
         iterations: int,
         start: Array | None,  # [L, D, H, W] float32, any strides: Q to start from, not softmax(-U)
         tolerance: float | None,  # stop after an iteration that changes no value by more
-        trace: bool,  # whether steps have energies
+        trace: bool,  # whether steps contain energies
     ) -> list[CrfStep]:
-        """The steps from the start to what is in `out`: one more than there were iterations.
+        """Write the final Q to `out`, and return the steps: one more than the iterations.
 
-        Without `trace` energies are NaN, and changes too where there is no tolerance.
+        Without `trace` energies are NaN; without a tolerance too, changes are NaN.
         """
         ...
 
 
 class Backend(Protocol):
-    """The operations every backend has, under the names they have everywhere."""
+    """The operations of a backend."""
 
     def supports(self, operation: str, kind: str = "") -> bool:
-        """Whether there is an implementation, of elements of this type where one is named."""
+        """Return whether the backend has an operation, for elements of `kind` if that is given."""
         ...
 
     def argmax(
@@ -187,13 +187,15 @@ class Backend(Protocol):
         probabilities: Array | None = None,  # [N, C, H, W] float32
     ) -> LogitErrors: ...
 
-    # Confidence is the largest probability. argmax gets `confidence` and `probabilities` only where
-    # `fuses` says so. Its counts are then of the pixels without probabilities, of which those
-    # without a label are some.
+    # Confidence is the largest probability. argmax gets `confidence` and `probabilities` only if
+    # `fuses` returns True. It then counts the pixels without probabilities, which include the
+    # pixels without a label.
 
     def fuses(self, *, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
-        """Whether argmax computes confidence in one pass: of resized logits, of a one-channel
-        head (`sigmoid`), together with all probabilities.
+        """Return whether argmax computes confidence in the same pass.
+
+        The arguments say whether the logits are resized, whether they are of a one-channel head,
+        and whether all probabilities are written as well.
         """
         ...
 
@@ -202,7 +204,7 @@ class Backend(Protocol):
         logits: Logits,  # values [N, C, d, h, w]; no threshold
         axes: VolumeAxes,
         labels: Array,  # [N, D, H, W] uint8 or int32, pixels adjacent
-    ) -> LogitErrors:  # places are into (N, d, h, w) and (N, D, H, W)
+    ) -> LogitErrors:  # indices are into (N, d, h, w) and (N, D, H, W)
         ...
 
     def softmax(
@@ -224,7 +226,7 @@ class Backend(Protocol):
     def colorize(
         self,
         labels: Array,  # [N, H, W] integers
-        lut: Array,  # [K + 1] uint32; the last is void
+        lut: Array,  # [K + 1] uint32; the last is of ignored pixels
         ignore_index: int | None,
         out: Array,  # [N, H, W, 3] uint8
     ) -> LabelErrors: ...
@@ -233,7 +235,7 @@ class Backend(Protocol):
         self,
         image: Array,  # [N, H, W, 3] uint8
         labels: Array,  # [N, H, W] integers
-        lut: Array,  # [K + 1] uint32; the last is void
+        lut: Array,  # [K + 1] uint32; the last is of ignored pixels
         alpha: Array,  # [K + 1] uint16, 0..256
         ignore_index: int | None,
         contour: int,
@@ -258,9 +260,9 @@ class Backend(Protocol):
         out: Array,  # [N, 3, H', W'] float32 or float16, any strides: gain * value + shift
     ) -> None: ...
 
-    # Counts are added to. Their rows are the classes of the target, void, and targets that are
-    # neither; their columns the predicted classes, and predictions that are none. `ignored` are
-    # the targets that are void, whether they are classes or not: sorted, each once.
+    # Backends add to `counts`. Its rows are the classes of the target, ignored pixels (VOC: void),
+    # and invalid targets; its columns are the predicted classes, and invalid predictions. `ignored`
+    # holds the target values that are ignored, classes or not: sorted, each once.
 
     def confusion_labels(
         self,
@@ -305,16 +307,16 @@ class Backend(Protocol):
         instances: Array,  # [N, H, W] integers in [0, K)
         groups: Array,  # [C] int64, the group of every class
         ignored: Array,  # [I] int64
-        counts: Array,  # [K, 4] int64, zeros: pixels, of them right, of them in the right group,
-        # and the class plus one, or -1 where an instance has pixels of several
+        counts: Array,  # [K, 4] int64, zeros: pixels, correct ones, those in the correct group,
+        # and the class plus one, or -1 if an instance has pixels of several classes
     ) -> None: ...
 
     def dense_crf(
         self,
         unary: Unary,
         terms: Sequence[Pairwise],
-        include_self: bool,  # whether a pixel sends a message to itself; if not, a pixel that the
-        # others together reach with no more than 1e-6 gets none
+        include_self: bool,  # whether a pixel sends a message to itself; if not, a pixel to which
+        # the others have a total weight of at most 1e-6 gets no message
         method: str,  # "lattice" or "exact"
         quality: str,  # "fast", "default" or "high": of the lattice
     ) -> CrfSolver: ...
@@ -325,15 +327,15 @@ class Backend(Protocol):
         certainty: float,  # the probability of a pixel's label
         unsure: int | None,  # a label that means "could be any class"
         out: Array,  # [L, D, H, W] float32, C order: -log of the probabilities of the labels
-    ) -> LabelErrors:  # labels that are neither classes nor unsure; then `out` is undefined
+    ) -> LabelErrors:  # labels that are neither classes nor `unsure`; `out` is then undefined
         ...
 
     def feature_range(
         self,
         features: Array,  # [D, H, W, G], any strides; bfloat16 as uint16
         kind: str,  # the element type, "bfloat16" included
-    ) -> tuple[Array, LabelErrors]:  # [2, G] float64 on the CPU: the least and the largest value
-        ...  # of every channel; values that are not finite, their positions in (D, H, W, G)
+    ) -> tuple[Array, LabelErrors]:  # [2, G] float64 on the CPU: the minimum and the maximum
+        ...  # of every channel; the errors count values that are not finite, in (D, H, W, G)
 
     def prepare_guide(
         self,
@@ -352,10 +354,10 @@ class Backend(Protocol):
 
 
 class PendingCounts(Protocol):
-    """Counts that are on devices until somebody reads them."""
+    """Counts in the memory of devices that have not been read."""
 
     def synchronize(self) -> None:
-        """Wait for them, and raise an error if any are bad."""
+        """Wait for the counts, and raise an error if there are bad values."""
         ...
 
 
@@ -364,19 +366,19 @@ class DeferredErrors(Protocol):
     """A backend whose error counts stay on a device until they are read."""
 
     def with_check(self, check: str) -> Backend:
-        """The same backend, reading error counts now ("sync"), later ("deferred") or never."""
+        """Return this backend, reading error counts now ("sync"), later ("deferred") or never."""
         ...
 
     def with_error_buffer(self, buffer: Array) -> Backend:
-        """The same backend, adding error counts to `buffer`, [6] uint64 on the device."""
+        """Return this backend, which adds error counts to `buffer`, [6] uint64 on the device."""
         ...
 
     def defer(self, read: Callable[[], None]) -> None:
-        """Have `raise_deferred` call this."""
+        """Register a function that `raise_deferred` calls."""
         ...
 
     def register(self, counts: PendingCounts) -> None:
-        """Have `raise_deferred` synchronize these, while they exist."""
+        """Register counts that `raise_deferred` synchronizes, as long as they exist."""
         ...
 
     def raise_deferred(self) -> None:

@@ -11,7 +11,7 @@ from segpost._core.device import DeviceArray
 from segpost._core.logits import InputLogits
 
 SIGMOID_CONVENTION = "convention=segpost.Convention({axis}kind='probabilities')"
-MASK_VALUES = (1, 127, 255)  # of the masks of classes, whose argmax makes sense
+MASK_VALUES = (1, 127, 255)  # values of class masks, whose argmax is valid
 MAX_LABEL_VALUES = 64  # different values in a sample of label maps
 MIN_EQUAL_NEIGHBORS = 0.8  # share of equal neighbors in label maps, without pairs of zeros
 MIN_TIES = 0.2  # share of pixels with two largest values, where two maps have the same label
@@ -19,7 +19,7 @@ MIN_PAIRS = 32  # number of neighbors that are enough to decide
 
 
 class CallSettings(NamedTuple):
-    """The settings of a call that decide what its logits can be."""
+    """The settings of a call that decide which logits are valid."""
 
     threshold: bool = False
     quantized: bool = False  # by quantization=, or by a convention
@@ -31,7 +31,7 @@ class CallSettings(NamedTuple):
 def refuse_degenerate_logits(
     source: InputLogits, argument_type: type, settings: CallSettings
 ) -> None:
-    """Refuse logits of one class without a threshold, and label maps (N, H, W).
+    """Raise an error for logits of one class without a threshold, and for label maps (N, H, W).
 
     Label maps would be read as logits of N classes. They are recognized from a few thousand pixels
     of integers on the CPU. Maps of 0 and 1, or of 0 and 255, may be the masks of N classes, and
@@ -135,7 +135,7 @@ def _channel_index(ndim: int, class_axis: int, spatial: int) -> str:
 
 
 def _is_in_0_to_1(array: InputArray) -> bool:
-    """Whether all values are floats on the CPU in 0..1, and some are not 0."""
+    """Return whether all values are floats on the CPU in 0..1, and some are not 0."""
     values, kind, *_ = array
     if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
         return False
@@ -144,15 +144,15 @@ def _is_in_0_to_1(array: InputArray) -> bool:
 
 
 def _library(argument_type: type) -> str:
-    """Return the name by which examples call the library of an array."""
+    """Return the name that examples use for the library of an array type."""
     module = argument_type.__module__.partition(".")[0]
     return module if module in ("torch", "cupy") else "np"
 
 
 def _ties_of_label_maps(maps: Array) -> float | None:
-    """Return the share of pixels that are equal in two maps; None if these are no label maps."""
+    """Return the share of pixels that are equal in two maps; None if these are not label maps."""
     middle = maps[0, maps.shape[1] // 2, :256]
-    if 2 * np.count_nonzero(middle[1:] == middle[:-1]) < len(middle) - 1:  # most logits end here
+    if 2 * np.count_nonzero(middle[1:] == middle[:-1]) < len(middle) - 1:  # most logits return here
         return None
     rows = slice(None, None, max(maps.shape[1] // 16, 1))
     for count, min_pairs in ((1, 0), (8, MIN_PAIRS)):

@@ -1,7 +1,7 @@
-"""Arrays in a device's memory, as views that nobody can read by accident.
+"""Arrays in device memory, as views that cannot be read on the CPU by accident.
 
-NumPy's shapes, strides and slices need no element, so a device array is a NumPy array whose address
-is the device's. What would touch its memory raises, but for `to_host`.
+Shapes, strides and slices of NumPy need no elements, so a device array is a NumPy array with a
+device address. Every operation that would access the memory raises, except `to_host`.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
-LAST = (1 << 64) - 1  # kernels store the first index as its difference to this
+MAX_INDEX = (1 << 64) - 1  # kernels store the first index as MAX_INDEX - index
 
 
 class DeviceContext(NamedTuple):
-    """Where work is done: on which device, in which order, with whose memory."""
+    """The device, the stream and the memory allocator of a call."""
 
-    kind: str  # "cpu", or a kind of device, which is also the name of its backend
-    device: int  # among those of its kind; -1: the CPU
-    stream: int  # the caller's current one; 0: the default stream
-    empty: Callable[[tuple[int, ...], npt.DTypeLike], Array]  # of the caller's allocator
-    runtime: Any = None  # the extension module that knows the device
+    kind: str  # "cpu", or a kind of device, which is the name of its backend too
+    device: int  # the index among the devices of its kind; -1: the CPU
+    stream: int  # the caller's current stream; 0: the default stream
+    empty: Callable[[tuple[int, ...], npt.DTypeLike], Array]  # uses the caller's allocator
+    runtime: Any = None  # the extension module of the device
 
     def __str__(self) -> str:
         return "the CPU" if self.on_cpu else f"{self.kind}:{self.device}"
 
     @property
     def on_cpu(self) -> bool:
-        """Whether it is the CPU, where errors are never deferred."""
+        """Whether the context is the CPU, where errors are never deferred."""
         return self.kind == "cpu"
 
     def is_same_device(self, other: DeviceContext) -> bool:
-        """Whether both are one device, whatever their streams are."""
+        """Return whether both contexts are of one device, on any stream."""
         return (self.kind, self.device) == (other.kind, other.device)
 
 
 HOST = DeviceContext("cpu", -1, 0, np.empty)
-ELSEWHERE = frozenset({np.shares_memory, np.may_share_memory, np.broadcast_to, np.moveaxis})
+LAYOUT_FUNCTIONS = frozenset({np.shares_memory, np.may_share_memory, np.broadcast_to, np.moveaxis})
 
 
 class DeviceArray(np.ndarray[Any, np.dtype[Any]]):
@@ -56,7 +56,7 @@ class DeviceArray(np.ndarray[Any, np.dtype[Any]]):
         self.context = getattr(source, "context", HOST)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function not in ELSEWHERE:
+        if function not in LAYOUT_FUNCTIONS:
             self._refuse(function.__name__)
         return super().__array_function__(function, types, args, kwargs)
 
@@ -70,15 +70,15 @@ class DeviceArray(np.ndarray[Any, np.dtype[Any]]):
             ):
                 self._refuse("indexing with an array")
             if integers == self.ndim and Ellipsis not in keys and None not in keys:
-                at = tuple(slice(int(k), int(k) + 1 or None) for k in keys)
-                return to_host(super().__getitem__(at)).reshape(-1)[0]
+                element = tuple(slice(int(k), int(k) + 1 or None) for k in keys)
+                return to_host(super().__getitem__(element)).reshape(-1)[0]
         return super().__getitem__(index)
 
     def reshape(self, *shape: Any, **kwargs: Any) -> DeviceArray:
-        """The same memory in another shape; where that would need a copy, an error."""
-        made = self.view()
-        made.shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        return made
+        """Return a view with another shape; raise an error if that needs a copy."""
+        view = self.view()
+        view.shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        return view
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         self._refuse("assignment")
@@ -98,14 +98,16 @@ class DeviceArray(np.ndarray[Any, np.dtype[Any]]):
         raise TypeError(f"an array on {self.context} is not read on the CPU: {what}")
 
 
-def _refusing(name: str) -> Any:
+def _refusing_method(name: str) -> Any:
+    """Return a method that raises an error with this name."""
+
     def refuse(self: DeviceArray, *args: Any, **kwargs: Any) -> NoReturn:
         self._refuse(name)
 
     return refuse
 
 
-READING = (
+READING_METHODS = (
     "all",
     "any",
     "argmax",
@@ -146,14 +148,14 @@ READING = (
     "tolist",
     "trace",
     "var",
-    "__dlpack__",  # it would say that the memory is the CPU's
+    "__dlpack__",  # the capsule would be of the CPU
 )
-for _name in READING:
-    setattr(DeviceArray, _name, _refusing(_name))
+for _name in READING_METHODS:
+    setattr(DeviceArray, _name, _refusing_method(_name))
 
 
 class _Address:
-    """What NumPy makes a view of; it keeps the owner of the memory alive."""
+    """An array interface from which NumPy creates a view; it keeps the memory alive."""
 
     def __init__(
         self,
@@ -183,13 +185,13 @@ def device_view(
     owner: object,
     read_only: bool = False,
 ) -> DeviceArray:
-    """Memory of a device as an array; `strides` in bytes, None: C order."""
+    """Return device memory as an array; `strides` are in bytes, None is C order."""
     kind = np.dtype(dtype)
     if strides is None:
         steps = np.cumprod([kind.itemsize, *shape[:0:-1]])[::-1] if shape else ()
         strides = tuple(int(step) for step in steps)
     if 0 in shape:
-        address = address or 64  # of nothing
+        address = address or 64  # never read; NumPy refuses a null pointer
     memory = _Address(address, shape, strides, kind, owner, read_only)
     view = np.asarray(memory).view(DeviceArray)
     view.context = context
@@ -197,7 +199,7 @@ def device_view(
 
 
 def context_of(*arrays: Array | None) -> DeviceContext:
-    """The place of the first array that is on a device."""
+    """Return the context of the first array that is on a device, else that of the CPU."""
     for array in arrays:
         if isinstance(array, DeviceArray):
             return array.context
@@ -205,7 +207,7 @@ def context_of(*arrays: Array | None) -> DeviceContext:
 
 
 def to_host(array: Array) -> Array:
-    """A copy on the CPU, where the array is on a device. It waits for the device."""
+    """Return a device array as a copy on the CPU, and wait for it; return a CPU array itself."""
     if not isinstance(array, DeviceArray):
         return array
     context = array.context
@@ -222,7 +224,7 @@ def to_host(array: Array) -> Array:
 
 @contextmanager
 def device_guard(context: DeviceContext) -> Iterator[None]:
-    """Make the device of a context this thread's."""
+    """Set the current device of this thread to that of a context."""
     before = context.runtime.use_device(context.device)
     try:
         yield
@@ -232,24 +234,24 @@ def device_guard(context: DeviceContext) -> Iterator[None]:
 
 @contextmanager
 def with_float_confidence(confidence: Array, context: DeviceContext) -> Iterator[Array]:
-    """Where kernels write confidence, which is float32; bytes are made of it at the end."""
+    """Yield float32 memory for confidence, and convert it to bytes at the end if needed."""
     if confidence.dtype != np.uint8:
         yield confidence
         return
-    exact = context.empty(confidence.shape, np.float32)
-    yield exact
-    context.runtime.confidence_bytes(exact, confidence, context.stream)
+    floats = context.empty(confidence.shape, np.float32)
+    yield floats
+    context.runtime.confidence_bytes(floats, confidence, context.stream)
 
 
 def read_error_counts(counts: Array) -> list[tuple[int, int]]:
-    """Pairs of how many bad values a kernel counted, and where the first is; -1 for none."""
+    """Return pairs of the number of bad values and the index of the first, -1 if there is none."""
     numbers = [int(number) for number in counts]
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
-    return [(count, LAST - first if count else -1) for count, first in pairs]
+    return [(count, MAX_INDEX - first if count else -1) for count, first in pairs]
 
 
 def wait_on_stream(context: DeviceContext, array: Array) -> Array:
-    """The same array for work on another stream of its device, which waits for the array's own."""
+    """Return the array in another context of its device, whose stream waits for the array's own."""
     if not isinstance(array, DeviceArray) or array.context.stream == context.stream:
         return array
     with device_guard(context):
@@ -260,35 +262,36 @@ def wait_on_stream(context: DeviceContext, array: Array) -> Array:
 
 
 def is_capturing(context: DeviceContext) -> bool:
-    """Whether a graph is made of what is launched there; of the default streams none can be."""
+    """Return whether a graph is captured from the stream; default streams cannot be captured."""
     return context.stream > 1 and bool(context.runtime.is_captured(context.stream))
 
 
 def refuse_error_counts_in_graph(context: DeviceContext) -> None:
-    """Say that nobody could read what a graph meets."""
+    """Raise an error if a graph is being captured, in which error counts cannot be read."""
     if is_capturing(context):
         raise RuntimeError(
-            "a CUDA graph is being captured, and no report can be read in it: pass check='off'"
+            "a CUDA graph is being captured, and no error counts can be read in it: "
+            "pass check='off'"
         )
 
 
 def zeros_on(context: DeviceContext, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """New memory of a device, zero in the order of its stream."""
-    made = context.empty(shape, dtype)
+    """Return new device memory that is set to zero in the order of the stream."""
+    array = context.empty(shape, dtype)
     with device_guard(context):
-        context.runtime.clear(made.ctypes.data, made.nbytes, context.stream)
-    return made
+        context.runtime.clear(array.ctypes.data, array.nbytes, context.stream)
+    return array
 
 
 def copy_rows(target: Array, source: Array) -> None:
-    """Copy a table to another on its device, in the order of its stream: nothing waits."""
+    """Copy rows to an array on the same device in the order of its stream, without waiting."""
     context = context_of(target)
     with device_guard(context):
         context.runtime.copy_rows(target, source, context.stream)
 
 
 def base_owner(array: Array) -> Any:
-    """Whose memory a device array is a view of."""
+    """Return the owner of the memory of a device array."""
     base: Any = array
     while not isinstance(base, _Address):
         base = base.base

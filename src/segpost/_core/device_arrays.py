@@ -1,4 +1,4 @@
-"""Device arrays of the libraries that have any: in as views, out as the caller's kind."""
+"""Device arrays of other libraries: conversion to views, and of results to the caller's type."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from segpost._core.device import (
 
 
 class DeviceKind(NamedTuple):
-    """A kind of device under the names of those who have arrays there."""
+    """A kind of device, under the names of the libraries and protocols."""
 
-    name: str  # of the backend
+    name: str  # the name of the backend
     torch: str  # torch's device type
     dlpack: tuple[int, ...]  # DLPack's device types; results have the first
 
@@ -36,11 +36,11 @@ CUDA = DeviceKind("cuda", "cuda", (2, 13))
 KINDS = (CUDA,)
 BY_TORCH = {kind.torch: kind for kind in KINDS}
 BY_DLPACK = {number: kind for kind in KINDS for number in kind.dlpack}
-LEGACY_STREAM = 1  # what 0 means, in words that every library takes
+LEGACY_STREAM = 1  # the legacy default stream, in the numbering of the protocols
 
 
 def from_torch(torch: Any, tensor: Any, name: str) -> tuple[Array, str, Callable[[Array], Any]]:
-    """A view of a torch tensor, its element type, and how results become tensors."""
+    """Return a view of a torch tensor, its element type, and the conversion of results."""
     context = torch_context(torch, tensor, name)
     kind = str(tensor.dtype).removeprefix("torch.")
     stored = "uint16" if kind == "bfloat16" else kind
@@ -63,23 +63,23 @@ def from_torch(torch: Any, tensor: Any, name: str) -> tuple[Array, str, Callable
 
 
 def torch_context(torch: Any, tensor: Any, name: str) -> DeviceContext:
-    """The tensor's device, torch's current stream there, and torch's allocator."""
+    """Return the context of a tensor: its device, torch's current stream and torch's allocator."""
     index = tensor.device.index
     stream = torch.cuda.current_stream(tensor.device).cuda_stream
 
     def memory(size: int) -> tuple[int, Any]:
-        made = torch.empty(size, dtype=torch.uint8, device=tensor.device)
-        return made.data_ptr(), made
+        block = torch.empty(size, dtype=torch.uint8, device=tensor.device)
+        return block.data_ptr(), block
 
     return _context(index, stream, memory, name, tensor.device)
 
 
-def found(value: Any, name: str) -> tuple[Array, str, Callable[[Array], Any]] | None:
-    """As `from_torch`, of any other array on a CUDA device; None if it is not on one."""
+def from_device_protocol(value: Any, name: str) -> tuple[Array, str, Callable[[Array], Any]] | None:
+    """Return the result of `from_torch` for any other CUDA array; None if it is not on a device."""
     if hasattr(value, "__dlpack_device__") and not (_is_cupy(value) or _is_numba(value)):
         try:
             device, index = value.__dlpack_device__()
-        except BufferError as error:  # of several devices
+        except BufferError as error:  # the array is on several devices
             raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
         if int(device) in BY_DLPACK:
             return from_dlpack(value, name, int(index))
@@ -89,46 +89,48 @@ def found(value: Any, name: str) -> tuple[Array, str, Callable[[Array], Any]] | 
 
 
 def from_dlpack(value: Any, name: str, device: int) -> tuple[Array, str, Callable[[Array], Any]]:
-    """JAX, and whatever else lends memory of a device by DLPack.
+    """Return the result of `from_torch` for an array of JAX or another library with DLPack.
 
-    Its library has the legacy default stream wait for its own; the work here is done on that one.
+    The library makes the legacy default stream wait for its own; kernels run on the legacy stream.
     """
     context = _plain_context(LEGACY_STREAM, name, device)
     try:
         with device_guard(context):
-            lent = dlpack.ask(value, stream=LEGACY_STREAM)
+            tensor = dlpack.request_tensor(value, stream=LEGACY_STREAM)
     except (BufferError, RuntimeError, TypeError) as error:
         raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
-    owner = Read(lent.capsule, context)
-    layout = lent.address, lent.shape, lent.strides, lent.dtype
-    view = device_view(*layout, context, owner, lent.read_only)
-    return view, lent.kind, _wrapper(value)
+    owner = InputOwner(tensor.capsule, context)
+    layout = tensor.address, tensor.shape, tensor.strides, tensor.dtype
+    view = device_view(*layout, context, owner, tensor.read_only)
+    return view, tensor.kind, _wrapper(value)
 
 
 def from_protocol(value: Any, name: str) -> tuple[Array, str, Callable[[Array], Any]]:
-    """CuPy, Numba, and whatever else has `__cuda_array_interface__`."""
-    given = value.__cuda_array_interface__
-    if given.get("mask") is not None:
+    """Return the result of `from_torch` for an array with `__cuda_array_interface__`."""
+    interface = value.__cuda_array_interface__
+    if interface.get("mask") is not None:
         raise TypeError(f"{name} has a mask, which would be lost")
     runtime = _runtime(name, "a CUDA device")
-    address, read_only = given["data"]
-    index = runtime.device_of(address) if math.prod(given["shape"]) else 0
+    address, read_only = interface["data"]
+    index = runtime.device_of(address) if math.prod(interface["shape"]) else 0
     if index < 0:
-        raise TypeError(f"{name} says that it is on a CUDA device, but CUDA knows no such memory")
+        raise TypeError(
+            f"{name} claims to be on a CUDA device, but its address is no memory of CUDA"
+        )
     if _is_cupy(value):
         context, wrap = _cupy(sys.modules["cupy"], name, index)
         owner = value
     else:
         context, wrap = (
-            _plain_context(given.get("stream") or LEGACY_STREAM, name, index),
+            _plain_context(interface.get("stream") or LEGACY_STREAM, name, index),
             _wrapper(value),
         )
-        owner = Read(value, context)
-    dtype = np.dtype(given["typestr"])
+        owner = InputOwner(value, context)
+    dtype = np.dtype(interface["typestr"])
     kind = "bfloat16" if str(getattr(value, "dtype", "")) == "bfloat16" else dtype.name
     if kind == "bfloat16":
         dtype = np.dtype(np.uint16)
-    layout = address, given["shape"], given.get("strides"), dtype
+    layout = address, interface["shape"], interface.get("strides"), dtype
     return device_view(*layout, context, owner, bool(read_only)), kind, wrap
 
 
@@ -138,8 +140,8 @@ def _cupy(cupy: Any, name: str, index: int) -> tuple[DeviceContext, Callable[[Ar
 
     def memory(size: int) -> tuple[int, Any]:
         with cupy.cuda.Device(index), stream:  # which also keeps the stream alive
-            made = cupy.empty(size, cupy.uint8)
-        return made.data.ptr, made
+            block = cupy.empty(size, cupy.uint8)
+        return block.data.ptr, block
 
     def wrap(array: Array) -> Any:
         owner = base_owner(array)
@@ -150,43 +152,43 @@ def _cupy(cupy: Any, name: str, index: int) -> tuple[DeviceContext, Callable[[Ar
 
 
 def _plain_context(stream: int, name: str, index: int) -> DeviceContext:
-    """With memory of our own."""
+    """Return a context whose memory is allocated by the CUDA runtime."""
 
     def memory(size: int) -> tuple[int, Any]:
-        made = Memory(extensions.cuda_runtime(), size, index)
-        return made.address, made
+        block = Memory(extensions.cuda_runtime(), size, index)
+        return block.address, block
 
     return _context(index, stream, memory, name, f"{CUDA.name}:{index}")
 
 
-_being_read: deque[tuple[DeviceContext, int, object]] = deque()
+_owners_in_use: deque[tuple[DeviceContext, int, object]] = deque()
 
 
-class Read:
-    """Keeps an input until the work that reads it is done.
+class InputOwner:
+    """The owner of an input, kept alive until the kernels that read it have finished.
 
-    Its library may use the memory again as soon as nobody has the input, and knows nothing of the
-    stream that it is read on.
+    The library may reuse the memory as soon as the input is freed, and does not know the stream
+    on which it is read.
     """
 
     def __init__(self, owner: object, context: DeviceContext) -> None:
         self.owner, self.context = owner, context
-        for _ in range(len(_being_read)):
-            with suppress(IndexError):  # another thread was here
-                waiting = _being_read.popleft()
-                if not waiting[0].runtime.event_done(waiting[1]):
-                    _being_read.append(waiting)
+        for _ in range(len(_owners_in_use)):
+            with suppress(IndexError):  # another thread emptied the queue
+                oldest = _owners_in_use.popleft()
+                if not oldest[0].runtime.event_done(oldest[1]):
+                    _owners_in_use.append(oldest)
 
     def __del__(self) -> None:
         runtime = self.context.runtime
-        with suppress(RuntimeError), device_guard(self.context):  # or the device is lost
+        with suppress(RuntimeError), device_guard(self.context):  # raised where the device is lost
             event = runtime.record_event(self.context.stream)
             if not runtime.event_done(event):
-                _being_read.append((self.context, event, self.owner))
+                _owners_in_use.append((self.context, event, self.owner))
 
 
 class Result:
-    """A result for libraries without a constructor of their own."""
+    """A result in the form of the protocols, for libraries without a constructor."""
 
     def __init__(self, array: Array) -> None:
         self.array = array
@@ -216,22 +218,22 @@ class Result:
         dl_device: tuple[int, int] | None = None,
         copy: bool | None = None,
     ) -> object:
-        """A capsule; the work on `stream` waits for the result, unless it is -1."""
-        here, context = self.__dlpack_device__(), context_of(self.array)
-        if copy or (dl_device is not None and tuple(map(int, dl_device)) != here):
-            raise BufferError(f"a result on {context} is lent as it is, not copied")
+        """Return a capsule; `stream` waits for the result, unless it is -1."""
+        device, context = self.__dlpack_device__(), context_of(self.array)
+        if copy or (dl_device is not None and tuple(map(int, dl_device)) != device):
+            raise BufferError(f"a result on {context} is exported without a copy")
         if stream == 0:
-            raise ValueError("stream=0 says nothing on CUDA: 1 is the legacy default stream")
+            raise ValueError("stream=0 is ambiguous on CUDA: 1 is the legacy default stream")
         if stream != -1:
             with device_guard(context):
                 context.runtime.wait_stream(
                     LEGACY_STREAM if stream is None else stream, context.stream or LEGACY_STREAM
                 )
-        return dlpack.lend(self.array, here, max_version)
+        return dlpack.lend(self.array, device, max_version)
 
 
 class Memory:
-    """Memory of a device, for as long as somebody needs it."""
+    """Device memory, released when the object is deleted."""
 
     def __init__(self, runtime: Any, size: int, device: int) -> None:
         self.release = runtime.release
@@ -261,28 +263,29 @@ def _wrapper(value: Any) -> Callable[[Array], Any]:
         return lambda array: sys.modules["numba.cuda"].as_cuda_array(Result(array))
     if hasattr(value, "__array_namespace__"):
         namespace = value.__array_namespace__()
-        make = of_its_type(getattr(namespace, "from_dlpack", None) or namespace.asarray)
-        return lambda array: make(Result(array))
+        convert = check_result_dtype(getattr(namespace, "from_dlpack", None) or namespace.asarray)
+        return lambda array: convert(Result(array))
     return Result
 
 
-def of_its_type(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same, but for an error where a library makes other numbers of an array."""
+def check_result_dtype(converter: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a conversion that raises an error if the library changes the dtype of a result."""
 
-    def checked(array: Any) -> Any:
-        made = make(array)
+    def convert(array: Any) -> Any:
+        result = converter(array)
         try:
-            kept = np.dtype(made.dtype) == array.dtype
-        except (AttributeError, TypeError):  # it has types of its own
-            return made
-        if not kept:
+            is_same = np.dtype(result.dtype) == array.dtype
+        except (AttributeError, TypeError):  # the library has its own types
+            return result
+        if not is_same:
+            library = type(result).__module__.partition(".")[0]
             raise TypeError(
-                f"the result is {array.dtype}, of which {type(made).__module__.partition('.')[0]} "
-                f"makes {made.dtype}; in JAX jax.config.update('jax_enable_x64', True) mends that"
+                f"the result has dtype {array.dtype}, which {library} converts to {result.dtype}; "
+                "in JAX call jax.config.update('jax_enable_x64', True)"
             )
-        return made
+        return result
 
-    return checked
+    return convert
 
 
 def _context(

@@ -1,7 +1,6 @@
-"""Reading and making DLPack capsules: bfloat16, and memory of devices, which NumPy's refuse.
+"""DLPack capsules of bfloat16 and of device memory, which NumPy can neither read nor create.
 
-The structs are those of the DLPack specification,
-versions 0.x and 1.x.
+The structs are those of the DLPack specification, versions 0.x and 1.x.
 """
 
 from __future__ import annotations
@@ -56,15 +55,15 @@ _is_named.restype, _is_named.argtypes = ctypes.c_int, [ctypes.py_object, ctypes.
 
 
 class _Memory:
-    """Keeps the capsule, and so the producer's memory, alive for as long as NumPy looks at it."""
+    """An array interface of a capsule; it keeps the memory of the producer alive."""
 
     def __init__(self, capsule: object, interface: dict[str, Any]) -> None:
         self.capsule = capsule
         self.__array_interface__ = interface
 
 
-class Lent(NamedTuple):
-    """A tensor of somebody else, whose memory is there for as long as the capsule is."""
+class BorrowedTensor(NamedTuple):
+    """A tensor of another library, whose memory is valid as long as the capsule exists."""
 
     capsule: object
     address: int
@@ -76,30 +75,30 @@ class Lent(NamedTuple):
 
 
 def borrow(producer: Any) -> tuple[npt.NDArray[Any], str]:
-    """A view of a CPU tensor and its element type; bfloat16 comes as uint16."""
-    lent = ask(producer)
-    if 0 in lent.shape:
-        return np.empty(lent.shape, lent.dtype), lent.kind
+    """Return a view of a CPU tensor and its element type; bfloat16 is viewed as uint16."""
+    tensor = request_tensor(producer)
+    if 0 in tensor.shape:
+        return np.empty(tensor.shape, tensor.dtype), tensor.kind
     interface = {
-        "data": (lent.address, lent.read_only),
-        "shape": lent.shape,
-        "strides": lent.strides,
-        "typestr": lent.dtype.str,
+        "data": (tensor.address, tensor.read_only),
+        "shape": tensor.shape,
+        "strides": tensor.strides,
+        "typestr": tensor.dtype.str,
         "version": 3,
     }
-    return np.asarray(_Memory(lent.capsule, interface)), lent.kind
+    return np.asarray(_Memory(tensor.capsule, interface)), tensor.kind
 
 
-def ask(producer: Any, **given: Any) -> Lent:
-    """Ask for a tensor, with `stream=` where it is a device's.
+def request_tensor(producer: Any, **options: Any) -> BorrowedTensor:
+    """Request the tensor of a producer; `options` holds `stream` if it is on a device.
 
     The capsule is not consumed: its own destructor frees the tensor.
     """
     try:
-        capsule = producer.__dlpack__(max_version=(1, 0), **given)
+        capsule = producer.__dlpack__(max_version=(1, 0), **options)
     except TypeError:  # producers older than DLPack 1.0 do not know the argument
-        capsule = producer.__dlpack__(**given)
-    # JAX's arrays never change, and its capsules cannot say so.
+        capsule = producer.__dlpack__(**options)
+    # JAX's arrays are immutable, and its capsules have no flag for that.
     read_only = type(producer).__module__.partition(".")[0] in ("jax", "jaxlib")
     if _is_named(capsule, VERSIONED):
         managed = _Versioned.from_address(_pointer(capsule, VERSIONED))
@@ -120,13 +119,13 @@ def ask(producer: Any, **given: Any) -> Lent:
     if not tensor.data and 0 not in shape:
         raise BufferError("DLPack gives no memory for a tensor that has elements")
     address = (tensor.data or 0) + tensor.byte_offset
-    return Lent(capsule, address, shape, strides, dtype, name, read_only)
+    return BorrowedTensor(capsule, address, shape, strides, dtype, name, read_only)
 
 
 def lend(view: npt.NDArray[Any], device: tuple[int, int], max_version: Any) -> object:
-    """A capsule of a device's memory, which `view` keeps alive.
+    """Return a capsule of device memory, which `view` keeps alive.
 
-    NumPy makes it of its view, and frees it; only the device is said anew.
+    NumPy creates the capsule of the view and frees it; only the device is changed.
     """
     try:
         capsule = np.ndarray.__dlpack__(view, max_version=max_version)
@@ -138,7 +137,7 @@ def lend(view: npt.NDArray[Any], device: tuple[int, int], max_version: Any) -> o
 
 
 def _tensor(capsule: object) -> _Tensor:
-    """What is in a capsule, of either version: its own memory, no copy."""
+    """Return the tensor struct inside a capsule of either version, without a copy."""
     if _is_named(capsule, VERSIONED):
         return _Versioned.from_address(_pointer(capsule, VERSIONED)).tensor  # type: ignore[no-any-return]
     return _Tensor.from_address(_pointer(capsule, b"dltensor"))

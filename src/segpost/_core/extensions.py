@@ -1,4 +1,4 @@
-"""The compiled modules, and whether they can be used."""
+"""The compiled modules, and the reasons why they cannot be used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def native_problem() -> str | None:
-    """Why the native backend cannot be used, or None if it can."""
+    """Return why the native backend cannot be used, or None if it can."""
     try:
         importlib.import_module("segpost._cpu")
     except ImportError as error:
@@ -16,7 +16,7 @@ def native_problem() -> str | None:
 
 
 def problem(backend: str) -> str | None:
-    """Say why a backend cannot be used and what cures it, or None if it can."""
+    """Return why a backend cannot be used and what cures that, or None if it can."""
     if backend == "native":
         missing = native_problem()
         return missing and (
@@ -30,12 +30,12 @@ def problem(backend: str) -> str | None:
 
 
 def cuda_runtime() -> Any:
-    """The extension module that runs kernels; the driver is not touched before it is asked."""
+    """Return the extension module of CUDA; importing it does not load the driver."""
     return importlib.import_module("segpost._cuda")
 
 
 def cuda_problem() -> str | None:
-    """Why the CUDA backend cannot be used, or None if it can."""
+    """Return why the CUDA backend cannot be used, or None if it can."""
     try:
         count, problem = cuda_runtime().device_count()
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Logits as the kernels read them, and what the arguments of a call say about them."""
+"""Conversion of logits for the kernels, and resolution of quantization and threshold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class InputLogits(NamedTuple):
 
 
 def as_logits(logits: object, axis: object, spatial: int = 2) -> InputLogits:
-    """View any logits as (N, C, h, w), or with three spatial axes as (N, C, d, h, w).
+    """Return any logits as a view (N, C, h, w), or with three spatial axes as (N, C, d, h, w).
 
     Nothing is copied.
 
@@ -46,14 +46,14 @@ def as_logits(logits: object, axis: object, spatial: int = 2) -> InputLogits:
     if kind in ("int64", "uint64"):
         if isinstance(values, DeviceArray):
             raise TypeError(f"logits on {values.context} must have up to 32 bits or be floats")
-        beyond = values > 2**53
+        is_too_large = values > 2**53
         if kind == "int64":
-            beyond |= values < -(2**53)
-        if beyond.any():
-            first = np.unravel_index(int(beyond.argmax()), values.shape)
+            is_too_large |= values < -(2**53)
+        if is_too_large.any():
+            first = np.unravel_index(int(is_too_large.argmax()), values.shape)
             raise ValueError(
-                f"logits have {int(beyond.sum())} of {values.size} integers beyond 2**53, which "
-                f"float64 cannot hold, first {values[first]} at {format_index(first)}"
+                f"logits have {int(is_too_large.sum())} of {values.size} integers beyond 2**53, "
+                f"which float64 cannot hold, first {values[first]} at {format_index(first)}"
             )
     if values.ndim == spatial + 1:
         values = values[None]
@@ -68,7 +68,7 @@ def resolve_quantization(quantization: object) -> tuple[float, float]:
     Raises
     ------
     TypeError, ValueError
-        If it is no pair of finite numbers with a positive scale.
+        If it is not a pair of finite numbers with a positive scale.
     """
     if quantization is None:
         return 1.0, 0.0
@@ -101,7 +101,7 @@ def resolve_threshold(
     Raises
     ------
     ValueError, TypeError
-        If the head has several channels, or if the threshold is no number between 0 and 1.
+        If the head has several channels, or if the threshold is not a number between 0 and 1.
     """
     if threshold is None:
         return None

@@ -1,4 +1,4 @@
-"""Where an output pixel lies on the input grid: the one place that knows the sampling grids."""
+"""Positions of output pixels on the input grid, for every sampling grid."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Axis:
     w1: npt.NDArray[np.float64]  # [n_out]
     t: npt.NDArray[np.float32]  # [n_out], w1 / den
     start: npt.NDArray[np.int32]  # [max(n_in - 1, 1) + 1]
-    widest: int  # the most outputs in one cell
-    step: float  # the most inputs between neighboring outputs
+    widest: int  # the largest number of outputs in a cell
+    step: float  # the largest number of inputs between neighboring outputs
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class VolumeAxes:
 
     @property
     def size(self) -> tuple[int, int, int]:
-        """(D, H, W) of what comes out."""
+        """The output size (D, H, W)."""
         return self.z.n_out, self.y.n_out, self.x.n_out
 
 
 @dataclass(frozen=True)
 class Interval:
-    """One axis of a picture that was resized and padded: where it lies on the padded axis."""
+    """The interval that a resized and padded image covers on one padded axis."""
 
     start: int  # in pixels of the padded axis
     length: int
@@ -74,14 +74,14 @@ class FilterTaps:
 
     n_out: int
     first: npt.NDArray[np.int32]  # [n_out]
-    weights: npt.NDArray[np.float64]  # [n_out, most taps of an output]
+    weights: npt.NDArray[np.float64]  # [n_out, largest number of taps]
 
 
 def affine(n_in: int, n_out: int, grid: str) -> tuple[int, int, int]:
-    """Step, offset and denominator: the source coordinate of ``o`` is (step o + offset) / den.
+    """Return step, offset and denominator of the source coordinate (step o + offset) / den.
 
-    It is not clamped. The names and the formulas are those of the ONNX Resize operator
-    (``coordinate_transformation_mode``); common factors are cancelled.
+    The coordinate of output ``o`` is not clamped. The names and the formulas are those of
+    the ONNX Resize operator (``coordinate_transformation_mode``); common factors are cancelled.
     """
     if grid == "half_pixel":  # (o + 1/2) n_in / n_out - 1/2
         step, offset, den = 2 * n_in, n_in - n_out, 2 * n_out
@@ -89,12 +89,12 @@ def affine(n_in: int, n_out: int, grid: str) -> tuple[int, int, int]:
         step, offset, den = n_in - 1, 0, max(n_out - 1, 1)
     else:  # asymmetric: o n_in / n_out
         step, offset, den = n_in, 0, n_out
-    return _cancelled(step, offset, den)
+    return _without_common_factor(step, offset, den)
 
 
 @lru_cache(maxsize=256)
 def axis(n_in: int, n_out: int, grid: str) -> Axis:
-    """The resampling of ``n_in`` samples to ``n_out``; coordinates are clamped to the grid."""
+    """Return the resampling of ``n_in`` samples to ``n_out``, with coordinates clamped."""
     step, offset, den = affine(n_in, n_out, grid)
     numerator = np.arange(n_out, dtype=np.int64) * step + offset
     return _tables(np.clip(numerator, 0, (n_in - 1) * den), den, n_in)
@@ -102,30 +102,30 @@ def axis(n_in: int, n_out: int, grid: str) -> Axis:
 
 @lru_cache(maxsize=256)
 def cropped_axis(n_in: int, n_out: int, grid: str, span: Interval) -> tuple[slice, Axis | None]:
-    """The resampling of what ``n_in`` samples of a padded axis say of the picture on it.
+    """Return the resampling of the samples of a padded axis to the image without its padding.
 
     Output ``o`` lies at ``p`` = start + (o + 1/2) length / n_out - 1/2 pixels of the padded axis,
-    clamped to the middle of the picture's first and last pixel; there the grid says which samples
-    are read. So one in the padding counts only where the picture's own pixels lie between it and
-    the last sample inside.
+    clamped to the centers of the first and the last pixel of the image; the grid defines which
+    samples are read there. A sample in the padding has a weight only where pixels of the image lie
+    between it and the last sample inside.
 
     Returns
     -------
     used : slice
-        The samples that are read.
+        The range of samples that are read.
     axis : Axis or None
-        Their resampling; None where they are the outputs, one for one.
+        Their resampling; None if the samples are the outputs.
     """
     step, offset, den = affine(n_in, span.total, grid)
     across, shift, parts = affine(span.length, n_out, "half_pixel")
     shift += span.start * parts
     ends = [step * p + offset for p in (span.start, span.start + span.length - 1)]
     across, shift, whole = step * across, step * shift + offset * parts, den * parts
-    common = gcd(across, shift, whole, *(end * parts for end in ends))
-    across, shift, whole = across // common, shift // common, whole // common
-    least, most = (end * parts // common for end in ends)
+    divisor = gcd(across, shift, whole, *(end * parts for end in ends))
+    across, shift, whole = across // divisor, shift // divisor, whole // divisor
+    lowest, highest = (end * parts // divisor for end in ends)
     numerator = np.arange(n_out, dtype=np.int64) * across + shift
-    numerator = np.clip(np.clip(numerator, least, most), 0, (n_in - 1) * whole)
+    numerator = np.clip(np.clip(numerator, lowest, highest), 0, (n_in - 1) * whole)
     first, last = int(numerator[0] // whole), int(-(-numerator[-1] // whole))
     numerator -= first * whole
     used = slice(first, last + 1)
@@ -135,7 +135,7 @@ def cropped_axis(n_in: int, n_out: int, grid: str, span: Interval) -> tuple[slic
 
 
 def _tables(numerator: npt.NDArray[np.int64], den: int, n_in: int) -> Axis:
-    """The axis of coordinates ``numerator / den``, which rise and lie in the grid."""
+    """Return the axis of coordinates ``numerator / den``, which increase and lie in the grid."""
     cells = max(n_in - 1, 1)
     cell = np.minimum(numerator // den, cells - 1)
     w1 = numerator - cell * den
@@ -154,20 +154,21 @@ def _tables(numerator: npt.NDArray[np.int64], den: int, n_in: int) -> Axis:
     return Axis(n_in, len(numerator), float(den), *tables, widest, step)
 
 
-def _cancelled(step: int, offset: int, den: int) -> tuple[int, int, int]:
-    common = gcd(step, offset, den)
-    return step // common, offset // common, den // common
+def _without_common_factor(step: int, offset: int, den: int) -> tuple[int, int, int]:
+    """Return the three numbers without their common factor."""
+    divisor = gcd(step, offset, den)
+    return step // divisor, offset // divisor, den // divisor
 
 
 @lru_cache(maxsize=256)
 def axes(shape: tuple[int, int], size: tuple[int, int], grid: str) -> Axes:
-    """Both axes of the resampling of an ``(h, w)`` map to ``size``."""
+    """Return both axes of the resampling of an ``(h, w)`` map to ``size``."""
     return Axes(axis(shape[0], size[0], grid), axis(shape[1], size[1], grid))
 
 
 @lru_cache(maxsize=256)
 def volume_axes(shape: tuple[int, int, int], size: tuple[int, int, int], grid: str) -> VolumeAxes:
-    """The axes of the resampling of a ``(d, h, w)`` volume to ``size``."""
+    """Return the axes of the resampling of a ``(d, h, w)`` volume to ``size``."""
     return VolumeAxes(*(axis(a, b, grid) for a, b in zip(shape, size, strict=True)))
 
 
@@ -175,28 +176,30 @@ def volume_axes(shape: tuple[int, int, int], size: tuple[int, int, int], grid: s
 def cropped_axes(
     shape: tuple[int, int], size: tuple[int, int], grid: str, spans: tuple[Interval, Interval]
 ) -> tuple[tuple[slice, slice], Axes | None]:
-    """`cropped_axis` of both axes; None where neither resamples."""
-    cut = [cropped_axis(*one, grid, span) for *one, span in zip(shape, size, spans, strict=True)]
-    (rows, y), (columns, x) = cut
+    """Return the `cropped_axis` of both axes; None where neither resamples."""
+    (rows, y), (columns, x) = (
+        cropped_axis(n_in, n_out, grid, span)
+        for n_in, n_out, span in zip(shape, size, spans, strict=True)
+    )
     if y is None and x is None:
         return (rows, columns), None
-    whole = (axis(n, n, "asymmetric") for n in size)
-    y, x = (found or one for found, one in zip((y, x), whole, strict=True))
+    y = y or axis(size[0], size[0], "asymmetric")
+    x = x or axis(size[1], size[1], "asymmetric")
     return (rows, columns), Axes(y, x)
 
 
 @lru_cache(maxsize=256)
 def taps(n_in: int, n_out: int, antialias: bool) -> FilterTaps:
-    """The bilinear filter of a resize on the half_pixel grid, by exact integers.
+    """Return the bilinear filter of a resize on the half_pixel grid, computed in integers.
 
     Input ``i`` is |i + 1/2 - (o + 1/2) n_in / n_out| pixels from output ``o``. Its weight falls
-    from the middle to 0 at a distance of one input, of one output where that is larger and
-    `antialias` says so; weights of inputs that exist are scaled to add up to 1.
+    from the center to 0 at a distance of one input, or with `antialias` of one output if that is
+    larger. The weights of existing inputs are scaled to add up to 1.
     """
-    unit = 2 * n_out  # parts of an input's side in which distances are counted
+    unit = 2 * n_out  # distances are integers in units of 1 / unit inputs
     reach = max(unit, 2 * n_in) if antialias else unit
     middle = (2 * np.arange(n_out, dtype=np.int64) + 1) * n_in
-    first = np.maximum((middle - reach + n_out) // unit, 0)  # the first with a weight, if not more
+    first = np.maximum((middle - reach + n_out) // unit, 0)  # the first input with a weight
     last = np.minimum(-((n_out - middle - reach) // unit), n_in) - 1
     width = int((last - first).max()) + 1
     first = np.minimum(first, n_in - width)

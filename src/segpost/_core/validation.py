@@ -1,4 +1,4 @@
-"""Checks that several operations share, and the sentences of their errors."""
+"""Checks of array arguments that several operations share."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from segpost._core.device import context_of
 
 
 def check_same_device(one: InputArray, name: str, other: InputArray, other_name: str) -> None:
-    """Refuse arrays on different devices: nothing is moved between them."""
-    places = context_of(one.array), context_of(other.array)
-    if places[0].device != places[1].device:
+    """Raise an error for arrays on different devices: nothing is moved between them."""
+    contexts = context_of(one.array), context_of(other.array)
+    if contexts[0].device != contexts[1].device:
         raise TypeError(
-            f"{name} and {other_name} are on different devices: {name} on {places[0]}, "
-            f"{other_name} on {places[1]}; move one of them yourself"
+            f"{name} and {other_name} are on different devices: {name} on {contexts[0]}, "
+            f"{other_name} on {contexts[1]}; move one of them yourself"
         )
 
 
 def check_on_cpu(array: Array, message: str) -> None:
-    """Refuse an array on a device, for functions that read values on the CPU.
+    """Raise an error for an array on a device, in functions that read values on the CPU.
 
     Raises
     ------
@@ -30,27 +30,27 @@ def check_on_cpu(array: Array, message: str) -> None:
 
 
 def as_label_array(labels: object, name: str = "labels") -> InputArray:
-    """Label maps of shape (..., H, W), integers only."""
-    given = as_input_array(labels, name)
-    check_integer_labels(given, name)
-    if given.array.ndim < 2:
-        raise ValueError(f"{name} must have shape (..., H, W), got {given.array.shape}")
-    return given
+    """Return label maps (..., H, W) of integers as an input array."""
+    array = as_input_array(labels, name)
+    check_integer_labels(array, name)
+    if array.array.ndim < 2:
+        raise ValueError(f"{name} must have shape (..., H, W), got {array.array.shape}")
+    return array
 
 
-def check_integer_labels(given: InputArray, name: str) -> None:
-    """Refuse floats and booleans as labels."""
-    if given.kind not in LABEL_KINDS:
+def check_integer_labels(array: InputArray, name: str) -> None:
+    """Raise an error for labels that are floats or booleans."""
+    if array.kind not in LABEL_KINDS:
         hint = ""
-        if given.kind == "bool":
+        if array.kind == "bool":
             hint = "; a mask becomes labels with .astype('uint8')"
-        elif given.kind in LOGIT_KINDS:
+        elif array.kind in LOGIT_KINDS:
             hint = "; are these logits or probabilities? take segpost.argmax first"
-        raise TypeError(f"{name} must be integers, got dtype {given.kind}{hint}")
+        raise TypeError(f"{name} must be integers, got dtype {array.kind}{hint}")
 
 
 def refuse_image_as_labels(labels: Array, name: str = "labels") -> None:
-    """Refuse (H, W, 1) and (H, W, 3), which are no label maps."""
+    """Raise an error for labels of shape (H, W, 1) or (H, W, 3), which are not label maps."""
     shape = labels.shape
     if len(shape) >= 3 and shape[-1] in (1, 3) and min(shape[-3:-1]) > 3:
         last = shape[-1]
@@ -60,10 +60,12 @@ def refuse_image_as_labels(labels: Array, name: str = "labels") -> None:
         )
 
 
-def as_image_array(image: object, name: str = "image", *, kept: bool = False) -> InputArray:
-    """Color images of shape (..., H, W, 3), uint8 only."""
-    given = as_input_array(image, name, kept=kept)
-    shape = given.array.shape
+def as_image_array(
+    image: object, name: str = "image", *, outlives_call: bool = False
+) -> InputArray:
+    """Return color images (..., H, W, 3) of uint8 as an input array."""
+    array = as_input_array(image, name, outlives_call=outlives_call)
+    shape = array.array.shape
     if len(shape) < 3 or shape[-1] != 3:
         hint = ""
         if len(shape) >= 3 and shape[-3] == 3:
@@ -73,9 +75,9 @@ def as_image_array(image: object, name: str = "image", *, kept: bool = False) ->
         elif len(shape) == 2:
             hint = "; repeat a grey image: np.stack([image] * 3, -1)"
         raise ValueError(f"{name} must have shape (..., H, W, 3), got {shape}{hint}")
-    if given.kind != "uint8":
+    if array.kind != "uint8":
         hint = ""
-        if given.kind.startswith(("float", "bfloat")):
+        if array.kind.startswith(("float", "bfloat")):
             hint = "; an image in 0..1 becomes (image * 255).round().astype('uint8')"
-        raise TypeError(f"{name} must be uint8, got {given.kind}{hint}")
-    return given
+        raise TypeError(f"{name} must be uint8, got {array.kind}{hint}")
+    return array

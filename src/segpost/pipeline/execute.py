@@ -118,7 +118,7 @@ def _as_guide(image: object, shape: tuple[int, ...]) -> Array:
     """Return the image as (N, H, W, 3); it must have the size of the results."""
     if image is None:
         raise ValueError('want has "overlay", which needs image=')
-    array = validation.as_image_array(image, kept=True).array
+    array = validation.as_image_array(image, outlives_call=True).array
     if array.ndim == 3:
         array = array[None]
     n, *size = shape

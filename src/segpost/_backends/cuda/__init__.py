@@ -1,1 +1,1 @@
-"""_backends/cuda."""
+"""The CUDA backend: kernels, device tables, deferred errors and counts on devices."""

@@ -1,4 +1,4 @@
-"""The CUDA backend: kernels on the caller's stream."""
+"""The operations of the CUDA backend, on the stream of the caller."""
 
 from __future__ import annotations
 
@@ -43,11 +43,13 @@ from segpost._core.sampling import Axes, VolumeAxes
 MISSING = frozenset(
     {"add_resized", "letterbox", "boundary_bands", "boundary_matches", "instance_counts"}
 )
-UNREADABLE = frozenset({("feature_range", "bfloat16"), ("dense_crf", "bfloat16")})  # guides
+UNREADABLE = frozenset(
+    {("feature_range", "bfloat16"), ("dense_crf", "bfloat16")}
+)  # guides that kernels cannot read
 
 
 class Devices:
-    """What calls share: the compiled module, tables on its devices and deferred errors."""
+    """The state that calls share: the compiled module, device tables and deferred errors."""
 
     def __init__(self, runtime: Any) -> None:
         runtime.bind_records(contract)
@@ -57,7 +59,7 @@ class Devices:
 
 
 class CudaBackend:
-    """The operations on the devices of one runtime, and when their error counts are read."""
+    """The operations on the devices of one runtime, with one time of reading error counts."""
 
     def __init__(self, devices: Devices, check: str = "sync", buffer: Array | None = None) -> None:
         self.devices, self.runtime = devices, devices.runtime
@@ -92,12 +94,12 @@ class CudaBackend:
         fast: bool = False,
         probabilities: Array | None = None,
     ) -> LogitErrors:
-        with ExitStack() as during:
-            context = during.enter_context(self._at(logits.values))
-            exact = (
+        with ExitStack() as contexts:
+            context = contexts.enter_context(self._at(logits.values))
+            floats = (
                 None
                 if confidence is None
-                else during.enter_context(with_float_confidence(confidence, context))
+                else contexts.enter_context(with_float_confidence(confidence, context))
             )
             tables = self.devices.tables.axes(axes, context)
             errors = self._new_errors(6, context)
@@ -106,7 +108,7 @@ class CudaBackend:
                 tables,
                 labels,
                 paint and ColorOutputs(self.devices.tables.get(paint.lut, context), paint.color),
-                exact,
+                floats,
                 context.stream,
                 errors,
                 self._workspace(logits, tables, context),
@@ -114,11 +116,11 @@ class CudaBackend:
         if paint is not None and paint.overlay is not None:
             image, alpha, out = paint.overlay
             self.overlay(image, labels, paint.lut, alpha, None, 0, out)
-        nan, undefined, unrated = self._read_errors("argmax", errors)
-        return LogitErrors(*nan, *(undefined if confidence is None else unrated))
+        nan, undefined, without_confidence = self._read_errors("argmax", errors)
+        return LogitErrors(*nan, *(undefined if confidence is None else without_confidence))
 
     def fuses(self, *, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
-        """Whether argmax computes confidence in one pass."""
+        """Return whether argmax computes confidence in the same pass."""
         return not probabilities
 
     def softmax(
@@ -128,16 +130,16 @@ class CudaBackend:
         probabilities: Array | None,
         confidence: Array | None,
     ) -> LogitErrors:
-        with ExitStack() as during:
-            context = during.enter_context(self._at(logits.values))
-            exact = (
+        with ExitStack() as contexts:
+            context = contexts.enter_context(self._at(logits.values))
+            floats = (
                 None
                 if confidence is None
-                else during.enter_context(with_float_confidence(confidence, context))
+                else contexts.enter_context(with_float_confidence(confidence, context))
             )
             errors = self._new_errors(6, context)
             tables = self.devices.tables.axes(axes, context)
-            self.runtime.softmax(logits, tables, probabilities, exact, context.stream, errors)
+            self.runtime.softmax(logits, tables, probabilities, floats, context.stream, errors)
         return self._logit_errors("softmax", errors)
 
     def colorize(
@@ -181,8 +183,8 @@ class CudaBackend:
 
     def confusion_labels(self, preds: Array, target: Array, ignored: Array, counts: Array) -> None:
         with self._at(preds) as context, self._counting(counts, context) as cells:
-            given = preds, target, self.devices.tables.get(ignored, context), cells
-            self.runtime.confusion_labels(*given, context.stream)
+            arguments = preds, target, self.devices.tables.get(ignored, context), cells
+            self.runtime.confusion_labels(*arguments, context.stream)
 
     def confusion_logits(
         self, logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
@@ -208,8 +210,8 @@ class CudaBackend:
     def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         total = LogitErrors()
         for n in range(len(labels)):
-            one = logits._replace(values=logits.values[n : n + 1])
-            errors = self._argmax_one_volume(one, axes, labels[n : n + 1])
+            one_volume = logits._replace(values=logits.values[n : n + 1])
+            errors = self._argmax_one_volume(one_volume, axes, labels[n : n + 1])
             logits_before = n * math.prod(logits.values.shape[2:])
             total = total.plus(errors, logits_before, n * math.prod(labels.shape[1:]))
         return total
@@ -247,8 +249,8 @@ class CudaBackend:
         return features, bounds  # the kernels read any real type in float64, relative to the bounds
 
     def reduce_max(self, values: Array, out: Array) -> None:
-        with self._at(values) as context, with_float_confidence(out, context) as exact:
-            self.runtime.reduce_max(values, exact, context.stream)
+        with self._at(values) as context, with_float_confidence(out, context) as floats:
+            self.runtime.reduce_max(values, floats, context.stream)
 
     def _new_errors(self, count: int, context: DeviceContext) -> Array | None:
         if self._check == "off" or self._buffer is not None:
@@ -256,27 +258,27 @@ class CudaBackend:
         refuse_error_counts_in_graph(context)
         return context.empty((count,), np.uint64)
 
-    def _read_errors(self, what: str, errors: Array | None) -> list[tuple[int, int]]:
-        """Pairs of a count and its first place, if they are to be read now: this waits."""
+    def _read_errors(self, operation: str, errors: Array | None) -> list[tuple[int, int]]:
+        """Return pairs of a count and the first index, after waiting; zeros if deferred."""
         if errors is None or errors is self._buffer:
             return [(0, -1)] * 3
         if self._check == "deferred":
-            self.defer(partial(_raise_counts, what, errors))
+            self.defer(partial(_raise_counts, operation, errors))
             return [(0, -1)] * 3
         return read_error_counts(to_host(errors))
 
-    def _logit_errors(self, what: str, errors: Array | None) -> LogitErrors:
-        nan, undefined = self._read_errors(what, errors)[:2]
+    def _logit_errors(self, operation: str, errors: Array | None) -> LogitErrors:
+        nan, undefined = self._read_errors(operation, errors)[:2]
         return LogitErrors(*nan, *undefined)
 
-    def _label_errors(self, what: str, errors: Array | None) -> LabelErrors:
-        return LabelErrors(*self._read_errors(what, errors)[0])
+    def _label_errors(self, operation: str, errors: Array | None) -> LabelErrors:
+        return LabelErrors(*self._read_errors(operation, errors)[0])
 
     @contextmanager
     def _at(self, array: Array) -> Iterator[DeviceContext]:
-        """The context of an array, whose device is this thread's while kernels are launched."""
+        """Yield the context of an array, and make its device the current one of this thread."""
         context = context_of(array)
-        # Of an array on the CPU it is memory that the runtime reaches all the same.
+        # The runtime can also access the memory of arrays on the CPU.
         with nullcontext() if context.on_cpu else device_guard(context):
             yield context
 
@@ -288,7 +290,7 @@ class CudaBackend:
 
     @contextmanager
     def _counting(self, counts: Array, context: DeviceContext) -> Iterator[Array]:
-        """Counts on the device; where `counts` are on the CPU, they are added to those, waiting."""
+        """Yield counts on the device; if `counts` are on the CPU, add them to those and wait."""
         if isinstance(counts, DeviceArray):
             yield counts
             return
@@ -298,15 +300,15 @@ class CudaBackend:
         counts += to_host(cells)
 
 
-def _raise_counts(what: str, errors: Array) -> None:
+def _raise_counts(operation: str, errors: Array) -> None:
     total, first = max(read_error_counts(to_host(errors)), key=lambda pair: pair[0])
     if total:
         raise ValueError(
-            f"{what} met {total} bad values in an earlier call with check='deferred', "
+            f"{operation} met {total} bad values in an earlier call with check='deferred', "
             f"first at flat index {first}; check='sync' says more"
         )
 
 
 def make_backend() -> CudaBackend:
-    """The backend of the module that is installed."""
+    """Return the backend of the compiled module."""
     return CudaBackend(Devices(extensions.cuda_runtime()))

@@ -1,4 +1,4 @@
-"""Counts that stay on their devices, with their errors, until they are read."""
+"""Counts and their errors in device memory, until they are read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from segpost._core.device import Array, context_of, copy_rows, is_capturing, to_
 class StreamCounts(NamedTuple):
     """Sums of the batches of one stream, in the stream's order."""
 
-    counts: Array  # (C + 2, C + 1) int64, as the backends add them
-    errors: Array  # [6] uint64, pairs of `LogitErrors`, of logits whose NaN are an error
+    counts: Array  # (C + 2, C + 1) int64, the layout of the backends
+    errors: Array  # [6] uint64, pairs of `LogitErrors`, of logits in which NaN are an error
 
 
 class DeviceCounts:
-    """Sums on devices, one for each stream of the batches: no stream waits for another.
+    """Sums of counts on devices, one for each stream: no stream waits for another.
 
     Streams must still exist when the counts are read; those of torch and CuPy do.
 
@@ -30,15 +30,14 @@ class DeviceCounts:
     ignored : (n,) int64
         Target values that are ignored.
     refused : tuple of bool
-        Whether targets that are neither a class nor ignored, and predictions that are no class, are
-        an error.
+        Whether invalid targets (neither class nor ignored), and invalid predictions, are an error.
     """
 
     def __init__(self, classes: int, ignored: Array, refused: tuple[bool, bool]) -> None:
         self.shape = classes + 2, classes + 1
         self.ignored, self.refused = ignored, refused
         self._streams: dict[tuple[int, int, bool], StreamCounts] = {}
-        self._read: Array | None = None  # counts on the CPU that were not taken yet
+        self._read: Array | None = None  # counts on the CPU that `take` has not returned
 
     def of_stream(self, array: Array, check: str) -> StreamCounts:
         """Return the sums to which the counts of a device array are added."""
@@ -46,7 +45,7 @@ class DeviceCounts:
         if is_capturing(context):
             raise RuntimeError(
                 "a CUDA graph is being captured, and its runs could not be counted here: capture "
-                "segpost.confusion_matrix(..., check='off') and add up what it gives"
+                "segpost.confusion_matrix(..., check='off') and add its results"
             )
         is_checked = check == "deferred"
         key = context.device, context.stream, is_checked
@@ -90,7 +89,7 @@ class DeviceCounts:
 
 
 def refuse_more_than_sums(check: str, needs: dict[str, bool]) -> None:
-    """Refuse arguments that need more than the sum of the counts on a device.
+    """Raise an error for arguments that need more than the sum of the counts on a device.
 
     Parameters
     ----------
@@ -107,12 +106,12 @@ def refuse_more_than_sums(check: str, needs: dict[str, bool]) -> None:
 
 
 def defer_invalid_labels(counts: Array, ignored: Array) -> None:
-    """Have `raise_deferred` raise for labels that are no classes.
+    """Register the counts of invalid labels with `raise_deferred`.
 
     Parameters
     ----------
     counts : (C + 2, C + 1) int64
-        On a device. Only the cells of invalid labels are kept.
+        Counts on a device. Only the cells of invalid labels are copied.
     ignored : (n,) int64
     """
     classes = counts.shape[1] - 1

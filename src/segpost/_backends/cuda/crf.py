@@ -1,4 +1,4 @@
-"""The dense CRF on a device."""
+"""The solver of a dense CRF on a device."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class CrfSolver:
         tolerance: float | None,
         trace: bool,
     ) -> list[CrfStep]:
+        """Write the final Q to `out`, and return the steps."""
         with device_guard(self._context):
             steps: list[CrfStep] = self._solver.infer(out, iterations, start, tolerance, trace)
         return steps

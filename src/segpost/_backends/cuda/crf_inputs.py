@@ -1,6 +1,6 @@
-"""What a dense CRF reads, computed on a device: energies of label maps and ranges of guides.
+"""Inputs of a dense CRF on a device: label energies and guide ranges.
 
-Both wait for the device.
+Both functions wait for the device.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ SIGN = np.uint64(1 << 63)
 def label_energies(
     context: DeviceContext, labels: Array, certainty: float, unsure: int | None, out: Array
 ) -> LabelErrors:
-    """As `Backend.label_energies`."""
+    """Compute `Backend.label_energies` on a device."""
     classes = len(out)
     errors = context.empty((2,), np.uint64)
-    rest = (1 - certainty) / (classes - 1)
+    other_probability = (1 - certainty) / (classes - 1)
     context.runtime.label_energies(
         labels,
         out,
         unsure,
         -math.log(certainty),
-        -math.log(rest) if rest else math.inf,
+        -math.log(other_probability) if other_probability else math.inf,
         math.log(classes),
         context.stream,
         errors,
@@ -36,7 +36,7 @@ def label_energies(
 
 
 def feature_range(context: DeviceContext, features: Array) -> tuple[Array, LabelErrors]:
-    """As `Backend.feature_range`.
+    """Compute `Backend.feature_range` on a device.
 
     Kernels reduce float64 as unsigned keys of the same order: the sign bit set for positive
     numbers, all bits inverted for negative ones.

@@ -1,4 +1,4 @@
-"""Error counts that stay on devices until `raise_deferred` reads them."""
+"""Error counts in device memory, until `raise_deferred` reads them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ MAX_DEFERRED = 1000  # calls
 
 
 class DeferredQueue:
-    """What has not been read, in the order of the calls."""
+    """Error counts that have not been read, in the order of the calls."""
 
     def __init__(self) -> None:
         self._calls: deque[Callable[[], None]] = deque()
         self._counts: WeakSet[PendingCounts] = WeakSet()
 
     def defer(self, read: Callable[[], None]) -> None:
-        """Add a call; the oldest are read where there are too many."""
+        """Add a call; if there are too many, read them."""
         self._calls.append(read)
         if len(self._calls) > MAX_DEFERRED:
             self.raise_deferred()
 
     def register(self, counts: PendingCounts) -> None:
-        """Add counts, for as long as they exist."""
+        """Add counts, as long as they exist."""
         self._counts.add(counts)
 
     def raise_deferred(self) -> None:
-        """Wait for all, and raise the first error; later ones are left for the next time."""
+        """Wait for all, and raise the first error; later ones remain for the next call."""
         while self._calls:
             self._calls.popleft()()
         for counts in list(self._counts):

@@ -1,4 +1,4 @@
-"""Small tables in the memory of devices: palettes, resamplings and ignored values seen last."""
+"""A cache of small tables in device memory: palettes, resamplings and ignored values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Key = tuple[int, str, bytes]
 
 
 class DeviceTables:
-    """Copies of the host's tables, on the devices of one runtime."""
+    """Copies of tables of the CPU, on the devices of one runtime."""
 
     def __init__(self, runtime: Any) -> None:
         self._runtime = runtime
@@ -29,38 +29,38 @@ class DeviceTables:
 
     @property
     def pinned(self) -> tuple[Array, ...]:
-        """Tables that captured graphs read, which stay as long as the process."""
+        """Tables that captured graphs read, which are never freed."""
         return tuple(self._pinned.values())
 
     def get(self, table: Array, context: DeviceContext) -> Array:
-        """A table on the device of a context. One that is new there is waited for."""
+        """Return a table on the device of a context; upload it and wait if it is new."""
         key = context.device, table.dtype.str, table.tobytes()
-        known = self._pinned.get(key)
-        if known is not None:
-            return known
-        known = self._recent.get(key)
-        captured = is_capturing(context)
-        if captured and known is None:
+        cached = self._pinned.get(key)
+        if cached is not None:
+            return cached
+        cached = self._recent.get(key)
+        is_captured = is_capturing(context)
+        if is_captured and cached is None:
             raise RuntimeError(
                 "a CUDA graph is being captured, and a table of this call (of its palette, its "
                 "size or its ignored values) is not on the device yet: make the same call once "
                 "before the capture"
             )
-        if captured and known is not None:
-            self._pinned[key] = known
-        elif known is None:
-            known = self._upload(np.ascontiguousarray(table), context)
-            self._recent[key] = known
+        if is_captured and cached is not None:
+            self._pinned[key] = cached
+        elif cached is None:
+            cached = self._upload(np.ascontiguousarray(table), context)
+            self._recent[key] = cached
             while len(self._recent) > MAX_TABLES:
                 self._recent.popitem(last=False)
         else:
             self._recent.move_to_end(key)
-        return known
+        return cached
 
     def axes(
         self, axes: Axes | VolumeAxes | None, context: DeviceContext
     ) -> SimpleNamespace | None:
-        """The tables of a resampling, under the names of `Axes`."""
+        """Return the tables of a resampling on a device, under the names of `Axes`."""
         if axes is None:
             return None
         tables = SimpleNamespace(y=self._axis(axes.y, context), x=self._axis(axes.x, context))
@@ -77,5 +77,5 @@ class DeviceTables:
     def _upload(self, table: Array, context: DeviceContext) -> Array:
         memory = Memory(self._runtime, table.nbytes, max(context.device, 0))
         self._runtime.copy_in(memory.address, table, context.stream)
-        where = context._replace(runtime=self._runtime)
-        return device_view(memory.address, table.shape, None, table.dtype, where, memory)
+        upload_context = context._replace(runtime=self._runtime)
+        return device_view(memory.address, table.shape, None, table.dtype, upload_context, memory)

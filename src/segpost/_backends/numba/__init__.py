@@ -1,4 +1,4 @@
-"""The Numba backend: what an installation without a C++ compiler runs on."""
+"""The Numba backend: the operations for installations without a C++ compiler."""
 
 from segpost._backends.numba import color, spatial
 from segpost._backends.numba.crf import solver

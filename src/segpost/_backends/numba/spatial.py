@@ -1,4 +1,4 @@
-"""A picture as a network's input on Numba: rows are summed first, their columns then."""
+"""The operation letterbox on Numba: rows are summed first, then columns."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from segpost._backends.numba.tiles import frozen, packed, pieces
 from segpost._core.contract import Array
 from segpost._core.sampling import FilterTaps
 
-STRIP = 1 << 17  # values of the result in a strip
+STRIP = 1 << 17  # output values of a strip
 
 
 def letterbox(
     image: Array, y: FilterTaps, x: FilterTaps, offset: tuple[int, int], colors: Array, out: Array
 ) -> None:
-    """gain * value + shift in float32, where value is the weighted sum of rows, then of columns."""
+    """Write gain * value + shift in float32, where value is a weighted sum of pixels."""
     top, left = offset
     images, height, width = len(image), out.shape[2], image.shape[2]
     gain, shift, padding = colors.astype(np.float32)
-    heavy, wide = (frozen(taps.weights.astype(np.float32)) for taps in (y, x))
+    weights_y, weights_x = (frozen(taps.weights.astype(np.float32)) for taps in (y, x))
 
     def work(strip: tuple[int, int, int]) -> None:
         n, row0, row1 = strip
-        made = np.empty((3, row1 - row0, out.shape[3]), np.float32)
-        made[...] = padding[:, None, None]
+        strip_out = np.empty((3, row1 - row0, out.shape[3]), np.float32)
+        strip_out[...] = padding[:, None, None]
         first, last = max(row0 - top, 0), min(row1 - top, y.n_out)
         if first < last:
             low = y.first[first]
-            high = y.first[last - 1] + heavy.shape[1]
+            high = y.first[last - 1] + weights_y.shape[1]
             resize(
                 packed(image[n, low:high]).reshape(high - low, 3 * width),
                 frozen(y.first[first:last] - low),
-                heavy[first:last],
+                weights_y[first:last],
                 x.first,
-                wide,
+                weights_x,
                 frozen(gain),
                 frozen(shift),
-                made[:, first + top - row0 : last + top - row0, left : left + x.n_out],
+                strip_out[:, first + top - row0 : last + top - row0, left : left + x.n_out],
             )
-        out[n, :, row0:row1] = made
+        out[n, :, row0:row1] = strip_out
 
     strips = [(n, *rows) for n in range(images) for rows in pieces(height, STRIP // out.shape[3])]
     run(work, strips, image.size + out.size)
@@ -49,25 +49,32 @@ def letterbox(
 
 @kernel
 def resize(
-    pixels: Any, rows: Any, heavy: Any, columns: Any, wide: Any, gain: Any, shift: Any, out: Any
+    pixels: Any,
+    rows: Any,
+    weights_y: Any,
+    columns: Any,
+    weights_x: Any,
+    gain: Any,
+    shift: Any,
+    out: Any,
 ) -> None:
-    """Every row of `out`: [3, rows, columns] of pixels of [rows, 3 columns]."""
+    """Write `out`, [3, rows, columns], from pixels [rows, 3 * columns]."""
     line = np.empty(pixels.shape[1], np.float32)
     for y in range(rows.size):
         line[:] = np.float32(0.0)
-        for k in range(heavy.shape[1]):
-            weight, source = heavy[y, k], pixels[rows[y] + k]
+        for k in range(weights_y.shape[1]):
+            weight, source = weights_y[y, k], pixels[rows[y] + k]
             for i in range(line.size):
                 line[i] += weight * np.float32(source[i])
         for x in range(columns.size):
-            at = 3 * columns[x]
+            source_column = 3 * columns[x]
             red = green = blue = np.float32(0.0)
-            for k in range(wide.shape[1]):
-                weight = wide[x, k]
-                red += weight * line[at]
-                green += weight * line[at + 1]
-                blue += weight * line[at + 2]
-                at += 3
+            for k in range(weights_x.shape[1]):
+                weight = weights_x[x, k]
+                red += weight * line[source_column]
+                green += weight * line[source_column + 1]
+                blue += weight * line[source_column + 2]
+                source_column += 3
             out[0, y, x] = gain[0] * red + shift[0]
             out[1, y, x] = gain[1] * green + shift[1]
             out[2, y, x] = gain[2] * blue + shift[2]

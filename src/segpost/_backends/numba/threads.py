@@ -1,4 +1,4 @@
-"""How kernels are compiled, and how the strips of a call are spread over threads."""
+"""Compilation of kernels, and execution of strips on several threads."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Strip = TypeVar("Strip")
 Result = TypeVar("Result")
 
-WORTH_A_THREAD = 1 << 18  # elements to read and write; starting a thread takes as long as fewer
+MIN_THREAD_ELEMENTS = 1 << 18  # elements to read and write, about as long as starting a thread
 
 
 def kernel(function: Function) -> Function:
-    """Compile on first use, without the GIL; the machine code is kept where there is a place.
+    """Compile a function on first use, without the GIL, and cache it if a directory is writable.
 
-    No fastmath: LLVM must neither contract nor reorder what decides a label. Never parallel:
+    No fastmath: LLVM must neither contract nor reorder the arithmetic of labels. Never parallel:
     Numba's own threads abort under concurrent callers and do not survive a fork.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         compiled = njit(cache=True, **options)(function)
-    except RuntimeError:  # no directory can hold a cache
+    except RuntimeError:  # no directory is writable
         compiled = njit(**options)(function)
     return cast(Function, compiled)
 
 
 def run(work: Callable[[Strip], Result], strips: Sequence[Strip], elements: int) -> list[Result]:
-    """``work`` of every strip, in order.
+    """Return the results of ``work`` for every strip, in order.
 
-    One thread takes them in a loop, so that Ctrl-C is answered between two. More threads live for
-    this call only: nothing stays behind that a fork could break.
+    A single thread runs a loop, which Ctrl-C interrupts between strips. Further threads exist
+    during the call only, so that a fork cannot break them.
     """
-    threads = min(num_threads(), len(strips), max(elements // WORTH_A_THREAD, 1))
+    threads = min(num_threads(), len(strips), max(elements // MIN_THREAD_ELEMENTS, 1))
     if threads < 2:
         return [work(strip) for strip in strips]
     pool = ThreadPoolExecutor(threads)

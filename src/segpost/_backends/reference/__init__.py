@@ -1,4 +1,4 @@
-"""The definition that every backend is tested against: short NumPy in float64."""
+"""The reference backend: NumPy in float64, the definition that tests compare backends with."""
 
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import (

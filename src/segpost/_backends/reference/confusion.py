@@ -1,4 +1,4 @@
-"""Definition of the confusion matrix, from labels and from logits."""
+"""Definitions of the confusion matrix of labels and of logits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from segpost._core.sampling import Axes
 
 
 def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array) -> None:
-    """Add one to the cell of every pixel's target and prediction."""
+    """Add every pixel to the cell of its target and its prediction."""
     classes = counts.shape[1] - 1
     np.add.at(counts, (target_rows(target, classes, ignored), columns(preds, classes)), 1)
 
@@ -18,28 +18,28 @@ def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array)
 def confusion_logits(
     logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
 ) -> LogitErrors:
-    """The same for the predictions that argmax makes of logits."""
+    """Add every pixel to the cell of its target and the argmax of its logits."""
     preds = np.empty(target.shape, np.int32)
-    report = argmax(logits, axes, preds, None, None)
+    errors = argmax(logits, axes, preds, None, None)
     confusion_labels(preds, target, ignored, counts)
-    return report
+    return errors
 
 
 def target_rows(target: Array, classes: int, ignored: Array) -> Array:
-    """The class of every target; `classes` where it is void, one more where it is neither."""
-    void = np.zeros(target.shape, bool)
+    """Return the class of every target, `classes` if it is ignored, `classes` + 1 if invalid."""
+    is_ignored = np.zeros(target.shape, bool)
     for value in ignored:
-        void |= target == int(value)
+        is_ignored |= target == int(value)
     rows = np.where(in_range(target, classes), target.astype(np.int64), classes + 1)
-    return np.where(void, classes, rows)
+    return np.where(is_ignored, classes, rows)
 
 
 def columns(preds: Array, classes: int) -> Array:
-    """The class of every prediction; `classes` where it is none."""
+    """Return the class of every prediction, `classes` if it is invalid."""
     return np.where(in_range(preds, classes), preds.astype(np.int64), classes)
 
 
 def in_range(labels: Array, classes: int) -> Array:
-    """Where labels are classes."""
+    """Return a mask of the labels that are classes."""
     inside: Array = (labels >= 0) & (labels < classes)
     return inside

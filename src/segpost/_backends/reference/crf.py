@@ -1,4 +1,4 @@
-"""Definition of the dense CRF: mean field over every pair of pixels, in O(N^2)."""
+"""Definition of the dense CRF: mean field over all pairs of pixels, in O(N^2)."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from segpost._core.contract import Array, CrfStep, Pairwise, Unary, UnaryErrors
 
 Float64 = npt.NDArray[np.float64]
 
-KEPT = 4096  # pixels up to which kernels stay in memory: 128 MiB a term
-BLOCK = 1 << 22  # entries of a kernel that are made at once beyond that
-NOTHING = 1e-6  # a pixel that the others reach with no more, its own term left out, is alone
-OUTSIDE = 1e-3  # how far a probability may leave 0..1
+MAX_CACHED_PIXELS = 4096  # pixels up to which kernels are cached: 128 MiB per term
+BLOCK = 1 << 22  # kernel elements that are computed together in larger images
+MIN_SUM = 1e-6  # a pixel with a smaller sum over the other pixels gets no messages
+RANGE_TOLERANCE = 1e-3  # distance by which a probability may be outside 0..1
 
 
 def dense_crf(
     unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
 ) -> Solver:
-    """Always exact, whatever `method` and `quality` say."""
+    """Return the exact solver, for every `method` and `quality`."""
     return Solver(unary, terms, include_self)
 
 
 class Solver:
-    """Q_l(i) <- softmax_l(-U_l(i) + what all pixels say of l)."""
+    """Mean field by its definition: Q_l(i) <- softmax_l(-U_l(i) + messages_l(i))."""
 
     def __init__(self, unary: Unary, terms: Sequence[Pairwise], include_self: bool) -> None:
         energy, self.bad = energies(unary)
         self.energy = energy.reshape(len(energy), -1)  # [L, N]
-        fine = not (self.bad.count or self.bad.out_of_range or self.bad.infeasible)
-        self.kernels = [Kernel(term, energy.shape[1:], include_self) for term in terms if fine]
+        is_valid = not (self.bad.count or self.bad.out_of_range or self.bad.infeasible)
+        self.kernels = [Kernel(term, energy.shape[1:], include_self) for term in terms if is_valid]
 
     def messages(self, q: Float64) -> Float64:
-        """Those of all terms, attraction included: [L, N] from [L, N]."""
+        """Return the messages of all terms, weighted by compatibility: [L, N] from [L, N]."""
         return sum((kernel.messages(q) for kernel in self.kernels), np.zeros_like(q))
 
     def infer(
@@ -47,66 +47,71 @@ class Solver:
         tolerance: float | None,
         trace: bool,
     ) -> list[CrfStep]:
-        """The steps from the start to what is in `out`."""
+        """Write the final Q to `out`, and return the steps."""
         q = softmax_of_energies(-self.energy)
         if start is not None:
             q = start.astype(np.float64).reshape(q.shape)
         change = np.nan
         steps = []
-        for done in range(iterations + 1):
-            last = done == iterations or (tolerance is not None and change <= tolerance)
+        for iteration in range(iterations + 1):
+            last = iteration == iterations or (tolerance is not None and change <= tolerance)
             messages = np.zeros_like(q) if last and not trace else self.messages(q)
             steps.append(CrfStep(*self.free_energy(q, messages, trace), change))
             if last:
                 break
-            before, q = q, softmax_of_energies(messages - self.energy)
+            previous, q = q, softmax_of_energies(messages - self.energy)
             if trace or tolerance is not None:
-                change = float(np.abs(q - before).max(initial=0.0))
+                change = float(np.abs(q - previous).max(initial=0.0))
         out[...] = q.reshape(out.shape)
         return steps
 
     def free_energy(self, q: Float64, messages: Float64, trace: bool) -> tuple[float, float, float]:
-        """Entropy, unary and pairwise energy; an impossible label costs nothing."""
+        """Return entropy, unary and pairwise energy; labels of probability 0 contribute nothing."""
         if not trace:
             return np.nan, np.nan, np.nan
-        some = q > 0
-        entropy = float(np.sum(q[some] * np.log(q[some])))
-        return entropy, float(np.sum(q[some] * self.energy[some])), -float(np.sum(q * messages))
+        is_possible = q > 0
+        entropy = float(np.sum(q[is_possible] * np.log(q[is_possible])))
+        return (
+            entropy,
+            float(np.sum(q[is_possible] * self.energy[is_possible])),
+            -float(np.sum(q * messages)),
+        )
 
 
 class Kernel:
-    """exp(-|f_i - f_j|^2 / 2), normalized by its sums, with the compatibility of labels."""
+    """A term: exp(-|f_i - f_j|^2 / 2), normalized, with the compatibility of labels."""
 
     def __init__(self, term: Pairwise, size: tuple[int, ...], include_self: bool) -> None:
         self.include_self = include_self
         self.compatibility = term.compatibility
         self.features = features(term, size)
         self.pixels = int(np.prod(size))
-        self.kept = [*self.made()] if self.pixels <= KEPT else None
+        self.cached_blocks = [*self.compute_blocks()] if self.pixels <= MAX_CACHED_PIXELS else None
         sums = np.concatenate([np.zeros(0), *(rows.sum(axis=1) for _, rows in self.blocks())])
         exponent = {"symmetric": -0.5, "row": -1.0, "column": -1.0, "none": 0.0}
-        factor = np.maximum(sums, NOTHING) ** exponent[term.normalization]
+        factor = np.maximum(sums, MIN_SUM) ** exponent[term.normalization]
         if term.normalization != "none":
-            factor[sums <= NOTHING] = 0.0
+            factor[sums <= MIN_SUM] = 0.0
         self.left = np.ones_like(sums) if term.normalization == "column" else factor
         self.right = np.ones_like(sums) if term.normalization == "row" else factor
 
     def messages(self, q: Float64) -> Float64:
-        """[L, N] from [L, N]."""
+        """Return the messages of the term: [L, N] from [L, N]."""
         weighted = (self.right * q).T
-        found = np.empty_like(weighted)
+        sums = np.empty_like(weighted)
         for first, rows in self.blocks():
-            found[first : first + len(rows)] = rows @ weighted
-        gathered = self.left * found.T
+            sums[first : first + len(rows)] = rows @ weighted
+        messages = self.left * sums.T
         if self.compatibility.ndim == 2:
-            return np.asarray(self.compatibility @ gathered)
-        return self.compatibility[..., None] * gathered
+            return np.asarray(self.compatibility @ messages)
+        return self.compatibility[..., None] * messages
 
     def blocks(self) -> Iterator[tuple[int, Float64]]:
-        """Rows of the kernel, and the index of the first."""
-        return self.made() if self.kept is None else iter(self.kept)
+        """Iterate over blocks of rows of the kernel, with the index of the first row."""
+        return self.compute_blocks() if self.cached_blocks is None else iter(self.cached_blocks)
 
-    def made(self) -> Iterator[tuple[int, Float64]]:
+    def compute_blocks(self) -> Iterator[tuple[int, Float64]]:
+        """Compute the blocks one after the other."""
         height = max(BLOCK // max(self.pixels, 1), 1)
         for first in range(0, self.pixels, height):
             square = np.zeros((min(height, self.pixels - first), self.pixels))
@@ -119,25 +124,25 @@ class Kernel:
 
 
 def features(term: Pairwise, size: tuple[int, ...]) -> list[Float64]:
-    """Places and guide of all pixels, in units of their sigmas; a constant one is left out."""
-    found: list[Any] = []
+    """Return positions and guide of all pixels in sigmas, without constant positions."""
+    result: list[Any] = []
     if term.sigma is not None:
-        places = zip(np.indices(size), term.sigma, size, strict=True)
-        found += [place.ravel() / sigma for place, sigma, n in places if n > 1]
+        positions = zip(np.indices(size), term.sigma, size, strict=True)
+        result += [position.ravel() / sigma for position, sigma, n in positions if n > 1]
     if term.guide is not None and term.guide_sigma is not None:
         channels = term.guide.reshape(-1, len(term.guide_sigma)).T.astype(np.float64)
-        found += [*(channels / term.guide_sigma[:, None])]
-    return found
+        result += [*(channels / term.guide_sigma[:, None])]
+    return result
 
 
 def energies(unary: Unary) -> tuple[Float64, UnaryErrors]:
-    """U = -log of the unary, [L, D, H, W], and the values that have none."""
+    """Return the energies U = -log of the unary, [L, D, H, W], and the errors of its values."""
     values = widen(unary.values, unary.kind).astype(np.float64)
     out_of_range = np.zeros(values.shape, bool)
     with np.errstate(divide="ignore", invalid="ignore"):
         if unary.unary_kind == "probabilities":
             bad = ~np.isfinite(values)
-            out_of_range = ~bad & ((values < -OUTSIDE) | (values > 1 + OUTSIDE))
+            out_of_range = ~bad & ((values < -RANGE_TOLERANCE) | (values > 1 + RANGE_TOLERANCE))
             energy = -np.log(np.maximum(values, unary.clamp))
         elif unary.unary_kind == "logits":
             bad = np.isnan(values) | (values == np.inf)
@@ -146,18 +151,18 @@ def energies(unary: Unary) -> tuple[Float64, UnaryErrors]:
         else:
             bad = np.isnan(values) | (values == -np.inf)
             energy = values
-        none = values == -np.inf if unary.unary_kind == "logits" else energy == np.inf
-    infeasible = none.all(axis=0) & ~bad.any(axis=0)
+        is_impossible = values == -np.inf if unary.unary_kind == "logits" else energy == np.inf
+    infeasible = is_impossible.all(axis=0) & ~bad.any(axis=0)
     return energy, UnaryErrors(*_first(bad), *_first(out_of_range), *_first(infeasible))
 
 
 def softmax_of_energies(values: Float64) -> Float64:
-    """Over the labels, the first axis."""
+    """Return the softmax over the labels, the first axis."""
     power = np.exp(values - values.max(axis=0))
     return np.asarray(power / power.sum(axis=0))
 
 
-def _first(bad: Array) -> tuple[int, int]:
-    """Count and first flat index of the true entries."""
-    count = int(bad.sum())
-    return count, int(bad.argmax()) if count else -1
+def _first(mask: Array) -> tuple[int, int]:
+    """Return the number and the first flat index of the true elements."""
+    count = int(mask.sum())
+    return count, int(mask.argmax()) if count else -1

@@ -1,4 +1,4 @@
-"""Definition of the counts behind the instance-weighted IoU."""
+"""Definition of the counts for the instance-weighted IoU."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from segpost._core.contract import Array
 def instance_counts(
     preds: Array, target: Array, instances: Array, groups: Array, ignored: Array, counts: Array
 ) -> None:
-    """Pixels of every instance, how many of them are right, and the class of the instance.
+    """Count pixels and correct pixels of every instance, and write the class of the instance.
 
-    Targets that are void or no classes are left out, whatever instance they belong to.
+    Pixels whose target is ignored or invalid are left out of every instance.
     """
     classes = len(groups)
     rows, predicted = target_rows(target, classes, ignored), columns(preds, classes)
-    inside = rows < classes
-    rows, predicted, instance = rows[inside], predicted[inside], instances[inside].astype(np.int64)
-    group = np.append(groups, -1)  # a prediction that is no class is in no group
-    for column, what in enumerate(
+    is_valid = rows < classes
+    rows, predicted, instance = (
+        rows[is_valid],
+        predicted[is_valid],
+        instances[is_valid].astype(np.int64),
+    )
+    group = np.append(groups, -1)  # an invalid prediction is in no group
+    for column, mask in enumerate(
         (np.ones(len(rows), bool), rows == predicted, groups[rows] == group[predicted])
     ):
-        np.add.at(counts[:, column], instance, what)
-    for one in np.unique(instance):
-        own = np.unique(rows[instance == one])
-        counts[one, 3] = own[0] + 1 if len(own) == 1 else -1
+        np.add.at(counts[:, column], instance, mask)
+    for index in np.unique(instance):
+        instance_classes = np.unique(rows[instance == index])
+        counts[index, 3] = instance_classes[0] + 1 if len(instance_classes) == 1 else -1

@@ -1,4 +1,4 @@
-"""Definition of argmax and softmax, with or without bilinear upsampling."""
+"""Definitions of argmax and softmax, with or without bilinear upsampling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from segpost._core.contract import Array, ColorOutputs, LogitErrors, Logits
 from segpost._core.sampling import Axes, corners
 
 Float64 = npt.NDArray[np.float64]
-ROWS = 64  # output rows at a time, to bound memory
+ROWS = 64  # output rows that are computed together, to limit memory
 
 
 def argmax(
@@ -25,35 +25,35 @@ def argmax(
     fast: bool = False,
     probabilities: Array | None = None,
 ) -> LogitErrors:
-    """First index of the largest interpolated logit; NaN beats everything, the first NaN wins."""
+    """Write the first index of the largest interpolated logit; the first NaN exceeds everything."""
     if confidence is not None or probabilities is not None:
         raise NotImplementedError("softmax computes these, see fuses")
-    report = count_nan(logits)
+    errors = count_nan(logits)
     for n, rows, values in interpolated(logits, axes):
         if logits.threshold is not None:  # class 0 is a constant plane at the threshold
             values = np.concatenate([threshold_plane(logits, axes, rows), values])
         labels[n, rows] = np.argmax(values, axis=0)
-        nothing = np.isnan(values).any(axis=0) | (values == -np.inf).all(axis=0)
-        report = add_undefined(report, nothing, n, rows, labels.shape)
+        is_undefined = np.isnan(values).any(axis=0) | (values == -np.inf).all(axis=0)
+        errors = add_undefined(errors, is_undefined, n, rows, labels.shape)
     if paint is not None and paint.color is not None:
         paint.color[...] = unpack(paint.lut[labels])
     if paint is not None and paint.overlay is not None:
         overlay(
             paint.overlay.image, labels, paint.lut, paint.overlay.alpha, None, 0, paint.overlay.out
         )
-    return report
+    return errors
 
 
 def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
-    """Probabilities are defined by softmax alone."""
+    """Return False: only softmax computes probabilities."""
     return False
 
 
 def softmax(
     logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
 ) -> LogitErrors:
-    """exp(v - max) / sum; for a one-channel head the sigmoid, and the chosen side's probability."""
-    report = LogitErrors()
+    """Write exp(v - max) / sum, or for a one-channel head the sigmoid; and the confidence."""
+    errors = LogitErrors()
     den = 1.0 if axes is None else axes.y.den * axes.x.den
     shape = output_shape(logits, axes)
     for n, rows, values in interpolated(logits, axes):
@@ -62,38 +62,40 @@ def softmax(
             if logits.threshold is not None:
                 probability = 1.0 / (1.0 + np.exp(-real))
                 above = values > threshold_plane(logits, axes, rows)
-                chosen = np.where(above, probability, 1.0 - probability)[0]
+                label_probability = np.where(above, probability, 1.0 - probability)[0]
             else:
                 power = np.exp(real - real.max(axis=0))
                 probability = power / power.sum(axis=0)
-                chosen = probability.max(axis=0)
+                label_probability = probability.max(axis=0)
         if probabilities is not None:
             probabilities[n, :, rows] = probability
         if confidence is not None:
-            confidence[n, rows] = chosen if confidence.dtype != np.uint8 else as_bytes(chosen)
-        report = add_undefined(report, np.isnan(chosen), n, rows, shape)
-    return report
+            confidence[n, rows] = (
+                label_probability if confidence.dtype != np.uint8 else as_bytes(label_probability)
+            )
+        errors = add_undefined(errors, np.isnan(label_probability), n, rows, shape)
+    return errors
 
 
 def add_resized(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None:
-    """Add weighted values at the output size to sums, where the weight is positive."""
+    """Add weighted values at the output size to `sums` where the weight is positive."""
     unit = 1.0 if axes is None else axes.y.den * axes.x.den
     for _, rows, values in interpolated(logits, axes):
         part, weight = sums[:, rows], weights[rows]
-        with np.errstate(invalid="ignore", over="ignore"):  # what has no weight may be infinite
+        with np.errstate(invalid="ignore", over="ignore"):  # values of weight 0 may be infinite
             product = weight * (values / unit).astype(np.float32)
             np.add(part, product, out=part, where=weight > 0)
 
 
 def as_bytes(confidence: Array) -> Array:
-    """The nearest of 0..255, ties to even; 0 where there is none."""
+    """Return confidence rounded to 0..255, ties to even; 0 where it is undefined."""
     return np.rint(255.0 * np.nan_to_num(confidence))
 
 
 def interpolated(
     logits: Logits, axes: Axes | None, only: slice | None = None
 ) -> Iterator[tuple[int, slice, Float64]]:
-    """Image, output rows and their values times ``den_y * den_x``, a strip at a time.
+    """Iterate over strips: image, output rows and their values times ``den_y * den_x``.
 
     The order of the sum is fixed: ((00 + 01) + 10) + 11. With the integer weights every product
     of a float32 is exact, so no fused multiply-add can change the result. A corner of weight zero
@@ -119,38 +121,38 @@ def interpolated(
 
 
 def threshold_plane(logits: Logits, axes: Axes | None, rows: slice) -> Float64:
-    """Class 0 of a one-channel head: a constant, interpolated like any other class."""
+    """Return class 0 of a one-channel head: a constant that is interpolated like a class."""
     kind = "float64" if logits.kind in WIDE_KINDS else "float32"
     constant = np.full(logits.values[:1].shape, logits.threshold, kind)
     return next(interpolated(Logits(constant, kind), axes, rows))[2]
 
 
 def output_shape(logits: Logits, axes: Axes | None) -> tuple[int, int, int]:
-    """(N, H, W) of what comes out."""
+    """Return the output shape (N, H, W)."""
     n, _, h, w = logits.values.shape
     return (n, h, w) if axes is None else (n, axes.y.n_out, axes.x.n_out)
 
 
 def count_nan(logits: Logits) -> LogitErrors:
-    """How many logits are NaN, and the first place that has one."""
-    report = LogitErrors()
+    """Return the number of NaN, and the index of the first pixel that has one."""
+    errors = LogitErrors()
     for n, image in enumerate(logits.values):
         nan = np.isnan(widen(image, logits.kind))
         count = int(nan.sum())
         if count:
-            place = n * nan[0].size + int(nan.any(axis=0).argmax())
-            first = report.nan_first if report.nan_count else place
-            report = report._replace(nan_count=report.nan_count + count, nan_first=first)
-    return report
+            index = n * nan[0].size + int(nan.any(axis=0).argmax())
+            first = errors.nan_first if errors.nan_count else index
+            errors = errors._replace(nan_count=errors.nan_count + count, nan_first=first)
+    return errors
 
 
 def add_undefined(
-    report: LogitErrors, undefined: Array, n: int, rows: slice, shape: tuple[int, ...]
+    errors: LogitErrors, undefined: Array, n: int, rows: slice, shape: tuple[int, ...]
 ) -> LogitErrors:
-    """Add the output pixels of a strip that have no answer."""
+    """Return the errors plus those of the undefined output pixels of a strip."""
     count = int(undefined.sum())
     if not count:
-        return report
-    place = (n * shape[1] + rows.start) * shape[2] + int(undefined.argmax())
-    first = report.undefined_first if report.undefined_count else place
-    return report._replace(undefined_count=report.undefined_count + count, undefined_first=first)
+        return errors
+    index = (n * shape[1] + rows.start) * shape[2] + int(undefined.argmax())
+    first = errors.undefined_first if errors.undefined_count else index
+    return errors._replace(undefined_count=errors.undefined_count + count, undefined_first=first)

@@ -11,27 +11,27 @@ from segpost._core.sampling import VolumeAxes, corners
 
 
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
-    """First index of the largest interpolated logit; NaN beats everything, the first NaN wins."""
+    """Write the first index of the largest interpolated logit; the first NaN exceeds everything."""
     nan = np.isnan(widen(logits.values, logits.kind))
-    places = np.flatnonzero(nan.any(axis=1))
-    report = LogitErrors(int(nan.sum()), int(places[0]) if places.size else -1)
+    indices = np.flatnonzero(nan.any(axis=1))
+    errors = LogitErrors(int(nan.sum()), int(indices[0]) if indices.size else -1)
     for n in range(len(labels)):
         for z in range(axes.z.n_out):
             values = interpolated(logits, axes, n, z)
             labels[n, z] = np.argmax(values, axis=0)
-            nothing = np.isnan(values).any(axis=0) | (values == -np.inf).all(axis=0)
-            count = int(nothing.sum())
+            is_undefined = np.isnan(values).any(axis=0) | (values == -np.inf).all(axis=0)
+            count = int(is_undefined.sum())
             if count:
-                place = (n * axes.z.n_out + z) * nothing.size + int(nothing.argmax())
-                first = report.undefined_first if report.undefined_count else place
-                report = report._replace(
-                    undefined_count=report.undefined_count + count, undefined_first=first
+                index = (n * axes.z.n_out + z) * is_undefined.size + int(is_undefined.argmax())
+                first = errors.undefined_first if errors.undefined_count else index
+                errors = errors._replace(
+                    undefined_count=errors.undefined_count + count, undefined_first=first
                 )
-    return report
+    return errors
 
 
 def interpolated(logits: Logits, axes: VolumeAxes, n: int, z: int) -> Float64:
-    """[C, H, W] of one slice, times ``den_z * den_y * den_x``.
+    """Return one slice [C, H, W] of values times ``den_z * den_y * den_x``.
 
     The order of the sum is fixed, 000 to 111 of (z, y, x), and a corner of weight zero contributes
     nothing, not even an infinity or a NaN.
@@ -41,8 +41,8 @@ def interpolated(logits: Logits, axes: VolumeAxes, n: int, z: int) -> Float64:
         for row, wy in corners(axes.y, slice(None)):
             for column, wx in corners(axes.x, slice(None)):
                 weight = (wz[0] * wy)[:, None] * wx
-                here = widen(logits.values[n, :, depth[0]][:, row][:, :, column], logits.kind)
+                corner = widen(logits.values[n, :, depth[0]][:, row][:, :, column], logits.kind)
                 with np.errstate(invalid="ignore", over="ignore"):
-                    term = np.where(weight == 0.0, 0.0, weight * here.astype(np.float64))
+                    term = np.where(weight == 0.0, 0.0, weight * corner.astype(np.float64))
                     total = total + term
     return total

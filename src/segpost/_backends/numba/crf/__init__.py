@@ -1,1 +1,1 @@
-"""_backends/numba/crf."""
+"""The dense CRF of the Numba backend: mean field with grid, lattice and exact filters."""

@@ -1,4 +1,4 @@
-"""A Gaussian between every two pixels, summed up as it is defined."""
+"""The exact filter: Gaussian weights between all pairs of pixels."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from segpost._backends.numba.crf.rows import LANES, add_row, row_length
 from segpost._backends.numba.crf.terms import (
     Block,
     Strip,
-    attract,
-    attraction,
+    apply_compatibility,
     features,
-    normalized,
+    normalization_factors,
+    pad_compatibility,
 )
 from segpost._backends.numba.labels.probabilities import exp_negative
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import pieces
 from segpost._core.contract import Array, Pairwise
 
-ROWS = 64  # pixels whose messages are made together
-OTHERS = 256  # of that many pixels
-FAR = np.float32(32.0)  # half a squared distance beyond which a pixel is as good as not there
-NOTHING = 1e-6  # a pixel that the others reach with no more, its own term left out, is alone
+ROWS = 64  # pixels whose messages are computed together
+OTHERS = 256  # pixels that send them, per pass
+MAX_DISTANCE = np.float32(32.0)  # half a squared distance beyond which weights are negligible
+MIN_SUM = 1e-6  # a pixel with a smaller sum over the other pixels gets no messages
 
 
 class Exact:
-    """Features of all pixels, what they sent, and what comes of it."""
+    """A term by its definition: features of all pixels, sent values, and messages."""
 
-    self_message: Array | None = None  # it is left out where sums are made
+    self_message: Array | None = None  # sums leave it out
 
     def __init__(
         self,
@@ -41,39 +41,42 @@ class Exact:
         include_self: bool,
     ) -> None:
         pixels = strips[-1].end
-        found = features(term, size, 0, pixels)
-        self.features = (found - found.min(axis=0)).T.astype(np.float32)
+        all_features = features(term, size, 0, pixels)
+        self.features = (all_features - all_features.min(axis=0)).T.astype(np.float32)
         self.include_self = include_self
         sums = self.sums_of(np.ones((pixels, LANES), np.float32))[:, 0].astype(np.float64)
-        self.before, self.after = normalized(term, np.where(sums > NOTHING, sums, 0.0))
-        self.attraction = attraction(term, labels, 1.0)
+        self.before, self.after = normalization_factors(term, np.where(sums > MIN_SUM, sums, 0.0))
+        self.compatibility = pad_compatibility(term, labels, 1.0)
         self.sent = np.empty((pixels, row_length(labels)), np.float32)
 
     def sums_of(self, values: Array) -> Array:
-        """The kernel times [N, row]."""
-        found = np.empty_like(values)
+        """Return the product of the kernel and values [N, row]."""
+        sums = np.empty_like(values)
 
         def work(part: tuple[int, int]) -> None:
-            sum_pairs(self.features, values, self.include_self, *part, found)
+            sum_pairs(self.features, values, self.include_self, *part, sums)
 
         pixels, row = values.shape
         run(work, pieces(pixels, ROWS), pixels * pixels * row)
-        return found
+        return sums
 
     def clear(self, strip: Strip) -> None:
-        pass
+        """Do nothing: `send` overwrites the values of all pixels."""
 
     def send(self, block: Block, values: Array) -> None:
+        """Store the values of a block of pixels."""
         part = slice(block.begin, block.end)
         self.sent[part] = values if self.before is None else values * self.before[part, None]
 
     def join(self) -> None:
+        """Compute the messages of all pixels from the values they sent."""
         self.messages = self.sums_of(self.sent)
         if self.after is not None:
             self.messages *= self.after[:, None]
-        attract(self.messages, self.attraction, 0, len(self.messages))
+        apply_compatibility(self.messages, self.compatibility, 0, len(self.messages))
 
     def receive(self, block: Block, values: Array) -> None:
+        """Add the messages to the values of a block of pixels."""
         values += self.messages[block.begin : block.end]
 
 
@@ -81,9 +84,9 @@ class Exact:
 def sum_pairs(
     features: Any, values: Any, include_self: Any, begin: Any, end: Any, out: Any
 ) -> None:
-    """Rows ``begin:end`` of the kernel times `values`, some columns at a time."""
+    """Write rows ``begin:end`` of the product of the kernel and `values`, block by block."""
     pixels, row = values.shape
-    near = np.empty(OTHERS, np.float32)
+    distance = np.empty(OTHERS, np.float32)
     part = np.empty(row, np.float32)
     for i in range(begin, end):
         for label in range(row):
@@ -91,20 +94,20 @@ def sum_pairs(
     for first in range(0, pixels, OTHERS):
         count = min(OTHERS, pixels - first)
         for i in range(begin, end):
-            near[:] = np.float32(0.0)
+            distance[:] = np.float32(0.0)
             for f in range(features.shape[0]):
-                here, there = features[f, i], features[f, first : first + count]
+                feature, others = features[f, i], features[f, first : first + count]
                 for j in range(count):
-                    by = there[j] - here
-                    near[j] += np.float32(0.5) * by * by
-            least = FAR
+                    difference = others[j] - feature
+                    distance[j] += np.float32(0.5) * difference * difference
+            nearest = MAX_DISTANCE
             for j in range(count):
-                least = min(least, near[j])
-            if not least < FAR:
+                nearest = min(nearest, distance[j])
+            if not nearest < MAX_DISTANCE:
                 continue
             part[:] = np.float32(0.0)
             for j in range(count):
-                if near[j] < FAR and (include_self or first + j != i):
-                    weight = exp_negative(-near[j])
+                if distance[j] < MAX_DISTANCE and (include_self or first + j != i):
+                    weight = exp_negative(-distance[j])
                     add_row(part, 0, values, (first + j) * row, weight, row)
             add_row(out, i * row, part, 0, np.float32(1.0), row)

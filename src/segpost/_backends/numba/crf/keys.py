@@ -1,7 +1,7 @@
-"""Sets of integer coordinates: an open-addressing hash that numbers them in the order they came.
+"""Sets of integer coordinates: an open-addressing hash that numbers them in order of insertion.
 
-Coordinates have a name, a linear form modulo 2^64, so that a neighbour's name is a vertex's plus a
-constant. Where names may not be unique coordinates are compared too.
+The name of coordinates is a linear form modulo 2^64, so that the names of neighbours differ by a
+constant. If names may not be unique, coordinates are compared too.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from segpost._core.contract import Array
 
 MIX = np.int64(0x9E3779B97F4A7C15 - (1 << 64))
 HALF = np.int64(32)
-AHEAD = 16  # names whose slots are asked for before they are looked at
+AHEAD = 16  # names whose slots are prefetched
 
 
 class Naming(NamedTuple):
-    """The linear form."""
+    """The linear form that computes names from coordinates."""
 
-    factor: Array  # int64, one a coordinate
+    factor: Array  # int64, one per coordinate
     unique: bool  # no two coordinates within the ranges have the same name
 
 
 def naming(ranges: Sequence[float]) -> Naming:
-    """That of coordinates which take so many values each."""
+    """Return the linear form for coordinates from the number of values that each takes."""
     unique = float(np.prod(np.asarray(ranges, np.float64))) < 2.0**63
     factor, step = [], 1
     for i, values in enumerate(ranges):
@@ -42,7 +42,7 @@ def naming(ranges: Sequence[float]) -> Naming:
 
 @kernel
 def empty_slots(count: Any) -> Any:
-    """Slots for `count` names, and more."""
+    """Return empty slots, at least two per name."""
     slots = 64
     while slots < 2 * count:
         slots *= 2
@@ -51,59 +51,59 @@ def empty_slots(count: Any) -> Any:
 
 @kernel
 def home(slots: Any, name: Any) -> Any:
-    """The slot to look at first."""
+    """Return the first slot to probe for a name."""
     mixed = name * MIX
     return (mixed ^ (mixed >> HALF)) & (slots.shape[0] - 1)
 
 
 @kernel
 def find(slots: Any, keys: Any, name: Any, key: Any) -> Any:
-    """The slot of a name, or the free one that it would get."""
-    at = home(slots, name)
-    while slots[at, 1] >= 0:
-        if slots[at, 0] == name:
+    """Return the slot of a name, or the empty slot for its insertion."""
+    slot = home(slots, name)
+    while slots[slot, 1] >= 0:
+        if slots[slot, 0] == name:
             same = True
             for j in range(keys.shape[1]):
-                same &= keys[slots[at, 1], j] == key[j]
+                same &= keys[slots[slot, 1], j] == key[j]
             if same:
-                return at
-        at = (at + 1) & (slots.shape[0] - 1)
-    return at
+                return slot
+        slot = (slot + 1) & (slots.shape[0] - 1)
+    return slot
 
 
 @kernel
-def grown(slots: Any) -> Any:
-    """Twice the slots."""
+def grow(slots: Any) -> Any:
+    """Return a copy of the hash with twice as many slots."""
     more = np.full((2 * slots.shape[0], 2), -1, np.int64)
-    for old in range(slots.shape[0]):
-        if slots[old, 1] >= 0:
-            at = home(more, slots[old, 0])
-            while more[at, 1] >= 0:
-                at = (at + 1) & (more.shape[0] - 1)
-            more[at, 0], more[at, 1] = slots[old, 0], slots[old, 1]
+    for i in range(slots.shape[0]):
+        if slots[i, 1] >= 0:
+            slot = home(more, slots[i, 0])
+            while more[slot, 1] >= 0:
+                slot = (slot + 1) & (more.shape[0] - 1)
+            more[slot, 0], more[slot, 1] = slots[i, 0], slots[i, 1]
     return more
 
 
 @kernel
-def number(given: Any, given_keys: Any) -> Any:
-    """The number of each name, and those that differ."""
-    slots = empty_slots(given.size // 2)
-    ids = np.empty(given.size, np.int32)
-    names, keys = np.empty_like(given), np.empty_like(given_keys)
+def number(all_names: Any, all_keys: Any) -> Any:
+    """Return the number of each name, and the unique names and keys."""
+    slots = empty_slots(all_names.size // 2)
+    ids = np.empty(all_names.size, np.int32)
+    names, keys = np.empty_like(all_names), np.empty_like(all_keys)
     count = 0
-    for i in range(given.size):
-        if i + AHEAD < given.size:
-            prefetch(slots, 2 * home(slots, given[i + AHEAD]))
-        at = find(slots, keys, given[i], given_keys[i])
-        if slots[at, 1] < 0:
-            slots[at, 0], slots[at, 1] = given[i], count
-            names[count] = given[i]
+    for i in range(all_names.size):
+        if i + AHEAD < all_names.size:
+            prefetch(slots, 2 * home(slots, all_names[i + AHEAD]))
+        slot = find(slots, keys, all_names[i], all_keys[i])
+        if slots[slot, 1] < 0:
+            slots[slot, 0], slots[slot, 1] = all_names[i], count
+            names[count] = all_names[i]
             for j in range(keys.shape[1]):
-                keys[count, j] = given_keys[i, j]
+                keys[count, j] = all_keys[i, j]
             ids[i] = count
             count += 1
             if 2 * count > slots.shape[0]:
-                slots = grown(slots)
+                slots = grow(slots)
         else:
-            ids[i] = slots[at, 1]
+            ids[i] = slots[slot, 1]
     return ids, names[:count].copy(), keys[:count].copy()

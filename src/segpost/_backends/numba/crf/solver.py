@@ -1,4 +1,4 @@
-"""Mean field of a dense CRF on Numba."""
+"""The solver of a dense CRF on Numba: mean field, strip by strip."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import target
 from segpost._core.contract import LATTICES, Array, CrfStep, Pairwise, Unary
 
-NOTHING = np.float32(1e-27)
-IMPOSSIBLE = np.float32(-1e29)  # logs of labels that are, and cost nothing
+MIN_PROBABILITY = np.float32(1e-27)  # smaller values are written as 0
+MIN_LOG = np.float32(-1e29)  # labels with smaller logs are impossible and have no energy
 
 
 class Pass(NamedTuple):
-    """What a walk over all pixels is for."""
+    """The tasks of one pass over all pixels."""
 
-    first: bool = False  # there are no messages yet
-    send: bool = True  # Q goes on
-    trace: bool = False  # energies of the Q before are wanted,
+    first: bool = False  # there are no messages before the first pass
+    send: bool = True  # send Q to the terms
+    trace: bool = False  # compute the energies of the previous Q,
     measure: bool = False  # and nothing else
-    start: Array | None = None  # [L, N] Q to begin with
+    start: Array | None = None  # [L, N] initial Q
     out: Array | None = None  # [L, N]
 
 
 class Sums(NamedTuple):
-    """Of some pixels, of the Q before; and how far the new one is from it."""
+    """Energies of the previous Q over some pixels, and the largest change to the new Q."""
 
     entropy: float = 0.0
     unary: float = 0.0
@@ -45,12 +45,12 @@ class Sums(NamedTuple):
 def dense_crf(
     unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
 ) -> Solver:
-    """Ready to be inferred, if the unary is any."""
+    """Return the solver of a dense CRF of one image."""
     return Solver(unary, terms, include_self, method, quality)
 
 
 class Solver:
-    """Q is made strip by strip, of messages, and sent on at once; it is nowhere stored."""
+    """Mean field that computes Q strip by strip from messages, and sends it without storing it."""
 
     def __init__(
         self, unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str
@@ -65,13 +65,13 @@ class Solver:
         if self.bad.count or self.bad.out_of_range or self.bad.infeasible:
             return
         for term in terms:
-            given = term, (d, h, w), self.labels, self.strips
+            arguments = term, (d, h, w), self.labels, self.strips
             if method == "exact":
-                self.terms.append(Exact(*given, include_self))
+                self.terms.append(Exact(*arguments, include_self))
             elif term.guide is None and d == 1:
-                self.terms.append(Grid(*given, include_self))
+                self.terms.append(Grid(*arguments, include_self))
             else:
-                self.terms.append(Lattice(*given, LATTICES[quality], include_self))
+                self.terms.append(Lattice(*arguments, LATTICES[quality], include_self))
 
     def infer(
         self,
@@ -81,61 +81,66 @@ class Solver:
         tolerance: float | None,
         trace: bool,
     ) -> list[CrfStep]:
-        """The steps from the start to what is in `out`."""
-        written, finish = target(out)
-        planes = written.reshape(self.labels, -1)
-        given = None if start is None else start.reshape(self.labels, -1)
+        """Write the final Q to `out`, and return the steps."""
+        output, finish = target(out)
+        planes = output.reshape(self.labels, -1)
+        start_planes = None if start is None else start.reshape(self.labels, -1)
         compare = trace or tolerance is not None
-        kept = np.empty_like(self.logs) if compare or self.alone() else None
-        nothing = CrfStep(math.nan, math.nan, math.nan, math.nan)
+        previous = np.empty_like(self.logs) if compare or self.subtracts_self() else None
+        no_energies = CrfStep(math.nan, math.nan, math.nan, math.nan)
         steps: list[CrfStep] = []
-        for done in range(iterations + 1):
-            last = done == iterations
+        for iteration in range(iterations + 1):
+            last = iteration == iterations
             job = Pass(
-                first=done == 0,
+                first=iteration == 0,
                 send=not last or trace,
-                trace=trace and done > 0,
-                start=given if done == 0 else None,
+                trace=trace and iteration > 0,
+                start=start_planes if iteration == 0 else None,
                 out=planes if last else None,
             )
-            sums = self.walk(job, kept)
+            sums = self.run_pass(job, previous)
             if job.trace:
-                steps[-1] = self.known(steps[-1], sums)
-            steps.append(nothing._replace(change=sums.change if compare and done else math.nan))
+                steps[-1] = self.with_energies(steps[-1], sums)
+            steps.append(
+                no_energies._replace(change=sums.change if compare and iteration else math.nan)
+            )
             if last or (tolerance is not None and steps[-1].change <= tolerance):
                 break
             self.join()
         if trace:
             self.join()
-            sums = self.walk(Pass(send=False, trace=True, measure=True), kept)
-            steps[-1] = self.known(steps[-1], sums)
-        if not last and kept is not None:
-            write(kept, 0, planes)
+            sums = self.run_pass(Pass(send=False, trace=True, measure=True), previous)
+            steps[-1] = self.with_energies(steps[-1], sums)
+        if not last and previous is not None:
+            write(previous, 0, planes)
         finish()
         return steps
 
-    def alone(self) -> bool:
-        """Whether messages of pixels to themselves have to be taken out."""
+    def subtracts_self(self) -> bool:
+        """Return whether messages of pixels to themselves are subtracted."""
         return any(term.self_message is not None for term in self.terms)
 
-    def known(self, step: CrfStep, sums: Sums) -> CrfStep:
-        """A step with its energies, the unary's as it was given."""
+    def with_energies(self, step: CrfStep, sums: Sums) -> CrfStep:
+        """Return a step with its energies, that of the unary without its normalization."""
         return CrfStep(sums.entropy, sums.unary - self.offset, sums.pairwise, step.change)
 
     def join(self) -> None:
+        """Compute the messages of all terms."""
         for term in self.terms:
             term.join()
 
-    def walk(self, job: Pass, kept: Array | None) -> Sums:
-        """Over all pixels, once."""
+    def run_pass(self, job: Pass, previous: Array | None) -> Sums:
+        """Run one pass over all pixels."""
         parts = run(
-            lambda strip: self.walk_strip(job, strip, kept), self.strips, 8 * self.logs.size
+            lambda strip: self.run_pass_of_strip(job, strip, previous),
+            self.strips,
+            8 * self.logs.size,
         )
         entropy, unary, pairwise, change = zip(*parts, strict=True)
         return Sums(sum(entropy), sum(unary), sum(pairwise), max(change))
 
-    def walk_strip(self, job: Pass, strip: Strip, kept: Array | None) -> Sums:
-        """Over the pixels of a strip, a few rows at a time."""
+    def run_pass_of_strip(self, job: Pass, strip: Strip, previous: Array | None) -> Sums:
+        """Run one pass over the pixels of a strip, block by block."""
         if job.send:
             for term in self.terms:
                 term.clear(strip)
@@ -152,18 +157,18 @@ class Solver:
             if not job.first:
                 for term in self.terms:
                     term.receive(block, values)
-                    if term.self_message is not None and kept is not None:
+                    if term.self_message is not None and previous is not None:
                         subtract_self_message(
-                            values, kept[part], term.self_message[part], term.attraction
+                            values, previous[part], term.self_message[part], term.compatibility
                         )
-                if job.trace and kept is not None:
-                    add_energies(values, logs, kept[part], sums)
+                if job.trace and previous is not None:
+                    add_energies(values, logs, previous[part], sums)
             if job.measure:
                 continue
             if job.start is None:
                 softmax_rows(values)
-            if kept is not None:
-                change = max(change, keep(values, kept[part], job.first))
+            if previous is not None:
+                change = max(change, update_previous(values, previous[part], job.first))
             if job.send:
                 for term in self.terms:
                     term.send(block, values)
@@ -174,7 +179,7 @@ class Solver:
 
 @kernel
 def softmax_rows(values: Any) -> None:
-    """Of every row."""
+    """Compute the softmax of every row."""
     row = values.shape[1]
     for i in range(values.shape[0]):
         softmax_row(values, i * row, row)
@@ -182,34 +187,34 @@ def softmax_rows(values: Any) -> None:
 
 @kernel
 def write(values: Any, begin: Any, planes: Any) -> None:
-    """Values of the pixels from `begin` on, label by label; softmax leaves none at 0."""
+    """Write the values of pixels from `begin` on to planes; tiny values become 0."""
     for label in range(planes.shape[0]):
         plane = planes[label]
         for i in range(values.shape[0]):
             value = values[i, label]
-            plane[begin + i] = value if value > NOTHING else np.float32(0.0)
+            plane[begin + i] = value if value > MIN_PROBABILITY else np.float32(0.0)
 
 
 @kernel
-def keep(values: Any, kept: Any, first: Any) -> Any:
-    """Copy Q; the largest change."""
+def update_previous(values: Any, previous: Any, first: Any) -> Any:
+    """Copy Q, and return its largest change."""
     change = np.float32(0.0)
     for i in range(values.shape[0]):
         for label in range(values.shape[1]):
             if not first:
-                change = max(change, abs(values[i, label] - kept[i, label]))
-            kept[i, label] = values[i, label]
+                change = max(change, abs(values[i, label] - previous[i, label]))
+            previous[i, label] = values[i, label]
     return change
 
 
 @kernel
 def add_energies(values: Any, logs: Any, q: Any, sums: Any) -> None:
-    """Of the Q before, whose messages are in `values` on top of the logs."""
+    """Add the energies of the previous Q; `values` contains the logs plus its messages."""
     entropy, unary, pairwise = 0.0, 0.0, 0.0
     for i in range(values.shape[0]):
         for label in range(values.shape[1]):
             p = np.float64(q[i, label])
-            if p > 0.0 and logs[i, label] > IMPOSSIBLE:
+            if p > 0.0 and logs[i, label] > MIN_LOG:
                 entropy += p * math.log(p)
                 unary -= p * logs[i, label]
                 pairwise -= p * (values[i, label] - logs[i, label])

@@ -1,1 +1,1 @@
-"""_backends/numba/labels."""
+"""The operations argmax and softmax of the Numba backend, of images and volumes."""

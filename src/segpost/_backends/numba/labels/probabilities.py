@@ -1,4 +1,4 @@
-"""Kernels of softmax: interpolation by the definition in float64, exp in float32 of differences."""
+"""Kernels of softmax: interpolation in float64 by the definition, exp in float32."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from segpost._backends.numba.labels.resize import weigh
 from segpost._backends.numba.threads import kernel
 
-COLUMNS = 128  # pixels of a row that are handled together
-LOWEST = np.float32(-87.0)  # exp is taken as 0 below
+COLUMNS = 128  # pixels of a row that are computed together
+MIN_EXPONENT = np.float32(-87.0)  # exp of smaller values is 0
 LOG2_E = np.float32(1.44269504)
-ROUND = np.float32(12582912.0)  # 1.5 * 2^23: adding it rounds to an integer
+ROUND = np.float32(12582912.0)  # 1.5 * 2^23; adding it rounds to an integer
 LN2_HIGH = np.float32(0.693359375)
 LN2_LOW = np.float32(-2.12194440e-4)
 # (exp(r) - 1 - r) / r^2 on |r| <= ln 2 / 2, least squares on Chebyshev nodes: 7e-8 relative
@@ -29,8 +29,8 @@ MANTISSA = np.int32(23)
 
 @kernel
 def exp_negative(x: Any) -> Any:
-    """exp of a float32 that is not positive, within 1.2e-7 relative; NaN stays."""
-    clamped = LOWEST if x < LOWEST else x
+    """Return exp of a float32 that is not positive, within 1.2e-7 relative; NaN stays NaN."""
+    clamped = MIN_EXPONENT if x < MIN_EXPONENT else x
     shifted = clamped * LOG2_E + ROUND
     n = shifted - ROUND
     r = (clamped - n * LN2_HIGH) - n * LN2_LOW
@@ -38,12 +38,12 @@ def exp_negative(x: Any) -> Any:
     p = (p * r * r + r) + ONE
     bits = np.int32((np.float32(shifted).view(np.int32) + BIAS) << MANTISSA)
     power = np.int32(bits).view(np.float32)
-    return np.float32(0.0) if x < LOWEST else p * power
+    return np.float32(0.0) if x < MIN_EXPONENT else p * power
 
 
 @kernel
-def spread_corners(upper: Any, lower: Any, cell: Any, corners: Any) -> None:
-    """The four corners of every pixel, class by class."""
+def gather_corners(upper: Any, lower: Any, cell: Any, corners: Any) -> None:
+    """Write the four corner values of every pixel, class by class."""
     for c in range(upper.shape[0]):
         u, v = upper[c], lower[c]
         a00, a01, a10, a11 = corners[c, 0], corners[c, 1], corners[c, 2], corners[c, 3]
@@ -57,7 +57,7 @@ def spread_corners(upper: Any, lower: Any, cell: Any, corners: Any) -> None:
 
 @kernel
 def interpolate(corners: Any, down: Any, w0: Any, w1: Any, values: Any) -> None:
-    """The definition's values of a row of pixels."""
+    """Write the interpolated values of a row of pixels, by the definition."""
     for c in range(values.shape[0]):
         a00, a01, a10, a11 = corners[c, 0], corners[c, 1], corners[c, 2], corners[c, 3]
         out = values[c]
@@ -69,7 +69,7 @@ def interpolate(corners: Any, down: Any, w0: Any, w1: Any, values: Any) -> None:
 
 @kernel
 def dequantize(values: Any, columns: Any, real: Any) -> None:
-    """From sums of weighted corners to real logits."""
+    """Convert sums of weighted corners to real logits, in place."""
     den, inverse, scale, zero_point = real
     for c in range(values.shape[0]):
         row = values[c]
@@ -85,20 +85,20 @@ def dequantize(values: Any, columns: Any, real: Any) -> None:
 
 
 @kernel
-def normalize(values: Any, columns: Any, most: Any, total: Any, power: Any) -> None:
-    """Powers of e, relative to the largest, and one over their sum."""
+def normalize(values: Any, columns: Any, maximum: Any, total: Any, power: Any) -> None:
+    """Write powers of e relative to the maximum, and the inverse of their sum."""
     for x in range(columns):
-        most[x] = values[0, x]
+        maximum[x] = values[0, x]
         total[x] = 0.0
     for c in range(1, values.shape[0]):
         row = values[c]
         for x in range(columns):
-            most[x] = row[x] if row[x] > most[x] else most[x]
+            maximum[x] = row[x] if row[x] > maximum[x] else maximum[x]
     for c in range(values.shape[0]):
         row, out = values[c], power[c]
         for x in range(columns):
-            out[x] = row[x] - most[x]
-        for x in range(columns):  # all in float32: twice as many at once
+            out[x] = row[x] - maximum[x]
+        for x in range(columns):  # float32 vectors have twice as many lanes
             out[x] = exp_negative(out[x])
         for x in range(columns):
             total[x] += np.float64(out[x])
@@ -117,26 +117,26 @@ def fill_rows(
     y0: Any,
     y1: Any,
     real: Any,
-    spread: Any,
+    probabilities: Any,
     row: Any,
-    chosen: Any,
+    confidence: Any,
 ) -> Any:
-    """Probabilities and confidence of output rows ``y0:y1``; how many are undefined, and the first.
+    """Write probabilities and confidence of rows ``y0:y1``; count undefined pixels.
 
-    `values` is [rows, C, w + 1] from the row `cell` of the grid on. `spread` is [C, rows, W] and
-    gets its rows from `row` on; it and `chosen`, [rows, W], may be empty. Where `plain`, nothing is
-    resampled. The first of two classes of a `sigmoid` head is its threshold.
+    `values` is [rows, C, w + 1] from row `cell` of the grid on. `probabilities`, [C, rows, W],
+    is written from `row` on; it and `confidence`, [rows, W], may be empty. If `plain`, nothing is
+    resampled. The first of the two classes of a `sigmoid` head is its threshold.
     """
     classes, width = values.shape[1], xt.cell.size
     corners = np.empty((classes, 4, COLUMNS))
     sums = np.empty((classes, COLUMNS))
-    most, total = np.empty(COLUMNS), np.empty(COLUMNS)
+    scratch, total = np.empty(COLUMNS), np.empty(COLUMNS)
     power = np.empty((classes, COLUMNS), np.float32)
     undefined, first = 0, -1
     for xa in range(0, width, COLUMNS):
         n = min(COLUMNS, width - xa)
         w0, w1 = xt.w0[xa : xa + n], xt.w1[xa : xa + n]
-        held = -1
+        gathered_row = -1
         for y in range(y0, y1):
             i = yt.cell[y] - cell
             if plain:
@@ -145,32 +145,32 @@ def fill_rows(
                     for x in range(n):
                         sums[c, x] = values[i, c, xa + x]
             else:
-                if i != held:
-                    spread_corners(values[i], values[i + 1], xt.cell[xa : xa + n], corners)
-                    held = i
+                if i != gathered_row:
+                    gather_corners(values[i], values[i + 1], xt.cell[xa : xa + n], corners)
+                    gathered_row = i
                 interpolate(corners, (yt.w0[y], yt.w1[y]), w0, w1, sums)
             if sigmoid:
                 for x in range(n):  # read before dequantize changes it
-                    most[x] = sums[1, x] > sums[0, x]
+                    scratch[x] = sums[1, x] > sums[0, x]
             dequantize(sums, n, real)
             if sigmoid:
                 for x in range(n):
                     probability = 1.0 / (1.0 + math.exp(-sums[1, x]))
                     power[0, x] = probability
-                    total[x] = probability if most[x] else 1.0 - probability
+                    total[x] = probability if scratch[x] else 1.0 - probability
             else:
-                normalize(sums, n, most, total, power)
+                normalize(sums, n, scratch, total, power)
             for x in range(n):
                 if total[x] != total[x]:
-                    place = y * width + xa + x
-                    if undefined == 0 or place < first:
-                        first = place
+                    index = y * width + xa + x
+                    if undefined == 0 or index < first:
+                        first = index
                     undefined += 1
-            if chosen.size:
+            if confidence.size:
                 for x in range(n):
-                    chosen[y - y0, xa + x] = total[x]
-            for c in range(spread.shape[0]):
-                out = spread[c, row + y - y0]
+                    confidence[y - y0, xa + x] = total[x]
+            for c in range(probabilities.shape[0]):
+                out = probabilities[c, row + y - y0]
                 if sigmoid:
                     for x in range(n):
                         out[xa + x] = power[0, x]

@@ -1,10 +1,10 @@
 """Kernels of argmax after bilinear resampling, cell by cell of the low-resolution grid.
 
-A cell whose four corners have the same first maximum is filled with it. In the others only classes
-whose largest corner reaches the best of the smallest corners can win; float32 compares them, and
-where it is too close, or the logits are float64, the definition decides. The proofs are in
-csrc/ops/labels.hpp. Where most cells are undecided, every class is computed by the definition, for
-many pixels at once.
+A cell whose four corners have the same first maximum is filled with it. In the other cells only
+classes whose largest corner is at least the largest of all minimum corners can win. They are
+compared in float32; if the difference is too small, or if the logits are float64, the definition
+decides. The proofs are in csrc/ops/labels.hpp. Where most cells are undecided, all classes are
+computed by the definition, for many pixels together.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ import numpy as np
 
 from segpost._backends.numba.threads import kernel
 
-RELATIVE = np.float32(3e-6)  # float32 decides beyond RELATIVE * largest corner + ABSOLUTE
-ABSOLUTE = np.float32(1e-36)
-LARGEST = np.float32(1e37)  # differences of larger values could overflow
-UNDECIDED = -1  # label of a pixel whose cells cannot be filled
-SPECIAL = -1  # number of candidates where all classes have to be looked at
-BLOCK = 32  # cells that choose together between candidates and all classes
-COLUMNS = 256  # pixels in a row of `every_class`
-ROWS = 16  # rows of it
+RELATIVE_TOLERANCE = np.float32(3e-6)  # times the largest corner: float32 decides beyond
+ABSOLUTE_TOLERANCE = np.float32(1e-36)
+MAX_VALUE = np.float32(1e37)  # differences of larger values could overflow
+UNDECIDED = -1  # label of a pixel whose cells are not filled
+SPECIAL = -1  # number of candidates if all classes are compared
+BLOCK = 32  # cells that use the same method: candidates or all classes
+COLUMNS = 256  # pixels in a row of `label_by_all_classes`
+ROWS = 16  # rows of `label_by_all_classes`
 
 
 @kernel
 def weigh(weight: Any, value: Any) -> Any:
-    """A product in which a weight of zero wins over an infinity or a NaN."""
+    """Return a product that is 0 for a weight of 0, also of an infinity or a NaN."""
     return 0.0 if weight == 0.0 else weight * np.float64(value)
 
 
 @kernel
 def rank(plane: Any, limit: Any, margin: Any, label: Any, scratch: Any) -> Any:
-    """The first maximum of every pixel of a row, or UNDECIDED; how many NaN, and the first place.
+    """Write the first maximum of every pixel of a row, or UNDECIDED; return the NaN, the first.
 
-    Undecided are NaN, maxima as large as `limit`, and those that a class before them comes near.
+    UNDECIDED are NaN, maxima of at least `limit`, and those that an earlier class nearly equals.
     """
     count = label.size
-    best, below, odd = scratch[0], scratch[1], scratch[2]
+    best, below, not_finite = scratch[0], scratch[1], scratch[2]
     values = plane[0]
     for x in range(count):
         best[x] = values[x]
         below[x] = -np.inf
-        odd[x] = values[x] - values[x]  # NaN for all that is not finite
+        not_finite[x] = values[x] - values[x]  # NaN for values that are not finite
         label[x] = 0
     for c in range(1, plane.shape[0]):
         values = plane[c]
         for x in range(count):
             value = values[x]
-            odd[x] += value - value
+            not_finite[x] += value - value
             wins = value > best[x]
             below[x] = best[x] if wins else below[x]
             label[x] = c if wins else label[x]
@@ -58,10 +58,10 @@ def rank(plane: Any, limit: Any, margin: Any, label: Any, scratch: Any) -> Any:
     nan_first = -1
     for x in range(count):
         size = max(abs(best[x]), abs(below[x]))
-        near = below[x] > -np.inf and best[x] - below[x] <= margin * size
-        if near or not abs(best[x]) < limit:
+        is_near = below[x] > -np.inf and best[x] - below[x] <= margin * size
+        if is_near or not abs(best[x]) < limit:
             label[x] = UNDECIDED
-        if odd[x] != odd[x]:
+        if not_finite[x] != not_finite[x]:
             for c in range(plane.shape[0]):
                 if np.isnan(plane[c, x]):
                     label[x] = UNDECIDED
@@ -72,13 +72,15 @@ def rank(plane: Any, limit: Any, margin: Any, label: Any, scratch: Any) -> Any:
 
 
 @kernel
-def define(upper: Any, lower: Any, i: Any, yt: Any, xt: Any, y: Any, x: Any, listed: Any) -> Any:
-    """The label of a pixel by the definition, over the listed classes; -1 - label if undefined."""
+def define(
+    upper: Any, lower: Any, i: Any, yt: Any, xt: Any, y: Any, x: Any, candidates: Any
+) -> Any:
+    """Return the label of a pixel by the definition; -1 - label if it is undefined."""
     w00, w01 = yt.w0[y] * xt.w0[x], yt.w0[y] * xt.w1[x]
     w10, w11 = yt.w1[y] * xt.w0[x], yt.w1[y] * xt.w1[x]
     best = -np.inf
-    label = listed[0]
-    for c in listed:
+    label = candidates[0]
+    for c in candidates:
         value = weigh(w00, upper[c, i]) + weigh(w01, upper[c, i + 1])
         value = (value + weigh(w10, lower[c, i])) + weigh(w11, lower[c, i + 1])
         if value != value:  # the first NaN wins
@@ -91,14 +93,14 @@ def define(upper: Any, lower: Any, i: Any, yt: Any, xt: Any, y: Any, x: Any, lis
 
 @kernel
 def define_cell(
-    upper: Any, lower: Any, i: Any, yt: Any, xt: Any, y0: Any, y1: Any, listed: Any, labels: Any
+    upper: Any, lower: Any, i: Any, yt: Any, xt: Any, y0: Any, y1: Any, candidates: Any, labels: Any
 ) -> Any:
-    """Every pixel of a cell by the definition; how many are undefined, and the first place."""
+    """Label a cell by the definition; return the number of undefined pixels, and the first."""
     count = 0
     first = -1
     for y in range(y0, y1):
         for x in range(xt.start[i], xt.start[i + 1]):
-            label = define(upper, lower, i, yt, xt, y, x, listed)
+            label = define(upper, lower, i, yt, xt, y, x, candidates)
             if label < 0:
                 label = -1 - label
                 if count == 0:
@@ -117,24 +119,24 @@ def compare_cell(
     xt: Any,
     y0: Any,
     y1: Any,
-    listed: Any,
+    candidates: Any,
     labels: Any,
     left: Any,
     slope: Any,
 ) -> Any:
-    """Every pixel of a cell in float32; False, with nothing done, if its values are too large."""
-    most = np.float32(0)
-    for c in listed:
-        most = max(most, abs(np.float32(upper[c, i])), abs(np.float32(upper[c, i + 1])))
-        most = max(most, abs(np.float32(lower[c, i])), abs(np.float32(lower[c, i + 1])))
-    if not most < LARGEST:
+    """Label a cell in float32; return False, without labels, if its values are too large."""
+    maximum = np.float32(0)
+    for c in candidates:
+        maximum = max(maximum, abs(np.float32(upper[c, i])), abs(np.float32(upper[c, i + 1])))
+        maximum = max(maximum, abs(np.float32(lower[c, i])), abs(np.float32(lower[c, i + 1])))
+    if not maximum < MAX_VALUE:
         return False
-    margin = most * RELATIVE + ABSOLUTE
+    margin = maximum * RELATIVE_TOLERANCE + ABSOLUTE_TOLERANCE
     x0, x1 = xt.start[i], xt.start[i + 1]
     t = xt.t
     zero = np.float32(0)
-    if listed.size == 2:  # the sign of one bilinear function
-        p, q = listed[0], listed[1]
+    if candidates.size == 2:  # the sign of one bilinear function
+        p, q = candidates[0], candidates[1]
         a = np.float32(upper[p, i]) - np.float32(upper[q, i])
         b = np.float32(upper[p, i + 1]) - np.float32(upper[q, i + 1])
         down_a = np.float32(lower[p, i]) - np.float32(lower[q, i]) - a
@@ -143,20 +145,20 @@ def compare_cell(
             start = a + yt.t[y] * down_a
             step = b + yt.t[y] * down_b - start
             out = labels[y - y0]
-            close = False
+            has_ties = False
             for x in range(x0, x1):
                 lead = start + t[x] * step
-                close |= abs(lead) <= margin
+                has_ties |= abs(lead) <= margin
                 out[x] = p if lead > zero else q
-            if close:
+            if has_ties:
                 for x in range(x0, x1):
                     if abs(start + t[x] * step) <= margin:
-                        out[x] = define(upper, lower, i, yt, xt, y, x, listed)
+                        out[x] = define(upper, lower, i, yt, xt, y, x, candidates)
         return True
     for y in range(y0, y1):
         ty = yt.t[y]
-        for k in range(listed.size):
-            c = listed[k]
+        for k in range(candidates.size):
+            c = candidates[k]
             a, b = np.float32(upper[c, i]), np.float32(upper[c, i + 1])
             a += ty * (np.float32(lower[c, i]) - a)
             b += ty * (np.float32(lower[c, i + 1]) - b)
@@ -165,27 +167,27 @@ def compare_cell(
         for x in range(x0, x1):
             best = left[0] + t[x] * slope[0]
             second = np.float32(-np.inf)
-            label = listed[0]
-            for k in range(1, listed.size):
+            label = candidates[0]
+            for k in range(1, candidates.size):
                 value = left[k] + t[x] * slope[k]
-                wins = value > best  # no branches: on noise they could not be predicted
+                wins = value > best  # no branches: they are mispredicted on noise
                 loser = best if wins else value
                 second = loser if loser > second else second
-                label = listed[k] if wins else label
+                label = candidates[k] if wins else label
                 best = value if wins else best
             if not best - second > margin:
-                label = define(upper, lower, i, yt, xt, y, x, listed)
+                label = define(upper, lower, i, yt, xt, y, x, candidates)
             labels[y - y0, x] = label
     return True
 
 
 @kernel
-def every_class(
+def label_by_all_classes(
     upper: Any, lower: Any, yt: Any, xt: Any, y0: Any, y1: Any, x0: Any, x1: Any, labels: Any
 ) -> None:
-    """A rectangle of pixels by the definition, over all classes.
+    """Label a rectangle of pixels by the definition, over all classes.
 
-    Wrong where a NaN meets or nothing is above -inf.
+    The labels are wrong where a value is NaN or all are -inf.
     """
     a00, a01 = np.empty(COLUMNS), np.empty(COLUMNS)
     a10, a11 = np.empty(COLUMNS), np.empty(COLUMNS)
@@ -234,9 +236,9 @@ def find_candidates(
     margin: Any,
     level: Any,
     count: Any,
-    listed: Any,
+    candidates: Any,
 ) -> Any:
-    """The classes that can win in the mixed cells of a block: their number, or SPECIAL."""
+    """Write the classes that can win in the mixed cells of a block; return their number."""
     up, down = corners
     for k in range(last - first):
         level[k] = -np.inf
@@ -261,7 +263,7 @@ def find_candidates(
         for c in range(upper.shape[0]):
             top = max(max(upper[c, i], upper[c, i + 1]), max(lower[c, i], lower[c, i + 1]))
             if top >= level[k] or level[k] - top <= margin * max(abs(top), abs(level[k])):
-                listed[k, count[k]] = c
+                candidates[k, count[k]] = c
                 count[k] += 1
         total += count[k]
     return total
@@ -270,7 +272,7 @@ def find_candidates(
 @kernel
 def label_cells(
     values: Any,
-    counted: Any,
+    nan_size: Any,
     yt: Any,
     xt: Any,
     cell: Any,
@@ -281,11 +283,11 @@ def label_cells(
     exact: Any,
     labels: Any,
 ) -> Any:
-    """Labels of output rows ``y0:y1``, which lie in the rows of cells that begin with `cell`.
+    """Write the labels of output rows ``y0:y1``, which lie in rows of cells from `cell` on.
 
-    `values` is [rows + 1, C, w + 1]; `counted` says in how many rows and columns of it NaN are
-    counted. Returns the fields of `LogitErrors`; places are flat indices into the rows of `values`
-    and into the image's output.
+    `values` is [rows + 1, C, w + 1]; NaN are counted in the first `nan_size` rows and columns.
+    Returns the fields of `LogitErrors`, with flat indices into the rows of `values` and into the
+    output of the image.
     """
     classes, columns = values.shape[1], labels.shape[1]
     cells = xt.start.size - 1
@@ -296,19 +298,19 @@ def label_cells(
     filled = np.empty(columns, labels.dtype)
     level = np.empty(BLOCK, values.dtype)
     count = np.empty(BLOCK, np.int64)
-    listed = np.empty((BLOCK, classes), np.int32)
+    candidates = np.empty((BLOCK, classes), np.int32)
     left, slope = np.empty(classes, np.float32), np.empty(classes, np.float32)
-    everything = np.arange(classes).astype(np.int32)
+    all_candidates = np.arange(classes).astype(np.int32)
     nan_count, nan_first, undefined, undefined_first = 0, -1, 0, -1
     for r in range(values.shape[0]):
         labels_up, labels_down = labels_down, labels_up
-        found, place = rank(values[r], limit, margin, labels_down, scratch)
-        if found and r < counted[0]:
-            if counted[1] < pixels:  # the last column is there twice
-                found //= 2
+        nan, index = rank(values[r], limit, margin, labels_down, scratch)
+        if nan and r < nan_size[0]:
+            if nan_size[1] < pixels:  # the last column is repeated
+                nan //= 2
             if nan_count == 0:
-                nan_first = r * counted[1] + place
-            nan_count += found
+                nan_first = r * nan_size[1] + index
+            nan_count += nan
         if r == 0:
             continue
         ya, yb = max(yt.start[cell + r - 1], y0), min(yt.start[cell + r], y1)
@@ -324,7 +326,7 @@ def label_cells(
                 filled[x] = uniform[i]
         for y in range(yb - ya):
             row = out[y]
-            for x in range(columns):  # row[:] = filled would take two seconds to compile
+            for x in range(columns):  # row[:] = filled takes two seconds to compile
                 row[x] = filled[x]
         for first in range(0, cells, BLOCK):
             last = min(first + BLOCK, cells)
@@ -344,25 +346,29 @@ def label_cells(
                 margin,
                 level,
                 count,
-                listed,
+                candidates,
             )
             xa, xb = xt.start[first], xt.start[last]
             all_classes = total * 5 > classes * (last - first)
             if all_classes:
-                every_class(upper, lower, yt, xt, ya, yb, xa, xb, out)
+                label_by_all_classes(upper, lower, yt, xt, ya, yb, xa, xb, out)
             for i in range(first, last):
                 n = count[i - first]
                 if n == 0 or (all_classes and n != SPECIAL) or xt.start[i] == xt.start[i + 1]:
                     continue
-                some = everything if n == SPECIAL else listed[i - first, :n]
-                compared = False
+                cell_candidates = all_candidates if n == SPECIAL else candidates[i - first, :n]
+                is_labeled = False
                 if n != SPECIAL and not exact:
-                    compared = compare_cell(upper, lower, i, yt, xt, ya, yb, some, out, left, slope)
-                bad, place = 0, -1
-                if not compared:
-                    bad, place = define_cell(upper, lower, i, yt, xt, ya, yb, some, out)
-                if bad:
-                    if undefined == 0 or place < undefined_first:
-                        undefined_first = place
-                    undefined += bad
+                    is_labeled = compare_cell(
+                        upper, lower, i, yt, xt, ya, yb, cell_candidates, out, left, slope
+                    )
+                bad_pixels, index = 0, -1
+                if not is_labeled:
+                    bad_pixels, index = define_cell(
+                        upper, lower, i, yt, xt, ya, yb, cell_candidates, out
+                    )
+                if bad_pixels:
+                    if undefined == 0 or index < undefined_first:
+                        undefined_first = index
+                    undefined += bad_pixels
     return nan_count, nan_first, undefined, undefined_first

@@ -1,4 +1,4 @@
-"""Kernels of argmax for logits that already have the output's size, with confidence or without."""
+"""Kernels of argmax for logits that have the output size, with or without confidence."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ GROUP = 8  # powers that are added in float32
 
 @kernel
 def label_pixels(values: Any, start: Any, stop: Any, labels: Any) -> Any:
-    """Labels of pixels ``start:stop`` of [C, pixels] logits, which need no resampling."""
-    size = 1024  # pixels whose maxima stay in the first cache
+    """Write labels of pixels ``start:stop`` of [C, pixels] logits; return `LogitErrors` fields."""
+    size = 1024  # pixels whose maxima fit the L1 cache
     best = np.empty(size, values.dtype)
     label = np.empty(size, np.int32)
     nan_count, nan_first, undefined, undefined_first = 0, -1, 0, -1
     for begin in range(start, stop, size):
         n = min(size, stop - begin)
-        here = values[0, begin : begin + n]
-        odd = False
+        class_values = values[0, begin : begin + n]
+        has_errors = False
         for x in range(n):
-            best[x] = here[x]
+            best[x] = class_values[x]
             label[x] = 0
-            odd |= here[x] != here[x]
+            has_errors |= class_values[x] != class_values[x]
         for c in range(1, values.shape[0]):
-            here = values[c, begin : begin + n]
+            class_values = values[c, begin : begin + n]
             for x in range(n):
-                value = here[x]
+                value = class_values[x]
                 wins = value > best[x]
-                odd |= value != value
+                has_errors |= value != value
                 label[x] = c if wins else label[x]
                 best[x] = value if wins else best[x]
         for x in range(n):
-            odd |= best[x] == -np.inf
+            has_errors |= best[x] == -np.inf
             labels[begin - start + x] = label[x]
-        if not odd:
+        if not has_errors:
             continue
         for x in range(n):
             nan = 0
@@ -58,15 +58,15 @@ def label_pixels(values: Any, start: Any, stop: Any, labels: Any) -> Any:
 
 
 @kernel
-def sum_powers(kept: Any, best: Any, n: Any, unit: Any, part: Any, total: Any) -> None:
-    """The sums of all powers but the largest, which is 1, of the first `n` pixels."""
+def sum_powers(logits: Any, best: Any, n: Any, unit: Any, part: Any, total: Any) -> None:
+    """Write the sums of all powers except the largest, which is 1, of the first `n` pixels."""
     for x in range(n):
         total[x] = -1.0
-    for group in range(0, kept.shape[0], GROUP):
+    for group in range(0, logits.shape[0], GROUP):
         for x in range(n):
             part[x] = 0.0
-        for c in range(group, min(group + GROUP, kept.shape[0])):
-            values = kept[c]
+        for c in range(group, min(group + GROUP, logits.shape[0])):
+            values = logits[c]
             for x in range(n):
                 part[x] += exp_negative(np.float32((values[x] - best[x]) * unit))
         for x in range(n):
@@ -74,44 +74,46 @@ def sum_powers(kept: Any, best: Any, n: Any, unit: Any, part: Any, total: Any) -
 
 
 @kernel
-def rate_pixels(values: Any, start: Any, stop: Any, unit: Any, labels: Any, confidence: Any) -> Any:
-    """`label_pixels` with confidence, reading logits once; a pixel without one is undefined.
+def label_with_confidence(
+    values: Any, start: Any, stop: Any, unit: Any, labels: Any, confidence: Any
+) -> Any:
+    """Write labels and confidence in one pass; a pixel without confidence is undefined.
 
-    `unit` is what a difference of logits is multiplied with, in their type.
+    `unit` is the factor of differences of logits, in their type.
     """
-    size = 256  # pixels all of whose logits stay in a near cache
+    size = 256  # pixels whose logits fit the L1 or L2 cache
     best = np.empty(size, values.dtype)
     label = np.empty(size, np.int32)
-    kept = np.empty((values.shape[0], size), values.dtype)
+    copies = np.empty((values.shape[0], size), values.dtype)
     part, total = np.empty(size, np.float32), np.empty(size)
     nan_count, nan_first, undefined, undefined_first = 0, -1, 0, -1
     for begin in range(start, stop, size):
         n = min(size, stop - begin)
-        here = values[0, begin : begin + n]
+        class_values = values[0, begin : begin + n]
         for x in range(n):
-            best[x] = here[x]
+            best[x] = class_values[x]
             label[x] = 0
         for c in range(values.shape[0]):
-            here = values[c, begin : begin + n]
-            copy = kept[c]
+            class_values = values[c, begin : begin + n]
+            copy = copies[c]
             for x in range(n):
-                value = here[x]
+                value = class_values[x]
                 copy[x] = value
                 wins = value > best[x]
                 label[x] = c if wins else label[x]
                 best[x] = value if wins else best[x]
-        sum_powers(kept, best, n, unit, part, total)
-        odd = False
+        sum_powers(copies, best, n, unit, part, total)
+        has_errors = False
         for x in range(n):
-            odd |= total[x] != total[x]
+            has_errors |= total[x] != total[x]
             labels[begin - start + x] = label[x]
             confidence[begin - start + x] = 1.0 / (1.0 + total[x])
-        if not odd:
+        if not has_errors:
             continue
         for x in range(n):
             nan = 0
             for c in range(values.shape[0]):
-                if np.isnan(kept[c, x]):
+                if np.isnan(copies[c, x]):
                     if nan == 0:
                         labels[begin - start + x] = c  # the first NaN wins
                     nan += 1

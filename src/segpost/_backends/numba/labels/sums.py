@@ -1,4 +1,4 @@
-"""The kernel of add_resized: weighted values at the output size are added to sums."""
+"""The kernel of add_resized: it adds weighted values at the output size to sums."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from segpost._backends.numba.threads import kernel
 
 @kernel
 def add_rows(values: Any, yt: Any, xt: Any, strip: Any, den: Any, weights: Any, sums: Any) -> None:
-    """Add output rows ``y0:y1``, which lie in the rows of cells that begin with `cell0`.
+    """Add weighted output rows ``y0:y1``, which lie in the rows of cells from `cell0` on.
 
     `values` is [rows + 1, C, w + 1], `strip` is (cell0, y0, y1).
     """

@@ -1,6 +1,6 @@
-"""argmax after trilinear upsampling on Numba: a slab of the grid in, a slab of labels out.
+"""The operation argmax_volume on Numba: trilinear upsampling, slab by slab.
 
-The rules are those of `resize` with eight corners: csrc/ops/volumes.hpp.
+The method is that of `resize` with eight corners; the proofs are in csrc/ops/volumes.hpp.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from segpost._backends.numba import tiles
-from segpost._backends.numba.labels.operations import Found, report
+from segpost._backends.numba.labels.operations import ErrorCount, sum_errors
 from segpost._backends.numba.labels.resize import (
-    ABSOLUTE,
-    LARGEST,
-    RELATIVE,
+    ABSOLUTE_TOLERANCE,
+    MAX_VALUE,
+    RELATIVE_TOLERANCE,
     UNDECIDED,
     rank,
     weigh,
@@ -24,11 +24,11 @@ from segpost._core.arrays import widen
 from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.sampling import VolumeAxes
 
-SLAB = 1 << 18  # logits of two slices, so that they stay in the second cache
+SLAB = 1 << 18  # logits of two slices, so that they fit the L2 cache
 
 
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
-    """First index of the largest interpolated logit."""
+    """Write the first index of the largest interpolated logit."""
     images, classes, depth, height, width = logits.values.shape
     number = tiles.number(logits.kind)
     exact = number is np.float64
@@ -38,7 +38,7 @@ def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitError
     rows = max(SLAB // (2 * classes * width), 2) - 1
     voxels = axes.z.n_out * axes.y.n_out * axes.x.n_out
 
-    def work(part: tuple[int, int, int, int]) -> tuple[Found, Found]:
+    def work(part: tuple[int, int, int, int]) -> tuple[ErrorCount, ErrorCount]:
         n, z, first, last = part
         y0, y1 = int(axes.y.start[first]), int(axes.y.start[last])
         z0, z1 = int(axes.z.start[z]), int(axes.z.start[z + 1])
@@ -46,18 +46,20 @@ def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitError
         values = widen(logits.values[n, :, slices[0], slices[1]], logits.kind)
         values = np.ascontiguousarray(values.transpose(1, 2, 0, 3))
         out = np.empty((z1 - z0, y1 - y0, axes.x.n_out), labels.dtype)
-        # The last slice of a slab is the first of the next, and so are rows.
-        counted = (
+        # Slabs share their first and last slices and rows, whose NaN are counted once.
+        nan_size = (
             len(values) if z + 1 == z_cells else 1,
             values.shape[1] if last == y_cells else last - first,
         )
-        found = _label_slab(
-            tiles.frozen(values), counted, *tables, (z0, first, y0), limit, margin, exact, out
+        errors = _label_slab(
+            tiles.frozen(values), nan_size, *tables, (z0, first, y0), limit, margin, exact, out
         )
         labels[n, z0:z1, y0:y1] = out
         grid = (n, z, first), (depth, height, width)
         full = (n, z0, y0), (axes.z.n_out, axes.y.n_out, axes.x.n_out)
-        return _place(found[:2], values.shape[1], *grid), _place(found[2:], y1 - y0, *full)
+        return _index_in_volumes(errors[:2], values.shape[1], *grid), _index_in_volumes(
+            errors[2:], y1 - y0, *full
+        )
 
     parts = [
         (n, z, *rows_of)
@@ -65,14 +67,14 @@ def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitError
         for z in range(z_cells)
         for rows_of in tiles.pieces(y_cells, rows)
     ]
-    return report(run(work, parts, logits.values.size + images * voxels))
+    return sum_errors(run(work, parts, logits.values.size + images * voxels))
 
 
-def _place(
-    found: tuple[int, int], rows: int, corner: tuple[int, int, int], size: tuple[int, int, int]
-) -> Found:
-    """A place in a slab of so many rows as one in all volumes."""
-    count, first = found
+def _index_in_volumes(
+    error: tuple[int, int], rows: int, corner: tuple[int, int, int], size: tuple[int, int, int]
+) -> ErrorCount:
+    """Return an error count of a slab with its index in all volumes."""
+    count, first = error
     if not count:
         return 0, -1
     row, x = divmod(int(first), size[2])
@@ -83,12 +85,12 @@ def _place(
 
 @kernel
 def define(
-    four: Any, i: Any, zt: Any, yt: Any, xt: Any, z: Any, y: Any, x: Any, listed: Any
+    four: Any, i: Any, zt: Any, yt: Any, xt: Any, z: Any, y: Any, x: Any, candidates: Any
 ) -> Any:
-    """The label of a voxel by the definition, over the listed classes; -1 - label if undefined."""
+    """Return the label of a voxel by the definition; -1 - label if it is undefined."""
     best = -np.inf
-    label = listed[0]
-    for c in listed:
+    label = candidates[0]
+    for c in candidates:
         value = 0.0
         for k in range(8):
             weight = zt.w1[z] if k & 4 else zt.w0[z]
@@ -111,55 +113,55 @@ def compare_cell(
     yt: Any,
     xt: Any,
     span: Any,
-    listed: Any,
+    candidates: Any,
     scratch: Any,
     out: Any,
 ) -> Any:
-    """Every voxel of a cell in float32; False, with nothing done, if its values are too large."""
+    """Label a cell in float32; return False, without labels, if its values are too large."""
     z_from, z_to, y_from, y_to, z_out, y_out = span
-    most = np.float32(0)
-    for c in listed:
+    maximum = np.float32(0)
+    for c in candidates:
         for k in range(8):
-            most = max(most, abs(np.float32(four[k >> 1][c, i + (k & 1)])))
-    if not most < LARGEST:
+            maximum = max(maximum, abs(np.float32(four[k >> 1][c, i + (k & 1)])))
+    if not maximum < MAX_VALUE:
         return False
-    margin = most * RELATIVE + ABSOLUTE
+    margin = maximum * RELATIVE_TOLERANCE + ABSOLUTE_TOLERANCE
     corner, left, slope = scratch
     t = xt.t
     for z in range(z_from, z_to):
         tz = zt.t[z]
-        for k in range(listed.size):
+        for k in range(candidates.size):
             for side in range(4):
-                front = np.float32(four[side >> 1][listed[k], i + (side & 1)])
-                back = np.float32(four[2 + (side >> 1)][listed[k], i + (side & 1)])
+                front = np.float32(four[side >> 1][candidates[k], i + (side & 1)])
+                back = np.float32(four[2 + (side >> 1)][candidates[k], i + (side & 1)])
                 corner[k, side] = front + tz * (back - front)
         for y in range(y_from, y_to):
             ty = yt.t[y]
-            for k in range(listed.size):
+            for k in range(candidates.size):
                 left[k] = corner[k, 0] + ty * (corner[k, 2] - corner[k, 0])
                 slope[k] = corner[k, 1] + ty * (corner[k, 3] - corner[k, 1]) - left[k]
             row = out[z - z_out, y - y_out]
             for x in range(xt.start[i], xt.start[i + 1]):
                 best = left[0] + t[x] * slope[0]
                 second = np.float32(-np.inf)
-                label = listed[0]
-                for k in range(1, listed.size):
+                label = candidates[0]
+                for k in range(1, candidates.size):
                     value = left[k] + t[x] * slope[k]
                     wins = value > best
                     loser = best if wins else value
                     second = loser if loser > second else second
-                    label = listed[k] if wins else label
+                    label = candidates[k] if wins else label
                     best = value if wins else best
-                if listed.size > 1 and not best - second > margin:
-                    label = define(four, i, zt, yt, xt, z, y, x, listed)
+                if candidates.size > 1 and not best - second > margin:
+                    label = define(four, i, zt, yt, xt, z, y, x, candidates)
                     label = -1 - label if label < 0 else label  # finite corners are defined
                 row[x] = label
     return True
 
 
 @kernel
-def list_candidates(four: Any, i: Any, exact: Any, listed: Any) -> Any:
-    """Classes that can win somewhere in a cell; how many."""
+def list_candidates(four: Any, i: Any, exact: Any, candidates: Any) -> Any:
+    """Write the classes that can win in a cell, and return their number."""
     classes = four[0].shape[0]
     level = -np.inf
     for c in range(classes):
@@ -174,9 +176,9 @@ def list_candidates(four: Any, i: Any, exact: Any, listed: Any) -> Any:
         high = np.float64(four[0][c, i])
         for k in range(8):
             high = max(high, np.float64(four[k >> 1][c, i + (k & 1)]))
-        near = exact and level - high <= 2.0**-46 * max(abs(high), abs(level))
-        if high >= level or near:
-            listed[count] = c
+        is_near = exact and level - high <= 2.0**-46 * max(abs(high), abs(level))
+        if high >= level or is_near:
+            candidates[count] = c
             count += 1
     return count
 
@@ -184,7 +186,7 @@ def list_candidates(four: Any, i: Any, exact: Any, listed: Any) -> Any:
 @kernel
 def _label_slab(
     values: Any,
-    counted: Any,
+    nan_size: Any,
     zt: Any,
     yt: Any,
     xt: Any,
@@ -194,14 +196,16 @@ def _label_slab(
     exact: Any,
     out: Any,
 ) -> Any:
-    """Labels of a slab, and its NaN and undefined voxels: counts, and places within the slab.
+    """Write the labels of a slab, and return the fields of `LogitErrors` with indices in the slab.
 
-    `values` are [2, rows, C, w] of the grid, or fewer where an axis has one sample.
+    `values` is [2, rows, C, w] of the grid, or smaller where an axis has one sample.
     """
     slices, rows, classes, width = values.shape
     z0, first, y0 = origin
     count = max(width, 2)
-    wide = np.empty((2, 2, classes, count), values.dtype)  # slice, row: the last pixel again
+    corners = np.empty(
+        (2, 2, classes, count), values.dtype
+    )  # by slice and row; the last pixel is repeated
     label = np.empty((2, 2, count), np.int32)
     scratch = np.empty((3, count), values.dtype)
     floats = (
@@ -209,8 +213,8 @@ def _label_slab(
         np.empty(classes, np.float32),
         np.empty(classes, np.float32),
     )
-    listed = np.empty(classes, np.int32)
-    everything = np.arange(classes).astype(np.int32)
+    candidates = np.empty(classes, np.int32)
+    all_candidates = np.arange(classes).astype(np.int32)
     fill = np.empty(out.shape[2], out.dtype)
     nan_count, nan_first, undefined, undefined_first = 0, -1, 0, -1
     cells = len(xt.start) - 1
@@ -220,55 +224,57 @@ def _label_slab(
                 at_z, at_y = min(s, slices - 1), min(j + r, rows - 1)
                 for c in range(classes):
                     for x in range(count):
-                        wide[s, r, c, x] = values[at_z, at_y, c, min(x, width - 1)]
-                rank(wide[s, r], limit, margin, label[s, r], scratch)
-                once = r == 0 or j + 2 == rows
-                if once and s < counted[0] and j + r < counted[1]:
+                        corners[s, r, c, x] = values[at_z, at_y, c, min(x, width - 1)]
+                rank(corners[s, r], limit, margin, label[s, r], scratch)
+                is_new_row = r == 0 or j + 2 == rows
+                if is_new_row and s < nan_size[0] and j + r < nan_size[1]:
                     for x in range(width):
                         for c in range(classes):
-                            if np.isnan(wide[s, r, c, x]):
-                                place = (at_z * rows + at_y) * width + x
-                                nan_first = place if nan_count == 0 else min(nan_first, place)
+                            if np.isnan(corners[s, r, c, x]):
+                                index = (at_z * rows + at_y) * width + x
+                                nan_first = index if nan_count == 0 else min(nan_first, index)
                                 nan_count += 1
         ya, yb = yt.start[first + j], yt.start[first + j + 1]
         if ya == yb or out.shape[0] == 0:
             continue
-        four = (wide[0, 0], wide[0, 1], wide[1, 0], wide[1, 1])
+        four = (corners[0, 0], corners[0, 1], corners[1, 0], corners[1, 1])
         for i in range(cells):
-            one = label[0, 0, i]
-            same = one != UNDECIDED
+            first_label = label[0, 0, i]
+            same = first_label != UNDECIDED
             for k in range(8):
-                same &= label[k >> 2, (k >> 1) & 1, i + (k & 1)] == one
+                same &= label[k >> 2, (k >> 1) & 1, i + (k & 1)] == first_label
             if same:
-                fill[xt.start[i] : xt.start[i + 1]] = one
+                fill[xt.start[i] : xt.start[i + 1]] = first_label
         for z in range(out.shape[0]):
             for y in range(ya - y0, yb - y0):
                 out[z, y] = fill
         span = (z0, z0 + out.shape[0], ya, yb, z0, y0)
         for i in range(cells):
-            one = label[0, 0, i]
-            same, special = one != UNDECIDED, False
+            first_label = label[0, 0, i]
+            same, is_undecided = first_label != UNDECIDED, False
             for k in range(8):
-                here = label[k >> 2, (k >> 1) & 1, i + (k & 1)]
-                same &= here == one
-                special |= here == UNDECIDED
+                corner_label = label[k >> 2, (k >> 1) & 1, i + (k & 1)]
+                same &= corner_label == first_label
+                is_undecided |= corner_label == UNDECIDED
             if same or xt.start[i] == xt.start[i + 1]:
                 continue
-            some = everything
-            if not special:
-                some = listed[: list_candidates(four, i, exact, listed)]
-                if not exact and compare_cell(four, i, zt, yt, xt, span, some, floats, out):
+            cell_candidates = all_candidates
+            if not is_undecided:
+                cell_candidates = candidates[: list_candidates(four, i, exact, candidates)]
+                if not exact and compare_cell(
+                    four, i, zt, yt, xt, span, cell_candidates, floats, out
+                ):
                     continue
             for z in range(z0, z0 + out.shape[0]):
                 for y in range(ya, yb):
                     for x in range(xt.start[i], xt.start[i + 1]):
-                        found = define(four, i, zt, yt, xt, z, y, x, some)
-                        if found < 0:
-                            found = -1 - found
-                            place = ((z - z0) * out.shape[1] + y - y0) * out.shape[2] + x
+                        voxel_label = define(four, i, zt, yt, xt, z, y, x, cell_candidates)
+                        if voxel_label < 0:
+                            voxel_label = -1 - voxel_label
+                            index = ((z - z0) * out.shape[1] + y - y0) * out.shape[2] + x
                             undefined_first = (
-                                place if undefined == 0 else min(undefined_first, place)
+                                index if undefined == 0 else min(undefined_first, index)
                             )
                             undefined += 1
-                        out[z - z0, y - y0, x] = found
+                        out[z - z0, y - y0, x] = voxel_label
     return nan_count, nan_first, undefined, undefined_first

@@ -1,1 +1,1 @@
-"""_backends/numba/metrics."""
+"""The operations of the Numba backend that count: confusion, boundaries and instances."""

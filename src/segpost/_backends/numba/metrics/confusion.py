@@ -1,4 +1,4 @@
-"""The confusion matrix on Numba: labels become small codes, and pairs of codes are counted."""
+"""The confusion matrix on Numba: labels become small codes, whose pairs are counted."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from segpost._backends.numba.tiles import frozen, packed, pieces
 from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.sampling import Axes
 
-STRIP = 1 << 19  # bytes of a strip of labels: its copies stay in the second cache
-CHUNK = 2048  # pixels whose codes and keys stay in the first cache
-FEW = 4  # void labels that are compared with every label
-TABLES = 1 << 16  # cells of the tables of a thread
-SMALL = 1 << 16  # pixels that are not worth several tables
+STRIP = 1 << 19  # bytes of a strip of labels, whose copies fit the L2 cache
+CHUNK = 2048  # pixels whose codes and keys fit the L1 cache
+MAX_COMPARED = 4  # ignored labels that are compared with every label
+MAX_TABLE_CELLS = 1 << 16  # cells of the tables of a thread
+MIN_TABLE_PIXELS = 1 << 16  # pixels from which several tables are faster
 
 Window = tuple[int, slice, slice]
 Coder = Callable[[Array], Array]
 
 
 def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array) -> None:
-    """Add one to the cell of every pixel's target and prediction."""
-    # Where a pixel lies is no matter: the maps are read as they lie in memory.
+    """Add every pixel to the cell of its target and its prediction."""
+    # The order of pixels has no effect: the maps are read in the order of memory.
     order = sorted(range(3), key=lambda axis: -abs(target.strides[axis]))
     preds, target = preds.transpose(order), target.transpose(order)
     if preds.flags.c_contiguous and target.flags.c_contiguous:
@@ -37,7 +37,7 @@ def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array)
     def work(window: Window) -> None:
         counter.add(preds[window], target[window])
 
-    # Sixteen bytes take about as long as an element elsewhere.
+    # Sixteen bytes take as long as one element of other operations.
     elements = (preds.nbytes + target.nbytes) // 16
     run(work, windows(target.shape, counter.itemsize), elements)
     counter.finish()
@@ -46,27 +46,30 @@ def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array)
 def confusion_logits(
     logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
 ) -> LogitErrors:
-    """The same for the predictions that argmax makes of logits."""
+    """Add every pixel to the cell of its target and the argmax of its logits."""
     classes = logits.values.shape[1] if logits.threshold is None else 2
     kind = np.dtype(np.uint8 if classes <= 256 else np.int32)
     counter = Counter(kind, target.dtype, ignored, counts, target.size)
 
     def rows(n: int, y0: int, y1: int) -> tuple[Array, Callable[[], None]]:
-        preds, own = np.empty((1, y1 - y0, target.shape[2]), kind), target[n : n + 1, y0:y1]
+        preds, image_target = (
+            np.empty((1, y1 - y0, target.shape[2]), kind),
+            target[n : n + 1, y0:y1],
+        )
 
         def add() -> None:
-            for window in windows(own.shape, counter.itemsize):
-                counter.add(preds[window], own[window])
+            for window in windows(image_target.shape, counter.itemsize):
+                counter.add(preds[window], image_target[window])
 
         return preds[0], add
 
-    report = label(logits, axes, rows)
+    errors = label(logits, axes, rows)
     counter.finish()
-    return report
+    return errors
 
 
 def windows(shape: tuple[int, ...], itemsize: int) -> list[Window]:
-    """Parts of label maps [N, H, W] of up to STRIP bytes, at least of one pixel."""
+    """Return windows of label maps [N, H, W] of at most STRIP bytes, at least one pixel."""
     images, height, width = shape
     rows = pieces(height, STRIP // itemsize // max(width, 1))
     columns = pieces(width, STRIP // itemsize)
@@ -78,24 +81,24 @@ def coder(
     dtype: np.dtype[Any],
     classes: int,
     ignored: Array,
-    void: int,
-    other: int,
+    ignored_code: int,
+    other_code: int,
     kind: npt.DTypeLike,
 ) -> Coder:
-    """What gives the codes of a strip of labels, as a flat array of `kind`.
+    """Return a function from a strip of labels to a flat array of codes of type `kind`.
 
-    Classes keep their number; ignored labels become `void`, all others `other`.
+    Classes keep their number; ignored labels become `ignored_code`, all others `other_code`.
     """
-    # As unsigned numbers, negative labels lie above all classes: four types instead of eight.
+    # Negative labels viewed as unsigned exceed all classes: four types instead of eight.
     number = np.dtype(f"u{dtype.itemsize}")
     info = np.iinfo(dtype)
     last = min(classes - 1, info.max)
-    held = ignored[(ignored >= info.min) & (ignored <= min(info.max, 2**63 - 1))]
-    held = np.sort(held.astype(number))
+    ignored_labels = ignored[(ignored >= info.min) & (ignored <= min(info.max, 2**63 - 1))]
+    ignored_labels = np.sort(ignored_labels.astype(number))
     if dtype.itemsize == 1:
-        table = np.full(256, other, kind)
+        table = np.full(256, other_code, kind)
         table[: last + 1] = np.arange(last + 1)
-        table[held] = void
+        table[ignored_labels] = ignored_code
         table = frozen(table)
 
         def look_up(labels: Array) -> Array:
@@ -105,23 +108,29 @@ def coder(
 
         return look_up
 
-    few, many = (held, held[:0]) if held.size <= FEW else (held[:0], held)
-    inner, beyond = many[many <= last], many[many > last]
+    compared, tabulated = (
+        (ignored_labels, ignored_labels[:0])
+        if ignored_labels.size <= MAX_COMPARED
+        else (ignored_labels[:0], ignored_labels)
+    )
+    inner, beyond = tabulated[tabulated <= last], tabulated[tabulated > last]
     inside = np.zeros(int(inner[-1]) + 2 if inner.size else 0, bool)
     inside[inner] = True
-    lists = (frozen(few), frozen(inside), frozen(beyond))
+    lists = (frozen(compared), frozen(inside), frozen(beyond))
 
     def compare(labels: Array) -> Array:
         codes = np.empty(labels.size, kind)
         values = packed(labels).reshape(-1).view(number)
-        narrow(values, number.type(last), *lists, np.int32(void), np.int32(other), codes)
+        narrow(
+            values, number.type(last), *lists, np.int32(ignored_code), np.int32(other_code), codes
+        )
         return frozen(codes)
 
     return compare
 
 
 class Counter:
-    """Adds pairs of labels to counts, a strip at a time; threads may add at the same time."""
+    """An accumulator that adds strips of pairs of labels to counts, from several threads."""
 
     def __init__(
         self,
@@ -134,7 +143,7 @@ class Counter:
         classes = counts.shape[1] - 1
         self._counts = counts
         self._lock = Lock()
-        self._spare: list[Array] = []  # tables that no thread is using
+        self._spare: list[Array] = []  # tables that no thread uses at the moment
         self._dense = (target.itemsize == 1 or classes + 2 <= 256) and (
             preds.itemsize == 1 or classes + 1 <= 256
         )
@@ -149,7 +158,7 @@ class Counter:
         if not self._dense:
             self._target, self._preds = target_codes(np.int32), preds_codes(np.int32)
             return
-        # Bytes are their own codes; what they stand for is looked up once a cell, at the end.
+        # Bytes are used as codes; their rows and columns are looked up per cell, at the end.
         values = np.arange(256, dtype=np.uint8)
         if target.itemsize == 1:
             self._rows, self._target = target_codes(np.int64)(values), _bytes
@@ -161,37 +170,41 @@ class Counter:
         else:
             self._columns, self._preds = np.arange(classes + 1), preds_codes(np.uint8)
         size = self._rows.size * self._columns.size
-        self._shape = (1 if pixels < SMALL else 4 if 4 * size <= TABLES else 2, size)
+        self._shape = (
+            1 if pixels < MIN_TABLE_PIXELS else 4 if 4 * size <= MAX_TABLE_CELLS else 2,
+            size,
+        )
         self._number = np.int32 if pixels < 2**31 else np.int64
 
     def add(self, preds: Array, target: Array) -> None:
         """Count the pixels of a strip."""
-        own, other = self._preds(preds), self._target(target)
-        if not self._dense:  # a table a thread would be too large
+        preds_codes, target_codes = self._preds(preds), self._target(target)
+        if not self._dense:  # a table per thread would be too large
             with self._lock:
-                count_each(own, other, self._counts)
+                count_each(preds_codes, target_codes, self._counts)
             return
         try:
             tables = self._spare.pop()
         except IndexError:
             tables = np.zeros(self._shape, self._number)
-        count_keys(own, other, np.uint8(self._columns.size - 1), tables)
+        count_keys(preds_codes, target_codes, np.uint8(self._columns.size - 1), tables)
         self._spare.append(tables)
 
     def finish(self) -> None:
-        """Bring to the counts what is still in tables."""
+        """Add the tables to the counts."""
         for tables in self._spare:
-            settle(tables, frozen(self._rows), frozen(self._columns), self._counts)
+            add_tables(tables, frozen(self._rows), frozen(self._columns), self._counts)
         self._spare.clear()
 
 
 def _bytes(labels: Array) -> Array:
+    """Return one-byte labels as a flat array of uint8."""
     return frozen(packed(labels).reshape(-1).view(np.uint8))
 
 
 @kernel
 def translate(labels: Any, table: Any, codes: Any) -> None:
-    """Codes of one-byte labels."""
+    """Write the codes of one-byte labels."""
     for x in range(labels.size):
         codes[x] = table[labels[x]]
 
@@ -200,62 +213,62 @@ def translate(labels: Any, table: Any, codes: Any) -> None:
 def narrow(
     labels: Any,
     last: Any,
-    few: Any,
+    compared: Any,
     inside: Any,
     beyond: Any,
-    void: Any,
-    other: Any,
+    ignored_code: Any,
+    other_code: Any,
     codes: Any,
 ) -> None:
-    """Codes of unsigned labels; classes are those up to `last`.
+    """Write the codes of unsigned labels; classes are the labels up to `last`.
 
-    Void are the labels in `few`, or where they are not few those that `inside` says, which is False
-    at its end and stands for all labels from there on, and those in `beyond`, which is sorted.
+    Ignored labels are those in `compared`; if there are many, those that are True in the table
+    `inside`, whose last element, False, is of all larger labels, and those in the sorted `beyond`.
     """
-    most = np.uint64(max(inside.size, 1) - 1)
+    last_inside = np.uint64(max(inside.size, 1) - 1)
     for begin in range(0, labels.size, CHUNK):
-        here, out = labels[begin : begin + CHUNK], codes[begin : begin + CHUNK]
+        chunk, out = labels[begin : begin + CHUNK], codes[begin : begin + CHUNK]
         outside = False
-        for x in range(here.size):
-            known = here[x] <= last
-            out[x] = np.int32(here[x]) if known else other
-            outside |= not known
-        for value in few:
+        for x in range(chunk.size):
+            is_class = chunk[x] <= last
+            out[x] = np.int32(chunk[x]) if is_class else other_code
+            outside |= not is_class
+        for value in compared:
             if outside or value <= last:
-                for x in range(here.size):
-                    out[x] = void if here[x] == value else out[x]
+                for x in range(chunk.size):
+                    out[x] = ignored_code if chunk[x] == value else out[x]
         if inside.size:
-            for x in range(here.size):
-                out[x] = void if inside[min(np.uint64(here[x]), most)] else out[x]
+            for x in range(chunk.size):
+                out[x] = ignored_code if inside[min(np.uint64(chunk[x]), last_inside)] else out[x]
         if outside and beyond.size:
-            for x in range(here.size):
-                if here[x] > last and holds(beyond, here[x]):
-                    out[x] = void
+            for x in range(chunk.size):
+                if chunk[x] > last and contains(beyond, chunk[x]):
+                    out[x] = ignored_code
 
 
 @kernel
-def holds(values: Any, wanted: Any) -> Any:
-    """Whether a value is in a sorted list."""
+def contains(values: Any, value: Any) -> Any:
+    """Return whether a value is in a sorted list."""
     low, high = 0, values.size
     while high - low > 1:
         middle = (low + high) // 2
-        if values[middle] <= wanted:
+        if values[middle] <= value:
             low = middle
         else:
             high = middle
-    return values[low] == wanted
+    return values[low] == value
 
 
 @kernel
 def count_keys(preds: Any, target: Any, last: Any, tables: Any) -> None:
     """Count pairs of bytes: cell ``target * (last + 1) + min(preds, last)`` of the sum of tables.
 
-    Four keys are one word. Where most words are as the one before, equal ones are counted together.
-    Elsewhere every key is added by itself: branches could not be predicted, and neighbors have
-    tables of their own, because adding to a cell that was just written has to wait for it.
+    Four keys are one word. If most words equal the previous word, runs of equal words are counted
+    together. Otherwise every key is added separately, because branches are mispredicted, and
+    neighboring keys use different tables, because adding to a recently written cell stalls.
     """
-    some = tables.shape[0] - 1
-    a, b, c, d = tables[0], tables[1 & some], tables[2 & some], tables[3 & some]
+    mask = tables.shape[0] - 1
+    a, b, c, d = tables[0], tables[1 & mask], tables[2 & mask], tables[3 & mask]
     words = np.empty(CHUNK // 4, np.uint64)
     keys = words.view(np.uint16)
     low, s1, s2, s3 = np.uint64(0xFFFF), np.uint64(16), np.uint64(32), np.uint64(48)
@@ -294,8 +307,8 @@ def count_keys(preds: Any, target: Any, last: Any, tables: Any) -> None:
 
 
 @kernel
-def settle(tables: Any, rows: Any, columns: Any, counts: Any) -> None:
-    """Add tables to the counts; several of their rows may be one row of the counts."""
+def add_tables(tables: Any, rows: Any, columns: Any, counts: Any) -> None:
+    """Add tables to the counts; several rows of a table can belong to one row of the counts."""
     for k in range(1, tables.shape[0]):
         for x in range(tables.shape[1]):
             tables[0, x] += tables[k, x]
@@ -306,7 +319,7 @@ def settle(tables: Any, rows: Any, columns: Any, counts: Any) -> None:
 
 @kernel
 def count_each(preds: Any, target: Any, counts: Any) -> None:
-    """Count pairs of codes where they belong, four equal ones at once."""
+    """Count pairs of codes directly in the counts, four equal ones together."""
     groups = target.size // 4
     for i in range(0, 4 * groups, 4):
         t, p = target[i], preds[i]
