@@ -93,7 +93,7 @@ def switch(name: str) -> Iterator[str]:
 def demo_scene() -> Any:
     """What `segpost demo` shows: fitting its classifier takes seconds."""
     pytest.importorskip("sklearn")
-    from segpost.cli import scene
+    from segpost.cli.demo import scene
 
     return scene.load()
 

@@ -135,7 +135,7 @@ def test_demo(
 ) -> None:
     """The demo writes its pictures and a report that needs nothing else."""
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr("segpost.cli.scene.load", lambda: demo_scene)
+    monkeypatch.setattr("segpost.cli.demo.scene.load", lambda: demo_scene)
     assert main(["demo", "--no-timing", "--out", str(tmp_path)]) == 0
     for name in ("labels", "color", "overlay", "confidence", "refined"):
         assert read(tmp_path / f"{name}.png").shape[:2] == (427, 640)

@@ -142,7 +142,7 @@ def test_demo_without_a_crf(
 ) -> None:
     """The reference would sum for hours over pairs of pixels: the demo goes without."""
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr("segpost.cli.scene.load", lambda: demo_scene)
+    monkeypatch.setattr("segpost.cli.demo.scene.load", lambda: demo_scene)
     with segpost.use_backend("reference"):
         assert main(["demo", "--no-timing", "--out", str(tmp_path)]) == 0
     assert "no CRF: the reference backend" in capsys.readouterr().out

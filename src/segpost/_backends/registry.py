@@ -24,7 +24,6 @@ _MODULES = {
     "cuda": "segpost._backends.cuda.backend",
 }
 _SUBJECTS = {  # names, for errors, of operations that some backends do not have
-    "add_resized": "sliding windows",
     "letterbox": "letterboxes",
     "boundary_bands": "boundaries",
     "boundary_matches": "boundaries",

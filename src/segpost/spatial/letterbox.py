@@ -267,7 +267,7 @@ class Letterbox:
                 f"image is {pixels.shape[-3]} x {pixels.shape[-2]}, "
                 f"this letterbox is for {self.image_size[0]} x {self.image_size[1]}"
             )
-        backend = registry.backend(pixels)
+        backend = registry.backend(pixels, operation="letterbox")
         shape = (3, *self.input_size) if layout == "nchw" else (*self.input_size, 3)
         output = allocate_output(out, (*pixels.shape[:-3], *shape), dtype, source.wrap, pixels)
         planes, pixels = (a if a.ndim == 4 else a[None] for a in (output.array, pixels))

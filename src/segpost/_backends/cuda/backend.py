@@ -40,9 +40,6 @@ from segpost._core.device import (
 )
 from segpost._core.sampling import Axes, VolumeAxes
 
-MISSING = frozenset(
-    {"add_resized", "letterbox", "boundary_bands", "boundary_matches", "instance_counts"}
-)
 UNREADABLE = frozenset(
     {("feature_range", "bfloat16"), ("dense_crf", "bfloat16")}
 )  # guides that kernels cannot read
@@ -67,7 +64,7 @@ class CudaBackend:
         self._buffer = buffer
 
     def supports(self, operation: str, kind: str = "") -> bool:
-        return operation not in MISSING and (operation, kind) not in UNREADABLE
+        return hasattr(self, operation) and (operation, kind) not in UNREADABLE
 
     def with_check(self, check: str) -> CudaBackend:
         return self if check == self._check else CudaBackend(self.devices, check, self._buffer)
