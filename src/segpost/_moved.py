@@ -46,6 +46,7 @@ MOVED = {
 }
 # Names that changed with their module: (old module, old name) -> (new module, new name).
 RENAMED: dict[tuple[str, str], tuple[str, str]] = {
+    ("_arrays", "_same"): ("_core.arrays", "_identity"),
     ("tally", "Policy"): ("metrics.policy", "AveragingPolicy"),
     ("tally", "Tally"): ("metrics.counts", "ClassCounts"),
     ("tally", "drop_invalid"): ("metrics.conventions", "table_with_convention"),
