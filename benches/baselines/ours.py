@@ -211,6 +211,7 @@ def numba_backend(job: Job) -> Run:
 def kernel(job: Job, dense: bool) -> Run:
     """The native kernel without the public function around it, into an array that is reused."""
     cpu = need("segpost._backends.native")._cpu
+    run_kernel = cpu.argmax_dense if dense else cpu.argmax
     view = contract.Logits(job.logits[None], "float32")
     axes = None
     if job.size is not None:
@@ -218,7 +219,7 @@ def kernel(job: Job, dense: bool) -> Run:
     out = np.empty((1, job.height, job.width), np.uint8)
 
     def run() -> Outputs:
-        cpu.argmax(view, axes, out, None, None, dense=dense)
+        run_kernel(view, axes, out)
         return (out,)
 
     return run

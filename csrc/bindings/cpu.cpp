@@ -8,12 +8,14 @@
 #include "cpu/runtime/pool.hpp"
 #include "segpost/capi.h"
 
+#include <vector>
+
 namespace segpost::bindings {
 namespace {
 
 py::object argmax(const Record<records::Logits> &logits, const py::object &axes,
                   const py::array &labels, const py::object &paint, const py::object &confidence,
-                  bool fast, const py::object &probabilities, bool dense) {
+                  bool fast, const py::object &probabilities) {
     const bool with_probabilities = !probabilities.is_none();
     const ArgmaxJob job =
         argmax_job(logits, axes, labels, paint,
@@ -25,7 +27,18 @@ py::object argmax(const Record<records::Logits> &logits, const py::object &axes,
     release_gil([&](const CancelToken &cancelled) {
         if (with_probabilities)
             return launch_argmax_softmax(job, probability_job, cancelled, errors);
-        return launch_argmax(job, dense ? CellRule::dense : CellRule::fill, cancelled, errors);
+        return launch_argmax(job, CellRule::fill, cancelled, errors);
+    });
+    return to_python(errors);
+}
+
+// argmax that computes every pixel: the worst case, for tests and benchmarks.
+py::object argmax_dense(const Record<records::Logits> &logits, const py::object &axes,
+                        const py::array &labels) {
+    const ArgmaxJob job = argmax_job(logits, axes, labels, py::none());
+    LogitErrors errors;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_argmax(job, CellRule::dense, cancelled, errors);
     });
     return to_python(errors);
 }
@@ -101,16 +114,24 @@ py::object labels_from_colors(const py::array &image, const py::array &keys,
     return to_python(errors);
 }
 
-using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
+// The doubles of a table of two axes.
+const double *doubles(const py::array &array, const char *name) {
+    require(array.ndim() == 2 && array.itemsize() == 8 && array.dtype().kind() == 'f' &&
+                (array.flags() & py::array::c_style),
+            name);
+    return static_cast<const double *>(array.data());
+}
 
-// A sampling.Taps, with its weights as kernels read them.
+// A sampling.FilterTaps, with its weights as kernels read them.
 class AxisTaps {
   public:
     AxisTaps(const py::object &taps, std::int64_t inputs)
-        : first_(taps.attr("first").cast<py::array>()),
-          weights_(taps.attr("weights").cast<Floats>()) {
-        require(weights_.ndim() == 2 && weights_.shape(0) > 0 && weights_.shape(1) > 0, "weights");
-        view_.n_out = weights_.shape(0), view_.width = weights_.shape(1);
+        : first_(taps.attr("first").cast<py::array>()) {
+        const auto weights = taps.attr("weights").cast<py::array>();
+        const double *values = doubles(weights, "weights");
+        require(weights.size() > 0, "weights");
+        weights_.assign(values, values + weights.size());
+        view_.n_out = weights.shape(0), view_.width = weights.shape(1);
         view_.first = checked_pointer<std::int32_t>(first_, view_.n_out);
         view_.weights = weights_.data();
         for (std::int64_t i = 0; i < view_.n_out; ++i)
@@ -121,7 +142,7 @@ class AxisTaps {
 
   private:
     py::array first_;
-    Floats weights_;
+    std::vector<float> weights_;
     Taps view_;
 };
 
@@ -134,11 +155,11 @@ void letterbox(const py::array &image, const py::object &y, const py::object &x,
     const AxisTaps rows(y, job.image.h), columns(x, job.image.w);
     job.y = rows.view(), job.x = columns.view();
     job.top = offset.first, job.left = offset.second;
-    require(colors.ndim() == 2 && colors.shape(0) == 3 && colors.shape(1) == 3, "colors");
-    const auto kept = colors.cast<Floats>();
-    const float *color = kept.data();
+    const double *color = doubles(colors, "colors");
+    require(colors.shape(0) == 3 && colors.shape(1) == 3, "colors");
+    const auto number = [&](int i) { return static_cast<float>(color[i]); };
     for (int c = 0; c < 3; ++c)
-        job.gain[c] = color[c], job.shift[c] = color[3 + c], job.padding[c] = color[6 + c];
+        job.gain[c] = number(c), job.shift[c] = number(3 + c), job.padding[c] = number(6 + c);
     job.half = element_type(out) == DType::f16;
     require(out.ndim() == 4 && out.shape(0) == job.image.n && out.shape(1) == 3 &&
                 (job.half || element_type(out) == DType::f32),
@@ -237,7 +258,8 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.doc() = "The native CPU kernels; arguments are checked by the Python layer.";
     m.def("argmax", &argmax, arg("logits"), arg("axes").none(), arg("labels"),
           arg("paint").none() = py::none(), arg("confidence").none() = py::none(),
-          arg("fast") = false, arg("probabilities").none() = py::none(), arg("dense") = false);
+          arg("fast") = false, arg("probabilities").none() = py::none());
+    m.def("argmax_dense", &argmax_dense, arg("logits"), arg("axes").none(), arg("labels"));
     m.def("argmax_volume", &argmax_volume, arg("logits"), arg("axes"), arg("labels"));
     m.def("add_resized", &add_resized, arg("logits"), arg("axes").none(), arg("weights"),
           arg("sums"));

@@ -24,8 +24,8 @@ def argmax(
     confidence: Array | None = None,
     fast: bool = False,
     probabilities: Array | None = None,
-    dense: bool = False,
 ) -> LogitErrors: ...
+def argmax_dense(logits: Logits, axes: Axes | None, labels: Array) -> LogitErrors: ...
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors: ...
 def softmax(
     logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
