@@ -420,6 +420,7 @@ def test_sums_beyond_int64_are_refused() -> None:
     assert cm.to_json() == before
 
 
+@pytest.mark.slow
 def test_rows_longer_than_a_table_counts() -> None:
     """One row of more than 2^32 pixels, which a broadcast view costs no memory."""
     if "native" not in segpost.build_config()["backend"]:
