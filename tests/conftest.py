@@ -36,6 +36,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, names, indirect=True)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the emulated device, whose kernels take minutes to compile, have its marker."""
+    for item in items:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if "device" in getattr(item, "fixturenames", ()) or on_device.EMULATED in [
+            value for value in parameters if isinstance(value, str)
+        ]:
+            item.add_marker("emulated")
+
+
 @pytest.fixture
 def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """Every backend of this installation, the native one at each SIMD level."""

@@ -282,9 +282,11 @@ def test_every_format_holds_the_same(tmp_path: Path) -> None:
     except ImportError:
         files.pop()
     for file in files:
-        for values in (True, False):
-            diff = segpost.compare_checkpoints(file, net, values=values)
-            assert (diff.findings, diff.matched_share) == ((), 1), (file, str(diff))
+        diff = segpost.compare_checkpoints(file, net)
+        assert (diff.findings, diff.matched_share) == ((), 1), (file, str(diff))
+    for file in files[1:]:
+        diff = segpost.compare_checkpoints(file, net, values=False)
+        assert (diff.findings, diff.matched_share) == ((), 1), (file, str(diff))
 
 
 # --- The command

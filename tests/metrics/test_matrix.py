@@ -222,6 +222,7 @@ def test_errors_name_the_place_in_the_whole_batch() -> None:
         assert cm.pixels == 0
 
 
+@pytest.mark.slow
 def test_rows_longer_than_a_table_counts() -> None:
     """One row of more than 2^32 pixels, which a broadcast view costs no memory."""
     if "native" not in segpost.build_config()["backend"]:

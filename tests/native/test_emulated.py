@@ -51,6 +51,7 @@ def test_kernels_stay_in_their_memory() -> None:
     assert done.stdout.startswith("same"), done.stderr[-4000:]
 
 
+@pytest.mark.emulated
 def test_a_device_array_has_the_strides_of_its_host() -> None:
     """What the other tests give to the kernels is laid out as what they were given."""
     there = on_device.backend(on_device.EMULATED).there

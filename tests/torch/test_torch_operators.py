@@ -132,6 +132,7 @@ def test_compiled_for_every_size() -> None:
             same(compiled(image, photograph), plainly(model.network(image), photograph))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch itself
 def test_compiled_by_inductor() -> None:
     """The default backend, which makes native code of the network, calls the operators too."""
