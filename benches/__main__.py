@@ -8,8 +8,10 @@ import json
 import sys
 from pathlib import Path
 
+import segpost
 from benches.harness import goals, measure, report
 from benches.harness.jobs import Absent, Job
+from benches.pipeline import versions
 
 SUITES = {
     "labels": "labels.bench_labels",
@@ -21,8 +23,9 @@ SUITES = {
     "confusion": "metrics.bench_confusion",
     "crf": "crf.bench_crf",
 }
+PARTS = [*SUITES, "overhead", "real"]
 EXTRAS = {  # tables of another kind
-    "stream": ("pipeline.overhead",),
+    "overhead": ("pipeline.overhead",),
     "crf": ("crf.accuracy", "crf.memory"),
 }
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -30,6 +33,8 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 def suite(name: str, data: Path) -> tuple[list[Job], str]:
     """The jobs of one part, or why there are none."""
+    if name == "overhead":
+        return [], ""
     if name != "real":
         try:
             return importlib.import_module(f"benches.{SUITES[name]}").jobs(), ""
@@ -46,16 +51,22 @@ def suite(name: str, data: Path) -> tuple[list[Job], str]:
 def main() -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benches")
-    parser.add_argument("suite", nargs="?", default="all", choices=[*SUITES, "real", "all"])
+    parser.add_argument("suite", nargs="?", default="all", choices=[*PARTS, "all"])
     parser.add_argument("--rounds", type=int, default=11, help="rounds of every job (default 11)")
     parser.add_argument("--json", type=Path, help="write everything here as well")
     parser.add_argument(
         "--data", type=Path, default=DATA, help="folder of photographs for the part 'real'"
     )
     parser.add_argument("--match", default="", help="only jobs with this in their title")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FOLDER",
+        help="overhead: time the small calls of the segpost in this folder (a checkout's src) too",
+    )
     parser.add_argument("--full", action="store_true", help="accuracy on large images too: minutes")
     options = parser.parse_args()
-    chosen = [*SUITES, "real"] if options.suite == "all" else [options.suite]
+    chosen = PARTS if options.suite == "all" else [options.suite]
     # The networks of 'real' are fitted, with every core, before anything is timed.
     jobs = {name: suite(name, options.data) for name in reversed(chosen)}
     measure.one_thread()
@@ -76,6 +87,9 @@ def main() -> int:
             if options.match in module.TITLE:
                 extras.append(module.measured(options.full))
                 print(extras[-1].markdown, flush=True)
+    if options.against and "overhead" in chosen:
+        source = Path(segpost.__file__).parents[1]
+        print(versions.table(source, options.against.resolve()), flush=True)
     print("\n".join(filter(None, [goals.photographs(results), goals.table(results, extras)])))
     if options.json:
         data = {
