@@ -69,6 +69,7 @@ def large_calls() -> dict[str, Callable[[], Any]]:
     logits = scenes.scene(19, 64, 128, regions=12, objects=20, poles=6)
     size = (512, 1024)
     full = np.repeat(np.repeat(logits, 4, -1), 4, -2)
+    half = full.astype(np.float16)
     labels = segpost.argmax(logits, size=size)
     moved = np.roll(labels, 3, axis=-1)
     image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
@@ -87,7 +88,7 @@ def large_calls() -> dict[str, Callable[[], Any]]:
         "large: argmax, resized": lambda: segpost.argmax(logits, size=size),
         "large: argmax, Numba": numba,
         "large: argmax": lambda: segpost.argmax(full),
-        "large: argmax, float16": lambda half=full.astype(np.float16): segpost.argmax(half),
+        "large: argmax, float16": lambda: segpost.argmax(half),
         "large: labels + RGB": lambda: post(
             logits, size=size, palette=palette, want=("labels", "color")
         ),
