@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from segpost._core import arguments
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array
 
@@ -35,6 +36,27 @@ def as_ignored_values(ignore_index: object) -> Array:
         if not -(2**63) <= value < 2**63 - 1:
             raise ValueError(f"ignore_index must be in the range of int64, got {value}")
     return np.array(sorted(unique), np.int64)
+
+
+def as_class_numbers(
+    exclude: Iterable[int | str] | int | str, classes: int, names: Sequence[str] | None
+) -> tuple[int, ...]:
+    """Return the classes that are left out of means, sorted and unique."""
+    if isinstance(exclude, str) or not isinstance(exclude, Iterable):
+        exclude = [exclude]
+    numbers = set()
+    for value in exclude:
+        if isinstance(value, str):
+            if names is None:
+                raise ValueError(f"exclude has the name {value!r}, which needs class_names=")
+            arguments.check_choice(value, "exclude", names)
+            number = tuple(names).index(value)
+        else:
+            number = as_integer(value, "exclude")
+        if not 0 <= number < classes:
+            raise ValueError(f"exclude must be in 0..{classes - 1}, got {number}")
+        numbers.add(number)
+    return tuple(sorted(numbers))
 
 
 def as_groups(

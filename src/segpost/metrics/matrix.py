@@ -12,7 +12,13 @@ from segpost._backends.cuda.counts import refuse_more_than_sums
 from segpost._core import arguments
 from segpost._core.arguments import checked_names
 from segpost._core.device import context_of
-from segpost.metrics.arguments import as_class_count, as_groups, as_ignored_values, as_image_ids
+from segpost.metrics.arguments import (
+    as_class_count,
+    as_class_numbers,
+    as_groups,
+    as_ignored_values,
+    as_image_ids,
+)
 from segpost.metrics.comparison import Comparison, compare
 from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.counting import count_images, count_pair
@@ -200,6 +206,7 @@ class ConfusionMatrix(MatrixCounts):
         predicted_only: str = "count",
         ignored_class: str = "exclude",
         mean: str = "dataset",
+        exclude: Iterable[int | str] | int | str = (),
     ) -> Scores:
         """Compute the scores of everything counted so far.
 
@@ -218,6 +225,10 @@ class ConfusionMatrix(MatrixCounts):
         mean : {"dataset", "image", "class_image"}
             `miou` of the counts of the data set; the mean of the images' own; or the mean over
             classes of every class's mean over images. The last two need ``per_image=True``.
+        exclude : class or classes, optional
+            Numbers or names of classes that are left out of `miou`, `mean_accuracy`, `fwiou` and
+            `Scores.mean`, such as the background. Their pixels count for the other classes, and
+            their own scores are computed.
 
         Returns
         -------
@@ -228,16 +239,15 @@ class ConfusionMatrix(MatrixCounts):
         ValueError
             If there is no such dialect, or that library would stop with an error here.
         """
+        excluded = as_class_numbers(exclude, self.num_classes, self.class_names)
         if dialect is not None:
-            if (absent, predicted_only, ignored_class, mean) != (
-                "exclude",
-                "count",
-                "exclude",
-                "dataset",
-            ):
+            chosen = absent, predicted_only, ignored_class, mean
+            if chosen != ("exclude", "count", "exclude", "dataset") or excluded:
                 raise ValueError(f"dialect={dialect!r} decides; leave the other arguments out")
             return scores_of_dialect(self.snapshot(), dialect)
-        policy = AveragingPolicy(absent, predicted_only, ignored_class, mean, self.invalid_preds)
+        policy = AveragingPolicy(
+            absent, predicted_only, ignored_class, mean, self.invalid_preds, excluded
+        )
         return Scores(self.snapshot(), MetricConvention.own(policy))
 
     def compare_dialects(self) -> Comparison:

@@ -9,7 +9,7 @@ import numpy as np
 
 from segpost.metrics.conventions import MetricConvention, table_with_convention
 from segpost.metrics.counts import ClassCounts, ImageCounts
-from segpost.metrics.policy import AveragingPolicy, iou_with_policy
+from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
 from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
 
 
@@ -45,15 +45,15 @@ class ImageScores(NamedTuple):
         counts = ClassCounts(
             *(np.stack(part) for part in zip(*parts, strict=True)) if parts else 3 * (empty,)
         )
-        iou, in_mean = iou_with_policy(counts, policy, ignored)
+        iou, counted = iou_with_policy(counts, policy, ignored)
         miou = [
             mean_of(row[used], strict=policy.is_strict)
-            for row, used in zip(iou, in_mean, strict=True)
+            for row, used in zip(iou, counted & is_averaged(policy, classes), strict=True)
         ]
         return cls(
             ids=tuple(i if image.id is None else image.id for i, image in enumerate(images)),
             class_counts=counts,
-            iou=np.where(in_mean, iou, np.nan),
+            iou=np.where(counted, iou, np.nan),
             miou=np.array(miou, np.float64),
             pixel_accuracy=ratio(counts.true_positives.sum(axis=1), counts.support.sum(axis=1)),
             policy=policy,
@@ -114,12 +114,13 @@ class ImageScores(NamedTuple):
     def _miou_of(self, indices: Int64) -> float:
         """Compute the mIoU of a data set of these images, which may repeat, by the same policy."""
         policy = self.policy
+        averaged = is_averaged(policy, len(self.ignored))
         if policy.mean == "image":
             return mean_of(self.miou[indices])
         if policy.mean == "class_image":
-            used = ~self.ignored | (policy.ignored_class == "keep")
+            used = averaged & (~self.ignored | (policy.ignored_class == "keep"))
             return mean_of(self._class_means(self.iou[indices])[used], strict=policy.is_strict)
         repeats = np.bincount(indices, minlength=len(self.ids))
         counts = ClassCounts(*(repeats @ part for part in self.class_counts))
-        iou, in_mean = iou_with_policy(counts, policy, self.ignored)
-        return mean_of(iou[in_mean], strict=policy.is_strict)
+        iou, counted = iou_with_policy(counts, policy, self.ignored)
+        return mean_of(iou[counted & averaged], strict=policy.is_strict)

@@ -20,6 +20,7 @@ class AveragingPolicy:
     ignored_class: str = "exclude"
     mean: str = "dataset"
     invalid_preds: str = "miss"
+    exclude: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.absent, str):
@@ -41,10 +42,16 @@ class AveragingPolicy:
         return None if isinstance(self.absent, str) else float(self.absent)
 
 
+def is_averaged(policy: AveragingPolicy, classes: int) -> Mask:
+    """Return the (C,) mask of the classes that the caller has not left out of means."""
+    mask: Mask = ~np.isin(np.arange(classes), policy.exclude)
+    return mask
+
+
 def iou_with_policy(
     counts: ClassCounts, policy: AveragingPolicy, ignored: Mask
 ) -> tuple[Float64, Mask]:
-    """Compute the IoU of every class, and which classes a mean is over.
+    """Compute the IoU of every class, and which classes have one that counts.
 
     Parameters
     ----------
@@ -56,17 +63,18 @@ def iou_with_policy(
 
     Returns
     -------
-    iou, in_mean : arrays of the shape of the counts
+    iou, counted : arrays of the shape of the counts
+        A mean is over the counted classes that are in `is_averaged`.
     """
     iou = counts.iou()
     absent: Mask = (counts.support == 0) & (counts.predicted == 0)
-    in_mean = np.ones(iou.shape, bool)
+    counted = np.ones(iou.shape, bool)
     if policy.absent == "exclude":
-        in_mean &= ~absent
+        counted &= ~absent
     if policy.absent_value is not None:
         iou = np.where(absent, policy.absent_value, iou)
     if policy.predicted_only == "exclude":
-        in_mean &= (counts.support > 0) | absent
+        counted &= (counts.support > 0) | absent
     if policy.ignored_class == "exclude":
-        in_mean &= ~ignored
-    return iou, in_mean
+        counted &= ~ignored
+    return iou, counted

@@ -12,7 +12,7 @@ from segpost._core import arguments
 from segpost.metrics.conventions import MetricConvention, table_with_convention
 from segpost.metrics.counts import ClassCounts, CountSnapshot, CountTable
 from segpost.metrics.per_image import ImageScores
-from segpost.metrics.policy import AveragingPolicy, iou_with_policy
+from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
 from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
 
 AVERAGES = ("macro", "micro", "weighted")
@@ -111,16 +111,21 @@ class ScoreValues:
     @cached_property
     def in_mean(self) -> Mask:
         """(C,) mask of the classes that `miou` is the mean of."""
-        return iou_with_policy(self.class_counts, self.policy, self.ignored)[1]
+        counted = iou_with_policy(self.class_counts, self.policy, self.ignored)[1]
+        return counted & self._is_averaged
+
+    @cached_property
+    def _is_averaged(self) -> Mask:
+        return is_averaged(self.policy, self.num_classes)
 
     # Scores of a class
 
     @cached_property
     def iou(self) -> Float64:
         """(C,) intersection over union of every class (Jaccard)."""
-        iou, in_mean = iou_with_policy(self.class_counts, self.policy, self.ignored)
+        iou, counted = iou_with_policy(self.class_counts, self.policy, self.ignored)
         if self.convention.excluded_iou == "nan":
-            return np.where(in_mean, iou, np.nan)
+            return np.where(counted, iou, np.nan)
         return np.nan_to_num(iou) if self.convention.excluded_iou == "zero_if_absent" else iou
 
     @cached_property
@@ -216,12 +221,12 @@ class ScoreValues:
     @cached_property
     def mean_accuracy(self) -> float:
         """Mean recall of the classes in the target."""
-        return mean_of(self.recall)
+        return mean_of(self.recall[self._is_averaged])
 
     @cached_property
     def fwiou(self) -> float:
         """IoU weighted by the classes' pixels in the target."""
-        in_target = self.class_counts.support > 0
+        in_target = (self.class_counts.support > 0) & self._is_averaged
         iou, weight = self.class_counts.iou()[in_target], self.class_counts.support[in_target]
         return float(ratio((iou * weight).sum(), weight.sum()))
 

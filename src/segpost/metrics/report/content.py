@@ -28,6 +28,7 @@ LEFT_OUT = {
     "ignored": "an ignored value",
     "absent": "in neither map",
     "only predicted": "predicted, but not in the target",
+    "excluded": "by exclude=",
 }
 SUMMARY = {
     "miou": "mIoU",
@@ -95,14 +96,16 @@ def sentences(scores: ScoreValues) -> Iterator[str]:
 
 
 def left_out(scores: ScoreValues) -> list[str | None]:
-    """Return why each class is not in the mean: "ignored", "absent" or "only predicted"."""
+    """Return why each class is not in the mean, as a key of `LEFT_OUT`."""
 
     def reason(label: int) -> str | None:
         if scores.in_mean[label]:
             return None
         if scores.ignored[label]:
             return "ignored"
-        return "absent" if scores.absent[label] else "only predicted"
+        if scores.absent[label]:
+            return "absent"
+        return "excluded" if label in scores.policy.exclude else "only predicted"
 
     return [reason(label) for label in range(scores.num_classes)]
 
