@@ -6,12 +6,15 @@ import math
 import numbers
 import operator
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 NAN_RULES = ("raise", "propagate")
 CHECKS = ("sync", "deferred", "off")
+MAX_SCALE_TERM = 4096  # so that weights times float32 logits are exact in float64
 
 
 def as_integer(value: Any, name: str) -> int:
@@ -119,6 +122,37 @@ def as_output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, .
             raise ValueError(f"{name} must be below 2**31 a side, got {size!r}")
         sides.append(side)
     return tuple(sides)
+
+
+def as_scale(scale: Any, axes: int = 2) -> tuple[Fraction, ...]:
+    """Return the scale of every axis as a ratio of integers up to `MAX_SCALE_TERM`.
+
+    One number is the scale of all axes. ONNX's ``scales`` of a batch, (1, 1, y, x), are accepted.
+    """
+    factors = [scale] * axes if isinstance(scale, numbers.Real) else scale
+    if not isinstance(factors, (tuple, list, np.ndarray)) or len(factors) not in (axes, axes + 2):
+        raise ValueError(f"scale must be a number, or {axes} numbers, got {scale!r}")
+    if len(factors) == axes + 2:
+        if factors[0] != 1 or factors[1] != 1:
+            raise ValueError(f"scale {scale!r} resizes the batch or the classes")
+        factors = factors[2:]
+    return tuple(_as_ratio(factor) for factor in factors)
+
+
+@lru_cache(maxsize=256)
+def _as_ratio(factor: object) -> Fraction:
+    """Return a positive number as the ratio of integers whose float64 it is."""
+    if isinstance(factor, (bool, np.bool_)) or not isinstance(factor, numbers.Real):
+        raise TypeError(f"scale must be a number, got {factor!r}")
+    if not 0 < factor <= MAX_SCALE_TERM:
+        raise ValueError(f"scale must be positive and at most {MAX_SCALE_TERM}, got {factor!r}")
+    number = float(factor)
+    ratio = Fraction(number).limit_denominator(MAX_SCALE_TERM)
+    if max(ratio.as_integer_ratio()) > MAX_SCALE_TERM or float(ratio) not in (number, factor):
+        raise ValueError(
+            f"scale must be a ratio of integers up to {MAX_SCALE_TERM}, got {factor!r}: pass size="
+        )
+    return ratio
 
 
 def as_count(value: object, name: str, minimum: int = 0) -> int:

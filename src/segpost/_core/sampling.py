@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from math import gcd
 from typing import Any, Literal, get_args
@@ -12,6 +14,7 @@ import numpy.typing as npt
 
 Grid = Literal["half_pixel", "align_corners", "asymmetric"]
 GRIDS: tuple[str, ...] = get_args(Grid)
+Scale = tuple[Fraction, ...]  # outputs an input, one for each axis
 
 
 @dataclass(frozen=True)
@@ -77,25 +80,27 @@ class FilterTaps:
     weights: npt.NDArray[np.float64]  # [n_out, largest number of taps]
 
 
-def affine(n_in: int, n_out: int, grid: str) -> tuple[int, int, int]:
+def affine(n_in: int, n_out: int, grid: str, scale: Fraction | None = None) -> tuple[int, int, int]:
     """Return step, offset and denominator of the source coordinate (step o + offset) / den.
 
     The coordinate of output ``o`` is not clamped. The names and the formulas are those of
     the ONNX Resize operator (``coordinate_transformation_mode``); common factors are cancelled.
+    Without a `scale` it is n_out / n_in.
     """
-    if grid == "half_pixel":  # (o + 1/2) n_in / n_out - 1/2
-        step, offset, den = 2 * n_in, n_in - n_out, 2 * n_out
+    up, down = (n_out, n_in) if scale is None else scale.as_integer_ratio()
+    if grid == "half_pixel":  # (o + 1/2) / scale - 1/2
+        step, offset, den = 2 * down, down - up, 2 * up
     elif grid == "align_corners":  # o (n_in - 1) / (n_out - 1); a single output reads input 0
         step, offset, den = n_in - 1, 0, max(n_out - 1, 1)
-    else:  # asymmetric: o n_in / n_out
-        step, offset, den = n_in, 0, n_out
+    else:  # asymmetric: o / scale
+        step, offset, den = down, 0, up
     return _without_common_factor(step, offset, den)
 
 
 @lru_cache(maxsize=256)
-def axis(n_in: int, n_out: int, grid: str) -> Axis:
+def axis(n_in: int, n_out: int, grid: str, scale: Fraction | None = None) -> Axis:
     """Return the resampling of ``n_in`` samples to ``n_out``, with coordinates clamped."""
-    step, offset, den = affine(n_in, n_out, grid)
+    step, offset, den = affine(n_in, n_out, grid, scale)
     numerator = np.arange(n_out, dtype=np.int64) * step + offset
     return _tables(np.clip(numerator, 0, (n_in - 1) * den), den, n_in)
 
@@ -161,15 +166,28 @@ def _without_common_factor(step: int, offset: int, den: int) -> tuple[int, int, 
 
 
 @lru_cache(maxsize=256)
-def axes(shape: tuple[int, int], size: tuple[int, int], grid: str) -> Axes:
+def axes(
+    shape: tuple[int, int], size: tuple[int, int], grid: str, scale: Scale | None = None
+) -> Axes:
     """Return both axes of the resampling of an ``(h, w)`` map to ``size``."""
-    return Axes(axis(shape[0], size[0], grid), axis(shape[1], size[1], grid))
+    return Axes(*_axis_each(shape, size, grid, scale))
 
 
 @lru_cache(maxsize=256)
-def volume_axes(shape: tuple[int, int, int], size: tuple[int, int, int], grid: str) -> VolumeAxes:
+def volume_axes(
+    shape: tuple[int, int, int], size: tuple[int, int, int], grid: str, scale: Scale | None = None
+) -> VolumeAxes:
     """Return the axes of the resampling of a ``(d, h, w)`` volume to ``size``."""
-    return VolumeAxes(*(axis(a, b, grid) for a, b in zip(shape, size, strict=True)))
+    return VolumeAxes(*_axis_each(shape, size, grid, scale))
+
+
+def _axis_each(
+    shape: tuple[int, ...], size: tuple[int, ...], grid: str, scale: Scale | None
+) -> Iterator[Axis]:
+    """Yield the resampling of every axis."""
+    scales = (None,) * len(shape) if scale is None else scale
+    for n_in, n_out, factor in zip(shape, size, scales, strict=True):
+        yield axis(n_in, n_out, grid, factor)
 
 
 @lru_cache(maxsize=256)

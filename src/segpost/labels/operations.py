@@ -24,6 +24,8 @@ def argmax(
     size: Sequence[int] | None = None,
     grid: str = "half_pixel",
     letterbox: Letterbox | None = None,
+    scale: float | Sequence[float] | None = None,
+    volume: bool | None = None,
     nan: str = "raise",
     check: str = "sync",
     out: Any = None,
@@ -37,8 +39,8 @@ def argmax(
     logits : array of shape (C, h, w) or (N, C, h, w)
         Channels last with ``axis=-1``. float64, float32, float16, bfloat16, or integers (of 64
         bits up to 2**53); any strides. NumPy, torch, anything with ``__dlpack__``, the buffer
-        protocol or ``__array__``. A `size` of three numbers, or ``axis=-4``, selects volumes of
-        shape (C, d, h, w) or (N, C, d, h, w).
+        protocol or ``__array__``. ``volume=True``, a `size` of three numbers, or ``axis=-4``
+        select volumes of shape (C, d, h, w) or (N, C, d, h, w).
     axis : int, optional
         The class axis: -3 (default; of volumes -4) or -1.
     size : (H, W) or (D, H, W), optional
@@ -50,6 +52,12 @@ def argmax(
         TF1's default.
     letterbox : Letterbox, optional
         The geometry of the network's input, as in `postprocess`; not for volumes.
+    scale : float, or one for each axis, optional
+        Instead of `size`: the size is floor(shape * scale), and neighboring results are 1 / scale
+        logits apart, as with torch's ``scale_factor`` and ONNX's ``scales``. With a `size` they are
+        shape / size apart, which is the same only where shape * scale is whole.
+    volume : bool, optional
+        Whether the logits are volumes. Of four dimensions they are a batch of images by default.
     nan : {"raise", "propagate"}
         NaN is an error, or the first NaN wins, as in NumPy and torch.
     check : {"sync", "deferred", "off"}
@@ -86,14 +94,14 @@ def argmax(
     """
     arguments.check_choice(nan, "nan", arguments.NAN_RULES)
     arguments.check_choice(check, "check", arguments.CHECKS)
-    is_volume = axis == -4 or (isinstance(size, (tuple, list, np.ndarray)) and len(size) == 3)
+    is_volume = _are_volumes(volume, axis, size)
     spatial = 3 if is_volume else 2
     source = as_logits(logits, -spatial - 1 if axis is None else axis, spatial)
     argument, array, _ = source
     shape = argument.values.shape
     if shape[1] == 1 or array.kind in LABEL_KINDS:
         refuse_degenerate_logits(source, type(logits), CallSettings())
-    size, axes, region, origin = plan_resampling(shape[2:], size, grid, letterbox)
+    size, axes, region, origin = plan_resampling(shape[2:], size, grid, letterbox, scale)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)
     dtype, is_batch = label_dtype(shape[1]), array.array.ndim == len(shape)
@@ -111,6 +119,19 @@ def argmax(
         if nan == "raise" and (counts.nan_count or counts.undefined_count):
             errors.raise_bad_logits(counts, argument, shape)
     return output.result()
+
+
+def _are_volumes(volume: object, axis: object, size: object) -> bool:
+    """Return whether logits are volumes: as the argument says, or as axis and size imply."""
+    sides = len(size) if isinstance(size, (tuple, list, np.ndarray)) else None
+    implied = True if axis == -4 or sides == 3 else False if sides == 2 or axis == -3 else None
+    if volume is None:
+        return implied is True
+    if not isinstance(volume, bool):
+        raise TypeError(f"volume must be True or False, got {volume!r}")
+    if implied is not None and implied is not volume:
+        raise ValueError(f"volume={volume} contradicts axis={axis!r} and size={size!r}")
+    return volume
 
 
 def softmax(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, NoReturn
 
 from segpost._core import sampling
-from segpost._core.arguments import as_output_size, check_choice
+from segpost._core.arguments import as_output_size, as_scale, check_choice
 from segpost._core.sampling import Interval
 from segpost.spatial.letterbox import Letterbox
 
@@ -22,7 +22,11 @@ class Resampling(NamedTuple):
 
 
 def plan_resampling(
-    shape: tuple[int, ...], size: object, grid: object, letterbox: object = None
+    shape: tuple[int, ...],
+    size: object,
+    grid: object,
+    letterbox: object = None,
+    scale: object = None,
 ) -> Resampling:
     """Plan the resampling of logits of a shape (h, w) or (d, h, w).
 
@@ -36,6 +40,9 @@ def plan_resampling(
         The sampling grid; None is one that a convention does not define.
     letterbox : Letterbox, optional
         The geometry of the network's input, of (h, w) only: the result is the image inside it.
+    scale : number, or one for each axis, optional
+        Instead of a size: the size is the floor of shape times scale, and neighboring results are
+        1 / scale logits apart.
 
     Raises
     ------
@@ -45,6 +52,8 @@ def plan_resampling(
     """
     if grid is not None:
         check_choice(grid, "grid", sampling.GRIDS)
+    if scale is not None:
+        return _plan_scale(shape, size, grid, letterbox, scale)
     if letterbox is not None:
         return _plan_crop(shape, size, grid, letterbox)
     if size is None:
@@ -56,6 +65,25 @@ def plan_resampling(
         _raise_unknown_grid(shape, size)
     build: Any = sampling.axes if len(shape) == 2 else sampling.volume_axes
     return Resampling(size, build(shape, size, grid))
+
+
+def _plan_scale(
+    shape: tuple[int, ...], size: object, grid: object, letterbox: object, scale: object
+) -> Resampling:
+    """Plan the resampling by a scale, as torch's ``scale_factor`` and ONNX's ``scales``."""
+    for name, value in (("size", size), ("letterbox", letterbox)):
+        if value is not None:
+            raise ValueError(f"{name} and scale both define the size of the result: leave one out")
+    factors = as_scale(scale, len(shape))
+    output = tuple(int(n * factor) for n, factor in zip(shape, factors, strict=True))
+    if 0 in output and 0 not in shape:
+        raise ValueError(f"scale {scale!r} of logits of size {shape} gives the size {output}")
+    if 0 in shape or all(factor == 1 for factor in factors):
+        return Resampling(output)
+    if grid is None:
+        _raise_unknown_grid(shape, output)
+    build: Any = sampling.axes if len(shape) == 2 else sampling.volume_axes
+    return Resampling(output, build(shape, output, grid, factors))
 
 
 def _plan_crop(shape: tuple[int, ...], size: object, grid: object, letterbox: object) -> Resampling:
