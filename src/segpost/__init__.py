@@ -9,6 +9,7 @@ from segpost._backends.config import (
 )
 from segpost._backends.registry import use_backend
 from segpost._backends.threads import num_threads, set_num_threads
+from segpost._core.errors import InputWarning
 from segpost._moved import register_moved_modules
 from segpost.checkpoints.compare import CheckpointDiff, compare_checkpoints
 from segpost.color.operations import colorize, labels_from_colors, overlay
@@ -50,6 +51,7 @@ __all__ = [
     "Diagnosis",
     "Finding",
     "Fingerprint",
+    "InputWarning",
     "InstanceIoU",
     "Letterbox",
     "Merger",

@@ -91,7 +91,7 @@ def test_odd_sizes_and_flat_images(backend: str, size: tuple[int, int], quality:
     """Lines, single pixels and images of one color give probabilities that add up to 1."""
     for image in (np.zeros((*size, 3), np.uint8), problem(3, *size)[1]):
         for own in (True, False):
-            crf = DenseCRF(quality=quality, own_term=own)
+            crf = DenseCRF(quality=quality if own else "high", own_term=own)
             got = crf(problem(3, *size)[0], image)
             assert np.isfinite(got).all()
             assert_allclose(got.sum(0), 1, atol=1e-5)
@@ -116,12 +116,21 @@ def test_any_number_of_labels(backend: str, labels: int) -> None:
         {"gaussian": {"sigma": 3, "weight": -1e6}, "normalization": "none", "iterations": 1},
         {"gaussian": {"sigma": 3, "weight": 1e6}, "compatibility": 1e6 * (1 - np.eye(4))},
         {"gaussian": {"sigma": 1e-3, "weight": 3}},
-        {"gaussian": {"sigma": 1e-3, "weight": 3}, "own_term": False},
-        {"gaussian": {"sigma": 0.15, "weight": 3}, "own_term": False, "normalization": "row"},
+        {"gaussian": {"sigma": 1e-3, "weight": 3}, "own_term": False, "quality": "high"},
+        {
+            "gaussian": {"sigma": 0.15, "weight": 3},
+            "own_term": False,
+            "normalization": "row",
+            "quality": "high",
+        },
         {"gaussian": {"sigma": 1e30, "weight": 3}, "normalization": "row"},
         {"bilateral": {"sigma_xy": 1e20, "sigma_rgb": 1e30, "weight": 10}},
         {"bilateral": {"sigma_xy": 1e-3, "sigma_rgb": 0.01, "weight": 10}},
-        {"bilateral": {"sigma_xy": 1e-3, "sigma_rgb": 0.01, "weight": 10}, "own_term": False},
+        {
+            "bilateral": {"sigma_xy": 1e-3, "sigma_rgb": 0.01, "weight": 10},
+            "own_term": False,
+            "quality": "high",
+        },
     ],
 )
 @pytest.mark.parametrize("method", ["exact", "lattice"])

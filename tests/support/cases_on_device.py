@@ -59,6 +59,7 @@ def refined() -> list[Array]:
         costs = random.uniform(0, 1, (labels, labels))
         guided = {**bilateral, "guide": random.normal(0, 9, (height, width, 2)), "sigma_rgb": 5}
         more: dict[str, Any] = {"compatibility": costs, "own_term": False, "tolerance": 1e-9}
+        more["quality"] = "high"
         made.append(segpost.dense_crf(p, image, bilateral=[bilateral, guided], **small, **more))
         many = [{"sigma": s, "weight": 0.5} for s in (1, 2, 4, 6, 9)]
         crf = segpost.DenseCRF(iterations=2, gaussian=many, bilateral=None)

@@ -12,6 +12,14 @@ from segpost._core.contract import LabelErrors, LogitErrors, Logits
 from segpost._core.device import to_host
 
 
+class InputWarning(UserWarning):
+    """The values of an argument, which is valid, suggest that it means something else.
+
+    The message names the argument and the cure. Where the values are as intended,
+    ``warnings.simplefilter("ignore", segpost.InputWarning)`` says so.
+    """
+
+
 def raise_bad_logits(
     errors: LogitErrors, logits: Logits, shape: tuple[int, ...], *, of_probabilities: bool = False
 ) -> None:

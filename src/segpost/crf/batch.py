@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -12,6 +13,7 @@ from segpost._backends.reference.crf import energies
 from segpost._core.arrays import Array, InputArray, widen
 from segpost._core.contract import LabelErrors, Pairwise, Unary, UnaryErrors
 from segpost._core.device import context_of
+from segpost._core.errors import InputWarning
 from segpost.crf.settings import Settings
 
 MAX_SIGMAS = 100_000  # from one end of a feature to the other; lattice keys are integers
@@ -147,6 +149,7 @@ class Guide(NamedTuple):
         backend = registry.backend(guide)
         bounds = self.ranges[n] if self.ranges else backend.feature_range(guide, self.kind)[0]
         low, high = bounds
+        _warn_of_unit_range(low, high, sigmas, name)
         limits = MAX_SIGMAS * sigmas
         with np.errstate(over="ignore"):
             is_too_wide = ~(high - low <= limits)
@@ -158,6 +161,19 @@ class Guide(NamedTuple):
                 "the guide's units"
             )
         return (guide, None) if is_byte else backend.prepare_guide(guide, self.kind, bounds, limits)
+
+
+def _warn_of_unit_range(low: Array, high: Array, sigmas: Array, name: str) -> None:
+    """Warn if an image of 0 to 1 has a sigma of 0 to 255, for which it has one color."""
+    lowest, highest = float(low.min()), float(high.max())
+    if -1 <= lowest < highest <= 1 and sigmas.min() > 1:
+        warnings.warn(
+            f"{name} is {sigmas.min():g} for an image from {lowest:g} to {highest:g}, in which it "
+            "tells no colors apart: it is in the image's units; pass image * 255, or "
+            "sigma_rgb / 255",
+            InputWarning,
+            stacklevel=7,
+        )
 
 
 class PairwiseTerm(NamedTuple):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import NoReturn
 
 import numpy as np
 
 from segpost._backends import registry
 from segpost._core.arguments import normalize_class_axis
-from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
+from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import MAX_FEATURES, LabelErrors
-from segpost._core.device import context_of
-from segpost._core.errors import add_label_errors
+from segpost._core.device import DeviceArray, context_of
+from segpost._core.errors import InputWarning, add_label_errors
 from segpost._core.validation import check_integer_labels
 from segpost.crf.batch import Guide, UnaryBatch
 from segpost.crf.settings import Settings
@@ -20,6 +21,8 @@ from segpost.crf.settings import Settings
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 GUIDE_KINDS = ("uint8", "int8", "uint16", "int16", *FLOATS)  # float32 holds the integers exactly
 MAX_CHANNELS = MAX_FEATURES - 3  # three features are the position
+MAX_SAMPLE = 256  # pixels that are read to tell units
+UNIT_TOLERANCE = 1e-2  # of a sum of float16
 MAX_PIXELS = 2**31 - 1  # of one image
 
 
@@ -72,6 +75,8 @@ def as_unary_batch(probabilities: object, settings: Settings) -> UnaryBatch:
             f"{name} of shape {shape} have {num_pixels} pixels an image; at most {MAX_PIXELS} can "
             "be refined at once: cut it into overlapping tiles"
         )
+    if settings.unary == "energies" and num_pixels:
+        _refuse_other_units(input_array, class_axis)
     depth, height, width = spatial_shape if settings.volume else (1, *spatial_shape)
     batch_shape = shape[:num_batch_axes]
     one_shape = (num_labels, *spatial_shape)
@@ -89,6 +94,36 @@ def as_unary_batch(probabilities: object, settings: Settings) -> UnaryBatch:
         shape=(*batch_shape, *one_shape),
         map_shape=(*batch_shape, *spatial_shape),
     )
+
+
+def _refuse_other_units(energies: InputArray, class_axis: int) -> None:
+    """Refuse energies that are probabilities or log-probabilities, as a sample of pixels shows.
+
+    Two labels whose energies sum to 1 may be 1 - p, and a label of energy 0 beside others of 1 is
+    valid: these are a warning, and pass.
+    """
+    array, kind = energies.array, energies.kind
+    if isinstance(array, DeviceArray):
+        return
+    columns = np.moveaxis(array, class_axis, -1).reshape(-1, array.shape[class_axis])
+    sample = widen(columns[:: max(len(columns) // MAX_SAMPLE, 1)], kind).astype(np.float64)
+    if not np.isfinite(sample).all() or (sample == sample[:1]).all():
+        return
+    if sample.max() <= 0 and np.allclose(np.exp(sample).sum(-1), 1, atol=UNIT_TOLERANCE):
+        raise ValueError(
+            "probabilities (unary='energies') are logarithms of probabilities: exp of them sums to "
+            "1 at every pixel that was read; energies have the other sign: pass -probabilities"
+        )
+    is_distribution = sample.min() >= 0 and np.allclose(sample.sum(-1), 1, atol=UNIT_TOLERANCE)
+    if not is_distribution or np.isin(sample, (0, 1)).all():
+        return
+    sentence = (
+        "probabilities (unary='energies') sum to 1 at every pixel that was read, as probabilities "
+        "do: pass unary='probabilities'"
+    )
+    if sample.shape[-1] > 2:
+        raise ValueError(sentence)
+    warnings.warn(sentence, InputWarning, stacklevel=6)
 
 
 def as_guide(image: object, batch: UnaryBatch, name: str) -> Guide:

@@ -223,8 +223,12 @@ class DenseCRF(Settings):
 
     The error of "exact" is that from the float64 reference, on a small image. "fast" is the lattice
     of pydensecrf; "high" has several times as many vertices, which costs most where an image has
-    many colors and sigmas are small. With ``own_term=False`` the lattice is less exact where few
-    pixels are near one another.
+    many colors and sigmas are small.
+
+    With ``own_term=False`` the lattice is inexact where few pixels have a like color, and needs
+    ``quality="high"`` with a bilateral term. Labels that differ from "exact", on 96 x 96 pixels of
+    three images with noise of 25 gray levels and 4 uncertain labels: preset "pydensecrf" 3 % with
+    and without the own term, preset "deeplab" 2 % with it and 36 % without.
 
     Peak memory above the input, the result included: 70 bytes a pixel with two labels and 340 with
     21, preset "pydensecrf"; 940 with 21 and "deeplab", whose lattice has about as many vertices as

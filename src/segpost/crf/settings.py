@@ -86,3 +86,19 @@ class Settings:
         values["compatibility"] = parse_compatibility(self.compatibility, "compatibility")
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        self._refuse_inexact_lattice()
+
+    def _refuse_inexact_lattice(self) -> None:
+        """Refuse a lattice of low quality for sums without the pixel itself.
+
+        Without it the errors of the lattice are large beside what is left of a sum where few pixels
+        have a like color.
+        """
+        has_bilateral = any(term.data["weight"] for term in self.bilateral or ())
+        if not self.own_term and self.method == "lattice" and has_bilateral:
+            if self.quality != "high":
+                raise ValueError(
+                    f"own_term=False with quality={self.quality!r} is inexact where few pixels "
+                    "have a like color: pass method='exact' for small images, own_term=True, or "
+                    "quality='high' to accept its error"
+                )
