@@ -86,7 +86,7 @@ def test_energies_that_pass(energies: Any) -> None:
 @pytest.mark.parametrize("quality", ["fast", "default"])
 def test_a_lattice_without_the_own_term(quality: str) -> None:
     """It is refused, and each cure of the message runs."""
-    with pytest.raises(ValueError, match="own_term=False with quality=.* is inexact"):
+    with pytest.raises(ValueError, match=r"own_term=False with quality=.* is inexact"):
         segpost.DenseCRF(own_term=False, quality=quality)
     p, image = TWO[:, :12, :16], IMAGE[:12, :16]
     exact = segpost.DenseCRF(own_term=False, quality=quality, method="exact")(p, image)

@@ -95,10 +95,10 @@ class Settings:
         have a like color.
         """
         has_bilateral = any(term.data["weight"] for term in self.bilateral or ())
-        if not self.own_term and self.method == "lattice" and has_bilateral:
-            if self.quality != "high":
-                raise ValueError(
-                    f"own_term=False with quality={self.quality!r} is inexact where few pixels "
-                    "have a like color: pass method='exact' for small images, own_term=True, or "
-                    "quality='high' to accept its error"
-                )
+        is_lattice = self.method == "lattice" and has_bilateral
+        if is_lattice and not self.own_term and self.quality != "high":
+            raise ValueError(
+                f"own_term=False with quality={self.quality!r} is inexact where few pixels have a "
+                "like color: pass method='exact' for small images, own_term=True, or "
+                "quality='high' to accept its error"
+            )

@@ -1,0 +1,62 @@
+"""Predictions that are valid, but whose values show that they mean something else."""
+
+from __future__ import annotations
+
+import warnings
+
+from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
+from segpost._core.device import DeviceArray
+from segpost._core.errors import InputWarning
+
+MAX_SAMPLE = 4096  # values that are read before all are
+
+
+def refuse_one_hot(preds: Array, target: Array, classes: int) -> None:
+    """Raise an error for one-hot predictions with a one-hot target, which count as 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If both have 0 and 1 only, and sum to 1 along an axis as long as there are classes.
+    """
+    if preds.ndim < 3 or classes < 2 or isinstance(preds, DeviceArray):
+        return
+    for axis in (-3, -1):
+        if preds.shape[axis] == classes and _is_one_hot(preds, axis) and _is_one_hot(target, axis):
+            position = axis + preds.ndim
+            raise ValueError(
+                f"preds and target of shape {preds.shape} are one-hot along axis {position}: each "
+                f"class would count as an image of labels 0 and 1; pass preds.argmax({position}) "
+                f"and target.argmax({position})"
+            )
+
+
+def _is_one_hot(labels: Array, axis: int) -> bool:
+    """Whether labels are 0 and 1 and sum to 1 along an axis: first at a pixel, then everywhere."""
+    pixels = labels.swapaxes(axis, -1)
+    for sample in (pixels[(0,) * (pixels.ndim - 1)], pixels):
+        if not sample.size or sample.min() != 0 or sample.max() != 1:
+            return False
+        if not (sample.sum(axis=-1) == 1).all():
+            return False
+    return True
+
+
+def warn_of_probabilities(preds: InputArray) -> None:
+    """Warn if the logits of a sigmoid head, for a threshold, are probabilities already."""
+    values = preds.array
+    if preds.kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
+        return
+    step = max(values.shape[-2] * values.shape[-1] // MAX_SAMPLE, 1)
+    for sample in (values[..., ::step, :1], values):
+        real = widen(sample, preds.kind)
+        if not (real.min() >= 0 and real.max() <= 1):
+            return
+    if real.min() < real.max():
+        warnings.warn(
+            "threshold compares the sigmoid of preds, but all of them lie in 0..1, as after a "
+            "sigmoid, so that every pixel is above a threshold of 0.5; pass "
+            "convention=segpost.Convention(kind='probabilities')",
+            InputWarning,
+            stacklevel=5,
+        )
