@@ -135,7 +135,7 @@ def test_in_doubt_the_channels_are_last(shape: tuple[int, ...]) -> None:
     [
         (
             np.zeros((4, 7, 9), np.uint8),
-            r"got \(4, 7, 9\); drop the alpha .* image\[..., :3, :, :\]",
+            r"got \(4, 7, 9\); drop .* image\[..., :3, :, :\]",
         ),
         (np.zeros((7, 9, 4), np.uint8), r"got \(7, 9, 4\); drop the alpha .* image\[..., :3\]"),
         (np.zeros((7, 9), np.uint8), "repeat a grey image"),
@@ -159,9 +159,7 @@ def test_an_image_of_another_size_is_shown_as_it_was_passed() -> None:
     cure = str(error.value).partition("come from ")[2]
     labels = eval(cure, {"segpost": segpost, "logits": LOGITS})
     assert segpost.overlay(image, labels, PALETTE).shape == (14, 18, 3)
-    with pytest.raises(
-        ValueError, match=r"image of shape \(3, 14, 18\) \(channels first\) is 14 x"
-    ):
+    with pytest.raises(ValueError, match=r"shape \(3, 14, 18\) \(channels first\) is 14 x"):
         BOX.apply(image)
 
 

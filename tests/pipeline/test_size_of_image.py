@@ -120,7 +120,7 @@ def test_an_operator_has_the_same_rule() -> None:
 )
 def test_a_size_that_is_no_size(size: Any, cure: str) -> None:
     """A number, or the shape of a tensor or an image: the cure is a size."""
-    with pytest.raises(ValueError, match="size must be .height, width., got") as error:
+    with pytest.raises(ValueError, match=r"size must be \(height, width\), got") as error:
         segpost.postprocess(LOGITS, size=size)
     assert str(error.value).endswith(cure)
 
