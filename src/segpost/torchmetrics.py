@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torchmetrics import Metric
 
+from segpost._core.arguments import check_choice
 from segpost.metrics.matrix import ConfusionMatrix as MatrixOfDataSet
 from segpost.metrics.scores import Scores
 from segpost.metrics.values import PER_CLASS
@@ -77,8 +78,7 @@ class ConfusionMatrix(Metric):
             class_names=class_names,
             invalid_preds=invalid_preds,
         )
-        if score not in SCORES:
-            raise ValueError(f"score must be one of {', '.join(SCORES)}, got {score!r}")
+        check_choice(score, "score", SCORES)
         self.score = score
         self.add_state("state", torch.from_numpy(self._empty.state.copy()), dist_reduce_fx="sum")
 

@@ -11,6 +11,7 @@ from typing import cast
 
 from segpost._backends import threads
 from segpost._core import extensions
+from segpost._core.arguments import check_choice
 from segpost._core.contract import Array, Backend, DeferredErrors
 from segpost._core.device import HOST, DeviceArray, DeviceContext, context_of, wait_on_stream
 
@@ -49,8 +50,7 @@ def _load(name: str) -> Backend:
 
 def _check_name(name: object, source: str) -> str:
     """Return the name of a backend; raise an error for any other value."""
-    if name not in BACKENDS:
-        raise ValueError(f"{source} must be one of {', '.join(BACKENDS)}, got {name!r}")
+    check_choice(name, source, BACKENDS)
     return str(name)
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from segpost._core.text import suggest_name
+
 NAN_RULES = ("raise", "propagate")
 CHECKS = ("sync", "deferred", "off")
 MAX_SCALE_TERM = 4096  # so that weights times float32 logits are exact in float64
+
+ClassNames = Sequence[str] | Mapping[int, str]  # in the order of the labels, or by label
 
 
 def as_integer(value: Any, name: str) -> int:
@@ -27,21 +31,60 @@ def as_integer(value: Any, name: str) -> int:
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
 
 
-def checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...] | None:
+def as_names(names: ClassNames, argument: str) -> tuple[str, ...]:
+    """Return class names as a tuple; a dict, such as id2label, has the labels 0 to K - 1 as keys.
+
+    Examples
+    --------
+    >>> from segpost._core.arguments import as_names
+    >>> as_names({1: "car", 0: "road"}, "class_names")
+    ('road', 'car')
+    """
+    if isinstance(names, Mapping):
+        for key in names:
+            if isinstance(key, str) and key.lstrip("-").isdecimal():
+                raise TypeError(
+                    f"{argument} has labels as text, first {key!r}; pass "
+                    f"{argument}={{int(label): name for label, name in {argument}.items()}}"
+                )
+            if isinstance(key, str):
+                raise TypeError(
+                    f"{argument} is a dict by name, first {key!r}; pass names by label, such as "
+                    "model.config.id2label"
+                )
+        by_label = {as_integer(key, f"a label of {argument}"): names[key] for key in names}
+        missing = next((label for label in range(len(by_label)) if label not in by_label), None)
+        if missing is not None:
+            raise ValueError(
+                f"{argument} must have the labels 0 to {len(by_label) - 1}, got {sorted(by_label)}:"
+                f" there is no {missing}"
+            )
+        names = [by_label[label] for label in range(len(by_label))]
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"{argument} must be strings, got {names!r}")
+    listed = tuple(names)
+    if not all(isinstance(name, str) for name in listed):
+        raise TypeError(f"{argument} must be strings, got {names!r}")
+    return listed
+
+
+def checked_names(names: ClassNames | None, classes: int) -> tuple[str, ...] | None:
     """Return class names as a tuple with one name per class."""
     if names is None:
         return None
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"class_names must be strings, got {names!r}")
-    if len(names) != classes:
-        raise ValueError(f"class_names has {len(names)} names, num_classes is {classes}")
-    return tuple(names)
+    listed = as_names(names, "class_names")
+    if len(listed) != classes:
+        raise ValueError(f"class_names has {len(listed)} names, num_classes is {classes}")
+    return listed
 
 
 def check_choice(value: object, name: str, allowed: tuple[str, ...]) -> None:
-    """Raise an error unless a value is one of the allowed words."""
+    """Raise an error unless a value is one of the allowed words; it names the most similar one."""
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}"
+            f"{suggest_name(value, allowed)}"
+        )
 
 
 def as_choices(values: Iterable[str], name: str, allowed: tuple[str, ...]) -> frozenset[str]:
@@ -108,7 +151,7 @@ def as_output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, .
     """Return (height, width), or (depth, height, width), as integers of at least 1."""
     if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != axes:
         expected = "(height, width)" if axes == 2 else "(depth, height, width)"
-        raise ValueError(f"{name} must be {expected}, got {size!r}")
+        raise ValueError(f"{name} must be {expected}, got {size!r}{_size_hint(size, axes)}")
     sides = []
     for side in size:
         if isinstance(side, (bool, np.bool_)) or not hasattr(side, "__index__"):
@@ -122,6 +165,18 @@ def as_output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, .
             raise ValueError(f"{name} must be below 2**31 a side, got {size!r}")
         sides.append(side)
     return tuple(sides)
+
+
+def _size_hint(size: Any, axes: int) -> str:
+    """Say which size a single number, or the shape of an array, was meant to be."""
+    if isinstance(size, (int, np.integer)) and not isinstance(size, bool):
+        return f"; a {'square' if axes == 2 else 'cube'} is {(int(size),) * axes}"
+    if axes != 2 or not isinstance(size, (tuple, list)) or len(size) not in (3, 4):
+        return ""
+    if size[-1] in (1, 3, 4):  # channels last
+        sides = "[:2]" if len(size) == 3 else "[1:3]"
+        return f"; of an image of this shape pass image.shape{sides}"
+    return "; of a tensor of this shape pass tensor.shape[-2:]"
 
 
 def as_scale(scale: Any, axes: int = 2) -> tuple[Fraction, ...]:

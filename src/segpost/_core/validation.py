@@ -60,21 +60,41 @@ def refuse_image_as_labels(labels: Array, name: str = "labels") -> None:
         )
 
 
+def channels_last(array: Array) -> Array:
+    """Return a view (..., H, W, C) of an array (..., C, H, W)."""
+    leading = array.ndim - 3
+    return array.transpose(*range(leading), leading + 1, leading + 2, leading)
+
+
+def describe_image_shape(image: object, view: Array) -> str:
+    """Return the shape of an image for an error, and whether its channels were moved."""
+    shape = as_input_array(image, "image").array.shape
+    return str(shape) if shape == view.shape else f"{shape} (channels first)"
+
+
 def as_image_array(
     image: object, name: str = "image", *, outlives_call: bool = False
 ) -> InputArray:
-    """Return color images (..., H, W, 3) of uint8 as an input array."""
+    """Return color images of uint8 as an input array (..., H, W, 3).
+
+    Images of shape (..., 3, H, W) become a view with the channels last. Where the last axis has
+    three elements too, the channels are last.
+    """
     array = as_input_array(image, name, outlives_call=outlives_call)
     shape = array.array.shape
     if len(shape) < 3 or shape[-1] != 3:
-        hint = ""
-        if len(shape) >= 3 and shape[-3] == 3:
-            hint = "; this looks channels first: move the channels last"
-        elif len(shape) >= 3 and shape[-1] == 4:
-            hint = "; drop the alpha channel: image[..., :3]"
-        elif len(shape) == 2:
-            hint = "; repeat a grey image: np.stack([image] * 3, -1)"
-        raise ValueError(f"{name} must have shape (..., H, W, 3), got {shape}{hint}")
+        if len(shape) < 3 or shape[-3] != 3:
+            hint = ""
+            if len(shape) >= 3 and shape[-1] == 4:
+                hint = f"; drop the alpha channel: {name}[..., :3]"
+            elif len(shape) >= 3 and shape[-3] == 4:
+                hint = f"; drop the alpha channel: {name}[..., :3, :, :]"
+            elif len(shape) == 2:
+                hint = f"; repeat a grey image: np.stack([{name}] * 3, -1)"
+            raise ValueError(
+                f"{name} must have shape (..., H, W, 3) or (..., 3, H, W), got {shape}{hint}"
+            )
+        array = array._replace(array=channels_last(array.array))
     if array.kind != "uint8":
         hint = ""
         if array.kind.startswith(("float", "bfloat")):

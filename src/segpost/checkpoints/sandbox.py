@@ -57,7 +57,11 @@ def read(path: Path, layout: str, size: int, values: bool) -> State:
     answer = _run_child(arguments, 2 * seconds)
     missing = answer.get("missing")
     if isinstance(missing, str):
-        raise ModuleNotFoundError(f"{path} is read by {missing}, which is not installed")
+        package = missing.partition(".")[0]
+        raise ModuleNotFoundError(
+            f"{path} is read by {package}, which is not installed: pip install {package}",
+            name=package,
+        )
     if "refused" in answer:
         raise ValueError(_sanitize(str(answer["refused"])))
     try:

@@ -13,21 +13,30 @@ from segpost._core.arguments import CHECKS, as_integer, check_choice
 from segpost._core.arrays import InputArray, allocate_output, iter_stacks
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
-from segpost._core.validation import as_image_array, as_label_array, refuse_image_as_labels
-from segpost.color.palette import Palette, as_palette
+from segpost._core.validation import (
+    as_image_array,
+    as_label_array,
+    describe_image_shape,
+    refuse_image_as_labels,
+)
+from segpost.color.palette import Palette, PaletteLike, as_palette
 
 MAX_CONTOUR = 64  # pixels
 
 
-def colorize(labels: Any, palette: Palette | str, *, check: str = "sync", out: Any = None) -> Any:
+def colorize(labels: Any, palette: PaletteLike, *, check: str = "sync", out: Any = None) -> Any:
     """Return a color image of a label map.
 
     Parameters
     ----------
     labels : integer array of shape (..., H, W)
         Signed or unsigned, 8 to 64 bits, any strides. Floats and booleans are refused.
-    palette : Palette or str
-        A palette or its name. Labels equal to its `ignore_index` get its `void` color.
+    palette : Palette, str, (K, 3) integers, or dict
+        A palette or its name; the colors of labels 0 to K - 1, as a list or an array of integers in
+        0..255; or a dict ``{label: color}``, ``{label: (name, color)}``, ``{name: color}`` in the
+        order of the labels, or ``{label: name}``, which gets distinct colors. Labels equal to the
+        `ignore_index` of the palette get its `void` color; in a dict that is a label 255 or -1
+        beside 0 to K - 1.
     check : {"sync", "deferred", "off"}
         As in `argmax`.
     out : uint8 array of shape (..., H, W, 3), optional
@@ -78,7 +87,7 @@ def colorize_labels(
 def overlay(
     image: Any,
     labels: Any,
-    palette: Palette | str,
+    palette: PaletteLike,
     *,
     alpha: float | Sequence[float] = 0.5,
     contour: int = 0,
@@ -89,10 +98,12 @@ def overlay(
 
     Parameters
     ----------
-    image : uint8 array of shape (..., H, W, 3)
+    image : uint8 array of shape (..., H, W, 3) or (..., 3, H, W)
+        Where both the first and the last of the three axes have three elements, the channels are
+        last.
     labels : integer array of shape (..., H, W)
-    palette : Palette or str
-        A palette or its name.
+    palette : Palette, str, (K, 3) integers, or dict
+        As in `colorize`.
     alpha : float or sequence of K floats
         The weight of the color, from 0 (the image) to 1 (the color): one for all classes, or one a
         class, of which void gets the mean. It is rounded to a / 256; the result is
@@ -101,12 +112,13 @@ def overlay(
         The width in pixels, 0 to 64, of opaque lines between different labels.
     check : {"sync", "deferred", "off"}
         As in `argmax`.
-    out : uint8 array of the shape of `image`, optional
+    out : uint8 array of shape (..., H, W, 3), optional
         The array to write to.
 
     Returns
     -------
-    overlay : uint8 array of the shape and the array type of `image`
+    overlay : uint8 array of shape (..., H, W, 3) and of the array type of `image`
+        Its channels are last, also where those of the image are first.
 
     Raises
     ------
@@ -129,8 +141,10 @@ def overlay(
     if pixels.array.shape[:-1] != maps.shape:
         refuse_image_as_labels(maps)
         raise ValueError(
-            f"image of shape {pixels.array.shape} does not fit labels of shape {maps.shape}; "
-            "labels at the image's size come from segpost.argmax(logits, size=image.shape[:2])"
+            f"image of shape {describe_image_shape(image, pixels.array)} does not fit labels of "
+            f"shape {maps.shape}; "
+            "labels at the image's size come from "
+            f"segpost.argmax(logits, size={pixels.array.shape[-3:-1]})"
         )
     contour = as_integer(contour, "contour")
     if not 0 <= contour <= MAX_CONTOUR:
@@ -151,15 +165,16 @@ def overlay(
 
 
 def labels_from_colors(
-    image: Any, palette: Palette | str, *, check: str = "sync", out: Any = None
+    image: Any, palette: PaletteLike, *, check: str = "sync", out: Any = None
 ) -> Any:
     """Return the label map of a color image: the inverse of `colorize`.
 
     Parameters
     ----------
-    image : uint8 array of shape (..., H, W, 3)
-    palette : Palette or str
-        A palette, or its name, in which every label has a color of its own.
+    image : uint8 array of shape (..., H, W, 3) or (..., 3, H, W)
+        As in `overlay`.
+    palette : Palette, str, (K, 3) integers, or dict
+        As in `colorize`; every label has a color of its own.
     check : {"sync", "deferred", "off"}
         As in `argmax`.
     out : array of shape (..., H, W), optional

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core.arguments import as_integer
+from segpost._core.arguments import ClassNames, as_integer
 from segpost._core.arrays import Array, as_input_array
-from segpost.color.datasets.reader import list_palettes, read_dataset
+from segpost._core.text import suggest_name
+from segpost.color.datasets.reader import list_aliases, read_dataset
 from segpost.color.distinct import distinct_colors
+from segpost.color.mappings import read_mapping, read_names
 
 Color = tuple[int, int, int]
 
@@ -96,8 +99,10 @@ class Palette:
         Parameters
         ----------
         name : str
-            Such as "voc", "cityscapes" (train ids), "cityscapes_labelid", "ade20k" or "coco_stuff";
-            the error of an unknown name lists all. Case does not matter, and "-" and " " are "_".
+            Such as "voc" (also "pascal"), "cityscapes" (also "city"; train ids),
+            "cityscapes_labelid", "ade20k" (also "ade") or "coco_stuff" (also "coco"); the error of
+            an unknown name lists all, with their other names. Case does not matter, and "-" and
+            " " are "_".
 
         Raises
         ------
@@ -143,6 +148,34 @@ class Palette:
         if not 1 <= n <= MAX_DISTINCT:
             raise ValueError(f"n must be in 1..{MAX_DISTINCT}, got {n}")
         return cls(distinct_colors(n))
+
+    @classmethod
+    def from_names(cls, names: ClassNames) -> Palette:
+        """Return a palette of distinct colors for class names, as `distinct` chooses them.
+
+        Parameters
+        ----------
+        names : sequence of str, or mapping of int to str
+            The names in the order of the labels, or by label 0 to K - 1, such as
+            ``model.config.id2label`` of a network of Hugging Face; at most 1024. As ``palette=``
+            and as ``class_names=`` such a dict can be passed itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If names are no strings, or if the labels are not 0 to K - 1.
+
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> id2label = {0: "wall", 1: "sky"}
+        >>> segpost.Palette.from_names(id2label).names
+        ('wall', 'sky')
+        >>> segpost.colorize(np.uint8([[1]]), palette=id2label)
+        array([[[210, 165, 255]]], dtype=uint8)
+        """
+        colors, listed = read_names(names)
+        return cls(colors, listed)
 
     @classmethod
     def from_colormap(cls, name: str, n: int) -> Palette:
@@ -270,15 +303,36 @@ class Palette:
         return tables
 
 
+# What functions take as `palette`: a palette or its name; (K, 3) integers in 0..255, as a list or
+# an array; or a dict, as `read_mapping` documents it.
+PaletteLike = Palette | str | Sequence[Any] | Mapping[Any, Any] | npt.NDArray[Any]
+
+
 def as_palette(palette: object) -> Palette:
-    """Return a Palette, given one or its name."""
+    """Return a Palette, given one, its name, its colors or a dict; see `PaletteLike`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For anything else: the message says what is wrong, and the cure.
+    """
     if isinstance(palette, Palette):
         return palette
     if isinstance(palette, str):
         return _named(palette)
+    if isinstance(palette, Mapping):
+        colors, names, void, ignore_index = read_mapping(palette)
+        return Palette(_color_table(colors, "palette"), names, void, ignore_index)
+    is_sequence = isinstance(palette, (list, tuple))
+    if is_sequence and any(isinstance(color, str) for color in cast(Any, palette)):
+        raise TypeError(
+            "palette is a list of strings; names get colors with segpost.Palette.from_names(names)"
+        )
+    if is_sequence or hasattr(palette, "__array__") or hasattr(palette, "__dlpack__"):
+        return Palette(_color_table(palette, "palette"))
     raise TypeError(
-        f"palette must be a segpost.Palette or the name of one, got {type(palette).__name__}; "
-        "colors become a palette with segpost.Palette(colors)"
+        "palette must be a segpost.Palette, the name of one, a list or an array of colors, or a "
+        f"dict of them, got {type(palette).__name__}"
     )
 
 
@@ -293,13 +347,14 @@ def _color_table(colors: Any, name: str) -> npt.NDArray[np.uint8]:
         raise ValueError(f"{name} must have shape (K, 3), got {table.shape}")
     if table.dtype.kind not in "iu":
         hint = (
-            "; 0..1 floats become (colors * 255).round().astype(int)"
+            f"; 0..1 floats become ({name} * 255).round().astype(int)"
             if table.dtype.kind == "f"
             else ""
         )
         raise TypeError(f"{name} must be integers in 0..255, got dtype {table.dtype}{hint}")
     if table.ndim != 2 or table.shape[1] != 3 or not len(table):
-        raise ValueError(f"{name} must have shape (K, 3), got {table.shape}")
+        hint = f"; np.reshape({name}, (-1, 3)) of a flat list" if table.ndim == 1 else ""
+        raise ValueError(f"{name} must have shape (K, 3), got {table.shape}{hint}")
     outside = (table < 0) | (table > 255)
     if outside.any():
         position = tuple(int(i) for i in np.argwhere(outside)[0])
@@ -327,6 +382,10 @@ def _named(name: str) -> Palette:
     try:
         dataset = read_dataset(name.lower().replace("-", "_").replace(" ", "_"))
     except KeyError:
-        known = ", ".join(list_palettes())
-        raise ValueError(f"there is no palette named {name!r}; known are {known}") from None
+        aliases = list_aliases()
+        question = suggest_name(name, chain(aliases, *aliases.values()))
+        known = (f"{n} (also {', '.join(also)})" if also else n for n, also in aliases.items())
+        raise ValueError(
+            f"there is no palette named {name!r}{question or '.'} Known are {', '.join(known)}"
+        ) from None
     return Palette(dataset.colors, dataset.names, dataset.void, dataset.ignore_index)

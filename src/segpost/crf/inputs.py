@@ -14,7 +14,7 @@ from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array,
 from segpost._core.contract import MAX_FEATURES, LabelErrors
 from segpost._core.device import DeviceArray, context_of
 from segpost._core.errors import InputWarning, add_label_errors
-from segpost._core.validation import check_integer_labels
+from segpost._core.validation import channels_last, check_integer_labels
 from segpost.crf.batch import Guide, UnaryBatch
 from segpost.crf.settings import Settings
 
@@ -131,7 +131,7 @@ def as_guide(image: object, batch: UnaryBatch, name: str) -> Guide:
 
     Parameters
     ----------
-    image : array of shape (..., H, W, G) or (..., H, W)
+    image : array of shape (..., H, W, G) or (..., H, W), or uint8 of shape (..., 3, H, W)
         Finite, of a type in `GUIDE_KINDS`.
     batch : UnaryBatch
         What it has to fit.
@@ -152,7 +152,11 @@ def as_guide(image: object, batch: UnaryBatch, name: str) -> Guide:
         raise TypeError(f"{name} must be of dtype {', '.join(GUIDE_KINDS)}, got {kind}{hint}")
     num_axes = len(batch.map_shape)
     if array.shape[:num_axes] != batch.map_shape or array.ndim - num_axes not in (0, 1):
-        _raise_misfit(array.shape, batch, name)
+        is_rgb = kind == "uint8" and array.ndim == num_axes + 1 and array.shape[-3] == 3
+        if is_rgb and not batch.settings.volume:
+            array = channels_last(array)
+        if array.shape[:-1] != batch.map_shape:
+            _raise_misfit(input_array.array.shape, batch, name)
     if array.ndim == num_axes:
         array = array[..., None]
     num_channels = array.shape[-1]

@@ -42,7 +42,8 @@ def dense_crf(
     image : array of shape (H, W, G) or (H, W), with N in front where `probabilities` have it
         The image, channels last, with the height and width of `probabilities`. Any number of
         channels: uint8, or other values that float32 holds, such as near-infrared, depth or
-        features. None if no bilateral term reads it.
+        features. A uint8 image may be (3, H, W) too, with its channels first. None if no bilateral
+        term reads it.
     iterations, gaussian, bilateral, compatibility, normalization, own_term, unary, axis, volume, \
 clamp, num_classes, certainty, unsure, tolerance, method, quality
         Settings, as `DenseCRF` documents them. ``DenseCRF.preset("deeplab")`` has other values.

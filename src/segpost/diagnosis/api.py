@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from segpost._core.arguments import ClassNames
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.inputs import as_diagnostic_inputs, describe_arrays, without_empty_arrays
 from segpost.diagnosis.open_questions import iter_open_questions
@@ -27,7 +28,7 @@ def diagnose(
     color: Any = None,
     target: Any = None,
     palette: Any = None,
-    class_names: Sequence[str] | None = None,
+    class_names: ClassNames | None = None,
     num_classes: int | None = None,
     ignore_index: int | Iterable[int] | None = None,
     image: Any = None,
@@ -62,19 +63,19 @@ def diagnose(
     labels : integer array of shape (H, W) or (N, H, W), or a Pillow image, optional
         The predicted labels. Mode, format and palette of a Pillow image are evidence too; one in
         colors is used as `color`.
-    color : uint8 array of shape (H, W, 3) or (N, H, W, 3), optional
+    color : uint8 array of shape (H, W, 3), (3, H, W), (N, H, W, 3) or (N, 3, H, W), optional
         The image that was drawn of the labels.
     target : integer array of shape (H, W) or (N, H, W), or a Pillow image, optional
         The ground truth.
-    palette : Palette, str or (K, 3) array, optional
-        The colors in which labels are drawn.
-    class_names : sequence of str, optional
+    palette : Palette, str, (K, 3) array, or dict, optional
+        The colors in which labels are drawn, as in `colorize`; here also floats in 0..1.
+    class_names : sequence of str, or dict of them by label, optional
         Names of the classes.
     num_classes : int, optional
         Number of classes; by default that of the names, else of the logits or the palette.
     ignore_index : int or integers, optional
         Target values that are ignored (VOC: void); by default the palette's.
-    image : uint8 array of shape (H, W, 3) or (N, H, W, 3), or a Pillow image, optional
+    image : uint8 array of shape as `color`, or a Pillow image, optional
         The image that was segmented.
     input : array of shape (3, H, W), (N, 3, H, W), (H, W, 3) or (N, H, W, 3), optional
         The tensor that the network was fed.

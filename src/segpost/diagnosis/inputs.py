@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from segpost._core import sampling
-from segpost._core.arguments import check_choice, checked_names
+from segpost._core.arguments import ClassNames, check_choice, checked_names
 from segpost._core.arrays import Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
 from segpost._core.logits import as_logits
@@ -60,7 +60,7 @@ def as_diagnostic_inputs(
     color: Any,
     target: Any,
     palette: Any,
-    class_names: Sequence[str] | None,
+    class_names: ClassNames | None,
     num_classes: int | None,
     ignore_index: int | Iterable[int] | None,
     image: Any,
@@ -211,7 +211,7 @@ def as_images(value: Any, name: str) -> Bytes:
     _as_host_array(value, name)
     array = as_image_array(value, name).array
     if array.ndim > 4:
-        raise ValueError(f"{name} must have shape (H, W, 3) or (N, H, W, 3), got {array.shape}")
+        raise ValueError(f"{name} must have 3 or 4 dimensions, got shape {array.shape}")
     return array if array.ndim == 4 else array[None]
 
 
@@ -246,7 +246,7 @@ def _is_pillow(value: Any) -> bool:
 
 def _is_in_0_1(palette: Any) -> bool:
     """Return whether a palette is an array of floats in 0..1."""
-    if isinstance(palette, (Palette, str)):
+    if isinstance(palette, (Palette, str, Mapping)):
         return False
     table = np.asarray(palette)
     is_float = table.dtype.kind == "f" and bool(table.size)
@@ -254,13 +254,10 @@ def _is_in_0_1(palette: Any) -> bool:
 
 
 def _as_any_palette(palette: Any, in_0_1: bool) -> Palette | None:
-    """Return a palette of a name, of integers, or of floats in 0..1."""
+    """Return the palette of an argument, which may hold floats in 0..1."""
     if palette is None:
         return None
-    if isinstance(palette, (Palette, str)):
-        return as_palette(palette)
-    table = np.asarray(palette)
-    return Palette(np.rint(table * 255).astype(np.uint8) if in_0_1 else table)
+    return as_palette(np.rint(np.asarray(palette) * 255).astype(np.uint8) if in_0_1 else palette)
 
 
 def _with_target(inputs: DiagnosticInputs, target: Any) -> DiagnosticInputs:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from segpost._core.arguments import ClassNames, as_names
 from segpost._core.text import display_path, format_names
 from segpost.color.palette import Palette
 from segpost.files.tables import read_json_object
@@ -53,7 +54,7 @@ def build_classes(
     *,
     num_classes: int | None = None,
     palette: str | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: ClassNames | None = None,
     ignore_index: Sequence[int] = (),
     implied_ignore_index: int | None = None,
     groups: str | None = None,
@@ -66,7 +67,7 @@ def build_classes(
         Their number, where neither a palette nor names tell it.
     palette : str, optional
         A built-in palette, for number, names, ignored label and colors.
-    class_names : sequence of str, optional
+    class_names : sequence of str, or dict of them by label, optional
         Names, in place of the palette's.
     ignore_index : sequence of int
         Labels of the target that are not counted. Without any, the palette's and the implied one.
@@ -102,7 +103,7 @@ def build_classes(
     count = next(iter(known.values()))
     names = None if colors is None else colors.names
     if class_names is not None:
-        names = tuple(class_names)
+        names = as_names(class_names, "class_names")
     ignored = tuple(ignore_index)
     if not ignored:
         implied = (None if colors is None else colors.ignore_index, implied_ignore_index)

@@ -46,9 +46,35 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
-def write_png(path: Path, image: Array) -> None:
-    """Write an (H, W) or (H, W, 3) uint8 image as PNG, atomically; needs Pillow."""
-    from PIL import Image
+def write_array(path: Path, array: Array) -> None:
+    """Write an array as .npy, to a file of exactly this name, atomically."""
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
 
+
+def write_png(path: Path, image: Array, colors: Array | None = None) -> None:
+    """Write a uint8 image as PNG, atomically; needs Pillow.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    image : uint8 array of shape (H, W) or (H, W, 3)
+        Gray, red, green and blue, or with `colors` indices into them.
+    colors : uint8 array of shape (256, 3), optional
+        The colors of the indices.
+
+    Raises
+    ------
+    ImportError
+        If Pillow is not installed.
+    """
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError(f"a PNG needs Pillow ({error}): pip install pillow", name="PIL") from None
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    if colors is not None:
+        picture.putpalette(colors.tobytes())
     with atomic_write(path) as temporary:
-        Image.fromarray(np.ascontiguousarray(image)).save(temporary, format="PNG")
+        picture.save(temporary, format="PNG")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from segpost._core import sampling
-from segpost._core.arguments import check_choice, checked_names
+from segpost._core.arguments import ClassNames, check_choice, checked_names
 from segpost._core.arrays import Array
-from segpost.color.palette import Palette, as_palette
+from segpost._core.equality import compare_by_value
+from segpost.color.palette import PaletteLike, as_palette
 from segpost.fingerprints.diff import FingerprintDiff, compare_records
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.summary import MAX_BLOCKS, as_channels, summarize
@@ -32,8 +33,8 @@ def fingerprint(
     grid: str | None = None,
     quantization: tuple[float, int] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
-    palette: Palette | str | None = None,
-    class_names: Sequence[str] | None = None,
+    palette: PaletteLike | None = None,
+    class_names: ClassNames | None = None,
 ) -> Fingerprint:
     """Record the output of a network for a known input, such as `probe_image`.
 
@@ -56,9 +57,9 @@ def fingerprint(
         Of integer logits: their values are ``scale * (q - zero_point)``.
     preprocessing : mapping, optional
         Mean, std, scale, order of channels, or anything that JSON can hold; recorded only.
-    palette : Palette or str, optional
-        Recorded only.
-    class_names : sequence of str, optional
+    palette : Palette, str, (K, 3) integers, or dict, optional
+        As in `colorize`; recorded only.
+    class_names : sequence of str, or dict of them by label, optional
         Recorded only; by default those of the palette.
 
     Returns
@@ -113,6 +114,7 @@ def fingerprint(
     )
 
 
+@compare_by_value
 @dataclass(frozen=True, eq=False)
 class Fingerprint(FingerprintRecord):
     """The output of a network for a known input; `fingerprint` records it.
@@ -141,6 +143,9 @@ class Fingerprint(FingerprintRecord):
     >>> segpost.Fingerprint.from_json(record.to_json()).compare(record).verdict
     'same'
     """
+
+    def __hash__(self) -> int:
+        return hash((self.logits.digest, self.histogram))
 
     def compare(self, after: Fingerprint) -> FingerprintDiff:
         """Return whether `after`, of the restored network, is the same, and what has changed.

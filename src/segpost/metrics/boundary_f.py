@@ -10,7 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from segpost._backends import registry
+from segpost._core.arguments import ClassNames
 from segpost._core.arrays import Array
+from segpost._core.equality import compare_by_value
 from segpost.metrics.boundary_measure import BoundaryMeasure, as_diagonal_share
 from segpost.metrics.counts import CountTable, checked_add
 from segpost.metrics.measure import class_rows, class_table
@@ -21,6 +23,7 @@ from segpost.render.tables import Table
 MAX_TOLERANCE = 0.1  # of the diagonal
 
 
+@compare_by_value
 class BoundaryFScores(NamedTuple):
     """Boundary F of every class; NaN where a class has no boundary in either map."""
 
@@ -76,7 +79,7 @@ class BoundaryF(BoundaryMeasure):
         num_classes: int,
         *,
         ignore_index: int | Iterable[int] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: ClassNames | None = None,
         tolerance: float = 0.0075,
     ) -> None:
         super().__init__(num_classes, ignore_index=ignore_index, class_names=class_names)

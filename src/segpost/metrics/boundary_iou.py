@@ -8,7 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from segpost._core.arguments import ClassNames
 from segpost._core.arrays import Array
+from segpost._core.equality import compare_by_value
 from segpost.metrics.boundary_measure import (
     BoundaryMeasure,
     as_diagonal_share,
@@ -22,6 +24,7 @@ from segpost.metrics.saved import read_class_counts
 from segpost.render.tables import Table
 
 
+@compare_by_value
 class BoundaryScores(NamedTuple):
     """Boundary IoU beside the plain one; NaN for a class in neither map, and an ignored one."""
 
@@ -74,7 +77,7 @@ class BoundaryIoU(BoundaryMeasure):
         num_classes: int,
         *,
         ignore_index: int | Iterable[int] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: ClassNames | None = None,
         dilation_ratio: float = 0.02,
     ) -> None:
         super().__init__(num_classes, ignore_index=ignore_index, class_names=class_names)

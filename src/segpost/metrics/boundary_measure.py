@@ -9,7 +9,7 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core import arguments
-from segpost._core.arguments import checked_names
+from segpost._core.arguments import ClassNames, checked_names
 from segpost._core.arrays import Array
 from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.metrics.counting import count_pair
@@ -27,7 +27,7 @@ class BoundaryMeasure(Measure):
         num_classes: int,
         *,
         ignore_index: int | Iterable[int] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: ClassNames | None = None,
     ) -> None:
         self.num_classes = as_class_count(num_classes)
         self._ignored = as_ignored_values(ignore_index)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segpost._core.arrays import Array
+from segpost._core.equality import compare_by_value
 from segpost.metrics.ratios import Float64, Int64, ratio
 
 # How often each (target, prediction) occurred of which one is neither a class nor ignored.
@@ -100,6 +101,7 @@ class LabelRules(NamedTuple):
         )
 
 
+@compare_by_value
 class ClassCounts(NamedTuple):
     """Pixels of every class, from which its scores are computed; the last axis is the class."""
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from segpost._backends import registry
-from segpost._core.arguments import as_integer
+from segpost._core.arguments import ClassNames, as_integer
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.validation import check_integer_labels
 from segpost.color.palette import Palette
@@ -86,7 +86,7 @@ class InstanceIoU(Measure):
         *,
         things: Mapping[int, float],
         ignore_index: int | Iterable[int] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: ClassNames | None = None,
         groups: Mapping[str, Sequence[int]] | None = None,
         first_id: int = 1,
     ) -> None:

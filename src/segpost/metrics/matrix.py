@@ -10,7 +10,7 @@ import numpy as np
 
 from segpost._backends.cuda.counts import refuse_more_than_sums
 from segpost._core import arguments
-from segpost._core.arguments import checked_names
+from segpost._core.arguments import ClassNames, checked_names
 from segpost._core.device import context_of
 from segpost.metrics.arguments import (
     as_class_count,
@@ -49,8 +49,8 @@ class ConfusionMatrix(MatrixCounts):
         Number of classes.
     ignore_index : int or integers, optional
         Target values that are ignored. They may be classes, and negative.
-    class_names : sequence of str, optional
-        One name per class, for tables and plots.
+    class_names : sequence of str, or dict of them by label, optional
+        One name per class, for tables and plots; also ``model.config.id2label``.
     groups : mapping of str to sequence of int, optional
         Categories and their classes, as in Cityscapes; classes in no group are not part of the
         category scores.
@@ -86,7 +86,7 @@ class ConfusionMatrix(MatrixCounts):
         num_classes: int,
         *,
         ignore_index: int | Iterable[int] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: ClassNames | None = None,
         groups: Mapping[str, Sequence[int]] | None = None,
         per_image: bool = False,
         invalid_preds: str = "miss",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+from segpost._core.equality import compare_by_value
 from segpost.metrics.base import Accumulator
 from segpost.metrics.ratios import Float64, mean_of
 from segpost.render.tables import Table, format_score
 from segpost.render.text import as_printable
 
 
+@compare_by_value
 class InstanceScores(NamedTuple):
     """Instance-weighted IoU beside the plain one."""
 

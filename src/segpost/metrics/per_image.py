@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from segpost._core.equality import compare_by_value
 from segpost.metrics.conventions import MetricConvention, table_with_convention
 from segpost.metrics.counts import ClassCounts, ImageCounts
 from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
 from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
 
 
+@compare_by_value
 class ImageScores(NamedTuple):
     """Scores of every image of a data set."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from segpost._core import arguments
+from segpost._core.equality import has_same_values
 from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.report import documents, formats, plots
 from segpost.metrics.values import ScoreValues
@@ -32,6 +33,16 @@ class Scores(ScoreValues):
     'road'
     """
 
+    def __eq__(self, other: object) -> bool:
+        """Whether counts, settings and convention are the same."""
+        if not isinstance(other, Scores):
+            return NotImplemented
+        own, others = (self.snapshot, self.convention), (other.snapshot, other.convention)
+        return has_same_values(own, others)
+
+    def __hash__(self) -> int:
+        return hash((self.snapshot.state.tobytes(), self.convention.name))
+
     def to_text(self) -> str:
         """Return the report for a terminal."""
         return formats.text(self)
@@ -56,7 +67,13 @@ class Scores(ScoreValues):
         return documents.json(self) if layout == "segpost" else documents.cityscapes_json(self)
 
     def to_pandas(self) -> Any:
-        """Return a DataFrame with a row for each class; this needs pandas."""
+        """Return a DataFrame with a row for each class; this needs pandas.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (``pip install pandas``).
+        """
         return formats.pandas(self)
 
     def plot(self, kind: str = "matrix", **options: Any) -> Any:

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from segpost._core.arguments import as_integer
+from segpost._core.arguments import ClassNames, as_integer
 from segpost._core.arrays import Array
+from segpost._core.equality import compare_by_value
 from segpost.metrics.boundary_measure import BoundaryMeasure, count_bands
 from segpost.metrics.counts import ClassCounts, CountTable, checked_add
 from segpost.metrics.ratios import Float64, Int64, mean_of, ratio
@@ -18,6 +19,7 @@ from segpost.render.tables import Table, format_score
 MAX_WIDTHS = 1024
 
 
+@compare_by_value
 class TrimapScores(NamedTuple):
     """Scores within bands along the target's boundaries."""
 
@@ -64,7 +66,7 @@ class TrimapIoU(BoundaryMeasure):
         num_classes: int,
         *,
         ignore_index: int | Iterable[int] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: ClassNames | None = None,
         widths: Sequence[int] = (1, 2, 4, 8, 16, 32),
     ) -> None:
         super().__init__(num_classes, ignore_index=ignore_index, class_names=class_names)

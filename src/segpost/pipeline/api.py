@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from segpost._core.logits import as_logits
-from segpost.color.palette import Palette
+from segpost.color.palette import PaletteLike
 from segpost.crf.model import DenseCRF
-from segpost.pipeline.execute import execute
+from segpost.pipeline.execute import as_guide, execute
 from segpost.pipeline.label_outputs import segment_labels
 from segpost.pipeline.options import check_options
-from segpost.pipeline.plan import build_plan, wrap_outputs
+from segpost.pipeline.plan import build_plan, with_image_size, wrap_outputs
 from segpost.pipeline.segmentation import Segmentation
 from segpost.runtimes.convention import Convention
 from segpost.spatial.letterbox import Letterbox
@@ -26,7 +26,7 @@ def postprocess(
     grid: str | None = None,
     letterbox: Letterbox | None = None,
     image: Any = None,
-    palette: Palette | str | None = None,
+    palette: PaletteLike | None = None,
     alpha: Any = 0.5,
     crf: DenseCRF | str | None = None,
     threshold: float | None = None,
@@ -52,7 +52,8 @@ def postprocess(
     axis : int, optional
         The class axis, -3 (default) or -1.
     size : (H, W), optional
-        The size of all results; by default that of the logits. No full-size logits are computed.
+        The size of all results; by default that of the image, if there is one that is not smaller
+        than the logits and no letterbox, else that of the logits. No full-size logits are computed.
     grid : {"half_pixel", "align_corners", "asymmetric"}, optional
         The sampling grid, as in `argmax`; "half_pixel" by default.
     letterbox : Letterbox, optional
@@ -62,10 +63,12 @@ def postprocess(
         logits to the input, cropping and resizing would approximate it. Logits in the padding are
         ignored, except the ones needed to interpolate the image's border; NaN in ignored logits is
         no error.
-    image : uint8 array of shape (H, W, 3) or (N, H, W, 3), optional
-        The RGB image, for the overlay, for `crf` and for `Segmentation.figure`.
-    palette : Palette or str, optional
-        Required for "color" and "overlay"; also used by `Segmentation.save`.
+    image : uint8 array of shape (H, W, 3), (3, H, W), (N, H, W, 3) or (N, 3, H, W), optional
+        The RGB image, for the overlay, for `crf` and for `Segmentation.figure`. It has the size of
+        the results. Where both layouts would fit, the channels are last.
+    palette : Palette, str, (K, 3) integers, or dict, optional
+        As in `colorize`; a dict of class names, such as ``model.config.id2label``, gives distinct
+        colors. Required for "color" and "overlay"; also used by `Segmentation.save`.
     alpha : float or sequence of floats
         Weight of the colors in the overlay, as in `overlay`.
     crf : DenseCRF or {"pydensecrf", "deeplab"}, optional
@@ -97,8 +100,8 @@ def postprocess(
     segmentation : Segmentation
         Results that are not wanted are None. The others have the array type of `logits`: labels
         (N, H, W) uint8 or int32, confidence (N, H, W) of `confidence_dtype`, probabilities
-        (N, C, H, W) float32 (class axis as in the logits), color and overlay (N, H, W, 3) uint8;
-        without N if the logits have none.
+        (N, C, H, W) float32 (class axis as in the logits), color and overlay (N, H, W, 3) uint8
+        (channels last, whatever the image's layout); without N if the logits have none.
 
     Raises
     ------
@@ -139,5 +142,9 @@ def postprocess(
         if kind == "labels":
             return segment_labels(logits, image, options)
     source = as_logits(logits, options.axis)
+    guide = None
+    if image is not None:
+        guide = as_guide(image)
+        options = with_image_size(options, source.logits, guide)
     plan = build_plan(source, type(logits), kind, options)
-    return wrap_outputs(plan, *execute(plan, source.logits, image))
+    return wrap_outputs(plan, *execute(plan, source.logits, guide))

@@ -12,22 +12,35 @@ from segpost._core.device import context_of
 from segpost._core.sampling import Axes
 from segpost.labels.decoded import gather_label_probability, resize_probabilities
 from segpost.pipeline.plan import Plan
+from segpost.spatial.letterbox import Letterbox
 
 
-def execute(plan: Plan, logits: Logits, image: object) -> tuple[Array | None, Array | None]:
+def as_guide(image: object) -> Array:
+    """Return a view (N, H, W, 3) of the image argument."""
+    array = validation.as_image_array(image, outlives_call=True).array
+    return array[None] if array.ndim == 3 else array
+
+
+def execute(plan: Plan, logits: Logits, image: Array | None) -> tuple[Array | None, Array | None]:
     """Write the results of logits to the memory of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    logits : Logits
+    image : array of shape (N, H, W, 3) or None
 
     Returns
     -------
     image : array of shape (N, H, W, 3) or None
-        A view of the image.
+        The image.
     probabilities : array of shape (N, C, H, W) or None
         Those of the plan, or with a CRF new ones.
     """
     options, outputs, resampling = plan.options, plan.outputs, plan.resampling
-    guide = None
-    if image is not None or outputs.overlay is not None:
-        guide = _as_guide(image, outputs.labels.shape)
+    guide = image
+    if guide is not None or outputs.overlay is not None:
+        guide = _check_guide(guide, outputs.labels.shape, options.letterbox)
     if not outputs.labels.size:
         return guide, outputs.probabilities
     values = logits.values if resampling.region is None else logits.values[resampling.region]
@@ -114,20 +127,19 @@ def _execute_probabilities(plan: Plan, logits: Logits, guide: Array | None) -> A
     return probabilities if "probabilities" in options.outputs else None
 
 
-def _as_guide(image: object, shape: tuple[int, ...]) -> Array:
-    """Return the image as (N, H, W, 3); it must have the size of the results."""
-    if image is None:
+def _check_guide(array: Array | None, shape: tuple[int, ...], letterbox: Letterbox | None) -> Array:
+    """Return the image, which must have the size of the results."""
+    if array is None:
         raise ValueError('want has "overlay", which needs image=')
-    array = validation.as_image_array(image, outlives_call=True).array
-    if array.ndim == 3:
-        array = array[None]
     n, *size = shape
     if array.shape[0] != n:
         raise ValueError(f"image has {array.shape[0]} images, logits have {n}")
     if array.shape[:-1] != shape:
+        cure = f"pass size={tuple(array.shape[-3:-1])} to get labels at the image's size"
+        if letterbox is not None:
+            cure = f"this letterbox is for images of {letterbox.image_size}"
         raise ValueError(
-            f"image of shape {array.shape[-3:]} does not fit labels of {n} x {tuple(size)}; "
-            f"pass size={tuple(array.shape[-3:-1])} to get labels at the image's size"
+            f"image of shape {array.shape[-3:]} does not fit labels of {n} x {tuple(size)}; {cure}"
         )
     return array
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from segpost._core import arguments
 from segpost._core.logits import resolve_quantization
-from segpost.color.palette import Palette, as_palette
+from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.crf.model import DenseCRF
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
 from segpost.spatial.letterbox import Letterbox
@@ -45,7 +45,7 @@ def check_options(
     size: tuple[int, int] | None = None,
     grid: str | None = None,
     letterbox: Letterbox | None = None,
-    palette: Palette | str | None = None,
+    palette: PaletteLike | None = None,
     alpha: Any = 0.5,
     crf: DenseCRF | str | None = None,
     threshold: float | None = None,

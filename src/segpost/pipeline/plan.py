@@ -103,6 +103,23 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
     )
 
 
+def with_image_size(options: Options, logits: Logits, image: Array) -> Options:
+    """Return options with the image's size, if nothing else says it and the logits are not larger.
+
+    Parameters
+    ----------
+    options : Options
+    logits : Logits
+    image : array of shape (N, H, W, 3)
+    """
+    if options.size is not None or options.letterbox is not None:
+        return options
+    size, grid_size = image.shape[-3:-1], logits.values.shape[2:]
+    if size == grid_size or size[0] < grid_size[0] or size[1] < grid_size[1]:
+        return options
+    return options._replace(size=size)
+
+
 def _check_type(kind: str, options: Options) -> bool:
     """Check the element type against the quantization; return whether real values are needed."""
     names = {"confidence", "probabilities"} & options.outputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os import PathLike, fspath
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from segpost._core import errors
 from segpost._core.arrays import Array
 from segpost._core.contract import LabelErrors
 from segpost.color.palette import Palette
+from segpost.files import write_array, write_png
 
 FORMATS = {
     "labels": (".png", ".npy"),
@@ -21,32 +23,39 @@ FORMATS = {
 
 
 def check_path(path: str | PathLike[str], what: str) -> str:
-    """Return the ending of a file name, which must be of a format that can hold the result."""
-    name = fspath(path).lower()
-    for ending in FORMATS[what]:
-        if name.endswith(ending):
-            return ending
+    """Return the ending of a file name, which must be of a format that can hold the result.
+
+    A name that is that of another result is an error too, before a wrong ending is.
+    """
+    text = fspath(path)
+    stem, suffix = Path(text).stem.lower(), Path(text).suffix.lower()
+    if stem in FORMATS and stem != what and suffix in (".png", ".npy"):
+        cure = f'pass what="{stem}" to save the {stem}'
+        if suffix not in FORMATS[stem]:
+            cure += f", to a file that ends in {' or '.join(FORMATS[stem])}"
+        raise ValueError(
+            f"path {text!r} has the name of another result, and what is {what!r}: {cure}, or "
+            "choose another name"
+        )
+    if suffix in FORMATS[what]:
+        return suffix
     reason = {
         "labels": "other formats change ids",
         "probabilities": "image formats cannot hold them",
     }.get(what, "other formats change values")
     raise ValueError(
-        f"path must end in {' or '.join(FORMATS[what])} for what={what!r}, "
-        f"got {fspath(path)!r}; {reason}"
+        f"path must end in {' or '.join(FORMATS[what])} for what={what!r}, got {text!r}; {reason}"
     )
 
 
 def save_array(path: str | PathLike[str], array: Array) -> None:
     """Write an array unchanged, to a file of exactly this name."""
-    with open(path, "wb") as file:
-        np.save(file, array, allow_pickle=False)
+    write_array(Path(path), array)
 
 
 def save_image(path: str | PathLike[str], image: Array) -> None:
     """Write an (H, W) or (H, W, 3) uint8 image as PNG."""
-    from PIL import Image
-
-    Image.fromarray(np.ascontiguousarray(image)).save(path, format="PNG")
+    write_png(Path(path), image)
 
 
 def as_gray(confidence: Array) -> Array:
@@ -73,8 +82,6 @@ def save_indexed(path: str | PathLike[str], labels: Array, palette: Palette) -> 
             f"{labels[y, x]} at [{y}, {x}]. "
             f"save({fspath(path)[: -len('.png')] + '.npy'!r}) keeps them"
         )
-    from PIL import Image
-
     labels = labels.astype(np.uint8)
     table = np.zeros((256, 3), np.uint8)
     table[: min(len(palette), 256)] = palette.colors[:256]
@@ -87,6 +94,4 @@ def save_indexed(path: str | PathLike[str], labels: Array, palette: Palette) -> 
     if missing.any():
         bad = LabelErrors(int(missing.sum()), int(missing.argmax()))
         errors.raise_bad_labels(bad, labels, len(palette), ignore)
-    image = Image.fromarray(labels)
-    image.putpalette(table.tobytes())
-    image.save(path, format="PNG")
+    write_png(Path(path), labels, table)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field, fields, replace
-from os import PathLike
+from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from segpost._core import arguments, validation
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.device import to_host
 from segpost.color import operations
-from segpost.color.palette import Palette, as_palette
+from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.pipeline import saving
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Segmentation:
     def save(
         self,
         path: str | PathLike[str],
-        palette: Palette | str | None = None,
+        palette: PaletteLike | None = None,
         *,
         what: str = "labels",
     ) -> None:
@@ -97,9 +98,11 @@ class Segmentation:
         Parameters
         ----------
         path : str or path
-            It ends in ".png", or in ".npy" for the unchanged array.
-        palette : Palette or str, optional
-            For labels as PNG; by default that of `postprocess`, or `Palette.distinct(256)`.
+            It ends in ".png", or in ".npy" for the unchanged array. It is written as a whole or not
+            at all.
+        palette : Palette, str, (K, 3) integers, or dict, optional
+            For labels as PNG, as in `colorize`; by default that of `postprocess`, or
+            `Palette.distinct(256)`.
         what : {"labels", "color", "overlay", "confidence", "probabilities"}
             "labels": an indexed PNG, whose pixels are the ids and whose palette is for viewers;
             ".npy" holds ids of any size. "color" and "overlay": an RGB PNG. "confidence": a
@@ -111,7 +114,9 @@ class Segmentation:
         ------
         ValueError
             For a result that is not in ``want=``, a batch of several images (save seg[0],
-            seg[1], ...), another file name, and labels that fit no PNG or have no color.
+            seg[1], ...), an ending that cannot hold the result, the name of another result (such
+            as "overlay.png" without ``what="overlay"``), and labels that fit no PNG or have no
+            color.
         ImportError
             For PNG, if Pillow is not installed (``pip install pillow``).
 
@@ -144,6 +149,54 @@ class Segmentation:
             saving.save_indexed(path, array, as_palette(palette))
         else:
             saving.save_image(path, saving.as_gray(array) if what == "confidence" else array)
+
+    def save_all(self, folder: str | PathLike[str]) -> dict[str, Path]:
+        """Write every result that is there to a folder; a batch of one is saved as its image.
+
+        The files are labels.png, color.png, overlay.png, confidence.png and probabilities.npy, as
+        `save` writes them.
+
+        Parameters
+        ----------
+        folder : str or path
+            It is made if it is not there. Files of these names are replaced.
+
+        Returns
+        -------
+        paths : dict of str to pathlib.Path
+            The files that were written, by result.
+
+        Raises
+        ------
+        ValueError
+            For a batch of several images, whose folders only the caller can name
+            (``for i, one in enumerate(seg): one.save_all(f"{folder}/{i}")``), for no results at
+            all, and for labels that fit no PNG: ``save(..., what="labels")`` writes .npy.
+        ImportError
+            If Pillow is not installed (``pip install pillow``).
+
+        Examples
+        --------
+        >>> import numpy as np, segpost, tempfile
+        >>> logits = np.float32([[[0, 1]], [[1, 0]]])
+        >>> seg = segpost.postprocess(logits, want=("labels", "confidence"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     paths = seg.save_all(folder)
+        >>> [path.name for path in paths.values()]
+        ['labels.png', 'confidence.png']
+        """
+        present = [what for what in saving.FORMATS if getattr(self, what) is not None]
+        self._first_result()
+        if self._is_batch() and len(self) != 1:
+            raise ValueError(
+                f"this is a batch of {len(self)}, and every image needs a folder of its own: "
+                f"for i, one in enumerate(seg): one.save_all(f{fspath(folder) + '/{i}'!r})"
+            )
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        paths = {what: Path(folder) / (what + saving.FORMATS[what][0]) for what in present}
+        for what, path in paths.items():
+            self.save(path, what=what)
+        return paths
 
     def figure(self, *, alpha: float = 0.5, classes: int = 12) -> Figure:
         """Draw image, labels and overlay side by side, with a legend of names and area shares.

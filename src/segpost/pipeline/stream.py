@@ -9,9 +9,9 @@ from segpost._core.arrays import Array, as_input_array, is_overlapping
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, as_logits
-from segpost.pipeline.execute import execute
-from segpost.pipeline.options import check_options
-from segpost.pipeline.plan import Plan, build_plan, wrap_outputs
+from segpost.pipeline.execute import as_guide, execute
+from segpost.pipeline.options import Options, check_options
+from segpost.pipeline.plan import Plan, build_plan, with_image_size, wrap_outputs
 from segpost.pipeline.segmentation import Segmentation
 
 
@@ -105,26 +105,35 @@ class Stream:
                 "the network gives labels, and a stream needs logits or probabilities; call "
                 "segpost.postprocess"
             )
-        source = as_logits(logits, self._options.axis)
-        if self._format is None or _frame_format(logits, kind, source.logits) != self._format:
-            return self._start(logits, kind, source, image)
+        source, guide, options = as_logits(logits, self._options.axis), None, self._options
+        if image is not None:
+            guide = as_guide(image)
+            options = with_image_size(options, source.logits, guide)
+        size = None if options is self._options else options.size  # which follows from the image
+        frame_format = _frame_format(logits, kind, source.logits, size)
+        if self._format is None or frame_format != self._format:
+            self._format = None
+            segmentation = self._start(logits, kind, source, guide, options)
+            self._format = frame_format
+            return segmentation
         plan = self._plan
         for array in plan.outputs:
             if array is not None and is_overlapping(source.logits.values, array):
                 raise ValueError(
                     "logits are in the memory of this stream's results; copy them first"
                 )
-        guide, probabilities = execute(plan, source.logits, image)
+        guide, probabilities = execute(plan, source.logits, guide)
         if plan.options.crf is not None:
             return wrap_outputs(plan, guide, probabilities)
         if guide is None:
             return self._segmentation
         return replace(self._segmentation, image=guide if plan.is_batch else guide[0])
 
-    def _start(self, logits: Any, kind: str, source: InputLogits, image: Any) -> Segmentation:
+    def _start(
+        self, logits: Any, kind: str, source: InputLogits, image: Array | None, options: Options
+    ) -> Segmentation:
         """Process the first frame of a format, in new memory."""
-        self._format = None
-        plan = build_plan(source, type(logits), kind, self._options)
+        plan = build_plan(source, type(logits), kind, options)
         segmentation = wrap_outputs(plan, *execute(plan, source.logits, image))
         for name, array in plan.outputs._asdict().items():
             result = getattr(segmentation, name)
@@ -132,11 +141,12 @@ class Stream:
                 _check_shared(result, array, type(logits).__name__)
         self._plan = plan
         self._segmentation = replace(segmentation, image=None)
-        self._format = _frame_format(logits, kind, source.logits)
         return segmentation
 
 
-def _frame_format(argument: Any, kind: str, logits: Logits) -> tuple[object, ...]:
+def _frame_format(
+    argument: Any, kind: str, logits: Logits, size: tuple[int, int] | None
+) -> tuple[object, ...]:
     """Return what frames must have in common to use the same memory."""
     context = context_of(logits.values)
     return (
@@ -146,6 +156,7 @@ def _frame_format(argument: Any, kind: str, logits: Logits) -> tuple[object, ...
         logits.kind,
         context.device,
         context.stream,
+        size,
     )
 
 

@@ -15,7 +15,7 @@ from segpost._core.sampling import GRIDS
 from segpost.runtimes.litert import read_convention as read_litert
 from segpost.runtimes.onnx import read_convention as read_onnx
 from segpost.runtimes.openvino import read_convention as read_openvino
-from segpost.runtimes.table import TABLE
+from segpost.runtimes.table import ALIASES, TABLE
 
 KINDS = ("logits", "probabilities", "labels")
 ARRAY_PROTOCOLS = (
@@ -105,7 +105,10 @@ class Convention:
         Parameters
         ----------
         name : str
-            One of `Convention.names`.
+            One of `Convention.names`, or another name of one: "hf" and "huggingface" are
+            "transformers", "pytorch" and "torch" are "torchvision", "keras" is "keras-hub", "onnx"
+            is "onnxruntime" and "tflite" is "litert". Case does not matter, and "_" and " " are
+            "-".
 
         Raises
         ------
@@ -305,8 +308,11 @@ def merge_arguments(
 
 @lru_cache(maxsize=64)
 def _named(name: str) -> Convention:
-    arguments.check_choice(name, "convention", tuple(TABLE))
-    return Convention(name=name, **TABLE[name])
+    known = name.lower().replace("_", "-").replace(" ", "-") if isinstance(name, str) else ""
+    known = ALIASES.get(known, known)
+    if known not in TABLE:
+        arguments.check_choice(name, "convention", (*TABLE, *ALIASES))
+    return Convention(name=known, **TABLE[known])
 
 
 def _is_array(output: Any) -> bool:

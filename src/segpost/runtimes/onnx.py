@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import PathLike, fspath
 from typing import Any
 
+from segpost._core.arguments import check_choice
 from segpost.runtimes.graph import (
     Operator,
     bilinear_grid,
@@ -31,8 +32,7 @@ def read_convention(model: Any, output: str | int) -> dict[str, Any]:
     graph = model.graph
     names = [entry.name for entry in graph.output]
     last = names[check_output_index(output, len(names))] if isinstance(output, int) else output
-    if last not in names:
-        raise ValueError(f"output must be one of {', '.join(map(repr, names))}, got {output!r}")
+    check_choice(last, "output", tuple(names))
     producers = {name: node for node in graph.node for name in node.output}
 
     def read(tensor: str) -> Operator:

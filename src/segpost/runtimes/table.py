@@ -14,6 +14,16 @@ ONE = {"mean": 0.5, "std": 0.5}  # to -1..1
 CAFFE = {"mean": (104.008, 116.669, 122.675), "scale": 1.0, "channel_order": "bgr"}
 LAST = {"layout": "nhwc"}
 
+ALIASES = {  # other names of the conventions
+    "hf": "transformers",
+    "huggingface": "transformers",
+    "pytorch": "torchvision",
+    "torch": "torchvision",
+    "keras": "keras-hub",
+    "onnx": "onnxruntime",
+    "tflite": "litert",
+}
+
 TABLE: dict[str, dict[str, Any]] = {
     "torchvision": {
         "outputs": (("out", LOGITS),),

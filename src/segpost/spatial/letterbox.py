@@ -187,9 +187,9 @@ class Letterbox:
 
         Parameters
         ----------
-        image : uint8 array of shape (H, W, 3) or (N, H, W, 3)
+        image : uint8 array of shape (H, W, 3), (3, H, W), (N, H, W, 3) or (N, 3, H, W)
             RGB, of size `image_size`, on the CPU; any strides (``image[..., ::-1]`` of an image
-            that OpenCV read).
+            that OpenCV read). Where both layouts would fit, the channels are last.
         mean, std : number or three numbers
             In the units of ``scale * pixel``, in the order of the network's channels.
         scale : float
@@ -261,10 +261,11 @@ class Letterbox:
         source = validation.as_image_array(image)
         pixels = source.array
         if pixels.ndim > 4:
-            raise ValueError(f"image must have shape (H, W, 3) or (N, H, W, 3), got {pixels.shape}")
+            raise ValueError(f"image must have 3 or 4 dimensions, got shape {pixels.shape}")
         if pixels.shape[-3:-1] != self.image_size:
+            shape = validation.describe_image_shape(image, pixels)
             raise ValueError(
-                f"image is {pixels.shape[-3]} x {pixels.shape[-2]}, "
+                f"image of shape {shape} is {pixels.shape[-3]} x {pixels.shape[-2]}, "
                 f"this letterbox is for {self.image_size[0]} x {self.image_size[1]}"
             )
         backend = registry.backend(pixels, operation="letterbox")

@@ -113,6 +113,12 @@ def colorize(labels: Tensor, palette: str, *, check: str = "sync") -> Tensor:
     return color
 
 
+def _image_shape(image: Tensor) -> tuple[Any, ...]:
+    """Return (..., H, W) of an image, whose channels are last or first."""
+    shape = tuple(image.shape)
+    return shape[:-1] if shape[-1] == 3 else (*shape[:-3], *shape[-2:])
+
+
 def _run_overlay(
     image: Tensor, labels: Tensor, palette: str, *, alpha: list[float], **rest: Any
 ) -> Any:
@@ -123,7 +129,7 @@ _overlay = define(
     "overlay(Tensor image, Tensor labels, str palette, *, float[] alpha, int contour=0, "
     "str check='sync') -> Tensor",
     _run_overlay,
-    lambda image, labels, palette, **rest: empty_like(image, image.shape, "uint8"),
+    lambda image, labels, palette, **rest: empty_like(image, (*_image_shape(image), 3), "uint8"),
 )
 
 
@@ -246,7 +252,9 @@ def _empty_results(
     **rest: Any,
 ) -> list[Tensor]:
     batch, classes, grid_size, class_axis = split_shape(logits, axis, 2)
-    size = tuple(grid_size if size is None else size)
+    if size is None:
+        size = grid_size if image is None else _image_shape(image)[-2:]
+    size = tuple(size)
     shapes = {
         "labels": (size, label_dtype(classes if threshold is None else 2).__name__),
         "confidence": (size, confidence_dtype),

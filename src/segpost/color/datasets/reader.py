@@ -49,6 +49,15 @@ def list_palettes(folder: Path = FOLDER) -> tuple[str, ...]:
 
 
 @lru_cache
+def list_aliases(folder: Path = FOLDER) -> dict[str, tuple[str, ...]]:
+    """Return the other names of every palette."""
+    return {
+        name: tuple(alias for alias, palette in _aliases(folder).items() if palette == name)
+        for name in list_palettes(folder)
+    }
+
+
+@lru_cache
 def read_dataset(name: str, folder: Path = FOLDER) -> Dataset:
     """Return the classes of a dataset.
 

@@ -73,7 +73,12 @@ def plain(value: float) -> str:
 
 def pandas(scores: ScoreValues) -> Any:
     """Return a DataFrame with a row for each class."""
-    import pandas  # type: ignore[import-untyped]
+    try:
+        import pandas  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ImportError(
+            f"to_pandas needs pandas ({error}): pip install pandas", name="pandas"
+        ) from None
 
     true_positives, support, predicted = scores.class_counts
     return pandas.DataFrame(
