@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array, as_input_array
+from segpost._core.public import public
 from segpost.color.datasets.reader import list_palettes, read_dataset
 from segpost.color.distinct import distinct_colors
 
@@ -20,6 +21,7 @@ MAX_COLORS = 65536
 MAX_DISTINCT = 1024
 
 
+@public
 class Palette:
     """A color and a name for every class; immutable.
 

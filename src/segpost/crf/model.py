@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from segpost._core.arguments import check_choice
+from segpost._core.public import public
 from segpost.crf.settings import Settings, Terms
 from segpost.crf.solve import solve
 from segpost.crf.terms import BILATERAL, GAUSSIAN, PRESETS
@@ -95,6 +96,7 @@ clamp, num_classes, certainty, unsure, tolerance, method, quality
     return solve(crf, probabilities, image, trace=False).output.result()
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class Refinement:
     """The result of `DenseCRF.refine`.
@@ -134,6 +136,7 @@ class Refinement:
     kl: Any = field(repr=False)
 
 
+@public
 class DenseCRF(Settings):
     """A fully connected CRF with fixed settings, to be used for many images.
 

@@ -14,6 +14,7 @@ import numpy as np
 from segpost._core import sampling
 from segpost._core.arguments import check_choice, checked_names
 from segpost._core.arrays import Array
+from segpost._core.public import public
 from segpost.color.palette import Palette, as_palette
 from segpost.fingerprints.diff import FingerprintDiff, compare_records
 from segpost.fingerprints.record import FingerprintRecord
@@ -113,6 +114,7 @@ def fingerprint(
     )
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class Fingerprint(FingerprintRecord):
     """The output of a network for a known input; `fingerprint` records it.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from segpost._core.arrays import Array
+from segpost._core.public import public
 from segpost.metrics.boundary_measure import (
     BoundaryMeasure,
     as_diagonal_share,
@@ -39,6 +40,7 @@ class BoundaryScores(NamedTuple):
         return mean_of(self.boundary_iou)
 
 
+@public
 class BoundaryIoU(BoundaryMeasure):
     """Boundary IoU of all classes, in one pass over the maps.
 

@@ -12,6 +12,7 @@ from segpost._backends.cuda.counts import refuse_more_than_sums
 from segpost._core import arguments
 from segpost._core.arguments import checked_names
 from segpost._core.device import context_of
+from segpost._core.public import public
 from segpost.metrics.arguments import as_class_count, as_groups, as_ignored_values, as_image_ids
 from segpost.metrics.comparison import Comparison, compare
 from segpost.metrics.conventions import MetricConvention
@@ -30,6 +31,7 @@ INVALID_TARGET = ("raise", "drop")
 DUPLICATES = ("raise", "drop")
 
 
+@public
 class ConfusionMatrix(MatrixCounts):
     """Confusion matrix over a data set, from which every score can be computed.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from segpost._core import arguments
+from segpost._core.public import public
 from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.report import documents, formats, plots
 from segpost.metrics.values import ScoreValues
 
 
+@public
 class Scores(ScoreValues):
     """Scores of one confusion matrix. Counts are int64, ratios float64.
 

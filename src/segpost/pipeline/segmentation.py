@@ -12,6 +12,7 @@ import numpy as np
 from segpost._core import arguments, validation
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.device import to_host
+from segpost._core.public import public
 from segpost.color import operations
 from segpost.color.palette import Palette, as_palette
 from segpost.pipeline import saving
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@public
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """The results of `postprocess`; fields that were not wanted are None.

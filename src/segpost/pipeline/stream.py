@@ -9,12 +9,14 @@ from segpost._core.arrays import Array, as_input_array, is_overlapping
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, as_logits
+from segpost._core.public import public
 from segpost.pipeline.execute import execute
 from segpost.pipeline.options import check_options
 from segpost.pipeline.plan import Plan, build_plan, wrap_outputs
 from segpost.pipeline.segmentation import Segmentation
 
 
+@public
 class Stream:
     """`postprocess` for the frames of a video, with options and memory that are reused.
 

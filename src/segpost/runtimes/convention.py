@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from segpost._core import arguments
+from segpost._core.public import public
 from segpost._core.sampling import GRIDS
 from segpost.runtimes.litert import read_convention as read_litert
 from segpost.runtimes.onnx import read_convention as read_onnx
@@ -26,6 +27,7 @@ ARRAY_PROTOCOLS = (
 )
 
 
+@public
 @dataclass(frozen=True)
 class Convention:
     """The output format of a model, as a runtime or a repository gives it.

@@ -12,6 +12,7 @@ from segpost._backends import registry
 from segpost._core import arguments, sampling, validation
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array, InputArray, allocate_output
+from segpost._core.public import public
 
 ALIGNMENTS = ("center", "top_left")
 MODES = ("pad", "stretch")
@@ -20,6 +21,7 @@ LAYOUTS = ("nchw", "nhwc")
 DTYPES = ("float32", "float16")
 
 
+@public
 @dataclass(frozen=True)
 class Letterbox:
     """The geometry of an image that was resized and padded to a network's input.

@@ -15,6 +15,7 @@ from segpost._core.arguments import as_integer
 from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
 from segpost._core.logits import as_logits
+from segpost._core.public import public
 from segpost._core.validation import check_on_cpu
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, plan_resampling
@@ -71,6 +72,7 @@ def windows(
     return ((y, x, height, width) for y in rows for x in columns)
 
 
+@public
 class Merger:
     """The weighted mean of a network's outputs for windows, flips and scales of one image.
 
