@@ -6,12 +6,14 @@ import math
 import numbers
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-NAN_RULES = ("raise", "propagate")
-CHECKS = ("sync", "deferred", "off")
+NanRule = Literal["raise", "propagate"]
+NAN_RULES: tuple[str, ...] = get_args(NanRule)
+Check = Literal["sync", "deferred", "off"]
+CHECKS: tuple[str, ...] = get_args(Check)
 
 
 def as_integer(value: Any, name: str) -> int:

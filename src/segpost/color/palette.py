@@ -12,6 +12,7 @@ import numpy.typing as npt
 from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.public import public
+from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import list_palettes, read_dataset
 from segpost.color.distinct import distinct_colors
 
@@ -92,7 +93,7 @@ class Palette:
         Palette.__init__(self, *arguments)
 
     @classmethod
-    def named(cls, name: str) -> Palette:
+    def named(cls, name: PaletteName) -> Palette:
         """Return the palette of a public dataset, with its class names.
 
         Parameters

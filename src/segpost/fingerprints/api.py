@@ -15,6 +15,8 @@ from segpost._core import sampling
 from segpost._core.arguments import check_choice, checked_names
 from segpost._core.arrays import Array
 from segpost._core.public import public
+from segpost._core.sampling import Grid
+from segpost.color.datasets.names import PaletteName
 from segpost.color.palette import Palette, as_palette
 from segpost.fingerprints.diff import FingerprintDiff, compare_records
 from segpost.fingerprints.record import FingerprintRecord
@@ -30,10 +32,10 @@ def fingerprint(
     *,
     axis: int = -3,
     stages: Mapping[str, Any] | None = None,
-    grid: str | None = None,
+    grid: Grid | None = None,
     quantization: tuple[float, int] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
-    palette: Palette | str | None = None,
+    palette: Palette | PaletteName | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Fingerprint:
     """Record the output of a network for a known input, such as `probe_image`.

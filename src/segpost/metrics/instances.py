@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from segpost._backends import registry
-from segpost._core.arguments import as_integer
+from segpost._core.arguments import NanRule, as_integer
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.public import public
 from segpost._core.validation import check_integer_labels
@@ -119,7 +119,7 @@ class InstanceIoU(Measure):
             first_id=1000,
         )
 
-    def update(self, preds: Any, target: Any, instances: Any, *, nan: str = "raise") -> None:
+    def update(self, preds: Any, target: Any, instances: Any, *, nan: NanRule = "raise") -> None:
         """Count predictions against target and instances. On an error nothing is counted.
 
         Parameters

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from segpost._core import arguments
 from segpost._core.public import public
 from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.report import documents, formats, plots
 from segpost.metrics.values import ScoreValues
+
+JsonLayout = Literal["segpost", "cityscapes"]
+PlotKind = Literal["matrix", "classes"]
 
 
 @public
@@ -46,7 +49,7 @@ class Scores(ScoreValues):
         """Return one line of CSV for each class."""
         return formats.csv(self)
 
-    def to_json(self, *, layout: str = "segpost") -> str:
+    def to_json(self, *, layout: JsonLayout = "segpost") -> str:
         """Return everything as JSON.
 
         Parameters
@@ -54,14 +57,14 @@ class Scores(ScoreValues):
         layout : {"segpost", "cityscapes"}
             "cityscapes" is that of the benchmark's csEvalPixelLevelSemanticLabeling.
         """
-        arguments.check_choice(layout, "layout", ("segpost", "cityscapes"))
+        arguments.check_choice(layout, "layout", get_args(JsonLayout))
         return documents.json(self) if layout == "segpost" else documents.cityscapes_json(self)
 
     def to_pandas(self) -> Any:
         """Return a DataFrame with a row for each class; this needs pandas."""
         return formats.pandas(self)
 
-    def plot(self, kind: str = "matrix", **options: Any) -> Any:
+    def plot(self, kind: PlotKind = "matrix", **options: Any) -> Any:
         """Draw a figure; this needs matplotlib.
 
         Parameters
@@ -75,7 +78,7 @@ class Scores(ScoreValues):
         -------
         figure : matplotlib.figure.Figure
         """
-        arguments.check_choice(kind, "kind", ("matrix", "classes"))
+        arguments.check_choice(kind, "kind", get_args(PlotKind))
         return plots.matrix(self, **options) if kind == "matrix" else plots.classes(self, **options)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -10,8 +10,9 @@ from segpost._core import errors
 from segpost._core.arrays import Array
 from segpost._core.contract import LabelErrors
 from segpost.color.palette import Palette
+from segpost.pipeline.results import Want
 
-FORMATS = {
+FORMATS: dict[Want, tuple[str, ...]] = {
     "labels": (".png", ".npy"),
     "color": (".png",),
     "overlay": (".png",),
@@ -20,7 +21,7 @@ FORMATS = {
 }
 
 
-def check_path(path: str | PathLike[str], what: str) -> str:
+def check_path(path: str | PathLike[str], what: Want) -> str:
     """Return the ending of a file name, which must be of a format that can hold the result."""
     name = fspath(path).lower()
     for ending in FORMATS[what]:

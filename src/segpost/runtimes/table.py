@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 LOGITS, PROBABILITIES, LABELS = "logits", "probabilities", "labels"
 
@@ -13,6 +13,31 @@ IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 ONE = {"mean": 0.5, "std": 0.5}  # to -1..1
 CAFFE = {"mean": (104.008, 116.669, 122.675), "scale": 1.0, "channel_order": "bgr"}
 LAST = {"layout": "nhwc"}
+
+ConventionName = Literal[
+    "torchvision",
+    "smp",
+    "transformers",
+    "mmseg",
+    "vainf",
+    "kazuto1011",
+    "jfzhang95",
+    "tf1-deeplab",
+    "deeplab2",
+    "drsleep",
+    "bonlime",
+    "keras-hub",
+    "jax",
+    "onnxruntime",
+    "openvino",
+    "litert",
+    "mediapipe",
+    "mediapipe-binary",
+    "tensorrt",
+    "coreml",
+    "paddleseg",
+    "jetson-inference",
+]
 
 TABLE: dict[str, dict[str, Any]] = {
     "torchvision": {
