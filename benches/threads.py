@@ -77,7 +77,7 @@ def beside_torch(torch: Any, rounds: int) -> float:
     """The loop of both over the sum of each alone."""
     x, kernel = torch.randn(1, 64, 128, 256), torch.randn(64, 64, 3, 3)
     logits, image = street_scene(), scenes.photograph(1024, 2048)
-    want = ("labels", "overlay")
+    want: Any = ("labels", "overlay")
 
     def theirs() -> None:
         torch.nn.functional.conv2d(x, kernel, padding=1)

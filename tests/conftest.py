@@ -73,7 +73,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
     segpost.raise_deferred()
 
 
-def switch(name: str) -> Iterator[str]:
+def switch(name: Any) -> Iterator[str]:
     """Use one backend, by the name of `FAST` or `CUDA`."""
     if name in CUDA:
         problem = on_device.missing(name)

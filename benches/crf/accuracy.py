@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import exp, log
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def images(full: bool) -> Iterator[tuple[str, Array, Array]]:
     yield "flower, 64 x 64, guide of 5 float channels", probabilities, guide
 
 
-def refined(job: Job, **settings: str) -> Array:
+def refined(job: Job, **settings: Any) -> Array:
     """Our result."""
     crf = segpost.DenseCRF.preset(job.preset, iterations=job.iterations, **settings)
     return np.asarray(crf(job.probabilities, job.image))

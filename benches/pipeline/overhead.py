@@ -16,7 +16,7 @@ from segpost._core import contract
 
 TITLE = "overhead"
 ROUNDS = 60
-WANT = ("labels", "color")
+WANT: Any = ("labels", "color")
 
 
 def kinds(logits: Any) -> dict[str, Callable[[], Any]]:

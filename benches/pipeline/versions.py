@@ -27,7 +27,7 @@ def calls() -> dict[str, Callable[[], Any]]:
     image = rng.integers(0, 256, (9, 9, 3)).astype(np.uint8)
     probabilities = np.full((2, 9, 9), 0.5, np.float32)
     palette = segpost.Palette.distinct(5)
-    want = ("labels", "color")
+    want: Any = ("labels", "color")
     stream = segpost.Stream(palette=palette, want=want)
     matrix = segpost.ConfusionMatrix(5)
     crf = segpost.DenseCRF(iterations=1)

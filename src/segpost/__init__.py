@@ -1,43 +1,52 @@
-"""What comes after a segmentation network: labels, colors and overlays from its logits."""
+"""What comes after a segmentation network: labels, colors and overlays from its logits.
 
-from segpost._backends.config import (
-    build_config,
-    cuda_available,
-    get_include,
-    raise_deferred,
-    why_no_cuda,
-)
-from segpost._backends.registry import use_backend
-from segpost._backends.threads import num_threads, set_num_threads
-from segpost._core.errors import InputWarning
+A public name is imported when it is first used, so that `import segpost` takes no time of what a
+program does not call.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from segpost._moved import register_moved_modules
-from segpost.checkpoints.compare import CheckpointDiff, compare_checkpoints
-from segpost.color.operations import colorize, labels_from_colors, overlay
-from segpost.color.palette import Palette
-from segpost.crf.model import DenseCRF, Refinement, dense_crf
-from segpost.diagnosis.api import diagnose
-from segpost.diagnosis.result import Diagnosis
-from segpost.fingerprints.api import Fingerprint, fingerprint
-from segpost.fingerprints.probe import probe_image
-from segpost.labels.operations import argmax, softmax
-from segpost.metrics import (
-    BoundaryF,
-    BoundaryIoU,
-    ConfusionMatrix,
-    InstanceIoU,
-    Scores,
-    TrimapIoU,
-    class_weights,
-    confusion_matrix,
-    label_counts,
-)
-from segpost.pipeline.api import postprocess
-from segpost.pipeline.segmentation import Segmentation
-from segpost.pipeline.stream import Stream
-from segpost.render.findings import Finding
-from segpost.runtimes.convention import Convention
-from segpost.spatial.letterbox import Letterbox
-from segpost.spatial.tiling import Merger, windows
+
+if TYPE_CHECKING:
+    from segpost._backends.config import (
+        build_config,
+        cuda_available,
+        get_include,
+        raise_deferred,
+        why_no_cuda,
+    )
+    from segpost._backends.registry import use_backend
+    from segpost._backends.threads import num_threads, set_num_threads
+    from segpost._core.errors import InputWarning
+    from segpost.checkpoints.compare import CheckpointDiff, compare_checkpoints
+    from segpost.color.operations import colorize, labels_from_colors, overlay
+    from segpost.color.palette import Palette
+    from segpost.crf.model import DenseCRF, Refinement, dense_crf
+    from segpost.diagnosis.api import diagnose
+    from segpost.diagnosis.result import Diagnosis
+    from segpost.fingerprints.api import Fingerprint, fingerprint
+    from segpost.fingerprints.probe import probe_image
+    from segpost.labels.operations import argmax, softmax
+    from segpost.metrics import (
+        BoundaryF,
+        BoundaryIoU,
+        ConfusionMatrix,
+        InstanceIoU,
+        Scores,
+        TrimapIoU,
+        class_weights,
+        confusion_matrix,
+        label_counts,
+    )
+    from segpost.pipeline.api import postprocess
+    from segpost.pipeline.segmentation import Segmentation
+    from segpost.pipeline.stream import Stream
+    from segpost.render.findings import Finding
+    from segpost.runtimes.convention import Convention
+    from segpost.spatial.letterbox import Letterbox
+    from segpost.spatial.tiling import Merger, windows
 
 __version__ = "0.1.0"
 
@@ -86,6 +95,50 @@ __all__ = [
     "windows",
 ]
 
+_MODULE_OF = {
+    "BoundaryF": "metrics",
+    "BoundaryIoU": "metrics",
+    "CheckpointDiff": "checkpoints.compare",
+    "ConfusionMatrix": "metrics",
+    "Convention": "runtimes.convention",
+    "DenseCRF": "crf.model",
+    "Diagnosis": "diagnosis.result",
+    "Finding": "render.findings",
+    "Fingerprint": "fingerprints.api",
+    "InputWarning": "_core.errors",
+    "InstanceIoU": "metrics",
+    "Letterbox": "spatial.letterbox",
+    "Merger": "spatial.tiling",
+    "Palette": "color.palette",
+    "Refinement": "crf.model",
+    "Scores": "metrics",
+    "Segmentation": "pipeline.segmentation",
+    "Stream": "pipeline.stream",
+    "TrimapIoU": "metrics",
+    "argmax": "labels.operations",
+    "build_config": "_backends.config",
+    "class_weights": "metrics",
+    "colorize": "color.operations",
+    "compare_checkpoints": "checkpoints.compare",
+    "confusion_matrix": "metrics",
+    "cuda_available": "_backends.config",
+    "dense_crf": "crf.model",
+    "diagnose": "diagnosis.api",
+    "fingerprint": "fingerprints.api",
+    "get_include": "_backends.config",
+    "label_counts": "metrics",
+    "labels_from_colors": "color.operations",
+    "num_threads": "_backends.threads",
+    "overlay": "color.operations",
+    "postprocess": "pipeline.api",
+    "probe_image": "fingerprints.probe",
+    "raise_deferred": "_backends.config",
+    "set_num_threads": "_backends.threads",
+    "softmax": "labels.operations",
+    "use_backend": "_backends.registry",
+    "why_no_cuda": "_backends.config",
+    "windows": "spatial.tiling",
+}
 _SUBJECTS = (
     "checkpoints",
     "color",
@@ -100,20 +153,26 @@ _SUBJECTS = (
     "render",
     "runtimes",
     "spatial",
-    "compat",
-    "torch",
-    "torchmetrics",
 )
+_ADAPTERS = ("compat", "torch", "torchmetrics")  # to be imported by name: they need other packages
+
+
+if not TYPE_CHECKING:  # for type checkers it would be an attribute of any name
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULE_OF:
+            value = getattr(importlib.import_module(f"segpost.{_MODULE_OF[name]}"), name)
+            globals()[name] = value
+            return value
+        if name in _SUBJECTS:
+            return importlib.import_module(f"segpost.{name}")
+        raise AttributeError(f"module 'segpost' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({"__version__", *__all__, *(name for name in _SUBJECTS if name in globals())})
+    adapters = (name for name in _ADAPTERS if name in globals())
+    return sorted({"__version__", *__all__, *_SUBJECTS, *adapters})
 
-
-for _name in __all__:  # pickles and reprs name the public path, which stays
-    if isinstance(globals()[_name], type):
-        globals()[_name].__module__ = "segpost"
-del _name
 
 register_moved_modules()
 del register_moved_modules

@@ -13,6 +13,7 @@ from torchmetrics import Metric
 
 from segpost._core.arguments import check_choice
 from segpost.metrics.matrix import ConfusionMatrix as MatrixOfDataSet
+from segpost.metrics.matrix import InvalidPreds
 from segpost.metrics.scores import Scores
 from segpost.metrics.values import PER_CLASS
 
@@ -67,7 +68,7 @@ class ConfusionMatrix(Metric):
         *,
         ignore_index: Any = None,
         class_names: Any = None,
-        invalid_preds: str = "miss",
+        invalid_preds: InvalidPreds = "miss",
         score: str = "miou",
         **kwargs: Any,
     ) -> None:

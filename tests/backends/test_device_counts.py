@@ -38,7 +38,7 @@ def reads(device: Runtime) -> int:
 
 
 @pytest.mark.parametrize("check", ["sync", "deferred", "off"])
-def test_counts_are_those_of_the_cpu(check: str, device: Runtime) -> None:
+def test_counts_are_those_of_the_cpu(check: Any, device: Runtime) -> None:
     """Batches of labels and logits, on several streams, in arrays of several kinds, in lists."""
     there, here = (ConfusionMatrix(5, ignore_index=255) for _ in range(2))
     for seed, stream in enumerate((None, 5, 6, 5, 2)):
@@ -76,7 +76,7 @@ def test_streams_of_two_arrays_are_joined(device: Runtime) -> None:
 
 @pytest.mark.usefixtures("device")
 @LATER
-def test_whatever_needs_the_counts_reads_them(check: str) -> None:
+def test_whatever_needs_the_counts_reads_them(check: Any) -> None:
     """Sums, copies, pickles, JSON and comparisons are of everything that was counted."""
     preds, target = batch(1)
     here = ConfusionMatrix(5, ignore_index=255)
@@ -162,7 +162,7 @@ def test_bad_targets_are_void_where_nobody_looks() -> None:
 
 @pytest.mark.usefixtures("device")
 @LATER
-def test_what_needs_more_than_sums_is_refused(check: str) -> None:
+def test_what_needs_more_than_sums_is_refused(check: Any) -> None:
     """Ids, images and lists of bad targets; on the CPU they are as ever."""
     preds, target = batch(2)
     cases: list[tuple[Any, Any, str]] = [
@@ -192,7 +192,7 @@ def test_check_is_one_of_three() -> None:
 
 
 @pytest.mark.parametrize("check", ["sync", "deferred", "off"])
-def test_a_matrix_stays_on_the_device(check: str, device: Runtime) -> None:
+def test_a_matrix_stays_on_the_device(check: Any, device: Runtime) -> None:
     """`confusion_matrix` gives the integers of the CPU, without a way through it."""
     target = batch(4)[1]
     for preds in (np.clip(batch(5)[0], 0, 4), np.stack([LOGITS, LOGITS[::-1]])):
@@ -300,7 +300,7 @@ def operations(there: Callable[[np.ndarray], Any], **given: Any) -> list[Any]:
     labels = segpost.argmax(LOGITS, size=(24, 30))
     image = np.zeros((24, 30, 3), np.uint8)
     color = segpost.colorize(labels, "voc")
-    want = ("labels", "confidence", "probabilities", "color", "overlay")
+    want: Any = ("labels", "confidence", "probabilities", "color", "overlay")
     sized: Any = {"size": (24, 30), **given}
     seg = segpost.postprocess(there(LOGITS), image=there(image), palette="voc", want=want, **sized)
     counted: Any = {"num_classes": 5, "ignore_index": (4, 255), **given}

@@ -18,7 +18,7 @@ from segpost.cli.demo import timing
 Image = pytest.importorskip("PIL.Image")
 
 IMAGE = problem(21, 64, 80)[1]
-KINDS = ("labels", "color", "overlay")
+KINDS: Any = ("labels", "color", "overlay")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def read(path: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["pydensecrf", "deeplab"])
-def test_run_refines(folder: Path, name: str) -> None:
+def test_run_refines(folder: Path, name: Any) -> None:
     """Labels and pictures are those of postprocess with the preset, and others than without."""
     command = ["run", str(folder / "a.npy"), "--image", str(folder / "a.png"), "--palette", "voc"]
     command += ["--want", "labels,color,overlay,confidence", "--out"]

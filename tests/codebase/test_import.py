@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,68 @@ def test_import_loads_no_heavy_module() -> None:
     """Libraries that few calls need are imported by those calls."""
     result = run(f"import segpost, sys; print([n for n in {HEAVY} if n in sys.modules])")
     assert result.stdout.strip() == "[]", result.stderr
+
+
+def modules_after(code: str) -> tuple[set[str], set[str]]:
+    """The modules that code loads: those of segpost, and those of others that NumPy does not."""
+    result = run(
+        "import sys, numpy, types\n"
+        "before = set(sys.modules)\n"
+        f"{code}\n"
+        "print(*(n for n in set(sys.modules) - before if type(sys.modules[n]) is types.ModuleType))"
+    )
+    assert result.returncode == 0, result.stderr
+    loaded = set(result.stdout.split())
+    own = {name for name in loaded if name.partition(".")[0] == "segpost"}
+    return own, loaded - own
+
+
+def test_import_loads_no_module_of_a_subject() -> None:
+    """`import segpost` loads the names and where they are, and nothing that computes."""
+    assert modules_after("import segpost") == ({"segpost", "segpost._moved"}, set())
+
+
+@pytest.mark.parametrize(
+    ("names", "unused", "most"),
+    [
+        ("argmax, softmax", ("color", "crf", "metrics", "pipeline", "diagnosis", "render"), 40),
+        ("colorize, overlay", ("labels", "spatial", "crf", "metrics", "pipeline", "render"), 40),
+        ("postprocess, Stream", ("metrics", "diagnosis", "fingerprints", "checkpoints"), 90),
+        ("ConfusionMatrix", ("crf", "pipeline", "diagnosis", "fingerprints", "checkpoints"), 90),
+    ],
+)
+def test_a_name_loads_its_subject_alone(names: str, unused: tuple[str, ...], most: int) -> None:
+    """A public name loads the modules that it needs, and few of other libraries."""
+    own, others = modules_after(f"from segpost import {names}")
+    assert not {name.split(".")[1] for name in own - {"segpost"}} & set(unused)
+    assert len(own) <= most
+    assert len(others) <= 20, others
+
+
+def test_every_name_is_where_it_is_looked_up() -> None:
+    """The table of names has `__all__`, and says the same as the imports of type checkers."""
+    tree = ast.parse(Path(segpost.__file__).read_text())
+    checked = {
+        alias.name: node.module
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert sorted(segpost._MODULE_OF) == sorted(segpost.__all__)
+    assert {name: f"segpost.{module}" for name, module in segpost._MODULE_OF.items()} == checked
+    for name in segpost.__all__:
+        public = getattr(segpost, name)
+        if isinstance(public, type):
+            assert public.__module__ == "segpost"
+
+
+def test_unknown_names_are_errors() -> None:
+    """A name that is not public is no attribute, and cannot be imported."""
+    with pytest.raises(AttributeError, match="module 'segpost' has no attribute 'argmin'"):
+        segpost.argmin  # type: ignore[attr-defined] # noqa: B018
+    assert "cannot import name 'argmin'" in run("from segpost import argmin").stderr
 
 
 def test_import_registers_no_fork_handler() -> None:

@@ -155,9 +155,14 @@ def test_every_package_has_a_layer() -> None:
 
 
 def test_type_checking_imports_are_of_other_libraries() -> None:
-    """An import for type checkers alone would hide a circle."""
+    """An import for type checkers alone would hide a circle.
+
+    `segpost/__init__.py` has its public names so, which it imports when they are first used.
+    """
     wrong = []
     for name, path in modules().items():
+        if name == "segpost":
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
                 wrong += [
@@ -187,7 +192,8 @@ def test_no_module_is_hidden_by_a_function() -> None:
             tree = ast.parse(known[parent].read_text())
             names = {
                 alias.asname or alias.name
-                for node in tree.body
+                for statement in tree.body
+                for node in (statement.body if isinstance(statement, ast.If) else [statement])
                 if isinstance(node, ast.ImportFrom) and node.module != parent
                 for alias in node.names
             }

@@ -199,7 +199,7 @@ def test_overlay_image_layouts(backend: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in list_palettes() if not Palette.named(n).duplicates])
-def test_colors_read_back(backend: str, name: str) -> None:
+def test_colors_read_back(backend: str, name: Any) -> None:
     """labels_from_colors undoes colorize, void included."""
     palette = Palette.named(name)
     labels = np.random.default_rng(1).integers(0, len(palette), (2, 7, 40)).astype(np.uint8)
@@ -220,7 +220,7 @@ def test_colors_read_back_beyond_uint8(backend: str) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in list_palettes() if Palette.named(n).duplicates])
-def test_shared_colors_cannot_be_read_back(name: str) -> None:
+def test_shared_colors_cannot_be_read_back(name: Any) -> None:
     """A palette that gives one color to two labels is refused, and the labels are named."""
     with pytest.raises(ValueError, match=r"to more than one label.*\d+ = \d+"):
         segpost.labels_from_colors(np.zeros((2, 2, 3), np.uint8), name)

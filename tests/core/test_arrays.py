@@ -25,7 +25,7 @@ def test_torch_in_torch_out(backend: str) -> None:
     """Every result of torch logits is a torch tensor on the CPU."""
     logits = torch.from_numpy(scene(21, 8, 10)).requires_grad_()
     image = torch.zeros((16, 20, 3), dtype=torch.uint8)
-    wanted = ("labels", "confidence", "probabilities", "color", "overlay")
+    wanted: Any = ("labels", "confidence", "probabilities", "color", "overlay")
     seg = segpost.postprocess(logits, size=(16, 20), image=image, palette="voc", want=wanted)
     for name in wanted:
         assert isinstance(getattr(seg, name), torch.Tensor), name

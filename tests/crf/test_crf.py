@@ -35,7 +35,7 @@ COSTS = np.array([[0, 1, 0.5, 2], [1, 0, 1, 0.3], [0.7, 1, 0.1, 1], [2, 0.2, 1, 
 
 
 @cache
-def defined(preset: str, iterations: int) -> np.ndarray:
+def defined(preset: Any, iterations: int) -> np.ndarray:
     """What a preset makes of one scene."""
     with segpost.use_backend("reference"):
         return np.asarray(DenseCRF.preset(preset, iterations=iterations)(*problem(5, 40, 56)))
@@ -43,7 +43,7 @@ def defined(preset: str, iterations: int) -> np.ndarray:
 
 @pytest.mark.parametrize("normalization", ["symmetric", "row", "column", "none"])
 @pytest.mark.parametrize("own", [True, False])
-def test_exact_is_the_mean_field(backend: str, normalization: str, own: bool) -> None:
+def test_exact_is_the_mean_field(backend: str, normalization: Any, own: bool) -> None:
     """A Gaussian and a bilateral term equal the sums over all pairs of pixels."""
     p, image = problem()
     weights = (0.05, 0.08) if normalization == "none" else (2.0, 3.0)
@@ -92,7 +92,7 @@ def test_compatibility_is_a_cost_matrix_or_an_attraction(
 
 
 @pytest.mark.parametrize("method", ["exact", "lattice"])
-def test_three_ways_to_say_potts(backend: str, method: str) -> None:
+def test_three_ways_to_say_potts(backend: str, method: Any) -> None:
     """The word, a vector of ones and the matrix 1 - I are one model."""
     p, image = problem(seed=2)
     words, ones, matrix = (
@@ -105,7 +105,7 @@ def test_three_ways_to_say_potts(backend: str, method: str) -> None:
 
 @pytest.mark.parametrize("quality", ["fast", "default", "high"])
 @pytest.mark.parametrize("preset", ["pydensecrf", "deeplab"])
-def test_the_lattice_is_near_the_definition(fast_backend: str, quality: str, preset: str) -> None:
+def test_the_lattice_is_near_the_definition(fast_backend: str, quality: Any, preset: Any) -> None:
     """The lattice is near the exact sums on a noisy scene, after one iteration and after all."""
     p, image = problem(5, 40, 56)
     for iterations in (1, 10):
@@ -182,7 +182,7 @@ def test_two_equal_terms_are_one_of_twice_the_weight(backend: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["exact", "lattice"])
-def test_permuted_labels_give_permuted_results(backend: str, method: str) -> None:
+def test_permuted_labels_give_permuted_results(backend: str, method: Any) -> None:
     """A permutation of the labels permutes the result."""
     p, image = problem(5, 20, 24, seed=6)
     order = [3, 0, 4, 1, 2]
@@ -192,7 +192,7 @@ def test_permuted_labels_give_permuted_results(backend: str, method: str) -> Non
 
 
 @pytest.mark.parametrize("method", ["exact", "lattice"])
-def test_flipped_images_give_flipped_results(backend: str, method: str) -> None:
+def test_flipped_images_give_flipped_results(backend: str, method: Any) -> None:
     """A flipped image gives the flipped result; the lattice depends on the direction a little."""
     p, image = problem(4, 20, 24, seed=7)
     wanted = segpost.dense_crf(p, image, **SMALL, method=method)
@@ -206,7 +206,7 @@ def test_flipped_images_give_flipped_results(backend: str, method: str) -> None:
 
 @pytest.mark.parametrize("quality", ["fast", "default", "high"])
 @pytest.mark.parametrize("threads", [2, 3])
-def test_same_bytes_for_any_number_of_threads(backend: str, quality: str, threads: int) -> None:
+def test_same_bytes_for_any_number_of_threads(backend: str, quality: Any, threads: int) -> None:
     """Twice on one thread and once on several: no bit differs, energies included."""
     p, image = problem(7, 120, 150, seed=8)
     few = {"reference": 20, "cuda-emulated": 40}.get(backend, 150)

@@ -144,7 +144,7 @@ PLACES = [(1, 2, 3, 4), (1, 3, 0, 0), (2, 0, 0, 0)]
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["lattice", "exact"])
 def test_values_that_are_no_unary(
-    backend: str, values: np.ndarray, settings: dict[str, Any], message: str, method: str
+    backend: str, values: np.ndarray, settings: dict[str, Any], message: str, method: Any
 ) -> None:
     """The error counts the bad values of the batch and locates the first, for either label axis."""
     with pytest.raises(ValueError, match=message):

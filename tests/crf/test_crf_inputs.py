@@ -87,7 +87,7 @@ def test_any_size_type_and_layout(backend: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 2), (3, 70), (17, 16)])
 @pytest.mark.parametrize("quality", ["fast", "default", "high"])
-def test_odd_sizes_and_flat_images(backend: str, size: tuple[int, int], quality: str) -> None:
+def test_odd_sizes_and_flat_images(backend: str, size: tuple[int, int], quality: Any) -> None:
     """Lines, single pixels and images of one color give probabilities that add up to 1."""
     for image in (np.zeros((*size, 3), np.uint8), problem(3, *size)[1]):
         for own in (True, False):
@@ -134,7 +134,7 @@ def test_any_number_of_labels(backend: str, labels: int) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["exact", "lattice"])
-def test_extreme_settings(backend: str, settings: dict[str, Any], method: str) -> None:
+def test_extreme_settings(backend: str, settings: dict[str, Any], method: Any) -> None:
     """The largest weights, the smallest and the largest sigmas give valid probabilities."""
     p, image = problem(seed=14)
     settings = {"gaussian": None, "bilateral": None, **settings}
@@ -160,7 +160,7 @@ def test_unaries_of_any_size(backend: str, scale: float, unary: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["exact", "lattice"])
-def test_a_batch_is_its_images(backend: str, method: str) -> None:
+def test_a_batch_is_its_images(backend: str, method: Any) -> None:
     """Each image of a batch is refined as if it were alone, in probabilities and in the report."""
     slow = backend == "cuda-emulated"
     size, seeds, tolerance = ((7, 9), (5, 7), 0.05) if slow else ((14, 19), (0, 1, 2), 1e-2)
@@ -225,7 +225,7 @@ def test_a_term_has_a_guide_of_its_own(backend: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["exact", "lattice"])
-def test_colors_without_places(backend: str, method: str) -> None:
+def test_colors_without_places(backend: str, method: Any) -> None:
     """With sigma_xy None, pixels of like color attract each other at any distance."""
     p, image = problem(seed=5)
     term = {"sigma_xy": None, "sigma_rgb": 20.0, "weight": 3.0}

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("device")
 
 
 @pytest.mark.parametrize("method", ["lattice", "exact"])
-def test_refined_probabilities_are_on_the_device(method: str) -> None:
+def test_refined_probabilities_are_on_the_device(method: Any) -> None:
     """Probabilities, labels, changes and energies equal those of the CPU."""
     crf = DenseCRF(iterations=3, method=method)
     np.testing.assert_allclose(host(crf(Cuda(P), Cuda(IMAGE))), crf(P, IMAGE), atol=NEAR)
@@ -77,7 +77,7 @@ def test_postprocess_refines_on_the_device(axis: int) -> None:
     """Labels, confidence, probabilities and colors are those of the refined probabilities."""
     logits = np.log(P)[:, ::2, ::2]
     logits = np.ascontiguousarray(logits if axis == -3 else logits.transpose(1, 2, 0))
-    want = ("labels", "confidence", "probabilities", "color")
+    want: Any = ("labels", "confidence", "probabilities", "color")
     given: dict[str, Any] = {"size": (14, 17), "axis": axis, "palette": "voc", "crf": CRF}
     there = segpost.postprocess(Cuda(logits), image=Cuda(IMAGE), want=want, **given)
     here = segpost.postprocess(logits, image=IMAGE, want=want, **given)

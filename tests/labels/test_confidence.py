@@ -23,7 +23,7 @@ from segpost.spatial.resampling import plan_resampling
 torch = pytest.importorskip("torch")
 
 ERRORS = {"exact": 1e-6, "fast": 1e-5}
-BOTH = ("labels", "confidence")
+BOTH: Any = ("labels", "confidence")
 
 
 def made(

@@ -151,7 +151,7 @@ def test_cells_shared_out_between_tasks(
 ) -> None:
     """Few huge cells, and very wide rows, are cut into tasks: the same labels, each NaN once."""
     logits = np.random.default_rng(6).normal(size=shape).astype(np.float32)
-    want = ("labels", "probabilities")
+    want: Any = ("labels", "probabilities")
     wanted = definition(segpost.postprocess, logits, size=size, want=want)
     for _ in switch(backend_name):
         got = segpost.postprocess(logits, size=size, want=want)

@@ -21,7 +21,7 @@ ON_CUDA = True
 GRIDS = sampling.GRIDS
 
 
-def defined(logits: np.ndarray, size: tuple[int, int, int], grid: str = "half_pixel") -> np.ndarray:
+def defined(logits: np.ndarray, size: tuple[int, int, int], grid: Any = "half_pixel") -> np.ndarray:
     """The reference's labels."""
     with segpost.use_backend("reference"):
         return np.asarray(segpost.argmax(logits, size=size, grid=grid, nan="propagate"))
@@ -64,7 +64,7 @@ def test_a_fraction_at_a_time(fast_backend: str) -> None:
 
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("kind", ["float32", "float64", "float16", "int8"])
-def test_labels_are_those_of_the_definition(fast_backend: str, grid: str, kind: str) -> None:
+def test_labels_are_those_of_the_definition(fast_backend: str, grid: Any, kind: str) -> None:
     """Regions, enlarged and made smaller along some axes."""
     logits = (4 * regions(5, (6, 7, 9))).astype(kind)
     for size in ((13, 14, 31), (6, 21, 4), (1, 1, 1), (24, 5, 9)):

@@ -244,7 +244,7 @@ def test_bad_values_are_named(
         (MAP, "map", "target must be an array, got str"),
     ],
 )
-def test_what_is_no_label_map_is_refused(preds: object, target: object, message: str) -> None:
+def test_what_is_no_label_map_is_refused(preds: Any, target: Any, message: str) -> None:
     """Floats, booleans, lists and masks are not taken for labels."""
     with pytest.raises(TypeError, match=message):
         segpost.confusion_matrix(preds, target, num_classes=3)

@@ -186,7 +186,7 @@ IGNORED = st.sampled_from([(), (255,), (-1,), (0,), (2,), (4, 255), (1, 255)])
 
 @given(IMAGES, st.integers(2, 5), IGNORED, st.sampled_from(["miss", "drop"]))
 def test_reasons_are_true_and_explain_the_number(
-    images: list[list[tuple[int, int]]], classes: int, ignored: tuple[int, ...], invalid: str
+    images: list[list[tuple[int, int]]], classes: int, ignored: tuple[int, ...], invalid: Any
 ) -> None:
     """A number that differs has reasons; each is a fact; together they make the number."""
     maps = Maps(images, classes, ignored, invalid)

@@ -220,7 +220,7 @@ def test_comparison() -> None:
     assert re.search(r"voc +error ", text)
 
 
-def figure(scores: Scores, kind: str, **options: Any) -> bytes:
+def figure(scores: Scores, kind: Any, **options: Any) -> bytes:
     """A figure as PNG."""
     buffer = io.BytesIO()
     scores.plot(kind, **options).savefig(buffer, dpi=40)

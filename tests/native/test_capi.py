@@ -93,7 +93,7 @@ def test_the_server_in_cpp_gives_the_bytes_of_python(
     done = serve(server, case, tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"segpost {segpost.__version__}" in done.stdout
-    want = ("labels", "color", "overlay", "confidence", "probabilities")
+    want: Any = ("labels", "color", "overlay", "confidence", "probabilities")
     palette = segpost.Palette(case["palette"])
     seg = segpost.postprocess(
         case["logits"], size=SIZE, image=case["image"], palette=palette, want=want

@@ -15,7 +15,7 @@ from segpost import DenseCRF, Palette
 
 ON_CUDA = True
 
-WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
+WANTED: Any = ("labels", "confidence", "probabilities", "color", "overlay")
 IMAGE = problem(5, 24, 30)[1]
 LOGITS = scene(5, 6, 8)
 OPTIONS: dict[str, Any] = {"size": (24, 30), "image": IMAGE, "palette": Palette.distinct(5)}

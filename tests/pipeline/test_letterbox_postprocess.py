@@ -21,7 +21,7 @@ ON_CUDA = True
 
 torch = pytest.importorskip("torch")
 
-WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
+WANTED: Any = ("labels", "confidence", "probabilities", "color", "overlay")
 
 
 def place(o: int, n_in: int, box: Letterbox, axis: int, grid: str) -> Fraction:
@@ -109,7 +109,7 @@ def test_everything_is_that_of_the_definition(
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("size", [(9, 11), (72, 88), (5, 30)])
 def test_without_padding_or_resize_it_is_as_without(
-    backend: str, grid: str, size: tuple[int, int]
+    backend: str, grid: Any, size: tuple[int, int]
 ) -> None:
     """A letterbox that does nothing changes no byte."""
     logits = scene(21, 9, 11)
@@ -124,7 +124,7 @@ def test_without_padding_or_resize_it_is_as_without(
 @pytest.mark.parametrize("align", ["center", "top_left"])
 @pytest.mark.parametrize("stride", [1, 8])
 def test_padding_alone_is_a_cut_of_what_torch_enlarges(
-    backend: str, grid: str, align: str, stride: int
+    backend: str, grid: Any, align: Any, stride: int
 ) -> None:
     """Where the picture kept its size: torch's interpolate to the input, and the cut out of it."""
     box = Letterbox.fit((91, 117), (129, 129), align=align)
@@ -179,7 +179,7 @@ def ideal(labels: np.ndarray, classes: int, stride: int, grid: str) -> np.ndarra
 @pytest.mark.parametrize("stride", [1, 4, 7])
 @pytest.mark.parametrize("size", [(193, 193), (128, 261)])
 def test_ground_truth_goes_round(
-    backend: str, grid: str, align: str, stride: int, size: tuple[int, int]
+    backend: str, grid: Any, align: Any, stride: int, size: tuple[int, int]
 ) -> None:
     """Labels into the input, to perfect logits and back: no pixel differs away from edges."""
     if backend == "cuda-emulated" and (stride != 7 or grid == "asymmetric"):
@@ -259,7 +259,7 @@ def test_errors() -> None:
     box = Letterbox.fit((40, 60), (64, 64))
     logits = scene(4, 8, 8)
     with pytest.raises(TypeError, match=r"letterbox must be a segpost.Letterbox, got \(40, 60\)"):
-        segpost.postprocess(logits, letterbox=(40, 60))  # type: ignore[arg-type]
+        segpost.postprocess(logits, letterbox=(40, 60))
     with pytest.raises(ValueError, match=r"size is \(64, 64\), but letterbox gives"):
         segpost.postprocess(logits, size=(64, 64), letterbox=box)
     made = segpost.argmax(logits, size=(40, 60), letterbox=box)

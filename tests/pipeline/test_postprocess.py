@@ -17,7 +17,7 @@ ON_CUDA = True
 Image = pytest.importorskip("PIL.Image")
 torch = pytest.importorskip("torch")
 
-WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
+WANTED: Any = ("labels", "confidence", "probabilities", "color", "overlay")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_confidence_is_that_of_the_probabilities(
         logits = np.ascontiguousarray(np.moveaxis(logits, 1, -1))
     for given in (logits, torch.from_numpy(logits).half(), logits.astype(np.float64)):
         whole = segpost.postprocess(given, axis=axis, size=size, palette="voc", want=WANTED[:4])
-        names = ("labels", "confidence", "color")
+        names: Any = ("labels", "confidence", "color")
         some = segpost.postprocess(given, axis=axis, size=size, palette="voc", want=names)
         assert some.probabilities is None
         np.testing.assert_array_equal(some.labels, whole.labels)
@@ -64,7 +64,7 @@ def test_confidence_is_that_of_the_probabilities(
 def test_bad_logits_where_confidence_is_wanted(backend: str) -> None:
     """NaN is told first, then all that has no confidence, a label or not."""
     logits = np.zeros((3, 4, 20), np.float32)
-    want = ("labels", "confidence")
+    want: Any = ("labels", "confidence")
     logits[1, 2, 5] = np.inf
     with pytest.raises(ValueError, match=r"no probabilities at 1 of 80 .* y 2, x 5"):
         segpost.postprocess(logits, want=want)
@@ -91,7 +91,7 @@ def test_only_what_is_wanted() -> None:
 @pytest.mark.parametrize("scale", [1.0, 30.0])
 @pytest.mark.parametrize("offset", [0.0, 5000.0])
 def test_upsampled_confidence_is_within_1e_6(
-    backend: str, grid: str, scale: float, offset: float
+    backend: str, grid: Any, scale: float, offset: float
 ) -> None:
     """Confidence is that of the float64 definition, for steep borders and far offsets too."""
     logits = (scene(19, 9, 11) * scale + offset).astype(np.float32)
@@ -315,7 +315,7 @@ def test_the_overlay_is_that_of_the_labels_made(
     palette = segpost.Palette(
         rng.integers(0, 256, (classes + 2, 3)), ignore_index=1, void=(9, 9, 9)
     )
-    want = ("labels", "color", "overlay", "confidence")
+    want: Any = ("labels", "color", "overlay", "confidence")
     for alpha in (0.4, rng.random(classes + 2).tolist()):
         seg = segpost.postprocess(
             logits, size=size, image=image, palette=palette, alpha=alpha, want=want
@@ -337,7 +337,7 @@ def test_probabilities_beside_labels_are_those_alone(backend: str, axis: int, ki
     """Read once, in tiles of rows and columns: softmax's bytes, argmax's labels, NaN reported."""
     logits = np.random.default_rng(3).normal(size=(2, 40, 5, 1700)).astype(kind)
     given = np.ascontiguousarray(np.moveaxis(logits, 1, axis))
-    want = ("labels", "confidence", "probabilities", "color")
+    want: Any = ("labels", "confidence", "probabilities", "color")
     seg = segpost.postprocess(given, axis=axis, palette=segpost.Palette.distinct(40), want=want)
     np.testing.assert_array_equal(seg.labels, logits.argmax(1))
     np.testing.assert_array_equal(seg.probabilities, segpost.softmax(given, axis=axis))

@@ -94,7 +94,7 @@ def test_an_image_beside_a_batch_of_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", WANTED)
-def test_several_images_are_saved_one_by_one(tmp_path: Path, what: str) -> None:
+def test_several_images_are_saved_one_by_one(tmp_path: Path, what: Any) -> None:
     """A batch of two is an error whose cure works."""
     seg = made("numpy", 2)
     path = tmp_path / ("x.npy" if what == "probabilities" else "x.png")
@@ -109,7 +109,7 @@ def test_several_images_are_saved_one_by_one(tmp_path: Path, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", WANTED)
-def test_what_was_not_asked_for(tmp_path: Path, what: str) -> None:
+def test_what_was_not_asked_for(tmp_path: Path, what: Any) -> None:
     """The error names the want= that makes it, and with that it is there."""
     seg = made("numpy", None, want=tuple(name for name in WANTED if name != what))
     path = tmp_path / ("x.npy" if what == "probabilities" else "x.png")

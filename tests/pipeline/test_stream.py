@@ -17,7 +17,7 @@ ON_CUDA = True
 
 torch = pytest.importorskip("torch")
 
-WANTED = ("labels", "confidence", "probabilities", "color", "overlay")
+WANTED: Any = ("labels", "confidence", "probabilities", "color", "overlay")
 SIZE = (40, 52)
 OPTIONS: dict[str, Any] = {"palette": "voc", "size": SIZE, "want": WANTED}
 

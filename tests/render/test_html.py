@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def test_a_table_has_its_columns_and_its_total() -> None:
 
 
 @pytest.mark.parametrize("rank", RANKS)
-def test_a_finding_has_a_color_of_its_rank(rank: str) -> None:
+def test_a_finding_has_a_color_of_its_rank(rank: Any) -> None:
     """The rank is a word, and a color of its own; evidence is rounded."""
     page = format_html(Finding("a", rank, "b.", {"share": 1 / 3}))
     others = {format_html(Finding("a", other, "b.")) for other in RANKS if other != rank}

@@ -123,7 +123,7 @@ def test_every_name_has_a_convention_that_says_what_it_is() -> None:
         ),
     ],
 )
-def test_labels_of_a_network_pass_as_they_are(name: str, output: Any, expected: Any) -> None:
+def test_labels_of_a_network_pass_as_they_are(name: Any, output: Any, expected: Any) -> None:
     """Nothing is cast, and colors are those of the ids."""
     seg = segpost.postprocess(output, convention=name, palette="voc", want=("labels", "color"))
     expected = MADE.argmax(1) if expected is None else np.asarray(expected)
@@ -186,7 +186,7 @@ def test_one_map_a_class_is_stacked() -> None:
         ("bonlime", "align_corners", "half_pixel"),
     ],
 )
-def test_the_grid_is_that_of_what_remains_to_be_done(name: str, small: str, whole: str) -> None:
+def test_the_grid_is_that_of_what_remains_to_be_done(name: Any, small: str, whole: str) -> None:
     """An upsampled map is a picture; the small one before it has the network's grid."""
     convention = Convention.named(name)
     values = MADE if convention.axis == -3 else LAST
@@ -241,7 +241,7 @@ def test_what_is_not_there_is_named() -> None:
     with pytest.raises(ValueError, match=r"convention must be one of 'torchvision'.*got 'caffe'"):
         segpost.postprocess(MADE, convention="caffe")
     with pytest.raises(TypeError, match="convention must be a Convention or a name, got 3"):
-        segpost.postprocess(MADE, convention=3)  # type: ignore[arg-type]
+        segpost.postprocess(MADE, convention=3)
 
 
 def test_fields_that_mean_nothing_are_refused() -> None:
@@ -263,7 +263,7 @@ READY = Convention(name="ready", kind="probabilities")
 def test_probabilities_are_not_softened_again(backend: str) -> None:
     """Labels, confidence and probabilities are those that came in."""
     made = probabilities(MADE)
-    want = ("labels", "confidence", "probabilities")
+    want: Any = ("labels", "confidence", "probabilities")
     seg = segpost.postprocess(made, convention=READY, want=want)
     np.testing.assert_array_equal(seg.labels, made.argmax(1))
     np.testing.assert_array_equal(seg.confidence, made.max(1))
@@ -275,12 +275,12 @@ def test_probabilities_are_not_softened_again(backend: str) -> None:
 
 
 @pytest.mark.parametrize("grid", segpost._core.sampling.GRIDS)
-def test_probabilities_are_interpolated_as_they_are(grid: str, backend: str) -> None:
+def test_probabilities_are_interpolated_as_they_are(grid: Any, backend: str) -> None:
     """Upsampled they stay what torch makes of them, and the confidence is the label's."""
     torch = pytest.importorskip("torch")
     made = probabilities(MADE)
     told = replace(READY, grid=grid)
-    want = ("labels", "confidence", "probabilities")
+    want: Any = ("labels", "confidence", "probabilities")
     seg = segpost.postprocess(made, convention=told, size=(23, 31), want=want)
     if grid != "asymmetric":
         theirs = torch.nn.functional.interpolate(
@@ -304,7 +304,7 @@ def test_probabilities_channels_last_keep_their_axis() -> None:
 def test_a_sigmoid_that_has_been_taken_meets_its_threshold_as_it_is() -> None:
     """One channel of probabilities is compared with the threshold, not with its logit."""
     made = np.array([[[[0.2, 0.6, 0.9]]]], np.float32)
-    want = ("labels", "confidence")
+    want: Any = ("labels", "confidence")
     seg = segpost.postprocess(made, convention=READY, threshold=0.7, want=want)
     np.testing.assert_array_equal(seg.labels, [[[0, 0, 1]]])
     np.testing.assert_allclose(seg.confidence, [[[0.8, 0.4, 0.9]]], atol=1e-7)
@@ -323,7 +323,7 @@ def test_probabilities_feed_the_crf() -> None:
     """The CRF refines those that came in."""
     made = probabilities(MADE)
     image = np.random.default_rng(1).integers(0, 256, (2, H, W, 3), dtype=np.uint8)
-    want = ("probabilities",)
+    want: Any = ("probabilities",)
     seg = segpost.postprocess(made, convention=READY, image=image, crf="deeplab", want=want)
     expected = segpost.dense_crf(made, image, **CRF)
     np.testing.assert_allclose(seg.probabilities, expected, atol=1e-6)

@@ -85,7 +85,7 @@ def small_logits(ran: Any) -> tuple[np.ndarray, segpost.Convention]:
     told = getattr(ran.module, "SMALL", None) or getattr(ran.module, "CONVENTION", None)
     told = told or getattr(ran.model, "small_convention", None)
     told = told or getattr(ran.model, "convention", None)
-    name = {"transformers_mobilenet": "transformers", "keras_hub_deeplab": "keras-hub"}
+    name: Any = {"transformers_mobilenet": "transformers", "keras_hub_deeplab": "keras-hub"}
     told = told or segpost.Convention.named(name[ran.name])
     output = {"out": ran.small} if ran.name == "torchvision_deeplab" else ran.small
     array = told.pick(output)[0]
@@ -95,7 +95,7 @@ def small_logits(ran: Any) -> tuple[np.ndarray, segpost.Convention]:
     return (values.transpose(0, 3, 1, 2) if told.axis == -1 else values), told
 
 
-def definition(ran: Any, grid: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+def definition(ran: Any, grid: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Labels in float64, and by how much the best logit beats the next."""
     values, _ = small_logits(ran)
     size = ran.size

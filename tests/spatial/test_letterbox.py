@@ -26,7 +26,7 @@ def noise(*shape: int) -> np.ndarray:
 
 
 @given(sizes, sizes, st.sampled_from(["center", "top_left"]))
-def test_fit_keeps_the_ratio(image: tuple[int, int], total: tuple[int, int], align: str) -> None:
+def test_fit_keeps_the_ratio(image: tuple[int, int], total: tuple[int, int], align: Any) -> None:
     """One side fills the input, the other is the nearest whole number, and nothing sticks out."""
     box = Letterbox.fit(image, total, align=align)
     times = min(total[0] / image[0], total[1] / image[1])
@@ -178,7 +178,7 @@ def test_apply_is_the_same_for_any_number_of_threads(fast_backend: str) -> None:
     image = noise(2, 700, 900)
     box = Letterbox.fit((700, 900), (1200, 1201))
     before = segpost.num_threads()
-    made = []
+    made: Any = []
     try:
         for threads in (1, 2, 3, 7):
             segpost.set_num_threads(threads)
@@ -241,7 +241,7 @@ def test_labels_go_there_and_back(box: Letterbox, dtype: str, batch: bool) -> No
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 @pytest.mark.parametrize("align", ["center", "top_left"])
 @pytest.mark.parametrize("size", [(513, 513), (321, 333), (512, 1024)])
-def test_masks_of_photographs_come_back(name: str, align: str, size: tuple[int, int]) -> None:
+def test_masks_of_photographs_come_back(name: str, align: Any, size: tuple[int, int]) -> None:
     """Away from edges between labels no pixel differs."""
     Image = pytest.importorskip("PIL.Image")
     if not (DATA / name).is_file():

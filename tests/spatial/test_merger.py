@@ -51,7 +51,7 @@ def upright(planes: np.ndarray, flip: str | None) -> np.ndarray:
 
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
 @pytest.mark.parametrize("grid", ["half_pixel", "align_corners", "asymmetric"])
-def test_mean_of_windows_flips_and_scales(backend: str, average: str, grid: str) -> None:
+def test_mean_of_windows_flips_and_scales(backend: str, average: Any, grid: Any) -> None:
     """The float64 mean of everything kept, weights included."""
     random = np.random.default_rng(5)
     size, classes = (41, 60), 5
@@ -202,7 +202,7 @@ def test_what_has_no_weight_does_not_count(backend: str) -> None:
     ],
 )
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
-def test_errors(given: Any, error: type[Exception], words: str, average: str) -> None:
+def test_errors(given: Any, error: type[Exception], words: str, average: Any) -> None:
     """What does not fit is refused by name, and leaves the sums as they were."""
     merger = Merger((8, 10), 3, average=average)
     with pytest.raises(error, match=words):

@@ -27,7 +27,7 @@ def everything(logits: Array, size: tuple[int, int] | None, image: Array) -> lis
     classes = logits.shape[1]
     labels = segpost.argmax(logits, size=size)
     made = [labels, segpost.softmax(logits)]
-    want = ("labels", "confidence", "probabilities")
+    want: Any = ("labels", "confidence", "probabilities")
     seg = segpost.postprocess(logits, size=size, want=want)
     made += [seg.labels, seg.confidence, seg.probabilities]
     seg = segpost.postprocess(logits, size=size, want=want[:2])
@@ -47,7 +47,7 @@ def everything(logits: Array, size: tuple[int, int] | None, image: Array) -> lis
 def refined() -> list[Array]:
     """What dense CRFs make of small images and a volume."""
     random = np.random.default_rng(1)
-    made = []
+    made: Any = []
     small: dict[str, Any] = {"iterations": 3, "gaussian": {"sigma": 3, "weight": 2}}
     for labels, height, width in ((2, 1, 1), (5, 14, 19), (140, 7, 5)):
         p = segpost.softmax(random.normal(0, 2, (labels, height, width)).astype(np.float32))

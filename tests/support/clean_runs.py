@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from diagnosis_scenes import (
     CLASSES,
@@ -61,7 +63,7 @@ def right() -> list[Run]:
     runs.append(Run("everything given, VOC", voc))
     for name in list_palettes():
 
-        def drawn(name: str = name) -> Arguments:
+        def drawn(name: Any = name) -> Arguments:
             palette = segpost.Palette.named(name)
             labels = regions(min(len(palette), 40))
             return {"labels": labels, "color": segpost.colorize(labels, palette), "palette": name}
@@ -70,7 +72,7 @@ def right() -> list[Run]:
     for grid in ("half_pixel", "align_corners", "asymmetric"):
         for stride in (4, 8, 16):
 
-            def fitting(grid: str = grid, stride: int = stride) -> Arguments:
+            def fitting(grid: Any = grid, stride: int = stride) -> Arguments:
                 target = regions()
                 logits = logits_of(target, stride=stride, grid=grid)
                 labels = segpost.argmax(logits, size=SIZE, grid=grid)
@@ -79,7 +81,7 @@ def right() -> list[Run]:
             runs.append(Run(f"logits at 1/{stride} on {grid}", fitting))
     for align in ("center", "top_left"):
 
-        def boxed(align: str = align) -> Arguments:
+        def boxed(align: Any = align) -> Arguments:
             box = segpost.Letterbox.fit(SIZE, (256, 256), align=align)
             target = regions()
             top, left = box.offset

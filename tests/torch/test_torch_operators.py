@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 operators = importlib.import_module("segpost.torch")
 
 SIZE = (33, 41)
-EVERYTHING = ("labels", "confidence", "probabilities", "color", "overlay")
+EVERYTHING: Any = ("labels", "confidence", "probabilities", "color", "overlay")
 HALVES = (torch.float32, torch.float16, torch.bfloat16)
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import cast
+from typing import Literal, cast, get_args
 
 from segpost._backends import threads
 from segpost._core import extensions
@@ -15,9 +15,10 @@ from segpost._core.arguments import check_choice
 from segpost._core.contract import Array, Backend, DeferredErrors
 from segpost._core.device import HOST, DeviceArray, DeviceContext, context_of, wait_on_stream
 
-CPU_BACKENDS = ("native", "numba", "reference")
+BackendName = Literal["native", "numba", "reference", "cuda"]
 DEVICE_BACKENDS = ("cuda",)  # one for each kind of device, under its name
-BACKENDS = (*CPU_BACKENDS, *DEVICE_BACKENDS)
+BACKENDS: tuple[str, ...] = get_args(BackendName)
+CPU_BACKENDS = tuple(name for name in BACKENDS if name not in DEVICE_BACKENDS)
 _MODULES = {
     "native": "segpost._backends.native",
     "numba": "segpost._backends.numba",
@@ -128,7 +129,7 @@ def _check_same_device(context: DeviceContext, arrays: Sequence[Array | None]) -
 
 
 @contextmanager
-def use_backend(name: str) -> Iterator[None]:
+def use_backend(name: BackendName) -> Iterator[None]:
     """Use one backend for every call inside the ``with`` block (this thread and context only).
 
     Parameters

@@ -8,14 +8,16 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from segpost._core.text import suggest_name
 
-NAN_RULES = ("raise", "propagate")
-CHECKS = ("sync", "deferred", "off")
+NanRule = Literal["raise", "propagate"]
+NAN_RULES: tuple[str, ...] = get_args(NanRule)
+Check = Literal["sync", "deferred", "off"]
+CHECKS: tuple[str, ...] = get_args(Check)
 MAX_SCALE_TERM = 4096  # so that weights times float32 logits are exact in float64
 
 ClassNames = Sequence[str] | Mapping[int, str]  # in the order of the labels, or by label
@@ -199,9 +201,9 @@ def _as_ratio(factor: object) -> Fraction:
     """Return a positive number as the ratio of integers whose float64 it is."""
     if isinstance(factor, (bool, np.bool_)) or not isinstance(factor, numbers.Real):
         raise TypeError(f"scale must be a number, got {factor!r}")
-    if not 0 < factor <= MAX_SCALE_TERM:
-        raise ValueError(f"scale must be positive and at most {MAX_SCALE_TERM}, got {factor!r}")
     number = float(factor)
+    if not 0 < number <= MAX_SCALE_TERM:
+        raise ValueError(f"scale must be positive and at most {MAX_SCALE_TERM}, got {factor!r}")
     ratio = Fraction(number).limit_denominator(MAX_SCALE_TERM)
     if max(ratio.as_integer_ratio()) > MAX_SCALE_TERM or float(ratio) not in (number, factor):
         raise ValueError(

@@ -10,8 +10,10 @@ import numpy as np
 from segpost._core.arrays import Array, widen
 from segpost._core.contract import LabelErrors, LogitErrors, Logits
 from segpost._core.device import to_host
+from segpost._core.public import public
 
 
+@public
 class InputWarning(UserWarning):
     """The values of an argument, which is valid, suggest that it means something else.
 

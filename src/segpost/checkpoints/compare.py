@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from segpost._core.public import public
 from segpost.checkpoints.files import read_state
 from segpost.checkpoints.matching import match_names
 from segpost.checkpoints.names import find_name_mistakes
@@ -14,6 +15,7 @@ from segpost.render.findings import Finding, format_markdown, format_text, sort_
 from segpost.render.text import as_printable
 
 
+@public
 @dataclass(frozen=True)
 class CheckpointDiff:
     """The result of `compare_checkpoints`.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from segpost._backends import registry
-from segpost._core.arguments import CHECKS, as_integer, check_choice
+from segpost._core.arguments import CHECKS, Check, as_integer, check_choice
+from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArray, UInt8Array
 from segpost._core.arrays import InputArray, allocate_output, iter_stacks
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
@@ -24,7 +25,31 @@ from segpost.color.palette import Palette, PaletteLike, as_palette
 MAX_CONTOUR = 64  # pixels
 
 
-def colorize(labels: Any, palette: PaletteLike, *, check: str = "sync", out: Any = None) -> Any:
+@overload
+def colorize(
+    labels: HostArray,
+    palette: PaletteLike,
+    *,
+    check: Check = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> UInt8Array: ...
+@overload
+def colorize(
+    labels: ArrayT,
+    palette: PaletteLike,
+    *,
+    check: Check = ...,
+    out: ArrayT | None = ...,
+) -> ArrayT: ...
+@overload
+def colorize(
+    labels: SupportsArray,
+    palette: PaletteLike,
+    *,
+    check: Check = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> UInt8Array: ...
+def colorize(labels: Any, palette: PaletteLike, *, check: Check = "sync", out: Any = None) -> Any:
     """Return a color image of a label map.
 
     Parameters
@@ -68,7 +93,7 @@ def colorize(labels: Any, palette: PaletteLike, *, check: str = "sync", out: Any
 
 
 def colorize_labels(
-    labels: InputArray, palette: Palette, out: Any = None, check: str = "sync"
+    labels: InputArray, palette: Palette, out: Any = None, check: Check = "sync"
 ) -> Any:
     """Return a color image of a label map without asking whether its shape is that of an image."""
     check_choice(check, "check", CHECKS)
@@ -84,6 +109,39 @@ def colorize_labels(
     return output.result()
 
 
+@overload
+def overlay(
+    image: HostArray,
+    labels: Any,
+    palette: PaletteLike,
+    *,
+    alpha: float | Sequence[float] = ...,
+    contour: int = ...,
+    check: Check = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> UInt8Array: ...
+@overload
+def overlay(
+    image: ArrayT,
+    labels: Any,
+    palette: PaletteLike,
+    *,
+    alpha: float | Sequence[float] = ...,
+    contour: int = ...,
+    check: Check = ...,
+    out: ArrayT | None = ...,
+) -> ArrayT: ...
+@overload
+def overlay(
+    image: SupportsArray,
+    labels: Any,
+    palette: PaletteLike,
+    *,
+    alpha: float | Sequence[float] = ...,
+    contour: int = ...,
+    check: Check = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> UInt8Array: ...
 def overlay(
     image: Any,
     labels: Any,
@@ -91,7 +149,7 @@ def overlay(
     *,
     alpha: float | Sequence[float] = 0.5,
     contour: int = 0,
-    check: str = "sync",
+    check: Check = "sync",
     out: Any = None,
 ) -> Any:
     """Return an image blended with the colors of its labels.
@@ -164,8 +222,32 @@ def overlay(
     return output.result()
 
 
+@overload
 def labels_from_colors(
-    image: Any, palette: PaletteLike, *, check: str = "sync", out: Any = None
+    image: HostArray,
+    palette: PaletteLike,
+    *,
+    check: Check = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> LabelArray: ...
+@overload
+def labels_from_colors(
+    image: ArrayT,
+    palette: PaletteLike,
+    *,
+    check: Check = ...,
+    out: ArrayT | None = ...,
+) -> ArrayT: ...
+@overload
+def labels_from_colors(
+    image: SupportsArray,
+    palette: PaletteLike,
+    *,
+    check: Check = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> LabelArray: ...
+def labels_from_colors(
+    image: Any, palette: PaletteLike, *, check: Check = "sync", out: Any = None
 ) -> Any:
     """Return the label map of a color image: the inverse of `colorize`.
 

@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from segpost._core.arguments import ClassNames, as_integer
 from segpost._core.arrays import Array, as_input_array
+from segpost._core.public import public
 from segpost._core.text import suggest_name
+from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import list_aliases, read_dataset
 from segpost.color.distinct import distinct_colors
 from segpost.color.mappings import read_mapping, read_names
@@ -23,6 +25,7 @@ MAX_COLORS = 65536
 MAX_DISTINCT = 1024
 
 
+@public
 class Palette:
     """A color and a name for every class; immutable.
 
@@ -93,7 +96,7 @@ class Palette:
         Palette.__init__(self, *arguments)
 
     @classmethod
-    def named(cls, name: str) -> Palette:
+    def named(cls, name: PaletteName) -> Palette:
         """Return the palette of a public dataset, with its class names.
 
         Parameters
@@ -305,7 +308,7 @@ class Palette:
 
 # What functions take as `palette`: a palette or its name; (K, 3) integers in 0..255, as a list or
 # an array; or a dict, as `read_mapping` documents it.
-PaletteLike = Palette | str | Sequence[Any] | Mapping[Any, Any] | npt.NDArray[Any]
+PaletteLike = Palette | PaletteName | Sequence[Sequence[int]] | Mapping[Any, Any] | npt.NDArray[Any]
 
 
 def as_palette(palette: object) -> Palette:

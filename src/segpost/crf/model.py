@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from segpost._core.arguments import check_choice
-from segpost.crf.settings import Settings, Terms
+from segpost._core.array_types import (
+    ArrayT,
+    ArrayT_co,
+    Float32Array,
+    Generic,
+    HostArray,
+    LabelArray,
+    SupportsArray,
+)
+from segpost._core.public import public
+from segpost.crf.settings import CrfSettings, Method, Quality, Settings, Terms, Unary
 from segpost.crf.solve import solve
-from segpost.crf.terms import BILATERAL, GAUSSIAN, PRESETS
+from segpost.crf.terms import BILATERAL, GAUSSIAN, PRESETS, Normalization, PresetName
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar, Unpack
+
+    LabelsT_co = TypeVar("LabelsT_co", covariant=True, default=Any)
+else:
+    LabelsT_co = Any
 
 
+@overload
+def dense_crf(
+    probabilities: HostArray, image: Any = ..., **settings: Unpack[CrfSettings]
+) -> Float32Array: ...
+@overload
+def dense_crf(
+    probabilities: ArrayT, image: Any = ..., **settings: Unpack[CrfSettings]
+) -> ArrayT: ...
+@overload
+def dense_crf(
+    probabilities: SupportsArray, image: Any = ..., **settings: Unpack[CrfSettings]
+) -> Float32Array: ...
 def dense_crf(
     probabilities: Any,
     image: Any = None,
@@ -19,9 +48,9 @@ def dense_crf(
     gaussian: Terms = GAUSSIAN,
     bilateral: Terms = BILATERAL,
     compatibility: Any = "potts",
-    normalization: str = "symmetric",
+    normalization: Normalization = "symmetric",
     own_term: bool = True,
-    unary: str = "probabilities",
+    unary: Unary = "probabilities",
     axis: int | None = None,
     volume: bool = False,
     clamp: float = 1e-5,
@@ -29,8 +58,8 @@ def dense_crf(
     certainty: float = 0.7,
     unsure: int | None = None,
     tolerance: float | None = None,
-    method: str = "lattice",
-    quality: str = "default",
+    method: Method = "lattice",
+    quality: Quality = "default",
 ) -> Any:
     """Refine probabilities along the edges of an image, by a fully connected CRF (mean field).
 
@@ -96,8 +125,9 @@ clamp, num_classes, certainty, unsure, tolerance, method, quality
     return solve(crf, probabilities, image, trace=False).output.result()
 
 
+@public
 @dataclass(frozen=True, eq=False)
-class Refinement:
+class Refinement(Generic[ArrayT_co, LabelsT_co]):
     """The result of `DenseCRF.refine`.
 
     For a batch, `iterations`, `converged`, `change` and `kl` are lists with one entry an image.
@@ -127,14 +157,15 @@ class Refinement:
     Refinement(iterations=1, converged=True)
     """
 
-    probabilities: Any = field(repr=False)
-    labels: Any = field(repr=False)
-    iterations: Any
-    converged: Any
-    change: Any = field(repr=False)
-    kl: Any = field(repr=False)
+    probabilities: ArrayT_co = field(repr=False)
+    labels: LabelsT_co = field(repr=False)
+    iterations: int | list[int]
+    converged: bool | list[bool] | list[None] | None
+    change: list[float] | list[list[float]] | None = field(repr=False)
+    kl: list[float] | list[list[float]] | None = field(repr=False)
 
 
+@public
 class DenseCRF(Settings):
     """A fully connected CRF with fixed settings, to be used for many images.
 
@@ -255,7 +286,7 @@ class DenseCRF(Settings):
     """
 
     @classmethod
-    def preset(cls, name: str, **overrides: Any) -> DenseCRF:
+    def preset(cls, name: PresetName, **overrides: Unpack[CrfSettings]) -> DenseCRF:
         """Return a CRF with published settings.
 
         Parameters
@@ -286,11 +317,29 @@ class DenseCRF(Settings):
         changed = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
         return f"DenseCRF({', '.join(f'{name}={getattr(self, name)!r}' for name in changed)})"
 
+    @overload
+    def __call__(self, probabilities: HostArray, image: Any = ...) -> Float32Array: ...
+    @overload
+    def __call__(self, probabilities: ArrayT, image: Any = ...) -> ArrayT: ...
+    @overload
+    def __call__(self, probabilities: SupportsArray, image: Any = ...) -> Float32Array: ...
     def __call__(self, probabilities: Any, image: Any = None) -> Any:
         """Return refined probabilities, as `dense_crf` does."""
         return solve(self, probabilities, image, trace=False).output.result()
 
-    def refine(self, probabilities: Any, image: Any = None, trace: bool = False) -> Refinement:
+    @overload
+    def refine(
+        self, probabilities: HostArray, image: Any = ..., trace: bool = ...
+    ) -> Refinement[Float32Array, LabelArray]: ...
+    @overload
+    def refine(
+        self, probabilities: ArrayT, image: Any = ..., trace: bool = ...
+    ) -> Refinement[ArrayT, ArrayT]: ...
+    @overload
+    def refine(
+        self, probabilities: SupportsArray, image: Any = ..., trace: bool = ...
+    ) -> Refinement[Float32Array, LabelArray]: ...
+    def refine(self, probabilities: Any, image: Any = None, trace: bool = False) -> Any:
         """Return refined probabilities, their labels, and the course of the iterations.
 
         Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict, get_args
 
 import numpy as np
 
@@ -13,15 +13,41 @@ from segpost.crf.terms import (
     BILATERAL,
     GAUSSIAN,
     NORMALIZATIONS,
+    Normalization,
+    Term,
     parse_compatibility,
     parse_terms,
 )
 
-UNARY_KINDS = ("probabilities", "logits", "labels", "energies")
-METHODS = ("lattice", "exact")
-QUALITIES = ("fast", "default", "high")
+Unary = Literal["probabilities", "logits", "labels", "energies"]
+UNARY_KINDS: tuple[str, ...] = get_args(Unary)
+Method = Literal["lattice", "exact"]
+METHODS: tuple[str, ...] = get_args(Method)
+Quality = Literal["fast", "default", "high"]
+QUALITIES: tuple[str, ...] = get_args(Quality)
 
 Terms = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+
+class CrfSettings(TypedDict, total=False):
+    """The parameters of a dense CRF, for type checkers."""
+
+    iterations: int
+    gaussian: Terms
+    bilateral: Terms
+    compatibility: Any
+    normalization: Normalization
+    own_term: bool
+    unary: Unary
+    axis: int | None
+    volume: bool
+    clamp: float
+    num_classes: int | None
+    certainty: float
+    unsure: int | None
+    tolerance: float | None
+    method: Method
+    quality: Quality
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -41,9 +67,9 @@ class Settings:
     gaussian: Terms = GAUSSIAN
     bilateral: Terms = BILATERAL
     compatibility: Any = "potts"
-    normalization: str = "symmetric"
+    normalization: Normalization = "symmetric"
     own_term: bool = True
-    unary: str = "probabilities"
+    unary: Unary = "probabilities"
     axis: int | None = None
     volume: bool = False
     clamp: float = 1e-5
@@ -51,8 +77,8 @@ class Settings:
     certainty: float = 0.7
     unsure: int | None = None
     tolerance: float | None = None
-    method: str = "lattice"
-    quality: str = "default"
+    method: Method = "lattice"
+    quality: Quality = "default"
 
     def __post_init__(self) -> None:
         for name in ("own_term", "volume"):
@@ -86,15 +112,15 @@ class Settings:
         values["compatibility"] = parse_compatibility(self.compatibility, "compatibility")
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        self._refuse_inexact_lattice()
+        self._refuse_inexact_lattice(values["bilateral"])
 
-    def _refuse_inexact_lattice(self) -> None:
+    def _refuse_inexact_lattice(self, bilateral: tuple[Term, ...]) -> None:
         """Refuse a lattice of low quality for sums without the pixel itself.
 
         Without it the errors of the lattice are large beside what is left of a sum where few pixels
         have a like color.
         """
-        has_bilateral = any(term.data["weight"] for term in self.bilateral or ())
+        has_bilateral = any(term.data["weight"] for term in bilateral)
         is_lattice = self.method == "lattice" and has_bilateral
         if is_lattice and not self.own_term and self.quality != "high":
             raise ValueError(

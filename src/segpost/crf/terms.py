@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from segpost._core.arguments import as_real, check_choice
 
-NORMALIZATIONS = ("symmetric", "row", "column", "none")
+Normalization = Literal["symmetric", "row", "column", "none"]
+NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
 NEEDED_KEYS = {"gaussian": ("sigma", "weight"), "bilateral": ("sigma_xy", "sigma_rgb", "weight")}
 KNOWN_KEYS = {
     "gaussian": (*NEEDED_KEYS["gaussian"], "compatibility", "normalization"),
@@ -77,6 +78,7 @@ def _bilateral(sigma_xy: float, sigma_rgb: float, weight: float) -> Term:
 
 GAUSSIAN = _gaussian(3.0, 3.0)
 BILATERAL = _bilateral(80.0, 13.0, 10.0)
+PresetName = Literal["pydensecrf", "deeplab"]
 PRESETS: dict[str, dict[str, Any]] = {
     "pydensecrf": {"iterations": 10, "gaussian": GAUSSIAN, "bilateral": BILATERAL},
     "deeplab": {

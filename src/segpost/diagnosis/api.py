@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from segpost._core.arguments import ClassNames
+from segpost._core.sampling import Grid
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.inputs import as_diagnostic_inputs, describe_arrays, without_empty_arrays
 from segpost.diagnosis.open_questions import iter_open_questions
@@ -20,7 +21,7 @@ def diagnose(
     logits: Any = None,
     repeat_logits: Any = None,
     axis: int = -3,
-    grid: str | None = None,
+    grid: Grid | None = None,
     letterbox: Letterbox | None = None,
     threshold: float | None = None,
     quantization: tuple[float, int] | None = None,

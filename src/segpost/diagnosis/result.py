@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from segpost._core.public import public
 from segpost.render.findings import (
     RANKS,
     STYLE,
@@ -33,6 +34,7 @@ class OpenQuestion(NamedTuple):
     would_tell: str
 
 
+@public
 @dataclass(frozen=True)
 class Diagnosis:
     """The result of `diagnose`: findings, open questions, and pictures.

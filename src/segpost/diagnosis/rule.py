@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from segpost.diagnosis.context import DiagnosticContext
+from segpost.render.findings import Rank
 
 
 class RuleResult(NamedTuple):
     """A mistake that a rule sees in a context."""
 
-    rank: str  # "certain": the data show it; "likely": no other cause fits as well; "hint"
+    rank: Rank  # "certain": the data show it; "likely": no other cause fits as well; "hint"
     message: str
     evidence: dict[str, Any]
     where: str = ""

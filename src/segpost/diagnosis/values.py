@@ -12,7 +12,7 @@ import numpy.typing as npt
 from segpost._core.arrays import Array, widen
 from segpost._core.contract import Logits
 from segpost.color.datasets import list_palettes
-from segpost.color.palette import Palette
+from segpost.color.palette import Palette, as_palette
 
 SAMPLED_PIXELS = 1 << 16  # pixels of the logits that statistics are computed on
 MIN_PIXELS = 256  # pixels that a statistical statement needs
@@ -114,4 +114,4 @@ def unpack_rgb(numbers: Any) -> list[tuple[int, int, int]]:
 def iter_named_palettes() -> Iterator[tuple[str, Palette]]:
     """Yield the name and the palette of every public data set."""
     for name in list_palettes():
-        yield name, Palette.named(name)
+        yield name, as_palette(name)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from segpost._core.arguments import ClassNames, as_names
 from segpost._core.text import display_path, format_names
-from segpost.color.palette import Palette
+from segpost.color.palette import Palette, as_palette
 from segpost.files.tables import read_json_object
 from segpost.metrics.instances import CITYSCAPES_THINGS
 
@@ -88,7 +88,7 @@ def build_classes(
     >>> classes.num_classes, classes.names[15], classes.ignore_index
     (21, 'person', (255,))
     """
-    colors = None if palette is None else Palette.named(palette)
+    colors = None if palette is None else as_palette(palette)
     counts = {
         "num_classes=": num_classes,
         "class_names=": None if class_names is None else len(class_names),

@@ -9,7 +9,7 @@ import numpy as np
 
 from segpost._core.arrays import Array
 from segpost._core.text import display_path
-from segpost.color.palette import Palette
+from segpost.color.palette import as_palette
 from segpost.files.tables import read_json_object
 
 IGNORED = 255  # the label that the built-in maps give to what is no class
@@ -187,4 +187,4 @@ def _check_label(value: Any, path: Path) -> int:
 
 def _class_names(palette: str) -> tuple[str, ...]:
     """Return the class names of a built-in palette."""
-    return Palette.named(palette).names or ()
+    return as_palette(palette).names or ()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from segpost._core.arguments import check_choice
+from segpost._core.sampling import Grid
 from segpost.color.palette import Palette
 from segpost.files.images import MAX_PIXELS
+from segpost.metrics.matrix import INVALID_PREDS, InvalidPreds
 
-MAP_TO = ("target", "preds", "both")
-INVALID_PREDS = ("miss", "raise", "drop")
+MapTo = Literal["target", "preds", "both"]
+MAP_TO: tuple[str, ...] = get_args(MapTo)
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,13 @@ class EvaluationOptions:
         If `map_to`, `resize` or `invalid_preds` is none of these.
     """
 
-    map_to: str = "target"
+    map_to: MapTo = "target"
     colors: Palette | None = None
-    resize: str | None = None
+    resize: Literal["nearest"] | None = None
     axis: int = -3
-    grid: str = "half_pixel"
+    grid: Grid = "half_pixel"
     threshold: float | None = None
-    invalid_preds: str = "miss"
+    invalid_preds: InvalidPreds = "miss"
     max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:

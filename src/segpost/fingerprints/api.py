@@ -15,6 +15,8 @@ from segpost._core import sampling
 from segpost._core.arguments import ClassNames, check_choice, checked_names
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
+from segpost._core.public import public
+from segpost._core.sampling import Grid
 from segpost.color.palette import PaletteLike, as_palette
 from segpost.fingerprints.diff import FingerprintDiff, compare_records
 from segpost.fingerprints.record import FingerprintRecord
@@ -30,7 +32,7 @@ def fingerprint(
     *,
     axis: int = -3,
     stages: Mapping[str, Any] | None = None,
-    grid: str | None = None,
+    grid: Grid | None = None,
     quantization: tuple[float, int] | None = None,
     preprocessing: Mapping[str, Any] | None = None,
     palette: PaletteLike | None = None,
@@ -115,6 +117,7 @@ def fingerprint(
 
 
 @compare_by_value
+@public
 @dataclass(frozen=True, eq=False)
 class Fingerprint(FingerprintRecord):
     """The output of a network for a known input; `fingerprint` records it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from segpost.fingerprints.rules.stages import find_stage_changes
 from segpost.fingerprints.similarity import distance, is_identical, is_similar
 from segpost.render.findings import Finding, format_markdown, format_text, sort_findings
 
-VERDICTS = {
+Verdict = Literal["same", "rounding", "changed"]
+VERDICTS: dict[Verdict, str] = {
     "same": "the same to the bit",
     "rounding": "the same up to rounding",
     "changed": "changed",
@@ -35,7 +37,7 @@ class FingerprintDiff:
         The changes, the most certain first.
     """
 
-    verdict: str
+    verdict: Verdict
     differs: float
     findings: tuple[Finding, ...]
 
@@ -80,7 +82,7 @@ class FingerprintDiff:
 
 def compare_records(before: FingerprintRecord, after: FingerprintRecord) -> FingerprintDiff:
     """Compare two fingerprints of the same input."""
-    verdict = "changed"
+    verdict: Verdict = "changed"
     if is_identical(before.logits, after.logits):
         verdict = "same"
     elif is_similar(before.logits, after.logits):

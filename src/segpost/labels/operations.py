@@ -3,31 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from segpost._backends import registry
 from segpost._core import arguments, errors
+from segpost._core.arguments import Check, NanRule
+from segpost._core.array_types import ArrayT, Float32Array, HostArray, LabelArray, SupportsArray
 from segpost._core.arrays import LABEL_KINDS, allocate_output, label_dtype
 from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
 from segpost._core.logits import as_logits
+from segpost._core.sampling import Grid
 from segpost.labels.volumes import label_volumes
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
 
 
+@overload
+def argmax(
+    logits: HostArray,
+    *,
+    axis: int | None = ...,
+    size: Sequence[int] | None = ...,
+    grid: Grid = ...,
+    letterbox: Letterbox | None = ...,
+    nan: NanRule = ...,
+    check: Check = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> LabelArray: ...
+@overload
+def argmax(
+    logits: ArrayT,
+    *,
+    axis: int | None = ...,
+    size: Sequence[int] | None = ...,
+    grid: Grid = ...,
+    letterbox: Letterbox | None = ...,
+    nan: NanRule = ...,
+    check: Check = ...,
+    out: ArrayT | None = ...,
+) -> ArrayT: ...
+@overload
+def argmax(
+    logits: SupportsArray,
+    *,
+    axis: int | None = ...,
+    size: Sequence[int] | None = ...,
+    grid: Grid = ...,
+    letterbox: Letterbox | None = ...,
+    nan: NanRule = ...,
+    check: Check = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> LabelArray: ...
 def argmax(
     logits: Any,
     *,
     axis: int | None = None,
     size: Sequence[int] | None = None,
-    grid: str = "half_pixel",
+    grid: Grid = "half_pixel",
     letterbox: Letterbox | None = None,
     scale: float | Sequence[float] | None = None,
     volume: bool | None = None,
-    nan: str = "raise",
-    check: str = "sync",
+    nan: NanRule = "raise",
+    check: Check = "sync",
     out: Any = None,
 ) -> Any:
     """Compute the label of every pixel: the first index of the largest logit, after upsampling.
@@ -134,8 +174,35 @@ def _are_volumes(volume: object, axis: object, size: object) -> bool:
     return volume
 
 
+@overload
 def softmax(
-    logits: Any, *, axis: int = -3, nan: str = "raise", check: str = "sync", out: Any = None
+    logits: HostArray,
+    *,
+    axis: int = ...,
+    nan: NanRule = ...,
+    check: Check = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> Float32Array: ...
+@overload
+def softmax(
+    logits: ArrayT,
+    *,
+    axis: int = ...,
+    nan: NanRule = ...,
+    check: Check = ...,
+    out: ArrayT | None = ...,
+) -> ArrayT: ...
+@overload
+def softmax(
+    logits: SupportsArray,
+    *,
+    axis: int = ...,
+    nan: NanRule = ...,
+    check: Check = ...,
+    out: npt.NDArray[Any] | None = ...,
+) -> Float32Array: ...
+def softmax(
+    logits: Any, *, axis: int = -3, nan: NanRule = "raise", check: Check = "sync", out: Any = None
 ) -> Any:
     """Compute the probabilities of the classes, in float32 for logits of any type.
 

@@ -49,7 +49,7 @@ def as_class_numbers(
         if isinstance(value, str):
             if names is None:
                 raise ValueError(f"exclude has the name {value!r}, which needs class_names=")
-            arguments.check_choice(value, "exclude", names)
+            arguments.check_choice(value, "exclude", tuple(names))
             number = tuple(names).index(value)
         else:
             number = as_integer(value, "exclude")

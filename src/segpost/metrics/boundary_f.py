@@ -13,6 +13,7 @@ from segpost._backends import registry
 from segpost._core.arguments import ClassNames
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
+from segpost._core.public import public
 from segpost.metrics.boundary_measure import BoundaryMeasure, as_diagonal_share
 from segpost.metrics.counts import CountTable, checked_add
 from segpost.metrics.measure import class_rows, class_table
@@ -44,6 +45,7 @@ class BoundaryFScores(NamedTuple):
         return mean_of(self.f)
 
 
+@public
 class BoundaryF(BoundaryMeasure):
     """Boundary F: how many boundary pixels have one of the same class near in the other map.
 

@@ -11,6 +11,7 @@ import numpy as np
 from segpost._core.arguments import ClassNames
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
+from segpost._core.public import public
 from segpost.metrics.boundary_measure import (
     BoundaryMeasure,
     as_diagonal_share,
@@ -42,6 +43,7 @@ class BoundaryScores(NamedTuple):
         return mean_of(self.boundary_iou)
 
 
+@public
 class BoundaryIoU(BoundaryMeasure):
     """Boundary IoU of all classes, in one pass over the maps.
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core import arguments
-from segpost._core.arguments import ClassNames, checked_names
+from segpost._core.arguments import ClassNames, NanRule, checked_names
 from segpost._core.arrays import Array
+from segpost._core.sampling import Grid
 from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.metrics.counting import count_pair
 from segpost.metrics.counts import ClassCounts, CountTable, LabelRules
@@ -39,9 +40,9 @@ class BoundaryMeasure(Measure):
         target: Any,
         *,
         axis: int = -3,
-        grid: str = "half_pixel",
+        grid: Grid = "half_pixel",
         threshold: float | None = None,
-        nan: str = "raise",
+        nan: NanRule = "raise",
     ) -> None:
         """Count predictions against their target, as `ConfusionMatrix.update`.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from segpost._backends.cuda.counts import defer_invalid_labels
 from segpost._core import arguments
+from segpost._core.arguments import Check
+from segpost._core.array_types import ArrayT, HostArray, Int64Array, SupportsArray
 from segpost._core.arrays import Array, allocate_output
 from segpost._core.device import (
     context_of,
@@ -17,6 +19,7 @@ from segpost._core.device import (
     to_host,
     zeros_on,
 )
+from segpost._core.sampling import Grid
 from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.metrics.counting import count_pair, raise_logit_errors
 from segpost.metrics.counts import CountTable, LabelRules
@@ -24,6 +27,39 @@ from segpost.metrics.invalid_labels import raise_invalid_labels
 from segpost.metrics.pairs import PredictionPair, as_pair
 
 
+@overload
+def confusion_matrix(
+    preds: Any,
+    target: HostArray,
+    *,
+    num_classes: int,
+    ignore_index: int | Iterable[int] | None = ...,
+    axis: int = ...,
+    grid: Grid = ...,
+    check: Check = ...,
+) -> Int64Array: ...
+@overload
+def confusion_matrix(
+    preds: Any,
+    target: ArrayT,
+    *,
+    num_classes: int,
+    ignore_index: int | Iterable[int] | None = ...,
+    axis: int = ...,
+    grid: Grid = ...,
+    check: Check = ...,
+) -> ArrayT: ...
+@overload
+def confusion_matrix(
+    preds: Any,
+    target: SupportsArray,
+    *,
+    num_classes: int,
+    ignore_index: int | Iterable[int] | None = ...,
+    axis: int = ...,
+    grid: Grid = ...,
+    check: Check = ...,
+) -> Int64Array: ...
 def confusion_matrix(
     preds: Any,
     target: Any,
@@ -31,8 +67,8 @@ def confusion_matrix(
     num_classes: int,
     ignore_index: int | Iterable[int] | None = None,
     axis: int = -3,
-    grid: str = "half_pixel",
-    check: str = "sync",
+    grid: Grid = "half_pixel",
+    check: Check = "sync",
 ) -> Any:
     """Count how often each class of the target was predicted as each class.
 

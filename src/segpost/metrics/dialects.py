@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from segpost._core import arguments
 from segpost.metrics.conventions import (
@@ -24,6 +24,21 @@ from segpost.metrics.conventions import (
 from segpost.metrics.counts import CountSnapshot
 from segpost.metrics.policy import AveragingPolicy
 from segpost.metrics.scores import Scores
+
+DialectName = Literal[
+    "mmseg",
+    "hf",
+    "cityscapes",
+    "voc",
+    "torchmetrics",
+    "detectron2",
+    "torchvision",
+    "smp",
+    "keras",
+    "paddleseg",
+    "sklearn",
+    "monai",
+]
 
 
 class DialectError(ValueError):

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from segpost._backends import registry
-from segpost._core.arguments import ClassNames, as_integer
+from segpost._core.arguments import ClassNames, NanRule, as_integer
 from segpost._core.arrays import Array, as_input_array
+from segpost._core.public import public
 from segpost._core.validation import check_integer_labels
 from segpost.color.palette import Palette
 from segpost.metrics.matrix import ConfusionMatrix
@@ -49,6 +50,7 @@ MAX_DENSE_ID = (1 << 20) - 1  # up to which ids are rows of a table
 Sums = dict[tuple[int, int], list[int]]
 
 
+@public
 class InstanceIoU(Measure):
     """Instance-weighted IoU (iIoU) of Cityscapes.
 
@@ -117,7 +119,7 @@ class InstanceIoU(Measure):
             first_id=1000,
         )
 
-    def update(self, preds: Any, target: Any, instances: Any, *, nan: str = "raise") -> None:
+    def update(self, preds: Any, target: Any, instances: Any, *, nan: NanRule = "raise") -> None:
         """Count predictions against target and instances. On an error nothing is counted.
 
         Parameters

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from segpost._backends.cuda.counts import refuse_more_than_sums
 from segpost._core import arguments
-from segpost._core.arguments import ClassNames, checked_names
+from segpost._core.arguments import Check, ClassNames, NanRule, checked_names
 from segpost._core.device import context_of
+from segpost._core.public import public
+from segpost._core.sampling import Grid
 from segpost.metrics.arguments import (
     as_class_count,
     as_class_numbers,
@@ -23,19 +25,23 @@ from segpost.metrics.comparison import Comparison, compare
 from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.counting import count_images, count_pair
 from segpost.metrics.counts import ImageCounts, LabelPairs, LabelRules, add_pairs, checked_add
-from segpost.metrics.dialects import scores_of_dialect
+from segpost.metrics.dialects import DialectName, scores_of_dialect
 from segpost.metrics.invalid_labels import out_of_range_pairs
 from segpost.metrics.matrix_counts import MatrixCounts
 from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
-from segpost.metrics.policy import AveragingPolicy
+from segpost.metrics.policy import Absent, AveragingPolicy, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.ratios import Int64
 from segpost.metrics.scores import Scores
 
-INVALID_PREDS = ("miss", "raise", "drop")
-INVALID_TARGET = ("raise", "drop")
-DUPLICATES = ("raise", "drop")
+InvalidPreds = Literal["miss", "raise", "drop"]
+INVALID_PREDS: tuple[str, ...] = get_args(InvalidPreds)
+InvalidTarget = Literal["raise", "drop"]
+INVALID_TARGET: tuple[str, ...] = get_args(InvalidTarget)
+Duplicates = Literal["raise", "drop"]
+DUPLICATES: tuple[str, ...] = get_args(Duplicates)
 
 
+@public
 class ConfusionMatrix(MatrixCounts):
     """Confusion matrix over a data set, from which every score can be computed.
 
@@ -89,9 +95,9 @@ class ConfusionMatrix(MatrixCounts):
         class_names: ClassNames | None = None,
         groups: Mapping[str, Sequence[int]] | None = None,
         per_image: bool = False,
-        invalid_preds: str = "miss",
-        invalid_target: str = "raise",
-        duplicates: str = "raise",
+        invalid_preds: InvalidPreds = "miss",
+        invalid_target: InvalidTarget = "raise",
+        duplicates: Duplicates = "raise",
     ) -> None:
         self.num_classes = as_class_count(num_classes)
         self._ignored = as_ignored_values(ignore_index)
@@ -118,10 +124,10 @@ class ConfusionMatrix(MatrixCounts):
         *,
         ids: Sequence[str | int] | str | int | None = None,
         axis: int = -3,
-        grid: str = "half_pixel",
+        grid: Grid = "half_pixel",
         threshold: float | None = None,
-        nan: str = "raise",
-        check: str = "sync",
+        nan: NanRule = "raise",
+        check: Check = "sync",
     ) -> None:
         """Count predictions against their target. On an error nothing is counted.
 
@@ -200,12 +206,12 @@ class ConfusionMatrix(MatrixCounts):
 
     def compute(
         self,
-        dialect: str | None = None,
+        dialect: DialectName | None = None,
         *,
-        absent: float | str = "exclude",
-        predicted_only: str = "count",
-        ignored_class: str = "exclude",
-        mean: str = "dataset",
+        absent: float | Absent = "exclude",
+        predicted_only: PredictedOnly = "count",
+        ignored_class: IgnoredClass = "exclude",
+        mean: MeanOver = "dataset",
         exclude: Iterable[int | str] | int | str = (),
     ) -> Scores:
         """Compute the scores of everything counted so far.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -10,26 +11,31 @@ from segpost._core import arguments
 from segpost.metrics.counts import ClassCounts
 from segpost.metrics.ratios import Float64, Mask
 
+Absent = Literal["exclude", "nan"]
+PredictedOnly = Literal["count", "exclude"]
+IgnoredClass = Literal["exclude", "keep"]
+MeanOver = Literal["dataset", "image", "class_image"]
+
 
 @dataclass(frozen=True)
 class AveragingPolicy:
     """Choices in the definition of a mean score; see `ConfusionMatrix.compute`."""
 
-    absent: float | str = "exclude"
-    predicted_only: str = "count"
-    ignored_class: str = "exclude"
-    mean: str = "dataset"
+    absent: float | Absent = "exclude"
+    predicted_only: PredictedOnly = "count"
+    ignored_class: IgnoredClass = "exclude"
+    mean: MeanOver = "dataset"
     invalid_preds: str = "miss"
     exclude: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.absent, str):
-            arguments.check_choice(self.absent, "absent", ("exclude", "nan"))
+            arguments.check_choice(self.absent, "absent", get_args(Absent))
         elif isinstance(self.absent, bool) or not 0.0 <= float(self.absent) <= 1.0:
             raise ValueError(f"absent must be 'exclude', 'nan' or in 0..1, got {self.absent!r}")
-        arguments.check_choice(self.predicted_only, "predicted_only", ("count", "exclude"))
-        arguments.check_choice(self.ignored_class, "ignored_class", ("exclude", "keep"))
-        arguments.check_choice(self.mean, "mean", ("dataset", "image", "class_image"))
+        arguments.check_choice(self.predicted_only, "predicted_only", get_args(PredictedOnly))
+        arguments.check_choice(self.ignored_class, "ignored_class", get_args(IgnoredClass))
+        arguments.check_choice(self.mean, "mean", get_args(MeanOver))
 
     @property
     def is_strict(self) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from segpost._core import arguments
 from segpost._core.equality import has_same_values
+from segpost._core.public import public
 from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.report import documents, formats, plots
 from segpost.metrics.values import ScoreValues
 
+JsonLayout = Literal["segpost", "cityscapes"]
+PlotKind = Literal["matrix", "classes"]
 
+
+@public
 class Scores(ScoreValues):
     """Scores of one confusion matrix. Counts are int64, ratios float64.
 
@@ -55,7 +60,7 @@ class Scores(ScoreValues):
         """Return one line of CSV for each class."""
         return formats.csv(self)
 
-    def to_json(self, *, layout: str = "segpost") -> str:
+    def to_json(self, *, layout: JsonLayout = "segpost") -> str:
         """Return everything as JSON.
 
         Parameters
@@ -63,7 +68,7 @@ class Scores(ScoreValues):
         layout : {"segpost", "cityscapes"}
             "cityscapes" is that of the benchmark's csEvalPixelLevelSemanticLabeling.
         """
-        arguments.check_choice(layout, "layout", ("segpost", "cityscapes"))
+        arguments.check_choice(layout, "layout", get_args(JsonLayout))
         return documents.json(self) if layout == "segpost" else documents.cityscapes_json(self)
 
     def to_pandas(self) -> Any:
@@ -76,7 +81,7 @@ class Scores(ScoreValues):
         """
         return formats.pandas(self)
 
-    def plot(self, kind: str = "matrix", **options: Any) -> Any:
+    def plot(self, kind: PlotKind = "matrix", **options: Any) -> Any:
         """Draw a figure; this needs matplotlib.
 
         Parameters
@@ -90,7 +95,7 @@ class Scores(ScoreValues):
         -------
         figure : matplotlib.figure.Figure
         """
-        arguments.check_choice(kind, "kind", ("matrix", "classes"))
+        arguments.check_choice(kind, "kind", get_args(PlotKind))
         return plots.matrix(self, **options) if kind == "matrix" else plots.classes(self, **options)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from segpost._core.arguments import ClassNames, as_integer
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
+from segpost._core.public import public
 from segpost.metrics.boundary_measure import BoundaryMeasure, count_bands
 from segpost.metrics.counts import ClassCounts, CountTable, checked_add
 from segpost.metrics.ratios import Float64, Int64, mean_of, ratio
@@ -33,6 +34,7 @@ class TrimapScores(NamedTuple):
         return np.array([mean_of(row) for row in self.iou])
 
 
+@public
 class TrimapIoU(BoundaryMeasure):
     """mIoU in narrow bands along the target's boundaries, for several widths.
 

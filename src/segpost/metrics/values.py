@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -15,8 +15,11 @@ from segpost.metrics.per_image import ImageScores
 from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
 from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
 
-AVERAGES = ("macro", "micro", "weighted")
-PER_CLASS = ("iou", "dice", "precision", "recall", "specificity")
+ScoreAverage = Literal["macro", "micro", "weighted"]
+AVERAGES: tuple[str, ...] = get_args(ScoreAverage)
+ClassScore = Literal["iou", "dice", "precision", "recall", "specificity"]
+PER_CLASS: tuple[str, ...] = get_args(ClassScore)
+ShareOf = Literal["target", "preds", "all"]
 
 
 class Confused(NamedTuple):
@@ -182,7 +185,7 @@ class ScoreValues:
             return self.convention.empty_mean
         return value
 
-    def mean(self, name: str, average: str = "macro") -> float:
+    def mean(self, name: ClassScore, average: ScoreAverage = "macro") -> float:
         """Average a per-class score.
 
         Parameters
@@ -290,9 +293,9 @@ class ScoreValues:
                 confusions.append(Confused(names[t], names[p], int(wrong[t, p]), share))
         return confusions
 
-    def normalized(self, over: str = "target") -> Float64:
+    def normalized(self, over: ShareOf = "target") -> Float64:
         """Return the matrix as shares of its rows ("target"), columns ("preds") or sum ("all")."""
-        arguments.check_choice(over, "over", ("target", "preds", "all"))
+        arguments.check_choice(over, "over", get_args(ShareOf))
         totals: dict[str, Any] = {
             "target": self.class_counts.support[:, None],
             "preds": self.class_counts.predicted[None],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -13,13 +13,14 @@ from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.ratios import Float64, Int64
 
-METHODS = ("median_frequency", "inverse", "effective_number")
+WeightMethod = Literal["median_frequency", "inverse", "effective_number"]
+METHODS: tuple[str, ...] = get_args(WeightMethod)
 
 
 def class_weights(
     counts: Any,
     *,
-    method: str = "median_frequency",
+    method: WeightMethod = "median_frequency",
     beta: float = 0.999999,
     absent: float = 0.0,
 ) -> Float64:

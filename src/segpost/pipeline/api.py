@@ -2,41 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
+from segpost._core.arguments import Check, NanRule
+from segpost._core.array_types import ArrayT, HostArray, NumpyArray
 from segpost._core.logits import as_logits
+from segpost._core.sampling import Grid
 from segpost.color.palette import PaletteLike
 from segpost.crf.model import DenseCRF
+from segpost.crf.terms import PresetName
 from segpost.pipeline.execute import as_guide, execute
 from segpost.pipeline.label_outputs import segment_labels
-from segpost.pipeline.options import check_options
+from segpost.pipeline.options import (
+    ConfidenceDtype,
+    ConfidenceMode,
+    PostprocessSettings,
+    check_options,
+)
 from segpost.pipeline.plan import build_plan, with_image_size, wrap_outputs
-from segpost.pipeline.segmentation import Segmentation
+from segpost.pipeline.results import Want
+from segpost.pipeline.segmentation import Segmentation, WantT
 from segpost.runtimes.convention import Convention
+from segpost.runtimes.table import ConventionName
 from segpost.spatial.letterbox import Letterbox
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+
+@overload
+def postprocess(
+    logits: HostArray | Mapping[str, HostArray] | Sequence[HostArray],
+    *,
+    image: Any = ...,
+    want: tuple[WantT, ...] = ...,
+    **settings: Unpack[PostprocessSettings],
+) -> Segmentation[NumpyArray, WantT]: ...
+@overload
+def postprocess(
+    logits: ArrayT | Mapping[str, ArrayT] | Sequence[ArrayT],
+    *,
+    image: Any = ...,
+    want: tuple[WantT, ...] = ...,
+    **settings: Unpack[PostprocessSettings],
+) -> Segmentation[ArrayT, WantT]: ...
+@overload
+def postprocess(
+    logits: HostArray,
+    *,
+    image: Any = ...,
+    want: Iterable[Want],
+    **settings: Unpack[PostprocessSettings],
+) -> Segmentation[NumpyArray, Want]: ...
+@overload
+def postprocess(
+    logits: ArrayT,
+    *,
+    image: Any = ...,
+    want: Iterable[Want],
+    **settings: Unpack[PostprocessSettings],
+) -> Segmentation[ArrayT, Want]: ...
+@overload
 def postprocess(
     logits: Any,
     *,
-    convention: Convention | str | None = None,
+    image: Any = ...,
+    want: tuple[WantT, ...] = ...,
+    **settings: Unpack[PostprocessSettings],
+) -> Segmentation[Any, WantT]: ...
+@overload
+def postprocess(
+    logits: Any,
+    *,
+    image: Any = ...,
+    want: Iterable[Want],
+    **settings: Unpack[PostprocessSettings],
+) -> Segmentation[Any, Want]: ...
+def postprocess(
+    logits: Any,
+    *,
+    convention: Convention | ConventionName | None = None,
     axis: int | None = None,
     size: tuple[int, int] | None = None,
-    grid: str | None = None,
+    grid: Grid | None = None,
     letterbox: Letterbox | None = None,
     image: Any = None,
     palette: PaletteLike | None = None,
     alpha: Any = 0.5,
-    crf: DenseCRF | str | None = None,
+    crf: DenseCRF | PresetName | None = None,
     threshold: float | None = None,
     quantization: tuple[float, int] | None = None,
-    confidence_mode: str = "exact",
-    confidence_dtype: str = "float32",
-    nan: str = "raise",
-    check: str = "sync",
-    want: Iterable[str] = ("labels",),
-) -> Segmentation:
+    confidence_mode: ConfidenceMode = "exact",
+    confidence_dtype: ConfidenceDtype = "float32",
+    nan: NanRule = "raise",
+    check: Check = "sync",
+    want: Iterable[Want] = ("labels",),
+) -> Any:
     """Compute labels, confidence, colors and overlay from a network's logits, with upsampling.
 
     Parameters

@@ -11,7 +11,7 @@ from segpost.pipeline.options import Options
 from segpost.pipeline.segmentation import Segmentation
 
 
-def segment_labels(labels: Any, image: Any, options: Options) -> Segmentation:
+def segment_labels(labels: Any, image: Any, options: Options) -> Segmentation[Any, Any]:
     """Return the labels of a network, and the colors and the overlay of them.
 
     Raises

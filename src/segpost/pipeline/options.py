@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from segpost._core import arguments
+from segpost._core.arguments import Check, NanRule
 from segpost._core.logits import resolve_quantization
+from segpost._core.sampling import Grid
 from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.crf.model import DenseCRF
+from segpost.crf.terms import PresetName
+from segpost.pipeline.results import OUTPUTS, Want
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
+from segpost.runtimes.table import ConventionName
 from segpost.spatial.letterbox import Letterbox
 
-OUTPUTS = ("labels", "confidence", "probabilities", "color", "overlay")
-CONFIDENCE_MODES = ("exact", "fast")
-CONFIDENCE_DTYPES = ("float32", "uint8")
+ConfidenceMode = Literal["exact", "fast"]
+CONFIDENCE_MODES: tuple[str, ...] = get_args(ConfidenceMode)
+ConfidenceDtype = Literal["float32", "uint8"]
+CONFIDENCE_DTYPES: tuple[str, ...] = get_args(ConfidenceDtype)
 
 
 class Options(NamedTuple):
@@ -24,7 +30,7 @@ class Options(NamedTuple):
     convention: Convention | None
     axis: Any
     size: Any  # with grid and letterbox checked by `plan_resampling`
-    grid: str | None
+    grid: Grid | None
     letterbox: Letterbox | None
     palette: Palette | None
     alpha: Any
@@ -32,29 +38,48 @@ class Options(NamedTuple):
     threshold: Any  # checked by `resolve_threshold`
     quantization: tuple[float, float] | None  # (scale, zero_point)
     fast_confidence: bool
-    confidence_dtype: str
-    nan: str
-    check: str
+    confidence_dtype: ConfidenceDtype
+    nan: NanRule
+    check: Check
     outputs: frozenset[str]
+
+
+class PostprocessSettings(TypedDict, total=False):
+    """The keyword arguments of `postprocess` other than `image` and `want`, for type checkers."""
+
+    convention: Convention | ConventionName | None
+    axis: int | None
+    size: tuple[int, int] | None
+    grid: Grid | None
+    letterbox: Letterbox | None
+    palette: PaletteLike | None
+    alpha: Any
+    crf: DenseCRF | PresetName | None
+    threshold: float | None
+    quantization: tuple[float, int] | None
+    confidence_mode: ConfidenceMode
+    confidence_dtype: ConfidenceDtype
+    nan: NanRule
+    check: Check
 
 
 def check_options(
     *,
-    convention: Convention | str | None = None,
+    convention: Convention | ConventionName | None = None,
     axis: int | None = None,
     size: tuple[int, int] | None = None,
-    grid: str | None = None,
+    grid: Grid | None = None,
     letterbox: Letterbox | None = None,
     palette: PaletteLike | None = None,
     alpha: Any = 0.5,
-    crf: DenseCRF | str | None = None,
+    crf: DenseCRF | PresetName | None = None,
     threshold: float | None = None,
     quantization: tuple[float, int] | None = None,
-    confidence_mode: str = "exact",
-    confidence_dtype: str = "float32",
-    nan: str = "raise",
-    check: str = "sync",
-    want: Iterable[str] = ("labels",),
+    confidence_mode: ConfidenceMode = "exact",
+    confidence_dtype: ConfidenceDtype = "float32",
+    nan: NanRule = "raise",
+    check: Check = "sync",
+    want: Iterable[Want] = ("labels",),
 ) -> Options:
     """Validate the keyword arguments of `postprocess` other than `image`.
 
@@ -93,9 +118,9 @@ def check_options(
     )
 
 
-def _as_crf(crf: object, threshold: object) -> DenseCRF:
+def _as_crf(crf: Any, threshold: object) -> DenseCRF:
     """Return the CRF that refines the probabilities of images, for any class axis."""
-    crf = DenseCRF.preset(crf) if isinstance(crf, str) else crf
+    crf = DenseCRF.preset(cast(PresetName, crf)) if isinstance(crf, str) else crf
     if not isinstance(crf, DenseCRF):
         raise TypeError(f"crf must be a DenseCRF or the name of a preset, got {crf!r}")
     if crf.unary != "probabilities" or crf.volume:

@@ -186,7 +186,9 @@ def _check_palette(palette: Palette, labels: int, shape: tuple[int, ...], class_
     )
 
 
-def wrap_outputs(plan: Plan, image: Array | None, probabilities: Array | None) -> Segmentation:
+def wrap_outputs(
+    plan: Plan, image: Array | None, probabilities: Array | None
+) -> Segmentation[Any, Any]:
     """Return the results of a plan as the caller's kind of array."""
     wrap, index = plan.wrap, ... if plan.is_batch else 0
     if probabilities is not None and plan.class_axis == -1:

@@ -12,8 +12,9 @@ from segpost._core.arrays import Array
 from segpost._core.contract import LabelErrors
 from segpost.color.palette import Palette
 from segpost.files import write_array, write_png
+from segpost.pipeline.results import Want
 
-FORMATS = {
+FORMATS: dict[Want, tuple[str, ...]] = {
     "labels": (".png", ".npy"),
     "color": (".png",),
     "overlay": (".png",),
@@ -22,7 +23,7 @@ FORMATS = {
 }
 
 
-def check_path(path: str | PathLike[str], what: str) -> str:
+def check_path(path: str | PathLike[str], what: Want) -> str:
     """Return the ending of a file name, which must be of a format that can hold the result.
 
     A name that is that of another result is an error too, before a wrong ending is.

@@ -6,23 +6,50 @@ import io
 from dataclasses import dataclass, field, fields, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from segpost._core import arguments, validation
+from segpost._core.array_types import ArrayT, ArrayT_co, Generic, HostArray, NumpyArray
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.device import to_host
+from segpost._core.public import public
 from segpost.color import operations
 from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.pipeline import saving
+from segpost.pipeline.results import Want
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from typing_extensions import TypeVar
+
+    ResultT = TypeVar("ResultT")
+    ScalarT = TypeVar("ScalarT", bound=np.generic)
+    NameT = TypeVar("NameT", bound=Want)
+    WantT = TypeVar("WantT", bound=Want, default=Literal["labels"])
+    WantT_contra = TypeVar("WantT_contra", bound=Want, contravariant=True, default=Any)
+
+    class ResultOf(Generic[NameT, ScalarT]):
+        """A result: an array if it is wanted, and None otherwise."""
+
+        @overload
+        def __get__(
+            self, segmentation: Segmentation[NumpyArray, NameT], owner: object
+        ) -> npt.NDArray[ScalarT]: ...
+        @overload
+        def __get__(self, segmentation: Segmentation[ResultT, NameT], owner: object) -> ResultT: ...
+        @overload
+        def __get__(self, segmentation: Segmentation[Any, Any], owner: object) -> None: ...
+        def __get__(self, segmentation: Any, owner: object) -> Any: ...
+else:
+    WantT = WantT_contra = Any
 
 
+@public
 @dataclass(frozen=True, eq=False)
-class Segmentation:
+class Segmentation(Generic[ArrayT_co, WantT_contra]):
     """The results of `postprocess`; fields that were not wanted are None.
 
     Attributes
@@ -35,19 +62,52 @@ class Segmentation:
     image : NumPy view of the image, or None
     """
 
-    labels: Any = None
-    confidence: Any = None
-    probabilities: Any = None
-    color: Any = None
-    overlay: Any = None
-    palette: Palette | None = None
-    image: Any = field(default=None, repr=False)
+    if TYPE_CHECKING:
+        labels = ResultOf[Literal["labels"], np.uint8 | np.int32]()
+        confidence = ResultOf[Literal["confidence"], np.float32 | np.uint8]()
+        probabilities = ResultOf[Literal["probabilities"], np.float32]()
+        color = ResultOf[Literal["color"], np.uint8]()
+        overlay = ResultOf[Literal["overlay"], np.uint8]()
+        palette: Palette | None
+        image: npt.NDArray[np.uint8] | None
+
+        @overload
+        def __init__(
+            self: Segmentation[NumpyArray, Want],
+            labels: HostArray | None = ...,
+            confidence: HostArray | None = ...,
+            probabilities: HostArray | None = ...,
+            color: HostArray | None = ...,
+            overlay: HostArray | None = ...,
+            palette: Palette | None = ...,
+            image: HostArray | None = ...,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Segmentation[ArrayT, Want],
+            labels: ArrayT | None = ...,
+            confidence: ArrayT | None = ...,
+            probabilities: ArrayT | None = ...,
+            color: ArrayT | None = ...,
+            overlay: ArrayT | None = ...,
+            palette: Palette | None = ...,
+            image: ArrayT | None = ...,
+        ) -> None: ...
+        def __init__(self, *results: Any, **named: Any) -> None: ...
+    else:
+        labels: Any = None
+        confidence: Any = None
+        probabilities: Any = None
+        color: Any = None
+        overlay: Any = None
+        palette: Palette | None = None
+        image: Any = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Return the number of images."""
         return int(self._first_result().shape[0]) if self._is_batch() else 1
 
-    def __getitem__(self, index: int) -> Segmentation:
+    def __getitem__(self, index: int) -> Segmentation[ArrayT_co, WantT_contra]:
         """Return one image of a batch."""
         if not self._is_batch():
             raise TypeError("this segmentation is of one image, not of a batch")
@@ -91,7 +151,7 @@ class Segmentation:
         path: str | PathLike[str],
         palette: PaletteLike | None = None,
         *,
-        what: str = "labels",
+        what: Want = "labels",
     ) -> None:
         """Write one result to a file; a batch of one image is saved as its image.
 
@@ -150,7 +210,7 @@ class Segmentation:
         else:
             saving.save_image(path, saving.as_gray(array) if what == "confidence" else array)
 
-    def save_all(self, folder: str | PathLike[str]) -> dict[str, Path]:
+    def save_all(self, folder: str | PathLike[str]) -> dict[Want, Path]:
         """Write every result that is there to a folder; a batch of one is saved as its image.
 
         The files are labels.png, color.png, overlay.png, confidence.png and probabilities.npy, as

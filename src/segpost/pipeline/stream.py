@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
+from segpost._core.array_types import ArrayT, Generic, HostArray, NumpyArray
 from segpost._core.arrays import Array, as_input_array, is_overlapping
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, as_logits
+from segpost._core.public import public
 from segpost.pipeline.execute import as_guide, execute
-from segpost.pipeline.options import Options, check_options
+from segpost.pipeline.options import Options, PostprocessSettings, check_options
 from segpost.pipeline.plan import Plan, build_plan, with_image_size, wrap_outputs
-from segpost.pipeline.segmentation import Segmentation
+from segpost.pipeline.results import Want
+from segpost.pipeline.segmentation import Segmentation, WantT
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
-class Stream:
+@public
+class Stream(Generic[WantT]):
     """`postprocess` for the frames of a video, with options and memory that are reused.
 
     The first frame is processed as by `postprocess`. Later frames with the same shape, element
@@ -55,11 +63,19 @@ class Stream:
     15 [192 128 128]
     """
 
+    @overload
+    def __init__(
+        self, *, want: tuple[WantT, ...] = ..., **settings: Unpack[PostprocessSettings]
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Stream[Want], *, want: Iterable[Want], **settings: Unpack[PostprocessSettings]
+    ) -> None: ...
     def __init__(self, **settings: Any) -> None:
         self._options = check_options(**settings)
         self._format: object = None  # of the frames that the plan is for
         self._plan: Plan
-        self._segmentation: Segmentation
+        self._segmentation: Segmentation[Any, Any]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickle; version 0.1 stored the settings."""
@@ -68,7 +84,19 @@ class Stream:
         else:
             self.__dict__.update(state)
 
-    def __call__(self, logits: Any, image: Any = None) -> Segmentation:
+    @overload
+    def __call__(
+        self,
+        logits: HostArray | Mapping[str, HostArray] | Sequence[HostArray],
+        image: Any = ...,
+    ) -> Segmentation[NumpyArray, WantT]: ...
+    @overload
+    def __call__(
+        self, logits: ArrayT | Mapping[str, ArrayT] | Sequence[ArrayT], image: Any = ...
+    ) -> Segmentation[ArrayT, WantT]: ...
+    @overload
+    def __call__(self, logits: Any, image: Any = ...) -> Segmentation[Any, WantT]: ...
+    def __call__(self, logits: Any, image: Any = None) -> Any:
         """Process the next frame.
 
         Parameters
@@ -131,7 +159,7 @@ class Stream:
 
     def _start(
         self, logits: Any, kind: str, source: InputLogits, image: Array | None, options: Options
-    ) -> Segmentation:
+    ) -> Segmentation[Any, Any]:
         """Process the first frame of a format, in new memory."""
         plan = build_plan(source, type(logits), kind, options)
         segmentation = wrap_outputs(plan, *execute(plan, source.logits, image))

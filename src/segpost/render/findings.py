@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from segpost._core.arguments import check_choice
+from segpost._core.public import public
 from segpost.render.jsonable import as_jsonable
 from segpost.render.text import as_printable, code_span, escape_html, escape_markdown
 
-RANKS = ("certain", "likely", "hint")
+Rank = Literal["certain", "likely", "hint"]
+RANKS: tuple[str, ...] = get_args(Rank)
 RANK_COLORS = {"certain": "#d92d3a", "likely": "#c77700", "hint": "#5d6878"}
 INDENT = " " * 9  # below the rank, which has at most seven letters
 DIGITS = 6  # of numbers in JSON and HTML
@@ -26,6 +28,7 @@ STYLE = """<style>
 </style>"""
 
 
+@public
 @dataclass(frozen=True)
 class Finding:
     """A mistake: what is wrong, the evidence, and a fix.
@@ -64,7 +67,7 @@ class Finding:
     """
 
     code: str
-    rank: str
+    rank: Rank
     message: str
     evidence: dict[str, Any] = field(default_factory=dict)
     cure: str = ""

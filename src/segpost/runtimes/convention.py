@@ -6,18 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from os import PathLike
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from segpost._core import arguments
-from segpost._core.sampling import GRIDS
+from segpost._core.public import public
+from segpost._core.sampling import GRIDS, Grid
 from segpost.runtimes.litert import read_convention as read_litert
 from segpost.runtimes.onnx import read_convention as read_onnx
 from segpost.runtimes.openvino import read_convention as read_openvino
-from segpost.runtimes.table import ALIASES, TABLE
+from segpost.runtimes.table import ALIASES, TABLE, ConventionName
 
-KINDS = ("logits", "probabilities", "labels")
+OutputKind = Literal["logits", "probabilities", "labels"]
+KINDS: tuple[str, ...] = get_args(OutputKind)
 ARRAY_PROTOCOLS = (
     "__array__",
     "__dlpack__",
@@ -26,6 +28,7 @@ ARRAY_PROTOCOLS = (
 )
 
 
+@public
 @dataclass(frozen=True)
 class Convention:
     """The output format of a model, as a runtime or a repository gives it.
@@ -75,10 +78,10 @@ class Convention:
     """
 
     name: str = "custom"
-    kind: str = "logits"
+    kind: OutputKind = "logits"
     outputs: Sequence[tuple[str, str]] = ()
     axis: int = -3
-    grid: str | None = "half_pixel"
+    grid: Grid | None = "half_pixel"
     upsampled: bool = False
     quantization: tuple[float, float] | None = None
     foreground: int | None = None
@@ -99,7 +102,7 @@ class Convention:
             raise ValueError("foreground and background belong together: give both or none")
 
     @staticmethod
-    def named(name: str) -> Convention:
+    def named(name: ConventionName) -> Convention:
         """Return the convention of a runtime or of a well-known repository.
 
         Parameters
@@ -275,8 +278,8 @@ def as_convention(convention: Convention | str) -> Convention:
 
 
 def merge_arguments(
-    convention: Convention, axis: Any, grid: str | None, quantization: Any
-) -> tuple[Any, str | None, Any]:
+    convention: Convention, axis: Any, grid: Grid | None, quantization: Any
+) -> tuple[Any, Grid | None, Any]:
     """Return the class axis, the grid and the quantization of arguments and convention together.
 
     Raises

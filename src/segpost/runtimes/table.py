@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 LOGITS, PROBABILITIES, LABELS = "logits", "probabilities", "labels"
 
@@ -23,6 +23,30 @@ ALIASES = {  # other names of the conventions
     "onnx": "onnxruntime",
     "tflite": "litert",
 }
+ConventionName = Literal[
+    "torchvision",
+    "smp",
+    "transformers",
+    "mmseg",
+    "vainf",
+    "kazuto1011",
+    "jfzhang95",
+    "tf1-deeplab",
+    "deeplab2",
+    "drsleep",
+    "bonlime",
+    "keras-hub",
+    "jax",
+    "onnxruntime",
+    "openvino",
+    "litert",
+    "mediapipe",
+    "mediapipe-binary",
+    "tensorrt",
+    "coreml",
+    "paddleseg",
+    "jetson-inference",
+]
 
 TABLE: dict[str, dict[str, Any]] = {
     "torchvision": {

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from segpost._backends import registry
 from segpost._core import arguments, sampling, validation
 from segpost._core.arguments import as_integer
-from segpost._core.arrays import Array, InputArray, allocate_output
+from segpost._core.array_types import ArrayT, HostArray, SupportsArray
+from segpost._core.arrays import InputArray, allocate_output
+from segpost._core.public import public
+from segpost.spatial.network_input import (
+    ALIGNMENTS,
+    CHANNEL_ORDERS,
+    DTYPES,
+    LAYOUTS,
+    MODES,
+    Align,
+    ChannelOrder,
+    InputDtype,
+    InputSettings,
+    Layout,
+    ResizeMode,
+    as_triple,
+    fit_inside,
+    nearest_inputs,
+)
 
-ALIGNMENTS = ("center", "top_left")
-MODES = ("pad", "stretch")
-CHANNEL_ORDERS = ("rgb", "bgr")
-LAYOUTS = ("nchw", "nhwc")
-DTYPES = ("float32", "float16")
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
+@public
 @dataclass(frozen=True)
 class Letterbox:
     """The geometry of an image that was resized and padded to a network's input.
@@ -87,8 +103,8 @@ class Letterbox:
         image_size: tuple[int, int],
         input_size: tuple[int, int] | int | None = None,
         *,
-        align: str = "center",
-        mode: str = "pad",
+        align: Align = "center",
+        mode: ResizeMode = "pad",
         multiple: int = 1,
     ) -> Letterbox:
         """Compute the letterbox for images of one size.
@@ -144,7 +160,7 @@ class Letterbox:
                 raise ValueError(
                     f"input_size {total} has sides that are no multiples of {multiple}"
                 )
-            content = total if mode == "stretch" else _fit_inside(image, total)
+            content = total if mode == "stretch" else fit_inside(image, total)
         elif mode == "stretch":
             raise ValueError(f'mode="stretch" needs input_size=(height, width), got {input_size!r}')
         else:
@@ -152,7 +168,7 @@ class Letterbox:
             if input_size is not None:
                 side = as_integer(input_size, "input_size")
                 (side, _) = arguments.as_output_size((side, side), name="input_size")
-                content = _fit_inside(image, (side, side))
+                content = fit_inside(image, (side, side))
             total = tuple(-(-side // multiple) * multiple for side in content)
         margins = [outer - inner for outer, inner in zip(total, content, strict=True)]
         top, left = (0, 0) if align == "top_left" else (margin // 2 for margin in margins)
@@ -169,6 +185,30 @@ class Letterbox:
         )
         return (top, bottom), (left, right)
 
+    @overload
+    def apply(
+        self,
+        image: HostArray,
+        *,
+        out: npt.NDArray[Any] | None = ...,
+        **settings: Unpack[InputSettings],
+    ) -> npt.NDArray[np.float32 | np.float16]: ...
+    @overload
+    def apply(
+        self,
+        image: ArrayT,
+        *,
+        out: ArrayT | None = ...,
+        **settings: Unpack[InputSettings],
+    ) -> ArrayT: ...
+    @overload
+    def apply(
+        self,
+        image: SupportsArray,
+        *,
+        out: npt.NDArray[Any] | None = ...,
+        **settings: Unpack[InputSettings],
+    ) -> npt.NDArray[np.float32 | np.float16]: ...
     def apply(
         self,
         image: Any,
@@ -177,9 +217,9 @@ class Letterbox:
         std: Any = 1.0,
         scale: float = 1 / 255,
         pad: Any = "mean",
-        channel_order: str = "rgb",
-        layout: str = "nchw",
-        dtype: str = "float32",
+        channel_order: ChannelOrder = "rgb",
+        layout: Layout = "nchw",
+        dtype: InputDtype = "float32",
         antialias: bool = True,
         out: Any = None,
     ) -> Any:
@@ -241,14 +281,14 @@ class Letterbox:
         arguments.check_choice(dtype, "dtype", DTYPES)
         if not isinstance(antialias, bool):
             raise TypeError(f"antialias must be True or False, got {antialias!r}")
-        unit = _as_triple(scale, "scale", single=True)
-        means, deviations = _as_triple(mean, "mean"), _as_triple(std, "std")
+        unit = as_triple(scale, "scale", single=True)
+        means, deviations = as_triple(mean, "mean"), as_triple(std, "std")
         if not (deviations > 0).all():
             raise ValueError(f"std must be positive, got {std!r}")
         gain, shift = unit / deviations, -means / deviations
         padding = np.zeros(3)
         if not isinstance(pad, str):
-            padding = gain * _as_triple(pad, "pad") + shift
+            padding = gain * as_triple(pad, "pad") + shift
         elif pad != "mean":
             raise ValueError(f'pad must be a number, three numbers or "mean", got {pad!r}')
         largest = float(np.abs([shift, 255 * gain + shift, padding]).max())
@@ -263,9 +303,9 @@ class Letterbox:
         if pixels.ndim > 4:
             raise ValueError(f"image must have 3 or 4 dimensions, got shape {pixels.shape}")
         if pixels.shape[-3:-1] != self.image_size:
-            shape = validation.describe_image_shape(image, pixels)
+            described = validation.describe_image_shape(image, pixels)
             raise ValueError(
-                f"image of shape {shape} is {pixels.shape[-3]} x {pixels.shape[-2]}, "
+                f"image of shape {described} is {pixels.shape[-3]} x {pixels.shape[-2]}, "
                 f"this letterbox is for {self.image_size[0]} x {self.image_size[1]}"
             )
         backend = registry.backend(pixels, operation="letterbox")
@@ -286,6 +326,12 @@ class Letterbox:
         )
         return output.result()
 
+    @overload
+    def apply_labels(self, labels: ArrayT, *, void: int) -> ArrayT: ...
+    @overload
+    def apply_labels(
+        self, labels: HostArray | SupportsArray, *, void: int
+    ) -> npt.NDArray[np.integer[Any]]: ...
     def apply_labels(self, labels: Any, *, void: int) -> Any:
         """Resize label maps to the network's input by nearest neighbor, padded with `void`.
 
@@ -320,11 +366,15 @@ class Letterbox:
         if not bounds.min <= value <= bounds.max:
             raise ValueError(f"void must fit labels of {array.dtype}, got {value}")
         padded = np.full((*array.shape[:-2], *self.input_size), value, array.dtype)
-        rows, columns = map(_nearest_inputs, self.image_size, self.content_size)
+        rows, columns = map(nearest_inputs, self.image_size, self.content_size)
         (top, left), (height, width) = self.offset, self.content_size
         padded[..., top : top + height, left : left + width] = array[..., rows[:, None], columns]
         return source.wrap(padded)
 
+    @overload
+    def undo_labels(self, labels: ArrayT) -> ArrayT: ...
+    @overload
+    def undo_labels(self, labels: HostArray | SupportsArray) -> npt.NDArray[np.integer[Any]]: ...
     def undo_labels(self, labels: Any) -> Any:
         """Bring label maps of the network's input back to the image: crop, then nearest neighbor.
 
@@ -354,7 +404,7 @@ class Letterbox:
         array([[3, 4]], dtype=uint8)
         """
         source = self._check_label_maps(labels, self.input_size, "input_size")
-        rows, columns = map(_nearest_inputs, self.content_size, self.image_size)
+        rows, columns = map(nearest_inputs, self.content_size, self.image_size)
         top, left = self.offset
         return source.wrap(source.array[..., rows[:, None] + top, columns + left])
 
@@ -370,28 +420,3 @@ class Letterbox:
                 f"labels must be of the letterbox's {name} {size}, got {source.array.shape}"
             )
         return source
-
-
-def _fit_inside(image: tuple[int, ...], box: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the largest size, rounded, with the image's aspect ratio that fits in a box."""
-    (height, width), (max_height, max_width) = image, box
-    is_tall = max_height * width <= max_width * height
-    numerator, denominator = (max_height, height) if is_tall else (max_width, width)
-    return tuple(
-        max((2 * side * numerator + denominator) // (2 * denominator), 1) for side in image
-    )
-
-
-def _nearest_inputs(n_in: int, n_out: int) -> Array:
-    """Return for every output the input that contains its center."""
-    return (2 * np.arange(n_out, dtype=np.int64) + 1) * n_in // (2 * n_out)
-
-
-def _as_triple(value: Any, name: str, *, single: bool = False) -> Array:
-    """Return a number for each of three channels, or with `single` one number three times."""
-    values = [value] if isinstance(value, (numbers.Real, np.number)) else value
-    lengths = (1,) if single else (1, 3)
-    if not isinstance(values, (list, tuple, np.ndarray)) or len(values) not in lengths:
-        expected = "one number" if single else "one number or three"
-        raise TypeError(f"{name} must be {expected}, got {value!r}")
-    return np.full(3, [arguments.as_real(number, name) for number in values], np.float64)

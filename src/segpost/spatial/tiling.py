@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -15,14 +15,22 @@ from segpost._core.arguments import as_integer
 from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
 from segpost._core.logits import as_logits
+from segpost._core.public import public
+from segpost._core.sampling import Grid
 from segpost._core.validation import check_on_cpu
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, plan_resampling
 
 Window = tuple[int, int, int, int]  # y, x, height, width
 
-AVERAGES = ("probabilities", "logits")
-FLIPPED_AXES = {"horizontal": (-1,), "vertical": (-2,), "both": (-2, -1)}
+Average = Literal["probabilities", "logits"]
+AVERAGES: tuple[str, ...] = get_args(Average)
+Flip = Literal["horizontal", "vertical", "both"]
+FLIPPED_AXES: dict[str, tuple[int, ...]] = {
+    "horizontal": (-1,),
+    "vertical": (-2,),
+    "both": (-2, -1),
+}
 
 
 def windows(
@@ -71,6 +79,7 @@ def windows(
     return ((y, x, height, width) for y in rows for x in columns)
 
 
+@public
 class Merger:
     """The weighted mean of a network's outputs for windows, flips and scales of one image.
 
@@ -115,7 +124,7 @@ class Merger:
     """
 
     def __init__(
-        self, size: tuple[int, int], classes: int, *, average: str = "probabilities"
+        self, size: tuple[int, int], classes: int, *, average: Average = "probabilities"
     ) -> None:
         height, width = arguments.as_output_size(size)
         self.size = (height, width)
@@ -136,9 +145,9 @@ class Merger:
         logits: Any,
         *,
         window: Window | None = None,
-        flip: str | None = None,
+        flip: Flip | None = None,
         axis: int = -3,
-        grid: str = "half_pixel",
+        grid: Grid = "half_pixel",
         letterbox: Letterbox | None = None,
         weight: Any = 1.0,
     ) -> None:

@@ -9,8 +9,11 @@ from torch import Tensor
 
 import segpost
 from segpost._core import arguments
+from segpost._core.arguments import Check, NanRule
 from segpost._core.arrays import label_dtype
-from segpost.pipeline.options import OUTPUTS
+from segpost._core.sampling import Grid
+from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode
+from segpost.pipeline.results import OUTPUTS, Want
 from segpost.torch.registration import define, empty_like, split_shape
 from segpost.torch.settings import parse_crf, parse_palette
 
@@ -49,9 +52,9 @@ def argmax(
     *,
     axis: int | None = None,
     size: Sequence[int] | None = None,
-    grid: str = "half_pixel",
-    nan: str = "raise",
-    check: str = "sync",
+    grid: Grid = "half_pixel",
+    nan: NanRule = "raise",
+    check: Check = "sync",
 ) -> Tensor:
     """Run `segpost.argmax` as an operator.
 
@@ -76,7 +79,9 @@ _softmax = define(
 )
 
 
-def softmax(logits: Tensor, *, axis: int = -3, nan: str = "raise", check: str = "sync") -> Tensor:
+def softmax(
+    logits: Tensor, *, axis: int = -3, nan: NanRule = "raise", check: Check = "sync"
+) -> Tensor:
     """Run `segpost.softmax` as an operator; it is not differentiable.
 
     Parameters, result and errors are those of `segpost.softmax`.
@@ -98,7 +103,7 @@ _colorize = define(
 )
 
 
-def colorize(labels: Tensor, palette: str, *, check: str = "sync") -> Tensor:
+def colorize(labels: Tensor, palette: str, *, check: Check = "sync") -> Tensor:
     """Run `segpost.colorize` as an operator; the palette is a name, or a text of `as_text`.
 
     Other parameters, result and errors are those of `segpost.colorize`.
@@ -140,7 +145,7 @@ def overlay(
     *,
     alpha: float | Sequence[float] = 0.5,
     contour: int = 0,
-    check: str = "sync",
+    check: Check = "sync",
 ) -> Tensor:
     """Run `segpost.overlay` as an operator; the palette is a name, or a text of `as_text`.
 
@@ -176,8 +181,8 @@ def confusion_matrix(
     num_classes: int,
     ignore_index: int | Iterable[int] | None = None,
     axis: int = -3,
-    grid: str = "half_pixel",
-    check: str = "sync",
+    grid: Grid = "half_pixel",
+    check: Check = "sync",
 ) -> Tensor:
     """Run `segpost.confusion_matrix` as an operator.
 
@@ -213,9 +218,13 @@ def _empty_refined(probabilities: Tensor, image: Tensor | None = None, *, crf: s
     return empty_like(probabilities, shape, "float32")
 
 
+def _run_dense_crf(probabilities: Tensor, image: Tensor | None = None, *, crf: str) -> Tensor:
+    return parse_crf(crf)(probabilities, image).contiguous()
+
+
 _dense_crf = define(
     "dense_crf(Tensor probabilities, Tensor? image=None, *, str crf) -> Tensor",
-    lambda probabilities, image=None, *, crf: parse_crf(crf)(probabilities, image).contiguous(),
+    _run_dense_crf,
     _empty_refined,
     has_float_result=True,
 )
@@ -247,8 +256,8 @@ def _empty_results(
     axis: int = -3,
     size: Sequence[int] | None = None,
     threshold: float | None = None,
-    confidence_dtype: str = "float32",
-    want: Sequence[str],
+    confidence_dtype: ConfidenceDtype = "float32",
+    want: Sequence[Want],
     **rest: Any,
 ) -> list[Tensor]:
     batch, classes, grid_size, class_axis = split_shape(logits, axis, 2)
@@ -268,7 +277,7 @@ def _empty_results(
     return [empty_like(logits, (*batch, *shapes[n][0]), shapes[n][1]) for n in _check_want(want)]
 
 
-def _check_want(want: Sequence[str]) -> Sequence[str]:
+def _check_want(want: Sequence[Want]) -> Sequence[Want]:
     """Refuse a result that is wanted twice: the results of an operator share no memory."""
     if len(arguments.as_choices(want, "want", OUTPUTS)) != len(want):
         raise ValueError(f"want has a name twice: {list(want)}")
@@ -282,7 +291,7 @@ def _run_postprocess(
     palette: str | None = None,
     alpha: list[float],
     crf: str | None = None,
-    want: list[str],
+    want: list[Want],
     **rest: Any,
 ) -> list[Tensor]:
     segmentation = segpost.postprocess(
@@ -313,18 +322,18 @@ def postprocess(
     *,
     axis: int = -3,
     size: Sequence[int] | None = None,
-    grid: str = "half_pixel",
+    grid: Grid = "half_pixel",
     image: Tensor | None = None,
     palette: str | None = None,
     alpha: float | Sequence[float] = 0.5,
     crf: str | None = None,
     threshold: float | None = None,
     quantization: Sequence[float] | None = None,
-    confidence_mode: str = "exact",
-    confidence_dtype: str = "float32",
-    nan: str = "raise",
-    check: str = "sync",
-    want: Sequence[str] = ("labels",),
+    confidence_mode: ConfidenceMode = "exact",
+    confidence_dtype: ConfidenceDtype = "float32",
+    nan: NanRule = "raise",
+    check: Check = "sync",
+    want: Sequence[Want] = ("labels",),
 ) -> tuple[Tensor, ...]:
     """Run `segpost.postprocess` as an operator; it is not differentiable.
 

@@ -65,6 +65,6 @@ def parse_palette(text: str) -> Palette:
 
 
 @lru_cache(maxsize=64)
-def parse_crf(text: str) -> DenseCRF:
+def parse_crf(text: Any) -> DenseCRF:
     """Return the CRF of a preset's name, or of a text of `as_text`."""
     return DenseCRF(**json.loads(text)) if text.startswith("{") else DenseCRF.preset(text)

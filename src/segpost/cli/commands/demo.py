@@ -91,9 +91,14 @@ def refine_with_crf(
         gaussian={"sigma": 3, "weight": 3},  # near pixels are alike
         bilateral={"sigma_xy": 80, "sigma_rgb": 13, "weight": 4},  # and more so in like colors
     )
-    want = ("labels", "overlay")
-    size = image.shape[:2]
-    seg = segpost.postprocess(logits, size=size, image=image, palette=palette, crf=crf, want=want)
+    seg = segpost.postprocess(
+        logits,
+        size=image.shape[:2],
+        image=image,
+        palette=palette,
+        crf=crf,
+        want=("labels", "overlay"),
+    )
     return seg, crf
 
 

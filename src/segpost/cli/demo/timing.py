@@ -116,7 +116,7 @@ def measure_crf(crf: segpost.DenseCRF, logits: Array, image: Array) -> Table:
     ).probabilities
 
     def with_segpost() -> Array:
-        return crf(probabilities, image)  # type: ignore[no-any-return]
+        return crf(probabilities, image)
 
     functions: dict[str, Callable[[], Array]] = {"segpost": with_segpost}
     try:

@@ -25,13 +25,14 @@ from segpost.evaluation.measures import (
     build_boundary_measures,
     build_instance_measure,
 )
-from segpost.evaluation.options import INVALID_PREDS, MAP_TO, EvaluationOptions
+from segpost.evaluation.options import MAP_TO, EvaluationOptions
 from segpost.evaluation.pairing import Pairing, add_instances, pair_files
 from segpost.evaluation.reading import PairReader
 from segpost.files.images import MAX_PIXELS
 from segpost.files.tables import read_names
 from segpost.metrics.base import Accumulator
 from segpost.metrics.dialects import DIALECTS
+from segpost.metrics.matrix import INVALID_PREDS
 
 # The option of each boundary measure, and the argument of its class.
 SETTINGS = {

@@ -5,6 +5,7 @@ around it. A new palette is a new file ``NAME.txt`` in this folder; `segpost.col
 describes its format.
 """
 
+from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import Dataset, list_palettes, read_dataset
 
-__all__ = ["Dataset", "list_palettes", "read_dataset"]
+__all__ = ["Dataset", "PaletteName", "list_palettes", "read_dataset"]

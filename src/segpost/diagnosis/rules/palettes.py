@@ -17,6 +17,7 @@ from segpost.diagnosis.values import (
     pack_rgb,
     unpack_rgb,
 )
+from segpost.render.findings import Rank
 
 MAX_PALETTE_COLORS = 256  # of an image of labels; more come from overlays, JPEG or resizing
 OFFSETS = (1, -1, 2, -2)  # of names or colors against classes
@@ -380,7 +381,7 @@ def _compare_class_count(context: DiagnosticContext) -> RuleResult | None:
     )
 
 
-def _suggest(name: str, rank: str, message: str, evidence: dict[str, Any]) -> RuleResult:
+def _suggest(name: str, rank: Rank, message: str, evidence: dict[str, Any]) -> RuleResult:
     """Return a result whose cure is a public palette."""
     return RuleResult(
         rank, message, {**evidence, "palette": name}, cure=f"segpost.Palette.named({name!r})"

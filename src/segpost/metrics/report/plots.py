@@ -10,7 +10,7 @@ import numpy as np
 from segpost._core import arguments
 from segpost.metrics.ratios import Float64
 from segpost.metrics.report.content import mean_description
-from segpost.metrics.values import PER_CLASS, ScoreValues
+from segpost.metrics.values import PER_CLASS, ClassScore, ScoreValues, ShareOf
 from segpost.render.tables import format_score
 from segpost.render.text import as_printable
 
@@ -52,7 +52,7 @@ DARK = Look(
 )
 
 
-def matrix(scores: ScoreValues, over: str = "target", *, dark: bool = False) -> Figure:
+def matrix(scores: ScoreValues, over: ShareOf = "target", *, dark: bool = False) -> Figure:
     """Draw the confusion matrix as shares; a class without pixels is hatched.
 
     Parameters
@@ -119,7 +119,7 @@ def matrix(scores: ScoreValues, over: str = "target", *, dark: bool = False) -> 
     return figure
 
 
-def classes(scores: ScoreValues, score: str = "iou", *, dark: bool = False) -> Figure:
+def classes(scores: ScoreValues, score: ClassScore = "iou", *, dark: bool = False) -> Figure:
     """Draw a bar for each class, best first, and a line at the mean.
 
     Parameters

@@ -1,0 +1,8 @@
+"""The names of the results of `postprocess`."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Want = Literal["labels", "confidence", "probabilities", "color", "overlay"]
+OUTPUTS: tuple[str, ...] = get_args(Want)
