@@ -50,7 +50,7 @@ def call(job: Job, **options: Any) -> Run:
         return lambda: (segpost.argmax(job.logits, size=job.volume or job.size),)
     if job.task == LETTERBOX:
         return boxed(job)
-    palette = segpost.Palette.named(job.palette)
+    palette = segpost.Palette.named(job.palette)  # type: ignore[arg-type]
     if job.task == "color":
         return lambda: (segpost.colorize(job.labels, palette),)
     if job.task == "overlay":
@@ -59,7 +59,7 @@ def call(job: Job, **options: Any) -> Run:
     given = job.given
 
     def run() -> Outputs:
-        seg = segpost.postprocess(
+        seg = segpost.postprocess(  # type: ignore[type-var]
             given,
             axis=job.axis,
             size=job.size,
@@ -133,11 +133,11 @@ def tensors(job: Job) -> Run:
         return lambda: (segpost.softmax(logits),)
     if job.task == "labels":
         return lambda: (segpost.argmax(logits, size=job.size),)
-    palette = segpost.Palette.named(job.palette)
+    palette = segpost.Palette.named(job.palette)  # type: ignore[arg-type]
     image = torch.from_numpy(job.image) if "overlay" in job.parts else None
 
     def run() -> Outputs:
-        seg = segpost.postprocess(
+        seg = segpost.postprocess(  # type: ignore[type-var]
             logits, size=job.size, palette=palette, image=image, alpha=ALPHA, want=job.parts
         )
         return tuple(getattr(seg, part) for part in job.parts)
@@ -148,7 +148,7 @@ def tensors(job: Job) -> Run:
 def streamed(job: Job, logits: Any, image: Any) -> Run:
     """Frame after frame, into the memory of the first."""
     given = image if "overlay" in job.parts else None
-    stream = segpost.Stream(
+    stream = segpost.Stream(  # type: ignore[call-overload]
         axis=job.axis, size=job.size, palette=job.palette, alpha=ALPHA, want=job.parts
     )
 

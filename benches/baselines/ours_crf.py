@@ -17,7 +17,7 @@ NUMBA_TWO = f"{NUMBA}, two threads"
 
 def call(job: Job, **settings: Any) -> Run:
     """The public interface; a batch is one call."""
-    crf = segpost.DenseCRF.preset(job.preset, iterations=job.iterations, **settings)
+    crf = segpost.DenseCRF.preset(job.preset, iterations=job.iterations, **settings)  # type: ignore[arg-type]
     return lambda: (crf(job.probabilities, job.image),)
 
 

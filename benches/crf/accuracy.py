@@ -74,7 +74,7 @@ def images(full: bool) -> Iterator[tuple[str, Array, Array]]:
 
 def refined(job: Job, **settings: Any) -> Array:
     """Our result."""
-    crf = segpost.DenseCRF.preset(job.preset, iterations=job.iterations, **settings)
+    crf = segpost.DenseCRF.preset(job.preset, iterations=job.iterations, **settings)  # type: ignore[arg-type]
     return np.asarray(crf(job.probabilities, job.image))
 
 

@@ -35,9 +35,9 @@ def truth(job: Job) -> Truth:
     approximation of it: `accuracy_crf` holds that one to the definition.
     """
     if job.task == CRF:
-        crf = segpost.DenseCRF.preset(job.preset, iterations=job.iterations, quality="high")
+        crf = segpost.DenseCRF.preset(job.preset, iterations=job.iterations, quality="high")  # type: ignore[arg-type]
         return Truth({"probabilities": crf(job.probabilities, job.image)})
-    palette = segpost.Palette.named(job.palette)
+    palette = segpost.Palette.named(job.palette)  # type: ignore[arg-type]
     with segpost.use_backend("reference"):
         if job.task == LETTERBOX:
             made = job.box.apply(job.image, mean=MEAN, std=STD, pad=PAD, antialias=job.antialias)
@@ -60,7 +60,7 @@ def truth(job: Job) -> Truth:
                 preds, job.target, num_classes=job.classes, ignore_index=VOID
             )
             return Truth({"matrix": matrix})
-        seg = segpost.postprocess(
+        seg = segpost.postprocess(  # type: ignore[type-var]
             job.logits,
             size=job.size,
             palette=palette,

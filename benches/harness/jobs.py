@@ -115,7 +115,7 @@ class Job:
     def colors(self) -> npt.NDArray[np.uint8]:
         """(256, 3): the palette, filled up so that it can be indexed by any uint8."""
         table = np.zeros((256, 3), np.uint8)
-        known = segpost.Palette.named(self.palette).colors[:256]
+        known = segpost.Palette.named(self.palette).colors[:256]  # type: ignore[arg-type]
         table[: len(known)] = known
         return table
 

@@ -47,7 +47,7 @@ def photographs(data: Path) -> list[Photograph]:
         return np.asarray(Image.open(data / name).convert("RGB"))
 
     def colored(name: str, palette: segpost.Palette) -> npt.NDArray[np.uint8]:
-        labels: npt.NDArray[np.uint8] = segpost.labels_from_colors(pixels(name), palette)
+        labels: npt.NDArray[np.uint8] = segpost.labels_from_colors(pixels(name), palette)  # type: ignore[assignment]
         return labels
 
     def ids(name: str) -> npt.NDArray[np.uint8]:

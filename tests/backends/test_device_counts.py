@@ -186,9 +186,9 @@ def test_check_is_one_of_three() -> None:
     """Another word is refused, on the CPU too."""
     preds, target = batch(3)
     with pytest.raises(ValueError, match="check must be one of 'sync', 'deferred', 'off'"):
-        ConfusionMatrix(7, ignore_index=255).update(preds, target, check="later")
+        ConfusionMatrix(7, ignore_index=255).update(preds, target, check="later")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="check must be one of 'sync', 'deferred', 'off'"):
-        segpost.confusion_matrix(preds, target, num_classes=7, ignore_index=255, check="no")
+        segpost.confusion_matrix(preds, target, num_classes=7, ignore_index=255, check="no")  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("check", ["sync", "deferred", "off"])

@@ -198,7 +198,7 @@ def test_overlay_image_layouts(backend: str) -> None:
         np.testing.assert_array_equal(segpost.overlay(other, labels, "voc"), wanted)
 
 
-@pytest.mark.parametrize("name", [n for n in list_palettes() if not Palette.named(n).duplicates])
+@pytest.mark.parametrize("name", [n for n in list_palettes() if not Palette.named(n).duplicates])  # type: ignore[arg-type]
 def test_colors_read_back(backend: str, name: Any) -> None:
     """labels_from_colors undoes colorize, void included."""
     palette = Palette.named(name)
@@ -219,7 +219,7 @@ def test_colors_read_back_beyond_uint8(backend: str) -> None:
     np.testing.assert_array_equal(got, labels)
 
 
-@pytest.mark.parametrize("name", [n for n in list_palettes() if Palette.named(n).duplicates])
+@pytest.mark.parametrize("name", [n for n in list_palettes() if Palette.named(n).duplicates])  # type: ignore[arg-type]
 def test_shared_colors_cannot_be_read_back(name: Any) -> None:
     """A palette that gives one color to two labels is refused, and the labels are named."""
     with pytest.raises(ValueError, match=r"to more than one label.*\d+ = \d+"):

@@ -90,7 +90,7 @@ def test_aliases_stay(alias: str, name: Any) -> None:
     """An alias names the same palette, in any case and with hyphens or spaces."""
     assert read_dataset(alias) is not None
     for spelling in (alias, alias.upper(), alias.replace("_", "-"), alias.replace("_", " ")):
-        assert Palette.named(spelling) == Palette.named(name)
+        assert Palette.named(spelling) == Palette.named(name)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", list_palettes())

@@ -34,7 +34,7 @@ def test_torch_in_torch_out(backend: str) -> None:
     assert isinstance(segpost.colorize(seg.labels, "voc"), torch.Tensor)
     assert isinstance(segpost.overlay(image, seg.labels, "voc"), torch.Tensor)
     plain = segpost.argmax(logits.detach().numpy(), size=(16, 20))
-    np.testing.assert_array_equal(seg.labels.numpy(), plain)
+    np.testing.assert_array_equal(seg.labels.numpy(), plain)  # type: ignore[attr-defined]
 
 
 def test_torch_out(backend: str) -> None:
@@ -110,7 +110,7 @@ def test_dlpack_on_another_device() -> None:
             return (10, 1)  # ROCm
 
     with pytest.raises(TypeError, match=r"device \(10, 1\).*copy it to the CPU yourself"):
-        segpost.argmax(Elsewhere())
+        segpost.argmax(Elsewhere())  # type: ignore[call-overload]
     numba_array = foreign(np.zeros((2, 3, 3)), "__array__")
     type(numba_array).__cuda_array_interface__ = {}
     with pytest.raises(TypeError, match=r"on a CUDA device.*copy it to the CPU"):
@@ -316,5 +316,5 @@ def test_arrays_of_jax() -> None:
 
 def test_use_backend_names() -> None:
     """A backend that does not exist is refused with the names that do."""
-    with pytest.raises(ValueError, match="native, numba, reference"), segpost.use_backend("gpu"):
+    with pytest.raises(ValueError, match="native, numba, reference"), segpost.use_backend("gpu"):  # type: ignore[arg-type]
         pass

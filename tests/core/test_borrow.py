@@ -135,7 +135,7 @@ def test_the_photograph_of_a_segmentation_is_kept() -> None:
     lent: Any = as_input_array(photograph, "x").array
     assert lent.base is photograph
     photograph.set_(torch.zeros(1, dtype=torch.uint8))
-    assert (seg.image == 7).all()
+    assert (seg.image == 7).all()  # type: ignore[union-attr]
 
 
 def test_without_native_code(monkeypatch: pytest.MonkeyPatch) -> None:

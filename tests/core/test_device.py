@@ -156,7 +156,7 @@ def test_bad_values_are_told_never() -> None:
 def test_check_is_one_of_three() -> None:
     """Another word is refused, on the CPU too."""
     with pytest.raises(ValueError, match="check must be one of 'sync', 'deferred', 'off'"):
-        segpost.argmax(LOGITS, check="later")
+        segpost.argmax(LOGITS, check="later")  # type: ignore[call-overload]
 
 
 @pytest.mark.usefixtures("device")

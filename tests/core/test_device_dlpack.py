@@ -61,7 +61,7 @@ def test_what_has_both_is_read_by_dlpack() -> None:
 def test_an_empty_tensor_has_no_memory() -> None:
     """Nothing in gives nothing out."""
     labels = segpost.argmax(Lending(np.zeros((3, 0, 4), np.float32), data=None))
-    assert labels.shape == (0, 4)
+    assert labels.shape == (0, 4)  # type: ignore[attr-defined]
 
 
 def test_out_by_dlpack() -> None:
@@ -133,7 +133,7 @@ def test_a_library_that_makes_other_numbers_of_a_result_is_told(
 def test_results_are_lent_as_the_standard_says(device: Runtime) -> None:
     """Their device, any version, and the stream that is to wait; no copy, no other device."""
     result = segpost.argmax(Cuda(LOGITS, stream=9))
-    assert result.__dlpack_device__() == (2, 0)
+    assert result.__dlpack_device__() == (2, 0)  # type: ignore[attr-defined]
     for given, called in (
         ({}, ("wait_stream", LEGACY_STREAM, 9)),
         ({"stream": 2}, ("wait_stream", 2, 9)),
@@ -141,15 +141,15 @@ def test_results_are_lent_as_the_standard_says(device: Runtime) -> None:
         ({"stream": -1, "max_version": (0, 8), "copy": False}, None),
     ):
         device.calls.clear()
-        capsule = result.__dlpack__(**given)
+        capsule = result.__dlpack__(**given)  # type: ignore[attr-defined]
         name = b"dltensor_versioned" if given.get("max_version") == (1, 0) else b"dltensor"
         assert dlpack._is_named(capsule, name)
         assert device.calls == ([called] if called else [])
     with pytest.raises(ValueError, match="stream=0 is ambiguous on CUDA"):
-        result.__dlpack__(stream=0)
+        result.__dlpack__(stream=0)  # type: ignore[attr-defined]
     for refused in ({"copy": True}, {"dl_device": (1, 0)}, {"dl_device": (2, 1)}):
         with pytest.raises(BufferError, match="exported without a copy"):
-            result.__dlpack__(**refused)
+            result.__dlpack__(**refused)  # type: ignore[attr-defined]
     with pytest.raises((BufferError, RuntimeError, TypeError)):
         np.from_dlpack(result.array)  # a view of a device is not the CPU's
 

@@ -318,7 +318,7 @@ def test_presets() -> None:
     assert deeplab.bilateral == ({"sigma_xy": 67.0, "sigma_rgb": 3.0, "weight": 4.0},)
     assert (deeplab.iterations, deeplab.quality) == (10, "high")
     with pytest.raises(ValueError, match="name must be one of 'pydensecrf', 'deeplab', got 'voc'"):
-        DenseCRF.preset("voc")
+        DenseCRF.preset("voc")  # type: ignore[arg-type]
 
 
 def test_a_description_is_a_value() -> None:

@@ -114,9 +114,9 @@ def test_errors_name_arguments(tmp_path: Path) -> None:
         (lambda: read_label_table("x"), "label_table= takes cityscapes, reduce_zero_label or"),
         (lambda: pair_files(folder / "none", folder / "gt"), "No such file"),
         (lambda: pair_files(folder / "gt", folder / "gt"), "is prediction and target at once"),
-        (lambda: EvaluationOptions(map_to="x"), "map_to must be one of 'target', 'preds', 'both'"),
-        (lambda: EvaluationOptions(resize="linear"), "resize must be one of 'nearest'"),
-        (lambda: EvaluationOptions(invalid_preds="x"), "invalid_preds must be one of 'miss'"),
+        (lambda: EvaluationOptions(map_to="x"), "map_to must be one of 'target', 'preds', 'both'"),  # type: ignore[arg-type]
+        (lambda: EvaluationOptions(resize="linear"), "resize must be one of 'nearest'"),  # type: ignore[arg-type]
+        (lambda: EvaluationOptions(invalid_preds="x"), "invalid_preds must be one of 'miss'"),  # type: ignore[arg-type]
         (lambda: build_instance_measure(build_classes(num_classes=4)), "instances= needs things="),
         (
             lambda: build_boundary_measures(build_classes(num_classes=4), {"edge": {}}),

@@ -171,7 +171,7 @@ def test_bytes(backend_name: str) -> None:
         for size in (None, (96, 400), (31, 33)):
             for mode, error in ERRORS.items():
                 options |= {"size": size, "confidence_mode": mode}
-                exact = definition(segpost.postprocess, values, **options, want=BOTH).confidence
+                exact = definition(segpost.postprocess, values, **options, want=BOTH).confidence  # type: ignore[arg-type]
                 for _ in switch(backend_name):
                     got = segpost.postprocess(
                         values, **options, confidence_dtype="uint8", want=BOTH
@@ -193,7 +193,7 @@ def test_confidence_of_refined_probabilities_in_bytes() -> None:
 def test_other_types_are_refused() -> None:
     """Confidence is float32 or uint8."""
     with pytest.raises(ValueError, match="confidence_dtype must be one of 'float32', 'uint8'"):
-        segpost.postprocess(scene(3, 4, 4), confidence_dtype="float16")
+        segpost.postprocess(scene(3, 4, 4), confidence_dtype="float16")  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("level", [name for name in FAST if name.startswith("native")])
@@ -205,7 +205,7 @@ def test_quantized_logits_in_either_mode(level: str) -> None:
         confidence = wanted(real, size)[2][0]
         for _ in switch(level):
             for mode, error in ERRORS.items():
-                got = segpost.postprocess(
+                got = segpost.postprocess(  # type: ignore[call-overload]
                     raw, quantization=(0.05, -3), size=size, confidence_mode=mode, want=BOTH
                 )
                 np.testing.assert_allclose(got.confidence, confidence, rtol=0, atol=error)

@@ -128,7 +128,7 @@ def test_the_cure_beside_a_convention() -> None:
     for convention, logits in (("smp", HEAD[None]), (shares, SHARES)):
         text = message(segpost.postprocess, logits, convention=convention)
         assert text.endswith("pass threshold=0.5 too")
-        seg = segpost.postprocess(logits, convention=convention, threshold=0.5)
+        seg = segpost.postprocess(logits, convention=convention, threshold=0.5)  # type: ignore[arg-type]
         assert (seg.labels == INSIDE).all()
     text = message(segpost.postprocess, {"out": SHARES[None]}, convention="torchvision")
     assert (cure(text, CALL, logits=SHARES[None]).labels == INSIDE).all()

@@ -92,7 +92,7 @@ def test_void_is_not_counted() -> None:
             np.zeros((2, 2)), num_classes=3)),
         (ValueError, "num_classes must be in", lambda: segpost.label_counts(
             np.array([[0]]), num_classes=0)),
-        (ValueError, "method must be one of", lambda: segpost.class_weights([1], method="median")),
+        (ValueError, "method must be one of", lambda: segpost.class_weights([1], method="median")),  # type: ignore[arg-type]
         (ValueError, "beta must be in", lambda: segpost.class_weights([1], beta=1.0)),
         (ValueError, "none of the 2 classes occurs", lambda: segpost.class_weights([0, 0])),
         (ValueError, "1 negative numbers, first -4 of class 1", lambda: segpost.class_weights(

@@ -76,7 +76,7 @@ def test_sklearn_agrees() -> None:
         assert_allclose(getattr(scores, name), function(target, preds, average=None))
         for average in ("macro", "micro", "weighted"):
             wanted = function(target, preds, average=average)
-            assert scores.mean(name, average) == pytest.approx(wanted)
+            assert scores.mean(name, average) == pytest.approx(wanted)  # type: ignore[arg-type]
 
 
 def test_torchmetrics_agrees() -> None:
@@ -254,12 +254,12 @@ def test_bad_score_arguments() -> None:
     """Names, averages and beta are checked."""
     scores = scores_of()
     for call, message in [
-        (lambda: scores.mean("jaccard"), "name must be one of"),
-        (lambda: scores.mean("iou", "samples"), "average must be one of"),
+        (lambda: scores.mean("jaccard"), "name must be one of"),  # type: ignore[arg-type]
+        (lambda: scores.mean("iou", "samples"), "average must be one of"),  # type: ignore[arg-type]
         (lambda: scores.fbeta(0), "beta must be a positive number"),
-        (lambda: scores.normalized("rows"), "over must be one of"),
-        (lambda: scores.to_json(layout="coco"), "layout must be one of"),
-        (lambda: scores.plot("pie"), "kind must be one of"),
+        (lambda: scores.normalized("rows"), "over must be one of"),  # type: ignore[arg-type]
+        (lambda: scores.to_json(layout="coco"), "layout must be one of"),  # type: ignore[arg-type]
+        (lambda: scores.plot("pie"), "kind must be one of"),  # type: ignore[arg-type]
     ]:
         with pytest.raises(ValueError, match=message):
             call()  # type: ignore[no-untyped-call]

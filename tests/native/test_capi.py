@@ -280,7 +280,7 @@ def test_any_type_stride_and_grid_has_pythons_labels(grid: int, kind: str) -> No
     for size in ((7, 9), (23, 31), (3, 4), (1, 1)):
         labels = np.empty((2, *size), np.int32)
         assert argmax(logits, labels, grid=grid) == (0, "")
-        np.testing.assert_array_equal(labels, segpost.argmax(logits, size=size, grid=name))
+        np.testing.assert_array_equal(labels, segpost.argmax(logits, size=size, grid=name))  # type: ignore[call-overload]
 
 
 def test_wrong_arguments_are_refused_before_anything_is_read() -> None:

@@ -65,7 +65,7 @@ def test_eight_threads(fast_backend: str) -> None:
     kind, _, _ = fast_backend.partition("-")
 
     def call(_: int) -> bool:
-        with segpost.use_backend(kind):
+        with segpost.use_backend(kind):  # type: ignore[arg-type]
             return bool((segpost.argmax(LOGITS, size=SIZE) == wanted).all())
 
     with ThreadPoolExecutor(8) as pool:
@@ -93,7 +93,7 @@ def test_fork_after_use(backend_name: str) -> None:
     kind, _, _ = backend_name.partition("-")
 
     def busy() -> None:
-        with segpost.use_backend(kind):
+        with segpost.use_backend(kind):  # type: ignore[arg-type]
             while not stop.is_set():
                 segpost.argmax(LOGITS, size=SIZE)
                 is_busy.set()

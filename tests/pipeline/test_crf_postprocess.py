@@ -22,11 +22,11 @@ OPTIONS: dict[str, Any] = {"size": (24, 30), "image": IMAGE, "palette": Palette.
 
 
 @pytest.mark.parametrize("crf", ["deeplab", DenseCRF(iterations=3, axis=-1)])
-def test_everything_is_made_of_the_refined_probabilities(backend: str, crf: DenseCRF | str) -> None:
+def test_everything_is_made_of_the_refined_probabilities(backend: str, crf: Any) -> None:
     """Upsampled, softmaxed, refined; then labels, confidence and pictures of that."""
     plain = segpost.postprocess(LOGITS, **OPTIONS, want=WANTED)
     seg = segpost.postprocess(LOGITS, **OPTIONS, crf=crf, want=WANTED)
-    described = DenseCRF.preset(crf) if isinstance(crf, str) else DenseCRF(iterations=3)
+    described = DenseCRF.preset(crf) if isinstance(crf, str) else DenseCRF(iterations=3)  # type: ignore[arg-type]
     wanted = described(plain.probabilities, IMAGE)
     assert_allclose(seg.probabilities, wanted, rtol=0, atol=1e-6)
     assert_array_equal(seg.labels, seg.probabilities.argmax(0))

@@ -64,7 +64,7 @@ def test_labels_are_those_of_fractions(box: Letterbox, data: Any) -> None:
     wanted = defined(logits, box, grid)
     names = ["reference", "numba", *(["native"] if segpost.build_config()["native"] else [])]
     for name in names:
-        with segpost.use_backend(name):
+        with segpost.use_backend(name):  # type: ignore[arg-type]
             made = segpost.argmax(logits, grid=grid, letterbox=box)
         np.testing.assert_array_equal(made, wanted, err_msg=name)
 
@@ -96,7 +96,7 @@ def test_everything_is_that_of_the_definition(
     }  # fmt: skip
     made = segpost.postprocess(logits, **options)
     beside = segpost.postprocess(logits, **{**options, "want": ("labels", "confidence")})
-    wanted = definition(segpost.postprocess, logits, **options)
+    wanted = definition(segpost.postprocess, logits, **options)  # type: ignore[arg-type]
     assert made.labels.shape == (2, *box.image_size)
     for name in ("labels", "color", "overlay"):
         np.testing.assert_array_equal(getattr(made, name), getattr(wanted, name))
@@ -259,13 +259,13 @@ def test_errors() -> None:
     box = Letterbox.fit((40, 60), (64, 64))
     logits = scene(4, 8, 8)
     with pytest.raises(TypeError, match=r"letterbox must be a segpost.Letterbox, got \(40, 60\)"):
-        segpost.postprocess(logits, letterbox=(40, 60))
+        segpost.postprocess(logits, letterbox=(40, 60))  # type: ignore[call-overload]
     with pytest.raises(ValueError, match=r"size is \(64, 64\), but letterbox gives"):
         segpost.postprocess(logits, size=(64, 64), letterbox=box)
     made = segpost.argmax(logits, size=(40, 60), letterbox=box)
     np.testing.assert_array_equal(made, segpost.argmax(logits, letterbox=box))
     with pytest.raises(ValueError, match="grid must be one of"):
-        segpost.argmax(logits, letterbox=box, grid="center")
+        segpost.argmax(logits, letterbox=box, grid="center")  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="letterbox is for images"):
         segpost.argmax(logits[:, None], axis=-4, letterbox=box)
     with pytest.raises(ValueError, match=r"logits are empty \(0 x 8\): letterbox has nothing"):

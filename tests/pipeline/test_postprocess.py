@@ -83,7 +83,7 @@ def test_only_what_is_wanted() -> None:
     """Fields that were not asked for are None."""
     seg = segpost.postprocess(scene(21, 8, 10), want=("confidence",))
     assert seg.confidence is not None
-    assert seg.labels is seg.color is seg.overlay is seg.probabilities is None
+    assert seg.labels is seg.color is seg.overlay is seg.probabilities is None  # type: ignore[comparison-overlap]
     assert segpost.postprocess(scene(21, 8, 10)).labels is not None
 
 

@@ -60,7 +60,7 @@ def test_every_result_reads_back(tmp_path: Path, kind: str, images: int | None) 
     assert grey.dtype == np.uint8
     np.testing.assert_array_equal(grey, np.rint(255 * one.confidence))
     for what in ("labels", "confidence", "probabilities"):
-        seg.save(tmp_path / f"{what}.npy", what=what)
+        seg.save(tmp_path / f"{what}.npy", what=what)  # type: ignore[arg-type]
         array = read(tmp_path / f"{what}.npy")
         assert array.dtype == getattr(one, what).dtype
         np.testing.assert_array_equal(array, getattr(one, what))

@@ -177,9 +177,9 @@ def test_what_is_refused() -> None:
     """As by postprocess, for every frame; and a stream goes on after an error."""
     logits, photograph = frames()[0]
     with pytest.raises(TypeError, match="unexpected keyword argument 'palete'"):
-        segpost.Stream(palete="voc")
+        segpost.Stream(palete="voc")  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="image"):
-        segpost.Stream(image=photograph)
+        segpost.Stream(image=photograph)  # type: ignore[call-overload]
     stream = segpost.Stream(**OPTIONS)
     with pytest.raises(ValueError, match="needs image="):
         stream(logits)

@@ -91,7 +91,7 @@ def test_a_table_has_its_columns_and_its_total() -> None:
 def test_a_finding_has_a_color_of_its_rank(rank: Any) -> None:
     """The rank is a word, and a color of its own; evidence is rounded."""
     page = format_html(Finding("a", rank, "b.", {"share": 1 / 3}))
-    others = {format_html(Finding("a", other, "b.")) for other in RANKS if other != rank}
+    others = {format_html(Finding("a", other, "b.")) for other in RANKS if other != rank}  # type: ignore[arg-type]
     color = re.findall(r"border-color:(#\w+)", page)
     assert f"<strong>{rank}: a</strong>" in page
     assert "share: 0.333333<" in page

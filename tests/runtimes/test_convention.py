@@ -82,7 +82,7 @@ FORMS: dict[str, tuple[str, Any]] = {
 def test_logits_of_every_runtime_are_found_and_read_on_the_right_axis(form: str) -> None:
     """The labels are those of the array inside, read as the runtime lays it out."""
     name, output = FORMS[form]
-    seg = segpost.postprocess(output, convention=name, want=("labels", "confidence"))
+    seg = segpost.postprocess(output, convention=name, want=("labels", "confidence"))  # type: ignore[call-overload]
     one = form in ("mmseg", "jetson-inference")
     expected = MADE[0].argmax(0) if one else MADE.argmax(1)
     np.testing.assert_array_equal(seg.labels, expected)
@@ -93,7 +93,7 @@ def test_logits_of_every_runtime_are_found_and_read_on_the_right_axis(form: str)
 def test_every_name_has_a_convention_that_says_what_it_is() -> None:
     """Each entry of the table is valid, and named after itself."""
     for name in Convention.names():
-        convention = Convention.named(name)
+        convention = Convention.named(name)  # type: ignore[arg-type]
         assert convention.name == name
         assert convention.kind in KINDS
     tested = {name for name, _ in FORMS.values()}
@@ -199,7 +199,7 @@ def test_the_grid_is_that_of_what_remains_to_be_done(name: Any, small: str, whol
         reference_argmax(view, axes_of((H, W), (29, 37), grid), expected, None, None)
         np.testing.assert_array_equal(seg.labels, expected)
     wrong = {"half_pixel": "align_corners"}.get(small, "half_pixel")
-    other = segpost.argmax(MADE, size=(29, 37), grid=wrong)
+    other = segpost.argmax(MADE, size=(29, 37), grid=wrong)  # type: ignore[call-overload]
     assert (np.asarray(other) != expected).mean() > 0.02  # a wrong grid would be seen here
 
 
@@ -239,9 +239,9 @@ def test_what_is_not_there_is_named() -> None:
     ):
         segpost.postprocess(SimpleNamespace(x=1), convention="smp")
     with pytest.raises(ValueError, match=r"convention must be one of 'torchvision'.*got 'caffe'"):
-        segpost.postprocess(MADE, convention="caffe")
+        segpost.postprocess(MADE, convention="caffe")  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="convention must be a Convention or a name, got 3"):
-        segpost.postprocess(MADE, convention=3)
+        segpost.postprocess(MADE, convention=3)  # type: ignore[call-overload]
 
 
 def test_fields_that_mean_nothing_are_refused() -> None:

@@ -152,7 +152,7 @@ def test_what_the_network_gives_itself_is_read_by_its_convention(ran: Any) -> No
         "keras_hub_deeplab": "keras-hub",
     }.get(ran.name)
     told = name or getattr(ran.model, "convention", None) or ran.module.CONVENTION
-    seg = segpost.postprocess(ran.whole, convention=told, want=("labels", "confidence"))
+    seg = segpost.postprocess(ran.whole, convention=told, want=("labels", "confidence"))  # type: ignore[arg-type]
     values, kind = as_convention(told).pick(ran.whole)
     assert kind == "logits"
     values = values.detach().numpy() if hasattr(values, "detach") else np.asarray(values)

@@ -89,7 +89,7 @@ def test_apply_is_the_definition(
         wanted = box.apply(image, **options)
     names = ["numba", *(["native"] if segpost.build_config()["native"] else [])]
     for name in names:
-        with segpost.use_backend(name):
+        with segpost.use_backend(name):  # type: ignore[arg-type]
             np.testing.assert_allclose(
                 box.apply(image, **options), wanted, rtol=0, atol=1e-5 / 0.1, err_msg=name
             )
@@ -182,7 +182,7 @@ def test_apply_is_the_same_for_any_number_of_threads(fast_backend: str) -> None:
     try:
         for threads in (1, 2, 3, 7):
             segpost.set_num_threads(threads)
-            made.append([box.apply(image, dtype=kind).tobytes() for kind in element_types()])
+            made.append([box.apply(image, dtype=kind).tobytes() for kind in element_types()])  # type: ignore[call-overload]
     finally:
         segpost.set_num_threads(before)
     assert all(one == made[0] for one in made)
@@ -272,8 +272,8 @@ def test_a_torch_mask_stays_one() -> None:
     [
         (lambda: Letterbox.fit((0, 3)), ValueError, "image_size must be at least"),
         (lambda: Letterbox.fit((3, 3.0)), TypeError, "image_size must hold two integers"),  # type: ignore[arg-type]
-        (lambda: Letterbox.fit((3, 3), (4, 4), align="left"), ValueError, "align must be one of"),
-        (lambda: Letterbox.fit((3, 3), (4, 4), mode="crop"), ValueError, "mode must be one of"),
+        (lambda: Letterbox.fit((3, 3), (4, 4), align="left"), ValueError, "align must be one of"),  # type: ignore[arg-type]
+        (lambda: Letterbox.fit((3, 3), (4, 4), mode="crop"), ValueError, "mode must be one of"),  # type: ignore[arg-type]
         (lambda: Letterbox.fit((3, 3), 4, mode="stretch"), ValueError, "needs input_size"),
         (lambda: Letterbox.fit((3, 3), (32, 33), multiple=32), ValueError, "no multiples of 32"),
         (lambda: Letterbox.fit((3, 3), multiple=0), ValueError, "at least 1, got 0"),

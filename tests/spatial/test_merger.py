@@ -65,7 +65,7 @@ def test_mean_of_windows_flips_and_scales(backend: str, average: Any, grid: Any)
             scale = (1, 2, 4, 8)[(i + k) % 4]
             logits = scene(classes, -(-height // scale), -(-width // scale) + 1, seed=9 * i + k)
             weight: Any = [1.0, 0.25, random.uniform(0.1, 2, (height, width))][(i + k) % 3]
-            merger.add(logits, window=window, flip=flip, grid=grid, weight=weight)
+            merger.add(logits, window=window, flip=flip, grid=grid, weight=weight)  # type: ignore[arg-type]
             kept = full_size(logits, (height, width), grid, average)
             part = np.s_[y : y + height, x : x + width]
             total[(slice(None), *part)] += weight * upright(kept, flip)
@@ -222,7 +222,7 @@ def test_errors_of_sizes_and_logarithms() -> None:
     with pytest.raises(ValueError, match="classes must be at least 1"):
         Merger((4, 4), 0)
     with pytest.raises(ValueError, match="average must be one of"):
-        Merger((4, 4), 2, average="labels")
+        Merger((4, 4), 2, average="labels")  # type: ignore[arg-type]
     merger = Merger((2, 2), 2, average="logits")
     merger.add(np.full((2, 2, 2), -1, np.float32))
     with pytest.raises(ValueError, match="8 of 8 values are below 0"):
@@ -240,7 +240,7 @@ def test_devices_are_refused_in_words(device: Any) -> None:
 def test_the_word_of_version_0_1_for_logits() -> None:
     """`average="values"` means "logits", in calls and in pickles of that version."""
     logits = np.random.default_rng(0).normal(size=(2, 4, 5)).astype(np.float32)
-    old = Merger((4, 5), 2, average="values")
+    old = Merger((4, 5), 2, average="values")  # type: ignore[arg-type]
     old.add(logits)
     np.testing.assert_array_equal(old.result(), logits)
     state = {**vars(old), "average": "values"}

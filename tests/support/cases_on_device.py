@@ -68,7 +68,7 @@ def refined() -> list[Array]:
     volume = segpost.softmax(random.normal(0, 2, (3, 4 * 5 * 6, 1)).astype(np.float32))
     volume = volume.reshape(3, 4, 5, 6)
     made.append(segpost.dense_crf(volume, volume=True, bilateral=None, iterations=2))
-    return made
+    return made  # type: ignore[no-any-return]
 
 
 def main(name: str, *flags: str) -> None:

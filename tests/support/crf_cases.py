@@ -21,7 +21,7 @@ SMALL: dict[str, Any] = {
 
 def reference(probabilities: Any, image: Any = None, **settings: Any) -> np.ndarray:
     """What the definition says."""
-    return np.asarray(definition(segpost.dense_crf, probabilities, image, **settings))
+    return np.asarray(definition(segpost.dense_crf, probabilities, image, **settings))  # type: ignore[arg-type]
 
 
 def potts(labels: int) -> np.ndarray:

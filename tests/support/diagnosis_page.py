@@ -62,10 +62,10 @@ def confusions(cases: Cases, runs: list[Run]) -> str:
         others = Counter((f.code, f.rank) for found in times for f in found if f.code != code)
         missed = sum(all(f.code != code for f in found) for found in times)
         beside = ", ".join(f"`{other}` ({rank}) {n}" for (other, rank), n in sorted(others.items()))
-        counts = " | ".join(str(ranks[rank] or "") for rank in RANKS)
+        counts = " | ".join(str(ranks[rank] or "") for rank in RANKS)  # type: ignore[index]
         lines.append(f"| `{code}` | {len(times)} | {counts} | {missed or ''} | {beside} |")
     spoken = Counter(f.rank for run in runs for f in examined(run).diagnosis.findings)
-    counts = " | ".join(str(spoken[rank]) for rank in RANKS)
+    counts = " | ".join(str(spoken[rank]) for rank in RANKS)  # type: ignore[index]
     lines.append(f"| nothing: right runs | {len(runs)} | {counts} | | |")
     return "\n".join(lines)
 

@@ -25,6 +25,13 @@ class SupportsDLPack(Protocol):
     def __dlpack__(self, *, stream: Any = ...) -> Any: ...
 
 
+class SupportsCudaArrayInterface(Protocol):
+    """An array on a CUDA device, of Numba or of a library without DLPack."""
+
+    @property
+    def __cuda_array_interface__(self) -> Any: ...
+
+
 class SupportsArrayInterface(Protocol):
     """A NumPy array, or an object that lends its memory to NumPy, such as Pillow's images."""
 
@@ -46,7 +53,7 @@ if TYPE_CHECKING:
     HostArray = SupportsArrayInterface | Buffer
     # Of a Segmentation, a Stream: no dtype, and no Any, which would be ambiguous in overloads.
     NumpyArray = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
-    ArrayT = TypeVar("ArrayT", bound=SupportsDLPack)
+    ArrayT = TypeVar("ArrayT", bound=SupportsDLPack | SupportsCudaArrayInterface)
     ArrayT_co = TypeVar("ArrayT_co", covariant=True, default=Any)
 else:
     HostArray = NumpyArray = ArrayT = ArrayT_co = Any

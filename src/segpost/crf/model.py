@@ -159,10 +159,10 @@ class Refinement(Generic[ArrayT_co, LabelsT_co]):
 
     probabilities: ArrayT_co = field(repr=False)
     labels: LabelsT_co = field(repr=False)
-    iterations: int | list[int]
-    converged: bool | list[bool] | list[None] | None
-    change: list[float] | list[list[float]] | None = field(repr=False)
-    kl: list[float] | list[list[float]] | None = field(repr=False)
+    iterations: Any  # these are lists for a batch
+    converged: Any
+    change: Any = field(repr=False)
+    kl: Any = field(repr=False)
 
 
 @public

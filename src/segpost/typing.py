@@ -1,0 +1,67 @@
+"""The names that arguments take, as types: for variables and functions that pass them on.
+
+``def show(grid: Grid, want: tuple[Want, ...]) -> None`` accepts what `segpost.postprocess` accepts,
+and no other string. A function that takes any result of it has a parameter `Segmentation`.
+"""
+
+from segpost._backends.registry import BackendName
+from segpost._core.arguments import Check, NanRule
+from segpost._core.sampling import Grid
+from segpost.color.datasets import PaletteName
+from segpost.crf.settings import Method, Quality, Unary
+from segpost.crf.terms import Normalization, PresetName
+from segpost.fingerprints.diff import Verdict
+from segpost.metrics.dialects import DialectName
+from segpost.metrics.matrix import Duplicates, InvalidPreds, InvalidTarget
+from segpost.metrics.policy import Absent, IgnoredClass, MeanOver, PredictedOnly
+from segpost.metrics.scores import JsonLayout, PlotKind
+from segpost.metrics.values import ClassScore, ScoreAverage, ShareOf
+from segpost.metrics.weights import WeightMethod
+from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode
+from segpost.pipeline.results import Want
+from segpost.render.findings import Rank
+from segpost.runtimes.convention import OutputKind
+from segpost.runtimes.table import ConventionName
+from segpost.spatial.network_input import Align, ChannelOrder, InputDtype, Layout, ResizeMode
+from segpost.spatial.tiling import Average, Flip
+
+__all__ = [
+    "Absent",
+    "Align",
+    "Average",
+    "BackendName",
+    "ChannelOrder",
+    "Check",
+    "ClassScore",
+    "ConfidenceDtype",
+    "ConfidenceMode",
+    "ConventionName",
+    "DialectName",
+    "Duplicates",
+    "Flip",
+    "Grid",
+    "IgnoredClass",
+    "InputDtype",
+    "InvalidPreds",
+    "InvalidTarget",
+    "JsonLayout",
+    "Layout",
+    "MeanOver",
+    "Method",
+    "NanRule",
+    "Normalization",
+    "OutputKind",
+    "PaletteName",
+    "PlotKind",
+    "PredictedOnly",
+    "PresetName",
+    "Quality",
+    "Rank",
+    "ResizeMode",
+    "ScoreAverage",
+    "ShareOf",
+    "Unary",
+    "Verdict",
+    "Want",
+    "WeightMethod",
+]
