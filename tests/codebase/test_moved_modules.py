@@ -23,6 +23,10 @@ PICKLES = sorted(path.stem for path in DATA.glob("*.pickle"))
 
 def describe(value: Any) -> Any:
     """The content of an object, in the way in which `expected.json` has it."""
+    if isinstance(value, segpost.Scores):
+        scores = json.loads(value.to_json())
+        assert scores["policy"].pop("exclude") == []  # which version 0.1 did not have
+        return scores
     if hasattr(value, "to_json"):
         return json.loads(value.to_json())
     if isinstance(value, segpost.Segmentation):
@@ -52,8 +56,10 @@ def approximate(value: Any) -> Any:
 
 def test_pickles_cover_the_classes() -> None:
     """Every public class that holds data has a pickle of version 0.1."""
-    classes = {name.lower() for name in segpost.__all__ if isinstance(getattr(segpost, name), type)}
-    assert {name.replace("_", "") for name in PICKLES} >= classes
+    values = {name: getattr(segpost, name) for name in segpost.__all__}
+    classes = {name.lower() for name, value in values.items() if isinstance(value, type)}
+    warnings = {name for name in classes if name.endswith("warning")}  # hold no data
+    assert {name.replace("_", "") for name in PICKLES} >= classes - warnings
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

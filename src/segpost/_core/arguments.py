@@ -6,7 +6,6 @@ import math
 import numbers
 import operator
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
@@ -181,7 +180,7 @@ def _size_hint(size: Any, axes: int) -> str:
     return "; of a tensor of this shape pass tensor.shape[-2:]"
 
 
-def as_scale(scale: Any, axes: int = 2) -> tuple[Fraction, ...]:
+def as_scale(scale: Any, axes: int = 2) -> tuple[tuple[int, int], ...]:
     """Return the scale of every axis as a ratio of integers up to `MAX_SCALE_TERM`.
 
     One number is the scale of all axes. ONNX's ``scales`` of a batch, (1, 1, y, x), are accepted.
@@ -197,10 +196,12 @@ def as_scale(scale: Any, axes: int = 2) -> tuple[Fraction, ...]:
 
 
 @lru_cache(maxsize=256)
-def _as_ratio(factor: object) -> Fraction:
+def _as_ratio(factor: object) -> tuple[int, int]:
     """Return a positive number as the ratio of integers whose float64 it is."""
     if isinstance(factor, (bool, np.bool_)) or not isinstance(factor, numbers.Real):
         raise TypeError(f"scale must be a number, got {factor!r}")
+    from fractions import Fraction  # few calls need it
+
     number = float(factor)
     if not 0 < number <= MAX_SCALE_TERM:
         raise ValueError(f"scale must be positive and at most {MAX_SCALE_TERM}, got {factor!r}")
@@ -209,7 +210,7 @@ def _as_ratio(factor: object) -> Fraction:
         raise ValueError(
             f"scale must be a ratio of integers up to {MAX_SCALE_TERM}, got {factor!r}: pass size="
         )
-    return ratio
+    return ratio.as_integer_ratio()
 
 
 def as_count(value: object, name: str, minimum: int = 0) -> int:

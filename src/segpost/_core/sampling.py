@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from math import gcd
 from typing import Any, Literal, get_args
@@ -14,7 +13,8 @@ import numpy.typing as npt
 
 Grid = Literal["half_pixel", "align_corners", "asymmetric"]
 GRIDS: tuple[str, ...] = get_args(Grid)
-Scale = tuple[Fraction, ...]  # outputs an input, one for each axis
+Ratio = tuple[int, int]  # outputs and inputs of a scale
+Scale = tuple[Ratio, ...]  # one for each axis
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,14 @@ class FilterTaps:
     weights: npt.NDArray[np.float64]  # [n_out, largest number of taps]
 
 
-def affine(n_in: int, n_out: int, grid: str, scale: Fraction | None = None) -> tuple[int, int, int]:
+def affine(n_in: int, n_out: int, grid: str, scale: Ratio | None = None) -> tuple[int, int, int]:
     """Return step, offset and denominator of the source coordinate (step o + offset) / den.
 
     The coordinate of output ``o`` is not clamped. The names and the formulas are those of
     the ONNX Resize operator (``coordinate_transformation_mode``); common factors are cancelled.
     Without a `scale` it is n_out / n_in.
     """
-    up, down = (n_out, n_in) if scale is None else scale.as_integer_ratio()
+    up, down = (n_out, n_in) if scale is None else scale
     if grid == "half_pixel":  # (o + 1/2) / scale - 1/2
         step, offset, den = 2 * down, down - up, 2 * up
     elif grid == "align_corners":  # o (n_in - 1) / (n_out - 1); a single output reads input 0
@@ -98,7 +98,7 @@ def affine(n_in: int, n_out: int, grid: str, scale: Fraction | None = None) -> t
 
 
 @lru_cache(maxsize=256)
-def axis(n_in: int, n_out: int, grid: str, scale: Fraction | None = None) -> Axis:
+def axis(n_in: int, n_out: int, grid: str, scale: Ratio | None = None) -> Axis:
     """Return the resampling of ``n_in`` samples to ``n_out``, with coordinates clamped."""
     step, offset, den = affine(n_in, n_out, grid, scale)
     numerator = np.arange(n_out, dtype=np.int64) * step + offset

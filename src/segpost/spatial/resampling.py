@@ -75,10 +75,10 @@ def _plan_scale(
         if value is not None:
             raise ValueError(f"{name} and scale both define the size of the result: leave one out")
     factors = as_scale(scale, len(shape))
-    output = tuple(int(n * factor) for n, factor in zip(shape, factors, strict=True))
+    output = tuple(n * up // down for n, (up, down) in zip(shape, factors, strict=True))
     if 0 in output and 0 not in shape:
         raise ValueError(f"scale {scale!r} of logits of size {shape} gives the size {output}")
-    if 0 in shape or all(factor == 1 for factor in factors):
+    if 0 in shape or all(up == down for up, down in factors):
         return Resampling(output)
     if grid is None:
         _raise_unknown_grid(shape, output)
