@@ -16,6 +16,7 @@ from segpost._core.arguments import check_choice, checked_names
 from segpost._core.arrays import Array
 from segpost.color.palette import Palette, as_palette
 from segpost.fingerprints.diff import FingerprintDiff, compare_records
+from segpost.fingerprints.display import format_fingerprint
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.summary import MAX_BLOCKS, as_channels, summarize
 from segpost.pipeline.api import postprocess
@@ -141,6 +142,18 @@ class Fingerprint(FingerprintRecord):
     >>> segpost.Fingerprint.from_json(record.to_json()).compare(record).verdict
     'same'
     """
+
+    def __repr__(self) -> str:
+        """Return shape and type of the logits, and what else is recorded, on one line."""
+        parts = [f"logits {self.logits.shape} {self.logits.kind}"]
+        if self.stages:
+            parts.append(f"stages {', '.join(self.stages)}")
+        parts.append(f"mean confidence {self.confidence:.3f}")
+        return f"<Fingerprint: {'; '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the most frequent classes and the statistics of the arrays for a notebook."""
+        return format_fingerprint(self)
 
     def compare(self, after: Fingerprint) -> FingerprintDiff:
         """Return whether `after`, of the restored network, is the same, and what has changed.
