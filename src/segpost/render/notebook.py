@@ -21,7 +21,7 @@ STYLE = """<style>
 .segpost-result caption { text-align: left; font-weight: 600; padding: 2px 0; color: inherit; }
 .segpost-result th, .segpost-result td { padding: 2px 10px 2px 0; text-align: right;
   border: 0; border-bottom: 1px solid #8884; background: none; color: inherit; }
-.segpost-result th { font-weight: 600; } .segpost-result .words { text-align: left; }
+.segpost-result th { font-weight: 600; } .segpost-result .words { text-align: left !important; }
 .segpost-result .shares td, .segpost-result .shares th { padding: 2px 6px; }
 .segpost-result .keys { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 4px 0; }
 .segpost-result .swatch { display: inline-block; width: 12px; height: 12px; margin-right: 6px;
