@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 MAX_NAMES = 3  # names that a message lists before it counts the rest
+MIN_PREFIX = 3  # letters from which the beginning of a name is recognized
+MAX_SUGGESTED = 80  # letters of a value that is compared with names
 
 # What a damaged or unsuitable file can raise; any other exception is a defect of this package.
 FILE_ERRORS = (ValueError, TypeError, OSError, MemoryError)
@@ -65,6 +67,32 @@ def format_names(names: Sequence[str]) -> str:
     """
     listed = ", ".join(map(repr, names[:MAX_NAMES]))
     return listed if len(names) <= MAX_NAMES else f"{listed} and {len(names) - MAX_NAMES} more"
+
+
+def suggest_name(value: object, known: Iterable[str]) -> str:
+    """Return a question about the known name that is most like a value, empty without one.
+
+    A name is like a value if it begins with it, or differs from it in few letters.
+
+    Examples
+    --------
+    >>> from segpost._core.text import suggest_name
+    >>> suggest_name("label", ["labels", "confidence"])
+    "; did you mean 'labels'?"
+    """
+    if not isinstance(value, str) or len(value) > MAX_SUGGESTED:
+        return ""
+    import difflib  # slow to import, and needed here only
+
+    names = {_plain_name(name): name for name in known}
+    word = _plain_name(value)
+    longer = [name for name in names if len(word) >= MIN_PREFIX and name.startswith(word)]
+    matches = sorted(longer, key=len) or difflib.get_close_matches(word, names, n=1)
+    return f"; did you mean {names[matches[0]]!r}?" if matches else ""
+
+
+def _plain_name(name: str) -> str:
+    return name.lower().replace("-", "_").replace(" ", "_")
 
 
 def display_path(path: Path) -> str:
