@@ -123,7 +123,8 @@ class Palette:
         """Return a palette of `n` colors that are far from each other to the eye.
 
         The first is black, for a background. Each of the others is the color farthest, in Oklab,
-        from all those before it, so the first k are the same for every n.
+        from all those before it, so the first k are the same for every n. The first twelve can be
+        told apart with deuteranopia, the most frequent color vision deficiency, too.
 
         Parameters
         ----------
