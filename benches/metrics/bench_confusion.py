@@ -121,7 +121,6 @@ def jobs() -> list[Job]:
     """The cases of this file."""
     maps = street
     two: dict[str, Any] = {"threads": 2, "only": THREADED}
-    brief: dict[str, Any] = {"only": BRIEF}
     return [
         pair("confusion, street", maps),
         pair("confusion, street, int64", maps, np.int64),
