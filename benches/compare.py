@@ -2,8 +2,11 @@
 
 Times of two runs do not compare, ratios within a run do. For every job the rivals' ratios to
 segpost, of the quietest rounds, are held to those of the baseline; the median over the rivals
-counts, so that one rival that another version made quicker is no regression of ours. 1 where a job
-is slower than the tolerance allows. `--write` makes the run the new baseline of its jobs.
+counts, so that one rival that another version made quicker is no regression of ours. A run of
+`pytest benches --benchmark-only -m own` holds ratios to the floor, the time of moving the job's
+bytes once, and is compared with another such run. The exit status is 1 where a job is slower than
+the tolerance allows, 2 where nothing could be compared. `--write` makes the run the new baseline of
+its jobs.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benches.harness.jobs import OURS
+from benches.harness.jobs import FLOOR_RATIO, OURS
 
 BASELINE = Path(__file__).parent / "results" / "baseline.json"
 TOLERANCE = 0.25  # of a ratio: neighbours on the machine cost up to a fifth
@@ -23,7 +26,12 @@ Ratios = dict[str, dict[str, float]]  # job, contender: its quietest time over s
 
 
 def ratios(run: dict[str, Any]) -> Ratios:
-    """Those of a file that `--json` wrote."""
+    """Those of a file of `python -m benches --json`, of pytest-benchmark, or of a baseline."""
+    if "benchmarks" in run:
+        return own_ratios(run)
+    if "jobs" not in run:
+        baseline: Ratios = run
+        return baseline
     found: Ratios = {}
     for job in run["jobs"]:
         made = job["contenders"].items()
@@ -32,6 +40,15 @@ def ratios(run: dict[str, Any]) -> Ratios:
         if ours and times:
             found[job["title"]] = {name: round(ms / ours, 4) for name, ms in times.items()}
     return found
+
+
+def own_ratios(run: dict[str, Any]) -> Ratios:
+    """The floor's time over segpost's, of every row of pytest-benchmark."""
+    floors = {
+        row["name"].partition("[")[2].rstrip("]"): row["extra_info"].get(FLOOR_RATIO)
+        for row in run["benchmarks"]
+    }
+    return {title: {"floor": 1 / ratio} for title, ratio in floors.items() if ratio}
 
 
 def changes(run: Ratios, baseline: Ratios) -> dict[str, float]:
@@ -49,22 +66,30 @@ def changes(run: Ratios, baseline: Ratios) -> dict[str, float]:
 def main() -> int:
     """Print a table; 1 where something became slower."""
     parser = argparse.ArgumentParser(prog="python -m benches.compare")
-    parser.add_argument("run", type=Path, help="what `python -m benches ... --json` wrote")
-    parser.add_argument("--baseline", type=Path, default=BASELINE)
+    parser.add_argument(
+        "run", type=Path, help="what `python -m benches ... --json` or pytest-benchmark wrote"
+    )
+    parser.add_argument(
+        "--baseline", type=Path, default=BASELINE, help="ratios, or such a file from before"
+    )
     parser.add_argument("--tolerance", type=float, default=TOLERANCE)
     parser.add_argument("--write", action="store_true", help="make these the baseline's ratios")
     options = parser.parse_args()
     run = ratios(json.loads(options.run.read_text(encoding="utf-8")))
     baseline: Ratios = {}
     if options.baseline.exists():
-        baseline = json.loads(options.baseline.read_text(encoding="utf-8"))
+        baseline = ratios(json.loads(options.baseline.read_text(encoding="utf-8")))
     if options.write:
         text = json.dumps({**baseline, **run}, indent=1, sort_keys=True, ensure_ascii=False)
         options.baseline.write_text(text + "\n", encoding="utf-8")
         return 0
+    compared = changes(run, baseline)
+    if not compared:
+        print(f"{options.run} and {options.baseline} have no job in common", file=sys.stderr)
+        return 2
     slower = 0
-    print("| job | lead over the rivals, to the baseline's | |\n|---|--:|---|")
-    for title, change in sorted(changes(run, baseline).items(), key=lambda item: item[1]):
+    print("| job | lead over rivals or floor, to the baseline's | |\n|---|--:|---|")
+    for title, change in sorted(compared.items(), key=lambda item: item[1]):
         worse = change < 1 - options.tolerance
         slower += worse
         print(f"| {title} | {change:.2f} | {'slower' if worse else ''} |")

@@ -37,6 +37,8 @@ STREAM = "segpost.Stream"
 TENSOR_STREAM = "segpost.Stream, torch tensor in and out"
 TWO_THREADS = "segpost, two threads"
 COUNTING_BARE = "segpost kernel alone, counts reused"
+ACCUMULATOR = "segpost.ConfusionMatrix: reset, update, matrix"
+BOXED_INTO, BOXED_LAST = "segpost, out= reused", "segpost, channels last"
 
 
 def call(job: Job, **options: Any) -> Run:
@@ -81,12 +83,12 @@ def boxed(job: Job, **options: Any) -> Run:
     return lambda: (box.apply(image, **options),)
 
 
-@contender("segpost, out= reused", LETTERBOX)
+@contender(BOXED_INTO, LETTERBOX)
 def boxed_into(job: Job) -> Run:
     return boxed(job, out=np.empty((3, job.height, job.width), np.float32))
 
 
-@contender("segpost, channels last", LETTERBOX)
+@contender(BOXED_LAST, LETTERBOX)
 def boxed_last(job: Job) -> Run:
     run = boxed(job, layout="nhwc")
     return lambda: (run()[0].transpose(2, 0, 1),)
@@ -249,7 +251,7 @@ def two_threads(job: Job) -> Run:
     return run
 
 
-@contender("segpost.ConfusionMatrix: reset, update, matrix", "confusion", "confusion from logits")
+@contender(ACCUMULATOR, "confusion", "confusion from logits")
 def accumulator(job: Job) -> Run:
     matrix = segpost.ConfusionMatrix(job.classes, ignore_index=VOID)
     preds = job.logits if job.logits.size else job.labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from benches.harness.pytest_support import parametrized, run_benchmark
 from benches.labels.bench_labels import street_scene
 
 
+@lru_cache(maxsize=1)
 def street_labels() -> Array:
     """1024 x 2048 labels of scene (b), enlarged without interpolation."""
     small = street_scene().argmax(axis=0).astype(np.uint8)
@@ -21,10 +23,10 @@ def street_labels() -> Array:
 
 def jobs() -> list[Job]:
     """The cases of this file."""
-    labels = street_labels()
+    image = partial(scenes.photograph, 1024, 2048)
     return [
-        Job("colorize", "color", labels=labels),
-        Job("overlay", "overlay", labels=labels, image=scenes.photograph(*labels.shape)),
+        Job("colorize", "color", labels=street_labels),
+        Job("overlay", "overlay", labels=street_labels, image=image),
     ]
 
 

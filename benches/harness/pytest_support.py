@@ -8,16 +8,33 @@ from typing import Any
 
 import pytest
 
+from benches.baselines.ours import (
+    ACCUMULATOR,
+    BOXED_INTO,
+    BOXED_LAST,
+    BYTES,
+    FAST,
+    STREAM,
+    TWO_THREADS,
+)
 from benches.harness import measure
-from benches.harness.jobs import OURS, Absent, Entry, Job, entries
+from benches.harness.jobs import FLOOR_RATIO, OURS, Absent, Entry, Job, entries
 
 ROUNDS = 5
+FLOOR_VISITS = 3  # before a contender is timed, and again after it
+# What users call, with the default backend and SIMD level: the rows that a change can slow down.
+OWN = (OURS, FAST, BYTES, STREAM, TWO_THREADS, ACCUMULATOR, BOXED_INTO, BOXED_LAST)
 
 
 def parametrized(jobs: Callable[[], list[Job]]) -> list[Any]:
-    """(job, entry) for every contender of every job."""
+    """(job, entry) for every contender of every job; segpost's own have the marker `own`."""
     return [
-        pytest.param(job, entry, id=f"{slug(job.title)}--{slug(entry.name)}")
+        pytest.param(
+            job,
+            entry,
+            id=f"{slug(job.title)}--{slug(entry.name)}",
+            marks=[pytest.mark.own] if entry.name in OWN else [],
+        )
         for job in jobs()
         for entry in entries(job)
     ]
@@ -29,15 +46,31 @@ def slug(text: str) -> str:
 
 
 def run_benchmark(benchmark: Any, job: Job, entry: Entry) -> None:
-    """Time a contender; beside it, its ratio to segpost in rounds that are interleaved."""
+    """Time a contender; beside it, its ratios to the floor of its bytes and to segpost.
+
+    Times of two runs do not compare, ratios to what was timed beside them do.
+    """
     try:
         contender = entry.ready(job)
+        others = [] if entry.name in OWN else [entry_of(job, OURS).ready(job)]
     except Absent as error:
         pytest.skip(f"absent: {error}")
-    ours = next(one for one in entries(job) if one.name == OURS).ready(job)
-    theirs, own = measure.interleave([contender, ours], ROUNDS, measure.clock(job))
     benchmark.group = job.title
     benchmark.extra_info["threads"] = entry.threads
-    benchmark.extra_info["ratio to segpost"] = theirs.ms / own.ms
     benchmark.extra_info["extrapolated by"] = contender.factor
-    benchmark.pedantic(contender.run, rounds=ROUNDS, iterations=1, warmup_rounds=1)
+    for ours in others:
+        theirs, own = measure.interleave([contender, ours], ROUNDS, measure.clock(job))
+        benchmark.extra_info["ratio to segpost"] = theirs.ms / own.ms
+    floor = measure.floor(job)
+    before = measure.interleave(floor, FLOOR_VISITS)
+    benchmark(contender.run)
+    after = measure.interleave(floor, FLOOR_VISITS)
+    if benchmark.stats is not None:  # None with --benchmark-disable
+        quietest = sum(min(a.best_ms, b.best_ms) for a, b in zip(before, after, strict=True))
+        milliseconds = 1e3 * benchmark.stats.stats.min * contender.factor
+        benchmark.extra_info[FLOOR_RATIO] = milliseconds / quietest
+
+
+def entry_of(job: Job, name: str) -> Entry:
+    """The contender of that name."""
+    return next(entry for entry in entries(job) if entry.name == name)

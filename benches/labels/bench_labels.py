@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import pytest
@@ -37,21 +37,38 @@ def street_scene(white: float = 0.6) -> Array:
     return scenes.scene(19, 128, 256, regions=28, objects=28, poles=9, white=white, seed=2)
 
 
+@lru_cache(maxsize=1)
+def noise() -> Array:
+    """The worst case at the size of (b)."""
+    return scenes.iid(19, 128, 256)
+
+
+@lru_cache(maxsize=1)
+def full_scene() -> Array:
+    """(c): a head at full resolution."""
+    return scenes.enlarged(street_scene(), 1024, 2048)
+
+
 def jobs() -> list[Job]:
     """The cases of this file."""
     big = (1024, 2048)
     noisy = [
-        Job(f"labels (b), white noise {white:g}", "labels", street_scene(white), big, only=BRIEF)
+        Job(
+            f"labels (b), white noise {white:g}",
+            "labels",
+            partial(street_scene, white),
+            big,
+            only=BRIEF,
+        )
         for white in (1.0, 2.0, 4.0)
     ]
-    full = scenes.enlarged(street_scene(), *big)
     return [
-        Job("labels (a)", "labels", voc_scene(), (513, 513), palette="voc"),
-        Job("labels (b)", "labels", street_scene(), big),
+        Job("labels (a)", "labels", voc_scene, (513, 513), palette="voc"),
+        Job("labels (b)", "labels", street_scene, big),
         *noisy,
-        Job("labels, iid noise", "labels", scenes.iid(19, 128, 256), big, only=BRIEF),
-        Job("labels at full resolution", "labels", full, note="Nobody interpolates."),
-        Job("softmax", "softmax", full[:, ::4, ::4].copy()),
+        Job("labels, iid noise", "labels", noise, big, only=BRIEF),
+        Job("labels at full resolution", "labels", full_scene, note="Nobody interpolates."),
+        Job("softmax", "softmax", lambda: full_scene()[:, ::4, ::4].copy()),
     ]
 
 

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import pytest
 
 from benches.harness import scenes
-from benches.harness.jobs import VOLUME, Job
+from benches.harness.jobs import VOLUME, Array, Job
 from benches.harness.pytest_support import parametrized, run_benchmark
 
 
+@lru_cache(maxsize=1)
+def volume() -> Array:
+    """Medical networks: 25 classes at half the resolution and less."""
+    return scenes.volume(25, (64, 80, 80))
+
+
+def note() -> str:
+    """How much of it is undecided."""
+    return f"{scenes.undecided(volume()):.0%} of the cells have several first maxima."
+
+
 def jobs() -> list[Job]:
-    """The case of medical networks: 25 classes at half the resolution and less."""
-    logits, size = scenes.volume(25, (64, 80, 80)), (160, 256, 256)
-    note = f"{scenes.undecided(logits):.0%} of the cells have several first maxima."
+    """The cases of this file."""
+    size = (160, 256, 256)
     return [
-        Job("volume", VOLUME, logits, volume=size, note=note),
-        Job("volume, two threads", VOLUME, logits, volume=size, threads=2),
+        Job("volume", VOLUME, volume, volume=size, note=note),
+        Job("volume, two threads", VOLUME, volume, volume=size, threads=2),
     ]
 
 

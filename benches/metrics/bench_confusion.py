@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,11 @@ def crop(height: int, width: int) -> tuple[Array, Array]:
     return preds, target
 
 
+def constant() -> tuple[Array, Array]:
+    """One class everywhere."""
+    return np.full(BIG, 3, np.uint8), np.full(BIG, 3, np.uint8)
+
+
 def independent(classes: int) -> tuple[Array, Array]:
     """Every pixel by itself, the worst case of everything that looks for runs."""
     rng = np.random.default_rng(3)
@@ -78,43 +84,63 @@ def logits_target() -> Array:
     return scenes.with_void(rng, scenes.mistaken(rng, labels))
 
 
-def pair(title: str, maps: tuple[Array, Array], dtype: Any = np.uint8, **options: Any) -> Job:
+def pair(
+    title: str, maps: Callable[[], tuple[Array, Array]], dtype: Any = np.uint8, **options: Any
+) -> Job:
     """A job on two label maps."""
-    preds, target = (one.astype(dtype) for one in maps)
-    note = scenes.statistics(preds, target)
-    task = options.pop("task", "confusion")
-    return Job(title, task, labels=preds, target=target, note=note, **options)
+
+    @cache
+    def typed() -> tuple[Array, Array]:
+        preds, target = (one.astype(dtype) for one in maps())
+        return preds, target
+
+    return Job(
+        title,
+        options.pop("task", "confusion"),
+        labels=lambda: typed()[0],
+        target=lambda: typed()[1],
+        note=lambda: scenes.statistics(*typed()),
+        **options,
+    )
 
 
-def from_logits(title: str, logits: Array, size: tuple[int, int] | None, **options: Any) -> Job:
+def from_logits(
+    title: str, logits: Callable[[], Array], size: tuple[int, int] | None, **options: Any
+) -> Job:
     """A job on logits and a label map."""
-    target = logits_target()
-    labels = full_logits().argmax(axis=0)
-    note = f"Target of {target.dtype}. {scenes.statistics(labels, target)}"
+
+    def note() -> str:
+        labels, target = full_logits().argmax(axis=0), logits_target()
+        return f"Target of {target.dtype}. {scenes.statistics(labels, target)}"
+
     task = "confusion from logits"
-    return Job(title, task, logits, size, target=target, note=note, **options)
+    return Job(title, task, logits, size, target=logits_target, note=note, **options)
 
 
 def jobs() -> list[Job]:
     """The cases of this file."""
-    maps = street()
-    constant = (np.full(BIG, 3, np.uint8), np.full(BIG, 3, np.uint8))
+    maps = street
     two: dict[str, Any] = {"threads": 2, "only": THREADED}
     return [
         pair("confusion, street", maps),
         pair("confusion, street, int64", maps, np.int64),
         pair("confusion, street, int32", maps, np.int32, only=BRIEF),
         *(
-            pair(f"confusion, independent, {c} classes", independent(c), classes=c, only=BRIEF)
+            pair(
+                f"confusion, independent, {c} classes",
+                partial(independent, c),
+                classes=c,
+                only=BRIEF,
+            )
             for c in (19, 150, 255)
         ),
         pair("confusion, constant", constant, only=BRIEF),
-        pair("confusion, street, 513 x 513", crop(513, 513), only=BRIEF),
-        pair("confusion, street, 65 x 65", crop(65, 65), only=BRIEF),
+        pair("confusion, street, 513 x 513", partial(crop, 513, 513), only=BRIEF),
+        pair("confusion, street, 65 x 65", partial(crop, 65, 65), only=BRIEF),
         pair("confusion, street, two threads", maps, **two),
-        from_logits("confusion from logits, full resolution", full_logits(), None),
-        from_logits("confusion from logits, low resolution", street_scene(), BIG),
-        from_logits("confusion from logits, two threads", full_logits(), None, **two),
+        from_logits("confusion from logits, full resolution", full_logits, None),
+        from_logits("confusion from logits, low resolution", street_scene, BIG),
+        from_logits("confusion from logits, two threads", full_logits, None, **two),
         pair("Boundary IoU", maps, task="boundary IoU"),
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from benches.baselines.with_torch import COMPILED_SOFTMAX, EAGER_SOFTMAX
 from benches.harness import scenes
 from benches.harness.jobs import OURS, SPREAD, Array, Job
 from benches.harness.pytest_support import parametrized, run_benchmark
-from benches.labels.bench_labels import street_scene, voc_scene
+from benches.labels.bench_labels import full_scene, noise, street_scene, voc_scene
 
 BRIEF = (
     OURS,
@@ -29,60 +29,48 @@ BRIEF = (
 SURE = "labels+confidence+color"
 
 
-@lru_cache(maxsize=1)
-def full_scene() -> Array:
-    """(c): a head at full resolution."""
-    return scenes.enlarged(street_scene(), 1024, 2048)
+def full_scene_last() -> Array:
+    """(c) as a view whose class axis is last in memory."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(full_scene(), 0, -1)), -1, 0)
+
+
+def full_scene_half() -> Array:
+    """(c) in float16."""
+    return full_scene().astype(np.float16)
+
+
+def full_scene_brain() -> Array:
+    """(c) with the values that bfloat16 has."""
+    return (full_scene().view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
 def full_jobs() -> list[Job]:
     """Labels, confidence and colors of logits of the image's size: one pass over them."""
-    full = full_scene()
-    last = np.moveaxis(np.ascontiguousarray(np.moveaxis(full, 0, -1)), -1, 0)
-    note = "Nobody interpolates."
-    half = full.astype(np.float16)
-    brain = (full.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
-    kinds: tuple[tuple[str, Array], ...] = (("float16", half), ("bfloat16", brain))
+    title = "labels + confidence + RGB (c)"
+    brief: dict[str, Any] = {"only": BRIEF, "note": "Nobody interpolates."}
+    spread = "labels + confidence + probabilities (c)"
     return [
-        Job("labels + confidence + RGB (c)", SURE, full, only=BRIEF, note=note),
-        Job("labels + confidence + probabilities (c)", SPREAD, full, only=BRIEF, note=note),
-        Job(
-            "labels + confidence + RGB (c), channels last",
-            SURE,
-            last,
-            axis=-1,
-            only=BRIEF,
-            note=note,
-        ),
-        *(
-            Job(
-                f"labels + confidence + RGB (c), {kind}",
-                SURE,
-                values,
-                kind=kind,
-                only=BRIEF,
-                note=note,
-            )
-            for kind, values in kinds
-        ),
+        Job(title, SURE, full_scene, **brief),
+        Job(spread, SPREAD, full_scene, **brief),
+        Job(f"{title}, channels last", SURE, full_scene_last, axis=-1, **brief),
+        Job(f"{title}, float16", SURE, full_scene_half, kind="float16", **brief),
+        Job(f"{title}, bfloat16", SURE, full_scene_brain, kind="bfloat16", **brief),
     ]
 
 
 def jobs() -> list[Job]:
     """The cases of this file."""
     big, crop = (1024, 2048), (513, 513)
-    street, voc = street_scene(), voc_scene()
+    street, voc, image = street_scene, voc_scene, partial(scenes.photograph, *big)
     return [
         Job("labels + RGB (a)", "labels+color", voc, crop, palette="voc"),
         Job("labels + RGB (b)", "labels+color", street, big),
-        Job("labels + RGB, iid noise", "labels+color", scenes.iid(19, 128, 256), big),
+        Job("labels + RGB, iid noise", "labels+color", noise, big),
         Job("labels + confidence + RGB (a)", SURE, voc, crop, palette="voc"),
         Job("labels + confidence + RGB (b)", SURE, street, big),
-        Job(
-            "labels + confidence + RGB, iid noise", SURE, scenes.iid(19, 128, 256), big, only=BRIEF
-        ),
+        Job("labels + confidence + RGB, iid noise", SURE, noise, big, only=BRIEF),
         *full_jobs(),
-        Job("labels + overlay (b)", "labels+overlay", street, big, image=scenes.photograph(*big)),
+        Job("labels + overlay (b)", "labels+overlay", street, big, image=image),
     ]
 
 

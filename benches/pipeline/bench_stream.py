@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ FRAMES = (OURS, STREAM, TENSORS, TENSOR_STREAM, EAGER_ARGMAX, EAGER_MAX, EAGER_S
 def jobs() -> list[Job]:
     """The cases of this file."""
     big, crop = (1024, 2048), (513, 513)
-    street, voc = street_scene(), voc_scene()
+    street, voc = street_scene, voc_scene
     sure, laid = "labels+confidence+color", "labels+overlay"
     return [
         Job("frames: labels + RGB, 65 x 65", "labels+color", voc, palette="voc", only=FRAMES),
@@ -31,7 +32,7 @@ def jobs() -> list[Job]:
             laid,
             street,
             big,
-            image=scenes.photograph(*big),
+            image=partial(scenes.photograph, *big),
             only=FRAMES,
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from benches.harness.pytest_support import parametrized, run_benchmark
 
 def jobs() -> list[Job]:
     """A VOC picture made larger, a video frame made smaller, a street scene as it is."""
-    voc, frame = scenes.photograph(375, 500), scenes.photograph(1080, 1920)
+    voc = partial(scenes.photograph, 375, 500)
+    frame = partial(scenes.photograph, 1080, 1920)
     plain = "Two rows and two columns a pixel, as OpenCV reads them."
     return [
         Job("letterbox (a)", LETTERBOX, size=(513, 513), image=voc),
@@ -30,7 +32,7 @@ def jobs() -> list[Job]:
             "letterbox (c), normalized only",
             LETTERBOX,
             size=(1024, 2048),
-            image=scenes.photograph(1024, 2048),
+            image=partial(scenes.photograph, 1024, 2048),
         ),
     ]
 

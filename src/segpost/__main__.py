@@ -1,31 +1,8 @@
-"""`python -m segpost --cmakedir | --includes | --libdir`: where a build finds what is installed."""
+"""The command line as a module: `python -m segpost` is `segpost`."""
 
-import argparse
 import sys
 
-import segpost
-
-
-def main() -> int:
-    """Print one of the folders."""
-    parser = argparse.ArgumentParser(prog="python -m segpost")
-    group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("--cmakedir", action="store_true", help="for CMake's segpost_DIR")
-    group.add_argument("--includes", action="store_true", help="-I and the folder of headers")
-    group.add_argument("--libdir", action="store_true", help="the folder of libsegpost.so")
-    options = parser.parse_args()
-    try:
-        include = segpost.get_include()
-    except ImportError as error:
-        print(f"segpost: error: {error}", file=sys.stderr)
-        return 2
-    library = include.parent / "lib"
-    if options.cmakedir:
-        print(library / "cmake" / "segpost")
-    else:
-        print(library if options.libdir else f"-I{include}")
-    return 0
-
+from segpost.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -143,3 +143,43 @@ def test_pickles_of_the_first_release() -> None:
     assert old == palette
     np.testing.assert_array_equal(old.lookup_table(2)[1], palette.lookup_table(2)[1])
     assert not old.colors.flags.writeable
+
+
+def as_seen_with_deuteranopia(colors: np.ndarray) -> np.ndarray:
+    """CIELAB of sRGB bytes as a person without green cones sees them (Vienot et al. 1999)."""
+    linear = np.where(colors / 255 <= 0.04045, colors / 255 / 12.92, 0.0)
+    linear = np.where(colors / 255 > 0.04045, ((colors / 255 + 0.055) / 1.055) ** 2.4, linear)
+    to_lms = np.array(
+        [[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.0299566, 0.184309, 1.46709]]
+    )
+    confused = np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]])
+    seen = (linear @ (np.linalg.inv(to_lms) @ confused @ to_lms).T).clip(0, 1)
+    to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    xyz = seen @ np.array(to_xyz).T / [0.95047, 1.0, 1.08883]
+    root = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.stack(
+        [
+            116 * root[:, 1] - 16,
+            500 * (root[:, 0] - root[:, 1]),
+            200 * (root[:, 1] - root[:, 2]),
+        ],
+        axis=1,
+    )
+
+
+def test_twelve_distinct_colors_are_distinct_with_deuteranopia() -> None:
+    """By another model than the one that chooses them; a difference of 2.3 is just noticeable."""
+    lab = as_seen_with_deuteranopia(Palette.distinct(12).colors)
+    differences = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
+    assert differences[np.triu_indices(12, 1)].min() > 20
+    # the model confuses what such a person does, or the line above would say nothing
+    green, ochre = as_seen_with_deuteranopia(np.array([(0, 210, 0), (225, 165, 45)], np.uint8))
+    assert np.linalg.norm(green - ochre) < 10
+
+
+def test_the_first_distinct_colors() -> None:
+    """Pictures without a palette have these colors: a change is one for every user."""
+    assert Palette.distinct(8).colors.tolist() == [
+        [0, 0, 0], [255, 255, 0], [165, 0, 255], [0, 120, 0],
+        [255, 75, 45], [45, 195, 255], [105, 15, 75], [0, 0, 210],
+    ]  # fmt: skip

@@ -5,36 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pytest
+from html_elements import Elements
 
 from segpost.render import html
 from segpost.render.findings import RANKS, Finding, format_html
 from segpost.render.tables import Table
-
-VOID_ELEMENTS = {"img", "meta", "input", "br", "link", "source"}
-
-
-class Elements(HTMLParser):
-    """Collects the elements of a page, and fails where one is closed that was not open."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-        assert not self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID_ELEMENTS:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def test_a_page_is_one_file() -> None:

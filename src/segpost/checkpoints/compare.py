@@ -11,7 +11,13 @@ from segpost.checkpoints.files import read_state
 from segpost.checkpoints.matching import match_names
 from segpost.checkpoints.names import find_name_mistakes
 from segpost.checkpoints.values import find_value_mistakes
-from segpost.render.findings import Finding, format_markdown, format_text, sort_findings
+from segpost.render.findings import (
+    Finding,
+    format_markdown,
+    format_section,
+    format_text,
+    sort_findings,
+)
 from segpost.render.text import as_printable
 
 
@@ -73,6 +79,15 @@ class CheckpointDiff:
             f"{self.matched_share:.1%} of the tensors, {self.matched_elements:.1%} of the "
             "parameters would be loaded."
         )
+
+    def __repr__(self) -> str:
+        """Return the summary and the codes on one line."""
+        codes = f" {', '.join(self.codes)}" if self.findings else ""
+        return f"<CheckpointDiff: {self.summary()}{codes}>"
+
+    def _repr_html_(self) -> str:
+        """Return summary and findings for a notebook."""
+        return format_section(self.summary(), self.findings)
 
     def __str__(self) -> str:
         """Return summary and findings for a terminal."""

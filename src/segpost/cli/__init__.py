@@ -15,8 +15,10 @@ from typing import Any
 from segpost import __version__
 from segpost._core.text import FILE_ERRORS
 from segpost.cli.commands import COMMANDS
+from segpost.cli.folders import add_folder_options
 from segpost.cli.messages import cli_spelling, describe_cli_error
 from segpost.cli.packages import describe_missing_package
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.cli.progress import print_error
 
 __all__ = ["main"]
@@ -77,13 +79,14 @@ def _run_command(
 
 def _build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="segpost",
         description="What comes after a segmentation network: labels, colors and overlays from "
         "its logits.",
-        epilog=STATUS,
+        epilog=format_epilog(("segpost demo", "segpost run --help"), STATUS),
     )
     parser.add_argument("--version", action="version", version=f"segpost {__version__}")
+    add_folder_options(parser)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in COMMANDS:
         module.add_to(commands)

@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 STEP = 15  # between the candidates of one channel
+# How much a distance counts that a person with deuteranopia sees, beside one of normal vision. That
+# person sees less contrast between most colors; equal weights would leave few saturated ones.
+DEUTERANOPIA_WEIGHT = 2.0
 LIGHTNESS = (0.35, 0.97)  # of candidates, in Oklab: the first color is black, the page may be white
 
 
@@ -16,18 +19,22 @@ def distinct_colors(n: int) -> npt.NDArray[np.uint8]:
     """Return `n` colors far from each other to the eye, (n, 3) uint8.
 
     The first is black. Each of the others is the candidate farthest, in Oklab, from all colors
-    before it (farthest-point sampling), so the first k are the same for every n.
+    before it (farthest-point sampling), so the first k are the same for every n. The distance of
+    two colors is that of normal vision, or `DEUTERANOPIA_WEIGHT` times that with deuteranopia,
+    whichever is less.
     """
     levels = np.arange(0, 256, STEP)
     candidates = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
-    positions = oklab(candidates)
-    lightness = positions[:, 0]
-    is_usable = (lightness > LIGHTNESS[0]) & (lightness < LIGHTNESS[1])
+    normal = oklab(candidates)
+    views = (normal, DEUTERANOPIA_WEIGHT * linear_to_oklab(_with_deuteranopia(candidates)))
+    is_usable = (normal[:, 0] > LIGHTNESS[0]) & (normal[:, 0] < LIGHTNESS[1])
     chosen = [0]
     distance = np.where(is_usable, np.inf, -1.0)  # from each candidate to the nearest chosen color
     while len(chosen) < n:
-        to_last = ((positions - positions[chosen[-1]]) ** 2).sum(axis=1)
-        distance = np.minimum(distance, np.where(is_usable, to_last, -1.0))
+        last = chosen[-1]
+        for positions in views:
+            to_last = ((positions - positions[last]) ** 2).sum(axis=1)
+            distance = np.minimum(distance, np.where(is_usable, to_last, -1.0))
         chosen.append(int(distance.argmax()))
     return candidates[chosen].astype(np.uint8)
 
@@ -40,8 +47,11 @@ def oklab(colors: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
     B. Ottosson, "A perceptual color space for image processing", 2020,
     https://bottosson.github.io/posts/oklab/.
     """
-    encoded = colors / 255.0
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return linear_to_oklab(linear_rgb(colors))
+
+
+def linear_to_oklab(linear: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return linear RGB (K, 3) in Oklab."""
     cones = linear @ np.array(
         [
             [0.4122214708, 0.2119034982, 0.0883024619],
@@ -57,3 +67,28 @@ def oklab(colors: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
         ]
     )
     return lab
+
+
+def linear_rgb(colors: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """Return sRGB bytes as linear RGB in 0..1."""
+    encoded = colors / 255.0
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def _with_deuteranopia(colors: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """Return sRGB bytes (K, 3) as linear RGB that looks as with deuteranopia.
+
+    References
+    ----------
+    G. M. Machado, M. M. Oliveira, L. A. F. Fernandes, "A physiologically-based model for
+    simulation of color vision deficiency", IEEE TVCG 15(6), 2009; severity 1.
+    """
+    matrix = np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    )
+    seen: npt.NDArray[np.float64] = (linear_rgb(colors) @ matrix.T).clip(0.0, 1.0)
+    return seen

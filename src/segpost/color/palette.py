@@ -18,11 +18,13 @@ from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import list_aliases, read_dataset
 from segpost.color.distinct import distinct_colors
 from segpost.color.mappings import read_mapping, read_names
+from segpost.render.notebook import format_colors, format_paragraph, format_result
 
 Color = tuple[int, int, int]
 
 MAX_COLORS = 65536
 MAX_DISTINCT = 1024
+MAX_SHOWN_COLORS = 256  # in a notebook
 
 
 @public
@@ -129,7 +131,8 @@ class Palette:
         """Return a palette of `n` colors that are far from each other to the eye.
 
         The first is black, for a background. Each of the others is the color farthest, in Oklab,
-        from all those before it, so the first k are the same for every n.
+        from all those before it, so the first k are the same for every n. The first twelve can be
+        told apart with deuteranopia, the most frequent color vision deficiency, too.
 
         Parameters
         ----------
@@ -264,6 +267,16 @@ class Palette:
         ignore = "" if self._ignore_index is None else f", ignore_index={self._ignore_index}"
         names = "" if self._names is None else f", names={self._names[0]!r}..{self._names[-1]!r}"
         return f"Palette({len(self)} colors{names}{ignore})"
+
+    def _repr_html_(self) -> str:
+        """Return colors, labels and names for a notebook."""
+        entries = [
+            (f"{label} {self.name(label)}" if self._names else str(label), color)
+            for label, color in self.items()
+        ]
+        rest = len(entries) - MAX_SHOWN_COLORS
+        more = format_paragraph(f"and {rest} more" if rest > 0 else "")
+        return format_result(repr(self), format_colors(entries[:MAX_SHOWN_COLORS]), more)
 
     def _key(self) -> tuple[object, ...]:
         return self._colors.tobytes(), self._names, self._void, self._ignore_index

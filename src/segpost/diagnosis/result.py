@@ -13,11 +13,10 @@ import numpy.typing as npt
 from segpost._core.public import public
 from segpost.render.findings import (
     RANKS,
-    STYLE,
     Finding,
     as_jsonable_dict,
-    format_html,
     format_markdown,
+    format_section,
     format_text,
 )
 from segpost.render.html import embed_array, format_figure
@@ -117,7 +116,16 @@ class Diagnosis:
 
         The section loads nothing from elsewhere. The pictures need Pillow.
         """
-        return "\n".join(["<section class='diagnosis'>", STYLE, *self._iter_html(), "</section>"])
+        return format_section(self.summary(), self.findings, *self._iter_html())
+
+    def _repr_html_(self) -> str:
+        """Return `to_html` for a notebook."""
+        return self.to_html()
+
+    def __repr__(self) -> str:
+        """Return the summary and the codes on one line."""
+        codes = f" {', '.join(self.codes)}" if self.findings else ""
+        return f"<Diagnosis: {self.summary()}{codes}>"
 
     def _format_questions(self) -> list[str]:
         """Return the open questions as the items of a list."""
@@ -127,8 +135,7 @@ class Diagnosis:
         ]
 
     def _iter_html(self) -> Iterator[str]:
-        yield f"<p><strong>{escape_html(self.summary())}</strong></p>"
-        yield from map(format_html, self.findings)
+        """Yield the open questions and the pictures."""
         if self.cannot_tell:
             items = "".join(
                 f"<li>{escape_html(question)}; what would tell: {escape_html(needed)}</li>"

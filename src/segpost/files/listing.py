@@ -71,8 +71,8 @@ def list_files(
     kinds : collection of str
         The endings of files that count, such as ".png".
     suffixes : sequence of str
-        Ends of names, before the ending, that are removed; only files that have one of them
-        count. Without any, the common ones are removed where they are.
+        Ends of names, with or without the ending such as ".png", that are removed; only files
+        that have one of them count. Without any, the common ones are removed where they are.
     instances : bool
         Whether instance maps are wanted, not label maps.
 
@@ -103,7 +103,7 @@ def list_files(
         ends = suffixes or (INSTANCES if instances else ("_labelIds", "_labelTrainIds"))
         raise ValueError(
             f"{what}: no file in {display_path(source)} has a name that ends with "
-            f"{' or '.join(map(repr, ends))} before its suffix; there is "
+            f"{' or '.join(map(repr, ends))}, with or without its suffix; there is "
             f"{format_names([name for name, _ in files])}"
         )
     return sorted(data_files)
@@ -164,8 +164,11 @@ def _file_key(name: str, suffixes: Sequence[str], instances: bool) -> str | None
     before, slash, last = name.rpartition("/")
     stem = last.rpartition(".")[0] or last
     if suffixes:
-        end = next((s for s in suffixes if stem.endswith(s) and len(stem) > len(s)), None)
-        return None if end is None else before + slash + stem[: -len(end)]
+        for end in suffixes:
+            for name_part in (stem, last):  # without and with the ending of the file
+                if name_part.endswith(end) and len(name_part) > len(end):
+                    return before + slash + name_part[: -len(end)]
+        return None
     is_other_kind = not stem.endswith(INSTANCES) if instances else stem.endswith(NOT_LABELS)
     if is_other_kind and ("_gtFine_" in stem or "_gtCoarse_" in stem):
         return None

@@ -19,6 +19,7 @@ from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost.color.palette import PaletteLike, as_palette
 from segpost.fingerprints.diff import FingerprintDiff, compare_records
+from segpost.fingerprints.display import format_fingerprint
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.summary import MAX_BLOCKS, as_channels, summarize
 from segpost.pipeline.api import postprocess
@@ -149,6 +150,18 @@ class Fingerprint(FingerprintRecord):
 
     def __hash__(self) -> int:
         return hash((self.logits.digest, self.histogram))
+
+    def __repr__(self) -> str:
+        """Return shape and type of the logits, and what else is recorded, on one line."""
+        parts = [f"logits {self.logits.shape} {self.logits.kind}"]
+        if self.stages:
+            parts.append(f"stages {', '.join(self.stages)}")
+        parts.append(f"mean confidence {self.confidence:.3f}")
+        return f"<Fingerprint: {'; '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the most frequent classes and the statistics of the arrays for a notebook."""
+        return format_fingerprint(self)
 
     def compare(self, after: Fingerprint) -> FingerprintDiff:
         """Return whether `after`, of the restored network, is the same, and what has changed.

@@ -13,7 +13,13 @@ from segpost.fingerprints.rules.input import find_input_changes, find_record_cha
 from segpost.fingerprints.rules.logits import find_logit_changes
 from segpost.fingerprints.rules.stages import find_stage_changes
 from segpost.fingerprints.similarity import distance, is_identical, is_similar
-from segpost.render.findings import Finding, format_markdown, format_text, sort_findings
+from segpost.render.findings import (
+    Finding,
+    format_markdown,
+    format_section,
+    format_text,
+    sort_findings,
+)
 
 Verdict = Literal["same", "rounding", "changed"]
 VERDICTS: dict[Verdict, str] = {
@@ -59,6 +65,15 @@ class FingerprintDiff:
             return f"{VERDICTS[self.verdict]}: the logits have another shape"
         by = f"the logits differ by up to {self.differs:.2g} of their standard deviation"
         return f"{VERDICTS[self.verdict]}: {by}"
+
+    def __repr__(self) -> str:
+        """Return the verdict and the codes on one line."""
+        codes = f"; {', '.join(self.codes)}" if self.findings else ""
+        return f"<FingerprintDiff: {self.summary()}{codes}>"
+
+    def _repr_html_(self) -> str:
+        """Return verdict and findings for a notebook."""
+        return format_section(self.summary(), self.findings)
 
     def __str__(self) -> str:
         """Return verdict and findings for a terminal."""

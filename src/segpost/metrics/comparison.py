@@ -21,6 +21,7 @@ from segpost.metrics.policy import AveragingPolicy
 from segpost.metrics.ratios import Mask, mean_of
 from segpost.metrics.values import ScoreValues
 from segpost.render import tables
+from segpost.render.notebook import format_compact_table, format_result
 from segpost.render.tables import Table, format_score
 from segpost.render.text import as_printable
 
@@ -54,6 +55,18 @@ class Comparison:
 
     def __str__(self) -> str:
         return tables.format_text([self.table()])
+
+    def __repr__(self) -> str:
+        """Return segpost's own number, and how many conventions give another, on one line."""
+        others = sum(bool(line.why) for line in self)
+        score = f"miou {format_score(self.miou)} over {self.classes} classes"
+        return f"<Comparison: {score}; {others} of {len(self.lines)} dialects differ>"
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        return format_result(
+            "mIoU by the conventions of other libraries", format_compact_table(self.table())
+        )
 
     def to_markdown(self) -> str:
         """Return the table in Markdown."""

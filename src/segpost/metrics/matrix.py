@@ -31,6 +31,7 @@ from segpost.metrics.matrix_counts import MatrixCounts
 from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
 from segpost.metrics.policy import Absent, AveragingPolicy, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.ratios import Int64
+from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
 
 InvalidPreds = Literal["miss", "raise", "drop"]
@@ -265,6 +266,20 @@ class ConfusionMatrix(MatrixCounts):
             With the reasons for each difference; prints as a table.
         """
         return compare(self.snapshot())
+
+    def __repr__(self) -> str:
+        """Return classes, void and counts on one line; it waits for no device."""
+        parts = [f"{self.num_classes} classes"]
+        if self.ignore_index is not None:
+            parts.append(f"ignore_index={self.ignore_index}")
+        parts.append(f"{int(self._state.sum()):,} pixels")
+        if self._images:
+            parts.append(f"{len(self._images):,} image{'' if len(self._images) == 1 else 's'}")
+        return f"<ConfusionMatrix: {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """Return mIoU and the matrix for a notebook."""
+        return format_counts(self.snapshot())
 
     def _image_ids(self, ids: Any, pairs: Sequence[PredictionPair]) -> list[str | int] | None:
         """Return one id for each image of the pairs; all images have ids, or none has."""

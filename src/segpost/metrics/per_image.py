@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,12 @@ from segpost.metrics.conventions import MetricConvention, table_with_convention
 from segpost.metrics.counts import ClassCounts, ImageCounts
 from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
 from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
+from segpost.render.notebook import format_compact_table, format_result
+from segpost.render.tables import Table, format_score
+from segpost.render.text import as_printable
+
+QUANTILES = {"5%": 0.05, "25%": 0.25, "median": 0.5, "75%": 0.75, "95%": 0.95}
+MAX_SHOWN_IMAGES = 10  # the worst ones, in a notebook
 
 
 @compare_by_value
@@ -60,6 +67,28 @@ class ImageScores(NamedTuple):
             pixel_accuracy=ratio(counts.true_positives.sum(axis=1), counts.support.sum(axis=1)),
             policy=policy,
             ignored=ignored,
+        )
+
+    def __repr__(self) -> str:
+        """Return the number of images and their mIoU on one line."""
+        text = f"{_image_count(len(self.ids))}, {self.iou.shape[1]} classes"
+        known = self.miou[~np.isnan(self.miou)]
+        if known.size:
+            text += f", miou {known.min():.4f} to {known.max():.4f}, mean {known.mean():.4f}"
+        return f"<ImageScores: {text}>"
+
+    def _repr_html_(self) -> str:
+        """Return mean and quantiles, and the worst images, for a notebook."""
+        accuracy = dict(zip(self.ids, self.pixel_accuracy.tolist(), strict=True))
+        rows: list[tuple[str, ...]] = [
+            (as_printable(name), format_score(miou), format_score(accuracy[name]))
+            for name, miou in self.worst(MAX_SHOWN_IMAGES)
+        ]
+        table = quantile_table(self)
+        return format_result(
+            f"Scores of {table.title}",
+            format_compact_table(table._replace(title="")),
+            format_compact_table(Table("Worst images", ("image", "mIoU", "pixel accuracy"), rows)),
         )
 
     @property
@@ -126,3 +155,21 @@ class ImageScores(NamedTuple):
         counts = ClassCounts(*(repeats @ part for part in self.class_counts))
         iou, counted = iou_with_policy(counts, policy, self.ignored)
         return mean_of(iou[counted & averaged], strict=policy.is_strict)
+
+
+def quantile_table(images: ImageScores) -> Table:
+    """Return a table of mean and quantiles over the images."""
+    rows = []
+    for name, values in (("mIoU", images.miou), ("pixel accuracy", images.pixel_accuracy)):
+        known = values[~np.isnan(values)]
+        columns = [math.nan] * (len(QUANTILES) + 3)
+        if known.size:
+            quantiles = np.quantile(known, list(QUANTILES.values())).tolist()
+            columns = [known.mean(), known.min(), *quantiles, known.max()]
+        rows.append((name, *(format_score(float(value)) for value in columns)))
+    head = ("of an image", "mean", "least", *QUANTILES, "largest")
+    return Table(_image_count(len(images.ids)), head, rows)
+
+
+def _image_count(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"

@@ -8,7 +8,7 @@ from segpost._core import arguments
 from segpost._core.equality import has_same_values
 from segpost._core.public import public
 from segpost.metrics.conventions import MetricConvention
-from segpost.metrics.report import documents, formats, plots
+from segpost.metrics.report import display, documents, formats, plots
 from segpost.metrics.values import ScoreValues
 
 JsonLayout = Literal["segpost", "cityscapes"]
@@ -106,6 +106,10 @@ class Scores(ScoreValues):
 
     def __str__(self) -> str:
         return self.to_text()
+
+    def _repr_html_(self) -> str:
+        """Return summary and classes for a notebook."""
+        return display.format_scores(self)
 
     def __repr__(self) -> str:
         averaged = f"{int(self.in_mean.sum())} of {self.num_classes} classes"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass, field, fields, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -14,11 +13,11 @@ import numpy.typing as npt
 from segpost._core import arguments, validation
 from segpost._core.array_types import ArrayT, ArrayT_co, Generic, HostArray, NumpyArray
 from segpost._core.arrays import Array, as_input_array
-from segpost._core.device import to_host
+from segpost._core.device import context_of, to_host
 from segpost._core.public import public
 from segpost.color import operations
-from segpost.color.palette import Palette, PaletteLike, as_palette
-from segpost.pipeline import saving
+from segpost.color.palette import MAX_COLORS, MAX_DISTINCT, Palette, PaletteLike, as_palette
+from segpost.pipeline import display, saving
 from segpost.pipeline.results import Want
 
 if TYPE_CHECKING:
@@ -281,8 +280,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             For a batch of several images (draw seg[0], seg[1], ...), without labels, for labels
             without a color, and for images without pixels.
         """
-        from matplotlib.figure import Figure
         from matplotlib.patches import Patch
+
+        from segpost.render.figure import Figure
 
         labels = self._label_array()
         if self._is_batch_of_one("labels", "draw"):
@@ -326,10 +326,22 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
 
     def _repr_png_(self) -> bytes | None:
         """Return the overlay, or else the colored labels, as PNG; a batch side by side."""
-        try:
-            from PIL import Image
-        except ImportError:
+        return display.encode_picture(self._picture())
+
+    def _repr_html_(self) -> str | None:
+        """Return the picture of `_repr_png_`, a legend, shapes and dtypes for a notebook."""
+        results = self._results()
+        if not results:
             return None
+        legend = self._legend_entries()
+        return display.format_segmentation(results, legend, self._picture(), len(self))
+
+    def __repr__(self) -> str:
+        """Return shapes, dtypes and the shares of the largest classes on one line."""
+        return display.describe_segmentation(self._results(), self._legend_entries())
+
+    def _picture(self) -> Array | None:
+        """Return the overlay, or else the colored labels, of the first images; None for neither."""
         shown = self.overlay if self.overlay is not None else self.color
         if shown is None:
             if self.labels is None:
@@ -339,14 +351,27 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
                 shown = operations.colorize_labels(labels, self._palette())
             except ValueError:  # labels that no palette has a color for
                 return None
-        array = validation.as_image_array(shown).array
-        if not array.size:
-            return None
+        array = to_host(validation.as_image_array(shown).array)
         if array.ndim == 4:
-            array = np.concatenate(list(array[:4]), axis=1)
-        buffer = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(array)).save(buffer, format="PNG")
-        return buffer.getvalue()
+            array = np.concatenate(list(array[: display.MAX_IMAGES]), axis=1)
+        return array if array.size else None
+
+    def _results(self) -> dict[str, Any]:
+        """Return the results that were wanted, by name."""
+        names = (f.name for f in fields(self) if f.name not in ("palette", "image"))
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def _legend_entries(self) -> list[display.LegendEntry]:
+        """Return name, share and color of the classes, largest first; none without CPU labels."""
+        if self.labels is None:
+            return []
+        try:
+            if not context_of(self._label_array()).on_cpu:
+                return []
+            shares = self.shares()
+        except (TypeError, ValueError):  # no label map: `repr` describes it nevertheless
+            return []
+        return [display.legend_entry(self.palette, label, share) for label, share in shares.items()]
 
     def _label_array(self) -> Array:
         """Return the labels as a NumPy view."""
@@ -358,9 +383,12 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         """Return the palette, or distinct colors for the labels."""
         if self.palette is not None:
             return self.palette
-        classes = max(int(self._label_array().max(initial=0)) + 1, 2)
-        distinct = Palette.distinct(min(classes, 1024)).colors
-        return Palette(distinct[np.arange(classes) % 1024])
+        largest = int(self._label_array().max(initial=0))
+        if largest >= MAX_COLORS:
+            raise ValueError(f"labels go up to {largest}, which has no color: pass a palette")
+        classes = max(largest + 1, 2)
+        distinct = Palette.distinct(min(classes, MAX_DISTINCT)).colors
+        return Palette(distinct[np.arange(classes) % MAX_DISTINCT])
 
     def _first_result(self) -> Any:
         """Return a result that is not None."""

@@ -136,6 +136,16 @@ def format_html(finding: Finding) -> str:
     )
 
 
+def format_section(summary: str, findings: Iterable[Finding], *parts: str) -> str:
+    """Return a section of a page: a sentence, the findings below it, and more HTML.
+
+    It has its style, and loads nothing from elsewhere.
+    """
+    first = f"<p><strong>{escape_html(summary)}</strong></p>"
+    body = "\n".join([STYLE, first, *map(format_html, findings), *filter(None, parts)])
+    return f'<section class="diagnosis">\n{body}\n</section>'
+
+
 def _details(finding: Finding) -> list[tuple[str, str]]:
     seen = ", ".join(f"{name} {_format_value(value)}" for name, value in finding.evidence.items())
     details = (("where", finding.where), ("seen", seen), ("cure", finding.cure))

@@ -140,20 +140,21 @@ def format_facts(facts: Iterable[tuple[str, str]]) -> str:
 
 def format_table(table: Table) -> str:
     """Return a table in a card, below its title."""
-
-    def format_row(tag: str, cells: Sequence[str]) -> str:
-        content = "".join(
-            f"<{tag}{' class=words' if is_text_column(table, column) else ''}>"
-            f"{escape_html(cell)}</{tag}>"
-            for column, cell in enumerate(cells)
-        )
-        return f"<tr>{content}</tr>"
-
     title = f"<h3>{escape_html(table.title)}</h3>" if table.title else ""
-    rows = [format_row("td", cells) for cells in table.rows]
+    rows = [format_row(table, "td", cells) for cells in table.rows]
     foot = f"<tfoot>{rows.pop()}</tfoot>" if table.summed else ""
     return (
         f'<div>{title}<div class="card scroll"><table class="plain">'
-        f"<thead>{format_row('th', table.head)}</thead>"
+        f"<thead>{format_row(table, 'th', table.head)}</thead>"
         f"<tbody>{''.join(rows)}</tbody>{foot}</table></div></div>"
     )
+
+
+def format_row(table: Table, tag: str, cells: Sequence[str]) -> str:
+    """Return a row of a table; `tag` is "th" or "td"."""
+    content = "".join(
+        f"<{tag}{' class=words' if is_text_column(table, column) else ''}>"
+        f"{escape_html(cell)}</{tag}>"
+        for column, cell in enumerate(cells)
+    )
+    return f"<tr>{content}</tr>"

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import segpost
-from segpost.files.writing import write_text
+from segpost.cli.output import check_stdout, is_stdout, write_output
+from segpost.cli.parser import format_epilog
+
+EXAMPLES = ("segpost compare-checkpoints pretrained.safetensors model.safetensors",)
 
 
 def add_to(commands: Any) -> None:
@@ -18,21 +21,30 @@ def add_to(commands: Any) -> None:
         description="Compare names, shapes, types and values of two checkpoints: .safetensors, "
         "torch's .pt and .pth, Keras' .weights.h5, or the prefix of a TensorFlow checkpoint. No "
         "file is trusted, and nothing in one is run.",
-        epilog="exit status: 0 nothing would go wrong, 1 something would, 2 the command cannot be "
-        "carried out as given",
+        epilog=format_epilog(
+            EXAMPLES,
+            "exit status: 0 nothing would go wrong, 1 something would, 2 the command cannot be "
+            "carried out as given",
+        ),
     )
     add = parser.add_argument
     add("checkpoint", type=Path, metavar="CHECKPOINT", help="what is to be loaded")
     add("model", type=Path, metavar="MODEL", help="a checkpoint of what it is to be loaded into")
     add("--names-only", action="store_true", help="do not look at values")
     add("--resume", action="store_true", help="training is to go on: the optimizer is wanted too")
-    add("--json", type=Path, metavar="FILE", help="write everything as JSON")
-    add("--markdown", type=Path, metavar="FILE", help="write the findings in Markdown")
+    add("--json", type=Path, metavar="FILE", help="write everything as JSON; - prints it")
+    add(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write the findings in Markdown; - prints them",
+    )
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare the checkpoints, write what the arguments name, and print the findings."""
+    check_stdout({"--json": arguments.json, "--markdown": arguments.markdown})
     diff = segpost.compare_checkpoints(
         arguments.checkpoint,
         arguments.model,
@@ -41,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for path, text in ((arguments.json, diff.to_json), (arguments.markdown, diff.to_markdown)):
         if path is not None:
-            write_text(path, text())
-    print(diff)
+            write_output(path, text())
+    if not any(map(is_stdout, (arguments.json, arguments.markdown))):
+        print(diff)
     return 0 if diff.ok else 1

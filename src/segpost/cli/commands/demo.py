@@ -13,10 +13,13 @@ from segpost.cli.demo import scene, timing
 from segpost.cli.demo.detail import enlarge_side_by_side
 from segpost.cli.demo.page import format_demo
 from segpost.cli.installation import installation_facts
+from segpost.cli.parser import format_epilog
 from segpost.files.writing import atomic_write, write_png, write_text
 
 DETAIL = (0, 100, 140, 240)  # left, top, right, bottom: leaves and eaves before sky and shore
 DETAIL_FACTOR = 3
+
+EXAMPLES = ("segpost demo --out my-demo --no-timing",)
 
 
 def add_to(commands: Any) -> None:
@@ -26,6 +29,7 @@ def add_to(commands: Any) -> None:
         help="images, a report and timings from a photograph; needs no network",
         description="Fit a small classifier on a photograph that comes with scikit-learn, take its "
         "logits at 1/8 of the size, and write everything that segpost makes of them.",
+        epilog=format_epilog(EXAMPLES),
     )
     parser.add_argument(
         "--out", type=Path, default=Path("segpost-demo"), metavar="DIR", help="where to write"

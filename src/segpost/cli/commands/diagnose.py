@@ -13,16 +13,19 @@ from segpost._core.sampling import GRIDS
 from segpost._core.text import FILE_ERRORS, display_path
 from segpost.cli.messages import describe_cli_error
 from segpost.cli.options import PALETTES, fraction, positive_integer
+from segpost.cli.output import check_stdout, is_stdout, write_output
+from segpost.cli.parser import format_epilog
 from segpost.cli.progress import print_error
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
 from segpost.files.images import MAX_PIXELS, limit_pixels, read_unconverted
 from segpost.files.tables import read_names
-from segpost.files.writing import write_text
 from segpost.render.html import format_page
 from segpost.render.text import escape_html
 
 ARRAY_FILES = ("logits", "again", "input")
 IMAGE_FILES = ("labels", "target", "image", "color")
+
+EXAMPLES = ("segpost diagnose --logits logits.npy --target target.png --palette voc",)
 
 
 def add_to(commands: Any) -> None:
@@ -32,8 +35,11 @@ def add_to(commands: Any) -> None:
         help="look for known mistakes in logits, labels, targets, palettes and inputs",
         description="Say what is wrong with a segmentation, by which evidence, and what helps. "
         "Give whatever there is; every file makes more checks possible.",
-        epilog="exit status: 0 nothing was found, 1 something was, 2 the command cannot be carried "
-        "out as given",
+        epilog=format_epilog(
+            EXAMPLES,
+            "exit status: 0 nothing was found, 1 something was, 2 the command cannot be carried "
+            "out as given",
+        ),
     )
     group = parser.add_argument_group("what there is").add_argument
     group("--logits", type=Path, metavar="FILE", help="of the network: .npy or .npz")
@@ -72,10 +78,10 @@ def add_to(commands: Any) -> None:
     group("--std", nargs=3, type=float, metavar=numbers, help="the same")
 
     group = parser.add_argument_group("what is written").add_argument
-    group("--json", type=Path, metavar="FILE", help="everything")
+    group("--json", type=Path, metavar="FILE", help="everything; - prints it alone")
     group("--markdown", type=Path, metavar="FILE", help="the findings in Markdown")
     group("--report", type=Path, metavar="FILE", help="the findings with images: one HTML file")
-    group("--quiet", action="store_true", help="nothing on the terminal")
+    group("--quiet", action="store_true", help="no findings on the terminal")
     group(
         "--max-pixels",
         type=positive_integer,
@@ -99,6 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
         "report": lambda diagnosis: format_diagnosis(diagnosis, files),
     }
     outputs = {name: path for name in writers if (path := getattr(arguments, name)) is not None}
+    check_stdout({f"--{name}": path for name, path in outputs.items()})
     for name, path in outputs.items():
         if path.resolve() in [other.resolve() for other in files.values()]:
             raise ValueError(f"--{name} {display_path(path)} would overwrite what is diagnosed")
@@ -118,12 +125,12 @@ def run(arguments: argparse.Namespace) -> int:
         mean=arguments.mean,
         std=arguments.std,
     )
-    if not arguments.quiet:
+    if not arguments.quiet and not any(map(is_stdout, outputs.values())):
         print(diagnosis)
     has_failed = False
     for name, path in outputs.items():
         try:
-            write_text(path, writers[name](diagnosis))
+            write_output(path, writers[name](diagnosis))
         except (ValueError, OSError) as error:  # the other files are still written
             has_failed = True
             print_error(describe_cli_error(error, display_path(path)))
@@ -142,7 +149,7 @@ def format_diagnosis(diagnosis: Diagnosis, files: dict[str, Path]) -> str:
     files : dict of str to Path
         The files that were read, by the argument that they are.
     """
-    names = ", ".join(f"{name}: {display_path(path)}" for name, path in files.items())
+    names = ", ".join(f"{name}: {display_path(Path(path.name))}" for name, path in files.items())
     body = f'<p class="soft">{escape_html(names)}</p>\n{diagnosis.to_html()}'
     return format_page("segpost diagnosis", body)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from typing import Any
 
 from segpost import Scores
-from segpost._core.text import display_path
+from segpost._core.text import MAX_NAMES, display_path
 from segpost.cli.evaluation.arguments import add_arguments, counter_from, pairing_from
 from segpost.cli.evaluation.outputs import (
     WITHOUT_SCORES,
@@ -17,7 +16,10 @@ from segpost.cli.evaluation.outputs import (
     write_or_describe,
 )
 from segpost.cli.messages import format_error
+from segpost.cli.output import is_stdout, print_text
+from segpost.cli.parser import format_epilog
 from segpost.cli.progress import print_error, progress
+from segpost.cli.repetitions import RepeatedMessages
 from segpost.evaluation.counting import CountSum, PairCounter, count_pairs
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.pairing import Pairing
@@ -25,7 +27,10 @@ from segpost.files.images import limit_pixels
 from segpost.metrics.dialects import DialectError
 from segpost.metrics.report import formats
 
-MAX_PRINTED = 20  # failures; a wrong option fails all files of a data set
+MAX_PRINTED = 20  # failures of different kinds
+MAX_LISTED = 1 + MAX_NAMES  # failures that are named
+
+EXAMPLES = ("segpost evaluate predictions targets --palette voc --json scores.json",)
 
 
 def add_to(commands: Any) -> None:
@@ -36,7 +41,10 @@ def add_to(commands: Any) -> None:
         description="Compare predictions with their targets. Both are a folder (with everything "
         "below it), a file, or a .txt file with a path a line: indexed, gray or black-and-white "
         "PNG or TIFF of any depth, or .npy; predictions may also be logits in .npy or .npz.",
-        epilog="A file that fails is reported, the others go on, and the exit status is 1.",
+        epilog=format_epilog(
+            EXAMPLES,
+            "A file that fails is reported, the others go on, and the exit status is 1.",
+        ),
     )
     add_arguments(parser)
     parser.set_defaults(command=run)
@@ -48,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         importlib.import_module("matplotlib.figure")
     outputs = check_outputs(arguments)
+    is_reported = not arguments.quiet and not any(map(is_stdout, outputs.values()))
     counter = counter_from(arguments)
     pairing = pairing_from(arguments)
     with limit_pixels(arguments.max_pixels):
@@ -61,10 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     if scores is None:
         left = [display_path(path) for name, path in outputs.items() if name not in WITHOUT_SCORES]
         print_error(reason + (f"; not written: {', '.join(left)}" if left else ""))
-    elif not arguments.quiet:
-        _print(formats.text(scores, outcome.notes(), outcome.measures))
-    if arguments.compare and not arguments.quiet and outcome.has_scores(arguments.allow_partial):
-        _print(f"\n{outcome.cm.compare_dialects()}")
+    elif is_reported:
+        print_text(formats.text(scores, outcome.notes(), outcome.measures))
+    if arguments.compare and is_reported and outcome.has_scores(arguments.allow_partial):
+        print_text(f"\n{outcome.cm.compare_dialects()}")
     for problem in problems:
         print_error(problem)
     if outcome.failed and not problems:
@@ -75,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _count(counter: PairCounter, pairing: Pairing, arguments: argparse.Namespace) -> Outcome:
     """Count every pair, and print at once what fails."""
     total, failed = CountSum(counter.empty_counts), []
+    repeated = RepeatedMessages(MAX_PRINTED)
     results = count_pairs(counter.count, pairing.pairs, arguments.jobs)
     with progress(results, len(pairing.pairs), arguments.quiet) as (items, print_line):
         for result in items:
@@ -82,10 +92,12 @@ def _count(counter: PairCounter, pairing: Pairing, arguments: argparse.Namespace
                 total.add(result.counts)
                 continue
             failed.append(result)
-            if len(failed) <= MAX_PRINTED and result.problem is not None:
+            if result.problem is not None and repeated.is_new(result.problem):
                 print_line(format_error(result.problem))
-        if len(failed) > MAX_PRINTED:
-            print_line(f"and {len(failed) - MAX_PRINTED} more failed; --json FILE has all")
+        for line in repeated.summaries():
+            print_line(line)
+        if len(failed) > MAX_LISTED:
+            print_line("--json FILE names all that failed")
     cm, measures = total.total()
     return Outcome(cm, failed, pairing, measures)
 
@@ -100,9 +112,3 @@ def _compute_scores(outcome: Outcome, arguments: argparse.Namespace) -> tuple[Sc
         return outcome.cm.compute(arguments.dialect), ""
     except DialectError as error:
         return None, f"no scores of {error}; --compare shows who says what"
-
-
-def _print(text: str) -> None:
-    """Print on standard output, and replace letters that its encoding does not have."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))

@@ -11,8 +11,15 @@ import segpost
 from segpost._core.sampling import GRIDS
 from segpost.cli.messages import describe_cli_error
 from segpost.cli.options import PALETTES, positive_integer
+from segpost.cli.output import check_stdout, is_stdout, write_output
+from segpost.cli.parser import format_epilog
 from segpost.files.arrays import read_array
-from segpost.files.writing import atomic_write, write_png, write_text
+from segpost.files.writing import write_png
+
+EXAMPLES = (
+    "segpost fingerprint logits.npy --save network.fingerprint.json",
+    "segpost fingerprint logits.npy --compare network.fingerprint.json",
+)
 
 
 def add_to(commands: Any) -> None:
@@ -22,8 +29,11 @@ def add_to(commands: Any) -> None:
         help="record what a network says of a known image, and compare a restored one with it",
         description="Write the image to feed (--probe), record the network's answer beside its "
         "checkpoint (--save), or compare the answer of the restored network (--compare).",
-        epilog="exit status: 0 done, or the same up to rounding; 1 something has changed; 2 the "
-        "command cannot be carried out as given",
+        epilog=format_epilog(
+            EXAMPLES,
+            "exit status: 0 done, or the same up to rounding; 1 something has changed; 2 the "
+            "command cannot be carried out as given",
+        ),
     )
     add = parser.add_argument
     add("logits", nargs="?", type=Path, metavar="LOGITS", help="the network's answer: .npy, .npz")
@@ -36,9 +46,11 @@ def add_to(commands: Any) -> None:
         metavar=("H", "W"),
         help="of that image; 513 513 by default",
     )
-    add("--save", type=Path, metavar="FILE", help="write the fingerprint, as JSON")
+    add("--save", type=Path, metavar="FILE", help="write the fingerprint, as JSON; - prints it")
     add("--compare", type=Path, metavar="FILE", help="the fingerprint from before")
-    add("--json", type=Path, metavar="FILE", help="write what --compare finds, as JSON")
+    add(
+        "--json", type=Path, metavar="FILE", help="write what --compare finds, as JSON; - prints it"
+    )
     add(
         "--stage",
         action="append",
@@ -69,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("give --save FILE or --compare FILE")
     if arguments.json and not arguments.compare:
         raise ValueError("--json needs --compare FILE")
+    check_stdout({"--save": arguments.save, "--json": arguments.json})
     if arguments.probe is not None:
         if arguments.probe.suffix.lower() != ".png":
             raise ValueError(f"--probe must end in .png, which keeps every byte: {arguments.probe}")
@@ -88,15 +101,16 @@ def run(arguments: argparse.Namespace) -> int:
         palette=arguments.palette,
     )
     if arguments.save:
-        with atomic_write(arguments.save) as temporary:
-            fingerprint.save(temporary)
-        print(f"wrote {arguments.save}")
+        write_output(arguments.save, fingerprint.to_json())
+        if not is_stdout(arguments.save):
+            print(f"wrote {arguments.save}")
     if before is None:
         return 0
     diff = before.compare(fingerprint)
     if arguments.json:
-        write_text(arguments.json, diff.to_json())
-    print(diff)
+        write_output(arguments.json, diff.to_json())
+    if not any(map(is_stdout, (arguments.json, arguments.save))):
+        print(diff)
     return 0 if diff.ok else 1
 
 

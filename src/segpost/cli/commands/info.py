@@ -8,6 +8,9 @@ from typing import Any
 
 import segpost
 from segpost.cli.installation import installation_facts, optional_versions
+from segpost.cli.parser import format_epilog
+
+EXAMPLES = ("segpost info --json",)
 
 
 def add_to(commands: Any) -> None:
@@ -16,6 +19,7 @@ def add_to(commands: Any) -> None:
         "info",
         help="versions, backend, SIMD level and threads of this installation",
         description="Say what this installation consists of.",
+        epilog=format_epilog(EXAMPLES),
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=run)

@@ -15,16 +15,21 @@ import numpy as np
 import segpost
 from segpost._core.arrays import Array
 from segpost._core.sampling import GRIDS
-from segpost._core.text import FILE_ERRORS
-from segpost.cli.messages import describe_cli_error
+from segpost._core.text import FILE_ERRORS, describe_error
+from segpost.cli.messages import format_error
 from segpost.cli.options import PALETTES, fraction, positive_integer
+from segpost.cli.parser import format_epilog
 from segpost.cli.progress import progress
+from segpost.cli.repetitions import RepeatedMessages
 from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
 from segpost.files.images import IMAGE_SUFFIXES, read_image
 from segpost.files.writing import atomic_write
 
+MAX_PRINTED = 20  # failures of different kinds
 OUTPUTS = ("labels", "color", "overlay", "confidence")
+
+EXAMPLES = ("segpost run logits.npy --image photo.png --palette voc --out pictures",)
 
 
 def add_to(commands: Any) -> None:
@@ -34,7 +39,10 @@ def add_to(commands: Any) -> None:
         help="label maps and images of saved logits",
         description="Make label maps (indexed PNG), colors, overlays and confidence of logits that "
         "were saved with numpy.save or numpy.savez: (C, H, W), or (N, C, H, W) for a batch.",
-        epilog="An item that fails is reported and the others go on; the exit status is then 1.",
+        epilog=format_epilog(
+            EXAMPLES,
+            "An item that fails is reported and the others go on; the exit status is then 1.",
+        ),
     )
     add = parser.add_argument
     add("logits", nargs="+", type=Path, metavar="LOGITS", help=".npy or .npz files, or folders")
@@ -119,13 +127,16 @@ def run(arguments: argparse.Namespace) -> int:
     holds_labels = bool(convention) and convention.kind == "labels"
     writer = _Writer(arguments.out, by_value=holds_labels)
     failed = written = 0
+    repeated = RepeatedMessages(MAX_PRINTED)
     with progress(paths, len(paths)) as (items, print_line):
         for path in items:
             try:
                 parts = _read_parts(path, arguments, 2 if holds_labels else 3)
             except FILE_ERRORS as error:
                 failed += 1
-                print_line(describe_cli_error(error, path))
+                problem = describe_error(error, path)
+                if repeated.is_new(problem):
+                    print_line(format_error(problem))
                 continue
             for name, logits in parts:
                 try:
@@ -140,7 +151,11 @@ def run(arguments: argparse.Namespace) -> int:
                 except FILE_ERRORS as error:
                     failed += 1
                     about = path if len(parts) == 1 else f"{path} ({name})"
-                    print_line(describe_cli_error(error, about))
+                    problem = describe_error(error, about)
+                    if repeated.is_new(problem):
+                        print_line(format_error(problem))
+        for line in repeated.summaries():
+            print_line(line)
     tail = f", {failed} failed" if failed else ""
     files = len(writer.sources)
     print(f"{written} done{tail}: {files} file{'' if files == 1 else 's'} in {arguments.out}")
@@ -251,7 +266,8 @@ def _read_parts(path: Path, arguments: argparse.Namespace, ndim: int) -> list[tu
         return [(path.stem, array)]
     if len(array) == 1:
         return [(path.stem, array[0])]
-    parts = [(f"{path.stem}-{index}", part) for index, part in enumerate(array)]
+    digits = len(str(len(array) - 1))  # names in the order of the images
+    parts = [(f"{path.stem}-{index:0{digits}}", part) for index, part in enumerate(array)]
     if arguments.image and not arguments.image.is_dir():
         raise ValueError(
             f"it holds a batch of {len(parts)}, but --image is one picture; give a "

@@ -144,7 +144,10 @@ def _measures_from(arguments: argparse.Namespace, classes: Classes) -> tuple[Acc
 
 def _add_pairing(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("which files belong together").add_argument
-    ends = "end of the names that is taken off; only such files count (repeatable)"
+    ends = (
+        "end of the names that is taken off, as in _pred or _pred.png; only such files count "
+        "(repeatable)"
+    )
     add("--pred-suffix", action="append", default=[], metavar="END", help=f"of PREDS: {ends}")
     add("--target-suffix", action="append", default=[], metavar="END", help="the same of TARGETS")
     add("--allow-missing", action="store_true", help="go on with the files that pair")
@@ -250,7 +253,12 @@ def _add_measures(parser: argparse.ArgumentParser) -> None:
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what is written").add_argument
-    add("--json", type=Path, metavar="FILE", help="everything")
+    add(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="everything; as for each of these, - prints it alone",
+    )
     add("--csv", type=Path, metavar="FILE", help="a line a class")
     add("--per-image", type=Path, metavar="FILE", help="CSV, a line an image")
     add("--markdown", type=Path, metavar="FILE", help="the report in Markdown")

@@ -10,11 +10,11 @@ from segpost import Scores
 from segpost._core.text import display_path
 from segpost.cli.evaluation.page import Subject, format_evaluation
 from segpost.cli.messages import describe_cli_error, format_error
+from segpost.cli.output import check_stdout, is_stdout, write_output
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.reading import PairReader
 from segpost.evaluation.summaries import ignored_pixels, image_pixels
 from segpost.files.arrays import ARRAY_SUFFIXES
-from segpost.files.writing import write_text
 from segpost.metrics.report import documents, formats
 
 OUTPUTS = ("json", "csv", "per_image", "markdown", "html", "cityscapes_json", "state")
@@ -36,8 +36,11 @@ def check_outputs(arguments: argparse.Namespace) -> dict[str, Path]:
         if path is not None
     ]
     options: dict[Path, str] = {}
+    check_stdout({option_of(name): path for name, path in outputs.items()})
     for name, path in outputs.items():
-        option = f"--{name.replace('_', '-')}"
+        option = option_of(name)
+        if is_stdout(path):
+            continue
         text, resolved = display_path(path), path.resolve()
         if path.is_dir():
             raise ValueError(f"{option} {text} is a folder; wanted is a file")
@@ -52,6 +55,11 @@ def check_outputs(arguments: argparse.Namespace) -> dict[str, Path]:
     if arguments.images is not None and arguments.html is None:
         raise ValueError("--images shows photographs in the report of --html FILE")
     return outputs
+
+
+def option_of(name: str) -> str:
+    """Return the option of an output."""
+    return f"--{name.replace('_', '-')}"
 
 
 def file_content(
@@ -96,7 +104,7 @@ def file_content(
 def write_or_describe(path: Path, content: Callable[[], str]) -> str | None:
     """Write a file and return None, or what went wrong, so that other files are still written."""
     try:
-        write_text(path, content())
+        write_output(path, content())
     except (ValueError, OSError) as error:
         return describe_cli_error(error, display_path(path))
     return None

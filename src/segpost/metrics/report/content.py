@@ -9,6 +9,7 @@ import numpy as np
 
 from segpost.metrics.base import Accumulator
 from segpost.metrics.counts import label_limit
+from segpost.metrics.per_image import quantile_table
 from segpost.metrics.ratios import Mask
 from segpost.metrics.report import measures as report_measures
 from segpost.metrics.values import ScoreValues
@@ -19,7 +20,6 @@ MAX_WORST_IMAGES = 5
 MAX_CONFUSIONS = 10
 MAX_NAMES = 12  # of classes in one sentence
 MAX_VALUES = 5  # invalid labels in one sentence
-QUANTILES = {"5%": 0.05, "25%": 0.25, "median": 0.5, "75%": 0.75, "95%": 0.95}
 BOOTSTRAP_SAMPLES = 1000  # data sets drawn for the interval
 MIN_BOOTSTRAP_SAMPLES = 100
 MAX_BOOTSTRAP_CELLS = 100_000_000  # summed for the interval; beyond, fewer data sets are drawn
@@ -187,17 +187,7 @@ def image_parts(scores: ScoreValues) -> Iterator[Part]:
 
 def image_table(scores: ScoreValues) -> Table:
     """Return a table of mean and quantiles over the images."""
-    images = scores.images
-    rows = []
-    for name, values in (("mIoU", images.miou), ("pixel accuracy", images.pixel_accuracy)):
-        known = values[~np.isnan(values)]
-        columns = [math.nan] * (len(QUANTILES) + 3)
-        if known.size:
-            quantiles = np.quantile(known, list(QUANTILES.values())).tolist()
-            columns = [known.mean(), known.min(), *quantiles, known.max()]
-        rows.append((name, *(format_score(float(value)) for value in columns)))
-    head = ("of an image", "mean", "least", *QUANTILES, "largest")
-    return Table(_quantity(len(images.ids), "image"), head, rows)
+    return quantile_table(scores.images)
 
 
 def interval(scores: ScoreValues) -> tuple[float, float, int] | None:

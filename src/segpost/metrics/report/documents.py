@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from segpost.metrics.base import Accumulator
+from segpost.metrics.per_image import QUANTILES
 from segpost.metrics.report import content as report_content
 from segpost.metrics.report import measures as report_measures
 from segpost.metrics.values import PER_CLASS, ScoreValues
@@ -151,8 +152,7 @@ def _images(scores: ScoreValues) -> dict[str, Any]:
             "count": len(miou),
             "mean_miou": sum(known) / len(known) if known else None,
             "quantiles": {
-                name: as_jsonable(images.quantile(q), nan="null")
-                for name, q in report_content.QUANTILES.items()
+                name: as_jsonable(images.quantile(q), nan="null") for name, q in QUANTILES.items()
             },
             "interval_95": None if interval is None else dict(zip(names, interval, strict=True)),
         },

@@ -203,8 +203,9 @@ def _number_cells(panel: Axes, shares: Float64, top: float, size: float, look: L
 
 
 def _figure(width: float, height: float, look: Look, gap: float = 0.02) -> Figure:
-    from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    from segpost.render.figure import Figure
 
     layout = ConstrainedLayoutEngine(wspace=gap, w_pad=0.1, h_pad=0.1)
     figure = Figure(figsize=(width, height), layout=layout)

@@ -1,8 +1,0 @@
-"""The command line as a module: `python -m segpost.cli`."""
-
-import sys
-
-from segpost.cli import main
-
-if __name__ == "__main__":
-    sys.exit(main())

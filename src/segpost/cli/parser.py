@@ -1,0 +1,79 @@
+"""The parser of every command: its own usage on an error, suggestions, and examples in its help."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from segpost._core.text import suggest_name
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser that refuses unknown options itself, and names the option that is most alike.
+
+    argparse leaves the unknown options of a command to the parser of all commands, whose usage
+    does not show them.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"formatter_class": HelpFormatter, **options})
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the arguments, and no unknown ones: they are an error."""
+        words = list(sys.argv[1:] if args is None else args)
+        for word in words:
+            is_end = word == "--" or (self._subparsers is not None and not word.startswith("-"))
+            if is_end:  # the options of a command are for its own parser
+                break
+            if word.startswith("--") and " " not in word:
+                self._check_option(word.partition("=")[0])
+        result, rest = super().parse_known_args(words, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return result, rest
+
+    def _check_option(self, name: str) -> None:
+        """Exit with an error unless an option has this name, or begins with it."""
+        options = list(self._option_string_actions)
+        if not any(option.startswith(name) for option in options):
+            long = [option.removeprefix("--") for option in options if option.startswith("--")]
+            question = suggest_name(name.removeprefix("--"), long).replace("'", "--", 1)
+            self.error(f"unrecognized arguments: {name}{question.replace(chr(39), '')}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Raise an error unless a value is one of the choices of an argument."""
+        if action.choices is None or value in action.choices:
+            return
+        known = list(map(str, action.choices))
+        raise argparse.ArgumentError(
+            action,
+            f"invalid choice: {value!r}{suggest_name(value, known)} (choose from "
+            f"{', '.join(known)})",
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and message, and exit with status 2."""
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Wraps paragraphs, and leaves indented lines as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = [
+            part
+            if "\n  " in part
+            else textwrap.fill(" ".join(part.split()), width, initial_indent=indent)
+            for part in text.split("\n\n")
+        ]
+        return "\n\n".join(paragraphs)
+
+
+def format_epilog(examples: Sequence[str], *paragraphs: str) -> str:
+    """Return the end of a command's help: examples, and paragraphs below them."""
+    lines = ["example:" if len(examples) == 1 else "examples:"]
+    return "\n\n".join(["\n  ".join([*lines, *examples]), *paragraphs])

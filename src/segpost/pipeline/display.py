@@ -1,0 +1,139 @@
+"""A segmentation as one line of text, and as a picture with a legend for a notebook."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from segpost._core.arrays import Array
+from segpost.color.distinct import distinct_colors
+from segpost.color.palette import MAX_DISTINCT, Color, Palette
+from segpost.render.html import embed_image
+from segpost.render.notebook import (
+    format_colors,
+    format_image,
+    format_paragraph,
+    format_result,
+)
+from segpost.render.tables import format_share
+from segpost.render.text import as_printable
+
+MAX_IMAGES = 4  # of a batch
+MAX_SIDE = 960  # pixels of the picture in HTML
+MAX_CLASSES = 3  # on one line
+MAX_LEGEND_CLASSES = 24
+
+
+class LegendEntry(NamedTuple):
+    """A class that occurs, its share of the pixels, and its color where it has one."""
+
+    name: str
+    share: float
+    color: Color | None
+
+
+def default_color(label: int) -> Color:
+    """Return the color of a label without a palette."""
+    label %= MAX_DISTINCT
+    few = next(n for n in (32, 256, MAX_DISTINCT) if label < n)  # the first colors are the same
+    red, green, blue = distinct_colors(few)[label].tolist()
+    return red, green, blue
+
+
+def legend_entry(palette: Palette | None, label: int, share: float) -> LegendEntry:
+    """Return the entry of a label; a label that the palette does not have is its number."""
+    if palette is None:
+        color = default_color(label) if label >= 0 else None
+        return LegendEntry(f"class {label}", share, color)
+    if not (0 <= label < len(palette) or label == palette.ignore_index):
+        return LegendEntry(f"class {label}", share, None)
+    name = palette.name(label)
+    color = palette.color(label) if label < len(palette) or palette.void else None
+    return LegendEntry(as_printable(name), share, color)
+
+
+def describe_segmentation(results: Mapping[str, Any], legend: Sequence[LegendEntry]) -> str:
+    """Return shapes and dtypes of results, and the shares of the largest classes."""
+    arrays = ", ".join(f"{name} {_describe_array(value)}" for name, value in results.items())
+    shares = f"; {_describe_shares(legend, MAX_CLASSES)}" if legend else ""
+    return f"<Segmentation: {arrays or 'no results'}{shares}>"
+
+
+def format_segmentation(
+    results: Mapping[str, Any],
+    legend: Sequence[LegendEntry],
+    picture: Array | None,
+    images: int,
+) -> str:
+    """Return a picture, its legend, and the shapes of the results.
+
+    Parameters
+    ----------
+    results : mapping of str to array
+    legend : sequence of LegendEntry
+        Largest share first.
+    picture : (H, W, 3) uint8 or None
+    images : int
+        The number of images of the batch.
+    """
+    shown = ""
+    if picture is not None and (content := encode_picture(picture, MAX_SIDE)) is not None:
+        kind = "overlay" if "overlay" in results else "labels in color"
+        shares = _describe_shares(legend, MAX_LEGEND_CLASSES)
+        shown = format_image(embed_image(content), f"{kind}: {shares}" if shares else kind)
+    rest = legend[MAX_LEGEND_CLASSES:]
+    entries = [
+        (f"{entry.name} {format_share(entry.share)}", entry.color)
+        for entry in legend[:MAX_LEGEND_CLASSES]
+    ]
+    if rest:
+        entries.append((_describe_rest(rest), None))
+    hidden = f"The first {MAX_IMAGES} of {images} images. " if images > MAX_IMAGES else ""
+    arrays = ", ".join(f"{name} {_describe_array(value)}" for name, value in results.items())
+    return format_result(
+        "Segmentation", shown, format_colors(entries), format_paragraph(hidden + arrays)
+    )
+
+
+def encode_picture(picture: Array | None, max_side: int | None = None) -> bytes | None:
+    """Return an (H, W, 3) picture as PNG, made smaller to `max_side`; None without Pillow."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return None
+    if picture is None:
+        return None
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    if max_side is not None and max(image.size) > max_side:
+        image.thumbnail((max_side, max_side))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _describe_array(array: Any) -> str:
+    """Return shape and dtype, and the device where it is not the CPU."""
+    if not hasattr(array, "shape"):
+        return f"{len(array)}"
+    device = str(getattr(array, "device", "cpu"))
+    where = "" if device.startswith("cpu") else f" on {device}"
+    kind = str(getattr(array, "dtype", type(array).__name__)).rpartition(".")[2]
+    return f"{tuple(array.shape)} {kind}{where}"
+
+
+def _describe_shares(legend: Sequence[LegendEntry], most: int) -> str:
+    """Return the largest shares in words, and the sum of the others."""
+    shares = [f"{entry.name} {format_share(entry.share)}" for entry in legend[:most]]
+    rest = legend[most:]
+    if rest:
+        shares.append(_describe_rest(rest))
+    return ", ".join(shares)
+
+
+def _describe_rest(rest: Sequence[LegendEntry]) -> str:
+    """Return how many classes are left, and their share."""
+    plural = "" if len(rest) == 1 else "s"
+    return f"{len(rest)} other{plural} {format_share(sum(entry.share for entry in rest))}"

@@ -1,0 +1,295 @@
+"""How commands are called: usage, suggestions, examples, standard output, repeated messages."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import scene
+
+import segpost
+from segpost._core.text import ErrorText
+from segpost.cli import main
+from segpost.cli.commands import COMMANDS, demo, fingerprint
+from segpost.cli.demo.scene import Scene
+from segpost.cli.parser import CommandParser
+from segpost.cli.repetitions import RepeatedMessages
+
+Image = pytest.importorskip("PIL.Image")
+
+NAMES = [module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files that the examples name."""
+    monkeypatch.chdir(tmp_path)
+    logits = scene(21, 8, 10)
+    np.save("logits.npy", logits)
+    labels = segpost.argmax(logits, size=(64, 80))
+    Image.fromarray(labels).save("target.png")
+    Image.fromarray(np.zeros((64, 80, 3), np.uint8)).save("photo.png")
+    for name in ("predictions", "targets"):
+        Path(name).mkdir()
+        Image.fromarray(labels).save(f"{name}/a.png")
+    header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    for name in ("pretrained", "model"):
+        content = len(header).to_bytes(8, "little") + header + np.ones(1, "<f4").tobytes()
+        Path(f"{name}.safetensors").write_bytes(content)
+    return tmp_path
+
+
+def outputs(folder: Path) -> set[str]:
+    """The files below a folder."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def small_scene() -> Scene:
+    """What the demo shows, in a few pixels."""
+    palette = segpost.Palette(
+        [(92, 164, 232), (156, 112, 196), (38, 198, 190)], list("abc"), ignore_index=255
+    )
+    rectangles = np.full((64, 80), 255, np.uint8)
+    return Scene(np.zeros((64, 80, 3), np.uint8), scene(3, 8, 10), palette, rectangles)
+
+
+@pytest.mark.parametrize("module", COMMANDS, ids=NAMES)
+def test_the_examples_of_a_help_run(
+    module: ModuleType,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each stands in the help as it is typed, is of that command, and does what it says."""
+    name = module.__name__.rpartition(".")[2].replace("_", "-")
+    assert main([name, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    if module is demo:
+        monkeypatch.setattr("segpost.cli.demo.scene.load", small_scene)
+        monkeypatch.setattr("segpost.cli.commands.demo._is_crf_fast", lambda: False)
+    before = outputs(folder)
+    assert module.EXAMPLES
+    for example in module.EXAMPLES:
+        assert f"  {example}" in lines
+        program, *arguments = shlex.split(example)
+        assert (program, arguments[0]) == ("segpost", name)
+        assert main(arguments) == 0, capsys.readouterr().err
+        written = {"--out", "--json", "--save"} & {*arguments}
+        if name != "info":
+            assert bool(outputs(folder) - before) == bool(written) or module is fingerprint
+    assert not capsys.readouterr().err
+
+
+def test_help_keeps_paragraphs_and_indented_lines() -> None:
+    """Examples are not wrapped, sentences are."""
+    text = "example:\n  " + "x " * 60 + "\n\n" + "words " * 40
+    lines = CommandParser(prog="p", epilog=text).format_help().splitlines()
+    assert "  " + "x " * 60 in lines
+    assert max(len(line) for line in lines if "words" in line) <= 100
+    assert sum("words" in line for line in lines) > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "usage", "sentence"),
+    [
+        (["eval", "a", "b"], "segpost [-h]", "did you mean 'evaluate'?"),
+        (
+            ["--versoin"],
+            "segpost [-h]",
+            "unrecognized arguments: --versoin; did you mean --version?",
+        ),
+        (["run", "--pallete", "voc"], "segpost run", "--pallete; did you mean --palette?"),
+        (["run", "a.npy", "--out", "b", "--pallete=voc"], "segpost run", "did you mean --palette?"),
+        (["evaluate", "a", "b", "-x"], "segpost evaluate", "unrecognized arguments: -x"),
+        (
+            ["evaluate", "a", "b", "--zzzz", "1"],
+            "segpost evaluate",
+            "unrecognized arguments: --zzzz",
+        ),
+        (["evaluate", "a", "b", "--dialect", "mmsg"], "segpost evaluate", "did you mean 'mmseg'?"),
+        (["info", "more"], "segpost info", "unrecognized arguments: more"),
+    ],
+)
+def test_a_misspelt_argument_is_answered_by_its_command(
+    arguments: list[str], usage: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The usage is that of the command, and the name that is most alike is named."""
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"usage: {usage}")
+    assert sentence in err.replace("\n", " ")
+
+
+def test_options_may_be_shortened_and_values_may_begin_with_a_dash() -> None:
+    """What argparse allows is no unknown option."""
+    parser = CommandParser(prog="p")
+    parser.add_argument("--mean", type=float)
+    parser.add_argument("--palette")
+    parser.add_argument("words", nargs="*")
+    assert parser.parse_args(["--pal", "voc", "--mean", "-1.5"]).mean == -1.5
+    assert parser.parse_args(["--mean=2", "--", "--other"]).words == ["--other"]
+    assert parser.parse_known_args(["--palette=--x"])[0] == argparse.Namespace(
+        mean=None, palette="--x", words=[]
+    )
+
+
+@pytest.mark.skipif(not segpost.build_config()["native"], reason="no native code")
+def test_the_module_is_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """`python -m segpost` prints what `segpost` does; its folders are options of both."""
+    command = [sys.executable, "-m", "segpost", "--cmakedir"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert main(["--cmakedir"]) == 0
+    assert capsys.readouterr().out == printed
+    assert (Path(printed.strip()) / "segpostConfig.cmake").is_file()
+    assert main(["--includes"]) == 0
+    assert capsys.readouterr().out.strip() == f"-I{segpost.get_include()}"
+    assert main(["--libdir"]) == 0
+    assert any(Path(capsys.readouterr().out.strip()).glob("libsegpost.*"))
+
+
+def test_folders_need_native_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 2 and one line."""
+
+    def fail() -> Path:
+        raise ImportError("there is no native code")
+
+    monkeypatch.setattr(segpost, "get_include", fail)
+    assert main(["--libdir"]) == 2
+    assert capsys.readouterr() == ("", "segpost: error: there is no native code\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (["evaluate", "predictions", "targets", "--palette", "voc", "--json", "-"], "Scores"),
+        (["diagnose", "--logits", "logits.npy", "--json", "-"], "Diagnosis"),
+        (["fingerprint", "logits.npy", "--save", "-"], "Fingerprint"),
+        (
+            ["compare-checkpoints", "pretrained.safetensors", "model.safetensors", "--json", "-"],
+            "CheckpointDiff",
+        ),
+    ],
+)
+def test_a_dash_prints_the_output_and_nothing_else(
+    arguments: list[str], kind: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another program can read it; no file is called -."""
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["segpost"] == kind
+    assert not Path("-").exists()
+
+
+def test_a_diff_of_fingerprints_can_be_printed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --compare and --json -."""
+    for example in fingerprint.EXAMPLES[:1]:
+        assert main(shlex.split(example)[1:]) == 0
+    capsys.readouterr()
+    command = ["fingerprint", "logits.npy", "--compare", "network.fingerprint.json", "--json", "-"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "same"
+
+
+def test_one_output_can_be_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two would be mixed: an error before anything is counted."""
+    command = ["evaluate", "predictions", "targets", "--palette", "voc", "--json", "-"]
+    assert main([*command, "--csv", "-"]) == 2
+    assert "--json and --csv cannot both be -" in capsys.readouterr().err
+    assert main([*command, "--csv", "scores.csv"]) == 0
+    assert Path("scores.csv").is_file()
+
+
+@pytest.mark.parametrize("suffix", ["_pred", "_pred.png", "d.png"])
+def test_a_suffix_takes_the_ending_too(
+    suffix: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files that end otherwise do not count."""
+    name = "a" + "_pred"[: -len(suffix.removesuffix(".png"))]
+    Path("predictions/a.png").rename("predictions/a_pred.png")
+    Image.new("L", (8, 8)).save("predictions/a_color.png")
+    Path("targets/a.png").rename(f"targets/{name}_gt.png")
+    code = main(
+        ["evaluate", "predictions", "targets", "--palette", "voc", "--quiet",
+         "--pred-suffix", suffix, "--target-suffix", "_gt.png", "--json", "-"]
+    )  # fmt: skip
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    assert [image["id"] for image in json.loads(out)["images"]] == [name]
+
+
+def test_a_message_of_all_files_is_printed_once(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the first file, and then how many more say the same, though of other numbers."""
+    for index in range(30):
+        labels = np.full((4, 4), 31 + index, np.uint8)
+        labels[0, : index % 4] = np.arange(100, 100 + index % 4)
+        Image.fromarray(labels).save(f"targets/b{index:02}.png")
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(f"predictions/b{index:02}.png")
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save("targets/c.png")
+    Image.fromarray(np.zeros((5, 4), np.uint8)).save("predictions/c.png")
+    assert main(["evaluate", "predictions", "targets", "--palette", "voc", "--jobs", "1"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("segpost: targets/b00.png: ")
+    assert re.match(r"segpost: (predictions|targets)/c.png: ", lines[1])
+    assert lines[2:4] == [
+        "segpost: the same of 29 files more as of 'targets/b00.png': 'targets/b01.png', "
+        "'targets/b02.png', 'targets/b03.png' and 26 more",
+        "segpost: --json FILE names all that failed",
+    ]
+    assert len(lines) == 5
+
+
+def test_run_says_a_message_once_and_numbers_a_batch_in_order(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names of a batch sort as its images; those that fail for one reason are counted."""
+    batch = np.stack([scene(3, 4, 5)] * 12)
+    batch[2:] = np.nan
+    np.save("clip.npy", batch)
+    assert main(["run", "clip.npy", "--out", "out"]) == 1
+    assert sorted(outputs(Path("out"))) == ["clip-00.labels.png", "clip-01.labels.png"]
+    first, rest = capsys.readouterr().err.splitlines()
+    assert first.startswith("segpost: clip.npy (clip-02): ")
+    assert rest.startswith("segpost: the same of 9 files more as of 'clip.npy (clip-02)': ")
+
+
+def test_different_messages_are_told_apart() -> None:
+    """A kind is a message without numbers and without the name of its file; many are counted."""
+    messages = RepeatedMessages(2)
+    texts: list[tuple[str, str]] = [
+        ("x/a.png", "a.png has 3 bad values, first -1.5e-3"),
+        ("x/b.png", "b.png has 4 bad values, first 2"),
+        ("x/c.png", "too large"),
+        ("x/d.png", "damaged"),
+        ("x/e.png", "damaged"),
+        ("", "too large"),
+    ]
+    printed = [messages.is_new(ErrorText(*text)) for text in texts]
+    assert printed == [True, False, True, False, False, False]
+    assert messages.summaries() == [
+        "the same of 1 file more as of 'x/a.png': 'x/b.png'",
+        "the same of 1 file more as of 'x/c.png': ''",
+        "and 2 more failed otherwise: 'x/d.png', 'x/e.png'",
+    ]
+
+
+def test_the_page_of_a_diagnosis_names_no_folder(folder: Path, tmp_path: Path) -> None:
+    """It can be sent to somebody else."""
+    command: list[Any] = ["diagnose", "--logits", tmp_path / "logits.npy", "--report", "page.html"]
+    assert main(list(map(str, command))) == 0
+    page = Path("page.html").read_text()
+    assert "logits: logits.npy" in page
+    assert str(tmp_path) not in page
