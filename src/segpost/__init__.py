@@ -1,5 +1,7 @@
 """What comes after a segmentation network: labels, colors and overlays from its logits."""
 
+from typing import TYPE_CHECKING
+
 from segpost._backends.config import (
     build_config,
     cuda_available,
@@ -9,6 +11,7 @@ from segpost._backends.config import (
 )
 from segpost._backends.registry import use_backend
 from segpost._backends.threads import num_threads, set_num_threads
+from segpost._core.extensions import warn_without_native
 from segpost._moved import register_moved_modules
 from segpost.checkpoints.compare import CheckpointDiff, compare_checkpoints
 from segpost.color.operations import colorize, labels_from_colors, overlay
@@ -38,7 +41,8 @@ from segpost.runtimes.convention import Convention
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.tiling import Merger, windows
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    __version__: str
 
 __all__ = [
     "BoundaryF",
@@ -104,6 +108,16 @@ _SUBJECTS = (
 )
 
 
+if not TYPE_CHECKING:  # a checker would believe that every name exists
+
+    def __getattr__(name: str) -> str:
+        if name == "__version__":
+            from segpost._backends.config import package_version
+
+            return package_version()
+        raise AttributeError(f"module 'segpost' has no attribute '{name}'")
+
+
 def __dir__() -> list[str]:
     return sorted({"__version__", *__all__, *(name for name in _SUBJECTS if name in globals())})
 
@@ -115,3 +129,6 @@ del _name
 
 register_moved_modules()
 del register_moved_modules
+
+warn_without_native()
+del warn_without_native

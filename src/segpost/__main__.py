@@ -1,4 +1,4 @@
-"""`python -m segpost --cmakedir | --includes | --libdir`: where a build finds what is installed."""
+"""`python -m segpost --cmakedir | --includes | --libdir | --pkgconfigdir`: folders for a build."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ def main() -> int:
     group.add_argument("--cmakedir", action="store_true", help="for CMake's segpost_DIR")
     group.add_argument("--includes", action="store_true", help="-I and the folder of headers")
     group.add_argument("--libdir", action="store_true", help="the folder of libsegpost.so")
+    group.add_argument("--pkgconfigdir", action="store_true", help="for PKG_CONFIG_PATH")
     options = parser.parse_args()
     try:
         include = segpost.get_include()
@@ -22,6 +23,8 @@ def main() -> int:
     library = include.parent / "lib"
     if options.cmakedir:
         print(library / "cmake" / "segpost")
+    elif options.pkgconfigdir:
+        print(library / "pkgconfig")
     else:
         print(library if options.libdir else f"-I{include}")
     return 0
