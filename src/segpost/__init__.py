@@ -9,6 +9,7 @@ from segpost._backends.config import (
     raise_deferred,
     why_no_cuda,
 )
+from segpost._backends.config import package_version as _package_version
 from segpost._backends.registry import use_backend
 from segpost._backends.threads import num_threads, set_num_threads
 from segpost._core.extensions import warn_without_native
@@ -112,9 +113,7 @@ if not TYPE_CHECKING:  # a checker would believe that every name exists
 
     def __getattr__(name: str) -> str:
         if name == "__version__":
-            from segpost._backends.config import package_version
-
-            return package_version()
+            return _package_version()
         raise AttributeError(f"module 'segpost' has no attribute '{name}'")
 
 

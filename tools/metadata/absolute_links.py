@@ -31,7 +31,7 @@ def dynamic_metadata(field: str, settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def repository() -> str:
-    """Return the address of the repository, which pyproject.toml has (Python 3.10 reads no TOML)."""
+    """Return the address of the repository in pyproject.toml; Python 3.10 reads no TOML."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     address = re.search(r'^Repository = "([^"]+)"$', text, re.MULTILINE)
     if address is None:

@@ -15,7 +15,7 @@ REINSTALL = "pip install --force-reinstall --no-cache-dir --no-deps segpost"
 def build_problem() -> str | None:
     """Return why segpost was built without native code, or None if nothing says that it was.
 
-    Such a build installs the file that is read here. A checkout that was not built has no such file.
+    Such a build installs the file that is read here; a checkout that was not built has none.
     """
     for folder in sys.modules["segpost"].__path__:  # of an editable installation: two folders
         path = os.path.join(folder, "without_native.txt")
