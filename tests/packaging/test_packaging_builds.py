@@ -193,8 +193,8 @@ class Installed(NamedTuple):
 @pytest.fixture(scope="module")
 def fallback(without_native: Environment) -> Installed:
     """The installation without native code, before its cure."""
-    program = "import segpost; print(segpost.argmax([[[0.0, 2.0]], [[1.0, 1.0]]]))"
-    done = without_native.python("-c", program)
+    code = "import numpy, segpost; print(segpost.argmax(numpy.float32([[[0, 2]], [[1, 1]]])))"
+    done = without_native.python("-c", code)
     assert done.stdout == "[[1 0]]\n", done.stderr
     info = without_native.python("-m", "segpost.cli", "info").stdout
     return Installed(without_native.files(), done.stderr, info)
