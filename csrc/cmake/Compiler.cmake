@@ -54,8 +54,8 @@ endfunction()
 # Installs the file from which the package knows at import that it has no native code, and why.
 function(segpost_without_native problem)
     if(SEGPOST_REQUIRE_NATIVE)
-        message(NOTICE "${segpost_compiler_output}")
-        message(FATAL_ERROR "SEGPOST_REQUIRE_NATIVE=${SEGPOST_REQUIRE_NATIVE}, but ${problem}")
+        message(NOTICE "${segpost_compiler_output}") # and a line that begins with a space is not broken
+        message(FATAL_ERROR " SEGPOST_REQUIRE_NATIVE=${SEGPOST_REQUIRE_NATIVE}, but ${problem}")
     endif()
     message(NOTICE
         "segpost is built WITHOUT native code: ${problem}.\n"
