@@ -1,5 +1,7 @@
-# The CUDA backend is a module of its own, built where a working nvcc is. Trouble with CUDA costs CUDA, not
-# the installation, unless SEGPOST_CUDA=ON asks for an error.
+# The CUDA backend is a module of its own, built where CudaWanted.cmake says so and nvcc works. Trouble with CUDA costs
+# CUDA, not the installation, unless SEGPOST_CUDA=ON asks for an error.
+include(${CMAKE_CURRENT_LIST_DIR}/CudaWanted.cmake)
+
 # Where the kernels find gpu.hpp.
 set(segpost_cuda_platform ${CMAKE_CURRENT_SOURCE_DIR}/csrc/cuda/runtime/platform/nvidia)
 set(segpost_cuda_every 75-real 80-real 86-real 89-real 90-real 100-real 120)
@@ -32,7 +34,10 @@ function(segpost_cuda_architectures result)
 endfunction()
 
 macro(segpost_cuda_backend)
-    if(SEGPOST_CUDA)
+    segpost_cuda_wanted(segpost_cuda_is_wanted segpost_cuda_reason)
+    if(NOT segpost_cuda_is_wanted)
+        message(STATUS "No CUDA backend: ${segpost_cuda_reason}")
+    else()
         include(CheckLanguage)
         check_language(CUDA)
         if(NOT CMAKE_CUDA_COMPILER)

@@ -7,6 +7,7 @@ program does not call.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from segpost._core.extensions import warn_without_native
 from segpost._moved import register_moved_modules
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from segpost.spatial.letterbox import Letterbox
     from segpost.spatial.tiling import Merger, windows
 
-__version__ = "0.1.0"
+    __version__: str
 
 __all__ = [
     "BoundaryF",
@@ -164,6 +165,9 @@ if not TYPE_CHECKING:  # for type checkers it would be an attribute of any name
             value = getattr(importlib.import_module(f"segpost.{_MODULE_OF[name]}"), name)
             globals()[name] = value
             return value
+        if name == "__version__":
+            config = importlib.import_module("segpost._backends.config")
+            return config.package_version()
         if name in _SUBJECTS:
             return importlib.import_module(f"segpost.{name}")
         raise AttributeError(f"module 'segpost' has no attribute {name!r}")
@@ -176,3 +180,6 @@ def __dir__() -> list[str]:
 
 register_moved_modules()
 del register_moved_modules
+
+warn_without_native()
+del warn_without_native

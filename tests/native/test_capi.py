@@ -53,22 +53,54 @@ def case() -> dict[str, np.ndarray]:
     }
 
 
+# What the reference says to type: CMake, pkg-config, and neither.
+CONSOLE = re.findall(
+    r"^```console\n(.*?)^```$",
+    (ROOT / "docs" / "reference" / "capi.md").read_text(),
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def build(commands: str, folder: Path) -> None:
+    """Type commands of the reference in a folder with sources; `python` is this interpreter."""
+    for tool in ("bash", "cmake", "c++", "pkg-config"):
+        if tool in f"bash {commands}" and shutil.which(tool) is None:
+            pytest.skip(f"there is no {tool}")
+    python = folder / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    if "PYTHONPATH" in environment:
+        paths = environment["PYTHONPATH"].split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, paths))
+    done = run("bash", "-euc", commands, cwd=folder, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """examples/cpp, built with CMake against this installation."""
-    for tool in ("cmake", "c++"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"there is no {tool}")
-    build = tmp_path_factory.mktemp("cpp")
-    source = ROOT / "examples" / "cpp"
-    steps = (
-        ("cmake", "-S", str(source), "-B", str(build), f"-Dsegpost_DIR={told('--cmakedir')}"),
-        ("cmake", "--build", str(build)),
+    """examples/cpp, built as the reference says, with CMake against this installation."""
+    folder = tmp_path_factory.mktemp("cpp")
+    for path in (ROOT / "examples" / "cpp").iterdir():
+        shutil.copy(path, folder)
+    build(CONSOLE[0], folder)
+    return folder / "build" / "server"
+
+
+@pytest.mark.parametrize("commands", CONSOLE[1:], ids=["pkg-config", "by hand"])
+def test_commands_of_the_reference_build_a_program_that_starts(
+    commands: str, tmp_path: Path
+) -> None:
+    """The program finds the library in the package, without a variable of the environment."""
+    (tmp_path / "server.cpp").write_text(
+        "#include <cstdio>\n#include <segpost/capi.h>\n"
+        "int main() { std::puts(segpost_get_api(SEGPOST_ABI)->version); }\n"
     )
-    for step in steps:
-        done = run(*step)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return build / "server"
+    build(commands, tmp_path)
+    environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
+    served = run(str(tmp_path / "server"), env=environment)
+    assert served.stdout == f"{segpost.__version__}\n", served.stderr
 
 
 def serve(server: Path, case: dict[str, np.ndarray], out: Path) -> subprocess.CompletedProcess[str]:

@@ -76,6 +76,19 @@ def get_include() -> Path:
     return Path(_cpu.__file__).parent / "include"
 
 
+def package_version() -> str:
+    """Return the version of segpost in the metadata of its installation.
+
+    A checkout that was never installed has no metadata: its version is ``0+unknown``.
+    """
+    from importlib.metadata import PackageNotFoundError, version  # slow to import, rarely needed
+
+    try:
+        return version("segpost")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
 def build_config() -> dict[str, Any]:
     """Return versions, backends, SIMD levels and threads of this installation.
 
@@ -89,7 +102,7 @@ def build_config() -> dict[str, Any]:
 
     problem = extensions.native_problem()
     config: dict[str, Any] = {
-        "segpost": version("segpost"),
+        "segpost": package_version(),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "numpy": version("numpy"),

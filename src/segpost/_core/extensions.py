@@ -3,7 +3,38 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
+import warnings
 from typing import Any
+
+# What cures an installation without native code, also where pip has kept the wheel of that build.
+REINSTALL = "pip install --force-reinstall --no-cache-dir --no-deps segpost"
+
+
+def build_problem() -> str | None:
+    """Return why segpost was built without native code, or None if nothing says that it was.
+
+    Such a build installs the file that is read here; a checkout that was not built has none.
+    """
+    for folder in sys.modules["segpost"].__path__:  # of an editable installation: two folders
+        path = os.path.join(folder, "without_native.txt")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                return file.read().strip()
+    return None
+
+
+def warn_without_native() -> None:
+    """Warn if segpost was built without native code; to be called by the package's `__init__`."""
+    reason = build_problem()
+    if reason is not None:
+        warnings.warn(
+            f"segpost was built without native code ({reason}): it runs on Numba, which is slower. "
+            f"Install a C++ compiler (g++ or clang++), then: {REINSTALL}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def native_problem() -> str | None:
@@ -11,7 +42,8 @@ def native_problem() -> str | None:
     try:
         importlib.import_module("segpost._cpu")
     except ImportError as error:
-        return str(error)
+        reason = build_problem()
+        return str(error) if reason is None else f"segpost was built without it: {reason}"
     return None
 
 

@@ -20,6 +20,10 @@ FOLDERS: dict[str, tuple[str, Callable[[Path], str]]] = {
         "print the folder of libsegpost.so",
         lambda include: str(include.parent / "lib"),
     ),
+    "--pkgconfigdir": (
+        "print the folder for PKG_CONFIG_PATH",
+        lambda include: str(include.parent / "lib" / "pkgconfig"),
+    ),
 }
 
 

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import segpost
+from segpost._core.extensions import REINSTALL
 from segpost.cli.installation import installation_facts, optional_versions
 from segpost.cli.parser import format_epilog
 
@@ -43,6 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"\nThe native code cannot be loaded: {config['native_problem']}.\n"
             "To get it, install a C++ compiler (g++ or clang++) and install segpost again:\n"
-            "  pip install --force-reinstall --no-cache-dir --no-deps segpost"
+            f"  {REINSTALL}"
         )
     return 0
