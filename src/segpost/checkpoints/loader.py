@@ -105,7 +105,7 @@ def _emulate(
                 raise
             refused = MISMATCH.findall(str(error))
     missing, unexpected = lists[-1]
-    sources = {name: copies[key] for name, key in names.items() if copies.get(key)}
+    sources = {n: copies[key] for n, key in names.items() if copies.get(key) and n not in missing}
     restored = {
         name
         for name, key in names.items()

@@ -115,13 +115,10 @@ def _is_better(match: Match, best: Match) -> bool:
     """Return whether a match is better, and its renaming brings no other shapes together."""
     if match.score <= best.score:
         return False
-    if not match.rule.reason:
-        return True
     pairs = len(match.matched) + len(match.refused)
-    conflicts = len(match.mismatched)
-    if match.root == best.root and pairs <= len(best.matched) + len(best.refused):
-        return False  # a renaming that loads no more than before
-    return conflicts <= MAX_CONFLICTS * pairs
+    if pairs <= len(best.matched) + len(best.refused):
+        return pairs > 0 and not match.rule.reason  # a renaming must load more than before
+    return not match.rule.reason or len(match.mismatched) <= MAX_CONFLICTS * pairs
 
 
 def _as_loaded(match: Match, model: State, versions: dict[str, int] | None) -> Match:
@@ -136,10 +133,10 @@ def _as_loaded(match: Match, model: State, versions: dict[str, int] | None) -> M
     hidden = [n for n in match.checkpoint if n not in used and n not in loading.unexpected]
     hidden = [n for n in hidden if n not in match.model]
     for name in match.model:
-        if name in loading.sources:
-            tensors[name] = match.checkpoint[loading.sources[name]]
-        elif name in match.checkpoint:
+        if name in match.checkpoint:  # of two names of one tensor each has its own values
             tensors[name] = match.checkpoint[name]
+        elif name in loading.sources:
+            tensors[name] = match.checkpoint[loading.sources[name]]
         elif name in loading.mismatched and hidden:  # renamed by a hook, and of another shape
             tensors[name] = match.checkpoint[hidden.pop(0)]
     tensors |= {n: match.checkpoint[n] for n in match.checkpoint if n in loading.unexpected}

@@ -188,12 +188,13 @@ def _find_prefixes(checkpoint: Tensors, model: Tensors) -> list[tuple[str, str]]
     return [
         (old, new)
         for (old, new), n in frequent
-        if n >= least and n >= MIN_COVERED * _count_behind(new or old, model if new else checkpoint)
+        if n >= least
+        and all(
+            n >= MIN_COVERED * sum(name.startswith(prefix) for name in tensors)
+            for prefix, tensors in ((old, checkpoint), (new, model))
+            if prefix
+        )
     ]
-
-
-def _count_behind(prefix: str, tensors: Tensors) -> int:
-    return sum(name.startswith(prefix) for name in tensors)
 
 
 def _part_starts(name: str) -> list[int]:
