@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,12 +49,15 @@ def read_state(value: Any, name: str, values: bool) -> State:
         tensors = value.state_dict()
         state = _read_memory(tensors, name, "model", values, type(value).__name__)
         parameters = {*tensors}
+        trained: tuple[str, ...] = ()
         if callable(named := getattr(value, "named_parameters", None)):
             parameters = {key for key, _ in named(remove_duplicate=False)}
+            trained = tuple(key for key, tensor in named() if tensor.requires_grad)
         return replace(
             state,
             buffers=frozenset(k for k in tensors if k not in parameters and "running_" not in k),
-            tied=_find_tied(tensors),
+            module=value,
+            parameters=trained,
         )
     raise TypeError(
         f"{name} must be a path, a mapping of names to tensors, or a model with state_dict(), "
@@ -108,7 +112,14 @@ def _read_memory(value: Any, name: str, layout: str, values: bool, label: str = 
         path: tree.as_entry(tensor, f"{name}[{'.'.join(path)!r}]", values)
         for path, tensor in tree.iter_tensors(value)
     }
-    return State(label or f"{name} (a mapping)", layout, tensors, tree.top_level_keys(value))
+    return State(
+        label or f"{name} (a mapping)",
+        layout,
+        tensors,
+        tree.top_level_keys(value),
+        tied=_find_tied(value) if isinstance(value, Mapping) else {},
+        versions=tree.read_versions(value),
+    )
 
 
 def _find_tied(tensors: Mapping[str, Any]) -> dict[str, str]:
@@ -117,7 +128,9 @@ def _find_tied(tensors: Mapping[str, Any]) -> dict[str, str]:
     tied = {}
     for name, tensor in tensors.items():
         address = getattr(tensor, "data_ptr", None)
-        if callable(address) and not tensor.is_meta and tensor.numel():
+        if not callable(address) or tensor.layout is not sys.modules["torch"].strided:
+            continue
+        if not tensor.is_meta and tensor.numel():
             key = (str(tensor.device), address(), tuple(tensor.shape), tensor.stride())
             tied[name] = firsts.setdefault(key, name)
     return tied

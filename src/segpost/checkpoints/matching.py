@@ -1,46 +1,38 @@
-"""Matching of the tensors of a checkpoint with those of a model, by name and shape."""
+"""Matching of the tensors of a checkpoint with those of a model, as the loader would do it."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from segpost.checkpoints.loader import emulate_loading
+from segpost.checkpoints.renaming import UNCHANGED, RenameRule, fits, iter_rules
 from segpost.checkpoints.tree import Path, State, TensorEntry, Tensors
 
-MIN_PREFIX_SHARE = 0.5  # of the tensors of the smaller side that a prefix must match
-MAX_PREFIXES = 4
-WRAPPER_PARTS = ("_orig_mod.", "module.", "_fsdp_wrapped_module.")  # that wrappers put into names
 MAX_SHOWN = 8  # names that a message lists
-
-
-@dataclass(frozen=True)
-class RenameRule:
-    """A change of the checkpoint's names."""
-
-    reason: str  # in words; empty where nothing changes
-    cure: str  # a line of code
-    rename: Callable[[str], str]
-
-
-UNCHANGED = RenameRule("", "", lambda name: name)
+MAX_CONFLICTS = (
+    0.5  # of the tensors that a renaming matches: shapes that it brings together wrongly
+)
 
 
 @dataclass(frozen=True)
 class Match:
-    """Tensors by name, those of the checkpoint renamed by a rule."""
+    """Tensors by name, those of the checkpoint renamed by a rule and by the loader's own hooks."""
 
     root: Path  # the container of the checkpoint
     rule: RenameRule
     checkpoint: Tensors
     model: Tensors
+    computed: frozenset[str] = frozenset()  # names of the model that the loader fills by itself
 
     @cached_property
     def matched(self) -> tuple[str, ...]:
-        """Return the names that both sides have with the same shape."""
-        return tuple(n for n in self._common if fits(self.checkpoint[n], self.model[n]))
+        """Return the names that both sides have with the same shape, and that can be copied."""
+        return tuple(
+            n for n in self._common
+            if fits(self.checkpoint[n], self.model[n]) and not self._is_refused(n)
+        )  # fmt: skip
 
     @cached_property
     def mismatched(self) -> tuple[str, ...]:
@@ -48,9 +40,17 @@ class Match:
         return tuple(n for n in self._common if not fits(self.checkpoint[n], self.model[n]))
 
     @cached_property
+    def refused(self) -> tuple[str, ...]:
+        """Return the names of both sides whose values torch does not copy: quantized ones."""
+        return tuple(
+            n for n in self._common
+            if fits(self.checkpoint[n], self.model[n]) and self._is_refused(n)
+        )  # fmt: skip
+
+    @cached_property
     def missing(self) -> tuple[str, ...]:
         """Return the names that only the model has."""
-        return tuple(n for n in self.model if n not in self.checkpoint)
+        return tuple(n for n in self.model if n not in self.checkpoint and n not in self.computed)
 
     @cached_property
     def unexpected(self) -> tuple[str, ...]:
@@ -61,20 +61,25 @@ class Match:
     def _common(self) -> tuple[str, ...]:
         return tuple(n for n in self.model if n in self.checkpoint)
 
+    def _is_refused(self, name: str) -> bool:
+        return is_quantized(self.checkpoint[name]) != is_quantized(self.model[name])
+
     @property
-    def score(self) -> tuple[int, int, bool]:
-        """Return the quality of the match: more tensors, fewer unexpected ones, no renaming."""
-        return len(self.matched), -len(self.unexpected), not self.rule.reason
+    def score(self) -> tuple[int, int, int, bool]:
+        """Return the quality of the match: more tensors, fewer of other shapes, fewer left over."""
+        pairs = len(self.matched) + len(self.refused)
+        return pairs, -len(self.mismatched), -len(self.unexpected), not self.rule.reason
 
     def share(self, elements: bool) -> float:
         """Return the share of the model that is matched: of its tensors, or of their elements."""
         sizes = {name: entry.size if elements else 1 for name, entry in self.model.items()}
-        return sum(sizes[name] for name in self.matched) / max(sum(sizes.values()), 1)
+        loaded = {*self.matched, *(n for n in self.computed if n in sizes)}
+        return sum(sizes[name] for name in loaded) / max(sum(sizes.values()), 1)
 
 
-def fits(source: TensorEntry, target: TensorEntry) -> bool:
-    """Return whether a tensor loads into another; torch takes the element of (1,) for a scalar."""
-    return source.shape == target.shape or (source.shape == (1,) and target.shape == ())
+def is_quantized(entry: TensorEntry) -> bool:
+    """Return whether a tensor is one of torch's quantized types, of which no copy is made."""
+    return entry.kind.startswith(("qint", "quint"))
 
 
 def match_names(checkpoint: State, model: State) -> tuple[Match, Match]:
@@ -84,76 +89,61 @@ def match_names(checkpoint: State, model: State) -> tuple[Match, Match]:
         model_root = root = ()  # a part that is called "net", beside a "head"
     weights = model.weights(model_root)
     unchanged = Match(root, UNCHANGED, checkpoint.weights(root), weights)
+    unchanged = _as_loaded(unchanged, model, checkpoint.versions.get(root))
     best = unchanged
-    for candidate in checkpoint.roots:
-        tensors = checkpoint.weights(candidate)
-        for rule in _iter_rules(tensors, weights):
-            renamed = {rule.rename(name): entry for name, entry in tensors.items()}
-            if len(renamed) < len(tensors):
-                continue  # two tensors have one name
-            match = Match(candidate, rule, renamed, weights)
-            if match.score > best.score:
-                best = match
+    if unchanged.missing or unchanged.unexpected or unchanged.mismatched:
+        for candidate in checkpoint.roots:
+            for match in iter_matches(checkpoint, candidate, model, weights):
+                if _is_better(match, best):
+                    best = match
     return unchanged, best
+
+
+def iter_matches(checkpoint: State, root: Path, model: State, weights: Tensors) -> Iterator[Match]:
+    """Yield the matches of one container of the checkpoint, by every rule of renaming."""
+    tensors = checkpoint.weights(root)
+    for rule in iter_rules(tensors, weights, checkpoint, model):
+        renamed = {rule.rename(name): entry for name, entry in tensors.items()}
+        if len(renamed) < len(tensors):
+            continue  # two tensors have one name
+        match = Match(root, rule, renamed, weights)
+        versions = None if rule.reason else checkpoint.versions.get(root)
+        yield _as_loaded(match, model, versions)
+
+
+def _is_better(match: Match, best: Match) -> bool:
+    """Return whether a match is better, and its renaming brings no other shapes together."""
+    if match.score <= best.score:
+        return False
+    pairs = len(match.matched) + len(match.refused)
+    if pairs <= len(best.matched) + len(best.refused):
+        return pairs > 0 and not match.rule.reason  # a renaming must load more than before
+    return not match.rule.reason or len(match.mismatched) <= MAX_CONFLICTS * pairs
+
+
+def _as_loaded(match: Match, model: State, versions: dict[str, int] | None) -> Match:
+    """Return a match with the names that torch's own loader makes of the checkpoint's."""
+    if model.module is None:
+        return match
+    loading = emulate_loading(model.module, match.checkpoint, versions)
+    if loading is None:
+        return match
+    tensors: Tensors = {}
+    used = {*loading.sources.values()}
+    hidden = [n for n in match.checkpoint if n not in used and n not in loading.unexpected]
+    hidden = [n for n in hidden if n not in match.model]
+    for name in match.model:
+        if name in match.checkpoint:  # of two names of one tensor each has its own values
+            tensors[name] = match.checkpoint[name]
+        elif name in loading.sources:
+            tensors[name] = match.checkpoint[loading.sources[name]]
+        elif name in loading.mismatched and hidden:  # renamed by a hook, and of another shape
+            tensors[name] = match.checkpoint[hidden.pop(0)]
+    tensors |= {n: match.checkpoint[n] for n in match.checkpoint if n in loading.unexpected}
+    return replace(match, checkpoint=tensors, computed=loading.computed)
 
 
 def format_names(names: tuple[str, ...] | list[str]) -> str:
     """Return the first names of a list as text, and how many more there are."""
     more = f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
     return ", ".join(names[:MAX_SHOWN]) + more
-
-
-def _iter_rules(checkpoint: Tensors, model: Tensors) -> Iterator[RenameRule]:
-    """Yield no change; one prefix for another; names without the parts of wrappers."""
-    yield UNCHANGED
-    for old, new in _find_prefixes(checkpoint, model):
-        yield _replace_prefix(old, new)
-    for part in WRAPPER_PARTS:
-        if any(part in name for name in checkpoint):
-            yield _remove_part(part)
-
-
-def _find_prefixes(checkpoint: Tensors, model: Tensors) -> list[tuple[str, str]]:
-    """Return pairs of prefixes, of checkpoint and model, before the same name and shape."""
-    prefixes: dict[tuple[str, tuple[int, ...]], list[str]] = {}
-    for name, entry in model.items():
-        for start in _part_starts(name):
-            prefixes.setdefault((name[start:], entry.shape), []).append(name[:start])
-    counts: Counter[tuple[str, str]] = Counter()
-    for name, entry in checkpoint.items():
-        seen: set[str] = set()
-        for start in _part_starts(name):  # a shorter rest of the name would prove less
-            for new in prefixes.get((name[start:], entry.shape), [])[:MAX_PREFIXES]:
-                if new not in seen:
-                    seen.add(new)
-                    counts[name[:start], new] += 1
-            if seen:
-                break
-    least = MIN_PREFIX_SHARE * min(len(checkpoint), len(model))
-    frequent = counts.most_common(MAX_PREFIXES)
-    return [pair for pair, n in frequent if n >= least and pair[0] != pair[1]]
-
-
-def _part_starts(name: str) -> list[int]:
-    return [0, *(separator.end() for separator in re.finditer(r"[./]", name))]
-
-
-def _remove_part(part: str) -> RenameRule:
-    return RenameRule(
-        f"{part!r} is in its names",
-        f"state = {{('.' + k).replace({'.' + part!r}, '.')[1:]: v for k, v in state.items()}}",
-        lambda name: ("." + name).replace("." + part, ".")[1:],  # but not of "submodule."
-    )
-
-
-def _replace_prefix(old: str, new: str) -> RenameRule:
-    reason = f"its names begin with {old!r}" if old else f"its names do not begin with {new!r}"
-    if old and new:
-        reason += f", those of the model with {new!r}"
-    key = f"k.removeprefix({old!r})" if old else "k"
-    key = f"{new!r} + {key}" if new else key
-    return RenameRule(
-        reason,
-        f"state = {{{key}: v for k, v in state.items()}}",
-        lambda name: new + name.removeprefix(old),
-    )

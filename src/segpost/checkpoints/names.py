@@ -1,53 +1,121 @@
-"""Mistakes that names and shapes of a checkpoint and a model show."""
+"""Mistakes that names and shapes of a checkpoint and a model show, with the line that loads."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
+from segpost.checkpoints.adapters import explain_adapters
+from segpost.checkpoints.averages import explain_copies, explain_lists, iter_average_containers
+from segpost.checkpoints.encodings import (
+    explain_fused_norms,
+    explain_linear,
+    explain_reparametrized,
+)
+from segpost.checkpoints.harmless import explain_harmless, explain_ties
 from segpost.checkpoints.matching import Match, format_names
+from segpost.checkpoints.quantization import explain_quantization
+from segpost.checkpoints.recipe import (
+    Context,
+    Explanation,
+    as_finding,
+    write_container,
+    write_keys,
+    write_recipe,
+)
+from segpost.checkpoints.shapes import explain_shapes
 from segpost.checkpoints.tree import State, Tensors
 from segpost.render.findings import Finding
 
-TRACKED = re.compile(r"(^|[./])(num_batches_tracked|n_averaged)$")
-AUXILIARY = re.compile(r"(^|[./])(aux_classifier|auxiliary_head|aux_head|AuxLogits)[./]", re.I)
-MAX_HEAD_SHARE = 0.35  # of the tensors that belong to a head; more are another network
 MIN_SHAPE_SHARE = 0.8  # of the shapes that two frameworks have in common
-LOAD = "model.load_state_dict(state)"
+SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.")
+EXPLAINERS = (
+    explain_lists,
+    explain_quantization,
+    explain_adapters,
+    explain_reparametrized,
+    explain_fused_norms,
+    explain_linear,
+    explain_copies,
+    explain_ties,
+    explain_harmless,
+)
 
 
 def find_name_mistakes(
     checkpoint: State, model: State, unchanged: Match, best: Match
 ) -> Iterator[Finding]:
     """Yield findings about the tensors that would be loaded, and those that would not."""
+    context = Context(checkpoint, model, unchanged, best)
+    explanations = explain(context)
+    recipe = write_recipe(context, explanations)
     is_renamed = best.root != unchanged.root or bool(best.rule.reason)
-    if is_renamed and len(best.matched) > len(unchanged.matched):
-        yield _describe_renaming(unchanged, best)
-    elif checkpoint.root and checkpoint.layout == "torch":
-        yield _describe_container(checkpoint)
-    if not (best.matched or best.mismatched):
-        yield _describe_unmatched(best)
+    if is_renamed and _gained(unchanged, best):
+        yield _describe_renaming(unchanged, best, recipe)
+    elif checkpoint.root and checkpoint.layout == "torch" and not best.rule.reason:
+        yield _describe_container(checkpoint, recipe)
+    has_pairs = best.matched or best.mismatched or best.refused
+    if not has_pairs and all(e.is_harmless for e in explanations):
+        yield _describe_unmatched(context)
         return
-    matched = {model.tied.get(name, name) for name in best.matched}
-    missing = tuple(n for n in best.missing if model.tied.get(n, n) not in matched)
-    yield from _iter_one_sided(best, "missing", missing)
-    yield from _iter_one_sided(best, "unexpected", best.unexpected)
-    if best.mismatched:
-        yield _describe_shapes(best)
+    for explanation in (*explanations, *iter_average_containers(context, recipe, _plan)):
+        yield as_finding(explanation, recipe)
+    explained = {name for e in explanations for name in e.names}
+    for code, names in (("missing", context.missing), ("unexpected", context.unexpected)):
+        others = tuple(name for name in names if name not in explained)
+        if others:
+            yield _describe_one_sided(context, code, others)
 
 
-def _describe_renaming(unchanged: Match, best: Match) -> Finding:
+def explain(context: Context) -> list[Explanation]:
+    """Return why tensors do not match, each explained once."""
+    explanations: list[Explanation] = []
+    explained: set[str] = set()
+    for explainer in EXPLAINERS:
+        for found in explainer(_without(context, explained)):
+            explanations.append(found)
+            explained |= found.names
+    rest = tuple(name for name in context.match.mismatched if name not in explained)
+    return explanations + (explain_shapes(context, rest) if rest else [])
+
+
+def _without(context: Context, explained: set[str]) -> Context:
+    """Return the context without the tensors of one side that are explained already."""
+    match = context.match
+    matched = {*match.matched, *match.mismatched, *match.refused}
+    gone = explained - matched
+    if not gone:
+        return context
+    return replace(
+        context,
+        match=replace(
+            match,
+            checkpoint={n: e for n, e in match.checkpoint.items() if n not in gone},
+            model={n: e for n, e in match.model.items() if n not in gone},
+        ),
+    )
+
+
+def _plan(context: Context) -> str:
+    """Return the line that loads a match."""
+    return write_recipe(context, explain(context))
+
+
+def _gained(unchanged: Match, best: Match) -> bool:
+    pairs = [len(m.matched) + len(m.refused) + len(m.mismatched) for m in (unchanged, best)]
+    return pairs[1] > pairs[0]
+
+
+def _describe_renaming(unchanged: Match, best: Match, recipe: str) -> Finding:
     """Return the finding that another container or other names would load more tensors."""
-    inner = "".join(f"[{key!r}]" for key in best.root)
+    inner = write_keys(best.root)
     container = f"the weights are in {inner}" if best.root != unchanged.root else ""
     reasons = " and ".join(filter(None, (container, best.rule.reason)))
-    cure = f"state = checkpoint{inner}; " if inner else ""
-    cure += f"{best.rule.cure}; " if best.rule.cure else ""
     return Finding(
-        "prefix" if best.rule.reason else "nested",
-        "certain",
+        best.rule.code if best.rule.reason else "nested",
+        best.rule.rank,
         f"{len(unchanged.matched)} of {len(unchanged.model)} tensors would be loaded"
         + ("" if unchanged.matched else ", and strict=False would not say so")
         + f": {reasons}. With that put right it is {len(best.matched)}.",
@@ -58,38 +126,43 @@ def _describe_renaming(unchanged: Match, best: Match) -> Finding:
             "first": f"{format_names(unchanged.unexpected[:1])} beside "
             f"{format_names(unchanged.missing[:1])}",
         },
-        cure=cure + LOAD,
+        cure=recipe,
         where="names",
     )
 
 
-def _describe_container(checkpoint: State) -> Finding:
+def _describe_container(checkpoint: State, recipe: str) -> Finding:
     """Return the hint that the weights are in a container of the file."""
-    inner = "".join(f"[{key!r}]" for key in checkpoint.root)
+    inner = write_keys(checkpoint.root)
     others = format_names([key for key in checkpoint.keys if key != checkpoint.root[0]])
     return Finding(
         "nested",
         "hint",
         f"The weights are in {inner} of the file, beside {others or 'nothing else'}.",
         {"keys": format_names(list(checkpoint.keys))},
-        cure=f"model.load_state_dict(checkpoint{inner})",
+        cure=recipe.replace(
+            f"{write_container(checkpoint.root)}; model.load_state_dict(state",
+            f"model.load_state_dict(checkpoint{inner}",
+        ),
         where="file",
     )
 
 
-def _describe_unmatched(best: Match) -> Finding:
+def _describe_unmatched(context: Context) -> Finding:
     """Return the finding that no name is on both sides: another framework, or another network."""
+    best = context.match
     checkpoint_shapes, model_shapes = (_count_shapes(t) for t in (best.checkpoint, best.model))
     common = (checkpoint_shapes & model_shapes).total()
     share = common / max(model_shapes.total(), 1)
     is_framework = share > MIN_SHAPE_SHARE
     return Finding(
         "another-naming" if is_framework else "nothing-matches",
-        "certain",
+        "likely" if is_framework else "certain",
         "No tensor has a name that the model knows, and strict=False would load nothing without "
         "an error; "
         + (
-            "the shapes are alike up to their order of axes, as in another framework."
+            "the shapes are alike up to their order of axes, as in another framework or under "
+            "another naming: load it by the framework that saved it."
             if is_framework
             else "the shapes are others too: it is of another network."
         ),
@@ -98,9 +171,6 @@ def _describe_unmatched(best: Match) -> Finding:
             "tensors": [len(best.checkpoint), len(best.model)],
             "shapes alike": share,
         },
-        cure="convert it by its framework's own tool"
-        if is_framework
-        else "build the model that the checkpoint was saved of",
         where="names",
     )
 
@@ -110,102 +180,30 @@ def _count_shapes(tensors: Tensors) -> Counter[tuple[int, ...]]:
     return Counter(tuple(sorted(entry.shape)) for entry in tensors.values() if entry.shape)
 
 
-def _iter_one_sided(match: Match, code: str, names: tuple[str, ...]) -> Iterator[Finding]:
-    """Yield findings about tensors of one side; those that do no harm are hints."""
-    tracked = tuple(name for name in names if TRACKED.search(name))
-    auxiliary = tuple(name for name in names if AUXILIARY.search(name))
-    harmless = {*tracked, *auxiliary}
-    others = tuple(name for name in names if name not in harmless)
+def _describe_one_sided(context: Context, code: str, names: tuple[str, ...]) -> Finding:
+    """Return the finding of tensors of one side that nothing explains."""
     is_missing = code == "missing"
-    if tracked:
-        yield Finding(
-            "num-batches-tracked",
-            "hint",
-            f"{len(tracked)} counters of batches or averages are {code}: no inference uses them"
-            + (", and torch before 0.4.1 did not save them." if is_missing else "."),
-            {"count": len(tracked)},
-            cure="model.load_state_dict(state, strict=False)  # if nothing else is found",
-            where=format_names(tracked),
-        )
-    if auxiliary:
-        yield Finding(
-            "aux-head",
-            "hint",
-            f"The auxiliary head is {code}: it is for training, inference does without it.",
-            {"tensors": len(auxiliary)},
-            cure="build both with the same aux_loss, or model.load_state_dict(state, strict=False)",
-            where=format_names(auxiliary),
-        )
-    if others:
-        yield Finding(
-            code,
-            "certain",
-            f"{len(others)} of {len(match.model)} tensors of the model are not in the checkpoint "
-            "and would keep the values that they have."
-            if is_missing
-            else f"{len(others)} tensors of the checkpoint are not in the model and would be "
-            "dropped.",
-            {"count": len(others), "modules": format_names(_outermost_parts(others))},
-            cure="build the model as it was saved; do not silence this by strict=False",
-            where=format_names(others),
-        )
+    shard = SHARD.search(context.source.label)
+    message = (
+        f"{len(names)} of {len(context.match.model)} tensors of the model are not in the "
+        "checkpoint and would keep the values that they have. "
+        if is_missing
+        else f"{len(names)} tensors of the checkpoint are not in the model and would be dropped. "
+    )
+    message += (
+        f"The file is part {int(shard[1])} of {int(shard[2])}: load all parts."
+        if shard and is_missing
+        else "Build the model as it was saved; strict=False would only hide it."
+    )
+    return Finding(
+        code,
+        "certain",
+        message,
+        {"count": len(names), "modules": format_names(_outermost_parts(names))},
+        where=format_names(names),
+    )
 
 
 def _outermost_parts(names: tuple[str, ...]) -> list[str]:
     """Return the outermost parts of names, each once."""
     return list(dict.fromkeys(re.split(r"[./]", name)[0] for name in names))
-
-
-def _describe_shapes(match: Match) -> Finding:
-    """Return the finding that tensors have other shapes: another order of axes, head or network."""
-    pairs = {n: (match.checkpoint[n].shape, match.model[n].shape) for n in match.mismatched}
-    class_counts = {_class_counts(a, b, is_keras="/" in n) for n, (a, b) in pairs.items()}
-    has_bias = any(len(a) == 1 for a, _ in pairs.values())  # an embedding has none
-    is_small = len(pairs) <= MAX_HEAD_SHARE * len(match.model)
-    evidence = {
-        "tensors": len(pairs),
-        "shapes": format_names([f"{n}: {a} beside {b}" for n, (a, b) in pairs.items()]),
-    }
-    where = format_names(match.mismatched)
-    if all(sorted(a) == sorted(b) and len(a) > 1 for a, b in pairs.values()):
-        return Finding(
-            "transposed",
-            "likely",
-            f"{len(pairs)} tensors have their axes in another order, as between frameworks "
-            "(HWIO and OIHW).",
-            evidence,
-            cure="state[name] = state[name].permute(3, 2, 0, 1)  # HWIO to OIHW",
-            where=where,
-        )
-    if has_bias and is_small and len(class_counts) == 1 and None not in class_counts:
-        ((was, now),) = class_counts  # type: ignore[misc]
-        return Finding(
-            "head-classes",
-            "certain",
-            f"The head is of {was} classes in the checkpoint and of {now} in the model; loading "
-            "raises on it, with strict=False too.",
-            evidence | {"classes": [was, now]},
-            cure=f"build the model with num_classes={was}; or drop those tensors and train the "
-            "head",
-            where=where,
-        )
-    return Finding(
-        "another-architecture",
-        "certain",
-        f"{len(pairs)} tensors have another shape: another backbone, width or configuration.",
-        evidence,
-        cure="build the model with the configuration that was saved",
-        where=where,
-    )
-
-
-def _class_counts(
-    was: tuple[int, ...], now: tuple[int, ...], is_keras: bool
-) -> tuple[int, int] | None:
-    """Return the number of outputs in checkpoint and model, or None where more than it differs."""
-    if len(was) != len(now):
-        return None
-    axes = [axis for axis in range(len(was)) if was[axis] != now[axis]]
-    if len(axes) != 1 or axes[0] != (len(was) - 1 if is_keras else 0) or math.prod(was) == 0:
-        return None
-    return was[axes[0]], now[axes[0]]

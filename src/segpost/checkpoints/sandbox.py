@@ -128,7 +128,12 @@ def _parse_answer(path: Path, layout: str, answer: dict[str, Any]) -> State:
         tensors[tuple(keys)] = TensorEntry(tuple(shape), kind, _parse_statistics(values))
     top_level = {str(key): str(kind) for key, kind in answer["keys"].items()}
     separator = "." if layout == "torch" else "/"
-    return State(str(path), layout, tensors, top_level, separator)
+    versions = {
+        tuple(map(str, keys)): {str(k): int(v) for k, v in entry.items()}
+        for keys, entry in answer.get("versions", [])
+    }
+    layout = "keras-legacy" if answer.get("legacy") is True else layout
+    return State(str(path), layout, tensors, top_level, separator, versions=versions)
 
 
 def _parse_statistics(values: Any) -> Callable[[], Statistics] | None:

@@ -93,7 +93,11 @@ def _read_torch(request: Request) -> dict[str, Any]:
         raise ValueError(_refusal(str(error))) from None
     if callable(getattr(value, "state_dict", None)):
         raise ValueError("it holds a whole model; save model.state_dict() instead")
-    return {"keys": tree.top_level_keys(value), "tensors": list(_iter_torch_rows(value, request))}
+    return {
+        "keys": tree.top_level_keys(value),
+        "tensors": list(_iter_torch_rows(value, request)),
+        "versions": list(tree.read_versions(value).items()),
+    }
 
 
 def _check_zip(request: Request) -> None:

@@ -83,6 +83,9 @@ class State:
     separator: str = "."
     buffers: frozenset[str] = frozenset()  # of a live model: tensors that training does not change
     tied: dict[str, str] = field(default_factory=dict)  # names of one tensor, to the first of them
+    module: Any = field(default=None, repr=False)  # the live model itself
+    parameters: tuple[str, ...] = ()  # of a live model: what training changes, in its order
+    versions: dict[Path, dict[str, int]] = field(default_factory=dict)  # of modules, by container
 
     @property
     def is_live(self) -> bool:
@@ -209,6 +212,21 @@ def top_level_keys(value: Any) -> dict[str, str]:
         str(key): "dict" if isinstance(inner, Mapping) else type(inner).__name__
         for key, inner in list(value.items())[:MAX_TENSORS]
     }
+
+
+def read_versions(value: Any, depth: int = ROOT_DEPTH) -> dict[Path, dict[str, int]]:
+    """Return the versions of modules that torch keeps beside a state dict, by container."""
+    found: dict[Path, dict[str, int]] = {}
+    metadata = getattr(value, "_metadata", None)
+    if isinstance(metadata, Mapping):
+        versions = {name: entry.get("version") for name, entry in metadata.items() if entry}
+        found[()] = {str(k): v for k, v in versions.items() if type(v) is int}
+    if depth and isinstance(value, Mapping) and len(value) <= MAX_TENSORS:
+        for key, inner in value.items():
+            if isinstance(inner, Mapping):
+                below = read_versions(inner, depth - 1)
+                found |= {(str(key), *path): entry for path, entry in below.items()}
+    return found
 
 
 def is_tensor(value: Any) -> bool:

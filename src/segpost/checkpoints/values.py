@@ -33,7 +33,7 @@ class Norm(NamedTuple):
 def find_value_mistakes(
     checkpoint: State, match: Match, model: State, resume: bool
 ) -> Iterator[Finding]:
-    """Yield findings about values, and about optimizers and averages beside the weights."""
+    """Yield findings about values, and about the optimizer beside the weights."""
     yield from _iter_bad_weights(match.checkpoint)
     yield from _iter_norm_mistakes(match.checkpoint)
     yield from _iter_narrowing(match)
@@ -41,8 +41,6 @@ def find_value_mistakes(
         yield from _iter_loading(match, model)
     if resume and checkpoint.optimizer is None and not checkpoint.is_live:
         yield _describe_missing_optimizer(checkpoint)
-    if checkpoint.averages:
-        yield _describe_averages(checkpoint)
 
 
 def _iter_statistics(tensors: Tensors) -> Iterator[tuple[str, Statistics]]:
@@ -244,18 +242,5 @@ def _describe_missing_optimizer(checkpoint: State) -> Finding:
         cure="torch.save({'model': model.state_dict(), 'optimizer': opt.state_dict()}, f)"
         if checkpoint.separator == "."
         else "model.compile(...) before model.save_weights(file), which then has it too",
-        where="file",
-    )
-
-
-def _describe_averages(checkpoint: State) -> Finding:
-    inner = "".join(f"[{key!r}]" for key in checkpoint.averages[0])
-    return Finding(
-        "averaged-weights",
-        "hint",
-        f"There are weights averaged over the training too, in {inner}: they are often the better "
-        "ones, and the ones whose scores were reported.",
-        {"containers": len(checkpoint.averages)},
-        cure=f"model.load_state_dict(checkpoint{inner})",
         where="file",
     )

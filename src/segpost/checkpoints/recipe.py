@@ -1,0 +1,128 @@
+"""The explanations of what does not match, and the line of code that loads all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from segpost.checkpoints.matching import Match
+from segpost.checkpoints.tree import State, TensorEntry
+from segpost.render.findings import Finding
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why tensors do not match, and what to do about it.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        Tensors of either side that it explains.
+    code, rank, message, evidence, where
+        Of the finding; an empty code is no finding of its own.
+    transform : str
+        A line that changes `state`, so that what it explains is loaded; empty where nothing is to
+        be done.
+    is_harmless : bool
+        Whether the tensors may be left out.
+    cure : str
+        A line that replaces the recipe.
+    before : str
+        A line that goes before the recipe.
+    has_cure : bool
+        Whether the recipe is a cure: it is none where a model must be built anew.
+    """
+
+    names: frozenset[str]
+    code: str
+    rank: str
+    message: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    where: str = ""
+    transform: str = ""
+    is_harmless: bool = False
+    cure: str = ""
+    before: str = ""
+    has_cure: bool = True
+
+
+@dataclass(frozen=True)
+class Context:
+    """A checkpoint and a model, and the best match of both."""
+
+    source: State
+    target: State
+    unchanged: Match
+    match: Match
+
+    @cached_property
+    def missing(self) -> tuple[str, ...]:
+        """Return the names of the model that nothing is loaded into, tied ones left out."""
+        loaded = {*self.match.matched, *self.match.computed}
+        firsts = {self.target.tied.get(name, name) for name in loaded}
+        return tuple(n for n in self.match.missing if self.target.tied.get(n, n) not in firsts)
+
+    @cached_property
+    def tied_missing(self) -> tuple[str, ...]:
+        """Return the names that are missing, and have another name that is loaded."""
+        missing = {*self.missing}
+        return tuple(n for n in self.match.missing if n not in missing)
+
+    @property
+    def unexpected(self) -> tuple[str, ...]:
+        """Return the names that only the checkpoint has."""
+        return self.match.unexpected
+
+    def source_of(self, name: str) -> TensorEntry:
+        """Return a tensor of the checkpoint."""
+        return self.match.checkpoint[name]
+
+    def target_of(self, name: str) -> TensorEntry:
+        """Return a tensor of the model."""
+        return self.match.model[name]
+
+
+def write_recipe(context: Context, explanations: Iterable[Explanation]) -> str:
+    """Return the line of code that loads the checkpoint: container, names, values, leftovers."""
+    known = [e for e in explanations if e.names]
+    match = context.match
+    lines = [line for line in (write_container(match.root), match.rule.cure) if line]
+    transforms = [e for e in known if e.transform]
+    if any("torch." in e.transform for e in transforms):
+        lines.insert(0, "import torch")
+    lines += [e.transform for e in transforms]
+    resolved = {name for e in transforms for name in e.names}
+    harmless = {name for e in known if e.is_harmless for name in e.names}
+    unexpected = {*match.unexpected} - resolved
+    missing = {*context.missing} - resolved
+    if unexpected and unexpected <= harmless:
+        lines.append("state = {k: v for k, v in state.items() if k in model.state_dict()}")
+    is_lenient = missing and missing <= harmless
+    lines.append(f"model.load_state_dict(state{', strict=False' if is_lenient else ''})")
+    return "; ".join(lines)
+
+
+def write_container(root: tuple[str, ...]) -> str:
+    """Return the line that takes the container out of the file; empty for the file itself."""
+    return f"state = checkpoint{write_keys(root)}" if root else ""
+
+
+def write_keys(root: tuple[str, ...]) -> str:
+    """Return the indices that lead to a container."""
+    return "".join(f"[{key!r}]" for key in root)
+
+
+def as_finding(explanation: Explanation, recipe: str) -> Finding:
+    """Return the finding of an explanation."""
+    cure = explanation.cure or (recipe if explanation.has_cure else "")
+    cure = "; ".join(filter(None, (explanation.before, cure)))
+    return Finding(
+        explanation.code,
+        explanation.rank,
+        explanation.message,
+        explanation.evidence,
+        cure=cure,
+        where=explanation.where,
+    )
