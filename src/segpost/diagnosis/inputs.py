@@ -117,6 +117,9 @@ def as_diagnostic_inputs(
         palette_in_0_1=palette_in_0_1,
         ignored=as_ignored_values(ignore_index),
         metadata=metadata,
+        **_describe_arguments(
+            logits=logits, labels=labels, color=color, target=target, image=image, input=input
+        ),
     )
     inputs = _with_target(inputs, target)
     inputs = _with_color(inputs, color)
@@ -144,6 +147,17 @@ def without_empty_arrays(inputs: DiagnosticInputs) -> DiagnosticInputs:
         empty += ["logits", "repeat_logits"]
     removed: dict[str, Any] = dict.fromkeys(empty)
     return dataclasses.replace(inputs, **removed)
+
+
+def _describe_arguments(**arguments: Any) -> dict[str, Any]:
+    """Return the shapes of the arguments as they came, and which are no NumPy arrays."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    shapes = {
+        name: tuple(value.size[::-1]) if _is_pillow(value) else tuple(np.shape(value))
+        for name, value in given.items()
+    }
+    foreign = frozenset(n for n, value in given.items() if not isinstance(value, np.ndarray))
+    return {"shapes": shapes, "foreign": foreign}
 
 
 def read_metadata(**images: Any) -> dict[str, ImageMetadata]:

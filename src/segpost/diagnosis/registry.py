@@ -88,6 +88,7 @@ ORDER = (
     "reduce-zero-label-twice",
     "class-offset",
     "inverted-mask",
+    "ids-wrapped",
     "classes-permuted",
     "no-common-class",
     # geometry
@@ -95,6 +96,8 @@ ORDER = (
     "turned",
     "letterbox",
     "shifted",
+    "tiles-exchanged",
+    "pictures-exchanged",
     "wrong-grid",
     "size-mismatch",
     "another-number-of-images",
