@@ -310,7 +310,7 @@ class Alignment(CodedMaps):
     # Grids ---------------------------------------------------------------------------------------
 
     def _is_grid_offset(self, grid: Explanation, shift: Explanation) -> bool:
-        """Return whether a shift is within a pixel of the offset between two grids."""
+        """Return whether a shift is about the offset between two grids."""
         if shift.name != "shift" or self.logits is None:
             return False
         offsets = (shift.detail["down"], shift.detail["right"])
@@ -318,7 +318,8 @@ class Alignment(CodedMaps):
             declared, true = (
                 _mean_coordinate(n_in, n_out, grid.detail[key]) for key in ("told", "grid")
             )
-            if abs(offset - (true - declared) * n_out / n_in) > 1:
+            stride = n_out / n_in
+            if abs(offset - (true - declared) * stride) > max(1, stride / 8):
                 return False
         return True
 

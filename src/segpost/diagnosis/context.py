@@ -59,6 +59,7 @@ class DiagnosticInputs:
     input: Float64 | None = None  # (N, 3, H, W), the tensor that the network was fed
     mean: Float64 | None = None  # (3,), of bytes
     std: Float64 | None = None  # (3,), of bytes
+    normalizes_bytes: bool = False  # whether the caller's mean and std are those of bytes
     palette: Palette | None = None
     class_names: tuple[str, ...] | None = None
     num_classes: int | None = None

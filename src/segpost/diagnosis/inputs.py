@@ -334,9 +334,12 @@ def _with_normalization(inputs: DiagnosticInputs, mean: Any, std: Any) -> Diagno
     is_identity = not means.any() and (deviations == 1).all()
     is_fed_bytes = fed is not None and bool(fed.size) and bool(fed.max() > 2)
     largest = max(abs(means).max(), deviations.max())
-    if largest <= MAX_UNIT_NORMALIZATION and not (is_identity and is_fed_bytes):
+    normalizes_bytes = largest > MAX_UNIT_NORMALIZATION or (is_identity and is_fed_bytes)
+    if not normalizes_bytes:
         means, deviations = means * 255, deviations * 255
-    return dataclasses.replace(inputs, mean=means, std=deviations)
+    return dataclasses.replace(
+        inputs, mean=means, std=deviations, normalizes_bytes=normalizes_bytes
+    )
 
 
 def _as_three_numbers(value: Any, name: str) -> Float64:

@@ -269,10 +269,11 @@ def _undo_turn(context: DiagnosticContext, how: str) -> str:
     code = labels_code(context)
     if how in FLIPS_AND_ROTATIONS:
         return FLIPS_AND_ROTATIONS[how][3].format(code)
-    height, width = context.predicted.shape[1:]
+    height, width = context.target.shape[1:]
     batch = f"{len(context.predicted)}, " if is_batched(context) else ""
-    reshaped = f"{code}.reshape({batch}{width}, {height})"
-    return reshaped if how == "reshaped to (width, height)" else f"{reshaped}.swapaxes(-1, -2)"
+    if how == "reshaped to (width, height)":
+        return f"{code}.reshape({batch}{height}, {width})"
+    return f"{code}.reshape({batch}{width}, {height}).swapaxes(-1, -2)"
 
 
 def _undo_shift(context: DiagnosticContext, down: int, right: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segpost.diagnosis.class_maps import TRAIN_IDS
 from segpost.diagnosis.context import DiagnosticContext
 
 
@@ -73,3 +74,10 @@ def is_batched(context: DiagnosticContext) -> bool:
 def table_code(order: dict[int, int], largest: int) -> str:
     """Return code for a table of ids 0 to `largest`, of which some change."""
     return f"np.array({[order.get(label, label) for label in range(largest + 1)]})"
+
+
+def train_ids_code(context: DiagnosticContext, name: str) -> str:
+    """Return code that maps Cityscapes' labelIds to trainIds, and what has none to 255."""
+    table = [TRAIN_IDS.get(label, 255) for label in range(34)]
+    code = array_code(context, name)
+    return f"{name} = np.append({table}, 255)[np.where({code} == 255, -1, {code})]"
