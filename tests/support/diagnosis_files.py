@@ -20,7 +20,7 @@ from diagnosis_scenes import (
 )
 
 import segpost
-from segpost.diagnosis.alignment import TRAIN_IDS
+from segpost.diagnosis.class_maps import TRAIN_IDS
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -1,6 +1,7 @@
 """The change of a prediction, or of its classes, that makes it agree best with the target.
 
-Every candidate is a count of equal codes, so that candidates are compared exactly.
+A change is believed where it leaves far fewer errors, on the same pixels, than doing nothing, than
+the commonest class everywhere, and than an honest network whose outlines are too wide or narrow.
 """
 
 from __future__ import annotations
@@ -14,33 +15,39 @@ import numpy as np
 from segpost._core.arrays import Array
 from segpost._core.sampling import GRIDS, affine
 from segpost.diagnosis.assignment import best_assignment
-from segpost.diagnosis.coded_maps import WHOLE, CodedMaps, Window, wrong_share
+from segpost.diagnosis.class_maps import ClassCounts
+from segpost.diagnosis.coded_maps import WHOLE, CodedMaps
+from segpost.diagnosis.evidence import Evidence, weigh
+from segpost.diagnosis.offsets import MAX_NEAR_OFFSET, find_far_offset, find_near_offset
+from segpost.diagnosis.placements import (
+    Placement,
+    iter_flips,
+    iter_tile_orders,
+    iter_windows,
+    place_shift,
+)
 from segpost.diagnosis.values import Int64
-from segpost.spatial.letterbox import Letterbox
 
-MAX_SHIFT = 16  # pixels in each direction that offsets are searched in
-COARSE_PIXELS = 1 << 18  # pixels on which all offsets are compared
-REFINED_OFFSETS = 25  # the best of them, which are then counted on all pixels
-MIN_CLASS_SHARE = 0.01  # of the pixels: smaller classes prove no change of classes
-MAX_CLASSES = 256  # whose assignment is searched
-MIN_KNOWN_SHARE = 0.2  # of the pixels that a candidate must cover
-MULTIPLES = (8, 16, 32, 64)  # of which networks want the sides of their input
-INPUT_SIDES = (256, 320, 384, 512, 513, 640, 768, 769, 1024)  # of square network inputs
-CROPS = (1.0, 0.875, 0.98)  # share of the shorter side that a center crop keeps: 224 of 256
-IGNORED = -1  # target of a class map that is ignored
-FLIPS_AND_ROTATIONS: dict[str, tuple[Callable[[Array], Array], str]] = {  # and as code
-    "mirrored left to right": (lambda labels: labels[:, :, ::-1], "labels[:, ::-1]"),
-    "mirrored top to bottom": (lambda labels: labels[:, ::-1], "labels[::-1]"),
-    "turned by 180 degrees": (lambda labels: labels[:, ::-1, ::-1], "labels[::-1, ::-1]"),
-    "transposed": (lambda labels: labels.transpose(0, 2, 1), "labels.T"),
-    "turned by 90 degrees to the left": (
-        lambda labels: np.rot90(labels, 1, (1, 2)), "np.rot90(labels)"),
-    "turned by 90 degrees to the right": (
-        lambda labels: np.rot90(labels, -1, (1, 2)), "np.rot90(labels, -1)"),
-}  # fmt: skip
-# Cityscapes: labelId to trainId.
-TRAIN_IDS = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11,
-             25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}  # fmt: skip
+COARSE_PIXELS = 1 << 15  # on which all placements are compared
+VERIFIED = 3  # of the best changes: the first that beats the alternatives is taken
+MIN_KNOWN_SHARE = 0.2  # of the pixels that a change must cover
+MIN_PREDICTED_SHARE = 0.001  # of the pixels: a prediction of one class is never misplaced
+SMALL_OFFSET = 2  # pixels that one picture does not prove
+MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in many places
+MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
+MIN_GRID_PIXELS = 64  # whose label depends on the grid
+MAX_GRID_IMAGES_WORSE = 0.2  # of the images whose labels change
+
+# By kind: the largest share that may remain of the errors of the best alternative, the least share
+# of the pixels that must be corrected, and the least share of minor classes that must be right.
+LIMITS = {
+    "turn": (0.5, 0.01, 0.5),
+    "window": (0.5, 0.005, 0.5),
+    "shift": (0.65, 0.003, 0.4),
+    "far shift": (0.4, 0.06, 0.6),
+    "tiles": (0.4, 0.02, 0.6),
+    "images": (0.5, 0.02, 0.5),
+}
 
 
 class ResizableLogits(NamedTuple):
@@ -53,27 +60,26 @@ class ResizableLogits(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A change, and how well prediction and target agree after it."""
+    """A change, and how well prediction and target agree before and after it."""
 
     name: str
     right: int
     known: int
     detail: dict[str, Any]
-    before: float = 0.0  # share of the pixels that agree without the change
+    before: float = 0.0  # share of the same pixels that agree without the change
+    rank: str = "likely"
 
     @property
     def wrong(self) -> float:
         """Return the share of the pixels that still disagree."""
-        return wrong_share(self.right, self.known)
+        return 1 - self.right / self.known if self.known else 1.0
 
 
 class Candidate(NamedTuple):
-    """An explanation, and what it must achieve to be believed."""
+    """A change that reduces the errors, not yet compared with its alternatives."""
 
-    explanation: Explanation
-    penalty: float  # added to the share of errors: a change with many parameters fits anything
-    max_residual: float  # largest share of the errors that may remain
-    min_gain: float  # least share of the pixels that it must correct
+    score: float  # share of the errors that remains, and what the freedom of the change costs
+    verify: Callable[[], Explanation | None]
 
 
 class Alignment(CodedMaps):
@@ -91,37 +97,220 @@ class Alignment(CodedMaps):
 
         A shift that is the offset between two sampling grids is explained by the grid.
         """
-        if not self.is_informative:
+        if not self.is_informative or not self.is_prediction_varied:
             return None
-        scored = [
-            (candidate.explanation.wrong + candidate.penalty, candidate)
-            for candidate in self._iter_candidates()
-            if self._is_enough(candidate)
-        ]
-        if not scored:
-            return None
-        least, best = min(scored, key=lambda pair: pair[0])
-        for score, candidate in scored:
-            explanation = candidate.explanation
-            if (
-                explanation.name == "grid"
-                and self._is_grid_offset(explanation, best.explanation)
-                and score <= 2 * least + 0.01
-            ):
-                best = candidate
+        grids = list(self.iter_grids())
+        candidates = sorted(self._iter_candidates(), key=lambda candidate: candidate.score)
+        best = None
+        for candidate in candidates[:VERIFIED]:
+            best = candidate.verify()
+            if best is not None:
                 break
-        return best.explanation._replace(before=1 - self.wrong_share)
+        for grid in sorted(grids, key=lambda explanation: explanation.wrong):
+            if best is None or (best.name == "shift" and grid.wrong <= best.wrong):
+                return grid
+            if self._is_grid_offset(grid, best) and grid.wrong <= 2 * best.wrong + 0.01:
+                return grid
+        return best
 
-    def _is_enough(self, candidate: Candidate) -> bool:
-        explanation = candidate.explanation
-        return (
-            explanation.known >= MIN_KNOWN_SHARE * self.known
-            and explanation.wrong <= candidate.max_residual * self.wrong_share
-            and self.wrong_share - explanation.wrong >= candidate.min_gain
+    @property
+    def is_prediction_varied(self) -> bool:
+        """Return whether more than one class is predicted where the target is known."""
+        counts = np.sort(self.matrix.sum(axis=0))
+        return bool(counts[:-1].sum() >= MIN_PREDICTED_SHARE * max(self.known, 1))
+
+    @cached_property
+    def whole(self) -> Array:
+        """Return the prediction at target size."""
+        return self.resize(WHOLE)
+
+    # Candidates ----------------------------------------------------------------------------------
+
+    def _iter_candidates(self) -> Iterator[Candidate]:
+        before = self.wrong_share
+        for found in ClassCounts(self.values, self.matrix).iter_maps():
+            explanation = Explanation(found.name, found.right, found.known, found.detail, 1 - before)
+            penalty = 0.02 if found.name in ("permutation", "inverted") else 0.002
+            yield Candidate(
+                found.wrong_share / before + penalty, lambda explanation=explanation: explanation
+            )
+        shape = (int(self.predicted.shape[1]), int(self.predicted.shape[2]))
+        for placement in iter_flips(shape, self.size):
+            yield from self._placed(placement)
+        for placement in iter_windows(shape, self.size, self.has_same_size):
+            yield from self._placed(placement, penalty=0.02)
+        yield from self._iter_reshaped()
+        if self.has_same_size:
+            yield from self._iter_shifted()
+        if before >= MIN_DISORDER:
+            yield from self._iter_tiles()
+            yield from self._iter_exchanged_images()
+
+    def _placed(self, placement: Placement, penalty: float = 0.0) -> Iterator[Candidate]:
+        """Yield a placement that reduces the errors of the pixels that it covers."""
+        step = max(1, int((self.target.size / COARSE_PIXELS) ** 0.5))
+        moved = placement.apply(self.predicted, self.no_code, step)
+        score = self._coarse_score(moved, step)
+        if score is not None:
+            yield Candidate(score + penalty, lambda: self._verify_placement(placement))
+
+    def _moved(
+        self, name: str, make: Callable[[], Array], detail: dict[str, Any], penalty: float = 0.0
+    ) -> Iterator[Candidate]:
+        """Yield a change that is no placement, if it reduces the errors."""
+        step = max(1, int((self.target.size / COARSE_PIXELS) ** 0.5))
+        score = self._coarse_score(make()[:, ::step, ::step], step)
+        if score is not None:
+            yield Candidate(
+                score + penalty, lambda: self._verify(name, make(), detail, is_bold=True)
+            )
+
+    def _coarse_score(self, moved: Array, step: int) -> float | None:
+        """Return the share of the errors that remains on thinned maps; None where it is large."""
+        target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
+        compared = (target != self.no_code) & (moved != self.no_code)
+        known = int(np.count_nonzero(target != self.no_code))
+        if np.count_nonzero(compared) < MIN_KNOWN_SHARE * known:
+            return None
+        wrong = int(np.count_nonzero((moved != target) & compared))
+        before = int(np.count_nonzero((whole != target) & compared))
+        return wrong / before if wrong < 0.8 * before else None
+
+    def _iter_reshaped(self) -> Iterator[Candidate]:
+        """Yield the prediction read with height and width exchanged."""
+        if self.predicted[0].size != self.target[0].size:
+            return
+        height, width = self.size
+        images = len(self.predicted)
+        if self.predicted.shape[1:] != self.size:
+            how = "reshaped to (width, height)"
+            changed = self.predicted.reshape(images, height, width)
+        elif height != width:
+            how = "reshaped and transposed"
+            changed = self.predicted.reshape(images, width, height).transpose(0, 2, 1)
+        else:
+            return
+        yield from self._moved("turn", lambda: changed, {"how": how})
+
+    def _iter_shifted(self) -> Iterator[Candidate]:
+        """Yield the best offset, near or far."""
+        down, right = find_near_offset(self.predicted, self.target, self.no_code)
+        near: list[Candidate] = []
+        if down or right:
+            near = list(self._placed(place_shift(self.size, down, right)))
+            yield from near
+        if self.wrong_share < MIN_DISORDER or (near and near[0].score < 0.4):
+            return
+        far = find_far_offset(self.predicted, self.target, self.no_code)
+        if far is not None and max(abs(far[0]), abs(far[1])) > MAX_NEAR_OFFSET:
+            yield from self._placed(place_shift(self.size, *far), penalty=0.02)
+
+    def _iter_tiles(self) -> Iterator[Candidate]:
+        """Yield the prediction with its tiles in another order."""
+        step = max(1, int((self.target.size / COARSE_PIXELS) ** 0.5))
+        target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
+
+        def agree(down: int, across: int) -> Array:
+            tiles = [_cut(codes, down, across) for codes in (target, whole)]
+            return np.array([[np.count_nonzero(a == b) for b in tiles[1]] for a in tiles[0]])
+
+        orders = list(iter_tile_orders(self.size, agree))
+        for down, across, order in orders:
+            detail = {
+                "tiles": f"{down} x {across}",
+                "order": order.tolist(),
+            }
+            yield from self._moved(
+                "tiles",
+                lambda down=down, across=across, order=order: self._reorder(down, across, order),
+                detail,
+                penalty=0.02 + 0.002 * down * across,
+            )
+
+    def _reorder(self, down: int, across: int, order: Array) -> Array:
+        """Return the prediction with equal tiles in another order; a rest has no code."""
+        moved = np.full_like(self.whole, self.no_code)
+        for into, tile in zip(
+            _cut(moved, down, across),
+            [_cut(self.whole, down, across)[int(i)] for i in order],
+            strict=True,
+        ):
+            into[...] = tile
+        return moved
+
+    def _iter_exchanged_images(self) -> Iterator[Candidate]:
+        """Yield the predictions of a batch in another order."""
+        images = len(self.target)
+        if images < 2:
+            return
+        step = max(1, int((self.target[0].size / COARSE_PIXELS) ** 0.5))
+        target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
+        equal = np.array([[np.count_nonzero(a == b) for b in whole] for a in target])
+        order = best_assignment(equal)
+        if (order != np.arange(images)).sum() >= 2:
+            detail = {"order": order.tolist()}
+            yield from self._moved("images", lambda: self.whole[order], detail, penalty=0.02)
+
+    # Verification --------------------------------------------------------------------------------
+
+    def _verify_placement(self, placement: Placement) -> Explanation | None:
+        moved = placement.apply(self.predicted, self.no_code)
+        scales = None
+        is_bold = placement.name == "turn"
+        name = placement.name
+        if name == "window":
+            edges = [float(edge) for edge in placement.detail["top_bottom_left_right"].split(", ")]
+            scales = (1 / (edges[1] - edges[0]), 1 / (edges[3] - edges[2]))
+        if name == "shift":
+            offset = max(abs(placement.detail["down"]), abs(placement.detail["right"]))
+            is_bold = offset > MAX_NEAR_OFFSET
+        return self._verify(name, moved, placement.detail, scales=scales, is_bold=is_bold)
+
+    def _verify(
+        self,
+        name: str,
+        moved: Array,
+        detail: dict[str, Any],
+        *,
+        scales: tuple[float, float] | None = None,
+        is_bold: bool = False,
+    ) -> Explanation | None:
+        """Return the explanation if it beats every alternative on the same pixels."""
+        evidence = weigh(
+            moved, self.whole, self.target, self.no_code, scales=scales, is_bold=is_bold
+        )
+        kind = "far shift" if name == "shift" and is_bold else name
+        max_share, min_gain, min_minor = LIMITS[kind]
+        gain = (evidence.wrong_before - evidence.wrong_after) / max(evidence.pixels, 1)
+        if (
+            evidence.pixels < MIN_KNOWN_SHARE * self.known
+            or evidence.share_of_alternative > max_share
+            or gain < min_gain
+            or evidence.minor_right < min_minor
+            or not evidence.is_everywhere
+            or (is_bold and evidence.tiles_better < MIN_BOLD_TILES)
+        ):
+            return None
+        return Explanation(
+            name,
+            evidence.pixels - evidence.wrong_after,
+            evidence.pixels,
+            detail,
+            1 - evidence.wrong_before / evidence.pixels,
+            self._rank(name, detail, evidence),
         )
 
+    def _rank(self, name: str, detail: dict[str, Any], evidence: Evidence) -> str:
+        """Return "hint" for a small offset that is not seen in picture after picture."""
+        if name != "shift" or max(abs(detail["down"]), abs(detail["right"])) > SMALL_OFFSET:
+            return "likely"
+        has_many = evidence.images_better >= 2 and not evidence.images_worse
+        return "likely" if has_many else "hint"
+
+    # Grids ---------------------------------------------------------------------------------------
+
     def _is_grid_offset(self, grid: Explanation, shift: Explanation) -> bool:
-        """Return whether a shift is within a pixel of the offset between two grids."""
+        """Return whether a shift is about the offset between two grids."""
         if shift.name != "shift" or self.logits is None:
             return False
         offsets = (shift.detail["down"], shift.detail["right"])
@@ -129,185 +318,66 @@ class Alignment(CodedMaps):
             declared, true = (
                 _mean_coordinate(n_in, n_out, grid.detail[key]) for key in ("told", "grid")
             )
-            if abs(offset - (true - declared) * n_out / n_in) > 1:
+            stride = n_out / n_in
+            if abs(offset - (true - declared) * stride) > max(1, stride / 8):
                 return False
         return True
 
-    def _iter_candidates(self) -> Iterator[Candidate]:
-        for explanation in self.iter_class_maps():
-            yield Candidate(explanation, 0.002, 0.5, 0.2)
-        for explanation in self.iter_permutations():
-            yield Candidate(explanation, 0.02, 0.5, 0.25)
-        for explanation in self.iter_flips_and_rotations():
-            yield Candidate(explanation, 0.0, 0.5, 0.01)
-        for explanation in self.iter_windows():
-            yield Candidate(explanation, 0.005, 0.5, 0.005)
-        if self.has_same_size:
-            yield Candidate(self.shift, 0.0, 0.75, 0.003)
-        for explanation in self.iter_grids():
-            yield Candidate(explanation, 0.0, 0.9, 0.0005)
-
-    # Classes -------------------------------------------------------------------------------------
-
-    def iter_class_maps(self) -> Iterator[Explanation]:
-        """Yield well-known maps of ids: labelId and trainId, and offsets of up to 3."""
-        values = self.values.tolist()
-        yield self._map_classes("labelid-target", {v: TRAIN_IDS.get(v, IGNORED) for v in values})
-        label_ids = {train: label for label, train in TRAIN_IDS.items()}
-        yield self._map_classes("labelid-preds", {v: label_ids.get(v, IGNORED) for v in values})
-        for offset in (-3, -2, -1, 1, 2, 3):
-            yield self._map_classes("offset", {v: v + offset for v in values}, offset=offset)
-
-    def _map_classes(self, name: str, table: dict[int, int], **detail: Any) -> Explanation:
-        """Return the agreement if each target value were predicted as the table says.
-
-        Targets below 0 are ignored.
-        """
-        codes = {value: code for code, value in enumerate(self.values.tolist())}
-        right = known = moved = 0
-        for value, code in codes.items():
-            pixels = int(self.matrix[code].sum())
-            wanted = table[value]
-            if not pixels or wanted < 0:
-                continue
-            hits = int(self.matrix[code, codes[wanted]]) if wanted in codes else 0
-            right, known = right + hits, known + pixels
-            moved += wanted != value and 2 * hits > pixels >= MIN_CLASS_SHARE * self.known
-        if moved < 2:  # one class that is predicted as another is an error of the network
-            right = 0
-        return Explanation(name, right, known, {**detail, "classes_moved": moved})
-
-    def iter_permutations(self) -> Iterator[Explanation]:
-        """Yield the assignment of target classes to predicted classes that agrees best."""
-        matrix = self.matrix
-        codes = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
-        if len(codes) > MAX_CLASSES:
-            return
-        matrix = matrix[np.ix_(codes, codes)]
-        columns = best_assignment(matrix)
-        pixels, hits = matrix.sum(axis=1), matrix[np.arange(len(codes)), columns]
-        union = pixels + matrix.sum(axis=0)[columns] - hits
-        overlaps = (2 * hits > union) & (pixels >= MIN_CLASS_SHARE * self.known)
-        moved = overlaps & (columns != np.arange(len(codes)))
-        if moved.sum() < 2:
-            return
-        values = self.values[codes]
-        mapping = [f"{values[i]}->{values[columns[i]]}" for i in np.flatnonzero(moved)]
-        detail = {"classes_moved": len(mapping), "mapping": ", ".join(mapping[:12])}
-        name = "inverted" if values.tolist() == [0, 1] else "permutation"
-        yield Explanation(name, int(hits.sum()), int(pixels.sum()), detail)
-
-    # Geometry ------------------------------------------------------------------------------------
-
-    def iter_flips_and_rotations(self) -> Iterator[Explanation]:
-        """Yield the prediction flipped, rotated, transposed, or read with the wrong width."""
-        predicted = self.predicted
-        for how, (transform, _) in FLIPS_AND_ROTATIONS.items():
-            changed = transform(predicted)
-            if changed.shape[1:] == self.size:
-                yield Explanation("turn", *self.count_equal(changed), {"how": how})
-        if predicted[0].size != self.target[0].size:
-            return
-        height, width = self.size
-        if predicted.shape[1:] != self.size:
-            changed = predicted.reshape(len(predicted), height, width)
-            how = "reshaped to (width, height)"
-        elif height != width:
-            changed = predicted.reshape(len(predicted), width, height).transpose(0, 2, 1)
-            how = "reshaped and transposed"
-        else:
-            return
-        yield Explanation("turn", *self.count_equal(changed), {"how": how})
-
-    def iter_windows(self) -> Iterator[Explanation]:
-        """Yield the part of a padded or cropped prediction that the target shows."""
-        shape = self.predicted.shape[1], self.predicted.shape[2]
-        for how, window, box in _iter_paddings_and_crops(self.size, shape, self.has_same_size):
-            fractions = ", ".join(f"{fraction:.4f}" for fraction in window)
-            detail = {"how": how, "top_bottom_left_right": fractions}
-            if box is not None:
-                detail["letterbox"] = repr(box)
-            yield Explanation("window", *self.count_equal(self.resize(window)), detail)
-
-    @cached_property
-    def shift(self) -> Explanation:
-        """Return the offset in whole pixels at which most pixels agree."""
-        height, width = self.size
-        limit_y, limit_x = (min(MAX_SHIFT, side // 3) for side in (height, width))
-        step = max(1, min(-(-self.target.size // COARSE_PIXELS), height // 16))
-        offsets = [
-            (dy, dx) for dy in range(-limit_y, limit_y + 1) for dx in range(-limit_x, limit_x + 1)
-        ]
-        counts = {offset: self.count_equal_shifted(*offset, step) for offset in offsets}
-        best = sorted(offsets, key=lambda offset: wrong_share(*counts[offset]))[:REFINED_OFFSETS]
-        if step > 1:
-            counts = {offset: self.count_equal_shifted(*offset, 1) for offset in best}
-        # Of equal shares the shorter offset is likelier.
-        dy, dx = min(best, key=lambda o: (wrong_share(*counts[o]), abs(o[0]) + abs(o[1])))
-        return Explanation("shift" if dy or dx else "", *counts[dy, dx], {"down": dy, "right": dx})
-
     def iter_grids(self) -> Iterator[Explanation]:
-        """Yield the labels of the logits on every sampling grid but the caller's."""
+        """Yield the grids on which the labels of the logits fit the target better.
+
+        One picture is a hint. More are likely where nearly each of them fits better.
+        """
         logits = self.logits
         if logits is None or logits.size == self.size:
             return
-        declared = self._labels_on(logits, logits.grid)
-        if not logits.are_predicted and not np.array_equal(declared, self.predicted):
-            return  # the labels do not come from these logits alone
+        labels = {grid: self._labels_on(logits, grid) for grid in GRIDS}
+        used = logits.grid
+        if not logits.are_predicted:
+            same = [grid for grid in GRIDS if np.array_equal(labels[grid], self.whole)]
+            if not same:
+                return  # the labels do not come from these logits alone
+            used = logits.grid if logits.grid in same else same[0]
+        declared = labels[used]
         for grid in GRIDS:
-            if grid == logits.grid:
+            if grid == used:
                 continue
-            labels = self._labels_on(logits, grid)
-            is_right, was_right = labels == self.target, declared == self.target
-            better = int(np.count_nonzero(is_right & (declared != self.target)))
-            worse = int(np.count_nonzero((labels != self.target) & was_right))
-            if better >= 1.5 * worse and better + worse >= 64:
-                detail = {"grid": grid, "told": logits.grid,
-                          "pixels_better": better, "pixels_worse": worse}  # fmt: skip
-                yield Explanation("grid", *self.count_equal(labels), detail)
+            is_right, was_right = labels[grid] == self.target, declared == self.target
+            gained = is_right.astype(np.int8) - was_right
+            gained[self.target == self.no_code] = 0
+            better, worse = int((gained > 0).sum()), int((gained < 0).sum())
+            if better < 1.5 * worse or better + worse < MIN_GRID_PIXELS:
+                continue
+            sums = gained.reshape(len(gained), -1).sum(axis=1, dtype=np.int64)
+            images = int(np.count_nonzero(sums))
+            images_worse = int(np.count_nonzero(sums < 0))
+            is_likely = images >= 3 and images_worse == 0 and better >= 3 * worse
+            right, known = self.count_equal(labels[grid])
+            yield Explanation(
+                "grid",
+                right,
+                known,
+                {"grid": grid, "told": used, "pixels_better": better, "pixels_worse": worse},
+                1 - self.wrong_share,
+                "likely" if is_likely else "hint",
+            )
 
     def _labels_on(self, logits: ResizableLogits, grid: str) -> Array:
         """Return the coded labels of the logits at target size."""
         return self.encode(logits.argmax(self.size, grid)[: len(self.predicted)])
 
 
+def _cut(codes: Array, down: int, across: int) -> list[Array]:
+    """Return equal tiles of (N, H, W) codes, row by row; a rest belongs to none."""
+    height, width = codes.shape[1] // down, codes.shape[2] // across
+    return [
+        codes[:, y * height : (y + 1) * height, x * width : (x + 1) * width]
+        for y in range(down)
+        for x in range(across)
+    ]
+
+
 def _mean_coordinate(n_in: int, n_out: int, grid: str) -> float:
     """Return the mean source coordinate of the outputs."""
     step, offset, denominator = affine(n_in, n_out, grid)
     return (step * (n_out - 1) / 2 + offset) / denominator
-
-
-def _iter_paddings_and_crops(
-    size: tuple[int, int], predicted_size: tuple[int, int], has_same_size: bool
-) -> Iterator[tuple[str, Window, Letterbox | None]]:
-    """Yield where the target's edges would lie in the prediction; for a padding its letterbox."""
-    height, width = size
-    seen = {WHOLE}
-    paddings = {(max(size), max(size)): "to a square"}
-    for side in MULTIPLES:
-        rounded = (-(-height // side) * side, -(-width // side) * side)
-        paddings.setdefault(rounded, f"to multiples of {side}")
-    for side in INPUT_SIDES:
-        if side >= max(size):
-            paddings.setdefault((side, side), f"to {side} x {side}")
-    if not has_same_size and predicted_size[0] >= height and predicted_size[1] >= width:
-        paddings.setdefault(predicted_size, "to the size it has")
-    for (rows, columns), how in paddings.items():
-        for where, share in (("bottom and right", 0.0), ("all sides", 0.5)):
-            top = (rows - height) * share / rows
-            left = (columns - width) * share / columns
-            window = (top, top + height / rows, left, left + width / columns)
-            if window not in seen:
-                seen.add(window)
-                offset = (int((rows - height) * share), int((columns - width) * share))
-                box = Letterbox((height, width), (rows, columns), (height, width), offset)
-                yield f"padded {how} at {where}", window, box
-    for crop in CROPS:
-        kept = crop * min(size)
-        edges = []
-        for side in (height, width):
-            first = (side - kept) / 2
-            edges += [-first / kept, (side - first) / kept]
-        window = (edges[0], edges[1], edges[2], edges[3])
-        if window != WHOLE:
-            yield f"cropped to {kept:.0f} pixels in the middle", window, None

@@ -94,16 +94,6 @@ class CodedMaps:
             return int(np.count_nonzero((predicted == self.target) & ~uncovered)), known
         return int(np.count_nonzero(predicted == self.target)), known
 
-    def count_equal_shifted(self, dy: int, dx: int, step: int) -> tuple[int, int]:
-        """Return the same counts for a prediction moved by (-dy, -dx), on every `step`-th row."""
-        height, width = self.size
-        top, bottom = max(0, -dy), min(height, height - dy)
-        left, right = max(0, -dx), min(width, width - dx)
-        target = self.target[:, top:bottom:step, left:right]
-        predicted = self.predicted[:, top + dy : bottom + dy : step, left + dx : right + dx]
-        known = int(np.count_nonzero(target != self.no_code))
-        return int(np.count_nonzero(target == predicted)), known
-
     def resize(self, window: Window) -> Array:
         """Return a window of the prediction at target size, by nearest neighbor.
 

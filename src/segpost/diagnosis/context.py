@@ -59,6 +59,7 @@ class DiagnosticInputs:
     input: Float64 | None = None  # (N, 3, H, W), the tensor that the network was fed
     mean: Float64 | None = None  # (3,), of bytes
     std: Float64 | None = None  # (3,), of bytes
+    normalizes_bytes: bool = False  # whether the caller's mean and std are those of bytes
     palette: Palette | None = None
     class_names: tuple[str, ...] | None = None
     num_classes: int | None = None
@@ -71,6 +72,8 @@ class DiagnosticInputs:
     palette_in_0_1: bool = False  # the palette came as floats of 0..1
     ignored: Int64 = field(default_factory=lambda: np.empty(0, np.int64))  # values of the target
     metadata: dict[str, ImageMetadata] = field(default_factory=dict)  # by argument
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # as they came, by argument
+    foreign: frozenset[str] = frozenset()  # arguments that are no NumPy arrays
 
     @property
     def predicted(self) -> Array | Logits | None:

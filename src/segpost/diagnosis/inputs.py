@@ -117,6 +117,9 @@ def as_diagnostic_inputs(
         palette_in_0_1=palette_in_0_1,
         ignored=as_ignored_values(ignore_index),
         metadata=metadata,
+        **_describe_arguments(
+            logits=logits, labels=labels, color=color, target=target, image=image, input=input
+        ),
     )
     inputs = _with_target(inputs, target)
     inputs = _with_color(inputs, color)
@@ -144,6 +147,17 @@ def without_empty_arrays(inputs: DiagnosticInputs) -> DiagnosticInputs:
         empty += ["logits", "repeat_logits"]
     removed: dict[str, Any] = dict.fromkeys(empty)
     return dataclasses.replace(inputs, **removed)
+
+
+def _describe_arguments(**arguments: Any) -> dict[str, Any]:
+    """Return the shapes of the arguments as they came, and which are no NumPy arrays."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    shapes = {
+        name: tuple(value.size[::-1]) if _is_pillow(value) else tuple(np.shape(value))
+        for name, value in given.items()
+    }
+    foreign = frozenset(n for n, value in given.items() if not isinstance(value, np.ndarray))
+    return {"shapes": shapes, "foreign": foreign}
 
 
 def read_metadata(**images: Any) -> dict[str, ImageMetadata]:
@@ -317,9 +331,12 @@ def _with_normalization(inputs: DiagnosticInputs, mean: Any, std: Any) -> Diagno
     is_identity = not means.any() and (deviations == 1).all()
     is_fed_bytes = fed is not None and bool(fed.size) and bool(fed.max() > 2)
     largest = max(abs(means).max(), deviations.max())
-    if largest <= MAX_UNIT_NORMALIZATION and not (is_identity and is_fed_bytes):
+    normalizes_bytes = largest > MAX_UNIT_NORMALIZATION or (is_identity and is_fed_bytes)
+    if not normalizes_bytes:
         means, deviations = means * 255, deviations * 255
-    return dataclasses.replace(inputs, mean=means, std=deviations)
+    return dataclasses.replace(
+        inputs, mean=means, std=deviations, normalizes_bytes=normalizes_bytes
+    )
 
 
 def _as_three_numbers(value: Any, name: str) -> Float64:

@@ -55,6 +55,7 @@ ORDER = (
     "one-class",
     "labels-0-255",
     "interpolated-labels",
+    "labels-stretched",
     "labels-luma",
     "labels-outside",
     "no-palette-in-file",
@@ -77,6 +78,7 @@ ORDER = (
     "target-0-255",
     "void-not-ignored",
     "target-interpolated",
+    "target-stretched",
     "target-luma",
     "target-labelid",
     "target-one-too-many",
@@ -88,6 +90,7 @@ ORDER = (
     "reduce-zero-label-twice",
     "class-offset",
     "inverted-mask",
+    "ids-wrapped",
     "classes-permuted",
     "no-common-class",
     # geometry
@@ -95,6 +98,8 @@ ORDER = (
     "turned",
     "letterbox",
     "shifted",
+    "tiles-exchanged",
+    "pictures-exchanged",
     "wrong-grid",
     "size-mismatch",
     "another-number-of-images",
@@ -102,7 +107,11 @@ ORDER = (
     # inputs
     "input-not-finite",
     "input-constant",
+    "input-reshaped",
     "input-bgr",
+    "input-channels-mixed",
+    "input-flipped",
+    "input-of-other-image",
     "input-normalization",
     "input-range",
 )
@@ -146,7 +155,17 @@ def examine(context: DiagnosticContext) -> tuple[Finding, ...]:
                 cure=result.cure or entry.cure,
                 where=result.where,
             )
-    return sort_findings(findings.values())
+    return sort_findings(_without_consequences(findings))
+
+
+def _without_consequences(findings: dict[str, Finding]) -> list[Finding]:
+    """Return the findings but those that a certain or likely cause among them explains."""
+    causes = {code for code, finding in findings.items() if finding.rank != "hint"}
+    return [
+        finding
+        for code, finding in findings.items()
+        if not causes.intersection(TABLE[code].consequence_of)
+    ]
 
 
 def has_inputs(entry: Rule, context: DiagnosticContext) -> bool:

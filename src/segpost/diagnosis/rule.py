@@ -33,11 +33,12 @@ class Rule(NamedTuple):
     means: str
     cure: str
     unless: tuple[str, ...]  # codes that explain more; the rule is skipped where one was found
+    consequence_of: tuple[str, ...]  # codes of causes: a certain or likely one takes its place
     check: Check
 
 
 def rule(
-    code: str, *, needs: str, ranks: str, cure: str, unless: str = ""
+    code: str, *, needs: str, ranks: str, cure: str, unless: str = "", consequence_of: str = ""
 ) -> Callable[[Check], Rule]:
     """Return a decorator that makes a check a `Rule`.
 
@@ -48,7 +49,7 @@ def rule(
     ----------
     code : str
         The name of the mistake, which stays the same.
-    needs, ranks, unless : str
+    needs, ranks, unless, consequence_of : str
         Words separated by spaces: see `Rule`.
     cure : str
         A line of code that helps.
@@ -63,6 +64,7 @@ def rule(
             " ".join((inspect.getdoc(check) or "").split()),
             cure,
             tuple(unless.split()),
+            tuple(consequence_of.split()),
             check,
         )
 

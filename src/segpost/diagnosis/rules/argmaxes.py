@@ -10,6 +10,7 @@ from segpost._core.arrays import Array, widen
 from segpost._core.sampling import GRIDS
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.common.cures import argmax_code, array_code
 from segpost.diagnosis.rules.common.reshaping import undo_reshape
 from segpost.diagnosis.values import format_position, format_values, max_probability
 
@@ -110,8 +111,8 @@ def transposed_labels(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "argmax-times-255",
     needs="labels",
-    ranks="certain likely",
-    cure="labels = ((256 - saved.astype(int)) % 256).astype('uint8')  # and save ids from now on",
+    ranks="certain likely hint",
+    cure="labels = ((256 - labels.astype(int)) % 256).astype('uint8')  # save ids from now on",
     unless="one-channel wrong-argmax-axis",
 )
 def argmax_times_255(context: DiagnosticContext) -> RuleResult | None:
@@ -123,19 +124,22 @@ def argmax_times_255(context: DiagnosticContext) -> RuleResult | None:
     if not len(nonzero) or nonzero.min() < 1 or nonzero.max() > 255:
         return None
     evidence = {"ids": format_values(ids), "inverted": format_values((256 - ids) % 256)}
+    code = array_code(context, "labels")
+    cure = f"labels = ((256 - {code}.astype(int)) % 256).astype('uint8')  # save ids from now on"
     if context.inputs.logits is not None and not context.labels_match_logits:
         for labels in context.iter_resized_labels():
             if np.array_equal(labels.astype(np.int64) * 255 % 256, context.labels):
                 message = (
                     f"the labels are exactly (argmax * 255) % 256 of the logits: {evidence['ids']}"
                 )
-                return RuleResult("certain", message, evidence)
+                return RuleResult("certain", message, evidence, cure=cure)
     shown = format_values(nonzero)
     if context.classes is None:
-        if len(nonzero) < 2 or nonzero.min() < 128:
+        inverse = 256 - nonzero
+        if len(nonzero) < 2 or inverse.max() > 3 * len(nonzero):
             return None
         message = f"all labels but 0 lie near 255: {shown}; (label * 255) % 256 does that"
-        return RuleResult("likely", message, evidence)
+        return RuleResult("likely" if len(nonzero) >= 3 else "hint", message, evidence, cure=cure)
     is_inverse_known = (256 - nonzero < context.classes).all() and nonzero.tolist() != [255]
     if not len(context.out_of_range(context.label_ids)) or not is_inverse_known:
         return None
@@ -144,6 +148,7 @@ def argmax_times_255(context: DiagnosticContext) -> RuleResult | None:
         f"labels {shown} are not below {context.classes}, and 256 - label is: (label * 255) cast "
         "to uint8 does that",
         evidence,
+        cure=cure,
     )
 
 

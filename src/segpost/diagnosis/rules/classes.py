@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.common.cures import array_code, labels_code, table_code
 from segpost.diagnosis.rules.common.explanations import as_result, best_explanation
 from segpost.diagnosis.values import MIN_PIXELS, format_values
 
@@ -88,7 +89,7 @@ def inverted_mask(context: DiagnosticContext) -> RuleResult | None:
     "classes-permuted",
     needs=NEEDS,
     ranks="likely",
-    cure="labels = order[labels]  # the classes in the order of the target",
+    cure="labels = order[labels]  # order: the class of the target for each predicted id",
     unless="argmax-times-255 labels-luma target-luma interpolated-labels target-interpolated",
 )
 def classes_permuted(context: DiagnosticContext) -> RuleResult | None:
@@ -99,7 +100,27 @@ def classes_permuted(context: DiagnosticContext) -> RuleResult | None:
     if explanation is None:
         return None
     mapping = explanation.detail["mapping"]
-    return as_result(explanation, f"with the target's classes renamed ({mapping})")
+    table = table_code(explanation.detail["order"], int(context.predicted_ids.values.max()))
+    cure = f"labels = {table}[{labels_code(context)}]  # in the order of the target"
+    return as_result(explanation, f"with the target's classes renamed ({mapping})", cure)
+
+
+@rule(
+    "ids-wrapped",
+    needs=NEEDS,
+    ranks="likely",
+    cure="labels = logits.argmax(axis)  # in a type of 16 bits or more, never uint8",
+)
+def ids_wrapped(context: DiagnosticContext) -> RuleResult | None:
+    """The prediction holds the classes modulo 256: ids above 255 were stored in 8 bits."""
+    explanation = best_explanation(context, "wrapped")
+    if explanation is None:
+        return None
+    return as_result(
+        explanation,
+        "if the classes above 255 were stored in 8 bits, modulo 256",
+        "labels = segpost.argmax(logits)  # kept in uint16; logits: the network's output",
+    )
 
 
 @rule(

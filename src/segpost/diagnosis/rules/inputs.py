@@ -3,51 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from segpost._core.arrays import Array
 from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.input_fit import (
+    CHANNELS,
+    FLIPS,
+    MAX_UNRELATED_FIT,
+    MIN_FIT,
+    InputFit,
+    fit_input,
+)
 from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.common.cures import array_code
 from segpost.diagnosis.values import Float64
 
-MAX_DIFFERENCE = 0.02  # of the range: what rounding, JPEG and slight resizing leave
 MAX_OVERSHOOT = 0.25  # of the range: what no resampling filter overshoots
-SAMPLED_PIXELS = 1 << 16  # on which normalizations are compared
 IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))  # mean and std of bytes
-DECLARED = "normalized with mean and std"  # the normalization of the caller
-
-
-class Normalization(NamedTuple):
-    """A map of an image of 0..255 to an input: (value - mean) / std, for each channel."""
-
-    name: str
-    mean: Float64
-    std: Float64
-    bgr: bool = False
-
-    def apply(self, images: Array) -> Array:
-        """Return the input of (N, 3, H, W) images."""
-        shape = (1, 3, 1, 1)
-        values: Array = (images[:, ::-1] if self.bgr else images) - self.mean.reshape(shape)
-        values /= self.std.reshape(shape)
-        return values
-
-
-class Match(NamedTuple):
-    """The normalization that gives the input, and how close it comes."""
-
-    normalization: Normalization
-    is_same_size: bool  # compared pixel by pixel
-    difference: float  # mean, as a share of the range
+CONTRAST = 57.0  # the standard deviation of the bytes of photographs, about
+SAME_SCALE = 0.03  # by which scales may differ, and means as a share of the contrast
+NEAR_SCALE = 0.3  # within which another normalization hardly matters to a network
+BLOCK_SLACK = 3  # times as much is allowed where only means of blocks are compared
+OTHER_INPUT = "input-not-finite input-constant"
 
 
 @rule(
     "input-not-finite",
     needs="input",
     ranks="certain",
-    cure="x = (image / 255 - mean) / np.maximum(std, 1e-3)  # no std of 0",
+    cure="input = (image / 255 - mean) / np.maximum(std, 1e-3)  # no std of 0",
 )
 def input_not_finite(context: DiagnosticContext) -> RuleResult | None:
     """The network's input holds NaN or infinities."""
@@ -67,7 +52,7 @@ def input_not_finite(context: DiagnosticContext) -> RuleResult | None:
     "input-constant",
     needs="input",
     ranks="certain likely",
-    cure="image = np.asarray(PIL.Image.open(path).convert('RGB'))  # and look at it",
+    cure="image = np.asarray(Image.open(path).convert('RGB'))  # path: the image's; look at it",
     unless="input-not-finite",
 )
 def input_constant(context: DiagnosticContext) -> RuleResult | None:
@@ -91,38 +76,133 @@ def input_constant(context: DiagnosticContext) -> RuleResult | None:
     "input-bgr",
     needs="input image mean",
     ranks="certain likely",
-    cure="x = x[:, ::-1]  # the network wants red, green, blue",
-    unless="input-not-finite input-constant",
+    cure="input = (image / 255 - mean) / std  # image: red, green, blue",
+    unless=OTHER_INPUT,
 )
 def input_bgr(context: DiagnosticContext) -> RuleResult | None:
     """Red and blue are exchanged in the input, as in the result of OpenCV's imread."""
-    match = _match_normalization(context)
-    if match is None or not match.normalization.bgr:
+    fit = _fit_of(context)
+    if fit is None or fit.order != (2, 1, 0) or fit.flip or fit.layout:
+        return None
+    name = _name_normalization(context, fit)
+    return _as_result(
+        context, fit, f"the image {name}, with red and blue exchanged", input_code(context, fit)
+    )
+
+
+@rule(
+    "input-channels-mixed",
+    needs="input image mean",
+    ranks="certain likely",
+    cure="input = (image / 255 - mean) / std  # image: in its own colors",
+    unless=OTHER_INPUT + " input-bgr",
+)
+def input_channels_mixed(context: DiagnosticContext) -> RuleResult | None:
+    """The channels of the input are mixtures of those of the image (a gray image, for example), or
+    are in an order that is neither red, green, blue nor blue, green, red.
+    """
+    fit = _fit_of(context)
+    if fit is None or fit.order == (0, 1, 2) or fit.flip or fit.layout:
+        return None
+    if fit.order is None and not fit.is_gray and fit.share < 0.999:
+        return None  # a change of hue, as augmentations make
+    if fit.is_gray:
+        text = "a gray image in all channels"
+    elif fit.order is not None:
+        text = f"channels {', '.join(CHANNELS[channel] for channel in fit.order)} of the image"
+    else:
+        text = "mixtures of the channels of the image: " + "; ".join(
+            " ".join(f"{weight:+.3g} {name}" for weight, name in zip(row, CHANNELS, strict=True))
+            for row in fit.weights
+        )
+    return _as_result(context, fit, text, input_code(context, None))
+
+
+@rule(
+    "input-flipped",
+    needs="input image mean",
+    ranks="certain likely",
+    cure="input = input[..., ::-1]  # or undo the flip in the prediction",
+    unless=OTHER_INPUT,
+)
+def input_flipped(context: DiagnosticContext) -> RuleResult | None:
+    """The input is the image mirrored or turned, so the prediction is, too."""
+    fit = _fit_of(context)
+    if fit is None or not fit.flip:
+        return None
+    row, column = ("::-1" if step < 0 else ":" for step in FLIPS[fit.flip])
+    last = "" if _is_channels_first(context) else ", :"
+    cure = f"input = {array_code(context, 'input')}[..., {row}, {column}{last}]"
+    return _as_result(context, fit, f"the image {fit.flip}", cure)
+
+
+@rule(
+    "input-reshaped",
+    needs="input image mean",
+    ranks="certain",
+    cure="input = np.moveaxis(image, -1, -3)  # not reshape, which leaves the numbers in place",
+    unless=OTHER_INPUT,
+)
+def input_reshaped(context: DiagnosticContext) -> RuleResult | None:
+    """The image was reshaped from (H, W, 3) to (3, H, W), not transposed: pixels are shuffled."""
+    fit = _fit_of(context)
+    if fit is None or fit.layout != "reshaped":
+        return None
+    return _as_result(
+        context, fit, "the image reshaped to (3, H, W), not transposed", input_code(context, None)
+    )
+
+
+@rule(
+    "input-of-other-image",
+    needs="input image mean",
+    ranks="likely",
+    cure="input = (image / 255 - mean) / std  # image: the one that is segmented",
+    unless=OTHER_INPUT + " input-reshaped",
+)
+def input_of_other_image(context: DiagnosticContext) -> RuleResult | None:
+    """The input is no linear map of the image, in none of its channels and flips: it belongs to
+    another image, or to another part of it.
+    """
+    found = context.cached("input fit", lambda: _search(context))
+    if found is None or found.share > MAX_UNRELATED_FIT or _is_reshaped_rows(context):
         return None
     return RuleResult(
-        "certain" if match.is_same_size else "likely",
-        f"the input is the image {match.normalization.name}",
-        {"difference": match.difference, "same_size": match.is_same_size},
+        "likely",
+        f"the image explains {found.share:.0%} of the variance of a channel of the input, in the "
+        "best of its flips: the input is of another image, or of another part of it",
+        {"explained": found.share, "same_size": found.is_same_size},
+        cure=input_code(context, None),
     )
 
 
 @rule(
     "input-normalization",
     needs="input image mean",
-    ranks="certain likely",
-    cure="x = (image / 255 - mean) / std",
-    unless="input-not-finite input-constant input-bgr",
+    ranks="certain likely hint",
+    cure="input = (image / 255 - mean) / std",
+    unless=OTHER_INPUT + " input-bgr input-channels-mixed input-reshaped",
 )
 def input_normalization(context: DiagnosticContext) -> RuleResult | None:
-    """The input is the image, normalized in another way than by mean and std."""
-    match = _match_normalization(context)
-    if match is None or match.normalization.name == DECLARED:
+    """The input is the image, normalized in another way than by mean and std. Where the difference
+    is small, networks hardly mind, and it is a hint.
+    """
+    fit = _fit_of(context)
+    if fit is None or fit.order is None or (fit.layout and fit.layout != "read as int8"):
         return None
-    name = match.normalization.name
-    return RuleResult(
-        "certain" if match.is_same_size else "likely",
-        f"the input is the image {name}, which is not the normalization of mean and std",
-        {"found": name, "difference": match.difference, "same_size": match.is_same_size},
+    distance = _distance(fit, context.mean, context.std)
+    slack = SAME_SCALE * (1 if fit.is_same_size else BLOCK_SLACK)
+    if fit.layout == "" and distance <= slack:
+        return None
+    name = _name_normalization(context, fit)
+    if fit.layout:
+        name = "whose bytes 128 to 255 were read as -128 to -1 (int8)"
+    result = _as_result(context, fit, f"the image {name}", input_code(context, fit))
+    if fit.layout == "" and distance <= NEAR_SCALE:
+        result = result._replace(rank="hint")
+    return result._replace(
+        message=f"{result.message}, which is not the normalization of mean and std",
+        evidence={"found": name, **result.evidence},
     )
 
 
@@ -130,13 +210,17 @@ def input_normalization(context: DiagnosticContext) -> RuleResult | None:
     "input-range",
     needs="input mean",
     ranks="certain likely",
-    cure="x = (image / 255 - mean) / std",
-    unless="input-not-finite input-constant input-bgr input-normalization",
+    cure="input = (image / 255 - mean) / std",
+    unless=OTHER_INPUT + " input-bgr input-normalization input-channels-mixed input-reshaped",
+    consequence_of="input-of-other-image input-flipped",
 )
 def input_range(context: DiagnosticContext) -> RuleResult | None:
     """The input has values that no image of bytes has after this normalization: it was not divided
     by 255, not normalized, or normalized twice.
     """
+    fit = _fit_of(context) if context.inputs.image is not None else None
+    if fit is not None:
+        return None  # the image explains the input
     low, high = (0 - context.mean) / context.std, (255 - context.mean) / context.std
     least, largest = context.input.min(axis=(0, 2, 3)), context.input.max(axis=(0, 2, 3))
     width = high - low
@@ -153,75 +237,136 @@ def input_range(context: DiagnosticContext) -> RuleResult | None:
         is_bytes = least.min() >= 0 and largest.max() > 2
         guess = "an image of 0..255" if is_bytes else "another normalization"
         message = f"the input lies in {found}, and the normalization allows {allowed}: {guess}"
-        return RuleResult("certain", message, evidence)
+        cure = _normalize_code(context, array_code(context, "input")) if is_bytes else ""
+        return RuleResult("certain", message, evidence, cure=cure)
     is_unit = least.min() >= 0 and 0.5 < largest.max() <= 1
     if is_unit and (low < -0.9).all() and (high > 1.5).all():
+        steps = context.input * 255
+        are_bytes = float((abs(steps - np.rint(steps)) < 0.02).mean()) > 0.99
         return RuleResult(
-            "likely",
-            f"the input lies in {found}, all of it in 0..1, and the normalization allows {allowed}",
+            "likely" if are_bytes else "hint",  # an image of little contrast may lie there
+            f"the input lies in {found}, all of it in 0..1, and the normalization allows {allowed}"
+            + (", and its values are multiples of 1/255" if are_bytes else ""),
             evidence,
-            cure="x = (x - mean) / std  # only the division by 255 was done",
+            cure=_normalize_code(context, f"({array_code(context, 'input')} * 255)"),
         )
     return None
 
 
-def _match_normalization(context: DiagnosticContext) -> Match | None:
-    """Return the normalization of the image that gives the input, or None."""
-    match: Match | None = context.cached("normalization", lambda: _search(context))
-    return match
+def input_code(context: DiagnosticContext, fit: InputFit | None) -> str:
+    """Return code for the input of the image by mean and std, in the layout of the input.
 
-
-def _search(context: DiagnosticContext) -> Match | None:
-    images = np.moveaxis(context.image, -1, 1).astype(np.float64)
-    fed = context.input
-    if len(images) != len(fed) or images.std(axis=(0, 2, 3)).min() < 1:
-        return None  # of images of about one color every normalization is alike
-    is_same_size = images.shape == fed.shape
-    if is_same_size:
-        step = max(1, int(np.sqrt(fed[:, 0].size / SAMPLED_PIXELS)))
-        images, fed = images[:, :, ::step, ::step], fed[:, :, ::step, ::step]
-    matches = []
-    for normalization in _iter_normalizations(context):
-        scale = 255 / abs(normalization.std).max()
-        difference = _distance(normalization.apply(images), fed, is_same_size) / scale
-        matches.append(Match(normalization, is_same_size, difference))
-    declared = matches[0]
-    best = min(matches, key=lambda match: match.difference)
-    limit = MAX_DIFFERENCE if is_same_size else 2 * MAX_DIFFERENCE
-    if best.difference > limit:
-        return None
-    # The caller's normalization is believed where it fits nearly as well.
-    is_close = best.difference > 0.25 * declared.difference
-    return declared if declared.difference <= limit and is_close else best
-
-
-def _distance(a: Array, b: Array, is_same_size: bool) -> float:
-    """Return the mean difference of two inputs, or that of their means and deviations."""
-    if is_same_size:
-        return float(abs(a - b).mean())
-    axes = (0, 2, 3)
-    return float(
-        max(
-            abs(a.mean(axis=axes) - b.mean(axis=axes)).max(),
-            abs(a.std(axis=axes) - b.std(axis=axes)).max(),
+    Where the sizes differ it is made of the input itself, by the fit.
+    """
+    image, fed = context.image, context.input
+    if image.shape[1:3] == fed.shape[2:]:
+        code = array_code(context, "image")
+        values = code if context.inputs.normalizes_bytes else f"{code} / 255"
+        code = f"({values} - {_as_triple('mean')}) / {_as_triple('std')}"
+        if _is_channels_first(context):
+            code = f"np.moveaxis({code}, -1, -3)"
+        shapes = context.inputs.shapes
+        is_batched = len(shapes["input"]) == 4
+        if is_batched and context.inputs.shapes["image"][:-1] != image.shape[:-1]:
+            code = f"({code})[None]"
+        return f"input = ({code}).astype('float32')"
+    if fit is None or fit.order is None:
+        return (
+            "input = (np.asarray(resized) / 255 - mean) / std  "
+            "# resized: the image at the network's size"
         )
+    first = _is_channels_first(context)
+    code = array_code(context, "input")
+    if fit.order == (2, 1, 0):
+        code = f"np.flip({code}, {-3 if first else -1})"
+    order = list(fit.order)
+    means, deviations = fit.mean[np.argsort(order)], fit.std[np.argsort(order)]
+    factors = [round(float(v), 6) for v in deviations / context.std]
+    terms = [round(float(v), 6) for v in (means - context.mean) / context.std]
+    shape = ", (3, 1, 1))" if first else ", (3,))"
+    return f"input = {code} * np.reshape({factors}{shape} + np.reshape({terms}{shape}"
+
+
+def _as_triple(name: str) -> str:
+    return f"np.asarray({name})"
+
+
+def _normalize_code(context: DiagnosticContext, values: str) -> str:
+    """Return code that normalizes an input of bytes."""
+    shape = "(3, 1, 1)" if _is_channels_first(context) else "(3,)"
+    unit = "" if context.inputs.normalizes_bytes else " / 255"
+    mean, std = (f"np.reshape({name}, {shape})" for name in ("mean", "std"))
+    return f"input = ({values}{unit} - {mean}) / {std}"
+
+
+def _is_channels_first(context: DiagnosticContext) -> bool:
+    return context.inputs.shapes["input"][-3] == 3
+
+
+def _search(context: DiagnosticContext) -> InputFit | None:
+    return fit_input(
+        np.moveaxis(context.image, -1, 1), context.input, context.mean, context.std
     )
 
 
-def _iter_normalizations(context: DiagnosticContext) -> Iterator[Normalization]:
-    """Yield the caller's normalization, then those of known mistakes."""
+def _fit_of(context: DiagnosticContext) -> InputFit | None:
+    """Return the fit of the image to the input, or None where it explains too little."""
+    found: InputFit | None = context.cached("input fit", lambda: _search(context))
+    return None if found is None or found.share < MIN_FIT else found
+
+
+def _is_reshaped_rows(context: DiagnosticContext) -> bool:
+    fit = _fit_of(context)
+    return fit is not None and fit.layout == "reshaped"
+
+
+def _distance(fit: InputFit, mean: Float64, std: Float64) -> float:
+    """Return by how much a fit differs from a normalization: of scale, or of mean by contrast."""
+    scales = abs(np.log(np.maximum(fit.std / std, 1e-9)))
+    return float(max(scales.max(), (abs(fit.mean - mean) / CONTRAST).max()))
+
+
+def _name_normalization(context: DiagnosticContext, fit: InputFit) -> str:
+    """Return the name of the nearest known normalization, or mean and deviation as found."""
+    order = list(fit.order or (0, 1, 2))
+    slack = SAME_SCALE * (1 if fit.is_same_size else BLOCK_SLACK)
+    near = [
+        (distance, name)
+        for name, mean, std in _iter_normalizations(context)
+        if (distance := _distance(fit, mean[order], std[order])) <= slack
+        or (distance := _distance(fit, mean, std)) <= slack
+    ]
+    if near:
+        return min(near)[1]
+    means, deviations = (", ".join(f"{v / 255:.3g}" for v in a) for a in (fit.mean, fit.std))
+    return f"with mean ({means}) and std ({deviations}) of 0..1"
+
+
+def _as_result(context: DiagnosticContext, fit: InputFit, text: str, cure: str) -> RuleResult:
+    return RuleResult(
+        "certain" if fit.is_same_size else "likely",
+        f"the input is {text}",
+        {
+            "explained": fit.share,
+            "mean": ", ".join(f"{value:.4g}" for value in fit.mean),
+            "std": ", ".join(f"{value:.4g}" for value in fit.std),
+            "same_size": fit.is_same_size,
+        },
+        cure=cure,
+    )
+
+
+def _iter_normalizations(context: DiagnosticContext) -> Iterator[tuple[str, Float64, Float64]]:
+    """Yield the caller's normalization, then those of known mistakes, as mean and std of bytes."""
     mean, std = context.mean, context.std
     zero, one = np.zeros(3), np.ones(3)
-    mistakes = {
-        "in 0..255, not normalized": (zero, one),
-        "in 0..1, not normalized": (zero, 255 * one),
-        "in -1..1": (127.5 * one, 127.5 * one),
-        "with ImageNet's mean and std": (np.array(IMAGENET[0]), np.array(IMAGENET[1])),
-        "with mean and std but not divided by 255": (mean / 255, std / 255),
-        "with the mean subtracted only": (mean, one),
-        "with mean and std in the order blue, green, red": (mean[::-1], std[::-1]),
-        "normalized twice": (mean + std * mean / 255, std * std / 255),
-    }
-    for name, (means, deviations) in {DECLARED: (mean, std), **mistakes}.items():
-        yield Normalization(name, means, deviations)
-        yield Normalization(f"{name}, with red and blue exchanged", means, deviations, True)
+    yield "normalized with mean and std", mean, std
+    yield "in 0..255, not normalized", zero, one
+    yield "in 0..1, not normalized", zero, 255 * one
+    yield "in -1..1", 127.5 * one, 127.5 * one
+    yield "with ImageNet's mean and std", np.array(IMAGENET[0]), np.array(IMAGENET[1])
+    yield "with mean and std but not divided by 255", mean / 255, std / 255
+    yield "with the mean subtracted only", mean, one
+    yield "with mean and std in the order blue, green, red", mean[::-1], std[::-1]
+    yield "with mean and std exchanged", std, np.maximum(mean, 1e-9)
+    yield "normalized twice", mean + std * mean / 255, std * std / 255

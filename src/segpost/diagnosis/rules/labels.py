@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from segpost._core.arrays import Array
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
 from segpost.diagnosis.rules.argmaxes import EXACT_CODES
-from segpost.diagnosis.rules.common.brightness import find_gray_values
+from segpost.diagnosis.rules.common.brightness import find_gray_values, find_stretched_ids
+from segpost.diagnosis.rules.common.cures import argmax_code, array_code
 from segpost.diagnosis.rules.common.interpolation import find_interpolated_ids
 from segpost.diagnosis.values import (
     MIN_PIXELS,
@@ -18,6 +20,10 @@ from segpost.diagnosis.values import (
     max_probability,
 )
 
+INPUT_CAUSES = (
+    "input-bgr input-channels-mixed input-reshaped input-flipped input-of-other-image "
+    "input-normalization input-range input-constant input-not-finite"
+)
 MAX_BLACK = 40  # of 255: darker values look black
 BLOCK_SIDES = (32, 16, 8, 4, 2)
 MIN_CHANGES = 64  # of label, for each pixel of a block's side, from which blocks are inferred
@@ -28,8 +34,10 @@ MIN_LINES = 8  # of the raster in each direction: fewer may be straight edges of
     "one-class",
     needs="predicted target",
     ranks="certain likely hint",
-    cure="loss = CrossEntropyLoss(weight, ignore_index=255)  # look there, then at the checkpoint",
+    cure="found = segpost.diagnose(logits=logits, target=target, input=input, image=image, "
+    "mean=mean, std=std)  # logits, input: what the network returned and was fed",
     unless="one-channel nan-logits untrained-head constant-logits " + " ".join(EXACT_CODES),
+    consequence_of=INPUT_CAUSES + " sigmoid-as-logits threshold-on-logits infinite-logits",
 )
 def one_class(context: DiagnosticContext) -> RuleResult | None:
     """Every pixel is predicted as one class, and the target has others. Without a target an image
@@ -64,9 +72,10 @@ def one_class(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "labels-0-255",
     needs="labels",
-    ranks="certain likely",
-    cure="labels = (mask > 127).astype('uint8')",
+    ranks="certain likely hint",
+    cure="labels = (labels > 127).astype('uint8')",
     unless="one-channel argmax-times-255",
+    consequence_of="labels-stretched",
 )
 def labels_0_255(context: DiagnosticContext) -> RuleResult | None:
     """The labels are a mask of 0 and 255 for viewing. Class 1 is written as 255, which most metrics
@@ -75,12 +84,25 @@ def labels_0_255(context: DiagnosticContext) -> RuleResult | None:
     if context.label_ids.values.tolist() != [0, 255]:
         return None
     share = float(context.label_ids.counts[1] / context.label_ids.pixels)
-    classes = context.inputs.num_classes
-    is_no_class = classes is not None and classes <= 255 and 255 not in context.inputs.ignored
+    classes, is_ignored = context.inputs.num_classes, 255 in context.inputs.ignored
+    overlap = _overlap_with_target(context)
+    if classes is not None and classes > 255:
+        return None
+    if overlap is not None:
+        if overlap < 0.3:
+            return None  # the target has void there, or another class
+        rank = "likely" if is_ignored or classes != 2 else "certain"
+    elif is_ignored:
+        if classes is None or classes > 2:
+            return None  # what is declared void is void
+        rank = "hint"
+    else:
+        rank = "certain" if classes is not None else "likely"
     return RuleResult(
-        "certain" if is_no_class else "likely",
+        rank,
         f"the labels are 0 and 255 ({share:.1%}) only: a mask, not classes",
         {"share_of_255": share},
+        cure=f"labels = ({array_code(context, 'labels')} > 127).astype('uint8')",
     )
 
 
@@ -88,22 +110,39 @@ def labels_0_255(context: DiagnosticContext) -> RuleResult | None:
     "interpolated-labels",
     needs="labels",
     ranks="certain likely",
-    cure="picture.resize(size, Image.Resampling.NEAREST)  # ids are not to be mixed",
+    cure="labels = segpost.argmax(logits, size=size)  # ids are not to be mixed",
     unless="wrong-argmax-axis argmax-times-255 reshaped-labels",
+    consequence_of="labels-stretched lossy-label-file",
 )
 def interpolated_labels(context: DiagnosticContext) -> RuleResult | None:
     """The labels were resized with interpolation: there are ids that lie between those of their
     neighbors, and only along edges.
     """
-    return find_interpolated_ids(context, context.labels, "labels")
+    found = find_interpolated_ids(context, context.labels, "labels")
+    return None if found is None else found._replace(cure=_argmax_cure(context))
+
+
+@rule(
+    "labels-stretched",
+    needs="labels",
+    ranks="likely hint",
+    cure="labels = np.rint(labels * (num_classes - 1) / 255).astype('uint8')",
+    unless="argmax-times-255",
+)
+def labels_stretched(context: DiagnosticContext) -> RuleResult | None:
+    """The labels were stretched to 0..255 (plt.imsave does that), or multiplied, to be seen."""
+    ids = context.label_ids.values
+    if ids.tolist() == [0, 255] and _overlap_with_target(context) is None:
+        return None
+    return find_stretched_ids(context, ids, "labels")
 
 
 @rule(
     "labels-luma",
     needs="labels",
-    ranks="likely",
-    cure="segpost.labels_from_colors(picture, palette)  # read as RGB",
-    unless="interpolated-labels argmax-times-255 labels-0-255",
+    ranks="likely hint",
+    cure="labels = segpost.labels_from_colors(picture, palette)  # picture: read as RGB",
+    unless="interpolated-labels argmax-times-255 labels-0-255 labels-stretched",
 )
 def labels_luma(context: DiagnosticContext) -> RuleResult | None:
     """A palette image was read as grayscale: the labels are the brightness, or one channel, of its
@@ -116,8 +155,10 @@ def labels_luma(context: DiagnosticContext) -> RuleResult | None:
     "labels-outside",
     needs="labels",
     ranks="certain",
-    cure="np.unique(segpost.argmax(logits))  # classes: the rest came with what was done to them",
+    cure="labels = segpost.argmax(logits, size=size)",
     unless="argmax-times-255 labels-0-255 wrong-argmax-axis interpolated-labels",
+    consequence_of="labels-stretched labels-luma lossy-label-file "
+    "indices-of-file-palette",
 )
 def labels_outside(context: DiagnosticContext) -> RuleResult | None:
     """Some labels are neither a class nor ignored."""
@@ -133,14 +174,15 @@ def labels_outside(context: DiagnosticContext) -> RuleResult | None:
         f"{format_values(beyond)}",
         {"count": int(bad.sum()), "values": format_values(beyond), "num_classes": context.classes},
         format_position(bad),
+        _argmax_cure(context),
     )
 
 
 @rule(
     "no-palette-in-file",
     needs="labels",
-    ranks="certain",
-    cure="segpost.postprocess(logits, palette=palette).save('labels.png')",
+    ranks="hint",
+    cure="segpost.postprocess(logits, palette=palette).save(path)  # path: the file to write",
 )
 def no_palette_in_file(context: DiagnosticContext) -> RuleResult | None:
     """The labels are right, but their file is grayscale, so class ids are shown nearly black. An
@@ -156,7 +198,7 @@ def no_palette_in_file(context: DiagnosticContext) -> RuleResult | None:
         return None
     lightest, shown = int(classes.max()), format_values(ids)
     return RuleResult(
-        "certain",
+        "hint",
         f"the file is grayscale (mode {mode}) with ids {shown}: the lightest class is shown as "
         f"{lightest} of {white}, which looks black",
         {"mode": mode, "ids": shown, "lightest": lightest, "white": white},
@@ -168,7 +210,7 @@ def no_palette_in_file(context: DiagnosticContext) -> RuleResult | None:
     "lossy-label-file",
     needs="labels|target",
     ranks="certain likely",
-    cure="PIL.Image.fromarray(labels).save('labels.png')",
+    cure="Image.fromarray(labels).save(path)  # labels: before they were saved; path: a PNG file",
 )
 def lossy_label_file(context: DiagnosticContext) -> RuleResult | None:
     """The labels come from a file whose format changes values: JPEG mixes neighbors, GIF renumbers
@@ -190,12 +232,27 @@ def lossy_label_file(context: DiagnosticContext) -> RuleResult | None:
     "blocky-labels",
     needs="labels",
     ranks="likely",
-    cure="segpost.argmax(logits, size=(H, W))  # enlarges the logits, not the labels",
+    cure="labels = segpost.argmax(logits, size=size)  # enlarges the logits, not the labels",
     unless="argmax-before-resize",
 )
 def blocky_labels(context: DiagnosticContext) -> RuleResult | None:
     """The labels are constant in squares: they were resized by nearest neighbor, after argmax."""
-    labels = context.labels
+    side, edges = _find_raster(context.labels)
+    if not side:
+        return None
+    target = context.inputs.target
+    if target is not None and _find_raster(target)[0] == side:
+        return None  # the classes themselves come in squares
+    return RuleResult(
+        "likely",
+        f"all {edges} changes of label lie on a raster of {side} x {side} pixels",
+        {"side": side, "edges": edges},
+        cure=_argmax_cure(context),
+    )
+
+
+def _find_raster(labels: Array) -> tuple[int, int]:
+    """Return the side of the squares in which labels are constant, and the changes between them."""
     for side in BLOCK_SIDES:
         height, width = (length // side * side for length in labels.shape[1:])
         if min(height, width) < 4 * side:
@@ -209,9 +266,29 @@ def blocky_labels(context: DiagnosticContext) -> RuleResult | None:
             continue
         lines = across.any(axis=(0, 1)).sum(), down.any(axis=(0, 2)).sum()
         if changes == on_raster and min(lines) >= MIN_LINES:
-            return RuleResult(
-                "likely",
-                f"all {changes} changes of label lie on a raster of {side} x {side} pixels",
-                {"side": side, "edges": changes},
-            )
-    return None
+            return side, changes
+    return 0, 0
+
+
+def _argmax_cure(context: DiagnosticContext) -> str:
+    """Return code for the labels of the logits; without logits it says what they are."""
+    code = argmax_code(context, grid=context.inputs.grid)
+    known = "" if context.inputs.logits is not None else "  # logits: the network's output"
+    return f"labels = {code}{known}"
+
+
+def _overlap_with_target(context: DiagnosticContext) -> float | None:
+    """Return how much of 255 lies on the target's class 1, as intersection over union.
+
+    None is returned where there is no target beside the labels, or one of a single class.
+    """
+    alignment = context.alignment
+    if alignment is None or not alignment.is_usable or len(context.known_ids.values) < 2:
+        return None
+    if 1 not in alignment.values or 255 not in alignment.values:
+        return 0.0
+    one, white = (int(np.searchsorted(alignment.values, value)) for value in (1, 255))
+    mask, truth = alignment.whole == white, alignment.target == one
+    mask = mask & (alignment.target != alignment.no_code)
+    union = int(np.count_nonzero(mask | truth))
+    return int(np.count_nonzero(mask & truth)) / union if union else 0.0

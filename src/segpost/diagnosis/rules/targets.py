@@ -6,8 +6,9 @@ import numpy as np
 
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
-from segpost.diagnosis.rules.common.brightness import find_gray_values
+from segpost.diagnosis.rules.common.brightness import find_gray_values, find_stretched_ids
 from segpost.diagnosis.rules.common.colors import ImageColors
+from segpost.diagnosis.rules.common.cures import array_code, train_ids_code
 from segpost.diagnosis.rules.common.interpolation import find_interpolated_ids
 from segpost.diagnosis.values import format_position, format_values, iter_named_palettes
 
@@ -42,40 +43,47 @@ def target_is_a_picture(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "target-0-255",
     needs="target",
-    ranks="certain likely",
-    cure="target = (mask > 127).astype('uint8')",
+    ranks="certain likely hint",
+    cure="target = (target > 127).astype('uint8')",
+    consequence_of="target-is-a-picture target-stretched target-luma",
 )
 def target_0_255(context: DiagnosticContext) -> RuleResult | None:
-    """The target is a mask of 0 and 255. Where 255 is ignored, its foreground is never trained nor
-    counted; elsewhere 255 is no class.
+    """The target is a mask of 0 and 255, whose foreground is no class. Where 255 is ignored that is
+    void, unless the prediction has its foreground there.
     """
     ids = context.target_ids
     if len(ids.values) != 2 or ids.values[0] != 0 or ids.values[1] < 100:
         return None
     white, share = int(ids.values[1]), float(ids.counts[1] / ids.pixels)
-    classes, ignored = context.inputs.num_classes, context.inputs.ignored
-    is_ignored = 255 in ignored
-    if (white != 255 and white in ignored) or (classes is not None and white < classes):
-        return None
+    classes, is_ignored = context.inputs.num_classes, bool(ids.values[1] in context.inputs.ignored)
     is_binary = classes == 2 or context.channels == 1
-    is_thin = share < MIN_FOREGROUND_SHARE
-    if is_thin and (is_ignored or (classes is None and not is_binary)):
+    if (white != 255 and not is_binary) or (classes is not None and white < classes):
+        return None
+    overlap = _foreground_overlap(context, white)
+    if overlap is not None and overlap < 0.5:
+        return None  # the prediction has another class there, or none
+    rank = "likely" if overlap is not None else "hint"
+    if is_binary and not is_ignored:
+        rank = "certain" if white == 255 else "likely"
+    if rank == "hint" and (share < MIN_FOREGROUND_SHARE or (is_ignored and not is_binary)):
         return None
     return RuleResult(
-        "certain" if is_binary and not is_ignored else "likely",
+        rank,
         f"the target holds 0 and {white} only, the latter at {share:.1%}"
-        + (", and 255 is ignored: nothing but background is left" if is_ignored else ""),
+        + (", and it is ignored: if it is no void, nothing but background is left, or nothing but "
+           "foreground where 0 was taken for void" if is_ignored else ""),
         {"values": format_values(ids.values), "share": share},
-        cure=f"target = (mask >= {(white + 1) // 2}).astype('uint8')",
-    )
+        cure=f"target = ({array_code(context, 'target')} >= {(white + 1) // 2}).astype('uint8')",
+    )  # fmt: skip
 
 
 @rule(
     "void-not-ignored",
     needs="target",
     ranks="certain hint",
-    cure="ignore_index=255",
+    cure="ignore_index = 255  # pass it to losses and metrics",
     unless="target-0-255",
+    consequence_of="target-stretched target-luma target-is-a-picture",
 )
 def void_not_ignored(context: DiagnosticContext) -> RuleResult | None:
     """The target has 255, which means void in nearly all data sets, and nothing ignores it: losses
@@ -97,7 +105,7 @@ def void_not_ignored(context: DiagnosticContext) -> RuleResult | None:
             "ignored",
             {"value": void, "pixels": count, "share": count / ids.pixels},
             format_position(context.target == void),
-            f"ignore_index={void}",
+            f"ignore_index = {void}  # pass it to losses and metrics",
         )
     return None
 
@@ -106,7 +114,8 @@ def void_not_ignored(context: DiagnosticContext) -> RuleResult | None:
     "target-interpolated",
     needs="target",
     ranks="certain likely",
-    cure="target.resize(size, Image.Resampling.NEAREST)  # and save it as PNG",
+    cure="target = picture.resize((width, height), Image.Resampling.NEAREST)  # of the first file",
+    consequence_of="target-stretched lossy-label-file",
 )
 def target_interpolated(context: DiagnosticContext) -> RuleResult | None:
     """The target was resized with interpolation, or saved in a lossy format: there are ids that lie
@@ -116,11 +125,30 @@ def target_interpolated(context: DiagnosticContext) -> RuleResult | None:
 
 
 @rule(
+    "target-stretched",
+    needs="target",
+    ranks="likely hint",
+    cure="target = np.rint(target * (num_classes - 1) / 255).astype('uint8')",
+)
+def target_stretched(context: DiagnosticContext) -> RuleResult | None:
+    """The ids of the target were stretched to 0..255 (plt.imsave does that), or multiplied, to be
+    seen.
+    """
+    ids = context.known_ids.values
+    if 255 in context.target_ids.values and 255 not in ids:
+        ids = np.append(ids, 255)
+    if ids.tolist() == [0, 255] and _foreground_overlap(context, 255) is None:
+        return None
+    return find_stretched_ids(context, ids, "target")
+
+
+@rule(
     "target-luma",
     needs="target",
-    ranks="likely",
-    cure="segpost.labels_from_colors(picture, palette)  # read as RGB",
-    unless="target-interpolated target-0-255",
+    ranks="likely hint",
+    cure="target = segpost.labels_from_colors(picture, palette)  # picture: read as RGB",
+    unless="target-interpolated target-stretched",
+    consequence_of="target-is-a-picture",
 )
 def target_luma(context: DiagnosticContext) -> RuleResult | None:
     """A palette image was read as grayscale: the target holds the brightness, or one channel, of
@@ -133,8 +161,8 @@ def target_luma(context: DiagnosticContext) -> RuleResult | None:
     "target-labelid",
     needs="target",
     ranks="likely",
-    cure="segpost evaluate ... --map cityscapes",
-    unless="target-luma target-interpolated target-0-255",
+    cure="target = table[target]",
+    unless="target-luma target-interpolated target-0-255 target-stretched",
 )
 def target_labelid(context: DiagnosticContext) -> RuleResult | None:
     """The target holds Cityscapes' labelIds (0..33, the files ..._labelIds.png), and the 19 classes
@@ -152,6 +180,7 @@ def target_labelid(context: DiagnosticContext) -> RuleResult | None:
         f"the target has values {evidence['values']}: all are Cityscapes labelIds, and "
         f"{evidence['beyond']} are not below 19",
         evidence,
+        cure=train_ids_code(context, "target"),
     )
 
 
@@ -159,8 +188,8 @@ def target_labelid(context: DiagnosticContext) -> RuleResult | None:
     "target-one-too-many",
     needs="target",
     ranks="likely",
-    cure="target = np.where(target == 0, 255, target - 1)  # reduce_zero_label",
-    unless="target-luma target-interpolated target-0-255 target-labelid",
+    cure="target = np.where(target == 0, 255, target - 1)  # reduce_zero_label, 255 is ignored",
+    unless="target-luma target-interpolated target-0-255 target-labelid target-stretched",
 )
 def target_one_too_many(context: DiagnosticContext) -> RuleResult | None:
     """The target counts classes from 1, so its largest value is the number of classes.
@@ -184,8 +213,10 @@ def target_one_too_many(context: DiagnosticContext) -> RuleResult | None:
     "target-outside",
     needs="target",
     ranks="certain",
-    cure="target = table[target]  # values to classes; or pass those to ignore: ignore_index=",
+    cure="print(np.unique(target))  # which of these are classes? pass the others as ignore_index",
     unless="target-0-255 void-not-ignored target-interpolated",
+    consequence_of="target-luma target-stretched target-labelid target-one-too-many "
+    "lossy-label-file target-is-a-picture target-local-palette",
 )
 def target_outside(context: DiagnosticContext) -> RuleResult | None:
     """The target has values that are neither classes nor ignored."""
@@ -219,3 +250,21 @@ def target_all_void(context: DiagnosticContext) -> RuleResult | None:
         f"all {ids.pixels} pixels of the target are ignored ({format_values(ids.values)})",
         {"pixels": ids.pixels, "values": format_values(ids.values)},
     )
+
+
+def _foreground_overlap(context: DiagnosticContext, white: int) -> float | None:
+    """Return how much of a value of the target is predicted as class 1, as intersection over union.
+
+    None is returned where nothing is predicted beside it, or one class only.
+    """
+    alignment = context.alignment
+    if alignment is None or not alignment.is_usable or len(context.predicted_ids.values) < 2:
+        return None
+    mask = context.target[: len(alignment.whole)] != 0  # the target has two values
+    is_mask = white in context.predicted_ids.values and white not in context.inputs.ignored
+    if 1 not in alignment.values and not is_mask:
+        return 0.0
+    is_foreground = alignment.values != 0 if is_mask else alignment.values == 1
+    predicted = is_foreground[alignment.whole.clip(max=len(is_foreground) - 1)]
+    union = int(np.count_nonzero(mask | predicted))
+    return int(np.count_nonzero(mask & predicted)) / union if union else 0.0

@@ -1,4 +1,4 @@
-"""Class ids that are the brightness, or one channel, of the colors of a palette."""
+"""Ids that are gray values of a palette, or ids that were stretched or multiplied to be seen."""
 
 from __future__ import annotations
 
@@ -9,33 +9,106 @@ import numpy as np
 from segpost.color.palette import Palette
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult
+from segpost.diagnosis.rules.common.cures import array_code
+from segpost.diagnosis.value_tables import (
+    LIKELY_BITS,
+    ValueTable,
+    evidence_bits,
+    fits,
+    iter_gray_tables,
+    iter_stretched_tables,
+)
 from segpost.diagnosis.values import Int64, format_values, iter_named_palettes
 
-MAX_GRAY_VALUES = 40  # of a palette; with more, nearly every id is one of them
-MAX_KNOWN_ID = 33  # without a number of classes: the largest labelId of Cityscapes
+MAX_PALETTES = 3  # that fit without a prediction beside them; values that fit more prove none
+HINT_BITS = 4.0  # of evidence for a hint where any id may be a class
+MIN_VALUES = 4  # distinct values, where neither a palette nor a prediction was passed
 
 
 def find_gray_values(context: DiagnosticContext, ids: Int64, name: str) -> RuleResult | None:
     """Return a result where some ids are no class, and all are gray values of one palette."""
-    limit = MAX_KNOWN_ID + 1 if context.classes is None else context.classes
-    if not (ids >= limit).any() or len(ids) < 2 or ids.min() < 0:
+    return _find_table(context, ids, name, iter_gray_tables(_candidate_palettes(context)))
+
+
+def find_stretched_ids(context: DiagnosticContext, ids: Int64, name: str) -> RuleResult | None:
+    """Return a result where ids were stretched to 0..255, or multiplied, to be seen."""
+    return _find_table(context, ids, name, iter_stretched_tables(ids, context.classes))
+
+
+def _find_table(
+    context: DiagnosticContext, ids: Int64, name: str, tables: Iterator[ValueTable]
+) -> RuleResult | None:
+    if len(ids) < 2 or ids.min() < 0 or ids.max() > 255:
         return None
-    for palette_name, palette in _candidate_palettes(context):
-        for reading, grays, void in _iter_readings(palette):
-            values = np.unique(grays)
-            rest = ids[~np.isin(ids, values)]
-            if len(values) > MAX_GRAY_VALUES or len(rest) > 1 or (len(rest) and rest[0] != void):
-                continue
-            lost = len(grays) - len(values)
-            return RuleResult(
-                "likely",
-                f"the values {format_values(ids)} of the {name} are those of the {reading} of the "
-                f"palette {palette_name!r}"
-                + (f"; {lost} of its classes share theirs" if lost else ""),
-                {"values": format_values(ids), "palette": palette_name, "classes_lost": lost},
-                cure=f"segpost.labels_from_colors(picture, {palette_name!r})  # read as RGB",
-            )
+    classes = context.classes
+    if classes is not None and (ids < classes).all():
+        return None
+    fitting = [
+        (bits, table)
+        for table in tables
+        if (bits := evidence_bits(table, ids)) is not None
+    ]
+    counts = _counts_of(context, name)
+    if counts is not None:
+        agreements = [
+            (agreement, bits, table)
+            for bits, table in fitting
+            if (agreement := fits(table, *counts)) is not None
+        ]
+        if not agreements:
+            return None
+        (before, after), _, table = max(agreements, key=lambda found: (found[0][1], found[1]))
+        agreed = f": {before:.1%} of the pixels agree as they are, {after:.1%} if read so"
+        return _as_result(context, "likely", table, ids, name, agreed)
+    if not fitting:
+        return None
+    bits, table = max(fitting, key=lambda found: found[0])
+    has_palette = context.inputs.palette is not None or "largest_id" in table.detail
+    is_known = classes is not None and bits >= LIKELY_BITS
+    fits_few = len({str(other.detail) for _, other in fitting}) <= MAX_PALETTES
+    if is_known and fits_few and (has_palette or len(ids) >= MIN_VALUES):
+        return _as_result(context, "likely", table, ids, name, "")
+    if bits >= 0 if classes is not None else bits >= HINT_BITS and len(ids) >= MIN_VALUES:
+        return _as_result(context, "hint", table, ids, name, ", among other things")
     return None
+
+
+def _counts_of(context: DiagnosticContext, name: str) -> tuple[Int64, Int64] | None:
+    """Return values and counts of prediction beside target, the odd one in rows; or None."""
+    alignment = context.alignment
+    if alignment is None or not alignment.is_usable:
+        return None
+    matrix = alignment.matrix if name == "target" else alignment.matrix.T
+    if (matrix.sum(axis=0) > 0).sum() < 2:  # one class proves nothing
+        return None
+    return alignment.values, matrix
+
+
+def _as_result(
+    context: DiagnosticContext, rank: str, table: ValueTable, ids: Int64, name: str, more: str
+) -> RuleResult:
+    lost = len(table.values) - len(np.unique(table.values))
+    shared = f"; {lost} of its classes share theirs" if lost else ""
+    evidence = {"values": format_values(ids), **table.detail}
+    code = array_code(context, name)
+    if "palette" in table.detail:
+        evidence["classes_lost"] = lost
+        own = context.inputs.palette is not None
+        argument = "palette" if own else repr(table.detail["palette"])
+        cure = (
+            f"picture = Image.open(path).convert('RGB'); {name} = "
+            f"segpost.labels_from_colors(np.asarray(picture), {argument})"
+            "  # path: the file; Image: from PIL"
+        )
+    else:
+        cure = f"{name} = {table.cure.format(code)}"
+    return RuleResult(
+        rank,
+        f"the values {evidence['values']} of the {name} are those of the {table.reading}"
+        f"{shared}{more}",
+        evidence,
+        cure=cure,
+    )
 
 
 def _candidate_palettes(context: DiagnosticContext) -> list[tuple[str, Palette]]:
@@ -46,22 +119,3 @@ def _candidate_palettes(context: DiagnosticContext) -> list[tuple[str, Palette]]
         return public
     name = next((name for name, other in public if other == palette), "palette")
     return [(name, palette)]
-
-
-def _iter_readings(palette: Palette) -> Iterator[tuple[str, Int64, int]]:
-    """Yield what image readers return for each color, and for void.
-
-    Brightness is ITU-R BT.601 in fixed point, of 16 bits in Pillow and of 15 in OpenCV.
-    """
-    rows = np.array([*palette.colors.tolist(), palette.void or (0, 0, 0)], np.int64)
-    red, green, blue = rows.T
-    pillow = (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16
-    opencv = (red * 9798 + green * 19235 + blue * 3735 + (1 << 14)) >> 15
-    for reading, values in (
-        ("brightness (Pillow's convert('L'))", pillow),
-        ("brightness (OpenCV's imread(path, 0))", opencv),
-        ("red channel", red),
-        ("green channel", green),
-        ("blue channel", blue),
-    ):
-        yield reading, values[:-1], int(values[-1])

@@ -6,6 +6,8 @@ from segpost.diagnosis.alignment import Explanation
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult
 
+NO_EVIDENCE = ("order", "is_cycle")  # details that a cure holds
+
 
 def best_explanation(context: DiagnosticContext, *names: str) -> Explanation | None:
     """Return the change that explains most of the errors, if it has one of the names."""
@@ -22,9 +24,10 @@ def as_result(explanation: Explanation, change: str, cure: str = "") -> RuleResu
         Words that follow "84% of the pixels agree".
     """
     after = 1 - explanation.wrong
+    detail = {key: value for key, value in explanation.detail.items() if key not in NO_EVIDENCE}
     return RuleResult(
-        "likely",
+        explanation.rank,
         f"{explanation.before:.1%} of the pixels agree with the target, and {after:.1%} {change}",
-        {"agreement": explanation.before, "agreement_after": after, **explanation.detail},
+        {"agreement": explanation.before, "agreement_after": after, **detail},
         cure=cure,
     )

@@ -11,6 +11,7 @@ from segpost.diagnosis.values import count_values, format_values
 
 MIN_VALUES, MAX_VALUES = 5, 4096  # of a map in which mixtures are searched
 MIN_MIXED_SHARE = 0.7  # of the pixels of a value: they lie between smaller and larger neighbors
+MAX_ORDERED_DISTANCE = 4  # between the neighbors of a thin layer, of layers in order
 MIN_FLAT_SHARE = 0.5  # of the pixels: they equal their neighbors, as in any label map
 
 
@@ -47,7 +48,14 @@ def find_interpolated_ids(
     beyond = values[:0]
     if context.classes:
         beyond = values[is_mixed & np.isin(values, context.out_of_range(ids))]
-    if not len(beyond) and is_mixed.sum() < max(4, is_area.sum()):
+    is_at_mixture = is_mixed[codes].reshape(inner.shape)
+    if not len(beyond):
+        if is_mixed.sum() < max(4, is_area.sum()):
+            return None
+        distance = high[is_at_mixture].astype(np.int64) - low[is_at_mixture]
+        if (distance > MAX_ORDERED_DISTANCE).mean() < 0.5:
+            return None  # thin layers that touch in the order of their ids
+    if _are_in_target(context, labels, is_at_mixture):
         return None
     count_mixed = int(pixels[is_mixed].sum())
     mixed = format_values(values[is_mixed])
@@ -62,3 +70,15 @@ def find_interpolated_ids(
             "no_classes": len(beyond),
         },
     )
+
+
+def _are_in_target(context: DiagnosticContext, labels: Array, is_at_mixture: Array) -> bool:
+    """Return whether most mixtures of labels are the target's own ids at the same pixels."""
+    target = context.inputs.target
+    if target is None or target is labels or target.shape != labels.shape:
+        return False
+    truth, seen = (
+        maps[0] if len(maps) == 1 else maps.reshape(-1, maps.shape[-1]) for maps in (target, labels)
+    )
+    same = (truth == seen)[1:-1, 1:-1][is_at_mixture]
+    return bool(same.size) and bool(same.mean() >= 0.5)

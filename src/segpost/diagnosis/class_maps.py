@@ -1,0 +1,146 @@
+"""Changes of the meaning of classes: known maps, offsets, other orders, ids that wrapped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from segpost.diagnosis.assignment import best_assignment
+from segpost.diagnosis.values import Int64
+
+MIN_CLASS_SHARE = 0.01  # of the pixels: smaller classes prove no change of classes
+MAX_CLASSES = 256  # whose assignment is searched
+IGNORED = -1  # target of a class map that is ignored
+OFFSETS = (-3, -2, -1, 1, 2, 3)
+MIN_MINOR_SHARE = 0.5  # of the pixels of all classes but the commonest that must be right
+MAX_RESIDUAL = 0.5  # of the errors that may remain
+MIN_GAIN, MIN_CYCLE_GAIN = 0.2, 0.02  # least share of the pixels that a change must correct
+# Cityscapes: labelId to trainId.
+TRAIN_IDS = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11,
+             25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}  # fmt: skip
+
+
+class ClassMap(NamedTuple):
+    """For values of the target the value that is predicted, and how often it is."""
+
+    name: str
+    right: int
+    known: int
+    detail: dict[str, Any]
+
+    @property
+    def wrong_share(self) -> float:
+        """Return the share of the known pixels that still disagree."""
+        return 1 - self.right / self.known if self.known else 1.0
+
+
+class ClassCounts:
+    """The counts of target values (rows) and predicted values, and maps between them.
+
+    Parameters
+    ----------
+    values : (V,) int64
+    matrix : (V, V) int64
+    """
+
+    def __init__(self, values: Int64, matrix: Int64) -> None:
+        self.values = values
+        self.matrix = matrix
+        self.known = int(matrix.sum())
+        self.support = matrix.sum(axis=1)
+        self.wrong_share = 1 - int(np.trace(matrix)) / max(self.known, 1)
+        self.constant_wrong_share = 1 - int(self.support.max(initial=0)) / max(self.known, 1)
+
+    def iter_maps(self) -> Iterator[ClassMap]:
+        """Yield the maps that explain the errors, and more of them than one class would."""
+        values = self.values.tolist()
+        label_ids = {train: label for label, train in TRAIN_IDS.items()}
+        tables: list[tuple[str, dict[int, int], dict[str, Any]]] = [
+            ("labelid-target", {v: TRAIN_IDS.get(v, IGNORED) for v in values}, {}),
+            ("labelid-preds", {v: label_ids.get(v, IGNORED) for v in values}, {}),
+        ]
+        tables += [
+            ("offset", {v: v + offset for v in values}, {"offset": offset}) for offset in OFFSETS
+        ]
+        if max(values, default=0) > 255:
+            tables.append(("wrapped", {v: v % 256 if v > 0 else v for v in values}, {}))
+        for name, table, detail in tables:
+            found = self._apply(name, table, detail)
+            if found is not None and self._is_enough(found, MIN_GAIN):
+                yield found
+        permutation = self._best_permutation()
+        if permutation is not None:
+            gain = MIN_CYCLE_GAIN if permutation.detail["is_cycle"] else MIN_GAIN
+            if self._is_enough(permutation, gain):
+                yield permutation
+
+    def _is_enough(self, found: ClassMap, min_gain: float) -> bool:
+        alternative = min(self.wrong_share, self.constant_wrong_share)
+        return (
+            found.wrong_share <= MAX_RESIDUAL * alternative
+            and self.wrong_share - found.wrong_share >= min_gain
+            and found.detail.pop("minor_right") >= MIN_MINOR_SHARE
+        )
+
+    def _apply(self, name: str, table: dict[int, int], detail: dict[str, Any]) -> ClassMap | None:
+        """Return the agreement if each target value were predicted as the table says."""
+        codes = {value: code for code, value in enumerate(self.values.tolist())}
+        right = known = moved = minor = minor_right = 0
+        commonest = int(self.support.argmax())
+        for value, code in codes.items():
+            pixels = int(self.support[code])
+            wanted = table[value]
+            if not pixels or wanted < 0:
+                continue
+            hits = int(self.matrix[code, codes[wanted]]) if wanted in codes else 0
+            right, known = right + hits, known + pixels
+            if code != commonest:
+                minor, minor_right = minor + pixels, minor_right + hits
+            moved += wanted != value and 2 * hits > pixels >= MIN_CLASS_SHARE * self.known
+        if moved < 2:  # one class that is predicted as another is an error of the network
+            return None
+        detail = {**detail, "classes_moved": moved}
+        if name != "offset" and not any(table[v] != v for v in codes):
+            return None
+        return ClassMap(
+            name, right, known, {**detail, "minor_right": minor_right / minor if minor else 0.0}
+        )
+
+    def _best_permutation(self) -> ClassMap | None:
+        """Return the assignment of target values to predicted values that agrees best."""
+        matrix = self.matrix
+        codes = np.flatnonzero(matrix.sum(axis=0) + self.support)
+        if len(codes) > MAX_CLASSES:
+            return None
+        matrix = matrix[np.ix_(codes, codes)]
+        columns = best_assignment(matrix)
+        pixels, hits = matrix.sum(axis=1), matrix[np.arange(len(codes)), columns]
+        union = pixels + matrix.sum(axis=0)[columns] - hits
+        overlaps = (2 * hits > union) & (pixels >= MIN_CLASS_SHARE * self.known)
+        moved = overlaps & (columns != np.arange(len(codes)))
+        if moved.sum() < 2:
+            return None
+        # A small class may have no counterpart; a common one that has none speaks against it.
+        if (~overlaps & (pixels >= 0.05 * self.known)).any():
+            return None
+        values = self.values[codes]
+        is_cycle = set(np.flatnonzero(moved)) == set(columns[moved])
+        kept = np.where(overlaps, columns, np.arange(len(codes)))
+        order = {int(values[kept[i]]): int(values[i]) for i in np.flatnonzero(moved)}
+        mapping = [f"{values[i]}->{values[columns[i]]}" for i in np.flatnonzero(moved)]
+        minor = pixels.copy()
+        minor[pixels.argmax()] = 0
+        return ClassMap(
+            "inverted" if values.tolist() == [0, 1] else "permutation",
+            int(hits.sum()),
+            int(pixels.sum()),
+            {
+                "classes_moved": len(mapping),
+                "mapping": ", ".join(mapping),
+                "order": order,
+                "is_cycle": is_cycle,
+                "minor_right": int(hits[minor > 0].sum()) / max(int(minor.sum()), 1),
+            },
+        )
