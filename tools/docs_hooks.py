@@ -1,8 +1,8 @@
 """Hooks of mkdocs: links to files outside of docs/.
 
-Pages link to other files of the repository by relative paths, which work in a clone. On the site they
-lead to the repository's address, that of `Repository` in pyproject.toml's `[project.urls]`. Where that
-is missing, or no address, the text of the link stays and the link is dropped.
+Pages link to other files of the repository by relative paths, which work in a clone. On the site
+they lead to the repository's address, that of `Repository` in pyproject.toml's `[project.urls]`.
+Where that is missing, or a placeholder, the text of the link stays and the link is dropped.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every block of README, CONTRIBUTING and docs/ runs as it is written.
 
-`page_blocks` says how a block of each language is run and which commands are left out, `page_inputs`
-which names and files the blocks find.
+`page_blocks` says how a block of each language is run and which commands are left out, and
+`page_inputs` which names and files the blocks find.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ pytest.importorskip("matplotlib")
 
 import page_inputs as inputs
 import page_runtimes as runtimes
-from page_blocks import INSTALLERS, PAGES, ROOT, Block, Names, blocks_of, commands_of, run_block
+from page_blocks import PAGES, ROOT, Block, Command, Names, blocks_of, commands_of, run_block
 from page_names import OWN_INPUTS
 
 import segpost
@@ -244,13 +244,13 @@ def test_blocks_are_found() -> None:
 
 
 def test_commands_that_are_left_out() -> None:
-    """What installs or runs whole suites is left out; `segpost` and unknown commands are not."""
-    line = 'pip install ".[demo]" && segpost demo --out folder  # exit status 1: text\n'
-    install, demo = commands_of(line)
-    assert install.starts_with(INSTALLERS)
-    assert not demo.starts_with(INSTALLERS)
-    assert demo.status == 1
-    assert demo.words == ["segpost", "demo", "--out", "folder"]
+    """Lines that install or run whole suites are left out; `segpost` and other commands are not."""
+    lines = 'A=1 pip install ".[demo]" && segpost demo\n'
+    lines += "$ segpost info && segpost run a  # exit status 1\n"
+    assert commands_of(lines) == [
+        Command(["segpost", "info"], 1),
+        Command(["segpost", "run", "a"], 1),
+    ]
     block = Block("page.md", "section", 0, 1, "console", "rm -r folder\n")
     with pytest.raises(AssertionError, match="no rule for the command rm"):
         run_block(block, {})

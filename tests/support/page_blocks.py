@@ -1,14 +1,14 @@
 """The code blocks of the Markdown pages, and how a block of each language is run.
 
-A page is read from top to bottom, as by a reader who types everything into one session: its blocks share
-their names and their folder. Three languages are run:
+A page is read from top to bottom, as by a reader who types everything into one session: its blocks
+share their names and their folder. Three languages are run:
 
 - ``python``: the lines, as they are;
 - ``pycon``: the lines, which must print what the page says;
-- ``console``: commands. Those of `segpost` run in this process and must end with status 0, or with the
-  status of a comment ``# exit status N``. Commands of `INSTALLERS` are left out: they install, build or
-  run whole suites, which `.ci/run` and the tests of those subjects do. A script of examples/ must exist,
-  and tests of its own run it.
+- ``console``: commands. Those of `segpost` run in this process and must end with status 0, or with
+  the status of a comment ``# exit status N``. Lines that begin with one of `INSTALLERS` are left
+  out: they install, build or run whole suites, which `.ci/run` and tests of those subjects do. A
+  script of examples/ must exist; tests of its own run it.
 
 Blocks of `OTHER` languages are not run; a block of any other language, or of none, is an error.
 """
@@ -39,12 +39,18 @@ INSTALLERS = (
     "pytest",
     "python -m pytest",
     "python -m benches",
+    "python -m benches.compare",
+    "python -m benches.plot",
+    "python -m benches.runtimes",
+    "python -m benches.threads",
     "mypy",
     "ruff",
     "cmake",
     "mkdocs",
     "c++",
-    ".",  # a shell's own, of a virtual environment
+    "clang-format",
+    "export",
+    "tools/gpu_check.sh",
 )
 OTHER = frozenset(("bibtex", "cmake", "cpp", "cython", "json", "text", "toml"))
 
@@ -67,10 +73,6 @@ class Command(NamedTuple):
 
     words: list[str]
     status: int  # with which it must end
-
-    def starts_with(self, beginnings: tuple[str, ...]) -> bool:
-        """Whether the command begins with the words of one of them."""
-        return any(self.words[: len(one.split())] == one.split() for one in beginnings)
 
 
 def blocks_of(path: Path) -> list[Block]:
@@ -97,25 +99,30 @@ def blocks_of(path: Path) -> list[Block]:
 
 
 def commands_of(code: str) -> list[Command]:
-    """The commands of a console block: a line each, "&&" between those of one line."""
+    """The commands of a console block that are run; "&&" stands between those of one line."""
     found = []
     for line in re.sub(r"\\\n\s*", "", code).splitlines():
         text, _, comment = line.removeprefix("$ ").partition(" #")
         status = re.search(r"exit status (\d+)", comment)
-        for part in text.split(" && "):
-            words = shlex.split(part, comments=True)
-            if words:
-                found.append(Command(words, int(status[1]) if status else 0))
+        words = [shlex.split(part, comments=True) for part in text.split(" && ")]
+        if words[0] and not is_left_out(words[0]):
+            found += [Command(part, int(status[1]) if status else 0) for part in words]
     return found
 
 
+def is_left_out(words: list[str]) -> bool:
+    """Whether the line of a command is left out: one of `INSTALLERS`, or a variable of the shell."""
+    if re.match(r"\w+=\$\(", words[0]):
+        return True
+    words = [word for word in words if not re.match(r"[A-Z_]+=", word)]
+    return any(words[: len(one.split())] == one.split() for one in INSTALLERS)
+
+
 def run_command(command: Command) -> str:
-    """What a command prints; nothing for those that are left out."""
+    """What a command prints."""
     words = command.words
     if words[:3] == ["python", "-m", "segpost"]:
         words = ["segpost", *words[3:]]
-    if command.starts_with(INSTALLERS) or "=" in words[0]:
-        return ""
     if words[0] == "python" and words[1].startswith("examples/"):
         assert (ROOT / words[1]).is_file(), words[1]
         return ""

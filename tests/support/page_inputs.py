@@ -1,24 +1,24 @@
 """The inputs that the blocks of the pages use without making them.
 
-=================  ==================================================================================
+=================  ==============================================================================
 name               value
-=================  ==================================================================================
+=================  ==============================================================================
 ``image``          (513, 513, 3) uint8, a red left half and a blue right half
 ``height, width``  its size
 ``target``         (513, 513) uint8 labels of it: `LEFT`, `RIGHT`, 255 in the first three rows
-``model``          a torch module as torchvision's: ``model(x)["out"]`` are logits of 1/8 of the size,
-                   ``model.backbone`` and ``model.classifier`` its parts
+``model``          a torch module as torchvision's: ``model(x)["out"]`` are logits of 1/8 of
+                   the size, ``model.backbone`` and ``model.classifier`` its parts
 ``x``              (1, 3, 513, 513) float32 tensor, the normalized image
 ``logits``         (1, 21, 65, 65) float32 tensor, ``model(x)["out"]``
 ``palette``        (256, 3) uint8, the colors of VOC
 ``loader``         pairs of NumPy logits (19, 8, 10) or (19, 16, 20) and targets (64, 80)
 ``MEAN, STD``      of ImageNet
 ``np, torch, F``   the modules, F is torch.nn.functional
-=================  ==================================================================================
+=================  ==============================================================================
 
-In the folder: ``image.png``, ``photo.jpg``, ``labels.png``, ``target.png``, ``logits.npy``, ``x.npy``,
-``volume.npy`` ((4, 6, 10, 12) logits), and the folders ``logits/``, ``images/``, ``predictions/``,
-``targets/`` with two files of the same stem each.
+In the folder: ``image.png``, ``photo.jpg``, ``labels.png``, ``target.png``, ``logits.npy``,
+``x.npy``, ``volume.npy`` ((4, 6, 10, 12) logits), and the folders ``logits/``, ``images/``,
+``predictions/``, ``targets/`` with two files of the same stem each.
 """
 
 from __future__ import annotations

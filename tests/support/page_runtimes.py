@@ -1,6 +1,7 @@
 """Networks for the pages of docs/guides/runtimes: torch modules with a framework's output.
 
-ONNX Runtime, OpenVINO, TensorFlow and JAX are used themselves; a page is skipped where they are absent.
+ONNX Runtime, OpenVINO, TensorFlow and JAX are used themselves; a page is skipped where they are
+absent.
 """
 
 from __future__ import annotations
