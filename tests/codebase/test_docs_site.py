@@ -1,0 +1,108 @@
+"""The site of docs/: its navigation and reference are complete, and `mkdocs build --strict` passes."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+
+
+def hooks() -> ModuleType:
+    """The hooks of mkdocs."""
+    spec = importlib.util.spec_from_file_location("docs_hooks", ROOT / "tools/docs_hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def documented_names() -> Counter[str]:
+    """The names of the reference, and how often each has an entry."""
+    found: Counter[str] = Counter()
+    for page in (DOCS / "reference").glob("*.md"):
+        found.update(re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE))
+    return found
+
+
+def public_names() -> set[str]:
+    """The names of segpost, and the modules under other libraries' names."""
+    import segpost
+
+    names = {f"segpost.{name}" for name in segpost.__all__}
+    packages = {"densecrf", "eigen", "utils"}
+    names |= {f"segpost.compat.pydensecrf.{name}" for name in packages}
+    return names | {"segpost.torch", "segpost.torchmetrics.ConfusionMatrix"}
+
+
+def test_every_public_name_has_one_entry() -> None:
+    """The reference has each public name, and none twice."""
+    documented = documented_names()
+    assert public_names() - set(documented) == set()
+    assert [name for name, times in documented.items() if times > 1] == []
+
+
+def test_entries_are_public() -> None:
+    """Entries beside the public names are classes of results, which public functions return."""
+    others = set(documented_names()) - public_names()
+    assert others == {
+        "segpost.fingerprints.FingerprintDiff",
+        "segpost.metrics.Comparison",
+        "segpost.metrics.DialectError",
+    }
+
+
+def test_torch_operators_are_listed() -> None:
+    """The page of the torch operators has all of them."""
+    torch_operators = pytest.importorskip("segpost.torch")
+    page = (DOCS / "reference/torch.md").read_text(encoding="utf-8")
+    listed = re.search(r"members: \[(.*)\]", page)
+    assert listed is not None
+    assert sorted(listed[1].split(", ")) == sorted(torch_operators.__all__)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """No page is left out of mkdocs.yml, or listed twice."""
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    listed = re.findall(r"(\S+\.md)$", text, re.MULTILINE)
+    pages = [path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")]
+    assert sorted(listed) == sorted(pages)
+
+
+def test_links_out_of_the_docs_are_rewritten() -> None:
+    """Links to the repository get its address, or are dropped without one; code is not changed."""
+    rewrite = hooks().rewrite_links
+    text = "[`a`](../../benches/a.md) [b](b.md#x) ![c](../images/c.png)\n```\n[d](../../d.md)\n```\n"
+    kept = " [b](b.md#x) ![c](../images/c.png)\n```\n[d](../../d.md)\n```\n"
+    assert rewrite(text, "guides/page.md", None) == "`a`" + kept
+    address = "https://example.org/segpost"
+    wanted = f"[`a`]({address}/blob/main/benches/a.md)"
+    assert rewrite(text, "guides/page.md", address) == wanted + kept
+
+
+@pytest.mark.docs
+def test_site_is_built(tmp_path: Path) -> None:
+    """`mkdocs build --strict` passes, and every page of the reference has its entries."""
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("mkdocstrings")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    html = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html"))
+    for name in documented_names():
+        assert f'id="{name}"' in html, name
+    assert "<script src=http" not in html

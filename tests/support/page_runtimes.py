@@ -1,0 +1,183 @@
+"""Networks for the pages of docs/guides/runtimes: torch modules with a framework's output.
+
+ONNX Runtime, OpenVINO, TensorFlow and JAX are used themselves; a page is skipped where they are
+absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from page_inputs import SIZE, Network, halves
+from PIL import Image
+
+NEEDS: dict[str, tuple[str, ...]] = {  # packages, by the name of the page
+    "onnxruntime": ("onnx", "onnxruntime"),
+    "openvino": ("openvino",),
+    "keras-hub": ("tensorflow",),
+    "litert": ("tensorflow",),
+    "jax": ("jax",),
+}
+SIDE = 64  # of the inputs of exported networks
+
+
+class Upsampling(torch.nn.Module):
+    """A network whose last operator is an upsampling of its logits to the input's size."""
+
+    def __init__(self, align_corners: bool, key: str | None = None) -> None:
+        super().__init__()
+        self.small, self.align_corners, self.key = Network(), align_corners, key
+        self.backbone, self.classifier = self.small.backbone, self.small.classifier  # torchvision's
+        self.segmentation_head = [self.small.classifier]  # smp's
+        self.decoder = lambda features: features
+        self.encoder = lambda x: self.small.backbone(x)["out"]
+
+    def forward(self, image: torch.Tensor) -> Any:
+        """Logits of the input's size, in a dict where there is a key."""
+        full = torch.nn.functional.interpolate(
+            self.small(image)["out"],
+            image.shape[-2:],
+            mode="bilinear",
+            align_corners=self.align_corners,
+        )
+        return {self.key: full} if self.key else full
+
+
+class Exported(torch.nn.Module):
+    """Convolution, then an upsampling by 4: what the exported files hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head = torch.nn.Conv2d(3, 21, 4, stride=4).requires_grad_(False)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Logits (1, 21, SIDE, SIDE)."""
+        return torch.nn.functional.interpolate(
+            self.head(image), (SIDE, SIDE), mode="bilinear", align_corners=True
+        )
+
+
+def exported_input() -> torch.Tensor:
+    """(1, 3, SIDE, SIDE) float32."""
+    return torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, SIDE, SIDE))).float()
+
+
+def torchvision() -> dict[str, Any]:
+    """Names of its page."""
+    return {"model": Upsampling(align_corners=False, key="out")}
+
+
+def smp() -> dict[str, Any]:
+    """Names of its page."""
+    return {"model": Upsampling(align_corners=True)}
+
+
+def transformers() -> dict[str, Any]:
+    """Names of its page."""
+    network = Network()
+
+    def processor(image: Image.Image, return_tensors: str) -> dict[str, torch.Tensor]:
+        pixels = np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
+        return {"pixel_values": torch.from_numpy(pixels.copy())}
+
+    return {
+        "image": Image.fromarray(halves()),
+        "processor": processor,
+        "model": lambda pixel_values: SimpleNamespace(logits=network(pixel_values)["out"]),
+    }
+
+
+def onnxruntime() -> dict[str, Any]:
+    """Names of its page, and deeplab.onnx."""
+    import onnxruntime as runtime
+
+    torch.onnx.export(
+        Exported(),
+        (exported_input(),),
+        "deeplab.onnx",
+        input_names=["image"],
+        output_names=["logits"],
+        dynamo=False,
+    )
+    return {
+        "session": runtime.InferenceSession("deeplab.onnx", providers=["CPUExecutionProvider"]),
+        "x": exported_input().numpy(),
+        "height": SIDE,
+        "width": SIDE,
+    }
+
+
+def openvino() -> dict[str, Any]:
+    """Names of its page."""
+    import openvino as runtime
+
+    model = runtime.convert_model(Exported(), example_input=exported_input())
+    return {
+        "model": model,
+        "compiled": runtime.compile_model(model, "CPU"),
+        "x": exported_input().numpy(),
+        "height": SIDE,
+        "width": SIDE,
+    }
+
+
+def keras_hub() -> dict[str, Any]:
+    """Names of its page."""
+    import tensorflow as tf
+
+    logits = np.random.default_rng(0).normal(size=(1, 8, 10, 21)).astype(np.float32)
+    return {"model": lambda x: tf.constant(logits)}
+
+
+def litert() -> dict[str, Any]:
+    """Names of its page, and deeplab.tflite."""
+    import tensorflow as tf
+
+    inputs = tf.keras.Input((8, 10, 3), batch_size=1)
+    model = tf.keras.Model(inputs, tf.keras.layers.Conv2D(21, 1)(inputs))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    pixels = np.random.default_rng(0).normal(size=(1, 8, 10, 3)).astype(np.float32)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([pixels] for _ in range(2))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_output_type = tf.int8
+    with open("deeplab.tflite", "wb") as file:
+        file.write(converter.convert())
+    interpreter = tf.lite.Interpreter("deeplab.tflite")
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
+    interpreter.invoke()
+    details = interpreter.get_output_details()[0]
+    raw = interpreter.get_tensor(details["index"])
+    return {"interpreter": interpreter, "index": details["index"], "details": details, "raw": raw}
+
+
+def jax() -> dict[str, Any]:
+    """Names of its page."""
+    import jax.numpy as jnp
+
+    values = np.random.default_rng(0).normal(size=(1, 12, 16, 21))
+    return {"logits": jnp.asarray(values, jnp.bfloat16), "height": 96, "width": 128}
+
+
+def every_page() -> dict[str, Any]:
+    """Names of the page that lists the conventions."""
+    return {"output": torch.from_numpy(np.zeros((1, 21, SIZE, SIZE), np.float32))}
+
+
+INPUTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "README": every_page,
+    "torchvision": torchvision,
+    "smp": smp,
+    "transformers": transformers,
+    "onnxruntime": onnxruntime,
+    "openvino": openvino,
+    "keras-hub": keras_hub,
+    "litert": litert,
+    "jax": jax,
+}
