@@ -32,6 +32,7 @@ struct Exchange {
 
 constexpr std::int32_t on_cpu = 1;
 constexpr std::int32_t most_axes = 8;
+constexpr std::int64_t most_bytes = std::int64_t{1} << 47; // the addresses of a process
 
 struct Kind {
     std::uint8_t code, bits;
@@ -75,7 +76,28 @@ const Exchange *exchange_of(PyTypeObject *type) {
     return found && found->major == 1 && found->show ? found : nullptr;
 }
 
-// A view and its element type, or None: then the slower path reads the tensor, or says why not.
+// The bytes from the first element to behind the last; -1 where a shape is negative, or where the
+// elements would lie in more memory than there is.
+std::int64_t extent_of(const Tensor &tensor, std::int64_t element) {
+    std::int64_t before = 0, after = 0;
+    bool is_empty = false;
+    for (std::int32_t axis = 0; axis < tensor.ndim; ++axis) {
+        const std::int64_t n = tensor.shape[axis];
+        if (n < 0) return -1;
+        is_empty |= n == 0;
+        std::int64_t reach = 0;
+        if (n > 1 && (__builtin_mul_overflow(n - 1, tensor.strides[axis], &reach) ||
+                      __builtin_mul_overflow(reach, element, &reach) || reach > most_bytes ||
+                      reach < -most_bytes))
+            return -1;
+        (reach < 0 ? before : after) += reach;
+    }
+    if (is_empty) return 0;
+    return after - before > most_bytes ? -1 : after + element;
+}
+
+// A view, its element type and the address behind its last element, or None: then the slower path
+// reads the tensor, or says why not.
 py::object import_dlpack(const py::object &value) {
     const Exchange *exchange = exchange_of(Py_TYPE(value.ptr()));
     if (!exchange) return py::none();
@@ -85,18 +107,23 @@ py::object import_dlpack(const py::object &value) {
         return py::none();
     }
     const Kind *kind = kind_of(tensor);
-    if (tensor.device_type != on_cpu || !kind || !tensor.data || tensor.ndim > most_axes ||
-        (tensor.ndim && !tensor.strides))
+    if (tensor.device_type != on_cpu || !kind || !tensor.data || tensor.ndim < 0 ||
+        tensor.ndim > most_axes || (tensor.ndim && !(tensor.shape && tensor.strides)) ||
+        tensor.byte_offset > static_cast<std::uint64_t>(most_bytes))
         return py::none();
+    const std::int64_t element = kind->bits / 8;
+    const std::int64_t extent = extent_of(tensor, element);
+    if (extent < 0) return py::none();
     std::array<py::ssize_t, most_axes> shape{}, strides{};
     for (std::int32_t axis = 0; axis < tensor.ndim; ++axis) {
         shape[axis] = tensor.shape[axis];
-        strides[axis] = tensor.strides[axis] * (kind->bits / 8);
+        strides[axis] = tensor.shape[axis] > 1 ? tensor.strides[axis] * element : element;
     }
     const char *data = static_cast<const char *>(tensor.data) + tensor.byte_offset;
+    const auto end = reinterpret_cast<std::uintptr_t>(data) + static_cast<std::uintptr_t>(extent);
     return py::make_tuple(py::array(kind->stored(), {shape.data(), shape.data() + tensor.ndim},
                                     {strides.data(), strides.data() + tensor.ndim}, data, value),
-                          kind->name);
+                          kind->name, end);
 }
 
 } // namespace

@@ -1,5 +1,9 @@
 #include "capi/arrays.hpp"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
 namespace segpost::capi {
 namespace {
 
@@ -47,6 +51,31 @@ void check(const segpost_array *array, const char *name, int ndim, Kinds kinds) 
     require(elements == 0 || array->data != nullptr, title + " has no data");
 }
 
+void check_output(const segpost_array *array, const char *name, int ndim, Kinds kinds) {
+    check(array, name, ndim, kinds);
+    using Side = std::pair<std::int64_t, std::int64_t>; // stride and length
+    std::array<Side, 4> sides{Side{0, 1}, Side{0, 1}, Side{0, 1}, Side{0, 1}};
+    constexpr std::int64_t most = std::int64_t{1} << 56;
+    for (int i = 0; i < ndim; ++i) {
+        const std::int64_t step = array->strides[i], length = array->shape[i];
+        if (length == 0) return;
+        require(step > -most && step < most,
+                std::string(name) + " has a stride of " + std::to_string(step) + " bytes");
+        if (length > 1) sides[static_cast<std::size_t>(i)] = {step < 0 ? -step : step, length};
+    }
+    std::sort(sides.begin(), sides.end());
+    std::int64_t extent = sizes[array->dtype];
+    for (const auto &[step, length] : sides) {
+        if (length == 1) continue;
+        require(step >= extent, std::string(name) + " overlaps itself: a stride is " +
+                                    std::to_string(step) + " bytes, elements of the other axes " +
+                                    "lie in " + std::to_string(extent));
+        require(step <= (most - extent) / (length - 1),
+                std::string(name) + " is too large: shape " + shape_text(*array));
+        extent += step * (length - 1);
+    }
+}
+
 Logits logits_view(const segpost_array *array) {
     check(array, "logits", 4, scores);
     Logits view;
@@ -61,7 +90,7 @@ Logits logits_view(const segpost_array *array) {
 }
 
 LabelView map_view(const segpost_array *array, const char *name, Kinds kinds, bool written) {
-    check(array, name, 3, kinds);
+    (written ? check_output : check)(array, name, 3, kinds);
     LabelView map;
     map.data = static_cast<char *>(array->data);
     map.dtype = static_cast<DType>(array->dtype);
@@ -74,7 +103,7 @@ LabelView map_view(const segpost_array *array, const char *name, Kinds kinds, bo
 }
 
 Image image_view(const segpost_array *array, const char *name, bool written) {
-    check(array, name, 4, kind(SEGPOST_UINT8));
+    (written ? check_output : check)(array, name, 4, kind(SEGPOST_UINT8));
     require(array->shape[3] == 3,
             std::string(name) + " must be (N, H, W, 3), got " + shape_text(*array));
     Image image;

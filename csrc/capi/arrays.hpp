@@ -1,6 +1,7 @@
 // The caller's arrays as views, checked: shapes, types, strides, alignment. No arithmetic on them.
 #pragma once
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -33,6 +34,14 @@ constexpr Kinds floats =
 constexpr Kinds scores = floats | (integers & ~(kind(SEGPOST_INT64) | kind(SEGPOST_UINT64)));
 
 void check(const segpost_array *array, const char *name, int ndim, Kinds kinds);
+// An array whose elements have each memory of their own, because it is written to.
+void check_output(const segpost_array *array, const char *name, int ndim, Kinds kinds);
+template <class T> void check_table(const T *table, const char *name) {
+    require(table != nullptr, std::string(name) + " is missing");
+    require(reinterpret_cast<std::uintptr_t>(table) % alignof(T) == 0,
+            std::string(name) + " is not aligned: its address must be a multiple of " +
+                std::to_string(alignof(T)) + " bytes");
+}
 
 Logits logits_view(const segpost_array *array);
 LabelView map_view(const segpost_array *array, const char *name, Kinds kinds, bool written);

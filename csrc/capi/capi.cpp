@@ -30,6 +30,7 @@ struct Tables {
     void weigh(const double *weights, std::int64_t count) {
         static const double half = 0.5;
         if (!weights) weights = &half, count = 1;
+        check_table(weights, "alpha");
         const auto size = static_cast<std::int64_t>(lut.size()) - 1;
         require(count == 1 || count == size, "alpha must be 1 number or " + std::to_string(size) +
                                                  ", got " + std::to_string(count));
@@ -52,7 +53,7 @@ struct Sampled {
     std::optional<AxisTables> y, x;
 
     Sampled(const segpost_argmax_options *given, const Logits &logits, std::int64_t h,
-            std::int64_t w)
+            std::int64_t w, bool needs_labels)
         : options(options_of(given)) {
         require(options.grid >= SEGPOST_HALF_PIXEL && options.grid <= SEGPOST_ASYMMETRIC,
                 "grid is unknown: " + std::to_string(options.grid));
@@ -62,6 +63,9 @@ struct Sampled {
         require(options.scale > 0 && std::isfinite(options.scale) &&
                     std::isfinite(options.zero_point),
                 "scale must be positive and finite");
+        require(options.has_threshold || logits.c > 1 || !needs_labels,
+                "logits have one class, so every label would be 0; a sigmoid head needs "
+                "has_threshold");
         require(!options.has_threshold || logits.c == 1,
                 "threshold is for logits of one class, got " + std::to_string(logits.c));
         require(!options.has_threshold || std::isfinite(options.threshold),
@@ -90,7 +94,7 @@ int argmax(const segpost_array *logits, const segpost_argmax_options *given,
         ArgmaxJob job;
         job.logits = logits_view(logits);
         job.labels = map_view(labels, "labels", kind(SEGPOST_UINT8) | kind(SEGPOST_INT32), true);
-        const Sampled sampled(given, job.logits, job.labels.h, job.labels.w);
+        const Sampled sampled(given, job.logits, job.labels.h, job.labels.w, true);
         sampled.put(job);
         const std::int64_t classes = job.classes();
         require(job.labels.n == job.logits.n, "labels are of " + std::to_string(job.labels.n) +
@@ -160,9 +164,9 @@ int softmax(const segpost_array *logits, const segpost_argmax_options *given,
     return catch_all(report, [&] {
         SoftmaxJob job;
         job.logits = logits_view(logits);
-        check(probabilities, "probabilities", 4, kind(SEGPOST_FLOAT32));
+        check_output(probabilities, "probabilities", 4, kind(SEGPOST_FLOAT32));
         const std::int64_t *shape = probabilities->shape;
-        const Sampled sampled(given, job.logits, shape[2], shape[3]);
+        const Sampled sampled(given, job.logits, shape[2], shape[3], false);
         sampled.put(job);
         require(shape[0] == job.logits.n && shape[1] == job.logits.c,
                 "probabilities must have the logits' images and classes, got " +
@@ -221,10 +225,11 @@ TargetRule target_rule(std::int64_t classes, const std::int64_t *ignored, std::i
                        const std::int64_t *counts) {
     require(classes > 0 && classes <= 1 << 14,
             "classes must be in 1..16384, got " + std::to_string(classes));
-    require(count >= 0 && (count == 0 || ignored), "ignored is missing");
+    require(count >= 0, "ignored_count must not be negative");
+    if (count) check_table(ignored, "ignored");
     for (std::int64_t i = 1; i < count; ++i)
         require(ignored[i - 1] < ignored[i], "ignored must be sorted, each once");
-    require(counts != nullptr, "counts are missing");
+    check_table(counts, "counts");
     TargetRule rule;
     rule.classes = classes;
     rule.ignored = ignored, rule.ignored_count = count;
@@ -256,8 +261,11 @@ int confusion_matrix_of_logits(const segpost_array *logits, const segpost_argmax
         ConfusionLogitsJob job;
         job.argmax.logits = logits_view(logits);
         job.target = map_view(target, "target", integers, false);
-        const Sampled sampled(given, job.argmax.logits, job.target.h, job.target.w);
+        const Sampled sampled(given, job.argmax.logits, job.target.h, job.target.w, true);
         sampled.put(job.argmax);
+        require(job.argmax.classes() == classes,
+                "logits have " + std::to_string(job.argmax.classes()) +
+                    " classes, the counts are of " + std::to_string(classes));
         require(job.target.n == job.argmax.logits.n,
                 "target is of " + std::to_string(job.target.n) + " images, logits of " +
                     std::to_string(job.argmax.logits.n));
@@ -270,7 +278,7 @@ int confusion_matrix_of_logits(const segpost_array *logits, const segpost_argmax
     });
 }
 
-void set_threads(std::int32_t n) { set_num_threads(n < 1 ? 1 : n); }
+void set_threads(std::int32_t n) { set_num_threads(n); }
 std::int32_t threads() { return num_threads(); }
 
 constexpr segpost_api api{SEGPOST_ABI,

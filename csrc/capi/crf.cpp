@@ -14,7 +14,9 @@ namespace segpost::capi {
 namespace {
 
 constexpr double reach = 100000; // sigmas from one end of a feature to the other
-constexpr double least_sigma = 1e-30;
+constexpr double least_sigma = 1e-30, most_sigma = 1e30;
+constexpr double most_weight = 1e6;
+constexpr std::int64_t most_pixels = (std::int64_t{1} << 31) - 1;
 
 // The same numbers as LATTICES of segpost._core.contract.
 LatticeConfig recipe_of(int quality) {
@@ -29,8 +31,15 @@ double chosen(double given, double otherwise, const char *name) {
     return given == 0 ? otherwise : given;
 }
 
+double chosen_weight(double given, double otherwise, const char *name) {
+    const double weight = chosen(given, otherwise, name);
+    require(std::abs(weight) <= most_weight, std::string(name) + " must be in -1e6..1e6");
+    return weight;
+}
+
 PairwiseJob term(double sigma, const double &weight, const UnaryView &unary, const char *name) {
-    require(sigma > least_sigma, std::string(name) + " must be positive");
+    require(sigma >= least_sigma && sigma <= most_sigma,
+            std::string(name) + " must be positive, in 1e-30..1e30");
     const auto side = static_cast<double>(unary.h > unary.w ? unary.h : unary.w);
     require(side - 1 <= reach * sigma, std::string(name) + " is too small for the image's size");
     PairwiseJob job;
@@ -46,7 +55,7 @@ int dense_crf(const segpost_array *probabilities, const segpost_array *image,
     return catch_all(report, [&] {
         const segpost_crf_options options = options_of(given);
         check(probabilities, "probabilities", 3, kind(SEGPOST_FLOAT32));
-        check(out, "out", 3, kind(SEGPOST_FLOAT32));
+        check_output(out, "out", 3, kind(SEGPOST_FLOAT32));
         for (int i = 0; i < 3; ++i)
             require(out->shape[i] == probabilities->shape[i],
                     "out must have the probabilities' shape " + shape_text(*probabilities) +
@@ -61,10 +70,15 @@ int dense_crf(const segpost_array *probabilities, const segpost_array *image,
         unary.h = probabilities->shape[1], unary.w = probabilities->shape[2];
         unary.stride_l = probabilities->strides[0], unary.stride_h = probabilities->strides[1];
         unary.stride_w = probabilities->strides[2];
-        if (!unary.labels || !unary.pixels()) return static_cast<int>(SEGPOST_OK);
+        require(unary.labels > 1, "probabilities must have at least two labels, got " +
+                                      std::to_string(unary.labels) +
+                                      "; for a sigmoid head stack 1 - p and p");
+        const double near = chosen_weight(options.gaussian_weight, 3, "gaussian_weight");
+        const double like = chosen_weight(options.bilateral_weight, 10, "bilateral_weight");
+        require(unary.h == 0 || unary.w <= most_pixels / unary.h,
+                "probabilities have too many pixels: " + shape_text(*probabilities));
+        if (!unary.pixels()) return static_cast<int>(SEGPOST_OK);
 
-        const double near = chosen(options.gaussian_weight, 3, "gaussian_weight");
-        const double like = chosen(options.bilateral_weight, 10, "bilateral_weight");
         const std::vector<double> colors(3, chosen(options.bilateral_rgb, 13, "bilateral_rgb"));
         std::vector<PairwiseJob> terms;
         if (near > 0)
@@ -79,6 +93,7 @@ int dense_crf(const segpost_array *probabilities, const segpost_array *image,
                     "image must be (H, W, 3) with the probabilities' pixels, got " +
                         shape_text(*image));
             require(colors[0] * reach >= 255, "bilateral_rgb is too small");
+            require(colors[0] <= most_sigma, "bilateral_rgb is too large: at most 1e30");
             job.guide.data = static_cast<const char *>(image->data);
             job.guide.channels = 3;
             job.guide.stride_h = image->strides[0], job.guide.stride_w = image->strides[1];

@@ -32,7 +32,8 @@ SCORES = (
 class ConfusionMatrix(Metric):
     """`segpost.ConfusionMatrix` as a metric: `forward`, `reset`, synchronization, checkpoints.
 
-    The state is one int64 tensor that is summed over processes. Its scores are those of
+    The state is one int64 tensor that is summed over processes; scores are float64, or what
+    `set_dtype` says. Its scores are those of
     `segpost.ConfusionMatrix.compute`; `compute` here returns one of them as a tensor, for logs. It
     keeps the number of predictions that are no class, but not their values: dialects that depend on
     these need `segpost.ConfusionMatrix`.
@@ -60,7 +61,7 @@ class ConfusionMatrix(Metric):
     is_differentiable = False
     higher_is_better = True
     full_state_update = False
-    state: torch.Tensor
+    _score_dtype = torch.float64  # no annotation here: TorchScript compiles those of classes
 
     def __init__(
         self,
@@ -83,16 +84,42 @@ class ConfusionMatrix(Metric):
         self.score = score
         self.add_state("state", torch.from_numpy(self._empty.state.copy()), dist_reduce_fx="sum")
 
-    def update(self, preds: Any, target: Any) -> None:
-        """Count predictions, labels or logits, against their target."""
+    def update(self, preds: Any, target: Any, **reading: Any) -> None:
+        """Count predictions, labels or logits, against their target.
+
+        Parameters
+        ----------
+        preds, target
+            As in `segpost.ConfusionMatrix.update`.
+        **reading
+            Its `convention`, `axis`, `grid`, `threshold`, `quantization` and `nan`.
+        """
         batch = self._empty.copy()
-        batch.update(preds, target)
+        batch.update(preds, target, **reading)
         self.state += torch.from_numpy(batch.state).to(self.state.device)
 
     def compute(self) -> torch.Tensor:
         """Return the score that the constructor was asked for."""
-        value = np.asarray(getattr(self.scores(), self.score))
-        return torch.from_numpy(value.copy()).to(self.state.device)
+        value = torch.from_numpy(np.array(getattr(self.scores(), self.score)))
+        if value.is_floating_point():
+            value = value.to(self._score_dtype)
+        return value.to(self.state.device)
+
+    def set_dtype(self, dst_type: str | torch.dtype) -> ConfusionMatrix:
+        """Set the type in which `compute` returns scores, float64 at first.
+
+        Counts stay int64, which is exact; so does the score "matrix".
+
+        Raises
+        ------
+        ValueError
+            If it is no type of floats.
+        """
+        dtype = torch.empty(0).type(dst_type).dtype
+        if not dtype.is_floating_point:
+            raise ValueError(f"dst_type must be a type of floats, got {dst_type!r}")
+        self._dtype = self._score_dtype = dtype
+        return self
 
     def scores(self) -> Scores:
         """Return every score of the counts so far."""

@@ -15,7 +15,9 @@ import checkpoint_situations_names  # noqa: E402, F401  (they register the situa
 import checkpoint_situations_values  # noqa: E402, F401
 
 ADVICE = {"partly-loaded", "not-loaded"}  # whose cures are calls that only say what happens
-pytestmark = pytest.mark.filterwarnings("ignore:.*(quantization|quant_min|reduce_range|weight_norm).*")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*(quantization|quant_min|reduce_range|weight_norm).*"
+)
 
 
 def run(cure: str, case: Case) -> Any:

@@ -81,7 +81,9 @@ def test_every_page_is_in_the_navigation() -> None:
 def test_links_out_of_the_docs_are_rewritten() -> None:
     """Links to the repository get its address, or are dropped without one; code is not changed."""
     rewrite = hooks().rewrite_links
-    text = "[`a`](../../benches/a.md) [b](b.md#x) ![c](../images/c.png)\n```\n[d](../../d.md)\n```\n"
+    text = (
+        "[`a`](../../benches/a.md) [b](b.md#x) ![c](../images/c.png)\n```\n[d](../../d.md)\n```\n"
+    )
     kept = " [b](b.md#x) ![c](../images/c.png)\n```\n[d](../../d.md)\n```\n"
     assert rewrite(text, "guides/page.md", None) == "`a`" + kept
     address = "https://example.org/segpost"

@@ -195,14 +195,28 @@ def library(
 
 def test_any_type_with_the_functions() -> None:
     """What the functions of a type say is what is read: strides, offset, kind."""
-    view, kind = import_dlpack(library()()) or (None, "")
+    view, kind, end = import_dlpack(library()()) or (None, "", 0)
     assert kind == "float32"
+    assert end == MEMORY.ctypes.data + 8 * 4
     np.testing.assert_array_equal(view, [[1, 2, 3], [5, 6, 7]])
     newer = library(major=2, callback=False, older=library().table)
     assert import_dlpack(newer()) is not None
 
 
-def changed(**fields: int) -> Callable[[Any], int]:
+def axes(**fields: tuple[int, int]) -> Callable[[Any], int]:
+    """Say something else of a tensor's shape or strides."""
+
+    def change(tensor: Any) -> int:
+        for name, numbers in fields.items():
+            array = (ctypes.c_int64 * 2)(*numbers)
+            ALIVE.append(array)
+            setattr(tensor, name, array)
+        return 0
+
+    return change
+
+
+def changed(**fields: int | None) -> Callable[[Any], int]:
     """Say something else of a tensor."""
 
     def change(tensor: Any) -> int:
@@ -226,6 +240,13 @@ def changed(**fields: int) -> Callable[[Any], int]:
         library(changed(dtype__lanes=4)),
         library(changed(data=0)),
         library(changed(ndim=9)),
+        library(changed(ndim=-1)),
+        library(changed(byte_offset=2**63)),
+        library(changed(shape=None)),
+        library(axes(shape=(-2, 3))),
+        library(axes(shape=(2**60, 3))),
+        library(axes(strides=(2**62, 1))),
+        library(axes(strides=(-(2**46), 2**46))),
         library(lambda tensor: -1),
         library(callback=False),
         library(major=2),

@@ -253,20 +253,51 @@ class Options(ctypes.Structure):
     )
 
 
-POINTER = ctypes.POINTER(Strided)
-ARGMAX = ctypes.CFUNCTYPE(
-    ctypes.c_int, POINTER, ctypes.POINTER(Options), *[POINTER] * 4, ctypes.POINTER(Told)
-)
+class CrfOptions(ctypes.Structure):
+    """segpost_crf_options."""
+
+    _fields_ = (
+        ("struct_size", ctypes.c_size_t),
+        ("quality", ctypes.c_int32),
+        ("iterations", ctypes.c_int32),
+        *(
+            (name, ctypes.c_double)
+            for name in ("gaussian_sigma", "gaussian_weight", "bilateral_sigma", "bilateral_rgb")
+        ),
+        ("bilateral_weight", ctypes.c_double),
+    )
+
+
+POINTER, OPTIONS, TOLD = (ctypes.POINTER(kind) for kind in (Strided, Options, Told))
+PLACE, NUMBER = ctypes.c_void_p, ctypes.c_int64  # of a table, and how long it is
+
+
+def function(*arguments: Any) -> Any:
+    return ctypes.CFUNCTYPE(ctypes.c_int, *arguments, TOLD)
 
 
 class Table(ctypes.Structure):
-    """The first entries of segpost_api."""
+    """segpost_api."""
 
     _fields_ = (
         ("abi", ctypes.c_int32),
         ("size", ctypes.c_size_t),
         ("version", ctypes.c_char_p),
-        ("argmax", ARGMAX),
+        ("argmax", function(POINTER, OPTIONS, *[POINTER] * 4)),
+        ("softmax", function(POINTER, OPTIONS, POINTER)),
+        ("colorize", function(POINTER, PLACE, NUMBER, POINTER)),
+        (
+            "overlay",
+            function(POINTER, POINTER, PLACE, NUMBER, PLACE, NUMBER, NUMBER, POINTER),
+        ),
+        ("confusion_matrix", function(POINTER, POINTER, NUMBER, PLACE, NUMBER, PLACE)),
+        (
+            "confusion_matrix_of_logits",
+            function(POINTER, OPTIONS, POINTER, NUMBER, PLACE, NUMBER, PLACE),
+        ),
+        ("dense_crf", function(POINTER, POINTER, ctypes.POINTER(CrfOptions), POINTER)),
+        ("set_num_threads", ctypes.CFUNCTYPE(None, ctypes.c_int32)),
+        ("num_threads", ctypes.CFUNCTYPE(ctypes.c_int32)),
     )
 
 
@@ -286,18 +317,23 @@ def strided(array: np.ndarray) -> Strided:
 
 def argmax(logits: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[int, str]:
     """Status and message of a call."""
+    given = Options(**{"struct_size": ctypes.sizeof(Options), **options})
+    return call("argmax", logits, given, labels, None, None, None)
+
+
+@cache
+def table() -> Any:
     library = ctypes.CDLL(os.fspath(Path(told("--libdir")) / "libsegpost.so"))
     library.segpost_get_api.restype = ctypes.POINTER(Table)
-    table = library.segpost_get_api(1).contents
+    return library.segpost_get_api(1).contents
+
+
+def call(name: str, *arguments: Any) -> tuple[int, str]:
+    """Status and message of a function of the table; arrays go as segpost_array."""
     report = Told()
-    given = Options(**{"struct_size": ctypes.sizeof(Options), **options})
-    status = table.argmax(
-        ctypes.byref(strided(logits)),
-        ctypes.byref(given),
-        ctypes.byref(strided(labels)),
-        *(None, None, None),
-        ctypes.byref(report),
-    )
+    given = [strided(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    given = [ctypes.byref(a) if isinstance(a, ctypes.Structure) else a for a in given]
+    status = getattr(table(), name)(*given, ctypes.byref(report))
     return status, report.message.decode()
 
 
@@ -338,3 +374,132 @@ def test_wrong_arguments_are_refused_before_anything_is_read() -> None:
         assert status == 1
         assert re.search(message, said), said
         assert (out == 9).all()
+
+
+OPTIONS_OF_ARGMAX = Options(struct_size=ctypes.sizeof(Options))
+
+
+def crf_options(**options: float) -> CrfOptions:
+    return CrfOptions(struct_size=ctypes.sizeof(CrfOptions), **options)
+
+
+def overlapping(shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...]) -> np.ndarray:
+    """An output in memory of fives, whose elements share places."""
+    memory = np.full(4000, 5, np.uint8).view(dtype)
+    return np.lib.stride_tricks.as_strided(memory, shape, strides)
+
+
+def test_outputs_that_overlap_themselves_are_refused() -> None:
+    """A stride of 0, or one shorter than a row: of every function that writes an array."""
+    logits, image = np.zeros((1, 3, 4, 5), np.float32), np.zeros((1, 4, 5, 3), np.uint8)
+    labels, palette = np.zeros((1, 4, 5), np.uint8), np.zeros((3, 3), np.uint8)
+    spread = np.full((3, 4, 5), 1 / 3, np.float32)
+    where, half = palette.ctypes.data, None
+    for row in (0, 1, 4):
+        maps = overlapping((1, 4, 5), np.uint8, (20, row, 1))
+        colors = overlapping((1, 4, 5, 3), np.uint8, (60, 3 * row, 3, 1))
+        scores = overlapping((1, 3, 4, 5), np.float32, (240, 80, 4 * row, 4))
+        calls: list[tuple[str, tuple[Any, ...], np.ndarray]] = [
+            ("argmax", (logits, OPTIONS_OF_ARGMAX, maps, None, None, None), maps),
+            ("softmax", (logits, OPTIONS_OF_ARGMAX, scores), scores),
+            ("colorize", (labels, where, 3, colors), colors),
+            ("overlay", (image, labels, where, 3, half, 0, 0, colors), colors),
+            ("dense_crf", (spread, image[0], crf_options(), scores[0]), scores),
+        ]
+        for name, arguments, out in calls:
+            before = out.tobytes()
+            status, said = call(name, *arguments)
+            assert (status, "overlaps itself" in said) == (1, True), (name, row, said)
+            assert out.tobytes() == before
+
+
+def test_counts_must_fit_the_logits_and_their_type() -> None:
+    """Classes as many as the matrix has, and tables at an address of their type."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(1, 21, 4, 5)).astype(np.float32)
+    target = np.zeros((1, 4, 5), np.uint8)
+    memory = np.full(8 * 23 * 22 + 8, 7, np.uint8)
+    counts = memory.ctypes.data + (-memory.ctypes.data) % 8
+    before = memory.tobytes()
+    ignored = np.array([254, 255])
+
+    def count(array: np.ndarray, classes: int, at: int, void: int = 0) -> tuple[int, str]:
+        given = array, OPTIONS_OF_ARGMAX, target, classes, void or ignored.ctypes.data, 2, at
+        return call("confusion_matrix_of_logits", *given)
+
+    refused = {
+        "logits have 21 classes, the counts are of 5": count(logits, 5, counts),
+        "logits have 21 classes, the counts are of 22": count(logits, 22, counts),
+        "logits have one class, so every label would be 0": count(logits[:, :1], 1, counts),
+        "counts is not aligned.*of 8 bytes": count(logits, 21, counts + 1),
+        "counts is missing": count(logits, 21, 0),
+        "ignored is not aligned": count(logits, 21, counts, ignored.ctypes.data + 4),
+    }
+    labels = "confusion_matrix", target, target, 21, None, 0
+    refused["counts is not aligned.*8 byte"] = call(*labels, counts + 4)
+    for text, (status, said) in refused.items():
+        assert status == 1
+        assert re.match(text, said), said
+    assert memory.tobytes() == before
+    assert count(logits, 21, counts) == (0, "")
+
+
+def test_labels_of_one_class_need_a_threshold() -> None:
+    """As in Python: the label of every pixel would be 0."""
+    logits = np.full((1, 1, 4, 5), 3.0, np.float32)
+    labels = np.zeros((1, 4, 5), np.uint8)
+    status, said = argmax(logits, labels)
+    assert (status, said.startswith("logits have one class")) == (1, True)
+    assert argmax(logits, labels, has_threshold=1, threshold=2.0) == (0, "")
+    assert (labels == 1).all()
+
+
+def test_numbers_of_the_crf_have_the_limits_of_python() -> None:
+    """Weights and sigmas beyond them would give NaN; one label has nothing to refine."""
+    spread = np.full((2, 4, 5), 0.5, np.float32)
+    image, out = np.zeros((4, 5, 3), np.uint8), np.full((2, 4, 5), 9, np.float32)
+    for options, text in (
+        ({"gaussian_weight": 1e46}, "gaussian_weight must be in -1e6..1e6"),
+        ({"gaussian_weight": 1.1e6}, "gaussian_weight must be in"),
+        ({"bilateral_weight": 2e6}, "bilateral_weight must be in"),
+        ({"bilateral_weight": float("nan")}, "bilateral_weight must be finite"),
+        ({"gaussian_sigma": 1e31}, "gaussian_sigma must be positive, in 1e-30..1e30"),
+        ({"bilateral_sigma": -1.0}, "bilateral_sigma must be positive"),
+        ({"bilateral_rgb": 1e31}, "bilateral_rgb is too large"),
+    ):
+        status, said = call("dense_crf", spread, image, crf_options(**options), out)
+        assert (status, text in said) == (1, True), said
+    status, said = call("dense_crf", spread[:1], image, crf_options(), out[:1])
+    assert (status, "at least two labels, got 1" in said) == (1, True)
+    assert (out == 9).all()
+    given = crf_options(gaussian_weight=1e6, bilateral_weight=-1.0)
+    assert call("dense_crf", spread, image, given, out) == (0, "")
+    assert np.isfinite(out).all()
+
+
+def test_the_number_of_threads_is_bounded() -> None:
+    """Any number is taken as the nearest of 1 to 1024; no thread starts before there is work."""
+    before = table().num_threads()
+    try:
+        for asked, used in ((3000, 1024), (2**31 - 1, 1024), (0, 1), (-5, 1), (7, 7)):
+            table().set_num_threads(asked)
+            assert table().num_threads() == used
+    finally:
+        table().set_num_threads(before)
+
+
+def test_weights_of_colors_are_checked() -> None:
+    """Between 0 and 1, at the address of a double."""
+    image, labels = np.zeros((1, 4, 5, 3), np.uint8), np.zeros((1, 4, 5), np.uint8)
+    palette, out = np.zeros((3, 3), np.uint8), np.full((1, 4, 5, 3), 9, np.uint8)
+    for weights, count, shift, text in (
+        ([0.5, 1.5, 0.5], 3, 0, "alpha must be in 0..1"),
+        ([0.5, float("nan"), 0.5], 3, 0, "alpha must be in 0..1"),
+        ([0.5, 0.5, 0.5], 2, 0, "alpha must be 1 number or 3, got 2"),
+        ([0.5, 0.5, 0.5], 1, 4, "alpha is not aligned"),
+    ):
+        alpha = np.array(weights)
+        given = palette.ctypes.data, 3, alpha.ctypes.data + shift, count, 0
+        status, said = call("overlay", image, labels, *given, out)
+        assert (status, text in said) == (1, True), said
+    assert (out == 9).all()

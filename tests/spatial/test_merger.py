@@ -248,3 +248,52 @@ def test_the_word_of_version_0_1_for_logits() -> None:
     restored.__setstate__(state)
     assert old.average == restored.average == "logits"
     np.testing.assert_array_equal(restored.result(), logits)
+
+
+@pytest.mark.parametrize("average", ["probabilities", "logits"])
+def test_windows_without_pixels_are_refused(backend: str, average: str) -> None:
+    """By every backend alike, and nothing is added."""
+    merger = Merger((6, 7), 3, average=average)
+    for shape in ((3, 0, 7), (3, 6, 0), (1, 3, 0, 0)):
+        with pytest.raises(ValueError, match=r"logits of shape \(.*\) have no pixels"):
+            merger.add(np.zeros(shape, np.float32))
+    with pytest.raises(ValueError, match=r"42 of 42 pixels .* were in no window"):
+        merger.result()
+
+
+@pytest.mark.parametrize("weight", [1e39, 1e308, 3e38, 1e-31, 1e-40, 1e-45, np.float32(2e38)])
+def test_weights_beyond_float32_are_refused_with_the_range(weight: Any) -> None:
+    """Sums of such weights, or products with probabilities, would be infinite or lose digits."""
+    merger = Merger((6, 7), 3)
+    with pytest.raises(ValueError, match=r"weight must be .* in 1e-30\.\.1e\+30, got"):
+        merger.add(scene(3, 6, 7), weight=weight)
+    weights = np.ones((6, 7))
+    weights[2, 3] = weight
+    with pytest.raises(ValueError, match=r"in 1e-30\.\.1e\+30 at 1 of 42 .*first y 2, x 3"):
+        merger.add(scene(3, 6, 7), weight=weights)
+
+
+@pytest.mark.parametrize("weight", [1e-30, 1e-20, 1.0, 1e20, 1e30])
+@pytest.mark.parametrize("average", ["probabilities", "logits"])
+def test_only_ratios_of_weights_count(backend: str, average: str, weight: float) -> None:
+    """At both ends of the range the mean is that of weights about one."""
+    first, second = scene(3, 6, 7, 1), scene(3, 6, 7, 2)
+    merger, plain = Merger((6, 7), 3, average=average), Merger((6, 7), 3, average=average)
+    for k, logits in enumerate((first, second)):
+        merger.add(logits, weight=weight * (1 + k / 4) * (0.75 if weight == 1e30 else 1))
+        plain.add(logits, weight=1 + k / 4)
+    np.testing.assert_allclose(merger.result(), plain.result(), rtol=2e-6, atol=2e-6)
+
+
+def test_sums_beyond_float32_are_refused() -> None:
+    """Weighted logits that would be infinite, once or together; elsewhere there is still room."""
+    logits = np.full((2, 4, 4), 2e38, np.float32)
+    merger = Merger((4, 8), 2, average="logits")
+    with pytest.raises(ValueError, match=r"weight times the largest value is 2e\+68"):
+        merger.add(logits, window=(0, 0, 4, 4), weight=1e30)
+    merger = Merger((4, 8), 2, average="logits")
+    merger.add(logits, window=(0, 0, 4, 4))
+    with pytest.raises(ValueError, match=r"beside sums of up to 2e\+38.*pass smaller weights"):
+        merger.add(logits, window=(0, 0, 4, 4))
+    merger.add(logits, window=(0, 4, 4, 4))
+    np.testing.assert_allclose(merger.result(), 2e38, rtol=1e-6)

@@ -29,9 +29,9 @@ inline float exp_negative(float x) {
     p = p * r + 1.66665167e-1f;
     p = p * r + 0.5f;
     p = (p * r * r + r) + 1.0f;
-    std::int32_t bits;
+    std::uint32_t bits; // of NaN they may be any
     __builtin_memcpy(&bits, &shifted, 4);
-    bits = static_cast<std::int32_t>(static_cast<std::uint32_t>(bits + 127) << 23);
+    bits = (bits + 127) << 23;
     float power;
     __builtin_memcpy(&power, &bits, 4);
     return x < -87.0f ? 0.0f : p * power;

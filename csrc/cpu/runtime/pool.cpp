@@ -181,7 +181,7 @@ const int registered = pthread_atfork(nullptr, nullptr, after_fork_child);
 
 } // namespace
 
-void set_num_threads(int n) { threads = std::max(n, 1); }
+void set_num_threads(int n) { threads = std::clamp(n, 1, most_threads); }
 int num_threads() { return threads; }
 
 bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task,

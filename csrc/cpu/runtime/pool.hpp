@@ -11,7 +11,9 @@ namespace segpost SEGPOST_EXPORT {
 // Whether the caller wants no more; asked often, from one thread.
 using CancelToken = std::function<bool()>;
 
-void set_num_threads(int n);
+constexpr int most_threads = 1024; // segpost._backends.threads has the same number
+
+void set_num_threads(int n); // the nearest of 1..most_threads
 int num_threads();
 
 // Calls task(i) for every i in [0, count), on up to num_threads() threads, the caller's included.

@@ -7,9 +7,9 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 // 2^(x log2(e) - shift) within 2e-7 (1 + |x|) relative, for results up to 1e38; 0 below 1e-28, so
-// that nothing becomes a denormal later.
+// that nothing becomes a denormal later. Some number where x is NaN or the result is larger.
 template <class V> inline V exponential(V x, float shift = 0.0f) {
-    using W = IntOf<V>;
+    using W = UIntOf<V>;
     const V power =
         max(fma(x, broadcast<V>(1.44269504f), broadcast<V>(-shift)), broadcast<V>(-93.0f));
     const V shifted = power + 12582912.0f; // the nearest integer in the low bits
@@ -45,11 +45,12 @@ template <int degree, class V> inline V power_of_two(V x) {
     return scale_by_power(power_of_fraction<degree>(fraction_of(x)), x);
 }
 
-// log(x) for normal x > 0, within 3e-7 absolute near 1 and relative elsewhere.
+// log(x) for normal x > 0, within 3e-7 absolute near 1 and relative elsewhere. Some number where x
+// is negative or NaN.
 template <class V> inline V logarithm(V x) {
     using W = IntOf<V>;
     // x = 2^n m, m in [sqrt(1/2), sqrt(2))
-    const W bits = (W)x - 0x3f3504f3;
+    const W bits = (W)((UIntOf<V>)x - 0x3f3504f3u);
     const W n = bits >> 23;
     const V m = (V)((bits & 0x7fffff) + 0x3f3504f3);
     const V s = (m - 1.0f) / (m + 1.0f), z = s * s; // log m = 2 artanh s

@@ -53,9 +53,9 @@ template <class V> inline V fraction_of(V x) {
     return max(broadcast<V>(-126.0f), x) - (round_down_to_bits(x) - 12582912.0f);
 }
 template <class V> inline V scale_by_power(V p, V x) {
-    using W = IntOf<V>;
+    using W = UIntOf<V>;
     // A product, because NaN has to stay.
-    return p * (V)(((W)round_down_to_bits(x) << 23) + 0x3f800000);
+    return p * (V)(((W)round_down_to_bits(x) << 23) + 0x3f800000u);
 }
 
 // Bit i: a[i] and b[i] differ, or c[i] and d[i] do, for i < 64.

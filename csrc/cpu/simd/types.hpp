@@ -22,6 +22,7 @@ template <int N> struct Vec {
 
 template <class V> constexpr int lanes_of = sizeof(V) / 4; // of float32 or int32
 template <class V> using IntOf = typename Vec<lanes_of<V>>::i32;
+template <class V> using UIntOf = typename Vec<lanes_of<V>>::u32; // whose sums may wrap
 
 template <class V, class T> inline V load(const T *p) {
     V v;

@@ -69,7 +69,8 @@ typedef enum {
 } segpost_quality;
 
 /* Strides are in bytes and may be anything that keeps elements aligned; an output's last axis must
- * be adjacent. Logits are (N, C, H, W), whatever their strides: channels-last is a matter of those.
+ * be adjacent, and its elements must not share memory. Logits are (N, C, H, W), whatever their
+ * strides: channels-last is a matter of those.
  */
 typedef struct {
     void *data;
@@ -106,10 +107,10 @@ typedef struct {
     int32_t quality;         /* segpost_quality */
     int32_t iterations;      /* 0: 10 */
     double gaussian_sigma;   /* pixels; 0: 3 */
-    double gaussian_weight;  /* 0: 3; a negative number: no such term */
+    double gaussian_weight;  /* up to 1e6; 0: 3; a negative number: no such term */
     double bilateral_sigma;  /* pixels; 0: 80 */
     double bilateral_rgb;    /* of the image's values; 0: 13 */
-    double bilateral_weight; /* 0: 10; a negative number: no such term */
+    double bilateral_weight; /* up to 1e6; 0: 10; a negative number: no such term */
 } segpost_crf_options;
 
 typedef struct segpost_api {
@@ -118,8 +119,8 @@ typedef struct segpost_api {
     const char *version;
 
     /* Labels (N, H, W), uint8 up to 256 classes or int32, of logits (N, C, h, w), upsampled to the
-     * labels' size. color and overlay (N, H, W, 3) uint8 and confidence (N, H, W) float32 or uint8
-     * may be null. */
+     * labels' size; one class needs a threshold. color and overlay (N, H, W, 3) uint8 and
+     * confidence (N, H, W) float32 or uint8 may be null. */
     int (*argmax)(const segpost_array *logits, const segpost_argmax_options *options,
                   const segpost_array *labels, const segpost_array *color,
                   const segpost_array *confidence, const segpost_array *overlay,
@@ -146,7 +147,7 @@ typedef struct segpost_api {
                             int64_t classes, const int64_t *ignored, int64_t ignored_count,
                             int64_t *counts, segpost_report *report);
 
-    /* The same of logits, without a label map. */
+    /* The same of logits of as many classes, without a label map. */
     int (*confusion_matrix_of_logits)(const segpost_array *logits,
                                       const segpost_argmax_options *options,
                                       const segpost_array *target, int64_t classes,
@@ -159,7 +160,7 @@ typedef struct segpost_api {
                      const segpost_crf_options *options, const segpost_array *out,
                      segpost_report *report);
 
-    void (*set_num_threads)(int32_t n); /* of the library, 1 at least */
+    void (*set_num_threads)(int32_t n); /* of the library; the nearest of 1..1024 */
     int32_t (*num_threads)(void);
 } segpost_api;
 

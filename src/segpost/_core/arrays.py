@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from segpost._core import device_arrays, dlpack
 from segpost._core.device import DeviceArray, context_of, to_host
+from segpost._core.torch_tensors import describe_missing_memory
 
 try:
     from segpost._cpu import import_dlpack
 except ImportError:  # no native code
 
-    def import_dlpack(value: object) -> tuple[npt.NDArray[Any], str] | None:
+    def import_dlpack(value: object) -> tuple[npt.NDArray[Any], str, int] | None:
         """Return None, as the compiled reader does for arrays that it cannot read."""
         return None
 
@@ -117,10 +118,19 @@ def _as_supported(array: Array, kind: str, wrap: Callable[[Array], Any]) -> Inpu
 
 
 def _from_torch(torch: Any, tensor: Any, name: str, outlives_call: bool) -> InputArray:
-    negated = tensor.is_neg()
+    try:
+        negated = tensor.is_neg()
+    except ValueError:  # an uninitialized parameter
+        negated = True
     imported = None if outlives_call or negated else import_dlpack(tensor)
     if imported is not None:
-        return _as_supported(*imported, torch.from_numpy)
+        array, kind, end = imported
+        storage = tensor.untyped_storage()
+        if end <= storage.data_ptr() + storage.nbytes():
+            return _as_supported(array, kind, torch.from_numpy)
+    problem = describe_missing_memory(torch, tensor)
+    if problem is not None:
+        raise TypeError(f"{name} {problem}")
     on_device = tensor.device.type in device_arrays.BY_TORCH
     if tensor.device.type != "cpu" and not on_device:
         raise TypeError(
@@ -152,31 +162,49 @@ def _from_protocol(value: Any, name: str) -> InputArray:
         return InputArray(*device_array)
     wrap = _wrapper(value)
     if hasattr(value, "__dlpack_device__"):
-        device, index = value.__dlpack_device__()
-        if int(device) != dlpack.CPU:
+        device, index = dlpack.read_device(value, name)
+        if device != dlpack.CPU:
             raise TypeError(
-                f"{name} is on DLPack device ({int(device)}, {index}), and segpost has no backend "
+                f"{name} is on DLPack device ({device}, {index}), and segpost has no backend "
                 "for it; copy it to the CPU yourself if that is meant"
             )
         if hasattr(value, "__dlpack__"):
             try:
                 array, kind = dlpack.borrow(value)
-            except (BufferError, RuntimeError, TypeError) as error:
+            except MemoryError:
+                raise
+            except Exception as error:
                 if not hasattr(value, "__array__"):
-                    raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
+                    raise TypeError(
+                        f"{name} cannot be read through DLPack: {dlpack.describe(error)}"
+                    ) from error
             else:
                 return _as_supported(array, kind, wrap)
-    if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
-        shared = hasattr(value, "__array_interface__")  # __array__ alone may give a copy
-        return _from_numpy(np.asarray(value), name, wrap)._replace(copied=not shared)
+    has_interface = hasattr(value, "__array_interface__")  # __array__ alone may give a copy
+    if not has_interface and not hasattr(value, "__array__"):
+        value = _as_memoryview(value, name)
     try:
-        array = np.asarray(memoryview(value))
+        array = np.asarray(value)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise TypeError(
+            f"{name} cannot be read as a NumPy array: {dlpack.describe(error)}"
+        ) from error
+    is_shared = has_interface or isinstance(value, memoryview)
+    return _from_numpy(array, name, wrap)._replace(copied=not is_shared)
+
+
+def _as_memoryview(value: object, name: str) -> memoryview:
+    try:
+        return memoryview(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(
             f"{name} must be an array (NumPy, torch, DLPack, buffer or __array__), "
             f"got {type(value).__name__}"
         ) from None
-    return _from_numpy(array, name, wrap)
+    except (BufferError, ValueError) as error:
+        raise TypeError(f"{name} cannot be read as a buffer: {dlpack.describe(error)}") from error
 
 
 def _wrapper(value: Any) -> Callable[[Array], Any]:
@@ -243,8 +271,11 @@ def allocate_output(
         raise ValueError("out is read-only")
     if getattr(out, "requires_grad", False):
         raise ValueError("out requires grad; results here have no gradient: pass out.detach()")
-    if any(stride == 0 and n > 1 for stride, n in zip(array.strides, array.shape, strict=True)):
-        raise ValueError("out is broadcast: several of its elements share memory")
+    if not array.flags.c_contiguous and is_self_overlapping(array):
+        raise ValueError(
+            "out overlaps itself: several of its elements share memory, as those of a broadcast or "
+            "strided view do; give it memory of its own"
+        )
     if any(is_overlapping(array, source) for source in inputs):
         raise ValueError("out overlaps an input; give it memory of its own")
     expected = output_dtype.itemsize
@@ -268,6 +299,24 @@ def is_overlapping(a: Array, b: Array) -> bool:
         return np.shares_memory(a, b, max_work=1000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
+
+
+def is_self_overlapping(array: Array) -> bool:
+    """Return whether two elements of an array share memory, whatever its strides."""
+    axes = [(abs(step), n) for step, n in zip(array.strides, array.shape, strict=True) if n > 1]
+    extent, is_nested = array.itemsize, True
+    for step, n in sorted(axes):
+        is_nested &= step >= extent
+        extent += (n - 1) * step
+    if is_nested:
+        return False
+    if array.size * array.itemsize > extent:
+        return True
+    offsets = np.zeros(1, np.int64)  # elements of one axis may lie between those of another
+    for step, n in axes:
+        offsets = (offsets[:, None] + step * np.arange(n)).ravel()
+    offsets.sort()
+    return bool((np.diff(offsets) < array.itemsize).any())
 
 
 def widen(array: Array, kind: str) -> Array:

@@ -77,12 +77,9 @@ def torch_context(torch: Any, tensor: Any, name: str) -> DeviceContext:
 def from_device_protocol(value: Any, name: str) -> tuple[Array, str, Callable[[Array], Any]] | None:
     """Return the result of `from_torch` for any other CUDA array; None if it is not on a device."""
     if hasattr(value, "__dlpack_device__") and not (_is_cupy(value) or _is_numba(value)):
-        try:
-            device, index = value.__dlpack_device__()
-        except BufferError as error:  # the array is on several devices
-            raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
-        if int(device) in BY_DLPACK:
-            return from_dlpack(value, name, int(index))
+        device, index = dlpack.read_device(value, name)
+        if device in BY_DLPACK:
+            return from_dlpack(value, name, index)
     if hasattr(value, "__cuda_array_interface__"):
         return from_protocol(value, name)
     return None
@@ -97,8 +94,12 @@ def from_dlpack(value: Any, name: str, device: int) -> tuple[Array, str, Callabl
     try:
         with device_guard(context):
             tensor = dlpack.request_tensor(value, stream=LEGACY_STREAM)
-    except (BufferError, RuntimeError, TypeError) as error:
-        raise TypeError(f"{name} cannot be read through DLPack: {error}") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise TypeError(
+            f"{name} cannot be read through DLPack: {dlpack.describe(error)}"
+        ) from error
     owner = InputOwner(tensor.capsule, context)
     layout = tensor.address, tensor.shape, tensor.strides, tensor.dtype
     view = device_view(*layout, context, owner, tensor.read_only)

@@ -6,6 +6,7 @@ The structs are those of the DLPack specification, versions 0.x and 1.x.
 from __future__ import annotations
 
 import ctypes
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,9 @@ import numpy.typing as npt
 
 CPU = 1
 READ_ONLY = 1
-VERSIONED = b"dltensor_versioned"
+VERSIONED, UNVERSIONED = b"dltensor_versioned", b"dltensor"
+MAX_AXES = 64
+MAX_BYTES = 1 << 47  # the addresses of a process
 _CODES = {0: "int", 1: "uint", 2: "float", 4: "bfloat", 6: "bool"}
 
 
@@ -106,20 +109,70 @@ def request_tensor(producer: Any, **options: Any) -> BorrowedTensor:
             raise BufferError(f"DLPack version {managed.major} is newer than segpost knows")
         read_only |= bool(managed.flags & READ_ONLY)
     tensor = _tensor(capsule)
-    name = f"{_CODES.get(tensor.dtype.code, '?')}{tensor.dtype.bits}"
-    if tensor.dtype.code == 6:
-        name = "bool"
-    if name.startswith("?") or tensor.dtype.lanes != 1:
-        raise BufferError(f"DLPack type code {tensor.dtype.code} x {tensor.dtype.lanes} is unknown")
-    dtype = np.dtype("uint16" if name == "bfloat16" else name)
-    shape = tuple(tensor.shape[i] for i in range(tensor.ndim))
-    strides = None
-    if tensor.strides:
-        strides = tuple(tensor.strides[i] * dtype.itemsize for i in range(tensor.ndim))
+    dtype, kind = _element_type(tensor.dtype)
+    shape, strides = _layout(tensor, dtype.itemsize)
     if not tensor.data and 0 not in shape:
         raise BufferError("DLPack gives no memory for a tensor that has elements")
+    if tensor.byte_offset > MAX_BYTES:
+        raise BufferError(f"DLPack's byte offset is {tensor.byte_offset}, beyond any memory")
     address = (tensor.data or 0) + tensor.byte_offset
-    return BorrowedTensor(capsule, address, shape, strides, dtype, name, read_only)
+    return BorrowedTensor(capsule, address, shape, strides, dtype, kind, read_only)
+
+
+def read_device(producer: Any, name: str) -> tuple[int, int]:
+    """Return the type and the index of a producer's device.
+
+    Raises
+    ------
+    TypeError
+        If `__dlpack_device__` raises, or returns no two integers.
+    """
+    try:
+        device, index = producer.__dlpack_device__()
+        return int(device), int(index)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise TypeError(f"{name} cannot be read through DLPack: {describe(error)}") from error
+
+
+def describe(error: Exception) -> str:
+    """Return the text of an error of another library, or its type where there is none."""
+    return str(error) or type(error).__name__
+
+
+def _element_type(dtype: _DataType) -> tuple[np.dtype[Any], str]:
+    """Return NumPy's type of elements, that of bfloat16 being uint16, and its name."""
+    code = _CODES.get(dtype.code)
+    name = "bool" if code == "bool" and dtype.bits == 8 else f"{code}{dtype.bits}"
+    try:
+        return np.dtype("uint16" if name == "bfloat16" else name if dtype.lanes == 1 else ""), name
+    except TypeError:
+        raise BufferError(
+            f"DLPack type code {dtype.code} of {dtype.bits} bits x {dtype.lanes} is unknown"
+        ) from None
+
+
+def _layout(tensor: _Tensor, itemsize: int) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Return the shape and the strides in bytes, which must be those of an array in memory."""
+    axes = tensor.ndim
+    if not 0 <= axes <= MAX_AXES:
+        raise BufferError(f"DLPack gives a tensor of {axes} dimensions")
+    if axes and not tensor.shape:
+        raise BufferError(f"DLPack gives a tensor of {axes} dimensions without a shape")
+    shape = tuple(tensor.shape[i] for i in range(axes))
+    if any(n < 0 for n in shape):
+        raise BufferError(f"DLPack gives a tensor of shape {shape}")
+    if not tensor.strides:
+        span, strides = math.prod(shape) * itemsize, None
+    else:
+        strides = tuple(  # the stride of an axis of one element has no meaning
+            tensor.strides[i] * itemsize if n > 1 else itemsize for i, n in enumerate(shape)
+        )
+        span = sum((n - 1) * abs(step) for n, step in zip(shape, strides, strict=True))
+    if span > MAX_BYTES:
+        raise BufferError(f"DLPack's tensor of shape {shape} lies in {span} bytes, beyond memory")
+    return shape, strides
 
 
 def lend(view: npt.NDArray[Any], device: tuple[int, int], max_version: Any) -> object:
@@ -140,4 +193,9 @@ def _tensor(capsule: object) -> _Tensor:
     """Return the tensor struct inside a capsule of either version, without a copy."""
     if _is_named(capsule, VERSIONED):
         return _Versioned.from_address(_pointer(capsule, VERSIONED)).tensor  # type: ignore[no-any-return]
-    return _Tensor.from_address(_pointer(capsule, b"dltensor"))
+    if not _is_named(capsule, UNVERSIONED):
+        raise BufferError(
+            f"__dlpack__ returned a {type(capsule).__name__} that is no capsule of a tensor, or "
+            "one that was used already"
+        )
+    return _Tensor.from_address(_pointer(capsule, UNVERSIONED))

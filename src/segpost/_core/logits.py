@@ -62,16 +62,18 @@ def as_logits(logits: object, axis: object, spatial: int = 2) -> InputLogits:
     return InputLogits(Logits(values, kind), array, class_axis)
 
 
-def resolve_quantization(quantization: object) -> tuple[float, float]:
-    """Return (scale, zero_point) as floats; (1, 0) where there is no quantization.
+def resolve_quantization(quantization: object) -> tuple[float, float] | None:
+    """Return (scale, zero_point) as floats; None where there is no quantization.
+
+    Runtimes say (0.0, 0) of an output that is not quantized.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not a pair of finite numbers with a positive scale.
+        If it is not a pair of finite numbers, with a positive scale and a whole zero point.
     """
     if quantization is None:
-        return 1.0, 0.0
+        return None
     if not isinstance(quantization, (tuple, list)) or len(quantization) != 2:
         raise ValueError(f"quantization must be (scale, zero_point), got {quantization!r}")
     scale, zero_point = quantization
@@ -81,8 +83,22 @@ def resolve_quantization(quantization: object) -> tuple[float, float]:
                 f"quantization's {name} must be one number, got {number!r}; with one scale per "
                 "class the raw values cannot be compared: dequantize first"
             )
-    if not (math.isfinite(scale) and scale > 0 and math.isfinite(zero_point)):
+    if scale == 0 and zero_point == 0:
+        return None
+    is_finite = math.isfinite(scale) and math.isfinite(zero_point)
+    if is_finite and not float(zero_point).is_integer() and float(scale).is_integer():
+        raise ValueError(
+            f"quantization must be (scale, zero_point), got {quantization!r}, whose zero point "
+            f"{zero_point!r} is no whole number: they are exchanged, pass ({zero_point!r}, "
+            f"{scale!r})"
+        )
+    if not (is_finite and scale > 0):
         raise ValueError(f"quantization's scale must be positive and finite, got {quantization!r}")
+    if not float(zero_point).is_integer():
+        raise ValueError(
+            f"quantization's zero_point must be a whole number, got {quantization!r}: a real logit "
+            "is scale * (value - zero_point)"
+        )
     return float(scale), float(zero_point)
 
 

@@ -49,14 +49,24 @@ def check_integer_labels(array: InputArray, name: str) -> None:
         raise TypeError(f"{name} must be integers, got dtype {array.kind}{hint}")
 
 
-def refuse_image_as_labels(labels: Array, name: str = "labels") -> None:
-    """Raise an error for labels of shape (H, W, 1) or (H, W, 3), which are not label maps."""
+def refuse_image_as_labels(
+    labels: Array, name: str = "labels", *, batch: str | None = None
+) -> None:
+    """Raise an error for labels of shape (H, W, 1) or (H, W, 3), which are not label maps.
+
+    A batch of label maps that are 1 or 3 wide has such a shape, too. With an axis of one between,
+    (N, 1, H, W), it passes; `batch` is the cure for such a batch where that is another.
+    """
     shape = labels.shape
     if len(shape) >= 3 and shape[-1] in (1, 3) and min(shape[-3:-1]) > 3:
         last = shape[-1]
         hint = f"{name}[..., 0]" if last == 1 else "segpost.labels_from_colors(image, palette)"
+        if batch is None:
+            index = ":, None" if len(shape) == 3 else "..., None, :, :"
+            batch = f"pass {name}[{index}]"
         raise ValueError(
             f"{name} of shape {shape} look like (H, W, {last}): labels are (..., H, W); use {hint}"
+            f"; if they are a batch of maps {last} wide, {batch}"
         )
 
 

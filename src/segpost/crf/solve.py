@@ -10,6 +10,7 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core.arrays import OutputArray, allocate_output, label_dtype
 from segpost._core.contract import CrfStep, Logits
+from segpost._core.validation import refuse_image_as_labels
 from segpost.crf.batch import UnaryBatch, pairwise_terms_of_image
 from segpost.crf.inputs import as_guide, as_unary_batch
 from segpost.crf.pairwise import build_pairwise_terms
@@ -55,6 +56,10 @@ def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> So
     """
     batch = as_unary_batch(probabilities, settings)
     guide = None if image is None else as_guide(image, batch, "image")
+    is_colored = guide is not None and guide.values.shape[-1] > 1  # so the labels are a batch
+    if settings.unary == "labels" and not settings.volume and not is_colored:
+        cure = f"pass image= of shape {(*batch.map_shape, 3)}, or refine the maps one by one"
+        refuse_image_as_labels(batch.input_array.array, batch.name, batch=cure)
     wrap, array = batch.input_array.wrap, batch.input_array.array
     output = allocate_output(None, batch.shape, np.float32, wrap, array)
     terms, guide_arrays = build_pairwise_terms(batch, guide)

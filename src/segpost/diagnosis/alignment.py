@@ -129,7 +129,9 @@ class Alignment(CodedMaps):
     def _iter_candidates(self) -> Iterator[Candidate]:
         before = self.wrong_share
         for found in ClassCounts(self.values, self.matrix).iter_maps():
-            explanation = Explanation(found.name, found.right, found.known, found.detail, 1 - before)
+            explanation = Explanation(
+                found.name, found.right, found.known, found.detail, 1 - before
+            )
             penalty = 0.02 if found.name in ("permutation", "inverted") else 0.002
             yield Candidate(
                 found.wrong_share / before + penalty, lambda explanation=explanation: explanation

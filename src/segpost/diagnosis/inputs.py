@@ -209,7 +209,7 @@ def as_labels(value: Any, name: str) -> Array:
         value = np.asarray(value).astype(np.uint8)
     _as_host_array(value, name)
     array = as_label_array(value, name).array
-    refuse_image_as_labels(array, name)
+    refuse_image_as_labels(array, name, batch="diagnose wider ones")
     if array.ndim > 3:
         hint = f"; drop the channel axis: {name}[:, 0]" if array.shape[1] == 1 else ""
         raise ValueError(f"{name} must have shape (H, W) or (N, H, W), got {array.shape}{hint}")

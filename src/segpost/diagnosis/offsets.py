@@ -36,9 +36,7 @@ def find_near_offset(predicted: Array, target: Array, no_code: int) -> Offset:
     inner = target[:, margin_y : height - margin_y, margin_x : width - margin_x]
     step = max(1, min(-(-inner.size // NEAR_PIXELS), inner.shape[1] // 16))
     offsets = [
-        (dy, dx)
-        for dy in range(-margin_y, margin_y + 1)
-        for dx in range(-margin_x, margin_x + 1)
+        (dy, dx) for dy in range(-margin_y, margin_y + 1) for dx in range(-margin_x, margin_x + 1)
     ]
 
     def count_equal(offset: Offset, step: int) -> int:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from segpost._backends import registry
-from segpost._core.arrays import Array, label_dtype, widen
+from segpost._core.arrays import (
+    LABEL_KINDS,
+    Array,
+    InputArray,
+    as_input_array,
+    label_dtype,
+    widen,
+)
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.errors import format_index
@@ -14,6 +21,7 @@ from segpost._core.validation import check_on_cpu
 
 # Sums of probabilities of half precision, or of quantized networks, are within this of 1.
 PROBABILITY_TOLERANCE = 1e-2
+QUANTIZED_ID_TOLERANCE = 1e-3
 
 
 def check_values(
@@ -104,6 +112,40 @@ def dequantize(values: Array, kind: str, scale: float, zero_point: float) -> Arr
     if scale == 1.0 and zero_point == 0.0:
         return values
     return np.asarray((values.astype(np.float64) - zero_point) * scale)
+
+
+def as_label_ids(labels: object, quantization: tuple[float, float] | None) -> InputArray:
+    """Return the class ids of a network's output as integers.
+
+    Runtimes hand ids over as floats, as booleans and with a quantization, too: then int32.
+
+    Raises
+    ------
+    TypeError
+        If values are no whole numbers, as those of interpolated ids; if values on a device are no
+        integers, because all of them have to be read.
+    """
+    source = as_input_array(labels, "labels")
+    array, kind = source.array, source.kind
+    if array.ndim < 2:
+        raise ValueError(f"labels must have shape (..., H, W), got {array.shape}")
+    if kind in LABEL_KINDS and quantization is None:
+        return source
+    check_on_cpu(array, f"labels on {{device}} are {kind}; convert them to integers there")
+    values = dequantize(array, kind, *(quantization or (1.0, 0.0)))
+    nearest = np.rint(values)
+    tolerance = 0.0 if quantization is None else QUANTIZED_ID_TOLERANCE
+    with np.errstate(invalid="ignore"):  # of infinities
+        bad = ~((abs(values - nearest) <= tolerance) & (abs(values) < 2**31))
+    if bad.any():
+        first = np.unravel_index(int(bad.argmax()), values.shape)
+        raise TypeError(
+            f"labels must be integers, got dtype {kind}, of which {int(bad.sum())} of "
+            f"{values.size} values are no whole numbers of int32, first {values[first]:g} at "
+            f"{format_index(first)}: of logits take segpost.argmax first; ids that were "
+            "interpolated are lost, resize them with nearest neighbors"
+        )
+    return source._replace(array=nearest.astype(np.int32), kind="int32", copied=True)
 
 
 def squeeze_label_maps(labels: Array) -> Array:

@@ -18,6 +18,9 @@ from segpost.metrics.counts import ClassCounts, CountTable, LabelRules
 from segpost.metrics.measure import Measure
 from segpost.metrics.pairs import as_pairs, raise_in_list
 from segpost.metrics.ratios import Float64, Int64
+from segpost.metrics.reading import as_reading
+from segpost.runtimes.convention import Convention
+from segpost.runtimes.table import ConventionName
 
 
 class BoundaryMeasure(Measure):
@@ -39,21 +42,24 @@ class BoundaryMeasure(Measure):
         preds: Any,
         target: Any,
         *,
-        axis: int = -3,
-        grid: Grid = "half_pixel",
+        convention: Convention | ConventionName | None = None,
+        axis: int | None = None,
+        grid: Grid | None = None,
         threshold: float | None = None,
+        quantization: tuple[float, int] | None = None,
         nan: NanRule = "raise",
     ) -> None:
-        """Count predictions against their target, as `ConfusionMatrix.update`.
+        """Count predictions against their target, with the arguments of `ConfusionMatrix.update`.
 
         Every image is measured on its own: the width of its bands follows its size. On an error
         nothing is counted.
         """
         self._check_not_reduced()
+        reading = as_reading(convention, axis, grid, threshold, quantization)
         arguments.check_choice(nan, "nan", arguments.NAN_RULES)
         rules = LabelRules(self.num_classes, self._ignored)
         updated = self.copy()
-        pairs = as_pairs(preds, target, self.num_classes, axis, grid, threshold)
+        pairs = as_pairs(preds, target, self.num_classes, reading)
         for index, pair in enumerate(pairs):
             try:
                 for image in pair.images():

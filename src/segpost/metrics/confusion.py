@@ -25,6 +25,7 @@ from segpost.metrics.counting import count_pair, raise_logit_errors
 from segpost.metrics.counts import CountTable, LabelRules
 from segpost.metrics.invalid_labels import raise_invalid_labels
 from segpost.metrics.pairs import PredictionPair, as_pair
+from segpost.metrics.reading import Reading
 
 
 @overload
@@ -117,7 +118,7 @@ def confusion_matrix(
     classes = as_class_count(num_classes)
     rules = LabelRules(classes, as_ignored_values(ignore_index), refuse_preds=True)
     arguments.check_choice(check, "check", arguments.CHECKS)
-    pair = as_pair(preds, target, classes, axis, grid, None)
+    pair = as_pair(preds, target, classes, Reading(axis, grid))
     matrix = allocate_output(None, (classes, classes), np.int64, pair.wrap, pair.target)
     if context_of(pair.target).on_cpu:
         matrix.array[...] = count_pair(pair, rules).matrix

@@ -31,8 +31,11 @@ from segpost.metrics.matrix_counts import MatrixCounts
 from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
 from segpost.metrics.policy import Absent, AveragingPolicy, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.ratios import Int64
+from segpost.metrics.reading import as_reading
 from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
+from segpost.runtimes.convention import Convention
+from segpost.runtimes.table import ConventionName
 
 InvalidPreds = Literal["miss", "raise", "drop"]
 INVALID_PREDS: tuple[str, ...] = get_args(InvalidPreds)
@@ -124,9 +127,11 @@ class ConfusionMatrix(MatrixCounts):
         target: Any,
         *,
         ids: Sequence[str | int] | str | int | None = None,
-        axis: int = -3,
-        grid: Grid = "half_pixel",
+        convention: Convention | ConventionName | None = None,
+        axis: int | None = None,
+        grid: Grid | None = None,
         threshold: float | None = None,
+        quantization: tuple[float, int] | None = None,
         nan: NanRule = "raise",
         check: Check = "sync",
     ) -> None:
@@ -140,10 +145,15 @@ class ConfusionMatrix(MatrixCounts):
         target : integer array of shape (H, W) or (..., H, W), or a list of them
         ids : str, int, or a sequence of them, optional
             One name per image, so that no image is counted twice.
+        convention : Convention or str, optional
+            The output format of a runtime, as in `postprocess`; `preds` is then its output, of
+            logits, probabilities or labels. It defines `axis`, `grid` and `quantization`.
         axis, grid, nan
             For logits, as in `argmax`.
         threshold : float, optional
             For one-channel logits of a sigmoid head, as in `postprocess`; there are two classes.
+        quantization : (scale, zero_point), optional
+            For integer logits, as in `postprocess`; only a threshold depends on it.
         check : {"sync", "deferred", "off"}
             For arrays on a device: when invalid values raise. "sync" waits for the counts and
             checks them. With the other two the counts stay on the device until `state`, a score, a
@@ -162,9 +172,10 @@ class ConfusionMatrix(MatrixCounts):
             For labels that are no integers, and arrays that cannot be read.
         """
         self._check_not_reduced()
+        reading = as_reading(convention, axis, grid, threshold, quantization)
         arguments.check_choice(nan, "nan", arguments.NAN_RULES)
         arguments.check_choice(check, "check", arguments.CHECKS)
-        pairs = as_pairs(preds, target, self.num_classes, axis, grid, threshold)
+        pairs = as_pairs(preds, target, self.num_classes, reading)
         has_ids = ids is not None or bool(self._index_of_id)
         names = self._image_ids(ids, pairs) if has_ids else None
         is_deferred = [False] * len(pairs)

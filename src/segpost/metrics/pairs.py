@@ -22,6 +22,7 @@ from segpost._core.degenerate_logits import cure_of_preds
 from segpost._core.device import context_of, to_host, wait_on_stream
 from segpost._core.logits import resolve_threshold
 from segpost._core.sampling import Axes
+from segpost.metrics.reading import Reading
 from segpost.spatial.resampling import plan_resampling
 
 
@@ -98,18 +99,19 @@ class PredictionPair(NamedTuple):
         return backend.confusion_logits(self.preds, self.axes, target, ignored, counts)
 
 
-def as_pairs(
-    preds: Any, target: Any, classes: int, axis: int, grid: str, threshold: float | None
-) -> list[PredictionPair]:
-    """Convert two arrays to one pair, or two lists of arrays to a pair for each element."""
-    settings = classes, axis, grid, threshold
-    if not isinstance(preds, (list, tuple)) and not isinstance(target, (list, tuple)):
-        return [as_pair(preds, target, *settings)]
+def as_pairs(preds: Any, target: Any, classes: int, reading: Reading) -> list[PredictionPair]:
+    """Convert two arrays to one pair, or two lists of arrays to a pair for each element.
+
+    With a convention, a list beside one target is the output of a runtime.
+    """
+    is_list = isinstance(preds, (list, tuple)) and reading.convention is None
+    if not is_list and not isinstance(target, (list, tuple)):
+        return [as_pair(preds, target, classes, reading)]
     elements = zip_lists(preds, target)
     pairs = []
     for index, (one, other) in enumerate(elements):
         try:
-            pairs.append(as_pair(one, other, *settings))
+            pairs.append(as_pair(one, other, classes, reading))
         except (ValueError, TypeError) as error:
             raise_in_list(error, preds, index)
     return pairs
@@ -136,33 +138,48 @@ def raise_in_list(error: ValueError | TypeError, preds: Any, index: int) -> NoRe
     raise type(error)(f"image {index} of the list: {error}") from error
 
 
-def as_pair(
-    preds: Any, target: Any, classes: int, axis: int, grid: str, threshold: float | None
-) -> PredictionPair:
+def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> PredictionPair:
     """Convert and check predictions, labels or logits, and their target."""
+    preds, kind = reading.pick(preds)
+    axis, threshold = reading.axis, reading.threshold
     target_array = as_input_array(target, "target")
     preds_array = as_input_array(preds, "preds")
     labels, shape = target_array.array, preds_array.array.shape
     validation.check_integer_labels(target_array, "target")
-    validation.refuse_image_as_labels(labels, "target")
+    is_batch_of_logits = len(shape) == labels.ndim + 1 == 4 and shape[0] == len(labels)
+    if not is_batch_of_logits:
+        validation.refuse_image_as_labels(labels, "target")
     if labels.ndim == 0:
         raise ValueError("target is a single number; it must be an array of labels")
     if len(shape) != labels.ndim + 1 and shape != labels.shape:
         _raise_wrong_shapes(shape, labels.shape)
     is_labels = shape == labels.shape
+    if kind is not None and is_labels != (kind == "labels"):
+        _raise_wrong_shapes(shape, labels.shape)
     if is_labels:
         validation.check_integer_labels(preds_array, "preds")
     validation.check_same_device(preds_array, "preds", target_array, "target")
     if is_labels:
         if threshold is not None:
             raise ValueError("threshold is for logits of one class, but preds are labels")
+        if reading.quantization is not None and kind is None:
+            raise ValueError("quantization is for integer logits, but preds are labels")
         array = wait_on_stream(context_of(labels), preds_array.array)
         if labels.ndim == 1:
             array, labels = array[None], labels[None]
         return PredictionPair(array, None, labels, target_array.wrap)
     logits, _, class_axis = core_logits.as_logits(preds_array, axis)
     logits = logits._replace(values=wait_on_stream(context_of(labels), logits.values))
-    logits = logits._replace(threshold=resolve_threshold(threshold, logits.values.shape[1]))
+    if reading.quantization is not None and preds_array.kind not in LABEL_KINDS:
+        raise TypeError(f"quantization is for integer logits, got {preds_array.kind}")
+    logits = logits._replace(
+        threshold=resolve_threshold(
+            threshold,
+            logits.values.shape[1],
+            reading.quantization or (1.0, 0.0),
+            of_probabilities=kind == "probabilities",
+        )
+    )
     found = 2 if logits.threshold is not None else shape[class_axis]
     if found != classes or found == 1:
         hint = ""
@@ -182,7 +199,7 @@ def as_pair(
         raise ValueError(f"preds have {images} images, target has {labels.shape[0]}")
     if 0 in labels.shape:
         return PredictionPair(logits, None, labels, target_array.wrap)
-    axes = plan_resampling(logits.values.shape[2:], labels.shape[-2:], grid).axes
+    axes = plan_resampling(logits.values.shape[2:], labels.shape[-2:], reading.grid).axes
     if 0 in logits.values.shape:
         raise ValueError(f"preds of shape {shape} hold nothing, target has {labels.size} pixels")
     return PredictionPair(logits, axes, labels, target_array.wrap)

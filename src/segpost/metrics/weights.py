@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from segpost._core import arguments
+from segpost._core import arguments, validation
 from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
 from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.metrics.matrix import ConfusionMatrix
@@ -88,7 +88,8 @@ def label_counts(
     Parameters
     ----------
     targets : integer array of any shape, or an iterable of them
-        Label maps, such as those of a data set.
+        Label maps (..., H, W), such as those of a data set, or labels in one axis. Images (H, W, 3)
+        and (H, W, 1) are refused.
     num_classes : int
         Number of classes.
     ignore_index : int or integers, optional
@@ -120,6 +121,7 @@ def label_counts(
         labels = target_array.array
         if target_array.kind not in LABEL_KINDS:
             raise TypeError(f"targets must be integers, got {target_array.kind}")
+        validation.refuse_image_as_labels(labels, "targets")
         values, pixels = np.unique(labels, return_counts=True)
         is_class = (values >= 0) & (values < classes)
         is_ignored = np.isin(values, ignored)

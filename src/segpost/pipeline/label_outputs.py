@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from segpost._core import arguments, validation
-from segpost.color.operations import colorize, overlay
-from segpost.labels.decoded import decode_mask, squeeze_label_maps
+from segpost._core.arrays import as_input_array
+from segpost.color.operations import colorize_labels, overlay
+from segpost.labels.decoded import as_label_ids, decode_mask, squeeze_label_maps
 from segpost.pipeline.options import Options
 from segpost.pipeline.segmentation import Segmentation
 
@@ -22,7 +23,8 @@ def segment_labels(labels: Any, image: Any, options: Options) -> Segmentation[An
     convention = options.convention
     assert convention is not None  # which says that these are labels
     _refuse_logit_options(options, convention.name)
-    source = validation.as_label_array(labels)
+    source = as_label_ids(labels, options.quantization)
+    validation.refuse_image_as_labels(source.array)
     array = squeeze_label_maps(source.array)
     if convention.foreground is not None:
         array = decode_mask(array, convention.foreground, convention.background, convention.name)
@@ -38,7 +40,7 @@ def segment_labels(labels: Any, image: Any, options: Options) -> Segmentation[An
     if "color" in options.outputs:
         if palette is None:
             raise ValueError('want has "color", which needs palette=')
-        color = colorize(labels, palette, check=options.check)
+        color = colorize_labels(as_input_array(labels, "labels"), palette, check=options.check)
     if "overlay" in options.outputs:
         if palette is None:
             raise ValueError('want has "overlay", which needs palette=')

@@ -109,7 +109,7 @@ def check_options(
         alpha=alpha,
         crf=None if crf is None else _as_crf(crf, threshold),
         threshold=threshold,
-        quantization=None if quantization is None else resolve_quantization(quantization),
+        quantization=resolve_quantization(quantization),
         fast_confidence=confidence_mode == "fast",
         confidence_dtype=confidence_dtype,
         nan=nan,

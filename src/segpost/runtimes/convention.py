@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from segpost._core import arguments
+from segpost._core.logits import resolve_quantization
 from segpost._core.public import public
 from segpost._core.sampling import GRIDS, Grid
 from segpost.runtimes.litert import read_convention as read_litert
@@ -54,7 +55,7 @@ class Convention:
     upsampled : bool
         True if the model already upsampled its output. Further resizing then uses "half_pixel".
     quantization : (scale, zero_point), optional
-        The quantization of integer outputs.
+        The quantization of integer outputs; (0.0, 0), which runtimes say of others, is none.
     foreground : int, optional
         For label masks with other ids: this id becomes 1, and `background` becomes 0.
     background : int, optional
@@ -100,6 +101,7 @@ class Convention:
             arguments.check_choice(self.grid, "grid", GRIDS)
         if (self.foreground is None) != (self.background is None):
             raise ValueError("foreground and background belong together: give both or none")
+        object.__setattr__(self, "quantization", resolve_quantization(self.quantization))
 
     @staticmethod
     def named(name: ConventionName) -> Convention:
@@ -129,7 +131,8 @@ class Convention:
     def from_onnx(model: str | PathLike[str] | Any, output: str | int = 0) -> Convention:
         """Read the convention of an output from an ONNX model.
 
-        It follows the last Resize, Transpose, Softmax and ArgMax before the output.
+        It follows the last Resize, Transpose, Softmax and ArgMax (or TopK of one, or comparison)
+        before the output, through casts, reshapes, slices and quantization.
 
         Parameters
         ----------
@@ -150,7 +153,8 @@ class Convention:
         ImportError
             If the package onnx is not installed.
         ValueError
-            If the model has no such output.
+            If the model has no such output, or if it holds class ids that a linear Resize
+            interpolated or another operator changed.
         """
         return Convention(name="onnxruntime", **read_onnx(model, output))
 
@@ -176,7 +180,8 @@ class Convention:
         ImportError
             If neither ai-edge-litert nor tensorflow is installed; they define the format.
         ValueError
-            If the output has one scale per class: its raw values cannot be compared.
+            If the output has one scale per class: its raw values cannot be compared. For class
+            ids, as in `from_onnx`.
         """
         return Convention(name="litert", **read_litert(model, output))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 # ONNX Resize's words for a sampling grid, which are OpenVINO's too.
 GRIDS = {
@@ -19,14 +19,27 @@ GRIDS = {
 }
 
 
-class Operator(NamedTuple):
-    """One operator of a graph, as far as a `Convention` needs it."""
+MAX_STEPS = 64  # operators behind one that changes ids, among which the ids are looked for
 
-    kind: str  # "resize", "transpose", "softmax", "sigmoid", "argmax", "pass"; "" ends the search
+
+class Operator(NamedTuple):
+    """One operator of a graph, as far as a `Convention` needs it.
+
+    The kinds are "resize", "transpose", "softmax", "sigmoid" and "argmax"; "compare", whose results
+    are ids 0 and 1; "pass", which keeps values and axes; "move", which keeps values; "change",
+    which computes other values from those of its sources. "" ends the search.
+    """
+
+    kind: str
     source: Any = None  # what produces its input, in the terms of the file format
+    others: tuple[Any, ...] = ()  # what produces the other inputs of a "change"
+    name: str = ""  # in the terms of the file format, for errors
     grid: str | None = None  # of a resize; None where segpost has no such grid
+    is_nearest: bool = False  # of a resize
     order: tuple[int, ...] = ()  # the permutation of a transpose
     tensor: str = ""  # the name of a resize's input
+    count: int = 1  # of an argmax: how many ids of a pixel it returns, the best first
+    quantization: tuple[float, float] | None = None  # of what a "pass" makes; (0, 0) of floats
 
 
 def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> dict[str, Any]:
@@ -40,32 +53,95 @@ def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> dic
         Describes the operator that such an object stands for.
     axis : int
         The class axis before all transposes: -3 or -1.
+
+    Raises
+    ------
+    ValueError
+        If the output holds class ids that other operators have interpolated or changed.
     """
-    kind, grid, upsampled, head = "logits", None, False, ""
-    orders = []
+    kind, quantization, orders = "logits", None, []
+    resize: Operator | None = None
+    is_moved, interpolating = False, ""
     operator = read(output)
     while operator.kind:
-        if operator.kind == "resize":
-            grid, upsampled, head = operator.grid, True, operator.tensor
-            break
-        if operator.kind == "argmax":
-            kind = "labels"
+        if operator.kind in ("argmax", "compare"):
+            if kind == "probabilities":
+                break
+            if interpolating:
+                _raise_interpolated(interpolating)
+            if operator.count != 1 and not is_moved:
+                _raise_several(operator)
+            kind, is_moved = "labels", False
+            if resize is not None:
+                break
+        elif operator.kind == "resize":
+            if resize is None and (kind == "labels" or not is_moved):
+                resize = operator
+            if kind == "labels":
+                break
+            if not operator.is_nearest:
+                interpolating = operator.name or "a resize"
         elif operator.kind in ("softmax", "sigmoid") and kind == "logits":
             kind = "probabilities"
-        elif operator.kind == "transpose":
+        elif operator.kind == "transpose" and resize is None:
             orders.append(operator.order)
+        elif operator.kind == "move":
+            is_moved = True
+        elif operator.kind == "change":
+            if kind == "logits" and _has_ids_behind(operator, read):
+                _raise_changed(operator)
+            break
+        if kind == "logits" and quantization is None:  # else it is that of an input
+            quantization = operator.quantization
         operator = read(operator.source)
     class_axis = axis % 4
     for order in reversed(orders):
         if len(order) == 4:
             class_axis = order.index(class_axis)
-    return {
+    fields = {
         "kind": kind,
-        "grid": grid,
-        "upsampled": upsampled,
+        "grid": None if resize is None else resize.grid,
+        "upsampled": resize is not None,
         "axis": -1 if class_axis == 3 else -3,
-        "head": head,
+        "head": "" if resize is None or is_moved else resize.tensor,
     }
+    return fields if quantization is None else fields | {"quantization": quantization}
+
+
+def _has_ids_behind(change: Operator, read: Callable[[Any], Operator]) -> bool:
+    """Return whether an argmax is among the sources of an operator, through elementwise ones."""
+    sources = [change.source, *change.others]
+    for _ in range(MAX_STEPS):
+        if not sources:
+            break
+        operator = read(sources.pop(0))
+        if operator.kind == "argmax":
+            return True
+        if operator.kind in ("pass", "move", "change", "transpose", "resize"):
+            sources += [operator.source, *operator.others]
+    return False
+
+
+def _raise_interpolated(name: str) -> NoReturn:
+    raise ValueError(
+        f"output holds class ids that {name} interpolates: between the ids 2 and 8 it makes up 5; "
+        "resize the logits before the argmax, or the ids with nearest neighbors"
+    )
+
+
+def _raise_changed(operator: Operator) -> NoReturn:
+    raise ValueError(
+        f"output holds class ids that {operator.name or 'another operator'} changes, so they are "
+        "neither logits nor labels; make the ids themselves an output, or the logits before the "
+        "argmax"
+    )
+
+
+def _raise_several(operator: Operator) -> NoReturn:
+    raise ValueError(
+        f"output holds the ids of the {operator.count} best classes of every pixel "
+        f"({operator.name}), which are no label map; take the first of them, or the logits"
+    )
 
 
 def import_package(module: str, name: str, purpose: str) -> Any:

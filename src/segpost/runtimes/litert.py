@@ -10,10 +10,20 @@ from segpost.runtimes.graph import Operator, check_output_index, trace_output
 
 KINDS = {
     "SOFTMAX": "softmax",
-    "LOG_SOFTMAX": "pass",
     "LOGISTIC": "sigmoid",
     "ARG_MAX": "argmax",
-    **dict.fromkeys(("QUANTIZE", "DEQUANTIZE", "CAST", "SQUEEZE", "RESHAPE"), "pass"),
+    "ARG_MIN": "argmax",
+    **dict.fromkeys(("QUANTIZE", "DEQUANTIZE", "CAST", "SQUEEZE", "EXPAND_DIMS"), "pass"),
+    **dict.fromkeys(("RESHAPE", "LOG_SOFTMAX"), "pass"),
+    **dict.fromkeys(("SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK", "UNPACK"), "move"),
+    **dict.fromkeys(("PAD", "PADV2", "BROADCAST_TO", "CONCATENATION"), "move"),
+    **dict.fromkeys(("GATHER", "GATHER_ND"), "move"),
+    **dict.fromkeys(("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "EQUAL"), "compare"),
+    **dict.fromkeys(("MUL", "ADD", "SUB", "DIV", "POW", "FLOOR_MOD", "FLOOR_DIV"), "change"),
+    **dict.fromkeys(("NEG", "ABS", "SIGN", "FLOOR", "CEIL", "ROUND", "MINIMUM"), "change"),
+    **dict.fromkeys(("MAXIMUM", "SELECT", "SELECT_V2", "ONE_HOT", "SCATTER_ND"), "change"),
+    **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D", "RELU", "RELU6"), "change"),
+    **dict.fromkeys(("LOGICAL_NOT", "LOGICAL_AND", "LOGICAL_OR"), "change"),
 }
 SCHEMAS = ("ai_edge_litert.schema_py_generated", "tensorflow.lite.python.schema_py_generated")
 
@@ -40,22 +50,31 @@ def read_convention(model: Any, output: int) -> dict[str, Any]:
             return Operator("")
         code = parsed.OperatorCodes(node.OpcodeIndex())
         word = names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "")
-        source = node.Inputs(0)
-        if word == "RESIZE_BILINEAR":
-            options = schema.ResizeBilinearOptions()
-            options.Init(node.BuiltinOptions().Bytes, node.BuiltinOptions().Pos)
-            grid = "half_pixel" if options.HalfPixelCenters() else "asymmetric"
-            if options.AlignCorners():
-                grid = "align_corners"
-            return Operator("resize", grid=grid, tensor=graph.Tensors(source).Name().decode())
-        if word == "RESIZE_NEAREST_NEIGHBOR":
-            return Operator("resize", tensor=graph.Tensors(source).Name().decode())
+        inputs = [node.Inputs(i) for i in range(node.InputsLength()) if node.Inputs(i) >= 0]
+        varying = [i for i in inputs if i in producers] or inputs or [-1]
+        source, *others = varying
+        kind = KINDS.get(word, "")
+        if word in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
+            is_nearest = word != "RESIZE_BILINEAR"
+            name = graph.Tensors(source).Name().decode()
+            grid = None if is_nearest else _bilinear_grid(schema, node)
+            return Operator(
+                "resize", source, name=word, grid=grid, is_nearest=is_nearest, tensor=name
+            )
         if word == "TRANSPOSE":
-            buffer = parsed.Buffers(graph.Tensors(node.Inputs(1)).Buffer())
-            order = buffer.DataAsNumpy()  # 0 where the buffer is empty
-            values = () if isinstance(order, int) else tuple(order.view("<i4").tolist())
-            return Operator("transpose", source, order=values)
-        return Operator(KINDS.get(word, ""), source)
+            return Operator("transpose", source, order=constant(node.Inputs(1)))
+        if word == "TOPK_V2":
+            count = (*constant(node.Inputs(1)), 1)[0]
+            is_indices = tensor == node.Outputs(1)
+            return Operator("argmax" if is_indices else "", source, name=word, count=count)
+        if word == "GATHER" and node.Inputs(0) not in producers:
+            kind = "change"  # a table of new ids
+        return Operator(kind, source, tuple(others), word)
+
+    def constant(tensor: int) -> tuple[int, ...]:
+        buffer = parsed.Buffers(graph.Tensors(tensor).Buffer())
+        values = buffer.DataAsNumpy()  # 0 where the buffer is empty
+        return () if isinstance(values, int) else tuple(values.view("<i4").tolist())
 
     fields = trace_output(last, read, -1)
     quantization = graph.Tensors(last).Quantization()
@@ -69,6 +88,14 @@ def read_convention(model: Any, output: int) -> dict[str, Any]:
         zero_point = quantization.ZeroPoint(0) if quantization.ZeroPointLength() else 0
         fields["quantization"] = (float(quantization.Scale(0)), float(zero_point))
     return fields
+
+
+def _bilinear_grid(schema: Any, node: Any) -> str:
+    options = schema.ResizeBilinearOptions()
+    options.Init(node.BuiltinOptions().Bytes, node.BuiltinOptions().Pos)
+    if options.AlignCorners():
+        return "align_corners"
+    return "half_pixel" if options.HalfPixelCenters() else "asymmetric"
 
 
 def _import_schema() -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from os import PathLike, fspath
 from typing import Any
 
+import numpy as np
+
 from segpost._core.arguments import check_choice
 from segpost.runtimes.graph import (
     Operator,
@@ -16,12 +18,21 @@ from segpost.runtimes.graph import (
 
 KINDS = {
     "Softmax": "softmax",
-    "LogSoftmax": "pass",
     "Sigmoid": "sigmoid",
     "ArgMax": "argmax",
-    **dict.fromkeys(("Identity", "Cast", "Squeeze", "Unsqueeze", "DequantizeLinear"), "pass"),
-    "QuantizeLinear": "pass",
+    "ArgMin": "argmax",
+    **dict.fromkeys(("Identity", "Cast", "CastLike", "Dropout", "Squeeze", "Unsqueeze"), "pass"),
+    **dict.fromkeys(("LogSoftmax", "QuantizeLinear", "DequantizeLinear"), "pass"),
+    **dict.fromkeys(("Reshape", "Flatten", "Slice", "Split", "Expand", "Pad", "Concat"), "move"),
+    **dict.fromkeys(("Gather", "GatherND", "CenterCropPad"), "move"),
+    **dict.fromkeys(("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"), "compare"),
+    **dict.fromkeys(("Mul", "Add", "Sub", "Div", "Pow", "Mod", "Neg", "Abs", "Sign"), "change"),
+    **dict.fromkeys(("Floor", "Ceil", "Round", "Clip", "Min", "Max", "Sum", "Mean"), "change"),
+    **dict.fromkeys(("Where", "OneHot", "ScatterElements", "ScatterND", "BitShift"), "change"),
+    **dict.fromkeys(("MaxPool", "AveragePool", "Relu", "Not", "And", "Or", "Xor"), "change"),
+    **dict.fromkeys(("BitwiseAnd", "BitwiseOr", "BitwiseXor"), "change"),
 }
+RESIZES = ("Resize", "Upsample", "GridSample")
 
 
 def read_convention(model: Any, output: str | int) -> dict[str, Any]:
@@ -33,24 +44,87 @@ def read_convention(model: Any, output: str | int) -> dict[str, Any]:
     names = [entry.name for entry in graph.output]
     last = names[check_output_index(output, len(names))] if isinstance(output, int) else output
     check_choice(last, "output", tuple(names))
-    producers = {name: node for node in graph.node for name in node.output}
+    return trace_output(last, _Reader(onnx, graph).read, -3)
 
-    def read(tensor: str) -> Operator:
-        node = producers.get(tensor)
+
+class _Reader:
+    """The operators of a graph, by the names of what they produce."""
+
+    def __init__(self, onnx: Any, graph: Any) -> None:
+        self.onnx = onnx
+        self.producers = {name: node for node in graph.node for name in node.output if name}
+        self.constants = {tensor.name: tensor for tensor in graph.initializer}
+
+    def read(self, tensor: str) -> Operator:
+        """Describe the operator that produces a tensor."""
+        node = self.producers.get(tensor)
         if node is None:
             return Operator("")
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        source = node.input[0] if node.input else ""
-        if node.op_type in ("Resize", "Upsample"):
-            default = "half_pixel" if node.op_type == "Resize" else "asymmetric"  # Upsample's only
-            mode = _text(attributes.get("coordinate_transformation_mode", default))
-            grid = bilinear_grid(mode, _text(attributes.get("mode")))
-            return Operator("resize", grid=grid, tensor=source)
-        if node.op_type == "Transpose":
+        attributes = self._attributes(node)
+        word, source, *others = node.op_type, *(self._varying_inputs(node) or [""])
+        kind = KINDS.get(word, "")
+        if word in RESIZES:
+            mode = _text(attributes.get("mode", "nearest" if word != "GridSample" else "linear"))
+            default = "half_pixel" if word == "Resize" else "asymmetric"  # Upsample's only
+            place = _text(attributes.get("coordinate_transformation_mode", default))
+            grid = bilinear_grid(place, mode) if word != "GridSample" else None
+            is_nearest = mode == "nearest"
+            return Operator(
+                "resize", source, name=word, grid=grid, is_nearest=is_nearest, tensor=source
+            )
+        if word == "Transpose":
             return Operator("transpose", source, order=tuple(attributes.get("perm", (3, 2, 1, 0))))
-        return Operator(KINDS.get(node.op_type, ""), source)
+        if word == "TopK":
+            is_indices = len(node.output) > 1 and tensor == node.output[1]
+            k = attributes.get("k", self._value(node, 1))
+            count = 1 if k is None else int(np.asarray(k).reshape(-1)[0])
+            return Operator("argmax" if is_indices else "", source, name=word, count=count)
+        if word == "Gather" and self._is_constant(node.input[0]):
+            kind = "change"  # a table of new ids
+        quantization = self._quantization(node) if word == "QuantizeLinear" else None
+        if word == "DequantizeLinear":
+            quantization = (0.0, 0.0)
+        return Operator(kind, source, tuple(others), word, quantization=quantization)
 
-    return trace_output(last, read, -3)
+    def _attributes(self, node: Any) -> dict[str, Any]:
+        return {a.name: self.onnx.helper.get_attribute_value(a) for a in node.attribute}
+
+    def _is_constant(self, tensor: str) -> bool:
+        node = self.producers.get(tensor)
+        return tensor in self.constants or (node is not None and node.op_type == "Constant")
+
+    def _varying_inputs(self, node: Any) -> list[str]:
+        """Return the inputs that are not constants; all if there is no other."""
+        varying = [name for name in node.input if name and not self._is_constant(name)]
+        return varying or list(node.input)
+
+    def _value(self, node: Any, index: int) -> Any:
+        """Return an input as an array; None if it is missing or computed by the graph."""
+        name = node.input[index] if len(node.input) > index else ""
+        tensor = self.constants.get(name)
+        if tensor is None and name in self.producers and self._is_constant(name):
+            return self._constant_value(self.producers[name])
+        return None if tensor is None else self.onnx.numpy_helper.to_array(tensor)
+
+    def _constant_value(self, node: Any) -> Any:
+        """Return the value of a Constant."""
+        value = next(iter(self._attributes(node).values()), None)
+        has_data = hasattr(value, "data_type")
+        return self.onnx.numpy_helper.to_array(value) if has_data else value
+
+    def _quantization(self, node: Any) -> tuple[float, float] | None:
+        """Return scale and zero point; None if the graph computes them."""
+        scale, zero_point = self._value(node, 1), self._value(node, 2)
+        if scale is None or (zero_point is None and len(node.input) > 2 and node.input[2]):
+            return None
+        scales = np.asarray(scale).reshape(-1)
+        if scales.size > 1:
+            raise ValueError(
+                f"the output has {scales.size} scales, one per class: its raw values cannot be "
+                "compared; dequantize it first"
+            )
+        points = np.zeros(1) if zero_point is None else np.asarray(zero_point).reshape(-1)
+        return float(scales[0]), float(points[0])
 
 
 def _text(value: Any) -> str:

@@ -8,10 +8,17 @@ from segpost.runtimes.graph import Operator, bilinear_grid, check_output_index, 
 
 KINDS = {
     "Softmax": "softmax",
-    "LogSoftmax": "pass",
     "Sigmoid": "sigmoid",
-    "TopK": "argmax",
-    **dict.fromkeys(("Convert", "Squeeze", "Unsqueeze", "FakeQuantize"), "pass"),
+    **dict.fromkeys(("Result", "Convert", "ConvertLike", "Squeeze", "Unsqueeze"), "pass"),
+    **dict.fromkeys(("LogSoftmax", "FakeQuantize"), "pass"),
+    **dict.fromkeys(("Reshape", "Slice", "StridedSlice", "Split", "VariadicSplit"), "move"),
+    **dict.fromkeys(("Broadcast", "Pad", "Concat", "Gather", "GatherND"), "move"),
+    **dict.fromkeys(("Greater", "GreaterEqual", "Less", "LessEqual", "Equal"), "compare"),
+    **dict.fromkeys(("Multiply", "Add", "Subtract", "Divide", "Power", "Mod"), "change"),
+    **dict.fromkeys(("FloorMod", "Negative", "Abs", "Sign", "Floor", "Ceiling"), "change"),
+    **dict.fromkeys(("Round", "Clamp", "Minimum", "Maximum", "Select", "OneHot"), "change"),
+    **dict.fromkeys(("ScatterUpdate", "ScatterElementsUpdate", "MaxPool", "AvgPool"), "change"),
+    **dict.fromkeys(("Relu", "LogicalNot", "LogicalAnd", "LogicalOr", "LogicalXor"), "change"),
 }
 
 
@@ -23,29 +30,43 @@ def read_convention(model: Any, output: int) -> dict[str, Any]:
             "pass the openvino.Model that it was compiled from"
         )
     outputs = model.outputs
-    return trace_output(
-        outputs[check_output_index(output, len(outputs))].get_node(), _read_operator, -3
-    )
+    return trace_output(outputs[check_output_index(output, len(outputs))], _read_operator, -3)
 
 
-def _read_operator(node: Any) -> Operator:
-    """Describe a node of an OpenVINO graph."""
+def _read_operator(output: Any) -> Operator:
+    """Describe the node of an OpenVINO graph that has an output."""
+    if output is None:
+        return Operator("")
+    node = output.get_node()
     word = node.get_type_name()
-    if word == "Result":
-        return Operator("pass", _source(node))
+    inputs = [node.input_value(i) for i in range(node.get_input_size())]
+    varying = [value for value in inputs if not _is_constant(value)] or inputs
+    source, *others = varying or [None]
+    kind = KINDS.get(word, "")
     if word == "Interpolate":
         attributes = node.get_attributes()
-        mode = attributes.get("coordinate_transformation_mode", "")
-        grid = bilinear_grid(mode, attributes.get("mode", ""))
-        return Operator("resize", grid=grid, tensor=_source(node).get_friendly_name())
+        mode = attributes.get("mode", "")
+        grid = bilinear_grid(attributes.get("coordinate_transformation_mode", ""), mode)
+        tensor = source.get_node().get_friendly_name()
+        is_nearest = mode == "nearest"
+        return Operator(
+            "resize", source, name=word, grid=grid, is_nearest=is_nearest, tensor=tensor
+        )
     if word == "Transpose":
-        order = node.input_value(1).get_node()
-        is_constant = order.get_type_name() == "Constant"
-        values = tuple(int(i) for i in order.data.reshape(-1)) if is_constant else ()
-        return Operator("transpose", _source(node), order=values)
-    return Operator(KINDS.get(word, ""), _source(node) if node.inputs() else None)
+        values = tuple(int(i) for i in _constant(inputs[1])) if _is_constant(inputs[1]) else ()
+        return Operator("transpose", source, order=values)
+    if word == "TopK":
+        count = int(_constant(inputs[1])[0]) if _is_constant(inputs[1]) else 1
+        is_indices = output.get_index() == 1
+        return Operator("argmax" if is_indices else "", source, name=word, count=count)
+    if word == "Gather" and _is_constant(inputs[0]):
+        kind = "change"  # a table of new ids
+    return Operator(kind, source, tuple(others), word)
 
 
-def _source(node: Any) -> Any:
-    """Return the node that produces the first input."""
-    return node.input_value(0).get_node()
+def _is_constant(value: Any) -> bool:
+    return bool(value.get_node().get_type_name() == "Constant")
+
+
+def _constant(value: Any) -> Any:
+    return value.get_node().data.reshape(-1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, get_args
@@ -31,6 +30,11 @@ FLIPPED_AXES: dict[str, tuple[int, ...]] = {
     "vertical": (-2,),
     "both": (-2, -1),
 }
+# Products of smaller weights and probabilities would be 0 or lose digits in float32; sums of larger
+# ones would be infinite.
+MIN_WEIGHT, MAX_WEIGHT = 1e-30, 1e30
+WEIGHT_RANGE = f"{MIN_WEIGHT:g}..{MAX_WEIGHT:g}"
+MAX_SUM = float(np.finfo(np.float32).max)
 
 
 def windows(
@@ -134,11 +138,13 @@ class Merger:
         self.average = _as_average(average)
         self._sums = np.zeros((self.classes, height, width), np.float32)
         self._weights = np.zeros((height, width), np.float32)
+        self._largest_sum = 0.0  # that a pixel's sum of weights, or of weighted values, can have
         self._wrap: Callable[[Array], Any] = np.asarray
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickle, that of version 0.1 too."""
         self.__dict__.update(state, average=_as_average(state["average"]))
+        self.__dict__.setdefault("_largest_sum", float(np.abs(self._sums).max(initial=0.0)))
 
     def add(
         self,
@@ -169,13 +175,15 @@ class Merger:
         letterbox : Letterbox, optional
             The letterbox of that part, as an image of its own, in the network's input.
         weight : number or array of shape (height, width)
-            The weight of this output; pixels of weight 0 are ignored. An array (with less weight
-            near the border of a window, say) lies on the image as it is, not flipped.
+            The weight of this output, from 1e-30 to 1e30; in an array also 0, whose pixels are
+            ignored. An array (with less weight near the border of a window, say) lies on the image
+            as it is, not flipped.
 
         Raises
         ------
         ValueError, TypeError
-            For windows outside the image, another number of classes, NaN, and what `argmax`
+            For windows outside the image, another number of classes, NaN, logits without pixels,
+            weights outside their range, sums that would leave that of float32, and what `argmax`
             refuses.
         """
         argument, array, _ = as_logits(logits, axis)
@@ -239,6 +247,8 @@ class Merger:
         if array.kind in LABEL_KINDS:
             raise TypeError(f"logits must be floats, got {array.kind}; dequantize them first")
         images, classes = logits.values.shape[:2]
+        if 0 in logits.values.shape:
+            raise ValueError(f"logits of shape {array.array.shape} have no pixels")
         if images != 1:
             raise ValueError(f"logits are of {images} images; add windows one by one")
         if classes != self.classes:
@@ -263,7 +273,13 @@ class Merger:
             logits = logits._replace(values=values, origin=resampling.origin)
         axes, shape = resampling.axes, (self.classes, *resampling.size)
         backend = registry.backend(logits.values)
-        if self.average == "logits" and np.isfinite(widen(logits.values, logits.kind)).all():
+        largest = 1.0
+        if self.average == "logits":
+            values = widen(logits.values, logits.kind)
+            largest = max(float(values.max()), -float(values.min()), 1.0)
+        is_finite = bool(np.isfinite(largest))
+        self._check_sums(float(weights.max()) * (largest if is_finite else 1.0), sums)
+        if self.average == "logits" and is_finite:
             backend.add_resized(logits, axes, weights, sums)
             return
         if self.average == "probabilities":
@@ -280,6 +296,18 @@ class Merger:
         with np.errstate(invalid="ignore"):  # values of weight 0 may be infinite
             np.add(sums, weights * planes, out=sums, where=weights > 0)
 
+    def _check_sums(self, added: float, sums: Array) -> None:
+        """Refuse weighted values, up to `added`, that could make sums leave float32's range."""
+        if self._largest_sum + added > MAX_SUM:  # a bound over all windows
+            largest = max(float(np.abs(sums).max()), float(self._weights.max()))
+            if largest + added > MAX_SUM:
+                raise ValueError(
+                    f"weight times the largest value is {added:g}, beside sums of up to "
+                    f"{largest:g}: the range of float32, {MAX_SUM:g}, would be left; pass smaller "
+                    "weights, only their ratios count"
+                )
+        self._largest_sum += added
+
 
 def _as_average(average: str) -> str:
     """Return the word for what is averaged; version 0.1 said "values" for "logits"."""
@@ -293,8 +321,10 @@ def _as_weights(weight: Any, size: tuple[int, int]) -> Array:
     """Return the weight of every pixel as float32."""
     if isinstance(weight, (numbers.Real, np.number)) and not isinstance(weight, (bool, np.bool_)):
         number = float(weight)
-        if not (math.isfinite(number) and number > 0):
-            raise ValueError(f"weight must be positive and finite, got {weight!r}")
+        if not MIN_WEIGHT <= number <= MAX_WEIGHT:
+            raise ValueError(
+                f"weight must be positive and finite, in {WEIGHT_RANGE}, got {weight!r}"
+            )
         return np.broadcast_to(np.float32(number), size)
     array, kind, *_ = as_input_array(weight, "weight")
     check_on_cpu(array, "weight is on {device}; it must be on the CPU: copy it there")
@@ -302,11 +332,18 @@ def _as_weights(weight: Any, size: tuple[int, int]) -> Array:
         raise TypeError(f"weight must be numbers that NumPy has, got {kind}")
     if array.shape != size:
         raise ValueError(f"weight must be a number or of shape {size}, got {array.shape}")
-    weights = array.astype(np.float32)
-    bad = ~(np.isfinite(weights) & (weights >= 0))
+    bad = ~(np.isfinite(array) & (array >= 0))
     if bad.any():
         raise ValueError(f"weight is negative or not finite at {_format_pixels(bad)}")
-    return weights
+    low, high = np.float64(MIN_WEIGHT), np.float64(MAX_WEIGHT)
+    bad = (array != 0) & ((array < low) | (array > high))
+    if bad.any():
+        first = array[np.unravel_index(int(bad.argmax()), size)]
+        raise ValueError(
+            f"weight is neither 0 nor in {WEIGHT_RANGE} at {_format_pixels(bad)}, where it is "
+            f"{first:g}; only the ratios of weights count"
+        )
+    return array.astype(np.float32)
 
 
 def _format_pixels(mask: Array) -> str:

@@ -10,7 +10,7 @@ from segpost._core.arrays import Array, widen
 from segpost._core.sampling import GRIDS
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
-from segpost.diagnosis.rules.common.cures import argmax_code, array_code
+from segpost.diagnosis.rules.common.cures import array_code
 from segpost.diagnosis.rules.common.reshaping import undo_reshape
 from segpost.diagnosis.values import format_position, format_values, max_probability
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
-from segpost.diagnosis.rules.common.cures import array_code, labels_code, table_code
+from segpost.diagnosis.rules.common.cures import labels_code, table_code
 from segpost.diagnosis.rules.common.explanations import as_result, best_explanation
 from segpost.diagnosis.values import MIN_PIXELS, format_values
 

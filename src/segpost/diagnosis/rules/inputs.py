@@ -304,9 +304,7 @@ def _is_channels_first(context: DiagnosticContext) -> bool:
 
 
 def _search(context: DiagnosticContext) -> InputFit | None:
-    return fit_input(
-        np.moveaxis(context.image, -1, 1), context.input, context.mean, context.std
-    )
+    return fit_input(np.moveaxis(context.image, -1, 1), context.input, context.mean, context.std)
 
 
 def _fit_of(context: DiagnosticContext) -> InputFit | None:

@@ -157,8 +157,7 @@ def labels_luma(context: DiagnosticContext) -> RuleResult | None:
     ranks="certain",
     cure="labels = segpost.argmax(logits, size=size)",
     unless="argmax-times-255 labels-0-255 wrong-argmax-axis interpolated-labels",
-    consequence_of="labels-stretched labels-luma lossy-label-file "
-    "indices-of-file-palette",
+    consequence_of="labels-stretched labels-luma lossy-label-file indices-of-file-palette",
 )
 def labels_outside(context: DiagnosticContext) -> RuleResult | None:
     """Some labels are neither a class nor ignored."""

@@ -1,0 +1,64 @@
+"""How a measure reads predictions: the arguments of `update` that say what they are."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from segpost._core.arrays import InputArray
+from segpost._core.logits import resolve_quantization
+from segpost.labels.decoded import as_label_ids, decode_mask, squeeze_label_maps
+from segpost.runtimes.convention import Convention, as_convention, merge_arguments
+
+
+class Reading(NamedTuple):
+    """How predictions are read."""
+
+    axis: int = -3  # of logits
+    grid: str | None = "half_pixel"
+    threshold: float | None = None
+    quantization: tuple[float, float] | None = None  # (scale, zero_point)
+    convention: Convention | None = None
+
+    def pick(self, preds: Any) -> tuple[Any, str | None]:
+        """Return the array in a network's output, and what it holds where a convention says so."""
+        if self.convention is None:
+            return preds, None
+        array, kind = self.convention.pick(preds)
+        return (self._as_labels(array) if kind == "labels" else array), kind
+
+    def _as_labels(self, array: Any) -> InputArray:
+        """Return labels of a convention as integers, without a channel axis."""
+        convention = self.convention
+        assert convention is not None
+        source = as_label_ids(array, self.quantization)
+        labels = source.array if source.array.ndim == 2 else squeeze_label_maps(source.array)
+        if convention.foreground is not None:
+            labels = decode_mask(
+                labels, convention.foreground, convention.background, convention.name
+            )
+        return source._replace(array=labels, kind=labels.dtype.name)
+
+
+def as_reading(
+    convention: Convention | str | None,
+    axis: int | None,
+    grid: str | None,
+    threshold: float | None,
+    quantization: object,
+) -> Reading:
+    """Return how predictions are read, by a convention and the arguments that it leaves open.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a quantization that is none, and an argument that contradicts the convention.
+    """
+    if convention is None:
+        if axis is None:
+            axis = -3
+        if grid is None:
+            grid = "half_pixel"
+    else:
+        convention = as_convention(convention)
+        axis, grid, quantization = merge_arguments(convention, axis, grid, quantization)
+    return Reading(axis, grid, threshold, resolve_quantization(quantization), convention)
