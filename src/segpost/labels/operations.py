@@ -16,6 +16,7 @@ from segpost._core.arrays import LABEL_KINDS, allocate_output, label_dtype
 from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
+from segpost._core.suspicious_logits import refuse_axis_by_size
 from segpost.labels.volumes import label_volumes
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
@@ -141,7 +142,10 @@ def argmax(
     shape = argument.values.shape
     if shape[1] == 1 or array.kind in LABEL_KINDS:
         refuse_degenerate_logits(source, type(logits), CallSettings())
+    has_size = size is not None and axis is None and not is_volume
     size, axes, region, origin = plan_resampling(shape[2:], size, grid, letterbox, scale)
+    if has_size:
+        refuse_axis_by_size(array.array.shape, size, -3)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)
     dtype, is_batch = label_dtype(shape[1]), array.array.ndim == len(shape)

@@ -23,6 +23,7 @@ from segpost._core.device import context_of, to_host, wait_on_stream
 from segpost._core.logits import resolve_threshold
 from segpost._core.sampling import Axes
 from segpost.metrics.reading import Reading
+from segpost.metrics.suspicious_preds import refuse_one_hot, warn_of_probabilities
 from segpost.spatial.resampling import plan_resampling
 
 
@@ -165,6 +166,7 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
         if reading.quantization is not None and kind is None:
             raise ValueError("quantization is for integer logits, but preds are labels")
         array = wait_on_stream(context_of(labels), preds_array.array)
+        refuse_one_hot(array, labels, classes)
         if labels.ndim == 1:
             array, labels = array[None], labels[None]
         return PredictionPair(array, None, labels, target_array.wrap)
@@ -180,6 +182,8 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
             of_probabilities=kind == "probabilities",
         )
     )
+    if threshold is not None and kind is None:
+        warn_of_probabilities(preds_array)
     found = 2 if logits.threshold is not None else shape[class_axis]
     if found != classes or found == 1:
         hint = ""

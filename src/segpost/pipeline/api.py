@@ -87,6 +87,7 @@ def postprocess(
     size: tuple[int, int] | None = None,
     grid: Grid | None = None,
     letterbox: Letterbox | None = None,
+    scale: float | Sequence[float] | None = None,
     image: Any = None,
     palette: PaletteLike | None = None,
     alpha: Any = 0.5,
@@ -125,6 +126,8 @@ def postprocess(
         logits to the input, cropping and resizing would approximate it. Logits in the padding are
         ignored, except the ones needed to interpolate the image's border; NaN in ignored logits is
         no error.
+    scale : float, or one for each axis, optional
+        Instead of `size`, as in `argmax`.
     image : uint8 array of shape (H, W, 3), (3, H, W), (N, H, W, 3) or (N, 3, H, W), optional
         The RGB image, for the overlay, for `crf` and for `Segmentation.figure`. It has the size of
         the results. Where both layouts would fit, the channels are last.
@@ -187,6 +190,7 @@ def postprocess(
         size=size,
         grid=grid,
         letterbox=letterbox,
+        scale=scale,
         palette=palette,
         alpha=alpha,
         crf=crf,

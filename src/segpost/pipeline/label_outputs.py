@@ -61,7 +61,7 @@ def _refuse_logit_options(options: Options, convention: str) -> None:
     reasons = [
         f'want has "{name}"' for name in sorted(options.outputs & {"confidence", "probabilities"})
     ]
-    settings = {"crf": options.crf, "threshold": options.threshold}
+    settings = {"crf": options.crf, "threshold": options.threshold, "scale": options.scale}
     if options.convention is not None and options.convention.quantization is None:
         settings["quantization"] = options.quantization
     reasons += [f"{name}= is given" for name, value in settings.items() if value is not None]

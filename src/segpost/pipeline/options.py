@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
@@ -29,9 +29,11 @@ class Options(NamedTuple):
 
     convention: Convention | None
     axis: Any
-    size: Any  # with grid and letterbox checked by `plan_resampling`
+    is_axis_default: bool  # neither argument nor convention says it
+    size: Any  # with grid, letterbox and scale checked by `plan_resampling`
     grid: Grid | None
     letterbox: Letterbox | None
+    scale: Any
     palette: Palette | None
     alpha: Any
     crf: DenseCRF | None
@@ -52,6 +54,7 @@ class PostprocessSettings(TypedDict, total=False):
     size: tuple[int, int] | None
     grid: Grid | None
     letterbox: Letterbox | None
+    scale: float | Sequence[float] | None
     palette: PaletteLike | None
     alpha: Any
     crf: DenseCRF | PresetName | None
@@ -70,6 +73,7 @@ def check_options(
     size: tuple[int, int] | None = None,
     grid: Grid | None = None,
     letterbox: Letterbox | None = None,
+    scale: float | Sequence[float] | None = None,
     palette: PaletteLike | None = None,
     alpha: Any = 0.5,
     crf: DenseCRF | PresetName | None = None,
@@ -88,6 +92,7 @@ def check_options(
     ValueError, TypeError
         For a value that no logits could fit: the message names the argument.
     """
+    is_axis_default = convention is None and axis is None
     if convention is None:
         axis = -3 if axis is None else axis
         grid = "half_pixel" if grid is None else grid
@@ -102,9 +107,11 @@ def check_options(
     return Options(
         convention=convention,
         axis=axis,
+        is_axis_default=is_axis_default,
         size=size,
         grid=grid,
         letterbox=letterbox,
+        scale=scale,
         palette=None if palette is None else as_palette(palette),
         alpha=alpha,
         crf=None if crf is None else _as_crf(crf, threshold),

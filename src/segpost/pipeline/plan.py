@@ -12,6 +12,7 @@ from segpost._core.contract import Logits
 from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
 from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, resolve_threshold
+from segpost._core.suspicious_logits import refuse_axis_by_size, refuse_probabilities
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
 from segpost.labels.decoded import check_values
@@ -74,7 +75,13 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
             options.threshold, classes, quantization, of_probabilities=is_probabilities
         )
     lut, alpha = _color_tables(options, labels, array.array.shape, class_axis)
-    resampling = plan_resampling((*size,), options.size, options.grid, options.letterbox)
+    resampling = plan_resampling(
+        (*size,), options.size, options.grid, options.letterbox, options.scale
+    )
+    if options.is_axis_default and options.size is not None:
+        refuse_axis_by_size(array.array.shape, resampling.size, -3)
+    if needs_values and options.convention is None and options.threshold is None:
+        refuse_probabilities(logits, array)
     empty, shape, wanted = context_of(values).empty, (n, *resampling.size), options.outputs
     probabilities = None
     if "probabilities" in wanted and (options.crf is None or 0 in shape):
@@ -112,7 +119,7 @@ def with_image_size(options: Options, logits: Logits, image: Array) -> Options:
     logits : Logits
     image : array of shape (N, H, W, 3)
     """
-    if options.size is not None or options.letterbox is not None:
+    if not (options.size is None and options.letterbox is None and options.scale is None):
         return options
     size, grid_size = image.shape[-3:-1], logits.values.shape[2:]
     if size == grid_size or size[0] < grid_size[0] or size[1] < grid_size[1]:

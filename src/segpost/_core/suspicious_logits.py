@@ -1,0 +1,80 @@
+"""Logits that are valid, but whose values or shape show that they mean something else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segpost._core.arrays import LABEL_KINDS, InputArray, widen
+from segpost._core.contract import Logits
+from segpost._core.device import DeviceArray
+
+MAX_PIXELS = 64  # that are read to tell probabilities from logits
+SUM_TOLERANCE = 1e-2  # of probabilities in float16 or bfloat16
+MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
+
+
+def refuse_probabilities(logits: Logits, array: InputArray) -> None:
+    """Raise an error for probabilities where the softmax of logits is wanted.
+
+    A few pixels are read; most logits are told by one value.
+
+    Raises
+    ------
+    ValueError
+        If the classes of all these pixels lie in 0..1 and sum to 1.
+    """
+    values, kind = logits.values, array.kind
+    if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
+        return
+    first = values.item(0)
+    if kind == "bfloat16":
+        if first > 0x3F80:  # 1.0
+            return
+    elif not 0 <= first <= 1:
+        return
+    height, width = values.shape[2:]
+    rows, columns = max(height // 8, 1), max(width // 8, 1)
+    pixels = widen(values[0, :, ::rows, ::columns], kind).astype(np.float64)
+    if pixels.shape[0] < 2 or not (pixels.min() >= 0 and pixels.max() <= 1):
+        return
+    sums = pixels.sum(axis=0)
+    if abs(sums - 1).max() > SUM_TOLERANCE or np.isin(pixels, (0, 1)).all():
+        return
+    raise ValueError(
+        f"logits lie in 0..1 and sum to 1 over the classes at all {sums.size} pixels that were "
+        "read: they are probabilities, whose softmax is no confidence; pass "
+        'convention=segpost.Convention(kind="probabilities"), or kind="logits" if they are logits'
+    )
+
+
+def refuse_axis_by_size(shape: tuple[int, ...], size: tuple[int, ...], class_axis: int) -> None:
+    """Raise an error where the size of the result shows that another axis holds the classes.
+
+    Networks have one stride for height and width. `shape` is that of the caller's logits.
+
+    Raises
+    ------
+    ValueError
+        If the strides differ much as the axes were read, and are equal as they could be.
+    """
+    height, width = shape[-2:] if class_axis == -3 else shape[-3:-1]
+    ratio = size[0] * width / (size[1] * height or 1)
+    if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY:
+        return
+    other = shape[-3:-1] if class_axis == -3 else shape[-2:]
+    if min(other) < 4 or not _has_one_stride(other, size):
+        return
+    axis = -1 if class_axis == -3 else -3
+    raise ValueError(
+        f"logits of shape {shape} with {shape[class_axis]} classes on axis {class_axis} would be "
+        f"resized from {height} x {width} to {size[0]} x {size[1]}, with different strides; axis "
+        f"{axis} as the classes has one stride: pass axis={axis}, or axis={class_axis} if it is "
+        "right"
+    )
+
+
+def _has_one_stride(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
+    """Whether both axes have the stride of a network, as far as whole sizes show it."""
+    low = max(n_out / (n_in + 1) for n_in, n_out in zip(shape, size, strict=True))
+    high = min(n_out / (n_in - 1) for n_in, n_out in zip(shape, size, strict=True))
+    return 1 < low < high

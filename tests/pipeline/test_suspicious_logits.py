@@ -1,0 +1,106 @@
+"""Logits that are probabilities, or whose classes are on another axis, are an error with the cure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import segpost
+
+torch = pytest.importorskip("torch")
+
+LOGITS = np.random.default_rng(8).normal(0, 2, (5, 12, 14)).astype(np.float32)
+SHARES = segpost.softmax(LOGITS)
+WANT = ("labels", "confidence")
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "float16", "bfloat16", "torch"])
+@pytest.mark.parametrize("want", [("confidence",), ("probabilities",)])
+def test_probabilities_as_logits(kind: str, want: Any) -> None:
+    """Their softmax is near 1 / classes everywhere; the cure gives the probabilities."""
+    shares: Any = SHARES
+    if kind in ("torch", "bfloat16"):
+        shares = torch.from_numpy(SHARES).to(torch.bfloat16 if kind == "bfloat16" else None)
+    else:
+        shares = shares.astype(kind)
+    with pytest.raises(ValueError, match="whose softmax is no confidence") as error:
+        segpost.postprocess(shares, want=want)
+    code = re.search(r"convention=(segpost\.Convention\(.*?\))", str(error.value))
+    assert code
+    convention = eval(code.group(1), {"segpost": segpost})
+    seg = segpost.postprocess(shares, convention=convention, want=want)
+    result = seg.confidence if want == ("confidence",) else seg.probabilities
+    wanted = SHARES.max(0) if want == ("confidence",) else SHARES
+    np.testing.assert_allclose(np.asarray(result), wanted, atol=0.01)
+
+
+def test_they_are_logits_if_the_caller_says_so() -> None:
+    convention = segpost.Convention(kind="logits")
+    seg = segpost.postprocess(SHARES, convention=convention, want=WANT)
+    np.testing.assert_allclose(seg.confidence, segpost.softmax(SHARES).max(0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [
+        LOGITS,
+        np.zeros((4, 3, 3)),
+        np.eye(4)[:, :, None].repeat(4, -1),
+        abs(LOGITS) / abs(LOGITS).max(),
+        SHARES + 0.2,
+        np.zeros((3, 0, 4)),
+    ],
+)
+def test_logits_pass(logits: Any) -> None:
+    segpost.postprocess(logits.astype(np.float32), want=WANT)
+
+
+def test_labels_of_probabilities_pass() -> None:
+    """The label is the same."""
+    np.testing.assert_array_equal(segpost.postprocess(SHARES).labels, LOGITS.argmax(0))
+
+
+@pytest.mark.parametrize("shape", [(33, 33, 21), (33, 65, 21), (2, 65, 129, 19), (65, 33, 5)])
+@pytest.mark.parametrize("stride", [8, 16])
+def test_channels_last_with_a_size(shape: tuple[int, ...], stride: int) -> None:
+    """The stride of height and width shows it; both axes of the message run."""
+    logits = np.random.default_rng(9).normal(size=shape).astype(np.float32)
+    height, width = shape[-3:-1]
+    size = (height - 1) * stride + 1, (width - 1) * stride + 1
+    for call in (segpost.argmax, lambda *a, **o: segpost.postprocess(*a, **o).labels):
+        with pytest.raises(ValueError, match="pass axis=-1, or axis=-3 if it is right"):
+            call(logits, size=size)
+        labels = call(logits, size=size, axis=-1)
+        assert labels.shape == (*shape[:-3], *size)
+        assert call(logits, size=size, axis=-3).shape == labels.shape
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((21, 65, 65), (513, 513)),
+        ((19, 128, 256), (1024, 2048)),
+        ((19, 16, 32), (512, 512)),  # a stretched picture
+        ((21, 21, 21), (168, 168)),
+        ((5, 3, 7), (30, 30)),
+        ((150, 32, 43), (427, 640)),
+        ((3, 40, 30), (20, 90)),
+    ],
+)
+def test_channels_first_with_a_size_pass(shape: Any, size: Any) -> None:
+    segpost.argmax(np.zeros(shape, np.float32), size=size)
+
+
+def test_scale_in_postprocess() -> None:
+    """As in argmax, for every result."""
+    palette = segpost.Palette.distinct(5)
+    seg = segpost.postprocess(LOGITS, scale=1.5, palette=palette, want=("labels", "color"))
+    np.testing.assert_array_equal(seg.labels, segpost.argmax(LOGITS, scale=1.5))
+    assert seg.color.shape == (18, 21, 3)
+    stream = segpost.Stream(scale=1.5)
+    np.testing.assert_array_equal(stream(LOGITS).labels, seg.labels)
+    with pytest.raises(ValueError, match="size and scale both define"):
+        segpost.postprocess(LOGITS, scale=2, size=(24, 28))
