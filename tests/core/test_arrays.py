@@ -316,5 +316,8 @@ def test_arrays_of_jax() -> None:
 
 def test_use_backend_names() -> None:
     """A backend that does not exist is refused with the names that do."""
-    with pytest.raises(ValueError, match="native, numba, reference"), segpost.use_backend("gpu"):
+    with (
+        pytest.raises(ValueError, match="'native', 'numba', 'reference'"),
+        segpost.use_backend("gpu"),
+    ):
         pass

@@ -218,7 +218,7 @@ def test_fused_color_is_colorize(backend: str, classes: int, noise: bool) -> Non
         ((21, 4, 4), {"threshold": 0.5}, "threshold is for logits of one class, got 21"),
         ((1, 4, 4), {"threshold": 1.0}, "between 0 and 1"),
         ((21, 4, 4), {"confidence_mode": "sloppy"}, "confidence_mode must be one of"),
-        ((21, 4, 4), {"image": np.zeros((8, 8, 3), np.uint8)}, r"pass size=\(8, 8\)"),
+        ((21, 4, 4), {"image": np.zeros((8, 8, 3), np.uint8), "size": (4, 4)}, r"pass size=\(8, 8\)"),
         ((21, 4, 4), {"image": np.zeros((4, 4, 4), np.uint8)}, "drop the alpha channel"),
         ((2, 21, 4, 4), {"image": np.zeros((4, 4, 3), np.uint8)}, "has 1 images, logits have 2"),
         ((21, 4, 4), {"alpha": 1.5, "want": ("overlay",), "palette": "voc",

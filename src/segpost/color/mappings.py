@@ -109,7 +109,8 @@ def _read_labels(palette: dict[int, Any]) -> Entries:
         raise TypeError(
             f"palette has (name, color) for some labels, but {palette[unnamed]!r} for {unnamed}"
         )
-    void = void[1] if _is_named_color(void) else void
+    if void is not None and _is_named_color(void):
+        void = void[1]
     names = tuple(name for name, _ in values)
     return Entries([color for _, color in values], names, void, ignore_index)
 
