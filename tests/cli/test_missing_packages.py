@@ -76,7 +76,7 @@ def test_run_without_pillow(tmp_path: Path) -> None:
     """PNG files need the extra of the command line."""
     np.save(tmp_path / "x.npy", np.eye(3, dtype=np.float32)[:, None])
     line = run_without("PIL", ["run", "x.npy", "--out", "out"], tmp_path)
-    assert line.startswith("error: ")
+    assert line.startswith("segpost: error: ")
     assert line.endswith('pip install "segpost[cli]"')
 
 
@@ -84,7 +84,7 @@ def test_the_demo_without_scikit_learn(tmp_path: Path) -> None:
     """Its photograph needs the extra of the demo."""
     pytest.importorskip("PIL")
     line = run_without("sklearn", ["demo", "--out", str(tmp_path / "demo")], tmp_path)
-    assert line.startswith("error: ")
+    assert line.startswith("segpost: error: ")
     assert "sklearn" in line
     assert line.endswith('pip install "segpost[demo]"')
 
