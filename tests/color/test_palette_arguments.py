@@ -140,7 +140,7 @@ def test_what_is_no_palette(palette: Any, error: type[Exception], text: str) -> 
 )
 def test_the_cure_of_a_dict_of_another_kind_works(palette: Any) -> None:
     """What a configuration file of Hugging Face holds."""
-    with pytest.raises(TypeError, match=r"pass .*palette={") as error:
+    with pytest.raises(TypeError, match=r"pass .*palette=\{") as error:
         segpost.colorize(LABELS, palette)
     cure = str(error.value).partition("palette={")[2]
     cured = eval("{" + cure, {"palette": palette})
