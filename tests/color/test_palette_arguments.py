@@ -22,7 +22,7 @@ PLAIN, NAMED = Palette(COLORS), Palette(COLORS, NAMES)
 ID2LABEL = dict(enumerate(NAMES))
 ROWS = zip(NAMES, COLORS, strict=True)
 IMAGE = np.full((2, 3, 3), 100, np.uint8)
-LABELS = np.uint8([[0, 1, 2], [2, 1, 0]])
+LABELS = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
 LOGITS = np.eye(3, dtype=np.float32)[:, LABELS]
 
 FORMS: dict[str, tuple[Any, Palette]] = {
@@ -94,7 +94,7 @@ def test_an_ignored_label_in_a_dict(ignored: int) -> None:
     by_label = {**dict(enumerate(COLORS)), ignored: (9, 9, 9)}
     palette = as_palette(by_label)
     assert palette == Palette(COLORS, void=(9, 9, 9), ignore_index=ignored)
-    labels = np.int32([[0, ignored]])
+    labels = np.array([[0, ignored]], np.int32)
     np.testing.assert_array_equal(segpost.colorize(labels, by_label), [[COLORS[0], (9, 9, 9)]])
     named = {i: (NAMES[i], COLORS[i]) for i in range(3)} | {ignored: ("void", (9, 9, 9))}
     assert as_palette(named) == Palette(COLORS, NAMES, (9, 9, 9), ignored)

@@ -14,7 +14,7 @@ from segpost._core.arguments import check_choice
 from segpost._core.text import suggest_name
 
 LOGITS = np.eye(3, dtype=np.float32)[:, None]
-LABELS = np.uint8([[0, 1, 2]])
+LABELS = np.array([[0, 1, 2]], np.uint8)
 MATRIX = segpost.ConfusionMatrix(3)
 MATRIX.update(LABELS, LABELS)
 SCORES = MATRIX.compute()

@@ -369,7 +369,7 @@ def test_backend_from_the_environment(name: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
     )
     if name == "nonsense":
-        assert "SEGPOST_BACKEND must be one of native, numba, reference" in result.stderr
+        assert "SEGPOST_BACKEND must be one of 'native', 'numba', 'reference'" in result.stderr
     else:
         assert result.stdout.strip() == name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,103 @@ def test_results_on_a_device(tmp_path: Path, images: int | None) -> None:
         np.testing.assert_array_equal(read(tmp_path / f"{what}.png"), getattr(wanted, what))
     seg.save(tmp_path / "x.npy", what="confidence")
     np.testing.assert_allclose(read(tmp_path / "x.npy"), wanted.confidence, atol=2e-6)
+
+
+@pytest.mark.parametrize("what", WANTED)
+@pytest.mark.parametrize("suffix", [".png", ".npy", ".PNG"])
+def test_a_file_with_the_name_of_another_result(tmp_path: Path, what: str, suffix: str) -> None:
+    """It is an error whose cure saves the result of that name."""
+    seg = made("numpy", None)
+    for name in WANTED:
+        path = tmp_path / (name + suffix)
+        if name == what:
+            continue
+        with pytest.raises(ValueError, match=f"name of another result, and what is '{what}'") as e:
+            seg.save(path, what=what)
+        assert not path.exists()
+        cure = re.search(
+            r'pass what="(\w+)" to save the \w+(?:, to a file that ends in (\S+))?', str(e.value)
+        )
+        assert cure
+        assert cure.group(1) == name
+        path = path if cure.group(2) is None else path.with_suffix(cure.group(2).rstrip(","))
+        seg.save(path, what=cure.group(1))
+        assert path.exists()
+
+
+def test_a_folder_may_have_the_name_of_a_result(tmp_path: Path) -> None:
+    """Only the name of the file counts, as a whole."""
+    (tmp_path / "overlay").mkdir()
+    for name in ("overlay/a.png", "overlay/overlay-1.png", "my overlay.png"):
+        made("numpy", None).save(tmp_path / name)
+        assert read(tmp_path / name).dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("images", [None, 1])
+def test_save_all(tmp_path: Path, kind: str, images: int | None) -> None:
+    """Every result is in the file of its name, as `save` writes it; the folder is made."""
+    seg, folder = made(kind, images), tmp_path / "a" / "b"
+    paths = seg.save_all(folder)
+    names = ["labels.png", "color.png", "overlay.png", "confidence.png", "probabilities.npy"]
+    assert [path.name for path in paths.values()] == names
+    assert sorted(folder.iterdir()) == sorted(paths.values())
+    for what, path in paths.items():
+        other = tmp_path / f"x{path.suffix}"
+        seg.save(other, what=what)
+        assert other.read_bytes() == path.read_bytes()
+    assert read(paths["probabilities"]).dtype == np.float32
+    assert read(paths["probabilities"]).shape == (21, 24, 30)
+
+
+def test_save_all_of_some_results(tmp_path: Path) -> None:
+    """Only the results that are there, in place of older files."""
+    for label in (1, 2):
+        seg = Segmentation(labels=np.full((2, 2), label, np.uint8))
+        assert list(seg.save_all(str(tmp_path))) == ["labels"]
+        np.testing.assert_array_equal(read(tmp_path / "labels.png"), seg.labels)
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.png"]
+    with pytest.raises(ValueError, match="has no results"):
+        Segmentation().save_all(tmp_path)
+
+
+def test_save_all_of_several_images(tmp_path: Path) -> None:
+    """The folders of a batch are the caller's to name; the cure of the error works."""
+    seg, folder = made("numpy", 3), tmp_path / "out"
+    with pytest.raises(ValueError, match="this is a batch of 3, and every image needs") as error:
+        seg.save_all(folder)
+    assert not folder.exists()
+    exec(str(error.value).partition("of its own: ")[2], {"seg": seg})
+    assert [path.name for path in sorted(folder.iterdir())] == ["0", "1", "2"]
+    for i in range(3):
+        np.testing.assert_array_equal(read(folder / str(i) / "labels.png"), seg.labels[i])
+
+
+@pytest.mark.parametrize("what", WANTED)
+def test_a_file_is_written_as_a_whole_or_not_at_all(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error while it is written leaves the older file, and no other."""
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    seg = made("numpy", None)
+    path = tmp_path / ("x.npy" if what == "probabilities" else "x.png")
+    path.write_bytes(b"older")
+    monkeypatch.setattr(np, "save", fail)
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(OSError, match="No space left"):
+        seg.save(path, what=what)
+    assert [(file, file.read_bytes()) for file in tmp_path.iterdir()] == [(path, b"older")]
+
+
+def test_png_without_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the package and the cure; arrays need none."""
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    seg = made("numpy", None)
+    with pytest.raises(ImportError, match=r"a PNG needs Pillow .*: pip install pillow$") as error:
+        seg.save(tmp_path / "x.png")
+    assert error.value.name == "PIL"
+    seg.save(tmp_path / "x.npy")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]

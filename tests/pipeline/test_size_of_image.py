@@ -14,7 +14,7 @@ LOGITS = scene(5, 6, 8)
 IMAGE = np.random.default_rng(6).integers(0, 256, (24, 30, 3)).astype(np.uint8)
 PALETTE = segpost.Palette.distinct(5)
 WANT = ("labels", "confidence", "overlay")
-NO_SIZE = {"palette": PALETTE, "want": WANT}
+NO_SIZE: dict[str, Any] = {"palette": PALETTE, "want": WANT}
 
 
 def same(one: segpost.Segmentation, other: segpost.Segmentation) -> None:

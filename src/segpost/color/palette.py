@@ -177,8 +177,8 @@ class Palette:
         >>> id2label = {0: "wall", 1: "sky"}
         >>> segpost.Palette.from_names(id2label).names
         ('wall', 'sky')
-        >>> segpost.colorize(np.uint8([[1]]), palette=id2label)
-        array([[[210, 165, 255]]], dtype=uint8)
+        >>> segpost.colorize(np.uint8([[0]]), palette=id2label)
+        array([[[0, 0, 0]]], dtype=uint8)
         """
         colors, listed = read_names(names)
         return cls(colors, listed)

@@ -225,7 +225,7 @@ def as_images(value: Any, name: str) -> Bytes:
     _as_host_array(value, name)
     array = as_image_array(value, name).array
     if array.ndim > 4:
-        raise ValueError(f"{name} must have 3 or 4 dimensions, got shape {array.shape}")
+        raise ValueError(f"{name} must have shape (H, W, 3) or (N, H, W, 3), got {array.shape}")
     return array if array.ndim == 4 else array[None]
 
 

@@ -301,11 +301,10 @@ class Letterbox:
         source = validation.as_image_array(image)
         pixels = source.array
         if pixels.ndim > 4:
-            raise ValueError(f"image must have 3 or 4 dimensions, got shape {pixels.shape}")
+            raise ValueError(f"image must have shape (H, W, 3) or (N, H, W, 3), got {pixels.shape}")
         if pixels.shape[-3:-1] != self.image_size:
-            described = validation.describe_image_shape(image, pixels)
             raise ValueError(
-                f"image of shape {described} is {pixels.shape[-3]} x {pixels.shape[-2]}, "
+                f"image is {pixels.shape[-3]} x {pixels.shape[-2]}, "
                 f"this letterbox is for {self.image_size[0]} x {self.image_size[1]}"
             )
         backend = registry.backend(pixels, operation="letterbox")

@@ -24,7 +24,6 @@ from segpost.cli.repetitions import RepeatedMessages
 from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
 from segpost.files.images import IMAGE_SUFFIXES, read_image
-from segpost.files.writing import atomic_write
 
 MAX_PRINTED = 20  # failures of different kinds
 OUTPUTS = ("labels", "color", "overlay", "confidence")
@@ -181,23 +180,22 @@ class _Writer:
             fits = self.by_value and bool((labels >= 0).all() and (labels <= 255).all())
             is_png = fits or labels.dtype == np.uint8
             file_name = f"{name}.labels.{'png' if is_png else 'npy'}"
-            with self._new_file(file_name, source) as temporary:
-                seg.save(temporary)
+            with self._new_file(file_name, source) as path:
+                seg.save(path)
             if not is_png:
                 yield f"{source}: more than 256 classes fit no indexed PNG; wrote {file_name}"
         for kind in ("color", "overlay", "confidence"):
             if getattr(seg, kind) is not None:
-                with self._new_file(f"{name}.{kind}.png", source) as temporary:
-                    seg.save(temporary, what=kind)
+                with self._new_file(f"{name}.{kind}.png", source) as path:
+                    seg.save(path, what=kind)
 
     @contextmanager
     def _new_file(self, name: str, source: Path) -> Iterator[Path]:
-        """Yield a temporary path for a file, and refuse a name that was written before."""
+        """Yield the path of a file to write, and refuse a name that was written before."""
         path = self.folder / name
         if path in self.sources:
             raise ValueError(f"{path} is already that of {self.sources[path]}; rename one of them")
-        with atomic_write(path) as temporary:
-            yield temporary
+        yield path
         self.sources[path] = source
 
 
