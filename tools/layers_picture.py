@@ -44,9 +44,7 @@ def draw(rows: list[tuple[str, list[str]]]) -> str:
         f'<path d="M18 {TOP} V{y - 22}" stroke="#2f6fde" stroke-width="2"/>'
         f'<path d="M12 {y - 24} L18 {y - 10} L24 {y - 24} Z" fill="#2f6fde"/>'
     )
-    label = (
-        f'<text x="{LEFT}" y="{y + 16}">Imports lead down: a package imports lower layers.</text>'
-    )
+    label = f'<text x="{LEFT}" y="{y + 16}">A package imports packages of lower layers.</text>'
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 30}" '
