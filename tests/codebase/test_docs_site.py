@@ -26,6 +26,11 @@ def tool(name: str) -> ModuleType:
     return module
 
 
+def hooks() -> ModuleType:
+    """The hooks of mkdocs."""
+    return tool("docs_hooks")
+
+
 def documented_names() -> Counter[str]:
     """The names of the reference, and how often each has an entry."""
     found: Counter[str] = Counter()
@@ -80,7 +85,7 @@ def test_every_page_is_in_the_navigation() -> None:
 
 def test_links_out_of_the_docs_are_rewritten() -> None:
     """Links to the repository get its address, or are dropped without one; code is not changed."""
-    rewrite = tool("docs_hooks").rewrite_links
+    rewrite = hooks().rewrite_links
     text = (
         "[`a`](../../benches/a.md) [b](b.md#x) ![c](../images/c.png)\n```\n[d](../../d.md)\n```\n"
     )
