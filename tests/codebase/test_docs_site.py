@@ -1,4 +1,4 @@
-"""The site of docs/: its navigation and reference are complete, and `mkdocs build --strict` passes."""
+"""The site of docs/: navigation and reference are complete, `mkdocs build --strict` passes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,19 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 
 
-def hooks() -> ModuleType:
-    """The hooks of mkdocs."""
-    spec = importlib.util.spec_from_file_location("docs_hooks", ROOT / "tools/docs_hooks.py")
+def tool(name: str) -> ModuleType:
+    """A module of tools/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"tools/{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def hooks() -> ModuleType:
+    """The hooks of mkdocs."""
+    return tool("docs_hooks")
 
 
 def documented_names() -> Counter[str]:
@@ -89,6 +94,20 @@ def test_links_out_of_the_docs_are_rewritten() -> None:
     address = "https://example.org/segpost"
     wanted = f"[`a`]({address}/blob/main/benches/a.md)"
     assert rewrite(text, "guides/page.md", address) == wanted + kept
+
+
+def test_picture_of_the_layers() -> None:
+    """The picture shows the layers of the page, with all packages of `test_layers`."""
+    from test_layers import LAYERS
+
+    module = tool("layers_picture")
+    rows = module.layers(module.PAGE.read_text(encoding="utf-8"))
+    picture = module.PICTURE.read_text(encoding="utf-8")
+    assert picture == module.draw(rows), "run python tools/layers_picture.py"
+    packages = {package for row in LAYERS for package in row}
+    there = {package for package in packages if (ROOT / "src/segpost" / package).exists()}
+    there |= {package for package in packages if (ROOT / f"src/segpost/{package}.py").exists()}
+    assert {name for _, names in rows for name in names} - {"segpost/__init__.py"} == there
 
 
 @pytest.mark.docs

@@ -111,7 +111,7 @@ def commands_of(code: str) -> list[Command]:
 
 
 def is_left_out(words: list[str]) -> bool:
-    """Whether the line of a command is left out: one of `INSTALLERS`, or a variable of the shell."""
+    """Whether the line of a command is left out: one of `INSTALLERS`, or a variable."""
     if re.match(r"\w+=\$\(", words[0]):
         return True
     words = [word for word in words if not re.match(r"[A-Z_]+=", word)]

@@ -58,11 +58,12 @@ class Network(torch.nn.Module):
         super().__init__()
         head = torch.nn.Conv2d(3, classes, 1)
         with torch.no_grad():  # -|pixel - color|² + |pixel|², which is linear
+            bias = torch.full((classes,), -20.0)
             head.weight.zero_()
-            head.bias.fill_(-20.0)
             for label, color in zip((LEFT, RIGHT), normalized(COLORS), strict=True):
                 head.weight[label, :, 0, 0] = torch.from_numpy(2 * color)
-                head.bias[label] = -float((color**2).sum())
+                bias[label] = -float((color**2).sum())
+            head.bias = torch.nn.Parameter(bias)
         self.classifier = head.requires_grad_(False)
 
     def backbone(self, x: torch.Tensor) -> dict[str, torch.Tensor]:

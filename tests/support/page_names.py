@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import page_runtimes
+import pytest
 import torch
 from checkpoint_models import write_safetensors
 from page_inputs import Network, normalized
@@ -48,7 +49,7 @@ def crf() -> dict[str, Any]:
 
 def video() -> dict[str, Any]:
     """A clip, a function from a frame to logits, and a place for overlays."""
-    import imageio.v3 as iio
+    iio = pytest.importorskip("imageio.v3")
 
     frames = np.zeros((3, 48, 64, 3), np.uint8)
     iio.imwrite("clip.mp4", frames, plugin="FFMPEG", fps=25)

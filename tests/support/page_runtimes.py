@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from page_inputs import SIZE, Network, halves
 from PIL import Image
@@ -94,7 +95,7 @@ def transformers() -> dict[str, Any]:
 
 def onnxruntime() -> dict[str, Any]:
     """Names of its page, and deeplab.onnx."""
-    import onnxruntime as runtime
+    runtime = pytest.importorskip("onnxruntime")
 
     torch.onnx.export(
         Exported(),
@@ -114,7 +115,7 @@ def onnxruntime() -> dict[str, Any]:
 
 def openvino() -> dict[str, Any]:
     """Names of its page."""
-    import openvino as runtime
+    runtime = pytest.importorskip("openvino")
 
     model = runtime.convert_model(Exported(), example_input=exported_input())
     return {
@@ -128,7 +129,7 @@ def openvino() -> dict[str, Any]:
 
 def keras_hub() -> dict[str, Any]:
     """Names of its page."""
-    import tensorflow as tf
+    tf = pytest.importorskip("tensorflow")
 
     logits = np.random.default_rng(0).normal(size=(1, 8, 10, 21)).astype(np.float32)
     return {"model": lambda x: tf.constant(logits)}
@@ -136,7 +137,7 @@ def keras_hub() -> dict[str, Any]:
 
 def litert() -> dict[str, Any]:
     """Names of its page, and deeplab.tflite."""
-    import tensorflow as tf
+    tf = pytest.importorskip("tensorflow")
 
     inputs = tf.keras.Input((8, 10, 3), batch_size=1)
     model = tf.keras.Model(inputs, tf.keras.layers.Conv2D(21, 1)(inputs))
@@ -159,7 +160,7 @@ def litert() -> dict[str, Any]:
 
 def jax() -> dict[str, Any]:
     """Names of its page."""
-    import jax.numpy as jnp
+    jnp = pytest.importorskip("jax.numpy")
 
     values = np.random.default_rng(0).normal(size=(1, 12, 16, 21))
     return {"logits": jnp.asarray(values, jnp.bfloat16), "height": 96, "width": 128}
