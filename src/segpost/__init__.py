@@ -155,7 +155,7 @@ _SUBJECTS = (
     "runtimes",
     "spatial",
 )
-_ADAPTERS = ("compat", "torch", "torchmetrics")  # to be imported by name: they need other packages
+_ADAPTERS = ("compat", "torch", "torchmetrics", "typing")  # shown where they are imported
 
 
 if not TYPE_CHECKING:  # for type checkers it would be an attribute of any name

@@ -20,7 +20,7 @@ LAYERS = (
     ("pipeline", "metrics"),
     ("evaluation", "checkpoints", "fingerprints"),
     ("diagnosis",),
-    ("torch", "torchmetrics", "compat"),
+    ("torch", "torchmetrics", "compat", "typing"),
     ("cli",),
 )
 LAYER = {package: level for level, packages in enumerate(LAYERS) for package in packages}

@@ -234,7 +234,7 @@ def test_devices_are_refused_in_words(device: Any) -> None:
     from fake_devices import Cuda
 
     with pytest.raises(TypeError, match="windows are merged on the CPU"):
-        Merger((2, 2), 2).add(Cuda(np.zeros((2, 2, 2), np.float32)))
+        Merger((2, 2), 2).add(Cuda(np.zeros((2, 2, 2), np.float32)))  # type: ignore[arg-type]
 
 
 def test_the_word_of_version_0_1_for_logits() -> None:

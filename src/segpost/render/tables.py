@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import textwrap
 import unicodedata
@@ -88,6 +87,8 @@ def _terminal_width() -> int:
         is_terminal = False
     if not is_terminal:
         return DEFAULT_WIDTH
+    import shutil  # which loads every compression
+
     return max(MIN_TERMINAL_WIDTH, shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from segpost._backends import registry
 from segpost._core import arguments, errors
 from segpost._core.arguments import as_integer
+from segpost._core.array_types import Float32Array, Generic, HostArray
 from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
 from segpost._core.logits import as_logits
@@ -19,6 +20,13 @@ from segpost._core.sampling import Grid
 from segpost._core.validation import check_on_cpu
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, plan_resampling
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    MergedT = TypeVar("MergedT", default=Float32Array)
+else:
+    MergedT = Any
 
 Window = tuple[int, int, int, int]  # y, x, height, width
 
@@ -84,7 +92,7 @@ def windows(
 
 
 @public
-class Merger:
+class Merger(Generic[MergedT]):
     """The weighted mean of a network's outputs for windows, flips and scales of one image.
 
     Only the sums are stored, in float32, at the image's size. Each output is first resized to its
@@ -108,6 +116,8 @@ class Merger:
 
     Notes
     -----
+    To type checkers a merger is of NumPy arrays; one of tensors is ``Merger[torch.Tensor](...)``.
+
     After n additions the rounding error is at most n 2^-24 of the mean of the absolute values; the
     order of the additions changes the last bits only.
 
@@ -148,7 +158,7 @@ class Merger:
 
     def add(
         self,
-        logits: Any,
+        logits: MergedT | HostArray,
         *,
         window: Window | None = None,
         flip: Flip | None = None,
@@ -205,7 +215,7 @@ class Merger:
             self._wrap = array.wrap
         self._weights[rows, columns] += weights
 
-    def result(self, *, log: bool = False) -> Any:
+    def result(self, *, log: bool = False) -> MergedT:
         """Return the weighted mean of what was added.
 
         Parameters
@@ -236,7 +246,8 @@ class Merger:
                 )
             with np.errstate(divide="ignore"):
                 np.log(mean, out=mean)
-        return self._wrap(mean)
+        merged: MergedT = self._wrap(mean)
+        return merged
 
     def _check_logits(self, logits: Logits, array: InputArray) -> None:
         """Refuse arrays that are no floats of one image with the right classes on the CPU."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv as csv_module
 import io
 import math
 from collections.abc import Sequence
@@ -61,6 +60,8 @@ def csv(scores: ScoreValues) -> str:
 
 def csv_lines(rows: Sequence[Sequence[object]]) -> str:
     """Return rows as CSV with the line ends of RFC 4180."""
+    import csv as csv_module
+
     page = io.StringIO(newline="")
     csv_module.writer(page, lineterminator="\r\n").writerows(rows)
     return page.getvalue()
