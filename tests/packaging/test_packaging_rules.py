@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from segpost.cli.installation import OPTIONAL_PACKAGES, describe_import_error
+
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORK = re.compile(r"^(torch|tensorflow|jax|keras|openvino|onnxruntime)[^a-z-]")
 
@@ -51,6 +53,27 @@ def test_extra_of_the_command_line_has_what_the_commands_need(project: dict[str,
     extras = project["optional-dependencies"]
     assert not [line for line in extras["cli"] if line.startswith("scikit-learn")]
     assert [line.partition(">")[0] for line in extras["demo"]] == ["segpost[cli]", "scikit-learn"]
+
+
+@pytest.mark.parametrize("module", ["PIL", "matplotlib", "tqdm", "sklearn", "torch"])
+def test_missing_package_is_named_with_what_installs_it(
+    module: str, project: dict[str, Any]
+) -> None:
+    """The extra that the command line names has the package, and is the smallest that does."""
+    error = ModuleNotFoundError(f"No module named '{module}'", name=f"{module}.part")
+    message = describe_import_error(error)
+    found = re.fullmatch(rf"No module named '{module}': pip install \"(.*)\"", message)
+    assert found is not None, message
+    extras = project["optional-dependencies"]
+    extra = found[1].removeprefix("segpost[").removesuffix("]")
+    packages = {re.split(r"\W", line)[0] for line in extras.get(extra, [extra])}
+    assert OPTIONAL_PACKAGES[module].partition("-")[0] in packages
+
+
+def test_error_without_a_known_package_stays_as_it_is() -> None:
+    """No command is guessed."""
+    error = ImportError("to read a TFLite file install ai-edge-litert")
+    assert describe_import_error(error) == str(error)
 
 
 def test_every_python_version_has_a_classifier(project: dict[str, Any]) -> None:
