@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from segpost.cli.installation import OPTIONAL_PACKAGES, describe_import_error
-
 ROOT = Path(__file__).resolve().parents[2]
 FRAMEWORK = re.compile(r"^(torch|tensorflow|jax|keras|openvino|onnxruntime)[^a-z-]")
 
@@ -55,27 +53,6 @@ def test_extra_of_the_command_line_has_what_the_commands_need(project: dict[str,
     assert [line.partition(">")[0] for line in extras["demo"]] == ["segpost[cli]", "scikit-learn"]
 
 
-@pytest.mark.parametrize("module", ["PIL", "matplotlib", "tqdm", "sklearn", "torch"])
-def test_missing_package_is_named_with_what_installs_it(
-    module: str, project: dict[str, Any]
-) -> None:
-    """The extra that the command line names has the package, and is the smallest that does."""
-    error = ModuleNotFoundError(f"No module named '{module}'", name=f"{module}.part")
-    message = describe_import_error(error)
-    found = re.fullmatch(rf"No module named '{module}': pip install \"(.*)\"", message)
-    assert found is not None, message
-    extras = project["optional-dependencies"]
-    extra = found[1].removeprefix("segpost[").removesuffix("]")
-    packages = {re.split(r"\W", line)[0] for line in extras.get(extra, [extra])}
-    assert OPTIONAL_PACKAGES[module].partition("-")[0] in packages
-
-
-def test_error_without_a_known_package_stays_as_it_is() -> None:
-    """No command is guessed."""
-    error = ImportError("to read a TFLite file install ai-edge-litert")
-    assert describe_import_error(error) == str(error)
-
-
 def test_every_python_version_has_a_classifier(project: dict[str, Any]) -> None:
     """The classifiers begin with the oldest version that is allowed."""
     pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
@@ -86,16 +63,19 @@ def test_every_python_version_has_a_classifier(project: dict[str, Any]) -> None:
 
 
 def test_what_can_install_torch_has_the_constraints() -> None:
-    """Every command that installs the extra `test`, or torch, is given constraints.txt."""
+    """Every command that installs torch, or an extra with it, is given constraints.txt."""
     assert re.search(r"^torch==\S+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", ".ci/run")]
+    pages += ROOT.glob("docs/guides/runtimes/*.md")
+    extra = re.compile(r"\[(test|bench|runtimes-torch|\$extra)|\btorch\b(?!')")
     commands = [
-        (page, line)
-        for page in ("README.md", "CONTRIBUTING.md", ".ci/run")
-        if (ROOT / page).exists()  # an sdist has no .ci
-        for line in (ROOT / page).read_text().splitlines()
-        if re.search(r"\binstall\b", line) and re.search(r"\[(test|\$extra)|\btorch\b(?!')", line)
+        (page.name, line)
+        for page in pages
+        if page.exists()  # an sdist has no .ci
+        for line in page.read_text().splitlines()
+        if re.search(r"\binstall\b", line) and extra.search(line)
     ]
-    assert {page for page, _ in commands} >= {"README.md", "CONTRIBUTING.md"}
+    assert {page for page, _ in commands} >= {"README.md", "CONTRIBUTING.md", "torchvision.md"}
     assert [c for c in commands if "-c constraints.txt" not in c[1]] == []
 
 

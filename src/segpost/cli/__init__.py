@@ -15,7 +15,6 @@ from typing import Any
 from segpost import __version__
 from segpost._core.text import FILE_ERRORS
 from segpost.cli.commands import COMMANDS
-from segpost.cli.installation import describe_import_error
 from segpost.cli.messages import cli_spelling, describe_cli_error
 from segpost.cli.progress import print_error
 
@@ -70,7 +69,7 @@ def _run_command(
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except ImportError as error:
-        return _report_failure(f"error: {describe_import_error(error)}", 2)
+        return _report_failure(f'error: {error}: pip install "segpost[cli]"', 2)
     except FILE_ERRORS as error:
         return _report_failure(f"error: {describe_cli_error(error)}", 2)
 

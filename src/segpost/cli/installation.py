@@ -16,14 +16,6 @@ OPTIONAL_PACKAGES = {
     "tqdm": "tqdm",
     "torch": "torch",
 }
-# What installs a package: the smallest extra that has it, or the package itself.
-REQUIREMENTS = {
-    "PIL": "segpost[cli]",
-    "matplotlib": "segpost[cli]",
-    "tqdm": "segpost[cli]",
-    "sklearn": "segpost[demo]",
-    "torch": "torch",
-}
 
 
 def installation_facts(config: dict[str, Any] | None = None) -> list[tuple[str, str]]:
@@ -51,12 +43,6 @@ def installation_facts(config: dict[str, Any] | None = None) -> list[tuple[str, 
         ("numpy", config["numpy"]),
         ("numba", config["numba"]),
     ]
-
-
-def describe_import_error(error: ImportError) -> str:
-    """Return an error's message with the command that installs the missing package, if known."""
-    requirement = REQUIREMENTS.get((error.name or "").partition(".")[0])
-    return str(error) if requirement is None else f'{error}: pip install "{requirement}"'
 
 
 def optional_versions() -> dict[str, str | None]:
