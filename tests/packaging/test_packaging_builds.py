@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,14 +17,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPILERS = ("c++", "g++", "clang++", "cc", "gcc", "clang", "nvcc")
-NATIVE = ("_cpu", "lib/libsegpost", "include/segpost/capi.h", "lib/pkgconfig/segpost.pc")
+NATIVE: tuple[str, ...] = (
+    "_cpu",
+    "lib/libsegpost",
+    "include/segpost/capi.h",
+    "lib/pkgconfig/segpost.pc",
+)
 NATIVE += ("lib/cmake/segpost/segpostConfig.cmake", "lib/cmake/segpost/segpostConfigVersion.cmake")
 PYTHON = ("__init__.py", "py.typed", "_cpu.pyi", "capi.pxd", "_backends/numba/__init__.py")
 
 pytestmark = pytest.mark.packaging
 
 
-def environment(**variables: str) -> dict[str, str]:
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """The environment without what would change a build, and with some variables."""
     flags = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "CMAKE_ARGS")
     kept = {
@@ -34,7 +40,9 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, "SEGPOST_CUDA": "OFF", **variables}
 
 
-def run(*command: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str, folder: Path = ROOT, variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """A command with what it prints."""
     return subprocess.run(
         command,
@@ -42,13 +50,13 @@ def run(*command: str, folder: Path = ROOT, **variables: str) -> subprocess.Comp
         capture_output=True,
         text=True,
         check=False,
-        env=environment(**variables),
+        env=environment(variables or {}),
     )
 
 
-def succeed(*command: str, folder: Path = ROOT, **variables: str) -> str:
+def succeed(*command: str, folder: Path = ROOT, variables: Mapping[str, str] | None = None) -> str:
     """What a command prints, if it succeeds."""
-    done = run(*command, folder=folder, **variables)
+    done = run(*command, folder=folder, variables=variables)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout + done.stderr
 
@@ -71,7 +79,12 @@ def test_sdist_has_what_a_build_and_the_tests_need(sdist: Path) -> None:
         file = archive.extractfile(f"{root}/PKG-INFO")
         assert file is not None
         information = file.read().decode()
-    wanted = ("CMakeLists.txt", "constraints.txt", "csrc/cmake/probe/CMakeLists.txt", "LICENSE")
+    wanted: tuple[str, ...] = (
+        "CMakeLists.txt",
+        "constraints.txt",
+        "csrc/cmake/probe/CMakeLists.txt",
+        "LICENSE",
+    )
     wanted += ("csrc/cmake/probe/level.cpp.in", "csrc/include/segpost/capi.h", "README.md")
     wanted += ("tools/metadata/absolute_links.py", "tests/conftest.py", "src/segpost/py.typed")
     assert set(wanted) <= names
@@ -126,7 +139,7 @@ def test_metadata_is_read_without_a_compiler(
         command = (*command, "--no-cache")
     else:
         command = (sys.executable, "-m", *command, str(source))
-    printed = succeed(*command, folder=tmp_path, **recorder.variables)
+    printed = succeed(*command, folder=tmp_path, variables=recorder.variables)
     assert "segpost" in printed
     assert not recorder.record.exists(), recorder.record.read_text()
 
@@ -136,7 +149,7 @@ def test_recorded_compilers_are_those_of_a_build(
 ) -> None:
     """The test above can fail: a build runs one of them."""
     arguments = ("wheel", "--no-deps", "--no-cache-dir", "-w", str(tmp_path / "wheels"), str(sdist))
-    succeed(sys.executable, "-m", "pip", *arguments, **recorder.variables)
+    succeed(sys.executable, "-m", "pip", *arguments, variables=recorder.variables)
     assert recorder.record.exists()
 
 
@@ -146,13 +159,14 @@ class Environment(NamedTuple):
     folder: Path
     sdist: Path
 
-    def pip(self, command: str, **variables: str) -> str:
-        """What pip prints; it finds segpost in the folder of the source distribution."""
-        links = f"{os.environ.get('PIP_FIND_LINKS', '')} {self.sdist.parent}".strip()
-        path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        variables = {"PIP_FIND_LINKS": links, "PATH": path, **variables}
-        cache = str(self.folder / "cache")
-        return succeed("sh", "-c", command, **{"PIP_CACHE_DIR": cache, **variables})
+    def pip(self, command: str, **variables: str) -> None:
+        """Run a command of pip's; it finds segpost in the folder of the source distribution."""
+        own = {
+            "PIP_FIND_LINKS": f"{os.environ.get('PIP_FIND_LINKS', '')} {self.sdist.parent}".strip(),
+            "PIP_CACHE_DIR": str(self.folder / "cache"),
+            "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        }
+        succeed("sh", "-c", command, variables={**own, **variables})
 
     @property
     def packages(self) -> Path:
@@ -163,7 +177,7 @@ class Environment(NamedTuple):
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Python with its packages, and NumPy and Numba from the environment of the tests."""
         path = f"{self.packages}{os.pathsep}{sysconfig.get_path('purelib')}"
-        return run(str(self.folder / "bin" / "python"), *arguments, PYTHONPATH=path)
+        return run(str(self.folder / "bin" / "python"), *arguments, variables={"PYTHONPATH": path})
 
     def files(self) -> set[str]:
         """What the installed wheel has in the folder of packages."""
@@ -251,7 +265,7 @@ def test_wheels_have_the_package_and_nothing_else(fallback: Installed, cured: In
 def wheel(sdist: Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """A build that is expected to fail."""
     arguments = ("wheel", "--no-deps", "--no-cache-dir", "-w", str(folder / "wheels"), str(sdist))
-    done = run(sys.executable, "-m", "pip", *arguments, **variables)
+    done = run(sys.executable, "-m", "pip", *arguments, variables=variables)
     assert done.returncode != 0, done.stdout
     return done
 

@@ -63,16 +63,19 @@ def test_every_python_version_has_a_classifier(project: dict[str, Any]) -> None:
 
 
 def test_what_can_install_torch_has_the_constraints() -> None:
-    """Every command that installs the extra `test`, or torch, is given constraints.txt."""
+    """Every command that installs torch, or an extra with it, is given constraints.txt."""
     assert re.search(r"^torch==\S+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", ".ci/run")]
+    pages += ROOT.glob("docs/guides/runtimes/*.md")
+    extra = re.compile(r"\[(test|bench|runtimes-torch|\$extra)|\btorch\b(?!')")
     commands = [
-        (page, line)
-        for page in ("README.md", "CONTRIBUTING.md", ".ci/run")
-        if (ROOT / page).exists()  # an sdist has no .ci
-        for line in (ROOT / page).read_text().splitlines()
-        if re.search(r"\binstall\b", line) and re.search(r"\[(test|\$extra)|\btorch\b(?!')", line)
+        (page.name, line)
+        for page in pages
+        if page.exists()  # an sdist has no .ci
+        for line in page.read_text().splitlines()
+        if re.search(r"\binstall\b", line) and extra.search(line)
     ]
-    assert {page for page, _ in commands} >= {"README.md", "CONTRIBUTING.md"}
+    assert {page for page, _ in commands} >= {"README.md", "CONTRIBUTING.md", "torchvision.md"}
     assert [c for c in commands if "-c constraints.txt" not in c[1]] == []
 
 
