@@ -102,6 +102,9 @@ class Job:
     kind: str = "float32"  # the logits' type as contenders get them; bfloat16 is float32 here
     only: tuple[str, ...] = ()
     note: Deferred[str] = Deferred(str)
+    tracked: bool = (
+        True  # whether the marker `own` selects its rows: not where a call takes seconds
+    )
 
     @property
     def given(self) -> Any:

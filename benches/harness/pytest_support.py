@@ -21,7 +21,7 @@ from benches.harness import measure
 from benches.harness.jobs import FLOOR_RATIO, OURS, Absent, Entry, Job, entries
 
 ROUNDS = 5
-FLOOR_VISITS = 3  # before a contender is timed, and again after it
+FLOOR_VISITS = 2  # before a contender is timed, and again after it
 # What users call, with the default backend and SIMD level: the rows that a change can slow down.
 OWN = (OURS, FAST, BYTES, STREAM, TWO_THREADS, ACCUMULATOR, BOXED_INTO, BOXED_LAST)
 
@@ -33,11 +33,16 @@ def parametrized(jobs: Callable[[], list[Job]]) -> list[Any]:
             job,
             entry,
             id=f"{slug(job.title)}--{slug(entry.name)}",
-            marks=[pytest.mark.own] if entry.name in OWN else [],
+            marks=[pytest.mark.own] if is_own(job, entry) else [],
         )
         for job in jobs()
         for entry in entries(job)
     ]
+
+
+def is_own(job: Job, entry: Entry) -> bool:
+    """Whether the marker `own` selects it: what users call, on all threads of the job."""
+    return job.tracked and entry.name in OWN and entry.threads == job.threads
 
 
 def slug(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import scene
+from html_elements import Elements
 
 import segpost
 from segpost.cli import main
@@ -143,7 +144,24 @@ def test_demo(
     assert read(tmp_path / "crf.png").ndim == 3
     assert len(np.unique(read(tmp_path / "labels.png"))) >= 4
     report = (tmp_path / "report.html").read_text()
-    assert report.count("data:image/png;base64,") >= 7
+    urls = re.findall(r'(?:src|href)="(data:image/\w+;base64,[^"]+)"', report)
+    assert len(urls) == len(set(urls)) == 9  # the overlay, which is shown twice, is there once
+    assert report.count("<image ") == report.count('<use href="#overlay">') == 1
+    assert len(report) < 1_500_000
+    described = [
+        str(attributes.get("alt") or attributes.get("aria-label"))
+        for tag, attributes in Elements(report).seen
+        if tag in ("img", "svg")
+    ]
+    assert len(described) == 10
+    assert min(map(len, described)) > 25
+    shares = [
+        f"{share:.1%}"
+        for share in np.unique(read(tmp_path / "labels.png"), return_counts=True)[1] / (427 * 640)
+    ]
+    assert all(share in described[1] for share in shares)
+    assert all(f"width:{share}" in report for share in shares)  # a bar is a share of its track
+    assert "@media print" in report
     assert "<h2>Dense CRF</h2>" in report
     assert "http://" not in report.replace("http://www.w3.org", "")
     assert 'src="http' not in report

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,17 @@ tr:last-child td { border-bottom: 0; } tbody tr:first-child td { font-weight: 65
 .plain td:last-child.words, .plain .words { text-align: left; }
 .swatch { display: inline-block; width: 13px; height: 13px; border-radius: 4px;
   margin-right: 8px; vertical-align: -1px; box-shadow: inset 0 0 0 1px #8888; }
+@media print {
+  :root { color-scheme: light; --page: #fff; --card: #fff; --ink: #1b2330; --soft: #5d6878;
+    --line: #dfe3ea; --code: #fff; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
+  h2, h3 { break-after: avoid; } h2 { margin-top: 22px; }
+  figure, tr, .keep { break-inside: avoid; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8.5pt; padding: 10px 12px; }
+  .card { overflow: visible; } .scroll { overflow: visible; }
+  th, td { padding: 4px 8px; }
+}
 """
 
 
@@ -102,6 +114,25 @@ def embed_picture(picture: Any, kind: str = "png", **options: Any) -> str:
     return embed_image(buffer.getvalue(), kind)
 
 
+def embed_file(path: Path, quality: int = 88) -> str:
+    """Return an image file as the URL of an `img` element, as JPEG where that is smaller.
+
+    Parameters
+    ----------
+    path : Path
+        A PNG file, gray or RGB.
+    quality : int
+        Of the JPEG, in 1..95.
+    """
+    from PIL import Image
+
+    content = path.read_bytes()
+    with Image.open(path) as picture:
+        url = embed_picture(picture.convert("RGB"), "jpeg", quality=quality, optimize=True)
+    own = embed_image(content)
+    return url if len(url) < len(own) else own
+
+
 def embed_array(image: npt.NDArray[np.uint8]) -> str:
     """Return an (H, W, 3) array as the URL of an `img` element; needs Pillow."""
     from PIL import Image
@@ -109,7 +140,9 @@ def embed_array(image: npt.NDArray[np.uint8]) -> str:
     return embed_picture(Image.fromarray(image))
 
 
-def format_figure(source: str, title: str, css_class: str = "") -> str:
+def format_figure(
+    source: str, title: str, css_class: str = "", *, description: str | None = None
+) -> str:
     """Return an image with its title below it.
 
     Parameters
@@ -117,14 +150,17 @@ def format_figure(source: str, title: str, css_class: str = "") -> str:
     source : str
         A URL, as `embed_image` returns it.
     title : str
-        Text of the caption, and for who cannot see the image.
+        Text of the caption.
     css_class : str
         Class of the image.
+    description : str, optional
+        What the image shows, for a reader who cannot see it; the title by default.
     """
     extra = f' class="{css_class}"' if css_class else ""
     words = escape_html(title)
+    alternative = words if description is None else escape_html(description)
     return (
-        f'<figure><img src="{source}"{extra} alt="{words}">'
+        f'<figure><img src="{source}"{extra} alt="{alternative}">'
         f"<figcaption>{words}</figcaption></figure>"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import statistics
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ ROUNDS = 7
 MIN_ROUND_SECONDS = 0.03  # long against the clock's resolution
 SLOW_ROUNDS = 3  # of calls that take longer than a second
 LOOP_ROWS = 16
+NOTE_WIDTH = 96  # columns of the terminal
 HEAD = ("code", "CPU time", "times segpost", "full-size logits", "labels that differ")
 
 
@@ -92,7 +94,7 @@ def measure(logits: Array, size: tuple[int, int], palette: segpost.Palette) -> T
     task = f"{shape} {logits.dtype} logits to labels and colors of {size[0]} x {size[1]}"
     notes = [
         *_notes(task, ROUNDS),
-        "NumPy, vectorized: bilinear upsampling, argmax(axis=0), palette[labels]. Python loop: the",
+        "NumPy, vectorized: bilinear upsampling, argmax(axis=0), palette[labels]. Python loop: the "
         "same upsampling, then palette[np.argmax(logits[i, j, :])] for every pixel, measured on "
         f"{LOOP_ROWS} rows.",
     ]
@@ -185,7 +187,8 @@ def format_table(table: Table) -> str:
         first = line[0].ljust(widths[0])
         rest = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
         lines.append("  ".join((first, *rest)).rstrip())
-    return "\n".join([*lines, *table.notes])
+    notes = (textwrap.fill(note, NOTE_WIDTH, break_on_hyphens=False) for note in table.notes)
+    return "\n".join([*lines, *notes])
 
 
 def table_lines(table: Table) -> list[tuple[str, ...]]:

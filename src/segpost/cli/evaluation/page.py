@@ -112,8 +112,10 @@ def _tiles(scores: Scores) -> str:
 
 
 def _class_table(scores: Scores, reader: PairReader) -> str:
-    """Return a row a class, which a click on a column sorts."""
-    names = "".join(f"<th>{name}</th>" for name in CLASS_HEAD)
+    """Return a row a class, which the button of a column sorts."""
+    names = "".join(
+        f'<th aria-sort="none"><button type="button">{name}</button></th>' for name in CLASS_HEAD
+    )
     reasons = content.left_out(scores)
     rows = "".join(_class_row(scores, reader, label, why) for label, why in enumerate(reasons))
     return (

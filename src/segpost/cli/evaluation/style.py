@@ -20,8 +20,11 @@ ul.notes li { margin: 4px 0; }
 .sortable td { white-space: nowrap; }
 .tag { margin-left: 8px; padding: 1px 7px; border: 1px solid var(--line); border-radius: 9px;
   font-size: .75rem; color: var(--soft); white-space: nowrap; }
-.sortable th { cursor: pointer; user-select: none; white-space: nowrap; }
-.sortable th:hover { color: var(--ink); }
+.sortable th button { all: unset; cursor: pointer; white-space: nowrap; }
+.sortable th button:hover, .sortable th button:focus-visible { color: var(--ink); }
+.sortable th button:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; }
+.sortable th[aria-sort=ascending] button::after { content: " \\2191"; }
+.sortable th[aria-sort=descending] button::after { content: " \\2193"; }
 .matrix img { display: block; max-width: 100%; margin: 0 auto; }
 .matrix.large img { cursor: zoom-in; } .matrix.full img { max-width: none; cursor: zoom-out; }
 .two { display: grid; gap: 20px; align-items: start;
@@ -38,16 +41,32 @@ ul.notes li { margin: 4px 0; }
 .panels figure { background: var(--code); } .panels figcaption { padding: 7px 14px; }
 .panels img { image-rendering: pixelated; } .panels img.photo { image-rendering: auto; }
 .keys { display: flex; flex-wrap: wrap; gap: 6px 20px; margin: 0 0 16px; }
+@media print { .tiles, .shot, .tile { break-inside: avoid; } .others { gap: 8px; }
+  .tile { padding: 6px 10px; } .tiles > .tile b { font-size: 2.2rem; }
+  .sortable th, .sortable td { padding: 3px 6px; font-size: 8.5pt; }
+  .bar { grid-template-columns: minmax(40px, 1fr) 4.2em; }
+  .panels { grid-template-columns: none; grid-auto-flow: column; grid-auto-columns: 1fr; }
+  .tiles { grid-template-columns: 1fr 2.1fr; } }
 """
 
-# A click on the head of a column sorts the rows of the table, a second click reverses them.
+# The button of a column sorts the rows of the table, and reverses them when pressed again. Numbers
+# begin with the largest, words with the first.
 SCRIPT = """
-document.querySelectorAll('.sortable th').forEach((head, column) => head.onclick = () => {
-  const body = head.closest('table').tBodies[0], down = head.dataset.down !== '1';
-  const value = row => { const cell = row.cells[column];
-    return cell.dataset.value === undefined ? cell.textContent : +cell.dataset.value; };
-  const rows = [...body.rows].sort((a, b) => { const x = value(a), y = value(b);
-    return typeof x === 'string' ? x.localeCompare(y) : y - x; });
-  body.append(...(down ? rows : rows.reverse())); head.dataset.down = down ? '1' : '';
+document.querySelectorAll('.sortable th').forEach((head, column) => {
+  head.querySelector('button').onclick = () => {
+    const body = head.closest('table').tBodies[0];
+    const isNumber = body.rows[0] && body.rows[0].cells[column].dataset.value !== undefined;
+    const cell = row => row.cells[column];
+    const value = row => isNumber ? +cell(row).dataset.value : cell(row).textContent;
+    const before = head.getAttribute('aria-sort');
+    const first = isNumber ? 'descending' : 'ascending';
+    const second = isNumber ? 'ascending' : 'descending';
+    const order = before === first ? second : first;
+    const rows = [...body.rows].sort((a, b) => isNumber ? value(a) - value(b)
+      : value(a).localeCompare(value(b)));
+    body.append(...(order === 'ascending' ? rows : rows.reverse()));
+    head.parentNode.querySelectorAll('th').forEach(th => th.setAttribute('aria-sort', 'none'));
+    head.setAttribute('aria-sort', order);
+  };
 });
 """

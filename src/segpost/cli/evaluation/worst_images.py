@@ -29,7 +29,7 @@ from segpost.render.tables import format_score, format_share
 from segpost.render.text import escape_html
 
 MAX_SIDE = 960  # pixels of an image in the report
-MAX_LEGEND_CLASSES = 14
+MAX_DESCRIBED = 4  # classes, for a reader who cannot see an image
 IGNORED_COLOR = (224, 224, 192)
 WRONG_COLOR = (229, 72, 77)
 INVALID_COLORS = ((255, 0, 255), (0, 255, 0), (0, 255, 255), (255, 255, 0), (255, 255, 255))
@@ -76,9 +76,9 @@ def format_worst_images(
 def _legend(
     scores: Scores, cm: ConfusionMatrix, ids: Sequence[str], colors: npt.NDArray[np.uint8]
 ) -> Iterator[str]:
-    """Yield what the colors mean: the most frequent classes of these images, and what is none."""
+    """Yield what the colors mean: the classes of these images, and what is none."""
     table = colors.tolist()
-    labels = frequent_classes(scores, ids)[:MAX_LEGEND_CLASSES]
+    labels = frequent_classes(scores, ids)
     entries = [(scores.class_names[label], tuple(table[label])) for label in labels]
     entries.append(("wrong", WRONG_COLOR))
     if has_ignored_pixels(cm):
@@ -141,7 +141,8 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
     """Yield the image, the target, the prediction and their differences."""
     if image_path is not None:
         try:
-            yield format_figure(_embed_image_file(image_path), "image", "photo")
+            source = _embed_image_file(image_path)
+            yield format_figure(source, "image", "photo", description=f"image {pair.id}")
         except FILE_ERRORS as error:
             yield _caption(describe_cli_error(error))
     preds, target = reader.read_labels(pair)
@@ -150,12 +151,26 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
     target_rows = np.where(is_ignored, num_classes, target)
     pred_rows = np.where((preds >= 0) & (preds < num_classes), preds, num_classes + 1)
     table = np.concatenate([colors, [IGNORED_COLOR], [_invalid_color(colors)]]).astype(np.uint8)
-    yield format_figure(_embed_labels(target_rows, table), "target")
-    yield format_figure(_embed_labels(pred_rows, table), "prediction")
+    names = (*(reader.classes.names or map(str, range(num_classes))), "void", "no class")
+    for title, rows in (("target", target_rows), ("prediction", pred_rows)):
+        description = f"{title} of {pair.id}: {_describe_classes(rows, names)}"
+        yield format_figure(_embed_labels(rows, table), title, description=description)
     differences = np.where(is_ignored, 2, (pred_rows != target_rows).astype(np.intp))
     table = np.array([color for color, _ in DIFFERENCES], np.uint8)
     opacity = bytes(alpha for _, alpha in DIFFERENCES)
-    yield format_figure(_embed_labels(differences, table, opacity), "where they differ")
+    share = format_share(float((differences == 1).sum()) / max(int((~is_ignored).sum()), 1))
+    yield format_figure(
+        _embed_labels(differences, table, opacity),
+        "where they differ",
+        description=f"where they differ in {pair.id}: {share} of the pixels that count",
+    )
+
+
+def _describe_classes(rows: Array, names: Sequence[str]) -> str:
+    """Return the largest classes of a label map, and their shares, in words."""
+    counts = np.bincount(rows.reshape(-1), minlength=len(names))
+    order = [int(row) for row in np.argsort(-counts, kind="stable")[:MAX_DESCRIBED] if counts[row]]
+    return ", ".join(f"{names[row]} {format_share(counts[row] / rows.size)}" for row in order)
 
 
 def _caption(text: str) -> str:
