@@ -36,7 +36,7 @@ SMALL_OFFSET = 2  # pixels that one picture does not prove
 MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in many places
 MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
 MIN_GRID_PIXELS = 64  # whose label depends on the grid
-MAX_GRID_IMAGES_WORSE = 0.2  # of the images whose labels change
+MIN_GRID_IMAGES = 5  # that all fit better: a network may favor another grid by itself
 
 # By kind: the largest share that may remain of the errors of the best alternative, the least share
 # of the pixels that must be corrected, and the least share of minor classes that must be right.
@@ -351,7 +351,7 @@ class Alignment(CodedMaps):
             sums = gained.reshape(len(gained), -1).sum(axis=1, dtype=np.int64)
             images = int(np.count_nonzero(sums))
             images_worse = int(np.count_nonzero(sums < 0))
-            is_likely = images >= 3 and images_worse == 0 and better >= 3 * worse
+            is_likely = images >= MIN_GRID_IMAGES and not images_worse and better >= 4 * worse
             right, known = self.count_equal(labels[grid])
             yield Explanation(
                 "grid",

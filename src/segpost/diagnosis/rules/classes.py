@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
-from segpost.diagnosis.rules.common.cures import array_code, labels_code, table_code
+from segpost.diagnosis.rules.common.cures import array_code, labels_code, table_code, train_ids_code
 from segpost.diagnosis.rules.common.explanations import as_result, best_explanation
 from segpost.diagnosis.values import MIN_PIXELS, format_values
 
@@ -15,7 +17,7 @@ NEEDS = "predicted target"
     "labelid-for-trainid",
     needs=NEEDS,
     ranks="likely",
-    cure="segpost evaluate ... --map cityscapes",
+    cure="target = table[target]  # table: the trainId of each labelId",
     unless="target-labelid",
 )
 def labelid_for_trainid(context: DiagnosticContext) -> RuleResult | None:
@@ -29,7 +31,7 @@ def labelid_for_trainid(context: DiagnosticContext) -> RuleResult | None:
     return as_result(
         explanation,
         f"with the {'target' if is_target else 'prediction'}'s labelIds mapped to trainIds",
-        f"segpost evaluate ... --map cityscapes --map-to {'target' if is_target else 'preds'}",
+        train_ids_code(context, "target" if is_target else "labels"),
     )
 
 
@@ -50,7 +52,7 @@ def reduce_zero_label_missing(context: DiagnosticContext) -> RuleResult | None:
     "reduce-zero-label-twice",
     needs=NEEDS,
     ranks="likely",
-    cure="reduce_zero_label=False  # where the data set does it already",
+    cure="target = np.where(target == 255, 0, target + 1)",
 )
 def reduce_zero_label_twice(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target plus 1: reduce_zero_label was applied to the target twice, or
@@ -63,7 +65,7 @@ def reduce_zero_label_twice(context: DiagnosticContext) -> RuleResult | None:
     "class-offset",
     needs=NEEDS,
     ranks="likely",
-    cure="target = target.astype(int) + offset",
+    cure="target = target + offset",
 )
 def class_offset(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target plus a constant."""
@@ -82,7 +84,11 @@ def class_offset(context: DiagnosticContext) -> RuleResult | None:
 def inverted_mask(context: DiagnosticContext) -> RuleResult | None:
     """Foreground and background are exchanged."""
     explanation = best_explanation(context, "inverted")
-    return None if explanation is None else as_result(explanation, "with 0 and 1 exchanged")
+    if explanation is None:
+        return None
+    return as_result(
+        explanation, "with 0 and 1 exchanged", f"labels = 1 - {labels_code(context)}"
+    )
 
 
 @rule(
@@ -127,7 +133,7 @@ def ids_wrapped(context: DiagnosticContext) -> RuleResult | None:
     "no-common-class",
     needs=NEEDS,
     ranks="hint",
-    cure="print(checkpoint_names, dataset_names)  # which classes has either?",
+    cure="print(np.unique(labels), np.unique(target))  # which classes have checkpoint and data?",
     unless="one-class labelid-for-trainid reduce-zero-label-missing reduce-zero-label-twice "
     "class-offset inverted-mask classes-permuted target-outside target-0-255 labels-0-255 "
     "argmax-times-255 target-luma target-labelid labels-outside",
@@ -153,8 +159,24 @@ def _find_offset(context: DiagnosticContext, offset: int) -> RuleResult | None:
     explanation = best_explanation(context, "offset")
     if explanation is None or explanation.detail["offset"] != offset:
         return None
-    cure = ""
-    if abs(offset) != 1:
-        sign = "-" if offset < 0 else "+"
-        cure = f"target = target.astype(int) {sign} {abs(offset)}  # except where it is ignored"
+    code, void = array_code(context, "target"), context.inputs.ignored.tolist()
+    lost = void[0] if void else 255
+    kept = f"np.isin({code}, {void})" if void else ""
+    if offset < 0:
+        below = f"{code} < {-offset}"
+        below = f"({below}) | {kept}" if void else below
+        cure = f"target = np.where({below}, {lost}, {code} - {-offset})  # {lost} is ignored"
+    elif void:
+        ignored = 0 if offset == 1 and _is_background_ignored(context) else lost
+        cure = f"target = np.where({kept}, {ignored}, {code} + {offset})"
+    else:
+        cure = f"target = {code} + {offset}"
     return as_result(explanation, f"if each prediction is the target's class {offset:+d}", cure)
+
+
+def _is_background_ignored(context: DiagnosticContext) -> bool:
+    """Return whether most ignored pixels are predicted as class 0."""
+    is_ignored = np.isin(context.target, context.inputs.ignored)
+    if context.predicted.shape != context.target.shape or not is_ignored.any():
+        return False
+    return bool((context.predicted[is_ignored] == 0).mean() > 0.5)
