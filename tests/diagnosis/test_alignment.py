@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import segpost
-from segpost.diagnosis.class_maps import TRAIN_IDS
 from segpost.diagnosis.assignment import best_assignment
+from segpost.diagnosis.class_maps import TRAIN_IDS
 
 GRIDS = ("half_pixel", "align_corners", "asymmetric")
 

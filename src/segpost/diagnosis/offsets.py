@@ -36,9 +36,7 @@ def find_near_offset(predicted: Array, target: Array, no_code: int) -> Offset:
     inner = target[:, margin_y : height - margin_y, margin_x : width - margin_x]
     step = max(1, min(-(-inner.size // NEAR_PIXELS), inner.shape[1] // 16))
     offsets = [
-        (dy, dx)
-        for dy in range(-margin_y, margin_y + 1)
-        for dx in range(-margin_x, margin_x + 1)
+        (dy, dx) for dy in range(-margin_y, margin_y + 1) for dx in range(-margin_x, margin_x + 1)
     ]
 
     def count_equal(offset: Offset, step: int) -> int:
@@ -82,7 +80,9 @@ def find_far_offset(predicted: Array, target: Array, no_code: int) -> Offset | N
     best: tuple[float, Offset] | None = None
     for peak in np.argsort(rate, axis=None)[::-1][:FAR_PEAKS]:
         y, x = (int(i) for i in np.unravel_index(int(peak), rate.shape))
-        offset = (step * (y - rows if y > rows // 2 else y), step * (x - columns if x > columns // 2 else x))  # fmt: skip
+        down = y - rows if y > rows // 2 else y
+        right = x - columns if x > columns // 2 else x
+        offset = (step * down, step * right)
         refined = _refine(predicted, target, no_code, offset, step)
         if best is None or refined[0] < best[0]:
             best = refined

@@ -6,11 +6,13 @@ import numpy as np
 
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.common.causes import INPUT_CAUSES, VALUE_CAUSES
 from segpost.diagnosis.rules.common.cures import array_code, labels_code, table_code, train_ids_code
 from segpost.diagnosis.rules.common.explanations import as_result, best_explanation
 from segpost.diagnosis.values import MIN_PIXELS, format_values
 
 NEEDS = "predicted target"
+CAUSES = f"{INPUT_CAUSES} {VALUE_CAUSES}"  # of ids that seem to mean other classes
 
 
 @rule(
@@ -19,6 +21,7 @@ NEEDS = "predicted target"
     ranks="likely",
     cure="target = table[target]  # table: the trainId of each labelId",
     unless="target-labelid",
+    consequence_of=CAUSES,
 )
 def labelid_for_trainid(context: DiagnosticContext) -> RuleResult | None:
     """Prediction or target holds Cityscapes' labelIds, and the other one trainIds: mapped, they
@@ -40,6 +43,7 @@ def labelid_for_trainid(context: DiagnosticContext) -> RuleResult | None:
     needs=NEEDS,
     ranks="likely",
     cure="target = np.where(target == 0, 255, target - 1)  # with 255 ignored",
+    consequence_of=CAUSES,
 )
 def reduce_zero_label_missing(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target less 1: the network was trained with reduce_zero_label, and
@@ -53,6 +57,7 @@ def reduce_zero_label_missing(context: DiagnosticContext) -> RuleResult | None:
     needs=NEEDS,
     ranks="likely",
     cure="target = np.where(target == 255, 0, target + 1)",
+    consequence_of=CAUSES,
 )
 def reduce_zero_label_twice(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target plus 1: reduce_zero_label was applied to the target twice, or
@@ -66,6 +71,7 @@ def reduce_zero_label_twice(context: DiagnosticContext) -> RuleResult | None:
     needs=NEEDS,
     ranks="likely",
     cure="target = target + offset",
+    consequence_of=CAUSES,
 )
 def class_offset(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target plus a constant."""
@@ -80,15 +86,14 @@ def class_offset(context: DiagnosticContext) -> RuleResult | None:
     needs=NEEDS,
     ranks="likely",
     cure="labels = 1 - labels",
+    consequence_of=CAUSES,
 )
 def inverted_mask(context: DiagnosticContext) -> RuleResult | None:
     """Foreground and background are exchanged."""
     explanation = best_explanation(context, "inverted")
     if explanation is None:
         return None
-    return as_result(
-        explanation, "with 0 and 1 exchanged", f"labels = 1 - {labels_code(context)}"
-    )
+    return as_result(explanation, "with 0 and 1 exchanged", f"labels = 1 - {labels_code(context)}")
 
 
 @rule(
@@ -97,6 +102,7 @@ def inverted_mask(context: DiagnosticContext) -> RuleResult | None:
     ranks="likely",
     cure="labels = order[labels]  # order: the class of the target for each predicted id",
     unless="argmax-times-255 labels-luma target-luma interpolated-labels target-interpolated",
+    consequence_of=CAUSES,
 )
 def classes_permuted(context: DiagnosticContext) -> RuleResult | None:
     """The classes have another order in the prediction than in the target: after the best
@@ -116,6 +122,7 @@ def classes_permuted(context: DiagnosticContext) -> RuleResult | None:
     needs=NEEDS,
     ranks="likely",
     cure="labels = logits.argmax(axis)  # in a type of 16 bits or more, never uint8",
+    consequence_of=CAUSES,
 )
 def ids_wrapped(context: DiagnosticContext) -> RuleResult | None:
     """The prediction holds the classes modulo 256: ids above 255 were stored in 8 bits."""
@@ -137,6 +144,7 @@ def ids_wrapped(context: DiagnosticContext) -> RuleResult | None:
     unless="one-class labelid-for-trainid reduce-zero-label-missing reduce-zero-label-twice "
     "class-offset inverted-mask classes-permuted target-outside target-0-255 labels-0-255 "
     "argmax-times-255 target-luma target-labelid labels-outside",
+    consequence_of=CAUSES,
 )
 def no_common_class(context: DiagnosticContext) -> RuleResult | None:
     """Prediction and target have no class in common, so that every IoU is 0."""

@@ -29,7 +29,7 @@ HALF_FACTOR = 5  # times as much is allowed in types of few bits
     "nan-logits",
     needs="logits",
     ranks="certain",
-    cure="logits = model.float()(input.float())  # model: the network; if NaN stays, find its layer",
+    cure="logits = model.float()(input.float())  # model: the network; NaN stays: its layer",
 )
 def nan_logits(context: DiagnosticContext) -> RuleResult | None:
     """The logits hold NaN: an overflow of float16, or a division by zero. Where a class is NaN the
@@ -97,6 +97,7 @@ def other_number_of_classes(context: DiagnosticContext) -> RuleResult | None:
     needs="logits",
     ranks="likely hint",
     cure="labels = segpost.postprocess(logits, threshold=0.5).labels",
+    consequence_of="bits-as-floats sigmoid-twice",
 )
 def one_channel(context: DiagnosticContext) -> RuleResult | None:
     """The head has one channel, for a sigmoid; its argmax is 0 at every pixel."""
@@ -127,10 +128,11 @@ def one_channel(context: DiagnosticContext) -> RuleResult | None:
     ranks="likely hint",
     cure="labels = segpost.postprocess(logits, quantization=(scale, zero_point)).labels"
     "  # both: of the runtime's output",
+    consequence_of="wrapped-logits",
 )
 def quantized_logits(context: DiagnosticContext) -> RuleResult | None:
-    """The logits are the raw integers of a quantized network. Their labels are right; their softmax
-    is wrong until scale and zero point are applied.
+    """The logits are the raw integers of a quantized network. Their labels may be right; their
+    softmax is wrong until scale and zero point are applied.
     """
     pixels = context.logit_samples
     if context.inputs.quantization is not None or pixels.shape[1] < 2 or not context.is_finite:
@@ -207,6 +209,7 @@ def probabilities_as_logits(context: DiagnosticContext) -> RuleResult | None:
     ranks="hint",
     cure="masks = logits > 0.5  # each class by itself; or pass the values before the sigmoid",
     unless="softmax-twice probabilities-as-logits",
+    consequence_of="softmax-wrong-axis sigmoid-twice",
 )
 def sigmoid_as_logits(context: DiagnosticContext) -> RuleResult | None:
     """All values lie in 0..1 and do not add up to 1: a sigmoid of each class, of which more than
@@ -230,8 +233,9 @@ def sigmoid_as_logits(context: DiagnosticContext) -> RuleResult | None:
     "untrained-head",
     needs="logits",
     ranks="likely hint",
-    cure="print(segpost.compare_checkpoints(path, model))  # path: the checkpoint; model: the network",
+    cure="print(segpost.compare_checkpoints(path, model))  # path: its file; model: the network",
     unless="softmax-twice probabilities-as-logits sigmoid-as-logits",
+    consequence_of="bits-as-floats softmax-wrong-axis",
 )
 def untrained_head(context: DiagnosticContext) -> RuleResult | None:
     """The largest probability is hardly above 1/C anywhere: the head has its initial weights,
@@ -265,6 +269,7 @@ def untrained_head(context: DiagnosticContext) -> RuleResult | None:
     needs="logits",
     ranks="likely hint",
     cure="found = segpost.diagnose(input=input, image=image, mean=mean, std=std)  # then the graph",
+    consequence_of="bits-as-floats",
 )
 def constant_logits(context: DiagnosticContext) -> RuleResult | None:
     """Every class has the same logit at every pixel: the network does not see its input."""
@@ -320,7 +325,7 @@ def runs_differ(context: DiagnosticContext) -> RuleResult | None:
     "dead-class",
     needs="logits",
     ranks="hint",
-    cure="print(np.ptp(np.asarray(logits), axis=(-2, -1)))  # then the weights of the constant class",
+    cure="print(np.ptp(np.asarray(logits), axis=(-2, -1)))  # 0: the weights are zero",
     unless="nan-logits constant-logits untrained-head",
 )
 def dead_class(context: DiagnosticContext) -> RuleResult | None:

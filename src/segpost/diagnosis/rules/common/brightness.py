@@ -43,11 +43,7 @@ def _find_table(
     classes = context.classes
     if classes is not None and (ids < classes).all():
         return None
-    fitting = [
-        (bits, table)
-        for table in tables
-        if (bits := evidence_bits(table, ids)) is not None
-    ]
+    fitting = [(bits, table) for table in tables if (bits := evidence_bits(table, ids)) is not None]
     counts = _counts_of(context, name)
     if counts is not None:
         agreements = [
