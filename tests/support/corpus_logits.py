@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+LEVELS = 127  # to which the logits of each image and class are rounded
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "diagnosis"
 
 
 def store(name: str, logits: np.ndarray) -> None:
-    """Write (N, C, h, w) logits, rounded to a 255th of the range of each image and class."""
+    """Write (N, C, h, w) logits, rounded to levels of the range of each image and class."""
     low = logits.min(axis=(2, 3), keepdims=True)
-    scale = np.maximum(np.ptp(logits, axis=(2, 3), keepdims=True) / 255, 1e-9)
+    scale = np.maximum(np.ptp(logits, axis=(2, 3), keepdims=True) / LEVELS, 1e-9)
     values = np.rint((logits - low) / scale).astype(np.uint8)
     np.savez_compressed(
         FOLDER / f"{name}.npz",

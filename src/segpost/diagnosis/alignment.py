@@ -36,7 +36,8 @@ SMALL_OFFSET = 2  # pixels that one picture does not prove
 MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in many places
 MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
 MIN_GRID_PIXELS = 64  # whose label depends on the grid
-MAX_GRID_IMAGES_WORSE = 0.2  # of the images whose labels change
+MAX_GRID_RESIDUAL = 0.85  # of the errors
+MIN_GRID_IMAGES = 5  # that all fit better: a network may favor another grid by itself
 
 # By kind: the largest share that may remain of the errors of the best alternative, the least share
 # of the pixels that must be corrected, and the least share of minor classes that must be right.
@@ -205,7 +206,9 @@ class Alignment(CodedMaps):
             return
         far = find_far_offset(self.predicted, self.target, self.no_code)
         if far is not None and max(abs(far[0]), abs(far[1])) > MAX_NEAR_OFFSET:
-            yield from self._placed(place_shift(self.size, *far), penalty=0.02)
+            # What it leaves uncovered speaks for an order of tiles.
+            lost = 1 - np.prod([1 - abs(d) / n for d, n in zip(far, self.size, strict=True)])
+            yield from self._placed(place_shift(self.size, *far), penalty=0.02 + 0.4 * float(lost))
 
     def _iter_tiles(self) -> Iterator[Candidate]:
         """Yield the prediction with its tiles in another order."""
@@ -353,8 +356,11 @@ class Alignment(CodedMaps):
             sums = gained.reshape(len(gained), -1).sum(axis=1, dtype=np.int64)
             images = int(np.count_nonzero(sums))
             images_worse = int(np.count_nonzero(sums < 0))
-            is_likely = images >= 3 and images_worse == 0 and better >= 3 * worse
+            is_likely = images >= MIN_GRID_IMAGES and not images_worse and better >= 4 * worse
             right, known = self.count_equal(labels[grid])
+            was_wrong = 1 - self.count_equal(declared)[0] / max(known, 1)
+            if 1 - right / max(known, 1) > MAX_GRID_RESIDUAL * was_wrong:
+                continue  # it corrects a few of many errors
             yield Explanation(
                 "grid",
                 right,

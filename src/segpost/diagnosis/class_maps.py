@@ -17,6 +17,7 @@ OFFSETS = (-3, -2, -1, 1, 2, 3)
 MIN_MINOR_SHARE = 0.5  # of the pixels of all classes but the commonest that must be right
 MAX_RESIDUAL = 0.5  # of the errors that may remain
 MIN_GAIN, MIN_CYCLE_GAIN = 0.2, 0.02  # least share of the pixels that a change must correct
+MIN_CYCLE_OVERLAP = 0.75  # of two exchanged classes: a network that confuses them fits worse
 # Cityscapes: labelId to trainId.
 TRAIN_IDS = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11,
              25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}  # fmt: skip
@@ -73,7 +74,9 @@ class ClassCounts:
         permutation = self._best_permutation()
         if permutation is not None:
             gain = MIN_CYCLE_GAIN if permutation.detail["is_cycle"] else MIN_GAIN
-            if self._is_enough(permutation, gain):
+            overlap = permutation.detail.pop("least_overlap")
+            is_exact = overlap >= MIN_CYCLE_OVERLAP or len(permutation.detail["order"]) > 2
+            if self._is_enough(permutation, gain) and is_exact:
                 yield permutation
 
     def _is_enough(self, found: ClassMap, min_gain: float) -> bool:
@@ -141,6 +144,7 @@ class ClassCounts:
                 "mapping": ", ".join(mapping),
                 "order": order,
                 "is_cycle": is_cycle,
+                "least_overlap": float((hits[moved] / union[moved]).min()),
                 "minor_right": int(hits[minor > 0].sum()) / max(int(minor.sum()), 1),
             },
         )

@@ -72,6 +72,7 @@ class DiagnosticInputs:
     palette_in_0_1: bool = False  # the palette came as floats of 0..1
     ignored: Int64 = field(default_factory=lambda: np.empty(0, np.int64))  # values of the target
     metadata: dict[str, ImageMetadata] = field(default_factory=dict)  # by argument
+    readings: dict[str, str] = field(default_factory=dict)  # how ids were decoded, by argument
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # as they came, by argument
     foreign: frozenset[str] = frozenset()  # arguments that are no NumPy arrays
 

@@ -11,8 +11,9 @@ from segpost._core.arrays import Array
 from segpost.diagnosis.values import Float64
 
 SAMPLED_PIXELS = 1 << 14  # on which channels are fitted
-BLOCKS = 32  # in each direction, whose means are compared where sizes differ
+BLOCKS = 16  # in each direction, whose means are compared where sizes differ
 MIN_FIT = 0.98  # share of the variance that is explained where the input is made of the image
+MIN_BLOCK_FIT = 0.95  # where means of blocks are compared
 MAX_UNRELATED_FIT = 0.5  # below, the input is made of something else
 MAX_ASPECT_CHANGE = 0.05  # with another aspect the image was padded or cropped
 MIN_CONTRAST = 0.3  # standard deviation of the channels, below which nothing can be fitted

@@ -17,7 +17,7 @@ from segpost._core import sampling
 from segpost._core.arguments import ClassNames, check_choice, checked_names
 from segpost._core.arrays import Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
-from segpost._core.logits import as_logits
+from segpost._core.logits import as_logits, resolve_quantization
 from segpost._core.validation import (
     as_image_array,
     as_label_array,
@@ -27,6 +27,7 @@ from segpost._core.validation import (
 from segpost.color.operations import labels_from_colors
 from segpost.color.palette import Palette, as_palette
 from segpost.diagnosis.context import DiagnosticInputs, ImageMetadata
+from segpost.diagnosis.decoding import decode_ids, decode_logits
 from segpost.diagnosis.values import Bytes, Float64, neighbor_agreement
 from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.spatial.letterbox import Letterbox
@@ -69,6 +70,11 @@ def as_diagnostic_inputs(
     std: Sequence[float] | None,
 ) -> DiagnosticInputs:
     """Return the arguments of `diagnose` as arrays, after all checks."""
+    given = {"logits": logits, "labels": labels, "color": color, "target": target,
+             "image": image, "input": input}  # fmt: skip
+    if quantization == (0.0, 0):  # what runtimes say of floats
+        quantization = None
+    resolve_quantization(quantization)
     if grid is not None:
         check_choice(grid, "grid", sampling.GRIDS)
     if letterbox is not None and not isinstance(letterbox, Letterbox):
@@ -91,6 +97,10 @@ def as_diagnostic_inputs(
         classes = classes or len(class_names)
     if ignore_index is None and palette is not None:
         ignore_index = palette.ignore_index
+    readings: dict[str, str] = {}
+    labels = decode_ids(labels, "labels", readings)
+    target = decode_ids(target, "target", readings)
+    logits = decode_logits(logits, readings)
     logit_arguments = None
     if logits is not None:
         expected = classes if classes is not None or palette is None else len(palette)
@@ -117,9 +127,8 @@ def as_diagnostic_inputs(
         palette_in_0_1=palette_in_0_1,
         ignored=as_ignored_values(ignore_index),
         metadata=metadata,
-        **_describe_arguments(
-            logits=logits, labels=labels, color=color, target=target, image=image, input=input
-        ),
+        readings=readings,
+        **_describe_arguments(given),
     )
     inputs = _with_target(inputs, target)
     inputs = _with_color(inputs, color)
@@ -149,7 +158,7 @@ def without_empty_arrays(inputs: DiagnosticInputs) -> DiagnosticInputs:
     return dataclasses.replace(inputs, **removed)
 
 
-def _describe_arguments(**arguments: Any) -> dict[str, Any]:
+def _describe_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the shapes of the arguments as they came, and which are no NumPy arrays."""
     given = {name: value for name, value in arguments.items() if value is not None}
     shapes = {

@@ -80,7 +80,9 @@ def find_far_offset(predicted: Array, target: Array, no_code: int) -> Offset | N
     best: tuple[float, Offset] | None = None
     for peak in np.argsort(rate, axis=None)[::-1][:FAR_PEAKS]:
         y, x = (int(i) for i in np.unravel_index(int(peak), rate.shape))
-        offset = (step * (y - rows if y > rows // 2 else y), step * (x - columns if x > columns // 2 else x))  # fmt: skip
+        down = y - rows if y > rows // 2 else y
+        right = x - columns if x > columns // 2 else x
+        offset = (step * down, step * right)
         refined = _refine(predicted, target, no_code, offset, step)
         if best is None or refined[0] < best[0]:
             best = refined

@@ -10,7 +10,9 @@ from segpost.diagnosis.rule import Rule
 from segpost.diagnosis.rules import (
     argmaxes,
     classes,
+    decoding,
     geometry,
+    heads,
     inputs,
     labels,
     layouts,
@@ -20,13 +22,32 @@ from segpost.diagnosis.rules import (
 )
 from segpost.render.findings import Finding, sort_findings
 
-MODULES = (layouts, logits, argmaxes, labels, palettes, targets, classes, geometry, inputs)
+MODULES = (
+    layouts,
+    decoding,
+    logits,
+    heads,
+    argmaxes,
+    labels,
+    palettes,
+    targets,
+    classes,
+    geometry,
+    inputs,
+)
 
 # A rule that explains a mistake comes before the rules that only describe it (`unless`).
 ORDER = (
     # layouts
     "class-axis",
     "reshape-not-transpose",
+    # decoding
+    "bits-as-floats",
+    "ids-divided",
+    "float-ids",
+    "indices-of-file-palette",
+    "target-local-palette",
+    "target-all-zero",
     # logits
     "nan-logits",
     "infinite-logits",
@@ -41,12 +62,19 @@ ORDER = (
     "constant-logits",
     "runs-differ",
     "dead-class",
+    # heads
+    "softmax-wrong-axis",
+    "wrapped-logits",
+    "symmetric-logits",
+    "sigmoid-twice",
+    "threshold-on-logits",
     # argmaxes
     "wrong-argmax-axis",
     "reshaped-labels",
     "transposed-labels",
     "argmax-times-255",
     "cast-before-argmax",
+    "threshold-before-argmax",
     "letterbox-not-removed",
     "argmax-before-resize",
     "labels-on-another-grid",

@@ -10,7 +10,7 @@ from segpost._core.arrays import Array, widen
 from segpost._core.sampling import GRIDS
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
-from segpost.diagnosis.rules.common.cures import array_code
+from segpost.diagnosis.rules.common.cures import argmax_code, array_code, is_batched
 from segpost.diagnosis.rules.common.reshaping import undo_reshape
 from segpost.diagnosis.values import format_position, format_values, max_probability
 
@@ -24,7 +24,7 @@ EXACT_CODES = ("wrong-argmax-axis", "reshaped-labels", "transposed-labels", "arg
     "wrong-argmax-axis",
     needs="logits labels",
     ranks="certain",
-    cure="labels = segpost.argmax(logits)  # or logits.argmax(axis=1) of (N, C, H, W)",
+    cure="labels = segpost.argmax(logits)",
     unless="one-channel",
 )
 def wrong_argmax_axis(context: DiagnosticContext) -> RuleResult | None:
@@ -47,6 +47,7 @@ def wrong_argmax_axis(context: DiagnosticContext) -> RuleResult | None:
                 f"whose classes are on axis {class_axis}",
                 {"axis": axis, "class_axis": class_axis, "shape": str(logits.shape)},
                 f"axis {axis}",
+                _argmax_cure(context),
             )
     return None
 
@@ -55,7 +56,7 @@ def wrong_argmax_axis(context: DiagnosticContext) -> RuleResult | None:
     "reshaped-labels",
     needs="logits labels",
     ranks="certain",
-    cure="logits = logits.transpose(2, 0, 1)  # not reshape, which leaves the numbers in place",
+    cure="labels = segpost.argmax(logits)  # transpose, never reshape, to move the class axis",
     unless="one-channel",
 )
 def reshaped_labels(context: DiagnosticContext) -> RuleResult | None:
@@ -77,6 +78,7 @@ def reshaped_labels(context: DiagnosticContext) -> RuleResult | None:
         f"the labels are the argmax of the logits after a reshape of {shape}, which shuffles "
         "classes and pixels",
         {"shape": shape},
+        cure=f"{_argmax_cure(context)}  # to move the class axis: transpose, never reshape",
     )
 
 
@@ -84,7 +86,7 @@ def reshaped_labels(context: DiagnosticContext) -> RuleResult | None:
     "transposed-labels",
     needs="logits labels",
     ranks="certain",
-    cure="labels = labels.reshape(height, width)  # or .T; Pillow's sizes are (width, height)",
+    cure="labels = labels.swapaxes(-1, -2)  # Pillow's sizes are (width, height)",
     unless="one-channel",
 )
 def transposed_labels(context: DiagnosticContext) -> RuleResult | None:
@@ -102,8 +104,16 @@ def transposed_labels(context: DiagnosticContext) -> RuleResult | None:
     shapes = {"labels": str(context.labels.shape), "logits": str(context.logits_array.shape)}
     for how, labels in candidates.items():
         if np.array_equal(labels, context.labels) and not np.array_equal(expected, labels):
+            code = array_code(context, "labels")
+            batch = f"{n}, " if is_batched(context) else ""
+            undone = f"{code}.swapaxes(-1, -2)"
+            if how != "transposed":
+                undone = f"{code}.reshape({batch}{h}, {w})"
             return RuleResult(
-                "certain", f"the labels are those of the logits {how}", {"how": how, **shapes}
+                "certain",
+                f"the labels are those of the logits {how}",
+                {"how": how, **shapes},
+                cure=f"labels = {undone}  # Pillow's sizes are (width, height)",
             )
     return None
 
@@ -185,6 +195,7 @@ def cast_before_argmax(context: DiagnosticContext) -> RuleResult | None:
         f"{lost} of {context.labels.size} labels differ from those of the logits, and all are "
         "those of probabilities that were cast to integers first",
         {"labels_lost": lost, "of": int(context.labels.size)},
+        cure=f"{_argmax_cure(context)}  # cast labels, never probabilities",
     )
 
 
@@ -192,7 +203,7 @@ def cast_before_argmax(context: DiagnosticContext) -> RuleResult | None:
     "letterbox-not-removed",
     needs="logits labels letterbox",
     ranks="certain",
-    cure="segpost.argmax(logits, letterbox=letterbox)",
+    cure="labels = segpost.argmax(logits, letterbox=letterbox)",
     unless="one-channel",
 )
 def letterbox_not_removed(context: DiagnosticContext) -> RuleResult | None:
@@ -211,6 +222,7 @@ def letterbox_not_removed(context: DiagnosticContext) -> RuleResult | None:
                 f"the labels are those of the whole {box.input_size[0]} x {box.input_size[1]} "
                 f"input, of which the image fills {box.content_size[0]} x {box.content_size[1]}",
                 {"input": str(box.input_size), "content": str(box.content_size), "grid": grid},
+                cure=_argmax_cure(context),
             )
     return None
 
@@ -219,7 +231,7 @@ def letterbox_not_removed(context: DiagnosticContext) -> RuleResult | None:
     "argmax-before-resize",
     needs="logits labels",
     ranks="certain",
-    cure="segpost.argmax(logits, size=(H, W))  # enlarges the logits, not the labels",
+    cure="labels = segpost.argmax(logits, size=size)  # enlarges the logits, not the labels",
     unless="one-channel wrong-argmax-axis argmax-times-255 cast-before-argmax "
     "letterbox-not-removed",
 )
@@ -244,6 +256,7 @@ def argmax_before_resize(context: DiagnosticContext) -> RuleResult | None:
                 f"the labels are the argmax of {h} x {w} logits, enlarged to {height} x {width} "
                 "by nearest neighbor",
                 {"logits": f"{h} x {w}", "labels": f"{height} x {width}"},
+                cure=f"{_argmax_cure(context)}  # enlarges the logits, not the labels",
             )
     return None
 
@@ -252,7 +265,7 @@ def argmax_before_resize(context: DiagnosticContext) -> RuleResult | None:
     "labels-on-another-grid",
     needs="logits labels grid",
     ranks="certain",
-    cure="segpost.argmax(logits, size=(H, W), grid={grid!r})",
+    cure="labels = segpost.argmax(logits, size=size, grid=grid)",
     unless="one-channel argmax-before-resize",
 )
 def labels_on_another_grid(context: DiagnosticContext) -> RuleResult | None:
@@ -273,7 +286,7 @@ def labels_on_another_grid(context: DiagnosticContext) -> RuleResult | None:
                 f"the labels are those of the logits on grid {grid!r}, and grid={declared!r} was "
                 "passed",
                 {"grid": grid, "said": str(declared)},
-                cure=f"segpost.argmax(logits, size=(H, W), grid={declared!r})",
+                cure=_argmax_cure(context),
             )
     return None
 
@@ -282,7 +295,7 @@ def labels_on_another_grid(context: DiagnosticContext) -> RuleResult | None:
     "labels-of-other-logits",
     needs="logits labels",
     ranks="likely",
-    cure="labels = segpost.argmax(logits, size=(H, W))",
+    cure="labels = segpost.argmax(logits, size=size)",
     unless="one-channel class-axis reshape-not-transpose nan-logits " + " ".join(EXACT_CODES),
 )
 def labels_of_other_logits(context: DiagnosticContext) -> RuleResult | None:
@@ -305,6 +318,7 @@ def labels_of_other_logits(context: DiagnosticContext) -> RuleResult | None:
         f"the labels are those of the logits at {agreement:.1%} of the pixels only",
         {"agreement": agreement},
         format_position(expected != context.labels),
+        _argmax_cure(context),
     )
 
 
@@ -331,3 +345,11 @@ def _iter_cast_labels(context: DiagnosticContext) -> Iterator[tuple[Array, Array
             part /= part.sum(axis=1, keepdims=True)
         cast = part.astype(np.float32).astype(np.uint8).argmax(axis=1)
         yield cast, context.labels[:, y : y + rows]
+
+
+def _argmax_cure(context: DiagnosticContext) -> str:
+    """Return code for the labels of the logits at the size that they should have."""
+    inputs = context.inputs
+    if inputs.target is None and inputs.image is None and len(inputs.shapes["labels"]) < 2:
+        return "labels = segpost.argmax(logits)"
+    return f"labels = {argmax_code(context, grid=inputs.grid)}"

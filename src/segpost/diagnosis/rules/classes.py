@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
-from segpost.diagnosis.rules.common.cures import labels_code, table_code
+from segpost.diagnosis.rules.common.causes import INPUT_CAUSES, VALUE_CAUSES
+from segpost.diagnosis.rules.common.cures import array_code, labels_code, table_code, train_ids_code
 from segpost.diagnosis.rules.common.explanations import as_result, best_explanation
 from segpost.diagnosis.values import MIN_PIXELS, format_values
 
 NEEDS = "predicted target"
+CAUSES = f"{INPUT_CAUSES} {VALUE_CAUSES}"  # of ids that seem to mean other classes
 
 
 @rule(
     "labelid-for-trainid",
     needs=NEEDS,
     ranks="likely",
-    cure="segpost evaluate ... --map cityscapes",
+    cure="target = table[target]  # table: the trainId of each labelId",
     unless="target-labelid",
+    consequence_of=CAUSES,
 )
 def labelid_for_trainid(context: DiagnosticContext) -> RuleResult | None:
     """Prediction or target holds Cityscapes' labelIds, and the other one trainIds: mapped, they
@@ -29,7 +34,7 @@ def labelid_for_trainid(context: DiagnosticContext) -> RuleResult | None:
     return as_result(
         explanation,
         f"with the {'target' if is_target else 'prediction'}'s labelIds mapped to trainIds",
-        f"segpost evaluate ... --map cityscapes --map-to {'target' if is_target else 'preds'}",
+        train_ids_code(context, "target" if is_target else "labels"),
     )
 
 
@@ -38,6 +43,7 @@ def labelid_for_trainid(context: DiagnosticContext) -> RuleResult | None:
     needs=NEEDS,
     ranks="likely",
     cure="target = np.where(target == 0, 255, target - 1)  # with 255 ignored",
+    consequence_of=CAUSES,
 )
 def reduce_zero_label_missing(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target less 1: the network was trained with reduce_zero_label, and
@@ -50,7 +56,8 @@ def reduce_zero_label_missing(context: DiagnosticContext) -> RuleResult | None:
     "reduce-zero-label-twice",
     needs=NEEDS,
     ranks="likely",
-    cure="reduce_zero_label=False  # where the data set does it already",
+    cure="target = np.where(target == 255, 0, target + 1)",
+    consequence_of=CAUSES,
 )
 def reduce_zero_label_twice(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target plus 1: reduce_zero_label was applied to the target twice, or
@@ -63,7 +70,8 @@ def reduce_zero_label_twice(context: DiagnosticContext) -> RuleResult | None:
     "class-offset",
     needs=NEEDS,
     ranks="likely",
-    cure="target = target.astype(int) + offset",
+    cure="target = target + offset",
+    consequence_of=CAUSES,
 )
 def class_offset(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target plus a constant."""
@@ -78,11 +86,14 @@ def class_offset(context: DiagnosticContext) -> RuleResult | None:
     needs=NEEDS,
     ranks="likely",
     cure="labels = 1 - labels",
+    consequence_of=CAUSES,
 )
 def inverted_mask(context: DiagnosticContext) -> RuleResult | None:
     """Foreground and background are exchanged."""
     explanation = best_explanation(context, "inverted")
-    return None if explanation is None else as_result(explanation, "with 0 and 1 exchanged")
+    if explanation is None:
+        return None
+    return as_result(explanation, "with 0 and 1 exchanged", f"labels = 1 - {labels_code(context)}")
 
 
 @rule(
@@ -91,6 +102,7 @@ def inverted_mask(context: DiagnosticContext) -> RuleResult | None:
     ranks="likely",
     cure="labels = order[labels]  # order: the class of the target for each predicted id",
     unless="argmax-times-255 labels-luma target-luma interpolated-labels target-interpolated",
+    consequence_of=CAUSES,
 )
 def classes_permuted(context: DiagnosticContext) -> RuleResult | None:
     """The classes have another order in the prediction than in the target: after the best
@@ -110,6 +122,7 @@ def classes_permuted(context: DiagnosticContext) -> RuleResult | None:
     needs=NEEDS,
     ranks="likely",
     cure="labels = logits.argmax(axis)  # in a type of 16 bits or more, never uint8",
+    consequence_of=CAUSES,
 )
 def ids_wrapped(context: DiagnosticContext) -> RuleResult | None:
     """The prediction holds the classes modulo 256: ids above 255 were stored in 8 bits."""
@@ -127,10 +140,11 @@ def ids_wrapped(context: DiagnosticContext) -> RuleResult | None:
     "no-common-class",
     needs=NEEDS,
     ranks="hint",
-    cure="print(checkpoint_names, dataset_names)  # which classes has either?",
+    cure="print(np.unique(labels), np.unique(target))  # which classes have checkpoint and data?",
     unless="one-class labelid-for-trainid reduce-zero-label-missing reduce-zero-label-twice "
     "class-offset inverted-mask classes-permuted target-outside target-0-255 labels-0-255 "
     "argmax-times-255 target-luma target-labelid labels-outside",
+    consequence_of=CAUSES,
 )
 def no_common_class(context: DiagnosticContext) -> RuleResult | None:
     """Prediction and target have no class in common, so that every IoU is 0."""
@@ -153,8 +167,24 @@ def _find_offset(context: DiagnosticContext, offset: int) -> RuleResult | None:
     explanation = best_explanation(context, "offset")
     if explanation is None or explanation.detail["offset"] != offset:
         return None
-    cure = ""
-    if abs(offset) != 1:
-        sign = "-" if offset < 0 else "+"
-        cure = f"target = target.astype(int) {sign} {abs(offset)}  # except where it is ignored"
+    code, void = array_code(context, "target"), context.inputs.ignored.tolist()
+    lost = void[0] if void else 255
+    kept = f"np.isin({code}, {void})" if void else ""
+    if offset < 0:
+        below = f"{code} < {-offset}"
+        below = f"({below}) | {kept}" if void else below
+        cure = f"target = np.where({below}, {lost}, {code} - {-offset})  # {lost} is ignored"
+    elif void:
+        ignored = 0 if offset == 1 and _is_background_ignored(context) else lost
+        cure = f"target = np.where({kept}, {ignored}, {code} + {offset})"
+    else:
+        cure = f"target = {code} + {offset}"
     return as_result(explanation, f"if each prediction is the target's class {offset:+d}", cure)
+
+
+def _is_background_ignored(context: DiagnosticContext) -> bool:
+    """Return whether most ignored pixels are predicted as class 0."""
+    is_ignored = np.isin(context.target, context.inputs.ignored)
+    if context.predicted.shape != context.target.shape or not is_ignored.any():
+        return False
+    return bool((context.predicted[is_ignored] == 0).mean() > 0.5)

@@ -7,6 +7,7 @@ from typing import Any
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.placements import FLIPS_AND_ROTATIONS
 from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.common.causes import INPUT_CAUSES, VALUE_CAUSES
 from segpost.diagnosis.rules.common.cures import (
     argmax_code,
     is_batched,
@@ -16,6 +17,7 @@ from segpost.diagnosis.rules.common.cures import (
 from segpost.diagnosis.rules.common.explanations import as_result, best_explanation
 
 MAX_ASPECT_CHANGE = 0.05  # of height / width, by rounding of sizes
+CAUSES = f"{INPUT_CAUSES} {VALUE_CAUSES}"  # of a prediction that seems to be misplaced
 
 
 @rule(
@@ -52,6 +54,7 @@ def height_width_swapped(context: DiagnosticContext) -> RuleResult | None:
     ranks="likely",
     cure="undo the flip of test-time augmentation, and the EXIF orientation of photographs",
     unless="height-width-swapped transposed-labels",
+    consequence_of=CAUSES,
 )
 def turned(context: DiagnosticContext) -> RuleResult | None:
     """The prediction is flipped, rotated or transposed against its target."""
@@ -72,6 +75,7 @@ def turned(context: DiagnosticContext) -> RuleResult | None:
     needs="predicted target",
     ranks="likely",
     cure="feed the network the whole picture: segpost.Letterbox.fit(image.shape[:2], input_size)",
+    consequence_of=CAUSES,
 )
 def letterbox(context: DiagnosticContext) -> RuleResult | None:
     """The prediction belongs to a padded or cropped image and was stretched over all of it: the
@@ -91,6 +95,7 @@ def letterbox(context: DiagnosticContext) -> RuleResult | None:
     needs="predicted target",
     ranks="likely hint",
     cure="look at padding, cropping and rounding before the network, and at the grid after it",
+    consequence_of=CAUSES,
 )
 def shifted(context: DiagnosticContext) -> RuleResult | None:
     """The prediction is some whole pixels away from its target. One or two pixels are a hint unless
@@ -112,6 +117,7 @@ def shifted(context: DiagnosticContext) -> RuleResult | None:
     needs="predicted target",
     ranks="likely",
     cure="paste every window where it was cut: segpost.Merger",
+    consequence_of=CAUSES,
 )
 def tiles_exchanged(context: DiagnosticContext) -> RuleResult | None:
     """Tiles of the prediction are pasted in another order than they were cut in."""
@@ -137,6 +143,7 @@ def tiles_exchanged(context: DiagnosticContext) -> RuleResult | None:
     needs="predicted target",
     ranks="likely",
     cure="labels = labels[order]  # the predictions in the order of the targets",
+    consequence_of=CAUSES,
 )
 def pictures_exchanged(context: DiagnosticContext) -> RuleResult | None:
     """The predictions of a batch belong to the targets of other pictures of the same batch."""
@@ -160,6 +167,7 @@ def pictures_exchanged(context: DiagnosticContext) -> RuleResult | None:
     needs="logits target",
     ranks="likely hint",
     cure="labels = segpost.argmax(logits, size=target.shape[-2:], grid=grid)",
+    consequence_of=CAUSES,
 )
 def wrong_grid(context: DiagnosticContext) -> RuleResult | None:
     """The logits fit the target better on another sampling grid than the one they were resized on

@@ -11,6 +11,7 @@ from segpost.diagnosis.input_fit import (
     CHANNELS,
     FLIPS,
     MAX_UNRELATED_FIT,
+    MIN_BLOCK_FIT,
     MIN_FIT,
     InputFit,
     fit_input,
@@ -310,7 +311,9 @@ def _search(context: DiagnosticContext) -> InputFit | None:
 def _fit_of(context: DiagnosticContext) -> InputFit | None:
     """Return the fit of the image to the input, or None where it explains too little."""
     found: InputFit | None = context.cached("input fit", lambda: _search(context))
-    return None if found is None or found.share < MIN_FIT else found
+    if found is None:
+        return None
+    return found if found.share >= (MIN_FIT if found.is_same_size else MIN_BLOCK_FIT) else None
 
 
 def _is_reshaped_rows(context: DiagnosticContext) -> bool:

@@ -11,6 +11,7 @@ from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
 from segpost.diagnosis.rules.argmaxes import EXACT_CODES
 from segpost.diagnosis.rules.common.brightness import find_gray_values, find_stretched_ids
+from segpost.diagnosis.rules.common.causes import HEAD_CAUSES, INPUT_CAUSES, VALUE_CAUSES
 from segpost.diagnosis.rules.common.cures import argmax_code, array_code
 from segpost.diagnosis.rules.common.interpolation import find_interpolated_ids
 from segpost.diagnosis.values import (
@@ -20,10 +21,6 @@ from segpost.diagnosis.values import (
     max_probability,
 )
 
-INPUT_CAUSES = (
-    "input-bgr input-channels-mixed input-reshaped input-flipped input-of-other-image "
-    "input-normalization input-range input-constant input-not-finite"
-)
 MAX_BLACK = 40  # of 255: darker values look black
 BLOCK_SIDES = (32, 16, 8, 4, 2)
 MIN_CHANGES = 64  # of label, for each pixel of a block's side, from which blocks are inferred
@@ -37,7 +34,7 @@ MIN_LINES = 8  # of the raster in each direction: fewer may be straight edges of
     cure="found = segpost.diagnose(logits=logits, target=target, input=input, image=image, "
     "mean=mean, std=std)  # logits, input: what the network returned and was fed",
     unless="one-channel nan-logits untrained-head constant-logits " + " ".join(EXACT_CODES),
-    consequence_of=INPUT_CAUSES + " sigmoid-as-logits threshold-on-logits infinite-logits",
+    consequence_of=f"{INPUT_CAUSES} {VALUE_CAUSES} {HEAD_CAUSES}",
 )
 def one_class(context: DiagnosticContext) -> RuleResult | None:
     """Every pixel is predicted as one class, and the target has others. Without a target an image

@@ -7,6 +7,7 @@ import numpy as np
 from segpost._core.contract import Logits
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.common.cures import array_code
 from segpost.diagnosis.rules.common.reshaping import undo_reshape
 from segpost.diagnosis.values import MIN_PIXELS, neighbor_agreement
 
@@ -17,7 +18,7 @@ SMOOTH, ROUGH = 0.9, 0.75  # shares of equal neighbors: of a label map, and of s
     "class-axis",
     needs="logits",
     ranks="certain likely",
-    cure="segpost.argmax(logits, axis={axis})",
+    cure="labels = segpost.argmax(logits, axis=axis)",
 )
 def class_axis(context: DiagnosticContext) -> RuleResult | None:
     """The classes are on the other axis: logits are channels last and were read as channels first,
@@ -33,7 +34,7 @@ def class_axis(context: DiagnosticContext) -> RuleResult | None:
             f"on axis {axis}, and there are {shape[axis]} classes",
             {"shape": str(shape), "classes": int(shape[axis])},
             f"axis {other}",
-            f"segpost.argmax(logits, axis={axis})",
+            f"labels = segpost.argmax(logits, axis={axis})",
         )
     is_plausible = context.logits.values.shape[1] <= min(shape[-1], shape[-3])
     if context.inputs.num_classes is not None or is_plausible:
@@ -50,7 +51,7 @@ def class_axis(context: DiagnosticContext) -> RuleResult | None:
         f"axis {other}, and at {agreement:.0%} with those on axis {axis}",
         {"agreement": agreement, "agreement_other_axis": other_agreement, "shape": str(shape)},
         f"axis {axis}",
-        f"segpost.argmax(logits, axis={other})",
+        f"labels = segpost.argmax(logits, axis={other})",
     )
 
 
@@ -58,7 +59,7 @@ def class_axis(context: DiagnosticContext) -> RuleResult | None:
     "reshape-not-transpose",
     needs="logits",
     ranks="likely",
-    cure="logits = logits.transpose(2, 0, 1)  # not reshape",
+    cure="logits = np.moveaxis(array, -1, -3)  # array: before the reshape",
     unless="class-axis",
 )
 def reshape_not_transpose(context: DiagnosticContext) -> RuleResult | None:
@@ -75,11 +76,17 @@ def reshape_not_transpose(context: DiagnosticContext) -> RuleResult | None:
     if undone < SMOOTH:
         return None
     is_first = context.inputs.class_axis == -3
-    axes, layout = ("(2, 0, 1)", "(H, W, C)") if is_first else ("(1, 2, 0)", "(C, H, W)")
+    layout = "(H, W, C)" if is_first else "(C, H, W)"
+    shape = context.logits_array.shape
+    code = f"{array_code(context, 'logits')}.reshape({shape[:-3]}"
+    if is_first:
+        undone_code = f"np.moveaxis({code} + {shape[-2:] + shape[-3:-2]}), -1, -3)"
+    else:
+        undone_code = f"np.moveaxis({code} + {shape[-1:] + shape[-3:-1]}), -3, -1)"
     return RuleResult(
         "likely",
         f"neighbors share their label at {agreement:.0%} of the pixels, and at {undone:.0%} if the "
         f"same numbers are read as {layout}",
         {"agreement": agreement, "agreement_undone": undone},
-        cure=f"logits = array.transpose{axes}  # where reshape was called",
+        cure=f"logits = {undone_code}  # transpose, not reshape",
     )

@@ -29,7 +29,7 @@ HALF_FACTOR = 5  # times as much is allowed in types of few bits
     "nan-logits",
     needs="logits",
     ranks="certain",
-    cure="logits = model.float()(x.float())  # if NaN stays: find the first layer that returns it",
+    cure="logits = model.float()(input.float())  # model: the network; NaN stays: its layer",
 )
 def nan_logits(context: DiagnosticContext) -> RuleResult | None:
     """The logits hold NaN: an overflow of float16, or a division by zero. Where a class is NaN the
@@ -42,7 +42,7 @@ def nan_logits(context: DiagnosticContext) -> RuleResult | None:
     "infinite-logits",
     needs="logits",
     ranks="certain",
-    cure="logits = model.float()(x.float())  # float16 ends at 65504",
+    cure="logits = model.float()(input.float())  # model: the network; float16 ends at 65504",
     unless="nan-logits",
 )
 def infinite_logits(context: DiagnosticContext) -> RuleResult | None:
@@ -75,7 +75,7 @@ def no_class_possible(context: DiagnosticContext) -> RuleResult | None:
     "other-number-of-classes",
     needs="logits num_classes",
     ranks="certain",
-    cure="model = Model(num_classes=num_classes)  # and a checkpoint of that head",
+    cure="print(logits.shape, num_classes)  # build the model with num_classes, load such weights",
     unless="class-axis",
 )
 def other_number_of_classes(context: DiagnosticContext) -> RuleResult | None:
@@ -96,7 +96,8 @@ def other_number_of_classes(context: DiagnosticContext) -> RuleResult | None:
     "one-channel",
     needs="logits",
     ranks="likely hint",
-    cure="segpost.postprocess(logits, threshold=0.5)",
+    cure="labels = segpost.postprocess(logits, threshold=0.5).labels",
+    consequence_of="bits-as-floats sigmoid-twice",
 )
 def one_channel(context: DiagnosticContext) -> RuleResult | None:
     """The head has one channel, for a sigmoid; its argmax is 0 at every pixel."""
@@ -125,11 +126,13 @@ def one_channel(context: DiagnosticContext) -> RuleResult | None:
     "quantized-logits",
     needs="logits",
     ranks="likely hint",
-    cure="segpost.postprocess(logits, quantization=(scale, zero_point))",
+    cure="labels = segpost.postprocess(logits, quantization=(scale, zero_point)).labels"
+    "  # both: of the runtime's output",
+    consequence_of="wrapped-logits",
 )
 def quantized_logits(context: DiagnosticContext) -> RuleResult | None:
-    """The logits are the raw integers of a quantized network. Their labels are right; their softmax
-    is wrong until scale and zero point are applied.
+    """The logits are the raw integers of a quantized network. Their labels may be right; their
+    softmax is wrong until scale and zero point are applied.
     """
     pixels = context.logit_samples
     if context.inputs.quantization is not None or pixels.shape[1] < 2 or not context.is_finite:
@@ -150,7 +153,7 @@ def quantized_logits(context: DiagnosticContext) -> RuleResult | None:
     "softmax-twice",
     needs="logits",
     ranks="likely",
-    cure="probabilities = model(x)  # no softmax after a network that ends with one",
+    cure="probabilities = model(input)  # model: the network, which ends with a softmax itself",
 )
 def softmax_twice(context: DiagnosticContext) -> RuleResult | None:
     """The softmax of a softmax: probabilities that add up to 1, no two of a pixel more than a
@@ -204,8 +207,9 @@ def probabilities_as_logits(context: DiagnosticContext) -> RuleResult | None:
     "sigmoid-as-logits",
     needs="logits",
     ranks="hint",
-    cure="masks = values > 0.5  # each class by itself; or the logits before the sigmoid",
+    cure="masks = logits > 0.5  # each class by itself; or pass the values before the sigmoid",
     unless="softmax-twice probabilities-as-logits",
+    consequence_of="softmax-wrong-axis sigmoid-twice",
 )
 def sigmoid_as_logits(context: DiagnosticContext) -> RuleResult | None:
     """All values lie in 0..1 and do not add up to 1: a sigmoid of each class, of which more than
@@ -228,9 +232,10 @@ def sigmoid_as_logits(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "untrained-head",
     needs="logits",
-    ranks="likely",
-    cure="missing, unexpected = model.load_state_dict(state, strict=False); print(missing)",
+    ranks="likely hint",
+    cure="print(segpost.compare_checkpoints(path, model))  # path: its file; model: the network",
     unless="softmax-twice probabilities-as-logits sigmoid-as-logits",
+    consequence_of="bits-as-floats softmax-wrong-axis",
 )
 def untrained_head(context: DiagnosticContext) -> RuleResult | None:
     """The largest probability is hardly above 1/C anywhere: the head has its initial weights,
@@ -244,8 +249,10 @@ def untrained_head(context: DiagnosticContext) -> RuleResult | None:
     if difference > MAX_UNTRAINED_RANGE or not np.ptp(pixels) or _is_mostly_right(context):
         return None
     confidence = float(max_probability(pixels).mean())
+    alignment = context.alignment
+    is_wrong = alignment is not None and alignment.is_varied and alignment.wrong_share >= 0.5
     return RuleResult(
-        "likely",
+        "likely" if is_wrong else "hint",  # a temperature of 60 looks the same
         f"the mean confidence is {confidence:.4f}, 1/{classes} is {1 / classes:.4f}, and at 99% of "
         f"the pixels the logits differ by {difference:.3g} at most",
         {
@@ -260,8 +267,9 @@ def untrained_head(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "constant-logits",
     needs="logits",
-    ranks="likely",
-    cure="segpost.diagnose(input=x, image=image, mean=mean, std=std)  # then the exported graph",
+    ranks="likely hint",
+    cure="found = segpost.diagnose(input=input, image=image, mean=mean, std=std)  # then the graph",
+    consequence_of="bits-as-floats",
 )
 def constant_logits(context: DiagnosticContext) -> RuleResult | None:
     """Every class has the same logit at every pixel: the network does not see its input."""
@@ -272,8 +280,12 @@ def constant_logits(context: DiagnosticContext) -> RuleResult | None:
     largest = float(abs(pixels).max())
     if difference > 1e-6 * max(largest, 1e-30):
         return None
+    known = None if context.inputs.target is None else context.known_ids.values
+    is_plain = known is not None and known.tolist() == context.predicted_ids.values.tolist()
+    image = context.inputs.image
+    is_plain = is_plain or (image is not None and not np.ptp(image))
     return RuleResult(
-        "likely",
+        "hint" if is_plain else "likely",  # an image of one class may have one answer
         f"no logit changes by more than {difference:.3g} over {len(pixels)} pixels",
         {"spread": difference, "largest": largest},
     )
@@ -283,7 +295,7 @@ def constant_logits(context: DiagnosticContext) -> RuleResult | None:
     "runs-differ",
     needs="logits repeat_logits",
     ranks="certain hint",
-    cure="model.eval()  # and training=False in Keras",
+    cure="model.eval()  # model: the network; in Keras: training=False",
     unless="nan-logits",
 )
 def runs_differ(context: DiagnosticContext) -> RuleResult | None:
@@ -313,7 +325,7 @@ def runs_differ(context: DiagnosticContext) -> RuleResult | None:
     "dead-class",
     needs="logits",
     ranks="hint",
-    cure="print(head.weight[k].abs().max(), head.bias[k])  # beside the checkpoint's",
+    cure="print(np.ptp(np.asarray(logits), axis=(-2, -1)))  # 0: the weights are zero",
     unless="nan-logits constant-logits untrained-head",
 )
 def dead_class(context: DiagnosticContext) -> RuleResult | None:

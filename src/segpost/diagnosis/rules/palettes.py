@@ -27,7 +27,7 @@ OFFSETS = (1, -1, 2, -2)  # of names or colors against classes
     "palette-of-0-1",
     needs="palette",
     ranks="certain",
-    cure="palette = segpost.Palette((colors * 255).round().astype(int))",
+    cure="palette = segpost.Palette((np.asarray(palette) * 255).round().astype(int))",
 )
 def palette_of_0_1(context: DiagnosticContext) -> RuleResult | None:
     """The palette holds floats in 0..1. As bytes they become 0 or 1, so everything is black."""
@@ -42,7 +42,7 @@ def palette_of_0_1(context: DiagnosticContext) -> RuleResult | None:
     "palette-black",
     needs="predicted",
     ranks="certain",
-    cure="segpost.colorize(labels, segpost.Palette.distinct(num_classes))",
+    cure="palette = segpost.Palette.distinct(num_classes)",
     unless="palette-of-0-1",
 )
 def palette_black(context: DiagnosticContext) -> RuleResult | None:
@@ -62,7 +62,7 @@ def palette_black(context: DiagnosticContext) -> RuleResult | None:
         f"all {len(ids)} predicted classes ({format_values(ids)}) are black in the palette: the "
         f"largest of their values is {lightest} of 255",
         {"classes": format_values(ids), "largest_value": lightest},
-        cure=f"segpost.colorize(labels, segpost.Palette.distinct({int(ids.max()) + 1}))",
+        cure=f"palette = segpost.Palette.distinct({int(ids.max()) + 1})",
     )
 
 
@@ -72,6 +72,7 @@ def palette_black(context: DiagnosticContext) -> RuleResult | None:
     ranks="certain likely",
     cure="palette = segpost.Palette.distinct(num_classes)  # or add the colors that it lacks",
     unless="labels-luma argmax-times-255 labels-0-255 interpolated-labels",
+    consequence_of="labels-stretched",
 )
 def palette_too_short(context: DiagnosticContext) -> RuleResult | None:
     """The palette has fewer colors than there are classes: the other classes are black, wrap, or
@@ -127,7 +128,7 @@ def names_shifted(context: DiagnosticContext) -> RuleResult | None:
     "palette-of-other-dataset",
     needs="palette",
     ranks="certain likely",
-    cure="segpost.Palette.named(name)",
+    cure="palette = segpost.Palette.named(name)  # name: the data set's",
     unless="names-shifted",
 )
 def palette_of_other_dataset(context: DiagnosticContext) -> RuleResult | None:
@@ -143,7 +144,7 @@ def palette_of_other_dataset(context: DiagnosticContext) -> RuleResult | None:
     "ids-as-grey",
     needs="color",
     ranks="certain likely",
-    cure="segpost.colorize(labels, palette)",
+    cure="color = segpost.colorize(labels, palette)",
 )
 def ids_as_grey(context: DiagnosticContext) -> RuleResult | None:
     """Label ids were saved as grayscale: the picture shows the ids, nearly black."""
@@ -176,7 +177,7 @@ def ids_as_grey(context: DiagnosticContext) -> RuleResult | None:
     "picture-black",
     needs="color",
     ranks="certain",
-    cure="segpost.colorize(labels, palette)",
+    cure="color = segpost.colorize(labels, palette)",
     unless="ids-as-grey palette-black palette-of-0-1",
 )
 def picture_black(context: DiagnosticContext) -> RuleResult | None:
@@ -199,7 +200,7 @@ def picture_black(context: DiagnosticContext) -> RuleResult | None:
     "red-blue-swapped",
     needs="color",
     ranks="certain likely",
-    cure="picture = picture[..., ::-1]  # OpenCV's order is blue, green, red",
+    cure="color = np.asarray(color)[..., ::-1]  # OpenCV's order is blue, green, red",
     unless="ids-as-grey",
 )
 def red_blue_swapped(context: DiagnosticContext) -> RuleResult | None:
@@ -244,7 +245,7 @@ def red_blue_swapped(context: DiagnosticContext) -> RuleResult | None:
     "colors-shifted",
     needs="color labels palette",
     ranks="certain",
-    cure="palette = segpost.Palette(palette.colors[1:])  # or add the color of the background",
+    cure="color = segpost.colorize(labels, palette)  # or shift the palette by the background",
     unless="red-blue-swapped",
 )
 def colors_shifted(context: DiagnosticContext) -> RuleResult | None:
@@ -276,7 +277,7 @@ def colors_shifted(context: DiagnosticContext) -> RuleResult | None:
     "colors-unknown",
     needs="color palette",
     ranks="certain",
-    cure="PIL.Image.fromarray(segpost.colorize(labels, palette)).save('color.png')",
+    cure="color = segpost.colorize(labels, palette)  # saved as PNG, never JPEG",
     unless="ids-as-grey red-blue-swapped palette-of-other-dataset picture-black palette-of-0-1",
 )
 def colors_unknown(context: DiagnosticContext) -> RuleResult | None:
@@ -306,9 +307,10 @@ def colors_unknown(context: DiagnosticContext) -> RuleResult | None:
     "colors-of-other-labels",
     needs="color labels palette",
     ranks="certain",
-    cure="segpost.colorize(labels, palette)",
+    cure="color = segpost.colorize(labels, palette)",
     unless="colors-shifted colors-unknown red-blue-swapped palette-of-other-dataset ids-as-grey "
     "picture-black palette-of-0-1 palette-too-short",
+    consequence_of="indices-of-file-palette",
 )
 def colors_of_other_labels(context: DiagnosticContext) -> RuleResult | None:
     """The picture has colors of the palette, but not those of its labels."""
@@ -384,7 +386,10 @@ def _compare_class_count(context: DiagnosticContext) -> RuleResult | None:
 def _suggest(name: str, rank: Rank, message: str, evidence: dict[str, Any]) -> RuleResult:
     """Return a result whose cure is a public palette."""
     return RuleResult(
-        rank, message, {**evidence, "palette": name}, cure=f"segpost.Palette.named({name!r})"
+        rank,
+        message,
+        {**evidence, "palette": name},
+        cure=f"palette = segpost.Palette.named({name!r})",
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
+from segpost.color.operations import labels_from_colors
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
 from segpost.diagnosis.rules.common.brightness import find_gray_values, find_stretched_ids
@@ -19,7 +22,7 @@ MIN_FOREGROUND_SHARE = 0.05  # of a target: ignored pixels along edges are fewer
     "target-is-a-picture",
     needs="target_colors",
     ranks="certain",
-    cure="target = segpost.labels_from_colors(picture, 'voc')",
+    cure="target = segpost.labels_from_colors(target, palette)",
 )
 def target_is_a_picture(context: DiagnosticContext) -> RuleResult | None:
     """The target is a color image: it holds colors, not ids."""
@@ -29,14 +32,18 @@ def target_is_a_picture(context: DiagnosticContext) -> RuleResult | None:
     if context.inputs.palette is not None and image.are_in(context.palette).all():
         palettes.insert(0, "the palette that was passed")
         argument = "palette"
+    code = array_code(context, "target")
+    if _is_bgr(context):
+        code += "[..., ::-1]"
     whose = f"all of {palettes[0]}" if palettes else "of no known palette"
     shape = context.target_colors.shape[1:]
     return RuleResult(
         "certain",
         f"the target has shape {shape} and {image.count} colors, {whose}; a target holds one id a "
-        "pixel",
+        "pixel"
+        + (", and in the order blue, green, red it fits the prediction" if "::-1" in code else ""),
         {"colors": image.count, "palettes": ", ".join(palettes[:4]) or "none"},
-        cure=f"target = segpost.labels_from_colors(picture, {argument})",
+        cure=f"target = segpost.labels_from_colors({code}, {argument})",
     )
 
 
@@ -268,3 +275,19 @@ def _foreground_overlap(context: DiagnosticContext, white: int) -> float | None:
     predicted = is_foreground[alignment.whole.clip(max=len(is_foreground) - 1)]
     union = int(np.count_nonzero(mask | predicted))
     return int(np.count_nonzero(mask & predicted)) / union if union else 0.0
+
+
+def _is_bgr(context: DiagnosticContext) -> bool:
+    """Return whether the colors of the target fit the prediction better as blue, green, red."""
+    palette, colors = context.inputs.palette, context.target_colors
+    if palette is None:
+        return False
+    agreements = []
+    for picture in (colors, np.ascontiguousarray(colors[..., ::-1])):
+        agreements.append(-1.0)
+        with contextlib.suppress(ValueError):
+            decoded = np.asarray(labels_from_colors(picture, palette))
+            agreements[-1] = 0.0
+            if context.inputs.predicted is not None and context.predicted.shape == decoded.shape:
+                agreements[-1] = float((decoded == context.predicted).mean())
+    return agreements[1] > agreements[0]

@@ -56,9 +56,12 @@ def size_code(context: DiagnosticContext) -> str:
         return f"{array_code(context, 'target')}.shape[-2:]"
     if inputs.image is not None:
         return f"{array_code(context, 'image')}.shape[-3:-1]"
-    if inputs.labels is not None:
-        return f"{array_code(context, 'labels')}.shape[-2:]"
-    return "(height, width)"
+    if inputs.labels is not None and inputs.logits is not None:
+        shape = inputs.labels.shape[1:]
+        if shape == context.logits_size[:0:-1]:  # height and width are exchanged
+            shape = shape[::-1]
+        return f"({shape[0]}, {shape[1]})"
+    return "size"
 
 
 def is_batched(context: DiagnosticContext) -> bool:
