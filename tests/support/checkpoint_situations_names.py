@@ -58,9 +58,7 @@ def data_parallel() -> Case:
 @situation
 def compiled() -> Case:
     """A file of torch.compile."""
-    return Case(
-        with_prefix("_orig_mod.", small().state_dict()), fresh(), small(), PREFIX, PREFIX
-    )
+    return Case(with_prefix("_orig_mod.", small().state_dict()), fresh(), small(), PREFIX, PREFIX)
 
 
 @situation

@@ -107,7 +107,9 @@ def pruned_into_plain() -> Case:
     prune.l1_unstructured(net[0], "weight", amount=0.5)
     codes = ("reparametrized",)
     reference = chain()
-    reference.load_state_dict({**net.state_dict(), "0.weight": net[0].weight.detach()}, strict=False)
+    reference.load_state_dict(
+        {**net.state_dict(), "0.weight": net[0].weight.detach()}, strict=False
+    )
     state = net.state_dict()
     return Case(state, chain(), reference, codes, codes)
 
@@ -148,9 +150,7 @@ def fused_before_saving() -> Case:
 def fused_with_bias() -> Case:
     """The same where the convolutions have a bias."""
     net = trained(Separate(True))
-    return Case(
-        fused(net).state_dict(), Separate(True), net, ("fused-batch-norm",), tolerance=1e-4
-    )
+    return Case(fused(net).state_dict(), Separate(True), net, ("fused-batch-norm",), tolerance=1e-4)
 
 
 @situation
@@ -308,7 +308,7 @@ def eight_bit_integers() -> Case:
 
 
 def adapted() -> tuple[dict[str, Any], Any]:
-    """Return the state dict of a network with an adapter in PEFT's names, and the network merged."""
+    """Return a network's state dict with an adapter in PEFT's names, and the network merged."""
     net = small()
     torch.manual_seed(4)
     a, b = torch.randn(2, 8, 1, 1) / 4, torch.randn(5, 2, 1, 1) / 4
