@@ -308,7 +308,7 @@ def eight_bit_integers() -> Case:
 
 
 def adapted() -> tuple[dict[str, Any], Any]:
-    """Return the state dict of a network with an adapter in PEFT's names, and the network merged."""
+    """Return a network's state dict with an adapter in PEFT's names, and the network merged."""
     net = small()
     torch.manual_seed(4)
     a, b = torch.randn(2, 8, 1, 1) / 4, torch.randn(5, 2, 1, 1) / 4

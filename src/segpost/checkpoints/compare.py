@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from segpost._core.public import public
+from segpost.checkpoints import keras
 from segpost.checkpoints.files import read_state
 from segpost.checkpoints.matching import match_names
-from segpost.checkpoints.names import find_name_mistakes
+from segpost.checkpoints.names import explain, find_name_mistakes
+from segpost.checkpoints.recipe import Context, is_complete, write_recipe
 from segpost.checkpoints.values import find_value_mistakes
 from segpost.render.findings import (
     Finding,
@@ -171,7 +173,10 @@ def compare_checkpoints(
     state = {k.removeprefix('module.'): v for k, v in state.items()}; model.load_state_dict(state)
     """
     source = read_state(checkpoint, "checkpoint", values)
-    target = read_state(model, "model", values)
+    aligned = None
+    if source.layout == keras.LEGACY and keras.is_model(model):
+        aligned = keras.align_legacy(source, model, values)
+    source, target = aligned or (source, read_state(model, "model", values))
     for state, name in ((source, "checkpoint"), (target, "model")):
         if state.tensors and not state.weights(()):
             raise ValueError(
@@ -180,9 +185,13 @@ def compare_checkpoints(
         if not state.tensors:
             raise ValueError(f"{name} ({as_printable(state.label)}) has no tensors")
     unchanged, best = match_names(source, target)
+    context = Context(source, target, unchanged, best)
+    explanations = explain(context)
+    recipe = write_recipe(context, explanations)
+    complete = recipe if is_complete(context, explanations) else ""
     findings = [
-        *find_name_mistakes(source, target, unchanged, best),
-        *find_value_mistakes(source, best, target, resume),
+        *find_name_mistakes(context, explanations, recipe),
+        *find_value_mistakes(context, resume, complete),
     ]
     return CheckpointDiff(
         checkpoint=source.label,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from segpost.checkpoints import safetensors, sandbox, tree
+from segpost.checkpoints import keras, safetensors, sandbox, tree
 from segpost.checkpoints.tree import State
 from segpost.render.text import as_printable
 
@@ -43,8 +42,8 @@ def read_state(value: Any, name: str, values: bool) -> State:
             raise ValueError(f"{name} ({as_printable(path)}): {error}") from error
     if isinstance(value, Mapping):
         return _read_memory(value, name, "mapping", values)
-    if callable(getattr(value, "save_weights", None)) and hasattr(value, "weights"):
-        return _read_keras_model(value, name, values)
+    if keras.is_model(value):
+        return keras.read_model(value, name, values)
     if callable(getattr(value, "state_dict", None)) and not isinstance(value, type):
         tensors = value.state_dict()
         state = _read_memory(tensors, name, "model", values, type(value).__name__)
@@ -134,14 +133,3 @@ def _find_tied(tensors: Mapping[str, Any]) -> dict[str, str]:
             key = (str(tensor.device), address(), tuple(tensor.shape), tensor.stride())
             tied[name] = firsts.setdefault(key, name)
     return tied
-
-
-def _read_keras_model(model: Any, name: str, values: bool) -> State:
-    """Return the weights of a Keras model under the names that its own writer gives them."""
-    if not model.weights:
-        raise ValueError(f"{name} is a Keras model without weights; build it: model.build(shape)")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model.weights.h5")
-        model.save_weights(str(path))
-        state = sandbox.read(path, "keras", path.stat().st_size, values)
-    return State(type(model).__name__, "model", state.tensors, state.keys, state.separator)

@@ -45,12 +45,10 @@ EXPLAINERS = (
 
 
 def find_name_mistakes(
-    checkpoint: State, model: State, unchanged: Match, best: Match
+    context: Context, explanations: list[Explanation], recipe: str
 ) -> Iterator[Finding]:
     """Yield findings about the tensors that would be loaded, and those that would not."""
-    context = Context(checkpoint, model, unchanged, best)
-    explanations = explain(context)
-    recipe = write_recipe(context, explanations)
+    checkpoint, unchanged, best = context.source, context.unchanged, context.match
     is_renamed = best.root != unchanged.root or bool(best.rule.reason)
     if is_renamed and _gained(unchanged, best):
         yield _describe_renaming(unchanged, best, recipe)
@@ -58,7 +56,7 @@ def find_name_mistakes(
         yield _describe_container(checkpoint, recipe)
     has_pairs = best.matched or best.mismatched or best.refused
     if not has_pairs and all(e.is_harmless for e in explanations):
-        yield _describe_unmatched(context)
+        yield _describe_unmatched(context, recipe)
         return
     for explanation in (*explanations, *iter_average_containers(context, recipe, _plan)):
         yield as_finding(explanation, recipe)
@@ -148,7 +146,7 @@ def _describe_container(checkpoint: State, recipe: str) -> Finding:
     )
 
 
-def _describe_unmatched(context: Context) -> Finding:
+def _describe_unmatched(context: Context, recipe: str) -> Finding:
     """Return the finding that no name is on both sides: another framework, or another network."""
     best = context.match
     checkpoint_shapes, model_shapes = (_count_shapes(t) for t in (best.checkpoint, best.model))
@@ -171,6 +169,7 @@ def _describe_unmatched(context: Context) -> Finding:
             "tensors": [len(best.checkpoint), len(best.model)],
             "shapes alike": share,
         },
+        cure=recipe if is_framework and context.source.separator == "/" else "",
         where="names",
     )
 
@@ -183,6 +182,7 @@ def _count_shapes(tensors: Tensors) -> Counter[tuple[int, ...]]:
 def _describe_one_sided(context: Context, code: str, names: tuple[str, ...]) -> Finding:
     """Return the finding of tensors of one side that nothing explains."""
     is_missing = code == "missing"
+    is_usual = context.match.rule.load != ""  # the framework's loader says so, and goes on
     shard = SHARD.search(context.source.label)
     message = (
         f"{len(names)} of {len(context.match.model)} tensors of the model are not in the "
@@ -193,11 +193,14 @@ def _describe_one_sided(context: Context, code: str, names: tuple[str, ...]) -> 
     message += (
         f"The file is part {int(shard[1])} of {int(shard[2])}: load all parts."
         if shard and is_missing
+        else "from_pretrained says so, and goes on: a backbone has no head, and a new head is to "
+        "be trained."
+        if is_usual
         else "Build the model as it was saved; strict=False would only hide it."
     )
     return Finding(
         code,
-        "certain",
+        "likely" if is_usual else "certain",
         message,
         {"count": len(names), "modules": format_names(_outermost_parts(names))},
         where=format_names(names),

@@ -75,6 +75,13 @@ class Context:
         """Return the names that only the checkpoint has."""
         return self.match.unexpected
 
+    @property
+    def is_plain(self) -> bool:
+        """Return whether all names and shapes are the same."""
+        match = self.match
+        others = (match.missing, match.unexpected, match.mismatched, match.refused)
+        return not match.rule.reason and not any(others)
+
     def source_of(self, name: str) -> TensorEntry:
         """Return a tensor of the checkpoint."""
         return self.match.checkpoint[name]
@@ -88,6 +95,8 @@ def write_recipe(context: Context, explanations: Iterable[Explanation]) -> str:
     """Return the line of code that loads the checkpoint: container, names, values, leftovers."""
     known = [e for e in explanations if e.names]
     match = context.match
+    if context.source.separator == "/":
+        return _write_loading(context)
     lines = [line for line in (write_container(match.root), match.rule.cure) if line]
     transforms = [e for e in known if e.transform]
     if any("torch." in e.transform for e in transforms):
@@ -102,6 +111,31 @@ def write_recipe(context: Context, explanations: Iterable[Explanation]) -> str:
     is_lenient = missing and missing <= harmless
     lines.append(f"model.load_state_dict(state{', strict=False' if is_lenient else ''})")
     return "; ".join(lines)
+
+
+def is_complete(context: Context, explanations: Iterable[Explanation]) -> bool:
+    """Return whether the recipe loads the whole model as it is built."""
+    known = list(explanations)
+    match = context.match
+    if any(not e.has_cure or e.cure or e.before for e in known if not e.is_harmless):
+        return False
+    explained = {name for e in known for name in e.names}
+    names = {*context.missing, *match.unexpected, *match.mismatched, *match.refused}
+    return names <= explained
+
+
+def _write_loading(context: Context) -> str:
+    """Return the call of Keras or TensorFlow that loads a file; empty where names must change."""
+    source, target = context.source, context.target
+    path = source.label
+    if target.separator != "/":
+        return ""
+    if source.layout.startswith("keras"):
+        return "" if context.match.rule.reason else f"model.load_weights({path!r})"
+    roots = {name.partition("/")[0] for name in context.match.checkpoint}
+    if source.layout != "tensorflow" or len(roots) != 1 or not (root := roots.pop()).isidentifier():
+        return ""
+    return f"import tensorflow; tensorflow.train.Checkpoint({root}=model).restore({path!r})"
 
 
 def write_container(root: tuple[str, ...]) -> str:

@@ -68,6 +68,11 @@ def iter_rules(
     yield UNCHANGED
     if all(name in checkpoint for name in model):
         return
+    if source.separator == "/":
+        for old, new in _find_prefixes(checkpoint, model):
+            mapping = {n: new + n[len(old) :] for n in checkpoint if n.startswith(old)}
+            yield _rule(mapping, checkpoint, model)
+        return
     own = target.module is not None and transformers_names(target.module)
     if own:
         yield _own_rule(checkpoint, model, own)

@@ -168,8 +168,24 @@ def _read_keras(request: Request) -> dict[str, Any]:
 
     with h5py.File(request.path, "r") as file:
         keys = dict.fromkeys(file, "dict")
-        file.visititems(visit)
-    return {"keys": keys, "tensors": rows}
+        weights = file.get("model_weights", file)
+        is_legacy = isinstance(weights, h5py.Group) and "layer_names" in weights.attrs
+        if is_legacy:  # the order of layers and of their weights is what Keras loads by
+            for layer in _texts(weights.attrs["layer_names"]):
+                for name in _texts(weights[layer].attrs.get("weight_names", ())):
+                    visit(f"{layer}/{name}", weights[layer][name])
+            if isinstance(file.get("optimizer_weights"), h5py.Group):
+                file["optimizer_weights"].visititems(
+                    lambda name, item: visit(f"optimizer_weights/{name}", item)
+                )
+        else:
+            file.visititems(visit)
+    return {"keys": keys, "tensors": rows, "legacy": is_legacy}
+
+
+def _texts(values: Any) -> list[str]:
+    """Return the names in an attribute of HDF5."""
+    return [v.decode() if isinstance(v, bytes) else str(v) for v in values]
 
 
 def _read_tensorflow(request: Request) -> dict[str, Any]:

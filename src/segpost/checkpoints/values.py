@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from segpost.checkpoints.matching import Match, format_names
+from segpost.checkpoints.recipe import Context
 from segpost.checkpoints.statistics import Statistics
 from segpost.checkpoints.tree import State, TensorEntry, Tensors
 from segpost.render.findings import Finding
@@ -17,8 +18,10 @@ LEARNED = re.compile(  # names of weights and statistics; a mask may hold -inf
     r"(weight|bias|kernel|gamma|beta|(running|moving)_\w+|vars/\d+)$"
 )
 TRACKED = re.compile(r"(^|[./])num_batches_tracked$")
+UPDATE = "import torch; torch.optim.swa_utils.update_bn(loader, model)"
 MIN_BATCHES = 100  # that statistics of batch norm need to settle
 MAX_VARIANCE = 1e6
+HALF_ROUNDING = 2.0**-7  # of the largest value: bfloat16 has eight bits
 HALF_OVERFLOW = 65520.0  # smaller values are rounded to 65504
 BITS = {"float64": 64, "float32": 32, "bfloat16": 16, "float16": 16}
 
@@ -30,15 +33,17 @@ class Norm(NamedTuple):
     variance: Statistics
 
 
-def find_value_mistakes(
-    checkpoint: State, match: Match, model: State, resume: bool
-) -> Iterator[Finding]:
-    """Yield findings about values, and about the optimizer beside the weights."""
+def find_value_mistakes(context: Context, resume: bool, recipe: str) -> Iterator[Finding]:
+    """Yield findings about values, and about the optimizer beside the weights.
+
+    `recipe` is the line that loads the checkpoint; empty where no line does.
+    """
+    checkpoint, match, model = context.source, context.match, context.target
     yield from _iter_bad_weights(match.checkpoint)
     yield from _iter_norm_mistakes(match.checkpoint)
-    yield from _iter_narrowing(match)
+    yield from _iter_narrowing(match, recipe)
     if model.is_live:
-        yield from _iter_loading(match, model)
+        yield from _iter_loading(context, recipe)
     if resume and checkpoint.optimizer is None and not checkpoint.is_live:
         yield _describe_missing_optimizer(checkpoint)
 
@@ -61,13 +66,12 @@ def _iter_bad_weights(tensors: Tensors) -> Iterator[Finding]:
             "nan-weights",
             "certain",
             f"{len(bad)} tensors hold NaN or infinity: the training had diverged when they were "
-            "saved.",
+            "saved. Take an earlier checkpoint; train with a smaller learning rate or in float32.",
             {
                 "nan": sum(s.nan for _, s in bad),
                 "infinite": sum(s.infinite for _, s in bad),
                 "first": f"{name} at {first.first_bad} of {first.size}",
             },
-            cure="take an earlier checkpoint; train with a smaller learning rate or in float32",
             where=format_names([name for name, _ in bad]),
         )
     weights = {n: e for n, e in tensors.items() if len(e.shape) > 1 and LEARNED.search(n)}
@@ -80,9 +84,8 @@ def _iter_bad_weights(tensors: Tensors) -> Iterator[Finding]:
             "zero-weights",
             "likely",
             f"{len(zero)} weights of {len(weights)} are all zero: the output of their layers is "
-            "constant.",
+            "constant. Look at how they were saved: sharded and pruned weights leave zeros.",
             {"tensors": len(zero)},
-            cure="look at how they were saved: sharded and pruned weights leave zeros",
             where=format_names(zero),
         )
 
@@ -103,9 +106,9 @@ def _iter_norm_mistakes(tensors: Tensors) -> Iterator[Finding]:
         yield Finding(
             "batch-norm-negative",
             "certain",
-            "A running variance is negative, which is impossible.",
+            "A running variance is negative, which is impossible: the file is damaged, or its "
+            "tensors are mixed up.",
             {"lowest": min(norms[n].variance.low for n in negative)},
-            cure="take another checkpoint: the file is damaged, or its tensors are mixed up",
             where=format_names(negative),
         )
     if initial:
@@ -113,9 +116,10 @@ def _iter_norm_mistakes(tensors: Tensors) -> Iterator[Finding]:
             "batch-norm-initial",
             "likely" if len(initial) == len(norms) else "hint",
             f"{len(initial)} of {len(norms)} batch-norm layers have their initial statistics, mean "
-            "0 and variance 1: eval() would not normalize.",
+            "0 and variance 1: eval() would not normalize. Save the statistics too, or compute "
+            "them from batches of the training (loader stands for them).",
             {"layers": len(initial), "of": len(norms)},
-            cure="save the running statistics too; or run some batches in model.train() first",
+            cure=UPDATE,
             where=format_names(initial),
         )
     if extreme:
@@ -123,9 +127,8 @@ def _iter_norm_mistakes(tensors: Tensors) -> Iterator[Finding]:
             "batch-norm-extreme",
             "hint",
             f"{len(extreme)} batch-norm layers have variances above {MAX_VARIANCE:g}: the input "
-            "had another range than intended, or the training diverged.",
+            "had another range than intended (0..255 or 0..1), or the training diverged.",
             {"largest": max(norms[n].variance.high for n in extreme)},
-            cure="look at the preprocessing of the training: 0..255 or 0..1",
             where=format_names(extreme),
         )
     counts = [s.high for n, s in _iter_statistics(tensors) if TRACKED.search(n)]
@@ -134,9 +137,10 @@ def _iter_norm_mistakes(tensors: Tensors) -> Iterator[Finding]:
             "batch-norm-few-batches",
             "hint",
             f"Batch norm has seen {max(counts):.0f} batches: its statistics may not have settled, "
-            "and eval() be worse than train().",
+            "and eval() be worse than train(). Train on, or compute them from more batches "
+            "(loader stands for them).",
             {"batches": max(counts)},
-            cure="train on, or torch.optim.swa_utils.update_bn(loader, model)",
+            cure=UPDATE,
             where="num_batches_tracked",
         )
 
@@ -153,7 +157,7 @@ def _iter_norms(tensors: Tensors) -> Iterator[tuple[str, Norm]]:
             yield prefix.removesuffix("vars/").rstrip("./"), Norm(mean, variance)
 
 
-def _iter_narrowing(match: Match) -> Iterator[Finding]:
+def _iter_narrowing(match: Match, recipe: str) -> Iterator[Finding]:
     """Yield findings about element types that lose digits or overflow on loading."""
     narrower: dict[str, tuple[TensorEntry, TensorEntry]] = {}
     for name in match.matched:
@@ -178,7 +182,7 @@ def _iter_narrowing(match: Match) -> Iterator[Finding]:
             f"{len(overflowing)} tensors hold values of {HALF_OVERFLOW:.0f} or more, which become "
             "infinity in float16.",
             {"largest": max(largest[name] for name in overflowing)},
-            cure="keep them in float32 or bfloat16",
+            cure=recipe and f"model = model.float(); {recipe}",
             where=format_names(overflowing),
         )
     yield Finding(
@@ -186,22 +190,32 @@ def _iter_narrowing(match: Match) -> Iterator[Finding]:
         "hint",
         f"{len(narrower)} tensors lose digits on loading: {', '.join(kinds)}.",
         {"tensors": len(narrower)},
-        cure="model.float().load_state_dict(state)",
+        cure=recipe and f"model = model.{_widest(narrower)}(); {recipe}",
         where=format_names(list(narrower)),
     )
 
 
-def _iter_loading(match: Match, model: State) -> Iterator[Finding]:
+def _widest(pairs: dict[str, tuple[TensorEntry, TensorEntry]]) -> str:
+    """Return the method of a model that gives it the widest type of a checkpoint."""
+    kinds = {was.kind for was, _ in pairs.values()}
+    if "float64" in kinds:
+        return "double"
+    return "bfloat16" if kinds == {"bfloat16"} else "half" if kinds == {"float16"} else "float"
+
+
+def _iter_loading(context: Context, recipe: str) -> Iterator[Finding]:
     """Yield a finding where a live model holds only some of the checkpoint's values, or none."""
+    match, model = context.match, context.target
+    ignored = _overwritten(match, model)
     equal: list[str] = []
     different: list[str] = []
     for name in match.matched:
         was, now = match.checkpoint[name], match.model[name]
-        if name in model.buffers or TRACKED.search(name) or was.kind != now.kind or not was.size:
+        if name in model.buffers or TRACKED.search(name) or name in ignored or not was.size:
             continue
         a, b = was.statistics, now.statistics
         if a is not None and b is not None:
-            (equal if a.digest == b.digest else different).append(name)
+            (equal if _is_equal(a, b, was.kind == now.kind) else different).append(name)
     if not different:
         return
     evidence = {"equal": len(equal), "other": len(different)}
@@ -212,19 +226,35 @@ def _iter_loading(match: Match, model: State) -> Iterator[Finding]:
             f"{len(equal)} tensors of the model have the checkpoint's values and {len(different)} "
             "have not: those were left out, or trained since.",
             evidence,
-            cure="print(model.load_state_dict(state, strict=False))  # says which",
+            cure=recipe,
             where=format_names(different),
         )
-    else:
+    elif context.is_plain:  # otherwise it is no news
         yield Finding(
             "not-loaded",
             "hint",
             "The model has none of the checkpoint's values: it is not loaded yet, or was trained "
             "since.",
             evidence,
-            cure="model.load_state_dict(state)  # in Keras model.load_weights(file)",
-            where=format_names(different),
+            cure=recipe,
         )
+
+
+def _is_equal(a: Statistics, b: Statistics, is_same_kind: bool) -> bool:
+    """Return whether two tensors hold the same values, up to the rounding of another type."""
+    if is_same_kind:
+        return a.digest == b.digest
+    scale = max(abs(a.low), abs(a.high), 1e-30)
+    pairs = ((a.low, b.low), (a.high, b.high), (a.mean, b.mean), (a.deviation, b.deviation))
+    return all(abs(x - y) <= HALF_ROUNDING * scale for x, y in pairs)
+
+
+def _overwritten(match: Match, model: State) -> set[str]:
+    """Return the names of tensors that the model has under two names, with two values."""
+    names: dict[str, list[str]] = {}
+    for name in match.matched:
+        names.setdefault(model.tied.get(name, name), []).append(name)
+    return {n for group in names.values() if len(group) > 1 for n in group}
 
 
 def _is_informative(statistics: Statistics | None) -> bool:
