@@ -5,7 +5,7 @@ Importing this module imports torch and torchmetrics; segpost itself never does.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -61,7 +61,9 @@ class ConfusionMatrix(Metric):
     is_differentiable = False
     higher_is_better = True
     full_state_update = False
-    _score_dtype = torch.float64  # no annotation here: TorchScript compiles those of classes
+    _score_dtype = torch.float64
+    if TYPE_CHECKING:  # TorchScript refuses annotations that are text
+        state: torch.Tensor
 
     def __init__(
         self,

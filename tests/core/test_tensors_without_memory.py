@@ -17,7 +17,7 @@ SHAPE = (3, 4, 5)
 
 
 def released(bytes_left: int = 0, step: int = 1) -> Any:
-    """A tensor in whose place a sharding library left a shorter storage, or every n-th row of it."""
+    """A tensor, or every n-th row of it, of which a sharding library released the storage."""
     tensor = torch.ones(SHAPE)
     part = tensor[:, step - 1 :: step]
     tensor.untyped_storage().resize_(bytes_left)
@@ -38,7 +38,7 @@ def fake() -> Any:
         return torch.ones(SHAPE)
 
 
-class Wrapper(torch.Tensor):
+class Wrapper(torch.Tensor):  # type: ignore[misc, name-defined]
     """A tensor of another library, whose values are elsewhere."""
 
     @staticmethod
@@ -97,12 +97,13 @@ def test_the_argument_is_named_and_the_cure(
 def test_transforms_of_functions_are_refused(transform: str) -> None:
     """Inside torch.func a tensor stands for others; the numbers would be wrong."""
     tensor = torch.from_numpy(scene(3, 4, 5))
-    called = {
+    transforms: dict[str, Callable[[Any], Any]] = {
         "vmap": lambda f: torch.func.vmap(f)(tensor[None]),
         "grad": lambda f: torch.func.grad(lambda x: f(x).sum())(tensor),
         "functionalize": lambda f: torch.func.functionalize(f)(tensor),
         "jvp": lambda f: torch.func.jvp(f, (tensor,), (tensor,)),
-    }[transform]
+    }
+    called = transforms[transform]
     with pytest.raises(TypeError, match=r"^logits is a tensor inside torch\.func .*call segpost"):
         called(segpost.softmax)
     with pytest.raises(TypeError, match=r"^out is a tensor inside torch\.func"):

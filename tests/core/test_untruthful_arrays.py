@@ -130,7 +130,7 @@ def test_protocols_that_fail(name: str) -> None:
     with pytest.raises(TypeError, match=f"^logits cannot be read .*{text}") as raised:
         segpost.argmax(value)
     assert raised.value.__cause__ is not None
-    with pytest.raises(TypeError, match="^target cannot be read"):
+    with pytest.raises(TypeError, match=r"^target cannot be read"):
         segpost.confusion_matrix(np.zeros((4, 5), np.uint8), value, num_classes=2)
 
 

@@ -67,9 +67,9 @@ def test_the_grid_is_that_of_the_convention(backend: str) -> None:
     for name, grid in (("jfzhang95", "align_corners"), ("vainf", "half_pixel")):
         told = Convention.named(name).before_upsampling()
         matrix = counted(segpost.ConfusionMatrix, LOGITS, target, convention=told).matrix
-        labels = segpost.argmax(LOGITS, size=(23, 31), grid=told.grid)
-        np.testing.assert_array_equal(matrix[0], np.bincount(labels.ravel(), minlength=C))
         assert told.grid == grid
+        labels = segpost.argmax(LOGITS, size=(23, 31), grid=grid)
+        np.testing.assert_array_equal(matrix[0], np.bincount(labels.ravel(), minlength=C))
     with pytest.raises(ValueError, match="grid must be given to resample"):
         counted(segpost.ConfusionMatrix, [LOGITS], target, convention="onnxruntime")
 

@@ -73,14 +73,16 @@ def constants(word: str, number: int) -> tuple[list[Any], list[Any]]:
 
 def onnx_model(steps: Sequence[Step]) -> tuple[Any, Any]:
     """The module onnx and a model, whose output is that of the last step."""
-    nodes, initializers, last = [], [], "input"
+    nodes: list[Any] = []
+    initializers: list[Any] = []
+    last = "input"
     for position, step in enumerate(steps):
         word, number = split(step)
         kind, attributes = STEPS[word][0]
         before, behind = ([], []) if word in ("argmax", "transpose") else constants(word, number)
         if word in ("quantize", "dequantize"):
             behind = [np.float32(0.25), np.int8(3)]
-        names = []
+        names: list[str] = []
         for value in [*before, *behind]:
             names.append(f"constant {position} {len(names)}")
             initializers.append(SimpleNamespace(name=names[-1], value=np.asarray(value)))

@@ -27,7 +27,7 @@ def filled(**options: Any) -> Any:
     return made
 
 
-class Network(torch.nn.Module):
+class Network(torch.nn.Module):  # type: ignore[misc, name-defined]
     """A module that holds a metric."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Network(torch.nn.Module):
         self.layer = torch.nn.Conv2d(3, 3, 1)
         self.metric = metric()
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x):  # type: ignore[no-untyped-def] # TorchScript reads annotations
         return self.layer(x)
 
 

@@ -38,7 +38,7 @@ class Operator(NamedTuple):
     is_nearest: bool = False  # of a resize
     order: tuple[int, ...] = ()  # the permutation of a transpose
     tensor: str = ""  # the name of a resize's input
-    count: int = 1  # of an argmax: how many ids of a pixel it returns, the best first
+    id_count: int = 1  # of an argmax: how many ids of a pixel it returns, the best first
     quantization: tuple[float, float] | None = None  # of what a "pass" makes; (0, 0) of floats
 
 
@@ -69,7 +69,7 @@ def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> dic
                 break
             if interpolating:
                 _raise_interpolated(interpolating)
-            if operator.count != 1 and not is_moved:
+            if operator.id_count != 1 and not is_moved:
                 _raise_several(operator)
             kind, is_moved = "labels", False
             if resize is not None:
@@ -139,7 +139,7 @@ def _raise_changed(operator: Operator) -> NoReturn:
 
 def _raise_several(operator: Operator) -> NoReturn:
     raise ValueError(
-        f"output holds the ids of the {operator.count} best classes of every pixel "
+        f"output holds the ids of the {operator.id_count} best classes of every pixel "
         f"({operator.name}), which are no label map; take the first of them, or the logits"
     )
 

@@ -66,7 +66,7 @@ def read_convention(model: Any, output: int) -> dict[str, Any]:
         if word == "TOPK_V2":
             count = (*constant(node.Inputs(1)), 1)[0]
             is_indices = tensor == node.Outputs(1)
-            return Operator("argmax" if is_indices else "", source, name=word, count=count)
+            return Operator("argmax" if is_indices else "", source, name=word, id_count=count)
         if word == "GATHER" and node.Inputs(0) not in producers:
             kind = "change"  # a table of new ids
         return Operator(kind, source, tuple(others), word)

@@ -78,7 +78,7 @@ class _Reader:
             is_indices = len(node.output) > 1 and tensor == node.output[1]
             k = attributes.get("k", self._value(node, 1))
             count = 1 if k is None else int(np.asarray(k).reshape(-1)[0])
-            return Operator("argmax" if is_indices else "", source, name=word, count=count)
+            return Operator("argmax" if is_indices else "", source, name=word, id_count=count)
         if word == "Gather" and self._is_constant(node.input[0]):
             kind = "change"  # a table of new ids
         quantization = self._quantization(node) if word == "QuantizeLinear" else None

@@ -58,7 +58,7 @@ def _read_operator(output: Any) -> Operator:
     if word == "TopK":
         count = int(_constant(inputs[1])[0]) if _is_constant(inputs[1]) else 1
         is_indices = output.get_index() == 1
-        return Operator("argmax" if is_indices else "", source, name=word, count=count)
+        return Operator("argmax" if is_indices else "", source, name=word, id_count=count)
     if word == "Gather" and _is_constant(inputs[0]):
         kind = "change"  # a table of new ids
     return Operator(kind, source, tuple(others), word)
