@@ -88,7 +88,8 @@ def test_sdist_has_what_a_build_and_the_tests_need(sdist: Path) -> None:
     wanted += ("csrc/cmake/probe/level.cpp.in", "csrc/include/segpost/capi.h", "README.md")
     wanted += ("tools/metadata/absolute_links.py", "tests/conftest.py", "src/segpost/py.typed")
     assert set(wanted) <= names
-    assert [name for name in names if name.endswith((".so", ".o", ".pyc"))] == []
+    built = (".so", ".o", ".pyc", "segpostConfig.cmake", "segpost.pc")
+    assert [name for name in names if name.endswith(built)] == []
     assert not re.search(r"^Dynamic:", information, re.MULTILINE)
     assert not re.search(r"\]\((?!https?:|#)", information)
 
