@@ -56,12 +56,6 @@ class Comparison:
     def __str__(self) -> str:
         return tables.format_text([self.table()])
 
-    def __repr__(self) -> str:
-        """Return segpost's own number, and how many conventions give another, on one line."""
-        others = sum(bool(line.why) for line in self)
-        score = f"miou {format_score(self.miou)} over {self.classes} classes"
-        return f"<Comparison: {score}; {others} of {len(self.lines)} dialects differ>"
-
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
         return format_result(
