@@ -32,8 +32,8 @@ class CodedMaps:
     def __init__(self, predicted: Array, target: Array, ignored: Int64) -> None:
         self.size = (int(target.shape[1]), int(target.shape[2]))
         self.has_same_size = predicted.shape == target.shape
-        predicted_values, predicted_index = _index_values(predicted)
-        target_values, target_index = _index_values(target)
+        predicted_values, predicted_index = index_values(predicted)
+        target_values, target_index = index_values(target)
         self.is_usable = len(predicted_values) + len(target_values) <= MAX_CODES
         self.values = np.union1d(predicted_values, target_values)  # by code
         dtype = np.uint8 if len(self.values) < 255 else np.uint16
@@ -122,7 +122,7 @@ def wrong_share(right: int, known: int) -> float:
     return 1 - right / known if known else 1.0
 
 
-def _index_values(labels: Array) -> tuple[Int64, Array]:
+def index_values(labels: Array) -> tuple[Int64, Array]:
     """Return the values of a map, and for each pixel the index of its value."""
     if labels.dtype == np.uint8:
         values = np.bincount(labels.reshape(-1), minlength=256).nonzero()[0]

@@ -92,6 +92,9 @@ def symmetric_logits(context: DiagnosticContext) -> RuleResult | None:
     values = context.logits.values
     if values.shape[3] < 8 or not context.is_finite or len(context.logit_samples) < MIN_PIXELS:
         return None
+    row = widen(np.ascontiguousarray(values[:1, :, :1]), context.logits.kind).astype(np.float64)
+    if abs(row - row[..., ::-1]).max() > SYMMETRIC * np.ptp(context.logit_samples):
+        return None
     rows = np.ascontiguousarray(values[:, :, :: max(1, values.shape[2] // 64)])
     sampled = widen(rows, context.logits.kind).astype(np.float64)
     value_range = float(np.ptp(sampled))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from segpost._core.arrays import Array
+from segpost.diagnosis.coded_maps import index_values
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult
 from segpost.diagnosis.values import count_values, format_values
@@ -31,7 +32,7 @@ def find_interpolated_ids(
             neighbor = image[dy : height - 2 + dy, dx : width - 2 + dx]
             np.minimum(low, neighbor, out=low)
             np.maximum(high, neighbor, out=high)
-    values, codes = np.unique(inner, return_inverse=True)
+    values, codes = index_values(inner)
     codes = codes.reshape(-1)
 
     def count(mask: Array) -> Array:
