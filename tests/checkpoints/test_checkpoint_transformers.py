@@ -195,7 +195,8 @@ def test_files_of_smp(kind: str, name: str) -> None:
         if finding.code.startswith("batch-norm"):
             continue
         restored = run(finding.cure, state=saved, checkpoint=saved, model=unet(kind))
-        np.testing.assert_allclose(score(restored), score(net), atol=1e-6)
+        limit = 1e-3 if name == "float16" else 1e-6  # of what the file has lost
+        np.testing.assert_allclose(score(restored), score(net), atol=limit)
 
 
 def test_a_classification_head_is_missing() -> None:

@@ -345,7 +345,7 @@ def test_stages_tell_where_a_change_is(network: Any) -> None:
     for name, changed in changes(networks, net).items():
         first = before.compare(networks.taken(changed)).findings[0]
         assert first.rank == "certain"
-        where[name] = (first.code, first.where, first.cure)
+        where[name] = (first.code, first.where, first.message)
     assert {name: found[:2] for name, found in where.items()} == {
         "head": ("head", "logits"),
         "unloaded": ("stage", "stem"),
@@ -354,7 +354,7 @@ def test_stages_tell_where_a_change_is(network: Any) -> None:
         "sigmoid": ("stage", "stem"),
         "leaky": ("stage", "stem"),
         "dilation": ("stage", "body"),
-        "permuted": ("head", "logits"),
+        "permuted": ("classes-permuted", "logits"),
     }
     assert all("activation, by its range" in where[name][2] for name in ("sigmoid", "leaky"))
     assert all("batch-norm" in where[name][2] for name in ("unloaded", "batch-norm", "training"))

@@ -63,7 +63,10 @@ def test_what_is_no_json_is_refused(text: str) -> None:
         (ValueError, "grid must be one of", LOGITS, {"grid": "corners"}),
         (TypeError, "stages must be a mapping", LOGITS, {"stages": [LOGITS]}),
         (TypeError, "preprocessing must be what JSON", LOGITS, {"preprocessing": {"f": print}}),
-        (ValueError, "positive scale", LOGITS, {"quantization": (0, 0)}),
+        (ValueError, "scale must be positive", LOGITS, {"quantization": (0, 3)}),
+        (ValueError, "precision must be one of", LOGITS, {"precision": "half"}),
+        (ValueError, "does not agree with convention", LOGITS, {"axis": -1, "convention": "smp"}),
+        (TypeError, "convention must be", LOGITS, {"convention": 3}),
         (ValueError, r"stages\['x'\] has 2 NaN", LOGITS, {"stages": {"x": BAD[1:]}}),
     ],
 )

@@ -162,7 +162,7 @@ def _iter_narrowing(match: Match, recipe: str) -> Iterator[Finding]:
     narrower: dict[str, tuple[TensorEntry, TensorEntry]] = {}
     for name in match.matched:
         was, now = match.checkpoint[name], match.model[name]
-        if BITS.get(now.kind, 0) < BITS.get(was.kind, 0) or (
+        if (now.kind in BITS and BITS[now.kind] < BITS.get(was.kind, 0)) or (
             {was.kind, now.kind} == {"float16", "bfloat16"}
         ):
             narrower[name] = was, now

@@ -15,15 +15,18 @@ from segpost._core import sampling
 from segpost._core.arguments import ClassNames, check_choice, checked_names
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
+from segpost._core.logits import resolve_quantization
 from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost.color.palette import PaletteLike, as_palette
 from segpost.fingerprints.diff import FingerprintDiff, compare_records
 from segpost.fingerprints.display import format_fingerprint
 from segpost.fingerprints.record import FingerprintRecord
-from segpost.fingerprints.summary import MAX_BLOCKS, as_channels, summarize
+from segpost.fingerprints.rules.input import INPUT
+from segpost.fingerprints.summary import MAX_BLOCKS, PRECISIONS, as_channels, summarize
 from segpost.pipeline.api import postprocess
 from segpost.render.jsonable import as_jsonable
+from segpost.runtimes.convention import Convention, merge_arguments
 
 MAX_FILE_SIZE = 1 << 25  # bytes
 
@@ -31,10 +34,12 @@ MAX_FILE_SIZE = 1 << 25  # bytes
 def fingerprint(
     logits: Any,
     *,
-    axis: int = -3,
+    axis: int | None = None,
     stages: Mapping[str, Any] | None = None,
     grid: Grid | None = None,
     quantization: tuple[float, int] | None = None,
+    convention: Convention | str | None = None,
+    precision: str | None = None,
     preprocessing: Mapping[str, Any] | None = None,
     palette: PaletteLike | None = None,
     class_names: ClassNames | None = None,
@@ -47,9 +52,9 @@ def fingerprint(
         Of a segmentation network (C, H, W) or (N, C, H, W), channels last with ``axis=-1``; of a
         classifier (C,) or (N, C); class scores of a detector (N, boxes, C) with ``axis=-1``. In
         memory of the CPU.
-    axis : int
-        The class axis of arrays of three or four dimensions, -3 or -1. Arrays of one or two
-        dimensions have it last.
+    axis : int, optional
+        The class axis of arrays of three or four dimensions, -3 or -1; by default that of
+        `convention`, or -3. Arrays of one or two dimensions have it last.
     stages : mapping of str to arrays, optional
         Other arrays of the same run, in the order of the network: ``{"input": x, "features": f}``.
         "input" is the tensor that the network was fed, and shows changes of the preprocessing. The
@@ -58,6 +63,14 @@ def fingerprint(
         How the logits are resized; recorded only.
     quantization : (scale, zero_point), optional
         Of integer logits: their values are ``scale * (q - zero_point)``.
+    convention : Convention or str, optional
+        The output format of the runtime, as in `postprocess`: `logits` may then be the output as
+        the runtime returns it.
+    precision : {"float64", "float32", "tf32", "float16", "bfloat16", "float8", "int8"}, optional
+        The number format that the network computes in (int8 for weights or for all). The dtype of
+        an array does not show it: a network of bfloat16 may give float32. It says how much
+        rounding may change; without it the values are looked at, which show a format only where
+        nothing was computed with them after it.
     preprocessing : mapping, optional
         Mean, std, scale, order of channels, or anything that JSON can hold; recorded only.
     palette : Palette, str, (K, 3) integers, or dict, optional
@@ -74,7 +87,8 @@ def fingerprint(
     ------
     ValueError, TypeError
         If an array does not hold numbers, is empty, on a device, or has NaN or infinities; for a
-        wrong axis, grid, number of names, or a preprocessing that JSON cannot hold.
+        wrong axis, grid, precision, number of names, a preprocessing that JSON cannot hold, or a
+        convention whose output holds labels.
 
     Examples
     --------
@@ -89,9 +103,16 @@ def fingerprint(
              seen:  order [2, 1, 0]
              cure:  x = np.take(x, [2, 1, 0], -3)  # as in the training
     """
+    if convention is not None:
+        logits, axis, quantization = _read_output(logits, convention, axis, quantization)
+    axis = -3 if axis is None else axis
+    if quantization in ((0, 0), [0, 0]):  # what LiteRT says of a float output
+        quantization = None
+    if precision is not None:
+        check_choice(precision, "precision", PRECISIONS)
     channels = as_channels(logits, "logits", axis)
     if quantization is not None:
-        scale, zero_point = _as_quantization(quantization)
+        scale, zero_point = resolve_quantization(quantization)
         channels = channels._replace(array=(channels.array - zero_point) * scale)
     if grid is not None:
         check_choice(grid, "grid", sampling.GRIDS)
@@ -102,9 +123,12 @@ def fingerprint(
     labels, confidence = _label(channels.array)
     histogram = np.bincount(labels.ravel(), minlength=len(channels.array))
     return Fingerprint(
-        logits=summarize(channels),
+        logits=summarize(channels, precision or ""),
         stages={
-            name: summarize(as_channels(stage, f"stages[{name!r}]", axis))
+            name: summarize(
+                as_channels(stage, f"stages[{name!r}]", axis),
+                "" if name == INPUT else precision or "",
+            )
             for name, stage in _check_stages(stages).items()
         },
         histogram=tuple(histogram.tolist()),
@@ -212,11 +236,24 @@ def _check_stages(stages: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return stages
 
 
-def _as_quantization(quantization: Any) -> tuple[float, float]:
-    scale, zero_point = (float(number) for number in quantization)
-    if not 0 < scale < float("inf"):
-        raise ValueError(f"quantization must have a positive scale, got {quantization!r}")
-    return scale, zero_point
+def _read_output(
+    output: Any, convention: Convention | str, axis: int | None, quantization: Any
+) -> tuple[Any, int, Any]:
+    """Return the array of a runtime's output, its class axis and its quantization."""
+    if isinstance(convention, str):
+        convention = Convention.named(convention)
+    elif not isinstance(convention, Convention):
+        raise TypeError(
+            f"convention must be a segpost.Convention or a name, got {type(convention).__name__}"
+        )
+    array, kind = convention.pick(output)
+    if kind == "labels":
+        raise ValueError(
+            f"convention {convention.name!r} says that the output holds labels; a fingerprint is "
+            "of logits or probabilities: take the tensor before the argmax"
+        )
+    axis, _, quantization = merge_arguments(convention, axis, None, quantization)
+    return array, axis, quantization
 
 
 def _label(array: Array) -> tuple[Array, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +11,10 @@ import numpy as np
 
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.rules.input import find_input_changes, find_record_changes
-from segpost.fingerprints.rules.logits import find_logit_changes
+from segpost.fingerprints.rules.logits import find_proven_changes, guess_changes
 from segpost.fingerprints.rules.stages import find_stage_changes
-from segpost.fingerprints.similarity import distance, is_identical, is_similar
+from segpost.fingerprints.similarity import distance, is_identical, is_similar, tolerance
+from segpost.fingerprints.summary import ROUNDING_FLOAT32
 from segpost.render.findings import (
     Finding,
     format_markdown,
@@ -41,11 +43,14 @@ class FingerprintDiff:
         The largest difference of their statistics and blocks, in standard deviations.
     findings : tuple of Finding
         The changes, the most certain first.
+    cannot_tell : tuple of str
+        What the fingerprints cannot tell apart.
     """
 
     verdict: Verdict
     differs: float
     findings: tuple[Finding, ...]
+    cannot_tell: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -86,6 +91,7 @@ class FingerprintDiff:
             "verdict": self.verdict,
             "differs": None if np.isinf(self.differs) else self.differs,
             "findings": [finding.as_dict() for finding in self.findings],
+            "cannot_tell": list(self.cannot_tell),
         }
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
@@ -106,8 +112,28 @@ def compare_records(before: FingerprintRecord, after: FingerprintRecord) -> Fing
     findings = [*input_changes, *find_record_changes(before, after)]
     if verdict == "changed":
         stage_changes = list(find_stage_changes(before, after))
-        findings += stage_changes
-        if not input_changes:  # all changes of the logits would follow from them
-            findings += find_logit_changes(before, after, [c.code for c in stage_changes])
+        # All changes of the logits would follow from those of the input.
+        proven = [] if input_changes else list(find_proven_changes(before, after))
+        if proven:  # the cause comes before what follows from it
+            stage_changes = [c for c in stage_changes if c.code != "head"]
+        findings += [*proven, *stage_changes]
+        if not (input_changes or proven):
+            findings += guess_changes(before, after, [c.code for c in stage_changes])
     differs = distance(before.logits, after.logits)
-    return FingerprintDiff(verdict, differs, sort_findings(findings))
+    return FingerprintDiff(
+        verdict, differs, sort_findings(findings), tuple(_iter_unknowns(before, after, verdict))
+    )
+
+
+def _iter_unknowns(
+    before: FingerprintRecord, after: FingerprintRecord, verdict: str
+) -> Iterator[str]:
+    """Yield what the two fingerprints cannot tell apart."""
+    limit = tolerance(before.logits, after.logits)
+    if verdict == "rounding" and limit > ROUNDING_FLOAT32:
+        yield (
+            f"changes below {limit:.0%} of the standard deviation: rounding of that precision "
+            "changes as much"
+        )
+    if before.logits.is_constant and after.logits.is_constant:
+        yield "other weights: the logits are the same at all positions on both sides"

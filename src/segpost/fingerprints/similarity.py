@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from segpost._core.arrays import Array
-from segpost.fingerprints.summary import MOMENTS, Summary
+from segpost.fingerprints.summary import MOMENTS, ROUNDING, Summary
 
 MAX_ORDERED_CHANNELS = 6  # of which every order is tried
 RELATIVE_TOLERANCE = 1e-2  # of a value counts as a deviation: some values are far from the others
@@ -45,6 +45,12 @@ def is_similar(a: Summary, b: Summary) -> bool:
 def tolerance(a: Summary, b: Summary) -> float:
     """Return how much rounding may change between two arrays, in standard deviations."""
     return max(a.rounding, b.rounding)
+
+
+def may_be_precision(a: Summary, b: Summary) -> bool:
+    """Return whether a lower precision may explain a difference, and nobody said which there is."""
+    is_said = bool(a.precision and b.precision)
+    return not is_said and distance(a, b) <= ROUNDING["int8"]
 
 
 def logical_shape(x: Summary) -> tuple[int, ...]:

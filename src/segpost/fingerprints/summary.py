@@ -13,13 +13,16 @@ import numpy as np
 from segpost._core.arguments import normalize_class_axis
 from segpost._core.arrays import LOGIT_KINDS, Array, as_input_array, widen
 from segpost._core.validation import check_on_cpu
+from segpost.fingerprints.traces import find_enlarging, find_format
 
 MAX_BLOCKS = 15  # of the coarse image along a side: odd, so that a flip maps blocks on blocks
 MAX_COARSE_VALUES = 8192  # of the coarse image, all channels together
+TRACES = ("precision", "resolution", "enlarging")
 MOMENTS = ("mean", "std", "low", "high")
 # What rounding may change, in standard deviations of the array: other kernels, fused operations and
 # tensor cores in float32; the resolution of the element type in the others.
-ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1, "int8": 2e-1, "uint8": 2e-1}
+ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1, "float8": 2e-1, "int8": 2e-1, "uint8": 2e-1}
+PRECISIONS = ("float64", "float32", "tf32", "float16", "bfloat16", "float8", "int8")
 ROUNDING_FLOAT32 = 2e-3
 OUTLIER = 1e3  # of the median distance to the others: a class that is masked
 
@@ -42,6 +45,13 @@ class Summary:
         Mean, standard deviation (of the population), minimum and maximum of each channel.
     coarse : (C, rows, columns) float32
         Means of blocks.
+    precision : str
+        The number format of the network as the caller says it, or "".
+    resolution : str
+        The number format that the values show, whatever their type: "bfloat16", "float16", "int8"
+        or "".
+    enlarging : str
+        How the values show that they were enlarged: "nearest", "linear", "cubic" or "".
     """
 
     shape: tuple[int, ...]
@@ -53,6 +63,9 @@ class Summary:
     low: Array = field(repr=False)
     high: Array = field(repr=False)
     coarse: Array = field(repr=False)
+    precision: str = ""
+    resolution: str = ""
+    enlarging: str = ""
 
     @property
     def channels(self) -> int:
@@ -74,7 +87,13 @@ class Summary:
     @property
     def rounding(self) -> float:
         """Return how much rounding may change, in standard deviations."""
-        return ROUNDING.get(self.kind, ROUNDING_FLOAT32)
+        kinds = (self.kind, self.resolution, self.precision)
+        return max(ROUNDING.get(kind, ROUNDING_FLOAT32) for kind in kinds)
+
+    @property
+    def is_constant(self) -> bool:
+        """Return whether every channel has one value at all of several positions."""
+        return self.coarse[0].size > 1 and bool((self.low == self.high).all())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as data that JSON can hold."""
@@ -89,6 +108,7 @@ class Summary:
                 "shape": list(coarse.shape),
                 "float32": base64.b64encode(coarse.tobytes()).decode(),
             },
+            **{name: getattr(self, name) for name in TRACES},
         }
 
     @classmethod
@@ -113,7 +133,15 @@ class Summary:
         if math.prod(shape) < 1 or shape[axis] != len(coarse) or coarse.shape[1:] != sides:
             raise ValueError("its shape is not that of its channels")
         return cls(
-            shape, axis, str(content["kind"]), str(content["digest"]), **moments, coarse=coarse
+            shape,
+            axis,
+            str(content["kind"]),
+            str(content["digest"]),
+            coarse=coarse,
+            precision=str(content.get("precision", "")),  # older files have none of these
+            resolution=str(content.get("resolution", "")),
+            enlarging=str(content.get("enlarging", "")),
+            **moments,
         )
 
 
@@ -164,8 +192,8 @@ def as_channels(value: object, name: str, axis: int) -> ChannelArray:
     return ChannelArray(array, shape, class_axis, source.kind)
 
 
-def summarize(channels: ChannelArray) -> Summary:
-    """Return the summary of an array."""
+def summarize(channels: ChannelArray, precision: str = "") -> Summary:
+    """Return the summary of an array of a network of some precision."""
     array = channels.array
     ordered = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     flat = array.reshape(len(array), -1)
@@ -179,6 +207,9 @@ def summarize(channels: ChannelArray) -> Summary:
         low=flat.min(1).astype(np.float64),
         high=flat.max(1).astype(np.float64),
         coarse=block_means(array),
+        precision=precision,
+        resolution=find_format(array),
+        enlarging=find_enlarging(array),
     )
 
 

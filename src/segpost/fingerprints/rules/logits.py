@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -14,21 +15,19 @@ from segpost.fingerprints.similarity import (
     distance,
     find_flip,
     logical_shape,
+    may_be_precision,
     tolerance,
 )
 from segpost.fingerprints.summary import Summary
 from segpost.render.findings import Finding
 
 MIN_POSITIONS = 9  # fewer have no pattern
+MIN_SAME_PATTERN = 0.9  # correlation of each class with itself, of blocks
+MAX_SMOOTHING = 1.6  # by which interpolation changes the standard deviation
 
 
-def find_logit_changes(
-    before: FingerprintRecord, after: FingerprintRecord, stage_codes: list[str]
-) -> Iterator[Finding]:
-    """Yield the kind of change that the logits prove, or that is likely.
-
-    Nothing is guessed where the codes of the stages' findings already answer.
-    """
+def find_proven_changes(before: FingerprintRecord, after: FingerprintRecord) -> Iterator[Finding]:
+    """Yield the change of the logits that their numbers prove, at most one."""
     a, b = before.logits, after.logits
     if a.channels != b.channels:
         yield Finding(
@@ -36,7 +35,7 @@ def find_logit_changes(
             "certain",
             f"The network has {b.channels} classes and had {a.channels}.",
             {"before": a.channels, "after": b.channels},
-            cure=f"build the model with num_classes={a.channels}",
+            cure=f"model = build_model(num_classes={a.channels})  # build_model is your own",
             where="logits",
         )
     elif logical_shape(a) != logical_shape(b):
@@ -44,19 +43,75 @@ def find_logit_changes(
             "logit-size",
             "certain",
             "The logits have another size: another input size or output stride, or they were "
-            "enlarged on one side.",
+            "enlarged on one side. Feed probe_image at the size of before, with the same output "
+            "stride.",
             {"before": list(logical_shape(a)), "after": list(logical_shape(b))},
-            cure="feed probe_image at the size of before, and set the same output stride",
             where="logits",
         )
     else:
-        rules = [_find_permutation, _find_softmax, _find_scale, _find_flipped]
-        if "head" not in stage_codes:
-            rules.append(_guess_weights)
-        if not stage_codes:
-            rules.append(_describe_other)
-        findings = (rule(before, after) for rule in rules)
-        yield from itertools.islice(filter(None, findings), 1)
+        rules = (
+            _find_constant,
+            _find_permutation,
+            _find_softmax,
+            _find_scale,
+            _find_flipped,
+            _find_enlarging,
+        )
+        yield from itertools.islice(filter(None, (rule(before, after) for rule in rules)), 1)
+
+
+def guess_changes(
+    before: FingerprintRecord, after: FingerprintRecord, stage_codes: list[str]
+) -> Iterator[Finding]:
+    """Yield the kind of change that is likely where the logits prove none.
+
+    Nothing is guessed where the codes of the stages' findings already answer.
+    """
+    rules = []
+    if "head" not in stage_codes:
+        rules.append(_guess_weights)
+    if not stage_codes:
+        rules.append(_describe_other)
+    yield from itertools.islice(filter(None, (rule(before, after) for rule in rules)), 1)
+
+
+def _find_constant(before: FingerprintRecord, after: FingerprintRecord) -> Finding | None:
+    """Return a finding where the logits are the same at all positions on one side alone."""
+    a, b = before.logits, after.logits
+    if a.is_constant == b.is_constant:
+        return None
+    return Finding(
+        "constant",
+        "certain",
+        "Every class has the same logit at all positions: the network does not see its input "
+        "(zeros are fed, or the exported graph lacks it). Weights that were not loaded would not "
+        "do that."
+        if b.is_constant
+        else "The logits of before are the same at all positions: that run did not see its input.",
+        {"spread": float(b.channel_std), "spread before": float(a.channel_std)},
+        cure="print(segpost.fingerprint(logits, stages={'input': x}).stages['input'])",
+        where="logits",
+    )
+
+
+def _find_enlarging(before: FingerprintRecord, after: FingerprintRecord) -> Finding | None:
+    """Return a finding where the same logits were enlarged in another way."""
+    a, b = before.logits, after.logits
+    if not (a.enlarging and b.enlarging) or a.enlarging == b.enlarging:
+        return None
+    own, _ = _correlate(a, b)
+    ratio = b.channel_std / (a.channel_std or 1)
+    if own < MIN_SAME_PATTERN or not 1 / MAX_SMOOTHING < ratio < MAX_SMOOTHING:
+        return None
+    return Finding(
+        "resampling",
+        "likely",
+        f"The logits are enlarged in another way: {b.enlarging} instead of {a.enlarging} "
+        "interpolation. The network below may be the same.",
+        {"before": a.enlarging, "after": b.enlarging, "correlation": own},
+        cure="labels = segpost.argmax(small_logits, size=(height, width))  # before any enlarging",
+        where="logits",
+    )
 
 
 def _find_permutation(before: FingerprintRecord, after: FingerprintRecord) -> Finding | None:
@@ -81,7 +136,7 @@ def _find_permutation(before: FingerprintRecord, after: FingerprintRecord) -> Fi
         "certain",
         f"{len(moved)} of {len(order)} classes have changed places; their logits are the same.",
         {"classes": moved[:16].tolist(), "were": order[moved[:16]].tolist()},
-        cure=cure or "train and restore with the same order of class names",
+        cure=cure,
         where="logits",
     )
 
@@ -98,7 +153,9 @@ def _find_softmax(before: FingerprintRecord, after: FingerprintRecord) -> Findin
         if are_now
         else "The network gives logits and gave probabilities.",
         {"sums to": float(after.logits.coarse.sum(0).mean())},
-        cure="leave the softmax out" if are_now else "probabilities = softmax(logits)",
+        cure="logits = np.log(probabilities)  # up to a constant at each position"
+        if are_now
+        else "probabilities = segpost.softmax(logits)",
         where="logits",
     )
 
@@ -140,9 +197,9 @@ def _find_flipped(before: FingerprintRecord, after: FingerprintRecord) -> Findin
     return Finding(
         "turned",
         "certain",
-        f"The logits are {flip} against those before.",
+        f"The logits are {flip} against those before: feed the picture as before, and look at "
+        "flips, EXIF, and (height, width).",
         {"differs by": distance(before.logits, after.logits)},
-        cure="feed the picture as before: look at flips, EXIF, and (height, width)",
         where="logits",
     )
 
@@ -161,7 +218,7 @@ def _guess_weights(before: FingerprintRecord, after: FingerprintRecord) -> Findi
         "confidence": [before.confidence, after.confidence],
         "labels that agree": float((before.labels == after.labels).mean()),
     }
-    is_untrained = after.confidence < min(
+    is_untrained = not b.is_constant and after.confidence < min(
         3 / a.channels, 0.5 * before.confidence + 0.5 / a.channels
     )
     if own < 0.35 and explained > 0.8:
@@ -205,18 +262,37 @@ def _guess_weights(before: FingerprintRecord, after: FingerprintRecord) -> Findi
             else "record the input too: segpost.fingerprint(logits, stages={'input': x})",
             where="logits",
         )
-    if own >= 0.9:
+    if own >= MIN_SAME_PATTERN:
+        return _describe_inside(a, b, evidence)
+    return None
+
+
+def _describe_inside(a: Summary, b: Summary, evidence: dict[str, Any]) -> Finding:
+    """Return the hint that the logits differ a little, and what cannot be told apart."""
+    causes = (
+        "an activation, dilation rates, the output stride, the epsilon of batch norm, batch norm "
+        "in training mode, or another way of enlarging"
+    )
+    if may_be_precision(a, b):
         return Finding(
-            "inside",
+            "precision",
             "hint",
-            "The logits have the same pattern and strength: a small part of the network is "
-            "another, such as an activation, dilation rates, the output stride, or batch norm in "
-            "training mode.",
-            evidence,
-            cure="compare the configurations, call model.eval(), and record stages to see where",
+            "The logits differ by no more than bfloat16 or eight bits may change inside of a "
+            f"network; a small part that is another may do the same: {causes}.",
+            evidence | {"differs by": distance(a, b)},
+            cure="fingerprint = segpost.fingerprint(logits, precision='bfloat16')  # or 'int8': "
+            "what the network computes in",
             where="logits",
         )
-    return None
+    return Finding(
+        "inside",
+        "hint",
+        "The logits have the same pattern and strength: a small part of the network is another, "
+        f"such as {causes}. Compare the configurations, and record stages to see where.",
+        evidence,
+        cure="model.eval()",
+        where="logits",
+    )
 
 
 def _correlate(a: Summary, b: Summary) -> tuple[float, float]:

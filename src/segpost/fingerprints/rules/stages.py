@@ -15,10 +15,13 @@ from segpost.fingerprints.similarity import (
     fit_channels,
     is_similar,
     logical_shape,
+    may_be_precision,
     round_numbers,
 )
 from segpost.fingerprints.summary import Summary
 from segpost.render.findings import Finding
+
+MAX_EPSILON_EFFECT = 0.1  # by which 1e-3 instead of 1e-5 scales a channel of small variance
 
 
 def find_stage_changes(before: FingerprintRecord, after: FingerprintRecord) -> Iterator[Finding]:
@@ -38,11 +41,11 @@ def find_stage_changes(before: FingerprintRecord, after: FingerprintRecord) -> I
     if names and names[-1] != INPUT and difference > rounding:
         yield Finding(
             "head",
-            "certain",
-            f"{last_same!r} is the same and the logits are not: what follows it has other weights "
-            "or another form.",
+            "hint" if may_be_precision(before.logits, after.logits) else "certain",
+            f"{last_same!r} is the same and the logits are not: what follows it has other weights, "
+            "another form, or enlarges them in another way.",
             {"differs by": difference},
-            cure="load the head's weights too: print(segpost.compare_checkpoints(file, model))",
+            cure="print(segpost.compare_checkpoints(file, model))",
             where="logits",
         )
 
@@ -52,13 +55,19 @@ def _describe_stage(name: str, a: Summary, b: Summary, last_same: str) -> Findin
     cause, evidence = "", {"differs by": distance(a, b)}
     if last_same:
         cause, evidence = _explain(a, b)
+    is_small = may_be_precision(a, b)
     return Finding(
         "stage",
-        "certain",
+        "hint" if is_small else "certain",
         f"{name!r} is the first that differs"
-        + (f", and {last_same!r} before it is the same." if last_same else "."),
+        + (f", and {last_same!r} before it is the same" if last_same else "")
+        + f". Look between {last_same or 'the input'} and {name}{cause and f', at {cause}'}"
+        + (
+            "; or the network computes in a lower precision: say it with precision=."
+            if is_small
+            else "."
+        ),
         evidence,
-        cure=f"look between {last_same or 'the input'} and {name}{cause and f', at {cause}'}",
         where=name,
     )
 
@@ -73,6 +82,8 @@ def _explain(a: Summary, b: Summary) -> tuple[str, dict[str, Any]]:
     order, scale, offset = fit_channels(a, b)
     if order is not None and a.channels > MAX_ORDERED_CHANNELS:
         evidence |= {"scale": round_numbers(scale[:8]), "offset": round_numbers(offset[:8])}
+        if np.abs(scale - 1).max() < MAX_EPSILON_EFFECT:
+            return "its batch-norm statistics or epsilon, as each channel is scaled a bit", evidence
         return "its batch-norm statistics, as each channel is scaled and shifted", evidence
     ranges = [[float(x.low.min()), float(x.high.max())] for x in (a, b)]
     evidence |= {"range before": ranges[0], "range": ranges[1]}
