@@ -46,7 +46,8 @@ def public_names() -> set[str]:
     names = {f"segpost.{name}" for name in segpost.__all__}
     packages = {"densecrf", "eigen", "utils"}
     names |= {f"segpost.compat.pydensecrf.{name}" for name in packages}
-    return names | {"segpost.torch", "segpost.torchmetrics.ConfusionMatrix"}
+    names |= {"segpost.torch", "segpost.torchmetrics.ConfusionMatrix", "segpost.typing"}
+    return names
 
 
 def test_every_public_name_has_one_entry() -> None:

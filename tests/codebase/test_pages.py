@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -222,6 +223,8 @@ def test_blocks(path: Path, files: Path, tmp_path: Path, monkeypatch: pytest.Mon
         pytest.importorskip(package)
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    for module in ("pydensecrf", "pydensecrf.densecrf", "pydensecrf.utils"):
+        monkeypatch.delitem(sys.modules, module, raising=False)  # one page replaces them
     names = inputs.shared_names()
     names.update(OWN_INPUTS[page]() if page in OWN_INPUTS else {})
     for block in blocks_of(path):
