@@ -46,7 +46,8 @@ def public_names() -> set[str]:
     names = {f"segpost.{name}" for name in segpost.__all__}
     packages = {"densecrf", "eigen", "utils"}
     names |= {f"segpost.compat.pydensecrf.{name}" for name in packages}
-    return names | {"segpost.torch", "segpost.torchmetrics.ConfusionMatrix"}
+    names |= {"segpost.torch", "segpost.torchmetrics.ConfusionMatrix", "segpost.typing"}
+    return names
 
 
 def test_every_public_name_has_one_entry() -> None:
@@ -66,13 +67,13 @@ def test_entries_are_public() -> None:
     }
 
 
-def test_torch_operators_are_listed() -> None:
-    """The page of the torch operators has all of them."""
-    torch_operators = pytest.importorskip("segpost.torch")
-    page = (DOCS / "reference/torch.md").read_text(encoding="utf-8")
-    listed = re.search(r"members: \[(.*)\]", page)
-    assert listed is not None
-    assert sorted(listed[1].split(", ")) == sorted(torch_operators.__all__)
+@pytest.mark.parametrize("name", ["torch", "typing"])
+def test_members_are_listed(name: str) -> None:
+    """The pages of modules list all of their public names."""
+    module = pytest.importorskip(f"segpost.{name}")
+    page = (DOCS / f"reference/{name}.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^        - (\w+)$", page, re.MULTILINE)
+    assert sorted(listed) == sorted(module.__all__)
 
 
 def test_every_page_is_in_the_navigation() -> None:

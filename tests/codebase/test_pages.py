@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,8 +36,10 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "docs/guides/video.md": ("imageio",),
     **{f"docs/guides/runtimes/{name}.md": needs for name, needs in runtimes.NEEDS.items()},
 }
-# Pages that take seconds: figures and intervals of reports; networks of other packages.
-SLOW = frozenset(("docs/guides/command-line.md", "docs/guides/runtimes/openvino.md"))
+# A page that takes seconds: figures and intervals of reports.
+SLOW = frozenset(("docs/guides/command-line.md",))
+# Pages whose packages `.ci/run` installs for this marker.
+RUNTIMES = frozenset(f"docs/guides/runtimes/{name}.md" for name in ("onnxruntime", "openvino"))
 
 
 class LabelsAndColors(NamedTuple):
@@ -196,11 +199,14 @@ CHECKS: dict[tuple[str, str, int], Check] = {
 
 
 def page_parameters() -> list[Any]:
-    """A parameter for every page that has blocks; pages that take seconds have the marker slow."""
+    """A parameter with its marks for every page that has blocks."""
     found = []
     for path in PAGES:
         page = path.relative_to(ROOT).as_posix()
         marks = [pytest.mark.slow] if page in SLOW else []
+        marks += [pytest.mark.runtimes] if page in RUNTIMES else []
+        if page.startswith("docs/guides/runtimes/"):
+            marks.append(pytest.mark.filterwarnings("default"))  # the frameworks' own
         if blocks_of(path):
             found.append(pytest.param(path, id=page, marks=marks))
     return found
@@ -222,6 +228,8 @@ def test_blocks(path: Path, files: Path, tmp_path: Path, monkeypatch: pytest.Mon
         pytest.importorskip(package)
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    for module in ("pydensecrf", "pydensecrf.densecrf", "pydensecrf.utils"):
+        monkeypatch.delitem(sys.modules, module, raising=False)  # one page replaces them
     names = inputs.shared_names()
     names.update(OWN_INPUTS[page]() if page in OWN_INPUTS else {})
     for block in blocks_of(path):
@@ -235,7 +243,7 @@ def test_checks_belong_to_blocks() -> None:
     """No check is left behind when a block is moved or a heading is changed."""
     blocks = {(b.page, b.section, b.number) for path in PAGES for b in blocks_of(path)}
     assert set(CHECKS) <= blocks
-    assert {*NEEDS, *SLOW, *OWN_INPUTS} <= {page for page, _, _ in blocks}
+    assert {*NEEDS, *SLOW, *RUNTIMES, *OWN_INPUTS} <= {page for page, _, _ in blocks}
 
 
 def test_blocks_are_found() -> None:
