@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnosis_runs import FAILURES, FAILURES_OF_FILES, RIGHT, RIGHT_OF_FILES, examined
-from diagnosis_scenes import CLASSES, SIZE, Failure, Run, logits_of, pair, regions
+from diagnosis_scenes import CLASSES, SIZE, Failure, Run, logits_of, opened, pair, regions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,7 +47,7 @@ def test_right_runs_are_silent(run: Run) -> None:
 def test_every_rule_has_a_failure() -> None:
     """No rule is in the table without a failure that it finds."""
     assert set(TABLE) == {failure.code for failure in FAILURES}
-    assert len(TABLE) == 72
+    assert len(TABLE) == 93
 
 
 def test_every_rule_is_applied_in_right_runs() -> None:
@@ -103,8 +103,12 @@ def test_findings_are_ordered_by_rank() -> None:
     """The most certain finding comes first."""
     target = np.array([7, 8, 11, 21, 23, 26, 33], np.uint8)[regions()]
     found = segpost.diagnose(target=target, num_classes=19)
-    assert [finding.rank for finding in found.findings] == ["certain", "likely"]
-    assert found.codes == ("target-outside", "target-labelid")
+    assert found.codes == ("target-labelid",)  # the cause takes the place of target-outside
+    found = segpost.diagnose(target=np.where(target == 7, 99, target), num_classes=19)
+    assert found.codes == ("target-outside",)
+    labels = np.where(regions() == 0, 255, regions())
+    found = segpost.diagnose(labels=opened(labels), num_classes=7)
+    assert [finding.rank for finding in found.findings] == ["certain", "hint"]
 
 
 @st.composite

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from corpus_logits import load
-from corpus_right import Output, labels_of, output_of, void_of
+from corpus_right import labels_of, output_of, void_of
 from corpus_scenes import MEAN, STD, draw_shapes, normalize
 from diagnosis_scenes import Image, opened, resized, smoothly_resized, softmax
 
@@ -517,7 +517,7 @@ def iter_target_failures() -> Iterator[CorpusFailure]:
             given(
                 lambda t, channel=channel: pictured(t)[..., channel], palette="voc", num_classes=21
             ),
-            scenes=SEVERAL,
+            scenes=(0, 6) if name == "blue" else SEVERAL,
         )  # type: ignore[misc]
     yield CorpusFailure("a picture in colors", ("target-is-a-picture",), given(pictured))
     yield CorpusFailure(
@@ -531,7 +531,7 @@ def iter_target_failures() -> Iterator[CorpusFailure]:
         "plt.imsave of the target",
         ("target-stretched",),
         given(lambda t: _stretched(kept(t))),
-        scenes=SEVERAL,
+        scenes=(0, 3, 5, 7),
     )
     yield CorpusFailure(
         "times 12", ("target-stretched",), given(lambda t: kept(t) * np.uint8(12)), scenes=SEVERAL
@@ -868,8 +868,3 @@ def iter_failures() -> Iterator[CorpusFailure]:
     yield from iter_target_failures()
     yield from iter_class_failures()
     yield from iter_place_failures()
-
-
-def output(network: str) -> Output:
-    """Return the output of a network."""
-    return output_of(network)

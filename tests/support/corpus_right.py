@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,10 +38,11 @@ class Output(NamedTuple):
     options: dict[str, Any]  # grid and threshold
 
 
-def output_of(network: str, logits: np.ndarray | None = None) -> Output:
-    """Return the logits and labels of a network, or labels of other logits of its scenes."""
+@cache
+def output_of(network: str) -> Output:
+    """Return the logits and labels of a network for its test scenes."""
     kind = KINDS[network.split("_")[0]]
-    logits = load(network) if logits is None else logits
+    logits = load(network)
     scenes = [kind.draw(seed) for seed in range(len(logits))]
     targets = np.stack([scene.target for scene in scenes])
     options: dict[str, Any] = {

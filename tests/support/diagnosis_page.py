@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from corpus_counts import corpus_table
 from diagnosis_files import DATA
 from diagnosis_runs import FAILURES, FAILURES_OF_FILES, RIGHT, RIGHT_OF_FILES, examined
 from diagnosis_scenes import Failure, Run
@@ -88,7 +89,7 @@ def table_on(page: str, name: str) -> str:
 def main() -> None:
     """Write the tables into the page."""
     page = PAGE.read_text()
-    for name, table in parts().items():
+    for name, table in {**parts(), "corpus": corpus_table()}.items():
         begin = page.index(BEGIN.format(name)) + len(BEGIN.format(name))
         page = f"{page[:begin]}\n{table}\n{page[page.index(END, begin) :]}"
     PAGE.write_text(page)

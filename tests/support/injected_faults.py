@@ -680,6 +680,145 @@ def input_failures() -> Iterator[Failure]:
     )
 
 
+def blurred(values: np.ndarray) -> np.ndarray:
+    """Return (C, H, W) values without sharp edges, as enlarged logits are."""
+    for _ in range(24):
+        for axis in (-2, -1):
+            values = (np.roll(values, 1, axis) + values + np.roll(values, -1, axis)) / 3
+    return np.asarray(values, np.float32)
+
+
+def head_failures() -> Iterator[Failure]:
+    """Of outputs that were read as another type, summed over another axis, or thresholded."""
+    target = regions()
+    full = blurred(logits_of(target, stride=1))
+    raw = np.clip(np.rint(full * 20) + 128, 0, 255).astype(np.uint8)
+    mask = (target > 3).astype(np.uint8)
+    one = blurred((logits_of(mask, 2, 1)[1] - logits_of(mask, 2, 1)[0])[None])
+
+    yield Failure(
+        "softmax-wrong-axis",
+        "softmax over the columns",
+        lambda: {"logits": softmax(full.transpose(2, 0, 1)).transpose(1, 2, 0)},
+    )
+    yield Failure("wrapped-logits", "uint8 read as int8", lambda: {"logits": raw.view(np.int8)})
+    yield Failure(
+        "symmetric-logits",
+        "a flipped pass that was not flipped back",
+        lambda: {"logits": (full + full[..., ::-1]) / 2},
+    )
+    yield Failure(
+        "sigmoid-twice",
+        "probabilities and a threshold",
+        lambda: {"logits": 1 / (1 + np.exp(-one)), "threshold": 0.5, "target": mask},
+    )
+    yield Failure(
+        "threshold-on-logits",
+        "logits above 0.5",
+        lambda: {"logits": one, "labels": (one[0] > 0.5).astype(np.uint8)},
+    )
+    yield Failure(
+        "threshold-before-argmax",
+        "probabilities above 0.5, then argmax",
+        lambda: {"logits": full / 4, "labels": (softmax(full / 4) > 0.5).argmax(0)},
+    )
+
+
+def decoding_failures() -> Iterator[Failure]:
+    """Of ids that came as floats, as bits of another type, or as indices of a file's palette."""
+    _, labels, target = pair()
+    order = np.array([3, 0, 6, 1, 2, 4, 5], np.uint8)
+    colors = np.zeros((256, 3), np.uint8)
+    colors[order] = segpost.Palette.named("voc").colors[:CLASSES]
+    local = opened(order[labels], palette=colors)
+
+    yield Failure("float-ids", "float32 ids", lambda: {"labels": labels.astype(np.float32)})
+    yield Failure(
+        "ids-divided",
+        "a mask that ToTensor divided",
+        lambda: {"target": (target / 255).astype(np.float32)},
+    )
+    yield Failure(
+        "bits-as-floats",
+        "int32 ids read as float32",
+        lambda: {"labels": labels.astype(np.int32).view(np.float32)},
+    )
+    yield Failure(
+        "indices-of-file-palette",
+        "labels that index the file's palette",
+        lambda: {"labels": local, "palette": "voc"},
+    )
+    yield Failure(
+        "target-local-palette",
+        "a target that indexes the file's palette",
+        lambda: {
+            "target": opened(order[target], palette=colors),
+            "labels": labels,
+            "palette": "voc",
+        },
+    )
+    yield Failure(
+        "target-all-zero",
+        "a mask that ToTensor divided, cast to integers",
+        lambda: {"target": (target / 255).astype(np.int64), "labels": labels},
+    )
+
+
+def more_failures() -> Iterator[Failure]:
+    """Of values that were stretched, orders, and inputs that are not made of the image."""
+    _, labels, target = pair()
+    photo, said = photograph(), {"mean": MEAN, "std": STD}
+    given = {"image": photo, **said}
+    ids = (target.astype(int) * 2 + 246, (labels.astype(int) * 2 + 246) % 256)
+
+    yield Failure(
+        "labels-stretched",
+        "plt.imsave of the labels",
+        lambda: {"labels": (labels * 255.0 / 6).round().astype(np.uint8), "num_classes": CLASSES},
+    )
+    yield Failure(
+        "target-stretched",
+        "plt.imsave of the target",
+        lambda: {"target": (target * 255.0 / 6).round().astype(np.uint8), "num_classes": CLASSES},
+    )
+    yield Failure(
+        "ids-wrapped",
+        "ids of 300 classes in 8 bits",
+        lambda: {"labels": ids[1].astype(np.uint8), "target": ids[0], "num_classes": 300},
+    )
+    yield Failure(
+        "tiles-exchanged",
+        "halves exchanged",
+        lambda: {"labels": np.roll(labels, 128, 1), "target": target},
+    )
+    yield Failure(
+        "pictures-exchanged",
+        "two pictures exchanged",
+        lambda: {
+            "labels": np.stack([regions(seed=1), labels]),
+            "target": np.stack([target, regions(seed=1)]),
+        },
+    )
+    yield Failure(
+        "input-reshaped",
+        "reshaped, not transposed",
+        lambda: {"input": ((photo / 255 - MEAN) / STD).reshape(3, *SIZE), **given},
+    )
+    yield Failure(
+        "input-channels-mixed",
+        "a gray image in all channels",
+        lambda: {"input": normalized(photo.mean(2, keepdims=True).repeat(3, 2)), **given},
+    )
+    yield Failure(
+        "input-flipped", "mirrored", lambda: {"input": normalized(photo[:, ::-1]), **given}
+    )
+    yield Failure(
+        "input-of-other-image",
+        "another photograph",
+        lambda: {"input": normalized(photograph(seed=3)), **given},
+    )
+
+
 def made() -> list[Failure]:
     """Every failure that needs no files."""
     return [
@@ -690,4 +829,7 @@ def made() -> list[Failure]:
         *class_failures(),
         *place_failures(),
         *input_failures(),
+        *head_failures(),
+        *decoding_failures(),
+        *more_failures(),
     ]

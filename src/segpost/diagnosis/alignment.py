@@ -33,6 +33,7 @@ VERIFIED = 3  # of the best changes: the first that beats the alternatives is ta
 MIN_KNOWN_SHARE = 0.2  # of the pixels that a change must cover
 MIN_PREDICTED_SHARE = 0.001  # of the pixels: a prediction of one class is never misplaced
 SMALL_OFFSET = 2  # pixels that one picture does not prove
+MAX_HONEST_SCALE = 0.25  # logarithm of the factor by which networks take objects for larger
 MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in many places
 MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
 MIN_GRID_PIXELS = 64  # whose label depends on the grid
@@ -266,6 +267,8 @@ class Alignment(CodedMaps):
         if name == "window":
             edges = [float(edge) for edge in placement.detail["top_bottom_left_right"].split(", ")]
             scales = (1 / (edges[1] - edges[0]), 1 / (edges[3] - edges[2]))
+            if max(abs(np.log(scales))) > MAX_HONEST_SCALE:
+                scales = None
         if name == "shift":
             offset = max(abs(placement.detail["down"]), abs(placement.detail["right"]))
             is_bold = offset > MAX_NEAR_OFFSET
@@ -281,29 +284,34 @@ class Alignment(CodedMaps):
         is_bold: bool = False,
     ) -> Explanation | None:
         """Return the explanation if it beats every alternative on the same pixels."""
-        evidence = weigh(
-            moved, self.whole, self.target, self.no_code, scales=scales, is_bold=is_bold
-        )
         kind = "far shift" if name == "shift" and is_bold else name
+        evidence = weigh(
+            moved,
+            self.whole,
+            self.target,
+            self.no_code,
+            scales=scales,
+            is_bold=is_bold,
+            fits_outlines=kind == "shift",
+        )
         max_share, min_gain, min_minor = LIMITS[kind]
         gain = (evidence.wrong_before - evidence.wrong_after) / max(evidence.pixels, 1)
         if (
-            evidence.pixels < MIN_KNOWN_SHARE * self.known
-            or evidence.share_of_alternative > max_share
+            evidence.share_of_alternative > max_share
             or gain < min_gain
             or evidence.minor_right < min_minor
             or not evidence.is_everywhere
             or (is_bold and evidence.tiles_better < MIN_BOLD_TILES)
         ):
             return None
-        return Explanation(
-            name,
-            evidence.pixels - evidence.wrong_after,
-            evidence.pixels,
-            detail,
-            1 - evidence.wrong_before / evidence.pixels,
-            self._rank(name, detail, evidence),
+        compared = (self.target != self.no_code) & (moved != self.no_code)
+        known = int(np.count_nonzero(compared))
+        right, before = (
+            int(np.count_nonzero((codes == self.target) & compared))
+            for codes in (moved, self.whole)
         )
+        rank = self._rank(name, detail, evidence)
+        return Explanation(name, right, known, detail, before / known, rank)
 
     def _rank(self, name: str, detail: dict[str, Any], evidence: Evidence) -> str:
         """Return "hint" for a small offset that is not seen in picture after picture."""

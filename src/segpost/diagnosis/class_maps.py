@@ -17,7 +17,7 @@ OFFSETS = (-3, -2, -1, 1, 2, 3)
 MIN_MINOR_SHARE = 0.5  # of the pixels of all classes but the commonest that must be right
 MAX_RESIDUAL = 0.5  # of the errors that may remain
 MIN_GAIN, MIN_CYCLE_GAIN = 0.2, 0.02  # least share of the pixels that a change must correct
-MIN_CYCLE_OVERLAP = 0.75  # of two exchanged classes: a network that confuses them fits worse
+MIN_CYCLE_OVERLAP = 0.85  # of two exchanged classes: a network that confuses them fits worse
 # Cityscapes: labelId to trainId.
 TRAIN_IDS = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11,
              25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}  # fmt: skip
@@ -69,7 +69,8 @@ class ClassCounts:
             tables.append(("wrapped", {v: v % 256 if v > 0 else v for v in values}, {}))
         for name, table, detail in tables:
             found = self._apply(name, table, detail)
-            if found is not None and self._is_enough(found, MIN_GAIN):
+            gain = MIN_CYCLE_GAIN if name == "wrapped" else MIN_GAIN
+            if found is not None and self._is_enough(found, gain):
                 yield found
         permutation = self._best_permutation()
         if permutation is not None:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from segpost._core.arrays import Array
-from segpost.diagnosis.honest_errors import iter_outline_errors, scale_objects
+from segpost.diagnosis.honest_errors import fit_outline, scale_objects
 
 JUDGED_PIXELS = 1 << 17  # on which dilations and erosions are tried
 TILES = 4  # in each direction: a placement is right everywhere, not in one corner
+MIN_BETTER_TILES = 0.75  # of the tiles that vote
+MAX_LOST_SHARE = 0.1  # where fewer are better
 MIN_TILE_PIXELS = 12  # that change between right and wrong in a tile that votes
 
 
@@ -25,6 +27,7 @@ class Evidence(NamedTuple):
     minor_right: float  # share of the pixels of all other classes that are right after
     tiles_better: int
     tiles_worse: int
+    lost_share: float  # of the pixels that better tiles gain, what the others lose
     images_better: int  # images on which it is better; images without a change do not count
     images_worse: int
 
@@ -36,9 +39,10 @@ class Evidence(NamedTuple):
 
     @property
     def is_everywhere(self) -> bool:
-        """Return whether at least three tiles in four of those that change are better."""
+        """Return whether most tiles that change are better, and the others hardly worse."""
         votes = self.tiles_better + self.tiles_worse
-        return votes >= 2 and self.tiles_better >= 0.75 * votes
+        is_most = votes >= 2 and self.tiles_better >= MIN_BETTER_TILES * votes
+        return is_most or (self.tiles_better >= TILES and self.lost_share <= MAX_LOST_SHARE)
 
 
 def weigh(
@@ -49,6 +53,7 @@ def weigh(
     *,
     scales: tuple[float, float] | None = None,
     is_bold: bool = False,
+    fits_outlines: bool = False,
 ) -> Evidence:
     """Return the evidence for a changed prediction.
 
@@ -62,7 +67,17 @@ def weigh(
         By which a change in size makes objects higher and wider.
     is_bold : bool
         Whether the change moves content so far that no dilation can imitate it.
+    fits_outlines : bool
+        Whether outlines that are too wide or narrow are corrected before and after the change, so
+        that it is judged by the place alone.
     """
+    if fits_outlines:
+        step = max(1, round((target.size / JUDGED_PIXELS) ** 0.5))
+        moved, predicted, target = (a[:, ::step, ::step] for a in (moved, predicted, target))
+        seen = (target != no_code) & (moved != no_code)
+        predicted = fit_outline(predicted, target, seen)[1]
+        moved = np.where(seen, fit_outline(moved, target, seen)[1], no_code)
+        is_bold = True  # the dilations are made
     compared = (target != no_code) & (moved != no_code) & (predicted != no_code)
     pixels = int(np.count_nonzero(compared))
     is_right, was_right = (moved == target) & compared, (predicted == target) & compared
@@ -76,7 +91,7 @@ def weigh(
         step = max(1, round((target.size / JUDGED_PIXELS) ** 0.5))
         small = [a[:, ::step, ::step] for a in (predicted, target, compared)]
         seen = max(1, int(np.count_nonzero(small[2])))
-        least = min(iter_outline_errors(*small), default=seen)
+        least = fit_outline(small[0], small[1], small[2])[0]
         honest.append(round(least * pixels / seen))
         if scales is not None:
             wrong = 0
@@ -85,8 +100,8 @@ def weigh(
                 wrong += int(np.count_nonzero((scaled != truth) & counted))
             honest.append(round(wrong * pixels / seen))
     gained = is_right.astype(np.int8) - was_right
-    better, worse = _vote(gained, TILES)
-    images_better, images_worse = _vote(gained, 1)
+    better, worse, lost_share = _vote(gained, TILES)
+    images_better, images_worse, _ = _vote(gained, 1)
     return Evidence(
         pixels,
         wrong_before,
@@ -96,17 +111,18 @@ def weigh(
         int(np.count_nonzero(is_right & minor)) / minor_pixels if minor_pixels else 0.0,
         better,
         worse,
+        lost_share,
         images_better,
         images_worse,
     )
 
 
-def _vote(gained: Array, tiles: int) -> tuple[int, int]:
+def _vote(gained: Array, tiles: int) -> tuple[int, int, float]:
     """Return the tiles of all images with more pixels newly right than newly wrong, and the rest.
 
-    Tiles in which hardly a pixel changes do not vote.
+    The third number is what the rest loses as a share of what the better tiles gain. Tiles in which hardly a pixel changes do not vote.
     """
-    better = worse = 0
+    better = worse = won = lost = 0
     for rows in np.array_split(gained, tiles, axis=1):
         for tile in np.array_split(rows, tiles, axis=2):
             if not tile.size:
@@ -116,4 +132,6 @@ def _vote(gained: Array, tiles: int) -> tuple[int, int]:
             total = flat.sum(axis=1, dtype=np.int64)
             better += int(np.count_nonzero(changed & (total > 0)))
             worse += int(np.count_nonzero(changed & (total <= 0)))
-    return better, worse
+            won += int(total[total > 0].sum())
+            lost -= int(total[total < 0].sum())
+    return better, worse, lost / won if won else 1.0

@@ -14,12 +14,13 @@ import numpy.typing as npt
 from segpost._core.arrays import Array
 
 MAX_GROWTH = 16  # steps of a dilation or erosion
+MAX_GROWTH_SHARE = 0.06  # of the shorter side: no network is more inexact than that all around
 GROWN_CLASSES = 4  # the commonest predicted classes, each grown and shrunk
 MAX_COMPONENTS = 64  # the largest, each scaled where it is
 
 
-def iter_outline_errors(predicted: Array, target: Array, compared: Array) -> Iterator[int]:
-    """Yield the wrong pixels of dilations and erosions of each predicted class.
+def fit_outline(predicted: Array, target: Array, compared: Array) -> tuple[int, Array]:
+    """Return the fewest wrong pixels of dilations and erosions of a predicted class, and its map.
 
     Parameters
     ----------
@@ -27,16 +28,28 @@ def iter_outline_errors(predicted: Array, target: Array, compared: Array) -> Ite
     compared : (N, H, W) bool
         The pixels that count.
     """
+    wrong = int(np.count_nonzero((predicted != target) & compared))
+    best = (wrong, predicted)
+    for changed in _iter_outlines(predicted, target, compared):
+        wrong = int(np.count_nonzero((changed != target) & compared))
+        if wrong < best[0]:
+            best = (wrong, changed)
+    return best
+
+
+def _iter_outlines(predicted: Array, target: Array, compared: Array) -> Iterator[Array]:
+    """Yield dilations and erosions of the commonest predicted classes, as long as they help."""
+    most = max(2, min(MAX_GROWTH, round(MAX_GROWTH_SHARE * min(predicted.shape[1:]))))
     counts = np.bincount(predicted[compared].reshape(-1))
     for label in np.argsort(counts)[::-1][:GROWN_CLASSES]:
         if not counts[label]:
             break
         for grow in (dilate, erode):
             changed, best, worse = predicted, None, 0
-            for step in range(MAX_GROWTH):
+            for step in range(most):
                 changed = grow(changed, int(label), diagonal=bool(step % 2))
                 wrong = int(np.count_nonzero((changed != target) & compared))
-                yield wrong
+                yield changed
                 worse = worse + 1 if best is not None and wrong >= best else 0
                 best = wrong if best is None else min(best, wrong)
                 if worse >= 2:

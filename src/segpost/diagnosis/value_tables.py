@@ -74,7 +74,7 @@ def iter_stretched_tables(ids: Int64, classes: int | None) -> Iterator[ValueTabl
     """Yield ids stretched so that the largest is 255, and ids multiplied by a whole number."""
     most = MAX_STRETCHED_ID if classes is None else min(classes - 1, MAX_STRETCHED_ID)
     if 255 in ids and 0 in ids:
-        for largest in range(1, most + 1):
+        for largest in range(2, most + 1):
             steps = np.arange(largest + 1)
             seen = set()
             for values in (
