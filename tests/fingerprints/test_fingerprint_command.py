@@ -61,3 +61,19 @@ def test_an_incomplete_command_says_what_is_missing(
     """One line, exit status 2."""
     assert main(["fingerprint", *arguments]) == 2
     assert capsys.readouterr().err.startswith("segpost: error: ")
+
+
+def test_precision_and_convention_are_options(tmp_path: Path) -> None:
+    """The command reads the output of a runtime, and is told what the network computes in."""
+    rng = np.random.default_rng(7)
+    logits = rng.normal(size=(20, 24, 5)).astype(np.float32)
+    near = logits + np.float32(0.02) * rng.normal(size=logits.shape).astype(np.float32)
+    for name, array in (("before", logits), ("after", near)):
+        np.save(tmp_path / f"{name}.npy", array)
+    kept = str(tmp_path / "net.json")
+    common = ["--convention", "keras-hub"]
+    before, after = str(tmp_path / "before.npy"), str(tmp_path / "after.npy")
+    assert main(["fingerprint", before, *common, "--save", kept]) == 0
+    assert main(["fingerprint", after, *common, "--compare", kept]) == 1
+    command = ["fingerprint", after, *common, "--compare", kept, "--precision", "bfloat16"]
+    assert main(command) == 0

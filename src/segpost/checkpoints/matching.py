@@ -123,7 +123,7 @@ def _is_better(match: Match, best: Match) -> bool:
 
 def _as_loaded(match: Match, model: State, versions: dict[str, int] | None) -> Match:
     """Return a match with the names that torch's own loader makes of the checkpoint's."""
-    if model.module is None:
+    if model.module is None or not (match.matched or match.mismatched or match.refused):
         return match
     loading = emulate_loading(model.module, match.checkpoint, versions)
     if loading is None:

@@ -18,6 +18,7 @@ from segpost.checkpoints.tree import State, TensorEntry, Tensors
 
 MIN_PREFIX_SHARE = 0.5  # of the tensors of the smaller side that a prefix must match
 MIN_COVERED = 0.5  # of the model's tensors behind a prefix that it must give
+MIN_PAIRS = 2  # tensors that a further prefix must match
 MAX_PREFIXES = 4
 MAX_ROUNDS = 8  # prefixes of one checkpoint
 
@@ -142,7 +143,7 @@ def _pair_canonical(checkpoint: Tensors, model: Tensors) -> dict[str, str]:
         rest = {n: checkpoint[old[n]] for n in old if old[n] not in pairs}
         taken = {*pairs.values()}
         wanted = {n: model[new[n]] for n in new if new[n] not in taken}
-        prefixes = _find_prefixes(rest, wanted)
+        prefixes = _find_prefixes(rest, wanted, MIN_PAIRS if pairs else 1)
         found: dict[str, str] = {}
         for before, after in prefixes[:1]:
             for name in rest:
@@ -172,14 +173,21 @@ def _canonical(tensors: Tensors) -> dict[str, str]:
     return {c: n for c, n in names.items() if c not in twice}
 
 
-def _find_prefixes(checkpoint: Tensors, model: Tensors) -> list[tuple[str, str]]:
-    """Return pairs of prefixes, of checkpoint and model, before the same name and shape."""
+def _find_prefixes(
+    checkpoint: Tensors, model: Tensors, min_pairs: int = 1
+) -> list[tuple[str, str]]:
+    """Return pairs of prefixes, of checkpoint and model, before the same name and shape.
+
+    Scalars, such as counters, prove nothing.
+    """
     prefixes: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     for name, entry in model.items():
         for start in _part_starts(name):
             prefixes.setdefault((name[start:], entry.shape), []).append(name[:start])
     counts: Counter[tuple[str, str]] = Counter()
     for name, entry in checkpoint.items():
+        if not entry.shape:
+            continue
         seen: set[str] = set()
         for start in _part_starts(name):  # a shorter rest of the name would prove less
             for new in prefixes.get((name[start:], entry.shape), [])[:MAX_PREFIXES]:
@@ -188,18 +196,23 @@ def _find_prefixes(checkpoint: Tensors, model: Tensors) -> list[tuple[str, str]]
                     counts[name[:start], new] += 1
             if seen:
                 break
-    least = MIN_PREFIX_SHARE * min(len(checkpoint), len(model))
+    least = max(min_pairs, MIN_PREFIX_SHARE * min(map(_count_arrays, (checkpoint, model))))
     frequent = [(pair, n) for pair, n in counts.most_common(MAX_PREFIXES) if pair[0] != pair[1]]
     return [
         (old, new)
         for (old, new), n in frequent
         if n >= least
         and all(
-            n >= MIN_COVERED * sum(name.startswith(prefix) for name in tensors)
+            n
+            >= MIN_COVERED * sum(e.shape != () for k, e in tensors.items() if k.startswith(prefix))
             for prefix, tensors in ((old, checkpoint), (new, model))
             if prefix
         )
     ]
+
+
+def _count_arrays(tensors: Tensors) -> int:
+    return sum(entry.shape != () for entry in tensors.values())
 
 
 def _part_starts(name: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping
 
 # Parts that wrappers put into names, by themselves or at once.
@@ -106,18 +107,23 @@ def _spell_table(
 ) -> tuple[str, str]:
     """Return a table of the shortest beginnings of names that give the whole mapping."""
     table: dict[str, str] = {}
+    names = sorted(checkpoint)
+    refused: set[tuple[str, str]] = set()
     for old, new in changed.items():
-        options = _prefixes(old, new) or [(old, new)]
-        for before, after in [*options, (old, new)]:
-            if before and _is_consistent(before, after, changed, checkpoint):
+        for before, after in [*_prefixes(old, new), (old, new)]:
+            if table.get(before) == after:
+                break
+            if not before or (before, after) in refused:
+                continue
+            if _is_consistent(before, after, changed, _behind(before, names)):
                 table[before] = after
                 break
+            refused.add((before, after))
     ordered = dict(sorted(table.items(), key=lambda pair: (-len(pair[0]), pair[0])))
     kept = dict(ordered)
     for before in ordered:  # what a shorter beginning renames alike is left out
         smaller = {k: v for k, v in kept.items() if k != before}
-        names = [n for n in changed if n.startswith(before)]
-        if all(rename_by(smaller, n) == changed[n] for n in names):
+        if all(rename_by(smaller, n) == changed[n] for n in _behind(before, names)):
             kept = smaller
     shown = ", ".join(f"{a} is {b}" for a, b in list(kept.items())[:2])
     more = f" and {len(kept) - 2} more" if len(kept) > 2 else ""
@@ -133,12 +139,15 @@ def rename_by(table: Mapping[str, str], name: str) -> str:
     return next((b + name[len(a) :] for a, b in table.items() if name.startswith(a)), name)
 
 
-def _is_consistent(
-    before: str, after: str, changed: Mapping[str, str], checkpoint: Collection[str]
-) -> bool:
+def _behind(before: str, names: list[str]) -> list[str]:
+    """Return the names of a sorted list that begin so."""
+    start = bisect_left(names, before)
+    end = start
+    while end < len(names) and names[end].startswith(before):
+        end += 1
+    return names[start:end]
+
+
+def _is_consistent(before: str, after: str, changed: Mapping[str, str], names: list[str]) -> bool:
     """Return whether a beginning is replaced alike in all names that have it."""
-    return all(
-        name in changed and changed[name] == after + name[len(before) :]
-        for name in checkpoint
-        if name.startswith(before)
-    )
+    return all(changed.get(name) == after + name[len(before) :] for name in names)

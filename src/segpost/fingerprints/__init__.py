@@ -7,5 +7,6 @@ dilation rates, another preprocessing. Only its output shows that.
 from segpost.fingerprints.api import Fingerprint, fingerprint
 from segpost.fingerprints.diff import FingerprintDiff
 from segpost.fingerprints.probe import probe_image
+from segpost.fingerprints.summary import PRECISIONS
 
-__all__ = ["Fingerprint", "FingerprintDiff", "fingerprint", "probe_image"]
+__all__ = ["PRECISIONS", "Fingerprint", "FingerprintDiff", "fingerprint", "probe_image"]

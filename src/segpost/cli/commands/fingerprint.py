@@ -15,6 +15,7 @@ from segpost.cli.output import check_stdout, is_stdout, write_output
 from segpost.cli.parser import format_epilog
 from segpost.files.arrays import read_array
 from segpost.files.writing import write_png
+from segpost.fingerprints import PRECISIONS
 
 EXAMPLES = (
     "segpost fingerprint logits.npy --save network.fingerprint.json",
@@ -59,7 +60,14 @@ def add_to(commands: Any) -> None:
         metavar="NAME=FILE",
         help="another array of the same run, in the network's order; input=FILE is what it was fed",
     )
-    add("--axis", type=int, choices=(-3, -1), default=-3, help="class axis of 3 or 4; -3")
+    add("--axis", type=int, choices=(-3, -1), help="class axis of 3 or 4; -3")
+    add(
+        "--convention",
+        choices=segpost.Convention.names(),
+        metavar="NAME",
+        help="output format of a runtime, as of segpost run",
+    )
+    add("--precision", choices=PRECISIONS, help="number format that the network computes in")
     add("--grid", choices=GRIDS, help="how the logits are enlarged, for the record")
     add("--quantization", nargs=2, type=float, metavar=("SCALE", "ZERO"), help="of integer logits")
     add("--palette", metavar="NAME", help=f"for the record: {PALETTES}")
@@ -97,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
         stages={name: _read_array(path) for name, path in arguments.stage},
         grid=arguments.grid,
         quantization=arguments.quantization and tuple(arguments.quantization),
+        convention=arguments.convention,
+        precision=arguments.precision,
         preprocessing=arguments.preprocessing,
         palette=arguments.palette,
     )
