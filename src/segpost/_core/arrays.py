@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from segpost._core import device_arrays, dlpack
 from segpost._core.device import DeviceArray, context_of, to_host
-from segpost._core.torch_tensors import describe_missing_memory
+from segpost._core.torch_tensors import UNINITIALIZED, describe_missing_memory
 
 try:
     from segpost._cpu import import_dlpack
@@ -120,8 +120,8 @@ def _as_supported(array: Array, kind: str, wrap: Callable[[Array], Any]) -> Inpu
 def _from_torch(torch: Any, tensor: Any, name: str, outlives_call: bool) -> InputArray:
     try:
         negated = tensor.is_neg()
-    except ValueError:  # an uninitialized parameter
-        negated = True
+    except ValueError:
+        raise TypeError(f"{name} {UNINITIALIZED}") from None
     imported = None if outlives_call or negated else import_dlpack(tensor)
     if imported is not None:
         array, kind, end = imported
