@@ -18,11 +18,13 @@ int main() {
     using namespace segpost::SEGPOST_LEVEL;
     double worst = 0;
     for (std::uint64_t i = 0; i <= 0xffffffffu; i += 0xfffd) {
-        const std::uint32_t bits[4] = {static_cast<std::uint32_t>(i), 0x7fffffffu, 0x7f8000ffu, 0xffffffffu};
+        std::uint32_t bits[4] = {0, 0x7fffffffu, 0x7f8000ffu, 0xffffffffu};
+        bits[0] = static_cast<std::uint32_t>(i);
         F x;
         __builtin_memcpy(&x, bits, sizeof x);
         const F e = exponential(x), n = logarithm(x), t = power_of_two<5>(x);
-        if (x[0] > -60 && x[0] < 60) worst = std::fmax(worst, std::fabs(e[0] / std::exp(double(x[0])) - 1));
+        const double ratio = e[0] / std::exp(double(x[0]));
+        if (x[0] > -60 && x[0] < 60) worst = std::fmax(worst, std::fabs(ratio - 1));
         if (t[1] == t[1]) return 2; // NaN has to stay in this one
         volatile float used = e[1] + n[1];
         (void)used;
