@@ -128,15 +128,15 @@ def _from_torch(torch: Any, tensor: Any, name: str, outlives_call: bool) -> Inpu
         storage = tensor.untyped_storage()
         if end <= storage.data_ptr() + storage.nbytes():
             return _as_supported(array, kind, torch.from_numpy)
-    problem = describe_missing_memory(torch, tensor)
-    if problem is not None:
-        raise TypeError(f"{name} {problem}")
     on_device = tensor.device.type in device_arrays.BY_TORCH
-    if tensor.device.type != "cpu" and not on_device:
+    if tensor.device.type not in ("cpu", "meta") and not on_device:
         raise TypeError(
             f"{name} is on device {tensor.device}, and segpost has no backend "
             f"for it; move it yourself if that is meant: {name}.cpu()"
         )
+    problem = describe_missing_memory(torch, tensor)
+    if problem is not None:
+        raise TypeError(f"{name} {problem}")
     if tensor.layout is not torch.strided or tensor.is_quantized:
         raise TypeError(
             f"{name} must be a dense tensor, got {tensor.layout} of {tensor.dtype}; "
