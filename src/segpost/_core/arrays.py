@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from segpost._core import device_arrays, dlpack
 from segpost._core.device import DeviceArray, context_of, to_host
-from segpost._core.torch_tensors import describe_missing_memory
+from segpost._core.torch_tensors import UNINITIALIZED, describe_missing_memory
 
 try:
     from segpost._cpu import import_dlpack
@@ -120,23 +120,23 @@ def _as_supported(array: Array, kind: str, wrap: Callable[[Array], Any]) -> Inpu
 def _from_torch(torch: Any, tensor: Any, name: str, outlives_call: bool) -> InputArray:
     try:
         negated = tensor.is_neg()
-    except ValueError:  # an uninitialized parameter
-        negated = True
+    except ValueError:
+        raise TypeError(f"{name} {UNINITIALIZED}") from None
     imported = None if outlives_call or negated else import_dlpack(tensor)
     if imported is not None:
         array, kind, end = imported
         storage = tensor.untyped_storage()
         if end <= storage.data_ptr() + storage.nbytes():
             return _as_supported(array, kind, torch.from_numpy)
-    problem = describe_missing_memory(torch, tensor)
-    if problem is not None:
-        raise TypeError(f"{name} {problem}")
     on_device = tensor.device.type in device_arrays.BY_TORCH
-    if tensor.device.type != "cpu" and not on_device:
+    if tensor.device.type not in ("cpu", "meta") and not on_device:
         raise TypeError(
             f"{name} is on device {tensor.device}, and segpost has no backend "
             f"for it; move it yourself if that is meant: {name}.cpu()"
         )
+    problem = describe_missing_memory(torch, tensor)
+    if problem is not None:
+        raise TypeError(f"{name} {problem}")
     if tensor.layout is not torch.strided or tensor.is_quantized:
         raise TypeError(
             f"{name} must be a dense tensor, got {tensor.layout} of {tensor.dtype}; "

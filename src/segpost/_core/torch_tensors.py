@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+UNINITIALIZED = "is an uninitialized parameter of a lazy module; run the module on a batch first"
 FUNC = "torch.func (vmap, grad, jvp, functionalize)"
 
 
@@ -16,8 +17,6 @@ def describe_missing_memory(torch: Any, tensor: Any) -> str | None:
     tensor : torch.Tensor
         Of any layout and any device.
     """
-    if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
-        return "is an uninitialized parameter of a lazy module; run the module on a batch first"
     if not tensor.is_conj() and not tensor.is_nested and _lies_in_storage(tensor):
         return None
     if tensor.device.type == "meta":

@@ -146,7 +146,8 @@ def postprocess(
         precision.
     quantization : (scale, zero_point), optional
         For int8 or uint8 logits (TFLite, ONNX): a real logit is scale * (value - zero_point).
-        Labels do not depend on it; confidence and probabilities do.
+        Labels do not depend on it; confidence and probabilities do. (0.0, 0), which runtimes say
+        of an output of floats, is none.
     confidence_mode : {"exact", "fast"}
         Confidence within 1e-6 of float64, or within 1e-5 where that is faster. (With upsampling the
         measured rounding error is at most 3e-7; 4e-6 is proven.)
