@@ -77,13 +77,30 @@ def test_run_on_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_run_on_a_batch_and_npz(folder: Path) -> None:
     """A batch becomes numbered pictures; .npz has its array under `logits`."""
     np.savez(folder / "x.npz", logits=np.stack([scene(5, 8, 10)] * 2), other=np.zeros(3))
-    code = main(["run", str(folder / "x.npz"), "--size", "16", "20", "--out", str(folder / "out")])
-    assert code == 0
+    command = ["run", str(folder / "x.npz"), "--size", "16", "20", "--out", str(folder / "out")]
+    assert main([*command, "--batch"]) == 0
     assert sorted(p.name for p in (folder / "out").iterdir()) == [
         "x-0.labels.png",
         "x-1.labels.png",
     ]
     assert read(folder / "out" / "x-0.labels.png").shape == (16, 20)
+
+
+def test_run_on_four_dimensions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a word they could be a batch or a volume; each cure of the message runs."""
+    values = np.random.default_rng(0).normal(size=(4, 5, 6, 7)).astype(np.float32)
+    np.save(folder / "v.npy", values)
+    command = ["run", str(folder / "v.npy"), "--out", str(folder / "out")]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert "pass --batch if these are 4 images of 5 classes, or --volume" in error
+    assert main([*command, "--volume"]) == 0
+    labels = np.load(folder / "out" / "v.labels.npy")
+    np.testing.assert_array_equal(labels, values.argmax(0))
+    assert main([*command, "--batch"]) == 0
+    np.testing.assert_array_equal(read(folder / "out" / "v-3.labels.png"), values[3].argmax(0))
+    for option in (["--palette", "voc"], ["--size", "8", "8"], ["--want", "labels,confidence"]):
+        assert main([*command, "--volume", *option]) == 2
 
 
 @pytest.mark.parametrize(

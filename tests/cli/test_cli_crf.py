@@ -70,7 +70,7 @@ def test_run_refines_a_batch(folder: Path) -> None:
         Image.fromarray(IMAGE[:: 1 - 2 * index]).save(photos / f"b-{index}.png")
     out = folder / "out"
     command = ["run", str(folder / "b.npy"), "--image", str(photos), "--crf", "deeplab"]
-    assert main([*command, "--out", str(out)]) == 0
+    assert main([*command, "--batch", "--out", str(out)]) == 0
     images = np.stack([IMAGE, IMAGE[::-1]])
     seg = segpost.postprocess(np.load(folder / "b.npy"), size=(64, 80), image=images, crf="deeplab")
     for index in range(2):

@@ -259,7 +259,7 @@ def test_run_says_a_message_once_and_numbers_a_batch_in_order(
     batch = np.stack([scene(3, 4, 5)] * 12)
     batch[2:] = np.nan
     np.save("clip.npy", batch)
-    assert main(["run", "clip.npy", "--out", "out"]) == 1
+    assert main(["run", "clip.npy", "--out", "out", "--batch"]) == 1
     assert sorted(outputs(Path("out"))) == ["clip-00.labels.png", "clip-01.labels.png"]
     first, rest = capsys.readouterr().err.splitlines()
     assert first.startswith("segpost: clip.npy (clip-02): ")

@@ -24,6 +24,7 @@ from segpost.cli.repetitions import RepeatedMessages
 from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
 from segpost.files.images import IMAGE_SUFFIXES, read_image
+from segpost.files.writing import write_array
 
 MAX_PRINTED = 20  # failures of different kinds
 OUTPUTS = ("labels", "color", "overlay", "confidence")
@@ -37,7 +38,8 @@ def add_to(commands: Any) -> None:
         "run",
         help="label maps and images of saved logits",
         description="Make label maps (indexed PNG), colors, overlays and confidence of logits that "
-        "were saved with numpy.save or numpy.savez: (C, H, W), or (N, C, H, W) for a batch.",
+        "were saved with numpy.save or numpy.savez: (C, H, W), or (N, C, H, W) with --batch; or "
+        "label maps (.npy) of volumes (C, D, H, W) with --volume.",
         epilog=format_epilog(
             EXAMPLES,
             "An item that fails is reported and the others go on; the exit status is then 1.",
@@ -55,6 +57,17 @@ def add_to(commands: Any) -> None:
         metavar="NAME",
         help="the runtime that made the logits: sets the class axis, the grid and whether they are "
         f"logits, probabilities or labels; one of {', '.join(conventions)}",
+    )
+    layout = parser.add_mutually_exclusive_group()
+    layout.add_argument(
+        "--batch",
+        action="store_true",
+        help="files of four dimensions hold batches (N, C, H, W); not needed with a --convention",
+    )
+    layout.add_argument(
+        "--volume",
+        action="store_true",
+        help="files of four dimensions hold volumes (C, D, H, W): labels are written as .npy",
     )
     add("--axis", type=int, choices=(-3, -1), help="the class axis; -3 by default")
     add(
@@ -139,6 +152,10 @@ def run(arguments: argparse.Namespace) -> int:
                 continue
             for name, logits in parts:
                 try:
+                    if arguments.volume and logits.ndim == 4:
+                        writer.write_volume(name, segpost.argmax(logits, volume=True), path)
+                        written += 1
+                        continue
                     image = image_of(name)
                     size = arguments.size
                     if size is None and image is not None:
@@ -189,6 +206,11 @@ class _Writer:
                 with self._new_file(f"{name}.{kind}.png", source) as path:
                     seg.save(path, what=kind)
 
+    def write_volume(self, name: str, labels: Array, source: Path) -> None:
+        """Write the labels of a volume as ``name.labels.npy``."""
+        with self._new_file(f"{name}.labels.npy", source) as path:
+            write_array(path, labels)
+
     @contextmanager
     def _new_file(self, name: str, source: Path) -> Iterator[Path]:
         """Yield the path of a file to write, and refuse a name that was written before."""
@@ -201,6 +223,8 @@ class _Writer:
 
 def _check(arguments: argparse.Namespace, want: set[str]) -> None:
     """Refuse arguments that no input could be used with."""
+    if arguments.volume:
+        _check_volume(arguments, want)
     if arguments.palette is None and not want.isdisjoint(("color", "overlay")):
         raise ValueError("--want color or overlay needs --palette NAME")
     if arguments.image is None and "overlay" in want:
@@ -214,6 +238,16 @@ def _check(arguments: argparse.Namespace, want: set[str]) -> None:
             "--crf refines logits of two classes or more, and --threshold is for heads of one: "
             "leave one of them out, or save two classes, zeros before the head's logits"
         )
+
+
+def _check_volume(arguments: argparse.Namespace, want: set[str]) -> None:
+    """Refuse arguments that are for images only."""
+    if want != {"labels"} or arguments.palette is not None:
+        raise ValueError("--volume writes labels only: leave --palette out, and other --want")
+    names = ("image", "convention", "axis", "size", "grid", "threshold", "quantization", "crf")
+    for name in names:
+        if getattr(arguments, name) is not None:
+            raise ValueError(f"--{name} is for images, and --volume was passed")
 
 
 def _default_outputs(has_palette: bool, has_image: bool) -> set[str]:
@@ -260,10 +294,15 @@ def _read_parts(path: Path, arguments: argparse.Namespace, ndim: int) -> list[tu
         raise ValueError("it holds labels; --crf refines the probabilities of logits")
     if 0 in array.shape:
         raise ValueError(f"it holds nothing: shape {array.shape}")
-    if array.ndim != ndim + 1:
+    if array.ndim != ndim + 1 or arguments.volume:
         return [(path.stem, array)]
     if len(array) == 1:
         return [(path.stem, array[0])]
+    if array.ndim == 4 and not arguments.batch and arguments.convention is None:
+        raise ValueError(
+            f"it has four dimensions, {array.shape}: pass --batch if these are {len(array)} images "
+            f"of {array.shape[1]} classes, or --volume if this is one volume of {len(array)}"
+        )
     digits = len(str(len(array) - 1))  # names in the order of the images
     parts = [(f"{path.stem}-{index:0{digits}}", part) for index, part in enumerate(array)]
     if arguments.image and not arguments.image.is_dir():
