@@ -1,4 +1,4 @@
-"""The examples of every docstring and of the guides run and print what they say."""
+"""The examples of every docstring run and print what they say."""
 
 from __future__ import annotations
 
@@ -69,20 +69,3 @@ def test_examples_of_public_classes_are_found() -> None:
 def examples_of(name: str) -> list[doctest.DocTest]:
     """The examples of a module."""
     return Finder(exclude_empty=True).find(importlib.import_module(name), name)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "guides/checkpoints.md",
-        "guides/metrics.md",
-        "guides/pydensecrf.md",
-        "guides/runtimes/README.md",
-        "reference/diagnosis-rules.md",
-    ],
-)
-def test_guides(name: str) -> None:
-    """The examples of a page of docs/ print what it says."""
-    pytest.importorskip("torchmetrics")
-    path = Path(__file__).resolve().parents[2] / "docs" / name
-    assert doctest.testfile(str(path), module_relative=False).failed == 0

