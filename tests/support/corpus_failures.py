@@ -59,7 +59,8 @@ def enlarge(logits: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
         for n, old in zip(size, logits.shape[1:], strict=True)
     ]
     y, x = (
-        np.minimum(p.astype(int), old - 2) for p, old in zip(positions, logits.shape[1:], strict=True)
+        np.minimum(p.astype(int), old - 2)
+        for p, old in zip(positions, logits.shape[1:], strict=True)
     )  # fmt: skip
     v, u = (positions[0] - y)[:, None], positions[1] - x
     y = y[:, None]
@@ -681,7 +682,9 @@ def iter_class_failures() -> Iterator[CorpusFailure]:
 def iter_place_failures() -> Iterator[CorpusFailure]:
     """Yield predictions that are not where their target is."""
 
-    def moved(change: Callable[[np.ndarray], np.ndarray], network: str = "shapes") -> Callable[[int], Any]:  # fmt: skip
+    def moved(
+        change: Callable[[np.ndarray], np.ndarray], network: str = "shapes"
+    ) -> Callable[[int], Any]:
         def make(k: int) -> dict[str, Any]:
             scene = scene_of(k, network)
             return {"labels": change(scene.labels), "target": scene.target,

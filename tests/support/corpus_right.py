@@ -74,6 +74,8 @@ def iter_right_runs() -> Iterator[CorpusRun]:
         output = output_of(network)
         for k in range(len(output.logits)):
             for how, arguments in iter_ways(output, k):
+                if "target" in arguments and (arguments["target"] == VOID).all():
+                    continue
                 yield CorpusRun(network, how, k, arguments)
             if network.startswith("shapes"):
                 target = draw_shapes(k, void=False).target

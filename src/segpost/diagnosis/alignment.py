@@ -33,6 +33,8 @@ VERIFIED = 3  # of the best changes: the first that beats the alternatives is ta
 MIN_KNOWN_SHARE = 0.2  # of the pixels that a change must cover
 MIN_PREDICTED_SHARE = 0.001  # of the pixels: a prediction of one class is never misplaced
 SMALL_OFFSET = 2  # pixels that one picture does not prove
+MIN_OFFSET_IMAGES = 3  # that do
+MIN_PLACED_PIXELS = 600  # thinned or not, below which a few errors look like a move
 MAX_HONEST_SCALE = 0.25  # logarithm of the factor by which networks take objects for larger
 MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in many places
 MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
@@ -45,7 +47,7 @@ MIN_GRID_IMAGES = 5  # that all fit better: a network may favor another grid by 
 LIMITS = {
     "turn": (0.5, 0.01, 0.5),
     "window": (0.5, 0.005, 0.5),
-    "shift": (0.65, 0.003, 0.4),
+    "shift": (0.5, 0.003, 0.5),
     "far shift": (0.4, 0.06, 0.6),
     "tiles": (0.4, 0.02, 0.6),
     "images": (0.5, 0.02, 0.5),
@@ -314,11 +316,13 @@ class Alignment(CodedMaps):
         return Explanation(name, right, known, detail, before / known, rank)
 
     def _rank(self, name: str, detail: dict[str, Any], evidence: Evidence) -> str:
-        """Return "hint" for a small offset that is not seen in picture after picture."""
+        """Return "hint" for small pictures, and small offsets not seen in picture after picture."""
+        if evidence.pixels < MIN_PLACED_PIXELS:
+            return "hint"
         if name != "shift" or max(abs(detail["down"]), abs(detail["right"])) > SMALL_OFFSET:
             return "likely"
-        has_many = evidence.images_better >= 2 and not evidence.images_worse
-        return "likely" if has_many else "hint"
+        has_many = evidence.images_better >= MIN_OFFSET_IMAGES and not evidence.images_worse
+        return "likely" if has_many and evidence.share_of_alternative <= 0.5 else "hint"
 
     # Grids ---------------------------------------------------------------------------------------
 

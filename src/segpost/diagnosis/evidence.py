@@ -120,7 +120,8 @@ def weigh(
 def _vote(gained: Array, tiles: int) -> tuple[int, int, float]:
     """Return the tiles of all images with more pixels newly right than newly wrong, and the rest.
 
-    The third number is what the rest loses as a share of what the better tiles gain. Tiles in which hardly a pixel changes do not vote.
+    The third number is what the rest loses as a share of what the better tiles gain. Tiles in which
+    hardly a pixel changes do not vote.
     """
     better = worse = won = lost = 0
     for rows in np.array_split(gained, tiles, axis=1):

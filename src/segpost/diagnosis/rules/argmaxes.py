@@ -47,7 +47,7 @@ def wrong_argmax_axis(context: DiagnosticContext) -> RuleResult | None:
                 f"whose classes are on axis {class_axis}",
                 {"axis": axis, "class_axis": class_axis, "shape": str(logits.shape)},
                 f"axis {axis}",
-                _argmax_cure(context),
+                f"labels = {argmax_code(context, size=_trusted_size(context))}",
             )
     return None
 
@@ -349,7 +349,10 @@ def _iter_cast_labels(context: DiagnosticContext) -> Iterator[tuple[Array, Array
 
 def _argmax_cure(context: DiagnosticContext) -> str:
     """Return code for the labels of the logits at the size that they should have."""
+    return f"labels = {argmax_code(context, grid=context.inputs.grid)}"
+
+
+def _trusted_size(context: DiagnosticContext) -> str | None:
+    """Return no size where only the labels, which are wrong, have one."""
     inputs = context.inputs
-    if inputs.target is None and inputs.image is None and len(inputs.shapes["labels"]) < 2:
-        return "labels = segpost.argmax(logits)"
-    return f"labels = {argmax_code(context, grid=inputs.grid)}"
+    return "" if inputs.target is None and inputs.image is None else None

@@ -56,7 +56,7 @@ def infinite_logits(context: DiagnosticContext) -> RuleResult | None:
     "no-class-possible",
     needs="logits",
     ranks="certain",
-    cure="mask = mask & ~mask.all(axis=class_axis, keepdims=True)  # leave a class everywhere",
+    cure="mask = mask & ~mask.all(axis=-3, keepdims=True)  # mask: that of the classes, (C, h, w)",
     unless="nan-logits infinite-logits",
 )
 def no_class_possible(context: DiagnosticContext) -> RuleResult | None:
@@ -127,7 +127,7 @@ def one_channel(context: DiagnosticContext) -> RuleResult | None:
     needs="logits",
     ranks="likely hint",
     cure="labels = segpost.postprocess(logits, quantization=(scale, zero_point)).labels"
-    "  # both: of the runtime's output",
+    "  # scale, zero_point: of the runtime's output",
     consequence_of="wrapped-logits",
 )
 def quantized_logits(context: DiagnosticContext) -> RuleResult | None:

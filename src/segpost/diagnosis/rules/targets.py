@@ -121,7 +121,7 @@ def void_not_ignored(context: DiagnosticContext) -> RuleResult | None:
     "target-interpolated",
     needs="target",
     ranks="certain likely",
-    cure="target = picture.resize((width, height), Image.Resampling.NEAREST)  # of the first file",
+    cure="target = picture.resize(size, Image.Resampling.NEAREST)  # picture, size: as first read",
     consequence_of="target-stretched lossy-label-file",
 )
 def target_interpolated(context: DiagnosticContext) -> RuleResult | None:

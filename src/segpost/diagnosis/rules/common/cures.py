@@ -28,7 +28,10 @@ def argmax_code(
     grid: str | None = None,
     letterbox: str | None = None,
 ) -> str:
-    """Return code for the labels of the logits at the size of the target, image or labels."""
+    """Return code for the labels of the logits at the size of the target, image or labels.
+
+    An empty `size` leaves the logits as large as they are.
+    """
     inputs = context.inputs
     options = ["logits"]
     if inputs.class_axis != -3:
@@ -37,7 +40,7 @@ def argmax_code(
         letterbox = "letterbox"
     if letterbox is not None:
         options.append(f"letterbox={letterbox}")
-    else:
+    elif size != "":
         options.append(f"size={size or size_code(context)}")
     if grid is not None:
         options.append(f"grid={grid!r}")
@@ -56,9 +59,11 @@ def size_code(context: DiagnosticContext) -> str:
         return f"{array_code(context, 'target')}.shape[-2:]"
     if inputs.image is not None:
         return f"{array_code(context, 'image')}.shape[-3:-1]"
-    if inputs.labels is not None and inputs.logits is not None:
+    if inputs.labels is not None:
         shape = inputs.labels.shape[1:]
-        if shape == context.logits_size[:0:-1]:  # height and width are exchanged
+        if (
+            inputs.logits is not None and shape == context.logits_size[:0:-1]
+        ):  # height and width are exchanged
             shape = shape[::-1]
         return f"({shape[0]}, {shape[1]})"
     return "size"
