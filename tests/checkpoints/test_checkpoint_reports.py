@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checkpoint_situations import SITUATIONS, Case, output, small
+from checkpoint_situations import SITUATIONS, Case, one_thread, output, small
 from checkpoint_situations_names import Windowed
 from checkpoint_situations_values import quantized  # the situations of both
 
 import segpost
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.filterwarnings("ignore:.*(quantiz|quant_min|reduce_range|observer).*")
+__all__ = ["one_thread"]  # a fixture
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:.*(quantiz|quant_min|reduce_range|observer).*"),
+]
 nn: Any = torch.nn
 
 

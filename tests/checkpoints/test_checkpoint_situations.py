@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checkpoint_situations import SITUATIONS, Case, output
+from checkpoint_situations import SITUATIONS, Case, one_thread, output
 
 import segpost
 
@@ -15,9 +15,13 @@ import checkpoint_situations_names  # noqa: E402, F401  (they register the situa
 import checkpoint_situations_values  # noqa: E402, F401
 
 ADVICE = {"not-loaded", "partly-loaded"}  # of models that nothing was loaded into yet
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*(quantiz|quant_min|reduce_range|weight_norm|observer|TypedStorage).*"
-)
+__all__ = ["one_thread"]  # a fixture
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings(
+        "ignore:.*(quantiz|quant_min|reduce_range|weight_norm|observer|TypedStorage).*"
+    ),
+]
 
 
 def run(cure: str, case: Case) -> Any:
@@ -29,33 +33,25 @@ def run(cure: str, case: Case) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(SITUATIONS))
-def test_what_loading_would_do_is_said(name: str) -> None:
-    """The codes are those of the situation, and nothing else is certain."""
+def test_what_loading_would_do_is_said_and_every_cure_restores_the_output(name: str) -> None:
+    """The codes are those of the situation, nothing else is certain, and each cure is run."""
     case = SITUATIONS[name]()
     diff = segpost.compare_checkpoints(case.saved, case.model)
-    told = tuple(code for code in diff.codes if code not in ADVICE)
-    assert {*told} == {*case.codes}, str(diff)
+    told = {code for code in diff.codes if code not in ADVICE}
+    assert told == {*case.codes}, str(diff)
     certain = {f.code for f in diff.findings if f.rank == "certain"}
     assert certain == {*case.certain}, str(diff)
-
-
-@pytest.mark.parametrize("name", sorted(SITUATIONS))
-def test_every_cure_restores_the_output(name: str) -> None:
-    """Each cure is run on the failing input, and the outputs become equal."""
-    case = SITUATIONS[name]()
-    if not case.curable:
-        return
     wanted = output(case.reference, case.size)
-    findings = segpost.compare_checkpoints(case.saved, case.model).findings
-    for finding in findings:
-        assert finding.cure, finding
-        if finding.code == "averaged-weights":
-            continue  # it restores another network: its own test
-        again = SITUATIONS[name]()
-        model = run(finding.cure, again)
+    for cure in dict.fromkeys(f.cure for f in diff.findings if f.code != "averaged-weights"):
+        if not case.curable:  # nothing restores it, and a cure loads what there is
+            if cure:
+                run(cure, SITUATIONS[name]())
+            continue
+        assert cure, str(diff)
+        model = run(cure, SITUATIONS[name]())
         np.testing.assert_allclose(
-            output(model, case.size), wanted, atol=case.tolerance, err_msg=str(finding)
+            output(model, case.size), wanted, atol=case.tolerance, err_msg=cure
         )
-    if not findings:
+    if not diff.findings:
         case.model.load_state_dict(case.saved)
         np.testing.assert_array_equal(output(case.model, case.size), wanted)

@@ -294,6 +294,15 @@ def dynamic_quantization() -> Case:
 
 
 @situation
+def dynamic_quantization_in_container() -> Case:
+    """The same with the prefix of DataParallel, in a container."""
+    case = dynamic_quantization()
+    case.saved = {"model": with_prefix("module.", case.saved)}
+    case.codes = case.certain = ("prefix", "quantized")
+    return case
+
+
+@situation
 def eight_bit_integers() -> Case:
     """Integers with one scale a row, as bitsandbytes saves them."""
     net = trained(nn.Sequential(nn.Linear(11, 8)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from segpost.checkpoints.loader import emulate_loading
-from segpost.checkpoints.renaming import UNCHANGED, RenameRule, fits, iter_rules
+from segpost.checkpoints.renaming import UNCHANGED, RenameRule, fits, iter_rules, unpacked_name
 from segpost.checkpoints.tree import Path, State, TensorEntry, Tensors
 
 MAX_SHOWN = 8  # names that a message lists
@@ -48,6 +48,17 @@ class Match:
         )  # fmt: skip
 
     @cached_property
+    def packed(self) -> tuple[str, ...]:
+        """Return the names of the model whose values are packed and quantized in the checkpoint."""
+        held = {unpacked_name(n) for n in self.checkpoint if n not in self.model}
+        return tuple(n for n in self.model if n in held and n not in self.checkpoint)
+
+    @property
+    def pairs(self) -> int:
+        """Return how many tensors of the model have their counterpart, in whatever form."""
+        return len(self.matched) + len(self.refused) + len(self.packed)
+
+    @cached_property
     def missing(self) -> tuple[str, ...]:
         """Return the names that only the model has."""
         return tuple(n for n in self.model if n not in self.checkpoint and n not in self.computed)
@@ -67,8 +78,7 @@ class Match:
     @property
     def score(self) -> tuple[int, int, int, bool]:
         """Return the quality of the match: more tensors, fewer of other shapes, fewer left over."""
-        pairs = len(self.matched) + len(self.refused)
-        return pairs, -len(self.mismatched), -len(self.unexpected), not self.rule.reason
+        return self.pairs, -len(self.mismatched), -len(self.unexpected), not self.rule.reason
 
     def share(self, elements: bool) -> float:
         """Return the share of the model that is matched: of its tensors, or of their elements."""
@@ -107,23 +117,25 @@ def iter_matches(checkpoint: State, root: Path, model: State, weights: Tensors) 
         if len(renamed) < len(tensors):
             continue  # two tensors have one name
         match = Match(root, rule, renamed, weights)
-        versions = None if rule.reason else checkpoint.versions.get(root)
-        yield _as_loaded(match, model, versions)
+        if match.matched or match.mismatched or match.refused:
+            versions = None if rule.reason else checkpoint.versions.get(root)
+            yield _as_loaded(match, model, versions)
+        else:
+            yield match
 
 
 def _is_better(match: Match, best: Match) -> bool:
     """Return whether a match is better, and its renaming brings no other shapes together."""
     if match.score <= best.score:
         return False
-    pairs = len(match.matched) + len(match.refused)
-    if pairs <= len(best.matched) + len(best.refused):
-        return pairs > 0 and not match.rule.reason  # a renaming must load more than before
-    return not match.rule.reason or len(match.mismatched) <= MAX_CONFLICTS * pairs
+    if match.pairs <= best.pairs:
+        return match.pairs > 0 and not match.rule.reason  # a renaming must load more than before
+    return not match.rule.reason or len(match.mismatched) <= MAX_CONFLICTS * match.pairs
 
 
 def _as_loaded(match: Match, model: State, versions: dict[str, int] | None) -> Match:
     """Return a match with the names that torch's own loader makes of the checkpoint's."""
-    if model.module is None or not (match.matched or match.mismatched or match.refused):
+    if model.module is None:
         return match
     loading = emulate_loading(model.module, match.checkpoint, versions)
     if loading is None:

@@ -21,6 +21,7 @@ from segpost.checkpoints.recipe import (
     Context,
     Explanation,
     as_finding,
+    is_complete,
     write_container,
     write_keys,
     write_recipe,
@@ -50,16 +51,19 @@ def find_name_mistakes(
     """Yield findings about the tensors that would be loaded, and those that would not."""
     checkpoint, unchanged, best = context.source, context.unchanged, context.match
     is_renamed = best.root != unchanged.root or bool(best.rule.reason)
+    loadable = recipe
+    if not is_complete(context, explanations):  # what the other findings name stays out
+        loadable = write_recipe(context, explanations, is_partial=True)
     if is_renamed and _gained(unchanged, best):
-        yield _describe_renaming(unchanged, best, recipe)
+        yield _describe_renaming(unchanged, best, loadable)
     elif checkpoint.root and checkpoint.layout == "torch" and not best.rule.reason:
-        yield _describe_container(checkpoint, recipe)
+        yield _describe_container(checkpoint, loadable)
     has_pairs = best.matched or best.mismatched or best.refused
     if not has_pairs and all(e.is_harmless for e in explanations):
         yield _describe_unmatched(context, recipe)
         return
     for explanation in (*explanations, *iter_average_containers(context, recipe, _plan)):
-        yield as_finding(explanation, recipe)
+        yield as_finding(explanation, recipe if explanation.before else loadable)
     explained = {name for e in explanations for name in e.names}
     for code, names in (("missing", context.missing), ("unexpected", context.unexpected)):
         others = tuple(name for name in names if name not in explained)
@@ -102,7 +106,7 @@ def _plan(context: Context) -> str:
 
 
 def _gained(unchanged: Match, best: Match) -> bool:
-    pairs = [len(m.matched) + len(m.refused) + len(m.mismatched) for m in (unchanged, best)]
+    pairs = [m.pairs + len(m.mismatched) for m in (unchanged, best)]
     return pairs[1] > pairs[0]
 
 

@@ -74,16 +74,23 @@ def _describe_torch(context: Context, packed: list[str], quantized: list[str]) -
     if context.match.rule.cure:
         before += f"{context.match.rule.cure}; "
     transform = cure = ""
+    # The loaders of quantized layers ask for the versions that a renamed state dict lacks.
+    load = "model.load_state_dict(state)"
+    if context.match.rule.cure:
+        load = (
+            "state = __import__('collections').OrderedDict(state); "
+            f"state._metadata = model.state_dict()._metadata; {load}"
+        )
     if context.target.module is not None and is_dynamic:
         cure = (
             f"{QUANTIZE}{before}model = q.quantize_dynamic(model, set({layers!r}), "
-            "dtype=q.default_dynamic_qconfig.weight().dtype); model.load_state_dict(state)"
+            f"dtype=q.default_dynamic_qconfig.weight().dtype); {load}"
         )
     elif context.target.module is not None and _has_stubs(context):
         cure = (
             f"{QUANTIZE}{before}model.eval(); model.qconfig = q.get_default_qconfig(); "
             "q.prepare(model, inplace=True); q.convert(model, inplace=True); "
-            "model.load_state_dict(state)"
+            f"{load}"
         )
     elif not is_dynamic:
         transform = (

@@ -91,8 +91,17 @@ class Context:
         return self.match.model[name]
 
 
-def write_recipe(context: Context, explanations: Iterable[Explanation]) -> str:
-    """Return the line of code that loads the checkpoint: container, names, values, leftovers."""
+def write_recipe(
+    context: Context, explanations: Iterable[Explanation], *, is_partial: bool = False
+) -> str:
+    """Return the line of code that loads the checkpoint: container, names, values, leftovers.
+
+    With `is_partial`, what it cannot load is left out without an error.
+    """
+    explanations = list(explanations)
+    special = next((e.cure for e in explanations if e.cure and not e.is_harmless), "")
+    if special:
+        return special
     known = [e for e in explanations if e.names]
     match = context.match
     if context.source.separator == "/":
@@ -108,7 +117,12 @@ def write_recipe(context: Context, explanations: Iterable[Explanation]) -> str:
     missing = {*context.missing} - resolved
     if unexpected and unexpected <= harmless:
         lines.append("state = {k: v for k, v in state.items() if k in model.state_dict()}")
-    is_lenient = missing and missing <= harmless
+    is_lenient = bool(missing and missing <= harmless)
+    if is_partial:
+        others = [name for name in (*match.mismatched, *match.refused) if name not in resolved]
+        if others:
+            lines.append(f"state = {{k: v for k, v in state.items() if k not in {others!r}}}")
+        is_lenient = True
     lines.append(f"model.load_state_dict(state{', strict=False' if is_lenient else ''})")
     return "; ".join(lines)
 

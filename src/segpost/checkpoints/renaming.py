@@ -77,7 +77,8 @@ def iter_rules(
     own = target.module is not None and transformers_names(target.module)
     if own:
         yield _own_rule(checkpoint, model, own)
-    for old, new in _find_prefixes(checkpoint, model):
+    unpacked = {unpacked_name(name): entry for name, entry in checkpoint.items()}
+    for old, new in _find_prefixes(unpacked, model):
         mapping = {n: new + n[len(old) :] for n in checkpoint if n.startswith(old)}
         yield _rule(mapping, checkpoint, model)
     mapping = _pair_canonical(checkpoint, model)
@@ -95,6 +96,13 @@ def iter_rules(
     by_order = pair_by_order(rest, wanted) if is_ordered else {}
     if by_order:
         yield _rule(mapping | by_order, checkpoint, model, "another-naming", "order")
+
+
+def unpacked_name(name: str) -> str:
+    """Return the name that a packed tensor of torch's quantized layers has in a float network."""
+    for end, part in enumerate(("weight", "bias")):
+        name = re.sub(rf"\._packed_params\._packed_params\.{end}$", f".{part}", name)
+    return name
 
 
 def _own_rule(checkpoint: Tensors, model: Tensors, rename: Callable[[str], str]) -> RenameRule:
