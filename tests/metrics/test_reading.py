@@ -64,7 +64,8 @@ def test_lists_of_images_are_outputs_each(measure: Any) -> None:
 def test_the_grid_is_that_of_the_convention(backend: str) -> None:
     """Small logits are upsampled as the network would have done it."""
     target = np.zeros((2, 23, 31), np.uint8)
-    for name, grid in (("jfzhang95", "align_corners"), ("vainf", "half_pixel")):
+    cases: list[tuple[Any, Any]] = [("jfzhang95", "align_corners"), ("vainf", "half_pixel")]
+    for name, grid in cases:
         told = Convention.named(name).before_upsampling()
         matrix = counted(segpost.ConfusionMatrix, LOGITS, target, convention=told).matrix
         assert told.grid == grid

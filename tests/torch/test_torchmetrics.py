@@ -27,23 +27,12 @@ def filled(**options: Any) -> Any:
     return made
 
 
-class Network(torch.nn.Module):  # type: ignore[misc, name-defined]
-    """A module that holds a metric."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = torch.nn.Conv2d(3, 3, 1)
-        self.metric = metric()
-
-    def forward(self, x):  # type: ignore[no-untyped-def] # TorchScript reads annotations
-        return self.layer(x)
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of both libraries, on scripting
 def test_torchscript_compiles_it_and_what_holds_it() -> None:
     """A network with a metric among its attributes is scripted, and runs."""
     torch.jit.script(metric())
-    network = Network()
+    network = torch.nn.Conv2d(3, 3, 1)
+    network.metric = metric()
     x = torch.ones(1, 3, 4, 4)
     assert torch.equal(torch.jit.script(network)(x), network(x))
 

@@ -40,13 +40,15 @@ class Reading(NamedTuple):
 
 
 def as_reading(
-    convention: Convention | str | None,
+    convention: Any,
     axis: int | None,
-    grid: str | None,
+    grid: Any,
     threshold: float | None,
     quantization: object,
 ) -> Reading:
     """Return how predictions are read, by a convention and the arguments that it leaves open.
+
+    The arguments are those of `update`, not checked yet.
 
     Raises
     ------
