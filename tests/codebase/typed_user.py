@@ -214,7 +214,7 @@ def mistakes() -> None:
     segpost.argmax([[1.0, 2.0]])  # type: ignore[call-overload]
     segpost.postprocess(scores, want=("label",))  # type: ignore[type-var]
     segpost.postprocess(scores, palete="voc")  # type: ignore[call-overload]
-    segpost.postprocess(scores, convention="pytorch")  # type: ignore[call-overload]
+    segpost.postprocess(scores, convention="torchvison")  # type: ignore[call-overload]
     _ = segpost.postprocess(scores).color.shape  # type: ignore[attr-defined]
     segpost.Stream(grid="halfpixel")  # type: ignore[call-overload]
     segpost.Palette.named("vocc")  # type: ignore[arg-type]

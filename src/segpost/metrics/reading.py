@@ -6,15 +6,17 @@ from typing import Any, NamedTuple
 
 from segpost._core.arrays import InputArray
 from segpost._core.logits import resolve_quantization
+from segpost._core.sampling import Grid
 from segpost.labels.decoded import as_label_ids, decode_mask, squeeze_label_maps
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
+from segpost.runtimes.table import ConventionName
 
 
 class Reading(NamedTuple):
     """How predictions are read."""
 
     axis: int = -3  # of logits
-    grid: str | None = "half_pixel"
+    grid: Grid | None = "half_pixel"
     threshold: float | None = None
     quantization: tuple[float, float] | None = None  # (scale, zero_point)
     convention: Convention | None = None
@@ -40,9 +42,9 @@ class Reading(NamedTuple):
 
 
 def as_reading(
-    convention: Convention | str | None,
+    convention: Convention | ConventionName | None,
     axis: int | None,
-    grid: str | None,
+    grid: Grid | None,
     threshold: float | None,
     quantization: object,
 ) -> Reading:
