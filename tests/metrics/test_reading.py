@@ -10,6 +10,7 @@ import pytest
 
 import segpost
 from segpost import Convention
+from segpost.typing import ConventionName
 
 C, H, W = 5, 6, 8
 LOGITS = np.random.default_rng(0).normal(size=(2, C, H, W)).astype(np.float32)
@@ -64,7 +65,11 @@ def test_lists_of_images_are_outputs_each(measure: Any) -> None:
 def test_the_grid_is_that_of_the_convention(backend: str) -> None:
     """Small logits are upsampled as the network would have done it."""
     target = np.zeros((2, 23, 31), np.uint8)
-    for name, grid in (("jfzhang95", "align_corners"), ("vainf", "half_pixel")):
+    names: tuple[tuple[ConventionName, str], ...] = (
+        ("jfzhang95", "align_corners"),
+        ("vainf", "half_pixel"),
+    )
+    for name, grid in names:
         told = Convention.named(name).before_upsampling()
         matrix = counted(segpost.ConfusionMatrix, LOGITS, target, convention=told).matrix
         assert told.grid == grid

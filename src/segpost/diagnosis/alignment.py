@@ -317,7 +317,7 @@ class Alignment(CodedMaps):
         rank = self._rank(name, detail, evidence)
         return Explanation(name, right, known, detail, before / known, rank)
 
-    def _rank(self, name: str, detail: dict[str, Any], evidence: Evidence) -> str:
+    def _rank(self, name: str, detail: dict[str, Any], evidence: Evidence) -> Rank:
         """Return "hint" for a small offset that is not seen in picture after picture."""
         if name != "shift" or max(abs(detail["down"]), abs(detail["right"])) > SMALL_OFFSET:
             return "likely"
