@@ -10,7 +10,6 @@ import pytest
 
 import segpost
 from segpost import Convention
-from segpost.typing import ConventionName
 
 C, H, W = 5, 6, 8
 LOGITS = np.random.default_rng(0).normal(size=(2, C, H, W)).astype(np.float32)
@@ -65,11 +64,8 @@ def test_lists_of_images_are_outputs_each(measure: Any) -> None:
 def test_the_grid_is_that_of_the_convention(backend: str) -> None:
     """Small logits are upsampled as the network would have done it."""
     target = np.zeros((2, 23, 31), np.uint8)
-    names: tuple[tuple[ConventionName, str], ...] = (
-        ("jfzhang95", "align_corners"),
-        ("vainf", "half_pixel"),
-    )
-    for name, grid in names:
+    cases: list[tuple[Any, Any]] = [("jfzhang95", "align_corners"), ("vainf", "half_pixel")]
+    for name, grid in cases:
         told = Convention.named(name).before_upsampling()
         matrix = counted(segpost.ConfusionMatrix, LOGITS, target, convention=told).matrix
         assert told.grid == grid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pytest
@@ -198,7 +198,7 @@ RAW = np.random.default_rng(2).integers(-128, 128, (5, 6, 8)).astype(np.int8)
 @pytest.mark.parametrize("none", [(0.0, 0), (0, 0), [0.0, 0.0], (np.float32(0), np.int64(0))])
 def test_a_scale_and_zero_point_of_zero_are_no_quantization(none: Any) -> None:
     """Runtimes say so of an output of floats."""
-    want: Final = ("labels", "confidence")
+    want: Any = ("labels", "confidence")
     seg = segpost.postprocess(LOGITS, quantization=none, want=want)
     expected = segpost.postprocess(LOGITS, want=want)
     np.testing.assert_array_equal(seg.labels, expected.labels)

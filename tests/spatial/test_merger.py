@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 import segpost
 from segpost import Letterbox, Merger
-from segpost.typing import Average
 
 torch = pytest.importorskip("torch")
 sides = st.integers(1, 30)
@@ -252,7 +251,7 @@ def test_the_word_of_version_0_1_for_logits() -> None:
 
 
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
-def test_windows_without_pixels_are_refused(backend: str, average: Average) -> None:
+def test_windows_without_pixels_are_refused(backend: str, average: Any) -> None:
     """By every backend alike, and nothing is added."""
     merger = Merger((6, 7), 3, average=average)
     for shape in ((3, 0, 7), (3, 6, 0), (1, 3, 0, 0)):
@@ -276,7 +275,7 @@ def test_weights_beyond_float32_are_refused_with_the_range(weight: Any) -> None:
 
 @pytest.mark.parametrize("weight", [1e-30, 1e-20, 1.0, 1e20, 1e30])
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
-def test_only_ratios_of_weights_count(backend: str, average: Average, weight: float) -> None:
+def test_only_ratios_of_weights_count(backend: str, average: Any, weight: float) -> None:
     """At both ends of the range the mean is that of weights about one."""
     first, second = scene(3, 6, 7, 1), scene(3, 6, 7, 2)
     merger, plain = Merger((6, 7), 3, average=average), Merger((6, 7), 3, average=average)

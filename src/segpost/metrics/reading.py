@@ -9,7 +9,6 @@ from segpost._core.logits import resolve_quantization
 from segpost._core.sampling import Grid
 from segpost.labels.decoded import as_label_ids, decode_mask, squeeze_label_maps
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
-from segpost.runtimes.table import ConventionName
 
 
 class Reading(NamedTuple):
@@ -42,13 +41,15 @@ class Reading(NamedTuple):
 
 
 def as_reading(
-    convention: Convention | ConventionName | None,
+    convention: Any,
     axis: int | None,
-    grid: Grid | None,
+    grid: Any,
     threshold: float | None,
     quantization: object,
 ) -> Reading:
     """Return how predictions are read, by a convention and the arguments that it leaves open.
+
+    The arguments are those of `update`, not checked yet.
 
     Raises
     ------
