@@ -150,8 +150,9 @@ def tensors(job: Job) -> Run:
 def streamed(job: Job, logits: Any, image: Any) -> Run:
     """Frame after frame, into the memory of the first."""
     given = image if "overlay" in job.parts else None
-    stream = segpost.Stream(  # type: ignore[call-overload]
-        axis=job.axis, size=job.size, palette=job.palette, alpha=ALPHA, want=job.parts
+    palette = segpost.Palette.named(job.palette)  # type: ignore[arg-type]
+    stream = segpost.Stream(  # type: ignore[type-var]
+        axis=job.axis, size=job.size, palette=palette, alpha=ALPHA, want=job.parts
     )
 
     def run() -> Outputs:

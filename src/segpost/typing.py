@@ -11,6 +11,7 @@ from segpost.color.datasets import PaletteName
 from segpost.crf.settings import Method, Quality, Unary
 from segpost.crf.terms import Normalization, PresetName
 from segpost.fingerprints.diff import Verdict
+from segpost.fingerprints.summary import Precision
 from segpost.metrics.dialects import DialectName
 from segpost.metrics.matrix import Duplicates, InvalidPreds, InvalidTarget
 from segpost.metrics.policy import Absent, IgnoredClass, MeanOver, PredictedOnly
@@ -53,6 +54,7 @@ __all__ = [
     "OutputKind",
     "PaletteName",
     "PlotKind",
+    "Precision",
     "PredictedOnly",
     "PresetName",
     "Quality",

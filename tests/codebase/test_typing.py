@@ -30,7 +30,7 @@ from segpost.metrics.dialects import DIALECTS
 from segpost.pipeline.options import PostprocessSettings
 from segpost.pipeline.saving import FORMATS
 from segpost.render.findings import RANK_COLORS
-from segpost.runtimes.table import TABLE
+from segpost.runtimes.table import ALIASES, TABLE
 from segpost.spatial.network_input import InputSettings
 from segpost.spatial.tiling import FLIPPED_AXES
 
@@ -88,6 +88,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "Normalization": lambda word: segpost.DenseCRF(normalization=word),
     "OutputKind": lambda word: segpost.Convention(kind=word),
     "PaletteName": segpost.Palette.named,
+    "Precision": lambda word: segpost.fingerprint(LOGITS, precision=word),
     "PredictedOnly": lambda word: matrix().compute(predicted_only=word),
     "PresetName": segpost.DenseCRF.preset,
     "Quality": lambda word: segpost.DenseCRF(quality=word),
@@ -122,7 +123,7 @@ def test_members_are_the_keys_of_tables() -> None:
     aliases = {a for name in list_palettes() for a in _aliases_of(name)}
     tables: dict[str, Any] = {
         "BackendName": registry._MODULES,
-        "ConventionName": TABLE,
+        "ConventionName": {*TABLE, *ALIASES},
         "DialectName": DIALECTS,
         "Flip": FLIPPED_AXES,
         "PaletteName": {*list_palettes(), *aliases},
@@ -150,7 +151,8 @@ def public_functions() -> Iterator[tuple[str, Any, str]]:
         if not inspect.isclass(thing):
             yield name, thing, thing.__doc__ or ""
             continue
-        yield name, thing.__init__, thing.__doc__ or ""
+        if inspect.isfunction(thing.__init__):
+            yield name, thing.__init__, thing.__doc__ or ""
         for method, value in vars(thing).items():
             function = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
             if inspect.isfunction(function) and not method.startswith("_"):

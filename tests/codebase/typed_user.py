@@ -4,6 +4,7 @@
 asked to report an ignore that is not needed.
 """
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -36,7 +37,9 @@ def functions() -> None:
     """Functions of arrays."""
     assert_type(segpost.argmax(scores), Labels)
     assert_type(segpost.argmax(scores, size=SIZE, grid="align_corners", nan="propagate"), Labels)
+    assert_type(segpost.argmax(scores, scale=2.0), Labels)
     assert_type(segpost.argmax(tensor), torch.Tensor)
+    assert_type(segpost.argmax(tensor[None], scale=(2, 1.5), volume=False), torch.Tensor)
     assert_type(segpost.softmax(scores), Floats)
     assert_type(segpost.softmax(tensor, out=torch.empty_like(tensor)), torch.Tensor)
     assert_type(segpost.colorize(maps, "voc"), Bytes)
@@ -58,11 +61,11 @@ def results() -> None:
     seg = segpost.postprocess(scores)
     assert_type(seg.labels, Labels)
     assert_type(seg.color, None)
-    of_tensor = segpost.postprocess(tensor, size=SIZE)
+    of_tensor = segpost.postprocess(tensor, scale=2)
     assert_type(of_tensor.labels, torch.Tensor)
     assert_type(of_tensor.confidence, None)
     assert_type(segpost.postprocess(tensor[None])[0].labels, torch.Tensor)
-    seg_of_output = segpost.postprocess({"out": tensor}, convention="torchvision")
+    seg_of_output = segpost.postprocess({"out": tensor}, convention="pytorch")
     assert_type(seg_of_output.labels, torch.Tensor)
     drawn = segpost.postprocess(
         scores, size=SIZE, image=image, palette=palette, want=("labels", "overlay", "color")
@@ -103,7 +106,7 @@ def streams() -> None:
     """Frames of a video."""
     stream = segpost.Stream(palette=palette, want=("labels", "color"))
     assert_type(stream(scores).color, Bytes)
-    assert_type(segpost.Stream()(tensor).labels, torch.Tensor)
+    assert_type(segpost.Stream(scale=(2, 1.5))(tensor).labels, torch.Tensor)
     assert_type(segpost.Stream()(tensor).color, None)
 
 
@@ -140,10 +143,13 @@ def metrics() -> None:
     """Scores."""
     cm = segpost.ConfusionMatrix(3, invalid_preds="raise", per_image=True)
     cm.update(maps, maps)
+    cm.update({"out": scores}, maps, convention="torchvision", quantization=(0.0, 0))
     assert_type(cm.matrix, Counts)
     assert_type(cm.copy() + cm, segpost.ConfusionMatrix)
     result = cm.compute(absent="nan", mean="dataset")
     assert_type(cm.compute("mmseg"), segpost.Scores)
+    assert_type(cm.compute(exclude=0), segpost.Scores)
+    assert_type(cm.compute(exclude=(0, 2)), segpost.Scores)
     assert_type(result.iou, Ratios)
     assert_type(result.dice, Ratios)
     assert_type(result.miou, float)
@@ -186,7 +192,7 @@ def findings() -> None:
     assert_type(difference, segpost.CheckpointDiff)
     assert_type(difference.missing, tuple[str, ...])
     assert_type(difference.matched_share, float)
-    record = segpost.fingerprint(scores)
+    record = segpost.fingerprint(scores, convention="smp", precision="float16")
     assert_type(record, segpost.Fingerprint)
     assert_type(record.confidence, float)
     assert_type(record.compare(record).findings, tuple[segpost.Finding, ...])
@@ -206,6 +212,7 @@ def installation() -> None:
     if segpost.build_config()["native"]:
         assert_type(segpost.get_include(), Path)
     assert_type(segpost.__version__, str)
+    warnings.simplefilter("ignore", segpost.InputWarning)
 
 
 def mistakes() -> None:
@@ -214,13 +221,15 @@ def mistakes() -> None:
     segpost.argmax([[1.0, 2.0]])  # type: ignore[call-overload]
     segpost.postprocess(scores, want=("label",))  # type: ignore[type-var]
     segpost.postprocess(scores, palete="voc")  # type: ignore[call-overload]
-    segpost.postprocess(scores, convention="pytorch")  # type: ignore[call-overload]
+    segpost.postprocess(scores, convention="torchvison")  # type: ignore[call-overload]
     _ = segpost.postprocess(scores).color.shape  # type: ignore[attr-defined]
     segpost.Stream(grid="halfpixel")  # type: ignore[call-overload]
     segpost.Palette.named("vocc")  # type: ignore[arg-type]
     segpost.Letterbox.fit(SIZE, align="left")  # type: ignore[arg-type]
     segpost.ConfusionMatrix(3, invalid_target="miss")  # type: ignore[arg-type]
     segpost.ConfusionMatrix(3).compute("huggingface")  # type: ignore[arg-type]
+    segpost.ConfusionMatrix(3).update(maps, maps, convention="smpp")  # type: ignore[arg-type]
+    segpost.fingerprint(scores, precision="half")  # type: ignore[arg-type]
     segpost.DenseCRF(quality="best")  # type: ignore[arg-type]
     segpost.DenseCRF.preset("voc")  # type: ignore[arg-type]
     segpost.class_weights([1], method="median")  # type: ignore[arg-type]

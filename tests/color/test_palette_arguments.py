@@ -150,7 +150,8 @@ def test_the_cure_of_a_dict_of_another_kind_works(palette: Any) -> None:
 def test_the_cure_of_a_flat_list_and_of_floats_works() -> None:
     """Both cures make the palette."""
     flat = [value for color in COLORS for value in color]
-    for palette in (flat, np.array(COLORS) / 255):
+    wrong: tuple[Any, ...] = (flat, np.array(COLORS) / 255)
+    for palette in wrong:
         with pytest.raises((TypeError, ValueError)) as error:
             segpost.colorize(LABELS, palette)
         cure = re.search(r"np\.reshape\(.*\)(?= of)|\(palette.*\)$", str(error.value))
@@ -209,17 +210,17 @@ def test_the_cure_of_labels_as_text_works() -> None:
 @pytest.mark.parametrize(
     ("alias", "name"), [("pascal", "voc"), ("City", "cityscapes"), ("coco", "coco_stuff")]
 )
-def test_other_names_of_palettes(alias: str, name: str) -> None:
+def test_other_names_of_palettes(alias: Any, name: Any) -> None:
     """They give the palette, and the error of an unknown name lists them."""
     assert Palette.named(alias) == Palette.named(name)
     with pytest.raises(ValueError, match=rf"Known are .*{name} \(also [^)]*{alias.lower()}"):
-        Palette.named("no such palette")
+        Palette.named("no such palette")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("wrong", "right"), [("vocc", "voc"), ("pasc", "pascal"), ("cityscape", "cityscapes")]
 )
-def test_a_misspelt_palette(wrong: str, right: str) -> None:
+def test_a_misspelt_palette(wrong: Any, right: Any) -> None:
     """The error names the nearest palette, which is one."""
     with pytest.raises(ValueError, match=f"named '{wrong}'; did you mean '{right}'"):
         segpost.colorize(LABELS, wrong)

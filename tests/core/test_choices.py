@@ -21,13 +21,13 @@ SCORES = MATRIX.compute()
 BOX = segpost.Letterbox.fit((2, 3), (4, 4))
 
 
-def use(name: str) -> str:
+def use(name: Any) -> object:
     with segpost.use_backend(name):
         return name
 
 
 # A call with a word, a wrong word, and the word that was meant.
-CASES: dict[str, tuple[Callable[[str], Any], str, str]] = {
+CASES: dict[str, tuple[Callable[[Any], Any], str, str]] = {
     "want": (lambda word: segpost.postprocess(LOGITS, want=(word,)), "label", "labels"),
     "want, short": (
         lambda word: segpost.postprocess(LOGITS, want=(word,)),
@@ -110,7 +110,7 @@ def test_a_word_that_is_like_none() -> None:
         ("tflite", "litert"),
     ],
 )
-def test_other_names_of_conventions(alias: str, name: str) -> None:
+def test_other_names_of_conventions(alias: Any, name: Any) -> None:
     """They give the convention, are documented, and are in the error of an unknown name."""
     assert segpost.Convention.named(alias) == segpost.Convention.named(name)
     assert segpost.Convention.named(alias).name == name
@@ -119,7 +119,7 @@ def test_other_names_of_conventions(alias: str, name: str) -> None:
     assert alias not in segpost.Convention.names()
     assert f'"{alias}"' in str(segpost.Convention.named.__doc__)
     with pytest.raises(ValueError, match=f"'{alias}'"):
-        segpost.postprocess(LOGITS, convention="no such convention")
+        segpost.postprocess(LOGITS, convention="no such convention")  # type: ignore[call-overload]
 
 
 def test_a_convention_by_another_name() -> None:

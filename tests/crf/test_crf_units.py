@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import segpost
+from segpost.typing import Quality
 
 Y, X = np.mgrid[:48, :64]
 TRUTH = ((Y - 24) ** 2 + (X - 32) ** 2 < 150).astype(np.uint8)
@@ -84,7 +85,7 @@ def test_energies_that_pass(energies: Any) -> None:
 
 
 @pytest.mark.parametrize("quality", ["fast", "default"])
-def test_a_lattice_without_the_own_term(quality: str) -> None:
+def test_a_lattice_without_the_own_term(quality: Quality) -> None:
     """It is refused, and each cure of the message runs."""
     with pytest.raises(ValueError, match=r"own_term=False with quality=.* is inexact"):
         segpost.DenseCRF(own_term=False, quality=quality)

@@ -35,7 +35,7 @@ def quantized(logits: Any, bits: int = 8) -> Any:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", ["bfloat16", "float16"])
-def test_a_network_of_less_precision_is_rounding(seed: int, kind: str) -> None:
+def test_a_network_of_less_precision_is_rounding(seed: int, kind: Any) -> None:
     """A network of bfloat16 whose output was cast to float32 is no other network."""
     import fingerprint_networks as networks
 
@@ -185,12 +185,14 @@ def test_an_epsilon_of_batch_norm_is_mentioned() -> None:
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eps = 5e-2
     x = networks.normalized(segpost.probe_image(networks.SIZE))
+
+    def record(net: Any) -> segpost.Fingerprint:
+        block = net.stem[0]
+        stages = {"input": x, "norm": block[1](block[0](x))}
+        return segpost.fingerprint(net(x), stages=stages, precision="float32")
+
     with torch.no_grad():
-        taken = [
-            segpost.fingerprint(n(x), stages={"input": x, "norm": n.stem[0][1](n.stem[0][0](x))},
-                                precision="float32")
-            for n in (net, other)
-        ]  # fmt: skip
+        taken = [record(net), record(other)]
     first = taken[0].compare(taken[1]).findings[0]
     assert (first.code, first.where) == ("stage", "norm")
     assert "epsilon" in first.message

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import segpost
+from segpost.typing import Grid
 
 torch = pytest.importorskip("torch")
 
@@ -16,7 +17,7 @@ ON_CUDA = True
 LOGITS = np.random.default_rng(4).normal(size=(3, 7, 9)).astype(np.float32)
 
 
-def defined(logits: np.ndarray, size: tuple[int, int], grid: str, scale: Any) -> np.ndarray:
+def defined(logits: np.ndarray, size: tuple[int, ...], grid: Grid, scale: Any) -> np.ndarray:
     """The labels by fractions, pixel by pixel."""
     classes, *shape = logits.shape
     columns = []
@@ -49,7 +50,7 @@ def defined(logits: np.ndarray, size: tuple[int, int], grid: str, scale: Any) ->
 
 @pytest.mark.parametrize("grid", ["half_pixel", "align_corners", "asymmetric"])
 @pytest.mark.parametrize("scale", [2, 1.5, 2.7, 0.6, (1.9, 2.4)])
-def test_labels_are_those_of_fractions(backend: str, grid: str, scale: Any) -> None:
+def test_labels_are_those_of_fractions(backend: str, grid: Grid, scale: Any) -> None:
     """The size is the floor; a step is 1 / scale, also where shape * scale is no whole number."""
     factors = scale if isinstance(scale, tuple) else (scale, scale)
     ratios = tuple(Fraction(str(factor)) for factor in factors)

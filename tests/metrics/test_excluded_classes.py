@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import segpost
+from segpost.typing import MeanOver
 
 RNG = np.random.default_rng(3)
 TARGET = RNG.integers(0, 4, (3, 12, 15)).astype(np.uint8)
@@ -39,7 +40,7 @@ def test_the_mean_is_over_the_others(exclude: Any) -> None:
 
 def test_it_is_not_an_ignored_value() -> None:
     """A prediction of the class on another one is that one's miss, unlike with ignore_index."""
-    target, preds = np.uint8([[0, 0, 1, 1]]), np.uint8([[0, 1, 1, 0]])
+    target, preds = np.array([[[0, 0, 1, 1]], [[0, 1, 1, 0]]], np.uint8)
     excluded, ignored = segpost.ConfusionMatrix(2), segpost.ConfusionMatrix(2, ignore_index=0)
     for cm in (excluded, ignored):
         cm.update(preds=preds, target=target)
@@ -48,7 +49,7 @@ def test_it_is_not_an_ignored_value() -> None:
 
 
 @pytest.mark.parametrize("mean", ["dataset", "image", "class_image"])
-def test_of_images(mean: str) -> None:
+def test_of_images(mean: MeanOver) -> None:
     """Every mean, and the interval of it, is over the others."""
     cm = matrix(per_image=True)
     whole, scores = cm.compute(mean=mean), cm.compute(mean=mean, exclude=(0, 3))

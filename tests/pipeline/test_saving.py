@@ -191,7 +191,7 @@ def test_results_on_a_device(tmp_path: Path, images: int | None) -> None:
 
 @pytest.mark.parametrize("what", WANTED)
 @pytest.mark.parametrize("suffix", [".png", ".npy", ".PNG"])
-def test_a_file_with_the_name_of_another_result(tmp_path: Path, what: str, suffix: str) -> None:
+def test_a_file_with_the_name_of_another_result(tmp_path: Path, what: Any, suffix: str) -> None:
     """It is an error whose cure saves the result of that name."""
     seg = made("numpy", None)
     for name in WANTED:
@@ -205,9 +205,10 @@ def test_a_file_with_the_name_of_another_result(tmp_path: Path, what: str, suffi
             r'pass what="(\w+)" to save the \w+(?:, to a file that ends in (\S+))?', str(e.value)
         )
         assert cure
-        assert cure.group(1) == name
+        what_in_cure: Any = cure.group(1)
+        assert what_in_cure == name
         path = path if cure.group(2) is None else path.with_suffix(cure.group(2).rstrip(","))
-        seg.save(path, what=cure.group(1))
+        seg.save(path, what=what_in_cure)
         assert path.exists()
 
 
@@ -261,7 +262,7 @@ def test_save_all_of_several_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", WANTED)
 def test_a_file_is_written_as_a_whole_or_not_at_all(
-    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, what: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error while it is written leaves the older file, and no other."""
 

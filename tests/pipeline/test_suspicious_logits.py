@@ -1,9 +1,9 @@
-"""Logits that are probabilities, or whose classes are on another axis, are an error with the cure."""
+"""Logits that are probabilities, or whose classes are on another axis, raise with the cure."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 
 LOGITS = np.random.default_rng(8).normal(0, 2, (5, 12, 14)).astype(np.float32)
 SHARES = segpost.softmax(LOGITS)
-WANT = ("labels", "confidence")
+WANT: Final = ("labels", "confidence")
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "float16", "bfloat16", "torch"])

@@ -73,7 +73,7 @@ def corpus_table() -> str:
     verdicts, (runs, found) = all_verdicts(), all_right_findings()
     right: Counter[tuple[str, str]] = Counter()
     beside: Counter[tuple[str, str]] = Counter()
-    wrong = Counter((finding.code, finding.rank) for _, finding in found)
+    wrong: Counter[tuple[str, str]] = Counter((finding.code, finding.rank) for _, finding in found)
     for verdict in verdicts:
         for finding in verdict.findings:
             is_right = finding.code in verdict.codes

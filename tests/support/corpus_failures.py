@@ -189,10 +189,10 @@ def iter_logit_failures() -> Iterator[CorpusFailure]:
     def naive(full: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
             powers = np.exp((full * 4).astype(np.float16))
-            return powers / powers.sum(0)
+            return np.asarray(powers / powers.sum(0))
 
     def quantized(full: np.ndarray) -> np.ndarray:
-        return np.clip(np.rint(full * 4) + 128, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(np.rint(full * 4) + 128, 0, 255), np.uint8)
 
     yield CorpusFailure("overflow of float16", ("infinite-logits", "nan-logits"), changed(overflow))
     yield CorpusFailure("softmax in float16 without the maximum", ("nan-logits",), changed(naive))
@@ -464,7 +464,7 @@ def iter_label_failures() -> Iterator[CorpusFailure]:
 
 
 def _stretched(labels: np.ndarray) -> np.ndarray:
-    return np.minimum(labels.astype(int) * 256 // max(int(labels.max()), 1), 255).astype(np.uint8)
+    return np.asarray(np.minimum(labels.astype(int) * 256 // max(labels.max(), 1), 255), np.uint8)
 
 
 def _local(labels: np.ndarray) -> Any:
@@ -516,10 +516,12 @@ def iter_target_failures() -> Iterator[CorpusFailure]:
             f"{name} channel of the colors",
             ("target-luma",),
             given(
-                lambda t, channel=channel: pictured(t)[..., channel], palette="voc", num_classes=21
+                lambda t, channel=channel: pictured(t)[..., channel],  # type: ignore[misc]
+                palette="voc",
+                num_classes=21,
             ),
             scenes=(0, 6) if name == "blue" else SEVERAL,
-        )  # type: ignore[misc]
+        )
     yield CorpusFailure("a picture in colors", ("target-is-a-picture",), given(pictured))
     yield CorpusFailure(
         "a picture in blue, green, red",
@@ -765,8 +767,8 @@ def iter_place_failures() -> Iterator[CorpusFailure]:
         yield CorpusFailure(
             f"padding to a square at {where} kept",
             ("letterbox",),
-            moved(lambda a, share=share: resized(boxed(a, 128, share), a.shape)),
-        )  # type: ignore[misc]
+            moved(lambda a, share=share: resized(boxed(a, 128, share), a.shape)),  # type: ignore[misc]
+        )
         yield CorpusFailure(
             f"the same, logits, {where}",
             ("letterbox",),

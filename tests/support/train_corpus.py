@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -74,8 +75,11 @@ class SmallUNet(nn.Module):
         return logits
 
 
+NetT = TypeVar("NetT", bound=nn.Module)
+
+
 def train(
-    model: nn.Module,
+    model: NetT,
     kind: str,
     steps: int,
     *,
@@ -84,12 +88,12 @@ def train(
     smoothing: float = 0.0,
     align_corners: bool = False,
     keep_at: int = -1,
-) -> nn.Module | None:
+) -> NetT | None:
     """Train a model on scenes of a kind; return a copy of its state after `keep_at` steps."""
     optimizer = torch.optim.AdamW(model.parameters(), rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2 * rate, total_steps=steps)
     model.train()
-    kept = None
+    kept: NetT | None = None
     for step in range(steps):
         first = TRAINING_SEED + step % 50 * BATCH
         scenes = [KINDS[kind].draw(first + i) for i in range(BATCH)]
@@ -105,7 +109,7 @@ def train(
                 logits, y, weight, ignore_index=VOID, label_smoothing=smoothing
             )
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         if step == keep_at:
@@ -116,7 +120,11 @@ def train(
 
 
 @torch.no_grad()
-def run(model: nn.Module, images: list[np.ndarray], prepare: Callable = normalize) -> np.ndarray:
+def run(
+    model: nn.Module,
+    images: list[np.ndarray],
+    prepare: Callable[[np.ndarray], np.ndarray] = normalize,
+) -> np.ndarray:
     """Return the logits of images, (N, C, h, w) float32."""
     x = np.stack([prepare(image) for image in images]).astype(np.float32)
     logits: np.ndarray = model(torch.from_numpy(x)).numpy()
@@ -147,7 +155,7 @@ def iter_faulty_inputs() -> Iterator[tuple[str, Callable[[np.ndarray], np.ndarra
     yield "dark", of(lambda a: (0.3 * a / 255 - mean) / std)
 
 
-def store_faulty_runs(model: nn.Module, early: nn.Module, scenes: list[Scene]) -> None:
+def store_faulty_runs(model: SmallDeepLab, early: nn.Module, scenes: list[Scene]) -> None:
     """Store the logits of the shapes network under mistakes of input, weights and mode."""
     images = [scene.image for scene in scenes[:FAULTY_SCENES]]
     for name, prepare in iter_faulty_inputs():
@@ -183,6 +191,7 @@ def main(scenes: int = SCENES) -> None:
     torch.manual_seed(0)
     model = SmallDeepLab(6)
     early = train(model, "shapes", 240, keep_at=12)
+    assert early is not None
     keep("shapes", model, "shapes")
     store_faulty_runs(model, early, draw("shapes", FAULTY_SCENES))
     for name, kind, classes, steps, options in (

@@ -10,6 +10,7 @@ from segpost._core.device import DeviceArray
 
 MAX_PIXELS = 64  # that are read to tell probabilities from logits
 SUM_TOLERANCE = 1e-2  # of probabilities in float16 or bfloat16
+MIN_SIDE = 16  # of a map whose sides show a stride
 MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
 
 
@@ -62,7 +63,7 @@ def refuse_axis_by_size(shape: tuple[int, ...], size: tuple[int, ...], class_axi
     if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY:
         return
     other = shape[-3:-1] if class_axis == -3 else shape[-2:]
-    if min(other) < 4 or not _has_one_stride(other, size):
+    if min(other) < MIN_SIDE or not _has_one_stride(other, size):
         return
     axis = -1 if class_axis == -3 else -3
     raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from segpost.checkpoints.matching import Match
 from segpost.checkpoints.tree import State, TensorEntry
-from segpost.render.findings import Finding
+from segpost.render.findings import Finding, Rank
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Explanation:
 
     names: frozenset[str]
     code: str
-    rank: str
+    rank: Rank
     message: str
     evidence: dict[str, Any] = field(default_factory=dict)
     where: str = ""

@@ -15,6 +15,7 @@ from segpost.checkpoints.alignment import pair_by_order, pair_by_values
 from segpost.checkpoints.loader import transformers_names
 from segpost.checkpoints.spelling import spell_mapping
 from segpost.checkpoints.tree import State, TensorEntry, Tensors
+from segpost.render.findings import Rank
 
 MIN_PREFIX_SHARE = 0.5  # of the tensors of the smaller side that a prefix must match
 MIN_COVERED = 0.5  # of the model's tensors behind a prefix that it must give
@@ -50,7 +51,7 @@ class RenameRule:
     cure: str  # a line of code
     rename: Callable[[str], str]
     code: str = "prefix"
-    rank: str = "certain"
+    rank: Rank = "certain"
     load: str = ""  # the framework's own call, which does it all
 
 

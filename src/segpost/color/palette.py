@@ -18,7 +18,6 @@ from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import list_aliases, read_dataset
 from segpost.color.distinct import distinct_colors
 from segpost.color.mappings import read_mapping, read_names
-from segpost.render.notebook import format_colors, format_paragraph, format_result
 
 Color = tuple[int, int, int]
 
@@ -270,6 +269,8 @@ class Palette:
 
     def _repr_html_(self) -> str:
         """Return colors, labels and names for a notebook."""
+        from segpost.render.notebook import format_colors, format_paragraph, format_result
+
         entries = [
             (f"{label} {self.name(label)}" if self._names else str(label), color)
             for label, color in self.items()

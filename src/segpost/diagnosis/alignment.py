@@ -7,7 +7,7 @@ the commonest class everywhere, and than an honest network whose outlines are to
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +27,7 @@ from segpost.diagnosis.placements import (
     place_shift,
 )
 from segpost.diagnosis.values import Int64
+from segpost.render.findings import Rank
 
 COARSE_PIXELS = 1 << 15  # on which all placements are compared
 VERIFIED = 3  # of the best changes: the first that beats the alternatives is taken
@@ -71,7 +72,7 @@ class Explanation(NamedTuple):
     known: int
     detail: dict[str, Any]
     before: float = 0.0  # share of the same pixels that agree without the change
-    rank: str = "likely"
+    rank: Rank = "likely"
 
     @property
     def wrong(self) -> float:
@@ -84,6 +85,11 @@ class Candidate(NamedTuple):
 
     score: float  # share of the errors that remains, and what the freedom of the change costs
     verify: Callable[[], Explanation | None]
+
+
+def _explained(score: float, explanation: Explanation) -> Candidate:
+    """Return a candidate that is verified already."""
+    return Candidate(score, lambda: explanation)
 
 
 class Alignment(CodedMaps):
@@ -137,9 +143,7 @@ class Alignment(CodedMaps):
                 found.name, found.right, found.known, found.detail, 1 - before
             )
             penalty = 0.02 if found.name in ("permutation", "inverted") else 0.002
-            yield Candidate(
-                found.wrong_share / before + penalty, lambda explanation=explanation: explanation
-            )
+            yield _explained(found.wrong_share / before + penalty, explanation)
         shape = (int(self.predicted.shape[1]), int(self.predicted.shape[2]))
         for placement in iter_flips(shape, self.size):
             yield from self._placed(placement)
@@ -230,7 +234,7 @@ class Alignment(CodedMaps):
             }
             yield from self._moved(
                 "tiles",
-                lambda down=down, across=across, order=order: self._reorder(down, across, order),
+                partial(self._reorder, down, across, order),
                 detail,
                 penalty=0.02 + 0.002 * down * across,
             )
@@ -315,7 +319,7 @@ class Alignment(CodedMaps):
         rank = self._rank(name, detail, evidence)
         return Explanation(name, right, known, detail, before / known, rank)
 
-    def _rank(self, name: str, detail: dict[str, Any], evidence: Evidence) -> str:
+    def _rank(self, name: str, detail: dict[str, Any], evidence: Evidence) -> Rank:
         """Return "hint" for small pictures, and small offsets not seen in picture after picture."""
         if evidence.pixels < MIN_PLACED_PIXELS:
             return "hint"

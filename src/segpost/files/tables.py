@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +52,8 @@ def read_json_object(path: Path) -> dict[str, Any]:
     ValueError, OSError
         If the file is too large, no JSON, holds something else, or has a key twice.
     """
+    import json
+
     try:
         content = json.loads(read_text(path), object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:

@@ -23,10 +23,11 @@ from segpost.fingerprints.diff import FingerprintDiff, compare_records
 from segpost.fingerprints.display import format_fingerprint
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.rules.input import INPUT
-from segpost.fingerprints.summary import MAX_BLOCKS, PRECISIONS, as_channels, summarize
+from segpost.fingerprints.summary import MAX_BLOCKS, PRECISIONS, Precision, as_channels, summarize
 from segpost.pipeline.api import postprocess
 from segpost.render.jsonable import as_jsonable
-from segpost.runtimes.convention import Convention, merge_arguments
+from segpost.runtimes.convention import Convention, as_convention, merge_arguments
+from segpost.runtimes.table import ConventionName
 
 MAX_FILE_SIZE = 1 << 25  # bytes
 
@@ -38,8 +39,8 @@ def fingerprint(
     stages: Mapping[str, Any] | None = None,
     grid: Grid | None = None,
     quantization: tuple[float, int] | None = None,
-    convention: Convention | str | None = None,
-    precision: str | None = None,
+    convention: Convention | ConventionName | None = None,
+    precision: Precision | None = None,
     preprocessing: Mapping[str, Any] | None = None,
     palette: PaletteLike | None = None,
     class_names: ClassNames | None = None,
@@ -106,13 +107,12 @@ def fingerprint(
     if convention is not None:
         logits, axis, quantization = _read_output(logits, convention, axis, quantization)
     axis = -3 if axis is None else axis
-    if quantization in ((0, 0), [0, 0]):  # what LiteRT says of a float output
-        quantization = None
     if precision is not None:
         check_choice(precision, "precision", PRECISIONS)
     channels = as_channels(logits, "logits", axis)
-    if quantization is not None:
-        scale, zero_point = resolve_quantization(quantization)
+    dequantization = resolve_quantization(quantization)
+    if dequantization is not None:
+        scale, zero_point = dequantization
         channels = channels._replace(array=(channels.array - zero_point) * scale)
     if grid is not None:
         check_choice(grid, "grid", sampling.GRIDS)
@@ -237,15 +237,10 @@ def _check_stages(stages: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _read_output(
-    output: Any, convention: Convention | str, axis: int | None, quantization: Any
+    output: Any, convention: Convention | ConventionName, axis: int | None, quantization: Any
 ) -> tuple[Any, int, Any]:
     """Return the array of a runtime's output, its class axis and its quantization."""
-    if isinstance(convention, str):
-        convention = Convention.named(convention)
-    elif not isinstance(convention, Convention):
-        raise TypeError(
-            f"convention must be a segpost.Convention or a name, got {type(convention).__name__}"
-        )
+    convention = as_convention(convention)
     array, kind = convention.pick(output)
     if kind == "labels":
         raise ValueError(

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import math
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -22,7 +22,8 @@ MOMENTS = ("mean", "std", "low", "high")
 # What rounding may change, in standard deviations of the array: other kernels, fused operations and
 # tensor cores in float32; the resolution of the element type in the others.
 ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1, "float8": 2e-1, "int8": 2e-1, "uint8": 2e-1}
-PRECISIONS = ("float64", "float32", "tf32", "float16", "bfloat16", "float8", "int8")
+Precision = Literal["float64", "float32", "tf32", "float16", "bfloat16", "float8", "int8"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 ROUNDING_FLOAT32 = 2e-3
 OUTLIER = 1e3  # of the median distance to the others: a class that is masked
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from segpost._core.arrays import InputArray
 from segpost._core.logits import resolve_quantization
+from segpost._core.sampling import Grid
 from segpost.labels.decoded import as_label_ids, decode_mask, squeeze_label_maps
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
 
@@ -14,7 +15,7 @@ class Reading(NamedTuple):
     """How predictions are read."""
 
     axis: int = -3  # of logits
-    grid: str | None = "half_pixel"
+    grid: Grid | None = "half_pixel"
     threshold: float | None = None
     quantization: tuple[float, float] | None = None  # (scale, zero_point)
     convention: Convention | None = None

@@ -19,7 +19,7 @@ def refuse_one_hot(preds: Array, target: Array, classes: int) -> None:
     ValueError
         If both have 0 and 1 only, and sum to 1 along an axis as long as there are classes.
     """
-    if preds.ndim < 3 or classes < 2 or isinstance(preds, DeviceArray):
+    if preds.ndim < 3 or not preds.size or classes < 2 or isinstance(preds, DeviceArray):
         return
     for axis in (-3, -1):
         if preds.shape[axis] == classes and _is_one_hot(preds, axis) and _is_one_hot(target, axis):

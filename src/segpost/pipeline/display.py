@@ -11,13 +11,6 @@ import numpy as np
 from segpost._core.arrays import Array
 from segpost.color.distinct import distinct_colors
 from segpost.color.palette import MAX_DISTINCT, Color, Palette
-from segpost.render.html import embed_image
-from segpost.render.notebook import (
-    format_colors,
-    format_image,
-    format_paragraph,
-    format_result,
-)
 from segpost.render.tables import format_share
 from segpost.render.text import as_printable
 
@@ -79,6 +72,9 @@ def format_segmentation(
     images : int
         The number of images of the batch.
     """
+    from segpost.render.html import embed_image
+    from segpost.render.notebook import format_colors, format_image, format_paragraph, format_result
+
     shown = ""
     if picture is not None and (content := encode_picture(picture, MAX_SIDE)) is not None:
         kind = "overlay" if "overlay" in results else "labels in color"

@@ -14,9 +14,6 @@ from segpost._core import arguments
 from segpost._core.logits import resolve_quantization
 from segpost._core.public import public
 from segpost._core.sampling import GRIDS, Grid
-from segpost.runtimes.litert import read_convention as read_litert
-from segpost.runtimes.onnx import read_convention as read_onnx
-from segpost.runtimes.openvino import read_convention as read_openvino
 from segpost.runtimes.table import ALIASES, TABLE, ConventionName
 
 OutputKind = Literal["logits", "probabilities", "labels"]
@@ -156,12 +153,16 @@ class Convention:
             If the model has no such output, or if it holds class ids that a linear Resize
             interpolated or another operator changed.
         """
-        return Convention(name="onnxruntime", **read_onnx(model, output))
+        from segpost.runtimes.onnx import read_convention
+
+        return Convention(name="onnxruntime", **read_convention(model, output))
 
     @staticmethod
     def from_openvino(model: Any, output: int = 0) -> Convention:
         """Read the convention of an output from an uncompiled `openvino.Model`, as `from_onnx`."""
-        return Convention(name="openvino", **read_openvino(model, output))
+        from segpost.runtimes.openvino import read_convention
+
+        return Convention(name="openvino", **read_convention(model, output))
 
     @staticmethod
     def from_litert(model: str | PathLike[str] | bytes, output: int = 0) -> Convention:
@@ -183,7 +184,9 @@ class Convention:
             If the output has one scale per class: its raw values cannot be compared. For class
             ids, as in `from_onnx`.
         """
-        return Convention(name="litert", **read_litert(model, output))
+        from segpost.runtimes.litert import read_convention
+
+        return Convention(name="litert", **read_convention(model, output))
 
     def before_upsampling(self) -> Convention:
         """Return the convention of the low-resolution tensor before the model's own upsampling.

@@ -23,10 +23,11 @@ ALIASES = {  # other names of the conventions
     "onnx": "onnxruntime",
     "tflite": "litert",
 }
-ConventionName = Literal[
-    "torchvision",
+# fmt: off
+ConventionName = Literal[  # a line for each convention: its name and its other names
+    "torchvision", "pytorch", "torch",
     "smp",
-    "transformers",
+    "transformers", "hf", "huggingface",
     "mmseg",
     "vainf",
     "kazuto1011",
@@ -35,11 +36,11 @@ ConventionName = Literal[
     "deeplab2",
     "drsleep",
     "bonlime",
-    "keras-hub",
+    "keras-hub", "keras",
     "jax",
-    "onnxruntime",
+    "onnxruntime", "onnx",
     "openvino",
-    "litert",
+    "litert", "tflite",
     "mediapipe",
     "mediapipe-binary",
     "tensorrt",
@@ -47,6 +48,7 @@ ConventionName = Literal[
     "paddleseg",
     "jetson-inference",
 ]
+# fmt: on
 
 TABLE: dict[str, dict[str, Any]] = {
     "torchvision": {

@@ -9,11 +9,11 @@ from typing import Literal
 
 # fmt: off
 PaletteName = Literal[  # a line for each file: its name and its aliases
-    "voc", "pascal_voc", "voc2012",
-    "cityscapes", "cityscapes_trainid",
+    "voc", "pascal", "pascal_voc", "voc2012",
+    "cityscapes", "city", "cityscapes_trainid",
     "cityscapes_labelid",
     "ade20k", "ade", "ade20k_150",
-    "coco_stuff", "cocostuff", "coco_stuff164k", "coco_stuff_164k",
+    "coco_stuff", "coco", "cocostuff", "coco_stuff164k", "coco_stuff_164k",
     "pascal_context", "pascal_context_60",
     "pascal_context_59",
     "mapillary", "mapillary_v1", "mapillary_v1.2",

@@ -8,6 +8,7 @@ from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
 from segpost.diagnosis.rules.common.cures import array_code
 from segpost.diagnosis.values import MIN_PIXELS, format_values
+from segpost.render.findings import Rank
 
 MIN_DISAGREEMENT = 0.3  # of an empty target with a prediction of several classes
 
@@ -122,7 +123,8 @@ def indices_of_file_palette(context: DiagnosticContext) -> RuleResult | None:
     ids = np.unique(context.labels)
     if len(np.unique(metadata.palette[ids], axis=0)) != len(ids):
         return None
-    target, rank = context.inputs.target, "likely"
+    target = context.inputs.target
+    rank: Rank = "likely"
     if target is not None and target.shape == decoded.shape:
         as_colors, as_indices = ((a == target).mean() for a in (decoded, context.labels))
         if as_colors <= as_indices:
@@ -160,7 +162,7 @@ def target_local_palette(context: DiagnosticContext) -> RuleResult | None:
     kept = [k for k in ids.tolist() if k not in void]
     if None in own or own == kept or len(set(own)) < 2:
         return None
-    rank = "likely"
+    rank: Rank = "likely"
     if context.inputs.predicted is not None and context.predicted.shape == context.target.shape:
         table = dict(zip(kept, own, strict=True))
         seen = np.array([table.get(k, -1) for k in range(int(ids.max()) + 1)])

@@ -20,6 +20,7 @@ from segpost.diagnosis.values import (
     format_values,
     max_probability,
 )
+from segpost.render.findings import Rank
 
 MAX_BLACK = 40  # of 255: darker values look black
 BLOCK_SIDES = (32, 16, 8, 4, 2)
@@ -83,6 +84,7 @@ def labels_0_255(context: DiagnosticContext) -> RuleResult | None:
     share = float(context.label_ids.counts[1] / context.label_ids.pixels)
     classes, is_ignored = context.inputs.num_classes, 255 in context.inputs.ignored
     overlap = _overlap_with_target(context)
+    rank: Rank
     if classes is not None and classes > 255:
         return None
     if overlap is not None:

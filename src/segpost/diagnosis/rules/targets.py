@@ -14,6 +14,7 @@ from segpost.diagnosis.rules.common.colors import ImageColors
 from segpost.diagnosis.rules.common.cures import array_code, train_ids_code
 from segpost.diagnosis.rules.common.interpolation import find_interpolated_ids
 from segpost.diagnosis.values import format_position, format_values, iter_named_palettes
+from segpost.render.findings import Rank
 
 MIN_FOREGROUND_SHARE = 0.05  # of a target: ignored pixels along edges are fewer
 
@@ -69,7 +70,7 @@ def target_0_255(context: DiagnosticContext) -> RuleResult | None:
     overlap = _foreground_overlap(context, white)
     if overlap is not None and overlap < 0.5:
         return None  # the prediction has another class there, or none
-    rank = "likely" if overlap is not None else "hint"
+    rank: Rank = "likely" if overlap is not None else "hint"
     if is_binary and not is_ignored:
         rank = "certain" if white == 255 else "likely"
     if rank == "hint" and (share < MIN_FOREGROUND_SHARE or (is_ignored and not is_binary)):

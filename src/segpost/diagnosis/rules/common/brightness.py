@@ -19,6 +19,7 @@ from segpost.diagnosis.value_tables import (
     iter_stretched_tables,
 )
 from segpost.diagnosis.values import Int64, format_values, iter_named_palettes
+from segpost.render.findings import Rank
 
 MAX_PALETTES = 3  # that fit without a prediction beside them; values that fit more prove none
 HINT_BITS = 4.0  # of evidence for a hint where any id may be a class
@@ -81,7 +82,7 @@ def _counts_of(context: DiagnosticContext, name: str) -> tuple[Int64, Int64] | N
 
 
 def _as_result(
-    context: DiagnosticContext, rank: str, table: ValueTable, ids: Int64, name: str, more: str
+    context: DiagnosticContext, rank: Rank, table: ValueTable, ids: Int64, name: str, more: str
 ) -> RuleResult:
     lost = len(table.values) - len(np.unique(table.values))
     shared = f"; {lost} of its classes share theirs" if lost else ""
