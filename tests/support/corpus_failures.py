@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -189,10 +190,10 @@ def iter_logit_failures() -> Iterator[CorpusFailure]:
     def naive(full: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
             powers = np.exp((full * 4).astype(np.float16))
-            return powers / powers.sum(0)
+            return np.asarray(powers / powers.sum(0))
 
     def quantized(full: np.ndarray) -> np.ndarray:
-        return np.clip(np.rint(full * 4) + 128, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(np.rint(full * 4) + 128, 0, 255), np.uint8)
 
     yield CorpusFailure("overflow of float16", ("infinite-logits", "nan-logits"), changed(overflow))
     yield CorpusFailure("softmax in float16 without the maximum", ("nan-logits",), changed(naive))
@@ -464,7 +465,8 @@ def iter_label_failures() -> Iterator[CorpusFailure]:
 
 
 def _stretched(labels: np.ndarray) -> np.ndarray:
-    return np.minimum(labels.astype(int) * 256 // max(int(labels.max()), 1), 255).astype(np.uint8)
+    largest = max(int(labels.max()), 1)
+    return np.asarray(np.minimum(labels.astype(int) * 256 // largest, 255), np.uint8)
 
 
 def _local(labels: np.ndarray) -> Any:
@@ -487,6 +489,9 @@ def iter_target_failures() -> Iterator[CorpusFailure]:
 
     def pictured(target: np.ndarray) -> np.ndarray:
         return np.asarray(segpost.colorize(kept(target), VOC))
+
+    def channel_of(channel: int, target: np.ndarray) -> np.ndarray:
+        return pictured(target)[..., channel]
 
     def gray(target: np.ndarray) -> np.ndarray:
         return np.asarray(Image.fromarray(pictured(target)).convert("L"))
@@ -515,11 +520,9 @@ def iter_target_failures() -> Iterator[CorpusFailure]:
         yield CorpusFailure(
             f"{name} channel of the colors",
             ("target-luma",),
-            given(
-                lambda t, channel=channel: pictured(t)[..., channel], palette="voc", num_classes=21
-            ),
+            given(partial(channel_of, channel), palette="voc", num_classes=21),
             scenes=(0, 6) if name == "blue" else SEVERAL,
-        )  # type: ignore[misc]
+        )
     yield CorpusFailure("a picture in colors", ("target-is-a-picture",), given(pictured))
     yield CorpusFailure(
         "a picture in blue, green, red",
@@ -692,6 +695,9 @@ def iter_place_failures() -> Iterator[CorpusFailure]:
 
         return make
 
+    def boxed_again(share: float, labels: np.ndarray) -> np.ndarray:
+        return resized(boxed(labels, 128, share), labels.shape)
+
     def boxed(labels: np.ndarray, side: int, share: float) -> np.ndarray:
         square = np.zeros((side, side), np.uint8)
         y, x = (int((side - n) * share) for n in labels.shape)
@@ -765,8 +771,8 @@ def iter_place_failures() -> Iterator[CorpusFailure]:
         yield CorpusFailure(
             f"padding to a square at {where} kept",
             ("letterbox",),
-            moved(lambda a, share=share: resized(boxed(a, 128, share), a.shape)),
-        )  # type: ignore[misc]
+            moved(partial(boxed_again, share)),
+        )
         yield CorpusFailure(
             f"the same, logits, {where}",
             ("letterbox",),

@@ -105,7 +105,7 @@ def train(
                 logits, y, weight, ignore_index=VOID, label_smoothing=smoothing
             )
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         if step == keep_at:
@@ -116,7 +116,11 @@ def train(
 
 
 @torch.no_grad()
-def run(model: nn.Module, images: list[np.ndarray], prepare: Callable = normalize) -> np.ndarray:
+def run(
+    model: nn.Module,
+    images: list[np.ndarray],
+    prepare: Callable[[np.ndarray], np.ndarray] = normalize,
+) -> np.ndarray:
     """Return the logits of images, (N, C, h, w) float32."""
     x = np.stack([prepare(image) for image in images]).astype(np.float32)
     logits: np.ndarray = model(torch.from_numpy(x)).numpy()
@@ -147,12 +151,12 @@ def iter_faulty_inputs() -> Iterator[tuple[str, Callable[[np.ndarray], np.ndarra
     yield "dark", of(lambda a: (0.3 * a / 255 - mean) / std)
 
 
-def store_faulty_runs(model: nn.Module, early: nn.Module, scenes: list[Scene]) -> None:
+def store_faulty_runs(model: SmallDeepLab, early: nn.Module | None, scenes: list[Scene]) -> None:
     """Store the logits of the shapes network under mistakes of input, weights and mode."""
     images = [scene.image for scene in scenes[:FAULTY_SCENES]]
     for name, prepare in iter_faulty_inputs():
         store(f"shapes_{name}", run(model, images, prepare))
-    store("shapes_early", run(early, images))
+    store("shapes_early", run(early or model, images))
     torch.manual_seed(7)
     fresh = SmallDeepLab(6).eval()
     store("shapes_nothing_loaded", run(fresh, images))

@@ -121,8 +121,10 @@ class Alignment(CodedMaps):
     def _iter_candidates(self) -> Iterator[Candidate]:
         before = self.wrong_share
         for found in ClassCounts(self.values, self.matrix).iter_maps():
+            is_swap = len(found.detail.get("order", ())) == 2 and found.name == "permutation"
+            rank = "hint" if is_swap and len(self.target) < MIN_OFFSET_IMAGES else "likely"
             explanation = Explanation(
-                found.name, found.right, found.known, found.detail, 1 - before
+                found.name, found.right, found.known, found.detail, 1 - before, rank
             )
             penalty = 0.02 if found.name in ("permutation", "inverted") else 0.002
             yield Candidate(
