@@ -21,7 +21,7 @@ import segpost
 
 ARGUMENTS = set(inspect.signature(segpost.diagnose).parameters)
 LIBRARIES = {"np", "segpost", "Image", "ImageOps"}
-LAYOUTS = ("unbatched", "batched")
+LAYOUTS = ("unbatched", pytest.param("batched", marks=pytest.mark.slow))
 
 
 def run(cure: str, given: dict[str, Any], **more: Any) -> dict[str, Any]:
