@@ -21,7 +21,7 @@ import segpost
 
 ARGUMENTS = set(inspect.signature(segpost.diagnose).parameters)
 LIBRARIES = {"np", "segpost", "Image", "ImageOps"}
-LAYOUTS = ("unbatched", "batched")
+LAYOUTS = ("unbatched", pytest.param("batched", marks=pytest.mark.slow))
 
 
 def run(cure: str, given: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def test_inputs_of_another_size_are_made_right() -> None:
     image = scene_of(1).image
     half = image[::2, ::2]
     for fed in (normalize(half[..., ::-1]), (half / 255).transpose(2, 0, 1)):
-        given = {"input": fed, "image": image, "mean": MEAN, "std": STD}
+        given: dict[str, Any] = {"input": fed, "image": image, "mean": MEAN, "std": STD}
         code = segpost.diagnose(**given).codes[0]
         after = cured(given, code)
         assert abs(after["input"] - normalize(half)).max() < 0.15
@@ -182,7 +182,7 @@ def test_places_are_made_right(layout: str) -> None:
 def test_logits_without_labels_are_cured() -> None:
     """Where only logits are passed, the cure makes labels of them."""
     scene = scene_of(3)
-    void = {"target": scene.target, "ignore_index": 255}
+    void: dict[str, Any] = {"target": scene.target, "ignore_index": 255}
     flipped = {"logits": scene.logits[..., ::-1].copy(), **void}
     assert (cured(flipped, "turned")["labels"] == scene.labels).mean() > 0.999
     last = {"logits": scene.full[:, ::-1].transpose(1, 2, 0), "axis": -1, **void}
@@ -306,7 +306,8 @@ def test_large_logits_of_a_crop_are_resized() -> None:
     """Labels of another size than the target are made of the logits."""
     scene = scene_of(0)
     small = resized(scene.labels, (80, 110))
-    given = {"logits": scene.logits, "labels": small, "target": scene.target, "ignore_index": 255}
+    given: dict[str, Any] = {"logits": scene.logits, "labels": small, "target": scene.target,
+                             "ignore_index": 255}  # fmt: skip
     finding = next(f for f in segpost.diagnose(**given).findings if f.code == "size-mismatch")
     np.testing.assert_array_equal(run(finding.cure, given)["labels"], scene.labels)
     assert enlarge(scene.logits, scene.target.shape).shape == scene.full.shape

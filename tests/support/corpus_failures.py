@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -464,7 +465,8 @@ def iter_label_failures() -> Iterator[CorpusFailure]:
 
 
 def _stretched(labels: np.ndarray) -> np.ndarray:
-    return np.asarray(np.minimum(labels.astype(int) * 256 // max(labels.max(), 1), 255), np.uint8)
+    largest = max(int(labels.max()), 1)
+    return np.asarray(np.minimum(labels.astype(int) * 256 // largest, 255), np.uint8)
 
 
 def _local(labels: np.ndarray) -> Any:
@@ -487,6 +489,9 @@ def iter_target_failures() -> Iterator[CorpusFailure]:
 
     def pictured(target: np.ndarray) -> np.ndarray:
         return np.asarray(segpost.colorize(kept(target), VOC))
+
+    def channel_of(channel: int, target: np.ndarray) -> np.ndarray:
+        return pictured(target)[..., channel]
 
     def gray(target: np.ndarray) -> np.ndarray:
         return np.asarray(Image.fromarray(pictured(target)).convert("L"))
@@ -515,11 +520,7 @@ def iter_target_failures() -> Iterator[CorpusFailure]:
         yield CorpusFailure(
             f"{name} channel of the colors",
             ("target-luma",),
-            given(
-                lambda t, channel=channel: pictured(t)[..., channel],  # type: ignore[misc]
-                palette="voc",
-                num_classes=21,
-            ),
+            given(partial(channel_of, channel), palette="voc", num_classes=21),
             scenes=(0, 6) if name == "blue" else SEVERAL,
         )
     yield CorpusFailure("a picture in colors", ("target-is-a-picture",), given(pictured))
@@ -694,6 +695,9 @@ def iter_place_failures() -> Iterator[CorpusFailure]:
 
         return make
 
+    def boxed_again(share: float, labels: np.ndarray) -> np.ndarray:
+        return resized(boxed(labels, 128, share), labels.shape)
+
     def boxed(labels: np.ndarray, side: int, share: float) -> np.ndarray:
         square = np.zeros((side, side), np.uint8)
         y, x = (int((side - n) * share) for n in labels.shape)
@@ -767,7 +771,7 @@ def iter_place_failures() -> Iterator[CorpusFailure]:
         yield CorpusFailure(
             f"padding to a square at {where} kept",
             ("letterbox",),
-            moved(lambda a, share=share: resized(boxed(a, 128, share), a.shape)),  # type: ignore[misc]
+            moved(partial(boxed_again, share)),
         )
         yield CorpusFailure(
             f"the same, logits, {where}",

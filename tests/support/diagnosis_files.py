@@ -102,9 +102,6 @@ def made_of_files(folder: Path) -> list[Failure]:
         return {"labels": Image.open(folder / "voc_2007_000129.png"), "palette": "voc"}
 
     found += [
-        Failure("letterbox", "a street, padded to a square",
-                lambda: {"labels": letterboxed(seen, 0.5), "target": street,
-                         "palette": "cityscapes"}),
         Failure("red-blue-swapped", "the golden picture of a TFLite example, VOC's colors said",
                 lambda: {"color": golden, "palette": "voc"}),
         Failure("red-blue-swapped", "the same, no palette said", lambda: {"color": golden}),

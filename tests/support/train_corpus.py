@@ -109,7 +109,7 @@ def train(
                 logits, y, weight, ignore_index=VOID, label_smoothing=smoothing
             )
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         if step == keep_at:
@@ -155,12 +155,12 @@ def iter_faulty_inputs() -> Iterator[tuple[str, Callable[[np.ndarray], np.ndarra
     yield "dark", of(lambda a: (0.3 * a / 255 - mean) / std)
 
 
-def store_faulty_runs(model: SmallDeepLab, early: nn.Module, scenes: list[Scene]) -> None:
+def store_faulty_runs(model: SmallDeepLab, early: nn.Module | None, scenes: list[Scene]) -> None:
     """Store the logits of the shapes network under mistakes of input, weights and mode."""
     images = [scene.image for scene in scenes[:FAULTY_SCENES]]
     for name, prepare in iter_faulty_inputs():
         store(f"shapes_{name}", run(model, images, prepare))
-    store("shapes_early", run(early, images))
+    store("shapes_early", run(early or model, images))
     torch.manual_seed(7)
     fresh = SmallDeepLab(6).eval()
     store("shapes_nothing_loaded", run(fresh, images))

@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segpost._core.arrays import Array
-from segpost._core.sampling import GRIDS, affine
 from segpost.diagnosis.assignment import best_assignment
 from segpost.diagnosis.class_maps import ClassCounts
-from segpost.diagnosis.coded_maps import WHOLE, CodedMaps
+from segpost.diagnosis.coded_maps import CodedMaps
 from segpost.diagnosis.evidence import Evidence, weigh
+from segpost.diagnosis.explanation import Explanation
+from segpost.diagnosis.grid_fit import ResizableLogits, is_grid_offset, iter_grids
+from segpost.diagnosis.honest_errors import label_components
 from segpost.diagnosis.offsets import MAX_NEAR_OFFSET, find_far_offset, find_near_offset
 from segpost.diagnosis.placements import (
     Placement,
@@ -37,47 +39,25 @@ SMALL_OFFSET = 2  # pixels that one picture does not prove
 MIN_OFFSET_IMAGES = 3  # that do
 MIN_PLACED_PIXELS = 600  # thinned or not, below which a few errors look like a move
 MAX_HONEST_SCALE = 0.25  # logarithm of the factor by which networks take objects for larger
+OBJECT_SIDE = 128  # pixels to which maps are thinned to count objects
+MIN_OBJECT_SHARE = 0.002  # of the pixels of an object
+MAX_OBJECT_SHARE = 0.2  # of the errors that may remain where there is one object
+MAX_SHIFTED_WRONG = 0.12  # of the pixels that disagree after a likely offset
+MAX_SHIFTED_SHARE = 0.5  # of the errors of the best alternative that it leaves
+MAX_FAR_WRONG = 0.08  # of the pixels: among thousands of offsets one fits halfway by chance
 MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in many places
 MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
-MIN_GRID_PIXELS = 64  # whose label depends on the grid
-MAX_GRID_RESIDUAL = 0.85  # of the errors
-MIN_GRID_IMAGES = 5  # that all fit better: a network may favor another grid by itself
 
 # By kind: the largest share that may remain of the errors of the best alternative, the least share
 # of the pixels that must be corrected, and the least share of minor classes that must be right.
 LIMITS = {
     "turn": (0.5, 0.01, 0.5),
     "window": (0.5, 0.005, 0.5),
-    "shift": (0.5, 0.003, 0.5),
+    "shift": (0.65, 0.003, 0.4),
     "far shift": (0.4, 0.06, 0.6),
     "tiles": (0.4, 0.02, 0.6),
     "images": (0.5, 0.02, 0.5),
 }
-
-
-class ResizableLogits(NamedTuple):
-    """Logits of the same images as the target, whose labels can be computed on any grid."""
-
-    size: tuple[int, int]  # (h, w)
-    grid: str  # of the caller
-    argmax: Callable[[tuple[int, int], str], Array]  # of a size and a grid: (N, H, W) labels
-    are_predicted: bool  # whether the prediction is that of these logits
-
-
-class Explanation(NamedTuple):
-    """A change, and how well prediction and target agree before and after it."""
-
-    name: str
-    right: int
-    known: int
-    detail: dict[str, Any]
-    before: float = 0.0  # share of the same pixels that agree without the change
-    rank: Rank = "likely"
-
-    @property
-    def wrong(self) -> float:
-        """Return the share of the pixels that still disagree."""
-        return 1 - self.right / self.known if self.known else 1.0
 
 
 class Candidate(NamedTuple):
@@ -109,7 +89,7 @@ class Alignment(CodedMaps):
         """
         if not self.is_informative or not self.is_prediction_varied:
             return None
-        grids = list(self.iter_grids())
+        grids = list(iter_grids(self, self.logits))
         candidates = sorted(self._iter_candidates(), key=lambda candidate: candidate.score)
         best = None
         for candidate in candidates[:VERIFIED]:
@@ -119,7 +99,10 @@ class Alignment(CodedMaps):
         for grid in sorted(grids, key=lambda explanation: explanation.wrong):
             if best is None or (best.name == "shift" and grid.wrong <= best.wrong):
                 return grid
-            if self._is_grid_offset(grid, best) and grid.wrong <= 2 * best.wrong + 0.01:
+            if (
+                is_grid_offset(grid, best, self.logits, self.size)
+                and grid.wrong <= 2 * best.wrong + 0.01
+            ):
                 return grid
         return best
 
@@ -130,20 +113,29 @@ class Alignment(CodedMaps):
         return bool(counts[:-1].sum() >= MIN_PREDICTED_SHARE * max(self.known, 1))
 
     @cached_property
-    def whole(self) -> Array:
-        """Return the prediction at target size."""
-        return self.resize(WHOLE)
+    def has_one_object(self) -> bool:
+        """Return whether each target shows at most one object, beside the largest area."""
+        step = max(1, -(-max(self.size) // OBJECT_SIDE))
+        for target in self.target[:, ::step, ::step]:
+            areas = np.sort(np.bincount(label_components(target).reshape(-1)))[:-1]
+            if np.count_nonzero(areas >= MIN_OBJECT_SHARE * target.size) > 1:
+                return False
+        return True
 
     # Candidates ----------------------------------------------------------------------------------
 
     def _iter_candidates(self) -> Iterator[Candidate]:
         before = self.wrong_share
         for found in ClassCounts(self.values, self.matrix).iter_maps():
+            is_swap = len(found.detail.get("order", ())) == 2 and found.name == "permutation"
+            rank = "hint" if is_swap and len(self.target) < MIN_OFFSET_IMAGES else "likely"
             explanation = Explanation(
-                found.name, found.right, found.known, found.detail, 1 - before
+                found.name, found.right, found.known, found.detail, 1 - before, rank
             )
             penalty = 0.02 if found.name in ("permutation", "inverted") else 0.002
-            yield _explained(found.wrong_share / before + penalty, explanation)
+            yield Candidate(
+                found.wrong_share / before + penalty, partial(_as_verified, explanation)
+            )
         shape = (int(self.predicted.shape[1]), int(self.predicted.shape[2]))
         for placement in iter_flips(shape, self.size):
             yield from self._placed(placement)
@@ -308,6 +300,7 @@ class Alignment(CodedMaps):
             or evidence.minor_right < min_minor
             or not evidence.is_everywhere
             or (is_bold and evidence.tiles_better < MIN_BOLD_TILES)
+            or (kind == "far shift" and evidence.wrong_after > MAX_FAR_WRONG * evidence.pixels)
         ):
             return None
         compared = (self.target != self.no_code) & (moved != self.no_code)
@@ -323,72 +316,21 @@ class Alignment(CodedMaps):
         """Return "hint" for small pictures, and small offsets not seen in picture after picture."""
         if evidence.pixels < MIN_PLACED_PIXELS:
             return "hint"
+        is_loose = evidence.share_of_alternative > MAX_OBJECT_SHARE
+        if name in ("shift", "turn", "window") and is_loose and self.has_one_object:
+            return "hint"  # another object, of another picture, is elsewhere too
+        is_poor = evidence.wrong_after > MAX_SHIFTED_WRONG * evidence.pixels
+        if name == "shift" and (is_poor or evidence.share_of_alternative > MAX_SHIFTED_SHARE):
+            return "hint"
         if name != "shift" or max(abs(detail["down"]), abs(detail["right"])) > SMALL_OFFSET:
             return "likely"
         has_many = evidence.images_better >= MIN_OFFSET_IMAGES and not evidence.images_worse
-        return "likely" if has_many and evidence.share_of_alternative <= 0.5 else "hint"
+        return "likely" if has_many else "hint"
 
-    # Grids ---------------------------------------------------------------------------------------
 
-    def _is_grid_offset(self, grid: Explanation, shift: Explanation) -> bool:
-        """Return whether a shift is about the offset between two grids."""
-        if shift.name != "shift" or self.logits is None:
-            return False
-        offsets = (shift.detail["down"], shift.detail["right"])
-        for n_in, n_out, offset in zip(self.logits.size, self.size, offsets, strict=True):
-            declared, true = (
-                _mean_coordinate(n_in, n_out, grid.detail[key]) for key in ("told", "grid")
-            )
-            stride = n_out / n_in
-            if abs(offset - (true - declared) * stride) > max(1, stride / 8):
-                return False
-        return True
-
-    def iter_grids(self) -> Iterator[Explanation]:
-        """Yield the grids on which the labels of the logits fit the target better.
-
-        One picture is a hint. More are likely where nearly each of them fits better.
-        """
-        logits = self.logits
-        if logits is None or logits.size == self.size:
-            return
-        labels = {grid: self._labels_on(logits, grid) for grid in GRIDS}
-        used = logits.grid
-        if not logits.are_predicted:
-            same = [grid for grid in GRIDS if np.array_equal(labels[grid], self.whole)]
-            if not same:
-                return  # the labels do not come from these logits alone
-            used = logits.grid if logits.grid in same else same[0]
-        declared = labels[used]
-        for grid in GRIDS:
-            if grid == used:
-                continue
-            is_right, was_right = labels[grid] == self.target, declared == self.target
-            gained = is_right.astype(np.int8) - was_right
-            gained[self.target == self.no_code] = 0
-            better, worse = int((gained > 0).sum()), int((gained < 0).sum())
-            if better < 1.5 * worse or better + worse < MIN_GRID_PIXELS:
-                continue
-            sums = gained.reshape(len(gained), -1).sum(axis=1, dtype=np.int64)
-            images = int(np.count_nonzero(sums))
-            images_worse = int(np.count_nonzero(sums < 0))
-            is_likely = images >= MIN_GRID_IMAGES and not images_worse and better >= 4 * worse
-            right, known = self.count_equal(labels[grid])
-            was_wrong = 1 - self.count_equal(declared)[0] / max(known, 1)
-            if 1 - right / max(known, 1) > MAX_GRID_RESIDUAL * was_wrong:
-                continue  # it corrects a few of many errors
-            yield Explanation(
-                "grid",
-                right,
-                known,
-                {"grid": grid, "told": used, "pixels_better": better, "pixels_worse": worse},
-                1 - self.wrong_share,
-                "likely" if is_likely else "hint",
-            )
-
-    def _labels_on(self, logits: ResizableLogits, grid: str) -> Array:
-        """Return the coded labels of the logits at target size."""
-        return self.encode(logits.argmax(self.size, grid)[: len(self.predicted)])
+def _as_verified(explanation: Explanation) -> Explanation | None:
+    """Return an explanation that was compared with its alternatives before."""
+    return explanation
 
 
 def _cut(codes: Array, down: int, across: int) -> list[Array]:
@@ -399,9 +341,3 @@ def _cut(codes: Array, down: int, across: int) -> list[Array]:
         for y in range(down)
         for x in range(across)
     ]
-
-
-def _mean_coordinate(n_in: int, n_out: int, grid: str) -> float:
-    """Return the mean source coordinate of the outputs."""
-    step, offset, denominator = affine(n_in, n_out, grid)
-    return (step * (n_out - 1) / 2 + offset) / denominator

@@ -14,6 +14,7 @@ MIN_CLASS_SHARE = 0.01  # of the pixels: smaller classes prove no change of clas
 MAX_CLASSES = 256  # whose assignment is searched
 IGNORED = -1  # target of a class map that is ignored
 OFFSETS = (-3, -2, -1, 1, 2, 3)
+MIN_KNOWN_SHARE = 0.2  # of the pixels whose class a map must keep
 MIN_MINOR_SHARE = 0.5  # of the pixels of all classes but the commonest that must be right
 MAX_RESIDUAL = 0.5  # of the errors that may remain
 MIN_GAIN, MIN_CYCLE_GAIN = 0.2, 0.02  # least share of the pixels that a change must correct
@@ -81,17 +82,21 @@ class ClassCounts:
                 yield permutation
 
     def _is_enough(self, found: ClassMap, min_gain: float) -> bool:
-        alternative = min(self.wrong_share, self.constant_wrong_share)
+        before = (
+            1 - found.detail.pop("was_right", found.known * (1 - self.wrong_share)) / found.known
+        )
+        constant = 1 - found.detail.pop("commonest", int(self.support.max())) / found.known
         return (
-            found.wrong_share <= MAX_RESIDUAL * alternative
-            and self.wrong_share - found.wrong_share >= min_gain
+            found.known >= MIN_KNOWN_SHARE * self.known
+            and found.wrong_share <= MAX_RESIDUAL * min(before, constant)
+            and before - found.wrong_share >= min_gain
             and found.detail.pop("minor_right") >= MIN_MINOR_SHARE
         )
 
     def _apply(self, name: str, table: dict[int, int], detail: dict[str, Any]) -> ClassMap | None:
         """Return the agreement if each target value were predicted as the table says."""
         codes = {value: code for code, value in enumerate(self.values.tolist())}
-        right = known = moved = minor = minor_right = 0
+        right = known = moved = minor = minor_right = was_right = most = 0
         commonest = int(self.support.argmax())
         for value, code in codes.items():
             pixels = int(self.support[code])
@@ -100,6 +105,7 @@ class ClassCounts:
                 continue
             hits = int(self.matrix[code, codes[wanted]]) if wanted in codes else 0
             right, known = right + hits, known + pixels
+            was_right, most = was_right + int(self.matrix[code, code]), max(most, pixels)
             if code != commonest:
                 minor, minor_right = minor + pixels, minor_right + hits
             moved += wanted != value and 2 * hits > pixels >= MIN_CLASS_SHARE * self.known
@@ -108,9 +114,9 @@ class ClassCounts:
         detail = {**detail, "classes_moved": moved}
         if name != "offset" and not any(table[v] != v for v in codes):
             return None
-        return ClassMap(
-            name, right, known, {**detail, "minor_right": minor_right / minor if minor else 0.0}
-        )
+        detail |= {"was_right": was_right, "commonest": most}
+        detail["minor_right"] = minor_right / minor if minor else 0.0
+        return ClassMap(name, right, known, detail)
 
     def _best_permutation(self) -> ClassMap | None:
         """Return the assignment of target values to predicted values that agrees best."""

@@ -46,14 +46,19 @@ class CodedMaps:
         self.known = int(np.count_nonzero(self.target != self.no_code))
 
     @cached_property
+    def whole(self) -> Array:
+        """Return the prediction at target size."""
+        return self.resize(WHOLE)
+
+    @cached_property
     def wrong_share(self) -> float:
         """Return the share of known pixels that disagree, with the prediction at target size."""
-        return wrong_share(*self.count_equal(self.resize(WHOLE)))
+        return wrong_share(*self.count_equal(self.whole))
 
     @cached_property
     def matrix(self) -> Int64:
         """Return the (V, V) counts of target codes (rows) and predicted codes."""
-        predicted = self.resize(WHOLE)
+        predicted = self.whole
         keep = self.target != self.no_code
         n = len(self.values)
         cells = self.target[keep].astype(np.int64) * n + predicted[keep]

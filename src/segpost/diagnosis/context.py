@@ -13,7 +13,8 @@ from segpost._core.arrays import Array, widen
 from segpost._core.contract import Logits
 from segpost._core.sampling import GRIDS
 from segpost.color.palette import Palette
-from segpost.diagnosis.alignment import Alignment, ResizableLogits
+from segpost.diagnosis.alignment import Alignment
+from segpost.diagnosis.grid_fit import ResizableLogits
 from segpost.diagnosis.values import (
     Bytes,
     Float64,

@@ -13,7 +13,7 @@ NEAR_PIXELS = 1 << 16  # pixels on which they are compared
 REFINED_OFFSETS = 25  # the best of them, which are then counted on more pixels
 FAR_SIDE = 128  # pixels to which maps are thinned before all offsets are correlated
 FAR_PEAKS = 4  # of the correlation, each refined
-MIN_OVERLAP = 0.3  # of the pixels that a far offset leaves to compare
+MIN_OVERLAP = 0.4  # of the pixels that a far offset leaves to compare
 MAX_CORRELATED_CLASSES = 16  # the commonest
 
 Offset = tuple[int, int]  # down and right

@@ -53,7 +53,6 @@ ORDER = (
     "infinite-logits",
     "no-class-possible",
     "other-number-of-classes",
-    "one-channel",
     "quantized-logits",
     "softmax-twice",
     "probabilities-as-logits",
@@ -67,6 +66,7 @@ ORDER = (
     "wrapped-logits",
     "symmetric-logits",
     "sigmoid-twice",
+    "one-channel",
     "threshold-on-logits",
     # argmaxes
     "wrong-argmax-axis",

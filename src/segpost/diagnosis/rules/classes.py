@@ -99,14 +99,15 @@ def inverted_mask(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "classes-permuted",
     needs=NEEDS,
-    ranks="likely",
+    ranks="likely hint",
     cure="labels = order[labels]  # order: the class of the target for each predicted id",
     unless="argmax-times-255 labels-luma target-luma interpolated-labels target-interpolated",
     consequence_of=CAUSES,
 )
 def classes_permuted(context: DiagnosticContext) -> RuleResult | None:
     """The classes have another order in the prediction than in the target: after the best
-    assignment of one to the other they agree.
+    assignment of one to the other they agree. Two classes that change places in one picture are a
+    hint: an input with red and blue exchanged may do that.
     """
     explanation = best_explanation(context, "permutation")
     if explanation is None:

@@ -93,36 +93,6 @@ def other_number_of_classes(context: DiagnosticContext) -> RuleResult | None:
 
 
 @rule(
-    "one-channel",
-    needs="logits",
-    ranks="likely hint",
-    cure="labels = segpost.postprocess(logits, threshold=0.5).labels",
-    consequence_of="bits-as-floats sigmoid-twice",
-)
-def one_channel(context: DiagnosticContext) -> RuleResult | None:
-    """The head has one channel, for a sigmoid; its argmax is 0 at every pixel."""
-    if context.logits.values.shape[1] != 1 or context.inputs.threshold is not None:
-        return None
-    pixels, labels = context.logit_samples, context.inputs.labels
-    positive = float((pixels > 0).mean()) if pixels.size else 0.0
-    evidence = {"positive_share": positive}
-    if labels is None:
-        return RuleResult(
-            "hint",
-            "the logits have one channel: argmax would return 0 everywhere, a threshold is meant",
-            evidence,
-        )
-    if not labels.size or labels.any() or not positive:
-        return None
-    return RuleResult(
-        "likely",  # a threshold that no pixel reaches gives the same labels
-        f"the logits have one channel and every label is 0, yet {positive:.1%} of the logits "
-        "are above 0: argmax over one channel is always 0",
-        evidence,
-    )
-
-
-@rule(
     "quantized-logits",
     needs="logits",
     ranks="likely hint",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from segpost.diagnosis.alignment import Explanation
 from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.explanation import Explanation
 from segpost.diagnosis.rule import RuleResult
 
 NO_EVIDENCE = ("order", "is_cycle")  # details that a cure holds

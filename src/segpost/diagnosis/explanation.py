@@ -1,0 +1,21 @@
+"""`Explanation`, a change that makes prediction and target agree better."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Explanation(NamedTuple):
+    """A change, and how well prediction and target agree before and after it."""
+
+    name: str
+    right: int
+    known: int
+    detail: dict[str, Any]
+    before: float = 0.0  # share of the same pixels that agree without the change
+    rank: str = "likely"
+
+    @property
+    def wrong(self) -> float:
+        """Return the share of the pixels that still disagree."""
+        return 1 - self.right / self.known if self.known else 1.0

@@ -1,0 +1,96 @@
+"""Sampling grids on which the labels of the logits fit the target better than on the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from segpost._core.arrays import Array
+from segpost._core.sampling import GRIDS, affine
+from segpost.diagnosis.coded_maps import CodedMaps
+from segpost.diagnosis.explanation import Explanation
+
+MIN_GRID_PIXELS = 64  # whose label depends on the grid
+MAX_GRID_RESIDUAL = 0.85  # of the errors
+MIN_GRID_IMAGES = 5  # that all fit better: a network may favor another grid by itself
+
+
+class ResizableLogits(NamedTuple):
+    """Logits of the same images as the target, whose labels can be computed on any grid."""
+
+    size: tuple[int, int]  # (h, w)
+    grid: str  # of the caller
+    argmax: Callable[[tuple[int, int], str], Array]  # of a size and a grid: (N, H, W) labels
+    are_predicted: bool  # whether the prediction is that of these logits
+
+
+def is_grid_offset(
+    grid: Explanation, shift: Explanation, logits: ResizableLogits | None, size: tuple[int, int]
+) -> bool:
+    """Return whether a shift is about the offset between two grids."""
+    if shift.name != "shift" or logits is None:
+        return False
+    offsets = (shift.detail["down"], shift.detail["right"])
+    for n_in, n_out, offset in zip(logits.size, size, offsets, strict=True):
+        declared, true = (
+            _mean_coordinate(n_in, n_out, grid.detail[key]) for key in ("told", "grid")
+        )
+        stride = n_out / n_in
+        if abs(offset - (true - declared) * stride) > max(1, stride / 8):
+            return False
+    return True
+
+
+def iter_grids(maps: CodedMaps, logits: ResizableLogits | None) -> Iterator[Explanation]:
+    """Yield the grids on which the labels of the logits fit the target better.
+
+    One picture is a hint. More are likely where nearly each of them fits better.
+    """
+    if logits is None or logits.size == maps.size:
+        return
+    labels = {grid: _labels_on(maps, logits, grid) for grid in GRIDS}
+    used = logits.grid
+    if not logits.are_predicted:
+        same = [grid for grid in GRIDS if np.array_equal(labels[grid], maps.whole)]
+        if not same:
+            return  # the labels do not come from these logits alone
+        used = logits.grid if logits.grid in same else same[0]
+    declared = labels[used]
+    for grid in GRIDS:
+        if grid == used:
+            continue
+        is_right, was_right = labels[grid] == maps.target, declared == maps.target
+        gained = is_right.astype(np.int8) - was_right
+        gained[maps.target == maps.no_code] = 0
+        better, worse = int((gained > 0).sum()), int((gained < 0).sum())
+        if better < 1.5 * worse or better + worse < MIN_GRID_PIXELS:
+            continue
+        sums = gained.reshape(len(gained), -1).sum(axis=1, dtype=np.int64)
+        images = int(np.count_nonzero(sums))
+        images_worse = int(np.count_nonzero(sums < 0))
+        is_likely = images >= MIN_GRID_IMAGES and not images_worse and better >= 4 * worse
+        right, known = maps.count_equal(labels[grid])
+        was_wrong = 1 - maps.count_equal(declared)[0] / max(known, 1)
+        if 1 - right / max(known, 1) > MAX_GRID_RESIDUAL * was_wrong:
+            continue  # it corrects a few of many errors
+        yield Explanation(
+            "grid",
+            right,
+            known,
+            {"grid": grid, "told": used, "pixels_better": better, "pixels_worse": worse},
+            1 - maps.wrong_share,
+            "likely" if is_likely else "hint",
+        )
+
+
+def _labels_on(maps: CodedMaps, logits: ResizableLogits, grid: str) -> Array:
+    """Return the coded labels of the logits at target size."""
+    return maps.encode(logits.argmax(maps.size, grid)[: len(maps.predicted)])
+
+
+def _mean_coordinate(n_in: int, n_out: int, grid: str) -> float:
+    """Return the mean source coordinate of the outputs."""
+    step, offset, denominator = affine(n_in, n_out, grid)
+    return (step * (n_out - 1) / 2 + offset) / denominator
