@@ -38,7 +38,7 @@ def explain_harmless(context: Context) -> Iterator[Explanation]:
         rest = [*names]
         for kind in (_is_counter, _is_auxiliary, _is_criterion, _is_derived, _is_replaced):
             found = [name for name in rest if kind(context, name, side)]
-            rest = [name for name in rest if name not in found]
+            rest = [name for name in rest if not kind(context, name, side)]
             if found:
                 yield _describe(kind.__name__, found, side)
         named = [name for name in rest if any(p.search(name) for p in ignored[side])]
