@@ -20,7 +20,7 @@ AUXILIARY = re.compile(
 )
 CRITERION = re.compile(
     r"(^|\.)(criterion|criterions|criteria|loss|losses|loss_fn|loss_func|\w+_loss|loss_\w+"
-    r"|pos_weight|class_weights?)(\.|$)"
+    r"|metrics?|\w+_metrics?|pos_weight|class_weights?)(\.|$)"
 )
 DERIVED = re.compile(
     r"(^|[./])(attn_mask|attention_mask|causal_mask|relative_position_index|relative_coords_table"
@@ -153,7 +153,7 @@ def _describe(kind: str, names: list[str], side: str) -> Explanation:
         ),
         "_is_criterion": (
             "criterion-weights",
-            f"{len(names)} tensors of a loss are {side}: inference does without them.",
+            f"{len(names)} tensors of a loss or a metric are {side}: inference does without them.",
         ),
         "_is_derived": (
             "derived-buffers",
