@@ -180,7 +180,8 @@ def test_an_epsilon_of_batch_norm_is_mentioned() -> None:
     """Channels that are scaled a bit point to epsilon, too."""
     import fingerprint_networks as networks
 
-    net, other = networks.saved(0), networks.saved(0)
+    net: Any = networks.saved(0)
+    other: Any = networks.saved(0)
     for module in other.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eps = 5e-2

@@ -327,3 +327,48 @@ def lost_layer() -> Case:
     """A block is missing."""
     state = {n: t for n, t in small().state_dict().items() if not n.startswith("backbone.1.")}
     return Case(state, fresh(), small(), ("missing",), ("missing",), curable=False)
+
+
+@situation
+def saved_modules_of_an_adapter() -> Case:
+    """PEFT's modules_to_save: the trained module beside the original one."""
+    head = "base_model.model.head."
+    saved = with_prefix("base_model.model.", small().state_dict())
+    state = {n.replace(head, f"{head}modules_to_save.default."): t for n, t in saved.items()}
+    state |= {f"{head}original_module.{n}": t for n, t in small(1).head.state_dict().items()}
+    return Case(state, fresh(), small(), ("prefix", "adapter"), PREFIX)
+
+
+@situation
+def counters_of_operations() -> Case:
+    """thop leaves its counters in every module."""
+    counters = {f"{part}total_ops": torch.zeros(1) for part in ("", "backbone.", "head.")}
+    return Case(small().state_dict() | counters, fresh(), small(), ("num-batches-tracked",))
+
+
+@situation
+def losses_and_metrics() -> Case:
+    """A loss in a loss, and the state of a metric."""
+    state = with_prefix("net.", small().state_dict())
+    state |= {"criterion.dice.weight": torch.ones(5), "val_metrics.confmat": torch.ones(5, 5)}
+    return Case(state, fresh(), small(), ("prefix", "criterion-weights"), PREFIX)
+
+
+@situation
+def online_and_average() -> Case:
+    """ema-pytorch: two copies, a flag and a step."""
+    state = with_prefix("online_model.", small().state_dict())
+    state |= with_prefix("ema_model.", small(1).state_dict())
+    state |= {"initted": torch.tensor(True), "step": torch.tensor(4)}
+    codes = ("prefix", "averaged-weights", "num-batches-tracked")
+    return Case(state, fresh(), small(), codes, PREFIX)
+
+
+@situation
+def channels_last_kernels_of_data_parallel() -> Case:
+    """Kernels in TensorFlow's order of axes, under a prefix in a container."""
+    state = {
+        f"module.{n}": t.permute(2, 3, 1, 0).contiguous() if t.ndim == 4 else t
+        for n, t in small().state_dict().items()
+    }
+    return Case({"state_dict": state}, fresh(), small(), ("prefix", "transposed"), PREFIX)

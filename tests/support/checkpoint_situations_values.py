@@ -104,7 +104,8 @@ def spectral_norm_old_to_new() -> Case:
 def pruned_into_plain() -> Case:
     """A pruned network, whose weight is a product with a mask."""
     net = trained(chain())
-    prune.l1_unstructured(net[0], "weight", amount=0.5)  # type: ignore[no-untyped-call]
+    masked: Any = prune
+    masked.l1_unstructured(net[0], "weight", amount=0.5)
     codes = ("reparametrized",)
     reference = chain()
     reference.load_state_dict(
@@ -168,7 +169,7 @@ class Linears(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc: nn.Module = nn.Linear(3, 5)
+        self.fc: Any = nn.Linear(3, 5)
 
     def forward(self, x: Any) -> Any:
         """Return the logits."""

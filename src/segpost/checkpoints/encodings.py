@@ -148,12 +148,12 @@ def explain_fused_norms(context: Context) -> Iterator[Explanation]:
 
 def _find_norms(names: tuple[str, ...], order: list[str]) -> list[str]:
     """Return the batch-norm layers of which all tensors are among the names."""
-    held = {*names}
+    held, known = {*names}, {*order}
     layers = [n.removesuffix("running_mean") for n in order if n.endswith(".running_mean")]
     return [
         layer.rstrip(".")
         for layer in layers
-        if all(layer + p in held for p in NORM_PARTS if layer + p in order)
+        if all(layer + p in held for p in NORM_PARTS if layer + p in known)
     ]
 
 
@@ -165,10 +165,10 @@ def _pair_norms(
     biases: tuple[str, ...],
 ) -> dict[str, str]:
     """Return the layer before each batch norm; none where they do not fit, one by one."""
-    matched = {*context.match.matched}
+    matched, free = {*context.match.matched}, {*biases}
     layers = [n.removesuffix(".weight") for n in order if n.endswith(".weight") and n in matched]
     layers = [n for n in layers if len(tensors[n + ".weight"].shape) > 1]
-    with_bias = [n for n in layers if n + ".bias" in biases]
+    with_bias = [n for n in layers if n + ".bias" in free]
     pairs: dict[str, str] = {}
     if len(with_bias) == len(norms):
         candidates = dict(zip(norms, with_bias, strict=True))
@@ -186,7 +186,7 @@ def _pair_norms(
         if tensors[f"{layer}.weight"].shape[:1] != channels or layer in pairs:
             return {}
         pairs[layer] = norm
-    has_bias = any(f"{layer}.bias" in {*biases, *matched} for layer in pairs)
+    has_bias = any(f"{layer}.bias" in side for layer in pairs for side in (free, matched))
     return pairs if len(pairs) == len(norms) and has_bias else {}
 
 

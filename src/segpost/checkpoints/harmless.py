@@ -20,7 +20,7 @@ AUXILIARY = re.compile(
 )
 CRITERION = re.compile(
     r"(^|\.)(criterion|criterions|criteria|loss|losses|loss_fn|loss_func|\w+_loss|loss_\w+"
-    r"|pos_weight|class_weights?)(\.|$)"
+    r"|metrics?|\w+_metrics?|pos_weight|class_weights?)(\.|$)"
 )
 DERIVED = re.compile(
     r"(^|[./])(attn_mask|attention_mask|causal_mask|relative_position_index|relative_coords_table"
@@ -38,7 +38,7 @@ def explain_harmless(context: Context) -> Iterator[Explanation]:
         rest = [*names]
         for kind in (_is_counter, _is_auxiliary, _is_criterion, _is_derived, _is_replaced):
             found = [name for name in rest if kind(context, name, side)]
-            rest = [name for name in rest if name not in found]
+            rest = [name for name in rest if not kind(context, name, side)]
             if found:
                 yield _describe(kind.__name__, found, side)
         named = [name for name in rest if any(p.search(name) for p in ignored[side])]
@@ -153,7 +153,7 @@ def _describe(kind: str, names: list[str], side: str) -> Explanation:
         ),
         "_is_criterion": (
             "criterion-weights",
-            f"{len(names)} tensors of a loss are {side}: inference does without them.",
+            f"{len(names)} tensors of a loss or a metric are {side}: inference does without them.",
         ),
         "_is_derived": (
             "derived-buffers",

@@ -119,24 +119,38 @@ def _spell_table(
                 table[before] = after
                 break
             refused.add((before, after))
+    if any(rename_by(table, old) != new for old, new in changed.items()):
+        return _spell_names(changed)
+    for before in sorted(table, key=lambda name: (-len(name), name)):
+        after = table.pop(before)  # a shorter beginning may do the same
+        if any(rename_by(table, n) != changed[n] for n in _behind(before, names)):
+            table[before] = after
     ordered = dict(sorted(table.items(), key=lambda pair: (-len(pair[0]), pair[0])))
-    kept = dict(ordered)
-    for before in ordered:  # what a shorter beginning renames alike is left out
-        smaller = {k: v for k, v in kept.items() if k != before}
-        if all(rename_by(smaller, n) == changed[n] for n in _behind(before, names)):
-            kept = smaller
-    shown = ", ".join(f"{a} is {b}" for a, b in list(kept.items())[:2])
-    more = f" and {len(kept) - 2} more" if len(kept) > 2 else ""
+    shown = ", ".join(f"{a} is {b}" for a, b in list(ordered.items())[:2])
+    more = f" and {len(ordered) - 2} more" if len(ordered) > 2 else ""
     return (
         f"{shown}{more} in the model",
-        f"state = {{next((b + k[len(a):] for a, b in {kept!r}.items() if k.startswith(a)), k): v "
-        "for k, v in state.items()}",
+        f"state = {{next((b + k[len(a):] for a, b in {ordered!r}.items() if k.startswith(a)), k): "
+        "v for k, v in state.items()}",
+    )
+
+
+def _spell_names(changed: Mapping[str, str]) -> tuple[str, str]:
+    """Return a table of whole names."""
+    old, new = next(iter(changed.items()))
+    return (
+        f"{old} is {new} and {len(changed) - 1} more in the model",
+        f"state = {{{dict(changed)!r}.get(k, k): v for k, v in state.items()}}",
     )
 
 
 def rename_by(table: Mapping[str, str], name: str) -> str:
-    """Return a name with its beginning replaced by the first entry of the table that fits."""
-    return next((b + name[len(a) :] for a, b in table.items() if name.startswith(a)), name)
+    """Return a name with its longest beginning that is in the table replaced."""
+    ends = [len(name), *(i for i in range(len(name) - 1, 0, -1) if name[i - 1] in "./")]
+    for end in ends:
+        if (after := table.get(name[:end])) is not None:
+            return after + name[end:]
+    return name
 
 
 def _behind(before: str, names: list[str]) -> list[str]:
