@@ -125,3 +125,13 @@ def test_tensors_with_memory_pass(backend: str) -> None:
     ):
         assert torch.equal(segpost.argmax(view).long(), view.float().argmax(0))
     assert segpost.softmax(torch.ones(3, 0, 5)).shape == (3, 0, 5)
+
+
+@pytest.mark.parametrize("side", ["checkpoint", "model"])
+def test_released_weights_are_compared_with_nothing(side: str) -> None:
+    """A state dict of a sharded module names the tensor, on both sides of a comparison."""
+    checkpoint, model = torch.nn.Conv2d(3, 3, 1), torch.nn.Conv2d(3, 3, 1)
+    for parameter in {"checkpoint": checkpoint, "model": model}[side].parameters():
+        parameter.untyped_storage().resize_(0)
+    with pytest.raises(TypeError, match=rf"^{side}\['weight'\] has 9 elements and a storage of 0"):
+        segpost.compare_checkpoints(checkpoint.state_dict(), model)

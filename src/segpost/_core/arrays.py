@@ -150,8 +150,11 @@ def _from_torch(torch: Any, tensor: Any, name: str, outlives_call: bool) -> Inpu
         return _as_supported(array, "bfloat16", torch.from_numpy)
     try:
         array = tensor.numpy()
-    except TypeError:
-        raise TypeError(f"{name} has dtype {tensor.dtype}, which segpost cannot read") from None
+    except (TypeError, RuntimeError):  # RuntimeError: a lazy conjugate
+        hint = "; pass real numbers: .real, .imag or .abs()" if tensor.is_complex() else ""
+        raise TypeError(
+            f"{name} has dtype {tensor.dtype}, which segpost cannot read{hint}"
+        ) from None
     input_array = _from_numpy(array, name, torch.from_numpy)
     return input_array._replace(copied=True) if negated else input_array
 

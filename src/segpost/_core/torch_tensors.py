@@ -17,7 +17,7 @@ def describe_missing_memory(torch: Any, tensor: Any) -> str | None:
     tensor : torch.Tensor
         Of any layout and any device.
     """
-    if not tensor.is_conj() and not tensor.is_nested and _lies_in_storage(tensor):
+    if not tensor.is_nested and _lies_in_storage(tensor):
         return None
     if tensor.device.type == "meta":
         return (
@@ -34,11 +34,6 @@ def describe_missing_memory(torch: Any, tensor: Any) -> str | None:
         return (
             f"is a tensor inside {FUNC}, which has no memory of its own; call segpost outside, on "
             "the tensor itself: images are batched there as (N, ...)"
-        )
-    if tensor.is_conj():
-        return (
-            f"has dtype {tensor.dtype} and is a lazy conjugate; pass real numbers: .real, .imag "
-            "or .abs()"
         )
     if torch._is_zerotensor(tensor):
         return "is a ZeroTensor, a gradient of zeros without memory; pass torch.zeros(x.shape)"
@@ -68,8 +63,12 @@ def _lies_in_storage(tensor: Any) -> bool:
         return False
     if not start:
         return not tensor.numel()
-    elements = tensor.numel()
-    if elements and not tensor.is_contiguous():
-        steps = zip(tensor.shape, tensor.stride(), strict=True)
-        elements = 1 + sum((n - 1) * step for n, step in steps)
-    return bool((tensor.storage_offset() + elements) * tensor.element_size() <= size)
+    if tensor.is_contiguous():
+        offset = tensor.storage_offset()
+        used = tensor.nbytes if not offset else tensor.nbytes + offset * tensor.element_size()
+        return bool(used <= size)
+    if not tensor.numel():
+        return True
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    last = tensor.storage_offset() + sum((n - 1) * step for n, step in steps)
+    return bool((last + 1) * tensor.element_size() <= size)

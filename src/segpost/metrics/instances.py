@@ -18,7 +18,7 @@ from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.measure import InstanceScores, Measure, class_rows, class_table
 from segpost.metrics.pairs import as_pairs
 from segpost.metrics.ratios import ratio
-from segpost.metrics.reading import Reading
+from segpost.metrics.reading import LABELS_OR_LOGITS
 from segpost.metrics.saved import read_integer
 from segpost.render.tables import Table, format_score
 from segpost.render.text import as_printable
@@ -138,7 +138,7 @@ class InstanceIoU(Measure):
         self._check_not_reduced()
         updated = self.copy()
         updated._confusion.update(preds, target, nan=nan)
-        pairs = as_pairs(preds, target, self.num_classes, Reading())
+        pairs = as_pairs(preds, target, self.num_classes, LABELS_OR_LOGITS)
         maps = instances if isinstance(instances, (list, tuple)) else [instances]
         if len(maps) != len(pairs):
             raise ValueError(f"instances has {len(maps)} maps for {len(pairs)} targets")

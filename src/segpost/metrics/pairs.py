@@ -147,8 +147,7 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
     preds_array = as_input_array(preds, "preds")
     labels, shape = target_array.array, preds_array.array.shape
     validation.check_integer_labels(target_array, "target")
-    is_batch_of_logits = len(shape) == labels.ndim + 1 == 4 and shape[0] == len(labels)
-    if not is_batch_of_logits:
+    if not (len(shape) == 4 and labels.ndim == 3 and shape[0] == len(labels)):  # no batch
         validation.refuse_image_as_labels(labels, "target")
     if labels.ndim == 0:
         raise ValueError("target is a single number; it must be an array of labels")

@@ -22,15 +22,14 @@ class Reading(NamedTuple):
 
     def pick(self, preds: Any) -> tuple[Any, str | None]:
         """Return the array in a network's output, and what it holds where a convention says so."""
-        if self.convention is None:
-            return preds, None
-        array, kind = self.convention.pick(preds)
-        return (self._as_labels(array) if kind == "labels" else array), kind
-
-    def _as_labels(self, array: Any) -> InputArray:
-        """Return labels of a convention as integers, without a channel axis."""
         convention = self.convention
-        assert convention is not None
+        if convention is None:
+            return preds, None
+        array, kind = convention.pick(preds)
+        return (self._as_labels(array, convention) if kind == "labels" else array), kind
+
+    def _as_labels(self, array: Any, convention: Convention) -> InputArray:
+        """Return labels of a convention as integers, without a channel axis."""
         source = as_label_ids(array, self.quantization)
         labels = source.array if source.array.ndim == 2 else squeeze_label_maps(source.array)
         if convention.foreground is not None:
@@ -38,6 +37,9 @@ class Reading(NamedTuple):
                 labels, convention.foreground, convention.background, convention.name
             )
         return source._replace(array=labels, kind=labels.dtype.name)
+
+
+LABELS_OR_LOGITS = Reading()
 
 
 def as_reading(
@@ -57,10 +59,10 @@ def as_reading(
         For a quantization that is none, and an argument that contradicts the convention.
     """
     if convention is None:
-        if axis is None:
-            axis = -3
-        if grid is None:
-            grid = "half_pixel"
+        if axis is grid is threshold is quantization is None:
+            return LABELS_OR_LOGITS
+        axis = -3 if axis is None else axis
+        grid = "half_pixel" if grid is None else grid
     else:
         convention = as_convention(convention)
         axis, grid, quantization = merge_arguments(convention, axis, grid, quantization)
