@@ -128,7 +128,8 @@ class Alignment(CodedMaps):
         before = self.wrong_share
         for found in ClassCounts(self.values, self.matrix).iter_maps():
             is_swap = len(found.detail.get("order", ())) == 2 and found.name == "permutation"
-            rank = "hint" if is_swap and len(self.target) < MIN_OFFSET_IMAGES else "likely"
+            is_hint = is_swap and len(self.target) < MIN_OFFSET_IMAGES
+            rank: Rank = "hint" if is_hint else "likely"
             explanation = Explanation(
                 found.name, found.right, found.known, found.detail, 1 - before, rank
             )

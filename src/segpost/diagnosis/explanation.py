@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from segpost.render.findings import Rank
+
 
 class Explanation(NamedTuple):
     """A change, and how well prediction and target agree before and after it."""
@@ -13,7 +15,7 @@ class Explanation(NamedTuple):
     known: int
     detail: dict[str, Any]
     before: float = 0.0  # share of the same pixels that agree without the change
-    rank: str = "likely"
+    rank: Rank = "likely"
 
     @property
     def wrong(self) -> float:
