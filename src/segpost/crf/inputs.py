@@ -12,7 +12,7 @@ from segpost._backends import registry
 from segpost._core.arguments import normalize_class_axis
 from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import MAX_FEATURES, LabelErrors
-from segpost._core.device import DeviceArray, context_of
+from segpost._core.device import context_of
 from segpost._core.errors import InputWarning, add_label_errors
 from segpost._core.validation import channels_last, check_integer_labels
 from segpost.crf.batch import Guide, UnaryBatch
@@ -103,7 +103,7 @@ def _refuse_other_units(energies: InputArray, class_axis: int) -> None:
     valid: these are a warning, and pass.
     """
     array, kind = energies.array, energies.kind
-    if isinstance(array, DeviceArray):
+    if not context_of(array).on_cpu:
         return
     columns = np.moveaxis(array, class_axis, -1).reshape(-1, array.shape[class_axis])
     sample = widen(columns[:: max(len(columns) // MAX_SAMPLE, 1)], kind).astype(np.float64)

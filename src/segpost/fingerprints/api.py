@@ -24,7 +24,7 @@ from segpost.fingerprints.display import format_fingerprint
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.rules.input import INPUT
 from segpost.fingerprints.summary import MAX_BLOCKS, PRECISIONS, Precision, as_channels, summarize
-from segpost.pipeline.api import postprocess
+from segpost.labels.operations import argmax, softmax
 from segpost.render.jsonable import as_jsonable
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
 from segpost.runtimes.table import ConventionName
@@ -255,8 +255,7 @@ def _label(array: Array) -> tuple[Array, float]:
     """Return the labels of (C, rows, columns) logits, and the mean of the largest probability."""
     if len(array) == 1:  # there is one class
         return np.zeros(array.shape[1:], np.int64), 1.0
-    segmentation = postprocess(array, want=("labels", "confidence"))
-    return segmentation.labels, float(segmentation.confidence.mean(dtype=np.float64))
+    return argmax(array), float(softmax(array).max(axis=0).mean(dtype=np.float64))
 
 
 def _sample_labels(labels: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
-from segpost._core.device import DeviceArray
+from segpost._core.device import context_of
 from segpost._core.errors import InputWarning
 
 MAX_SAMPLE = 4096  # values that are read before all are
@@ -19,7 +19,7 @@ def refuse_one_hot(preds: Array, target: Array, classes: int) -> None:
     ValueError
         If both have 0 and 1 only, and sum to 1 along an axis as long as there are classes.
     """
-    if preds.ndim < 3 or not preds.size or classes < 2 or isinstance(preds, DeviceArray):
+    if preds.ndim < 3 or not preds.size or classes < 2 or not context_of(preds).on_cpu:
         return
     for axis in (-3, -1):
         if preds.shape[axis] == classes and _is_one_hot(preds, axis) and _is_one_hot(target, axis):
@@ -45,7 +45,7 @@ def _is_one_hot(labels: Array, axis: int) -> bool:
 def warn_of_probabilities(preds: InputArray) -> None:
     """Warn if the logits of a sigmoid head, for a threshold, are probabilities already."""
     values = preds.array
-    if preds.kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
+    if preds.kind in LABEL_KINDS or not context_of(values).on_cpu or not values.size:
         return
     step = max(values.shape[-2] * values.shape[-1] // MAX_SAMPLE, 1)
     for sample in (values[..., ::step, :1], values):
