@@ -1,8 +1,8 @@
 """Checkpoints: a comparison of names, shapes, dtypes and values that loads nothing.
 
 `compare_checkpoints` reads both sides (`files`, `safetensors`, `sandbox`, `keras`), and matches
-their tensors as the framework would (`matching`, `loader`), under other names where shapes or values
-prove them (`renaming`, `alignment`, `spelling`). What still does not match is explained, and what
+their tensors as the framework would (`matching`, `loader`), under other names where shapes or
+values prove them (`renaming`, `alignment`, `spelling`). What still does not match is explained, and what
 loads all the same is written as a line of code (`recipe`; `harmless`, `encodings`, `quantization`,
 `adapters`, `averages`, `shapes`). The findings are about names (`names`) and values (`values`).
 """
