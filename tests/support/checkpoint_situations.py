@@ -21,10 +21,14 @@ SITUATIONS: dict[str, Build] = {}
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Let torch compute in one thread: the networks are tiny, and idle threads would spin."""
+    """Let torch compute in one thread: the networks are tiny, and idle threads would spin.
+
+    The random numbers of other tests stay as they are.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with torch.random.fork_rng(devices=[]):
+        yield
     torch.set_num_threads(threads)
 
 

@@ -123,14 +123,17 @@ def compare_checkpoints(
 ) -> CheckpointDiff:
     """Return the mistakes that loading a checkpoint into a model would make.
 
-    Names, shapes, dtypes and values are compared; nothing is loaded. The first mistake that is
+    Names, shapes, dtypes and values are compared; nothing is loaded. Of a live model it is found
+    out what its own loader would do: hooks of torch's ``load_state_dict``, the translation of
+    names by transformers, the order of layers in Keras' older format. The first mistake that is
     looked for is ``strict=False`` that would load no tensor at all, without an error.
 
     Parameters
     ----------
     checkpoint : path, mapping of names to tensors, or model
-        A ``.safetensors`` file, torch's ``.pt`` or ``.pth``, Keras' ``.weights.h5``, the prefix of
-        a TensorFlow checkpoint, a state dict, or anything with ``state_dict()``.
+        A ``.safetensors`` file, torch's ``.pt`` or ``.pth``, Keras' ``.weights.h5`` or whole
+        ``.h5``, the prefix of a TensorFlow checkpoint, a state dict, or anything with
+        ``state_dict()``.
     model : the same
         The target of the loading: a live model (of torch or Keras), or another checkpoint.
     values : bool
@@ -142,7 +145,10 @@ def compare_checkpoints(
     Returns
     -------
     diff : CheckpointDiff
-        Its `findings` each have a code, evidence and a cure; ``print`` it.
+        Its `findings` each have a code and evidence; ``print`` it. A cure is a line of code that
+        loads the checkpoint: `checkpoint` is what the file holds, `state` the same where the
+        weights are in no container of it, and `model` the live model. It is empty where only
+        another file or model would help.
 
     Raises
     ------
@@ -159,7 +165,8 @@ def compare_checkpoints(
     -----
     No file is trusted. The header of a safetensors file is parsed here, with bounds. Files of
     torch, Keras and TensorFlow are read in a child process with limits of time and memory, by
-    ``torch.load(weights_only=True)``, h5py and TensorFlow's own reader.
+    ``torch.load(weights_only=True)``, h5py and TensorFlow's own reader. Hooks are code of the live
+    model; they are run on a copy that has its structure and no values.
 
     Examples
     --------
