@@ -398,6 +398,11 @@ def iter_label_failures() -> Iterator[CorpusFailure]:
         },
     )
     yield CorpusFailure(
+        "argmax at stride 4, enlarged with interpolation",
+        ("interpolated-labels",),
+        lambda k: {**both(scene_of(k)), "labels": _interpolated(scene_of(k))},
+    )
+    yield CorpusFailure(
         "another grid than said",
         ("labels-on-another-grid",),
         lambda k: {
@@ -467,6 +472,11 @@ def iter_label_failures() -> Iterator[CorpusFailure]:
 def _stretched(labels: np.ndarray) -> np.ndarray:
     largest = max(int(labels.max()), 1)
     return np.asarray(np.minimum(labels.astype(int) * 256 // largest, 255), np.uint8)
+
+
+def _interpolated(scene: Scene) -> np.ndarray:
+    small = scene.logits.argmax(0)[None].astype(np.float32)
+    return np.rint(enlarge(small, scene.target.shape)[0]).astype(np.uint8)
 
 
 def _local(labels: np.ndarray) -> Any:

@@ -95,13 +95,14 @@ def diagnose(
     ------
     ValueError, TypeError
         If no array is passed, or an argument is not what its name says: not an array, a wrong
-        number of dimensions, labels that are floats, an array on a device.
+        number of dimensions, labels that are floats and no ids, an array on a device.
 
     Notes
     -----
     Labels, palettes and agreement are compared exactly, on all pixels (of a batch, on as many
-    images as have four million pixels). Statistics of logits are computed on some 65,000 evenly
-    spaced pixels; NaN and infinities are counted on all.
+    images as have four million pixels). Floats that hold ids (whole numbers, ids divided by 255,
+    the bits of integers) are read as these ids, and a finding says so. Statistics of logits are
+    computed on some 65,000 evenly spaced pixels; NaN and infinities are counted on all.
 
     Examples
     --------

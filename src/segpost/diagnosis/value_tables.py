@@ -91,10 +91,15 @@ def iter_stretched_tables(ids: Int64, classes: int | None) -> Iterator[ValueTabl
                     -1,
                     most,
                     {"largest_id": largest},
-                    f"np.rint({{0}} * {largest / 255!r}).astype('uint8')",
+                    f"np.rint({{0}} * {largest}.0 / 255).astype('uint8')",
                 )
     factor = int(np.gcd.reduce(ids)) if len(ids) else 0
-    if 2 <= factor <= MAX_FACTOR and ids.max() // factor < (classes or MAX_STRETCHED_ID):
+    is_several = np.count_nonzero(ids) >= 2  # of one id the divisor is the id itself
+    if (
+        is_several
+        and 2 <= factor <= MAX_FACTOR
+        and ids.max() // factor < (classes or MAX_STRETCHED_ID)
+    ):
         yield ValueTable(
             f"ids multiplied by {factor}",
             np.arange(ids.max() // factor + 1) * factor,

@@ -128,8 +128,9 @@ def tiles_exchanged(context: DiagnosticContext) -> RuleResult | None:
     order = explanation.detail["order"]
     rows = [order[row * across : (row + 1) * across] for row in range(down)]
     code = labels_code(context)
+    first = "" if code == "labels" else f"labels = {code}; "
     cure = (
-        f"labels = {code}; h, w = labels.shape[-2] // {down}, labels.shape[-1] // {across}; "
+        f"{first}h, w = labels.shape[-2] // {down}, labels.shape[-1] // {across}; "
         "labels = np.concatenate([np.concatenate([labels[..., "
         f"k // {across} * h:(k // {across} + 1) * h, k % {across} * w:(k % {across} + 1) * w] "
         f"for k in row], -1) for row in {rows}], -2)"
@@ -315,8 +316,9 @@ def _undo_window(context: DiagnosticContext, detail: dict[str, Any]) -> str:
         )
 
     lost = "  # what was cut off is a guess: feed the whole image" if top < 0 or left < 0 else ""
+    first = "" if code == "labels" else f"labels = {code}; "
     return (
-        f"labels = {code}; labels = labels[..., {indices(height, top, bottom, -2)}[:, None], "
+        f"{first}labels = labels[..., {indices(height, top, bottom, -2)}[:, None], "
         f"{indices(width, left, right, -1)}]{lost}"
     )
 

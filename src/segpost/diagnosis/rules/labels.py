@@ -13,7 +13,7 @@ from segpost.diagnosis.rules.argmaxes import EXACT_CODES
 from segpost.diagnosis.rules.common.brightness import find_gray_values, find_stretched_ids
 from segpost.diagnosis.rules.common.causes import HEAD_CAUSES, INPUT_CAUSES, VALUE_CAUSES
 from segpost.diagnosis.rules.common.cures import argmax_code, array_code
-from segpost.diagnosis.rules.common.interpolation import find_interpolated_ids
+from segpost.diagnosis.rules.common.interpolation import find_enlarged_ids, find_interpolated_ids
 from segpost.diagnosis.values import (
     MIN_PIXELS,
     format_position,
@@ -117,7 +117,9 @@ def interpolated_labels(context: DiagnosticContext) -> RuleResult | None:
     """The labels were resized with interpolation: there are ids that lie between those of their
     neighbors, and only along edges.
     """
-    found = find_interpolated_ids(context, context.labels, "labels")
+    found = find_enlarged_ids(context)
+    if found is None:
+        found = find_interpolated_ids(context, context.labels, "labels")
     return None if found is None else found._replace(cure=_argmax_cure(context))
 
 

@@ -13,6 +13,7 @@ from segpost.diagnosis.values import count_values, format_values
 MIN_VALUES, MAX_VALUES = 5, 4096  # of a map in which mixtures are searched
 MIN_MIXED_SHARE = 0.7  # of the pixels of a value: they lie between smaller and larger neighbors
 MAX_ORDERED_DISTANCE = 4  # between the neighbors of a thin layer, of layers in order
+MIN_ENLARGED = 0.99  # of the labels that an enlargement explains
 MIN_FLAT_SHARE = 0.5  # of the pixels: they equal their neighbors, as in any label map
 
 
@@ -83,3 +84,43 @@ def _are_in_target(context: DiagnosticContext, labels: Array, is_at_mixture: Arr
     )
     same = (truth == seen)[1:-1, 1:-1][is_at_mixture]
     return bool(same.size) and bool(same.mean() >= 0.5)
+
+
+def find_enlarged_ids(context: DiagnosticContext) -> RuleResult | None:
+    """Return a result where labels are the argmax of logits, enlarged with interpolation."""
+    if context.inputs.logits is None or context.labels_match_logits:
+        return None
+    n, h, w = context.logits_size
+    labels = context.labels
+    if labels.shape[0] != n or min(h, w) < 2 or labels.shape[1] * labels.shape[2] <= h * w:
+        return None
+    small = context.labels_at_logits_size.astype(np.float32)
+    enlarged = _enlarge(_enlarge(small, labels.shape[1], 1), labels.shape[2], 2)
+    nearest = next(context.iter_resized_labels(), None)
+    if nearest is None:
+        return None
+    kept = float((nearest == labels).mean())
+    for values in (np.rint(enlarged), np.floor(enlarged + 1e-4)):
+        agreement = float((values == labels).mean())
+        if agreement >= MIN_ENLARGED and 1 - agreement < 0.2 * (1 - kept):
+            return RuleResult(
+                "certain",
+                f"{agreement:.1%} of the labels are those of the {h} x {w} logits, enlarged with "
+                "interpolation between ids",
+                {"agreement": agreement, "agreement_of_logits": kept},
+            )
+    return None
+
+
+def _enlarge(values: Array, n_out: int, axis: int) -> Array:
+    """Return values of another length along an axis, linear on half_pixel."""
+    n_in = values.shape[axis]
+    position = ((np.arange(n_out) + 0.5) * n_in / n_out - 0.5).clip(0, n_in - 1)
+    first = np.minimum(position.astype(np.intp), n_in - 2)
+    share = (position - first).astype(np.float32)
+    shape = [1] * values.ndim
+    shape[axis] = n_out
+    share = share.reshape(shape)
+    low, high = values.take(first, axis), values.take(first + 1, axis)
+    mixed: Array = low * (1 - share) + high * share
+    return mixed
