@@ -476,7 +476,7 @@ def _stretched(labels: np.ndarray) -> np.ndarray:
 
 def _interpolated(scene: Scene) -> np.ndarray:
     small = scene.logits.argmax(0)[None].astype(np.float32)
-    return np.rint(enlarge(small, scene.target.shape)[0]).astype(np.uint8)
+    return np.asarray(np.rint(enlarge(small, scene.target.shape)[0]), np.uint8)
 
 
 def _local(labels: np.ndarray) -> Any:
