@@ -124,7 +124,12 @@ class Alignment(CodedMaps):
             is_swap = len(found.detail.get("order", ())) == 2 and found.name == "permutation"
             rank = "hint" if is_swap and len(self.target) < MIN_OFFSET_IMAGES else "likely"
             explanation = Explanation(
-                found.name, found.right, found.known, found.detail, 1 - before, rank
+                found.name,
+                found.right,
+                found.known,
+                found.detail,
+                found.was_right / found.known,
+                rank,
             )
             penalty = 0.02 if found.name in ("permutation", "inverted") else 0.002
             yield Candidate(
