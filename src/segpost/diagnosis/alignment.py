@@ -37,7 +37,7 @@ MIN_KNOWN_SHARE = 0.2  # of the pixels that a change must cover
 MIN_PREDICTED_SHARE = 0.001  # of the pixels: a prediction of one class is never misplaced
 SMALL_OFFSET = 2  # pixels that one picture does not prove
 MIN_OFFSET_IMAGES = 3  # that do
-MIN_PLACED_PIXELS = 600  # thinned or not, below which a few errors look like a move
+MIN_PLACED_PIXELS = 5000  # below, a few errors look like a move
 MAX_HONEST_SCALE = 0.25  # logarithm of the factor by which networks take objects for larger
 OBJECT_SIDE = 128  # pixels to which maps are thinned to count objects
 MIN_OBJECT_SHARE = 0.002  # of the pixels of an object
@@ -131,7 +131,12 @@ class Alignment(CodedMaps):
             is_hint = is_swap and len(self.target) < MIN_OFFSET_IMAGES
             rank: Rank = "hint" if is_hint else "likely"
             explanation = Explanation(
-                found.name, found.right, found.known, found.detail, 1 - before, rank
+                found.name,
+                found.right,
+                found.known,
+                found.detail,
+                found.was_right / found.known,
+                rank,
             )
             penalty = 0.02 if found.name in ("permutation", "inverted") else 0.002
             yield Candidate(

@@ -30,6 +30,7 @@ class ClassMap(NamedTuple):
     name: str
     right: int
     known: int
+    was_right: int  # of the known pixels, without the map
     detail: dict[str, Any]
 
     @property
@@ -82,9 +83,7 @@ class ClassCounts:
                 yield permutation
 
     def _is_enough(self, found: ClassMap, min_gain: float) -> bool:
-        before = (
-            1 - found.detail.pop("was_right", found.known * (1 - self.wrong_share)) / found.known
-        )
+        before = 1 - found.was_right / found.known
         constant = 1 - found.detail.pop("commonest", int(self.support.max())) / found.known
         return (
             found.known >= MIN_KNOWN_SHARE * self.known
@@ -114,9 +113,9 @@ class ClassCounts:
         detail = {**detail, "classes_moved": moved}
         if name != "offset" and not any(table[v] != v for v in codes):
             return None
-        detail |= {"was_right": was_right, "commonest": most}
+        detail["commonest"] = most
         detail["minor_right"] = minor_right / minor if minor else 0.0
-        return ClassMap(name, right, known, detail)
+        return ClassMap(name, right, known, was_right, detail)
 
     def _best_permutation(self) -> ClassMap | None:
         """Return the assignment of target values to predicted values that agrees best."""
@@ -146,6 +145,7 @@ class ClassCounts:
             "inverted" if values.tolist() == [0, 1] else "permutation",
             int(hits.sum()),
             int(pixels.sum()),
+            int(np.trace(matrix)),
             {
                 "classes_moved": len(mapping),
                 "mapping": ", ".join(mapping),
