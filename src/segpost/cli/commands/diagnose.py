@@ -37,8 +37,8 @@ def add_to(commands: Any) -> None:
         "Give whatever there is; every file makes more checks possible.",
         epilog=format_epilog(
             EXAMPLES,
-            "exit status: 0 nothing was found, 1 something was, 2 the command cannot be carried "
-            "out as given",
+            "exit status: 0 nothing or only hints, 1 something was found, 2 the command cannot be "
+            "carried out as given",
         ),
     )
     group = parser.add_argument_group("what there is").add_argument
@@ -136,7 +136,7 @@ def run(arguments: argparse.Namespace) -> int:
             print_error(describe_cli_error(error, display_path(path)))
     if has_failed:
         return 2
-    return 0 if diagnosis.ok else 1
+    return int(any(finding.rank != "hint" for finding in diagnosis.findings))
 
 
 def format_diagnosis(diagnosis: Diagnosis, files: dict[str, Path]) -> str:
