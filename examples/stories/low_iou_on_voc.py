@@ -51,7 +51,8 @@ def main() -> list[Chapter]:
 
         # 1. A mask is opened as grey: the ids are now the brightness of VOC's colors.
         grey = [np.asarray(Image.open(file).convert("L")) for file in files]
-        said = segpost.diagnose(labels=preds[0], target=grey[0], palette=VOC, num_classes=21)
+        said = segpost.diagnose(labels=np.stack(preds), target=np.stack(grey), palette=VOC,
+                                num_classes=21)  # fmt: skip
         before = score(zip(preds, grey, strict=True), ignore_index=255)
         chapters.append(tell("The mask is read as grey", said, "mIoU", before, best))
 

@@ -5,6 +5,7 @@ program does not call.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from segpost._core.extensions import warn_without_native
@@ -168,6 +169,9 @@ if not TYPE_CHECKING:  # for type checkers it would be an attribute of any name
         if name == "__version__":
             config = importlib.import_module("segpost._backends.config")
             return config.package_version()
+        moved = sys.modules.get(f"segpost.{name}")  # an old path that was imported
+        if moved is not None:
+            return moved
         if name in _SUBJECTS:
             return importlib.import_module(f"segpost.{name}")
         raise AttributeError(f"module 'segpost' has no attribute {name!r}")

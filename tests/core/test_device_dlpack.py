@@ -223,7 +223,7 @@ def test_jax_itself() -> None:
     np.testing.assert_array_equal(np.asarray(labels), LABELS)
     with pytest.raises(ValueError, match="out is read-only"):
         segpost.argmax(logits, out=labels)
-    with pytest.raises(TypeError, match="the result is int64, of which jax"):
+    with pytest.raises(TypeError, match="the result has dtype int64, which jax"):
         segpost.confusion_matrix(labels, labels, num_classes=5)
     lent = Namespaced.from_dlpack(Lending(LABELS))
     assert lent.read().tolist() == LABELS.tolist()

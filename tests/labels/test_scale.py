@@ -128,3 +128,13 @@ def test_four_dimensions(volume: bool) -> None:
 def test_arguments_that_contradict_volume(options: Any) -> None:
     with pytest.raises(ValueError, match=r"volume=.* contradicts"):
         segpost.argmax(np.zeros((2, 3, 4, 5), np.float32), **options)
+
+
+@pytest.mark.parametrize(("scale", "side"), [(2.3, 100), (1.4, 85), (4.6, 25), (2.3, 7)])
+def test_the_size_is_that_of_torch(scale: float, side: int) -> None:
+    """The product is rounded in float64, then its floor is taken."""
+    logits = np.zeros((2, side, 3), np.float32)
+    up = torch.nn.functional.interpolate(
+        torch.from_numpy(logits)[None], scale_factor=(scale, 1.0), mode="bilinear"
+    )
+    assert segpost.argmax(logits, scale=(scale, 1)).shape[0] == up.shape[2]

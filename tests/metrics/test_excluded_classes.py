@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import segpost
+from segpost.cli import main
 from segpost.typing import MeanOver
 
 RNG = np.random.default_rng(3)
@@ -97,3 +99,14 @@ def test_a_name_needs_names() -> None:
 def test_all_classes_excluded() -> None:
     """The mean over no class is NaN."""
     assert np.isnan(matrix().compute(exclude=range(4)).miou)
+
+
+def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Numbers and names are those of `compute`."""
+    for name, labels in (("p", PREDS), ("t", TARGET)):
+        np.save(tmp_path / f"{name}.npy", labels[0].astype(np.uint8))
+    files = [str(tmp_path / "p.npy"), str(tmp_path / "t.npy"), "--num-classes", "4"]
+    assert main(["evaluate", *files, "--exclude", "0", "3"]) == 0
+    assert "Left out of the mean: 0, 3 (by exclude=)." in capsys.readouterr().out
+    assert main(["evaluate", *files, "--exclude", "4"]) == 2
+    assert "exclude must be in 0..3, got 4" in capsys.readouterr().err

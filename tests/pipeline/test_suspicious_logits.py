@@ -104,3 +104,27 @@ def test_scale_in_postprocess() -> None:
     np.testing.assert_array_equal(stream(LOGITS).labels, seg.labels)
     with pytest.raises(ValueError, match="size and scale both define"):
         segpost.postprocess(LOGITS, scale=2, size=(24, 28))
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_probabilities_with_a_threshold(kind: str) -> None:
+    """Their sigmoid is above 0.5 everywhere; the cure of the warning gives the labels."""
+    shares: Any = (1 / (1 + np.exp(-LOGITS[:1]))).astype(np.float32)
+    if kind == "bfloat16":
+        shares = torch.from_numpy(shares).to(torch.bfloat16)
+    with pytest.warns(segpost.InputWarning, match="convention=") as caught:
+        wrong = segpost.postprocess(shares, threshold=0.5)
+    assert np.asarray(wrong.labels).all()
+    code = re.search(r"convention=(.*)$", str(caught[0].message))
+    assert code
+    convention = eval(code.group(1), {"segpost": segpost})
+    labels = segpost.postprocess(shares, threshold=0.5, convention=convention).labels
+    clear = abs(LOGITS[0]) > 0.05
+    assert (np.asarray(labels) == (LOGITS[0] > 0))[clear].all()
+
+
+@pytest.mark.parametrize(("classes", "side"), [(21, 16), (150, 112), (171, 128), (65, 32)])
+def test_stretched_images_pass(classes: int, side: int) -> None:
+    """Of a square input, the results of portrait images are no square."""
+    logits = np.zeros((classes, side, side), np.float32)
+    assert segpost.argmax(logits, size=(500, 375)).shape == (500, 375)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from segpost._core.arrays import LABEL_KINDS, InputArray, widen
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
+from segpost._core.errors import InputWarning
 
+MAX_SAMPLE = 4096  # values that are read before all are
 MAX_PIXELS = 64  # that are read to tell probabilities from logits
 SUM_TOLERANCE = 1e-2  # of probabilities in float16 or bfloat16
 MIN_SIDE = 16  # of a map whose sides show a stride
@@ -49,10 +53,37 @@ def refuse_probabilities(logits: Logits, array: InputArray) -> None:
     )
 
 
+def warn_of_probabilities(array: InputArray, name: str, stacklevel: int) -> None:
+    """Warn if the logits of a sigmoid head, for a threshold, are probabilities already.
+
+    Most logits are told by one value. `name` is that of the argument.
+    """
+    values, kind = array.array, array.kind
+    if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
+        return
+    first = values.item(0)
+    if first > 0x3F80 if kind == "bfloat16" else not 0 <= first <= 1:  # 0x3F80 is 1.0
+        return
+    step = max(values.shape[-2] * values.shape[-1] // MAX_SAMPLE, 1)
+    for sample in (values[..., ::step, :1], values):
+        real = widen(sample, kind)
+        if not (real.min() >= 0 and real.max() <= 1):
+            return
+    if real.min() < real.max():
+        warnings.warn(
+            f"threshold compares the sigmoid of {name}, but all of them lie in 0..1, as after a "
+            "sigmoid, so that every pixel is above a threshold of 0.5; pass "
+            "convention=segpost.Convention(kind='probabilities')",
+            InputWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
 def refuse_axis_by_size(shape: tuple[int, ...], size: tuple[int, ...], class_axis: int) -> None:
     """Raise an error where the size of the result shows that another axis holds the classes.
 
-    Networks have one stride for height and width. `shape` is that of the caller's logits.
+    Networks have one stride for height and width; a square map may be that of a stretched image.
+    `shape` is that of the caller's logits.
 
     Raises
     ------
@@ -61,7 +92,7 @@ def refuse_axis_by_size(shape: tuple[int, ...], size: tuple[int, ...], class_axi
     """
     height, width = shape[-2:] if class_axis == -3 else shape[-3:-1]
     ratio = size[0] * width / (size[1] * height or 1)
-    if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY:
+    if not ratio or height == width or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY:
         return
     other = shape[-3:-1] if class_axis == -3 else shape[-2:]
     if min(other) < MIN_SIDE or not _has_one_stride(other, size):

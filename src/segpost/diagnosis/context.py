@@ -25,6 +25,7 @@ from segpost.diagnosis.values import (
 )
 from segpost.labels.operations import argmax
 from segpost.pipeline.api import postprocess
+from segpost.runtimes.convention import Convention
 from segpost.spatial.letterbox import Letterbox
 
 COMPARED_PIXELS = 1 << 22  # of prediction and target; at least one image is compared
@@ -248,6 +249,7 @@ class DiagnosticContext:
             values = widen(values, "bfloat16")
         if threshold is None:
             return np.asarray(argmax(values, **options))
+        options["convention"] = Convention(kind="logits")  # whatever the values look like
         return np.asarray(postprocess(values, threshold=threshold, **options).labels)
 
     def iter_resized_labels(self) -> Iterator[Array]:

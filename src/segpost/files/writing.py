@@ -28,7 +28,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     OSError
         As the block raises it, with the name of `path` in place of the temporary one.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    unique = f"{os.getpid()}-{os.urandom(4).hex()}"  # for threads, and for hosts of one folder
+    temporary = path.with_name(f".{path.stem}.{unique}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)

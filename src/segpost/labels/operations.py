@@ -102,7 +102,8 @@ def argmax(
     scale : float, or one for each axis, optional
         Instead of `size`: the size is floor(shape * scale), and neighboring results are 1 / scale
         logits apart, as with torch's ``scale_factor`` and ONNX's ``scales``. With a `size` they are
-        shape / size apart, which is the same only where shape * scale is whole.
+        shape / size apart, which is the same only where shape * scale is whole. A scale is a ratio
+        of integers up to 4096.
     volume : bool, optional
         Whether the logits are volumes. Of four dimensions they are a batch of images by default.
     nan : {"raise", "propagate"}

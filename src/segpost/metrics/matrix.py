@@ -53,6 +53,8 @@ class ConfusionMatrix(MatrixCounts):
     (VOC: void), and one column more, for predictions that are no class: every pixel is in it, so
     that ``state.sum() == pixels``, and any library's score follows from the same counts.
 
+    An object is for one thread at a time: threads update one each, and their sum is exact.
+
     Parameters
     ----------
     num_classes : int

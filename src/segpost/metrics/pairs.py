@@ -22,8 +22,9 @@ from segpost._core.degenerate_logits import cure_of_preds
 from segpost._core.device import context_of, to_host, wait_on_stream
 from segpost._core.logits import resolve_threshold
 from segpost._core.sampling import Axes
+from segpost._core.suspicious_logits import warn_of_probabilities
 from segpost.metrics.reading import Reading
-from segpost.metrics.suspicious_preds import refuse_one_hot, warn_of_probabilities
+from segpost.metrics.suspicious_preds import refuse_one_hot
 from segpost.spatial.resampling import plan_resampling
 
 
@@ -182,7 +183,7 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
         )
     )
     if threshold is not None and kind is None:
-        warn_of_probabilities(preds_array)
+        warn_of_probabilities(preds_array, "preds", stacklevel=4)
     found = 2 if logits.threshold is not None else shape[class_axis]
     if found != classes or found == 1:
         hint = ""

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-
-from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
+from segpost._core.arrays import Array
 from segpost._core.device import context_of
-from segpost._core.errors import InputWarning
-
-MAX_SAMPLE = 4096  # values that are read before all are
 
 
 def refuse_one_hot(preds: Array, target: Array, classes: int) -> None:
@@ -40,23 +35,3 @@ def _is_one_hot(labels: Array, axis: int) -> bool:
         if not (sample.sum(axis=-1) == 1).all():
             return False
     return True
-
-
-def warn_of_probabilities(preds: InputArray) -> None:
-    """Warn if the logits of a sigmoid head, for a threshold, are probabilities already."""
-    values = preds.array
-    if preds.kind in LABEL_KINDS or not context_of(values).on_cpu or not values.size:
-        return
-    step = max(values.shape[-2] * values.shape[-1] // MAX_SAMPLE, 1)
-    for sample in (values[..., ::step, :1], values):
-        real = widen(sample, preds.kind)
-        if not (real.min() >= 0 and real.max() <= 1):
-            return
-    if real.min() < real.max():
-        warnings.warn(
-            "threshold compares the sigmoid of preds, but all of them lie in 0..1, as after a "
-            "sigmoid, so that every pixel is above a threshold of 0.5; pass "
-            "convention=segpost.Convention(kind='probabilities')",
-            InputWarning,
-            stacklevel=5,
-        )

@@ -12,7 +12,11 @@ from segpost._core.contract import Logits
 from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
 from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, resolve_threshold
-from segpost._core.suspicious_logits import refuse_axis_by_size, refuse_probabilities
+from segpost._core.suspicious_logits import (
+    refuse_axis_by_size,
+    refuse_probabilities,
+    warn_of_probabilities,
+)
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
 from segpost.labels.decoded import check_values
@@ -71,6 +75,8 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
     threshold, labels = None, classes
     if options.threshold is not None:
         labels = 2
+        if options.convention is None and not is_probabilities:
+            warn_of_probabilities(array, "logits", stacklevel=4)
         threshold = resolve_threshold(
             options.threshold, classes, quantization, of_probabilities=is_probabilities
         )

@@ -285,6 +285,11 @@ class Letterbox:
         means, deviations = as_triple(mean, "mean"), as_triple(std, "std")
         if not (deviations > 0).all():
             raise ValueError(f"std must be positive, got {std!r}")
+        if unit[0] == 1 / 255 and (abs(means).max() > 2 or deviations.max() > 2):
+            raise ValueError(
+                f"mean {mean!r} and std {std!r} are in units of 0..255, but scale is 1/255, which "
+                "makes pixels 0..1: pass scale=1, or mean and std divided by 255"
+            )
         gain, shift = unit / deviations, -means / deviations
         padding = np.zeros(3)
         if not isinstance(pad, str):

@@ -75,7 +75,8 @@ def _plan_scale(
         if value is not None:
             raise ValueError(f"{name} and scale both define the size of the result: leave one out")
     factors = as_scale(scale, len(shape))
-    output = tuple(n * up // down for n, (up, down) in zip(shape, factors, strict=True))
+    # The floor of a product in float64, as torch has it.
+    output = tuple(int(n * (up / down)) for n, (up, down) in zip(shape, factors, strict=True))
     if 0 in output and 0 not in shape:
         raise ValueError(f"scale {scale!r} of logits of size {shape} gives the size {output}")
     if 0 in shape or all(up == down for up, down in factors):

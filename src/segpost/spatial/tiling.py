@@ -96,7 +96,8 @@ class Merger(Generic[MergedT]):
     """The weighted mean of a network's outputs for windows, flips and scales of one image.
 
     Only the sums are stored, in float32, at the image's size. Each output is first resized to its
-    window, without the padding of a letterbox, so windows of any scale can be mixed.
+    window, without the padding of a letterbox, so windows of any scale can be mixed. An object is
+    for one thread at a time.
 
     Parameters
     ----------

@@ -109,6 +109,7 @@ def _compute_scores(outcome: Outcome, arguments: argparse.Namespace) -> tuple[Sc
         hint = f"; --allow-partial gives those of the other {rest}" if rest else ""
         return None, f"{failed} of {failed + rest} pairs failed, so there are no scores{hint}"
     try:
-        return outcome.cm.compute(arguments.dialect), ""
+        exclude = [int(name) if name.isdecimal() else name for name in arguments.exclude]
+        return outcome.cm.compute(arguments.dialect, exclude=exclude), ""
     except DialectError as error:
         return None, f"no scores of {error}; --compare shows who says what"

@@ -202,6 +202,13 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"score by the convention of {', '.join(DIALECTS)}",
     )
+    add(
+        "--exclude",
+        nargs="+",
+        default=(),
+        metavar="CLASS",
+        help="classes, by number or name, that are left out of means, such as the background",
+    )
     add("--compare", action="store_true", help="add the score of each of those conventions")
 
 

@@ -22,7 +22,10 @@ MAX_SIGMAS = 32767  # from one end of a feature to the other; pydensecrf's latti
 def as_array_of(value: Any, name: str, kind: str, ndim: int) -> InputArray:
     """Return an array of one element type; another one is a ValueError, as in pydensecrf."""
     if isinstance(value, np.ndarray) and value.dtype != np.dtype(kind):
-        raise ValueError(f"{name} must be {kind}, got {value.dtype}: {name}.astype(np.{kind})")
+        cure = f"{name}.astype(np.{kind})"
+        if kind == "uint8" and value.dtype.kind == "f" and value.size and value.max() <= 1:
+            cure = f"({name} * 255).round().astype(np.uint8)"
+        raise ValueError(f"{name} must be {kind}, got {value.dtype}: {cure}")
     input_array = as_input_array(value, name)
     if input_array.kind != kind:
         raise ValueError(f"{name} must be {kind}, got {input_array.kind}")

@@ -82,7 +82,7 @@ def wrapped_logits(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "symmetric-logits",
     needs="logits",
-    ranks="certain",
+    ranks="certain hint",
     cure="logits = (model(input) + model(input.flip(-1)).flip(-1)) / 2  # model: the network",
 )
 def symmetric_logits(context: DiagnosticContext) -> RuleResult | None:
@@ -103,11 +103,12 @@ def symmetric_logits(context: DiagnosticContext) -> RuleResult | None:
         return None
     if not value_range or abs(sampled - sampled[..., ::-1]).max() > SYMMETRIC * value_range:
         return None
-    image = context.inputs.image
-    if image is not None and np.array_equal(image, image[:, :, ::-1]):
-        return None
+    image, target = context.inputs.image, context.inputs.target
+    for scene in (image, target):  # of a symmetric scene the logits are
+        if scene is not None and np.array_equal(scene, scene[:, :, ::-1]):
+            return None
     return RuleResult(
-        "certain",
+        "hint" if image is None and target is None else "certain",
         "the logits equal their mirror image: a pass of the flipped image was added without being "
         "flipped back",
         {"range": value_range},
