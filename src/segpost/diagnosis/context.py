@@ -249,7 +249,10 @@ class DiagnosticContext:
             values = widen(values, "bfloat16")
         if threshold is None:
             return np.asarray(argmax(values, **options))
-        options["convention"] = Convention(kind="logits")  # whatever the values look like
+        grid = options.pop("grid")
+        options["convention"] = Convention(
+            kind="logits", grid=grid
+        )  # whatever the values look like
         return np.asarray(postprocess(values, threshold=threshold, **options).labels)
 
     def iter_resized_labels(self) -> Iterator[Array]:
