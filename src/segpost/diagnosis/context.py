@@ -249,10 +249,9 @@ class DiagnosticContext:
             values = widen(values, "bfloat16")
         if threshold is None:
             return np.asarray(argmax(values, **options))
-        grid = options.pop("grid")
-        options["convention"] = Convention(
-            kind="logits", grid=grid
-        )  # whatever the values look like
+        # Logits, whatever their values look like.
+        settings: Any = {"kind": "logits", "grid": options.pop("grid")}
+        options["convention"] = Convention(**settings)
         return np.asarray(postprocess(values, threshold=threshold, **options).labels)
 
     def iter_resized_labels(self) -> Iterator[Array]:
