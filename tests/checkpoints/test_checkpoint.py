@@ -67,6 +67,7 @@ def test_a_prefix_is_found_with_its_cure(strip: str, add: str) -> None:
     assert eval(line, {"state": saved}).keys() == wanted.keys()
 
 
+@pytest.mark.slow
 def test_wrappers_are_seen_through() -> None:
     """Names of DataParallel, of torch.compile and of both are a prefix."""
     net = trained()
@@ -88,6 +89,7 @@ def test_a_wrapped_part_is_seen_through() -> None:
     assert 0 < diff.matched_share < 1
 
 
+@pytest.mark.slow
 def test_the_weights_in_a_container_are_found(tmp_path: Path) -> None:
     """Weights in a container of the file are no mistake, and the cure names the container."""
     net, file = trained(), tmp_path / "epoch.pt"
@@ -223,6 +225,7 @@ def test_values(code: str, rank: str, change: Any, kind: str, tmp_path: Path) ->
     assert not segpost.compare_checkpoints(given, state, values=False).findings
 
 
+@pytest.mark.slow
 def test_values_of_a_torch_file_are_those_in_memory(tmp_path: Path) -> None:
     """A torch file with every mistake of values gives the findings of its state in memory."""
     state, file = _one_nan(trained().state_dict()), tmp_path / "net.pt"
@@ -267,6 +270,7 @@ def test_a_type_that_loses_digits_is_a_hint_and_overflow_is_certain() -> None:
 # --- Files
 
 
+@pytest.mark.slow
 def test_every_format_holds_the_same(tmp_path: Path) -> None:
     """Zip and old files of torch and safetensors files hold the same."""
     net = trained()

@@ -100,7 +100,7 @@ def test_errors_of_dlpack_name_the_argument() -> None:
     with pytest.raises(TypeError, match="logits cannot be read through DLPack: only supported"):
         segpost.argmax(Sharded(LOGITS))
     strange = dlpack._DataType(5, 64, 1)
-    with pytest.raises(TypeError, match=r"logits cannot be read .* type code 5 of 64 bits x 1 is unknown"):
+    with pytest.raises(TypeError, match="type code 5 of 64 bits x 1 is unknown"):
         segpost.argmax(Lending(LOGITS, dtype=strange))
 
 

@@ -227,7 +227,7 @@ def figure(scores: Scores, kind: Any, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("classes", [1, 2, 19, 150])
+@pytest.mark.parametrize("classes", [1, 2, 19, pytest.param(150, marks=pytest.mark.slow)])
 def test_plots(classes: int, rng: np.random.Generator) -> None:
     """Both figures for few and many classes, absent ones among them, on light and dark pages."""
     pytest.importorskip("matplotlib")

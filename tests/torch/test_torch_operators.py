@@ -121,6 +121,7 @@ def test_compiled_in_one_graph(dtype: Any) -> None:
     same(compiled(image.to(dtype), photograph), plainly(logits, photograph))
 
 
+@pytest.mark.slow
 def test_compiled_for_every_size() -> None:
     """With dynamic shapes one graph serves all sizes and batches."""
     model = Segmenter(after_network)
@@ -146,6 +147,7 @@ def test_compiled_by_inductor() -> None:
     assert (labels == plainly(logits, photograph)[0]).float().mean() > 0.999  # of rounded logits
 
 
+@pytest.mark.slow
 def test_exported_saved_and_loaded(tmp_path: Path) -> None:
     """An exported program keeps the operators by name, and runs elsewhere for other sizes."""
     model = Segmenter(after_network).eval()

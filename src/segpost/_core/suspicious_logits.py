@@ -82,8 +82,8 @@ def warn_of_probabilities(array: InputArray, name: str, stacklevel: int) -> None
 def refuse_axis_by_size(shape: tuple[int, ...], size: tuple[int, ...], class_axis: int) -> None:
     """Raise an error where the size of the result shows that another axis holds the classes.
 
-    Networks have one stride for height and width; a square map may be that of a stretched image.
-    `shape` is that of the caller's logits.
+    Networks have one stride for height and width. `shape` is that of the caller's logits, whose
+    map is not square: a square one may be that of a stretched image.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def refuse_axis_by_size(shape: tuple[int, ...], size: tuple[int, ...], class_axi
     """
     height, width = shape[-2:] if class_axis == -3 else shape[-3:-1]
     ratio = size[0] * width / (size[1] * height or 1)
-    if not ratio or height == width or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY:
+    if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY:
         return
     other = shape[-3:-1] if class_axis == -3 else shape[-2:]
     if min(other) < MIN_SIDE or not _has_one_stride(other, size):

@@ -149,7 +149,7 @@ def argmax(
     shape = argument.values.shape
     if shape[1] == 1 or array.kind in LABEL_KINDS:
         refuse_degenerate_logits(source, type(logits), CallSettings())
-    has_size = size is not None and axis is None and not is_volume
+    has_size = size is not None and axis is None and not is_volume and shape[2] != shape[3]
     size, axes, region, origin = plan_resampling(shape[2:], size, grid, letterbox, scale)
     if has_size:
         refuse_axis_by_size(array.array.shape, size, -3)

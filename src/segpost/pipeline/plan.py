@@ -84,7 +84,7 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
     resampling = plan_resampling(
         (*size,), options.size, options.grid, options.letterbox, options.scale
     )
-    if options.is_axis_default and options.size is not None:
+    if options.is_axis_default and options.size is not None and size[0] != size[1]:
         refuse_axis_by_size(array.array.shape, resampling.size, -3)
     if needs_values and options.convention is None and options.threshold is None:
         refuse_probabilities(logits, array)
