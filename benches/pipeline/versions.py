@@ -118,7 +118,7 @@ def serve() -> None:
         call = every[line.rstrip("\n")]
         call()
         begin, cpu, count = perf_counter(), process_time(), 0
-        while perf_counter() - begin < CALL_SECONDS:
+        while not count or perf_counter() - begin < CALL_SECONDS:
             call()
             count += 1
         print(1e6 * (process_time() - cpu) / count, flush=True)
