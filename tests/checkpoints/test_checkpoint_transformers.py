@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 import segpost
 
 torch = pytest.importorskip("torch")
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(Path(__file__).resolve().parents[2] / "examples" / "runtimes")
+    importlib.import_module("stand_in").declare_operators()
 transformers = pytest.importorskip("transformers")
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.runtimes]
 

@@ -211,7 +211,7 @@ def fallback(without_native: Environment) -> Installed:
     code = "import numpy, segpost; print(segpost.argmax(numpy.float32([[[0, 2]], [[1, 1]]])))"
     done = without_native.python("-c", code)
     assert done.stdout == "[[1 0]]\n", done.stderr
-    info = without_native.python("-m", "segpost.cli", "info").stdout
+    info = without_native.python("-m", "segpost", "info").stdout
     return Installed(without_native.files(), done.stderr, info)
 
 
@@ -225,7 +225,7 @@ def cured(without_native: Environment, fallback: Installed) -> Installed:
     assert cure[1] in fallback.info
     without_native.pip(cure[1])
     done = without_native.python("-W", "error", "-c", "import segpost")
-    info = without_native.python("-m", "segpost.cli", "info").stdout
+    info = without_native.python("-m", "segpost", "info").stdout
     return Installed(without_native.files(), done.stderr, info)
 
 

@@ -18,10 +18,10 @@ import pytest
 from conftest import switch
 
 import segpost
+from segpost._backends.reference.labels import interpolated
 from segpost._core.contract import Logits
 from segpost._core.sampling import GRIDS
 from segpost._core.sampling import axes as axes_of
-from segpost.labels.decoded import resize_probabilities
 from segpost.runtimes.convention import as_convention
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "runtimes"
@@ -105,7 +105,9 @@ def definition(ran: Any, grid: Any = None) -> tuple[np.ndarray, np.ndarray]:
     full = np.empty((1, values.shape[1], *size))
     same = values.shape[2:] == tuple(size)
     axes = None if same else axes_of(values.shape[2:], tuple(size), grid)
-    resize_probabilities(Logits(values, "float64"), axes, full)
+    denominator = 1.0 if axes is None else axes.y.den * axes.x.den
+    for n, rows, part in interpolated(Logits(values, "float64"), axes):
+        full[n][:, rows] = part / denominator
     best = np.sort(full, axis=1)[:, -2:]
     return np.asarray(labels), best[:, 1] - best[:, 0]
 
