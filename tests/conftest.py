@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.abc
+import importlib.util
+import sys
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -14,6 +17,20 @@ from fake_devices import Runtime
 import segpost
 from segpost._backends import registry
 from segpost._core import contract, extensions
+
+TORCH = importlib.util.find_spec("torch")
+
+
+class WithoutTorch(importlib.abc.MetaPathFinder):
+    """Lets `import torch` fail where it would find the folder tests/torch."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        if fullname == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+
+if TORCH is not None and TORCH.origin is None:
+    sys.meta_path.insert(0, WithoutTorch())
 
 hypothesis.settings.register_profile("push", max_examples=40, derandomize=True, deadline=None)
 hypothesis.settings.register_profile("night", max_examples=2000, deadline=None)
