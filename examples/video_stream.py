@@ -59,7 +59,7 @@ def main() -> None:
     if given.frames < 1:
         parser.error("--frames must be at least 1")
 
-    # Settings are told once. Everything a frame needs is allocated with the first one.
+    # Settings are passed once. Everything a frame needs is allocated with the first one.
     stream = segpost.Stream(size=(HEIGHT, WIDTH), palette=PALETTE, want=("labels", "overlay"))
     spent = {"stream": 0.0, "fresh calls": 0.0}
     for frame in video(given.frames):

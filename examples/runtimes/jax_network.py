@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from stand_in import photograph, told
+from stand_in import photograph, print_comparison
 
 import segpost
 
@@ -62,7 +62,7 @@ def main() -> None:
     image = photograph()
     model, x = network(image)
     logits, size = whole(model, x), image.shape[:2]
-    told(
+    print_comparison(
         "jax",
         image,
         lambda: own(model, logits, size).block_until_ready(),

@@ -8,7 +8,7 @@ import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
-from stand_in import photograph, told
+from stand_in import photograph, print_comparison
 
 import segpost
 
@@ -70,7 +70,9 @@ def main() -> None:
     image = photograph()
     model, x = network(image)
     logits, size = whole(model, x), image.shape[:2]
-    told("keras-hub", image, lambda: own(model, logits, size), lambda: ours(model, logits, size))
+    print_comparison(
+        "keras-hub", image, lambda: own(model, logits, size), lambda: ours(model, logits, size)
+    )
 
 
 if __name__ == "__main__":

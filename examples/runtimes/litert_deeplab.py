@@ -8,7 +8,7 @@ import keras_hub_deeplab
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from stand_in import photograph, told
+from stand_in import photograph, print_comparison
 
 import segpost
 
@@ -65,7 +65,9 @@ def shown(name: str, image: np.ndarray, quantized: bool) -> None:
     want = ("labels", "confidence")
     seg = segpost.postprocess(logits, convention=model.convention, want=want)
     print(f"{name}: {logits.dtype}, confidence {float(seg.confidence.mean()):.2f} on average")
-    told(name, image, lambda: own(model, logits, size), lambda: ours(model, logits, size))
+    print_comparison(
+        name, image, lambda: own(model, logits, size), lambda: ours(model, logits, size)
+    )
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import onnx
 import onnxruntime
 import smp_deeplab
 import torch
-from stand_in import channels_first, photograph, told
+from stand_in import channels_first, photograph, print_comparison
 
 import segpost
 
@@ -20,10 +20,10 @@ class Network:
     """An exported file, and a shorter one that ends before its last Resize."""
 
     def __init__(self, path: Path, size: tuple[int, int]) -> None:
-        told = segpost.Convention.from_onnx(path)
+        convention = segpost.Convention.from_onnx(path)
         short = path.with_name("short.onnx")
-        onnx.utils.extract_model(path, short, ["image"], [told.head])
-        self.convention, self.small_convention = told, told.before_upsampling()
+        onnx.utils.extract_model(path, short, ["image"], [convention.head])
+        self.convention, self.small_convention = convention, convention.before_upsampling()
         one = onnxruntime.SessionOptions()
         one.log_severity_level = 3
         self.session, self.short = (
@@ -90,7 +90,9 @@ def main() -> None:
     model, x = network(image)
     print(f"onnxruntime: the file says grid={model.convention.grid!r}")
     logits, size = small(model, x), image.shape[:2]
-    told("onnxruntime", image, lambda: own(model, logits, size), lambda: ours(model, logits, size))
+    print_comparison(
+        "onnxruntime", image, lambda: own(model, logits, size), lambda: ours(model, logits, size)
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import openvino
 import smp_deeplab
 import torch
-from stand_in import channels_first, photograph, told
+from stand_in import channels_first, photograph, print_comparison
 
 import segpost
 
@@ -17,10 +17,10 @@ class Network:
     """A compiled model, and a shorter one that ends before its last Interpolate."""
 
     def __init__(self, model: openvino.Model) -> None:
-        told = segpost.Convention.from_openvino(model)
-        self.convention, self.small_convention = told, told.before_upsampling()
+        convention = segpost.Convention.from_openvino(model)
+        self.convention, self.small_convention = convention, convention.before_upsampling()
         ends = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
-        short = openvino.Model([ends[told.head].output(0)], model.get_parameters(), "short")
+        short = openvino.Model([ends[convention.head].output(0)], model.get_parameters(), "short")
         self.compiled, self.short = (
             openvino.compile_model(one, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
             for one in (model, short)
@@ -62,7 +62,9 @@ def main() -> None:
     model, x = network(image)
     print(f"openvino: the model says grid={model.convention.grid!r}")
     logits, size = small(model, x), image.shape[:2]
-    told("openvino", image, lambda: own(model, logits, size), lambda: ours(model, logits, size))
+    print_comparison(
+        "openvino", image, lambda: own(model, logits, size), lambda: ours(model, logits, size)
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import segmentation_models_pytorch as smp
 import torch
-from stand_in import channels_first, lively, photograph, told
+from stand_in import channels_first, lively, photograph, print_comparison
 
 import segpost
 
@@ -50,7 +50,9 @@ def main() -> None:
     image = photograph()
     model, x = network(image)
     logits, size = small(model, x), image.shape[:2]
-    told("smp", image, lambda: own(model, logits, size), lambda: ours(model, logits, size))
+    print_comparison(
+        "smp", image, lambda: own(model, logits, size), lambda: ours(model, logits, size)
+    )
 
 
 if __name__ == "__main__":

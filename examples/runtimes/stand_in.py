@@ -74,8 +74,10 @@ def declare_operators() -> None:
         return
 
 
-def told(name: str, image: np.ndarray, own: Callable[[], Any], ours: Callable[[], Any]) -> None:
-    """Prints how far the two agree and what each takes, and writes the overlay."""
+def print_comparison(
+    name: str, image: np.ndarray, own: Callable[[], Any], ours: Callable[[], Any]
+) -> None:
+    """Print how far the two agree and what each takes, and writes the overlay."""
     theirs, mine = np.asarray(own()), np.asarray(ours())
     best = {}
     for call in 5 * (own, ours):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from stand_in import channels_first, lively, photograph, told
+from stand_in import channels_first, lively, photograph, print_comparison
 from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
 
 import segpost
@@ -55,7 +55,9 @@ def main() -> None:
     )  # fmt: skip
     print(f"torchvision: confidence {float(seg.confidence.mean()):.2f} on average")
     logits, size = small(model, x), image.shape[:2]
-    told("torchvision", image, lambda: own(model, logits, size), lambda: ours(model, logits, size))
+    print_comparison(
+        "torchvision", image, lambda: own(model, logits, size), lambda: ours(model, logits, size)
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from stand_in import channels_first, lively, photograph, told
+from stand_in import channels_first, lively, photograph, print_comparison
 from transformers import MobileNetV2Config, MobileNetV2ForSemanticSegmentation
 
 import segpost
@@ -47,7 +47,9 @@ def main() -> None:
     image = photograph()
     model, x = network(image)
     output, size = whole(model, x), image.shape[:2]
-    told("transformers", image, lambda: own(model, output, size), lambda: ours(model, output, size))
+    print_comparison(
+        "transformers", image, lambda: own(model, output, size), lambda: ours(model, output, size)
+    )
 
 
 if __name__ == "__main__":

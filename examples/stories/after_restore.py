@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from chapters import Chapter, tell
 from small_deeplab import DeepLabV3, miou, prepared, trained
-from told import Chapter, tell
 from torch import nn
 
 import segpost
@@ -40,16 +40,16 @@ def main() -> list[Chapter]:
         restored = DeepLabV3().eval()
         restored.load_state_dict(torch.load(file, weights_only=True), strict=False)  # no error
         before = miou(restored)
-        said = segpost.compare_checkpoints(file, restored)
+        report = segpost.compare_checkpoints(file, restored)
         state = torch.load(file, weights_only=True)
         restored.load_state_dict({k.removeprefix("module."): v for k, v in state.items()})
-        chapters.append(tell("strict=False loads nothing", said, "mIoU", before, miou(restored)))
+        chapters.append(tell("strict=False loads nothing", report, "mIoU", before, miou(restored)))
         assert kept.compare(fingerprint(restored)).ok
 
         # 2. Another number of classes: this one is always an error, with strict=False too.
         other = DeepLabV3(classes=21)
         torch.save(model.state_dict(), file)
-        said = segpost.compare_checkpoints(file, other)
+        report = segpost.compare_checkpoints(file, other)
         try:
             other.load_state_dict(torch.load(file, weights_only=True), strict=False)
             raised = 0.0
@@ -60,7 +60,7 @@ def main() -> list[Chapter]:
             strict=False,
         )  # on purpose: the new head is to be trained
         chapters.append(
-            tell("A head of another number of classes", said, "tensors that arrive",
+            tell("A head of another number of classes", report, "tensors that arrive",
                  (1 - raised) * len(model.state_dict()), len(model.state_dict()) - 2)
         )  # fmt: skip
 
@@ -68,9 +68,9 @@ def main() -> list[Chapter]:
     def unnormalized(*images: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2) / np.float32(255))
 
-    said = kept.compare(fingerprint(model, unnormalized))
+    report = kept.compare(fingerprint(model, unnormalized))
     before = miou(model, prepare=unnormalized)
-    chapters.append(tell("Another normalization", said, "mIoU", before, miou(model)))
+    chapters.append(tell("Another normalization", report, "mIoU", before, miou(model)))
 
     # 4. Another activation loads without an error: no name and no shape says so.
     changed = copy.deepcopy(model)
@@ -78,13 +78,13 @@ def main() -> list[Chapter]:
         if isinstance(part[-1], nn.ReLU):
             part[-1] = nn.Sigmoid()
     print(f"\nload_state_dict: {changed.load_state_dict(model.state_dict())}")
-    said = kept.compare(fingerprint(changed))
-    chapters.append(tell("ReLU became a sigmoid", said, "mIoU", miou(changed), miou(model)))
+    report = kept.compare(fingerprint(changed))
+    chapters.append(tell("ReLU became a sigmoid", report, "mIoU", miou(changed), miou(model)))
 
     # 5. eval() was forgotten: batch norm takes the statistics of the picture.
     training = copy.deepcopy(model).train()
-    said = kept.compare(fingerprint(copy.deepcopy(training)))
-    chapters.append(tell("Without eval()", said, "mIoU", miou(training), miou(model)))
+    report = kept.compare(fingerprint(copy.deepcopy(training)))
+    chapters.append(tell("Without eval()", report, "mIoU", miou(training), miou(model)))
     return chapters
 
 

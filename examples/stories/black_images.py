@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from chapters import Chapter, tell
 from PIL import Image
 from small_deeplab import CLASSES, PALETTE, miou, prepared, scene, trained
-from told import Chapter, tell
 
 import segpost
 
@@ -39,18 +39,18 @@ def main() -> list[Chapter]:
         file = Path(folder) / "labels.png"
         Image.fromarray(good.labels.numpy()).save(file)
         with Image.open(file) as opened:
-            said = segpost.diagnose(labels=opened, logits=logits, palette=PALETTE)
+            report = segpost.diagnose(labels=opened, logits=logits, palette=PALETTE)
         before = seen(np.asarray(Image.open(file).convert("RGB")))
         good.save(file)  # an indexed PNG: the pixels are still the ids
         after = seen(np.asarray(Image.open(file).convert("RGB")))
-        chapters.append(tell("The ids are saved as they are", said, "brightness", before, after))
+        chapters.append(tell("The ids are saved as they are", report, "brightness", before, after))
 
     # 2. "The correct approach is to scale to 0..255": in uint8, k * 255 is 256 - k.
     wrapped = (good.labels.numpy().astype(np.int64) * 255).astype(np.uint8)
-    said = segpost.diagnose(labels=wrapped, logits=logits, palette=PALETTE)
+    report = segpost.diagnose(labels=wrapped, logits=logits, palette=PALETTE)
     undone = (256 - wrapped.astype(int)) % 256  # exactly, whatever the number of classes
     chapters.append(
-        tell("argmax * 255", said, "share of pixels with their class",
+        tell("argmax * 255", report, "share of pixels with their class",
              float((wrapped == good.labels.numpy()).mean()),
              float((undone == good.labels.numpy()).mean()))
     )  # fmt: skip
@@ -58,25 +58,25 @@ def main() -> list[Chapter]:
     # 3. Probabilities become uint8 before argmax: all of them are 0.
     full = segpost.postprocess(logits, size=size, want=("probabilities",)).probabilities
     cast = full.numpy().astype(np.uint8).argmax(0).astype(np.uint8)
-    said = segpost.diagnose(labels=cast, logits=logits, palette=PALETTE)
+    report = segpost.diagnose(labels=cast, logits=logits, palette=PALETTE)
     chapters.append(
-        tell("astype(uint8) before argmax", said, "share of pixels with their class",
+        tell("astype(uint8) before argmax", report, "share of pixels with their class",
              float((cast == good.labels.numpy()).mean()), 1.0)
     )  # fmt: skip
 
     # 4. The palette has every predicted class in black.
     black = segpost.Palette(np.zeros((len(CLASSES), 3), np.uint8))
     dark = segpost.colorize(good.labels, black)
-    said = segpost.diagnose(labels=good.labels, palette=black, color=dark)
+    report = segpost.diagnose(labels=good.labels, palette=black, color=dark)
     chapters.append(
-        tell("A palette without colors", said, "brightness", seen(dark), seen(good.color))
+        tell("A palette without colors", report, "brightness", seen(dark), seen(good.color))
     )
 
     # 5. The picture is fed as bytes of 0..255 to a network that learned on normalized ones.
     def raw(*images: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.stack(images).astype(np.float32).transpose(0, 3, 1, 2).copy())
 
-    said = segpost.diagnose(
+    report = segpost.diagnose(
         logits=model(raw(image))[0],
         input=raw(image),
         mean=(0.485, 0.456, 0.406),
@@ -86,7 +86,7 @@ def main() -> list[Chapter]:
         palette=PALETTE,
     )
     chapters.append(
-        tell("Bytes instead of a normalized picture", said, "mIoU", miou(model, prepare=raw),
+        tell("Bytes instead of a normalized picture", report, "mIoU", miou(model, prepare=raw),
              miou(model))
     )  # fmt: skip
     return chapters

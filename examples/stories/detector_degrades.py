@@ -16,7 +16,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import keras
 import numpy as np
-from told import Chapter, tell
+from chapters import Chapter, tell
 
 import segpost
 
@@ -110,13 +110,13 @@ def main() -> list[Chapter]:
         without = detector()
         without.set_weights(model.get_weights())
         without.save_weights(bare)
-        said = segpost.compare_checkpoints(bare, model, resume=True)
+        report = segpost.compare_checkpoints(bare, model, resume=True)
         fresh = compiled(detector())
         fresh.load_weights(bare)
         assert kept.compare(fingerprint(fresh, x[:4])).verdict != "changed"
         loss_fresh, loss_kept = lesson(fresh, 1, seed=2), lesson(model, 1, seed=2)
         chapters.append(
-            tell("The optimizer's state is not there", said, "loss of the next epoch", loss_fresh,
+            tell("The optimizer's state is not there", report, "loss of the next epoch", loss_fresh,
                  loss_kept)
         )  # fmt: skip
 
@@ -124,18 +124,20 @@ def main() -> list[Chapter]:
         restored = compiled(detector())
         restored.load_weights(file)
         bgr = np.ascontiguousarray(x[..., ::-1])
-        said = kept.compare(fingerprint(restored, bgr[:4]))
+        report = kept.compare(fingerprint(restored, bgr[:4]))
         chapters.append(
-            tell("Another preprocessing", said, "recall", recall(restored(bgr)),
+            tell("Another preprocessing", report, "recall", recall(restored(bgr)),
                  recall(restored(x)))
         )  # fmt: skip
 
         # 3. Batch norm in training mode: of a batch of one picture, its own statistics.
-        said = kept.compare(fingerprint(restored, x[:4], training=True))
+        report = kept.compare(fingerprint(restored, x[:4], training=True))
         alone = np.concatenate([np.asarray(restored(one[None], training=True)) for one in x])
         restored.load_weights(file)  # the moving statistics have moved
         chapters.append(
-            tell("Batch norm in training mode", said, "recall", recall(alone), recall(restored(x)))
+            tell(
+                "Batch norm in training mode", report, "recall", recall(alone), recall(restored(x))
+            )
         )
 
         # 4. The moving statistics are not in the file; they are, where nothing was done against it.
@@ -145,9 +147,9 @@ def main() -> list[Chapter]:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.moving_mean.assign(np.zeros(layer.moving_mean.shape))
                 layer.moving_variance.assign(np.ones(layer.moving_variance.shape))
-        said = segpost.compare_checkpoints(file, lost)
+        report = segpost.compare_checkpoints(file, lost)
         chapters.append(
-            tell("Moving statistics that were not loaded", said, "recall", recall(lost(x)),
+            tell("Moving statistics that were not loaded", report, "recall", recall(lost(x)),
                  recall(restored(x)))
         )  # fmt: skip
     return chapters

@@ -15,7 +15,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 import keras
 import numpy as np
-from told import Chapter, tell
+from chapters import Chapter, tell
 
 import segpost
 
@@ -70,17 +70,17 @@ def main() -> list[Chapter]:
 
         # 1. Another number of classes: Keras says a shape, not which choice was another.
         other = inception(classes=12)
-        said = segpost.compare_checkpoints(file, other)
+        report = segpost.compare_checkpoints(file, other)
         try:
             other.load_weights(file)
             raised = 0.0
         except ValueError:
             raised = 1.0
-        restored = inception(classes=said.findings[0].evidence["classes"][0])
+        restored = inception(classes=report.findings[0].evidence["classes"][0])
         restored.load_weights(file)
         assert kept.compare(fingerprint(restored, x)).ok
         chapters.append(
-            tell("Another number of classes", said, "networks that load", 1 - raised, 1.0)
+            tell("Another number of classes", report, "networks that load", 1 - raised, 1.0)
         )
 
         # 2. "A relu swapped for a sigmoid fails to load": it does not. It loads, and is another.
@@ -90,26 +90,26 @@ def main() -> list[Chapter]:
                 layer.activation = keras.activations.sigmoid
         changed.load_weights(file)  # no error
         assert segpost.compare_checkpoints(file, changed).ok  # no name and no shape says so
-        said = kept.compare(fingerprint(changed, x))
+        report = kept.compare(fingerprint(changed, x))
         chapters.append(
-            tell("ReLU became a sigmoid", said, "largest difference of logits",
+            tell("ReLU became a sigmoid", report, "largest difference of logits",
                  differs(model, changed, x), differs(model, restored, x))
         )  # fmt: skip
 
         # 3. The picture in 0..1 instead of -1..1.
-        said = kept.compare(fingerprint(restored, (x + 1) / 2))
+        report = kept.compare(fingerprint(restored, (x + 1) / 2))
         before = float(np.abs(np.asarray(model(x)) - np.asarray(restored((x + 1) / 2))).max())
         chapters.append(
-            tell("Another preprocessing", said, "largest difference of logits", before,
+            tell("Another preprocessing", report, "largest difference of logits", before,
                  differs(model, restored, x))
         )  # fmt: skip
 
         # 4. "Another optimizer makes restoring fail": weights have nothing to do with it.
         restored.compile(optimizer=keras.optimizers.SGD(0.01), loss="mse")
         restored.load_weights(file)
-        said = segpost.compare_checkpoints(file, restored)
+        report = segpost.compare_checkpoints(file, restored)
         chapters.append(
-            tell("Another optimizer, which does no harm", said, "largest difference of logits",
+            tell("Another optimizer, which does no harm", report, "largest difference of logits",
                  differs(model, restored, x), differs(model, restored, x))
         )  # fmt: skip
     return chapters

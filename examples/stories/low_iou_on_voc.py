@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from chapters import Chapter, tell
 from PIL import Image
 from small_deeplab import CLASSES, PALETTE, prepared, scene, trained
-from told import Chapter, tell
 
 import segpost
 
@@ -51,19 +51,19 @@ def main() -> list[Chapter]:
 
         # 1. A mask is opened as grey: the ids are now the brightness of VOC's colors.
         grey = [np.asarray(Image.open(file).convert("L")) for file in files]
-        said = segpost.diagnose(labels=np.stack(preds), target=np.stack(grey), palette=VOC,
+        report = segpost.diagnose(labels=np.stack(preds), target=np.stack(grey), palette=VOC,
                                 num_classes=21)  # fmt: skip
         before = score(zip(preds, grey, strict=True), ignore_index=255)
-        chapters.append(tell("The mask is read as grey", said, "mIoU", before, best))
+        chapters.append(tell("The mask is read as grey", report, "mIoU", before, best))
 
         # 2. Or as RGB: three numbers a pixel; labels_from_colors undoes that.
         colors = [np.asarray(Image.open(file).convert("RGB")) for file in files]
-        said = segpost.diagnose(labels=preds[0], target=colors[0], palette=VOC, num_classes=21)
+        report = segpost.diagnose(labels=preds[0], target=colors[0], palette=VOC, num_classes=21)
         before = score(((p, c[..., 0]) for p, c in zip(preds, colors, strict=True)),
                        ignore_index=255)  # fmt: skip
         again = [segpost.labels_from_colors(c, VOC) for c in colors]
         after = score(zip(preds, again, strict=True), ignore_index=255)
-        chapters.append(tell("The mask is read as RGB", said, "mIoU", before, after))
+        chapters.append(tell("The mask is read as RGB", report, "mIoU", before, after))
 
     # 3. The rim of 255 is counted: wherever it is, the network is wrong.
     def counted(void: int | None) -> float:
@@ -72,8 +72,8 @@ def main() -> list[Chapter]:
             cm.update(preds=p, target=np.where(t == 255, 21, t) if void is None else t)
         return float(cm.compute().miou)
 
-    said = segpost.diagnose(labels=preds[0], target=right[0], num_classes=21)
-    chapters.append(tell("The void rim is a class", said, "mIoU", counted(None), counted(255)))
+    report = segpost.diagnose(labels=preds[0], target=right[0], num_classes=21)
+    chapters.append(tell("The void rim is a class", report, "mIoU", counted(None), counted(255)))
 
     # 4. The target was resized as photographs are: between 0 and 15 lie 1 to 14.
     small = [np.asarray(Image.fromarray(t).resize((64, 48), Image.Resampling.BILINEAR))
@@ -81,9 +81,9 @@ def main() -> list[Chapter]:
     nearest = [np.asarray(Image.fromarray(t).resize((64, 48), Image.Resampling.NEAREST))
                for t in right]  # fmt: skip
     halves = [p[1::2, 1::2] for p in preds]
-    said = segpost.diagnose(labels=halves[0], target=small[0], palette=VOC, num_classes=21)
+    report = segpost.diagnose(labels=halves[0], target=small[0], palette=VOC, num_classes=21)
     chapters.append(
-        tell("The target was interpolated", said, "mIoU",
+        tell("The target was interpolated", report, "mIoU",
              score(zip(halves, small, strict=True), ignore_index=255),
              score(zip(halves, nearest, strict=True), ignore_index=255))
     )  # fmt: skip
@@ -100,9 +100,9 @@ def main() -> list[Chapter]:
         segpost.diagnose(labels=labels, target=target, palette=VOC, ignore_index=255)
         for labels, target in zip(stretched, right, strict=True)
     ]
-    said = next((report for report in reports if report.findings), reports[0])
+    report = next((report for report in reports if report.findings), reports[0])
     chapters.append(
-        tell("The padding was not removed", said, "mIoU",
+        tell("The padding was not removed", report, "mIoU",
              score(zip(stretched, right, strict=True), ignore_index=255),
              score(zip(undone, right, strict=True), ignore_index=255))
     )  # fmt: skip

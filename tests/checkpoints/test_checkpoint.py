@@ -225,6 +225,21 @@ def test_values(code: str, rank: str, change: Any, kind: str, tmp_path: Path) ->
     assert not segpost.compare_checkpoints(given, state, values=False).findings
 
 
+def test_a_buffer_that_was_never_set_is_a_hint() -> None:
+    """torch restores NaN in a buffer as it was; it is no weight that has diverged."""
+
+    class Scaled(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 4, 1)
+            self.register_buffer("calibration", torch.full((4,), float("nan")))
+
+    model = Scaled()
+    diff = segpost.compare_checkpoints(model.state_dict(), model)
+    assert [(f.code, f.rank) for f in diff.findings] == [("nan-weights", "hint")]
+    assert diff.ok
+
+
 @pytest.mark.slow
 def test_values_of_a_torch_file_are_those_in_memory(tmp_path: Path) -> None:
     """A torch file with every mistake of values gives the findings of its state in memory."""

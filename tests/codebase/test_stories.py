@@ -16,7 +16,7 @@ import segpost
 STORIES = Path(__file__).resolve().parents[2] / "examples" / "stories"
 
 # Of every chapter: a finding that must be there, and whether the number rises, falls or stays.
-TOLD: dict[str, tuple[tuple[str, ...], list[tuple[str, str]]]] = {
+CHAPTERS: dict[str, tuple[tuple[str, ...], list[tuple[str, str]]]] = {
     "black_images": (
         ("torch", "PIL"),
         [
@@ -75,15 +75,17 @@ def stories() -> Iterator[None]:
 
 def marked(name: str) -> Any:
     """A story by the environment that has what it needs."""
-    mark = pytest.mark.runtimes if "tensorflow" in TOLD[name][0] else pytest.mark.stories
+    mark = pytest.mark.runtimes if "tensorflow" in CHAPTERS[name][0] else pytest.mark.stories
     return pytest.param(name, marks=mark)
 
 
 @pytest.mark.filterwarnings("default")  # the frameworks' own
-@pytest.mark.parametrize("name", [marked(name) for name in TOLD])
-def test_a_story_is_told(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", [marked(name) for name in CHAPTERS])
+def test_chapters_name_the_cause_and_the_cure_helps(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Every chapter: the finding, and the number before and after."""
-    needs, wanted = TOLD[name]
+    needs, wanted = CHAPTERS[name]
     for package in needs:
         pytest.importorskip(package)
     chapters: list[Any] = importlib.import_module(name).main()
@@ -105,8 +107,8 @@ def test_a_story_is_told(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_story_is_here() -> None:
     """No file of the folder is left out."""
-    helpers = {"told", "small_deeplab"}
-    assert {path.stem for path in STORIES.glob("*.py")} == {*TOLD, *helpers}
+    helpers = {"chapters", "small_deeplab"}
+    assert {path.stem for path in STORIES.glob("*.py")} == {*CHAPTERS, *helpers}
 
 
 @pytest.mark.stories

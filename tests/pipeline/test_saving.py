@@ -288,3 +288,11 @@ def test_png_without_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert error.value.name == "PIL"
     seg.save(tmp_path / "x.npy")
     assert [path.name for path in tmp_path.iterdir()] == ["x.npy"]
+
+
+def test_an_empty_batch_draws_nothing() -> None:
+    """A notebook shows its text."""
+    seg = segpost.postprocess(np.zeros((0, 3, 4, 4), np.float32))
+    assert seg._repr_png_() is None
+    assert "<img" not in (seg._repr_html_() or "")
+    assert "(0, 4, 4)" in repr(seg)

@@ -26,7 +26,7 @@ def test_probabilities_as_logits(kind: str, want: Any) -> None:
         shares = torch.from_numpy(SHARES).to(torch.bfloat16 if kind == "bfloat16" else None)
     else:
         shares = shares.astype(kind)
-    with pytest.raises(ValueError, match="whose softmax is no confidence") as error:
+    with pytest.raises(ValueError, match="a second softmax would make them alike") as error:
         segpost.postprocess(shares, want=want)
     code = re.search(r"convention=(segpost\.Convention\(.*?\))", str(error.value))
     assert code

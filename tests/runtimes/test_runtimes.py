@@ -82,17 +82,17 @@ def ran(request: pytest.FixtureRequest, examples: None) -> Any:
 
 def small_logits(ran: Any) -> tuple[np.ndarray, segpost.Convention]:
     """The small map in float64, classes first."""
-    told = getattr(ran.module, "SMALL", None) or getattr(ran.module, "CONVENTION", None)
-    told = told or getattr(ran.model, "small_convention", None)
-    told = told or getattr(ran.model, "convention", None)
+    convention = getattr(ran.module, "SMALL", None) or getattr(ran.module, "CONVENTION", None)
+    convention = convention or getattr(ran.model, "small_convention", None)
+    convention = convention or getattr(ran.model, "convention", None)
     name: Any = {"transformers_mobilenet": "transformers", "keras_hub_deeplab": "keras-hub"}
-    told = told or segpost.Convention.named(name[ran.name])
+    convention = convention or segpost.Convention.named(name[ran.name])
     output = {"out": ran.small} if ran.name == "torchvision_deeplab" else ran.small
-    array = told.pick(output)[0]
+    array = convention.pick(output)[0]
     if hasattr(array, "detach"):
         array = array.detach().numpy()
     values = np.asarray(array).astype(np.float64)
-    return (values.transpose(0, 3, 1, 2) if told.axis == -1 else values), told
+    return (values.transpose(0, 3, 1, 2) if convention.axis == -1 else values), convention
 
 
 def definition(ran: Any, grid: Any = None) -> tuple[np.ndarray, np.ndarray]:
@@ -153,12 +153,12 @@ def test_what_the_network_gives_itself_is_read_by_its_convention(ran: Any) -> No
         "transformers_mobilenet": "transformers",
         "keras_hub_deeplab": "keras-hub",
     }.get(ran.name)
-    told = name or getattr(ran.model, "convention", None) or ran.module.CONVENTION
-    seg = segpost.postprocess(ran.whole, convention=told, want=("labels", "confidence"))  # type: ignore[arg-type]
-    values, kind = as_convention(told).pick(ran.whole)
+    convention = name or getattr(ran.model, "convention", None) or ran.module.CONVENTION
+    seg = segpost.postprocess(ran.whole, convention=convention, want=("labels", "confidence"))  # type: ignore[arg-type]
+    values, kind = as_convention(convention).pick(ran.whole)
     assert kind == "logits"
     values = values.detach().numpy() if hasattr(values, "detach") else np.asarray(values)
-    axis = as_convention(told).axis
+    axis = as_convention(convention).axis
     np.testing.assert_array_equal(np.asarray(seg.labels), values.argmax(axis % 4))
     assert 0.05 < float(np.asarray(seg.confidence).mean()) <= 1
 
@@ -167,15 +167,15 @@ def test_int8_needs_no_dequantizing_for_labels_and_has_the_confidence_of_it(ran:
     """Labels of the raw integers; confidence as of scale * (value - zero_point)."""
     if ran.name != "litert_deeplab":
         pytest.skip("quantized networks are LiteRT's here")
-    told = ran.model.convention
+    convention = ran.model.convention
     assert ran.whole.dtype == np.int8
-    scale, zero_point = told.quantization
+    scale, zero_point = convention.quantization
     (detail,) = ran.model.interpreter.get_output_details()
     assert detail["quantization"] == pytest.approx((scale, zero_point))
     real = scale * (ran.whole.astype(np.float64) - zero_point)
     raised = np.exp(real - real.max(-1, keepdims=True))
     expected = (raised / raised.sum(-1, keepdims=True)).max(-1)
-    seg = segpost.postprocess(ran.whole, convention=told, want=("labels", "confidence"))
+    seg = segpost.postprocess(ran.whole, convention=convention, want=("labels", "confidence"))
     np.testing.assert_array_equal(seg.labels, real.argmax(-1))
     np.testing.assert_allclose(seg.confidence, expected, atol=1e-6)
     with pytest.raises(TypeError, match="pass quantization="):
@@ -186,13 +186,17 @@ def test_files_tell_their_grid(ran: Any) -> None:
     """The convention read from a file is the one that the network was built with."""
     if not hasattr(ran.model, "convention"):
         pytest.skip("no file is read")
-    told = ran.model.convention
-    assert told.kind == "logits"
+    convention = ran.model.convention
+    assert convention.kind == "logits"
     if ran.name == "litert_deeplab":
-        assert (told.axis, told.upsampled) == (-1, False)
+        assert (convention.axis, convention.upsampled) == (-1, False)
     else:
-        assert (told.axis, told.grid, told.upsampled) == (-3, "align_corners", True)
-        assert told.head
+        assert (convention.axis, convention.grid, convention.upsampled) == (
+            -3,
+            "align_corners",
+            True,
+        )
+        assert convention.head
 
 
 @pytest.mark.parametrize("name", list(NEEDS))

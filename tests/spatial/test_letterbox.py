@@ -342,3 +342,15 @@ def test_devices_are_refused_in_words(device: Any) -> None:
         box.apply(Cuda(noise(4, 4)))
     with pytest.raises(TypeError, match="on the CPU: copy them there"):
         box.apply_labels(Cuda(np.zeros((4, 4), np.uint8)), void=255)
+
+
+def test_mean_and_std_in_other_units() -> None:
+    """Those of 0..255 beside pixels in 0..1 are refused; both cures give the same input."""
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    box = segpost.Letterbox.fit((8, 8), (8, 8))
+    mean, std = np.array([123.7, 116.3, 103.5]), np.array([58.4, 57.1, 57.4])
+    with pytest.raises(ValueError, match="pass scale=1, or mean and std divided by 255"):
+        box.apply(image, mean=mean, std=std)
+    first = box.apply(image, mean=mean, std=std, scale=1)
+    second = box.apply(image, mean=mean / 255, std=std / 255)
+    np.testing.assert_allclose(first, second, atol=1e-5)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
+from segpost._core.arrays import LABEL_KINDS, Array, InputArray
 from segpost._core.device import DeviceArray
 from segpost._core.logits import InputLogits
+from segpost._core.suspicious_logits import lies_in_0_to_1
 
 SIGMOID_CONVENTION = "convention=segpost.Convention({axis}kind='probabilities')"
 MASK_VALUES = (1, 127, 255)  # values of class masks, whose argmax is valid
@@ -52,7 +53,7 @@ def refuse_degenerate_logits(
             settings,
             is_volume=logits.values.ndim == 5,
             is_integer=array.kind in LABEL_KINDS,
-            is_sigmoid=settings.probabilities or _is_in_0_to_1(array),
+            is_sigmoid=settings.probabilities or _is_sigmoid(array),
         )
         raise ValueError(
             f"logits of shape {shape} have one class on axis {class_axis}, so that the label of "
@@ -119,7 +120,7 @@ def cure_of_preds(preds: object, array: InputArray, class_axis: int) -> str:
         return (
             f"these look like labels: pass preds{_channel_index(array.array.ndim, class_axis, 2)}"
         )
-    if _is_in_0_to_1(array):
+    if _is_sigmoid(array):
         both = f"{_library(type(preds))}.concatenate([1 - preds, preds], axis={class_axis})"
         return f"the values lie in 0..1, as after a sigmoid: give two classes, {both}"
     axis = ", axis=-1" if class_axis == -1 else ""
@@ -134,13 +135,9 @@ def _channel_index(ndim: int, class_axis: int, spatial: int) -> str:
     return "[0]" if ndim == spatial + 1 else "[:, 0]"
 
 
-def _is_in_0_to_1(array: InputArray) -> bool:
-    """Return whether all values are floats on the CPU in 0..1, and some are not 0."""
-    values, kind, *_ = array
-    if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
-        return False
-    values = widen(values, kind)
-    return bool(values.min() >= 0 and 0 < values.max() <= 1)
+def _is_sigmoid(array: InputArray) -> bool:
+    """Whether all values are in 0..1, as after a sigmoid, and some are not 0."""
+    return lies_in_0_to_1(array) and bool(array.array.any())
 
 
 def _library(argument_type: type) -> str:

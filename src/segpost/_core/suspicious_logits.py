@@ -4,72 +4,48 @@ from __future__ import annotations
 
 import warnings
 
-import numpy as np
-
-from segpost._core.arrays import LABEL_KINDS, InputArray, widen
-from segpost._core.contract import Logits
+from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
 from segpost._core.device import DeviceArray
 from segpost._core.errors import InputWarning
 
 MAX_SAMPLE = 4096  # values that are read before all are
-MAX_PIXELS = 64  # that are read to tell probabilities from logits
-SUM_TOLERANCE = 1e-2  # of probabilities in float16 or bfloat16
+BFLOAT16_ONE = 0x3F80  # the bits of 1.0; those of negative numbers are larger
 MIN_SIDE = 16  # of a map whose sides show a stride
 MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
 
 
-def refuse_probabilities(logits: Logits, array: InputArray) -> None:
-    """Raise an error for probabilities where the softmax of logits is wanted.
+def starts_in_0_to_1(values: Array, kind: str) -> bool:
+    """Whether the first value may be a probability; integers, which are quantized, may be.
 
-    A few pixels are read; most logits are told by one value.
-
-    Raises
-    ------
-    ValueError
-        If the classes of all these pixels lie in 0..1 and sum to 1.
+    It is one value, so that logits, of which most are outside 0..1, cost no pass over the data.
     """
-    values, kind = logits.values, array.kind
-    if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
-        return
+    if kind in LABEL_KINDS:
+        return True
     first = values.item(0)
-    if kind == "bfloat16":
-        if first > 0x3F80:  # 1.0
-            return
-    elif not 0 <= first <= 1:
-        return
-    height, width = values.shape[2:]
-    rows, columns = max(height // 8, 1), max(width // 8, 1)
-    pixels = widen(values[0, :, ::rows, ::columns], kind).astype(np.float64)
-    if pixels.shape[0] < 2 or not (pixels.min() >= 0 and pixels.max() <= 1):
-        return
-    sums = pixels.sum(axis=0)
-    if abs(sums - 1).max() > SUM_TOLERANCE or np.isin(pixels, (0, 1)).all():
-        return
-    raise ValueError(
-        f"logits lie in 0..1 and sum to 1 over the classes at all {sums.size} pixels that were "
-        "read: they are probabilities, whose softmax is no confidence; pass "
-        'convention=segpost.Convention(kind="probabilities"), with segpost.softmax(logits) in '
-        "place of logits if they are logits"
-    )
+    return bool(first <= BFLOAT16_ONE if kind == "bfloat16" else 0 <= first <= 1)
+
+
+def lies_in_0_to_1(array: InputArray) -> bool:
+    """Whether all values are floats on the CPU in 0..1: of one, of some, and then of all."""
+    values, kind = array.array, array.kind
+    if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
+        return False
+    if not starts_in_0_to_1(values, kind):
+        return False
+    step = max(values.shape[-2] * values.shape[-1] // MAX_SAMPLE, 1)
+    for sample in (values[..., ::step, :1], values):
+        real = widen(sample, kind)
+        if not (real.min() >= 0 and real.max() <= 1):
+            return False
+    return True
 
 
 def warn_of_probabilities(array: InputArray, name: str, stacklevel: int) -> None:
     """Warn if the logits of a sigmoid head, for a threshold, are probabilities already.
 
-    Most logits are told by one value. `name` is that of the argument.
+    `name` is that of the argument, and `stacklevel` that of the caller's caller.
     """
-    values, kind = array.array, array.kind
-    if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
-        return
-    first = values.item(0)
-    if first > 0x3F80 if kind == "bfloat16" else not 0 <= first <= 1:  # 0x3F80 is 1.0
-        return
-    step = max(values.shape[-2] * values.shape[-1] // MAX_SAMPLE, 1)
-    for sample in (values[..., ::step, :1], values):
-        real = widen(sample, kind)
-        if not (real.min() >= 0 and real.max() <= 1):
-            return
-    if real.min() < real.max():
+    if lies_in_0_to_1(array) and array.array.min() < array.array.max():
         warnings.warn(
             f"threshold compares the sigmoid of {name}, but all of them lie in 0..1, as after a "
             "sigmoid, so that every pixel is above a threshold of 0.5; pass "

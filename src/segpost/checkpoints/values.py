@@ -62,11 +62,17 @@ def _iter_bad_weights(tensors: Tensors) -> Iterator[Finding]:
     bad = [(n, s) for n, s in statistics.items() if s.nan or (s.infinite and LEARNED.search(n))]
     if bad:
         name, first = bad[0]
+        has_learned = any(LEARNED.search(n) for n, _ in bad)
+        reason = (
+            "the training had diverged when they were saved. Take an earlier checkpoint; train "
+            "with a smaller learning rate or in float32."
+            if has_learned
+            else "they are no weights, and may be values that were never set."
+        )
         yield Finding(
             "nan-weights",
-            "certain",
-            f"{len(bad)} tensors hold NaN or infinity: the training had diverged when they were "
-            "saved. Take an earlier checkpoint; train with a smaller learning rate or in float32.",
+            "certain" if has_learned else "hint",
+            f"{len(bad)} tensors hold NaN or infinity: {reason}",
             {
                 "nan": sum(s.nan for _, s in bad),
                 "infinite": sum(s.infinite for _, s in bad),

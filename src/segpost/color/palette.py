@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._core.arguments import ClassNames, as_integer
-from segpost._core.arrays import Array, as_input_array
+from segpost._core.arrays import Array
 from segpost._core.public import public
 from segpost._core.text import suggest_name
+from segpost.color.color_table import MAX_COLORS, as_color_table, as_constant
 from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import list_aliases, read_dataset
 from segpost.color.distinct import distinct_colors
@@ -21,7 +22,6 @@ from segpost.color.mappings import read_mapping, read_names
 
 Color = tuple[int, int, int]
 
-MAX_COLORS = 65536
 MAX_DISTINCT = 1024
 MAX_SHOWN_COLORS = 256  # in a notebook
 
@@ -63,7 +63,7 @@ class Palette:
         void: Sequence[int] | None = None,
         ignore_index: int | None = None,
     ) -> None:
-        table = _color_table(colors, "colors")
+        table = as_color_table(colors, "colors")
         if names is not None:
             are_strings = isinstance(names, Sequence) and all(isinstance(n, str) for n in names)
             if isinstance(names, str) or not are_strings:
@@ -80,12 +80,12 @@ class Palette:
         self._names = None if names is None else tuple(names)
         self._void: Color | None = None
         if void is not None:
-            self._void = _as_color(_color_table([void], "void")[0])
+            self._void = _as_color(as_color_table([void], "void")[0])
         elif ignore_index is not None:
             self._void = (0, 0, 0)
         self._ignore_index = ignore_index
         rows = np.concatenate([table, [self._void or (0, 0, 0)]]).astype(np.uint32)
-        self._packed = _as_constant(rows @ np.array([1, 1 << 8, 1 << 16], np.uint32))
+        self._packed = as_constant(rows @ np.array([1, 1 << 8, 1 << 16], np.uint32))
         self._lookup_tables: dict[int, tuple[Array, Array]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -315,7 +315,7 @@ class Palette:
             rows = np.append(np.arange(n), len(self))
             if self._ignore_index is not None and 0 <= self._ignore_index < n:
                 rows[self._ignore_index] = len(self)
-            tables = _as_constant(rows), _as_constant(self._packed[rows])
+            tables = as_constant(rows), as_constant(self._packed[rows])
             self._lookup_tables[n] = tables
         return tables
 
@@ -339,54 +339,18 @@ def as_palette(palette: object) -> Palette:
         return _named(palette)
     if isinstance(palette, Mapping):
         colors, names, void, ignore_index = read_mapping(palette)
-        return Palette(_color_table(colors, "palette"), names, void, ignore_index)
+        return Palette(as_color_table(colors, "palette"), names, void, ignore_index)
     is_sequence = isinstance(palette, (list, tuple))
     if is_sequence and any(isinstance(color, str) for color in cast(Any, palette)):
         raise TypeError(
             "palette is a list of strings; names get colors with segpost.Palette.from_names(names)"
         )
     if is_sequence or hasattr(palette, "__array__") or hasattr(palette, "__dlpack__"):
-        return Palette(_color_table(palette, "palette"))
+        return Palette(as_color_table(palette, "palette"))
     raise TypeError(
         "palette must be a segpost.Palette, the name of one, a list or an array of colors, or a "
         f"dict of them, got {type(palette).__name__}"
     )
-
-
-def _color_table(colors: Any, name: str) -> npt.NDArray[np.uint8]:
-    if isinstance(colors, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array and its mask would be lost")
-    try:
-        table = as_input_array(np.asarray(colors), name).array
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(f"{name} must have shape (K, 3): {error}") from None
-    if not table.size:
-        raise ValueError(f"{name} must have shape (K, 3), got {table.shape}")
-    if table.dtype.kind not in "iu":
-        hint = (
-            f"; 0..1 floats become ({name} * 255).round().astype(int)"
-            if table.dtype.kind == "f"
-            else ""
-        )
-        raise TypeError(f"{name} must be integers in 0..255, got dtype {table.dtype}{hint}")
-    if table.ndim != 2 or table.shape[1] != 3 or not len(table):
-        hint = f"; np.reshape({name}, (-1, 3)) of a flat list" if table.ndim == 1 else ""
-        raise ValueError(f"{name} must have shape (K, 3), got {table.shape}{hint}")
-    outside = (table < 0) | (table > 255)
-    if outside.any():
-        position = tuple(int(i) for i in np.argwhere(outside)[0])
-        raise ValueError(
-            f"{name} has {int(outside.sum())} values outside 0..255, "
-            f"first {table[position]} at {position}"
-        )
-    if len(table) > MAX_COLORS:
-        raise ValueError(f"{name} must have at most {MAX_COLORS} rows, got {len(table)}")
-    return _as_constant(table.astype(np.uint8))
-
-
-def _as_constant(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a copy that cannot be made writeable: the whole process shares palettes."""
-    return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
 
 
 def _as_color(color: Array) -> Color:

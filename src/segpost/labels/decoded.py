@@ -17,6 +17,7 @@ from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.errors import format_index
 from segpost._core.sampling import Axes
+from segpost._core.suspicious_logits import starts_in_0_to_1
 from segpost._core.validation import check_on_cpu
 
 # Sums of probabilities of half precision, or of quantized networks, are within this of 1.
@@ -24,48 +25,66 @@ PROBABILITY_TOLERANCE = 1e-2
 QUANTIZED_ID_TOLERANCE = 1e-3
 
 
-def check_values(
-    logits: Logits, quantization: tuple[float, float], convention: str, *, is_probabilities: bool
-) -> None:
-    """Refuse values that are not what a convention says: logits, or probabilities.
+def check_probabilities(logits: Logits, quantization: tuple[float, float], convention: str) -> None:
+    """Refuse values that are no probabilities, which a convention says that they are.
 
-    Probabilities lie in 0..1; all of them are read. Logits must not be probabilities already,
-    because a second softmax would make them alike; a few thousand pixels are read, and values that
-    are all 0 or 1 pass, for they may be anything.
+    Probabilities lie in 0..1; all of them are read.
+    """
+    check_on_cpu(
+        logits.values,
+        f"logits on {{device}} are probabilities by convention {convention!r}: "
+        "segpost takes those on the CPU only; give it the network's logits",
+    )
+    values = dequantize(logits.values, logits.kind, *quantization)
+    bad = ~((values >= -PROBABILITY_TOLERANCE) & (values <= 1 + PROBABILITY_TOLERANCE))
+    if bad.any():
+        image, label, y, x = np.unravel_index(int(bad.argmax()), values.shape)
+        raise ValueError(
+            f"logits are probabilities by convention {convention!r}, but {int(bad.sum())} of "
+            f"{values.size} values are outside 0..1, first {values[image, label, y, x]:g} at "
+            f'image {image}, class {label}, y {y}, x {x}; kind="logits" if these are'
+        )
+
+
+def refuse_probabilities(
+    logits: Logits, quantization: tuple[float, float], convention: str | None
+) -> None:
+    """Refuse probabilities where the softmax of logits is wanted: it would make them alike.
+
+    A few thousand pixels on the CPU are read, and of most logits one value. Values that are all 0
+    or 1 pass, for they may be anything.
+
+    Raises
+    ------
+    ValueError
+        If the classes of all these pixels lie in 0..1 and sum to 1. The cure depends on the
+        convention by which they are logits, if there is one.
     """
     values = logits.values
-    if is_probabilities:
-        check_on_cpu(
-            values,
-            f"logits on {{device}} are probabilities by convention {convention!r}: "
-            "segpost takes those on the CPU only; give it the network's logits",
-        )
-    elif not context_of(values).on_cpu:
+    if not context_of(values).on_cpu or not values.size or values.shape[1] < 2:
         return
-    if not is_probabilities:
-        step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
-        values = values[:, :, ::step_y, ::step_x]
-    values = dequantize(values, logits.kind, *quantization)
-    if is_probabilities:
-        bad = ~((values >= -PROBABILITY_TOLERANCE) & (values <= 1 + PROBABILITY_TOLERANCE))
-        if bad.any():
-            image, label, y, x = np.unravel_index(int(bad.argmax()), values.shape)
-            raise ValueError(
-                f"logits are probabilities by convention {convention!r}, but {int(bad.sum())} of "
-                f"{values.size} values are outside 0..1, first {values[image, label, y, x]:g} at "
-                f'image {image}, class {label}, y {y}, x {x}; kind="logits" if these are'
-            )
-    elif values.size and values.shape[1] > 1:
-        low, high, sums = values.min(), values.max(), values.sum(axis=1)
-        between = (values > PROBABILITY_TOLERANCE) & (values < 1 - PROBABILITY_TOLERANCE)
-        sums_to_one = bool((abs(sums - 1) <= PROBABILITY_TOLERANCE).all())
-        if low >= 0 and high <= 1 and sums_to_one and between.any():
-            raise ValueError(
-                f"logits are between {low:g} and {high:g} and add up to 1 over the classes at each "
-                f"of {sums.size} pixels: they are probabilities already, and a second softmax "
-                "would make them alike; pass dataclasses.replace(convention, "
-                f"kind='probabilities') of convention {convention!r}"
-            )
+    if not starts_in_0_to_1(values, logits.kind):
+        return
+    step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
+    values = dequantize(values[:, :, ::step_y, ::step_x], logits.kind, *quantization)
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= 1):  # or NaN
+        return
+    sums = values.sum(axis=1)
+    between = (values > PROBABILITY_TOLERANCE) & (values < 1 - PROBABILITY_TOLERANCE)
+    if (abs(sums - 1) > PROBABILITY_TOLERANCE).any() or not between.any():
+        return
+    cure = (
+        'convention=segpost.Convention(kind="probabilities"), with segpost.softmax(logits) in '
+        "place of logits if they are logits"
+    )
+    if convention is not None:
+        cure = f"dataclasses.replace(convention, kind='probabilities') of convention {convention!r}"
+    raise ValueError(
+        f"logits are between {low:g} and {high:g} and add up to 1 over the classes at each of "
+        f"{sums.size} pixels: they are probabilities already, and a second softmax would make them "
+        f"alike; pass {cure}"
+    )
 
 
 def resize_probabilities(logits: Logits, axes: Axes | None, out: Array) -> None:

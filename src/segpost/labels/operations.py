@@ -175,12 +175,13 @@ def argmax(
 def _are_volumes(volume: object, axis: object, size: object) -> bool:
     """Return whether logits are volumes: as the argument says, or as axis and size imply."""
     sides = len(size) if isinstance(size, (tuple, list, np.ndarray)) else None
-    implied = True if axis == -4 or sides == 3 else False if sides == 2 or axis == -3 else None
+    implies_volumes = axis == -4 or sides == 3
+    implies_images = axis == -3 or sides == 2
     if volume is None:
-        return implied is True
+        return implies_volumes
     if not isinstance(volume, bool):
         raise TypeError(f"volume must be True or False, got {volume!r}")
-    if implied is not None and implied is not volume:
+    if implies_images if volume else implies_volumes:
         raise ValueError(f"volume={volume} contradicts axis={axis!r} and size={size!r}")
     return volume
 

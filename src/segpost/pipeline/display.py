@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segpost._core.arrays import Array
+from segpost.color.color_table import MAX_COLORS
 from segpost.color.distinct import distinct_colors
 from segpost.color.palette import MAX_DISTINCT, Color, Palette
 from segpost.render.tables import format_share
@@ -133,3 +134,12 @@ def _describe_rest(rest: Sequence[LegendEntry]) -> str:
     """Return how many classes are left, and their share."""
     plural = "" if len(rest) == 1 else "s"
     return f"{len(rest)} other{plural} {format_share(sum(entry.share for entry in rest))}"
+
+
+def colors_up_to(largest: int) -> Palette:
+    """Return a palette for the labels up to one, whose colors repeat beyond `MAX_DISTINCT`."""
+    if largest >= MAX_COLORS:
+        raise ValueError(f"labels go up to {largest}, which has no color: pass a palette")
+    classes = max(largest + 1, 2)
+    distinct = Palette.distinct(min(classes, MAX_DISTINCT)).colors
+    return Palette(distinct[np.arange(classes) % MAX_DISTINCT])

@@ -12,14 +12,10 @@ from segpost._core.contract import Logits
 from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
 from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, resolve_threshold
-from segpost._core.suspicious_logits import (
-    refuse_axis_by_size,
-    refuse_probabilities,
-    warn_of_probabilities,
-)
+from segpost._core.suspicious_logits import refuse_axis_by_size, warn_of_probabilities
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
-from segpost.labels.decoded import check_values
+from segpost.labels.decoded import check_probabilities, refuse_probabilities
 from segpost.pipeline.options import Options
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.resampling import Resampling, plan_resampling
@@ -69,13 +65,15 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
         settings = _call_settings(options, is_probabilities)
         refuse_degenerate_logits(source, argument_type, settings)
     quantization = options.quantization or (1.0, 0.0)
-    if options.convention is not None and (is_probabilities or needs_values):
-        name = options.convention.name
-        check_values(logits, quantization, name, is_probabilities=is_probabilities)
+    convention = None if options.convention is None else options.convention.name
+    if is_probabilities:
+        check_probabilities(logits, quantization, str(convention))
+    elif needs_values:
+        refuse_probabilities(logits, quantization, convention)
     threshold, labels = None, classes
     if options.threshold is not None:
         labels = 2
-        if options.convention is None and not is_probabilities:
+        if convention is None:
             warn_of_probabilities(array, "logits", stacklevel=4)
         threshold = resolve_threshold(
             options.threshold, classes, quantization, of_probabilities=is_probabilities
@@ -86,8 +84,6 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
     )
     if options.is_axis_default and options.size is not None and size[0] != size[1]:
         refuse_axis_by_size(array.array.shape, resampling.size, -3)
-    if needs_values and options.convention is None and options.threshold is None:
-        refuse_probabilities(logits, array)
     empty, shape, wanted = context_of(values).empty, (n, *resampling.size), options.outputs
     probabilities = None
     if "probabilities" in wanted and (options.crf is None or 0 in shape):

@@ -16,9 +16,9 @@ from segpost._core.arrays import Array, as_input_array
 from segpost._core.device import context_of, to_host
 from segpost._core.public import public
 from segpost.color import operations
-from segpost.color.palette import MAX_COLORS, MAX_DISTINCT, Palette, PaletteLike, as_palette
+from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.pipeline import display, saving
-from segpost.pipeline.results import Want
+from segpost.pipeline.results import OUTPUTS, Want
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -352,14 +352,15 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             except ValueError:  # labels that no palette has a color for
                 return None
         array = to_host(validation.as_image_array(shown).array)
+        if not array.size:
+            return None
         if array.ndim == 4:
             array = np.concatenate(list(array[: display.MAX_IMAGES]), axis=1)
-        return array if array.size else None
+        return array
 
     def _results(self) -> dict[str, Any]:
         """Return the results that were wanted, by name."""
-        names = (f.name for f in fields(self) if f.name not in ("palette", "image"))
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name in OUTPUTS if (value := getattr(self, name)) is not None}
 
     def _legend_entries(self) -> list[display.LegendEntry]:
         """Return name, share and color of the classes, largest first; none without CPU labels."""
@@ -383,20 +384,14 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         """Return the palette, or distinct colors for the labels."""
         if self.palette is not None:
             return self.palette
-        largest = int(self._label_array().max(initial=0))
-        if largest >= MAX_COLORS:
-            raise ValueError(f"labels go up to {largest}, which has no color: pass a palette")
-        classes = max(largest + 1, 2)
-        distinct = Palette.distinct(min(classes, MAX_DISTINCT)).colors
-        return Palette(distinct[np.arange(classes) % MAX_DISTINCT])
+        return display.colors_up_to(int(self._label_array().max(initial=0)))
 
     def _first_result(self) -> Any:
         """Return a result that is not None."""
-        results = (self.labels, self.confidence, self.color, self.overlay, self.probabilities)
-        for result in results:
-            if result is not None:
-                return result
-        raise ValueError("this segmentation has no results")
+        results = self._results()
+        if not results:
+            raise ValueError("this segmentation has no results")
+        return next(iter(results.values()))
 
     def _is_batch(self) -> bool:
         """Whether the results have a batch axis."""

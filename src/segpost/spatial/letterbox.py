@@ -16,9 +16,6 @@ from segpost._core.arrays import InputArray, allocate_output
 from segpost._core.public import public
 from segpost.spatial.network_input import (
     ALIGNMENTS,
-    CHANNEL_ORDERS,
-    DTYPES,
-    LAYOUTS,
     MODES,
     Align,
     ChannelOrder,
@@ -26,9 +23,10 @@ from segpost.spatial.network_input import (
     InputSettings,
     Layout,
     ResizeMode,
-    as_triple,
+    check_input_format,
     fit_inside,
     nearest_inputs,
+    normalization,
 )
 
 if TYPE_CHECKING:
@@ -276,33 +274,8 @@ class Letterbox:
         >>> box.apply(image, mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4), scale=1).shape
         (3, 4, 4)
         """
-        arguments.check_choice(channel_order, "channel_order", CHANNEL_ORDERS)
-        arguments.check_choice(layout, "layout", LAYOUTS)
-        arguments.check_choice(dtype, "dtype", DTYPES)
-        if not isinstance(antialias, bool):
-            raise TypeError(f"antialias must be True or False, got {antialias!r}")
-        unit = as_triple(scale, "scale", single=True)
-        means, deviations = as_triple(mean, "mean"), as_triple(std, "std")
-        if not (deviations > 0).all():
-            raise ValueError(f"std must be positive, got {std!r}")
-        if unit[0] == 1 / 255 and (abs(means).max() > 2 or deviations.max() > 2):
-            raise ValueError(
-                f"mean {mean!r} and std {std!r} are in units of 0..255, but scale is 1/255, which "
-                "makes pixels 0..1: pass scale=1, or mean and std divided by 255"
-            )
-        gain, shift = unit / deviations, -means / deviations
-        padding = np.zeros(3)
-        if not isinstance(pad, str):
-            padding = gain * as_triple(pad, "pad") + shift
-        elif pad != "mean":
-            raise ValueError(f'pad must be a number, three numbers or "mean", got {pad!r}')
-        largest = float(np.abs([shift, 255 * gain + shift, padding]).max())
-        limit = float(np.finfo(dtype).max)
-        if largest > limit:
-            raise ValueError(
-                f"dtype {dtype} holds no value beyond {limit:g}, but with this scale, mean, std "
-                f"and pad the input reaches {largest:g}"
-            )
+        check_input_format(channel_order, layout, dtype, antialias)
+        colors = normalization(mean, std, scale, pad, dtype)
         source = validation.as_image_array(image)
         pixels = source.array
         if pixels.ndim > 4:
@@ -318,16 +291,13 @@ class Letterbox:
         planes, pixels = (a if a.ndim == 4 else a[None] for a in (output.array, pixels))
         if layout == "nhwc":
             planes = planes.transpose(0, 3, 1, 2)
-        colors = np.stack([gain, shift, padding])
         if channel_order == "bgr":
             planes, colors = planes[:, ::-1], colors[:, ::-1]
-        filters = [
+        rows, columns = (
             sampling.taps(*sides, antialias)
             for sides in zip(self.image_size, self.content_size, strict=True)
-        ]
-        backend.letterbox(
-            pixels, filters[0], filters[1], self.offset, np.ascontiguousarray(colors), planes
         )
+        backend.letterbox(pixels, rows, columns, self.offset, np.ascontiguousarray(colors), planes)
         return output.result()
 
     @overload

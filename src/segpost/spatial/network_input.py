@@ -22,6 +22,9 @@ InputDtype = Literal["float32", "float16"]
 DTYPES: tuple[str, ...] = get_args(InputDtype)
 
 
+MAX_OF_UNIT_RANGE = 2.0  # means and deviations of pixels in 0..1 are below it
+
+
 class InputSettings(TypedDict, total=False):
     """The keyword arguments of `Letterbox.apply` other than `out`, for type checkers."""
 
@@ -33,6 +36,17 @@ class InputSettings(TypedDict, total=False):
     layout: Layout
     dtype: InputDtype
     antialias: bool
+
+
+def check_input_format(
+    channel_order: object, layout: object, dtype: object, antialias: object
+) -> None:
+    """Check the settings of `Letterbox.apply` that are no numbers."""
+    arguments.check_choice(channel_order, "channel_order", CHANNEL_ORDERS)
+    arguments.check_choice(layout, "layout", LAYOUTS)
+    arguments.check_choice(dtype, "dtype", DTYPES)
+    if not isinstance(antialias, bool):
+        raise TypeError(f"antialias must be True or False, got {antialias!r}")
 
 
 def fit_inside(image: tuple[int, ...], box: tuple[int, ...]) -> tuple[int, ...]:
@@ -58,3 +72,37 @@ def as_triple(value: Any, name: str, *, single: bool = False) -> Array:
         expected = "one number" if single else "one number or three"
         raise TypeError(f"{name} must be {expected}, got {value!r}")
     return np.full(3, [arguments.as_real(number, name) for number in values], np.float64)
+
+
+def normalization(mean: Any, std: Any, scale: Any, pad: Any, dtype: InputDtype) -> Array:
+    """Return gain, shift and padding of every channel, (3, 3): the input is gain * pixel + shift.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is of a wrong type or out of its range, if mean and std are those of pixels in
+        0..255 beside a scale of 1/255, or if the input would be beyond the range of `dtype`.
+    """
+    unit = as_triple(scale, "scale", single=True)
+    means, deviations = as_triple(mean, "mean"), as_triple(std, "std")
+    if not (deviations > 0).all():
+        raise ValueError(f"std must be positive, got {std!r}")
+    if unit[0] == 1 / 255 and max(abs(means).max(), deviations.max()) > MAX_OF_UNIT_RANGE:
+        raise ValueError(
+            f"mean {mean!r} and std {std!r} are in units of 0..255, but scale is 1/255, which "
+            "makes pixels 0..1: pass scale=1, or mean and std divided by 255"
+        )
+    gain, shift = unit / deviations, -means / deviations
+    padding = np.zeros(3)
+    if not isinstance(pad, str):
+        padding = gain * as_triple(pad, "pad") + shift
+    elif pad != "mean":
+        raise ValueError(f'pad must be a number, three numbers or "mean", got {pad!r}')
+    largest = float(np.abs([shift, 255 * gain + shift, padding]).max())
+    limit = float(np.finfo(dtype).max)
+    if largest > limit:
+        raise ValueError(
+            f"dtype {dtype} holds no value beyond {limit:g}, but with this scale, mean, std "
+            f"and pad the input reaches {largest:g}"
+        )
+    return np.stack([gain, shift, padding])

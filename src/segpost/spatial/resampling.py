@@ -61,10 +61,7 @@ def plan_resampling(
     size = as_output_size(size, len(shape))
     if size == shape or 0 in shape:
         return Resampling(shape)
-    if grid is None:
-        _raise_unknown_grid(shape, size)
-    build: Any = sampling.axes if len(shape) == 2 else sampling.volume_axes
-    return Resampling(size, build(shape, size, grid))
+    return Resampling(size, _axes_of(shape, size, grid))
 
 
 def _plan_scale(
@@ -81,10 +78,17 @@ def _plan_scale(
         raise ValueError(f"scale {scale!r} of logits of size {shape} gives the size {output}")
     if 0 in shape or all(up == down for up, down in factors):
         return Resampling(output)
+    return Resampling(output, _axes_of(shape, output, grid, factors))
+
+
+def _axes_of(
+    shape: tuple[int, ...], size: tuple[int, ...], grid: object, scale: sampling.Scale | None = None
+) -> Any:
+    """Return the axes of an image or a volume; an unknown grid is an error."""
     if grid is None:
-        _raise_unknown_grid(shape, output)
+        _raise_unknown_grid(shape, size)
     build: Any = sampling.axes if len(shape) == 2 else sampling.volume_axes
-    return Resampling(output, build(shape, output, grid, factors))
+    return build(shape, size, grid, scale)
 
 
 def _plan_crop(shape: tuple[int, ...], size: object, grid: object, letterbox: object) -> Resampling:

@@ -1,0 +1,56 @@
+"""Tables of colors: checked, and constant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost._core.arrays import as_input_array
+
+MAX_COLORS = 65536
+
+
+def as_color_table(colors: Any, name: str) -> npt.NDArray[np.uint8]:
+    """Return colors as a constant (K, 3) array.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are not (K, 3) integers in 0..255: the message counts the bad values and names the
+        first.
+    """
+    if isinstance(colors, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array and its mask would be lost")
+    try:
+        table = as_input_array(np.asarray(colors), name).array
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} must have shape (K, 3): {error}") from None
+    if not table.size:
+        raise ValueError(f"{name} must have shape (K, 3), got {table.shape}")
+    if table.dtype.kind not in "iu":
+        hint = (
+            f"; 0..1 floats become ({name} * 255).round().astype(int)"
+            if table.dtype.kind == "f"
+            else ""
+        )
+        raise TypeError(f"{name} must be integers in 0..255, got dtype {table.dtype}{hint}")
+    if table.ndim != 2 or table.shape[1] != 3 or not len(table):
+        hint = f"; np.reshape({name}, (-1, 3)) of a flat list" if table.ndim == 1 else ""
+        raise ValueError(f"{name} must have shape (K, 3), got {table.shape}{hint}")
+    outside = (table < 0) | (table > 255)
+    if outside.any():
+        position = tuple(int(i) for i in np.argwhere(outside)[0])
+        raise ValueError(
+            f"{name} has {int(outside.sum())} values outside 0..255, "
+            f"first {table[position]} at {position}"
+        )
+    if len(table) > MAX_COLORS:
+        raise ValueError(f"{name} must have at most {MAX_COLORS} rows, got {len(table)}")
+    return as_constant(table.astype(np.uint8))
+
+
+def as_constant(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a copy that cannot be made writeable: the whole process shares palettes."""
+    return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
