@@ -71,9 +71,9 @@ const Exchange *exchange_of(PyTypeObject *type) {
     constexpr const char *name = "dlpack_exchange_api";
     PyObject *capsule = type->tp_dict ? PyDict_GetItem(type->tp_dict, attribute) : nullptr;
     if (!capsule || !PyCapsule_IsValid(capsule, name)) return nullptr;
-    auto *found = static_cast<const Exchange *>(PyCapsule_GetPointer(capsule, name));
-    while (found && found->major > 1) found = found->older;
-    return found && found->major == 1 && found->show ? found : nullptr;
+    auto *exchange = static_cast<const Exchange *>(PyCapsule_GetPointer(capsule, name));
+    while (exchange && exchange->major > 1) exchange = exchange->older;
+    return exchange && exchange->major == 1 && exchange->show ? exchange : nullptr;
 }
 
 // The bytes from the first element to behind the last; -1 where a shape is negative, or where the

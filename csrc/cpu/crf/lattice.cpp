@@ -31,15 +31,15 @@ bool each_tile(const std::vector<CrfTile> &tiles, const CancelToken &cancelled, 
 
 } // namespace
 
-bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
+bool Lattice::build(const PairwiseJob &input_job, const UnaryView &shape,
                     const std::vector<CrfTile> &tiles, const LatticeConfig &config,
                     bool include_self, const CancelToken &cancelled) {
-    PairwiseJob job = given;
-    const LatticeShape made(job, shape.d, shape.h, shape.w, config);
-    std::copy_n(made.sigma, 3, job.sigma); // 0: no feature
-    view.corners = made.corners;
-    passes = made.passes, blur_weight = static_cast<float>(made.blur_weight);
-    scale = made.scale, paths = made.paths;
+    PairwiseJob job = input_job;
+    const LatticeShape lattice(job, shape.d, shape.h, shape.w, config);
+    std::copy_n(lattice.sigma, 3, job.sigma); // 0: no feature
+    view.corners = lattice.corners;
+    passes = lattice.passes, blur_weight = static_cast<float>(lattice.blur_weight);
+    scale = lattice.scale, paths = lattice.paths;
 
     const std::int64_t pixels = shape.pixels();
     corner.resize(static_cast<std::size_t>(pixels * view.corners));
@@ -47,13 +47,14 @@ bool Lattice::build(const PairwiseJob &given, const UnaryView &shape,
     std::vector<double> origin;
     for (std::int64_t c = 0; c < job.guide.channels; ++c)
         origin.push_back(job.guide_range ? job.guide_range[c] : 0.0);
-    const Naming naming(CoordinateRanges(made.largest(job), made.factors).count);
-    std::vector<Keys> local(tiles.size(), Keys(made.corners - 1, naming.unique));
+    const Naming naming(CoordinateRanges(lattice.largest(job), lattice.factors).count);
+    std::vector<Keys> local(tiles.size(), Keys(lattice.corners - 1, naming.unique));
     if (!run_tasks(
             static_cast<std::int64_t>(tiles.size()),
             [&](std::int64_t i) {
                 const auto t = static_cast<std::size_t>(i);
-                local[t] = embed_tile(job, origin, made.factors, naming, shape.h, tiles[t], *this);
+                local[t] =
+                    embed_tile(job, origin, lattice.factors, naming, shape.h, tiles[t], *this);
             },
             cancelled))
         return false;

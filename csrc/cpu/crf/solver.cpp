@@ -112,17 +112,20 @@ void CrfOnLattice::Run::set_up(bool keep) {
         (matrix ? weight.matrix : weight.label) = factor.data();
         weights.push_back(weight);
         if (lattice) {
-            Lattice &made = *solver.lattices_[i];
-            made.sums.reserve(made.view.length * row);
-            made.rows.reserve(made.view.length * row);
-            made.view.sums = made.sums.data(), made.view.rows = made.rows.data();
-            lattices.push_back(made.view);
-            self_messages.push_back(made.self_message.empty() ? nullptr : made.self_message.data());
+            Lattice &own_lattice = *solver.lattices_[i];
+            own_lattice.sums.reserve(own_lattice.view.length * row);
+            own_lattice.rows.reserve(own_lattice.view.length * row);
+            own_lattice.view.sums = own_lattice.sums.data(),
+            own_lattice.view.rows = own_lattice.rows.data();
+            lattices.push_back(own_lattice.view);
+            self_messages.push_back(
+                own_lattice.self_message.empty() ? nullptr : own_lattice.self_message.data());
         } else {
-            Grid &made = *solver.grids_[i - solver.lattices_.size()];
-            made.reserve(row, solver.tiles_, unary.h, unary.w);
-            grids.push_back(made.view);
-            self_messages.push_back(made.self_message.empty() ? nullptr : made.self_message.data());
+            Grid &own_grid = *solver.grids_[i - solver.lattices_.size()];
+            own_grid.reserve(row, solver.tiles_, unary.h, unary.w);
+            grids.push_back(own_grid.view);
+            self_messages.push_back(own_grid.self_message.empty() ? nullptr
+                                                                  : own_grid.self_message.data());
         }
     }
     pass.lattices = lattices.data(), pass.grids = grids.data();

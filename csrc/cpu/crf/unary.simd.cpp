@@ -62,10 +62,10 @@ F normalize(const UnaryView &view, float *planes, std::int64_t pitch) {
     if (view.unary_kind == UnaryKind::probabilities) {
         const F floor = broadcast<F>(view.clamp > 1e-37 ? static_cast<float>(view.clamp) : 1e-37f);
         for (std::int64_t l = 0; l < view.labels; ++l) {
-            const F given = load<F>(planes + l * pitch), p = max(given, floor);
+            const F value = load<F>(planes + l * pitch), p = max(value, floor);
             const F log = logarithm(p);
             sum += p;
-            const F exact = given > F{} ? log : broadcast<F>(nothing);
+            const F exact = value > F{} ? log : broadcast<F>(nothing);
             store(planes + l * pitch, view.clamp > 0 ? log : exact);
         }
         const F divided = logarithm(sum);

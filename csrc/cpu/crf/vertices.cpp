@@ -182,13 +182,13 @@ bool Vertices::neighbours(std::uint32_t one, std::uint32_t other, std::int64_t a
 Vertices::Beside Vertices::beside(std::int64_t axis) const {
     const std::size_t count = size();
     const std::uint64_t change = change_[static_cast<std::size_t>(axis)];
-    Beside found{std::vector<std::uint32_t>(count, nobody), std::vector<std::uint8_t>(count, 0)};
+    Beside adjacent{std::vector<std::uint32_t>(count, nobody), std::vector<std::uint8_t>(count, 0)};
     // Four walks at a time: one alone would wait for memory at every step.
     struct Walk {
         std::size_t i, end, at;
     };
     const std::uint64_t *names = names_.data();
-    std::uint32_t *after = found.after.data();
+    std::uint32_t *after = adjacent.after.data();
     const auto step = [=](Walk &walk) {
         const std::uint64_t wanted = names[walk.i] + change, here = names[walk.at];
         after[walk.i] = here == wanted ? static_cast<std::uint32_t>(walk.at) : nobody;
@@ -213,9 +213,9 @@ Vertices::Beside Vertices::beside(std::int64_t axis) const {
                (after[i] == count || !neighbours(row_[i], row_[after[i]], axis, 1)))
             after[i] =
                 after[i] < count && names[after[i] + 1] == names[after[i]] ? after[i] + 1 : nobody;
-        if (after[i] != nobody) found.follows[after[i]] = 1;
+        if (after[i] != nobody) adjacent.follows[after[i]] = 1;
     }
-    return found;
+    return adjacent;
 }
 
 // The first of this name, or where it would be.
@@ -285,7 +285,7 @@ bool Vertices::add_bridges(std::int64_t least, const CancelToken &cancelled) {
     const auto begin = [&](std::int64_t i) {
         return i % shares ? names_[static_cast<std::size_t>(i * before / shares)] + 1 : 0;
     };
-    std::vector<std::vector<Missing>> found(static_cast<std::size_t>(tasks));
+    std::vector<std::vector<Missing>> missing(static_cast<std::size_t>(tasks));
     if (!run_tasks(
             tasks,
             [&](std::int64_t task) {
@@ -293,12 +293,12 @@ bool Vertices::add_bridges(std::int64_t least, const CancelToken &cancelled) {
                 const std::int64_t end = std::min((task + 1) * together, shares);
                 for (std::int64_t i = task * together; i < end; ++i)
                     add_missing(all_beside, begin(i), begin(i + 1) - begin(i), least, count);
-                found[static_cast<std::size_t>(task)] = std::move(count.often);
+                missing[static_cast<std::size_t>(task)] = std::move(count.often);
             },
             cancelled))
         return false;
     std::vector<Missing> all;
-    for (const auto &part : found) all.insert(all.end(), part.begin(), part.end());
+    for (const auto &part : missing) all.insert(all.end(), part.begin(), part.end());
     std::vector<Named> order, bridges, both; // order: near those that miss them
     for (const Missing &one : all)
         order.push_back({one.number, static_cast<std::uint32_t>(order.size())});
@@ -325,12 +325,12 @@ bool Vertices::add_bridges(std::int64_t least, const CancelToken &cancelled) {
 }
 
 std::vector<std::uint32_t> Vertices::chains_along(std::int64_t axis) const {
-    const Beside found = beside(axis);
+    const Beside adjacent = beside(axis);
     std::vector<std::uint32_t> next(rows_, nobody), chain;
     std::vector<std::uint8_t> follows(rows_);
     for (std::uint32_t i = 0; i < size(); ++i) {
-        follows[row_[i]] = found.follows[i];
-        if (found.after[i] != nobody) next[row_[i]] = row_[found.after[i]];
+        follows[row_[i]] = adjacent.follows[i];
+        if (adjacent.after[i] != nobody) next[row_[i]] = row_[adjacent.after[i]];
     }
     chain.reserve(size());
     for (std::uint32_t row = 0; row < rows_; ++row) {

@@ -50,24 +50,24 @@ bool rank(const float *planes, std::int64_t pitch, std::int64_t classes, std::in
             store(label + x + k * lanes, index[k]);
         }
     }
-    bool found = any(special);
+    bool undefined = any(special);
     for (; x < count; ++x) {
         const ExactLabel exact = label_exactly(planes + x, pitch, classes);
         label[x] = exact.label();
-        found |= exact.is_undefined();
+        undefined |= exact.is_undefined();
     }
-    return found;
+    return undefined;
 }
 
 bool rank(const double *planes, std::int64_t pitch, std::int64_t classes, std::int32_t *label,
           std::int64_t count) {
-    bool found = false;
+    bool undefined = false;
     for (std::int64_t x = 0; x < count; ++x) {
         const ExactLabel exact = label_exactly(planes + x, pitch, classes);
         label[x] = exact.label();
-        found |= exact.is_undefined();
+        undefined |= exact.is_undefined();
     }
-    return found;
+    return undefined;
 }
 
 // Labels and confidence of `count` pixels whose logits are at `planes`, or in `kept` already.

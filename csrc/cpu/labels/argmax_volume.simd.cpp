@@ -37,11 +37,11 @@ template <class T, class L> struct Volume {
         for (Row<T> *&slice : slices) {
             slice = scratch.take<Row<T>>(rows);
             for (std::int64_t y = 0; y < rows; ++y) {
-                Row<T> made;
-                made.planes = scratch.take<T>(classes * pitch);
-                made.label = scratch.take<std::int32_t>(pitch);
-                made.largest = scratch.take<float>(pitch);
-                if (!scratch.counting()) slice[y] = made;
+                Row<T> row;
+                row.planes = scratch.take<T>(classes * pitch);
+                row.label = scratch.take<std::int32_t>(pitch);
+                row.largest = scratch.take<float>(pitch);
+                if (!scratch.counting()) slice[y] = row;
             }
         }
         uniform = scratch.take<std::int32_t>(pitch);
@@ -261,11 +261,11 @@ template <class T, class L> void mixed_cells(const Volume<T, L> &work, const Cor
                                              std::int64_t block, const Span &span,
                                              LogitErrors &errors) {
     const std::int64_t last = min<std::int64_t>(block + lanes, work.cells);
-    bool found = false;
+    bool has_candidates = false;
     for (std::int64_t cell = block; cell < last; ++cell) {
         if (work.uniform[cell] != undecided || work.begin(cell) == work.begin(cell + 1)) continue;
-        if (!found) find_candidates(work, corners, block);
-        found = true;
+        if (!has_candidates) find_candidates(work, corners, block);
+        has_candidates = true;
         bool special = false;
         for (int i = 0; i < 4; ++i)
             special |= corners.row[i].label[cell] == undecided ||

@@ -120,11 +120,11 @@ void read_row(const Work<T, L> &work, const Row<T> &row, std::int64_t y, LogitEr
     // Each pixel is counted by one tile: its last row and column belong to the next.
     const bool counts_row =
         (y < tile.y1 || tile.y1 == job.y.cells()) && tile.row0 == job.y.start[tile.y0];
-    const std::int64_t counted = tile.x1 == job.x.cells() ? count : work.cells;
+    const std::int64_t own_cells = tile.x1 == job.x.cells() ? count : work.cells;
     bool special = false;
-    for (std::int64_t x = 0; x < counted; ++x) special |= row.label[x] == undecided;
+    for (std::int64_t x = 0; x < own_cells; ++x) special |= row.label[x] == undecided;
     if (special && counts_row)
-        count_nan(row.planes, work.pitch, work.classes, counted,
+        count_nan(row.planes, work.pitch, work.classes, own_cells,
                   (tile.n * job.logits.h + y) * job.logits.w + tile.x0, errors);
 }
 

@@ -16,7 +16,7 @@ constexpr int many_ends = 16;               // of 64 pixels: counting them one b
 constexpr std::int64_t most_rest = 15;      // blocks that are counted so without another look
 constexpr std::int64_t table_bytes = 32768; // for which there are several tables
 constexpr int most_tables = 8;
-constexpr int most_voids = 4; // values that are void and no classes, told from others
+constexpr int most_voids = 4; // void values outside the classes
 
 // The ends of runs among pixels [0, 64): bit i says that the pair of pixel i + 1 is another one.
 inline std::uint64_t ends_of_runs(const std::uint8_t *t, const std::uint8_t *p) {
@@ -116,32 +116,33 @@ struct Bytes {
     }
 
     void check(const std::uint8_t *t, std::int64_t count) {
-        std::uint8_t found = 0;
+        std::uint8_t outside = 0;
         if (void_count == 1) {
             for (std::int64_t i = 0; i < count; ++i)
-                found |= static_cast<std::uint8_t>((t[i] >= cap) & (t[i] != voids[0]));
+                outside |= static_cast<std::uint8_t>((t[i] >= cap) & (t[i] != voids[0]));
         } else {
             std::uint8_t v[most_voids];
             for (int k = 0; k < most_voids; ++k) v[k] = voids[k < void_count ? k : 0];
             for (std::int64_t i = 0; i < count; ++i)
-                found |= static_cast<std::uint8_t>((t[i] >= cap) & (t[i] != v[0]) & (t[i] != v[1]) &
-                                                   (t[i] != v[2]) & (t[i] != v[3]));
+                outside |=
+                    static_cast<std::uint8_t>((t[i] >= cap) & (t[i] != v[0]) & (t[i] != v[1]) &
+                                              (t[i] != v[2]) & (t[i] != v[3]));
         }
-        odd |= found != 0;
+        odd |= outside != 0;
     }
 
     void count(const std::uint8_t *t, const std::uint8_t *p, std::int64_t pixels) {
-        std::int64_t start = 0, found = 0, i = 0;
+        std::int64_t start = 0, end_count = 0, i = 0;
         std::int64_t busy = 0; // how often in a row runs were short
         for (; i + 65 <= pixels; i += 64) {
             const std::uint64_t bits = ends_of_runs(t + i, p + i);
             const int number = __builtin_popcountll(bits);
             if (number > many_ends) {
-                if (start < i || found) { // the run that goes on into these pixels
-                    ends[found++] = static_cast<std::uint32_t>(i - 1);
-                    if (found > 1 && ends[found - 2] == ends[found - 1]) --found;
-                    count_runs(t, p, start, found);
-                    found = 0;
+                if (start < i || end_count) { // the run that goes on into these pixels
+                    ends[end_count++] = static_cast<std::uint32_t>(i - 1);
+                    if (end_count > 1 && ends[end_count - 2] == ends[end_count - 1]) --end_count;
+                    count_runs(t, p, start, end_count);
+                    end_count = 0;
                 }
                 // Where runs are short they are for a while.
                 const std::int64_t blocks = min(busy++, most_rest) + 1;
@@ -157,17 +158,17 @@ struct Bytes {
             std::uint64_t left = bits;
             for (int k = 0; k < number; k += 4) // four at a time: few branches to guess
                 for (int j = 0; j < 4; ++j) {
-                    ends[found + k + j] =
+                    ends[end_count + k + j] =
                         static_cast<std::uint32_t>(i + __builtin_ctzll(left | 1ull << 63));
                     left &= left - 1;
                 }
-            found += number;
-            if (found > most_ends - 64) {
-                start = count_runs(t, p, start, found);
-                found = 0;
+            end_count += number;
+            if (end_count > most_ends - 64) {
+                start = count_runs(t, p, start, end_count);
+                end_count = 0;
             }
         }
-        start = count_runs(t, p, start, found);
+        start = count_runs(t, p, start, end_count);
         if (void_count) check(t + i, pixels - i);
         if (start < i) { // the run that is open, up to where the blocks end
             ends[0] = static_cast<std::uint32_t>(i - 1);
@@ -278,12 +279,12 @@ void confusion(const ConfusionJob &job, const Rect &rect, char *memory, const Co
     Scratch scratch(memory);
     CountBuffer buffer(sink, scratch.take<std::int64_t>(2 * CountBuffer::capacity));
     std::int64_t *pairs = scratch.take<std::int64_t>(2 * piece);
-    bool counted = false;
+    bool in_bytes = false;
     if (job.rule.classes <= most_classes) {
         Bytes bytes(job.rule, scratch);
-        counted = count_bytes(job, rect, bytes, sink);
+        in_bytes = count_bytes(job, rect, bytes, sink);
     }
-    if (!counted) count_pairs(job, rect, pairs, pairs + piece, buffer);
+    if (!in_bytes) count_pairs(job, rect, pairs, pairs + piece, buffer);
     buffer.flush();
 }
 

@@ -127,17 +127,18 @@ bool launch_boundary_bands(const BoundaryBandsJob &job, const CancelToken &cance
         });
 }
 
-bool launch_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t *offsets,
+bool launch_boundary_matches(const BoundaryPixelsJob &input_job, const std::int32_t *offsets,
                              std::int64_t offset_count, const CancelToken &cancelled,
                              std::int64_t *counts) {
     const KernelTable &table = kernels();
-    const std::int64_t h = given.target.h, w = given.target.w, classes = given.rule.classes;
-    const Memory marks[2] = {allocate(h * w * (given.narrow() ? 1 : 4)),
-                             allocate(h * w * (given.narrow() ? 1 : 4))};
-    BoundaryPixelsJob job = given;
+    const std::int64_t h = input_job.target.h, w = input_job.target.w,
+                       classes = input_job.rule.classes;
+    const Memory marks[2] = {allocate(h * w * (input_job.narrow() ? 1 : 4)),
+                             allocate(h * w * (input_job.narrow() ? 1 : 4))};
+    BoundaryPixelsJob job = input_job;
     job.pred_marks = marks[0].get();
     job.target_marks = marks[1].get();
-    std::vector<std::int64_t> found[4]; // predicted, target; those of each that have a match
+    std::vector<std::int64_t> pixels[4]; // predicted, target; those of each that have a match
     BoundaryMatchesJob side[2];
     std::int64_t reach_y = 0, reach_x = 0;
     for (std::int64_t k = 0; k < offset_count; ++k) {
@@ -153,13 +154,13 @@ bool launch_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t 
         side[k].reach_y = reach_y, side[k].reach_x = reach_x;
         side[k].own_squares = bits[k].data(), side[k].other_squares = bits[1 - k].data();
         side[k].h = h, side[k].w = w, side[k].classes = classes;
-        side[k].narrow = given.narrow();
+        side[k].narrow = input_job.narrow();
         side[k].own = marks[k].get(), side[k].other = marks[1 - k].get();
         side[k].offsets = offsets, side[k].offset_count = offset_count;
     }
     std::mutex mutex;
     NoErrors no_errors;
-    for (std::int64_t n = 0; n < given.target.n; ++n) {
+    for (std::int64_t n = 0; n < input_job.target.n; ++n) {
         std::vector<Rows> parts; // whole rows of squares
         const std::int64_t step = (per_task(bytes_per_task, 16 * w) + square - 1) / square * square;
         for (std::int64_t y = 0; y < h; y += step) parts.push_back({n, y, std::min(y + step, h)});
@@ -171,9 +172,9 @@ bool launch_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t 
                 }))
             return false;
         for (int step = 0; step < 4; ++step) {
-            found[step].assign(static_cast<std::size_t>(classes), 0);
+            pixels[step].assign(static_cast<std::size_t>(classes), 0);
             const auto count = step < 2 ? table.boundary_counts : table.boundary_matches;
-            if (step >= 2) side[step - 2].there = found[3 - step].data();
+            if (step >= 2) side[step - 2].there = pixels[3 - step].data();
             if (!run(
                     parts, cancelled, no_errors, [&](const Rows &) { return classes * 8; },
                     [&](const Rows &part, char *memory, NoErrors &) {
@@ -182,13 +183,13 @@ bool launch_boundary_matches(const BoundaryPixelsJob &given, const std::int32_t 
                         count(side[step % 2], part, here);
                         std::lock_guard lock(mutex);
                         for (std::int64_t c = 0; c < classes; ++c)
-                            found[step][static_cast<std::size_t>(c)] += here[c];
+                            pixels[step][static_cast<std::size_t>(c)] += here[c];
                     }))
                 return false;
         }
         for (std::int64_t c = 0; c < classes; ++c)
             for (int k = 0; k < 4; ++k) // predicted, matched; target, matched
-                counts[4 * c + k] += found[k / 2 + k % 2 * 2][static_cast<std::size_t>(c)];
+                counts[4 * c + k] += pixels[k / 2 + k % 2 * 2][static_cast<std::size_t>(c)];
     }
     return true;
 }

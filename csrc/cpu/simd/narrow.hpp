@@ -6,7 +6,7 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-// True where a value other than `void_value` became 255 and there is one to be told from.
+// True where there is a void value, and a value that is another one became 255.
 template <class L> inline bool narrow_labels(const char *from, std::int64_t step,
                                              std::int64_t count, bool has_void,
                                              std::int64_t void_value, std::uint8_t *to) {

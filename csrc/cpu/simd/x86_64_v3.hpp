@@ -58,7 +58,7 @@ inline std::int64_t narrow_blocks(const std::int32_t *labels, std::int64_t count
                                   std::int64_t void_value, std::uint8_t *to, bool &odd) {
     const __m256i most = _mm256_set1_epi32(255);
     const __m256i nothing = _mm256_set1_epi32(static_cast<std::int32_t>(void_value));
-    __m256i found = _mm256_setzero_si256();
+    __m256i nonzero = _mm256_setzero_si256();
     std::int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
         __m256i low[2];
@@ -67,23 +67,23 @@ inline std::int64_t narrow_blocks(const std::int32_t *labels, std::int64_t count
                 _mm256_loadu_si256(reinterpret_cast<const __m256i *>(labels + i + 8 * k));
             low[k] = _mm256_min_epu32(a, most);
             if (has_void)
-                found =
-                    _mm256_or_si256(found, _mm256_andnot_si256(_mm256_cmpeq_epi32(a, nothing),
-                                                               _mm256_cmpeq_epi32(low[k], most)));
+                nonzero =
+                    _mm256_or_si256(nonzero, _mm256_andnot_si256(_mm256_cmpeq_epi32(a, nothing),
+                                                                 _mm256_cmpeq_epi32(low[k], most)));
         }
         const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(low[0], low[1]), 0xd8);
         _mm_storeu_si128(
             reinterpret_cast<__m128i *>(to + i),
             _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
     }
-    odd |= !_mm256_testz_si256(found, found);
+    odd |= !_mm256_testz_si256(nonzero, nonzero);
     return i;
 }
 inline std::int64_t narrow_blocks(const std::int64_t *labels, std::int64_t count, bool has_void,
                                   std::int64_t void_value, std::uint8_t *to, bool &odd) {
     const __m256i zero = _mm256_setzero_si256(), most = _mm256_set1_epi32(255);
     const __m256i nothing = _mm256_set1_epi64x(void_value);
-    __m256i found = zero;
+    __m256i nonzero = zero;
     std::int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
         __m256i low[2];
@@ -101,8 +101,8 @@ inline std::int64_t narrow_blocks(const std::int64_t *labels, std::int64_t count
             const __m256i other = _mm256_castps_si256(_mm256_shuffle_ps(
                 _mm256_castsi256_ps(_mm256_cmpeq_epi64(_mm256_castps_si256(a), nothing)),
                 _mm256_castsi256_ps(_mm256_cmpeq_epi64(_mm256_castps_si256(b), nothing)), 0x88));
-            found = _mm256_or_si256(found,
-                                    _mm256_andnot_si256(other, _mm256_cmpeq_epi32(low[k], most)));
+            nonzero = _mm256_or_si256(nonzero,
+                                      _mm256_andnot_si256(other, _mm256_cmpeq_epi32(low[k], most)));
         }
         const __m256i words = _mm256_packus_epi32(low[0], low[1]);
         const __m256i bytes = _mm256_packus_epi16(words, words);
@@ -111,7 +111,7 @@ inline std::int64_t narrow_blocks(const std::int64_t *labels, std::int64_t count
         const __m128i later = _mm256_extracti128_si256(bytes, 1);
         _mm_storeu_si128(reinterpret_cast<__m128i *>(to + i), _mm_unpacklo_epi16(even, later));
     }
-    odd |= !_mm256_testz_si256(found, found);
+    odd |= !_mm256_testz_si256(nonzero, nonzero);
     return i;
 }
 

@@ -85,18 +85,18 @@ inline std::int64_t narrow_blocks(const std::int64_t *labels, std::int64_t count
                                   std::int64_t void_value, std::uint8_t *to, bool &odd) {
     const __m512i most = _mm512_set1_epi64(254), nothing = _mm512_set1_epi64(void_value);
     const __mmask8 asked = has_void ? 0xff : 0;
-    __mmask8 found = 0;
+    __mmask8 nonzero = 0;
     std::int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
         const __m512i a = _mm512_loadu_si512(labels + i), b = _mm512_loadu_si512(labels + i + 8);
         const __mmask8 high_a = _mm512_mask_cmpgt_epu64_mask(asked, a, most);
         const __mmask8 high_b = _mm512_mask_cmpgt_epu64_mask(asked, b, most);
-        found |= _mm512_mask_cmpneq_epi64_mask(high_a, a, nothing) |
-                 _mm512_mask_cmpneq_epi64_mask(high_b, b, nothing);
+        nonzero |= _mm512_mask_cmpneq_epi64_mask(high_a, a, nothing) |
+                   _mm512_mask_cmpneq_epi64_mask(high_b, b, nothing);
         _mm_storeu_si128(reinterpret_cast<__m128i *>(to + i),
                          _mm_unpacklo_epi64(_mm512_cvtusepi64_epi8(a), _mm512_cvtusepi64_epi8(b)));
     }
-    odd |= found != 0;
+    odd |= nonzero != 0;
     return i;
 }
 inline std::int64_t narrow_blocks(const std::int32_t *labels, std::int64_t count, bool has_void,
@@ -104,15 +104,15 @@ inline std::int64_t narrow_blocks(const std::int32_t *labels, std::int64_t count
     const __m512i most = _mm512_set1_epi32(254);
     const __m512i nothing = _mm512_set1_epi32(static_cast<std::int32_t>(void_value));
     const __mmask16 asked = has_void ? 0xffff : 0;
-    __mmask16 found = 0;
+    __mmask16 nonzero = 0;
     std::int64_t i = 0;
     for (; i + 16 <= count; i += 16) {
         const __m512i a = _mm512_loadu_si512(labels + i);
         const __mmask16 high = _mm512_mask_cmpgt_epu32_mask(asked, a, most);
-        found |= _mm512_mask_cmpneq_epi32_mask(high, a, nothing);
+        nonzero |= _mm512_mask_cmpneq_epi32_mask(high, a, nothing);
         _mm_storeu_si128(reinterpret_cast<__m128i *>(to + i), _mm512_cvtusepi32_epi8(a));
     }
-    odd |= found != 0;
+    odd |= nonzero != 0;
     return i;
 }
 

@@ -20,8 +20,8 @@ inline Float16 narrow(float value) {
     std::uint32_t rounded;
     __builtin_memcpy(&rounded, &small, 4);
     rounded -= 0x3f000000;
-    const std::uint32_t found = magnitude < 0x38800000 ? rounded : normal;
-    return {static_cast<std::uint16_t>(found | sign)};
+    const std::uint32_t half = magnitude < 0x38800000 ? rounded : normal;
+    return {static_cast<std::uint16_t>(half | sign)};
 }
 
 inline void narrow_row(const float *from, Float16 *to, std::int64_t count) {
@@ -41,7 +41,7 @@ struct Work {
     float *blank;                // [3][pitch] one of padding
     std::int64_t pitch;
 
-    Work(const LetterboxJob &given, Scratch &scratch) : job(given) {
+    Work(const LetterboxJob &input_job, Scratch &scratch) : job(input_job) {
         bytes = 3 * job.image.w;
         pitch = round_up(job.width + 4, lanes);
         source = scratch.take<const std::uint8_t *>(job.y.width);

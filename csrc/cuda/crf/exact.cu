@@ -90,8 +90,8 @@ __device__ float apart(const float2 *a, const float2 *b, int features) {
 // pixels.
 __global__ void send(Pairs job, const float *q, Quads rows, int quads, float *to) {
     float *kernel = dynamic_shared<float>(); // [from, to]
-    float4 *given = reinterpret_cast<float4 *>(kernel + tile * tile);
-    float *received = reinterpret_cast<float *>(given + tile * quads); // features of the tile
+    float4 *values = reinterpret_cast<float4 *>(kernel + tile * tile);
+    float *received = reinterpret_cast<float *>(values + tile * quads); // features of the tile
     float *sent = received + tile * job.features;
     int *near = reinterpret_cast<int *>(sent + tile * job.features);
     const std::int64_t mine = blockIdx.x;
@@ -121,7 +121,7 @@ __global__ void send(Pairs job, const float *q, Quads rows, int quads, float *to
                 if (at < job.pixels && which < rows.quads)
                     value = times4(job.in ? job.in[at] : 1.0f,
                                    q ? quad_of(q, job.order[at], rows, which) : one4());
-                given[i] = value;
+                values[i] = value;
             }
             __syncthreads();
             for (int i = thread; i < tile * tile; i += threads) {
@@ -136,7 +136,7 @@ __global__ void send(Pairs job, const float *q, Quads rows, int quads, float *to
             }
             __syncthreads();
             for (int b = 0; b < tile; ++b) {
-                const float4 value = given[b * quads + quad];
+                const float4 value = values[b * quads + quad];
                 const float4 k = *reinterpret_cast<const float4 *>(kernel + b * tile + first);
                 sum[0] = fma4(k.x, value, sum[0]);
                 sum[1] = fma4(k.y, value, sum[1]);

@@ -41,7 +41,7 @@ template <class S> struct Pixel {
         const std::int64_t y = divide(p, v.w), z = divide(y, v.h);
         at = v.data + z * v.stride_d + (y - z * v.h) * v.stride_h + (p - y * v.w) * v.stride_w;
     }
-    __device__ float given(std::int64_t label) const {
+    __device__ float input(std::int64_t label) const {
         return static_cast<float>(load<S>(at + label * view.stride_l, view.dtype));
     }
     __device__ bool probabilities() const { return view.unary_kind == UnaryKind::probabilities; }
@@ -61,13 +61,13 @@ struct Normalizer {
         float sum = 0;
         if (pixel.probabilities()) {
             for (std::int64_t l = 0; l < pixel.view.labels; ++l)
-                sum += fmaxf(pixel.given(l), pixel.floor);
+                sum += fmaxf(pixel.input(l), pixel.floor);
         } else {
             best = -3e38f;
             for (std::int64_t l = 0; l < pixel.view.labels; ++l)
-                best = fmaxf(best, pixel.raw(pixel.given(l)));
+                best = fmaxf(best, pixel.raw(pixel.input(l)));
             for (std::int64_t l = 0; l < pixel.view.labels; ++l)
-                sum += expf(fmaxf(pixel.raw(pixel.given(l)) - best, nothing));
+                sum += expf(fmaxf(pixel.raw(pixel.input(l)) - best, nothing));
         }
         divided = logf(sum);
     }
@@ -84,7 +84,7 @@ struct PixelErrors {
         const std::int64_t pixels = view.d * view.h * view.w;
         bool hope = false, fine = true;
         for (std::int64_t l = 0; l < view.labels; ++l) {
-            const float v = pixel.given(l);
+            const float v = pixel.input(l);
             const bool low = v < -3e38f, high = v > 3e38f;
             if (v != v || (high && view.unary_kind != UnaryKind::energies) ||
                 (low && view.unary_kind != UnaryKind::logits)) {
@@ -133,7 +133,7 @@ template <class S> __global__ void summarize_pixels(UnaryView view, SummaryMemor
             }
         }
         for (std::int64_t l = 0; l < view.labels; ++l) {
-            const unsigned key = warp_max(ordered_key(normalizer.log(pixel.raw(pixel.given(l)))));
+            const unsigned key = warp_max(ordered_key(normalizer.log(pixel.raw(pixel.input(l)))));
             if (lane == 0) atomicMax(best + l, key);
         }
     }
@@ -165,7 +165,7 @@ __global__ void pack_pixels(UnaryView view, Choice choice, Quads rows, float *lo
     const Pixel<S> pixel(view, p);
     const Normalizer normalizer(pixel);
     const auto log_of = [&](std::int64_t label) {
-        return normalizer.log(pixel.raw(pixel.given(label)));
+        return normalizer.log(pixel.raw(pixel.input(label)));
     };
     float rest = 0;
     for (std::int64_t i = 0; i < choice.dropped_count; ++i) rest += expf(log_of(choice.dropped[i]));
@@ -199,11 +199,11 @@ template <class S> __global__ void write_pixels(UnaryView view, Choice choice, Q
     const Normalizer normalizer(pixel);
     float total = 0;
     for (std::int64_t i = 0; i < choice.dropped_count; ++i)
-        total += expf(normalizer.log(pixel.raw(pixel.given(choice.dropped[i]))));
+        total += expf(normalizer.log(pixel.raw(pixel.input(choice.dropped[i]))));
     const float share = total > 0 ? from[choice.kept_count] / total : 0.0f;
     for (std::int64_t i = 0; i < choice.dropped_count; ++i)
         *at(choice.dropped[i]) =
-            share * expf(normalizer.log(pixel.raw(pixel.given(choice.dropped[i]))));
+            share * expf(normalizer.log(pixel.raw(pixel.input(choice.dropped[i]))));
 }
 
 __global__ void load_start(ProbabilityView from, Shape shape, std::int64_t labels, Quads rows,

@@ -12,7 +12,8 @@ namespace segpost::gpu {
 // Names that are not unique are 64 random bits: of a million vertices two have the same in one
 // image of ten million.
 
-Features::Features(const PairwiseJob &job, const Shape &given) : shape(given), guide(job.guide) {
+Features::Features(const PairwiseJob &job, const Shape &image_shape)
+    : shape(image_shape), guide(job.guide) {
     const std::int64_t extent[] = {shape.d, shape.h, shape.w};
     for (int i = 0; i < 3 && job.has_places; ++i) {
         if (extent[i] == 1) continue;
@@ -248,8 +249,8 @@ void launch_embed(const Embedding &job, Stream stream) {
 Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const LatticeShape &lattice,
                        const LatticeConfig &config, const Workspace &workspace) {
     const Stream stream = workspace.stream();
-    Vertices made;
-    made.corners = static_cast<int>(lattice.corners);
+    Vertices vertices;
+    vertices.corners = static_cast<int>(lattice.corners);
     const std::int64_t d = lattice.corners - 1, entries = shape.pixels() * lattice.corners;
     if (entries >= std::int64_t{1} << 31)
         throw std::invalid_argument("an image of " + std::to_string(shape.pixels()) +
@@ -275,73 +276,74 @@ Vertices make_vertices(const PairwiseJob &job, const Shape &shape, const Lattice
         embedding.origin +=
             naming.factor[at] * static_cast<Name>(static_cast<std::int64_t>(ranges.least[at]));
     }
-    made.weight = workspace.alloc<float>(entries);
-    made.vertex = workspace.alloc<unsigned>(entries);
-    made.entry = workspace.alloc<unsigned>(entries);
+    vertices.weight = workspace.alloc<float>(entries);
+    vertices.vertex = workspace.alloc<unsigned>(entries);
+    vertices.entry = workspace.alloc<unsigned>(entries);
     Name *names = workspace.alloc<Name>(entries), *sorted = workspace.alloc<Name>(entries);
     unsigned *number = workspace.alloc<unsigned>(entries);
     std::size_t size = sorting_workspace(entries);
     void *work = workspace.alloc<char>(static_cast<std::int64_t>(size));
-    embedding.names = names, embedding.entries = number, embedding.weight = made.weight;
+    embedding.names = names, embedding.entries = number, embedding.weight = vertices.weight;
     launch_embed(embedding, stream);
-    sort_pairs(stream, work, size, names, sorted, number, made.entry, entries, bits);
-    launch(stream, blocks_of(entries), dim3(block_size), 0, mark_first, sorted, made.vertex,
+    sort_pairs(stream, work, size, names, sorted, number, vertices.entry, entries, bits);
+    launch(stream, blocks_of(entries), dim3(block_size), 0, mark_first, sorted, vertices.vertex,
            entries);
-    inclusive_sum(stream, work, size, made.vertex, number, entries);
+    inclusive_sum(stream, work, size, vertices.vertex, number, entries);
     unsigned met;
     workspace.download(&met, number + entries - 1, 1);
-    made.met = met;
-    made.start = workspace.alloc<unsigned>(made.met + 1);
+    vertices.met = met;
+    vertices.start = workspace.alloc<unsigned>(vertices.met + 1);
     // The names of pixels are not needed any more: those of vertices take their place.
-    launch(stream, blocks_of(entries), dim3(block_size), 0, number_vertices, sorted, made.entry,
-           number, entries, names, made.start, made.vertex);
+    launch(stream, blocks_of(entries), dim3(block_size), 0, number_vertices, sorted, vertices.entry,
+           number, entries, names, vertices.start, vertices.vertex);
 
     Links links{};
-    links.names = names, links.met = met, links.corners = made.corners;
+    links.names = names, links.met = met, links.corners = vertices.corners;
     for (std::int64_t axis = 0; axis < lattice.corners; ++axis)
         links.change[axis] = naming.change(axis, lattice.corners);
     const auto linked = [&](std::int64_t length) {
-        made.length = links.length = length;
-        made.next = links.next = workspace.alloc_zeros<unsigned>(length * made.corners);
-        made.previous = links.previous = workspace.alloc_zeros<unsigned>(length * made.corners);
-        launch(stream, blocks_of(length * made.corners), dim3(block_size), 0, link, links);
+        vertices.length = links.length = length;
+        vertices.next = links.next = workspace.alloc_zeros<unsigned>(length * vertices.corners);
+        vertices.previous = links.previous =
+            workspace.alloc_zeros<unsigned>(length * vertices.corners);
+        launch(stream, blocks_of(length * vertices.corners), dim3(block_size), 0, link, links);
     };
-    linked(made.met);
-    const std::int64_t bridged = vertices_bridged(config, made.met);
-    if (!bridged) return made;
+    linked(vertices.met);
+    const std::int64_t bridged = vertices_bridged(config, vertices.met);
+    if (!bridged) return vertices;
 
     Gaps gaps{};
     gaps.links = links;
     gaps.least = static_cast<unsigned>(bridged);
     gaps.bits = 8;
-    const std::int64_t most_gaps = made.met * made.corners * 2;
+    const std::int64_t most_gaps = vertices.met * vertices.corners * 2;
     while (gaps.bits < 31 && std::int64_t{1} << gaps.bits < most_gaps) ++gaps.bits;
     gaps.met_by = workspace.alloc_zeros<unsigned>(std::int64_t{1} << gaps.bits);
     gaps.names = workspace.alloc<Name>(most_gaps);
     gaps.count = workspace.alloc_zeros<unsigned>(2);
-    const dim3 grid = blocks_of(made.met * made.corners), block(block_size);
+    const dim3 grid = blocks_of(vertices.met * vertices.corners), block(block_size);
     launch(stream, grid, block, 0, count_gaps, gaps);
     launch(stream, grid, block, 0, collect_gaps, gaps);
     unsigned gap_count;
     workspace.download(&gap_count, gaps.count, 1);
     const std::int64_t most = gap_count / gaps.least;
-    if (!most) return made;
+    if (!most) return vertices;
     // Workspace for as many bridges as there may be: how many there are stays on the device.
-    Name *all = workspace.alloc<Name>(made.met + most);
+    Name *all = workspace.alloc<Name>(vertices.met + most);
     Name *in_order = workspace.alloc<Name>(gap_count);
     unsigned *marks = workspace.alloc<unsigned>(2 * static_cast<std::int64_t>(gap_count));
     size = sorting_workspace(gap_count);
     work = workspace.alloc<char>(static_cast<std::int64_t>(size));
-    copy_across(stream, all, names, static_cast<std::size_t>(made.met) * sizeof(Name));
+    copy_across(stream, all, names, static_cast<std::size_t>(vertices.met) * sizeof(Name));
     sort_names(stream, work, size, gaps.names, in_order, gap_count, bits);
     launch(stream, blocks_of(gap_count), block, 0, mark_bridges, in_order, gap_count, gaps.least,
            marks);
     inclusive_sum(stream, work, size, marks, marks + gap_count, gap_count);
     launch(stream, blocks_of(gap_count), block, 0, keep_bridges, in_order, marks + gap_count,
-           gap_count, gaps.least, all + made.met, gaps.count + 1);
+           gap_count, gaps.least, all + vertices.met, gaps.count + 1);
     links.names = all, links.bridges = gaps.count + 1;
-    linked(made.met + most);
-    return made;
+    linked(vertices.met + most);
+    return vertices;
 }
 
 } // namespace segpost::gpu

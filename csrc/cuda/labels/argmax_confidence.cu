@@ -119,8 +119,8 @@ __global__ void __launch_bounds__(block_size, least_blocks<S, pixels>)
 
 } // namespace
 
-void argmax_confidence(const ArgmaxJob &given, std::uintptr_t stream, ErrorCounts *errors) {
-    Ranking job(given, Purpose::label, nullptr, errors);
+void argmax_confidence(const ArgmaxJob &argmax_job, std::uintptr_t stream, ErrorCounts *errors) {
+    Ranking job(argmax_job, Purpose::label, nullptr, errors);
     dispatch_layout(job.logits, [&](auto element, auto pixels) {
         using S = decltype(element);
         if constexpr (!std::is_same_v<S, Any>)

@@ -70,9 +70,9 @@ template <class S, int pixels> __global__ void __launch_bounds__(block_size, pix
     rank_block<FirstMaximum<S, pixels>>(job);
 }
 
-void start(const ArgmaxJob &given, Purpose purpose, int *corners, ErrorCounts *errors,
+void start(const ArgmaxJob &argmax_job, Purpose purpose, int *corners, ErrorCounts *errors,
            std::uintptr_t stream) {
-    Ranking job(given, purpose, corners, errors);
+    Ranking job(argmax_job, purpose, corners, errors);
     dispatch_layout(job.logits, [&](auto element, auto pixels) {
         launch_ranking(job, pixels, stream, rank_pixels<decltype(element), pixels()>);
     });

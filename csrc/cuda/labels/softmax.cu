@@ -343,9 +343,9 @@ void launch_sigmoid(const SoftmaxJob &job, Stream stream, ErrorCount *undefined)
 
 } // namespace
 
-void launch_softmax(const SoftmaxJob &given, std::uintptr_t stream, ErrorCount *undefined) {
+void launch_softmax(const SoftmaxJob &input_job, std::uintptr_t stream, ErrorCount *undefined) {
     const Stream on = stream_of(stream);
-    SoftmaxJob job = given;
+    SoftmaxJob job = input_job;
     if (job.has_threshold) return launch_sigmoid(job, on, undefined);
     if (job.resample)
         return with_element(job.logits.dtype, [&](auto element) {

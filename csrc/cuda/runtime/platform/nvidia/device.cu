@@ -51,14 +51,15 @@ int device_count(const char *&problem) {
 }
 
 int device_of(const void *memory) {
-    cudaPointerAttributes found{};
-    const cudaError_t error = forget(cudaPointerGetAttributes(&found, memory));
+    cudaPointerAttributes attributes{};
+    const cudaError_t error = forget(cudaPointerGetAttributes(&attributes, memory));
     if (error == cudaErrorInvalidValue || error == cudaErrorInsufficientDriver ||
         error == cudaErrorNoDevice)
         return -1; // memory that CUDA does not know
     require(error, "asking for the device of memory");
-    const bool there = found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
-    return there ? found.device : -1;
+    const bool there =
+        attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+    return there ? attributes.device : -1;
 }
 
 void use_device(int device, int &before) {
