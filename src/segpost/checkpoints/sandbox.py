@@ -6,6 +6,7 @@ this process.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -29,7 +30,7 @@ START = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[1]); "
     "from segpost.checkpoints.sandbox_child import main; main(*sys.argv[2:])"
 )
-INHERITED = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "HOME", "LANG")
+INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG")
 OVERRIDDEN = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -77,18 +78,25 @@ def _run_child(arguments: list[str], seconds: int) -> dict[str, Any]:
     paths = [path for path in sys.path if path]
     command = [sys.executable, "-I", "-S", "-c", START, json.dumps(paths), *arguments]
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    environment |= OVERRIDDEN
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+    with (
+        tempfile.TemporaryDirectory(prefix="segpost-") as scratch,
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+    ):
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment
+            [*command, scratch],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            env=environment | OVERRIDDEN | {"TMPDIR": scratch},
+            start_new_session=True,
         )
         try:
             code = child.wait(seconds)
         except subprocess.TimeoutExpired:
             raise ValueError(f"its reader was stopped after {seconds} seconds") from None
         finally:
-            child.kill()
-            child.wait()
+            _kill_group(child)
         if code:
             raise ValueError(_exit_reason(code, errors))
         output.seek(0)
@@ -100,6 +108,14 @@ def _run_child(arguments: list[str], seconds: int) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise ValueError("its reader gave no answer")
     return answer
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    """End a child and whatever it has started."""
+    # Numbers of processes are reused only after all others.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 def _exit_reason(code: int, errors: IO[bytes]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from segpost.checkpoints import tree
+from segpost.checkpoints.containment import contain, limit_resources
 from segpost.checkpoints.statistics import READ_KINDS, compute_statistics, iter_pieces
 
 EXTRA_MEMORY = 1 << 30  # bytes beyond those of the library and of the file
@@ -37,15 +38,12 @@ class Request(NamedTuple):
     values: bool
 
 
-def main(path: str, layout: str, size: str, seconds: str, values: str) -> None:
+def main(path: str, layout: str, size: str, seconds: str, values: str, scratch: str) -> None:
     """Read a file and print its content as JSON."""
-    import resource
-
     out = os.dup(1)
     os.dup2(2, 1)  # libraries that print do not print into the answer
-    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_ANSWER_SIZE, MAX_ANSWER_SIZE))
+    limit_resources(int(seconds), MAX_ANSWER_SIZE)
+    contain(scratch)
     request = Request(Path(path), int(size), values == "1")
     read = {"torch": _read_torch, "keras": _read_keras, "tensorflow": _read_tensorflow}[layout]
     try:

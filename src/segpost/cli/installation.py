@@ -15,6 +15,8 @@ OPTIONAL_PACKAGES = {
     "matplotlib": "matplotlib",
     "tqdm": "tqdm",
     "torch": "torch",
+    "landlockpy": "landlockpy",
+    "pyseccomp": "pyseccomp",
 }
 
 
