@@ -7,7 +7,8 @@ backwards from the output and returns the fields of a `Convention`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn
 
 # ONNX Resize's words for a sampling grid, which are OpenVINO's too.
@@ -20,6 +21,7 @@ GRIDS = {
 
 
 MAX_STEPS = 64  # operators behind one that changes ids, among which the ids are looked for
+MAX_OPERATORS = 1 << 16  # that are followed from the output; more are a circle of a damaged file
 
 
 class Operator(NamedTuple):
@@ -63,7 +65,9 @@ def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> dic
     resize: Operator | None = None
     is_moved, interpolating = False, ""
     operator = read(output)
-    while operator.kind:
+    for _ in range(MAX_OPERATORS):
+        if not operator.kind:
+            break
         if operator.kind in ("argmax", "compare"):
             if kind == "probabilities":
                 break
@@ -94,6 +98,8 @@ def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> dic
         if kind == "logits" and quantization is None:  # else it is that of an input
             quantization = operator.quantization
         operator = read(operator.source)
+    else:
+        raise ValueError("the operators before output form a circle")
     class_axis = axis % 4
     for order in reversed(orders):
         if len(order) == 4:
@@ -106,6 +112,23 @@ def trace_output(output: Any, read: Callable[[Any], Operator], axis: int) -> dic
         "head": "" if resize is None or is_moved else resize.tensor,
     }
     return fields if quantization is None else fields | {"quantization": quantization}
+
+
+@contextmanager
+def refuse_damage(kind: str) -> Iterator[None]:
+    """Raise a ValueError for whatever the parser of a file format raises about a damaged file.
+
+    Parameters
+    ----------
+    kind : str
+        The name of the file format, for the error.
+    """
+    try:
+        yield
+    except (ValueError, OSError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(f"model is a damaged {kind} file: {error!r}") from error
 
 
 def _has_ids_behind(change: Operator, read: Callable[[Any], Operator]) -> bool:

@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from segpost.runtimes.graph import Operator, check_output_index, trace_output
+from segpost.runtimes.graph import Operator, check_output_index, refuse_damage, trace_output
 
 KINDS = {
     "SOFTMAX": "softmax",
@@ -34,6 +34,11 @@ def read_convention(model: Any, output: int) -> dict[str, Any]:
     if data[4:8] != b"TFL3":
         raise ValueError("model is no TFLite file: its identifier TFL3 is missing")
     schema = _import_schema()
+    with refuse_damage("TFLite"):
+        return _read_graph(schema, data, output)
+
+
+def _read_graph(schema: Any, data: bytes, output: int) -> dict[str, Any]:
     parsed = schema.Model.GetRootAs(data, 0)
     graph = parsed.Subgraphs(0)
     last = graph.Outputs(check_output_index(output, graph.OutputsLength()))

@@ -13,6 +13,7 @@ from segpost.runtimes.graph import (
     bilinear_grid,
     check_output_index,
     import_package,
+    refuse_damage,
     trace_output,
 )
 
@@ -38,9 +39,14 @@ RESIZES = ("Resize", "Upsample", "GridSample")
 def read_convention(model: Any, output: str | int) -> dict[str, Any]:
     """Return the fields of a `Convention`, from an ONNX file or model."""
     onnx = import_package("onnx", "onnx", "an ONNX file")
-    if isinstance(model, (str, PathLike)):
-        model = onnx.load(fspath(model), load_external_data=False)
-    graph = model.graph
+    if not isinstance(model, (str, PathLike)):
+        return _read_graph(onnx, model.graph, output)
+    with refuse_damage("ONNX"):
+        graph = onnx.load(fspath(model), load_external_data=False).graph
+        return _read_graph(onnx, graph, output)
+
+
+def _read_graph(onnx: Any, graph: Any, output: str | int) -> dict[str, Any]:
     names = [entry.name for entry in graph.output]
     last = names[check_output_index(output, len(names))] if isinstance(output, int) else output
     check_choice(last, "output", tuple(names))
