@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import BinaryIO
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -22,6 +21,8 @@ def check_sums_of_png(file: BinaryIO) -> None:
     ValueError
         If a chunk is damaged or cut.
     """
+    import zlib
+
     file.seek(0)
     if file.read(len(SIGNATURE)) != SIGNATURE:
         raise ValueError("the file is damaged: it has not the signature of a PNG")

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import os
 import re
-import zlib
 from pathlib import Path
 
 MAX_SUFFIX = 16  # letters of an ending that a temporary name keeps, for writers that look at it
@@ -69,6 +68,8 @@ def _host() -> str:
 
     Containers of one machine may have the same process ids, and copies of one the same host name.
     """
+    import zlib
+
     identity = [os.uname().nodename]
     with contextlib.suppress(OSError):
         identity.append(os.readlink("/proc/self/ns/pid"))
