@@ -16,6 +16,7 @@ from segpost.evaluation.reading import PairReader
 from segpost.evaluation.summaries import ignored_pixels, image_pixels
 from segpost.files.arrays import ARRAY_SUFFIXES
 from segpost.metrics.report import documents, formats
+from segpost.render.text import escape_csv
 
 OUTPUTS = ("json", "csv", "per_image", "markdown", "html", "cityscapes_json", "state")
 WITHOUT_SCORES = ("json", "state")  # outputs that need no scores
@@ -162,13 +163,15 @@ def _format_per_image(scores: Scores, outcome: Outcome) -> str:
     images = scores.images
     pixels, ignored = image_pixels(scores).tolist(), ignored_pixels(outcome.cm)
     head = ["id", "miou", "pixel_accuracy", "pixels", "void_pixels"]
-    rows: list[Sequence[object]] = [[*head, *(f"iou_{name}" for name in scores.class_names)]]
+    rows: list[Sequence[object]] = [
+        [*head, *(escape_csv(f"iou_{name}") for name in scores.class_names)]
+    ]
     for i, id_ in enumerate(images.ids):
         miou, accuracy, *iou = (
             formats.plain(float(value))
             for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i])
         )
-        rows.append([id_, miou, accuracy, pixels[i], ignored[i], *iou])
+        rows.append([escape_csv(id_), miou, accuracy, pixels[i], ignored[i], *iou])
     return formats.csv_lines(rows)
 
 

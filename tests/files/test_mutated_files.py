@@ -1,0 +1,94 @@
+"""Damaged pictures, arrays, records and states are errors of four kinds, never anything else."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mutations import mutate
+
+import segpost
+from segpost.files import read_array, read_image, read_json_object, read_labels
+
+pytestmark = pytest.mark.faults
+COUNT = 1000  # damaged versions of every file
+
+
+def refused(path: Path, data: bytes, read: Callable[[Path], object]) -> int:
+    """How many damaged versions are refused; any other exception is raised."""
+    count = 0
+    for damaged in mutate(data, COUNT, seed=3):
+        path.write_bytes(damaged)
+        try:
+            read(path)
+        except (ValueError, TypeError, OSError, MemoryError):
+            count += 1
+    return count
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "gif", "bmp", "webp"])
+def test_pictures(tmp_path, suffix):
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    labels = np.kron(rng.integers(0, 4, (5, 6)), np.ones((4, 4))).astype(np.uint8)
+    buffer = io.BytesIO()
+    picture = image.fromarray(labels)
+    picture.save(buffer, format={"jpg": "JPEG", "tif": "TIFF"}.get(suffix, suffix))
+    path = tmp_path / f"labels.{suffix}"
+    path.write_bytes(buffer.getvalue())
+    read_image(path)  # the whole file is read
+    assert refused(path, buffer.getvalue(), read_image) > 0
+    assert refused(path, buffer.getvalue(), read_labels) > 0
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_arrays(tmp_path, suffix):
+    buffer = io.BytesIO()
+    logits = np.arange(3 * 4 * 5, dtype=np.float32).reshape(3, 4, 5)
+    if suffix == "npy":
+        np.save(buffer, logits)
+    else:
+        np.savez(buffer, logits=logits)
+    path = tmp_path / f"logits.{suffix}"
+
+    def read(path: Path) -> object:
+        return np.array(read_array(path))
+
+    path.write_bytes(buffer.getvalue())
+    np.testing.assert_array_equal(read(path), logits)
+    assert refused(path, buffer.getvalue(), read) > 100
+
+
+def states() -> dict[str, tuple[bytes, Callable[[Path], object]]]:
+    """States and records as JSON, with what reads them."""
+    rng = np.random.default_rng(1)
+    preds, target = rng.integers(0, 3, (2, 12, 14)), rng.integers(0, 3, (2, 12, 14))
+    readable: dict[str, tuple[bytes, Callable[[Path], object]]] = {}
+    metrics = [
+        segpost.ConfusionMatrix(3, per_image=True),
+        segpost.BoundaryIoU(3),
+        segpost.TrimapIoU(3),
+        segpost.BoundaryF(3),
+    ]
+    for metric in metrics:
+        kind = type(metric)
+        metric.update(preds, target)
+        readable[kind.__name__] = (
+            metric.to_json().encode(),
+            lambda path, kind=kind: kind.from_json(path.read_bytes()),
+        )
+    record = segpost.fingerprint(rng.standard_normal((3, 6, 7)).astype(np.float32))
+    readable["fingerprint"] = (record.to_json().encode(), segpost.Fingerprint.load)
+    readable["object"] = (b'{"a": [1, 2.5, null, {"b": "c"}]}', read_json_object)
+    return readable
+
+
+@pytest.mark.parametrize("name", list(states()))
+def test_states(tmp_path, name):
+    data, read = states()[name]
+    path = tmp_path / "state.json"
+    path.write_bytes(data)
+    read(path)
+    assert refused(path, data, read) > 100
