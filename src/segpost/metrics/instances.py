@@ -136,8 +136,8 @@ class InstanceIoU(Measure):
             As `ConfusionMatrix.update`, and for an instance that has several classes.
         """
         self._check_not_reduced()
-        updated = self.copy()
-        updated._confusion.update(preds, target, nan=nan)
+        batch = self._empty()
+        batch._confusion.update(preds, target, nan=nan)
         pairs = as_pairs(preds, target, self.num_classes, LABELS_OR_LOGITS)
         maps = instances if isinstance(instances, (list, tuple)) else [instances]
         if len(maps) != len(pairs):
@@ -155,24 +155,25 @@ class InstanceIoU(Measure):
             for index, image in enumerate(pair.images()):
                 if image.target.size:
                     labels = image.labels()
-                    updated._measure(labels[None], image.target[None], stack[index][None])
-        self.__dict__.update(updated.__dict__)
+                    batch._measure(labels[None], image.target[None], stack[index][None])
+        self._add_batch(batch)
 
     def compute(self) -> InstanceScores:
         """Compute the scores of everything counted so far."""
-        scores = self._confusion.compute()
+        with self._lock:
+            scores, sums = self._confusion.compute(), self._sums
         counts = scores.class_counts
         false_positives = counts.predicted - counts.true_positives
         iiou = np.full(self.num_classes, np.nan)
         for c in self.things:
-            weighted, missed = self._weighted([c], group=False)
+            weighted, missed = self._weighted(sums, [c], group=False)
             iiou[c] = ratio(weighted, weighted + missed + int(false_positives[c]))
         categories = {}
         for name, members in (self._confusion.groups or {}).items():
             if all(c in self.things for c in members):
                 inside = np.array(members, np.int64)
                 others = np.setdiff1d(np.arange(self.num_classes), inside)
-                weighted, missed = self._weighted(members, group=True)
+                weighted, missed = self._weighted(sums, members, group=True)
                 wrong = int(scores.matrix[np.ix_(others, inside)].sum())
                 categories[name] = float(ratio(weighted, weighted + missed + wrong))
         iou = np.where(scores.ignored, np.nan, counts.iou())
@@ -213,9 +214,10 @@ class InstanceIoU(Measure):
 
     def reset(self) -> None:
         """Set all counts to zero."""
-        self._confusion.reset()
-        self._sums: Sums = {}
-        self._reduced = False
+        with self._lock:
+            self._confusion = self._confusion._empty()
+            self._sums: Sums = {}
+            self._reduced = False
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain data."""
@@ -253,10 +255,10 @@ class InstanceIoU(Measure):
                 for k, value in enumerate((1, right, grouped)):
                     sums[k] += value
 
-    def _weighted(self, members: Sequence[int], *, group: bool) -> tuple[float, float]:
+    def _weighted(self, sums: Sums, members: Sequence[int], *, group: bool) -> tuple[float, float]:
         """Return the weighted true positives and misses, which do not depend on the order."""
         weighted, missed = [], []
-        for (c, size), (instances, right, grouped) in self._sums.items():
+        for (c, size), (instances, right, grouped) in sums.items():
             if c in members:
                 weight = self.things[c] / size
                 pixels = grouped if group else right
