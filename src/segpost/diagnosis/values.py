@@ -47,16 +47,22 @@ def count_values(labels: Array) -> ValueCounts:
     return ValueCounts(values.astype(np.int64), counts.astype(np.int64))
 
 
-def sample_pixels(logits: Logits, quantization: tuple[float, int] | None = None) -> Float64:
+def dequantize(values: Array, quantization: tuple[float, float] | None) -> Array:
+    """Return real values of integers that are quantized by (scale, zero_point)."""
+    if quantization is None:
+        return values
+    scale, zero_point = quantization
+    return np.asarray((values.astype(np.float64) - zero_point) * scale)
+
+
+def sample_pixels(logits: Logits, quantization: tuple[float, float] | None = None) -> Float64:
     """Return the logits of evenly spaced pixels, (S, C), dequantized where that is known."""
     values = logits.values
     n, c, h, w = values.shape
     step = max(1, math.isqrt(n * h * w // SAMPLED_PIXELS))
     samples = widen(np.ascontiguousarray(values[:, :, ::step, ::step]), logits.kind)
     pixels = np.moveaxis(samples, 1, -1).reshape(-1, c).astype(np.float64)
-    if quantization is not None:
-        pixels = (pixels - quantization[1]) * quantization[0]
-    return pixels
+    return dequantize(pixels, quantization)
 
 
 def iter_planes(logits: Logits) -> Iterator[tuple[int, int, Array]]:
