@@ -92,6 +92,10 @@ def as_choices(values: Iterable[str], name: str, allowed: tuple[str, ...]) -> fr
     """Return a collection of allowed words as a set; an empty one raises an error."""
     if isinstance(values, str):
         raise TypeError(f"{name} must be a collection of names such as ({values!r},)")
+    if not isinstance(values, Iterable):
+        raise TypeError(
+            f"{name} must be a collection of names such as ({allowed[0]!r},), got {values!r}"
+        )
     words = list(values)
     for word in words:
         check_choice(word, name, allowed)
@@ -114,9 +118,11 @@ def normalize_class_axis(axis: object, ndim: int, first: int = -3) -> int:
 
 
 def resolve_class_axis(
-    shape: tuple[int, ...], axis: object, spatial: int, *, is_integer: bool = False
+    shape: tuple[int, ...], axis: object, spatial: int, *, labels: str = ""
 ) -> int:
     """Return the class axis of logits of a shape, counted from the end.
+
+    `labels` is an expression of the labels that logits without a class axis hold, if they do.
 
     Raises
     ------
@@ -131,8 +137,8 @@ def resolve_class_axis(
             hint = "; a one-channel volume needs its class axis: logits[None]"
             if spatial == 2:
                 hint = (
-                    "; these look like labels: segpost.colorize(logits, palette)"
-                    if is_integer
+                    f"; these look like labels: segpost.colorize({labels}, palette)"
+                    if labels
                     else "; a sigmoid head's map needs its class axis and a threshold: logits[None]"
                     ", threshold=0.5"
                 )

@@ -183,7 +183,7 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
         )
     )
     if threshold is not None and kind is None:
-        warn_of_probabilities(preds_array, "preds", stacklevel=4)
+        warn_of_probabilities(preds_array, "preds")
     found = 2 if logits.threshold is not None else shape[class_axis]
     if found != classes or found == 1:
         hint = ""
