@@ -186,6 +186,16 @@ def _size_hint(size: Any, axes: int) -> str:
     return "; of a tensor of this shape pass tensor.shape[-2:]"
 
 
+def size_cure(size: Any, expected: Any) -> str:
+    """Return the cure of a size (H, W) that is the transposed one of what is expected, or none."""
+    if tuple(size) != tuple(expected)[::-1] or size[0] == size[1]:
+        return ""
+    return (
+        "; they are transposed: a size is (height, width), image.shape[:2] of an array or "
+        "image.size[::-1] of a Pillow image"
+    )
+
+
 def as_scale(scale: Any, axes: int = 2) -> tuple[tuple[int, int], ...]:
     """Return the scale of every axis as a ratio of integers up to `MAX_SCALE_TERM`.
 

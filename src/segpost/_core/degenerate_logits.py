@@ -46,9 +46,14 @@ def may_be_degenerate(logits: Logits) -> bool:
     if isinstance(values, DeviceArray) or not values.size:
         return False
     first = values.item(0)
-    return float(
-        np.uint32(first << 16).view(np.float32) if kind == "bfloat16" else first
-    ).is_integer()
+    return bool(_is_whole_bfloat16(first) if kind == "bfloat16" else first.is_integer())
+
+
+def _is_whole_bfloat16(bits: int) -> bool:
+    """Whether the bits of a bfloat16 are those of a whole number; of an infinity, too."""
+    fraction_bits = max(134 - (bits >> 7 & 255), 0)
+    is_zero, fraction = not bits & 0x7FFF, bits & ((1 << fraction_bits) - 1)
+    return is_zero or (fraction_bits <= 7 and not fraction)
 
 
 def refuse_degenerate_logits(

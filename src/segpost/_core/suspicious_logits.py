@@ -17,15 +17,19 @@ MAX_ASPECT_RATIO = 3  # of maps that are not suspicious
 MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
 
 
-def starts_in_0_to_1(values: Array, kind: str) -> bool:
-    """Whether the first value may be a probability; integers, which are quantized, may be.
+def may_lie_in_0_to_1(values: Array, kind: str) -> bool:
+    """Whether three values may be probabilities; integers, which are quantized, may be.
 
-    It is one value, so that logits, of which most are outside 0..1, cost no pass over the data.
+    They are so few, that logits, of which most are outside 0..1, cost no pass over the data.
     """
     if kind in LABEL_KINDS:
         return True
-    first = values.item(0)
-    return bool(first <= BFLOAT16_ONE if kind == "bfloat16" else 0 <= first <= 1)
+    last = values.size - 1
+    for index in (0, last // 2, last):
+        value = values.item(index)
+        if not (value <= BFLOAT16_ONE if kind == "bfloat16" else 0 <= value <= 1):
+            return False
+    return True
 
 
 def lies_in_0_to_1(array: InputArray) -> bool:
@@ -33,7 +37,7 @@ def lies_in_0_to_1(array: InputArray) -> bool:
     values, kind = array.array, array.kind
     if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
         return False
-    if not starts_in_0_to_1(values, kind):
+    if not may_lie_in_0_to_1(values, kind):
         return False
     step = max(values.shape[-2] * values.shape[-1] // MAX_SAMPLE, 1)
     for sample in (values[..., ::step, :1], values):
@@ -63,14 +67,16 @@ def warn_of_class_axis(array: InputArray, class_axis: int) -> None:
     read, and only where the shape is suspicious: a map narrower than there are classes, or of an
     extreme aspect ratio, or as many classes as one of its sides.
     """
-    shape, other_axis = array.array.shape[-3:], -4 - class_axis
-    classes, side, other = shape[class_axis], shape[1], shape[other_axis]
-    is_suspicious = (
-        other < min(classes, side)
+    shape = array.array.shape[-3:]
+    classes, side, other = shape if class_axis == -3 else shape[::-1]
+    if not (
+        (other < classes and other < side)
         or classes == side != other
         or other > MAX_ASPECT_RATIO * max(classes, side)
-    )
-    if not is_suspicious or min(classes, side) < MIN_SIDE or other < 2:
+    ):
+        return
+    other_axis = -4 - class_axis
+    if min(classes, side) < MIN_SIDE or other < 2:
         return
     if isinstance(array.array, DeviceArray) or not array.array.size:
         return

@@ -13,6 +13,7 @@ from segpost._core.arrays import Array, InputArray, widen
 from segpost._core.contract import LabelErrors, Pairwise, Unary, UnaryErrors
 from segpost._core.device import context_of
 from segpost._core.errors import warn_of_input
+from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.crf.settings import Settings
 
 MAX_SIGMAS = 100_000  # from one end of a feature to the other; lattice keys are integers
@@ -144,6 +145,8 @@ class Guide(NamedTuple):
         guide: Array = self.values[n]
         is_byte = self.kind == "uint8"
         if is_byte and sigmas.min() * MAX_SIGMAS >= 255:
+            if sigmas.min() > 1:
+                warn_of_unit_image(guide)
             return guide, None
         backend = registry.backend(guide)
         bounds = self.ranges[n] if self.ranges else backend.feature_range(guide, self.kind)[0]

@@ -17,7 +17,7 @@ from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.errors import format_index
 from segpost._core.sampling import Axes
-from segpost._core.suspicious_logits import starts_in_0_to_1
+from segpost._core.suspicious_logits import may_lie_in_0_to_1
 from segpost._core.validation import check_on_cpu
 
 # Sums of probabilities of half precision, or of quantized networks, are within this of 1.
@@ -80,7 +80,7 @@ def describe_probabilities(
     values = logits.values
     if not context_of(values).on_cpu or not values.size or values.shape[1] < 2:
         return None
-    if not starts_in_0_to_1(values, logits.kind):
+    if not may_lie_in_0_to_1(values, logits.kind):
         return None
     step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
     values = dequantize(values[:, :, ::step_y, ::step_x], logits.kind, *quantization)
