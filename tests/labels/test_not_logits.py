@@ -200,9 +200,9 @@ def test_a_batch_of_label_maps(kind: str, library: str) -> None:
         assert f"logits of shape (3, 40, 50) and dtype {kind} look like 3 label maps" in text
         color = cure(text, COLORIZE, logits=logits, palette="voc")
         np.testing.assert_array_equal(np.asarray(color), segpost.colorize(labels, "voc"))
-        floats = cure(text, r"classes pass (logits\..*)$", logits=logits)
-        answer = segpost.argmax(floats)
-        np.testing.assert_array_equal(np.asarray(answer), labels.argmax(0))
+        batch = cure(text, r"classes pass a batch, (logits\[None\])$", logits=logits)
+        answer = segpost.argmax(batch)
+        np.testing.assert_array_equal(np.asarray(answer), labels.argmax(0)[None])
     seg = segpost.postprocess(logits, quantization=(1.0, 0))
     np.testing.assert_array_equal(np.asarray(seg.labels), labels.argmax(0))
 
@@ -331,3 +331,65 @@ def test_on_the_command_line(
     with Image.open(tmp_path / "out" / "head.labels.png") as picture:
         wanted = INSIDE if "SCALE" not in text else (values[0] > 0)
         np.testing.assert_array_equal(np.asarray(picture), wanted)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("form", ["(N, H, W)", "(1, H, W)", "(H, W)", "(H, W, 1)"])
+def test_label_maps_of_floats(kind: str, form: str) -> None:
+    """Whole numbers in regions are no logits, whatever their type: the printed call draws them."""
+    labels = np.where(maps() == 3, 9, maps()) % 251
+    labels[:, 30:34, 20:40] = 2
+    is_batch = form == "(N, H, W)"
+    shaped = {"(N, H, W)": labels, "(1, H, W)": labels[:1], "(H, W)": labels[0],
+              "(H, W, 1)": labels[0, ..., None]}[form]  # fmt: skip
+    logits: Any = torch.from_numpy(shaped.astype("float32")).to(getattr(torch, kind))
+    options: dict[str, Any] = {"axis": -1} if form == "(H, W, 1)" else {}
+    for function in (segpost.argmax, segpost.postprocess):
+        for argument in (logits, *([] if kind == "bfloat16" else [logits.numpy()])):
+            text = message(function, argument, **options)
+            pattern = r"labels: (segpost\.colorize\(.*, palette\))"
+            color = np.asarray(cure(text, pattern, logits=argument, palette="voc"))
+            wanted = segpost.colorize(labels if is_batch else labels[0], "voc")
+            np.testing.assert_array_equal(color, wanted)
+    if is_batch:
+        answer = cure(text, r"classes pass a batch, (logits\[None\])$", logits=logits)
+        wanted = labels.astype(np.float32).argmax(0)
+        np.testing.assert_array_equal(np.asarray(segpost.argmax(answer)), wanted[None])
+
+
+@pytest.mark.parametrize(
+    "logits",
+    [
+        np.rint(scene(6, 40, 50)),
+        np.maximum(scene(6, 40, 50), 0),  # after a ReLU
+        VOTES * 9.0,  # drawn by hand
+        VOTES * np.float32([1, 4, 2, 8])[:, None, None],
+        VOTES + 2.0 * VOTES[::-1],
+        np.zeros((3, 40, 50)),
+        np.where(VOTES, 0.0, -np.inf),  # logarithms of votes
+    ],
+)
+def test_whole_floats_that_are_logits(logits: np.ndarray) -> None:
+    logits = logits.astype(np.float32)
+    np.testing.assert_array_equal(segpost.argmax(logits), logits.argmax(0))
+
+
+def test_infinities_are_equal() -> None:
+    """Of classes that are +inf the first is the label, as of any equal logits."""
+    logits = np.zeros((4, 2, 3), np.float32)
+    logits[1:3, 1, 2] = np.inf
+    labels = segpost.argmax(logits)
+    assert labels[1, 2] == 1
+    np.testing.assert_array_equal(labels, torch.from_numpy(logits).argmax(0).numpy())
+
+
+def test_labels_of_floats_as_labels() -> None:
+    """Where labels are expected, the cure is their conversion, not an argmax."""
+    labels = maps().astype(np.float32)
+    for call in (
+        lambda: segpost.colorize(labels, "voc"),
+        lambda: segpost.confusion_matrix(maps(), labels, num_classes=21),
+    ):
+        with pytest.raises(TypeError, match=r"whole numbers: (labels|target)\.astype\('int32'\)"):
+            call()
+    np.testing.assert_array_equal(labels.astype("int32"), maps())

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from conftest import scene
 
 import segpost
 
@@ -39,8 +40,11 @@ def test_probabilities_as_logits(kind: str, want: Any) -> None:
 
 def test_they_are_logits_if_the_caller_says_so() -> None:
     convention = segpost.Convention(kind="probabilities")
-    seg = segpost.postprocess(segpost.softmax(SHARES), convention=convention, want=WANT)
-    np.testing.assert_allclose(seg.confidence, segpost.softmax(SHARES).max(0), atol=1e-6)
+    with pytest.warns(segpost.InputWarning, match="without segpost.softmax") as caught:
+        shares = segpost.softmax(SHARES)
+    assert caught[0].filename == __file__
+    seg = segpost.postprocess(shares, convention=convention, want=WANT)
+    np.testing.assert_allclose(seg.confidence, shares.max(0), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -128,3 +132,64 @@ def test_stretched_images_pass(classes: int, side: int) -> None:
     """Of a square input, the results of portrait images are no square."""
     logits = np.zeros((classes, side, side), np.float32)
     assert segpost.argmax(logits, size=(500, 375)).shape == (500, 375)
+
+
+def test_softmax_of_probabilities(backend: str) -> None:
+    for shares in (SHARES, SHARES[None], np.moveaxis(SHARES, 0, -1)):
+        axis = -1 if shares.shape[-1] == len(SHARES) else -3
+        with pytest.warns(segpost.InputWarning, match="a second softmax would make them alike"):
+            segpost.softmax(shares, axis=axis)
+    segpost.softmax(LOGITS)
+
+
+CALLS = [
+    segpost.argmax,
+    lambda *a, **o: segpost.postprocess(*a, **o).labels,
+    lambda a, **o: segpost.Stream(**o)(a).labels,
+    lambda *a, **o: segpost.softmax(*a, **o),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("shape", [(21, 33, 25), (19, 24, 24), (70, 16, 20), (150, 20, 20)])
+@pytest.mark.parametrize("is_batch", [False, True])
+def test_classes_on_the_other_axis(call: Any, shape: tuple[int, ...], is_batch: bool) -> None:
+    """Values change most from class to class: each wrong reading warns, each right one does not."""
+    first = scene(*shape)
+    last = np.ascontiguousarray(np.moveaxis(first, 0, -1))
+    if is_batch:
+        first, last = first[None], last[None]
+    for logits, right, wrong in ((first, -3, -1), (last, -1, -3)):
+        call(logits, axis=right)
+        with pytest.warns(segpost.InputWarning, match=rf"pass axis={right}$") as caught:
+            call(logits, axis=wrong)
+        assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize("shape", [(150, 40, 30), (19, 19, 30), (21, 20, 90), (33, 33, 21)])
+def test_suspicious_shapes_of_logits(shape: tuple[int, ...]) -> None:
+    """A shape alone is no reason to warn."""
+    random = np.random.default_rng(4)
+    for logits in (scene(*shape), random.normal(size=shape), np.zeros(shape)):
+        segpost.argmax(logits.astype(np.float32))
+        segpost.argmax(np.moveaxis(logits, 0, -1).astype(np.float32), axis=-1)
+
+
+@pytest.mark.parametrize("call", CALLS[:3])
+def test_a_transposed_size(call: Any) -> None:
+    """(W, H), as Pillow and OpenCV have it, gives two strides; the printed size gives one."""
+    logits = scene(5, 33, 25)
+    size = (25 * 8, 33 * 8)
+    with pytest.warns(segpost.InputWarning, match="size is") as caught:
+        assert call(logits, size=size).shape == size
+    assert "pass size=(264, 200)" in str(caught[0].message)
+    assert call(logits, size=size[::-1]).shape == (264, 200)
+    for stretched in ((256, 256), (100, 300)):
+        assert call(logits, size=stretched).shape == stretched
+
+
+def test_an_image_confirms_a_size() -> None:
+    image = np.full((200, 264, 3), 90, np.uint8)
+    size: Any = image.shape[:2]
+    seg = segpost.postprocess(scene(5, 33, 25), size=size, image=image)
+    assert seg.labels.shape == size

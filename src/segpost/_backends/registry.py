@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Literal, cast, get_args
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from segpost._backends import threads
 from segpost._core import extensions
 from segpost._core.arguments import check_choice
 from segpost._core.contract import Array, Backend, DeferredErrors
 from segpost._core.device import HOST, DeviceArray, DeviceContext, context_of, wait_on_stream
+from segpost._core.errors import warn_of_input
 
 BackendName = Literal["native", "numba", "reference", "cuda"]
 DEVICE_BACKENDS = ("cuda",)  # one for each kind of device, under its name
@@ -31,6 +32,7 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "boundary_matches": "boundaries",
     "instance_counts": "instances",
 }
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)
 _loaded: dict[str, Backend] = {}
 
@@ -128,8 +130,43 @@ def _check_same_device(context: DeviceContext, arrays: Sequence[Array | None]) -
         wait_on_stream(context, array)
 
 
-@contextmanager
-def use_backend(name: BackendName) -> Iterator[None]:
+class BackendBlock:
+    """The block of a ``with`` statement, or a function, that uses one backend."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tokens: list[Token[str | None]] = []  # of blocks that are entered and not left
+        self._is_used = False
+
+    def __enter__(self) -> None:
+        self._is_used = True
+        _load(self._name)
+        self._tokens.append(_forced.set(self._name))
+
+    def __exit__(self, *exception: object) -> None:
+        _forced.reset(self._tokens.pop())
+
+    def __call__(self, function: FunctionT) -> FunctionT:
+        """Return a function that uses the backend in every call."""
+        self._is_used = True
+
+        @functools.wraps(function)
+        def call(*arguments: Any, **settings: Any) -> Any:
+            with BackendBlock(self._name):
+                return function(*arguments, **settings)
+
+        return cast(FunctionT, call)
+
+    def __del__(self) -> None:
+        if not self._is_used:
+            warn_of_input(
+                f"use_backend({self._name!r}) has no effect without a block: write "
+                f"with segpost.use_backend({self._name!r}): above the calls; the environment "
+                "variable SEGPOST_BACKEND is for the whole process"
+            )
+
+
+def use_backend(name: BackendName) -> BackendBlock:
     """Use one backend for every call inside the ``with`` block (this thread and context only).
 
     Parameters
@@ -137,12 +174,17 @@ def use_backend(name: BackendName) -> Iterator[None]:
     name : {"native", "numba", "reference", "cuda"}
         Every backend gives the same integers; "reference" is the float64 NumPy definition.
 
+    Returns
+    -------
+    block : context manager
+        It decorates a function, too. A call without either has no effect, and is an `InputWarning`.
+
     Raises
     ------
     ValueError
         If there is no backend of that name.
     RuntimeError
-        If the native or the cuda backend cannot be used, saying why.
+        If the native or the cuda backend cannot be used, saying why; at the start of the block.
 
     Examples
     --------
@@ -151,9 +193,4 @@ def use_backend(name: BackendName) -> Iterator[None]:
     ...     segpost.argmax(np.float32([[[1, 5]], [[2, 3]]]))
     array([[1, 0]], dtype=uint8)
     """
-    _load(_check_name(name, "name"))
-    token = _forced.set(name)
-    try:
-        yield
-    finally:
-        _forced.reset(token)
+    return BackendBlock(_check_name(name, "name"))

@@ -92,6 +92,10 @@ def as_choices(values: Iterable[str], name: str, allowed: tuple[str, ...]) -> fr
     """Return a collection of allowed words as a set; an empty one raises an error."""
     if isinstance(values, str):
         raise TypeError(f"{name} must be a collection of names such as ({values!r},)")
+    if not isinstance(values, Iterable):
+        raise TypeError(
+            f"{name} must be a collection of names such as ({allowed[0]!r},), got {values!r}"
+        )
     words = list(values)
     for word in words:
         check_choice(word, name, allowed)
@@ -114,9 +118,11 @@ def normalize_class_axis(axis: object, ndim: int, first: int = -3) -> int:
 
 
 def resolve_class_axis(
-    shape: tuple[int, ...], axis: object, spatial: int, *, is_integer: bool = False
+    shape: tuple[int, ...], axis: object, spatial: int, *, labels: str = ""
 ) -> int:
     """Return the class axis of logits of a shape, counted from the end.
+
+    `labels` is an expression of the labels that logits without a class axis hold, if they do.
 
     Raises
     ------
@@ -131,8 +137,8 @@ def resolve_class_axis(
             hint = "; a one-channel volume needs its class axis: logits[None]"
             if spatial == 2:
                 hint = (
-                    "; these look like labels: segpost.colorize(logits, palette)"
-                    if is_integer
+                    f"; these look like labels: segpost.colorize({labels}, palette)"
+                    if labels
                     else "; a sigmoid head's map needs its class axis and a threshold: logits[None]"
                     ", threshold=0.5"
                 )
@@ -178,6 +184,16 @@ def _size_hint(size: Any, axes: int) -> str:
         sides = "[:2]" if len(size) == 3 else "[1:3]"
         return f"; of an image of this shape pass image.shape{sides}"
     return "; of a tensor of this shape pass tensor.shape[-2:]"
+
+
+def size_cure(size: Any, expected: Any) -> str:
+    """Return the cure of a size (H, W) that is the transposed one of what is expected, or none."""
+    if tuple(size) != tuple(expected)[::-1] or size[0] == size[1]:
+        return ""
+    return (
+        "; they are transposed: a size is (height, width), image.shape[:2] of an array or "
+        "image.size[::-1] of a Pillow image"
+    )
 
 
 def as_scale(scale: Any, axes: int = 2) -> tuple[tuple[int, int], ...]:

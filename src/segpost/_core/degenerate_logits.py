@@ -6,10 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segpost._core.arrays import LABEL_KINDS, Array, InputArray
+from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
+from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.logits import InputLogits
-from segpost._core.suspicious_logits import lies_in_0_to_1
+from segpost._core.suspicious_logits import (
+    as_integers,
+    holds_labels,
+    library_of,
+    lies_in_0_to_1,
+)
 
 SIGMOID_CONVENTION = "convention=segpost.Convention({axis}kind='probabilities')"
 MASK_VALUES = (1, 127, 255)  # values of class masks, whose argmax is valid
@@ -29,14 +35,35 @@ class CallSettings(NamedTuple):
     probabilities: bool = False  # by the convention
 
 
+def may_be_degenerate(logits: Logits) -> bool:
+    """Whether logits have one class, are integers, or begin with a whole number on the CPU.
+
+    It is one value, so that logits, of which most are no whole numbers, cost no pass over the data.
+    """
+    values, kind = logits.values, logits.kind
+    if values.shape[1] == 1 or kind in LABEL_KINDS:
+        return True
+    if isinstance(values, DeviceArray) or not values.size:
+        return False
+    first = values.item(0)
+    return bool(_is_whole_bfloat16(first) if kind == "bfloat16" else first.is_integer())
+
+
+def _is_whole_bfloat16(bits: int) -> bool:
+    """Whether the bits of a bfloat16 are those of a whole number; of an infinity, too."""
+    fraction_bits = max(134 - (bits >> 7 & 255), 0)
+    is_zero, fraction = not bits & 0x7FFF, bits & ((1 << fraction_bits) - 1)
+    return is_zero or (fraction_bits <= 7 and not fraction)
+
+
 def refuse_degenerate_logits(
     source: InputLogits, argument_type: type, settings: CallSettings
 ) -> None:
     """Raise an error for logits of one class without a threshold, and for label maps (N, H, W).
 
     Label maps would be read as logits of N classes. They are recognized from a few thousand pixels
-    of integers on the CPU. Maps of 0 and 1, or of 0 and 255, may be the masks of N classes, and
-    pass.
+    of whole numbers on the CPU. Maps of 0 and 1, or of 0 and 255, may be the masks of N classes,
+    and pass; of floats, all maps of one value beside 0.
 
     Raises
     ------
@@ -49,47 +76,51 @@ def refuse_degenerate_logits(
         cure = _cure_of_one_class(
             len(shape),
             class_axis,
-            _library(argument_type),
+            argument_type,
             settings,
             is_volume=logits.values.ndim == 5,
             is_integer=array.kind in LABEL_KINDS,
+            is_labels=holds_labels(array),
             is_sigmoid=settings.probabilities or _is_sigmoid(array),
         )
         raise ValueError(
             f"logits of shape {shape} have one class on axis {class_axis}, so that the label of "
             f"every pixel would be 0; {cure}"
         )
-    is_integer = array.kind in LABEL_KINDS
-    if not is_integer or settings.quantized or len(shape) != 3 or class_axis != -3:
+    if settings.quantized or len(shape) != 3 or class_axis != -3:
         return
     if len(array.array) < 2 or 0 in shape or isinstance(array.array, DeviceArray):
         return
-    ties = _ties_of_label_maps(array.array)
+    ties = _ties_of_label_maps(array)
     if ties is not None:
-        is_tensor = _library(argument_type) == "torch"
-        floats = "logits.float()" if is_tensor else "logits.astype('float32')"
+        is_integer = array.kind in LABEL_KINDS
+        labels = "logits" if is_integer else as_integers("logits", argument_type)
         raise ValueError(
             f"logits of shape {shape} and dtype {array.kind} look like {shape[0]} label maps: few "
             f"values, in regions, and at {ties:.0%} of the pixels the largest one in two maps or "
-            "more; these look like labels: segpost.colorize(logits, palette); for logits of "
-            f"{shape[0]} classes pass {floats}"
+            f"more; these look like labels: segpost.colorize({labels}, palette); for logits of "
+            f"{shape[0]} classes pass a batch, logits[None]"
         )
 
 
 def _cure_of_one_class(
     ndim: int,
     class_axis: int,
-    library: str,
+    argument_type: type,
     settings: CallSettings,
     *,
     is_volume: bool,
     is_integer: bool,
+    is_labels: bool,
     is_sigmoid: bool,
 ) -> str:
     """Return the call that gives the labels of logits of one class, of `ndim` dimensions."""
-    axis = "axis=-1, " if class_axis == -1 else ""
+    axis, library = "axis=-1, " if class_axis == -1 else "", library_of(argument_type)
+    labels = f"logits{_channel_index(ndim, class_axis, 3 if is_volume else 2)}"
+    if is_labels:
+        labels = as_integers(labels, argument_type)
+        return f"these look like labels: segpost.colorize({labels}, palette)"
     if is_integer and not settings.quantized:
-        labels = f"logits{_channel_index(ndim, class_axis, 3 if is_volume else 2)}"
         head = "dequantize the output of a sigmoid head first: scale * (logits - zero_point)"
         if not is_volume and not settings.crf:
             options = f"threshold=0.5, {axis}quantization=(scale, zero_point)"
@@ -121,7 +152,7 @@ def cure_of_preds(preds: object, array: InputArray, class_axis: int) -> str:
             f"these look like labels: pass preds{_channel_index(array.array.ndim, class_axis, 2)}"
         )
     if _is_sigmoid(array):
-        both = f"{_library(type(preds))}.concatenate([1 - preds, preds], axis={class_axis})"
+        both = f"{library_of(type(preds))}.concatenate([1 - preds, preds], axis={class_axis})"
         return f"the values lie in 0..1, as after a sigmoid: give two classes, {both}"
     axis = ", axis=-1" if class_axis == -1 else ""
     call = f"segpost.ConfusionMatrix(2).update(preds, target, threshold=0.5{axis})"
@@ -140,14 +171,9 @@ def _is_sigmoid(array: InputArray) -> bool:
     return lies_in_0_to_1(array) and bool(array.array.any())
 
 
-def _library(argument_type: type) -> str:
-    """Return the name that examples use for the library of an array type."""
-    module = argument_type.__module__.partition(".")[0]
-    return module if module in ("torch", "cupy") else "np"
-
-
-def _ties_of_label_maps(maps: Array) -> float | None:
+def _ties_of_label_maps(array: InputArray) -> float | None:
     """Return the share of pixels that are equal in two maps; None if these are not label maps."""
+    maps, kind = array.array, array.kind
     middle = maps[0, maps.shape[1] // 2, :256]
     if 2 * np.count_nonzero(middle[1:] == middle[:-1]) < len(middle) - 1:  # most logits return here
         return None
@@ -159,15 +185,25 @@ def _ties_of_label_maps(maps: Array) -> float | None:
         pairs, equal = np.count_nonzero(marked), np.count_nonzero((left == right) & marked)
         if pairs < min_pairs or equal < MIN_EQUAL_NEIGHBORS * pairs:
             return None
+    sample = widen(sample, kind)
     values = np.unique(sample)
     marks = values[values != 0]
     is_mask = len(marks) == 1 and marks[0] in MASK_VALUES
     if len(values) > MAX_LABEL_VALUES or values[0] < -1 or is_mask:
         return None
+    if kind not in LABEL_KINDS and not _are_label_maps(sample):
+        return None
     columns = slice(None, None, max(maps.shape[2] // 64, 1))
-    pixels = maps[:, rows, columns]
+    pixels = widen(maps[:, rows, columns], kind)
     sums = pixels.sum(axis=0, dtype=np.float64)
     if sums.min() == sums.max():  # counts of votes
         return None
     ties = float(((pixels == pixels.max(axis=0)).sum(axis=0) > 1).mean())
     return ties if ties >= MIN_TIES else None
+
+
+def _are_label_maps(maps: Array) -> bool:
+    """Whether floats are whole numbers, of which some map has two or more beside 0."""
+    if not (maps == np.rint(maps)).all():
+        return False
+    return any(len(np.unique(one[one != 0])) > 1 for one in maps)

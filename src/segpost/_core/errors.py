@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import warnings
 from typing import Any, NoReturn
 
 import numpy as np
@@ -31,6 +33,19 @@ class InputWarning(UserWarning):
     >>> caught[0].category is segpost.InputWarning
     True
     """
+
+
+def warn_of_input(message: str) -> None:
+    """Issue an `InputWarning` at the line of the caller's code, outside of segpost."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and _is_own(frame.f_globals):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, InputWarning, stacklevel=level)
+
+
+def _is_own(module: dict[str, Any]) -> bool:
+    """Whether a module, as its global names, is one of this package."""
+    return str(module.get("__name__")).partition(".")[0] == "segpost"
 
 
 def raise_bad_logits(

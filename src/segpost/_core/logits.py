@@ -13,6 +13,7 @@ from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, InputArray, as_input_
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.errors import format_index
+from segpost._core.suspicious_logits import as_integers, holds_labels
 
 
 class InputLogits(NamedTuple):
@@ -41,8 +42,8 @@ def as_logits(logits: object, axis: object, spatial: int = 2) -> InputLogits:
     if kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {kind}{hint}")
-    is_integer = kind in LABEL_KINDS
-    class_axis = resolve_class_axis(values.shape, axis, spatial, is_integer=is_integer)
+    labels = _describe_labels(array, type(logits)) if values.ndim == spatial else ""
+    class_axis = resolve_class_axis(values.shape, axis, spatial, labels=labels)
     if kind in ("int64", "uint64"):
         if isinstance(values, DeviceArray):
             raise TypeError(f"logits on {values.context} must have up to 32 bits or be floats")
@@ -60,6 +61,13 @@ def as_logits(logits: object, axis: object, spatial: int = 2) -> InputLogits:
     if class_axis == -1:
         values = values.transpose(0, spatial + 1, *range(1, spatial + 1))
     return InputLogits(Logits(values, kind), array, class_axis)
+
+
+def _describe_labels(array: InputArray, argument_type: type) -> str:
+    """Return an expression of the labels that an array holds; empty if it holds none."""
+    if array.kind in LABEL_KINDS:
+        return "logits"
+    return as_integers("logits", argument_type) if holds_labels(array) else ""
 
 
 def resolve_quantization(quantization: object) -> tuple[float, float] | None:

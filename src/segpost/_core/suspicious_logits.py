@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import warnings
+import numpy as np
 
-from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
+from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, widen
 from segpost._core.device import DeviceArray
-from segpost._core.errors import InputWarning
+from segpost._core.errors import warn_of_input
 
 MAX_SAMPLE = 4096  # values that are read before all are
 BFLOAT16_ONE = 0x3F80  # the bits of 1.0; those of negative numbers are larger
-MIN_SIDE = 16  # of a map whose sides show a stride
+MIN_SIDE = 16  # of a map whose sides show a stride, or whose values show which axes are the sides
+MAX_BLOCK = 24  # values along each axis that are compared with their neighbors
+MIN_ROUGHNESS = 1.5  # beside the others; of networks it is above 2 for the classes, else below 0.5
+MAX_ASPECT_RATIO = 3  # of maps that are not suspicious
 MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
 
 
-def starts_in_0_to_1(values: Array, kind: str) -> bool:
-    """Whether the first value may be a probability; integers, which are quantized, may be.
+def may_lie_in_0_to_1(values: Array, kind: str) -> bool:
+    """Whether three values may be probabilities; integers, which are quantized, may be.
 
-    It is one value, so that logits, of which most are outside 0..1, cost no pass over the data.
+    They are so few, that logits, of which most are outside 0..1, cost no pass over the data.
     """
     if kind in LABEL_KINDS:
         return True
-    first = values.item(0)
-    return bool(first <= BFLOAT16_ONE if kind == "bfloat16" else 0 <= first <= 1)
+    last = values.size - 1
+    for index in (0, last // 2, last):
+        value = values.item(index)
+        if not (value <= BFLOAT16_ONE if kind == "bfloat16" else 0 <= value <= 1):
+            return False
+    return True
 
 
 def lies_in_0_to_1(array: InputArray) -> bool:
@@ -30,7 +37,7 @@ def lies_in_0_to_1(array: InputArray) -> bool:
     values, kind = array.array, array.kind
     if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
         return False
-    if not starts_in_0_to_1(values, kind):
+    if not may_lie_in_0_to_1(values, kind):
         return False
     step = max(values.shape[-2] * values.shape[-1] // MAX_SAMPLE, 1)
     for sample in (values[..., ::step, :1], values):
@@ -40,19 +47,68 @@ def lies_in_0_to_1(array: InputArray) -> bool:
     return True
 
 
-def warn_of_probabilities(array: InputArray, name: str, stacklevel: int) -> None:
+def warn_of_probabilities(array: InputArray, name: str) -> None:
     """Warn if the logits of a sigmoid head, for a threshold, are probabilities already.
 
-    `name` is that of the argument, and `stacklevel` that of the caller's caller.
+    `name` is that of the argument.
     """
     if lies_in_0_to_1(array) and array.array.min() < array.array.max():
-        warnings.warn(
+        warn_of_input(
             f"threshold compares the sigmoid of {name}, but all of them lie in 0..1, as after a "
             "sigmoid, so that every pixel is above a threshold of 0.5; pass "
-            "convention=segpost.Convention(kind='probabilities')",
-            InputWarning,
-            stacklevel=stacklevel + 1,
+            "convention=segpost.Convention(kind='probabilities')"
         )
+
+
+def warn_of_class_axis(array: InputArray, class_axis: int) -> None:
+    """Warn if the values of images' logits show that the other possible axis holds the classes.
+
+    Logits change less from pixel to pixel than from class to class. A part of the first image is
+    read, and only where the shape is suspicious: a map narrower than there are classes, or of an
+    extreme aspect ratio, or as many classes as one of its sides.
+    """
+    shape = array.array.shape[-3:]
+    classes, side, other = shape if class_axis == -3 else shape[::-1]
+    if not (
+        (other < classes and other < side)
+        or classes == side != other
+        or other > MAX_ASPECT_RATIO * max(classes, side)
+    ):
+        return
+    other_axis = -4 - class_axis
+    if min(classes, side) < MIN_SIDE or other < 2:
+        return
+    if isinstance(array.array, DeviceArray) or not array.array.size:
+        return
+    image = array.array[0] if array.array.ndim == 4 else array.array
+    block = image[tuple(slice(max(n - MAX_BLOCK, 0) // 2, None) for n in shape)]
+    block = widen(block[:MAX_BLOCK, :MAX_BLOCK, :MAX_BLOCK], array.kind)
+    with np.errstate(invalid="ignore"):  # of infinities
+        changes = [float(abs(np.diff(block, axis=axis)).mean()) for axis in range(3)]
+    of_classes = changes[other_axis]
+    of_sides = max(changes[class_axis], changes[1])
+    if of_classes > MIN_ROUGHNESS * of_sides:
+        times = f"{of_classes / of_sides:.1f} times as much as" if of_sides else "and do not"
+        warn_of_input(
+            f"logits of shape {array.array.shape} are read with {classes} classes on axis "
+            f"{class_axis}, but along axis {other_axis} they change {times} along the others, as "
+            f"from class to class: pass axis={other_axis}"
+        )
+
+
+def holds_labels(array: InputArray) -> bool:
+    """Whether floats on the CPU are whole numbers, from -1 on, of which two or more are not 0."""
+    values, kind = array.array, array.kind
+    if kind in LABEL_KINDS or kind not in LOGIT_KINDS or isinstance(values, DeviceArray):
+        return False
+    if not values.size:
+        return False
+    for sample in (values[..., :1, :1], values):
+        real = widen(sample, kind)
+        if not ((real == np.rint(real)) & (real >= -1)).all():  # not of NaN
+            return False
+    marks = real[real != 0]
+    return bool(marks.size and marks.min() < marks.max() < np.inf)
 
 
 def refuse_axis_by_size(shape: tuple[int, ...], size: tuple[int, ...], class_axis: int) -> None:
@@ -80,6 +136,31 @@ def refuse_axis_by_size(shape: tuple[int, ...], size: tuple[int, ...], class_axi
         f"{axis} as the classes has one stride: pass axis={axis}, or axis={class_axis} if it is "
         "right"
     )
+
+
+def as_integers(labels: str, argument_type: type) -> str:
+    """Return the conversion of labels that are floats."""
+    return (
+        f"{labels}.int()" if library_of(argument_type) == "torch" else f"{labels}.astype('int32')"
+    )
+
+
+def library_of(argument_type: type) -> str:
+    """Return the name that examples use for the library of an array type."""
+    module = argument_type.__module__.partition(".")[0]
+    return module if module in ("torch", "cupy") else "np"
+
+
+def warn_of_transposed_size(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
+    """Warn where a size (H, W) has the aspect ratio of logits (h, w) only if it is transposed."""
+    ratio = size[0] * shape[1] / (size[1] * shape[0] or 1)
+    if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY or min(shape) < MIN_SIDE:
+        return
+    if _has_one_stride(shape, size[::-1]):
+        warn_of_input(
+            f"size is {size} for logits of {shape[0]} x {shape[1]}, with different strides; "
+            f"transposed, it has one stride: size is (height, width), pass size={size[::-1]}"
+        )
 
 
 def _has_one_stride(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:

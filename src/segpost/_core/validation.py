@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, as_input_array
 from segpost._core.device import context_of
+from segpost._core.suspicious_logits import holds_labels
 
 
 def check_same_device(one: InputArray, name: str, other: InputArray, other_name: str) -> None:
@@ -44,6 +45,8 @@ def check_integer_labels(array: InputArray, name: str) -> None:
         hint = ""
         if array.kind == "bool":
             hint = "; a mask becomes labels with .astype('uint8')"
+        elif holds_labels(array):
+            hint = f"; these are whole numbers: {name}.astype('int32'), .int() of a tensor"
         elif array.kind in LOGIT_KINDS:
             hint = "; are these logits or probabilities? take segpost.argmax first"
         raise TypeError(f"{name} must be integers, got dtype {array.kind}{hint}")

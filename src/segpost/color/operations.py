@@ -14,6 +14,7 @@ from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArr
 from segpost._core.arrays import InputArray, allocate_output, iter_stacks
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
+from segpost._core.suspicious_images import warn_of_unit_image
 from segpost._core.validation import (
     as_image_array,
     as_label_array,
@@ -204,6 +205,7 @@ def overlay(
             "labels at the image's size come from "
             f"segpost.argmax(logits, size={pixels.array.shape[-3:-1]})"
         )
+    warn_of_unit_image(pixels.array)
     contour = as_integer(contour, "contour")
     if not 0 <= contour <= MAX_CONTOUR:
         raise ValueError(f"contour must be in 0..{MAX_CONTOUR} pixels, got {contour}")

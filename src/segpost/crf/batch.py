@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -13,7 +12,8 @@ from segpost._backends.reference.crf import energies
 from segpost._core.arrays import Array, InputArray, widen
 from segpost._core.contract import LabelErrors, Pairwise, Unary, UnaryErrors
 from segpost._core.device import context_of
-from segpost._core.errors import InputWarning
+from segpost._core.errors import warn_of_input
+from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.crf.settings import Settings
 
 MAX_SIGMAS = 100_000  # from one end of a feature to the other; lattice keys are integers
@@ -145,6 +145,8 @@ class Guide(NamedTuple):
         guide: Array = self.values[n]
         is_byte = self.kind == "uint8"
         if is_byte and sigmas.min() * MAX_SIGMAS >= 255:
+            if sigmas.min() > 1:
+                warn_of_unit_image(guide)
             return guide, None
         backend = registry.backend(guide)
         bounds = self.ranges[n] if self.ranges else backend.feature_range(guide, self.kind)[0]
@@ -167,12 +169,10 @@ def _warn_of_unit_range(low: Array, high: Array, sigmas: Array, name: str) -> No
     """Warn if an image of 0 to 1 has a sigma of 0 to 255, for which it has one color."""
     lowest, highest = float(low.min()), float(high.max())
     if -1 <= lowest < highest <= 1 and sigmas.min() > 1:
-        warnings.warn(
+        warn_of_input(
             f"{name} is {sigmas.min():g} for an image from {lowest:g} to {highest:g}, in which it "
             "tells no colors apart: it is in the image's units; pass image * 255, or "
-            "sigma_rgb / 255",
-            InputWarning,
-            stacklevel=7,
+            "sigma_rgb / 255"
         )
 
 

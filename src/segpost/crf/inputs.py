@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import NoReturn
 
 import numpy as np
@@ -13,7 +12,7 @@ from segpost._core.arguments import normalize_class_axis
 from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import MAX_FEATURES, LabelErrors
 from segpost._core.device import context_of
-from segpost._core.errors import InputWarning, add_label_errors
+from segpost._core.errors import add_label_errors, warn_of_input
 from segpost._core.validation import channels_last, check_integer_labels
 from segpost.crf.batch import Guide, UnaryBatch
 from segpost.crf.settings import Settings
@@ -123,7 +122,7 @@ def _refuse_other_units(energies: InputArray, class_axis: int) -> None:
     )
     if sample.shape[-1] > 2:
         raise ValueError(sentence)
-    warnings.warn(sentence, InputWarning, stacklevel=6)
+    warn_of_input(sentence)
 
 
 def as_guide(image: object, batch: UnaryBatch, name: str) -> Guide:

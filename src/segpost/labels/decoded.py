@@ -17,7 +17,7 @@ from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.errors import format_index
 from segpost._core.sampling import Axes
-from segpost._core.suspicious_logits import starts_in_0_to_1
+from segpost._core.suspicious_logits import may_lie_in_0_to_1
 from segpost._core.validation import check_on_cpu
 
 # Sums of probabilities of half precision, or of quantized networks, are within this of 1.
@@ -51,28 +51,14 @@ def refuse_probabilities(
 ) -> None:
     """Refuse probabilities where the softmax of logits is wanted: it would make them alike.
 
-    A few thousand pixels on the CPU are read, and of most logits one value. Values that are all 0
-    or 1 pass, for they may be anything.
-
     Raises
     ------
     ValueError
-        If the classes of all these pixels lie in 0..1 and sum to 1. The cure depends on the
+        If they are probabilities, as `describe_probabilities` says. The cure depends on the
         convention by which they are logits, if there is one.
     """
-    values = logits.values
-    if not context_of(values).on_cpu or not values.size or values.shape[1] < 2:
-        return
-    if not starts_in_0_to_1(values, logits.kind):
-        return
-    step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
-    values = dequantize(values[:, :, ::step_y, ::step_x], logits.kind, *quantization)
-    low, high = values.min(), values.max()
-    if not (low >= 0 and high <= 1):  # or NaN
-        return
-    sums = values.sum(axis=1)
-    between = (values > PROBABILITY_TOLERANCE) & (values < 1 - PROBABILITY_TOLERANCE)
-    if (abs(sums - 1) > PROBABILITY_TOLERANCE).any() or not between.any():
+    description = describe_probabilities(logits, quantization)
+    if description is None:
         return
     cure = (
         'convention=segpost.Convention(kind="probabilities"), with segpost.softmax(logits) in '
@@ -80,10 +66,35 @@ def refuse_probabilities(
     )
     if convention is not None:
         cure = f"dataclasses.replace(convention, kind='probabilities') of convention {convention!r}"
-    raise ValueError(
+    raise ValueError(f"{description}; pass {cure}")
+
+
+def describe_probabilities(
+    logits: Logits, quantization: tuple[float, float] = (1.0, 0.0)
+) -> str | None:
+    """Return why logits are probabilities already, for an error; None if they may be logits.
+
+    They are if the classes lie in 0..1 and sum to 1 at each of a few thousand pixels on the CPU. Of
+    most logits one value is read. Values that are all 0 or 1 may be anything.
+    """
+    values = logits.values
+    if not context_of(values).on_cpu or not values.size or values.shape[1] < 2:
+        return None
+    if not may_lie_in_0_to_1(values, logits.kind):
+        return None
+    step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
+    values = dequantize(values[:, :, ::step_y, ::step_x], logits.kind, *quantization)
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= 1):  # or NaN
+        return None
+    sums = values.sum(axis=1)
+    between = (values > PROBABILITY_TOLERANCE) & (values < 1 - PROBABILITY_TOLERANCE)
+    if (abs(sums - 1) > PROBABILITY_TOLERANCE).any() or not between.any():
+        return None
+    return (
         f"logits are between {low:g} and {high:g} and add up to 1 over the classes at each of "
         f"{sums.size} pixels: they are probabilities already, and a second softmax would make them "
-        f"alike; pass {cure}"
+        "alike"
     )
 
 

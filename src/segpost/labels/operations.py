@@ -13,10 +13,19 @@ from segpost._core import arguments, errors
 from segpost._core.arguments import Check, NanRule
 from segpost._core.array_types import ArrayT, Float32Array, HostArray, LabelArray, SupportsArray
 from segpost._core.arrays import LABEL_KINDS, allocate_output, label_dtype
-from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
+from segpost._core.degenerate_logits import (
+    CallSettings,
+    may_be_degenerate,
+    refuse_degenerate_logits,
+)
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
-from segpost._core.suspicious_logits import refuse_axis_by_size
+from segpost._core.suspicious_logits import (
+    refuse_axis_by_size,
+    warn_of_class_axis,
+    warn_of_transposed_size,
+)
+from segpost.labels.decoded import describe_probabilities
 from segpost.labels.volumes import label_volumes
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
@@ -145,14 +154,18 @@ def argmax(
     is_volume = _are_volumes(volume, axis, size)
     spatial = 3 if is_volume else 2
     source = as_logits(logits, -spatial - 1 if axis is None else axis, spatial)
-    argument, array, _ = source
+    argument, array, class_axis = source
     shape = argument.values.shape
-    if shape[1] == 1 or array.kind in LABEL_KINDS:
+    if may_be_degenerate(argument):
         refuse_degenerate_logits(source, type(logits), CallSettings())
-    has_size = size is not None and axis is None and not is_volume and shape[2] != shape[3]
+    if not is_volume:
+        warn_of_class_axis(array, class_axis)
+    has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
     size, axes, region, origin = plan_resampling(shape[2:], size, grid, letterbox, scale)
     if has_size:
-        refuse_axis_by_size(array.array.shape, size, -3)
+        if axis is None:
+            refuse_axis_by_size(array.array.shape, size, -3)
+        warn_of_transposed_size(shape[2:], size)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)
     dtype, is_batch = label_dtype(shape[1]), array.array.ndim == len(shape)
@@ -256,6 +269,10 @@ def softmax(
             f"logits must be floats, got {array.kind}; for a quantized network call "
             "segpost.postprocess(logits, quantization=(scale, zero_point))"
         )
+    warn_of_class_axis(array, class_axis)
+    description = describe_probabilities(argument)
+    if description is not None:
+        errors.warn_of_input(f"{description}; use them as they are, without segpost.softmax")
     output = allocate_output(out, array.array.shape, np.float32, array.wrap, array.array)
     if output.array.size:
         probabilities = output.array if array.array.ndim == 4 else output.array[None]

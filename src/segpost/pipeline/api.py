@@ -213,5 +213,5 @@ def postprocess(
     if image is not None:
         guide = as_guide(image)
         options = with_image_size(options, source.logits, guide)
-    plan = build_plan(source, type(logits), kind, options)
+    plan = build_plan(source, type(logits), kind, options, has_image=image is not None)
     return wrap_outputs(plan, *execute(plan, source.logits, guide))

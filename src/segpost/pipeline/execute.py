@@ -6,10 +6,12 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core import errors, validation
+from segpost._core.arguments import size_cure
 from segpost._core.arrays import Array
 from segpost._core.contract import ColorOutputs, LogitErrors, Logits, OverlayTarget
 from segpost._core.device import context_of
 from segpost._core.sampling import Axes
+from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.labels.decoded import gather_label_probability, resize_probabilities
 from segpost.pipeline.plan import Plan
 from segpost.spatial.letterbox import Letterbox
@@ -17,8 +19,9 @@ from segpost.spatial.letterbox import Letterbox
 
 def as_guide(image: object) -> Array:
     """Return a view (N, H, W, 3) of the image argument."""
-    array = validation.as_image_array(image, outlives_call=True).array
-    return array[None] if array.ndim == 3 else array
+    source = validation.as_image_array(image, outlives_call=True)
+    warn_of_unit_image(source.array)
+    return source.array[None] if source.array.ndim == 3 else source.array
 
 
 def execute(plan: Plan, logits: Logits, image: Array | None) -> tuple[Array | None, Array | None]:
@@ -138,6 +141,7 @@ def _check_guide(array: Array | None, shape: tuple[int, ...], letterbox: Letterb
         cure = f"pass size={tuple(array.shape[-3:-1])} to get labels at the image's size"
         if letterbox is not None:
             cure = f"this letterbox is for images of {letterbox.image_size}"
+            cure += size_cure(letterbox.image_size, array.shape[-3:-1])
         raise ValueError(
             f"image of shape {array.shape[-3:]} does not fit labels of {n} x {tuple(size)}; {cure}"
         )

@@ -9,10 +9,19 @@ import numpy as np
 
 from segpost._core.arrays import LABEL_KINDS, Array, label_dtype
 from segpost._core.contract import Logits
-from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
+from segpost._core.degenerate_logits import (
+    CallSettings,
+    may_be_degenerate,
+    refuse_degenerate_logits,
+)
 from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
-from segpost._core.suspicious_logits import refuse_axis_by_size, warn_of_probabilities
+from segpost._core.suspicious_logits import (
+    refuse_axis_by_size,
+    warn_of_class_axis,
+    warn_of_probabilities,
+    warn_of_transposed_size,
+)
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
 from segpost.labels.decoded import check_probabilities, refuse_probabilities
@@ -46,11 +55,14 @@ class Plan(NamedTuple):
     wrap: Callable[[Array], Any]  # makes the caller's kind of array
 
 
-def build_plan(source: InputLogits, argument_type: type, kind: str, options: Options) -> Plan:
+def build_plan(
+    source: InputLogits, argument_type: type, kind: str, options: Options, *, has_image: bool
+) -> Plan:
     """Check logits (or probabilities, by `kind`) against the options, and plan the call.
 
     The plan follows from the options and from the shape, type and device of the logits. Values are
     read only to refuse arrays that are no logits. `argument_type` is the type of the argument.
+    An image has the size of the results, and confirms it.
 
     Raises
     ------
@@ -61,7 +73,7 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
     values, is_probabilities = logits.values, kind == "probabilities"
     n, classes, *size = values.shape
     needs_values = _check_type(logits.kind, options)
-    if classes == 1 or logits.kind in LABEL_KINDS:
+    if may_be_degenerate(logits):
         settings = _call_settings(options, is_probabilities)
         refuse_degenerate_logits(source, argument_type, settings)
     quantization = options.quantization or (1.0, 0.0)
@@ -74,7 +86,7 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
     if options.threshold is not None:
         labels = 2
         if convention is None:
-            warn_of_probabilities(array, "logits", stacklevel=4)
+            warn_of_probabilities(array, "logits")
         threshold = resolve_threshold(
             options.threshold, classes, quantization, of_probabilities=is_probabilities
         )
@@ -82,8 +94,12 @@ def build_plan(source: InputLogits, argument_type: type, kind: str, options: Opt
     resampling = plan_resampling(
         (*size,), options.size, options.grid, options.letterbox, options.scale
     )
-    if options.is_axis_default and options.size is not None and size[0] != size[1]:
-        refuse_axis_by_size(array.array.shape, resampling.size, -3)
+    warn_of_class_axis(array, class_axis)
+    if options.size is not None and options.letterbox is None and size[0] != size[1]:
+        if options.is_axis_default:
+            refuse_axis_by_size(array.array.shape, resampling.size, -3)
+        if not has_image:
+            warn_of_transposed_size((*size,), resampling.size)
     empty, shape, wanted = context_of(values).empty, (n, *resampling.size), options.outputs
     probabilities = None
     if "probabilities" in wanted and (options.crf is None or 0 in shape):

@@ -14,6 +14,7 @@ from segpost._core.arguments import as_integer
 from segpost._core.array_types import ArrayT, HostArray, SupportsArray
 from segpost._core.arrays import InputArray, allocate_output
 from segpost._core.public import public
+from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.spatial.network_input import (
     ALIGNMENTS,
     MODES,
@@ -281,10 +282,14 @@ class Letterbox:
         if pixels.ndim > 4:
             raise ValueError(f"image must have shape (H, W, 3) or (N, H, W, 3), got {pixels.shape}")
         if pixels.shape[-3:-1] != self.image_size:
+            size = pixels.shape[-3:-1]
+            cure = arguments.size_cure(self.image_size, size)
             raise ValueError(
-                f"image is {pixels.shape[-3]} x {pixels.shape[-2]}, "
-                f"this letterbox is for {self.image_size[0]} x {self.image_size[1]}"
+                f"image is {size[0]} x {size[1]}, this letterbox is for "
+                f"{self.image_size[0]} x {self.image_size[1]}"
+                f"{cure or f'; for this image call segpost.Letterbox.fit({size}, ...)'}"
             )
+        warn_of_unit_image(source.array)
         backend = registry.backend(pixels, operation="letterbox")
         shape = (3, *self.input_size) if layout == "nchw" else (*self.input_size, 3)
         output = allocate_output(out, (*pixels.shape[:-3], *shape), dtype, source.wrap, pixels)
@@ -392,5 +397,6 @@ class Letterbox:
         if source.array.shape[-2:] != size:
             raise ValueError(
                 f"labels must be of the letterbox's {name} {size}, got {source.array.shape}"
+                f"{arguments.size_cure(size, source.array.shape[-2:])}"
             )
         return source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, NoReturn
 
 from segpost._core import sampling
-from segpost._core.arguments import as_output_size, as_scale, check_choice
+from segpost._core.arguments import as_output_size, as_scale, check_choice, size_cure
 from segpost._core.sampling import Interval
 from segpost.spatial.letterbox import Letterbox
 
@@ -101,7 +101,7 @@ def _plan_crop(shape: tuple[int, ...], size: object, grid: object, letterbox: ob
     if size is not None and as_output_size(size) != image_size:
         raise ValueError(
             f"size is {size}, but letterbox gives results of the size {image_size} of its image: "
-            "leave size out"
+            f"leave size out{size_cure(image_size, as_output_size(size))}"
         )
     height, width = shape
     if 0 in shape:
