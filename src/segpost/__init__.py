@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from segpost.render.findings import Finding
     from segpost.runtimes.convention import Convention
     from segpost.spatial.letterbox import Letterbox
-    from segpost.spatial.tiling import Merger, windows
+    from segpost.spatial.merger import Merger
+    from segpost.spatial.tiling import windows
 
     __version__: str
 
@@ -110,7 +111,7 @@ _MODULE_OF = {
     "InputWarning": "_core.errors",
     "InstanceIoU": "metrics",
     "Letterbox": "spatial.letterbox",
-    "Merger": "spatial.tiling",
+    "Merger": "spatial.merger",
     "Palette": "color.palette",
     "Refinement": "crf.model",
     "Scores": "metrics",
