@@ -121,7 +121,12 @@ def merged_blocks(
         merger: Merger[Any] = Merger((height, width), classes, average=average, region=region)
         for index in _meeting(placed, region):
             y, x, h, w = placed[index].tolist()
-            merger.add(read(int(index)), window=(y, x, h, w), axis=axis, grid=grid, weight=weight)
+            logits = read(int(index))
+            try:
+                merger.add(logits, window=(y, x, h, w), axis=axis, grid=grid, weight=weight)
+            except (ValueError, TypeError) as error:
+                where = f"window {index} at y {y}, x {x} of {h} x {w}"
+                raise type(error)(f"{where}: {error}") from error
         uncovered = None
         if nodata is not None:
             uncovered = ~_coverage(placed, region)
