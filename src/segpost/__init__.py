@@ -43,12 +43,14 @@ if TYPE_CHECKING:
         label_counts,
     )
     from segpost.pipeline.api import postprocess
+    from segpost.pipeline.merged_blocks import merged_blocks
     from segpost.pipeline.segmentation import Segmentation
     from segpost.pipeline.stream import Stream
     from segpost.render.findings import Finding
     from segpost.runtimes.convention import Convention
     from segpost.spatial.letterbox import Letterbox
-    from segpost.spatial.tiling import Merger, windows
+    from segpost.spatial.merger import Merger
+    from segpost.spatial.tiling import windows
 
     __version__: str
 
@@ -85,6 +87,7 @@ __all__ = [
     "get_include",
     "label_counts",
     "labels_from_colors",
+    "merged_blocks",
     "num_threads",
     "overlay",
     "postprocess",
@@ -110,7 +113,7 @@ _MODULE_OF = {
     "InputWarning": "_core.errors",
     "InstanceIoU": "metrics",
     "Letterbox": "spatial.letterbox",
-    "Merger": "spatial.tiling",
+    "Merger": "spatial.merger",
     "Palette": "color.palette",
     "Refinement": "crf.model",
     "Scores": "metrics",
@@ -130,6 +133,7 @@ _MODULE_OF = {
     "get_include": "_backends.config",
     "label_counts": "metrics",
     "labels_from_colors": "color.operations",
+    "merged_blocks": "pipeline.merged_blocks",
     "num_threads": "_backends.threads",
     "overlay": "color.operations",
     "postprocess": "pipeline.api",

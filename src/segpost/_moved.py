@@ -35,7 +35,7 @@ MOVED = {
     "instances": ("metrics.instances",),
     "letterbox": ("spatial.letterbox",),
     "matrix": ("metrics.matrix",),
-    "merger": ("spatial.tiling",),
+    "merger": ("spatial.merger", "spatial.tiling"),
     "palette": ("color.operations",),
     "postprocess": ("pipeline.api",),
     "probe": ("fingerprints.probe",),

@@ -23,8 +23,8 @@ from segpost.pipeline.results import Want
 from segpost.render.findings import Rank
 from segpost.runtimes.convention import OutputKind
 from segpost.runtimes.table import ConventionName
+from segpost.spatial.merger import Average, Flip
 from segpost.spatial.network_input import Align, ChannelOrder, InputDtype, Layout, ResizeMode
-from segpost.spatial.tiling import Average, Flip
 
 __all__ = [
     "Absent",

@@ -102,3 +102,16 @@ def test_checkpoints_without_torch(
     assert status == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.endswith("is read by torch, which is not installed: pip install torch")
+
+
+@pytest.mark.parametrize(("package", "logits"), [("rasterio", "x.npy"), ("zarr", "x.zarr")])
+def test_raster_without_its_extra(tmp_path: Path, package: str, logits: str) -> None:
+    """Before anything is computed; one cure for both packages."""
+    np.save(tmp_path / "x.npy", np.zeros((1, 3, 4, 4), np.float32))
+    (tmp_path / "x.zarr").mkdir()
+    (tmp_path / "x.zarr" / "zarr.json").write_text("{}")
+    (tmp_path / "windows.json").write_text("[[0, 0, 4, 4]]")
+    words = ["raster", logits, "--windows", "windows.json", "--size", "4", "4", "--out", "x.tif"]
+    line = run_without(package, words, tmp_path)
+    assert line.endswith('pip install "segpost[geo]"')
+    assert line.count("pip install") == 1

@@ -31,8 +31,8 @@ from segpost.pipeline.options import PostprocessSettings
 from segpost.pipeline.saving import FORMATS
 from segpost.render.findings import RANK_COLORS
 from segpost.runtimes.table import ALIASES, TABLE
+from segpost.spatial.merger import FLIPPED_AXES
 from segpost.spatial.network_input import InputSettings
-from segpost.spatial.tiling import FLIPPED_AXES
 
 USER = Path(__file__).parent / "typed_user.py"
 SOURCE = Path(segpost.__file__).resolve().parents[1]

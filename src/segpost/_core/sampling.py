@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import gcd
 from typing import Any, Literal, get_args
@@ -204,6 +204,32 @@ def cropped_axes(
     y = y or axis(size[0], size[0], "asymmetric")
     x = x or axis(size[1], size[1], "asymmetric")
     return (rows, columns), Axes(y, x)
+
+
+def part_of_axis(whole: Axis, outputs: slice) -> tuple[slice, Axis]:
+    """Return the resampling of a range of an axis's outputs; weights and cells are the same.
+
+    Returns
+    -------
+    used : slice
+        The range of samples that are read.
+    axis : Axis
+        The resampling of these samples to the outputs.
+    """
+    first, last = int(whole.cell[outputs.start]), int(whole.cell[outputs.stop - 1])
+    used = slice(first, min(last + 2, whole.n_in))
+    start = np.clip(whole.start[first : last + 2], outputs.start, outputs.stop) - outputs.start
+    part = replace(
+        whole,
+        n_in=used.stop - first,
+        n_out=outputs.stop - outputs.start,
+        cell=whole.cell[outputs] - np.int32(first),
+        w0=whole.w0[outputs],
+        w1=whole.w1[outputs],
+        t=whole.t[outputs],
+        start=start.astype(np.int32),
+    )
+    return used, part
 
 
 @lru_cache(maxsize=256)

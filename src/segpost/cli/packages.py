@@ -6,6 +6,7 @@ from __future__ import annotations
 EXTRAS = {
     "cli": ("PIL", "matplotlib", "tqdm"),
     "demo": ("sklearn",),
+    "geo": ("rasterio", "zarr"),
 }
 
 

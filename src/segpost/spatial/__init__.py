@@ -6,6 +6,7 @@ the size of a result.
 """
 
 from segpost.spatial.letterbox import Letterbox
-from segpost.spatial.tiling import Merger, windows
+from segpost.spatial.merger import Merger
+from segpost.spatial.tiling import windows
 
 __all__ = ["Letterbox", "Merger", "windows"]

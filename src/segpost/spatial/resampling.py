@@ -64,6 +64,34 @@ def plan_resampling(
     return Resampling(size, _axes_of(shape, size, grid))
 
 
+def part_of_resampling(whole: Resampling, rows: slice, columns: slice) -> Resampling:
+    """Return the resampling of a part of an image's result: the same values at fewer pixels.
+
+    Parameters
+    ----------
+    whole : Resampling
+        Of an image.
+    rows, columns : slice
+        The part of the result, with a start and a stop that lie in it.
+    """
+    outputs = rows, columns
+    size = tuple(part.stop - part.start for part in outputs)
+    if size == whole.size:
+        return whole
+    used, axes = outputs, None
+    if whole.axes is not None:
+        (used_rows, y), (used_columns, x) = map(
+            sampling.part_of_axis, (whole.axes.y, whole.axes.x), outputs
+        )
+        used, axes = (used_rows, used_columns), sampling.Axes(y, x)
+    used = tuple(
+        slice(start + part.start, start + part.stop)
+        for start, part in zip(whole.origin, used, strict=True)
+    )
+    region = (slice(None), slice(None), *used)
+    return Resampling(size, axes, region, (used[0].start, used[1].start))
+
+
 def _plan_scale(
     shape: tuple[int, ...], size: object, grid: object, letterbox: object, scale: object
 ) -> Resampling:

@@ -7,9 +7,10 @@ from segpost.cli.commands import (
     evaluate,
     fingerprint,
     info,
+    raster,
     run,
 )
 
-COMMANDS = (demo, run, evaluate, diagnose, fingerprint, compare_checkpoints, info)
+COMMANDS = (demo, run, raster, evaluate, diagnose, fingerprint, compare_checkpoints, info)
 
 __all__ = ["COMMANDS"]
