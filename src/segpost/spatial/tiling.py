@@ -267,7 +267,9 @@ class Merger(Locked, Generic[MergedT]):
         """Refuse arrays that are no floats of one image with the right classes on the CPU."""
         check_on_cpu(
             logits.values,
-            "logits are on {device}; windows are merged on the CPU: copy them there",
+            lambda device: (
+                f"logits are on {device}; windows are merged on the CPU: copy them there"
+            ),
         )
         if array.kind in LABEL_KINDS:
             raise TypeError(f"logits must be floats, got {array.kind}; dequantize them first")
@@ -345,7 +347,9 @@ def _as_weights(weight: Any, size: tuple[int, int]) -> Array:
             )
         return np.broadcast_to(np.float32(number), size)
     array, kind, *_ = as_input_array(weight, "weight")
-    check_on_cpu(array, "weight is on {device}; it must be on the CPU: copy it there")
+    check_on_cpu(
+        array, lambda device: f"weight is on {device}; it must be on the CPU: copy it there"
+    )
     if kind == "bfloat16":
         raise TypeError(f"weight must be numbers that NumPy has, got {kind}")
     if array.shape != size:
