@@ -21,9 +21,9 @@ from segpost.diagnosis.values import (
     Int64,
     ValueCounts,
     count_values,
-    dequantize,
     sample_pixels,
 )
+from segpost.labels.decoded import dequantize
 from segpost.labels.operations import argmax
 from segpost.pipeline.api import postprocess
 from segpost.runtimes.convention import Convention
@@ -231,8 +231,8 @@ class DiagnosticContext:
     @cached_property
     def first_channel(self) -> Array:
         """Return the logits of the first class, (N, h, w), dequantized where that is known."""
-        values = widen(self.logits.values[:, 0], self.logits.kind)
-        return dequantize(values, self.inputs.quantization)
+        values, quantization = self.logits.values[:, 0], self.inputs.quantization
+        return dequantize(values, self.logits.kind, *(quantization or (1.0, 0.0)))
 
     @property
     def logits_size(self) -> tuple[int, int, int]:

@@ -255,8 +255,10 @@ def _as_host_array(value: Any, name: str) -> InputArray:
     source = as_input_array(value, name)
     check_on_cpu(
         source.array,
-        f"{name} is on {{device}}, and diagnose reads every value on the CPU; "
-        f"pass {name}.cpu(), or copy it with your library",
+        lambda device: (
+            f"{name} is on {device}, and diagnose reads every value on the CPU; "
+            f"pass {name}.cpu(), or copy it with your library"
+        ),
     )
     return source
 

@@ -32,7 +32,9 @@ def as_weights(weight: Any, size: tuple[int, int]) -> Array:
             )
         return np.asarray(number, np.float32)
     array, kind, *_ = as_input_array(weight, "weight")
-    check_on_cpu(array, "weight is on {device}; it must be on the CPU: copy it there")
+    check_on_cpu(
+        array, lambda device: f"weight is on {device}; it must be on the CPU: copy it there"
+    )
     if kind == "bfloat16":
         raise TypeError(f"weight must be numbers that NumPy has, got {kind}")
     if array.shape != size:
