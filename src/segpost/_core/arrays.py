@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from segpost._core import device_arrays, dlpack
 from segpost._core.device import DeviceArray, context_of, to_host
+from segpost._core.lazy_arrays import refuse_large_lazy
 from segpost._core.torch_tensors import UNINITIALIZED, describe_missing_memory
 
 try:
@@ -160,6 +161,7 @@ def _from_torch(torch: Any, tensor: Any, name: str, outlives_call: bool) -> Inpu
 
 
 def _from_protocol(value: Any, name: str) -> InputArray:
+    refuse_large_lazy(value, name)
     device_array = device_arrays.from_device_protocol(value, name)
     if device_array is not None:
         return InputArray(*device_array)
