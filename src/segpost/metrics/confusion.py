@@ -140,7 +140,7 @@ def confusion_matrix(
     rules = LabelRules(classes, as_ignored_values(ignore_index), refuse_preds=True)
     arguments.check_choice(check, "check", arguments.CHECKS)
     reading = as_reading(convention, axis, grid, threshold, quantization)
-    pair = as_pair(preds, target, classes, reading, stacklevel=3)
+    pair = as_pair(preds, target, classes, reading)
     matrix = allocate_output(None, (classes, classes), np.int64, pair.wrap, pair.target)
     if context_of(pair.target).on_cpu:
         matrix.array[...] = count_pair(pair, rules).matrix

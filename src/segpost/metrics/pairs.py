@@ -140,13 +140,8 @@ def raise_in_list(error: ValueError | TypeError, preds: Any, index: int) -> NoRe
     raise type(error)(f"image {index} of the list: {error}") from error
 
 
-def as_pair(
-    preds: Any, target: Any, classes: int, reading: Reading, stacklevel: int = 4
-) -> PredictionPair:
-    """Convert and check predictions, labels or logits, and their target.
-
-    `stacklevel` is that of the public function's caller, for warnings.
-    """
+def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> PredictionPair:
+    """Convert and check predictions, labels or logits, and their target."""
     preds, kind = reading.pick(preds)
     axis, threshold = reading.axis, reading.threshold
     target_array = as_input_array(target, "target")
@@ -187,7 +182,7 @@ def as_pair(
         )
     )
     if threshold is not None and kind is None:
-        warn_of_probabilities(preds_array, "preds", stacklevel=stacklevel)
+        warn_of_probabilities(preds_array, "preds")
     found = 2 if logits.threshold is not None else shape[class_axis]
     if found != classes or found == 1:
         hint = ""
