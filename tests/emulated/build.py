@@ -27,8 +27,8 @@ def compiler() -> str | None:
 
 def build(*flags: str) -> ModuleType:
     """The module, compiled once for each state of the sources and flags."""
-    made = library(*flags)
-    spec = importlib.util.spec_from_file_location("_cuda", made)
+    library = library(*flags)
+    spec = importlib.util.spec_from_file_location("_cuda", library)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -38,28 +38,28 @@ def build(*flags: str) -> ModuleType:
 
 def library(*flags: str) -> Path:
     """The shared library, in a folder for such things."""
-    given = [*FLAGS, *(flags or ("-O2",))]
+    options = [*FLAGS, *(flags or ("-O2",))]
     sources = [
         *sorted(p for p in (SOURCES / "cuda").rglob("*.cu") if PLATFORM not in p.parents),
         *(SOURCES / "bindings" / name for name in ("cuda.cpp", "crf_cuda.cpp")),
         *sorted(HERE.glob("*.cpp")),
     ]
-    state = hashlib.sha256(repr((given, os.environ.get("CXX"), sysconfig.get_paths())).encode())
+    state = hashlib.sha256(repr((options, os.environ.get("CXX"), sysconfig.get_paths())).encode())
     watched = [SOURCES / "cuda", SOURCES / "ops", SOURCES / "bindings", HERE]
     for path in sorted(p for folder in watched for p in folder.rglob("*") if p.suffix != ".pyc"):
         if path.is_file():
             state.update(path.name.encode() + path.read_bytes())
     folder = Path(tempfile.gettempdir()) / f"segpost-emulated-{os.getuid()}"
-    made = folder / f"_cuda-{state.hexdigest()[:16]}{sysconfig.get_config_var('EXT_SUFFIX')}"
-    if not made.exists():
+    library = folder / f"_cuda-{state.hexdigest()[:16]}{sysconfig.get_config_var('EXT_SUFFIX')}"
+    if not library.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            _compile(sources, given, Path(scratch) / made.name)
-            os.replace(Path(scratch) / made.name, made)
-    return made
+            _compile(sources, options, Path(scratch) / library.name)
+            os.replace(Path(scratch) / library.name, library)
+    return library
 
 
-def _compile(sources: list[Path], flags: list[str], made: Path) -> None:
+def _compile(sources: list[Path], flags: list[str], library: Path) -> None:
     import pybind11
 
     includes = [
@@ -70,14 +70,14 @@ def _compile(sources: list[Path], flags: list[str], made: Path) -> None:
     ]
 
     def compile_one(source: Path) -> str:
-        target = str(made.parent / f"{source.parent.name}-{source.name}.o")
+        target = str(library.parent / f"{source.parent.name}-{source.name}.o")
         _run(compiler() or "c++", *flags, *includes, "-c", "-x", "c++", str(source), "-o", target)
         return target
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(compile_one, sources))
     linked = [flag for flag in flags if flag.startswith("-fsanitize")]
-    _run(compiler() or "c++", "-shared", *linked, *objects, "-o", str(made))
+    _run(compiler() or "c++", "-shared", *linked, *objects, "-o", str(library))
 
 
 def _run(*command: str) -> None:
