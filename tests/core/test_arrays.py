@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from conftest import scene
 import segpost
 
 torch = pytest.importorskip("torch")
+
+LOGITS = scene(3, 4, 5)
 
 
 def foreign(array: Any, *protocols: str) -> Any:
@@ -321,3 +324,19 @@ def test_use_backend_names() -> None:
         segpost.use_backend("gpu"),  # type: ignore[arg-type]
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("output", "part"),
+    [
+        ({"aux": LOGITS, "out": LOGITS}, r"logits\['out'\]"),
+        ({"scores": LOGITS}, r"logits\['scores'\]"),
+        (SimpleNamespace(logits=LOGITS), r"logits\.logits"),
+        ([LOGITS], r"logits\[0\]"),
+    ],
+)
+def test_the_array_of_an_output_is_named(output: Any, part: str) -> None:
+    """Networks return dicts, records and lists: the error says which part is the array."""
+    for function in (segpost.argmax, segpost.postprocess, segpost.fingerprint):
+        with pytest.raises(TypeError, match=f"logits must be an array.*; pass .*{part}$"):
+            function(output)

@@ -60,6 +60,15 @@ def test_logarithms_as_energies(backend: str, probabilities: Any, kind: str) -> 
     assert share_right(cured) > 0.99
 
 
+@pytest.mark.parametrize("probabilities", [TWO, THREE], ids=["two", "three"])
+def test_energies_as_probabilities(probabilities: Any) -> None:
+    """-log p is no logits, whose sign is the other one."""
+    with pytest.raises(ValueError, match="they look like energies: pass unary='energies'"):
+        segpost.dense_crf(-np.log(probabilities), IMAGE)
+    with pytest.raises(ValueError, match="they look like logits: pass unary='logits'"):
+        segpost.dense_crf(np.log(probabilities), IMAGE)
+
+
 def test_probabilities_as_energies() -> None:
     """They are refused; of two labels they may be 1 - p, and that is a warning."""
     with pytest.raises(ValueError, match="pass unary='probabilities'"):

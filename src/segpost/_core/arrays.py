@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,7 +91,9 @@ def as_input_array(value: object, name: str, *, outlives_call: bool = False) -> 
     if isinstance(value, InputArray):
         return value
     if isinstance(value, (list, tuple, str, bytes, int, float, complex)) or value is None:
-        raise TypeError(f"{name} must be an array, got {type(value).__name__}")
+        raise TypeError(
+            f"{name} must be an array, got {type(value).__name__}{_format_part(value, name)}"
+        )
     return _from_protocol(value, name)
 
 
@@ -206,10 +208,21 @@ def _as_memoryview(value: object, name: str) -> memoryview:
     except TypeError:
         raise TypeError(
             f"{name} must be an array (NumPy, torch, DLPack, buffer or __array__), "
-            f"got {type(value).__name__}"
+            f"got {type(value).__name__}{_format_part(value, name)}"
         ) from None
     except (BufferError, ValueError) as error:
         raise TypeError(f"{name} cannot be read as a buffer: {dlpack.describe(error)}") from error
+
+
+def _format_part(value: object, name: str) -> str:
+    """Say which part of a network's output to pass: an element of a dict, or an attribute."""
+    if isinstance(value, Mapping) and value:
+        key = next((key for key in ("out", "logits") if key in value), next(iter(value)))
+        return f"; pass one of its values, such as {name}[{key!r}]"
+    if isinstance(value, (list, tuple)):
+        is_array = len(value) == 1 and hasattr(value[0], "shape")
+        return f"; pass {name}[0]" if is_array else ""
+    return f"; pass {name}.logits" if hasattr(value, "logits") else ""
 
 
 def _wrapper(value: Any) -> Callable[[Array], Any]:

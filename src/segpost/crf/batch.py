@@ -81,7 +81,8 @@ class UnaryBatch(NamedTuple):
         if errors.count or errors.out_of_range:
             first = errors.first if errors.count else errors.out_of_range_first
             label, *pixel = (int(i) for i in np.unravel_index(first, (self.num_labels, *self.size)))
-            value = widen(self.as_stack(array)[n], self.input_array.kind)[(label, *pixel)]
+            values = widen(self.as_stack(array)[n], self.input_array.kind)
+            value = values[(label, *pixel)]
             where = f"first {value:g} at image {n}, label {label}, {self._format_pixel(pixel)}"
             count = math.prod(self.shape)
             if errors.count:
@@ -90,7 +91,7 @@ class UnaryBatch(NamedTuple):
                 )
             raise ValueError(
                 f"{self.name} have {errors.out_of_range} of {count} values outside 0..1, {where}; "
-                "they look like logits: pass unary='logits'"
+                f"they look like {_name_unary(values)}"
             )
         pixel = [int(i) for i in np.unravel_index(errors.infeasible_first, self.size)]
         why = {
@@ -205,3 +206,11 @@ class PairwiseTerm(NamedTuple):
 def pairwise_terms_of_image(terms: list[PairwiseTerm], n: int) -> list[Pairwise]:
     """Return all pairwise terms of one image."""
     return [term.image(n) for term in terms]
+
+
+def _name_unary(values: Array) -> str:
+    """Say what values outside 0..1 are: energies are -log of probabilities, which sum to 1."""
+    sums = np.exp(-values.astype(np.float64)).sum(axis=0)
+    is_energy = values.min() >= 0 and np.allclose(sums, 1, atol=1e-2)
+    unary = "energies" if is_energy else "logits"
+    return f"{unary}: pass unary={unary!r}"

@@ -285,7 +285,7 @@ def labels_on_another_grid(context: DiagnosticContext) -> RuleResult | None:
                 "certain",
                 f"the labels are those of the logits on grid {grid!r}, and grid={declared!r} was "
                 "passed",
-                {"grid": grid, "said": str(declared)},
+                {"grid": grid, "grid_argument": str(declared)},
                 cure=_argmax_cure(context),
             )
     return None

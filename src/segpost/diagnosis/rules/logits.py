@@ -68,7 +68,7 @@ def no_class_possible(context: DiagnosticContext) -> RuleResult | None:
     return RuleResult(
         "certain",
         f"every class is -inf at {int(lost.sum())} of {len(lost)} sampled pixels",
-        {"pixels": int(lost.sum()), "looked_at": len(lost)},
+        {"pixels": int(lost.sum()), "of": len(lost)},
     )
 
 
