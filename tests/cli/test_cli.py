@@ -69,7 +69,7 @@ def test_run_on_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert code == 1
     assert "b.npy" in (message := capsys.readouterr().err)
     assert "NaN" in message
-    assert sorted(p.name for p in out.iterdir()) == sorted(
+    assert sorted(p.name for p in out.glob("[!.]*")) == sorted(
         f"{name}.{what}.png" for name in ("a", "c") for what in ("labels", "color", "overlay")
     )
 
@@ -79,7 +79,7 @@ def test_run_on_a_batch_and_npz(folder: Path) -> None:
     np.savez(folder / "x.npz", logits=np.stack([scene(5, 8, 10)] * 2), other=np.zeros(3))
     command = ["run", str(folder / "x.npz"), "--size", "16", "20", "--out", str(folder / "out")]
     assert main([*command, "--batch"]) == 0
-    assert sorted(p.name for p in (folder / "out").iterdir()) == [
+    assert sorted(p.name for p in (folder / "out").glob("[!.]*")) == [
         "x-0.labels.png",
         "x-1.labels.png",
     ]
@@ -205,20 +205,26 @@ def test_run_reads_what_a_runtime_hands_over(tmp_path: Path) -> None:
 
 
 # A shell may have SIGINT ignored in what it starts. Before the ninth file takes its place, which is
-# written by then under another name, `writing` waits for a signal.
+# written by then under another name, `writing` waits for a signal; `working`, at one of the items.
 INTERRUPTED = """
 import os, signal, sys, segpost.cli
+from segpost.cli.run.work import Worker
 signal.signal(signal.SIGINT, signal.default_int_handler)
 moment, *arguments = sys.argv[1:]
-replace, places = os.replace, iter(range(1000))
+replace, make, places = os.replace, Worker.make, iter(range(1000))
 
-def waiting(*given):
-    if next(places) == 8 and moment == "writing":
+def waiting(source, target):
+    if "/.segpost-" not in str(target) and next(places) == 8 and moment == "writing":
         print("writing", file=sys.stderr, flush=True)
         signal.pause()
-    replace(*given)
+    replace(source, target)
 
-os.replace = waiting
+def waiting_make(worker, item):
+    if item.name == "never":
+        signal.pause()
+    return make(worker, item)
+
+os.replace, Worker.make = waiting, waiting_make
 sys.exit(segpost.cli.main(arguments))
 """
 
@@ -230,7 +236,7 @@ def test_interrupted_run_leaves_no_torn_file(moment: str, tmp_path: Path) -> Non
         np.save(tmp_path / f"n{i:03}.npy", scene(19, 32, 64))
     if moment == "working":
         (tmp_path / "n004.npy").write_bytes(b"")  # of which a line tells, and the work goes on
-    os.mkfifo(tmp_path / "never.npy")  # nobody writes to it: without the signal there is no end
+    np.save(tmp_path / "never.npy", scene(19, 32, 64))  # without the signal there is no end
     out = tmp_path / "out"
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, moment, "run", str(tmp_path), "--size", "512", "1024",
@@ -245,11 +251,11 @@ def test_interrupted_run_leaves_no_torn_file(moment: str, tmp_path: Path) -> Non
     assert ("n004.npy" if moment == "working" else "writing") in said
     assert process.returncode == 130
     assert b"Traceback" not in message
-    written = sorted(out.iterdir())
+    written = sorted(out.glob("[!.]*"))
+    assert [path.name for path in out.glob(".*")] == [".segpost-run.jsonl"]
     assert len(written) == 8 if moment == "writing" else len(written) >= 8
     for path in written:
         assert path.suffix == ".png"
-        assert not path.name.startswith(".")
         read(path)
 
 

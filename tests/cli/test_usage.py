@@ -35,6 +35,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     logits = scene(21, 8, 10)
     np.save("logits.npy", logits)
+    Path("logits").mkdir()
+    np.save("logits/a.npy", logits)
     labels = segpost.argmax(logits, size=(64, 80))
     Image.fromarray(labels).save("target.png")
     Image.fromarray(np.zeros((64, 80, 3), np.uint8)).save("photo.png")
@@ -49,8 +51,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def outputs(folder: Path) -> set[str]:
-    """The files below a folder."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    """The files below a folder, without hidden ones."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("[!.]*") if path.is_file()}
 
 
 def small_scene() -> Scene:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -42,6 +43,7 @@ INSTANCE_SUFFIXES = (
 # Ends of the files of Cityscapes that are no label maps; and of those that are instance maps.
 NOT_LABELS = ("_color", "_instanceIds", "_instanceTrainIds")
 INSTANCES = ("_instanceIds",)
+DIGITS = re.compile(r"([0-9]+)")
 
 
 class DataFile(NamedTuple):
@@ -86,7 +88,7 @@ def list_files(
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
         return [DataFile(_file_key(source.name, suffixes, instances) or source.stem, source)]
     is_list = source.suffix.lower() == ".txt"
-    listed = list(_read_list(source)) if is_list else list(_walk_folder(source))
+    listed = list(_read_list(source)) if is_list else list(walk_folder(source))
     files = [(name, path) for name, path in listed if path.suffix.lower() in kinds]
     if not files:
         others = sorted({path.suffix.lower() for _, path in listed if path.suffix})
@@ -114,7 +116,7 @@ def is_single_file(source: Path) -> bool:
     return not source.is_dir() and source.suffix.lower() != ".txt"
 
 
-def _walk_folder(
+def walk_folder(
     folder: Path, ancestors: tuple[tuple[int, int], ...] = ()
 ) -> Iterator[tuple[str, Path]]:
     """Yield relative names and paths of the files below a folder, without hidden ones.
@@ -131,10 +133,23 @@ def _walk_folder(
                 continue
             path = folder / entry.name
             if entry.is_dir():
-                for name, inner in _walk_folder(path, (*ancestors, identity)):
+                for name, inner in walk_folder(path, (*ancestors, identity)):
                     yield f"{entry.name}/{name}", inner
             elif entry.is_file() or not path.exists():  # a dead link fails later; no pipes
                 yield entry.name, path
+
+
+def natural_key(name: str) -> list[tuple[int, int | str]]:
+    """Return the key by which names with numbers are sorted as their numbers are.
+
+    Examples
+    --------
+    >>> from segpost.files.listing import natural_key
+    >>> sorted(["a10", "a9", "b1"], key=natural_key)
+    ['a9', 'a10', 'b1']
+    """
+    parts = DIGITS.split(name)
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]
 
 
 def _read_list(source: Path) -> Iterator[tuple[str, Path]]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from numba import njit
 
+from segpost._backends.numba.cache import KernelCache
 from segpost._backends.threads import num_threads
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -28,6 +29,8 @@ def kernel(function: Function) -> Function:
         compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # no directory is writable
         compiled = njit(**options)(function)
+    else:
+        compiled._cache = KernelCache(compiled._cache)
     return cast(Function, compiled)
 
 

@@ -1,0 +1,226 @@
+"""The arguments of `segpost run`."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import segpost
+from segpost._core.sampling import GRIDS
+from segpost.cli.options import PALETTES, fraction, positive_integer
+from segpost.crf.terms import PRESETS
+from segpost.files.arrays import ArrayHeader
+from segpost.files.images import MAX_PIXELS
+
+OUTPUTS = ("labels", "color", "overlay", "confidence")
+# The options that the content of the outputs depends on.
+SETTINGS = (
+    "alpha",
+    "axis",
+    "convention",
+    "crf",
+    "grid",
+    "palette",
+    "quantization",
+    "size",
+    "threshold",
+    "volume",
+    "want",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add = parser.add_argument
+    add("logits", nargs="+", type=Path, metavar="LOGITS", help=".npy or .npz files, or folders")
+    add("--out", type=Path, required=True, metavar="DIR", help="where to write; made if missing")
+    add("--image", type=Path, help="the image, or a folder of them with the logits' names")
+    add("--palette", metavar="NAME", help=f"colors of the classes: {PALETTES}")
+    conventions = segpost.Convention.names()
+    add(
+        "--convention",
+        choices=conventions,
+        metavar="NAME",
+        help="the runtime that made the logits: sets the class axis, the grid and whether they are "
+        f"logits, probabilities or labels; one of {', '.join(conventions)}",
+    )
+    layout = parser.add_mutually_exclusive_group()
+    layout.add_argument(
+        "--batch",
+        action="store_true",
+        help="files of four dimensions hold batches (N, C, H, W); not needed with a --convention",
+    )
+    layout.add_argument(
+        "--volume",
+        action="store_true",
+        help="files of four dimensions hold volumes (C, D, H, W): labels are written as .npy",
+    )
+    add("--axis", type=int, choices=(-3, -1), help="the class axis; -3 by default")
+    add(
+        "--size",
+        nargs=2,
+        type=positive_integer,
+        metavar=("H", "W"),
+        help="upsample to this size; the image's where there is one, or else the logits'",
+    )
+    add(
+        "--grid",
+        choices=GRIDS,
+        help="how the network's grid lies on the image; half_pixel, torch's default, by default",
+    )
+    add(
+        "--threshold",
+        type=fraction,
+        metavar="T",
+        help="for a one-channel sigmoid head, such as 0.5",
+    )
+    add(
+        "--quantization",
+        nargs=2,
+        type=float,
+        metavar=("SCALE", "ZERO"),
+        help="of integer logits; confidence needs it",
+    )
+    add(
+        "--crf",
+        choices=tuple(PRESETS),
+        help="refine the probabilities along the image's edges before anything is made of them, by "
+        "a dense CRF with these settings",
+    )
+    add(
+        "--want",
+        type=_output_names,
+        metavar="LIST",
+        help=f"any of {','.join(OUTPUTS)}, with commas; by default labels, color where there is a "
+        "palette, and overlay where there are both palette and image",
+    )
+    add(
+        "--alpha", type=fraction, default=0.5, help="weight of the overlay's colors; 0.5 by default"
+    )
+    _add_arguments_of_many(parser)
+
+
+def _add_arguments_of_many(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments for many files."""
+    add = parser.add_argument
+    add(
+        "--glob",
+        metavar="PATTERN",
+        help="of the files below a folder, those whose path matches, such as 'val/*_logits.npy'",
+    )
+    add("--jobs", type=positive_integer, default=1, metavar="N", help="threads; 1 by default")
+    add(
+        "--shard",
+        type=_shard,
+        default=(0, 1),
+        metavar="I/N",
+        help="every Nth file, from the Ith on, counted from 0: a part for each of N processes",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="leave out what former runs into --out have made of the same inputs and options",
+    )
+    add(
+        "--overwrite",
+        action="store_true",
+        help="replace files in --out that no run has written; inputs are never replaced",
+    )
+    add(
+        "--max-pixels",
+        type=positive_integer,
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"refuse images of more pixels; {MAX_PIXELS} by default",
+    )
+
+
+def check_arguments(arguments: argparse.Namespace, want: set[str]) -> None:
+    """Refuse arguments that no input could be used with."""
+    if arguments.volume:
+        _check_volume(arguments, want)
+    if arguments.palette is None and not want.isdisjoint(("color", "overlay")):
+        raise ValueError("--want color or overlay needs --palette NAME")
+    if arguments.image is None and "overlay" in want:
+        raise ValueError("--want overlay needs --image IMAGE")
+    if arguments.crf is None:
+        return
+    if arguments.image is None:
+        raise ValueError(f"--crf {arguments.crf} follows the edges of a photograph: give --image")
+    if arguments.threshold is not None:
+        raise ValueError(
+            "--crf refines logits of two classes or more, and --threshold is for heads of one: "
+            "leave one of them out, or save two classes, zeros before the head's logits"
+        )
+
+
+def check_header(arguments: argparse.Namespace, header: ArrayHeader) -> None:
+    """Refuse an array that the arguments do not fit."""
+    shape, ndim = header.shape, len(header.shape)
+    if arguments.crf is not None and ndim == 2 and header.dtype.kind in "iu":
+        raise ValueError("it holds labels; --crf refines the probabilities of logits")
+    if arguments.volume and ndim == 3:
+        raise ValueError(
+            f"it has three dimensions, {shape}, and --volume takes one volume (C, D, H, W): "
+            "leave --volume out if this is one image (C, H, W)"
+        )
+    if ndim == 5:
+        raise ValueError(
+            f"it has five dimensions, {shape}: save each of its {shape[0]} volumes (C, D, H, W) "
+            "as a file, and pass --volume"
+        )
+    if arguments.volume and ndim != 4:
+        raise ValueError(f"its shape is {shape}, and --volume takes one volume (C, D, H, W)")
+    is_plain = not arguments.batch and not arguments.volume and arguments.convention is None
+    if ndim == 4 and shape[0] > 1 and is_plain:
+        raise ValueError(
+            f"it has four dimensions, {shape}: pass --batch if these are {shape[0]} images "
+            f"of {shape[1]} classes, or --volume if this is one volume of {shape[0]}"
+        )
+
+
+def default_outputs(has_palette: bool, has_image: bool) -> set[str]:
+    """Return what is written where --want is left out."""
+    if not has_palette:
+        return {"labels"}
+    return {"labels", "color", "overlay"} if has_image else {"labels", "color"}
+
+
+def sum_of_settings(arguments: argparse.Namespace, want: set[str]) -> str:
+    """Return a check sum of the options that the content of the outputs depends on."""
+    values = {name: getattr(arguments, name) for name in SETTINGS}
+    values |= {"want": sorted(want), "version": segpost.__version__}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _check_volume(arguments: argparse.Namespace, want: set[str]) -> None:
+    """Refuse arguments that are for images only."""
+    if want != {"labels"} or arguments.palette is not None:
+        raise ValueError("--volume writes labels only: leave --palette out, and other --want")
+    names = ("image", "convention", "axis", "size", "grid", "threshold", "quantization", "crf")
+    for name in names:
+        if getattr(arguments, name) is not None:
+            raise ValueError(f"--{name} is for images, and --volume was passed")
+
+
+def _output_names(text: str) -> set[str]:
+    """Return the names of outputs, which commas separate."""
+    names = text.replace(",", " ").split()
+    unknown = [name for name in names if name not in OUTPUTS]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(
+            f"takes any of {', '.join(OUTPUTS)} with commas between them, got {text!r}"
+        )
+    return set(names)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """Return the position of a shard and how many there are."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise argparse.ArgumentTypeError(
+            f"takes I/N with I in 0..N-1, such as 0/4 to 3/4, got {text!r}"
+        )
+    return int(index), int(count)
