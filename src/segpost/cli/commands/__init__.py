@@ -2,14 +2,30 @@
 
 from segpost.cli.commands import (
     compare_checkpoints,
+    count,
     demo,
     diagnose,
     evaluate,
     fingerprint,
     info,
+    merge,
+    plan,
     run,
+    status,
 )
 
-COMMANDS = (demo, run, evaluate, diagnose, fingerprint, compare_checkpoints, info)
+COMMANDS = (
+    demo,
+    run,
+    evaluate,
+    plan,
+    count,
+    status,
+    merge,
+    diagnose,
+    fingerprint,
+    compare_checkpoints,
+    info,
+)
 
 __all__ = ["COMMANDS"]
