@@ -20,12 +20,13 @@ from segpost.cli.messages import cli_spelling, describe_cli_error
 from segpost.cli.packages import describe_missing_package
 from segpost.cli.parser import CommandParser, format_epilog
 from segpost.cli.progress import print_error
+from segpost.render.text import as_printable
 
 __all__ = ["main"]
 
 STATUS = (
     "exit status: 0 done, 1 some items failed or something was found, 2 the command cannot be "
-    "carried out as given, 130 and 143 stopped by a signal"
+    "carried out as given, 129, 130 and 143 stopped by a signal"
 )
 
 
@@ -41,13 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     status : int
         0 done; 1 some items failed or something was found; 2 the command cannot be carried out as
-        given; 130 Ctrl-C; 141 nobody reads the output; 143 SIGTERM.
+        given; 129 SIGHUP; 130 Ctrl-C; 141 nobody reads the output; 143 SIGTERM.
     """
     try:
         arguments = _build_parser().parse_args(argv)
     except SystemExit as stop:  # argparse has printed an error or its help
         return int(stop.code or 0)
-    with warnings.catch_warnings(), _raise_on_sigterm():
+    with warnings.catch_warnings(), _raise_on_signals(), _open_stdout():
         warnings.showwarning = _print_warning
         return _run_command(arguments.command, arguments)
 
@@ -65,8 +66,8 @@ def _run_command(
         return status
     except KeyboardInterrupt:
         return _report_failure("interrupted", 130)
-    except _Terminated:
-        return _report_failure("terminated", 143)
+    except _Terminated as stop:
+        return _report_failure("terminated", 128 + stop.number)
     except BrokenPipeError:  # `segpost info | head`: the reader has stopped, which is no error
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,29 +95,56 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 class _Terminated(BaseException):
-    """SIGTERM has arrived; no handler of ordinary errors catches it."""
+    """A signal to end has arrived; no handler of ordinary errors catches it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 @contextlib.contextmanager
-def _raise_on_sigterm() -> Iterator[None]:
-    """Raise an exception on SIGTERM, so that half-written files are removed."""
+def _raise_on_signals() -> Iterator[None]:
+    """Raise an exception on SIGTERM and SIGHUP, so that half-written files are removed.
+
+    SIGHUP stays ignored where it is, as under nohup.
+    """
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        raise _Terminated
+        raise _Terminated(number)
 
+    before: dict[int, Any] = {}
     try:
-        before = signal.signal(signal.SIGTERM, terminate)
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                before[number] = signal.signal(number, terminate)
     except ValueError:  # only the main thread may set handlers
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _open_stdout() -> Iterator[None]:
+    """Discard what is printed where the process was started without a standard output.
+
+    The null device also takes its descriptor, which the next open file would get otherwise.
+    """
+    if sys.stdout is not None:
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as sys.stdout:
+        try:
+            yield
+        finally:
+            sys.stdout = None  # type: ignore[assignment]
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print_error(f"warning: {cli_spelling(str(message))}")
+    print_error(f"warning: {as_printable(cli_spelling(str(message)))}")
 
 
 def _report_failure(message: str, status: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from segpost._core.text import ErrorText, describe_error
+from segpost.render.text import as_printable
 
 # Messages of the API name its arguments. These are the options of the same meaning.
 OPTIONS = {
@@ -74,8 +75,11 @@ def describe_cli_error(error: BaseException, about: object = "") -> str:
 
 
 def format_error(text: ErrorText) -> str:
-    """Return the text of an error in the words of the command line; names of files stay."""
-    return str(text._replace(reason=cli_spelling(text.reason)))
+    """Return the text of an error in the words of the command line; names of files stay.
+
+    Control characters of names are escaped: a terminal would obey them.
+    """
+    return as_printable(str(text._replace(reason=cli_spelling(text.reason))))
 
 
 def cli_spelling(text: str) -> str:

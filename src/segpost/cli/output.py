@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from segpost.files.writing import atomic_write, write_text
+from segpost.files.writing import write_text
 
-STDOUT = Path("-")
-PROBE_BYTES = 4096  # a full disk lets empty files be made
+# Names of standard output. The files of the system are not opened: that would cut a redirection.
+STDOUT = tuple(map(Path, ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")))
 
 
 def is_stdout(path: Path | None) -> bool:
     """Return whether a text is printed instead of written to a file."""
-    return path == STDOUT
+    return path in STDOUT
 
 
 def check_stdout(outputs: Mapping[str, Path | None]) -> None:
-    """Raise an error where several texts would be printed; `outputs` are paths by option."""
+    """Raise an error where texts cannot be printed; `outputs` are paths by option.
+
+    Raises
+    ------
+    ValueError
+        If several would be printed, or standard output was closed when the process started.
+    """
     printed = [option for option, path in outputs.items() if is_stdout(path)]
+    if printed and sys.__stdout__ is None:
+        raise ValueError(f"{printed[0]}: standard output is closed")
     if len(printed) > 1:
         raise ValueError(f"{' and '.join(printed)} cannot both be -; write one to a file")
-
-
-def check_writable(path: Path) -> None:
-    """Raise an error where no file can be written beside a path: one is, renamed and removed."""
-    probe = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.probe")
-    try:
-        with atomic_write(probe) as temporary:
-            temporary.write_bytes(bytes(PROBE_BYTES))
-    except OSError as error:
-        error.filename = str(path)
-        raise
-    finally:
-        probe.unlink(missing_ok=True)
 
 
 def write_output(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from segpost._core.text import suggest_name
+from segpost.render.text import as_printable
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -57,7 +58,7 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit with status 2."""
         self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(2, f"{self.prog}: error: {as_printable(message)}\n")
 
 
 class HelpFormatter(argparse.HelpFormatter):

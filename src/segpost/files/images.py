@@ -14,13 +14,15 @@ import numpy.typing as npt
 from segpost._core.arrays import Array
 from segpost._core.text import FILE_ERRORS
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
+from segpost.files.png import check_sums_of_png
 
 Size = tuple[int, int]  # height, width
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 LABEL_SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+# Pillow tries no other formats: for some it starts other programs.
 LABEL_FORMATS = ("PNG", "TIFF")  # lossless, with indexed or integer pixels
-UNCONVERTED_FORMATS = ("PNG", "TIFF", "JPEG", "GIF", "BMP", "WEBP")
+IMAGE_FORMATS = ("PNG", "TIFF", "JPEG", "GIF", "BMP", "WEBP")
 MAX_PIXELS = 1 << 28  # of an image; a file that claims more is refused before it is decoded
 ORIENTATION = 0x0112  # the EXIF tag
 GRAY_SCALE = {"L;2": 85, "L;4": 17}  # by which Pillow multiplies 2 and 4 bits of gray
@@ -33,25 +35,22 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     Parameters
     ----------
     path : Path
-        The file, of any format that Pillow reads.
+        A PNG, TIFF, JPEG, GIF, BMP or WebP file.
 
     Raises
     ------
     ValueError, OSError
-        If it is no image, is too large to be one, or has more than 8 bits a channel.
+        If it is damaged, is no image, is too large to be one, or has more than 8 bits a channel.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
 
-    try:
-        with path.open("rb") as file, Image.open(file) as opened:
-            if opened.mode == "F" or opened.mode.startswith("I"):  # Pillow would clip, not scale
-                raise ValueError(f"{path} has more than 8 bits a channel; convert it to 8 bits")
-            opened.load()  # applies the orientation of TIFF
-            return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path}: {error}") from error
-    except UnidentifiedImageError:
-        raise ValueError(f"{path} is no picture, or of a kind that Pillow does not know") from None
+    with _open_image(path, IMAGE_FORMATS) as opened:
+        if opened.mode == "F" or opened.mode.startswith("I"):  # Pillow would clip, not scale
+            raise ValueError("it has more than 8 bits a channel; convert it to 8 bits")
+        _check_sums(opened)
+        opened.load()  # applies the orientation of TIFF
+        ImageOps.exif_transpose(opened, in_place=True)
+        return np.array(opened if opened.mode == "RGB" else opened.convert("RGB"))
 
 
 def read_labels(
@@ -92,6 +91,7 @@ def read_labels(
         size = (opened.height, opened.width)
         size = size[::-1] if _png_orientation(opened) > 4 else size
         check(size)
+        _check_sums(opened)
         pixels = _label_pixels(opened, decode, cure)
         labels = _apply_orientation(pixels, _png_orientation(opened))
         if labels.shape != size:  # PNG lets the orientation come after the pixels
@@ -116,8 +116,9 @@ def read_unconverted(path: Path) -> Any:
     """
     from PIL import Image
 
-    with _open_image(path, UNCONVERTED_FORMATS) as opened:
+    with _open_image(path, IMAGE_FORMATS) as opened:
         _check_single_frame(opened)
+        _check_sums(opened)
         scale = GRAY_SCALE.get(_raw_mode(opened), 1) if opened.mode == "L" else 1
         opened.load()
         if scale == 1:
@@ -161,6 +162,14 @@ def _open_image(path: Path, formats: tuple[str, ...]) -> Iterator[Any]:
         raise
     except Exception as error:  # Pillow's decoders raise anything on damaged files
         raise ValueError(f"cannot be decoded: {error}") from error
+
+
+def _check_sums(opened: Any) -> None:
+    """Refuse a damaged PNG that is open and not decoded yet; Pillow skips sums of the pixels."""
+    if opened.format == "PNG":
+        position = opened.fp.tell()
+        check_sums_of_png(opened.fp)
+        opened.fp.seek(position)
 
 
 def _png_orientation(opened: Any) -> int:

@@ -8,6 +8,9 @@ from html import escape
 # An underscore inside a word is no markup.
 MARKDOWN_MARKUP = re.compile(r"[\\|<`*\[\]]|(?<![^\W_])_|_(?![^\W_])")
 
+FORMULA_SIGNS = ("=", "+", "-", "@")
+SURROGATES = range(0xD800, 0xE000)  # code points that stand for bytes of names that are no Unicode
+
 
 def as_printable(value: object) -> str:
     r"""Return the text of a value with every control character written as its Python escape.
@@ -26,6 +29,24 @@ def as_printable(value: object) -> str:
     'road\\x1b[31m'
     """
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+
+
+def escape_csv(text: str) -> str:
+    """Return text for a cell of CSV, which no spreadsheet takes for a formula.
+
+    A text that begins with =, +, - or @ gets an apostrophe before it; control characters are
+    escaped. Numbers are not to be passed.
+
+    Examples
+    --------
+    >>> from segpost.render.text import escape_csv
+    >>> escape_csv("=1+1"), escape_csv("road")
+    ("'=1+1", 'road')
+    """
+    text = "".join(
+        c if c.isprintable() or c == "\n" or ord(c) in SURROGATES else repr(c)[1:-1] for c in text
+    )
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 
 def escape_html(value: object) -> str:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from segpost.cli.evaluation.arguments import add_execution
-from segpost.cli.output import check_writable, print_text
+from segpost.cli.output import print_text
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import LineProgress
 from segpost.evaluation.plan import SHARDS, Plan
 from segpost.evaluation.workers import count_shards
+from segpost.files.temporary import remove_dead_temporaries
+from segpost.files.writing import check_writable
 
 EXAMPLES = (
     "segpost count counts --jobs 8",
@@ -100,6 +102,7 @@ def count(plan: Plan, shards: Sequence[int], jobs: int, quiet: bool, **options: 
     """
     for module in ("PIL.Image", "segpost.pipeline.api"):  # once, before processes are forked
         importlib.import_module(module)
+    remove_dead_temporaries(plan.run / SHARDS)
     check_writable(plan.run / SHARDS / "counts")
     done = counted = failed = there = 0
     total = sum(map(plan.shard_length, shards))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import segpost
+from segpost._core.text import display_path
 from segpost.cli.demo import scene, timing
 from segpost.cli.demo.detail import enlarge_side_by_side
 from segpost.cli.demo.page import format_demo
@@ -60,15 +61,15 @@ def run(arguments: argparse.Namespace) -> int:
     for name, image in images.items():
         write_png(out / name, image)
     for what in ("labels", "color", "overlay", "confidence"):
-        with atomic_write(out / f"{what}.png") as temporary:
-            seg.save(temporary, what=what)
+        seg.save(out / f"{what}.png", what=what)
     with atomic_write(out / "figure.png") as temporary:
         seg.figure().savefig(temporary, dpi=120)
     code = "\n".join(map(inspect.getsource, (make_results, refine_with_crf)))
     write_text(
         out / "report.html", format_demo(out, seg, tables, code, changed, installation_facts())
     )
-    print(f"{len(images) + 6} files are in {out}; open {out / 'report.html'}")
+    report = display_path(out / "report.html")
+    print(f"{len(images) + 6} files are in {display_path(out)}; open {report}")
     return 0
 
 

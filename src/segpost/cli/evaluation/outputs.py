@@ -11,11 +11,13 @@ from segpost import Scores
 from segpost._core.text import ErrorText, display_path
 from segpost.cli.evaluation.page import Subject, format_evaluation
 from segpost.cli.messages import describe_cli_error, format_error
-from segpost.cli.output import check_stdout, check_writable, is_stdout, write_output
+from segpost.cli.output import check_stdout, is_stdout, write_output
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.reading import PairReader
 from segpost.evaluation.summaries import ignored_pixels, image_pixels
+from segpost.files.writing import check_writable
 from segpost.metrics.report import documents, formats
+from segpost.render.text import escape_csv
 
 OUTPUTS = ("json", "csv", "per_image", "markdown", "html", "cityscapes_json", "state")
 WITHOUT_SCORES = ("json", "state")  # outputs that need no scores
@@ -153,13 +155,15 @@ def _format_per_image(scores: Scores, outcome: Outcome) -> str:
     images = scores.images
     pixels, ignored = image_pixels(scores).tolist(), ignored_pixels(outcome.cm)
     head = ["id", "miou", "pixel_accuracy", "pixels", "void_pixels"]
-    rows: list[Sequence[object]] = [[*head, *(f"iou_{name}" for name in scores.class_names)]]
+    rows: list[Sequence[object]] = [
+        [*head, *(escape_csv(f"iou_{name}") for name in scores.class_names)]
+    ]
     for i, id_ in enumerate(images.ids):
         miou, accuracy, *iou = (
             formats.plain(float(value))
             for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i])
         )
-        rows.append([id_, miou, accuracy, pixels[i], ignored[i], *iou])
+        rows.append([escape_csv(id_), miou, accuracy, pixels[i], ignored[i], *iou])
     return formats.csv_lines(rows)
 
 

@@ -144,7 +144,7 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
             source = _embed_image_file(image_path)
             yield format_figure(source, "image", "photo", description=f"image {pair.id}")
         except FILE_ERRORS as error:
-            yield _caption(describe_cli_error(error))
+            yield _caption(describe_cli_error(error, image_path.name))
     preds, target = reader.read_labels(pair)
     num_classes, colors = reader.classes.num_classes, reader.classes.colors
     is_ignored = np.isin(target, reader.classes.ignore_index)

@@ -11,6 +11,7 @@ from segpost.metrics.base import Accumulator
 from segpost.metrics.report.content import left_out, parts
 from segpost.metrics.values import PER_CLASS, ScoreValues
 from segpost.render import tables
+from segpost.render.text import escape_csv
 
 
 def text(
@@ -46,12 +47,12 @@ def csv(scores: ScoreValues) -> str:
     rows = [
         [
             label,
-            scores.class_names[label],
+            escape_csv(scores.class_names[label]),
             *(plain(float(getattr(scores, name)[label])) for name in PER_CLASS),
             int(support[label]),
             int(predicted[label]),
             int(true_positives[label]),
-            reason or "",
+            escape_csv(reason or ""),
         ]
         for label, reason in enumerate(left_out(scores))
     ]
