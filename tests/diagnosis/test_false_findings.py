@@ -179,3 +179,31 @@ def test_no_quantization_is_no_constant() -> None:
     """(0.0, 0), which runtimes report of floats, is no quantization."""
     logits = output_of("shapes").logits[0]
     assert ranked(logits=logits, quantization=(0.0, 0)) == {}
+
+
+@pytest.mark.parametrize("read", [segpost.diagnose, segpost.fingerprint])
+@pytest.mark.parametrize(
+    ("dtype", "quantization", "error", "text"),
+    [
+        (np.int8, (3, 0.05), ValueError, r"exchanged, pass \(0\.05, 3\)"),
+        (np.int8, np.array([0.05, 3]), ValueError, r"quantization must be \(scale, zero_point\)"),
+        (np.float32, (0.05, 3), TypeError, "quantization is for integer logits, got float32"),
+    ],
+)
+def test_a_quantization_that_cannot_be_is_refused(
+    read: Any, dtype: Any, quantization: Any, error: type[Exception], text: str
+) -> None:
+    """A scale and a zero point that are exchanged, and a quantization of floats."""
+    logits = np.zeros((2, 4, 5), dtype)
+    with pytest.raises(error, match=text):
+        read(logits=logits, quantization=quantization)
+
+
+def test_a_threshold_is_of_dequantized_values() -> None:
+    """The labels of a quantized sigmoid head are those of its real logits."""
+    logits = output_of("shapes").logits[0, 1:2]
+    raw = np.clip(np.rint(logits * 8 + 128), 0, 255).astype(np.uint8)
+    mask = (raw[0] > 128).astype(np.uint8)
+    options: Any = {"labels": mask, "target": mask, "num_classes": 2, "threshold": 0.5}
+    assert ranked(logits=raw, quantization=(0.125, 128), **options) == {}
+    assert ranked(logits=raw, **options) == {"quantized-logits": "likely"}

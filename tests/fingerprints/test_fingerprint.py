@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import segpost
+from segpost._core.device import DeviceContext, context_of
 
 RNG = np.random.default_rng(5)
 LOGITS = (RNG.normal(size=(7, 33, 41)) * np.arange(1, 8)[:, None, None]).astype(np.float32)
@@ -396,3 +398,18 @@ def test_a_file_brings_everything_back(tmp_path: Path) -> None:
 
 
 # --- The command
+
+
+def test_names_with_braces_stand_in_messages_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage on a device: its name is no place for the device's."""
+    device = DeviceContext("cuda", 1, 0, np.empty)
+    logits, stage = np.zeros((2, 3, 4), np.float32), np.zeros((2, 5, 6), np.float32)
+    monkeypatch.setattr(
+        "segpost._core.validation.context_of",
+        lambda array: device if array.shape == stage.shape else context_of(array),
+    )
+    name = "{}{device}"
+    with pytest.raises(
+        TypeError, match=re.escape(f"stages[{name!r}] must be in memory of the CPU")
+    ):
+        segpost.fingerprint(logits, stages={name: stage})

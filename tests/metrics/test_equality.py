@@ -28,6 +28,13 @@ def scores(preds: np.ndarray = PREDS, **options: Any) -> Any:
     return matrix.compute(**options)
 
 
+def compared_dialects(preds: np.ndarray | None = None) -> Any:
+    matrix = segpost.ConfusionMatrix(4)  # without a pixel every mean is NaN
+    if preds is not None:
+        matrix.update(preds, TARGET)
+    return matrix.compare_dialects()
+
+
 def measured(measure: Any, preds: np.ndarray = PREDS) -> Any:
     measure.update(preds, TARGET)
     return measure.compute()
@@ -50,6 +57,19 @@ MAKERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "TrimapScores": (
         lambda: measured(segpost.TrimapIoU(4)),
         lambda: measured(segpost.TrimapIoU(4), OTHER),
+    ),
+    "Comparison": (compared_dialects, lambda: compared_dialects(TARGET)),
+    "Diagnosis": (
+        lambda: segpost.diagnose(labels=PREDS, target=255 - TARGET, num_classes=3),
+        lambda: segpost.diagnose(labels=PREDS, target=254 - TARGET, num_classes=3),
+    ),
+    "FingerprintDiff": (
+        lambda: segpost.fingerprint(LOGITS).compare(segpost.fingerprint(LOGITS + 1)),
+        lambda: segpost.fingerprint(LOGITS).compare(segpost.fingerprint(LOGITS + 2)),
+    ),
+    "CheckpointDiff": (
+        lambda: segpost.compare_checkpoints({"a": LOGITS}, {"a": LOGITS * np.nan}),
+        lambda: segpost.compare_checkpoints({"a": LOGITS}, {"b": LOGITS}),
     ),
     "Fingerprint": (
         lambda: segpost.fingerprint(LOGITS, grid="half_pixel"),
@@ -125,3 +145,9 @@ def test_a_data_frame_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"to_pandas needs pandas \(.*\): pip install pandas$"):
         scores().to_pandas()
+
+
+def test_equal_comparisons_have_one_hash() -> None:
+    """Also where means are NaN."""
+    one, same = compared_dialects(), compared_dialects()
+    assert len({one, same, pickle.loads(pickle.dumps(one))}) == 1

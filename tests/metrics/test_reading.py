@@ -16,7 +16,40 @@ LOGITS = np.random.default_rng(0).normal(size=(2, C, H, W)).astype(np.float32)
 LAST = np.ascontiguousarray(LOGITS.transpose(0, 2, 3, 1))
 TARGET = np.random.default_rng(1).integers(0, C, (2, H, W)).astype(np.uint8)
 IDS = LOGITS.argmax(1)
-MEASURES = [segpost.ConfusionMatrix, segpost.BoundaryIoU, segpost.TrimapIoU, segpost.BoundaryF]
+INSTANCES = np.random.default_rng(2).integers(1, 99, (2, H, W)).astype(np.uint16)
+
+
+class Instances(segpost.InstanceIoU):
+    """`InstanceIoU` of fixed instances, of which each is a pixel or a few of class 1."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(num_classes, things={1: 1.5})
+
+    def update(self, preds: Any, target: Any, **reading: Any) -> None:  # type: ignore[override]
+        is_list = isinstance(target, list)
+        maps = np.where(target == np.uint8(1), INSTANCES[:, : len(target[0])], 0)
+        super().update(preds, target, list(maps) if is_list else maps, **reading)
+
+
+class Function(segpost.ConfusionMatrix):
+    """The counts of the function `confusion_matrix`."""
+
+    def update(self, preds: Any, target: Any, **reading: Any) -> None:
+        if isinstance(target, list):
+            super().update(preds, target, **reading)
+            return
+        matrix = segpost.confusion_matrix(preds, target, num_classes=C, **reading)
+        self._state = np.pad(matrix, (0, 1))
+
+
+MEASURES = [
+    segpost.ConfusionMatrix,
+    segpost.BoundaryIoU,
+    segpost.TrimapIoU,
+    segpost.BoundaryF,
+    Instances,
+    Function,
+]
 
 
 def counted(measure: Any, preds: Any, target: Any = TARGET, **reading: Any) -> Any:
@@ -66,9 +99,9 @@ def test_the_grid_is_that_of_the_convention(backend: str) -> None:
     target = np.zeros((2, 23, 31), np.uint8)
     cases: list[tuple[Any, Any]] = [("jfzhang95", "align_corners"), ("vainf", "half_pixel")]
     for name, grid in cases:
-        told = Convention.named(name).before_upsampling()
-        matrix = counted(segpost.ConfusionMatrix, LOGITS, target, convention=told).matrix
-        assert told.grid == grid
+        convention = Convention.named(name).before_upsampling()
+        matrix = counted(segpost.ConfusionMatrix, LOGITS, target, convention=convention).matrix
+        assert convention.grid == grid
         labels = segpost.argmax(LOGITS, size=(23, 31), grid=grid)
         np.testing.assert_array_equal(matrix[0], np.bincount(labels.ravel(), minlength=C))
     with pytest.raises(ValueError, match="grid must be given to resample"):
@@ -93,6 +126,11 @@ def test_thresholds_are_of_what_the_values_are(backend: str) -> None:
         matrix.update(preds, mask, threshold=0.7, **reading)
         wrong = matrix.matrix[0, 1] + matrix.matrix[1, 0]
         assert wrong <= (2 if preds is raw else 0)
+        counts = segpost.confusion_matrix(preds, mask, num_classes=2, threshold=0.7, **reading)
+        np.testing.assert_array_equal(counts, matrix.matrix)
+        instances = segpost.InstanceIoU(2, things={1: 1.0})
+        instances.update(preds, mask, mask, threshold=0.7, **reading)
+        np.testing.assert_array_equal(instances.compute().iou, matrix.compute().iou)
     matrix = segpost.ConfusionMatrix(2)
     matrix.update(raw, mask, threshold=0.7)
     assert matrix.matrix[0, 1] > 10  # without the quantization

@@ -54,8 +54,8 @@ def codes(cases: Cases) -> str:
 
 
 def confusions(cases: Cases, runs: list[Run]) -> str:
-    """Faults against findings: those of the right code by rank, and which others came along."""
-    lines = ["| made | times | certain | likely | hint | missed | found beside it |"]
+    """Mistakes against findings: those of the right code by rank, and the others."""
+    lines = ["| mistake | runs | certain | likely | hint | missed | other findings |"]
     lines.append("|---|--:|--:|--:|--:|--:|---|")
     for code in [code for code in TABLE if code in {of for of, _ in cases}]:
         times = [found for of, found in cases if of == code]

@@ -102,6 +102,17 @@ def resolve_quantization(quantization: object) -> tuple[float, float] | None:
     return float(scale), float(zero_point)
 
 
+def check_quantized(kind: str, quantization: object) -> None:
+    """Refuse a quantization of logits that are no integers.
+
+    Raises
+    ------
+    TypeError
+    """
+    if quantization is not None and kind not in LABEL_KINDS:
+        raise TypeError(f"quantization is for integer logits, got {kind}")
+
+
 def resolve_threshold(
     threshold: object,
     classes: int,

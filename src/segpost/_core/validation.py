@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, as_input_array
 from segpost._core.device import context_of
 
@@ -16,17 +18,17 @@ def check_same_device(one: InputArray, name: str, other: InputArray, other_name:
         )
 
 
-def check_on_cpu(array: Array, message: str) -> None:
+def check_on_cpu(array: Array, format_message: Callable[[str], str]) -> None:
     """Raise an error for an array on a device, in functions that read values on the CPU.
 
     Raises
     ------
     TypeError
-        With `message`, in which "{device}" stands for the device.
+        With the message that `format_message` makes of the device's name.
     """
     context = context_of(array)
     if not context.on_cpu:
-        raise TypeError(message.replace("{device}", str(context)))
+        raise TypeError(format_message(str(context)))
 
 
 def as_label_array(labels: object, name: str = "labels") -> InputArray:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from segpost._core.equality import compare_by_value
 from segpost._core.public import public
 from segpost.checkpoints import keras
 from segpost.checkpoints.files import read_state
@@ -24,6 +25,7 @@ from segpost.render.text import as_printable
 
 
 @public
+@compare_by_value
 @dataclass(frozen=True)
 class CheckpointDiff:
     """The result of `compare_checkpoints`.

@@ -122,9 +122,9 @@ def _describe_renaming(unchanged: Match, best: Match, recipe: str) -> Finding:
         + ("" if unchanged.matched else ", and strict=False would not say so")
         + f": {reasons}. With that put right it is {len(best.matched)}.",
         {
-            "matched": len(unchanged.matched),
+            "matches": len(unchanged.matched),
             "of": len(unchanged.model),
-            "matched_then": len(best.matched),
+            "matches_after": len(best.matched),
             "first": f"{format_names(unchanged.unexpected[:1])} beside "
             f"{format_names(unchanged.missing[:1])}",
         },

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from segpost._core.arrays import Array, widen
+from segpost._core.arrays import LABEL_KINDS, Array, widen
 from segpost._core.contract import Logits
 from segpost._core.sampling import GRIDS
 from segpost.color.palette import Palette
@@ -23,6 +23,7 @@ from segpost.diagnosis.values import (
     count_values,
     sample_pixels,
 )
+from segpost.labels.decoded import dequantize
 from segpost.labels.operations import argmax
 from segpost.pipeline.api import postprocess
 from segpost.runtimes.convention import Convention
@@ -68,7 +69,7 @@ class DiagnosticInputs:
     grid: str | None = None
     letterbox: Letterbox | None = None
     threshold: float | None = None
-    quantization: tuple[float, int] | None = None
+    quantization: tuple[float, float] | None = None  # (scale, zero_point)
     class_axis: int = -3
     class_axis_corrected: bool = False  # the axis of the caller cannot be meant
     palette_in_0_1: bool = False  # the palette came as floats of 0..1
@@ -222,6 +223,18 @@ class DiagnosticContext:
         return bool(self.logit_samples.size) and bool(np.isfinite(self.logit_samples).all())
 
     @property
+    def has_raw_threshold(self) -> bool:
+        """Return whether a threshold is of integers whose scale and zero point are not known."""
+        threshold, quantization = self.inputs.threshold, self.inputs.quantization
+        return threshold is not None and quantization is None and self.logits.kind in LABEL_KINDS
+
+    @cached_property
+    def first_channel(self) -> Array:
+        """Return the logits of the first class, (N, h, w), dequantized where that is known."""
+        values, quantization = self.logits.values[:, 0], self.inputs.quantization
+        return dequantize(values, self.logits.kind, *(quantization or (1.0, 0.0)))
+
+    @property
     def logits_size(self) -> tuple[int, int, int]:
         """Return (N, h, w) of the logits."""
         n, _, h, w = self.logits.values.shape
@@ -252,6 +265,7 @@ class DiagnosticContext:
         # Logits, whatever their values look like.
         settings: Any = {"kind": "logits", "grid": options.pop("grid")}
         options["convention"] = Convention(**settings)
+        options["quantization"] = self.inputs.quantization
         return np.asarray(postprocess(values, threshold=threshold, **options).labels)
 
     def iter_resized_labels(self) -> Iterator[Array]:

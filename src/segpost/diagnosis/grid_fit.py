@@ -35,7 +35,7 @@ def is_grid_offset(
     offsets = (shift.detail["down"], shift.detail["right"])
     for n_in, n_out, offset in zip(logits.size, size, offsets, strict=True):
         declared, true = (
-            _mean_coordinate(n_in, n_out, grid.detail[key]) for key in ("told", "grid")
+            _mean_coordinate(n_in, n_out, grid.detail[key]) for key in ("labels_grid", "grid")
         )
         stride = n_out / n_in
         if abs(offset - (true - declared) * stride) > max(1, stride / 8):
@@ -79,7 +79,7 @@ def iter_grids(maps: CodedMaps, logits: ResizableLogits | None) -> Iterator[Expl
             "grid",
             right,
             known,
-            {"grid": grid, "told": used, "pixels_better": better, "pixels_worse": worse},
+            {"grid": grid, "labels_grid": used, "pixels_better": better, "pixels_worse": worse},
             1 - maps.wrong_share,
             "likely" if is_likely else "hint",
         )

@@ -17,7 +17,7 @@ from segpost._core import sampling
 from segpost._core.arguments import ClassNames, check_choice, checked_names
 from segpost._core.arrays import Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
-from segpost._core.logits import as_logits, resolve_quantization
+from segpost._core.logits import as_logits, check_quantized, resolve_quantization
 from segpost._core.validation import (
     as_image_array,
     as_label_array,
@@ -72,9 +72,7 @@ def as_diagnostic_inputs(
     """Return the arguments of `diagnose` as arrays, after all checks."""
     given = {"logits": logits, "labels": labels, "color": color, "target": target,
              "image": image, "input": input}  # fmt: skip
-    if quantization == (0.0, 0):  # what runtimes say of floats
-        quantization = None
-    resolve_quantization(quantization)
+    dequantization = resolve_quantization(quantization)
     if grid is not None:
         check_choice(grid, "grid", sampling.GRIDS)
     if letterbox is not None and not isinstance(letterbox, Letterbox):
@@ -105,6 +103,7 @@ def as_diagnostic_inputs(
     if logits is not None:
         expected = classes if classes is not None or palette is None else len(palette)
         logit_arguments = as_logit_arguments(logits, repeat_logits, axis, expected)
+        check_quantized(logit_arguments.logits.kind, dequantization)
         channels = logit_arguments.logits.values.shape[1]
         if threshold is not None and channels != 1:
             raise ValueError(f"threshold is for logits of one class, got {channels}")
@@ -121,7 +120,7 @@ def as_diagnostic_inputs(
         grid=grid,
         letterbox=letterbox,
         threshold=threshold,
-        quantization=quantization,
+        quantization=dequantization,
         class_axis=axis if logit_arguments is None else logit_arguments.class_axis,
         class_axis_corrected=logit_arguments is not None and logit_arguments.is_corrected,
         palette_in_0_1=palette_in_0_1,
@@ -256,8 +255,10 @@ def _as_host_array(value: Any, name: str) -> InputArray:
     source = as_input_array(value, name)
     check_on_cpu(
         source.array,
-        f"{name} is on {{device}}, and diagnose reads every value on the CPU; "
-        f"pass {name}.cpu(), or copy it with your library",
+        lambda device: (
+            f"{name} is on {device}, and diagnose reads every value on the CPU; "
+            f"pass {name}.cpu(), or copy it with your library"
+        ),
     )
     return source
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from segpost._core.equality import compare_by_value
 from segpost._core.public import public
 from segpost.render.findings import (
     RANKS,
@@ -34,6 +35,7 @@ class OpenQuestion(NamedTuple):
 
 
 @public
+@compare_by_value
 @dataclass(frozen=True)
 class Diagnosis:
     """The result of `diagnose`: findings, open questions, and pictures.

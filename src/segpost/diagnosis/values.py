@@ -13,6 +13,7 @@ from segpost._core.arrays import Array, widen
 from segpost._core.contract import Logits
 from segpost.color.datasets import list_palettes
 from segpost.color.palette import Palette, as_palette
+from segpost.labels.decoded import dequantize
 
 SAMPLED_PIXELS = 1 << 16  # pixels of the logits that statistics are computed on
 MIN_PIXELS = 256  # pixels that a statistical statement needs
@@ -47,16 +48,14 @@ def count_values(labels: Array) -> ValueCounts:
     return ValueCounts(values.astype(np.int64), counts.astype(np.int64))
 
 
-def sample_pixels(logits: Logits, quantization: tuple[float, int] | None = None) -> Float64:
+def sample_pixels(logits: Logits, quantization: tuple[float, float] | None = None) -> Float64:
     """Return the logits of evenly spaced pixels, (S, C), dequantized where that is known."""
     values = logits.values
     n, c, h, w = values.shape
     step = max(1, math.isqrt(n * h * w // SAMPLED_PIXELS))
-    samples = widen(np.ascontiguousarray(values[:, :, ::step, ::step]), logits.kind)
-    pixels = np.moveaxis(samples, 1, -1).reshape(-1, c).astype(np.float64)
-    if quantization is not None:
-        pixels = (pixels - quantization[1]) * quantization[0]
-    return pixels
+    samples = np.ascontiguousarray(values[:, :, ::step, ::step])
+    samples = dequantize(samples, logits.kind, *(quantization or (1.0, 0.0)))
+    return np.moveaxis(samples, 1, -1).reshape(-1, c).astype(np.float64)
 
 
 def iter_planes(logits: Logits) -> Iterator[tuple[int, int, Array]]:

@@ -178,8 +178,9 @@ def merge_shards(run: Path | str, allow_partial: bool = False) -> Evaluated:
     counts, coverage, whole = _sum_shards(plan)
     if not coverage.is_complete and not allow_partial:
         raise IncompleteError(coverage)
-    images = ImageTable.deferred(coverage.counted, True, partial(_load_images, plan, whole))
     total = plan.counter.empty_counts()
+    load = partial(_load_images, plan, whole)
+    images = ImageTable.deferred(total.cm.state.size, coverage.counted, True, load)
     total.cm.add_counts(counts.state.reshape(total.cm.state.shape), counts.outside, images)
     return Evaluated(total.cm, counts.measures, coverage)
 

@@ -15,7 +15,7 @@ from segpost._core import sampling
 from segpost._core.arguments import ClassNames, check_choice, checked_names
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
-from segpost._core.logits import resolve_quantization
+from segpost._core.logits import check_quantized, resolve_quantization
 from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost.color.palette import PaletteLike, as_palette
@@ -111,6 +111,7 @@ def fingerprint(
         check_choice(precision, "precision", PRECISIONS)
     channels = as_channels(logits, "logits", axis)
     dequantization = resolve_quantization(quantization)
+    check_quantized(channels.kind, dequantization)
     if dequantization is not None:
         scale, zero_point = dequantization
         channels = channels._replace(array=(channels.array - zero_point) * scale)

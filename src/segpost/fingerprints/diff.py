@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from segpost._core.equality import compare_by_value
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.rules.input import find_input_changes, find_record_changes
 from segpost.fingerprints.rules.logits import find_proven_changes, guess_changes
@@ -31,6 +32,7 @@ VERDICTS: dict[Verdict, str] = {
 }
 
 
+@compare_by_value
 @dataclass(frozen=True)
 class FingerprintDiff:
     """The result of `Fingerprint.compare`.

@@ -171,8 +171,10 @@ def as_channels(value: object, name: str, axis: int) -> ChannelArray:
     source = as_input_array(value, name)
     check_on_cpu(
         source.array,
-        f"{name} must be in memory of the CPU, got it on {{device}}: give a copy, such as "
-        "logits.cpu()",
+        lambda device: (
+            f"{name} must be in memory of the CPU, got it on {device}: pass a copy, such as that "
+            "of torch's .cpu()"
+        ),
     )
     if source.kind not in LOGIT_KINDS:
         raise TypeError(f"{name} must be of dtype {', '.join(LOGIT_KINDS)}, got {source.kind}")

@@ -32,8 +32,10 @@ def check_probabilities(logits: Logits, quantization: tuple[float, float], conve
     """
     check_on_cpu(
         logits.values,
-        f"logits on {{device}} are probabilities by convention {convention!r}: "
-        "segpost takes those on the CPU only; give it the network's logits",
+        lambda device: (
+            f"logits on {device} are probabilities by convention {convention!r}: "
+            "segpost takes those on the CPU only; give it the network's logits"
+        ),
     )
     values = dequantize(logits.values, logits.kind, *quantization)
     bad = ~((values >= -PROBABILITY_TOLERANCE) & (values <= 1 + PROBABILITY_TOLERANCE))
@@ -150,7 +152,9 @@ def as_label_ids(labels: object, quantization: tuple[float, float] | None) -> In
         raise ValueError(f"labels must have shape (..., H, W), got {array.shape}")
     if kind in LABEL_KINDS and quantization is None:
         return source
-    check_on_cpu(array, f"labels on {{device}} are {kind}; convert them to integers there")
+    check_on_cpu(
+        array, lambda device: f"labels on {device} are {kind}; convert them to integers there"
+    )
     values = dequantize(array, kind, *(quantization or (1.0, 0.0)))
     nearest = np.rint(values)
     tolerance = 0.0 if quantization is None else QUANTIZED_ID_TOLERANCE

@@ -8,13 +8,18 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from segpost._core.locks import Locked
+
 A = TypeVar("A", bound="Accumulator")
 VERSION = 1
 MAX_STATE_BYTES = 1 << 30
 
 
-class Accumulator:
-    """Counts over a data set, which may be counted in parts and merged in any order."""
+class Accumulator(Locked):
+    """Counts over a data set, which may be counted in parts and merged in any order.
+
+    Threads may share one: each method changes the counts in one step.
+    """
 
     _kind: ClassVar[str] = ""
     _reduced: bool = False
@@ -29,7 +34,7 @@ class Accumulator:
         raise NotImplementedError
 
     def reset(self) -> None:
-        """Set all counts to zero."""
+        """Set all counts to zero, in new arrays: copies may have the old ones."""
         raise NotImplementedError
 
     def _dump(self) -> dict[str, Any]:
@@ -66,13 +71,14 @@ class Accumulator:
                     f"cannot add two {type(self).__name__}: {name} is {value!r} and "
                     f"{other_settings[name]!r}"
                 )
-        if self._reduced != other._reduced:
-            empty = self.copy()
-            empty.reset()
-            if empty._dump() not in (self._dump(), other._dump()):
-                raise RuntimeError("the counts of one are those of all processes already")
-        self._merge(other)
-        self._reduced |= other._reduced
+        first, second = sorted((self._lock, other._lock), key=id)  # the same order in all threads
+        with first, second:
+            if self._reduced != other._reduced:
+                empty = self._empty()._dump()
+                if empty not in (self._dump(), other._dump()):
+                    raise RuntimeError("the counts of one are those of all processes already")
+            self._merge(other)
+            self._reduced |= other._reduced
 
     def __iadd__(self: A, other: A) -> A:
         if not isinstance(other, Accumulator):
@@ -101,7 +107,8 @@ class Accumulator:
 
     def copy(self: A) -> A:
         """Return an independent measure with the same settings and counts."""
-        return copy.deepcopy(self)
+        with self._lock:
+            return copy.deepcopy(self)
 
     def all_reduce(self: A, group: Any = None) -> A:
         """Sum over the processes of torch.distributed; afterwards they all have the same state.
@@ -119,14 +126,20 @@ class Accumulator:
         RuntimeError
             If it was called before and `reset` was not: the counts would be multiplied.
         """
+        with self._lock:
+            if self._reduced:
+                raise RuntimeError(
+                    "all_reduce was called already: a second one would multiply the counts; "
+                    "reset() starts anew"
+                )
+            self.__dict__.update(self._sum_of_processes(group).__dict__, _reduced=True)
+        return self
+
+    def _sum_of_processes(self: A, group: Any) -> A:
+        """Return the sum of the counts of all processes."""
         import torch
         import torch.distributed as dist
 
-        if self._reduced:
-            raise RuntimeError(
-                "all_reduce was called already: a second one would multiply the counts; "
-                "reset() starts anew"
-            )
         device = "cuda" if "nccl" in str(dist.get_backend(group)) else "cpu"
         text = np.frombuffer(self.to_json().encode(), np.uint8)
         ranks = int(dist.get_world_size(group))
@@ -136,23 +149,21 @@ class Accumulator:
         padded[: len(text)] = torch.from_numpy(text.copy()).to(device)
         texts = [torch.zeros_like(padded) for _ in sizes]
         dist.all_gather(texts, padded, group=group)
-        merged = self.copy()
-        merged.reset()
+        merged = self._empty()
         for size, part in zip(sizes, texts, strict=True):
             merged.merge_state(self.from_json(part[: int(size)].cpu().numpy().tobytes()))
-        self.__dict__.update(merged.__dict__)
-        self._reduced = True
-        return self
+        return merged
 
     def state_dict(self) -> dict[str, Any]:
         """Return settings and counts as plain numbers, strings and lists, for a checkpoint."""
-        return {
-            "segpost": self._kind,
-            "version": VERSION,
-            "settings": self.settings(),
-            "reduced": self._reduced,
-            "totals": self._dump(),
-        }
+        with self._lock:
+            return {
+                "segpost": self._kind,
+                "version": VERSION,
+                "settings": self.settings(),
+                "reduced": self._reduced,
+                "totals": self._dump(),
+            }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Replace the counts by those of a `state_dict` with the same settings.
@@ -163,10 +174,10 @@ class Accumulator:
             If it is no state of this measure, has other settings, or impossible counts.
         """
         other = type(self)._from_state(state)
-        result = self.copy()
-        result.reset()
+        result = self._empty()
         result.merge_state(other)
-        self.__dict__.update(result.__dict__)
+        with self._lock:
+            self.__dict__.update(result.__dict__)
 
     def to_json(self) -> str:
         """Return the state as one line of JSON; the same counts give the same bytes."""
@@ -211,6 +222,18 @@ class Accumulator:
         except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
             raise ValueError(f"damaged {cls.__name__}: {error}") from error
         return result
+
+    def _empty(self: A) -> A:
+        """Return a measure with the same settings that has counted nothing."""
+        result = copy.copy(self)
+        result.reset()
+        return result
+
+    def _add_batch(self: A, batch: A) -> None:
+        """Add the counts of a batch, of which no other thread knows."""
+        with self._lock:
+            self._check_not_reduced()
+            self._merge(batch)
 
     def _check_not_reduced(self) -> None:
         if self._reduced:

@@ -90,8 +90,9 @@ class BoundaryF(BoundaryMeasure):
 
     def reset(self) -> None:
         """Set all counts to zero."""
-        self._counts: Int64 = np.zeros((self.num_classes, 4), np.int64)
-        self._reduced = False
+        with self._lock:
+            self._counts: Int64 = np.zeros((self.num_classes, 4), np.int64)
+            self._reduced = False
 
     def compute(self) -> BoundaryFScores:
         """Compute the scores of everything counted so far."""

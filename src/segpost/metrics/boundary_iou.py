@@ -88,13 +88,15 @@ class BoundaryIoU(BoundaryMeasure):
 
     def reset(self) -> None:
         """Set all counts to zero."""
-        self._near: Int64 = np.zeros((3, self.num_classes), np.int64)
-        self._all: Int64 = np.zeros((3, self.num_classes), np.int64)
-        self._reduced = False
+        with self._lock:
+            self._near: Int64 = np.zeros((3, self.num_classes), np.int64)
+            self._all: Int64 = np.zeros((3, self.num_classes), np.int64)
+            self._reduced = False
 
     def compute(self) -> BoundaryScores:
         """Compute the scores of everything counted so far."""
-        near, plain = ClassCounts(*self._near).iou(), ClassCounts(*self._all).iou()
+        with self._lock:
+            near, plain = ClassCounts(*self._near).iou(), ClassCounts(*self._all).iou()
         return BoundaryScores(self._without_ignored(near), self._without_ignored(plain))
 
     def settings(self) -> dict[str, Any]:

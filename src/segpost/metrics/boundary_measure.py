@@ -58,17 +58,17 @@ class BoundaryMeasure(Measure):
         reading = as_reading(convention, axis, grid, threshold, quantization)
         arguments.check_choice(nan, "nan", arguments.NAN_RULES)
         rules = LabelRules(self.num_classes, self._ignored)
-        updated = self.copy()
+        batch = self._empty()
         pairs = as_pairs(preds, target, self.num_classes, reading)
         for index, pair in enumerate(pairs):
             try:
                 for image in pair.images():
                     if image.target.size:
                         table = count_pair(image, rules, nan, batch=pair)
-                        updated._measure(image.labels()[None], image.target[None], table)
+                        batch._measure(image.labels()[None], image.target[None], table)
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
-        self.__dict__.update(updated.__dict__)
+        self._add_batch(batch)
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain data."""

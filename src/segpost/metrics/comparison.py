@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from segpost._core.equality import compare_by_value
 from segpost.metrics.conventions import MetricConvention, is_class
 from segpost.metrics.counts import CountSnapshot
 from segpost.metrics.dialects import (
@@ -28,22 +29,24 @@ from segpost.render.text import as_printable
 MAX_NAMES = 4  # of classes in one reason
 
 
+@compare_by_value
 @dataclass(frozen=True)
 class Line:
     """The mIoU of one library."""
 
     dialect: str
     library: str
-    miou: float | None  # None: there is none
+    miou: float | None = field(hash=False)  # None: there is none; NaN equals NaN
     classes: int  # that the mean is over
     why: tuple[str, ...]  # it differs from segpost's number, or why there is none
 
 
+@compare_by_value
 @dataclass(frozen=True)
 class Comparison:
     """The mIoU of the same counts in every dialect; iterates over its lines, prints as a table."""
 
-    miou: float  # segpost's own
+    miou: float = field(hash=False)  # segpost's own
     classes: int  # that its mean is over
     lines: tuple[Line, ...] = field(repr=False)
 

@@ -25,7 +25,9 @@ from segpost.metrics.counting import count_pair, raise_logit_errors
 from segpost.metrics.counts import CountTable, LabelRules
 from segpost.metrics.invalid_labels import raise_invalid_labels
 from segpost.metrics.pairs import PredictionPair, as_pair
-from segpost.metrics.reading import Reading
+from segpost.metrics.reading import as_reading
+from segpost.runtimes.convention import Convention
+from segpost.runtimes.table import ConventionName
 
 
 @overload
@@ -35,8 +37,11 @@ def confusion_matrix(
     *,
     num_classes: int,
     ignore_index: int | Iterable[int] | None = ...,
-    axis: int = ...,
-    grid: Grid = ...,
+    convention: Convention | ConventionName | None = ...,
+    axis: int | None = ...,
+    grid: Grid | None = ...,
+    threshold: float | None = ...,
+    quantization: tuple[float, int] | None = ...,
     check: Check = ...,
 ) -> Int64Array: ...
 @overload
@@ -46,8 +51,11 @@ def confusion_matrix(
     *,
     num_classes: int,
     ignore_index: int | Iterable[int] | None = ...,
-    axis: int = ...,
-    grid: Grid = ...,
+    convention: Convention | ConventionName | None = ...,
+    axis: int | None = ...,
+    grid: Grid | None = ...,
+    threshold: float | None = ...,
+    quantization: tuple[float, int] | None = ...,
     check: Check = ...,
 ) -> ArrayT: ...
 @overload
@@ -57,8 +65,11 @@ def confusion_matrix(
     *,
     num_classes: int,
     ignore_index: int | Iterable[int] | None = ...,
-    axis: int = ...,
-    grid: Grid = ...,
+    convention: Convention | ConventionName | None = ...,
+    axis: int | None = ...,
+    grid: Grid | None = ...,
+    threshold: float | None = ...,
+    quantization: tuple[float, int] | None = ...,
     check: Check = ...,
 ) -> Int64Array: ...
 def confusion_matrix(
@@ -67,8 +78,11 @@ def confusion_matrix(
     *,
     num_classes: int,
     ignore_index: int | Iterable[int] | None = None,
-    axis: int = -3,
-    grid: Grid = "half_pixel",
+    convention: Convention | ConventionName | None = None,
+    axis: int | None = None,
+    grid: Grid | None = None,
+    threshold: float | None = None,
+    quantization: tuple[float, int] | None = None,
     check: Check = "sync",
 ) -> Any:
     """Count how often each class of the target was predicted as each class.
@@ -85,8 +99,15 @@ def confusion_matrix(
         Number of classes K.
     ignore_index : int or integers, optional
         Target values whose pixels are left out. They may be classes.
+    convention : Convention or str, optional
+        The output format of a runtime, as in `postprocess`; `preds` is then its output, of logits,
+        probabilities or labels. It defines `axis`, `grid` and `quantization`.
     axis, grid
         The class axis of logits and the sampling grid of their upsampling, as in `argmax`.
+    threshold : float, optional
+        For one-channel logits of a sigmoid head, as in `postprocess`; there are two classes.
+    quantization : (scale, zero_point), optional
+        For integer logits, as in `postprocess`; only a threshold depends on it.
     check : {"sync", "deferred", "off"}
         As in `argmax`. With the last two the call does not wait for arrays on a device, and pixels
         of which one label is neither a class nor ignored are in no cell.
@@ -102,7 +123,7 @@ def confusion_matrix(
     ValueError
         For a label that is neither a class nor ignored, in either map: which, how many, and where
         the first is. `ConfusionMatrix` can count predictions of no class instead. For logits of one
-        class: `ConfusionMatrix.update` has `threshold` for a sigmoid head.
+        class without `threshold`, and an argument that contradicts the convention.
     TypeError
         For labels that are no integers.
 
@@ -118,7 +139,8 @@ def confusion_matrix(
     classes = as_class_count(num_classes)
     rules = LabelRules(classes, as_ignored_values(ignore_index), refuse_preds=True)
     arguments.check_choice(check, "check", arguments.CHECKS)
-    pair = as_pair(preds, target, classes, Reading(axis, grid))
+    reading = as_reading(convention, axis, grid, threshold, quantization)
+    pair = as_pair(preds, target, classes, reading, stacklevel=3)
     matrix = allocate_output(None, (classes, classes), np.int64, pair.wrap, pair.target)
     if context_of(pair.target).on_cpu:
         matrix.array[...] = count_pair(pair, rules).matrix

@@ -47,20 +47,25 @@ class ImageTable(Sequence[ImageCounts]):
         Cells of a state, which decides how many bytes a cell index takes.
     """
 
-    __slots__ = ("_columns", "_has_ids", "_length", "_load")
+    __slots__ = ("_columns", "_has_ids", "_length", "_load", "_num_cells")
 
     def __init__(self, num_cells: int) -> None:
-        self._columns: _Columns | None = _Columns(num_cells)
+        self._num_cells = num_cells
+        self._columns: _Columns | None = None  # not loaded, or empty
         self._length = 0
         self._has_ids = False
         self._load: Callable[[], ImageTable] | None = None
 
     @classmethod
-    def deferred(cls, length: int, has_ids: bool, load: Callable[[], ImageTable]) -> ImageTable:
+    def deferred(
+        cls, num_cells: int, length: int, has_ids: bool, load: Callable[[], ImageTable]
+    ) -> ImageTable:
         """Return a table that is loaded when its content is first needed.
 
         Parameters
         ----------
+        num_cells : int
+            Cells of a state.
         length : int
             Number of images.
         has_ids : bool
@@ -68,9 +73,9 @@ class ImageTable(Sequence[ImageCounts]):
         load : function
             Returns the table.
         """
-        table = cls.__new__(cls)
-        table._columns, table._length = None, length
-        table._has_ids, table._load = has_ids and length > 0, load
+        table = cls(num_cells)
+        table._length, table._has_ids = length, has_ids and length > 0
+        table._load = load if length else None
         return table
 
     @property
@@ -111,9 +116,9 @@ class ImageTable(Sequence[ImageCounts]):
     def extended_by(self, packed: PackedImages, ids: Sequence[Any]) -> ImageTable:
         """Return a table with more images of columns; `ids` is empty where they have none."""
         columns, length = self._loaded().appended(self._length, packed, ids)
-        result = ImageTable.__new__(ImageTable)
+        result = ImageTable(self._num_cells)
         result._columns, result._length = columns, length
-        result._has_ids, result._load = self._has_ids or len(ids) > 0, None
+        result._has_ids = self._has_ids or len(ids) > 0
         return result
 
     def __len__(self) -> int:
@@ -148,18 +153,15 @@ class ImageTable(Sequence[ImageCounts]):
     __hash__ = None  # type: ignore[assignment]
 
     def __getstate__(self) -> dict[str, Any]:
-        packed = self.packed()
-        cells = self._loaded().num_cells
-        return {"num_cells": cells, "packed": packed._replace(outside=dict(packed.outside))} | {
-            "ids": self.ids
-        }
+        return {"num_cells": self._num_cells, "packed": tuple(self.packed()), "ids": self.ids}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        empty = ImageTable(state["num_cells"])
+        ImageTable.__init__(self, state["num_cells"])
         packed = PackedImages(*state["packed"])
-        table = empty.extended_by(packed, state["ids"]) if len(packed.lengths) else empty
-        self._columns, self._length = table._columns, table._length
-        self._has_ids, self._load = table._has_ids, None
+        if len(packed.lengths):
+            table = self.extended_by(packed, state["ids"])
+            self._columns, self._length = table._columns, table._length
+            self._has_ids = table._has_ids
 
     def __deepcopy__(self, memo: Any) -> ImageTable:
         return self
@@ -172,12 +174,13 @@ class ImageTable(Sequence[ImageCounts]):
         return ImageCounts(name, cells, counts, packed.outside.get(0, {}))
 
     def _loaded(self) -> _Columns:
-        if self._columns is None:
-            assert self._load is not None
+        if self._columns is None and self._load is not None:
             table = self._load()
             if len(table) != self._length:
                 raise ValueError(f"{len(table)} images were loaded, expected {self._length}")
             self._columns, self._load = table._loaded(), None
+        elif self._columns is None:
+            self._columns = _Columns(self._num_cells)
         return self._columns
 
 
@@ -209,9 +212,10 @@ class _Columns:
                     (self.counts, self.count_type, self.count_type.itemsize),
                 )
             )
-            outside = self.outside
-            if outside:
-                outside = {k - start: outside[k] for k in range(start, stop) if k in outside}
+            outside = {}
+            if self.outside:
+                known = (k for k in range(start, stop) if k in self.outside)
+                outside = {k - start: self.outside[k] for k in known}
         return PackedImages(np.diff(ends), cells, counts, outside)
 
     def appended(

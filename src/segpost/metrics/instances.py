@@ -9,19 +9,25 @@ from typing import Any, ClassVar
 import numpy as np
 
 from segpost._backends import registry
-from segpost._core.arguments import ClassNames, NanRule, as_integer
+from segpost._core.arguments import NAN_RULES, ClassNames, NanRule, as_integer, check_choice
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.public import public
+from segpost._core.sampling import Grid
 from segpost._core.validation import check_integer_labels
 from segpost.color.palette import Palette
+from segpost.metrics.counting import count_images
+from segpost.metrics.counts import LabelRules
+from segpost.metrics.image_counts import sum_images
 from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.measure import InstanceScores, Measure, class_rows, class_table
-from segpost.metrics.pairs import as_pairs
+from segpost.metrics.pairs import as_pairs, raise_in_list
 from segpost.metrics.ratios import ratio
-from segpost.metrics.reading import LABELS_OR_LOGITS
+from segpost.metrics.reading import as_reading
 from segpost.metrics.saved import read_integer
 from segpost.render.tables import Table, format_score
 from segpost.render.text import as_printable
+from segpost.runtimes.convention import Convention
+from segpost.runtimes.table import ConventionName
 
 # Mean number of pixels of an instance in the Cityscapes training set, by trainId, as the
 # benchmark's evaluation weights instances.
@@ -120,7 +126,19 @@ class InstanceIoU(Measure):
             first_id=1000,
         )
 
-    def update(self, preds: Any, target: Any, instances: Any, *, nan: NanRule = "raise") -> None:
+    def update(
+        self,
+        preds: Any,
+        target: Any,
+        instances: Any,
+        *,
+        convention: Convention | ConventionName | None = None,
+        axis: int | None = None,
+        grid: Grid | None = None,
+        threshold: float | None = None,
+        quantization: tuple[float, int] | None = None,
+        nan: NanRule = "raise",
+    ) -> None:
         """Count predictions against target and instances. On an error nothing is counted.
 
         Parameters
@@ -129,6 +147,8 @@ class InstanceIoU(Measure):
         target : integer array of shape (..., H, W), or a list of them
         instances : integer array of the shape of `target`, or a list of them
             One value per instance of an image; values below `first_id` are no instances.
+        convention, axis, grid, threshold, quantization, nan
+            As in `ConfusionMatrix.update`.
 
         Raises
         ------
@@ -136,9 +156,17 @@ class InstanceIoU(Measure):
             As `ConfusionMatrix.update`, and for an instance that has several classes.
         """
         self._check_not_reduced()
-        updated = self.copy()
-        updated._confusion.update(preds, target, nan=nan)
-        pairs = as_pairs(preds, target, self.num_classes, LABELS_OR_LOGITS)
+        reading = as_reading(convention, axis, grid, threshold, quantization)
+        check_choice(nan, "nan", NAN_RULES)
+        batch, confusion = self._empty(), self._confusion
+        rules = LabelRules(self.num_classes, confusion._ignored)
+        pairs = as_pairs(preds, target, self.num_classes, reading)
+        for index, pair in enumerate(pairs):
+            try:
+                counts, outside = sum_images(count_images(pair, rules, nan), self.num_classes)
+            except (ValueError, TypeError) as error:
+                raise_in_list(error, preds, index)
+            batch._confusion._commit(counts, outside, batch._confusion._images)
         maps = instances if isinstance(instances, (list, tuple)) else [instances]
         if len(maps) != len(pairs):
             raise ValueError(f"instances has {len(maps)} maps for {len(pairs)} targets")
@@ -155,24 +183,25 @@ class InstanceIoU(Measure):
             for index, image in enumerate(pair.images()):
                 if image.target.size:
                     labels = image.labels()
-                    updated._measure(labels[None], image.target[None], stack[index][None])
-        self.__dict__.update(updated.__dict__)
+                    batch._measure(labels[None], image.target[None], stack[index][None])
+        self._add_batch(batch)
 
     def compute(self) -> InstanceScores:
         """Compute the scores of everything counted so far."""
-        scores = self._confusion.compute()
+        with self._lock:
+            scores, sums = self._confusion.compute(), self._sums
         counts = scores.class_counts
         false_positives = counts.predicted - counts.true_positives
         iiou = np.full(self.num_classes, np.nan)
         for c in self.things:
-            weighted, missed = self._weighted([c], group=False)
+            weighted, missed = self._weighted(sums, [c], group=False)
             iiou[c] = ratio(weighted, weighted + missed + int(false_positives[c]))
         categories = {}
         for name, members in (self._confusion.groups or {}).items():
             if all(c in self.things for c in members):
                 inside = np.array(members, np.int64)
                 others = np.setdiff1d(np.arange(self.num_classes), inside)
-                weighted, missed = self._weighted(members, group=True)
+                weighted, missed = self._weighted(sums, members, group=True)
                 wrong = int(scores.matrix[np.ix_(others, inside)].sum())
                 categories[name] = float(ratio(weighted, weighted + missed + wrong))
         iou = np.where(scores.ignored, np.nan, counts.iou())
@@ -213,9 +242,10 @@ class InstanceIoU(Measure):
 
     def reset(self) -> None:
         """Set all counts to zero."""
-        self._confusion.reset()
-        self._sums: Sums = {}
-        self._reduced = False
+        with self._lock:
+            self._confusion = self._confusion._empty()
+            self._sums: Sums = {}
+            self._reduced = False
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain data."""
@@ -253,10 +283,10 @@ class InstanceIoU(Measure):
                 for k, value in enumerate((1, right, grouped)):
                     sums[k] += value
 
-    def _weighted(self, members: Sequence[int], *, group: bool) -> tuple[float, float]:
+    def _weighted(self, sums: Sums, members: Sequence[int], *, group: bool) -> tuple[float, float]:
         """Return the weighted true positives and misses, which do not depend on the order."""
         weighted, missed = [], []
-        for (c, size), (instances, right, grouped) in self._sums.items():
+        for (c, size), (instances, right, grouped) in sums.items():
             if c in members:
                 weight = self.things[c] / size
                 pixels = grouped if group else right

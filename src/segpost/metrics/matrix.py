@@ -53,7 +53,7 @@ class ConfusionMatrix(MatrixCounts):
     (VOC: void), and one column more, for predictions that are no class: every pixel is in it, so
     that ``state.sum() == pixels``, and any library's score follows from the same counts.
 
-    An object is for one thread at a time: threads update one each, and their sum is exact.
+    Threads may share an object: they count at the same time, and the sums are exact.
 
     Parameters
     ----------
@@ -206,17 +206,21 @@ class ConfusionMatrix(MatrixCounts):
                     add_pairs(outside, out_of_range_pairs(pair, rules))
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
-        for index, pair in enumerate(pairs):
-            if is_deferred[index]:
-                sums = self._device.of_stream(pair.target, check)
-                buffer = sums.errors if check == "deferred" and nan == "raise" else None
-                pair.add_counts(rules.ignored, sums.counts, "off", buffer)
-        if images:
-            if names is not None:
-                images = [im._replace(id=name) for im, name in zip(images, names, strict=True)]
-            self._add_images(images)
-        elif states:
-            self._commit(functools.reduce(checked_add, states), outside, self._images)
+        if names is not None:
+            images = [im._replace(id=name) for im, name in zip(images, names, strict=True)]
+        with self._lock:
+            self._check_not_reduced()
+            if has_ids or self._images.has_ids:  # another thread may have counted images meanwhile
+                self._image_ids(ids, pairs)
+            for index, pair in enumerate(pairs):
+                if is_deferred[index]:
+                    sums = self._device.of_stream(pair.target, check)
+                    buffer = sums.errors if check == "deferred" and nan == "raise" else None
+                    pair.add_counts(rules.ignored, sums.counts, "off", buffer)
+            if images:
+                self._add_images(images)
+            elif states:
+                self._commit(functools.reduce(checked_add, states), outside, self._images)
 
     def compute(
         self,
@@ -298,7 +302,8 @@ class ConfusionMatrix(MatrixCounts):
         """Return one id for each image of the pairs; all images have ids, or none has."""
         images = sum(int(np.prod(pair.target.shape[:-2])) for pair in pairs)
         names = None if ids is None else as_image_ids(ids, images)
-        is_mixed = (names is not None) != self._images.has_ids
-        if images and is_mixed and (self._images.has_ids or self.pixels):
-            raise ValueError("ids must be given for all images or for none")
+        with self._lock:
+            is_mixed = (names is not None) != self._images.has_ids
+            if images and is_mixed and (self._images.has_ids or self.pixels):
+                raise ValueError("ids must be given for all images or for none")
         return names

@@ -49,10 +49,11 @@ class MatrixCounts(Accumulator):
 
         Reading it, or anything computed from it, waits for counts that are on devices.
         """
-        counts = self._device.take()
-        if counts is not None:
-            self._state = checked_add(self._state, CountTable(counts).to_state())
-        return self._state
+        with self._lock:
+            counts = self._device.take()
+            if counts is not None:
+                self._state = checked_add(self._state, CountTable(counts).to_state())
+            return self._state
 
     @property
     def matrix(self) -> Int64:
@@ -79,17 +80,19 @@ class MatrixCounts(Accumulator):
 
     def snapshot(self) -> CountSnapshot:
         """Return the counts so far; later updates do not change them."""
-        state = self.state.copy()
-        state.flags.writeable = False
-        return CountSnapshot(state, self._outside, self.images, self.settings())
+        with self._lock:
+            state = self.state.copy()
+            state.flags.writeable = False
+            return CountSnapshot(state, self._outside, self.images, self.settings())
 
     def reset(self) -> None:
         """Set all counts to zero."""
-        self._state = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
-        self._device = self._device_counts()
-        self._outside = {}
-        self._images = ImageTable((self.num_classes + 1) ** 2)
-        self._reduced = False
+        with self._lock:
+            self._state = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
+            self._device = self._device_counts()
+            self._outside = {}
+            self._images = ImageTable((self.num_classes + 1) ** 2)
+            self._reduced = False
 
     # Copies and pickles
 
@@ -103,15 +106,17 @@ class MatrixCounts(Accumulator):
     def copy(self: M) -> M:
         """Return an independent matrix with the same settings and counts."""
         other = type(self).__new__(type(self))
-        other.__setstate__(self.__getstate__())
-        other._state = self._state.copy()
+        with self._lock:
+            other.__setstate__(self.__getstate__())
+            other._state = self._state.copy()
         return other
 
     def __copy__(self: M) -> M:
         return self.copy()
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**self.__dict__, "_state": self.state}
+        with self._lock:
+            state = {**self.__dict__, "_state": self.state}
         del state["_device"]
         return state
 

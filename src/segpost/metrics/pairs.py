@@ -20,7 +20,7 @@ from segpost._core.arrays import (
 from segpost._core.contract import DeferredErrors, LogitErrors, Logits
 from segpost._core.degenerate_logits import cure_of_preds
 from segpost._core.device import context_of, to_host, wait_on_stream
-from segpost._core.logits import resolve_threshold
+from segpost._core.logits import check_quantized, resolve_threshold
 from segpost._core.sampling import Axes
 from segpost._core.suspicious_logits import warn_of_probabilities
 from segpost.metrics.reading import Reading
@@ -140,8 +140,13 @@ def raise_in_list(error: ValueError | TypeError, preds: Any, index: int) -> NoRe
     raise type(error)(f"image {index} of the list: {error}") from error
 
 
-def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> PredictionPair:
-    """Convert and check predictions, labels or logits, and their target."""
+def as_pair(
+    preds: Any, target: Any, classes: int, reading: Reading, stacklevel: int = 4
+) -> PredictionPair:
+    """Convert and check predictions, labels or logits, and their target.
+
+    `stacklevel` is that of the public function's caller, for warnings.
+    """
     preds, kind = reading.pick(preds)
     axis, threshold = reading.axis, reading.threshold
     target_array = as_input_array(target, "target")
@@ -172,8 +177,7 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
         return PredictionPair(array, None, labels, target_array.wrap)
     logits, _, class_axis = core_logits.as_logits(preds_array, axis)
     logits = logits._replace(values=wait_on_stream(context_of(labels), logits.values))
-    if reading.quantization is not None and preds_array.kind not in LABEL_KINDS:
-        raise TypeError(f"quantization is for integer logits, got {preds_array.kind}")
+    check_quantized(preds_array.kind, reading.quantization)
     logits = logits._replace(
         threshold=resolve_threshold(
             threshold,
@@ -183,7 +187,7 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
         )
     )
     if threshold is not None and kind is None:
-        warn_of_probabilities(preds_array, "preds", stacklevel=4)
+        warn_of_probabilities(preds_array, "preds", stacklevel=stacklevel)
     found = 2 if logits.threshold is not None else shape[class_axis]
     if found != classes or found == 1:
         hint = ""

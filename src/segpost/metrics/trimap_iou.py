@@ -82,13 +82,15 @@ class TrimapIoU(BoundaryMeasure):
 
     def reset(self) -> None:
         """Set all counts to zero."""
-        self._counts: Int64 = np.zeros((len(self.widths), 3, self.num_classes), np.int64)
-        self._reduced = False
+        with self._lock:
+            self._counts: Int64 = np.zeros((len(self.widths), 3, self.num_classes), np.int64)
+            self._reduced = False
 
     def compute(self) -> TrimapScores:
         """Compute the scores of everything counted so far."""
-        iou = [self._without_ignored(ClassCounts(*counts).iou()) for counts in self._counts]
-        true_positives, support = self._counts[:, 0].sum(axis=1), self._counts[:, 1].sum(axis=1)
+        counts = self._counts  # replaced by every update, not changed
+        iou = [self._without_ignored(ClassCounts(*band).iou()) for band in counts]
+        true_positives, support = counts[:, 0].sum(axis=1), counts[:, 1].sum(axis=1)
         return TrimapScores(self.widths, np.array(iou), ratio(true_positives, support))
 
     def settings(self) -> dict[str, Any]:

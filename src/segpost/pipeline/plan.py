@@ -11,7 +11,7 @@ from segpost._core.arrays import LABEL_KINDS, Array, label_dtype
 from segpost._core.contract import Logits
 from segpost._core.degenerate_logits import CallSettings, refuse_degenerate_logits
 from segpost._core.device import context_of
-from segpost._core.logits import InputLogits, resolve_threshold
+from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
 from segpost._core.suspicious_logits import refuse_axis_by_size, warn_of_probabilities
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
@@ -139,8 +139,7 @@ def _check_type(kind: str, options: Options) -> bool:
             f"logits are {kind}: for {' and '.join(sorted(needs_values))} pass "
             "quantization=(scale, zero_point); a softmax of raw integers means nothing"
         )
-    if options.quantization is not None and not is_integer:
-        raise TypeError(f"quantization is for integer logits, got {kind}")
+    check_quantized(kind, options.quantization)
     return bool(needs_values)
 
 

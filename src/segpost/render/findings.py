@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from segpost._core.arguments import check_choice
+from segpost._core.equality import compare_by_value
 from segpost._core.public import public
 from segpost.render.jsonable import as_jsonable
 from segpost.render.text import as_printable, code_span, escape_html, escape_markdown
@@ -29,6 +30,7 @@ STYLE = """<style>
 
 
 @public
+@compare_by_value
 @dataclass(frozen=True)
 class Finding:
     """A mistake: what is wrong, the evidence, and a fix.

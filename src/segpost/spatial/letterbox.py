@@ -387,7 +387,9 @@ class Letterbox:
         source = validation.as_label_array(labels)
         validation.check_on_cpu(
             source.array,
-            "labels are on {device}; label maps are letterboxed on the CPU: copy them there",
+            lambda device: (
+                f"labels are on {device}; label maps are letterboxed on the CPU: copy them there"
+            ),
         )
         if source.array.shape[-2:] != size:
             raise ValueError(

@@ -14,6 +14,7 @@ from segpost._core.arguments import as_integer
 from segpost._core.array_types import Float32Array, Generic, HostArray
 from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array, widen
 from segpost._core.contract import Logits
+from segpost._core.locks import Locked
 from segpost._core.logits import as_logits
 from segpost._core.public import public
 from segpost._core.sampling import Grid
@@ -92,12 +93,12 @@ def windows(
 
 
 @public
-class Merger(Generic[MergedT]):
+class Merger(Locked, Generic[MergedT]):
     """The weighted mean of a network's outputs for windows, flips and scales of one image.
 
     Only the sums are stored, in float32, at the image's size. Each output is first resized to its
-    window, without the padding of a letterbox, so windows of any scale can be mixed. An object is
-    for one thread at a time.
+    window, without the padding of a letterbox, so windows of any scale can be mixed. Threads may
+    share an object.
 
     Parameters
     ----------
@@ -211,10 +212,21 @@ class Merger(Generic[MergedT]):
         sums, seen_weights = self._sums[:, rows, columns], weights
         if flip is not None:  # as the network saw them
             sums, seen_weights = (np.flip(a, FLIPPED_AXES[flip]) for a in (sums, weights))
-        self._add(argument, resampling, seen_weights, sums)
-        if not self._weights.any():
-            self._wrap = array.wrap
-        self._weights[rows, columns] += weights
+        if resampling.region is not None:
+            values = argument.values[resampling.region]
+            argument = argument._replace(values=values, origin=resampling.origin)
+        planes, largest = self._planes(argument, resampling)
+        with self._lock:
+            self._check_sums(float(weights.max()) * largest, sums)
+            if planes is None:
+                backend = registry.backend(argument.values)
+                backend.add_resized(argument, resampling.axes, seen_weights, sums)
+            else:
+                with np.errstate(invalid="ignore"):  # values of weight 0 may be infinite
+                    np.add(sums, seen_weights * planes, out=sums, where=seen_weights > 0)
+            if not self._weights.any():
+                self._wrap = array.wrap
+            self._weights[rows, columns] += weights
 
     def result(self, *, log: bool = False) -> MergedT:
         """Return the weighted mean of what was added.
@@ -235,10 +247,11 @@ class Merger(Generic[MergedT]):
         ValueError
             If pixels are in no window, or have no logarithm.
         """
-        uncovered = self._weights == 0
-        if uncovered.any():
-            raise ValueError(f"{_format_pixels(uncovered)} were in no window")
-        mean = self._sums / self._weights
+        with self._lock:
+            uncovered = self._weights == 0
+            if uncovered.any():
+                raise ValueError(f"{_format_pixels(uncovered)} were in no window")
+            mean = self._sums / self._weights
         if log:
             negative = int((mean < 0).sum())
             if negative:
@@ -254,7 +267,9 @@ class Merger(Generic[MergedT]):
         """Refuse arrays that are no floats of one image with the right classes on the CPU."""
         check_on_cpu(
             logits.values,
-            "logits are on {device}; windows are merged on the CPU: copy them there",
+            lambda device: (
+                f"logits are on {device}; windows are merged on the CPU: copy them there"
+            ),
         )
         if array.kind in LABEL_KINDS:
             raise TypeError(f"logits must be floats, got {array.kind}; dequantize them first")
@@ -278,35 +293,28 @@ class Merger(Generic[MergedT]):
             raise ValueError(f"window {(y, x, height, width)} does not lie in {self.size}")
         return y, x, height, width
 
-    def _add(self, logits: Logits, resampling: Resampling, weights: Array, sums: Array) -> None:
-        """Add weighted probabilities or values at the size of a window to its sums."""
-        if resampling.region is not None:
-            values = logits.values[resampling.region]
-            logits = logits._replace(values=values, origin=resampling.origin)
+    def _planes(self, logits: Logits, resampling: Resampling) -> tuple[Array | None, float]:
+        """Compute what is averaged, at the size of a window, and a bound of its finite values.
+
+        None stands for finite logits, which the backend adds without planes of their own.
+        """
         axes, shape = resampling.axes, (self.classes, *resampling.size)
         backend = registry.backend(logits.values)
-        largest = 1.0
-        if self.average == "logits":
-            values = widen(logits.values, logits.kind)
-            largest = max(float(values.max()), -float(values.min()), 1.0)
-        is_finite = bool(np.isfinite(largest))
-        self._check_sums(float(weights.max()) * (largest if is_finite else 1.0), sums)
-        if self.average == "logits" and is_finite:
-            backend.add_resized(logits, axes, weights, sums)
-            return
         if self.average == "probabilities":
             planes: Array = np.empty(shape, np.float32)
             counts = backend.softmax(logits, axes, planes[None], None)
             errors.raise_bad_logits(counts, logits, (1, *shape[1:]), of_probabilities=True)
-        else:
-            planes = np.zeros(shape, np.float32)
-            ones = np.broadcast_to(np.float32(1), shape[1:])
-            backend.add_resized(logits, axes, ones, planes)
-            nan = np.asarray(np.isnan(planes).any(axis=0))
-            if nan.any():
-                raise ValueError(f"logits give NaN at {_format_pixels(nan)} of the window")
-        with np.errstate(invalid="ignore"):  # values of weight 0 may be infinite
-            np.add(sums, weights * planes, out=sums, where=weights > 0)
+            return planes, 1.0
+        values = widen(logits.values, logits.kind)
+        largest = max(float(values.max()), -float(values.min()), 1.0)
+        if np.isfinite(largest):
+            return None, largest
+        planes = np.zeros(shape, np.float32)
+        backend.add_resized(logits, axes, np.broadcast_to(np.float32(1), shape[1:]), planes)
+        nan = np.asarray(np.isnan(planes).any(axis=0))
+        if nan.any():
+            raise ValueError(f"logits give NaN at {_format_pixels(nan)} of the window")
+        return planes, 1.0
 
     def _check_sums(self, added: float, sums: Array) -> None:
         """Refuse weighted values, up to `added`, that could make sums leave float32's range."""
@@ -339,7 +347,9 @@ def _as_weights(weight: Any, size: tuple[int, int]) -> Array:
             )
         return np.broadcast_to(np.float32(number), size)
     array, kind, *_ = as_input_array(weight, "weight")
-    check_on_cpu(array, "weight is on {device}; it must be on the CPU: copy it there")
+    check_on_cpu(
+        array, lambda device: f"weight is on {device}; it must be on the CPU: copy it there"
+    )
     if kind == "bfloat16":
         raise TypeError(f"weight must be numbers that NumPy has, got {kind}")
     if array.shape != size:

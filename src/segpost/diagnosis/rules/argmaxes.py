@@ -285,7 +285,7 @@ def labels_on_another_grid(context: DiagnosticContext) -> RuleResult | None:
                 "certain",
                 f"the labels are those of the logits on grid {grid!r}, and grid={declared!r} was "
                 "passed",
-                {"grid": grid, "said": str(declared)},
+                {"grid": grid, "grid_argument": str(declared)},
                 cure=_argmax_cure(context),
             )
     return None
@@ -306,6 +306,7 @@ def labels_of_other_logits(context: DiagnosticContext) -> RuleResult | None:
         context.labels.shape[0] != context.logits_size[0]
         or not context.labels.size
         or not context.logits.values.size
+        or context.has_raw_threshold
     ):
         return None
     size = (int(context.labels.shape[1]), int(context.labels.shape[2]))

@@ -154,10 +154,10 @@ def no_common_class(context: DiagnosticContext) -> RuleResult | None:
         return None
     if set(predicted.tolist()) & set(target.tolist()):
         return None
-    evidence = {"predicted": format_values(predicted), "target": format_values(target)}
+    evidence = {"prediction": format_values(predicted), "target": format_values(target)}
     return RuleResult(
         "hint",
-        f"the prediction has the classes {evidence['predicted']}, the target has "
+        f"the prediction has the classes {evidence['prediction']}, the target has "
         f"{evidence['target']}, and no class is in both",
         evidence,
     )

@@ -101,7 +101,7 @@ def target_all_zero(context: DiagnosticContext) -> RuleResult | None:
         "hint",
         f"the target is 0 everywhere, and {share:.1%} of the prediction are other classes: a mask "
         "that ToTensor divided by 255 looks so after a cast to integers",
-        {"predicted": format_values(predicted.values), "share": share},
+        {"prediction": format_values(predicted.values), "share": share},
     )
 
 

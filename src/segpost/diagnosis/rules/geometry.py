@@ -178,10 +178,10 @@ def wrong_grid(context: DiagnosticContext) -> RuleResult | None:
     explanation = best_explanation(context, "grid")
     if explanation is None:
         return None
-    grid, declared = explanation.detail["grid"], explanation.detail["told"]
+    grid, labels_grid = explanation.detail["grid"], explanation.detail["labels_grid"]
     return as_result(
         explanation,
-        f"on grid {grid!r} instead of {declared!r}",
+        f"on grid {grid!r} instead of {labels_grid!r}",
         f"labels = {argmax_code(context, grid=grid)}",
     )
 

@@ -160,7 +160,7 @@ def threshold_on_logits(context: DiagnosticContext) -> RuleResult | None:
     if context.labels_match_logits or not context.is_finite:
         return None
     threshold = 0.5 if context.inputs.threshold is None else context.inputs.threshold
-    values = widen(context.logits.values[:, 0], context.logits.kind)
+    values = context.first_channel
     if not np.array_equal((values > threshold).astype(np.uint8), context.labels):
         return None
     changed = int(((values > 0) != (values > threshold)).sum())
@@ -192,7 +192,7 @@ def sigmoid_twice(context: DiagnosticContext) -> RuleResult | None:
     if len(target) != context.logits_size[0] or context.alignment is None:
         return None
     threshold = 0.5 if context.inputs.threshold is None else context.inputs.threshold
-    values = widen(context.logits.values[:, 0], context.logits.kind)
+    values = context.first_channel
     rows, columns = (
         (np.arange(n_out) * n_in // n_out)
         for n_in, n_out in zip(values.shape[1:], target.shape[1:], strict=True)

@@ -172,7 +172,7 @@ def input_of_other_image(context: DiagnosticContext) -> RuleResult | None:
         "likely",
         f"the image explains {found.share:.0%} of the variance of a channel of the input, in the "
         "best of its flips: the input is of another image, or of another part of it",
-        {"explained": found.share, "same_size": found.is_same_size},
+        {"explained_variance": found.share, "same_size": found.is_same_size},
         cure=input_code(context, None),
     )
 
@@ -203,7 +203,7 @@ def input_normalization(context: DiagnosticContext) -> RuleResult | None:
         result = result._replace(rank="hint")
     return result._replace(
         message=f"{result.message}, which is not the normalization of mean and std",
-        evidence={"found": name, **result.evidence},
+        evidence={"normalization": name, **result.evidence},
     )
 
 
@@ -348,7 +348,7 @@ def _as_result(context: DiagnosticContext, fit: InputFit, text: str, cure: str) 
         "certain" if fit.is_same_size else "likely",
         f"the input is {text}",
         {
-            "explained": fit.share,
+            "explained_variance": fit.share,
             "mean": ", ".join(f"{value:.4g}" for value in fit.mean),
             "std": ", ".join(f"{value:.4g}" for value in fit.std),
             "same_size": fit.is_same_size,

@@ -9,6 +9,7 @@ import numpy as np
 from segpost._core.arrays import Array
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.rule import RuleResult, rule
+from segpost.diagnosis.rules.common.cures import argmax_code
 from segpost.diagnosis.values import (
     MIN_PIXELS,
     count_values,
@@ -67,7 +68,7 @@ def no_class_possible(context: DiagnosticContext) -> RuleResult | None:
     return RuleResult(
         "certain",
         f"every class is -inf at {int(lost.sum())} of {len(lost)} sampled pixels",
-        {"pixels": int(lost.sum()), "looked_at": len(lost)},
+        {"pixels": int(lost.sum()), "of": len(lost)},
     )
 
 
@@ -105,10 +106,21 @@ def quantized_logits(context: DiagnosticContext) -> RuleResult | None:
     softmax is wrong until scale and zero point are applied.
     """
     pixels = context.logit_samples
-    if context.inputs.quantization is not None or pixels.shape[1] < 2 or not context.is_finite:
+    has_threshold = context.has_raw_threshold
+    is_read = pixels.shape[1] > 1 or has_threshold
+    if context.inputs.quantization is not None or not is_read or not context.is_finite:
         return None
     if (pixels != np.rint(pixels)).any() or abs(pixels).max() > 255 or len(np.unique(pixels)) < 8:
         return None
+    if has_threshold:
+        low, high = float(pixels.min()), float(pixels.max())
+        return RuleResult(
+            "likely",
+            f"the logits are integers in {low:g}..{high:g}: without a scale and zero point the "
+            "threshold is another one",
+            {"least": low, "largest": high},
+            cure=f"labels = {argmax_code(context)}  # of the runtime's output",
+        )
     confidence = float(max_probability(pixels).mean())
     low, high = float(pixels.min()), float(pixels.max())
     return RuleResult(

@@ -48,6 +48,10 @@ def argmax_code(
     if is_one_channel:
         threshold = 0.5 if inputs.threshold is None else inputs.threshold
         options.append(f"threshold={threshold}")
+        if context.has_raw_threshold:
+            options.append("quantization=(scale, zero_point)")
+        elif inputs.quantization is not None:
+            options.append(f"quantization={inputs.quantization}")
         return f"segpost.postprocess({', '.join(options)}).labels"
     return f"segpost.argmax({', '.join(options)})"
 
