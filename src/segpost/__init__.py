@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from segpost.crf.model import DenseCRF, Refinement, dense_crf
     from segpost.diagnosis.api import diagnose
     from segpost.diagnosis.result import Diagnosis
+    from segpost.evaluation import Evaluation, IncompleteError, count_shard, merge_shards
     from segpost.fingerprints.api import Fingerprint, fingerprint
     from segpost.fingerprints.probe import probe_image
     from segpost.labels.operations import argmax, softmax
@@ -62,8 +63,10 @@ __all__ = [
     "Convention",
     "DenseCRF",
     "Diagnosis",
+    "Evaluation",
     "Finding",
     "Fingerprint",
+    "IncompleteError",
     "InputWarning",
     "InstanceIoU",
     "Letterbox",
@@ -80,6 +83,7 @@ __all__ = [
     "colorize",
     "compare_checkpoints",
     "confusion_matrix",
+    "count_shard",
     "cuda_available",
     "dense_crf",
     "diagnose",
@@ -87,6 +91,7 @@ __all__ = [
     "get_include",
     "label_counts",
     "labels_from_colors",
+    "merge_shards",
     "merged_blocks",
     "num_threads",
     "overlay",
@@ -108,8 +113,10 @@ _MODULE_OF = {
     "Convention": "runtimes.convention",
     "DenseCRF": "crf.model",
     "Diagnosis": "diagnosis.result",
+    "Evaluation": "evaluation",
     "Finding": "render.findings",
     "Fingerprint": "fingerprints.api",
+    "IncompleteError": "evaluation",
     "InputWarning": "_core.errors",
     "InstanceIoU": "metrics",
     "Letterbox": "spatial.letterbox",
@@ -126,6 +133,7 @@ _MODULE_OF = {
     "colorize": "color.operations",
     "compare_checkpoints": "checkpoints.compare",
     "confusion_matrix": "metrics",
+    "count_shard": "evaluation",
     "cuda_available": "_backends.config",
     "dense_crf": "crf.model",
     "diagnose": "diagnosis.api",
@@ -133,6 +141,7 @@ _MODULE_OF = {
     "get_include": "_backends.config",
     "label_counts": "metrics",
     "labels_from_colors": "color.operations",
+    "merge_shards": "evaluation",
     "merged_blocks": "pipeline.blocks",
     "num_threads": "_backends.threads",
     "overlay": "color.operations",

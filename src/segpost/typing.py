@@ -10,6 +10,7 @@ from segpost._core.sampling import Grid
 from segpost.color.datasets import PaletteName
 from segpost.crf.settings import Method, Quality, Unary
 from segpost.crf.terms import Normalization, PresetName
+from segpost.evaluation.options import MapTo
 from segpost.fingerprints.diff import Verdict
 from segpost.fingerprints.summary import Precision
 from segpost.metrics.dialects import DialectName
@@ -47,6 +48,7 @@ __all__ = [
     "InvalidTarget",
     "JsonLayout",
     "Layout",
+    "MapTo",
     "MeanOver",
     "Method",
     "NanRule",

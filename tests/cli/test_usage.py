@@ -47,6 +47,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("pretrained", "model"):
         content = len(header).to_bytes(8, "little") + header + np.ones(1, "<f4").tobytes()
         Path(f"{name}.safetensors").write_bytes(content)
+    plan = segpost.Evaluation("predictions", "targets", palette="voc").plan("counts")
+    segpost.count_shard(plan.run, 0)
     return tmp_path
 
 

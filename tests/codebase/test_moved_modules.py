@@ -60,12 +60,15 @@ def approximate(value: Any) -> Any:
     return pytest.approx(value, rel=1e-4, abs=1e-4) if isinstance(value, float) else value
 
 
+NEWER = {"evaluation", "incompleteerror"}  # than version 0.1
+
+
 def test_pickles_cover_the_classes() -> None:
-    """Every public class that holds data has a pickle of version 0.1."""
+    """Every public class of version 0.1 that holds data has a pickle of it."""
     values = {name: getattr(segpost, name) for name in segpost.__all__}
     classes = {name.lower() for name, value in values.items() if isinstance(value, type)}
     warnings = {name for name in classes if name.endswith("warning")}  # hold no data
-    assert {name.replace("_", "") for name in PICKLES} >= classes - warnings
+    assert {name.replace("_", "") for name in PICKLES} >= classes - warnings - NEWER
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -11,6 +11,8 @@ from segpost.render.text import as_printable
 OPTIONS = {
     "class_names": "--class-names",
     "colors": "--colors",
+    "dilation_ratio": "--dilation-ratio",
+    "first_instance": "--first-instance",
     "groups": "--groups",
     "images": "--images",
     "instance_suffixes": "--instance-suffix",
@@ -28,9 +30,11 @@ OPTIONS = {
     "target_suffixes": "--target-suffix",
     "targets": "TARGETS",
     "things": "--things",
+    "tolerance": "--tolerance",
+    "trimap_widths": "--trimap-widths",
 }
 # An argument with a word or number as its value, or without a value: `things=`, `resize="nearest"`.
-ARGUMENT = re.compile(rf'\b({"|".join(OPTIONS)})=(?:"(\w+)"|(\w[\w.]*)|(?=[\s:;,]|$))')
+ARGUMENT = re.compile(rf'\b({"|".join(OPTIONS)})=(?:"(\w+)"|(\w[\w.-]*)|(?=[\s:;,]|$))')
 REPLACEMENTS = {
     r"\bcall segpost\.postprocess\(logits, threshold=([\d.]+)(, axis=-1)?\)": (
         r"pass --threshold \1"
@@ -45,6 +49,7 @@ REPLACEMENTS = {
         r"pass --num-classes 2 --threshold \1"
     ),
     r"[;,] (?:or )?(?:pass )?nan=\"propagate\"[^;]*": "",
+    r"\ballow_missing=True": "--allow-missing",
     r"\baxis=(-\d)": r"--axis \1",
     r"\bsize=\((\d+), (\d+)\)": r"--size \1 \2",
     r"\bquantization=\(scale, zero_point\)": "--quantization SCALE ZERO",

@@ -26,23 +26,31 @@ array([[1, 1],
 
 from segpost.evaluation.classes import Classes, build_classes, read_thing_classes
 from segpost.evaluation.counting import CountSum, PairCounter, PairCounts, PairResult, count_pairs
+from segpost.evaluation.evaluation import Evaluation
 from segpost.evaluation.label_maps import LabelTable, read_label_table, resize_nearest
 from segpost.evaluation.measures import (
     BOUNDARY_MEASURES,
     build_boundary_measures,
     build_instance_measure,
 )
+from segpost.evaluation.merging import Coverage, Evaluated, IncompleteError, merge_shards
 from segpost.evaluation.options import EvaluationOptions
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.pairing import Pair, Pairing, add_instances, find_images, pair_files
+from segpost.evaluation.plan import Plan, PlanError
 from segpost.evaluation.reading import PairArrays, PairError, PairReader
+from segpost.evaluation.shards import ShardReport, count_shard
 from segpost.evaluation.summaries import WorstImage, worst_images
 
 __all__ = [
     "BOUNDARY_MEASURES",
     "Classes",
     "CountSum",
+    "Coverage",
+    "Evaluated",
+    "Evaluation",
     "EvaluationOptions",
+    "IncompleteError",
     "LabelTable",
     "Outcome",
     "Pair",
@@ -53,13 +61,18 @@ __all__ = [
     "PairReader",
     "PairResult",
     "Pairing",
+    "Plan",
+    "PlanError",
+    "ShardReport",
     "WorstImage",
     "add_instances",
     "build_boundary_measures",
     "build_classes",
     "build_instance_measure",
     "count_pairs",
+    "count_shard",
     "find_images",
+    "merge_shards",
     "pair_files",
     "read_label_table",
     "read_thing_classes",

@@ -17,7 +17,6 @@ from segpost.evaluation.reading import PairError, PairReader
 from segpost.metrics.base import Accumulator
 from segpost.metrics.matrix import ConfusionMatrix
 
-BLOCK_IMAGES = 256  # images that are added up before they are added to the sum of all
 PAIRS_PER_THREAD = 4  # that are submitted ahead
 
 
@@ -28,12 +27,35 @@ class PairCounts(NamedTuple):
     measures: tuple[Accumulator, ...]
 
 
+class FailedPair(NamedTuple):
+    """A pair without counts: its id, the file that is to blame, and why."""
+
+    id: str
+    file: str
+    reason: str
+
+
 class PairResult(NamedTuple):
     """The counts of a pair, or the reason why there are none."""
 
     pair: Pair
     counts: PairCounts | None
     problem: ErrorText | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the pair."""
+        return self.pair.id
+
+    @property
+    def file(self) -> str:
+        """The file that is to blame, empty where no file is."""
+        return "" if self.problem is None else self.problem.location
+
+    @property
+    def reason(self) -> str:
+        """Why there are no counts, empty where there are."""
+        return "" if self.problem is None else self.problem.reason
 
 
 @dataclass(frozen=True)
@@ -107,9 +129,6 @@ class PairCounter:
 class CountSum:
     """The sum of the counts of many images.
 
-    Images are added up in blocks, because adding to a matrix with the counts of many images looks
-    at all of them.
-
     Parameters
     ----------
     empty_counts : function
@@ -117,19 +136,16 @@ class CountSum:
     """
 
     def __init__(self, empty_counts: Callable[[], PairCounts]) -> None:
-        self._empty_counts = empty_counts
-        self._total, self._block = empty_counts(), empty_counts()
+        self._total = empty_counts()
 
     def add(self, counts: PairCounts) -> None:
         """Add the counts of one image."""
-        _add_counts(self._block, counts)
-        if len(self._block.cm.images) >= BLOCK_IMAGES:
-            self.total()
+        self._total.cm.merge_state(counts.cm)
+        for measure, added in zip(self._total.measures, counts.measures, strict=True):
+            measure.merge_state(added)
 
     def total(self) -> PairCounts:
         """Return the sum of all that was added."""
-        _add_counts(self._total, self._block)
-        self._block = self._empty_counts()
         return self._total
 
 
@@ -162,10 +178,3 @@ def count_pairs(
                 yield running.popleft().result()
         finally:  # also where the caller stops early, as on Ctrl-C
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _add_counts(total: PairCounts, part: PairCounts) -> None:
-    """Add counts to others in place."""
-    total.cm.merge_state(part.cm)
-    for measure, added in zip(total.measures, part.measures, strict=True):
-        measure.merge_state(added)

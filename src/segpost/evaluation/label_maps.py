@@ -86,6 +86,10 @@ class LabelTable:
             raise ValueError(self._describe_unknown(labels, ~is_known))
         return replaced
 
+    def replacements(self) -> list[tuple[int, int]]:
+        """Return every label with its replacement, ascending."""
+        return list(zip(self._keys.tolist(), self._values.tolist(), strict=True))
+
     def _look_up(self, labels: Array) -> tuple[Array, Array]:
         """Return the positions of labels among the keys, and whether they are there."""
         positions = np.minimum(np.searchsorted(self._keys, labels), len(self._keys) - 1)

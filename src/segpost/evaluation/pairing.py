@@ -27,7 +27,7 @@ class Pairing(NamedTuple):
 
     Attributes
     ----------
-    pairs : list of Pair
+    pairs : sequence of Pair
         In the order of their ids.
     targets_without_preds, preds_without_target : list of str
         Keys of files.
@@ -35,7 +35,7 @@ class Pairing(NamedTuple):
         Ids of pairs that were left out, because they have no instance map.
     """
 
-    pairs: list[Pair]
+    pairs: Sequence[Pair]
     targets_without_preds: list[str]
     preds_without_target: list[str]
     pairs_without_instances: Sequence[str] = ()

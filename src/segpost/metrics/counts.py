@@ -8,7 +8,7 @@ more. Backends add to tables, a `ConfusionMatrix` keeps a state, scores read tab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -146,7 +146,7 @@ class CountSnapshot:
 
     state: Int64  # (C + 1, C + 1)
     outside: Mapping[tuple[int, int], int]  # see `ConfusionMatrix.outside`
-    images: tuple[ImageCounts, ...]
+    images: Sequence[ImageCounts]
     settings: dict[str, Any]  # of the confusion matrix: see `ConfusionMatrix.settings`
 
     @property

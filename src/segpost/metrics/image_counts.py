@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
 from segpost.metrics.counts import ImageCounts, LabelPairs, add_pairs
+from segpost.metrics.image_table import ImageTable
 from segpost.metrics.ratios import Int64
 
 
@@ -30,8 +31,7 @@ def check_ids(images: Iterable[ImageCounts]) -> bool:
 
 def without_repetitions(
     images: Iterable[ImageCounts],
-    counted: Sequence[ImageCounts],
-    index_of_id: Mapping[str | int, int],
+    counted: ImageTable,
     duplicates: str,
 ) -> list[ImageCounts]:
     """Leave out images whose id was counted before.
@@ -40,10 +40,8 @@ def without_repetitions(
     ----------
     images : iterable of ImageCounts
         New images with ids.
-    counted : sequence of ImageCounts
+    counted : ImageTable
         The images before them.
-    index_of_id : mapping of id to int
-        Index of each id in `counted`.
     duplicates : {"raise", "drop"}
         Whether repetitions are an error. Other counts under the same id always are.
     """
@@ -51,8 +49,8 @@ def without_repetitions(
     for image in images:
         assert image.id is not None
         before = first.get(image.id)
-        if before is None and image.id in index_of_id:
-            before = counted[index_of_id[image.id]]
+        if before is None and (index := counted.find(image.id)) is not None:
+            before = counted[index]
         if before is None:
             first[image.id] = image
             continue

@@ -166,7 +166,7 @@ class InstanceIoU(Measure):
                 counts, outside = sum_images(count_images(pair, rules, nan), self.num_classes)
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
-            batch._confusion._commit(counts, outside, [])
+            batch._confusion._commit(counts, outside, batch._confusion._images)
         maps = instances if isinstance(instances, (list, tuple)) else [instances]
         if len(maps) != len(pairs):
             raise ValueError(f"instances has {len(maps)} maps for {len(pairs)} targets")

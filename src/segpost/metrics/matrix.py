@@ -178,7 +178,7 @@ class ConfusionMatrix(MatrixCounts):
         arguments.check_choice(nan, "nan", arguments.NAN_RULES)
         arguments.check_choice(check, "check", arguments.CHECKS)
         pairs = as_pairs(preds, target, self.num_classes, reading)
-        has_ids = ids is not None or bool(self._index_of_id)
+        has_ids = ids is not None or self._images.has_ids
         names = self._image_ids(ids, pairs) if has_ids else None
         is_deferred = [False] * len(pairs)
         if check != "sync":
@@ -210,7 +210,7 @@ class ConfusionMatrix(MatrixCounts):
             images = [im._replace(id=name) for im, name in zip(images, names, strict=True)]
         with self._lock:
             self._check_not_reduced()
-            if has_ids or self._index_of_id:  # another thread may have counted images meanwhile
+            if has_ids or self._images.has_ids:  # another thread may have counted images meanwhile
                 self._image_ids(ids, pairs)
             for index, pair in enumerate(pairs):
                 if is_deferred[index]:
@@ -220,7 +220,7 @@ class ConfusionMatrix(MatrixCounts):
             if images:
                 self._add_images(images)
             elif states:
-                self._commit(functools.reduce(checked_add, states), outside, [])
+                self._commit(functools.reduce(checked_add, states), outside, self._images)
 
     def compute(
         self,
@@ -303,7 +303,7 @@ class ConfusionMatrix(MatrixCounts):
         images = sum(int(np.prod(pair.target.shape[:-2])) for pair in pairs)
         names = None if ids is None else as_image_ids(ids, images)
         with self._lock:
-            is_mixed = (names is not None) != bool(self._index_of_id)
-            if images and is_mixed and (self._index_of_id or self.pixels):
+            is_mixed = (names is not None) != self._images.has_ids
+            if images and is_mixed and (self._images.has_ids or self.pixels):
                 raise ValueError("ids must be given for all images or for none")
         return names

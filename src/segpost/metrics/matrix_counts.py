@@ -19,6 +19,7 @@ from segpost.metrics.counts import (
     checked_add,
 )
 from segpost.metrics.image_counts import check_ids, sum_images, without_repetitions
+from segpost.metrics.image_table import ImageTable
 from segpost.metrics.matrix_state import check_pairs_in_state, dump_totals, load_totals
 from segpost.metrics.ratios import Int64
 
@@ -40,8 +41,7 @@ class MatrixCounts(Accumulator):
     _state: Int64  # without the counts that are on devices
     _device: DeviceCounts
     _outside: LabelPairs  # replaced by every update, so that snapshots share it
-    _images: list[ImageCounts]  # only appended to
-    _index_of_id: dict[str | int, int]  # in `_images`
+    _images: ImageTable  # replaced by every update, so that snapshots share it
 
     @property
     def state(self) -> Int64:
@@ -66,9 +66,9 @@ class MatrixCounts(Accumulator):
         return int(self.state.sum())
 
     @property
-    def images(self) -> tuple[ImageCounts, ...]:
+    def images(self) -> Sequence[ImageCounts]:
         """The counts of every image, where they are kept: with `per_image`, or with `ids`."""
-        return tuple(self._images)
+        return self._images
 
     @property
     def outside(self) -> LabelPairs:
@@ -91,11 +91,17 @@ class MatrixCounts(Accumulator):
             self._state = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
             self._device = self._device_counts()
             self._outside = {}
-            self._images = []
-            self._index_of_id = {}
+            self._images = ImageTable((self.num_classes + 1) ** 2)
             self._reduced = False
 
     # Copies and pickles
+
+    def sums(self: M) -> M:
+        """Return a matrix with the same counts, without those of single images and their ids."""
+        other = type(self)(**{**self.settings(), "per_image": False})  # type: ignore[arg-type]
+        other._commit(self.state, self._outside, other._images)
+        other._reduced = self._reduced
+        return other
 
     def copy(self: M) -> M:
         """Return an independent matrix with the same settings and counts."""
@@ -103,8 +109,6 @@ class MatrixCounts(Accumulator):
         with self._lock:
             other.__setstate__(self.__getstate__())
             other._state = self._state.copy()
-            other._images = list(self._images)
-            other._index_of_id = dict(self._index_of_id)
         return other
 
     def __copy__(self: M) -> M:
@@ -118,8 +122,9 @@ class MatrixCounts(Accumulator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if "_place" in state:  # the name of `_index_of_id` in version 0.1
-            self._index_of_id = self.__dict__.pop("_place")
+        if isinstance(self._images, list):  # so did version 0.1 keep them, beside their indices
+            self.__dict__.pop("_place", None)
+            self._images = ImageTable((self.num_classes + 1) ** 2).extended(self._images)
         self._device = self._device_counts()
 
     # Accumulator
@@ -151,14 +156,34 @@ class MatrixCounts(Accumulator):
 
     def _merge(self, other: MatrixCounts) -> None:
         filled = [cm for cm in (self, other) if cm.pixels or cm._images]
-        if len({(bool(cm._images), bool(cm._index_of_id)) for cm in filled}) > 1:
+        if len({(bool(cm._images), cm._images.has_ids) for cm in filled}) > 1:
             raise ValueError("ids must be given for all images or for none")
-        if other._images:
-            self._add_images(list(other._images))
-        else:
-            self._commit(other.state, other._outside, [])
+        added = other._images
+        if self._images.has_ids and any(self._images.find(name) is not None for name in added.ids):
+            self._add_images(list(added))
+            return
+        images = added
+        if self._images and added:
+            images = self._images.extended_by(added.packed(), added.ids)
+        self._commit(other.state, other._outside, images if added else self._images)
 
     # Adding counts
+
+    def add_counts(self, counts: Int64, outside: LabelPairs, images: ImageTable) -> None:
+        """Add counts of images that have ids, to a matrix that has counted nothing yet.
+
+        Parameters
+        ----------
+        counts : (C + 1, C + 1) int64
+            The sum over the images.
+        outside : LabelPairs
+            Their invalid label pairs.
+        images : ImageTable
+            The images.
+        """
+        if self._images or self._state.any():
+            raise ValueError("counts can be added to an empty matrix only")
+        self._commit(counts, outside, images)
 
     def _device_counts(self) -> DeviceCounts:
         refused = self.invalid_target == "raise", self.invalid_preds == "raise"
@@ -167,29 +192,13 @@ class MatrixCounts(Accumulator):
     def _add_images(self, images: Sequence[ImageCounts]) -> None:
         """Add images; on an error none is added. Images with an id are added once."""
         if check_ids((*self._images[:1], *images)):
-            images = without_repetitions(images, self._images, self._index_of_id, self.duplicates)
-        self._commit(*sum_images(images, self.num_classes), images)
+            images = without_repetitions(images, self._images, self.duplicates)
+        self._commit(*sum_images(images, self.num_classes), self._images.extended(images))
 
-    def _commit(self, counts: Int64, outside: LabelPairs, images: Sequence[ImageCounts]) -> None:
-        """Add counts and the images that they are of; a Ctrl-C leaves all of it or nothing."""
-        old = {"_state": self._state, "_outside": self._outside}
-        new = {"_state": checked_add(self._state, counts), "_outside": self._outside}
+    def _commit(self, counts: Int64, outside: LabelPairs, images: ImageTable) -> None:
+        """Add counts, and set the images; a Ctrl-C leaves all of it or nothing."""
+        new = {"_state": checked_add(self._state, counts), "_images": images}
         if outside:
             new["_outside"] = dict(self._outside)
             add_pairs(new["_outside"], outside)
-        before = len(self._images)
-        indices = _index_ids(images, before) if images else {}
-        try:
-            self._images.extend(images)
-            self._index_of_id.update(indices)
-            self.__dict__.update(new)
-        except BaseException:
-            del self._images[before:]
-            for name in indices:
-                self._index_of_id.pop(name, None)
-            self.__dict__.update(old)
-            raise
-
-
-def _index_ids(images: Sequence[ImageCounts], first: int) -> dict[str | int, int]:
-    return {im.id: first + k for k, im in enumerate(images) if im.id is not None}
+        self.__dict__.update(new)

@@ -2,15 +2,32 @@
 
 from segpost.cli.commands import (
     compare_checkpoints,
+    count,
     demo,
     diagnose,
     evaluate,
     fingerprint,
     info,
+    merge,
+    plan,
     raster,
     run,
+    status,
 )
 
-COMMANDS = (demo, run, raster, evaluate, diagnose, fingerprint, compare_checkpoints, info)
+COMMANDS = (
+    demo,
+    run,
+    raster,
+    evaluate,
+    plan,
+    count,
+    status,
+    merge,
+    diagnose,
+    fingerprint,
+    compare_checkpoints,
+    info,
+)
 
 __all__ = ["COMMANDS"]

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from pathlib import Path
 from typing import Any
 
-from segpost import Scores
-from segpost._core.text import MAX_NAMES, display_path
-from segpost.cli.evaluation.arguments import add_arguments, counter_from, pairing_from
-from segpost.cli.evaluation.outputs import (
-    WITHOUT_SCORES,
-    check_outputs,
-    file_content,
-    write_or_describe,
-)
+from segpost import Evaluation
+from segpost._core.text import ErrorText
+from segpost.cli.commands import count, merge
+from segpost.cli.evaluation.arguments import add_arguments, evaluation_from
+from segpost.cli.evaluation.outputs import check_outputs
+from segpost.cli.evaluation.reporting import MAX_LISTED, MAX_PRINTED, report
 from segpost.cli.messages import format_error
-from segpost.cli.output import is_stdout, print_text
+from segpost.cli.options import positive_integer
 from segpost.cli.parser import format_epilog
-from segpost.cli.progress import print_error, progress
+from segpost.cli.progress import progress
 from segpost.cli.repetitions import RepeatedMessages
-from segpost.evaluation.counting import CountSum, PairCounter, count_pairs
+from segpost.evaluation.counting import CountSum, count_pairs
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.pairing import Pairing
+from segpost.evaluation.planning import SHARD_IMAGES
 from segpost.files.images import limit_pixels
-from segpost.metrics.dialects import DialectError
-from segpost.metrics.report import formats
 
-MAX_PRINTED = 20  # failures of different kinds
-MAX_LISTED = 1 + MAX_NAMES  # failures that are named
-
-EXAMPLES = ("segpost evaluate predictions targets --palette voc --json scores.json",)
+EXAMPLES = (
+    "segpost evaluate predictions targets --palette voc --json scores.json",
+    "segpost evaluate predictions targets --palette voc --run counts --json scores.json",
+)
 
 
 def add_to(commands: Any) -> None:
@@ -47,6 +44,21 @@ def add_to(commands: Any) -> None:
         ),
     )
     add_arguments(parser)
+    add = parser.add_argument_group("a run that can be resumed").add_argument
+    add(
+        "--run",
+        type=Path,
+        metavar="DIR",
+        help="keep the counts of every shard of images there; the same command goes on where it "
+        "was stopped",
+    )
+    add(
+        "--shard-images",
+        type=positive_integer,
+        default=SHARD_IMAGES,
+        metavar="N",
+        help=f"images of a shard; {SHARD_IMAGES} by default",
+    )
     parser.set_defaults(command=run)
 
 
@@ -55,61 +67,37 @@ def run(arguments: argparse.Namespace) -> int:
     importlib.import_module("PIL.Image")  # fail now if it is missing, not at every file
     if arguments.html is not None:
         importlib.import_module("matplotlib.figure")
-    outputs = check_outputs(arguments)
-    is_reported = not arguments.quiet and not any(map(is_stdout, outputs.values()))
-    counter = counter_from(arguments)
-    pairing = pairing_from(arguments)
+    places = (arguments.preds, arguments.targets, arguments.instances)
+    outputs = check_outputs(arguments, [path for path in places if path is not None])
+    job = evaluation_from(arguments)
+    if arguments.run is not None:
+        plan = job.plan(arguments.run, arguments.shard_images)
+        count.count_missing(plan, arguments.jobs, arguments.quiet)
+        return merge.report_run(plan, outputs, arguments)
+    pairing = job.pairing()
     with limit_pixels(arguments.max_pixels):
-        outcome = _count(counter, pairing, arguments)
-        scores, reason = _compute_scores(outcome, arguments)
-        problems = []
-        for name, path in outputs.items():
-            content = file_content(name, outcome, scores, counter.reader, arguments)
-            if content is not None and (problem := write_or_describe(path, content)):
-                problems.append(problem)
-    if scores is None:
-        left = [display_path(path) for name, path in outputs.items() if name not in WITHOUT_SCORES]
-        print_error(reason + (f"; not written: {', '.join(left)}" if left else ""))
-    elif is_reported:
-        print_text(formats.text(scores, outcome.notes(), outcome.measures))
-    if arguments.compare and is_reported and outcome.has_scores(arguments.allow_partial):
-        print_text(f"\n{outcome.cm.compare_dialects()}")
-    for problem in problems:
-        print_error(problem)
-    if outcome.failed and not problems:
-        return 1
-    return 2 if problems or scores is None else 0
+        outcome = _count(job, pairing, arguments)
+    sources = {"preds": arguments.preds, "targets": arguments.targets}
+    return report(outcome, job.counter.reader, sources, job.facts(), outputs, arguments)
 
 
-def _count(counter: PairCounter, pairing: Pairing, arguments: argparse.Namespace) -> Outcome:
+def _count(job: Evaluation, pairing: Pairing, arguments: argparse.Namespace) -> Outcome:
     """Count every pair, and print at once what fails."""
-    total, failed = CountSum(counter.empty_counts), []
+    total, failed = CountSum(job.counter.empty_counts), []
     repeated = RepeatedMessages(MAX_PRINTED)
-    results = count_pairs(counter.count, pairing.pairs, arguments.jobs)
+    results = count_pairs(job.count, pairing.pairs, arguments.jobs)
     with progress(results, len(pairing.pairs), arguments.quiet) as (items, print_line):
         for result in items:
             if result.counts is not None:
                 total.add(result.counts)
                 continue
             failed.append(result)
-            if result.problem is not None and repeated.is_new(result.problem):
-                print_line(format_error(result.problem))
+            problem = ErrorText(result.file, result.reason)
+            if repeated.is_new(problem):
+                print_line(format_error(problem))
         for line in repeated.summaries():
             print_line(line)
         if len(failed) > MAX_LISTED:
             print_line("--json FILE names all that failed")
     cm, measures = total.total()
     return Outcome(cm, failed, pairing, measures)
-
-
-def _compute_scores(outcome: Outcome, arguments: argparse.Namespace) -> tuple[Scores | None, str]:
-    """Return the scores, or the reason why there are none."""
-    if not outcome.has_scores(arguments.allow_partial):
-        failed, rest = len(outcome.failed), len(outcome.cm.images)
-        hint = f"; --allow-partial gives those of the other {rest}" if rest else ""
-        return None, f"{failed} of {failed + rest} pairs failed, so there are no scores{hint}"
-    try:
-        exclude = [int(name) if name.isdecimal() else name for name in arguments.exclude]
-        return outcome.cm.compute(arguments.dialect, exclude=exclude), ""
-    except DialectError as error:
-        return None, f"no scores of {error}; --compare shows who says what"

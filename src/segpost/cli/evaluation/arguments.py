@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
 
-from segpost import Palette
+from segpost import Evaluation
 from segpost._core.sampling import GRIDS
 from segpost.cli.options import (
     PALETTES,
@@ -16,130 +15,70 @@ from segpost.cli.options import (
     positive_integer,
     positive_integers,
 )
-from segpost.evaluation.classes import Classes, build_classes
-from segpost.evaluation.counting import PairCounter
-from segpost.evaluation.label_maps import LabelTable, read_label_table
-from segpost.evaluation.measures import (
-    BOUNDARY_MEASURES,
-    CITYSCAPES_FIRST_INSTANCE,
-    build_boundary_measures,
-    build_instance_measure,
-)
-from segpost.evaluation.options import MAP_TO, EvaluationOptions
-from segpost.evaluation.pairing import Pairing, add_instances, pair_files
-from segpost.evaluation.reading import PairReader
+from segpost.evaluation.measures import BOUNDARY_MEASURES, CITYSCAPES_FIRST_INSTANCE
+from segpost.evaluation.options import MAP_TO
 from segpost.files.images import MAX_PIXELS
 from segpost.files.tables import read_names
-from segpost.metrics.base import Accumulator
 from segpost.metrics.dialects import DIALECTS
 from segpost.metrics.matrix import INVALID_PREDS
 
-# The option of each boundary measure, and the argument of its class.
-SETTINGS = {
-    "boundary": ("dilation_ratio", "dilation_ratio"),
-    "trimap": ("trimap_widths", "widths"),
-    "boundary-f": ("tolerance", "tolerance"),
-}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Declare the arguments of `segpost evaluate`."""
+    add_data_set(parser)
+    add_scoring(parser)
+    add_outputs(parser)
+    add_execution(parser, "processes with --run, threads without")
+
+
+def add_data_set(parser: argparse.ArgumentParser) -> None:
+    """Declare what is compared, and how."""
     parser.add_argument("preds", type=Path, metavar="PREDS", help="predictions: labels or logits")
     parser.add_argument("targets", type=Path, metavar="TARGETS", help="what is true")
     _add_pairing(parser)
     _add_labels(parser)
     _add_comparison(parser)
     _add_measures(parser)
-    _add_outputs(parser)
-    _add_execution(parser)
 
 
-def pairing_from(arguments: argparse.Namespace) -> Pairing:
-    """Return the pairs of files.
-
-    Raises
-    ------
-    ValueError, OSError
-        If files cannot be paired, or some pair with nothing without --allow-missing.
-    """
-    pairing = pair_files(
-        arguments.preds,
-        arguments.targets,
-        pred_suffixes=arguments.pred_suffix,
-        target_suffixes=arguments.target_suffix,
-    )
-    if arguments.instances is not None:
-        pairing = add_instances(pairing, arguments.instances, arguments.instance_suffix)
-    unpaired = pairing.describe_unpaired()
-    if unpaired and not arguments.allow_missing:
-        count = len(pairing.pairs)
-        raise ValueError(
-            f"{'; '.join(unpaired)}. --allow-missing goes on with the {count} that "
-            f"pair{'s' if count == 1 else ''}"
-        )
-    return pairing
-
-
-def counter_from(arguments: argparse.Namespace) -> PairCounter:
-    """Return what reads and counts the pairs.
+def evaluation_from(arguments: argparse.Namespace) -> Evaluation:
+    """Return the evaluation that the arguments of `add_data_set` describe.
 
     Raises
     ------
     ValueError, OSError
         If arguments contradict each other, or a file that one names cannot be used.
     """
-    table = None if arguments.map is None else read_label_table(arguments.map)
-    options = EvaluationOptions(
+    names = None if arguments.class_names is None else read_names(arguments.class_names)
+    return Evaluation(
+        arguments.preds,
+        arguments.targets,
+        num_classes=arguments.num_classes,
+        palette=arguments.palette,
+        class_names=names,
+        ignore_index=arguments.ignore_index or (),
+        groups=arguments.groups,
+        label_table=arguments.map,
         map_to=arguments.map_to,
-        colors=None if arguments.colors is None else Palette.named(arguments.colors),
+        colors=arguments.colors,
         resize=arguments.resize,
         axis=arguments.axis,
         grid=arguments.grid,
         threshold=arguments.threshold,
         invalid_preds=arguments.invalid_preds,
+        measures=arguments.measure,
+        dilation_ratio=arguments.dilation_ratio,
+        trimap_widths=arguments.trimap_widths,
+        tolerance=arguments.tolerance,
+        instances=arguments.instances,
+        things=arguments.things,
+        first_instance=arguments.first_instance,
+        pred_suffixes=arguments.pred_suffix,
+        target_suffixes=arguments.target_suffix,
+        instance_suffixes=arguments.instance_suffix,
+        allow_missing=arguments.allow_missing,
         max_pixels=arguments.max_pixels,
     )
-    classes = _classes_from(arguments, table, options)
-    return PairCounter(PairReader(classes, options, table), _measures_from(arguments, classes))
-
-
-def _classes_from(
-    arguments: argparse.Namespace, table: LabelTable | None, options: EvaluationOptions
-) -> Classes:
-    """Return the classes of the evaluation."""
-    names = None if arguments.class_names is None else read_names(arguments.class_names)
-    return build_classes(
-        num_classes=arguments.num_classes,
-        palette=arguments.palette,
-        class_names=names,
-        ignore_index=arguments.ignore_index or (),
-        implied_ignore_index=(
-            table.ignore_index if table is not None and options.maps_targets else None
-        ),
-        groups=arguments.groups,
-    )
-
-
-def _measures_from(arguments: argparse.Namespace, classes: Classes) -> tuple[Accumulator, ...]:
-    """Return the empty measures, in the order of the reports."""
-    settings: dict[str, dict[str, Any]] = {}
-    for name, (option, argument) in SETTINGS.items():
-        value = getattr(arguments, option)
-        if name in arguments.measure:
-            settings[name] = {} if value is None else {argument: value}
-        elif value is not None:
-            raise ValueError(f"--{option.replace('_', '-')} is of --measure {name}")
-    measures = build_boundary_measures(classes, settings)
-    if arguments.instances is None:
-        for option in ("things", "first_instance", "instance_suffix"):
-            if getattr(arguments, option) not in (None, []):
-                raise ValueError(f"--{option.replace('_', '-')} is of --instances PLACE")
-        return measures
-    is_cityscapes = "cityscapes" in (arguments.palette, arguments.groups)
-    instance_measure = build_instance_measure(
-        classes, arguments.things, arguments.first_instance, is_cityscapes
-    )
-    return (*measures, instance_measure)
 
 
 def _add_pairing(parser: argparse.ArgumentParser) -> None:
@@ -196,6 +135,18 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
         default="miss",
         help="predictions of no class are misses (the default), an error, or left out",
     )
+    add(
+        "--max-pixels",
+        type=positive_integer,
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"refuse larger images; {MAX_PIXELS} by default",
+    )
+
+
+def add_scoring(parser: argparse.ArgumentParser) -> None:
+    """Declare what is computed of the counts."""
+    add = parser.add_argument_group("which scores").add_argument
     add(
         "--dialect",
         choices=tuple(DIALECTS),
@@ -258,7 +209,8 @@ def _add_measures(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_outputs(parser: argparse.ArgumentParser) -> None:
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Declare the files that are written."""
     add = parser.add_argument_group("what is written").add_argument
     add(
         "--json",
@@ -284,21 +236,15 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     add("--quiet", action="store_true", help="no report on the terminal, and no progress bar")
 
 
-def _add_execution(parser: argparse.ArgumentParser) -> None:
+def add_execution(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare how much runs at once; `what` is what runs."""
     add = parser.add_argument_group("how it runs").add_argument
     add(
         "--jobs",
         type=positive_integer,
         default=_usable_cores(),
         metavar="N",
-        help="threads; one a core",
-    )
-    add(
-        "--max-pixels",
-        type=positive_integer,
-        default=MAX_PIXELS,
-        metavar="N",
-        help=f"refuse larger images; {MAX_PIXELS} by default",
+        help=f"{what}; one a core",
     )
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from segpost import Scores
-from segpost._core.text import display_path
+from segpost._core.text import ErrorText, display_path
 from segpost.cli.evaluation.page import Subject, format_evaluation
 from segpost.cli.messages import describe_cli_error, format_error
 from segpost.cli.output import check_stdout, is_stdout, write_output
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.reading import PairReader
 from segpost.evaluation.summaries import ignored_pixels, image_pixels
-from segpost.files.arrays import ARRAY_SUFFIXES
+from segpost.files.writing import check_writable
 from segpost.metrics.report import documents, formats
 from segpost.render.text import escape_csv
 
@@ -22,20 +23,23 @@ OUTPUTS = ("json", "csv", "per_image", "markdown", "html", "cityscapes_json", "s
 WITHOUT_SCORES = ("json", "state")  # outputs that need no scores
 
 
-def check_outputs(arguments: argparse.Namespace) -> dict[str, Path]:
-    """Return the paths of the wanted outputs by name.
+def check_outputs(arguments: argparse.Namespace, sources: Iterable[Path]) -> dict[str, Path]:
+    """Return the paths of the wanted outputs by name; a file was written beside each, and removed.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The arguments of the command.
+    sources : iterable of Path
+        What is evaluated.
 
     Raises
     ------
-    ValueError
-        If a path cannot be written to, is there twice, or is a file that is evaluated.
+    ValueError, OSError
+        If a path cannot be written to, is there twice, or is one of the sources.
     """
     outputs = {name: path for name in OUTPUTS if (path := getattr(arguments, name)) is not None}
-    inputs = [
-        path.resolve()
-        for path in (arguments.preds, arguments.targets, arguments.instances)
-        if path is not None
-    ]
+    inputs = [path.resolve() for path in sources]
     options: dict[Path, str] = {}
     check_stdout({option_of(name): path for name, path in outputs.items()})
     for name, path in outputs.items():
@@ -53,6 +57,7 @@ def check_outputs(arguments: argparse.Namespace) -> dict[str, Path]:
         if resolved in inputs:
             raise ValueError(f"{option} {text} would overwrite what is evaluated")
         options[resolved] = option
+        check_writable(path)
     if arguments.images is not None and arguments.html is None:
         raise ValueError("--images shows photographs in the report of --html FILE")
     return outputs
@@ -68,6 +73,7 @@ def file_content(
     outcome: Outcome,
     scores: Scores | None,
     reader: PairReader,
+    subject: Subject,
     arguments: argparse.Namespace,
 ) -> Callable[[], str] | None:
     """Return a function that makes the text of an output, None where it needs scores.
@@ -82,6 +88,8 @@ def file_content(
         Its scores, where there are some.
     reader : PairReader
         Reads the images of the HTML report.
+    subject : Subject
+        What the HTML report is about.
     arguments : argparse.Namespace
         The arguments of the command.
     """
@@ -96,7 +104,7 @@ def file_content(
         "csv": scores.to_csv,
         "per_image": lambda: _format_per_image(scores, outcome),
         "markdown": lambda: _format_markdown(scores, notes, outcome, arguments.compare),
-        "html": lambda: format_evaluation(scores, _subject(outcome, arguments), reader),
+        "html": lambda: format_evaluation(scores, subject, reader),
         "cityscapes_json": lambda: documents.cityscapes_json(scores, outcome.measures),
     }
     return contents[name]
@@ -111,30 +119,6 @@ def write_or_describe(path: Path, content: Callable[[], str]) -> str | None:
     return None
 
 
-def _subject(outcome: Outcome, arguments: argparse.Namespace) -> Subject:
-    """Return what the HTML report is about."""
-    options = ["colors", "resize", "invalid_preds"]
-    if arguments.map is not None:
-        options += ["map", "map_to"]
-    if arguments.instances is not None:
-        options += ["instances", "things", "first_instance"]
-    if any(pair.preds.suffix.lower() in ARRAY_SUFFIXES for pair in outcome.pairing.pairs):
-        options += ["axis", "grid", "threshold"]
-    values = {name: getattr(arguments, name) for name in options}
-    ignored = outcome.cm.settings()["ignore_index"]
-    facts = {"void": ", ".join(map(str, ignored)) or "none"}
-    facts |= {name.replace("_", " "): str(v) for name, v in values.items() if v is not None}
-    return Subject(
-        arguments.preds,
-        arguments.targets,
-        outcome,
-        facts,
-        arguments.worst,
-        arguments.images,
-        arguments.compare,
-    )
-
-
 def _format_json(outcome: Outcome, scores: Scores | None) -> str:
     """Return the scores, and which files they are of, as JSON."""
     pairing = outcome.pairing
@@ -142,9 +126,8 @@ def _format_json(outcome: Outcome, scores: Scores | None) -> str:
     rest = {} if scores is None else documents.document(scores, outcome.measures)
     document |= {key: value for key, value in rest.items() if key not in document}
     failed = [
-        {"id": result.pair.id, "problem": format_error(result.problem)}
-        for result in outcome.failed
-        if result.problem is not None
+        {"id": one.id, "problem": format_error(ErrorText(one.file, one.reason))}
+        for one in outcome.failed
     ]
     return documents.dumps(
         {
@@ -154,8 +137,17 @@ def _format_json(outcome: Outcome, scores: Scores | None) -> str:
             "targets_without_prediction": pairing.targets_without_preds,
             "predictions_without_target": pairing.preds_without_target,
             "targets_without_instances": list(pairing.pairs_without_instances),
+            **_uncounted_shards(outcome),
         }
     )
+
+
+def _uncounted_shards(outcome: Outcome) -> dict[str, Any]:
+    """Return which shards are missing and damaged, nothing where none is."""
+    if outcome.coverage is None or outcome.has_all_shards:
+        return {}
+    damaged = [{"shard": k, "problem": reason} for k, reason in outcome.coverage.damaged.items()]
+    return {"missing_shards": outcome.coverage.missing, "damaged_shards": damaged}
 
 
 def _format_per_image(scores: Scores, outcome: Outcome) -> str:

@@ -1,0 +1,45 @@
+"""The command `segpost plan`: the list of all images of an evaluation, in shards."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from segpost.cli.evaluation.arguments import add_data_set, evaluation_from
+from segpost.cli.options import positive_integer
+from segpost.cli.output import print_text
+from segpost.cli.parser import format_epilog
+from segpost.evaluation.planning import SHARD_IMAGES
+
+EXAMPLES = ("segpost plan predictions targets --palette voc --run counts",)
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "plan",
+        help="list the images of an evaluation in shards, for many processes and machines",
+        description="Write the list of all images of an evaluation to a folder: the ids, paths and "
+        "sizes of their files, in shards that `segpost count` counts one by one.",
+        epilog=format_epilog(EXAMPLES, "`segpost merge` adds up the shards."),
+    )
+    add_data_set(parser)
+    add = parser.add_argument_group("the plan").add_argument
+    add("--run", type=Path, required=True, metavar="DIR", help="where to write it; made if missing")
+    add(
+        "--shard-images",
+        type=positive_integer,
+        default=SHARD_IMAGES,
+        metavar="N",
+        help=f"images of a shard; {SHARD_IMAGES} by default",
+    )
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the plan."""
+    plan = evaluation_from(arguments).plan(arguments.run, arguments.shard_images)
+    shards = f"{plan.shards} shard{'' if plan.shards == 1 else 's'}"
+    print_text(f"{plan.images} images in {shards}: {arguments.run}, plan {plan.id[:12]}")
+    return 0

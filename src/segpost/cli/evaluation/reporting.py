@@ -1,0 +1,116 @@
+"""Scores of an outcome, the files that a command writes of them, and its exit status."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from segpost import Scores
+from segpost._core.text import MAX_NAMES, display_path
+from segpost.cli.evaluation.outputs import WITHOUT_SCORES, file_content, write_or_describe
+from segpost.cli.evaluation.page import Subject
+from segpost.cli.output import is_stdout, print_text
+from segpost.cli.progress import print_error
+from segpost.evaluation.outcome import Outcome
+from segpost.evaluation.reading import PairReader
+from segpost.files.arrays import ARRAY_SUFFIXES
+from segpost.files.images import limit_pixels
+from segpost.metrics.dialects import DialectError
+from segpost.metrics.report import formats
+
+MAX_PRINTED = 20  # failures of different kinds
+MAX_LISTED = 1 + MAX_NAMES  # failures that are named
+OF_LOGITS = ("axis", "grid", "threshold")
+
+
+def report(
+    outcome: Outcome,
+    reader: PairReader,
+    sources: Mapping[str, Path],
+    facts: Mapping[str, str],
+    outputs: Mapping[str, Path],
+    arguments: argparse.Namespace,
+) -> int:
+    """Print the report, write the files that the arguments name, and return the exit status.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        What was counted.
+    reader : PairReader
+        Reads the images of the HTML report.
+    sources : mapping of str to Path
+        `preds` and `targets`.
+    facts : mapping of str to str
+        Options that the scores depend on.
+    outputs : mapping of str to Path
+        What `check_outputs` returned.
+    arguments : argparse.Namespace
+        The arguments of `add_scoring` and `add_outputs`.
+    """
+    is_reported = not arguments.quiet and not any(map(is_stdout, outputs.values()))
+    with limit_pixels(reader.options.max_pixels):
+        scores, reason = _compute_scores(outcome, arguments)
+        subject = _subject(outcome, reader, sources, facts, arguments)
+        problems = []
+        for name, path in outputs.items():
+            content = file_content(name, outcome, scores, reader, subject, arguments)
+            if content is not None and (problem := write_or_describe(path, content)):
+                problems.append(problem)
+    if scores is None:
+        left = [display_path(path) for name, path in outputs.items() if name not in WITHOUT_SCORES]
+        print_error(reason + (f"; not written: {', '.join(left)}" if left else ""))
+    elif is_reported:
+        print_text(formats.text(scores, outcome.notes(), outcome.measures))
+    if arguments.compare and is_reported and outcome.has_scores(arguments.allow_partial):
+        print_text(f"\n{outcome.cm.compare_dialects()}")
+    for problem in problems:
+        print_error(problem)
+    if (outcome.failed or not outcome.has_all_shards) and not problems:
+        return 1
+    return 2 if problems or scores is None else 0
+
+
+def _compute_scores(outcome: Outcome, arguments: argparse.Namespace) -> tuple[Scores | None, str]:
+    """Return the scores, or the reason why there are none."""
+    if not outcome.has_scores(arguments.allow_partial):
+        failed, rest = len(outcome.failed), len(outcome.cm.images)
+        hint = f"; --allow-partial gives those of the other {rest}" if rest else ""
+        what = f"{failed} of {failed + rest} pairs failed"
+        if outcome.coverage is not None:
+            what = "; ".join(outcome.coverage.describe())
+            hint = f"; --allow-partial gives those of the {rest}" if rest else ""
+        return None, f"{what}, so there are no scores{hint}"
+    try:
+        exclude = [int(name) if name.isdecimal() else name for name in arguments.exclude]
+        return outcome.cm.compute(arguments.dialect, exclude=exclude), ""
+    except DialectError as error:
+        return None, f"no scores of {error}; --compare shows who says what"
+
+
+def _subject(
+    outcome: Outcome,
+    reader: PairReader,
+    sources: Mapping[str, Path],
+    facts: Mapping[str, str],
+    arguments: argparse.Namespace,
+) -> Subject:
+    """Return what the HTML report is about."""
+    ignored = outcome.cm.settings()["ignore_index"]
+    values = {"void": ", ".join(map(str, ignored)) or "none"}
+    values |= {name.replace("_", " "): value for name, value in facts.items()}
+    if arguments.html is not None and any(
+        pair.preds.suffix.lower() in ARRAY_SUFFIXES for pair in outcome.pairing.pairs
+    ):
+        options = {name: getattr(reader.options, name) for name in OF_LOGITS}
+        values |= {name: str(value) for name, value in options.items() if value is not None}
+    return Subject(
+        sources["preds"],
+        sources["targets"],
+        outcome,
+        values,
+        arguments.worst,
+        arguments.images,
+        arguments.compare,
+    )

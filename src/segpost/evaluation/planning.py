@@ -1,0 +1,136 @@
+"""Writing of the plan of an evaluation."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segpost._core.arguments import as_integer
+from segpost._core.text import display_path
+from segpost.evaluation.counting import PairCounter
+from segpost.evaluation.pairing import Pair, Pairing
+from segpost.evaluation.plain_data import counter_settings
+from segpost.evaluation.plan import INDEX, OFFSET, PLAN, SHARDS, VERSION, Plan, PlanError, plan_id
+from segpost.evaluation.shard_files import encode_json
+from segpost.files.writing import atomic_write
+
+SHARD_IMAGES = 256
+MAX_SHARD_IMAGES = 1 << 20
+BLOCK_BYTES = 1 << 20
+
+
+def write_plan(
+    run: Path,
+    pairing: Pairing,
+    counter: PairCounter,
+    shard_images: int,
+    sources: Mapping[str, Path],
+    facts: Mapping[str, str],
+) -> Plan:
+    """Write a plan, or return the one in the folder if it is the same.
+
+    Parameters
+    ----------
+    run : Path
+        The folder, which is made.
+    pairing : Pairing
+        The images.
+    counter : PairCounter
+        Reads and counts them.
+    shard_images : int
+        Images of a shard.
+    sources : mapping of str to Path
+        What `preds`, `targets` and maybe `instances` were.
+    facts : mapping of str to str
+        Options for reports. They and the folders are no part of the plan's id.
+
+    Raises
+    ------
+    PlanError
+        If the folder has another plan.
+    OSError
+        If a file cannot be read, or the folder cannot be written to.
+    """
+    size = as_integer(shard_images, "shard_images")
+    if not 1 <= size <= MAX_SHARD_IMAGES:
+        raise ValueError(f"shard_images must be in 1..{MAX_SHARD_IMAGES}, got {size}")
+    run = run.absolute()
+    (run / SHARDS).mkdir(parents=True, exist_ok=True)
+    roots = {name: source_root(source) for name, source in sources.items()}
+    with tempfile.TemporaryFile(dir=run) as lines:
+        whole, offsets, offset = hashlib.sha256(), [0], 0
+        for number, pair in enumerate(pairing.pairs, 1):
+            line = _image_line(pair, roots)
+            whole.update(line)
+            lines.write(line)
+            offset += len(line)
+            if number % size == 0 or number == len(pairing.pairs):
+                offsets.append(offset)
+        index = np.array(offsets, OFFSET).tobytes()
+        head: dict[str, Any] = {
+            "segpost": "Plan",
+            "version": VERSION,
+            "images": len(pairing.pairs),
+            "shard_images": size,
+            "settings": counter_settings(counter),
+            "unpaired": [list(names) for names in pairing[1:]],
+            "lines": whole.hexdigest(),
+            "index": hashlib.sha256(index).hexdigest(),
+            "roots": {name: str(root) for name, root in roots.items()},
+            "facts": dict(facts),
+        }
+        head["id"] = plan_id(head)
+        if (run / PLAN).exists():
+            return _same_plan(run, head)
+        with atomic_write(run / INDEX) as path:
+            path.write_bytes(index)
+        with atomic_write(run / PLAN) as path, path.open("wb") as file:
+            file.write(f"{encode_json(head)}\n".encode())
+            lines.seek(0)
+            shutil.copyfileobj(lines, file, BLOCK_BYTES)
+    return Plan.read(run)
+
+
+def source_root(source: Path) -> Path:
+    """Return the folder that the files of a source are relative to."""
+    return (source if source.is_dir() else source.parent).absolute()
+
+
+def _same_plan(run: Path, head: Mapping[str, Any]) -> Plan:
+    """Return the plan of a folder, which must have this head."""
+    plan = Plan.read(run)
+    if plan.id == head["id"]:
+        return plan
+    where = display_path(run)
+    if plan.shard_images != head["shard_images"]:
+        reason = f"its shards have {plan.shard_images} images, not {head['shard_images']}"
+    elif plan.head["settings"] != head["settings"]:
+        reason = "its options are others"
+    else:
+        reason = (
+            f"its {plan.images} images are not the {head['images']} that are there now, or their "
+            "files have other sizes"
+        )
+    raise PlanError(f"{where} has another plan: {reason}; another folder takes the new one")
+
+
+def _image_line(pair: Pair, roots: Mapping[str, Path]) -> bytes:
+    paths = [path for path in pair[1:] if path is not None]
+    relative = [_relative(str(p), str(root)) for p, root in zip(paths, roots.values(), strict=True)]
+    sizes = [os.stat(path).st_size for path in paths]
+    return f"{encode_json([pair.id, relative, sizes])}\n".encode()
+
+
+def _relative(path: str, root: str) -> str:
+    """Return a path relative to a folder, without its name where it is below it."""
+    absolute = os.path.abspath(path)
+    if absolute.startswith(root + os.sep):
+        return absolute[len(root) + 1 :]
+    return os.path.relpath(absolute, root)
