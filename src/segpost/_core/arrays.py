@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,8 +90,22 @@ def as_input_array(value: object, name: str, *, outlives_call: bool = False) -> 
     if isinstance(value, InputArray):
         return value
     if isinstance(value, (list, tuple, str, bytes, int, float, complex)) or value is None:
-        raise TypeError(f"{name} must be an array, got {type(value).__name__}")
+        raise TypeError(
+            f"{name} must be an array, got {type(value).__name__}{_cure_of(value, name)}"
+        )
     return _from_protocol(value, name)
+
+
+def _cure_of(value: object, name: str) -> str:
+    """Return how an array is made of a list, of a path, or of what a network returns."""
+    if isinstance(value, Mapping):
+        first = next(iter(value), "logits")
+        return (
+            f"; pass one of its arrays, {name}[{first!r}], or convention= where it is a parameter"
+        )
+    if isinstance(value, (list, tuple)):
+        return f"; pass np.stack({name}), or one of them" if value else ""
+    return "; np.load reads a .npy file, PIL.Image.open a picture" if isinstance(value, str) else ""
 
 
 def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputArray:
@@ -107,7 +121,10 @@ def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputA
         return InputArray(array, dtype.name, wrap)
     if dtype.name == "bfloat16":  # the type of ml_dtypes, which JAX uses
         return _as_supported(array.view(np.uint16), "bfloat16", wrap)
-    raise TypeError(f"{name} must hold numbers, got dtype {dtype}")
+    hint = "; pass real numbers: .real, .imag or abs()" if dtype.kind == "c" else ""
+    if dtype.kind == "O":
+        hint = "; arrays of different shapes do not make one array: pass them one by one"
+    raise TypeError(f"{name} must hold numbers, got dtype {dtype}{hint}")
 
 
 def _as_supported(array: Array, kind: str, wrap: Callable[[Array], Any]) -> InputArray:
@@ -204,7 +221,7 @@ def _as_memoryview(value: object, name: str) -> memoryview:
     except TypeError:
         raise TypeError(
             f"{name} must be an array (NumPy, torch, DLPack, buffer or __array__), "
-            f"got {type(value).__name__}"
+            f"got {type(value).__name__}{_cure_of(value, name)}"
         ) from None
     except (BufferError, ValueError) as error:
         raise TypeError(f"{name} cannot be read as a buffer: {dlpack.describe(error)}") from error
