@@ -126,3 +126,9 @@ def test_a_convention_by_another_name() -> None:
     """postprocess takes it."""
     seg = segpost.postprocess({"logits": LOGITS}, convention="hf")
     np.testing.assert_array_equal(seg.labels, LABELS)
+
+
+@pytest.mark.parametrize("want", [None, True, 5])
+def test_what_is_no_collection_of_words(want: Any) -> None:
+    with pytest.raises(TypeError, match=r"collection of names such as \('labels',\), got"):
+        segpost.postprocess(np.zeros((2, 4, 4), np.float32), want=want)

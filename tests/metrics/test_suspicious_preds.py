@@ -73,3 +73,75 @@ def test_probabilities_with_a_threshold() -> None:
 def test_logits_with_a_threshold_pass(logits: Any) -> None:
     target = np.zeros((4, 4), np.uint8)
     segpost.ConfusionMatrix(2).update(logits.astype(np.float32), target, threshold=0.5)
+
+
+def test_only_the_target_is_one_hot() -> None:
+    """The printed expression is the target."""
+    labels = np.random.default_rng(3).integers(0, 5, (2, 6, 7))
+    one_hot = (labels[:, None] == np.arange(5)[:, None, None]).astype(np.uint8)
+    logits = one_hot.astype(np.float32) * 3
+    for target in (one_hot, one_hot.transpose(0, 2, 3, 1)):
+        for preds in (labels, logits if target is one_hot else logits.transpose(0, 2, 3, 1)):
+            with pytest.raises(ValueError, match=r"target of shape .* is one-hot") as error:
+                segpost.confusion_matrix(preds, target, num_classes=5)
+            code = str(error.value).rpartition("pass ")[2]
+            counts = segpost.confusion_matrix(logits, eval(code), num_classes=5)
+            assert counts.trace() == labels.size
+
+
+def test_logits_as_target() -> None:
+    labels = np.zeros((6, 7), np.uint8)
+    with pytest.raises(TypeError, match=r"exchanged, pass \(preds, target\)"):
+        segpost.confusion_matrix(labels, np.zeros((2, 6, 7), np.float32), num_classes=2)
+
+
+MASK = (np.random.default_rng(4).random((2, 8, 9)) < 0.4).astype(np.uint8)
+
+
+def test_masks_of_0_and_255() -> None:
+    """A target is an error, predictions are a warning; 255 is foreground, and not void."""
+    with pytest.raises(ValueError, match="for a mask of 0 and 255 pass target // 255; if 255"):
+        segpost.confusion_matrix(MASK, MASK * 255, num_classes=2)
+    target = MASK * 255
+    target[0, :2] = 1
+    with pytest.raises(ValueError, match=r"\[\d, \d, \d\]; if 255 means void, pass ignore_index"):
+        segpost.confusion_matrix(MASK, target, num_classes=2)
+    cm = segpost.ConfusionMatrix(2)
+    cm.update(MASK * 255, MASK)
+    with pytest.warns(segpost.InputWarning, match="pass preds // 255") as caught:
+        cm.compute()
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("classes", "preds", "question"),
+    [
+        (19, [7, 11, 21, 23, 26], "Cityscapes labelIds"),
+        (3, [1, 2, 3], "do they start at 1"),
+        (3, [0, 9, 9, 9, 8], "what are the classes"),
+        (3, [0, 1, 255], "are preds and target exchanged"),
+        (3, [0, 1, 2, 2, 9], ""),
+        (3, [0, 1, 2, 3], ""),
+    ],
+)
+def test_predictions_of_no_class(classes: int, preds: list[int], question: str) -> None:
+    """What they have in common is asked at the scores; a few of them are no warning."""
+    random = np.random.default_rng(5)
+    cm = segpost.ConfusionMatrix(classes, ignore_index=255, per_image=True)
+    for _ in range(2):
+        target = random.integers(0, 3, (9, 10)).astype(np.uint8)
+        cm.update(random.choice(np.uint8(preds), (9, 10)), target)
+    if not question:
+        cm.compute()
+        return
+    with pytest.warns(segpost.InputWarning, match=question):
+        cm.compute()
+
+
+def test_groups_of_class_names() -> None:
+    cm = segpost.ConfusionMatrix(3, class_names=["road", "car", "sky"], groups={"a": ["car", 0]})
+    assert cm.groups == {"a": (1, 0)}
+    with pytest.raises(ValueError, match="needs class_names="):
+        segpost.ConfusionMatrix(3, groups={"a": ["car"]})
+    with pytest.raises(TypeError, match=r"a list, too: \['car'\]"):
+        segpost.ConfusionMatrix(3, groups={"a": "car"})  # type: ignore[dict-item]

@@ -265,7 +265,8 @@ def test_maps_that_look_like_pictures(backend: str) -> None:
     [
         ((19, 8, 256), {"palette": Palette.distinct(256)}),
         ((1, 8, 21), {"palette": "voc", "threshold": 0.5}),
-        ((19, 8, 9), {"palette": "voc"}),
+        ((19, 8, 9), {"palette": Palette.named("voc").colors}),
+        ((2, 8, 9), {"palette": "voc"}),
     ],
 )
 def test_longer_palettes_are_no_evidence(shape: tuple[int, ...], options: dict[str, Any]) -> None:

@@ -303,3 +303,11 @@ def test_a_stream_of_version_0_1_is_restored() -> None:
     stream.__setstate__({"_settings": {"axis": -1}, "_convention": None, "_like": None})
     logits = scene(5, 8, 11, 0)
     same(stream(np.moveaxis(logits, 0, -1)), segpost.postprocess(logits))
+
+
+def test_arguments_of_other_names() -> None:
+    """The error speaks of the stream, names what is similar, and says where an image goes."""
+    with pytest.raises(TypeError, match=r"Stream\(\) got an .* 'sise'; did you mean 'size'\?"):
+        segpost.Stream(sise=(4, 4))  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"with each frame: stream\(logits, image\)"):
+        segpost.Stream(image=np.zeros((4, 4, 3), np.uint8))  # type: ignore[call-overload]

@@ -92,9 +92,22 @@ def as_input_array(value: object, name: str, *, outlives_call: bool = False) -> 
         return value
     if isinstance(value, (list, tuple, str, bytes, int, float, complex)) or value is None:
         raise TypeError(
-            f"{name} must be an array, got {type(value).__name__}{_format_part(value, name)}"
+            f"{name} must be an array, got {type(value).__name__}{_cure_of(value, name)}"
         )
     return _from_protocol(value, name)
+
+
+def _cure_of(value: object, name: str) -> str:
+    """Return how an array is made of a list, of a path, or of what a network returns."""
+    if isinstance(value, Mapping) and value:
+        key = next((key for key in ("out", "logits") if key in value), next(iter(value)))
+        return f"; pass one of its values, such as {name}[{key!r}], or convention= if it is taken"
+    if isinstance(value, (list, tuple)) and value:
+        is_array = len(value) == 1 and hasattr(value[0], "shape")
+        return f"; pass {name}[0]" if is_array else f"; pass np.stack({name}), or one of them"
+    if isinstance(value, str):
+        return "; np.load reads a .npy file, PIL.Image.open a picture"
+    return f"; pass {name}.logits" if hasattr(value, "logits") else ""
 
 
 def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputArray:
@@ -110,7 +123,10 @@ def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputA
         return InputArray(array, dtype.name, wrap)
     if dtype.name == "bfloat16":  # the type of ml_dtypes, which JAX uses
         return _as_supported(array.view(np.uint16), "bfloat16", wrap)
-    raise TypeError(f"{name} must hold numbers, got dtype {dtype}")
+    hint = "; pass real numbers: .real, .imag or abs()" if dtype.kind == "c" else ""
+    if dtype.kind == "O":
+        hint = "; arrays of different shapes do not make one array: pass them one by one"
+    raise TypeError(f"{name} must hold numbers, got dtype {dtype}{hint}")
 
 
 def _as_supported(array: Array, kind: str, wrap: Callable[[Array], Any]) -> InputArray:
@@ -208,21 +224,10 @@ def _as_memoryview(value: object, name: str) -> memoryview:
     except TypeError:
         raise TypeError(
             f"{name} must be an array (NumPy, torch, DLPack, buffer or __array__), "
-            f"got {type(value).__name__}{_format_part(value, name)}"
+            f"got {type(value).__name__}{_cure_of(value, name)}"
         ) from None
     except (BufferError, ValueError) as error:
         raise TypeError(f"{name} cannot be read as a buffer: {dlpack.describe(error)}") from error
-
-
-def _format_part(value: object, name: str) -> str:
-    """Say which part of a network's output to pass: an element of a dict, or an attribute."""
-    if isinstance(value, Mapping) and value:
-        key = next((key for key in ("out", "logits") if key in value), next(iter(value)))
-        return f"; pass one of its values, such as {name}[{key!r}]"
-    if isinstance(value, (list, tuple)):
-        is_array = len(value) == 1 and hasattr(value[0], "shape")
-        return f"; pass {name}[0]" if is_array else ""
-    return f"; pass {name}.logits" if hasattr(value, "logits") else ""
 
 
 def _wrapper(value: Any) -> Callable[[Array], Any]:

@@ -116,3 +116,30 @@ def as_image_array(
             hint = "; an image in 0..1 becomes (image * 255).round().astype('uint8')"
         raise TypeError(f"{name} must be uint8, got {array.kind}{hint}")
     return array
+
+
+def refuse_exchanged(one: object, other: object, call: str) -> None:
+    """Raise an error where exactly one of two arguments is an RGB image, and is in the wrong place.
+
+    Parameters
+    ----------
+    one, other : objects
+        The first and the second argument of a call that has failed.
+    call : str
+        The call as it should be, such as "overlay(image, labels, palette)".
+    """
+    try:
+        arrays = [as_input_array(value, "").array for value in (one, other)]
+    except TypeError:
+        return
+    names = call.partition("(")[2].rstrip(")").split(", ")
+    place = names.index("image")
+    are_images = [
+        array.dtype == "uint8" and array.ndim >= 3 and 3 in (array.shape[-1], array.shape[-3])
+        for array in arrays
+    ]
+    if are_images == [place == 1, place == 0]:
+        raise ValueError(
+            f"{names[0]} of shape {arrays[0].shape} and {names[1]} of shape {arrays[1].shape} are "
+            f"exchanged: segpost.{call}"
+        )

@@ -8,10 +8,20 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 from segpost._core.arguments import as_names
+from segpost._core.errors import warn_of_input
+from segpost._core.text import format_names
 from segpost.color.distinct import distinct_colors
 
 IGNORED_LABELS = (255, -1)  # that a dict may have beside labels 0 to K - 1: its `ignore_index`
 HEX_COLOR = re.compile(r"#[0-9a-fA-F]{3,8}")
+TEXT_CURE = (
+    "class names get colors with segpost.Palette.from_names(names), and words for colors become "
+    "integers with PIL.ImageColor.getrgb(word)"
+)
+COLOR_WORDS = frozenset(
+    {"black", "white", "gray", "grey", "red", "green", "blue", "cyan", "magenta", "yellow"}
+    | {"orange", "purple", "brown", "pink"}
+)
 
 
 class Entries(NamedTuple):
@@ -48,6 +58,11 @@ def read_mapping(palette: Mapping[Any, Any]) -> Entries:
     keys, values = list(palette), list(palette.values())
     if all(isinstance(key, str) for key in keys):
         _refuse_texts(keys, values)
+        if any(isinstance(value, str) for value in values):
+            raise TypeError(
+                "palette must be a dict of integers by class name, got text, first "
+                f"{next(value for value in values if isinstance(value, str))!r}; {TEXT_CURE}"
+            )
         return Entries(values, tuple(keys))
     if not all(isinstance(key, Integral) and not isinstance(key, bool) for key in keys):
         raise TypeError(
@@ -67,6 +82,11 @@ def read_names(names: Any) -> tuple[Any, tuple[str, ...]]:
         raise TypeError(
             f"names has {first!r}, which is a color; a color is three integers: "
             "PIL.ImageColor.getrgb reads it"
+        )
+    if len(listed) > 1 and COLOR_WORDS.issuperset(name.lower() for name in listed):
+        warn_of_input(
+            f"names are words for colors, {format_names(listed)}, but the colors of class names "
+            "are distinct ones; pass integers, such as {0: (255, 0, 0)}, to choose the colors"
         )
     return distinct_colors(len(listed)), listed
 

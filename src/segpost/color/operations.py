@@ -11,14 +11,16 @@ import numpy.typing as npt
 from segpost._backends import registry
 from segpost._core.arguments import CHECKS, Check, as_integer, check_choice
 from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArray, UInt8Array
-from segpost._core.arrays import InputArray, allocate_output, iter_stacks
+from segpost._core.arrays import Array, InputArray, allocate_output, iter_stacks
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
+from segpost._core.one_hot import find_one_hot_axis
 from segpost._core.suspicious_images import warn_of_unit_image
 from segpost._core.validation import (
     as_image_array,
     as_label_array,
     describe_image_shape,
+    refuse_exchanged,
     refuse_image_as_labels,
 )
 from segpost.color.palette import Palette, PaletteLike, as_palette
@@ -87,9 +89,12 @@ def colorize(labels: Any, palette: PaletteLike, *, check: Check = "sync", out: A
             [192, 128, 128],
             [224, 224, 192]]], dtype=uint8)
     """
+    if isinstance(labels, (str, Palette)):
+        raise TypeError("labels and palette are exchanged: segpost.colorize(labels, palette)")
     chosen = as_palette(palette)
     input_array = as_label_array(labels)
     refuse_image_as_labels(input_array.array)
+    _refuse_one_hot(input_array.array, len(chosen))
     return colorize_labels(input_array, chosen, out, check)
 
 
@@ -195,10 +200,15 @@ def overlay(
     """
     chosen = as_palette(palette)
     check_choice(check, "check", CHECKS)
-    pixels = as_image_array(image)
+    try:
+        pixels = as_image_array(image)
+    except (ValueError, TypeError):
+        refuse_exchanged(image, labels, "overlay(image, labels, palette)")
+        raise
     maps = as_label_array(labels).array
     if pixels.array.shape[:-1] != maps.shape:
         refuse_image_as_labels(maps)
+        _refuse_one_hot(maps, len(chosen))
         raise ValueError(
             f"image of shape {describe_image_shape(image, pixels.array)} does not fit labels of "
             f"shape {maps.shape}; "
@@ -307,6 +317,17 @@ def labels_from_colors(
     if errors.count:
         raise_bad_colors(errors, pixels.array)
     return output.result()
+
+
+def _refuse_one_hot(labels: Array, classes: int) -> None:
+    """Raise an error for labels with an axis of 0 and 1 for every class of a palette."""
+    axis = find_one_hot_axis(labels, classes)
+    if axis is not None:
+        position = axis + labels.ndim
+        raise ValueError(
+            f"labels of shape {labels.shape} are one-hot along axis {position}: each class would "
+            f"be an image of labels 0 and 1; pass labels.argmax({position})"
+        )
 
 
 def class_alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:

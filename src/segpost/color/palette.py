@@ -18,7 +18,7 @@ from segpost.color.color_table import MAX_COLORS, as_color_table, as_constant
 from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import list_aliases, read_dataset
 from segpost.color.distinct import distinct_colors
-from segpost.color.mappings import read_mapping, read_names
+from segpost.color.mappings import TEXT_CURE, read_mapping, read_names
 
 Color = tuple[int, int, int]
 
@@ -63,6 +63,7 @@ class Palette:
         void: Sequence[int] | None = None,
         ignore_index: int | None = None,
     ) -> None:
+        _refuse_names(colors)
         table = as_color_table(colors, "colors")
         if names is not None:
             are_strings = isinstance(names, Sequence) and all(isinstance(n, str) for n in names)
@@ -342,15 +343,28 @@ def as_palette(palette: object) -> Palette:
         return Palette(as_color_table(colors, "palette"), names, void, ignore_index)
     is_sequence = isinstance(palette, (list, tuple))
     if is_sequence and any(isinstance(color, str) for color in cast(Any, palette)):
-        raise TypeError(
-            "palette is a list of strings; names get colors with segpost.Palette.from_names(names)"
-        )
+        raise TypeError(f"palette is a list of strings; {TEXT_CURE}")
     if is_sequence or hasattr(palette, "__array__") or hasattr(palette, "__dlpack__"):
         return Palette(as_color_table(palette, "palette"))
     raise TypeError(
         "palette must be a segpost.Palette, the name of one, a list or an array of colors, or a "
         f"dict of them, got {type(palette).__name__}"
     )
+
+
+def _refuse_names(colors: object) -> None:
+    """Raise an error for what `Palette.named` and `Palette.from_names` take."""
+    if isinstance(colors, str):
+        raise TypeError(
+            f"colors is a text; the palette of a data set is segpost.Palette.named({colors!r})"
+        )
+    if isinstance(colors, (list, tuple)) and any(isinstance(color, str) for color in colors):
+        raise TypeError(f"colors is a list of strings; {TEXT_CURE}")
+    if isinstance(colors, Mapping):
+        raise TypeError(
+            "colors is a dict; functions take it as palette=, and segpost.Palette takes lists: "
+            "segpost.Palette(list(colors.values()))"
+        )
 
 
 def _as_color(color: Array) -> Color:

@@ -10,7 +10,7 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core.arrays import OutputArray, allocate_output, label_dtype
 from segpost._core.contract import CrfStep, Logits
-from segpost._core.validation import refuse_image_as_labels
+from segpost._core.validation import refuse_exchanged, refuse_image_as_labels
 from segpost.crf.batch import UnaryBatch, pairwise_terms_of_image
 from segpost.crf.inputs import as_guide, as_unary_batch
 from segpost.crf.pairwise import build_pairwise_terms
@@ -54,7 +54,11 @@ def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> So
     ValueError, TypeError
         If arrays and settings do not fit together, or values are bad.
     """
-    batch = as_unary_batch(probabilities, settings)
+    try:
+        batch = as_unary_batch(probabilities, settings)
+    except (ValueError, TypeError):
+        refuse_exchanged(probabilities, image, "dense_crf(probabilities, image)")
+        raise
     guide = None if image is None else as_guide(image, batch, "image")
     is_colored = guide is not None and guide.values.shape[-1] > 1  # so the labels are a batch
     if settings.unary == "labels" and not settings.volume and not is_colored:

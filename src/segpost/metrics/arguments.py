@@ -46,23 +46,29 @@ def as_class_numbers(
         exclude = [exclude]
     numbers = set()
     for value in exclude:
-        if isinstance(value, str):
-            if names is None:
-                raise ValueError(f"exclude has the name {value!r}, which needs class_names=")
-            arguments.check_choice(value, "exclude", tuple(names))
-            number = tuple(names).index(value)
-        else:
-            number = as_integer(value, "exclude")
+        number = _as_class_number(value, "exclude", names)
         if not 0 <= number < classes:
             raise ValueError(f"exclude must be in 0..{classes - 1}, got {number}")
         numbers.add(number)
     return tuple(sorted(numbers))
 
 
+def _as_class_number(value: object, argument: str, names: Sequence[str] | None) -> int:
+    """Return the number of a class, which is a number or a name."""
+    if not isinstance(value, str):
+        return as_integer(value, argument)
+    if names is None:
+        raise ValueError(f"{argument} has the name {value!r}, which needs class_names=")
+    arguments.check_choice(value, argument, tuple(names))
+    return tuple(names).index(value)
+
+
 def as_groups(
-    groups: Mapping[str, Sequence[int]] | None, classes: int
+    groups: Mapping[str, Sequence[int | str]] | None,
+    classes: int,
+    names: Sequence[str] | None,
 ) -> dict[str, tuple[int, ...]] | None:
-    """Check groups of classes, which must be disjoint."""
+    """Return groups of classes, of their numbers or names, which must be disjoint."""
     if groups is None:
         return None
     if not isinstance(groups, Mapping):
@@ -71,8 +77,9 @@ def as_groups(
     result = {}
     for name, members in groups.items():
         if not isinstance(name, str) or isinstance(members, (str, bytes)):
-            raise TypeError(f"groups must map names to classes, got {name!r}: {members!r}")
-        labels = [as_integer(c, "groups") for c in members]
+            hint = f"; one class is a list, too: [{members!r}]" if isinstance(name, str) else ""
+            raise TypeError(f"groups must map names to classes, got {name!r}: {members!r}{hint}")
+        labels = [_as_class_number(member, "groups", names) for member in members]
         wrong = [c for c in labels if not 0 <= c < classes or c in seen or labels.count(c) > 1]
         if wrong:
             raise ValueError(

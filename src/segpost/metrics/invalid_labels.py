@@ -72,6 +72,9 @@ def _raise_invalid_target(pair: PredictionPair, rules: LabelRules) -> NoReturn:
     hint, frequent = "", census.values[0][0]
     if frequent in (255, -1) and not ignored:
         hint = f"; if {frequent} means void, pass ignore_index={frequent}"
+        if classes == 2 and len(census.values) == 1 and frequent == 255:
+            is_mask = not (pair.target == 1).any()
+            hint = f"; for a mask of 0 and 255 pass target // 255{hint}" if is_mask else hint
     elif all(0 <= value <= 33 for value, _ in census.values) and classes == 19:
         hint = "; are these Cityscapes labelIds? 19 classes are trainIds"
     elif frequent == classes and len(census.values) == 1:

@@ -34,6 +34,7 @@ from segpost.metrics.ratios import Int64
 from segpost.metrics.reading import as_reading
 from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
+from segpost.metrics.suspicious_preds import warn_of_invalid_preds
 from segpost.runtimes.convention import Convention
 from segpost.runtimes.table import ConventionName
 
@@ -99,7 +100,7 @@ class ConfusionMatrix(MatrixCounts):
         *,
         ignore_index: int | Iterable[int] | None = None,
         class_names: ClassNames | None = None,
-        groups: Mapping[str, Sequence[int]] | None = None,
+        groups: Mapping[str, Sequence[int | str]] | None = None,
         per_image: bool = False,
         invalid_preds: InvalidPreds = "miss",
         invalid_target: InvalidTarget = "raise",
@@ -108,7 +109,7 @@ class ConfusionMatrix(MatrixCounts):
         self.num_classes = as_class_count(num_classes)
         self._ignored = as_ignored_values(ignore_index)
         self.class_names = checked_names(class_names, self.num_classes)
-        self.groups = as_groups(groups, self.num_classes)
+        self.groups = as_groups(groups, self.num_classes, self.class_names)
         self.per_image = bool(per_image)
         arguments.check_choice(invalid_preds, "invalid_preds", INVALID_PREDS)
         arguments.check_choice(invalid_target, "invalid_target", INVALID_TARGET)
@@ -264,15 +265,17 @@ class ConfusionMatrix(MatrixCounts):
             If there is no such dialect, or that library would stop with an error here.
         """
         excluded = as_class_numbers(exclude, self.num_classes, self.class_names)
+        counts = self.snapshot()
+        warn_of_invalid_preds(counts)
         if dialect is not None:
             chosen = absent, predicted_only, ignored_class, mean
             if chosen != ("exclude", "count", "exclude", "dataset") or excluded:
                 raise ValueError(f"dialect={dialect!r} decides; leave the other arguments out")
-            return scores_of_dialect(self.snapshot(), dialect)
+            return scores_of_dialect(counts, dialect)
         policy = AveragingPolicy(
             absent, predicted_only, ignored_class, mean, self.invalid_preds, excluded
         )
-        return Scores(self.snapshot(), MetricConvention.own(policy))
+        return Scores(counts, MetricConvention.own(policy))
 
     def compare_dialects(self) -> Comparison:
         """Compare the mIoU that each library computes from the same counts.

@@ -21,6 +21,7 @@ from segpost._core.contract import DeferredErrors, LogitErrors, Logits
 from segpost._core.degenerate_logits import cure_of_preds
 from segpost._core.device import context_of, to_host, wait_on_stream
 from segpost._core.logits import check_quantized, resolve_threshold
+from segpost._core.one_hot import find_one_hot_axis
 from segpost._core.sampling import Axes
 from segpost._core.suspicious_logits import warn_of_probabilities
 from segpost.metrics.reading import Reading
@@ -147,16 +148,26 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
     target_array = as_input_array(target, "target")
     preds_array = as_input_array(preds, "preds")
     labels, shape = target_array.array, preds_array.array.shape
+    is_exchanged = target_array.kind not in LABEL_KINDS and preds_array.kind in LABEL_KINDS
+    if is_exchanged and len(shape) == labels.ndim - 1:
+        raise TypeError(
+            f"target of shape {labels.shape} has logits, {target_array.kind}, and preds of shape "
+            f"{shape} labels: they are exchanged, pass (preds, target)"
+        )
     validation.check_integer_labels(target_array, "target")
     if not (len(shape) == 4 and labels.ndim == 3 and shape[0] == len(labels)):  # no batch
         validation.refuse_image_as_labels(labels, "target")
     if labels.ndim == 0:
         raise ValueError("target is a single number; it must be an array of labels")
     if len(shape) != labels.ndim + 1 and shape != labels.shape:
-        _raise_wrong_shapes(shape, labels.shape)
+        _raise_wrong_shapes(shape, labels, classes)
     is_labels = shape == labels.shape
     if kind is not None and is_labels != (kind == "labels"):
-        _raise_wrong_shapes(shape, labels.shape)
+        _raise_wrong_shapes(shape, labels, classes)
+    if is_labels and preds_array.kind not in LABEL_KINDS:
+        axis_of_classes = find_one_hot_axis(labels, classes)
+        if axis_of_classes is not None:
+            raise ValueError(_describe_one_hot_target(labels, axis_of_classes))
     if is_labels:
         validation.check_integer_labels(preds_array, "preds")
     validation.check_same_device(preds_array, "preds", target_array, "target")
@@ -208,8 +219,21 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
     return PredictionPair(logits, axes, labels, target_array.wrap)
 
 
-def _raise_wrong_shapes(preds: tuple[int, ...], target: tuple[int, ...]) -> NoReturn:
-    hint = ""
+def _describe_one_hot_target(target: Array, axis: int) -> str:
+    """Return the error of a target with an axis of 0 and 1 for every class."""
+    position = axis + target.ndim
+    return (
+        f"target of shape {target.shape} is one-hot along axis {position}: a target holds labels, "
+        f"pass target.argmax({position})"
+    )
+
+
+def _raise_wrong_shapes(preds: tuple[int, ...], labels: Array, classes: int) -> NoReturn:
+    """Raise the error of labels and a target of other shapes, with what they suggest."""
+    axis = find_one_hot_axis(labels, classes)
+    if axis is not None:
+        raise ValueError(_describe_one_hot_target(labels, axis))
+    target, hint = labels.shape, ""
     if len(target) == 4 and target[1] == 1:
         hint = "; drop the target's channel axis: target[:, 0]"
     elif sorted(preds) == sorted(target):

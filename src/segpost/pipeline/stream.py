@@ -12,6 +12,7 @@ from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, as_logits
 from segpost._core.public import public
+from segpost._core.text import suggest_name
 from segpost.pipeline.execute import as_guide, execute
 from segpost.pipeline.options import Options, PostprocessSettings, check_options
 from segpost.pipeline.plan import Plan, build_plan, with_image_size, wrap_outputs
@@ -72,6 +73,7 @@ class Stream(Generic[WantT]):
         self: Stream[Want], *, want: Iterable[Want], **settings: Unpack[PostprocessSettings]
     ) -> None: ...
     def __init__(self, **settings: Any) -> None:
+        _check_names(settings)
         self._options = check_options(**settings)
         self._format: object = None  # of the frames that the plan is for
         self._plan: Plan
@@ -170,6 +172,18 @@ class Stream(Generic[WantT]):
         self._plan = plan
         self._segmentation = replace(segmentation, image=None)
         return segmentation
+
+
+def _check_names(settings: dict[str, Any]) -> None:
+    """Raise an error for settings of other names than those of `postprocess`."""
+    known = (*PostprocessSettings.__annotations__, "want")
+    for name in settings:
+        if name == "image":
+            raise TypeError("Stream() takes the image with each frame: stream(logits, image)")
+        if name not in known:
+            raise TypeError(
+                f"Stream() got an unexpected keyword argument {name!r}{suggest_name(name, known)}"
+            )
 
 
 def _frame_format(
