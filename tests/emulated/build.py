@@ -27,8 +27,8 @@ def compiler() -> str | None:
 
 def build(*flags: str) -> ModuleType:
     """The module, compiled once for each state of the sources and flags."""
-    library = library(*flags)
-    spec = importlib.util.spec_from_file_location("_cuda", library)
+    path = compile_library(*flags)
+    spec = importlib.util.spec_from_file_location("_cuda", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -36,7 +36,7 @@ def build(*flags: str) -> ModuleType:
     return module
 
 
-def library(*flags: str) -> Path:
+def compile_library(*flags: str) -> Path:
     """The shared library, in a folder for such things."""
     options = [*FLAGS, *(flags or ("-O2",))]
     sources = [
@@ -50,13 +50,13 @@ def library(*flags: str) -> Path:
         if path.is_file():
             state.update(path.name.encode() + path.read_bytes())
     folder = Path(tempfile.gettempdir()) / f"segpost-emulated-{os.getuid()}"
-    library = folder / f"_cuda-{state.hexdigest()[:16]}{sysconfig.get_config_var('EXT_SUFFIX')}"
-    if not library.exists():
+    path = folder / f"_cuda-{state.hexdigest()[:16]}{sysconfig.get_config_var('EXT_SUFFIX')}"
+    if not path.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            _compile(sources, options, Path(scratch) / library.name)
-            os.replace(Path(scratch) / library.name, library)
-    return library
+            _compile(sources, options, Path(scratch) / path.name)
+            os.replace(Path(scratch) / path.name, path)
+    return path
 
 
 def _compile(sources: list[Path], flags: list[str], library: Path) -> None:

@@ -101,7 +101,7 @@ def _cure_of(value: object, name: str) -> str:
     """Return how an array is made of a list, of a path, or of what a network returns."""
     if isinstance(value, Mapping) and value:
         key = next((key for key in ("out", "logits") if key in value), next(iter(value)))
-        return f"; pass one of its values, such as {name}[{key!r}], or convention= if it is taken"
+        return f"; pass convention= where it is a parameter, or one of its values, {name}[{key!r}]"
     if isinstance(value, (list, tuple)) and value:
         is_array = len(value) == 1 and hasattr(value[0], "shape")
         return f"; pass {name}[0]" if is_array else f"; pass np.stack({name}), or one of them"
