@@ -32,10 +32,7 @@ def read_array(path: Path) -> Array:
     except (OSError, MemoryError):
         raise
     except Exception as error:  # NumPy parses headers as Python literals, which raises anything
-        reason = str(error)
-        if "pickle" in reason:  # NumPy says this of any file that it does not know
-            reason = "it holds no array, and pickled objects are never loaded"
-        raise ValueError(f"cannot be read as {path.suffix}: {reason}") from error
+        raise ValueError(f"cannot be read as {path.suffix}: {_describe_problem(error)}") from error
     if not isinstance(loaded, np.lib.npyio.NpzFile):
         array: Array = loaded
         return array
@@ -55,7 +52,22 @@ def read_array(path: Path) -> Array:
         except (OSError, MemoryError):
             raise
         except Exception as error:
-            raise ValueError(f"cannot be read as {path.suffix}: {error}") from error
+            problem = _describe_problem(error)
+            raise ValueError(f"cannot be read as {path.suffix}: {problem}") from error
         if not isinstance(array, np.ndarray):
             raise ValueError(f"cannot be read as {path.suffix}: {keys[0]!r} in it is no array")
         return array
+
+
+def _describe_problem(error: Exception) -> str:
+    """Return why NumPy cannot read a file, and the cure where it holds objects."""
+    reason = str(error)
+    if "Python objects" in reason or "Object arrays" in reason:
+        return (
+            "it holds Python objects, such as a list or arrays of different shapes, which are "
+            "never loaded; save numbers, one array a file: np.save(path, np.asarray(array, "
+            "'float32'))"
+        )
+    if "pickle" in reason:  # NumPy says this of any file that it does not know
+        return "it holds no array, and pickled objects are never loaded"
+    return reason

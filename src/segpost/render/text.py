@@ -1,4 +1,4 @@
-"""Text from files and arrays, made safe for terminals, Markdown and HTML."""
+"""Text from files and arrays, made safe for terminals, Markdown, LaTeX and HTML."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from html import escape
 
 # An underscore inside a word is no markup.
 MARKDOWN_MARKUP = re.compile(r"[\\|<`*\[\]]|(?<![^\W_])_|_(?![^\W_])")
+
+LATEX_MARKUP = re.compile(r"[\\{}$&#%_^~<>]")
+LATEX_WORDS = {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
 
 
 def as_printable(value: object) -> str:
@@ -36,6 +45,11 @@ def escape_html(value: object) -> str:
 def escape_markdown(text: str) -> str:
     """Return text that Markdown shows as it is: names of classes and tensors come from files."""
     return MARKDOWN_MARKUP.sub(r"\\\g<0>", text)
+
+
+def escape_latex(text: str) -> str:
+    """Return text that LaTeX shows as it is."""
+    return LATEX_MARKUP.sub(lambda match: LATEX_WORDS.get(match[0], "\\" + match[0]), text)
 
 
 def code_span(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
 from segpost.files.images import IMAGE_SUFFIXES, read_image
 from segpost.files.writing import write_array
+from segpost.runtimes.table import ALIASES
 
 MAX_PRINTED = 20  # failures of different kinds
 OUTPUTS = ("labels", "color", "overlay", "confidence")
@@ -53,10 +54,11 @@ def add_to(commands: Any) -> None:
     conventions = segpost.Convention.names()
     add(
         "--convention",
-        choices=conventions,
+        choices=(*conventions, *ALIASES),
         metavar="NAME",
         help="the runtime that made the logits: sets the class axis, the grid and whether they are "
-        f"logits, probabilities or labels; one of {', '.join(conventions)}",
+        f"logits, probabilities or labels; one of {', '.join(conventions)} (segpost info "
+        "--conventions lists them)",
     )
     layout = parser.add_mutually_exclusive_group()
     layout.add_argument(
@@ -112,6 +114,14 @@ def add_to(commands: Any) -> None:
         "--alpha", type=fraction, default=0.5, help="weight of the overlay's colors; 0.5 by default"
     )
     parser.set_defaults(command=run)
+    parser.describe_words = _join_outputs
+
+
+def _join_outputs(words: Sequence[str]) -> str:
+    """Return how words that are outputs are passed; nothing for other words."""
+    if not all(word.strip(",") in OUTPUTS for word in words):
+        return ""
+    return f"; commas join the words of --want, without spaces: --want {','.join(OUTPUTS[:2])}"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -267,10 +277,15 @@ def _list_inputs(sources: Iterable[Path]) -> list[Path]:
             paths += inside
         elif source.suffix.lower() in ARRAY_SUFFIXES:  # one that is missing fails as an item
             paths.append(source)
+        elif not source.exists() and (cure := _join_outputs([str(source)])):
+            raise ValueError(f"{source} is no file{cure}")
         elif not source.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
         else:
-            raise ValueError(f"{source} is neither a folder nor an .npy or .npz file")
+            raise ValueError(
+                f"{source} is neither a folder nor an .npy or .npz file; of logits in a program "
+                "np.save(path, logits) writes one"
+            )
     return paths
 
 
