@@ -9,7 +9,14 @@ import sys
 import numpy as np
 import pytest
 
-from segpost.render.tables import Table, format_markdown, format_score, format_share, format_text
+from segpost.render.tables import (
+    Table,
+    format_latex,
+    format_markdown,
+    format_score,
+    format_share,
+    format_text,
+)
 
 TABLE = Table("Classes", ("class", "IoU"), [("road", "0.9"), ("道路", "0.25"), ("all", "0.575")])
 
@@ -62,3 +69,26 @@ def test_a_share_is_never_rounded_to_none_or_all(value: float, expected: str) ->
 def test_a_missing_score_is_a_dash() -> None:
     """NaN is no number to be read."""
     assert (format_score(np.nan), format_share(np.nan), format_score(2 / 3)) == ("-", "-", "0.6667")
+
+
+def test_latex() -> None:
+    """Columns are aligned, and what is markup in LaTeX is text."""
+    rows = [("a_b & 50%", "0.5"), (r"x^2\{<~$", "0.25"), ("all", "0.375")]
+    table = Table("Classes", ("class", "IoU"), rows, summed=True)
+    assert format_latex(["# is 1", table]).split("\n") == [
+        r"\# is 1",
+        "",
+        "% Classes",
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"class & IoU \\",
+        r"\midrule",
+        r"a\_b \& 50\% & 0.5 \\",
+        r"x\textasciicircum{}2\textbackslash{}\{\textless{}\textasciitilde{}\$ & 0.25 \\",
+        r"\midrule",
+        r"all & 0.375 \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        "",
+    ]
+    assert r"\midrule" not in format_latex([Table("", ("", ""), [("a", "1")])])

@@ -56,6 +56,18 @@ REPLACEMENTS = {
     r"\bthreshold=([\d.]+)": r"--threshold \1",
     r"\bignore_index=(-?\d+)": r"--ignore-index \1",
     r"\bnum_classes is (\d+)": r"--num-classes is \1",
+    r"The 19 classes are trainIds; or": (
+        "--map cityscapes --map-to both makes trainIds of PREDS and TARGETS, --map-to preds of "
+        "PREDS alone; or"
+    ),
+    r"are preds and target exchanged\?": (
+        "are PREDS and TARGETS exchanged? The order is segpost evaluate PREDS TARGETS"
+    ),
+    r"\bpass preds // 255": (
+        '--map FILE --map-to both makes labels of them, with {"0": 0, "255": 1} in a .json file'
+    ),
+    r"\bpass target // 255": 'pass --map FILE, a .json file of {"0": 0, "255": 1}',
+    r"\bpass preds - 1": "--map FILE --map-to preds shifts them, with a .json file",
     r"19 classes are trainIds": "--map cityscapes makes trainIds of them",
     r"do the labels start at 1\?": "do the labels start at 1? --map reduce_zero_label shifts them",
 }

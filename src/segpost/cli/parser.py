@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from segpost._core.text import suggest_name
@@ -18,6 +18,8 @@ class CommandParser(argparse.ArgumentParser):
     argparse leaves the unknown options of a command to the parser of all commands, whose usage
     does not show them.
     """
+
+    describe_words: Callable[[Sequence[str]], str] | None = None  # the cure of words too many
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"formatter_class": HelpFormatter, **options})
@@ -33,7 +35,8 @@ class CommandParser(argparse.ArgumentParser):
                 self._check_option(word.partition("=")[0])
         result, rest = super().parse_known_args(words, namespace)
         if rest:
-            self.error(f"unrecognized arguments: {' '.join(rest)}")
+            cure = "" if self.describe_words is None else self.describe_words(rest)
+            self.error(f"unrecognized arguments: {' '.join(rest)}{cure}")
         return result, rest
 
     def _check_option(self, name: str) -> None:

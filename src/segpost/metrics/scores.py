@@ -22,7 +22,8 @@ class Scores(ScoreValues):
     Per class, NaN where a class has no such score: `iou`, `dice`, `precision`, `recall`,
     `specificity`, `fbeta`. Over all classes: `miou`, `pixel_accuracy`, `mean_accuracy`, `fwiou`,
     `kappa`, `mcc`, `category_iou`, `mean`. Reports: `to_text` (also ``print(scores)``),
-    `to_markdown`, `to_csv`, `to_json`, `to_pandas`, `plot`.
+    `to_markdown`, `to_latex`, `to_csv`, `to_json`, `to_pandas`, `plot`. A notebook shows them as
+    HTML, and ``segpost evaluate --html`` writes a page.
 
     Pixels that are later counted by the confusion matrix are not in these scores.
 
@@ -55,6 +56,10 @@ class Scores(ScoreValues):
     def to_markdown(self) -> str:
         """Return summary and classes as Markdown tables."""
         return formats.markdown(self)
+
+    def to_latex(self) -> str:
+        """Return summary and classes as LaTeX tables; they need the package booktabs."""
+        return formats.latex(self)
 
     def to_csv(self) -> str:
         """Return one line of CSV for each class."""

@@ -45,7 +45,10 @@ def warn_of_invalid_preds(counts: CountSnapshot) -> None:
     ):
         question = "no target is ignored: are preds and target exchanged?"
     elif classes == 19 and len(values) > 1 and all(0 <= value <= 33 for value in values):
-        question = "are they Cityscapes labelIds? 19 classes are trainIds"
+        question = (
+            "are they Cityscapes labelIds? The 19 classes are trainIds; or are preds and target "
+            "exchanged?"
+        )
     elif values == {classes} and not matrix[:, 0].any():
         question = "do they start at 1? pass preds - 1"
     elif 2 * sum(invalid.values()) > counts.state[:-1].sum():

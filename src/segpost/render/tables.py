@@ -1,4 +1,4 @@
-"""Reports of paragraphs and tables, for a terminal and in Markdown."""
+"""Reports of paragraphs and tables, for a terminal, in Markdown and in LaTeX."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from segpost.render.text import escape_markdown
+from segpost.render.text import escape_latex, escape_markdown
 
 DEFAULT_WIDTH = 100  # columns of a file or a pipe
 MIN_TERMINAL_WIDTH = 40
@@ -152,3 +152,21 @@ def _part_as_markdown(part: Part) -> str:
     rows = [head, tuple(marks), *(tuple(map(escape_markdown, row)) for row in part.rows)]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([f"### {part.title}", "", *lines] if part.title else lines)
+
+
+def format_latex(parts: Sequence[Part]) -> str:
+    """Return a report in LaTeX; its tables need the package booktabs."""
+    return "\n\n".join(_part_as_latex(part) for part in parts) + "\n"
+
+
+def _part_as_latex(part: Part) -> str:
+    if isinstance(part, str):
+        return escape_latex(part)
+    columns = "".join("l" if is_text_column(part, n) else "r" for n in range(len(part.head)))
+    rows = [" & ".join(map(escape_latex, row)) + r" \\" for row in (part.head, *part.rows)]
+    head = [rows[0], r"\midrule"] if any(part.head) else []
+    if part.summed:
+        rows.insert(-1, r"\midrule")
+    title = [f"% {part.title}"] if part.title else []
+    lines = [r"\toprule", *head, *rows[1:], r"\bottomrule"]
+    return "\n".join([*title, rf"\begin{{tabular}}{{{columns}}}", *lines, r"\end{tabular}"])

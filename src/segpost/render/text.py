@@ -1,4 +1,4 @@
-"""Text from files and arrays, made safe for terminals, Markdown and HTML."""
+"""Text from files and arrays, made safe for terminals, Markdown, LaTeX and HTML."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ MARKDOWN_MARKUP = re.compile(r"[\\|<`*\[\]]|(?<![^\W_])_|_(?![^\W_])")
 
 FORMULA_SIGNS = ("=", "+", "-", "@")
 SURROGATES = range(0xD800, 0xE000)  # code points that stand for bytes of names that are no Unicode
+LATEX_MARKUP = re.compile(r"[\\{}$&#%_^~<>]")
+LATEX_WORDS = {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
 
 
 def as_printable(value: object) -> str:
@@ -57,6 +65,11 @@ def escape_html(value: object) -> str:
 def escape_markdown(text: str) -> str:
     """Return text that Markdown shows as it is: names of classes and tensors come from files."""
     return MARKDOWN_MARKUP.sub(r"\\\g<0>", text)
+
+
+def escape_latex(text: str) -> str:
+    """Return text that LaTeX shows as it is."""
+    return LATEX_MARKUP.sub(lambda match: LATEX_WORDS.get(match[0], "\\" + match[0]), text)
 
 
 def code_span(text: str) -> str:

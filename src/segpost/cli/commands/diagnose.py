@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,16 @@ def add_to(commands: Any) -> None:
         help=f"refuse larger images; {MAX_PIXELS} by default",
     )
     parser.set_defaults(command=run)
+    parser.describe_words = _describe_files
+
+
+def _describe_files(words: Sequence[str]) -> str:
+    """Return the options of files that are named without one."""
+    if any(word.startswith("-") for word in words):
+        return ""
+    options = ("--logits" if word.endswith(ARRAY_SUFFIXES) else "--image" for word in words)
+    named = " ".join(f"{option} {word}" for option, word in zip(options, words, strict=True))
+    return f"; every file has an option that says what it is, such as {named}"
 
 
 def run(arguments: argparse.Namespace) -> int:

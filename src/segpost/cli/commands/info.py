@@ -9,9 +9,12 @@ from typing import Any
 import segpost
 from segpost._core.extensions import REINSTALL
 from segpost.cli.installation import installation_facts, optional_versions
+from segpost.cli.output import print_text
 from segpost.cli.parser import format_epilog
+from segpost.render.tables import Table, format_text
+from segpost.runtimes.table import ALIASES
 
-EXAMPLES = ("segpost info --json",)
+EXAMPLES = ("segpost info --json", "segpost info --conventions")
 
 
 def add_to(commands: Any) -> None:
@@ -22,12 +25,32 @@ def add_to(commands: Any) -> None:
         description="Say what this installation consists of.",
         epilog=format_epilog(EXAMPLES),
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument(
+        "--conventions", action="store_true", help="list the names of --convention, and no versions"
+    )
     parser.set_defaults(command=run)
+
+
+def _conventions() -> Table:
+    """Return the conventions, with their other names and what their outputs are."""
+    rows = []
+    for name in segpost.Convention.names():
+        convention = segpost.Convention.named(name)
+        aliases = ", ".join(alias for alias, known in ALIASES.items() if known == name)
+        grid = convention.grid or "not known"
+        upsampled = "yes" if convention.upsampled else "no"
+        rows.append((name, aliases, convention.kind, str(convention.axis), grid, upsampled))
+    head = ("convention", "also", "output", "class axis", "grid", "upsampled")
+    return Table("", head, rows, words=len(head))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the configuration."""
+    if arguments.conventions:
+        print_text(format_text([_conventions()]))
+        return 0
     config = segpost.build_config()
     versions = optional_versions()
     if arguments.json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import segpost
@@ -13,6 +14,7 @@ from segpost.cli.options import PALETTES, fraction, positive_integer
 from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ArrayHeader
 from segpost.files.images import MAX_PIXELS
+from segpost.runtimes.table import ALIASES
 
 OUTPUTS = ("labels", "color", "overlay", "confidence")
 # The options that the content of the outputs depends on.
@@ -41,10 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     conventions = segpost.Convention.names()
     add(
         "--convention",
-        choices=conventions,
+        choices=(*conventions, *ALIASES),
         metavar="NAME",
         help="the runtime that made the logits: sets the class axis, the grid and whether they are "
-        f"logits, probabilities or labels; one of {', '.join(conventions)}",
+        f"logits, probabilities or labels; one of {', '.join(conventions)} (segpost info "
+        "--conventions lists them)",
     )
     layout = parser.add_mutually_exclusive_group()
     layout.add_argument(
@@ -100,6 +103,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--alpha", type=fraction, default=0.5, help="weight of the overlay's colors; 0.5 by default"
     )
     _add_arguments_of_many(parser)
+    parser.describe_words = join_outputs
+
+
+def join_outputs(words: Sequence[str]) -> str:
+    """Return how words that are outputs are passed; nothing for other words."""
+    if not all(word.strip(",") in OUTPUTS for word in words):
+        return ""
+    return f"; commas join the words of --want, without spaces: --want {','.join(OUTPUTS[:2])}"
 
 
 def _add_arguments_of_many(parser: argparse.ArgumentParser) -> None:

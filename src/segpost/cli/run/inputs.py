@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from segpost._core.arrays import Array
 from segpost._core.text import FILE_ERRORS, ErrorText, describe_error, display_path
+from segpost.cli.run.arguments import join_outputs
 from segpost.cli.run.journal import FileSum, Journal, sum_of_file
 from segpost.files.arrays import ARRAY_SUFFIXES, ArrayHeader, read_array, read_array_header
 from segpost.files.images import IMAGE_SUFFIXES, read_image
@@ -128,10 +129,15 @@ def list_files(sources: Iterable[Path], pattern: str | None, journal: Journal) -
             files += _files_below(source, pattern, journal)
         elif source.suffix.lower() in ARRAY_SUFFIXES:  # one that is missing fails as an item
             files.append(LogitsFile(source.stem, source))
+        elif not source.exists() and (cure := join_outputs([str(source)])):
+            raise ValueError(f"{display_path(source)} is no file{cure}")
         elif not source.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
         else:
-            raise ValueError(f"{display_path(source)} is neither a folder nor an .npy or .npz file")
+            raise ValueError(
+                f"{display_path(source)} is neither a folder nor an .npy or .npz file; of logits in "
+                "a program np.save(path, logits) writes one"
+            )
     return files
 
 

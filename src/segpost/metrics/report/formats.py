@@ -1,4 +1,4 @@
-"""Scores as text, Markdown, CSV and a DataFrame."""
+"""Scores as text, Markdown, LaTeX, CSV and a DataFrame."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def markdown(
 ) -> str:
     """Return the report in Markdown; the parameters are those of `text`."""
     return tables.format_markdown([*notes, *parts(scores, measures)])
+
+
+def latex(scores: ScoreValues) -> str:
+    """Return the report in LaTeX."""
+    return tables.format_latex(parts(scores))
 
 
 def csv(scores: ScoreValues) -> str:

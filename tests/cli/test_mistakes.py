@@ -1,0 +1,129 @@
+"""Arguments and files that mean something else: the message says the command that is right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluation_files import write_labels
+
+import segpost
+from segpost.cli import main
+
+pytest.importorskip("PIL.Image")
+
+pytestmark = pytest.mark.filterwarnings("default::segpost.InputWarning")
+LABEL_IDS = np.uint8([7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33])
+CITYSCAPES = ("--palette", "cityscapes", "--quiet")
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path: Path) -> Path:
+    """Three images of Cityscapes: targets with void, and predictions, as labelIds and trainIds."""
+    random = np.random.default_rng(1)
+    for name in ("a.png", "b.png", "c.png"):
+        labels = random.integers(0, 19, (20, 30)).astype(np.uint8)
+        target = np.where(random.random((20, 30)) < 0.1, 255, labels).astype(np.uint8)
+        write_labels(tmp_path / "preds" / name, labels)
+        write_labels(tmp_path / "preds-ids" / name, LABEL_IDS[labels])
+        write_labels(tmp_path / "gt" / name, target)
+        target_ids = np.where(target == 255, 0, LABEL_IDS[target % 19]).astype(np.uint8)
+        write_labels(tmp_path / "gt-ids" / name, target_ids)
+        write_labels(tmp_path / "masks" / name, (target > 9).astype(np.uint8) * 255)
+        write_labels(tmp_path / "foreground" / name, (target > 9).astype(np.uint8))
+    (tmp_path / "mask.json").write_text(json.dumps({"0": 0, "255": 1}))
+    return tmp_path
+
+
+def evaluate(
+    folder: Path, capsys: pytest.CaptureFixture[str], preds: str, target: str, *options: str
+) -> str:
+    """Return what the command prints on standard error."""
+    main(["evaluate", str(folder / preds), str(folder / target), *options])
+    return capsys.readouterr().err
+
+
+def test_label_ids(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The options that the messages name leave nothing to say."""
+    text = evaluate(folder, capsys, "preds", "gt-ids", *CITYSCAPES)
+    assert "are these Cityscapes labelIds? --map cityscapes makes trainIds" in text
+    mapped = (*CITYSCAPES, "--map", "cityscapes")
+    assert evaluate(folder, capsys, "preds", "gt-ids", *mapped) == ""
+    for target in ("gt-ids", "gt"):
+        text = evaluate(folder, capsys, "preds-ids", target, *mapped[: 5 if target != "gt" else 3])
+        assert "are they Cityscapes labelIds? --map cityscapes --map-to both makes" in text
+        assert "--map-to preds of PREDS alone; or are PREDS and TARGETS exchanged?" in text
+    assert evaluate(folder, capsys, "preds-ids", "gt-ids", *mapped, "--map-to", "both") == ""
+    assert evaluate(folder, capsys, "preds-ids", "gt", *mapped, "--map-to", "preds") == ""
+
+
+def test_exchanged_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(folder, capsys, "preds", "gt", *CITYSCAPES) == ""
+    text = evaluate(folder, capsys, "gt", "preds", *CITYSCAPES)
+    assert "are PREDS and TARGETS exchanged? The order is segpost evaluate PREDS TARGETS" in text
+    text = evaluate(folder, capsys, "gt-ids", "preds", *CITYSCAPES, "--map", "cityscapes")
+    assert "are PREDS and TARGETS exchanged? The order is segpost evaluate PREDS TARGETS" in text
+
+
+def test_masks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Masks of 0 and 255 are mapped by a file."""
+    two = ("--num-classes", "2", "--quiet")
+    text = evaluate(folder, capsys, "foreground", "masks", *two)
+    assert 'pass --map FILE, a .json file of {"0": 0, "255": 1}' in text
+    mapped = (*two, "--map", str(folder / "mask.json"))
+    assert evaluate(folder, capsys, "foreground", "masks", *mapped) == ""
+    text = evaluate(folder, capsys, "masks", "foreground", *two)
+    assert "they are masks of 0 and 255: --map FILE --map-to both makes labels of them" in text
+    assert evaluate(folder, capsys, "masks", "foreground", *mapped, "--map-to", "preds") == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["diagnose", "logits.npy"], "such as --logits logits.npy"),
+        (["diagnose", "a.png", "b.npz"], "such as --image a.png --logits b.npz"),
+        (
+            ["run", "logits.npy", "--out", "out", "--want", "labels", "overlay"],
+            "commas join the words of --want, without spaces: --want labels,color",
+        ),
+        (["run", "--out", "out", "--want", "labels", "overlay", "logits.npy"], "--want labels,col"),
+        (["run", "logits.pt", "--out", "out"], "np.save(path, logits) writes one"),
+    ],
+)
+def test_words_too_many(
+    arguments: list[str],
+    text: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("logits.npy", np.random.default_rng(1).normal(size=(3, 8, 9)))
+    Path("logits.pt").write_bytes(b"")
+    assert main(arguments) == 2
+    assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_files_of_objects(suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / f"logits{suffix}"
+    objects = np.array([np.zeros((3, 4, 5)), None], object)
+    if suffix == ".npy":
+        np.save(path, objects, allow_pickle=True)
+    else:
+        np.savez(path, logits=objects)
+    assert main(["run", str(path), "--out", str(tmp_path / "out")]) == 1
+    text = capsys.readouterr().err
+    assert "it holds Python objects, " in text
+    assert "np.save(path, np.asarray(array, 'float32'))" in text
+
+
+def test_names_of_conventions(capsys: pytest.CaptureFixture[str]) -> None:
+    """All are listed with their other names, which the option takes."""
+    assert main(["info", "--conventions"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in segpost.Convention.names())
+    assert "hf, huggingface" in text
+    assert main(["run", "missing.npy", "--out", "out", "--convention", "hf"]) == 1
