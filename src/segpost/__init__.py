@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         label_counts,
     )
     from segpost.pipeline.api import postprocess
-    from segpost.pipeline.merged_blocks import merged_blocks
+    from segpost.pipeline.blockwise import merged_blocks
     from segpost.pipeline.segmentation import Segmentation
     from segpost.pipeline.stream import Stream
     from segpost.render.findings import Finding
@@ -133,7 +133,7 @@ _MODULE_OF = {
     "get_include": "_backends.config",
     "label_counts": "metrics",
     "labels_from_colors": "color.operations",
-    "merged_blocks": "pipeline.merged_blocks",
+    "merged_blocks": "pipeline.blockwise",
     "num_threads": "_backends.threads",
     "overlay": "color.operations",
     "postprocess": "pipeline.api",

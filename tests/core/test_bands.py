@@ -89,11 +89,8 @@ def test_letterboxes_of_bands(antialias: bool, layout: Any) -> None:
     np.testing.assert_allclose(chosen, rgb, atol=1e-5)
     # 16 bits: the values times scale, or those between two limits as 0..255.
     wide = bytes_.astype(np.uint16) * 100
-    np.testing.assert_allclose(
-        box.apply(wide, **settings | {"scale": 1 / 25500, "pad": (100, 200, 300, 400)}),
-        made,
-        atol=1e-5,
-    )
+    scaled = settings | {"scale": 1 / 25500, "pad": (100, 200, 300, 400)}
+    np.testing.assert_allclose(box.apply(wide, **scaled), made, atol=1e-5)
     np.testing.assert_allclose(box.apply(wide, **settings, stretch=(0, 25500)), made, atol=1e-5)
     batch = box.apply(np.stack([wide, wide[::-1]]), **settings, stretch=(0, 25500))
     np.testing.assert_array_equal(batch[0], box.apply(wide, **settings, stretch=(0, 25500)))

@@ -140,7 +140,7 @@ def as_rgb_image(
     pixels = select_bands(source.array, bands)
     if pixels.shape[-1] not in (1, 3):
         raise ValueError(
-            f"image has {count} bands, got bands={bands!r}; pass the three for red, green and blue, "
+            f"image has {count} bands, got bands={bands!r}; pass those of red, green and blue, "
             "counted from 1, such as bands=(1, 2, 3) to drop an alpha channel"
         )
     if stretch is not None:

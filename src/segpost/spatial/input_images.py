@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segpost._backends import registry
-from segpost._backends.reference import spatial as reference
 from segpost._core import sampling
 from segpost._core.arrays import Array, InputArray, allocate_output, as_input_array
 from segpost._core.bands import (
@@ -73,7 +72,10 @@ def compute_input(geometry: Geometry, image: object, settings: InputSettings, ou
         sampling.taps(*sides, antialias)
         for sides in zip(geometry.image_size, geometry.content_size, strict=True)
     )
-    resize = backend.letterbox if is_plain else reference.letterbox
+    if is_plain:
+        resize = backend.letterbox
+    else:  # the kernels read three bands of bytes
+        from segpost._backends.reference.spatial import letterbox as resize
     resize(pixels, rows, columns, geometry.offset, np.ascontiguousarray(colors), planes)
     return output.result()
 

@@ -14,7 +14,6 @@ from segpost._core.array_types import ArrayT, HostArray, SupportsArray
 from segpost._core.arrays import InputArray
 from segpost._core.bands import Bands, Stretch
 from segpost._core.public import public
-from segpost.spatial.input_images import Geometry, compute_input
 from segpost.spatial.network_input import (
     ALIGNMENTS,
     MODES,
@@ -283,6 +282,8 @@ class Letterbox:
         >>> box.apply(image, mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4), scale=1).shape
         (3, 4, 4)
         """
+        from segpost.spatial.input_images import Geometry, compute_input
+
         geometry = Geometry(self.image_size, self.input_size, self.content_size, self.offset)
         settings: InputSettings = {
             "bands": bands,

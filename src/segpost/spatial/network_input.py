@@ -71,13 +71,8 @@ def as_band_numbers(value: Any, name: str, count: int) -> Array:
     """Return a number for each of `count` bands, of one number or of as many."""
     values = [value] if isinstance(value, (numbers.Real, np.number)) else value
     if not isinstance(values, (list, tuple, np.ndarray)) or len(values) not in (1, count):
-        expected = (
-            "one number"
-            if count == 1
-            else "one number or three"
-            if count == 3
-            else f"one number or {count}"
-        )
+        words = {1: "one number", 3: "one number or three"}
+        expected = words.get(count, f"one number or {count}, one for each band")
         raise TypeError(f"{name} must be {expected}, got {value!r}")
     return np.full(count, [arguments.as_real(number, name) for number in values], np.float64)
 
