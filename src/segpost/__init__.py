@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         label_counts,
     )
     from segpost.pipeline.api import postprocess
-    from segpost.pipeline.blocks import merged_blocks
+    from segpost.pipeline.blockwise import merged_blocks
     from segpost.pipeline.segmentation import Segmentation
     from segpost.pipeline.stream import Stream
     from segpost.render.findings import Finding
@@ -142,7 +142,7 @@ _MODULE_OF = {
     "label_counts": "metrics",
     "labels_from_colors": "color.operations",
     "merge_shards": "evaluation",
-    "merged_blocks": "pipeline.blocks",
+    "merged_blocks": "pipeline.blockwise",
     "num_threads": "_backends.threads",
     "overlay": "color.operations",
     "postprocess": "pipeline.api",

@@ -294,7 +294,11 @@ def test_errors_of_geometry(call: Any, error: type[Exception], words: str) -> No
     [
         ({"image": noise(3, 4)}, ValueError, "image is 3 x 4, this letterbox is for 4 x 4"),
         ({"image": noise(4, 4) / 255}, TypeError, "image must be uint8"),
-        ({"image": noise(4, 4)[..., 0]}, ValueError, r"\(..., H, W, 3\)"),
+        (
+            {"image": noise(4, 5)[..., 0]},
+            ValueError,
+            r"\(..., 4, 4, bands\)",
+        ),
         ({"image": noise(1, 1, 4, 4)}, ValueError, r"\(N, H, W, 3\)"),
         ({"std": 0}, ValueError, "std must be positive"),
         ({"std": (1, 2)}, TypeError, "std must be one number or three"),

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from segpost._core import device_arrays, dlpack
 from segpost._core.device import DeviceArray, context_of, to_host
-from segpost._core.lazy_arrays import refuse_large_lazy
 from segpost._core.torch_tensors import UNINITIALIZED, describe_missing_memory
 
 try:
@@ -179,7 +178,10 @@ def _from_torch(torch: Any, tensor: Any, name: str, outlives_call: bool) -> Inpu
 
 
 def _from_protocol(value: Any, name: str) -> InputArray:
-    refuse_large_lazy(value, name)
+    if getattr(value, "chunks", None):
+        from segpost._core.lazy_arrays import refuse_large_lazy
+
+        refuse_large_lazy(value, name)
     device_array = device_arrays.from_device_protocol(value, name)
     if device_array is not None:
         return InputArray(*device_array)

@@ -12,6 +12,7 @@ from segpost._backends import registry
 from segpost._core.arguments import CHECKS, Check, as_integer, check_choice
 from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArray, UInt8Array
 from segpost._core.arrays import Array, InputArray, allocate_output, iter_stacks
+from segpost._core.bands import Bands, Stretch, as_rgb_image
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
 from segpost._core.one_hot import find_one_hot_axis
@@ -123,6 +124,8 @@ def overlay(
     *,
     alpha: float | Sequence[float] = ...,
     contour: int = ...,
+    bands: Bands | None = ...,
+    stretch: Stretch | None = ...,
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> UInt8Array: ...
@@ -134,6 +137,8 @@ def overlay(
     *,
     alpha: float | Sequence[float] = ...,
     contour: int = ...,
+    bands: Bands | None = ...,
+    stretch: Stretch | None = ...,
     check: Check = ...,
     out: ArrayT | None = ...,
 ) -> ArrayT: ...
@@ -145,6 +150,8 @@ def overlay(
     *,
     alpha: float | Sequence[float] = ...,
     contour: int = ...,
+    bands: Bands | None = ...,
+    stretch: Stretch | None = ...,
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> UInt8Array: ...
@@ -155,6 +162,8 @@ def overlay(
     *,
     alpha: float | Sequence[float] = 0.5,
     contour: int = 0,
+    bands: Bands | None = None,
+    stretch: Stretch | None = None,
     check: Check = "sync",
     out: Any = None,
 ) -> Any:
@@ -162,9 +171,9 @@ def overlay(
 
     Parameters
     ----------
-    image : uint8 array of shape (..., H, W, 3) or (..., 3, H, W)
-        Where both the first and the last of the three axes have three elements, the channels are
-        last.
+    image : array of shape (..., H, W, B), (..., B, H, W) or (H, W)
+        RGB of uint8; with `bands` and `stretch` any number of bands of any type. Where both layouts
+        would fit, the channels are last. One band is shown in grey.
     labels : integer array of shape (..., H, W)
     palette : Palette, str, (K, 3) integers, or dict
         As in `colorize`.
@@ -174,6 +183,12 @@ def overlay(
         (image (256 - a) + color a + 128) / 256, rounded down.
     contour : int
         The width in pixels, 0 to 64, of opaque lines between different labels.
+    bands : int or three ints, optional
+        The bands that are red, green and blue, counted from 1 as in rasterio, GDAL and QGIS.
+    stretch : (low, high) or such a pair for each band, optional
+        The values that become 0 and 255; what lies beyond them becomes 0 or 255, and NaN 0.
+        ``("2%", "98%")`` are the percentiles of each band. Images of another type than uint8 need
+        it.
     check : {"sync", "deferred", "off"}
         As in `argmax`.
     out : uint8 array of shape (..., H, W, 3), optional
@@ -187,8 +202,9 @@ def overlay(
     Raises
     ------
     ValueError, TypeError
-        If the shapes do not fit, the image is not uint8, labels have no color, or `alpha` or
-        `contour` is out of its range.
+        If the shapes do not fit, the image is not uint8 and not stretched, it has other bands than
+        three and none are selected, labels have no color, or `alpha` or `contour` is out of its
+        range.
 
     Examples
     --------
@@ -201,11 +217,11 @@ def overlay(
     chosen = as_palette(palette)
     check_choice(check, "check", CHECKS)
     try:
-        pixels = as_image_array(image)
+        maps = as_label_array(labels).array
+        pixels = as_rgb_image(image, maps.shape[-2:], bands, stretch)
     except (ValueError, TypeError):
         refuse_exchanged(image, labels, "overlay(image, labels, palette)")
         raise
-    maps = as_label_array(labels).array
     if pixels.array.shape[:-1] != maps.shape:
         refuse_image_as_labels(maps)
         _refuse_one_hot(maps, len(chosen))

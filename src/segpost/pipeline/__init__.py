@@ -7,7 +7,7 @@ memory for the frames of a video. Both return a `Segmentation`.
 """
 
 from segpost.pipeline.api import postprocess
-from segpost.pipeline.blocks import merged_blocks
+from segpost.pipeline.blockwise import merged_blocks
 from segpost.pipeline.segmentation import Segmentation
 from segpost.pipeline.stream import Stream
 

@@ -5,8 +5,18 @@ inference and test-time augmentation. `segpost.spatial.resampling` plans how log
 the size of a result.
 """
 
+from typing import Any
+
 from segpost.spatial.letterbox import Letterbox
-from segpost.spatial.merger import Merger
 from segpost.spatial.tiling import windows
 
 __all__ = ["Letterbox", "Merger", "windows"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `Merger` when it is first used: what only resamples logits does not need it."""
+    if name != "Merger":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from segpost.spatial.merger import Merger
+
+    return Merger

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from segpost._backends import registry
-from segpost._core import arguments, sampling, validation
+from segpost._core import arguments, validation
 from segpost._core.arguments import as_integer
 from segpost._core.array_types import ArrayT, HostArray, SupportsArray
-from segpost._core.arrays import InputArray, allocate_output
+from segpost._core.arrays import InputArray
+from segpost._core.bands import Bands, Stretch
 from segpost._core.public import public
-from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.spatial.network_input import (
     ALIGNMENTS,
     MODES,
@@ -24,10 +23,8 @@ from segpost.spatial.network_input import (
     InputSettings,
     Layout,
     ResizeMode,
-    check_input_format,
     fit_inside,
     nearest_inputs,
-    normalization,
 )
 
 if TYPE_CHECKING:
@@ -212,9 +209,11 @@ class Letterbox:
         self,
         image: Any,
         *,
+        bands: Bands | None = None,
+        stretch: Stretch | None = None,
         mean: Any = 0.0,
         std: Any = 1.0,
-        scale: float = 1 / 255,
+        scale: float | None = None,
         pad: Any = "mean",
         channel_order: ChannelOrder = "rgb",
         layout: Layout = "nchw",
@@ -226,16 +225,24 @@ class Letterbox:
 
         Parameters
         ----------
-        image : uint8 array of shape (H, W, 3), (3, H, W), (N, H, W, 3) or (N, 3, H, W)
-            RGB, of size `image_size`, on the CPU; any strides (``image[..., ::-1]`` of an image
-            that OpenCV read). Where both layouts would fit, the channels are last.
-        mean, std : number or three numbers
+        image : array of shape (H, W, B), (B, H, W), (N, H, W, B), (N, B, H, W) or (H, W)
+            Of size `image_size`, on the CPU; any strides (``image[..., ::-1]`` of an image that
+            OpenCV read). Where both layouts would fit, the bands are last. RGB of uint8 is fast;
+            other numbers of bands, uint16 and floats are computed in float64 by NumPy.
+        bands : int or sequence of int, optional
+            The bands to use, in this order, counted from 1 as in rasterio, GDAL and QGIS; all by
+            default.
+        stretch : (low, high) or such a pair for each band, optional
+            The values that become 0 and 255 before all else; what lies beyond them becomes 0 or
+            255. ``("2%", "98%")`` are the percentiles of each band of this image.
+        mean, std : number or one for each band
             In the units of ``scale * pixel``, in the order of the network's channels.
-        scale : float
-            1 / 255 for means in 0..1, as in torchvision; 1 for means in 0..255.
-        pad : number, three numbers or "mean"
-            The value of the padding in the image's units, 0..255, in the order of the network's
-            channels. "mean" makes it 0 after the normalization.
+        scale : float, optional
+            1 / 255, the default of uint8 and of stretched images, for means in 0..1, as in
+            torchvision; 1 for means in 0..255. Other images need it or `stretch`.
+        pad : number, one for each band, or "mean"
+            The value of the padding in the image's units, after `stretch`, in the order of the
+            network's channels. "mean" makes it 0 after the normalization.
         channel_order : {"rgb", "bgr"}
             The order of the network's channels; weights from Caffe need "bgr".
         layout : {"nchw", "nhwc"}
@@ -251,14 +258,14 @@ class Letterbox:
 
         Returns
         -------
-        input : array of shape (3, H, W) or (N, 3, H, W), or with the channels last
+        input : array of shape (B, H, W) or (N, B, H, W), or with the channels last
             Of the same library as `image`. Within 1e-5 * 255 * scale / std of the float64
             definition (for float16 half a spacing more), the same for any number of threads.
 
         Raises
         ------
         ValueError, TypeError
-            For images of another size or type, and for invalid numbers and words.
+            For images of another size or type, of NaN, and for invalid numbers and words.
         NotImplementedError
             For an image on a device.
 
@@ -275,35 +282,22 @@ class Letterbox:
         >>> box.apply(image, mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4), scale=1).shape
         (3, 4, 4)
         """
-        check_input_format(channel_order, layout, dtype, antialias)
-        colors = normalization(mean, std, scale, pad, dtype)
-        source = validation.as_image_array(image)
-        pixels = source.array
-        if pixels.ndim > 4:
-            raise ValueError(f"image must have shape (H, W, 3) or (N, H, W, 3), got {pixels.shape}")
-        if pixels.shape[-3:-1] != self.image_size:
-            size = pixels.shape[-3:-1]
-            cure = arguments.size_cure(self.image_size, size)
-            raise ValueError(
-                f"image is {size[0]} x {size[1]}, this letterbox is for "
-                f"{self.image_size[0]} x {self.image_size[1]}"
-                f"{cure or f'; for this image call segpost.Letterbox.fit({size}, ...)'}"
-            )
-        warn_of_unit_image(source.array)
-        backend = registry.backend(pixels, operation="letterbox")
-        shape = (3, *self.input_size) if layout == "nchw" else (*self.input_size, 3)
-        output = allocate_output(out, (*pixels.shape[:-3], *shape), dtype, source.wrap, pixels)
-        planes, pixels = (a if a.ndim == 4 else a[None] for a in (output.array, pixels))
-        if layout == "nhwc":
-            planes = planes.transpose(0, 3, 1, 2)
-        if channel_order == "bgr":
-            planes, colors = planes[:, ::-1], colors[:, ::-1]
-        rows, columns = (
-            sampling.taps(*sides, antialias)
-            for sides in zip(self.image_size, self.content_size, strict=True)
-        )
-        backend.letterbox(pixels, rows, columns, self.offset, np.ascontiguousarray(colors), planes)
-        return output.result()
+        from segpost.spatial.input_images import Geometry, compute_input
+
+        geometry = Geometry(self.image_size, self.input_size, self.content_size, self.offset)
+        settings: InputSettings = {
+            "bands": bands,
+            "stretch": stretch,
+            "mean": mean,
+            "std": std,
+            "scale": scale,
+            "pad": pad,
+            "channel_order": channel_order,
+            "layout": layout,
+            "dtype": dtype,
+            "antialias": antialias,
+        }
+        return compute_input(geometry, image, settings, out)
 
     @overload
     def apply_labels(self, labels: ArrayT, *, void: int) -> ArrayT: ...

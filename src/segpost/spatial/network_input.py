@@ -9,6 +9,7 @@ import numpy as np
 
 from segpost._core import arguments
 from segpost._core.arrays import Array
+from segpost._core.bands import Bands, Stretch
 
 Align = Literal["center", "top_left"]
 ALIGNMENTS: tuple[str, ...] = get_args(Align)
@@ -28,9 +29,11 @@ MAX_OF_UNIT_RANGE = 2.0  # means and deviations of pixels in 0..1 are below it
 class InputSettings(TypedDict, total=False):
     """The keyword arguments of `Letterbox.apply` other than `out`, for type checkers."""
 
+    bands: Bands | None
+    stretch: Stretch | None
     mean: Any
     std: Any
-    scale: float
+    scale: float | None
     pad: Any
     channel_order: ChannelOrder
     layout: Layout
@@ -64,41 +67,52 @@ def nearest_inputs(n_in: int, n_out: int) -> Array:
     return (2 * np.arange(n_out, dtype=np.int64) + 1) * n_in // (2 * n_out)
 
 
-def as_triple(value: Any, name: str, *, single: bool = False) -> Array:
-    """Return a number for each of three channels, or with `single` one number three times."""
+def as_band_numbers(value: Any, name: str, count: int) -> Array:
+    """Return a number for each of `count` bands, of one number or of as many."""
     values = [value] if isinstance(value, (numbers.Real, np.number)) else value
-    lengths = (1,) if single else (1, 3)
-    if not isinstance(values, (list, tuple, np.ndarray)) or len(values) not in lengths:
-        expected = "one number" if single else "one number or three"
+    if not isinstance(values, (list, tuple, np.ndarray)) or len(values) not in (1, count):
+        words = {1: "one number", 3: "one number or three"}
+        expected = words.get(count, f"one number or {count}, one for each band")
         raise TypeError(f"{name} must be {expected}, got {value!r}")
-    return np.full(3, [arguments.as_real(number, name) for number in values], np.float64)
+    return np.full(count, [arguments.as_real(number, name) for number in values], np.float64)
 
 
-def normalization(mean: Any, std: Any, scale: Any, pad: Any, dtype: InputDtype) -> Array:
-    """Return gain, shift and padding of every channel, (3, 3): the input is gain * pixel + shift.
+def normalization(settings: InputSettings, count: int, largest_pixel: float) -> Array:
+    """Return gain, shift and padding of each band, (3, B): the input is gain * pixel + shift.
+
+    Parameters
+    ----------
+    settings : InputSettings
+        All of them.
+    count : int
+        The number of bands.
+    largest_pixel : float
+        The largest absolute value of a pixel.
 
     Raises
     ------
     ValueError, TypeError
         If a number is of a wrong type or out of its range, if mean and std are those of pixels in
-        0..255 beside a scale of 1/255, or if the input would be beyond the range of `dtype`.
+        0..255 beside a scale of 1/255, or if the input would be beyond the range of its dtype.
     """
-    unit = as_triple(scale, "scale", single=True)
-    means, deviations = as_triple(mean, "mean"), as_triple(std, "std")
+    mean, std, pad, dtype = (settings[name] for name in ("mean", "std", "pad", "dtype"))
+    scale = 1 / 255 if settings["scale"] is None else settings["scale"]
+    unit = float(as_band_numbers(scale, "scale", 1)[0])
+    means, deviations = as_band_numbers(mean, "mean", count), as_band_numbers(std, "std", count)
     if not (deviations > 0).all():
         raise ValueError(f"std must be positive, got {std!r}")
-    if unit[0] == 1 / 255 and max(abs(means).max(), deviations.max()) > MAX_OF_UNIT_RANGE:
+    if unit == 1 / 255 and max(abs(means).max(), deviations.max()) > MAX_OF_UNIT_RANGE:
         raise ValueError(
             f"mean {mean!r} and std {std!r} are in units of 0..255, but scale is 1/255, which "
             "makes pixels 0..1: pass scale=1, or mean and std divided by 255"
         )
     gain, shift = unit / deviations, -means / deviations
-    padding = np.zeros(3)
+    padding = np.zeros(count)
     if not isinstance(pad, str):
-        padding = gain * as_triple(pad, "pad") + shift
+        padding = gain * as_band_numbers(pad, "pad", count) + shift
     elif pad != "mean":
         raise ValueError(f'pad must be a number, three numbers or "mean", got {pad!r}')
-    largest = float(np.abs([shift, 255 * gain + shift, padding]).max())
+    largest = float(np.abs([shift, largest_pixel * gain + shift, padding]).max())
     limit = float(np.finfo(dtype).max)
     if largest > limit:
         raise ValueError(
