@@ -39,6 +39,7 @@ SOURCE = Path(segpost.__file__).resolve().parents[1]
 LOGITS = np.zeros((3, 4, 4), np.float32)
 MAP = np.zeros((4, 4), np.uint8)
 IMAGE = np.zeros((4, 4, 3), np.uint8)
+PALETTE = segpost.Palette([(0, 0, 0), (255, 0, 0), (0, 255, 0)])
 
 
 def matrix() -> segpost.ConfusionMatrix:
@@ -98,7 +99,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "ScoreAverage": lambda word: scores().mean("iou", word),
     "ShareOf": lambda word: scores().normalized(word),
     "Unary": lambda word: segpost.DenseCRF(unary=word, num_classes=3 if word == "labels" else None),
-    "Want": lambda word: segpost.postprocess(LOGITS, image=IMAGE, palette="voc", want=(word,)),
+    "Want": lambda word: segpost.postprocess(LOGITS, image=IMAGE, palette=PALETTE, want=(word,)),
     "WeightMethod": lambda word: segpost.class_weights([1], method=word),
 }
 WITHOUT_CALL = {"BackendName", "DialectName", "PlotKind", "Verdict"}  # slow, of another library

@@ -42,8 +42,6 @@ def test_exchanged_arguments() -> None:
     shares = segpost.softmax(scene(4, 6, 7))
     with pytest.raises(ValueError, match=r"exchanged: segpost\.dense_crf\(probabilities, image\)"):
         segpost.dense_crf(IMAGES[0], shares)
-    with pytest.raises(ValueError, match=r"repeat a grey image"):
-        segpost.overlay(LABELS[0], LABELS[0], PALETTE)
 
 
 @pytest.mark.parametrize(

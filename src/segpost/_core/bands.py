@@ -43,9 +43,7 @@ def as_band_array(image: object, size: tuple[int, ...]) -> InputArray:
     array, shape = source.array, source.array.shape
     check_on_cpu(
         array,
-        lambda device: (
-            f"image is on {device}; bands are selected and stretched on the CPU: copy it"
-        ),
+        lambda device: f"image is on {device}; bands are selected on the CPU: copy it there",
     )
     if source.kind in ("bool", "bfloat16"):
         raise TypeError(f"image must be uint8, uint16 or float, got {source.kind}")

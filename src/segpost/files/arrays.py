@@ -129,8 +129,9 @@ def _read_header(file: IO[bytes] | FileIO, path: Path) -> ArrayHeader:
     if dtype.hasobject:
         raise _unreadable(
             path,
-            "it holds Python objects, such as a list or arrays of different shapes, which are never "
-            "loaded; save numbers, one array a file: np.save(path, np.asarray(array, 'float32'))",
+            "it holds Python objects, such as a list or arrays of different shapes, which are "
+            "never loaded; save numbers, one array a file: np.save(path, np.asarray(array, "
+            "'float32'))",
         )
     if dtype.itemsize == 0 or dtype.subdtype is not None or any(n < 0 for n in shape):
         raise _unreadable(path, f"dtype {dtype} of shape {shape}")
