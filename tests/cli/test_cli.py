@@ -191,7 +191,7 @@ def test_demo(
 
 def test_run_reads_what_a_runtime_hands_over(tmp_path: Path) -> None:
     """A convention sets the class axis; a batch of labels is written one by one."""
-    made = np.random.default_rng(0).normal(size=(2, 6, 8, 4)).astype(np.float32)
+    made = np.random.default_rng(0).normal(size=(2, 6, 8, 21)).astype(np.float32)
     np.save(tmp_path / "logits.npy", made)
     np.save(tmp_path / "labels.npy", made.argmax(-1))
     for name, convention in (("logits", "keras-hub"), ("labels", "tf1-deeplab")):

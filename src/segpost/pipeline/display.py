@@ -1,4 +1,7 @@
-"""A segmentation as one line of text, and as a picture with a legend for a notebook."""
+"""A segmentation as one line of text, and as a picture with a legend for a notebook.
+
+`segpost.render` is imported where something is shown: most calls of `postprocess` show nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,6 @@ from segpost._core.arrays import Array
 from segpost.color.color_table import MAX_COLORS
 from segpost.color.distinct import distinct_colors
 from segpost.color.palette import MAX_DISTINCT, Color, Palette
-from segpost.render.tables import format_share
-from segpost.render.text import as_printable
 
 MAX_IMAGES = 4  # of a batch
 MAX_SIDE = 960  # pixels of the picture in HTML
@@ -44,6 +45,8 @@ def legend_entry(palette: Palette | None, label: int, share: float) -> LegendEnt
         return LegendEntry(f"class {label}", share, color)
     if not (0 <= label < len(palette) or label == palette.ignore_index):
         return LegendEntry(f"class {label}", share, None)
+    from segpost.render.text import as_printable
+
     name = palette.name(label)
     color = palette.color(label) if label < len(palette) or palette.void else None
     return LegendEntry(as_printable(name), share, color)
@@ -75,6 +78,7 @@ def format_segmentation(
     """
     from segpost.render.html import embed_image
     from segpost.render.notebook import format_colors, format_image, format_paragraph, format_result
+    from segpost.render.tables import format_share
 
     shown = ""
     if picture is not None and (content := encode_picture(picture, MAX_SIDE)) is not None:
@@ -87,7 +91,8 @@ def format_segmentation(
         for entry in legend[:MAX_LEGEND_CLASSES]
     ]
     if rest:
-        entries.append((_describe_rest(rest), None))
+        share = format_share(sum(entry.share for entry in rest))
+        entries.append((f"{_count_rest(rest)} {share}", None))
     hidden = f"The first {MAX_IMAGES} of {images} images. " if images > MAX_IMAGES else ""
     arrays = ", ".join(f"{name} {_describe_array(value)}" for name, value in results.items())
     return format_result(
@@ -123,17 +128,18 @@ def _describe_array(array: Any) -> str:
 
 def _describe_shares(legend: Sequence[LegendEntry], most: int) -> str:
     """Return the largest shares in words, and the sum of the others."""
-    shares = [f"{entry.name} {format_share(entry.share)}" for entry in legend[:most]]
+    from segpost.render.tables import format_share
+
     rest = legend[most:]
+    entries = [(entry.name, entry.share) for entry in legend[:most]]
     if rest:
-        shares.append(_describe_rest(rest))
-    return ", ".join(shares)
+        entries.append((_count_rest(rest), sum(entry.share for entry in rest)))
+    return ", ".join(f"{name} {format_share(share)}" for name, share in entries)
 
 
-def _describe_rest(rest: Sequence[LegendEntry]) -> str:
-    """Return how many classes are left, and their share."""
-    plural = "" if len(rest) == 1 else "s"
-    return f"{len(rest)} other{plural} {format_share(sum(entry.share for entry in rest))}"
+def _count_rest(rest: Sequence[LegendEntry]) -> str:
+    """Return how many classes are left."""
+    return f"{len(rest)} other{'' if len(rest) == 1 else 's'}"
 
 
 def colors_up_to(largest: int) -> Palette:

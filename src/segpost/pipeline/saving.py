@@ -1,4 +1,7 @@
-"""Files with the results of one image: indexed, RGB and gray PNG, and arrays."""
+"""Files with the results of one image: indexed, RGB and gray PNG, and arrays.
+
+The writers are imported where something is saved: most calls of `postprocess` save nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from segpost._core import errors
 from segpost._core.arrays import Array
 from segpost._core.contract import LabelErrors
 from segpost.color.palette import Palette
-from segpost.files import write_array, write_png
 from segpost.pipeline.results import Want
 
 FORMATS: dict[Want, tuple[str, ...]] = {
@@ -51,11 +53,15 @@ def check_path(path: str | PathLike[str], what: Want) -> str:
 
 def save_array(path: str | PathLike[str], array: Array) -> None:
     """Write an array unchanged, to a file of exactly this name."""
+    from segpost.files import write_array
+
     write_array(Path(path), array)
 
 
 def save_image(path: str | PathLike[str], image: Array) -> None:
     """Write an (H, W) or (H, W, 3) uint8 image as PNG."""
+    from segpost.files import write_png
+
     write_png(Path(path), image)
 
 
@@ -75,6 +81,8 @@ def as_gray(confidence: Array) -> Array:
 
 def save_indexed(path: str | PathLike[str], labels: Array, palette: Palette) -> None:
     """Write labels as an indexed PNG; every label needs a color."""
+    from segpost.files import write_png
+
     outside = (labels < 0) | (labels > 255)
     if outside.any():
         y, x = (int(i) for i in np.argwhere(outside)[0])
