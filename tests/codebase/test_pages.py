@@ -33,6 +33,7 @@ Check = Callable[[Names, str], None]  # of the names after a block, and of what 
 NEEDS: dict[str, tuple[str, ...]] = {
     "docs/guides/checkpoints.md": ("torchmetrics",),
     "docs/guides/metrics.md": ("torchmetrics",),
+    "docs/guides/rasters.md": ("rasterio", "zarr"),
     "docs/guides/video.md": ("imageio",),
     **{f"docs/guides/runtimes/{name}.md": needs for name, needs in runtimes.NEEDS.items()},
 }

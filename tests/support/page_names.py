@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import torch
 from checkpoint_models import write_safetensors
 from page_inputs import Network, normalized
+from raster_windows import Raster
 
 import segpost
 
@@ -47,6 +49,29 @@ def crf() -> dict[str, Any]:
     }
 
 
+def rasters() -> dict[str, Any]:
+    """Logits of windows as Zarr and as files, their windows, and a georeferenced photograph."""
+    rasterio, zarr = pytest.importorskip("rasterio"), pytest.importorskip("zarr")
+
+    raster = Raster((320, 400), 128)
+    shape = (len(raster.windows), 19, 32, 32)
+    logits = zarr.create_array("logits.zarr", shape=shape, chunks=(1, *shape[1:]), dtype="float16")
+    Path("files").mkdir()
+    names = {}
+    for index, window in enumerate(raster.windows):
+        logits[index] = raster.read(index)
+        names[f"w{index}.npy"] = window
+        np.save(f"files/w{index}.npy", logits[index])
+    Path("windows.json").write_text(json.dumps(raster.windows))
+    Path("names.json").write_text(json.dumps(names))
+    place = {"crs": "EPSG:32632", "transform": rasterio.Affine(0.5, 0, 5e5, 0, -0.5, 5.5e6)}
+    with rasterio.open(
+        "photo.tif", "w", driver="GTiff", height=320, width=400, count=3, dtype="uint8", **place
+    ):
+        pass
+    return {}
+
+
 def video() -> dict[str, Any]:
     """A clip, a function from a frame to logits, and a place for overlays."""
     iio = pytest.importorskip("imageio.v3")
@@ -74,6 +99,7 @@ OWN_INPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "docs/guides/fingerprints.md": lambda: {"prepare": as_input},
     "docs/guides/letterbox.md": lambda: {"x_of": as_input},
     "docs/guides/metrics.md": lambda: {"METRICS": Registry(), "BaseMetric": object},
+    "docs/guides/rasters.md": rasters,
     "docs/guides/video.md": video,
     **{f"docs/guides/runtimes/{name}.md": names for name, names in page_runtimes.INPUTS.items()},
 }

@@ -135,8 +135,8 @@ def list_files(sources: Iterable[Path], pattern: str | None, journal: Journal) -
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
         else:
             raise ValueError(
-                f"{display_path(source)} is neither a folder nor an .npy or .npz file; in a program "
-                "np.save(path, logits) writes one"
+                f"{display_path(source)} is neither a folder nor an .npy or .npz file; "
+                "np.save(path, logits) writes one of logits in a program"
             )
     return files
 
