@@ -314,7 +314,8 @@ def iter_classes(holdout: Holdout) -> Iterator[CorpusFailure]:
                 (1, 2), holdout.outputs["organs_long"].targets[k]).all())[:4],
         )  # fmt: skip
         yield CorpusFailure(
-            "counted from 1", ("reduce-zero-label-missing", "reduce-zero-label-twice", "class-offset"),
+            "counted from 1",
+            ("reduce-zero-label-missing", "reduce-zero-label-twice", "class-offset"),
             mapped(five + np.uint8(1), "organs_long", num_classes=6),
         )  # fmt: skip
 
@@ -375,6 +376,11 @@ def iter_targets(holdout: Holdout) -> Iterator[CorpusFailure]:
         "divided by 255, float32", ("ids-divided",), read(lambda t: np.float32(kept(t)) / 255)
     )
     yield CorpusFailure("times 25", ("target-stretched",), read(lambda t: kept(t) * np.uint8(25)))
+    for network in ("street_fcn", "street_poor", "vessels_full"):
+        if network in holdout.outputs:
+            yield CorpusFailure(
+                f"void became class 0, {network}", (), read(kept, network),
+            )  # fmt: skip
     yield CorpusFailure("all void", ("target-all-void",), read(lambda t: np.full_like(t, VOID)))
     if "cover_long" in holdout.outputs:
         yield CorpusFailure(
@@ -423,6 +429,13 @@ def iter_logits(holdout: Holdout) -> Iterator[CorpusFailure]:
         return np.asarray(np.clip(np.rint(logits * 8 + 128), 0, 255), np.uint8)
 
     size = (128, 256)
+    for network, side in (("street_fcn", 8), ("street_fcn", 3), ("organs_long", 2)):
+        if network in holdout.outputs:
+            yield CorpusFailure(
+                f"enlarged {side} times by nearest neighbor, {network}", ("blocky-logits",),
+                changed(lambda a, side=side: a.repeat(side, 1).repeat(side, 2),  # type: ignore[misc]
+                        network),
+            )  # fmt: skip
     yield CorpusFailure(
         "channels last", ("class-axis",),
         changed(lambda a: np.ascontiguousarray(a.transpose(1, 2, 0)), num_classes=8),
