@@ -386,6 +386,15 @@ def iter_label_failures() -> Iterator[CorpusFailure]:
             "labels": scene_of(k).logits.argmax(0).astype(np.uint8).repeat(4, 0).repeat(4, 1),
         },
     )
+    for network in ("shapes", "tile"):
+        yield CorpusFailure(
+            f"logits enlarged by nearest neighbor, {network}",
+            ("blocky-logits",),
+            lambda k, network=network: {  # type: ignore[misc]
+                **both(scene_of(k, network)),
+                "logits": scene_of(k, network).logits.repeat(4, 1).repeat(4, 2),
+            },
+        )
     yield CorpusFailure(
         "argmax at stride 4, logits unknown",
         ("blocky-labels",),
@@ -594,6 +603,17 @@ def iter_target_failures() -> Iterator[CorpusFailure]:
             "target": scene_of(k, "lesion").target * np.uint8(255),
         },
     )
+    for network in ("shapes", "tile"):
+        yield CorpusFailure(
+            f"void became class 0, {network}",
+            (),
+            lambda k, network=network: {  # type: ignore[misc]
+                "labels": scene_of(k, network).labels,
+                "target": kept(scene_of(k, network).target),
+                "num_classes": output_of(network).classes,
+                **IGNORE,
+            },
+        )
     yield CorpusFailure(
         "nothing but void", ("target-all-void",), given(lambda t: np.full_like(t, 255))
     )

@@ -284,6 +284,11 @@ def label_failures() -> Iterator[Failure]:
         lambda: {"labels": resized(logits.argmax(0).astype(np.uint8), SIZE)},
     )
     yield Failure(
+        "blocky-logits",
+        "logits enlarged by nearest neighbor",
+        lambda: {"logits": logits.repeat(4, 1).repeat(4, 2)},
+    )
+    yield Failure(
         "no-palette-in-file",
         "ids saved as a grey PNG",
         lambda: {"labels": opened(own)},

@@ -19,6 +19,7 @@ MIN_MINOR_SHARE = 0.5  # of the pixels of all classes but the commonest that mus
 MAX_RESIDUAL = 0.5  # of the errors that may remain
 MIN_GAIN, MIN_CYCLE_GAIN = 0.2, 0.02  # least share of the pixels that a change must correct
 MIN_CYCLE_OVERLAP = 0.85  # of two exchanged classes: a network that confuses them fits worse
+MIN_INVERTED_WRONG = 0.8  # of the pixels of a mask: no network confuses two classes so often
 # Cityscapes: labelId to trainId.
 TRAIN_IDS = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11,
              25: 12, 26: 13, 27: 14, 28: 15, 31: 16, 32: 17, 33: 18}  # fmt: skip
@@ -79,6 +80,7 @@ class ClassCounts:
             gain = MIN_CYCLE_GAIN if permutation.detail["is_cycle"] else MIN_GAIN
             overlap = permutation.detail.pop("least_overlap")
             is_exact = overlap >= MIN_CYCLE_OVERLAP or len(permutation.detail["order"]) > 2
+            is_exact |= permutation.name == "inverted" and self.wrong_share >= MIN_INVERTED_WRONG
             if self._is_enough(permutation, gain) and is_exact:
                 yield permutation
 
@@ -100,6 +102,9 @@ class ClassCounts:
         for value, code in codes.items():
             pixels = int(self.support[code])
             wanted = table[value]
+            if wanted < 0:  # only what was right counts: the map would make it wrong
+                known += int(self.matrix[code, code])
+                was_right += int(self.matrix[code, code])
             if not pixels or wanted < 0:
                 continue
             hits = int(self.matrix[code, codes[wanted]]) if wanted in codes else 0

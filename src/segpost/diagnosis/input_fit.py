@@ -19,11 +19,15 @@ MAX_ASPECT_CHANGE = 0.05  # with another aspect the image was padded or cropped
 MIN_CONTRAST = 0.3  # standard deviation of the channels, below which nothing can be fitted
 SINGLE_CHANNEL_SLACK = 0.002  # of the variance that one channel may explain less than three
 CHANNELS = ("red", "green", "blue")
-FLIPS = {
-    "": (1, 1),
-    "mirrored left to right": (1, -1),
-    "mirrored top to bottom": (-1, 1),
-    "turned by 180 degrees": (-1, -1),
+FLIPS = {  # whether rows become columns, then the steps along both axes
+    "": (False, 1, 1),
+    "mirrored left to right": (False, 1, -1),
+    "mirrored top to bottom": (False, -1, 1),
+    "turned by 180 degrees": (False, -1, -1),
+    "transposed": (True, 1, 1),
+    "turned by 90 degrees to the left": (True, -1, 1),
+    "turned by 90 degrees to the right": (True, 1, -1),
+    "transposed and turned by 180 degrees": (True, -1, -1),
 }
 
 
@@ -77,15 +81,16 @@ def fit_input(images: Array, fed: Float64, mean: Float64, std: Float64) -> Input
     """
     if len(images) != len(fed) or not np.isfinite(fed).all():
         return None
-    aspect = images.shape[2] / images.shape[3] * fed.shape[3] / fed.shape[2]
-    is_same_size = images.shape == fed.shape
+    is_same_size = fed.shape in (images.shape, images.swapaxes(2, 3).shape)
     smallest = min(*images.shape[2:], *fed.shape[2:])
-    if not is_same_size and (abs(aspect - 1) > MAX_ASPECT_CHANGE or smallest < BLOCKS):
+    if not is_same_size and smallest < BLOCKS:
         return None
     if images.std(axis=(0, 2, 3)).min() < MIN_CONTRAST or not np.ptp(fed):
         return None
     fits = list(_iter_fits(images, fed, is_same_size))
-    if is_same_size:
+    if not fits:
+        return None
+    if images.shape == fed.shape:
         normalized = (np.moveaxis(images, 1, -1) - mean) / std
         fits += [_fit_reshaped(rows, fed) for rows in (np.moveaxis(images, 1, -1), normalized)]
     # The first, of the image as it is, is believed unless another fits far better.
@@ -100,11 +105,15 @@ def _iter_fits(images: Array, fed: Float64, is_same_size: bool) -> Iterator[Inpu
         values = fed[:, :, ::step, ::step]
     else:
         step, values = 1, _block_means(fed)
-    for flip, (down, across) in FLIPS.items():
-        source = images[:, :, ::down, ::across]
+    for flip, (is_transposed, down, across) in FLIPS.items():
+        source = images.swapaxes(2, 3) if is_transposed else images
+        aspect = source.shape[2] / source.shape[3] * fed.shape[3] / fed.shape[2]
+        if source.shape != fed.shape if is_same_size else abs(aspect - 1) > MAX_ASPECT_CHANGE:
+            continue
+        source = source[:, :, ::down, ::across]
         source = source[:, :, ::step, ::step] if is_same_size else _block_means(source)
         yield _fit(source, values, flip, "", is_same_size)
-    if is_same_size:
+    if images.shape == fed.shape:
         signed = images.view(np.int8)[:, :, ::step, ::step]
         yield _fit(signed, values, "", "read as int8", True)
 

@@ -18,6 +18,7 @@ from segpost.diagnosis.rules import (
     layouts,
     logits,
     palettes,
+    resampling,
     targets,
 )
 from segpost.render.findings import Finding, sort_findings
@@ -27,6 +28,7 @@ MODULES = (
     decoding,
     logits,
     heads,
+    resampling,
     argmaxes,
     labels,
     palettes,
@@ -68,6 +70,8 @@ ORDER = (
     "sigmoid-twice",
     "one-channel",
     "threshold-on-logits",
+    # resampling
+    "blocky-logits",
     # argmaxes
     "wrong-argmax-axis",
     "reshaped-labels",

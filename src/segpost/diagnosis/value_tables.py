@@ -15,7 +15,6 @@ from segpost.color.palette import Palette
 from segpost.diagnosis.class_maps import MAX_RESIDUAL, MIN_MINOR_SHARE
 from segpost.diagnosis.values import Int64
 
-MAX_GRAY_VALUES = 40  # of a palette; with more, nearly every id is one of them
 MAX_STRETCHED_ID = 40  # the largest id of a picture whose values were stretched to 0..255
 MAX_FACTOR = 60  # by which ids are multiplied to be seen
 LIKELY_BITS = 6.0  # of evidence: one chance in 64 that some table fits values at random
@@ -58,8 +57,6 @@ def iter_gray_tables(palettes: list[tuple[str, Palette]]) -> Iterator[ValueTable
             ("blue channel", blue),
         )  # fmt: skip
         for reading, values in readings:
-            if len(np.unique(values[:-1])) > MAX_GRAY_VALUES:
-                continue
             yield ValueTable(
                 f"{reading} of the palette {name!r}",
                 values[:-1],

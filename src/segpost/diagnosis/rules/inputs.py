@@ -131,9 +131,12 @@ def input_flipped(context: DiagnosticContext) -> RuleResult | None:
     fit = _fit_of(context)
     if fit is None or not fit.flip:
         return None
-    row, column = ("::-1" if step < 0 else ":" for step in FLIPS[fit.flip])
-    last = "" if _is_channels_first(context) else ", :"
+    is_transposed, *steps = FLIPS[fit.flip]
+    row, column = ("::-1" if step < 0 else ":" for step in steps)
+    last, axes = ("", "-1, -2") if _is_channels_first(context) else (", :", "-2, -3")
     cure = f"input = {array_code(context, 'input')}[..., {row}, {column}{last}]"
+    if is_transposed:
+        cure += f".swapaxes({axes})"
     return _as_result(context, fit, f"the image {fit.flip}", cure)
 
 

@@ -25,6 +25,8 @@ from segpost.render.findings import Rank
 MAX_BLACK = 40  # of 255: darker values look black
 BLOCK_SIDES = (32, 16, 8, 4, 2)
 MIN_CHANGES = 64  # of label, for each pixel of a block's side, from which blocks are inferred
+MIN_JUDGED_PIXELS = 4096  # below, an honest network may predict one class
+SEVERAL_PICTURES = 4  # of which an honest network predicts more than one class in some
 MIN_LINES = 8  # of the raster in each direction: fewer may be straight edges of regions
 
 
@@ -38,8 +40,9 @@ MIN_LINES = 8  # of the raster in each direction: fewer may be straight edges of
     consequence_of=f"{INPUT_CAUSES} {VALUE_CAUSES} {HEAD_CAUSES}",
 )
 def one_class(context: DiagnosticContext) -> RuleResult | None:
-    """Every pixel is predicted as one class, and the target has others. Without a target an image
-    of background looks the same, which is an open question then.
+    """Every pixel is predicted as one class, and the target has others. Where they are few, an
+    inexact network may have missed them. Without a target an image of background looks the same,
+    which is an open question then.
     """
     ids = context.predicted_ids
     known = context.known_ids
@@ -59,8 +62,10 @@ def one_class(context: DiagnosticContext) -> RuleResult | None:
         pixels = context.logit_samples
         if pixels.shape[1] > 1:
             evidence["mean_confidence"] = float(max_probability(pixels).mean())
+    is_large = known.pixels >= MIN_JUDGED_PIXELS
+    is_likely = share >= 0.1 or (share >= 0.01 and len(context.target) >= SEVERAL_PICTURES)
     return RuleResult(
-        "certain" if share >= 0.05 else "likely" if share >= 0.01 else "hint",
+        "hint" if not (is_large and is_likely) else "certain" if share >= 0.2 else "likely",
         f"all {ids.pixels} pixels are predicted as class {context.format_class(label)}, and "
         f"{share:.1%} of the target are other classes: {format_values(known.values[others])}",
         evidence,

@@ -12,6 +12,7 @@ from segpost.diagnosis.rule import RuleResult, rule
 from segpost.diagnosis.rules.common.cures import argmax_code
 from segpost.diagnosis.values import (
     MIN_PIXELS,
+    Int64,
     count_values,
     iter_planes,
     max_probability,
@@ -21,6 +22,7 @@ from segpost.diagnosis.values import (
 HALF_KINDS = ("float16", "bfloat16")
 FLOAT_KINDS = ("float", "bfloat")  # names of element types begin so
 MAX_UNTRAINED_RANGE = 0.3  # of a pixel's logits: every class has about the same probability
+MAX_ABOVE_CHANCE = 0.1  # of the pixels: how much better than chance an untrained head may be
 ROUNDING = 1e-3  # of the range of the logits: what kernels that sum in another order change
 DROPOUT = 1e-2  # of the range: more than rounding changes
 HALF_FACTOR = 5  # times as much is allowed in types of few bits
@@ -232,7 +234,7 @@ def untrained_head(context: DiagnosticContext) -> RuleResult | None:
         return None
     confidence = float(max_probability(pixels).mean())
     alignment = context.alignment
-    is_wrong = alignment is not None and alignment.is_varied and alignment.wrong_share >= 0.5
+    is_wrong = alignment is not None and alignment.is_varied and _is_at_chance(alignment.matrix)
     return RuleResult(
         "likely" if is_wrong else "hint",  # a temperature of 60 looks the same
         f"the mean confidence is {confidence:.4f}, 1/{classes} is {1 / classes:.4f}, and at 99% of "
@@ -331,6 +333,13 @@ def _is_mostly_right(context: DiagnosticContext) -> bool:
     """Return whether most of several classes agree with the target: such logits are trained."""
     alignment = context.alignment
     return alignment is not None and alignment.is_varied and alignment.wrong_share < 0.5
+
+
+def _is_at_chance(matrix: Int64) -> bool:
+    """Return whether prediction and target agree no more than independent maps would."""
+    known = max(int(matrix.sum()), 1)
+    chance = float(matrix.sum(axis=0) @ matrix.sum(axis=1)) / known**2
+    return int(np.trace(matrix)) / known <= chance + MAX_ABOVE_CHANCE
 
 
 def _find_bad_values(

@@ -17,6 +17,7 @@ from segpost.diagnosis.values import format_position, format_values, iter_named_
 from segpost.render.findings import Rank
 
 MIN_FOREGROUND_SHARE = 0.05  # of a target: ignored pixels along edges are fewer
+MIN_MASK_PIXELS = 4096
 
 
 @rule(
@@ -57,7 +58,7 @@ def target_is_a_picture(context: DiagnosticContext) -> RuleResult | None:
 )
 def target_0_255(context: DiagnosticContext) -> RuleResult | None:
     """The target is a mask of 0 and 255, whose foreground is no class. Where 255 is ignored that is
-    void, unless the prediction has its foreground there.
+    void, unless the prediction has its foreground there; in a small crop that is a hint.
     """
     ids = context.target_ids
     if len(ids.values) != 2 or ids.values[0] != 0 or ids.values[1] < 100:
@@ -70,10 +71,12 @@ def target_0_255(context: DiagnosticContext) -> RuleResult | None:
     overlap = _foreground_overlap(context, white)
     if overlap is not None and overlap < 0.5:
         return None  # the prediction has another class there, or none
-    rank: Rank = "likely" if overlap is not None else "hint"
+    is_small = is_ignored and ids.pixels < MIN_MASK_PIXELS  # a corner of void, predicted as 1
+    rank: Rank = "hint" if overlap is None or is_small else "likely"
     if is_binary and not is_ignored:
         rank = "certain" if white == 255 else "likely"
-    if rank == "hint" and (share < MIN_FOREGROUND_SHARE or (is_ignored and not is_binary)):
+    is_rare = share < MIN_FOREGROUND_SHARE
+    if rank == "hint" and overlap is None and (is_rare or (is_ignored and not is_binary)):
         return None
     return RuleResult(
         rank,

@@ -21,6 +21,7 @@ from segpost.diagnosis.value_tables import (
 from segpost.diagnosis.values import Int64, format_values, iter_named_palettes
 from segpost.render.findings import Rank
 
+MAX_TABLE_VALUES = 40  # with more, nearly every id is one of them, which only agreement outweighs
 MAX_PALETTES = 3  # that fit without a prediction beside them; values that fit more prove none
 HINT_BITS = 4.0  # of evidence for a hint where any id may be a class
 MIN_VALUES = 4  # distinct values, where neither a palette nor a prediction was passed
@@ -44,8 +45,14 @@ def _find_table(
     classes = context.classes
     if classes is not None and (ids < classes).all():
         return None
-    fitting = [(bits, table) for table in tables if (bits := evidence_bits(table, ids)) is not None]
     counts = _counts_of(context, name)
+    is_any_size = counts is not None and context.inputs.palette is not None
+    fitting = [
+        (bits, table)
+        for table in tables
+        if (is_any_size or len(np.unique(table.values)) <= MAX_TABLE_VALUES)
+        and (bits := evidence_bits(table, ids)) is not None
+    ]
     if counts is not None:
         agreements = [
             (agreement, bits, table)
