@@ -156,7 +156,7 @@ class _ShardCounter:
             failed,
             checksums,
             images.packed(),
-            [measure.state_dict()["totals"] for measure in total.measures],
+            [measure.sums().state_dict()["totals"] for measure in total.measures],
         )
 
     def _count_image(

@@ -97,7 +97,7 @@ def file_content(
     if name == "json":
         return lambda: _format_json(outcome, scores)
     if name == "state" and outcome.has_scores(arguments.allow_partial):
-        return lambda: outcome.cm.to_json() + "\n"
+        return outcome.state_text
     if scores is None:
         return None
     contents: dict[str, Callable[[], str]] = {
