@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from segpost.metrics.base import Accumulator
-
-A = TypeVar("A", bound=Accumulator)
 HASH_BYTES = 16
 ROW = np.dtype([("id", f"V{HASH_BYTES}"), ("counts", f"V{HASH_BYTES}")])
 
 
-def sum_over_processes(measure: A, group: Any, per_image: bool) -> A:
+class Reducible(Protocol):
+    """What a measure has for its sum over processes."""
+
+    duplicates: str
+
+    def sums(self) -> Any: ...
+    def to_json(self) -> str: ...
+    def _empty(self) -> Any: ...
+    def _image_names(self) -> Sequence[str | int]: ...
+    def _image_content(self, name: str | int) -> bytes: ...
+    def _without_images(self, names: Collection[str | int]) -> Any: ...
+
+
+def sum_over_processes(measure: Reducible, group: Any, per_image: bool) -> Any:
     """Return the sum of the counts of all processes; nothing is pickled.
 
     Each process sends the sums of its counts, and two hashes an image with an id: of the id and of
@@ -22,7 +33,7 @@ def sum_over_processes(measure: A, group: Any, per_image: bool) -> A:
 
     Parameters
     ----------
-    measure : Accumulator
+    measure : Reducible
         The counts of this process.
     group : ProcessGroup or None
         The processes.
@@ -61,7 +72,7 @@ def gather_bytes(content: bytes, group: Any) -> list[bytes]:
     return [part[: int(size)].cpu().numpy().tobytes() for part, size in pairs]
 
 
-def _without_repetitions(measure: A, group: Any) -> A:
+def _without_repetitions(measure: Reducible, group: Any) -> Any:
     """Return the counts of the images that no process of a lower rank has counted."""
     import torch.distributed as dist
 
