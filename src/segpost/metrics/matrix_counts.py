@@ -99,7 +99,7 @@ class MatrixCounts(Accumulator):
 
     def sums(self: M) -> M:
         """Return a matrix with the same counts, without those of single images and their ids."""
-        other = type(self)(**{**self.settings(), "per_image": False})  # type: ignore[arg-type]
+        other = type(self)(**{**self.settings(), "per_image": False})
         other._commit(self.state, self._outside, other._images)
         other._reduced, other._coverage = self._reduced, self._coverage
         return other
