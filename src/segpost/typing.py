@@ -13,8 +13,9 @@ from segpost.crf.terms import Normalization, PresetName
 from segpost.evaluation.options import MapTo
 from segpost.fingerprints.diff import Verdict
 from segpost.fingerprints.summary import Precision
+from segpost.metrics.arguments import Duplicates
 from segpost.metrics.dialects import DialectName
-from segpost.metrics.matrix import Duplicates, InvalidPreds, InvalidTarget
+from segpost.metrics.matrix import InvalidPreds, InvalidTarget
 from segpost.metrics.policy import Absent, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.scores import JsonLayout, PlotKind
 from segpost.metrics.values import ClassScore, ScoreAverage, ShareOf

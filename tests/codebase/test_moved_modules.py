@@ -33,6 +33,8 @@ def describe(value: Any) -> Any:
             for name in ("precision", "resolution", "enlarging"):  # which version 0.1 did not have
                 del summary[name]
         return record
+    if hasattr(value, "state_dict"):
+        return as_version_1(value.state_dict())
     if hasattr(value, "to_json"):
         return json.loads(value.to_json())
     if isinstance(value, segpost.Segmentation):
@@ -49,6 +51,14 @@ def describe(value: Any) -> Any:
     if type(value).__name__ == "ImageScores":
         return [list(value.ids), value.miou.tolist()]
     return repr(value)
+
+
+def as_version_1(state: dict[str, Any]) -> dict[str, Any]:
+    """A state without what version 1 did not have."""
+    assert (state.pop("complete"), state.pop("expected"), state.pop("failed")) == (True, None, [])
+    if state["segpost"] != "ConfusionMatrix":
+        assert state["settings"].pop("duplicates") == "raise"
+    return {**state, "version": 1}
 
 
 def approximate(value: Any) -> Any:

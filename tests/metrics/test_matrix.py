@@ -246,21 +246,26 @@ dist.init_process_group("gloo", init_method="file://" + where, rank=rank, world_
 random = np.random.default_rng(0)
 preds, target = random.integers(0, 6, (2, 7, 9, 10))
 target[target == 5] = 255
-for named in (True, False):
+for named, per_image in ((True, True), (True, False), (False, False)):
     own = list(range(rank, 7, size)) + ([rank] if named else [])  # a padded sampler repeats one
-    cm = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop")
+    if named and rank == 2:
+        own += [0]  # an image of another rank
+    cm = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
+    boundary = segpost.BoundaryF(5, ignore_index=255, duplicates="drop")
     for k in own:
-        cm.update(preds[k], target[k], ids=f"image {k}" if named else None)
+        name = f"image {k}" if named else None
+        cm.update(preds[k], target[k], ids=name)
+        boundary.update(np.minimum(preds[k], 4), target[k], ids=name)
     measure = segpost.BoundaryIoU(5, ignore_index=255)
     if rank == 1:
         measure.update(np.minimum(preds, 4), target)
     assert measure.all_reduce() is measure
-    cm.all_reduce()
-    loaded = segpost.ConfusionMatrix.from_json(cm.to_json())
-    part = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop")
+    cm.all_reduce(per_image=per_image)
+    boundary.all_reduce(per_image=per_image)
+    part = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
     part.update(preds[0], target[0], ids="another" if named else None)
     again_counted = [
-        cm.all_reduce, loaded.all_reduce,
+        cm.all_reduce,
         lambda: cm.update(preds[0], target[0]), lambda: cm.merge_state(part),
     ]
     for again in again_counted:
@@ -272,12 +277,23 @@ for named in (True, False):
             raise AssertionError("counted twice")
     print(cm.to_json())
     print(measure.to_json())
+    print(boundary.to_json())
+    cm.reset()
+    assert cm.per_image == per_image
+strict = segpost.BoundaryIoU(5)
+strict.update(target * 0, target * 0, ids=[f"{rank} {k}" for k in range(6)] + ["the same"])
+try:
+    strict.all_reduce()
+except ValueError as error:
+    assert "'the same' twice, on ranks 0 and" in str(error), error
+else:
+    raise AssertionError("counted twice")
 dist.destroy_process_group()
 """
 
 
 def test_all_reduce_over_processes(tmp_path: Path) -> None:
-    """Three processes over gloo end with the same state, with ids and without: that of one."""
+    """Three processes over gloo end with the state of one, with counts of images and without."""
     if not torch.distributed.is_available():
         pytest.skip("this torch has no torch.distributed")
     ranks = [
@@ -295,11 +311,13 @@ def test_all_reduce_over_processes(tmp_path: Path) -> None:
     preds, target = random.integers(0, 6, (2, 7, 9, 10))
     target[target == 5] = 255
     whole = []
-    for ids in ([f"image {k}" for k in range(7)], None):
-        cm = ConfusionMatrix(5, ignore_index=255, duplicates="drop")
+    names = [f"image {k}" for k in range(7)]
+    for ids, per_image in ((names, True), (None, False), (None, False)):
+        cm = ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
         cm.update(preds, target, ids=ids)
         measure = segpost.BoundaryIoU(5, ignore_index=255)
         measure.update(np.minimum(preds, 4), target)
-        whole += [cm.to_json(), measure.to_json()]
-    wanted = [state.replace('"reduced":false', '"reduced":true') for state in whole]
-    assert lines.pop().splitlines() == wanted
+        boundary = segpost.BoundaryF(5, ignore_index=255, duplicates="drop")
+        boundary.update(np.minimum(preds, 4), target, ids=ids)
+        whole += [cm.to_json(), measure.to_json(), boundary.to_json()]
+    assert lines.pop().splitlines() == whole

@@ -12,6 +12,7 @@ from matrix_maps import counted
 
 import segpost
 from segpost import ConfusionMatrix
+from segpost.metrics.saved_state import encode_state
 
 torch = pytest.importorskip("torch")
 
@@ -38,6 +39,12 @@ def torch_round_trip(state: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
+def signed(state: dict[str, Any]) -> str:
+    """A state as JSON, with the checksum of its content."""
+    content = {key: value for key, value in state.items() if key != "sha256"}
+    return encode_state(content)
+
+
 def test_damaged_states_are_refused() -> None:
     """Text that is no state, another version, negative counts, other shapes: errors that say so."""
     good = json.loads(counted(2, per_image=True).to_json())
@@ -48,7 +55,7 @@ def test_damaged_states_are_refused() -> None:
         for key in path[:-1]:
             place = place[key]
         place[path[-1]] = value
-        return json.dumps(state)
+        return signed(state)
 
     for text, message in [
         ("[1, 2", "not a saved ConfusionMatrix"),
@@ -69,6 +76,13 @@ def test_damaged_states_are_refused() -> None:
         (damaged("totals", "outside", value=[[0, 1, 2]]), "which are classes"),
         (damaged("settings", "per_image", value=False), "ids must be"),
         (damaged("reduced", value=1), "reduced is 1"),
+        (damaged("complete", value=1), "complete is 1"),
+        (damaged("expected", value=-1), "expected is -1"),
+        (damaged("failed", value=[0.5]), r"failed is \[0.5\]"),
+        (json.dumps({**good, "expected": 7}), "its checksum is that of other content"),
+        (json.dumps(good)[:-1] + ', "version": 2}', "'version' is there twice"),
+        (json.dumps(good) + "x", "not a saved"),
+        (2 * (json.dumps(good) + "\n"), "2 states of ConfusionMatrix"),
         ("[" * 100000, "not a saved"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -85,7 +99,7 @@ def test_damaged_states_of_other_measures_are_refused() -> None:
     pairs: list[tuple[Any, Any]] = [(boundary, segpost.BoundaryIoU), (matches, segpost.BoundaryF)]
     for state, measure in pairs:
         with pytest.raises(ValueError, match="damaged"):
-            measure.from_json(json.dumps(state))
+            measure.from_json(signed(state))
     for sums in (
         [1, 0, 1, 0, 0],
         [1, -5, -1, 9, 9],
@@ -95,4 +109,49 @@ def test_damaged_states_of_other_measures_are_refused() -> None:
     ):
         instances["totals"]["sums"] = [sums]
         with pytest.raises(ValueError, match="damaged"):
-            segpost.InstanceIoU.from_json(json.dumps(instances))
+            segpost.InstanceIoU.from_json(signed(instances))
+
+
+def test_states_say_whether_they_are_complete() -> None:
+    """A sum is complete only if all parts are, in memory and in files; images are added up."""
+    cm = counted(3)
+    assert cm.is_complete
+    whole, part = cm.copy(), cm.copy()
+    whole.record_coverage(complete=True, expected=3)
+    part.record_coverage(complete=False, expected=4, failed=["d"])
+    loaded = ConfusionMatrix.from_json(part.to_json())
+    assert not loaded.is_complete
+    assert "incomplete" in repr(loaded)
+    for parts in ([whole, loaded], [loaded, whole], [ConfusionMatrix(5, ignore_index=255), loaded]):
+        state = json.loads(sum(parts).to_json())  # type: ignore[union-attr]
+        expected = 7 if whole in parts else 4
+        assert (state["complete"], state["expected"], state["failed"]) == (False, expected, ["d"])
+    loaded.reset()
+    assert loaded.is_complete
+
+
+def test_states_of_version_1_load() -> None:
+    """They have neither completeness nor a checksum."""
+    cm = counted(2, per_image=True)
+    state = json.loads(cm.to_json())
+    old = {key: state[key] for key in ("segpost", "settings", "totals")}
+    old |= {"version": 1, "reduced": False}
+    assert ConfusionMatrix.from_json(json.dumps(old)) == cm
+
+
+def test_states_in_lines() -> None:
+    """A text may hold a state of each measure; every class loads its own."""
+    cm, measure = counted(2), segpost.BoundaryIoU(5)
+    text = f"{cm.to_json()}\n{measure.to_json()}\n"
+    assert ConfusionMatrix.from_json(text.encode()) == cm
+    assert segpost.BoundaryIoU.from_json(text) == measure
+    with pytest.raises(ValueError, match="not a saved TrimapIoU"):
+        segpost.TrimapIoU.from_json(text)
+
+
+def test_no_state_is_written_that_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit of the reader is that of the writer, too."""
+    cm = counted(2)
+    monkeypatch.setattr("segpost.metrics.saved_state.MAX_STATE_BYTES", len(cm.to_json()) - 1)
+    with pytest.raises(ValueError, match="over the limit"):
+        cm.to_json()

@@ -115,7 +115,7 @@ class PairCounter:
             if counts.measures:
                 labels, target = reader.as_labels(arrays), arrays.target
                 instances = reader.read_instances(pair, (target.shape[0], target.shape[1]))
-                update_measures(counts.measures, labels, target, instances)
+                update_measures(counts.measures, pair.id, labels, target, instances)
         except PairError as error:
             return PairResult(pair, None, error.text)
         except FILE_ERRORS as error:  # messages of the counting start with the argument's name

@@ -98,7 +98,11 @@ def build_instance_measure(
 
 
 def update_measures(
-    measures: Sequence[Accumulator], preds: Array, target: Array, instances: Array | None
+    measures: Sequence[Accumulator],
+    name: str,
+    preds: Array,
+    target: Array,
+    instances: Array | None,
 ) -> None:
     """Count one image in every measure.
 
@@ -106,6 +110,8 @@ def update_measures(
     ----------
     measures : sequence of Accumulator
         Boundary measures and instance-weighted IoU.
+    name : str
+        The id of the image.
     preds, target : integer array of shape (H, W)
         Labels.
     instances : integer array of shape (H, W), optional
@@ -113,6 +119,6 @@ def update_measures(
     """
     for measure in measures:
         if isinstance(measure, InstanceIoU):
-            measure.update(preds, target, instances)
+            measure.update(preds, target, instances, ids=name)
         elif isinstance(measure, (BoundaryIoU, TrimapIoU, BoundaryF)):
-            measure.update(preds, target)
+            measure.update(preds, target, ids=name)

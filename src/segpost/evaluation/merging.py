@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +13,14 @@ import numpy as np
 from segpost._core.public import public
 from segpost._core.text import FILE_ERRORS, describe_error, display_path, format_names
 from segpost.evaluation.counting import FailedPair
+from segpost.evaluation.pairing import Pairing
 from segpost.evaluation.plan import Plan
 from segpost.evaluation.shard_files import ShardCounts, decode_shard
 from segpost.metrics.base import Accumulator
 from segpost.metrics.counts import LabelPairs, add_pairs
 from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.matrix import ConfusionMatrix
+from segpost.metrics.measure import Measure
 from segpost.metrics.ratios import Int64
 
 
@@ -179,10 +181,37 @@ def merge_shards(run: Path | str, allow_partial: bool = False) -> Evaluated:
     if not coverage.is_complete and not allow_partial:
         raise IncompleteError(coverage)
     total = plan.counter.empty_counts()
-    load = partial(_load_images, plan, whole)
+    load = cache(partial(_load_images, plan, whole))
     images = ImageTable.deferred(total.cm.state.size, coverage.counted, True, load)
     total.cm.add_counts(counts.state.reshape(total.cm.state.shape), counts.outside, images)
+    for measure in counts.measures:
+        if isinstance(measure, Measure) and images:
+            measure.name_images(images)
+    failed = [failed.id for failed in coverage.failed]
+    record_coverage((total.cm, *counts.measures), coverage.is_complete, plan.pairing(), failed)
     return Evaluated(total.cm, counts.measures, coverage)
+
+
+def record_coverage(
+    measures: Iterable[Accumulator], is_counted: bool, pairing: Pairing, failed: Sequence[str]
+) -> None:
+    """Record in measures which images of a data set they are of.
+
+    Parameters
+    ----------
+    measures : iterable of Accumulator
+        The counts.
+    is_counted : bool
+        Whether all pairs are in them.
+    pairing : Pairing
+        The pairs, and what pairs with nothing.
+    failed : sequence of str
+        Ids of pairs without counts.
+    """
+    left_out = (*pairing.targets_without_preds, *pairing.pairs_without_instances)
+    complete = is_counted and not pairing.describe_unpaired()
+    for measure in measures:
+        measure.record_coverage(complete, len(pairing.pairs) + len(left_out), failed)
 
 
 def find_coverage(plan: Plan) -> Coverage:

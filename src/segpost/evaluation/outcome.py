@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from segpost._core.text import format_names
 from segpost.evaluation.counting import FailedPair, PairResult
-from segpost.evaluation.merging import Coverage
+from segpost.evaluation.merging import Coverage, record_coverage
 from segpost.evaluation.pairing import Pairing
 from segpost.metrics.base import Accumulator
 from segpost.metrics.matrix import ConfusionMatrix
@@ -52,6 +52,14 @@ class Outcome(NamedTuple):
         """Return whether there are scores: of all pairs, or `allow_partial` of some."""
         is_counted = self.has_all_shards and not self.failed
         return is_counted or (allow_partial and bool(self.cm.images))
+
+    def state_text(self) -> str:
+        """Return the states of the matrix and of the measures beside it, a line each."""
+        measures = [measure.copy() for measure in (self.cm, *self.measures)]
+        failed = [failed.id for failed in self.failed]
+        is_counted = self.has_all_shards and not failed
+        record_coverage(measures, is_counted, self.pairing, failed)
+        return "".join(f"{measure.to_json()}\n" for measure in measures)
 
     def notes(self) -> list[str]:
         """Return a sentence about what is missing, or none."""

@@ -28,7 +28,7 @@ class FailedImage(NamedTuple):
     """An image without counts, by its number in the shard, and why it has none."""
 
     number: int
-    file: str  # relative to its folder; empty where the reason is about all of them
+    file: str  # as in "preds/a.png", wherever the folder is; empty where no file is to blame
     reason: str
 
 

@@ -16,7 +16,7 @@ from segpost._core.arrays import Array
 from segpost._core.text import ErrorText, describe_error
 from segpost.evaluation.counting import PairCounts, PairResult
 from segpost.evaluation.isolated import survives
-from segpost.evaluation.plan import Plan, PlannedImage
+from segpost.evaluation.plan import ROOTS, Plan, PlannedImage
 from segpost.evaluation.shard_files import FailedImage, ShardCounts, encode_shard
 from segpost.evaluation.tries import TryRecord
 from segpost.files.images import limit_pixels
@@ -156,7 +156,7 @@ class _ShardCounter:
             failed,
             checksums,
             images.packed(),
-            [measure.state_dict()["totals"] for measure in total.measures],
+            [measure.sums().state_dict()["totals"] for measure in total.measures],
         )
 
     def _count_image(
@@ -181,10 +181,12 @@ class _ShardCounter:
         return result.counts or result.problem or ErrorText("", "it has no counts")
 
     def _without_roots(self, text: ErrorText) -> tuple[str, str]:
-        """Return the file and the reason of an error, with paths relative to their folders."""
+        """Return the file and the reason of an error, with names in place of the folders."""
         location, reason = text
-        for root in self.roots:
-            location, reason = (part.replace(f"{root}{os.sep}", "") for part in (location, reason))
+        for name, root in zip(ROOTS, self.roots, strict=False):
+            folder = f"{root}{os.sep}"
+            location = location.replace(folder, f"{name}/")
+            reason = reason.replace(folder, f"{name}/")
         return location, reason
 
 

@@ -39,9 +39,9 @@ class TryRecord:
         last: dict[str, int] = {}
         with contextlib.suppress(FileNotFoundError):
             for line in self.path.read_text("ascii", "replace").splitlines():
-                worker, _, number = line.rpartition(" ")
-                if number.removeprefix("-").isdecimal() and worker.count(" ") == 3:
-                    last[worker] = int(number)
+                worker, _, text = line.rpartition(" ")
+                if text.removeprefix("-").isdecimal() and worker.count(" ") == 3:
+                    last[worker] = int(text)
         here: Counter[int] = Counter()
         elsewhere: Counter[int] = Counter()
         for worker, number in last.items():

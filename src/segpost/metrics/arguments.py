@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from segpost._core.arguments import as_integer
 from segpost._core.arrays import Array
 
 MAX_CLASSES = 1 << 14
+Duplicates = Literal["raise", "drop"]
+DUPLICATES: tuple[str, ...] = get_args(Duplicates)
 
 
 def as_class_count(num_classes: object) -> int:
@@ -89,6 +91,12 @@ def as_groups(
         seen.update(labels)
         result[name] = tuple(labels)
     return result
+
+
+def as_duplicates(duplicates: Duplicates) -> Duplicates:
+    """Check what images are whose ids were seen before."""
+    arguments.check_choice(duplicates, "duplicates", DUPLICATES)
+    return duplicates
 
 
 def as_image_ids(ids: Any, images: int) -> list[str | int]:

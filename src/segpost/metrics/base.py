@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import copy
-import json
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, TypeVar
 
-import numpy as np
-
 from segpost._core.locks import Locked
+from segpost.metrics.saved_state import (
+    READABLE_VERSIONS,
+    VERSION,
+    StateCoverage,
+    decode_state,
+    encode_state,
+    merge_coverage,
+    read_coverage,
+)
 
 A = TypeVar("A", bound="Accumulator")
-VERSION = 1
-MAX_STATE_BYTES = 1 << 30
 
 
 class Accumulator(Locked):
@@ -23,6 +28,8 @@ class Accumulator(Locked):
 
     _kind: ClassVar[str] = ""
     _reduced: bool = False
+    _coverage: StateCoverage = StateCoverage()
+    duplicates: str
 
     # Defined by each measure
 
@@ -49,7 +56,47 @@ class Accumulator(Locked):
         """Add the counts of a measure with the same settings; on an error nothing changes."""
         raise NotImplementedError
 
+    def sums(self: A) -> A:
+        """Return a measure with the same counts, without ids and counts of single images."""
+        raise NotImplementedError
+
+    def _image_names(self) -> Sequence[str | int]:
+        """Return the ids of all images, empty where they have none."""
+        raise NotImplementedError
+
+    def _image_content(self, name: str | int) -> bytes:
+        """Return the counts of an image that has an id, for comparisons."""
+        raise NotImplementedError
+
+    def _without_images(self: A, names: Collection[str | int]) -> A:
+        """Return the counts of the other images."""
+        raise NotImplementedError
+
     # Derived from these
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no image is known to be missing from the counts."""
+        return self._coverage.complete
+
+    def record_coverage(
+        self, complete: bool, expected: int | None = None, failed: Sequence[str | int] = ()
+    ) -> None:
+        """Record whether the counts are of all the images that they should be of.
+
+        Saved states say it, and sums with other counts are complete only if both are.
+
+        Parameters
+        ----------
+        complete : bool
+            Whether nothing is missing.
+        expected : int, optional
+            Number of images that there should be.
+        failed : sequence of str or int
+            Ids of images that could not be counted.
+        """
+        with self._lock:
+            self._coverage = StateCoverage(bool(complete), expected, tuple(failed))
 
     def merge_state(self: A, other: A) -> None:
         """Add the counts of another part of the data set.
@@ -77,7 +124,9 @@ class Accumulator(Locked):
                 empty = self._empty()._dump()
                 if empty not in (self._dump(), other._dump()):
                     raise RuntimeError("the counts of one are those of all processes already")
+            coverage = self._merged_coverage(other)
             self._merge(other)
+            self._coverage = coverage
             self._reduced |= other._reduced
 
     def __iadd__(self: A, other: A) -> A:
@@ -110,60 +159,60 @@ class Accumulator(Locked):
         with self._lock:
             return copy.deepcopy(self)
 
-    def all_reduce(self: A, group: Any = None) -> A:
+    def all_reduce(self: A, group: Any = None, *, per_image: bool = False) -> A:
         """Sum over the processes of torch.distributed; afterwards they all have the same state.
 
-        Every process must call it. The parts are merged in the order of the ranks, from tensors
-        of plain data: nothing is pickled.
+        Every process must call it. Processes exchange sums, and hashes of ids, so that an image
+        that two have counted is an error, or is left out, as `duplicates` says. The state has the
+        bytes that one process would have counted.
 
         Parameters
         ----------
         group : ProcessGroup, optional
             The default group if left out.
+        per_image : bool
+            Gather the counts and ids of all images. Otherwise the sums are without them until
+            `reset`.
 
         Raises
         ------
         RuntimeError
             If it was called before and `reset` was not: the counts would be multiplied.
+        ValueError
+            If processes have counted images of the same id.
         """
+        from segpost.metrics.reduction import sum_over_processes
+
         with self._lock:
             if self._reduced:
                 raise RuntimeError(
                     "all_reduce was called already: a second one would multiply the counts; "
                     "reset() starts anew"
                 )
-            self.__dict__.update(self._sum_of_processes(group).__dict__, _reduced=True)
+            total = sum_over_processes(self, group, per_image)
+            self.__dict__.update(total.__dict__ | self._after_reduction() | {"_reduced": True})
         return self
 
-    def _sum_of_processes(self: A, group: Any) -> A:
-        """Return the sum of the counts of all processes."""
-        import torch
-        import torch.distributed as dist
-
-        device = "cuda" if "nccl" in str(dist.get_backend(group)) else "cpu"
-        text = np.frombuffer(self.to_json().encode(), np.uint8)
-        ranks = int(dist.get_world_size(group))
-        sizes = [torch.zeros(1, dtype=torch.int64, device=device) for _ in range(ranks)]
-        dist.all_gather(sizes, torch.tensor([len(text)], device=device), group=group)
-        padded = torch.zeros(int(max(map(int, sizes))), dtype=torch.uint8, device=device)
-        padded[: len(text)] = torch.from_numpy(text.copy()).to(device)
-        texts = [torch.zeros_like(padded) for _ in sizes]
-        dist.all_gather(texts, padded, group=group)
-        merged = self._empty()
-        for size, part in zip(sizes, texts, strict=True):
-            merged.merge_state(self.from_json(part[: int(size)].cpu().numpy().tobytes()))
-        return merged
+    def _after_reduction(self) -> dict[str, Any]:
+        """Return attributes that `reset` needs to undo what `all_reduce` changes."""
+        return {}
 
     def state_dict(self) -> dict[str, Any]:
         """Return settings and counts as plain numbers, strings and lists, for a checkpoint."""
         with self._lock:
-            return {
-                "segpost": self._kind,
-                "version": VERSION,
-                "settings": self.settings(),
-                "reduced": self._reduced,
-                "totals": self._dump(),
-            }
+            return self._document(reduced=self._reduced)
+
+    def _document(self, **more: Any) -> dict[str, Any]:
+        return {
+            "segpost": self._kind,
+            "version": VERSION,
+            "settings": self.settings(),
+            **more,
+            "complete": self._coverage.complete,
+            "expected": self._coverage.expected,
+            "failed": list(self._coverage.failed),
+            "totals": self._dump(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Replace the counts by those of a `state_dict` with the same settings.
@@ -180,45 +229,44 @@ class Accumulator(Locked):
             self.__dict__.update(result.__dict__)
 
     def to_json(self) -> str:
-        """Return the state as one line of JSON; the same counts give the same bytes."""
-        return json.dumps(self.state_dict(), separators=(",", ":"), allow_nan=False)
-
-    @classmethod
-    def from_json(cls: type[A], text: str | bytes) -> A:
-        """Load a state that `to_json` returned.
+        """Return the state as one line of JSON; the same counts give the same bytes.
 
         Raises
         ------
         ValueError
-            If the text is no state of this measure, or its counts are impossible.
+            If it is larger than what `from_json` reads.
         """
-        if len(text) > MAX_STATE_BYTES:
-            raise ValueError(
-                f"state is {len(text)} bytes, over the limit of {MAX_STATE_BYTES}; "
-                "not a segpost state"
-            )
-        try:
-            state = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"not a saved {cls.__name__}: {error}") from error
-        return cls._from_state(state)
+        with self._lock:
+            return encode_state(self._document())
+
+    @classmethod
+    def from_json(cls: type[A], text: str | bytes) -> A:
+        """Load a state that `to_json` returned, also from several in lines of their own.
+
+        Raises
+        ------
+        ValueError
+            If the text has no state of this measure, it is damaged, or its counts are impossible.
+        """
+        return cls._from_state(decode_state(text, cls._kind))
 
     @classmethod
     def _from_state(cls: type[A], state: object) -> A:
         if not isinstance(state, dict) or state.get("segpost") != cls._kind:
             kind = state.get("segpost") if isinstance(state, dict) else type(state).__name__
             raise ValueError(f"not a saved {cls.__name__}: it says {kind!r}")
-        if state.get("version") != VERSION:
+        if state.get("version") not in READABLE_VERSIONS:
             raise ValueError(
                 f"saved {cls.__name__} has version {state.get('version')!r}, "
-                f"this segpost reads {VERSION}"
+                f"this segpost reads {' and '.join(map(str, READABLE_VERSIONS))}"
             )
         try:
             result = cls(**state["settings"])
             result._load(state["totals"])
-            if not isinstance(state["reduced"], bool):
-                raise ValueError(f"reduced is {state['reduced']!r}")
-            result._reduced = state["reduced"]
+            reduced = state.get("reduced", False)
+            if not isinstance(reduced, bool):
+                raise ValueError(f"reduced is {reduced!r}")
+            result._reduced, result._coverage = reduced, read_coverage(state)
         except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
             raise ValueError(f"damaged {cls.__name__}: {error}") from error
         return result
@@ -228,6 +276,21 @@ class Accumulator(Locked):
         result = copy.copy(self)
         result.reset()
         return result
+
+    def _reset_base(self) -> None:
+        """Forget everything that is not a count."""
+        self._reduced, self._coverage = False, StateCoverage()
+
+    def _merged_coverage(self: A, other: A) -> StateCoverage:
+        """Return the completeness of the sum; what has counted nothing does not change it."""
+        one, two = self._coverage, other._coverage
+        if (one.expected is None) != (two.expected is None):
+            empty = self._empty()._dump()
+            if one == StateCoverage() and self._dump() == empty:
+                return two
+            if two == StateCoverage() and other._dump() == empty:
+                return one
+        return merge_coverage(one, two)
 
     def _add_batch(self: A, batch: A) -> None:
         """Add the counts of a batch, of which no other thread knows."""

@@ -14,6 +14,7 @@ from segpost._core.arguments import ClassNames
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
 from segpost._core.public import public
+from segpost.metrics.arguments import Duplicates
 from segpost.metrics.boundary_measure import BoundaryMeasure, as_diagonal_share
 from segpost.metrics.counts import CountTable, checked_add
 from segpost.metrics.measure import class_rows, class_table
@@ -55,7 +56,7 @@ class BoundaryF(BoundaryMeasure):
 
     Parameters
     ----------
-    num_classes, ignore_index, class_names
+    num_classes, ignore_index, class_names, duplicates
         As in `ConfusionMatrix`.
     tolerance : float
         Distance (Euclidean) up to which pixels are near, as a share of the image's diagonal, at
@@ -83,8 +84,14 @@ class BoundaryF(BoundaryMeasure):
         ignore_index: int | Iterable[int] | None = None,
         class_names: ClassNames | None = None,
         tolerance: float = 0.0075,
+        duplicates: Duplicates = "raise",
     ) -> None:
-        super().__init__(num_classes, ignore_index=ignore_index, class_names=class_names)
+        super().__init__(
+            num_classes,
+            ignore_index=ignore_index,
+            class_names=class_names,
+            duplicates=duplicates,
+        )
         self.tolerance = as_diagonal_share(tolerance, "tolerance", MAX_TOLERANCE)
         self.reset()
 
@@ -92,7 +99,7 @@ class BoundaryF(BoundaryMeasure):
         """Set all counts to zero."""
         with self._lock:
             self._counts: Int64 = np.zeros((self.num_classes, 4), np.int64)
-            self._reduced = False
+            self._reset_base()
 
     def compute(self) -> BoundaryFScores:
         """Compute the scores of everything counted so far."""
@@ -127,16 +134,16 @@ class BoundaryF(BoundaryMeasure):
             preds, target, self._ignored, offsets, self._counts
         )
 
-    def _dump(self) -> dict[str, Any]:
+    def _dump_counts(self) -> dict[str, Any]:
         return {"counts": self._counts.tolist()}
 
-    def _load(self, totals: dict[str, Any]) -> None:
+    def _load_counts(self, totals: dict[str, Any]) -> None:
         counts = read_counts(totals["counts"], self._counts.shape, "counts")
         if (counts[:, 1::2] > counts[:, ::2]).any():
             raise ValueError("counts has more matches than pixels")
         self._counts = counts
 
-    def _merge(self, other: BoundaryF) -> None:
+    def _merge_counts(self, other: BoundaryF) -> None:
         self._counts = checked_add(self._counts, other._counts)
 
 

@@ -12,6 +12,7 @@ from segpost._core.arguments import ClassNames
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
 from segpost._core.public import public
+from segpost.metrics.arguments import Duplicates
 from segpost.metrics.boundary_measure import (
     BoundaryMeasure,
     as_diagonal_share,
@@ -54,7 +55,7 @@ class BoundaryIoU(BoundaryMeasure):
 
     Parameters
     ----------
-    num_classes, ignore_index, class_names
+    num_classes, ignore_index, class_names, duplicates
         As in `ConfusionMatrix`.
     dilation_ratio : float
         Width of the band as a share of the diagonal, at least one pixel.
@@ -81,8 +82,14 @@ class BoundaryIoU(BoundaryMeasure):
         ignore_index: int | Iterable[int] | None = None,
         class_names: ClassNames | None = None,
         dilation_ratio: float = 0.02,
+        duplicates: Duplicates = "raise",
     ) -> None:
-        super().__init__(num_classes, ignore_index=ignore_index, class_names=class_names)
+        super().__init__(
+            num_classes,
+            ignore_index=ignore_index,
+            class_names=class_names,
+            duplicates=duplicates,
+        )
         self.dilation_ratio = as_diagonal_share(dilation_ratio, "dilation_ratio")
         self.reset()
 
@@ -91,7 +98,7 @@ class BoundaryIoU(BoundaryMeasure):
         with self._lock:
             self._near: Int64 = np.zeros((3, self.num_classes), np.int64)
             self._all: Int64 = np.zeros((3, self.num_classes), np.int64)
-            self._reduced = False
+            self._reset_base()
 
     def compute(self) -> BoundaryScores:
         """Compute the scores of everything counted so far."""
@@ -132,14 +139,14 @@ class BoundaryIoU(BoundaryMeasure):
         near_target = self._boundary_bands(target, width, True, self._ignored)
         self._near += count_bands(near_preds, near_target, c + 1, [c + 1])[:, :c]
 
-    def _dump(self) -> dict[str, Any]:
+    def _dump_counts(self) -> dict[str, Any]:
         return {"near": self._near.tolist(), "all": self._all.tolist()}
 
-    def _load(self, totals: dict[str, Any]) -> None:
+    def _load_counts(self, totals: dict[str, Any]) -> None:
         shape = (3, self.num_classes)
         self._near = read_class_counts(totals["near"], shape, "near")
         self._all = read_class_counts(totals["all"], shape, "all")
 
-    def _merge(self, other: BoundaryIoU) -> None:
+    def _merge_counts(self, other: BoundaryIoU) -> None:
         near = checked_add(self._near, other._near)
         self.__dict__.update(_near=near, _all=checked_add(self._all, other._all))

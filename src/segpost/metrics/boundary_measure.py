@@ -12,10 +12,15 @@ from segpost._core import arguments
 from segpost._core.arguments import ClassNames, NanRule, checked_names
 from segpost._core.arrays import Array
 from segpost._core.sampling import Grid
-from segpost.metrics.arguments import as_class_count, as_ignored_values
+from segpost.metrics.arguments import (
+    Duplicates,
+    as_class_count,
+    as_duplicates,
+    as_ignored_values,
+)
 from segpost.metrics.counting import count_pair
 from segpost.metrics.counts import ClassCounts, CountTable, LabelRules
-from segpost.metrics.measure import Measure
+from segpost.metrics.measure import Measure, names_of_images
 from segpost.metrics.pairs import as_pairs, raise_in_list
 from segpost.metrics.ratios import Float64, Int64
 from segpost.metrics.reading import as_reading
@@ -32,16 +37,19 @@ class BoundaryMeasure(Measure):
         *,
         ignore_index: int | Iterable[int] | None = None,
         class_names: ClassNames | None = None,
+        duplicates: Duplicates = "raise",
     ) -> None:
         self.num_classes = as_class_count(num_classes)
         self._ignored = as_ignored_values(ignore_index)
         self.class_names = checked_names(class_names, self.num_classes)
+        self.duplicates = as_duplicates(duplicates)
 
     def update(
         self,
         preds: Any,
         target: Any,
         *,
+        ids: Sequence[str | int] | str | int | None = None,
         convention: Convention | ConventionName | None = None,
         axis: int | None = None,
         grid: Grid | None = None,
@@ -60,12 +68,17 @@ class BoundaryMeasure(Measure):
         rules = LabelRules(self.num_classes, self._ignored)
         batch = self._empty()
         pairs = as_pairs(preds, target, self.num_classes, reading)
+        names = iter(names_of_images(ids, pairs))
         for index, pair in enumerate(pairs):
             try:
-                for image in pair.images():
+                for image, name in zip(pair.images(), names, strict=False):
+                    part = batch if name is None else self._empty()
                     if image.target.size:
                         table = count_pair(image, rules, nan, batch=pair)
-                        batch._measure(image.labels()[None], image.target[None], table)
+                        part._measure(image.labels()[None], image.target[None], table)
+                    if name is not None:
+                        part._name_image(name)
+                        batch._merge(part)
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
         self._add_batch(batch)
@@ -76,6 +89,7 @@ class BoundaryMeasure(Measure):
             "num_classes": self.num_classes,
             "ignore_index": self._ignored.tolist(),
             "class_names": None if self.class_names is None else list(self.class_names),
+            "duplicates": self.duplicates,
         }
 
     def _measure(self, preds: Array, target: Array, table: CountTable) -> None:

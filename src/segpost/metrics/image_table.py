@@ -194,8 +194,8 @@ class _Columns:
         self.ends = bytearray(8)  # int64, (N + 1,): where the cells of each image begin and end
         self.cells = bytearray()
         self.counts = bytearray()
-        self.cell_type = np.dtype(np.uint16 if num_cells <= MAX_UINT16_CELLS else np.uint32)
-        self.count_type = np.dtype(np.uint32)
+        self.cell_type = np.dtype("u2" if num_cells <= MAX_UINT16_CELLS else "u4")
+        self.count_type = np.dtype("u4")
         self.ids: list[ImageId] = []
         self.index_of_id: dict[ImageId, int] = {}
         self.outside: dict[int, LabelPairs] = {}
@@ -235,8 +235,8 @@ class _Columns:
     def _append(self, packed: PackedImages, ids: Sequence[ImageId]) -> None:
         self._drop_interrupted()
         if packed.counts.size and int(packed.counts.max()) > np.iinfo(self.count_type).max:
-            wide = np.frombuffer(bytes(self.counts), self.count_type).astype(np.uint64)
-            self.counts, self.count_type = bytearray(wide.tobytes()), wide.dtype
+            wide = np.frombuffer(bytes(self.counts), self.count_type).astype("u8")
+            self.counts, self.count_type = bytearray(wide.tobytes()), np.dtype("u8")
         before = int.from_bytes(self.ends[-8:], "little")
         ends = before + np.cumsum(packed.lengths, dtype=np.int64)
         self.ids.extend(ids)

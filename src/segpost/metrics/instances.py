@@ -15,12 +15,19 @@ from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost._core.validation import check_integer_labels
 from segpost.color.palette import Palette
+from segpost.metrics.arguments import Duplicates, as_duplicates
 from segpost.metrics.counting import count_images
 from segpost.metrics.counts import LabelRules
 from segpost.metrics.image_counts import sum_images
 from segpost.metrics.matrix import ConfusionMatrix
-from segpost.metrics.measure import InstanceScores, Measure, class_rows, class_table
-from segpost.metrics.pairs import as_pairs, raise_in_list
+from segpost.metrics.measure import (
+    InstanceScores,
+    Measure,
+    class_rows,
+    class_table,
+    names_of_images,
+)
+from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
 from segpost.metrics.ratios import ratio
 from segpost.metrics.reading import as_reading
 from segpost.metrics.saved import read_integer
@@ -67,7 +74,7 @@ class InstanceIoU(Measure):
 
     Parameters
     ----------
-    num_classes, ignore_index, class_names, groups
+    num_classes, ignore_index, class_names, groups, duplicates
         As in `ConfusionMatrix`.
     things : mapping of int to float
         The classes that have instances, and the mean size of one in pixels.
@@ -98,6 +105,7 @@ class InstanceIoU(Measure):
         class_names: ClassNames | None = None,
         groups: Mapping[str, Sequence[int]] | None = None,
         first_id: int = 1,
+        duplicates: Duplicates = "raise",
     ) -> None:
         self._confusion = ConfusionMatrix(
             num_classes, ignore_index=ignore_index, class_names=class_names, groups=groups
@@ -110,6 +118,7 @@ class InstanceIoU(Measure):
             if not (math.isfinite(size) and size > 0):
                 raise ValueError(f"things: the mean size of class {c} must be positive, got {size}")
         self.first_id = as_integer(first_id, "first_id")
+        self.duplicates = as_duplicates(duplicates)
         if self.first_id < 0:
             raise ValueError(f"first_id must be an integer of at least 0, got {first_id!r}")
         self.reset()
@@ -132,6 +141,7 @@ class InstanceIoU(Measure):
         target: Any,
         instances: Any,
         *,
+        ids: Sequence[str | int] | str | int | None = None,
         convention: Convention | ConventionName | None = None,
         axis: int | None = None,
         grid: Grid | None = None,
@@ -147,7 +157,7 @@ class InstanceIoU(Measure):
         target : integer array of shape (..., H, W), or a list of them
         instances : integer array of the shape of `target`, or a list of them
             One value per instance of an image; values below `first_id` are no instances.
-        convention, axis, grid, threshold, quantization, nan
+        ids, convention, axis, grid, threshold, quantization, nan
             As in `ConfusionMatrix.update`.
 
         Raises
@@ -158,32 +168,31 @@ class InstanceIoU(Measure):
         self._check_not_reduced()
         reading = as_reading(convention, axis, grid, threshold, quantization)
         check_choice(nan, "nan", NAN_RULES)
-        batch, confusion = self._empty(), self._confusion
-        rules = LabelRules(self.num_classes, confusion._ignored)
+        batch = self._empty()
+        rules = LabelRules(self.num_classes, self._confusion._ignored)
         pairs = as_pairs(preds, target, self.num_classes, reading)
+        names = iter(names_of_images(ids, pairs))
+        counts = []
         for index, pair in enumerate(pairs):
             try:
-                counts, outside = sum_images(count_images(pair, rules, nan), self.num_classes)
+                counts.append(count_images(pair, rules, nan))
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
-            batch._confusion._commit(counts, outside, batch._confusion._images)
         maps = instances if isinstance(instances, (list, tuple)) else [instances]
         if len(maps) != len(pairs):
             raise ValueError(f"instances has {len(maps)} maps for {len(pairs)} targets")
-        for pair, one in zip(pairs, maps, strict=True):
-            array = as_input_array(one, "instances")
-            check_integer_labels(array, "instances")
-            shape = array.array.shape if array.array.ndim > 1 else (1, *array.array.shape)
-            if shape != pair.target.shape:
-                raise ValueError(
-                    f"instances of shape {array.array.shape} do not fit target of "
-                    f"{pair.target.shape}"
-                )
-            stack = array.array.reshape(-1, *shape[-2:])
-            for index, image in enumerate(pair.images()):
+        for pair, of_pair, one in zip(pairs, counts, maps, strict=True):
+            images = zip(pair.images(), of_pair, _stack_of(one, pair), names, strict=False)
+            for image, image_counts, instance_map, name in images:
+                part = batch if name is None else self._empty()
+                confusion = part._confusion
+                sums = sum_images([image_counts], self.num_classes)
+                confusion._commit(*sums, confusion._images)
                 if image.target.size:
-                    labels = image.labels()
-                    batch._measure(labels[None], image.target[None], stack[index][None])
+                    part._measure(image.labels()[None], image.target[None], instance_map[None])
+                if name is not None:
+                    part._name_image(name)
+                    batch._merge(part)
         self._add_batch(batch)
 
     def compute(self) -> InstanceScores:
@@ -245,7 +254,7 @@ class InstanceIoU(Measure):
         with self._lock:
             self._confusion = self._confusion._empty()
             self._sums: Sums = {}
-            self._reduced = False
+            self._reset_base()
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain data."""
@@ -253,7 +262,8 @@ class InstanceIoU(Measure):
         names = ("num_classes", "ignore_index", "class_names", "groups")
         things = [[c, size] for c, size in sorted(self.things.items())]
         settings = {name: confusion[name] for name in names}
-        return settings | {"things": things, "first_id": self.first_id}
+        more = {"things": things, "first_id": self.first_id, "duplicates": self.duplicates}
+        return settings | more
 
     def _measure(self, preds: Array, target: Array, instances: Array) -> None:
         """Add one image: labels and instances of shape (1, H, W)."""
@@ -294,11 +304,11 @@ class InstanceIoU(Measure):
                 missed.append((instances * size - pixels) * weight)
         return math.fsum(weighted), math.fsum(missed)
 
-    def _dump(self) -> dict[str, Any]:
+    def _dump_counts(self) -> dict[str, Any]:
         sums = [[c, size, *values] for (c, size), values in sorted(self._sums.items())]
         return {"confusion": self._confusion._dump(), "sums": sums}
 
-    def _load(self, totals: dict[str, Any]) -> None:
+    def _load_counts(self, totals: dict[str, Any]) -> None:
         self._confusion._load(totals["confusion"])
         self._sums = {}
         for c, size, instances, right, grouped in totals["sums"]:
@@ -313,10 +323,23 @@ class InstanceIoU(Measure):
             right = read_integer(right, 0, grouped, "sums")
             self._sums[key] = [instances, right, grouped]
 
-    def _merge(self, other: InstanceIoU) -> None:
+    def _merge_counts(self, other: InstanceIoU) -> None:
         confusion = self._confusion + other._confusion
         sums = {key: list(values) for key, values in self._sums.items()}
         for key, values in other._sums.items():
             before = sums.setdefault(key, [0, 0, 0])
             sums[key] = [a + b for a, b in zip(before, values, strict=True)]
         self.__dict__.update(_confusion=confusion, _sums=sums)
+
+
+def _stack_of(instances: Any, pair: PredictionPair) -> Array:
+    """Return the instance maps (N, H, W) of a pair, which have the size of its targets."""
+    array = as_input_array(instances, "instances")
+    check_integer_labels(array, "instances")
+    shape = array.array.shape if array.array.ndim > 1 else (1, *array.array.shape)
+    if shape != pair.target.shape:
+        raise ValueError(
+            f"instances of shape {array.array.shape} do not fit target of {pair.target.shape}"
+        )
+    stack: Array = array.array.reshape(-1, *shape[-2:])
+    return stack

@@ -15,8 +15,10 @@ from segpost._core.device import context_of
 from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost.metrics.arguments import (
+    Duplicates,
     as_class_count,
     as_class_numbers,
+    as_duplicates,
     as_groups,
     as_ignored_values,
     as_image_ids,
@@ -42,8 +44,6 @@ InvalidPreds = Literal["miss", "raise", "drop"]
 INVALID_PREDS: tuple[str, ...] = get_args(InvalidPreds)
 InvalidTarget = Literal["raise", "drop"]
 INVALID_TARGET: tuple[str, ...] = get_args(InvalidTarget)
-Duplicates = Literal["raise", "drop"]
-DUPLICATES: tuple[str, ...] = get_args(Duplicates)
 
 
 @public
@@ -113,9 +113,8 @@ class ConfusionMatrix(MatrixCounts):
         self.per_image = bool(per_image)
         arguments.check_choice(invalid_preds, "invalid_preds", INVALID_PREDS)
         arguments.check_choice(invalid_target, "invalid_target", INVALID_TARGET)
-        arguments.check_choice(duplicates, "duplicates", DUPLICATES)
         self.invalid_preds, self.invalid_target = invalid_preds, invalid_target
-        self.duplicates = duplicates
+        self.duplicates = as_duplicates(duplicates)
         self.reset()
 
     @property
@@ -295,6 +294,8 @@ class ConfusionMatrix(MatrixCounts):
         parts.append(f"{int(self._state.sum()):,} pixels")
         if self._images:
             parts.append(f"{len(self._images):,} image{'' if len(self._images) == 1 else 's'}")
+        if not self.is_complete:
+            parts.append("incomplete")
         return f"<ConfusionMatrix: {', '.join(parts)}>"
 
     def _repr_html_(self) -> str:

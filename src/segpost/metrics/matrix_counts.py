@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -92,15 +92,16 @@ class MatrixCounts(Accumulator):
             self._device = self._device_counts()
             self._outside = {}
             self._images = ImageTable((self.num_classes + 1) ** 2)
-            self._reduced = False
+            self.per_image = self.__dict__.pop("_per_image_before", self.per_image)
+            self._reset_base()
 
     # Copies and pickles
 
     def sums(self: M) -> M:
         """Return a matrix with the same counts, without those of single images and their ids."""
-        other = type(self)(**{**self.settings(), "per_image": False})  # type: ignore[arg-type]
+        other = type(self)(**{**self.settings(), "per_image": False})
         other._commit(self.state, self._outside, other._images)
-        other._reduced = self._reduced
+        other._reduced, other._coverage = self._reduced, self._coverage
         return other
 
     def copy(self: M) -> M:
@@ -128,6 +129,25 @@ class MatrixCounts(Accumulator):
         self._device = self._device_counts()
 
     # Accumulator
+
+    def _image_names(self) -> Sequence[str | int]:
+        return self._images.ids
+
+    def _image_content(self, name: str | int) -> bytes:
+        index = self._images.find(name)
+        assert index is not None
+        image = self._images[index]
+        outside = sorted(image.outside.items())
+        return repr((image.cells.tolist(), image.counts.tolist(), outside)).encode()
+
+    def _without_images(self: M, names: Collection[str | int]) -> M:
+        other = self._empty()
+        other._add_images([image for image in self._images if image.id not in names])
+        other._coverage = self._coverage
+        return other
+
+    def _after_reduction(self) -> dict[str, Any]:
+        return {"_per_image_before": self.per_image}
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain data."""

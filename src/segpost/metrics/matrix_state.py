@@ -11,6 +11,7 @@ from segpost._core.arrays import Array
 from segpost.metrics.counts import ImageCounts, LabelPairs
 from segpost.metrics.ratios import Int64
 from segpost.metrics.saved import read_counts, read_integer
+from segpost.metrics.saved_state import id_order
 
 MAX_COUNT = 2**63 - 1
 
@@ -30,7 +31,7 @@ def dump_totals(state: Int64, outside: LabelPairs, images: Sequence[ImageCounts]
         "outside": _dump_pairs(outside),
         "images": [
             [image.id, image.cells.tolist(), image.counts.tolist(), _dump_pairs(image.outside)]
-            for image in sorted(images, key=_order_of_ids)
+            for image in sorted(images, key=lambda image: id_order(image.id))
         ],
     }
 
@@ -86,9 +87,3 @@ def _load_pairs(rows: Iterable[Sequence[int]], classes: int) -> LabelPairs:
             raise ValueError(f"outside has {target}, {pred}, which are classes")
         pairs[target, pred] = read_integer(count, 1, MAX_COUNT, "outside")
     return pairs
-
-
-def _order_of_ids(image: ImageCounts) -> tuple[bool, int, str]:
-    """Sort integers before strings; images without an id stay in their order."""
-    name = image.id
-    return isinstance(name, str), name if isinstance(name, int) else 0, str(name or "")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+import numpy as np
 
 from segpost._core.equality import compare_by_value
+from segpost.metrics.arguments import Duplicates, as_image_ids
 from segpost.metrics.base import Accumulator
+from segpost.metrics.image_table import ImageTable, PackedImages
+from segpost.metrics.pairs import PredictionPair
 from segpost.metrics.ratios import Float64, mean_of
+from segpost.metrics.saved_state import id_order, read_ids
 from segpost.render.tables import Table, format_score
 from segpost.render.text import as_printable
+
+M = TypeVar("M", bound="Measure")
 
 
 @compare_by_value
@@ -32,10 +40,32 @@ class InstanceScores(NamedTuple):
 
 
 class Measure(Accumulator):
-    """Counts over a data set that give tables and data for the report of a confusion matrix."""
+    """Counts over a data set that give tables and data for the report of a confusion matrix.
+
+    Images may have ids, so that none is counted twice. With ``duplicates="drop"`` the counts of
+    each are kept, since a sum leaves out those that it has.
+    """
 
     report_key: ClassVar[str]  # of its data in the JSON of a report
     num_classes: int
+    duplicates: Duplicates = "raise"
+
+    _names: ImageTable = ImageTable(0)  # ids, without counts; replaced by every update
+    _totals_of: Mapping[str | int, dict[str, Any]] = {}  # by id, with duplicates="drop"
+
+    # Defined by each measure
+
+    def _dump_counts(self) -> dict[str, Any]:
+        """Return the counts as plain data."""
+        raise NotImplementedError
+
+    def _load_counts(self, totals: dict[str, Any]) -> None:
+        """Replace the counts by those of `_dump_counts`; refuse counts that cannot be."""
+        raise NotImplementedError
+
+    def _merge_counts(self, other: Any) -> None:
+        """Add the counts of a measure with the same settings; on an error nothing changes."""
+        raise NotImplementedError
 
     def tables(self, names: Sequence[str]) -> list[Table]:
         """Return the tables of the report.
@@ -54,6 +84,125 @@ class Measure(Accumulator):
     def instance_scores(self) -> InstanceScores | None:
         """Return scores of instances, where the measure has them."""
         return None
+
+    def name_images(self, names: ImageTable) -> None:
+        """Give the images that were counted their ids, where `duplicates` is "raise".
+
+        Parameters
+        ----------
+        names : ImageTable
+            A table of as many images with ids.
+        """
+        if self.duplicates != "raise" or self._names:
+            raise ValueError("ids can be set once, and only where no counts of images are kept")
+        self._names = names
+
+    # Accumulator
+
+    def sums(self: M) -> M:
+        """Return a measure with the same counts, without ids and counts of single images."""
+        result = self.copy()
+        result._forget_images()
+        return result
+
+    def _reset_base(self) -> None:
+        super()._reset_base()
+        self._forget_images()
+
+    def _forget_images(self) -> None:
+        self._names, self._totals_of = ImageTable(0), {}
+
+    def _name_image(self, name: str | int) -> None:
+        """Give the counts, which are of one image, its id."""
+        self._names = ImageTable(0).extended_by(NO_CELLS, [name])
+        if self.duplicates == "drop":
+            self._totals_of = {name: self._dump_counts()}
+
+    def _dump(self) -> dict[str, Any]:
+        totals = self._dump_counts()
+        if not self._names.has_ids:
+            return totals
+        names = sorted(self._names.ids, key=id_order)
+        if self.duplicates == "drop":
+            return totals | {"images": [[name, self._totals_of[name]] for name in names]}
+        return totals | {"ids": names}
+
+    def _load(self, totals: dict[str, Any]) -> None:
+        self._forget_images()
+        if "images" in totals:
+            total = self._empty()
+            for name, counts in totals["images"]:
+                image = self._empty()
+                image._load_counts(counts)
+                image._name_image(*read_ids([name]))
+                total._merge(image)
+            if total._dump_counts() != {
+                k: v for k, v in totals.items() if k not in ("images", "ids")
+            }:
+                raise ValueError("the images do not add up to the counts")
+            self.__dict__.update(total.__dict__)
+            return
+        self._load_counts(totals)
+        if "ids" in totals:
+            names = read_ids(totals["ids"])
+            self._names = ImageTable(0).extended_by(no_cells(len(names)), names)
+
+    def _merge(self: M, other: M) -> None:
+        mine, others = self._names, other._names
+        if mine.has_ids != others.has_ids:
+            nameless = other if mine.has_ids else self
+            if nameless._dump_counts() != nameless._empty()._dump_counts():
+                raise ValueError("ids must be given for all images or for none")
+        repeated = [name for name in others.ids if mine.find(name) is not None]
+        if repeated:
+            other = other._without_images(self._check_repetitions(repeated, other))
+            others = other._names
+        self._merge_counts(other)
+        if others.has_ids:
+            names = others.ids
+            self._names = mine.extended_by(no_cells(len(names)), names) if mine else others
+            self._totals_of = {**self._totals_of, **other._totals_of}
+
+    def _check_repetitions(self: M, names: Sequence[str | int], other: M) -> Sequence[str | int]:
+        """Return ids that two measures have, unless that is an error."""
+        for name in names:
+            if self.duplicates == "raise":
+                raise ValueError(f'ids has {name!r} twice; duplicates="drop" counts it once')
+            if self._totals_of[name] != other._totals_of[name]:
+                raise ValueError(f"ids has {name!r} twice, with other counts the second time")
+        return names
+
+    def _image_names(self) -> Sequence[str | int]:
+        return self._names.ids
+
+    def _image_content(self, name: str | int) -> bytes:
+        return repr(self._totals_of.get(name)).encode()
+
+    def _without_images(self: M, names: Collection[str | int]) -> M:
+        result = self._empty()
+        for name in self._names.ids:
+            if name not in names:
+                image = self._empty()
+                image._load_counts(self._totals_of[name])
+                image._name_image(name)
+                result._merge(image)
+        result._coverage = self._coverage
+        return result
+
+
+def no_cells(images: int) -> PackedImages:
+    """Return columns of images without counts."""
+    empty = np.zeros(0, np.int64)
+    return PackedImages(np.zeros(images, np.int64), empty, empty, {})
+
+
+def names_of_images(ids: Any, pairs: Sequence[PredictionPair]) -> Sequence[str | int | None]:
+    """Return the id of every image of the pairs, None for each where there are no ids."""
+    images = sum(int(np.prod(pair.target.shape[:-2])) for pair in pairs)
+    return [None] * images if ids is None else as_image_ids(ids, images)
+
+
+NO_CELLS = no_cells(1)
 
 
 def class_table(

@@ -11,6 +11,7 @@ from segpost._core.arguments import ClassNames, as_integer
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
 from segpost._core.public import public
+from segpost.metrics.arguments import Duplicates
 from segpost.metrics.boundary_measure import BoundaryMeasure, count_bands
 from segpost.metrics.counts import ClassCounts, CountTable, checked_add
 from segpost.metrics.ratios import Float64, Int64, mean_of, ratio
@@ -44,7 +45,7 @@ class TrimapIoU(BoundaryMeasure):
 
     Parameters
     ----------
-    num_classes, ignore_index, class_names
+    num_classes, ignore_index, class_names, duplicates
         As in `ConfusionMatrix`.
     widths : sequence of int
         In pixels, each at least 1.
@@ -70,8 +71,14 @@ class TrimapIoU(BoundaryMeasure):
         ignore_index: int | Iterable[int] | None = None,
         class_names: ClassNames | None = None,
         widths: Sequence[int] = (1, 2, 4, 8, 16, 32),
+        duplicates: Duplicates = "raise",
     ) -> None:
-        super().__init__(num_classes, ignore_index=ignore_index, class_names=class_names)
+        super().__init__(
+            num_classes,
+            ignore_index=ignore_index,
+            class_names=class_names,
+            duplicates=duplicates,
+        )
         unique = sorted({as_integer(width, "widths") for width in widths})
         if not unique or unique[0] < 1 or unique[-1] >= 2**31 or len(unique) > MAX_WIDTHS:
             raise ValueError(
@@ -84,7 +91,7 @@ class TrimapIoU(BoundaryMeasure):
         """Set all counts to zero."""
         with self._lock:
             self._counts: Int64 = np.zeros((len(self.widths), 3, self.num_classes), np.int64)
-            self._reduced = False
+            self._reset_base()
 
     def compute(self) -> TrimapScores:
         """Compute the scores of everything counted so far."""
@@ -128,11 +135,11 @@ class TrimapIoU(BoundaryMeasure):
             band = self._boundary_bands(target, width, False, self._ignored)
             self._counts[k] += count_bands(preds, band, c, [c, c + 1])
 
-    def _dump(self) -> dict[str, Any]:
+    def _dump_counts(self) -> dict[str, Any]:
         return {"counts": self._counts.tolist()}
 
-    def _load(self, totals: dict[str, Any]) -> None:
+    def _load_counts(self, totals: dict[str, Any]) -> None:
         self._counts = read_class_counts(totals["counts"], self._counts.shape, "counts")
 
-    def _merge(self, other: TrimapIoU) -> None:
+    def _merge_counts(self, other: TrimapIoU) -> None:
         self._counts = checked_add(self._counts, other._counts)

@@ -231,7 +231,12 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     )
     add("--images", type=Path, metavar="DIR", help="images to show beside them")
     add("--cityscapes-json", type=Path, metavar="FILE", help="in the benchmark's layout")
-    add("--state", type=Path, metavar="FILE", help="the counts, for ConfusionMatrix.from_json")
+    add(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="the counts, for ConfusionMatrix.from_json and the other measures' from_json",
+    )
     add("--allow-partial", action="store_true", help="give scores although files failed")
     add("--quiet", action="store_true", help="no report on the terminal, and no progress bar")
 

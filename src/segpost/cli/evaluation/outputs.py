@@ -97,7 +97,7 @@ def file_content(
     if name == "json":
         return lambda: _format_json(outcome, scores)
     if name == "state" and outcome.has_scores(arguments.allow_partial):
-        return lambda: outcome.cm.to_json() + "\n"
+        return outcome.state_text
     if scores is None:
         return None
     contents: dict[str, Callable[[], str]] = {
@@ -163,7 +163,7 @@ def _format_per_image(scores: Scores, outcome: Outcome) -> str:
             formats.plain(float(value))
             for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i])
         )
-        rows.append([escape_csv(id_), miou, accuracy, pixels[i], ignored[i], *iou])
+        rows.append([escape_csv(str(id_)), miou, accuracy, pixels[i], ignored[i], *iou])
     return formats.csv_lines(rows)
 
 

@@ -1,0 +1,112 @@
+"""The sum of a measure over the processes of torch.distributed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+HASH_BYTES = 16
+ROW = np.dtype([("id", f"V{HASH_BYTES}"), ("counts", f"V{HASH_BYTES}")])
+
+
+class Reducible(Protocol):
+    """What a measure has for its sum over processes."""
+
+    duplicates: str
+
+    def sums(self) -> Any:
+        """Return a measure without counts of single images."""
+
+    def to_json(self) -> str:
+        """Return the state as JSON."""
+
+    def _empty(self) -> Any: ...
+    def _image_names(self) -> Sequence[str | int]: ...
+    def _image_content(self, name: str | int) -> bytes: ...
+    def _without_images(self, names: Collection[str | int]) -> Any: ...
+
+
+def sum_over_processes(measure: Reducible, group: Any, per_image: bool) -> Any:
+    """Return the sum of the counts of all processes; nothing is pickled.
+
+    Each process sends the sums of its counts, and two hashes an image with an id: of the id and of
+    its counts. An image that several have counted is left out of all but the first of them.
+
+    Parameters
+    ----------
+    measure : Reducible
+        The counts of this process.
+    group : ProcessGroup or None
+        The processes.
+    per_image : bool
+        Gather the counts and ids of all images, too.
+
+    Raises
+    ------
+    ValueError
+        If images were counted by several processes, and `duplicates` says that this is an error.
+    """
+    part = _without_repetitions(measure, group)
+    sent = part if per_image else part.sums()
+    total = sent._empty()
+    for text in gather_bytes(sent.to_json().encode(), group):
+        total.merge_state(sent.from_json(text))
+    return total
+
+
+def gather_bytes(content: bytes, group: Any) -> list[bytes]:
+    """Return the bytes of every process, in the order of the ranks."""
+    import torch
+    import torch.distributed as dist
+
+    device = "cuda" if "nccl" in str(dist.get_backend(group)) else "cpu"
+    ranks = int(dist.get_world_size(group))
+    sizes = [torch.zeros(1, dtype=torch.int64, device=device) for _ in range(ranks)]
+    dist.all_gather(sizes, torch.tensor([len(content)], device=device), group=group)
+    padded = torch.zeros(int(max(map(int, sizes))), dtype=torch.uint8, device=device)
+    if content:
+        padded[: len(content)] = torch.frombuffer(bytearray(content), dtype=torch.uint8).to(device)
+    parts = [torch.zeros_like(padded) for _ in sizes]
+    if len(padded):
+        dist.all_gather(parts, padded, group=group)
+    pairs = zip(parts, sizes, strict=True)
+    return [part[: int(size)].cpu().numpy().tobytes() for part, size in pairs]
+
+
+def _without_repetitions(measure: Reducible, group: Any) -> Any:
+    """Return the counts of the images that no process of a lower rank has counted."""
+    import torch.distributed as dist
+
+    names = measure._image_names()
+    own = np.zeros(len(names), ROW)
+    for row, name in enumerate(names):
+        own[row] = (_hash(repr(name).encode()), _hash(measure._image_content(name)))
+    ranks = [np.frombuffer(part, ROW) for part in gather_bytes(own.tobytes(), group)]
+    known: dict[bytes, tuple[int, bytes]] = {}
+    repeated: dict[bytes, str] = {}
+    for rank, rows in enumerate(ranks):
+        for id_, counts in zip(rows["id"].tolist(), rows["counts"].tolist(), strict=True):
+            first, before = known.setdefault(id_, (rank, counts))
+            if first != rank:
+                is_same = before == counts
+                difference = "" if is_same else ", with other counts the second time"
+                repeated[id_] = f"on ranks {first} and {rank}{difference}"
+    if not repeated:
+        return measure
+    hashes = dict(zip(own["id"].tolist(), names, strict=True))
+    wrong = {id_: text for id_, text in repeated.items() if "other counts" in text}
+    if wrong or measure.duplicates == "raise":
+        id_, text = next(iter((wrong or repeated).items()))
+        name = repr(hashes[id_]) if id_ in hashes else "an image of other ranks"
+        cure = "" if wrong else '; duplicates="drop" counts it once'
+        raise ValueError(f"ids has {name} twice, {text}{cure}")
+    rank = int(dist.get_rank(group))
+    dropped = {hashes[id_] for id_ in repeated if id_ in hashes and known[id_][0] != rank}
+    return measure._without_images(dropped) if dropped else measure
+
+
+def _hash(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=HASH_BYTES).digest()

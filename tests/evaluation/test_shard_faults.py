@@ -1,0 +1,175 @@
+"""Runs that are killed, images that kill, and damaged files: the counts are those of a calm run."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from evaluation_files import label_pair, write_labels
+
+import segpost
+from segpost.cli import main
+from segpost.evaluation.shard_files import decode_shard
+
+pytestmark = pytest.mark.faults
+
+IMAGES, SHARD_IMAGES = 200, 5
+OPTIONS = ("--num-classes", "4", "--ignore-index", "255", "--measure", "boundary")
+KILLS = 60
+# An interpreter that has this as sitecustomize dies when it opens a file of this name.
+POISON = """
+import os, signal, sys
+sys.addaudithook(
+    lambda event, values: event == "open" and str(values[0]).endswith("preds/i003.png")
+    and os.kill(os.getpid(), signal.SIGKILL)
+)
+"""
+
+FLIPS = 2000
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """200 pairs, of which `evaluate.json` is the state."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for k in range(IMAGES):
+        preds, target = label_pair(k)
+        write_labels(folder / f"preds/i{k:03d}.png", preds)
+        write_labels(folder / f"gt/i{k:03d}.png", target)
+    state = ["--state", str(folder / "evaluate.json"), "--quiet"]
+    assert main(["evaluate", *places(folder), *OPTIONS, *state]) == 0
+    return folder
+
+
+def places(folder: Path) -> list[str]:
+    """The arguments that say where predictions and targets are."""
+    return [str(folder / "preds"), str(folder / "gt")]
+
+
+def environment(*folders: Path) -> dict[str, str]:
+    """Variables with which a process imports this segpost, and what is in the folders."""
+    parts = [*map(str, folders), str(Path(segpost.__file__).parents[1])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(parts)}
+
+
+def start(*arguments: object, folders: tuple[Path, ...] = ()) -> subprocess.Popen[bytes]:
+    """Start a command in a group of processes of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "segpost", *map(str, arguments)],
+        env=environment(*folders),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def plan_of(pairs: Path, run: Path) -> Path:
+    """A plan of all pairs."""
+    size = ["--shard-images", str(SHARD_IMAGES)]
+    assert main(["plan", *places(pairs), *OPTIONS, "--run", str(run), *size]) == 0
+    return run
+
+
+def damage(path: Path, dice: random.Random) -> None:
+    """Empty a file, cut it, or flip a bit of it."""
+    content = bytearray(path.read_bytes())
+    kind = dice.randrange(3)
+    if kind == 0 or not content:
+        content = bytearray()
+    elif kind == 1:
+        del content[dice.randrange(len(content)) :]
+    else:
+        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+    path.write_bytes(content)
+
+
+def test_kills_of_two_workers_on_the_same_shards(pairs: Path, tmp_path: Path) -> None:
+    """60 SIGKILLs at random instants, and shards damaged between them: the same state."""
+    run = plan_of(pairs, tmp_path / "run")
+    dice = random.Random(0)
+    kills, in_work, workers = 0, 0, []
+    while kills < KILLS:
+        while len(workers) < 2:
+            worker = start("count", run, "--shards", "0-39", "--jobs", "1")
+            workers.append((worker, time.monotonic() + dice.uniform(0.3, 1.5)))
+        worker, end = workers.pop(dice.randrange(2))
+        try:  # its own end, or the instant of the kill
+            _, err = worker.communicate(timeout=max(0.0, end - time.monotonic()))
+            assert (worker.returncode, err) == (0, b"")
+        except subprocess.TimeoutExpired:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.communicate()
+            kills += 1
+            in_work += bool(list((run / "shards").glob("*.try")))
+        for path in sorted((run / "shards").glob("[0-9]*.counts")):
+            if dice.random() < 0.3:
+                damage(path, dice)
+    for worker, _ in workers:
+        worker.communicate()
+    assert main(["count", str(run), "--quiet"]) == 0
+    state = tmp_path / "state.json"
+    assert main(["merge", str(run), "--state", str(state), "--quiet"]) == 0
+    assert state.read_bytes() == (pairs / "evaluate.json").read_bytes()
+    assert in_work > 0
+
+
+def test_a_killed_evaluation_is_resumed(pairs: Path, tmp_path: Path) -> None:
+    """SIGKILL of `evaluate --run` at 10 random instants; the same command ends with the state."""
+    state = tmp_path / "state.json"
+    size = ["--shard-images", SHARD_IMAGES, "--jobs", 2]
+    command = ["evaluate", *places(pairs), *OPTIONS, "--run", tmp_path / "run", *size]
+    dice = random.Random(1)
+    for _ in range(10):
+        process = start(*command, "--state", state, "--quiet")
+        try:
+            process.communicate(timeout=dice.uniform(0.2, 1.5))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    assert main(list(map(str, [*command, "--state", state, "--quiet"]))) == 0
+    assert state.read_bytes() == (pairs / "evaluate.json").read_bytes()
+
+
+def test_damage_of_a_shard(pairs: Path, tmp_path: Path) -> None:
+    """None of 2,000 flipped bits, and no cut at every 97th byte, is silent."""
+    run = plan_of(pairs, tmp_path / "run")
+    segpost.count_shard(run, 3)
+    good = (run / "shards/000003.counts").read_bytes()
+    dice = random.Random(2)
+    contents = [good[:end] for end in range(0, len(good), 97)]
+    for bit in dice.sample(range(8 * len(good)), FLIPS):
+        damaged = bytearray(good)
+        damaged[bit // 8] ^= 1 << bit % 8
+        contents.append(bytes(damaged))
+    silent = 0
+    for content in contents:
+        try:
+            decode_shard(content)
+            silent += 1
+        except ValueError:
+            pass
+    assert silent == 0
+
+
+def test_an_image_at_which_two_processes_die_is_left_out(pairs: Path, tmp_path: Path) -> None:
+    """It is named; all other images are counted."""
+    plan = segpost.Evaluation(*places(pairs), num_classes=4, ignore_index=255).plan(
+        tmp_path / "run", shard_images=40
+    )
+    (tmp_path / "sitecustomize.py").write_text(POISON)
+    process = start("count", plan.run, "--jobs", 2, folders=(tmp_path,))
+    assert process.communicate()[1] == b""
+    assert process.returncode == 1
+    with pytest.raises(segpost.IncompleteError) as caught:
+        segpost.merge_shards(plan.run)
+    assert [tuple(one) for one in caught.value.failed] == [
+        ("i003", "", "its process died twice here")
+    ]
+    assert caught.value.coverage.counted == IMAGES - 1
+    assert not list((plan.run / "shards").glob("*.try"))
