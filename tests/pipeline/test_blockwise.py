@@ -171,7 +171,7 @@ def write_block_once_killed(
     index: int, *, raster: Raster, block: int, store: str, marks: Path
 ) -> int:
     """Write a block to a Zarr array; three blocks kill their process before, the first time."""
-    import zarr  # type: ignore[import-not-found]
+    import zarr  # type: ignore[import-not-found,unused-ignore]
 
     mark = marks / str(index)
     if index in (1, 7, 12) and not mark.exists():
@@ -188,7 +188,7 @@ def test_killed_dask_workers_change_no_bit(tmp_path: Path) -> None:
     """Blocks are written to the chunks of a Zarr array by processes that are killed three times."""
     distributed = pytest.importorskip("distributed")
     zarr = pytest.importorskip("zarr")
-    import dask  # type: ignore[import-not-found]
+    import dask  # type: ignore[import-not-found,unused-ignore]
 
     raster, block = SMALL, 32
     store = str(tmp_path / "labels.zarr")

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from segpost._core.arrays import Array
 from segpost._core.text import display_path
 from segpost.files.writing import atomic_write
@@ -71,7 +69,7 @@ class RasterWriter:
         """Write a block (height, width) at a position; blocks do not overlap."""
         part = (y, x, *values.shape)
         self._dataset.write(values, 1, window=_as_window(part))
-        self._checksums[part] = zlib.crc32(np.ascontiguousarray(values))
+        self._checksums[part] = zlib.crc32(values.tobytes())
 
     def check(self, dataset: Any) -> None:
         """Raise an OSError unless a file has the blocks that were written.
@@ -79,7 +77,7 @@ class RasterWriter:
         GDAL reports some errors, such as that of a full disk, only to its log.
         """
         for part, checksum in self._checksums.items():
-            if zlib.crc32(dataset.read(1, window=_as_window(part))) != checksum:
+            if zlib.crc32(dataset.read(1, window=_as_window(part)).tobytes()) != checksum:
                 raise OSError(
                     f"the block at y {part[0]}, x {part[1]} is not in the file as written"
                 )
@@ -197,9 +195,9 @@ def _as_window(part: tuple[int, int, int, int]) -> tuple[tuple[int, int], tuple[
 def _import_rasterio() -> Any:
     """Return rasterio, with the modules of it that are used."""
     try:
-        import rasterio  # type: ignore[import-not-found,unused-ignore]
-        import rasterio.enums  # type: ignore[import-not-found,unused-ignore]
-        import rasterio.shutil  # type: ignore[import-not-found,unused-ignore]
+        import rasterio  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        import rasterio.enums  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        import rasterio.shutil  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError as error:
         raise ImportError(
             f'a GeoTIFF needs rasterio ({error}): pip install "segpost[geo]"', name="rasterio"

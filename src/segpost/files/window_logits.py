@@ -28,7 +28,7 @@ class WindowLogits(NamedTuple):
         Returns the logits of the window with this index.
     names : tuple of str
         The names of the files in a folder; empty if all windows are in one array.
-    count : int
+    total : int
         The number of windows.
     content : str
         The shape and the type of an array, or the number of files, for records.
@@ -36,7 +36,7 @@ class WindowLogits(NamedTuple):
 
     read: Callable[[int], Array]
     names: tuple[str, ...]
-    count: int
+    total: int
     content: str
 
 
@@ -151,7 +151,7 @@ def natural_key(name: str) -> tuple[tuple[str, int, str], ...]:
 def _open_zarr(path: Path) -> WindowLogits:
     """Open a Zarr array."""
     try:
-        import zarr  # type: ignore[import-not-found,unused-ignore]
+        import zarr  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError as error:
         raise ImportError(
             f'a Zarr array needs zarr ({error}): pip install "segpost[geo]"', name="zarr"

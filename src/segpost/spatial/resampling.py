@@ -78,18 +78,19 @@ def part_of_resampling(whole: Resampling, rows: slice, columns: slice) -> Resamp
     size = tuple(part.stop - part.start for part in outputs)
     if size == whole.size:
         return whole
-    used, axes = outputs, None
+    used: tuple[slice, slice] = outputs
+    axes = None
     if whole.axes is not None:
         (used_rows, y), (used_columns, x) = map(
             sampling.part_of_axis, (whole.axes.y, whole.axes.x), outputs
         )
         used, axes = (used_rows, used_columns), sampling.Axes(y, x)
-    used = tuple(
+    rows, columns = (
         slice(start + part.start, start + part.stop)
         for start, part in zip(whole.origin, used, strict=True)
     )
-    region = (slice(None), slice(None), *used)
-    return Resampling(size, axes, region, (used[0].start, used[1].start))
+    region = (slice(None), slice(None), rows, columns)
+    return Resampling(size, axes, region, (rows.start, columns.start))
 
 
 def _plan_scale(

@@ -197,7 +197,7 @@ def _open_outputs(
     }
     colors = _color_table(arguments.palette, job.classes, arguments.nodata)
     dtype = "uint8" if job.classes <= 256 else "int32"
-    writers = {
+    writers: dict[str, AbstractContextManager[RasterWriter]] = {
         "labels": write_raster(
             arguments.out, job.size, dtype, colors=colors, nodata=arguments.nodata, **shared
         )
@@ -217,7 +217,7 @@ def _open_outputs(
 def _plan(arguments: argparse.Namespace, size: tuple[int, int]) -> _Job:
     """Open the logits and read the windows; nothing is computed."""
     logits = open_window_logits(arguments.logits)
-    windows = read_windows(arguments.windows, logits.names, logits.count)
+    windows = read_windows(arguments.windows, logits.names, logits.total)
     if not windows:
         raise ValueError(f"{arguments.logits} has no windows")
     shape = logits.read(0).shape
@@ -268,7 +268,7 @@ def _color_table(name: str | None, classes: int, nodata: int | None) -> Array | 
         return None
     if classes > 256:
         raise ValueError(f"--palette needs labels of 256 classes at most, there are {classes}")
-    colors = segpost.Palette.named(name).colors
+    colors = segpost.Palette.named(name).colors  # type: ignore[arg-type]
     if len(colors) < classes:
         raise ValueError(f"--palette {name} has {len(colors)} colors, there are {classes} classes")
     table = np.zeros((256, 4), np.uint8)
