@@ -79,18 +79,21 @@ def _restrict_files(scratch: str) -> bool:
         import landlockpy as landlock
     except ImportError:
         return False
-    if not landlock.supported():
-        return False
     rights = landlock.AccessFS
     reading = rights.READ_FILE | rights.READ_DIR | rights.EXECUTE
-    handled = landlock.fs_for_abi(landlock.abi_version()) & ~reading
-    with landlock.Ruleset(
-        handled_fs=handled,
-        scoped=landlock.Scope.SIGNAL | landlock.Scope.ABSTRACT_UNIX_SOCKET,
-    ) as rules:
-        rules.allow_path("/dev/null", rights.WRITE_FILE)
-        rules.allow_path(scratch, handled & ~rights.MAKE_SYM)
-        rules.restrict()
+    try:
+        if not landlock.supported():
+            return False
+        handled = landlock.fs_for_abi(landlock.abi_version()) & ~reading
+        with landlock.Ruleset(
+            handled_fs=handled,
+            scoped=landlock.Scope.SIGNAL | landlock.Scope.ABSTRACT_UNIX_SOCKET,
+        ) as rules:
+            rules.allow_path("/dev/null", rights.WRITE_FILE)
+            rules.allow_path(scratch, handled & ~rights.MAKE_SYM)
+            rules.restrict()
+    except (OSError, landlock.LandlockError):  # a container that refuses it
+        return False
     return True
 
 
