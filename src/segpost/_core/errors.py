@@ -35,10 +35,16 @@ class InputWarning(UserWarning):
     """
 
 
+# Subjects that report what an input means by themselves, without warnings.
+REPORTING = ("segpost.diagnosis", "segpost.fingerprints")
+
+
 def warn_of_input(message: str) -> None:
     """Issue an `InputWarning` at the line of the caller's code, outside of segpost."""
     frame, level = sys._getframe(), 1
     while frame.f_back is not None and _is_own(frame.f_globals):
+        if str(frame.f_globals.get("__name__")).startswith(REPORTING):
+            return
         frame, level = frame.f_back, level + 1
     warnings.warn(message, InputWarning, stacklevel=level)
 

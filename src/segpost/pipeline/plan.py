@@ -15,7 +15,6 @@ from segpost._core.degenerate_logits import (
     refuse_degenerate_logits,
 )
 from segpost._core.device import context_of
-from segpost._core.errors import warn_of_input
 from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
 from segpost._core.suspicious_logits import (
     refuse_axis_by_size,
@@ -199,13 +198,6 @@ def _check_palette(palette: Palette, labels: int, shape: tuple[int, ...], class_
     fits_other = shape[other] == colors != labels
     is_informative = shape[class_axis] > 1 and colors != 256
     if labels <= colors and not (fits_other and is_informative):
-        if labels < colors and palette.names is not None and labels > 2:
-            warn_of_input(
-                f"logits have {labels} classes on axis {class_axis}, but palette names {colors}: "
-                "are they those of another data set? Colors are by label; pass the network's "
-                "palette, such as segpost.Palette.from_names(class_names), or "
-                f"segpost.Palette(palette.colors[:{labels}]) if the first {labels} are right"
-            )
         return
     hint = ""
     if fits_other:

@@ -31,11 +31,7 @@ from segpost.pipeline.options import CONFIDENCE_DTYPES
 from segpost.spatial.merger import AVERAGES
 from segpost.spatial.tiling import list_blocks
 
-EXAMPLES = (
-    "segpost raster logits.zarr --windows windows.json --like photo.tif --out labels.tif",
-    "segpost raster logits/ --windows windows.json --size 20000 20000 --palette cityscapes "
-    "--out labels.tif --confidence confidence.tif --cog --run run/",
-)
+EXAMPLES = ("segpost raster logits.zarr --windows windows.json --like photo.tif --out labels.tif",)
 
 
 def add_to(commands: Any) -> None:
