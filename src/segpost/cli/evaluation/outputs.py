@@ -171,7 +171,16 @@ def _format_per_image(scores: Scores, outcome: Outcome) -> str:
             formats.plain(float(value))
             for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i])
         )
-        rows.append([escape_csv(id_), miou, accuracy, pixels[i], ignored[i], *iou])
+        rows.append(
+            [
+                id_ if isinstance(id_, int) else escape_csv(id_),
+                miou,
+                accuracy,
+                pixels[i],
+                ignored[i],
+                *iou,
+            ]
+        )
     return formats.csv_lines(rows)
 
 
