@@ -1,6 +1,7 @@
 // The dense CRF on a device as a Python object.
 #include "bindings/crf_cuda.hpp"
 #include "bindings/crf_jobs.hpp"
+#include "bindings/gil.hpp"
 
 #include "cuda/runtime/launch.hpp"
 
@@ -18,7 +19,7 @@ class Solver {
         const bool exact = config.is_none();
         if (!exact) how = from_python(Record<records::LatticeConfig>(config));
         std::vector<PairwiseJob> jobs = pairwise_jobs(terms_, shape_);
-        const py::gil_scoped_release released;
+        const ReleasedGil released;
         solver_ = gpu::crf_solver(shape_, std::move(jobs), include_self, exact ? nullptr : &how,
                                   stream, [this](std::size_t bytes) { return take(bytes); });
     }
@@ -33,7 +34,7 @@ class Solver {
         require(iterations >= 0 && !solver_->bad.any(), "infer");
         std::vector<CrfStep> steps;
         {
-            const py::gil_scoped_release released;
+            const ReleasedGil released;
             steps = solver_->infer(to, iterations, begins ? &from : nullptr, limit, trace);
         }
         return to_python(steps);
@@ -43,7 +44,7 @@ class Solver {
 
   private:
     void *take(std::size_t bytes) {
-        const py::gil_scoped_acquire held;
+        const HeldGil held;
         const auto array = allocate_(bytes).cast<py::array>();
         memory_.append(array);
         return address(array, true);

@@ -1,6 +1,7 @@
 // segpost._cuda: the CUDA kernels, under the names they have everywhere. Arrays are views whose
 // memory is a device's: nothing here looks into it.
 #include "bindings/crf_cuda.hpp"
+#include "bindings/gil.hpp"
 #include "bindings/jobs.hpp"
 
 #include "cuda/runtime/launch.hpp"
@@ -139,7 +140,7 @@ void copy_out(const py::array &host, std::uintptr_t place, std::uintptr_t stream
     require(host.flags() & py::array::c_style, "contiguous");
     char *to = address(host, true);
     const auto bytes = static_cast<std::size_t>(host.nbytes());
-    const py::gil_scoped_release released;
+    const ReleasedGil released;
     gpu::copy_out(to, reinterpret_cast<const void *>(place), bytes, stream);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bindings/convert.hpp"
+#include "bindings/gil.hpp"
 
 #include "cpu/runtime/launch.hpp"
 
@@ -13,7 +14,7 @@ class Signals {
   public:
     bool operator()() noexcept {
         if (!main_) return false;
-        py::gil_scoped_acquire gil;
+        const HeldGil gil;
         if (PyErr_CheckSignals() != 0) return true;
         if (!asked_) {
             asked_ = true;
@@ -36,7 +37,7 @@ class Signals {
 template <class Run> inline void release_gil(const Run &run) {
     bool finished;
     {
-        py::gil_scoped_release release;
+        const ReleasedGil released;
         finished = run(Signals{});
     }
     if (!finished) throw py::error_already_set();

@@ -24,7 +24,7 @@ def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], An
     monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "cache"))
 
     def compile_again() -> Any:
-        kernel = njit(cache=True)(names["successor"])
+        kernel: Any = njit(cache=True)(names["successor"])
         kernel._cache = KernelCache(kernel._cache)
         return kernel
 

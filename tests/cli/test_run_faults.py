@@ -17,6 +17,7 @@ from conftest import scene
 
 from segpost.cli import main
 from segpost.cli.run import work
+from segpost.cli.run.inputs import Item
 
 pytest.importorskip("PIL.Image")
 
@@ -179,7 +180,7 @@ def test_an_input_that_shrinks_is_the_error_of_its_items(
     np.save(path, np.zeros((4, 5, 6, 7), np.float32))
     make = work.Worker.make
 
-    def cut_after_the_first(worker: work.Worker, item: work.Item) -> work.ItemResult:
+    def cut_after_the_first(worker: work.Worker, item: Item) -> work.ItemResult:
         result = make(worker, item)
         if path.stat().st_size > 1000:
             os.truncate(path, 1000)

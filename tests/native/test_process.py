@@ -379,3 +379,27 @@ def test_sigint_default_is_untouched() -> None:
     before = signal.getsignal(signal.SIGINT)
     segpost.argmax(LOGITS, size=SIZE)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+DAEMON = """
+import threading
+import numpy as np, segpost
+logits = np.random.default_rng(0).normal(size=(21, 65, 65)).astype(np.float32)
+called = threading.Event()
+
+def call_forever():
+    while True:
+        segpost.argmax(logits, size=(513, 513))
+        called.set()
+
+threading.Thread(target=call_forever, daemon=True).start()
+called.wait()
+"""
+
+
+@pytest.mark.skipif("numba" in FAST[:1], reason="there is no native code")
+def test_the_interpreter_ends_while_a_daemon_thread_computes() -> None:
+    """The thread that wants the GIL back then waits for the end; it does not abort the process."""
+    result = run(DAEMON)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""

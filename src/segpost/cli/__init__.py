@@ -140,7 +140,7 @@ def _open_stdout() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout = None  # type: ignore[assignment]
+            sys.stdout = None
 
 
 def _print_warning(message: Warning | str, *_: Any, **__: Any) -> None:

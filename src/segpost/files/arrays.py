@@ -54,7 +54,7 @@ def read_array(path: Path, index: int | None = None) -> Array:
     """
     with _open_regular(path) as file:
         if _is_archive(file, path):
-            array = _read_archive(file, path)
+            array: Array = _read_archive(file, path)
             return array if index is None else array[index]
         header = _read_header(file, path)
         shape, order = header.shape, "F" if header.fortran_order else "C"
@@ -65,7 +65,7 @@ def read_array(path: Path, index: int | None = None) -> Array:
         if index is None or order == "F":
             values = _read_values(file, header.dtype, prod(shape))
             array = values.reshape(shape, order=order)  # type: ignore[call-overload]
-            return array if index is None else array[index]
+            return array if index is None else np.asarray(array[index])
         if not 0 <= index < shape[0]:
             raise IndexError(f"index must be in 0..{shape[0] - 1}, got {index}")
         count = prod(shape[1:])
@@ -141,7 +141,7 @@ def _read_header(file: IO[bytes] | FileIO, path: Path) -> ArrayHeader:
 def _read_values(file: FileIO, dtype: np.dtype[np.generic], count: int) -> Array:
     """Return the next values of a file."""
     values = np.empty(count, dtype)
-    target = memoryview(values.view(np.uint8)) if count else memoryview(b"")
+    target = values.view(np.uint8).data if count else memoryview(b"")
     done = 0
     while done < len(target):
         block = file.readinto(target[done : done + BLOCK])

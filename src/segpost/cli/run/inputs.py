@@ -73,8 +73,8 @@ class Item(NamedTuple):
         What messages call it.
     header : ArrayHeader or None
         What the file says of its array; None where it cannot be read.
-    index : int or None
-        Its position on the first axis, None where it is the whole array.
+    position : int or None
+        Its index on the first axis, None where it is the whole array.
     problem : ErrorText or None
         Why nothing can be made of it.
     """
@@ -83,13 +83,13 @@ class Item(NamedTuple):
     file: LogitsFile
     about: str
     header: ArrayHeader | None = None
-    index: int | None = None
+    position: int | None = None
     problem: ErrorText | None = None
 
     def read(self) -> Array:
         """Return the logits."""
         assert self.header is not None
-        return self.file.read(self.header, self.index)
+        return self.file.read(self.header, self.position)
 
 
 class LastArray:

@@ -178,7 +178,7 @@ def expected_names(
     for item in items:
         if item.header is None:
             continue
-        shape = item.header.shape if item.index is None else item.header.shape[1:]
+        shape = item.header.shape if item.position is None else item.header.shape[1:]
         classes = shape[axis] if len(shape) >= 3 else 0
         is_array = arguments.volume or classes > 256
         if "labels" in want:
