@@ -55,10 +55,6 @@ class FloatMode {
 #endif
 };
 
-// The C++ library allocates what a thread needs for exceptions when the thread throws the first
-// one, and ends the process if there is no memory left: so it is asked for before the work.
-void prepare_exceptions() { static_cast<void>(std::uncaught_exceptions()); }
-
 // One call of run_tasks: tasks are handed out by a counter.
 struct Batch {
     Batch(const std::function<void(std::int64_t)> &t, std::int64_t n) : task(t), count(n) {}
@@ -94,8 +90,6 @@ class Pool {
             for (; workers_ < workers; ++workers_) std::thread([this] { work(); }).detach();
         } catch (...) { // the system gives no more: fewer do
         }
-        std::unique_lock lock(mutex_);
-        idle_.wait(lock, [this] { return prepared_ == workers_; });
     }
 
     void post(Batch *batch) {
@@ -136,11 +130,7 @@ class Pool {
 
     void work() {
         FloatMode mode;
-        prepare_exceptions();
-        std::unique_lock lock(mutex_);
-        ++prepared_;
-        idle_.notify_all();
-        lock.unlock();
+        std::unique_lock lock(mutex_, std::defer_lock);
         std::uint64_t seen = 0;
         for (;;) {
             spin([&] { return generation_ != seen; });
@@ -166,7 +156,7 @@ class Pool {
     Batch *batch_ = nullptr;
     std::atomic<std::uint64_t> generation_{0};
     const int wanted_;
-    int workers_ = 0, seats_ = 0, prepared_ = 0;
+    int workers_ = 0, seats_ = 0;
     std::atomic<int> active_{0};
     bool retired_ = false;
 };
@@ -197,7 +187,6 @@ int num_threads() { return threads; }
 bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task,
                const CancelToken &cancelled) {
     FloatMode mode;
-    prepare_exceptions();
     Batch batch(task, count);
     State &shared_state = *state;
     Pool *&pool = shared_state.pool;
