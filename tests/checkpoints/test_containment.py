@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,7 @@ print(json.dumps({"kinds": kinds, "outcome": outcome, "worked": worked}))
 """
 
 
-def attempt(folder: Path) -> dict:
+def attempt(folder: Path) -> dict[str, Any]:
     there = folder / "there"
     there.write_text("content")
     scratch = folder / "scratch"
@@ -91,10 +92,11 @@ def attempt(folder: Path) -> dict:
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer
 
 
-def test_what_is_given_up_is_refused_by_the_system(tmp_path):
+def test_what_is_given_up_is_refused_by_the_system(tmp_path: Path) -> None:
     answer = attempt(tmp_path)
     for kind in answer["kinds"]:
         assert all(r == "PermissionError" for r in answer["outcome"][kind]), (kind, answer)
@@ -105,10 +107,10 @@ def test_what_is_given_up_is_refused_by_the_system(tmp_path):
         assert (tmp_path / "there").read_text() == "content"
 
 
-def test_everything_is_given_up_where_the_system_and_the_bindings_are_there(tmp_path):
+def test_everything_is_given_up_where_the_system_and_the_bindings_are_there(tmp_path: Path) -> None:
     landlock = pytest.importorskip("landlockpy")
     try:
-        import pyseccomp  # noqa: F401
+        import pyseccomp  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: F401
     except (ImportError, RuntimeError) as error:
         pytest.skip(str(error))
     if not landlock.supported():
@@ -116,13 +118,15 @@ def test_everything_is_given_up_where_the_system_and_the_bindings_are_there(tmp_
     assert tuple(attempt(tmp_path)["kinds"]) == KINDS
 
 
-def test_without_bindings_nothing_is_given_up(monkeypatch):
+def test_without_bindings_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "landlockpy", None)
     monkeypatch.setitem(sys.modules, "pyseccomp", None)
     assert contain("") == ()
 
 
-def test_processes_that_a_reader_leaves_are_ended(tmp_path, monkeypatch):
+def test_processes_that_a_reader_leaves_are_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code = (
         "import os, sys, time\n"
         "if os.fork() == 0:\n"

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ def read_all(folder: Path, layout: str) -> dict[str, int]:
     )
     last = result.stderr.strip().splitlines()[-1:]
     assert result.returncode == 0, f"the reader ended with {result.returncode} at {last}"
-    return json.loads(result.stdout)
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer
 
 
 def damaged_versions(folder: Path, data: bytes, count: int) -> Path:
@@ -55,7 +57,7 @@ def damaged_versions(folder: Path, data: bytes, count: int) -> Path:
     return folder
 
 
-def test_damaged_files_of_torch(tmp_path):
+def test_damaged_files_of_torch(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     network = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Conv2d(4, 5, 1)
@@ -68,7 +70,7 @@ def test_damaged_files_of_torch(tmp_path):
         assert outcomes.get("ValueError", 0) > 100, outcomes
 
 
-def test_damaged_files_of_keras(tmp_path):
+def test_damaged_files_of_keras(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     path = tmp_path / "whole.h5"
     with h5py.File(path, "w") as file:
@@ -82,7 +84,7 @@ def test_damaged_files_of_keras(tmp_path):
     assert sum(n for name, n in outcomes.items() if name != "read") > 100, outcomes
 
 
-def test_damaged_safetensors(tmp_path):
+def test_damaged_safetensors(tmp_path: Path) -> None:
     header = json.dumps(
         {"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}, separators=(",", ":")
     ).encode()

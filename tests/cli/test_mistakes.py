@@ -15,7 +15,9 @@ from segpost.cli import main
 pytest.importorskip("PIL.Image")
 
 pytestmark = pytest.mark.filterwarnings("default::segpost.InputWarning")
-LABEL_IDS = np.uint8([7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33])
+LABEL_IDS = np.array(
+    [7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33], np.uint8
+)
 CITYSCAPES = ("--palette", "cityscapes", "--quiet")
 
 

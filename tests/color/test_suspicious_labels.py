@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ PALETTE = segpost.Palette.distinct(4)
 def test_one_hot_labels(axis: int) -> None:
     """Each class would be an image; the printed expression is the label map."""
     one_hot = np.moveaxis(np.eye(4, dtype=np.uint8)[LABELS], -1, axis)
-    for call in (
+    calls: list[Callable[[], object]] = [
         lambda: segpost.colorize(one_hot, PALETTE),
         lambda: segpost.overlay(IMAGES, one_hot, PALETTE),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(ValueError, match=rf"one-hot along axis {axis}") as error:
             call()
         labels = eval(str(error.value).rpartition("pass ")[2], {"labels": one_hot})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import Counter
+from typing import Any
 
 import pytest
 from corpus_counts import find_in_right_runs, judge_failures
@@ -20,14 +22,14 @@ NETWORKS = (("street_fcn", 8, 60), ("vessels_full", 2, 40), ("cover_long", 12, 1
 def holdout() -> Holdout:
     """Small networks, trained here on scenes that the corpus does not have."""
     torch = pytest.importorskip("torch")
-    import train_corpus
+    train_corpus: Any = importlib.import_module("train_corpus")
 
     outputs = {}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        for name, kind in KINDS.items():
-            patch.setitem(train_corpus.KINDS, name, kind)
+        for name, scenes in KINDS.items():
+            patch.setitem(train_corpus.KINDS, name, scenes)
         for name, classes, steps in NETWORKS:
             kind = name.split("_")[0]
             torch.manual_seed(classes)

@@ -8,7 +8,7 @@ import pickle
 import shutil
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ def test_python_gives_the_state_of_one_process(pairs: Path, run: Path) -> None:
     one = job(pairs)
     assert pickle.loads(pickle.dumps(one)) == one == job(pairs)
     assert one != job(pairs, tolerance=0.1)
-    total = sum((one.count(pair).counts.cm for pair in one.pairing().pairs), start=0)
+    total: Any = sum((cast(Any, one.count(p)).counts.cm for p in one.pairing().pairs), start=0)
     assert_array_equal(total.state, done.cm.state)
 
 

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def refused(path: Path, data: bytes, read: Callable[[Path], object]) -> int:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "gif", "bmp", "webp"])
-def test_pictures(tmp_path, suffix):
+def test_pictures(tmp_path: Path, suffix: str) -> None:
     image = pytest.importorskip("PIL.Image")
     rng = np.random.default_rng(0)
     labels = np.kron(rng.integers(0, 4, (5, 6)), np.ones((4, 4))).astype(np.uint8)
@@ -44,7 +45,7 @@ def test_pictures(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
-def test_arrays(tmp_path, suffix):
+def test_arrays(tmp_path: Path, suffix: str) -> None:
     buffer = io.BytesIO()
     logits = np.arange(3 * 4 * 5, dtype=np.float32).reshape(3, 4, 5)
     if suffix == "npy":
@@ -61,12 +62,16 @@ def test_arrays(tmp_path, suffix):
     assert refused(path, buffer.getvalue(), read) > 100
 
 
+def _reader(kind: Any) -> Callable[[Path], object]:
+    return lambda path: kind.from_json(path.read_bytes())
+
+
 def states() -> dict[str, tuple[bytes, Callable[[Path], object]]]:
     """States and records as JSON, with what reads them."""
     rng = np.random.default_rng(1)
     preds, target = rng.integers(0, 3, (2, 12, 14)), rng.integers(0, 3, (2, 12, 14))
     readable: dict[str, tuple[bytes, Callable[[Path], object]]] = {}
-    metrics = [
+    metrics: list[Any] = [
         segpost.ConfusionMatrix(3, per_image=True),
         segpost.BoundaryIoU(3),
         segpost.TrimapIoU(3),
@@ -77,7 +82,7 @@ def states() -> dict[str, tuple[bytes, Callable[[Path], object]]]:
         metric.update(preds, target)
         readable[kind.__name__] = (
             metric.to_json().encode(),
-            lambda path, kind=kind: kind.from_json(path.read_bytes()),
+            _reader(kind),
         )
     record = segpost.fingerprint(rng.standard_normal((3, 6, 7)).astype(np.float32))
     readable["fingerprint"] = (record.to_json().encode(), segpost.Fingerprint.load)
@@ -86,7 +91,7 @@ def states() -> dict[str, tuple[bytes, Callable[[Path], object]]]:
 
 
 @pytest.mark.parametrize("name", list(states()))
-def test_states(tmp_path, name):
+def test_states(tmp_path: Path, name: str) -> None:
     data, read = states()[name]
     path = tmp_path / "state.json"
     path.write_bytes(data)

@@ -363,7 +363,7 @@ def test_label_maps_of_floats(kind: str, form: str) -> None:
         np.rint(scene(6, 40, 50)),
         np.maximum(scene(6, 40, 50), 0),  # after a ReLU
         VOTES * 9.0,  # drawn by hand
-        VOTES * np.float32([1, 4, 2, 8])[:, None, None],
+        VOTES * np.array([1, 4, 2, 8], np.float32)[:, None, None],
         VOTES + 2.0 * VOTES[::-1],
         np.zeros((3, 40, 50)),
         np.where(VOTES, 0.0, -np.inf),  # logarithms of votes

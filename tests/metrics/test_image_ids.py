@@ -44,13 +44,14 @@ def test_repetitions_are_errors(name: str) -> None:
     measure = counted(name, [0, 1])
     before = measure.to_json()
     arrays = (PREDS[:1], TARGET[:1], *([INSTANCES[:1]] if name == "InstanceIoU" else []))
-    for again, message in (
+    repetitions: list[tuple[Callable[[], object], str]] = [
         (lambda: measure.update(*arrays, ids="i0"), "ids has 'i0' twice.*drop"),
         (lambda: measure.merge_state(counted(name, [2, 1])), "ids has 'i1' twice"),
         (lambda: measure.update(*arrays), "all images or for none"),
         (lambda: measure.update(*arrays, ids=["x", "y"]), "2 names for 1 images"),
         (lambda: measure.merge_state(counted(name, [2], ids=False)), "all images or for none"),
-    ):
+    ]
+    for again, message in repetitions:
         with pytest.raises(ValueError, match=message):
             again()
     assert measure.to_json() == before

@@ -73,7 +73,7 @@ def test_a_missing_score_is_a_dash() -> None:
 
 def test_latex() -> None:
     """Columns are aligned, and what is markup in LaTeX is text."""
-    rows = [("a_b & 50%", "0.5"), (r"x^2\{<~$", "0.25"), ("all", "0.375")]
+    rows: list[tuple[str, ...]] = [("a_b & 50%", "0.5"), (r"x^2\{<~$", "0.25"), ("all", "0.375")]
     table = Table("Classes", ("class", "IoU"), rows, summed=True)
     assert format_latex(["# is 1", table]).split("\n") == [
         r"\# is 1",

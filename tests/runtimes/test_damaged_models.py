@@ -2,6 +2,7 @@
 
 import pathlib
 import sys
+from typing import Any
 
 import pytest
 from graphs import litert_schema, onnx_model
@@ -74,7 +75,7 @@ def test_damaged_onnx_files(tmp_path: pathlib.Path) -> None:
 def test_damaged_openvino_files(tmp_path: pathlib.Path) -> None:
     """OpenVINO parses its own files; what it lets through is described or refused."""
     openvino = pytest.importorskip("openvino")
-    from openvino import opset13
+    opset13 = openvino.opset13
 
     x = opset13.parameter([1, 5, 8, 8], openvino.Type.f32, name="x")
     ids = opset13.topk(x, opset13.constant(1), 1, "max", "value").output(1)
@@ -98,26 +99,26 @@ def test_damaged_tflite_files(tmp_path: pathlib.Path) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     pytest.importorskip("ai_edge_litert")
 
-    @tensorflow.function(input_signature=[tensorflow.TensorSpec([1, 8, 8, 5])])
-    def network(x):
+    def network(x: Any) -> Any:
         larger = tensorflow.image.resize(x, (16, 16))
         return tensorflow.argmax(larger, -1, output_type=tensorflow.int32)
 
-    function = network.get_concrete_function()
-    data = tensorflow.lite.TFLiteConverter.from_concrete_functions([function], network).convert()
+    signature = [tensorflow.TensorSpec([1, 8, 8, 5])]
+    function = tensorflow.function(network, input_signature=signature).get_concrete_function()
+    data = tensorflow.lite.TFLiteConverter.from_concrete_functions([function]).convert()
     path = tmp_path / "model.tflite"
     path.write_bytes(data)
     assert Convention.from_litert(path).kind == "labels"
     assert _outcomes(path, data, 2000, Convention.from_litert) > 100
 
 
-def _outcomes(path: pathlib.Path, data: bytes, count: int, read: object) -> int:
+def _outcomes(path: pathlib.Path, data: bytes, count: int, read: Any) -> int:
     """Read so many damaged versions; return how many were refused."""
     refused = 0
     for damaged in mutate(data, count, seed=0):
         path.write_bytes(damaged)
         try:
-            read(path)  # type: ignore[operator]
+            read(path)
         except (ValueError, TypeError, OSError, MemoryError):
             refused += 1
     return refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,8 @@ SETTINGS = {
 }
 PATHS = ("preds", "targets", "instances")
 LISTS = ("ignore_index", "measures", "pred_suffixes", "target_suffixes", "instance_suffixes")
+
+StrPath = str | PathLike[str]
 
 
 @public
@@ -106,13 +109,13 @@ class Evaluation:
     [1.0]
     """
 
-    preds: Path
-    targets: Path
+    preds: StrPath
+    targets: StrPath
     _: KW_ONLY
     num_classes: int | None = None
     palette: Any = None
     class_names: ClassNames | None = None
-    ignore_index: Sequence[int] = ()
+    ignore_index: int | Sequence[int] = ()
     groups: str | None = None
     label_table: str | None = None
     map_to: MapTo = "target"
@@ -122,11 +125,11 @@ class Evaluation:
     grid: Grid = "half_pixel"
     threshold: float | None = None
     invalid_preds: InvalidPreds = "miss"
-    measures: Sequence[str] = ()
+    measures: str | Sequence[str] = ()
     dilation_ratio: float | None = None
     trimap_widths: Sequence[int] | None = None
     tolerance: float | None = None
-    instances: Path | None = None
+    instances: StrPath | None = None
     things: str | None = None
     first_instance: int | None = None
     pred_suffixes: Sequence[str] = ()
@@ -157,13 +160,13 @@ class Evaluation:
             If files cannot be paired, or some pair with nothing without `allow_missing`.
         """
         pairing = pair_files(
-            self.preds,
-            self.targets,
+            Path(self.preds),
+            Path(self.targets),
             pred_suffixes=self.pred_suffixes,
             target_suffixes=self.target_suffixes,
         )
         if self.instances is not None:
-            pairing = add_instances(pairing, self.instances, self.instance_suffixes)
+            pairing = add_instances(pairing, Path(self.instances), self.instance_suffixes)
         unpaired = pairing.describe_unpaired()
         if unpaired and not self.allow_missing:
             count = len(pairing.pairs)
@@ -231,7 +234,7 @@ class Evaluation:
             num_classes=self.num_classes,
             palette=self.palette,
             class_names=self.class_names,
-            ignore_index=self.ignore_index,
+            ignore_index=_as_tuple(self.ignore_index),
             implied_ignore_index=table.ignore_index if table and maps_targets else None,
             groups=self.groups,
         )

@@ -195,7 +195,7 @@ class _Columns:
         self.cells = bytearray()
         self.counts = bytearray()
         self.cell_type = np.dtype("u2" if num_cells <= MAX_UINT16_CELLS else "u4")
-        self.count_type = np.dtype("u4")
+        self.count_type: np.dtype[Any] = np.dtype("u4")
         self.ids: list[ImageId] = []
         self.index_of_id: dict[ImageId, int] = {}
         self.outside: dict[int, LabelPairs] = {}
@@ -236,7 +236,8 @@ class _Columns:
         self._drop_interrupted()
         if packed.counts.size and int(packed.counts.max()) > np.iinfo(self.count_type).max:
             wide = np.frombuffer(bytes(self.counts), self.count_type).astype("u8")
-            self.counts, self.count_type = bytearray(wide.tobytes()), np.dtype("u8")
+            self.counts = bytearray(wide.tobytes())
+            self.count_type = np.dtype(np.uint64)
         before = int.from_bytes(self.ends[-8:], "little")
         ends = before + np.cumsum(packed.lengths, dtype=np.int64)
         self.ids.extend(ids)

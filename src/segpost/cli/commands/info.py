@@ -35,9 +35,9 @@ def add_to(commands: Any) -> None:
 
 def _conventions() -> Table:
     """Return the conventions, with their other names and what their outputs are."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in segpost.Convention.names():
-        convention = segpost.Convention.named(name)
+        convention = segpost.Convention.named(name)  # type: ignore[arg-type]
         aliases = ", ".join(alias for alias, known in ALIASES.items() if known == name)
         grid = convention.grid or "not known"
         upsampled = "yes" if convention.upsampled else "no"

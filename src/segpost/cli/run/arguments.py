@@ -11,6 +11,7 @@ from pathlib import Path
 import segpost
 from segpost._core.sampling import GRIDS
 from segpost.cli.options import PALETTES, fraction, positive_integer
+from segpost.cli.parser import CommandParser
 from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ArrayHeader
 from segpost.files.images import MAX_PIXELS
@@ -33,7 +34,7 @@ SETTINGS = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: CommandParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
     add("logits", nargs="+", type=Path, metavar="LOGITS", help=".npy or .npz files, or folders")
