@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -386,7 +387,7 @@ def _are_probabilities(context: DiagnosticContext) -> bool:
 
 def _undo_softmax(values: Array) -> Array | None:
     """Return the probabilities inside of a second softmax, or None where there was no first."""
-    if values.min() <= 0 or (values.max(axis=1) / values.min(axis=1)).max() > np.e * 1.02:
+    if values.min() <= 0 or (values.max(axis=1) / values.min(axis=1)).max() > math.e * 1.02:
         return None
     logs = np.log(values)
     inner: Array = logs + (1 - logs.sum(axis=1, keepdims=True)) / values.shape[1]
