@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,35 @@ def damage(path: Path, dice: random.Random) -> None:
     else:
         content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
     path.write_bytes(content)
+
+
+def test_kills_of_two_workers_on_the_same_shards(pairs: Path, tmp_path: Path) -> None:
+    """60 SIGKILLs at random instants, and shards damaged between them: the same state."""
+    run = plan_of(pairs, tmp_path / "run")
+    dice = random.Random(0)
+    workers: list[tuple[subprocess.Popen[bytes], float]] = []
+    kills = 0
+    while kills < KILLS:
+        while len(workers) < 2:
+            worker = start("count", run, "--shards", "0-39", "--jobs", "1")
+            workers.append((worker, time.monotonic() + dice.uniform(0.3, 1.5)))
+        worker, end = workers.pop(dice.randrange(2))
+        try:  # its own end, or the instant of the kill
+            _, err = worker.communicate(timeout=max(0.0, end - time.monotonic()))
+            assert (worker.returncode, err) == (0, b"")
+        except subprocess.TimeoutExpired:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.communicate()
+            kills += 1
+        for path in sorted((run / "shards").glob("[0-9]*.counts")):
+            if dice.random() < 0.3:
+                damage(path, dice)
+    for worker, _ in workers:
+        worker.communicate()
+    assert main(["count", str(run), "--quiet"]) == 0
+    state = tmp_path / "state.json"
+    assert main(["merge", str(run), "--state", str(state), "--quiet"]) == 0
+    assert state.read_bytes() == (pairs / "evaluate.json").read_bytes()
 
 
 def test_a_killed_evaluation_is_resumed(pairs: Path, tmp_path: Path) -> None:

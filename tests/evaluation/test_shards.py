@@ -274,13 +274,13 @@ def test_files_that_fail_are_recorded(
     assert segpost.merge_shards(plan.run).coverage.is_complete
 
 
-def test_deaths_are_told_from_stops(tmp_path: Path) -> None:
+def test_a_stop_is_no_death(tmp_path: Path) -> None:
     """An image in work is no death, nor is a stop; what a dead process has begun is one."""
     path = tmp_path / "000000.try"
     record, stopped = TryRecord(path), TryRecord(path)
     record.begin(3)
     stopped.begin(4)
-    stopped.pause()
+    stopped.close()
     host, pid, start, _ = record._worker.split()
     with path.open("a") as file:
         file.write(f"{host} {pid} {int(start) + 1} aa 5\n")  # an older process of this id
@@ -288,6 +288,30 @@ def test_deaths_are_told_from_stops(tmp_path: Path) -> None:
         file.write("0123abcd 1 1 cc 8\nnonsense\n")
     here, elsewhere = TryRecord(path).deaths()
     assert (dict(here), dict(elsewhere)) == ({5: 1, 7: 1}, {8: 1})
+
+
+def test_a_death_beside_an_image_is_not_blamed_on_it(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that waits for another one, or writes the shard, is at no image."""
+    path = run / "shards/000000.try"
+    path.with_suffix(".counts").unlink()
+    dead = TryRecord(path)._worker.split()[0] + f" {2**22 + 5} 1 aa"
+    path.write_text(f"{dead} 1\n{dead} 2\n")
+    last_lines = []
+
+    def survives(*arguments: object) -> bool:
+        last_lines.append(path.read_text().splitlines()[-1])
+        return True
+
+    def write(counts: object) -> bytes:
+        last_lines.append(path.read_text().splitlines()[-1])
+        return encode_shard(counts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("segpost.evaluation.shards.survives", survives)
+    monkeypatch.setattr("segpost.evaluation.shards.encode_shard", write)
+    assert segpost.count_shard(run, 0).failed == 0
+    assert [line.rpartition(" ")[2] for line in last_lines] == ["-1", "-1"]
 
 
 def test_a_full_or_closed_folder_stops_the_count(run: Path) -> None:

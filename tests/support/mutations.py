@@ -1,6 +1,7 @@
 """Damaged versions of a file: bits flipped, bytes changed, parts cut, repeated or exchanged."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,18 @@ def mutate(data: bytes, count: int, seed: int) -> Iterator[bytes]:
         for _ in range(int(rng.integers(1, 4))):
             _damage(damaged, rng)
         yield bytes(damaged)
+
+
+def count_refused(path: Path, data: bytes, read: Callable[[Path], object], count: int) -> int:
+    """How many damaged versions of a file a reader refuses; any other exception is raised."""
+    refused = 0
+    for damaged in mutate(data, count, seed=3):
+        path.write_bytes(damaged)
+        try:
+            read(path)
+        except (ValueError, TypeError, OSError, MemoryError):
+            refused += 1
+    return refused
 
 
 def _damage(data: bytearray, rng: np.random.Generator) -> None:

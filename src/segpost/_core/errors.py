@@ -20,7 +20,16 @@ class InputWarning(UserWarning):
     """The values of an argument, which is valid, suggest that it means something else.
 
     The message names the argument and the cure. Where the values are as intended,
-    ``warnings.simplefilter("ignore", segpost.InputWarning)`` says so.
+    ``warnings.simplefilter("ignore", segpost.InputWarning)`` says so. It is issued for
+
+    - logits that change more along the other possible class axis than along the rest, where their
+      shape is unusual, too;
+    - a size whose aspect ratio is that of the logits only if it is transposed;
+    - probabilities where logits are expected: by `softmax`, or with a threshold;
+    - an image of 0 and 1, which was in 0..1 before it became uint8;
+    - predictions that are no class, where their values show why;
+    - energies of a dense CRF that sum to 1;
+    - `use_backend` without a ``with`` block.
 
     Examples
     --------

@@ -32,6 +32,16 @@ def positive_integers(text: str) -> list[int]:
     return [positive_integer(part) for part in text.split(",")]
 
 
+def shard(text: str) -> tuple[int, int]:
+    """Return the position of a shard, from 0, and how many shards there are, of I/N."""
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+        raise argparse.ArgumentTypeError(
+            f"takes I/N with I in 0..N-1, such as 0/4 to 3/4, got {text!r}"
+        )
+    return int(index), int(count)
+
+
 def _integer_from(text: str, minimum: int) -> int:
     number = int(text)
     if number < minimum:

@@ -120,7 +120,7 @@ def count_shard(
         with atomic_write(plan.shard_path(number)) as path:
             path.write_bytes(encode_shard(counts))
     except BaseException:
-        record.pause()
+        record.close()
         raise
     record.remove()
     return _report(counts, start, was_there=False)
@@ -149,6 +149,7 @@ class _ShardCounter:
             else:
                 failed.append(FailedImage(number, *self._without_roots(result)))
             on_image()
+        self.record.leave()
         return ShardCounts(
             self.plan.id,
             self.shard,
@@ -166,10 +167,10 @@ class _ShardCounter:
         died = self.deaths[number]
         if died >= MAX_DEATHS:
             return ErrorText("", DIED)
-        if (died or self.unclear_deaths[number]) and not survives(
-            self.plan, self.shard, number, self.roots
-        ):
-            return ErrorText("", DIED)
+        if died or self.unclear_deaths[number]:
+            self.record.leave()  # the other process is at the image, not this one
+            if not survives(self.plan, self.shard, number, self.roots):
+                return ErrorText("", DIED)
         self.record.begin(number)
         pair = image.pair(self.roots)
         for k, (path, size) in enumerate(zip(pair[1:], image.sizes, strict=False)):

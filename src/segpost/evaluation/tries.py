@@ -14,7 +14,7 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-PAUSED = -1  # in place of an image: the worker has stopped in an orderly way
+NO_IMAGE = -1  # in place of an image: a worker that dies now dies at none
 
 
 class TryRecord:
@@ -46,7 +46,7 @@ class TryRecord:
         elsewhere: Counter[int] = Counter()
         for worker, number in last.items():
             host, pid, start, _ = worker.split(" ")
-            if number == PAUSED:
+            if number == NO_IMAGE:
                 continue
             if host != _host():
                 elsewhere[number] += 1
@@ -61,11 +61,16 @@ class TryRecord:
             self._file = os.open(self.path, flags, 0o666)
         os.write(self._file, f"{self._worker} {number}\n".encode())
 
-    def pause(self) -> None:
+    def leave(self) -> None:
+        """Write that this process is at no image, if it was at one."""
+        if self._file is not None:
+            self.begin(NO_IMAGE)
+
+    def close(self) -> None:
         """Write that this process has stopped, and not died."""
         if self._file is not None:
             with contextlib.suppress(OSError):
-                self.begin(PAUSED)
+                self.leave()
             os.close(self._file)
             self._file = None
 

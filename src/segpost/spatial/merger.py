@@ -20,7 +20,7 @@ from segpost._core.sampling import Grid
 from segpost._core.validation import check_on_cpu
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, part_of_resampling, plan_resampling
-from segpost.spatial.tiling import Window, list_blocks
+from segpost.spatial.tiling import Window, list_blocks, mirror_slice, shift_slice
 from segpost.spatial.window_weights import as_weights, format_pixels
 
 if TYPE_CHECKING:
@@ -177,17 +177,17 @@ class Merger(Locked, Generic[MergedT]):
         )
         if rows.start >= rows.stop or columns.start >= columns.stop:  # nothing is in the region
             return
-        seen_rows, seen_columns = _shift(rows, -y), _shift(columns, -x)
+        seen_rows, seen_columns = shift_slice(rows, -y), shift_slice(columns, -x)
         if weights.ndim:
             weights = weights[seen_rows, seen_columns]
-        rows, columns = _shift(rows, -self.region[0]), _shift(columns, -self.region[1])
+        rows, columns = shift_slice(rows, -self.region[0]), shift_slice(columns, -self.region[1])
         sums, seen_weights = self._sums[:, rows, columns], weights
         if flip is not None:  # as the network saw them
             axes = FLIPPED_AXES[flip]
             sums = np.flip(sums, axes)
             seen_weights = np.flip(weights, axes) if weights.ndim else weights
-            seen_rows = _mirror(seen_rows, height) if -2 in axes else seen_rows
-            seen_columns = _mirror(seen_columns, width) if -1 in axes else seen_columns
+            seen_rows = mirror_slice(seen_rows, height) if -2 in axes else seen_rows
+            seen_columns = mirror_slice(seen_columns, width) if -1 in axes else seen_columns
         resampling = part_of_resampling(resampling, seen_rows, seen_columns)
         with self._lock:
             self._add(argument, resampling, seen_weights, sums)
@@ -390,13 +390,3 @@ def _add_probabilities(
         elif weights != 1:
             planes *= weights
         sums[:, strip] += planes[0]
-
-
-def _shift(part: slice, distance: int) -> slice:
-    """Return a slice moved by a distance."""
-    return slice(part.start + distance, part.stop + distance)
-
-
-def _mirror(part: slice, total: int) -> slice:
-    """Return a slice of a reversed axis of a length."""
-    return slice(total - part.stop, total - part.start)

@@ -66,3 +66,13 @@ def list_blocks(size: tuple[int, int], block: int | tuple[int, int]) -> list[Win
         for y in range(0, size[0], height)
         for x in range(0, size[1], width)
     ]
+
+
+def shift_slice(part: slice, distance: int) -> slice:
+    """Return a slice moved by a distance."""
+    return slice(part.start + distance, part.stop + distance)
+
+
+def mirror_slice(part: slice, length: int) -> slice:
+    """Return a slice of a reversed axis of a length."""
+    return slice(length - part.stop, length - part.start)

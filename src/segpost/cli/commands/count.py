@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segpost.cli.evaluation.arguments import add_execution
+from segpost.cli.options import shard
 from segpost.cli.output import print_text
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import LineProgress
@@ -46,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder of the plan")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
-        "--shard", metavar="I/N", help="every N-th shard from the I-th, 0 <= I < N, or one shard I"
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="every Nth shard, from the Ith on, counted from 0: a part for each of N processes",
     )
     which.add_argument("--shards", metavar="LIST", help="these shards, as in 3,7-9")
     which.add_argument(
@@ -69,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
         if folder is not None and not folder.is_dir():
             raise ValueError(f"--{name} {folder} is no folder")
     if arguments.shard is not None:
-        shards = _every_nth(arguments.shard, plan.shards)
+        first, step = arguments.shard
+        shards = list(range(first, plan.shards, step))
     elif arguments.shards is not None:
         shards = parse_ranges(arguments.shards, plan.shards)
     elif arguments.failed:
@@ -140,14 +145,3 @@ def parse_ranges(text: str, shards: int) -> list[int]:
             raise ValueError(f"--shards {part}: shards are 0 to {shards - 1}")
         numbers.update(range(int(first), int(last or first) + 1))
     return sorted(numbers)
-
-
-def _every_nth(text: str, shards: int) -> list[int]:
-    first, slash, step = text.partition("/")
-    if not (first.isdecimal() and (step.isdecimal() or not slash)):
-        raise ValueError(f"--shard takes I/N as in 3/64, or one number, got {text!r}")
-    if not slash:
-        return parse_ranges(first, shards)
-    if not int(first) < int(step):
-        raise ValueError(f"--shard {text}: I must be below N")
-    return list(range(int(first), shards, int(step)))

@@ -10,18 +10,16 @@ from typing import Any
 from segpost import Evaluation
 from segpost._core.text import ErrorText
 from segpost.cli.commands import count, merge
-from segpost.cli.evaluation.arguments import add_arguments, evaluation_from
+from segpost.cli.evaluation.arguments import add_arguments, add_shard_images, evaluation_from
 from segpost.cli.evaluation.outputs import check_outputs
 from segpost.cli.evaluation.reporting import MAX_LISTED, MAX_PRINTED, report
 from segpost.cli.messages import format_error
-from segpost.cli.options import positive_integer
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import progress
 from segpost.cli.repetitions import RepeatedMessages
 from segpost.evaluation.counting import CountSum, count_pairs
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.pairing import Pairing
-from segpost.evaluation.planning import SHARD_IMAGES
 from segpost.files.images import limit_pixels
 
 EXAMPLES = (
@@ -52,13 +50,7 @@ def add_to(commands: Any) -> None:
         help="keep the counts of every shard of images there; the same command goes on where it "
         "was stopped",
     )
-    add(
-        "--shard-images",
-        type=positive_integer,
-        default=SHARD_IMAGES,
-        metavar="N",
-        help=f"images of a shard; {SHARD_IMAGES} by default",
-    )
+    add_shard_images(add)
     parser.set_defaults(command=run)
 
 

@@ -6,11 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from segpost.cli.evaluation.arguments import add_data_set, evaluation_from
-from segpost.cli.options import positive_integer
+from segpost.cli.evaluation.arguments import add_data_set, add_shard_images, evaluation_from
 from segpost.cli.output import print_text
 from segpost.cli.parser import format_epilog
-from segpost.evaluation.planning import SHARD_IMAGES
 
 EXAMPLES = ("segpost plan predictions targets --palette voc --run counts",)
 
@@ -27,13 +25,7 @@ def add_to(commands: Any) -> None:
     add_data_set(parser)
     add = parser.add_argument_group("the plan").add_argument
     add("--run", type=Path, required=True, metavar="DIR", help="where to write it; made if missing")
-    add(
-        "--shard-images",
-        type=positive_integer,
-        default=SHARD_IMAGES,
-        metavar="N",
-        help=f"images of a shard; {SHARD_IMAGES} by default",
-    )
+    add_shard_images(add)
     parser.set_defaults(command=run)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import segpost
 from segpost._core.arrays import Array
 from segpost._core.sampling import GRIDS
-from segpost.cli.options import PALETTES, positive_integer
+from segpost.cli.options import PALETTES, positive_integer, shard
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import progress
 from segpost.files.block_files import BlockFolder
@@ -94,7 +94,7 @@ def add_to(commands: Any) -> None:
     add("--run", type=Path, metavar="DIR", help="where blocks are stored until all are there")
     add(
         "--shard",
-        type=_shard,
+        type=shard,
         metavar="I/N",
         help="compute every N-th block from the I-th on (I from 0) into --run, and no raster; for "
         "N processes at once",
@@ -273,11 +273,3 @@ def _color_table(name: str | None, classes: int, nodata: int | None) -> Array | 
     if nodata is not None:
         table[nodata] = 0
     return table
-
-
-def _shard(text: str) -> tuple[int, int]:
-    """Return the index and the number of shards of I/N."""
-    index, _, count = text.partition("/")
-    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
-        raise argparse.ArgumentTypeError(f"must be I/N with I from 0 to N - 1, got {text!r}")
-    return int(index), int(count)

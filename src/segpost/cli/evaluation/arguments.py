@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from segpost import Evaluation
@@ -17,6 +18,7 @@ from segpost.cli.options import (
 )
 from segpost.evaluation.measures import BOUNDARY_MEASURES, CITYSCAPES_FIRST_INSTANCE
 from segpost.evaluation.options import MAP_TO
+from segpost.evaluation.planning import SHARD_IMAGES
 from segpost.files.images import MAX_PIXELS
 from segpost.files.tables import read_names
 from segpost.metrics.dialects import DIALECTS
@@ -239,6 +241,17 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     )
     add("--allow-partial", action="store_true", help="give scores although files failed")
     add("--quiet", action="store_true", help="no report on the terminal, and no progress bar")
+
+
+def add_shard_images(add: Callable[..., argparse.Action]) -> None:
+    """Declare the size of a shard, by the function that adds an argument to a group."""
+    add(
+        "--shard-images",
+        type=positive_integer,
+        default=SHARD_IMAGES,
+        metavar="N",
+        help=f"images of a shard; {SHARD_IMAGES} by default",
+    )
 
 
 def add_execution(parser: argparse.ArgumentParser, what: str) -> None:

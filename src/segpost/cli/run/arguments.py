@@ -10,7 +10,7 @@ from pathlib import Path
 
 import segpost
 from segpost._core.sampling import GRIDS
-from segpost.cli.options import PALETTES, fraction, positive_integer
+from segpost.cli.options import PALETTES, fraction, positive_integer, shard
 from segpost.cli.parser import CommandParser
 from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ArrayHeader
@@ -125,7 +125,7 @@ def _add_arguments_of_many(parser: argparse.ArgumentParser) -> None:
     add("--jobs", type=positive_integer, default=1, metavar="N", help="threads; 1 by default")
     add(
         "--shard",
-        type=_shard,
+        type=shard,
         default=(0, 1),
         metavar="I/N",
         help="every Nth file, from the Ith on, counted from 0: a part for each of N processes",
@@ -226,13 +226,3 @@ def _output_names(text: str) -> set[str]:
             f"takes any of {', '.join(OUTPUTS)} with commas between them, got {text!r}"
         )
     return set(names)
-
-
-def _shard(text: str) -> tuple[int, int]:
-    """Return the position of a shard and how many there are."""
-    index, slash, count = text.partition("/")
-    if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
-        raise argparse.ArgumentTypeError(
-            f"takes I/N with I in 0..N-1, such as 0/4 to 3/4, got {text!r}"
-        )
-    return int(index), int(count)
