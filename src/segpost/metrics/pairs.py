@@ -13,6 +13,7 @@ from segpost._core import validation
 from segpost._core.arrays import (
     LABEL_KINDS,
     Array,
+    InputArray,
     as_input_array,
     iter_stacks,
     label_dtype,
@@ -144,79 +145,107 @@ def raise_in_list(error: ValueError | TypeError, preds: Any, index: int) -> NoRe
 def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> PredictionPair:
     """Convert and check predictions, labels or logits, and their target."""
     preds, kind = reading.pick(preds)
-    axis, threshold = reading.axis, reading.threshold
     target_array = as_input_array(target, "target")
     preds_array = as_input_array(preds, "preds")
+    _check_target(target_array, preds_array)
     labels, shape = target_array.array, preds_array.array.shape
-    is_exchanged = target_array.kind not in LABEL_KINDS and preds_array.kind in LABEL_KINDS
+    is_labels = shape == labels.shape
+    fits_kind = kind is None or is_labels == (kind == "labels")
+    if (len(shape) != labels.ndim + 1 and not is_labels) or not fits_kind:
+        _raise_wrong_shapes(shape, labels, classes)
+    if not is_labels:
+        return _pair_logits(preds_array, target_array, classes, reading, kind, argument=preds)
+    if preds_array.kind not in LABEL_KINDS:
+        axis_of_classes = find_one_hot_axis(labels, classes)
+        if axis_of_classes is not None:
+            raise ValueError(_describe_one_hot_target(labels, axis_of_classes))
+    validation.check_integer_labels(preds_array, "preds")
+    validation.check_same_device(preds_array, "preds", target_array, "target")
+    if reading.threshold is not None:
+        raise ValueError("threshold is for logits of one class, but preds are labels")
+    if reading.quantization is not None and kind is None:
+        raise ValueError("quantization is for integer logits, but preds are labels")
+    values = wait_on_stream(context_of(labels), preds_array.array)
+    refuse_one_hot(values, labels, classes)
+    if labels.ndim == 1:
+        values, labels = values[None], labels[None]
+    return PredictionPair(values, None, labels, target_array.wrap)
+
+
+def _check_target(target: InputArray, preds: InputArray) -> None:
+    """Refuse a target that is no label map: logits in exchanged arguments, an image, a number."""
+    labels, shape = target.array, preds.array.shape
+    is_exchanged = target.kind not in LABEL_KINDS and preds.kind in LABEL_KINDS
     if is_exchanged and len(shape) == labels.ndim - 1:
         raise TypeError(
-            f"target of shape {labels.shape} has logits, {target_array.kind}, and preds of shape "
+            f"target of shape {labels.shape} has logits, {target.kind}, and preds of shape "
             f"{shape} labels: they are exchanged, pass (preds, target)"
         )
-    validation.check_integer_labels(target_array, "target")
+    validation.check_integer_labels(target, "target")
     if not (len(shape) == 4 and labels.ndim == 3 and shape[0] == len(labels)):  # no batch
         validation.refuse_image_as_labels(labels, "target")
     if labels.ndim == 0:
         raise ValueError("target is a single number; it must be an array of labels")
-    if len(shape) != labels.ndim + 1 and shape != labels.shape:
-        _raise_wrong_shapes(shape, labels, classes)
-    is_labels = shape == labels.shape
-    if kind is not None and is_labels != (kind == "labels"):
-        _raise_wrong_shapes(shape, labels, classes)
-    if is_labels and preds_array.kind not in LABEL_KINDS:
-        axis_of_classes = find_one_hot_axis(labels, classes)
-        if axis_of_classes is not None:
-            raise ValueError(_describe_one_hot_target(labels, axis_of_classes))
-    if is_labels:
-        validation.check_integer_labels(preds_array, "preds")
-    validation.check_same_device(preds_array, "preds", target_array, "target")
-    if is_labels:
-        if threshold is not None:
-            raise ValueError("threshold is for logits of one class, but preds are labels")
-        if reading.quantization is not None and kind is None:
-            raise ValueError("quantization is for integer logits, but preds are labels")
-        array = wait_on_stream(context_of(labels), preds_array.array)
-        refuse_one_hot(array, labels, classes)
-        if labels.ndim == 1:
-            array, labels = array[None], labels[None]
-        return PredictionPair(array, None, labels, target_array.wrap)
-    logits, _, class_axis = core_logits.as_logits(preds_array, axis)
-    logits = logits._replace(values=wait_on_stream(context_of(labels), logits.values))
-    check_quantized(preds_array.kind, reading.quantization)
+
+
+def _pair_logits(
+    preds: InputArray,
+    target: InputArray,
+    classes: int,
+    reading: Reading,
+    kind: str | None,
+    *,
+    argument: Any,
+) -> PredictionPair:
+    """Check logits against a target, and plan how they are resized to it."""
+    validation.check_same_device(preds, "preds", target, "target")
+    labels, threshold = target.array, reading.threshold
+    logits, _, class_axis = core_logits.as_logits(preds, reading.axis)
+    check_quantized(preds.kind, reading.quantization)
     logits = logits._replace(
+        values=wait_on_stream(context_of(labels), logits.values),
         threshold=resolve_threshold(
             threshold,
             logits.values.shape[1],
             reading.quantization or (1.0, 0.0),
             of_probabilities=kind == "probabilities",
-        )
+        ),
     )
     if threshold is not None and kind is None:
-        warn_of_probabilities(preds_array, "preds")
-    found = 2 if logits.threshold is not None else shape[class_axis]
-    if found != classes or found == 1:
-        hint = ""
-        if found == 1 and (classes <= 2 or preds_array.kind in LABEL_KINDS):
-            hint = f"; {cure_of_preds(preds, preds_array, class_axis)}"
-        elif shape[-1 if class_axis == -3 else -3] == classes:
-            hint = f"; pass axis={-1 if class_axis == -3 else -3}"
-        raise ValueError(
-            f"preds are logits of {found} class{'' if found == 1 else 'es'} on axis {class_axis} "
-            f"of shape {shape}, but num_classes is {classes}{hint}"
-            if found != classes
-            else f"preds of shape {shape} have one class on axis {class_axis}, so that every label "
-            f"would be 0{hint}"
-        )
+        warn_of_probabilities(preds, "preds")
+    class_count = 2 if logits.threshold is not None else preds.array.shape[class_axis]
+    if class_count != classes or class_count == 1:
+        _raise_wrong_classes(preds, class_axis, class_count, classes, argument)
     images, target_images = logits.values.shape[0], labels.shape[0] if labels.ndim == 3 else 1
     if images != target_images:
         raise ValueError(f"preds have {images} images, target has {labels.shape[0]}")
     if 0 in labels.shape:
-        return PredictionPair(logits, None, labels, target_array.wrap)
+        return PredictionPair(logits, None, labels, target.wrap)
     axes = plan_resampling(logits.values.shape[2:], labels.shape[-2:], reading.grid).axes
     if 0 in logits.values.shape:
-        raise ValueError(f"preds of shape {shape} hold nothing, target has {labels.size} pixels")
-    return PredictionPair(logits, axes, labels, target_array.wrap)
+        raise ValueError(
+            f"preds of shape {preds.array.shape} hold nothing, target has {labels.size} pixels"
+        )
+    return PredictionPair(logits, axes, labels, target.wrap)
+
+
+def _raise_wrong_classes(
+    preds: InputArray, class_axis: int, class_count: int, classes: int, argument: Any
+) -> NoReturn:
+    """Raise the error of logits whose number of classes is wrong, or 1; with the cure."""
+    shape = preds.array.shape
+    hint = ""
+    if class_count == 1 and (classes <= 2 or preds.kind in LABEL_KINDS):
+        hint = f"; {cure_of_preds(argument, preds, class_axis)}"
+    elif shape[-1 if class_axis == -3 else -3] == classes:
+        hint = f"; pass axis={-1 if class_axis == -3 else -3}"
+    raise ValueError(
+        f"preds are logits of {class_count} class{'' if class_count == 1 else 'es'} on axis "
+        f"{class_axis} of shape {shape}, but num_classes is {classes}{hint}"
+        if class_count != classes
+        else f"preds of shape {shape} have one class on axis {class_axis}, so that every label "
+        f"would be 0{hint}"
+    )
 
 
 def _describe_one_hot_target(target: Array, axis: int) -> str:
