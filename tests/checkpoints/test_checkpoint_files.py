@@ -92,7 +92,14 @@ class Bomb:
         return os.system, (f"touch {self.mark}",)
 
 
-@pytest.mark.parametrize("kind", ["pickle", "zip", "old"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "pickle",
+        pytest.param("zip", marks=pytest.mark.faults),
+        pytest.param("old", marks=pytest.mark.faults),
+    ],
+)
 def test_nothing_of_a_pickle_is_run(kind: str, tmp_path: Path) -> None:
     """A pickle that runs a command is refused, bare and in the formats of torch."""
     torch = pytest.importorskip("torch")
@@ -113,6 +120,7 @@ def test_nothing_of_a_pickle_is_run(kind: str, tmp_path: Path) -> None:
     assert mark.exists()
 
 
+@pytest.mark.faults
 def test_a_zip_that_grows_is_refused(tmp_path: Path) -> None:
     """A zip file with compressed parts, which torch never writes, is refused."""
     torch = pytest.importorskip("torch")
@@ -138,7 +146,7 @@ def test_a_tensor_of_more_than_the_file_is_refused(tmp_path: Path) -> None:
         segpost.compare_checkpoints(file, MODEL)
 
 
-@pytest.mark.parametrize("at", [10, -30])
+@pytest.mark.parametrize("at", [10, pytest.param(-30, marks=pytest.mark.faults)])
 def test_a_torch_file_that_ends_early_is_refused(at: int, tmp_path: Path) -> None:
     """A torch file that is cut is refused."""
     torch = pytest.importorskip("torch")

@@ -292,7 +292,9 @@ def test_what_was_declared_is_compared(code: str, was: Any, now: Any) -> None:
 # --- Networks
 
 
-@pytest.fixture(scope="module", params=range(3))
+@pytest.fixture(
+    scope="module", params=[0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 def network(request: pytest.FixtureRequest) -> Any:
     """A small network that was trained."""
     pytest.importorskip("torch")
