@@ -8,9 +8,12 @@ share their names and their folder. Three languages are run:
 - ``console``: commands. Those of `segpost` run in this process and must end with status 0, or with
   the status of a comment ``# exit status N``. Lines that begin with one of `INSTALLERS` are left
   out: they install, build or run whole suites, which `.ci/run` and tests of those subjects do. A
-  script of examples/ must exist; tests of its own run it.
+  script of examples/ must exist; tests of its own run it. Those of `ENGINES` are left out, too:
+  tests/evaluation/test_engines.py runs them as the page has them.
 
-Blocks of `OTHER` languages are not run; a block of any other language, or of none, is an error.
+A block with a title, as in ``python title="examples/a.py"``, is an excerpt: it is not run, and its
+lines must be in that file. Blocks of `OTHER` languages are not run; a block of any other language,
+or of none, is an error.
 """
 
 from __future__ import annotations
@@ -52,6 +55,7 @@ INSTALLERS = (
     "export",
     "tools/gpu_check.sh",
 )
+ENGINES = ("parallel", "sbatch", "torchrun")
 OTHER = frozenset(("bibtex", "cmake", "cpp", "cython", "json", "text", "toml"))
 
 Names = dict[str, Any]
@@ -115,7 +119,17 @@ def is_left_out(words: list[str]) -> bool:
     if re.match(r"\w+=\$\(", words[0]):
         return True
     words = [word for word in words if not re.match(r"[A-Z_]+=", word)]
-    return any(words[: len(one.split())] == one.split() for one in INSTALLERS)
+    return any(words[: len(one.split())] == one.split() for one in (*INSTALLERS, *ENGINES))
+
+
+def is_excerpt(lines: list[str], whole: list[str]) -> bool:
+    """Whether lines are in a file, one after the other, maybe with an indentation."""
+    depths = range(0, 12, 4)
+    return any(
+        [" " * depth + line if line else line for line in lines] == whole[k : k + len(lines)]
+        for depth in depths
+        for k in range(len(whole))
+    )
 
 
 def run_command(command: Command) -> str:
@@ -138,7 +152,11 @@ def run_block(block: Block, names: Names) -> str:
     """What a block prints; its names are added to `names`."""
     where = f"{block.page}:{block.line}"
     printed = io.StringIO()
-    if block.language == "python":
+    excerpt = re.fullmatch(r'\w+ title="(.+)"', block.language)
+    if excerpt:
+        lines = (ROOT / excerpt[1]).read_text(encoding="utf-8").splitlines()
+        assert is_excerpt(block.code.splitlines(), lines), f"{where}: {excerpt[1]} has other lines"
+    elif block.language == "python":
         # Lines of the page, so that a traceback shows the page's own numbers.
         code = compile("\n" * (block.line - 1) + block.code, where, "exec")
         with contextlib.redirect_stdout(printed):
