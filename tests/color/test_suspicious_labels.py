@@ -81,3 +81,30 @@ def test_palettes_of_other_arguments() -> None:
 def test_palettes_that_are_too_short() -> None:
     with pytest.raises(ValueError, match=r"or segpost\.Palette\.distinct\(19\)"):
         segpost.postprocess(scene(19, 6, 7), palette=PALETTE, want=("color",))
+
+
+def test_palettes_of_another_data_set() -> None:
+    """A data set of as many classes warns, and one name too many; few classes may be anybody's."""
+    logits = scene(20, 6, 7)[:19]
+    with pytest.warns(segpost.InputWarning, match=r"pass palette='cityscapes', or ") as caught:
+        segpost.postprocess(logits, palette="voc", want=("color",))
+    assert caught[0].filename == __file__
+    with pytest.warns(segpost.InputWarning, match="palette names 21"):
+        segpost.postprocess(scene(20, 6, 7), palette="voc", want=("color",))
+    colors = segpost.Palette.named("voc").colors
+    for palette in (colors, segpost.Palette(colors[:19]), "cityscapes"):
+        segpost.postprocess(logits, palette=palette, want=("color",))
+    for few in (2, 4, 7, 12):
+        segpost.postprocess(logits[:few], palette="voc", want=("color",))
+
+
+def test_colors_in_0_to_1() -> None:
+    """They are black; the printed expression has the colors. Grey ones hold labels."""
+    colors = [(0, 0, 0), (1, 0, 0), (0, 1, 1)]
+    with pytest.warns(segpost.InputWarning, match="values 0 and 1") as caught:
+        segpost.colorize(LABELS % 3, colors)
+    assert caught[0].filename == __file__
+    cure = eval(str(caught[0].message).rpartition("become ")[2], {"np": np, "colors": colors})
+    np.testing.assert_array_equal(segpost.Palette(cure).color(2), (0, 255, 255))
+    segpost.Palette([(0, 0, 0), (1, 1, 1)])
+    segpost.Palette([(0, 0, 0)])

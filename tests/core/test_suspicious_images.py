@@ -61,3 +61,31 @@ def test_sizes_of_pillow() -> None:
             call()
     with pytest.raises(ValueError, match=r"call segpost\.Letterbox\.fit\(\(12, 14\), \.\.\.\)"):
         segpost.Letterbox.fit((12, 20), 16).apply(image)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_normalized_images_that_were_cast(name: str) -> None:
+    """Negative values become 253 to 255; photographs and documents are no warning."""
+    random = np.random.default_rng(3)
+    image = random.integers(0, 256, (12, 14, 3)).astype(np.uint8)
+    call: Any = CALLS[name]
+    with pytest.warns(segpost.InputWarning, match="before its normalization") as caught:
+        call(((image / 255 - 0.45) / 0.22).astype(np.int64).astype(np.uint8))
+    assert caught[0].filename == __file__
+    document = np.where(image > 99, 255, 0).astype(np.uint8)
+    for right in (image, document, np.maximum(document, 1), np.minimum(document, 254)):
+        call(right)
+
+
+def test_exchanged_mean_and_deviation() -> None:
+    image = np.full((12, 14, 3), 90, np.uint8)
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    with pytest.warns(segpost.InputWarning, match=r"exchanged: .* mean=\(0\.485, ") as caught:
+        BOX.apply(image, mean=std, std=mean)
+    assert caught[0].filename == __file__
+    BOX.apply(image, mean=mean, std=std)
+
+
+def test_an_image_as_a_size() -> None:
+    with pytest.raises(ValueError, match=r"array of shape \(12, 14, 3\); .* image\.shape\[:2\]"):
+        segpost.Letterbox.fit(np.zeros((12, 14, 3), np.uint8), 16)  # type: ignore[arg-type]

@@ -79,6 +79,25 @@ def test_probabilities_as_energies() -> None:
     assert share_right(wrong) < 0.1
 
 
+def test_probabilities_as_logits() -> None:
+    """Their softmax would make them alike; logits in 0..1 do not sum to 1."""
+    with pytest.raises(ValueError, match=r"unary='logits'.* pass unary='probabilities'"):
+        segpost.dense_crf(THREE, IMAGE, unary="logits")
+    segpost.dense_crf(THREE / 2, IMAGE, unary="logits", iterations=1)
+
+
+def test_a_normalized_image() -> None:
+    """A sigma for 0 to 255 tells none of its colors apart; both cures are no warning."""
+    normalized = ((IMAGE / 255 - 0.45) / 0.22).astype(np.float32)
+    with pytest.warns(segpost.InputWarning, match="before its normalization") as caught:
+        wrong = segpost.dense_crf(TWO, normalized)
+    assert caught[0].filename == __file__
+    term = {"sigma_xy": 80.0, "sigma_rgb": 13 / 255 / 0.22, "weight": 10.0}
+    small = segpost.dense_crf(TWO, normalized, bilateral=term)
+    assert share_right(small) > share_right(wrong)
+    assert share_right(segpost.dense_crf(TWO, IMAGE)) > share_right(wrong)
+
+
 @pytest.mark.parametrize(
     "energies",
     [

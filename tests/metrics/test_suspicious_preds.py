@@ -145,3 +145,54 @@ def test_groups_of_class_names() -> None:
         segpost.ConfusionMatrix(3, groups={"a": ["car"]})
     with pytest.raises(TypeError, match=r"a list, too: \['car'\]"):
         segpost.ConfusionMatrix(3, groups={"a": "car"})
+
+
+def test_exchanged_label_maps() -> None:
+    """Void in predictions, and none in the targets, over all that was counted."""
+    random = np.random.default_rng(6)
+    target = random.integers(0, 5, (20, 30)).astype(np.uint8)
+    preds = target.copy()
+    target[:3] = 255
+    cm = segpost.ConfusionMatrix(5, ignore_index=255)
+    cm.update(target, preds)
+    with pytest.warns(segpost.InputWarning, match="are preds and target exchanged"):
+        cm.compute()
+    cm.reset()
+    cm.update(preds, target)
+    cm.compute()
+
+
+def test_a_target_divided_by_255() -> None:
+    """Its classes become 0, and void 1; a picture of few classes is none."""
+    labels = np.random.default_rng(6).integers(0, 7, (20, 30)).astype(np.uint8)
+    target = labels.copy()
+    target[0] = 255
+    cm = segpost.ConfusionMatrix(7, ignore_index=255)
+    cm.update(labels, (target / 255).astype(np.uint8))
+    with pytest.warns(segpost.InputWarning, match="divided by 255") as caught:
+        cm.compute()
+    assert caught[0].filename == __file__
+    background = target * 0
+    for preds, right in ((labels, target), (labels % 2, labels % 2), (labels, background)):
+        cm.reset()
+        cm.update(preds, right)
+        cm.compute()
+
+
+@pytest.mark.parametrize(
+    ("classes", "values", "ignored", "hint"),
+    [
+        (5, [1, 2, 3, 4, 5], None, "do the labels start at 1"),
+        (5, [0, 1, 4, 5], None, "labels 0 to 5 are 6 classes: is num_classes one too few"),
+        (19, [1, 2, 18, 19], 255, "do the labels start at 1"),
+        (19, [0, 7, 26, 33], 255, "Cityscapes labelIds"),
+        (5, [0, 1, 255], -1, "if 255 means void, pass ignore_index=255"),
+        (5, [0, 1, -100], 255, "if -100 means void, pass ignore_index=-100"),
+    ],
+)
+def test_hints_of_invalid_targets(
+    classes: int, values: list[int], ignored: int | None, hint: str
+) -> None:
+    target = np.array([values])
+    with pytest.raises(ValueError, match=hint):
+        segpost.confusion_matrix(target * 0, target, num_classes=classes, ignore_index=ignored)

@@ -193,3 +193,65 @@ def test_an_image_confirms_a_size() -> None:
     size: Any = image.shape[:2]
     seg = segpost.postprocess(scene(5, 33, 25), size=size, image=image)
     assert seg.labels.shape == size
+
+
+def volume(classes: int, slices: int, side: int) -> np.ndarray:
+    """Logits (C, D, H, W) of blobs: each class has a center."""
+    random = np.random.default_rng(6)
+    z, y, x = np.mgrid[:slices, :side, :side]
+    centers = random.uniform(0, 1, (classes, 3)) * [slices, side, side]
+    parts = [np.hypot(np.hypot(z - a, y - b), x - c) for a, b, c in centers]
+    return (12 - np.stack(parts) + random.normal(0, 0.3, (classes, *z.shape))).astype(np.float32)
+
+
+@pytest.mark.parametrize("call", [segpost.argmax, segpost.postprocess])
+def test_a_volume_as_a_batch(call: Any) -> None:
+    """Slices are alike, and images are not; the printed call gives the volume's labels."""
+    logits = volume(4, 24 if call is segpost.argmax else 25, 20)
+    with pytest.warns(segpost.InputWarning, match="as a volume of 4 classes") as caught:
+        call(logits)
+    assert caught[0].filename == __file__
+    call(logits, axis=-3)
+    code = re.search(r"call (segpost\.argmax\(.*?\))", str(caught[0].message))
+    assert code
+    labels = eval(code.group(1), {"segpost": segpost, "logits": logits})
+    np.testing.assert_array_equal(labels, logits.argmax(0))
+
+
+def test_the_softmax_of_a_volume() -> None:
+    """The printed shape has one axis for all slices and rows."""
+    logits = volume(4, 23, 20)
+    with pytest.warns(segpost.InputWarning, match="as a volume of 4 classes") as caught:
+        segpost.softmax(logits)
+    code = re.search(r"pass (logits\.reshape\(.*?\))", str(caught[0].message))
+    assert code
+    shares = segpost.softmax(eval(code.group(1), {"logits": logits})).reshape(logits.shape)
+    np.testing.assert_allclose(shares, np.exp(logits) / np.exp(logits).sum(0), atol=1e-5)
+
+
+@pytest.mark.parametrize("images", [2, 5])
+def test_batches_of_images(images: int) -> None:
+    """No warning: of images, of noise, and of classes in an order that changes slowly."""
+    batch = np.stack([scene(9, 20, 22 + images, seed) for seed in range(images)])
+    ordered = np.arange(9.0)[:, None, None] + batch / 4
+    noise = np.random.default_rng(1).normal(size=(images, 9, 21, 22))
+    for logits in (batch, ordered[:, :, 1:], noise, batch[:, :, ::3]):
+        assert segpost.argmax(logits).shape == (images, *logits.shape[2:])
+
+
+def test_a_scale_that_is_a_size() -> None:
+    """The size of the result is meant: the cure has another argument."""
+    with pytest.warns(segpost.InputWarning, match="height and width are multiplied"):
+        assert segpost.argmax(scene(3, 2, 3), scale=(65, 97)).shape == (130, 291)
+    segpost.argmax(scene(3, 2, 3), scale=64)
+
+
+def test_logits_of_another_input_than_the_letterbox() -> None:
+    """A letterbox's input and the logits have one aspect ratio, up to a rounding."""
+    box = segpost.Letterbox.fit((90, 120), (128, 128))
+    with pytest.warns(segpost.InputWarning, match=r"strides of 4 and 2\.66667") as caught:
+        segpost.postprocess(scene(5, 32, 48), letterbox=box)
+    assert caught[0].filename == __file__
+    for side in (17, 32, 33, 128):
+        segpost.postprocess(scene(5, side, side), letterbox=box)
+        segpost.postprocess(scene(5, side, side - 1), letterbox=box)

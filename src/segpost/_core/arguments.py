@@ -158,7 +158,10 @@ def as_output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, .
     """Return (height, width), or (depth, height, width), as integers of at least 1."""
     if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != axes:
         expected = "(height, width)" if axes == 2 else "(depth, height, width)"
-        raise ValueError(f"{name} must be {expected}, got {size!r}{_size_hint(size, axes)}")
+        what = f"{size!r}{_size_hint(size, axes)}"
+        if axes == 2 and len(getattr(size, "shape", ())) > 1:
+            what = f"an array of shape {tuple(size.shape)}; of an image pass image.shape[:2]"
+        raise ValueError(f"{name} must be {expected}, got {what}")
     sides = []
     for side in size:
         if isinstance(side, (bool, np.bool_)) or not hasattr(side, "__index__"):

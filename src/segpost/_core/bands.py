@@ -16,6 +16,8 @@ Limit = float | str  # a value of the image, or a percentage of its values such 
 Stretch = tuple[Limit, Limit] | Sequence[tuple[Limit, Limit]]
 Bands = int | Sequence[int]
 
+# Mean and std of most networks, in 0..1.
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 STRETCH_CURE = (
     "pass stretch=(low, high), the values that become 0 and 255, such as (0, 1), or "
     'stretch=("2%", "98%"), those of percentages of the pixels'

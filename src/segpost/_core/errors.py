@@ -24,10 +24,16 @@ class InputWarning(UserWarning):
 
     - logits that change more along the other possible class axis than along the rest, where their
       shape is unusual, too;
-    - a size whose aspect ratio is that of the logits only if it is transposed;
+    - a batch that changes more from image to image than from class to class, as a volume does;
+    - a size whose aspect ratio is that of the logits only if it is transposed, logits of another
+      aspect ratio than a letterbox's input, and a scale that looks like a size;
     - probabilities where logits are expected: by `softmax`, or with a threshold;
-    - an image of 0 and 1, which was in 0..1 before it became uint8;
-    - predictions that are no class, where their values show why;
+    - an image that was in 0..1, or normalized, before it became uint8; an image in 0..1, or a
+      normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged;
+    - a palette with names of more classes than the logits have, colors in 0..1, and class names
+      that are words for colors;
+    - predictions that are no class, by `ConfusionMatrix.compute`, where their values show why, and
+      targets that were divided by 255;
     - energies of a dense CRF that sum to 1;
     - `use_backend` without a ``with`` block.
 

@@ -9,21 +9,33 @@ from segpost._core.device import DeviceArray
 from segpost._core.errors import warn_of_input
 
 MIN_PIXELS = 16  # of an image whose values say anything
+MAX_NORMALIZED = 3  # (pixel - mean) / std, rounded towards 0
+MIN_SHARE = 0.02  # of the values -1, 0, 1 and 2 of normalized pixels
 
 
 def warn_of_unit_image(values: Array) -> None:
-    """Warn if all values of an image (..., H, W, C) of uint8 are 0 or 1: floats that were cast.
+    """Warn if an image (..., H, W, C) of uint8 was cast from floats in 0..1, or normalized ones.
 
-    Of most images one value is read. An image of one value is none of these.
+    Of the former all values are 0 or 1, of the latter none is far from 0, or from 256, to which
+    negative ones are moved. Of most images one value is read. An image of one value is neither.
     """
-    if values.dtype != np.uint8 or isinstance(values, DeviceArray) or not values.size:
+    size = values.size
+    if not size or isinstance(values, DeviceArray):
         return
-    if values.item(values.size // 2) > 1:
+    if MAX_NORMALIZED < values.item(size // 2) < 256 - MAX_NORMALIZED:
         return
     for sample in (values[..., :1, :], values):
-        if sample.max() > 1:
+        if (sample + np.uint8(MAX_NORMALIZED) > 2 * MAX_NORMALIZED).any():  # modulo 256
             return
-    if values.size >= 3 * MIN_PIXELS and values.min() == 0 and values.max() == 1:
+    if size < 3 * MIN_PIXELS:
+        return
+    if all((values == value).mean() > MIN_SHARE for value in (0, 1, 2, 255)):
+        warn_of_input(
+            f"image has only values up to {MAX_NORMALIZED} and from {256 - MAX_NORMALIZED} on, of "
+            "0..255, as floats have that were normalized and cast; pass the image before its "
+            "normalization"
+        )
+    elif values.min() == 0 and values.max() == 1:
         warn_of_input(
             "image has only the values 0 and 1, of 0..255: it is black; an image of floats in 0..1 "
             "becomes (image * 255).round().astype('uint8')"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, widen
@@ -11,8 +13,14 @@ from segpost._core.errors import warn_of_input
 MAX_SAMPLE = 4096  # values that are read before all are
 BFLOAT16_ONE = 0x3F80  # the bits of 1.0; those of negative numbers are larger
 MIN_SIDE = 16  # of a map whose sides show a stride, or whose values show which axes are the sides
-MAX_BLOCK = 24  # values along each axis that are compared with their neighbors
+MAX_BLOCK = 16  # values along each axis that are compared with their neighbors
 MIN_ROUGHNESS = 1.5  # beside the others; of networks it is above 2 for the classes, else below 0.5
+MIN_SLICES = 8
+SLICE_STEP = 4  # slices apart differ more than neighbors do; for classes it is all the same
+MIN_DRIFT = 1.5
+MAX_THICKNESS = 4  # of slices, in the changes from pixel to pixel
+MAX_SHAPES = 1024
+_SHAPES_OF_BATCHES: set[tuple[int, ...]] = set()  # whose first array was read
 MAX_ASPECT_RATIO = 3  # of maps that are not suspicious
 MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
 
@@ -67,24 +75,11 @@ def warn_of_class_axis(array: InputArray, class_axis: int) -> None:
     read, and only where the shape is suspicious: a map narrower than there are classes, or of an
     extreme aspect ratio, or as many classes as one of its sides.
     """
-    shape = array.array.shape[-3:]
-    classes, side, other = shape if class_axis == -3 else shape[::-1]
-    if not (
-        (other < classes and other < side)
-        or classes == side != other
-        or other > MAX_ASPECT_RATIO * max(classes, side)
-    ):
+    if not _is_suspicious(array.array.shape, class_axis) or isinstance(array.array, DeviceArray):
         return
-    other_axis = -4 - class_axis
-    if min(classes, side) < MIN_SIDE or other < 2:
-        return
-    if isinstance(array.array, DeviceArray) or not array.array.size:
-        return
-    image = array.array[0] if array.array.ndim == 4 else array.array
-    block = image[tuple(slice(max(n - MAX_BLOCK, 0) // 2, None) for n in shape)]
-    block = widen(block[:MAX_BLOCK, :MAX_BLOCK, :MAX_BLOCK], array.kind)
-    with np.errstate(invalid="ignore"):  # of infinities
-        changes = [float(abs(np.diff(block, axis=axis)).mean()) for axis in range(3)]
+    classes, other_axis = array.array.shape[class_axis], -4 - class_axis
+    block = _middle_of(array.array[0] if array.array.ndim == 4 else array.array, array.kind)
+    changes = [_mean_change(block, axis) for axis in range(3)]
     of_classes = changes[other_axis]
     of_sides = max(changes[class_axis], changes[1])
     if of_classes > MIN_ROUGHNESS * of_sides:
@@ -94,6 +89,62 @@ def warn_of_class_axis(array: InputArray, class_axis: int) -> None:
             f"{class_axis}, but along axis {other_axis} they change {times} along the others, as "
             f"from class to class: pass axis={other_axis}"
         )
+
+
+@lru_cache(maxsize=256)
+def _is_suspicious(shape: tuple[int, ...], class_axis: int) -> bool:
+    """Whether a shape of logits is unusual, and has values enough to decide."""
+    classes, side, other = shape[-3:] if class_axis == -3 else shape[:-4:-1]
+    is_narrow = other < min(classes, side)
+    is_stretched = other > MAX_ASPECT_RATIO * max(classes, side)
+    is_unusual = is_narrow or is_stretched or classes == side != other
+    return is_unusual and min(classes, side) >= MIN_SIDE and other >= 2 and 0 not in shape
+
+
+def warn_of_volume(array: InputArray, cure: str) -> None:
+    """Warn if the values of a batch (N, C, H, W) show one volume of N classes and C slices.
+
+    Slices are like their neighbors, and less like those farther away; classes are in no order.
+    Images of a batch differ from each other no more than classes do, but the classes of a volume
+    more than its slices. A part of the first array of each shape is read: a look at every one
+    would take longer than some calls.
+    """
+    values = array.array
+    shape: tuple[int, ...] = values.shape
+    if len(shape) != 4 or shape[0] < 2 or shape in _SHAPES_OF_BATCHES:
+        return
+    if min(shape[1:]) < MIN_SLICES or isinstance(values, DeviceArray):
+        return
+    if len(_SHAPES_OF_BATCHES) >= MAX_SHAPES:
+        _SHAPES_OF_BATCHES.clear()
+    _SHAPES_OF_BATCHES.add(shape)
+    block = _middle_of(values, array.kind)
+    of_images, of_classes, *of_sides = (_mean_change(block, axis) for axis in range(4))
+    if not (
+        of_images > MIN_ROUGHNESS * of_classes
+        and of_classes < MAX_THICKNESS * max(of_sides)
+        and _mean_change(block, 1, SLICE_STEP) > MIN_DRIFT * of_classes
+    ):
+        return
+    warn_of_input(
+        f"logits of shape {shape} are read as {shape[0]} images of {shape[1]} classes, but they "
+        f"change {of_images / of_classes if of_classes else np.inf:.1f} times as much from image "
+        "to image as from class to class, and more the farther classes are apart, as a volume of "
+        f"{shape[0]} classes and {shape[1]} slices does: {cure}"
+    )
+
+
+def _middle_of(values: Array, kind: str) -> Array:
+    """Return real numbers from the middle of an array."""
+    middle = (slice(max(n - MAX_BLOCK, 0) // 2, (n + MAX_BLOCK) // 2) for n in values.shape)
+    return widen(values[tuple(middle)], kind)
+
+
+def _mean_change(block: Array, axis: int, step: int = 1) -> float:
+    """Return the mean difference of values that are `step` apart along an axis."""
+    along = np.moveaxis(block, axis, 0)
+    with np.errstate(invalid="ignore"):  # of infinities
+        return float(abs(along[step:] - along[:-step]).mean())
 
 
 def holds_labels(array: InputArray) -> bool:

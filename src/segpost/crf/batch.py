@@ -16,6 +16,7 @@ from segpost._core.errors import warn_of_input
 from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.crf.settings import Settings
 
+MAX_NORMALIZED = 6  # values from least to largest of (pixel - mean) / std
 MAX_SIGMAS = 100_000  # from one end of a feature to the other; lattice keys are integers
 
 
@@ -167,13 +168,19 @@ class Guide(NamedTuple):
 
 
 def _warn_of_unit_range(low: Array, high: Array, sigmas: Array, name: str) -> None:
-    """Warn if an image of 0 to 1 has a sigma of 0 to 255, for which it has one color."""
+    """Warn if an image of 0 to 1, or a normalized one, has a sigma for 0 to 255: all are alike."""
     lowest, highest = float(low.min()), float(high.max())
     if -1 <= lowest < highest <= 1 and sigmas.min() > 1:
         warn_of_input(
             f"{name} is {sigmas.min():g} for an image from {lowest:g} to {highest:g}, in which it "
             "tells no colors apart: it is in the image's units; pass image * 255, or "
             "sigma_rgb / 255"
+        )
+    elif -MAX_NORMALIZED <= lowest < 0 and highest - lowest <= MAX_NORMALIZED < sigmas.min():
+        warn_of_input(
+            f"{name} is {sigmas.min():g} for an image from {lowest:g} to {highest:g}, in which it "
+            "tells no colors apart: it is in the image's units; pass the image before its "
+            "normalization, or a smaller sigma_rgb"
         )
 
 

@@ -74,8 +74,8 @@ def as_unary_batch(probabilities: object, settings: Settings) -> UnaryBatch:
             f"{name} of shape {shape} have {num_pixels} pixels an image; at most {MAX_PIXELS} can "
             "be refined at once: cut it into overlapping tiles"
         )
-    if settings.unary == "energies" and num_pixels:
-        _refuse_other_units(input_array, class_axis)
+    if settings.unary in ("energies", "logits") and num_pixels:
+        _refuse_other_units(input_array, class_axis, settings.unary)
     depth, height, width = spatial_shape if settings.volume else (1, *spatial_shape)
     batch_shape = shape[:num_batch_axes]
     one_shape = (num_labels, *spatial_shape)
@@ -95,11 +95,11 @@ def as_unary_batch(probabilities: object, settings: Settings) -> UnaryBatch:
     )
 
 
-def _refuse_other_units(energies: InputArray, class_axis: int) -> None:
-    """Refuse energies that are probabilities or log-probabilities, as a sample of pixels shows.
+def _refuse_other_units(energies: InputArray, class_axis: int, unary: str) -> None:
+    """Refuse energies or logits that are probabilities, and energies that are their logarithms.
 
-    Two labels whose energies sum to 1 may be 1 - p, and a label of energy 0 beside others of 1 is
-    valid: these are a warning, and pass.
+    A sample of the pixels is read. Two labels whose energies sum to 1 may be 1 - p, and a label of
+    energy 0 beside others of 1 is valid: these are a warning, and pass.
     """
     array, kind = energies.array, energies.kind
     if not context_of(array).on_cpu:
@@ -108,7 +108,11 @@ def _refuse_other_units(energies: InputArray, class_axis: int) -> None:
     sample = widen(columns[:: max(len(columns) // MAX_SAMPLE, 1)], kind).astype(np.float64)
     if not np.isfinite(sample).all() or (sample == sample[:1]).all():
         return
-    if sample.max() <= 0 and np.allclose(np.exp(sample).sum(-1), 1, atol=UNIT_TOLERANCE):
+    if (
+        unary == "energies"
+        and sample.max() <= 0
+        and np.allclose(np.exp(sample).sum(-1), 1, atol=UNIT_TOLERANCE)
+    ):
         raise ValueError(
             "probabilities (unary='energies') are logarithms of probabilities: exp of them sums to "
             "1 at every pixel that was read; energies have the other sign: pass -probabilities"
@@ -117,7 +121,7 @@ def _refuse_other_units(energies: InputArray, class_axis: int) -> None:
     if not is_distribution or np.isin(sample, (0, 1)).all():
         return
     sentence = (
-        "probabilities (unary='energies') sum to 1 at every pixel that was read, as probabilities "
+        f"probabilities (unary={unary!r}) sum to 1 at every pixel that was read, as probabilities "
         "do: pass unary='probabilities'"
     )
     if sample.shape[-1] > 2:

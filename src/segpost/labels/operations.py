@@ -24,11 +24,14 @@ from segpost._core.suspicious_logits import (
     refuse_axis_by_size,
     warn_of_class_axis,
     warn_of_transposed_size,
+    warn_of_volume,
 )
 from segpost.labels.decoded import describe_probabilities
 from segpost.labels.volumes import label_volumes
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
+
+VOLUME_CURE = "call segpost.argmax(logits, volume=True), or pass axis=-3 if these are images"
 
 
 @overload
@@ -160,6 +163,8 @@ def argmax(
         refuse_degenerate_logits(source, type(logits), CallSettings())
     if not is_volume:
         warn_of_class_axis(array, class_axis)
+        if shape[0] > 1 and axis is None and size is None and volume is None:
+            warn_of_volume(array, VOLUME_CURE)
     has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
     size, axes, region, origin = plan_resampling(shape[2:], size, grid, letterbox, scale)
     if has_size:
@@ -270,6 +275,13 @@ def softmax(
             "segpost.postprocess(logits, quantization=(scale, zero_point))"
         )
     warn_of_class_axis(array, class_axis)
+    if class_axis == -3 and array.array.ndim == 4:
+        classes, *_, width = array.array.shape
+        warn_of_volume(
+            array,
+            f"pass logits.reshape({classes}, -1, {width}) and reshape the result, or ignore the "
+            "warning if these are images",
+        )
     description = describe_probabilities(argument)
     if description is not None:
         errors.warn_of_input(f"{description}; use them as they are, without segpost.softmax")

@@ -15,6 +15,7 @@ from segpost.metrics.ratios import Mask
 
 STRIP_PIXELS = 1 << 16  # looked at together
 MAX_LISTED = 8  # values in an error
+VOID_VALUES = (255, -1, -100)  # of data sets, and of torch's losses
 BYTES = 255  # the largest number of classes of which each is a byte, with one value beside them
 
 
@@ -69,16 +70,19 @@ def _raise_invalid_target(pair: PredictionPair, rules: LabelRules) -> NoReturn:
     allowed = f"0..{classes - 1}"
     if ignored:
         allowed += f" or ignored ({', '.join(map(str, ignored))})"
-    hint, frequent = "", census.values[0][0]
-    if frequent in (255, -1) and not ignored:
+    hint, frequent, is_one = "", census.values[0][0], len(census.values) == 1
+    if frequent in VOID_VALUES and (is_one or not ignored):
         hint = f"; if {frequent} means void, pass ignore_index={frequent}"
-        if classes == 2 and len(census.values) == 1 and frequent == 255:
+        if classes == 2 and is_one and frequent == 255:
             is_mask = not (pair.target == 1).any()
             hint = f"; for a mask of 0 and 255 pass target // 255{hint}" if is_mask else hint
+    elif frequent == classes and is_one:
+        has_zero = bool((pair.target == 0).any())
+        hint = "; do the labels start at 1?"
+        if has_zero:
+            hint = f"; labels 0 to {classes} are {classes + 1} classes: is num_classes one too few?"
     elif all(0 <= value <= 33 for value, _ in census.values) and classes == 19:
         hint = "; are these Cityscapes labelIds? 19 classes are trainIds"
-    elif frequent == classes and len(census.values) == 1:
-        hint = "; do the labels start at 1?"
     raise ValueError(
         f"target has {census.pixels} of {pair.target.size} values outside {allowed}: {census}{hint}"
     )

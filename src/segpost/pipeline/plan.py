@@ -15,19 +15,25 @@ from segpost._core.degenerate_logits import (
     refuse_degenerate_logits,
 )
 from segpost._core.device import context_of
+from segpost._core.errors import warn_of_input
 from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
 from segpost._core.suspicious_logits import (
     refuse_axis_by_size,
     warn_of_class_axis,
     warn_of_probabilities,
     warn_of_transposed_size,
+    warn_of_volume,
 )
+from segpost.color.datasets import list_palettes_of
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
 from segpost.labels.decoded import check_probabilities, refuse_probabilities
+from segpost.labels.operations import VOLUME_CURE
 from segpost.pipeline.options import Options
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.resampling import Resampling, plan_resampling
+
+MIN_CLASSES_OF_DATASET = 10  # fewer are often the caller's own
 
 
 class Outputs(NamedTuple):
@@ -95,6 +101,8 @@ def build_plan(
         (*size,), options.size, options.grid, options.letterbox, options.scale
     )
     warn_of_class_axis(array, class_axis)
+    if n > 1 and options.is_axis_default and options.size is None and options.palette is None:
+        warn_of_volume(array, VOLUME_CURE)
     if options.size is not None and options.letterbox is None and size[0] != size[1]:
         if options.is_axis_default:
             refuse_axis_by_size(array.array.shape, resampling.size, -3)
@@ -198,6 +206,8 @@ def _check_palette(palette: Palette, labels: int, shape: tuple[int, ...], class_
     fits_other = shape[other] == colors != labels
     is_informative = shape[class_axis] > 1 and colors != 256
     if labels <= colors and not (fits_other and is_informative):
+        if 2 < labels < colors and palette.names is not None:
+            _warn_of_other_classes(labels, colors, class_axis)
         return
     hint = ""
     if fits_other:
@@ -210,6 +220,22 @@ def _check_palette(palette: Palette, labels: int, shape: tuple[int, ...], class_
     raise ValueError(
         f"logits have {labels} classes on axis {class_axis}, but palette has {colors} colors{hint}"
     )
+
+
+def _warn_of_other_classes(labels: int, names: int, class_axis: int) -> None:
+    """Warn of a palette of more names, if one is too many or another data set has as many classes.
+
+    Few classes are often the caller's own, with colors of a data set.
+    """
+    datasets = list_palettes_of(labels) if labels >= MIN_CLASSES_OF_DATASET else ()
+    if datasets or names == labels + 1:
+        cure = " or ".join(f"palette={name!r}" for name in datasets)
+        warn_of_input(
+            f"logits have {labels} classes on axis {class_axis}, but palette names {names}: are "
+            f"they those of another data set? Colors are by label; pass "
+            f"{cure or 'the names and colors of the network'}, or "
+            f"segpost.Palette(palette.colors[:{labels}]) if the first {labels} colors are right"
+        )
 
 
 def wrap_outputs(

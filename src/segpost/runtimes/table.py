@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from segpost._core.bands import IMAGENET
+
 LOGITS, PROBABILITIES, LABELS = "logits", "probabilities", "labels"
 
-IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 ONE = {"mean": 0.5, "std": 0.5}  # to -1..1
 CAFFE = {"mean": (104.008, 116.669, 122.675), "scale": 1.0, "channel_order": "bgr"}
 LAST = {"layout": "nhwc"}

@@ -9,7 +9,8 @@ import numpy as np
 
 from segpost._core import arguments
 from segpost._core.arrays import Array
-from segpost._core.bands import Bands, Stretch
+from segpost._core.bands import IMAGENET, Bands, Stretch
+from segpost._core.errors import warn_of_input
 
 Align = Literal["center", "top_left"]
 ALIGNMENTS: tuple[str, ...] = get_args(Align)
@@ -105,6 +106,11 @@ def normalization(settings: InputSettings, count: int, largest_pixel: float) -> 
         raise ValueError(
             f"mean {mean!r} and std {std!r} are in units of 0..255, but scale is 1/255, which "
             "makes pixels 0..1: pass scale=1, or mean and std divided by 255"
+        )
+    if (*means.tolist(),) == IMAGENET["std"] and (*deviations.tolist(),) == IMAGENET["mean"]:
+        warn_of_input(
+            f"mean {mean!r} and std {std!r} are exchanged: those of ImageNet are "
+            f"mean={IMAGENET['mean']}, std={IMAGENET['std']}"
         )
     gain, shift = unit / deviations, -means / deviations
     padding = np.zeros(count)

@@ -6,10 +6,13 @@ from typing import Any, NamedTuple, NoReturn
 
 from segpost._core import sampling
 from segpost._core.arguments import as_output_size, as_scale, check_choice, size_cure
+from segpost._core.errors import warn_of_input
 from segpost._core.sampling import Interval
+from segpost._core.suspicious_logits import MAX_ANISOTROPY, MIN_SIDE
 from segpost.spatial.letterbox import Letterbox
 
 Slices = tuple[slice, ...]
+MAX_STRIDE = 64  # of networks
 
 
 class Resampling(NamedTuple):
@@ -101,6 +104,11 @@ def _plan_scale(
         if value is not None:
             raise ValueError(f"{name} and scale both define the size of the result: leave one out")
     factors = as_scale(scale, len(shape))
+    if any(up > MAX_STRIDE * down for up, down in factors):
+        warn_of_input(
+            f"scale is {scale!r}, by which height and width are multiplied; for a result of that "
+            "size pass size=, (height, width)"
+        )
     # The floor of a product in float64, as torch has it.
     output = tuple(int(n * (up / down)) for n, (up, down) in zip(shape, factors, strict=True))
     if 0 in output and 0 not in shape:
@@ -135,6 +143,7 @@ def _plan_crop(shape: tuple[int, ...], size: object, grid: object, letterbox: ob
     height, width = shape
     if 0 in shape:
         raise ValueError(f"logits are empty ({height} x {width}): letterbox has nothing to crop")
+    _warn_of_other_input(shape, input_size)
     if grid is None:
         if shape != input_size:
             _raise_unknown_grid(shape, input_size)
@@ -145,6 +154,19 @@ def _plan_crop(shape: tuple[int, ...], size: object, grid: object, letterbox: ob
     )
     region = (slice(None), slice(None), rows, columns)
     return Resampling(image_size, axes, region, (rows.start, columns.start))
+
+
+def _warn_of_other_input(shape: tuple[int, ...], input_size: tuple[int, int]) -> None:
+    """Warn if logits have not the shape of a letterbox's input: networks have one stride."""
+    strides = [total / n for total, n in zip(input_size, shape, strict=True)]
+    is_stretched = max(strides) > MAX_ANISOTROPY * min(strides)
+    if is_stretched and min(shape) >= MIN_SIDE:
+        warn_of_input(
+            f"logits of {shape[0]} x {shape[1]} would have strides of {strides[0]:g} and "
+            f"{strides[1]:g} for the input of {input_size[0]} x {input_size[1]} that letterbox "
+            "describes: pass the letterbox of the network's input, or size= of the image that was "
+            "resized without one"
+        )
 
 
 def _raise_unknown_grid(shape: tuple[int, ...], size: tuple[int, ...]) -> NoReturn:

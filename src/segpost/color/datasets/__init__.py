@@ -6,6 +6,11 @@ around it. A new palette is a new file ``NAME.txt`` in this folder, in the forma
 """
 
 from segpost.color.datasets.names import PaletteName
-from segpost.color.datasets.reader import Dataset, list_palettes, read_dataset
+from segpost.color.datasets.reader import (
+    Dataset,
+    list_palettes,
+    list_palettes_of,
+    read_dataset,
+)
 
-__all__ = ["Dataset", "PaletteName", "list_palettes", "read_dataset"]
+__all__ = ["Dataset", "PaletteName", "list_palettes", "list_palettes_of", "read_dataset"]

@@ -49,6 +49,13 @@ def list_palettes(folder: Path = FOLDER) -> tuple[str, ...]:
 
 
 @lru_cache
+def list_palettes_of(classes: int, folder: Path = FOLDER) -> tuple[str, ...]:
+    """Return the names of the palettes with as many classes."""
+    palettes = list_palettes(folder)
+    return tuple(name for name in palettes if len(read_dataset(name, folder).names) == classes)
+
+
+@lru_cache
 def list_aliases(folder: Path = FOLDER) -> dict[str, tuple[str, ...]]:
     """Return the other names of every palette."""
     return {
