@@ -46,7 +46,9 @@ def test_a_damaged_file_is_refused(change: Any, tmp_path: Path) -> None:
         segpost.Fingerprint.load(path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "\udcff", "[" * 100_000, "1e999"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", "\udcff", "[" * 100_000, "1e999", '{"a": 1, "a": 2}']
+)
 def test_what_is_no_json_is_refused(text: str) -> None:
     """Text that is not JSON is an error."""
     with pytest.raises(ValueError, match="this is no fingerprint"):

@@ -130,6 +130,8 @@ class Pool {
 
     void work() {
         FloatMode mode;
+        // The thread's data for exceptions is allocated now: without memory for it glibc aborts.
+        static_cast<void>(std::uncaught_exceptions());
         std::unique_lock lock(mutex_, std::defer_lock);
         std::uint64_t seen = 0;
         for (;;) {

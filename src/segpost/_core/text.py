@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MAX_NAMES = 3  # names that a message lists before it counts the rest
 MIN_PREFIX = 3  # letters from which the beginning of a name is recognized
@@ -99,3 +99,15 @@ def display_path(path: Path) -> str:
     """Return a path as text, in quotes and escaped where it has control characters."""
     text = str(path)
     return text if text.isprintable() else repr(text)
+
+
+def as_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs of a JSON object as a dictionary, and refuse a key that is there twice.
+
+    It is the `object_pairs_hook` of the json module, which keeps the last value otherwise.
+    """
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(k for k in keys if keys.count(k) > 1)!r} is there twice")
+    return result

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segpost._core.arrays import Array
+from segpost._core.text import as_unique_keys
 from segpost.checkpoints.statistics import (
     PIECE_SIZE,
     READ_KINDS,
@@ -111,24 +112,17 @@ def _parse_header(text: bytes) -> dict[str, Any]:
     if text.count(b"{") + text.count(b"[") > 3 * (MAX_TENSORS + 1):
         raise ValueError(f"its header describes more than {MAX_TENSORS} tensors")
     try:
-        header = json.loads(text.decode(), object_pairs_hook=_as_unique)
+        header = json.loads(text.decode(), object_pairs_hook=as_unique_keys)
     except RecursionError:
         raise ValueError("its header is nested too deeply") from None
     except UnicodeDecodeError:
         raise ValueError("its header is no UTF-8") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"its header is no JSON: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"its header: {error}") from None
     result: dict[str, Any] = header
     return result
-
-
-def _as_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    mapping: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in mapping:
-            raise ValueError(f"its header has {name!r} twice")
-        mapping[name] = value
-    return mapping
 
 
 def _parse_slot(name: str, entry: Any, start: int) -> Slot:

@@ -10,11 +10,15 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core.arrays import OutputArray, allocate_output, label_dtype
 from segpost._core.contract import CrfStep, Logits
+from segpost._core.device import context_of
+from segpost._core.memory import check_memory, format_bytes
 from segpost._core.validation import refuse_exchanged, refuse_image_as_labels
-from segpost.crf.batch import UnaryBatch, pairwise_terms_of_image
+from segpost.crf.batch import PairwiseTerm, UnaryBatch, pairwise_terms_of_image
 from segpost.crf.inputs import as_guide, as_unary_batch
 from segpost.crf.pairwise import build_pairwise_terms
 from segpost.crf.settings import Settings
+
+SMALLER = "refine parts of the image, or the image at a smaller size"
 
 
 class Solution(NamedTuple):
@@ -53,6 +57,8 @@ def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> So
     ------
     ValueError, TypeError
         If arrays and settings do not fit together, or values are bad.
+    MemoryError
+        If the inference needs more memory than this process may have, or than there is.
     """
     try:
         batch = as_unary_batch(probabilities, settings)
@@ -65,8 +71,11 @@ def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> So
         cure = f"pass image= of shape {(*batch.map_shape, 3)}, or refine the maps one by one"
         refuse_image_as_labels(batch.input_array.array, batch.name, batch=cure)
     wrap, array = batch.input_array.wrap, batch.input_array.array
-    output = allocate_output(None, batch.shape, np.float32, wrap, array)
     terms, guide_arrays = build_pairwise_terms(batch, guide)
+    needed, subject = _least_memory(batch, terms), f"dense_crf of {_describe_size(batch)}"
+    if context_of(array).on_cpu:
+        check_memory(needed, subject, SMALLER)
+    output = allocate_output(None, batch.shape, np.float32, wrap, array)
     backend = registry.backend(array, *guide_arrays)
     steps: list[list[CrfStep]] = []
     for n in range(batch.num_images):
@@ -74,14 +83,42 @@ def solve(settings: Settings, probabilities: Any, image: Any, trace: bool) -> So
             steps.append([CrfStep(0.0, 0.0, 0.0, math.nan)])
             continue
         q = batch.as_stack(output.array)[n]
-        solver = backend.dense_crf(
-            batch.image(n),
-            pairwise_terms_of_image(terms, n),
-            settings.own_term,
-            settings.method,
-            settings.quality,
-        )
-        if solver.bad.count or solver.bad.out_of_range or solver.bad.infeasible:
-            batch.raise_bad_values(solver.bad, n)
-        steps.append(solver.infer(q, settings.iterations, None, settings.tolerance, trace))
+        try:
+            solver = backend.dense_crf(
+                batch.image(n),
+                pairwise_terms_of_image(terms, n),
+                settings.own_term,
+                settings.method,
+                settings.quality,
+            )
+            if solver.bad.count or solver.bad.out_of_range or solver.bad.infeasible:
+                batch.raise_bad_values(solver.bad, n)
+            steps.append(solver.infer(q, settings.iterations, None, settings.tolerance, trace))
+        except MemoryError as error:  # the compiled code names no size
+            raise MemoryError(
+                f"{subject} needs at least {format_bytes(needed)} of memory, which could not be "
+                f"allocated; {SMALLER}"
+            ) from error
     return Solution(batch, output, steps)
+
+
+def _least_memory(batch: UnaryBatch, terms: list[PairwiseTerm]) -> int:
+    """Return the bytes that the inference of an image needs at least, beside the vertices.
+
+    Of every label two floats a pixel; of every corner of a lattice an index and a weight, where
+    the features are the coordinates and the channels of the guide.
+    """
+    corners = 0
+    if batch.settings.method != "exact":
+        for term in terms:
+            if term.guide is not None:
+                spatial = 0 if term.spatial_sigma is None else (3 if batch.settings.volume else 2)
+                corners += spatial + term.guide.values.shape[-1] + 1
+    return math.prod(batch.size) * (8 * batch.num_labels + 6 * corners)
+
+
+def _describe_size(batch: UnaryBatch) -> str:
+    """Return the size of an image of the batch as text."""
+    depth, height, width = batch.size
+    size = f"{height} x {width}" if depth == 1 else f"{depth} x {height} x {width}"
+    return f"{batch.num_labels} labels and {size} pixels"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from segpost._core.text import display_path
+from segpost._core.text import as_unique_keys, display_path
 
 MAX_TEXT_BYTES = 1 << 24  # of a file of names or of a JSON table
 
@@ -55,18 +55,9 @@ def read_json_object(path: Path) -> dict[str, Any]:
     import json
 
     try:
-        content = json.loads(read_text(path), object_pairs_hook=_unique_keys)
+        content = json.loads(read_text(path), object_pairs_hook=as_unique_keys)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{display_path(path)}: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{display_path(path)}: must hold an object, {{...}}")
     return content
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return pairs as a dictionary, and refuse a key that is there twice."""
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"{next(k for k in keys if keys.count(k) > 1)!r} is there twice")
-    return result

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from segpost._core.arrays import Array
+from segpost._core.text import as_unique_keys
 from segpost.fingerprints.summary import Summary
 
 VERSION = 1
@@ -57,7 +58,7 @@ class FingerprintRecord:
             If the text is not a fingerprint, or one of a newer version.
         """
         try:
-            content = json.loads(text)
+            content = json.loads(text, object_pairs_hook=as_unique_keys)
             if content["segpost"] != "Fingerprint":
                 raise ValueError("it does not say that it is one")
             if content["version"] != VERSION:

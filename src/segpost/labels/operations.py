@@ -166,14 +166,18 @@ def argmax(
         if shape[0] > 1 and axis is None and size is None and volume is None:
             warn_of_volume(array, VOLUME_CURE)
     has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
-    size, axes, region, origin = plan_resampling(shape[2:], size, grid, letterbox, scale)
+    dtype = label_dtype(shape[1])
+    pixel_bytes = 0 if out is not None else shape[0] * np.dtype(dtype).itemsize
+    size, axes, region, origin = plan_resampling(
+        shape[2:], size, grid, letterbox, scale, pixel_bytes=pixel_bytes
+    )
     if has_size:
         if axis is None:
             refuse_axis_by_size(array.array.shape, size, -3)
         warn_of_transposed_size(shape[2:], size)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)
-    dtype, is_batch = label_dtype(shape[1]), array.array.ndim == len(shape)
+    is_batch = array.array.ndim == len(shape)
     shape = (shape[0], *size)
     output = allocate_output(
         out, shape if is_batch else shape[1:], dtype, array.wrap, array.array, packed=1

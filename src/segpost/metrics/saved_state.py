@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from segpost._core.text import as_unique_keys
+
 VERSION = 2
 READABLE_VERSIONS = (1, 2)  # version 1 has neither completeness nor a checksum
 MAX_STATE_BYTES = 1 << 30
@@ -138,7 +140,7 @@ def read_ids(values: object) -> Sequence[str | int]:
 
 def _documents(text: str) -> Iterator[Any]:
     """Yield the JSON documents in a text, whose keys must all be different."""
-    decoder = json.JSONDecoder(object_pairs_hook=_unique_keys)
+    decoder = json.JSONDecoder(object_pairs_hook=as_unique_keys)
     position = len(text) - len(text.lstrip())
     while True:
         document, position = decoder.raw_decode(text, position)
@@ -151,11 +153,3 @@ def _documents(text: str) -> Iterator[Any]:
         position += len(text[position:]) - len(text[position:].lstrip())
         if position == len(text):
             return
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"{next(k for k in keys if keys.count(k) > 1)!r} is there twice")
-    return result

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from segpost._core import errors
 from segpost._core.arguments import as_integer, as_output_size, check_choice
 from segpost._core.arrays import Array, as_input_array, label_dtype
 from segpost._core.contract import Logits
+from segpost._core.memory import check_memory
 from segpost._core.sampling import Grid
 from segpost.color.palette import PaletteLike, as_palette
 from segpost.labels.operations import argmax
@@ -19,7 +21,7 @@ from segpost.pipeline.options import CONFIDENCE_DTYPES, ConfidenceDtype
 from segpost.pipeline.results import Want
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.merger import Average, Merger
-from segpost.spatial.tiling import Window, list_blocks
+from segpost.spatial.tiling import Blocks, Window
 from segpost.spatial.window_weights import format_pixels
 
 BLOCK_OUTPUTS: tuple[str, ...] = ("labels", "confidence", "probabilities")
@@ -111,8 +113,14 @@ def merged_blocks(
     classes = Merger((1, 1), classes, average=average).classes
     if nodata is not None:
         nodata = _as_nodata(nodata, classes)
-    blocks = list_blocks((height, width), block)
-    blocks = [blocks[k] for k in _as_indices(only, len(blocks))]
+    parts = Blocks((height, width), block)
+    blocks: Sequence[Window] = parts
+    if only is not None:
+        blocks = [parts[k] for k in _as_indices(only, len(parts))]
+    area = math.prod(parts[0][2:])  # the largest block
+    check_memory(
+        (4 * classes + 9) * area, f"block {block!r} of {classes} classes", "make it smaller"
+    )
     if nodata is None:
         _check_coverage(placed, blocks)
     shown = None if palette is None else as_palette(palette)
@@ -205,10 +213,8 @@ def _as_nodata(nodata: int, classes: int) -> int:
     return value
 
 
-def _as_indices(only: Iterable[int] | None, count: int) -> list[int]:
+def _as_indices(only: Iterable[int], count: int) -> list[int]:
     """Return the indices of blocks to compute."""
-    if only is None:
-        return list(range(count))
     indices = [as_integer(index, "only") for index in only]
     bad = [index for index in indices if not 0 <= index < count]
     if bad:
@@ -234,7 +240,7 @@ def _coverage(windows: Array, region: Window) -> Array:
     return covered
 
 
-def _check_coverage(windows: Array, blocks: list[Window]) -> None:
+def _check_coverage(windows: Array, blocks: Sequence[Window]) -> None:
     """Refuse blocks with pixels that are in no window."""
     for region in blocks:
         uncovered = ~_coverage(windows, region)

@@ -98,7 +98,12 @@ def build_plan(
         )
     lut, alpha = _color_tables(options, labels, array.array.shape, class_axis)
     resampling = plan_resampling(
-        (*size,), options.size, options.grid, options.letterbox, options.scale
+        (*size,),
+        options.size,
+        options.grid,
+        options.letterbox,
+        options.scale,
+        pixel_bytes=n * _pixel_bytes(options, classes, labels),
     )
     warn_of_class_axis(array, class_axis)
     if n > 1 and options.is_axis_default and options.size is None and options.palette is None:
@@ -151,6 +156,18 @@ def with_image_size(options: Options, logits: Logits, image: Array) -> Options:
     if size == grid_size or size[0] < grid_size[0] or size[1] < grid_size[1]:
         return options
     return options._replace(size=size)
+
+
+def _pixel_bytes(options: Options, classes: int, labels: int) -> int:
+    """Return the bytes of all results of a pixel."""
+    sizes = {
+        "confidence": np.dtype(options.confidence_dtype).itemsize,
+        "probabilities": 4 * classes,
+        "color": 3,
+        "overlay": 3,
+    }
+    wanted = sum(sizes.get(name, 0) for name in options.outputs)
+    return wanted + np.dtype(label_dtype(labels)).itemsize
 
 
 def _check_type(kind: str, options: Options) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,12 @@ from segpost._core.bands import (
 )
 from segpost._core.suspicious_images import warn_of_unit_image
 from segpost._core.validation import as_image_array
-from segpost.spatial.network_input import InputSettings, check_input_format, normalization
+from segpost.spatial.network_input import (
+    InputSettings,
+    check_input_format,
+    check_resize_memory,
+    normalization,
+)
 
 
 class Geometry(NamedTuple):
@@ -68,6 +74,8 @@ def compute_input(geometry: Geometry, image: object, settings: InputSettings, ou
             f'channel_order="bgr" is for three bands, got {count}: select them by bands'
         )
     backend = registry.backend(pixels, operation="letterbox")
+    items = 0 if out is not None else math.prod(pixels.shape[:-3]) * count
+    check_resize_memory(geometry.input_size, items * np.dtype(dtype).itemsize, "input_size")
     shape = (count, *geometry.input_size) if layout == "nchw" else (*geometry.input_size, count)
     output = allocate_output(out, (*pixels.shape[:-3], *shape), dtype, source.wrap, pixels)
     planes, pixels = (a if a.ndim == 4 else a[None] for a in (output.array, pixels))

@@ -23,6 +23,7 @@ from segpost.spatial.network_input import (
     InputSettings,
     Layout,
     ResizeMode,
+    check_resize_memory,
     fit_inside,
     nearest_inputs,
 )
@@ -333,7 +334,7 @@ class Letterbox:
         array([[  3,   4],
                [255, 255]], dtype=uint8)
         """
-        source = self._check_label_maps(labels, self.image_size, "image_size")
+        source = self._check_label_maps(labels, "image_size", "input_size")
         array = source.array
         value, bounds = as_integer(void, "void"), np.iinfo(array.dtype)
         if not bounds.min <= value <= bounds.max:
@@ -376,14 +377,14 @@ class Letterbox:
         >>> box.undo_labels(np.uint8([[3, 4], [255, 255]]))
         array([[3, 4]], dtype=uint8)
         """
-        source = self._check_label_maps(labels, self.input_size, "input_size")
+        source = self._check_label_maps(labels, "input_size", "image_size")
         rows, columns = map(nearest_inputs, self.content_size, self.image_size)
         top, left = self.offset
         return source.wrap(source.array[..., rows[:, None] + top, columns + left])
 
-    def _check_label_maps(self, labels: object, size: tuple[int, int], name: str) -> InputArray:
-        """Return label maps on the CPU, which must have a size."""
-        source = validation.as_label_array(labels)
+    def _check_label_maps(self, labels: object, name: str, result: str) -> InputArray:
+        """Return label maps on the CPU, of one of the sizes; there must be memory for another."""
+        source, size = validation.as_label_array(labels), getattr(self, name)
         validation.check_on_cpu(
             source.array,
             lambda device: (
@@ -395,4 +396,5 @@ class Letterbox:
                 f"labels must be of the letterbox's {name} {size}, got {source.array.shape}"
                 f"{arguments.size_cure(size, source.array.shape[-2:])}"
             )
+        check_resize_memory(getattr(self, result), source.array[..., :1, :1].nbytes, result)
         return source

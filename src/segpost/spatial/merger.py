@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -15,12 +16,13 @@ from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
 from segpost._core.contract import Logits
 from segpost._core.locks import Locked
 from segpost._core.logits import as_logits
+from segpost._core.memory import check_memory
 from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost._core.validation import check_on_cpu
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, part_of_resampling, plan_resampling
-from segpost.spatial.tiling import Window, list_blocks, mirror_slice, shift_slice
+from segpost.spatial.tiling import Blocks, Window, mirror_slice, shift_slice
 from segpost.spatial.window_weights import as_weights, format_pixels
 
 if TYPE_CHECKING:
@@ -108,6 +110,9 @@ class Merger(Locked, Generic[MergedT]):
             raise ValueError(f"classes must be at least 1, got {classes}")
         self.average = _as_average(average)
         self.region = self._as_window(region, "region")
+        area = f"{'size' if region is None else 'region'} {self.region[2:]}"
+        needed = 4 * (self.classes + 1) * math.prod(self.region[2:])
+        check_memory(needed, f"{area} with {self.classes} classes", "use segpost.merged_blocks")
         self._sums = np.zeros((self.classes, *self.region[2:]), np.float32)
         self._weights = np.zeros(self.region[2:], np.float32)
         self._largest_sum = 0.0  # that a pixel's sum of weights, or of weighted values, can have
@@ -249,7 +254,7 @@ class Merger(Locked, Generic[MergedT]):
         >>> [(y, x, mean.shape) for y, x, mean in merger.blocks(4)]
         [(0, 0, (2, 4, 4)), (0, 4, (2, 4, 2)), (4, 0, (2, 1, 4)), (4, 4, (2, 1, 2))]
         """
-        parts = list_blocks(self.region[2:], block)
+        parts = Blocks(self.region[2:], block)
         self._check_coverage()
         y, x = self.region[:2]
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any, Literal, TypedDict, get_args
 
@@ -11,6 +12,7 @@ from segpost._core import arguments
 from segpost._core.arrays import Array
 from segpost._core.bands import IMAGENET, Bands, Stretch
 from segpost._core.errors import warn_of_input
+from segpost._core.memory import check_memory
 
 Align = Literal["center", "top_left"]
 ALIGNMENTS: tuple[str, ...] = get_args(Align)
@@ -24,6 +26,7 @@ InputDtype = Literal["float32", "float16"]
 DTYPES: tuple[str, ...] = get_args(InputDtype)
 
 
+TAP_BYTES = 192  # a pixel of a side, while the filter of a resize is computed
 MAX_OF_UNIT_RANGE = 2.0  # means and deviations of pixels in 0..1 are below it
 
 
@@ -61,6 +64,12 @@ def fit_inside(image: tuple[int, ...], box: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(
         max((2 * side * numerator + denominator) // (2 * denominator), 1) for side in image
     )
+
+
+def check_resize_memory(size: tuple[int, int], pixel_bytes: int, name: str) -> None:
+    """Refuse a resize to a size that needs more memory than there is, results and tables."""
+    needed = TAP_BYTES * sum(size) + pixel_bytes * math.prod(size)
+    check_memory(needed, f"a letterbox of {name} {size}", "use a smaller one")
 
 
 def nearest_inputs(n_in: int, n_out: int) -> Array:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, NoReturn
 
 from segpost._core import sampling
 from segpost._core.arguments import as_output_size, as_scale, check_choice, size_cure
 from segpost._core.errors import warn_of_input
+from segpost._core.memory import check_memory
 from segpost._core.sampling import Interval
 from segpost._core.suspicious_logits import MAX_ANISOTROPY, MIN_SIDE
 from segpost.spatial.letterbox import Letterbox
 
 Slices = tuple[slice, ...]
 MAX_STRIDE = 64  # of networks
+TABLE_BYTES = 64  # an output of an axis, while its table is computed
 
 
 class Resampling(NamedTuple):
@@ -30,6 +33,8 @@ def plan_resampling(
     grid: object,
     letterbox: object = None,
     scale: object = None,
+    *,
+    pixel_bytes: int = 0,
 ) -> Resampling:
     """Plan the resampling of logits of a shape (h, w) or (d, h, w).
 
@@ -46,24 +51,29 @@ def plan_resampling(
     scale : number, or one for each axis, optional
         Instead of a size: the size is the floor of shape times scale, and neighboring results are
         1 / scale logits apart.
+    pixel_bytes : int
+        The bytes of memory that the results take for every pixel.
 
     Raises
     ------
     ValueError, TypeError
         If an argument is invalid, if `size` contradicts the letterbox, or if the grid is unknown
         and matters.
+    MemoryError
+        If the results and the tables of the axes need more memory than this process may have.
     """
     if grid is not None:
         check_choice(grid, "grid", sampling.GRIDS)
     if scale is not None:
-        return _plan_scale(shape, size, grid, letterbox, scale)
+        return _plan_scale(shape, size, grid, letterbox, scale, pixel_bytes)
     if letterbox is not None:
-        return _plan_crop(shape, size, grid, letterbox)
+        return _plan_crop(shape, size, grid, letterbox, pixel_bytes)
     if size is None:
         return Resampling(shape)
     size = as_output_size(size, len(shape))
     if size == shape or 0 in shape:
         return Resampling(shape)
+    _check_memory(size, pixel_bytes, f"size {size}")
     return Resampling(size, _axes_of(shape, size, grid))
 
 
@@ -97,7 +107,12 @@ def part_of_resampling(whole: Resampling, rows: slice, columns: slice) -> Resamp
 
 
 def _plan_scale(
-    shape: tuple[int, ...], size: object, grid: object, letterbox: object, scale: object
+    shape: tuple[int, ...],
+    size: object,
+    grid: object,
+    letterbox: object,
+    scale: object,
+    pixel_bytes: int,
 ) -> Resampling:
     """Plan the resampling by a scale, as torch's ``scale_factor`` and ONNX's ``scales``."""
     for name, value in (("size", size), ("letterbox", letterbox)):
@@ -115,6 +130,7 @@ def _plan_scale(
         raise ValueError(f"scale {scale!r} of logits of size {shape} gives the size {output}")
     if 0 in shape or all(up == down for up, down in factors):
         return Resampling(output)
+    _check_memory(output, pixel_bytes, f"scale {scale!r} of logits of size {shape}")
     return Resampling(output, _axes_of(shape, output, grid, factors))
 
 
@@ -128,7 +144,15 @@ def _axes_of(
     return build(shape, size, grid, scale)
 
 
-def _plan_crop(shape: tuple[int, ...], size: object, grid: object, letterbox: object) -> Resampling:
+def _check_memory(size: tuple[int, ...], pixel_bytes: int, argument: str) -> None:
+    """Refuse a size of the results that needs more memory than there is."""
+    needed = TABLE_BYTES * sum(size) + pixel_bytes * math.prod(size)
+    check_memory(needed, argument, "pass a smaller size, or compute the image in parts")
+
+
+def _plan_crop(
+    shape: tuple[int, ...], size: object, grid: object, letterbox: object, pixel_bytes: int
+) -> Resampling:
     """Plan the resampling of the part of the logits that shows the image of a letterbox."""
     if not isinstance(letterbox, Letterbox):
         raise TypeError(f"letterbox must be a segpost.Letterbox, got {letterbox!r}")
@@ -148,6 +172,7 @@ def _plan_crop(shape: tuple[int, ...], size: object, grid: object, letterbox: ob
         if shape != input_size:
             _raise_unknown_grid(shape, input_size)
         grid = sampling.GRIDS[0]  # all grids are the same there
+    _check_memory(image_size, pixel_bytes, f"letterbox with image_size {image_size}")
     intervals = map(Interval, letterbox.offset, letterbox.content_size, input_size)
     (rows, columns), axes = sampling.cropped_axes(
         (height, width), image_size, str(grid), (*intervals,)

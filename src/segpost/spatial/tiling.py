@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import overload
 
 import numpy as np
 
@@ -50,22 +51,46 @@ def windows(
     if any(step > side for step, side in zip(steps, sides, strict=True)):
         raise ValueError(f"stride {steps} leaves gaps between windows of {sides}")
     height, width = (min(side, total) for side, total in zip(sides, image, strict=True))
-    rows, columns = (
-        [min(start, total - side) for start in range(0, total - side + step, step)]
-        for side, total, step in zip((height, width), image, steps, strict=True)
+    last_y, last_x = image[0] - height, image[1] - width
+    return (
+        (min(y, last_y), min(x, last_x), height, width)
+        for y in range(0, last_y + steps[0], steps[0])
+        for x in range(0, last_x + steps[1], steps[1])
     )
-    return ((y, x, height, width) for y in rows for x in columns)
 
 
-def list_blocks(size: tuple[int, int], block: int | tuple[int, int]) -> list[Window]:
-    """Return blocks that cover an area, each pixel once, row by row."""
-    sides = block if isinstance(block, (tuple, list, np.ndarray)) else (block, block)
-    height, width = arguments.as_output_size(sides, name="block")
-    return [
-        (y, x, min(height, size[0] - y), min(width, size[1] - x))
-        for y in range(0, size[0], height)
-        for x in range(0, size[1], width)
-    ]
+class Blocks(Sequence[Window]):
+    """Blocks that cover an area, each pixel once, row by row; none is stored.
+
+    Parameters
+    ----------
+    size : (H, W)
+        The size of the area.
+    block : int or (height, width)
+        The size of a block; those at the bottom and on the right may be smaller.
+    """
+
+    def __init__(self, size: tuple[int, int], block: int | tuple[int, int]) -> None:
+        sides = block if isinstance(block, (tuple, list, np.ndarray)) else (block, block)
+        self._size = size
+        self._height, self._width = arguments.as_output_size(sides, name="block")
+        self._across = -(-size[1] // self._width)
+        self._count = -(-size[0] // self._height) * self._across
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Window: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Window]: ...
+    def __getitem__(self, index: int | slice) -> Window | list[Window]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(self._count))]
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        y, x = index // self._across * self._height, index % self._across * self._width
+        return y, x, min(self._height, self._size[0] - y), min(self._width, self._size[1] - x)
 
 
 def shift_slice(part: slice, distance: int) -> slice:

@@ -9,6 +9,7 @@ from typing import Any
 
 import segpost
 from segpost._core.sampling import GRIDS
+from segpost._core.text import as_unique_keys
 from segpost.cli.messages import describe_cli_error
 from segpost.cli.options import PALETTES, positive_integer
 from segpost.cli.output import check_stdout, is_stdout, write_output
@@ -142,7 +143,7 @@ def _stage(text: str) -> tuple[str, Path]:
 
 def _json_object(text: str) -> Any:
     """Return an object of JSON."""
-    content = json.loads(text)
+    content = json.loads(text, object_pairs_hook=as_unique_keys)
     if not isinstance(content, dict):
         raise argparse.ArgumentTypeError(f"must be a JSON object, got {text!r}")
     return content

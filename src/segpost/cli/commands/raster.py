@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from segpost.files.window_logits import (
 )
 from segpost.pipeline.options import CONFIDENCE_DTYPES
 from segpost.spatial.merger import AVERAGES
-from segpost.spatial.tiling import list_blocks
+from segpost.spatial.tiling import Blocks
 
 EXAMPLES = ("segpost raster logits.zarr --windows windows.json --like photo.tif --out labels.tif",)
 
@@ -111,7 +111,7 @@ class _Job(NamedTuple):
     classes: int
     settings: dict[str, Any]  # of `merged_blocks`
 
-    def compute(self, indices: list[int]) -> Iterator[dict[str, Array]]:
+    def compute(self, indices: Sequence[int]) -> Iterator[dict[str, Array]]:
         """Return the results of blocks, one by one; all windows are checked before."""
         blocks = segpost.merged_blocks(
             self.logits.read, self.size, self.classes, self.windows, only=indices, **self.settings
@@ -130,8 +130,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"{georeference.size[1]} pixels; leave --size out"
         )
     job = _plan(arguments, size)
-    blocks = list_blocks(size, arguments.block)
-    missing = list(range(len(blocks)))
+    blocks = Blocks(size, arguments.block)
+    missing: Sequence[int] = range(len(blocks))
     computed = job.compute(missing)  # which checks that the windows cover the raster
     folder = None
     if arguments.run is not None:
@@ -244,7 +244,7 @@ def _describe(job: _Job) -> dict[str, Any]:
     }
 
 
-def _compute_shard(job: _Job, folder: BlockFolder, indices: list[int]) -> int:
+def _compute_shard(job: _Job, folder: BlockFolder, indices: Sequence[int]) -> int:
     """Compute the blocks of a shard that are not there."""
     missing = [index for index in indices if not folder.has(index)]
     blocks = zip(missing, job.compute(missing), strict=True)
