@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-LOGITS, PROBABILITIES, LABELS = "logits", "probabilities", "labels"
+LOGITS, PROBABILITIES, LABELS, QUERIES = "logits", "probabilities", "labels", "queries"
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 ONE = {"mean": 0.5, "std": 0.5}  # to -1..1
@@ -23,11 +23,16 @@ ALIASES = {  # other names of the conventions
     "onnx": "onnxruntime",
     "tflite": "litert",
 }
+QUERY_OUTPUTS = (("class_queries_logits", QUERIES), ("masks_queries_logits", QUERIES))
 # fmt: off
 ConventionName = Literal[  # a line for each convention: its name and its other names
     "torchvision", "pytorch", "torch",
     "smp",
     "transformers", "hf", "huggingface",
+    "mask2former",
+    "maskformer",
+    "oneformer",
+    "eomt",
     "mmseg",
     "vainf",
     "kazuto1011",
@@ -68,6 +73,21 @@ TABLE: dict[str, dict[str, Any]] = {
         "normalization": ONE,
         "note": "the image processor may crop the center: the map then covers the crop alone; "
         "do_reduce_labels shifts ADE20K's ids by one. The normalization is MobileNetV2's",
+    },
+    "mask2former": {
+        "kind": QUERIES,
+        "outputs": QUERY_OUTPUTS,
+        "normalization": IMAGENET,
+        "note": "postprocess gives classes; segment_queries gives panoptic segments and instances",
+    },
+    "maskformer": {"kind": QUERIES, "outputs": QUERY_OUTPUTS, "normalization": IMAGENET},
+    "oneformer": {"kind": QUERIES, "outputs": QUERY_OUTPUTS, "normalization": IMAGENET},
+    "eomt": {
+        "kind": QUERIES,
+        "outputs": QUERY_OUTPUTS,
+        "normalization": IMAGENET,
+        "note": "the parts of an image that the processor splits are joined before argmax: by "
+        "segpost.Merger",
     },
     "mmseg": {
         "outputs": (("seg_logits", LOGITS), ("pred_sem_seg", LABELS)),
