@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     )
     from segpost.pipeline.api import postprocess
     from segpost.pipeline.blockwise import merged_blocks
+    from segpost.pipeline.queries.api import segment_queries
+    from segpost.pipeline.queries.segments import Segment
     from segpost.pipeline.segmentation import Segmentation
     from segpost.pipeline.stream import Stream
     from segpost.render.findings import Finding
@@ -74,6 +76,7 @@ __all__ = [
     "Palette",
     "Refinement",
     "Scores",
+    "Segment",
     "Segmentation",
     "Stream",
     "TrimapIoU",
@@ -98,6 +101,7 @@ __all__ = [
     "postprocess",
     "probe_image",
     "raise_deferred",
+    "segment_queries",
     "set_num_threads",
     "softmax",
     "use_backend",
@@ -124,6 +128,7 @@ _MODULE_OF = {
     "Palette": "color.palette",
     "Refinement": "crf.model",
     "Scores": "metrics",
+    "Segment": "pipeline.queries.segments",
     "Segmentation": "pipeline.segmentation",
     "Stream": "pipeline.stream",
     "TrimapIoU": "metrics",
@@ -148,6 +153,7 @@ _MODULE_OF = {
     "postprocess": "pipeline.api",
     "probe_image": "fingerprints.probe",
     "raise_deferred": "_backends.config",
+    "segment_queries": "pipeline.queries.api",
     "set_num_threads": "_backends.threads",
     "softmax": "labels.operations",
     "use_backend": "_backends.registry",

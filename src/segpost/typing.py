@@ -21,6 +21,7 @@ from segpost.metrics.scores import JsonLayout, PlotKind
 from segpost.metrics.values import ClassScore, ScoreAverage, ShareOf
 from segpost.metrics.weights import WeightMethod
 from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode
+from segpost.pipeline.queries.rules import QueryDialect, QueryTask
 from segpost.pipeline.results import Want
 from segpost.render.findings import Rank
 from segpost.runtimes.convention import OutputKind
@@ -61,6 +62,8 @@ __all__ = [
     "PredictedOnly",
     "PresetName",
     "Quality",
+    "QueryDialect",
+    "QueryTask",
     "Rank",
     "ResizeMode",
     "ScoreAverage",

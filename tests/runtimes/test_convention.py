@@ -98,7 +98,8 @@ def test_every_name_has_a_convention_that_says_what_it_is() -> None:
         assert convention.kind in KINDS
     tested = {name for name, _ in FORMS.values()}
     labels = {"tf1-deeplab", "mediapipe", "mediapipe-binary", "coreml", "paddleseg"}
-    assert tested | labels == set(Convention.names())
+    queries = {"mask2former", "maskformer", "oneformer", "eomt"}
+    assert tested | labels | queries == set(Convention.names())
 
 
 @pytest.mark.parametrize(

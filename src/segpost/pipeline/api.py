@@ -21,6 +21,9 @@ from segpost.pipeline.options import (
     check_options,
 )
 from segpost.pipeline.plan import build_plan, with_image_size, wrap_outputs
+from segpost.pipeline.queries.inputs import as_query_logits
+from segpost.pipeline.queries.rules import rules_of
+from segpost.pipeline.queries.semantic import segment_semantic
 from segpost.pipeline.results import Want
 from segpost.pipeline.segmentation import Segmentation, WantT
 from segpost.runtimes.convention import Convention
@@ -110,7 +113,9 @@ def postprocess(
     convention : Convention or str, optional
         The output format of a runtime, or its name, such as "torchvision", "smp", "transformers",
         "keras-hub" or "tf1-deeplab" (see `Convention.names`). It selects the array, and defines its
-        class axis, its grid, its quantization and whether it holds logits, probabilities or labels.
+        class axis, its grid, its quantization and whether it holds logits, probabilities, labels or
+        queries ("mask2former", "maskformer", "oneformer", "eomt": task "semantic" of
+        `segment_queries`, which gives segments, too).
         `axis`, `grid` and `quantization` must then be left out or agree with it.
     axis : int, optional
         The class axis, -3 (default) or -1.
@@ -204,6 +209,10 @@ def postprocess(
         want=want,
     )
     kind = "logits"
+    if options.convention is not None and options.convention.kind == "queries":
+        class_logits, mask_logits = options.convention.pick_queries(logits)
+        head = as_query_logits(class_logits, mask_logits)
+        return segment_semantic(head, rules_of(options.convention.dialect), options, image)
     if options.convention is not None:
         logits, kind = options.convention.pick(logits)
         if kind == "labels":

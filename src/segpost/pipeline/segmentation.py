@@ -59,6 +59,8 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     color, overlay : array of shape (H, W, 3) or (N, H, W, 3), uint8
     palette : Palette or None
     image : NumPy view of the image, or None
+    segments : tuple of Segment, for each image of a batch one, or None
+        Of `segment_queries` with the tasks "panoptic" and "instance".
     """
 
     if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         overlay = ResultOf[Literal["overlay"], np.uint8]()
         palette: Palette | None
         image: npt.NDArray[np.uint8] | None
+        segments: Any
 
         @overload
         def __init__(
@@ -80,6 +83,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             overlay: HostArray | None = ...,
             palette: Palette | None = ...,
             image: HostArray | None = ...,
+            segments: Any = ...,
         ) -> None: ...
         @overload
         def __init__(
@@ -91,6 +95,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             overlay: ArrayT | None = ...,
             palette: Palette | None = ...,
             image: ArrayT | None = ...,
+            segments: Any = ...,
         ) -> None: ...
         def __init__(self, *results: Any, **named: Any) -> None: ...
     else:
@@ -101,6 +106,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         overlay: Any = None
         palette: Palette | None = None
         image: Any = field(default=None, repr=False)
+        segments: Any = None
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -280,49 +286,22 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             For a batch of several images (draw seg[0], seg[1], ...), without labels, for labels
             without a color, and for images without pixels.
         """
-        from matplotlib.patches import Patch
-
-        from segpost.render.figure import Figure
-
         labels = self._label_array()
         if self._is_batch_of_one("labels", "draw"):
             return self[0].figure(alpha=alpha, classes=classes)
-        palette = self._palette()
         if not labels.size:
             raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
-        panels = [
-            ("labels", operations.colorize_labels(validation.as_label_array(labels), palette))
-        ]
+        from segpost.pipeline.figure import draw_panels
+
+        palette = self._palette()
+        colored = operations.colorize_labels(validation.as_label_array(labels), palette)
+        panels = [("labels", colored)]
         if self.image is not None:
             overlay = operations.overlay(self.image, labels, palette, alpha=alpha)
             if self.overlay is not None:
                 overlay = validation.as_image_array(self.overlay).array
             panels = [("image", self.image), *panels, ("overlay", overlay)]
-        height, width = labels.shape
-        figure = Figure(
-            figsize=(4.0 * len(panels) + 2.4, max(2.0, 4.0 * height / width) + 0.4),
-            layout="constrained",
-        )
-        for column, (title, panel) in enumerate(panels, start=1):
-            axes = figure.add_subplot(1, len(panels), column)
-            axes.imshow(panel, interpolation="nearest")
-            axes.set_title(title)
-            axes.set_axis_off()
-        shares = list(self.shares().items())
-        entries = [
-            Patch(
-                facecolor="#{:02x}{:02x}{:02x}".format(*palette.color(label)),
-                edgecolor="0.5",
-                label=f"{palette.name(label)}  {share:.1%}",
-            )
-            for label, share in shares[:classes]
-        ]
-        if len(shares) > classes:
-            rest = sum(share for _, share in shares[classes:])
-            others = f"{len(shares) - classes} others  {rest:.1%}"
-            entries.append(Patch(facecolor="white", edgecolor="0.5", label=others))
-        figure.legend(handles=entries, loc="outside right center", frameon=False)
-        return figure
+        return draw_panels(panels, palette, self.shares(), classes)
 
     def _repr_png_(self) -> bytes | None:
         """Return the overlay, or else the colored labels, as PNG; a batch side by side."""

@@ -16,7 +16,7 @@ from segpost._core.public import public
 from segpost._core.sampling import GRIDS, Grid
 from segpost.runtimes.table import ALIASES, TABLE, ConventionName
 
-OutputKind = Literal["logits", "probabilities", "labels"]
+OutputKind = Literal["logits", "probabilities", "labels", "queries"]
 KINDS: tuple[str, ...] = get_args(OutputKind)
 ARRAY_PROTOCOLS = (
     "__array__",
@@ -39,11 +39,12 @@ class Convention:
     ----------
     name : str
         The name that error messages use.
-    kind : {"logits", "probabilities", "labels"}
-        The content of a bare array.
+    kind : {"logits", "probabilities", "labels", "queries"}
+        The content of a bare array. "queries" are two arrays, class logits and mask logits, as
+        `segment_queries` takes them.
     outputs : sequence of (str, kind)
         Names of entries (of a dict) or attributes that may hold the result, each with its content.
-        The first one that exists and is not None is used.
+        The first one that exists and is not None is used; for "queries" the first two are.
     axis : int
         The class axis: -3 (channels first) or -1 (channels last).
     grid : {"half_pixel", "align_corners", "asymmetric"} or None
@@ -64,6 +65,8 @@ class Convention:
         names it.
     note : str
         Other known problems with this runtime.
+    dialect : str
+        For "queries": the `dialect` of `segment_queries`; by default its default.
 
     Examples
     --------
@@ -87,6 +90,7 @@ class Convention:
     normalization: Mapping[str, Any] = field(default_factory=dict)
     head: str = ""
     note: str = ""
+    dialect: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         arguments.check_choice(self.kind, "kind", KINDS)
@@ -225,6 +229,12 @@ class Convention:
         >>> segpost.Convention.named("deeplab2").pick({"semantic_pred": memoryview(b"1")})[1]
         'labels'
         """
+        if self.kind == "queries":
+            raise ValueError(
+                f"by convention {self.name!r} the output is class logits and mask logits of "
+                "queries, from which segpost.postprocess and segpost.segment_queries make labels: "
+                "pass those"
+            )
         if not _is_array(output):
             is_mapping = isinstance(output, Mapping)
             for name, kind in self.outputs:
@@ -232,6 +242,41 @@ class Convention:
                 if entry is not None:
                     return self._find_array(entry, f"output {name!r}"), kind
         return self._find_array(output, "the output"), self.kind
+
+    def pick_queries(self, output: Any) -> tuple[Any, Any]:
+        """Find the class logits and the mask logits of queries in a model's output.
+
+        Parameters
+        ----------
+        output : dict, dataclass, or a list or tuple of two arrays
+            The output as the model returns it.
+
+        Raises
+        ------
+        ValueError
+            If the output does not have both.
+
+        Examples
+        --------
+        >>> import segpost
+        >>> convention = segpost.Convention.named("mask2former")
+        >>> convention.pick_queries({"class_queries_logits": [1], "masks_queries_logits": [2]})
+        ([1], [2])
+        """
+        if isinstance(output, (list, tuple)) and len(output) == 2:
+            return output[0], output[1]
+        names = [name for name, _ in self.outputs[:2]]
+        is_mapping = isinstance(output, Mapping)
+        entries = [output.get(n) if is_mapping else getattr(output, n, None) for n in names]
+        if len(entries) == 2 and all(entry is not None for entry in entries):
+            return entries[0], entries[1]
+        there = sorted(map(str, output)) if is_mapping else []
+        found = f" with {', '.join(map(repr, there))}" if there else ""
+        raise ValueError(
+            f"the output is a {type(output).__name__}{found}, and convention {self.name!r} looks "
+            f"for {' and '.join(map(repr, names)) or 'two arrays'}: pass it, or the two arrays "
+            "(class_logits, mask_logits)"
+        )
 
     def _find_array(self, output: Any, name: str) -> Any:
         """Return `output`, or the only array inside it."""
@@ -323,7 +368,9 @@ def _named(name: str) -> Convention:
     known = ALIASES.get(known, known)
     if known not in TABLE:
         arguments.check_choice(name, "convention", (*TABLE, *ALIASES))
-    return Convention(name=known, **TABLE[known])
+    entry = TABLE[known]
+    dialect = known if entry.get("kind") == "queries" else ""
+    return Convention(name=known, dialect=dialect, **entry)
 
 
 def _is_array(output: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from segpost._core.bands import IMAGENET
 
-LOGITS, PROBABILITIES, LABELS = "logits", "probabilities", "labels"
+LOGITS, PROBABILITIES, LABELS, QUERIES = "logits", "probabilities", "labels", "queries"
 
 ONE = {"mean": 0.5, "std": 0.5}  # to -1..1
 CAFFE = {"mean": (104.008, 116.669, 122.675), "scale": 1.0, "channel_order": "bgr"}
@@ -24,11 +24,16 @@ ALIASES = {  # other names of the conventions
     "onnx": "onnxruntime",
     "tflite": "litert",
 }
+QUERY_OUTPUTS = (("class_queries_logits", QUERIES), ("masks_queries_logits", QUERIES))
 # fmt: off
 ConventionName = Literal[  # a line for each convention: its name and its other names
     "torchvision", "pytorch", "torch",
     "smp",
     "transformers", "hf", "huggingface",
+    "mask2former",
+    "maskformer",
+    "oneformer",
+    "eomt",
     "mmseg",
     "vainf",
     "kazuto1011",
@@ -69,6 +74,21 @@ TABLE: dict[str, dict[str, Any]] = {
         "normalization": ONE,
         "note": "the image processor may crop the center: the map then covers the crop alone; "
         "do_reduce_labels shifts ADE20K's ids by one. The normalization is MobileNetV2's",
+    },
+    "mask2former": {
+        "kind": QUERIES,
+        "outputs": QUERY_OUTPUTS,
+        "normalization": IMAGENET,
+        "note": "postprocess gives classes; segment_queries gives panoptic segments and instances",
+    },
+    "maskformer": {"kind": QUERIES, "outputs": QUERY_OUTPUTS, "normalization": IMAGENET},
+    "oneformer": {"kind": QUERIES, "outputs": QUERY_OUTPUTS, "normalization": IMAGENET},
+    "eomt": {
+        "kind": QUERIES,
+        "outputs": QUERY_OUTPUTS,
+        "normalization": IMAGENET,
+        "note": "the parts of an image that the processor splits are joined before argmax: by "
+        "segpost.Merger",
     },
     "mmseg": {
         "outputs": (("seg_logits", LOGITS), ("pred_sem_seg", LABELS)),

@@ -1,0 +1,1 @@
+"""Query heads: class planes, panoptic segments and instances of queries and their masks."""

@@ -1,0 +1,84 @@
+"""Panoptic segments: every pixel to the query with the largest score times mask."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segpost._core.arrays import Array
+from segpost.pipeline.queries.assignment import assign_queries
+from segpost.pipeline.queries.bounds import bound_masks
+from segpost.pipeline.queries.geometry import Geometry
+from segpost.pipeline.queries.rules import Rules
+from segpost.pipeline.queries.segments import Segment, describe_segments, merge_queries
+
+
+def segment_panoptic(
+    probabilities: Array,
+    values: Array,
+    kind: str,
+    geometry: Geometry,
+    rules: Rules,
+    *,
+    stuff: frozenset[int],
+    threshold: float,
+    mask_threshold: float,
+    overlap_threshold: float,
+) -> tuple[Array, tuple[Segment, ...]]:
+    """Return the map of segment ids of one image, and its segments.
+
+    Parameters
+    ----------
+    probabilities : float64 array of shape (Q, C + 1)
+        Of the classes; the last is "no object".
+    values : array of shape (Q, h, w)
+        Mask logits of the element type `kind`.
+    """
+    labels, scores = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    is_object = labels < probabilities.shape[1] - 1
+    queries = np.flatnonzero(is_object & (scores > threshold))
+    return assign_segments(
+        queries,
+        labels[queries],
+        scores[queries],
+        values,
+        kind,
+        geometry,
+        rules,
+        fused=stuff,
+        mask_threshold=mask_threshold,
+        overlap_threshold=overlap_threshold,
+        as_logits=False,
+    )
+
+
+def assign_segments(
+    queries: Array,
+    labels: Array,
+    scores: Array,
+    values: Array,
+    kind: str,
+    geometry: Geometry,
+    rules: Rules,
+    *,
+    fused: frozenset[int],
+    mask_threshold: float,
+    overlap_threshold: float,
+    as_logits: bool,
+) -> tuple[Array, tuple[Segment, ...]]:
+    """Return the map of segment ids of queries that share the pixels, and the segments.
+
+    A query has no segment if the others took too much of its mask: if it keeps a share of
+    `overlap_threshold` or less.
+    """
+    if not len(queries):
+        return np.zeros(geometry.size, np.uint8), ()
+    masks = bound_masks(values, kind, queries)
+    assignment = assign_queries(masks, scores, geometry, rules, mask_threshold, as_logits)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = assignment.won / assignment.masks
+    keeps = share >= overlap_threshold if rules.keeps_equal_overlap else share > overlap_threshold
+    is_valid = keeps & (assignment.won > 0) & (assignment.masks > 0) & (assignment.left > 0)
+    ids, first = merge_queries(labels, is_valid, fused)
+    id_map = ids[assignment.queries]
+    best = [float(scores[k]) for k, _ in first]
+    return id_map, describe_segments(id_map, [label for _, label in first], best)
