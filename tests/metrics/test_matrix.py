@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -233,91 +230,3 @@ def test_rows_longer_than_a_table_counts() -> None:
     counts = np.zeros((4, 3), np.int64)
     backend().confusion_labels(row[None], row[None], np.empty(0, np.int64), counts)
     assert counts[0, 0] == counts.sum() == pixels
-
-
-RANKS = """
-import sys
-import numpy as np
-import torch.distributed as dist
-import segpost
-
-rank, size, where = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-dist.init_process_group("gloo", init_method="file://" + where, rank=rank, world_size=size)
-random = np.random.default_rng(0)
-preds, target = random.integers(0, 6, (2, 7, 9, 10))
-target[target == 5] = 255
-for named, per_image in ((True, True), (True, False), (False, False)):
-    own = list(range(rank, 7, size)) + ([rank] if named else [])  # a padded sampler repeats one
-    if named and rank == 2:
-        own += [0]  # an image of another rank
-    cm = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
-    boundary = segpost.BoundaryF(5, ignore_index=255, duplicates="drop")
-    for k in own:
-        name = f"image {k}" if named else None
-        cm.update(preds[k], target[k], ids=name)
-        boundary.update(np.minimum(preds[k], 4), target[k], ids=name)
-    measure = segpost.BoundaryIoU(5, ignore_index=255)
-    if rank == 1:
-        measure.update(np.minimum(preds, 4), target)
-    assert measure.all_reduce() is measure
-    cm.all_reduce(per_image=per_image)
-    boundary.all_reduce(per_image=per_image)
-    part = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
-    part.update(preds[0], target[0], ids="another" if named else None)
-    again_counted = [
-        cm.all_reduce,
-        lambda: cm.update(preds[0], target[0]), lambda: cm.merge_state(part),
-    ]
-    for again in again_counted:
-        try:
-            again()
-        except RuntimeError as error:
-            assert "all_reduce" in str(error) or "all processes" in str(error)
-        else:
-            raise AssertionError("counted twice")
-    print(cm.to_json())
-    print(measure.to_json())
-    print(boundary.to_json())
-    cm.reset()
-    assert cm.per_image == per_image
-strict = segpost.BoundaryIoU(5)
-strict.update(target * 0, target * 0, ids=[f"{rank} {k}" for k in range(6)] + ["the same"])
-try:
-    strict.all_reduce()
-except ValueError as error:
-    assert "'the same' twice, on ranks 0 and" in str(error), error
-else:
-    raise AssertionError("counted twice")
-dist.destroy_process_group()
-"""
-
-
-def test_all_reduce_over_processes(tmp_path: Path) -> None:
-    """Three processes over gloo end with the state of one, with counts of images and without."""
-    if not torch.distributed.is_available():
-        pytest.skip("this torch has no torch.distributed")
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-c", RANKS, str(rank), "3", str(tmp_path / "init")],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for rank in range(3)
-    ]  # fmt: skip
-    outputs = [process.communicate() for process in ranks]
-    assert all(process.returncode == 0 for process in ranks), outputs
-    lines = {out for out, _ in outputs}
-    assert len(lines) == 1
-    random = np.random.default_rng(0)
-    preds, target = random.integers(0, 6, (2, 7, 9, 10))
-    target[target == 5] = 255
-    whole = []
-    names = [f"image {k}" for k in range(7)]
-    for ids, per_image in ((names, True), (None, False), (None, False)):
-        cm = ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
-        cm.update(preds, target, ids=ids)
-        measure = segpost.BoundaryIoU(5, ignore_index=255)
-        measure.update(np.minimum(preds, 4), target)
-        boundary = segpost.BoundaryF(5, ignore_index=255, duplicates="drop")
-        boundary.update(np.minimum(preds, 4), target, ids=ids)
-        whole += [cm.to_json(), measure.to_json(), boundary.to_json()]
-    assert lines.pop().splitlines() == whole

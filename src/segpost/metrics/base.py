@@ -164,7 +164,7 @@ class Accumulator(Locked):
 
         Every process must call it. Processes exchange sums, and hashes of ids, so that an image
         that two have counted is an error, or is left out, as `duplicates` says. The state has the
-        bytes that one process would have counted.
+        bytes of one process's; without `per_image`, of one that counts without ids.
 
         Parameters
         ----------
@@ -179,7 +179,8 @@ class Accumulator(Locked):
         RuntimeError
             If it was called before and `reset` was not: the counts would be multiplied.
         ValueError
-            If processes have counted images of the same id.
+            If processes have counted images of the same id, if some of them have ids and some have
+            none, or if they have other settings. Every process raises it.
         """
         from segpost.metrics.reduction import sum_over_processes
 

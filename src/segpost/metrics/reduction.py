@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
@@ -10,12 +11,16 @@ import numpy as np
 
 HASH_BYTES = 16
 ROW = np.dtype([("id", f"V{HASH_BYTES}"), ("counts", f"V{HASH_BYTES}")])
+MOST_RANKS = 8  # that a message names
 
 
 class Reducible(Protocol):
     """What a measure has for its sum over processes."""
 
     duplicates: str
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain data."""
 
     def sums(self) -> Any:
         """Return a measure without counts of single images."""
@@ -24,6 +29,7 @@ class Reducible(Protocol):
         """Return the state as JSON."""
 
     def _empty(self) -> Any: ...
+    def _dump(self) -> dict[str, Any]: ...
     def _image_names(self) -> Sequence[str | int]: ...
     def _image_content(self, name: str | int) -> bytes: ...
     def _without_images(self, names: Collection[str | int]) -> Any: ...
@@ -47,8 +53,11 @@ def sum_over_processes(measure: Reducible, group: Any, per_image: bool) -> Any:
     Raises
     ------
     ValueError
-        If images were counted by several processes, and `duplicates` says that this is an error.
+        If images were counted by several processes, and `duplicates` says that this is an error;
+        if some processes have images with ids and some without; if they have other settings.
+        Every process raises it.
     """
+    _check_agreement(measure, group, per_image)
     part = _without_repetitions(measure, group)
     sent = part if per_image else part.sums()
     total = sent._empty()
@@ -74,6 +83,43 @@ def gather_bytes(content: bytes, group: Any) -> list[bytes]:
         dist.all_gather(parts, padded, group=group)
     pairs = zip(parts, sizes, strict=True)
     return [part[: int(size)].cpu().numpy().tobytes() for part, size in pairs]
+
+
+def _check_agreement(measure: Reducible, group: Any, per_image: bool) -> None:
+    """Raise in every process if their sums would not fit together."""
+    own = {"measure": type(measure).__name__, **measure.settings()}
+    own["per_image of all_reduce"] = bool(per_image)
+    texts = gather_bytes(json.dumps([own, _has_ids(measure)]).encode(), group)
+    every, have_ids = zip(*map(json.loads, texts), strict=True)
+    for rank, settings in enumerate(every):
+        for name, value in every[0].items():
+            if settings.get(name) != value:
+                raise ValueError(
+                    f"{name} is {value!r} on rank 0 and {settings.get(name)!r} on rank {rank}"
+                )
+    named, nameless = ([k for k, has in enumerate(have_ids) if has is w] for w in (True, False))
+    if named and nameless:
+        raise ValueError(
+            f"ids must be given for all images or for none: there are ids on {_name_ranks(named)}, "
+            f"and none on {_name_ranks(nameless)}"
+        )
+
+
+def _has_ids(measure: Reducible) -> bool | None:
+    """Return whether the images have ids; None if nothing is counted."""
+    if measure._image_names():
+        return True
+    return None if measure._dump() == measure._empty()._dump() else False
+
+
+def _name_ranks(ranks: Sequence[int]) -> str:
+    """Return the numbers of ranks, the first of them if they are many."""
+    names = [str(rank) for rank in ranks[:MOST_RANKS]]
+    if len(names) == 1:
+        return f"rank {names[0]}"
+    if len(ranks) > MOST_RANKS:
+        return f"{len(ranks)} ranks ({', '.join(names)}, ...)"
+    return f"ranks {', '.join(names[:-1])} and {names[-1]}"
 
 
 def _without_repetitions(measure: Reducible, group: Any) -> Any:
