@@ -84,18 +84,43 @@ def compress_counts(counts: Array) -> bytes:
     """Return the compressed string of counts, as pycocotools writes it."""
     values = np.array(counts, np.int64)
     values[3:] -= np.asarray(counts, np.int64)[1:-2]
-    digits = np.zeros((values.size, _MAX_DIGITS), np.uint8)
+    digits, is_written = _digits_of(values)
+    return digits[is_written].tobytes()
+
+
+def _digits_of(values: Array) -> tuple[Array, Array]:
+    """Return the characters of numbers, [numbers, places], and which of them are written."""
+    places = max(int(np.abs(values).max(initial=0)).bit_length() // 5 + 1, 1)
+    digits = np.zeros((values.size, places), np.uint8)
     is_written = np.zeros(digits.shape, np.bool_)
     more = np.ones(values.size, np.bool_)
-    for place in range(_MAX_DIGITS):
-        if not more.any():
-            break
+    rest = values.copy()
+    for place in range(places):
         is_written[:, place] = more
-        digit = values & _DIGITS
-        values >>= 5
-        more &= values != np.where(digit & _SIGN, -1, 0)
+        digit = rest & _DIGITS
+        rest >>= 5
+        more &= rest != np.where(digit & _SIGN, -1, 0)
         digits[:, place] = digit + _FIRST_BYTE + np.where(more, _MORE, 0)
-    return digits[is_written].tobytes()
+    return digits, is_written
+
+
+def compress_each(counts: Array, ends: Array) -> list[bytes]:
+    """Return the compressed strings of masks, whose counts stand one after another.
+
+    Mask ``i`` has ``counts[ends[i - 1]:ends[i]]``.
+    """
+    begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+    place = np.arange(counts.size) - np.repeat(begins, np.diff(ends, prepend=0))
+    is_difference = place > 2
+    values = np.array(counts, np.int64)
+    values[is_difference] -= np.asarray(counts, np.int64)[np.flatnonzero(is_difference) - 2]
+    digits, is_written = _digits_of(values)
+    code = digits[is_written].tobytes()
+    lengths = np.concatenate([[0], np.cumsum(is_written.sum(axis=1))])
+    stops = lengths[ends]
+    return [code[a:b] for a, b in zip([0, *stops[:-1].tolist()], stops.tolist(), strict=False)][
+        : len(ends)
+    ]
 
 
 def decompress_counts(code: bytes | str) -> Array:
