@@ -13,7 +13,7 @@ import numbers
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -95,18 +95,34 @@ def _cutoff(threshold: float, den: float, scale: float, zero_point: float) -> fl
     return nearest if Decimal(nearest) <= exact else math.nextafter(nearest, -math.inf)
 
 
-def sides(cutoff: float, den: float, dtype: Any) -> tuple[Any, Any]:
-    """Return the logits up to which, and above which, a corner is on one side of a cutoff.
+class Sides(NamedTuple):
+    """The logits that are on one side of a cutoff, however they are interpolated.
 
-    Between them, within 2**-46 relative, interpolation may round to the other side. The proof is in
+    Corners above `upper` are on one side, those up to `lower` on the other. Corners between, within
+    2**-46 relative, may round to either; so may those of at least `limit`. The proof is in
     csrc/ops/labels/masks.hpp.
     """
+
+    lower: Any  # of the type of the logits: float32 or float64
+    upper: Any
+    limit: Any
+
+
+def sides(cutoff: float, den: float, dtype: Any) -> Sides:
+    """Return the sides of a cutoff of sums of weights that add up to `den`."""
     level = cutoff / den
-    margin = 2.0**-46 * abs(level) + 1e-290 if cutoff and math.isfinite(cutoff) else 0.0
-    low, high = np.float64(level - margin), np.float64(level + margin)
     number = np.dtype(dtype).type
+    is_infinite = math.isinf(level)
+    margin = 0.0 if is_infinite or not cutoff else 2.0**-46 * abs(level) + 1e-290
+    low, high = np.float64(level - margin), np.float64(level + margin)
     with np.errstate(over="ignore"):
         lower, upper = number(low), number(high)
     lower = np.nextafter(lower, number(-np.inf)) if lower > low else lower
     upper = np.nextafter(upper, number(np.inf)) if upper < high else upper
-    return lower, upper
+    # Sums of float64 could overflow; with an infinite cutoff infinities of both signs could meet.
+    limit = number(np.inf)
+    if number is np.float64:
+        limit = number(1e280)
+    elif is_infinite:
+        limit = np.finfo(number).max
+    return Sides(lower, upper, limit)

@@ -195,7 +195,7 @@ def binarize(
         (encoding, "encoding", ENCODINGS),
     ):
         arguments.check_choice(value, name, allowed)
-    source = as_logits(logits, axis)
+    source = as_logits(logits, axis, min_classes=0)
     quantization = resolve_quantization(quantization)
     _check_values(source, quantization)
     shape = source.logits.values.shape

@@ -38,7 +38,7 @@ def find_spans(up: Any, down: Any, start: Any, spans: Any) -> Any:
     A mixed cell is a span of its own; cells without pixels are in none.
     """
     count = 0
-    for i in range(up.size - 1):
+    for i in range(start.size - 1):
         if start[i] == start[i + 1]:
             continue
         side = up[i]

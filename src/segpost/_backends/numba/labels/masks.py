@@ -18,7 +18,6 @@ from segpost._core.thresholds import sides
 
 STRIP_IN = 1 << 18  # logits of a strip
 STRIP_OUT = 1 << 18  # output pixels of a strip
-LIMIT_FLOAT64 = 1e280  # sums of larger values could overflow
 Undefined = tuple[int, int]  # the number of undefined pixels, and the first flat index
 
 
@@ -34,9 +33,8 @@ class _Planes:
         self.cutoffs = cutoffs
         self.swapped = swapped
         dtype = tiles.number(logits.kind)
-        limit = dtype(np.inf if dtype is np.float32 else LIMIT_FLOAT64)
         den = grid.y.den * grid.x.den
-        self.levels = [(*sides(float(cutoff), den, dtype), limit) for cutoff in cutoffs]
+        self.levels = [tuple(sides(float(cutoff), den, dtype)) for cutoff in cutoffs]
         if swapped:
             logits = logits._replace(values=logits.values.transpose(0, 1, 3, 2))
             grid = Axes(grid.x, grid.y)
