@@ -112,9 +112,8 @@ inline VolumeJob volume_job(const Record<records::Logits> &logits, const py::obj
     return job;
 }
 
-// The logits, the resampling and the cutoffs of masks.
-inline BinarizeJob binarize_job(const Record<records::Logits> &logits, const py::object &axes,
-                                const py::array &cutoffs) {
+// The logits and the resampling of masks.
+inline BinarizeJob binarize_job(const Record<records::Logits> &logits, const py::object &axes) {
     BinarizeJob job;
     job.logits = from_python(logits);
     if (!axes.is_none()) {
@@ -123,6 +122,13 @@ inline BinarizeJob binarize_job(const Record<records::Logits> &logits, const py:
         job.x = axis_view(axes.attr(axis_names().x));
         require(job.y.n_in == job.logits.h && job.x.n_in == job.logits.w, "axes");
     }
+    return job;
+}
+
+// And their cutoffs.
+inline BinarizeJob binarize_job(const Record<records::Logits> &logits, const py::object &axes,
+                                const py::array &cutoffs) {
+    BinarizeJob job = binarize_job(logits, axes);
     require(element_type(cutoffs) == DType::f64, "cutoffs");
     job.cutoffs = checked_pointer<double>(cutoffs, job.logits.c);
     return job;

@@ -124,38 +124,42 @@ def assert_equal(got: Report, wanted: Report, name: object) -> None:
     assert got.errors == wanted.errors, name
 
 
-def _coordinate(o: int, n_in: int, n_out: int, grid: str) -> Fraction:
-    """The source coordinate of an output."""
-    if grid == "half_pixel":
-        at = (o + Fraction(1, 2)) * Fraction(n_in, n_out) - Fraction(1, 2)
-    elif grid == "align_corners":
-        at = Fraction(o * (n_in - 1), n_out - 1) if n_out > 1 else Fraction(0)
-    else:
-        at = Fraction(o * n_in, n_out)
-    return min(max(at, Fraction(0)), Fraction(n_in - 1))
+def _taps(n_in: int, n_out: int, grid: str) -> list[list[tuple[int, Fraction]]]:
+    """The inputs of every output, and their weights where these are not zero."""
+    taps = []
+    for o in range(n_out):
+        if grid == "half_pixel":
+            at = (o + Fraction(1, 2)) * Fraction(n_in, n_out) - Fraction(1, 2)
+        elif grid == "align_corners":
+            at = Fraction(o * (n_in - 1), n_out - 1) if n_out > 1 else Fraction(0)
+        else:
+            at = Fraction(o * n_in, n_out)
+        at = min(max(at, Fraction(0)), Fraction(n_in - 1))
+        first, rest = int(at), at - int(at)
+        taps.append([(first, 1 - rest)] + ([(first + 1, rest)] if rest else []))
+    return taps
+
+
+def _real_logit(threshold: float) -> Fraction:
+    """ln(t / (1 - t)) to 60 digits."""
+    context = Context(prec=60)
+    share = context.divide(Decimal(threshold), context.subtract(Decimal(1), Decimal(threshold)))
+    return Fraction(context.ln(share))
 
 
 def oracle(case: Case) -> np.ndarray:
     """The masks of finite logits, pixel by pixel: sigmoid(v) > t with v rounded nowhere."""
     logits, size, grid, thresholds, _ = case
     n, classes, h, w = logits.values.shape
-    context = Context(prec=60)
     masks = np.zeros((n, classes, *size), np.uint8)
-    for image, c, y, x in np.ndindex(masks.shape):
-        t = thresholds[c]
-        at_y, at_x = _coordinate(y, h, size[0], grid), _coordinate(x, w, size[1], grid)
-        y0, x0 = min(int(at_y), max(h - 2, 0)), min(int(at_x), max(w - 2, 0))
-        fy, fx = at_y - y0, at_x - x0
-        value = Fraction(0)
-        for dy, wy in ((0, 1 - fy), (1, fy)):
-            for dx, wx in ((0, 1 - fx), (1, fx)):
-                if wy * wx:
-                    corner = float(logits.values[image, c, y0 + dy, x0 + dx])
-                    value += wy * wx * Fraction(corner)
-        real = Fraction(logits.scale) * (value - Fraction(logits.zero_point))
-        if t in (0.0, 1.0):
-            masks[image, c, y, x] = t == 0.0
+    rows, columns = _taps(h, size[0], grid), _taps(w, size[1], grid)
+    for image, c in np.ndindex(n, classes):
+        if thresholds[c] in (0.0, 1.0):
+            masks[image, c] = thresholds[c] == 0.0
             continue
-        share = context.divide(Decimal(t), context.subtract(Decimal(1), Decimal(t)))
-        masks[image, c, y, x] = real > Fraction(context.ln(share))
+        level = _real_logit(thresholds[c]) / Fraction(logits.scale) + Fraction(logits.zero_point)
+        values = [[Fraction(float(v)) for v in row] for row in logits.values[image, c]]
+        for y, x in np.ndindex(*size):
+            total = sum(wy * wx * values[i][j] for i, wy in rows[y] for j, wx in columns[x])
+            masks[image, c, y, x] = total > level
     return masks

@@ -37,9 +37,7 @@ def argmax(
     return _cpu.argmax(logits, axes, labels, paint, confidence, fast, probabilities)
 
 
-def binarize_runs(
-    logits: Logits, axes: Axes | None, cutoffs: Array
-) -> tuple[Runs, LogitErrors]:
+def binarize_runs(logits: Logits, axes: Axes | None, cutoffs: Array) -> tuple[Runs, LogitErrors]:
     """Return the counts of all masks."""
     counts, ends, errors = _cpu.binarize_runs(logits, axes, cutoffs)
     return Runs(counts, ends), errors

@@ -95,6 +95,13 @@ def _cutoff(threshold: float, den: float, scale: float, zero_point: float) -> fl
     return nearest if Decimal(nearest) <= exact else math.nextafter(nearest, -math.inf)
 
 
+def level_table(cutoffs: Array, axes: Axes | None, dtype: Any) -> Array:
+    """Return cutoffs and their sides as the rows of a table for devices, [C, 6] float64."""
+    den = 1.0 if axes is None else axes.y.den * axes.x.den
+    rows = [(cutoff, *sides(float(cutoff), den, dtype), 0.0, 0.0) for cutoff in cutoffs]
+    return np.array(rows, np.float64).reshape(-1, 6)
+
+
 class Sides(NamedTuple):
     """The logits that are on one side of a cutoff, however they are interpolated.
 
