@@ -61,6 +61,42 @@ py::object softmax(const Record<records::Logits> &logits, const py::object &axes
     return to_python(errors);
 }
 
+py::object binarize(const Record<records::Logits> &logits, const py::object &axes,
+                    const py::array &cutoffs, const py::array &masks, bool packed) {
+    BinarizeJob job = binarize_job(logits, axes, cutoffs);
+    add_masks(job, masks, packed);
+    LogitErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_binarize(job, cancelled, errors); });
+    return to_python(errors);
+}
+
+py::object binarize_labels(const Record<records::Logits> &logits, const py::object &axes,
+                           const py::array &cutoffs, const py::array &values,
+                           const py::array &labels) {
+    BinarizeJob job = binarize_job(logits, axes, cutoffs);
+    add_labels(job, values, labels);
+    LogitErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_binarize(job, cancelled, errors); });
+    return to_python(errors);
+}
+
+// Counts, ends and errors; segpost._backends.native makes the record.
+py::tuple binarize_runs(const Record<records::Logits> &logits, const py::object &axes,
+                        const py::array &cutoffs) {
+    const BinarizeJob job = binarize_job(logits, axes, cutoffs);
+    LogitErrors errors;
+    MaskRuns runs;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_binarize_runs(job, cancelled, runs, errors);
+    });
+    const auto array = [](const std::vector<std::int64_t> &values) {
+        return py::array_t<std::int64_t>(static_cast<py::ssize_t>(values.size()), values.data());
+    };
+    return py::make_tuple(array(runs.counts), array(runs.ends), to_python(errors));
+}
+
 void add_resized(const Record<records::Logits> &logits, const py::object &axes,
                  const py::array &weights, const py::array &sums) {
     AddResizedJob job;
@@ -261,6 +297,11 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("fast") = false, arg("probabilities").none() = py::none());
     m.def("argmax_dense", &argmax_dense, arg("logits"), arg("axes").none(), arg("labels"));
     m.def("argmax_volume", &argmax_volume, arg("logits"), arg("axes"), arg("labels"));
+    m.def("binarize", &binarize, arg("logits"), arg("axes").none(), arg("cutoffs"), arg("masks"),
+          arg("packed"));
+    m.def("binarize_labels", &binarize_labels, arg("logits"), arg("axes").none(), arg("cutoffs"),
+          arg("values"), arg("labels"));
+    m.def("binarize_runs", &binarize_runs, arg("logits"), arg("axes").none(), arg("cutoffs"));
     m.def("add_resized", &add_resized, arg("logits"), arg("axes").none(), arg("weights"),
           arg("sums"));
     m.def("softmax", &softmax, arg("logits"), arg("axes").none(), arg("probabilities").none(),

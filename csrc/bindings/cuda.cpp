@@ -50,6 +50,37 @@ std::size_t argmax_volume_workspace(const Record<records::Logits> &logits, const
     return gpu::argmax_volume_workspace(volume_job(logits, axes, labels));
 }
 
+// `levels` are those of segpost::MaskLevel, as rows of six doubles, of which the last is not read.
+BinarizeJob mask_job(const Record<records::Logits> &logits, const py::object &axes,
+                     const py::array &levels) {
+    static_assert(sizeof(MaskLevel) == 6 * sizeof(double));
+    BinarizeJob job = binarize_job(logits, axes);
+    require(levels.ndim() == 2 && element_type(levels) == DType::f64 &&
+                levels.shape(0) == job.logits.c && levels.shape(1) == 6 &&
+                (levels.flags() & py::array::c_style),
+            "levels");
+    job.levels = static_cast<const MaskLevel *>(levels.data());
+    return job;
+}
+
+// Where `swapped`, logits, axes and masks are those of the transposed image.
+void binarize(const Record<records::Logits> &logits, const py::object &axes,
+              const py::array &levels, const py::array &masks, bool packed, bool swapped,
+              std::uintptr_t stream, const py::object &errors) {
+    BinarizeJob job = mask_job(logits, axes, levels);
+    job.swapped = swapped;
+    add_masks(job, masks, packed);
+    gpu::launch_binarize(job, stream, error_counts<gpu::ErrorCounts>(errors, stream));
+}
+
+void binarize_labels(const Record<records::Logits> &logits, const py::object &axes,
+                     const py::array &levels, const py::array &values, const py::array &labels,
+                     std::uintptr_t stream, const py::object &errors) {
+    BinarizeJob job = mask_job(logits, axes, levels);
+    add_labels(job, values, labels);
+    gpu::launch_binarize(job, stream, error_counts<gpu::ErrorCounts>(errors, stream));
+}
+
 void softmax(const Record<records::Logits> &logits, const py::object &axes,
              const py::array &probabilities, const py::object &confidence, std::uintptr_t stream,
              const py::object &errors) {
@@ -180,6 +211,12 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     module.def("argmax_volume", &argmax_volume, py::arg("logits"), py::arg("axes"),
                py::arg("labels"), py::arg("stream"), py::arg("errors").none(true),
                py::arg("workspace").none(true));
+    module.def("binarize", &binarize, py::arg("logits"), py::arg("axes").none(true),
+               py::arg("levels"), py::arg("masks"), py::arg("packed"), py::arg("swapped"),
+               py::arg("stream"), py::arg("errors").none(true));
+    module.def("binarize_labels", &binarize_labels, py::arg("logits"), py::arg("axes").none(true),
+               py::arg("levels"), py::arg("values"), py::arg("labels"), py::arg("stream"),
+               py::arg("errors").none(true));
     module.def("softmax", &softmax, py::arg("logits"), py::arg("axes").none(true),
                py::arg("probabilities"), py::arg("confidence").none(true), py::arg("stream"),
                py::arg("errors").none(true));

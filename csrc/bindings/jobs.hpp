@@ -3,6 +3,7 @@
 
 #include "bindings/convert.hpp"
 
+#include "ops/labels/masks.hpp"
 #include "ops/labels/volumes.hpp"
 #include "ops/metrics/confusion.hpp"
 
@@ -109,6 +110,54 @@ inline VolumeJob volume_job(const Record<records::Logits> &logits, const py::obj
     job.labels = address(labels, true);
     job.out_n = labels.strides(0), job.out_d = labels.strides(1), job.out_h = labels.strides(2);
     return job;
+}
+
+// The logits and the resampling of masks.
+inline BinarizeJob binarize_job(const Record<records::Logits> &logits, const py::object &axes) {
+    BinarizeJob job;
+    job.logits = from_python(logits);
+    if (!axes.is_none()) {
+        job.resample = true;
+        job.y = axis_view(axes.attr(axis_names().y));
+        job.x = axis_view(axes.attr(axis_names().x));
+        require(job.y.n_in == job.logits.h && job.x.n_in == job.logits.w, "axes");
+    }
+    return job;
+}
+
+// And their cutoffs.
+inline BinarizeJob binarize_job(const Record<records::Logits> &logits, const py::object &axes,
+                                const py::array &cutoffs) {
+    BinarizeJob job = binarize_job(logits, axes);
+    require(element_type(cutoffs) == DType::f64, "cutoffs");
+    job.cutoffs = checked_pointer<double>(cutoffs, job.logits.c);
+    return job;
+}
+
+// Masks are [n, c, H, W] bytes, or bits with a last axis of ceil(W / 8).
+inline void add_masks(BinarizeJob &job, const py::array &masks, bool packed) {
+    const std::int64_t columns = packed ? (job.width() + 7) / 8 : job.width();
+    require(masks.ndim() == 4 && masks.itemsize() == 1 && masks.shape(0) == job.logits.n &&
+                masks.shape(1) == job.logits.c && masks.shape(2) == job.height() &&
+                masks.shape(3) == columns && (columns < 2 || masks.strides(3) == 1),
+            "masks");
+    job.encoding = packed ? MaskEncoding::bits : MaskEncoding::bytes;
+    job.out = address(masks, true);
+    job.out_n = masks.strides(0), job.out_c = masks.strides(1), job.out_h = masks.strides(2);
+}
+
+// Labels are [n, H, W], and `values` those of the channels.
+inline void add_labels(BinarizeJob &job, const py::array &values, const py::array &labels) {
+    const LabelView view = map_view(labels, true);
+    job.narrow = view.dtype == DType::u8;
+    require(view.n == job.logits.n && view.h == job.height() && view.w == job.width() &&
+                (job.narrow || view.dtype == DType::i32),
+            "labels");
+    require(element_type(values) == DType::i32, "values");
+    job.values = checked_pointer<std::int32_t>(values, job.logits.c);
+    job.encoding = MaskEncoding::labels;
+    job.out = view.data;
+    job.out_n = view.stride_n, job.out_h = view.stride_h;
 }
 
 inline SoftmaxJob softmax_job(const Record<records::Logits> &logits, const py::object &axes,

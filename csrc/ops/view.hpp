@@ -9,6 +9,14 @@ namespace segpost {
 
 enum class DType : int { f32, f64, f16, bf16, i8, u8, i16, u16, i32, i64, u32, u64 };
 
+// Whether float32 holds every value of the element type. Every object file has a copy of its own.
+namespace {
+constexpr bool fits_float(DType dtype) {
+    return dtype != DType::f64 && dtype != DType::u32 && dtype != DType::i32 &&
+           dtype != DType::u64 && dtype != DType::i64;
+}
+} // namespace
+
 // The logits of a network, class axis second.
 struct Logits {
     const char *data = nullptr;

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from segpost.evaluation import Evaluation, IncompleteError, count_shard, merge_shards
     from segpost.fingerprints.api import Fingerprint, fingerprint
     from segpost.fingerprints.probe import probe_image
+    from segpost.labels.masks import binarize
     from segpost.labels.operations import argmax, softmax
     from segpost.metrics import (
         BoundaryF,
@@ -81,6 +82,7 @@ __all__ = [
     "Stream",
     "TrimapIoU",
     "argmax",
+    "binarize",
     "build_config",
     "class_weights",
     "colorize",
@@ -133,6 +135,7 @@ _MODULE_OF = {
     "Stream": "pipeline.stream",
     "TrimapIoU": "metrics",
     "argmax": "labels.operations",
+    "binarize": "labels.masks",
     "build_config": "_backends.config",
     "class_weights": "metrics",
     "colorize": "color.operations",

@@ -41,6 +41,25 @@ def argmax_volume(
     errors: Array | None,
     workspace: Array | None,
 ) -> None: ...
+def binarize(
+    logits: Logits,
+    axes: object | None,
+    levels: Array,
+    masks: Array,
+    packed: bool,
+    swapped: bool,
+    stream: int,
+    errors: Array | None,
+) -> None: ...
+def binarize_labels(
+    logits: Logits,
+    axes: object | None,
+    levels: Array,
+    values: Array,
+    labels: Array,
+    stream: int,
+    errors: Array | None,
+) -> None: ...
 def softmax(
     logits: Logits,
     axes: object | None,

@@ -185,6 +185,11 @@ inline int __all_sync(unsigned mask, int predicate) {
 }
 inline unsigned __activemask() { return ~segpost::gpu::LaneMask{0}; }
 
+inline unsigned __brev(unsigned v) {
+    unsigned reversed = 0;
+    for (int i = 0; i < 32; ++i) reversed |= (v >> i & 1) << (31 - i);
+    return reversed;
+}
 inline int __popc(unsigned v) { return __builtin_popcount(v); }
 inline int __ffs(int v) { return __builtin_ffs(v); }
 inline int __clz(int v) { return v ? __builtin_clz(static_cast<unsigned>(v)) : 32; }

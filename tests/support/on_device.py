@@ -30,6 +30,7 @@ from segpost._core.contract import (
 )
 from segpost._core.device import Array, DeviceArray, DeviceContext, device_view, to_host
 from segpost._core.device_arrays import Memory
+from segpost._core.runs import Runs
 from segpost._core.sampling import Axes, VolumeAxes
 
 EMULATED, REAL = "cuda-emulated", "cuda-device"
@@ -130,6 +131,27 @@ class OnDevice:
         given = [logits, axes, probabilities, confidence]
         report: LogitErrors = self.run(self.gpu.softmax, given, (2, 3))
         return report
+
+    def binarize(
+        self, logits: Logits, axes: Axes | None, cutoffs: Array, masks: Array, packed: bool
+    ) -> LogitErrors:
+        given = [logits, axes, cutoffs, masks, packed]
+        report: LogitErrors = self.run(self.gpu.binarize, given, (3,))
+        return report
+
+    def binarize_labels(
+        self, logits: Logits, axes: Axes | None, cutoffs: Array, values: Array, labels: Array
+    ) -> LogitErrors:
+        given = [logits, axes, cutoffs, values, labels]
+        report: LogitErrors = self.run(self.gpu.binarize_labels, given, (4,))
+        return report
+
+    def binarize_runs(
+        self, logits: Logits, axes: Axes | None, cutoffs: Array
+    ) -> tuple[Runs, LogitErrors]:
+        given = [logits, axes, cutoffs]
+        result: tuple[Runs, LogitErrors] = self.run(self.gpu.binarize_runs, given, ())
+        return result
 
     def colorize(
         self, labels: Array, lut: Array, ignore_index: int | None, out: Array

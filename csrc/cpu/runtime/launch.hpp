@@ -1,6 +1,8 @@
 // Launchers: each splits a job into tasks and runs them on the pool. False: the call was cancelled.
 #pragma once
 
+#include <vector>
+
 #include "cpu/runtime/kernel_table.hpp"
 #include "cpu/runtime/pool.hpp"
 
@@ -11,6 +13,12 @@ bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &softmax,
                            const CancelToken &cancelled, LogitErrors &errors); // of the same logits
 bool launch_argmax_volume(const VolumeJob &, const CancelToken &, LogitErrors &);
 bool launch_softmax(const SoftmaxJob &, const CancelToken &, LogitErrors &);
+bool launch_binarize(const BinarizeJob &, const CancelToken &, LogitErrors &);
+// The counts of N * C masks, in column-major order, one mask after another, and where each ends.
+struct MaskRuns {
+    std::vector<std::int64_t> counts, ends;
+};
+bool launch_binarize_runs(const BinarizeJob &, const CancelToken &, MaskRuns &, LogitErrors &);
 bool launch_add_resized(const AddResizedJob &, const CancelToken &);
 bool launch_colorize(const ColorizeJob &, const CancelToken &, LabelErrors &);
 bool launch_overlay(const OverlayJob &, const CancelToken &, LabelErrors &);

@@ -21,6 +21,13 @@ template <class V> inline bool any(V mask) {
     return all != 0;
 }
 
+// Bit i: whether lane i of a mask, all ones or zero, is set.
+template <class V> inline std::uint32_t mask_bits(V mask) {
+    std::uint32_t bits = 0;
+    for (int i = 0; i < lanes_of<V>; ++i) bits |= static_cast<std::uint32_t>(mask[i] & 1) << i;
+    return bits;
+}
+
 // Lanes where one of the two is NaN.
 template <class V> inline IntOf<V> unordered(V a, V b) { return (a != a) | (b != b); }
 

@@ -111,12 +111,6 @@ template <class T> inline void repeat_last(T *planes, std::int64_t pitch, std::i
     }
 }
 
-// Whether float32 holds every value of the element type.
-inline bool fits_float(DType dtype) {
-    return dtype != DType::f64 && dtype != DType::u32 && dtype != DType::i32 &&
-           dtype != DType::u64 && dtype != DType::i64;
-}
-
 // NaN values among count pixels of all planes, and the first pixel that has one.
 template <class T> inline void count_nan(const T *planes, std::int64_t pitch, std::int64_t classes,
                                          std::int64_t count, std::int64_t place,

@@ -18,6 +18,10 @@ template <> inline F4 fma(F4 a, F4 b, F4 c) {
     return (F4)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }
 template <> inline bool any(I4 m) { return vmaxvq_u32((uint32x4_t)m) != 0; }
+template <> inline std::uint32_t mask_bits(I4 m) {
+    const uint32x4_t bit = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32((uint32x4_t)m, bit));
+}
 template <> inline F4 permute(F4 v, I4 index) {
     const uint32x4_t bytes = (uint32x4_t)(index * 0x04040404 + 0x03020100);
     return (F4)vqtbl1q_u8((uint8x16_t)v, (uint8x16_t)bytes);

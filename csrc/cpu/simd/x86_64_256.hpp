@@ -15,6 +15,9 @@ template <> inline F8 fma(F8 a, F8 b, F8 c) {
     return (F8)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
 template <> inline bool any(I8 m) { return !_mm256_testz_si256((__m256i)m, (__m256i)m); }
+template <> inline std::uint32_t mask_bits(I8 m) {
+    return static_cast<std::uint32_t>(_mm256_movemask_ps((__m256)m));
+}
 template <> inline I8 unordered(F8 a, F8 b) {
     return (I8)_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_UNORD_Q);
 }

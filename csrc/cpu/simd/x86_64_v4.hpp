@@ -22,6 +22,9 @@ template <> inline F16 fma(F16 a, F16 b, F16 c) {
     return (F16)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
 template <> inline bool any(I16 m) { return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0; }
+template <> inline std::uint32_t mask_bits(I16 m) {
+    return static_cast<std::uint32_t>(_mm512_movepi32_mask((__m512i)m));
+}
 template <> inline I16 unordered(F16 a, F16 b) {
     return (I16)_mm512_movm_epi32(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_UNORD_Q));
 }

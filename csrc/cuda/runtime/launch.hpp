@@ -11,6 +11,7 @@
 #include "ops/color/palette.hpp"
 #include "ops/crf/crf.hpp"
 #include "ops/labels/labels.hpp"
+#include "ops/labels/masks.hpp"
 #include "ops/labels/volumes.hpp"
 #include "ops/metrics/confusion.hpp"
 
@@ -34,6 +35,9 @@ std::size_t argmax_volume_workspace(const VolumeJob &);
 void launch_argmax_volume(const VolumeJob &, std::uintptr_t stream, ErrorCounts *errors,
                           void *workspace);
 void launch_softmax(const SoftmaxJob &, std::uintptr_t stream, ErrorCount *undefined);
+
+// The levels are in device memory.
+void launch_binarize(const BinarizeJob &, std::uintptr_t stream, ErrorCounts *errors);
 
 // float32 to uint8.
 void launch_confidence_bytes(const LabelView &from, const LabelView &to, std::uintptr_t stream);

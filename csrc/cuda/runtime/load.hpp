@@ -67,11 +67,6 @@ template <class S> __device__ void unpack(const uint4 &words, float (&to)[wide_c
     for (int i = 0; i < wide_count<S>; ++i) to[i] = widen(elements[i]);
 }
 
-// Whether float32 holds every value of the element type.
-inline bool fits_float(DType dtype) {
-    return dtype != DType::f64 && dtype != DType::u32 && dtype != DType::i32 &&
-           dtype != DType::u64 && dtype != DType::i64;
-}
 inline bool has_nan(DType dtype) {
     return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::f16 ||
            dtype == DType::bf16;

@@ -18,6 +18,7 @@ from segpost._core.contract import (
     Pairwise,
     Unary,
 )
+from segpost._core.runs import Runs
 from segpost._core.sampling import Axes
 
 _cpu.bind_records(contract)  # raises if the compiled code expects other fields
@@ -34,6 +35,12 @@ def argmax(
     probabilities: Array | None = None,
 ) -> LogitErrors:
     return _cpu.argmax(logits, axes, labels, paint, confidence, fast, probabilities)
+
+
+def binarize_runs(logits: Logits, axes: Axes | None, cutoffs: Array) -> tuple[Runs, LogitErrors]:
+    """Return the counts of all masks."""
+    counts, ends, errors = _cpu.binarize_runs(logits, axes, cutoffs)
+    return Runs(counts, ends), errors
 
 
 def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:

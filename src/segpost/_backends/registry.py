@@ -31,6 +31,9 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "boundary_bands": "boundaries",
     "boundary_matches": "boundaries",
     "instance_counts": "instances",
+    "binarize": "masks",
+    "binarize_labels": "labels of masks",
+    "binarize_runs": "runs of masks",
 }
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)

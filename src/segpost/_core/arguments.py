@@ -118,7 +118,7 @@ def normalize_class_axis(axis: object, ndim: int, first: int = -3) -> int:
 
 
 def resolve_class_axis(
-    shape: tuple[int, ...], axis: object, spatial: int, *, labels: str = ""
+    shape: tuple[int, ...], axis: object, spatial: int, *, labels: str = "", min_classes: int = 1
 ) -> int:
     """Return the class axis of logits of a shape, counted from the end.
 
@@ -149,7 +149,7 @@ def resolve_class_axis(
             f"(N, C, {sizes}), classes last with axis=-1, got {len(shape)}: shape {shape}{hint}"
         )
     class_axis = normalize_class_axis(axis, len(shape), -min_ndim)
-    if shape[class_axis] == 0:
+    if shape[class_axis] < min_classes:
         raise ValueError(f"logits have no classes: axis {class_axis} of shape {shape} has length 0")
     return class_axis
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
+from segpost._core.runs import Runs
 from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
 Array = npt.NDArray[Any]
@@ -214,6 +215,33 @@ class Backend(Protocol):
         probabilities: Array | None,  # [N, C, H, W] float32
         confidence: Array | None,  # [N, H, W] float32
     ) -> LogitErrors: ...
+
+    # A pixel of a mask is set where its interpolated logit, as the sum of integer weights times
+    # logits, exceeds the cutoff of the channel; NaN does not. Undefined pixels are those of NaN:
+    # their indices are into (N, C, H, W).
+
+    def binarize(
+        self,
+        logits: Logits,  # no threshold
+        axes: Axes | None,
+        cutoffs: Array,  # [C] float64
+        masks: Array,  # [N, C, H, W] uint8 of 0 and 1, or [N, C, H, ceil(W / 8)] bits, the first
+        packed: bool,  # pixel of a byte in its highest bit; rows contiguous
+    ) -> LogitErrors: ...
+
+    def binarize_labels(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        cutoffs: Array,
+        values: Array,  # [C] int32: the label of every channel
+        labels: Array,  # [N, H, W] uint8 or int32: of the last channel that is set, 0 without one
+    ) -> LogitErrors: ...
+
+    def binarize_runs(
+        self, logits: Logits, axes: Axes | None, cutoffs: Array
+    ) -> tuple[Runs, LogitErrors]:  # of N * C masks
+        ...
 
     def add_resized(
         self,

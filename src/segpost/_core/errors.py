@@ -70,12 +70,18 @@ def _is_own(module: dict[str, Any]) -> bool:
 
 
 def raise_bad_logits(
-    errors: LogitErrors, logits: Logits, shape: tuple[int, ...], *, of_probabilities: bool = False
+    errors: LogitErrors,
+    logits: Logits,
+    shape: tuple[int, ...],
+    *,
+    of_probabilities: bool = False,
+    propagation: str = "lets NaN win",
 ) -> None:
     """Raise an error if logits have NaN, or if pixels of the result are undefined.
 
     `shape` is that of the labels. If `of_probabilities`, undefined pixels are those without
-    probabilities; softmax does not count the NaN that cause them.
+    probabilities; softmax does not count the NaN that cause them. `propagation` is what
+    ``nan="propagate"`` does.
     """
     if not (errors.nan_count or errors.undefined_count):
         return
@@ -95,7 +101,7 @@ def raise_bad_logits(
             f"logits have {errors.nan_count} NaN of {n * classes * math.prod(size)} values, first "
             f"at image {image}, class {label}, {format_position(coordinates)}; "
             "look for a float16 overflow or a division by zero in the network; "
-            'nan="propagate" lets NaN win'
+            f'nan="propagate" {propagation}'
         )
     image, *coordinates = position_of(errors.undefined_first, shape)
     position = f"first at image {image}, {format_position(coordinates)}"
@@ -111,6 +117,21 @@ def raise_bad_logits(
         f"{position}: every class is -inf there, or infinities meet (inf - inf); "
         'pass nan="propagate" for the rule of numpy.argmax'
     )
+
+
+def raise_bad_masks(errors: LogitErrors, logits: Logits, shape: tuple[int, ...]) -> None:
+    """Raise an error if logits have NaN, or if pixels of masks (N, C, H, W) are undefined."""
+    n, classes, *size = shape
+    if errors.nan_count:
+        raise_bad_logits(errors, logits, (n, *size), propagation="sets no pixel for NaN")
+    if errors.undefined_count:
+        image, channel, *coordinates = position_of(errors.undefined_first, shape)
+        raise ValueError(
+            f"logits give no answer at {errors.undefined_count} of {math.prod(shape)} pixels of "
+            f"{n * classes} masks, first at image {image}, class {channel}, "
+            f"{format_position(coordinates)}: infinities meet (inf - inf); "
+            'pass nan="propagate" to leave these pixels 0'
+        )
 
 
 def raise_bad_labels(

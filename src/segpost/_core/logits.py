@@ -24,10 +24,12 @@ class InputLogits(NamedTuple):
     class_axis: int  # of the caller's layout, counted from the end
 
 
-def as_logits(logits: object, axis: object, spatial: int = 2) -> InputLogits:
+def as_logits(
+    logits: object, axis: object, spatial: int = 2, *, min_classes: int = 1
+) -> InputLogits:
     """Return any logits as a view (N, C, h, w), or with three spatial axes as (N, C, d, h, w).
 
-    Nothing is copied.
+    Nothing is copied. Masks may be none: `min_classes` is 0.
 
     Raises
     ------
@@ -43,7 +45,9 @@ def as_logits(logits: object, axis: object, spatial: int = 2) -> InputLogits:
         hint = "; a boolean map is already a label map" if kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {kind}{hint}")
     labels = _describe_labels(array, type(logits)) if values.ndim == spatial else ""
-    class_axis = resolve_class_axis(values.shape, axis, spatial, labels=labels)
+    class_axis = resolve_class_axis(
+        values.shape, axis, spatial, labels=labels, min_classes=min_classes
+    )
     if kind in ("int64", "uint64"):
         if isinstance(values, DeviceArray):
             raise TypeError(f"logits on {values.context} must have up to 32 bits or be floats")

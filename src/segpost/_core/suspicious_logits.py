@@ -55,7 +55,11 @@ def lies_in_0_to_1(array: InputArray) -> bool:
     return True
 
 
-def warn_of_probabilities(array: InputArray, name: str) -> None:
+def warn_of_probabilities(
+    array: InputArray,
+    name: str,
+    cure: str = "pass convention=segpost.Convention(kind='probabilities')",
+) -> None:
     """Warn if the logits of a sigmoid head, for a threshold, are probabilities already.
 
     `name` is that of the argument.
@@ -63,8 +67,7 @@ def warn_of_probabilities(array: InputArray, name: str) -> None:
     if lies_in_0_to_1(array) and array.array.min() < array.array.max():
         warn_of_input(
             f"threshold compares the sigmoid of {name}, but all of them lie in 0..1, as after a "
-            "sigmoid, so that every pixel is above a threshold of 0.5; pass "
-            "convention=segpost.Convention(kind='probabilities')"
+            f"sigmoid, so that every pixel is above a threshold of 0.5; {cure}"
         )
 
 

@@ -15,7 +15,8 @@ from segpost._backends.cuda import crf_inputs
 from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
 from segpost._backends.cuda.deferred import DeferredQueue
 from segpost._backends.cuda.tables import DeviceTables
-from segpost._core import contract, extensions
+from segpost._core import contract, extensions, rle
+from segpost._core.arrays import WIDE_KINDS
 from segpost._core.contract import (
     LATTICES,
     Array,
@@ -38,7 +39,9 @@ from segpost._core.device import (
     to_host,
     with_float_confidence,
 )
+from segpost._core.runs import Runs
 from segpost._core.sampling import Axes, VolumeAxes
+from segpost._core.thresholds import level_table
 
 UNREADABLE = frozenset(
     {("feature_range", "bfloat16"), ("dense_crf", "bfloat16")}
@@ -138,6 +141,78 @@ class CudaBackend:
             tables = self.devices.tables.axes(axes, context)
             self.runtime.softmax(logits, tables, probabilities, floats, context.stream, errors)
         return self._logit_errors("softmax", errors)
+
+    def binarize(
+        self, logits: Logits, axes: Axes | None, cutoffs: Array, masks: Array, packed: bool
+    ) -> LogitErrors:
+        return self._binarize(logits, axes, cutoffs, masks, packed, swapped=False)
+
+    def _binarize(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        cutoffs: Array,
+        masks: Array,
+        packed: bool,
+        *,
+        swapped: bool,
+    ) -> LogitErrors:
+        with self._at(logits.values) as context:
+            errors = self._new_errors(6, context)
+            self.runtime.binarize(
+                logits,
+                self.devices.tables.axes(axes, context),
+                self._levels(logits, axes, cutoffs, context),
+                masks,
+                packed,
+                swapped,
+                context.stream,
+                errors,
+            )
+            return self._logit_errors("binarize", errors)
+
+    def binarize_labels(
+        self, logits: Logits, axes: Axes | None, cutoffs: Array, values: Array, labels: Array
+    ) -> LogitErrors:
+        with self._at(logits.values) as context:
+            errors = self._new_errors(6, context)
+            self.runtime.binarize_labels(
+                logits,
+                self.devices.tables.axes(axes, context),
+                self._levels(logits, axes, cutoffs, context),
+                self.devices.tables.get(values, context),
+                labels,
+                context.stream,
+                errors,
+            )
+            return self._logit_errors("binarize", errors)
+
+    def binarize_runs(
+        self, logits: Logits, axes: Axes | None, cutoffs: Array
+    ) -> tuple[Runs, LogitErrors]:
+        """Return the counts of all masks: their bits, by columns, are copied to the CPU."""
+        n, classes, height, width = logits.values.shape
+        if axes is not None:
+            height, width = axes.y.n_out, axes.x.n_out
+        shape = (n, classes, width, -(-height // 8))
+        bits = context_of(logits.values).empty(shape, np.uint8)
+        swapped = logits._replace(values=logits.values.transpose(0, 1, 3, 2))
+        exchanged = None if axes is None else Axes(axes.x, axes.y)
+        errors = self._binarize(swapped, exchanged, cutoffs, bits, True, swapped=True)
+        counts = []
+        for image in range(n):
+            for channel in range(classes):
+                plane = to_host(bits[image, channel])
+                mask = np.unpackbits(plane, axis=-1, count=height).T
+                counts.append(rle.encode_counts(mask))
+        ends = np.cumsum([part.size for part in counts], dtype=np.int64)
+        return Runs(np.concatenate(counts), ends), errors
+
+    def _levels(
+        self, logits: Logits, axes: Axes | None, cutoffs: Array, context: DeviceContext
+    ) -> Array:
+        dtype = np.float64 if logits.kind in WIDE_KINDS else np.float32
+        return self.devices.tables.get(level_table(cutoffs, axes, dtype), context)
 
     def colorize(
         self, labels: Array, lut: Array, ignore_index: int | None, out: Array
