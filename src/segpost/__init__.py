@@ -43,6 +43,8 @@ if TYPE_CHECKING:
         confusion_matrix,
         label_counts,
     )
+    from segpost.objects.api import regions
+    from segpost.objects.region import Region, Regions
     from segpost.pipeline.api import postprocess
     from segpost.pipeline.blockwise import merged_blocks
     from segpost.pipeline.segmentation import Segmentation
@@ -73,6 +75,8 @@ __all__ = [
     "Merger",
     "Palette",
     "Refinement",
+    "Region",
+    "Regions",
     "Scores",
     "Segmentation",
     "Stream",
@@ -98,6 +102,7 @@ __all__ = [
     "postprocess",
     "probe_image",
     "raise_deferred",
+    "regions",
     "set_num_threads",
     "softmax",
     "use_backend",
@@ -123,6 +128,8 @@ _MODULE_OF = {
     "Merger": "spatial.merger",
     "Palette": "color.palette",
     "Refinement": "crf.model",
+    "Region": "objects.region",
+    "Regions": "objects.region",
     "Scores": "metrics",
     "Segmentation": "pipeline.segmentation",
     "Stream": "pipeline.stream",
@@ -148,6 +155,7 @@ _MODULE_OF = {
     "postprocess": "pipeline.api",
     "probe_image": "fingerprints.probe",
     "raise_deferred": "_backends.config",
+    "regions": "objects.api",
     "set_num_threads": "_backends.threads",
     "softmax": "labels.operations",
     "use_backend": "_backends.registry",
@@ -164,6 +172,7 @@ _SUBJECTS = (
     "fingerprints",
     "labels",
     "metrics",
+    "objects",
     "pipeline",
     "render",
     "runtimes",

@@ -18,6 +18,7 @@ from segpost._core.contract import (
     Pairwise,
     Unary,
 )
+from segpost._core.object_contract import Runs
 from segpost._core.sampling import Axes
 
 _cpu.bind_records(contract)  # raises if the compiled code expects other fields
@@ -47,3 +48,8 @@ def dense_crf(
     """Return the solver of a dense CRF of one image."""
     config = None if method == "exact" else LATTICES[quality]
     return _cpu.CrfSolver(unary, tuple(terms), include_self, config)
+
+
+def find_runs(labels: Array, values: Array | None = None) -> Runs:
+    """Return the runs of every column, and the sums of their values in float64."""
+    return Runs(*_cpu.find_runs(labels, values))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
+from segpost._core.object_contract import ObjectOperations
 from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
 Array = npt.NDArray[Any]
@@ -169,7 +170,7 @@ class CrfSolver(Protocol):
         ...
 
 
-class Backend(Protocol):
+class Backend(ObjectOperations, Protocol):
     """The operations of a backend."""
 
     def supports(self, operation: str, kind: str = "") -> bool:
