@@ -277,6 +277,47 @@ void instance_counts(const py::array &preds, const py::array &target, const py::
         [&](const CancelToken &cancelled) { return launch_instance_counts(job, cancelled); });
 }
 
+// The arrays of contract.Runs.
+py::tuple find_runs(const py::array &labels, const py::object &values) {
+    FindRunsJob job;
+    job.labels = map_view(labels, false);
+    require(job.labels.n * job.labels.w < std::int64_t{1} << 31 && job.labels.h < std::int64_t{1}
+                                                                                      << 31,
+            "labels");
+    if (!values.is_none()) {
+        job.values = map_view(values.cast<py::array>(), false);
+        require(same_pixels(job.labels, job.values) &&
+                    (job.values.dtype == DType::f32 || job.values.dtype == DType::u8),
+                "values");
+    }
+    std::vector<ChangedColumns> parts;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_find_changes(job, cancelled, parts); });
+    std::size_t count = 0;
+    for (const ChangedColumns &part : parts) count += part.changes.size();
+    const auto size = static_cast<py::ssize_t>(count);
+    const auto array = [&](const py::dtype &dtype) {
+        return py::array(dtype, py::array::ShapeContainer{size});
+    };
+    const auto column = array(py::dtype::of<std::int32_t>());
+    const auto top = array(py::dtype::of<std::int32_t>());
+    const auto bottom = array(py::dtype::of<std::int32_t>());
+    const auto label = array(py::dtype::of<std::int64_t>());
+    py::object sum = py::none();
+    RunArrays out{reinterpret_cast<std::int32_t *>(address(column, true)),
+                  reinterpret_cast<std::int32_t *>(address(top, true)),
+                  reinterpret_cast<std::int32_t *>(address(bottom, true)),
+                  reinterpret_cast<std::int64_t *>(address(label, true)), nullptr};
+    if (job.values.data) {
+        sum = array(py::dtype::of<double>());
+        out.sum = reinterpret_cast<double *>(address(sum.cast<py::array>(), true));
+    }
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_write_runs(job, parts, cancelled, out);
+    });
+    return py::make_tuple(column, top, bottom, label, sum);
+}
+
 py::list levels() {
     py::list names;
     for (const KernelTable *const *level = available_levels(); *level; ++level)
@@ -323,6 +364,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("offsets"), arg("counts"));
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
+    m.def("find_runs", &find_runs, arg("labels"), arg("values").none() = py::none());
     bind_crf(m);
     m.def("bind_records", &bind_records, arg("contract"));
     bind_dlpack(m);

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
         confusion_matrix,
         label_counts,
     )
+    from segpost.objects.api import regions
+    from segpost.objects.region import Region, Regions
     from segpost.pipeline.api import postprocess
     from segpost.pipeline.blockwise import merged_blocks
     from segpost.pipeline.queries.api import segment_queries
@@ -76,6 +78,8 @@ __all__ = [
     "Merger",
     "Palette",
     "Refinement",
+    "Region",
+    "Regions",
     "Scores",
     "Segment",
     "Segmentation",
@@ -103,6 +107,7 @@ __all__ = [
     "postprocess",
     "probe_image",
     "raise_deferred",
+    "regions",
     "segment_queries",
     "set_num_threads",
     "softmax",
@@ -129,6 +134,8 @@ _MODULE_OF = {
     "Merger": "spatial.merger",
     "Palette": "color.palette",
     "Refinement": "crf.model",
+    "Region": "objects.region",
+    "Regions": "objects.region",
     "Scores": "metrics",
     "Segment": "pipeline.queries.segments",
     "Segmentation": "pipeline.segmentation",
@@ -157,6 +164,7 @@ _MODULE_OF = {
     "probe_image": "fingerprints.probe",
     "raise_deferred": "_backends.config",
     "segment_queries": "pipeline.queries.api",
+    "regions": "objects.api",
     "set_num_threads": "_backends.threads",
     "softmax": "labels.operations",
     "use_backend": "_backends.registry",
@@ -173,6 +181,7 @@ _SUBJECTS = (
     "fingerprints",
     "labels",
     "metrics",
+    "objects",
     "pipeline",
     "render",
     "runtimes",

@@ -30,7 +30,7 @@ from segpost._core.contract import (
 )
 from segpost._core.device import Array, DeviceArray, DeviceContext, device_view, to_host
 from segpost._core.device_arrays import Memory
-from segpost._core.runs import Runs
+from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes
 
 EMULATED, REAL = "cuda-emulated", "cuda-device"
@@ -148,9 +148,9 @@ class OnDevice:
 
     def binarize_runs(
         self, logits: Logits, axes: Axes | None, cutoffs: Array
-    ) -> tuple[Runs, LogitErrors]:
+    ) -> tuple[RunLengths, LogitErrors]:
         given = [logits, axes, cutoffs]
-        result: tuple[Runs, LogitErrors] = self.run(self.gpu.binarize_runs, given, ())
+        result: tuple[RunLengths, LogitErrors] = self.run(self.gpu.binarize_runs, given, ())
         return result
 
     def colorize(

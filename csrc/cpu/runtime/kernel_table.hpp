@@ -10,6 +10,7 @@
 #include "ops/metrics/boundary.hpp"
 #include "ops/metrics/confusion.hpp"
 #include "ops/metrics/instances.hpp"
+#include "ops/objects/runs.hpp"
 #include "ops/spatial/letterbox.hpp"
 
 namespace segpost {

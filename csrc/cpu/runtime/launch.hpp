@@ -36,4 +36,21 @@ bool launch_boundary_matches(const BoundaryPixelsJob &, const std::int32_t *offs
                              std::int64_t offset_count, const CancelToken &, std::int64_t *counts);
 bool launch_instance_counts(const InstanceJob &, const CancelToken &);
 
+// The changes of some columns, row by row, and the sums of their last runs.
+struct ChangedColumns {
+    Rect rect;
+    std::vector<LabelChange> changes;
+    std::vector<double> sums;
+};
+// Where runs are written, column by column; `sum` may be null. Column x of image n is n * w + x.
+struct RunArrays {
+    std::int32_t *column, *top, *bottom; // pixels top to bottom - 1
+    std::int64_t *label;
+    double *sum;
+};
+// There are as many runs as changes.
+bool launch_find_changes(const FindRunsJob &, const CancelToken &, std::vector<ChangedColumns> &);
+bool launch_write_runs(const FindRunsJob &, const std::vector<ChangedColumns> &,
+                       const CancelToken &, const RunArrays &);
+
 } // namespace segpost SEGPOST_EXPORT

@@ -18,7 +18,8 @@ from segpost._core.contract import (
     Pairwise,
     Unary,
 )
-from segpost._core.runs import Runs
+from segpost._core.object_contract import Runs
+from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes
 
 _cpu.bind_records(contract)  # raises if the compiled code expects other fields
@@ -37,10 +38,12 @@ def argmax(
     return _cpu.argmax(logits, axes, labels, paint, confidence, fast, probabilities)
 
 
-def binarize_runs(logits: Logits, axes: Axes | None, cutoffs: Array) -> tuple[Runs, LogitErrors]:
+def binarize_runs(
+    logits: Logits, axes: Axes | None, cutoffs: Array
+) -> tuple[RunLengths, LogitErrors]:
     """Return the counts of all masks."""
     counts, ends, errors = _cpu.binarize_runs(logits, axes, cutoffs)
-    return Runs(counts, ends), errors
+    return RunLengths(counts, ends), errors
 
 
 def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
@@ -54,3 +57,8 @@ def dense_crf(
     """Return the solver of a dense CRF of one image."""
     config = None if method == "exact" else LATTICES[quality]
     return _cpu.CrfSolver(unary, tuple(terms), include_self, config)
+
+
+def find_runs(labels: Array, values: Array | None = None) -> Runs:
+    """Return the runs of every column, and the sums of their values in float64."""
+    return Runs(*_cpu.find_runs(labels, values))

@@ -7,8 +7,14 @@ from types import ModuleType
 from typing import Any
 
 from segpost._core.contract import Backend
+from segpost._core.object_contract import ObjectOperations
 
-OPERATIONS = tuple(name for name in vars(Backend) if not name.startswith("_"))
+OPERATIONS = tuple(
+    name
+    for protocol in (ObjectOperations, Backend)
+    for name in vars(protocol)
+    if not name.startswith("_")
+)
 
 
 def collect_operations(*modules: ModuleType) -> Mapping[str, Any]:

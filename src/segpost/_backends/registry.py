@@ -34,6 +34,7 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "binarize": "masks",
     "binarize_labels": "labels of masks",
     "binarize_runs": "runs of masks",
+    "find_runs": "regions",
 }
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
-from segpost._core.runs import Runs
+from segpost._core.object_contract import ObjectOperations
+from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
 Array = npt.NDArray[Any]
@@ -170,7 +171,7 @@ class CrfSolver(Protocol):
         ...
 
 
-class Backend(Protocol):
+class Backend(ObjectOperations, Protocol):
     """The operations of a backend."""
 
     def supports(self, operation: str, kind: str = "") -> bool:
@@ -240,7 +241,7 @@ class Backend(Protocol):
 
     def binarize_runs(
         self, logits: Logits, axes: Axes | None, cutoffs: Array
-    ) -> tuple[Runs, LogitErrors]:  # of N * C masks
+    ) -> tuple[RunLengths, LogitErrors]:  # of N * C masks
         ...
 
     def add_resized(

@@ -10,7 +10,7 @@ from segpost._core.arrays import Array, OutputArray, allocate_output
 from segpost._core.device import context_of
 from segpost._core.logits import InputLogits
 from segpost._core.rle import decode_counts
-from segpost._core.runs import Runs
+from segpost._core.run_lengths import RunLengths
 from segpost._core.validation import check_on_cpu
 
 
@@ -97,7 +97,7 @@ def as_class_order(class_order: object, classes: int, encoding: str) -> Array:
     return labels.astype(np.int32)
 
 
-def paint_masks(runs: Runs, masks: Array, width: int, packed: bool) -> None:
+def paint_masks(runs: RunLengths, masks: Array, width: int, packed: bool) -> None:
     """Write masks [N, C, H, W], or their bits, from runs."""
     _check_hysteresis_device(masks)
     first = 0
@@ -107,7 +107,7 @@ def paint_masks(runs: Runs, masks: Array, width: int, packed: bool) -> None:
         first = end
 
 
-def paint_labels(runs: Runs, order: Array, labels: Array) -> None:
+def paint_labels(runs: RunLengths, order: Array, labels: Array) -> None:
     """Write labels [N, H, W] from runs of N * C masks; later classes cover earlier ones."""
     _check_hysteresis_device(labels)
     labels[...] = 0

@@ -15,7 +15,7 @@ from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArr
 from segpost._core.arrays import LABEL_KINDS, Array, OutputArray, allocate_output
 from segpost._core.contract import LogitErrors, Logits
 from segpost._core.logits import InputLogits, as_logits, check_quantized, resolve_quantization
-from segpost._core.runs import Runs, keep_connected
+from segpost._core.run_lengths import RunLengths, keep_connected
 from segpost._core.sampling import Axes, Grid
 from segpost._core.suspicious_logits import (
     refuse_axis_by_size,
@@ -299,7 +299,7 @@ def _plan(
     )
 
 
-def _runs(plan: _Plan, nan: str, check: str) -> Runs:
+def _runs(plan: _Plan, nan: str, check: str) -> RunLengths:
     """Return the runs of all masks."""
     backend = registry.backend(plan.logits.values, check=check, operation="binarize_runs")
     runs, counts = backend.binarize_runs(plan.logits, plan.axes, plan.cutoffs)

@@ -39,7 +39,7 @@ from segpost._core.device import (
     to_host,
     with_float_confidence,
 )
-from segpost._core.runs import Runs
+from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes
 from segpost._core.thresholds import level_table
 
@@ -189,7 +189,7 @@ class CudaBackend:
 
     def binarize_runs(
         self, logits: Logits, axes: Axes | None, cutoffs: Array
-    ) -> tuple[Runs, LogitErrors]:
+    ) -> tuple[RunLengths, LogitErrors]:
         """Return the counts of all masks: their bits, by columns, are copied to the CPU."""
         n, classes, height, width = logits.values.shape
         if axes is not None:
@@ -206,7 +206,7 @@ class CudaBackend:
                 mask = np.unpackbits(plane, axis=-1, count=height).T
                 counts.append(rle.encode_counts(mask))
         ends = np.cumsum([part.size for part in counts], dtype=np.int64)
-        return Runs(np.concatenate(counts), ends), errors
+        return RunLengths(np.concatenate(counts), ends), errors
 
     def _levels(
         self, logits: Logits, axes: Axes | None, cutoffs: Array, context: DeviceContext

@@ -10,12 +10,23 @@ from segpost._backends.reference import (
     instances,
     labels,
     masks,
+    objects,
     spatial,
     volumes,
 )
 
 globals().update(
     collect_operations(
-        boundary, color, confusion, crf, features, instances, labels, masks, spatial, volumes
+        boundary,
+        color,
+        confusion,
+        crf,
+        features,
+        instances,
+        labels,
+        masks,
+        objects,
+        spatial,
+        volumes,
     )
 )

@@ -9,7 +9,7 @@ import numpy as np
 from segpost._backends.reference.labels import count_nan, interpolated, output_shape
 from segpost._core import rle
 from segpost._core.contract import Array, LogitErrors, Logits
-from segpost._core.runs import Runs
+from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes
 
 
@@ -37,13 +37,15 @@ def binarize_labels(
     return errors
 
 
-def binarize_runs(logits: Logits, axes: Axes | None, cutoffs: Array) -> tuple[Runs, LogitErrors]:
+def binarize_runs(
+    logits: Logits, axes: Axes | None, cutoffs: Array
+) -> tuple[RunLengths, LogitErrors]:
     """Return the counts of all masks, which `segpost._core.rle` defines."""
     n, height, width = output_shape(logits, axes)
     masks = np.empty((n, len(cutoffs), height, width), np.uint8)
     errors = binarize(logits, axes, cutoffs, masks, False)
     counts = [rle.encode_counts(mask) for mask in masks.reshape(-1, height, width)]
-    return Runs(np.concatenate(counts), np.cumsum([part.size for part in counts])), errors
+    return RunLengths(np.concatenate(counts), np.cumsum([part.size for part in counts])), errors
 
 
 def _strips(

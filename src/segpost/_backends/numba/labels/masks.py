@@ -12,7 +12,7 @@ from segpost._backends.numba.threads import run
 from segpost._backends.numba.tiles import Strip, table
 from segpost._backends.reference.labels import count_nan
 from segpost._core.contract import Array, LogitErrors, Logits
-from segpost._core.runs import Runs, runs_of_toggles
+from segpost._core.run_lengths import RunLengths, runs_of_toggles
 from segpost._core.sampling import Axes, axis
 from segpost._core.thresholds import sides
 
@@ -112,7 +112,9 @@ def binarize_labels(
     return _sum_errors(logits, [undefined for part in found for undefined in part])
 
 
-def binarize_runs(logits: Logits, axes: Axes | None, cutoffs: Array) -> tuple[Runs, LogitErrors]:
+def binarize_runs(
+    logits: Logits, axes: Axes | None, cutoffs: Array
+) -> tuple[RunLengths, LogitErrors]:
     """Return the counts of all masks, which `segpost._core.rle` defines."""
     planes = _Planes(logits, axes, cutoffs, swapped=True)
     classes, height, width = planes.shape

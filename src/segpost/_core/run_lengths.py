@@ -1,4 +1,4 @@
-"""Runs of many masks: the counts of one after another, and where each mask ends."""
+"""Run lengths of many masks: the counts of one after another, and where each mask ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
-class Runs(NamedTuple):
+class RunLengths(NamedTuple):
     """The counts of masks of one size, in column-major order, as `segpost._core.rle` defines them.
 
     Mask ``i`` has ``counts[ends[i - 1]:ends[i]]``.
@@ -20,7 +20,7 @@ class Runs(NamedTuple):
     ends: Array  # [masks] int64
 
 
-def runs_of_toggles(toggles: list[Array], area: int) -> Runs:
+def runs_of_toggles(toggles: list[Array], area: int) -> RunLengths:
     """Return the runs of masks of an area, from the places in each where the value changes.
 
     The places are sorted, and at most the area; a place that stands twice is none.
@@ -36,7 +36,7 @@ def runs_of_toggles(toggles: list[Array], area: int) -> Runs:
         end = [] if places.size and places[-1] == area else [area]
         parts.append(np.diff(np.concatenate([[0], places, end]).astype(np.int64)))
     ends = np.cumsum([part.size for part in parts], dtype=np.int64)
-    return Runs(np.concatenate(parts) if parts else np.zeros(0, np.int64), ends)
+    return RunLengths(np.concatenate(parts) if parts else np.zeros(0, np.int64), ends)
 
 
 class _Intervals(NamedTuple):
@@ -47,20 +47,20 @@ class _Intervals(NamedTuple):
     stop: Array
 
 
-def keep_connected(low: Runs, high: Runs, size: tuple[int, int]) -> Runs:
+def keep_connected(low: RunLengths, high: RunLengths, size: tuple[int, int]) -> RunLengths:
     """Return the parts of the masks `low` that are connected to a set pixel of `high`.
 
     Pixels are connected to their four neighbors. Every pixel of `high` is one of `low`.
 
     Parameters
     ----------
-    low, high : Runs
+    low, high : RunLengths
         Of as many masks, of this size.
     size : (H, W)
 
     Returns
     -------
-    runs : Runs
+    runs : RunLengths
     """
     height, width = size
     parts, marks = _intervals(low, size), _intervals(high, size)
@@ -73,7 +73,7 @@ def keep_connected(low: Runs, high: Runs, size: tuple[int, int]) -> Runs:
     return _runs(_Intervals(*(field[is_kept[root]] for field in parts)), len(low.ends), size)
 
 
-def _intervals(runs: Runs, size: tuple[int, int]) -> _Intervals:
+def _intervals(runs: RunLengths, size: tuple[int, int]) -> _Intervals:
     """Return the intervals of set pixels, in order."""
     height = size[0]
     counts, ends = runs
@@ -120,7 +120,7 @@ def _components(parts: _Intervals, height: int, width: int) -> Array:
     return root
 
 
-def _runs(parts: _Intervals, masks: int, size: tuple[int, int]) -> Runs:
+def _runs(parts: _Intervals, masks: int, size: tuple[int, int]) -> RunLengths:
     """Return the runs of intervals in order; those that touch across columns become one."""
     height, width = size
     area = height * width
@@ -151,4 +151,4 @@ def _runs(parts: _Intervals, masks: int, size: tuple[int, int]) -> Runs:
     bounds[ends[has_tail] - 1] = (np.flatnonzero(has_tail) + 1) * area
     before[1:] = bounds[:-1]
     before[begin] = np.arange(masks) * area
-    return Runs(bounds - before, ends)
+    return RunLengths(bounds - before, ends)

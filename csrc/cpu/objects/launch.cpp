@@ -1,0 +1,82 @@
+#include "cpu/runtime/tiling.hpp"
+
+#include <numeric>
+
+namespace segpost {
+namespace {
+
+constexpr std::int64_t columns_per_task = 1024; // pages are few, and a row is read ahead
+constexpr std::int64_t pixels_per_block = 16 << 10;
+
+} // namespace
+
+// Every task reads some columns of an image from top to bottom, so that sums are of whole runs.
+bool launch_find_changes(const FindRunsJob &job, const CancelToken &cancelled,
+                         std::vector<ChangedColumns> &parts) {
+    const KernelTable &table = kernels();
+    const LabelView &labels = job.labels;
+    parts.clear();
+    for (std::int64_t n = 0; n < labels.n; ++n)
+        for (std::int64_t x = 0; x < labels.w; x += columns_per_task) {
+            parts.emplace_back();
+            parts.back().rect = {n, 0, labels.h, x, std::min(x + columns_per_task, labels.w)};
+        }
+    return run_tasks(
+        static_cast<std::int64_t>(parts.size()),
+        [&](std::int64_t i) {
+            ChangedColumns &part = parts[static_cast<std::size_t>(i)];
+            const std::int64_t columns = part.rect.x1 - part.rect.x0;
+            const std::int64_t rows = per_task(pixels_per_block, columns);
+            const Memory scratch = allocate(table.label_changes_scratch(job, part.rect));
+            const Memory memory =
+                allocate(rows * columns * static_cast<std::int64_t>(sizeof(LabelChange)));
+            LabelChange *block = reinterpret_cast<LabelChange *>(memory.get());
+            if (job.values.data) part.sums.assign(static_cast<std::size_t>(columns), 0.0);
+            double *sums = job.values.data ? part.sums.data() : nullptr;
+            for (std::int64_t y = 0; y < labels.h; y += rows) {
+                Rect rect = part.rect;
+                rect.y0 = y, rect.y1 = std::min(y + rows, labels.h);
+                const std::int64_t count =
+                    table.label_changes(job, rect, scratch.get(), sums, block);
+                part.changes.insert(part.changes.end(), block, block + count);
+            }
+        },
+        cancelled);
+}
+
+bool launch_write_runs(const FindRunsJob &job, const std::vector<ChangedColumns> &parts,
+                       const CancelToken &cancelled, const RunArrays &out) {
+    std::vector<std::int64_t> first(parts.size(), 0);
+    for (std::size_t i = 1; i < parts.size(); ++i)
+        first[i] = first[i - 1] + static_cast<std::int64_t>(parts[i - 1].changes.size());
+    const LabelView &labels = job.labels;
+    return run_tasks(
+        static_cast<std::int64_t>(parts.size()),
+        [&](std::int64_t i) {
+            const ChangedColumns &part = parts[static_cast<std::size_t>(i)];
+            const std::int64_t x0 = part.rect.x0, columns = part.rect.x1 - x0;
+            std::vector<std::int64_t> next(static_cast<std::size_t>(columns) + 1, 0);
+            for (const LabelChange &change : part.changes)
+                ++next[static_cast<std::size_t>(change.x - x0) + 1];
+            next[0] = first[static_cast<std::size_t>(i)];
+            std::partial_sum(next.begin(), next.end(), next.begin());
+            for (const LabelChange &change : part.changes) {
+                const std::int64_t at = next[static_cast<std::size_t>(change.x - x0)]++;
+                out.column[at] = static_cast<std::int32_t>(part.rect.n * labels.w + change.x);
+                out.top[at] = change.y;
+                out.label[at] = change.label;
+                if (change.y == 0) continue;
+                out.bottom[at - 1] = change.y;
+                if (out.sum) out.sum[at - 1] = change.sum;
+            }
+            if (labels.h == 0) return;
+            for (std::int64_t x = 0; x < columns; ++x) { // the last run of every column
+                const std::int64_t at = next[static_cast<std::size_t>(x)] - 1;
+                out.bottom[at] = static_cast<std::int32_t>(labels.h);
+                if (out.sum) out.sum[at] = part.sums[static_cast<std::size_t>(x)];
+            }
+        },
+        cancelled);
+}
+
+} // namespace segpost

@@ -1,0 +1,1 @@
+"""Objects on Numba: the runs of label maps."""

@@ -1,0 +1,32 @@
+"""Definition of the runs of label maps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segpost._core.contract import Array
+from segpost._core.object_contract import Runs
+
+
+def find_runs(labels: Array, values: Array | None = None) -> Runs:
+    """Return the runs of every column, and the sums of their values in float64."""
+    images, height, width = labels.shape
+    columns = labels.transpose(0, 2, 1).reshape(images * width, height)
+    begins = np.ones(columns.shape, bool)
+    begins[:, 1:] = columns[:, 1:] != columns[:, :-1]
+    column, top = np.nonzero(begins)
+    bottom = np.append(top[1:], 0)
+    bottom[bottom == 0] = height  # the last run of a column
+    total = None
+    if values is not None:
+        flat = values.transpose(0, 2, 1).reshape(-1).astype(np.float64)
+        runs = np.split(flat, np.flatnonzero(begins)[1:]) if flat.size else []
+        # One after the other: np.sum adds in pairs, and rounds differently.
+        total = np.array([np.cumsum(run)[-1] for run in runs], np.float64)
+    return Runs(
+        column.astype(np.int32),
+        top.astype(np.int32),
+        bottom[: len(top)].astype(np.int32),
+        columns[column, top].astype(np.int64),
+        total,
+    )

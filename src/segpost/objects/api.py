@@ -1,0 +1,128 @@
+"""`regions`: the objects of a label map, of masks or of logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from segpost._core import arguments
+from segpost._core.sampling import Grid
+from segpost.objects.components import split_components
+from segpost.objects.from_logits import table_of_logits
+from segpost.objects.region import Regions
+from segpost.objects.sources import table_of_labels, table_of_masks
+from segpost.spatial.letterbox import Letterbox
+
+
+def regions(
+    labels: Any = None,
+    *,
+    logits: Any = None,
+    masks: Any = None,
+    size: tuple[int, int] | None = None,
+    grid: Grid = "half_pixel",
+    letterbox: Letterbox | None = None,
+    num_classes: int | None = None,
+    confidence: Any = None,
+    connectivity: int | None = None,
+    min_area: int = 0,
+    ignore_index: int | None = None,
+) -> Regions:
+    """Find the regions of one image: area, box, centroid, mean confidence, run-length code.
+
+    Exactly one of `labels`, `logits` and `masks` is passed. Pixels are read once; everything else
+    is computed from runs: pixels of one region that are adjacent in a column.
+
+    Parameters
+    ----------
+    labels : integer array of shape (H, W), optional
+        A label map: one region for every label, label 0 included.
+    logits : array of shape (C, h, w), optional
+        A region for every label of ``segpost.argmax(logits, size=size, ...)``, without the label
+        map in memory.
+    masks : array of shape (H, W) or (N, H, W), or COCO run-length codes, optional
+        Booleans, or 0 and 1: a region for every mask that has pixels, whose label is the number of
+        the mask. Masks may overlap. A run-length code is a dict of "size" and "counts", compressed
+        or not.
+    size, grid, letterbox : optional
+        As in `argmax`; for `logits` only.
+    num_classes : int, optional
+        Labels outside of 0 to num_classes - 1 are an error; by default every label has a region.
+    confidence : array, or True, optional
+        The confidence of every pixel, float32 or uint8 (255 is 1), of the shape of the labels or of
+        the masks; of masks also one number each. True, with `logits`, computes it as `postprocess`.
+    connectivity : {4, 8}, optional
+        One region for every connected component, not for every label: pixels of one label that
+        share a side, with 8 also those that share a corner. Components of a label are in order of
+        their first pixel, row by row.
+    min_area : int
+        Smaller regions are left out.
+    ignore_index : int, optional
+        A label of pixels without a region.
+
+    Returns
+    -------
+    regions : Regions
+        A sequence of `Region`, in order of label. It is on the CPU, and so must be the input.
+
+    Raises
+    ------
+    ValueError
+        For several or no inputs, for labels or logits of several images, for labels that are no
+        class, for masks of other values than 0 and 1, and as `argmax` for logits.
+    TypeError
+        For element types that are none of those above.
+    NotImplementedError
+        For arrays on a device: copy labels to the CPU.
+
+    Examples
+    --------
+    >>> import numpy as np, segpost
+    >>> labels = np.uint8([[0, 7, 7], [7, 0, 7]])
+    >>> segpost.regions(labels)
+    Regions(2 of 2 x 3 pixels)
+    >>> for region in segpost.regions(labels, connectivity=4, ignore_index=0):
+    ...     print(region)
+    Region(label=7, area=3, box=(1, 0, 2, 2))
+    Region(label=7, area=1, box=(0, 1, 1, 1))
+    """
+    inputs = {"labels": labels, "logits": logits, "masks": masks}
+    names = [name for name, value in inputs.items() if value is not None]
+    if len(names) != 1:
+        raise ValueError(
+            f"regions takes exactly one of labels=, logits= and masks=, got {', '.join(names)}"
+            if names
+            else "regions takes exactly one of labels=, logits= and masks=, got none"
+        )
+    name = names[0]
+    if name != "logits":
+        for setting, is_set in (
+            ("size", size is not None),
+            ("grid", grid != "half_pixel"),
+            ("letterbox", letterbox is not None),
+        ):
+            if is_set:
+                raise ValueError(f"{setting} is for logits=, which are upsampled, got {name}")
+        if isinstance(confidence, bool):
+            raise TypeError(f"confidence={confidence} is for logits=; pass the array of {name}")
+    if num_classes is not None and name != "labels":
+        raise ValueError(f"num_classes is for labels=, got {name}")
+    if ignore_index is not None and name == "masks":
+        raise ValueError("ignore_index is for labels= and logits=, got masks")
+    if connectivity not in (None, 4, 8) or isinstance(connectivity, bool):
+        raise ValueError(f"connectivity must be 4, 8 or None, got {connectivity!r}")
+    smallest = arguments.as_count(min_area, "min_area")
+    if name == "labels":
+        table = table_of_labels(labels, confidence, num_classes, ignore_index)
+    elif name == "masks":
+        table = table_of_masks(masks, confidence)
+    else:
+        if confidence is not None and not isinstance(confidence, bool):
+            raise TypeError("confidence of logits= is computed: pass True")
+        table = table_of_logits(logits, size, grid, letterbox, bool(confidence), ignore_index)
+    if connectivity is not None:
+        table = split_components(table, connectivity)
+    if smallest > 1:
+        table = table.select(np.flatnonzero(table.area >= smallest))
+    return Regions(table)

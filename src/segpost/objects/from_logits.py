@@ -1,0 +1,107 @@
+"""Regions of logits: labels exist for a strip of columns at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segpost._backends import registry
+from segpost._core.arrays import Array, label_dtype
+from segpost._core.contract import Logits
+from segpost._core.degenerate_logits import (
+    CallSettings,
+    may_be_degenerate,
+    refuse_degenerate_logits,
+)
+from segpost._core.errors import raise_bad_logits
+from segpost._core.logits import as_logits
+from segpost._core.object_contract import Runs
+from segpost._core.suspicious_logits import warn_of_class_axis
+from segpost.labels import decoded
+from segpost.objects.run_table import RunTable
+from segpost.objects.sources import table_of_runs
+from segpost.spatial.resampling import Resampling, part_of_resampling, plan_resampling
+
+STRIP_PIXELS = 1 << 20  # whose labels fit the L2 cache
+
+
+def table_of_logits(
+    logits: object,
+    size: object,
+    grid: object,
+    letterbox: object,
+    has_confidence: bool,
+    ignore_index: object,
+) -> RunTable:
+    """Return a region for every label of the argmax of logits (C, h, w), after upsampling.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `segpost.argmax`; for logits of several images.
+    """
+    source = as_logits(logits, -3)
+    argument, array, class_axis = source
+    if argument.values.shape[0] != 1:
+        raise ValueError(
+            f"logits must be of one image, (C, h, w), got shape {argument.values.shape}: "
+            "[segpost.regions(logits=one) for one in logits] of a batch"
+        )
+    if may_be_degenerate(argument):
+        refuse_degenerate_logits(source, type(logits), CallSettings())
+    warn_of_class_axis(array, class_axis)
+    if has_confidence:
+        decoded.refuse_probabilities(argument, (1.0, 0.0), None)
+    resampling = plan_resampling(argument.values.shape[2:], size, grid, letterbox)
+    registry.backend(argument.values, operation="find_runs")
+    height, width = resampling.size
+    step = max(STRIP_PIXELS // max(height, 1), 64)
+    strips = [
+        part_of_resampling(resampling, slice(0, height), slice(x, min(x + step, width)))
+        for x in range(0, width, step)
+    ]
+    found = [_find_runs(argument, strip, resampling, has_confidence) for strip in strips if height]
+    starts = np.arange(0, width, step, dtype=np.int32)
+    parts = [
+        runs._replace(column=runs.column + start)
+        for runs, start in zip(found, starts, strict=False)
+    ]
+    arrays = [
+        None if values[0] is None else np.concatenate(values) for values in zip(*parts, strict=True)
+    ]
+    if not arrays:
+        arrays = [np.zeros(0, np.int32)] * 3 + [np.zeros(0, np.int64), None]
+    return table_of_runs(Runs(*arrays), (height, width), None, ignore_index)
+
+
+def _find_runs(logits: Logits, strip: Resampling, whole: Resampling, has_confidence: bool) -> Runs:
+    """Return the runs of a strip of columns."""
+    part = logits
+    if strip.region is not None:
+        part = logits._replace(values=logits.values[strip.region], origin=strip.origin)
+    labels = np.empty((1, *strip.size), label_dtype(logits.values.shape[1]))
+    confidence = np.empty(labels.shape, np.float32) if has_confidence else None
+    backend = registry.backend(part.values, labels)
+    if confidence is None:
+        errors = backend.argmax(part, strip.axes, labels)
+    elif backend.fuses(resized=strip.axes is not None, sigmoid=False, probabilities=False):
+        errors = backend.argmax(part, strip.axes, labels, None, confidence)
+    else:
+        errors = backend.argmax(part, strip.axes, labels)
+        errors = errors.undefined_as(backend.softmax(part, strip.axes, None, confidence))
+    if errors.nan_count or errors.undefined_count:
+        _raise_errors(logits, whole, has_confidence)
+    return backend.find_runs(labels, confidence)
+
+
+def _raise_errors(logits: Logits, whole: Resampling, has_confidence: bool) -> None:
+    """Raise the error of the whole image, which says where its first bad value is."""
+    if whole.region is not None:
+        logits = logits._replace(values=logits.values[whole.region], origin=whole.origin)
+    shape = (1, *whole.size)
+    labels = np.empty(shape, label_dtype(logits.values.shape[1]))
+    backend = registry.backend(logits.values, labels)
+    errors = backend.argmax(logits, whole.axes, labels)
+    if has_confidence:
+        confidence: Array = np.empty(shape, np.float32)
+        errors = errors.undefined_as(backend.softmax(logits, whole.axes, None, confidence))
+    raise_bad_logits(errors, logits, shape, of_probabilities=has_confidence)

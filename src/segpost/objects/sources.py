@@ -1,0 +1,207 @@
+"""The runs of label maps, of masks and of logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from segpost._backends import registry
+from segpost._core import arguments, rle
+from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
+from segpost._core.errors import format_index
+from segpost._core.object_contract import Runs
+from segpost._core.validation import as_label_array, check_same_device, refuse_image_as_labels
+from segpost.objects.codes import runs_of_counts
+from segpost.objects.run_table import RunTable, group_runs
+
+
+def table_of_labels(
+    labels: object, confidence: object, num_classes: object, ignore_index: object
+) -> RunTable:
+    """Return a region for every label of a label map (H, W).
+
+    Raises
+    ------
+    ValueError, TypeError
+        For labels that are no map of one image, or that are outside of 0..num_classes - 1.
+    """
+    source = as_label_array(labels)
+    refuse_image_as_labels(source.array)
+    array = source.array
+    if array.ndim != 2:
+        raise ValueError(
+            f"labels must be of one image, (H, W), got shape {array.shape}: "
+            "[segpost.regions(one) for one in labels] of a batch"
+        )
+    values = None
+    if confidence is not None:
+        value_source = as_input_array(confidence, "confidence")
+        check_same_device(source, "labels", value_source, "confidence")
+        values = check_confidence(value_source.kind, value_source.array, array.shape, "labels")
+    backend = registry.backend(array, values, operation="find_runs")
+    if source.kind == "uint64" and array.size and int(array.max()) >= 2**63:
+        raise ValueError(f"labels must be below 2**63, got {int(array.max())}")
+    runs = backend.find_runs(array[None], None if values is None else values[None])
+    return table_of_runs(runs, array.shape, num_classes, ignore_index, is_byte=is_uint8(values))
+
+
+def table_of_runs(
+    runs: Runs,
+    size: tuple[int, ...],
+    num_classes: object = None,
+    ignore_index: object = None,
+    *,
+    is_byte: bool = False,
+) -> RunTable:
+    """Return a region for every label of the runs of one image; `is_byte`: confidence of 0..255."""
+    height, width = size
+    ignored = None
+    if ignore_index is not None:
+        ignored = arguments.as_integer(ignore_index, "ignore_index")
+        runs = select_runs(runs, runs.label != ignored)
+    if num_classes is not None:
+        classes = arguments.as_count(num_classes, "num_classes", 1)
+        _check_classes(runs, width, classes, ignored)
+    total = runs.total
+    if total is not None and is_byte:
+        total = total / 255.0
+    return group_runs((height, width), runs.label, runs.column, runs.top, runs.bottom, total)
+
+
+def select_runs(runs: Runs, kept: Array) -> Runs:
+    """Return some of the runs, in their order."""
+    return Runs(*(None if values is None else values[kept] for values in runs))
+
+
+def _check_classes(runs: Runs, width: int, classes: int, ignored: int | None) -> None:
+    """Raise an error for labels that are no class."""
+    bad = (runs.label < 0) | (runs.label >= classes)
+    if not bad.any():
+        return
+    wrong = select_runs(runs, bad)
+    first = int((wrong.top.astype(np.int64) * width + wrong.column).argmin())
+    allowed = f"0..{classes - 1}" + ("" if ignored is None else f" or {ignored}")
+    position = (wrong.top[first], wrong.column[first])
+    raise ValueError(
+        f"labels have {int((wrong.bottom - wrong.top).sum())} values outside {allowed}, first "
+        f"{wrong.label[first]} at {format_index(position)}; pass ignore_index={wrong.label[first]} "
+        "if these pixels have no label"
+    )
+
+
+def is_uint8(values: Array | None) -> bool:
+    """Return whether confidence is of bytes, 255 for 1."""
+    return values is not None and values.dtype == np.uint8
+
+
+def check_confidence(kind: str, values: Array, shape: tuple[int, ...], name: str) -> Array:
+    """Return the confidence of pixels, which must have the shape of the labels or of the masks."""
+    if kind not in ("float32", "uint8"):
+        raise TypeError(f"confidence must be float32 or uint8, as of postprocess, got {kind}")
+    if values.shape != shape:
+        raise ValueError(f"confidence of shape {values.shape} does not fit {name} of shape {shape}")
+    return values
+
+
+def table_of_masks(masks: Any, confidence: object) -> RunTable:
+    """Return a region for every mask that has pixels; its label is the number of the mask.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For masks that are no arrays of 0 and 1, or no run-length codes of one size.
+    """
+    if isinstance(masks, Mapping):
+        masks = [masks]
+    if isinstance(masks, Sequence) and masks and isinstance(masks[0], Mapping):
+        return _table_of_codes(masks, confidence)
+    source = as_input_array(masks, "masks")
+    array = source.array
+    if source.kind != "bool" and source.kind not in LABEL_KINDS:
+        raise TypeError(f"masks must be of booleans, or of 0 and 1, got {source.kind}: masks > 0.5")
+    if array.ndim not in (2, 3):
+        raise ValueError(f"masks must have shape (H, W) or (N, H, W), got {array.shape}")
+    if source.kind == "bool":
+        array = array.view(np.uint8)
+    array = array.reshape(-1, *array.shape[-2:])
+    count, height, width = array.shape
+    scores = values = None
+    if confidence is not None:
+        value_source = as_input_array(confidence, "confidence")
+        check_same_device(source, "masks", value_source, "confidence")
+        if value_source.array.ndim == 1:
+            scores = _as_scores(value_source.array, count)
+        else:
+            shape = value_source.array.shape
+            expected = (height, width) if len(shape) == 2 else (count, height, width)
+            values = check_confidence(value_source.kind, value_source.array, expected, "masks")
+            values = np.broadcast_to(values, array.shape)
+    backend = registry.backend(array, values, operation="find_runs")
+    runs = backend.find_runs(array, values)
+    bad = (runs.label != 0) & (runs.label != 1)
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        mask, x = divmod(int(runs.column[first]), width)
+        raise ValueError(
+            f"masks must hold 0 and 1, got {int((runs.bottom - runs.top)[bad].sum())} other values"
+            f", first {runs.label[first]} at {format_index((mask, runs.top[first], x))}; pass "
+            "masks > 0, or labels= of a label map"
+        )
+    runs = select_runs(runs, runs.label == 1)
+    mask, column = np.divmod(runs.column, np.int32(max(width, 1)))
+    total = runs.total
+    if total is not None and is_uint8(values):
+        total = total / 255.0
+    table = group_runs((height, width), mask, column, runs.top, runs.bottom, total)
+    return _finish_masks(table, count, scores)
+
+
+def _table_of_codes(codes: Sequence[Mapping[str, Any]], confidence: object) -> RunTable:
+    """Return a region for every run-length code that has pixels."""
+    scores = None
+    if confidence is not None:
+        scores = _as_scores(as_input_array(confidence, "confidence").array, len(codes))
+    size, columns = None, []
+    for number, code in enumerate(codes):
+        counts, this_size = read_code(code, f"masks[{number}]")
+        if size is not None and this_size != size:
+            raise ValueError(f"masks[{number}] is of size {this_size}, masks[0] of {size}")
+        size = this_size
+        columns.append(runs_of_counts(counts, size[0]))
+    assert size is not None
+    mask = np.repeat(np.arange(len(codes)), [len(runs[0]) for runs in columns])
+    column, top, bottom = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    return _finish_masks(group_runs(size, mask, column, top, bottom), len(codes), scores)
+
+
+def read_code(code: Mapping[str, Any], name: str) -> tuple[Array, tuple[int, int]]:
+    """Return the counts and the size of a COCO run-length code, compressed or not."""
+    if not isinstance(code, Mapping) or not {"size", "counts"} <= set(code):
+        raise TypeError(f'{name} must be a dict with "size" and "counts", got {code!r}')
+    height, width = (arguments.as_count(side, f'{name}["size"]') for side in code["size"])
+    counts = code["counts"]
+    if isinstance(counts, (bytes, str)):
+        counts = rle.decompress_counts(counts)
+    return rle.check_counts(np.asarray(counts), (height, width)), (height, width)
+
+
+def _as_scores(confidence: Array, count: int) -> Array:
+    """Return a number for every mask, as float64."""
+    if confidence.shape != (count,):
+        raise ValueError(
+            f"confidence of shape {confidence.shape} does not fit {count} masks: one number each, "
+            "or one for every pixel"
+        )
+    return np.asarray(confidence, np.float64)
+
+
+def _finish_masks(table: RunTable, count: int, scores: Array | None) -> RunTable:
+    """Return the table of masks, which may overlap, with the scores of those that have pixels."""
+    return replace(
+        table,
+        scores=None if scores is None else scores[table.labels],
+        is_disjoint=count < 2,
+    )
