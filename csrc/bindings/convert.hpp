@@ -129,6 +129,19 @@ inline Image image_view(const py::array &array, bool written) {
     return image;
 }
 
+// (N, H, W, B) of any element type, only read
+inline BandImage band_image_view(const py::array &array) {
+    require(array.ndim() == 4 && array.shape(3) > 0, "image");
+    BandImage image;
+    image.data = address(array, false);
+    image.dtype = element_type(array);
+    image.n = array.shape(0), image.h = array.shape(1), image.w = array.shape(2);
+    image.bands = array.shape(3), image.stride_b = array.strides(3);
+    image.stride_n = array.strides(0), image.stride_h = array.strides(1);
+    image.stride_w = image.w < 2 ? image.bands * array.itemsize() : array.strides(2);
+    return image;
+}
+
 inline LabelRange label_range(const py::array &lut, const py::object &ignore_index) {
     LabelRange range;
     range.classes = lut.shape(0) - 1;

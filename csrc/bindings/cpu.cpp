@@ -182,22 +182,22 @@ class AxisTaps {
     Taps view_;
 };
 
-// `out` is [n, 3, H', W']; colors are [3, 3]: gain, shift and padding.
+// `out` is [n, bands, H', W']; colors are [3, bands]: gain, shift and padding.
 void letterbox(const py::array &image, const py::object &y, const py::object &x,
                const std::pair<std::int64_t, std::int64_t> &offset, const py::array &colors,
                const py::array &out) {
     LetterboxJob job;
-    job.image = image_view(image, false);
+    job.image = band_image_view(image);
     const AxisTaps rows(y, job.image.h), columns(x, job.image.w);
     job.y = rows.view(), job.x = columns.view();
     job.top = offset.first, job.left = offset.second;
     const double *color = doubles(colors, "colors");
-    require(colors.shape(0) == 3 && colors.shape(1) == 3, "colors");
-    const auto number = [&](int i) { return static_cast<float>(color[i]); };
-    for (int c = 0; c < 3; ++c)
-        job.gain[c] = number(c), job.shift[c] = number(3 + c), job.padding[c] = number(6 + c);
+    const std::int64_t bands = job.image.bands;
+    require(colors.shape(0) == 3 && colors.shape(1) == bands, "colors");
+    const std::vector<float> numbers(color, color + 3 * bands);
+    job.gain = numbers.data(), job.shift = job.gain + bands, job.padding = job.shift + bands;
     job.half = element_type(out) == DType::f16;
-    require(out.ndim() == 4 && out.shape(0) == job.image.n && out.shape(1) == 3 &&
+    require(out.ndim() == 4 && out.shape(0) == job.image.n && out.shape(1) == bands &&
                 (job.half || element_type(out) == DType::f32),
             "out");
     job.height = out.shape(2), job.width = out.shape(3);

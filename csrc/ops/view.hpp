@@ -48,4 +48,17 @@ struct Image : LabelView {
     SEGPOST_HOST_DEVICE bool packed() const { return channel == 1 && stride_w == 3; }
 };
 
+// A stack of images of any number of bands and any element type, the band axis last.
+struct BandImage : LabelView {
+    std::int64_t bands = 0, stride_b = 0;
+
+    bool is_rgb_bytes() const { return bands == 3 && dtype == DType::u8; }
+    Image rgb() const {
+        Image image;
+        static_cast<LabelView &>(image) = *this;
+        image.channel = stride_b;
+        return image;
+    }
+};
+
 } // namespace segpost

@@ -155,8 +155,11 @@ bool launch_labels_from_colors(const LabelsFromColorsJob &job, const CancelToken
 
 bool launch_letterbox(const LetterboxJob &job, const CancelToken &cancelled) {
     const KernelTable &table = kernels();
+    const bool is_rgb = job.image.is_rgb_bytes();
+    const auto scratch = is_rgb ? table.letterbox_scratch : table.letterbox_bands_scratch;
+    const auto kernel = is_rgb ? table.letterbox : table.letterbox_bands;
     const std::int64_t row =
-        3 * (job.y.width * job.image.w + job.x.width * job.x.n_out + job.width);
+        job.image.bands * (job.y.width * job.image.w + job.x.width * job.x.n_out + job.width);
     const std::int64_t step = per_task(work_per_task / 4, row);
     std::vector<Rows> pieces;
     for (std::int64_t n = 0; n < job.image.n; ++n)
@@ -164,8 +167,8 @@ bool launch_letterbox(const LetterboxJob &job, const CancelToken &cancelled) {
             pieces.push_back({n, y, std::min(y + step, job.height)});
     NoErrors no_errors;
     return run(
-        pieces, cancelled, no_errors, [&](const Rows &) { return table.letterbox_scratch(job); },
-        [&](const Rows &rows, char *memory, NoErrors &) { table.letterbox(job, rows, memory); });
+        pieces, cancelled, no_errors, [&](const Rows &) { return scratch(job); },
+        [&](const Rows &rows, char *memory, NoErrors &) { kernel(job, rows, memory); });
 }
 
 } // namespace segpost

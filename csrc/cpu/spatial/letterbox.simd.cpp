@@ -1,51 +1,29 @@
-// A picture as a network's input, row by row of the result: the rows of the picture that it needs
-// are summed first, the columns then.
+// An RGB image of bytes as a network's input, row by row of the result: the rows of the image that
+// it needs are summed first, the columns then.
 #include "cpu/runtime/kernel_table.hpp"
-#include "cpu/simd/load.hpp"
 #include "cpu/simd/read_pixels.hpp"
+#include "cpu/spatial/letterbox_rows.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-// The nearest float16 to a value in its range, halves to even.
-inline Float16 narrow(float value) {
-    std::uint32_t bits;
-    __builtin_memcpy(&bits, &value, 4);
-    const std::uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
-    const std::uint32_t odd = magnitude >> 13 & 1;
-    const std::uint32_t normal = (magnitude - 0x38000000 + 0xfff + odd) >> 13;
-    float small; // adding 1/2 leaves the bits of a subnormal float16 at the end
-    __builtin_memcpy(&small, &magnitude, 4);
-    small += 0.5f;
-    std::uint32_t rounded;
-    __builtin_memcpy(&rounded, &small, 4);
-    rounded -= 0x3f000000;
-    const std::uint32_t half = magnitude < 0x38800000 ? rounded : normal;
-    return {static_cast<std::uint16_t>(half | sign)};
-}
-
-inline void narrow_row(const float *from, Float16 *to, std::int64_t count) {
-    std::int64_t x = 0;
-    if constexpr (float16_lanes > 0)
-        for (; x + float16_lanes <= count; x += float16_lanes) narrow_float16(from + x, to + x);
-    for (; x < count; ++x) to[x] = narrow(from[x]);
-}
-
 struct Work {
     const LetterboxJob &job;
-    std::int64_t bytes;          // in a row of the picture
-    const std::uint8_t **source; // [y.width] rows of the picture
+    const Image image;
+    std::int64_t bytes;          // in a row of the image
+    const std::uint8_t **source; // [y.width] rows of the image
     std::uint8_t *pixels;        // [y.width][bytes] where its rows are not packed
     float *line;                 // [bytes + 4] their sum
     float *planes;               // [3][pitch] a row of the result
     float *blank;                // [3][pitch] one of padding
     std::int64_t pitch;
 
-    Work(const LetterboxJob &input_job, Scratch &scratch) : job(input_job) {
-        bytes = 3 * job.image.w;
+    Work(const LetterboxJob &input_job, Scratch &scratch)
+        : job(input_job), image(input_job.image.rgb()) {
+        bytes = 3 * image.w;
         pitch = round_up(job.width + 4, lanes);
         source = scratch.take<const std::uint8_t *>(job.y.width);
-        pixels = scratch.take<std::uint8_t>(job.image.packed() ? 0 : job.y.width * bytes);
+        pixels = scratch.take<std::uint8_t>(image.packed() ? 0 : job.y.width * bytes);
         line = scratch.take<float>(bytes + 4);
         planes = scratch.take<float>(3 * pitch);
         blank = scratch.take<float>(3 * pitch);
@@ -57,16 +35,16 @@ struct Work {
     }
 };
 
-// The rows that make row y of the resized picture, summed.
+// The rows that make row y of the resized image, summed.
 void add_rows(const Work &work, std::int64_t n, std::int64_t y) {
     const LetterboxJob &job = work.job;
     const std::int64_t taps = job.y.width, first = job.y.first[y];
     const float *weights = job.y.weights + y * taps;
     for (std::int64_t k = 0; k < taps; ++k) {
-        work.source[k] = reinterpret_cast<const std::uint8_t *>(job.image.row(n, first + k));
-        if (job.image.packed()) continue;
+        work.source[k] = reinterpret_cast<const std::uint8_t *>(work.image.row(n, first + k));
+        if (work.image.packed()) continue;
         std::uint8_t *to = work.pixels + k * work.bytes;
-        read_pixels(job.image, n, first + k, to);
+        read_pixels(work.image, n, first + k, to);
         work.source[k] = to;
     }
     constexpr int together = 4; // vectors
@@ -120,22 +98,6 @@ template <int known_taps> void add_columns(const Work &work) {
     for (int c = 0; c < 3; ++c) // what the last four were too many
         for (std::int64_t x = job.left + count; x < round_up(count, 4) + job.left; ++x)
             work.planes[c * work.pitch + x] = job.padding[c];
-}
-
-void write_row(const LetterboxJob &job, const float *planes, std::int64_t pitch, char *to) {
-    for (int c = 0; c < 3; ++c, planes += pitch, to += job.out_c) {
-        if (job.half && job.out_w == 2) {
-            narrow_row(planes, reinterpret_cast<Float16 *>(to), job.width);
-        } else if (job.half) {
-            for (std::int64_t x = 0; x < job.width; ++x)
-                *reinterpret_cast<Float16 *>(to + x * job.out_w) = narrow(planes[x]);
-        } else if (job.out_w == 4) {
-            __builtin_memcpy(to, planes, static_cast<std::size_t>(job.width) * 4);
-        } else {
-            for (std::int64_t x = 0; x < job.width; ++x)
-                *reinterpret_cast<float *>(to + x * job.out_w) = planes[x];
-        }
-    }
 }
 
 } // namespace

@@ -1,8 +1,8 @@
-// A picture as a network's input, resized, padded and normalized: arguments.
+// An image as a network's input, resized, padded and normalized: arguments.
 //
-// A value is the weighted sum of a column's bytes, then of a row's sums, in float32; both have
+// A value is the weighted sum of a column's pixels, then of a row's sums, in float32; both have
 // weights that are not negative and add up to 1, so that with T taps in all it is off by at most
-// (T + 2) 2^-24 255.
+// (T + 2) 2^-24 of the largest pixel: 255 of bytes.
 #pragma once
 
 #include "ops/view.hpp"
@@ -17,11 +17,11 @@ struct Taps {
 };
 
 struct LetterboxJob {
-    Image image;
+    BandImage image;
     Taps y, x;
-    std::int64_t top = 0, left = 0; // of the resized picture
-    // out = gain * value + shift, or padding; by the image's channels
-    float gain[3] = {}, shift[3] = {}, padding[3] = {};
+    std::int64_t top = 0, left = 0; // of the resized image
+    // out = gain * value + shift, or padding: [bands]
+    const float *gain = nullptr, *shift = nullptr, *padding = nullptr;
     char *out = nullptr;
     bool half = false; // float16, not float32
     std::int64_t height = 0, width = 0;

@@ -281,12 +281,12 @@ class Backend(ObjectOperations, Protocol):
 
     def letterbox(
         self,
-        image: Array,  # [N, H, W, 3] uint8
+        image: Array,  # [N, H, W, B] of a real type, any strides
         y: FilterTaps,  # from the image's height to that of the resized one
         x: FilterTaps,
         offset: tuple[int, int],  # top and left of the resized one in `out`
-        colors: Array,  # [3, 3] float64: gain, shift and padding of the channels of `image`
-        out: Array,  # [N, 3, H', W'] float32 or float16, any strides: gain * value + shift
+        colors: Array,  # [3, B] float64: gain, shift and padding of the bands
+        out: Array,  # [N, B, H', W'] float32 or float16, any strides: gain * value + shift
     ) -> None: ...
 
     # Backends add to `counts`. Its rows are the classes of the target, ignored pixels (VOC: void),

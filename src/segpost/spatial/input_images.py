@@ -87,11 +87,8 @@ def compute_input(geometry: Geometry, image: object, settings: InputSettings, ou
         sampling.taps(*sides, antialias)
         for sides in zip(geometry.image_size, geometry.content_size, strict=True)
     )
-    if is_plain:
-        resize = backend.letterbox
-    else:  # the kernels read three bands of bytes
-        from segpost._backends.reference.spatial import letterbox as resize
-    resize(pixels, rows, columns, geometry.offset, np.ascontiguousarray(colors), planes)
+    colors = np.ascontiguousarray(colors)
+    backend.letterbox(pixels, rows, columns, geometry.offset, colors, planes)
     return output.result()
 
 

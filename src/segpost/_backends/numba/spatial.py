@@ -19,20 +19,20 @@ def letterbox(
 ) -> None:
     """Write gain * value + shift in float32, where value is a weighted sum of pixels."""
     top, left = offset
-    images, height, width = len(image), out.shape[2], image.shape[2]
+    images, height, bands = len(image), out.shape[2], image.shape[3]
     gain, shift, padding = colors.astype(np.float32)
     weights_y, weights_x = (frozen(taps.weights.astype(np.float32)) for taps in (y, x))
 
     def work(strip: tuple[int, int, int]) -> None:
         n, row0, row1 = strip
-        strip_out = np.empty((3, row1 - row0, out.shape[3]), np.float32)
+        strip_out = np.empty((bands, row1 - row0, out.shape[3]), np.float32)
         strip_out[...] = padding[:, None, None]
         first, last = max(row0 - top, 0), min(row1 - top, y.n_out)
         if first < last:
             low = y.first[first]
             high = y.first[last - 1] + weights_y.shape[1]
             resize(
-                packed(image[n, low:high]).reshape(high - low, 3 * width),
+                packed(image[n, low:high]),
                 frozen(y.first[first:last] - low),
                 weights_y[first:last],
                 x.first,
@@ -58,23 +58,18 @@ def resize(
     shift: Any,
     out: Any,
 ) -> None:
-    """Write `out`, [3, rows, columns], from pixels [rows, 3 * columns]."""
-    line = np.empty(pixels.shape[1], np.float32)
-    for y in range(rows.size):
-        line[:] = np.float32(0.0)
-        for k in range(weights_y.shape[1]):
-            weight, source = weights_y[y, k], pixels[rows[y] + k]
-            for i in range(line.size):
-                line[i] += weight * np.float32(source[i])
-        for x in range(columns.size):
-            source_column = 3 * columns[x]
-            red = green = blue = np.float32(0.0)
-            for k in range(weights_x.shape[1]):
-                weight = weights_x[x, k]
-                red += weight * line[source_column]
-                green += weight * line[source_column + 1]
-                blue += weight * line[source_column + 2]
-                source_column += 3
-            out[0, y, x] = gain[0] * red + shift[0]
-            out[1, y, x] = gain[1] * green + shift[1]
-            out[2, y, x] = gain[2] * blue + shift[2]
+    """Write `out`, [bands, rows, columns], from pixels [rows, width, bands]."""
+    width, bands = pixels.shape[1:]
+    line = np.empty(width, np.float32)
+    for band in range(bands):
+        for y in range(rows.size):
+            line[:] = np.float32(0.0)
+            for k in range(weights_y.shape[1]):
+                weight, source = weights_y[y, k], pixels[rows[y] + k]
+                for i in range(width):
+                    line[i] += weight * np.float32(source[i, band])
+            for x in range(columns.size):
+                total = np.float32(0.0)
+                for k in range(weights_x.shape[1]):
+                    total += weights_x[x, k] * line[columns[x] + k]
+                out[band, y, x] = gain[band] * total + shift[band]
