@@ -30,7 +30,7 @@ pytestmark = pytest.mark.engines
 IMAGES, SHARD_IMAGES = 24, 2
 OPTIONS = ("--num-classes", "4", "--ignore-index", "255", "--measure", "boundary")
 PAGE = ROOT / "docs/guides/scale.md"
-# What an interpreter that has this as sitecustomize does when it opens one of the images.
+# An interpreter that has this as sitecustomize dies when it opens one of the images.
 KILLER = """
 import os, signal, sys
 
@@ -40,7 +40,8 @@ def kill(event, values):
     try:
         os.close(os.open({marks!r} + os.path.basename(values[0]), os.O_CREAT | os.O_EXCL))
     except FileExistsError:
-        return
+        if not {again!r}:
+            return
     if {with_parent!r}:
         os.kill(os.getppid(), signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -79,12 +80,23 @@ class Counting:
         """The folder of the plan."""
         return self.folder / "counts"
 
-    def kill_at(self, *images: int, with_parent: bool = False) -> None:
-        """Have the processes that open these images first die, maybe with their parents."""
+    def kill_at(self, *images: int, with_parent: bool = False, again: bool = False) -> None:
+        """Have the process that opens one of these images first die.
+
+        Parameters
+        ----------
+        *images : int
+            The images.
+        with_parent : bool
+            The parents of these processes die, too.
+        again : bool
+            Not the first process only, but every one.
+        """
         text = KILLER.format(
             images=tuple(f"preds/i{k:03d}.png" for k in images),
             marks=f"{self.marks}/",
             with_parent=with_parent,
+            again=again,
         )
         (self.hooks / "sitecustomize.py").write_text(text)
 
@@ -170,6 +182,19 @@ def test_dask(counting: Counting) -> None:
     assert done.stdout.count("ShardReport") == IMAGES // SHARD_IMAGES
     assert counting.kills == 3
     counting.check_merged()
+
+
+def test_image_that_kills_dask_workers(counting: Counting) -> None:
+    """It costs itself and no other image, and the merge names it."""
+    require("dask", importlib.util.find_spec("distributed") is not None)
+    counting.kill_at(5, again=True)
+    done = counting.shell(page_command("Dask"))
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(segpost.IncompleteError) as error:
+        segpost.merge_shards(counting.run)
+    assert [failed.id for failed in error.value.failed] == ["i005"]
+    partial = segpost.merge_shards(counting.run, allow_partial=True)
+    assert partial.coverage.counted == IMAGES - 1
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -43,6 +43,8 @@ INSTALLERS = (
     "python -m pytest",
     "python -m benches",
     "python -m benches.compare",
+    "python -m benches.evaluation.engines",
+    "python -m benches.evaluation.simulation",
     "python -m benches.plot",
     "python -m benches.runtimes",
     "python -m benches.threads",

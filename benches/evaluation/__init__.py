@@ -1,0 +1,1 @@
+"""Evaluations of many images: engines that count shards, and how they scale."""
