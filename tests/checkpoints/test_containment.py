@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from segpost.checkpoints import sandbox
-from segpost.checkpoints.containment import KINDS, contain
+from segpost.files import sandbox
+from segpost.files.containment import KINDS, contain
 
 ATTEMPTS = """
 import json, os, pathlib, socket, subprocess, sys, threading
 folder, there, scratch = sys.argv[1:]
-from segpost.checkpoints.containment import contain, limit_resources
+from segpost.files.containment import contain, limit_resources
 limit_resources(60, 1 << 20)
 kinds = contain(scratch)
 
@@ -140,7 +140,7 @@ def test_processes_that_a_reader_leaves_are_ended(
     monkeypatch.setattr(
         subprocess, "Popen", lambda *a, **options: real(*a, **options, pass_fds=(write,))
     )
-    assert sandbox._run_child([], 60) == {}
+    assert sandbox._run_child([], 60).fields == {}
     os.close(write)
     with os.fdopen(read) as pipe:
         assert pipe.read() == ""

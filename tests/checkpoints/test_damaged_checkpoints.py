@@ -20,14 +20,15 @@ pytestmark = pytest.mark.faults
 READ_ALL = """
 import collections, json, pathlib, sys, warnings
 from segpost.checkpoints import sandbox_child
+from segpost.files import contained
 warnings.simplefilter("ignore")
-sandbox_child._limit_memory = lambda request, factor: None  # once is enough for one process
+contained.limit_memory = sandbox_child.limit_memory = lambda *_: None  # once is enough for one
 read = {"torch": sandbox_child._read_torch, "keras": sandbox_child._read_keras}[sys.argv[1]]
 outcomes = collections.Counter()
 for path in sorted(pathlib.Path(sys.argv[2]).iterdir()):
     print(path.name, file=sys.stderr, flush=True)
     try:
-        read(sandbox_child.Request(path, path.stat().st_size, True))
+        read(contained.Request(path, path.stat().st_size), True)
         outcomes["read"] += 1
     except Exception as error:
         outcomes[type(error).__name__] += 1

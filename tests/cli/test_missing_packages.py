@@ -93,9 +93,11 @@ def test_checkpoints_without_torch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The process that reads a file of torch says that torch is missing; so does the command."""
-    from segpost.checkpoints import sandbox
+    from segpost.files import sandbox
 
-    monkeypatch.setattr(sandbox, "_run_child", lambda *_: {"missing": "torch"})
+    monkeypatch.setattr(
+        sandbox, "_run_child", lambda *_: sandbox.Answer({"missing": "torch"}, bytearray())
+    )
     for name in ("a.pt", "b.pth"):
         (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(64))
     status = main(["compare-checkpoints", str(tmp_path / "a.pt"), str(tmp_path / "b.pth")])

@@ -62,7 +62,7 @@ def test_a_pattern_chooses_files(logits: Path, pattern: str, names: list[str]) -
 def test_a_pattern_without_files(logits: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The error names one that is there."""
     assert main(["run", str(logits), "--out", "out", "--glob", "x*"]) == 2
-    assert "none of 3 .npy and .npz files" in capsys.readouterr().err
+    assert "none of 3 files of logits" in capsys.readouterr().err
 
 
 def test_shards_and_threads_write_the_same(logits: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segpost._core.arrays import LOGIT_KINDS, Array, widen
+from segpost.files.safetensors import PIECE_SIZE
 
-PIECE_SIZE = 1 << 18  # elements that are read together
 READ_KINDS = (*LOGIT_KINDS, "bool")  # element types whose values are read
 
 

@@ -19,10 +19,10 @@ from segpost.checkpoints.statistics import (
     compute_statistics,
     iter_pieces,
 )
+from segpost.files.safetensors import MAX_TENSORS
 
 Path = tuple[str, ...]  # keys that lead to a tensor or a container
 
-MAX_TENSORS = 100_000
 MAX_NODES = 1_000_000  # values that are visited; lists that hold one another unfold without end
 MAX_DEPTH = 16
 MAX_ROOTS = 16

@@ -18,6 +18,7 @@ OPTIONS = {
     "instance_suffixes": "--instance-suffix",
     "instances": "--instances",
     "invalid_preds": "--invalid-preds",
+    "key": "--key",
     "label_table": "--map",
     "map_to": "--map-to",
     "max_pixels": "--max-pixels",

@@ -70,6 +70,9 @@ class Evaluation:
         Brings predicted labels to the size of their target. Logits are always resized.
     axis, grid, threshold
         Of logits, as in `postprocess`.
+    key : str, optional
+        The name of the tensor of logits in .safetensors, .pt and .h5 files; by default it is the
+        only one of floats with 3 or 4 dimensions.
     invalid_preds : {"miss", "raise", "drop"}
         What predictions of no class are, as in `ConfusionMatrix`.
     measures : sequence of {"boundary", "trimap", "boundary-f"}
@@ -124,6 +127,7 @@ class Evaluation:
     axis: int = -3
     grid: Grid = "half_pixel"
     threshold: float | None = None
+    key: str | None = None
     invalid_preds: InvalidPreds = "miss"
     measures: str | Sequence[str] = ()
     dilation_ratio: float | None = None
@@ -226,6 +230,7 @@ class Evaluation:
             axis=self.axis,
             grid=self.grid,
             threshold=self.threshold,
+            key=self.key,
             invalid_preds=self.invalid_preds,
             max_pixels=self.max_pixels,
         )

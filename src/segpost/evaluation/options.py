@@ -34,6 +34,8 @@ class EvaluationOptions:
         How the grid of logits lies on the target, as in `postprocess`.
     threshold : float, optional
         For logits of a one-channel sigmoid head, as in `postprocess`.
+    key : str, optional
+        The name of the tensor of logits in a file of several, as in `read_logits`.
     invalid_preds : {"miss", "raise", "drop"}
         What predictions of no class are, as in `ConfusionMatrix`.
     max_pixels : int
@@ -51,6 +53,7 @@ class EvaluationOptions:
     axis: int = -3
     grid: Grid = "half_pixel"
     threshold: float | None = None
+    key: str | None = None
     invalid_preds: InvalidPreds = "miss"
     max_pixels: int = MAX_PIXELS
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segpost._core.text import display_path, format_names
-from segpost.files.arrays import ARRAY_SUFFIXES
 from segpost.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES
 from segpost.files.listing import is_single_file, list_files
+from segpost.files.tensors import LOGITS_SUFFIXES
 
 
 class Pair(NamedTuple):
@@ -80,7 +80,7 @@ def pair_files(
     ValueError, OSError
         If a source holds no such files, names are ambiguous, or nothing pairs.
     """
-    pred_files = list_files(preds, "preds=", (*LABEL_SUFFIXES, *ARRAY_SUFFIXES), pred_suffixes)
+    pred_files = list_files(preds, "preds=", (*LABEL_SUFFIXES, *LOGITS_SUFFIXES), pred_suffixes)
     target_files = list_files(targets, "targets=", LABEL_SUFFIXES, target_suffixes)
     if is_single_file(preds) and is_single_file(targets):
         target = target_files[0]

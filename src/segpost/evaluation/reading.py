@@ -16,8 +16,8 @@ from segpost.evaluation.classes import Classes
 from segpost.evaluation.label_maps import LabelTable, resize_nearest
 from segpost.evaluation.options import EvaluationOptions
 from segpost.evaluation.pairing import Pair
-from segpost.files.arrays import ARRAY_SUFFIXES, read_array
 from segpost.files.images import Size, read_labels
+from segpost.files.tensors import LOGITS_SUFFIXES, read_logits
 from segpost.pipeline.api import postprocess
 
 COLORS_CURE = "colors=PALETTE reads the labels from its colors, if it was drawn with that palette"
@@ -143,8 +143,8 @@ class PairReader:
 
     def _read_prediction(self, path: Path, target_size: Size) -> Array:
         """Return labels that fit the target, or logits."""
-        if path.suffix.lower() in ARRAY_SUFFIXES:
-            array = read_array(path)
+        if path.suffix.lower() in LOGITS_SUFFIXES:
+            array = read_logits(path, self.options.key)
             if array.ndim == 2 and array.dtype.kind in "iub":
                 self._check_prediction_size((array.shape[0], array.shape[1]), target_size)
                 return array

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from segpost._core.arrays import Array
 from segpost._core.text import FILE_ERRORS
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
+from segpost.files.geotiff import image_of_bands, is_geotiff, read_geotiff
 from segpost.files.png import check_sums_of_png
 
 Size = tuple[int, int]  # height, width
@@ -35,7 +36,7 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     Parameters
     ----------
     path : Path
-        A PNG, TIFF, JPEG, GIF, BMP or WebP file.
+        A PNG, TIFF, JPEG, GIF, BMP or WebP file. GeoTIFF is read by rasterio, if it is installed.
 
     Raises
     ------
@@ -44,6 +45,8 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     """
     from PIL import ImageOps
 
+    if is_geotiff(path):
+        return image_of_bands(*read_geotiff(path, _check_pixels))
     with _open_image(path, IMAGE_FORMATS) as opened:
         if opened.mode == "F" or opened.mode.startswith("I"):  # Pillow would clip, not scale
             raise ValueError("it has more than 8 bits a channel; convert it to 8 bits")
@@ -68,7 +71,7 @@ def read_labels(
     Parameters
     ----------
     path : Path
-        A PNG, TIFF or .npy file.
+        A PNG, TIFF or .npy file. GeoTIFF is read by rasterio, if it is installed.
     decode : function of an (H, W, 3) uint8 array, optional
         Returns the labels (H, W) of an image in colors. Without it such an image is refused.
     check : function of (height, width)
@@ -87,6 +90,8 @@ def read_labels(
             raise ValueError(f"labels are (height, width), got an array of shape {array.shape}")
         check((array.shape[0], array.shape[1]))
         return array
+    if is_geotiff(path):
+        return _labels_of_bands(*read_geotiff(path, check), decode, cure)
     with _open_image(path, LABEL_FORMATS) as opened:
         size = (opened.height, opened.width)
         size = size[::-1] if _png_orientation(opened) > 4 else size
@@ -220,6 +225,33 @@ def _label_pixels(
     if mode in ("RGBA", "LA", "PA") and opened.getchannel("A").getextrema() != (255, 255):
         raise ValueError("some of its pixels are transparent, so their colors are no labels")
     return decode(np.array(opened.convert("RGB")))
+
+
+def _labels_of_bands(
+    bands: Array, colors: Any, decode: Callable[[npt.NDArray[np.uint8]], Array] | None, cure: str
+) -> Array:
+    """Return the labels in the bands of a GeoTIFF: one band of integers, or colors."""
+    if len(bands) == 1:
+        if bands.dtype.kind not in "iu":
+            raise ValueError(f"it holds {bands.dtype}; labels are integers")
+        return np.asarray(bands[0])
+    if decode is None:
+        raise ValueError(f"it is a picture of {len(bands)} bands, not labels; {cure}")
+    if len(bands) != 3:
+        raise ValueError(f"it has {len(bands)} bands; colors of labels have three")
+    return decode(image_of_bands(bands, colors))
+
+
+def _check_pixels(size: Size) -> None:
+    """Refuse an image of more pixels than `limit_pixels` says, which Pillow does not read."""
+    from PIL import Image
+
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and size[0] * size[1] > 2 * limit:
+        raise ValueError(
+            f"{size[0]} x {size[1]} are more than {2 * limit} pixels; max_pixels= takes another "
+            "limit"
+        )
 
 
 def _check_single_frame(opened: Any) -> None:

@@ -47,8 +47,8 @@ def read_georeference(path: Path) -> Georeference:
     ImportError
         If rasterio is not installed.
     """
-    rasterio = _import_rasterio()
-    with _own_errors(path), _without_warnings(), rasterio.open(path) as source:
+    rasterio = import_rasterio()
+    with _own_errors(path), without_warnings(), rasterio.open(path) as source:
         if source.transform.is_identity:
             points = f", but {len(source.gcps[0])} ground control points" if source.gcps[0] else ""
             raise ValueError(
@@ -130,7 +130,7 @@ def write_raster(
     ImportError
         If rasterio is not installed.
     """
-    rasterio = _import_rasterio()
+    rasterio = import_rasterio()
     tile = math.gcd(block, MAX_TILE)
     if tile < TILE_UNIT:
         raise ValueError(f"block must be a multiple of {TILE_UNIT}, as tiles of TIFF, got {block}")
@@ -151,7 +151,7 @@ def write_raster(
     }
     if georeference is not None:
         profile.update(crs=georeference.crs, transform=georeference.transform)
-    with atomic_write(path) as temporary, _own_errors(path), _without_warnings():
+    with atomic_write(path) as temporary, _own_errors(path), without_warnings():
         plain = temporary.with_name(f"{temporary.stem}-plain.tif") if cog else temporary
         try:
             with rasterio.open(plain, "w", **profile) as dataset:
@@ -192,7 +192,7 @@ def _as_window(part: tuple[int, int, int, int]) -> tuple[tuple[int, int], tuple[
     return (y, y + height), (x, x + width)
 
 
-def _import_rasterio() -> Any:
+def import_rasterio() -> Any:
     """Return rasterio, with the modules of it that are used."""
     try:
         import rasterio  # type: ignore[import-not-found,import-untyped,unused-ignore]
@@ -206,9 +206,9 @@ def _import_rasterio() -> Any:
 
 
 @contextmanager
-def _without_warnings() -> Iterator[None]:
+def without_warnings() -> Iterator[None]:
     """Hide the warning about rasters that lie nowhere, which is no defect of one."""
-    rasterio = _import_rasterio()
+    rasterio = import_rasterio()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         yield
@@ -217,7 +217,7 @@ def _without_warnings() -> Iterator[None]:
 @contextmanager
 def _own_errors(path: Path) -> Iterator[None]:
     """Turn the errors of rasterio and GDAL into an OSError that names the file."""
-    rasterio = _import_rasterio()
+    rasterio = import_rasterio()
     try:
         yield
     except rasterio.errors.RasterioError as error:

@@ -35,7 +35,8 @@ def add_to(commands: Any) -> None:
         help="mIoU and every other score of saved predictions",
         description="Compare predictions with their targets. Both are a folder (with everything "
         "below it), a file, or a .txt file with a path a line: indexed, gray or black-and-white "
-        "PNG or TIFF of any depth, or .npy; predictions may also be logits in .npy or .npz.",
+        "PNG or TIFF of any depth, or .npy; predictions may also be logits in .npy, .npz, "
+        ".safetensors, .pt or .h5.",
         epilog=format_epilog(
             EXAMPLES,
             "A file that fails is reported, the others go on, and the exit status is 1.",

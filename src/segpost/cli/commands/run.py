@@ -37,7 +37,7 @@ def add_to(commands: Any) -> None:
         "run",
         help="label maps and images of saved logits",
         description="Make label maps (indexed PNG), colors, overlays and confidence of logits that "
-        "were saved with numpy.save or numpy.savez: (C, H, W), or (N, C, H, W) with --batch; or "
+        "NumPy, torch, safetensors or h5py saved: (C, H, W), or (N, C, H, W) with --batch; or "
         "label maps (.npy) of volumes (C, D, H, W) with --volume. Folders are searched with "
         "everything below them, and --out gets the same folders.",
         epilog=format_epilog(
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     journal.refresh()
     with limit_pixels(arguments.max_pixels):
         images = Images(arguments.image)
-        files = list_files(arguments.logits, arguments.glob, journal)
+        files = list_files(arguments.logits, arguments.glob, journal, arguments.key)
         inputs = [*(file.path for file in files), *images.paths()]
         items = _list_items(files, arguments, images)
         settings = sum_of_settings(arguments, want)

@@ -67,6 +67,7 @@ def evaluation_from(arguments: argparse.Namespace) -> Evaluation:
         axis=arguments.axis,
         grid=arguments.grid,
         threshold=arguments.threshold,
+        key=arguments.key,
         invalid_preds=arguments.invalid_preds,
         measures=arguments.measure,
         dilation_ratio=arguments.dilation_ratio,
@@ -131,6 +132,7 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
     add("--axis", type=int, choices=(-3, -1), default=-3, help="class axis of logits; -3")
     add("--grid", choices=GRIDS, default="half_pixel", help="how logits lie on the target")
     add("--threshold", type=fraction, metavar="T", help="for logits of a one-channel sigmoid head")
+    add("--key", metavar="NAME", help="tensor of logits in .safetensors, .pt and .h5 files")
     add(
         "--invalid-preds",
         choices=INVALID_PREDS,

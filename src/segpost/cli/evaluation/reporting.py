@@ -14,14 +14,14 @@ from segpost.cli.output import is_stdout, print_text
 from segpost.cli.progress import print_error
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.reading import PairReader
-from segpost.files.arrays import ARRAY_SUFFIXES
 from segpost.files.images import limit_pixels
+from segpost.files.tensors import LOGITS_SUFFIXES
 from segpost.metrics.dialects import DialectError
 from segpost.metrics.report import formats
 
 MAX_PRINTED = 20  # failures of different kinds
 MAX_LISTED = 1 + MAX_NAMES  # failures that are named
-OF_LOGITS = ("axis", "grid", "threshold")
+OF_LOGITS = ("axis", "grid", "threshold", "key")
 
 
 def report(
@@ -101,7 +101,7 @@ def _subject(
     values = {"void": ", ".join(map(str, ignored)) or "none"}
     values |= {name.replace("_", " "): value for name, value in facts.items()}
     if arguments.html is not None and any(
-        pair.preds.suffix.lower() in ARRAY_SUFFIXES for pair in outcome.pairing.pairs
+        pair.preds.suffix.lower() in LOGITS_SUFFIXES for pair in outcome.pairing.pairs
     ):
         options = {name: getattr(reader.options, name) for name in OF_LOGITS}
         values |= {name: str(value) for name, value in options.items() if value is not None}

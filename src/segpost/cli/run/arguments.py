@@ -18,6 +18,7 @@ from segpost.files.images import MAX_PIXELS
 from segpost.runtimes.table import ALIASES
 
 OUTPUTS = ("labels", "color", "overlay", "confidence")
+LOGITS_HELP = ".npy, .npz, .safetensors, .pt or .h5 files, or folders"
 # The options that the content of the outputs depends on.
 SETTINGS = (
     "alpha",
@@ -25,6 +26,7 @@ SETTINGS = (
     "convention",
     "crf",
     "grid",
+    "key",
     "palette",
     "quantization",
     "size",
@@ -37,7 +39,8 @@ SETTINGS = (
 def add_arguments(parser: CommandParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add("logits", nargs="+", type=Path, metavar="LOGITS", help=".npy or .npz files, or folders")
+    add("logits", nargs="+", type=Path, metavar="LOGITS", help=LOGITS_HELP)
+    add("--key", metavar="NAME", help="the tensor in .safetensors, .pt and .h5 files of several")
     add("--out", type=Path, required=True, metavar="DIR", help="where to write; made if missing")
     add("--image", type=Path, help="the image, or a folder of them with the logits' names")
     add("--palette", metavar="NAME", help=f"colors of the classes: {PALETTES}")

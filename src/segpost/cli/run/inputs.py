@@ -15,9 +15,10 @@ from segpost._core.arrays import Array
 from segpost._core.text import FILE_ERRORS, ErrorText, describe_error, display_path
 from segpost.cli.run.arguments import join_outputs
 from segpost.cli.run.journal import FileSum, Journal, sum_of_file
-from segpost.files.arrays import ARRAY_SUFFIXES, ArrayHeader, read_array, read_array_header
+from segpost.files.arrays import ArrayHeader
 from segpost.files.images import IMAGE_SUFFIXES, read_image
 from segpost.files.listing import natural_key, walk_folder
+from segpost.files.tensors import LOGITS_SUFFIXES, read_logits, read_logits_header
 
 
 class LogitsFile:
@@ -29,10 +30,16 @@ class LogitsFile:
         The name of its outputs below --out, without kind and ending.
     path : Path
         The file.
+    key : str, optional
+        The name of the tensor in it, as in `read_logits`.
     """
 
-    def __init__(self, name: str, path: Path) -> None:
-        self.name, self.path = name, path
+    def __init__(self, name: str, path: Path, key: str | None = None) -> None:
+        self.name, self.path, self.key = name, path, key
+
+    def read_header(self) -> ArrayHeader:
+        """Return shape and dtype of its array."""
+        return read_logits_header(self.path, self.key)
 
     def read(self, header: ArrayHeader, index: int | None) -> Array:
         """Return its array, or one element of the first axis.
@@ -43,9 +50,9 @@ class LogitsFile:
             As `read_array`, or if the file has changed since its check sum was taken.
         """
         if index is None or (header.offset >= 0 and not header.fortran_order):
-            array = read_array(self.path, index)
+            array = read_logits(self.path, self.key, index)
         else:
-            array = LAST_ARRAY.read(self.path)[index]
+            array = LAST_ARRAY.read(self.path, self.key)[index]
         if self._status != _status_of(self.path):
             raise ValueError("it changed while it was read")
         return array
@@ -97,21 +104,24 @@ class LastArray:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last: tuple[Path, Array] | None = None
+        self._last: tuple[Path, str | None, Array] | None = None
 
-    def read(self, path: Path) -> Array:
-        """Return the array of a file."""
+    def read(self, path: Path, key: str | None) -> Array:
+        """Return the array of a file, as `read_logits`."""
         with self._lock:
-            if self._last is None or self._last[0] != path:
+            if self._last is None or self._last[:2] != (path, key):
                 self._last = None  # before the next one is in memory
-                self._last = (path, read_array(path))
-            return self._last[1]
+                self._last = (path, key, read_logits(path, key))
+            return self._last[2]
 
 
 LAST_ARRAY = LastArray()
+WANTED = ", ".join(LOGITS_SUFFIXES)
 
 
-def list_files(sources: Iterable[Path], pattern: str | None, journal: Journal) -> list[LogitsFile]:
+def list_files(
+    sources: Iterable[Path], pattern: str | None, journal: Journal, key: str | None = None
+) -> list[LogitsFile]:
     """Return the files that are named, and those below the folders that are named.
 
     Parameters
@@ -122,26 +132,30 @@ def list_files(sources: Iterable[Path], pattern: str | None, journal: Journal) -
         What the paths of files below a folder must match; * matches / too.
     journal : Journal
         Of the outputs, which are no inputs.
+    key : str, optional
+        The name of the tensor in files of several.
     """
     files: list[LogitsFile] = []
     for source in sources:
         if source.is_dir():
-            files += _files_below(source, pattern, journal)
-        elif source.suffix.lower() in ARRAY_SUFFIXES:  # one that is missing fails as an item
-            files.append(LogitsFile(source.stem, source))
+            files += _files_below(source, pattern, journal, key)
+        elif source.suffix.lower() in LOGITS_SUFFIXES:  # one that is missing fails as an item
+            files.append(LogitsFile(source.stem, source, key))
         elif not source.exists() and (cure := join_outputs([str(source)])):
             raise ValueError(f"{display_path(source)} is no file{cure}")
         elif not source.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
         else:
             raise ValueError(
-                f"{display_path(source)} is neither a folder nor an .npy or .npz file; "
+                f"{display_path(source)} is neither a folder nor a file of logits ({WANTED}); "
                 "np.save(path, logits) writes one of logits in a program"
             )
     return files
 
 
-def _files_below(folder: Path, pattern: str | None, journal: Journal) -> list[LogitsFile]:
+def _files_below(
+    folder: Path, pattern: str | None, journal: Journal, key: str | None
+) -> list[LogitsFile]:
     """Return the files below a folder, in natural order."""
     out = journal.folder.resolve()
     outputs = {(out / name).resolve() for name in journal.owners}
@@ -156,18 +170,18 @@ def _files_below(folder: Path, pattern: str | None, journal: Journal) -> list[Lo
     found = [
         (name, path)
         for name, path in walk_folder(folder)
-        if path.suffix.lower() in ARRAY_SUFFIXES and not is_output(path)
+        if path.suffix.lower() in LOGITS_SUFFIXES and not is_output(path)
     ]
     if not found:
-        raise ValueError(f"{display_path(folder)} holds no .npy or .npz file")
+        raise ValueError(f"{display_path(folder)} holds no file of logits ({WANTED})")
     matching = [
-        LogitsFile(name[: -len(path.suffix)], path)
+        LogitsFile(name[: -len(path.suffix)], path, key)
         for name, path in sorted(found, key=lambda pair: natural_key(pair[0]))
         if pattern is None or fnmatch.fnmatchcase(name, pattern)
     ]
     if not matching:
         raise ValueError(
-            f"none of {len(found)} .npy and .npz files of {display_path(folder)} matches "
+            f"none of {len(found)} files of logits in {display_path(folder)} matches "
             f"--glob {pattern!r}, the first is {found[0][0]!r}"
         )
     return matching
@@ -191,7 +205,7 @@ def list_items(
     """
     about = display_path(file.path)
     try:
-        header = read_array_header(file.path)
+        header = file.read_header()
         if 0 in header.shape:
             raise ValueError(f"it holds nothing: shape {header.shape}")
         check(header)
