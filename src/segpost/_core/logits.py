@@ -42,8 +42,12 @@ def as_logits(logits: object, axis: object, spatial: int = 2) -> InputLogits:
     if kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {kind}{hint}")
-    labels = _describe_labels(array, type(logits)) if values.ndim == spatial else ""
-    class_axis = resolve_class_axis(values.shape, axis, spatial, labels=labels)
+    class_axis = -spatial - 1
+    is_default = type(axis) is int and axis == class_axis
+    is_plain = values.ndim in (spatial + 1, spatial + 2) and values.shape[class_axis]
+    if not (is_default and is_plain):
+        labels = _describe_labels(array, type(logits)) if values.ndim == spatial else ""
+        class_axis = resolve_class_axis(values.shape, axis, spatial, labels=labels)
     if kind in ("int64", "uint64"):
         if isinstance(values, DeviceArray):
             raise TypeError(f"logits on {values.context} must have up to 32 bits or be floats")
