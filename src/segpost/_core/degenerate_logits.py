@@ -197,7 +197,8 @@ def _ties_of_label_maps(array: InputArray) -> float | None:
     columns = slice(None, None, max(maps.shape[2] // 64, 1))
     pixels = widen(maps[:, rows, columns], kind)
     sums = pixels.sum(axis=0, dtype=np.float64)
-    if sums.min() == sums.max():  # counts of votes
+    voted = sums[sums != 0]
+    if voted.size and voted.min() == voted.max():  # counts of votes; 0 where there are no data
         return None
     ties = float(((pixels == pixels.max(axis=0)).sum(axis=0) > 1).mean())
     return ties if ties >= MIN_TIES else None
