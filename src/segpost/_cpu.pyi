@@ -30,6 +30,16 @@ def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitError
 def softmax(
     logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
 ) -> LogitErrors: ...
+def rank_classes(
+    logits: Logits,
+    axes: Axes,
+    labels: Array | None,
+    confidence: Array | None,
+    entropy: Array | None,
+    margin: Array | None,
+    top_labels: Array | None,
+    top_probabilities: Array | None,
+) -> LogitErrors: ...
 def add_resized(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None: ...
 def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> LabelErrors: ...
 def overlay(

@@ -31,6 +31,7 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "boundary_bands": "boundaries",
     "boundary_matches": "boundaries",
     "instance_counts": "instances",
+    "rank_classes": "entropy, margin and top-k",
 }
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)

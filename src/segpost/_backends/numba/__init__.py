@@ -2,13 +2,22 @@
 
 from segpost._backends.numba import color, spatial
 from segpost._backends.numba.crf import solver
-from segpost._backends.numba.labels import operations, volumes
+from segpost._backends.numba.labels import operations, ranking, volumes
 from segpost._backends.numba.metrics import boundary, confusion, instances
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import features
 
 globals().update(
     collect_operations(
-        boundary, color, confusion, features, instances, operations, solver, spatial, volumes
+        boundary,
+        color,
+        confusion,
+        features,
+        instances,
+        operations,
+        ranking,
+        solver,
+        spatial,
+        volumes,
     )
 )

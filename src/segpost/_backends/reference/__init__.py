@@ -9,12 +9,13 @@ from segpost._backends.reference import (
     features,
     instances,
     labels,
+    ranking,
     spatial,
     volumes,
 )
 
 globals().update(
     collect_operations(
-        boundary, color, confusion, crf, features, instances, labels, spatial, volumes
+        boundary, color, confusion, crf, features, instances, labels, ranking, spatial, volumes
     )
 )
