@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from segpost.pipeline.blockwise import merged_blocks
     from segpost.pipeline.queries.api import segment_queries
     from segpost.pipeline.queries.segments import Segment
+    from segpost.pipeline.results import TopK
     from segpost.pipeline.segmentation import Segmentation
     from segpost.pipeline.stream import Stream
     from segpost.render.findings import Finding
@@ -84,6 +85,7 @@ __all__ = [
     "Segment",
     "Segmentation",
     "Stream",
+    "TopK",
     "TrimapIoU",
     "argmax",
     "binarize",
@@ -140,6 +142,7 @@ _MODULE_OF = {
     "Segment": "pipeline.queries.segments",
     "Segmentation": "pipeline.segmentation",
     "Stream": "pipeline.stream",
+    "TopK": "pipeline.results",
     "TrimapIoU": "metrics",
     "argmax": "labels.operations",
     "binarize": "labels.masks",

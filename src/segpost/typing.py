@@ -20,7 +20,7 @@ from segpost.metrics.policy import Absent, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.scores import JsonLayout, PlotKind
 from segpost.metrics.values import ClassScore, ScoreAverage, ShareOf
 from segpost.metrics.weights import WeightMethod
-from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode
+from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode, ProbabilitiesDtype
 from segpost.pipeline.queries.rules import QueryDialect, QueryTask
 from segpost.pipeline.results import Want
 from segpost.render.findings import Rank
@@ -61,6 +61,7 @@ __all__ = [
     "Precision",
     "PredictedOnly",
     "PresetName",
+    "ProbabilitiesDtype",
     "Quality",
     "QueryDialect",
     "QueryTask",

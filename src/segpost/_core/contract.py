@@ -244,6 +244,18 @@ class Backend(ObjectOperations, Protocol):
     ) -> tuple[RunLengths, LogitErrors]:  # of N * C masks
         ...
 
+    def rank_classes(
+        self,
+        logits: Logits,  # no threshold
+        axes: Axes | None,
+        labels: Array | None,  # [N, H, W] of argmax: the first of the top labels where these tie
+        confidence: Array | None,  # [N, H, W] float32, or uint8 as in argmax
+        entropy: Array | None,  # [N, H, W] float32, in nats
+        margin: Array | None,  # [N, H, W] float32: the largest probability minus the second
+        top_labels: Array | None,  # [N, k, H, W] uint8 or int32, largest probability first
+        top_probabilities: Array | None,  # [N, k, H, W] float32
+    ) -> LogitErrors: ...
+
     def add_resized(
         self,
         logits: Logits,  # of one image: values [1, C, h, w]; quantization is ignored

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from segpost._core import errors
-from segpost._core.arrays import Array
+from segpost._core.arrays import Array, as_input_array
 from segpost._core.contract import LabelErrors
+from segpost._core.device import to_host
 from segpost.color.palette import Palette
-from segpost.pipeline.results import Want
+from segpost.pipeline.results import TopK, Want
 
 FORMATS: dict[Want, tuple[str, ...]] = {
     "labels": (".png", ".npy"),
@@ -22,6 +24,9 @@ FORMATS: dict[Want, tuple[str, ...]] = {
     "overlay": (".png",),
     "confidence": (".png", ".npy"),
     "probabilities": (".npy",),
+    "entropy": (".npy",),
+    "margin": (".npy",),
+    "topk": (".npz",),
 }
 
 
@@ -32,7 +37,7 @@ def check_path(path: str | PathLike[str], what: Want) -> str:
     """
     text = fspath(path)
     stem, suffix = Path(text).stem.lower(), Path(text).suffix.lower()
-    if stem in FORMATS and stem != what and suffix in (".png", ".npy"):
+    if stem in FORMATS and stem != what and suffix in (".png", ".npy", ".npz"):
         cure = f'pass what="{stem}" to save the {stem}'
         if suffix not in FORMATS[stem]:
             cure += f", to a file that ends in {' or '.join(FORMATS[stem])}"
@@ -56,6 +61,15 @@ def save_array(path: str | PathLike[str], array: Array) -> None:
     from segpost.files import write_array
 
     write_array(Path(path), array)
+
+
+def save_topk(path: str | PathLike[str], topk: TopK, index: Any) -> None:
+    """Write labels and probabilities, or those of one image, as .npz."""
+    from segpost.files import write_arrays
+
+    arrays = (to_host(as_input_array(array, "topk").array) for array in topk)
+    labels, probabilities = (array[index] for array in arrays)
+    write_arrays(Path(path), {"labels": labels, "probabilities": probabilities})
 
 
 def save_image(path: str | PathLike[str], image: Array) -> None:

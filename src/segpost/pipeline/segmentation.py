@@ -18,7 +18,7 @@ from segpost._core.public import public
 from segpost.color import operations
 from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.pipeline import display, saving
-from segpost.pipeline.results import OUTPUTS, Want
+from segpost.pipeline.results import OUTPUTS, TopK, Want
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     ----------
     labels : array of shape (H, W) or (N, H, W), uint8 or int32
     confidence : array like labels, float32 or uint8
-    probabilities : array with the class axis of the logits, float32
+    probabilities : array with the class axis of the logits, float32 (uint16, uint8)
+    entropy, margin : array like labels, float32
+    topk : TopK, whose arrays have an axis k before H
     color, overlay : array of shape (H, W, 3) or (N, H, W, 3), uint8
     palette : Palette or None
     image : NumPy view of the image, or None
@@ -69,6 +71,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         probabilities = ResultOf[Literal["probabilities"], np.float32]()
         color = ResultOf[Literal["color"], np.uint8]()
         overlay = ResultOf[Literal["overlay"], np.uint8]()
+        entropy = ResultOf[Literal["entropy"], np.float32]()
+        margin = ResultOf[Literal["margin"], np.float32]()
+        topk: TopK
         palette: Palette | None
         image: npt.NDArray[np.uint8] | None
         segments: Any
@@ -84,6 +89,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             palette: Palette | None = ...,
             image: HostArray | None = ...,
             segments: Any = ...,
+            entropy: HostArray | None = ...,
+            margin: HostArray | None = ...,
+            topk: Any = ...,
         ) -> None: ...
         @overload
         def __init__(
@@ -96,6 +104,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             palette: Palette | None = ...,
             image: ArrayT | None = ...,
             segments: Any = ...,
+            entropy: ArrayT | None = ...,
+            margin: ArrayT | None = ...,
+            topk: Any = ...,
         ) -> None: ...
         def __init__(self, *results: Any, **named: Any) -> None: ...
     else:
@@ -107,6 +118,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         palette: Palette | None = None
         image: Any = field(default=None, repr=False)
         segments: Any = None
+        entropy: Any = None
+        margin: Any = None
+        topk: Any = None
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -123,7 +137,10 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "palette"}
         if self.image is not None and self.image.ndim == 3:  # one image, beside a batch of labels
             del arrays["image"]
-        return replace(self, **{k: None if v is None else v[index] for k, v in arrays.items()})
+        top = arrays.pop("topk")
+        parts = {k: None if v is None else v[index] for k, v in arrays.items()}
+        parts["topk"] = None if top is None else TopK(*(array[index] for array in top))
+        return replace(self, **parts)
 
     def _is_batch_of_one(self, name: str, verb: str) -> bool:
         """Whether there is a batch axis; a batch of several images is an error."""
@@ -163,17 +180,18 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         Parameters
         ----------
         path : str or path
-            It ends in ".png", or in ".npy" for the unchanged array. It is written as a whole or not
-            at all.
+            It ends in ".png", or in ".npy" (".npz" of "topk") for unchanged arrays. It is written
+            as a whole or not at all.
         palette : Palette, str, (K, 3) integers, or dict, optional
             For labels as PNG, as in `colorize`; by default that of `postprocess`, or
             `Palette.distinct(256)`.
-        what : {"labels", "color", "overlay", "confidence", "probabilities"}
+        what : {"labels", "color", "overlay", "confidence", "probabilities", "entropy", "margin", \
+"topk"}
             "labels": an indexed PNG, whose pixels are the ids and whose palette is for viewers;
             ".npy" holds ids of any size. "color" and "overlay": an RGB PNG. "confidence": a
             gray PNG of 8 bits, ``round(255 * confidence)`` and 0 for NaN; ".npy" holds the float32
-            values (uint8 with ``confidence_dtype="uint8"``). "probabilities": ".npy" only, with
-            the class axis as in the logits.
+            values (uint8 with ``confidence_dtype="uint8"``). "probabilities", "entropy", "margin":
+            ".npy". "topk": ".npz" with the arrays "labels" and "probabilities".
 
         Raises
         ------
@@ -203,6 +221,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             raise ValueError(f"this segmentation has no {what}: ask for them with want={wanted}")
         is_batch = self._is_batch_of_one(what, "save")
         value = getattr(self, what)
+        if what == "topk":
+            saving.save_topk(path, value, 0 if is_batch else ...)
+            return
         is_labels = what == "labels"
         source = validation.as_label_array(value) if is_labels else as_input_array(value, what)
         array = to_host(source.array)[0 if is_batch else ...]
@@ -218,8 +239,8 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     def save_all(self, folder: str | PathLike[str]) -> dict[Want, Path]:
         """Write every result that is there to a folder; a batch of one is saved as its image.
 
-        The files are labels.png, color.png, overlay.png, confidence.png and probabilities.npy, as
-        `save` writes them.
+        The files are labels.png, color.png, overlay.png, confidence.png, probabilities.npy,
+        entropy.npy, margin.npy and topk.npz, as `save` writes them.
 
         Parameters
         ----------
@@ -374,6 +395,6 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
 
     def _is_batch(self) -> bool:
         """Whether the results have a batch axis."""
-        result = self._first_result()
-        is_map = result is self.labels or result is self.confidence
+        result, maps = self._first_result(), ("labels", "confidence", "entropy", "margin")
+        is_map = any(result is getattr(self, name) for name in maps)
         return len(result.shape) == (3 if is_map else 4)
