@@ -1,4 +1,4 @@
-"""`python -m benches [labels|masks|palette|postprocess|stream|volumes|...|real|all] [--rounds N] ...`."""
+"""`python -m benches [labels|masks|palette|stream|volumes|...|real|all] [--rounds N] ...`."""
 
 from __future__ import annotations
 
