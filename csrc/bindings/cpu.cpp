@@ -92,7 +92,7 @@ py::tuple binarize_runs(const Record<records::Logits> &logits, const py::object 
         return launch_binarize_runs(job, cancelled, runs, errors);
     });
     const auto array = [](const std::vector<std::int64_t> &values) {
-        return py::array_t<std::int64_t>(static_cast<py::ssize_t>(values.size()), values.data());
+        return py::array(static_cast<py::ssize_t>(values.size()), values.data());
     };
     return py::make_tuple(array(runs.counts), array(runs.ends), to_python(errors));
 }

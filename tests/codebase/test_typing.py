@@ -88,6 +88,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "InvalidTarget": lambda word: segpost.ConfusionMatrix(3, invalid_target=word),
     "JsonLayout": lambda word: scores().to_json(layout=word),
     "Layout": lambda word: box(layout=word),
+    "MaskEncoding": lambda word: segpost.binarize(LOGITS, encoding=word),
     "MapTo": lambda word: segpost.Evaluation("preds", "targets", num_classes=3, map_to=word),
     "MeanOver": lambda word: matrix().compute(mean=word),
     "Method": lambda word: segpost.DenseCRF(method=word),
