@@ -44,7 +44,9 @@ if TYPE_CHECKING:
         label_counts,
     )
     from segpost.objects.api import regions
-    from segpost.objects.region import Region, Regions
+    from segpost.objects.collection import Regions
+    from segpost.objects.drawing import mask_from_polygons, masks_from_rle
+    from segpost.objects.region import Region
     from segpost.pipeline.api import postprocess
     from segpost.pipeline.blockwise import merged_blocks
     from segpost.pipeline.segmentation import Segmentation
@@ -95,6 +97,8 @@ __all__ = [
     "get_include",
     "label_counts",
     "labels_from_colors",
+    "mask_from_polygons",
+    "masks_from_rle",
     "merge_shards",
     "merged_blocks",
     "num_threads",
@@ -129,7 +133,7 @@ _MODULE_OF = {
     "Palette": "color.palette",
     "Refinement": "crf.model",
     "Region": "objects.region",
-    "Regions": "objects.region",
+    "Regions": "objects.collection",
     "Scores": "metrics",
     "Segmentation": "pipeline.segmentation",
     "Stream": "pipeline.stream",
@@ -148,6 +152,8 @@ _MODULE_OF = {
     "get_include": "_backends.config",
     "label_counts": "metrics",
     "labels_from_colors": "color.operations",
+    "mask_from_polygons": "objects.drawing",
+    "masks_from_rle": "objects.drawing",
     "merge_shards": "evaluation",
     "merged_blocks": "pipeline.blockwise",
     "num_threads": "_backends.threads",

@@ -23,10 +23,7 @@ def split_components(table: RunTable, connectivity: int) -> RunTable:
     connectivity : {4, 8}
         Whether pixels that only share a corner are connected.
     """
-    parent = np.arange(len(table.column), dtype=np.int64)
-    reach = 1 if connectivity == 8 else 0
-    connect_runs(table.offsets, table.column, table.top, table.bottom, reach, parent)
-    _, component, counts = rank_labels(parent)
+    component, counts = number_components(table, connectivity)
     order = np.argsort(component, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(counts)])
     region = table.region[order[offsets[:-1]]]
@@ -41,6 +38,15 @@ def split_components(table: RunTable, connectivity: int) -> RunTable:
         scores=None if table.scores is None else table.scores[region],
     )
     return split.select(np.lexsort([split.first_pixel, region]))
+
+
+def number_components(table: RunTable, connectivity: int) -> tuple[Array, Array]:
+    """Return the number of the component of every run, and how many runs each has."""
+    parent = np.arange(len(table.column), dtype=np.int64)
+    reach = 1 if connectivity == 8 else 0
+    connect_runs(table.offsets, table.column, table.top, table.bottom, reach, parent)
+    _, component, counts = rank_labels(parent)
+    return component, counts
 
 
 @kernel

@@ -1,0 +1,121 @@
+"""Holes of regions: the pixels that a region keeps from the rest of the image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from segpost._backends.numba.threads import kernel
+from segpost.objects.components import number_components
+from segpost.objects.run_table import RunTable
+
+
+def fill_holes(table: RunTable, max_area: int | None = None) -> RunTable:
+    """Return a table whose regions have the pixels of their holes.
+
+    A hole is a component, of pixels that share sides, that does not reach the box of the region.
+    """
+    if not len(table.labels):
+        return table
+    outside = _complement(table)
+    component, counts = number_components(outside, 4)
+    box = table.box[outside.region]
+    reaches = (
+        (outside.column == box[:, 0])
+        | (outside.column == box[:, 0] + box[:, 2] - 1)
+        | (outside.top == box[:, 1])
+        | (outside.bottom == box[:, 1] + box[:, 3])
+    )
+    is_hole = np.ones(len(counts), bool)
+    is_hole[component[reaches]] = False
+    if max_area is not None:
+        area = np.bincount(component, outside.length, len(counts))
+        is_hole &= area <= max_area
+    added = is_hole[component]
+    region = np.concatenate([table.region, outside.region[added]])
+    column, top, bottom = (
+        np.concatenate([own, other[added]])
+        for own, other in (
+            (table.column, outside.column),
+            (table.top, outside.top),
+            (table.bottom, outside.bottom),
+        )
+    )
+    order = np.lexsort([top, column, region])
+    region, column, top, bottom = (values[order] for values in (region, column, top, bottom))
+    continues = np.zeros(len(top), bool)
+    continues[1:] = (
+        (region[1:] == region[:-1]) & (column[1:] == column[:-1]) & (top[1:] == bottom[:-1])
+    )
+    begins, ends = ~continues, ~np.append(continues[1:], False)
+    filled = replace(
+        table,
+        offsets=np.searchsorted(region[begins], np.arange(len(table.labels) + 1)),
+        column=column[begins],
+        top=top[begins],
+        bottom=bottom[ends],
+        total=None,
+        scores=table.mean_value,
+    )
+    return replace(filled, is_disjoint=_is_disjoint(filled))
+
+
+def _is_disjoint(table: RunTable) -> bool:
+    """Return whether no pixel belongs to two runs."""
+    order = np.lexsort([table.top, table.column])
+    column, top, bottom = table.column[order], table.top[order], table.bottom[order]
+    return not ((column[1:] == column[:-1]) & (top[1:] < bottom[:-1])).any()
+
+
+def _complement(table: RunTable) -> RunTable:
+    """Return the runs of the pixels in the box of every region that are not of the region."""
+    size = len(table.column) + int((table.box[:, 2] + np.diff(table.offsets)).sum())
+    column, top, bottom = (np.empty(size, np.int32) for _ in range(3))
+    offsets = np.zeros(len(table.offsets), np.int64)
+    _write_complement(
+        table.offsets,
+        table.column,
+        table.top,
+        table.bottom,
+        table.box,
+        offsets,
+        column,
+        top,
+        bottom,
+    )
+    count = offsets[-1]
+    return RunTable(table.size, table.labels, offsets, column[:count], top[:count], bottom[:count])
+
+
+@kernel
+def _write_complement(
+    offsets: Any,
+    column: Any,
+    top: Any,
+    bottom: Any,
+    box: Any,
+    out_offsets: Any,
+    out_column: Any,
+    out_top: Any,
+    out_bottom: Any,
+) -> None:
+    """Write the runs between those of every region in its box, column by column."""
+    count = 0
+    for region in range(offsets.size - 1):
+        run = offsets[region]
+        y0, y1 = box[region, 1], box[region, 1] + box[region, 3]
+        for x in range(box[region, 0], box[region, 0] + box[region, 2]):
+            y = y0
+            while True:
+                has_run = run < offsets[region + 1] and column[run] == x
+                end = top[run] if has_run else y1
+                if end > y:
+                    out_column[count], out_top[count], out_bottom[count] = x, y, end
+                    count += 1
+                if not has_run:
+                    break
+                y = bottom[run]
+                run += 1
+        out_offsets[region + 1] = count
