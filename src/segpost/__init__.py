@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from segpost.fingerprints.api import Fingerprint, fingerprint
     from segpost.fingerprints.probe import probe_image
     from segpost.labels.operations import argmax, softmax
+    from segpost.labels.resizing import resize_labels
     from segpost.metrics import (
         BoundaryF,
         BoundaryIoU,
@@ -107,6 +108,7 @@ __all__ = [
     "probe_image",
     "raise_deferred",
     "regions",
+    "resize_labels",
     "set_num_threads",
     "softmax",
     "use_backend",
@@ -162,6 +164,7 @@ _MODULE_OF = {
     "probe_image": "fingerprints.probe",
     "raise_deferred": "_backends.config",
     "regions": "objects.api",
+    "resize_labels": "labels.resizing",
     "set_num_threads": "_backends.threads",
     "softmax": "labels.operations",
     "use_backend": "_backends.registry",

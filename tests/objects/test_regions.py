@@ -61,7 +61,7 @@ def test_maps_of_few_pixels(backend: str, shape: tuple[int, int]) -> None:
 def test_measures_are_those_of_numpy(backend: str, kind: str) -> None:
     """Area, box, centroid, confidence, runs and mask of every label of every type."""
     labels = blobs((40, 70), 4).astype(kind)
-    confidence: Array = np.random.default_rng(1).random(labels.shape).astype(np.float32)
+    confidence = np.asarray(np.random.default_rng(1).random(labels.shape), np.float32)
     regions = segpost.regions(labels, confidence=confidence)
     assert_array_equal(regions.labels, np.unique(labels))
     for region in regions:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from segpost._backends.numba.threads import kernel
 from segpost.objects.components import number_components
 from segpost.objects.run_table import RunTable
 
@@ -71,10 +69,12 @@ def _is_disjoint(table: RunTable) -> bool:
 
 def _complement(table: RunTable) -> RunTable:
     """Return the runs of the pixels in the box of every region that are not of the region."""
+    from segpost._backends.numba.objects.complement import write_complement
+
     size = len(table.column) + int((table.box[:, 2] + np.diff(table.offsets)).sum())
     column, top, bottom = (np.empty(size, np.int32) for _ in range(3))
     offsets = np.zeros(len(table.offsets), np.int64)
-    _write_complement(
+    write_complement(
         table.offsets,
         table.column,
         table.top,
@@ -87,35 +87,3 @@ def _complement(table: RunTable) -> RunTable:
     )
     count = offsets[-1]
     return RunTable(table.size, table.labels, offsets, column[:count], top[:count], bottom[:count])
-
-
-@kernel
-def _write_complement(
-    offsets: Any,
-    column: Any,
-    top: Any,
-    bottom: Any,
-    box: Any,
-    out_offsets: Any,
-    out_column: Any,
-    out_top: Any,
-    out_bottom: Any,
-) -> None:
-    """Write the runs between those of every region in its box, column by column."""
-    count = 0
-    for region in range(offsets.size - 1):
-        run = offsets[region]
-        y0, y1 = box[region, 1], box[region, 1] + box[region, 3]
-        for x in range(box[region, 0], box[region, 0] + box[region, 2]):
-            y = y0
-            while True:
-                has_run = run < offsets[region + 1] and column[run] == x
-                end = top[run] if has_run else y1
-                if end > y:
-                    out_column[count], out_top[count], out_bottom[count] = x, y, end
-                    count += 1
-                if not has_run:
-                    break
-                y = bottom[run]
-                run += 1
-        out_offsets[region + 1] = count

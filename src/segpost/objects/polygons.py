@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from segpost._backends.numba.threads import kernel
 from segpost._core.contract import Array
 from segpost.objects.borders import Arcs, Rings, trace_borders
 from segpost.objects.components import number_components
@@ -82,8 +79,10 @@ def _trace_alone(table: RunTable, component: Array, region: Array) -> tuple[Arcs
 
 def _simplify(arcs: Arcs, rings: Rings, tolerance: float, is_kept: Array) -> None:
     """Leave points of arcs out; arcs whose rings would collapse or turn over keep theirs."""
+    from segpost._backends.numba.objects.rings import leave_out  # Numba takes long to import
+
     areas = _ring_points(arcs, rings, is_kept)[2]
-    _leave_out(arcs.points, arcs.offsets, tolerance, is_kept)
+    leave_out(arcs.points, arcs.offsets, tolerance, is_kept)
     is_free = np.ones(len(arcs.owner), bool)
     ring = np.repeat(np.arange(len(rings.owner)), np.diff(rings.offsets))
     while True:
@@ -96,77 +95,17 @@ def _simplify(arcs: Arcs, rings: Rings, tolerance: float, is_kept: Array) -> Non
         is_kept[np.repeat(~is_free, np.diff(arcs.offsets))] = True
 
 
-@kernel
-def _leave_out(points: Any, offsets: Any, tolerance: float, is_kept: Any) -> None:
-    """Mark the points that remain of every arc: Douglas and Peucker, 1973."""
-    stack = np.empty((points.shape[0] + 2, 2), np.int64)
-    for arc in range(offsets.size - 1):
-        first, last = offsets[arc], offsets[arc + 1] - 1
-        is_kept[first + 1 : last] = False
-        stack[0, 0], stack[0, 1] = first, last
-        depth = 1
-        while depth > 0:
-            depth -= 1
-            a, b = stack[depth, 0], stack[depth, 1]
-            x, y = float(points[a, 0]), float(points[a, 1])
-            dx, dy = points[b, 0] - x, points[b, 1] - y
-            squared = dx * dx + dy * dy
-            farthest, at = -1.0, a
-            for i in range(a + 1, b):
-                px, py = points[i, 0] - x, points[i, 1] - y
-                along = 0.0
-                if squared > 0.0:
-                    along = min(max((px * dx + py * dy) / squared, 0.0), 1.0)
-                px -= along * dx
-                py -= along * dy
-                distance = px * px + py * py
-                if distance > farthest:
-                    farthest, at = distance, i
-            if farthest > tolerance * tolerance or (squared == 0.0 and at > a):
-                is_kept[at] = True
-                stack[depth, 0], stack[depth, 1] = a, at
-                stack[depth + 1, 0], stack[depth + 1, 1] = at, b
-                depth += 2
-
-
 def _ring_points(arcs: Arcs, rings: Rings, is_kept: Array) -> tuple[Array, Array, Array]:
     """Return the points of all rings, where each begins, and areas, negative of exteriors."""
+    from segpost._backends.numba.objects.rings import write_rings
+
     kept_before = np.concatenate([[0], np.cumsum(is_kept)])
     lengths = np.diff(kept_before[arcs.offsets]) - 1
     counts = np.concatenate([[0], np.cumsum(lengths[rings.halves // 2])])
     points = np.empty((counts[-1], 2), np.int32)
     offsets = counts[rings.offsets]
     areas = np.zeros(len(rings.owner), np.float64)
-    _write_rings(
+    write_rings(
         arcs.points, arcs.offsets, is_kept, rings.halves, rings.offsets, offsets, points, areas
     )
     return points, offsets, areas
-
-
-@kernel
-def _write_rings(
-    points: Any,
-    arcs: Any,
-    is_kept: Any,
-    halves: Any,
-    rings: Any,
-    offsets: Any,
-    out: Any,
-    areas: Any,
-) -> None:
-    """Write the points of every ring, and its area by the shoelace formula."""
-    for ring in range(rings.size - 1):
-        count = offsets[ring]
-        for i in range(rings[ring], rings[ring + 1]):
-            arc = halves[i] // 2
-            first, last = arcs[arc], arcs[arc + 1] - 1
-            for k in range(last - first):
-                point = first + k if halves[i] % 2 == 0 else last - k
-                if is_kept[point]:
-                    out[count, 0], out[count, 1] = points[point, 0], points[point, 1]
-                    count += 1
-        twice = np.int64(0)
-        for i in range(offsets[ring], offsets[ring + 1]):
-            k = i + 1 if i + 1 < offsets[ring + 1] else offsets[ring]
-            twice += np.int64(out[i, 0]) * out[k, 1] - np.int64(out[k, 0]) * out[i, 1]
-        areas[ring] = twice / 2
