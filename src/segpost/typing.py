@@ -14,6 +14,7 @@ from segpost.evaluation.options import MapTo
 from segpost.fingerprints.diff import Verdict
 from segpost.fingerprints.summary import Precision
 from segpost.labels.masks import MaskEncoding
+from segpost.labels.resizing import LabelResizeMode
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.dialects import DialectName
 from segpost.metrics.matrix import InvalidPreds, InvalidTarget
@@ -50,6 +51,7 @@ __all__ = [
     "InvalidPreds",
     "InvalidTarget",
     "JsonLayout",
+    "LabelResizeMode",
     "Layout",
     "MapTo",
     "MaskEncoding",
