@@ -2,8 +2,8 @@
 
 `argmax` upsamples logits and takes the first index of the largest, exactly as defined in float64;
 `softmax` computes probabilities, and `resize_labels` resizes label maps. `segpost.labels.masks`
-computes the masks of sigmoid heads, with modules that labels do not need. Outputs that are probabilities or labels already are read by
-`segpost.labels.decoded`.
+computes the masks of sigmoid heads, with modules that labels do not need. Outputs that are
+probabilities or labels already are read by `segpost.labels.decoded`.
 """
 
 from segpost.labels.operations import argmax, softmax
