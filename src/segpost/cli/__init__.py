@@ -133,6 +133,8 @@ def _open_stdout() -> Iterator[None]:
 
     The null device also takes its descriptor, which the next open file would get otherwise.
     """
+    if sys.stderr is None:  # started with 2>&-
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # to the end
     if sys.stdout is not None:
         yield
         return

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -195,6 +196,25 @@ class Plan:
             else:
                 others.append(path)
         return present, others
+
+    def files(self) -> list[Path]:
+        """Return the files of the plan and its folder of shards."""
+        return [self.run / name for name in (PLAN, INDEX, SHARDS)]
+
+    def has_changed(self, shard: int, roots: Sequence[Path]) -> bool:
+        """Return whether an input was written after its shard was counted, by their times."""
+        try:
+            counted = self.shard_path(shard).stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        for image in self.shard(shard).images:
+            for root, path in zip(roots, image.paths, strict=True):
+                try:
+                    if os.stat(root / path).st_mtime_ns > counted:
+                        return True
+                except OSError:  # it was counted, and is gone
+                    continue
+        return False
 
     def read_counts(self, shard: int) -> ShardCounts:
         """Return the counts of a shard.

@@ -40,7 +40,7 @@ class ShardReport(NamedTuple):
     seconds : float
         How long it took.
     was_there : bool
-        Whether the file was there already, so that nothing was done.
+        Whether the file was there already, newer than its inputs, so that nothing was done.
     """
 
     shard: int
@@ -63,8 +63,8 @@ def count_shard(
     """Count a shard of a plan, and write its counts to its file.
 
     It can be called again, at the same time and on other machines: the same files give the same
-    bytes, and a file that is whole is left as it is. An image whose files are damaged is recorded
-    in the shard. So is an image at which a process dies, and then another one.
+    bytes, and a file that is whole is left as it is, if no input is newer. An image whose files are
+    damaged is recorded in the shard. So is an image at which a process dies, and then another one.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def count_shard(
     start = time.monotonic()
     with contextlib.suppress(ValueError, FileNotFoundError):
         known = plan.read_counts(number)
-        if not (again and known.failed):
+        if not (again and known.failed) and not plan.has_changed(number, roots):
             record.remove()
             return _report(known, start, was_there=True)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import segpost
-from segpost.cli.output import check_stdout, is_stdout, write_output
+from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.cli.parser import format_epilog
 
 EXAMPLES = ("segpost compare-checkpoints pretrained.safetensors model.safetensors",)
@@ -44,7 +44,9 @@ def add_to(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare the checkpoints, write what the arguments name, and print the findings."""
-    check_stdout({"--json": arguments.json, "--markdown": arguments.markdown})
+    outputs = {"--json": arguments.json, "--markdown": arguments.markdown}
+    check_stdout(outputs)
+    refuse_inputs(outputs, (arguments.checkpoint, arguments.model))
     diff = segpost.compare_checkpoints(
         arguments.checkpoint,
         arguments.model,

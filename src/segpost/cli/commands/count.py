@@ -12,7 +12,7 @@ from segpost.cli.evaluation.arguments import add_execution
 from segpost.cli.options import shard
 from segpost.cli.output import print_text
 from segpost.cli.parser import format_epilog
-from segpost.cli.progress import LineProgress
+from segpost.cli.progress import LineProgress, print_error
 from segpost.evaluation.plan import SHARDS, Plan
 from segpost.evaluation.workers import count_shards
 from segpost.files.temporary import remove_dead_temporaries
@@ -54,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     which.add_argument("--shards", metavar="LIST", help="these shards, as in 3,7-9")
     which.add_argument(
-        "--missing", action="store_true", help="those that are not counted or damaged (default)"
+        "--missing",
+        action="store_true",
+        help="those that are not counted, damaged, or older than a file of theirs (default)",
     )
     which.add_argument("--failed", action="store_true", help="those again in which images failed")
     for name in ("preds", "targets", "instances"):
@@ -80,13 +82,29 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.failed:
         shards = plan.shards_with_failed()
     else:
-        shards = plan.missing()
-    return count(plan, shards, arguments.jobs, arguments.quiet, again=arguments.failed, **folders)
+        shards = open_shards(plan, plan.roots(**folders))
+    status = count(plan, shards, arguments.jobs, arguments.quiet, again=arguments.failed, **folders)
+    if arguments.shard is None and arguments.shards is None and plan.shards_with_failed():
+        status = 1
+    if status:
+        print_error(
+            f"images have failed: segpost merge {plan.run} --allow-partial names them, "
+            f"segpost count {plan.run} --failed counts their shards again"
+        )
+    return status
 
 
-def count_missing(plan: Plan, jobs: int, quiet: bool) -> int:
-    """Count the shards that are not there yet, and return the exit status."""
-    return count(plan, plan.missing(), jobs, quiet)
+def count_missing(plan: Plan, jobs: int, quiet: bool) -> None:
+    """Count the shards that are not there yet, or older than their inputs."""
+    count(plan, open_shards(plan, plan.roots()), jobs, quiet)
+
+
+def open_shards(plan: Plan, roots: Sequence[Path]) -> list[int]:
+    """Return the shards that are missing, damaged, or older than one of their inputs."""
+    missing = set(plan.missing())
+    return [
+        shard for shard in range(plan.shards) if shard in missing or plan.has_changed(shard, roots)
+    ]
 
 
 def count(plan: Plan, shards: Sequence[int], jobs: int, quiet: bool, **options: Any) -> int:

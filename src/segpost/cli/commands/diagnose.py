@@ -13,7 +13,7 @@ from segpost._core.sampling import GRIDS
 from segpost._core.text import FILE_ERRORS, display_path
 from segpost.cli.messages import describe_cli_error
 from segpost.cli.options import PALETTES, fraction, positive_integer
-from segpost.cli.output import check_stdout, is_stdout, write_output
+from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import print_error
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
@@ -116,9 +116,10 @@ def run(arguments: argparse.Namespace) -> int:
     }
     outputs = {name: path for name in writers if (path := getattr(arguments, name)) is not None}
     check_stdout({f"--{name}": path for name, path in outputs.items()})
-    for name, path in outputs.items():
-        if path.resolve() in [other.resolve() for other in files.values()]:
-            raise ValueError(f"--{name} {display_path(path)} would overwrite what is diagnosed")
+    refuse_inputs(
+        {f"--{name}": path for name, path in outputs.items()},
+        [*files.values(), arguments.class_names],
+    )
     with limit_pixels(arguments.max_pixels):
         inputs = {name: _read(name, path, arguments.max_pixels) for name, path in files.items()}
     class_names = arguments.class_names

@@ -10,7 +10,12 @@ from typing import Any
 from segpost import Evaluation
 from segpost._core.text import ErrorText
 from segpost.cli.commands import count, merge
-from segpost.cli.evaluation.arguments import add_arguments, add_shard_images, evaluation_from
+from segpost.cli.evaluation.arguments import (
+    add_arguments,
+    add_shard_images,
+    evaluation_from,
+    input_files,
+)
 from segpost.cli.evaluation.outputs import check_outputs
 from segpost.cli.evaluation.reporting import MAX_LISTED, MAX_PRINTED, report
 from segpost.cli.messages import format_error
@@ -60,8 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     importlib.import_module("PIL.Image")  # fail now if it is missing, not at every file
     if arguments.html is not None:
         importlib.import_module("matplotlib.figure")
-    places = (arguments.preds, arguments.targets, arguments.instances)
-    outputs = check_outputs(arguments, [path for path in places if path is not None])
+    outputs = check_outputs(arguments, input_files(arguments))
     job = evaluation_from(arguments)
     if arguments.run is not None:
         plan = job.plan(arguments.run, arguments.shard_images)

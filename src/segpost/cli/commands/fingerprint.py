@@ -12,7 +12,7 @@ from segpost._core.sampling import GRIDS
 from segpost._core.text import as_unique_keys
 from segpost.cli.messages import describe_cli_error
 from segpost.cli.options import PALETTES, positive_integer
-from segpost.cli.output import check_stdout, is_stdout, write_output
+from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.cli.parser import format_epilog
 from segpost.files.arrays import read_array
 from segpost.files.writing import write_png
@@ -90,7 +90,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("give --save FILE or --compare FILE")
     if arguments.json and not arguments.compare:
         raise ValueError("--json needs --compare FILE")
-    check_stdout({"--save": arguments.save, "--json": arguments.json})
+    outputs = {"--save": arguments.save, "--json": arguments.json}
+    check_stdout(outputs)
+    stages = [path for _, path in arguments.stage]
+    inputs = (arguments.logits, *stages, arguments.compare)
+    refuse_inputs({**outputs, "--probe": arguments.probe}, inputs)
     if arguments.probe is not None:
         if arguments.probe.suffix.lower() != ".png":
             raise ValueError(f"--probe must end in .png, which keeps every byte: {arguments.probe}")

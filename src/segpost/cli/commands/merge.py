@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         importlib.import_module("matplotlib.figure")
     plan = Plan.read(arguments.run)
-    return report_run(plan, check_outputs(arguments, plan.roots()), arguments)
+    return report_run(plan, check_outputs(arguments, [*plan.roots(), *plan.files()]), arguments)
 
 
 def report_run(plan: Plan, outputs: Mapping[str, Path], arguments: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ import segpost
 from segpost._core.arrays import Array
 from segpost._core.sampling import GRIDS
 from segpost.cli.options import PALETTES, positive_integer, shard
+from segpost.cli.output import refuse_inputs
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import progress
 from segpost.files.block_files import BlockFolder
@@ -170,16 +171,9 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.size is None and arguments.like is None:
         raise ValueError("pass --size H W, or --like TIF with a raster of that size")
     outputs = {"--out": arguments.out, "--confidence": arguments.confidence}
-    named = {
-        "LOGITS": arguments.logits,
-        "--windows": arguments.windows,
-        "--like": arguments.like,
-        **outputs,
-    }
-    for option, output in outputs.items():
-        for other, path in named.items():
-            if option != other and output and path and output.resolve() == path.resolve():
-                raise ValueError(f"{option} and {other} are both {output}")
+    refuse_inputs(outputs, (arguments.logits, arguments.windows, arguments.like))
+    if arguments.confidence and arguments.out.resolve() == arguments.confidence.resolve():
+        raise ValueError(f"--out and --confidence are both {arguments.out}")
 
 
 def _open_outputs(

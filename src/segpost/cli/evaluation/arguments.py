@@ -84,6 +84,13 @@ def evaluation_from(arguments: argparse.Namespace) -> Evaluation:
     )
 
 
+def input_files(arguments: argparse.Namespace) -> list[Path]:
+    """Return the files and folders that the arguments of an evaluation name."""
+    names = ("preds", "targets", "instances", "class_names", "map", "groups", "things", "images")
+    values = (getattr(arguments, name) for name in names)
+    return [Path(value) for value in values if value is not None]
+
+
 def _add_pairing(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("which files belong together").add_argument
     ends = (

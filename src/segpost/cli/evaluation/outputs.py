@@ -11,7 +11,7 @@ from segpost import Scores
 from segpost._core.text import ErrorText, display_path
 from segpost.cli.evaluation.page import Subject, format_evaluation
 from segpost.cli.messages import describe_cli_error, format_error
-from segpost.cli.output import check_stdout, is_stdout, write_output
+from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.reading import PairReader
 from segpost.evaluation.summaries import ignored_pixels, image_pixels
@@ -31,7 +31,7 @@ def check_outputs(arguments: argparse.Namespace, sources: Iterable[Path]) -> dic
     arguments : argparse.Namespace
         The arguments of the command.
     sources : iterable of Path
-        What is evaluated.
+        What is read: files and folders.
 
     Raises
     ------
@@ -39,9 +39,10 @@ def check_outputs(arguments: argparse.Namespace, sources: Iterable[Path]) -> dic
         If a path cannot be written to, is there twice, or is one of the sources.
     """
     outputs = {name: path for name in OUTPUTS if (path := getattr(arguments, name)) is not None}
-    inputs = [path.resolve() for path in sources]
     options: dict[Path, str] = {}
-    check_stdout({option_of(name): path for name, path in outputs.items()})
+    by_option = {option_of(name): path for name, path in outputs.items()}
+    check_stdout(by_option)
+    refuse_inputs(by_option, sources)
     for name, path in outputs.items():
         option = option_of(name)
         if is_stdout(path):
@@ -54,8 +55,6 @@ def check_outputs(arguments: argparse.Namespace, sources: Iterable[Path]) -> dic
             raise ValueError(f"{option} {text}: there is no folder {folder}")
         if resolved in options:
             raise ValueError(f"{options[resolved]} and {option} are the same file, {text}")
-        if resolved in inputs:
-            raise ValueError(f"{option} {text} would overwrite what is evaluated")
         options[resolved] = option
         check_writable(path)
     if arguments.images is not None and arguments.html is None:
