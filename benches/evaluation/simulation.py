@@ -210,9 +210,9 @@ def print_results(costs: Costs, images: int, workers: int) -> None:
 def main() -> int:
     """Measure, simulate, and print."""
     parser = argparse.ArgumentParser(prog="python -m benches.evaluation.simulation")
-    parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--images", type=int, default=1_000_000, help="a multiple of 1,000")
     parser.add_argument("--workers", type=int, default=1_000)
-    parser.add_argument("--sample", type=int, default=64, help="pairs that are really counted")
+    parser.add_argument("--sample", type=int, default=16, help="pairs that are really counted")
     parser.add_argument("--folder", type=Path, help="for the files; the temporary one by default")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
