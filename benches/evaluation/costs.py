@@ -21,6 +21,7 @@ from segpost.files.writing import atomic_write
 from segpost.metrics.image_table import PackedImages
 
 SIZE, CLASSES, VOID = (1024, 2048), 19, 255
+FOLDER_IMAGES = 1000
 Seconds = npt.NDArray[np.float64]
 FOLDERS = ("preds", "targets")
 
@@ -133,13 +134,15 @@ def measure_costs(folder: Path, images: int, shard_images: int, sample_pairs: in
 
 
 def link_files(sample: Path, whole: Path, images: int, pairs: int) -> None:
-    """Make a data set of hard links to the files of the sample, 1,000 images a folder."""
+    """Make a data set of links: folders of 1,000 images, which are links to one folder."""
     for name in FOLDERS:
-        for k in range(images):
-            folder = whole / name / f"city{k // 1000:04d}"
-            if k % 1000 == 0:
-                folder.mkdir(parents=True)
-            os.link(sample / name / f"{k % pairs:03d}.png", folder / f"{k:07d}.png")
+        linked = sample / "linked" / name
+        linked.mkdir(parents=True)
+        (whole / name).mkdir(parents=True)
+        for k in range(FOLDER_IMAGES):
+            os.link(sample / name / f"{k % pairs:03d}.png", linked / f"{k:03d}.png")
+        for k in range(images // FOLDER_IMAGES):
+            (whole / name / f"city{k:04d}").symlink_to(linked.absolute())
 
 
 def write_shard(run: Path, shard: int, sample: ShardCounts) -> float:

@@ -66,10 +66,11 @@ def slurm_cluster(folder: Path) -> Iterator[dict[str, str]]:
             stack.enter_context(_daemon(folder / f"{command[0]}.log", command, variables))
             for command in (["slurmctld", "-D"], ["slurmd", "-D", "-N", "localhost"])
         ]
-        while "idle" not in _node_state(variables):  # each question takes a process its time
+        while "idle" not in (state := _node_state(variables)):  # a process each time
             ended = [daemon.args for daemon in daemons if daemon.poll() is not None]
             logs = [path.read_text() for path in folder.glob("*.log")]
             assert not ended, (ended, *logs)
+            assert not any(bad in state for bad in ("inval", "drain")), (state, *logs)
         yield variables
 
 
