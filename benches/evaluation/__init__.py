@@ -1,0 +1,1 @@
+"""Measurements of `segpost.evaluation` at the size of data sets."""
