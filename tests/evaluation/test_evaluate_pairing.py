@@ -215,8 +215,12 @@ def test_files_are_paired_without_a_look_at_each(
         (tmp_path / folder / "below").mkdir(parents=True)
         for k in range(50):
             (tmp_path / folder / "below" / f"{k}.png").touch()
-    calls = []
-    stat = os.stat
-    monkeypatch.setattr(os, "stat", lambda *a, **rest: (calls.append(a), stat(*a, **rest))[1])
+    calls, stat = [], os.stat
+
+    def count(*arguments: Any, **options: Any) -> os.stat_result:
+        calls.append(arguments)
+        return stat(*arguments, **options)
+
+    monkeypatch.setattr(os, "stat", count)
     assert len(pair_files(tmp_path / "preds", tmp_path / "gt").pairs) == 50
     assert len(calls) < 20
