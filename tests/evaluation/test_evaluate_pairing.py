@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from evaluation_files import (
     write_labels,
     write_pairs,
 )
+
+from segpost.evaluation.pairing import pair_files
 
 pytest.importorskip("PIL.Image")
 
@@ -193,3 +196,31 @@ def test_links_and_pipes(data: Path, run: Evaluate) -> None:
     status, _, err = run(data / "preds", data / "gt", "--quiet")
     assert status == 1
     assert "dead.png: No such file" in err
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+def test_a_link_to_the_target_is_no_prediction(link: Any, tmp_path: Path) -> None:
+    for folder in ("preds", "gt"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "gt" / "a.png").write_bytes(b"x")
+    link(tmp_path / "gt" / "a.png", tmp_path / "preds" / "a.png")
+    with pytest.raises(ValueError, match="is prediction and target at once"):
+        pair_files(tmp_path / "preds", tmp_path / "gt")
+
+
+def test_files_are_paired_without_a_look_at_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("preds", "gt"):
+        (tmp_path / folder / "below").mkdir(parents=True)
+        for k in range(50):
+            (tmp_path / folder / "below" / f"{k}.png").touch()
+    calls, stat = [], os.stat
+
+    def count(*arguments: Any, **options: Any) -> os.stat_result:
+        calls.append(arguments)
+        return stat(*arguments, **options)
+
+    monkeypatch.setattr(os, "stat", count)
+    assert len(pair_files(tmp_path / "preds", tmp_path / "gt").pairs) == 50
+    assert len(calls) < 20

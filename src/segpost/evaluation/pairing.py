@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
 from segpost._core.text import display_path, format_names
 from segpost.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES
-from segpost.files.listing import is_single_file, list_files
+from segpost.files.listing import DataFile, is_single_file, list_files
 from segpost.files.tensors import LOGITS_SUFFIXES
 
 
@@ -83,19 +82,21 @@ def pair_files(
     pred_files = list_files(preds, "preds=", (*LABEL_SUFFIXES, *LOGITS_SUFFIXES), pred_suffixes)
     target_files = list_files(targets, "targets=", LABEL_SUFFIXES, target_suffixes)
     if is_single_file(preds) and is_single_file(targets):
-        target = target_files[0]
-        return Pairing([_check_distinct(Pair(target.key, pred_files[0].path, target.path))], [], [])
-    paths = _unique_paths(pred_files, "preds=", "pred_suffixes= says which are meant")
-    target_paths = _unique_paths(target_files, "targets=", "target_suffixes= says which are meant")
-    paths, target_paths, ids = _common_keys(paths, target_paths, "preds=")
-    pairs = [
-        _check_distinct(Pair(ids[key], paths[key], target_paths[key]))
-        for key in sorted(target_paths.keys() & paths)
-    ]
+        _check_distinct({"prediction": pred_files[0], "target": target_files[0]})
+        return Pairing(
+            [Pair(target_files[0].key, pred_files[0].path, target_files[0].path)], [], []
+        )
+    preds_by_key = _unique_files(pred_files, "preds=", "pred_suffixes= says which are meant")
+    by_key = _unique_files(target_files, "targets=", "target_suffixes= says which are meant")
+    preds_by_key, by_key, ids = _common_keys(preds_by_key, by_key, "preds=")
+    pairs = []
+    for key in by_key.keys() & preds_by_key:
+        _check_distinct({"prediction": preds_by_key[key], "target": by_key[key]})
+        pairs.append(Pair(ids[key], preds_by_key[key].path, by_key[key].path))
     return Pairing(
         sorted(pairs),
-        sorted(ids[key] for key in target_paths.keys() - paths),
-        sorted(paths.keys() - target_paths),
+        sorted(ids[key] for key in by_key.keys() - preds_by_key),
+        sorted(preds_by_key.keys() - by_key),
     )
 
 
@@ -122,18 +123,20 @@ def add_instances(
     """
     files = list_files(instances, "instances=", LABEL_SUFFIXES, instance_suffixes, instances=True)
     if is_single_file(instances) and len(pairing.pairs) == 1:
-        by_id = {pairing.pairs[0].id: files[0].path}
+        by_id = {pairing.pairs[0].id: files[0]}
     else:
-        paths = _unique_paths(files, "instances=", "instance_suffixes= says which are meant")
-        targets = {pair.id: pair.target for pair in pairing.pairs}
-        paths, targets, ids = _common_keys(paths, targets, "instances=")
-        by_id = {ids[key]: paths[key] for key in targets.keys() & paths}
+        maps = _unique_files(files, "instances=", "instance_suffixes= says which are meant")
+        targets = {pair.id: DataFile(pair.id, pair.target) for pair in pairing.pairs}
+        maps, targets, ids = _common_keys(maps, targets, "instances=")
+        by_id = {ids[key]: maps[key] for key in targets.keys() & maps}
+    pairs = []
+    for pair in pairing.pairs:
+        if pair.id in by_id:
+            for kind, path in (("prediction", pair.preds), ("target", pair.target)):
+                _check_distinct({kind: DataFile(pair.id, path), "instances": by_id[pair.id]})
+            pairs.append(pair._replace(instances=by_id[pair.id].path))
     return pairing._replace(
-        pairs=[
-            _check_distinct(pair._replace(instances=by_id[pair.id]))
-            for pair in pairing.pairs
-            if pair.id in by_id
-        ],
+        pairs=pairs,
         pairs_without_instances=[pair.id for pair in pairing.pairs if pair.id not in by_id],
     )
 
@@ -141,7 +144,7 @@ def add_instances(
 def find_images(images: Path, ids: Iterable[str]) -> dict[str, Path]:
     """Return the image of every id that has one in a folder, by path, or else by name alone."""
     by_key: dict[str, Path] = {}
-    for key, path in list_files(images, "images=", IMAGE_SUFFIXES):
+    for key, path, _ in list_files(images, "images=", IMAGE_SUFFIXES):
         by_key.setdefault(key, path)
     by_name = {_last_part(key): path for key, path in sorted(by_key.items(), reverse=True)}
     paths = {id_: by_key.get(id_) or by_name.get(_last_part(id_)) for id_ in ids}
@@ -153,25 +156,25 @@ def _last_part(key: str) -> str:
     return key.rpartition("/")[2]
 
 
-def _unique_paths(files: Iterable[tuple[str, Path]], what: str, hint: str) -> dict[str, Path]:
-    """Return paths by key; two files of one key are an error."""
-    by_key: dict[str, list[Path]] = {}
-    for key, path in files:
-        by_key.setdefault(key, []).append(path)
-    ambiguous = {key: paths for key, paths in by_key.items() if len(paths) > 1}
+def _unique_files(files: Iterable[DataFile], what: str, hint: str) -> dict[str, DataFile]:
+    """Return files by key; two files of one key are an error."""
+    by_key: dict[str, list[DataFile]] = {}
+    for file in files:
+        by_key.setdefault(file.key, []).append(file)
+    ambiguous = {key: same for key, same in by_key.items() if len(same) > 1}
     if ambiguous:
-        key, paths = min(ambiguous.items())
+        key, same = min(ambiguous.items())
         count = "1 name belongs" if len(ambiguous) == 1 else f"{len(ambiguous)} names belong"
         raise ValueError(
             f"{what}: {count} to more than one file, {key!r} to "
-            f"{format_names([str(path) for path in paths])}; {hint}"
+            f"{format_names([str(file.path) for file in same])}; {hint}"
         )
-    return {key: paths[0] for key, paths in by_key.items()}
+    return {key: same[0] for key, same in by_key.items()}
 
 
 def _common_keys(
-    paths: dict[str, Path], targets: dict[str, Path], what: str
-) -> tuple[dict[str, Path], dict[str, Path], dict[str, str]]:
+    files: dict[str, DataFile], targets: dict[str, DataFile], what: str
+) -> tuple[dict[str, DataFile], dict[str, DataFile], dict[str, str]]:
     """Return files and targets by keys that both have, and the targets' own keys.
 
     The keys stay where they share one, or else become names without folders.
@@ -181,25 +184,29 @@ def _common_keys(
     ValueError
         If they share neither, or names alone are ambiguous.
     """
-    if not paths.keys().isdisjoint(targets):
-        return paths, targets, {key: key for key in targets}
+    if not files.keys().isdisjoint(targets):
+        return files, targets, {key: key for key in targets}
     ids = {_last_part(key): key for key in targets}
-    if ids.keys().isdisjoint(map(_last_part, paths)):
-        raise ValueError(_describe_no_pairs(list(paths), list(targets), what))
+    if ids.keys().isdisjoint(map(_last_part, files)):
+        raise ValueError(_describe_no_pairs(list(files), list(targets), what))
     hint = "their folders are called otherwise on the other side"
-    paths = _unique_paths([(_last_part(key), path) for key, path in paths.items()], what, hint)
-    by_name = [(_last_part(key), path) for key, path in targets.items()]
-    return paths, _unique_paths(by_name, "targets=", hint), ids
+    files, targets = (
+        _unique_files(
+            [file._replace(key=_last_part(key)) for key, file in by_key.items()], name, hint
+        )
+        for by_key, name in ((files, what), (targets, "targets="))
+    )
+    return files, targets, ids
 
 
-def _check_distinct(pair: Pair) -> Pair:
-    """Return the pair, and refuse a file that is two things at once."""
-    kinds = (("prediction", pair.preds), ("target", pair.target), ("instances", pair.instances))
-    existing = [(kind, path) for kind, path in kinds if path is not None and path.exists()]
-    for (kind, path), (other, other_path) in combinations(existing, 2):
-        if path.samefile(other_path):
-            raise ValueError(f"{display_path(path)} is {kind} and {other} at once")
-    return pair
+def _check_distinct(files: dict[str, DataFile]) -> None:
+    """Refuse a file that is two things at once; files of different inodes are not looked up."""
+    (kind, file), (other_kind, other) = files.items()
+    if file.inode != other.inode and None not in (file.inode, other.inode):
+        return
+    paths = file.path, other.path
+    if all(path.exists() for path in paths) and paths[0].samefile(paths[1]):
+        raise ValueError(f"{display_path(paths[0])} is {kind} and {other_kind} at once")
 
 
 def _describe_no_pairs(keys: Sequence[str], targets: Sequence[str], what: str) -> str:

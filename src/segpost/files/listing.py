@@ -51,6 +51,7 @@ class DataFile(NamedTuple):
 
     key: str  # the path below its folder, without suffixes, with / between the parts
     path: Path
+    inode: int | None = None  # None where it is not known, and of links
 
 
 def list_files(
@@ -88,25 +89,25 @@ def list_files(
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
         return [DataFile(_file_key(source.name, suffixes, instances) or source.stem, source)]
     is_list = source.suffix.lower() == ".txt"
-    listed = list(_read_list(source)) if is_list else list(walk_folder(source))
-    files = [(name, path) for name, path in listed if path.suffix.lower() in kinds]
+    listed = list(_read_list(source)) if is_list else list(_walk_entries(source))
+    files = [file for file in listed if file.path.suffix.lower() in kinds]
     if not files:
-        others = sorted({path.suffix.lower() for _, path in listed if path.suffix})
+        others = sorted({file.path.suffix.lower() for file in listed if file.path.suffix})
         raise ValueError(
             f"{what}: {display_path(source)} holds no {', '.join(dict.fromkeys(kinds))} file"
             + (f", but {len(listed)} of {', '.join(others[:MAX_NAMES])}" if others else "")
         )
     data_files = [
-        DataFile(key, path)
-        for name, path in files
-        if (key := _file_key(name, suffixes, instances)) is not None
+        file._replace(key=key)
+        for file in files
+        if (key := _file_key(file.key, suffixes, instances)) is not None
     ]
     if not data_files:
         ends = suffixes or (INSTANCES if instances else ("_labelIds", "_labelTrainIds"))
         raise ValueError(
             f"{what}: no file in {display_path(source)} has a name that ends with "
             f"{' or '.join(map(repr, ends))}, with or without its suffix; there is "
-            f"{format_names([name for name, _ in files])}"
+            f"{format_names([file.key for file in files])}"
         )
     return sorted(data_files)
 
@@ -116,12 +117,18 @@ def is_single_file(source: Path) -> bool:
     return not source.is_dir() and source.suffix.lower() != ".txt"
 
 
-def walk_folder(
-    folder: Path, ancestors: tuple[tuple[int, int], ...] = ()
-) -> Iterator[tuple[str, Path]]:
+def walk_folder(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield relative names and paths of the files below a folder, without hidden ones.
 
     Links are followed, except to a folder that contains them.
+    """
+    return ((file.key, file.path) for file in _walk_entries(folder))
+
+
+def _walk_entries(folder: Path, ancestors: tuple[tuple[int, int], ...] = ()) -> Iterator[DataFile]:
+    """Yield the files of `walk_folder`, with their names as keys.
+
+    The entries of a folder say all of it: only links are looked up.
     """
     status = folder.stat()
     identity = (status.st_dev, status.st_ino)
@@ -133,10 +140,11 @@ def walk_folder(
                 continue
             path = folder / entry.name
             if entry.is_dir():
-                for name, inner in walk_folder(path, (*ancestors, identity)):
-                    yield f"{entry.name}/{name}", inner
+                for file in _walk_entries(path, (*ancestors, identity)):
+                    yield file._replace(key=f"{entry.name}/{file.key}")
             elif entry.is_file() or not path.exists():  # a dead link fails later; no pipes
-                yield entry.name, path
+                inode = None if entry.is_symlink() else entry.inode()
+                yield DataFile(entry.name, path, inode)
 
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:
@@ -152,8 +160,8 @@ def natural_key(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]
 
 
-def _read_list(source: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the names and paths that a list has a line each for, relative to it."""
+def _read_list(source: Path) -> Iterator[DataFile]:
+    """Yield the files that a list has a line each for, relative to it, with their names as keys."""
     text = source.read_bytes().decode("utf-8", "surrogateescape")
     lines = (line.strip(" \t\r") for line in text.lstrip("\ufeff").split("\n"))
     names = [line for line in lines if line]
@@ -171,7 +179,7 @@ def _read_list(source: Path) -> Iterator[tuple[str, Path]]:
             f"there, relative to {display_path(source.parent)}: {format_names(missing)}"
         )
     for name in names:
-        yield Path(name).as_posix(), source.parent / name
+        yield DataFile(Path(name).as_posix(), source.parent / name)
 
 
 def _file_key(name: str, suffixes: Sequence[str], instances: bool) -> str | None:

@@ -15,6 +15,7 @@ from segpost.cli.demo.detail import enlarge_side_by_side
 from segpost.cli.demo.page import format_demo
 from segpost.cli.installation import installation_facts
 from segpost.cli.parser import format_epilog
+from segpost.files.temporary import remove_dead_temporaries
 from segpost.files.writing import atomic_write, write_png, write_text
 
 DETAIL = (0, 100, 140, 240)  # left, top, right, bottom: leaves and eaves before sky and shore
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
+    remove_dead_temporaries(out)
     print("fitting a classifier on hand-drawn rectangles of the photograph ...", flush=True)
     example = scene.load()
     seg, lines = make_results(example.image, example.logits, example.palette)
