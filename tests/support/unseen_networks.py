@@ -26,7 +26,7 @@ class SegNet(nn.Module):
             x, index = functional.max_pool2d(x, 2, return_indices=True)
             indices.append(index)
         for block in self.up:
-            x = block(functional.max_unpool2d(x, indices.pop(), 2, output_size=sizes.pop()))
+            x = block(functional.max_unpool2d(x, indices.pop(), [2, 2], output_size=sizes.pop()))
         logits: Tensor = self.classifier(x)
         return logits
 

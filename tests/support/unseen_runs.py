@@ -130,7 +130,7 @@ def _iter_targets(holdout: Holdout, network: str) -> Mistakes:
     yield "target times 12", ("target-stretched",), read(lambda t: kept(t) * np.uint8(12))
     yield (
         "target of zeros",
-        ("target-zeros", "target-one-class", "ids-divided"),
+        ("target-all-zero",),
         read(np.zeros_like, **void_of(holdout.outputs[network].targets)),
     )
 

@@ -12,6 +12,8 @@ from segpost.diagnosis.rules.common.reshaping import undo_reshape
 from segpost.diagnosis.values import MIN_PIXELS, neighbor_agreement
 
 SMOOTH, ROUGH = 0.9, 0.75  # shares of equal neighbors: of a label map, and of shuffled pixels
+FAIRLY_SMOOTH = 0.6  # of a small label map
+MIN_GAIN = 0.3
 
 
 @rule(
@@ -73,7 +75,7 @@ def reshape_not_transpose(context: DiagnosticContext) -> RuleResult | None:
     if agreement > ROUGH:
         return None
     undone = neighbor_agreement(undo_reshape(context))
-    if undone < SMOOTH:
+    if undone < FAIRLY_SMOOTH or undone - agreement < MIN_GAIN:
         return None
     is_first = context.inputs.class_axis == -3
     layout = "(H, W, C)" if is_first else "(C, H, W)"

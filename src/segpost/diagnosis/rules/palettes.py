@@ -20,6 +20,7 @@ from segpost.diagnosis.values import (
 from segpost.render.findings import Rank
 
 MAX_PALETTE_COLORS = 256  # of an image of labels; more come from overlays, JPEG or resizing
+MIN_CLASSES_OF_DATASET = 10  # fewer are often the caller's own
 OFFSETS = (1, -1, 2, -2)  # of names or colors against classes
 
 
@@ -127,7 +128,7 @@ def names_shifted(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "palette-of-other-dataset",
     needs="palette",
-    ranks="certain likely",
+    ranks="certain likely hint",
     cure="palette = segpost.Palette.named(name)  # name: the data set's",
     unless="names-shifted",
 )
@@ -376,7 +377,7 @@ def _compare_class_count(context: DiagnosticContext) -> RuleResult | None:
         return None
     return _suggest(
         fitting[0],
-        "likely",
+        "likely" if classes >= MIN_CLASSES_OF_DATASET else "hint",
         f"there are {classes} classes, the palette {own_names[0]!r} has {colors} and "
         f"{fitting[0]!r} has {classes}",
         {"classes": classes, "colors": colors},

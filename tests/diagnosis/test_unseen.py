@@ -1,0 +1,38 @@
+"""Ranks hold for networks of other architectures on other scenes, whose findings chose no rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from corpus_counts import find_in_right_runs, judge_failures
+from holdout_runs import Holdout, iter_right
+from unseen_runs import iter_unseen_mistakes, train_unseen
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def unseen() -> Holdout:
+    """The outputs of the networks."""
+    return train_unseen()
+
+
+def test_right_runs_of_unseen_networks(unseen: Holdout) -> None:
+    """Nothing certain, and nearly nothing likely."""
+    runs = list(iter_right(unseen))
+    found = find_in_right_runs(runs)
+    ranks = Counter(finding.rank for _, finding in found)
+    serious = [(run.network, run.how, f.code, f.rank) for run, f in found if f.rank != "hint"]
+    assert len(runs) >= 400
+    assert not ranks["certain"], serious
+    assert ranks["likely"] <= 2, serious
+
+
+def test_mistakes_with_unseen_networks(unseen: Holdout) -> None:
+    """The cause comes first in four of five runs; of poor networks little can be said."""
+    verdicts = judge_failures(iter_unseen_mistakes(unseen))
+    missed = [(v.what, v.scene, [f.code for f in v.findings]) for v in verdicts if not v.is_named]
+    assert len(verdicts) >= 150
+    assert len(missed) <= 0.2 * len(verdicts), missed
+    assert sum(verdict.is_misnamed for verdict in verdicts) <= 4, missed
