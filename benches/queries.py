@@ -60,7 +60,7 @@ def street(seed: int = 0) -> Head:
     return Head(classes, masks)
 
 
-def contenders(dialect: str, task: Any, head: Head) -> list[Contender]:
+def contenders(dialect: Any, task: Any, head: Head) -> list[Contender]:
     """The processor and segpost."""
     torch = importlib.import_module("torch")
     module = importlib.import_module(
