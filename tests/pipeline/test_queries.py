@@ -15,6 +15,12 @@ import segpost
 SIZE = (45, 83)
 HEADS = [structured_head(0, 12), structured_head(1, 12, shape=(17, 23)), random_head(2, 12)]
 DIALECTS = ("mask2former", "maskformer", "oneformer", "eomt", "detectron2")
+CASES = [  # the score grid of "mask2former" is large for a definition in full size
+    pytest.param(dialect, head, id=f"{dialect}-{name}")
+    for dialect in DIALECTS
+    for name, head in zip(("structured", "small", "random"), HEADS, strict=True)
+    if dialect != "mask2former" or name == "structured"
+]
 TIE = 1e-5
 
 
@@ -22,8 +28,7 @@ def segment(head: query_heads.Head, **options: Any) -> Any:
     return segpost.segment_queries(head.classes, head.masks, **options)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("head", HEADS, ids=["structured", "small", "random"])
+@pytest.mark.parametrize(("dialect", "head"), CASES)
 def test_semantic_labels_are_the_argmax_of_the_weighted_masks(
     head: query_heads.Head, dialect: Any
 ) -> None:
@@ -37,8 +42,7 @@ def test_semantic_labels_are_the_argmax_of_the_weighted_masks(
 
 
 @pytest.mark.parametrize("things", [None, frozenset({0, 1})], ids=["things", "stuff"])
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("head", HEADS, ids=["structured", "small", "random"])
+@pytest.mark.parametrize(("dialect", "head"), CASES)
 def test_panoptic_segments_are_those_of_the_definition(
     head: query_heads.Head, dialect: Any, things: frozenset[int] | None
 ) -> None:
@@ -62,8 +66,10 @@ def test_panoptic_segments_are_those_of_the_definition(
     assert len(seg.segments) > 1
 
 
-@pytest.mark.parametrize("dialect", ["mask2former", "maskformer", "eomt", "detectron2"])
-@pytest.mark.parametrize("head", HEADS[:2], ids=["structured", "small"])
+@pytest.mark.parametrize(
+    ("dialect", "head"),
+    [case for case in CASES if "oneformer" not in str(case.id) and "random" not in str(case.id)],
+)
 def test_instances_are_those_of_the_definition(head: query_heads.Head, dialect: Any) -> None:
     """The best instance lies on top, or with one instance a query the last one."""
     seg = segment(head, task="instance", dialect=dialect, size=SIZE)
@@ -97,8 +103,10 @@ def test_instances_of_oneformer_are_the_argmax_of_score_times_logit() -> None:
         np.testing.assert_array_equal(seg.labels == number, first == k)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS[:4])
-@pytest.mark.parametrize("form", ["dict", "object", "pair"])
+@pytest.mark.parametrize(
+    ("dialect", "form"),
+    [("mask2former", "dict"), ("maskformer", "object"), ("oneformer", "pair"), ("eomt", "dict")],
+)
 def test_postprocess_takes_the_output_of_a_model(dialect: Any, form: str) -> None:
     head = structured_head(0)
     output: Any = {"class_queries_logits": head.classes, "masks_queries_logits": head.masks}
@@ -162,16 +170,18 @@ def test_areas_and_boxes_are_those_of_the_map() -> None:
 
 @pytest.mark.parametrize("task", ["semantic", "panoptic", "instance"])
 def test_a_batch_is_its_images(task: Any) -> None:
-    heads = [structured_head(seed) for seed in (3, 4)]
+    heads = [structured_head(seed, 12) for seed in (3, 4)]
     batch = segpost.segment_queries(
         np.stack([head.classes for head in heads]),
         np.stack([head.masks for head in heads]),
         task=task,
+        dialect="maskformer",
         size=SIZE,
     )
     assert len(batch) == 2
     for i, head in enumerate(heads):
-        one, alone = batch[i], segment(head, task=task, size=SIZE)
+        one = batch[i]
+        alone = segment(head, task=task, dialect="maskformer", size=SIZE)
         np.testing.assert_array_equal(one.labels, alone.labels)
         assert one.segments == alone.segments
 
@@ -179,9 +189,10 @@ def test_a_batch_is_its_images(task: Any) -> None:
 @pytest.mark.parametrize("backend_name", ["native", "numba", "reference"])
 def test_backends_agree(backend_name: Any) -> None:
     head = structured_head(5)
-    expected = segment(head, task="panoptic", size=SIZE)
+    options: Any = {"task": "panoptic", "dialect": "maskformer", "size": SIZE}
+    expected = segment(head, **options)
     with segpost.use_backend(backend_name):
-        seg = segment(head, task="panoptic", size=SIZE)
+        seg = segment(head, **options)
     np.testing.assert_array_equal(seg.labels, expected.labels)
     assert seg.segments == expected.segments
 

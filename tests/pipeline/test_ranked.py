@@ -17,7 +17,7 @@ from segpost._core.sampling import axes
 SIZE = (37, 58)
 TOLERANCE = 1e-5
 BACKENDS = ("native", "numba", "reference")
-RANKED = ("labels", "confidence", "entropy", "margin", "topk")
+RANKED: Any = ("labels", "confidence", "entropy", "margin", "topk")
 
 
 def noise(scale: float, classes: int = 7, seed: int = 0) -> npt.NDArray[np.float32]:
@@ -155,7 +155,7 @@ def test_refined_probabilities() -> None:
 @pytest.mark.parametrize(("dtype", "most"), [("uint8", 255), ("uint16", 65535)])
 def test_probabilities_of_integers(dtype: Any, most: int) -> None:
     logits = noise(2.0)
-    want = ("probabilities", "topk")
+    want: Any = ("probabilities", "topk")
     seg = segpost.postprocess(logits, size=SIZE, probabilities_dtype=dtype, want=want)
     exact = segpost.postprocess(logits, size=SIZE, want=want)
     for result, real in (

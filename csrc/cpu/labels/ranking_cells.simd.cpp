@@ -130,7 +130,7 @@ inline void put_ranking(const RankingJob &job, std::int64_t n, std::int64_t y, s
     put(job.confidence, ranking.power(0) * unit);
     if (Keep::with_entropy && job.entropy.data) {
         const V entropy = logarithm(ranking.sum) - broadcast<V>(ln_2) * ranking.weighted * unit;
-        put(job.entropy, max(entropy, V{}));
+        put(job.entropy, max(V{}, entropy)); // in this order a NaN stays
     }
     if (Keep::most > 1 && job.margin.data)
         put(job.margin, (ranking.power(0) - ranking.power(1)) * unit);

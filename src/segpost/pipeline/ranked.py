@@ -52,12 +52,12 @@ def segment_ranked(
     segmentation = wrap_outputs(plan, image, kept)
     results = _rank(plan, ranked, axes, confidence, options)
     wrap, index = plan.wrap, ... if plan.is_batch else 0
-    wrapped = {
+    wrapped: dict[str, Any] = {
         name: None if array is None else wrap(array[index]) for name, array in results.items()
     }
     labels, top = wrapped.pop("top_labels"), wrapped.pop("top_probabilities")
-    topk = None if labels is None else TopK(labels, top)
-    return replace(segmentation, topk=topk, **wrapped)
+    wrapped["topk"] = None if labels is None else TopK(labels, top)
+    return replace(segmentation, **wrapped)
 
 
 def _ranked_logits(plan: Plan, logits: Logits) -> tuple[Logits, Axes | None]:
@@ -145,5 +145,5 @@ def with_probabilities_dtype(
             "and convert them there"
         ),
     )
-    levels = source.wrap(as_levels(source.array, dtype))
-    return replace(segmentation, probabilities=levels)
+    results: dict[str, Any] = {"probabilities": source.wrap(as_levels(source.array, dtype))}
+    return replace(segmentation, **results)

@@ -138,7 +138,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         if self.image is not None and self.image.ndim == 3:  # one image, beside a batch of labels
             del arrays["image"]
         top = arrays.pop("topk")
-        parts = {k: None if v is None else v[index] for k, v in arrays.items()}
+        parts: Any = {k: None if v is None else v[index] for k, v in arrays.items()}
         parts["topk"] = None if top is None else TopK(*(array[index] for array in top))
         return replace(self, **parts)
 

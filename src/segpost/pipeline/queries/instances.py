@@ -31,13 +31,12 @@ class MaskTile(NamedTuple):
     columns: slice
     bits: dict[int, Array]  # by number of the kept query
 
-    def mask(self, query: int) -> Array | None:
-        """Return the mask of a query in this part; None if it has no pixel here."""
-        bits = self.bits.get(query)
-        if bits is None:
-            return None
+    def mask(self, query: int) -> Array:
+        """Return the mask of a query that may have pixels in this part."""
         shape = (self.rows.stop - self.rows.start, self.columns.stop - self.columns.start)
-        return np.unpackbits(bits, count=shape[0] * shape[1]).astype(bool).reshape(shape)
+        return (
+            np.unpackbits(self.bits[query], count=shape[0] * shape[1]).astype(bool).reshape(shape)
+        )
 
 
 def segment_instances(
@@ -162,12 +161,14 @@ def _paint(
     """Return the map of the ids of queries, in order: later ones lie over earlier ones."""
     shape = geometry.size if rules.sigmoid_last else geometry.grid
     id_map = np.zeros(shape, label_dtype(len(ids) + 1))
+    positions: dict[int, list[int]] = {}
+    for position, (_, query) in enumerate(ids):
+        positions.setdefault(query, []).append(position)
     for tile in tiles:
         target = id_map[tile.rows, tile.columns]
-        for number, query in ids:
-            mask = tile.mask(query)
-            if mask is not None:
-                target[mask] = number
+        for position in sorted(p for query in tile.bits for p in positions.get(query, ())):
+            number, query = ids[position]
+            target[tile.mask(query)] = number
     if rules.sigmoid_last:
         return id_map
     rows, columns = (_nearest_samples(geometry, index) for index in (0, 1))
