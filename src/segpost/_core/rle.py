@@ -8,6 +8,7 @@ differences from the count two before. Source: pycocotools, common/maskApi.c.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, TypedDict
 
 import numpy as np
@@ -131,7 +132,7 @@ def _compress_chunk(counts: Array, ends: Array) -> list[bytes]:
         values[own] = counts[own]
     code, stops = _characters_of(values)
     bounds = [0, *stops[ends - 1].tolist()]
-    return [code[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [code[a:b] for a, b in itertools.pairwise(bounds)]
 
 
 def decompress_counts(code: bytes | str) -> Array:
