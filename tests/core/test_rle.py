@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ CODES = [
 ]
 
 
-def random_masks(count=60):
+def random_masks(count: int = 60) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(7)
     for index in range(count):
         height, width = rng.integers(1, 40, 2)
@@ -27,18 +29,18 @@ def random_masks(count=60):
 
 
 @pytest.mark.parametrize(("counts", "size"), CODES)
-def test_compressed_counts_come_back(counts, size):
+def test_compressed_counts_come_back(counts: list[int], size: tuple[int, int]) -> None:
     assert rle.decompress_counts(rle.compress_counts(np.array(counts, np.int64))).tolist() == counts
 
 
-def test_the_string_of_coco_s_example():
+def test_the_string_of_coco_s_example() -> None:
     mask = np.zeros((4, 5), np.uint8)
     mask[1:3, 1:4] = 1
     assert rle.encode_counts(mask).tolist() == [5, 2, 2, 2, 2, 2, 5]
     assert rle.encode_mask(mask) == {"size": [4, 5], "counts": b"5220003"}
 
 
-def test_masks_come_back_with_area_and_box():
+def test_masks_come_back_with_area_and_box() -> None:
     for mask in random_masks():
         counts = rle.encode_counts(mask)
         assert (rle.decode_counts(counts, mask.shape) == mask).all()
@@ -50,7 +52,7 @@ def test_masks_come_back_with_area_and_box():
 
 @pytest.mark.peers
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_codes_equal_those_of_pycocotools():
+def test_codes_equal_those_of_pycocotools() -> None:
     coco = pytest.importorskip("pycocotools.mask")
     for mask in random_masks():
         theirs = coco.encode(np.asfortranarray(mask, np.uint8))
@@ -73,6 +75,6 @@ def test_codes_equal_those_of_pycocotools():
         (lambda: rle.decode_counts(np.array([1.5]), (1, 1)), "sequence of integers, got float64"),
     ],
 )
-def test_bad_codes_are_refused(call, message):
+def test_bad_codes_are_refused(call: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()

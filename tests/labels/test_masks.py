@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import mask_cases
 import numpy as np
@@ -102,7 +103,7 @@ def test_a_threshold_is_of_the_sigmoid() -> None:
 
 
 def test_the_ends_of_the_probabilities() -> None:
-    logits = np.float32([[[-np.inf, -1e30, 0, 1e30, np.inf]]])
+    logits = np.array([[[-np.inf, -1e30, 0, 1e30, np.inf]]], np.float32)
     assert segpost.binarize(logits, threshold=0).tolist() == [[[0, 1, 1, 1, 1]]]
     assert segpost.binarize(logits, threshold=1).tolist() == [[[0, 0, 0, 0, 0]]]
     assert segpost.binarize(logits).tolist() == [[[0, 0, 0, 1, 1]]]
@@ -114,7 +115,7 @@ def test_cutoffs_are_rounded_down() -> None:
     for t in (0.3, 0.7, 1e-12):
         cutoff = float(cutoffs([t], None)[0])
         assert cutoff == pytest.approx(np.log(t / (1 - t)), rel=1e-15)
-        v = np.float64([[[cutoff, np.nextafter(cutoff, np.inf), -1, 2]]])
+        v = np.array([[[cutoff, np.nextafter(cutoff, np.inf), -1, 2]]], np.float64)
         assert segpost.binarize(v, threshold=t)[0, 0, :2].tolist() == [0, 1]
 
 
@@ -153,7 +154,7 @@ def test_labels_follow_the_order_of_the_classes() -> None:
         wanted = np.zeros((33, 40), np.int64)
         for mask, label in zip(masks, order, strict=True):
             wanted[mask == 1] = label
-        options = {"size": (33, 40), "threshold": 0.2, "encoding": "labels"}
+        options: dict[str, Any] = {"size": (33, 40), "threshold": 0.2, "encoding": "labels"}
         got = segpost.binarize(logits, class_order=order, **options)
         assert got.dtype == (np.uint8 if max(order) < 256 else np.int32)
         np.testing.assert_array_equal(got, wanted)
@@ -190,7 +191,7 @@ def flood(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("encoding", ["mask", "bits", "rle", "labels"])
-def test_hysteresis_keeps_what_touches_a_high_pixel(encoding: str) -> None:
+def test_hysteresis_keeps_what_touches_a_high_pixel(encoding: Any) -> None:
     random = np.random.default_rng(4)
     for shape, size in (((3, 6, 9), (41, 50)), ((2, 2, 1), (1, 30)), ((1, 30, 30), (30, 30))):
         logits = random.normal(size=shape).astype(np.float32)
@@ -215,7 +216,7 @@ def test_nan_and_infinities() -> None:
     masks = segpost.binarize(logits + 1, nan="propagate")
     assert masks.sum() == 23
     assert masks[1, 2, 0] == 0
-    meet = np.float32([[[np.inf, -np.inf]]])
+    meet = np.array([[[np.inf, -np.inf]]], np.float32)
     with pytest.raises(ValueError, match=r"no answer at 2 of 4 pixels of 1 masks, .* x 1: infin"):
         segpost.binarize(meet, size=(1, 4))
     assert segpost.binarize(meet, size=(1, 4), nan="propagate").tolist() == [[[1, 0, 0, 0]]]
@@ -271,7 +272,7 @@ LOGITS = np.arange(24, dtype=np.float32).reshape(2, 3, 4) - 9
         ({"quantization": (0.1, 3)}, TypeError, r"quantization is for integer logits"),
     ],
 )
-def test_bad_arguments(arguments: dict, error: type[Exception], message: str) -> None:
+def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         segpost.binarize(LOGITS, **arguments)
 

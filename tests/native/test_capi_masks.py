@@ -13,6 +13,7 @@ from conftest import NATIVE, scene
 
 import segpost
 from segpost._core import rle
+from segpost._core.sampling import Grid
 
 pytestmark = pytest.mark.skipif(not NATIVE, reason="no native backend")
 SIZE = (40, 61)
@@ -44,7 +45,11 @@ def runs(logits: np.ndarray, given: BinarizeOptions, capacity: int) -> tuple[int
 
 def test_masks_and_bits() -> None:
     logits = scene(3, 9, 14)[None]
-    for probability, grid, name in ((0.5, 0, "half_pixel"), (0.3, 1, "align_corners")):
+    cases: tuple[tuple[float, int, Grid], ...] = (
+        (0.5, 0, "half_pixel"),
+        (0.3, 1, "align_corners"),
+    )
+    for probability, grid, name in cases:
         level = np.array([math.log(probability / (1 - probability))] * 3)
         wanted = segpost.binarize(logits, size=SIZE, threshold=probability, grid=name)
         masks = np.full((1, 3, *SIZE), 9, np.uint8)

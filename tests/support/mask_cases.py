@@ -36,16 +36,16 @@ def near_thresholds(kind: str, shape: tuple[int, ...], seed: int, levels: Any) -
     """float32 logits that are close to the logits of the thresholds, or one of `adversarial`."""
     random = np.random.default_rng(seed)
     if kind == "zeros":
-        signs: np.ndarray = random.choice(np.float32([0, 0, -0.0, 1e-45, -1e-45, 1]), shape)
-        return signs
+        signs = np.array([0, 0, -0.0, 1e-45, -1e-45, 1], np.float32)
+        return np.asarray(random.choice(signs, shape))
     if kind not in ("near", "equal"):
         return adversarial(kind, shape, seed)
     finite = [math.log(t / (1 - t)) if 0 < t < 1 else 3.0 for t in levels]
-    nearest = np.float32(finite)[:, None, None] * np.ones(shape, np.float32)
+    nearest = np.array(finite, np.float32)[:, None, None] * np.ones(shape, np.float32)
     if kind == "equal":
-        return nearest
-    steps: np.ndarray = np.float32(random.choice([-2, -1, 0, 1, 2], shape))
-    return nearest + steps * np.spacing(nearest)
+        return np.asarray(nearest)
+    steps = random.choice([-2, -1, 0, 1, 2], shape).astype(np.float32)
+    return np.asarray(nearest + steps * np.spacing(nearest))
 
 
 def cases(count: int, seed: int = 5) -> Iterator[Case]:

@@ -8,6 +8,7 @@ differences from the count two before. Source: pycocotools, common/maskApi.c.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, TypedDict
 
 import numpy as np
@@ -17,6 +18,7 @@ Array = npt.NDArray[Any]
 
 _FIRST_BYTE = 48
 _MORE, _SIGN, _DIGITS = 0x20, 0x10, 0x1F
+_CHUNK = 1 << 17  # counts that are compressed together
 _MAX_DIGITS = 12  # of 5 bits: a value of 60 bits
 
 
@@ -84,24 +86,26 @@ def compress_counts(counts: Array) -> bytes:
     """Return the compressed string of counts, as pycocotools writes it."""
     values = np.array(counts, np.int64)
     values[3:] -= np.asarray(counts, np.int64)[1:-2]
-    digits, is_written = _digits_of(values)
-    return digits[is_written].tobytes()
+    return _characters_of(values)[0]
 
 
-def _digits_of(values: Array) -> tuple[Array, Array]:
-    """Return the characters of numbers, [numbers, places], and which of them are written."""
-    places = max(int(np.abs(values).max(initial=0)).bit_length() // 5 + 1, 1)
-    digits = np.zeros((values.size, places), np.uint8)
-    is_written = np.zeros(digits.shape, np.bool_)
-    more = np.ones(values.size, np.bool_)
-    rest = values.copy()
-    for place in range(places):
-        is_written[:, place] = more
-        digit = rest & _DIGITS
-        rest >>= 5
-        more &= rest != np.where(digit & _SIGN, -1, 0)
-        digits[:, place] = digit + _FIRST_BYTE + np.where(more, _MORE, 0)
-    return digits, is_written
+def _characters_of(values: Array) -> tuple[bytes, Array]:
+    """Return the characters of numbers, and where those of each end."""
+    size = values ^ (values >> 63)  # of a number and of its complement
+    left = np.ones(values.size, np.int64)
+    limit, largest = _SIGN, int(size.max(initial=0))
+    while limit <= largest:
+        left += size >= limit
+        limit <<= 5
+    ends = np.cumsum(left)
+    characters = np.empty(int(ends[-1]) if ends.size else 0, np.uint8)
+    rest, place = values, ends - left
+    while rest.size:
+        has_more = left > 1
+        characters[place] = (rest & _DIGITS) + _FIRST_BYTE + _MORE * has_more
+        more = np.flatnonzero(has_more)
+        rest, place, left = rest[more] >> 5, place[more] + 1, left[more] - 1
+    return characters.tobytes(), ends
 
 
 def compress_each(counts: Array, ends: Array) -> list[bytes]:
@@ -109,18 +113,26 @@ def compress_each(counts: Array, ends: Array) -> list[bytes]:
 
     Mask ``i`` has ``counts[ends[i - 1]:ends[i]]``.
     """
-    begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
-    place = np.arange(counts.size) - np.repeat(begins, np.diff(ends, prepend=0))
-    is_difference = place > 2
+    codes: list[bytes] = []
+    while len(codes) < len(ends):  # some masks at a time, to limit memory
+        first = int(ends[len(codes) - 1]) if codes else 0
+        count = int(np.searchsorted(ends, first + _CHUNK, "right")) - len(codes)
+        part = ends[len(codes) : len(codes) + max(count, 1)]
+        codes += _compress_chunk(counts[first : part[-1]], part - first)
+    return codes
+
+
+def _compress_chunk(counts: Array, ends: Array) -> list[bytes]:
+    """Return the compressed strings of some masks."""
     values = np.array(counts, np.int64)
-    values[is_difference] -= np.asarray(counts, np.int64)[np.flatnonzero(is_difference) - 2]
-    digits, is_written = _digits_of(values)
-    code = digits[is_written].tobytes()
-    lengths = np.concatenate([[0], np.cumsum(is_written.sum(axis=1))])
-    stops = lengths[ends]
-    return [code[a:b] for a, b in zip([0, *stops[:-1].tolist()], stops.tolist(), strict=False)][
-        : len(ends)
-    ]
+    values[3:] -= counts[1:-2]
+    begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+    for place in range(3):  # the first three counts of a mask are no differences
+        own = begins[begins + place < ends] + place
+        values[own] = counts[own]
+    code, stops = _characters_of(values)
+    bounds = [0, *stops[ends - 1].tolist()]
+    return [code[a:b] for a, b in itertools.pairwise(bounds)]
 
 
 def decompress_counts(code: bytes | str) -> Array:
