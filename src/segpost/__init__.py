@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from segpost.fingerprints.probe import probe_image
     from segpost.labels.masks import binarize
     from segpost.labels.operations import argmax, softmax
+    from segpost.labels.resizing import resize_labels
     from segpost.metrics import (
         BoundaryF,
         BoundaryIoU,
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
         label_counts,
     )
     from segpost.objects.api import regions
-    from segpost.objects.region import Region, Regions
+    from segpost.objects.collection import Regions
+    from segpost.objects.drawing import mask_from_polygons, masks_from_rle
+    from segpost.objects.region import Region
     from segpost.pipeline.api import postprocess
     from segpost.pipeline.blockwise import merged_blocks
     from segpost.pipeline.queries.api import segment_queries
@@ -100,6 +103,8 @@ __all__ = [
     "get_include",
     "label_counts",
     "labels_from_colors",
+    "mask_from_polygons",
+    "masks_from_rle",
     "merge_shards",
     "merged_blocks",
     "num_threads",
@@ -108,6 +113,7 @@ __all__ = [
     "probe_image",
     "raise_deferred",
     "regions",
+    "resize_labels",
     "segment_queries",
     "set_num_threads",
     "softmax",
@@ -135,7 +141,7 @@ _MODULE_OF = {
     "Palette": "color.palette",
     "Refinement": "crf.model",
     "Region": "objects.region",
-    "Regions": "objects.region",
+    "Regions": "objects.collection",
     "Scores": "metrics",
     "Segment": "pipeline.queries.segments",
     "Segmentation": "pipeline.segmentation",
@@ -156,6 +162,8 @@ _MODULE_OF = {
     "get_include": "_backends.config",
     "label_counts": "metrics",
     "labels_from_colors": "color.operations",
+    "mask_from_polygons": "objects.drawing",
+    "masks_from_rle": "objects.drawing",
     "merge_shards": "evaluation",
     "merged_blocks": "pipeline.blockwise",
     "num_threads": "_backends.threads",
@@ -165,6 +173,7 @@ _MODULE_OF = {
     "raise_deferred": "_backends.config",
     "segment_queries": "pipeline.queries.api",
     "regions": "objects.api",
+    "resize_labels": "labels.resizing",
     "set_num_threads": "_backends.threads",
     "softmax": "labels.operations",
     "use_backend": "_backends.registry",

@@ -13,6 +13,7 @@ from segpost.crf.terms import Normalization, PresetName
 from segpost.evaluation.options import MapTo
 from segpost.fingerprints.diff import Verdict
 from segpost.fingerprints.summary import Precision
+from segpost.labels.resizing import LabelResizeMode
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.dialects import DialectName
 from segpost.metrics.matrix import InvalidPreds, InvalidTarget
@@ -49,6 +50,7 @@ __all__ = [
     "InvalidPreds",
     "InvalidTarget",
     "JsonLayout",
+    "LabelResizeMode",
     "Layout",
     "MapTo",
     "MeanOver",

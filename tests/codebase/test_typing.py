@@ -82,6 +82,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "InvalidPreds": lambda word: segpost.ConfusionMatrix(3, invalid_preds=word),
     "InvalidTarget": lambda word: segpost.ConfusionMatrix(3, invalid_target=word),
     "JsonLayout": lambda word: scores().to_json(layout=word),
+    "LabelResizeMode": lambda word: segpost.resize_labels(MAP, (2, 2), word),
     "Layout": lambda word: box(layout=word),
     "MapTo": lambda word: segpost.Evaluation("preds", "targets", num_classes=3, map_to=word),
     "MeanOver": lambda word: matrix().compute(mean=word),

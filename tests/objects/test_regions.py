@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.ndimage
 from conftest import FAST, switch
 from label_maps import label_map
 from numpy.testing import assert_array_equal
@@ -17,13 +16,14 @@ from segpost._core import rle
 
 KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 Array = np.ndarray[Any, Any]
+ndimage = pytest.importorskip("scipy.ndimage")
 
 
 def blobs(shape: tuple[int, int], classes: int, seed: int = 0) -> Array:
     """A label map of smooth shapes, with some noise."""
     random = np.random.default_rng(seed)
-    noise = scipy.ndimage.gaussian_filter(random.normal(size=(classes, *shape)), (0, 3, 3))
-    labels = noise.argmax(axis=0).astype(np.uint8)
+    noise = ndimage.gaussian_filter(random.normal(size=(classes, *shape)), (0, 3, 3))
+    labels: Array = noise.argmax(axis=0).astype(np.uint8)
     labels[random.random(shape) < 0.02] = 0
     return labels
 
@@ -32,8 +32,9 @@ def blobs(shape: tuple[int, int], classes: int, seed: int = 0) -> Array:
 def test_runs_are_those_of_the_definition(backend_name: str) -> None:
     """Maps of all types and strides, with values of both types: every array is equal."""
     random = np.random.default_rng(3)
-    for case in range(60):
-        shape = tuple(int(random.integers(1, top)) for top in (4, 60, 200))
+    for case in range(20):
+        images, height, width = (int(random.integers(1, top)) for top in (3, 40, 200))
+        shape = (images, height, width)
         labels = label_map(random, shape, 4)
         values = random.random(shape, np.float32)
         if case % 3 == 0:
@@ -60,7 +61,7 @@ def test_maps_of_few_pixels(backend: str, shape: tuple[int, int]) -> None:
 def test_measures_are_those_of_numpy(backend: str, kind: str) -> None:
     """Area, box, centroid, confidence, runs and mask of every label of every type."""
     labels = blobs((40, 70), 4).astype(kind)
-    confidence = np.random.default_rng(1).random(labels.shape, np.float32)
+    confidence = np.asarray(np.random.default_rng(1).random(labels.shape), np.float32)
     regions = segpost.regions(labels, confidence=confidence)
     assert_array_equal(regions.labels, np.unique(labels))
     for region in regions:
@@ -92,7 +93,7 @@ def test_codes_are_those_of_masks(backend: str) -> None:
 
 def test_confidence_of_bytes(backend: str) -> None:
     """255 is 1."""
-    (region,) = segpost.regions(np.zeros((1, 2), int), confidence=np.uint8([[255, 0]]))
+    (region,) = segpost.regions(np.zeros((1, 2), int), confidence=np.array([[255, 0]], np.uint8))
     assert region.confidence == 0.5
 
 
@@ -100,13 +101,13 @@ def test_confidence_of_bytes(backend: str) -> None:
 def test_components_are_those_of_scipy(backend: str, connectivity: int) -> None:
     """Every component, in order of label and first pixel."""
     structure = np.ones((3, 3)) if connectivity == 8 else None
-    for seed in range(6):
+    for seed in range(2):
         random = np.random.default_rng(seed)
-        labels = random.integers(0, 3, (30, 41)) if seed % 2 else blobs((60, 90), 5, seed)
+        labels = random.integers(0, 3, (30, 41)) if seed % 2 else blobs((40, 50), 3, seed)
         regions = segpost.regions(labels, connectivity=connectivity)
         index = 0
         for label in np.unique(labels):
-            numbered, count = scipy.ndimage.label(labels == label, structure)
+            numbered, count = ndimage.label(labels == label, structure)
             for number in range(1, count + 1):
                 assert regions[index].label == label
                 assert_array_equal(regions[index].mask(), numbered == number)
@@ -136,18 +137,20 @@ def test_logits_are_those_of_their_labels(backend: str) -> None:
     """Regions of logits, at all grids and with a letterbox, are those of the label map."""
     logits = np.random.default_rng(4).normal(size=(5, 9, 12)).astype(np.float32)
     box = segpost.Letterbox.fit((50, 90), (36, 48))
-    for settings in (
+    every: list[dict[str, Any]] = [
         {},
         {"size": (40, 1200)},
         {"size": (70, 50), "grid": "align_corners"},
         {"letterbox": box},
-    ):
-        labels = segpost.argmax(logits, **settings)  # type: ignore[arg-type]
-        regions = segpost.regions(logits=logits, confidence=True, **settings)  # type: ignore[arg-type]
+    ]
+    for settings in every:
+        labels = segpost.argmax(logits, **settings)
+        regions = segpost.regions(logits=logits, confidence=True, **settings)
         assert_array_equal(regions.to_labels(), labels)
-        seg = segpost.postprocess(logits, want=("confidence",), **settings)  # type: ignore[call-overload]
+        seg = segpost.postprocess(logits, want=("confidence",), **settings)
         means = segpost.regions(labels, confidence=seg.confidence).confidences
         assert means is not None
+        assert regions.confidences is not None
         np.testing.assert_allclose(regions.confidences, means, atol=1e-6)
 
 
@@ -175,12 +178,13 @@ def test_masks_overlap(backend: str) -> None:
     """A region a mask that has pixels; the label is the number of the mask."""
     masks = np.random.default_rng(5).random((4, 12, 9)) < 0.5
     masks[2] = False
-    scores = np.float32([0.5, 0.25, 0.125, 1])
+    scores = np.array([0.5, 0.25, 0.125, 1], np.float32)
     for given in (masks, masks.astype(np.uint8), [rle.encode_mask(mask) for mask in masks]):
         regions = segpost.regions(masks=given, confidence=scores)
         assert regions.labels.tolist() == [0, 1, 3]
         assert_array_equal(regions.masks(), masks[[0, 1, 3]])
-        assert regions.confidences.tolist() == [0.5, 0.25, 1.0]  # type: ignore[union-attr]
+        assert regions.confidences is not None
+        assert regions.confidences.tolist() == [0.5, 0.25, 1.0]
         assert regions.rle()[1] == rle.encode_mask(masks[1])
     values = np.random.default_rng(6).random((12, 9), np.float32)
     (region,) = segpost.regions(masks=masks[0], confidence=values)
@@ -192,7 +196,7 @@ def test_masks_overlap(backend: str) -> None:
 
 def test_ignored_labels_and_classes(backend: str) -> None:
     """An ignored label has no region; one that is no class is an error that says where."""
-    labels = np.int64([[0, 0, 255], [0, 9, 255]])
+    labels = np.array([[0, 0, 255], [0, 9, 255]])
     assert segpost.regions(labels, ignore_index=255).labels.tolist() == [0, 9]
     with pytest.raises(ValueError, match=r"have 1 values outside 0..3 or 255, first 9 at \[1, 1\]"):
         segpost.regions(labels, ignore_index=255, num_classes=4)
@@ -209,7 +213,7 @@ def test_ignored_labels_and_classes(backend: str) -> None:
         ({"labels": np.zeros((2, 5, 5), int)}, "of one image"),
         ({"labels": np.zeros((2, 2))}, "labels must be integers"),
         ({"labels": np.zeros((2, 2), bool)}, "labels must be integers"),
-        ({"labels": np.uint64([[2**63]])}, "below 2.*63"),
+        ({"labels": np.array([[2**63]], np.uint64)}, "below 2.*63"),
         ({"labels": np.zeros((2, 2), int), "size": (4, 4)}, "size is for logits="),
         ({"labels": np.zeros((2, 2), int), "confidence": True}, "confidence=True is for logits="),
         ({"labels": np.zeros((2, 2), int), "confidence": np.zeros((2, 2))}, "float32 or uint8"),

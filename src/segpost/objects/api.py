@@ -8,9 +8,9 @@ import numpy as np
 
 from segpost._core import arguments
 from segpost._core.sampling import Grid
+from segpost.objects.collection import Regions
 from segpost.objects.components import split_components
 from segpost.objects.from_logits import table_of_logits
-from segpost.objects.region import Regions
 from segpost.objects.sources import table_of_labels, table_of_masks
 from segpost.spatial.letterbox import Letterbox
 

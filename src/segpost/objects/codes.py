@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 
-from segpost._core import rle
 from segpost._core.contract import Array
 from segpost._core.rle import Rle
 from segpost.objects.run_table import RunTable
@@ -16,31 +14,57 @@ from segpost.objects.run_table import RunTable
 def encode_regions(table: RunTable) -> list[Rle]:
     """Return the run-length code of every region."""
     height, width = table.size
-    return [
-        {"size": [height, width], "counts": rle.compress_counts(counts)}
-        for counts in region_counts(table)
-    ]
+    texts = compress_all(*region_counts(table))
+    return [{"size": [height, width], "counts": text} for text in texts]
 
 
-def region_counts(table: RunTable) -> Iterator[Array]:
-    """Yield the counts of every region: lengths of 0 and 1, in turn, in column-major order."""
+def region_counts(table: RunTable) -> tuple[Array, Array]:
+    """Return the counts of all regions, one after the other, and where those of each begin.
+
+    Counts are lengths of 0 and 1, in turn, in column-major order.
+    """
     height, width = table.size
     if not len(table.labels):
-        return
+        return np.zeros(0, np.int64), np.zeros(1, np.int64)
     start = table.column.astype(np.int64) * height + table.top
     end = start + table.length
-    region = table.region
     continues = np.zeros(len(start) + 1, bool)  # the run before, over the end of its column
-    continues[1:-1] = (end[:-1] == start[1:]) & (region[:-1] == region[1:])
+    continues[1:-1] = end[:-1] == start[1:]
+    continues[table.offsets] = False
     begins, ends = ~continues[:-1], ~continues[1:]
-    edges = np.empty((np.count_nonzero(begins), 2), np.int64)
-    edges[:, 0], edges[:, 1] = start[begins], end[ends]
-    offsets = np.concatenate([[0], np.cumsum(begins)])[table.offsets]
+    edges = np.stack([start[begins], end[ends]], axis=1).reshape(-1)
+    offsets = 2 * np.concatenate([[0], np.cumsum(begins)])[table.offsets]
     pixels = height * width
-    for first, last in pairwise(offsets.tolist()):
-        places = edges[first:last].reshape(-1)
-        tail = [] if places[-1] == pixels else [pixels]
-        yield np.diff(np.concatenate([[0], places, tail]).astype(np.int64))
+    has_rest = edges[offsets[1:] - 1] < pixels
+    rests = np.concatenate([[0], np.cumsum(has_rest)])
+    places = np.full(len(edges) + rests[-1], pixels, np.int64)
+    places[np.arange(len(edges)) + np.repeat(rests[:-1], np.diff(offsets))] = edges
+    offsets = offsets + rests
+    counts = np.diff(places, prepend=0)
+    counts[offsets[:-1]] = places[offsets[:-1]]
+    return counts, offsets
+
+
+def compress_all(counts: Array, offsets: Array) -> list[bytes]:
+    """Return the compressed strings of many masks, as `rle.compress_counts` of each."""
+    first = np.repeat(offsets[:-1], np.diff(offsets))
+    values = counts.copy()
+    values[2:] -= np.where(np.arange(2, len(counts)) - first[2:] > 2, counts[:-2], 0)
+    digits = np.ones(len(values), np.int64)
+    bits = 5
+    while (more := (values >= 1 << (bits - 1)) | (values < -(1 << (bits - 1)))).any():
+        digits += more
+        bits += 5
+    ends = np.cumsum(digits)
+    text = np.empty(ends[-1] if len(ends) else 0, np.uint8)
+    at, left = ends - digits, digits
+    while len(values):
+        text[at] = (values & 31) + 48 + ((left > 1) << 5)
+        has_more = left > 1
+        values, at, left = values[has_more] >> 5, at[has_more] + 1, left[has_more] - 1
+    places = np.concatenate([[0], ends])[offsets]
+    whole = text.tobytes()
+    return [whole[a:b] for a, b in pairwise(places.tolist())]
 
 
 def runs_of_counts(counts: Array, height: int) -> tuple[Array, Array, Array]:

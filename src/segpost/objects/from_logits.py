@@ -59,18 +59,25 @@ def table_of_logits(
         part_of_resampling(resampling, slice(0, height), slice(x, min(x + step, width)))
         for x in range(0, width, step)
     ]
-    found = [_find_runs(argument, strip, resampling, has_confidence) for strip in strips if height]
-    starts = np.arange(0, width, step, dtype=np.int32)
-    parts = [
-        runs._replace(column=runs.column + start)
-        for runs, start in zip(found, starts, strict=False)
-    ]
-    arrays = [
-        None if values[0] is None else np.concatenate(values) for values in zip(*parts, strict=True)
-    ]
-    if not arrays:
-        arrays = [np.zeros(0, np.int32)] * 3 + [np.zeros(0, np.int64), None]
-    return table_of_runs(Runs(*arrays), (height, width), None, ignore_index)
+    if not height:
+        strips = []
+    found = []
+    for number, strip in enumerate(strips):
+        runs = _find_runs(argument, strip, resampling, has_confidence)
+        found.append(runs._replace(column=runs.column + np.int32(number * step)))
+    return table_of_runs(_concatenate(found), (height, width), None, ignore_index)
+
+
+def _concatenate(parts: list[Runs]) -> Runs:
+    """Return the runs of strips as those of one image."""
+    if not parts:
+        nothing = np.zeros(0, np.int32)
+        return Runs(nothing, nothing, nothing, np.zeros(0, np.int64))
+    totals = [part.total for part in parts if part.total is not None]
+    column, top, bottom, label = (
+        np.concatenate(arrays) for arrays in zip(*(part[:4] for part in parts), strict=True)
+    )
+    return Runs(column, top, bottom, label, np.concatenate(totals) if totals else None)
 
 
 def _find_runs(logits: Logits, strip: Resampling, whole: Resampling, has_confidence: bool) -> Runs:

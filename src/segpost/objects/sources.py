@@ -73,7 +73,8 @@ def table_of_runs(
 
 def select_runs(runs: Runs, kept: Array) -> Runs:
     """Return some of the runs, in their order."""
-    return Runs(*(None if values is None else values[kept] for values in runs))
+    total = None if runs.total is None else runs.total[kept]
+    return Runs(runs.column[kept], runs.top[kept], runs.bottom[kept], runs.label[kept], total)
 
 
 def _check_classes(runs: Runs, width: int, classes: int, ignored: int | None) -> None:

@@ -146,10 +146,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         >>> segpost.Segmentation(labels=np.uint8([[0, 0, 0, 7]])).shares()
         {0: 0.75, 7: 0.25}
         """
-        values, counts = np.unique(self._label_array(), return_counts=True)
-        order = np.argsort(-counts, kind="stable")
-        total = max(int(counts.sum()), 1)
-        return {int(values[i]): float(counts[i] / total) for i in order}
+        from segpost.objects.counting import measure_shares
+
+        return measure_shares(self._label_array())
 
     def save(
         self,

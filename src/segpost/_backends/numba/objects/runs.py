@@ -38,16 +38,13 @@ def find_runs(labels: Array, values: Array | None = None) -> Runs:
     found = run(work, strips, labels.size) if labels.size else []
     if not found:
         nothing = np.zeros(0, np.int32)
-        return Runs(
-            nothing,
-            nothing,
-            nothing,
-            np.zeros(0, np.int64),
-            None if values is None else np.zeros(0),
-        )
-    arrays = [np.concatenate(parts) for parts in zip(*(part[:4] for part in found), strict=True)]
+        total = None if values is None else np.zeros(0)
+        return Runs(nothing, nothing, nothing, np.zeros(0, np.int64), total)
+    column, top, bottom, label = (
+        np.concatenate(parts) for parts in zip(*(part[:4] for part in found), strict=True)
+    )
     sums = [part.total for part in found if part.total is not None]
-    return Runs(*arrays, np.concatenate(sums) if sums else None)
+    return Runs(column, top, bottom, label, np.concatenate(sums) if sums else None)
 
 
 @kernel

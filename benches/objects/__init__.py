@@ -1,0 +1,1 @@
+"""Regions: runs, run-length codes, components and polygons."""

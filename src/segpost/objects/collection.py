@@ -1,0 +1,322 @@
+"""`Regions`: the objects of one image, as runs of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost._core import arguments
+from segpost._core.contract import Array
+from segpost._core.public import public
+from segpost._core.rle import Rle
+from segpost.objects import codes, components, formats, libraries
+from segpost.objects.formats import Names
+from segpost.objects.holes import fill_holes
+from segpost.objects.pixels import draw_runs
+from segpost.objects.polygons import Polygon, build_polygons
+from segpost.objects.region import Region
+from segpost.objects.run_table import RunTable
+
+
+@public
+class Regions:
+    """The regions of one image, in order of their label; what `segpost.regions` returns.
+
+    It is a sequence of `Region`. The attributes hold the values of all regions as arrays.
+
+    Attributes
+    ----------
+    size : (H, W)
+        The size of the image.
+    labels, areas, perimeters : int64 arrays of shape (K,)
+    boxes : int64 array of shape (K, 4)
+        x, y, width and height.
+    centroids : float64 array of shape (K, 2)
+        x and y.
+    confidences : float64 array of shape (K,) or None
+
+    Examples
+    --------
+    >>> import numpy as np, segpost
+    >>> regions = segpost.regions(np.uint8([[0, 7, 7], [0, 0, 7]]))
+    >>> [(region.label, region.area, region.box) for region in regions]
+    [(0, 3, (0, 0, 2, 2)), (7, 3, (1, 0, 2, 2))]
+    >>> regions[1].rle()
+    {'size': [2, 3], 'counts': b'2111'}
+    """
+
+    def __init__(self, table: RunTable) -> None:
+        self._table = table
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The height and the width of the image."""
+        return self._table.size
+
+    @property
+    def labels(self) -> Array:
+        """The label of every region."""
+        return self._table.labels
+
+    @property
+    def areas(self) -> Array:
+        """The number of pixels of every region."""
+        return self._table.area
+
+    @property
+    def boxes(self) -> Array:
+        """The smallest box of every region: x, y, width, height."""
+        return self._table.box
+
+    @property
+    def centroids(self) -> Array:
+        """The mean x and y of the pixels of every region."""
+        return self._table.centroid
+
+    @cached_property
+    def perimeters(self) -> Array:
+        """The number of sides of pixels between every region and the rest."""
+        return components.measure_perimeters(self._table)
+
+    @property
+    def confidences(self) -> Array | None:
+        """The mean confidence of every region."""
+        return self._table.mean_value
+
+    def __len__(self) -> int:
+        """Return the number of regions."""
+        return len(self._table.labels)
+
+    def __iter__(self) -> Iterator[Region]:
+        """Iterate over the regions, in order of their label."""
+        return (Region(self, index) for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Region: ...
+    @overload
+    def __getitem__(self, index: slice | Array) -> Regions: ...
+    def __getitem__(self, index: Any) -> Any:
+        """Return one region, or those of a slice, of booleans or of an array of numbers."""
+        if hasattr(index, "__index__") and not isinstance(index, (np.ndarray, bool)):
+            number = index.__index__()
+            if not -len(self) <= number < len(self):
+                raise IndexError(f"region {number} of {len(self)}")
+            return Region(self, number % len(self))
+        if isinstance(index, (slice, np.ndarray)):
+            return Regions(self._table.select(np.arange(len(self))[index]))
+        raise TypeError(f"index must be an integer, a slice or an array, got {index!r}")
+
+    def __repr__(self) -> str:
+        """Return the size and the number of regions."""
+        height, width = self.size
+        return f"Regions({len(self)} of {height} x {width} pixels)"
+
+    def masks(self) -> npt.NDArray[np.bool_]:
+        """Return the pixels of every region as masks (K, H, W)."""
+        masks = np.zeros((len(self), *self.size), bool)
+        draw_runs(self._table, masks, self._table.region, np.ones(len(self._table.column), bool))
+        return masks
+
+    def to_labels(self, background: int = 0) -> Array:
+        """Return a label map (H, W): the label of every pixel, and `background` of the rest.
+
+        Where regions overlap, the last one wins.
+
+        Returns
+        -------
+        labels : array of shape (H, W)
+            uint8 where all labels and the background fit, else int32, or int64.
+
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> regions = segpost.regions(np.uint8([[1, 2], [1, 3]]), min_area=2)
+        >>> regions.to_labels()
+        array([[1, 0],
+               [1, 0]], dtype=uint8)
+        """
+        values = np.append(self.labels, background)
+        kinds = (np.uint8, np.int32, np.int64)
+        fits = [
+            np.iinfo(kind).min <= values.min() and values.max() <= np.iinfo(kind).max
+            for kind in kinds
+        ]
+        labels = np.full((1, *self.size), background, kinds[fits.index(True)])
+        table = self._table
+        draw_runs(table, labels, np.zeros_like(table.region), table.labels[table.region])
+        pixels: Array = labels[0]
+        return pixels
+
+    def rle(self) -> list[Rle]:
+        """Return the COCO run-length code of every region, equal to that of pycocotools.
+
+        Returns
+        -------
+        codes : list of dict
+            "size" is [H, W], "counts" are bytes; ``code["counts"].decode()`` is what JSON holds.
+        """
+        return codes.encode_regions(self._table)
+
+    def polygons(self, tolerance: float = 0.0) -> list[list[Polygon]]:
+        """Return the polygons of every region, one for each part whose pixels share sides.
+
+        Points are corners of pixels: pixel (x, y) covers x to x + 1 and y to y + 1. Without a
+        tolerance the area of the polygons is that of the region, and `mask_from_polygons` returns
+        its pixels.
+
+        Parameters
+        ----------
+        tolerance : float
+            How far, in pixels, a border may move: Douglas and Peucker's rule (1973), for every
+            border between two regions once, so that neighbors keep one border. Points where three
+            regions meet and the corners of the image stay. Borders nearer to each other than the
+            tolerance may cross.
+
+        Returns
+        -------
+        polygons : list of list of list of float64 array of shape (P, 2)
+            Of every region, of every part: the exterior ring, then holes. A ring has its first
+            point once; on the screen exteriors are counterclockwise, holes clockwise.
+
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> ((polygon,),) = segpost.regions(np.uint8([[0, 0, 0]])).polygons()
+        >>> polygon[0].tolist()
+        [[3.0, 0.0], [0.0, 0.0], [0.0, 1.0], [3.0, 1.0]]
+        """
+        return build_polygons(self._table, arguments.as_real(tolerance, "tolerance", 0.0))
+
+    def coco(
+        self,
+        image_id: int | str = 0,
+        categories: Mapping[int, int] | None = None,
+        *,
+        polygons: bool = False,
+        tolerance: float = 0.0,
+        first_id: int = 1,
+    ) -> list[dict[str, Any]]:
+        """Return annotations of a COCO file, or, with confidence, results that have a score.
+
+        Parameters
+        ----------
+        image_id : int or str
+        categories : dict of int to int, optional
+            The category of every label; by default the label.
+        polygons : bool
+            Whether "segmentation" is polygons, not a run-length code. COCO's have no holes: these
+            are joined to the exterior by a line of no width.
+        tolerance : float
+            As in `polygons`.
+        first_id : int
+            The id of the first annotation.
+
+        Raises
+        ------
+        ValueError
+            For a label without a category.
+        """
+        return formats.to_coco(
+            self,
+            image_id,
+            categories,
+            polygons,
+            tolerance,
+            arguments.as_count(first_id, "first_id"),
+        )
+
+    def geojson(
+        self,
+        transform: Sequence[float] | None = None,
+        *,
+        names: Names = None,
+        tolerance: float = 0.0,
+    ) -> dict[str, Any]:
+        """Return a GeoJSON FeatureCollection: a (multi)polygon with properties for every region.
+
+        Parameters
+        ----------
+        transform : sequence of 6 numbers, optional
+            a, b, c, d, e, f as of rasterio: (a x + b y + c, d x + e y + f) of the corner (x, y).
+        names : sequence or dict of str, optional
+            The names of the labels, for the property "name".
+        tolerance : float
+            As in `polygons`, in pixels.
+        """
+        return formats.to_geojson(self, transform, names, tolerance)
+
+    def labelme(
+        self, image_path: str, *, names: Names = None, tolerance: float = 0.0
+    ) -> dict[str, Any]:
+        """Return the content of a labelme file: polygons, whose holes are joined to exteriors."""
+        return formats.to_labelme(self, image_path, names, tolerance)
+
+    def cvat(
+        self, image_name: str, image_id: int = 0, *, names: Names = None, tolerance: float = 0.0
+    ) -> str:
+        """Return the element ``<image>`` of a file in the format "CVAT for images 1.1"."""
+        return formats.to_cvat(self, image_name, image_id, names, tolerance)
+
+    def label_studio(
+        self,
+        *,
+        names: Names = None,
+        tolerance: float = 0.0,
+        from_name: str = "label",
+        to_name: str = "image",
+    ) -> dict[str, Any]:
+        """Return a prediction of a Label Studio task; `from_name` and `to_name` are its tags."""
+        return formats.to_label_studio(self, names, tolerance, from_name, to_name)
+
+    def supervision(self) -> Any:
+        """Return ``supervision.Detections``, with masks and the labels as class ids."""
+        return libraries.to_supervision(self)
+
+    def fiftyone(self, *, names: Names = None) -> Any:
+        """Return ``fiftyone.Detections``, each with the mask of its box."""
+        return libraries.to_fiftyone(self, names)
+
+    def to_pandas(self, *, names: Names = None) -> Any:
+        """Return a ``pandas.DataFrame`` with a row for every region."""
+        return libraries.to_pandas(self, names)
+
+    def keep_largest(self) -> Regions:
+        """Return the largest region of every label; the first of several of one size.
+
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> regions = segpost.regions(np.uint8([[1, 0, 1, 1]]), connectivity=4)
+        >>> [(region.label, region.box) for region in regions.keep_largest()]
+        [(0, (1, 0, 1, 1)), (1, (2, 0, 2, 1))]
+        """
+        order = np.lexsort([-self.areas, self.labels])
+        labels = self.labels[order]
+        is_first = np.ones(len(labels), bool)
+        is_first[1:] = labels[1:] != labels[:-1]
+        return Regions(self._table.select(np.sort(order[is_first])))
+
+    def fill_holes(self, max_area: int | None = None) -> Regions:
+        """Return regions with the pixels of their holes, whatever regions these belong to.
+
+        A hole is a group of pixels that share sides and from which no way leads out of the region,
+        as in `scipy.ndimage.binary_fill_holes`. Confidence stays that of the pixels before.
+
+        Parameters
+        ----------
+        max_area : int, optional
+            Larger holes stay.
+
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> ring = np.uint8([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+        >>> segpost.regions(ring, ignore_index=0).fill_holes().areas
+        array([9])
+        """
+        largest = None if max_area is None else arguments.as_count(max_area, "max_area")
+        return Regions(fill_holes(self._table, largest))

@@ -1,0 +1,204 @@
+"""Regions in the formats of annotation files: COCO, GeoJSON, labelme, CVAT, Label Studio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from segpost._core.contract import Array
+from segpost.objects.polygons import Polygon
+
+Names = Mapping[int, str] | Sequence[str] | None
+
+
+def name_of(label: int, names: Names) -> str:
+    """Return the name of a label: its number where there are no names.
+
+    Raises
+    ------
+    ValueError
+        For a label without a name among names.
+    """
+    if names is None:
+        return str(label)
+    is_there = label in names if isinstance(names, Mapping) else 0 <= label < len(names)
+    if not is_there:
+        raise ValueError(f"names have no name of label {label}; ignore_index={label} leaves it out")
+    return names[label]
+
+
+def join_rings(polygon: Polygon) -> Array:
+    """Return one ring (P, 2) of a polygon: holes are joined to it by lines of no width.
+
+    The ring passes such a line twice, so that it has the same pixels inside.
+    """
+    ring = polygon[0]
+    for hole in polygon[1:]:
+        distance = ((ring[:, None] - hole[None]) ** 2).sum(axis=2)
+        at, start = np.unravel_index(int(distance.argmin()), distance.shape)
+        turned = np.roll(hole, -int(start), axis=0)
+        ring = np.concatenate([ring[: at + 1], turned, turned[:1], ring[at:]])
+    return ring
+
+
+def to_coco(
+    regions: Any,
+    image_id: int | str,
+    categories: Mapping[int, int] | None,
+    polygons: bool,
+    tolerance: float,
+    first_id: int,
+) -> list[dict[str, Any]]:
+    """Return annotations for the list "annotations" of a COCO file."""
+    parts: list[Any]
+    if polygons:
+        parts = [
+            [join_rings(polygon).ravel().tolist() for polygon in one]
+            for one in regions.polygons(tolerance)
+        ]
+    else:
+        parts = [{**code, "counts": code["counts"].decode()} for code in regions.rle()]
+    annotations = []
+    for number, (region, part) in enumerate(zip(regions, parts, strict=True)):
+        if categories is not None and region.label not in categories:
+            raise ValueError(
+                f"categories have none of label {region.label}; ignore_index={region.label} "
+                "leaves it out"
+            )
+        annotation = {
+            "id": first_id + number,
+            "image_id": image_id,
+            "category_id": region.label if categories is None else categories[region.label],
+            "segmentation": part,
+            "area": region.area,
+            "bbox": list(region.box),
+            "iscrowd": 0,
+        }
+        if region.confidence is not None:
+            annotation["score"] = region.confidence
+        annotations.append(annotation)
+    return annotations
+
+
+def to_geojson(
+    regions: Any, transform: Sequence[float] | None, names: Names, tolerance: float
+) -> dict[str, Any]:
+    """Return a FeatureCollection; exteriors are counterclockwise, as RFC 7946 wants them."""
+    matrix = np.eye(2, 3) if transform is None else _as_affine(transform)
+    is_mirrored = bool(np.linalg.det(matrix[:, :2]) > 0)  # pixels have y down
+
+    def coordinates(ring: Array) -> list[list[float]]:
+        points = ring @ matrix[:, :2].T + matrix[:, 2]
+        points = points[::-1] if is_mirrored else points
+        return np.concatenate([points, points[:1]]).tolist()  # type: ignore[no-any-return]
+
+    features = []
+    for region, polygons in zip(regions, regions.polygons(tolerance), strict=True):
+        shapes = [[coordinates(ring) for ring in polygon] for polygon in polygons]
+        properties: dict[str, Any] = {"label": region.label, "area": region.area}
+        if names is not None:
+            properties["name"] = name_of(region.label, names)
+        if region.confidence is not None:
+            properties["confidence"] = region.confidence
+        geometry = (
+            {"type": "Polygon", "coordinates": shapes[0]}
+            if len(shapes) == 1
+            else {"type": "MultiPolygon", "coordinates": shapes}
+        )
+        features.append({"type": "Feature", "properties": properties, "geometry": geometry})
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _as_affine(transform: Sequence[float]) -> Array:
+    """Return a, b, c and d, e, f of a transform as a matrix."""
+    numbers = np.array([float(number) for number in transform][:6])
+    if len(numbers) != 6 or not np.isfinite(numbers).all():
+        raise ValueError(
+            f"transform must be the numbers a, b, c, d, e, f of an affine map, as rasterio has "
+            f"them, got {transform!r}"
+        )
+    if numbers[0] * numbers[4] == numbers[1] * numbers[3]:
+        raise ValueError(
+            f"transform {tuple(numbers.tolist())} maps the image to a line; it is a, b, c, d, e, f "
+            "as of rasterio, not in GDAL's order"
+        )
+    return numbers.reshape(2, 3)
+
+
+def _joined(regions: Any, names: Names, tolerance: float) -> Iterator[tuple[Any, str, Array]]:
+    """Yield region, name and ring of every polygon of formats without holes."""
+    for region, polygons in zip(regions, regions.polygons(tolerance), strict=True):
+        for polygon in polygons:
+            yield region, name_of(region.label, names), join_rings(polygon)
+
+
+def to_labelme(regions: Any, image_path: str, names: Names, tolerance: float) -> dict[str, Any]:
+    """Return the content of a labelme file; polygons of one region are a group."""
+    numbers: dict[int, int] = {}
+    shapes = []
+    for region, name, ring in _joined(regions, names, tolerance):
+        group = numbers.setdefault(region._index, len(numbers))
+        shapes.append(
+            {
+                "label": name,
+                "points": ring.tolist(),
+                "group_id": group,
+                "description": "",
+                "shape_type": "polygon",
+                "flags": {},
+            }
+        )
+    height, width = regions.size
+    return {
+        "version": "5.0.0",
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": image_path,
+        "imageData": None,
+        "imageHeight": height,
+        "imageWidth": width,
+    }
+
+
+def to_cvat(regions: Any, image_name: str, image_id: int, names: Names, tolerance: float) -> str:
+    """Return the element ``<image>`` of a file "CVAT for images 1.1"."""
+    height, width = regions.size
+    lines = [
+        f'<image id="{image_id}" name={quoteattr(image_name)} width="{width}" height="{height}">'
+    ]
+    for region, name, ring in _joined(regions, names, tolerance):
+        points = ";".join(f"{x:.2f},{y:.2f}" for x, y in ring.tolist())
+        lines.append(
+            f'  <polygon label={quoteattr(name)} source="auto" occluded="0" points="{points}" '
+            f'z_order="0" group_id="{region._index + 1}"/>'
+        )
+    return "\n".join([*lines, "</image>"])
+
+
+def to_label_studio(
+    regions: Any, names: Names, tolerance: float, from_name: str, to_name: str
+) -> dict[str, Any]:
+    """Return a prediction for the list "predictions" of a task; points are in percent."""
+    height, width = regions.size
+    results = []
+    for region, name, ring in _joined(regions, names, tolerance):
+        result = {
+            "type": "polygonlabels",
+            "from_name": from_name,
+            "to_name": to_name,
+            "original_width": width,
+            "original_height": height,
+            "image_rotation": 0,
+            "value": {
+                "points": (ring * [100.0 / width, 100.0 / height]).tolist(),
+                "polygonlabels": [name],
+                "closed": True,
+            },
+        }
+        if region.confidence is not None:
+            result["score"] = region.confidence
+        results.append(result)
+    return {"model_version": "segpost", "result": results}
