@@ -163,8 +163,9 @@ def postprocess(
         As in `argmax` and `softmax`.
     check : {"sync", "deferred", "off"}
         As in `argmax`.
-    want : iterable of {"labels", "confidence", "probabilities", "color", "overlay"}
-        The results to compute. Confidence is the probability of the label.
+    want : iterable of {"labels", "confidence", "probabilities", "color", "overlay", "regions"}
+        The results to compute. Confidence is the probability of the label. "regions" are those of
+        `segpost.regions`, one for each label, with the mean confidence if that is wanted, too.
 
     Returns
     -------
@@ -172,7 +173,8 @@ def postprocess(
         Results that are not wanted are None. The others have the array type of `logits`: labels
         (N, H, W) uint8 or int32, confidence (N, H, W) of `confidence_dtype`, probabilities
         (N, C, H, W) float32 (class axis as in the logits), color and overlay (N, H, W, 3) uint8
-        (channels last, whatever the image's layout); without N if the logits have none.
+        (channels last, whatever the image's layout); without N if the logits have none. Regions are
+        a `Regions`, of a batch a tuple of them.
 
     Raises
     ------

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Want = Literal["labels", "confidence", "probabilities", "color", "overlay"]
+Want = Literal["labels", "confidence", "probabilities", "color", "overlay", "regions"]
 OUTPUTS: tuple[str, ...] = get_args(Want)
+ARRAYS = tuple(name for name in OUTPUTS if name != "regions")

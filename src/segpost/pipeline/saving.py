@@ -5,8 +5,10 @@ The writers are imported where something is saved: most calls of `postprocess` s
 
 from __future__ import annotations
 
+import json
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,7 @@ FORMATS: dict[Want, tuple[str, ...]] = {
     "overlay": (".png",),
     "confidence": (".png", ".npy"),
     "probabilities": (".npy",),
+    "regions": (".geojson",),
 }
 
 
@@ -32,7 +35,7 @@ def check_path(path: str | PathLike[str], what: Want) -> str:
     """
     text = fspath(path)
     stem, suffix = Path(text).stem.lower(), Path(text).suffix.lower()
-    if stem in FORMATS and stem != what and suffix in (".png", ".npy"):
+    if stem in FORMATS and stem != what and suffix in (".png", ".npy", ".geojson"):
         cure = f'pass what="{stem}" to save the {stem}'
         if suffix not in FORMATS[stem]:
             cure += f", to a file that ends in {' or '.join(FORMATS[stem])}"
@@ -56,6 +59,13 @@ def save_array(path: str | PathLike[str], array: Array) -> None:
     from segpost.files import write_array
 
     write_array(Path(path), array)
+
+
+def save_regions(path: str | PathLike[str], regions: Any) -> None:
+    """Write regions as GeoJSON."""
+    from segpost.files import write_text
+
+    write_text(Path(path), json.dumps(regions.geojson()))
 
 
 def save_image(path: str | PathLike[str], image: Array) -> None:

@@ -61,6 +61,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     image : NumPy view of the image, or None
     segments : tuple of Segment, for each image of a batch one, or None
         Of `segment_queries` with the tasks "panoptic" and "instance".
+    regions : Regions, of a batch a tuple of them, or None
     """
 
     if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         palette: Palette | None
         image: npt.NDArray[np.uint8] | None
         segments: Any
+        regions: Any
 
         @overload
         def __init__(
@@ -84,6 +86,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             palette: Palette | None = ...,
             image: HostArray | None = ...,
             segments: Any = ...,
+            regions: Any = ...,
         ) -> None: ...
         @overload
         def __init__(
@@ -96,6 +99,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             palette: Palette | None = ...,
             image: ArrayT | None = ...,
             segments: Any = ...,
+            regions: Any = ...,
         ) -> None: ...
         def __init__(self, *results: Any, **named: Any) -> None: ...
     else:
@@ -107,10 +111,14 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         palette: Palette | None = None
         image: Any = field(default=None, repr=False)
         segments: Any = None
+        regions: Any = None
 
     def __len__(self) -> int:
         """Return the number of images."""
-        return int(self._first_result().shape[0]) if self._is_batch() else 1
+        result = self._first_result()
+        if not self._is_batch():
+            return 1
+        return int(result.shape[0]) if hasattr(result, "shape") else len(result)
 
     def __getitem__(self, index: int) -> Segmentation[ArrayT_co, WantT_contra]:
         """Return one image of a batch."""
@@ -130,7 +138,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         if not self._is_batch():
             return False
         if len(self) != 1:
-            shape = tuple(getattr(self, name).shape)
+            shape = tuple(getattr(getattr(self, name), "shape", (len(self),)))
             raise ValueError(
                 f"this is a batch of {len(self)}, with {name} of shape {shape}: "
                 f"{verb} seg[0], seg[1], ..."
@@ -167,12 +175,12 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         palette : Palette, str, (K, 3) integers, or dict, optional
             For labels as PNG, as in `colorize`; by default that of `postprocess`, or
             `Palette.distinct(256)`.
-        what : {"labels", "color", "overlay", "confidence", "probabilities"}
+        what : {"labels", "color", "overlay", "confidence", "probabilities", "regions"}
             "labels": an indexed PNG, whose pixels are the ids and whose palette is for viewers;
             ".npy" holds ids of any size. "color" and "overlay": an RGB PNG. "confidence": a
             gray PNG of 8 bits, ``round(255 * confidence)`` and 0 for NaN; ".npy" holds the float32
             values (uint8 with ``confidence_dtype="uint8"``). "probabilities": ".npy" only, with
-            the class axis as in the logits.
+            the class axis as in the logits. "regions": GeoJSON, in pixels.
 
         Raises
         ------
@@ -202,6 +210,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             raise ValueError(f"this segmentation has no {what}: ask for them with want={wanted}")
         is_batch = self._is_batch_of_one(what, "save")
         value = getattr(self, what)
+        if what == "regions":
+            saving.save_regions(path, value[0] if is_batch else value)
+            return
         is_labels = what == "labels"
         source = validation.as_label_array(value) if is_labels else as_input_array(value, what)
         array = to_host(source.array)[0 if is_batch else ...]
@@ -217,8 +228,8 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     def save_all(self, folder: str | PathLike[str]) -> dict[Want, Path]:
         """Write every result that is there to a folder; a batch of one is saved as its image.
 
-        The files are labels.png, color.png, overlay.png, confidence.png and probabilities.npy, as
-        `save` writes them.
+        The files are labels.png, color.png, overlay.png, confidence.png, probabilities.npy and
+        regions.geojson, as `save` writes them.
 
         Parameters
         ----------
@@ -374,5 +385,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     def _is_batch(self) -> bool:
         """Whether the results have a batch axis."""
         result = self._first_result()
+        if not hasattr(result, "shape"):  # regions
+            return isinstance(result, tuple)
         is_map = result is self.labels or result is self.confidence
         return len(result.shape) == (3 if is_map else 4)
