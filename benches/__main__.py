@@ -1,4 +1,4 @@
-"""`python -m benches [labels|palette|postprocess|stream|volumes|...|real|all] [--rounds N] ...`."""
+"""`python -m benches [labels|masks|palette|stream|volumes|...|real|all] [--rounds N] ...`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from benches.pipeline import versions
 
 SUITES = {
     "labels": "labels.bench_labels",
+    "masks": "labels.bench_masks",
     "palette": "color.bench_palette",
     "postprocess": "pipeline.bench_postprocess",
     "stream": "pipeline.bench_stream",

@@ -9,9 +9,11 @@ import numpy as np
 import segpost
 from benches.harness.jobs import (
     ALPHA,
+    CODES,
     COUNTING,
     FROM_LOGITS,
     LETTERBOX,
+    MASKS,
     MEAN,
     OURS,
     PAD,
@@ -27,7 +29,7 @@ from benches.harness.jobs import (
 )
 from segpost._core import contract, sampling
 
-ALL = (*FROM_LOGITS, VOLUME, "softmax", "color", "overlay", *COUNTING, LETTERBOX)
+ALL = (*FROM_LOGITS, VOLUME, "softmax", "color", "overlay", *COUNTING, LETTERBOX, MASKS, CODES)
 NUMBA = "segpost, Numba backend"
 AVX2 = "segpost, SIMD level x86_64_v3"
 FAST = 'segpost, confidence_mode="fast"'
@@ -50,6 +52,10 @@ def call(job: Job, **options: Any) -> Run:
         return lambda: (segpost.softmax(job.logits),)
     if job.task in ("labels", VOLUME):
         return lambda: (segpost.argmax(job.logits, size=job.volume or job.size),)
+    if job.task == MASKS:
+        return lambda: (segpost.binarize(job.logits, size=job.size),)
+    if job.task == CODES:
+        return lambda: (codes(job),)
     if job.task == LETTERBOX:
         return boxed(job)
     palette = segpost.Palette.named(job.palette)  # type: ignore[arg-type]
@@ -74,6 +80,11 @@ def call(job: Job, **options: Any) -> Run:
         return tuple(getattr(seg, part) for part in job.parts)
 
     return run
+
+
+def codes(job: Job) -> list[bytes]:
+    """The strings of COCO's codes."""
+    return [one["counts"] for one in segpost.binarize(job.logits, size=job.size, encoding="rle")]
 
 
 def boxed(job: Job, **options: Any) -> Run:

@@ -9,9 +9,11 @@ import numpy as np
 import segpost
 from benches.harness.jobs import (
     ALPHA,
+    CODES,
     COUNTING,
     CRF,
     LETTERBOX,
+    MASKS,
     MEAN,
     PAD,
     STD,
@@ -21,6 +23,7 @@ from benches.harness.jobs import (
     Contender,
     Job,
 )
+from segpost._core.rle import encode_mask
 
 
 @dataclass
@@ -44,6 +47,10 @@ def truth(job: Job) -> Truth:
             return Truth({"input": made})
         if job.task == VOLUME:
             return Truth({"labels": segpost.argmax(job.logits, size=job.volume)})
+        if job.task in (MASKS, CODES):
+            masks = segpost.binarize(job.logits, size=job.size)
+            codes = [encode_mask(mask)["counts"] for mask in masks]
+            return Truth({"masks": masks, "codes": np.array(codes)})
         if job.task == "softmax":
             return Truth({"probabilities": segpost.softmax(job.logits)})
         if job.task == "color":
@@ -90,7 +97,7 @@ def deviation(job: Job, contender: Contender, right: Truth) -> str:
         if job.task == CRF:
             said.append(f"{(array.argmax(-3) != wanted.argmax(-3)).mean():.2%}")
             continue
-        if part == "labels":
+        if part in ("labels", "masks", "codes"):
             said.append(f"{int((array != wanted).sum())}")
         elif part in ("confidence", "probabilities", "boundary_iou", "input"):
             said.append(f"{abs(array.astype(np.float64) - wanted).max():.0e}")
@@ -121,6 +128,8 @@ def heading(job: Job) -> str:
         return 'labels ≠ quality="high"'
     words = {
         "labels": "labels ≠ float64",
+        "masks": "pixels ≠ float64",
+        "codes": "masks ≠ float64",
         "confidence": "confidence error",
         "probabilities": "largest error",
         "overlay": "overlay error",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from benches.baselines import (
     with_cython,
     with_numpy,
+    with_pycocotools,
     with_pydensecrf,
     with_torch,
     with_torchmetrics,
@@ -52,6 +53,7 @@ GOALS = (
     Goal("labels + RGB (b)", EAGER_ARGMAX, NUMBA, 40),
     Goal("labels + RGB (b)", COMPILED_ARGMAX, NUMBA, 10),
     Goal("volume", EAGER_ARGMAX, OURS, 30),
+    Goal("100 masks to RLE", with_pycocotools.COCO, OURS, 20),
     Goal("labels at full resolution", OURS, FLOOR_READ, 1.25, most=True),
     Goal("labels at full resolution", EAGER_ARGMAX, OURS, 20),
     Goal("labels at full resolution", EAGER_MAX, OURS, 4),

@@ -21,6 +21,7 @@ Run = Callable[[], Outputs]
 VOLUME = "volume labels"
 SPREAD = "labels+confidence+probabilities"
 LETTERBOX = "letterbox"
+MASKS, CODES = "masks", "masks to RLE"
 TASKS = {  # what comes out
     "labels": ("labels",),
     VOLUME: ("labels",),
@@ -36,6 +37,8 @@ TASKS = {  # what comes out
     "boundary IoU": ("boundary_iou",),
     "dense CRF": ("probabilities",),
     LETTERBOX: ("input",),
+    MASKS: ("masks",),
+    CODES: ("codes",),
 }
 FROM_LOGITS = ("labels", "labels+color", "labels+confidence+color", SPREAD, "labels+overlay")
 COUNTING = ("confusion", "confusion from logits", "boundary IoU")
@@ -168,6 +171,7 @@ class Job:
         pixels = math.prod(self.volume or self.shape)
         depth = {"labels": 1, "confidence": 4, "color": 3, "overlay": 3, "input": 12}
         depth["probabilities"] = 4 * len(self.logits)
+        depth["masks"], depth["codes"] = len(self.logits), 0  # codes are small
         table = {"matrix": 8 * self.classes**2, "boundary_iou": 8 * self.classes}
         return sum(table[part] if part in table else pixels * depth[part] for part in self.parts)
 
@@ -227,6 +231,7 @@ FAMILIES = (
     "with_torchmetrics",
     "with_sklearn",
     "with_cityscapes",
+    "with_pycocotools",
     "with_pydensecrf",
 )
 

@@ -92,9 +92,21 @@ py::tuple binarize_runs(const Record<records::Logits> &logits, const py::object 
         return launch_binarize_runs(job, cancelled, runs, errors);
     });
     const auto array = [](const std::vector<std::int64_t> &values) {
-        return py::array_t<std::int64_t>(static_cast<py::ssize_t>(values.size()), values.data());
+        return py::array(static_cast<py::ssize_t>(values.size()), values.data());
     };
     return py::make_tuple(array(runs.counts), array(runs.ends), to_python(errors));
+}
+
+py::object rank_classes(const Record<records::Logits> &logits, const py::object &axes,
+                        const py::object &labels, const py::object &confidence,
+                        const py::object &entropy, const py::object &margin,
+                        const py::object &top_labels, const py::object &top_probabilities) {
+    const RankingJob job = ranking_job(logits, axes, labels, confidence, entropy, margin,
+                                       top_labels, top_probabilities);
+    LogitErrors errors;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_ranking(job, cancelled, errors); });
+    return to_python(errors);
 }
 
 void add_resized(const Record<records::Logits> &logits, const py::object &axes,
@@ -347,6 +359,9 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("sums"));
     m.def("softmax", &softmax, arg("logits"), arg("axes").none(), arg("probabilities").none(),
           arg("confidence").none());
+    m.def("rank_classes", &rank_classes, arg("logits"), arg("axes"), arg("labels").none(),
+          arg("confidence").none(), arg("entropy").none(), arg("margin").none(),
+          arg("top_labels").none(), arg("top_probabilities").none());
     m.def("colorize", &colorize, arg("labels"), arg("lut"), arg("ignore_index").none(), arg("out"));
     m.def("overlay", &overlay, arg("image"), arg("labels"), arg("lut"), arg("alpha"),
           arg("ignore_index").none(), arg("contour"), arg("out"));

@@ -82,6 +82,62 @@ inline ArgmaxJob argmax_job(const Record<records::Logits> &logits, const py::obj
     return job;
 }
 
+// Maps are [N, H, W], those of the largest probabilities [N, top, H, W]; any may be None.
+inline RankingJob ranking_job(const Record<records::Logits> &logits, const py::object &axes,
+                              const py::object &labels, const py::object &confidence,
+                              const py::object &entropy, const py::object &margin,
+                              const py::object &top_labels, const py::object &top_probabilities) {
+    RankingJob job;
+    static_cast<ArgmaxJob &>(job) = argmax_job(logits, axes);
+    require(job.resample && !job.has_threshold, "axes");
+    job.scale = logits.get<double>(records::Logits::scale);
+    job.zero_point = logits.get<double>(records::Logits::zero_point);
+    const auto map = [&](const py::object &array, const char *name) {
+        LabelView view;
+        if (array.is_none()) return view;
+        view = map_view(array.cast<py::array>(), true);
+        require(view.n == job.logits.n && view.h == job.height() && view.w == job.width(), name);
+        return view;
+    };
+    const auto is_label = [&](DType kind) {
+        return kind == DType::i32 || (kind == DType::u8 && job.logits.c <= 256);
+    };
+    job.labels = map(labels, "labels");
+    job.confidence = map(confidence, "confidence");
+    job.entropy = map(entropy, "entropy");
+    job.margin = map(margin, "margin");
+    require(!job.labels.data || is_label(job.labels.dtype), "labels");
+    require(!job.confidence.data || job.confidence.dtype == DType::f32 ||
+                job.confidence.dtype == DType::u8,
+            "confidence");
+    require(!job.entropy.data || job.entropy.dtype == DType::f32, "entropy");
+    require(!job.margin.data || (job.margin.dtype == DType::f32 && job.logits.c > 1), "margin");
+    if (top_labels.is_none()) return job;
+    const auto classes = top_labels.cast<py::array>();
+    const auto probabilities = top_probabilities.cast<py::array>();
+    const auto ranks = [&](const py::array &array) {
+        require(array.ndim() == 4 && array.shape(0) == job.logits.n &&
+                    array.shape(1) == classes.shape(1) && array.shape(2) == job.height() &&
+                    array.shape(3) == job.width() &&
+                    array.strides(0) == array.shape(1) * array.strides(1) &&
+                    array.strides(3) == array.itemsize(),
+                "top");
+        LabelView view;
+        view.data = address(array, true);
+        view.dtype = element_type(array);
+        view.n = array.shape(0) * array.shape(1), view.h = array.shape(2), view.w = array.shape(3);
+        view.stride_n = array.strides(1), view.stride_h = array.strides(2);
+        view.stride_w = array.strides(3);
+        return view;
+    };
+    job.top = classes.shape(1);
+    require(job.top >= 1 && job.top <= most_ranks && job.top <= job.logits.c, "top");
+    job.top_labels = ranks(classes);
+    job.top_probabilities = ranks(probabilities);
+    require(is_label(job.top_labels.dtype) && job.top_probabilities.dtype == DType::f32, "top");
+    return job;
+}
+
 // Logits are [n, c, d, h, w], labels [n, D, H, W].
 inline VolumeJob volume_job(const Record<records::Logits> &logits, const py::object &axes,
                             const py::array &labels) {

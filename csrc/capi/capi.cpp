@@ -6,6 +6,7 @@
 #include "capi/arrays.hpp"
 #include "capi/axes.hpp"
 #include "capi/crf.hpp"
+#include "capi/masks.hpp"
 #include "capi/status.hpp"
 #include "cpu/runtime/pool.hpp"
 
@@ -292,7 +293,9 @@ constexpr segpost_api api{SEGPOST_ABI,
                           confusion_matrix_of_logits,
                           dense_crf,
                           set_threads,
-                          threads};
+                          threads,
+                          binarize,
+                          binarize_runs};
 
 } // namespace
 } // namespace segpost::capi

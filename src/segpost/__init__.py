@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from segpost.pipeline.blockwise import merged_blocks
     from segpost.pipeline.queries.api import segment_queries
     from segpost.pipeline.queries.segments import Segment
+    from segpost.pipeline.results import TopK
     from segpost.pipeline.segmentation import Segmentation
     from segpost.pipeline.stream import Stream
     from segpost.render.findings import Finding
@@ -87,6 +88,7 @@ __all__ = [
     "Segment",
     "Segmentation",
     "Stream",
+    "TopK",
     "TrimapIoU",
     "argmax",
     "binarize",
@@ -146,6 +148,7 @@ _MODULE_OF = {
     "Segment": "pipeline.queries.segments",
     "Segmentation": "pipeline.segmentation",
     "Stream": "pipeline.stream",
+    "TopK": "pipeline.results",
     "TrimapIoU": "metrics",
     "argmax": "labels.operations",
     "binarize": "labels.masks",
@@ -171,9 +174,9 @@ _MODULE_OF = {
     "postprocess": "pipeline.api",
     "probe_image": "fingerprints.probe",
     "raise_deferred": "_backends.config",
-    "segment_queries": "pipeline.queries.api",
     "regions": "objects.api",
     "resize_labels": "labels.resizing",
+    "segment_queries": "pipeline.queries.api",
     "set_num_threads": "_backends.threads",
     "softmax": "labels.operations",
     "use_backend": "_backends.registry",

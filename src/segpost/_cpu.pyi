@@ -39,6 +39,16 @@ def binarize_labels(
 def binarize_runs(
     logits: Logits, axes: Axes | None, cutoffs: Array
 ) -> tuple[Array, Array, LogitErrors]: ...
+def rank_classes(
+    logits: Logits,
+    axes: Axes,
+    labels: Array | None,
+    confidence: Array | None,
+    entropy: Array | None,
+    margin: Array | None,
+    top_labels: Array | None,
+    top_probabilities: Array | None,
+) -> LogitErrors: ...
 def add_resized(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None: ...
 def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> LabelErrors: ...
 def overlay(

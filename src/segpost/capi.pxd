@@ -81,6 +81,16 @@ cdef extern from "segpost/capi.h" nogil:
         double bilateral_rgb
         double bilateral_weight
 
+    ctypedef struct segpost_binarize_options:
+        size_t struct_size
+        int32_t grid
+        int32_t nan
+        const double *thresholds
+        int64_t threshold_count
+        double scale
+        double zero_point
+        int64_t packed_width
+
     ctypedef struct segpost_api:
         int32_t abi
         size_t size
@@ -110,6 +120,11 @@ cdef extern from "segpost/capi.h" nogil:
                          segpost_report *report) noexcept nogil
         void (*set_num_threads)(int32_t n) noexcept nogil
         int32_t (*num_threads)() noexcept nogil
+        int (*binarize)(const segpost_array *logits, const segpost_binarize_options *options,
+                        const segpost_array *masks, segpost_report *report) noexcept nogil
+        int (*binarize_runs)(const segpost_array *logits, const segpost_binarize_options *options,
+                             int64_t height, int64_t width, int64_t *counts, int64_t capacity,
+                             int64_t *ends, segpost_report *report) noexcept nogil
 
     segpost_array segpost_packed(void *data, int32_t dtype, int32_t ndim, const int64_t *shape)
 

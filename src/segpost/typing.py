@@ -13,6 +13,7 @@ from segpost.crf.terms import Normalization, PresetName
 from segpost.evaluation.options import MapTo
 from segpost.fingerprints.diff import Verdict
 from segpost.fingerprints.summary import Precision
+from segpost.labels.masks import MaskEncoding
 from segpost.labels.resizing import LabelResizeMode
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.dialects import DialectName
@@ -21,7 +22,7 @@ from segpost.metrics.policy import Absent, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.scores import JsonLayout, PlotKind
 from segpost.metrics.values import ClassScore, ScoreAverage, ShareOf
 from segpost.metrics.weights import WeightMethod
-from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode
+from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode, ProbabilitiesDtype
 from segpost.pipeline.queries.rules import QueryDialect, QueryTask
 from segpost.pipeline.results import Want
 from segpost.render.findings import Rank
@@ -53,6 +54,7 @@ __all__ = [
     "LabelResizeMode",
     "Layout",
     "MapTo",
+    "MaskEncoding",
     "MeanOver",
     "Method",
     "NanRule",
@@ -63,6 +65,7 @@ __all__ = [
     "Precision",
     "PredictedOnly",
     "PresetName",
+    "ProbabilitiesDtype",
     "Quality",
     "QueryDialect",
     "QueryTask",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,3 +117,67 @@ def test_scripted_modules_are_compared_by_names() -> None:
     model = torch.nn.Sequential(nn.Conv2d(3, 4, 1))
     assert loader.emulate_loading({"no": "module"}, {}) is None
     assert segpost.compare_checkpoints(model.state_dict(), model).ok
+
+
+class LazyNet(nn.Module):  # type: ignore[misc]
+    """A network that takes the number of its inputs from the first batch, or is built with it."""
+
+    def __init__(self, lazy: bool) -> None:
+        super().__init__()
+        self.body = nn.LazyConv2d(8, 3) if lazy else nn.Conv2d(3, 8, 3)
+        self.norm = nn.LazyBatchNorm2d() if lazy else nn.BatchNorm2d(8)
+        self.head = nn.LazyLinear(5) if lazy else nn.Linear(8, 5)
+
+    def forward(self, batch: Any) -> Any:
+        return self.head(self.norm(self.body(batch)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_a_lazy_model(prefix: str) -> None:
+    """Loading gives it shapes: a hint, whose cure restores the output."""
+    torch.manual_seed(0)
+    batch, trained = torch.randn(4, 3, 8, 8), LazyNet(lazy=False)
+    trained(batch)
+    state = {prefix + name: tensor for name, tensor in trained.state_dict().items()}
+    model = LazyNet(lazy=True)
+    diff = segpost.compare_checkpoints(state, model)
+    assert ("prefix" in diff.codes) == bool(prefix)
+    assert not diff.mismatched
+    (found,) = (f for f in diff.findings if f.code == "lazy-modules")
+    assert (found.rank, found.evidence) == ("hint", {"tensors": 8, "loaded": 8})
+    exec(found.cure, {"model": model, "state": state, "batch": batch})
+    torch.testing.assert_close(model.eval()(batch), trained.eval()(batch))
+
+
+def test_a_lazy_model_without_its_weights() -> None:
+    state = {"other.weight": torch.ones(2, 2)}
+    diff = segpost.compare_checkpoints(state, nn.Sequential(nn.LazyLinear(5)))
+    assert "lazy-modules" not in diff.codes  # no name is known: that is what is wrong
+    assert "nothing-matches" in diff.codes
+
+
+def test_a_checkpoint_of_a_lazy_model(tmp_path: Path) -> None:
+    """It has no values: an error with the cure."""
+    for lazy in (LazyNet(lazy=True), LazyNet(lazy=True).state_dict()):
+        with pytest.raises(ValueError, match="run the model once before it is saved"):
+            segpost.compare_checkpoints(lazy, LazyNet(lazy=False))
+    torch.save(LazyNet(lazy=True).state_dict(), tmp_path / "lazy.pt")
+    with pytest.raises(ValueError, match=r"UninitializedParameter.* nothing was run"):
+        segpost.compare_checkpoints(tmp_path / "lazy.pt", LazyNet(lazy=False))
+
+
+def test_buffers_of_nan() -> None:
+    """A buffer that the model makes of NaN is no sign of a training that diverged."""
+
+    def build() -> Any:
+        model = nn.Linear(3, 4)
+        model.register_buffer("table_bias", torch.full((4,), float("nan")))
+        return model
+
+    state = build().state_dict()
+    (found,) = (f for f in segpost.compare_checkpoints(state, build()).findings if "nan" in f.code)
+    assert (found.rank, found.where) == ("hint", "table_bias")
+    for name in ("bias", "table_bias"):
+        other = {**state, name: torch.tensor([float("nan"), 1, 2, 3])}
+        diff = segpost.compare_checkpoints(other, build())
+        assert ("nan-weights", "certain") in [(f.code, f.rank) for f in diff.findings]

@@ -25,7 +25,14 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-WITHOUT_CUDA = {"add_resized", "letterbox", "boundary_bands", "boundary_matches", "instance_counts"}
+WITHOUT_CUDA = {
+    "add_resized",
+    "letterbox",
+    "boundary_bands",
+    "boundary_matches",
+    "instance_counts",
+    "rank_classes",
+}
 COMPILED = ("_cpu", "_cuda")
 WITHOUT_EXAMPLE = {"num_threads", "raise_deferred", "set_num_threads", "why_no_cuda"}
 

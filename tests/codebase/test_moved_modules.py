@@ -70,7 +70,7 @@ def approximate(value: Any) -> Any:
     return pytest.approx(value, rel=1e-4, abs=1e-4) if isinstance(value, float) else value
 
 
-NEWER = {"evaluation", "incompleteerror", "region", "regions", "segment"}  # than version 0.1
+NEWER = {"evaluation", "incompleteerror", "region", "regions", "segment", "topk"}  # than 0.1
 
 
 def test_pickles_cover_the_classes() -> None:

@@ -64,6 +64,11 @@ def merge(**settings: Any) -> None:
     segpost.Merger((4, 4), 3).add(LOGITS, **settings)
 
 
+def segment(**settings: Any) -> Any:
+    """Labels of one query."""
+    return segpost.segment_queries(LOGITS[:1, 0], LOGITS[:1], **settings)
+
+
 CALLS: dict[str, Callable[[Any], object]] = {
     "Absent": lambda word: matrix().compute(absent=word),
     "Align": lambda word: segpost.Letterbox.fit((4, 4), (8, 8), align=word),
@@ -84,6 +89,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "JsonLayout": lambda word: scores().to_json(layout=word),
     "LabelResizeMode": lambda word: segpost.resize_labels(MAP, (2, 2), word),
     "Layout": lambda word: box(layout=word),
+    "MaskEncoding": lambda word: segpost.binarize(LOGITS, encoding=word),
     "MapTo": lambda word: segpost.Evaluation("preds", "targets", num_classes=3, map_to=word),
     "MeanOver": lambda word: matrix().compute(mean=word),
     "Method": lambda word: segpost.DenseCRF(method=word),
@@ -94,6 +100,9 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "Precision": lambda word: segpost.fingerprint(LOGITS, precision=word),
     "PredictedOnly": lambda word: matrix().compute(predicted_only=word),
     "PresetName": segpost.DenseCRF.preset,
+    "ProbabilitiesDtype": lambda word: segpost.postprocess(LOGITS, probabilities_dtype=word),
+    "QueryDialect": lambda word: segment(dialect=word),
+    "QueryTask": lambda word: segment(task=word),
     "Quality": lambda word: segpost.DenseCRF(quality=word),
     "Rank": lambda word: segpost.Finding("code", word, "A message."),
     "ResizeMode": lambda word: segpost.Letterbox.fit((4, 4), (8, 8), mode=word),

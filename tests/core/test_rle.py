@@ -48,6 +48,7 @@ def test_masks_come_back_with_area_and_box():
         assert rle.find_box(counts, mask.shape) == box
 
 
+@pytest.mark.peers
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_codes_equal_those_of_pycocotools():
     coco = pytest.importorskip("pycocotools.mask")

@@ -207,3 +207,14 @@ def test_a_threshold_is_of_dequantized_values() -> None:
     options: Any = {"labels": mask, "target": mask, "num_classes": 2, "threshold": 0.5}
     assert ranked(logits=raw, quantization=(0.125, 128), **options) == {}
     assert ranked(logits=raw, **options) == {"quantized-logits": "likely"}
+
+
+def test_counts_of_votes_with_no_data() -> None:
+    """They are small integers, and not quantized: at each pixel with data they sum to the votes."""
+    networks = np.random.default_rng(4).integers(0, 3, (12, 32, 40))
+    votes = (networks == np.arange(3)[:, None, None, None]).sum(1).astype(np.uint8)
+    votes[..., :28] = 0
+    assert len(np.unique(votes)) > 8
+    assert "quantized-logits" not in segpost.diagnose(logits=votes).codes
+    votes[0, 0, 30] += 1
+    assert "quantized-logits" in segpost.diagnose(logits=votes).codes

@@ -229,6 +229,7 @@ VOTES = np.eye(4, dtype=np.uint8)[scene(4, 40, 50).argmax(0)].transpose(2, 0, 1)
         VOTES * 255,
         VOTES + 2 * VOTES[::-1],  # of three networks
         VOTES * np.uint8(1) * (maps(1) == 0),  # with pixels of no class
+        (VOTES + 2 * VOTES[::-1]) * (np.arange(50) < 12),  # with many pixels of no data
         np.zeros((3, 40, 50), np.uint8),
         np.zeros((3, 0, 50), np.int32),
         np.arange(6, dtype=np.int32).reshape(6, 1, 1),

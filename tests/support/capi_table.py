@@ -74,6 +74,21 @@ class CrfOptions(ctypes.Structure):
     )
 
 
+class BinarizeOptions(ctypes.Structure):
+    """segpost_binarize_options."""
+
+    _fields_ = (
+        ("struct_size", ctypes.c_size_t),
+        ("grid", ctypes.c_int32),
+        ("nan", ctypes.c_int32),
+        ("thresholds", ctypes.c_void_p),
+        ("threshold_count", ctypes.c_int64),
+        ("scale", ctypes.c_double),
+        ("zero_point", ctypes.c_double),
+        ("packed_width", ctypes.c_int64),
+    )
+
+
 POINTER, OPTIONS, REPORT = (ctypes.POINTER(kind) for kind in (Strided, Options, Report))
 PLACE, NUMBER = ctypes.c_void_p, ctypes.c_int64  # of a table, and how long it is
 
@@ -104,6 +119,19 @@ class Table(ctypes.Structure):
         ("dense_crf", function(POINTER, POINTER, ctypes.POINTER(CrfOptions), POINTER)),
         ("set_num_threads", ctypes.CFUNCTYPE(None, ctypes.c_int32)),
         ("num_threads", ctypes.CFUNCTYPE(ctypes.c_int32)),
+        ("binarize", function(POINTER, ctypes.POINTER(BinarizeOptions), POINTER)),
+        (
+            "binarize_runs",
+            function(
+                POINTER,
+                ctypes.POINTER(BinarizeOptions),
+                NUMBER,
+                NUMBER,
+                PLACE,
+                NUMBER,
+                PLACE,
+            ),
+        ),
     )
 
 

@@ -60,6 +60,7 @@ def after_network(logits: Any, photograph: Any) -> Any:
     return (
         labels,
         operators.softmax(logits),
+        operators.binarize(logits, size=size, threshold=0.3),
         operators.colorize(labels, "voc"),
         operators.overlay(photograph, labels, "voc", alpha=0.25, contour=1),
         operators.confusion_matrix(logits, labels, num_classes=21),
@@ -76,6 +77,7 @@ def plainly(logits: Any, photograph: Any) -> Any:
     return (
         labels,
         segpost.softmax(logits),
+        segpost.binarize(logits, size=size, threshold=0.3),
         segpost.colorize(labels, "voc"),
         segpost.overlay(photograph, labels, "voc", alpha=0.25, contour=1),
         segpost.confusion_matrix(logits, labels, num_classes=21),
@@ -189,6 +191,24 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("argmax", (torch.zeros(3, 0, 3),), {}),
     *(("softmax", (logits_of(dtype, batched=True),), {}) for dtype in HALVES),
     ("softmax", (logits_of().permute(1, 2, 0),), {"axis": -1}),
+    *(("binarize", (logits_of(dtype),), {"threshold": [0.5]}) for dtype in HALVES),
+    (
+        "binarize",
+        (logits_of(batched=True).permute(0, 2, 3, 1),),
+        {"threshold": [0.5], "size": (8, 11), "encoding": "bits", "axis": -1},
+    ),
+    (
+        "binarize",
+        (logits_of().to(torch.int8),),
+        {
+            "threshold": [0.1 * k for k in range(7)],
+            "size": (10, 12),
+            "encoding": "labels",
+            "quantization": [0.5, 3.0],
+            "class_order": [1, 2, 3, 4, 5, 6, 300],
+        },
+    ),
+    ("binarize", (logits_of(),), {"threshold": [0.5], "hysteresis": [0.3, 0.8]}),
     ("colorize", (LABELS, "voc"), {}),
     ("colorize", (LABELS.expand(2, 3, 6, 9), PALETTE), {}),
     ("overlay", (PHOTOGRAPH, LABELS, "voc"), {"alpha": [0.5], "contour": 2}),

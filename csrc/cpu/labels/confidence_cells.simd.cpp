@@ -7,41 +7,9 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-constexpr int most_rows = 8; // that follow from the first by multiplication
-constexpr int together = 4;  // classes whose powers are added before they join the sum
-
-// Output rows [y, y + count) of one row of cells, evenly spaced.
-struct Span {
-    std::int64_t y, count;
-    float step;                         // from row to row, in cells
-    float w0[most_rows], w1[most_rows]; // weights of the upper and of the lower row of the grid
-
-    Span(const Axis &axis, std::int64_t first, std::int64_t end) : y(first), count(1) {
-        const double *w = axis.w1 + y;
-        const double even = y + 1 < end ? w[1] - w[0] : 0.0;
-        while (count < most_rows && y + count < end && w[count] - w[count - 1] == even) ++count;
-        step = static_cast<float>(even / axis.den);
-        for (std::int64_t k = 0; k < count; ++k) {
-            w0[k] = static_cast<float>(axis.w0[y + k] / axis.den);
-            w1[k] = static_cast<float>(axis.w1[y + k] / axis.den);
-        }
-    }
-};
-
 // Sums of powers of two, and the largest of them where that is not always 1, of `lanes` columns.
 struct Sums {
     F all[most_rows], most[most_rows];
-};
-
-// Where the columns of a vector lie in a block of cells.
-struct Columns {
-    I index;
-    F left, right; // weights
-
-    F spread(const float *corners) const {
-        return fma(right, permute(load<F>(corners + 1), index),
-                   left * permute(load<F>(corners), index));
-    }
 };
 
 // Four classes of a span. Down the rows of a cell 2^x is a geometric sequence, unless its first

@@ -63,9 +63,8 @@ template <class T> class PlaneRows {
     }
 
     // Calls emit(x) where an output row of the cells changes; it begins and ends clear.
-    template <class Emit>
-    __attribute__((always_inline)) inline void changes(std::int64_t y, LogitErrors &errors,
-                                                       const Emit &emit) const {
+    template <class Emit> __attribute__((always_inline)) inline void
+    changes(std::int64_t y, LogitErrors &errors, const Emit &emit) const {
         std::uint32_t state = 0;
         for (std::int64_t k = 0; k < span_count_; ++k) {
             const Span span = spans_[k];
@@ -163,8 +162,7 @@ template <class T> class PlaneRows {
     }
 
     // Calls emit(x) where a row of a mixed cell changes; returns its last pixel.
-    template <class Emit>
-    __attribute__((always_inline)) inline std::uint32_t
+    template <class Emit> __attribute__((always_inline)) inline std::uint32_t
     mixed(std::int64_t y, std::int64_t i, std::int64_t k, std::uint32_t state, LogitErrors &errors,
           const Emit &emit) const {
         const std::int64_t first = job_.x.start[i], last = job_.x.start[i + 1];

@@ -78,10 +78,10 @@ std::vector<MaskTile> run_tiles(const BinarizeJob &job) {
     constexpr std::int64_t strip = 64;
     for (std::int64_t n = 0; n < job.logits.n; ++n)
         for (std::int64_t c = 0; c < job.logits.c; ++c) {
-            auto tiles = job.resample ? split_cells(1, job.y, job.x.cells(),
-                                                    per_task(work_per_task, job.width()),
-                                                    job.x.cells())
-                                      : split(1, job.logits.h, job.logits.w, job.logits.h, strip);
+            auto tiles = job.resample
+                             ? split_cells(1, job.y, job.x.cells(),
+                                           per_task(work_per_task, job.width()), job.x.cells())
+                             : split(1, job.logits.h, job.logits.w, job.logits.h, strip);
             for (Tile &tile : tiles) {
                 tile.n = n;
                 result.push_back({tile, c, c + 1});

@@ -53,9 +53,8 @@ std::int64_t row_bytes(const BinarizeJob &job) {
 }
 
 // Writes one row of a channel of which only set pixels are written: the row was clear.
-template <class Changes>
-__attribute__((always_inline)) inline void write_row(const BinarizeJob &job, std::int64_t c,
-                                                     char *to, const Changes &changes) {
+template <class Changes> __attribute__((always_inline)) inline void
+write_row(const BinarizeJob &job, std::int64_t c, char *to, const Changes &changes) {
     std::uint8_t *bytes = reinterpret_cast<std::uint8_t *>(to);
     std::int64_t begin = -1;
     const auto pairs = [&](const auto &write) {
@@ -132,8 +131,8 @@ template <class T> void compare_row(const BinarizeJob &job, std::int64_t n, std:
     for (std::int64_t i = 0; i < count; ++i)
         if (is_nan(values[i])) {
             errors.add_nan(1, (n * job.logits.h + y) * job.logits.w + x + i);
-            errors.add_undefined(
-                1, ((n * job.logits.c + c) * job.logits.h + y) * job.logits.w + x + i);
+            errors.add_undefined(1, ((n * job.logits.c + c) * job.logits.h + y) * job.logits.w + x +
+                                        i);
         }
 }
 
@@ -192,7 +191,8 @@ template <class T> void runs_of_pixels(const BinarizeJob &job, const MaskTile &a
     for (std::int64_t x = 0; x < strip; ++x) bits[x] = 0;
     for (std::int64_t y = 0; y < height; ++y) {
         compare_row(job, tile.n, area.c0, y, tile.x0, columns, buffer, flags, errors);
-        for (std::uint64_t changed = differing_bytes(flags, bits); changed; changed &= changed - 1) {
+        for (std::uint64_t changed = differing_bytes(flags, bits); changed;
+             changed &= changed - 1) {
             const int x = __builtin_ctzll(changed);
             changes[x * height + count[x]++] = static_cast<std::int32_t>(y);
             bits[x] = flags[x];

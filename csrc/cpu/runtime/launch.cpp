@@ -71,6 +71,16 @@ bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &softmax,
         });
 }
 
+bool launch_ranking(const RankingJob &job, const CancelToken &cancelled, LogitErrors &errors) {
+    const KernelTable &table = kernels();
+    return run(
+        argmax_tiles(job), cancelled, errors,
+        [&](const Tile &tile) { return table.ranking_cells_scratch(job, tile); },
+        [&](const Tile &tile, char *memory, LogitErrors &here) {
+            table.ranking_cells(job, tile, memory, here);
+        });
+}
+
 bool launch_argmax_volume(const VolumeJob &job, const CancelToken &cancelled, LogitErrors &errors) {
     const KernelTable &table = kernels();
     // Two slices of a tile stay in the second-level cache.

@@ -11,6 +11,7 @@ namespace segpost SEGPOST_EXPORT {
 bool launch_argmax(const ArgmaxJob &, CellRule, const CancelToken &, LogitErrors &);
 bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &softmax,
                            const CancelToken &cancelled, LogitErrors &errors); // of the same logits
+bool launch_ranking(const RankingJob &, const CancelToken &, LogitErrors &errors);
 bool launch_argmax_volume(const VolumeJob &, const CancelToken &, LogitErrors &);
 bool launch_softmax(const SoftmaxJob &, const CancelToken &, LogitErrors &);
 bool launch_binarize(const BinarizeJob &, const CancelToken &, LogitErrors &);

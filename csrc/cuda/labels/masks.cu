@@ -24,9 +24,10 @@ __device__ int side_of(double value, const MaskLevel &level) {
 }
 
 // Eight pixels of a row from column x on, the first in the lowest bit.
-template <class S> __device__ unsigned
-compare_pixels(const BinarizeJob &job, std::int64_t n, std::int64_t c, std::int64_t y,
-               std::int64_t x, int count, ThreadErrors &undefined) {
+template <class S> __device__ unsigned compare_pixels(const BinarizeJob &job, std::int64_t n,
+                                                      std::int64_t c, std::int64_t y,
+                                                      std::int64_t x, int count,
+                                                      ThreadErrors &undefined) {
     const Logits &logits = job.logits;
     const MaskLevel &level = job.levels[c];
     unsigned bits = 0;
@@ -39,7 +40,8 @@ compare_pixels(const BinarizeJob &job, std::int64_t n, std::int64_t c, std::int6
         }
         return bits;
     }
-    const std::int64_t cell_y = job.y.cell[y], below = cell_y + 1 < job.y.n_in ? cell_y + 1 : cell_y;
+    const std::int64_t cell_y = job.y.cell[y],
+                       below = cell_y + 1 < job.y.n_in ? cell_y + 1 : cell_y;
     const char *upper = logits.row(n, cell_y) + c * logits.stride_c;
     const char *lower = logits.row(n, below) + c * logits.stride_c;
     std::int64_t cell = -1;
@@ -117,7 +119,8 @@ template <class S> __global__ void __launch_bounds__(mask_block)
         } else {
             const std::int64_t n = plane / job.logits.c, c = plane % job.logits.c;
             const unsigned bits = compare_pixels<S>(job, n, c, y, x, count, undefined);
-            write_mask(job, job.out + n * job.out_n + c * job.out_c + y * job.out_h, x, count, bits);
+            write_mask(job, job.out + n * job.out_n + c * job.out_c + y * job.out_h, x, count,
+                       bits);
         }
     }
     add_errors(errors ? &errors->undefined : nullptr, undefined);

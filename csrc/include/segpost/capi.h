@@ -113,6 +113,16 @@ typedef struct {
     double bilateral_weight; /* up to 1e6; 0: 10; a negative number: no such term */
 } segpost_crf_options;
 
+typedef struct {
+    size_t struct_size;
+    int32_t grid;             /* segpost_grid */
+    int32_t nan;              /* segpost_nan; NaN sets no pixel */
+    const double *thresholds; /* null: 0; logits, ln(p / (1 - p)) of a probability p */
+    int64_t threshold_count;  /* 1, or one a class */
+    double scale, zero_point; /* real logit = scale (value - zero_point); a scale of 0 is 1 */
+    int64_t packed_width;     /* 0: a byte a pixel; else the pixels of a row, eight in a byte */
+} segpost_binarize_options;
+
 typedef struct segpost_api {
     int32_t abi;
     size_t size;
@@ -162,6 +172,20 @@ typedef struct segpost_api {
 
     void (*set_num_threads)(int32_t n); /* of the library; the nearest of 1..1024 */
     int32_t (*num_threads)(void);
+
+    /* Masks (N, C, H, W) uint8, 1 where a logit (N, C, h, w), upsampled to the masks' size, exceeds
+     * the threshold of its class. With packed_width the last axis has ceil(W / 8) bytes, and the
+     * first pixel of a byte is its highest bit. */
+    int (*binarize)(const segpost_array *logits, const segpost_binarize_options *options,
+                    const segpost_array *masks, segpost_report *report);
+
+    /* COCO's counts of the same masks of height x width pixels, one after another: lengths of runs
+     * in column-major order, of 0, of 1, of 0, ... Mask i has counts[ends[i - 1]] to
+     * counts[ends[i]]; there are N * C ends. Where more than `capacity` counts are needed, the
+     * status is SEGPOST_BAD_ARGUMENT and report->bad says how many. */
+    int (*binarize_runs)(const segpost_array *logits, const segpost_binarize_options *options,
+                         int64_t height, int64_t width, int64_t *counts, int64_t capacity,
+                         int64_t *ends, segpost_report *report);
 } segpost_api;
 
 /* The table, or null where the library has another ABI than the one asked for. */

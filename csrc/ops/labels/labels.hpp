@@ -118,6 +118,19 @@ struct ArgmaxJob {
     std::int64_t width() const { return resample ? x.n_out : logits.w; }
 };
 
+constexpr int most_ranks = 16;
+
+// Confidence, and what else is known of the probabilities of the classes; a view without data is
+// not wanted. Logits are resampled, and have no threshold. Entropy (in nats) and margin are within
+// 1e-5 of the definition: the classes that are left out have 6e-8 of the probability, and add less
+// than 2e-6 to the entropy. `labels` are those of argmax, or none.
+struct RankingJob : ArgmaxJob {
+    LabelView entropy, margin;   // f32
+    std::int64_t top = 0;        // the largest probabilities of a pixel, at most most_ranks
+    LabelView top_labels;        // [N * top, H, W] u8 or i32
+    LabelView top_probabilities; // [N * top, H, W] f32
+};
+
 struct SoftmaxJob {
     Logits logits;
     bool resample = false;

@@ -20,7 +20,7 @@ from segpost._core.contract import (
 )
 from segpost._core.object_contract import Runs
 from segpost._core.run_lengths import RunLengths
-from segpost._core.sampling import Axes
+from segpost._core.sampling import Axes, axis
 
 _cpu.bind_records(contract)  # raises if the compiled code expects other fields
 globals().update(collect_operations(_cpu, features))
@@ -49,6 +49,25 @@ def binarize_runs(
 def fuses(*, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
     """Return whether argmax computes confidence in the same pass."""
     return not sigmoid and not (probabilities and resized)
+
+
+def rank_classes(
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array | None,
+    confidence: Array | None,
+    entropy: Array | None,
+    margin: Array | None,
+    top_labels: Array | None,
+    top_probabilities: Array | None,
+) -> LogitErrors:
+    """Write confidence, entropy, margin and the largest probabilities, from cells of the grid."""
+    height, width = logits.values.shape[2:]
+    if axes is None:
+        axes = Axes(axis(height, height, "asymmetric"), axis(width, width, "asymmetric"))
+    return _cpu.rank_classes(
+        logits, axes, labels, confidence, entropy, margin, top_labels, top_probabilities
+    )
 
 
 def dense_crf(

@@ -35,6 +35,7 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "binarize_labels": "labels of masks",
     "binarize_runs": "runs of masks",
     "find_runs": "regions",
+    "rank_classes": "entropy, margin and top-k",
 }
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)

@@ -29,11 +29,9 @@ except ImportError:  # no native code
 
 Array = npt.NDArray[Any]
 
+FLOAT_KINDS = ("float32", "float64", "float16", "bfloat16")  # the most frequent first
 LOGIT_KINDS = (
-    "float32",
-    "float64",
-    "float16",
-    "bfloat16",
+    *FLOAT_KINDS,
     "int8",
     "uint8",
     "int16",

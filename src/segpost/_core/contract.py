@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
+from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.object_contract import ObjectOperations
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
@@ -171,7 +172,7 @@ class CrfSolver(Protocol):
         ...
 
 
-class Backend(ObjectOperations, Protocol):
+class Backend(BoundaryOperations, ObjectOperations, Protocol):
     """The operations of a backend."""
 
     def supports(self, operation: str, kind: str = "") -> bool:
@@ -244,6 +245,18 @@ class Backend(ObjectOperations, Protocol):
     ) -> tuple[RunLengths, LogitErrors]:  # of N * C masks
         ...
 
+    def rank_classes(
+        self,
+        logits: Logits,  # no threshold
+        axes: Axes | None,
+        labels: Array | None,  # [N, H, W] of argmax: the first of the top labels where these tie
+        confidence: Array | None,  # [N, H, W] float32, or uint8 as in argmax
+        entropy: Array | None,  # [N, H, W] float32, in nats
+        margin: Array | None,  # [N, H, W] float32: the largest probability minus the second
+        top_labels: Array | None,  # [N, k, H, W] uint8 or int32, largest probability first
+        top_probabilities: Array | None,  # [N, k, H, W] float32
+    ) -> LogitErrors: ...
+
     def add_resized(
         self,
         logits: Logits,  # of one image: values [1, C, h, w]; quantization is ignored
@@ -309,36 +322,6 @@ class Backend(ObjectOperations, Protocol):
         ignored: Array,  # [I] int64
         counts: Array,  # [C + 2, C + 1] int64
     ) -> LogitErrors: ...
-
-    def boundary_bands(
-        self,
-        labels: Array,  # [N, H, W] integers
-        width: int,  # pixels
-        frame: bool,  # whether the end of the image is a boundary
-        classes: int,
-        ignored: Array,  # [I] int64
-        out: Array,  # [N, H, W] uint8 or int32, C order
-    ) -> None: ...
-
-    def boundary_matches(
-        self,
-        preds: Array,  # [N, H, W] integers
-        target: Array,  # [N, H, W] integers
-        ignored: Array,  # [I] int64
-        offsets: Array,  # [K, 2] int32 (dy, dx), nearest first
-        counts: Array,  # [C, 4] int64: predicted, of them matched, target, of them matched
-    ) -> None: ...
-
-    def instance_counts(
-        self,
-        preds: Array,  # [N, H, W] integers
-        target: Array,  # [N, H, W] integers
-        instances: Array,  # [N, H, W] integers in [0, K)
-        groups: Array,  # [C] int64, the group of every class
-        ignored: Array,  # [I] int64
-        counts: Array,  # [K, 4] int64, zeros: pixels, correct ones, those in the correct group,
-        # and the class plus one, or -1 if an instance has pixels of several classes
-    ) -> None: ...
 
     def dense_crf(
         self,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
+from segpost._core.arrays import FLOAT_KINDS, LABEL_KINDS, Array, InputArray, widen
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.logits import InputLogits
@@ -41,7 +41,7 @@ def may_be_degenerate(logits: Logits) -> bool:
     It is one value, so that logits, of which most are no whole numbers, cost no pass over the data.
     """
     values, kind = logits.values, logits.kind
-    if values.shape[1] == 1 or kind in LABEL_KINDS:
+    if values.shape[1] == 1 or kind not in FLOAT_KINDS:
         return True
     if isinstance(values, DeviceArray) or not values.size:
         return False
@@ -51,9 +51,10 @@ def may_be_degenerate(logits: Logits) -> bool:
 
 def _is_whole_bfloat16(bits: int) -> bool:
     """Whether the bits of a bfloat16 are those of a whole number; of an infinity, too."""
-    fraction_bits = max(134 - (bits >> 7 & 255), 0)
-    is_zero, fraction = not bits & 0x7FFF, bits & ((1 << fraction_bits) - 1)
-    return is_zero or (fraction_bits <= 7 and not fraction)
+    exponent = bits >> 7 & 255
+    if exponent < 127:  # below 1
+        return not bits & 0x7FFF
+    return exponent >= 134 or not bits & ((1 << 134 - exponent) - 1)
 
 
 def refuse_degenerate_logits(
@@ -196,7 +197,8 @@ def _ties_of_label_maps(array: InputArray) -> float | None:
     columns = slice(None, None, max(maps.shape[2] // 64, 1))
     pixels = widen(maps[:, rows, columns], kind)
     sums = pixels.sum(axis=0, dtype=np.float64)
-    if sums.min() == sums.max():  # counts of votes
+    voted = sums[sums != 0]
+    if voted.size and voted.min() == voted.max():  # counts of votes; 0 where there are no data
         return None
     ties = float(((pixels == pixels.max(axis=0)).sum(axis=0) > 1).mean())
     return ties if ties >= MIN_TIES else None

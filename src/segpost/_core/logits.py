@@ -44,10 +44,14 @@ def as_logits(
     if kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {kind}{hint}")
-    labels = _describe_labels(array, type(logits)) if values.ndim == spatial else ""
-    class_axis = resolve_class_axis(
-        values.shape, axis, spatial, labels=labels, min_classes=min_classes
-    )
+    class_axis = -spatial - 1
+    is_default = type(axis) is int and axis == class_axis
+    is_plain = values.ndim in (spatial + 1, spatial + 2) and values.shape[class_axis] >= min_classes
+    if not (is_default and is_plain):
+        labels = _describe_labels(array, type(logits)) if values.ndim == spatial else ""
+        class_axis = resolve_class_axis(
+            values.shape, axis, spatial, labels=labels, min_classes=min_classes
+        )
     if kind in ("int64", "uint64"):
         if isinstance(values, DeviceArray):
             raise TypeError(f"logits on {values.context} must have up to 32 bits or be floats")

@@ -25,17 +25,19 @@ def warn_of_unit_image(values: Array) -> None:
     if MAX_NORMALIZED < values.item(size // 2) < 256 - MAX_NORMALIZED:
         return
     for sample in (values[..., :1, :], values):
-        if (sample + np.uint8(MAX_NORMALIZED) > 2 * MAX_NORMALIZED).any():  # modulo 256
+        largest = sample.max()
+        is_far = largest > MAX_NORMALIZED
+        if is_far and (sample + np.uint8(MAX_NORMALIZED) > 2 * MAX_NORMALIZED).any():  # modulo 256
             return
     if size < 3 * MIN_PIXELS:
         return
-    if all((values == value).mean() > MIN_SHARE for value in (0, 1, 2, 255)):
+    if is_far and all((values == value).mean() > MIN_SHARE for value in (0, 1, 2, 255)):
         warn_of_input(
             f"image has only values up to {MAX_NORMALIZED} and from {256 - MAX_NORMALIZED} on, of "
             "0..255, as floats have that were normalized and cast; pass the image before its "
             "normalization"
         )
-    elif values.min() == 0 and values.max() == 1:
+    elif largest == 1 and values.min() == 0:
         warn_of_input(
             "image has only the values 0 and 1, of 0..255: it is black; an image of floats in 0..1 "
             "becomes (image * 255).round().astype('uint8')"

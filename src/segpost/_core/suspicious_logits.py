@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, widen
+from segpost._core.arrays import FLOAT_KINDS, LABEL_KINDS, LOGIT_KINDS, Array, InputArray, widen
 from segpost._core.device import DeviceArray
 from segpost._core.errors import warn_of_input
 
@@ -30,14 +30,11 @@ def may_lie_in_0_to_1(values: Array, kind: str) -> bool:
 
     They are so few, that logits, of which most are outside 0..1, cost no pass over the data.
     """
-    if kind in LABEL_KINDS:
+    if kind not in FLOAT_KINDS:
         return True
-    last = values.size - 1
-    for index in (0, last // 2, last):
-        value = values.item(index)
-        if not (value <= BFLOAT16_ONE if kind == "bfloat16" else 0 <= value <= 1):
-            return False
-    return True
+    item, size = values.item, values.size
+    one = BFLOAT16_ONE if kind == "bfloat16" else 1
+    return bool(0 <= item(size // 2) <= one and 0 <= item(0) <= one and 0 <= item(size - 1) <= one)
 
 
 def lies_in_0_to_1(array: InputArray) -> bool:
@@ -110,7 +107,7 @@ def warn_of_volume(array: InputArray, cure: str) -> None:
     Slices are like their neighbors, and less like those farther away; classes are in no order.
     Images of a batch differ from each other no more than classes do, but the classes of a volume
     more than its slices. A part of the first array of each shape is read: a look at every one
-    would take longer than some calls.
+    would take longer than some calls. `cure` may have the fields classes and width.
     """
     values = array.array
     shape: tuple[int, ...] = values.shape
@@ -133,7 +130,8 @@ def warn_of_volume(array: InputArray, cure: str) -> None:
         f"logits of shape {shape} are read as {shape[0]} images of {shape[1]} classes, but they "
         f"change {of_images / of_classes if of_classes else np.inf:.1f} times as much from image "
         "to image as from class to class, and more the farther classes are apart, as a volume of "
-        f"{shape[0]} classes and {shape[1]} slices does: {cure}"
+        f"{shape[0]} classes and {shape[1]} slices does: "
+        f"{cure.format(classes=shape[0], width=shape[3])}"
     )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -20,8 +19,7 @@ import numpy as np
 from segpost._core.contract import Array
 from segpost._core.sampling import Axes
 
-# 80 digits: den and zero_point have up to 17 each, and float64 needs 17 of the result.
-_CONTEXT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+DIGITS = 80  # den and zero_point have up to 17 each, and float64 needs 17 of the result
 
 
 def as_thresholds(value: object, classes: int, name: str = "threshold") -> tuple[float, ...]:
@@ -87,7 +85,9 @@ def _cutoff(threshold: float, den: float, scale: float, zero_point: float) -> fl
     """Return den * (ln(t / (1 - t)) / scale + zero_point), rounded down to float64."""
     if threshold in (0.0, 1.0):
         return math.inf if threshold else -math.inf
-    c = _CONTEXT
+    from decimal import Context, Decimal  # 3 ms, for which argmax has no use
+
+    c = Context(prec=DIGITS)
     share = c.divide(Decimal(threshold), c.subtract(Decimal(1), Decimal(threshold)))
     logit = c.add(c.divide(c.ln(share), Decimal(scale)), Decimal(zero_point))
     exact = c.multiply(Decimal(den), logit)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, as_input_array
 from segpost._core.device import context_of
 from segpost._core.suspicious_logits import holds_labels
@@ -11,6 +13,8 @@ from segpost._core.suspicious_logits import holds_labels
 
 def check_same_device(one: InputArray, name: str, other: InputArray, other_name: str) -> None:
     """Raise an error for arrays on different devices: nothing is moved between them."""
+    if isinstance(one.array, np.ndarray) and isinstance(other.array, np.ndarray):
+        return
     contexts = context_of(one.array), context_of(other.array)
     if contexts[0].device != contexts[1].device:
         raise TypeError(

@@ -108,7 +108,9 @@ def _escape_glob(name: str) -> str:
 def _read_memory(value: Any, name: str, layout: str, values: bool, label: str = "") -> State:
     """Return the content of nested mappings of tensors in memory."""
     tensors = {
-        path: tree.as_entry(tensor, f"{name}[{'.'.join(path)!r}]", values)
+        path: tree.as_entry(
+            tensor, f"{name}[{'.'.join(path)!r}]", values, is_live=name == layout == "model"
+        )
         for path, tensor in tree.iter_tensors(value)
     }
     return State(
@@ -127,7 +129,11 @@ def _find_tied(tensors: Mapping[str, Any]) -> dict[str, str]:
     tied = {}
     for name, tensor in tensors.items():
         address = getattr(tensor, "data_ptr", None)
-        if not callable(address) or tensor.layout is not sys.modules["torch"].strided:
+        if (
+            not callable(address)
+            or tree.is_lazy(tensor)
+            or tensor.layout is not sys.modules["torch"].strided
+        ):
             continue
         if not tensor.is_meta and tensor.numel():
             key = (str(tensor.device), address(), tuple(tensor.shape), tensor.stride())

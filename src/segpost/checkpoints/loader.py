@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from segpost.checkpoints.tree import Tensors
+from segpost.checkpoints.tree import Tensors, is_lazy
 
 HOOKS = ("_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
 MISMATCH = re.compile(r"size mismatch for (\S+): ")
@@ -123,6 +123,8 @@ def _copy_structure(module: Any, torch: Any) -> tuple[Any, dict[str, int]]:
         if tensor is None:
             return None
         if id(tensor) not in blanks:
+            if is_lazy(tensor):
+                return type(tensor)(dtype=tensor.dtype, device="meta", requires_grad=False)
             empty = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
             is_parameter = isinstance(tensor, torch.nn.Parameter)
             blanks[id(tensor)] = (

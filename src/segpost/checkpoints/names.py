@@ -64,6 +64,7 @@ def find_name_mistakes(
         return
     for explanation in (*explanations, *iter_average_containers(context, recipe, _plan)):
         yield as_finding(explanation, recipe if explanation.before else loadable)
+    yield from _describe_lazy(context, loadable)
     explained = {name for e in explanations for name in e.names}
     for code, names in (("missing", context.missing), ("unexpected", context.unexpected)):
         others = tuple(name for name in names if name not in explained)
@@ -208,6 +209,35 @@ def _describe_one_sided(context: Context, code: str, names: tuple[str, ...]) -> 
         message,
         {"count": len(names), "modules": format_names(_outermost_parts(names))},
         where=format_names(names),
+    )
+
+
+def _describe_lazy(context: Context, recipe: str) -> Iterator[Finding]:
+    """Yield the hint that lazy modules of the model get their shapes from the checkpoint."""
+    lazy = [name for name, entry in context.match.model.items() if entry.is_lazy]
+    loaded = [name for name in context.match.matched if context.target_of(name).is_lazy]
+    if not lazy:
+        return
+    message = (
+        f"{len(lazy)} tensors of the model have no shape yet, as lazy modules before their first "
+        "batch. "
+    )
+    if loaded:
+        message += (
+            f"Loading gives {len(loaded)} of them the shapes of the checkpoint, which nothing "
+            "checks: run the model on a batch (batch stands for it) first, to see that they fit."
+        )
+    else:
+        message += (
+            "The checkpoint has none of them: run the model on a batch (batch stands for it)."
+        )
+    yield Finding(
+        "lazy-modules",
+        "hint",
+        message,
+        {"tensors": len(lazy), "loaded": len(loaded)},
+        cure="; ".join(filter(None, ("model(batch)", recipe if loaded else ""))),
+        where=format_names(lazy),
     )
 
 

@@ -59,8 +59,15 @@ UNCHANGED = RenameRule("", "", lambda name: name)
 
 
 def fits(source: TensorEntry, target: TensorEntry) -> bool:
-    """Return whether a tensor loads into another; torch takes the element of (1,) for a scalar."""
-    return source.shape == target.shape or (source.shape == (1,) and target.shape == ())
+    """Return whether a tensor loads into another; torch takes the element of (1,) for a scalar.
+
+    A parameter of a lazy module takes any shape.
+    """
+    return (
+        target.is_lazy
+        or source.shape == target.shape
+        or (source.shape == (1,) and target.shape == ())
+    )
 
 
 def iter_rules(

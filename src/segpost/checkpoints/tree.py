@@ -52,10 +52,14 @@ TRAINING_STATE = re.compile(
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """A tensor: its shape and dtype, and a function that reads its values."""
+    """A tensor: its shape and dtype, and a function that reads its values.
+
+    A parameter of a lazy module has no shape before the first batch, or before it is loaded.
+    """
 
     shape: tuple[int, ...]
     kind: str
+    is_lazy: bool = field(default=False, kw_only=True)
     read: Callable[[], Statistics] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -238,13 +242,29 @@ def is_tensor(value: Any) -> bool:
     )
 
 
-def as_entry(value: Any, name: str, values: bool) -> TensorEntry:
-    """Return the entry of a tensor in memory, on whatever device."""
-    try:
-        shape = tuple(int(n) for n in value.shape)
-    except RuntimeError as error:  # of a lazy module
-        raise ValueError(f"{name} has no shape yet; run the model once: {error}") from None
+def is_lazy(value: Any) -> bool:
+    """Return whether a tensor is of a lazy module of torch that has seen no batch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.nn.parameter.is_lazy(value))
+
+
+def as_entry(value: Any, name: str, values: bool, *, is_live: bool = False) -> TensorEntry:
+    """Return the entry of a tensor in memory, on whatever device.
+
+    Raises
+    ------
+    ValueError
+        If it has no shape yet, and is not of a live model, to which loading gives the shape.
+    """
     kind = kind_of(value.dtype)
+    if is_lazy(value):
+        if not is_live:
+            raise ValueError(
+                f"{name} has no shape and no values: it is of a lazy module that has seen no "
+                "batch; run the model once before it is saved or compared"
+            )
+        return TensorEntry((), kind, is_lazy=True)
+    shape = tuple(int(n) for n in value.shape)
     if not values or kind not in READ_KINDS or _has_no_values(value):
         return TensorEntry(shape, kind)
     return TensorEntry(

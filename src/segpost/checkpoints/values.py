@@ -39,7 +39,7 @@ def find_value_mistakes(context: Context, resume: bool, recipe: str) -> Iterator
     `recipe` is the line that loads the checkpoint; empty where no line does.
     """
     checkpoint, match, model = context.source, context.match, context.target
-    yield from _iter_bad_weights(match.checkpoint)
+    yield from _iter_bad_weights(match, model.buffers)
     yield from _iter_norm_mistakes(match.checkpoint)
     yield from _iter_narrowing(match, recipe)
     if model.is_live:
@@ -56,13 +56,19 @@ def _iter_statistics(tensors: Tensors) -> Iterator[tuple[str, Statistics]]:
             yield name, statistics
 
 
-def _iter_bad_weights(tensors: Tensors) -> Iterator[Finding]:
-    """Yield findings about NaN, infinities, and weights that are all zero."""
+def _iter_bad_weights(match: Match, buffers: frozenset[str]) -> Iterator[Finding]:
+    """Yield findings about NaN, infinities, and weights that are all zero.
+
+    Buffers of a live model that have the same values are as the model makes them.
+    """
+    tensors = match.checkpoint
     statistics = dict(_iter_statistics(tensors))
     bad = [(n, s) for n, s in statistics.items() if s.nan or (s.infinite and LEARNED.search(n))]
     if bad:
         name, first = bad[0]
-        has_learned = any(LEARNED.search(n) for n, _ in bad)
+        has_learned = any(
+            LEARNED.search(n) and not (n in buffers and _has_same_values(match, n)) for n, _ in bad
+        )
         reason = (
             "the training had diverged when they were saved. Take an earlier checkpoint; train "
             "with a smaller learning rate or in float32."
@@ -253,6 +259,13 @@ def _is_equal(a: Statistics, b: Statistics, is_same_kind: bool) -> bool:
     scale = max(abs(a.low), abs(a.high), 1e-30)
     pairs = ((a.low, b.low), (a.high, b.high), (a.mean, b.mean), (a.deviation, b.deviation))
     return all(abs(x - y) <= HALF_ROUNDING * scale for x, y in pairs)
+
+
+def _has_same_values(match: Match, name: str) -> bool:
+    """Return whether a tensor of the model has the checkpoint's values."""
+    was = match.checkpoint[name].statistics
+    now = match.model[name].statistics if name in match.model else None
+    return was is not None and now is not None and was.digest == now.digest
 
 
 def _overwritten(match: Match, model: State) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, overload
 
 import numpy as np
@@ -24,6 +25,7 @@ from segpost._core.validation import (
     refuse_exchanged,
     refuse_image_as_labels,
 )
+from segpost.color.color_table import as_constant
 from segpost.color.palette import Palette, PaletteLike, as_palette
 
 MAX_CONTOUR = 64  # pixels
@@ -348,6 +350,15 @@ def _refuse_one_hot(labels: Array, classes: int) -> None:
 
 def class_alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
     """Return alpha * 256 as integers: one a class, then their mean for void."""
+    return _uniform_alpha(alpha, classes) if type(alpha) is float else _alpha_of(alpha, classes)
+
+
+@lru_cache(maxsize=256)
+def _uniform_alpha(alpha: float, classes: int) -> npt.NDArray[np.uint16]:
+    return as_constant(_alpha_of(alpha, classes))
+
+
+def _alpha_of(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
     if isinstance(alpha, (bool, str, np.ma.MaskedArray)):
         raise TypeError(f"alpha must be a number or {classes} numbers, got {alpha!r}")
     values = np.asarray(alpha, np.float64)

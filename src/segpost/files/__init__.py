@@ -8,7 +8,7 @@ from segpost.files.arrays import read_array
 from segpost.files.images import limit_pixels, read_image, read_labels, read_unconverted
 from segpost.files.listing import DataFile, is_single_file, list_files
 from segpost.files.tables import read_json_object, read_names
-from segpost.files.writing import atomic_write, write_array, write_png, write_text
+from segpost.files.writing import atomic_write, write_array, write_arrays, write_png, write_text
 
 __all__ = [
     "DataFile",
@@ -23,6 +23,7 @@ __all__ = [
     "read_names",
     "read_unconverted",
     "write_array",
+    "write_arrays",
     "write_png",
     "write_text",
 ]

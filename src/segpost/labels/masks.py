@@ -37,17 +37,19 @@ Probability = float | Sequence[float] | npt.NDArray[Any]
 def binarize(
     logits: Any,
     *,
-    encoding: Literal["rle"],
     threshold: Probability = ...,
     size: Sequence[int] | None = ...,
     grid: Grid = ...,
     letterbox: Letterbox | None = ...,
     scale: float | Sequence[float] | None = ...,
+    encoding: Literal["rle"],
     axis: int = ...,
     quantization: tuple[float, float] | None = ...,
     hysteresis: tuple[Probability, Probability] | None = ...,
+    class_order: None = ...,
     nan: NanRule = ...,
     check: Check = ...,
+    out: None = ...,
 ) -> list[Any]: ...
 @overload
 def binarize(

@@ -32,6 +32,10 @@ from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
 
 VOLUME_CURE = "call segpost.argmax(logits, volume=True), or pass axis=-3 if these are images"
+SOFTMAX_CURE = (
+    "pass logits.reshape({classes}, -1, {width}) and reshape the result, or ignore the warning if "
+    "these are images"
+)
 
 
 @overload
@@ -196,6 +200,8 @@ def argmax(
 
 def _are_volumes(volume: object, axis: object, size: object) -> bool:
     """Return whether logits are volumes: as the argument says, or as axis and size imply."""
+    if volume is axis is size is None:
+        return False
     sides = len(size) if isinstance(size, (tuple, list, np.ndarray)) else None
     implies_volumes = axis == -4 or sides == 3
     implies_images = axis == -3 or sides == 2
@@ -279,13 +285,8 @@ def softmax(
             "segpost.postprocess(logits, quantization=(scale, zero_point))"
         )
     warn_of_class_axis(array, class_axis)
-    if class_axis == -3 and array.array.ndim == 4:
-        classes, *_, width = array.array.shape
-        warn_of_volume(
-            array,
-            f"pass logits.reshape({classes}, -1, {width}) and reshape the result, or ignore the "
-            "warning if these are images",
-        )
+    if class_axis == -3 and argument.values.shape[0] > 1:
+        warn_of_volume(array, SOFTMAX_CURE)
     description = describe_probabilities(argument)
     if description is not None:
         errors.warn_of_input(f"{description}; use them as they are, without segpost.softmax")

@@ -199,7 +199,7 @@ def checked_add(a: Any, b: Any) -> Any:
         If int64 cannot hold a sum.
     """
     total = a + b
-    if (total < 0).any():
+    if np.count_nonzero(total < 0):  # faster than any()
         raise OverflowError("the sum of the counts is beyond int64")
     return total
 

@@ -15,6 +15,10 @@ Absent = Literal["exclude", "nan"]
 PredictedOnly = Literal["count", "exclude"]
 IgnoredClass = Literal["exclude", "keep"]
 MeanOver = Literal["dataset", "image", "class_image"]
+ABSENT: tuple[str, ...] = get_args(Absent)
+PREDICTED_ONLY: tuple[str, ...] = get_args(PredictedOnly)
+IGNORED_CLASS: tuple[str, ...] = get_args(IgnoredClass)
+MEAN_OVER: tuple[str, ...] = get_args(MeanOver)
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,12 @@ class AveragingPolicy:
 
     def __post_init__(self) -> None:
         if isinstance(self.absent, str):
-            arguments.check_choice(self.absent, "absent", get_args(Absent))
+            arguments.check_choice(self.absent, "absent", ABSENT)
         elif isinstance(self.absent, bool) or not 0.0 <= float(self.absent) <= 1.0:
             raise ValueError(f"absent must be 'exclude', 'nan' or in 0..1, got {self.absent!r}")
-        arguments.check_choice(self.predicted_only, "predicted_only", get_args(PredictedOnly))
-        arguments.check_choice(self.ignored_class, "ignored_class", get_args(IgnoredClass))
-        arguments.check_choice(self.mean, "mean", get_args(MeanOver))
+        arguments.check_choice(self.predicted_only, "predicted_only", PREDICTED_ONLY)
+        arguments.check_choice(self.ignored_class, "ignored_class", IGNORED_CLASS)
+        arguments.check_choice(self.mean, "mean", MEAN_OVER)
 
     @property
     def is_strict(self) -> bool:

@@ -36,6 +36,8 @@ def refuse_one_hot(preds: Array, target: Array, classes: int) -> None:
 
 def warn_of_invalid_preds(counts: CountSnapshot) -> None:
     """Warn if predictions that are no class show what is wrong with all of them."""
+    if not counts.outside:
+        return
     classes, invalid = counts.num_classes, _count_invalid_preds(counts)
     if sum(invalid.values()) < MIN_PIXELS:
         return

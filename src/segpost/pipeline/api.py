@@ -18,13 +18,15 @@ from segpost.pipeline.options import (
     ConfidenceDtype,
     ConfidenceMode,
     PostprocessSettings,
+    ProbabilitiesDtype,
     check_options,
 )
 from segpost.pipeline.plan import build_plan, with_image_size, wrap_outputs
 from segpost.pipeline.queries.inputs import as_query_logits
 from segpost.pipeline.queries.rules import rules_of
 from segpost.pipeline.queries.semantic import segment_semantic
-from segpost.pipeline.results import Want
+from segpost.pipeline.ranked import segment_ranked, with_probabilities_dtype
+from segpost.pipeline.results import RANKED, Want
 from segpost.pipeline.segmentation import Segmentation, WantT
 from segpost.runtimes.convention import Convention
 from segpost.runtimes.table import ConventionName
@@ -99,6 +101,8 @@ def postprocess(
     quantization: tuple[float, int] | None = None,
     confidence_mode: ConfidenceMode = "exact",
     confidence_dtype: ConfidenceDtype = "float32",
+    probabilities_dtype: ProbabilitiesDtype = "float32",
+    topk: int = 3,
     nan: NanRule = "raise",
     check: Check = "sync",
     want: Iterable[Want] = ("labels",),
@@ -159,22 +163,32 @@ def postprocess(
     confidence_dtype : {"float32", "uint8"}
         Use "uint8" for display only: it is ``np.rint(255 * confidence)``. Backends may differ by 1
         where that is next to a tie. Undefined confidence is 0.
+    probabilities_dtype : {"float32", "uint16", "uint8"}
+        Of "probabilities" and "topk". "uint16" is ``np.rint(65535 * p)``, "uint8" is
+        ``np.rint(255 * p)``; undefined ones are 0.
+    topk : int
+        The number of classes in "topk", from 1 to 16.
     nan : {"raise", "propagate"}
         As in `argmax` and `softmax`.
     check : {"sync", "deferred", "off"}
         As in `argmax`.
-    want : iterable of {"labels", "confidence", "probabilities", "color", "overlay", "regions"}
-        The results to compute. Confidence is the probability of the label. "regions" are those of
-        `segpost.regions`, one for each label, with the mean confidence if that is wanted, too.
+    want : iterable of {"labels", "confidence", "probabilities", "color", "overlay", "entropy", \
+"margin", "topk", "regions"}
+        The results to compute. Confidence is the probability of the label. Entropy is
+        ``-sum(p * log(p))`` over the classes, in nats: from 0 to log(C). Margin is the largest
+        probability minus the second. "topk" is the classes with the largest probabilities.
+        "regions" are those of `segpost.regions`, one for each label; they have the mean confidence
+        if that is wanted, too.
 
     Returns
     -------
     segmentation : Segmentation
         Results that are not wanted are None. The others have the array type of `logits`: labels
         (N, H, W) uint8 or int32, confidence (N, H, W) of `confidence_dtype`, probabilities
-        (N, C, H, W) float32 (class axis as in the logits), color and overlay (N, H, W, 3) uint8
-        (channels last, whatever the image's layout); without N if the logits have none. Regions are
-        a `Regions`, of a batch a tuple of them.
+        (N, C, H, W) of `probabilities_dtype` (class axis as in the logits), entropy and margin
+        (N, H, W) float32 (within 1e-5), topk a `TopK` of labels and probabilities (N, k, H, W),
+        color and overlay (N, H, W, 3) uint8 (channels last, whatever the image's layout); without N
+        if the logits have none. Regions are a `Regions`, of a batch a tuple of them.
 
     Raises
     ------
@@ -206,6 +220,8 @@ def postprocess(
         quantization=quantization,
         confidence_mode=confidence_mode,
         confidence_dtype=confidence_dtype,
+        probabilities_dtype=probabilities_dtype,
+        topk=topk,
         nan=nan,
         check=check,
         want=want,
@@ -224,5 +240,13 @@ def postprocess(
     if image is not None:
         guide = as_guide(image)
         options = with_image_size(options, source.logits, guide)
-    plan = build_plan(source, type(logits), kind, options, has_image=image is not None)
-    return wrap_outputs(plan, *execute(plan, source.logits, guide))
+    is_ranked = bool(options.outputs & RANKED)
+    planned = options
+    if is_ranked and (kind == "probabilities" or options.crf is not None):
+        planned = options._replace(outputs=options.outputs | {"probabilities"})
+    plan = build_plan(source, type(logits), kind, planned, has_image=image is not None)
+    if is_ranked:
+        segmentation = segment_ranked(plan, source.logits, guide, options)
+    else:
+        segmentation = wrap_outputs(plan, *execute(plan, source.logits, guide))
+    return with_probabilities_dtype(segmentation, options.probabilities_dtype)

@@ -9,6 +9,7 @@ from segpost._core.arrays import as_input_array
 from segpost.color.operations import colorize_labels, overlay
 from segpost.labels.decoded import as_label_ids, decode_mask, squeeze_label_maps
 from segpost.pipeline.options import Options
+from segpost.pipeline.results import OF_PROBABILITIES
 from segpost.pipeline.segmentation import Segmentation
 
 
@@ -65,9 +66,7 @@ def segment_labels(labels: Any, image: Any, options: Options) -> Segmentation[An
 
 def _refuse_logit_options(options: Options, convention: str) -> None:
     """Refuse results and settings that need logits."""
-    reasons = [
-        f'want has "{name}"' for name in sorted(options.outputs & {"confidence", "probabilities"})
-    ]
+    reasons = [f'want has "{name}"' for name in sorted(options.outputs & OF_PROBABILITIES)]
     settings = {"crf": options.crf, "threshold": options.threshold, "scale": options.scale}
     if options.convention is not None and options.convention.quantization is None:
         settings["quantization"] = options.quantization

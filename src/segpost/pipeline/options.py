@@ -22,6 +22,9 @@ ConfidenceMode = Literal["exact", "fast"]
 CONFIDENCE_MODES: tuple[str, ...] = get_args(ConfidenceMode)
 ConfidenceDtype = Literal["float32", "uint8"]
 CONFIDENCE_DTYPES: tuple[str, ...] = get_args(ConfidenceDtype)
+ProbabilitiesDtype = Literal["float32", "uint16", "uint8"]
+PROBABILITIES_DTYPES: tuple[str, ...] = get_args(ProbabilitiesDtype)
+MOST_RANKS = 16  # of top-k
 
 
 class Options(NamedTuple):
@@ -41,6 +44,8 @@ class Options(NamedTuple):
     quantization: tuple[float, float] | None  # (scale, zero_point)
     fast_confidence: bool
     confidence_dtype: ConfidenceDtype
+    probabilities_dtype: ProbabilitiesDtype
+    topk: int
     nan: NanRule
     check: Check
     outputs: frozenset[str]
@@ -62,6 +67,8 @@ class PostprocessSettings(TypedDict, total=False):
     quantization: tuple[float, int] | None
     confidence_mode: ConfidenceMode
     confidence_dtype: ConfidenceDtype
+    probabilities_dtype: ProbabilitiesDtype
+    topk: int
     nan: NanRule
     check: Check
 
@@ -81,6 +88,8 @@ def check_options(
     quantization: tuple[float, int] | None = None,
     confidence_mode: ConfidenceMode = "exact",
     confidence_dtype: ConfidenceDtype = "float32",
+    probabilities_dtype: ProbabilitiesDtype = "float32",
+    topk: int = 3,
     nan: NanRule = "raise",
     check: Check = "sync",
     want: Iterable[Want] = ("labels",),
@@ -103,6 +112,10 @@ def check_options(
     arguments.check_choice(check, "check", arguments.CHECKS)
     arguments.check_choice(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
     arguments.check_choice(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
+    arguments.check_choice(probabilities_dtype, "probabilities_dtype", PROBABILITIES_DTYPES)
+    ranks = arguments.as_count(topk, "topk", 1)
+    if ranks > MOST_RANKS:
+        raise ValueError(f"topk must be at most {MOST_RANKS}, got {topk!r}")
     outputs = arguments.as_choices(want, "want", OUTPUTS)
     return Options(
         convention=convention,
@@ -119,6 +132,8 @@ def check_options(
         quantization=resolve_quantization(quantization),
         fast_confidence=confidence_mode == "fast",
         confidence_dtype=confidence_dtype,
+        probabilities_dtype=probabilities_dtype,
+        topk=ranks,
         nan=nan,
         check=check,
         outputs=outputs,

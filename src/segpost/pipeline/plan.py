@@ -30,6 +30,7 @@ from segpost.color.palette import Palette
 from segpost.labels.decoded import check_probabilities, refuse_probabilities
 from segpost.labels.operations import VOLUME_CURE
 from segpost.pipeline.options import Options
+from segpost.pipeline.results import OF_PROBABILITIES
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.resampling import Resampling, plan_resampling
 
@@ -172,8 +173,8 @@ def _pixel_bytes(options: Options, classes: int, labels: int) -> int:
 
 def _check_type(kind: str, options: Options) -> bool:
     """Check the element type against the quantization; return whether real values are needed."""
-    names = {"confidence", "probabilities"} & options.outputs
-    needs_values = names if options.crf is None else names | {"crf"}
+    names = OF_PROBABILITIES & options.outputs
+    needs_values = set(names) if options.crf is None else names | {"crf"}
     is_integer = kind in LABEL_KINDS
     if is_integer and options.quantization is None and needs_values:
         raise TypeError(

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from segpost._core import errors
-from segpost._core.arrays import Array
+from segpost._core.arrays import Array, as_input_array
 from segpost._core.contract import LabelErrors
+from segpost._core.device import to_host
 from segpost.color.palette import Palette
 from segpost.pipeline.results import Want
 
@@ -24,8 +25,12 @@ FORMATS: dict[Want, tuple[str, ...]] = {
     "overlay": (".png",),
     "confidence": (".png", ".npy"),
     "probabilities": (".npy",),
+    "entropy": (".npy",),
+    "margin": (".npy",),
+    "topk": (".npz",),
     "regions": (".geojson",),
 }
+RECORDS = ("topk", "regions")  # results that are no arrays
 
 
 def check_path(path: str | PathLike[str], what: Want) -> str:
@@ -35,7 +40,7 @@ def check_path(path: str | PathLike[str], what: Want) -> str:
     """
     text = fspath(path)
     stem, suffix = Path(text).stem.lower(), Path(text).suffix.lower()
-    if stem in FORMATS and stem != what and suffix in (".png", ".npy", ".geojson"):
+    if stem in FORMATS and stem != what and suffix in (".png", ".npy", ".npz", ".geojson"):
         cure = f'pass what="{stem}" to save the {stem}'
         if suffix not in FORMATS[stem]:
             cure += f", to a file that ends in {' or '.join(FORMATS[stem])}"
@@ -61,11 +66,17 @@ def save_array(path: str | PathLike[str], array: Array) -> None:
     write_array(Path(path), array)
 
 
-def save_regions(path: str | PathLike[str], regions: Any) -> None:
-    """Write regions as GeoJSON."""
-    from segpost.files import write_text
+def save_record(path: str | PathLike[str], what: Want, value: Any, index: Any) -> None:
+    """Write a result that is no array, or that of one image: topk as .npz, regions as GeoJSON."""
+    from segpost.files import write_arrays, write_text
 
-    write_text(Path(path), json.dumps(regions.geojson()))
+    if what == "regions":
+        regions = value if index is ... else value[index]
+        write_text(Path(path), json.dumps(regions.geojson()))
+        return
+    arrays = (to_host(as_input_array(array, "topk").array) for array in value)
+    labels, probabilities = (array[index] for array in arrays)
+    write_arrays(Path(path), {"labels": labels, "probabilities": probabilities})
 
 
 def save_image(path: str | PathLike[str], image: Array) -> None:

@@ -18,7 +18,7 @@ from segpost._core.public import public
 from segpost.color import operations
 from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.pipeline import display, saving
-from segpost.pipeline.results import OUTPUTS, Want
+from segpost.pipeline.results import OUTPUTS, TopK, Want, count_images
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +55,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     ----------
     labels : array of shape (H, W) or (N, H, W), uint8 or int32
     confidence : array like labels, float32 or uint8
-    probabilities : array with the class axis of the logits, float32
+    probabilities : array with the class axis of the logits, float32 (uint16, uint8)
+    entropy, margin : array like labels, float32
+    topk : TopK, whose arrays have an axis k before H
     color, overlay : array of shape (H, W, 3) or (N, H, W, 3), uint8
     palette : Palette or None
     image : NumPy view of the image, or None
@@ -70,6 +72,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         probabilities = ResultOf[Literal["probabilities"], np.float32]()
         color = ResultOf[Literal["color"], np.uint8]()
         overlay = ResultOf[Literal["overlay"], np.uint8]()
+        entropy = ResultOf[Literal["entropy"], np.float32]()
+        margin = ResultOf[Literal["margin"], np.float32]()
+        topk: TopK
         palette: Palette | None
         image: npt.NDArray[np.uint8] | None
         segments: Any
@@ -86,6 +91,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             palette: Palette | None = ...,
             image: HostArray | None = ...,
             segments: Any = ...,
+            entropy: HostArray | None = ...,
+            margin: HostArray | None = ...,
+            topk: Any = ...,
             regions: Any = ...,
         ) -> None: ...
         @overload
@@ -99,6 +107,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             palette: Palette | None = ...,
             image: ArrayT | None = ...,
             segments: Any = ...,
+            entropy: ArrayT | None = ...,
+            margin: ArrayT | None = ...,
+            topk: Any = ...,
             regions: Any = ...,
         ) -> None: ...
         def __init__(self, *results: Any, **named: Any) -> None: ...
@@ -111,14 +122,14 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         palette: Palette | None = None
         image: Any = field(default=None, repr=False)
         segments: Any = None
+        entropy: Any = None
+        margin: Any = None
+        topk: Any = None
         regions: Any = None
 
     def __len__(self) -> int:
         """Return the number of images."""
-        result = self._first_result()
-        if not self._is_batch():
-            return 1
-        return int(result.shape[0]) if hasattr(result, "shape") else len(result)
+        return count_images(self, self._first_result()) or int(not self._is_batch())
 
     def __getitem__(self, index: int) -> Segmentation[ArrayT_co, WantT_contra]:
         """Return one image of a batch."""
@@ -131,7 +142,10 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "palette"}
         if self.image is not None and self.image.ndim == 3:  # one image, beside a batch of labels
             del arrays["image"]
-        return replace(self, **{k: None if v is None else v[index] for k, v in arrays.items()})
+        top = arrays.pop("topk")
+        parts = {k: None if v is None else v[index] for k, v in arrays.items()}
+        parts["topk"] = None if top is None else TopK(*(array[index] for array in top))
+        return replace(self, **parts)
 
     def _is_batch_of_one(self, name: str, verb: str) -> bool:
         """Whether there is a batch axis; a batch of several images is an error."""
@@ -170,17 +184,18 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         Parameters
         ----------
         path : str or path
-            It ends in ".png", or in ".npy" for the unchanged array. It is written as a whole or not
-            at all.
+            It ends in ".png", or in ".npy" (".npz" of "topk") for unchanged arrays. It is written
+            as a whole or not at all.
         palette : Palette, str, (K, 3) integers, or dict, optional
             For labels as PNG, as in `colorize`; by default that of `postprocess`, or
             `Palette.distinct(256)`.
-        what : {"labels", "color", "overlay", "confidence", "probabilities", "regions"}
+        what : {"labels", "color", "overlay", "confidence", "probabilities", "entropy", "margin", \
+"topk", "regions"}
             "labels": an indexed PNG, whose pixels are the ids and whose palette is for viewers;
             ".npy" holds ids of any size. "color" and "overlay": an RGB PNG. "confidence": a
             gray PNG of 8 bits, ``round(255 * confidence)`` and 0 for NaN; ".npy" holds the float32
-            values (uint8 with ``confidence_dtype="uint8"``). "probabilities": ".npy" only, with
-            the class axis as in the logits. "regions": GeoJSON, in pixels.
+            values (uint8 with ``confidence_dtype="uint8"``). "probabilities", "entropy", "margin":
+            ".npy". "topk": ".npz" of "labels" and "probabilities". "regions": GeoJSON, in pixels.
 
         Raises
         ------
@@ -210,8 +225,8 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             raise ValueError(f"this segmentation has no {what}: ask for them with want={wanted}")
         is_batch = self._is_batch_of_one(what, "save")
         value = getattr(self, what)
-        if what == "regions":
-            saving.save_regions(path, value[0] if is_batch else value)
+        if what in saving.RECORDS:
+            saving.save_record(path, what, value, 0 if is_batch else ...)
             return
         is_labels = what == "labels"
         source = validation.as_label_array(value) if is_labels else as_input_array(value, what)
@@ -228,8 +243,8 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     def save_all(self, folder: str | PathLike[str]) -> dict[Want, Path]:
         """Write every result that is there to a folder; a batch of one is saved as its image.
 
-        The files are labels.png, color.png, overlay.png, confidence.png, probabilities.npy and
-        regions.geojson, as `save` writes them.
+        The files are labels.png, color.png, overlay.png, confidence.png, probabilities.npy,
+        entropy.npy, margin.npy, topk.npz and regions.geojson, as `save` writes them.
 
         Parameters
         ----------
@@ -371,9 +386,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
 
     def _palette(self) -> Palette:
         """Return the palette, or distinct colors for the labels."""
-        if self.palette is not None:
-            return self.palette
-        return display.colors_up_to(int(self._label_array().max(initial=0)))
+        return self.palette or display.colors_up_to(int(self._label_array().max(initial=0)))
 
     def _first_result(self) -> Any:
         """Return a result that is not None."""
@@ -384,8 +397,4 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
 
     def _is_batch(self) -> bool:
         """Whether the results have a batch axis."""
-        result = self._first_result()
-        if not hasattr(result, "shape"):  # regions
-            return isinstance(result, tuple)
-        is_map = result is self.labels or result is self.confidence
-        return len(result.shape) == (3 if is_map else 4)
+        return count_images(self, self._first_result()) is not None

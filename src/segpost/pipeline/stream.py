@@ -16,7 +16,7 @@ from segpost._core.text import suggest_name
 from segpost.pipeline.execute import as_guide, execute
 from segpost.pipeline.options import Options, PostprocessSettings, check_options
 from segpost.pipeline.plan import Plan, build_plan, with_image_size, wrap_outputs
-from segpost.pipeline.results import Want
+from segpost.pipeline.results import RANKED, Want
 from segpost.pipeline.segmentation import Segmentation, WantT
 
 if TYPE_CHECKING:
@@ -75,6 +75,10 @@ class Stream(Generic[WantT]):
     def __init__(self, **settings: Any) -> None:
         _check_names(settings)
         self._options = check_options(**settings)
+        ranked = sorted(self._options.outputs & RANKED)
+        if ranked or self._options.probabilities_dtype != "float32":
+            setting = f'want has "{ranked[0]}"' if ranked else "probabilities_dtype is not float32"
+            raise ValueError(f"{setting}, which a stream does not have: call segpost.postprocess")
         self._format: object = None  # of the frames that the plan is for
         self._plan: Plan
         self._segmentation: Segmentation[Any, Any]

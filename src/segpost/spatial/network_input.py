@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from functools import lru_cache
 from typing import Any, Literal, TypedDict, get_args
 
 import numpy as np
@@ -27,6 +28,7 @@ DTYPES: tuple[str, ...] = get_args(InputDtype)
 
 
 TAP_BYTES = 192  # a pixel of a side, while the filter of a resize is computed
+PLAIN_NUMBERS = (float, int)  # True is none
 MAX_OF_UNIT_RANGE = 2.0  # means and deviations of pixels in 0..1 are below it
 
 
@@ -105,8 +107,38 @@ def normalization(settings: InputSettings, count: int, largest_pixel: float) -> 
         If a number is of a wrong type or out of its range, if mean and std are those of pixels in
         0..255 beside a scale of 1/255, or if the input would be beyond the range of its dtype.
     """
-    mean, std, pad, dtype = (settings[name] for name in ("mean", "std", "pad", "dtype"))
+    mean, std, pad = (settings[name] for name in ("mean", "std", "pad"))
     scale = 1 / 255 if settings["scale"] is None else settings["scale"]
+    are_sequences = isinstance(mean, (tuple, list)) and isinstance(std, (tuple, list))
+    if are_sequences and (*mean,) == IMAGENET["std"] and (*std,) == IMAGENET["mean"]:
+        warn_of_input(
+            f"mean {mean!r} and std {std!r} are exchanged: those of ImageNet are "
+            f"mean={IMAGENET['mean']}, std={IMAGENET['std']}"
+        )
+    arguments_of_table = mean, std, pad, scale, settings["dtype"], count, largest_pixel
+    if all(map(_is_constant, (mean, std, pad, scale))):
+        return _constant_table(*arguments_of_table)
+    return _normalization_table(*arguments_of_table)
+
+
+def _is_constant(value: object) -> bool:
+    """Whether a setting is a number, a tuple of them, or a word: equal ones mean the same."""
+    if type(value) is tuple:
+        return all(type(number) in PLAIN_NUMBERS for number in value)
+    return type(value) in PLAIN_NUMBERS or type(value) is str
+
+
+@lru_cache(maxsize=64)
+def _constant_table(*arguments_of_table: Any) -> Array:
+    table = _normalization_table(*arguments_of_table)
+    table.flags.writeable = False
+    return table
+
+
+def _normalization_table(
+    mean: Any, std: Any, pad: Any, scale: Any, dtype: str, count: int, largest_pixel: float
+) -> Array:
+    """Return gain, shift and padding of each band."""
     unit = float(as_band_numbers(scale, "scale", 1)[0])
     means, deviations = as_band_numbers(mean, "mean", count), as_band_numbers(std, "std", count)
     if not (deviations > 0).all():
@@ -115,11 +147,6 @@ def normalization(settings: InputSettings, count: int, largest_pixel: float) -> 
         raise ValueError(
             f"mean {mean!r} and std {std!r} are in units of 0..255, but scale is 1/255, which "
             "makes pixels 0..1: pass scale=1, or mean and std divided by 255"
-        )
-    if (*means.tolist(),) == IMAGENET["std"] and (*deviations.tolist(),) == IMAGENET["mean"]:
-        warn_of_input(
-            f"mean {mean!r} and std {std!r} are exchanged: those of ImageNet are "
-            f"mean={IMAGENET['mean']}, std={IMAGENET['std']}"
         )
     gain, shift = unit / deviations, -means / deviations
     padding = np.zeros(count)

@@ -167,7 +167,8 @@ def _plan_crop(
     height, width = shape
     if 0 in shape:
         raise ValueError(f"logits are empty ({height} x {width}): letterbox has nothing to crop")
-    _warn_of_other_input(shape, input_size)
+    if shape[0] * input_size[1] != shape[1] * input_size[0]:
+        _warn_of_other_input(shape, input_size)
     if grid is None:
         if shape != input_size:
             _raise_unknown_grid(shape, input_size)

@@ -26,6 +26,7 @@ Examples
 (torch.Size([1, 32, 40]), torch.uint8)
 """
 
+from segpost.torch.masks import binarize
 from segpost.torch.operators import (
     argmax,
     colorize,
@@ -40,6 +41,7 @@ from segpost.torch.settings import as_text
 __all__ = [
     "argmax",
     "as_text",
+    "binarize",
     "colorize",
     "confusion_matrix",
     "dense_crf",

@@ -13,9 +13,11 @@ from segpost._core.arguments import Check, NanRule
 from segpost._core.arrays import label_dtype
 from segpost._core.sampling import Grid
 from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode
-from segpost.pipeline.results import ARRAYS, Want
+from segpost.pipeline.results import OUTPUTS, RANKED, Want
 from segpost.torch.registration import define, empty_like, split_shape
 from segpost.torch.settings import parse_crf, parse_palette
+
+OPERATOR_OUTPUTS = tuple(name for name in OUTPUTS if name not in {*RANKED, "regions"})
 
 
 def _as_list(alpha: float | Sequence[float]) -> list[float]:
@@ -279,7 +281,7 @@ def _empty_results(
 
 def _check_want(want: Sequence[Want]) -> Sequence[Want]:
     """Refuse a result that is wanted twice: the results of an operator share no memory."""
-    if len(arguments.as_choices(want, "want", ARRAYS)) != len(want):
+    if len(arguments.as_choices(want, "want", OPERATOR_OUTPUTS)) != len(want):
         raise ValueError(f"want has a name twice: {list(want)}")
     return want
 

@@ -2,7 +2,7 @@
 
 from segpost._backends.numba import color, spatial
 from segpost._backends.numba.crf import solver
-from segpost._backends.numba.labels import masks, operations, volumes
+from segpost._backends.numba.labels import masks, operations, ranking, volumes
 from segpost._backends.numba.metrics import boundary, confusion, instances
 from segpost._backends.numba.objects import runs
 from segpost._backends.operations import collect_operations
@@ -17,6 +17,7 @@ globals().update(
         instances,
         masks,
         operations,
+        ranking,
         runs,
         solver,
         spatial,

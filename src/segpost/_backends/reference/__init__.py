@@ -11,6 +11,7 @@ from segpost._backends.reference import (
     labels,
     masks,
     objects,
+    ranking,
     spatial,
     volumes,
 )
@@ -26,6 +27,7 @@ globals().update(
         labels,
         masks,
         objects,
+        ranking,
         spatial,
         volumes,
     )

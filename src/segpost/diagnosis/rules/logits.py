@@ -115,6 +115,9 @@ def quantized_logits(context: DiagnosticContext) -> RuleResult | None:
         return None
     if (pixels != np.rint(pixels)).any() or abs(pixels).max() > 255 or len(np.unique(pixels)) < 8:
         return None
+    sums = pixels.sum(axis=1)
+    if pixels.min() >= 0 and len(np.unique(sums[sums != 0])) == 1:  # votes; 0 where no data are
+        return None
     if has_threshold:
         low, high = float(pixels.min()), float(pixels.max())
         return RuleResult(

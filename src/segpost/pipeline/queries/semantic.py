@@ -17,6 +17,7 @@ from segpost.pipeline.queries.class_planes import class_planes
 from segpost.pipeline.queries.geometry import HALF_PIXEL, score_grid
 from segpost.pipeline.queries.inputs import QueryLogits
 from segpost.pipeline.queries.rules import Rules
+from segpost.pipeline.results import OF_PROBABILITIES
 from segpost.pipeline.segmentation import Segmentation
 
 
@@ -60,9 +61,7 @@ def segment_semantic(
 
 def _refuse_logit_options(options: Options) -> None:
     """Refuse results and settings that need logits."""
-    reasons = [
-        f'want has "{name}"' for name in sorted(options.outputs & {"confidence", "probabilities"})
-    ]
+    reasons = [f'want has "{name}"' for name in sorted(options.outputs & OF_PROBABILITIES)]
     settings = {
         "crf": options.crf,
         "threshold": options.threshold,

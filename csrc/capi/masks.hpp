@@ -1,0 +1,13 @@
+#pragma once
+
+#include "segpost/capi.h"
+
+namespace segpost::capi {
+
+int binarize(const segpost_array *logits, const segpost_binarize_options *given,
+             const segpost_array *masks, segpost_report *report);
+int binarize_runs(const segpost_array *logits, const segpost_binarize_options *given,
+                  std::int64_t height, std::int64_t width, std::int64_t *counts,
+                  std::int64_t capacity, std::int64_t *ends, segpost_report *report);
+
+} // namespace segpost::capi

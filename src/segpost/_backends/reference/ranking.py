@@ -1,0 +1,53 @@
+"""The definition of entropy, margin and the largest probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segpost._backends.reference.labels import (
+    add_undefined,
+    as_bytes,
+    interpolated,
+    output_shape,
+)
+from segpost._core.contract import Array, LogitErrors, Logits
+from segpost._core.sampling import Axes
+
+
+def rank_classes(
+    logits: Logits,
+    axes: Axes | None,
+    labels: Array | None,
+    confidence: Array | None,
+    entropy: Array | None,
+    margin: Array | None,
+    top_labels: Array | None,
+    top_probabilities: Array | None,
+) -> LogitErrors:
+    """Write what is known of the probabilities of the classes, sorted; ties in order of class."""
+    errors = LogitErrors()
+    den = 1.0 if axes is None else axes.y.den * axes.x.den
+    shape = output_shape(logits, axes)
+    for n, rows, values in interpolated(logits, axes):
+        real = logits.scale * (values / den - logits.zero_point)
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            difference = real - real.max(axis=0)
+            power = np.exp(difference)
+            total = power.sum(axis=0)
+            terms = np.where(power > 0, power * difference, 0.0)
+            nats = np.log(total) - terms.sum(axis=0) / total
+        order = np.argsort(-values, axis=0, kind="stable")
+        probability = np.take_along_axis(power / total, order, axis=0)
+        if confidence is not None:
+            is_byte = confidence.dtype == np.uint8
+            confidence[n, rows] = as_bytes(probability[0]) if is_byte else probability[0]
+        if entropy is not None:
+            entropy[n, rows] = np.maximum(nats, 0.0)
+        if margin is not None:
+            margin[n, rows] = probability[0] - probability[1]
+        if top_labels is not None and top_probabilities is not None:
+            count = top_labels.shape[1]
+            top_labels[n, :, rows] = order[:count]
+            top_probabilities[n, :, rows] = probability[:count]
+        errors = add_undefined(errors, np.isnan(total), n, rows, shape)
+    return errors

@@ -1,0 +1,149 @@
+"""Entropy, margin and the largest probabilities, beside the other results of `postprocess`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from segpost._backends import registry
+from segpost._core import errors
+from segpost._core.arrays import Array, as_input_array, label_dtype
+from segpost._core.contract import Logits
+from segpost._core.device import context_of
+from segpost._core.sampling import Axes
+from segpost._core.validation import check_on_cpu
+from segpost.labels.decoded import dequantize
+from segpost.pipeline.execute import execute
+from segpost.pipeline.options import Options
+from segpost.pipeline.plan import Plan, wrap_outputs
+from segpost.pipeline.results import TopK
+from segpost.pipeline.segmentation import Segmentation
+
+LEVELS = {"uint8": 255, "uint16": 65535}  # that stand for a probability of 1
+
+
+def segment_ranked(
+    plan: Plan, logits: Logits, image: Array | None, options: Options
+) -> Segmentation[Any, Any]:
+    """Carry out a plan, and add what is known of the order of the classes.
+
+    Labels come first, from argmax. Confidence, entropy, margin and the largest probabilities follow
+    from one more pass over the logits, which are small. `options` are those of the caller; of
+    refined or decoded probabilities the plan has all of them.
+    """
+    registry.backend(plan.outputs.labels, check=options.check, operation="rank_classes")
+    has_probabilities = plan.is_probabilities or options.crf is not None
+    confidence = plan.outputs.confidence
+    inner = plan
+    if not has_probabilities and plan.template.threshold is None:
+        inner = plan._replace(outputs=plan.outputs._replace(confidence=None))
+    image, probabilities = execute(inner, logits, image)
+    if inner is plan:
+        confidence = None  # `execute` has written it
+    if has_probabilities:
+        assert probabilities is not None
+        with np.errstate(divide="ignore"):
+            ranked, axes = Logits(np.log(probabilities), "float32"), None
+    else:
+        ranked, axes = _ranked_logits(plan, logits)
+    kept = probabilities if "probabilities" in options.outputs else None
+    segmentation = wrap_outputs(plan, image, kept)
+    results = _rank(plan, ranked, axes, confidence, options)
+    wrap, index = plan.wrap, ... if plan.is_batch else 0
+    wrapped = {
+        name: None if array is None else wrap(array[index]) for name, array in results.items()
+    }
+    labels, top = wrapped.pop("top_labels"), wrapped.pop("top_probabilities")
+    topk = None if labels is None else TopK(labels, top)
+    return replace(segmentation, topk=topk, **wrapped)
+
+
+def _ranked_logits(plan: Plan, logits: Logits) -> tuple[Logits, Axes | None]:
+    """Return the logits of a plan with a channel for every class."""
+    region = plan.resampling.region
+    values = logits.values if region is None else logits.values[region]
+    ranked = plan.template._replace(values=values)
+    if ranked.threshold is not None:  # the sigmoid of x is the softmax of (0, x)
+        real = dequantize(values, ranked.kind, ranked.scale, ranked.zero_point)
+        both = np.concatenate([np.zeros_like(real), real], axis=1)
+        ranked = Logits(both, both.dtype.name, origin=ranked.origin)
+    return ranked, plan.resampling.axes
+
+
+def _rank(
+    plan: Plan, logits: Logits, axes: Axes | None, confidence: Array | None, options: Options
+) -> dict[str, Array | None]:
+    """Return entropy, margin and the largest probabilities; write confidence."""
+    wanted, outputs = options.outputs, plan.outputs
+    shape, classes = outputs.labels.shape, logits.values.shape[1]
+    empty = context_of(logits.values).empty
+    n, *size = shape
+    top_labels = top = None
+    if "topk" in wanted:
+        if options.topk > classes:
+            raise ValueError(f"topk is {options.topk}, but there are {classes} classes")
+        top_labels = empty((n, options.topk, *size), label_dtype(classes))
+        top = empty((n, options.topk, *size), np.float32)
+    entropy = empty(shape, np.float32) if "entropy" in wanted else None
+    margin = empty(shape, np.float32) if "margin" in wanted else None
+    is_sigmoid = plan.template.threshold is not None
+    if outputs.labels.size:
+        backend = registry.backend(outputs.labels, check=options.check)
+        counts = backend.rank_classes(
+            logits,
+            axes,
+            None if is_sigmoid else outputs.labels,
+            confidence,
+            entropy,
+            margin,
+            top_labels,
+            top,
+        )
+        if options.nan == "raise" and counts.undefined_count:
+            errors.raise_bad_logits(counts, logits, shape, of_probabilities=True)
+    return {
+        "entropy": entropy,
+        "margin": margin,
+        "top_labels": top_labels,
+        "top_probabilities": None if top is None else as_levels(top, options.probabilities_dtype),
+    }
+
+
+def as_levels(probabilities: Array, dtype: str) -> Array:
+    """Return probabilities of an element type: float32, or rounded to all levels of an integer.
+
+    Undefined probabilities are 0 as integers.
+    """
+    if dtype == "float32":
+        return probabilities
+    result = np.empty(probabilities.shape, dtype)
+    for one, out in zip(probabilities, result, strict=True):
+        for plane, rounded in zip(one, out, strict=True):
+            rounded[...] = np.rint(np.nan_to_num(plane) * np.float32(LEVELS[dtype]))
+    return result
+
+
+def with_probabilities_dtype(
+    segmentation: Segmentation[Any, Any], dtype: str
+) -> Segmentation[Any, Any]:
+    """Return a segmentation whose probabilities have an element type.
+
+    Raises
+    ------
+    TypeError
+        For probabilities on a device, which are converted there.
+    """
+    if segmentation.probabilities is None or dtype == "float32":
+        return segmentation
+    source = as_input_array(segmentation.probabilities, "probabilities")
+    check_on_cpu(
+        source.array,
+        lambda device: (
+            f"probabilities_dtype is for results on the CPU, these are on {device}: take float32 "
+            "and convert them there"
+        ),
+    )
+    levels = source.wrap(as_levels(source.array, dtype))
+    return replace(segmentation, probabilities=levels)
