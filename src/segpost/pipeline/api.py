@@ -173,10 +173,12 @@ def postprocess(
     check : {"sync", "deferred", "off"}
         As in `argmax`.
     want : iterable of {"labels", "confidence", "probabilities", "color", "overlay", "entropy", \
-"margin", "topk"}
+"margin", "topk", "regions"}
         The results to compute. Confidence is the probability of the label. Entropy is
         ``-sum(p * log(p))`` over the classes, in nats: from 0 to log(C). Margin is the largest
         probability minus the second. "topk" is the classes with the largest probabilities.
+        "regions" are those of `segpost.regions`, one for each label; they have the mean confidence
+        if that is wanted, too.
 
     Returns
     -------
@@ -186,7 +188,7 @@ def postprocess(
         (N, C, H, W) of `probabilities_dtype` (class axis as in the logits), entropy and margin
         (N, H, W) float32 (within 1e-5), topk a `TopK` of labels and probabilities (N, k, H, W),
         color and overlay (N, H, W, 3) uint8 (channels last, whatever the image's layout); without N
-        if the logits have none.
+        if the logits have none. Regions are a `Regions`, of a batch a tuple of them.
 
     Raises
     ------

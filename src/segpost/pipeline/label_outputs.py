@@ -48,7 +48,14 @@ def segment_labels(labels: Any, image: Any, options: Options) -> Segmentation[An
         if image is None:
             raise ValueError('want has "overlay", which needs image=')
         blended = overlay(image, labels, palette, alpha=options.alpha, check=options.check)
+    regions = None
+    if "regions" in options.outputs:
+        maps = array if array.ndim == 3 else array[None]
+        from segpost.pipeline.regions import find_regions  # most calls want none
+
+        regions = find_regions(maps, None, array.ndim == 3)
     return Segmentation(
+        regions=regions,
         labels=labels if "labels" in options.outputs else None,
         color=color,
         overlay=blended,

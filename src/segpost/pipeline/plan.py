@@ -264,6 +264,11 @@ def wrap_outputs(
     if probabilities is not None and plan.class_axis == -1:
         probabilities = probabilities.transpose(0, 2, 3, 1)
     labels, confidence, _, color, overlay = plan.outputs
+    regions = None
+    if "regions" in plan.options.outputs:
+        from segpost.pipeline.regions import find_regions  # most calls want none
+
+        regions = find_regions(labels, confidence, plan.is_batch)
     return Segmentation(
         labels=wrap(labels[index]) if "labels" in plan.options.outputs else None,
         confidence=None if confidence is None else wrap(confidence[index]),
@@ -272,4 +277,5 @@ def wrap_outputs(
         overlay=None if overlay is None else wrap(overlay[index]),
         palette=plan.options.palette,
         image=None if image is None else image[index],
+        regions=regions,
     )

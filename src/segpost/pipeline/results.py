@@ -7,7 +7,15 @@ from typing import Any, Literal, NamedTuple, get_args
 from segpost._core.public import public
 
 Want = Literal[
-    "labels", "confidence", "probabilities", "color", "overlay", "entropy", "margin", "topk"
+    "labels",
+    "confidence",
+    "probabilities",
+    "color",
+    "overlay",
+    "entropy",
+    "margin",
+    "topk",
+    "regions",
 ]
 OUTPUTS: tuple[str, ...] = get_args(Want)
 RANKED = frozenset({"entropy", "margin", "topk"})  # from the order of the classes of a pixel
@@ -39,3 +47,12 @@ class TopK(NamedTuple):
     def shape(self) -> tuple[int, ...]:
         """The shape of both arrays."""
         return tuple(self.labels.shape)
+
+
+def count_images(segmentation: Any, result: Any) -> int | None:
+    """Return the number of images of a result of a segmentation; None without a batch axis."""
+    if not hasattr(result, "shape"):  # regions
+        return len(result) if isinstance(result, tuple) else None
+    maps = ("labels", "confidence", "entropy", "margin")
+    is_map = any(result is getattr(segmentation, name) for name in maps)
+    return int(result.shape[0]) if len(result.shape) == (3 if is_map else 4) else None

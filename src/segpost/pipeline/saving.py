@@ -5,6 +5,7 @@ The writers are imported where something is saved: most calls of `postprocess` s
 
 from __future__ import annotations
 
+import json
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from segpost._core.arrays import Array, as_input_array
 from segpost._core.contract import LabelErrors
 from segpost._core.device import to_host
 from segpost.color.palette import Palette
-from segpost.pipeline.results import TopK, Want
+from segpost.pipeline.results import Want
 
 FORMATS: dict[Want, tuple[str, ...]] = {
     "labels": (".png", ".npy"),
@@ -27,7 +28,9 @@ FORMATS: dict[Want, tuple[str, ...]] = {
     "entropy": (".npy",),
     "margin": (".npy",),
     "topk": (".npz",),
+    "regions": (".geojson",),
 }
+RECORDS = ("topk", "regions")  # results that are no arrays
 
 
 def check_path(path: str | PathLike[str], what: Want) -> str:
@@ -37,7 +40,7 @@ def check_path(path: str | PathLike[str], what: Want) -> str:
     """
     text = fspath(path)
     stem, suffix = Path(text).stem.lower(), Path(text).suffix.lower()
-    if stem in FORMATS and stem != what and suffix in (".png", ".npy", ".npz"):
+    if stem in FORMATS and stem != what and suffix in (".png", ".npy", ".npz", ".geojson"):
         cure = f'pass what="{stem}" to save the {stem}'
         if suffix not in FORMATS[stem]:
             cure += f", to a file that ends in {' or '.join(FORMATS[stem])}"
@@ -63,11 +66,15 @@ def save_array(path: str | PathLike[str], array: Array) -> None:
     write_array(Path(path), array)
 
 
-def save_topk(path: str | PathLike[str], topk: TopK, index: Any) -> None:
-    """Write labels and probabilities, or those of one image, as .npz."""
-    from segpost.files import write_arrays
+def save_record(path: str | PathLike[str], what: Want, value: Any, index: Any) -> None:
+    """Write a result that is no array, or that of one image: topk as .npz, regions as GeoJSON."""
+    from segpost.files import write_arrays, write_text
 
-    arrays = (to_host(as_input_array(array, "topk").array) for array in topk)
+    if what == "regions":
+        regions = value if index is ... else value[index]
+        write_text(Path(path), json.dumps(regions.geojson()))
+        return
+    arrays = (to_host(as_input_array(array, "topk").array) for array in value)
     labels, probabilities = (array[index] for array in arrays)
     write_arrays(Path(path), {"labels": labels, "probabilities": probabilities})
 

@@ -18,7 +18,7 @@ from segpost._core.public import public
 from segpost.color import operations
 from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.pipeline import display, saving
-from segpost.pipeline.results import OUTPUTS, TopK, Want
+from segpost.pipeline.results import OUTPUTS, TopK, Want, count_images
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,6 +63,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     image : NumPy view of the image, or None
     segments : tuple of Segment, for each image of a batch one, or None
         Of `segment_queries` with the tasks "panoptic" and "instance".
+    regions : Regions, of a batch a tuple of them, or None
     """
 
     if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         palette: Palette | None
         image: npt.NDArray[np.uint8] | None
         segments: Any
+        regions: Any
 
         @overload
         def __init__(
@@ -92,6 +94,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             entropy: HostArray | None = ...,
             margin: HostArray | None = ...,
             topk: Any = ...,
+            regions: Any = ...,
         ) -> None: ...
         @overload
         def __init__(
@@ -107,6 +110,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             entropy: ArrayT | None = ...,
             margin: ArrayT | None = ...,
             topk: Any = ...,
+            regions: Any = ...,
         ) -> None: ...
         def __init__(self, *results: Any, **named: Any) -> None: ...
     else:
@@ -121,10 +125,11 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         entropy: Any = None
         margin: Any = None
         topk: Any = None
+        regions: Any = None
 
     def __len__(self) -> int:
         """Return the number of images."""
-        return int(self._first_result().shape[0]) if self._is_batch() else 1
+        return count_images(self, self._first_result()) or int(not self._is_batch())
 
     def __getitem__(self, index: int) -> Segmentation[ArrayT_co, WantT_contra]:
         """Return one image of a batch."""
@@ -147,7 +152,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         if not self._is_batch():
             return False
         if len(self) != 1:
-            shape = tuple(getattr(self, name).shape)
+            shape = tuple(getattr(getattr(self, name), "shape", (len(self),)))
             raise ValueError(
                 f"this is a batch of {len(self)}, with {name} of shape {shape}: "
                 f"{verb} seg[0], seg[1], ..."
@@ -185,12 +190,12 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             For labels as PNG, as in `colorize`; by default that of `postprocess`, or
             `Palette.distinct(256)`.
         what : {"labels", "color", "overlay", "confidence", "probabilities", "entropy", "margin", \
-"topk"}
+"topk", "regions"}
             "labels": an indexed PNG, whose pixels are the ids and whose palette is for viewers;
             ".npy" holds ids of any size. "color" and "overlay": an RGB PNG. "confidence": a
             gray PNG of 8 bits, ``round(255 * confidence)`` and 0 for NaN; ".npy" holds the float32
             values (uint8 with ``confidence_dtype="uint8"``). "probabilities", "entropy", "margin":
-            ".npy". "topk": ".npz" with the arrays "labels" and "probabilities".
+            ".npy". "topk": ".npz" of "labels" and "probabilities". "regions": GeoJSON, in pixels.
 
         Raises
         ------
@@ -220,8 +225,8 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             raise ValueError(f"this segmentation has no {what}: ask for them with want={wanted}")
         is_batch = self._is_batch_of_one(what, "save")
         value = getattr(self, what)
-        if what == "topk":
-            saving.save_topk(path, value, 0 if is_batch else ...)
+        if what in saving.RECORDS:
+            saving.save_record(path, what, value, 0 if is_batch else ...)
             return
         is_labels = what == "labels"
         source = validation.as_label_array(value) if is_labels else as_input_array(value, what)
@@ -239,7 +244,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         """Write every result that is there to a folder; a batch of one is saved as its image.
 
         The files are labels.png, color.png, overlay.png, confidence.png, probabilities.npy,
-        entropy.npy, margin.npy and topk.npz, as `save` writes them.
+        entropy.npy, margin.npy, topk.npz and regions.geojson, as `save` writes them.
 
         Parameters
         ----------
@@ -381,9 +386,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
 
     def _palette(self) -> Palette:
         """Return the palette, or distinct colors for the labels."""
-        if self.palette is not None:
-            return self.palette
-        return display.colors_up_to(int(self._label_array().max(initial=0)))
+        return self.palette or display.colors_up_to(int(self._label_array().max(initial=0)))
 
     def _first_result(self) -> Any:
         """Return a result that is not None."""
@@ -394,6 +397,4 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
 
     def _is_batch(self) -> bool:
         """Whether the results have a batch axis."""
-        result, maps = self._first_result(), ("labels", "confidence", "entropy", "margin")
-        is_map = any(result is getattr(self, name) for name in maps)
-        return len(result.shape) == (3 if is_map else 4)
+        return count_images(self, self._first_result()) is not None

@@ -157,7 +157,7 @@ class Stream(Generic[WantT]):
                     "logits are in the memory of this stream's results; copy them first"
                 )
         guide, probabilities = execute(plan, source.logits, guide)
-        if plan.options.crf is not None:
+        if plan.options.crf is not None or "regions" in plan.options.outputs:
             return wrap_outputs(plan, guide, probabilities)
         if guide is None:
             return self._segmentation

@@ -17,7 +17,7 @@ from segpost.pipeline.results import OUTPUTS, RANKED, Want
 from segpost.torch.registration import define, empty_like, split_shape
 from segpost.torch.settings import parse_crf, parse_palette
 
-OPERATOR_OUTPUTS = tuple(name for name in OUTPUTS if name not in RANKED)
+OPERATOR_OUTPUTS = tuple(name for name in OUTPUTS if name not in {*RANKED, "regions"})
 
 
 def _as_list(alpha: float | Sequence[float]) -> list[float]:
