@@ -14,7 +14,7 @@ from segpost._core.arrays import (
     widen,
 )
 from segpost._core.contract import Logits
-from segpost._core.device import DeviceArray
+from segpost._core.device import context_of
 from segpost._core.errors import format_index
 from segpost._core.sampling import Axes
 from segpost._core.suspicious_logits import may_lie_in_0_to_1
@@ -80,7 +80,7 @@ def describe_probabilities(
     most logits one value is read. Values that are all 0 or 1 may be anything.
     """
     values = logits.values
-    if isinstance(values, DeviceArray) or not values.size or values.shape[1] < 2:
+    if not context_of(values).on_cpu or not values.size or values.shape[1] < 2:
         return None
     if not may_lie_in_0_to_1(values, logits.kind):
         return None
