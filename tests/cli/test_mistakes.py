@@ -91,7 +91,7 @@ def test_masks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
             "commas join the words of --want, without spaces: --want labels,color",
         ),
         (["run", "--out", "out", "--want", "labels", "overlay", "logits.npy"], "--want labels,col"),
-        (["run", "logits.pt", "--out", "out"], "np.save(path, logits) writes one"),
+        (["run", "logits.pkl", "--out", "out"], "np.save(path, logits) writes one"),
     ],
 )
 def test_words_too_many(
@@ -103,7 +103,7 @@ def test_words_too_many(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     np.save("logits.npy", np.random.default_rng(1).normal(size=(3, 8, 9)))
-    Path("logits.pt").write_bytes(b"")
+    Path("logits.pkl").write_bytes(b"")
     assert main(arguments) == 2
     assert text in capsys.readouterr().err
 

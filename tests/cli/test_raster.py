@@ -190,7 +190,10 @@ def test_pixels_in_no_window(folder: Path, capsys: pytest.CaptureFixture[str]) -
         (("--size", "125", "131", "--block", "40"), "block must be a multiple of 16"),
         (("--size", "125", "131", "--shard", "0/2"), "--shard needs --run"),
         (("--size", "125", "131", "--confidence", "labels.tif"), "are both labels.tif"),
-        (("--size", "125", "131", "--confidence", "photo.tif", "--like", "photo.tif"), "are both"),
+        (
+            ("--size", "125", "131", "--confidence", "photo.tif", "--like", "photo.tif"),
+            "would overwrite an input",
+        ),
         (("--size", "125", "131", "--palette", "voc2"), "voc2"),
         (("--size", "125", "131", "--confidence", "no/c.tif"), "no/c.tif"),
     ],

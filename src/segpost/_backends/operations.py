@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.contract import Backend
 from segpost._core.object_contract import ObjectOperations
 
 OPERATIONS = tuple(
     name
-    for protocol in (ObjectOperations, Backend)
+    for protocol in (BoundaryOperations, ObjectOperations, Backend)
     for name in vars(protocol)
     if not name.startswith("_")
 )

@@ -42,7 +42,6 @@ def check_outputs(arguments: argparse.Namespace, sources: Iterable[Path]) -> dic
     options: dict[Path, str] = {}
     by_option = {option_of(name): path for name, path in outputs.items()}
     check_stdout(by_option)
-    refuse_inputs(by_option, sources)
     for name, path in outputs.items():
         option = option_of(name)
         if is_stdout(path):
@@ -57,6 +56,7 @@ def check_outputs(arguments: argparse.Namespace, sources: Iterable[Path]) -> dic
             raise ValueError(f"{options[resolved]} and {option} are the same file, {text}")
         options[resolved] = option
         check_writable(path)
+    refuse_inputs(by_option, sources)
     if arguments.images is not None and arguments.html is None:
         raise ValueError("--images shows photographs in the report of --html FILE")
     return outputs
