@@ -63,11 +63,11 @@ def test_import_loads_no_module_of_a_subject() -> None:
             40,
             12,
         ),
-        ("postprocess, Stream", ("metrics", "diagnosis", "fingerprints", "checkpoints"), 95, 15),
+        ("postprocess, Stream", ("metrics", "diagnosis", "fingerprints", "checkpoints"), 100, 15),
         (
             "ConfusionMatrix",
             ("crf", "pipeline", "diagnosis", "fingerprints", "checkpoints"),
-            100,
+            105,
             40,
         ),
     ],

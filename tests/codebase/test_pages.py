@@ -168,7 +168,7 @@ def check_device(names: Names, printed: str) -> None:
     assert seg.labels.device.type == names["device"]
     wanted = segpost.argmax(names["logits"].numpy(), size=(1024, 2048))
     np.testing.assert_array_equal(seg.labels.cpu().numpy(), wanted)
-    color = segpost.colorize(wanted, "cityscapes_labelid")
+    color = segpost.colorize(wanted, "voc")
     np.testing.assert_array_equal(seg.color.cpu().numpy(), color)
 
 

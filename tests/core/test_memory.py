@@ -26,8 +26,8 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "argmax, labels": (lambda: segpost.argmax(LOGITS, size=(LONG, LONG)), "size"),
     "argmax, volumes": (lambda: segpost.argmax(VOLUMES, size=(LONG, LONG, LONG)), "size"),
     "argmax, scale": (
-        lambda: segpost.argmax(np.broadcast_to(np.float32(0), (2, 9_999, 9_999)), scale=4096),
-        "scale 4096",
+        lambda: segpost.argmax(np.broadcast_to(np.float32(0), (2, 99_999, 99_999)), scale=64),
+        "scale 64",
     ),
     "argmax, letterbox": (
         lambda: segpost.argmax(LOGITS, letterbox=Box((LONG, LONG), (4, 4), (4, 4))),

@@ -51,7 +51,7 @@ def test_labels(dtype: type[Any], compress: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"BIGTIFF": "YES"}, {"ENDIANNESS": "BIG"}])
-def test_images(options: dict[str, str], tmp_path: Path) -> None:
+def test_images(options: dict[str, Any], tmp_path: Path) -> None:
     path = write(tmp_path / "a.tiff", IMAGE.transpose(2, 0, 1), photometric="RGB", **options)
     assert is_geotiff(path)
     assert np.array_equal(read_image(path), IMAGE)

@@ -81,8 +81,8 @@ def _raise_invalid_target(pair: PredictionPair, rules: LabelRules) -> NoReturn:
         hint = "; do the labels start at 1?"
         if has_zero:
             hint = (
-                f"; labels 0 to {classes} are {classes + 1} classes: is num_classes one too few? Or "
-                "is 0 void, and do the labels start at 1?"
+                f"; labels 0 to {classes} are {classes + 1} classes: is num_classes one too few? "
+                "Or is 0 void, and do the labels start at 1?"
             )
     elif all(0 <= value <= 33 for value, _ in census.values) and classes == 19:
         hint = "; are these Cityscapes labelIds? 19 classes are trainIds"

@@ -5,7 +5,6 @@ The writers are imported where something is saved: most calls of `postprocess` s
 
 from __future__ import annotations
 
-import json
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -72,6 +71,8 @@ def save_record(path: str | PathLike[str], what: Want, value: Any, index: Any) -
 
     if what == "regions":
         regions = value if index is ... else value[index]
+        import json  # for this result alone: it loads five modules
+
         write_text(Path(path), json.dumps(regions.geojson()))
         return
     arrays = (to_host(as_input_array(array, "topk").array) for array in value)
