@@ -44,7 +44,7 @@ def miou(path: Path) -> float:
 
 def test_changed_arrays_of_one_size(tmp_path: Path) -> None:
     """Arrays keep their size when values change: the state is that of the new values."""
-    target = np.uint8([[0, 1], [2, 3]])
+    target = np.array([[0, 1], [2, 3]], np.uint8)
     for name, labels in (("preds", np.zeros_like(target)), ("gt", target)):
         (tmp_path / name).mkdir()
         np.save(tmp_path / name / "a.npy", labels)

@@ -126,7 +126,11 @@ def _iter_targets(holdout: Holdout, network: str) -> Mistakes:
     voc: Arguments = {"palette": "voc", "num_classes": 21}
     yield "target in gray of VOC", ("target-luma",), read(gray, **voc)
     yield "target in colors of VOC", ("target-is-a-picture",), read(shown, **voc)
-    yield "target divided by 255", ("ids-divided",), read(lambda t: np.float32(kept(t)) / 255)
+    yield (
+        "target divided by 255",
+        ("ids-divided",),
+        read(lambda t: kept(t).astype(np.float32) / 255),
+    )
     yield "target times 12", ("target-stretched",), read(lambda t: kept(t) * np.uint8(12))
     yield (
         "target of zeros",

@@ -21,6 +21,7 @@ def letterbox(
     top, left = offset
     images, height, bands = len(image), out.shape[2], image.shape[3]
     gain, shift, padding = colors.astype(np.float32)
+    dtype = np.float32 if image.dtype == np.float16 else image.dtype  # Numba has no float16
     weights_y, weights_x = (frozen(taps.weights.astype(np.float32)) for taps in (y, x))
 
     def work(strip: tuple[int, int, int]) -> None:
@@ -32,7 +33,7 @@ def letterbox(
             low = y.first[first]
             high = y.first[last - 1] + weights_y.shape[1]
             resize(
-                packed(image[n, low:high]),
+                packed(image[n, low:high].astype(dtype, copy=False)),
                 frozen(y.first[first:last] - low),
                 weights_y[first:last],
                 x.first,
