@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import segpost
 
 LETTERBOX = segpost.Letterbox.fit((30, 47), (24, 24))
-SETTINGS = {"mean": 0.25, "std": 2.0, "scale": 1 / 128}
+SETTINGS: dict[str, Any] = {"mean": 0.25, "std": 2.0, "scale": 1 / 128}
 
 
 @pytest.mark.parametrize("antialias", [False, True])
