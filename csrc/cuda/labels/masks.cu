@@ -45,7 +45,7 @@ template <class S> __device__ unsigned compare_pixels(const BinarizeJob &job, st
     const char *upper = logits.row(n, cell_y) + c * logits.stride_c;
     const char *lower = logits.row(n, below) + c * logits.stride_c;
     std::int64_t cell = -1;
-    Widened<S> corner[4];
+    Widened<S> corner[4] = {};
     int side = 2;
     for (int i = 0; i < count; ++i) {
         const std::int64_t here = job.x.cell[x + i];
