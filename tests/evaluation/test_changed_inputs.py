@@ -136,3 +136,18 @@ def test_a_closed_standard_error_stops_nothing(pairs: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program, *words], check=False)
     assert done.returncode == 0
     assert (pairs / "out.json").is_file()
+
+
+def test_a_shards_folder_is_made_again(pairs: Path) -> None:
+    """Stores of objects keep no empty folder: `count` makes it."""
+    run = pairs / "run"
+    places = (str(pairs / "preds"), str(pairs / "gt"))
+    assert main(["plan", *places, *OPTIONS, "--run", str(run)]) == 0
+    (run / "shards").rmdir()
+    assert main(["count", str(run), "--quiet"]) == 0
+
+
+def test_an_empty_path_is_refused(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A variable of the shell that is not set does not mean the working folder."""
+    assert evaluate(pairs, "--json", "") == 2
+    assert "it is empty" in capsys.readouterr().err

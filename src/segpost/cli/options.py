@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from segpost.color.datasets import list_palettes
 
 PALETTES = ", ".join(list_palettes())
+
+
+def file_path(text: str) -> Path:
+    """Return a path, which is not empty."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; is a variable of the shell not set?")
+    return Path(text)
 
 
 def positive_integer(text: str) -> int:

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -139,12 +139,20 @@ def _walk_entries(folder: Path, ancestors: tuple[tuple[int, int], ...] = ()) -> 
             if entry.name.startswith("."):
                 continue
             path = folder / entry.name
-            if entry.is_dir():
+            if _holds(entry.is_dir):
                 for file in _walk_entries(path, (*ancestors, identity)):
                     yield file._replace(key=f"{entry.name}/{file.key}")
-            elif entry.is_file() or not path.exists():  # a dead link fails later; no pipes
+            elif _holds(entry.is_file) or not path.exists():  # a dead link fails later; no pipes
                 inode = None if entry.is_symlink() else entry.inode()
                 yield DataFile(entry.name, path, inode)
+
+
+def _holds(question: Callable[[], bool]) -> bool:
+    """Return the answer about an entry; a link to itself is neither a folder nor a file."""
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def natural_key(name: str) -> list[tuple[int, int | str]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from segpost._core.arrays import Array
+from segpost._core.text import display_path
 from segpost.files.temporary import temporary_path
 
 MAX_LINKS = 40  # that are followed from one path
@@ -212,6 +213,12 @@ def _error_names(path: Path, temporary: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno is None:  # of a library, whose message names the file or says nothing
+            name = display_path(path)
+            reason = (
+                str(error).removeprefix(f"{name}: ") or "it cannot be written: is the disk full?"
+            )
+            raise OSError(f"{name}: {reason}") from error
         if error.filename is None or (temporary and Path(error.filename) == temporary):
             error.filename = str(path)
         raise

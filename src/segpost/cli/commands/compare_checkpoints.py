@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import segpost
+from segpost.cli.options import file_path
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.cli.parser import format_epilog
 
@@ -28,14 +28,19 @@ def add_to(commands: Any) -> None:
         ),
     )
     add = parser.add_argument
-    add("checkpoint", type=Path, metavar="CHECKPOINT", help="what is to be loaded")
-    add("model", type=Path, metavar="MODEL", help="a checkpoint of what it is to be loaded into")
+    add("checkpoint", type=file_path, metavar="CHECKPOINT", help="what is to be loaded")
+    add(
+        "model",
+        type=file_path,
+        metavar="MODEL",
+        help="a checkpoint of what it is to be loaded into",
+    )
     add("--names-only", action="store_true", help="do not look at values")
     add("--resume", action="store_true", help="training is to go on: the optimizer is wanted too")
-    add("--json", type=Path, metavar="FILE", help="write everything as JSON; - prints it")
+    add("--json", type=file_path, metavar="FILE", help="write everything as JSON; - prints it")
     add(
         "--markdown",
-        type=Path,
+        type=file_path,
         metavar="FILE",
         help="write the findings in Markdown; - prints them",
     )

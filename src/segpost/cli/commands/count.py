@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segpost.cli.evaluation.arguments import add_execution
-from segpost.cli.options import shard
+from segpost.cli.options import file_path, shard
 from segpost.cli.output import print_text
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import LineProgress, print_error
@@ -44,7 +44,7 @@ def add_to(commands: Any) -> None:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of the plan")
+    parser.add_argument("run", type=file_path, metavar="RUN", help="the folder of the plan")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--shard",
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--failed", action="store_true", help="those again in which images failed")
     for name in ("preds", "targets", "instances"):
         parser.add_argument(
-            f"--{name}", type=Path, metavar="DIR", help=f"where the {name} are on this machine"
+            f"--{name}", type=file_path, metavar="DIR", help=f"where the {name} are on this machine"
         )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     add_execution(parser, "processes")
@@ -125,6 +125,7 @@ def count(plan: Plan, shards: Sequence[int], jobs: int, quiet: bool, **options: 
     """
     for module in ("PIL.Image", "segpost.pipeline.api"):  # once, before processes are forked
         importlib.import_module(module)
+    (plan.run / SHARDS).mkdir(exist_ok=True)  # stores of objects keep no empty folder
     remove_dead_temporaries(plan.run / SHARDS)
     check_writable(plan.run / SHARDS / "counts")
     done = counted = failed = there = 0

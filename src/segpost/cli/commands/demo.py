@@ -14,6 +14,7 @@ from segpost.cli.demo import scene, timing
 from segpost.cli.demo.detail import enlarge_side_by_side
 from segpost.cli.demo.page import format_demo
 from segpost.cli.installation import installation_facts
+from segpost.cli.options import file_path
 from segpost.cli.parser import format_epilog
 from segpost.files.temporary import remove_dead_temporaries
 from segpost.files.writing import atomic_write, write_png, write_text
@@ -34,7 +35,7 @@ def add_to(commands: Any) -> None:
         epilog=format_epilog(EXAMPLES),
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("segpost-demo"), metavar="DIR", help="where to write"
+        "--out", type=file_path, default=Path("segpost-demo"), metavar="DIR", help="where to write"
     )
     parser.add_argument("--no-timing", action="store_true", help="leave the timings out")
     parser.set_defaults(command=run)

@@ -12,7 +12,7 @@ from segpost import Diagnosis
 from segpost._core.sampling import GRIDS
 from segpost._core.text import FILE_ERRORS, display_path
 from segpost.cli.messages import describe_cli_error
-from segpost.cli.options import PALETTES, fraction, positive_integer
+from segpost.cli.options import PALETTES, file_path, fraction, positive_integer
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import print_error
@@ -42,17 +42,19 @@ def add_to(commands: Any) -> None:
         ),
     )
     group = parser.add_argument_group("what there is").add_argument
-    group("--logits", type=Path, metavar="FILE", help="of the network: .npy or .npz")
-    group("--again", type=Path, metavar="FILE", help="logits of a second run of the same input")
-    group("--labels", type=Path, metavar="FILE", help="predicted labels: image or .npy")
-    group("--color", type=Path, metavar="FILE", help="the colored image of them")
-    group("--target", type=Path, metavar="FILE", help="what is true: image or .npy")
-    group("--image", type=Path, metavar="FILE", help="the image that was segmented")
-    group("--input", type=Path, metavar="FILE", help="what the network was fed: .npy")
+    group("--logits", type=file_path, metavar="FILE", help="of the network: .npy or .npz")
+    group(
+        "--again", type=file_path, metavar="FILE", help="logits of a second run of the same input"
+    )
+    group("--labels", type=file_path, metavar="FILE", help="predicted labels: image or .npy")
+    group("--color", type=file_path, metavar="FILE", help="the colored image of them")
+    group("--target", type=file_path, metavar="FILE", help="what is true: image or .npy")
+    group("--image", type=file_path, metavar="FILE", help="the image that was segmented")
+    group("--input", type=file_path, metavar="FILE", help="what the network was fed: .npy")
 
     group = parser.add_argument_group("what it means").add_argument
     group("--palette", metavar="NAME", help=f"of the labels: {PALETTES}")
-    group("--class-names", type=Path, metavar="FILE", help="names of the classes, one a line")
+    group("--class-names", type=file_path, metavar="FILE", help="names of the classes, one a line")
     group("--num-classes", type=positive_integer, metavar="N", help="number of classes")
     group(
         "--ignore-index",
@@ -78,9 +80,11 @@ def add_to(commands: Any) -> None:
     group("--std", nargs=3, type=float, metavar=numbers, help="the same")
 
     group = parser.add_argument_group("what is written").add_argument
-    group("--json", type=Path, metavar="FILE", help="everything; - prints it alone")
-    group("--markdown", type=Path, metavar="FILE", help="the findings in Markdown")
-    group("--report", type=Path, metavar="FILE", help="the findings with images: one HTML file")
+    group("--json", type=file_path, metavar="FILE", help="everything; - prints it alone")
+    group("--markdown", type=file_path, metavar="FILE", help="the findings in Markdown")
+    group(
+        "--report", type=file_path, metavar="FILE", help="the findings with images: one HTML file"
+    )
     group("--quiet", action="store_true", help="no findings on the terminal")
     group(
         "--max-pixels",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from pathlib import Path
 from typing import Any
 
 from segpost import Evaluation
@@ -19,6 +18,7 @@ from segpost.cli.evaluation.arguments import (
 from segpost.cli.evaluation.outputs import check_outputs
 from segpost.cli.evaluation.reporting import MAX_LISTED, MAX_PRINTED, report
 from segpost.cli.messages import format_error
+from segpost.cli.options import file_path
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import progress
 from segpost.cli.repetitions import RepeatedMessages
@@ -51,7 +51,7 @@ def add_to(commands: Any) -> None:
     add = parser.add_argument_group("a run that can be resumed").add_argument
     add(
         "--run",
-        type=Path,
+        type=file_path,
         metavar="DIR",
         help="keep the counts of every shard of images there; the same command goes on where it "
         "was stopped",

@@ -11,7 +11,7 @@ import segpost
 from segpost._core.sampling import GRIDS
 from segpost._core.text import as_unique_keys
 from segpost.cli.messages import describe_cli_error
-from segpost.cli.options import PALETTES, positive_integer
+from segpost.cli.options import PALETTES, file_path, positive_integer
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.cli.parser import format_epilog
 from segpost.files.arrays import read_array
@@ -38,8 +38,14 @@ def add_to(commands: Any) -> None:
         ),
     )
     add = parser.add_argument
-    add("logits", nargs="?", type=Path, metavar="LOGITS", help="the network's answer: .npy, .npz")
-    add("--probe", type=Path, metavar="PNG", help="write the image to feed")
+    add(
+        "logits",
+        nargs="?",
+        type=file_path,
+        metavar="LOGITS",
+        help="the network's answer: .npy, .npz",
+    )
+    add("--probe", type=file_path, metavar="PNG", help="write the image to feed")
     add(
         "--size",
         nargs=2,
@@ -48,10 +54,15 @@ def add_to(commands: Any) -> None:
         metavar=("H", "W"),
         help="of that image; 513 513 by default",
     )
-    add("--save", type=Path, metavar="FILE", help="write the fingerprint, as JSON; - prints it")
-    add("--compare", type=Path, metavar="FILE", help="the fingerprint from before")
     add(
-        "--json", type=Path, metavar="FILE", help="write what --compare finds, as JSON; - prints it"
+        "--save", type=file_path, metavar="FILE", help="write the fingerprint, as JSON; - prints it"
+    )
+    add("--compare", type=file_path, metavar="FILE", help="the fingerprint from before")
+    add(
+        "--json",
+        type=file_path,
+        metavar="FILE",
+        help="write what --compare finds, as JSON; - prints it",
     )
     add(
         "--stage",

@@ -13,6 +13,7 @@ from segpost.cli.evaluation.arguments import add_outputs, add_scoring
 from segpost.cli.evaluation.outputs import check_outputs
 from segpost.cli.evaluation.reporting import MAX_LISTED, MAX_PRINTED, report
 from segpost.cli.messages import format_error
+from segpost.cli.options import file_path
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import print_error
 from segpost.cli.repetitions import RepeatedMessages
@@ -39,7 +40,7 @@ def add_to(commands: Any) -> None:
             "is then 1, and there are no scores without --allow-partial.",
         ),
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of the plan")
+    parser.add_argument("run", type=file_path, metavar="RUN", help="the folder of the plan")
     add_scoring(parser)
     add_outputs(parser)
     parser.set_defaults(command=run)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from segpost.cli.evaluation.arguments import add_data_set, add_shard_images, evaluation_from
+from segpost.cli.options import file_path
 from segpost.cli.output import print_text
 from segpost.cli.parser import format_epilog
 
@@ -24,7 +24,13 @@ def add_to(commands: Any) -> None:
     )
     add_data_set(parser)
     add = parser.add_argument_group("the plan").add_argument
-    add("--run", type=Path, required=True, metavar="DIR", help="where to write it; made if missing")
+    add(
+        "--run",
+        type=file_path,
+        required=True,
+        metavar="DIR",
+        help="where to write it; made if missing",
+    )
     add_shard_images(add)
     parser.set_defaults(command=run)
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 import segpost
 from segpost._core.arrays import Array
 from segpost._core.sampling import GRIDS
-from segpost.cli.options import PALETTES, positive_integer, shard
+from segpost.cli.options import PALETTES, file_path, positive_integer, shard
 from segpost.cli.output import refuse_inputs
 from segpost.cli.parser import format_epilog
 from segpost.cli.progress import progress
@@ -52,21 +51,21 @@ def add_to(commands: Any) -> None:
     add = parser.add_argument
     add(
         "logits",
-        type=Path,
+        type=file_path,
         metavar="LOGITS",
         help="a Zarr array or an .npy file (N, C, h, w), or a folder of .npy or .npz files (C, h, "
         "w), in the natural order of their names",
     )
     add(
         "--windows",
-        type=Path,
+        type=file_path,
         required=True,
         metavar="JSON",
         help="a list of [y, x, height, width] in the order of the logits, or an object with one "
         "for each file name",
     )
-    add("--out", type=Path, required=True, metavar="TIF", help="the labels")
-    add("--confidence", type=Path, metavar="TIF", help="the probability of each label")
+    add("--out", type=file_path, required=True, metavar="TIF", help="the labels")
+    add("--confidence", type=file_path, metavar="TIF", help="the probability of each label")
     add(
         "--confidence-dtype",
         choices=CONFIDENCE_DTYPES,
@@ -74,7 +73,7 @@ def add_to(commands: Any) -> None:
         help="float32, or round(255 * confidence) as uint8, the default",
     )
     add("--size", nargs=2, type=positive_integer, metavar=("H", "W"), help="of the raster")
-    add("--like", type=Path, metavar="TIF", help="a raster with the size, CRS and transform")
+    add("--like", type=file_path, metavar="TIF", help="a raster with the size, CRS and transform")
     add("--palette", metavar="NAME", help=f"the color table of the labels: {PALETTES}")
     add("--cog", action="store_true", help="write cloud-optimized GeoTIFFs")
     add(
@@ -92,7 +91,7 @@ def add_to(commands: Any) -> None:
     add("--average", choices=AVERAGES, default="probabilities", help="what is averaged")
     add("--axis", type=int, choices=(-3, -1), default=-3, help="the class axis; -3 by default")
     add("--grid", choices=GRIDS, default="half_pixel", help="as in segpost run")
-    add("--run", type=Path, metavar="DIR", help="where blocks are stored until all are there")
+    add("--run", type=file_path, metavar="DIR", help="where blocks are stored until all are there")
     add(
         "--shard",
         type=shard,

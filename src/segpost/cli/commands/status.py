@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
+from segpost.cli.options import file_path
 from segpost.cli.output import print_text
 from segpost.cli.parser import format_epilog
 from segpost.evaluation.merging import find_coverage, format_ranges
@@ -28,7 +28,7 @@ def add_to(commands: Any) -> None:
             "sbatch --array=$(segpost status counts --missing) job.sh starts what is missing.",
         ),
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of the plan")
+    parser.add_argument("run", type=file_path, metavar="RUN", help="the folder of the plan")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--json", action="store_true", help="as JSON")
     what.add_argument(

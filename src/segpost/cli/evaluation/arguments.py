@@ -11,6 +11,7 @@ from segpost import Evaluation
 from segpost._core.sampling import GRIDS
 from segpost.cli.options import (
     PALETTES,
+    file_path,
     fraction,
     natural_number,
     positive_integer,
@@ -35,8 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_data_set(parser: argparse.ArgumentParser) -> None:
     """Declare what is compared, and how."""
-    parser.add_argument("preds", type=Path, metavar="PREDS", help="predictions: labels or logits")
-    parser.add_argument("targets", type=Path, metavar="TARGETS", help="what is true")
+    parser.add_argument(
+        "preds", type=file_path, metavar="PREDS", help="predictions: labels or logits"
+    )
+    parser.add_argument("targets", type=file_path, metavar="TARGETS", help="what is true")
     _add_pairing(parser)
     _add_labels(parser)
     _add_comparison(parser)
@@ -110,7 +113,7 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"classes, names, ignored label, colors of: {PALETTES}",
     )
-    add("--class-names", type=Path, metavar="FILE", help="names of the classes, one a line")
+    add("--class-names", type=file_path, metavar="FILE", help="names of the classes, one a line")
     add(
         "--ignore-index",
         type=int,
@@ -194,7 +197,7 @@ def _add_measures(parser: argparse.ArgumentParser) -> None:
     add("--tolerance", type=fraction, metavar="R", help="of boundary-f: share of the diagonal")
     add(
         "--instances",
-        type=Path,
+        type=file_path,
         metavar="PLACE",
         help="maps of instances, for instance-weighted IoU: a folder, file or list as TARGETS",
     )
@@ -225,14 +228,14 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what is written").add_argument
     add(
         "--json",
-        type=Path,
+        type=file_path,
         metavar="FILE",
         help="everything; as for each of these, - prints it alone",
     )
-    add("--csv", type=Path, metavar="FILE", help="a line a class")
-    add("--per-image", type=Path, metavar="FILE", help="CSV, a line an image")
-    add("--markdown", type=Path, metavar="FILE", help="the report in Markdown")
-    add("--html", type=Path, metavar="FILE", help="the report with images, in one file")
+    add("--csv", type=file_path, metavar="FILE", help="a line a class")
+    add("--per-image", type=file_path, metavar="FILE", help="CSV, a line an image")
+    add("--markdown", type=file_path, metavar="FILE", help="the report in Markdown")
+    add("--html", type=file_path, metavar="FILE", help="the report with images, in one file")
     add(
         "--worst",
         type=natural_number,
@@ -240,11 +243,11 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="worst images in it; 8 by default",
     )
-    add("--images", type=Path, metavar="DIR", help="images to show beside them")
-    add("--cityscapes-json", type=Path, metavar="FILE", help="in the benchmark's layout")
+    add("--images", type=file_path, metavar="DIR", help="images to show beside them")
+    add("--cityscapes-json", type=file_path, metavar="FILE", help="in the benchmark's layout")
     add(
         "--state",
-        type=Path,
+        type=file_path,
         metavar="FILE",
         help="the counts, for ConfusionMatrix.from_json and the other measures' from_json",
     )

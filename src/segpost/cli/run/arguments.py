@@ -6,11 +6,10 @@ import argparse
 import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import segpost
 from segpost._core.sampling import GRIDS
-from segpost.cli.options import PALETTES, fraction, positive_integer, shard
+from segpost.cli.options import PALETTES, file_path, fraction, positive_integer, shard
 from segpost.cli.parser import CommandParser
 from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ArrayHeader
@@ -39,10 +38,16 @@ SETTINGS = (
 def add_arguments(parser: CommandParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
-    add("logits", nargs="+", type=Path, metavar="LOGITS", help=LOGITS_HELP)
+    add("logits", nargs="+", type=file_path, metavar="LOGITS", help=LOGITS_HELP)
     add("--key", metavar="NAME", help="the tensor in .safetensors, .pt and .h5 files of several")
-    add("--out", type=Path, required=True, metavar="DIR", help="where to write; made if missing")
-    add("--image", type=Path, help="the image, or a folder of them with the logits' names")
+    add(
+        "--out",
+        type=file_path,
+        required=True,
+        metavar="DIR",
+        help="where to write; made if missing",
+    )
+    add("--image", type=file_path, help="the image, or a folder of them with the logits' names")
     add("--palette", metavar="NAME", help=f"colors of the classes: {PALETTES}")
     conventions = segpost.Convention.names()
     add(
