@@ -55,13 +55,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the emulated device, whose kernels take minutes to compile, have its marker."""
+    """Mark tests of the emulated device, and of SIMD levels below the processor's best one.
+
+    The kernels of the device take minutes to compile. Levels are compiled from one source.
+    """
     for item in items:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        if "device" in getattr(item, "fixturenames", ()) or on_device.EMULATED in [
-            value for value in parameters if isinstance(value, str)
-        ]:
+        words = {value for value in parameters if isinstance(value, str)}
+        if "device" in getattr(item, "fixturenames", ()) or on_device.EMULATED in words:
             item.add_marker("emulated")
+        elif words & set(NATIVE[:-1]) and not any(item.iter_markers("slow")):
+            item.add_marker("levels")
 
 
 @pytest.fixture
