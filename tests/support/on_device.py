@@ -15,7 +15,7 @@ import numpy as np
 from emulated.build import build, compiler
 
 from segpost._backends.cuda.backend import CudaBackend, Devices
-from segpost._backends.reference import features
+from segpost._backends.reference import features, objects
 from segpost._core import extensions
 from segpost._core.arrays import widen
 from segpost._core.contract import (
@@ -30,6 +30,7 @@ from segpost._core.contract import (
 )
 from segpost._core.device import Array, DeviceArray, DeviceContext, device_view, to_host
 from segpost._core.device_arrays import Memory
+from segpost._core.object_contract import Runs
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes
 
@@ -116,6 +117,10 @@ class OnDevice:
     def fuses(self, *, resized: bool, sigmoid: bool, probabilities: bool) -> bool:
         fused: bool = self.gpu.fuses(resized=resized, sigmoid=sigmoid, probabilities=probabilities)
         return fused
+
+    def find_runs(self, labels: Array, values: Array | None = None) -> Runs:
+        """The runs of results that were read on the CPU."""
+        return objects.find_runs(labels, values)
 
     def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         report: LogitErrors = self.run(self.gpu.argmax_volume, [logits, axes, labels], (2,))

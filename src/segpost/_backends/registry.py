@@ -114,6 +114,14 @@ def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> 
     return selected
 
 
+def host_backend() -> Backend:
+    """Return a backend of the CPU, for results that are read there, whatever is selected."""
+    name = backend_name()
+    if name in DEVICE_BACKENDS:
+        name = "native" if extensions.native_problem() is None else "numba"
+    return _loaded.get(name) or _load(name)
+
+
 def raise_deferred() -> None:
     """Read the error counts that are still on devices, and raise an error if there are any."""
     for loaded in _loaded.values():
