@@ -43,12 +43,14 @@ template <class V, class Keep> struct Ranking {
     }
     V power(std::int64_t rank) const { return power_of_two<degree>(best[rank]); }
 
+    // Of equal exponents the first class stays first.
     void insert(const Keep &keep, V exponent, std::int32_t c) {
+        const V inserted = exponent;
         IntOf<V> here = broadcast<IntOf<V>>(c);
         for (std::int64_t j = 0; j < keep.ranks(); ++j) {
             const V smaller = min(exponent, best[j]);
             if (Keep::with_labels) {
-                const IntOf<V> above = exponent > best[j];
+                const IntOf<V> above = inserted > best[j];
                 const IntOf<V> passed = above != 0 ? label[j] : here;
                 label[j] = above != 0 ? here : label[j];
                 here = passed;

@@ -53,8 +53,10 @@ template <class S> __device__ unsigned compare_pixels(const BinarizeJob &job, st
             cell = here;
             const std::int64_t right = cell + 1 < job.x.n_in ? cell + 1 : cell;
             corner[0] = load<S>(upper + cell * logits.stride_w, logits.dtype);
-            corner[1] = load<S>(upper + right * logits.stride_w, logits.dtype);
-            corner[2] = load<S>(lower + cell * logits.stride_w, logits.dtype);
+            const char *first = upper + right * logits.stride_w,
+                       *second = lower + cell * logits.stride_w;
+            corner[1] = load<S>(job.swapped ? second : first, logits.dtype);
+            corner[2] = load<S>(job.swapped ? first : second, logits.dtype);
             corner[3] = load<S>(lower + right * logits.stride_w, logits.dtype);
             side = side_of(corner[0], level);
             for (int k = 1; k < 4; ++k)
@@ -64,14 +66,10 @@ template <class S> __device__ unsigned compare_pixels(const BinarizeJob &job, st
             bits |= static_cast<unsigned>(side) << i;
             continue;
         }
-        CornerWeights<4> weights = corner_weights(job.y, y, job.x, x + i);
-        Widened<S> ordered[4] = {corner[0], corner[1], corner[2], corner[3]};
-        if (job.swapped) { // the image's order
-            ordered[1] = corner[2], ordered[2] = corner[1];
-            const double weight = weights.of[1];
-            weights.of[1] = weights.of[2], weights.of[2] = weight;
-        }
-        const double sum = weights.sum(ordered);
+        // The image's order: of swapped axes, the second and the third corner are exchanged.
+        const CornerWeights<4> weights = job.swapped ? corner_weights(job.x, x + i, job.y, y)
+                                                     : corner_weights(job.y, y, job.x, x + i);
+        const double sum = weights.sum(corner);
         undefined.add(sum != sum, job.place(n, c, y, x + i));
         bits |= static_cast<unsigned>(sum > level.cutoff) << i;
     }
@@ -87,13 +85,16 @@ __device__ void write_mask(const BinarizeJob &job, char *row, std::int64_t x, in
     for (int i = 0; i < count; ++i) row[x + i] = static_cast<char>(bits >> i & 1);
 }
 
-__device__ void write_labels(const BinarizeJob &job, char *row, std::int64_t x, int count,
-                             const std::int32_t (&label)[pixels]) {
-    for (int i = 0; i < count; ++i)
+// One label for the pixels whose bits are set.
+__device__ void write_label(const BinarizeJob &job, char *row, std::int64_t x, int count,
+                            unsigned bits, std::int32_t label) {
+    for (int i = 0; i < count; ++i) {
+        if (!(bits >> i & 1)) continue;
         if (job.narrow)
-            reinterpret_cast<std::uint8_t *>(row)[x + i] = static_cast<std::uint8_t>(label[i]);
+            reinterpret_cast<std::uint8_t *>(row)[x + i] = static_cast<std::uint8_t>(label);
         else
-            reinterpret_cast<std::int32_t *>(row)[x + i] = label[i];
+            reinterpret_cast<std::int32_t *>(row)[x + i] = label;
+    }
 }
 
 template <class S> __global__ void __launch_bounds__(mask_block)
@@ -109,13 +110,12 @@ template <class S> __global__ void __launch_bounds__(mask_block)
     if (x < width) {
         const int count = width - x < pixels ? static_cast<int>(width - x) : pixels;
         if (labels) {
-            std::int32_t label[pixels] = {};
-            for (std::int64_t c = 0; c < job.logits.c; ++c) {
+            char *out = job.out + plane * job.out_n + y * job.out_h;
+            write_label(job, out, x, count, ~0u, 0);
+            for (std::int64_t c = 0; c < job.logits.c; ++c) { // later classes cover earlier ones
                 const unsigned bits = compare_pixels<S>(job, plane, c, y, x, count, undefined);
-                for (int i = 0; i < pixels; ++i)
-                    if (bits >> i & 1) label[i] = job.values[c];
+                write_label(job, out, x, count, bits, job.values[c]);
             }
-            write_labels(job, job.out + plane * job.out_n + y * job.out_h, x, count, label);
         } else {
             const std::int64_t n = plane / job.logits.c, c = plane % job.logits.c;
             const unsigned bits = compare_pixels<S>(job, n, c, y, x, count, undefined);

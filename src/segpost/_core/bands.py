@@ -88,7 +88,8 @@ def select_bands(array: Array, bands: Bands | None) -> Array:
 def stretch_to_255(array: Array, stretch: Stretch) -> Array:
     """Return bands (..., H, W, B) with values low to high as 0 to 255, in float64.
 
-    What is below low or above high becomes 0 or 255; NaN stays.
+    Percentages are those of each image. What is below low or above high becomes 0 or 255; NaN
+    stays.
 
     Raises
     ------
@@ -96,6 +97,8 @@ def stretch_to_255(array: Array, stretch: Stretch) -> Array:
         If the stretch is no pair of limits, nor one for each band, or if a low is not below its
         high.
     """
+    if array.ndim > 3 and len(array):
+        return np.stack([stretch_to_255(image, stretch) for image in array])
     pairs = _as_pairs(stretch, array.shape[-1])
     result = np.empty(array.shape, np.float64)
     for band, limits in enumerate(pairs):

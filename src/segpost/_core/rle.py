@@ -74,6 +74,12 @@ def check_counts(counts: Array, size: tuple[int, int]) -> Array:
             f"{counts[negative[0]]} at {negative[0]}"
         )
     height, width = size
+    large = np.flatnonzero(counts > height * width)  # sums of such counts could wrap
+    if large.size:
+        raise ValueError(
+            f"counts have {large.size} of {counts.size} values larger than a mask of size "
+            f"{height} x {width}, first {counts[large[0]]} at {large[0]}"
+        )
     if counts.sum() != height * width:
         raise ValueError(
             f"counts sum to {counts.sum()}, but a mask of size {height} x {width} has "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from segpost._backends import registry
-from segpost._core.arrays import Array, label_dtype
+from segpost._core.arrays import LABEL_KINDS, Array, label_dtype
 from segpost._core.contract import Logits
 from segpost._core.degenerate_logits import (
     CallSettings,
@@ -50,6 +50,11 @@ def table_of_logits(
         refuse_degenerate_logits(source, type(logits), CallSettings())
     warn_of_class_axis(array, class_axis)
     if has_confidence:
+        if array.kind in LABEL_KINDS:
+            raise TypeError(
+                f"logits are {array.kind}: their confidence needs the quantization, which "
+                "segpost.postprocess takes: pass its labels and its confidence"
+            )
         decoded.refuse_probabilities(argument, (1.0, 0.0), None)
     resampling = plan_resampling(argument.values.shape[2:], size, grid, letterbox)
     registry.backend(argument.values, operation="find_runs")

@@ -49,8 +49,8 @@ def segment_ranked(
     else:
         ranked, axes = _ranked_logits(plan, logits)
     kept = probabilities if "probabilities" in options.outputs else None
-    segmentation = wrap_outputs(plan, image, kept)
     results = _rank(plan, ranked, axes, confidence, options)
+    segmentation = wrap_outputs(plan, image, kept)
     wrap, index = plan.wrap, ... if plan.is_batch else 0
     wrapped: dict[str, Any] = {
         name: None if array is None else wrap(array[index]) for name, array in results.items()

@@ -119,7 +119,8 @@ def rank_rows(
                     here = c
                     for j in range(ranks):
                         there = order[j, row, xa + x]
-                        if there < 0 or sums[here, x] > sums[there, x]:
+                        # Of equal classes the first stays first.
+                        if there < 0 or sums[c, x] > sums[there, x]:
                             order[j, row, xa + x] = here
                             here = there
                             if here < 0:
