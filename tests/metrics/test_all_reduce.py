@@ -120,6 +120,7 @@ dist.destroy_process_group()
 """
 
 
+@pytest.mark.engines
 def test_all_reduce_over_processes(tmp_path: Path) -> None:
     """Three processes over gloo end with the state of one, with counts of images and without."""
     if not torch.distributed.is_available():
