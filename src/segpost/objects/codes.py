@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from segpost._core.contract import Array
-from segpost._core.rle import Rle
+from segpost._core.rle import Rle, compress_each
 from segpost.objects.run_table import RunTable
 
 
 def encode_regions(table: RunTable) -> list[Rle]:
     """Return the run-length code of every region."""
     height, width = table.size
-    texts = compress_all(*region_counts(table))
+    counts, offsets = region_counts(table)
+    texts = compress_each(counts, offsets[1:])
     return [{"size": [height, width], "counts": text} for text in texts]
 
 
@@ -45,35 +44,19 @@ def region_counts(table: RunTable) -> tuple[Array, Array]:
     return counts, offsets
 
 
-def compress_all(counts: Array, offsets: Array) -> list[bytes]:
-    """Return the compressed strings of many masks, as `rle.compress_counts` of each."""
-    first = np.repeat(offsets[:-1], np.diff(offsets))
-    values = counts.copy()
-    values[2:] -= np.where(np.arange(2, len(counts)) - first[2:] > 2, counts[:-2], 0)
-    digits = np.ones(len(values), np.int64)
-    bits = 5
-    while (more := (values >= 1 << (bits - 1)) | (values < -(1 << (bits - 1)))).any():
-        digits += more
-        bits += 5
-    ends = np.cumsum(digits)
-    text = np.empty(ends[-1] if len(ends) else 0, np.uint8)
-    at, left = ends - digits, digits
-    while len(values):
-        text[at] = (values & 31) + 48 + ((left > 1) << 5)
-        has_more = left > 1
-        values, at, left = values[has_more] >> 5, at[has_more] + 1, left[has_more] - 1
-    places = np.concatenate([[0], ends])[offsets]
-    whole = text.tobytes()
-    return [whole[a:b] for a, b in pairwise(places.tolist())]
-
-
 def runs_of_counts(counts: Array, height: int) -> tuple[Array, Array, Array]:
-    """Return column, top and bottom of the runs of a mask, each within one column."""
+    """Return column, top and bottom of the runs of a mask, each within one column.
+
+    A count of 0 within a code ends no run.
+    """
     ends = np.cumsum(counts)
     starts, ends = ends[:-1:2], ends[1::2]
     starts = starts[: len(ends)]
     is_run = ends > starts
     starts, ends = starts[is_run], ends[is_run]
+    has_gap = starts[1:] != ends[:-1]
+    count = len(starts)
+    starts, ends = starts[np.append(True, has_gap)[:count]], ends[np.append(has_gap, True)[:count]]
     first, last = starts // height, (ends - 1) // height
     columns = last - first + 1
     index = np.concatenate([[0], np.cumsum(columns)])

@@ -72,7 +72,7 @@ def mask_from_polygons(polygons: Any, size: tuple[int, int]) -> npt.NDArray[np.b
     Raises
     ------
     ValueError
-        For rings that are no points, or that are not finite.
+        For rings that are no points, of fewer than three points, or that are not finite.
 
     Examples
     --------
@@ -100,6 +100,11 @@ def _as_rings(polygon: Any, name: str) -> list[Array]:
             points = points.reshape(-1, 2)
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"{name} must have rings of points (P, 2), got shape {points.shape}")
+        if len(points) < 3:
+            raise ValueError(
+                f"{name} has a ring of {len(points)} points, which encloses nothing: polygons are "
+                "a list of polygons, each a list of rings"
+            )
         if not np.isfinite(points).all():
             raise ValueError(f"{name} has {int((~np.isfinite(points)).sum())} values not finite")
         rings.append(points)
@@ -108,8 +113,6 @@ def _as_rings(polygon: Any, name: str) -> list[Array]:
 
 def _cross(ring: Array, crossings: Array) -> None:
     """Flip the first pixel below every crossing of a ring with the middle of a column."""
-    if len(ring) < 3:
-        return
     rows, width = crossings.shape
     following = np.roll(ring, -1, axis=0)
     left, right = (

@@ -103,8 +103,10 @@ class RunTable:
         first, counts = self.offsets[regions], np.diff(self.offsets)[regions]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         runs = np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], counts)
+        is_disjoint = self.is_disjoint and len(np.unique(regions)) == len(regions)
         return replace(
             self,
+            is_disjoint=is_disjoint,
             labels=self.labels[regions],
             offsets=offsets,
             column=self.column[runs],
