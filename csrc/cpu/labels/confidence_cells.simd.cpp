@@ -93,34 +93,16 @@ template <bool fast, class T>
 void resample(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
     Scratch scratch(memory);
     Work<T> work(job, tile, scratch);
-    work.prepare();
-    std::int64_t read = -1; // the row that `lower` holds
-    for (std::int64_t cell = tile.y0; cell < tile.y1; ++cell) {
-        const std::int64_t y0 = max<std::int64_t>(job.y.start[cell], tile.row0);
-        const std::int64_t y1 = min<std::int64_t>(job.y.start[cell + 1], tile.row1);
-        if (y0 >= y1) continue;
-        if (read == cell) {
-            const Row<T> row = work.upper;
-            work.upper = work.lower;
-            work.lower = row;
-        } else {
-            read_row(work, work.upper, cell);
-        }
-        read = min(cell + 1, job.y.n_in - 1);
-        read_row(work, work.lower, read);
-        for (std::int64_t block = 0; block < work.cells; block += lanes) {
-            if (work.begin(block) == work.begin(min(block + lanes, work.cells))) continue;
-            list_classes(work, block, Confidence<fast>::negligible);
-            fill_block<fast>(work, block, y0, y1);
-            for (std::int64_t i = 0; i < min<std::int64_t>(lanes, work.cells - block); ++i)
-                if (!(work.level[i] >= Confidence<fast>::lowest)) {
-                    if (work.level[i] > nothing)
-                        put_cell<Confidence<fast>::degree>(work, block + i, y0, y1);
-                    else
-                        rate_cell_exactly(work, block + i, y0, y1, errors);
-                }
-        }
-    }
+    walk_blocks(work, [&](std::int64_t block, std::int64_t y0, std::int64_t y1) {
+        list_classes(work, block, Confidence<fast>::negligible);
+        fill_block<fast>(work, block, y0, y1);
+        walk_low_cells(work, block, Confidence<fast>::lowest, [&](std::int64_t cell, bool defined) {
+            if (defined)
+                put_cell<Confidence<fast>::degree>(work, cell, y0, y1);
+            else
+                rate_cell_exactly(work, cell, y0, y1, errors);
+        });
+    });
 }
 
 } // namespace

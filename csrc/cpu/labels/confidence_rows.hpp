@@ -1,5 +1,5 @@
 // Rows of the low-resolution grid as differences to the largest logit, which classes of a block of
-// cells matter, and cells that take float64. Only included by confidence_cells.simd.cpp.
+// cells matter, and cells that take float64. Only included by *_cells.simd.cpp.
 #pragma once
 
 #include "cpu/labels/confidence.hpp"
@@ -173,9 +173,12 @@ struct Columns {
     }
 };
 
-// Every pixel of a cell, interpolated in float64. No corner is open.
-template <int degree, class T>
-void put_cell(const Work<T> &work, std::int64_t cell, std::int64_t y0, std::int64_t y1) {
+// Every pixel of a cell, interpolated in float64: put(y, x, count, exponent) has `count` columns
+// from x on, and exponent(i) is the class listed at i, as exponent of two below the largest. No
+// corner is open.
+template <class T, class Put> inline void interpolate_cell(const Work<T> &work, std::int64_t cell,
+                                                           std::int64_t y0, std::int64_t y1,
+                                                           const Put &put) {
     constexpr int narrow = Work<T>::narrow;
     using D = typename Vec<narrow>::f64;
     using V = typename Vec<narrow>::f32;
@@ -201,14 +204,57 @@ void put_cell(const Work<T> &work, std::int64_t cell, std::int64_t y0, std::int6
             };
             D most = value(0);
             for (std::int64_t i = narrow; i < listed; i += narrow) most = max(value(i), most);
-            V sum = broadcast<V>(-1.0f); // the largest power is 1
-            for (std::int64_t i = 0; i < listed; i += narrow)
-                sum += power_of_two<degree>(__builtin_convertvector(
-                    max((value(i) - most) * unit, broadcast<D>(nowhere)), V));
-            put_confidence(job.confidence, work.out(y), work.first_column + x,
-                           broadcast<V>(1.0f) / (sum + 1.0f), min<std::int64_t>(narrow, end - x));
+            put(y, x, min<std::int64_t>(narrow, end - x), [&](std::int64_t i) {
+                return __builtin_convertvector(
+                    max((value(i * narrow) - most) * unit, broadcast<D>(nowhere)), V);
+            });
         }
     }
+}
+
+template <int degree, class T>
+void put_cell(const Work<T> &work, std::int64_t cell, std::int64_t y0, std::int64_t y1) {
+    using V = typename Vec<Work<T>::narrow>::f32;
+    interpolate_cell(work, cell, y0, y1,
+                     [&](std::int64_t y, std::int64_t x, std::int64_t count, const auto &exponent) {
+                         V sum = broadcast<V>(-1.0f); // the largest power is 1
+                         for (std::int64_t i = 0; i < work.listed; ++i)
+                             sum += power_of_two<degree>(exponent(i));
+                         put_confidence(work.job.confidence, work.out(y), work.first_column + x,
+                                        broadcast<V>(1.0f) / (sum + 1.0f), count);
+                     });
+}
+
+// Every block of cells that has output pixels: put(block, y0, y1).
+template <class T, class Put> inline void walk_blocks(Work<T> &work, const Put &put) {
+    const Axis &axis = work.job.y;
+    const Tile &tile = work.tile;
+    work.prepare();
+    std::int64_t read = -1; // the row that `lower` holds
+    for (std::int64_t cell = tile.y0; cell < tile.y1; ++cell) {
+        const std::int64_t y0 = max<std::int64_t>(axis.start[cell], tile.row0);
+        const std::int64_t y1 = min<std::int64_t>(axis.start[cell + 1], tile.row1);
+        if (y0 >= y1) continue;
+        if (read == cell) {
+            const Row<T> row = work.upper;
+            work.upper = work.lower;
+            work.lower = row;
+        } else {
+            read_row(work, work.upper, cell);
+        }
+        read = min(cell + 1, axis.n_in - 1);
+        read_row(work, work.lower, read);
+        for (std::int64_t block = 0; block < work.cells; block += lanes)
+            if (work.begin(block) != work.begin(min(block + lanes, work.cells))) put(block, y0, y1);
+    }
+}
+
+// The cells of a block whose level is below the lowest: put(cell, is_defined), where the definition
+// has to say what is there if not.
+template <class T, class Put>
+inline void walk_low_cells(const Work<T> &work, std::int64_t block, float lowest, const Put &put) {
+    for (std::int64_t i = 0; i < min<std::int64_t>(lanes, work.cells - block); ++i)
+        if (!(work.level[i] >= lowest)) put(block + i, work.level[i] > nothing);
 }
 
 // Every pixel of a cell by the definition.

@@ -244,41 +244,17 @@ template <class Keep, class T> void rank_block(const Keep &keep, const RankingJo
 template <class Keep, class T> void rank_cell(const Keep &keep, const RankingJob &job,
                                               const Work<T> &work, std::int64_t cell,
                                               std::int64_t y0, std::int64_t y1) {
-    constexpr int narrow = Work<T>::narrow;
-    using D = typename Vec<narrow>::f64;
-    using V = typename Vec<narrow>::f32;
-    const std::int64_t end = work.begin(cell + 1), listed = work.listed * narrow;
-    const D unit = broadcast<D>(job.scale * log2_e / (job.y.den * job.x.den));
-    for (std::int64_t x = work.begin(cell); x < end; x += narrow) {
-        const D left = load<D>(work.w0 + x), right = load<D>(work.w1 + x);
-        for (std::int64_t i = 0; i < work.listed; ++i) {
-            const auto row = [&](const T *corners) { // -inf is as low as a weight of zero allows
-                const double a = max<double>(corners[0], -limit_float64);
-                const double b = max<double>(corners[1], -limit_float64);
-                return left * broadcast<D>(a) + right * broadcast<D>(b);
-            };
-            const std::int64_t from = work.list[i] * work.pitch + cell;
-            store(work.values + i * narrow, row(work.upper.planes + from));
-            store(work.values + listed + i * narrow, row(work.lower.planes + from));
-        }
-        for (std::int64_t y = y0; y < y1; ++y) {
-            const D up = broadcast<D>(job.y.w0[y]), down = broadcast<D>(job.y.w1[y]);
-            const auto value = [&](std::int64_t i) {
-                return up * load<D>(work.values + i) + down * load<D>(work.values + listed + i);
-            };
-            D most = value(0);
-            for (std::int64_t i = narrow; i < listed; i += narrow) most = max(value(i), most);
-            Ranking<V, Keep> ranking;
-            ranking.clear(keep);
-            for (std::int64_t i = 0; i < work.listed; ++i) {
-                const V exponent = __builtin_convertvector(
-                    max((value(i * narrow) - most) * unit, broadcast<D>(nowhere)), V);
-                ranking.add(keep, exponent, power_of_two<degree>(exponent), work.list[i]);
-            }
-            put_ranking(job, work.tile.n, y, work.first_column + x, ranking,
-                        min<std::int64_t>(narrow, end - x));
-        }
-    }
+    using V = typename Vec<Work<T>::narrow>::f32;
+    interpolate_cell(work, cell, y0, y1,
+                     [&](std::int64_t y, std::int64_t x, std::int64_t count, const auto &exponent) {
+                         Ranking<V, Keep> ranking;
+                         ranking.clear(keep);
+                         for (std::int64_t i = 0; i < work.listed; ++i) {
+                             const V below = exponent(i);
+                             ranking.add(keep, below, power_of_two<degree>(below), work.list[i]);
+                         }
+                         put_ranking(job, work.tile.n, y, work.first_column + x, ranking, count);
+                     });
 }
 
 // Every pixel of a cell by the definition.
@@ -320,34 +296,16 @@ template <class Keep, class T> void rank(const Keep &keep, const RankingJob &job
                                          char *memory, LogitErrors &errors) {
     Scratch scratch(memory);
     Work<T> work(job, tile, scratch);
-    work.prepare();
-    std::int64_t read = -1; // the row that `lower` holds
-    for (std::int64_t cell = tile.y0; cell < tile.y1; ++cell) {
-        const std::int64_t y0 = max<std::int64_t>(job.y.start[cell], tile.row0);
-        const std::int64_t y1 = min<std::int64_t>(job.y.start[cell + 1], tile.row1);
-        if (y0 >= y1) continue;
-        if (read == cell) {
-            const Row<T> row = work.upper;
-            work.upper = work.lower;
-            work.lower = row;
-        } else {
-            read_row(work, work.upper, cell);
-        }
-        read = min(cell + 1, job.y.n_in - 1);
-        read_row(work, work.lower, read);
-        for (std::int64_t block = 0; block < work.cells; block += lanes) {
-            if (work.begin(block) == work.begin(min(block + lanes, work.cells))) continue;
-            list_ranked(work, block, keep.ranks(), Confidence<false>::negligible);
-            rank_block(keep, job, work, block, y0, y1);
-            for (std::int64_t i = 0; i < min<std::int64_t>(lanes, work.cells - block); ++i)
-                if (!(work.level[i] >= lowest)) {
-                    if (work.level[i] > nothing)
-                        rank_cell(keep, job, work, block + i, y0, y1);
-                    else
-                        rank_cell_exactly(keep, job, work, block + i, y0, y1, errors);
-                }
-        }
-    }
+    walk_blocks(work, [&](std::int64_t block, std::int64_t y0, std::int64_t y1) {
+        list_ranked(work, block, keep.ranks(), Confidence<false>::negligible);
+        rank_block(keep, job, work, block, y0, y1);
+        walk_low_cells(work, block, lowest, [&](std::int64_t cell, bool defined) {
+            if (defined)
+                rank_cell(keep, job, work, cell, y0, y1);
+            else
+                rank_cell_exactly(keep, job, work, cell, y0, y1, errors);
+        });
+    });
 }
 
 template <class Keep> void rank_any(const Keep &keep, const RankingJob &job, const Tile &tile,

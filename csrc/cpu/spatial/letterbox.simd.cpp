@@ -111,22 +111,15 @@ std::int64_t letterbox_scratch(const LetterboxJob &job) {
 void letterbox(const LetterboxJob &job, const Rows &rows, char *memory) {
     Scratch scratch(memory);
     const Work work(job, scratch);
-    for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
-        char *out = job.out + rows.n * job.out_n + y * job.out_h;
-        const std::int64_t at = y - job.top;
-        if (at < 0 || at >= job.y.n_out) {
-            write_row(job, work.blank, work.pitch, out);
-            continue;
-        }
-        add_rows(work, rows.n, at);
+    write_rows(work, rows, [&](std::int64_t y) {
+        add_rows(work, rows.n, y);
         if (job.x.width == 1)
             add_columns<1>(work);
         else if (job.x.width == 2)
             add_columns<2>(work);
         else
             add_columns<0>(work);
-        write_row(job, work.planes, work.pitch, out);
-    }
+    });
 }
 
 } // namespace segpost::SEGPOST_LEVEL

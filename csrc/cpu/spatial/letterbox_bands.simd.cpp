@@ -88,15 +88,9 @@ std::int64_t letterbox_bands_scratch(const LetterboxJob &job) {
 void letterbox_bands(const LetterboxJob &job, const Rows &rows, char *memory) {
     Scratch scratch(memory);
     const Work work(job, scratch);
-    for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
-        char *out = job.out + rows.n * job.out_n + y * job.out_h;
-        const std::int64_t at = y - job.top;
-        if (at < 0 || at >= job.y.n_out) {
-            write_row(job, work.blank, work.pitch, out);
-            continue;
-        }
+    write_rows(work, rows, [&](std::int64_t y) {
         for (std::int64_t band = 0; band < job.image.bands; ++band) {
-            add_rows(work, rows.n, at, band);
+            add_rows(work, rows.n, y, band);
             if (job.x.width == 1)
                 add_columns<1>(work, band);
             else if (job.x.width == 2)
@@ -104,8 +98,7 @@ void letterbox_bands(const LetterboxJob &job, const Rows &rows, char *memory) {
             else
                 add_columns<0>(work, band);
         }
-        write_row(job, work.planes, work.pitch, out);
-    }
+    });
 }
 
 } // namespace segpost::SEGPOST_LEVEL

@@ -48,5 +48,19 @@ inline void write_row(const LetterboxJob &job, const float *planes, std::int64_t
     }
 }
 
+// Writes rows of the result. Work has [bands][pitch] `planes`, `blank` and `pitch`; make(y) puts
+// row y of the resized image into the planes.
+template <class Work, class Make>
+inline void write_rows(const Work &work, const Rows &rows, const Make &make) {
+    const LetterboxJob &job = work.job;
+    for (std::int64_t y = rows.y0; y < rows.y1; ++y) {
+        const std::int64_t at = y - job.top;
+        const bool is_inside = at >= 0 && at < job.y.n_out;
+        if (is_inside) make(at);
+        write_row(job, is_inside ? work.planes : work.blank, work.pitch,
+                  job.out + rows.n * job.out_n + y * job.out_h);
+    }
+}
+
 } // namespace
 } // namespace segpost::SEGPOST_LEVEL
