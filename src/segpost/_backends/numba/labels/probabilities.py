@@ -68,6 +68,38 @@ def interpolate(corners: Any, down: Any, w0: Any, w1: Any, values: Any) -> None:
 
 
 @kernel
+def sum_row(
+    values: Any,
+    cell: Any,
+    y: Any,
+    yt: Any,
+    xt: Any,
+    columns: Any,
+    plain: Any,
+    gathered_row: Any,
+    corners: Any,
+    sums: Any,
+) -> Any:
+    """Write the sums of a range of columns of row `y`; return the row whose corners are gathered.
+
+    `values` is [rows, C, w + 1] from row `cell` of the grid on. If `plain`, nothing is resampled.
+    """
+    first, end = columns
+    i = yt.cell[y] - cell
+    if plain:
+        i += yt.w0[y] == 0.0
+        for c in range(values.shape[1]):
+            for x in range(end - first):
+                sums[c, x] = values[i, c, first + x]
+        return gathered_row
+    if i != gathered_row:
+        gather_corners(values[i], values[i + 1], xt.cell[first:end], corners)
+    weights = (yt.w0[y], yt.w1[y])
+    interpolate(corners, weights, xt.w0[first:end], xt.w1[first:end], sums)
+    return i
+
+
+@kernel
 def dequantize(values: Any, columns: Any, real: Any) -> None:
     """Convert sums of weighted corners to real logits, in place."""
     den, inverse, scale, zero_point = real
@@ -135,20 +167,11 @@ def fill_rows(
     undefined, first = 0, -1
     for xa in range(0, width, COLUMNS):
         n = min(COLUMNS, width - xa)
-        w0, w1 = xt.w0[xa : xa + n], xt.w1[xa : xa + n]
         gathered_row = -1
         for y in range(y0, y1):
-            i = yt.cell[y] - cell
-            if plain:
-                i += yt.w0[y] == 0.0
-                for c in range(classes):
-                    for x in range(n):
-                        sums[c, x] = values[i, c, xa + x]
-            else:
-                if i != gathered_row:
-                    gather_corners(values[i], values[i + 1], xt.cell[xa : xa + n], corners)
-                    gathered_row = i
-                interpolate(corners, (yt.w0[y], yt.w1[y]), w0, w1, sums)
+            gathered_row = sum_row(
+                values, cell, y, yt, xt, (xa, xa + n), plain, gathered_row, corners, sums
+            )
             if sigmoid:
                 for x in range(n):  # read before dequantize changes it
                     scratch[x] = sums[1, x] > sums[0, x]

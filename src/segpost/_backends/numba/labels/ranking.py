@@ -11,9 +11,8 @@ from segpost._backends.numba.labels.operations import STRIP_IN, STRIP_OUT, sum_e
 from segpost._backends.numba.labels.probabilities import (
     COLUMNS,
     dequantize,
-    gather_corners,
-    interpolate,
     normalize,
+    sum_row,
 )
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import Strip, table
@@ -97,20 +96,11 @@ def rank_rows(
     undefined, first = 0, -1
     for xa in range(0, width, COLUMNS):
         n = min(COLUMNS, width - xa)
-        w0, w1 = xt.w0[xa : xa + n], xt.w1[xa : xa + n]
         gathered_row = -1
         for y in range(y0, y1):
-            i = yt.cell[y] - cell
-            if plain:
-                i += yt.w0[y] == 0.0
-                for c in range(classes):
-                    for x in range(n):
-                        sums[c, x] = values[i, c, xa + x]
-            else:
-                if i != gathered_row:
-                    gather_corners(values[i], values[i + 1], xt.cell[xa : xa + n], corners)
-                    gathered_row = i
-                interpolate(corners, (yt.w0[y], yt.w1[y]), w0, w1, sums)
+            gathered_row = sum_row(
+                values, cell, y, yt, xt, (xa, xa + n), plain, gathered_row, corners, sums
+            )
             row = y - y0
             for x in range(n):
                 for j in range(ranks):
