@@ -96,7 +96,7 @@ def main() -> int:
     head = street()
     print("| task | transformers, ms | segpost, ms | ratio | transformers, MB | segpost, MB |")
     print("|---|--:|--:|--:|--:|--:|")
-    found = {}
+    times = {}
     for task in TASKS:
         both = contenders(options.dialect, task, head)
         for one in both:  # the first call loads code
@@ -104,14 +104,14 @@ def main() -> int:
         memory = [measure.growth(one.run) for one in both]
         theirs, ours = measure.interleave(both, options.rounds)
         ratio = theirs.best_ms / ours.best_ms
-        found[task] = {"transformers_ms": theirs.best_ms, "segpost_ms": ours.best_ms}
+        times[task] = {"transformers_ms": theirs.best_ms, "segpost_ms": ours.best_ms}
         print(
             f"| {task} | {theirs.best_ms:.0f} | {ours.best_ms:.1f} | {ratio:.1f} | "
             f"{memory[0]:.0f} | {memory[1]:.0f} |",
             flush=True,
         )
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(times, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

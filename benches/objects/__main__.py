@@ -42,24 +42,24 @@ def measures(regions: segpost.Regions) -> list[Any]:
 
 def coco(labels: Array, mask: Any) -> list[Any]:
     """np.unique, then a mask in column order and a code for every class."""
-    found = []
+    records = []
     for label in np.unique(labels):
         code = mask.encode(np.asfortranarray(labels == label).view(np.uint8))
         box = [int(number) for number in mask.toBbox(code)]
-        found.append((int(label), int(mask.area(code)), box, code))
-    return found
+        records.append((int(label), int(mask.area(code)), box, code))
+    return records
 
 
 def coco_once(labels: Array, mask: Any) -> list[Any]:
     """The same with np.bincount, and one copy in column order for all classes."""
     columns = np.asfortranarray(labels)
     areas = np.bincount(labels.ravel())
-    found = []
+    records = []
     for label in np.flatnonzero(areas):
         code = mask.encode((columns == label).view(np.uint8))
         box = [int(number) for number in mask.toBbox(code)]
-        found.append((int(label), int(areas[label]), box, code))
-    return found
+        records.append((int(label), int(areas[label]), box, code))
+    return records
 
 
 def outlines(labels: Array, cv2: Any) -> None:

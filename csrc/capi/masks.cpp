@@ -28,9 +28,9 @@ struct Thresholded {
     std::optional<AxisTables> y, x;
     std::vector<double> cutoffs;
 
-    Thresholded(const segpost_array *logits, const segpost_binarize_options *given, std::int64_t h,
-                std::int64_t w)
-        : options(options_of(given)) {
+    Thresholded(const segpost_array *logits, const segpost_binarize_options *caller_options,
+                std::int64_t h, std::int64_t w)
+        : options(options_of(caller_options)) {
         job.logits = logits_view(logits);
         require(options.grid >= SEGPOST_HALF_PIXEL && options.grid <= SEGPOST_ASYMMETRIC,
                 "grid is unknown: " + std::to_string(options.grid));
@@ -94,15 +94,15 @@ struct Thresholded {
 
 } // namespace
 
-int binarize(const segpost_array *logits, const segpost_binarize_options *given,
+int binarize(const segpost_array *logits, const segpost_binarize_options *caller_options,
              const segpost_array *masks, segpost_report *report) {
     return catch_all(report, [&] {
         check_output(masks, "masks", 4, kind(SEGPOST_UINT8));
-        const std::int64_t packed = options_of(given).packed_width, *shape = masks->shape;
+        const std::int64_t packed = options_of(caller_options).packed_width, *shape = masks->shape;
         require(packed >= 0 && (packed == 0 || shape[3] == (packed + 7) / 8),
                 "masks of packed_width " + std::to_string(packed) + " have rows of " +
                     std::to_string((packed + 7) / 8) + " bytes, got " + std::to_string(shape[3]));
-        Thresholded thresholded(logits, given, shape[2], packed ? packed : shape[3]);
+        Thresholded thresholded(logits, caller_options, shape[2], packed ? packed : shape[3]);
         BinarizeJob &job = thresholded.job;
         require(shape[0] == job.logits.n && shape[1] == job.logits.c,
                 "masks must have the logits' images and classes, got " + shape_text(*masks));
@@ -115,12 +115,12 @@ int binarize(const segpost_array *logits, const segpost_binarize_options *given,
     });
 }
 
-int binarize_runs(const segpost_array *logits, const segpost_binarize_options *given,
+int binarize_runs(const segpost_array *logits, const segpost_binarize_options *caller_options,
                   std::int64_t height, std::int64_t width, std::int64_t *counts,
                   std::int64_t capacity, std::int64_t *ends, segpost_report *report) {
     return catch_all(report, [&] {
         require(height >= 0 && width >= 0, "height and width must be 0 at least");
-        Thresholded thresholded(logits, given, height, width);
+        Thresholded thresholded(logits, caller_options, height, width);
         check_table(ends, "ends");
         require(!thresholded.is_empty(), "masks have no pixels");
         MaskRuns runs;

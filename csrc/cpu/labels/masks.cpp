@@ -116,10 +116,11 @@ void add_counts(const std::vector<std::vector<std::int64_t>> &parts, std::int64_
 
 } // namespace
 
-bool launch_binarize(const BinarizeJob &given, const CancelToken &cancelled, LogitErrors &errors) {
+bool launch_binarize(const BinarizeJob &input_job, const CancelToken &cancelled,
+                     LogitErrors &errors) {
     const KernelTable &table = kernels();
-    const std::vector<MaskLevel> levels = levels_of(given);
-    BinarizeJob job = given;
+    const std::vector<MaskLevel> levels = levels_of(input_job);
+    BinarizeJob job = input_job;
     job.levels = levels.data();
     return run(
         mask_tiles(job), cancelled, errors,
@@ -129,16 +130,16 @@ bool launch_binarize(const BinarizeJob &given, const CancelToken &cancelled, Log
         });
 }
 
-bool launch_binarize_runs(const BinarizeJob &given, const CancelToken &cancelled, MaskRuns &runs,
-                          LogitErrors &errors) {
+bool launch_binarize_runs(const BinarizeJob &input_job, const CancelToken &cancelled,
+                          MaskRuns &runs, LogitErrors &errors) {
     const KernelTable &table = kernels();
-    const std::vector<MaskLevel> levels = levels_of(given);
-    BinarizeJob job = given.resample ? transposed(given) : given;
+    const std::vector<MaskLevel> levels = levels_of(input_job);
+    BinarizeJob job = input_job.resample ? transposed(input_job) : input_job;
     job.levels = levels.data();
     const auto tiles = run_tiles(job);
     const std::int64_t masks = job.logits.n * job.logits.c;
     const std::int64_t parts = masks ? static_cast<std::int64_t>(tiles.size()) / masks : 0;
-    std::vector<std::vector<std::int64_t>> found(tiles.size());
+    std::vector<std::vector<std::int64_t>> changes(tiles.size());
     std::vector<std::int64_t> order(tiles.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
     const bool done = run(
@@ -151,12 +152,12 @@ bool launch_binarize_runs(const BinarizeJob &given, const CancelToken &cancelled
             table.binarize_runs(job, tiles[static_cast<std::size_t>(i)], memory, sink, here);
             places.resize(static_cast<std::size_t>(sink.count));
             places.shrink_to_fit();
-            found[static_cast<std::size_t>(i)] = std::move(places);
+            changes[static_cast<std::size_t>(i)] = std::move(places);
         });
     if (!done) return false;
     const std::int64_t area = job.height() * job.width();
     for (std::int64_t mask = 0; mask < masks; ++mask) {
-        const auto begin = found.begin() + mask * parts;
+        const auto begin = changes.begin() + mask * parts;
         add_counts({std::make_move_iterator(begin), std::make_move_iterator(begin + parts)}, area,
                    runs);
     }

@@ -5,7 +5,7 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-constexpr std::int64_t strip = 64; // columns of the image whose runs are found together
+constexpr std::int64_t strip = 64; // columns of the image whose runs are computed together
 
 // Sets bits [begin, end) of a row, the first of a byte being its highest.
 void set_bits(std::uint8_t *row, std::int64_t begin, std::int64_t end) {

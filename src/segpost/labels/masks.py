@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -28,82 +28,58 @@ from segpost.labels.mask_outputs import as_class_order, mask_output, paint_label
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 MaskEncoding = Literal["mask", "bits", "rle", "labels"]
 ENCODINGS: tuple[str, ...] = get_args(MaskEncoding)
+PixelEncoding = Literal["mask", "bits", "labels"]
 Probability = float | Sequence[float] | npt.NDArray[Any]
+
+
+class BinarizeSettings(TypedDict, total=False):
+    """The arguments of `binarize` that decide nothing about the type of its result."""
+
+    threshold: Probability
+    size: Sequence[int] | None
+    grid: Grid
+    letterbox: Letterbox | None
+    scale: float | Sequence[float] | None
+    axis: int
+    quantization: tuple[float, float] | None
+    hysteresis: tuple[Probability, Probability] | None
+    class_order: Sequence[int] | None
+    nan: NanRule
+    check: Check
 
 
 @overload
 def binarize(
-    logits: Any,
-    *,
-    threshold: Probability = ...,
-    size: Sequence[int] | None = ...,
-    grid: Grid = ...,
-    letterbox: Letterbox | None = ...,
-    scale: float | Sequence[float] | None = ...,
-    encoding: Literal["rle"],
-    axis: int = ...,
-    quantization: tuple[float, float] | None = ...,
-    hysteresis: tuple[Probability, Probability] | None = ...,
-    class_order: None = ...,
-    nan: NanRule = ...,
-    check: Check = ...,
-    out: None = ...,
+    logits: Any, *, encoding: Literal["rle"], **settings: Unpack[BinarizeSettings]
 ) -> list[Any]: ...
 @overload
 def binarize(
     logits: HostArray,
     *,
-    threshold: Probability = ...,
-    size: Sequence[int] | None = ...,
-    grid: Grid = ...,
-    letterbox: Letterbox | None = ...,
-    scale: float | Sequence[float] | None = ...,
-    encoding: Literal["mask", "bits", "labels"] = ...,
-    axis: int = ...,
-    quantization: tuple[float, float] | None = ...,
-    hysteresis: tuple[Probability, Probability] | None = ...,
-    class_order: Sequence[int] | None = ...,
-    nan: NanRule = ...,
-    check: Check = ...,
+    encoding: PixelEncoding = ...,
     out: npt.NDArray[Any] | None = ...,
+    **settings: Unpack[BinarizeSettings],
 ) -> LabelArray: ...
 @overload
 def binarize(
     logits: ArrayT,
     *,
-    threshold: Probability = ...,
-    size: Sequence[int] | None = ...,
-    grid: Grid = ...,
-    letterbox: Letterbox | None = ...,
-    scale: float | Sequence[float] | None = ...,
-    encoding: Literal["mask", "bits", "labels"] = ...,
-    axis: int = ...,
-    quantization: tuple[float, float] | None = ...,
-    hysteresis: tuple[Probability, Probability] | None = ...,
-    class_order: Sequence[int] | None = ...,
-    nan: NanRule = ...,
-    check: Check = ...,
+    encoding: PixelEncoding = ...,
     out: ArrayT | None = ...,
+    **settings: Unpack[BinarizeSettings],
 ) -> ArrayT: ...
 @overload
 def binarize(
     logits: SupportsArray,
     *,
-    threshold: Probability = ...,
-    size: Sequence[int] | None = ...,
-    grid: Grid = ...,
-    letterbox: Letterbox | None = ...,
-    scale: float | Sequence[float] | None = ...,
-    encoding: Literal["mask", "bits", "labels"] = ...,
-    axis: int = ...,
-    quantization: tuple[float, float] | None = ...,
-    hysteresis: tuple[Probability, Probability] | None = ...,
-    class_order: Sequence[int] | None = ...,
-    nan: NanRule = ...,
-    check: Check = ...,
+    encoding: PixelEncoding = ...,
     out: npt.NDArray[Any] | None = ...,
+    **settings: Unpack[BinarizeSettings],
 ) -> LabelArray: ...
 def binarize(
     logits: Any,

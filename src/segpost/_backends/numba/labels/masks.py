@@ -101,15 +101,15 @@ def binarize_labels(
     def work(strip: Strip) -> list[Undefined]:
         out, copy_back = tiles.target(labels[strip.n, strip.y0 : strip.y1])
         out[...] = 0
-        found = [
+        undefined = [
             planes.threshold(strip, c, int(value), out, no_toggles)[1]
             for c, value in enumerate(values)
         ]
         copy_back()
-        return found
+        return undefined
 
-    found = run(work, planes.strips, logits.values.size + labels.size * len(values))
-    return _sum_errors(logits, [undefined for part in found for undefined in part])
+    parts_of_strips = run(work, planes.strips, logits.values.size + labels.size * len(values))
+    return _sum_errors(logits, [undefined for part in parts_of_strips for undefined in part])
 
 
 def binarize_runs(
@@ -127,13 +127,13 @@ def binarize_runs(
         return toggles[:count].copy(), undefined
 
     parts = [(strip, c) for strip in planes.strips for c in range(classes)]
-    found = run(work, parts, logits.values.size * 2)
+    parts_of_strips = run(work, parts, logits.values.size * 2)
     images = logits.values.shape[0]
     toggles: list[list[Array]] = [[] for _ in range(images * classes)]
-    for (strip, c), (places, _) in zip(parts, found, strict=True):
+    for (strip, c), (places, _) in zip(parts, parts_of_strips, strict=True):
         toggles[strip.n * classes + c].append(places)
     runs = runs_of_toggles([np.concatenate(part) for part in toggles], height * width)
-    return runs, _sum_errors(logits, [undefined for _, undefined in found])
+    return runs, _sum_errors(logits, [undefined for _, undefined in parts_of_strips])
 
 
 def _sum_errors(logits: Logits, undefined: list[Undefined]) -> LogitErrors:

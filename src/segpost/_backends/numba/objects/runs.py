@@ -35,15 +35,15 @@ def find_runs(labels: Array, values: Array | None = None) -> Runs:
             add_values(frozen(packed(values[n, :, x0:x1])), bottom, first[:-1].copy(), total)
         return Runs(column, top, bottom, label, total)
 
-    found = run(work, strips, labels.size) if labels.size else []
-    if not found:
+    runs_of_strips = run(work, strips, labels.size) if labels.size else []
+    if not runs_of_strips:
         nothing = np.zeros(0, np.int32)
         total = None if values is None else np.zeros(0)
         return Runs(nothing, nothing, nothing, np.zeros(0, np.int64), total)
     column, top, bottom, label = (
-        np.concatenate(parts) for parts in zip(*(part[:4] for part in found), strict=True)
+        np.concatenate(parts) for parts in zip(*(part[:4] for part in runs_of_strips), strict=True)
     )
-    sums = [part.total for part in found if part.total is not None]
+    sums = [part.total for part in runs_of_strips if part.total is not None]
     return Runs(column, top, bottom, label, np.concatenate(sums) if sums else None)
 
 
