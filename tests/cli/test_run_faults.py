@@ -26,6 +26,8 @@ STOPPED = """
 import os, signal, sys, segpost.cli
 count, number, *arguments = sys.argv[1:]
 replace, places = os.replace, iter(range(10**6))
+for end in (signal.SIGHUP, signal.SIGTERM):
+    signal.signal(end, signal.SIG_DFL)  # nohup ignores one
 
 def stopping(source, target):
     is_output = "/.segpost-" not in str(target)
