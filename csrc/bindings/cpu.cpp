@@ -289,22 +289,8 @@ void instance_counts(const py::array &preds, const py::array &target, const py::
         [&](const CancelToken &cancelled) { return launch_instance_counts(job, cancelled); });
 }
 
-// The arrays of contract.Runs.
-py::tuple find_runs(const py::array &labels, const py::object &values) {
-    FindRunsJob job;
-    job.labels = map_view(labels, false);
-    require(job.labels.n * job.labels.w < std::int64_t{1} << 31 && job.labels.h < std::int64_t{1}
-                                                                                      << 31,
-            "labels");
-    if (!values.is_none()) {
-        job.values = map_view(values.cast<py::array>(), false);
-        require(same_pixels(job.labels, job.values) &&
-                    (job.values.dtype == DType::f32 || job.values.dtype == DType::u8),
-                "values");
-    }
-    std::vector<ChangedColumns> parts;
-    release_gil(
-        [&](const CancelToken &cancelled) { return launch_find_changes(job, cancelled, parts); });
+// The arrays of object_contract.Runs.
+py::tuple write_runs(const FindRunsJob &job, const std::vector<ChangedColumns> &parts) {
     std::size_t count = 0;
     for (const ChangedColumns &part : parts) count += part.changes.size();
     const auto size = static_cast<py::ssize_t>(count);
@@ -328,6 +314,43 @@ py::tuple find_runs(const py::array &labels, const py::object &values) {
         return launch_write_runs(job, parts, cancelled, out);
     });
     return py::make_tuple(column, top, bottom, label, sum);
+}
+
+// Positions of runs are int32.
+void check_run_size(const LabelView &labels, const char *name) {
+    constexpr std::int64_t limit = std::int64_t{1} << 31;
+    require(labels.n * labels.w < limit && labels.h < limit, name);
+}
+
+py::tuple find_runs(const py::array &labels, const py::object &values) {
+    FindRunsJob job;
+    job.labels = map_view(labels, false);
+    check_run_size(job.labels, "labels");
+    if (!values.is_none()) {
+        job.values = map_view(values.cast<py::array>(), false);
+        require(same_pixels(job.labels, job.values) &&
+                    (job.values.dtype == DType::f32 || job.values.dtype == DType::u8),
+                "values");
+    }
+    std::vector<ChangedColumns> parts;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_find_changes(job, cancelled, parts); });
+    return write_runs(job, parts);
+}
+
+// The arrays of the runs, and errors; segpost._backends.native makes the record.
+py::tuple argmax_runs(const Record<records::Logits> &logits, const py::object &axes) {
+    const ArgmaxJob job = argmax_job(logits, axes);
+    require(job.resample, "axes");
+    FindRunsJob runs;
+    runs.labels.n = job.logits.n, runs.labels.h = job.height(), runs.labels.w = job.width();
+    check_run_size(runs.labels, "axes");
+    std::vector<ChangedColumns> parts;
+    LogitErrors errors;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_find_logit_changes(job, cancelled, parts, errors);
+    });
+    return py::make_tuple(write_runs(runs, parts), to_python(errors));
 }
 
 py::list levels() {
@@ -379,6 +402,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("offsets"), arg("counts"));
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
+    m.def("argmax_runs", &argmax_runs, arg("logits"), arg("axes"));
     m.def("find_runs", &find_runs, arg("labels"), arg("values").none() = py::none());
     bind_crf(m);
     m.def("bind_records", &bind_records, arg("contract"));

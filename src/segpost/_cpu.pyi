@@ -102,6 +102,9 @@ class CrfSolver:
         trace: bool,
     ) -> list[CrfStep]: ...
 
+def argmax_runs(
+    logits: Logits, axes: Axes
+) -> tuple[tuple[Array, Array, Array, Array, None], LogitErrors]: ...
 def find_runs(
     labels: Array, values: Array | None = None
 ) -> tuple[Array, Array, Array, Array, Array | None]: ...

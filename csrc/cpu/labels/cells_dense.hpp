@@ -1,5 +1,5 @@
 // The worst case: every pixel of neighboring cells over all classes, with the same filter.
-// Only included by argmax_cells.simd.cpp.
+// Only included by cells_walk.hpp.
 #pragma once
 
 #include "cpu/labels/cells_mixed.hpp"

@@ -1,5 +1,5 @@
 // Cells with several candidates: which classes those are, the float32 comparison and, where that
-// cannot tell, the definition. Only included by argmax_cells.simd.cpp.
+// cannot tell, the definition. Only included by cells_dense.hpp.
 #pragma once
 
 #include "cpu/labels/cells_rows.hpp"
@@ -81,13 +81,23 @@ template <int W, class L> inline void put_span(typename Vec<W>::i32 label, L *la
     }
 }
 
-// A cell with a few candidates: float32 decides, the definition where that is too close.
-// W is the number of columns handled at once.
-template <int W, class L>
-void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0, std::int64_t y1,
-                  const std::int32_t *list, std::int64_t count, LogitErrors &errors) {
-    using V = typename Vec<W>::f32;
-    using M = typename Vec<W>::i32;
+// By how much the first of two classes is ahead of the second at the corners of a cell.
+struct PairCorners {
+    float upper[2], lower[2];
+
+    template <class L>
+    PairCorners(const Work<float, L> &work, std::int64_t cell, const std::int32_t *list) {
+        const std::int64_t first = list[0] * work.pitch + cell,
+                           second = list[1] * work.pitch + cell;
+        for (int k = 0; k < 2; ++k) {
+            upper[k] = work.upper.planes[first + k] - work.upper.planes[second + k];
+            lower[k] = work.lower.planes[first + k] - work.lower.planes[second + k];
+        }
+    }
+};
+
+template <class L> inline float largest_corner(const Work<float, L> &work, std::int64_t cell,
+                                               const std::int32_t *list, std::int64_t count) {
     float most = 0.0f;
     for (std::int64_t i = 0; i < count; ++i) {
         const float *upper = work.upper.planes + list[i] * work.pitch + cell;
@@ -95,6 +105,17 @@ void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0
         for (int k = 0; k < 2; ++k)
             most = max(most, max(__builtin_fabsf(upper[k]), __builtin_fabsf(lower[k])));
     }
+    return most;
+}
+
+// A cell with a few candidates: float32 decides, the definition where that is too close.
+// W is the number of columns handled at once.
+template <int W, class L>
+void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0, std::int64_t y1,
+                  const std::int32_t *list, std::int64_t count, LogitErrors &errors) {
+    using V = typename Vec<W>::f32;
+    using M = typename Vec<W>::i32;
+    const float most = largest_corner(work, cell, list, count);
     if (!(most < filter_limit))
         return resolve_cell_exactly(work, cell, y0, y1, list, count, errors);
     const float margin = most * filter_relative + filter_absolute;
@@ -114,12 +135,9 @@ void compare_cell(const Work<float, L> &work, std::int64_t cell, std::int64_t y0
     };
 
     if (count == 2) { // the sign of one bilinear function
-        const float *p = work.upper.planes + list[0] * work.pitch + cell;
-        const float *q = work.upper.planes + list[1] * work.pitch + cell;
-        const float a = p[0] - q[0], b = p[1] - q[1];
-        p = work.lower.planes + list[0] * work.pitch + cell;
-        q = work.lower.planes + list[1] * work.pitch + cell;
-        const float down_a = p[0] - q[0] - a, down_b = p[1] - q[1] - b;
+        const PairCorners corners(work, cell, list);
+        const float a = corners.upper[0], b = corners.upper[1];
+        const float down_a = corners.lower[0] - a, down_b = corners.lower[1] - b;
         const M first = broadcast<M>(list[0]), second = broadcast<M>(list[1]);
         const V limit = broadcast<V>(margin);
         for (std::int64_t y = y0; y < y1; ++y) {

@@ -90,13 +90,6 @@ std::vector<MaskTile> run_tiles(const BinarizeJob &job) {
     return result;
 }
 
-void grow(RunSink &sink, std::int64_t capacity) {
-    auto &memory = *static_cast<std::vector<std::int64_t> *>(sink.owner);
-    memory.resize(static_cast<std::size_t>(std::max(capacity, 2 * sink.capacity)));
-    sink.places = memory.data();
-    sink.capacity = static_cast<std::int64_t>(memory.size());
-}
-
 // Appends the counts of a mask; places that stand twice, where tiles meet, are none.
 void add_counts(const std::vector<std::vector<std::int64_t>> &parts, std::int64_t area,
                 MaskRuns &runs) {
@@ -145,14 +138,12 @@ bool launch_binarize_runs(const BinarizeJob &input_job, const CancelToken &cance
     const bool done = run(
         order, cancelled, errors, [&](std::int64_t) { return table.binarize_scratch(job); },
         [&](std::int64_t i, char *memory, LogitErrors &here) {
-            std::vector<std::int64_t> places;
             RunSink sink;
-            sink.grow = grow;
-            sink.owner = &places;
-            table.binarize_runs(job, tiles[static_cast<std::size_t>(i)], memory, sink, here);
-            places.resize(static_cast<std::size_t>(sink.count));
+            std::vector<std::int64_t> &places = changes[static_cast<std::size_t>(i)];
+            collect(sink, places, [&] {
+                table.binarize_runs(job, tiles[static_cast<std::size_t>(i)], memory, sink, here);
+            });
             places.shrink_to_fit();
-            changes[static_cast<std::size_t>(i)] = std::move(places);
         });
     if (!done) return false;
     const std::int64_t area = job.height() * job.width();

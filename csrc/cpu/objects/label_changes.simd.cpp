@@ -5,23 +5,6 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-constexpr std::int64_t word = 64; // pixels whose comparisons are the bits of one
-
-alignas(word) constexpr std::uint8_t zeros[word] = {};
-
-// Bit k: whether labels a[k] and b[k] differ.
-template <class L>
-inline std::uint64_t differing_labels(const L *a, const L *b, std::int64_t count) {
-    if constexpr (sizeof(L) == 1) {
-        if (count == word)
-            return differing_bytes(reinterpret_cast<const std::uint8_t *>(a),
-                                   reinterpret_cast<const std::uint8_t *>(b));
-    }
-    alignas(word) std::uint8_t differs[word] = {};
-    for (std::int64_t k = 0; k < count; ++k) differs[k] = a[k] != b[k];
-    return differing_bytes(differs, zeros);
-}
-
 template <class V>
 inline void add_values(const char *row, std::int64_t step, std::int64_t count, double *sums) {
     if (step == static_cast<std::int64_t>(sizeof(V))) {

@@ -44,6 +44,32 @@ bool launch_find_changes(const FindRunsJob &job, const CancelToken &cancelled,
         cancelled);
 }
 
+// The same of the labels of logits that are resized, which are not written.
+bool launch_find_logit_changes(const ArgmaxJob &job, const CancelToken &cancelled,
+                               std::vector<ChangedColumns> &parts, LogitErrors &errors) {
+    const KernelTable &table = kernels();
+    const std::int64_t cells = job.x.cells();
+    const std::int64_t step = std::max<std::int64_t>(64, per_task(columns_per_task, job.x.widest));
+    std::vector<Tile> tiles;
+    parts.clear();
+    for (std::int64_t n = 0; n < job.logits.n; ++n)
+        for (std::int64_t x = 0; x < cells; x += step) {
+            tiles.push_back({n, 0, job.y.cells(), x, std::min(x + step, cells), 0, job.y.n_out});
+            parts.emplace_back();
+            parts.back().rect = {n, 0, job.y.n_out, job.x.start[x], job.x.start[tiles.back().x1]};
+        }
+    std::vector<std::size_t> order(tiles.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    return run(
+        order, cancelled, errors,
+        [&](std::size_t i) { return table.argmax_changes_scratch(job, tiles[i]); },
+        [&](std::size_t i, char *memory, LogitErrors &here) {
+            ChangeSink sink;
+            collect(sink, parts[i].changes,
+                    [&] { table.argmax_changes(job, tiles[i], memory, sink, here); });
+        });
+}
+
 bool launch_write_runs(const FindRunsJob &job, const std::vector<ChangedColumns> &parts,
                        const CancelToken &cancelled, const RunArrays &out) {
     std::vector<std::int64_t> first(parts.size(), 0);

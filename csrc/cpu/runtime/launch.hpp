@@ -51,6 +51,8 @@ struct RunArrays {
 };
 // There are as many runs as changes.
 bool launch_find_changes(const FindRunsJob &, const CancelToken &, std::vector<ChangedColumns> &);
+bool launch_find_logit_changes(const ArgmaxJob &, const CancelToken &,
+                               std::vector<ChangedColumns> &, LogitErrors &);
 bool launch_write_runs(const FindRunsJob &, const std::vector<ChangedColumns> &,
                        const CancelToken &, const RunArrays &);
 

@@ -100,6 +100,20 @@ bool run(const std::vector<WorkItem> &items, const CancelToken &cancelled, Error
         cancelled);
 }
 
+// What a kernel adds to a sink, in a vector.
+template <class T, class Kernel>
+void collect(Sink<T> &sink, std::vector<T> &items, const Kernel &kernel) {
+    sink.owner = &items;
+    sink.grow = [](Sink<T> &full, std::int64_t capacity) {
+        auto &memory = *static_cast<std::vector<T> *>(full.owner);
+        memory.resize(static_cast<std::size_t>(std::max(capacity, 2 * full.capacity)));
+        full.items = memory.data();
+        full.capacity = static_cast<std::int64_t>(memory.size());
+    };
+    kernel();
+    items.resize(static_cast<std::size_t>(sink.count));
+}
+
 inline std::vector<Rows> split_rows(const LabelView &map, std::int64_t row_cost) {
     std::vector<Rows> items;
     const std::int64_t step = per_task(bytes_per_task, map.w * row_cost);

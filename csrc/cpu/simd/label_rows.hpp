@@ -42,5 +42,22 @@ inline void widen_labels(const LabelView &map, std::int64_t n, std::int64_t y, s
 #undef SEGPOST_WIDEN
 }
 
+constexpr std::int64_t word = 64; // labels whose comparisons are the bits of one
+
+alignas(word) constexpr std::uint8_t zeros[word] = {};
+
+// Bit k: whether labels a[k] and b[k] differ, k < count.
+template <class L>
+inline std::uint64_t differing_labels(const L *a, const L *b, std::int64_t count) {
+    if constexpr (sizeof(L) == 1) {
+        if (count == word)
+            return differing_bytes(reinterpret_cast<const std::uint8_t *>(a),
+                                   reinterpret_cast<const std::uint8_t *>(b));
+    }
+    alignas(word) std::uint8_t differs[word] = {};
+    for (std::int64_t k = 0; k < count; ++k) differs[k] = a[k] != b[k];
+    return differing_bytes(differs, zeros);
+}
+
 } // namespace
 } // namespace segpost::SEGPOST_LEVEL

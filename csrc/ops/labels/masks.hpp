@@ -23,6 +23,7 @@
 #pragma once
 
 #include "ops/labels/labels.hpp"
+#include "ops/sink.hpp"
 
 namespace segpost {
 
@@ -73,22 +74,14 @@ struct MaskTile {
     std::int64_t c0, c1;
 };
 
-// The flat indices, in a mask, at which its value changes; memory comes from the launcher.
-struct RunSink {
-    std::int64_t *places = nullptr;
-    std::int64_t count = 0, capacity = 0;
-    void (*grow)(RunSink &, std::int64_t capacity) = nullptr;
-    void *owner = nullptr;
-
-    void reserve(std::int64_t more) {
-        if (count + more > capacity) grow(*this, count + more);
-    }
+// The flat indices, in a mask, at which its value changes.
+struct RunSink : Sink<std::int64_t> {
     // A place that comes twice is none. Memory has been reserved.
     void add(std::int64_t place) {
-        if (count > 0 && places[count - 1] == place)
+        if (count > 0 && items[count - 1] == place)
             --count;
         else
-            places[count++] = place;
+            items[count++] = place;
     }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/metrics/confusion.hpp"
+#include "ops/sink.hpp"
 
 namespace segpost {
 
@@ -16,5 +17,6 @@ struct LabelChange {
     std::int64_t label;
     double sum;
 };
+using ChangeSink = Sink<LabelChange>;
 
 } // namespace segpost

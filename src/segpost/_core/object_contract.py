@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from segpost._core.contract import LogitErrors, Logits
+    from segpost._core.sampling import Axes
 
 Array = npt.NDArray[Any]
 
@@ -30,3 +34,6 @@ class ObjectOperations(Protocol):
         labels: Array,  # [N, H, W] integers below 2**63
         values: Array | None = None,  # [N, H, W] float32 or uint8, whose sums runs have
     ) -> Runs: ...
+
+    # Only where `supports` says so: a label map and find_runs give the same.
+    def argmax_runs(self, logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]: ...

@@ -1,4 +1,4 @@
-"""Regions of logits: labels exist for a strip of columns at a time."""
+"""Regions of logits: labels exist for a strip of the image at a time."""
 
 from __future__ import annotations
 
@@ -57,20 +57,35 @@ def table_of_logits(
             )
         decoded.refuse_probabilities(argument, (1.0, 0.0), None)
     resampling = plan_resampling(argument.values.shape[2:], size, grid, letterbox)
-    registry.backend(argument.values, operation="find_runs")
+    backend = registry.backend(argument.values, operation="find_runs")
+    if resampling.axes is None or has_confidence or not backend.supports("argmax_runs"):
+        runs = _find_runs_of_strips(argument, resampling, has_confidence)
+    else:
+        part = _part_of_logits(argument, resampling)
+        runs, errors = backend.argmax_runs(part, resampling.axes)
+        if errors.nan_count or errors.undefined_count:
+            _raise_errors(argument, resampling, has_confidence)
+    return table_of_runs(runs, resampling.size, None, ignore_index)
+
+
+def _part_of_logits(logits: Logits, resampling: Resampling) -> Logits:
+    """Return the logits that a resampling reads."""
+    if resampling.region is None:
+        return logits
+    return logits._replace(values=logits.values[resampling.region], origin=resampling.origin)
+
+
+def _find_runs_of_strips(logits: Logits, resampling: Resampling, has_confidence: bool) -> Runs:
+    """Return the runs of label maps of strips of columns, one after the other."""
     height, width = resampling.size
     step = max(STRIP_PIXELS // max(height, 1), 64)
-    strips = [
-        part_of_resampling(resampling, slice(0, height), slice(x, min(x + step, width)))
-        for x in range(0, width, step)
-    ]
-    if not height:
-        strips = []
-    found = []
-    for number, strip in enumerate(strips):
-        runs = _find_runs(argument, strip, resampling, has_confidence)
-        found.append(runs._replace(column=runs.column + np.int32(number * step)))
-    return table_of_runs(_concatenate(found), (height, width), None, ignore_index)
+    parts = []
+    for x in range(0, width if height else 0, step):
+        columns = slice(x, min(x + step, width))
+        strip = part_of_resampling(resampling, slice(0, height), columns)
+        runs = _find_runs(logits, strip, resampling, has_confidence)
+        parts.append(runs._replace(column=runs.column + np.int32(x)))
+    return _concatenate(parts)
 
 
 def _concatenate(parts: list[Runs]) -> Runs:
@@ -87,9 +102,7 @@ def _concatenate(parts: list[Runs]) -> Runs:
 
 def _find_runs(logits: Logits, strip: Resampling, whole: Resampling, has_confidence: bool) -> Runs:
     """Return the runs of a strip of columns."""
-    part = logits
-    if strip.region is not None:
-        part = logits._replace(values=logits.values[strip.region], origin=strip.origin)
+    part = _part_of_logits(logits, strip)
     labels = np.empty((1, *strip.size), label_dtype(logits.values.shape[1]))
     confidence = np.empty(labels.shape, np.float32) if has_confidence else None
     backend = registry.backend(part.values, labels)
@@ -107,8 +120,7 @@ def _find_runs(logits: Logits, strip: Resampling, whole: Resampling, has_confide
 
 def _raise_errors(logits: Logits, whole: Resampling, has_confidence: bool) -> None:
     """Raise the error of the whole image, which says where its first bad value is."""
-    if whole.region is not None:
-        logits = logits._replace(values=logits.values[whole.region], origin=whole.origin)
+    logits = _part_of_logits(logits, whole)
     shape = (1, *whole.size)
     labels = np.empty(shape, label_dtype(logits.values.shape[1]))
     backend = registry.backend(logits.values, labels)

@@ -1,0 +1,107 @@
+// The order of the work on a tile: row by row of cells, block by block of those that could not be
+// filled. Only included by argmax_*.simd.cpp.
+#pragma once
+
+#include "cpu/labels/cells_dense.hpp"
+#include "cpu/runtime/kernel_table.hpp"
+
+namespace segpost::SEGPOST_LEVEL {
+namespace {
+
+// The cells of a block that could not be filled. `target` may take a cell of two candidates, else
+// the labels of its pixels are written, which mark_written(first, last) says of cells.
+template <class T, class L, class Target>
+void mixed_cells(const Work<T, L> &work, std::int64_t block, std::int64_t y0, std::int64_t y1,
+                 CellRule rule, Target &target, LogitErrors &errors) {
+    std::int64_t mixed = 0;
+    const std::int64_t last = min<std::int64_t>(block + lanes, work.cells);
+    for (std::int64_t x = block; x < last; ++x) mixed += work.uniform[x] == undecided;
+    if (mixed == 0 && rule == CellRule::fill) return;
+    if constexpr (sizeof(T) == 4) {
+        bool small = true; // the dense kernel's float32 must not overflow
+        for (std::int64_t x = block; x <= last; ++x)
+            small &= work.upper.largest[x] < filter_limit && work.lower.largest[x] < filter_limit;
+        const auto write_block = [&] {
+            target.mark_written(block, last);
+            dense_rows(work, block, y0, y1, errors);
+        };
+        if (small && rule == CellRule::dense) return write_block();
+        find_candidates(work, block);
+        const std::int64_t candidates = count_candidates(work, block, last);
+        // Vector steps of either way, as measured on scenes and on noise.
+        const std::int64_t rows = y1 - y0, groups = (work.job.x.widest + group - 1) / group;
+        const std::int64_t dense =
+            rows * groups * (work.classes * (group * 5 / 2 + 4) + 12 * lanes);
+        const std::int64_t sparse =
+            mixed * (40 + 12 * rows) +
+            (candidates - 2 * mixed) * rows * 10 * ((work.job.x.widest + lanes - 1) / lanes);
+        if (small && dense < sparse) return write_block();
+    } else {
+        find_candidates(work, block);
+    }
+    for (std::int64_t x = block; x < last; ++x) {
+        if (work.uniform[x] != undecided) continue;
+        if (work.begin(x) == work.begin(x + 1)) continue;
+        const bool special =
+            work.upper.label[x] == undecided || work.upper.label[x + 1] == undecided ||
+            work.lower.label[x] == undecided || work.lower.label[x + 1] == undecided;
+        if (special) {
+            target.mark_written(x, x + 1);
+            resolve_cell_exactly(work, x, y0, y1, nullptr, work.classes, errors);
+            continue;
+        }
+        const std::int64_t count = list_candidates(work, x - block);
+        if constexpr (sizeof(T) == 4)
+            if (count == 2 && target.take_pair(x, y0, y1, work.list)) continue;
+        target.mark_written(x, x + 1);
+        if constexpr (sizeof(T) == 4) {
+            if (work.job.x.widest <= 4 || lanes == 4)
+                compare_cell<4>(work, x, y0, y1, work.list, count, errors);
+            else if (work.job.x.widest <= 8 || lanes == 8)
+                compare_cell < lanes<8 ? 4 : 8>(work, x, y0, y1, work.list, count, errors);
+            else
+                compare_cell<lanes>(work, x, y0, y1, work.list, count, errors);
+        } else {
+            resolve_cell_exactly(work, x, y0, y1, work.list, count, errors);
+        }
+    }
+}
+
+// Calls visit(y0, y1) for the output rows of every row of cells of a tile, after its logits are
+// read.
+template <class T, class L, class Visit>
+void walk_rows(Work<T, L> &work, LogitErrors &errors, const Visit &visit) {
+    const ArgmaxJob &job = work.job;
+    const Tile &tile = work.tile;
+    if (job.lut)
+        for (std::int64_t c = 0; c < max<std::int64_t>(work.classes, 32); ++c)
+            work.lut[c] = c < work.classes ? job.lut[c] : 0;
+    for (std::int64_t i = 0; i < work.columns + lanes; ++i)
+        work.t[i] = i < work.columns ? job.x.t[work.first_column + i] : 0.0f;
+    std::int64_t read = -1; // the row that `lower` holds
+    for (std::int64_t cell = tile.y0; cell < tile.y1; ++cell) {
+        if (read == cell) {
+            const Row<T> row = work.upper;
+            work.upper = work.lower;
+            work.lower = row;
+        } else {
+            read_row(work, work.upper, cell, errors);
+        }
+        const Row<T> spare = work.lower;
+        if (job.y.n_in > 1)
+            read_row(work, work.lower, cell + 1, errors);
+        else
+            work.lower = work.upper;
+        read = cell + 1;
+        const std::int64_t y0 = max<std::int64_t>(job.y.start[cell], tile.row0);
+        const std::int64_t y1 = min<std::int64_t>(job.y.start[cell + 1], tile.row1);
+        if (y0 < y1 && work.columns > 0) {
+            fill_cells(work);
+            visit(y0, y1);
+        }
+        if (job.y.n_in == 1) work.lower = spare;
+    }
+}
+
+} // namespace
+} // namespace segpost::SEGPOST_LEVEL
