@@ -82,6 +82,10 @@ py::object binarize_labels(const Record<records::Logits> &logits, const py::obje
     return to_python(errors);
 }
 
+template <class T> py::array to_array(const std::vector<T> &values) {
+    return py::array(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
 // Counts, ends and errors; segpost._backends.native makes the record.
 py::tuple binarize_runs(const Record<records::Logits> &logits, const py::object &axes,
                         const py::array &cutoffs) {
@@ -91,10 +95,7 @@ py::tuple binarize_runs(const Record<records::Logits> &logits, const py::object 
     release_gil([&](const CancelToken &cancelled) {
         return launch_binarize_runs(job, cancelled, runs, errors);
     });
-    const auto array = [](const std::vector<std::int64_t> &values) {
-        return py::array(static_cast<py::ssize_t>(values.size()), values.data());
-    };
-    return py::make_tuple(array(runs.counts), array(runs.ends), to_python(errors));
+    return py::make_tuple(to_array(runs.counts), to_array(runs.ends), to_python(errors));
 }
 
 py::object rank_classes(const Record<records::Logits> &logits, const py::object &axes,
@@ -353,6 +354,38 @@ py::tuple argmax_runs(const Record<records::Logits> &logits, const py::object &a
     return py::make_tuple(write_runs(runs, parts), to_python(errors));
 }
 
+py::tuple count_runs(const py::array &offsets, const py::array &column, const py::array &top,
+                     const py::array &bottom, std::int64_t height, std::int64_t width) {
+    RegionRuns job;
+    job.regions = static_cast<std::int64_t>(offsets.size()) - 1;
+    require(job.regions >= 0, "offsets");
+    job.offsets = checked_pointer<std::int64_t>(offsets, job.regions + 1);
+    for (std::int64_t i = 0; i <= job.regions; ++i)
+        require(job.offsets[i] >= (i ? job.offsets[i - 1] : 0), "offsets");
+    const std::int64_t runs = job.offsets[job.regions];
+    job.column = checked_pointer<std::int32_t>(column, runs);
+    job.top = checked_pointer<std::int32_t>(top, runs);
+    job.bottom = checked_pointer<std::int32_t>(bottom, runs);
+    MaskRuns out;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_count_runs(job, height, width, cancelled, out);
+    });
+    return py::make_tuple(to_array(out.counts), to_array(out.ends));
+}
+
+py::tuple compress_counts(const py::array &counts, const py::array &ends) {
+    const auto masks = static_cast<std::int64_t>(ends.size());
+    const auto *last = checked_pointer<std::int64_t>(ends, masks);
+    std::int64_t before = 0;
+    for (std::int64_t i = 0; i < masks; before = last[i++]) require(last[i] >= before, "ends");
+    const auto *first = checked_pointer<std::int64_t>(counts, before);
+    MaskCodes codes;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_compress_counts(first, last, masks, cancelled, codes);
+    });
+    return py::make_tuple(to_array(codes.characters), to_array(codes.ends));
+}
+
 py::list levels() {
     py::list names;
     for (const KernelTable *const *level = available_levels(); *level; ++level)
@@ -402,6 +435,9 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("offsets"), arg("counts"));
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
+    m.def("count_runs", &count_runs, arg("offsets"), arg("column"), arg("top"), arg("bottom"),
+          arg("height"), arg("width"));
+    m.def("compress_counts", &compress_counts, arg("counts"), arg("ends"));
     m.def("argmax_runs", &argmax_runs, arg("logits"), arg("axes"));
     m.def("find_runs", &find_runs, arg("labels"), arg("values").none() = py::none());
     bind_crf(m);

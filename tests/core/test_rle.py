@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from segpost._backends.codes import compress_each
 from segpost._core import rle
 
 CODES = [
@@ -31,6 +32,20 @@ def random_masks(count: int = 60) -> Iterator[np.ndarray]:
 @pytest.mark.parametrize(("counts", "size"), CODES)
 def test_compressed_counts_come_back(counts: list[int], size: tuple[int, int]) -> None:
     assert rle.decompress_counts(rle.compress_counts(np.array(counts, np.int64))).tolist() == counts
+
+
+def test_strings_of_many_masks(backend: str) -> None:
+    """Every backend writes the characters of the definition, of short and of long masks."""
+    random = np.random.default_rng(8)
+    lengths = [1, 2, 3, 4, 5, 200_000, 1, 7, 30_000]
+    counts = np.concatenate([random.integers(0, 2 ** (8 + i), n) for i, n in enumerate(lengths)])
+    counts[-1] = 2**62
+    ends = np.cumsum(lengths)
+    codes = compress_each(counts, ends)
+    assert len(codes) == len(lengths)
+    for code, start, end in zip(codes, ends - lengths, ends, strict=True):
+        assert code == rle.compress_counts(counts[start:end])
+    assert compress_each(np.zeros(0, np.int64), np.zeros(0, np.int64)) == []
 
 
 def test_the_string_of_coco_s_example() -> None:

@@ -18,7 +18,8 @@ ndimage = pytest.importorskip("scipy.ndimage")
 def smooth(random: np.random.Generator, shape: tuple[int, int, int]) -> Array:
     """Logits whose classes meet along lines, as those of a trained network."""
     noise = ndimage.gaussian_filter(random.normal(size=shape), (0, 1.2, 1.2))
-    return (noise * 30).astype(np.float32)
+    logits: Array = (noise * 30).astype(np.float32)
+    return logits
 
 
 def check(logits: Array, **settings: Any) -> None:

@@ -110,7 +110,7 @@ def report(case: Case) -> Report:
         backend.binarize_labels(logits, axes, levels, order, labels),
     ]
     runs, counts = backend.binarize_runs(logits, axes, levels)
-    strings = rle.compress_each(*runs)
+    strings = rle.split_codes(*backend.compress_counts(*runs))
     return Report(masks, bits, labels, strings, [*errors, counts])
 
 

@@ -27,6 +27,7 @@ template <class T, class L> class Columns {
     }
 
     void find(ChangeSink &sink, LogitErrors &errors) {
+        sink.reserve(8 * work_.columns); // what a scene has
         job_.labels.stride_n = 0;
         job_.labels.stride_h = pitch_ * static_cast<std::int64_t>(sizeof(L));
         walk_rows(work_, errors, [&](std::int64_t from, std::int64_t to) {

@@ -157,7 +157,10 @@ template <class T, class L> void fill_cells(const Work<T, L> &work) {
         store(work.uniform + x, (a == b) & (a == d) & (a == e) ? a : broadcast<I>(undecided));
     }
     each_run(work, [&](std::int32_t label, std::int64_t from, std::int64_t to) {
-        for (std::int64_t i = from; i < to; ++i) work.fill[i] = static_cast<L>(label);
+        if constexpr (sizeof(L) == 1)
+            __builtin_memset(work.fill + from, label, static_cast<std::size_t>(to - from));
+        else
+            for (std::int64_t i = from; i < to; ++i) work.fill[i] = static_cast<L>(label);
         if (!work.job.lut) return;
         const std::uint32_t color = work.lut[label];
         for (std::int64_t i = from; i < to; ++i)

@@ -20,6 +20,21 @@ struct MaskRuns {
     std::vector<std::int64_t> counts, ends;
 };
 bool launch_binarize_runs(const BinarizeJob &, const CancelToken &, MaskRuns &, LogitErrors &);
+// Runs of regions, sorted by region, of each by column, then by row.
+struct RegionRuns {
+    std::int64_t regions;
+    const std::int64_t *offsets; // [regions + 1]
+    const std::int32_t *column, *top, *bottom;
+};
+bool launch_count_runs(const RegionRuns &, std::int64_t height, std::int64_t width,
+                       const CancelToken &, MaskRuns &);
+// The compressed strings of masks, one after another, and where each ends.
+struct MaskCodes {
+    std::vector<std::uint8_t> characters;
+    std::vector<std::int64_t> ends;
+};
+bool launch_compress_counts(const std::int64_t *counts, const std::int64_t *ends,
+                            std::int64_t masks, const CancelToken &, MaskCodes &);
 bool launch_add_resized(const AddResizedJob &, const CancelToken &);
 bool launch_colorize(const ColorizeJob &, const CancelToken &, LabelErrors &);
 bool launch_overlay(const OverlayJob &, const CancelToken &, LabelErrors &);

@@ -78,11 +78,6 @@ def dense_crf(
     return _cpu.CrfSolver(unary, tuple(terms), include_self, config)
 
 
-def supports(operation: str, kind: str = "") -> bool:
-    """Return True: this backend has every operation of the CPU."""
-    return True
-
-
 def argmax_runs(logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]:
     """Return the runs of the labels of resized logits, without the labels."""
     runs, errors = _cpu.argmax_runs(logits, axes)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy.typing as npt
 
 from segpost._core.boundary_contract import BoundaryOperations
-from segpost._core.object_contract import ObjectOperations
+from segpost._core.object_contract import ObjectOperations, Runs
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
@@ -189,6 +189,8 @@ class Backend(BoundaryOperations, ObjectOperations, Protocol):
         fast: bool = False,  # confidence within 1e-5 of the definition, not 1e-6
         probabilities: Array | None = None,  # [N, C, H, W] float32
     ) -> LogitErrors: ...
+
+    def argmax_runs(self, logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]: ...
 
     # Confidence is the largest probability. argmax gets `confidence` and `probabilities` only if
     # `fuses` returns True. It then counts the pixels without probabilities, which include the

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from segpost._core.contract import LogitErrors, Logits
-    from segpost._core.sampling import Axes
 
 Array = npt.NDArray[Any]
 
@@ -35,5 +31,18 @@ class ObjectOperations(Protocol):
         values: Array | None = None,  # [N, H, W] float32 or uint8, whose sums runs have
     ) -> Runs: ...
 
-    # Only where `supports` says so: a label map and find_runs give the same.
-    def argmax_runs(self, logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]: ...
+    # The counts of regions, as in RunLengths, and where those of each end. Region k has the runs
+    # offsets[k] to offsets[k + 1] - 1, of which there is one, by column, then by row.
+    def count_runs(
+        self,
+        offsets: Array,  # [K + 1] int64
+        column: Array,  # [R] int32, as are top and bottom
+        top: Array,
+        bottom: Array,
+        height: int,
+        width: int,
+    ) -> tuple[Array, Array]: ...
+
+    # The characters of compressed COCO codes of masks, uint8, one after another, and where each
+    # ends; of counts as in RunLengths.
+    def compress_counts(self, counts: Array, ends: Array) -> tuple[Array, Array]: ...

@@ -92,10 +92,10 @@ def compress_counts(counts: Array) -> bytes:
     """Return the compressed string of counts, as pycocotools writes it."""
     values = np.array(counts, np.int64)
     values[3:] -= np.asarray(counts, np.int64)[1:-2]
-    return _characters_of(values)[0]
+    return _characters_of(values)[0].tobytes()
 
 
-def _characters_of(values: Array) -> tuple[bytes, Array]:
+def _characters_of(values: Array) -> tuple[Array, Array]:
     """Return the characters of numbers, and where those of each end."""
     size = values ^ (values >> 63)  # of a number and of its complement
     left = np.ones(values.size, np.int64)
@@ -111,34 +111,42 @@ def _characters_of(values: Array) -> tuple[bytes, Array]:
         characters[place] = (rest & _DIGITS) + _FIRST_BYTE + _MORE * has_more
         more = np.flatnonzero(has_more)
         rest, place, left = rest[more] >> 5, place[more] + 1, left[more] - 1
-    return characters.tobytes(), ends
+    return characters, ends
 
 
-def compress_each(counts: Array, ends: Array) -> list[bytes]:
-    """Return the compressed strings of masks, whose counts stand one after another.
+def compress_masks(counts: Array, ends: Array) -> tuple[Array, Array]:
+    """Return the characters of the compressed strings of masks, and where those of each end.
 
     Mask ``i`` has ``counts[ends[i - 1]:ends[i]]``.
     """
-    codes: list[bytes] = []
-    while len(codes) < len(ends):  # some masks at a time, to limit memory
-        first = int(ends[len(codes) - 1]) if codes else 0
-        count = int(np.searchsorted(ends, first + _CHUNK, "right")) - len(codes)
-        part = ends[len(codes) : len(codes) + max(count, 1)]
-        codes += _compress_chunk(counts[first : part[-1]], part - first)
-    return codes
+    parts, stops, done, used = [np.zeros(0, np.uint8)], [np.zeros(0, np.int64)], 0, 0
+    while done < len(ends):  # some masks at a time, to limit memory
+        first = int(ends[done - 1]) if done else 0
+        masks = max(int(np.searchsorted(ends, first + _CHUNK, "right")) - done, 1)
+        part = ends[done : done + masks]
+        characters, stop = _compress_chunk(counts[first : part[-1]], part - first)
+        parts.append(characters)
+        stops.append(stop + used)
+        done, used = done + masks, used + characters.size
+    return np.concatenate(parts), np.concatenate(stops)
 
 
-def _compress_chunk(counts: Array, ends: Array) -> list[bytes]:
-    """Return the compressed strings of some masks."""
+def split_codes(characters: Array, ends: Array) -> list[bytes]:
+    """Return the compressed strings that stand one after another."""
+    text = characters.tobytes()
+    return [text[a:b] for a, b in itertools.pairwise([0, *ends.tolist()])]
+
+
+def _compress_chunk(counts: Array, ends: Array) -> tuple[Array, Array]:
+    """Return the characters of some masks, and where those of each end."""
     values = np.array(counts, np.int64)
     values[3:] -= counts[1:-2]
     begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
     for place in range(3):  # the first three counts of a mask are no differences
         own = begins[begins + place < ends] + place
         values[own] = counts[own]
-    code, stops = _characters_of(values)
-    bounds = [0, *stops[ends - 1].tolist()]
-    return [code[a:b] for a, b in itertools.pairwise(bounds)]
+    characters, stops = _characters_of(values)
+    return characters, stops[ends - 1]
 
 
 def decompress_counts(code: bytes | str) -> Array:

@@ -39,6 +39,40 @@ def runs_of_toggles(toggles: list[Array], area: int) -> RunLengths:
     return RunLengths(np.concatenate(parts) if parts else np.zeros(0, np.int64), ends)
 
 
+def count_region_runs(
+    offsets: Array, column: Array, top: Array, bottom: Array, height: int, width: int
+) -> RunLengths:
+    """Return the counts of regions from their runs, sorted by region, column and row.
+
+    Parameters
+    ----------
+    offsets : int64 array of shape (K + 1,)
+        Region k has the runs offsets[k] to offsets[k + 1] - 1, of which there is one.
+    column, top, bottom : int32 arrays of shape (R,)
+        The pixels of a run: rows top to bottom - 1 of a column.
+    height, width : int
+    """
+    if len(offsets) < 2:
+        return RunLengths(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    start = column.astype(np.int64) * height + top
+    end = start + (bottom - top)
+    continues = np.zeros(len(start) + 1, bool)  # the run before, over the end of its column
+    continues[1:-1] = end[:-1] == start[1:]
+    continues[offsets] = False
+    begins, ends = ~continues[:-1], ~continues[1:]
+    edges = np.stack([start[begins], end[ends]], axis=1).reshape(-1)
+    places = 2 * np.concatenate([[0], np.cumsum(begins)])[offsets]
+    pixels = height * width
+    has_rest = edges[places[1:] - 1] < pixels
+    rests = np.concatenate([[0], np.cumsum(has_rest)])
+    bounds = np.full(len(edges) + rests[-1], pixels, np.int64)
+    bounds[np.arange(len(edges)) + np.repeat(rests[:-1], np.diff(places))] = edges
+    places = places + rests
+    counts = np.diff(bounds, prepend=0)
+    counts[places[:-1]] = bounds[places[:-1]]
+    return RunLengths(counts, places[1:])
+
+
 class _Intervals(NamedTuple):
     """Intervals of set pixels in columns of masks that stand side by side; each in one column."""
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._backends import registry
+from segpost._backends.codes import compress_each
 from segpost._core import arguments, errors, rle
 from segpost._core.arguments import Check, NanRule
 from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArray
@@ -299,7 +300,7 @@ def _codes(plan: _Plan, nan: str, check: str) -> list[list[rle.Rle]]:
     n, classes, height, width = plan.shape
     if 0 in plan.shape:
         return [[{"size": [height, width], "counts": b"0"}] * classes for _ in range(n)]
-    counts = rle.compress_each(*_runs(plan, nan, check))
+    counts = compress_each(*_runs(plan, nan, check))
     codes: list[rle.Rle] = [{"size": [height, width], "counts": code} for code in counts]
     return [codes[i * classes : (i + 1) * classes] for i in range(n)]
 

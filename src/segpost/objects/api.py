@@ -39,8 +39,8 @@ def regions(
     labels : integer array of shape (H, W), optional
         A label map: one region for every label, label 0 included.
     logits : array of shape (C, h, w), optional
-        A region for every label of ``segpost.argmax(logits, size=size, ...)``, without the label
-        map in memory.
+        A region for every label of ``segpost.argmax(logits, size=size, ...)``; the native backend
+        has no label map in memory.
     masks : array of shape (H, W) or (N, H, W), or COCO run-length codes, optional
         Booleans, or 0 and 1: a region for every mask that has pixels, whose label is the number of
         the mask. Masks may overlap. A run-length code is a dict of "size" and "counts", compressed

@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from segpost._backends import registry
+from segpost._backends.codes import compress_each
 from segpost._core.contract import Array
-from segpost._core.rle import Rle, compress_each
+from segpost._core.rle import Rle
 from segpost.objects.run_table import RunTable
 
 
 def encode_regions(table: RunTable) -> list[Rle]:
     """Return the run-length code of every region."""
     height, width = table.size
-    counts, offsets = region_counts(table)
-    texts = compress_each(counts, offsets[1:])
+    texts = compress_each(*region_counts(table))
     return [{"size": [height, width], "counts": text} for text in texts]
 
 
 def region_counts(table: RunTable) -> tuple[Array, Array]:
-    """Return the counts of all regions, one after the other, and where those of each begin.
+    """Return the counts of all regions, one after the other, and where those of each end.
 
     Counts are lengths of 0 and 1, in turn, in column-major order.
     """
-    height, width = table.size
-    if not len(table.labels):
-        return np.zeros(0, np.int64), np.zeros(1, np.int64)
-    start = table.column.astype(np.int64) * height + table.top
-    end = start + table.length
-    continues = np.zeros(len(start) + 1, bool)  # the run before, over the end of its column
-    continues[1:-1] = end[:-1] == start[1:]
-    continues[table.offsets] = False
-    begins, ends = ~continues[:-1], ~continues[1:]
-    edges = np.stack([start[begins], end[ends]], axis=1).reshape(-1)
-    offsets = 2 * np.concatenate([[0], np.cumsum(begins)])[table.offsets]
-    pixels = height * width
-    has_rest = edges[offsets[1:] - 1] < pixels
-    rests = np.concatenate([[0], np.cumsum(has_rest)])
-    places = np.full(len(edges) + rests[-1], pixels, np.int64)
-    places[np.arange(len(edges)) + np.repeat(rests[:-1], np.diff(offsets))] = edges
-    offsets = offsets + rests
-    counts = np.diff(places, prepend=0)
-    counts[offsets[:-1]] = places[offsets[:-1]]
-    return counts, offsets
+    runs = table.offsets, table.column, table.top, table.bottom
+    return registry.host_backend().count_runs(*runs, *table.size)
 
 
 def runs_of_counts(counts: Array, height: int) -> tuple[Array, Array, Array]:

@@ -58,7 +58,7 @@ def table_of_logits(
         decoded.refuse_probabilities(argument, (1.0, 0.0), None)
     resampling = plan_resampling(argument.values.shape[2:], size, grid, letterbox)
     backend = registry.backend(argument.values, operation="find_runs")
-    if resampling.axes is None or has_confidence or not backend.supports("argmax_runs"):
+    if resampling.axes is None or has_confidence:
         runs = _find_runs_of_strips(argument, resampling, has_confidence)
     else:
         part = _part_of_logits(argument, resampling)

@@ -59,5 +59,5 @@ def reduce_max(values: Array, out: Array) -> None:
 
 
 def supports(operation: str, kind: str = "") -> bool:
-    """Return True: the CPU backends have every operation but a shortcut of the native one."""
-    return operation != "argmax_runs"
+    """Return True: the CPU backends have every operation."""
+    return True

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._core.contract import Array
+from segpost._backends.label_runs import runs_of_argmax
+from segpost._backends.reference.labels import argmax
+from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.object_contract import Runs
+from segpost._core.rle import compress_masks
+from segpost._core.run_lengths import count_region_runs
+from segpost._core.sampling import Axes
+
+
+def argmax_runs(logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]:
+    """Return the runs of the labels of resized logits."""
+    return runs_of_argmax(argmax, find_runs, logits, axes)
 
 
 def find_runs(labels: Array, values: Array | None = None) -> Runs:
@@ -30,3 +40,15 @@ def find_runs(labels: Array, values: Array | None = None) -> Runs:
         columns[column, top].astype(np.int64),
         total,
     )
+
+
+def compress_counts(counts: Array, ends: Array) -> tuple[Array, Array]:
+    """Return the characters of compressed codes, and where those of each mask end."""
+    return compress_masks(counts, ends)
+
+
+def count_runs(
+    offsets: Array, column: Array, top: Array, bottom: Array, height: int, width: int
+) -> tuple[Array, Array]:
+    """Return the counts of regions, and where those of each end."""
+    return count_region_runs(offsets, column, top, bottom, height, width)

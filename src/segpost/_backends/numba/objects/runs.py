@@ -6,12 +6,22 @@ from typing import Any
 
 import numpy as np
 
+from segpost._backends.label_runs import runs_of_argmax
+from segpost._backends.numba.labels.operations import argmax
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import frozen, packed, pieces
-from segpost._core.contract import Array
+from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.object_contract import Runs
+from segpost._core.rle import compress_masks
+from segpost._core.run_lengths import count_region_runs
+from segpost._core.sampling import Axes
 
 STRIP_COLUMNS = 256  # whose rows are compared one after the other
+
+
+def argmax_runs(logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]:
+    """Return the runs of the labels of resized logits."""
+    return runs_of_argmax(argmax, find_runs, logits, axes)
 
 
 def find_runs(labels: Array, values: Array | None = None) -> Runs:
@@ -89,3 +99,15 @@ def add_values(values: Any, bottom: Any, at: Any, total: Any) -> None:
             total[i] += values[y, x]
             if bottom[i] == y + 1:
                 at[x] = i + 1
+
+
+def compress_counts(counts: Array, ends: Array) -> tuple[Array, Array]:
+    """Return the characters of compressed codes, and where those of each mask end."""
+    return compress_masks(counts, ends)
+
+
+def count_runs(
+    offsets: Array, column: Array, top: Array, bottom: Array, height: int, width: int
+) -> tuple[Array, Array]:
+    """Return the counts of regions, and where those of each end."""
+    return count_region_runs(offsets, column, top, bottom, height, width)
