@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from logit_values import KINDS, adversarial
 from numpy.testing import assert_array_equal
 
 import segpost
+from segpost._backends import registry
+from segpost._core.contract import Logits
+from segpost._core.sampling import GRIDS
+from segpost.spatial.resampling import plan_resampling
 
 Array = np.ndarray[Any, Any]
-GRIDS = ("half_pixel", "align_corners", "asymmetric")
 ndimage = pytest.importorskip("scipy.ndimage")
 
 
@@ -86,6 +90,31 @@ def test_many_classes(backend: str) -> None:
     logits[300] += 5
     check(logits, size=(33, 40))
     check(random.normal(size=(21, 6, 8)).astype(np.float32), size=(60, 90))
+
+
+@pytest.mark.slow
+def test_hard_cases() -> None:
+    """10,000 cases of every unpleasant kind: runs and errors are those of the label map."""
+    native = registry._load("native")
+    random = np.random.default_rng(5)
+    for case in range(10_000):
+        kind = KINDS[case % len(KINDS)]
+        classes, height, width = (int(random.integers(1, top)) for top in (7, 7, 12))
+        values = adversarial(kind, (1, classes + 1, height, width), case)
+        if case % 5 == 0:
+            values = np.round(values)  # lines of ties
+        size = int(random.integers(1, 90)), int(random.integers(1, 150))
+        axes = plan_resampling((height, width), size, GRIDS[case // 7 % 3]).axes
+        if axes is None:
+            continue
+        values = values.astype("float64" if case % 4 == 0 else "float32")
+        logits = Logits(values, str(values.dtype))
+        labels = np.empty((1, *size), np.uint8)
+        errors = native.argmax(logits, axes, labels)
+        runs, same_errors = native.argmax_runs(logits, axes)
+        assert same_errors == errors, case
+        for got, wanted in zip(runs[:4], native.find_runs(labels)[:4], strict=True):
+            assert_array_equal(got, wanted, str(case))
 
 
 def test_threads() -> None:
