@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from collections.abc import Set
 from typing import Any, NoReturn
 
 import numpy as np
@@ -49,6 +50,8 @@ class InputWarning(UserWarning):
     True
     """
 
+
+MAX_SAMPLE = 4096  # pixels whose colors are looked up with the channels exchanged
 
 # Subjects that report what an input means by themselves, without warnings.
 REPORTING = ("segpost.diagnosis", "segpost.fingerprints")
@@ -142,22 +145,35 @@ def raise_bad_labels(
         return
     position = np.unravel_index(errors.first, labels.shape)
     allowed = f"0..{classes - 1}" + (f" or {ignore_index}" if ignore_index is not None else "")
+    mask = "; for a mask of 0 and 255 pass labels // 255" if labels[position] == 255 else ""
     raise ValueError(
         f"labels have {errors.count} of {labels.size} values outside {allowed}, first "
         f"{labels[position]} at {format_index(position)}; the palette has {classes} colors. "
-        "Give it more colors, or an ignore_index with a void color"
+        f"Give it more colors, or an ignore_index with a void color{mask}"
     )
 
 
-def raise_bad_colors(errors: LabelErrors, image: Array) -> NoReturn:
-    """Raise the error of colors that are not in the palette."""
+def raise_bad_colors(errors: LabelErrors, image: Array, keys: Set[int]) -> NoReturn:
+    """Raise the error of colors that are not in the palette, whose keys are r + 256 g + 65536 b."""
     position = np.unravel_index(errors.first, image.shape[:-1])
     color = tuple(int(v) for v in to_host(image[position]))
+    cure = "a label image must be saved without loss and never resized with interpolation"
+    colors = to_host(image).reshape(-1, 3)[:: max(image.size // (3 * MAX_SAMPLE), 1)]
+    known = len({*_color_keys(colors)} & keys)
+    swapped = {*_color_keys(colors[:, ::-1])}
+    if swapped <= keys and len(swapped) > max(known, 1):
+        cure = "red and blue are exchanged, as OpenCV reads them: pass image[..., ::-1]"
     raise ValueError(
         f"image has {errors.count} of {image.size // 3} pixels whose color is not in the palette, "
-        f"first {color} at {format_index(position)}; a label image must be saved without loss and "
-        "never resized with interpolation"
+        f"first {color} at {format_index(position)}; {cure}"
     )
+
+
+def _color_keys(colors: Array) -> list[int]:
+    """Return colors (n, 3) as the keys r + 256 g + 65536 b."""
+    red, green, blue = colors.astype(np.uint32).T
+    keys: list[int] = (red | green << 8 | blue << 16).tolist()
+    return keys
 
 
 def position_of(flat: int, shape: tuple[int, ...]) -> list[int]:

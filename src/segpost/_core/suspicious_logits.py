@@ -6,12 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from segpost._core.arrays import FLOAT_KINDS, LABEL_KINDS, LOGIT_KINDS, Array, InputArray, widen
+from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, widen
 from segpost._core.device import DeviceArray
 from segpost._core.errors import warn_of_input
 
-MAX_SAMPLE = 4096  # values that are read before all are
-BFLOAT16_ONE = 0x3F80  # the bits of 1.0; those of negative numbers are larger
 MIN_SIDE = 16  # of a map whose sides show a stride, or whose values show which axes are the sides
 MAX_BLOCK = 16  # values along each axis that are compared with their neighbors
 MIN_ROUGHNESS = 1.5  # beside the others; of networks it is above 2 for the classes, else below 0.5
@@ -22,50 +20,6 @@ MAX_THICKNESS = 4  # of slices, in the changes from pixel to pixel
 MAX_SHAPES = 1024
 _SHAPES_OF_BATCHES: set[tuple[int, ...]] = set()  # whose first array was read
 MAX_ASPECT_RATIO = 3  # of maps that are not suspicious
-MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
-
-
-def may_lie_in_0_to_1(values: Array, kind: str) -> bool:
-    """Whether three values may be probabilities; integers, which are quantized, may be.
-
-    They are so few, that logits, of which most are outside 0..1, cost no pass over the data.
-    """
-    if kind not in FLOAT_KINDS:
-        return True
-    item, size = values.item, values.size
-    one = BFLOAT16_ONE if kind == "bfloat16" else 1
-    return bool(0 <= item(size // 2) <= one and 0 <= item(0) <= one and 0 <= item(size - 1) <= one)
-
-
-def lies_in_0_to_1(array: InputArray) -> bool:
-    """Whether all values are floats on the CPU in 0..1: of one, of some, and then of all."""
-    values, kind = array.array, array.kind
-    if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
-        return False
-    if not may_lie_in_0_to_1(values, kind):
-        return False
-    step = max(values.shape[-2] * values.shape[-1] // MAX_SAMPLE, 1)
-    for sample in (values[..., ::step, :1], values):
-        real = widen(sample, kind)
-        if not (real.min() >= 0 and real.max() <= 1):
-            return False
-    return True
-
-
-def warn_of_probabilities(
-    array: InputArray,
-    name: str,
-    cure: str = "pass convention=segpost.Convention(kind='probabilities')",
-) -> None:
-    """Warn if the logits of a sigmoid head, for a threshold, are probabilities already.
-
-    `name` is that of the argument.
-    """
-    if lies_in_0_to_1(array) and array.array.min() < array.array.max():
-        warn_of_input(
-            f"threshold compares the sigmoid of {name}, but all of them lie in 0..1, as after a "
-            f"sigmoid, so that every pixel is above a threshold of 0.5; {cure}"
-        )
 
 
 def warn_of_class_axis(array: InputArray, class_axis: int) -> None:
@@ -163,33 +117,6 @@ def holds_labels(array: InputArray) -> bool:
     return bool(marks.size and marks.min() < marks.max() < np.inf)
 
 
-def refuse_axis_by_size(shape: tuple[int, ...], size: tuple[int, ...], class_axis: int) -> None:
-    """Raise an error where the size of the result shows that another axis holds the classes.
-
-    Networks have one stride for height and width. `shape` is that of the caller's logits, whose
-    map is not square: a square one may be that of a stretched image.
-
-    Raises
-    ------
-    ValueError
-        If the strides differ much as the axes were read, and are equal as they could be.
-    """
-    height, width = shape[-2:] if class_axis == -3 else shape[-3:-1]
-    ratio = size[0] * width / (size[1] * height or 1)
-    if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY:
-        return
-    other = shape[-3:-1] if class_axis == -3 else shape[-2:]
-    if min(other) < MIN_SIDE or not _has_one_stride(other, size):
-        return
-    axis = -1 if class_axis == -3 else -3
-    raise ValueError(
-        f"logits of shape {shape} with {shape[class_axis]} classes on axis {class_axis} would be "
-        f"resized from {height} x {width} to {size[0]} x {size[1]}, with different strides; axis "
-        f"{axis} as the classes has one stride: pass axis={axis}, or axis={class_axis} if it is "
-        "right"
-    )
-
-
 def as_integers(labels: str, argument_type: type) -> str:
     """Return the conversion of labels that are floats."""
     return (
@@ -201,22 +128,3 @@ def library_of(argument_type: type) -> str:
     """Return the name that examples use for the library of an array type."""
     module = argument_type.__module__.partition(".")[0]
     return module if module in ("torch", "cupy") else "np"
-
-
-def warn_of_transposed_size(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
-    """Warn where a size (H, W) has the aspect ratio of logits (h, w) only if it is transposed."""
-    ratio = size[0] * shape[1] / (size[1] * shape[0] or 1)
-    if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY or min(shape) < MIN_SIDE:
-        return
-    if _has_one_stride(shape, size[::-1]):
-        warn_of_input(
-            f"size is {size} for logits of {shape[0]} x {shape[1]}, with different strides; "
-            f"transposed, it has one stride: size is (height, width), pass size={size[::-1]}"
-        )
-
-
-def _has_one_stride(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
-    """Whether both axes have the stride of a network, as far as whole sizes show it."""
-    low = max(n_out / (n_in + 1) for n_in, n_out in zip(shape, size, strict=True))
-    high = min(n_out / (n_in - 1) for n_in, n_out in zip(shape, size, strict=True))
-    return 1 < low < high

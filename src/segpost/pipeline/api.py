@@ -244,7 +244,7 @@ def postprocess(
     planned = options
     if is_ranked and (kind == "probabilities" or options.crf is not None):
         planned = options._replace(outputs=options.outputs | {"probabilities"})
-    plan = build_plan(source, type(logits), kind, planned, has_image=image is not None)
+    plan = build_plan(source, type(logits), kind, planned, guide)
     if is_ranked:
         segmentation = segment_ranked(plan, source.logits, guide, options)
     else:

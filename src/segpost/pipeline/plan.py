@@ -17,12 +17,12 @@ from segpost._core.degenerate_logits import (
 from segpost._core.device import context_of
 from segpost._core.errors import warn_of_input
 from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
-from segpost._core.suspicious_logits import (
+from segpost._core.suspicious_logits import warn_of_class_axis, warn_of_volume
+from segpost._core.suspicious_probabilities import warn_of_probabilities
+from segpost._core.suspicious_sizes import (
     refuse_axis_by_size,
-    warn_of_class_axis,
-    warn_of_probabilities,
+    warn_by_image,
     warn_of_transposed_size,
-    warn_of_volume,
 )
 from segpost.color.datasets import list_palettes_of
 from segpost.color.operations import class_alpha
@@ -63,13 +63,13 @@ class Plan(NamedTuple):
 
 
 def build_plan(
-    source: InputLogits, argument_type: type, kind: str, options: Options, *, has_image: bool
+    source: InputLogits, argument_type: type, kind: str, options: Options, image: Array | None
 ) -> Plan:
     """Check logits (or probabilities, by `kind`) against the options, and plan the call.
 
     The plan follows from the options and from the shape, type and device of the logits. Values are
     read only to refuse arrays that are no logits. `argument_type` is the type of the argument.
-    An image has the size of the results, and confirms it.
+    An image (N, H, W, 3) has the size of the results, and confirms it.
 
     Raises
     ------
@@ -109,10 +109,12 @@ def build_plan(
     warn_of_class_axis(array, class_axis)
     if n > 1 and options.is_axis_default and options.size is None and options.palette is None:
         warn_of_volume(array, VOLUME_CURE)
-    if options.size is not None and options.letterbox is None and size[0] != size[1]:
-        if options.is_axis_default:
+    if options.letterbox is None and size[0] != size[1]:
+        if options.size is not None and options.is_axis_default:
             refuse_axis_by_size(array.array.shape, resampling.size, -3)
-        if not has_image:
+        if image is not None:
+            warn_by_image(logits, image.shape[1:3], image, class_axis)
+        elif options.size is not None:
             warn_of_transposed_size((*size,), resampling.size)
     empty, shape, wanted = context_of(values).empty, (n, *resampling.size), options.outputs
     probabilities = None

@@ -12,9 +12,9 @@ from segpost._core import errors
 from segpost._core.arrays import Array, as_input_array, label_dtype
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
+from segpost._core.logits import dequantize
 from segpost._core.sampling import Axes
 from segpost._core.validation import check_on_cpu
-from segpost.labels.decoded import dequantize
 from segpost.pipeline.execute import execute
 from segpost.pipeline.options import Options
 from segpost.pipeline.plan import Plan, wrap_outputs
