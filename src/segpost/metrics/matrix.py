@@ -37,7 +37,7 @@ from segpost.metrics.reading import as_reading
 from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
 from segpost.metrics.suspicious_preds import warn_of_invalid_preds
-from segpost.metrics.suspicious_targets import warn_of_targets
+from segpost.metrics.suspicious_targets import warn_of_nothing, warn_of_targets
 from segpost.runtimes.convention import Convention
 from segpost.runtimes.table import ConventionName
 
@@ -273,6 +273,7 @@ class ConfusionMatrix(MatrixCounts):
             if chosen != ("exclude", "count", "exclude", "dataset") or excluded:
                 raise ValueError(f"dialect={dialect!r} decides; leave the other arguments out")
             return scores_of_dialect(counts, dialect)
+        warn_of_nothing(counts)
         policy = AveragingPolicy(
             absent, predicted_only, ignored_class, mean, self.invalid_preds, excluded
         )

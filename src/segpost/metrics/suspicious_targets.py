@@ -12,25 +12,28 @@ MIN_CLASSES = 5  # of which a target has two
 MAX_SHARE = 0.5  # of predictions that are one of the two
 MAX_BACKGROUND = 0.1  # of predictions of class 0, if all targets are
 VOID = 255
-MIN_VOID_SHARE = 0.02  # of the pixels, of masks
+MIN_MASK_PIXELS = 100  # of the foreground of masks, and of their background
+MIN_MASK_SHARE = 0.02  # of all pixels
 MAX_COUNTED = 200  # classes that data sets have beside a void of 255
 MIN_SHIFTED = 0.5  # share of pixels whose prediction is the next class
 MAX_UNSHIFTED = 0.1  # share of pixels whose prediction is right
 MIN_SHIFTED_CLASSES = 3
 
 
-def warn_of_targets(counts: CountSnapshot) -> None:
-    """Warn of targets that were not counted, or whose classes are not those of the data set."""
+def warn_of_nothing(counts: CountSnapshot) -> None:
+    """Warn if there are no scores, because nothing was counted, or ignored pixels only."""
     pixels = int(counts.state.sum())
     if not pixels:
         warn_of_input("nothing was counted: call update(preds, target) before compute")
-        return
-    if not np.count_nonzero(counts.state[:-1]):
+    elif pixels >= MIN_PIXELS and not np.count_nonzero(counts.state[:-1]):
         warn_of_input(
             f"all of {pixels} pixels have an ignored target (ignore_index is "
             f"{counts.settings['ignore_index']}): there are no scores"
         )
-        return
+
+
+def warn_of_targets(counts: CountSnapshot) -> None:
+    """Warn of targets whose classes are not those of the data set."""
     for warn in (_warn_of_masks, _warn_of_counted_void, _warn_of_shift, _warn_of_division):
         warn(counts)
 
@@ -41,7 +44,7 @@ def _warn_of_masks(counts: CountSnapshot) -> None:
     if ignored != (VOID,) or np.count_nonzero(state[1:-1]):
         return
     background, void = int(state[0].sum()), int(state[-1].sum())
-    if void >= max(MIN_PIXELS, MIN_VOID_SHARE * (background + void)):
+    if min(background, void) >= max(MIN_MASK_PIXELS, MIN_MASK_SHARE * (background + void)):
         warn_of_input(
             f"target is 0 at {background} pixels and ignored, 255, at the other {void}, so that "
             "all scores are those of class 0: for masks of 0 and 255 pass target // 255"
