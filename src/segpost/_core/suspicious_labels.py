@@ -17,10 +17,13 @@ CORNER = 8  # parts of a side that a corner has
 def warn_of_mask(labels: Array, name: str, reason: str) -> None:
     """Warn if labels (..., H, W) are a mask of 0 and 255 where 255 is ignored, for a `reason`.
 
-    Void is around a picture or between objects; a mask leaves the corners free. Three rows of the
-    first map are read; if these are of a mask, all maps.
+    Void is around a picture or between objects; a mask leaves the corners free. A value and three
+    rows of the first map are read; if these are of a mask, all maps.
     """
-    if isinstance(labels, DeviceArray) or labels.ndim < 2 or not labels.size:
+    size = labels.size
+    if isinstance(labels, DeviceArray) or not size or labels.item(size >> 1) not in (0, VOID):
+        return
+    if labels.ndim < 2:
         return
     first = labels if labels.ndim == 2 else labels[(0,) * (labels.ndim - 2)]
     step = max(len(first) // 4, 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from segpost._core.arrays import FLOAT_KINDS, LABEL_KINDS, Array, InputArray, widen
 from segpost._core.contract import Logits
-from segpost._core.device import DeviceArray, context_of
+from segpost._core.device import DeviceArray
 from segpost._core.errors import warn_of_input
 from segpost._core.logits import dequantize
 
@@ -30,13 +30,16 @@ class UnitValues(NamedTuple):
 
 
 def may_lie_in_0_to_1(values: Array, kind: str) -> bool:
-    """Whether three values may be probabilities; integers, which are quantized, may be.
+    """Whether three values on the CPU may be probabilities; integers, which are quantized, may be.
 
     They are so few, that logits, of which most are outside 0..1, cost no pass over the data.
     """
+    size = values.size
+    if not size or isinstance(values, DeviceArray):
+        return False
     if kind not in FLOAT_KINDS:
         return True
-    item, size = values.item, values.size
+    item = values.item
     one = BFLOAT16_ONE if kind == "bfloat16" else 1
     return bool(0 <= item(size // 2) <= one and 0 <= item(0) <= one and 0 <= item(size - 1) <= one)
 
@@ -44,9 +47,7 @@ def may_lie_in_0_to_1(values: Array, kind: str) -> bool:
 def lies_in_0_to_1(array: InputArray) -> bool:
     """Whether all values are floats on the CPU in 0..1: of one, of some, and then of all."""
     values, kind = array.array, array.kind
-    if kind in LABEL_KINDS or isinstance(values, DeviceArray) or not values.size:
-        return False
-    if not may_lie_in_0_to_1(values, kind):
+    if kind in LABEL_KINDS or not may_lie_in_0_to_1(values, kind):
         return False
     step = max(values.shape[-2] * values.shape[-1] // MAX_SAMPLE, 1)
     for sample in (values[..., ::step, :1], values):
@@ -82,9 +83,7 @@ def find_unit_values(
     one value is read.
     """
     values = logits.values
-    if not context_of(values).on_cpu or not values.size or values.shape[1] < 2:
-        return None
-    if not may_lie_in_0_to_1(values, logits.kind):
+    if not may_lie_in_0_to_1(values, logits.kind) or values.shape[1] < 2:
         return None
     step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
     values = dequantize(values[:, :, ::step_y, ::step_x], logits.kind, *quantization)
@@ -114,6 +113,8 @@ def find_unit_values(
 
 def warn_before_softmax(logits: Logits, cure: str) -> None:
     """Warn of logits in 0..1, whose softmax is not the probabilities that they may be."""
+    if not may_lie_in_0_to_1(logits.values, logits.kind):  # most return here
+        return
     unit = find_unit_values(logits)
     if unit is not None:
         warn_of_input(f"{unit.description}; {cure}")

@@ -145,19 +145,12 @@ def confusion_matrix(
     matrix = allocate_output(None, (classes, classes), np.int64, pair.wrap, pair.target)
     if context_of(pair.target).on_cpu:
         table = count_pair(pair, rules)
-        if _may_have_masks(pair.target, rules):
+        if rules.ignored.size == 1 and rules.ignored.item() == VOID:
             warn_of_mask(pair.target, "target", "255 is ignored")
         matrix.array[...] = table.matrix
     else:
         _count_on_device(pair, rules, check, matrix.array)
     return matrix.result()
-
-
-def _may_have_masks(target: Array, rules: LabelRules) -> bool:
-    """Whether a value of the target may be one of a mask of 0 and 255, which is ignored."""
-    ignored = rules.ignored
-    is_void_ignored = ignored.size == 1 and ignored.item() == VOID
-    return is_void_ignored and target.size > 0 and target.item(target.size >> 1) in (0, VOID)
 
 
 def _count_on_device(pair: PredictionPair, rules: LabelRules, check: str, matrix: Array) -> None:

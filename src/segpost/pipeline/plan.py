@@ -34,6 +34,7 @@ from segpost.pipeline.results import OF_PROBABILITIES
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.resampling import Resampling, plan_resampling
 
+OF_COLORS = frozenset({"color", "overlay"})  # the results that need a palette
 MIN_CLASSES_OF_DATASET = 10  # fewer are often the caller's own
 
 
@@ -98,13 +99,16 @@ def build_plan(
             options.threshold, classes, quantization, of_probabilities=is_probabilities
         )
     lut, alpha = _color_tables(options, labels, array.array.shape, class_axis)
+    pixel_bytes = 0
+    if not (options.size is options.scale is options.letterbox is None):
+        pixel_bytes = _pixel_bytes(options, classes, labels)
     resampling = plan_resampling(
         (*size,),
         options.size,
         options.grid,
         options.letterbox,
         options.scale,
-        pixel_bytes=n * _pixel_bytes(options, classes, labels),
+        pixel_bytes=n * pixel_bytes,
     )
     warn_of_class_axis(array, class_axis)
     if n > 1 and options.is_axis_default and options.size is None and options.palette is None:
@@ -175,16 +179,15 @@ def _pixel_bytes(options: Options, classes: int, labels: int) -> int:
 
 def _check_type(kind: str, options: Options) -> bool:
     """Check the element type against the quantization; return whether real values are needed."""
-    names = OF_PROBABILITIES & options.outputs
-    needs_values = set(names) if options.crf is None else names | {"crf"}
-    is_integer = kind in LABEL_KINDS
-    if is_integer and options.quantization is None and needs_values:
+    needs_values = options.crf is not None or not OF_PROBABILITIES.isdisjoint(options.outputs)
+    if needs_values and kind in LABEL_KINDS and options.quantization is None:
+        names = {*OF_PROBABILITIES & options.outputs} | ({"crf"} if options.crf else set())
         raise TypeError(
-            f"logits are {kind}: for {' and '.join(sorted(needs_values))} pass "
+            f"logits are {kind}: for {' and '.join(sorted(names))} pass "
             "quantization=(scale, zero_point); a softmax of raw integers means nothing"
         )
     check_quantized(kind, options.quantization)
-    return bool(needs_values)
+    return needs_values
 
 
 def _call_settings(options: Options, is_probabilities: bool) -> CallSettings:
@@ -202,11 +205,12 @@ def _color_tables(
     options: Options, labels: int, shape: tuple[int, ...], class_axis: int
 ) -> tuple[Array | None, Array | None]:
     """Return the colors of the labels and their weights, for the outputs that need them."""
-    palette, wanted = options.palette, options.outputs & {"color", "overlay"}
-    if palette is None:
-        if wanted:
-            raise ValueError(f'want has "{min(wanted)}", which needs palette=')
+    palette = options.palette
+    if palette is None and options.outputs.isdisjoint(OF_COLORS):
         return None, None
+    wanted = options.outputs & OF_COLORS
+    if palette is None:
+        raise ValueError(f'want has "{min(wanted)}", which needs palette=')
     _check_palette(palette, labels, shape, class_axis)
     if not wanted:
         return None, None
@@ -271,7 +275,8 @@ def wrap_outputs(
         from segpost.pipeline.regions import find_regions  # most calls want none
 
         regions = find_regions(labels, confidence, plan.is_batch)
-    return Segmentation(
+    segmentation: Segmentation[Any, Any] = object.__new__(Segmentation)
+    segmentation.__dict__.update(  # of a frozen class `__init__` takes ten times as long
         labels=wrap(labels[index]) if "labels" in plan.options.outputs else None,
         confidence=None if confidence is None else wrap(confidence[index]),
         probabilities=None if probabilities is None else wrap(probabilities[index]),
@@ -281,3 +286,4 @@ def wrap_outputs(
         image=None if image is None else image[index],
         regions=regions,
     )
+    return segmentation

@@ -135,7 +135,7 @@ def with_probabilities_dtype(
     TypeError
         For probabilities on a device, which are converted there.
     """
-    if segmentation.probabilities is None or dtype == "float32":
+    if segmentation.probabilities is None:
         return segmentation
     source = as_input_array(segmentation.probabilities, "probabilities")
     check_on_cpu(
