@@ -22,47 +22,47 @@ CURE_OF_SIDES = (
 )
 
 
-def refuse_axis_by_size(shape: tuple[int, ...], size: tuple[int, ...], class_axis: int) -> None:
-    """Raise an error where the size of the result shows that another axis holds the classes.
+def check_sides(
+    shape: tuple[int, ...],
+    size: tuple[int, ...],
+    logits_shape: tuple[int, ...] | None,
+    *,
+    confirmed: bool = False,
+) -> None:
+    """Refuse, or warn of, a size (H, W) for which logits (h, w) have different strides.
 
-    Networks have one stride for height and width. `shape` is that of the caller's logits, whose
-    map is not square: a square one may be that of a stretched image.
+    Networks have one stride for height and width: these may be exchanged in the size, or another
+    axis may hold the classes. `shape` is not square, which may be that of a stretched image.
+    `logits_shape` is that of the caller's logits if nobody has said which axis holds the classes:
+    the one before the last two. A size that is `confirmed` by an image is not exchanged.
 
     Raises
     ------
     ValueError
         If the strides differ much as the axes were read, and are equal as they could be.
     """
-    height, width = shape[-2:] if class_axis == -3 else shape[-3:-1]
-    ratio = size[0] * width / (size[1] * height or 1)
+    ratio = size[0] * shape[1] / (size[1] * shape[0] or 1)
     if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY:
         return
-    other = shape[-3:-1] if class_axis == -3 else shape[-2:]
-    if min(other) < MIN_SIDE or not _has_one_stride(other, size):
-        return
-    axis = -1 if class_axis == -3 else -3
-    raise ValueError(
-        f"logits of shape {shape} with {shape[class_axis]} classes on axis {class_axis} would be "
-        f"resized from {height} x {width} to {size[0]} x {size[1]}, with different strides; axis "
-        f"{axis} as the classes has one stride: pass axis={axis}, or axis={class_axis} if it is "
-        "right"
-    )
-
-
-def warn_of_transposed_size(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
-    """Warn where a size (H, W) has the aspect ratio of logits (h, w) only if it is transposed."""
-    if fits_transposed(shape, size):
+    if logits_shape is not None:
+        _refuse_axis(logits_shape, size)
+    if not confirmed and fits_transposed(shape, size):
         warn_of_input(
             f"size is {size} for logits of {shape[0]} x {shape[1]}, with different strides; "
             f"transposed, it has one stride: size is (height, width), pass size={size[::-1]}"
         )
 
 
-def _has_one_stride(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
-    """Whether both axes have the stride of a network, as far as whole sizes show it."""
-    low = max(n_out / (n_in + 1) for n_in, n_out in zip(shape, size, strict=True))
-    high = min(n_out / (n_in - 1) for n_in, n_out in zip(shape, size, strict=True))
-    return 1 < low < high
+def _refuse_axis(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
+    """Raise an error where the last axis is that of the classes."""
+    height, width = shape[-2:]
+    other = shape[-3:-1]
+    if min(other) >= MIN_SIDE and _has_one_stride(other, size):
+        raise ValueError(
+            f"logits of shape {shape} with {shape[-3]} classes on axis -3 would be resized from "
+            f"{height} x {width} to {size[0]} x {size[1]}, with different strides; axis -1 as the "
+            "classes has one stride: pass axis=-1, or axis=-3 if it is right"
+        )
 
 
 def warn_of_transposed_window(shape: tuple[int, ...], window: tuple[int, int]) -> None:
@@ -75,12 +75,13 @@ def warn_of_transposed_window(shape: tuple[int, ...], window: tuple[int, int]) -
         )
 
 
-def warn_by_image(logits: Logits, size: tuple[int, ...], image: Array, class_axis: int) -> None:
+def warn_by_image(logits: Logits, image: Array, class_axis: int) -> None:
     """Warn where logits fit the size of an image (N, H, W, 3) only if they are transposed.
 
     Networks whose input has a fixed size give such logits for an image of the other orientation.
     The colors show it, if the labels as they are explain them better than the transposed ones.
     """
+    size = image.shape[1:3]
     if not fits_transposed(logits.values.shape[2:], size) or isinstance(image, DeviceArray):
         return
     colors = _at_points(image[0].transpose(2, 0, 1)).astype(np.float64).reshape(3, -1)
@@ -116,6 +117,13 @@ def fits_transposed(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
     if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY or min(shape) < MIN_SIDE:
         return False
     return shape == size[::-1] or _has_one_stride(shape, size[::-1])
+
+
+def _has_one_stride(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
+    """Whether both axes have the stride of a network, as far as whole sizes show it."""
+    low = max(n_out / (n_in + 1) for n_in, n_out in zip(shape, size, strict=True))
+    high = min(n_out / (n_in - 1) for n_in, n_out in zip(shape, size, strict=True))
+    return 1 < low < high
 
 
 def _warn_of_sides(

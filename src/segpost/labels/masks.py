@@ -19,7 +19,7 @@ from segpost._core.run_lengths import RunLengths, keep_connected
 from segpost._core.sampling import Axes, Grid
 from segpost._core.suspicious_logits import warn_of_class_axis
 from segpost._core.suspicious_probabilities import warn_of_probabilities
-from segpost._core.suspicious_sizes import refuse_axis_by_size, warn_of_transposed_size
+from segpost._core.suspicious_sizes import check_sides
 from segpost._core.thresholds import as_thresholds, cutoffs
 from segpost.labels.mask_outputs import as_class_order, mask_output, paint_labels, paint_masks
 from segpost.spatial.letterbox import Letterbox
@@ -266,9 +266,7 @@ def _plan(
     has_size = size is not None and letterbox is None and grid_size[0] != grid_size[1]
     output, axes, region, origin = plan_resampling(grid_size, size, grid, letterbox, scale)
     if has_size:
-        if class_axis == -3:
-            refuse_axis_by_size(array.array.shape, output, -3)
-        warn_of_transposed_size(grid_size, output)
+        check_sides(grid_size, output, array.array.shape if class_axis == -3 else None)
     if region is not None:
         logits = logits._replace(values=logits.values[region], origin=origin)
     high, low = levels

@@ -22,7 +22,7 @@ from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
 from segpost._core.suspicious_logits import warn_of_class_axis, warn_of_volume
 from segpost._core.suspicious_probabilities import warn_before_softmax
-from segpost._core.suspicious_sizes import refuse_axis_by_size, warn_of_transposed_size
+from segpost._core.suspicious_sizes import check_sides
 from segpost.labels.volumes import label_volumes
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
@@ -167,14 +167,12 @@ def argmax(
             warn_of_volume(array, VOLUME_CURE)
     has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
     dtype = label_dtype(shape[1])
-    pixel_bytes = 0 if out is not None else shape[0] * np.dtype(dtype).itemsize
+    pixel_bytes = 0 if out is not None else shape[0] * (1 if dtype is np.uint8 else 4)
     size, axes, region, origin = plan_resampling(
         shape[2:], size, grid, letterbox, scale, pixel_bytes=pixel_bytes
     )
     if has_size:
-        if axis is None:
-            refuse_axis_by_size(array.array.shape, size, -3)
-        warn_of_transposed_size(shape[2:], size)
+        check_sides(shape[2:], size, array.array.shape if axis is None else None)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)
     is_batch = array.array.ndim == len(shape)

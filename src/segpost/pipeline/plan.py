@@ -19,11 +19,7 @@ from segpost._core.errors import warn_of_input
 from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
 from segpost._core.suspicious_logits import warn_of_class_axis, warn_of_volume
 from segpost._core.suspicious_probabilities import warn_of_probabilities
-from segpost._core.suspicious_sizes import (
-    refuse_axis_by_size,
-    warn_by_image,
-    warn_of_transposed_size,
-)
+from segpost._core.suspicious_sizes import check_sides, warn_by_image
 from segpost.color.datasets import list_palettes_of
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
@@ -114,12 +110,11 @@ def build_plan(
     if n > 1 and options.is_axis_default and options.size is None and options.palette is None:
         warn_of_volume(array, VOLUME_CURE)
     if options.letterbox is None and size[0] != size[1]:
-        if options.size is not None and options.is_axis_default:
-            refuse_axis_by_size(array.array.shape, resampling.size, -3)
         if image is not None:
-            warn_by_image(logits, image.shape[1:3], image, class_axis)
-        elif options.size is not None:
-            warn_of_transposed_size((*size,), resampling.size)
+            warn_by_image(logits, image, class_axis)
+        if options.size is not None:
+            logits_shape = array.array.shape if options.is_axis_default else None
+            check_sides((*size,), resampling.size, logits_shape, confirmed=image is not None)
     empty, shape, wanted = context_of(values).empty, (n, *resampling.size), options.outputs
     probabilities = None
     if "probabilities" in wanted and (options.crf is None or 0 in shape):
