@@ -356,6 +356,9 @@ def test_the_output_of_queries_is_named() -> None:
     assert calls
     first, second = (eval(call, {"segpost": segpost, "logits": logits}) for call in calls.groups())
     np.testing.assert_array_equal(first.labels, second.labels)
-    detr = {"pred_logits": logits["class_queries_logits"], "pred_masks": np.zeros((1, 5, 8, 9))}
+    detr: Any = {
+        "pred_logits": logits["class_queries_logits"],
+        "pred_masks": np.zeros((1, 5, 8, 9)),
+    }
     with pytest.raises(TypeError, match=r"segment_queries\(logits\['pred_logits'\]"):
         segpost.argmax(detr)

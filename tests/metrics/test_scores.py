@@ -149,9 +149,10 @@ def test_repr_names_absent_classes() -> None:
     """Which classes are left out of the mean, because they are in neither map."""
     names = [f"c{i}" for i in range(9)]
     cm = ConfusionMatrix(9, class_names=names)
-    cm.update(np.uint8([[0, 1]]), np.uint8([[0, 2]]))
+    cm.update(np.array([[0, 1]], np.uint8), np.array([[0, 2]], np.uint8))
     assert "over 3 of 9 classes (c3, c4, c5, c6, c7, ... in neither map)" in repr(cm.compute())
-    cm.update(np.uint8([[3, 4, 5, 6, 7, 8]]), np.uint8([[3, 4, 5, 6, 7, 8]]))
+    others = np.array([[3, 4, 5, 6, 7, 8]], np.uint8)
+    cm.update(others, others)
     assert "over 9 of 9 classes, 8 pixels" in repr(cm.compute())
 
 

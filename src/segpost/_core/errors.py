@@ -26,16 +26,23 @@ class InputWarning(UserWarning):
     - logits that change more along the other possible class axis than along the rest, where their
       shape is unusual, too;
     - a batch that changes more from image to image than from class to class, as a volume does;
-    - a size whose aspect ratio is that of the logits only if it is transposed, logits of another
-      aspect ratio than a letterbox's input, and a scale that looks like a size;
-    - probabilities where logits are expected: by `softmax`, or with a threshold;
+    - a size, an image, a target or a window whose aspect ratio is that of the logits only if it is
+      transposed, logits of another aspect ratio than a letterbox's input, and a scale that looks
+      like a size;
+    - probabilities where logits are expected: by `softmax`, by `Merger`, or with a threshold;
+      logits in 0..1 where confidence is wanted; a threshold of `binarize` that is 0 or 1;
+    - logits that are all one value, two label maps as logits, and label maps with a threshold;
+    - labels that are 0 and 255 only where 255 is ignored, and labels in a file whose name ends with
+      that of another result;
     - an image that was in 0..1, or normalized, before it became uint8; an image in 0..1, or a
       normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged;
     - a palette with names of more classes than the logits have, colors in 0..1, and class names
       that are words for colors;
-    - predictions that are no class, by `ConfusionMatrix.compute`, where their values show why, and
-      targets that were divided by 255;
-    - energies of a dense CRF that sum to 1;
+    - at `ConfusionMatrix.compute`: predictions that are no class, where their values show why;
+      targets that were divided by 255, masks of 0 and an ignored 255, a void of 255 that is counted
+      as the last of 256 classes, predictions that are the next class almost everywhere, and nothing
+      that was counted;
+    - energies of a dense CRF that sum to 1, and probabilities that do not;
     - `use_backend` without a ``with`` block.
 
     Examples

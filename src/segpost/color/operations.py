@@ -16,9 +16,8 @@ from segpost._core.arrays import Array, InputArray, allocate_output, iter_stacks
 from segpost._core.bands import Bands, Stretch, as_rgb_image
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
-from segpost._core.one_hot import find_one_hot_axis
 from segpost._core.suspicious_images import warn_of_unit_image
-from segpost._core.suspicious_labels import VOID, warn_of_mask
+from segpost._core.suspicious_labels import VOID, find_one_hot_axis, warn_of_mask
 from segpost._core.validation import (
     as_image_array,
     as_label_array,

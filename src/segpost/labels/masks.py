@@ -17,9 +17,8 @@ from segpost._core.contract import LogitErrors, Logits
 from segpost._core.logits import InputLogits, as_logits, check_quantized, resolve_quantization
 from segpost._core.run_lengths import RunLengths, keep_connected
 from segpost._core.sampling import Axes, Grid
-from segpost._core.suspicious_logits import warn_of_class_axis
+from segpost._core.suspicious_logits import check_sides, warn_of_class_axis
 from segpost._core.suspicious_probabilities import warn_of_probabilities
-from segpost._core.suspicious_sizes import check_sides
 from segpost._core.thresholds import as_thresholds, cutoffs
 from segpost.labels.mask_outputs import as_class_order, mask_output, paint_labels, paint_masks
 from segpost.spatial.letterbox import Letterbox

@@ -20,9 +20,8 @@ from segpost._core.degenerate_logits import (
 )
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
-from segpost._core.suspicious_logits import warn_of_class_axis, warn_of_volume
+from segpost._core.suspicious_logits import check_sides, warn_of_class_axis, warn_of_volume
 from segpost._core.suspicious_probabilities import warn_before_softmax
-from segpost._core.suspicious_sizes import check_sides
 from segpost.labels.volumes import label_volumes
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling

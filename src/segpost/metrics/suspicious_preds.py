@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from segpost._core.arrays import Array
 from segpost._core.errors import warn_of_input
-from segpost._core.one_hot import find_one_hot_axis
+from segpost._core.suspicious_labels import find_one_hot_axis
 from segpost.metrics.counts import CountSnapshot
 
 MAX_LISTED = 8  # values in a warning

@@ -109,7 +109,15 @@ def check_options(
     else:
         convention = as_convention(convention)
         axis, grid, quantization = merge_arguments(convention, axis, grid, quantization)
-    words = nan, check, confidence_mode, confidence_dtype, probabilities_dtype, topk, want
+    words: tuple[Any, ...] = (
+        nan,
+        check,
+        confidence_mode,
+        confidence_dtype,
+        probabilities_dtype,
+        topk,
+        want,
+    )
     try:
         ranks, outputs = _check_hashable_words(*words)
     except TypeError:  # of a list, or of a wrong type
