@@ -129,3 +129,52 @@ def test_names_of_conventions(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in text for name in segpost.Convention.names())
     assert "hf, huggingface" in text
     assert main(["run", "missing.npy", "--out", "out", "--convention", "hf"]) == 1
+
+
+def test_a_label_map_as_the_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has few colors, in regions; a photograph of the same scene has noise."""
+    random = np.random.default_rng(2)
+    labels = random.integers(0, 21, (6, 8)).astype(np.uint8).repeat(10, 0).repeat(10, 1)
+    np.save(tmp_path / "logits.npy", random.normal(size=(21, 30, 40)).astype(np.float32))
+    write_labels(tmp_path / "labels.png", labels)
+    colors = segpost.colorize(labels, "voc")
+    segpost.Segmentation(color=colors).save(tmp_path / "colors.png", what="color")
+    photograph = (colors // 2 + random.integers(0, 99, colors.shape)).astype(np.uint8)
+    segpost.Segmentation(color=photograph).save(tmp_path / "photo.png", what="color")
+    command = ["run", str(tmp_path / "logits.npy"), "--palette", "voc", "--out"]
+    for name in ("labels", "colors", "photo"):
+        image = str(tmp_path / f"{name}.png")
+        assert main([*command, str(tmp_path / f"of-{name}"), "--image", image]) == 0
+        text = capsys.readouterr().err
+        assert ("as in a label map: is it the photograph?" in text) == (name != "photo")
+
+
+def test_a_file_as_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "logits.npy", np.random.default_rng(2).normal(size=(3, 30, 40)))
+    command = ["run", str(tmp_path / "logits.npy"), "--out"]
+    for name in ("labels.png", "labels.npy"):
+        assert main([*command, str(tmp_path / "out" / name)]) == 2
+        assert f"pass --out {tmp_path / 'out'}" in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+    (tmp_path / "folder.png").mkdir()
+    assert main([*command, str(tmp_path / "folder.png")]) == 0
+    assert main([*command, str(tmp_path / "v1.0")]) == 0
+
+
+def test_files_of_probabilities(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the message advises gives the confidence."""
+    logits = np.random.default_rng(2).normal(size=(3, 30, 40)).astype(np.float32)
+    shares = segpost.softmax(logits)
+    np.save(tmp_path / "a.npy", shares)
+    command = ["run", str(tmp_path / "a.npy"), "--out", str(tmp_path / "out"), "--want"]
+    assert main([*command, "labels,confidence"]) == 1
+    text = capsys.readouterr().err
+    assert "leave confidence out of --want, or save np.log(probabilities)" in text
+    assert "convention=" not in text
+    assert main([*command, "labels"]) == 0
+    np.save(tmp_path / "a.npy", np.log(shares))
+    assert main([*command, "labels,confidence", "--overwrite"]) == 0
+    np.save(tmp_path / "a.npy", 1 / (1 + np.exp(-3 * logits)))
+    assert main([*command, "confidence", "--overwrite"]) == 0
+    text = capsys.readouterr().err
+    assert text.rstrip().endswith("pass the network's logits before the sigmoid")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,45 @@ def test_one_hot_labels(axis: int) -> None:
     maps[0] = 1
     maps[1, 2, 3] = 1
     segpost.colorize(maps, PALETTE)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32", "uint16"])
+@pytest.mark.parametrize("is_batch", [False, True])
+def test_masks_of_void(kind: str, is_batch: bool) -> None:
+    """255 has the color of void; the printed expression has that of class 1."""
+    mask = np.zeros((2, 30, 40), kind)
+    mask[:, 9:20, 5:30] = 255
+    labels = mask if is_batch else mask[0]
+    calls: list[Callable[[Any], Any]] = [
+        lambda labels: segpost.colorize(labels, "voc"),
+        lambda labels: segpost.overlay(
+            np.full((*labels.shape, 3), 90, np.uint8), labels, "voc", alpha=1.0
+        ),
+    ]
+    for call in calls:
+        with pytest.warns(segpost.InputWarning, match="are 0 and 255, as of masks") as caught:
+            call(labels)
+        assert [warning.filename for warning in caught] == [__file__]
+        code = re.search(r"pass (labels // 255)$", str(caught[0].message))
+        assert code
+        color = call(eval(code.group(1), {"labels": labels}))
+        assert color[..., 12, 12, :].reshape(-1).tolist()[:3] == [128, 0, 0]
+    segpost.colorize(labels, segpost.Palette.distinct(256))
+    with pytest.raises(ValueError, match="for a mask of 0 and 255 pass labels // 255"):
+        segpost.colorize(labels, [(0, 0, 0), (9, 9, 9)])
+
+
+def test_colors_of_opencv(backend: str) -> None:
+    """The printed expression has the labels."""
+    labels = np.random.default_rng(4).integers(0, 21, (20, 30)).astype(np.uint8)
+    image = segpost.colorize(labels, "voc")[..., ::-1]
+    with pytest.raises(ValueError, match="red and blue are exchanged") as error:
+        segpost.labels_from_colors(image, "voc")
+    cured = eval(str(error.value).rpartition("pass ")[2], {"image": image})
+    np.testing.assert_array_equal(segpost.labels_from_colors(cured, "voc"), labels)
+    image = image + np.uint8(1)  # of JPEG
+    with pytest.raises(ValueError, match="must be saved without loss"):
+        segpost.labels_from_colors(image, "voc")
 
 
 def test_exchanged_arguments() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -340,3 +341,24 @@ def test_the_array_of_an_output_is_named(output: Any, part: str) -> None:
     for function in (segpost.argmax, segpost.postprocess, segpost.fingerprint):
         with pytest.raises(TypeError, match=f"logits must be an array.*; pass .*{part}$"):
             function(output)
+
+
+def test_the_output_of_queries_is_named() -> None:
+    """Both calls that the error prints give the labels."""
+    random = np.random.default_rng(2)
+    logits = {
+        "class_queries_logits": random.normal(size=(1, 5, 4)).astype(np.float32),
+        "masks_queries_logits": random.normal(size=(1, 5, 8, 9)).astype(np.float32),
+    }
+    with pytest.raises(TypeError, match="the output of a head of queries") as error:
+        segpost.postprocess(logits)
+    calls = re.search(r"call (segpost\.segment_queries.*), or (segpost\..*)$", str(error.value))
+    assert calls
+    first, second = (eval(call, {"segpost": segpost, "logits": logits}) for call in calls.groups())
+    np.testing.assert_array_equal(first.labels, second.labels)
+    detr: Any = {
+        "pred_logits": logits["class_queries_logits"],
+        "pred_masks": np.zeros((1, 5, 8, 9)),
+    }
+    with pytest.raises(TypeError, match=r"segment_queries\(logits\['pred_logits'\]"):
+        segpost.argmax(detr)

@@ -358,3 +358,33 @@ def test_nothing_is_written_to_what_came(backend: str) -> None:
     before = p.tobytes(), image.tobytes()
     segpost.dense_crf(p, image)
     assert (p.tobytes(), image.tobytes()) == before
+
+
+@pytest.mark.parametrize("axis", [-3, -1])
+def test_sigmoids_as_probabilities(axis: int) -> None:
+    """Their sums over the labels differ; the printed cure is the distribution that is used."""
+    p, image = problem(seed=15)
+    image = image.repeat(3, 0).repeat(3, 1)
+    logits = scene(len(p), *image.shape[:2])
+    sigmoids = np.moveaxis(1 / (1 + np.exp(2 - logits)), 0, axis)
+    sums = np.moveaxis(sigmoids, axis, 0).sum(0)
+    assert np.median(abs(sums - 1)) > 0.1
+    options: dict[str, Any] = {**GAUSSIAN, "iterations": 1, "axis": axis}
+    with pytest.warns(segpost.InputWarning, match="as those of independent sigmoids") as caught:
+        segpost.dense_crf(sigmoids, image, **options)
+    assert [warning.filename for warning in caught] == [__file__]
+    shares = sigmoids / np.expand_dims(sums, axis)
+    for right in (shares, np.clip(shares, 0.02, 1), shares * 0.5, shares.astype(np.float16)):
+        segpost.dense_crf(right, image, **options)
+
+
+def test_probabilities_of_8_bits() -> None:
+    """Their sums show what they are; label maps of as many images are labels."""
+    p, image = problem(seed=15)
+    quantized = np.rint(p * 255).astype(np.uint8)
+    with pytest.raises(TypeError, match="they sum to 255") as error:
+        segpost.dense_crf(quantized, image, **GAUSSIAN)
+    cured = eval(str(error.value).rpartition("pass ")[2], {"probabilities": quantized})
+    assert segpost.dense_crf(cured, image, **GAUSSIAN).shape == p.shape
+    with pytest.raises(TypeError, match="label maps need unary='labels'"):
+        segpost.dense_crf(p.argmax(0).astype(np.uint8), image, **GAUSSIAN)

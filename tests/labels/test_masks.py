@@ -104,8 +104,12 @@ def test_a_threshold_is_of_the_sigmoid() -> None:
 
 def test_the_ends_of_the_probabilities() -> None:
     logits = np.array([[[-np.inf, -1e30, 0, 1e30, np.inf]]], np.float32)
-    assert segpost.binarize(logits, threshold=0).tolist() == [[[0, 1, 1, 1, 1]]]
-    assert segpost.binarize(logits, threshold=1).tolist() == [[[0, 0, 0, 0, 0]]]
+    for threshold, which in ((0, "every"), (1, "no")):
+        with pytest.warns(segpost.InputWarning, match=f"sets {which} pixel.*pass threshold=0.5"):
+            mask = segpost.binarize(logits, threshold=threshold)
+        assert mask.tolist() == [[[0, *[1 - threshold] * 4]]]
+    two = segpost.binarize(np.concatenate([logits, logits]), threshold=[0, 1])
+    assert two.tolist() == [[[0, 1, 1, 1, 1]], [[0, 0, 0, 0, 0]]]
     assert segpost.binarize(logits).tolist() == [[[0, 0, 0, 1, 1]]]
 
 

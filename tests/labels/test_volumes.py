@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -173,6 +174,22 @@ def test_bad_values_are_named(backend: str) -> None:
         ValueError, match=r"no answer at 100 of 100 output voxels, first .* z 0, y 0"
     ):
         segpost.argmax(logits, size=(4, 5, 5))
+
+
+def test_the_shape_of_an_image_is_no_volume() -> None:
+    """The printed expression is the size of the image; volumes of three slices are volumes."""
+    logits = np.random.default_rng(1).normal(size=(2, 3, 20, 30)).astype(np.float32)
+    image = np.zeros((40, 60, 3), np.uint8)
+    for volume in (logits, logits[0]):
+        with pytest.raises(ValueError, match="of an image of this shape") as error:
+            segpost.argmax(volume, size=image.shape)
+        code = re.search(r"pass (image\.shape\S+);", str(error.value))
+        assert code
+        size = eval(code.group(1), {"image": image})
+        assert segpost.argmax(volume, size=size).shape == (*volume.shape[:-3], 40, 60)
+    thin = regions(3, (10, 11, 3))
+    assert segpost.argmax(thin, size=(10, 11, 3)).shape == (10, 11, 3)
+    assert segpost.argmax(thin, size=(20, 22, 3), volume=True).shape == (20, 22, 3)
 
 
 def test_what_is_no_volume() -> None:

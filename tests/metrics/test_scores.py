@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -134,15 +133,27 @@ def test_ignored_classes() -> None:
 
 
 def test_nothing_counted_is_nan() -> None:
-    """No pixel, or only void: NaN without a warning, and a report all the same."""
+    """No pixel, or only void: NaN, a warning that says so, and a report all the same."""
     cm = ConfusionMatrix(3, ignore_index=255)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for _ in range(2):
-            summary = cm.compute().summary()
-            assert all(math.isnan(value) for value in summary.values())
-            assert "nan" in repr(cm.compute())
-            cm.update(np.array([[0, 1]], np.uint8), np.array([[255, 255]], np.uint8))
+    for reason in ("nothing was counted: call update", "all of 20 pixels have an ignored target"):
+        with pytest.warns(segpost.InputWarning, match=reason) as caught:
+            scores = cm.compute()
+        assert [warning.filename for warning in caught] == [__file__]
+        assert all(math.isnan(value) for value in scores.summary().values())
+        assert "nan over 0 of 3 classes (0, 1, 2 in neither map)" in repr(scores)
+        assert math.isnan(cm.compute("mmseg").miou)
+        cm.update(np.zeros((4, 5), np.uint8), np.full((4, 5), 255, np.uint8))
+
+
+def test_repr_names_absent_classes() -> None:
+    """Which classes are left out of the mean, because they are in neither map."""
+    names = [f"c{i}" for i in range(9)]
+    cm = ConfusionMatrix(9, class_names=names)
+    cm.update(np.array([[0, 1]], np.uint8), np.array([[0, 2]], np.uint8))
+    assert "over 3 of 9 classes (c3, c4, c5, c6, c7, ... in neither map)" in repr(cm.compute())
+    others = np.array([[3, 4, 5, 6, 7, 8]], np.uint8)
+    cm.update(others, others)
+    assert "over 9 of 9 classes, 8 pixels" in repr(cm.compute())
 
 
 def test_categories() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import scene
 
 import segpost
 
@@ -177,6 +178,114 @@ def test_a_target_divided_by_255() -> None:
         cm.reset()
         cm.update(preds, right)
         cm.compute()
+
+
+def blocks(side: int = 8) -> Any:
+    """Label maps (3, H, W) of five classes in regions."""
+    labels = np.random.default_rng(8).integers(0, 5, (3, 5, 4)).astype(np.uint8)
+    return labels.repeat(side, 1).repeat(side, 2)
+
+
+def test_masks_whose_foreground_is_ignored() -> None:
+    """With ignore_index=255 a mask has one class; the cure has two."""
+    target = (blocks() > 2).astype(np.uint8) * 255
+    for preds in (target, target // 255):
+        cm = segpost.ConfusionMatrix(2, ignore_index=255)
+        cm.update(preds, target)
+        with pytest.warns(segpost.InputWarning, match="pass target // 255") as caught:
+            cm.compute()
+        assert [warning.filename for warning in caught] == [__file__]
+    inside = np.zeros((40, 50), np.uint8)
+    inside[9:30, 9:40] = 255
+    with pytest.warns(segpost.InputWarning, match="for masks pass target // 255") as caught:
+        segpost.confusion_matrix(inside, inside, num_classes=2, ignore_index=255)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_void_beside_one_class_passes() -> None:
+    """A little void, void at the edge of an image, and void beside other classes."""
+    background = np.zeros((40, 50), np.uint8)
+    border, edge, other = background.copy(), background.copy(), background.copy()
+    border[20, 20:30] = 255
+    edge[:, 30:] = 255
+    other[9:30, 9:40] = 255
+    other[0, 0] = 1
+    for target in (border, edge, other, background):
+        segpost.confusion_matrix(background, target, num_classes=2, ignore_index=255)
+        segpost.colorize(target, "voc")
+        segpost.overlay(np.full((40, 50, 3), 90, np.uint8), target, "voc")
+    for target in (border, other):
+        cm = segpost.ConfusionMatrix(2, ignore_index=255)
+        cm.update(background, target)
+        cm.compute()
+
+
+@pytest.mark.parametrize(
+    ("preds", "target", "cure"),
+    [
+        (blocks(), np.where(blocks() > 3, 255, blocks()), "ignore_index=255 and num_classes=4"),
+        ((blocks() > 2) * 255, (blocks() > 1) * 255, "target // 255 and preds // 255"),
+    ],
+)
+def test_a_void_that_is_counted(preds: Any, target: Any, cure: str) -> None:
+    """255 is the last of 256 classes, and far from the others."""
+    cm = segpost.ConfusionMatrix(256)
+    cm.update(preds, target)
+    with pytest.warns(segpost.InputWarning, match=f"if it means void|{cure}") as caught:
+        cm.compute()
+    assert cure in str(caught[0].message)
+    every = np.arange(256).repeat(4).reshape(32, 32)
+    for right in (every, blocks()):
+        cm.reset()
+        cm.update(right, right)
+        cm.compute()
+
+
+@pytest.mark.parametrize("shift", [1, -1])
+def test_labels_that_are_shifted(shift: int) -> None:
+    """Class 0 of one of them is void; the printed expression counts them right."""
+    labels = blocks().astype(int)
+    target = np.where(labels + shift < 0, 255, (labels + shift) % 6).astype(np.uint8)
+    cm = segpost.ConfusionMatrix(6, ignore_index=255)
+    cm.update(labels, target)
+    with pytest.warns(
+        segpost.InputWarning, match=rf"preds are the target \{-shift:+} at"
+    ) as caught:
+        cm.compute()
+    code = re.search(r"Pass (preds . 1)", str(caught[0].message))
+    assert code
+    cm.reset()
+    cm.update(eval(code.group(1), {"preds": labels}) % 6, target)
+    assert cm.compute().pixel_accuracy == 1
+    for preds in (np.roll(labels, 4, 1), labels * 0, labels // 4 * 4, 4 - labels):
+        cm.reset()
+        cm.update(preds, labels)
+        cm.compute()
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_exchanged_sides_of_logits(library: str) -> None:
+    """The printed expression agrees with the target; that of a landscape input does as it is."""
+    logits: Any = scene(5, 40, 30)
+    rows, columns = np.arange(160) * 40 // 160, np.arange(120) * 30 // 120
+    target: Any = logits.argmax(0)[rows[:, None], columns].astype(np.uint8)
+    wrong = logits.swapaxes(1, 2).copy()
+    stretched = scene(5, 30, 40)
+    rows, columns = np.arange(160) * 30 // 160, np.arange(120) * 40 // 120
+    shown: Any = stretched.argmax(0)[rows[:, None], columns].astype(np.uint8)
+    if library == "torch":
+        wrong, target, stretched, shown = map(torch.from_numpy, (wrong, target, stretched, shown))
+    cm = segpost.ConfusionMatrix(5)
+    with pytest.warns(segpost.InputWarning, match="different strides for a target") as caught:
+        cm.update(wrong, target)
+    assert [warning.filename for warning in caught] == [__file__]
+    code = re.search(r"logits\.swapaxes\(.*?\)", str(caught[0].message))
+    assert code
+    cm.reset()
+    cm.update(eval(code.group(0), {"logits": wrong}), target)
+    cm.update(stretched, shown)
+    cm.update(stretched * 0 - shown.max(), target)  # of an untrained network
+    cm.update(scene(5, 30, 30), np.asarray(target))
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_measures_that_are_added_to_each_other() -> None:
 @pytest.mark.parametrize("average", ["probabilities", "logits"])
 def test_windows_of_threads_are_merged(average: Any) -> None:
     """The windows of all threads are in the mean."""
-    logits = np.stack([np.full((200, 250), value, np.float32) for value in (0.0, 1.0)])
+    logits = np.stack([np.full((200, 250), value, np.float32) for value in (0.0, 2.0)])
     merger = segpost.Merger((400, 250), 2, average=average)
 
     def work(number: int) -> None:
@@ -126,7 +126,7 @@ def test_windows_of_threads_are_merged(average: Any) -> None:
     run_in_threads(work)
     seen = THREADS * (UPDATES // 3) * np.repeat(np.array([1, 2, 2, 1], np.float32), 100)
     assert_array_equal(merger._weights, np.broadcast_to(seen[:, None], (400, 250)))
-    expected = 1.0 if average == "logits" else 1 / (1 + np.exp(-1))
+    expected = 2.0 if average == "logits" else 1 / (1 + np.exp(-2))
     assert merger.result()[1] == pytest.approx(expected, abs=1e-5)
 
 

@@ -213,11 +213,28 @@ def test_a_file_with_the_name_of_another_result(tmp_path: Path, what: Any, suffi
 
 
 def test_a_folder_may_have_the_name_of_a_result(tmp_path: Path) -> None:
-    """Only the name of the file counts, as a whole."""
+    """Only the name of the file counts, and its last word."""
     (tmp_path / "overlay").mkdir()
-    for name in ("overlay/a.png", "overlay/overlay-1.png", "my overlay.png"):
+    for name in ("overlay/a.png", "overlay/overlays.png", "color wheel.png", "a_margin.png"):
         made("numpy", None).save(tmp_path / name)
         assert read(tmp_path / name).dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "name", ["my_color.png", "Overlay 1.png", "a-confidence.npy", "7_color.png"]
+)
+def test_names_that_end_with_a_result(tmp_path: Path, name: str) -> None:
+    """Labels are saved, and the warning says which result was meant; that one has the name."""
+    seg = made("numpy", None)
+    with pytest.warns(segpost.InputWarning, match="labels are written to it") as caught:
+        seg.save(tmp_path / name)
+    assert caught[0].filename == __file__
+    assert (tmp_path / name).exists()
+    cure = re.search(r'pass what="(\w+)"', str(caught[0].message))
+    assert cure
+    assert cure.group(1) in name.lower()
+    what: Any = cure.group(1)
+    seg.save(tmp_path / name, what=what)
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])

@@ -53,13 +53,37 @@ def test_they_are_logits_if_the_caller_says_so() -> None:
         LOGITS,
         np.zeros((4, 3, 3)),
         np.eye(4)[:, :, None].repeat(4, -1),
-        abs(LOGITS) / abs(LOGITS).max(),
+        abs(LOGITS) / abs(LOGITS).max() * 0.4,  # of an untrained network
         SHARES + 0.2,
         np.zeros((3, 0, 4)),
     ],
 )
 def test_logits_pass(logits: Any) -> None:
     segpost.postprocess(logits.astype(np.float32), want=WANT)
+
+
+SIGMOIDS = (1 / (1 + np.exp(-LOGITS))).astype(np.float32)
+
+
+@pytest.mark.parametrize("values", [SIGMOIDS, np.eye(5, dtype=np.float32)[LOGITS.argmax(0)].T])
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_sigmoids_as_logits(values: Any, library: str) -> None:
+    """The softmax of values in 0..1 has the limit that is printed; the cure gives the values."""
+    logits: Any = values if library == "numpy" else torch.from_numpy(values.copy()).half()
+    with pytest.warns(segpost.InputWarning, match=r"logits lie in 0\.\.1, as") as caught:
+        wrong = segpost.postprocess(logits, want=("confidence",))
+    assert [warning.filename for warning in caught] == [__file__]
+    limit = re.search(r"at most ([\d.]+)", str(caught[0].message))
+    assert limit
+    assert float(np.asarray(wrong.confidence).max()) < float(limit.group(1)) + 0.01
+    code = re.search(r"convention=(segpost\.Convention\(.*?\))", str(caught[0].message))
+    assert code
+    convention = eval(code.group(1), {"segpost": segpost})
+    right = segpost.postprocess(logits, convention=convention, want=("confidence",))
+    np.testing.assert_allclose(np.asarray(right.confidence), values.max(0), atol=1e-3)
+    with pytest.warns(segpost.InputWarning, match=r"without segpost\.softmax"):
+        segpost.softmax(logits)
+    assert np.asarray(segpost.postprocess(logits).labels).shape == values.shape[1:]
 
 
 def test_labels_of_probabilities_pass() -> None:
@@ -95,7 +119,7 @@ def test_channels_last_with_a_size(shape: tuple[int, ...], stride: int) -> None:
     ],
 )
 def test_channels_first_with_a_size_pass(shape: Any, size: Any) -> None:
-    segpost.argmax(np.zeros(shape, np.float32), size=size)
+    segpost.argmax(scene(*shape), size=size)
 
 
 def test_scale_in_postprocess() -> None:
@@ -130,8 +154,7 @@ def test_probabilities_with_a_threshold(kind: str) -> None:
 @pytest.mark.parametrize(("classes", "side"), [(21, 16), (150, 112), (171, 128), (65, 32)])
 def test_stretched_images_pass(classes: int, side: int) -> None:
     """Of a square input, the results of portrait images are no square."""
-    logits = np.zeros((classes, side, side), np.float32)
-    assert segpost.argmax(logits, size=(500, 375)).shape == (500, 375)
+    assert segpost.argmax(scene(classes, side, side), size=(500, 375)).shape == (500, 375)
 
 
 def test_softmax_of_probabilities(backend: str) -> None:
@@ -147,6 +170,13 @@ CALLS = [
     lambda *a, **o: segpost.postprocess(*a, **o).labels,
     lambda a, **o: segpost.Stream(**o)(a).labels,
     lambda *a, **o: segpost.softmax(*a, **o),
+]
+
+
+CALLS_WITH_IMAGES = [
+    lambda logits, image: segpost.postprocess(logits, image=image),
+    lambda logits, image: segpost.postprocess(logits, image=image, size=tuple(image.shape[:2])),
+    lambda logits, image: segpost.Stream()(logits, image),
 ]
 
 
@@ -170,7 +200,11 @@ def test_classes_on_the_other_axis(call: Any, shape: tuple[int, ...], is_batch: 
 def test_suspicious_shapes_of_logits(shape: tuple[int, ...]) -> None:
     """A shape alone is no reason to warn."""
     random = np.random.default_rng(4)
-    for logits in (scene(*shape), random.normal(size=shape), np.zeros(shape)):
+    for logits in (
+        scene(*shape),
+        random.normal(size=shape),
+        scene(*shape)[:, :1, :1] + np.zeros(shape),
+    ):
         segpost.argmax(logits.astype(np.float32))
         segpost.argmax(np.moveaxis(logits, 0, -1).astype(np.float32), axis=-1)
 
@@ -188,11 +222,104 @@ def test_a_transposed_size(call: Any) -> None:
         assert call(logits, size=stretched).shape == stretched
 
 
-def test_an_image_confirms_a_size() -> None:
-    image = np.full((200, 264, 3), 90, np.uint8)
-    size: Any = image.shape[:2]
-    seg = segpost.postprocess(scene(5, 33, 25), size=size, image=image)
-    assert seg.labels.shape == size
+def picture(logits: Any, *size: int) -> Any:
+    """An image of a size, with a color for every label of logits, and noise."""
+    colors = np.random.default_rng(3).integers(30, 220, (len(logits), 3))
+    rows, columns = (np.arange(n) * k // n for n, k in zip(size, logits.shape[1:], strict=True))
+    shown = colors[segpost.argmax(logits)[rows[:, None], columns]]
+    noise = np.random.default_rng(4).normal(0, 20, shown.shape)
+    return (shown + noise).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("call", CALLS_WITH_IMAGES)
+def test_exchanged_sides(call: Any, library: str) -> None:
+    """With an image the warning has both explanations; the printed expression has one stride."""
+    logits: Any = scene(5, 33, 25)
+    image: Any = picture(logits, 264, 200)
+    wrong = logits.swapaxes(1, 2).copy()
+    if library == "torch":
+        logits, wrong, image = map(torch.from_numpy, (logits, wrong, image))
+    right = np.asarray(call(logits, image).labels)
+    with pytest.warns(segpost.InputWarning, match="as a portrait in a landscape input") as caught:
+        call(wrong, image)
+    assert [warning.filename for warning in caught] == [__file__]
+    code = re.search(r"logits\.swapaxes\(.*?\)", str(caught[0].message))
+    assert code
+    cured = call(eval(code.group(0), {"logits": wrong}), image)
+    np.testing.assert_array_equal(np.asarray(cured.labels), right)
+
+
+def test_sides_of_a_stretched_image() -> None:
+    """A landscape input of a portrait image: its colors fit the labels as they are."""
+    logits = scene(5, 25, 33)
+    seg = segpost.postprocess(logits, image=picture(logits, 264, 200))
+    assert seg.labels.shape == (264, 200)
+    for one in (scene(5, 33, 25), scene(5, 30, 30)):
+        segpost.postprocess(one, image=picture(one, 264, 200))
+        box = segpost.Letterbox.fit((264, 200), (264, 264))
+        segpost.postprocess(scene(5, 33, 33), image=picture(one, 264, 200), letterbox=box)
+    background = scene(5, 25, 33)
+    background[2] += 99
+    segpost.postprocess(background, image=picture(logits, 264, 200))
+
+
+def test_sides_of_full_size() -> None:
+    """An image that is the transposed map names the cause beside the size."""
+    logits = scene(5, 40, 30)
+    image = picture(logits, 40, 30)
+    with (
+        pytest.warns(segpost.InputWarning, match="exchanged"),
+        pytest.raises(ValueError, match="are height and width of the logits exchanged"),
+    ):
+        segpost.postprocess(logits.swapaxes(1, 2), image=image)
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8", "bfloat16"])
+@pytest.mark.parametrize("value", [0, -3])
+def test_equal_logits(kind: str, value: int) -> None:
+    """The label is 0 everywhere; of a network that gives it, one value differs."""
+    logits: Any = np.full((5, 40, 41), value, "float32" if kind == "bfloat16" else kind)
+    if kind == "bfloat16":
+        logits = torch.from_numpy(logits).bfloat16()
+    for call in (segpost.argmax, segpost.postprocess):
+        with pytest.warns(segpost.InputWarning, match=f"are all {value}, so that") as caught:
+            call(logits)
+        assert [warning.filename for warning in caught] == [__file__]
+        assert not np.asarray(segpost.argmax(logits[:, :8, :8])).any()
+    logits[4, 39, 40] = value + 1
+    assert int(segpost.argmax(logits)[39, 40]) == 4
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int64", "float32"])
+def test_two_label_maps(kind: str) -> None:
+    """They are seldom equal: the same few labels in regions of both show it."""
+    maps = np.random.default_rng(5).integers(0, 9, (2, 4, 5)).repeat(16, 1).repeat(16, 2)
+    logits = maps.astype(kind)
+    with pytest.warns(segpost.InputWarning, match="look like 2 label maps") as caught:
+        segpost.argmax(logits)
+    code = re.search(r"(segpost\.colorize\(.*?palette\))", str(caught[0].message))
+    assert code
+    names = {"segpost": segpost, "logits": logits, "palette": "voc"}
+    np.testing.assert_array_equal(eval(code.group(1), names), segpost.colorize(maps, "voc"))
+    segpost.argmax(logits[None])
+    scores = np.stack([logits[0], 9 - logits[0]])  # of regions: the higher one, the lower other
+    segpost.argmax(scores)
+    for regions in (maps * 20, maps // 5, np.stack([maps[0], maps[1] + 9])):
+        segpost.argmax(regions.astype(kind if regions.max() < 256 else "int64"))
+
+
+def test_labels_with_a_threshold() -> None:
+    """Their sigmoid is above 0.5 wherever they are not 0."""
+    labels = np.random.default_rng(5).integers(0, 5, (3, 1, 20, 30)).astype(np.float32)
+    with pytest.warns(segpost.InputWarning, match="these are whole numbers from 0 to 4") as caught:
+        seg = segpost.postprocess(labels, threshold=0.5)
+    np.testing.assert_array_equal(seg.labels, labels[:, 0] > 0)
+    code = re.search(r"pass (logits.*?) to segpost\.colorize", str(caught[0].message))
+    assert code
+    np.testing.assert_array_equal(eval(code.group(1), {"logits": labels}), labels[:, 0])
+    for logits in (labels[:1] - 4, labels[:1] / 3):
+        segpost.postprocess(logits, threshold=0.5)
 
 
 def volume(classes: int, slices: int, side: int) -> np.ndarray:

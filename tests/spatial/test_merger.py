@@ -40,6 +40,34 @@ def test_windows_cover_the_picture(
     assert len(made) == counts[0] * counts[1]
 
 
+def test_probabilities_with_a_softmax() -> None:
+    """The first output shows it; the printed mean is that of the values."""
+    shares = segpost.softmax(scene(5, 20, 30))
+    sigmoids = 1 / (1 + np.exp(-scene(5, 20, 30)))
+    for values in (shares, sigmoids, torch.from_numpy(shares)):
+        merger = Merger((20, 30), 5)
+        with pytest.warns(segpost.InputWarning, match="average='logits'") as caught:
+            merger.add(values)
+        assert [warning.filename for warning in caught] == [__file__]
+        merger.add(values, flip="horizontal")
+    cured = Merger((20, 30), 5, average="logits")
+    cured.add(shares)
+    np.testing.assert_allclose(cured.result(), shares, atol=1e-6)
+    merger = Merger((20, 30), 5)
+    merger.add(np.log(shares))
+    np.testing.assert_allclose(merger.result(), shares, atol=1e-6)
+
+
+def test_exchanged_sides() -> None:
+    """Of the size, or of the logits: one of both is (width, height)."""
+    for size, sides in (((200, 264), (33, 25)), ((264, 200), (25, 33))):
+        with pytest.warns(segpost.InputWarning, match=r"logits\.swapaxes\(-2, -1\)") as caught:
+            Merger(size, 5).add(scene(5, *sides))
+        assert [warning.filename for warning in caught] == [__file__]
+        Merger(size, 5).add(scene(5, *sides[::-1]))
+        Merger(size, 5).add(scene(5, 33, 33))
+
+
 def upright(planes: np.ndarray, flip: str | None) -> np.ndarray:
     """What was said of a mirrored picture, mirrored back."""
     if flip in ("horizontal", "both"):

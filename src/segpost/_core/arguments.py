@@ -17,6 +17,8 @@ NanRule = Literal["raise", "propagate"]
 NAN_RULES: tuple[str, ...] = get_args(NanRule)
 Check = Literal["sync", "deferred", "off"]
 CHECKS: tuple[str, ...] = get_args(Check)
+IMAGE_CHANNELS = (1, 3, 4)
+MIN_IMAGE_SIDE = 16  # of what is no volume
 MAX_SCALE_TERM = 4096  # so that weights times float32 logits are exact in float64
 
 ClassNames = Sequence[str] | Mapping[int, str]  # in the order of the labels, or by label
@@ -177,13 +179,22 @@ def as_output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, .
     return tuple(sides)
 
 
+def refuse_image_shape(size: Sequence[int]) -> None:
+    """Raise an error for a size of a volume that is the shape (H, W, 3) of an image."""
+    if size[2] in IMAGE_CHANNELS and min(size[:2]) >= MIN_IMAGE_SIDE:
+        raise ValueError(
+            f"size must be (height, width), got {tuple(size)!r}{_size_hint(tuple(size), 2)}; for "
+            "volumes of this size pass volume=True"
+        )
+
+
 def _size_hint(size: Any, axes: int) -> str:
     """Say which size a single number, or the shape of an array, was meant to be."""
     if isinstance(size, (int, np.integer)) and not isinstance(size, bool):
         return f"; a {'square' if axes == 2 else 'cube'} is {(int(size),) * axes}"
     if axes != 2 or not isinstance(size, (tuple, list)) or len(size) not in (3, 4):
         return ""
-    if size[-1] in (1, 3, 4):  # channels last
+    if size[-1] in IMAGE_CHANNELS:  # last
         sides = "[:2]" if len(size) == 3 else "[1:3]"
         return f"; of an image of this shape pass image.shape{sides}"
     return "; of a tensor of this shape pass tensor.shape[-2:]"

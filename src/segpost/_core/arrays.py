@@ -57,6 +57,12 @@ class InputArray(NamedTuple):
     copied: bool = False  # writing to `array` would not reach the caller
 
 
+QUERY_KEYS = (  # of classes and of masks
+    ("class_queries_logits", "masks_queries_logits"),
+    ("pred_logits", "pred_masks"),
+)
+
+
 def _identity(array: Array) -> Array:
     return array
 
@@ -97,6 +103,13 @@ def as_input_array(value: object, name: str, *, outlives_call: bool = False) -> 
 def _cure_of(value: object, name: str) -> str:
     """Return how an array is made of a list, of a path, or of what a network returns."""
     if isinstance(value, Mapping) and value:
+        pair = next((pair for pair in QUERY_KEYS if pair[0] in value and pair[1] in value), None)
+        if pair is not None:
+            first, second = (f"{name}[{key!r}]" for key in pair)
+            return (
+                f"; it is the output of a head of queries: call segpost.segment_queries({first}, "
+                f'{second}), or segpost.postprocess({name}, convention="mask2former")'
+            )
         key = next((key for key in ("out", "logits") if key in value), next(iter(value)))
         return f"; pass convention= where it is a parameter, or one of its values, {name}[{key!r}]"
     if isinstance(value, (list, tuple)) and value:

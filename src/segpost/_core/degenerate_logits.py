@@ -1,4 +1,4 @@
-"""Arrays whose argmax is 0 everywhere: logits of one class, and label maps passed as logits."""
+"""Arrays whose argmax says nothing: logits of one class or value, and label maps as logits."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ import numpy as np
 from segpost._core.arrays import FLOAT_KINDS, LABEL_KINDS, Array, InputArray, widen
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
+from segpost._core.errors import warn_of_input
 from segpost._core.logits import InputLogits
-from segpost._core.suspicious_logits import (
-    as_integers,
-    holds_labels,
-    library_of,
-    lies_in_0_to_1,
-)
+from segpost._core.suspicious_logits import as_integers, holds_labels, library_of
+from segpost._core.suspicious_probabilities import lies_in_0_to_1
 
 SIGMOID_CONVENTION = "convention=segpost.Convention({axis}kind='probabilities')"
 MASK_VALUES = (1, 127, 255)  # values of class masks, whose argmax is valid
@@ -23,6 +20,11 @@ MAX_LABEL_VALUES = 64  # different values in a sample of label maps
 MIN_EQUAL_NEIGHBORS = 0.8  # share of equal neighbors in label maps, without pairs of zeros
 MIN_TIES = 0.2  # share of pixels with two largest values, where two maps have the same label
 MIN_PAIRS = 32  # number of neighbors that are enough to decide
+MAX_UNTIED_MAPS = 8  # more label maps have ties
+MAX_UNTIED_LABEL = 150  # of the largest data sets; quantized logits that are saturated are larger
+MIN_UNTIED_LABELS = 3  # different values besides 0
+VOID = 255
+MIN_EQUAL_LOGITS = 8192  # fewer are an example
 
 
 class CallSettings(NamedTuple):
@@ -38,7 +40,8 @@ class CallSettings(NamedTuple):
 def may_be_degenerate(logits: Logits) -> bool:
     """Whether logits have one class, are integers, or begin with a whole number on the CPU.
 
-    It is one value, so that logits, of which most are no whole numbers, cost no pass over the data.
+    Or with the value in their middle. These are two values, so that logits, of which most are no
+    whole numbers and differ, cost no pass over the data.
     """
     values, kind = logits.values, logits.kind
     if values.shape[1] == 1 or kind not in FLOAT_KINDS:
@@ -46,6 +49,8 @@ def may_be_degenerate(logits: Logits) -> bool:
     if isinstance(values, DeviceArray) or not values.size:
         return False
     first = values.item(0)
+    if first == values.item(values.size >> 1):
+        return True
     return bool(_is_whole_bfloat16(first) if kind == "bfloat16" else first.is_integer())
 
 
@@ -64,7 +69,8 @@ def refuse_degenerate_logits(
 
     Label maps would be read as logits of N classes. They are recognized from a few thousand pixels
     of whole numbers on the CPU. Maps of 0 and 1, or of 0 and 255, may be the masks of N classes,
-    and pass; of floats, all maps of one value beside 0.
+    and pass; of floats, all maps of one value beside 0. A few maps that are seldom equal, label
+    maps with a threshold, and logits of one value are a warning.
 
     Raises
     ------
@@ -88,19 +94,55 @@ def refuse_degenerate_logits(
             f"logits of shape {shape} have one class on axis {class_axis}, so that the label of "
             f"every pixel would be 0; {cure}"
         )
-    if settings.quantized or len(shape) != 3 or class_axis != -3:
+    if isinstance(array.array, DeviceArray) or 0 in shape:
         return
-    if len(array.array) < 2 or 0 in shape or isinstance(array.array, DeviceArray):
+    _warn_of_equal_logits(array)
+    if settings.threshold and not settings.quantized and holds_labels(array):
+        labels = f"logits{_channel_index(len(shape), class_axis, 2)}"
+        warn_of_input(
+            f"threshold compares the sigmoid of logits, but these are whole numbers from "
+            f"{array.array.min():g} to {array.array.max():g}, as labels are, so that every label "
+            f"above 0 becomes 1: pass {as_integers(labels, argument_type)} to segpost.colorize, or "
+            "compare them yourself"
+        )
+    if settings.quantized or len(shape) != 3 or class_axis != -3 or len(array.array) < 2:
         return
     ties = _ties_of_label_maps(array)
-    if ties is not None:
-        is_integer = array.kind in LABEL_KINDS
-        labels = "logits" if is_integer else as_integers("logits", argument_type)
+    if ties is None:
+        return
+    is_integer = array.kind in LABEL_KINDS
+    labels = "logits" if is_integer else as_integers("logits", argument_type)
+    appearance = (
+        f"logits of shape {shape} and dtype {array.kind} look like {shape[0]} label maps: few "
+        "values, in regions, "
+    )
+    cure = (
+        f"these look like labels: segpost.colorize({labels}, palette); for logits of {shape[0]} "
+        "classes pass "
+    )
+    if ties >= MIN_TIES:
         raise ValueError(
-            f"logits of shape {shape} and dtype {array.kind} look like {shape[0]} label maps: few "
-            f"values, in regions, and at {ties:.0%} of the pixels the largest one in two maps or "
-            f"more; these look like labels: segpost.colorize({labels}, palette); for logits of "
-            f"{shape[0]} classes pass a batch, logits[None]"
+            f"{appearance}and at {ties:.0%} of the pixels the largest one in two maps or more; "
+            f"{cure}a batch, logits[None]"
+        )
+    if len(array.array) <= MAX_UNTIED_MAPS and _are_untied_label_maps(array):
+        warn_of_input(f"{appearance}the same ones in each map; {cure}logits[None]")
+
+
+def _warn_of_equal_logits(array: InputArray) -> None:
+    """Warn if all logits are one finite number: of most, a few are read."""
+    values = array.array
+    first = values.item(0)
+    if values.size < MIN_EQUAL_LOGITS or first != values.item(values.size // 3):
+        return
+    if not (values[..., :1, :1] == first).all() or not (values == first).all():
+        return
+    number = float(widen(values[..., :1, :1], array.kind).item(0))
+    if np.isfinite(number):
+        warn_of_input(
+            f"logits of shape {values.shape} are all {number:g}, so that the label of every pixel "
+            "is 0: does the network's last layer have its weights, and was its output copied? A "
+            "call to warm up may ignore this"
         )
 
 
@@ -173,7 +215,7 @@ def _is_sigmoid(array: InputArray) -> bool:
 
 
 def _ties_of_label_maps(array: InputArray) -> float | None:
-    """Return the share of pixels that are equal in two maps; None if these are not label maps."""
+    """Return the share of pixels whose largest value is in two maps; None if not of label maps."""
     maps, kind = array.array, array.kind
     middle = maps[0, maps.shape[1] // 2, :256]
     if 2 * np.count_nonzero(middle[1:] == middle[:-1]) < len(middle) - 1:  # most logits return here
@@ -200,8 +242,7 @@ def _ties_of_label_maps(array: InputArray) -> float | None:
     voted = sums[sums != 0]
     if voted.size and voted.min() == voted.max():  # counts of votes; 0 where there are no data
         return None
-    ties = float(((pixels == pixels.max(axis=0)).sum(axis=0) > 1).mean())
-    return ties if ties >= MIN_TIES else None
+    return float(((pixels == pixels.max(axis=0)).sum(axis=0) > 1).mean())
 
 
 def _are_label_maps(maps: Array) -> bool:
@@ -209,3 +250,15 @@ def _are_label_maps(maps: Array) -> bool:
     if not (maps == np.rint(maps)).all():
         return False
     return any(len(np.unique(one[one != 0])) > 1 for one in maps)
+
+
+def _are_untied_label_maps(array: InputArray) -> bool:
+    """Whether maps of a few whole numbers have the same ones, of the labels of a data set."""
+    rows, columns = (slice(None, None, max(side // 64, 1)) for side in array.array.shape[1:])
+    maps = widen(array.array[:, rows, columns], array.kind)
+    labels = [{*np.unique(one).tolist()} - {0, VOID} for one in maps]
+    everywhere = set.intersection(*labels)
+    return bool(
+        len(everywhere) >= max(MIN_UNTIED_LABELS, len(set.union(*labels)) // 2)
+        and max(set.union(*labels)) <= MAX_UNTIED_LABEL
+    )

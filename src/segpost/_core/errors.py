@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from collections.abc import Set
 from typing import Any, NoReturn
 
 import numpy as np
@@ -25,16 +26,23 @@ class InputWarning(UserWarning):
     - logits that change more along the other possible class axis than along the rest, where their
       shape is unusual, too;
     - a batch that changes more from image to image than from class to class, as a volume does;
-    - a size whose aspect ratio is that of the logits only if it is transposed, logits of another
-      aspect ratio than a letterbox's input, and a scale that looks like a size;
-    - probabilities where logits are expected: by `softmax`, or with a threshold;
+    - a size, an image, a target or a window whose aspect ratio is that of the logits only if it is
+      transposed, logits of another aspect ratio than a letterbox's input, and a scale that looks
+      like a size;
+    - probabilities where logits are expected: by `softmax`, by `Merger`, or with a threshold;
+      logits in 0..1 where confidence is wanted; a threshold of `binarize` that is 0 or 1;
+    - logits that are all one value, two label maps as logits, and label maps with a threshold;
+    - labels that are 0 and 255 only where 255 is ignored, and labels in a file whose name ends with
+      that of another result;
     - an image that was in 0..1, or normalized, before it became uint8; an image in 0..1, or a
       normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged;
     - a palette with names of more classes than the logits have, colors in 0..1, and class names
       that are words for colors;
-    - predictions that are no class, by `ConfusionMatrix.compute`, where their values show why, and
-      targets that were divided by 255;
-    - energies of a dense CRF that sum to 1;
+    - at `ConfusionMatrix.compute`: predictions that are no class, where their values show why;
+      targets that were divided by 255, masks of 0 and an ignored 255, a void of 255 that is counted
+      as the last of 256 classes, predictions that are the next class almost everywhere, and nothing
+      that was counted;
+    - energies of a dense CRF that sum to 1, and probabilities that do not;
     - `use_backend` without a ``with`` block.
 
     Examples
@@ -49,6 +57,8 @@ class InputWarning(UserWarning):
     True
     """
 
+
+MAX_SAMPLE = 4096  # pixels whose colors are looked up with the channels exchanged
 
 # Subjects that report what an input means by themselves, without warnings.
 REPORTING = ("segpost.diagnosis", "segpost.fingerprints")
@@ -142,22 +152,35 @@ def raise_bad_labels(
         return
     position = np.unravel_index(errors.first, labels.shape)
     allowed = f"0..{classes - 1}" + (f" or {ignore_index}" if ignore_index is not None else "")
+    mask = "; for a mask of 0 and 255 pass labels // 255" if labels[position] == 255 else ""
     raise ValueError(
         f"labels have {errors.count} of {labels.size} values outside {allowed}, first "
         f"{labels[position]} at {format_index(position)}; the palette has {classes} colors. "
-        "Give it more colors, or an ignore_index with a void color"
+        f"Give it more colors, or an ignore_index with a void color{mask}"
     )
 
 
-def raise_bad_colors(errors: LabelErrors, image: Array) -> NoReturn:
-    """Raise the error of colors that are not in the palette."""
+def raise_bad_colors(errors: LabelErrors, image: Array, keys: Set[int]) -> NoReturn:
+    """Raise the error of colors that are not in the palette, whose keys are r + 256 g + 65536 b."""
     position = np.unravel_index(errors.first, image.shape[:-1])
     color = tuple(int(v) for v in to_host(image[position]))
+    cure = "a label image must be saved without loss and never resized with interpolation"
+    colors = to_host(image).reshape(-1, 3)[:: max(image.size // (3 * MAX_SAMPLE), 1)]
+    known = len({*_color_keys(colors)} & keys)
+    swapped = {*_color_keys(colors[:, ::-1])}
+    if swapped <= keys and len(swapped) > max(known, 1):
+        cure = "red and blue are exchanged, as OpenCV reads them: pass image[..., ::-1]"
     raise ValueError(
         f"image has {errors.count} of {image.size // 3} pixels whose color is not in the palette, "
-        f"first {color} at {format_index(position)}; a label image must be saved without loss and "
-        "never resized with interpolation"
+        f"first {color} at {format_index(position)}; {cure}"
     )
+
+
+def _color_keys(colors: Array) -> list[int]:
+    """Return colors (n, 3) as the keys r + 256 g + 65536 b."""
+    red, green, blue = colors.astype(np.uint32).T
+    keys: list[int] = (red | green << 8 | blue << 16).tolist()
+    return keys
 
 
 def position_of(flat: int, shape: tuple[int, ...]) -> list[int]:

@@ -9,7 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from segpost._core.arguments import resolve_class_axis
-from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, InputArray, as_input_array
+from segpost._core.arrays import (
+    LABEL_KINDS,
+    LOGIT_KINDS,
+    Array,
+    InputArray,
+    as_input_array,
+    widen,
+)
 from segpost._core.contract import Logits
 from segpost._core.device import DeviceArray
 from segpost._core.errors import format_index
@@ -158,3 +165,21 @@ def resolve_threshold(
     odds = math.log(probability / (1.0 - probability))
     scale, zero_point = quantization
     return (probability if of_probabilities else odds) / scale + zero_point
+
+
+def dequantize(values: Array, kind: str, scale: float, zero_point: float) -> Array:
+    """Return raw values as float32, or as float64 where they need it, with their quantization."""
+    values = widen(values, kind)
+    if scale == 1.0 and zero_point == 0.0:
+        return values
+    return np.asarray((values.astype(np.float64) - zero_point) * scale)
+
+
+def are_finite(logits: Logits) -> bool:
+    """Return whether no logit is infinite or NaN, by one sum unless that is not finite."""
+    values = logits.values
+    if logits.kind == "bfloat16":
+        values = widen(values, logits.kind)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum(dtype=np.result_type(values, np.float32))
+    return bool(np.isfinite(total)) or bool(np.isfinite(values).all())

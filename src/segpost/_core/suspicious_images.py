@@ -11,6 +11,9 @@ from segpost._core.errors import warn_of_input
 MIN_PIXELS = 16  # of an image whose values say anything
 MAX_NORMALIZED = 3  # (pixel - mean) / std, rounded towards 0
 MIN_SHARE = 0.02  # of the values -1, 0, 1 and 2 of normalized pixels
+MAX_ROWS = 64  # whose pixels are compared with their neighbors
+MIN_EQUAL = 0.9  # share of equal neighbors in label maps
+MIN_COLORS, MAX_COLORS = 3, 64  # of label maps, in those rows
 
 
 def warn_of_unit_image(values: Array) -> None:
@@ -41,4 +44,21 @@ def warn_of_unit_image(values: Array) -> None:
         warn_of_input(
             "image has only the values 0 and 1, of 0..255: it is black; an image of floats in 0..1 "
             "becomes (image * 255).round().astype('uint8')"
+        )
+
+
+def warn_of_label_image(image: Array, name: str) -> None:
+    """Warn if an image (H, W, 3) is that of a label map: few colors, in regions of one color.
+
+    A part of the rows is read. Photographs have more colors, and noise.
+    """
+    rows = image[:: max(len(image) // MAX_ROWS, 1)]
+    if rows.shape[1] < 2:
+        return
+    colors = len(np.unique(rows.reshape(-1, 3), axis=0))
+    equal = (rows[:, 1:] == rows[:, :-1]).all(axis=-1).mean()
+    if MIN_COLORS <= colors <= MAX_COLORS and equal >= MIN_EQUAL:
+        warn_of_input(
+            f"{name} has {colors} colors in {len(rows)} rows, and {equal:.0%} of their pixels are "
+            "equal to the next one, as in a label map: is it the photograph?"
         )

@@ -49,6 +49,11 @@ REPLACEMENTS = {
     r"\bcall segpost\.ConfusionMatrix\(2\)\.update\(preds, target, threshold=([\d.]+).*\)": (
         r"pass --num-classes 2 --threshold \1"
     ),
+    r"\bpass convention=segpost\.Convention\(kind=\"probabilities\"\), with segpost\.softmax.*": (
+        "leave confidence out of --want, or save np.log(probabilities), of which they are the "
+        "softmax"
+    ),
+    r", or convention=segpost\.Convention\(kind=\"probabilities\"\) to have.*": "",
     r"[;,] (?:or )?(?:pass )?nan=\"propagate\"[^;]*": "",
     r"\ballow_missing=True": "--allow-missing",
     r"\baxis=(-\d)": r"--axis \1",

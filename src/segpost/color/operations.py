@@ -16,8 +16,8 @@ from segpost._core.arrays import Array, InputArray, allocate_output, iter_stacks
 from segpost._core.bands import Bands, Stretch, as_rgb_image
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
-from segpost._core.one_hot import find_one_hot_axis
 from segpost._core.suspicious_images import warn_of_unit_image
+from segpost._core.suspicious_labels import VOID, find_one_hot_axis, warn_of_mask
 from segpost._core.validation import (
     as_image_array,
     as_label_array,
@@ -29,6 +29,7 @@ from segpost.color.color_table import as_constant
 from segpost.color.palette import Palette, PaletteLike, as_palette
 
 MAX_CONTOUR = 64  # pixels
+VOID_REASON = "255 is the palette's ignore_index, and has the color of void"
 
 
 @overload
@@ -110,6 +111,8 @@ def colorize_labels(
     output = allocate_output(out, (*array.shape, 3), np.uint8, labels.wrap, array, packed=2)
     ignore_index = palette.ignore_index
     lut = palette.packed()
+    if ignore_index == VOID:
+        warn_of_mask(array, "labels", VOID_REASON)
     backend = registry.backend(array, output.array, check=check)
     errors = LabelErrors()
     for offset, (stack, color) in iter_stacks(array, output.array):
@@ -240,6 +243,8 @@ def overlay(
     lut = chosen.packed()
     weights = class_alpha(alpha, len(chosen))
     ignore_index = chosen.ignore_index
+    if ignore_index == VOID:
+        warn_of_mask(maps, "labels", VOID_REASON)
     output = allocate_output(
         out, pixels.array.shape, np.uint8, pixels.wrap, pixels.array, maps, packed=2
     )
@@ -333,7 +338,7 @@ def labels_from_colors(
         more = backend.labels_from_colors(stack, keys, values, target)
         errors = add_label_errors(errors, more, offset)
     if errors.count:
-        raise_bad_colors(errors, pixels.array)
+        raise_bad_colors(errors, pixels.array, {key for key, _ in pairs})
     return output.result()
 
 

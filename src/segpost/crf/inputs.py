@@ -13,6 +13,7 @@ from segpost._core.arrays import LABEL_KINDS, Array, InputArray, as_input_array,
 from segpost._core.contract import MAX_FEATURES, LabelErrors
 from segpost._core.device import context_of
 from segpost._core.errors import add_label_errors, warn_of_input
+from segpost._core.suspicious_probabilities import warn_of_scores
 from segpost._core.validation import channels_last, check_integer_labels
 from segpost.crf.batch import Guide, UnaryBatch
 from segpost.crf.settings import Settings
@@ -22,6 +23,7 @@ GUIDE_KINDS = ("uint8", "int8", "uint16", "int16", *FLOATS)  # float32 holds the
 MAX_CHANNELS = MAX_FEATURES - 3  # three features are the position
 MAX_SAMPLE = 256  # pixels that are read to tell units
 UNIT_TOLERANCE = 1e-2  # of a sum of float16
+MAX_BYTE = 255  # that stands for a probability of 1
 MAX_PIXELS = 2**31 - 1  # of one image
 
 
@@ -46,7 +48,9 @@ def as_unary_batch(probabilities: object, settings: Settings) -> UnaryBatch:
         check_integer_labels(input_array, name)
     elif input_array.kind not in FLOATS:
         hint = ""
-        if input_array.kind in LABEL_KINDS and len(shape) <= len(axes) + 1:
+        if _are_scaled_probabilities(input_array, -1 if settings.axis == -1 else -1 - len(axes)):
+            hint = "; they sum to 255, as probabilities of 8 bits: pass probabilities / 255"
+        elif input_array.kind in LABEL_KINDS and len(shape) <= len(axes) + 1:
             hint = "; label maps need unary='labels' and num_classes="
         raise TypeError(f"{name} must be floats, got {input_array.kind}{hint}")
     expected = axes if is_labels else ("L", *axes)
@@ -101,11 +105,9 @@ def _refuse_other_units(energies: InputArray, class_axis: int, unary: str) -> No
     A sample of the pixels is read. Two labels whose energies sum to 1 may be 1 - p, and a label of
     energy 0 beside others of 1 is valid: these are a warning, and pass.
     """
-    array, kind = energies.array, energies.kind
-    if not context_of(array).on_cpu:
+    if not context_of(energies.array).on_cpu:
         return
-    columns = np.moveaxis(array, class_axis, -1).reshape(-1, array.shape[class_axis])
-    sample = widen(columns[:: max(len(columns) // MAX_SAMPLE, 1)], kind).astype(np.float64)
+    sample = _sample_pixels(energies, class_axis)
     if not np.isfinite(sample).all() or (sample == sample[:1]).all():
         return
     if (
@@ -127,6 +129,39 @@ def _refuse_other_units(energies: InputArray, class_axis: int, unary: str) -> No
     if sample.shape[-1] > 2:
         raise ValueError(sentence)
     warn_of_input(sentence)
+
+
+def _sample_pixels(probabilities: InputArray, class_axis: int) -> Array:
+    """Return at most about `MAX_SAMPLE` pixels of an array, (pixels, classes) of float64."""
+    array, classes = probabilities.array, probabilities.array.shape[class_axis]
+    step = max(array.size // (classes * MAX_SAMPLE), 1)
+    if class_axis == -1:
+        sample = array.reshape(-1, classes)[::step]
+    else:
+        pixels = math.prod(array.shape[class_axis + 1 :])
+        planes = array.reshape(-1, classes, pixels)[..., ::step]
+        sample = planes.swapaxes(-2, -1)
+    return widen(sample, probabilities.kind).reshape(-1, classes).astype(np.float64)
+
+
+def warn_of_sigmoids(batch: UnaryBatch) -> None:
+    """Warn of probabilities whose sums over the labels differ, as those of sigmoids do."""
+    if batch.settings.unary != "probabilities" or not batch.input_array.array.size:
+        return
+    if context_of(batch.input_array.array).on_cpu:
+        class_axis = -1 if batch.labels_last else -4 if batch.settings.volume else -3
+        warn_of_scores(_sample_pixels(batch.input_array, class_axis), batch.name)
+
+
+def _are_scaled_probabilities(array: InputArray, class_axis: int) -> bool:
+    """Whether integers sum to 255 over the classes, but for rounding."""
+    values = array.array
+    if array.kind != "uint8" or values.ndim < -class_axis or not values.size:
+        return False
+    classes = values.shape[class_axis]
+    if classes < 2 or not context_of(values).on_cpu:
+        return False
+    return bool((abs(_sample_pixels(array, class_axis).sum(-1) - MAX_BYTE) <= classes).all())
 
 
 def as_guide(image: object, batch: UnaryBatch, name: str) -> Guide:

@@ -11,6 +11,7 @@ import numpy as np
 
 from segpost._core.arrays import LABEL_KINDS, Array, widen
 from segpost._core.contract import Logits
+from segpost._core.logits import dequantize
 from segpost._core.sampling import GRIDS
 from segpost.color.palette import Palette
 from segpost.diagnosis.alignment import Alignment
@@ -23,7 +24,6 @@ from segpost.diagnosis.values import (
     count_values,
     sample_pixels,
 )
-from segpost.labels.decoded import dequantize
 from segpost.labels.operations import argmax
 from segpost.pipeline.api import postprocess
 from segpost.runtimes.convention import Convention

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from segpost._core.arrays import Array, widen
 from segpost._core.contract import Logits
+from segpost._core.logits import dequantize
 from segpost.color.datasets import list_palettes
 from segpost.color.palette import Palette, as_palette
-from segpost.labels.decoded import dequantize
 
 SAMPLED_PIXELS = 1 << 16  # pixels of the logits that statistics are computed on
 MIN_PIXELS = 256  # pixels that a statistical statement needs

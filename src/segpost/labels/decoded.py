@@ -11,17 +11,14 @@ from segpost._core.arrays import (
     InputArray,
     as_input_array,
     label_dtype,
-    widen,
 )
 from segpost._core.contract import Logits
-from segpost._core.device import context_of
-from segpost._core.errors import format_index
+from segpost._core.errors import format_index, warn_of_input
+from segpost._core.logits import dequantize
 from segpost._core.sampling import Axes
-from segpost._core.suspicious_logits import may_lie_in_0_to_1
+from segpost._core.suspicious_probabilities import PROBABILITY_TOLERANCE, find_unit_values
 from segpost._core.validation import check_on_cpu
 
-# Sums of probabilities of half precision, or of quantized networks, are within this of 1.
-PROBABILITY_TOLERANCE = 1e-2
 QUANTIZED_ID_TOLERANCE = 1e-3
 
 
@@ -53,51 +50,29 @@ def refuse_probabilities(
 ) -> None:
     """Refuse probabilities where the softmax of logits is wanted: it would make them alike.
 
+    Other values in 0..1, as those of sigmoids, are a warning. The cures depend on the convention by
+    which they are logits, if there is one.
+
     Raises
     ------
     ValueError
-        If they are probabilities, as `describe_probabilities` says. The cure depends on the
-        convention by which they are logits, if there is one.
+        If they are probabilities, as `find_unit_values` says.
     """
-    description = describe_probabilities(logits, quantization)
-    if description is None:
+    unit = find_unit_values(logits, quantization)
+    if unit is None:
         return
-    cure = (
-        'convention=segpost.Convention(kind="probabilities"), with segpost.softmax(logits) in '
-        "place of logits if they are logits"
-    )
+    cure = 'convention=segpost.Convention(kind="probabilities")'
     if convention is not None:
         cure = f"dataclasses.replace(convention, kind='probabilities') of convention {convention!r}"
-    raise ValueError(f"{description}; pass {cure}")
-
-
-def describe_probabilities(
-    logits: Logits, quantization: tuple[float, float] = (1.0, 0.0)
-) -> str | None:
-    """Return why logits are probabilities already, for an error; None if they may be logits.
-
-    They are if the classes lie in 0..1 and sum to 1 at each of a few thousand pixels on the CPU. Of
-    most logits one value is read. Values that are all 0 or 1 may be anything.
-    """
-    values = logits.values
-    if not context_of(values).on_cpu or not values.size or values.shape[1] < 2:
-        return None
-    if not may_lie_in_0_to_1(values, logits.kind):
-        return None
-    step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
-    values = dequantize(values[:, :, ::step_y, ::step_x], logits.kind, *quantization)
-    low, high = values.min(), values.max()
-    if not (low >= 0 and high <= 1):  # or NaN
-        return None
-    sums = values.sum(axis=1)
-    between = (values > PROBABILITY_TOLERANCE) & (values < 1 - PROBABILITY_TOLERANCE)
-    if (abs(sums - 1) > PROBABILITY_TOLERANCE).any() or not between.any():
-        return None
-    return (
-        f"logits are between {low:g} and {high:g} and add up to 1 over the classes at each of "
-        f"{sums.size} pixels: they are probabilities already, and a second softmax would make them "
-        "alike"
-    )
+    if not unit.are_probabilities:
+        warn_of_input(
+            f"{unit.description}; pass the network's logits before the sigmoid, or {cure} to have "
+            "the confidence of a label as its value here"
+        )
+        return
+    if convention is None:
+        cure += ", with segpost.softmax(logits) in place of logits if they are logits"
+    raise ValueError(f"{unit.description}; pass {cure}")
 
 
 def resize_probabilities(logits: Logits, axes: Axes | None, out: Array) -> None:
@@ -136,14 +111,6 @@ def _add_resized(
     values = dequantize(values, logits.kind, logits.scale, logits.zero_point)
     real = Logits(values, values.dtype.name)
     registry.backend(values, sums).add_resized(real, axes, weights, sums)
-
-
-def dequantize(values: Array, kind: str, scale: float, zero_point: float) -> Array:
-    """Return raw values as float32, or as float64 where they need it, with their quantization."""
-    values = widen(values, kind)
-    if scale == 1.0 and zero_point == 0.0:
-        return values
-    return np.asarray((values.astype(np.float64) - zero_point) * scale)
 
 
 def as_label_ids(labels: object, quantization: tuple[float, float] | None) -> InputArray:

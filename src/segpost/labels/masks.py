@@ -18,12 +18,8 @@ from segpost._core.contract import LogitErrors, Logits
 from segpost._core.logits import InputLogits, as_logits, check_quantized, resolve_quantization
 from segpost._core.run_lengths import RunLengths, keep_connected
 from segpost._core.sampling import Axes, Grid
-from segpost._core.suspicious_logits import (
-    refuse_axis_by_size,
-    warn_of_class_axis,
-    warn_of_probabilities,
-    warn_of_transposed_size,
-)
+from segpost._core.suspicious_logits import check_sides, warn_of_class_axis
+from segpost._core.suspicious_probabilities import warn_of_probabilities
 from segpost._core.thresholds import as_thresholds, cutoffs
 from segpost.labels.mask_outputs import as_class_order, mask_output, paint_labels, paint_masks
 from segpost.spatial.letterbox import Letterbox
@@ -226,7 +222,14 @@ def _as_levels(
 ) -> tuple[tuple[float, ...], tuple[float, ...] | None]:
     """Return the thresholds of every class, and the lower ones of hysteresis."""
     if hysteresis is None:
-        return as_thresholds(threshold, classes), None
+        levels = as_thresholds(threshold, classes)
+        if levels and levels[0] in (0.0, 1.0) and len({*levels}) == 1:
+            which = "no pixel" if levels[0] else "every pixel"
+            errors.warn_of_input(
+                f"threshold={levels[0]:g} sets {which}: it is compared with the sigmoid of logits; "
+                "for logits above 0 pass threshold=0.5"
+            )
+        return levels, None
     if not (isinstance(threshold, float) and threshold == 0.5):
         raise ValueError(
             f"threshold and hysteresis exclude each other, got threshold={threshold!r}: the two "
@@ -263,9 +266,7 @@ def _plan(
     has_size = size is not None and letterbox is None and grid_size[0] != grid_size[1]
     output, axes, region, origin = plan_resampling(grid_size, size, grid, letterbox, scale)
     if has_size:
-        if class_axis == -3:
-            refuse_axis_by_size(array.array.shape, output, -3)
-        warn_of_transposed_size(grid_size, output)
+        check_sides(grid_size, output, array.array.shape if class_axis == -3 else None)
     if region is not None:
         logits = logits._replace(values=logits.values[region], origin=origin)
     high, low = levels

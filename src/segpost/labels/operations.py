@@ -20,13 +20,8 @@ from segpost._core.degenerate_logits import (
 )
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
-from segpost._core.suspicious_logits import (
-    refuse_axis_by_size,
-    warn_of_class_axis,
-    warn_of_transposed_size,
-    warn_of_volume,
-)
-from segpost.labels.decoded import describe_probabilities
+from segpost._core.suspicious_logits import check_sides, warn_of_class_axis, warn_of_volume
+from segpost._core.suspicious_probabilities import warn_before_softmax
 from segpost.labels.volumes import label_volumes
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
@@ -171,14 +166,12 @@ def argmax(
             warn_of_volume(array, VOLUME_CURE)
     has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
     dtype = label_dtype(shape[1])
-    pixel_bytes = 0 if out is not None else shape[0] * np.dtype(dtype).itemsize
+    pixel_bytes = 0 if out is not None else shape[0] * (1 if dtype is np.uint8 else 4)
     size, axes, region, origin = plan_resampling(
         shape[2:], size, grid, letterbox, scale, pixel_bytes=pixel_bytes
     )
     if has_size:
-        if axis is None:
-            refuse_axis_by_size(array.array.shape, size, -3)
-        warn_of_transposed_size(shape[2:], size)
+        check_sides(shape[2:], size, array.array.shape if axis is None else None)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)
     is_batch = array.array.ndim == len(shape)
@@ -198,7 +191,7 @@ def argmax(
     return output.result()
 
 
-def _are_volumes(volume: object, axis: object, size: object) -> bool:
+def _are_volumes(volume: object, axis: object, size: Sequence[int] | None) -> bool:
     """Return whether logits are volumes: as the argument says, or as axis and size imply."""
     if volume is axis is size is None:
         return False
@@ -206,6 +199,8 @@ def _are_volumes(volume: object, axis: object, size: object) -> bool:
     implies_volumes = axis == -4 or sides == 3
     implies_images = axis == -3 or sides == 2
     if volume is None:
+        if size is not None and sides == 3 and axis is None:
+            arguments.refuse_image_shape(size)
         return implies_volumes
     if not isinstance(volume, bool):
         raise TypeError(f"volume must be True or False, got {volume!r}")
@@ -287,9 +282,7 @@ def softmax(
     warn_of_class_axis(array, class_axis)
     if class_axis == -3 and argument.values.shape[0] > 1:
         warn_of_volume(array, SOFTMAX_CURE)
-    description = describe_probabilities(argument)
-    if description is not None:
-        errors.warn_of_input(f"{description}; use them as they are, without segpost.softmax")
+    warn_before_softmax(argument, "use them as they are, without segpost.softmax")
     output = allocate_output(out, array.array.shape, np.float32, array.wrap, array.array)
     if output.array.size:
         probabilities = output.array if array.array.ndim == 4 else output.array[None]

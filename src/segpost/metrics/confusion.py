@@ -20,6 +20,7 @@ from segpost._core.device import (
     zeros_on,
 )
 from segpost._core.sampling import Grid
+from segpost._core.suspicious_labels import VOID, warn_of_mask
 from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.metrics.counting import count_pair, raise_logit_errors
 from segpost.metrics.counts import CountTable, LabelRules
@@ -143,7 +144,10 @@ def confusion_matrix(
     pair = as_pair(preds, target, classes, reading)
     matrix = allocate_output(None, (classes, classes), np.int64, pair.wrap, pair.target)
     if context_of(pair.target).on_cpu:
-        matrix.array[...] = count_pair(pair, rules).matrix
+        table = count_pair(pair, rules)
+        if rules.ignored.size == 1 and rules.ignored.item() == VOID:
+            warn_of_mask(pair.target, "target", "255 is ignored")
+        matrix.array[...] = table.matrix
     else:
         _count_on_device(pair, rules, check, matrix.array)
     return matrix.result()

@@ -36,7 +36,8 @@ from segpost.metrics.ratios import Int64
 from segpost.metrics.reading import as_reading
 from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
-from segpost.metrics.suspicious_preds import warn_of_divided_target, warn_of_invalid_preds
+from segpost.metrics.suspicious_preds import warn_of_invalid_preds
+from segpost.metrics.suspicious_targets import warn_of_nothing, warn_of_targets
 from segpost.runtimes.convention import Convention
 from segpost.runtimes.table import ConventionName
 
@@ -266,12 +267,13 @@ class ConfusionMatrix(MatrixCounts):
         excluded = as_class_numbers(exclude, self.num_classes, self.class_names)
         counts = self.snapshot()
         warn_of_invalid_preds(counts)
-        warn_of_divided_target(counts)
+        warn_of_targets(counts)
         if dialect is not None:
             chosen = absent, predicted_only, ignored_class, mean
             if chosen != ("exclude", "count", "exclude", "dataset") or excluded:
                 raise ValueError(f"dialect={dialect!r} decides; leave the other arguments out")
             return scores_of_dialect(counts, dialect)
+        warn_of_nothing(counts)
         policy = AveragingPolicy(
             absent, predicted_only, ignored_class, mean, self.invalid_preds, excluded
         )

@@ -22,9 +22,10 @@ from segpost._core.contract import DeferredErrors, LogitErrors, Logits
 from segpost._core.degenerate_logits import cure_of_preds
 from segpost._core.device import context_of, to_host, wait_on_stream
 from segpost._core.logits import check_quantized, resolve_threshold
-from segpost._core.one_hot import find_one_hot_axis
 from segpost._core.sampling import Axes
-from segpost._core.suspicious_logits import warn_of_probabilities
+from segpost._core.suspicious_labels import find_one_hot_axis
+from segpost._core.suspicious_logits import warn_by_target
+from segpost._core.suspicious_probabilities import warn_of_probabilities
 from segpost.metrics.reading import Reading
 from segpost.metrics.suspicious_preds import refuse_one_hot
 from segpost.spatial.resampling import plan_resampling
@@ -226,6 +227,7 @@ def _pair_logits(
         raise ValueError(
             f"preds of shape {preds.array.shape} hold nothing, target has {labels.size} pixels"
         )
+    warn_by_target(logits, labels, class_axis)
     return PredictionPair(logits, axes, labels, target.wrap)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from segpost._core import arguments
 from segpost._core.equality import has_same_values
 from segpost._core.public import public
@@ -13,6 +15,7 @@ from segpost.metrics.values import ScoreValues
 
 JsonLayout = Literal["segpost", "cityscapes"]
 PlotKind = Literal["matrix", "classes"]
+MAX_ABSENT = 5  # classes that `repr` names
 
 
 @public
@@ -119,4 +122,8 @@ class Scores(ScoreValues):
     def __repr__(self) -> str:
         averaged = f"{int(self.in_mean.sum())} of {self.num_classes} classes"
         dialect = f", as {self.dialect}" if self.dialect else ""
+        absent = [self.class_names[label] for label in np.flatnonzero(self.absent)]
+        if absent:
+            shown = ", ".join(absent[:MAX_ABSENT]) + (", ..." if len(absent) > MAX_ABSENT else "")
+            averaged += f" ({shown} in neither map)"
         return f"<Scores: miou {self.miou:.4f} over {averaged}, {self.pixels} pixels{dialect}>"

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from segpost._core.arrays import Array
 from segpost._core.errors import warn_of_input
-from segpost._core.one_hot import find_one_hot_axis
+from segpost._core.suspicious_labels import find_one_hot_axis
 from segpost.metrics.counts import CountSnapshot
 
 MAX_LISTED = 8  # values in a warning
 MIN_PIXELS = 16  # that are no coincidence
-MIN_CLASSES = 5  # of which a target has two
-MAX_SHARE = 0.5  # of predictions that are one of the two
-MAX_BACKGROUND = 0.1  # of predictions of class 0, if all targets are
 
 
 def refuse_one_hot(preds: Array, target: Array, classes: int) -> None:
@@ -67,24 +62,6 @@ def warn_of_invalid_preds(counts: CountSnapshot) -> None:
         warn_of_input(
             f"preds have {sum(invalid.values())} of {counts.state[:-1].sum()} values outside "
             f"0..{classes - 1}: {shown}{more}; {question}"
-        )
-
-
-def warn_of_divided_target(counts: CountSnapshot) -> None:
-    """Warn if targets are 0 and 1 only, and most predictions are not: labels divided by 255."""
-    classes, state = counts.num_classes, counts.state
-    if classes < MIN_CLASSES or np.count_nonzero(state[2:-1]):
-        return
-    predicted = state[:2].sum(axis=0)
-    pixels = int(predicted.sum())
-    limit = MAX_SHARE if np.count_nonzero(state[1]) else MAX_BACKGROUND
-    if np.count_nonzero(predicted[2:-1]) < 3 or predicted[:2].sum() > limit * pixels:
-        return
-    if pixels >= MIN_PIXELS:
-        warn_of_input(
-            f"target is 0 or 1 at all of {pixels} pixels, and preds are other classes at "
-            f"{1 - predicted[:2].sum() / pixels:.0%}: was the target divided by 255, as "
-            "torchvision's ToTensor does? Pass np.asarray(image) of its Pillow image"
         )
 
 

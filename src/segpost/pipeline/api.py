@@ -240,13 +240,15 @@ def postprocess(
     if image is not None:
         guide = as_guide(image)
         options = with_image_size(options, source.logits, guide)
-    is_ranked = bool(options.outputs & RANKED)
+    is_ranked = not options.outputs.isdisjoint(RANKED)
     planned = options
     if is_ranked and (kind == "probabilities" or options.crf is not None):
         planned = options._replace(outputs=options.outputs | {"probabilities"})
-    plan = build_plan(source, type(logits), kind, planned, has_image=image is not None)
+    plan = build_plan(source, type(logits), kind, planned, guide)
     if is_ranked:
         segmentation = segment_ranked(plan, source.logits, guide, options)
     else:
         segmentation = wrap_outputs(plan, *execute(plan, source.logits, guide))
-    return with_probabilities_dtype(segmentation, options.probabilities_dtype)
+    if probabilities_dtype == "float32":
+        return segmentation
+    return with_probabilities_dtype(segmentation, probabilities_dtype)

@@ -139,6 +139,8 @@ def _check_guide(array: Array | None, shape: tuple[int, ...], letterbox: Letterb
         raise ValueError(f"image has {array.shape[0]} images, logits have {n}")
     if array.shape[:-1] != shape:
         cure = f"pass size={tuple(array.shape[-3:-1])} to get labels at the image's size"
+        if size == [*array.shape[-2:-4:-1]] and size[0] != size[1] and letterbox is None:
+            cure += "; or, if size was left out, are height and width of the logits exchanged?"
         if letterbox is not None:
             cure = f"this letterbox is for images of {letterbox.image_size}"
             cure += size_cure(letterbox.image_size, array.shape[-3:-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from segpost._core import arguments
@@ -108,15 +109,19 @@ def check_options(
     else:
         convention = as_convention(convention)
         axis, grid, quantization = merge_arguments(convention, axis, grid, quantization)
-    arguments.check_choice(nan, "nan", arguments.NAN_RULES)
-    arguments.check_choice(check, "check", arguments.CHECKS)
-    arguments.check_choice(confidence_mode, "confidence_mode", CONFIDENCE_MODES)
-    arguments.check_choice(confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES)
-    arguments.check_choice(probabilities_dtype, "probabilities_dtype", PROBABILITIES_DTYPES)
-    ranks = arguments.as_count(topk, "topk", 1)
-    if ranks > MOST_RANKS:
-        raise ValueError(f"topk must be at most {MOST_RANKS}, got {topk!r}")
-    outputs = arguments.as_choices(want, "want", OUTPUTS)
+    words: tuple[Any, ...] = (
+        nan,
+        check,
+        confidence_mode,
+        confidence_dtype,
+        probabilities_dtype,
+        topk,
+        want,
+    )
+    try:
+        ranks, outputs = _check_hashable_words(*words)
+    except TypeError:  # of a list, or of a wrong type
+        ranks, outputs = _check_words(*words)
     return Options(
         convention=convention,
         axis=axis,
@@ -138,6 +143,33 @@ def check_options(
         check=check,
         outputs=outputs,
     )
+
+
+def _check_words(
+    nan: object,
+    check: object,
+    confidence_mode: object,
+    confidence_dtype: object,
+    probabilities_dtype: object,
+    topk: object,
+    want: Iterable[str],
+) -> tuple[int, frozenset[str]]:
+    """Return topk and the wanted results, after a check of the words and of these."""
+    for value, name, allowed in (
+        (nan, "nan", arguments.NAN_RULES),
+        (check, "check", arguments.CHECKS),
+        (confidence_mode, "confidence_mode", CONFIDENCE_MODES),
+        (confidence_dtype, "confidence_dtype", CONFIDENCE_DTYPES),
+        (probabilities_dtype, "probabilities_dtype", PROBABILITIES_DTYPES),
+    ):
+        arguments.check_choice(value, name, allowed)
+    ranks = arguments.as_count(topk, "topk", 1)
+    if ranks > MOST_RANKS:
+        raise ValueError(f"topk must be at most {MOST_RANKS}, got {topk!r}")
+    return ranks, arguments.as_choices(want, "want", OUTPUTS)
+
+
+_check_hashable_words = lru_cache(maxsize=256, typed=True)(_check_words)  # most calls repeat them
 
 
 def _as_crf(crf: Any, threshold: object) -> DenseCRF:

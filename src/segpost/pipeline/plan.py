@@ -18,12 +18,12 @@ from segpost._core.device import context_of
 from segpost._core.errors import warn_of_input
 from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
 from segpost._core.suspicious_logits import (
-    refuse_axis_by_size,
+    check_sides,
+    warn_by_image,
     warn_of_class_axis,
-    warn_of_probabilities,
-    warn_of_transposed_size,
     warn_of_volume,
 )
+from segpost._core.suspicious_probabilities import warn_of_probabilities
 from segpost.color.datasets import list_palettes_of
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
@@ -34,6 +34,7 @@ from segpost.pipeline.results import OF_PROBABILITIES
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.resampling import Resampling, plan_resampling
 
+OF_COLORS = frozenset({"color", "overlay"})  # the results that need a palette
 MIN_CLASSES_OF_DATASET = 10  # fewer are often the caller's own
 
 
@@ -63,13 +64,13 @@ class Plan(NamedTuple):
 
 
 def build_plan(
-    source: InputLogits, argument_type: type, kind: str, options: Options, *, has_image: bool
+    source: InputLogits, argument_type: type, kind: str, options: Options, image: Array | None
 ) -> Plan:
     """Check logits (or probabilities, by `kind`) against the options, and plan the call.
 
     The plan follows from the options and from the shape, type and device of the logits. Values are
     read only to refuse arrays that are no logits. `argument_type` is the type of the argument.
-    An image has the size of the results, and confirms it.
+    An image (N, H, W, 3) has the size of the results, and confirms it.
 
     Raises
     ------
@@ -98,22 +99,26 @@ def build_plan(
             options.threshold, classes, quantization, of_probabilities=is_probabilities
         )
     lut, alpha = _color_tables(options, labels, array.array.shape, class_axis)
+    pixel_bytes = 0
+    if not (options.size is options.scale is options.letterbox is None):
+        pixel_bytes = _pixel_bytes(options, classes, labels)
     resampling = plan_resampling(
         (*size,),
         options.size,
         options.grid,
         options.letterbox,
         options.scale,
-        pixel_bytes=n * _pixel_bytes(options, classes, labels),
+        pixel_bytes=n * pixel_bytes,
     )
     warn_of_class_axis(array, class_axis)
     if n > 1 and options.is_axis_default and options.size is None and options.palette is None:
         warn_of_volume(array, VOLUME_CURE)
-    if options.size is not None and options.letterbox is None and size[0] != size[1]:
-        if options.is_axis_default:
-            refuse_axis_by_size(array.array.shape, resampling.size, -3)
-        if not has_image:
-            warn_of_transposed_size((*size,), resampling.size)
+    if options.letterbox is None and size[0] != size[1]:
+        if image is not None:
+            warn_by_image(logits, image, class_axis)
+        if options.size is not None:
+            logits_shape = array.array.shape if options.is_axis_default else None
+            check_sides((*size,), resampling.size, logits_shape, confirmed=image is not None)
     empty, shape, wanted = context_of(values).empty, (n, *resampling.size), options.outputs
     probabilities = None
     if "probabilities" in wanted and (options.crf is None or 0 in shape):
@@ -173,16 +178,15 @@ def _pixel_bytes(options: Options, classes: int, labels: int) -> int:
 
 def _check_type(kind: str, options: Options) -> bool:
     """Check the element type against the quantization; return whether real values are needed."""
-    names = OF_PROBABILITIES & options.outputs
-    needs_values = set(names) if options.crf is None else names | {"crf"}
-    is_integer = kind in LABEL_KINDS
-    if is_integer and options.quantization is None and needs_values:
+    needs_values = options.crf is not None or not OF_PROBABILITIES.isdisjoint(options.outputs)
+    if needs_values and kind in LABEL_KINDS and options.quantization is None:
+        names = {*OF_PROBABILITIES & options.outputs} | ({"crf"} if options.crf else set())
         raise TypeError(
-            f"logits are {kind}: for {' and '.join(sorted(needs_values))} pass "
+            f"logits are {kind}: for {' and '.join(sorted(names))} pass "
             "quantization=(scale, zero_point); a softmax of raw integers means nothing"
         )
     check_quantized(kind, options.quantization)
-    return bool(needs_values)
+    return needs_values
 
 
 def _call_settings(options: Options, is_probabilities: bool) -> CallSettings:
@@ -200,11 +204,12 @@ def _color_tables(
     options: Options, labels: int, shape: tuple[int, ...], class_axis: int
 ) -> tuple[Array | None, Array | None]:
     """Return the colors of the labels and their weights, for the outputs that need them."""
-    palette, wanted = options.palette, options.outputs & {"color", "overlay"}
-    if palette is None:
-        if wanted:
-            raise ValueError(f'want has "{min(wanted)}", which needs palette=')
+    palette = options.palette
+    if palette is None and options.outputs.isdisjoint(OF_COLORS):
         return None, None
+    wanted = options.outputs & OF_COLORS
+    if palette is None:
+        raise ValueError(f'want has "{min(wanted)}", which needs palette=')
     _check_palette(palette, labels, shape, class_axis)
     if not wanted:
         return None, None
@@ -269,7 +274,8 @@ def wrap_outputs(
         from segpost.pipeline.regions import find_regions  # most calls want none
 
         regions = find_regions(labels, confidence, plan.is_batch)
-    return Segmentation(
+    segmentation: Segmentation[Any, Any] = object.__new__(Segmentation)
+    segmentation.__dict__.update(  # of a frozen class `__init__` takes ten times as long
         labels=wrap(labels[index]) if "labels" in plan.options.outputs else None,
         confidence=None if confidence is None else wrap(confidence[index]),
         probabilities=None if probabilities is None else wrap(probabilities[index]),
@@ -279,3 +285,4 @@ def wrap_outputs(
         image=None if image is None else image[index],
         regions=regions,
     )
+    return segmentation

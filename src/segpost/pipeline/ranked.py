@@ -12,9 +12,9 @@ from segpost._core import errors
 from segpost._core.arrays import Array, as_input_array, label_dtype
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
+from segpost._core.logits import dequantize
 from segpost._core.sampling import Axes
 from segpost._core.validation import check_on_cpu
-from segpost.labels.decoded import dequantize
 from segpost.pipeline.execute import execute
 from segpost.pipeline.options import Options
 from segpost.pipeline.plan import Plan, wrap_outputs
@@ -135,7 +135,7 @@ def with_probabilities_dtype(
     TypeError
         For probabilities on a device, which are converted there.
     """
-    if segmentation.probabilities is None or dtype == "float32":
+    if segmentation.probabilities is None:
         return segmentation
     source = as_input_array(segmentation.probabilities, "probabilities")
     check_on_cpu(

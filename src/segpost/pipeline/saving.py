@@ -5,6 +5,7 @@ The writers are imported where something is saved: most calls of `postprocess` s
 
 from __future__ import annotations
 
+import re
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def check_path(path: str | PathLike[str], what: Want) -> str:
             "choose another name"
         )
     if suffix in FORMATS[what]:
+        _warn_of_other_name(text, stem, suffix, what)
         return suffix
     reason = {
         "labels": "other formats change ids",
@@ -56,6 +58,18 @@ def check_path(path: str | PathLike[str], what: Want) -> str:
     raise ValueError(
         f"path must end in {' or '.join(FORMATS[what])} for what={what!r}, got {text!r}; {reason}"
     )
+
+
+def _warn_of_other_name(path: str, stem: str, suffix: str, what: Want) -> None:
+    """Warn of labels in a file whose name ends with the name of another result."""
+    words = [word for word in re.split(r"[\W_]+", stem) if not word.isdecimal()]
+    other = words[-1] if words else ""
+    holds_other = any(other == name and suffix in FORMATS[name] for name in FORMATS)
+    if what == "labels" != other and holds_other:
+        errors.warn_of_input(
+            f"path {path!r} has the name of another result, and labels are written to it: pass "
+            f'what="{other}" to save the {other}, or choose another name'
+        )
 
 
 def save_array(path: str | PathLike[str], array: Array) -> None:

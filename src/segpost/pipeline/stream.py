@@ -167,7 +167,7 @@ class Stream(Generic[WantT]):
         self, logits: Any, kind: str, source: InputLogits, image: Array | None, options: Options
     ) -> Segmentation[Any, Any]:
         """Process the first frame of a format, in new memory."""
-        plan = build_plan(source, type(logits), kind, options, has_image=image is not None)
+        plan = build_plan(source, type(logits), kind, options, image)
         segmentation = wrap_outputs(plan, *execute(plan, source.logits, image))
         for name, array in plan.outputs._asdict().items():
             result = getattr(segmentation, name)

@@ -15,10 +15,12 @@ from segpost._core.array_types import Float32Array, Generic, HostArray
 from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
 from segpost._core.contract import Logits
 from segpost._core.locks import Locked
-from segpost._core.logits import as_logits
+from segpost._core.logits import are_finite, as_logits
 from segpost._core.memory import check_memory
 from segpost._core.public import public
 from segpost._core.sampling import Grid
+from segpost._core.suspicious_logits import warn_of_transposed_window
+from segpost._core.suspicious_probabilities import warn_before_softmax
 from segpost._core.validation import check_on_cpu
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, part_of_resampling, plan_resampling
@@ -40,6 +42,7 @@ FLIPPED_AXES: dict[str, tuple[int, ...]] = {
     "vertical": (-2,),
     "both": (-2, -1),
 }
+AVERAGE_CURE = "segpost.Merger(..., average='logits') averages the values themselves"
 STRIP_BYTES = 2 << 20  # of probabilities, computed before they are added
 MAX_SUM = float(np.finfo(np.float32).max)
 
@@ -166,14 +169,19 @@ class Merger(Locked, Generic[MergedT]):
         """
         argument, array, _ = as_logits(logits, axis)
         self._check_logits(argument, array)
+        if self.average == "probabilities" and self._wrap is None:
+            warn_before_softmax(argument, AVERAGE_CURE)
         y, x, height, width = self._as_window(window, "window")
         if flip is not None:
             arguments.check_choice(flip, "flip", tuple(FLIPPED_AXES))
         weights = as_weights(weight, (height, width))
         if letterbox is not None and getattr(letterbox, "image_size", None) != (height, width):
             raise ValueError(f"{letterbox!r} does not fit a window of {height} x {width}")
-        size = None if letterbox is not None else (height, width)
-        resampling = plan_resampling(argument.values.shape[2:], size, grid, letterbox)
+        size, grid_size = None, argument.values.shape[2:]
+        if letterbox is None:
+            size = height, width
+            warn_of_transposed_window(grid_size, size)
+        resampling = plan_resampling(grid_size, size, grid, letterbox)
         rows, columns = (
             slice(max(start, first), min(start + side, first + length))
             for start, side, first, length in zip(
@@ -319,7 +327,7 @@ class Merger(Locked, Generic[MergedT]):
             values = logits.values[resampling.region]
             logits = logits._replace(values=values, origin=resampling.origin)
             resampling = Resampling(resampling.size, resampling.axes)
-        is_finite, largest = _is_finite(logits), 1.0
+        is_finite, largest = are_finite(logits), 1.0
         if self.average == "logits" and is_finite:
             values = widen(logits.values, logits.kind)
             largest = max(float(values.max()), -float(values.min()), 1.0)
@@ -360,16 +368,6 @@ def _as_average(average: str) -> str:
         return "logits"
     arguments.check_choice(average, "average", AVERAGES)
     return average
-
-
-def _is_finite(logits: Logits) -> bool:
-    """Return whether no logit is infinite or NaN, by one sum unless that is not finite."""
-    values = logits.values
-    if logits.kind == "bfloat16":
-        values = widen(values, logits.kind)
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = values.sum(dtype=np.result_type(values, np.float32))
-    return bool(np.isfinite(total)) or bool(np.isfinite(values).all())
 
 
 def _add_probabilities(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 from segpost._core import sampling
 from segpost._core.arguments import as_output_size, as_scale, check_choice, size_cure
 from segpost._core.errors import warn_of_input
-from segpost._core.memory import check_memory
+from segpost._core.memory import UNCHECKED, check_memory
 from segpost._core.sampling import Interval
 from segpost._core.suspicious_logits import MAX_ANISOTROPY, MIN_SIDE
 from segpost.spatial.letterbox import Letterbox
@@ -73,7 +73,7 @@ def plan_resampling(
     size = as_output_size(size, len(shape))
     if size == shape or 0 in shape:
         return Resampling(shape)
-    _check_memory(size, pixel_bytes, f"size {size}")
+    _check_memory(size, pixel_bytes, "size {}", size)
     return Resampling(size, _axes_of(shape, size, grid))
 
 
@@ -130,7 +130,7 @@ def _plan_scale(
         raise ValueError(f"scale {scale!r} of logits of size {shape} gives the size {output}")
     if 0 in shape or all(up == down for up, down in factors):
         return Resampling(output)
-    _check_memory(output, pixel_bytes, f"scale {scale!r} of logits of size {shape}")
+    _check_memory(output, pixel_bytes, "scale {!r} of logits of size {}", scale, shape)
     return Resampling(output, _axes_of(shape, output, grid, factors))
 
 
@@ -144,10 +144,12 @@ def _axes_of(
     return build(shape, size, grid, scale)
 
 
-def _check_memory(size: tuple[int, ...], pixel_bytes: int, argument: str) -> None:
-    """Refuse a size of the results that needs more memory than there is."""
+def _check_memory(size: tuple[int, ...], pixel_bytes: int, argument: str, *values: object) -> None:
+    """Refuse a size of the results, by an argument of values, that needs too much memory."""
     needed = TABLE_BYTES * sum(size) + pixel_bytes * math.prod(size)
-    check_memory(needed, argument, "pass a smaller size, or compute the image in parts")
+    if needed >= UNCHECKED:
+        cure = "pass a smaller size, or compute the image in parts"
+        check_memory(needed, argument.format(*values), cure)
 
 
 def _plan_crop(
@@ -173,7 +175,7 @@ def _plan_crop(
         if shape != input_size:
             _raise_unknown_grid(shape, input_size)
         grid = sampling.GRIDS[0]  # all grids are the same there
-    _check_memory(image_size, pixel_bytes, f"letterbox with image_size {image_size}")
+    _check_memory(image_size, pixel_bytes, "letterbox with image_size {}", image_size)
     intervals = map(Interval, letterbox.offset, letterbox.content_size, input_size)
     (rows, columns), axes = sampling.cropped_axes(
         (height, width), image_size, str(grid), (*intervals,)

@@ -6,14 +6,17 @@ import argparse
 import hashlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import segpost
 from segpost._core.sampling import GRIDS
+from segpost._core.text import display_path
 from segpost.cli.options import PALETTES, file_path, fraction, positive_integer, shard
 from segpost.cli.parser import CommandParser
 from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ArrayHeader
-from segpost.files.images import MAX_PIXELS
+from segpost.files.images import IMAGE_SUFFIXES, MAX_PIXELS
+from segpost.files.tensors import LOGITS_SUFFIXES
 from segpost.runtimes.table import ALIASES
 
 OUTPUTS = ("labels", "color", "overlay", "confidence")
@@ -159,6 +162,7 @@ def _add_arguments_of_many(parser: argparse.ArgumentParser) -> None:
 
 def check_arguments(arguments: argparse.Namespace, want: set[str]) -> None:
     """Refuse arguments that no input could be used with."""
+    _check_out(arguments.out)
     if arguments.volume:
         _check_volume(arguments, want)
     if arguments.palette is None and not want.isdisjoint(("color", "overlay")):
@@ -213,6 +217,16 @@ def sum_of_settings(arguments: argparse.Namespace, want: set[str]) -> str:
     values = {name: getattr(arguments, name) for name in SETTINGS}
     values |= {"want": sorted(want), "version": segpost.__version__}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a folder for the outputs that has the name of a file, unless it is there."""
+    if out.suffix.lower() in (*IMAGE_SUFFIXES, *LOGITS_SUFFIXES) and not out.is_dir():
+        folder = display_path(out.parent)
+        raise ValueError(
+            f"--out {display_path(out)} is a folder, in which NAME.labels.png and so on are "
+            f"written, and has the name of a file: pass --out {folder}"
+        )
 
 
 def _check_volume(arguments: argparse.Namespace, want: set[str]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segpost._core.arrays import Array
+from segpost._core.suspicious_images import warn_of_label_image
 from segpost._core.text import FILE_ERRORS, ErrorText, describe_error, display_path
 from segpost.cli.run.arguments import join_outputs
 from segpost.cli.run.journal import FileSum, Journal, sum_of_file
@@ -286,9 +287,11 @@ class Images:
 def _read_named(path: Path) -> Array:
     """Return the pixels of an image; errors have its name."""
     try:
-        return read_image(path)
+        image = read_image(path)
     except ValueError as error:
         raise ValueError(f"{display_path(path)}: {error}") from error
+    warn_of_label_image(image, f"the image {display_path(path)}")
+    return image
 
 
 def _status_of(path: Path) -> tuple[int, int]:

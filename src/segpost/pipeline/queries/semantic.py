@@ -55,7 +55,7 @@ def segment_semantic(
     if options.size is None and options.letterbox is None:
         options = options._replace(size=(height, width))
     options = options._replace(is_axis_default=False)
-    plan = build_plan(source, head.mask_type, "scores", options, has_image=image is not None)
+    plan = build_plan(source, head.mask_type, "scores", options, guide)
     return wrap_outputs(plan, *execute(plan, source.logits, guide))
 
 
