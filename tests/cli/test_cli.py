@@ -97,7 +97,7 @@ def test_run_on_four_dimensions(folder: Path, capsys: pytest.CaptureFixture[str]
     assert main([*command, "--volume"]) == 0
     labels = np.load(folder / "out" / "v.labels.npy")
     np.testing.assert_array_equal(labels, values.argmax(0))
-    assert main([*command, "--batch"]) == 0
+    assert main([*command, "--batch", "--overwrite"]) == 0  # other options
     np.testing.assert_array_equal(read(folder / "out" / "v-3.labels.png"), values[3].argmax(0))
     for option in (["--palette", "voc"], ["--size", "8", "8"], ["--want", "labels,confidence"]):
         assert main([*command, "--volume", *option]) == 2
