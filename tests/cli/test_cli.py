@@ -252,7 +252,8 @@ def test_interrupted_run_leaves_no_torn_file(moment: str, tmp_path: Path) -> Non
     assert process.returncode == 130
     assert b"Traceback" not in message
     written = sorted(out.glob("[!.]*"))
-    assert [path.name for path in out.glob(".*")] == [".segpost-run.jsonl"]
+    hidden = sorted(path.name for path in out.glob(".*"))
+    assert hidden == [".segpost-run.jsonl", ".segpost-run.settings"]
     assert len(written) == 8 if moment == "writing" else len(written) >= 8
     for path in written:
         assert path.suffix == ".png"
