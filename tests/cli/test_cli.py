@@ -97,7 +97,7 @@ def test_run_on_four_dimensions(folder: Path, capsys: pytest.CaptureFixture[str]
     assert main([*command, "--volume"]) == 0
     labels = np.load(folder / "out" / "v.labels.npy")
     np.testing.assert_array_equal(labels, values.argmax(0))
-    assert main([*command, "--batch"]) == 0
+    assert main([*command, "--batch", "--overwrite"]) == 0  # other options
     np.testing.assert_array_equal(read(folder / "out" / "v-3.labels.png"), values[3].argmax(0))
     for option in (["--palette", "voc"], ["--size", "8", "8"], ["--want", "labels,confidence"]):
         assert main([*command, "--volume", *option]) == 2
@@ -252,7 +252,8 @@ def test_interrupted_run_leaves_no_torn_file(moment: str, tmp_path: Path) -> Non
     assert process.returncode == 130
     assert b"Traceback" not in message
     written = sorted(out.glob("[!.]*"))
-    assert [path.name for path in out.glob(".*")] == [".segpost-run.jsonl"]
+    hidden = sorted(path.name for path in out.glob(".*"))
+    assert hidden == [".segpost-run.jsonl", ".segpost-run.settings"]
     assert len(written) == 8 if moment == "writing" else len(written) >= 8
     for path in written:
         assert path.suffix == ".png"

@@ -11,6 +11,8 @@ import pytest
 from conftest import scene
 
 from segpost.cli import main
+from segpost.cli.run.journal import Journal, OutputError
+from segpost.cli.run.settings import RunSettings, SettingsFile
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -93,8 +95,10 @@ def test_what_is_done_is_left_out(logits: Path, capsys: pytest.CaptureFixture[st
     assert main(command) == 0
     assert "1 done, 2 done before: 1 file" in capsys.readouterr().out
     assert written("out") != before
-    assert main([*command, "--size", "8", "12"]) == 0
+    assert main([*command, "--overwrite", "--size", "8", "12"]) == 0
     assert "3 done: 3 files" in capsys.readouterr().out
+    assert main([*command, "--size", "8", "12"]) == 0
+    assert "0 done, 3 done before" in capsys.readouterr().out
 
 
 def test_a_damaged_journal_is_made_again(logits: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,6 +114,73 @@ def test_a_damaged_journal_is_made_again(logits: Path, capsys: pytest.CaptureFix
     assert main(command) == 0
     assert "0 done, 3 done before" in capsys.readouterr().out
     assert written("out") == before
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_other_options_into_one_folder_are_refused(
+    logits: Path, capsys: pytest.CaptureFixture[str], resume: list[str]
+) -> None:
+    """Nothing is written, and the error names the options; of outputs that are gone it is none."""
+    command = ["run", str(logits), "--out", "out", *resume]
+    assert main(command) == 0
+    before = written("out")
+    others = ["--size", "8", "12", "--palette", "voc"]
+    for options in (others, ["--shard", "0/2", *others]):
+        assert main([*command, *options]) == 2
+        error = capsys.readouterr().err
+        assert "out: a run with other options has written here: " in error
+        assert "--palette was none, is voc, --size was none, is 8 12, --want was labels, " in error
+        assert "choose another --out, or pass --overwrite" in error
+        assert written("out") == before
+    for name in before:
+        Path("out", name).unlink()
+    assert main([*command, *others]) == 0
+
+
+def test_a_folder_without_settings_has_those_of_its_journal(
+    logits: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where their file was removed; the options of the journal alone are not named."""
+    command = ["run", str(logits), "--out", "out"]
+    assert main(command) == 0
+    Path("out/.segpost-run.settings").unlink()
+    for _ in range(2):
+        assert main([*command, "--size", "8", "12"]) == 2
+        assert "other options has written here; choose another" in capsys.readouterr().err
+    assert main(command) == 0
+
+
+def test_runs_with_other_options_at_the_same_time(tmp_path: Path) -> None:
+    """The one that began first stops before its next item; a settings file that was cut is none."""
+    journal = Journal(tmp_path)
+    first, second = (SettingsFile(journal, RunSettings({"size": size})) for size in (None, [8, 9]))
+    first.claim(overwrite=False)
+    first.check()
+    second.claim(overwrite=False)
+    second.check()
+    with pytest.raises(OutputError, match=r"--size was 8 9, is none"):
+        first.check()
+    content = second.path.read_bytes()
+    second.path.write_bytes(content[:-5])
+    with pytest.raises(OutputError, match="with other options"):
+        second.check()
+    second.claim(overwrite=False)
+    assert second.path.read_bytes() == content
+
+
+def test_a_lost_journal_is_named(logits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a run is to go on without it, its outputs are kept, until --overwrite."""
+    command = ["run", str(logits), "--out", "out", "--resume"]
+    assert main(command) == 0
+    Path("out/.segpost-run.jsonl").unlink()
+    Path("out/a10.labels.png").write_bytes(b"kept")
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "out/a2.labels.png: it is there, and no journal (.segpost-run*.jsonl) says" in error
+    assert "cannot be left out; choose another --out, or pass --overwrite" in error
+    assert Path("out/a10.labels.png").read_bytes() == b"kept"
+    assert main([*command, "--overwrite"]) == 0
+    assert Path("out/a10.labels.png").read_bytes() != b"kept"
 
 
 def test_an_input_is_never_written_over(logits: Path, capsys: pytest.CaptureFixture[str]) -> None:

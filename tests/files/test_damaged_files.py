@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from segpost.files import read_array, read_image, read_labels, read_unconverted, write_png
 from segpost.files.arrays import read_array_header
 from segpost.files.png import check_sums_of_png
+from segpost.files.tensors import read_logits
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -112,6 +114,22 @@ def test_one_element_of_the_first_axis(tmp_path: Path, order: str) -> None:
         np.testing.assert_array_equal(read_array(tmp_path / name, 1), array[1])
         header = read_array_header(tmp_path / name)
         assert (header.shape, header.dtype) == (array.shape, array.dtype)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (0, 3), ()])
+@pytest.mark.parametrize("suffix", ["npy", "npz", "safetensors"])
+def test_an_element_that_is_not_there(tmp_path: Path, shape: tuple[int, ...], suffix: str) -> None:
+    """A file that was replaced by a shorter one since its header was read."""
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "safetensors":
+        size = 4 * int(np.prod(shape))
+        slot = {"dtype": "F32", "shape": shape, "data_offsets": [0, size]}
+        header = json.dumps({"a": slot}).encode()
+        path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    else:
+        {"npy": np.save, "npz": np.savez}[suffix](path, np.zeros(shape, np.float32))
+    with pytest.raises(ValueError, match="no element 2 on its first axis"):
+        read_logits(path, "a" if suffix == "safetensors" else None, 2)
 
 
 def test_an_array_that_shrinks_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -21,6 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto poll_interval = std::chrono::milliseconds(20);
 constexpr auto spin_time = std::chrono::microseconds(50);
+constexpr std::size_t start_memory = 1 << 16; // bytes that a thread allocates at its start, at most
 
 inline void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -55,6 +57,12 @@ class FloatMode {
 #endif
 };
 
+// Allocates the thread's data for exceptions: where its first exception finds no memory for them,
+// glibc ends the process. The value is stored, since a call without a use of it is optimized away.
+inline void prepare_exceptions() {
+    [[maybe_unused]] volatile int count = std::uncaught_exceptions();
+}
+
 // One call of run_tasks: tasks are handed out by a counter.
 struct Batch {
     Batch(const std::function<void(std::int64_t)> &t, std::int64_t n) : task(t), count(n) {}
@@ -87,7 +95,7 @@ class Pool {
   public:
     explicit Pool(int workers) : wanted_(workers) {
         try {
-            for (; workers_ < workers; ++workers_) std::thread([this] { work(); }).detach();
+            for (; workers_ < workers; ++workers_) start_worker();
         } catch (...) { // the system gives no more: fewer do
         }
     }
@@ -128,11 +136,22 @@ class Pool {
         while (!done() && Clock::now() < end) pause();
     }
 
+    // Returns when the thread has allocated what it cannot be without, for which memory is kept.
+    void start_worker() {
+        auto memory = std::make_unique<char[]>(start_memory);
+        std::thread([this] { work(); }).detach();
+        memory.reset();
+        std::unique_lock lock(mutex_);
+        idle_.wait(lock, [this] { return started_ > workers_; });
+    }
+
     void work() {
         FloatMode mode;
-        // The thread's data for exceptions is allocated now: without memory for it glibc aborts.
-        static_cast<void>(std::uncaught_exceptions());
-        std::unique_lock lock(mutex_, std::defer_lock);
+        prepare_exceptions();
+        std::unique_lock lock(mutex_);
+        ++started_;
+        lock.unlock();
+        idle_.notify_all();
         std::uint64_t seen = 0;
         for (;;) {
             spin([&] { return generation_ != seen; });
@@ -158,7 +177,7 @@ class Pool {
     Batch *batch_ = nullptr;
     std::atomic<std::uint64_t> generation_{0};
     const int wanted_;
-    int workers_ = 0, seats_ = 0;
+    int workers_ = 0, started_ = 0, seats_ = 0;
     std::atomic<int> active_{0};
     bool retired_ = false;
 };
@@ -189,6 +208,7 @@ int num_threads() { return threads; }
 bool run_tasks(std::int64_t count, const std::function<void(std::int64_t)> &task,
                const CancelToken &cancelled) {
     FloatMode mode;
+    prepare_exceptions();
     Batch batch(task, count);
     State &shared_state = *state;
     Pool *&pool = shared_state.pool;

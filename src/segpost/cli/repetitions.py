@@ -15,45 +15,34 @@ class RepeatedMessages:
 
     Messages are the same if they differ in nothing but their numbers and how many they list.
 
-    Parameters
-    ----------
-    most : int
-        The largest number of different messages that are printed.
-
     Examples
     --------
     >>> from segpost._core.text import ErrorText
     >>> from segpost.cli.repetitions import RepeatedMessages
-    >>> messages = RepeatedMessages(20)
+    >>> messages = RepeatedMessages()
     >>> [messages.is_new(ErrorText(name, "2 labels are wrong")) for name in ("a.png", "b.png")]
     [True, False]
     >>> messages.summaries()
     ["the same of 1 file more as of 'a.png': 'b.png'"]
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self) -> None:
         self.files: dict[tuple[str, ...], list[str]] = {}  # by the words of the message
 
     def is_new(self, text: ErrorText) -> bool:
         """Record a message, and return whether it is to be printed now."""
         files = self.files.setdefault(self._kind_of(text), [])
         files.append(text.location)
-        return len(files) == 1 and len(self.files) <= self.most
+        return len(files) == 1
 
     def summaries(self) -> list[str]:
         """Return a line for every message that was repeated: how often, and the first files."""
-        kinds = list(self.files.values())
-        lines = [
+        return [
             f"the same of {len(rest)} file{'' if len(rest) == 1 else 's'} more as of {first!r}: "
             f"{format_names(rest)}"
-            for first, *rest in kinds[: self.most]
+            for first, *rest in self.files.values()
             if rest
         ]
-        hidden = [name for files in kinds[self.most :] for name in files]
-        if hidden:
-            lines.append(f"and {len(hidden)} more failed otherwise: {format_names(hidden)}")
-        return lines
 
     @staticmethod
     def _kind_of(text: ErrorText) -> tuple[str, ...]:

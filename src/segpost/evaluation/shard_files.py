@@ -146,9 +146,11 @@ def decode_shard(content: bytes) -> ShardCounts:
 def _read_columns(content: bytes, start: int, columns: list[tuple[str, int]]) -> list[Array]:
     arrays, offset = [], start
     for name, length in columns:
+        if name not in (*CELL_TYPES, *COUNT_TYPES) or type(length) is not int or length < 0:
+            raise ValueError(f"it is no shard: {length!r} values of type {name!r}")
         dtype = np.dtype(name).newbyteorder("<")
         size = length * dtype.itemsize
-        if name not in (*CELL_TYPES, *COUNT_TYPES) or length < 0 or offset + size > len(content):
+        if offset + size > len(content):
             raise ValueError("it is no shard: its columns are longer than it")
         arrays.append(np.frombuffer(content, dtype, length, offset))
         offset += size

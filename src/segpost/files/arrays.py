@@ -50,12 +50,12 @@ def read_array(path: Path, index: int | None = None) -> Array:
     Raises
     ------
     ValueError, OSError
-        If the file is damaged, holds objects, or holds several arrays and none called ``logits``.
+        If the file is damaged, holds objects, holds several arrays and none called ``logits``, or
+        its array has no such element.
     """
     with _open_regular(path) as file:
         if _is_archive(file, path):
-            array: Array = _read_archive(file, path)
-            return array if index is None else array[index]
+            return take_element(_read_archive(file, path), index)
         header = _read_header(file, path)
         shape, order = header.shape, "F" if header.fortran_order else "C"
         size = prod(shape) * header.dtype.itemsize
@@ -64,13 +64,26 @@ def read_array(path: Path, index: int | None = None) -> Array:
             raise ValueError(f"it is cut: {found:,} bytes of {size:,} of its array are there")
         if index is None or order == "F":
             values = _read_values(file, header.dtype, prod(shape))
-            array = values.reshape(shape, order=order)  # type: ignore[call-overload]
-            return array if index is None else np.asarray(array[index])
-        if not 0 <= index < shape[0]:
-            raise IndexError(f"index must be in 0..{shape[0] - 1}, got {index}")
+            array: Array = values.reshape(shape, order=order)  # type: ignore[call-overload]
+            return take_element(array, index)
+        check_index(shape, index)
         count = prod(shape[1:])
         file.seek(header.offset + index * count * header.dtype.itemsize)
         return _read_values(file, header.dtype, count).reshape(shape[1:])
+
+
+def take_element(array: Array, index: int | None) -> Array:
+    """Return an element of the first axis of the array of a file, or all of it for None."""
+    if index is None:
+        return array
+    check_index(array.shape, index)
+    return np.asarray(array[index])
+
+
+def check_index(shape: tuple[int, ...], index: int) -> None:
+    """Raise a ValueError if the array of a file has no such element on its first axis."""
+    if not shape or not 0 <= index < shape[0]:
+        raise ValueError(f"it has no element {index} on its first axis: its shape is {shape}")
 
 
 def read_array_header(path: Path) -> ArrayHeader:

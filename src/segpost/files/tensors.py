@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segpost._core.arrays import Array, widen
-from segpost.files.arrays import ARRAY_SUFFIXES, ArrayHeader, read_array, read_array_header
+from segpost.files.arrays import (
+    ARRAY_SUFFIXES,
+    ArrayHeader,
+    read_array,
+    read_array_header,
+    take_element,
+)
 from segpost.files.safetensors import iter_values, read_slots
 from segpost.files.sandbox import run_reader
 
@@ -63,7 +69,7 @@ def read_logits(path: Path, key: str | None = None, index: int | None = None) ->
         array = _read_safetensors(path, key)
     else:
         array = _read_contained(path, key)
-    return array if index is None else np.asarray(array[index])
+    return take_element(array, index)
 
 
 def read_logits_header(path: Path, key: str | None = None) -> ArrayHeader:

@@ -16,7 +16,7 @@ from segpost.cli.evaluation.arguments import (
     input_files,
 )
 from segpost.cli.evaluation.outputs import check_outputs
-from segpost.cli.evaluation.reporting import MAX_LISTED, MAX_PRINTED, report
+from segpost.cli.evaluation.reporting import MAX_LISTED, report
 from segpost.cli.messages import format_error
 from segpost.cli.options import file_path
 from segpost.cli.parser import format_epilog
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _count(job: Evaluation, pairing: Pairing, arguments: argparse.Namespace) -> Outcome:
     """Count every pair, and print at once what fails."""
     total, failed = CountSum(job.counter.empty_counts), []
-    repeated = RepeatedMessages(MAX_PRINTED)
+    repeated = RepeatedMessages()
     results = count_pairs(job.count, pairing.pairs, arguments.jobs)
     with progress(results, len(pairing.pairs), arguments.quiet) as (items, print_line):
         for result in items:

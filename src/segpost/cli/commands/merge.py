@@ -11,7 +11,7 @@ from typing import Any
 from segpost._core.text import ErrorText
 from segpost.cli.evaluation.arguments import add_outputs, add_scoring
 from segpost.cli.evaluation.outputs import check_outputs
-from segpost.cli.evaluation.reporting import MAX_LISTED, MAX_PRINTED, report
+from segpost.cli.evaluation.reporting import MAX_LISTED, report
 from segpost.cli.messages import format_error
 from segpost.cli.options import file_path
 from segpost.cli.parser import format_epilog
@@ -84,7 +84,7 @@ def report_run(plan: Plan, outputs: Mapping[str, Path], arguments: argparse.Name
 
 def _print_failed(done: Evaluated) -> None:
     """Print why images failed."""
-    repeated = RepeatedMessages(MAX_PRINTED)
+    repeated = RepeatedMessages()
     for failed in done.coverage.failed:
         problem = ErrorText(failed.file or failed.id, failed.reason)
         if repeated.is_new(problem):

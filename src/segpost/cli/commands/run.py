@@ -15,15 +15,13 @@ from segpost.cli.run.arguments import (
     check_arguments,
     check_header,
     default_outputs,
-    sum_of_settings,
 )
 from segpost.cli.run.inputs import Images, Item, LogitsFile, list_files, list_items
-from segpost.cli.run.journal import Journal
-from segpost.cli.run.outputs import OutputError, OutputFolder, check_collisions
+from segpost.cli.run.journal import Journal, OutputError
+from segpost.cli.run.outputs import OutputFolder, check_collisions
+from segpost.cli.run.settings import RunSettings
 from segpost.cli.run.work import Worker, expected_names, has_labels, map_in_order
 from segpost.files.images import limit_pixels
-
-MAX_PRINTED = 20  # failures of different kinds
 
 EXAMPLES = (
     "segpost run logits.npy --image photo.png --palette voc --out pictures",
@@ -66,8 +64,13 @@ def run(arguments: argparse.Namespace) -> int:
         files = list_files(arguments.logits, arguments.glob, journal, arguments.key)
         inputs = [*(file.path for file in files), *images.paths()]
         items = _list_items(files, arguments, images)
-        settings = sum_of_settings(arguments, want)
-        outputs = OutputFolder(journal, settings, inputs, overwrite=arguments.overwrite)
+        outputs = OutputFolder(
+            journal,
+            RunSettings.of(arguments, want),
+            inputs,
+            overwrite=arguments.overwrite,
+            resume=arguments.resume,
+        )
         worker = Worker(arguments, want, images, outputs)
         try:
             with outputs.opened():
@@ -81,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _make_all(items: list[Item], worker: Worker, arguments: argparse.Namespace) -> int:
     """Write the outputs of all items and print what fails; return the exit status."""
     failed = written = done_before = 0
-    repeated = RepeatedMessages(MAX_PRINTED)
+    repeated = RepeatedMessages()
     results = map_in_order(worker.make, items, arguments.jobs)
     with progress(results, len(items)) as (bar, print_line):
         for result in bar:

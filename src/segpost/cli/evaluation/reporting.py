@@ -19,7 +19,6 @@ from segpost.files.tensors import LOGITS_SUFFIXES
 from segpost.metrics.dialects import DialectError
 from segpost.metrics.report import formats
 
-MAX_PRINTED = 20  # failures of different kinds
 MAX_LISTED = 1 + MAX_NAMES  # failures that are named
 OF_LOGITS = ("axis", "grid", "threshold", "key")
 

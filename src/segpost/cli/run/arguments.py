@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,21 +19,6 @@ from segpost.runtimes.table import ALIASES
 
 OUTPUTS = ("labels", "color", "overlay", "confidence")
 LOGITS_HELP = ".npy, .npz, .safetensors, .pt or .h5 files, or folders"
-# The options that the content of the outputs depends on.
-SETTINGS = (
-    "alpha",
-    "axis",
-    "convention",
-    "crf",
-    "grid",
-    "key",
-    "palette",
-    "quantization",
-    "size",
-    "threshold",
-    "volume",
-    "want",
-)
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -210,13 +193,6 @@ def default_outputs(has_palette: bool, has_image: bool) -> set[str]:
     if not has_palette:
         return {"labels"}
     return {"labels", "color", "overlay"} if has_image else {"labels", "color"}
-
-
-def sum_of_settings(arguments: argparse.Namespace, want: set[str]) -> str:
-    """Return a check sum of the options that the content of the outputs depends on."""
-    values = {name: getattr(arguments, name) for name in SETTINGS}
-    values |= {"want": sorted(want), "version": segpost.__version__}
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _check_out(out: Path) -> None:

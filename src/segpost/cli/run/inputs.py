@@ -16,7 +16,7 @@ from segpost._core.suspicious_images import warn_of_label_image
 from segpost._core.text import FILE_ERRORS, ErrorText, describe_error, display_path
 from segpost.cli.run.arguments import join_outputs
 from segpost.cli.run.journal import FileSum, Journal, sum_of_file
-from segpost.files.arrays import ArrayHeader
+from segpost.files.arrays import ArrayHeader, take_element
 from segpost.files.images import IMAGE_SUFFIXES, read_image
 from segpost.files.listing import natural_key, walk_folder
 from segpost.files.tensors import LOGITS_SUFFIXES, read_logits, read_logits_header
@@ -53,7 +53,7 @@ class LogitsFile:
         if index is None or (header.offset >= 0 and not header.fortran_order):
             array = read_logits(self.path, self.key, index)
         else:
-            array = LAST_ARRAY.read(self.path, self.key)[index]
+            array = take_element(LAST_ARRAY.read(self.path, self.key), index)
         if self._status != _status_of(self.path):
             raise ValueError("it changed while it was read")
         return array

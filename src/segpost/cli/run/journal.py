@@ -11,12 +11,22 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from segpost._core.text import ErrorText
 
 BEGINNING, ENDING = ".segpost-run", ".jsonl"
 BLOCK = 1 << 20  # bytes that are read at once
+
+
+class OutputError(Exception):
+    """An output cannot be written, or should not be: the run stops."""
+
+    def __init__(self, text: ErrorText) -> None:
+        super().__init__(str(text))
+        self.text = text
 
 
 class FileSum(NamedTuple):
@@ -77,8 +87,7 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         """Append an entry to the file of this process."""
-        text = json.dumps(entry._asdict(), sort_keys=True)
-        line = f"{zlib.crc32(text.encode()):08x} {text}\n".encode()
+        line = encode_line(entry._asdict())
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         with self._lock, open(os.open(self.path, flags, 0o666), "r+b", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
@@ -114,17 +123,34 @@ def sum_of_file(path: Path) -> FileSum:
     return FileSum(size, crc)
 
 
-def _parse(line: bytes) -> Entry | None:
-    """Return the entry of a line, None where it is damaged."""
+def encode_line(fields: Mapping[str, Any]) -> bytes:
+    """Return a line of a check sum and JSON."""
+    text = json.dumps(fields, sort_keys=True)
+    return f"{zlib.crc32(text.encode()):08x} {text}\n".encode()
+
+
+def decode_line(line: bytes) -> dict[str, Any] | None:
+    """Return the fields of a line, None where it is damaged."""
     digits, _, text = line.rstrip(b"\n").partition(b" ")
     if digits != f"{zlib.crc32(text):08x}".encode():
         return None
     try:
         fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _parse(line: bytes) -> Entry | None:
+    """Return the entry of a line, None where it is damaged."""
+    fields = decode_line(line)
+    if fields is None:
+        return None
+    try:
         inputs, outputs = (
             {name: FileSum(*value) for name, value in fields[key].items()}
             for key in ("inputs", "outputs")
         )
         return Entry(str(fields["item"]), str(fields["settings"]), inputs, outputs)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):
         return None

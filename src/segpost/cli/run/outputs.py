@@ -12,17 +12,18 @@ from functools import cached_property
 from pathlib import Path
 
 from segpost._core.text import ErrorText, describe_error, display_path
-from segpost.cli.run.journal import Entry, FileSum, Journal, sum_of_file
+from segpost.cli.run.journal import (
+    BEGINNING,
+    ENDING,
+    Entry,
+    FileSum,
+    Journal,
+    OutputError,
+    sum_of_file,
+)
+from segpost.cli.run.settings import RunSettings, SettingsFile
 from segpost.files.temporary import remove_dead_temporaries, temporary_path
 from segpost.files.writing import check_writable, replace_file
-
-
-class OutputError(Exception):
-    """An output cannot be written, or should not be: the run stops."""
-
-    def __init__(self, text: ErrorText) -> None:
-        super().__init__(str(text))
-        self.text = text
 
 
 class OutputFolder:
@@ -32,21 +33,31 @@ class OutputFolder:
     ----------
     journal : Journal
         Of the folder, which is made if missing.
-    settings : str
-        A check sum of the options.
+    settings : RunSettings
+        The options.
     inputs : iterable of Path
         Files that are never written over.
     overwrite : bool
-        Whether files may be replaced that are not those of a run.
+        Whether files may be replaced that are not those of a run, or of one with other options.
+    resume : bool
+        Whether the run goes on after a former one.
     """
 
     def __init__(
-        self, journal: Journal, settings: str, inputs: Iterable[Path] = (), overwrite: bool = False
+        self,
+        journal: Journal,
+        settings: RunSettings,
+        inputs: Iterable[Path] = (),
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
     ) -> None:
         self.folder, self.journal = journal.folder, journal
-        self.settings, self.overwrite = settings, overwrite
+        self.settings = settings.sum
+        self.overwrite, self.resume = overwrite, resume
         self.written = 0  # files
         self._inputs = inputs
+        self._settings_file = SettingsFile(journal, settings)
         self._staging = temporary_path(self.folder)
         self._counter = itertools.count()
 
@@ -57,13 +68,14 @@ class OutputFolder:
         Raises
         ------
         OutputError
-            If nothing can be written into the folder.
+            If nothing can be written into the folder, or a run with other options has.
         """
         with _output_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             remove_dead_temporaries(self.folder)
             check_writable(self.folder / self.journal.path.name)
             self.journal.refresh()
+            self._settings_file.claim(overwrite=self.overwrite)
             self._staging.mkdir()
         try:
             yield
@@ -124,6 +136,7 @@ class OutputFolder:
                 sources = {f"{item}.{name}": stage / name for name in save(stage)}
                 self.check(sources)
                 outputs = {name: sum_of_file(source) for name, source in sources.items()}
+                self._settings_file.check()
                 self.journal.append(Entry(item, self.settings, dict(inputs), outputs))
                 for name, source in sources.items():
                     (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -145,14 +158,18 @@ class OutputFolder:
         if self.overwrite or name in self.journal.owners:
             return
         self.journal.refresh()  # another process may have written it
-        if name not in self.journal.owners:
-            raise OutputError(
-                ErrorText(
-                    display_path(path),
-                    "it is there, and no run has written it; choose another --out, or pass "
-                    "--overwrite",
-                )
+        if name in self.journal.owners:
+            return
+        reason = "no run has written it"
+        if self.resume:
+            journal = f"{BEGINNING}*{ENDING}"
+            reason = f"no journal ({journal}) says what it was made of, so it cannot be left out"
+        raise OutputError(
+            ErrorText(
+                display_path(path),
+                f"it is there, and {reason}; choose another --out, or pass --overwrite",
             )
+        )
 
 
 def check_collisions(names: Iterable[tuple[str, Path]]) -> None:
