@@ -16,9 +16,20 @@ from segpost._core.arrays import Array
 from segpost.diagnosis.assignment import best_assignment
 from segpost.diagnosis.class_maps import ClassCounts
 from segpost.diagnosis.coded_maps import CodedMaps
+from segpost.diagnosis.correlation import (
+    MIN_HINT_OFFSET,
+    Change,
+    correlate_at,
+    find_correlated,
+)
 from segpost.diagnosis.evidence import Evidence, weigh
 from segpost.diagnosis.explanation import Explanation
-from segpost.diagnosis.grid_fit import ResizableLogits, is_grid_offset, iter_grids
+from segpost.diagnosis.grid_fit import (
+    ResizableLogits,
+    is_grid_offset,
+    is_grid_scale,
+    iter_grids,
+)
 from segpost.diagnosis.honest_errors import label_components
 from segpost.diagnosis.offsets import MAX_NEAR_OFFSET, find_far_offset, find_near_offset
 from segpost.diagnosis.placements import (
@@ -26,9 +37,11 @@ from segpost.diagnosis.placements import (
     iter_flips,
     iter_tile_orders,
     iter_windows,
+    place_pads,
     place_shift,
 )
 from segpost.diagnosis.values import Int64
+from segpost.diagnosis.window_fit import Pads, fit_pads
 from segpost.render.findings import Rank
 
 COARSE_PIXELS = 1 << 15  # on which all placements are compared
@@ -47,6 +60,9 @@ MAX_SHIFTED_SHARE = 0.5  # of the errors of the best alternative that it leaves
 MAX_FAR_WRONG = 0.08  # of the pixels: among thousands of offsets one fits halfway by chance
 MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in many places
 MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
+MIN_PADDED_WRONG = 0.02  # share of errors from which any padding is searched
+FITTED_PIXELS = 1 << 14  # on which it is
+MAX_FITTED_CLASSES = 64
 
 # By kind: the largest share that may remain of the errors of the best alternative, the least share
 # of the pixels that must be corrected, and the least share of minor classes that must be right.
@@ -85,7 +101,9 @@ class Alignment(CodedMaps):
     def best(self) -> Explanation | None:
         """Return the change that explains most of the errors, or None where none explains enough.
 
-        A shift that is the offset between two sampling grids is explained by the grid.
+        A shift that is the offset between two sampling grids is explained by the grid. Where
+        nothing explains most of the errors, a change under which the prediction correlates far
+        better is a hint.
         """
         if not self.is_informative or not self.is_prediction_varied:
             return None
@@ -99,11 +117,12 @@ class Alignment(CodedMaps):
         for grid in sorted(grids, key=lambda explanation: explanation.wrong):
             if best is None or (best.name == "shift" and grid.wrong <= best.wrong):
                 return grid
-            if (
-                is_grid_offset(grid, best, self.logits, self.size)
-                and grid.wrong <= 2 * best.wrong + 0.01
-            ):
+            is_like_grid = is_grid_offset(grid, best, self.logits, self.size)
+            is_like_grid |= is_grid_scale(best, self.logits, self.size)
+            if is_like_grid and grid.wrong <= 2 * best.wrong + 0.01:
                 return grid
+        if best is None and self.wrong_share >= MIN_DISORDER:
+            return find_correlated(self, self._iter_changes())
         return best
 
     @property
@@ -147,6 +166,8 @@ class Alignment(CodedMaps):
             yield from self._placed(placement)
         for placement in iter_windows(shape, self.size, self.has_same_size):
             yield from self._placed(placement, penalty=0.02)
+        if self.fitted_padding is not None:
+            yield from self._placed(self.fitted_padding, penalty=0.04)
         yield from self._iter_reshaped()
         if self.has_same_size:
             yield from self._iter_shifted()
@@ -205,7 +226,7 @@ class Alignment(CodedMaps):
         down, right = find_near_offset(self.predicted, self.target, self.no_code)
         near: list[Candidate] = []
         if down or right:
-            near = list(self._placed(place_shift(self.size, down, right)))
+            near = list(self._placed(place_shift(self.size, down, right), penalty=0.01))
             yield from near
         if self.wrong_share < MIN_DISORDER or (near and near[0].score < 0.4):
             return
@@ -253,26 +274,63 @@ class Alignment(CodedMaps):
         images = len(self.target)
         if images < 2:
             return
-        step = max(1, int((self.target[0].size / COARSE_PIXELS) ** 0.5))
-        target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
-        equal = np.array([[np.count_nonzero(a == b) for b in whole] for a in target])
-        order = best_assignment(equal)
+        order = self._order_of_images()
         if (order != np.arange(images)).sum() >= 2:
             detail = {"order": order.tolist()}
             yield from self._moved("images", lambda: self.whole[order], detail, penalty=0.02)
+
+    def _order_of_images(self) -> Array:
+        """Return for every target the picture of the batch whose prediction agrees."""
+        step = max(1, int((self.target[0].size / COARSE_PIXELS) ** 0.5))
+        target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
+        equal = np.array([[np.count_nonzero(a == b) for b in whole] for a in target])
+        return best_assignment(equal)
+
+    # Paddings and correlated changes -------------------------------------------------------------
+
+    @cached_property
+    def fitted_padding(self) -> Placement | None:
+        """Return the padding or crop of any size under which the prediction correlates most."""
+        if self.wrong_share < MIN_PADDED_WRONG or len(self.values) > MAX_FITTED_CLASSES:
+            return None
+        step = max(1, int((self.target.size / FITTED_PIXELS) ** 0.5))
+        shape = (int(self.predicted.shape[1]), int(self.predicted.shape[2]))
+
+        def score(pads: Pads) -> float:
+            moved = place_pads(shape, self.size, pads).apply(self.predicted, self.no_code, step)
+            return correlate_at(self, moved, step)
+
+        pads = fit_pads(self.size, score)
+        return None if pads is None else place_pads(shape, self.size, pads)
+
+    def _iter_changes(self) -> Iterator[Change]:
+        """Yield the changes of place that a poor network may show."""
+        placements = list(iter_flips((self.predicted.shape[1], self.predicted.shape[2]), self.size))
+        if self.fitted_padding is not None:
+            placements.append(self.fitted_padding)
+        if self.has_same_size:
+            for find in (find_near_offset, find_far_offset):
+                offset = find(self.predicted, self.target, self.no_code)
+                if offset is not None and max(map(abs, offset)) >= MIN_HINT_OFFSET:
+                    placements.append(place_shift(self.size, *offset))
+        for placement in placements:
+            yield Change(
+                placement.name,
+                placement.apply(self.predicted, self.no_code),
+                placement.detail,
+                _scales(placement),
+            )
+        if len(self.target) > 1:
+            order = self._order_of_images()
+            yield Change("images", self.whole[order], {"order": order.tolist()})
 
     # Verification --------------------------------------------------------------------------------
 
     def _verify_placement(self, placement: Placement) -> Explanation | None:
         moved = placement.apply(self.predicted, self.no_code)
-        scales = None
+        scales = _scales(placement)
         is_bold = placement.name == "turn"
         name = placement.name
-        if name == "window":
-            edges = [float(edge) for edge in placement.detail["top_bottom_left_right"].split(", ")]
-            scales = (1 / (edges[1] - edges[0]), 1 / (edges[3] - edges[2]))
-            if max(abs(np.log(scales))) > MAX_HONEST_SCALE:
-                scales = None
         if name == "shift":
             offset = max(abs(placement.detail["down"]), abs(placement.detail["right"]))
             is_bold = offset > MAX_NEAR_OFFSET
@@ -316,7 +374,9 @@ class Alignment(CodedMaps):
             for codes in (moved, self.whole)
         )
         rank = self._rank(name, detail, evidence)
-        return Explanation(name, right, known, detail, before / known, rank)
+        explanation = Explanation(name, right, known, detail, before / known, rank)
+        is_open = self.logits is None and is_grid_scale(explanation, None, self.size)
+        return explanation._replace(rank="hint") if is_open else explanation
 
     def _rank(self, name: str, detail: dict[str, Any], evidence: Evidence) -> Rank:
         """Return "hint" for small pictures, and small offsets not seen in picture after picture."""
@@ -332,6 +392,15 @@ class Alignment(CodedMaps):
             return "likely"
         has_many = evidence.images_better >= MIN_OFFSET_IMAGES and not evidence.images_worse
         return "likely" if has_many else "hint"
+
+
+def _scales(placement: Placement) -> tuple[float, float] | None:
+    """Return by how much a window makes objects higher and wider, where a network might, too."""
+    if placement.name != "window":
+        return None
+    edges = [float(edge) for edge in placement.detail["top_bottom_left_right"].split(", ")]
+    scales = (1 / (edges[1] - edges[0]), 1 / (edges[3] - edges[2]))
+    return None if max(abs(np.log(scales))) > MAX_HONEST_SCALE else scales
 
 
 def _as_verified(explanation: Explanation) -> Explanation | None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from segpost._core.arrays import Array
 from segpost.diagnosis.assignment import best_assignment
+from segpost.diagnosis.window_fit import Pads, Window, window_of
 from segpost.spatial.letterbox import Letterbox
 
 MULTIPLES = (8, 16, 32, 64)  # of which networks want the sides of their input
@@ -18,7 +19,6 @@ SQUARE_CROPS = (1.0, 0.875)  # share of the shorter side that a center crop keep
 CROPS = (0.5, 0.6, 0.625, 0.7, 0.75, 0.8, 0.85, 0.875, 0.9)  # share of each side
 
 Indices = npt.NDArray[np.intp]
-Window = tuple[float, float, float, float]  # top, bottom, left and right, as fractions
 
 
 class Placement(NamedTuple):
@@ -93,6 +93,28 @@ def place_window(
         index = np.floor(fractions * n_in).astype(np.intp)
         indices.append(np.where((index >= 0) & (index < n_in), index, -1))
     return Placement("window", indices[0], indices[1], detail=detail)
+
+
+def place_pads(shape: tuple[int, int], size: tuple[int, int], pads: Pads) -> Placement:
+    """Return the placement of a prediction of an image with pixels padded or cropped at each side.
+
+    Parameters
+    ----------
+    shape, size : (h, w)
+        Of the prediction and of the target.
+    pads : four integers
+        Above, below, left and right, in pixels of the target; negative where they were cropped.
+    """
+    window = window_of(pads, size)
+    sides = f"{abs(pads[0])} above, {abs(pads[1])} below, {abs(pads[2])} left, {abs(pads[3])} right"
+    detail: dict[str, Any] = {
+        "how": f"{'cropped' if min(pads) < 0 else 'padded'} by these pixels: {sides}",
+        "top_bottom_left_right": ", ".join(f"{edge:.4f}" for edge in window),
+    }
+    if min(pads) >= 0:
+        padded = (size[0] + pads[0] + pads[1], size[1] + pads[2] + pads[3])
+        detail["letterbox"] = repr(Letterbox(size, padded, size, (pads[0], pads[2])))
+    return place_window(shape, size, window, detail)
 
 
 def iter_windows(
