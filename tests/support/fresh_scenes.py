@@ -8,7 +8,7 @@ from unseen_scenes import _as_image, _field
 
 
 def draw_strokes(seed: int, height: int = 104, width: int = 160) -> Scene:
-    """Return lines of text in three hands on paper, with a stamp: paper, ink, pencil, red, stamp."""
+    """Return lines of text in three hands on paper, with a stamp over them."""
     random = np.random.RandomState(seed)
     y, x = np.mgrid[:height, :width]
     target = np.zeros((height, width), np.uint8)

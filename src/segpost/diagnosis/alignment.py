@@ -19,8 +19,8 @@ from segpost.diagnosis.coded_maps import CodedMaps
 from segpost.diagnosis.correlation import (
     MIN_HINT_OFFSET,
     Change,
-    correlate_at,
     find_correlated,
+    find_padding,
 )
 from segpost.diagnosis.evidence import Evidence, weigh
 from segpost.diagnosis.explanation import Explanation
@@ -31,17 +31,17 @@ from segpost.diagnosis.grid_fit import (
     iter_grids,
 )
 from segpost.diagnosis.honest_errors import label_components
-from segpost.diagnosis.offsets import MAX_NEAR_OFFSET, find_far_offset, find_near_offset
+from segpost.diagnosis.offsets import MAX_NEAR_OFFSET, Offset, find_far_offset, find_near_offset
 from segpost.diagnosis.placements import (
     Placement,
+    cut_tiles,
+    honest_scales,
     iter_flips,
     iter_tile_orders,
     iter_windows,
-    place_pads,
     place_shift,
 )
 from segpost.diagnosis.values import Int64
-from segpost.diagnosis.window_fit import Pads, fit_pads
 from segpost.render.findings import Rank
 
 COARSE_PIXELS = 1 << 15  # on which all placements are compared
@@ -51,7 +51,6 @@ MIN_PREDICTED_SHARE = 0.001  # of the pixels: a prediction of one class is never
 SMALL_OFFSET = 2  # pixels that one picture does not prove
 MIN_OFFSET_IMAGES = 3  # that do
 MIN_PLACED_PIXELS = 5000  # below, a few errors look like a move
-MAX_HONEST_SCALE = 0.25  # logarithm of the factor by which networks take objects for larger
 OBJECT_SIDE = 128  # pixels to which maps are thinned to count objects
 MIN_OBJECT_SHARE = 0.002  # of the pixels of an object
 MAX_OBJECT_SHARE = 0.2  # of the errors that may remain where there is one object
@@ -60,9 +59,9 @@ MAX_SHIFTED_SHARE = 0.5  # of the errors of the best alternative that it leaves
 MAX_FAR_WRONG = 0.08  # of the pixels: among thousands of offsets one fits halfway by chance
 MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in many places
 MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
+EXPLAINED = 0.3  # share of errors that a change leaves, below which no padding is fitted
 MIN_PADDED_WRONG = 0.02  # share of errors from which any padding is searched
-FITTED_PIXELS = 1 << 14  # on which it is
-MAX_FITTED_CLASSES = 64
+MAX_CORRELATED_TILES = 4  # whose order is a hint
 
 # By kind: the largest share that may remain of the errors of the best alternative, the least share
 # of the pixels that must be corrected, and the least share of minor classes that must be right.
@@ -108,7 +107,11 @@ class Alignment(CodedMaps):
         if not self.is_informative or not self.is_prediction_varied:
             return None
         grids = list(iter_grids(self, self.logits))
-        candidates = sorted(self._iter_candidates(), key=lambda candidate: candidate.score)
+        candidates = list(self._iter_candidates())
+        least = min((candidate.score for candidate in candidates), default=1.0)
+        if least > EXPLAINED and self.fitted_padding is not None:
+            candidates += self._placed(self.fitted_padding, penalty=0.04)
+        candidates.sort(key=lambda candidate: candidate.score)
         best = None
         for candidate in candidates[:VERIFIED]:
             best = candidate.verify()
@@ -166,13 +169,12 @@ class Alignment(CodedMaps):
             yield from self._placed(placement)
         for placement in iter_windows(shape, self.size, self.has_same_size):
             yield from self._placed(placement, penalty=0.02)
-        if self.fitted_padding is not None:
-            yield from self._placed(self.fitted_padding, penalty=0.04)
         yield from self._iter_reshaped()
         if self.has_same_size:
             yield from self._iter_shifted()
         if before >= MIN_DISORDER:
-            yield from self._iter_tiles()
+            for tiles, make, detail in self.tile_orders:
+                yield from self._moved("tiles", make, detail, penalty=0.02 + 0.002 * tiles)
             yield from self._iter_exchanged_images()
 
     def _placed(self, placement: Placement, penalty: float = 0.0) -> Iterator[Candidate]:
@@ -223,63 +225,68 @@ class Alignment(CodedMaps):
 
     def _iter_shifted(self) -> Iterator[Candidate]:
         """Yield the best offset, near or far."""
-        down, right = find_near_offset(self.predicted, self.target, self.no_code)
+        down, right = self.near_offset
         near: list[Candidate] = []
         if down or right:
             near = list(self._placed(place_shift(self.size, down, right), penalty=0.01))
             yield from near
         if self.wrong_share < MIN_DISORDER or (near and near[0].score < 0.4):
             return
-        far = find_far_offset(self.predicted, self.target, self.no_code)
+        far = self.far_offset
         if far is not None and max(abs(far[0]), abs(far[1])) > MAX_NEAR_OFFSET:
             # What it leaves uncovered speaks for an order of tiles.
             lost = 1 - np.prod([1 - abs(d) / n for d, n in zip(far, self.size, strict=True)])
             yield from self._placed(place_shift(self.size, *far), penalty=0.02 + 0.4 * float(lost))
 
-    def _iter_tiles(self) -> Iterator[Candidate]:
-        """Yield the prediction with its tiles in another order."""
+    @cached_property
+    def near_offset(self) -> Offset:
+        """Return the offset of up to 16 pixels at which most pixels agree."""
+        return find_near_offset(self.predicted, self.target, self.no_code)
+
+    @cached_property
+    def far_offset(self) -> Offset | None:
+        """Return the offset of any length at which the largest share agrees."""
+        return find_far_offset(self.predicted, self.target, self.no_code)
+
+    @cached_property
+    def tile_orders(self) -> list[tuple[int, Callable[..., Array], dict[str, Any]]]:
+        """Return how many tiles in another order agree, the prediction in it, and the order."""
         step = max(1, int((self.target.size / COARSE_PIXELS) ** 0.5))
         target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
 
         def agree(down: int, across: int) -> Array:
-            tiles = [_cut(codes, down, across) for codes in (target, whole)]
+            tiles = [cut_tiles(codes, down, across) for codes in (target, whole)]
             return np.array([[np.count_nonzero(a == b) for b in tiles[1]] for a in tiles[0]])
 
-        orders = list(iter_tile_orders(self.size, agree))
-        for down, across, order in orders:
-            detail = {
-                "tiles": f"{down} x {across}",
-                "order": order.tolist(),
-            }
-            yield from self._moved(
-                "tiles",
-                partial(self._reorder, down, across, order),
-                detail,
-                penalty=0.02 + 0.002 * down * across,
-            )
+        orders = []
+        for down, across, order in iter_tile_orders(self.size, agree):
+            detail = {"tiles": f"{down} x {across}", "order": order.tolist()}
+            orders.append((down * across, partial(self._reorder, down, across, order), detail))
+        return orders
 
-    def _reorder(self, down: int, across: int, order: Array) -> Array:
+    def _reorder(self, down: int, across: int, order: Array, step: int = 1) -> Array:
         """Return the prediction with equal tiles in another order; a rest has no code."""
         moved = np.full_like(self.whole, self.no_code)
         for into, tile in zip(
-            _cut(moved, down, across),
-            [_cut(self.whole, down, across)[int(i)] for i in order],
+            cut_tiles(moved, down, across),
+            [cut_tiles(self.whole, down, across)[int(i)] for i in order],
             strict=True,
         ):
             into[...] = tile
-        return moved
+        return moved[:, ::step, ::step]
 
     def _iter_exchanged_images(self) -> Iterator[Candidate]:
         """Yield the predictions of a batch in another order."""
         images = len(self.target)
         if images < 2:
             return
-        order = self._order_of_images()
+        order = self.order_of_images
         if (order != np.arange(images)).sum() >= 2:
             detail = {"order": order.tolist()}
             yield from self._moved("images", lambda: self.whole[order], detail, penalty=0.02)
 
-    def _order_of_images(self) -> Array:
+    @cached_property
+    def order_of_images(self) -> Array:
         """Return for every target the picture of the batch whose prediction agrees."""
         step = max(1, int((self.target[0].size / COARSE_PIXELS) ** 0.5))
         target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
@@ -291,17 +298,7 @@ class Alignment(CodedMaps):
     @cached_property
     def fitted_padding(self) -> Placement | None:
         """Return the padding or crop of any size under which the prediction correlates most."""
-        if self.wrong_share < MIN_PADDED_WRONG or len(self.values) > MAX_FITTED_CLASSES:
-            return None
-        step = max(1, int((self.target.size / FITTED_PIXELS) ** 0.5))
-        shape = (int(self.predicted.shape[1]), int(self.predicted.shape[2]))
-
-        def score(pads: Pads) -> float:
-            moved = place_pads(shape, self.size, pads).apply(self.predicted, self.no_code, step)
-            return correlate_at(self, moved, step)
-
-        pads = fit_pads(self.size, score)
-        return None if pads is None else place_pads(shape, self.size, pads)
+        return find_padding(self) if self.wrong_share >= MIN_PADDED_WRONG else None
 
     def _iter_changes(self) -> Iterator[Change]:
         """Yield the changes of place that a poor network may show."""
@@ -309,26 +306,28 @@ class Alignment(CodedMaps):
         if self.fitted_padding is not None:
             placements.append(self.fitted_padding)
         if self.has_same_size:
-            for find in (find_near_offset, find_far_offset):
-                offset = find(self.predicted, self.target, self.no_code)
+            for offset in (self.near_offset, self.far_offset):
                 if offset is not None and max(map(abs, offset)) >= MIN_HINT_OFFSET:
                     placements.append(place_shift(self.size, *offset))
         for placement in placements:
-            yield Change(
-                placement.name,
-                placement.apply(self.predicted, self.no_code),
-                placement.detail,
-                _scales(placement),
-            )
+            make = partial(placement.apply, self.predicted, self.no_code)
+            yield Change(placement.name, make, placement.detail, honest_scales(placement))
+        for tiles, reorder, detail in self.tile_orders:
+            if tiles <= MAX_CORRELATED_TILES:
+                yield Change("tiles", reorder, detail)
         if len(self.target) > 1:
-            order = self._order_of_images()
-            yield Change("images", self.whole[order], {"order": order.tolist()})
+            order = self.order_of_images
+            yield Change(
+                "images",
+                lambda step: self.whole[order, ::step, ::step],
+                {"order": order.tolist()},
+            )
 
     # Verification --------------------------------------------------------------------------------
 
     def _verify_placement(self, placement: Placement) -> Explanation | None:
         moved = placement.apply(self.predicted, self.no_code)
-        scales = _scales(placement)
+        scales = honest_scales(placement)
         is_bold = placement.name == "turn"
         name = placement.name
         if name == "shift":
@@ -394,25 +393,6 @@ class Alignment(CodedMaps):
         return "likely" if has_many else "hint"
 
 
-def _scales(placement: Placement) -> tuple[float, float] | None:
-    """Return by how much a window makes objects higher and wider, where a network might, too."""
-    if placement.name != "window":
-        return None
-    edges = [float(edge) for edge in placement.detail["top_bottom_left_right"].split(", ")]
-    scales = (1 / (edges[1] - edges[0]), 1 / (edges[3] - edges[2]))
-    return None if max(abs(np.log(scales))) > MAX_HONEST_SCALE else scales
-
-
 def _as_verified(explanation: Explanation) -> Explanation | None:
     """Return an explanation that was compared with its alternatives before."""
     return explanation
-
-
-def _cut(codes: Array, down: int, across: int) -> list[Array]:
-    """Return equal tiles of (N, H, W) codes, row by row; a rest belongs to none."""
-    height, width = codes.shape[1] // down, codes.shape[2] // across
-    return [
-        codes[:, y * height : (y + 1) * height, x * width : (x + 1) * width]
-        for y in range(down)
-        for x in range(across)
-    ]
