@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from corpus_failures import CorpusFailure
 from corpus_right import Output, labels_of, void_of
-from corpus_scenes import MEAN, STD, VOID, normalize
+from corpus_scenes import MEAN, STD, VOID, Kind, normalize
 from diagnosis_scenes import Image, resized, softmax
 from holdout_runs import Arguments, Holdout
 from unseen_scenes import KINDS
@@ -23,27 +23,30 @@ FAILING = (1, 6)  # scenes of failing runs
 Change = Callable[[np.ndarray], np.ndarray]
 
 
-def train_unseen() -> Holdout:
-    """Return the outputs of all unseen networks, which are trained now, on one thread."""
+def train_unseen(
+    module: str = "unseen_networks", kinds: dict[str, Kind] = KINDS, first: int = FIRST
+) -> Holdout:
+    """Return the outputs of the networks of a module, which are trained now, on one thread."""
     torch = pytest.importorskip("torch")
     train_corpus: Any = importlib.import_module("train_corpus")
-    networks: Any = importlib.import_module("unseen_networks")
+    networks: Any = importlib.import_module(module)
     outputs, threads = {}, torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        for name, kind in KINDS.items():
+        for name, kind in kinds.items():
             patch.setitem(train_corpus.KINDS, name, kind)
         for name, (architecture, steps) in networks.NETWORKS.items():
-            kind = name.split("_")[0]
+            kind_name = name.split("_")[0]
+            kind = kinds[kind_name]
             torch.manual_seed(steps)
-            model = architecture(KINDS[kind].classes)
-            train_corpus.train(model, kind, steps)
-            scenes = [KINDS[kind].draw(FIRST + k) for k in range(SCENES)]
+            model = architecture(kind.classes)
+            train_corpus.train(model, kind_name, steps)
+            scenes = [kind.draw(first + k) for k in range(SCENES)]
             logits = train_corpus.run(model, [scene.image for scene in scenes])
             targets = np.stack([scene.target for scene in scenes])
             options: Arguments = {"grid": "half_pixel"}
             labels = labels_of(logits, targets, options)
-            outputs[name] = Output(KINDS[kind].classes, logits, labels, scenes, targets, options)
+            outputs[name] = Output(kind.classes, logits, labels, scenes, targets, options)
     torch.set_num_threads(threads)
     return Holdout(outputs)
 

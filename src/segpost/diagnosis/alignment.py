@@ -16,13 +16,26 @@ from segpost._core.arrays import Array
 from segpost.diagnosis.assignment import best_assignment
 from segpost.diagnosis.class_maps import ClassCounts
 from segpost.diagnosis.coded_maps import CodedMaps
+from segpost.diagnosis.correlation import (
+    MIN_HINT_OFFSET,
+    Change,
+    find_correlated,
+    find_padding,
+)
 from segpost.diagnosis.evidence import Evidence, weigh
 from segpost.diagnosis.explanation import Explanation
-from segpost.diagnosis.grid_fit import ResizableLogits, is_grid_offset, iter_grids
+from segpost.diagnosis.grid_fit import (
+    ResizableLogits,
+    is_grid_offset,
+    is_grid_scale,
+    iter_grids,
+)
 from segpost.diagnosis.honest_errors import label_components
-from segpost.diagnosis.offsets import MAX_NEAR_OFFSET, find_far_offset, find_near_offset
+from segpost.diagnosis.offsets import MAX_NEAR_OFFSET, Offset, find_far_offset, find_near_offset
 from segpost.diagnosis.placements import (
     Placement,
+    cut_tiles,
+    honest_scales,
     iter_flips,
     iter_tile_orders,
     iter_windows,
@@ -38,7 +51,6 @@ MIN_PREDICTED_SHARE = 0.001  # of the pixels: a prediction of one class is never
 SMALL_OFFSET = 2  # pixels that one picture does not prove
 MIN_OFFSET_IMAGES = 3  # that do
 MIN_PLACED_PIXELS = 5000  # below, a few errors look like a move
-MAX_HONEST_SCALE = 0.25  # logarithm of the factor by which networks take objects for larger
 OBJECT_SIDE = 128  # pixels to which maps are thinned to count objects
 MIN_OBJECT_SHARE = 0.002  # of the pixels of an object
 MAX_OBJECT_SHARE = 0.2  # of the errors that may remain where there is one object
@@ -47,6 +59,9 @@ MAX_SHIFTED_SHARE = 0.5  # of the errors of the best alternative that it leaves
 MAX_FAR_WRONG = 0.08  # of the pixels: among thousands of offsets one fits halfway by chance
 MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in many places
 MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
+EXPLAINED = 0.3  # share of errors that a change leaves, below which no padding is fitted
+MIN_PADDED_WRONG = 0.02  # share of errors from which any padding is searched
+MAX_CORRELATED_TILES = 4  # whose order is a hint
 
 # By kind: the largest share that may remain of the errors of the best alternative, the least share
 # of the pixels that must be corrected, and the least share of minor classes that must be right.
@@ -85,12 +100,18 @@ class Alignment(CodedMaps):
     def best(self) -> Explanation | None:
         """Return the change that explains most of the errors, or None where none explains enough.
 
-        A shift that is the offset between two sampling grids is explained by the grid.
+        A shift that is the offset between two sampling grids is explained by the grid. Where
+        nothing explains most of the errors, a change under which the prediction correlates far
+        better is a hint.
         """
         if not self.is_informative or not self.is_prediction_varied:
             return None
         grids = list(iter_grids(self, self.logits))
-        candidates = sorted(self._iter_candidates(), key=lambda candidate: candidate.score)
+        candidates = list(self._iter_candidates())
+        least = min((candidate.score for candidate in candidates), default=1.0)
+        if least > EXPLAINED and self.fitted_padding is not None:
+            candidates += self._placed(self.fitted_padding, penalty=0.04)
+        candidates.sort(key=lambda candidate: candidate.score)
         best = None
         for candidate in candidates[:VERIFIED]:
             best = candidate.verify()
@@ -99,11 +120,12 @@ class Alignment(CodedMaps):
         for grid in sorted(grids, key=lambda explanation: explanation.wrong):
             if best is None or (best.name == "shift" and grid.wrong <= best.wrong):
                 return grid
-            if (
-                is_grid_offset(grid, best, self.logits, self.size)
-                and grid.wrong <= 2 * best.wrong + 0.01
-            ):
+            is_like_grid = is_grid_offset(grid, best, self.logits, self.size)
+            is_like_grid |= is_grid_scale(best, self.logits, self.size)
+            if is_like_grid and grid.wrong <= 2 * best.wrong + 0.01:
                 return grid
+        if best is None and self.wrong_share >= MIN_DISORDER:
+            return find_correlated(self, self._iter_changes())
         return best
 
     @property
@@ -151,7 +173,8 @@ class Alignment(CodedMaps):
         if self.has_same_size:
             yield from self._iter_shifted()
         if before >= MIN_DISORDER:
-            yield from self._iter_tiles()
+            for tiles, make, detail in self.tile_orders:
+                yield from self._moved("tiles", make, detail, penalty=0.02 + 0.002 * tiles)
             yield from self._iter_exchanged_images()
 
     def _placed(self, placement: Placement, penalty: float = 0.0) -> Iterator[Candidate]:
@@ -202,77 +225,111 @@ class Alignment(CodedMaps):
 
     def _iter_shifted(self) -> Iterator[Candidate]:
         """Yield the best offset, near or far."""
-        down, right = find_near_offset(self.predicted, self.target, self.no_code)
+        down, right = self.near_offset
         near: list[Candidate] = []
         if down or right:
-            near = list(self._placed(place_shift(self.size, down, right)))
+            near = list(self._placed(place_shift(self.size, down, right), penalty=0.01))
             yield from near
         if self.wrong_share < MIN_DISORDER or (near and near[0].score < 0.4):
             return
-        far = find_far_offset(self.predicted, self.target, self.no_code)
+        far = self.far_offset
         if far is not None and max(abs(far[0]), abs(far[1])) > MAX_NEAR_OFFSET:
             # What it leaves uncovered speaks for an order of tiles.
             lost = 1 - np.prod([1 - abs(d) / n for d, n in zip(far, self.size, strict=True)])
             yield from self._placed(place_shift(self.size, *far), penalty=0.02 + 0.4 * float(lost))
 
-    def _iter_tiles(self) -> Iterator[Candidate]:
-        """Yield the prediction with its tiles in another order."""
+    @cached_property
+    def near_offset(self) -> Offset:
+        """Return the offset of up to 16 pixels at which most pixels agree."""
+        return find_near_offset(self.predicted, self.target, self.no_code)
+
+    @cached_property
+    def far_offset(self) -> Offset | None:
+        """Return the offset of any length at which the largest share agrees."""
+        return find_far_offset(self.predicted, self.target, self.no_code)
+
+    @cached_property
+    def tile_orders(self) -> list[tuple[int, Callable[..., Array], dict[str, Any]]]:
+        """Return how many tiles in another order agree, the prediction in it, and the order."""
         step = max(1, int((self.target.size / COARSE_PIXELS) ** 0.5))
         target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
 
         def agree(down: int, across: int) -> Array:
-            tiles = [_cut(codes, down, across) for codes in (target, whole)]
+            tiles = [cut_tiles(codes, down, across) for codes in (target, whole)]
             return np.array([[np.count_nonzero(a == b) for b in tiles[1]] for a in tiles[0]])
 
-        orders = list(iter_tile_orders(self.size, agree))
-        for down, across, order in orders:
-            detail = {
-                "tiles": f"{down} x {across}",
-                "order": order.tolist(),
-            }
-            yield from self._moved(
-                "tiles",
-                partial(self._reorder, down, across, order),
-                detail,
-                penalty=0.02 + 0.002 * down * across,
-            )
+        orders = []
+        for down, across, order in iter_tile_orders(self.size, agree):
+            detail = {"tiles": f"{down} x {across}", "order": order.tolist()}
+            orders.append((down * across, partial(self._reorder, down, across, order), detail))
+        return orders
 
-    def _reorder(self, down: int, across: int, order: Array) -> Array:
+    def _reorder(self, down: int, across: int, order: Array, step: int = 1) -> Array:
         """Return the prediction with equal tiles in another order; a rest has no code."""
         moved = np.full_like(self.whole, self.no_code)
         for into, tile in zip(
-            _cut(moved, down, across),
-            [_cut(self.whole, down, across)[int(i)] for i in order],
+            cut_tiles(moved, down, across),
+            [cut_tiles(self.whole, down, across)[int(i)] for i in order],
             strict=True,
         ):
             into[...] = tile
-        return moved
+        return moved[:, ::step, ::step]
 
     def _iter_exchanged_images(self) -> Iterator[Candidate]:
         """Yield the predictions of a batch in another order."""
         images = len(self.target)
         if images < 2:
             return
-        step = max(1, int((self.target[0].size / COARSE_PIXELS) ** 0.5))
-        target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
-        equal = np.array([[np.count_nonzero(a == b) for b in whole] for a in target])
-        order = best_assignment(equal)
+        order = self.order_of_images
         if (order != np.arange(images)).sum() >= 2:
             detail = {"order": order.tolist()}
             yield from self._moved("images", lambda: self.whole[order], detail, penalty=0.02)
+
+    @cached_property
+    def order_of_images(self) -> Array:
+        """Return for every target the picture of the batch whose prediction agrees."""
+        step = max(1, int((self.target[0].size / COARSE_PIXELS) ** 0.5))
+        target, whole = self.target[:, ::step, ::step], self.whole[:, ::step, ::step]
+        equal = np.array([[np.count_nonzero(a == b) for b in whole] for a in target])
+        return best_assignment(equal)
+
+    # Paddings and correlated changes -------------------------------------------------------------
+
+    @cached_property
+    def fitted_padding(self) -> Placement | None:
+        """Return the padding or crop of any size under which the prediction correlates most."""
+        return find_padding(self) if self.wrong_share >= MIN_PADDED_WRONG else None
+
+    def _iter_changes(self) -> Iterator[Change]:
+        """Yield the changes of place that a poor network may show."""
+        placements = list(iter_flips((self.predicted.shape[1], self.predicted.shape[2]), self.size))
+        if self.fitted_padding is not None:
+            placements.append(self.fitted_padding)
+        if self.has_same_size:
+            for offset in (self.near_offset, self.far_offset):
+                if offset is not None and max(map(abs, offset)) >= MIN_HINT_OFFSET:
+                    placements.append(place_shift(self.size, *offset))
+        for placement in placements:
+            make = partial(placement.apply, self.predicted, self.no_code)
+            yield Change(placement.name, make, placement.detail, honest_scales(placement))
+        for tiles, reorder, detail in self.tile_orders:
+            if tiles <= MAX_CORRELATED_TILES:
+                yield Change("tiles", reorder, detail)
+        if len(self.target) > 1:
+            order = self.order_of_images
+            yield Change(
+                "images",
+                lambda step: self.whole[order, ::step, ::step],
+                {"order": order.tolist()},
+            )
 
     # Verification --------------------------------------------------------------------------------
 
     def _verify_placement(self, placement: Placement) -> Explanation | None:
         moved = placement.apply(self.predicted, self.no_code)
-        scales = None
+        scales = honest_scales(placement)
         is_bold = placement.name == "turn"
         name = placement.name
-        if name == "window":
-            edges = [float(edge) for edge in placement.detail["top_bottom_left_right"].split(", ")]
-            scales = (1 / (edges[1] - edges[0]), 1 / (edges[3] - edges[2]))
-            if max(abs(np.log(scales))) > MAX_HONEST_SCALE:
-                scales = None
         if name == "shift":
             offset = max(abs(placement.detail["down"]), abs(placement.detail["right"]))
             is_bold = offset > MAX_NEAR_OFFSET
@@ -316,7 +373,9 @@ class Alignment(CodedMaps):
             for codes in (moved, self.whole)
         )
         rank = self._rank(name, detail, evidence)
-        return Explanation(name, right, known, detail, before / known, rank)
+        explanation = Explanation(name, right, known, detail, before / known, rank)
+        is_open = self.logits is None and is_grid_scale(explanation, None, self.size)
+        return explanation._replace(rank="hint") if is_open else explanation
 
     def _rank(self, name: str, detail: dict[str, Any], evidence: Evidence) -> Rank:
         """Return "hint" for small pictures, and small offsets not seen in picture after picture."""
@@ -337,13 +396,3 @@ class Alignment(CodedMaps):
 def _as_verified(explanation: Explanation) -> Explanation | None:
     """Return an explanation that was compared with its alternatives before."""
     return explanation
-
-
-def _cut(codes: Array, down: int, across: int) -> list[Array]:
-    """Return equal tiles of (N, H, W) codes, row by row; a rest belongs to none."""
-    height, width = codes.shape[1] // down, codes.shape[2] // across
-    return [
-        codes[:, y * height : (y + 1) * height, x * width : (x + 1) * width]
-        for y in range(down)
-        for x in range(across)
-    ]

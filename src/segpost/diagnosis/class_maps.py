@@ -19,6 +19,7 @@ MIN_MINOR_SHARE = 0.5  # of the pixels of all classes but the commonest that mus
 MAX_RESIDUAL = 0.5  # of the errors that may remain
 MIN_GAIN, MIN_CYCLE_GAIN = 0.2, 0.02  # least share of the pixels that a change must correct
 MIN_CYCLE_OVERLAP = 0.85  # of two exchanged classes: a network that confuses them fits worse
+MIN_OFFSET_SHARE = 0.85  # of the pixels that another order corrects: an offset is simpler
 MIN_INVERTED_WRONG = 0.8  # of the pixels of a mask: no network confuses two classes so often
 # Cityscapes: labelId to trainId.
 TRAIN_IDS = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11,
@@ -82,7 +83,28 @@ class ClassCounts:
             is_exact = overlap >= MIN_CYCLE_OVERLAP or len(permutation.detail["order"]) > 2
             is_exact |= permutation.name == "inverted" and self.wrong_share >= MIN_INVERTED_WRONG
             if self._is_enough(permutation, gain) and is_exact:
-                yield permutation
+                yield self._as_offset(permutation) or permutation
+
+    def _as_offset(self, permutation: ClassMap) -> ClassMap | None:
+        """Return an offset that no class contradicts and that corrects nearly as many pixels."""
+        for offset in OFFSETS:
+            if not self.is_possible_offset(offset):
+                continue
+            table = {value: value + offset for value in self.values.tolist()}
+            found = self._apply("offset", table, {"offset": offset})
+            if found is None:
+                continue
+            gain, most = (change.right - change.was_right for change in (found, permutation))
+            if gain >= MIN_OFFSET_SHARE * most:
+                return found
+        return None
+
+    def is_possible_offset(self, offset: int) -> bool:
+        """Return whether every prediction is a class, at least 0, plus the offset."""
+        predicted, target = (self.values[self.matrix.sum(axis=axis) > 0] for axis in (0, 1))
+        if offset > 0:
+            return bool(predicted.min(initial=offset) >= offset)
+        return bool(predicted.max(initial=0) <= target.max(initial=0) + offset)
 
     def _is_enough(self, found: ClassMap, min_gain: float) -> bool:
         before = 1 - found.was_right / found.known

@@ -14,6 +14,8 @@ from segpost.diagnosis.explanation import Explanation
 
 MIN_GRID_PIXELS = 64  # whose label depends on the grid
 MAX_GRID_RESIDUAL = 0.85  # of the errors
+MAX_STRIDE = 32  # of common networks
+ROUNDING = 2.5  # pixels by which a fitted padding misses
 MIN_GRID_IMAGES = 5  # that all fit better: a network may favor another grid by itself
 
 
@@ -41,6 +43,28 @@ def is_grid_offset(
         if abs(offset - (true - declared) * stride) > max(1, stride / 8):
             return False
     return True
+
+
+def is_grid_scale(
+    window: Explanation, logits: ResizableLogits | None, size: tuple[int, int]
+) -> bool:
+    """Return whether a window differs from the whole by no more than sampling grids do.
+
+    Grids differ by up to a stride at the edges, as much in width as in height. Without logits the
+    stride may be any up to that of common networks, on grids that differ by half of it.
+    """
+    if window.name != "window":
+        return False
+    edges = [float(edge) for edge in window.detail["top_bottom_left_right"].split(", ")]
+    pads: list[float] = []
+    limits = [MAX_STRIDE / 2, MAX_STRIDE / 2]
+    if logits is not None:
+        limits = [out / inside for out, inside in zip(size, logits.size, strict=True)]
+    for start, stop, side in ((edges[0], edges[1], size[0]), (edges[2], edges[3], size[1])):
+        pads += [start * side / (stop - start), (1 - stop) * side / (stop - start)]
+    is_small = (abs(np.array(pads)) <= np.repeat(limits, 2) + 1).all()
+    is_equal = max(abs(pads[0] - pads[2]), abs(pads[1] - pads[3])) <= ROUNDING
+    return bool(is_small and is_equal)
 
 
 def iter_grids(maps: CodedMaps, logits: ResizableLogits | None) -> Iterator[Explanation]:

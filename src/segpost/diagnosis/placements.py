@@ -10,15 +10,16 @@ import numpy.typing as npt
 
 from segpost._core.arrays import Array
 from segpost.diagnosis.assignment import best_assignment
+from segpost.diagnosis.window_fit import Pads, Window, window_of
 from segpost.spatial.letterbox import Letterbox
 
 MULTIPLES = (8, 16, 32, 64)  # of which networks want the sides of their input
+MAX_HONEST_SCALE = 0.25  # logarithm of the factor by which networks take objects for larger
 INPUT_SIDES = (256, 320, 384, 512, 513, 640, 768, 769, 1024)  # of square network inputs
 SQUARE_CROPS = (1.0, 0.875)  # share of the shorter side that a center crop keeps: 224 of 256
 CROPS = (0.5, 0.6, 0.625, 0.7, 0.75, 0.8, 0.85, 0.875, 0.9)  # share of each side
 
 Indices = npt.NDArray[np.intp]
-Window = tuple[float, float, float, float]  # top, bottom, left and right, as fractions
 
 
 class Placement(NamedTuple):
@@ -95,6 +96,37 @@ def place_window(
     return Placement("window", indices[0], indices[1], detail=detail)
 
 
+def place_pads(shape: tuple[int, int], size: tuple[int, int], pads: Pads) -> Placement:
+    """Return the placement of a prediction of an image with pixels padded or cropped at each side.
+
+    Parameters
+    ----------
+    shape, size : (h, w)
+        Of the prediction and of the target.
+    pads : four integers
+        Above, below, left and right, in pixels of the target; negative where they were cropped.
+    """
+    window = window_of(pads, size)
+    sides = f"{abs(pads[0])} above, {abs(pads[1])} below, {abs(pads[2])} left, {abs(pads[3])} right"
+    detail: dict[str, Any] = {
+        "how": f"{'cropped' if min(pads) < 0 else 'padded'} by these pixels: {sides}",
+        "top_bottom_left_right": ", ".join(f"{edge:.4f}" for edge in window),
+    }
+    if min(pads) >= 0:
+        padded = (size[0] + pads[0] + pads[1], size[1] + pads[2] + pads[3])
+        detail["letterbox"] = repr(Letterbox(size, padded, size, (pads[0], pads[2])))
+    return place_window(shape, size, window, detail)
+
+
+def honest_scales(placement: Placement) -> tuple[float, float] | None:
+    """Return by how much a window makes objects higher and wider, where a network might, too."""
+    if placement.name != "window":
+        return None
+    edges = [float(edge) for edge in placement.detail["top_bottom_left_right"].split(", ")]
+    scales = (1 / (edges[1] - edges[0]), 1 / (edges[3] - edges[2]))
+    return None if max(abs(np.log(scales))) > MAX_HONEST_SCALE else scales
+
+
 def iter_windows(
     shape: tuple[int, int], size: tuple[int, int], has_same_size: bool
 ) -> Iterator[Placement]:
@@ -163,6 +195,16 @@ def _iter_exchanged_paddings(size: tuple[int, int]) -> Iterator[tuple[str, Windo
             edges += [(first - start) / cut, (first + length - start) / cut]
         window = (edges[0], edges[1], edges[2], edges[3])
         yield f"padded to a square at {where} and cut with width and height exchanged", window, None
+
+
+def cut_tiles(codes: Array, down: int, across: int) -> list[Array]:
+    """Return equal tiles of (N, H, W) codes, row by row; a rest belongs to none."""
+    height, width = codes.shape[1] // down, codes.shape[2] // across
+    return [
+        codes[:, y * height : (y + 1) * height, x * width : (x + 1) * width]
+        for y in range(down)
+        for x in range(across)
+    ]
 
 
 def iter_tile_orders(

@@ -6,6 +6,7 @@ through it, or where more values fit than chance would make fit one of the table
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from segpost.color.palette import Palette
 from segpost.diagnosis.class_maps import MAX_RESIDUAL, MIN_MINOR_SHARE
+from segpost.diagnosis.correlation import correlate_counts, match_classes
 from segpost.diagnosis.values import Int64
 
 MAX_STRETCHED_ID = 40  # the largest id of a picture whose values were stretched to 0..255
@@ -118,6 +120,32 @@ def evidence_bits(table: ValueTable, ids: Int64) -> float | None:
         return None
     telling = int(np.count_nonzero((ids != 0) & (ids != 255) & np.isin(ids, values)))
     return float(telling * np.log2(256 / len(values)) - np.log2(table.alternatives))
+
+
+def correlations(table: ValueTable, values: Int64, matrix: Int64) -> tuple[float, float]:
+    """Return the correlation of the counts as they are, and with rows read through a table.
+
+    See `fits` for the parameters.
+    """
+    labels = {value: label for label, value in reversed([*enumerate(table.values.tolist())])}
+    codes = {value: code for code, value in enumerate(values.tolist())}
+    n = len(values)
+    read = np.zeros((n + 1, n + 1), np.int64)  # the last row is of labels that are not predicted
+    for value, code in codes.items():
+        read[codes.get(labels.get(value, -1), n), :n] += matrix[code]
+    return correlate_counts(matrix), correlate_counts(read)
+
+
+def matching_bits(table: ValueTable, values: Int64, matrix: Int64) -> float:
+    """Return the bits by which a table is proved that gives each value its best matching class.
+
+    Of k values, k! orders are possible. See `fits` for the parameters.
+    """
+    matched = values[match_classes(matrix)]
+    labels = {value: label for label, value in reversed([*enumerate(table.values.tolist())])}
+    occurs = matrix.sum(axis=1) > 0
+    read = [labels.get(value, -1) for value in values[occurs].tolist()]
+    return math.log2(math.factorial(len(read))) if matched[occurs].tolist() == read else 0.0
 
 
 def fits(table: ValueTable, values: Int64, matrix: Int64) -> tuple[float, float] | None:

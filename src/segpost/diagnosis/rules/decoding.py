@@ -10,7 +10,7 @@ from segpost.diagnosis.rules.common.cures import array_code
 from segpost.diagnosis.values import MIN_PIXELS, format_values
 from segpost.render.findings import Rank
 
-MIN_DISAGREEMENT = 0.3  # of an empty target with a prediction of several classes
+MIN_DISAGREEMENT = 0.05  # of an empty target with a prediction of several classes
 
 
 @rule(
@@ -94,7 +94,8 @@ def target_all_zero(context: DiagnosticContext) -> RuleResult | None:
     known, predicted = context.known_ids, context.predicted_ids
     if known.values.tolist() != [0] or known.pixels < MIN_PIXELS or len(predicted.values) < 2:
         return None
-    share = float(predicted.counts[predicted.values != 0].sum() / predicted.pixels)
+    is_other = (predicted.values != 0) & ~np.isin(predicted.values, context.inputs.ignored)
+    share = float(predicted.counts[is_other].sum() / predicted.pixels)
     if share < MIN_DISAGREEMENT:
         return None
     return RuleResult(

@@ -13,6 +13,7 @@ from segpost.diagnosis.values import MIN_PIXELS
 SUM_TOLERANCE = 1e-3  # of probabilities that add up to 1
 JUMP = 128  # levels of 8 bits between neighbors: a value that wrapped
 MIN_JUMPS, MAX_JUMP_SHARE = 32, 0.02  # of pairs of neighbors: after and before the change
+LONG_JUMP, MIN_LONG_JUMPS = 224, 8  # levels, from one end of the range to the other; how many
 SYMMETRIC = 1e-5  # of the range: what a mean with a flipped pass leaves
 MIN_AGREEMENT = 0.9  # of a threshold with the target, where it explains the labels
 
@@ -65,13 +66,18 @@ def wrapped_logits(context: DiagnosticContext) -> RuleResult | None:
         return None
     other = np.dtype(np.uint8 if values.dtype == np.int8 else np.int8)
     swapped = np.ascontiguousarray(values).view(other)
-    jumps, kept = (_count_jumps(array) for array in (values, swapped))
+    jumps, kept = (_count_jumps(array, JUMP) for array in (values, swapped))
     pairs = values[..., 1:].size
-    if jumps < MIN_JUMPS or kept > MAX_JUMP_SHARE * pairs or jumps < 8 * max(kept, 1):
+    is_ends = jumps >= MIN_LONG_JUMPS and 2 * _count_jumps(values, LONG_JUMP) > jumps
+    if (
+        (jumps < MIN_JUMPS and not is_ends)
+        or kept > MAX_JUMP_SHARE * pairs
+        or jumps < 8 * max(kept, 1)
+    ):
         return None
     code = array_code(context, "logits")
     return RuleResult(
-        "certain" if not kept else "likely",
+        "certain" if not kept and jumps >= MIN_JUMPS else "likely",
         f"{jumps} of {pairs} neighbors of the {values.dtype} logits differ by more than 128, and "
         f"{kept} if the same bytes are read as {other}: the labels are wrong",
         {"jumps": jumps, "jumps_as_other": kept, "of": int(pairs), "type": str(values.dtype)},
@@ -251,7 +257,7 @@ def threshold_before_argmax(context: DiagnosticContext) -> RuleResult | None:
     )
 
 
-def _count_jumps(values: Array) -> int:
-    """Return the horizontal neighbors that differ by more than half of the range of 8 bits."""
+def _count_jumps(values: Array, levels: int) -> int:
+    """Return the horizontal neighbors of 8-bit values that differ by more than some levels."""
     rows = values.astype(np.int16)
-    return int(np.count_nonzero(abs(rows[..., 1:] - rows[..., :-1]) > JUMP))
+    return int(np.count_nonzero(abs(rows[..., 1:] - rows[..., :-1]) > levels))

@@ -12,8 +12,9 @@ from segpost.diagnosis.rules.common.reshaping import undo_reshape
 from segpost.diagnosis.values import MIN_PIXELS, neighbor_agreement
 
 SMOOTH, ROUGH = 0.9, 0.75  # shares of equal neighbors: of a label map, and of shuffled pixels
-FAIRLY_SMOOTH = 0.6  # of a small label map
-MIN_GAIN = 0.3
+FAIRLY_SMOOTH, LIKELY_SMOOTH = 0.5, 0.6  # of a small label map
+MIN_SMALL_PIXELS = 128  # below MIN_PIXELS smoothness is a hint
+MIN_GAIN, LIKELY_GAIN = 0.2, 0.3
 
 
 @rule(
@@ -60,16 +61,16 @@ def class_axis(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "reshape-not-transpose",
     needs="logits",
-    ranks="likely",
+    ranks="likely hint",
     cure="logits = np.moveaxis(array, -1, -3)  # array: before the reshape",
     unless="class-axis",
 )
 def reshape_not_transpose(context: DiagnosticContext) -> RuleResult | None:
     """The layout was changed with reshape instead of transpose. A reshape leaves the numbers where
-    they are in memory, so the classes are shuffled.
+    they are in memory, so the classes are shuffled. Of small or rough maps it is a hint.
     """
     _, c, h, w = context.logits.values.shape
-    if c < 2 or h * w < MIN_PIXELS or not context.is_finite:
+    if c < 2 or h * w < MIN_SMALL_PIXELS or not context.is_finite:
         return None
     agreement = neighbor_agreement(context.logits)
     if agreement > ROUGH:
@@ -85,8 +86,10 @@ def reshape_not_transpose(context: DiagnosticContext) -> RuleResult | None:
         undone_code = f"np.moveaxis({code} + {shape[-2:] + shape[-3:-2]}), -1, -3)"
     else:
         undone_code = f"np.moveaxis({code} + {shape[-1:] + shape[-3:-1]}), -3, -1)"
+    is_likely = h * w >= MIN_PIXELS and undone >= LIKELY_SMOOTH
+    is_likely &= undone - agreement >= LIKELY_GAIN
     return RuleResult(
-        "likely",
+        "likely" if is_likely else "hint",
         f"neighbors share their label at {agreement:.0%} of the pixels, and at {undone:.0%} if the "
         f"same numbers are read as {layout}",
         {"agreement": agreement, "agreement_undone": undone},

@@ -394,6 +394,7 @@ def _undo_softmax(values: Array) -> Array | None:
         return None
     logs = np.log(values)
     inner: Array = logs + (1 - logs.sum(axis=1, keepdims=True)) / values.shape[1]
-    if inner.min() < -1e-2 or inner.max() < 0.9:  # of small logits it would not be so complete
-        return None
-    return inner
+    least, most = inner.min(), inner.max()
+    # Of small logits it would not be so complete.
+    is_complete = most >= 0.9 or (most >= 0.6 and least < 2e-2)
+    return inner if least >= -1e-2 and is_complete else None

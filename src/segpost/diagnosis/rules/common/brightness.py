@@ -8,21 +8,25 @@ import numpy as np
 
 from segpost.color.palette import Palette
 from segpost.diagnosis.context import DiagnosticContext
+from segpost.diagnosis.correlation import MIN_CORRELATION
 from segpost.diagnosis.rule import RuleResult
 from segpost.diagnosis.rules.common.cures import array_code
 from segpost.diagnosis.value_tables import (
     LIKELY_BITS,
     ValueTable,
+    correlations,
     evidence_bits,
     fits,
     iter_gray_tables,
     iter_stretched_tables,
+    matching_bits,
 )
 from segpost.diagnosis.values import Int64, format_values, iter_named_palettes
 from segpost.render.findings import Rank
 
 MAX_TABLE_VALUES = 40  # with more, nearly every id is one of them, which only agreement outweighs
 MAX_PALETTES = 3  # that fit without a prediction beside them; values that fit more prove none
+MAX_CORRELATION_SHARE = 0.75  # of that through the table, what values as they are may have
 HINT_BITS = 4.0  # of evidence for a hint where any id may be a class
 MIN_VALUES = 4  # distinct values, where neither a palette nor a prediction was passed
 
@@ -60,12 +64,45 @@ def _find_table(
             if (agreement := fits(table, *counts)) is not None
         ]
         if not agreements:
-            return None
+            return _find_correlated_table(context, ids, name, fitting, counts)
         (before, after), _, table = max(agreements, key=lambda found: (found[0][1], found[1]))
         agreed = f": {before:.1%} of the pixels agree as they are, {after:.1%} if read so"
         return _as_result(context, "likely", table, ids, name, agreed)
+    return _find_probable_table(context, ids, name, fitting)
+
+
+def _find_correlated_table(
+    context: DiagnosticContext,
+    ids: Int64,
+    name: str,
+    fitting: list[tuple[float, ValueTable]],
+    counts: tuple[Int64, Int64],
+) -> RuleResult | None:
+    """Return a result where a poor prediction correlates far better with what a table reads.
+
+    A prediction that correlates with nothing does not contradict the values.
+    """
     if not fitting:
         return None
+    found = [(*correlations(table, *counts), bits, table) for bits, table in fitting]
+    before, after, bits, table = max(found, key=lambda entry: entry[1:3])
+    if max(before, after) < MIN_CORRELATION:
+        return _find_probable_table(context, ids, name, fitting)
+    if before > MAX_CORRELATION_SHARE * after:
+        return None
+    bits += matching_bits(table, *counts)
+    is_known = context.classes is not None and bits >= LIKELY_BITS
+    more = f": the correlation is {before:.2f} as they are, {after:.2f} if read so"
+    return _as_result(context, "likely" if is_known else "hint", table, ids, name, more)
+
+
+def _find_probable_table(
+    context: DiagnosticContext, ids: Int64, name: str, fitting: list[tuple[float, ValueTable]]
+) -> RuleResult | None:
+    """Return a result where the values alone are improbable unless a table was read."""
+    if not fitting:
+        return None
+    classes = context.classes
     bits, table = max(fitting, key=lambda found: found[0])
     has_palette = context.inputs.palette is not None or "largest_id" in table.detail
     is_known = classes is not None and bits >= LIKELY_BITS
