@@ -13,8 +13,8 @@ import numpy as np
 
 from segpost._core.arrays import Array
 from segpost.color.color_table import MAX_COLORS
-from segpost.color.distinct import distinct_colors
-from segpost.color.palette import MAX_DISTINCT, Color, Palette
+from segpost.color.distinct import color_of_label, repeated_colors
+from segpost.color.palette import Color, Palette
 
 MAX_IMAGES = 4  # of a batch
 MAX_SIDE = 960  # pixels of the picture in HTML
@@ -30,18 +30,10 @@ class LegendEntry(NamedTuple):
     color: Color | None
 
 
-def default_color(label: int) -> Color:
-    """Return the color of a label without a palette."""
-    label %= MAX_DISTINCT
-    few = next(n for n in (32, 256, MAX_DISTINCT) if label < n)  # the first colors are the same
-    red, green, blue = distinct_colors(few)[label].tolist()
-    return red, green, blue
-
-
 def legend_entry(palette: Palette | None, label: int, share: float) -> LegendEntry:
     """Return the entry of a label; a label that the palette does not have is its number."""
     if palette is None:
-        color = default_color(label) if label >= 0 else None
+        color = color_of_label(label) if label >= 0 else None
         return LegendEntry(f"class {label}", share, color)
     if not (0 <= label < len(palette) or label == palette.ignore_index):
         return LegendEntry(f"class {label}", share, None)
@@ -143,9 +135,7 @@ def _count_rest(rest: Sequence[LegendEntry]) -> str:
 
 
 def colors_up_to(largest: int) -> Palette:
-    """Return a palette for the labels up to one, whose colors repeat beyond `MAX_DISTINCT`."""
+    """Return a palette for the labels up to one, whose colors repeat beyond 1024."""
     if largest >= MAX_COLORS:
         raise ValueError(f"labels go up to {largest}, which has no color: pass a palette")
-    classes = max(largest + 1, 2)
-    distinct = Palette.distinct(min(classes, MAX_DISTINCT)).colors
-    return Palette(distinct[np.arange(classes) % MAX_DISTINCT])
+    return Palette(repeated_colors(max(largest + 1, 2)))
