@@ -69,6 +69,11 @@ def repeated_colors(n: int) -> npt.NDArray[np.uint8]:
     return colors
 
 
+def color_of_instance(index: int) -> tuple[int, int, int]:
+    """Return the color of an instance, counted from 0: never black, the color of a background."""
+    return color_of_label(1 + index % (MAX_DISTINCT - 1))
+
+
 def color_of_label(label: int) -> tuple[int, int, int]:
     """Return the color of a label without a palette, that of `Palette.distinct`; they repeat."""
     label %= MAX_DISTINCT

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from os import PathLike
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from segpost._core import arguments
+from segpost._core.arguments import ColorBy, Corner
 from segpost._core.contract import Array
 from segpost._core.public import public
 from segpost._core.rle import Rle
+from segpost.color.palette import PaletteLike
 from segpost.objects import codes, components, formats, libraries
 from segpost.objects.formats import Names
 from segpost.objects.holes import fill_holes
@@ -283,6 +286,75 @@ class Regions:
     def to_pandas(self, *, names: Names = None) -> Any:
         """Return a ``pandas.DataFrame`` with a row for every region."""
         return libraries.to_pandas(self, names)
+
+    def draw(
+        self,
+        image: Any,
+        palette: PaletteLike | None = None,
+        *,
+        names: Names = None,
+        color_by: ColorBy | None = None,
+        alpha: float = 0.5,
+        boxes: bool = True,
+        text: bool | Sequence[str] = True,
+        legend: bool | Corner | None = None,
+        scale: float = 1.0,
+        font: str | PathLike[str] | None = None,
+    ) -> Any:
+        """Draw the regions over an image: colors, boxes, names, confidence and a legend.
+
+        A text has the color of its region behind it. Texts do not overlap: those of larger regions
+        come first, and one that has no free place is left out. Needs Pillow.
+
+        Parameters
+        ----------
+        image : uint8 array of shape (H, W, 3) or (3, H, W)
+        palette : Palette, str, (K, 3) integers, or dict, optional
+            As in `colorize`. Without one the colors are those of `Palette.distinct`.
+        names : sequence or dict of str, optional
+            The names of the labels; by default those of the palette, or the labels themselves.
+        color_by : {"class", "instance"}, optional
+            Whether regions of one label have one color, or every region has its own. By default
+            "class" with a palette, "instance" without.
+        alpha : float
+            The weight of the color, as in `overlay`. Of regions that overlap the smallest is seen.
+        boxes : bool
+            Without them a name is in the middle of its region.
+        text : bool or sequence of K str
+            Whether name and confidence are written, or other texts, one for each region.
+        legend : bool or {"upper right", "upper left", "lower right", "lower left"}, optional
+            The colors of the labels, with the number of regions or the share of the pixels; with
+            ``color_by="instance"`` those of the regions. True: at the corner where it hides least.
+            By default there is one where colors are those of classes.
+        scale : float
+            A factor of text and lines, whose sizes follow that of the image.
+        font : str or path, optional
+            A TrueType or OpenType font, for names that Pillow's font (and Matplotlib's, where it is
+            installed) has no characters for; these become "?", and cause an `InputWarning`.
+
+        Returns
+        -------
+        picture : uint8 array of shape (H, W, 3), of the array type of `image`
+
+        Raises
+        ------
+        ValueError, TypeError
+            For an image of another size, on a device or not uint8, labels without a color or a
+            name, and texts that are not one for each region.
+        ImportError
+            Without Pillow.
+
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> regions = segpost.regions(np.uint8([[0, 0, 7, 7]]), ignore_index=0)
+        >>> regions.draw(np.zeros((1, 4, 3), np.uint8), text=False, boxes=False)[0, :, 1].tolist()
+        [0, 0, 128, 128]
+        """
+        from segpost.objects.pictures import check_picture_options, draw_regions
+
+        options = check_picture_options(palette, names, color_by, boxes, text, legend, scale, font)
+        return draw_regions(self, image, alpha, options)
 
     def keep_largest(self) -> Regions:
         """Return the largest region of every label; the first of several of one size.

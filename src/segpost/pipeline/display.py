@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from segpost._core import validation
 from segpost._core.arrays import Array
+from segpost._core.device import context_of, to_host
+from segpost.color import operations
 from segpost.color.color_table import MAX_COLORS
 from segpost.color.distinct import color_of_label, repeated_colors
 from segpost.color.palette import Color, Palette
@@ -90,6 +93,40 @@ def format_segmentation(
     return format_result(
         "Segmentation", shown, format_colors(entries), format_paragraph(hidden + arrays)
     )
+
+
+def picture_of(segmentation: Any) -> Array | None:
+    """Return the overlay, or else the colored labels, of the first images; None for neither."""
+    shown = segmentation.overlay if segmentation.overlay is not None else segmentation.color
+    if shown is None:
+        if segmentation.labels is None:
+            return None
+        try:
+            labels = validation.as_label_array(segmentation.labels)
+            shown = operations.colorize_labels(labels, segmentation._palette())
+        except ValueError:  # labels that no palette has a color for
+            return None
+    array = to_host(validation.as_image_array(shown).array)
+    if not array.size:
+        return None
+    if array.ndim == 4:
+        array = np.concatenate(list(array[:MAX_IMAGES]), axis=1)
+    return array
+
+
+def legend_of(segmentation: Any) -> list[LegendEntry]:
+    """Return name, share and color of the classes, largest first; none without CPU labels."""
+    if segmentation.labels is None:
+        return []
+    try:
+        if not context_of(segmentation._label_array()).on_cpu:
+            return []
+        shares = segmentation.shares()
+    except (TypeError, ValueError):  # no label map: `repr` describes it nevertheless
+        return []
+    is_named = segmentation.palette is not None or segmentation.segments is not None
+    palette = segmentation._palette() if is_named else None
+    return [legend_entry(palette, label, share) for label, share in shares.items()]
 
 
 def encode_picture(picture: Array | None, max_side: int | None = None) -> bytes | None:
