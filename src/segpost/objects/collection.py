@@ -17,19 +17,19 @@ from segpost._core.public import public
 from segpost._core.rle import Rle
 from segpost.color.palette import PaletteLike
 from segpost.objects import codes, components, formats, libraries
-from segpost.objects.formats import Names
+from segpost.objects.format_arguments import Names
 from segpost.objects.holes import fill_holes
-from segpost.objects.pixels import draw_runs
+from segpost.objects.pixels import draw_labels, draw_runs
 from segpost.objects.polygons import Polygon, build_polygons
 from segpost.objects.region import Region
-from segpost.objects.run_table import RunTable
+from segpost.objects.run_table import RunTable, as_read_only
 
 
 @public
 class Regions:
     """The regions of one image, in order of their label; what `segpost.regions` returns.
 
-    It is a sequence of `Region`. The attributes hold the values of all regions as arrays.
+    It is a sequence of `Region`. The attributes hold the values of all regions as read-only arrays.
 
     Attributes
     ----------
@@ -63,32 +63,33 @@ class Regions:
     @property
     def labels(self) -> Array:
         """The label of every region."""
-        return self._table.labels
+        return as_read_only(self._table.labels)
 
     @property
     def areas(self) -> Array:
         """The number of pixels of every region."""
-        return self._table.area
+        return as_read_only(self._table.area)
 
     @property
     def boxes(self) -> Array:
         """The smallest box of every region: x, y, width, height."""
-        return self._table.box
+        return as_read_only(self._table.box)
 
     @property
     def centroids(self) -> Array:
         """The mean x and y of the pixels of every region."""
-        return self._table.centroid
+        return as_read_only(self._table.centroid)
 
     @cached_property
     def perimeters(self) -> Array:
         """The number of sides of pixels between every region and the rest."""
-        return components.measure_perimeters(self._table)
+        return as_read_only(components.measure_perimeters(self._table))
 
     @property
     def confidences(self) -> Array | None:
         """The mean confidence of every region."""
-        return self._table.mean_value
+        values = self._table.mean_value
+        return None if values is None else as_read_only(values)
 
     def __len__(self) -> int:
         """Return the number of regions."""
@@ -118,6 +119,10 @@ class Regions:
         height, width = self.size
         return f"Regions({len(self)} of {height} x {width} pixels)"
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether size, labels, pixels and confidence are the same; NaN equals NaN."""
+        return isinstance(other, Regions) and self._table.has_same_values(other._table)
+
     def masks(self) -> npt.NDArray[np.bool_]:
         """Return the pixels of every region as masks (K, H, W)."""
         masks = np.zeros((len(self), *self.size), bool)
@@ -134,6 +139,11 @@ class Regions:
         labels : array of shape (H, W)
             uint8 where all labels and the background fit, else int32, or int64.
 
+        Raises
+        ------
+        ValueError, TypeError
+            For a background that is no integer of 64 bits.
+
         Examples
         --------
         >>> import numpy as np, segpost
@@ -142,17 +152,7 @@ class Regions:
         array([[1, 0],
                [1, 0]], dtype=uint8)
         """
-        values = np.append(self.labels, background)
-        kinds = (np.uint8, np.int32, np.int64)
-        fits = [
-            np.iinfo(kind).min <= values.min() and values.max() <= np.iinfo(kind).max
-            for kind in kinds
-        ]
-        labels = np.full((1, *self.size), background, kinds[fits.index(True)])
-        table = self._table
-        draw_runs(table, labels, np.zeros_like(table.region), table.labels[table.region])
-        pixels: Array = labels[0]
-        return pixels
+        return draw_labels(self._table, arguments.as_integer(background, "background"))
 
     def rle(self) -> list[Rle]:
         """Return the COCO run-length code of every region, equal to that of pycocotools.

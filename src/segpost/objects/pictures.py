@@ -17,7 +17,7 @@ from segpost.color.color_table import MAX_COLORS
 from segpost.color.distinct import color_of_instance, color_of_label
 from segpost.color.operations import overlay
 from segpost.color.palette import Color, Palette, PaletteLike, as_palette
-from segpost.objects.formats import Names, name_of
+from segpost.objects.format_arguments import Names, name_of
 from segpost.objects.inner_points import find_inner_points
 from segpost.objects.pixels import draw_runs
 from segpost.objects.run_table import RunTable

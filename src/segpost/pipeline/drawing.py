@@ -13,7 +13,7 @@ from segpost.color.distinct import color_of_instance
 from segpost.color.operations import overlay
 from segpost.color.palette import Color, Palette
 from segpost.objects.api import regions
-from segpost.objects.formats import Names
+from segpost.objects.format_arguments import Names
 from segpost.objects.pictures import (
     PictureOptions,
     annotate_regions,
