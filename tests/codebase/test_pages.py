@@ -32,6 +32,7 @@ Check = Callable[[Names, str], None]  # of the names after a block, and of what 
 # The packages that a page's blocks import; a page is skipped where one is missing.
 NEEDS: dict[str, tuple[str, ...]] = {
     "docs/guides/checkpoints.md": ("torchmetrics",),
+    "docs/guides/coco.md": ("pycocotools",),
     "docs/guides/metrics.md": ("torchmetrics",),
     "docs/guides/rasters.md": ("rasterio", "zarr"),
     "docs/guides/video.md": ("imageio",),
@@ -39,7 +40,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 # A page that takes seconds: figures and intervals of reports.
 SLOW = frozenset(("docs/guides/command-line.md",))
-# Pages whose packages `.ci/run` installs for this marker.
+# Pages whose packages `.ci/run` installs for these markers.
+PEERS = frozenset(("docs/guides/coco.md",))
 RUNTIMES = frozenset(f"docs/guides/runtimes/{name}.md" for name in ("onnxruntime", "openvino"))
 
 
@@ -172,6 +174,20 @@ def check_device(names: Names, printed: str) -> None:
     np.testing.assert_array_equal(seg.color.cpu().numpy(), color)
 
 
+def check_coco(names: Names, printed: str) -> None:
+    assert "Average Precision" in printed
+    assert names["evaluation"].stats[:2].tolist() == [1.0, 1.0]
+    assert len(names["results"]) == 3
+
+
+def check_geojson(names: Names, printed: str) -> None:
+    picture = read("roofs.png")[..., :3]
+    filled = (picture == (0x88, 0xAA, 0xCC)).all(axis=-1)
+    assert 0.05 < filled.mean() < 0.5
+    properties = [one["properties"] for one in names["collection"]["features"]]
+    assert [one["name"] for one in properties] == ["roof", "roof"]
+
+
 def check_saved(names: Names, printed: str) -> None:
     labels, color = expected(names)
     np.testing.assert_array_equal(read("color.png"), color)
@@ -182,6 +198,8 @@ def check_saved(names: Names, printed: str) -> None:
 
 
 CHECKS: dict[tuple[str, str, int], Check] = {
+    ("docs/guides/coco.md", "Results, scored", 0): check_coco,
+    ("docs/guides/regions.md", "GeoJSON, looked at", 0): check_geojson,
     ("README.md", "Before and after", 0): check_before,
     ("README.md", "Before and after", 1): check_after,
     ("docs/index.md", "First result", 0): check_first_result,
@@ -205,6 +223,8 @@ def page_parameters() -> list[Any]:
         page = path.relative_to(ROOT).as_posix()
         marks = [pytest.mark.slow] if page in SLOW else []
         marks += [pytest.mark.runtimes] if page in RUNTIMES else []
+        if page in PEERS:
+            marks += [pytest.mark.peers, pytest.mark.filterwarnings("default")]
         if page.startswith("docs/guides/runtimes/"):
             marks.append(pytest.mark.filterwarnings("default"))  # the frameworks' own
         if blocks_of(path):
@@ -243,7 +263,7 @@ def test_checks_belong_to_blocks() -> None:
     """No check is left behind when a block is moved or a heading is changed."""
     blocks = {(b.page, b.section, b.number) for path in PAGES for b in blocks_of(path)}
     assert set(CHECKS) <= blocks
-    assert {*NEEDS, *SLOW, *RUNTIMES, *OWN_INPUTS} <= {page for page, _, _ in blocks}
+    assert {*NEEDS, *SLOW, *RUNTIMES, *PEERS, *OWN_INPUTS} <= {page for page, _, _ in blocks}
 
 
 def test_blocks_are_found() -> None:

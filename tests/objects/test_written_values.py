@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 
 import segpost
 
-LABELS = np.uint8([[0, 7, 7], [7, 0, 7]])
+LABELS = np.array([[0, 7, 7], [7, 0, 7]], np.uint8)
 SQUARE = [[0, 0], [4, 0], [4, 4], [0, 4]]
 SHIFTED = [[2, 2], [6, 2], [6, 6], [2, 6]]
 
@@ -204,3 +204,24 @@ def test_polygons_are_lists_of_numbers(polygons: Any) -> None:
     """Texts are no numbers, and a number is no polygon."""
     with pytest.raises(TypeError, match="polygons"):
         segpost.mask_from_polygons(polygons, (4, 4))
+
+
+def test_regions_get_other_labels() -> None:
+    """Of each region, or by label; pixels, scores and order stay."""
+    regions = scored(0.5, 0.25)
+    renamed = regions.relabel(np.array([15, 2], np.uint8))
+    assert renamed.labels.tolist() == [15, 2]
+    assert renamed == regions.relabel({0: 15, 1: 2})
+    assert renamed.confidences is not None
+    assert renamed.confidences.tolist() == [0.5, 0.25]
+    assert_array_equal(renamed.masks(), regions.masks())
+    assert [one["category_id"] for one in renamed.coco()] == [15, 2]
+    assert regions.labels.tolist() == [0, 1]
+    assert regions[:0].relabel([]) == regions[:0]
+    with pytest.raises(ValueError, match="2 integers, one for each region, got 3; masks without"):
+        regions.relabel([1, 2, 3])
+    with pytest.raises(ValueError, match="no new label of 1, first 1"):
+        regions.relabel({0: 1})
+    for bad in ([0.5, 1], "ab", 3, [True, 1]):
+        with pytest.raises(TypeError, match="labels must be"):
+            regions.relabel(bad)  # type: ignore[arg-type]

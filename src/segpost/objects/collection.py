@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from typing import Any, overload
@@ -16,8 +17,9 @@ from segpost._core.contract import Array
 from segpost._core.public import public
 from segpost._core.rle import Rle
 from segpost.color.palette import PaletteLike
-from segpost.objects import codes, components, formats, libraries
-from segpost.objects.format_arguments import Names
+from segpost.objects import codes, components
+from segpost.objects.exports import Exports
+from segpost.objects.format_arguments import Names, new_labels
 from segpost.objects.holes import fill_holes
 from segpost.objects.pixels import draw_labels, draw_runs
 from segpost.objects.polygons import Polygon, build_polygons
@@ -26,7 +28,7 @@ from segpost.objects.run_table import RunTable, as_read_only
 
 
 @public
-class Regions:
+class Regions(Exports):
     """The regions of one image, in order of their label; what `segpost.regions` returns.
 
     It is a sequence of `Region`. The attributes hold the values of all regions as read-only arrays.
@@ -194,99 +196,6 @@ class Regions:
         """
         return build_polygons(self._table, arguments.as_real(tolerance, "tolerance", 0.0))
 
-    def coco(
-        self,
-        image_id: int | str = 0,
-        categories: Mapping[int, int] | None = None,
-        *,
-        polygons: bool = False,
-        tolerance: float = 0.0,
-        first_id: int = 1,
-    ) -> list[dict[str, Any]]:
-        """Return annotations of a COCO file, or, with confidence, results that have a score.
-
-        Parameters
-        ----------
-        image_id : int or str
-        categories : dict of int to int, optional
-            The category of every label; by default the label.
-        polygons : bool
-            Whether "segmentation" is polygons, not a run-length code. COCO's have no holes: these
-            are joined to the exterior by a line of no width.
-        tolerance : float
-            As in `polygons`.
-        first_id : int
-            The id of the first annotation.
-
-        Raises
-        ------
-        ValueError
-            For a label without a category.
-        """
-        return formats.to_coco(
-            self,
-            image_id,
-            categories,
-            polygons,
-            tolerance,
-            arguments.as_count(first_id, "first_id"),
-        )
-
-    def geojson(
-        self,
-        transform: Sequence[float] | None = None,
-        *,
-        names: Names = None,
-        tolerance: float = 0.0,
-    ) -> dict[str, Any]:
-        """Return a GeoJSON FeatureCollection: a (multi)polygon with properties for every region.
-
-        Parameters
-        ----------
-        transform : sequence of 6 numbers, optional
-            a, b, c, d, e, f as of rasterio: (a x + b y + c, d x + e y + f) of the corner (x, y).
-        names : sequence or dict of str, optional
-            The names of the labels, for the property "name".
-        tolerance : float
-            As in `polygons`, in pixels.
-        """
-        return formats.to_geojson(self, transform, names, tolerance)
-
-    def labelme(
-        self, image_path: str, *, names: Names = None, tolerance: float = 0.0
-    ) -> dict[str, Any]:
-        """Return the content of a labelme file: polygons, whose holes are joined to exteriors."""
-        return formats.to_labelme(self, image_path, names, tolerance)
-
-    def cvat(
-        self, image_name: str, image_id: int = 0, *, names: Names = None, tolerance: float = 0.0
-    ) -> str:
-        """Return the element ``<image>`` of a file in the format "CVAT for images 1.1"."""
-        return formats.to_cvat(self, image_name, image_id, names, tolerance)
-
-    def label_studio(
-        self,
-        *,
-        names: Names = None,
-        tolerance: float = 0.0,
-        from_name: str = "label",
-        to_name: str = "image",
-    ) -> dict[str, Any]:
-        """Return a prediction of a Label Studio task; `from_name` and `to_name` are its tags."""
-        return formats.to_label_studio(self, names, tolerance, from_name, to_name)
-
-    def supervision(self) -> Any:
-        """Return ``supervision.Detections``, with masks and the labels as class ids."""
-        return libraries.to_supervision(self)
-
-    def fiftyone(self, *, names: Names = None) -> Any:
-        """Return ``fiftyone.Detections``, each with the mask of its box."""
-        return libraries.to_fiftyone(self, names)
-
-    def to_pandas(self, *, names: Names = None) -> Any:
-        """Return a ``pandas.DataFrame`` with a row for every region."""
-        return libraries.to_pandas(self, names)
-
     def draw(
         self,
         image: Any,
@@ -355,6 +264,29 @@ class Regions:
 
         options = check_picture_options(palette, names, color_by, boxes, text, legend, scale, font)
         return draw_regions(self, image, alpha, options)
+
+    def relabel(self, labels: Mapping[int, int] | Sequence[int] | Array) -> Regions:
+        """Return the same regions, in the same order, with other labels.
+
+        Parameters
+        ----------
+        labels : dict of int to int, or K integers
+            The new label of every label, or of every region. Masks without pixels have no region:
+            the classes of N masks are ``classes[regions.labels]``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For labels that are no integers, or not one for every region.
+
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> regions = segpost.regions(masks=np.ones((2, 1, 3), bool))
+        >>> regions.relabel([15, 2]).labels
+        array([15,  2])
+        """
+        return Regions(replace(self._table, labels=new_labels(self._table.labels, labels)))
 
     def keep_largest(self) -> Regions:
         """Return the largest region of every label; the first of several of one size.

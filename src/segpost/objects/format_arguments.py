@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
+
 from segpost._core.arguments import as_integer
+from segpost._core.contract import Array
 
 Names = Mapping[int, str] | Sequence[str] | None
 
@@ -28,7 +31,7 @@ def name_of(label: int, names: Names) -> str:
         raise TypeError(f"names must be a sequence of names, or a dict by label, got {names!r}")
     is_there = label in names if isinstance(names, Mapping) else 0 <= label < len(names)
     if not is_there:
-        if isinstance(names, Mapping) and str(label) in names:
+        if isinstance(names, Mapping) and str(label) in set[object](names):
             raise TypeError(
                 f"names have labels as text, such as {str(label)!r}; pass "
                 "{int(label): name for label, name in names.items()}"
@@ -38,6 +41,34 @@ def name_of(label: int, names: Names) -> str:
     if not isinstance(name, str):
         raise TypeError(f"names must be texts, got {name!r} of label {label}")
     return name
+
+
+def new_labels(old: Array, labels: object) -> Array:
+    """Return the labels of regions, int64: those of a dict by label, or one for each region.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For labels that are no integers of 64 bits, or not one for every region.
+    """
+    if isinstance(labels, Mapping):
+        missing = [label for label in old.tolist() if label not in labels]
+        if missing:
+            raise ValueError(f"labels have no new label of {len(missing)}, first {missing[0]}")
+        listed = [labels[label] for label in old.tolist()]
+    elif isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
+        raise TypeError(f"labels must be a dict, or integers, got {labels!r}")
+    else:
+        listed = list(labels)
+    if len(listed) != len(old):
+        raise ValueError(
+            f"labels must be {len(old)} integers, one for each region, got {len(listed)}; masks "
+            "without pixels have no region: labels[regions.labels]"
+        )
+    values = [as_integer(label, "labels") for label in listed]
+    if values and not -(2**63) <= min(values) <= max(values) < 2**63:
+        raise ValueError(f"labels must be integers of 64 bits, got {min(values)}..{max(values)}")
+    return np.array(values, np.int64)
 
 
 def as_image_id(value: object) -> int | str:

@@ -53,7 +53,8 @@ def to_coco(
     else:
         parts = [{**code, "counts": code["counts"].decode()} for code in regions.rle()]
     image = as_image_id(image_id)
-    unknown = [] if regions.confidences is None else np.flatnonzero(np.isnan(regions.confidences))
+    scores = regions.confidences
+    unknown = np.flatnonzero(np.isnan(scores if scores is not None else np.zeros(0)))
     if len(unknown):
         raise ValueError(
             f"the confidence of {len(unknown)} of {len(regions)} regions is NaN, first of region "
