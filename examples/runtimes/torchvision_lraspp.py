@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from stand_in import channels_first, lively, photograph, print_comparison
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+from torchvision_deeplab import SMALL, ours, own, whole
 
-import segpost
-
-SMALL = segpost.Convention.named("torchvision").before_upsampling()
+__all__ = ["SMALL", "network", "ours", "own", "small", "whole"]
 
 
 def network(image: np.ndarray) -> tuple[Any, torch.Tensor]:
@@ -23,26 +22,9 @@ def network(image: np.ndarray) -> tuple[Any, torch.Tensor]:
 
 
 @torch.no_grad()
-def whole(model: Any, x: torch.Tensor) -> Any:
-    """What the model gives: {"out": (1, 21, H, W)}."""
-    return model(x)
-
-
-@torch.no_grad()
 def small(model: Any, x: torch.Tensor) -> Any:
     """The logits before its upsampling: (1, 21, H / 8, W / 8). The head takes both features."""
     return model.classifier(model.backbone(x))
-
-
-def own(model: Any, logits: Any, size: tuple[int, int]) -> Any:
-    """What torchvision does with them, and what everybody does after it."""
-    full = torch.nn.functional.interpolate(logits, size, mode="bilinear", align_corners=False)
-    return full.argmax(1)
-
-
-def ours(model: Any, logits: Any, size: tuple[int, int]) -> Any:
-    """The same labels, and no full-size logits."""
-    return segpost.postprocess({"out": logits}, convention=SMALL, size=size).labels
 
 
 def main() -> None:
