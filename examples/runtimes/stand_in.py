@@ -58,8 +58,8 @@ def lively(model: Any, x: Any, head: Any) -> Any:
 def declare_operators() -> None:
     """Makes torchvision importable beside a torch without CUDA.
 
-    From the registry it is built for CUDA, and does not find its operators then. None of the
-    networks here uses them.
+    From the registry it is built for CUDA, and does not find its operators then. Of the networks
+    here only the detector uses them: `replace_operators`.
     """
     try:
         import torch
@@ -72,6 +72,31 @@ def declare_operators() -> None:
             torch.library.define(f"torchvision::{operator}", signature)
     except ImportError:
         return
+
+
+def replace_operators() -> bool:
+    """Give torchvision a suppression in torch's own operations where it has none of its own.
+
+    Its `roi_align` does without. Return whether that was necessary.
+    """
+    import torch
+    from torchvision import extension
+    from torchvision.ops import boxes
+
+    if extension._has_ops():
+        return False
+
+    def suppress(corners: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
+        order = scores.argsort(descending=True)
+        overlaps = boxes.box_iou(corners[order], corners[order]) > iou_threshold
+        is_kept = torch.ones(len(order), dtype=torch.bool)
+        for k in range(len(order)):
+            if is_kept[k]:
+                is_kept[k + 1 :] &= ~overlaps[k, k + 1 :]
+        return order[is_kept]
+
+    boxes.nms = suppress
+    return True
 
 
 def print_comparison(

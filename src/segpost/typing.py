@@ -5,7 +5,7 @@ and no other string. A function that takes any result of it has a parameter `Seg
 """
 
 from segpost._backends.registry import BackendName
-from segpost._core.arguments import Check, NanRule
+from segpost._core.arguments import Check, ColorBy, Corner, NanRule
 from segpost._core.sampling import Grid
 from segpost.color.datasets import PaletteName
 from segpost.crf.settings import Method, Quality, Unary
@@ -39,9 +39,11 @@ __all__ = [
     "ChannelOrder",
     "Check",
     "ClassScore",
+    "ColorBy",
     "ConfidenceDtype",
     "ConfidenceMode",
     "ConventionName",
+    "Corner",
     "DialectName",
     "Duplicates",
     "Flip",

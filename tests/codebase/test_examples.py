@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import segpost
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
@@ -22,6 +24,23 @@ def run(name: str, *given: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.runtimes
+@pytest.mark.filterwarnings("default")  # imageio's reader leaves a pipe open
+def test_instance_video(tmp_path: Path) -> None:
+    """A frame of the file has the colors of the instances, and those of a later frame too."""
+    iio = pytest.importorskip("imageio.v2")
+    pytest.importorskip("imageio_ffmpeg")
+    said = run("instance_video.py", "--frames", "20", "--out", str(tmp_path / "instances.mp4"))
+    assert "20 frames of 360 x 640, 6 instances" in said
+    with iio.get_reader(tmp_path / "instances.mp4") as reader:
+        frames = [np.asarray(frame).astype(int) for frame in reader]
+    assert len(frames) == 20
+    for frame in (frames[0], frames[19]):
+        for color in segpost.Palette.distinct(7).colors[1:].astype(int):
+            near = np.abs(frame - color).max(axis=-1) < 40  # the text is on the color itself
+            assert near.sum() > 100
 
 
 def test_video_stream(tmp_path: Path) -> None:

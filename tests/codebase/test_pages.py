@@ -32,15 +32,19 @@ Check = Callable[[Names, str], None]  # of the names after a block, and of what 
 # The packages that a page's blocks import; a page is skipped where one is missing.
 NEEDS: dict[str, tuple[str, ...]] = {
     "docs/guides/checkpoints.md": ("torchmetrics",),
+    "docs/guides/coco.md": ("pycocotools",),
     "docs/guides/metrics.md": ("torchmetrics",),
     "docs/guides/rasters.md": ("rasterio", "zarr"),
-    "docs/guides/video.md": ("imageio",),
+    "docs/guides/video.md": ("imageio", "imageio_ffmpeg"),
     **{f"docs/guides/runtimes/{name}.md": needs for name, needs in runtimes.NEEDS.items()},
 }
 # A page that takes seconds: figures and intervals of reports.
 SLOW = frozenset(("docs/guides/command-line.md",))
-# Pages whose packages `.ci/run` installs for this marker.
-RUNTIMES = frozenset(f"docs/guides/runtimes/{name}.md" for name in ("onnxruntime", "openvino"))
+# Pages whose packages `.ci/run` installs for these markers.
+PEERS = frozenset(("docs/guides/coco.md",))
+RUNTIMES = frozenset(
+    f"docs/guides/{name}.md" for name in ("runtimes/onnxruntime", "runtimes/openvino", "video")
+)
 
 
 class LabelsAndColors(NamedTuple):
@@ -172,6 +176,47 @@ def check_device(names: Names, printed: str) -> None:
     np.testing.assert_array_equal(seg.color.cpu().numpy(), color)
 
 
+def check_detector(names: Names, printed: str) -> None:
+    assert names["regions"].labels.tolist() == [7, 15]  # the third mask has no pixels
+    assert [one["category_id"] for one in names["results"]] == [7, 15]
+    assert names["picture"].shape == names["image"].shape
+
+
+def check_queries(names: Names, printed: str) -> None:
+    half, labels = inputs.SIZE // 2, np.asarray(names["labels"])[0]
+    assert (labels[:, : half - 20] == 13).all()
+    assert (labels[:, half + 20 :] == 2).all()
+    assert [one.label for one in names["seg"].segments[0]] == [13, 2]
+    assert (np.asarray(names["picture"]) != np.asarray(names["image"])).any()
+
+
+def check_sam(names: Names, printed: str) -> None:
+    assert names["codes"][0]["size"] == [300, 450]
+    assert len(names["regions"]) == 2
+    assert names["picture"].shape == (300, 450, 3)
+
+
+def check_instance_video(names: Names, printed: str) -> None:
+    with names["iio"].get_reader("instances.mp4") as frames:
+        pictures = [np.asarray(frame) for frame in frames]
+    assert [picture.shape for picture in pictures] == [(48, 64, 3)] * 3
+    assert pictures[0].max() > 100  # the clip is black, and the instances are not
+
+
+def check_coco(names: Names, printed: str) -> None:
+    assert "Average Precision" in printed
+    assert names["evaluation"].stats[:2].tolist() == [1.0, 1.0]
+    assert len(names["results"]) == 3
+
+
+def check_geojson(names: Names, printed: str) -> None:
+    picture = read("roofs.png")[..., :3]
+    filled = (picture == (0x88, 0xAA, 0xCC)).all(axis=-1)
+    assert 0.05 < filled.mean() < 0.5
+    properties = [one["properties"] for one in names["collection"]["features"]]
+    assert [one["name"] for one in properties] == ["roof", "roof"]
+
+
 def check_saved(names: Names, printed: str) -> None:
     labels, color = expected(names)
     np.testing.assert_array_equal(read("color.png"), color)
@@ -182,6 +227,12 @@ def check_saved(names: Names, printed: str) -> None:
 
 
 CHECKS: dict[tuple[str, str, int], Check] = {
+    ("docs/guides/masks.md", "SAM", 0): check_sam,
+    ("docs/guides/video.md", "Instances", 0): check_instance_video,
+    ("docs/guides/runtimes/torchvision.md", "Mask R-CNN", 0): check_detector,
+    ("docs/guides/runtimes/transformers.md", "Mask2Former", 0): check_queries,
+    ("docs/guides/coco.md", "Results, scored", 0): check_coco,
+    ("docs/guides/regions.md", "GeoJSON, looked at", 0): check_geojson,
     ("README.md", "Before and after", 0): check_before,
     ("README.md", "Before and after", 1): check_after,
     ("docs/index.md", "First result", 0): check_first_result,
@@ -205,7 +256,9 @@ def page_parameters() -> list[Any]:
         page = path.relative_to(ROOT).as_posix()
         marks = [pytest.mark.slow] if page in SLOW else []
         marks += [pytest.mark.runtimes] if page in RUNTIMES else []
-        if page.startswith("docs/guides/runtimes/"):
+        if page in PEERS:
+            marks += [pytest.mark.peers, pytest.mark.filterwarnings("default")]
+        if page.startswith("docs/guides/runtimes/") or page in RUNTIMES:
             marks.append(pytest.mark.filterwarnings("default"))  # the frameworks' own
         if blocks_of(path):
             found.append(pytest.param(path, id=page, marks=marks))
@@ -243,7 +296,7 @@ def test_checks_belong_to_blocks() -> None:
     """No check is left behind when a block is moved or a heading is changed."""
     blocks = {(b.page, b.section, b.number) for path in PAGES for b in blocks_of(path)}
     assert set(CHECKS) <= blocks
-    assert {*NEEDS, *SLOW, *RUNTIMES, *OWN_INPUTS} <= {page for page, _, _ in blocks}
+    assert {*NEEDS, *SLOW, *RUNTIMES, *PEERS, *OWN_INPUTS} <= {page for page, _, _ in blocks}
 
 
 def test_blocks_are_found() -> None:

@@ -29,6 +29,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "runtimes"
 # What an example needs, and the grid of its own upsampling; None: nothing is left to upsample.
 NEEDS: dict[str, tuple[tuple[str, ...], str | None]] = {
     "torchvision_deeplab": (("torch", "torchvision"), "half_pixel"),
+    "torchvision_lraspp": (("torch", "torchvision"), "half_pixel"),
     "smp_deeplab": (("torch", "segmentation_models_pytorch"), "align_corners"),
     "transformers_mobilenet": (("torch", "transformers"), "half_pixel"),
     "onnxruntime_deeplab": (
@@ -87,7 +88,7 @@ def small_logits(ran: Any) -> tuple[np.ndarray, segpost.Convention]:
     convention = convention or getattr(ran.model, "convention", None)
     name: Any = {"transformers_mobilenet": "transformers", "keras_hub_deeplab": "keras-hub"}
     convention = convention or segpost.Convention.named(name[ran.name])
-    output = {"out": ran.small} if ran.name == "torchvision_deeplab" else ran.small
+    output = {"out": ran.small} if ran.name.startswith("torchvision") else ran.small
     array = convention.pick(output)[0]
     if hasattr(array, "detach"):
         array = array.detach().numpy()
@@ -149,6 +150,7 @@ def test_what_the_network_gives_itself_is_read_by_its_convention(ran: Any) -> No
     """The whole output, upsampled by the framework: labels are its argmax."""
     name = {
         "torchvision_deeplab": "torchvision",
+        "torchvision_lraspp": "torchvision",
         "smp_deeplab": "smp",
         "transformers_mobilenet": "transformers",
         "keras_hub_deeplab": "keras-hub",

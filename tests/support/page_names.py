@@ -73,13 +73,16 @@ def rasters() -> dict[str, Any]:
 
 
 def video() -> dict[str, Any]:
-    """A clip, a function from a frame to logits, and a place for overlays."""
+    """A clip, functions from a frame to logits and to a map of ids, and a place for overlays."""
     iio = pytest.importorskip("imageio.v3")
 
     frames = np.zeros((3, 48, 64, 3), np.uint8)
     iio.imwrite("clip.mp4", frames, plugin="FFMPEG", fps=25)
     network, overlays = Network(), []
+    ids = np.zeros((48, 64), np.uint8)
+    ids[10:30, 5:25], ids[20:40, 30:60] = 1, 2
     return {
+        "track": lambda frame: ids,
         "network": lambda frame: network(as_input(frame))["out"][0].numpy(),
         "write": lambda overlay: overlays.append(np.asarray(overlay).copy()),
     }

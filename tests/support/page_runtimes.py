@@ -69,8 +69,29 @@ def exported_input() -> torch.Tensor:
 
 
 def torchvision() -> dict[str, Any]:
-    """Names of its page."""
-    return {"model": Upsampling(align_corners=False, key="out")}
+    """Names of its page: networks, and a detector that finds both halves of the image."""
+    network = Network()
+    lraspp = SimpleNamespace(
+        backbone=network.backbone, classifier=lambda features: network.classifier(features["out"])
+    )
+
+    def detector(images: list[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+        height, width = images[0].shape[-2:]
+        masks = torch.zeros(3, 1, height, width)
+        masks[0, 0, :, : width // 2] = masks[1, 0, :, width // 2 :] = 0.9
+        return [
+            {
+                "masks": masks,
+                "labels": torch.tensor([7, 15, 3]),
+                "scores": torch.tensor([0.9, 0.8, 0.1]),
+            }
+        ]
+
+    return {
+        "model": Upsampling(align_corners=False, key="out"),
+        "lraspp": lraspp,
+        "detector": detector,
+    }
 
 
 def smp() -> dict[str, Any]:
@@ -86,9 +107,18 @@ def transformers() -> dict[str, Any]:
         pixels = np.asarray(image, np.float32).transpose(2, 0, 1)[None] / 255
         return {"pixel_values": torch.from_numpy(pixels.copy())}
 
+    def mask2former(pixel_values: torch.Tensor) -> SimpleNamespace:
+        side = SIZE // 4
+        masks = torch.full((1, 2, side, side), -8.0)
+        masks[0, 0, :, : side // 2] = masks[0, 1, :, side // 2 :] = 8.0
+        classes = torch.zeros(1, 2, 20)
+        classes[0, 0, 13] = classes[0, 1, 2] = 9.0
+        return SimpleNamespace(class_queries_logits=classes, masks_queries_logits=masks)
+
     return {
         "image": Image.fromarray(halves()),
         "processor": processor,
+        "mask2former": mask2former,
         "model": lambda pixel_values: SimpleNamespace(logits=network(pixel_values)["out"]),
     }
 

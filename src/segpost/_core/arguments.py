@@ -19,6 +19,10 @@ Check = Literal["sync", "deferred", "off"]
 CHECKS: tuple[str, ...] = get_args(Check)
 IMAGE_CHANNELS = (1, 3, 4)
 MIN_IMAGE_SIDE = 16  # of what is no volume
+ColorBy = Literal["class", "instance"]
+COLOR_BY: tuple[str, ...] = get_args(ColorBy)
+Corner = Literal["upper right", "upper left", "lower right", "lower left"]
+CORNERS: tuple[str, ...] = get_args(Corner)
 MAX_SCALE_TERM = 4096  # so that weights times float32 logits are exact in float64
 
 ClassNames = Sequence[str] | Mapping[int, str]  # in the order of the labels, or by label

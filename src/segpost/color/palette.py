@@ -18,12 +18,11 @@ from segpost._core.text import suggest_name
 from segpost.color.color_table import MAX_COLORS, as_color_table, as_constant
 from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import list_aliases, read_dataset
-from segpost.color.distinct import distinct_colors
+from segpost.color.distinct import MAX_DISTINCT, distinct_colors
 from segpost.color.mappings import TEXT_CURE, read_mapping, read_names
 
 Color = tuple[int, int, int]
 
-MAX_DISTINCT = 1024
 MAX_SHOWN_COLORS = 256  # in a notebook
 
 
@@ -132,9 +131,11 @@ class Palette:
     def distinct(cls, n: int) -> Palette:
         """Return a palette of `n` colors that are far from each other to the eye.
 
-        The first is black, for a background. Each of the others is the color farthest, in Oklab,
-        from all those before it, so the first k are the same for every n. The first twelve can be
-        told apart with deuteranopia, the most frequent color vision deficiency, too.
+        The first is black, for a background, and the first k are the same for every n. The first
+        twelve can be told apart with protanopia, deuteranopia and tritanopia, too: their smallest
+        difference (CIEDE2000; 2 is just visible) is 14 in simulations of these by Machado et al.
+        (2009), Viénot et al. (1999) and Brettel et al. (1997), and 29 with normal vision; that of
+        the first 32 is 6 and 13. The colors after the first 64 are only far from all before them.
 
         Parameters
         ----------

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from segpost._core.arrays import Array
+from segpost.color.distinct import repeated_colors
 from segpost.color.palette import Palette
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.values import Bytes
 
 MAX_SIDE = 640  # pixels of the longer side
-MAX_COLORS = 1024  # distinct colors; the colors of more classes repeat
 VOID_COLOR = (224, 224, 192)
 NO_CLASS_COLOR = (255, 0, 255)
 WRONG_COLOR = (229, 72, 77)
@@ -54,8 +54,7 @@ def _choose_palette(context: DiagnosticContext, maps: list[Array]) -> Palette:
         return context.inputs.palette
     largest = max((int(labels.clip(0, 255).max(initial=0)) for labels in maps), default=0)
     classes = max(context.classes or 0, largest + 1, 2)
-    colors = Palette.distinct(min(classes, MAX_COLORS)).colors
-    return Palette(colors[np.arange(classes) % len(colors)])
+    return Palette(repeated_colors(classes))
 
 
 def _colorize(labels: Array, palette: Palette, context: DiagnosticContext) -> Bytes:

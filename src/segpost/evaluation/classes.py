@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from segpost._core.arguments import ClassNames, as_names
 from segpost._core.text import display_path, format_names
+from segpost.color.distinct import repeated_colors
 from segpost.color.palette import Palette, as_palette
 from segpost.files.tables import read_json_object
 from segpost.metrics.instances import CITYSCAPES_THINGS
 
-MAX_DISTINCT_COLORS = 1024  # further classes repeat them
 CITYSCAPES_GROUPS = {
     "flat": ("road", "sidewalk"),
     "construction": ("building", "wall", "fence"),
@@ -113,7 +113,7 @@ def build_classes(
         names,
         ignored,
         None if groups is None else _read_groups(groups, count, names),
-        _distinct_colors(count) if colors is None else colors.colors,
+        repeated_colors(count) if colors is None else colors.colors,
     )
 
 
@@ -211,9 +211,3 @@ def _find_class(member: Any, labels: dict[str, int], where: str) -> int:
 def _normalize(name: str) -> str:
     """Return a class name without differences of case and of what joins its words."""
     return name.casefold().replace("_", " ").replace("-", " ")
-
-
-def _distinct_colors(count: int) -> npt.NDArray[np.uint8]:
-    colors = Palette.distinct(min(count, MAX_DISTINCT_COLORS)).colors
-    repeated: npt.NDArray[np.uint8] = colors[np.arange(count) % len(colors)]
-    return repeated

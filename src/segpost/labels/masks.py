@@ -107,8 +107,8 @@ def binarize(
         `quantization`.
     threshold : float, or one a class
         A probability in 0..1. A pixel is set where sigmoid(v) > threshold, with v its interpolated
-        logit: where v > ln(threshold / (1 - threshold)), as real numbers, decided exactly. At 0.5
-        that is v > 0; at 0 every pixel is set but those of -inf, at 1 none.
+        logit: where v > ln(threshold / (1 - threshold)), compared without a rounding error. At
+        0.5 that is v > 0; at 0 every pixel is set but those of -inf, at 1 none.
     size, grid, letterbox, scale
         As in `argmax`.
     encoding : {"mask", "bits", "rle", "labels"}

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from os import PathLike
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from segpost._core import arguments
+from segpost._core.arguments import ColorBy, Corner
 from segpost._core.contract import Array
 from segpost._core.public import public
 from segpost._core.rle import Rle
-from segpost.objects import codes, components, formats, libraries
-from segpost.objects.formats import Names
+from segpost.color.palette import PaletteLike
+from segpost.objects import codes, components
+from segpost.objects.exports import Exports
+from segpost.objects.format_arguments import Names, new_labels
 from segpost.objects.holes import fill_holes
-from segpost.objects.pixels import draw_runs
+from segpost.objects.pixels import draw_labels, draw_runs
 from segpost.objects.polygons import Polygon, build_polygons
 from segpost.objects.region import Region
-from segpost.objects.run_table import RunTable
+from segpost.objects.run_table import RunTable, as_read_only
 
 
 @public
-class Regions:
+class Regions(Exports):
     """The regions of one image, in order of their label; what `segpost.regions` returns.
 
-    It is a sequence of `Region`. The attributes hold the values of all regions as arrays.
+    It is a sequence of `Region`. The attributes hold the values of all regions as read-only arrays.
 
     Attributes
     ----------
@@ -60,32 +65,33 @@ class Regions:
     @property
     def labels(self) -> Array:
         """The label of every region."""
-        return self._table.labels
+        return as_read_only(self._table.labels)
 
     @property
     def areas(self) -> Array:
         """The number of pixels of every region."""
-        return self._table.area
+        return as_read_only(self._table.area)
 
     @property
     def boxes(self) -> Array:
         """The smallest box of every region: x, y, width, height."""
-        return self._table.box
+        return as_read_only(self._table.box)
 
     @property
     def centroids(self) -> Array:
         """The mean x and y of the pixels of every region."""
-        return self._table.centroid
+        return as_read_only(self._table.centroid)
 
     @cached_property
     def perimeters(self) -> Array:
         """The number of sides of pixels between every region and the rest."""
-        return components.measure_perimeters(self._table)
+        return as_read_only(components.measure_perimeters(self._table))
 
     @property
     def confidences(self) -> Array | None:
         """The mean confidence of every region."""
-        return self._table.mean_value
+        values = self._table.mean_value
+        return None if values is None else as_read_only(values)
 
     def __len__(self) -> int:
         """Return the number of regions."""
@@ -115,6 +121,10 @@ class Regions:
         height, width = self.size
         return f"Regions({len(self)} of {height} x {width} pixels)"
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether size, labels, pixels and confidence are the same; NaN equals NaN."""
+        return isinstance(other, Regions) and self._table.has_same_values(other._table)
+
     def masks(self) -> npt.NDArray[np.bool_]:
         """Return the pixels of every region as masks (K, H, W)."""
         masks = np.zeros((len(self), *self.size), bool)
@@ -131,6 +141,11 @@ class Regions:
         labels : array of shape (H, W)
             uint8 where all labels and the background fit, else int32, or int64.
 
+        Raises
+        ------
+        ValueError, TypeError
+            For a background that is no integer of 64 bits.
+
         Examples
         --------
         >>> import numpy as np, segpost
@@ -139,17 +154,7 @@ class Regions:
         array([[1, 0],
                [1, 0]], dtype=uint8)
         """
-        values = np.append(self.labels, background)
-        kinds = (np.uint8, np.int32, np.int64)
-        fits = [
-            np.iinfo(kind).min <= values.min() and values.max() <= np.iinfo(kind).max
-            for kind in kinds
-        ]
-        labels = np.full((1, *self.size), background, kinds[fits.index(True)])
-        table = self._table
-        draw_runs(table, labels, np.zeros_like(table.region), table.labels[table.region])
-        pixels: Array = labels[0]
-        return pixels
+        return draw_labels(self._table, arguments.as_integer(background, "background"))
 
     def rle(self) -> list[Rle]:
         """Return the COCO run-length code of every region, equal to that of pycocotools.
@@ -191,98 +196,97 @@ class Regions:
         """
         return build_polygons(self._table, arguments.as_real(tolerance, "tolerance", 0.0))
 
-    def coco(
+    def draw(
         self,
-        image_id: int | str = 0,
-        categories: Mapping[int, int] | None = None,
+        image: Any,
+        palette: PaletteLike | None = None,
         *,
-        polygons: bool = False,
-        tolerance: float = 0.0,
-        first_id: int = 1,
-    ) -> list[dict[str, Any]]:
-        """Return annotations of a COCO file, or, with confidence, results that have a score.
+        names: Names = None,
+        color_by: ColorBy | None = None,
+        alpha: float = 0.5,
+        boxes: bool = True,
+        text: bool | Sequence[str] = True,
+        legend: bool | Corner | None = None,
+        scale: float = 1.0,
+        font: str | PathLike[str] | None = None,
+    ) -> Any:
+        """Draw the regions over an image: colors, boxes, names, confidence and a legend.
+
+        A text has the color of its region behind it. Texts do not overlap: those of larger regions
+        come first, and one that has no free place is left out. Needs Pillow.
 
         Parameters
         ----------
-        image_id : int or str
-        categories : dict of int to int, optional
-            The category of every label; by default the label.
-        polygons : bool
-            Whether "segmentation" is polygons, not a run-length code. COCO's have no holes: these
-            are joined to the exterior by a line of no width.
-        tolerance : float
-            As in `polygons`.
-        first_id : int
-            The id of the first annotation.
+        image : uint8 array of shape (H, W, 3) or (3, H, W)
+        palette : Palette, str, (K, 3) integers, or dict, optional
+            As in `colorize`. Without one the colors are those of `Palette.distinct`.
+        names : sequence or dict of str, optional
+            The names of the labels; by default those of the palette, or the labels themselves.
+        color_by : {"class", "instance"}, optional
+            Whether regions of one label have one color, or every region has its own. By default
+            "class" with a palette, "instance" without.
+        alpha : float
+            The weight of the color, as in `overlay`. Of regions that overlap the smallest is seen.
+        boxes : bool
+            Without them a name is in the middle of its region.
+        text : bool or sequence of K str
+            Whether name and confidence are written, or other texts, one for each region.
+        legend : bool or {"upper right", "upper left", "lower right", "lower left"}, optional
+            The colors of the labels, with the number of regions or the share of the pixels; with
+            ``color_by="instance"`` those of the regions. True: at the corner where it hides least.
+            By default there is one where colors are those of classes.
+        scale : float
+            A factor of text and lines, whose sizes follow that of the image.
+        font : str or path, optional
+            A TrueType or OpenType font, for names that Pillow's font (and Matplotlib's, where it is
+            installed) has no characters for; these become "?", and cause an `InputWarning`.
+
+        Returns
+        -------
+        picture : uint8 array of shape (H, W, 3), of the array type of `image`
 
         Raises
         ------
-        ValueError
-            For a label without a category.
-        """
-        return formats.to_coco(
-            self,
-            image_id,
-            categories,
-            polygons,
-            tolerance,
-            arguments.as_count(first_id, "first_id"),
-        )
+        ValueError, TypeError
+            For an image of another size, on a device or not uint8, labels without a color or a
+            name, and texts that are not one for each region.
+        ImportError
+            Without Pillow.
 
-    def geojson(
-        self,
-        transform: Sequence[float] | None = None,
-        *,
-        names: Names = None,
-        tolerance: float = 0.0,
-    ) -> dict[str, Any]:
-        """Return a GeoJSON FeatureCollection: a (multi)polygon with properties for every region.
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> regions = segpost.regions(np.uint8([[0, 0, 7, 7]]), ignore_index=0)
+        >>> regions.draw(np.zeros((1, 4, 3), np.uint8), text=False, boxes=False)[0, :, 1].tolist()
+        [0, 0, 128, 128]
+        """
+        from segpost.objects.pictures import check_picture_options, draw_regions
+
+        options = check_picture_options(palette, names, color_by, boxes, text, legend, scale, font)
+        return draw_regions(self, image, alpha, options)
+
+    def relabel(self, labels: Mapping[int, int] | Sequence[int] | Array) -> Regions:
+        """Return the same regions, in the same order, with other labels.
 
         Parameters
         ----------
-        transform : sequence of 6 numbers, optional
-            a, b, c, d, e, f as of rasterio: (a x + b y + c, d x + e y + f) of the corner (x, y).
-        names : sequence or dict of str, optional
-            The names of the labels, for the property "name".
-        tolerance : float
-            As in `polygons`, in pixels.
+        labels : dict of int to int, or K integers
+            The new label of every label, or of every region. Masks without pixels have no region:
+            the classes of N masks are ``classes[regions.labels]``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For labels that are no integers, or not one for every region.
+
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> regions = segpost.regions(masks=np.ones((2, 1, 3), bool))
+        >>> regions.relabel([15, 2]).labels
+        array([15,  2])
         """
-        return formats.to_geojson(self, transform, names, tolerance)
-
-    def labelme(
-        self, image_path: str, *, names: Names = None, tolerance: float = 0.0
-    ) -> dict[str, Any]:
-        """Return the content of a labelme file: polygons, whose holes are joined to exteriors."""
-        return formats.to_labelme(self, image_path, names, tolerance)
-
-    def cvat(
-        self, image_name: str, image_id: int = 0, *, names: Names = None, tolerance: float = 0.0
-    ) -> str:
-        """Return the element ``<image>`` of a file in the format "CVAT for images 1.1"."""
-        return formats.to_cvat(self, image_name, image_id, names, tolerance)
-
-    def label_studio(
-        self,
-        *,
-        names: Names = None,
-        tolerance: float = 0.0,
-        from_name: str = "label",
-        to_name: str = "image",
-    ) -> dict[str, Any]:
-        """Return a prediction of a Label Studio task; `from_name` and `to_name` are its tags."""
-        return formats.to_label_studio(self, names, tolerance, from_name, to_name)
-
-    def supervision(self) -> Any:
-        """Return ``supervision.Detections``, with masks and the labels as class ids."""
-        return libraries.to_supervision(self)
-
-    def fiftyone(self, *, names: Names = None) -> Any:
-        """Return ``fiftyone.Detections``, each with the mask of its box."""
-        return libraries.to_fiftyone(self, names)
-
-    def to_pandas(self, *, names: Names = None) -> Any:
-        """Return a ``pandas.DataFrame`` with a row for every region."""
-        return libraries.to_pandas(self, names)
+        return Regions(replace(self._table, labels=new_labels(self._table.labels, labels)))
 
     def keep_largest(self) -> Regions:
         """Return the largest region of every label; the first of several of one size.

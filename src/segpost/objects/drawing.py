@@ -50,12 +50,13 @@ def masks_from_rle(codes: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> np
 
 
 def mask_from_polygons(polygons: Any, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Return the mask of the polygons of one object: the pixels whose center lies inside.
+    """Return the mask of the polygons of one object: the pixels whose center lies inside of one.
 
     It is the inverse of ``Region.polygons()``, exactly. A pixel (x, y) covers x to x + 1 and y to
-    y + 1; its center is inside where a line from it crosses the rings an odd number of times, so
-    the second and later rings of a polygon are holes. A center on a ring belongs to the side of
-    larger x, and then of larger y. (pycocotools has another rule for pixels at a ring.)
+    y + 1; its center is inside of a polygon where a line from it crosses the rings of this polygon
+    an odd number of times, so the second and later rings are holes. Polygons that overlap are
+    joined, as the parts of a COCO annotation are by pycocotools. A center on a ring belongs to the
+    side of larger x, and then of larger y. (pycocotools has another rule for pixels at a ring.)
 
     Parameters
     ----------
@@ -71,8 +72,9 @@ def mask_from_polygons(polygons: Any, size: tuple[int, int]) -> npt.NDArray[np.b
 
     Raises
     ------
-    ValueError
-        For rings that are no points, of fewer than three points, or that are not finite.
+    ValueError, TypeError
+        For rings that are no points, of fewer than three points, or that are not finite, and for
+        polygons that are no sequence.
 
     Examples
     --------
@@ -82,20 +84,25 @@ def mask_from_polygons(polygons: Any, size: tuple[int, int]) -> npt.NDArray[np.b
            [False, False, False]])
     """
     height, width = arguments.as_output_size(size)
-    crossings = np.zeros((height + 1, width), np.uint8)
+    if isinstance(polygons, (str, bytes, Mapping)) or not hasattr(polygons, "__iter__"):
+        raise TypeError(f"polygons must be a sequence of polygons, got {polygons!r}")
+    mask = np.zeros((height, width), bool)
     for number, polygon in enumerate(polygons):
-        for ring in _as_rings(polygon, f"polygons[{number}]"):
-            _cross(ring, crossings)
-    return np.bitwise_xor.accumulate(crossings, axis=0)[:height].astype(bool)
+        rings = _as_rings(polygon, f"polygons[{number}]")
+        if rings:
+            _add_polygon(rings, mask)
+    return mask
 
 
 def _as_rings(polygon: Any, name: str) -> list[Array]:
     """Return the rings of a polygon as float64 arrays (P, 2)."""
+    if isinstance(polygon, (str, bytes, Mapping)) or not hasattr(polygon, "__len__"):
+        raise TypeError(f"{name} must be a list of rings, or of numbers x, y, ..., got {polygon!r}")
     is_flat = len(polygon) > 0 and np.ndim(polygon[0]) == 0
     is_ring = isinstance(polygon, np.ndarray) and polygon.ndim == 2
     rings = []
     for ring in [polygon] if is_flat or is_ring else polygon:
-        points = np.asarray(ring, np.float64)
+        points = _as_numbers(ring, name)
         if points.ndim == 1 and points.size % 2 == 0:
             points = points.reshape(-1, 2)
         if points.ndim != 2 or points.shape[1] != 2:
@@ -109,6 +116,32 @@ def _as_rings(polygon: Any, name: str) -> list[Array]:
             raise ValueError(f"{name} has {int((~np.isfinite(points)).sum())} values not finite")
         rings.append(points)
     return rings
+
+
+def _as_numbers(ring: Any, name: str) -> Array:
+    """Return the numbers of a ring as float64."""
+    try:
+        numbers = np.asarray(ring)
+    except ValueError:  # points of different lengths
+        numbers = np.zeros(0, object)
+    if numbers.dtype.kind not in "iuf":
+        raise TypeError(f"{name} must have rings of numbers, got {ring!r}")
+    return numbers.astype(np.float64)
+
+
+def _add_polygon(rings: list[Array], mask: Array) -> None:
+    """Set the pixels of a mask whose center lies inside of a polygon."""
+    points = np.concatenate(rings)
+    sides = mask.shape[::-1]
+    low, high = (
+        [int(np.clip(value, 0, side)) for value, side in zip(corner, sides, strict=True)]
+        for corner in (np.floor(points.min(axis=0)), np.ceil(points.max(axis=0)))
+    )
+    columns, rows = (slice(*ends) for ends in zip(low, high, strict=True))
+    crossings = np.zeros((high[1] - low[1] + 1, high[0] - low[0]), np.uint8)
+    for ring in rings:
+        _cross(ring - low, crossings)
+    mask[rows, columns] |= np.bitwise_xor.accumulate(crossings, axis=0)[:-1].astype(bool)
 
 
 def _cross(ring: Array, crossings: Array) -> None:

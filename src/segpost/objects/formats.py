@@ -4,30 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from segpost._core.arguments import as_integer
 from segpost._core.contract import Array
+from segpost.objects.format_arguments import (
+    Names,
+    as_image_id,
+    as_text,
+    category_of,
+    name_of,
+    quote_attribute,
+    score_of,
+)
 from segpost.objects.polygons import Polygon
-
-Names = Mapping[int, str] | Sequence[str] | None
-
-
-def name_of(label: int, names: Names) -> str:
-    """Return the name of a label: its number where there are no names.
-
-    Raises
-    ------
-    ValueError
-        For a label without a name among names.
-    """
-    if names is None:
-        return str(label)
-    is_there = label in names if isinstance(names, Mapping) else 0 <= label < len(names)
-    if not is_there:
-        raise ValueError(f"names have no name of label {label}; ignore_index={label} leaves it out")
-    return names[label]
 
 
 def join_rings(polygon: Polygon) -> Array:
@@ -61,24 +52,28 @@ def to_coco(
         ]
     else:
         parts = [{**code, "counts": code["counts"].decode()} for code in regions.rle()]
+    image = as_image_id(image_id)
+    scores = regions.confidences
+    unknown = np.flatnonzero(np.isnan(scores if scores is not None else np.zeros(0)))
+    if len(unknown):
+        raise ValueError(
+            f"the confidence of {len(unknown)} of {len(regions)} regions is NaN, first of region "
+            f"{unknown[0]}, and a result of COCO needs a score: "
+            "regions[~np.isnan(regions.confidences)] leaves them out"
+        )
     annotations = []
     for number, (region, part) in enumerate(zip(regions, parts, strict=True)):
-        if categories is not None and region.label not in categories:
-            raise ValueError(
-                f"categories have none of label {region.label}; ignore_index={region.label} "
-                "leaves it out"
-            )
         annotation = {
             "id": first_id + number,
-            "image_id": image_id,
-            "category_id": region.label if categories is None else categories[region.label],
+            "image_id": image,
+            "category_id": category_of(region.label, categories),
             "segmentation": part,
             "area": region.area,
             "bbox": list(region.box),
             "iscrowd": 0,
         }
         if region.confidence is not None:
-            annotation["score"] = region.confidence
+            annotation["score"] = score_of(region)
         annotations.append(annotation)
     return annotations
 
@@ -88,7 +83,12 @@ def to_geojson(
 ) -> dict[str, Any]:
     """Return a FeatureCollection; exteriors are counterclockwise, as RFC 7946 wants them."""
     matrix = np.eye(2, 3) if transform is None else _as_affine(transform)
-    is_mirrored = bool(np.linalg.det(matrix[:, :2]) > 0)  # pixels have y down
+    height, width = regions.size
+    with np.errstate(over="ignore", invalid="ignore"):
+        is_mirrored = bool(np.linalg.det(matrix[:, :2]) > 0)  # pixels have y down
+        corners = np.array([(x, y, 1) for x in (0, width) for y in (0, height)]) @ matrix.T
+    if not np.isfinite(corners).all():
+        raise ValueError(f"transform {transform!r} has no finite coordinates of the whole image")
 
     def coordinates(ring: Array) -> list[list[float]]:
         points = ring @ matrix[:, :2].T + matrix[:, 2]
@@ -102,7 +102,7 @@ def to_geojson(
         if names is not None:
             properties["name"] = name_of(region.label, names)
         if region.confidence is not None:
-            properties["confidence"] = region.confidence
+            properties["confidence"] = score_of(region)
         geometry = (
             {"type": "Polygon", "coordinates": shapes[0]}
             if len(shapes) == 1
@@ -114,13 +114,17 @@ def to_geojson(
 
 def _as_affine(transform: Sequence[float]) -> Array:
     """Return a, b, c and d, e, f of a transform as a matrix."""
-    numbers = np.array([float(number) for number in transform][:6])
-    if len(numbers) != 6 or not np.isfinite(numbers).all():
+    try:
+        numbers = np.array([float(number) for number in transform][:6])
+    except (TypeError, ValueError):
+        numbers = np.zeros(0)
+    if isinstance(transform, str) or len(numbers) != 6 or not np.isfinite(numbers).all():
         raise ValueError(
-            f"transform must be the numbers a, b, c, d, e, f of an affine map, as rasterio has "
+            "transform must be the numbers a, b, c, d, e, f of an affine map, as rasterio has "
             f"them, got {transform!r}"
         )
-    if numbers[0] * numbers[4] == numbers[1] * numbers[3]:
+    a, b, _, d, e, _ = numbers.tolist()
+    if a * e == b * d:
         raise ValueError(
             f"transform {tuple(numbers.tolist())} maps the image to a line; it is a, b, c, d, e, f "
             "as of rasterio, not in GDAL's order"
@@ -156,7 +160,7 @@ def to_labelme(regions: Any, image_path: str, names: Names, tolerance: float) ->
         "version": "5.0.0",
         "flags": {},
         "shapes": shapes,
-        "imagePath": image_path,
+        "imagePath": as_text(image_path, "image_path"),
         "imageData": None,
         "imageHeight": height,
         "imageWidth": width,
@@ -166,13 +170,13 @@ def to_labelme(regions: Any, image_path: str, names: Names, tolerance: float) ->
 def to_cvat(regions: Any, image_name: str, image_id: int, names: Names, tolerance: float) -> str:
     """Return the element ``<image>`` of a file "CVAT for images 1.1"."""
     height, width = regions.size
-    lines = [
-        f'<image id="{image_id}" name={quoteattr(image_name)} width="{width}" height="{height}">'
-    ]
+    number, image = as_integer(image_id, "image_id"), quote_attribute(image_name, "image_name")
+    lines = [f'<image id="{number}" name={image} width="{width}" height="{height}">']
     for region, name, ring in _joined(regions, names, tolerance):
         points = ";".join(f"{x:.2f},{y:.2f}" for x, y in ring.tolist())
+        label = quote_attribute(name, "names")
         lines.append(
-            f'  <polygon label={quoteattr(name)} source="auto" occluded="0" points="{points}" '
+            f'  <polygon label={label} source="auto" occluded="0" points="{points}" '
             f'z_order="0" group_id="{region._index + 1}"/>'
         )
     return "\n".join([*lines, "</image>"])
@@ -183,12 +187,12 @@ def to_label_studio(
 ) -> dict[str, Any]:
     """Return a prediction for the list "predictions" of a task; points are in percent."""
     height, width = regions.size
+    tags = {"from_name": as_text(from_name, "from_name"), "to_name": as_text(to_name, "to_name")}
     results = []
     for region, name, ring in _joined(regions, names, tolerance):
         result = {
             "type": "polygonlabels",
-            "from_name": from_name,
-            "to_name": to_name,
+            **tags,
             "original_width": width,
             "original_height": height,
             "image_rotation": 0,
@@ -199,6 +203,6 @@ def to_label_studio(
             },
         }
         if region.confidence is not None:
-            result["score"] = region.confidence
+            result["score"] = score_of(region)
         results.append(result)
     return {"model_version": "segpost", "result": results}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from segpost.objects.formats import Names, name_of
+from segpost.objects.format_arguments import Names, name_of
 
 
 def _import(package: str, method: str) -> ModuleType:

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from segpost._core.contract import Array
 from segpost.objects.run_table import RunTable
+
+
+def draw_labels(table: RunTable, background: int) -> Array:
+    """Return the label of every pixel (H, W), uint8, int32 or int64; see `Regions.to_labels`.
+
+    Raises
+    ------
+    ValueError
+        For a background that has more than 64 bits.
+    """
+    values = [background]
+    if len(table.labels):
+        values += [int(table.labels.min()), int(table.labels.max())]
+    lowest, highest = min(values), max(values)
+    for kind in (np.uint8, np.int32, np.int64):
+        limits = np.iinfo(kind)
+        if limits.min <= lowest and highest <= limits.max:
+            labels = np.full((1, *table.size), background, kind)
+            draw_runs(table, labels, np.zeros_like(table.region), table.labels[table.region])
+            pixels: Array = labels[0]
+            return pixels
+    raise ValueError(f"background must be an integer of 64 bits, got {background}")
 
 
 def draw_runs(table: RunTable, out: Array, image: Array, value: Array) -> None:

@@ -108,6 +108,10 @@ class Region:
         """The region as the only one."""
         return self._regions[self._index : self._index + 1]
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether the image's size, label, pixels and confidence are the same."""
+        return isinstance(other, Region) and bool(self._alone == other._alone)
+
     def __repr__(self) -> str:
         """Return the measures on one line."""
         confidence = "" if self.confidence is None else f", confidence={self.confidence:.3g}"

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from segpost._core.contract import Array
+from segpost._core.equality import has_same_values
 
 MAX_TABLE_LABELS = 1 << 20  # a range of labels that is counted, not sorted
 
@@ -92,6 +93,11 @@ class RunTable:
         index = self.top.astype(np.int64) * self.size[1] + self.column
         return np.minimum.reduceat(index, self.offsets[:-1])
 
+    def has_same_values(self, other: RunTable) -> bool:
+        """Return whether size, labels, runs and mean confidence are those of another table."""
+        names = ("size", "labels", "offsets", "column", "top", "bottom", "mean_value")
+        return all(has_same_values(getattr(self, name), getattr(other, name)) for name in names)
+
     def _sums(self, values: Array) -> Array:
         """Return the sum of the values of the runs of every region."""
         if not len(self.labels):
@@ -115,6 +121,13 @@ class RunTable:
             total=None if self.total is None else self.total[runs],
             scores=None if self.scores is None else self.scores[regions],
         )
+
+
+def as_read_only(array: Array) -> Array:
+    """Return a view that cannot be written to: the array is kept."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def group_runs(

@@ -182,11 +182,17 @@ def read_code(code: Mapping[str, Any], name: str) -> tuple[Array, tuple[int, int
     """Return the counts and the size of a COCO run-length code, compressed or not."""
     if not isinstance(code, Mapping) or not {"size", "counts"} <= set(code):
         raise TypeError(f'{name} must be a dict with "size" and "counts", got {code!r}')
-    height, width = (arguments.as_count(side, f'{name}["size"]') for side in code["size"])
+    size = code["size"]
+    if not isinstance(size, (list, tuple, np.ndarray)) or len(size) != 2:
+        raise TypeError(f'{name}["size"] must be [height, width], got {size!r}')
+    height, width = (arguments.as_count(side, f'{name}["size"]') for side in size)
     counts = code["counts"]
-    if isinstance(counts, (bytes, str)):
-        counts = rle.decompress_counts(counts)
-    return rle.check_counts(np.asarray(counts), (height, width)), (height, width)
+    try:
+        if isinstance(counts, (bytes, str)):
+            counts = rle.decompress_counts(counts)
+        return rle.check_counts(np.asarray(counts), (height, width)), (height, width)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _as_scores(confidence: Array, count: int) -> Array:
@@ -196,7 +202,7 @@ def _as_scores(confidence: Array, count: int) -> Array:
             f"confidence of shape {confidence.shape} does not fit {count} masks: one number each, "
             "or one for every pixel"
         )
-    return np.asarray(confidence, np.float64)
+    return np.array(confidence, np.float64)
 
 
 def _finish_masks(table: RunTable, count: int, scores: Array | None) -> RunTable:

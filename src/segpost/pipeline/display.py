@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from segpost._core import validation
 from segpost._core.arrays import Array
+from segpost._core.device import context_of, to_host
+from segpost.color import operations
 from segpost.color.color_table import MAX_COLORS
-from segpost.color.distinct import distinct_colors
-from segpost.color.palette import MAX_DISTINCT, Color, Palette
+from segpost.color.distinct import color_of_label, repeated_colors
+from segpost.color.palette import Color, Palette
 
 MAX_IMAGES = 4  # of a batch
 MAX_SIDE = 960  # pixels of the picture in HTML
@@ -30,18 +33,10 @@ class LegendEntry(NamedTuple):
     color: Color | None
 
 
-def default_color(label: int) -> Color:
-    """Return the color of a label without a palette."""
-    label %= MAX_DISTINCT
-    few = next(n for n in (32, 256, MAX_DISTINCT) if label < n)  # the first colors are the same
-    red, green, blue = distinct_colors(few)[label].tolist()
-    return red, green, blue
-
-
 def legend_entry(palette: Palette | None, label: int, share: float) -> LegendEntry:
     """Return the entry of a label; a label that the palette does not have is its number."""
     if palette is None:
-        color = default_color(label) if label >= 0 else None
+        color = color_of_label(label) if label >= 0 else None
         return LegendEntry(f"class {label}", share, color)
     if not (0 <= label < len(palette) or label == palette.ignore_index):
         return LegendEntry(f"class {label}", share, None)
@@ -100,6 +95,40 @@ def format_segmentation(
     )
 
 
+def picture_of(segmentation: Any) -> Array | None:
+    """Return the overlay, or else the colored labels, of the first images; None for neither."""
+    shown = segmentation.overlay if segmentation.overlay is not None else segmentation.color
+    if shown is None:
+        if segmentation.labels is None:
+            return None
+        try:
+            labels = validation.as_label_array(segmentation.labels)
+            shown = operations.colorize_labels(labels, segmentation._palette())
+        except ValueError:  # labels that no palette has a color for
+            return None
+    array = to_host(validation.as_image_array(shown).array)
+    if not array.size:
+        return None
+    if array.ndim == 4:
+        array = np.concatenate(list(array[:MAX_IMAGES]), axis=1)
+    return array
+
+
+def legend_of(segmentation: Any) -> list[LegendEntry]:
+    """Return name, share and color of the classes, largest first; none without CPU labels."""
+    if segmentation.labels is None:
+        return []
+    try:
+        if not context_of(segmentation._label_array()).on_cpu:
+            return []
+        shares = segmentation.shares()
+    except (TypeError, ValueError):  # no label map: `repr` describes it nevertheless
+        return []
+    is_named = segmentation.palette is not None or segmentation.segments is not None
+    palette = segmentation._palette() if is_named else None
+    return [legend_entry(palette, label, share) for label, share in shares.items()]
+
+
 def encode_picture(picture: Array | None, max_side: int | None = None) -> bytes | None:
     """Return an (H, W, 3) picture as PNG, made smaller to `max_side`; None without Pillow."""
     try:
@@ -143,9 +172,7 @@ def _count_rest(rest: Sequence[LegendEntry]) -> str:
 
 
 def colors_up_to(largest: int) -> Palette:
-    """Return a palette for the labels up to one, whose colors repeat beyond `MAX_DISTINCT`."""
+    """Return a palette for the labels up to one, whose colors repeat beyond 1024."""
     if largest >= MAX_COLORS:
         raise ValueError(f"labels go up to {largest}, which has no color: pass a palette")
-    classes = max(largest + 1, 2)
-    distinct = Palette.distinct(min(classes, MAX_DISTINCT)).colors
-    return Palette(distinct[np.arange(classes) % MAX_DISTINCT])
+    return Palette(repeated_colors(max(largest + 1, 2)))

@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from segpost._core import validation
 from segpost._core.arrays import Array
+from segpost.color import operations
 from segpost.color.palette import Palette
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def draw_figure(segmentation: Any, alpha: float, classes: int) -> Figure:
+    """Draw image, labels and overlay of one image; see `Segmentation.figure`.
+
+    Raises
+    ------
+    ValueError
+        For images without pixels.
+    """
+    labels = segmentation._label_array()
+    if not labels.size:
+        raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
+    palette = segmentation._palette()
+    colored = operations.colorize_labels(validation.as_label_array(labels), palette)
+    panels = [("labels", colored)]
+    if segmentation.image is not None:
+        overlay = operations.overlay(segmentation.image, labels, palette, alpha=alpha)
+        if segmentation.overlay is not None:
+            overlay = validation.as_image_array(segmentation.overlay).array
+        panels = [("image", segmentation.image), *panels, ("overlay", overlay)]
+    return draw_panels(panels, palette, segmentation.shares(), classes)
 
 
 def draw_panels(

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import errors
+from segpost._core import arguments, errors, validation
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.contract import LabelErrors
 from segpost._core.device import to_host
-from segpost.color.palette import Palette
+from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.pipeline.results import Want
 
 FORMATS: dict[Want, tuple[str, ...]] = {
@@ -31,6 +31,36 @@ FORMATS: dict[Want, tuple[str, ...]] = {
     "regions": (".geojson",),
 }
 RECORDS = ("topk", "regions")  # results that are no arrays
+
+
+def save_result(
+    segmentation: Any, path: str | PathLike[str], palette: PaletteLike | None, what: Want
+) -> None:
+    """Write one result of a segmentation to a file; see `Segmentation.save`."""
+    arguments.check_choice(what, "what", tuple(FORMATS))
+    if palette is not None and what != "labels":
+        raise ValueError(f'palette is for what="labels", got what={what!r} too')
+    ending = check_path(path, what)
+    if getattr(segmentation, what) is None:
+        wanted = '("labels", ...)' if what == "labels" else f'(..., "{what}")'
+        raise ValueError(f"this segmentation has no {what}: ask for them with want={wanted}")
+    is_batch = segmentation._is_batch_of_one(what, "save")
+    value = getattr(segmentation, what)
+    if what in RECORDS:
+        save_record(path, what, value, 0 if is_batch else ...)
+        return
+    is_labels = what == "labels"
+    source = validation.as_label_array(value) if is_labels else as_input_array(value, what)
+    array = to_host(source.array)[0 if is_batch else ...]
+    if ending == ".npy":
+        save_array(path, array)
+    elif what == "labels":
+        if palette is None:
+            has_own = segmentation.palette is not None or segmentation.segments is not None
+            palette = segmentation._palette() if has_own else Palette.distinct(256)
+        save_indexed(path, array, as_palette(palette))
+    else:
+        save_image(path, as_gray(array) if what == "confidence" else array)
 
 
 def check_path(path: str | PathLike[str], what: Want) -> str:

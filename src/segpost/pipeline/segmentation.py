@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -10,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import arguments, validation
+from segpost._core import validation
+from segpost._core.arguments import ColorBy, Corner
 from segpost._core.array_types import ArrayT, ArrayT_co, Generic, HostArray, NumpyArray
-from segpost._core.arrays import Array, as_input_array
-from segpost._core.device import context_of, to_host
+from segpost._core.arrays import Array
 from segpost._core.public import public
-from segpost.color import operations
-from segpost.color.palette import Palette, PaletteLike, as_palette
+from segpost.color.palette import Palette, PaletteLike
 from segpost.pipeline import display, saving
 from segpost.pipeline.results import OUTPUTS, TopK, Want, count_images
 
@@ -216,29 +216,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         ...     np.asarray(PIL.Image.open(folder + "/labels.png"))
         array([[  0,  15, 255]], dtype=uint8)
         """
-        arguments.check_choice(what, "what", tuple(saving.FORMATS))
-        if palette is not None and what != "labels":
-            raise ValueError(f'palette is for what="labels", got what={what!r} too')
-        ending = saving.check_path(path, what)
-        if getattr(self, what) is None:
-            wanted = '("labels", ...)' if what == "labels" else f'(..., "{what}")'
-            raise ValueError(f"this segmentation has no {what}: ask for them with want={wanted}")
-        is_batch = self._is_batch_of_one(what, "save")
-        value = getattr(self, what)
-        if what in saving.RECORDS:
-            saving.save_record(path, what, value, 0 if is_batch else ...)
-            return
-        is_labels = what == "labels"
-        source = validation.as_label_array(value) if is_labels else as_input_array(value, what)
-        array = to_host(source.array)[0 if is_batch else ...]
-        if ending == ".npy":
-            saving.save_array(path, array)
-        elif what == "labels":
-            if palette is None:
-                palette = self.palette or Palette.distinct(256)
-            saving.save_indexed(path, array, as_palette(palette))
-        else:
-            saving.save_image(path, saving.as_gray(array) if what == "confidence" else array)
+        saving.save_result(self, path, palette, what)
 
     def save_all(self, folder: str | PathLike[str]) -> dict[Want, Path]:
         """Write every result that is there to a folder; a batch of one is saved as its image.
@@ -311,72 +289,89 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             For a batch of several images (draw seg[0], seg[1], ...), without labels, for labels
             without a color, and for images without pixels.
         """
-        labels = self._label_array()
         if self._is_batch_of_one("labels", "draw"):
             return self[0].figure(alpha=alpha, classes=classes)
-        if not labels.size:
-            raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
-        from segpost.pipeline.figure import draw_panels
+        from segpost.pipeline.figure import draw_figure
 
-        palette = self._palette()
-        colored = operations.colorize_labels(validation.as_label_array(labels), palette)
-        panels = [("labels", colored)]
-        if self.image is not None:
-            overlay = operations.overlay(self.image, labels, palette, alpha=alpha)
-            if self.overlay is not None:
-                overlay = validation.as_image_array(self.overlay).array
-            panels = [("image", self.image), *panels, ("overlay", overlay)]
-        return draw_panels(panels, palette, self.shares(), classes)
+        return draw_figure(self, alpha, classes)
+
+    def draw(
+        self,
+        image: Any = None,
+        *,
+        names: Any = None,
+        color_by: ColorBy | None = None,
+        alpha: float | Sequence[float] = 0.5,
+        boxes: bool | None = None,
+        text: bool | Sequence[str] = True,
+        legend: bool | Corner | None = None,
+        scale: float = 1.0,
+        font: str | PathLike[str] | None = None,
+    ) -> Any:
+        """Draw the overlay with the names of classes or segments, scores, boxes and a legend.
+
+        It is a picture of the size of the labels; `figure` draws panels with Matplotlib. A batch of
+        one is drawn as its image. Needs Pillow.
+
+        Parameters
+        ----------
+        image : uint8 array of shape (H, W, 3) or (3, H, W), optional
+            By default that of `postprocess`.
+        color_by : {"class", "instance"}, optional
+            By default "instance" of segments, "class" of other labels.
+        alpha : float or sequence of K floats
+            As in `overlay`; one number for segments.
+        boxes : bool, optional
+            By default segments have boxes, and the names of other labels are in their middle.
+        names, text, legend, scale, font : optional
+            As in `Regions.draw`; names are those of classes. The mean confidence of a label is
+            written where ``want=`` has "confidence", the score of every segment always.
+
+        Returns
+        -------
+        picture : uint8 array of shape (H, W, 3), of the array type of the labels
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a batch of several images (draw seg[0], seg[1], ...), without labels or an image,
+            and as `Regions.draw`.
+
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> seg = segpost.Segmentation(labels=np.uint8([[0, 1]]))
+        >>> seg.draw(np.zeros((1, 2, 3), np.uint8), text=False, legend=False).tolist()
+        [[[0, 0, 0], [94, 128, 0]]]
+        """
+        from segpost.pipeline.drawing import draw_segmentation
+
+        one: Any = self
+        if self._is_batch_of_one("labels", "draw"):
+            one, image = self[0], image[0] if getattr(image, "ndim", 3) == 4 else image
+        return draw_segmentation(
+            one, image, names, color_by, alpha, boxes, text, legend, scale, font
+        )
 
     def _repr_png_(self) -> bytes | None:
         """Return the overlay, or else the colored labels, as PNG; a batch side by side."""
-        return display.encode_picture(self._picture())
+        return display.encode_picture(display.picture_of(self))
 
     def _repr_html_(self) -> str | None:
         """Return the picture of `_repr_png_`, a legend, shapes and dtypes for a notebook."""
         results = self._results()
         if not results:
             return None
-        legend = self._legend_entries()
-        return display.format_segmentation(results, legend, self._picture(), len(self))
+        legend, picture = display.legend_of(self), display.picture_of(self)
+        return display.format_segmentation(results, legend, picture, len(self))
 
     def __repr__(self) -> str:
         """Return shapes, dtypes and the shares of the largest classes on one line."""
-        return display.describe_segmentation(self._results(), self._legend_entries())
-
-    def _picture(self) -> Array | None:
-        """Return the overlay, or else the colored labels, of the first images; None for neither."""
-        shown = self.overlay if self.overlay is not None else self.color
-        if shown is None:
-            if self.labels is None:
-                return None
-            try:
-                labels = validation.as_label_array(self.labels)
-                shown = operations.colorize_labels(labels, self._palette())
-            except ValueError:  # labels that no palette has a color for
-                return None
-        array = to_host(validation.as_image_array(shown).array)
-        if not array.size:
-            return None
-        if array.ndim == 4:
-            array = np.concatenate(list(array[: display.MAX_IMAGES]), axis=1)
-        return array
+        return display.describe_segmentation(self._results(), display.legend_of(self))
 
     def _results(self) -> dict[str, Any]:
         """Return the results that were wanted, by name."""
         return {name: value for name in OUTPUTS if (value := getattr(self, name)) is not None}
-
-    def _legend_entries(self) -> list[display.LegendEntry]:
-        """Return name, share and color of the classes, largest first; none without CPU labels."""
-        if self.labels is None:
-            return []
-        try:
-            if not context_of(self._label_array()).on_cpu:
-                return []
-            shares = self.shares()
-        except (TypeError, ValueError):  # no label map: `repr` describes it nevertheless
-            return []
-        return [display.legend_entry(self.palette, label, share) for label, share in shares.items()]
 
     def _label_array(self) -> Array:
         """Return the labels as a NumPy view."""
@@ -385,7 +380,11 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         return validation.as_label_array(self.labels).array
 
     def _palette(self) -> Palette:
-        """Return the palette, or distinct colors for the labels."""
+        """Return the palette, or distinct colors for the labels; of segments one of their ids."""
+        if self.segments is not None:
+            from segpost.pipeline.drawing import palette_of_segments
+
+            return palette_of_segments(self.segments, self.palette)
         return self.palette or display.colors_up_to(int(self._label_array().max(initial=0)))
 
     def _first_result(self) -> Any:

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from segpost._core.arguments import as_integer, as_real, check_choice
+from segpost._core.contract import Logits
 from segpost.color.palette import PaletteLike
+from segpost.pipeline.execute import as_guide, check_guide
 from segpost.pipeline.options import check_options
+from segpost.pipeline.plan import with_image_size
 from segpost.pipeline.queries.geometry import plan_geometry
 from segpost.pipeline.queries.inputs import as_query_logits
 from segpost.pipeline.queries.instances import segment_instances
@@ -81,7 +84,7 @@ def segment_queries(
     overlap_threshold : float
         Panoptic: a query has no segment if it wins only this share of its mask, or less.
     image, palette, alpha
-        As in `postprocess`, for task "semantic".
+        As in `postprocess`; `Segmentation.draw` takes image and palette of every task.
     want : iterable of {"labels", "color", "overlay"}
         The results to compute; colors are for task "semantic".
 
@@ -147,13 +150,19 @@ def segment_queries(
         if things is not None:
             raise ValueError('thing_classes is for the tasks "panoptic" and "instance"')
         return segment_semantic(head, rules, options, image, input_size)
-    if options.outputs != {"labels"} or image is not None:
+    if options.outputs != {"labels"}:
         raise ValueError(
-            f"task {task!r} has labels and segments, got want={sorted(options.outputs)} and "
-            f"image={'None' if image is None else '...'}: color seg.labels by segpost.colorize"
+            f"task {task!r} has labels and segments, got want={sorted(options.outputs)}: "
+            "seg.draw(image) returns a picture of them"
         )
     height, width = head.masks.shape[2:]
-    geometry = plan_geometry((height, width), rules, size, input_size, letterbox)
+    guide = None
+    if image is not None:
+        guide = as_guide(image)
+        options = with_image_size(options, Logits(head.masks, head.kind), guide)
+    geometry = plan_geometry((height, width), rules, options.size, input_size, letterbox)
+    if guide is not None:
+        check_guide(guide, (len(head.masks), *geometry.size), letterbox)
     results = []
     for probabilities, masks in zip(head.probabilities, head.masks, strict=True):
         if task == "panoptic":
@@ -173,6 +182,7 @@ def segment_queries(
         labels=head.wrap(labels),
         segments=segments if head.is_batch else segments[0],
         palette=options.palette,
+        image=guide if guide is None or head.is_batch else guide[0],
     )
 
 
