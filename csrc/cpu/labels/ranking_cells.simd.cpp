@@ -83,6 +83,15 @@ template <class W> inline void put_labels(const LabelView &map, char *row, std::
     __builtin_memcpy(row + x, lane, static_cast<std::size_t>(count));
 }
 
+// Whether the labels from column x on are the first `count` values.
+template <class W> inline bool has_labels(const LabelView &map, const char *row, std::int64_t x,
+                                          W value, std::int64_t count) {
+    constexpr int n = lanes_of<W>;
+    if (count < n || map.dtype != DType::u8) return false;
+    const auto labels = load<typename Vec<n>::u8>(row + x);
+    return !any((W)(__builtin_convertvector(labels, W) != value));
+}
+
 inline std::int32_t label_at(const LabelView &map, const char *row, std::int64_t x) {
     if (map.dtype == DType::u8) return static_cast<unsigned char>(row[x]);
     std::int32_t label;
@@ -103,11 +112,6 @@ inline void put_label_first(const RankingJob &job, std::int64_t n, std::int64_t 
     const LabelView &map = job.top_labels;
     const char *labels = job.labels.row(n, y);
     char *first = map.row(n * job.top, y);
-    const std::int64_t size = map.dtype == DType::u8 ? 1 : 4;
-    const std::size_t bytes = static_cast<std::size_t>(size * count);
-    if (map.dtype == job.labels.dtype &&
-        !__builtin_memcmp(labels + size * x, first + size * x, bytes))
-        return;
     for (std::int64_t i = x; i < x + count; ++i) {
         const std::int32_t label = label_at(job.labels, labels, i);
         std::int32_t moved = label_at(map, first, i);
@@ -142,7 +146,9 @@ inline void put_ranking(const RankingJob &job, std::int64_t n, std::int64_t y, s
         put_confidence(map, map.row(at, y), x, ranking.power(j) * unit, count);
         put_labels(job.top_labels, job.top_labels.row(at, y), x, ranking.label[j], count);
     }
-    if (job.top && job.labels.data) put_label_first(job, n, y, x, count);
+    if (!Keep::with_labels || !job.labels.data) return;
+    if (!has_labels(job.labels, job.labels.row(n, y), x, ranking.label[0], count))
+        put_label_first(job, n, y, x, count);
 }
 
 // The level of every cell of a block, and the classes that are not negligible in one of them or may
