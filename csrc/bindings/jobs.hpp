@@ -107,9 +107,10 @@ inline RankingJob ranking_job(const Record<records::Logits> &logits, const py::o
     job.entropy = map(entropy, "entropy");
     job.margin = map(margin, "margin");
     require(!job.labels.data || is_label(job.labels.dtype), "labels");
-    require(!job.confidence.data || job.confidence.dtype == DType::f32 ||
-                job.confidence.dtype == DType::u8,
-            "confidence");
+    const auto is_probability = [](DType dtype) {
+        return dtype == DType::f32 || dtype == DType::u8;
+    };
+    require(!job.confidence.data || is_probability(job.confidence.dtype), "confidence");
     require(!job.entropy.data || job.entropy.dtype == DType::f32, "entropy");
     require(!job.margin.data || (job.margin.dtype == DType::f32 && job.logits.c > 1), "margin");
     if (top_labels.is_none()) return job;
@@ -134,7 +135,7 @@ inline RankingJob ranking_job(const Record<records::Logits> &logits, const py::o
     require(job.top >= 1 && job.top <= most_ranks && job.top <= job.logits.c, "top");
     job.top_labels = ranks(classes);
     job.top_probabilities = ranks(probabilities);
-    require(is_label(job.top_labels.dtype) && job.top_probabilities.dtype == DType::f32, "top");
+    require(is_label(job.top_labels.dtype) && is_probability(job.top_probabilities.dtype), "top");
     return job;
 }
 

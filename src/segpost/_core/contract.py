@@ -256,7 +256,7 @@ class Backend(BoundaryOperations, ObjectOperations, Protocol):
         entropy: Array | None,  # [N, H, W] float32, in nats
         margin: Array | None,  # [N, H, W] float32: the largest probability minus the second
         top_labels: Array | None,  # [N, k, H, W] uint8 or int32, largest probability first
-        top_probabilities: Array | None,  # [N, k, H, W] float32
+        top_probabilities: Array | None,  # [N, k, H, W] as confidence
     ) -> LogitErrors: ...
 
     def add_resized(

@@ -85,7 +85,8 @@ def _rank(
         if options.topk > classes:
             raise ValueError(f"topk is {options.topk}, but there are {classes} classes")
         top_labels = empty((n, options.topk, *size), label_dtype(classes))
-        top = empty((n, options.topk, *size), np.float32)
+        is_byte = options.probabilities_dtype == "uint8"
+        top = empty((n, options.topk, *size), np.uint8 if is_byte else np.float32)
     entropy = empty(shape, np.float32) if "entropy" in wanted else None
     margin = empty(shape, np.float32) if "margin" in wanted else None
     is_sigmoid = plan.template.threshold is not None
@@ -112,11 +113,11 @@ def _rank(
 
 
 def as_levels(probabilities: Array, dtype: str) -> Array:
-    """Return probabilities of an element type: float32, or rounded to all levels of an integer.
+    """Return float32 probabilities, or rounded to all levels of an integer; bytes as they are.
 
     Undefined probabilities are 0 as integers.
     """
-    if dtype == "float32":
+    if dtype == "float32" or probabilities.dtype == np.uint8:
         return probabilities
     result = np.empty(probabilities.shape, dtype)
     for one, out in zip(probabilities, result, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,9 +71,7 @@ def softmax(
         if probabilities is not None:
             probabilities[n, :, rows] = probability
         if confidence is not None:
-            confidence[n, rows] = (
-                label_probability if confidence.dtype != np.uint8 else as_bytes(label_probability)
-            )
+            confidence[n, rows] = as_type(label_probability, confidence.dtype)
         errors = add_undefined(errors, np.isnan(label_probability), n, rows, shape)
     return errors
 
@@ -87,9 +86,11 @@ def add_resized(logits: Logits, axes: Axes | None, weights: Array, sums: Array) 
             np.add(part, product, out=part, where=weight > 0)
 
 
-def as_bytes(confidence: Array) -> Array:
-    """Return confidence rounded to 0..255, ties to even; 0 where it is undefined."""
-    return np.rint(255.0 * np.nan_to_num(confidence))
+def as_type(probability: Array, dtype: np.dtype[Any]) -> Array:
+    """Return probability; for uint8 rounded to 0..255, ties to even, 0 where it is undefined."""
+    if dtype != np.uint8:
+        return probability
+    return np.rint(255.0 * np.nan_to_num(probability))
 
 
 def interpolated(

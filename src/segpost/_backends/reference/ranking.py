@@ -6,7 +6,7 @@ import numpy as np
 
 from segpost._backends.reference.labels import (
     add_undefined,
-    as_bytes,
+    as_type,
     interpolated,
     output_shape,
 )
@@ -39,8 +39,7 @@ def rank_classes(
         order = np.argsort(-values, axis=0, kind="stable")
         probability = np.take_along_axis(power / total, order, axis=0)
         if confidence is not None:
-            is_byte = confidence.dtype == np.uint8
-            confidence[n, rows] = as_bytes(probability[0]) if is_byte else probability[0]
+            confidence[n, rows] = as_type(probability[0], confidence.dtype)
         if entropy is not None:
             entropy[n, rows] = np.maximum(nats, 0.0)
         if margin is not None:
@@ -48,6 +47,6 @@ def rank_classes(
         if top_labels is not None and top_probabilities is not None:
             count = top_labels.shape[1]
             top_labels[n, :, rows] = order[:count]
-            top_probabilities[n, :, rows] = probability[:count]
+            top_probabilities[n, :, rows] = as_type(probability[:count], top_probabilities.dtype)
         errors = add_undefined(errors, np.isnan(total), n, rows, shape)
     return errors

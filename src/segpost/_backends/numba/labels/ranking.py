@@ -59,7 +59,10 @@ def rank_classes(
                 out[n, rows] = result
         if top_labels is not None and top_probabilities is not None:
             top_labels[n, :, rows] = order[:count]
-            top_probabilities[n, :, rows] = probabilities[:count]
+            for rank in range(count):
+                floats, copy_back = tiles.float_target(top_probabilities[n, rank, rows])
+                floats[...] = probabilities[rank]
+                copy_back()
         offset = n * grid.y.n_out * grid.x.n_out
         return (0, -1), (undefined[0], undefined[1] + offset)
 
