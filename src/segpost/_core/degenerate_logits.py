@@ -217,6 +217,8 @@ def _is_sigmoid(array: InputArray) -> bool:
 def _ties_of_label_maps(array: InputArray) -> float | None:
     """Return the share of pixels whose largest value is in two maps; None if not of label maps."""
     maps, kind = array.array, array.kind
+    if _are_equal_maps(array):
+        return 1.0
     middle = maps[0, maps.shape[1] // 2, :256]
     if 2 * np.count_nonzero(middle[1:] == middle[:-1]) < len(middle) - 1:  # most logits return here
         return None
@@ -243,6 +245,18 @@ def _ties_of_label_maps(array: InputArray) -> float | None:
     if voted.size and voted.min() == voted.max():  # counts of votes; 0 where there are no data
         return None
     return float(((pixels == pixels.max(axis=0)).sum(axis=0) > 1).mean())
+
+
+def _are_equal_maps(array: InputArray) -> bool:
+    """Whether all maps are one of several whole numbers, in no regions: the label would be 0."""
+    maps = array.array
+    rows = slice(None, None, max(maps.shape[1] // 16, 1))
+    sample = maps[:, rows, :256]
+    if not (maps[:, :1, :1] == maps[0, 0, 0]).all() or not (sample == sample[0]).all():
+        return False
+    values = np.unique(widen(sample[0], array.kind))
+    are_whole = values[0] >= -1 and (values == np.rint(values)).all()
+    return bool(are_whole and len(values) > MIN_UNTIED_LABELS)
 
 
 def _are_label_maps(maps: Array) -> bool:
