@@ -18,7 +18,7 @@ PROBABILITY_TOLERANCE = 1e-2
 MAX_SAMPLE = 4096  # values that are read before all are
 BFLOAT16_ONE = 0x3F80  # the bits of 1.0; those of negative numbers are larger
 EXACT_FLOATS = ("float16", "float32", "float64")  # whose values Python reads
-SUM_SHARE = 1e-2  # by which sums of percentages differ
+SUM_SHARE = 1e-2  # of percentages, by which their sums differ and that some class is below
 MANY_ITEMS = 8  # values, of which some is negative in most logits
 MIN_VALUES = 256  # in 0..1, of which none is beyond by chance
 SUM_TOLERANCE = 0.1  # of probabilities, beside which others are independent scores
@@ -120,16 +120,19 @@ def warn_of_percentages(logits: Logits) -> None:
     Of most logits one or two values are read.
     """
     values, size = logits.values, logits.values.size
-    if logits.kind not in EXACT_FLOATS or isinstance(values, DeviceArray) or size < MIN_VALUES:
+    if size < MIN_VALUES or logits.kind not in EXACT_FLOATS or isinstance(values, DeviceArray):
         return
-    if any(values.item(k * (size - 1) // MANY_ITEMS) < 0 for k in range(MANY_ITEMS + 1)):
+    if values.item(size - 1) < 0 or values.item(0) < 0:  # most return here
+        return
+    if any(values.item(k * size // MANY_ITEMS) < 0 for k in range(1, MANY_ITEMS)):
         return
     step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
     sample = values[:, :, ::step_y, ::step_x]
     sums = sample.sum(axis=1, dtype=np.float64)
     total = float(sums.mean())
     low, high = sample.min(), sample.max()
-    if not (0 <= low < high and total > 1) or (abs(sums - total) > SUM_SHARE * total).any():
+    tolerance = SUM_SHARE * total
+    if not (0 <= low < tolerance < high and total > 1) or (abs(sums - total) > tolerance).any():
         return
     warn_of_input(
         f"logits are not negative and add up to {total:.6g} over the classes at each of "
