@@ -280,6 +280,8 @@ def test_sides_of_a_stretched_image() -> None:
     background = scene(5, 25, 33)
     background[2] += 99
     segpost.postprocess(background, image=picture(logits, 264, 200))
+    nothing = np.zeros((0, 264, 200, 3), np.uint8)
+    assert segpost.postprocess(logits[None][:0], image=nothing).labels.shape == (0, 264, 200)
 
 
 def test_sides_of_full_size() -> None:

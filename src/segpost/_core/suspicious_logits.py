@@ -202,6 +202,8 @@ def warn_by_image(logits: Logits, image: Array, class_axis: int) -> None:
     size = image.shape[1:3]
     if not fits_transposed(logits.values.shape[2:], size) or isinstance(image, DeviceArray):
         return
+    if not len(image) or not len(logits.values):
+        return
     colors = _at_points(image[0].transpose(2, 0, 1)).astype(np.float64).reshape(3, -1)
 
     def is_right(labels: Array) -> bool:
