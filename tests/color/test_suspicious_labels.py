@@ -63,7 +63,7 @@ def test_masks_of_void(kind: str, is_batch: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["voc", "cityscapes", "ade20k"])
-def test_a_palette_of_opencv(name: str) -> None:
+def test_a_palette_of_opencv(name: Any) -> None:
     """Both cures that are printed have the colors of the data set."""
     colors = segpost.Palette.named(name).colors
     labels = np.arange(len(colors), dtype=np.uint8)[None]
