@@ -11,6 +11,7 @@ from evaluation_files import write_labels
 
 import segpost
 from segpost.cli import main
+from segpost.files.images import read_labels
 
 pytest.importorskip("PIL.Image")
 
@@ -129,6 +130,19 @@ def test_names_of_conventions(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in text for name in segpost.Convention.names())
     assert "hf, huggingface" in text
     assert main(["run", "missing.npy", "--out", "out", "--convention", "hf"]) == 1
+
+
+def test_shifted_labels(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The option that the message names leaves nothing to say."""
+    for path in (folder / "preds").iterdir():
+        labels = read_labels(path)
+        write_labels(folder / "from-1" / path.name, labels + np.uint8(1))
+    twenty = ("--num-classes", "20", "--quiet")
+    text = evaluate(folder, capsys, "preds", "from-1", *twenty)
+    assert "preds are the target -1 at 100%" in text
+    assert "--map reduce_zero_label shifts TARGETS" in text
+    mapped = (*twenty, "--map", "reduce_zero_label", "--ignore-index", "255")
+    assert evaluate(folder, capsys, "preds", "from-1", *mapped) == ""
 
 
 def test_a_label_map_as_the_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

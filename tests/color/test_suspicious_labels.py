@@ -62,6 +62,25 @@ def test_masks_of_void(kind: str, is_batch: bool) -> None:
         segpost.colorize(labels, [(0, 0, 0), (9, 9, 9)])
 
 
+@pytest.mark.parametrize("name", ["voc", "cityscapes", "ade20k"])
+def test_a_palette_of_opencv(name: Any) -> None:
+    """Both cures that are printed have the colors of the data set."""
+    colors = segpost.Palette.named(name).colors
+    labels = np.arange(len(colors), dtype=np.uint8)[None]
+    wanted = segpost.colorize(labels, colors)
+    palette: Any = colors[:, ::-1]
+    for argument in (palette, palette.tolist()):
+        with pytest.warns(segpost.InputWarning, match="red and blue exchanged") as caught:
+            segpost.colorize(labels, argument)
+        assert [warning.filename for warning in caught] == [__file__]
+    cures = re.search(r"pass palette=(.*), or (.*)$", str(caught[0].message))
+    assert cures
+    for cure in cures.groups():
+        cured = segpost.colorize(labels, eval(cure, {"palette": palette}))
+        np.testing.assert_array_equal(cured, wanted)
+    segpost.colorize(labels, np.roll(palette, 1, 0))
+
+
 def test_colors_of_opencv(backend: str) -> None:
     """The printed expression has the labels."""
     labels = np.random.default_rng(4).integers(0, 21, (20, 30)).astype(np.uint8)

@@ -131,7 +131,7 @@ def test_misaligned_tensors_are_copied() -> None:
 def test_the_photograph_of_a_segmentation_is_kept() -> None:
     """Its memory stays, whatever becomes of the tensor."""
     photograph: Any = torch.full((400, 500, 3), 7, dtype=torch.uint8)
-    seg = segpost.postprocess(torch.zeros(2, 400, 500), image=photograph)
+    seg = segpost.postprocess(torch.rand(2, 400, 500) - 1, image=photograph)
     lent: Any = as_input_array(photograph, "x").array
     assert lent.base is photograph
     photograph.set_(torch.zeros(1, dtype=torch.uint8))

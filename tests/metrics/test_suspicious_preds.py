@@ -90,6 +90,22 @@ def test_only_the_target_is_one_hot() -> None:
             assert counts.trace() == labels.size
 
 
+def test_a_volume_of_logits() -> None:
+    """The printed expression is the label map of the volume."""
+    logits = np.random.default_rng(3).normal(size=(4, 6, 7, 8)).astype(np.float32)
+    with pytest.raises(ValueError, match="they are a volume") as error:
+        segpost.confusion_matrix(logits, logits.argmax(0), num_classes=4)
+    code = str(error.value).rpartition("pass ")[2]
+    labels = eval(code, {"segpost": segpost, "preds": logits})
+    assert segpost.confusion_matrix(labels, logits.argmax(0), num_classes=4).trace() == 6 * 7 * 8
+
+
+def test_names_as_the_number_of_classes() -> None:
+    names: Any = ["road", "car"]
+    with pytest.raises(TypeError, match="pass 2, and the names as class_names="):
+        segpost.ConfusionMatrix(names)
+
+
 def test_logits_as_target() -> None:
     labels = np.zeros((6, 7), np.uint8)
     with pytest.raises(TypeError, match=r"exchanged, pass \(preds, target\)"):
@@ -270,8 +286,8 @@ def test_exchanged_sides_of_logits(library: str) -> None:
     rows, columns = np.arange(160) * 40 // 160, np.arange(120) * 30 // 120
     target: Any = logits.argmax(0)[rows[:, None], columns].astype(np.uint8)
     wrong = logits.swapaxes(1, 2).copy()
-    stretched = scene(5, 30, 40)
-    rows, columns = np.arange(160) * 30 // 160, np.arange(120) * 40 // 120
+    stretched = scene(5, 36, 48)  # later ones of these shapes are not read
+    rows, columns = np.arange(192) * 36 // 192, np.arange(144) * 48 // 144
     shown: Any = stretched.argmax(0)[rows[:, None], columns].astype(np.uint8)
     if library == "torch":
         wrong, target, stretched, shown = map(torch.from_numpy, (wrong, target, stretched, shown))
@@ -284,7 +300,7 @@ def test_exchanged_sides_of_logits(library: str) -> None:
     cm.reset()
     cm.update(eval(code.group(0), {"logits": wrong}), target)
     cm.update(stretched, shown)
-    cm.update(stretched * 0 - shown.max(), target)  # of an untrained network
+    cm.update(logits[:, :28, :36] * 0, target[:144, :112])  # of an untrained network
     cm.update(scene(5, 30, 30), np.asarray(target))
 
 

@@ -86,6 +86,24 @@ def test_sigmoids_as_logits(values: Any, library: str) -> None:
     assert np.asarray(segpost.postprocess(logits).labels).shape == values.shape[1:]
 
 
+@pytest.mark.parametrize("total", [100, 255, 3])
+def test_percentages_as_logits(total: int) -> None:
+    """The printed expressions give the probabilities."""
+    logits = SHARES * total
+    with pytest.warns(segpost.InputWarning, match=f"add up to {total} over the classes") as caught:
+        segpost.postprocess(logits, want=("confidence",))
+    assert [warning.filename for warning in caught] == [__file__]
+    code = re.search(r"pass (logits / \d+) and convention=(.*)$", str(caught[0].message))
+    assert code
+    cured, convention = (
+        eval(part, {"segpost": segpost, "logits": logits}) for part in code.groups()
+    )
+    seg = segpost.postprocess(cured, convention=convention, want=("confidence",))
+    np.testing.assert_allclose(seg.confidence, SHARES.max(0), atol=1e-5)
+    for right in (logits - 1, np.maximum(LOGITS, 0), abs(LOGITS) + 1):
+        segpost.postprocess(right, want=("confidence",))
+
+
 def test_labels_of_probabilities_pass() -> None:
     """The label is the same."""
     np.testing.assert_array_equal(segpost.postprocess(SHARES).labels, LOGITS.argmax(0))
@@ -252,16 +270,18 @@ def test_exchanged_sides(call: Any, library: str) -> None:
 
 def test_sides_of_a_stretched_image() -> None:
     """A landscape input of a portrait image: its colors fit the labels as they are."""
-    logits = scene(5, 25, 33)
-    seg = segpost.postprocess(logits, image=picture(logits, 264, 200))
-    assert seg.labels.shape == (264, 200)
+    logits = scene(5, 27, 36)  # later ones of these shapes are not read
+    seg = segpost.postprocess(logits, image=picture(logits, 288, 216))
+    assert seg.labels.shape == (288, 216)
     for one in (scene(5, 33, 25), scene(5, 30, 30)):
         segpost.postprocess(one, image=picture(one, 264, 200))
         box = segpost.Letterbox.fit((264, 200), (264, 264))
         segpost.postprocess(scene(5, 33, 33), image=picture(one, 264, 200), letterbox=box)
-    background = scene(5, 25, 33)
+    background = scene(5, 26, 34)
     background[2] += 99
-    segpost.postprocess(background, image=picture(logits, 264, 200))
+    segpost.postprocess(background, image=picture(logits, 272, 208))
+    nothing = np.zeros((0, 264, 200, 3), np.uint8)
+    assert segpost.postprocess(logits[None][:0], image=nothing).labels.shape == (0, 264, 200)
 
 
 def test_sides_of_full_size() -> None:
@@ -307,6 +327,17 @@ def test_two_label_maps(kind: str) -> None:
     segpost.argmax(scores)
     for regions in (maps * 20, maps // 5, np.stack([maps[0], maps[1] + 9])):
         segpost.argmax(regions.astype(kind if regions.max() < 256 else "int64"))
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_equal_label_maps(kind: str) -> None:
+    """In no regions, too: of equal maps the label is 0 everywhere."""
+    labels = np.random.default_rng(5).integers(0, 21, (40, 50)).astype(kind)
+    for count in (2, 21):
+        with pytest.raises(ValueError, match=f"look like {count} label maps"):
+            segpost.argmax(np.stack([labels] * count))
+    other = np.stack([labels, labels[::-1]])
+    np.testing.assert_array_equal(segpost.argmax(other), other.argmax(0))
 
 
 def test_labels_with_a_threshold() -> None:

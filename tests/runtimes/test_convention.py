@@ -344,6 +344,7 @@ def test_logits_and_probabilities_are_not_mistaken_for_each_other() -> None:
     with pytest.raises(ValueError, match=r"probabilities already.*kind='probabilities'"):
         segpost.postprocess(made, convention="smp", want=("confidence",))
     hot = np.eye(C, dtype=np.float32)[MADE.argmax(1)].transpose(0, 3, 1, 2)
-    segpost.postprocess(hot, convention="smp", want=("confidence",))  # may be anything
+    with pytest.warns(segpost.InputWarning, match="as one-hot labels do"):  # may be anything
+        segpost.postprocess(hot, convention="smp", want=("confidence",))
     labels = segpost.postprocess(made, convention="smp").labels  # the same either way
     np.testing.assert_array_equal(labels, made.argmax(1))

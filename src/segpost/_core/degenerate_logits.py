@@ -25,6 +25,7 @@ MAX_UNTIED_LABEL = 150  # of the largest data sets; quantized logits that are sa
 MIN_UNTIED_LABELS = 3  # different values besides 0
 VOID = 255
 MIN_EQUAL_LOGITS = 8192  # fewer are an example
+MAX_READ = 1 << 28  # of which all are read, if some are equal
 
 
 class CallSettings(NamedTuple):
@@ -135,7 +136,9 @@ def _warn_of_equal_logits(array: InputArray) -> None:
     first = values.item(0)
     if values.size < MIN_EQUAL_LOGITS or first != values.item(values.size // 3):
         return
-    if not (values[..., :1, :1] == first).all() or not (values == first).all():
+    if values.size > MAX_READ or not (values[..., :1, :1] == first).all():
+        return
+    if values.min() != first or values.max() != first:
         return
     number = float(widen(values[..., :1, :1], array.kind).item(0))
     if np.isfinite(number):
@@ -217,6 +220,8 @@ def _is_sigmoid(array: InputArray) -> bool:
 def _ties_of_label_maps(array: InputArray) -> float | None:
     """Return the share of pixels whose largest value is in two maps; None if not of label maps."""
     maps, kind = array.array, array.kind
+    if _are_equal_maps(array):
+        return 1.0
     middle = maps[0, maps.shape[1] // 2, :256]
     if 2 * np.count_nonzero(middle[1:] == middle[:-1]) < len(middle) - 1:  # most logits return here
         return None
@@ -243,6 +248,18 @@ def _ties_of_label_maps(array: InputArray) -> float | None:
     if voted.size and voted.min() == voted.max():  # counts of votes; 0 where there are no data
         return None
     return float(((pixels == pixels.max(axis=0)).sum(axis=0) > 1).mean())
+
+
+def _are_equal_maps(array: InputArray) -> bool:
+    """Whether all maps are one of several whole numbers, in no regions: the label would be 0."""
+    maps = array.array
+    rows = slice(None, None, max(maps.shape[1] // 16, 1))
+    sample = maps[:, rows, :256]
+    if not (maps[:, :1, :1] == maps[0, 0, 0]).all() or not (sample == sample[0]).all():
+        return False
+    values = np.unique(widen(sample[0], array.kind))
+    are_whole = values[0] >= -1 and (values == np.rint(values)).all()
+    return bool(are_whole and len(values) > MIN_UNTIED_LABELS)
 
 
 def _are_label_maps(maps: Array) -> bool:

@@ -36,8 +36,8 @@ class InputWarning(UserWarning):
       that of another result;
     - an image that was in 0..1, or normalized, before it became uint8; an image in 0..1, or a
       normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged;
-    - a palette with names of more classes than the logits have, colors in 0..1, and class names
-      that are words for colors;
+    - a palette with names of more classes than the logits have, colors in 0..1, or of a data set
+      with red and blue exchanged, and class names that are words for colors;
     - at `ConfusionMatrix.compute`: predictions that are no class, where their values show why;
       targets that were divided by 255, masks of 0 and an ignored 255, a void of 255 that is counted
       as the last of 256 classes, predictions that are the next class almost everywhere, and nothing

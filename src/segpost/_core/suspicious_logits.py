@@ -20,6 +20,7 @@ SLICE_STEP = 4  # slices apart differ more than neighbors do; for classes it is 
 MIN_DRIFT = 1.5
 MAX_THICKNESS = 4  # of slices, in the changes from pixel to pixel
 MAX_SHAPES = 1024
+_RIGHT_SIDES: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()  # of logits and of results
 _SHAPES_OF_BATCHES: set[tuple[int, ...]] = set()  # whose first array was read
 MAX_ASPECT_RATIO = 3  # of maps that are not suspicious
 MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
@@ -200,7 +201,7 @@ def warn_by_image(logits: Logits, image: Array, class_axis: int) -> None:
     The colors show it, if the labels as they are explain them better than the transposed ones.
     """
     size = image.shape[1:3]
-    if not fits_transposed(logits.values.shape[2:], size) or isinstance(image, DeviceArray):
+    if not _may_be_exchanged(logits, size, image):
         return
     colors = _at_points(image[0].transpose(2, 0, 1)).astype(np.float64).reshape(3, -1)
 
@@ -218,7 +219,7 @@ def warn_by_target(logits: Logits, target: Array, class_axis: int) -> None:
     agree with the target more often.
     """
     size = target.shape[-2:]
-    if not fits_transposed(logits.values.shape[2:], size) or isinstance(target, DeviceArray):
+    if not _may_be_exchanged(logits, size, target):
         return
     points = _at_points(target[(0,) * (target.ndim - 2)][None])[0]
 
@@ -237,6 +238,18 @@ def fits_transposed(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
     return shape == size[::-1] or _has_one_stride(shape, size[::-1])
 
 
+def _may_be_exchanged(logits: Logits, size: tuple[int, ...], shown: Array) -> bool:
+    """Whether logits fit a size if they are transposed, and no image or target showed otherwise.
+
+    Of the others, and of those on a device, no value is read.
+    """
+    shape = logits.values.shape[2:]
+    if not fits_transposed(shape, size) or (shape, size) in _RIGHT_SIDES:
+        return False
+    are_on_cpu = not (isinstance(shown, DeviceArray) or isinstance(logits.values, DeviceArray))
+    return are_on_cpu and shown.size > 0 and logits.values.size > 0
+
+
 def _has_one_stride(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
     """Whether both axes have the stride of a network, as far as whole sizes show it."""
     low = max(n_out / (n_in + 1) for n_in, n_out in zip(shape, size, strict=True))
@@ -253,12 +266,15 @@ def _warn_of_sides(
 ) -> None:
     """Warn of exchanged sides of logits, unless their labels at points show that they are right."""
     values = logits.values
-    if isinstance(values, DeviceArray):
-        return
     points = widen(_at_points(values[0]), logits.kind)
     threshold = logits.threshold if logits.threshold is not None else 0
     labels = points.argmax(axis=0) if len(points) > 1 else points[0] > threshold
-    if (labels == labels.T).all() or is_right(labels):
+    if (labels == labels.T).all():
+        return
+    if is_right(labels):
+        if len(_RIGHT_SIDES) >= MAX_SHAPES:
+            _RIGHT_SIDES.clear()
+        _RIGHT_SIDES.add((values.shape[2:], size))
         return
     height, width = values.shape[2:]
     axes = "-2, -1" if class_axis == -3 else "-3, -2"

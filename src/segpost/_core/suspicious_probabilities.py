@@ -17,6 +17,9 @@ from segpost._core.logits import dequantize
 PROBABILITY_TOLERANCE = 1e-2
 MAX_SAMPLE = 4096  # values that are read before all are
 BFLOAT16_ONE = 0x3F80  # the bits of 1.0; those of negative numbers are larger
+EXACT_FLOATS = ("float16", "float32", "float64")  # whose values Python reads
+SUM_SHARE = 1e-2  # of percentages, by which their sums differ and that some class is below
+MANY_ITEMS = 8  # values, of which some is negative in most logits
 MIN_VALUES = 256  # in 0..1, of which none is beyond by chance
 SUM_TOLERANCE = 0.1  # of probabilities, beside which others are independent scores
 MIN_RANGE = 0.5  # of them: those of an untrained network may be all alike
@@ -109,6 +112,33 @@ def find_unit_values(
         f"is at most {largest:.2g}"
     )
     return UnitValues(False, description)
+
+
+def warn_of_percentages(logits: Logits) -> None:
+    """Warn of floats on the CPU that are not negative and have one sum over the classes, not 1.
+
+    Of most logits one or two values are read.
+    """
+    values, size = logits.values, logits.values.size
+    if size < MIN_VALUES or logits.kind not in EXACT_FLOATS or isinstance(values, DeviceArray):
+        return
+    if values.item(size - 1) < 0 or values.item(0) < 0:  # most return here
+        return
+    if any(values.item(k * size // MANY_ITEMS) < 0 for k in range(1, MANY_ITEMS)):
+        return
+    step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
+    sample = values[:, :, ::step_y, ::step_x]
+    sums = sample.sum(axis=1, dtype=np.float64)
+    total = float(sums.mean())
+    low, high = sample.min(), sample.max()
+    tolerance = SUM_SHARE * total
+    if not (0 <= low < tolerance < high and total > 1) or (abs(sums - total) > tolerance).any():
+        return
+    warn_of_input(
+        f"logits are not negative and add up to {total:.6g} over the classes at each of "
+        f"{sums.size} pixels, as percentages and votes do: pass logits / {total:.6g} and "
+        'convention=segpost.Convention(kind="probabilities")'
+    )
 
 
 def warn_before_softmax(logits: Logits, cure: str) -> None:

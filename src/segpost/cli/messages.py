@@ -73,6 +73,9 @@ REPLACEMENTS = {
         '--map FILE --map-to both makes labels of them, with {"0": 0, "255": 1} in a .json file'
     ),
     r"\bpass target // 255": 'pass --map FILE, a .json file of {"0": 0, "255": 1}',
+    r"\bPass (?:preds|target) . 1, or (?:preds|target) . 1": (
+        "--map reduce_zero_label shifts TARGETS, --map FILE --map-to preds shifts PREDS"
+    ),
     r"\bpass preds - 1": "--map FILE --map-to preds shifts them, with a .json file",
     r"19 classes are trainIds": "--map cityscapes makes trainIds of them",
     r"do the labels start at 1\?": "do the labels start at 1? --map reduce_zero_label shifts them",

@@ -8,8 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._core.arrays import as_input_array
+from segpost._core.errors import warn_of_input
+from segpost.color.datasets import list_palettes_of, read_dataset
 
 MAX_COLORS = 65536
+MIN_COLORS = 10  # of a data set
 
 
 def as_color_table(colors: Any, name: str) -> npt.NDArray[np.uint8]:
@@ -54,3 +57,24 @@ def as_color_table(colors: Any, name: str) -> npt.NDArray[np.uint8]:
 def as_constant(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return a copy that cannot be made writeable: the whole process shares palettes."""
     return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
+
+
+def as_palette_table(palette: Any) -> npt.NDArray[np.uint8]:
+    """Return the argument `palette` as a constant (K, 3) array, as `as_color_table`."""
+    table = as_color_table(palette, "palette")
+    _warn_of_exchanged_colors(table)
+    return table
+
+
+def _warn_of_exchanged_colors(table: npt.NDArray[np.uint8]) -> None:
+    """Warn if colors are those of a data set with red and blue exchanged, as OpenCV has them."""
+    if len(table) < MIN_COLORS:
+        return
+    exchanged = table[:, ::-1].tolist()
+    for name in list_palettes_of(len(table)):
+        colors = [[*color] for color in read_dataset(name).colors]
+        if colors == exchanged != table.tolist():
+            warn_of_input(
+                f"palette has the colors of {name!r} with red and blue exchanged, but colors are "
+                f"red, green, blue: pass palette={name!r}, or palette[:, ::-1]"
+            )

@@ -15,7 +15,7 @@ from segpost._core.arrays import Array
 from segpost._core.errors import warn_of_input
 from segpost._core.public import public
 from segpost._core.text import suggest_name
-from segpost.color.color_table import MAX_COLORS, as_color_table, as_constant
+from segpost.color.color_table import MAX_COLORS, as_color_table, as_constant, as_palette_table
 from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import list_aliases, read_dataset
 from segpost.color.distinct import MAX_DISTINCT, distinct_colors
@@ -348,7 +348,7 @@ def as_palette(palette: object) -> Palette:
     if is_sequence and any(isinstance(color, str) for color in cast(Any, palette)):
         raise TypeError(f"palette is a list of strings; {TEXT_CURE}")
     if is_sequence or hasattr(palette, "__array__") or hasattr(palette, "__dlpack__"):
-        return Palette(as_color_table(palette, "palette"))
+        return Palette(as_palette_table(palette))
     raise TypeError(
         "palette must be a segpost.Palette, the name of one, a list or an array of colors, or a "
         f"dict of them, got {type(palette).__name__}"

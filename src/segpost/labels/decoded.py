@@ -16,7 +16,11 @@ from segpost._core.contract import Logits
 from segpost._core.errors import format_index, warn_of_input
 from segpost._core.logits import dequantize
 from segpost._core.sampling import Axes
-from segpost._core.suspicious_probabilities import PROBABILITY_TOLERANCE, find_unit_values
+from segpost._core.suspicious_probabilities import (
+    PROBABILITY_TOLERANCE,
+    find_unit_values,
+    warn_of_percentages,
+)
 from segpost._core.validation import check_on_cpu
 
 QUANTIZED_ID_TOLERANCE = 1e-3
@@ -60,6 +64,7 @@ def refuse_probabilities(
     """
     unit = find_unit_values(logits, quantization)
     if unit is None:
+        warn_of_percentages(logits)
         return
     cure = 'convention=segpost.Convention(kind="probabilities")'
     if convention is not None:

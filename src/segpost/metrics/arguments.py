@@ -18,6 +18,11 @@ DUPLICATES: tuple[str, ...] = get_args(Duplicates)
 
 def as_class_count(num_classes: object) -> int:
     """Check the number of classes."""
+    if isinstance(num_classes, (list, tuple)) and all(isinstance(n, str) for n in num_classes):
+        raise TypeError(
+            f"num_classes must be an integer, got {num_classes!r}; pass {len(num_classes)}, and "
+            "the names as class_names="
+        )
     number = as_integer(num_classes, "num_classes")
     if not 1 <= number <= MAX_CLASSES:
         raise ValueError(f"num_classes must be in 1..{MAX_CLASSES}, got {number}")

@@ -216,7 +216,7 @@ def _pair_logits(
         warn_of_probabilities(preds, "preds")
     class_count = 2 if logits.threshold is not None else preds.array.shape[class_axis]
     if class_count != classes or class_count == 1:
-        _raise_wrong_classes(preds, class_axis, class_count, classes, argument)
+        _raise_wrong_classes(preds, class_axis, class_count, classes, argument, labels.shape)
     images, target_images = logits.values.shape[0], labels.shape[0] if labels.ndim == 3 else 1
     if images != target_images:
         raise ValueError(f"preds have {images} images, target has {labels.shape[0]}")
@@ -232,13 +232,20 @@ def _pair_logits(
 
 
 def _raise_wrong_classes(
-    preds: InputArray, class_axis: int, class_count: int, classes: int, argument: Any
+    preds: InputArray,
+    class_axis: int,
+    class_count: int,
+    classes: int,
+    argument: Any,
+    target_shape: tuple[int, ...],
 ) -> NoReturn:
     """Raise the error of logits whose number of classes is wrong, or 1; with the cure."""
     shape = preds.array.shape
     hint = ""
     if class_count == 1 and (classes <= 2 or preds.kind in LABEL_KINDS):
         hint = f"; {cure_of_preds(argument, preds, class_axis)}"
+    elif shape == (classes, *target_shape):
+        hint = "; they are a volume: pass segpost.argmax(preds, volume=True)"
     elif shape[-1 if class_axis == -3 else -3] == classes:
         hint = f"; pass axis={-1 if class_axis == -3 else -3}"
     raise ValueError(

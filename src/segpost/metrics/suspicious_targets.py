@@ -73,6 +73,8 @@ def _warn_of_counted_void(counts: CountSnapshot) -> None:
 def _warn_of_shift(counts: CountSnapshot) -> None:
     """Warn if most predictions are the class after that of the target, or the one before."""
     matrix = counts.state[:-1, :-1]
+    if np.count_nonzero(counts.state[:-1, -1]):  # which has a warning of its own
+        return
     pixels = int(counts.state[:-1].sum())
     if pixels < MIN_PIXELS or matrix.trace() > MAX_UNSHIFTED * pixels:
         return

@@ -29,6 +29,7 @@ DTYPES: tuple[str, ...] = get_args(InputDtype)
 
 TAP_BYTES = 192  # a pixel of a side, while the filter of a resize is computed
 PLAIN_NUMBERS = (float, int)  # True is none
+DEFAULTS = {"mean": 0.0, "std": 1.0}  # of `Letterbox.apply`
 MAX_OF_UNIT_RANGE = 2.0  # means and deviations of pixels in 0..1 are below it
 
 
@@ -115,10 +116,24 @@ def normalization(settings: InputSettings, count: int, largest_pixel: float) -> 
             f"mean {mean!r} and std {std!r} are exchanged: those of ImageNet are "
             f"mean={IMAGENET['mean']}, std={IMAGENET['std']}"
         )
+    elif not are_sequences:
+        _warn_of_half_of_imagenet(mean, std)
     arguments_of_table = mean, std, pad, scale, settings["dtype"], count, largest_pixel
     if all(map(_is_constant, (mean, std, pad, scale))):
         return _constant_table(*arguments_of_table)
     return _normalization_table(*arguments_of_table)
+
+
+def _warn_of_half_of_imagenet(mean: object, std: object) -> None:
+    """Warn if one of ImageNet's mean and deviation is left out, which belong together."""
+    for name, value, other_name, other in (("mean", mean, "std", std), ("std", std, "mean", mean)):
+        if not isinstance(value, (tuple, list)) or (*value,) != IMAGENET[name]:
+            continue
+        if type(other) is float and other == DEFAULTS[other_name]:
+            warn_of_input(
+                f"{name} is that of ImageNet, and {other_name} is {other!r}: networks that were "
+                f"trained with one have both, pass {other_name}={IMAGENET[other_name]}"
+            )
 
 
 def _is_constant(value: object) -> bool:
