@@ -30,6 +30,7 @@ class InputWarning(UserWarning):
     - probabilities where logits are expected: by `softmax`, or with a threshold;
     - an image that was in 0..1, or normalized, before it became uint8; an image in 0..1, or a
       normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged;
+    - names of characters that the font of a picture lacks;
     - a palette with names of more classes than the logits have, colors in 0..1, and class names
       that are words for colors;
     - predictions that are no class, by `ConfusionMatrix.compute`, where their values show why, and
