@@ -118,6 +118,27 @@ def test_batches_of_segments_are_described() -> None:
         assert batch._repr_html_() is not None
 
 
+def test_regions_of_segments_have_classes_and_scores() -> None:
+    """One for each segment that has pixels, in order of the ids; of a batch a tuple."""
+    for task in ("panoptic", "instance"):
+        seg = segments(task, want=("labels", "regions"))
+        present = [one for one in seg.segments if one.area]
+        assert seg.regions.labels.tolist() == [one.label for one in present]
+        assert seg.regions.areas.tolist() == [one.area for one in present]
+        assert [tuple(box) for box in seg.regions.boxes.tolist()] == [one.box for one in present]
+        scores = [one["score"] for one in seg.regions.coco(image_id=1)]
+        assert scores == [one.score for one in present]
+        assert_array_equal(seg.regions[0].mask(), seg.labels == present[0].id)
+    batch = segpost.segment_queries(
+        HEAD.classes[None], HEAD.masks[None], task="instance", want=("regions",)
+    )
+    assert batch.labels is None
+    assert len(batch.regions) == 1
+    assert batch[0].regions == batch.regions[0]
+    with pytest.raises(ValueError, match=r"has labels, segments and regions, got want=\['color'\]"):
+        segments(want=("color",))
+
+
 def test_ids_without_a_segment_are_an_error() -> None:
     """The message says which."""
     seg = segpost.Segmentation(labels=np.full(SIZE, 4, np.uint8), segments=(), image=IMAGE)
