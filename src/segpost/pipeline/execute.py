@@ -13,8 +13,8 @@ from segpost._core.device import context_of
 from segpost._core.sampling import Axes
 from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.labels.decoded import gather_label_probability, resize_probabilities
+from segpost.pipeline.options import Options
 from segpost.pipeline.plan import Plan
-from segpost.spatial.letterbox import Letterbox
 
 
 def as_guide(image: object) -> Array:
@@ -43,7 +43,7 @@ def execute(plan: Plan, logits: Logits, image: Array | None) -> tuple[Array | No
     options, outputs, resampling = plan.options, plan.outputs, plan.resampling
     guide = image
     if guide is not None or outputs.overlay is not None:
-        guide = check_guide(guide, outputs.labels.shape, options.letterbox)
+        guide = check_guide(guide, outputs.labels.shape, options)
     if not outputs.labels.size:
         return guide, outputs.probabilities
     values = logits.values if resampling.region is None else logits.values[resampling.region]
@@ -130,7 +130,7 @@ def _execute_probabilities(plan: Plan, logits: Logits, guide: Array | None) -> A
     return probabilities if "probabilities" in options.outputs else None
 
 
-def check_guide(array: Array | None, shape: tuple[int, ...], letterbox: Letterbox | None) -> Array:
+def check_guide(array: Array | None, shape: tuple[int, ...], options: Options) -> Array:
     """Return the image, which must have the size of the results."""
     if array is None:
         raise ValueError('want has "overlay", which needs image=')
@@ -139,9 +139,9 @@ def check_guide(array: Array | None, shape: tuple[int, ...], letterbox: Letterbo
         raise ValueError(f"image has {array.shape[0]} images, logits have {n}")
     if array.shape[:-1] != shape:
         cure = f"pass size={tuple(array.shape[-3:-1])} to get labels at the image's size"
-        if letterbox is not None:
-            cure = f"this letterbox is for images of {letterbox.image_size}"
-            cure += size_cure(letterbox.image_size, array.shape[-3:-1])
+        if options.letterbox is not None:
+            cure = f"this letterbox is for images of {options.letterbox.image_size}"
+            cure += size_cure(options.letterbox.image_size, array.shape[-3:-1])
         raise ValueError(
             f"image of shape {array.shape[-3:]} does not fit labels of {n} x {tuple(size)}; {cure}"
         )

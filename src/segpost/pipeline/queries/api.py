@@ -164,7 +164,7 @@ def segment_queries(
         options = with_image_size(options, Logits(head.masks, head.kind), guide)
     geometry = plan_geometry((height, width), rules, options.size, input_size, letterbox)
     if guide is not None:
-        check_guide(guide, (len(head.masks), *geometry.size), letterbox)
+        check_guide(guide, (len(head.masks), *geometry.size), options)
     results = []
     for probabilities, masks in zip(head.probabilities, head.masks, strict=True):
         if task == "panoptic":
