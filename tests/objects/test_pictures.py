@@ -287,6 +287,8 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (GRAY, {"legend": "right"}, ValueError, "legend must be one of 'upper right'"),
     (GRAY, {"color_by": "label"}, ValueError, "color_by must be one of 'class', 'instance'"),
     (GRAY, {"alpha": 1.5}, ValueError, "alpha must be in 0..1"),
+    (GRAY, {"boxes": "no"}, TypeError, "boxes must be True or False, got 'no'"),
+    (GRAY, {"font": 5}, TypeError, "font must be the path of a font, got 5"),
     (GRAY, {"scale": 0}, ValueError, "scale must be in 0.01..100"),
 ]
 

@@ -83,6 +83,17 @@ def test_regions_are_equal_by_their_values() -> None:
         hash(one)
 
 
+def test_equal_regions_of_every_source() -> None:
+    """Labels, masks, codes and logits of the same pixels give equal regions."""
+    regions = segpost.regions(LABELS)
+    logits = np.stack([label == LABELS for label in range(8)]).astype(np.float32)
+    assert segpost.regions(logits=logits) == regions
+    for masks in (regions.masks(), regions.rle(), regions.masks().astype(np.uint8)):
+        assert segpost.regions(masks=masks).relabel(regions.labels) == regions
+    both = segpost.regions(LABELS, connectivity=4)
+    assert both == segpost.regions(masks=both.masks()).relabel(both.labels)
+
+
 def test_arrays_of_regions_are_read_only() -> None:
     """They are computed once: a change would be in every later result."""
     regions = scored(0.5, 0.25)

@@ -101,6 +101,51 @@ def test_other_pictures_of_segments_show_ids() -> None:
     assert f"1 {name}" in repr(seg) or len(named) > 3
 
 
+def test_batches_of_segments_are_described() -> None:
+    """An id has other classes in another image: its name is the id."""
+    from segpost.pipeline.display import legend_of
+
+    for count, name in ((1, "1 "), (2, "segment 1")):
+        batch = segpost.segment_queries(
+            np.repeat(HEAD.classes[None], count, 0),
+            np.repeat(HEAD.masks[None], count, 0),
+            task="panoptic",
+            dialect="maskformer",
+            palette="cityscapes",
+        )
+        assert any(entry.name.startswith(name) for entry in legend_of(batch))
+        assert "no segment" in repr(batch) or len(legend_of(batch)) > 3
+        assert batch._repr_html_() is not None
+
+
+def test_regions_of_segments_have_classes_and_scores() -> None:
+    """One for each segment that has pixels, in order of the ids; of a batch a tuple."""
+    for task in ("panoptic", "instance"):
+        seg = segments(task, want=("labels", "regions"))
+        present = [one for one in seg.segments if one.area]
+        assert seg.regions.labels.tolist() == [one.label for one in present]
+        assert seg.regions.areas.tolist() == [one.area for one in present]
+        assert [tuple(box) for box in seg.regions.boxes.tolist()] == [one.box for one in present]
+        scores = [one["score"] for one in seg.regions.coco(image_id=1)]
+        assert scores == [one.score for one in present]
+        assert_array_equal(seg.regions[0].mask(), seg.labels == present[0].id)
+    batch = segpost.segment_queries(
+        HEAD.classes[None], HEAD.masks[None], task="instance", want=("regions",)
+    )
+    assert batch.labels is None
+    assert len(batch.regions) == 1
+    assert batch[0].regions == batch.regions[0]
+    with pytest.raises(ValueError, match=r"has labels, segments and regions, got want=\['color'\]"):
+        segments(want=("color",))
+
+
+def test_ids_without_a_segment_are_an_error() -> None:
+    """The message says which."""
+    seg = segpost.Segmentation(labels=np.full(SIZE, 4, np.uint8), segments=(), image=IMAGE)
+    with pytest.raises(ValueError, match="1 ids without a segment, first 4; segments have 0"):
+        seg.draw()
+
+
 def test_indexed_png_of_segments(tmp_path: Any) -> None:
     """Its pixels are ids, its colors those of instances."""
     from PIL import Image
@@ -131,6 +176,8 @@ def test_a_batch_of_one_is_its_image() -> None:
     one = segpost.postprocess(logits, size=SIZE)
     assert_array_equal(one.draw(IMAGE), one[0].draw(IMAGE))
     assert_array_equal(one.draw(IMAGE[None]), one[0].draw(IMAGE))
+    with pytest.raises(ValueError, match=r"image\[0\] of a batch of one, got shape \(2, 90"):
+        one.draw(np.stack([IMAGE, IMAGE]))
     two = segpost.postprocess(np.repeat(logits, 2, axis=0), size=SIZE)
     with pytest.raises(ValueError, match=r"draw seg\[0\], seg\[1\]"):
         two.draw(IMAGE)

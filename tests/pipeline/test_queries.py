@@ -265,7 +265,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"dialect": "mask3former"}, ValueError, "dialect must be one of"),
     ({"input_size": (80, 144)}, ValueError, "input_size is for the dialects"),
     ({"want": ("confidence",), "task": "semantic"}, ValueError, "have scores"),
-    ({"want": ("color",)}, ValueError, "has labels and segments"),
+    ({"want": ("color",)}, ValueError, "has labels, segments and regions"),
 ]
 
 

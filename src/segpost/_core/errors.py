@@ -36,6 +36,7 @@ class InputWarning(UserWarning):
       that of another result;
     - an image that was in 0..1, or normalized, before it became uint8; an image in 0..1, or a
       normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged;
+    - names of characters that the font of a picture lacks;
     - a palette with names of more classes than the logits have, colors in 0..1, or of a data set
       with red and blue exchanged, and class names that are words for colors;
     - at `ConfusionMatrix.compute`: predictions that are no class, where their values show why;

@@ -73,6 +73,10 @@ def check_picture_options(
         corners = (legend,)
     if isinstance(text, str):
         raise TypeError(f"text must be True, False or a text for each region, got {text!r}")
+    if not isinstance(boxes, (bool, np.bool_)):
+        raise TypeError(f"boxes must be True or False, got {boxes!r}")
+    if font is not None and not isinstance(font, (str, PathLike)):
+        raise TypeError(f"font must be the path of a font, got {font!r}")
     factor = arguments.as_real(scale, "scale", 0.01, 100.0)
     return PictureOptions(chosen, names, color_by, bool(boxes), text, corners, factor, font)
 

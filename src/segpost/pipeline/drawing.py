@@ -114,11 +114,14 @@ def draw_segments(
     return source.wrap(annotate_regions(found, blended, colors, options))
 
 
-def palette_of_segments(segments: Sequence[Segment], classes: Palette | None) -> Palette:
-    """Return a color and a name for every id of a map of segments: the id, and its class."""
-    count = max((segment.id for segment in segments), default=0) + 1
-    names = ["no segment"] * count
-    for segment in segments:
+def palette_of_segments(images: Sequence[Sequence[Segment]], classes: Palette | None) -> Palette:
+    """Return a color and a name for every id of maps of segments: the id, and its class.
+
+    In several images an id has several classes: its name is the id alone.
+    """
+    count = max((segment.id for segments in images for segment in segments), default=0) + 1
+    names = ["no segment", *(f"segment {k}" for k in range(1, count))]
+    for segment in images[0] if len(images) == 1 else ():
         is_named = classes is not None and 0 <= segment.label < len(classes)
         name = classes.name(segment.label) if is_named and classes else f"class {segment.label}"
         names[segment.id] = f"{segment.id} {name}"

@@ -37,12 +37,23 @@ def find_segment_regions(id_map: Array, segments: Sequence[Segment]) -> tuple[An
     id_map : integer array of shape (H, W)
     segments : sequence of Segment
         One for every id of the map but 0.
+
+    Raises
+    ------
+    ValueError
+        For ids without a segment.
     """
     from segpost.objects.collection import Regions
     from segpost.objects.sources import table_of_labels
 
     by_id = {segment.id: segment for segment in segments}
     table = table_of_labels(id_map, None, None, 0)
+    unknown = [i for i in table.labels.tolist() if i not in by_id]
+    if unknown:
+        raise ValueError(
+            f"labels have {len(unknown)} ids without a segment, first {unknown[0]}; segments have "
+            f"{len(by_id)}"
+        )
     known = [by_id[i] for i in table.labels.tolist()]
     classes = np.array([segment.label for segment in known], np.int64)
     scores = np.array([segment.score for segment in known], np.float64)

@@ -117,7 +117,7 @@ def save_record(path: str | PathLike[str], what: Want, value: Any, index: Any) -
         regions = value if index is ... else value[index]
         import json  # for this result alone: it loads five modules
 
-        write_text(Path(path), json.dumps(regions.geojson()))
+        write_text(Path(path), json.dumps(regions.geojson(), allow_nan=False))
         return
     arrays = (to_host(as_input_array(array, "topk").array) for array in value)
     labels, probabilities = (array[index] for array in arrays)

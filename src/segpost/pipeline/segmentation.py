@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -299,7 +299,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         self,
         image: Any = None,
         *,
-        names: Any = None,
+        names: Mapping[int, str] | Sequence[str] | None = None,
         color_by: ColorBy | None = None,
         alpha: float | Sequence[float] = 0.5,
         boxes: bool | None = None,
@@ -348,7 +348,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
 
         one: Any = self
         if self._is_batch_of_one("labels", "draw"):
-            one, image = self[0], image[0] if getattr(image, "ndim", 3) == 4 else image
+            one, image = self[0], image[0] if getattr(image, "shape", ())[:-3] == (1,) else image
         return draw_segmentation(
             one, image, names, color_by, alpha, boxes, text, legend, scale, font
         )
@@ -384,7 +384,8 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         if self.segments is not None:
             from segpost.pipeline.drawing import palette_of_segments
 
-            return palette_of_segments(self.segments, self.palette)
+            images = self.segments if self._is_batch() else (self.segments,)
+            return palette_of_segments(images, self.palette)
         return self.palette or display.colors_up_to(int(self._label_array().max(initial=0)))
 
     def _first_result(self) -> Any:

@@ -1,5 +1,6 @@
-"""Forms of results for people: tables, findings, HTML pages, and data for JSON.
+"""Forms of results for people: tables, findings, HTML pages, texts in pictures, and data for JSON.
 
 Nothing here knows a metric, a palette or a file. Import from the modules: `tables` (terminal and
-Markdown), `findings`, `html`, `jsonable` and `text` (escaping).
+Markdown), `findings`, `html`, `jsonable`, `text` (escaping) and `annotations` (boxes, names and a
+legend).
 """

@@ -24,6 +24,7 @@ from segpost.pipeline.queries.rules import (
     rules_of,
 )
 from segpost.pipeline.queries.semantic import segment_semantic
+from segpost.pipeline.regions import find_segment_regions
 from segpost.pipeline.results import Want
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.letterbox import Letterbox
@@ -85,8 +86,9 @@ def segment_queries(
         Panoptic: a query has no segment if it wins only this share of its mask, or less.
     image, palette, alpha
         As in `postprocess`; `Segmentation.draw` takes image and palette of every task.
-    want : iterable of {"labels", "color", "overlay"}
-        The results to compute; colors are for task "semantic".
+    want : iterable of {"labels", "color", "overlay", "regions"}
+        The results to compute; colors are for task "semantic". "regions" of segments have their
+        classes and scores, so that ``seg.regions.coco(image_id)`` are results of COCO.
 
     Returns
     -------
@@ -150,9 +152,9 @@ def segment_queries(
         if things is not None:
             raise ValueError('thing_classes is for the tasks "panoptic" and "instance"')
         return segment_semantic(head, rules, options, image, input_size)
-    if options.outputs != {"labels"}:
+    if not options.outputs <= {"labels", "regions"}:
         raise ValueError(
-            f"task {task!r} has labels and segments, got want={sorted(options.outputs)}: "
+            f"task {task!r} has labels, segments and regions, got want={sorted(options.outputs)}: "
             "seg.draw(image) returns a picture of them"
         )
     height, width = head.masks.shape[2:]
@@ -162,7 +164,7 @@ def segment_queries(
         options = with_image_size(options, Logits(head.masks, head.kind), guide)
     geometry = plan_geometry((height, width), rules, options.size, input_size, letterbox)
     if guide is not None:
-        check_guide(guide, (len(head.masks), *geometry.size), letterbox)
+        check_guide(guide, (len(head.masks), *geometry.size), options)
     results = []
     for probabilities, masks in zip(head.probabilities, head.masks, strict=True):
         if task == "panoptic":
@@ -177,12 +179,16 @@ def segment_queries(
             )
         results.append(result)
     segments: Any = tuple(segments for _, segments in results)
+    regions: Any = None
+    if "regions" in options.outputs:
+        regions = tuple(find_segment_regions(*result)[0] for result in results)
     labels = _stack([id_map for id_map, _ in results]) if head.is_batch else results[0][0]
     return Segmentation(
-        labels=head.wrap(labels),
+        labels=head.wrap(labels) if "labels" in options.outputs else None,
         segments=segments if head.is_batch else segments[0],
         palette=options.palette,
         image=guide if guide is None or head.is_batch else guide[0],
+        regions=regions if regions is None or head.is_batch else regions[0],
     )
 
 
