@@ -23,7 +23,10 @@ KERNELS = (
 )
 THREADS = ("native/test_process.py", "metrics/test_threads.py", "crf", "spatial", "objects")
 # What is killed, forked or limited in its memory, and what compiles: the sanitizers are in the way.
-LEFT_OUT = "not fork and not signal and not interrupt and not memory and not daemon and not rss"
+LEFT_OUT = (
+    "not fork and not dataloader and not signal and not interrupt and not memory and not daemon "
+    "and not rss and not numba"
+)
 OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=0",  # Python frees little at its end
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
