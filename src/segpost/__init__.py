@@ -8,7 +8,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from segpost._core.extensions import warn_without_native
+from segpost._core.extensions import refuse_subinterpreter, warn_without_native
 from segpost._moved import register_moved_modules
 
 if TYPE_CHECKING:
@@ -228,5 +228,6 @@ def __dir__() -> list[str]:
 register_moved_modules()
 del register_moved_modules
 
+refuse_subinterpreter()
 warn_without_native()
 del warn_without_native

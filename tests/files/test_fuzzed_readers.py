@@ -14,7 +14,7 @@ import pytest
 pytestmark = pytest.mark.faults
 SECONDS = 10  # for each reader; a machine under load reads fewer files in them
 PACKAGES = {"torch": "torch", "hdf5": "h5py", "onnx": "onnx"}
-PICTURES = ("png", "tif", "bmp", "gif")
+PICTURES = ("png", "tif", "jpg", "bmp", "gif", "webp")
 
 
 def fuzz(reader: str, folder: Path) -> subprocess.CompletedProcess[str]:

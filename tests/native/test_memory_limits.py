@@ -53,6 +53,7 @@ for left in range(1, 9):
 """
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(not NATIVE, reason="there is no native code")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is one of Linux")
 def test_a_worker_without_memory_for_its_exception() -> None:

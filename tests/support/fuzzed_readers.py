@@ -80,6 +80,17 @@ def labels(suffix: str, kinds: tuple[str, ...]) -> Reader:
     return _of_path(seeds, f"labels.{suffix}", read if suffix == "png" else read_labels)
 
 
+def photos(suffix: str) -> Reader:
+    """Pictures of one format."""
+    from PIL import Image
+
+    from segpost.files import read_image
+
+    buffer = io.BytesIO()
+    Image.fromarray(_labels()).save(buffer, format={"jpg": "JPEG"}.get(suffix, suffix))
+    return _of_path([buffer.getvalue()], f"photo.{suffix}", read_image)
+
+
 def _repaired_png(data: bytes) -> bytes:
     """A PNG with the check sums of its chunks, as far as it has chunks."""
     repaired, start = bytearray(data[:8]), 8
@@ -149,13 +160,16 @@ def _without_limits() -> None:
 
 def torch_files() -> Reader:
     """Checkpoints and logits of torch, as the contained process reads them."""
+    import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
     import torch
+    from torch._weights_only_unpickler import Unpickler
 
     from segpost.checkpoints import sandbox_child
     from segpost.files import tensor_child
     from segpost.files.contained import Request
 
     _without_limits()
+    Unpickler.load = atheris.instrument_func(Unpickler.load)  # type: ignore[method-assign]
     seeds = []
     for value in (torch.zeros(3, 4, 5), {"model": {"a": torch.ones(2, 3)}, "epoch": 3}):
         for options in ({}, {"_use_new_zipfile_serialization": False}):
@@ -316,8 +330,10 @@ def planted() -> Reader:
 READERS: dict[str, Callable[[], Reader]] = {
     "png": lambda: labels("png", ("L", "P")),
     "tif": lambda: labels("tif", ("L", "P")),
-    "bmp": lambda: labels("bmp", ("L", "P")),
-    "gif": lambda: labels("gif", ("P",)),
+    "jpg": lambda: photos("jpg"),
+    "bmp": lambda: photos("bmp"),
+    "gif": lambda: photos("gif"),
+    "webp": lambda: photos("webp"),
     "npy": lambda: arrays("npy"),
     "npz": lambda: arrays("npz"),
     "safetensors": safetensors,
@@ -338,8 +354,7 @@ def main() -> None:
 
     name, corpus, *options = sys.argv[1:]
     warnings.simplefilter("ignore")
-    followed = ["segpost", "torch._weights_only_unpickler"]
-    with atheris.instrument_imports(include=followed):
+    with atheris.instrument_imports(include=["segpost"]):
         import segpost  # noqa: F401
 
         reader = READERS[name]()

@@ -37,6 +37,26 @@ def warn_without_native() -> None:
         )
 
 
+def refuse_subinterpreter() -> None:
+    """Raise an ImportError in a sub-interpreter; to be called by the package's `__init__`.
+
+    NumPy and the native code belong to one interpreter: before Python 3.12 a module of pybind11
+    that another one imports waits for ever.
+    """
+    for name in ("_interpreters", "_xxsubinterpreters"):  # of Python 3.13, and of those before
+        try:
+            interpreters = importlib.import_module(name)
+        except ImportError:
+            continue
+        if interpreters.get_current() != interpreters.get_main():
+            raise ImportError(
+                "segpost cannot be imported in a sub-interpreter, since NumPy and its native code "
+                "cannot: import it in the main interpreter, which is the one of mod_wsgi's "
+                "applications with WSGIApplicationGroup %{GLOBAL}"
+            )
+        return
+
+
 def native_problem() -> str | None:
     """Return why the native backend cannot be used, or None if it can."""
     try:

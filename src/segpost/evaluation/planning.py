@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +63,11 @@ def write_plan(
         raise ValueError(f"shard_images must be in 1..{MAX_SHARD_IMAGES}, got {size}")
     run = run.absolute()
     (run / SHARDS).mkdir(parents=True, exist_ok=True)
-    roots = {name: source_root(source) for name, source in sources.items()}
+    roots = {name: _Root(source) for name, source in sources.items()}
     with tempfile.TemporaryFile(dir=run) as lines:
         whole, offsets, offset = hashlib.sha256(), [0], 0
         for number, pair in enumerate(pairing.pairs, 1):
-            line = _image_line(pair, roots)
+            line = _image_line(pair, list(roots.values()))
             whole.update(line)
             lines.write(line)
             offset += len(line)
@@ -83,7 +83,7 @@ def write_plan(
             "unpaired": [list(names) for names in pairing[1:]],
             "lines": whole.hexdigest(),
             "index": hashlib.sha256(index).hexdigest(),
-            "roots": {name: str(root) for name, root in roots.items()},
+            "roots": {name: root.folder for name, root in roots.items()},
             "facts": dict(facts),
         }
         head["id"] = plan_id(head)
@@ -121,16 +121,26 @@ def _same_plan(run: Path, head: Mapping[str, Any]) -> Plan:
     raise PlanError(f"{where} has another plan: {reason}; another folder takes the new one")
 
 
-def _image_line(pair: Pair, roots: Mapping[str, Path]) -> bytes:
-    paths = [path for path in pair[1:] if path is not None]
-    relative = [_relative(str(p), str(root)) for p, root in zip(paths, roots.values(), strict=True)]
+class _Root:
+    """The folder of a source, and what the paths of its files begin with."""
+
+    def __init__(self, source: Path) -> None:
+        self.folder = str(source_root(source))
+        self.prefix = f"{source if source.is_dir() else source.parent}{os.sep}"
+
+    def relative(self, path: str) -> str:
+        """Return a path relative to the folder."""
+        rest = path[len(self.prefix) :]
+        if path.startswith(self.prefix) and ".." not in rest:
+            return rest
+        absolute = os.path.abspath(path)
+        if absolute.startswith(self.folder + os.sep):
+            return absolute[len(self.folder) + 1 :]
+        return os.path.relpath(absolute, self.folder)
+
+
+def _image_line(pair: Pair, roots: Sequence[_Root]) -> bytes:
+    paths = [str(path) for path in pair[1:] if path is not None]
+    relative = [root.relative(path) for path, root in zip(paths, roots, strict=True)]
     sizes = [os.stat(path).st_size for path in paths]
     return f"{encode_json([pair.id, relative, sizes])}\n".encode()
-
-
-def _relative(path: str, root: str) -> str:
-    """Return a path relative to a folder, without its name where it is below it."""
-    absolute = os.path.abspath(path)
-    if absolute.startswith(root + os.sep):
-        return absolute[len(root) + 1 :]
-    return os.path.relpath(absolute, root)
