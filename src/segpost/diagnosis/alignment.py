@@ -258,7 +258,7 @@ class Alignment(CodedMaps):
             tiles = [cut_tiles(codes, down, across) for codes in (target, whole)]
             return np.array([[np.count_nonzero(a == b) for b in tiles[1]] for a in tiles[0]])
 
-        orders = []
+        orders: list[tuple[int, Callable[..., Array], dict[str, Any]]] = []
         for down, across, order in iter_tile_orders(self.size, agree):
             detail = {"tiles": f"{down} x {across}", "order": order.tolist()}
             orders.append((down * across, partial(self._reorder, down, across, order), detail))
