@@ -96,7 +96,8 @@ class ClassCounts:
                 continue
             gain, most = (change.right - change.was_right for change in (found, permutation))
             if gain >= MIN_OFFSET_SHARE * most:
-                return found
+                detail = {key: found.detail[key] for key in ("offset", "classes_moved")}
+                return found._replace(detail=detail)
         return None
 
     def is_possible_offset(self, offset: int) -> bool:
