@@ -30,9 +30,9 @@ def test_right_runs_of_unseen_networks(unseen: Holdout) -> None:
 
 
 def test_mistakes_with_unseen_networks(unseen: Holdout) -> None:
-    """The cause comes first in four of five runs; of poor networks little can be said."""
+    """The cause comes first in nine of ten runs."""
     verdicts = judge_failures(iter_unseen_mistakes(unseen))
     missed = [(v.what, v.scene, [f.code for f in v.findings]) for v in verdicts if not v.is_named]
     assert len(verdicts) >= 150
-    assert len(missed) <= 0.2 * len(verdicts), missed
-    assert sum(verdict.is_misnamed for verdict in verdicts) <= 4, missed
+    assert len(missed) <= 0.1 * len(verdicts), missed
+    assert sum(verdict.is_misnamed for verdict in verdicts) <= 2, missed

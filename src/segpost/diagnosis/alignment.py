@@ -58,6 +58,7 @@ MAX_SHIFTED_WRONG = 0.12  # of the pixels that disagree after a likely offset
 MAX_SHIFTED_SHARE = 0.5  # of the errors of the best alternative that it leaves
 MAX_FAR_WRONG = 0.08  # of the pixels: among thousands of offsets one fits halfway by chance
 MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in many places
+MAX_IMPOSSIBLE = 0.02  # share of the pixels whose class no offset makes
 MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
 EXPLAINED = 0.3  # share of errors that a change leaves, below which no padding is fitted
 MIN_PADDED_WRONG = 0.02  # share of errors from which any padding is searched
@@ -148,17 +149,16 @@ class Alignment(CodedMaps):
 
     def _iter_candidates(self) -> Iterator[Candidate]:
         before = self.wrong_share
-        for found in ClassCounts(self.values, self.matrix).iter_maps():
+        counts = ClassCounts(self.values, self.matrix)
+        for found in counts.iter_maps():
             is_swap = len(found.detail.get("order", ())) == 2 and found.name == "permutation"
             is_hint = is_swap and len(self.target) < MIN_OFFSET_IMAGES
+            if found.name == "offset":  # another order has classes that no offset makes
+                is_hint = not counts.is_possible_offset(found.detail["offset"], MAX_IMPOSSIBLE)
             rank: Rank = "hint" if is_hint else "likely"
+            before_map = found.was_right / found.known
             explanation = Explanation(
-                found.name,
-                found.right,
-                found.known,
-                found.detail,
-                found.was_right / found.known,
-                rank,
+                found.name, found.right, found.known, found.detail, before_map, rank
             )
             penalty = 0.02 if found.name in ("permutation", "inverted") else 0.002
             yield Candidate(
@@ -258,7 +258,7 @@ class Alignment(CodedMaps):
             tiles = [cut_tiles(codes, down, across) for codes in (target, whole)]
             return np.array([[np.count_nonzero(a == b) for b in tiles[1]] for a in tiles[0]])
 
-        orders = []
+        orders: list[tuple[int, Callable[..., Array], dict[str, Any]]] = []
         for down, across, order in iter_tile_orders(self.size, agree):
             detail = {"tiles": f"{down} x {across}", "order": order.tolist()}
             orders.append((down * across, partial(self._reorder, down, across, order), detail))

@@ -96,12 +96,17 @@ class ClassCounts:
                 continue
             gain, most = (change.right - change.was_right for change in (found, permutation))
             if gain >= MIN_OFFSET_SHARE * most:
-                return found
+                detail = {key: found.detail[key] for key in ("offset", "classes_moved")}
+                return found._replace(detail=detail)
         return None
 
-    def is_possible_offset(self, offset: int) -> bool:
-        """Return whether every prediction is a class, at least 0, plus the offset."""
-        predicted, target = (self.values[self.matrix.sum(axis=axis) > 0] for axis in (0, 1))
+    def is_possible_offset(self, offset: int, tolerance: float = 0.0) -> bool:
+        """Return whether predictions are classes, at least 0, plus the offset.
+
+        Values at up to a share `tolerance` of the pixels do not count.
+        """
+        least = tolerance * self.known
+        predicted, target = (self.values[self.matrix.sum(axis=axis) > least] for axis in (0, 1))
         if offset > 0:
             return bool(predicted.min(initial=offset) >= offset)
         return bool(predicted.max(initial=0) <= target.max(initial=0) + offset)

@@ -42,7 +42,7 @@ LIMITS = {
     "permutation": (0.5, 0.12, 2.4),
     "inverted": (0.5, 0.12, 2.4),
 }
-OPEN_COST = 0.2  # of correlation, of the whole target
+OPEN_COST = 0.3  # of correlation, of the whole target
 MAX_HONEST_SHARE = 0.9  # of it, what a wider or narrower outline may have
 TILES = 4  # in each direction
 MIN_HINT_OFFSET = 3  # pixels

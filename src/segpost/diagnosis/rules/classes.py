@@ -41,13 +41,13 @@ def labelid_for_trainid(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "reduce-zero-label-missing",
     needs=NEEDS,
-    ranks="likely",
+    ranks="likely hint",
     cure="target = np.where(target == 0, 255, target - 1)  # with 255 ignored",
     consequence_of=CAUSES,
 )
 def reduce_zero_label_missing(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target less 1: the network was trained with reduce_zero_label, and
-    the target was read without it.
+    the target was read without it. Of a prediction that is often wrong it is a hint.
     """
     return _find_offset(context, -1)
 
@@ -55,13 +55,13 @@ def reduce_zero_label_missing(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "reduce-zero-label-twice",
     needs=NEEDS,
-    ranks="likely",
+    ranks="likely hint",
     cure="target = np.where(target == 255, 0, target + 1)",
     consequence_of=CAUSES,
 )
 def reduce_zero_label_twice(context: DiagnosticContext) -> RuleResult | None:
     """Every prediction is its target plus 1: reduce_zero_label was applied to the target twice, or
-    to a data set whose class 0 is a class.
+    to a data set whose class 0 is a class. Of a prediction that is often wrong it is a hint.
     """
     return _find_offset(context, 1)
 
@@ -69,12 +69,14 @@ def reduce_zero_label_twice(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "class-offset",
     needs=NEEDS,
-    ranks="likely",
+    ranks="likely hint",
     cure="target = target + offset",
     consequence_of=CAUSES,
 )
 def class_offset(context: DiagnosticContext) -> RuleResult | None:
-    """Every prediction is its target plus a constant."""
+    """Every prediction is its target plus a constant. Of a prediction that is often wrong it is a
+    hint.
+    """
     explanation = best_explanation(context, "offset")
     if explanation is None or abs(explanation.detail["offset"]) == 1:
         return None
@@ -84,12 +86,12 @@ def class_offset(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "inverted-mask",
     needs=NEEDS,
-    ranks="likely",
+    ranks="likely hint",
     cure="labels = 1 - labels",
     consequence_of=CAUSES,
 )
 def inverted_mask(context: DiagnosticContext) -> RuleResult | None:
-    """Foreground and background are exchanged."""
+    """Foreground and background are exchanged. Of a prediction that is often wrong it is a hint."""
     explanation = best_explanation(context, "inverted")
     if explanation is None:
         return None
@@ -107,7 +109,7 @@ def inverted_mask(context: DiagnosticContext) -> RuleResult | None:
 def classes_permuted(context: DiagnosticContext) -> RuleResult | None:
     """The classes have another order in the prediction than in the target: after the best
     assignment of one to the other they agree. Two classes that change places in one picture are a
-    hint: an input with red and blue exchanged may do that.
+    hint: an input with red and blue exchanged may do that; so are predictions that are often wrong.
     """
     explanation = best_explanation(context, "permutation")
     if explanation is None:

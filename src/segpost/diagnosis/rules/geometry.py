@@ -51,13 +51,15 @@ def height_width_swapped(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "turned",
     needs="predicted target",
-    ranks="likely",
+    ranks="likely hint",
     cure="undo the flip of test-time augmentation, and the EXIF orientation of photographs",
     unless="height-width-swapped transposed-labels",
     consequence_of=CAUSES,
 )
 def turned(context: DiagnosticContext) -> RuleResult | None:
-    """The prediction is flipped, rotated or transposed against its target."""
+    """The prediction is flipped, rotated or transposed against its target. Of a prediction that is
+    often wrong it is a hint.
+    """
     explanation = best_explanation(context, "turn")
     if explanation is None:
         return None
@@ -73,13 +75,14 @@ def turned(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "letterbox",
     needs="predicted target",
-    ranks="likely",
+    ranks="likely hint",
     cure="feed the network the whole picture: segpost.Letterbox.fit(image.shape[:2], input_size)",
     consequence_of=CAUSES,
 )
 def letterbox(context: DiagnosticContext) -> RuleResult | None:
     """The prediction belongs to a padded or cropped image and was stretched over all of it: the
-    padding was not removed, or a center crop was not undone.
+    padding was not removed, or a center crop was not undone. Of a prediction that is often wrong it
+    is a hint, and so is a padding that without logits looks like another sampling grid.
     """
     explanation = best_explanation(context, "window")
     if explanation is None:
@@ -115,12 +118,14 @@ def shifted(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "tiles-exchanged",
     needs="predicted target",
-    ranks="likely",
+    ranks="likely hint",
     cure="paste every window where it was cut: segpost.Merger",
     consequence_of=CAUSES,
 )
 def tiles_exchanged(context: DiagnosticContext) -> RuleResult | None:
-    """Tiles of the prediction are pasted in another order than they were cut in."""
+    """Tiles of the prediction are pasted in another order than they were cut in. Of a prediction
+    that is often wrong it is a hint.
+    """
     explanation = best_explanation(context, "tiles")
     if explanation is None:
         return None
@@ -142,12 +147,14 @@ def tiles_exchanged(context: DiagnosticContext) -> RuleResult | None:
 @rule(
     "pictures-exchanged",
     needs="predicted target",
-    ranks="likely",
+    ranks="likely hint",
     cure="labels = labels[order]  # the predictions in the order of the targets",
     consequence_of=CAUSES,
 )
 def pictures_exchanged(context: DiagnosticContext) -> RuleResult | None:
-    """The predictions of a batch belong to the targets of other pictures of the same batch."""
+    """The predictions of a batch belong to the targets of other pictures of the same batch. Of a
+    prediction that is often wrong it is a hint.
+    """
     explanation = best_explanation(context, "images")
     if explanation is None:
         return None
