@@ -358,3 +358,20 @@ def test_mean_and_std_in_other_units() -> None:
     first = box.apply(image, mean=mean, std=std, scale=1)
     second = box.apply(image, mean=mean / 255, std=std / 255)
     np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+def test_one_of_the_statistics_of_imagenet() -> None:
+    """Networks have both; the printed argument is the other one."""
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    box = segpost.Letterbox.fit((8, 8), (8, 8))
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    options: Any
+    for options in ({"mean": mean}, {"std": list(std)}):
+        with pytest.warns(segpost.InputWarning, match="is that of ImageNet, and") as caught:
+            box.apply(image, **options)
+        assert [warning.filename for warning in caught] == [__file__]
+        name, _, value = str(caught[0].message).rpartition("pass ")[2].partition("=")
+        cured = box.apply(image, **options, **{name: eval(value)})
+        np.testing.assert_allclose(cured, box.apply(image, mean=mean, std=std), atol=1e-6)
+    for right in ({"mean": 0.5}, {"mean": (0.5, 0.5, 0.5)}, {"std": 0.25}, {}):
+        box.apply(image, **right)

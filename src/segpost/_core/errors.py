@@ -35,7 +35,8 @@ class InputWarning(UserWarning):
     - labels that are 0 and 255 only where 255 is ignored, and labels in a file whose name ends with
       that of another result;
     - an image that was in 0..1, or normalized, before it became uint8; an image in 0..1, or a
-      normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged;
+      normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged,
+      or of which one is left out;
     - names of characters that the font of a picture lacks;
     - a palette with names of more classes than the logits have, colors in 0..1, or of a data set
       with red and blue exchanged, and class names that are words for colors;
