@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from segpost._backends.label_runs import runs_of_argmax
 from segpost._backends.reference.labels import argmax
+from segpost._core.arrays import label_dtype
 from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.object_contract import Runs
 from segpost._core.rle import compress_masks
@@ -52,3 +54,17 @@ def count_runs(
 ) -> tuple[Array, Array]:
     """Return the counts of regions, and where those of each end."""
     return count_region_runs(offsets, column, top, bottom, height, width)
+
+
+def runs_of_argmax(
+    argmax: Callable[[Logits, Axes, Array], LogitErrors],
+    find_runs: Callable[[Array], Runs],
+    logits: Logits,
+    axes: Axes,
+) -> tuple[Runs, LogitErrors]:
+    """Return the runs of the label maps that a backend computes."""
+    images, channels = logits.values.shape[:2]
+    classes = channels if logits.threshold is None else 2
+    labels = np.empty((images, axes.y.n_out, axes.x.n_out), label_dtype(classes))
+    errors = argmax(logits, axes, labels)
+    return find_runs(labels), errors

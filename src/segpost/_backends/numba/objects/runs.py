@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from segpost._backends.label_runs import runs_of_argmax
 from segpost._backends.numba.labels.operations import argmax
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import frozen, packed, pieces
+from segpost._backends.reference.objects import runs_of_argmax
 from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.object_contract import Runs
 from segpost._core.rle import compress_masks
