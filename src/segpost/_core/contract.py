@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.object_contract import ObjectOperations
+from segpost._core.query_contract import QueryGrids as QueryGrids
+from segpost._core.query_contract import QueryMasks as QueryMasks
+from segpost._core.query_contract import QueryOperations
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
@@ -121,8 +124,7 @@ class LatticeConfig(NamedTuple):
     prune_bound: float  # bound on the total probability of the labels that are pruned
 
 
-# The values minimize the error against the exact mean field of photographs and noise.
-LATTICES = {
+LATTICES = {  # that minimize the error against the exact mean field of photographs and noise
     "fast": LatticeConfig(1, 0.5, 1.0, 0, 1e-4),
     "default": LatticeConfig(1, 0.42, 1.02, 2, 1e-5),
     "high": LatticeConfig(2, 0.4, 1.02, 1, 1e-6),
@@ -172,7 +174,7 @@ class CrfSolver(Protocol):
         ...
 
 
-class Backend(BoundaryOperations, ObjectOperations, Protocol):
+class Backend(BoundaryOperations, ObjectOperations, QueryOperations, Protocol):
     """The operations of a backend."""
 
     def supports(self, operation: str, kind: str = "") -> bool:

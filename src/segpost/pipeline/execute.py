@@ -43,7 +43,7 @@ def execute(plan: Plan, logits: Logits, image: Array | None) -> tuple[Array | No
     options, outputs, resampling = plan.options, plan.outputs, plan.resampling
     guide = image
     if guide is not None or outputs.overlay is not None:
-        guide = _check_guide(guide, outputs.labels.shape, options.letterbox)
+        guide = check_guide(guide, outputs.labels.shape, options.letterbox)
     if not outputs.labels.size:
         return guide, outputs.probabilities
     values = logits.values if resampling.region is None else logits.values[resampling.region]
@@ -130,7 +130,7 @@ def _execute_probabilities(plan: Plan, logits: Logits, guide: Array | None) -> A
     return probabilities if "probabilities" in options.outputs else None
 
 
-def _check_guide(array: Array | None, shape: tuple[int, ...], letterbox: Letterbox | None) -> Array:
+def check_guide(array: Array | None, shape: tuple[int, ...], letterbox: Letterbox | None) -> Array:
     """Return the image, which must have the size of the results."""
     if array is None:
         raise ValueError('want has "overlay", which needs image=')

@@ -97,7 +97,7 @@ def build_plan(
         threshold = resolve_threshold(
             options.threshold, classes, quantization, of_probabilities=is_probabilities
         )
-    lut, alpha = _color_tables(options, labels, array.array.shape, class_axis)
+    lut, alpha = color_tables(options, labels, array.array.shape, class_axis)
     resampling = plan_resampling(
         (*size,),
         options.size,
@@ -196,7 +196,7 @@ def _call_settings(options: Options, is_probabilities: bool) -> CallSettings:
     )
 
 
-def _color_tables(
+def color_tables(
     options: Options, labels: int, shape: tuple[int, ...], class_axis: int
 ) -> tuple[Array | None, Array | None]:
     """Return the colors of the labels and their weights, for the outputs that need them."""

@@ -13,6 +13,7 @@ from segpost.pipeline.options import check_options
 from segpost.pipeline.queries.geometry import plan_geometry
 from segpost.pipeline.queries.inputs import as_query_logits
 from segpost.pipeline.queries.instances import segment_instances
+from segpost.pipeline.queries.masks import image_of
 from segpost.pipeline.queries.panoptic import segment_panoptic
 from segpost.pipeline.queries.rules import (
     QUERY_TASKS,
@@ -152,19 +153,20 @@ def segment_queries(
             f"task {task!r} has labels and segments, got want={sorted(options.outputs)} and "
             f"image={'None' if image is None else '...'}: color seg.labels by segpost.colorize"
         )
-    height, width = head.masks.shape[2:]
+    height, width = head.masks.values.shape[2:]
     geometry = plan_geometry((height, width), rules, size, input_size, letterbox)
     results = []
-    for probabilities, masks in zip(head.probabilities, head.masks, strict=True):
+    for n, probabilities in enumerate(head.probabilities):
+        masks = image_of(head.masks, n)
         if task == "panoptic":
             every = frozenset(range(head.classes))
             stuff = frozenset() if things is None else every - things
             result = segment_panoptic(
-                probabilities, masks, head.kind, geometry, rules, stuff=stuff, **thresholds
+                probabilities, masks, geometry, rules, stuff=stuff, **thresholds
             )
         else:
             result = segment_instances(
-                probabilities, masks, head.kind, geometry, rules, things=things, **thresholds
+                probabilities, masks, geometry, rules, things=things, **thresholds
             )
         results.append(result)
     segments: Any = tuple(segments for _, segments in results)
