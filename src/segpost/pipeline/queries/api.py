@@ -49,7 +49,8 @@ def segment_queries(
 
     The rules are those of the processors of transformers 5, or of the original code of Mask2Former
     (which is detectron2's). No mask is resized to the size of the result, except where it may be
-    the largest.
+    the largest. Labels are those of the definition in float64, on every backend; the scores of
+    instances are within 1e-6 of it.
 
     Parameters
     ----------
@@ -117,7 +118,8 @@ def segment_queries(
     Where segpost differs from transformers 5.24 on purpose: segment ids begin at 1 with every task
     and dialect, and a fused segment is listed once. There, a query that is fused with an earlier
     one sets the counter of ids back, so that two segments can have one id. Instances are in order
-    of their scores, and the best one lies on top; there the order is undefined. `mask_threshold`
+    of their scores, and the best one lies on top; there the order is undefined. An instance whose
+    mask has no pixel in the result is left out, as it is there. `mask_threshold`
     applies to instances too; there it is always 0.5.
 
     Examples

@@ -47,11 +47,10 @@ def as_query_logits(class_logits: object, mask_logits: object) -> QueryLogits:
     masks = _as_floats(mask_logits, "mask_logits")
     _check_shapes(classes.array.shape, masks.array.shape)
     is_batch = masks.array.ndim == 4
-    mask_values = masks.array if is_batch else masks.array[None]
     class_values = widen(classes.array, classes.kind).astype(np.float64)
     _check_finite(class_values, "class_logits")
     _refuse_class_probabilities(class_values)
-    bounds = bound_masks(mask_values, masks.kind)
+    bounds = bound_masks(masks.array, masks.kind)
     _refuse_mask_probabilities(masks.array, masks.kind)
     return QueryLogits(
         probabilities=_softmax(class_values if is_batch else class_values[None]),

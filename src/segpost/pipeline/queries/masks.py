@@ -10,25 +10,26 @@ from segpost._core.errors import format_index
 from segpost._core.query_contract import BLOCK, PITCH, QueryMasks
 
 
-def bound_masks(values: Array, kind: str) -> QueryMasks:
-    """Return mask logits (N, Q, h, w) of a type with their bounds.
+def bound_masks(logits: Array, kind: str) -> QueryMasks:
+    """Return mask logits (Q, h, w) or (N, Q, h, w) of a type, as a batch with their bounds.
 
     Raises
     ------
     ValueError
         For values that are not finite.
     """
+    values = logits if logits.ndim == 4 else logits[None]
     n, queries, *size = values.shape
     blocks = [-(-length // step) for length, step in zip(size, BLOCK, strict=True)]
     shape = (n, *blocks, -(-queries // PITCH) * PITCH)
     masks = QueryMasks(values, kind, np.empty(shape, np.float32), np.empty(shape, np.float32))
     count, first = registry.backend(masks.low, operation="bound_masks").bound_masks(masks)
     if count:
-        index = np.unravel_index(first, values.shape)
-        bad = widen(values[index][None], kind)[0]
+        index = np.unravel_index(first, logits.shape)
+        bad = widen(logits[index][None], kind)[0]
         raise ValueError(
-            f"mask_logits have {count} of {values.size} values that are NaN or infinite, "
-            f"first {bad} at {format_index(index[1:] if n == 1 else index)}"
+            f"mask_logits have {count} of {logits.size} values that are NaN or infinite, "
+            f"first {bad} at {format_index(index)}"
         )
     return masks
 
