@@ -7,6 +7,7 @@ namespace {
 
 constexpr float negligible = 1e-6f; // of the best class, all queries together
 constexpr float slack = 1e-4f;      // of sums of bounds: more than their errors
+constexpr double rounding = 1e-11;  // of float64 sums, more than there is
 
 template <class T> class ClassTiles {
   public:
@@ -28,8 +29,8 @@ template <class T> class ClassTiles {
         active_ = scratch.take<std::int32_t>(queries_);
         sigmoids_ = scratch.take<float>(queries_ * tile_points);
         planes_ = scratch.take<float>(job.classes * tile_points);
-        exact_ = scratch.take<double>(job.classes * tile_points);
-        is_exact_ = scratch.take<std::uint8_t>(tile_points);
+        exact_ = scratch.take<double>(2 * job.classes * tile_points);
+        is_exact_ = scratch.take<std::uint8_t>(2 * tile_points);
     }
 
     // The weights of an image's queries as float32, with classes of no weight after the last.
@@ -63,7 +64,7 @@ template <class T> class ClassTiles {
             return fill(0, pixels.top(0), pixels.top(pixels.rows()), pixels.left(0),
                         pixels.left(pixels.columns()));
         const Planes planes = sum_planes();
-        for (std::int64_t p = 0; p < tile_points; ++p) is_exact_[p] = 0;
+        for (std::int64_t p = 0; p < 2 * tile_points; ++p) is_exact_[p] = 0;
         label_cells(planes, pixels, memory_, *this, fill,
                     [&](std::int64_t c, std::int64_t y, std::int64_t x) {
                         reinterpret_cast<L *>(job_.labels.row(tile.n, y))[x] =
@@ -71,19 +72,30 @@ template <class T> class ClassTiles {
                     });
     }
 
+    // The sums over the active queries decide if what the others could add cannot change the
+    // answer; else all queries do, as the definition says.
     std::int64_t decide(const std::int32_t *list, std::int64_t count, std::int64_t y,
                         std::int64_t x, std::int64_t point) const {
         const CornerWeights<4> weights = corner_weights(job_.y, y, job_.x, x);
-        const std::int64_t corner[4] = {point, point + 1, point + tile_columns,
-                                        point + tile_columns + 1};
-        for (int k = 0; k < 4; ++k)
-            if (weights.of[k] != 0) sum_exactly(corner[k]);
+        const double *corner[4];
         ExactLabel best;
-        for (std::int64_t i = 0; i < count; ++i) {
-            double sums[4];
+        for (int pass = 0; pass < 2; ++pass) {
             for (int k = 0; k < 4; ++k)
-                sums[k] = exact_[corner[k] * job_.classes + classes_[list[i]]];
-            best.add(static_cast<std::int32_t>(i), weights.sum(sums));
+                corner[k] = weights.of[k] == 0
+                                ? exact_
+                                : sums_at(point + k / 2 * tile_columns + k % 2, pass == 1);
+            double most = 0.0, second = 0.0;
+            best = ExactLabel();
+            for (std::int64_t i = 0; i < count; ++i) {
+                double sums[4];
+                for (int k = 0; k < 4; ++k) sums[k] = corner[k][list[i]];
+                const double value = weights.sum(sums);
+                best.add(static_cast<std::int32_t>(i), value);
+                second = max(second, min(most, value));
+                most = max(most, value);
+            }
+            const double open = 2.0 * job_.y.den * job_.x.den * static_cast<double>(rest_);
+            if (most - second > open + rounding * most) break;
         }
         return best.label();
     }
@@ -163,6 +175,7 @@ template <class T> class ClassTiles {
         std::int64_t c = 0;
         for (; c + 2 <= listed_; c += 2) sum_classes<2>(c, count);
         if (c < listed_) sum_classes<1>(c, count);
+        active_count_ = count;
         rest_ = rest_ * (1.0f + slack) + tiny_;
         float spread = 0.0f;
         for (std::int64_t i = 0; i < listed_; ++i) spread = max(spread, high_sums_[i]);
@@ -200,27 +213,33 @@ template <class T> class ClassTiles {
         }
     }
 
-    // The sums of all queries and classes at a point, once.
-    void sum_exactly(std::int64_t point) const {
-        if (is_exact_[point]) return;
-        is_exact_[point] = 1;
+    // The sums of the listed classes at a point, over the active queries or over all: once.
+    const double *sums_at(std::int64_t point, bool all) const {
+        const std::int64_t place = all ? tile_points + point : point;
+        double *sums = exact_ + place * job_.classes;
+        if (is_exact_[place]) return sums;
+        is_exact_[place] = 1;
         const double *weights = weights_of(tile_.n);
-        double *sums = exact_ + point * job_.classes;
-        for (std::int64_t c = 0; c < job_.classes; ++c) sums[c] = 0.0;
         const PointCorners corners = reader_.corners(point);
-        for (std::int64_t q = 0; q < queries_; ++q) reader_.prefetch(q, corners);
-        for (std::int64_t q = 0; q < queries_; ++q) {
-            const double value = exact_sigmoid(reader_.value(q, corners));
-            for (std::int64_t c = 0; c < job_.classes; ++c)
-                sums[c] += weights[q * job_.classes + c] * value;
+        const std::int64_t count = all ? queries_ : active_count_;
+        const auto query = [&](std::int64_t i) {
+            return all ? i : static_cast<std::int64_t>(active_[i]);
+        };
+        for (std::int64_t i = 0; i < count; ++i) reader_.prefetch(query(i), corners);
+        for (std::int64_t i = 0; i < listed_; ++i) sums[i] = 0.0;
+        for (std::int64_t i = 0; i < count; ++i) {
+            const double value = exact_sigmoid(reader_.value(query(i), corners));
+            const double *row = weights + query(i) * job_.classes;
+            for (std::int64_t j = 0; j < listed_; ++j) sums[j] += row[classes_[j]] * value;
         }
+        return sums;
     }
 
     const QueryClassesJob &job_;
     PointReader<T> reader_;
     CellMemory memory_;
     QueryTile tile_{};
-    std::int64_t queries_, pitch_, listed_ = 0;
+    std::int64_t queries_, pitch_, listed_ = 0, active_count_ = 0;
     float tiny_, lowest_ = 0.0f, rest_ = 0.0f;
     float *low_, *high_;           // [bounds.pitch] of sigmoids
     float *size_, *range_;         // [bounds.pitch] of logits
@@ -231,8 +250,8 @@ template <class T> class ClassTiles {
     std::int32_t *active_;         // [Q]
     float *sigmoids_;              // [Q, tile_points]
     float *planes_;                // [C, tile_points]
-    double *exact_;                // [tile_points, C]
-    std::uint8_t *is_exact_;       // [tile_points]
+    double *exact_;                // [2, tile_points, C] of active queries, and of all
+    std::uint8_t *is_exact_;       // [2, tile_points]
 };
 
 template <class T>
