@@ -2,6 +2,7 @@
 #include "bindings/crf.hpp"
 #include "bindings/dlpack.hpp"
 #include "bindings/jobs.hpp"
+#include "bindings/queries.hpp"
 #include "bindings/signals.hpp"
 
 #include "cpu/runtime/launch.hpp"
@@ -441,6 +442,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("argmax_runs", &argmax_runs, arg("logits"), arg("axes"));
     m.def("find_runs", &find_runs, arg("labels"), arg("values").none() = py::none());
     bind_crf(m);
+    bind_queries(m);
     m.def("bind_records", &bind_records, arg("contract"));
     bind_dlpack(m);
     // For Cython: capi.pxd takes it from here. Nothing in it is ever freed.

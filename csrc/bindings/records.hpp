@@ -22,6 +22,8 @@ namespace py = pybind11;
     RECORD(OverlayTarget, image, alpha, out)                                                       \
     RECORD(ColorOutputs, lut, color, overlay)                                                      \
     RECORD(LogitErrors, nan_count, nan_first, undefined_count, undefined_first)                    \
+    RECORD(QueryMasks, values, kind, low, high)                                                    \
+    RECORD(QueryGrids, to_grid, origin, to_result)                                                 \
     RECORD(LabelErrors, count, first)                                                              \
     RECORD(Unary, values, kind, unary_kind, clamp)                                                 \
     RECORD(Pairwise, sigma, guide, guide_sigma, compatibility, normalization, guide_range)         \

@@ -9,6 +9,8 @@ from segpost._core.contract import (
     LogitErrors,
     Logits,
     Pairwise,
+    QueryGrids,
+    QueryMasks,
     Unary,
     UnaryErrors,
 )
@@ -49,6 +51,40 @@ def rank_classes(
     top_labels: Array | None,
     top_probabilities: Array | None,
 ) -> LogitErrors: ...
+def bound_masks(masks: QueryMasks) -> tuple[int, int]: ...
+def label_classes(masks: QueryMasks, grids: QueryGrids, weights: Array, labels: Array) -> None: ...
+def assign_queries(
+    masks: QueryMasks,
+    grids: QueryGrids,
+    queries: Array,
+    scores: Array,
+    thresholds: Array,
+    is_logit: bool,
+    is_late: bool,
+    cuts: bool,
+    labels: Array,
+    counts: Array,
+) -> None: ...
+def measure_masks(
+    masks: QueryMasks,
+    grids: QueryGrids,
+    queries: Array,
+    level: float,
+    is_late: bool,
+    bits: Array,
+    areas: Array,
+    sums: Array,
+) -> None: ...
+def paint_masks(
+    bits: Array,
+    masks: Array,
+    values: Array,
+    row: Array,
+    column: Array,
+    labels: Array,
+    counts: Array,
+) -> None: ...
+def replace_labels(labels: Array, values: Array, out: Array) -> None: ...
 def add_resized(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None: ...
 def colorize(labels: Array, lut: Array, ignore_index: int | None, out: Array) -> LabelErrors: ...
 def overlay(

@@ -76,7 +76,7 @@ def test_instances_are_those_of_the_definition(head: query_heads.Head, dialect: 
     expected = query_heads.instances(head, dialect, SIZE)
     assert [one.label for one in seg.segments] == [label for label, _, _ in expected]
     scores = [score for _, score, _ in expected]
-    np.testing.assert_allclose([one.score for one in seg.segments], scores, rtol=1e-9)
+    np.testing.assert_allclose([one.score for one in seg.segments], scores, rtol=1e-6)
     id_map = np.zeros(SIZE, int)
     numbered = list(enumerate(expected, start=1))
     for number, (_, _, mask) in numbered if dialect == "eomt" else numbered[::-1]:
@@ -222,8 +222,13 @@ def test_a_letterbox_shows_the_image_alone() -> None:
         whole = segment(head, task=task, dialect="maskformer", size=(96, 96))
         inside = segment(head, task=task, dialect="maskformer", letterbox=box)
         assert inside.labels.shape == (48, 96)
-        same = inside.labels[:46] == whole.labels[:46]
-        assert same.all() or task == "panoptic"  # where areas decide on segments
+        maps = [seg.labels[:46] for seg in (whole, inside)]
+        if task == "instance":  # instances below the image have no ids
+            maps = [
+                np.array([0.0, *(one.score for one in seg.segments)])[labels]
+                for seg, labels in zip((whole, inside), maps, strict=True)
+            ]
+        assert (maps[0] == maps[1]).all() or task == "panoptic"  # where areas decide on segments
 
 
 HEAD = structured_head(0)

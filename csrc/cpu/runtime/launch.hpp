@@ -35,6 +35,14 @@ struct MaskCodes {
 };
 bool launch_compress_counts(const std::int64_t *counts, const std::int64_t *ends,
                             std::int64_t masks, const CancelToken &, MaskCodes &);
+bool launch_bound_masks(const BoundMasksJob &, const CancelToken &, LogitErrors &); // not finite
+bool launch_query_classes(const QueryClassesJob &, const CancelToken &);
+bool launch_assign_queries(const AssignQueriesJob &, const CancelToken &);
+bool launch_measure_masks(const MeasureMasksJob &, const CancelToken &);
+bool launch_paint_masks(const PaintMasksJob &, const CancelToken &);
+// out = values[labels], of one map.
+bool launch_replace_labels(const LabelView &labels, const std::int32_t *values,
+                           const LabelView &out, const CancelToken &);
 bool launch_add_resized(const AddResizedJob &, const CancelToken &);
 bool launch_colorize(const ColorizeJob &, const CancelToken &, LabelErrors &);
 bool launch_overlay(const OverlayJob &, const CancelToken &, LabelErrors &);

@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.object_contract import ObjectOperations, Runs
+from segpost._core.query_contract import QueryGrids as QueryGrids
+from segpost._core.query_contract import QueryMasks as QueryMasks
+from segpost._core.query_contract import QueryOperations
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
 
@@ -121,8 +124,7 @@ class LatticeConfig(NamedTuple):
     prune_bound: float  # bound on the total probability of the labels that are pruned
 
 
-# The values minimize the error against the exact mean field of photographs and noise.
-LATTICES = {
+LATTICES = {  # that minimize the error against the exact mean field of photographs and noise
     "fast": LatticeConfig(1, 0.5, 1.0, 0, 1e-4),
     "default": LatticeConfig(1, 0.42, 1.02, 2, 1e-5),
     "high": LatticeConfig(2, 0.4, 1.02, 1, 1e-6),
@@ -169,15 +171,13 @@ class CrfSolver(Protocol):
 
         Without `trace` energies are NaN; without a tolerance too, changes are NaN.
         """
-        ...
 
 
-class Backend(BoundaryOperations, ObjectOperations, Protocol):
+class Backend(BoundaryOperations, ObjectOperations, QueryOperations, Protocol):
     """The operations of a backend."""
 
     def supports(self, operation: str, kind: str = "") -> bool:
         """Return whether the backend has an operation, for elements of `kind` if that is given."""
-        ...
 
     def argmax(
         self,
@@ -202,7 +202,6 @@ class Backend(BoundaryOperations, ObjectOperations, Protocol):
         The arguments say whether the logits are resized, whether they are of a one-channel head,
         and whether all probabilities are written as well.
         """
-        ...
 
     def argmax_volume(
         self,
@@ -372,7 +371,6 @@ class PendingCounts(Protocol):
 
     def synchronize(self) -> None:
         """Wait for the counts, and raise an error if there are bad values."""
-        ...
 
 
 @runtime_checkable
@@ -381,20 +379,15 @@ class DeferredErrors(Protocol):
 
     def with_check(self, check: str) -> Backend:
         """Return this backend, reading error counts now ("sync"), later ("deferred") or never."""
-        ...
 
     def with_error_buffer(self, buffer: Array) -> Backend:
         """Return this backend, which adds error counts to `buffer`, [6] uint64 on the device."""
-        ...
 
     def defer(self, read: Callable[[], None]) -> None:
         """Register a function that `raise_deferred` calls."""
-        ...
 
     def register(self, counts: PendingCounts) -> None:
         """Register counts that `raise_deferred` synchronizes, as long as they exist."""
-        ...
 
     def raise_deferred(self) -> None:
         """Wait for error counts that have not been read, and raise an error if there are any."""
-        ...

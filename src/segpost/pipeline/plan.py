@@ -98,7 +98,7 @@ def build_plan(
         threshold = resolve_threshold(
             options.threshold, classes, quantization, of_probabilities=is_probabilities
         )
-    lut, alpha = _color_tables(options, labels, array.array.shape, class_axis)
+    lut, alpha = color_tables(options, labels, array.array.shape, class_axis)
     pixel_bytes = 0
     if not (options.size is options.scale is options.letterbox is None):
         pixel_bytes = _pixel_bytes(options, classes, labels)
@@ -200,7 +200,7 @@ def _call_settings(options: Options, is_probabilities: bool) -> CallSettings:
     )
 
 
-def _color_tables(
+def color_tables(
     options: Options, labels: int, shape: tuple[int, ...], class_axis: int
 ) -> tuple[Array | None, Array | None]:
     """Return the colors of the labels and their weights, for the outputs that need them."""

@@ -1,6 +1,6 @@
 """The Numba backend: the operations for installations without a C++ compiler."""
 
-from segpost._backends.numba import color, spatial
+from segpost._backends.numba import color, queries, spatial
 from segpost._backends.numba.crf import solver
 from segpost._backends.numba.labels import masks, operations, ranking, volumes
 from segpost._backends.numba.metrics import boundary, confusion, instances
@@ -17,6 +17,7 @@ globals().update(
         instances,
         masks,
         operations,
+        queries,
         ranking,
         runs,
         solver,

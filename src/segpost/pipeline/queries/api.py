@@ -16,6 +16,7 @@ from segpost.pipeline.plan import with_image_size
 from segpost.pipeline.queries.geometry import plan_geometry
 from segpost.pipeline.queries.inputs import as_query_logits
 from segpost.pipeline.queries.instances import segment_instances
+from segpost.pipeline.queries.masks import image_of
 from segpost.pipeline.queries.panoptic import segment_panoptic
 from segpost.pipeline.queries.rules import (
     QUERY_TASKS,
@@ -52,7 +53,8 @@ def segment_queries(
 
     The rules are those of the processors of transformers 5, or of the original code of Mask2Former
     (which is detectron2's). No mask is resized to the size of the result, except where it may be
-    the largest.
+    the largest. Labels are those of the definition in float64, on every backend; the scores of
+    instances are within 1e-6 of it.
 
     Parameters
     ----------
@@ -121,7 +123,8 @@ def segment_queries(
     Where segpost differs from transformers 5.24 on purpose: segment ids begin at 1 with every task
     and dialect, and a fused segment is listed once. There, a query that is fused with an earlier
     one sets the counter of ids back, so that two segments can have one id. Instances are in order
-    of their scores, and the best one lies on top; there the order is undefined. `mask_threshold`
+    of their scores, and the best one lies on top; there the order is undefined. An instance whose
+    mask has no pixel in the result is left out, as it is there. `mask_threshold`
     applies to instances too; there it is always 0.5.
 
     Examples
@@ -157,25 +160,26 @@ def segment_queries(
             f"task {task!r} has labels, segments and regions, got want={sorted(options.outputs)}: "
             "seg.draw(image) returns a picture of them"
         )
-    height, width = head.masks.shape[2:]
+    height, width = head.masks.values.shape[2:]
     guide = None
     if image is not None:
         guide = as_guide(image)
-        options = with_image_size(options, Logits(head.masks, head.kind), guide)
+        options = with_image_size(options, Logits(head.masks.values, head.masks.kind), guide)
     geometry = plan_geometry((height, width), rules, options.size, input_size, letterbox)
     if guide is not None:
         check_guide(guide, (len(head.masks), *geometry.size), options)
     results = []
-    for probabilities, masks in zip(head.probabilities, head.masks, strict=True):
+    for n, probabilities in enumerate(head.probabilities):
+        masks = image_of(head.masks, n)
         if task == "panoptic":
             every = frozenset(range(head.classes))
             stuff = frozenset() if things is None else every - things
             result = segment_panoptic(
-                probabilities, masks, head.kind, geometry, rules, stuff=stuff, **thresholds
+                probabilities, masks, geometry, rules, stuff=stuff, **thresholds
             )
         else:
             result = segment_instances(
-                probabilities, masks, head.kind, geometry, rules, things=things, **thresholds
+                probabilities, masks, geometry, rules, things=things, **thresholds
             )
         results.append(result)
     segments: Any = tuple(segments for _, segments in results)

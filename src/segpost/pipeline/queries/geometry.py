@@ -1,15 +1,13 @@
-"""The way of mask logits to the score grid and to the result, as matrices of parts of the axes."""
+"""The way of mask logits to the score grid and to the result."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from segpost._core import sampling
 from segpost._core.arguments import as_output_size
-from segpost._core.arrays import Array
-from segpost._core.sampling import Axes, Axis
+from segpost._core.query_contract import QueryGrids
+from segpost._core.sampling import Axes
 from segpost.pipeline.queries.rules import INPUT_STRIDE, Rules
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, plan_resampling
@@ -29,15 +27,16 @@ class Geometry(NamedTuple):
     letterbox: Letterbox | None
 
     @property
-    def keeps_masks(self) -> bool:
-        """Whether the score grid is that of the mask logits."""
-        return self.shape == self.grid
-
-    @property
     def keeps_scores(self) -> bool:
         """Whether the result is the score grid, or a part of it."""
         sides = (part.stop - part.start for part in self.region)
         return self.size == tuple(sides) and self.letterbox is None
+
+    @property
+    def grids(self) -> QueryGrids:
+        """The resampling as backends take it."""
+        rows, columns = self.region
+        return QueryGrids(self.to_grid, (rows.start, columns.start), self.to_result)
 
 
 def plan_geometry(
@@ -95,45 +94,3 @@ def score_grid(
         return (shape[0] * INPUT_STRIDE, shape[1] * INPUT_STRIDE)
     height, width = as_output_size(input_size, name="input_size")
     return height, width
-
-
-def rows_of_matrix(axis: Axis, outputs: slice) -> tuple[slice, Array]:
-    """Return the inputs that outputs of an axis read, and their weights (outputs, inputs)."""
-    used, part = sampling.part_of_axis(axis, outputs)
-    matrix = np.zeros((part.n_out, part.n_in))
-    rows = np.arange(part.n_out)
-    matrix[rows, part.cell] = part.w0 / part.den
-    matrix[rows, np.minimum(part.cell + 1, part.n_in - 1)] += part.w1 / part.den
-    return used, matrix
-
-
-class AxisPart(NamedTuple):
-    """A range of an axis: which mask logits it reads, with which weights."""
-
-    outputs: slice
-    inputs: slice
-    weights: Array  # [outputs, inputs] float64
-
-
-def split_grid_axis(axis: Axis, span: slice, step: int) -> list[AxisPart]:
-    """Return parts of a span of the score grid; each shares its last sample with the next."""
-    parts = []
-    for start in range(span.start, max(span.stop - 1, span.start + 1), step):
-        outputs = slice(start, min(start + step + 1, span.stop))
-        parts.append(AxisPart(outputs, *rows_of_matrix(axis, outputs)))
-    return parts
-
-
-def split_result_axis(geometry: Geometry, index: int, step: int) -> list[AxisPart]:
-    """Return parts of an axis of the result (0: y, 1: x); the weights join both resizes."""
-    to_grid = geometry.to_grid.x if index else geometry.to_grid.y
-    to_result = geometry.to_result.x if index else geometry.to_result.y
-    first = geometry.region[index].start
-    parts = []
-    for start in range(0, to_result.n_out, step):
-        outputs = slice(start, min(start + step, to_result.n_out))
-        samples, second = rows_of_matrix(to_result, outputs)
-        on_grid = slice(samples.start + first, samples.stop + first)
-        inputs, weights = rows_of_matrix(to_grid, on_grid)
-        parts.append(AxisPart(outputs, inputs, second @ weights))
-    return parts

@@ -9,7 +9,9 @@ import numpy as np
 
 from segpost._core.arrays import Array, InputArray, as_input_array, widen
 from segpost._core.errors import format_index
+from segpost._core.query_contract import QueryMasks
 from segpost._core.validation import check_on_cpu
+from segpost.pipeline.queries.masks import bound_masks
 
 FLOAT_KINDS = ("float16", "bfloat16", "float32", "float64")
 SUM_TOLERANCE = 1e-3
@@ -20,8 +22,7 @@ class QueryLogits(NamedTuple):
     """The output of a query head."""
 
     probabilities: Array  # [N, Q, C + 1] float64, of the classes; the last is "no object"
-    masks: Array  # [N, Q, h, w] logits, any strides; bfloat16 as uint16
-    kind: str  # the element type of the mask logits
+    masks: QueryMasks
     is_batch: bool
     mask_type: type  # of the argument
     wrap: Callable[[Array], Any]  # makes the caller's kind of array
@@ -46,16 +47,14 @@ def as_query_logits(class_logits: object, mask_logits: object) -> QueryLogits:
     masks = _as_floats(mask_logits, "mask_logits")
     _check_shapes(classes.array.shape, masks.array.shape)
     is_batch = masks.array.ndim == 4
-    mask_values = masks.array if is_batch else masks.array[None]
     class_values = widen(classes.array, classes.kind).astype(np.float64)
     _check_finite(class_values, "class_logits")
     _refuse_class_probabilities(class_values)
-    _check_finite(widen(masks.array, masks.kind), "mask_logits")
+    bounds = bound_masks(masks.array, masks.kind)
     _refuse_mask_probabilities(masks.array, masks.kind)
     return QueryLogits(
         probabilities=_softmax(class_values if is_batch else class_values[None]),
-        masks=mask_values,
-        kind=masks.kind,
+        masks=bounds,
         is_batch=is_batch,
         mask_type=type(mask_logits),
         wrap=masks.wrap,

@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._core.arrays import Array, label_dtype
-from segpost.pipeline.queries.bounds import Masks, bound_masks, sigmoid
-from segpost.pipeline.queries.geometry import (
-    AxisPart,
-    Geometry,
-    split_grid_axis,
-    split_result_axis,
-)
+from segpost._core.query_contract import COUNTS, QueryMasks
+from segpost.pipeline.queries.geometry import Geometry
 from segpost.pipeline.queries.panoptic import assign_segments
 from segpost.pipeline.queries.rules import Rules
 from segpost.pipeline.queries.segments import Segment, describe_segments
 
-TILE = 32  # samples of the score grid, or pixels of the result
 MEAN_GUARD = 1e-6  # pixels that processors add to the area of a mask in its mean probability
 
 
-class MaskTile(NamedTuple):
-    """The masks of some queries in a part of the image, one bit a pixel."""
+class MaskBits(NamedTuple):
+    """Masks as bits, on the score grid or in pixels of the result."""
 
-    rows: slice
-    columns: slice
-    bits: dict[int, Array]  # by number of the kept query
-
-    def mask(self, query: int) -> Array:
-        """Return the mask of a query that may have pixels in this part."""
-        shape = (self.rows.stop - self.rows.start, self.columns.stop - self.columns.start)
-        return (
-            np.unpackbits(self.bits[query], count=shape[0] * shape[1]).astype(bool).reshape(shape)
-        )
+    bits: Array  # [K, rows, bytes] uint8: bit x % 8 of byte x / 8
+    means: Array  # [K] float64: the mean probability inside of each
+    is_visible: Array  # [K] bool: whether a pixel of the result shows it
+    rows: Array  # [H] int32: the row of the masks of every row of the result
+    columns: Array  # [W] int32
 
 
 def segment_instances(
     probabilities: Array,
-    values: Array,
-    kind: str,
+    masks: QueryMasks,
     geometry: Geometry,
     rules: Rules,
     *,
@@ -66,8 +54,7 @@ def segment_instances(
             queries,
             labels,
             scores,
-            values,
-            kind,
+            masks,
             geometry,
             rules,
             fused=frozenset(),
@@ -76,16 +63,13 @@ def segment_instances(
             as_logits=True,
         )
     unique, kept = np.unique(queries, return_inverse=True)
-    areas, means, tiles = _measure_masks(
-        bound_masks(values, kind, unique), geometry, rules, mask_threshold
-    )
-    scores = scores * means[kept]
-    chosen = np.flatnonzero((scores >= threshold) & (areas[kept] > 0))
+    mask_bits = _measure_masks(masks, unique, geometry, rules, mask_threshold)
+    scores = scores * mask_bits.means[kept]
+    chosen = np.flatnonzero((scores >= threshold) & mask_bits.is_visible[kept])
     if not rules.best_class_only:
         chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
-    ids = list(enumerate(kept[chosen].tolist(), start=1))
-    id_map = _paint(ids if rules.best_class_only else ids[::-1], tiles, geometry, rules)
-    return id_map, describe_segments(id_map, labels[chosen].tolist(), scores[chosen].tolist())
+    id_map, counts = _paint(kept[chosen], mask_bits, geometry, rules)
+    return id_map, describe_segments(labels[chosen].tolist(), scores[chosen].tolist(), counts)
 
 
 def _candidates(probabilities: Array, rules: Rules) -> tuple[Array, Array, Array]:
@@ -102,50 +86,32 @@ def _candidates(probabilities: Array, rules: Rules) -> tuple[Array, Array, Array
     return order // classes, order % classes, flat[order]
 
 
-def _parts(geometry: Geometry, rules: Rules) -> Iterator[tuple[AxisPart, AxisPart]]:
-    """Yield the parts of the grid on which masks are decided: the result's, or the scores'."""
-    if rules.sigmoid_last:
-        rows, columns = (split_result_axis(geometry, index, TILE) for index in (0, 1))
-    else:
-        height, width = geometry.grid
-        rows = _without_shared(split_grid_axis(geometry.to_grid.y, slice(0, height), TILE))
-        columns = _without_shared(split_grid_axis(geometry.to_grid.x, slice(0, width), TILE))
-    for y in rows:
-        for x in columns:
-            yield y, x
-
-
-def _without_shared(parts: list[AxisPart]) -> list[AxisPart]:
-    """Return parts of a grid without the samples that are also in the next part."""
-    return [
-        part._replace(
-            outputs=slice(part.outputs.start, part.outputs.stop - 1), weights=part.weights[:-1]
-        )
-        for part in parts[:-1]
-    ] + parts[-1:]
-
-
 def _measure_masks(
-    masks: Masks, geometry: Geometry, rules: Rules, mask_threshold: float
-) -> tuple[Array, Array, list[MaskTile]]:
-    """Return the areas of masks, the mean probabilities inside of them, and the masks."""
-    count = len(masks.queries)
-    areas, sums = np.zeros(count, np.int64), np.zeros(count)
-    level = _logit(mask_threshold)
-    tiles = []
-    for y, x in _parts(geometry, rules):
-        _, high = masks.bounds(y, x)
-        active = np.flatnonzero(high > level)
-        bits: dict[int, Array] = {}
-        if len(active):
-            values = masks.interpolate(active, y, x)
-            inside = values > level
-            areas[active] += inside.sum(axis=(1, 2))
-            sums[active] += (sigmoid(values) * inside).sum(axis=(1, 2))
-            packed = np.packbits(inside.reshape(len(active), -1), axis=1)
-            bits = dict(zip(active.tolist(), packed, strict=True))
-        tiles.append(MaskTile(y.outputs, x.outputs, bits))
-    return areas, sums / (areas + MEAN_GUARD), tiles
+    masks: QueryMasks, queries: Array, geometry: Geometry, rules: Rules, mask_threshold: float
+) -> MaskBits:
+    """Return the masks of queries as bits, and what is known of them."""
+    is_late = rules.sigmoid_last and not geometry.keeps_scores
+    height, width = geometry.size if is_late else geometry.grid
+    bits = np.zeros((len(queries), height, -(-width // 16) * 2), np.uint8)
+    areas, sums = np.empty(len(queries), np.int64), np.empty(len(queries))
+    registry.backend(bits, operation="measure_masks").measure_masks(
+        masks,
+        geometry.grids,
+        queries.astype(np.int32),
+        _logit(mask_threshold),
+        is_late,
+        bits,
+        areas,
+        sums,
+    )
+    rows, columns = _samples(geometry, is_late)
+    is_visible = areas > 0
+    if len(np.unique(rows)) < height or len(np.unique(columns)) < width:
+        seen = np.zeros((1, 8 * bits.shape[2]), np.uint8)
+        seen[0, columns] = 1
+        seen_bits = np.packbits(seen, axis=1, bitorder="little")
+        is_visible = np.array([bool((one[rows] & seen_bits).any()) for one in bits], bool)
+    return MaskBits(bits, sums / (areas + MEAN_GUARD), is_visible, rows, columns)
 
 
 def _logit(probability: float) -> float:
@@ -156,23 +122,36 @@ def _logit(probability: float) -> float:
 
 
 def _paint(
-    ids: list[tuple[int, int]], tiles: list[MaskTile], geometry: Geometry, rules: Rules
-) -> Array:
-    """Return the map of the ids of queries, in order: later ones lie over earlier ones."""
-    shape = geometry.size if rules.sigmoid_last else geometry.grid
-    id_map = np.zeros(shape, label_dtype(len(ids) + 1))
-    positions: dict[int, list[int]] = {}
-    for position, (_, query) in enumerate(ids):
-        positions.setdefault(query, []).append(position)
-    for tile in tiles:
-        target = id_map[tile.rows, tile.columns]
-        for position in sorted(p for query in tile.bits for p in positions.get(query, ())):
-            number, query = ids[position]
-            target[tile.mask(query)] = number
-    if rules.sigmoid_last:
-        return id_map
-    rows, columns = (_nearest_samples(geometry, index) for index in (0, 1))
-    return id_map[rows[:, None], columns]
+    masks: Array, mask_bits: MaskBits, geometry: Geometry, rules: Rules
+) -> tuple[Array, Array]:
+    """Return the map of the ids of masks, and their counts; ids are in order, from 1.
+
+    The first mask lies over those that follow; with `best_class_only` the last one over those
+    before.
+    """
+    id_map = np.empty(geometry.size, label_dtype(len(masks) + 1))
+    counts = np.empty((len(masks), len(COUNTS)), np.int64)
+    ids = np.arange(1, len(masks) + 1, dtype=np.int32)
+    order = slice(None) if rules.best_class_only else slice(None, None, -1)
+    registry.backend(id_map, operation="paint_masks").paint_masks(
+        mask_bits.bits,
+        np.ascontiguousarray(masks[order], np.int32),
+        np.ascontiguousarray(ids[order]),
+        mask_bits.rows,
+        mask_bits.columns,
+        id_map,
+        counts,
+    )
+    return id_map, counts[order]
+
+
+def _samples(geometry: Geometry, is_late: bool) -> tuple[Array, Array]:
+    """Return the row and the column of the masks of every row and column of the result."""
+    rows, columns = (
+        np.arange(geometry.size[index]) if is_late else _nearest_samples(geometry, index)
+        for index in (0, 1)
+    )
+    return rows.astype(np.int32), columns.astype(np.int32)
 
 
 def _nearest_samples(geometry: Geometry, index: int) -> Array:

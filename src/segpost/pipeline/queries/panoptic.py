@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from segpost._core.arrays import Array
+from segpost._backends import registry
+from segpost._core.arrays import Array, label_dtype
+from segpost._core.query_contract import QueryMasks
 from segpost.pipeline.queries.assignment import assign_queries
-from segpost.pipeline.queries.bounds import bound_masks
 from segpost.pipeline.queries.geometry import Geometry
 from segpost.pipeline.queries.rules import Rules
-from segpost.pipeline.queries.segments import Segment, describe_segments, merge_queries
+from segpost.pipeline.queries.segments import (
+    Segment,
+    describe_segments,
+    merge_counts,
+    merge_queries,
+)
 
 
 def segment_panoptic(
     probabilities: Array,
-    values: Array,
-    kind: str,
+    masks: QueryMasks,
     geometry: Geometry,
     rules: Rules,
     *,
@@ -30,8 +35,8 @@ def segment_panoptic(
     ----------
     probabilities : float64 array of shape (Q, C + 1)
         Of the classes; the last is "no object".
-    values : array of shape (Q, h, w)
-        Mask logits of the element type `kind`.
+    masks : QueryMasks
+        Of one image.
     """
     labels, scores = probabilities.argmax(axis=1), probabilities.max(axis=1)
     is_object = labels < probabilities.shape[1] - 1
@@ -40,8 +45,7 @@ def segment_panoptic(
         queries,
         labels[queries],
         scores[queries],
-        values,
-        kind,
+        masks,
         geometry,
         rules,
         fused=stuff,
@@ -55,8 +59,7 @@ def assign_segments(
     queries: Array,
     labels: Array,
     scores: Array,
-    values: Array,
-    kind: str,
+    masks: QueryMasks,
     geometry: Geometry,
     rules: Rules,
     *,
@@ -72,13 +75,17 @@ def assign_segments(
     """
     if not len(queries):
         return np.zeros(geometry.size, np.uint8), ()
-    masks = bound_masks(values, kind, queries)
-    assignment = assign_queries(masks, scores, geometry, rules, mask_threshold, as_logits)
+    assignment = assign_queries(masks, queries, scores, geometry, rules, mask_threshold, as_logits)
+    won, left, area = assignment.counts[:, :3].T
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = assignment.won / assignment.masks
+        share = won / area
     keeps = share >= overlap_threshold if rules.keeps_equal_overlap else share > overlap_threshold
-    is_valid = keeps & (assignment.won > 0) & (assignment.masks > 0) & (assignment.left > 0)
+    is_valid = keeps & (won > 0) & (area > 0) & (left > 0)
     ids, first = merge_queries(labels, is_valid, fused)
-    id_map = ids[assignment.queries]
+    id_map = np.empty(geometry.size, label_dtype(len(first) + 1))
+    registry.backend(id_map, operation="replace_labels").replace_labels(
+        assignment.queries, ids, id_map
+    )
+    counts = merge_counts(assignment.counts, ids, len(first))
     best = [float(scores[k]) for k, _ in first]
-    return id_map, describe_segments(id_map, [label for _, label in first], best)
+    return id_map, describe_segments([label for _, label in first], best, counts)

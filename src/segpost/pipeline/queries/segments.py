@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from segpost._core.arrays import Array, label_dtype
+from segpost._core.arrays import Array
 from segpost._core.public import public
-
-RUNS_BAND = 1 << 20  # pixels at a time
 
 
 @public
@@ -61,7 +59,7 @@ def merge_queries(
 
     Returns
     -------
-    ids : array of shape (K + 1,)
+    ids : int32 array of shape (K + 1,)
         The segment of every query, from 1; 0: none, as for pixels without a query.
     first : list of (int, int)
         The query and the class of each segment: its first one.
@@ -78,42 +76,39 @@ def merge_queries(
         ids[k] = len(first)
         if label in fused:
             id_of_class[label] = len(first)
-    return ids.astype(label_dtype(len(first) + 1)), first
+    return ids.astype(np.int32), first
+
+
+def merge_counts(counts: Array, ids: Array, segments: int) -> Array:
+    """Return the counts of the segments 1, 2, ... from those of their queries.
+
+    Parameters
+    ----------
+    counts : int64 array of shape (K, 7)
+        See `segpost._core.query_contract.COUNTS`.
+    ids : int array of shape (K + 1,)
+        The segment of every query; 0: none.
+    segments : int
+    """
+    merged = np.zeros((segments + 1, counts.shape[1]), np.int64)
+    merged[:, 3:5] = counts[:, 3:5].max(initial=0)
+    ids = ids[: len(counts)]
+    np.add.at(merged[:, :3], ids, counts[:, :3])
+    np.minimum.at(merged[:, 3:5], ids, counts[:, 3:5])
+    np.maximum.at(merged[:, 5:], ids, counts[:, 5:])
+    return merged[1:]
 
 
 def describe_segments(
-    id_map: Array, classes: Sequence[int], scores: Sequence[float]
+    classes: Sequence[int], scores: Sequence[float], counts: Array
 ) -> tuple[Segment, ...]:
-    """Return the segments 1, 2, ... of a map with their classes, scores, areas and boxes."""
-    areas, boxes = _measure_ids(id_map, len(classes))
-    return tuple(
-        Segment(i, int(label), float(score), int(areas[i]), boxes[i])
-        for i, (label, score) in enumerate(zip(classes, scores, strict=True), start=1)
-    )
+    """Return the segments 1, 2, ... with their classes, scores, areas and boxes.
 
-
-def _measure_ids(id_map: Array, count: int) -> tuple[Array, list[tuple[int, int, int, int]]]:
-    """Return the areas of the ids 0 to `count`, and their boxes (x, y, width, height)."""
-    height, width = id_map.shape
-    areas = np.zeros(count + 1, np.int64)
-    left, top = np.full(count + 1, width), np.full(count + 1, height)
-    right, bottom = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
-    step = max(RUNS_BAND // max(width, 1), 1)
-    for start in range(0, height, step):
-        band = id_map[start : start + step]
-        begins = np.ones(band.shape, bool)  # of runs of equal ids in a row
-        np.not_equal(band[:, 1:], band[:, :-1], out=begins[:, 1:])
-        first = np.flatnonzero(begins)
-        lengths = np.diff(first, append=band.size)
-        ids = band.ravel()[first]
-        y, x = np.divmod(first, width)
-        areas += np.bincount(ids, weights=lengths, minlength=count + 1).astype(np.int64)
-        np.minimum.at(left, ids, x)
-        np.maximum.at(right, ids, x + lengths)
-        np.minimum.at(top, ids, y + start)
-        np.maximum.at(bottom, ids, y + start + 1)
-    boxes = [
-        (int(x), int(y), int(x_end - x), int(y_end - y)) if area else (0, 0, 0, 0)
-        for x, y, x_end, y_end, area in zip(left, top, right, bottom, areas, strict=True)
-    ]
-    return areas, boxes
+    `counts` has a row for each, see `segpost._core.query_contract.COUNTS`.
+    """
+    segments: list[Segment] = []
+    for label, score, row in zip(classes, scores, counts.tolist(), strict=True):
+        _, area, _, left, top, right, bottom = row
+        box = (left, top, right - left, bottom - top) if area else (0, 0, 0, 0)
+        segments.append(Segment(len(segments) + 1, int(label), float(score), area, box))
+    return tuple(segments)

@@ -1,4 +1,4 @@
-"""Semantic segmentation of queries: the classes' planes, and then `postprocess`."""
+"""Semantic segmentation of queries: the class with the largest sum of weighted masks."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from segpost._core import sampling
-from segpost._core.arrays import InputArray
+from segpost._backends import registry
+from segpost._core.arrays import Array, label_dtype
 from segpost._core.contract import Logits
-from segpost._core.logits import InputLogits
-from segpost.pipeline.execute import as_guide, execute
+from segpost._core.suspicious_logits import check_sides
+from segpost.pipeline.execute import as_guide, check_guide
 from segpost.pipeline.options import Options
-from segpost.pipeline.plan import build_plan, with_image_size, wrap_outputs
-from segpost.pipeline.queries.class_planes import class_planes
-from segpost.pipeline.queries.geometry import HALF_PIXEL, score_grid
+from segpost.pipeline.plan import color_tables, with_image_size
+from segpost.pipeline.queries.geometry import plan_geometry
 from segpost.pipeline.queries.inputs import QueryLogits
 from segpost.pipeline.queries.rules import Rules
 from segpost.pipeline.results import OF_PROBABILITIES
@@ -32,31 +31,57 @@ def segment_semantic(
         For options that need logits or probabilities of the classes.
     """
     _refuse_logit_options(options)
-    height, width = head.masks.shape[2:]
-    grid = score_grid((height, width), rules, input_size, options.letterbox)
-    to_grid = None
-    if grid != (height, width):
-        to_grid = sampling.axes((height, width), grid, HALF_PIXEL)
-    planes = np.stack(
-        [
-            class_planes(probabilities[:, :-1], masks, head.kind, to_grid)
-            for probabilities, masks in zip(head.probabilities, head.masks, strict=True)
-        ]
-    )
-    array = planes if head.is_batch else planes[0]
-    source = InputLogits(
-        Logits(planes, "float32"), InputArray(array, "float32", head.wrap), class_axis=-3
-    )
+    values = head.masks.values
+    images, _, height, width = values.shape
     guide = None
     if image is not None:
         guide = as_guide(image)
-        masks = Logits(head.masks, head.kind)
-        options = with_image_size(options, masks, guide)
-    if options.size is None and options.letterbox is None:
-        options = options._replace(size=(height, width))
-    options = options._replace(is_axis_default=False)
-    plan = build_plan(source, head.mask_type, "scores", options, guide)
-    return wrap_outputs(plan, *execute(plan, source.logits, guide))
+        options = with_image_size(options, Logits(values, head.masks.kind), guide)
+    geometry = plan_geometry((height, width), rules, options.size, input_size, options.letterbox)
+    if options.size is not None and height != width:
+        check_sides((height, width), geometry.size, None, confirmed=guide is not None)
+    lut, alpha = color_tables(options, head.classes, (head.classes, height, width), -3)
+    labels = np.empty((images, *geometry.size), label_dtype(head.classes))
+    if guide is not None or "overlay" in options.outputs:
+        guide = check_guide(guide, labels.shape, options)
+    registry.backend(labels, operation="label_classes").label_classes(
+        head.masks,
+        geometry.grids,
+        np.ascontiguousarray(head.probabilities[:, :, :-1]),
+        labels,
+    )
+    return _with_pictures(labels, lut, alpha, guide, head, options)
+
+
+def _with_pictures(
+    labels: Array,
+    lut: Array | None,
+    alpha: Array | None,
+    guide: Array | None,
+    head: QueryLogits,
+    options: Options,
+) -> Segmentation[Any, Any]:
+    """Return labels (N, H, W) with the color, the overlay and the regions that are wanted."""
+    backend, index = registry.backend(labels), ... if head.is_batch else 0
+    color = blended = regions = None
+    if lut is not None and "color" in options.outputs:
+        color = np.empty((*labels.shape, 3), np.uint8)
+        backend.colorize(labels, lut, None, color)
+    if lut is not None and alpha is not None and guide is not None:
+        blended = np.empty((*labels.shape, 3), np.uint8)
+        backend.overlay(guide, labels, lut, alpha, None, 0, blended)
+    if "regions" in options.outputs:
+        from segpost.pipeline.regions import find_regions  # most calls want none
+
+        regions = find_regions(labels, None, head.is_batch)
+    return Segmentation(
+        labels=head.wrap(labels[index]) if "labels" in options.outputs else None,
+        color=None if color is None else head.wrap(color[index]),
+        overlay=None if blended is None else head.wrap(blended[index]),
+        palette=options.palette,
+        image=None if guide is None else guide[index],
+        regions=regions,
+    )
 
 
 def _refuse_logit_options(options: Options) -> None:
