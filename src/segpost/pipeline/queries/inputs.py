@@ -24,7 +24,6 @@ class QueryLogits(NamedTuple):
     probabilities: Array  # [N, Q, C + 1] float64, of the classes; the last is "no object"
     masks: QueryMasks
     is_batch: bool
-    mask_type: type  # of the argument
     wrap: Callable[[Array], Any]  # makes the caller's kind of array
 
     @property
@@ -56,7 +55,6 @@ def as_query_logits(class_logits: object, mask_logits: object) -> QueryLogits:
         probabilities=_softmax(class_values if is_batch else class_values[None]),
         masks=bounds,
         is_batch=is_batch,
-        mask_type=type(mask_logits),
         wrap=masks.wrap,
     )
 
