@@ -50,7 +50,7 @@ def test_import_loads_no_module_of_a_subject() -> None:
     """`import segpost` loads the names, where they are, and what says if native code is missing."""
     own, others = modules_after("import segpost")
     assert own == {"segpost", "segpost._moved", "segpost._core", "segpost._core.extensions"}
-    assert others <= {"__future__"}
+    assert others <= {"__future__", "_interpreters", "_xxsubinterpreters"}  # which one this is
 
 
 @pytest.mark.parametrize(
