@@ -125,9 +125,11 @@ def make_pairs(folder: Path, images: int, side: int, different: int) -> tuple[Pa
 
 
 def pairs(folder: Path, images: int) -> dict[str, Usage]:
-    """Evaluate a tenth as many pairs of 32 x 32."""
+    """Evaluate a tenth as many pairs of 32 x 32, with all files that have a line an image."""
     preds, targets = map(str, make_pairs(folder, images // 10, 32, 50))
-    options = ("--num-classes", str(CLASSES), "--quiet")
+    files = {"--state": "state.json", "--json": "scores.json", "--per-image": "images.csv"}
+    outputs = [word for option, name in files.items() for word in (option, str(folder / name))]
+    options = ("--num-classes", str(CLASSES), "--quiet", *outputs)
     return {"evaluate of 32 x 32": measure(*COMMAND, "evaluate", preds, targets, *options)}
 
 

@@ -1,5 +1,6 @@
 #include "cpu/runtime/tiling.hpp"
 
+#include <cstdint>
 #include <cstdlib>
 
 namespace segpost {

@@ -45,15 +45,12 @@ class ImageScores(NamedTuple):
         """Compute the scores of every image from its counts."""
         policy = convention.policy
         ignored = np.isin(np.arange(classes), ignored_classes)
-        parts = []
-        for image in images:
+        columns = np.zeros((3, len(images), classes), np.int64)
+        for i, image in enumerate(images):
             state = image.state(classes)
             table = table_with_convention(state, image.outside, convention, ignored_classes)
-            parts.append(ClassCounts.from_table(table))
-        empty = np.zeros((0, classes), np.int64)
-        counts = ClassCounts(
-            *(np.stack(part) for part in zip(*parts, strict=True)) if parts else 3 * (empty,)
-        )
+            columns[:, i] = ClassCounts.from_table(table)
+        counts = ClassCounts(*columns)
         iou, counted = iou_with_policy(counts, policy, ignored)
         miou = [
             mean_of(row[used], strict=policy.is_strict)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,19 +152,21 @@ def _uncounted_shards(outcome: Outcome) -> dict[str, Any]:
 
 def _format_per_image(scores: Scores, outcome: Outcome) -> str:
     """Return CSV with a line an image, in the order of the ids."""
+    head = ["id", "miou", "pixel_accuracy", "pixels", "void_pixels"]
+    head += [escape_csv(f"iou_{name}") for name in scores.class_names]
+    return formats.csv_lines(itertools.chain([head], _rows_of_images(scores, outcome)))
+
+
+def _rows_of_images(scores: Scores, outcome: Outcome) -> Iterator[list[object]]:
+    """Yield the row of each image, which takes much more memory than its text."""
     images = scores.images
     pixels, ignored = image_pixels(scores).tolist(), ignored_pixels(outcome.cm)
-    head = ["id", "miou", "pixel_accuracy", "pixels", "void_pixels"]
-    rows: list[Sequence[object]] = [
-        [*head, *(escape_csv(f"iou_{name}") for name in scores.class_names)]
-    ]
     for i, id_ in enumerate(images.ids):
         miou, accuracy, *iou = (
             formats.plain(float(value))
             for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i])
         )
-        rows.append([escape_csv(str(id_)), miou, accuracy, pixels[i], ignored[i], *iou])
-    return formats.csv_lines(rows)
+        yield [escape_csv(str(id_)), miou, accuracy, pixels[i], ignored[i], *iou]
 
 
 def _format_markdown(scores: Scores, notes: list[str], outcome: Outcome, compare: bool) -> str:

@@ -82,9 +82,10 @@ def dumps(content: dict[str, Any]) -> str:
     """
     lines = []
     for key, value in content.items():
-        text = _dumped(value)
         if isinstance(value, list) and value:
             text = "[\n    " + ",\n    ".join(map(_dumped, value)) + "\n  ]"
+        else:
+            text = _dumped(value)
         lines.append(f"  {json_module.dumps(key)}: {text}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

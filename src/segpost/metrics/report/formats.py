@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from segpost.metrics.base import Accumulator
@@ -64,7 +64,7 @@ def csv(scores: ScoreValues) -> str:
     return csv_lines([head, *rows])
 
 
-def csv_lines(rows: Sequence[Sequence[object]]) -> str:
+def csv_lines(rows: Iterable[Sequence[object]]) -> str:
     """Return rows as CSV with the line ends of RFC 4180."""
     import csv as csv_module
 

@@ -167,7 +167,7 @@ def segment_queries(
         options = with_image_size(options, Logits(head.masks.values, head.masks.kind), guide)
     geometry = plan_geometry((height, width), rules, options.size, input_size, letterbox)
     if guide is not None:
-        check_guide(guide, (len(head.masks), *geometry.size), options)
+        check_guide(guide, (len(head.masks.values), *geometry.size), options)
     results = []
     for n, probabilities in enumerate(head.probabilities):
         masks = image_of(head.masks, n)
