@@ -47,11 +47,7 @@ def modules_after(code: str) -> tuple[set[str], set[str]]:
     assert result.returncode == 0, result.stderr
     loaded = set(result.stdout.split())
     own = {name for name in loaded if name.partition(".")[0] == "segpost"}
-<<<<<<< HEAD
     return own, loaded - own - INTERPRETERS
-=======
-    return own, loaded - own - {"_interpreters", "_xxsubinterpreters"}  # which one this is
->>>>>>> rest20
 
 
 def test_import_loads_no_module_of_a_subject() -> None:
