@@ -57,8 +57,8 @@ def test_cures_of_hints(code: str, change: Change, least: float) -> None:
     _, _, target = pair(seed=2)
     labels = poor(target)
     assert 0.5 < (labels == target).mean() < 0.8
-    given: dict[str, Any] = {"labels": np.ascontiguousarray(change(labels)), "target": target}
-    given["num_classes"] = CLASSES
+    moved = np.ascontiguousarray(change(labels))
+    given: dict[str, Any] = {"labels": moved, "target": target, "num_classes": CLASSES}
     assert segpost.diagnose(labels=labels, target=target, num_classes=CLASSES).ok
     assert (cured(given, code)["labels"] == labels).mean() >= least
 

@@ -62,11 +62,16 @@ def fit_pads(size: tuple[int, int], score: Callable[[Pads], float]) -> Pads | No
                 step //= 2
         return pads
 
-    families = [
-        climb(max(_iter_centered(size), key=rate), ((0, 1, 2, 3), (0, 1), (2, 3))),
-        climb(max(_iter_cornered(size), key=rate), ((1, 3), (1,), (3,))),
-    ]
-    best = max(families, key=rate)
+    whole = rate((0, 0, 0, 0))
+    families = (
+        (_iter_centered(size), ((0, 1, 2, 3), (0, 1), (2, 3))),
+        (_iter_cornered(size), ((1, 3), (1,), (3,))),
+    )
+    starts = [(max(pads, key=rate), moves) for pads, moves in families]
+    climbed = [climb(start, moves) for start, moves in starts if rate(start) > whole]
+    if not climbed:
+        return None
+    best = max(climbed, key=rate)
     free = climb(best, ((0,), (1,), (2,), (3,)))
     if rate(free) > rate(best) + MIN_FREE_GAIN:
         best = free
