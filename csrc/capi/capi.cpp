@@ -7,6 +7,7 @@
 #include "capi/axes.hpp"
 #include "capi/crf.hpp"
 #include "capi/masks.hpp"
+#include "capi/regions.hpp"
 #include "capi/status.hpp"
 #include "cpu/runtime/pool.hpp"
 
@@ -295,7 +296,10 @@ constexpr segpost_api api{SEGPOST_ABI,
                           set_threads,
                           threads,
                           binarize,
-                          binarize_runs};
+                          binarize_runs,
+                          regions,
+                          region_counts,
+                          compress_counts};
 
 } // namespace
 } // namespace segpost::capi

@@ -91,6 +91,17 @@ cdef extern from "segpost/capi.h" nogil:
         double zero_point
         int64_t packed_width
 
+    ctypedef struct segpost_region:
+        int64_t image
+        int64_t label
+        int64_t area
+        int64_t x
+        int64_t y
+        int64_t width
+        int64_t height
+        double centroid_x
+        double centroid_y
+
     ctypedef struct segpost_api:
         int32_t abi
         size_t size
@@ -125,6 +136,14 @@ cdef extern from "segpost/capi.h" nogil:
         int (*binarize_runs)(const segpost_array *logits, const segpost_binarize_options *options,
                              int64_t height, int64_t width, int64_t *counts, int64_t capacity,
                              int64_t *ends, segpost_report *report) noexcept nogil
+        int (*regions)(const segpost_array *labels, segpost_region *out, int64_t capacity,
+                       int64_t *count, segpost_report *report) noexcept nogil
+        int (*region_counts)(const segpost_array *labels, int64_t *counts, int64_t capacity,
+                             int64_t *ends, int64_t ends_capacity,
+                             segpost_report *report) noexcept nogil
+        int (*compress_counts)(const int64_t *counts, const int64_t *ends, int64_t masks,
+                               uint8_t *characters, int64_t capacity, int64_t *stops,
+                               segpost_report *report) noexcept nogil
 
     segpost_array segpost_packed(void *data, int32_t dtype, int32_t ndim, const int64_t *shape)
 

@@ -132,6 +132,9 @@ class Table(ctypes.Structure):
                 PLACE,
             ),
         ),
+        ("regions", function(POINTER, PLACE, NUMBER, PLACE)),
+        ("region_counts", function(POINTER, PLACE, NUMBER, PLACE, NUMBER)),
+        ("compress_counts", function(PLACE, PLACE, NUMBER, PLACE, NUMBER, PLACE)),
     )
 
 

@@ -123,6 +123,13 @@ typedef struct {
     int64_t packed_width;     /* 0: a byte a pixel; else the pixels of a row, eight in a byte */
 } segpost_binarize_options;
 
+/* The pixels of one label of an image. */
+typedef struct {
+    int64_t image, label, area;
+    int64_t x, y, width, height; /* the smallest box */
+    double centroid_x, centroid_y;
+} segpost_region;
+
 typedef struct segpost_api {
     int32_t abi;
     size_t size;
@@ -186,6 +193,24 @@ typedef struct segpost_api {
     int (*binarize_runs)(const segpost_array *logits, const segpost_binarize_options *options,
                          int64_t height, int64_t width, int64_t *counts, int64_t capacity,
                          int64_t *ends, segpost_report *report);
+
+    /* The regions of labels (N, H, W), any integers: one for every label of an image, in order of
+     * image, then of label; `count` is their number. Where it exceeds `capacity`, the status is
+     * SEGPOST_BAD_ARGUMENT and nothing else is written. */
+    int (*regions)(const segpost_array *labels, segpost_region *out, int64_t capacity,
+                   int64_t *count, segpost_report *report);
+
+    /* COCO's counts of the same regions, in the same order, as of binarize_runs. `ends_capacity` is
+     * at least the number of regions; report->bad says what a capacity must be. */
+    int (*region_counts)(const segpost_array *labels, int64_t *counts, int64_t capacity,
+                         int64_t *ends, int64_t ends_capacity, segpost_report *report);
+
+    /* The compressed strings of counts, as in COCO's files, one after another without zeros between
+     * them; string i ends before characters[stops[i]]. Twice as many characters as counts are
+     * enough for most masks; report->bad says how many are needed. */
+    int (*compress_counts)(const int64_t *counts, const int64_t *ends, int64_t masks,
+                           uint8_t *characters, int64_t capacity, int64_t *stops,
+                           segpost_report *report);
 } segpost_api;
 
 /* The table, or null where the library has another ABI than the one asked for. */
