@@ -123,8 +123,11 @@ def test_files_of_objects(suffix: str, tmp_path: Path, capsys: pytest.CaptureFix
     assert "np.save(path, np.asarray(array, 'float32'))" in text
 
 
-def test_names_of_conventions(capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_of_conventions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """All are listed with their other names, which the option takes."""
+    monkeypatch.chdir(tmp_path)
     assert main(["info", "--conventions"]) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in segpost.Convention.names())

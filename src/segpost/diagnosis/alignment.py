@@ -61,6 +61,7 @@ MIN_BOLD_TILES = 4  # that are better: what moves content far must be seen in ma
 MAX_IMPOSSIBLE = 0.02  # share of the pixels whose class no offset makes
 MIN_DISORDER = 0.05  # share of errors from which tiles, pictures and far offsets are searched
 EXPLAINED = 0.3  # share of errors that a change leaves, below which no padding is fitted
+MAX_FITTED_SHARE = 0.6  # of the best score of others: a padding with four free sides fits more
 MIN_PADDED_WRONG = 0.02  # share of errors from which any padding is searched
 MAX_CORRELATED_TILES = 4  # whose order is a hint
 
@@ -111,7 +112,8 @@ class Alignment(CodedMaps):
         candidates = list(self._iter_candidates())
         least = min((candidate.score for candidate in candidates), default=1.0)
         if least > EXPLAINED and self.fitted_padding is not None:
-            candidates += self._placed(self.fitted_padding, penalty=0.04)
+            fitted = self._placed(self.fitted_padding, penalty=0.04)
+            candidates += [one for one in fitted if one.score <= MAX_FITTED_SHARE * least]
         candidates.sort(key=lambda candidate: candidate.score)
         best = None
         for candidate in candidates[:VERIFIED]:
