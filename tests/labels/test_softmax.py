@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from conftest import FAST, scene, switch
@@ -50,3 +52,28 @@ def test_softmax_out(backend: str) -> None:
     out = np.zeros((5, 6, 4), np.float32).transpose(2, 0, 1)
     assert segpost.softmax(logits, out=out) is out
     np.testing.assert_allclose(out.sum(0), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5, 8, 19, 21, 33])
+def test_pixels_where_every_class_is_minus_infinity(backend: str, classes: int) -> None:
+    """A pixel has no probabilities where every class is -inf at a corner that has a weight."""
+    random = np.random.default_rng(classes)
+    logits = random.normal(size=(classes, 13, 17)).astype(np.float32)
+    logits[random.random(logits.shape) < 0.4] = -np.inf
+    logits[0, ::2, ::2], logits[1, 1::2, 1::2] = 1.0, 2.0
+    options: Any = {"size": (40, 30), "want": ("probabilities",)}
+    got = segpost.postprocess(logits, nan="propagate", **options).probabilities
+    with segpost.use_backend("reference"):
+        wanted = segpost.postprocess(logits, nan="propagate", **options).probabilities
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(wanted))
+    np.testing.assert_allclose(got, wanted, atol=1e-6)
+    if not np.isnan(wanted).any():
+        return
+    with pytest.raises(ValueError, match="no probabilities") as raised:
+        segpost.postprocess(logits, **options)
+    with (
+        segpost.use_backend("reference"),
+        pytest.raises(ValueError, match="no probabilities") as expected,
+    ):
+        segpost.postprocess(logits, **options)
+    assert str(raised.value) == str(expected.value)

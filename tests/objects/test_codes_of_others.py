@@ -17,6 +17,15 @@ def test_counts_beyond_the_mask_are_refused(counts: list[int]) -> None:
             read(code)
 
 
+def test_strings_of_other_types() -> None:
+    """Any buffer of bytes is a string; a character that no code has is an error."""
+    for text in ("5220003", bytearray(b"5220003"), memoryview(b"5220003")):
+        masks = segpost.masks_from_rle({"size": [4, 5], "counts": text})
+        assert masks.sum() == 6
+    with pytest.raises(ValueError, match="characters outside of '0' to 'o'"):
+        segpost.masks_from_rle({"size": [4, 4], "counts": "\u20ac1"})
+
+
 def test_a_count_of_zero_ends_no_run() -> None:
     """A code may have counts of 0 within: the pixels beside it are one run."""
     code = {"size": [4, 1], "counts": [0, 2, 0, 2]}

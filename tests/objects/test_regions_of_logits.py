@@ -117,6 +117,27 @@ def test_hard_cases() -> None:
             assert_array_equal(got, wanted, str(case))
 
 
+def test_doubtful_logits(backend: str) -> None:
+    """What argmax refuses or warns of: another axis of the classes, exchanged sides, no answer."""
+    random = np.random.default_rng(6)
+    last = smooth(random, (21, 65, 65)).transpose(1, 2, 0)
+    with (
+        pytest.warns(segpost.InputWarning, match="pass axis=-1"),
+        pytest.raises(ValueError, match="pass axis=-1"),
+    ):
+        segpost.regions(logits=last, size=(513, 513))
+    regions = segpost.regions(logits=last, size=(65, 65), axis=-1)
+    assert_array_equal(regions.to_labels(), segpost.argmax(last, axis=-1))
+    with pytest.warns(segpost.InputWarning, match="transposed"):
+        segpost.regions(logits=smooth(random, (5, 32, 64)), size=(512, 256))
+    with pytest.raises(ValueError, match="axis is for logits="):
+        segpost.regions(np.zeros((2, 2), int), axis=-1)
+    nowhere = np.float32([[[0, -np.inf]], [[-np.inf, 0]]])
+    for confidence in (None, True):
+        with pytest.raises(ValueError, match="at 2 of 4"):
+            segpost.regions(logits=nowhere, size=(1, 4), confidence=confidence)
+
+
 def test_threads() -> None:
     """Several threads, each of some columns, find the same."""
     logits = smooth(np.random.default_rng(4), (6, 12, 300))

@@ -102,6 +102,21 @@ double interpolate(const SoftmaxJob &job, const Work &work, std::int64_t c, std:
     return (weigh(job.x.w0[x], left) + weigh(job.x.w1[x], right)) / (job.y.den * job.x.den);
 }
 
+// The differences of one pixel, in column x of the tile, to its largest logit.
+void interpolate_pixel(const SoftmaxJob &job, const Tile &tile, const Work &work, std::int64_t cell,
+                       std::int64_t y, std::int64_t x) {
+    double most = interpolate(job, work, 0, cell, y, tile.x0 + x);
+    for (std::int64_t c = 1; c < work.classes; ++c) {
+        const double value = interpolate(job, work, c, cell, y, tile.x0 + x);
+        most = value > most ? value : most;
+    }
+    for (std::int64_t c = 0; c < work.classes; ++c) {
+        const double value = interpolate(job, work, c, cell, y, tile.x0 + x);
+        work.differences[c * work.column_pitch + x] =
+            static_cast<float>(job.scale * (value - most));
+    }
+}
+
 // Largest logit, its class, and the differences to it, of `cells` pixels of a row.
 void rank(const SoftmaxJob &job, const Work &work, const Row &row, std::int64_t cells) {
     for (std::int64_t i = 0; i < cells; ++i) {
@@ -172,6 +187,13 @@ void interpolate_row(const SoftmaxJob &job, const Tile &tile, const Work &work, 
                     store(work.cell_values + c * wide, value);
                     most = max(value, most);
                 }
+                bool is_open = false; // every class may be -inf at a corner that has a weight
+                for (int i = 0; i < wide; ++i) is_open |= most[i] < -limit_float64 / 2;
+                if (__builtin_expect(is_open, 0)) {
+                    for (std::int64_t i = x; i < min<std::int64_t>(x + wide, x1); ++i)
+                        interpolate_pixel(job, tile, work, cell, y, i);
+                    continue;
+                }
                 for (std::int64_t c = 0; c < work.classes; ++c) {
                     const D value =
                         (load<D>(work.cell_values + c * wide) - most) * broadcast<D>(unit);
@@ -180,18 +202,7 @@ void interpolate_row(const SoftmaxJob &job, const Tile &tile, const Work &work, 
                 }
             }
         } else { // infinities or NaN at a corner
-            for (std::int64_t x = x0; x < x1; ++x) {
-                double most = interpolate(job, work, 0, cell, y, tile.x0 + x);
-                for (std::int64_t c = 1; c < work.classes; ++c) {
-                    const double value = interpolate(job, work, c, cell, y, tile.x0 + x);
-                    most = value > most ? value : most;
-                }
-                for (std::int64_t c = 0; c < work.classes; ++c) {
-                    const double value = interpolate(job, work, c, cell, y, tile.x0 + x);
-                    work.differences[c * work.column_pitch + x] =
-                        static_cast<float>(job.scale * (value - most));
-                }
-            }
+            for (std::int64_t x = x0; x < x1; ++x) interpolate_pixel(job, tile, work, cell, y, x);
         }
     }
 }

@@ -157,7 +157,7 @@ def decompress_counts(code: bytes | str) -> Array:
     ValueError
         If the string has a character that no code has, or if it ends within a number.
     """
-    code = code.encode("latin-1", "replace") if isinstance(code, str) else code
+    code = code.encode() if isinstance(code, str) else code
     digits = np.frombuffer(code, np.uint8).astype(np.int64) - _FIRST_BYTE
     is_wrong = (digits < 0) | (digits > (_MORE | _DIGITS))
     if is_wrong.any():

@@ -23,6 +23,7 @@ def regions(
     size: tuple[int, int] | None = None,
     grid: Grid = "half_pixel",
     letterbox: Letterbox | None = None,
+    axis: int | None = None,
     num_classes: int | None = None,
     confidence: Any = None,
     connectivity: int | None = None,
@@ -45,7 +46,7 @@ def regions(
         Booleans, or 0 and 1: a region for every mask that has pixels, whose label is the number of
         the mask. Masks may overlap. A run-length code is a dict of "size" and "counts", compressed
         or not.
-    size, grid, letterbox : optional
+    size, grid, letterbox, axis : optional
         As in `argmax`; for `logits` only.
     num_classes : int, optional
         Labels outside of 0 to num_classes - 1 are an error; by default every label has a region.
@@ -101,6 +102,7 @@ def regions(
             ("size", size is not None),
             ("grid", grid != "half_pixel"),
             ("letterbox", letterbox is not None),
+            ("axis", axis is not None),
         ):
             if is_set:
                 raise ValueError(f"{setting} is for logits=, which are upsampled, got {name}")
@@ -120,7 +122,8 @@ def regions(
     else:
         if confidence is not None and not isinstance(confidence, bool):
             raise TypeError("confidence of logits= is computed: pass True")
-        table = table_of_logits(logits, size, grid, letterbox, bool(confidence), ignore_index)
+        has_confidence = bool(confidence)
+        table = table_of_logits(logits, size, grid, letterbox, has_confidence, ignore_index, axis)
     if connectivity is not None:
         table = split_components(table, connectivity)
     if smallest > 1:

@@ -15,7 +15,7 @@ from segpost._core.degenerate_logits import (
 from segpost._core.errors import raise_bad_logits
 from segpost._core.logits import as_logits
 from segpost._core.object_contract import Runs
-from segpost._core.suspicious_logits import warn_of_class_axis
+from segpost._core.suspicious_logits import check_sides, warn_of_class_axis
 from segpost.labels import decoded
 from segpost.objects.run_table import RunTable
 from segpost.objects.sources import table_of_runs
@@ -31,6 +31,7 @@ def table_of_logits(
     letterbox: object,
     has_confidence: bool,
     ignore_index: object,
+    axis: int | None,
 ) -> RunTable:
     """Return a region for every label of the argmax of logits (C, h, w), after upsampling.
 
@@ -39,7 +40,7 @@ def table_of_logits(
     ValueError, TypeError
         As `segpost.argmax`; for logits of several images.
     """
-    source = as_logits(logits, -3)
+    source = as_logits(logits, -3 if axis is None else axis)
     argument, array, class_axis = source
     if argument.values.shape[0] != 1:
         raise ValueError(
@@ -56,7 +57,10 @@ def table_of_logits(
                 "segpost.postprocess takes: pass its labels and its confidence"
             )
         decoded.refuse_probabilities(argument, (1.0, 0.0), None)
-    resampling = plan_resampling(argument.values.shape[2:], size, grid, letterbox)
+    shape = argument.values.shape[2:]
+    resampling = plan_resampling(shape, size, grid, letterbox)
+    if size is not None and letterbox is None and shape[0] != shape[1]:
+        check_sides(shape, resampling.size, array.array.shape if axis is None else None)
     backend = registry.backend(argument.values, operation="find_runs")
     if resampling.axes is None or has_confidence:
         runs = _find_runs_of_strips(argument, resampling, has_confidence)
