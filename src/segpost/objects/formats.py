@@ -26,13 +26,14 @@ def join_rings(polygon: Polygon) -> Array:
 
     The ring passes such a line twice, so that it has the same pixels inside.
     """
-    ring = polygon[0]
-    for hole in polygon[1:]:
-        distance = ((ring[:, None] - hole[None]) ** 2).sum(axis=2)
-        at, start = np.unravel_index(int(distance.argmin()), distance.shape)
-        turned = np.roll(hole, -int(start), axis=0)
-        ring = np.concatenate([ring[: at + 1], turned, turned[:1], ring[at:]])
-    return ring
+    outer = polygon[0]
+    places = [int(((outer - hole[0]) ** 2).sum(axis=1).argmin()) for hole in polygon[1:]]
+    parts, done = [], 0
+    for number in np.argsort(places, kind="stable"):
+        hole, place = polygon[1 + number], places[number]
+        parts += [outer[done : place + 1], hole, hole[:1]]
+        done = place
+    return np.concatenate([*parts, outer[done:]])
 
 
 def to_coco(

@@ -188,6 +188,8 @@ def read_code(code: Mapping[str, Any], name: str) -> tuple[Array, tuple[int, int
     height, width = (arguments.as_count(side, f'{name}["size"]') for side in size)
     counts = code["counts"]
     try:
+        if isinstance(counts, (bytearray, memoryview)):
+            counts = bytes(counts)
         if isinstance(counts, (bytes, str)):
             counts = rle.decompress_counts(counts)
         return rle.check_counts(np.asarray(counts), (height, width)), (height, width)
