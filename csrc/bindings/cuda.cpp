@@ -90,6 +90,17 @@ void softmax(const Record<records::Logits> &logits, const py::object &axes,
     gpu::launch_softmax(job, stream, counts ? &counts->undefined : nullptr);
 }
 
+void rank_classes(const Record<records::Logits> &logits, const py::object &axes,
+                  const py::object &labels, const py::object &confidence, const py::object &entropy,
+                  const py::object &margin, const py::object &top_labels,
+                  const py::object &top_probabilities, std::uintptr_t stream,
+                  const py::object &errors) {
+    const RankingJob job = ranking_job(logits, axes, labels, confidence, entropy, margin,
+                                       top_labels, top_probabilities);
+    auto *counts = error_counts<gpu::ErrorCounts>(errors, stream);
+    gpu::launch_rank_classes(job, stream, counts ? &counts->undefined : nullptr);
+}
+
 void confidence_bytes(const py::array &from, const py::array &to, std::uintptr_t stream) {
     const LabelView source = map_view(from, false), target = map_view(to, true);
     require(same_pixels(source, target) && source.dtype == DType::f32 && target.dtype == DType::u8,
@@ -220,6 +231,11 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     module.def("softmax", &softmax, py::arg("logits"), py::arg("axes").none(true),
                py::arg("probabilities"), py::arg("confidence").none(true), py::arg("stream"),
                py::arg("errors").none(true));
+    module.def("rank_classes", &rank_classes, py::arg("logits"), py::arg("axes"),
+               py::arg("labels").none(true), py::arg("confidence").none(true),
+               py::arg("entropy").none(true), py::arg("margin").none(true),
+               py::arg("top_labels").none(true), py::arg("top_probabilities").none(true),
+               py::arg("stream"), py::arg("errors").none(true));
     module.def("confidence_bytes", &confidence_bytes, py::arg("from_"), py::arg("to"),
                py::arg("stream"));
     module.def("colorize", &colorize, py::arg("labels"), py::arg("lut"),

@@ -158,6 +158,22 @@ class OnDevice:
         result: tuple[RunLengths, LogitErrors] = self.run(self.gpu.binarize_runs, given, ())
         return result
 
+    def rank_classes(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        labels: Array | None,
+        confidence: Array | None,
+        entropy: Array | None,
+        margin: Array | None,
+        top_labels: Array | None,
+        top_probabilities: Array | None,
+    ) -> LogitErrors:
+        maps = [confidence, entropy, margin, top_labels, top_probabilities]
+        given = [logits, axes, labels, *maps]
+        report: LogitErrors = self.run(self.gpu.rank_classes, given, (3, 4, 5, 6, 7))
+        return report
+
     def colorize(
         self, labels: Array, lut: Array, ignore_index: int | None, out: Array
     ) -> LabelErrors:

@@ -35,6 +35,7 @@ std::size_t argmax_volume_workspace(const VolumeJob &);
 void launch_argmax_volume(const VolumeJob &, std::uintptr_t stream, ErrorCounts *errors,
                           void *workspace);
 void launch_softmax(const SoftmaxJob &, std::uintptr_t stream, ErrorCount *undefined);
+void launch_rank_classes(const RankingJob &, std::uintptr_t stream, ErrorCount *undefined);
 
 // The levels are in device memory.
 void launch_binarize(const BinarizeJob &, std::uintptr_t stream, ErrorCounts *errors);

@@ -14,8 +14,9 @@ import numpy as np
 from segpost._backends.cuda import crf_inputs
 from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
 from segpost._backends.cuda.deferred import DeferredQueue
+from segpost._backends.cuda.mask_runs import read_runs
 from segpost._backends.cuda.tables import DeviceTables
-from segpost._core import contract, extensions, rle
+from segpost._core import contract, extensions
 from segpost._core.arrays import WIDE_KINDS
 from segpost._core.contract import (
     LATTICES,
@@ -40,7 +41,7 @@ from segpost._core.device import (
     with_float_confidence,
 )
 from segpost._core.run_lengths import RunLengths
-from segpost._core.sampling import Axes, VolumeAxes
+from segpost._core.sampling import Axes, VolumeAxes, same_size_axes
 from segpost._core.thresholds import level_table
 
 UNREADABLE = frozenset(
@@ -142,6 +143,25 @@ class CudaBackend:
             self.runtime.softmax(logits, tables, probabilities, floats, context.stream, errors)
         return self._logit_errors("softmax", errors)
 
+    def rank_classes(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        labels: Array | None,
+        confidence: Array | None,
+        entropy: Array | None,
+        margin: Array | None,
+        top_labels: Array | None,
+        top_probabilities: Array | None,
+    ) -> LogitErrors:
+        maps = labels, confidence, entropy, margin, top_labels, top_probabilities
+        grid = axes or same_size_axes(logits.values.shape[2:])
+        with self._at(logits.values) as context:
+            errors = self._new_errors(6, context)
+            tables = self.devices.tables.axes(grid, context)
+            self.runtime.rank_classes(logits, tables, *maps, context.stream, errors)
+            return self._logit_errors("rank_classes", errors)
+
     def binarize(
         self, logits: Logits, axes: Axes | None, cutoffs: Array, masks: Array, packed: bool
     ) -> LogitErrors:
@@ -199,14 +219,7 @@ class CudaBackend:
         swapped = logits._replace(values=logits.values.transpose(0, 1, 3, 2))
         exchanged = None if axes is None else Axes(axes.x, axes.y)
         errors = self._binarize(swapped, exchanged, cutoffs, bits, True, swapped=True)
-        counts = []
-        for image in range(n):
-            for channel in range(classes):
-                plane = to_host(bits[image, channel])
-                mask = np.unpackbits(plane, axis=-1, count=height).T
-                counts.append(rle.encode_counts(mask))
-        ends = np.cumsum([part.size for part in counts], dtype=np.int64)
-        return RunLengths(np.concatenate(counts), ends), errors
+        return read_runs(bits, height), errors
 
     def _levels(
         self, logits: Logits, axes: Axes | None, cutoffs: Array, context: DeviceContext
