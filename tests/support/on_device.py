@@ -122,6 +122,10 @@ class OnDevice:
         """The runs of results that were read on the CPU."""
         return objects.find_runs(labels, values)
 
+    def compress_counts(self, counts: Array, ends: Array) -> tuple[Array, Array]:
+        """The codes of run lengths that were read on the CPU."""
+        return objects.compress_counts(counts, ends)
+
     def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         report: LogitErrors = self.run(self.gpu.argmax_volume, [logits, axes, labels], (2,))
         return report
