@@ -80,6 +80,15 @@ def rank_classes(
     stream: int,
     errors: Array | None,
 ) -> None: ...
+def class_scores(
+    masks: Logits,
+    axes: object,
+    origin: tuple[int, int],
+    weights: Array,
+    scores: Array,
+    stream: int,
+) -> None: ...
+def count_not_finite(values: Logits, stream: int, errors: Array) -> None: ...
 def confidence_bytes(from_: Array, to: Array, stream: int) -> None: ...
 def colorize(
     labels: Array,

@@ -55,6 +55,19 @@ def ranked(logits: Array, size: tuple[int, int] | None) -> list[Array]:
     return made
 
 
+def labels_of_queries() -> list[Array]:
+    """The labels of small query heads, of few classes and of many."""
+    random = np.random.default_rng(2)
+    made = []
+    for queries, classes, kind in ((1, 1, "float32"), (5, 19, "float16"), (9, 300, "float64")):
+        class_logits = random.normal(0, 4, (2, queries, classes + 1))
+        masks = random.normal(0, 3, (2, queries, 6, 7)).astype(kind)
+        for size in (None, (13, 20)):
+            seg = segpost.segment_queries(class_logits, masks, dialect="maskformer", size=size)
+            made.append(seg.labels)
+    return made
+
+
 def refined() -> list[Array]:
     """What dense CRFs make of small images and a volume."""
     random = np.random.default_rng(1)
@@ -119,8 +132,11 @@ def main(name: str, *flags: str) -> None:
                 registry._forced.reset(token)
                 for one, other in zip(order, order_there, strict=True):
                     compare(one, other, 1e-5)
+    labels = labels_of_queries()
     here = refined()
     token = registry._forced.set(name)
+    for one, other in zip(labels, labels_of_queries(), strict=True):
+        compare(one, other, 0)
     there = refined()
     registry._forced.reset(token)
     digest = hashlib.sha256()

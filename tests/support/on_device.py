@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from emulated.build import build, compiler
 
-from segpost._backends.cuda.backend import CudaBackend, Devices
+from segpost._backends.cuda.backend import CudaBackend
+from segpost._backends.cuda.devices import Devices
 from segpost._backends.reference import features, objects
 from segpost._core import extensions
 from segpost._core.arrays import widen
@@ -31,6 +32,7 @@ from segpost._core.contract import (
 from segpost._core.device import Array, DeviceArray, DeviceContext, device_view, to_host
 from segpost._core.device_arrays import Memory
 from segpost._core.object_contract import Runs
+from segpost._core.query_contract import QueryGrids, QueryMasks
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes
 
@@ -121,6 +123,15 @@ class OnDevice:
     def find_runs(self, labels: Array, values: Array | None = None) -> Runs:
         """The runs of results that were read on the CPU."""
         return objects.find_runs(labels, values)
+
+    def bound_masks(self, masks: QueryMasks) -> tuple[int, int]:
+        return self.gpu.bound_masks(masks._replace(values=self.there(masks.values)))
+
+    def label_classes(
+        self, masks: QueryMasks, grids: QueryGrids, weights: Array, labels: Array
+    ) -> None:
+        there = masks._replace(values=self.there(masks.values))
+        self.run(lambda out: self.gpu.label_classes(there, grids, weights, out), [labels], (0,))
 
     def compress_counts(self, counts: Array, ends: Array) -> tuple[Array, Array]:
         """The codes of run lengths that were read on the CPU."""

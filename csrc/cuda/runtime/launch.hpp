@@ -14,6 +14,7 @@
 #include "ops/labels/masks.hpp"
 #include "ops/labels/volumes.hpp"
 #include "ops/metrics/confusion.hpp"
+#include "ops/queries/queries.hpp"
 
 namespace segpost::gpu {
 
@@ -39,6 +40,10 @@ void launch_rank_classes(const RankingJob &, std::uintptr_t stream, ErrorCount *
 
 // The levels are in device memory.
 void launch_binarize(const BinarizeJob &, std::uintptr_t stream, ErrorCounts *errors);
+
+// Query heads.
+void launch_class_scores(const ClassScoresJob &, std::uintptr_t stream);
+void launch_count_not_finite(const Logits &, std::uintptr_t stream, ErrorCount *errors);
 
 // float32 to uint8.
 void launch_confidence_bytes(const LabelView &from, const LabelView &to, std::uintptr_t stream);

@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
-from segpost._backends.cuda import crf_inputs
+from segpost._backends.cuda import crf_inputs, queries
 from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
-from segpost._backends.cuda.deferred import DeferredQueue
+from segpost._backends.cuda.deferred import raise_counts
+from segpost._backends.cuda.devices import Devices
 from segpost._backends.cuda.mask_runs import read_runs
-from segpost._backends.cuda.tables import DeviceTables
-from segpost._core import contract, extensions
+from segpost._core import extensions
 from segpost._core.arrays import WIDE_KINDS
 from segpost._core.contract import (
     LATTICES,
@@ -40,6 +39,7 @@ from segpost._core.device import (
     to_host,
     with_float_confidence,
 )
+from segpost._core.query_contract import QueryGrids, QueryMasks
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes, same_size_axes
 from segpost._core.thresholds import level_table
@@ -47,16 +47,6 @@ from segpost._core.thresholds import level_table
 UNREADABLE = frozenset(
     {("feature_range", "bfloat16"), ("dense_crf", "bfloat16")}
 )  # guides that kernels cannot read
-
-
-class Devices:
-    """The state that calls share: the compiled module, device tables and deferred errors."""
-
-    def __init__(self, runtime: Any) -> None:
-        runtime.bind_records(contract)
-        self.runtime = runtime
-        self.tables = DeviceTables(runtime)
-        self.deferred = DeferredQueue()
 
 
 class CudaBackend:
@@ -227,6 +217,19 @@ class CudaBackend:
         dtype = np.float64 if logits.kind in WIDE_KINDS else np.float32
         return self.devices.tables.get(level_table(cutoffs, axes, dtype), context)
 
+    def bound_masks(self, masks: QueryMasks) -> tuple[int, int]:
+        with self._at(masks.values) as context:
+            return queries.count_not_finite(context, masks)
+
+    def label_classes(
+        self, masks: QueryMasks, grids: QueryGrids, weights: Array, labels: Array
+    ) -> None:
+        with self._at(masks.values) as context:
+            tables = self.devices.tables.axes(grids.to_grid, context)
+            for n in range(len(labels)):
+                scores = queries.class_scores(context, tables, masks, grids, weights, n)
+                self.with_check("off").argmax(scores, grids.to_result, labels[n : n + 1])
+
     def colorize(
         self, labels: Array, lut: Array, ignore_index: int | None, out: Array
     ) -> LabelErrors:
@@ -348,7 +351,7 @@ class CudaBackend:
         if errors is None or errors is self._buffer:
             return [(0, -1)] * 3
         if self._check == "deferred":
-            self.defer(partial(_raise_counts, operation, errors))
+            self.defer(partial(raise_counts, operation, errors))
             return [(0, -1)] * 3
         return read_error_counts(to_host(errors))
 
@@ -383,15 +386,6 @@ class CudaBackend:
         self.runtime.clear(cells.ctypes.data, cells.nbytes, context.stream)
         yield cells
         counts += to_host(cells)
-
-
-def _raise_counts(operation: str, errors: Array) -> None:
-    total, first = max(read_error_counts(to_host(errors)), key=lambda pair: pair[0])
-    if total:
-        raise ValueError(
-            f"{operation} met {total} bad values in an earlier call with check='deferred', "
-            f"first at flat index {first}; check='sync' says more"
-        )
 
 
 def make_backend() -> CudaBackend:
