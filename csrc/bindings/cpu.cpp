@@ -105,6 +105,7 @@ py::object rank_classes(const Record<records::Logits> &logits, const py::object 
                         const py::object &top_labels, const py::object &top_probabilities) {
     const RankingJob job = ranking_job(logits, axes, labels, confidence, entropy, margin,
                                        top_labels, top_probabilities);
+    require(!job.has_threshold, "logits");
     LogitErrors errors;
     release_gil(
         [&](const CancelToken &cancelled) { return launch_ranking(job, cancelled, errors); });

@@ -90,6 +90,50 @@ void softmax(const Record<records::Logits> &logits, const py::object &axes,
     gpu::launch_softmax(job, stream, counts ? &counts->undefined : nullptr);
 }
 
+void rank_classes(const Record<records::Logits> &logits, const py::object &axes,
+                  const py::object &labels, const py::object &confidence, const py::object &entropy,
+                  const py::object &margin, const py::object &top_labels,
+                  const py::object &top_probabilities, std::uintptr_t stream,
+                  const py::object &errors) {
+    const RankingJob job = ranking_job(logits, axes, labels, confidence, entropy, margin,
+                                       top_labels, top_probabilities);
+    auto *counts = error_counts<gpu::ErrorCounts>(errors, stream);
+    gpu::launch_rank_classes(job, stream, counts ? &counts->undefined : nullptr);
+}
+
+// Scores are [1, C, h, w] float64, those of a region of the score grid from `origin` (y, x) on.
+void class_scores(const Record<records::Logits> &masks, const py::object &axes,
+                  std::pair<std::int64_t, std::int64_t> origin, const py::array &weights,
+                  const py::array &scores, std::uintptr_t stream) {
+    ClassScoresJob job;
+    job.masks = from_python(masks);
+    job.y = axis_view(axes.attr(axis_names().y));
+    job.x = axis_view(axes.attr(axis_names().x));
+    require(job.masks.n == 1 && job.y.n_in == job.masks.h && job.x.n_in == job.masks.w, "masks");
+    const auto is_table = [](const py::array &array, int axes_of) {
+        return array.ndim() == axes_of && element_type(array) == DType::f64 &&
+               (array.flags() & py::array::c_style);
+    };
+    require(is_table(weights, 2) && weights.shape(0) == job.masks.c, "weights");
+    job.classes = weights.shape(1);
+    require(is_table(scores, 4) && scores.shape(0) == 1 && scores.shape(1) == job.classes,
+            "scores");
+    job.top = origin.first, job.left = origin.second;
+    job.height = scores.shape(2), job.width = scores.shape(3);
+    require(job.top >= 0 && job.left >= 0 && job.top + job.height <= job.y.n_out &&
+                job.left + job.width <= job.x.n_out,
+            "origin");
+    job.weights = reinterpret_cast<const double *>(address(weights, false));
+    job.scores = reinterpret_cast<double *>(address(scores, true));
+    gpu::launch_class_scores(job, stream);
+}
+
+void count_not_finite(const Record<records::Logits> &values, std::uintptr_t stream,
+                      const py::object &errors) {
+    gpu::launch_count_not_finite(from_python(values), stream,
+                                 error_counts<gpu::ErrorCount>(errors, stream));
+}
+
 void confidence_bytes(const py::array &from, const py::array &to, std::uintptr_t stream) {
     const LabelView source = map_view(from, false), target = map_view(to, true);
     require(same_pixels(source, target) && source.dtype == DType::f32 && target.dtype == DType::u8,
@@ -220,6 +264,15 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
     module.def("softmax", &softmax, py::arg("logits"), py::arg("axes").none(true),
                py::arg("probabilities"), py::arg("confidence").none(true), py::arg("stream"),
                py::arg("errors").none(true));
+    module.def("rank_classes", &rank_classes, py::arg("logits"), py::arg("axes"),
+               py::arg("labels").none(true), py::arg("confidence").none(true),
+               py::arg("entropy").none(true), py::arg("margin").none(true),
+               py::arg("top_labels").none(true), py::arg("top_probabilities").none(true),
+               py::arg("stream"), py::arg("errors").none(true));
+    module.def("class_scores", &class_scores, py::arg("masks"), py::arg("axes"), py::arg("origin"),
+               py::arg("weights"), py::arg("scores"), py::arg("stream"));
+    module.def("count_not_finite", &count_not_finite, py::arg("values"), py::arg("stream"),
+               py::arg("errors"));
     module.def("confidence_bytes", &confidence_bytes, py::arg("from_"), py::arg("to"),
                py::arg("stream"));
     module.def("colorize", &colorize, py::arg("labels"), py::arg("lut"),

@@ -89,7 +89,7 @@ inline RankingJob ranking_job(const Record<records::Logits> &logits, const py::o
                               const py::object &top_labels, const py::object &top_probabilities) {
     RankingJob job;
     static_cast<ArgmaxJob &>(job) = argmax_job(logits, axes);
-    require(job.resample && !job.has_threshold, "axes");
+    require(job.resample, "axes");
     job.scale = logits.get<double>(records::Logits::scale);
     job.zero_point = logits.get<double>(records::Logits::zero_point);
     const auto map = [&](const py::object &array, const char *name) {
@@ -100,7 +100,7 @@ inline RankingJob ranking_job(const Record<records::Logits> &logits, const py::o
         return view;
     };
     const auto is_label = [&](DType kind) {
-        return kind == DType::i32 || (kind == DType::u8 && job.logits.c <= 256);
+        return kind == DType::i32 || (kind == DType::u8 && job.classes() <= 256);
     };
     job.labels = map(labels, "labels");
     job.confidence = map(confidence, "confidence");
@@ -112,7 +112,7 @@ inline RankingJob ranking_job(const Record<records::Logits> &logits, const py::o
     };
     require(!job.confidence.data || is_probability(job.confidence.dtype), "confidence");
     require(!job.entropy.data || job.entropy.dtype == DType::f32, "entropy");
-    require(!job.margin.data || (job.margin.dtype == DType::f32 && job.logits.c > 1), "margin");
+    require(!job.margin.data || (job.margin.dtype == DType::f32 && job.classes() > 1), "margin");
     if (top_labels.is_none()) return job;
     const auto classes = top_labels.cast<py::array>();
     const auto probabilities = top_probabilities.cast<py::array>();
@@ -132,7 +132,7 @@ inline RankingJob ranking_job(const Record<records::Logits> &logits, const py::o
         return view;
     };
     job.top = classes.shape(1);
-    require(job.top >= 1 && job.top <= most_ranks && job.top <= job.logits.c, "top");
+    require(job.top >= 1 && job.top <= most_ranks && job.top <= job.classes(), "top");
     job.top_labels = ranks(classes);
     job.top_probabilities = ranks(probabilities);
     require(is_label(job.top_labels.dtype) && is_probability(job.top_probabilities.dtype), "top");

@@ -68,6 +68,27 @@ def softmax(
     stream: int,
     errors: Array | None,
 ) -> None: ...
+def rank_classes(
+    logits: Logits,
+    axes: object,
+    labels: Array | None,
+    confidence: Array | None,
+    entropy: Array | None,
+    margin: Array | None,
+    top_labels: Array | None,
+    top_probabilities: Array | None,
+    stream: int,
+    errors: Array | None,
+) -> None: ...
+def class_scores(
+    masks: Logits,
+    axes: object,
+    origin: tuple[int, int],
+    weights: Array,
+    scores: Array,
+    stream: int,
+) -> None: ...
+def count_not_finite(values: Logits, stream: int, errors: Array) -> None: ...
 def confidence_bytes(from_: Array, to: Array, stream: int) -> None: ...
 def colorize(
     labels: Array,

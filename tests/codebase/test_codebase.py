@@ -32,7 +32,6 @@ WITHOUT_CUDA = {
     "boundary_bands",
     "boundary_matches",
     "instance_counts",
-    "rank_classes",
 }
 COMPILED = ("_cpu", "_cuda")
 WITHOUT_EXAMPLE = {"num_threads", "raise_deferred", "set_num_threads", "why_no_cuda"}

@@ -16,7 +16,7 @@ from segpost._core.sampling import axes
 
 SIZE = (37, 58)
 TOLERANCE = 1e-5
-BACKENDS = ("native", "numba", "reference")
+ON_CUDA = True
 RANKED: Any = ("labels", "confidence", "entropy", "margin", "topk")
 
 
@@ -63,55 +63,51 @@ def check(seg: Any, p: np.ndarray, k: int = 3) -> None:
     assert (np.diff(np.sort(labels, axis=1), axis=1) > 0).all()  # no class twice
 
 
-@pytest.mark.parametrize("backend_name", BACKENDS)
 @pytest.mark.parametrize("scale", [0.0, 1.0, 8.0, 60.0])
-def test_noise(backend_name: Any, scale: float) -> None:
+@pytest.mark.usefixtures("backend")
+def test_noise(scale: float) -> None:
     logits = noise(scale)
-    with segpost.use_backend(backend_name):
-        seg = segpost.postprocess(logits, size=SIZE, want=RANKED)
+    seg = segpost.postprocess(logits, size=SIZE, want=RANKED)
     check(seg, probabilities_of(logits))
 
 
-@pytest.mark.parametrize("backend_name", BACKENDS)
 @pytest.mark.parametrize("size", [None, (24, 32), (61, 130), (11, 200)])
-def test_regions(backend_name: Any, size: tuple[int, int] | None) -> None:
+@pytest.mark.usefixtures("backend")
+def test_regions(size: tuple[int, int] | None) -> None:
     logits = regions()
-    with segpost.use_backend(backend_name):
-        seg = segpost.postprocess(logits, size=size, want=RANKED, topk=5)
+    seg = segpost.postprocess(logits, size=size, want=RANKED, topk=5)
     check(seg, probabilities_of(logits, size), 5)
 
 
-@pytest.mark.parametrize(
-    ("backend_name", "dtype"),
-    [*((name, np.float16) for name in BACKENDS), ("native", np.float64), ("reference", np.float64)],
-)
-def test_types_and_infinities(backend_name: Any, dtype: Any) -> None:
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_types_and_infinities(backend: str, dtype: Any) -> None:
     """A class may be impossible: it has no share of the entropy."""
+    if backend == "numba" and dtype == np.float64:
+        pytest.skip("a compilation of its own takes seconds")
     logits = noise(3.0).astype(dtype)
     logits[:, 2] = -np.inf
     logits[0, 4, :4] = -np.inf
-    with segpost.use_backend(backend_name):
-        seg = segpost.postprocess(logits, size=SIZE, want=RANKED)
+    seg = segpost.postprocess(logits, size=SIZE, want=RANKED)
     with np.errstate(invalid="ignore"):
         check(seg, probabilities_of(logits))
 
 
-@pytest.mark.parametrize("backend_name", BACKENDS)
-def test_undefined_pixels(backend_name: Any) -> None:
+@pytest.mark.usefixtures("backend")
+def test_undefined_pixels() -> None:
     logits = noise(1.0)
     logits[1, 3, 4, 5] = np.nan
-    with segpost.use_backend(backend_name):
-        with pytest.raises(ValueError, match="NaN"):
-            segpost.postprocess(logits, size=SIZE, want=("entropy",))
-        seg = segpost.postprocess(
-            logits, size=SIZE, want=("entropy", "margin", "confidence"), nan="propagate"
-        )
+    with pytest.raises(ValueError, match="NaN"):
+        segpost.postprocess(logits, size=SIZE, want=("entropy",))
+    seg = segpost.postprocess(
+        logits, size=SIZE, want=("entropy", "margin", "confidence"), nan="propagate"
+    )
     is_undefined = np.isnan(probabilities_of(logits)).any(axis=1)
     assert is_undefined.any()
     for result in (seg.entropy, seg.margin, seg.confidence):
         np.testing.assert_array_equal(np.isnan(result), is_undefined)
 
 
+@pytest.mark.usefixtures("backend")
 def test_quantized_logits() -> None:
     quantization = (0.07, -3)
     raw = np.random.default_rng(0).integers(-100, 100, (2, 6, 9, 13)).astype(np.int8)
@@ -122,6 +118,7 @@ def test_quantized_logits() -> None:
         segpost.postprocess(raw, size=SIZE, want=("entropy",))
 
 
+@pytest.mark.usefixtures("backend")
 def test_a_head_of_one_channel_has_two_classes() -> None:
     logits = noise(3.0, classes=1)
     seg = segpost.postprocess(logits, size=SIZE, threshold=0.5, want=RANKED, topk=2)
@@ -152,6 +149,7 @@ def test_refined_probabilities() -> None:
     np.testing.assert_allclose(seg.entropy, entropy, atol=TOLERANCE)
 
 
+@pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize(("dtype", "most"), [("uint8", 255), ("uint16", 65535)])
 def test_probabilities_of_integers(dtype: Any, most: int) -> None:
     logits = noise(2.0)

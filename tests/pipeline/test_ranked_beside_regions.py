@@ -10,6 +10,8 @@ import pytest
 import segpost
 from segpost.typing import Want
 
+ON_CUDA = True
+
 
 @pytest.mark.parametrize("extra", ["entropy", "margin", "topk"])
 def test_the_confidence_of_regions_is_that_of_the_result(

@@ -44,6 +44,30 @@ def everything(logits: Array, size: tuple[int, int] | None, image: Array) -> lis
     return made
 
 
+def ranked(logits: Array, size: tuple[int, int] | None) -> list[Array]:
+    """What is known of the order of the classes, with one rank, a few and many."""
+    made: list[Array] = []
+    for ranks in {min(k, logits.shape[1]) for k in (1, 3, 16)}:
+        want: Any = ("confidence", "entropy", "margin", "topk")
+        seg: Any = segpost.postprocess(logits, size=size, want=want, topk=ranks)
+        made += [seg.confidence, seg.entropy, seg.margin, seg.topk.probabilities]
+        made.append(seg.topk.labels[:, 0])
+    return made
+
+
+def labels_of_queries() -> list[Array]:
+    """The labels of small query heads, of few classes and of many."""
+    random = np.random.default_rng(2)
+    made = []
+    for queries, classes, kind in ((1, 1, "float32"), (5, 19, "float16"), (9, 300, "float64")):
+        class_logits = random.normal(0, 4, (2, queries, classes + 1))
+        masks = random.normal(0, 3, (2, queries, 6, 7)).astype(kind)
+        for size in (None, (13, 20)):
+            seg = segpost.segment_queries(class_logits, masks, dialect="maskformer", size=size)
+            made.append(seg.labels)
+    return made
+
+
 def refined() -> list[Array]:
     """What dense CRFs make of small images and a volume."""
     random = np.random.default_rng(1)
@@ -71,6 +95,14 @@ def refined() -> list[Array]:
     return made  # type: ignore[no-any-return]
 
 
+def compare(one: Array, other: Array, tolerance: float) -> None:
+    """Floats agree within a tolerance, integers are equal."""
+    if one.dtype.kind == "f":
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+    else:
+        np.testing.assert_array_equal(one, other)
+
+
 def main(name: str, *flags: str) -> None:
     """Run the cases on the backend of that name."""
     random = np.random.default_rng(0)
@@ -93,12 +125,18 @@ def main(name: str, *flags: str) -> None:
                 there = everything(view, size, image)
                 registry._forced.reset(token)
                 for one, other in zip(here, there, strict=True):
-                    if one.dtype.kind == "f":
-                        np.testing.assert_allclose(one, other, rtol=0, atol=2e-6)
-                    else:
-                        np.testing.assert_array_equal(one, other)
+                    compare(one, other, 2e-6)
+                order = ranked(view, size)
+                token = registry._forced.set(name)
+                order_there = ranked(view, size)
+                registry._forced.reset(token)
+                for one, other in zip(order, order_there, strict=True):
+                    compare(one, other, 1e-5)
+    labels = labels_of_queries()
     here = refined()
     token = registry._forced.set(name)
+    for one, other in zip(labels, labels_of_queries(), strict=True):
+        compare(one, other, 0)
     there = refined()
     registry._forced.reset(token)
     digest = hashlib.sha256()

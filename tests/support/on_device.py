@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from emulated.build import build, compiler
 
-from segpost._backends.cuda.backend import CudaBackend, Devices
+from segpost._backends.cuda.backend import CudaBackend
+from segpost._backends.cuda.devices import Devices
 from segpost._backends.reference import features, objects
 from segpost._core import extensions
 from segpost._core.arrays import widen
@@ -31,6 +32,7 @@ from segpost._core.contract import (
 from segpost._core.device import Array, DeviceArray, DeviceContext, device_view, to_host
 from segpost._core.device_arrays import Memory
 from segpost._core.object_contract import Runs
+from segpost._core.query_contract import QueryGrids, QueryMasks
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes
 
@@ -122,6 +124,19 @@ class OnDevice:
         """The runs of results that were read on the CPU."""
         return objects.find_runs(labels, values)
 
+    def bound_masks(self, masks: QueryMasks) -> tuple[int, int]:
+        return self.gpu.bound_masks(masks._replace(values=self.there(masks.values)))
+
+    def label_classes(
+        self, masks: QueryMasks, grids: QueryGrids, weights: Array, labels: Array
+    ) -> None:
+        there = masks._replace(values=self.there(masks.values))
+        self.run(lambda out: self.gpu.label_classes(there, grids, weights, out), [labels], (0,))
+
+    def compress_counts(self, counts: Array, ends: Array) -> tuple[Array, Array]:
+        """The codes of run lengths that were read on the CPU."""
+        return objects.compress_counts(counts, ends)
+
     def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         report: LogitErrors = self.run(self.gpu.argmax_volume, [logits, axes, labels], (2,))
         return report
@@ -157,6 +172,22 @@ class OnDevice:
         given = [logits, axes, cutoffs]
         result: tuple[RunLengths, LogitErrors] = self.run(self.gpu.binarize_runs, given, ())
         return result
+
+    def rank_classes(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        labels: Array | None,
+        confidence: Array | None,
+        entropy: Array | None,
+        margin: Array | None,
+        top_labels: Array | None,
+        top_probabilities: Array | None,
+    ) -> LogitErrors:
+        maps = [confidence, entropy, margin, top_labels, top_probabilities]
+        given = [logits, axes, labels, *maps]
+        report: LogitErrors = self.run(self.gpu.rank_classes, given, (3, 4, 5, 6, 7))
+        return report
 
     def colorize(
         self, labels: Array, lut: Array, ignore_index: int | None, out: Array

@@ -14,6 +14,7 @@
 #include "ops/labels/masks.hpp"
 #include "ops/labels/volumes.hpp"
 #include "ops/metrics/confusion.hpp"
+#include "ops/queries/queries.hpp"
 
 namespace segpost::gpu {
 
@@ -35,9 +36,14 @@ std::size_t argmax_volume_workspace(const VolumeJob &);
 void launch_argmax_volume(const VolumeJob &, std::uintptr_t stream, ErrorCounts *errors,
                           void *workspace);
 void launch_softmax(const SoftmaxJob &, std::uintptr_t stream, ErrorCount *undefined);
+void launch_rank_classes(const RankingJob &, std::uintptr_t stream, ErrorCount *undefined);
 
 // The levels are in device memory.
 void launch_binarize(const BinarizeJob &, std::uintptr_t stream, ErrorCounts *errors);
+
+// Query heads.
+void launch_class_scores(const ClassScoresJob &, std::uintptr_t stream);
+void launch_count_not_finite(const Logits &, std::uintptr_t stream, ErrorCount *errors);
 
 // float32 to uint8.
 void launch_confidence_bytes(const LabelView &from, const LabelView &to, std::uintptr_t stream);

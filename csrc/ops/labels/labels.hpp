@@ -121,9 +121,9 @@ struct ArgmaxJob {
 constexpr int most_ranks = 16;
 
 // Confidence, and what else is known of the probabilities of the classes; a view without data is
-// not wanted. Logits are resampled, and have no threshold. Entropy (in nats) and margin are within
-// 1e-5 of the definition: the classes that are left out have 6e-8 of the probability, and add less
-// than 2e-6 to the entropy. `labels` are those of argmax, or none.
+// not wanted. Logits are resampled; on the CPU they have no threshold. Entropy (in nats) and margin
+// are within 1e-5 of the definition: the classes that are left out have 6e-8 of the probability,
+// and add less than 2e-6 to the entropy. `labels` are those of argmax, or none.
 struct RankingJob : ArgmaxJob {
     LabelView entropy, margin;   // f32
     std::int64_t top = 0;        // the largest probabilities of a pixel, at most most_ranks

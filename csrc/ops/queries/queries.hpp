@@ -80,6 +80,16 @@ struct QueryClassesJob : QueryGrids {
     LabelView labels;                // u8 or i32
 };
 
+// The sums of weighted masks of one image at the points of the region, on devices.
+struct ClassScoresJob {
+    Logits masks;                                          // (1, Q, h, w)
+    Axis y, x;                                             // to the score grid
+    std::int64_t top = 0, left = 0, height = 0, width = 0; // the region
+    std::int64_t classes = 0;
+    const double *weights = nullptr; // [Q, C]
+    double *scores = nullptr;        // [C, height, width]
+};
+
 // What is counted of a query.
 struct QueryCounts {
     std::int64_t won, left, mask; // pixels: where it is largest, those labelled, of its mask

@@ -18,9 +18,10 @@ from segpost._core.contract import (
     Pairwise,
     Unary,
 )
+from segpost._core.logits import with_both_classes
 from segpost._core.object_contract import Runs
 from segpost._core.run_lengths import RunLengths
-from segpost._core.sampling import Axes, axis
+from segpost._core.sampling import Axes, same_size_axes
 
 _cpu.bind_records(contract)  # raises if the compiled code expects other fields
 globals().update(collect_operations(_cpu, features))
@@ -62,9 +63,8 @@ def rank_classes(
     top_probabilities: Array | None,
 ) -> LogitErrors:
     """Write confidence, entropy, margin and the largest probabilities, from cells of the grid."""
-    height, width = logits.values.shape[2:]
-    if axes is None:
-        axes = Axes(axis(height, height, "asymmetric"), axis(width, width, "asymmetric"))
+    logits = with_both_classes(logits)
+    axes = axes or same_size_axes(logits.values.shape[2:])
     return _cpu.rank_classes(
         logits, axes, labels, confidence, entropy, margin, top_labels, top_probabilities
     )

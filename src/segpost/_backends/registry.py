@@ -35,7 +35,6 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "binarize_labels": "labels of masks",
     "binarize_runs": "runs of masks",
     "find_runs": "regions",
-    "rank_classes": "entropy, margin and top-k",
     "bound_masks": "queries",
 }
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])

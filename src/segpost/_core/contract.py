@@ -248,7 +248,7 @@ class Backend(BoundaryOperations, ObjectOperations, QueryOperations, Protocol):
 
     def rank_classes(
         self,
-        logits: Logits,  # no threshold
+        logits: Logits,  # of a one-channel head: class 0 has the logit 0
         axes: Axes | None,
         labels: Array | None,  # [N, H, W] of argmax: the first of the top labels where these tie
         confidence: Array | None,  # [N, H, W] float32, or uint8 as in argmax

@@ -175,6 +175,15 @@ def dequantize(values: Array, kind: str, scale: float, zero_point: float) -> Arr
     return np.asarray((values.astype(np.float64) - zero_point) * scale)
 
 
+def with_both_classes(logits: Logits) -> Logits:
+    """Return logits with a channel for every class: the sigmoid of x is the softmax of (0, x)."""
+    if logits.threshold is None:
+        return logits
+    real = dequantize(logits.values, logits.kind, logits.scale, logits.zero_point)
+    both = np.concatenate([np.zeros_like(real), real], axis=1)
+    return Logits(both, both.dtype.name, origin=logits.origin)
+
+
 def are_finite(logits: Logits) -> bool:
     """Return whether no logit is infinite or NaN, by one sum unless that is not finite."""
     values = logits.values

@@ -43,7 +43,10 @@ class QueryOperations(Protocol):
     """
 
     def bound_masks(self, masks: QueryMasks) -> tuple[int, int]:
-        """Write the bounds; return how many values are not finite, and the first flat index."""
+        """Write the bounds; return how many values are not finite, and the first flat index.
+
+        On devices no bounds are written.
+        """
         ...
 
     def label_classes(

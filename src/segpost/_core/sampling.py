@@ -190,6 +190,12 @@ def _axis_each(
         yield axis(n_in, n_out, grid, factor)
 
 
+def same_size_axes(size: tuple[int, int]) -> Axes:
+    """Return the resampling in which every output pixel is the sample of its place."""
+    height, width = size
+    return Axes(axis(height, height, "asymmetric"), axis(width, width, "asymmetric"))
+
+
 @lru_cache(maxsize=256)
 def cropped_axes(
     shape: tuple[int, int], size: tuple[int, int], grid: str, spans: tuple[Interval, Interval]
@@ -201,9 +207,8 @@ def cropped_axes(
     )
     if y is None and x is None:
         return (rows, columns), None
-    y = y or axis(size[0], size[0], "asymmetric")
-    x = x or axis(size[1], size[1], "asymmetric")
-    return (rows, columns), Axes(y, x)
+    same = same_size_axes(size)
+    return (rows, columns), Axes(y or same.y, x or same.x)
 
 
 def part_of_axis(whole: Axis, outputs: slice) -> tuple[slice, Axis]:

@@ -165,7 +165,7 @@ def postprocess(
         where that is next to a tie. Undefined confidence is 0.
     probabilities_dtype : {"float32", "uint16", "uint8"}
         Of "probabilities" and "topk". "uint16" is ``np.rint(65535 * p)``, "uint8" is
-        ``np.rint(255 * p)``; undefined ones are 0.
+        ``np.rint(255 * p)``; undefined ones are 0. On a device: float32, or uint8 of "topk".
     topk : int
         The number of classes in "topk", from 1 to 16.
     nan : {"raise", "propagate"}

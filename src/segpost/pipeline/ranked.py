@@ -12,7 +12,6 @@ from segpost._core import errors
 from segpost._core.arrays import Array, as_input_array, label_dtype
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
-from segpost._core.logits import dequantize
 from segpost._core.sampling import Axes
 from segpost._core.validation import check_on_cpu
 from segpost.pipeline.execute import execute
@@ -33,8 +32,18 @@ def segment_ranked(
     from one more pass over the logits, which are small. `options` are those of the caller; of
     refined or decoded probabilities the plan has all of them.
     """
-    registry.backend(plan.outputs.labels, check=options.check, operation="rank_classes")
     has_probabilities = plan.is_probabilities or options.crf is not None
+    if has_probabilities:
+        check_on_cpu(
+            plan.outputs.labels,
+            lambda device: (
+                "entropy, margin and top-k of probabilities, which crf= makes, are for arrays on "
+                f"the CPU, these are on {device}: copy the logits to the CPU, x.cpu() of a torch "
+                "tensor, or leave crf= out"
+            ),
+        )
+    if "topk" in options.outputs and options.probabilities_dtype == "uint16":
+        _check_dtype_on_cpu(plan.outputs.labels)
     confidence = plan.outputs.confidence
     inner = plan
     if not has_probabilities and plan.template.threshold is None:
@@ -47,7 +56,9 @@ def segment_ranked(
         with np.errstate(divide="ignore"):
             ranked, axes = Logits(np.log(probabilities), "float32"), None
     else:
-        ranked, axes = _ranked_logits(plan, logits)
+        region = plan.resampling.region
+        values = logits.values if region is None else logits.values[region]
+        ranked, axes = plan.template._replace(values=values), plan.resampling.axes
     kept = probabilities if "probabilities" in options.outputs else None
     results = _rank(plan, ranked, axes, confidence, options)
     segmentation = wrap_outputs(plan, image, kept)
@@ -60,24 +71,13 @@ def segment_ranked(
     return replace(segmentation, **wrapped)
 
 
-def _ranked_logits(plan: Plan, logits: Logits) -> tuple[Logits, Axes | None]:
-    """Return the logits of a plan with a channel for every class."""
-    region = plan.resampling.region
-    values = logits.values if region is None else logits.values[region]
-    ranked = plan.template._replace(values=values)
-    if ranked.threshold is not None:  # the sigmoid of x is the softmax of (0, x)
-        real = dequantize(values, ranked.kind, ranked.scale, ranked.zero_point)
-        both = np.concatenate([np.zeros_like(real), real], axis=1)
-        ranked = Logits(both, both.dtype.name, origin=ranked.origin)
-    return ranked, plan.resampling.axes
-
-
 def _rank(
     plan: Plan, logits: Logits, axes: Axes | None, confidence: Array | None, options: Options
 ) -> dict[str, Array | None]:
     """Return entropy, margin and the largest probabilities; write confidence."""
     wanted, outputs = options.outputs, plan.outputs
-    shape, classes = outputs.labels.shape, logits.values.shape[1]
+    is_sigmoid = logits.threshold is not None
+    shape, classes = outputs.labels.shape, 2 if is_sigmoid else logits.values.shape[1]
     empty = context_of(logits.values).empty
     n, *size = shape
     top_labels = top = None
@@ -89,7 +89,6 @@ def _rank(
         top = empty((n, options.topk, *size), np.uint8 if is_byte else np.float32)
     entropy = empty(shape, np.float32) if "entropy" in wanted else None
     margin = empty(shape, np.float32) if "margin" in wanted else None
-    is_sigmoid = plan.template.threshold is not None
     if outputs.labels.size:
         backend = registry.backend(outputs.labels, check=options.check)
         counts = backend.rank_classes(
@@ -126,6 +125,17 @@ def as_levels(probabilities: Array, dtype: str) -> Array:
     return result
 
 
+def _check_dtype_on_cpu(array: Array) -> None:
+    """Refuse the conversion of results on a device."""
+    check_on_cpu(
+        array,
+        lambda device: (
+            f"probabilities_dtype is for results on the CPU, these are on {device}: take float32 "
+            "and convert them there"
+        ),
+    )
+
+
 def with_probabilities_dtype(
     segmentation: Segmentation[Any, Any], dtype: str
 ) -> Segmentation[Any, Any]:
@@ -139,12 +149,6 @@ def with_probabilities_dtype(
     if segmentation.probabilities is None:
         return segmentation
     source = as_input_array(segmentation.probabilities, "probabilities")
-    check_on_cpu(
-        source.array,
-        lambda device: (
-            f"probabilities_dtype is for results on the CPU, these are on {device}: take float32 "
-            "and convert them there"
-        ),
-    )
+    _check_dtype_on_cpu(source.array)
     results: dict[str, Any] = {"probabilities": source.wrap(as_levels(source.array, dtype))}
     return replace(segmentation, **results)

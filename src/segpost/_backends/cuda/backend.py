@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
-from segpost._backends.cuda import crf_inputs
+from segpost._backends.cuda import crf_inputs, queries
 from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
-from segpost._backends.cuda.deferred import DeferredQueue
-from segpost._backends.cuda.tables import DeviceTables
-from segpost._core import contract, extensions, rle
+from segpost._backends.cuda.deferred import raise_counts
+from segpost._backends.cuda.devices import Devices
+from segpost._backends.cuda.mask_runs import read_runs
+from segpost._core import extensions
 from segpost._core.arrays import WIDE_KINDS
 from segpost._core.contract import (
     LATTICES,
@@ -39,23 +39,14 @@ from segpost._core.device import (
     to_host,
     with_float_confidence,
 )
+from segpost._core.query_contract import QueryGrids, QueryMasks
 from segpost._core.run_lengths import RunLengths
-from segpost._core.sampling import Axes, VolumeAxes
+from segpost._core.sampling import Axes, VolumeAxes, same_size_axes
 from segpost._core.thresholds import level_table
 
 UNREADABLE = frozenset(
     {("feature_range", "bfloat16"), ("dense_crf", "bfloat16")}
 )  # guides that kernels cannot read
-
-
-class Devices:
-    """The state that calls share: the compiled module, device tables and deferred errors."""
-
-    def __init__(self, runtime: Any) -> None:
-        runtime.bind_records(contract)
-        self.runtime = runtime
-        self.tables = DeviceTables(runtime)
-        self.deferred = DeferredQueue()
 
 
 class CudaBackend:
@@ -142,6 +133,25 @@ class CudaBackend:
             self.runtime.softmax(logits, tables, probabilities, floats, context.stream, errors)
         return self._logit_errors("softmax", errors)
 
+    def rank_classes(
+        self,
+        logits: Logits,
+        axes: Axes | None,
+        labels: Array | None,
+        confidence: Array | None,
+        entropy: Array | None,
+        margin: Array | None,
+        top_labels: Array | None,
+        top_probabilities: Array | None,
+    ) -> LogitErrors:
+        maps = labels, confidence, entropy, margin, top_labels, top_probabilities
+        grid = axes or same_size_axes(logits.values.shape[2:])
+        with self._at(logits.values) as context:
+            errors = self._new_errors(6, context)
+            tables = self.devices.tables.axes(grid, context)
+            self.runtime.rank_classes(logits, tables, *maps, context.stream, errors)
+            return self._logit_errors("rank_classes", errors)
+
     def binarize(
         self, logits: Logits, axes: Axes | None, cutoffs: Array, masks: Array, packed: bool
     ) -> LogitErrors:
@@ -199,20 +209,26 @@ class CudaBackend:
         swapped = logits._replace(values=logits.values.transpose(0, 1, 3, 2))
         exchanged = None if axes is None else Axes(axes.x, axes.y)
         errors = self._binarize(swapped, exchanged, cutoffs, bits, True, swapped=True)
-        counts = []
-        for image in range(n):
-            for channel in range(classes):
-                plane = to_host(bits[image, channel])
-                mask = np.unpackbits(plane, axis=-1, count=height).T
-                counts.append(rle.encode_counts(mask))
-        ends = np.cumsum([part.size for part in counts], dtype=np.int64)
-        return RunLengths(np.concatenate(counts), ends), errors
+        return read_runs(bits, height), errors
 
     def _levels(
         self, logits: Logits, axes: Axes | None, cutoffs: Array, context: DeviceContext
     ) -> Array:
         dtype = np.float64 if logits.kind in WIDE_KINDS else np.float32
         return self.devices.tables.get(level_table(cutoffs, axes, dtype), context)
+
+    def bound_masks(self, masks: QueryMasks) -> tuple[int, int]:
+        with self._at(masks.values) as context:
+            return queries.count_not_finite(context, masks)
+
+    def label_classes(
+        self, masks: QueryMasks, grids: QueryGrids, weights: Array, labels: Array
+    ) -> None:
+        with self._at(masks.values) as context:
+            tables = self.devices.tables.axes(grids.to_grid, context)
+            for n in range(len(labels)):
+                scores = queries.class_scores(context, tables, masks, grids, weights, n)
+                self.with_check("off").argmax(scores, grids.to_result, labels[n : n + 1])
 
     def colorize(
         self, labels: Array, lut: Array, ignore_index: int | None, out: Array
@@ -335,7 +351,7 @@ class CudaBackend:
         if errors is None or errors is self._buffer:
             return [(0, -1)] * 3
         if self._check == "deferred":
-            self.defer(partial(_raise_counts, operation, errors))
+            self.defer(partial(raise_counts, operation, errors))
             return [(0, -1)] * 3
         return read_error_counts(to_host(errors))
 
@@ -370,15 +386,6 @@ class CudaBackend:
         self.runtime.clear(cells.ctypes.data, cells.nbytes, context.stream)
         yield cells
         counts += to_host(cells)
-
-
-def _raise_counts(operation: str, errors: Array) -> None:
-    total, first = max(read_error_counts(to_host(errors)), key=lambda pair: pair[0])
-    if total:
-        raise ValueError(
-            f"{operation} met {total} bad values in an earlier call with check='deferred', "
-            f"first at flat index {first}; check='sync' says more"
-        )
 
 
 def make_backend() -> CudaBackend:

@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from weakref import WeakSet
 
-from segpost._core.contract import PendingCounts
+from segpost._core.contract import Array, PendingCounts
+from segpost._core.device import read_error_counts, to_host
 
 MAX_DEFERRED = 1000  # calls
 
@@ -34,3 +35,13 @@ class DeferredQueue:
             self._calls.popleft()()
         for counts in list(self._counts):
             counts.synchronize()
+
+
+def raise_counts(operation: str, errors: Array) -> None:
+    """Wait for the error counts of an earlier call, and raise an error if there are any."""
+    total, first = max(read_error_counts(to_host(errors)), key=lambda pair: pair[0])
+    if total:
+        raise ValueError(
+            f"{operation} met {total} bad values in an earlier call with check='deferred', "
+            f"first at flat index {first}; check='sync' says more"
+        )

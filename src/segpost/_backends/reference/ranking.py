@@ -11,6 +11,7 @@ from segpost._backends.reference.labels import (
     output_shape,
 )
 from segpost._core.contract import Array, LogitErrors, Logits
+from segpost._core.logits import with_both_classes
 from segpost._core.sampling import Axes
 
 
@@ -25,6 +26,7 @@ def rank_classes(
     top_probabilities: Array | None,
 ) -> LogitErrors:
     """Write what is known of the probabilities of the classes, sorted; ties in order of class."""
+    logits = with_both_classes(logits)
     errors = LogitErrors()
     den = 1.0 if axes is None else axes.y.den * axes.x.den
     shape = output_shape(logits, axes)

@@ -9,6 +9,7 @@ import numpy as np
 
 from segpost._core.arguments import as_integer, as_real, check_choice
 from segpost._core.contract import Logits
+from segpost._core.validation import check_on_cpu
 from segpost.color.palette import PaletteLike
 from segpost.pipeline.execute import as_guide, check_guide
 from segpost.pipeline.options import check_options
@@ -62,7 +63,8 @@ def segment_queries(
         ``class_queries_logits`` of transformers, ``pred_logits`` of the original code. The last
         class is "no object".
     mask_logits : float array of shape (Q, h, w) or (N, Q, h, w)
-        ``masks_queries_logits``, or ``pred_masks``.
+        ``masks_queries_logits``, or ``pred_masks``. On a device, with class logits on the same one,
+        semantic labels are computed there; the class logits are copied to the CPU.
     task : {"semantic", "instance", "panoptic"}
         "semantic": the label of a pixel is the class with the largest sum, over the queries, of
         class probability times mask probability. "panoptic": a pixel belongs to the query with the
@@ -155,6 +157,13 @@ def segment_queries(
         if things is not None:
             raise ValueError('thing_classes is for the tasks "panoptic" and "instance"')
         return segment_semantic(head, rules, options, image, input_size)
+    check_on_cpu(
+        head.masks.values,
+        lambda device: (
+            f"mask_logits is on {device}: segments of queries are computed on the CPU; pass "
+            "mask_logits.cpu() and class_logits.cpu() of torch tensors"
+        ),
+    )
     if not options.outputs <= {"labels", "regions"}:
         raise ValueError(
             f"task {task!r} has labels, segments and regions, got want={sorted(options.outputs)}: "

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._core.arrays import Array, InputArray, as_input_array, widen
 from segpost._core.errors import format_index
 from segpost._core.query_contract import QueryMasks
-from segpost._core.validation import check_on_cpu
 from segpost.pipeline.queries.masks import bound_masks
 
 FLOAT_KINDS = ("float16", "bfloat16", "float32", "float64")
@@ -38,13 +38,14 @@ def as_query_logits(class_logits: object, mask_logits: object) -> QueryLogits:
     Raises
     ------
     TypeError
-        For arrays that are no floats, or not on the CPU.
+        For arrays that are no floats, or on different devices.
     ValueError
         If the shapes do not fit each other, for values that are not finite, and for probabilities.
     """
     classes = _as_floats(class_logits, "class_logits")
     masks = _as_floats(mask_logits, "mask_logits")
     _check_shapes(classes.array.shape, masks.array.shape)
+    registry.backend(masks.array, classes.array)  # refuses two devices
     is_batch = masks.array.ndim == 4
     class_values = widen(classes.array, classes.kind).astype(np.float64)
     _check_finite(class_values, "class_logits")
@@ -60,15 +61,8 @@ def as_query_logits(class_logits: object, mask_logits: object) -> QueryLogits:
 
 
 def _as_floats(value: object, name: str) -> InputArray:
-    """Return an argument as an input array of floats on the CPU."""
+    """Return an argument as an input array of floats."""
     source = as_input_array(value, name)
-    check_on_cpu(
-        source.array,
-        lambda device: (
-            f"{name} is on {device}: segments of queries are computed on the CPU; pass "
-            f"{name}.cpu() of a torch tensor"
-        ),
-    )
     if source.kind not in FLOAT_KINDS:
         raise TypeError(f"{name} must be floats, got {source.kind}; dequantize integers first")
     return source
@@ -122,8 +116,7 @@ def _refuse_class_probabilities(values: Array) -> None:
 
 def _refuse_mask_probabilities(masks: Array, kind: str) -> None:
     """Raise an error for masks that are all in 0..1; of most logits few are read."""
-    step = max(masks.size // SAMPLES, 1)
-    for values in (masks.reshape(-1)[::step] if masks.flags.c_contiguous else masks, masks):
+    for values in (masks.reshape(-1)[:SAMPLES] if masks.flags.c_contiguous else masks, masks):
         real = widen(values, kind)
         low, high = real.min(), real.max()
         if low < 0 or high > 1:

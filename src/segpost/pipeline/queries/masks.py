@@ -6,6 +6,7 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core.arrays import Array, widen
+from segpost._core.device import context_of
 from segpost._core.errors import format_index
 from segpost._core.query_contract import BLOCK, PITCH, QueryMasks
 
@@ -22,8 +23,9 @@ def bound_masks(logits: Array, kind: str) -> QueryMasks:
     n, queries, *size = values.shape
     blocks = [-(-length // step) for length, step in zip(size, BLOCK, strict=True)]
     shape = (n, *blocks, -(-queries // PITCH) * PITCH)
-    masks = QueryMasks(values, kind, np.empty(shape, np.float32), np.empty(shape, np.float32))
-    count, first = registry.backend(masks.low, operation="bound_masks").bound_masks(masks)
+    empty = context_of(values).empty
+    masks = QueryMasks(values, kind, empty(shape, np.float32), empty(shape, np.float32))
+    count, first = registry.backend(values, operation="bound_masks").bound_masks(masks)
     if count:
         index = np.unravel_index(first, logits.shape)
         bad = widen(logits[index][None], kind)[0]

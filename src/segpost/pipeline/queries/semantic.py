@@ -9,6 +9,7 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core.arrays import Array, label_dtype
 from segpost._core.contract import Logits
+from segpost._core.device import context_of
 from segpost._core.suspicious_logits import check_sides
 from segpost.pipeline.execute import as_guide, check_guide
 from segpost.pipeline.options import Options
@@ -41,7 +42,8 @@ def segment_semantic(
     if options.size is not None and height != width:
         check_sides((height, width), geometry.size, None, confirmed=guide is not None)
     lut, alpha = color_tables(options, head.classes, (head.classes, height, width), -3)
-    labels = np.empty((images, *geometry.size), label_dtype(head.classes))
+    empty = context_of(values).empty
+    labels = empty((images, *geometry.size), label_dtype(head.classes))
     if guide is not None or "overlay" in options.outputs:
         guide = check_guide(guide, labels.shape, options)
     registry.backend(labels, operation="label_classes").label_classes(
@@ -62,13 +64,14 @@ def _with_pictures(
     options: Options,
 ) -> Segmentation[Any, Any]:
     """Return labels (N, H, W) with the color, the overlay and the regions that are wanted."""
-    backend, index = registry.backend(labels), ... if head.is_batch else 0
+    backend, index = registry.backend(labels, guide), ... if head.is_batch else 0
+    empty = context_of(labels).empty
     color = blended = regions = None
     if lut is not None and "color" in options.outputs:
-        color = np.empty((*labels.shape, 3), np.uint8)
+        color = empty((*labels.shape, 3), np.uint8)
         backend.colorize(labels, lut, None, color)
     if lut is not None and alpha is not None and guide is not None:
-        blended = np.empty((*labels.shape, 3), np.uint8)
+        blended = empty((*labels.shape, 3), np.uint8)
         backend.overlay(guide, labels, lut, alpha, None, 0, blended)
     if "regions" in options.outputs:
         from segpost.pipeline.regions import find_regions  # most calls want none

@@ -13,7 +13,7 @@ from segpost._backends.numba.tiles import Strip, table
 from segpost._backends.reference.labels import count_nan
 from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.run_lengths import RunLengths, runs_of_toggles
-from segpost._core.sampling import Axes, axis
+from segpost._core.sampling import Axes, same_size_axes
 from segpost._core.thresholds import sides
 
 STRIP_IN = 1 << 18  # logits of a strip
@@ -28,7 +28,7 @@ class _Planes:
         self, logits: Logits, axes: Axes | None, cutoffs: Array, swapped: bool = False
     ) -> None:
         _, classes, height, width = logits.values.shape
-        grid = axes or Axes(axis(height, height, "asymmetric"), axis(width, width, "asymmetric"))
+        grid = axes or same_size_axes((height, width))
         self.shape = (classes, grid.y.n_out, grid.x.n_out)
         self.cutoffs = cutoffs
         self.swapped = swapped

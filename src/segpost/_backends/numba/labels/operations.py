@@ -15,7 +15,7 @@ from segpost._backends.numba.threads import run
 from segpost._backends.numba.tiles import Strip, table
 from segpost._core.arrays import widen
 from segpost._core.contract import Array, ColorOutputs, LogitErrors, Logits
-from segpost._core.sampling import Axes, axis
+from segpost._core.sampling import Axes, same_size_axes
 
 STRIP_IN = 1 << 18  # logits of a strip, so that it fits the L2 cache
 STRIP_OUT = 1 << 18  # output pixels of a strip, which limits its time
@@ -128,7 +128,7 @@ def softmax(
     """Write probabilities of logits interpolated in float64; the sigmoid of a one-channel head."""
     classes, height, width = logits.values.shape[1:]
     plain = axes is None
-    grid = axes or Axes(axis(height, height, "asymmetric"), axis(width, width, "asymmetric"))
+    grid = axes or same_size_axes((height, width))
     yt, xt = table(grid.y), table(grid.x)
     den = grid.y.den * grid.x.den
     # Dividing by a power of two is multiplying by its inverse, and much faster.

@@ -17,7 +17,8 @@ from segpost._backends.numba.labels.probabilities import (
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import Strip, table
 from segpost._core.contract import Array, LogitErrors, Logits
-from segpost._core.sampling import Axes, axis
+from segpost._core.logits import with_both_classes
+from segpost._core.sampling import Axes, same_size_axes
 
 
 def rank_classes(
@@ -31,9 +32,10 @@ def rank_classes(
     top_probabilities: Array | None,
 ) -> LogitErrors:
     """Write what is known of the probabilities of the classes; ties in order of class."""
+    logits = with_both_classes(logits)
     images, classes, height, width = logits.values.shape
     plain = axes is None
-    grid = axes or Axes(axis(height, height, "asymmetric"), axis(width, width, "asymmetric"))
+    grid = axes or same_size_axes((height, width))
     yt, xt = table(grid.y), table(grid.x)
     real = (grid.y.den * grid.x.den, 0.0, logits.scale, logits.zero_point)
     count = 0 if top_labels is None else top_labels.shape[1]
