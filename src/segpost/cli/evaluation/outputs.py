@@ -10,7 +10,7 @@ from typing import Any
 
 from segpost import Scores
 from segpost._core.text import ErrorText, display_path
-from segpost.cli.evaluation.page import Subject, format_evaluation
+from segpost.cli.evaluation.subject import Subject
 from segpost.cli.messages import describe_cli_error, format_error
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.evaluation.outcome import Outcome
@@ -104,7 +104,7 @@ def file_content(
         "csv": scores.to_csv,
         "per_image": lambda: _format_per_image(scores, outcome),
         "markdown": lambda: _format_markdown(scores, notes, outcome, arguments.compare),
-        "html": lambda: format_evaluation(scores, subject, reader),
+        "html": lambda: _format_html(scores, subject, reader),
         "cityscapes_json": lambda: documents.cityscapes_json(scores, outcome.measures),
     }
     return contents[name]
@@ -167,6 +167,12 @@ def _rows_of_images(scores: Scores, outcome: Outcome) -> Iterator[list[object]]:
             for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i])
         )
         yield [escape_csv(str(id_)), miou, accuracy, pixels[i], ignored[i], *iou]
+
+
+def _format_html(scores: Scores, subject: Subject, reader: PairReader) -> str:
+    from segpost.cli.evaluation.page import format_evaluation  # slow to import, rarely needed
+
+    return format_evaluation(scores, subject, reader)
 
 
 def _format_markdown(scores: Scores, notes: list[str], outcome: Outcome, compare: bool) -> str:
