@@ -11,8 +11,8 @@ from types import FrameType
 def main() -> int:
     """Run the command of this process and return its exit status; 130 also while it is imported.
 
-    Ctrl-C ends the process at once while modules are imported: an exception there would be a
-    traceback, or lost in a library that catches everything.
+    Ctrl-C ends the process at once while what all commands need is imported: an exception there
+    would be a traceback, or lost in a library that catches everything.
     """
     # It is ignored in the background of a shell, and stays so.
     is_interrupted = signal.getsignal(signal.SIGINT) is signal.default_int_handler

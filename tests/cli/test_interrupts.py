@@ -24,22 +24,27 @@ if name == "argparse":
     argparse.ArgumentParser.parse_args = lambda *_: os.kill(os.getpid(), signal.SIGINT)
 else:
     builtins.__import__ = import_module
-sys.argv = ["segpost", "--version"]
+sys.argv = ["segpost", {command!r}]
 runpy.run_module("segpost", run_name="__main__")
 """
 
 
-def run_program(name: str, handler: str) -> subprocess.CompletedProcess[str]:
-    program = PROGRAM.format(name=name, handler=handler)
+def run_program(
+    name: str, handler: str, command: str = "--version"
+) -> subprocess.CompletedProcess[str]:
+    program = PROGRAM.format(name=name, handler=handler, command=command)
     return subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
 
 
-@pytest.mark.parametrize("name", ["numpy", "argparse"])
-def test_ctrl_c_before_the_command(name: str) -> None:
-    """While modules are imported, and while arguments are read."""
-    result = run_program(name, "default_int_handler")
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("numpy", "--version"), ("segpost.cli.installation", "info"), ("argparse", "--version")],
+)
+def test_ctrl_c_before_the_command(name: str, command: str) -> None:
+    """While modules of all commands or of one are imported, and while arguments are read."""
+    result = run_program(name, "default_int_handler", command)
     assert (result.returncode, result.stderr) == (128 + signal.SIGINT, "segpost: interrupted\n")
     assert result.stdout == ""
 

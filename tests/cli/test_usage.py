@@ -9,7 +9,6 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,13 @@ from conftest import scene
 
 import segpost
 from segpost._core.text import ErrorText
-from segpost.cli import main
-from segpost.cli.commands import COMMANDS, demo, fingerprint, raster
+from segpost.cli import commands, main
+from segpost.cli.commands import COMMANDS, import_command
 from segpost.cli.demo.scene import Scene
 from segpost.cli.parser import CommandParser
 from segpost.cli.repetitions import RepeatedMessages
 
 Image = pytest.importorskip("PIL.Image")
-
-NAMES = [module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS]
 
 
 @pytest.fixture
@@ -66,20 +63,20 @@ def small_scene() -> Scene:
     return Scene(np.zeros((64, 80, 3), np.uint8), scene(3, 8, 10), palette, rectangles)
 
 
-@pytest.mark.parametrize("module", COMMANDS, ids=NAMES)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_examples_of_a_help_run(
-    module: ModuleType,
+    name: str,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Each stands in the help as it is typed, is of that command, and does what it says."""
-    if module is raster:
+    if name == "raster":
         pytest.skip("tests/cli/test_raster.py and the guide run it on rasters")
-    name = module.__name__.rpartition(".")[2].replace("_", "-")
+    module = import_command(name)
     assert main([name, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    if module is demo:
+    if name == "demo":
         monkeypatch.setattr("segpost.cli.demo.scene.load", small_scene)
         monkeypatch.setattr("segpost.cli.commands.demo._is_crf_fast", lambda: False)
     before = outputs(folder)
@@ -91,8 +88,34 @@ def test_the_examples_of_a_help_run(
         assert main(arguments) == 0, capsys.readouterr().err
         written = {"--out", "--json", "--save"} & {*arguments}
         if name != "info":
-            assert bool(outputs(folder) - before) == bool(written) or module is fingerprint
+            assert bool(outputs(folder) - before) == bool(written) or name == "fingerprint"
     assert not capsys.readouterr().err
+
+
+def test_a_command_imports_no_other_command() -> None:
+    """Nor what its options do not ask for: that would be a third of a short evaluation's time."""
+    program = (
+        "import sys; from segpost.cli import main; main(['evaluate', '--help']); "
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    imported = set(result.stderr.split())
+    prefix = "segpost.cli.commands."
+    assert {name for name in imported if name.startswith(prefix)} == {f"{prefix}evaluate"}
+    others = {"segpost.diagnosis", "segpost.crf", "matplotlib", "importlib.metadata"}
+    assert not imported & others
+
+
+def test_the_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """With its own line, in this order; each help names its command."""
+    assert main(["--help"]) == 0
+    listed = " ".join(capsys.readouterr().out.partition("\ncommands:\n")[2].split())
+    text = " ".join(f"{name} {words}" for name, words in COMMANDS.items())
+    assert listed.startswith(f"COMMAND {text} example")
+    modules = Path(commands.__file__).parent.glob("[!_]*.py")
+    assert {path.stem.replace("_", "-") for path in modules} == {*COMMANDS}
 
 
 def test_help_keeps_paragraphs_and_indented_lines() -> None:
@@ -200,7 +223,7 @@ def test_a_diff_of_fingerprints_can_be_printed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With --compare and --json -."""
-    for example in fingerprint.EXAMPLES[:1]:
+    for example in import_command("fingerprint").EXAMPLES[:1]:
         assert main(shlex.split(example)[1:]) == 0
     capsys.readouterr()
     command = ["fingerprint", "logits.npy", "--compare", "network.fingerprint.json", "--json", "-"]

@@ -42,7 +42,7 @@ def torch_round_trip(state: dict[str, Any]) -> dict[str, Any]:
 def signed(state: dict[str, Any]) -> str:
     """A state as JSON, with the checksum of its content."""
     content = {key: value for key, value in state.items() if key != "sha256"}
-    return encode_state(content)
+    return "".join(encode_state(content))
 
 
 def test_damaged_states_are_refused() -> None:

@@ -9,12 +9,13 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any
 
-from segpost import __version__
+import segpost
 from segpost._core.text import FILE_ERRORS
-from segpost.cli.commands import COMMANDS
+from segpost.cli.commands import COMMANDS, import_command
 from segpost.cli.folders import add_folder_options
 from segpost.cli.messages import cli_spelling, describe_cli_error
 from segpost.cli.packages import describe_missing_package
@@ -86,12 +87,26 @@ def _build_parser() -> argparse.ArgumentParser:
         "its logits.",
         epilog=format_epilog(("segpost demo", "segpost run --help"), STATUS),
     )
-    parser.add_argument("--version", action="version", version=f"segpost {__version__}")
+    words = "show program's version number and exit"
+    parser.add_argument("--version", action=_PrintVersion, nargs=0, help=words)
     add_folder_options(parser)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in COMMANDS:
-        module.add_to(commands)
+    for name, words in COMMANDS.items():
+        commands.add_parser(name, help=words).declare = partial(_declare, name)
     return parser
+
+
+class _PrintVersion(argparse.Action):
+    """Prints the version, which takes time to find, and exits."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(f"segpost {segpost.__version__}")
+        parser.exit()
+
+
+def _declare(name: str, parser: CommandParser) -> None:
+    """Declare a command, whose module is imported here."""
+    import_command(name).declare(parser)
 
 
 class _Terminated(BaseException):

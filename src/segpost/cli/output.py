@@ -84,10 +84,10 @@ def _is_same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def write_output(path: Path, text: str) -> None:
-    """Write a text to a file, atomically, or print it where the path is -."""
+def write_output(path: Path, text: str | Iterable[str]) -> None:
+    """Write a text, or its pieces, to a file, atomically, or print it where the path is -."""
     if is_stdout(path):
-        print_text(text.removesuffix("\n"))
+        print_text("".join(text).removesuffix("\n"))
     else:
         write_text(path, text)
 

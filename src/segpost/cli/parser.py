@@ -19,6 +19,7 @@ class CommandParser(argparse.ArgumentParser):
     does not show them.
     """
 
+    declare: Callable[[CommandParser], None] | None = None  # called when it is first used
     describe_words: Callable[[Sequence[str]], str] | None = None  # the cure of words too many
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -26,6 +27,9 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Return the arguments, and no unknown ones: they are an error."""
+        if self.declare is not None:
+            declare, self.declare = self.declare, None
+            declare(self)
         words = list(sys.argv[1:] if args is None else args)
         for word in words:
             is_end = word == "--" or (self._subparsers is not None and not word.startswith("-"))

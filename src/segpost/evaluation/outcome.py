@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from segpost._core.text import format_names
@@ -53,13 +53,15 @@ class Outcome(NamedTuple):
         is_counted = self.has_all_shards and not self.failed
         return is_counted or (allow_partial and bool(self.cm.images))
 
-    def state_text(self) -> str:
-        """Return the states of the matrix and of the measures beside it, a line each."""
+    def state_pieces(self) -> Iterator[str]:
+        """Yield pieces of the states of the matrix and of the measures beside it, a line each."""
         measures = [measure.copy() for measure in (self.cm, *self.measures)]
         failed = [failed.id for failed in self.failed]
         is_counted = self.has_all_shards and not failed
         record_coverage(measures, is_counted, self.pairing, failed)
-        return "".join(f"{measure.to_json()}\n" for measure in measures)
+        for measure in measures:
+            yield from measure.json_pieces()
+            yield "\n"
 
     def notes(self) -> list[str]:
         """Return a sentence about what is missing, or none."""

@@ -18,7 +18,6 @@ from segpost.evaluation.options import EvaluationOptions
 from segpost.evaluation.pairing import Pair
 from segpost.files.images import Size, read_labels
 from segpost.files.tensors import LOGITS_SUFFIXES, read_logits
-from segpost.pipeline.api import postprocess
 
 COLORS_CURE = "colors=PALETTE reads the labels from its colors, if it was drawn with that palette"
 INSTANCES_CURE = "wanted is one number a pixel, in up to 32 bits"
@@ -104,6 +103,8 @@ class PairReader:
         """Return the predicted labels of a pair, for logits those that `postprocess` returns."""
         if arrays.preds.ndim == 2:
             return arrays.preds
+        from segpost.pipeline.api import postprocess  # slow to import, needed for logits only
+
         labels: Array = postprocess(
             arrays.preds,
             axis=self.options.axis,

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -103,10 +103,15 @@ def check_writable(path: Path) -> None:
                     os.unlink(temporary)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text as UTF-8, atomically; file names in it that are no Unicode keep their bytes."""
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(text.encode("utf-8", "surrogateescape"))
+def write_text(path: Path, text: str | Iterable[str]) -> None:
+    """Write a text, or its pieces one after the other, as UTF-8, atomically.
+
+    File names in it that are no Unicode keep their bytes.
+    """
+    pieces = [text] if isinstance(text, str) else text
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        for piece in pieces:
+            file.write(piece.encode("utf-8", "surrogateescape"))
 
 
 def write_array(path: Path, array: Array) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from segpost._core.locks import Locked
@@ -201,9 +201,9 @@ class Accumulator(Locked):
     def state_dict(self) -> dict[str, Any]:
         """Return settings and counts as plain numbers, strings and lists, for a checkpoint."""
         with self._lock:
-            return self._document(reduced=self._reduced)
+            return self._document(self._dump(), reduced=self._reduced)
 
-    def _document(self, **more: Any) -> dict[str, Any]:
+    def _document(self, totals: dict[str, Any], **more: Any) -> dict[str, Any]:
         return {
             "segpost": self._kind,
             "version": VERSION,
@@ -212,8 +212,15 @@ class Accumulator(Locked):
             "complete": self._coverage.complete,
             "expected": self._coverage.expected,
             "failed": list(self._coverage.failed),
-            "totals": self._dump(),
+            "totals": totals,
         }
+
+    def _dump_lazily(self) -> dict[str, Any]:
+        """Return what `_dump` returns, with an iterator in the place of a long list.
+
+        Counts that are added later do not change what it yields.
+        """
+        return self._dump()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Replace the counts by those of a `state_dict` with the same settings.
@@ -237,8 +244,18 @@ class Accumulator(Locked):
         ValueError
             If it is larger than what `from_json` reads.
         """
+        return "".join(self.json_pieces())
+
+    def json_pieces(self) -> Iterator[str]:
+        """Return the pieces of what `to_json` returns, which together take much memory.
+
+        Raises
+        ------
+        ValueError
+            As `to_json`, after the last piece.
+        """
         with self._lock:
-            return encode_state(self._document())
+            return encode_state(self._document(self._dump_lazily()))
 
     @classmethod
     def from_json(cls: type[A], text: str | bytes) -> A:

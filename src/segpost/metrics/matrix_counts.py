@@ -163,6 +163,10 @@ class MatrixCounts(Accumulator):
         }
 
     def _dump(self) -> dict[str, Any]:
+        totals = self._dump_lazily()
+        return totals | {"images": list(totals["images"])}
+
+    def _dump_lazily(self) -> dict[str, Any]:
         return dump_totals(self.state, self._outside, self._images)
 
     def _load(self, totals: dict[str, Any]) -> None:

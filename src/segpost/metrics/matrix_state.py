@@ -9,6 +9,7 @@ import numpy as np
 
 from segpost._core.arrays import Array
 from segpost.metrics.counts import ImageCounts, LabelPairs
+from segpost.metrics.image_table import ImageTable
 from segpost.metrics.ratios import Int64
 from segpost.metrics.saved import read_counts, read_integer
 from segpost.metrics.saved_state import id_order
@@ -24,15 +25,19 @@ class MatrixTotals(NamedTuple):
     images: list[ImageCounts]
 
 
-def dump_totals(state: Int64, outside: LabelPairs, images: Sequence[ImageCounts]) -> dict[str, Any]:
-    """Return counts as plain data; the order of images with ids does not change it."""
+def dump_totals(state: Int64, outside: LabelPairs, images: ImageTable) -> dict[str, Any]:
+    """Return counts as plain data, but for an iterator over the images.
+
+    The order of images with ids does not change it.
+    """
+    ids = images.ids
+    order: Iterable[int] = range(len(images))
+    if ids:
+        order = sorted(order, key=lambda k: id_order(ids[k]))
     return {
         "state": state.tolist(),
         "outside": _dump_pairs(outside),
-        "images": [
-            [image.id, image.cells.tolist(), image.counts.tolist(), _dump_pairs(image.outside)]
-            for image in sorted(images, key=lambda image: id_order(image.id))
-        ],
+        "images": (_dump_image(images[k]) for k in order),
     }
 
 
@@ -73,6 +78,11 @@ def _load_image(image: Sequence[Any], classes: int, per_image: bool) -> ImageCou
     if not (type(name) in (str, int) or (name is None and per_image)):
         raise ValueError(f"ids must be strings or integers, got {name!r}")
     return ImageCounts(name, indices, numbers, _load_pairs(pairs, classes))
+
+
+def _dump_image(image: ImageCounts) -> list[Any]:
+    cells, counts = image.cells.tolist(), image.counts.tolist()
+    return [image.id, cells, counts, _dump_pairs(image.outside)]
 
 
 def _dump_pairs(pairs: LabelPairs) -> list[list[int]]:

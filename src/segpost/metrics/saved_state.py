@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from segpost._core.text import as_unique_keys
 VERSION = 2
 READABLE_VERSIONS = (1, 2)  # version 1 has neither completeness nor a checksum
 MAX_STATE_BYTES = 1 << 30
+VALUES_PER_PIECE = 100
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
@@ -34,23 +36,33 @@ class StateCoverage(NamedTuple):
     failed: tuple[str | int, ...] = ()
 
 
-def encode_state(state: dict[str, Any]) -> str:
-    """Return a state as one line of JSON with its SHA-256.
+def encode_state(state: dict[str, Any]) -> Iterator[str]:
+    """Yield the pieces of a state as one line of JSON with its SHA-256.
+
+    Parameters
+    ----------
+    state : dict
+        Plain data; an iterator in it, or in its `totals`, is written as a list.
 
     Raises
     ------
     ValueError
         If it is larger than what `decode_state` reads.
     """
-    text = _encode(state)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    text = f'{text[:-1]},"sha256":"{digest}"}}'
-    if len(text) > MAX_STATE_BYTES:
+    digest, size = hashlib.sha256(), 0
+    for piece in _encode_object(state):
+        digest.update(piece.encode())
+        size += len(piece)
+        yield piece
+    digest.update(b"}")
+    end = f',"sha256":"{digest.hexdigest()}"}}'
+    size += len(end)
+    if size > MAX_STATE_BYTES:
         raise ValueError(
-            f"the state has {len(text):,} bytes, over the limit of {MAX_STATE_BYTES:,}; "
+            f"the state has {size:,} bytes, over the limit of {MAX_STATE_BYTES:,}; "
             "sums() is the state without the counts of images"
         )
-    return text
+    yield end
 
 
 def decode_state(text: str | bytes, kind: str) -> dict[str, Any]:
@@ -136,6 +148,30 @@ def read_ids(values: object) -> Sequence[str | int]:
     if len(set(values)) < len(values):
         raise ValueError("ids has a name twice")
     return values
+
+
+def _encode_object(content: dict[str, Any]) -> Iterator[str]:
+    """Yield the pieces of an object that is not empty, without its last brace."""
+    start = "{"
+    for key, value in content.items():
+        yield f"{start}{_encode(key)}:"
+        if key == "totals":
+            yield from _encode_object(value)
+            yield "}"
+        elif isinstance(value, Iterator):
+            yield from _encode_list(value)
+        else:
+            yield _encode(value)
+        start = ","
+
+
+def _encode_list(values: Iterator[Any]) -> Iterator[str]:
+    """Yield the pieces of a list."""
+    start = "["
+    while some := list(itertools.islice(values, VALUES_PER_PIECE)):
+        yield start + _encode(some)[1:-1]
+        start = ","
+    yield "[]" if start == "[" else "]"
 
 
 def _documents(text: str) -> Iterator[Any]:

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 import segpost
 from segpost.cli.options import file_path
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 
 EXAMPLES = ("segpost compare-checkpoints pretrained.safetensors model.safetensors",)
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "compare-checkpoints",
-        help="say what would go wrong when one checkpoint is loaded where another fits",
-        description="Compare names, shapes, types and values of two checkpoints: .safetensors, "
+    parser.description = (
+        "Compare names, shapes, types and values of two checkpoints: .safetensors, "
         "torch's .pt and .pth, Keras' .weights.h5, or the prefix of a TensorFlow checkpoint. No "
-        "file is trusted, and nothing in one is run.",
-        epilog=format_epilog(
-            EXAMPLES,
-            "exit status: 0 nothing would go wrong, 1 something would, 2 the command cannot be "
-            "carried out as given",
-        ),
+        "file is trusted, and nothing in one is run."
+    )
+    parser.epilog = format_epilog(
+        EXAMPLES,
+        "exit status: 0 nothing would go wrong, 1 something would, 2 the command cannot be "
+        "carried out as given",
     )
     add = parser.add_argument
     add("checkpoint", type=file_path, metavar="CHECKPOINT", help="what is to be loaded")

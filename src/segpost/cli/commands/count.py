@@ -11,7 +11,7 @@ from typing import Any
 from segpost.cli.evaluation.arguments import add_execution
 from segpost.cli.options import file_path, shard
 from segpost.cli.output import print_text
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.cli.progress import LineProgress, print_error
 from segpost.evaluation.plan import SHARDS, Plan
 from segpost.evaluation.workers import count_shards
@@ -24,19 +24,17 @@ EXAMPLES = (
 )
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "count",
-        help="count the shards of a plan",
-        description="Count the shards of a plan that `segpost plan` has written, each into a file "
+    parser.description = (
+        "Count the shards of a plan that `segpost plan` has written, each into a file "
         "of its own. Shards that are there are left alone; the same command can run again, and on "
-        "several machines at once.",
-        epilog=format_epilog(
-            EXAMPLES,
-            "The exit status is 0 if all of the shards are counted and no image failed, 1 if "
-            "images failed, 2 if a shard cannot be written.",
-        ),
+        "several machines at once."
+    )
+    parser.epilog = format_epilog(
+        EXAMPLES,
+        "The exit status is 0 if all of the shards are counted and no image failed, 1 if "
+        "images failed, 2 if a shard cannot be written.",
     )
     add_arguments(parser)
     parser.set_defaults(command=run)

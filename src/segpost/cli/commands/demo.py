@@ -15,7 +15,7 @@ from segpost.cli.demo.detail import enlarge_side_by_side
 from segpost.cli.demo.page import format_demo
 from segpost.cli.installation import installation_facts
 from segpost.cli.options import file_path
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.files.temporary import remove_dead_temporaries
 from segpost.files.writing import atomic_write, write_png, write_text
 
@@ -25,15 +25,13 @@ DETAIL_FACTOR = 3
 EXAMPLES = ("segpost demo --out my-demo --no-timing",)
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "demo",
-        help="images, a report and timings from a photograph; needs no network",
-        description="Fit a small classifier on a photograph that comes with scikit-learn, take its "
-        "logits at 1/8 of the size, and write everything that segpost makes of them.",
-        epilog=format_epilog(EXAMPLES),
+    parser.description = (
+        "Fit a small classifier on a photograph that comes with scikit-learn, take its "
+        "logits at 1/8 of the size, and write everything that segpost makes of them."
     )
+    parser.epilog = format_epilog(EXAMPLES)
     parser.add_argument(
         "--out", type=file_path, default=Path("segpost-demo"), metavar="DIR", help="where to write"
     )

@@ -14,7 +14,7 @@ from segpost._core.text import FILE_ERRORS, display_path
 from segpost.cli.messages import describe_cli_error
 from segpost.cli.options import PALETTES, file_path, fraction, positive_integer
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.cli.progress import print_error
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
 from segpost.files.images import MAX_PIXELS, limit_pixels, read_unconverted
@@ -28,18 +28,16 @@ IMAGE_FILES = ("labels", "target", "image", "color")
 EXAMPLES = ("segpost diagnose --logits logits.npy --target target.png --palette voc",)
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "diagnose",
-        help="look for known mistakes in logits, labels, targets, palettes and inputs",
-        description="Say what is wrong with a segmentation, by which evidence, and what helps. "
-        "Give whatever there is; every file makes more checks possible.",
-        epilog=format_epilog(
-            EXAMPLES,
-            "exit status: 0 nothing or only hints, 1 something was found, 2 the command cannot be "
-            "carried out as given",
-        ),
+    parser.description = (
+        "Say what is wrong with a segmentation, by which evidence, and what helps. "
+        "Give whatever there is; every file makes more checks possible."
+    )
+    parser.epilog = format_epilog(
+        EXAMPLES,
+        "exit status: 0 nothing or only hints, 1 something was found, 2 the command cannot be "
+        "carried out as given",
     )
     group = parser.add_argument_group("what there is").add_argument
     group("--logits", type=file_path, metavar="FILE", help="of the network: .npy or .npz")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from typing import Any
 
 from segpost import Evaluation
 from segpost._core.text import ErrorText
-from segpost.cli.commands import count, merge
 from segpost.cli.evaluation.arguments import (
     add_arguments,
     add_shard_images,
@@ -19,7 +17,7 @@ from segpost.cli.evaluation.outputs import check_outputs
 from segpost.cli.evaluation.reporting import MAX_LISTED, report
 from segpost.cli.messages import format_error
 from segpost.cli.options import file_path
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.cli.progress import progress
 from segpost.cli.repetitions import RepeatedMessages
 from segpost.evaluation.counting import CountSum, count_pairs
@@ -33,19 +31,17 @@ EXAMPLES = (
 )
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "evaluate",
-        help="mIoU and every other score of saved predictions",
-        description="Compare predictions with their targets. Both are a folder (with everything "
+    parser.description = (
+        "Compare predictions with their targets. Both are a folder (with everything "
         "below it), a file, or a .txt file with a path a line: indexed, gray or black-and-white "
         "PNG or TIFF of any depth, or .npy; predictions may also be logits in .npy, .npz, "
-        ".safetensors, .pt or .h5.",
-        epilog=format_epilog(
-            EXAMPLES,
-            "A file that fails is reported, the others go on, and the exit status is 1.",
-        ),
+        ".safetensors, .pt or .h5."
+    )
+    parser.epilog = format_epilog(
+        EXAMPLES,
+        "A file that fails is reported, the others go on, and the exit status is 1.",
     )
     add_arguments(parser)
     add = parser.add_argument_group("a run that can be resumed").add_argument
@@ -68,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     outputs = check_outputs(arguments, input_files(arguments))
     job = evaluation_from(arguments)
     if arguments.run is not None:
+        from segpost.cli.commands import count, merge  # they take time, and are needed here only
+
         plan = job.plan(arguments.run, arguments.shard_images)
         count.count_missing(plan, arguments.jobs, arguments.quiet)
         return merge.report_run(plan, outputs, arguments)

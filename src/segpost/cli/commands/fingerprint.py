@@ -13,7 +13,7 @@ from segpost._core.text import as_unique_keys
 from segpost.cli.messages import describe_cli_error
 from segpost.cli.options import PALETTES, file_path, positive_integer
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.files.arrays import read_array
 from segpost.files.writing import write_png
 from segpost.fingerprints import PRECISIONS
@@ -24,18 +24,16 @@ EXAMPLES = (
 )
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "fingerprint",
-        help="record what a network says of a known image, and compare a restored one with it",
-        description="Write the image to feed (--probe), record the network's answer beside its "
-        "checkpoint (--save), or compare the answer of the restored network (--compare).",
-        epilog=format_epilog(
-            EXAMPLES,
-            "exit status: 0 done, or the same up to rounding; 1 something has changed; 2 the "
-            "command cannot be carried out as given",
-        ),
+    parser.description = (
+        "Write the image to feed (--probe), record the network's answer beside its "
+        "checkpoint (--save), or compare the answer of the restored network (--compare)."
+    )
+    parser.epilog = format_epilog(
+        EXAMPLES,
+        "exit status: 0 done, or the same up to rounding; 1 something has changed; 2 the "
+        "command cannot be carried out as given",
     )
     add = parser.add_argument
     add(

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
 import segpost
 from segpost._core.extensions import REINSTALL
 from segpost.cli.installation import installation_facts, optional_versions
 from segpost.cli.output import print_text
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.render.tables import Table, format_text
 from segpost.runtimes.table import ALIASES
 
 EXAMPLES = ("segpost info --json", "segpost info --conventions")
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "info",
-        help="versions, backend, SIMD level and threads of this installation",
-        description="Say what this installation consists of.",
-        epilog=format_epilog(EXAMPLES),
-    )
+    parser.description = "Say what this installation consists of."
+    parser.epilog = format_epilog(EXAMPLES)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument(

@@ -6,7 +6,6 @@ import argparse
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from segpost._core.text import ErrorText
 from segpost.cli.evaluation.arguments import add_outputs, add_scoring
@@ -14,7 +13,7 @@ from segpost.cli.evaluation.outputs import check_outputs
 from segpost.cli.evaluation.reporting import MAX_LISTED, report
 from segpost.cli.messages import format_error
 from segpost.cli.options import file_path
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.cli.progress import print_error
 from segpost.cli.repetitions import RepeatedMessages
 from segpost.evaluation.merging import Evaluated, merge_shards
@@ -27,18 +26,16 @@ OF_IMAGES = ("json", "per_image", "html", "cityscapes_json", "state")  # outputs
 EXAMPLES = ("segpost merge counts --json scores.json",)
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "merge",
-        help="the scores of a plan whose shards are counted",
-        description="Check the shards of a plan, prove that every image is counted once, and "
-        "report the scores as `segpost evaluate` does.",
-        epilog=format_epilog(
-            EXAMPLES,
-            "Shards that are missing or damaged and images that failed are named; the exit status "
-            "is then 1, and there are no scores without --allow-partial.",
-        ),
+    parser.description = (
+        "Check the shards of a plan, prove that every image is counted once, and "
+        "report the scores as `segpost evaluate` does."
+    )
+    parser.epilog = format_epilog(
+        EXAMPLES,
+        "Shards that are missing or damaged and images that failed are named; the exit status "
+        "is then 1, and there are no scores without --allow-partial.",
     )
     parser.add_argument("run", type=file_path, metavar="RUN", help="the folder of the plan")
     add_scoring(parser)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from segpost.cli.evaluation.arguments import add_data_set, add_shard_images, evaluation_from
 from segpost.cli.options import file_path
 from segpost.cli.output import print_text
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 
 EXAMPLES = ("segpost plan predictions targets --palette voc --run counts",)
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "plan",
-        help="list the images of an evaluation in shards, for many processes and machines",
-        description="Write the list of all images of an evaluation to a folder: the ids, paths and "
-        "sizes of their files, in shards that `segpost count` counts one by one.",
-        epilog=format_epilog(EXAMPLES, "`segpost merge` adds up the shards."),
+    parser.description = (
+        "Write the list of all images of an evaluation to a folder: the ids, paths and "
+        "sizes of their files, in shards that `segpost count` counts one by one."
     )
+    parser.epilog = format_epilog(EXAMPLES, "`segpost merge` adds up the shards.")
     add_data_set(parser)
     add = parser.add_argument_group("the plan").add_argument
     add(

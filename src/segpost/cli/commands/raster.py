@@ -17,7 +17,7 @@ from segpost._core.arrays import Array
 from segpost._core.sampling import GRIDS
 from segpost.cli.options import PALETTES, file_path, positive_integer, shard
 from segpost.cli.output import refuse_inputs
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.cli.progress import progress
 from segpost.files.block_files import BlockFolder
 from segpost.files.rasters import Georeference, RasterWriter, read_georeference, write_raster
@@ -34,19 +34,17 @@ from segpost.spatial.tiling import Blocks
 EXAMPLES = ("segpost raster logits.zarr --windows windows.json --like photo.tif --out labels.tif",)
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "raster",
-        help="a GeoTIFF of labels from the logits of many windows",
-        description="Merge the logits of overlapping windows into a raster of labels that may be "
+    parser.description = (
+        "Merge the logits of overlapping windows into a raster of labels that may be "
         "larger than memory: block by block, with the same values for every size of blocks. Needs "
-        'rasterio: pip install "segpost[geo]".',
-        epilog=format_epilog(
-            EXAMPLES,
-            "With --run a command that was stopped or killed goes on where it was; the rasters are "
-            "written when all blocks are there. A raster is written as a whole or not at all.",
-        ),
+        'rasterio: pip install "segpost[geo]".'
+    )
+    parser.epilog = format_epilog(
+        EXAMPLES,
+        "With --run a command that was stopped or killed goes on where it was; the rasters are "
+        "written when all blocks are there. A raster is written as a whole or not at all.",
     )
     add = parser.add_argument
     add(

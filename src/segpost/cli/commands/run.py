@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from segpost._core.text import ErrorText, display_path
 from segpost.cli.messages import format_error
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.cli.progress import print_error, progress
 from segpost.cli.repetitions import RepeatedMessages
 from segpost.cli.run.arguments import (
@@ -29,20 +28,18 @@ EXAMPLES = (
 )
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "run",
-        help="label maps and images of saved logits",
-        description="Make label maps (indexed PNG), colors, overlays and confidence of logits that "
+    parser.description = (
+        "Make label maps (indexed PNG), colors, overlays and confidence of logits that "
         "NumPy, torch, safetensors or h5py saved: (C, H, W), or (N, C, H, W) with --batch; or "
         "label maps (.npy) of volumes (C, D, H, W) with --volume. Folders are searched with "
-        "everything below them, and --out gets the same folders.",
-        epilog=format_epilog(
-            EXAMPLES,
-            "An item that fails is reported and the others go on; the exit status is then 1. "
-            "Where an output cannot be written, the run stops with status 2.",
-        ),
+        "everything below them, and --out gets the same folders."
+    )
+    parser.epilog = format_epilog(
+        EXAMPLES,
+        "An item that fails is reported and the others go on; the exit status is then 1. "
+        "Where an output cannot be written, the run stops with status 2.",
     )
     add_arguments(parser)
     parser.set_defaults(command=run)

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
 from segpost.cli.options import file_path
 from segpost.cli.output import print_text
-from segpost.cli.parser import format_epilog
+from segpost.cli.parser import CommandParser, format_epilog
 from segpost.evaluation.merging import find_coverage, format_ranges
 from segpost.evaluation.plan import Plan
 
 EXAMPLES = ("segpost status counts",)
 
 
-def add_to(commands: Any) -> None:
+def declare(parser: CommandParser) -> None:
     """Declare the command."""
-    parser = commands.add_parser(
-        "status",
-        help="which shards of a plan are counted",
-        description="Check the files of all shards of a plan, and name those that are missing or "
-        "damaged, as ranges that Slurm's --array= takes, and the images that failed.",
-        epilog=format_epilog(
-            EXAMPLES,
-            "The exit status is 0 if every image is counted once, otherwise 1.",
-            "sbatch --array=$(segpost status counts --missing) job.sh starts what is missing.",
-        ),
+    parser.description = (
+        "Check the files of all shards of a plan, and name those that are missing or "
+        "damaged, as ranges that Slurm's --array= takes, and the images that failed."
+    )
+    parser.epilog = format_epilog(
+        EXAMPLES,
+        "The exit status is 0 if every image is counted once, otherwise 1.",
+        "sbatch --array=$(segpost status counts --missing) job.sh starts what is missing.",
     )
     parser.add_argument("run", type=file_path, metavar="RUN", help="the folder of the plan")
     what = parser.add_mutually_exclusive_group()

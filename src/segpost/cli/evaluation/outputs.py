@@ -10,7 +10,7 @@ from typing import Any
 
 from segpost import Scores
 from segpost._core.text import ErrorText, display_path
-from segpost.cli.evaluation.page import Subject, format_evaluation
+from segpost.cli.evaluation.subject import Subject
 from segpost.cli.messages import describe_cli_error, format_error
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.evaluation.outcome import Outcome
@@ -75,8 +75,8 @@ def file_content(
     reader: PairReader,
     subject: Subject,
     arguments: argparse.Namespace,
-) -> Callable[[], str] | None:
-    """Return a function that makes the text of an output, None where it needs scores.
+) -> Callable[[], str | Iterable[str]] | None:
+    """Return a function that makes an output, a text or its pieces; None where it needs scores.
 
     Parameters
     ----------
@@ -97,20 +97,20 @@ def file_content(
     if name == "json":
         return lambda: _format_json(outcome, scores)
     if name == "state" and outcome.has_scores(arguments.allow_partial):
-        return outcome.state_text
+        return outcome.state_pieces
     if scores is None:
         return None
-    contents: dict[str, Callable[[], str]] = {
+    contents: dict[str, Callable[[], str | Iterable[str]]] = {
         "csv": scores.to_csv,
         "per_image": lambda: _format_per_image(scores, outcome),
         "markdown": lambda: _format_markdown(scores, notes, outcome, arguments.compare),
-        "html": lambda: format_evaluation(scores, subject, reader),
+        "html": lambda: _format_html(scores, subject, reader),
         "cityscapes_json": lambda: documents.cityscapes_json(scores, outcome.measures),
     }
     return contents[name]
 
 
-def write_or_describe(path: Path, content: Callable[[], str]) -> str | None:
+def write_or_describe(path: Path, content: Callable[[], str | Iterable[str]]) -> str | None:
     """Write a file and return None, or what went wrong, so that other files are still written."""
     try:
         write_output(path, content())
@@ -119,8 +119,8 @@ def write_or_describe(path: Path, content: Callable[[], str]) -> str | None:
     return None
 
 
-def _format_json(outcome: Outcome, scores: Scores | None) -> str:
-    """Return the scores, and which files they are of, as JSON."""
+def _format_json(outcome: Outcome, scores: Scores | None) -> Iterator[str]:
+    """Return the scores, and which files they are of, as pieces of JSON."""
     pairing = outcome.pairing
     document = {"segpost": "Scores", "version": documents.VERSION, "complete": outcome.is_complete}
     rest = {} if scores is None else documents.document(scores, outcome.measures)
@@ -129,7 +129,7 @@ def _format_json(outcome: Outcome, scores: Scores | None) -> str:
         {"id": one.id, "problem": format_error(ErrorText(one.file, one.reason))}
         for one in outcome.failed
     ]
-    return documents.dumps(
+    return documents.encode(
         {
             **document,
             "counted": len(outcome.cm.images),
@@ -150,11 +150,11 @@ def _uncounted_shards(outcome: Outcome) -> dict[str, Any]:
     return {"missing_shards": outcome.coverage.missing, "damaged_shards": damaged}
 
 
-def _format_per_image(scores: Scores, outcome: Outcome) -> str:
-    """Return CSV with a line an image, in the order of the ids."""
+def _format_per_image(scores: Scores, outcome: Outcome) -> Iterator[str]:
+    """Return pieces of CSV with a line an image, in the order of the ids."""
     head = ["id", "miou", "pixel_accuracy", "pixels", "void_pixels"]
     head += [escape_csv(f"iou_{name}") for name in scores.class_names]
-    return formats.csv_lines(itertools.chain([head], _rows_of_images(scores, outcome)))
+    return formats.csv_pieces(itertools.chain([head], _rows_of_images(scores, outcome)))
 
 
 def _rows_of_images(scores: Scores, outcome: Outcome) -> Iterator[list[object]]:
@@ -167,6 +167,12 @@ def _rows_of_images(scores: Scores, outcome: Outcome) -> Iterator[list[object]]:
             for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i])
         )
         yield [escape_csv(str(id_)), miou, accuracy, pixels[i], ignored[i], *iou]
+
+
+def _format_html(scores: Scores, subject: Subject, reader: PairReader) -> str:
+    from segpost.cli.evaluation.page import format_evaluation  # slow to import, rarely needed
+
+    return format_evaluation(scores, subject, reader)
 
 
 def _format_markdown(scores: Scores, notes: list[str], outcome: Outcome, compare: bool) -> str:

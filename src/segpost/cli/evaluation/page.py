@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import segpost
 from segpost import Scores
 from segpost._core.text import display_path
 from segpost.cli.evaluation.style import SCRIPT, STYLE
+from segpost.cli.evaluation.subject import Subject
 from segpost.cli.evaluation.worst_images import format_worst_images
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.reading import PairReader
@@ -34,18 +33,6 @@ CLASS_HEAD = (
     "target px",
     "predicted px",
 )
-
-
-class Subject(NamedTuple):
-    """What was evaluated, and what of it the report shows."""
-
-    preds: Path
-    targets: Path
-    outcome: Outcome
-    facts: dict[str, str]  # options that the scores depend on
-    worst: int  # images to show
-    images: Path | None
-    compare: bool
 
 
 def format_evaluation(scores: Scores, subject: Subject, reader: PairReader) -> str:

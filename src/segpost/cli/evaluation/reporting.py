@@ -9,7 +9,7 @@ from pathlib import Path
 from segpost import Scores
 from segpost._core.text import MAX_NAMES, display_path
 from segpost.cli.evaluation.outputs import WITHOUT_SCORES, file_content, write_or_describe
-from segpost.cli.evaluation.page import Subject
+from segpost.cli.evaluation.subject import Subject
 from segpost.cli.output import is_stdout, print_text
 from segpost.cli.progress import print_error
 from segpost.evaluation.outcome import Outcome

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json as json_module
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,15 +21,16 @@ from segpost.render.jsonable import as_jsonable
 VERSION = 1
 NO_CLASS = "void"  # the last row and column of the Cityscapes layout
 MAX_CONFUSIONS = 20
+LINES_PER_PIECE = 100
 
 
 def json(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> str:
     """Return everything in scores and measures, one line for each class and row of the state."""
-    return dumps(document(scores, measures))
+    return "".join(encode(document(scores, measures)))
 
 
 def document(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> dict[str, Any]:
-    """Return the content of the JSON as plain data; NaN is None, counts are integers."""
+    """Return the content of the JSON; NaN is None, counts are integers, images an iterator."""
     snapshot = scores.snapshot
     true_positives, support, predicted = (part.tolist() for part in scores.class_counts)
     columns = {name: as_jsonable(getattr(scores, name), nan="null") for name in PER_CLASS}
@@ -75,19 +77,20 @@ def document(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> dict[
     }
 
 
-def dumps(content: dict[str, Any]) -> str:
-    """Write JSON with a line for each element of a top-level list.
+def encode(content: dict[str, Any]) -> Iterator[str]:
+    """Yield the pieces of JSON with a line for each element of a top-level list or iterator.
 
     The same content gives the same bytes.
     """
-    lines = []
+    start = "{\n"
     for key, value in content.items():
-        if isinstance(value, list) and value:
-            text = "[\n    " + ",\n    ".join(map(_dumped, value)) + "\n  ]"
+        yield f"{start}  {json_module.dumps(key)}: "
+        if isinstance(value, list | Iterator):
+            yield from _encode_lines(iter(value))
         else:
-            text = _dumped(value)
-        lines.append(f"  {json_module.dumps(key)}: {text}")
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+            yield _dumped(value)
+        start = ",\n"
+    yield "\n}\n"
 
 
 def cityscapes_json(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> str:
@@ -157,13 +160,22 @@ def _images(scores: ScoreValues) -> dict[str, Any]:
             },
             "interval_95": None if interval is None else dict(zip(names, interval, strict=True)),
         },
-        "images": [
+        "images": (
             {"id": name, "miou": miou[i], "pixel_accuracy": accuracy[i], "pixels": pixels}
             for i, (name, pixels) in enumerate(
                 zip(images.ids, images.class_counts.support.sum(axis=1).tolist(), strict=True)
             )
-        ],
+        ),
     }
+
+
+def _encode_lines(values: Iterator[Any]) -> Iterator[str]:
+    """Yield the pieces of a list with a line for each element."""
+    start = first = "[\n    "
+    while some := list(itertools.islice(values, LINES_PER_PIECE)):
+        yield start + ",\n    ".join(map(_dumped, some))
+        start = ",\n    "
+    yield "[]" if start is first else "\n  ]"
 
 
 def _dumped(value: Any) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from segpost.metrics.base import Accumulator
@@ -12,6 +13,8 @@ from segpost.metrics.report.content import left_out, parts
 from segpost.metrics.values import PER_CLASS, ScoreValues
 from segpost.render import tables
 from segpost.render.text import escape_csv
+
+ROWS_PER_PIECE = 100
 
 
 def text(
@@ -61,16 +64,18 @@ def csv(scores: ScoreValues) -> str:
         ]
         for label, reason in enumerate(left_out(scores))
     ]
-    return csv_lines([head, *rows])
+    return "".join(csv_pieces([head, *rows]))
 
 
-def csv_lines(rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV with the line ends of RFC 4180."""
+def csv_pieces(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield rows as CSV with the line ends of RFC 4180, many in a piece."""
     import csv as csv_module
 
-    page = io.StringIO(newline="")
-    csv_module.writer(page, lineterminator="\r\n").writerows(rows)
-    return page.getvalue()
+    remaining = iter(rows)
+    while some := list(itertools.islice(remaining, ROWS_PER_PIECE)):
+        page = io.StringIO(newline="")
+        csv_module.writer(page, lineterminator="\r\n").writerows(some)
+        yield page.getvalue()
 
 
 def plain(value: float) -> str:
