@@ -232,3 +232,15 @@ def test_every_palette_is_the_nearest_to_its_misspelling() -> None:
     for name in list_palettes():
         assert read_dataset(name)
         assert suggest_name(name + name[-1], list_palettes()) == f"; did you mean {name!r}?"
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (9, 200, 30)])
+def test_colors_that_are_all_equal(color: Any) -> None:
+    """The printed palette has distinct colors; two of one color may be a mask's."""
+    with pytest.warns(segpost.InputWarning, match="so that classes look alike") as caught:
+        segpost.colorize(np.array([[0, 2]], np.uint8), [color] * 3)
+    assert caught[0].filename == __file__
+    code = str(caught[0].message).rpartition("pass ")[2]
+    assert len(np.unique(eval(code, {"segpost": segpost}).colors, axis=0)) == 3
+    for colors in ([color] * 2, [color, color, (1, 2, 3)]):
+        segpost.colorize(np.array([[0, 1]], np.uint8), colors)

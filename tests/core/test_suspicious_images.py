@@ -89,3 +89,17 @@ def test_exchanged_mean_and_deviation() -> None:
 def test_an_image_as_a_size() -> None:
     with pytest.raises(ValueError, match=r"array of shape \(12, 14, 3\); .* image\.shape\[:2\]"):
         segpost.Letterbox.fit(np.zeros((12, 14, 3), np.uint8), 16)  # type: ignore[arg-type]
+
+
+def test_a_black_image() -> None:
+    """Floats below 1 that were cast are 0; a value that is not 0 says that they were not."""
+    floats = np.random.default_rng(1).uniform(0, 0.9, (128, 130, 3))
+    labels = LABELS[:1, :1].repeat(128, 0).repeat(130, 1)
+    with pytest.warns(segpost.InputWarning, match="image is black") as caught:
+        segpost.overlay(floats.astype("uint8"), labels, PALETTE)
+    assert caught[0].filename == __file__
+    code = str(caught[0].message).partition("becomes ")[2].partition(";")[0]
+    segpost.overlay(eval(code, {"image": floats}), labels, PALETTE)
+    night = floats.astype("uint8")
+    night[5, 6] = 90
+    segpost.overlay(night, labels, PALETTE)

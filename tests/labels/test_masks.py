@@ -302,3 +302,17 @@ def test_out_and_the_callers_arrays() -> None:
     got = segpost.binarize(half, size=(6, 8))
     assert isinstance(got, torch.Tensor)
     np.testing.assert_array_equal(got.numpy(), segpost.binarize(half.float().numpy(), size=(6, 8)))
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_masks_of_label_maps(kind: str) -> None:
+    """All labels above 0 would be one mask; the printed comparison has one a label."""
+    labels = np.random.default_rng(5).integers(0, 4, (1, 12, 13)).astype(kind)
+    with pytest.warns(segpost.InputWarning, match="whole numbers from 0 to 3") as caught:
+        segpost.binarize(labels)
+    assert [warning.filename for warning in caught] == [__file__]
+    code = str(caught[0].message).rpartition("compare them, ")[2]
+    masks = eval(code, {"np": np, "labels": labels[0], "classes": 4})
+    np.testing.assert_array_equal(masks.argmax(0), labels[0])
+    segpost.binarize(labels - 1.5)
+    segpost.binarize((labels > 1).astype(kind) * 2 - 1)

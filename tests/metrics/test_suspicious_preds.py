@@ -321,3 +321,30 @@ def test_hints_of_invalid_targets(
     target = np.array([values])
     with pytest.raises(ValueError, match=hint):
         segpost.confusion_matrix(target * 0, target, num_classes=classes, ignore_index=ignored)
+
+
+def test_void_of_exchanged_label_maps() -> None:
+    """Without an ignore_index, too: predictions of 255 are void, beside targets of classes."""
+    target = RNG.integers(0, 5, (20, 30)).astype(np.uint8)
+    preds = target.copy()
+    target[:3] = 255
+    cm = segpost.ConfusionMatrix(5)
+    cm.update(target, preds)
+    with pytest.warns(segpost.InputWarning, match="are preds and target exchanged") as caught:
+        cm.compute()
+    assert caught[0].filename == __file__
+
+
+def test_predictions_of_equal_logits() -> None:
+    """Their label is 0 everywhere; of a network that gives it, one value differs."""
+    logits = np.ones((5, 40, 42), np.float32)
+    target = RNG.integers(0, 5, (40, 42)).astype(np.uint8)
+    for count in (
+        segpost.ConfusionMatrix(5).update,
+        lambda *maps: segpost.confusion_matrix(*maps, num_classes=5),
+    ):
+        with pytest.warns(segpost.InputWarning, match="are all 1, so that") as caught:
+            count(logits, target)
+        assert [warning.filename for warning in caught] == [__file__]
+    logits[2, 39, 41] = 2
+    segpost.ConfusionMatrix(5).update(logits, target)

@@ -275,11 +275,12 @@ def test_inner_points_are_inside() -> None:
     assert 105 < np.hypot(*(points[0] - [200, 150])) < 115
 
 
+FIVE_COLORS = np.eye(5, 3, dtype=int) * 9
 BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (GRAY[:50], {}, ValueError, "60 x 80 pixels of the regions, got 50 x 80"),
     (GRAY[None], {}, ValueError, r"image\[0\] of a batch of one, got shape \(1, 60, 80, 3\)"),
     (GRAY / 255, {}, TypeError, "image must be uint8"),
-    (GRAY, {"palette": [(0, 0, 0)] * 5}, ValueError, "0..4, and 2 regions have other labels, firs"),
+    (GRAY, {"palette": FIVE_COLORS}, ValueError, "0..4, and 2 regions have other labels, firs"),
     (GRAY, {"names": ["a"]}, ValueError, "no name of label 7"),
     (GRAY, {"text": ["a"]}, ValueError, "2 strings, one for each region, got 1 of str"),
     (GRAY, {"text": [1, 2]}, ValueError, "2 strings, one for each region, got 2 of int"),

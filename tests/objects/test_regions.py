@@ -239,3 +239,30 @@ def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
     """Every error names the argument."""
     with pytest.raises((ValueError, TypeError), match=message):
         segpost.regions(**arguments)
+
+
+def test_masks_on_the_last_axis() -> None:
+    """The printed expression has the masks first; narrow masks of few rows pass."""
+    masks = np.stack([blobs((40, 50), 3) == label for label in range(3)], -1)
+    with pytest.warns(segpost.InputWarning, match="40 masks of 50 x 3") as caught:
+        segpost.regions(masks=masks)
+    assert [warning.filename for warning in caught] == [__file__]
+    code = str(caught[0].message).rpartition(" are ")[2]
+    areas = segpost.regions(masks=eval(code, {"np": np, "masks": masks})).areas
+    assert_array_equal(areas, masks.sum(axis=(0, 1)))
+    segpost.regions(masks=masks[:9])
+
+
+@pytest.mark.parametrize(("scale", "kind"), [(100, "int64"), (255, "uint8"), (100, "float32")])
+def test_confidence_above_1(scale: int, kind: str) -> None:
+    """Percentages and bytes of masks are no shares; the printed division makes them."""
+    masks = np.stack([np.eye(4, dtype=bool)] * 2)
+    confidence = (np.array([0.5, 1]) * scale).astype(kind)
+    with pytest.warns(segpost.InputWarning, match="2 of 2 values above 1") as caught:
+        segpost.regions(masks=masks, confidence=confidence)
+    assert [warning.filename for warning in caught] == [__file__]
+    code = str(caught[0].message).rpartition("become ")[2]
+    shares = eval(code, {"confidence": confidence})
+    confidences = segpost.regions(masks=masks, confidence=shares).confidences
+    assert confidences is not None
+    np.testing.assert_allclose(confidences, [0.5, 1], atol=0.01)

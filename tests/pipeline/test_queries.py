@@ -278,3 +278,16 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
 def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         segpost.segment_queries(**{**MANY, "task": "panoptic", **arguments})
+
+
+def test_a_dropped_column() -> None:
+    """Class logits of as many columns as there are names have no column of "no object"."""
+    random = np.random.default_rng(4)
+    classes = random.normal(size=(6, 20)).astype(np.float32)
+    masks = random.normal(size=(6, 8, 9)).astype(np.float32)
+    tasks: Any = ("semantic", "panoptic", "instance")
+    for task in tasks:
+        with pytest.warns(segpost.InputWarning, match='last column, "no object"') as caught:
+            segpost.segment_queries(classes[:, :19], masks, task=task, palette="cityscapes")
+        assert [warning.filename for warning in caught] == [__file__]
+        segpost.segment_queries(classes, masks, task=task, palette="cityscapes")

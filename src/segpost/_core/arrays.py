@@ -135,7 +135,7 @@ def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputA
         return _as_supported(array.view(np.uint16), "bfloat16", wrap)
     hint = "; pass real numbers: .real, .imag or abs()" if dtype.kind == "c" else ""
     if dtype.kind == "O":
-        hint = "; arrays of different shapes do not make one array: pass them one by one"
+        hint = f"; numbers become {name}.astype('float32'); pass arrays of other shapes one by one"
     raise TypeError(f"{name} must hold numbers, got dtype {dtype}{hint}")
 
 

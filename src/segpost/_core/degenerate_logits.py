@@ -55,6 +55,19 @@ def may_be_degenerate(logits: Logits) -> bool:
     return bool(_is_whole_bfloat16(first) if kind == "bfloat16" else first.is_integer())
 
 
+def warn_of_label_map(array: InputArray) -> None:
+    """Warn of whole numbers from 0 on, as labels are, of which masks would be computed."""
+    if not holds_labels(array):
+        return
+    values = widen(array.array, array.kind)
+    if values.min() >= 0:
+        warn_of_input(
+            f"logits of shape {values.shape} are whole numbers from {values.min():g} to "
+            f"{values.max():g}, as labels are, and a mask has all above 0: for the masks of labels "
+            "compare them, labels == np.arange(classes)[:, None, None]"
+        )
+
+
 def _is_whole_bfloat16(bits: int) -> bool:
     """Whether the bits of a bfloat16 are those of a whole number; of an infinity, too."""
     exponent = bits >> 7 & 255
@@ -97,7 +110,7 @@ def refuse_degenerate_logits(
         )
     if isinstance(array.array, DeviceArray) or 0 in shape:
         return
-    _warn_of_equal_logits(array)
+    warn_of_equal_logits(array)
     if settings.threshold and not settings.quantized and holds_labels(array):
         labels = f"logits{_channel_index(len(shape), class_axis, 2)}"
         warn_of_input(
@@ -130,9 +143,11 @@ def refuse_degenerate_logits(
         warn_of_input(f"{appearance}the same ones in each map; {cure}logits[None]")
 
 
-def _warn_of_equal_logits(array: InputArray) -> None:
-    """Warn if all logits are one finite number: of most, a few are read."""
+def warn_of_equal_logits(array: InputArray) -> None:
+    """Warn if all logits on the CPU are one finite number: of most, a few are read."""
     values = array.array
+    if isinstance(values, DeviceArray):
+        return
     first = values.item(0)
     if values.size < MIN_EQUAL_LOGITS or first != values.item(values.size // 3):
         return

@@ -25,21 +25,27 @@ class InputWarning(UserWarning):
 
     - logits that change more along the other possible class axis than along the rest, where their
       shape is unusual, too;
-    - a batch that changes more from image to image than from class to class, as a volume does;
+    - logits with channels last that were reshaped, not transposed; one array of each
+      shape is read;
+    - a batch that changes more from image to image than from class to class, as a volume does, and
+      one of as many images as a data set's palette has colors;
     - a size, an image, a target or a window whose aspect ratio is that of the logits only if it is
       transposed, logits of another aspect ratio than a letterbox's input, and a scale that looks
       like a size;
     - probabilities where logits are expected: by `softmax`, by `Merger`, or with a threshold;
       logits in 0..1 where confidence is wanted; a threshold of `binarize` that is 0 or 1;
-    - logits that are all one value, two label maps as logits, and label maps with a threshold;
+    - logits that are all one value, two label maps as logits, and label maps with a threshold, as
+      of `binarize`; class logits of queries that lack the column of "no object";
     - labels that are 0 and 255 only where 255 is ignored, and labels in a file whose name ends with
       that of another result;
-    - an image that was in 0..1, or normalized, before it became uint8; an image in 0..1, or a
+    - masks that have their own axis last, and a confidence of masks above 1;
+    - an image that was in 0..1, or normalized, before it became uint8, and a large one that is all
+      0, if it is no frame of a `Stream`; an image in 0..1, or a
       normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged,
       or of which one is left out;
     - names of characters that the font of a picture lacks;
-    - a palette with names of more classes than the logits have, colors in 0..1, or of a data set
-      with red and blue exchanged, and class names that are words for colors;
+    - a palette with names of more classes than the logits have, colors in 0..1, or all equal,
+      or of a data set with red and blue exchanged, and class names that are words for colors;
     - at `ConfusionMatrix.compute`: predictions that are no class, where their values show why;
       targets that were divided by 255, masks of 0 and an ignored 255, a void of 255 that is counted
       as the last of 256 classes, predictions that are the next class almost everywhere, and nothing

@@ -11,16 +11,18 @@ from segpost._core.errors import warn_of_input
 MIN_PIXELS = 16  # of an image whose values say anything
 MAX_NORMALIZED = 3  # (pixel - mean) / std, rounded towards 0
 MIN_SHARE = 0.02  # of the values -1, 0, 1 and 2 of normalized pixels
+MIN_BLACK = 3 << 14  # values of an image that is no example
 MAX_ROWS = 64  # whose pixels are compared with their neighbors
 MIN_EQUAL = 0.9  # share of equal neighbors in label maps
 MIN_COLORS, MAX_COLORS = 3, 64  # of label maps, in those rows
 
 
-def warn_of_unit_image(values: Array) -> None:
+def warn_of_unit_image(values: Array, *, is_frame: bool = False) -> None:
     """Warn if an image (..., H, W, C) of uint8 was cast from floats in 0..1, or normalized ones.
 
     Of the former all values are 0 or 1, of the latter none is far from 0, or from 256, to which
-    negative ones are moved. Of most images one value is read. An image of one value is neither.
+    negative ones are moved. Of most images one value is read. An image of one value is neither,
+    but a large one of 0 is a warning, too, if it is no frame of a video.
     """
     size = values.size
     if not size or isinstance(values, DeviceArray):
@@ -44,6 +46,11 @@ def warn_of_unit_image(values: Array) -> None:
         warn_of_input(
             "image has only the values 0 and 1, of 0..255: it is black; an image of floats in 0..1 "
             "becomes (image * 255).round().astype('uint8')"
+        )
+    elif largest == 0 and size >= MIN_BLACK and not is_frame:
+        warn_of_input(
+            "image is black, all values are 0: an image of floats in 0..1 becomes "
+            "(image * 255).round().astype('uint8'); a call to warm up may ignore this"
         )
 
 

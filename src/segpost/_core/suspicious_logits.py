@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -22,6 +23,10 @@ MAX_THICKNESS = 4  # of slices, in the changes from pixel to pixel
 MAX_SHAPES = 1024
 _RIGHT_SIDES: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()  # of logits and of results
 _SHAPES_OF_BATCHES: set[tuple[int, ...]] = set()  # whose first array was read
+_SHAPES_OF_LOGITS: set[tuple[int, ...]] = set()  # as those of batches
+MIN_PERIOD = 4  # classes; two and three have periods of textures
+PERIODS = 64  # that are read
+MIN_REPETITION = 2.0  # times the change after a period
 MAX_ASPECT_RATIO = 3  # of maps that are not suspicious
 MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
 GRID = 32  # points along each axis at which labels are compared
@@ -100,6 +105,37 @@ def warn_of_volume(array: InputArray, cure: str) -> None:
     )
 
 
+def warn_of_reshape(array: InputArray, class_axis: int) -> None:
+    """Warn if logits (..., C, H, W) repeat with a period of C, as those with channels last.
+
+    Channels last that were reshaped, not transposed, have the classes of a pixel side by side. The
+    period of a texture is another one, or a divisor of it. A part of the first array of each shape
+    is read.
+    """
+    values = array.array
+    shape: tuple[int, ...] = values.shape
+    if class_axis != -3 or shape in _SHAPES_OF_LOGITS:
+        return
+    if len(_SHAPES_OF_LOGITS) >= MAX_SHAPES:
+        _SHAPES_OF_LOGITS.clear()
+    _SHAPES_OF_LOGITS.add(shape)
+    classes, size = shape[-3], math.prod(shape[-3:])
+    if classes < MIN_PERIOD or min(shape[-2:]) < MIN_SIDE or isinstance(values, DeviceArray):
+        return
+    if not values.size or not values.flags.c_contiguous:
+        return
+    start = size // 2
+    block = widen(values.reshape(-1)[start : min(start + PERIODS * classes, size)], array.kind)
+    of_period = MIN_REPETITION * _mean_change(block, 0, classes)
+    others = (1, 2, classes - 2, classes - 1, classes + 1)
+    if all(_mean_change(block, 0, step) > of_period for step in others):
+        warn_of_input(
+            f"logits of shape {shape} repeat with every {classes} values along a row, as logits "
+            "(..., H, W, C) do that were reshaped: pass those with axis=-1, or move the axis, "
+            "np.moveaxis(logits, -1, -3)"
+        )
+
+
 def _middle_of(values: Array, kind: str) -> Array:
     """Return real numbers from the middle of an array."""
     middle = (slice(max(n - MAX_BLOCK, 0) // 2, (n + MAX_BLOCK) // 2) for n in values.shape)
@@ -176,7 +212,7 @@ def _refuse_axis(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
     """Raise an error where the last axis is that of the classes."""
     height, width = shape[-2:]
     other = shape[-3:-1]
-    if min(other) >= MIN_SIDE and _has_one_stride(other, size):
+    if min(other) >= MIN_SIDE and has_one_stride(other, size):
         raise ValueError(
             f"logits of shape {shape} with {shape[-3]} classes on axis -3 would be resized from "
             f"{height} x {width} to {size[0]} x {size[1]}, with different strides; axis -1 as the "
@@ -235,7 +271,7 @@ def fits_transposed(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
     ratio = size[0] * shape[1] / (size[1] * shape[0] or 1)
     if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY or min(shape) < MIN_SIDE:
         return False
-    return shape == size[::-1] or _has_one_stride(shape, size[::-1])
+    return shape == size[::-1] or has_one_stride(shape, size[::-1])
 
 
 def _may_be_exchanged(logits: Logits, size: tuple[int, ...], shown: Array) -> bool:
@@ -250,7 +286,7 @@ def _may_be_exchanged(logits: Logits, size: tuple[int, ...], shown: Array) -> bo
     return are_on_cpu and shown.size > 0 and logits.values.size > 0
 
 
-def _has_one_stride(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
+def has_one_stride(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
     """Whether both axes have the stride of a network, as far as whole sizes show it."""
     low = max(n_out / (n_in + 1) for n_in, n_out in zip(shape, size, strict=True))
     high = min(n_out / (n_in - 1) for n_in, n_out in zip(shape, size, strict=True))

@@ -10,6 +10,8 @@ from segpost._core.arrays import LABEL_KINDS, LOGIT_KINDS, Array, InputArray, as
 from segpost._core.device import context_of
 from segpost._core.suspicious_logits import holds_labels
 
+MAX_ROUNDING = 1e-4  # of 255 times a float32 in 0..1
+
 
 def check_same_device(one: InputArray, name: str, other: InputArray, other_name: str) -> None:
     """Raise an error for arrays on different devices: nothing is moved between them."""
@@ -53,9 +55,23 @@ def check_integer_labels(array: InputArray, name: str) -> None:
             hint = "; a mask becomes labels with .astype('uint8')"
         elif holds_labels(array):
             hint = f"; these are whole numbers: {name}.astype('int32'), .int() of a tensor"
+        elif _are_quotients(array):
+            hint = f"; these are integers / 255: ({name} * 255).round(), converted to integers"
         elif array.kind in LOGIT_KINDS:
             hint = "; are these logits or probabilities? take segpost.argmax first"
         raise TypeError(f"{name} must be integers, got dtype {array.kind}{hint}")
+
+
+def _are_quotients(array: InputArray) -> bool:
+    """Whether floats on the CPU are integers divided by 255, as by torchvision's ToTensor."""
+    values = array.array
+    if array.kind not in ("float32", "float64") or not context_of(values).on_cpu:
+        return False
+    if not values.size or not values.min() < values.max() <= 1 or values.min() < 0:
+        return False
+    integers = values.astype(np.float64) * 255
+    is_between = (integers > 0) & (integers < 255)  # not of masks
+    return bool(is_between.any() and (abs(integers - np.rint(integers)) < MAX_ROUNDING).all())
 
 
 def refuse_image_as_labels(
@@ -69,7 +85,10 @@ def refuse_image_as_labels(
     shape = labels.shape
     if len(shape) >= 3 and shape[-1] in (1, 3) and min(shape[-3:-1]) > 3:
         last = shape[-1]
-        hint = f"{name}[..., 0]" if last == 1 else "segpost.labels_from_colors(image, palette)"
+        is_grey = last == 1 or _are_channels_equal(labels)
+        hint = f"{name}[..., 0]" if is_grey else "segpost.labels_from_colors(image, palette)"
+        if is_grey and last > 1:
+            hint += " of equal channels"
         if batch is None:
             index = ":, None" if len(shape) == 3 else "..., None, :, :"
             batch = f"pass {name}[{index}]"
@@ -77,6 +96,11 @@ def refuse_image_as_labels(
             f"{name} of shape {shape} look like (H, W, {last}): labels are (..., H, W); use {hint}"
             f"; if they are a batch of maps {last} wide, {batch}"
         )
+
+
+def _are_channels_equal(image: Array) -> bool:
+    """Whether the channels of an image (..., C) on the CPU are equal."""
+    return context_of(image).on_cpu and bool((image == image[..., :1]).all())
 
 
 def channels_last(array: Array) -> Array:

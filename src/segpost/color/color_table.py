@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core.arrays import as_input_array
+from segpost._core.arrays import Array, as_input_array
 from segpost._core.errors import warn_of_input
 from segpost.color.datasets import list_palettes_of, read_dataset
 
 MAX_COLORS = 65536
 MIN_COLORS = 10  # of a data set
+MIN_EQUAL_COLORS = 3  # that are no accident: a mask and its background may be alike
 
 
 def as_color_table(colors: Any, name: str) -> npt.NDArray[np.uint8]:
@@ -63,6 +64,7 @@ def as_palette_table(palette: Any) -> npt.NDArray[np.uint8]:
     """Return the argument `palette` as a constant (K, 3) array, as `as_color_table`."""
     table = as_color_table(palette, "palette")
     _warn_of_exchanged_colors(table)
+    _warn_of_equal_colors(table)
     return table
 
 
@@ -78,3 +80,21 @@ def _warn_of_exchanged_colors(table: npt.NDArray[np.uint8]) -> None:
                 f"palette has the colors of {name!r} with red and blue exchanged, but colors are "
                 f"red, green, blue: pass palette={name!r}, or palette[:, ::-1]"
             )
+
+
+def warn_of_unit_colors(table: Array) -> None:
+    """Warn of colors of 0 and 1 that are not grey: with grey, a color image holds labels."""
+    if table.max() == 1 and (table != table[:, :1]).any():
+        warn_of_input(
+            "colors have only the values 0 and 1, of 0..255: all of them are black; those in 0..1 "
+            "become np.multiply(colors, 255)"
+        )
+
+
+def _warn_of_equal_colors(table: Array) -> None:
+    """Warn if all of several colors are equal, so that they show no class."""
+    if len(table) >= MIN_EQUAL_COLORS and (table == table[0]).all():
+        warn_of_input(
+            f"all of {len(table)} colors of palette are {tuple(table[0].tolist())}, so that "
+            f"classes look alike: for distinct ones pass segpost.Palette.distinct({len(table)})"
+        )

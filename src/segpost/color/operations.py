@@ -12,7 +12,13 @@ import numpy.typing as npt
 from segpost._backends import registry
 from segpost._core.arguments import CHECKS, Check, as_integer, check_choice
 from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArray, UInt8Array
-from segpost._core.arrays import Array, InputArray, allocate_output, iter_stacks
+from segpost._core.arrays import (
+    Array,
+    InputArray,
+    allocate_output,
+    as_input_array,
+    iter_stacks,
+)
 from segpost._core.bands import Bands, Stretch, as_rgb_image
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
@@ -325,6 +331,7 @@ def labels_from_colors(
             f"palette gives {len(chosen.duplicates)} colors to more than one label, so no image "
             f"can be turned into labels: {groups}{', ...' if len(chosen.duplicates) > 3 else ''}"
         )
+    _refuse_label_map(image)
     pixels = as_image_array(image)
     pairs = sorted((r | g << 8 | b << 16, label) for label, (r, g, b) in chosen.items())
     keys = np.array([key for key, _ in pairs], np.uint32)
@@ -373,3 +380,13 @@ def _alpha_of(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
         raise ValueError(f"alpha must be in 0..1, got {alpha!r}")
     weights = np.rint(np.broadcast_to(values, classes) * 256)
     return np.append(weights, np.rint(weights.mean())).astype(np.uint16)
+
+
+def _refuse_label_map(image: object) -> None:
+    """Raise an error for a map (H, W), which has no colors."""
+    shape = as_input_array(image, "image").array.shape
+    if len(shape) == 2:
+        raise ValueError(
+            f"image of shape {shape} has no colors: a label map (H, W) needs no conversion; a "
+            "picture with a palette is np.asarray(Image.open(path).convert('RGB'))"
+        )

@@ -12,10 +12,15 @@ import numpy.typing as npt
 
 from segpost._core.arguments import ClassNames, as_integer
 from segpost._core.arrays import Array
-from segpost._core.errors import warn_of_input
 from segpost._core.public import public
 from segpost._core.text import suggest_name
-from segpost.color.color_table import MAX_COLORS, as_color_table, as_constant, as_palette_table
+from segpost.color.color_table import (
+    MAX_COLORS,
+    as_color_table,
+    as_constant,
+    as_palette_table,
+    warn_of_unit_colors,
+)
 from segpost.color.datasets.names import PaletteName
 from segpost.color.datasets.reader import list_aliases, read_dataset
 from segpost.color.distinct import MAX_DISTINCT, distinct_colors
@@ -77,7 +82,7 @@ class Palette:
             ignore_index = as_integer(ignore_index, "ignore_index")
             if not -(2**31) <= ignore_index < 2**31:
                 raise ValueError(f"ignore_index must fit 32 bits, got {ignore_index}")
-        _warn_of_unit_colors(table)
+        warn_of_unit_colors(table)
         self._colors = table
         self._names = None if names is None else tuple(names)
         self._void: Color | None = None
@@ -353,15 +358,6 @@ def as_palette(palette: object) -> Palette:
         "palette must be a segpost.Palette, the name of one, a list or an array of colors, or a "
         f"dict of them, got {type(palette).__name__}"
     )
-
-
-def _warn_of_unit_colors(table: Array) -> None:
-    """Warn of colors of 0 and 1 that are not grey: with grey, a color image holds labels."""
-    if table.max() == 1 and (table != table[:, :1]).any():
-        warn_of_input(
-            "colors have only the values 0 and 1, of 0..255: all of them are black; those in 0..1 "
-            "become np.multiply(colors, 255)"
-        )
 
 
 def _refuse_names(colors: object) -> None:

@@ -254,6 +254,13 @@ def _raise_misfit(shape: tuple[int, ...], batch: UnaryBatch, name: str) -> NoRet
         start = 1 if batch.is_batched else 0
         if shape[start : start + axes] == unary_shape[start : start + axes]:
             hint = "; are the labels the last axis of the probabilities? pass axis=-1"
+    if not hint and axes == 2 and shape[-1:] == (3,) and batch.settings.unary != "labels":
+        size = shape[-3:-1]
+        if all(large > small for large, small in zip(size, spatial, strict=True)):
+            hint = (
+                "; for logits at a lower resolution than the image call "
+                'segpost.postprocess(logits, image=image, crf="pydensecrf")'
+            )
     expected = ", ".join(map(str, batch.map_shape))
     raise ValueError(
         f"{name} of shape {shape} does not fit {batch.name} of shape {unary_shape}: "

@@ -15,6 +15,7 @@ from segpost._core.arguments import Check, NanRule
 from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArray
 from segpost._core.arrays import LABEL_KINDS, Array, OutputArray, allocate_output
 from segpost._core.contract import LogitErrors, Logits
+from segpost._core.degenerate_logits import may_be_degenerate, warn_of_label_map
 from segpost._core.logits import InputLogits, as_logits, check_quantized, resolve_quantization
 from segpost._core.run_lengths import RunLengths, keep_connected
 from segpost._core.sampling import Axes, Grid
@@ -125,7 +126,8 @@ def binarize(
         `low` are set that are connected, by their four neighbors, to a pixel above `high`.
     class_order : sequence of int, optional
         For "labels": the label of every channel, from 1 on by default, in the order in which
-        they are written: nnU-Net's ``regions_class_order``. Pixels of no class are 0.
+        they are written: nnU-Net's ``regions_class_order``. Pixels of no class are 0, too,
+        where a class has that label.
     nan : {"raise", "propagate"}
         NaN is an error, or its pixels are not set, as in NumPy and torch.
     check : {"sync", "deferred", "off"}
@@ -209,8 +211,11 @@ def _check_values(source: InputLogits, quantization: tuple[float, float] | None)
     if kind in LABEL_KINDS and quantization is None:
         raise TypeError(
             f"logits are {kind}: pass quantization=(scale, zero_point) of the network's output; a "
-            "sigmoid of raw integers means nothing"
+            "sigmoid of raw integers means nothing; of bytes that are probabilities take "
+            "logits > 127"
         )
+    if may_be_degenerate(source.logits) and quantization is None:
+        warn_of_label_map(source.array)
     warn_of_class_axis(source.array, source.class_axis)
     warn_of_probabilities(
         source.array, "logits", "compare them yourself, or pass np.log(logits / (1 - logits))"

@@ -20,7 +20,12 @@ from segpost._core.degenerate_logits import (
 )
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
-from segpost._core.suspicious_logits import check_sides, warn_of_class_axis, warn_of_volume
+from segpost._core.suspicious_logits import (
+    check_sides,
+    warn_of_class_axis,
+    warn_of_reshape,
+    warn_of_volume,
+)
 from segpost._core.suspicious_probabilities import warn_before_softmax
 from segpost.labels.volumes import label_volumes
 from segpost.spatial.letterbox import Letterbox
@@ -98,7 +103,8 @@ def argmax(
         Channels last with ``axis=-1``. float64, float32, float16, bfloat16, or integers (of 64
         bits up to 2**53); any strides. NumPy, torch, anything with ``__dlpack__``, the buffer
         protocol or ``__array__``. ``volume=True``, a `size` of three numbers, or ``axis=-4``
-        select volumes of shape (C, d, h, w) or (N, C, d, h, w).
+        select volumes of shape (C, d, h, w) or (N, C, d, h, w). Probabilities are read as logits:
+        they have the same labels, but after a resize a few differ, as the softmax is not linear.
     axis : int, optional
         The class axis: -3 (default; of volumes -4) or -1.
     size : (H, W) or (D, H, W), optional
@@ -162,6 +168,7 @@ def argmax(
         refuse_degenerate_logits(source, type(logits), CallSettings())
     if not is_volume:
         warn_of_class_axis(array, class_axis)
+        warn_of_reshape(array, class_axis)
         if shape[0] > 1 and axis is None and size is None and volume is None:
             warn_of_volume(array, VOLUME_CURE)
     has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]

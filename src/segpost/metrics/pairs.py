@@ -19,7 +19,7 @@ from segpost._core.arrays import (
     label_dtype,
 )
 from segpost._core.contract import DeferredErrors, LogitErrors, Logits
-from segpost._core.degenerate_logits import cure_of_preds
+from segpost._core.degenerate_logits import cure_of_preds, may_be_degenerate, warn_of_equal_logits
 from segpost._core.device import context_of, to_host, wait_on_stream
 from segpost._core.logits import check_quantized, resolve_threshold
 from segpost._core.sampling import Axes
@@ -227,6 +227,8 @@ def _pair_logits(
         raise ValueError(
             f"preds of shape {preds.array.shape} hold nothing, target has {labels.size} pixels"
         )
+    if may_be_degenerate(logits):
+        warn_of_equal_logits(preds)
     warn_by_target(logits, labels, class_axis)
     return PredictionPair(logits, axes, labels, target.wrap)
 

@@ -46,6 +46,8 @@ def warn_of_invalid_preds(counts: CountSnapshot) -> None:
         and not counts.state[-1].any()
     ):
         question = "no target is ignored: are preds and target exchanged?"
+    elif values == {255} and not counts.settings["ignore_index"] and len(counts.images) != 1:
+        question = "255 is void in most targets: are preds and target exchanged?"
     elif classes == 19 and len(values) > 1 and all(0 <= value <= 33 for value in values):
         question = (
             "are they Cityscapes labelIds? The 19 classes are trainIds; or are preds and target "

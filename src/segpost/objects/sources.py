@@ -11,11 +11,14 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core import arguments, rle
 from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
-from segpost._core.errors import format_index
+from segpost._core.errors import format_index, warn_of_input
 from segpost._core.object_contract import Runs
 from segpost._core.validation import as_label_array, check_same_device, refuse_image_as_labels
 from segpost.objects.codes import runs_of_counts
 from segpost.objects.run_table import RunTable, group_runs
+
+MAX_NARROW = 4  # pixels of masks that are rather an axis of masks
+MIN_SIDE = 32  # of their size then
 
 
 def table_of_labels(
@@ -28,6 +31,8 @@ def table_of_labels(
     ValueError, TypeError
         For labels that are no map of one image, or that are outside of 0..num_classes - 1.
     """
+    if isinstance(labels, Sequence) and labels and isinstance(labels[0], Mapping):
+        raise TypeError("labels is a list of run-length codes: pass masks=labels")
     source = as_label_array(labels)
     refuse_image_as_labels(source.array)
     array = source.array
@@ -122,9 +127,13 @@ def table_of_masks(masks: Any, confidence: object) -> RunTable:
     source = as_input_array(masks, "masks")
     array = source.array
     if source.kind != "bool" and source.kind not in LABEL_KINDS:
-        raise TypeError(f"masks must be of booleans, or of 0 and 1, got {source.kind}: masks > 0.5")
+        raise TypeError(
+            f"masks must be of booleans, or of 0 and 1, got {source.kind}: masks > 0.5 of shares, "
+            "logits=masks for logits of classes"
+        )
     if array.ndim not in (2, 3):
         raise ValueError(f"masks must have shape (H, W) or (N, H, W), got {array.shape}")
+    _warn_of_last_axis(array.shape)
     if source.kind == "bool":
         array = array.view(np.uint8)
     array = array.reshape(-1, *array.shape[-2:])
@@ -149,7 +158,7 @@ def table_of_masks(masks: Any, confidence: object) -> RunTable:
         raise ValueError(
             f"masks must hold 0 and 1, got {int((runs.bottom - runs.top)[bad].sum())} other values"
             f", first {runs.label[first]} at {format_index((mask, runs.top[first], x))}; pass "
-            "masks > 0, or labels= of a label map"
+            "masks > 0, or labels= of a label map; bits are np.unpackbits(masks, axis=-1)"
         )
     runs = select_runs(runs, runs.label == 1)
     mask, column = np.divmod(runs.column, np.int32(max(width, 1)))
@@ -158,6 +167,15 @@ def table_of_masks(masks: Any, confidence: object) -> RunTable:
         total = total / 255.0
     table = group_runs((height, width), mask, column, runs.top, runs.bottom, total)
     return _finish_masks(table, count, scores)
+
+
+def _warn_of_last_axis(shape: tuple[int, ...]) -> None:
+    """Warn of masks (N, H, W) that are so narrow that they are (H, W, N)."""
+    if len(shape) == 3 and 0 < shape[-1] <= MAX_NARROW and min(shape[:2]) >= MIN_SIDE:
+        warn_of_input(
+            f"masks of shape {shape} are read as {shape[0]} masks of {shape[1]} x {shape[2]}; "
+            f"{shape[2]} masks of {shape[0]} x {shape[1]} are np.moveaxis(masks, -1, 0)"
+        )
 
 
 def _table_of_codes(codes: Sequence[Mapping[str, Any]], confidence: object) -> RunTable:
@@ -204,7 +222,17 @@ def _as_scores(confidence: Array, count: int) -> Array:
             f"confidence of shape {confidence.shape} does not fit {count} masks: one number each, "
             "or one for every pixel"
         )
-    return np.array(confidence, np.float64)
+    scores = np.array(confidence, np.float64)
+    is_above = (scores > 1) & np.isfinite(scores)
+    if is_above.any():
+        cure = "percentages become confidence / 100"
+        if 100 < scores[is_above].max() <= 255 and confidence.dtype.kind in "iu":
+            cure = "bytes become confidence / 255"
+        warn_of_input(
+            f"confidence has {np.count_nonzero(is_above)} of {count} values above 1, first "
+            f"{scores[is_above][0]:g}, but is in 0..1: {cure}"
+        )
+    return scores
 
 
 def _finish_masks(table: RunTable, count: int, scores: Array | None) -> RunTable:

@@ -17,10 +17,10 @@ from segpost.pipeline.options import Options
 from segpost.pipeline.plan import Plan
 
 
-def as_guide(image: object) -> Array:
-    """Return a view (N, H, W, 3) of the image argument."""
+def as_guide(image: object, *, is_frame: bool = False) -> Array:
+    """Return a view (N, H, W, 3) of the image argument, which may be a frame of a video."""
     source = validation.as_image_array(image, outlives_call=True)
-    warn_of_unit_image(source.array)
+    warn_of_unit_image(source.array, is_frame=is_frame)
     return source.array[None] if source.array.ndim == 3 else source.array
 
 

@@ -21,6 +21,7 @@ from segpost._core.suspicious_logits import (
     check_sides,
     warn_by_image,
     warn_of_class_axis,
+    warn_of_reshape,
     warn_of_volume,
 )
 from segpost._core.suspicious_probabilities import warn_of_probabilities
@@ -111,6 +112,7 @@ def build_plan(
         pixel_bytes=n * pixel_bytes,
     )
     warn_of_class_axis(array, class_axis)
+    warn_of_reshape(array, class_axis)
     if n > 1 and options.is_axis_default and options.size is None and options.palette is None:
         warn_of_volume(array, VOLUME_CURE)
     if options.letterbox is None and size[0] != size[1]:
@@ -201,16 +203,20 @@ def _call_settings(options: Options, is_probabilities: bool) -> CallSettings:
 
 
 def color_tables(
-    options: Options, labels: int, shape: tuple[int, ...], class_axis: int
+    options: Options, labels: int, shape: tuple[int, ...], class_axis: int, subject: str = ""
 ) -> tuple[Array | None, Array | None]:
-    """Return the colors of the labels and their weights, for the outputs that need them."""
+    """Return the colors of the labels and their weights, for the outputs that need them.
+
+    `subject` is what an error says of the classes, in place of the logits and their axis.
+    """
     palette = options.palette
     if palette is None and options.outputs.isdisjoint(OF_COLORS):
         return None, None
     wanted = options.outputs & OF_COLORS
     if palette is None:
         raise ValueError(f'want has "{min(wanted)}", which needs palette=')
-    _check_palette(palette, labels, shape, class_axis)
+    subject = subject or f"logits have {labels} classes on axis {class_axis}"
+    _check_palette(palette, labels, shape, class_axis, subject)
     if not wanted:
         return None, None
     rows, lut = palette.lookup_table(labels)
@@ -219,7 +225,9 @@ def color_tables(
     return lut, class_alpha(options.alpha, len(palette))[rows]
 
 
-def _check_palette(palette: Palette, labels: int, shape: tuple[int, ...], class_axis: int) -> None:
+def _check_palette(
+    palette: Palette, labels: int, shape: tuple[int, ...], class_axis: int, subject: str
+) -> None:
     """Refuse a palette that is too short, or that shows that another axis holds the classes.
 
     A palette of 256 colors (for all values of uint8) and a one-channel head show nothing.
@@ -229,8 +237,14 @@ def _check_palette(palette: Palette, labels: int, shape: tuple[int, ...], class_
     fits_other = shape[other] == colors != labels
     is_informative = shape[class_axis] > 1 and colors != 256
     if labels <= colors and not (fits_other and is_informative):
-        if 2 < labels < colors and palette.names is not None:
-            _warn_of_other_classes(labels, colors, class_axis)
+        if _has_images_on_class_axis(shape, class_axis, colors) and labels < colors:
+            warn_of_input(
+                f"logits of shape {shape} are read as {colors} images of {labels} classes, but "
+                f"palette has {colors} colors: are axes 0 and 1 exchanged, as of images that were "
+                "stacked on axis 1? Pass logits.swapaxes(0, 1)"
+            )
+        elif 2 < labels < colors and palette.names is not None:
+            _warn_of_other_classes(labels, colors, subject)
         return
     hint = ""
     if fits_other:
@@ -240,12 +254,15 @@ def _check_palette(palette: Palette, labels: int, shape: tuple[int, ...], class_
         )
     elif not hint:
         hint = f"; pass the palette of the network's classes, or segpost.Palette.distinct({labels})"
-    raise ValueError(
-        f"logits have {labels} classes on axis {class_axis}, but palette has {colors} colors{hint}"
-    )
+    raise ValueError(f"{subject}, but palette has {colors} colors{hint}")
 
 
-def _warn_of_other_classes(labels: int, names: int, class_axis: int) -> None:
+def _has_images_on_class_axis(shape: tuple[int, ...], class_axis: int, colors: int) -> bool:
+    """Whether the first axis of a batch is as long as a data set's palette."""
+    return len(shape) == 4 and class_axis == -3 and shape[0] == colors >= MIN_CLASSES_OF_DATASET
+
+
+def _warn_of_other_classes(labels: int, names: int, subject: str) -> None:
     """Warn of a palette of more names, if one is too many or another data set has as many classes.
 
     Few classes are often the caller's own, with colors of a data set.
@@ -254,7 +271,7 @@ def _warn_of_other_classes(labels: int, names: int, class_axis: int) -> None:
     if datasets or names == labels + 1:
         cure = " or ".join(f"palette={name!r}" for name in datasets)
         warn_of_input(
-            f"logits have {labels} classes on axis {class_axis}, but palette names {names}: are "
+            f"{subject}, but palette names {names}: are "
             f"they those of another data set? Colors are by label; pass "
             f"{cure or 'the names and colors of the network'}, or "
             f"segpost.Palette(palette.colors[:{labels}]) if the first {labels} colors are right"

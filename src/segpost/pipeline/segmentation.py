@@ -134,7 +134,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     def __getitem__(self, index: int) -> Segmentation[ArrayT_co, WantT_contra]:
         """Return one image of a batch."""
         if not self._is_batch():
-            raise TypeError("this segmentation is of one image, not of a batch")
+            raise TypeError("this segmentation is of one image; its results are as seg.labels")
         if isinstance(index, bool) or not hasattr(index, "__index__"):
             raise TypeError(f"index must be the number of one image, got {index!r}")
         if not -len(self) <= index < len(self):

@@ -141,7 +141,7 @@ class Stream(Generic[WantT]):
             )
         source, guide, options = as_logits(logits, self._options.axis), None, self._options
         if image is not None:
-            guide = as_guide(image)
+            guide = as_guide(image, is_frame=True)
             options = with_image_size(options, source.logits, guide)
         size = None if options is self._options else options.size  # which follows from the image
         frame_format = _frame_format(logits, kind, source.logits, size)

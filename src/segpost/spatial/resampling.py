@@ -10,11 +10,12 @@ from segpost._core.arguments import as_output_size, as_scale, check_choice, size
 from segpost._core.errors import warn_of_input
 from segpost._core.memory import UNCHECKED, check_memory
 from segpost._core.sampling import Interval
-from segpost._core.suspicious_logits import MAX_ANISOTROPY, MIN_SIDE
+from segpost._core.suspicious_logits import MIN_SIDE, has_one_stride
 from segpost.spatial.letterbox import Letterbox
 
 Slices = tuple[slice, ...]
 MAX_STRIDE = 64  # of networks
+MAX_INEQUALITY = 1.15  # of strides, beyond the rounding of whole sizes
 TABLE_BYTES = 64  # an output of an axis, while its table is computed
 
 
@@ -187,8 +188,8 @@ def _plan_crop(
 def _warn_of_other_input(shape: tuple[int, ...], input_size: tuple[int, int]) -> None:
     """Warn if logits have not the shape of a letterbox's input: networks have one stride."""
     strides = [total / n for total, n in zip(input_size, shape, strict=True)]
-    is_stretched = max(strides) > MAX_ANISOTROPY * min(strides)
-    if is_stretched and min(shape) >= MIN_SIDE:
+    is_stretched = max(strides) > MAX_INEQUALITY * min(strides)
+    if is_stretched and min(shape) >= MIN_SIDE and not has_one_stride(shape, input_size):
         warn_of_input(
             f"logits of {shape[0]} x {shape[1]} would have strides of {strides[0]:g} and "
             f"{strides[1]:g} for the input of {input_size[0]} x {input_size[1]} that letterbox "

@@ -9,13 +9,14 @@ import numpy as np
 
 from segpost._core.arguments import as_integer, as_real, check_choice
 from segpost._core.contract import Logits
+from segpost._core.errors import warn_of_input
 from segpost._core.validation import check_on_cpu
-from segpost.color.palette import PaletteLike
+from segpost.color.palette import Palette, PaletteLike
 from segpost.pipeline.execute import as_guide, check_guide
 from segpost.pipeline.options import check_options
 from segpost.pipeline.plan import with_image_size
 from segpost.pipeline.queries.geometry import plan_geometry
-from segpost.pipeline.queries.inputs import as_query_logits
+from segpost.pipeline.queries.inputs import QueryLogits, as_query_logits
 from segpost.pipeline.queries.instances import segment_instances
 from segpost.pipeline.queries.masks import image_of
 from segpost.pipeline.queries.panoptic import segment_panoptic
@@ -30,6 +31,8 @@ from segpost.pipeline.regions import find_segment_regions
 from segpost.pipeline.results import Want
 from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.letterbox import Letterbox
+
+MIN_CLASSES = 3  # that are no coincidence beside the names of a palette
 
 
 def segment_queries(
@@ -169,6 +172,7 @@ def segment_queries(
             f"task {task!r} has labels, segments and regions, got want={sorted(options.outputs)}: "
             "seg.draw(image) returns a picture of them"
         )
+    _warn_of_names(options.palette, head)
     height, width = head.masks.values.shape[2:]
     guide = None
     if image is not None:
@@ -203,6 +207,17 @@ def segment_queries(
         image=guide if guide is None or head.is_batch else guide[0],
         regions=regions if regions is None or head.is_batch else regions[0],
     )
+
+
+def _warn_of_names(palette: Palette | None, head: QueryLogits) -> None:
+    """Warn of a palette with a name for "no object", too: the column may have been dropped."""
+    if palette is None or palette.names is None or head.classes < MIN_CLASSES:
+        return
+    if len(palette) == head.classes + 1:
+        warn_of_input(
+            f"{head.description}, but palette names {len(palette)}: was that column dropped? Pass "
+            "class_logits with all columns, or the palette of the classes"
+        )
 
 
 def _stack(id_maps: list[Any]) -> Any:

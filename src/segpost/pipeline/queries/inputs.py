@@ -31,6 +31,11 @@ class QueryLogits(NamedTuple):
         """The number of classes, without "no object"."""
         return int(self.probabilities.shape[2]) - 1
 
+    @property
+    def description(self) -> str:
+        """What an error says of the classes."""
+        return f'class_logits have {self.classes} classes beside their last column, "no object"'
+
 
 def as_query_logits(class_logits: object, mask_logits: object) -> QueryLogits:
     """Return the output of a query head.

@@ -41,7 +41,9 @@ def segment_semantic(
     geometry = plan_geometry((height, width), rules, options.size, input_size, options.letterbox)
     if options.size is not None and height != width:
         check_sides((height, width), geometry.size, None, confirmed=guide is not None)
-    lut, alpha = color_tables(options, head.classes, (head.classes, height, width), -3)
+    lut, alpha = color_tables(
+        options, head.classes, (head.classes, height, width), -3, head.description
+    )
     empty = context_of(values).empty
     labels = empty((images, *geometry.size), label_dtype(head.classes))
     if guide is not None or "overlay" in options.outputs:

@@ -1,0 +1,66 @@
+"""Logits whose axes were mixed up before the call: reshaped, stacked, or of another input."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import scene
+
+import segpost
+
+
+@pytest.mark.parametrize("call", [segpost.argmax, segpost.postprocess])
+def test_logits_that_were_reshaped(call: Any) -> None:
+    """Channels last, reshaped in place of transposed; both printed cures give the labels.
+
+    Only the first array of a shape is read, so that each call has a shape of its own.
+    """
+    width = 43 if call is segpost.argmax else 44
+    last = np.ascontiguousarray(np.moveaxis(scene(6, 37, width), 0, -1))
+    with pytest.warns(segpost.InputWarning, match="repeat with every 6 values") as caught:
+        call(last.reshape(6, 37, width))
+    assert [warning.filename for warning in caught] == [__file__]
+    code = re.search(r"np\.moveaxis\(.*?\)", str(caught[0].message))
+    assert code
+    cured = segpost.argmax(eval(code.group(0), {"np": np, "logits": last}))
+    np.testing.assert_array_equal(cured, segpost.argmax(last, axis=-1))
+
+
+def test_textures_are_not_reshaped_logits() -> None:
+    """Noise, stripes, a checkerboard, and logits that repeat along their rows."""
+    random = np.random.default_rng(6)
+    stripes = np.arange(45) % 2 + random.normal(size=(6, 38, 1))
+    board = np.indices((38, 45)).sum(0) % 2 + random.normal(size=(7, 1, 1))
+    blocks = random.normal(size=(8, 19, 15)).repeat(2, 1).repeat(3, 2)
+    for logits in (random.normal(size=(6, 38, 46)), stripes, board, blocks, scene(9, 38, 45)):
+        segpost.argmax(logits.astype(np.float32))
+
+
+def test_images_on_the_class_axis() -> None:
+    """A palette of a data set shows it; the printed expression has the images first."""
+    one = scene(21, 16, 18)
+    with pytest.warns(segpost.InputWarning, match="axes 0 and 1 exchanged") as caught:
+        segpost.postprocess(np.stack([one, one], 1), palette="voc")
+    assert [warning.filename for warning in caught] == [__file__]
+    cured = eval("logits.swapaxes(0, 1)", {"logits": np.stack([one, one], 1)})
+    assert "Pass logits.swapaxes(0, 1)" in str(caught[0].message)
+    labels = segpost.postprocess(cured, palette="voc").labels
+    np.testing.assert_array_equal(labels, np.stack([segpost.argmax(one)] * 2))
+
+
+@pytest.mark.parametrize(
+    ("image", "inputs", "sides"),
+    [((129, 161), (129, 129), (33, 41)), ((129, 129), (129, 161), (33, 33))],
+)
+def test_a_letterbox_of_another_input(image: Any, inputs: Any, sides: Any) -> None:
+    """Exchanged arguments of fit, or an input that was resized without a letterbox."""
+    box = segpost.Letterbox.fit(image, inputs)
+    with pytest.warns(segpost.InputWarning, match="the input of 129 x 1.. that letterbox"):
+        segpost.argmax(scene(5, *sides), letterbox=box)
+    for side in (32, 33, 500, 513):  # of a network of stride 32
+        fits = segpost.Letterbox.fit(image, (side + 480, side + 700))
+        rows, columns = (-(-n // 32) for n in fits.input_size)
+        segpost.argmax(scene(5, rows, columns), letterbox=fits)
