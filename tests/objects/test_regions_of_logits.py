@@ -132,7 +132,7 @@ def test_doubtful_logits(backend: str) -> None:
         segpost.regions(logits=smooth(random, (5, 32, 64)), size=(512, 256))
     with pytest.raises(ValueError, match="axis is for logits="):
         segpost.regions(np.zeros((2, 2), int), axis=-1)
-    nowhere = np.float32([[[0, -np.inf]], [[-np.inf, 0]]])
+    nowhere = np.array([[[0, -np.inf]], [[-np.inf, 0]]], np.float32)
     for confidence in (None, True):
         with pytest.raises(ValueError, match="at 2 of 4"):
             segpost.regions(logits=nowhere, size=(1, 4), confidence=confidence)
