@@ -260,7 +260,7 @@ def test_read_only_out() -> None:
         (np.zeros((4, 4)), TypeError, "must be integers, got dtype float64; are these logits"),
         (np.zeros((4, 4), bool), TypeError, r"mask becomes labels with .astype\('uint8'\)"),
         (np.zeros((4, 4, 1), np.uint8), ValueError, r"labels\[\.\.\., 0\]"),
-        (np.zeros((4, 4, 3), np.uint8), ValueError, "labels_from_colors"),
+        (np.array([[[9, 8, 7]] * 4] * 4, np.uint8), ValueError, "labels_from_colors"),
         (np.zeros(4, np.uint8), ValueError, r"must have shape \(\.\.\., H, W\)"),
         (np.ma.zeros((4, 4), np.uint8), TypeError, "masked array"),
         (np.array([["a"]]), TypeError, "must hold numbers"),

@@ -264,7 +264,7 @@ def test_a_network_in_training_mode() -> None:
     [
         ({}, ValueError, "nothing to look at"),
         ({"labels": np.full((4, 4), 0.3)}, TypeError, "labels must be integers"),
-        ({"labels": np.zeros((4, 4, 3), np.uint8)}, ValueError, "labels_from_colors"),
+        ({"labels": np.array([[[9, 8, 7]] * 4] * 4, np.uint8)}, ValueError, "labels_from_colors"),
         ({"labels": np.zeros((2, 1, 4, 4), np.uint8)}, ValueError, r"labels\[:, 0\]"),
         ({"target": [[1, 2]]}, TypeError, "target must be an array"),
         ({"logits": np.zeros((4, 4), np.float32)}, ValueError, "3 dimensions"),

@@ -189,6 +189,7 @@ def test_torch_in_torch_out() -> None:
 
 
 MAP = np.zeros((2, 4, 5), np.uint8)
+COLORS = (np.arange(432) % 251).astype(np.uint8).reshape(2, 8, 9, 3)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ MAP = np.zeros((2, 4, 5), np.uint8)
         (np.zeros((3, 3, 4, 5), np.float32), MAP, {}, "preds have 3 images, target has 2"),
         (np.full((2, 3, 4, 5), np.nan, np.float32), MAP, {}, "logits have 120 NaN"),
         (np.zeros((2, 3, 0, 5), np.float32), MAP, {}, "hold nothing"),
-        (np.zeros((2, 8, 9, 3), np.uint8), np.zeros((2, 8, 9, 3), np.uint8), {}, "labels_from_col"),
+        (COLORS, COLORS, {}, "labels_from_col"),
     ],
 )  # fmt: skip
 def test_bad_values_are_named(

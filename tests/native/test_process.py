@@ -272,7 +272,7 @@ def test_signals_at_any_moment() -> None:
 
 def test_no_full_resolution_float_array(backend: str) -> None:
     """postprocess of low-resolution logits allocates its results and little else."""
-    image = np.zeros((1024, 2048, 3), np.uint8)
+    image = np.full((1024, 2048, 3), 90, np.uint8)
     logits = scene(19, 32, 64)
     wanted = ("labels", "color", "overlay")
     options: dict[str, Any] = {
