@@ -56,18 +56,24 @@ template <class T> const T *checked_pointer(const py::array &array, std::int64_t
     return static_cast<const T *>(array.data());
 }
 
-// The logits themselves; who needs a threshold or a scale reads it from the record.
-inline Logits from_python(const Record<records::Logits> &record) {
-    const auto values = record.get<py::array>(records::Logits::values);
-    require(values.ndim() == 4, "logits");
+// (N, C, h, w), any strides.
+inline Logits logits_view(const py::array &values, const std::string &kind, const char *name) {
+    require(values.ndim() == 4, name);
     Logits view;
     view.data = static_cast<const char *>(values.data());
-    view.dtype = element_type(record.get<std::string>(records::Logits::kind));
+    view.dtype = element_type(kind);
     view.n = values.shape(0), view.c = values.shape(1), view.h = values.shape(2),
     view.w = values.shape(3);
     view.stride_n = values.strides(0), view.stride_c = values.strides(1);
     view.stride_h = values.strides(2), view.stride_w = values.strides(3);
     return view;
+}
+
+// The logits themselves; who needs a threshold or a scale reads it from the record.
+inline Logits from_python(const Record<records::Logits> &record) {
+    using R = records::Logits;
+    return logits_view(record.get<py::array>(R::values), record.get<std::string>(R::kind),
+                       "logits");
 }
 
 // The attributes of sampling.Axis and sampling.Axes, as Python looks them up.
@@ -96,6 +102,10 @@ inline Axis axis_view(const py::handle &given) {
     axis.start =
         checked_pointer<std::int32_t>(given.attr(name.start).cast<py::array>(), axis.cells() + 1);
     return axis;
+}
+
+template <class T> py::array to_array(const std::vector<T> &values) {
+    return py::array(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
 inline char *address(const py::array &array, bool written) {

@@ -2,6 +2,7 @@
 #include "bindings/crf.hpp"
 #include "bindings/dlpack.hpp"
 #include "bindings/jobs.hpp"
+#include "bindings/objects.hpp"
 #include "bindings/queries.hpp"
 #include "bindings/signals.hpp"
 
@@ -81,10 +82,6 @@ py::object binarize_labels(const Record<records::Logits> &logits, const py::obje
     release_gil(
         [&](const CancelToken &cancelled) { return launch_binarize(job, cancelled, errors); });
     return to_python(errors);
-}
-
-template <class T> py::array to_array(const std::vector<T> &values) {
-    return py::array(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
 // Counts, ends and errors; segpost._backends.native makes the record.
@@ -292,102 +289,6 @@ void instance_counts(const py::array &preds, const py::array &target, const py::
         [&](const CancelToken &cancelled) { return launch_instance_counts(job, cancelled); });
 }
 
-// The arrays of object_contract.Runs.
-py::tuple write_runs(const FindRunsJob &job, const std::vector<ChangedColumns> &parts) {
-    std::size_t count = 0;
-    for (const ChangedColumns &part : parts) count += part.changes.size();
-    const auto size = static_cast<py::ssize_t>(count);
-    const auto array = [&](const py::dtype &dtype) {
-        return py::array(dtype, py::array::ShapeContainer{size});
-    };
-    const auto column = array(py::dtype::of<std::int32_t>());
-    const auto top = array(py::dtype::of<std::int32_t>());
-    const auto bottom = array(py::dtype::of<std::int32_t>());
-    const auto label = array(py::dtype::of<std::int64_t>());
-    py::object sum = py::none();
-    RunArrays out{reinterpret_cast<std::int32_t *>(address(column, true)),
-                  reinterpret_cast<std::int32_t *>(address(top, true)),
-                  reinterpret_cast<std::int32_t *>(address(bottom, true)),
-                  reinterpret_cast<std::int64_t *>(address(label, true)), nullptr};
-    if (job.values.data) {
-        sum = array(py::dtype::of<double>());
-        out.sum = reinterpret_cast<double *>(address(sum.cast<py::array>(), true));
-    }
-    release_gil([&](const CancelToken &cancelled) {
-        return launch_write_runs(job, parts, cancelled, out);
-    });
-    return py::make_tuple(column, top, bottom, label, sum);
-}
-
-// Positions of runs are int32.
-void check_run_size(const LabelView &labels, const char *name) {
-    constexpr std::int64_t limit = std::int64_t{1} << 31;
-    require(labels.n * labels.w < limit && labels.h < limit, name);
-}
-
-py::tuple find_runs(const py::array &labels, const py::object &values) {
-    FindRunsJob job;
-    job.labels = map_view(labels, false);
-    check_run_size(job.labels, "labels");
-    if (!values.is_none()) {
-        job.values = map_view(values.cast<py::array>(), false);
-        require(same_pixels(job.labels, job.values) &&
-                    (job.values.dtype == DType::f32 || job.values.dtype == DType::u8),
-                "values");
-    }
-    std::vector<ChangedColumns> parts;
-    release_gil(
-        [&](const CancelToken &cancelled) { return launch_find_changes(job, cancelled, parts); });
-    return write_runs(job, parts);
-}
-
-// The arrays of the runs, and errors; segpost._backends.native makes the record.
-py::tuple argmax_runs(const Record<records::Logits> &logits, const py::object &axes) {
-    const ArgmaxJob job = argmax_job(logits, axes);
-    require(job.resample, "axes");
-    FindRunsJob runs;
-    runs.labels.n = job.logits.n, runs.labels.h = job.height(), runs.labels.w = job.width();
-    check_run_size(runs.labels, "axes");
-    std::vector<ChangedColumns> parts;
-    LogitErrors errors;
-    release_gil([&](const CancelToken &cancelled) {
-        return launch_find_logit_changes(job, cancelled, parts, errors);
-    });
-    return py::make_tuple(write_runs(runs, parts), to_python(errors));
-}
-
-py::tuple count_runs(const py::array &offsets, const py::array &column, const py::array &top,
-                     const py::array &bottom, std::int64_t height, std::int64_t width) {
-    RegionRuns job;
-    job.regions = static_cast<std::int64_t>(offsets.size()) - 1;
-    require(job.regions >= 0, "offsets");
-    job.offsets = checked_pointer<std::int64_t>(offsets, job.regions + 1);
-    for (std::int64_t i = 0; i <= job.regions; ++i)
-        require(job.offsets[i] >= (i ? job.offsets[i - 1] : 0), "offsets");
-    const std::int64_t runs = job.offsets[job.regions];
-    job.column = checked_pointer<std::int32_t>(column, runs);
-    job.top = checked_pointer<std::int32_t>(top, runs);
-    job.bottom = checked_pointer<std::int32_t>(bottom, runs);
-    MaskRuns out;
-    release_gil([&](const CancelToken &cancelled) {
-        return launch_count_runs(job, height, width, cancelled, out);
-    });
-    return py::make_tuple(to_array(out.counts), to_array(out.ends));
-}
-
-py::tuple compress_counts(const py::array &counts, const py::array &ends) {
-    const auto masks = static_cast<std::int64_t>(ends.size());
-    const auto *last = checked_pointer<std::int64_t>(ends, masks);
-    std::int64_t before = 0;
-    for (std::int64_t i = 0; i < masks; before = last[i++]) require(last[i] >= before, "ends");
-    const auto *first = checked_pointer<std::int64_t>(counts, before);
-    MaskCodes codes;
-    release_gil([&](const CancelToken &cancelled) {
-        return launch_compress_counts(first, last, masks, cancelled, codes);
-    });
-    return py::make_tuple(to_array(codes.characters), to_array(codes.ends));
-}
-
 py::list levels() {
     py::list names;
     for (const KernelTable *const *level = available_levels(); *level; ++level)
@@ -437,11 +338,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("offsets"), arg("counts"));
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
-    m.def("count_runs", &count_runs, arg("offsets"), arg("column"), arg("top"), arg("bottom"),
-          arg("height"), arg("width"));
-    m.def("compress_counts", &compress_counts, arg("counts"), arg("ends"));
-    m.def("argmax_runs", &argmax_runs, arg("logits"), arg("axes"));
-    m.def("find_runs", &find_runs, arg("labels"), arg("values").none() = py::none());
+    bind_objects(m);
     bind_crf(m);
     bind_queries(m);
     m.def("bind_records", &bind_records, arg("contract"));

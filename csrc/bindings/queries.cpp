@@ -30,29 +30,16 @@ LabelView label_view(const py::array &array, bool written) {
 
 Logits mask_view(const Record<records::QueryMasks> &masks) {
     using R = records::QueryMasks;
-    const auto values = masks.get<py::array>(R::values);
-    require(values.ndim() == 4, "masks");
-    Logits view;
-    view.data = static_cast<const char *>(values.data());
-    view.dtype = element_type(masks.get<std::string>(R::kind));
-    view.n = values.shape(0), view.c = values.shape(1), view.h = values.shape(2),
-    view.w = values.shape(3);
-    view.stride_n = values.strides(0), view.stride_c = values.strides(1);
-    view.stride_h = values.strides(2), view.stride_w = values.strides(3);
-    return view;
+    return logits_view(masks.get<py::array>(R::values), masks.get<std::string>(R::kind), "masks");
 }
 
 MaskBounds bounds_view(const Record<records::QueryMasks> &masks, const Logits &view, bool written) {
     using R = records::QueryMasks;
-    const auto low = masks.get<py::array>(R::low), high = masks.get<py::array>(R::high);
-    MaskBounds bounds;
-    bounds.rows = (view.h + block_rows - 1) / block_rows;
-    bounds.columns = (view.w + block_columns - 1) / block_columns;
-    bounds.pitch = (view.c + 15) / 16 * 16;
+    MaskBounds bounds(view);
     const std::initializer_list<py::ssize_t> shape{view.n, bounds.rows, bounds.columns,
                                                    bounds.pitch};
-    bounds.low = checked_array<float>(low, shape, "low", written);
-    bounds.high = checked_array<float>(high, shape, "high", written);
+    bounds.low = checked_array<float>(masks.get<py::array>(R::low), shape, "low", written);
+    bounds.high = checked_array<float>(masks.get<py::array>(R::high), shape, "high", written);
     return bounds;
 }
 
@@ -150,7 +137,7 @@ void measure_masks(const Record<records::QueryMasks> &masks,
     job.level = level, job.is_late = is_late;
     job.rows = is_late ? job.y.n_out : job.grid_y.n_out;
     job.columns = is_late ? job.x.n_out : job.grid_x.n_out;
-    job.row_bytes = (job.columns + 15) / 16 * 2;
+    job.row_bytes = bytes_of_bits(job.columns);
     job.bits =
         checked_array<std::uint8_t>(bits, {job.count, job.rows, job.row_bytes}, "bits", true);
     job.areas = checked_array<std::int64_t>(areas, {job.count}, "areas", true);

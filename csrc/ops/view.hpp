@@ -39,6 +39,13 @@ struct LabelView {
     SEGPOST_HOST_DEVICE char *row(std::int64_t image, std::int64_t y) const {
         return data + image * stride_n + y * stride_h;
     }
+
+    // Only the pixels from row y and column x of image 0 on have memory, and it begins there. The
+    // view begins before it, at an address alone: a pointer to that would be undefined.
+    void set_part(char *memory, std::int64_t y, std::int64_t x) {
+        const auto before = static_cast<std::uintptr_t>(y * stride_h + x * stride_w);
+        data = reinterpret_cast<char *>(reinterpret_cast<std::uintptr_t>(memory) - before);
+    }
 };
 
 // A stack of RGB images; `channel` is the byte stride from red to green.

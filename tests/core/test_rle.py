@@ -31,7 +31,7 @@ def random_masks(count: int = 60) -> Iterator[np.ndarray]:
 
 @pytest.mark.parametrize(("counts", "size"), CODES)
 def test_compressed_counts_come_back(counts: list[int], size: tuple[int, int]) -> None:
-    assert rle.decompress_counts(rle.compress_counts(np.array(counts, np.int64))).tolist() == counts
+    assert rle.decompress_counts(rle.compress_mask(np.array(counts, np.int64))).tolist() == counts
 
 
 def test_strings_of_many_masks(backend: str) -> None:
@@ -44,7 +44,7 @@ def test_strings_of_many_masks(backend: str) -> None:
     codes = compress_each(counts, ends)
     assert len(codes) == len(lengths)
     for code, start, end in zip(codes, ends - lengths, ends, strict=True):
-        assert code == rle.compress_counts(counts[start:end])
+        assert code == rle.compress_mask(counts[start:end])
     assert compress_each(np.zeros(0, np.int64), np.zeros(0, np.int64)) == []
 
 

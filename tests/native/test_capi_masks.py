@@ -67,7 +67,7 @@ def test_runs_are_coco_s_counts() -> None:
     assert status == BAD_ARGUMENT
     status, _, counts, ends = runs(logits, options(), needed)
     assert (status, ends[-1]) == (0, needed)
-    codes = rle.split_codes(*rle.compress_masks(counts, ends))
+    codes = rle.split_codes(*rle.compress_counts(counts, ends))
     wanted = segpost.binarize(logits, size=SIZE, encoding="rle")[0]
     assert codes == [code["counts"] for code in wanted]
 

@@ -285,6 +285,8 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (GRAY, {"text": ["a"]}, ValueError, "2 strings, one for each region, got 1 of str"),
     (GRAY, {"text": [1, 2]}, ValueError, "2 strings, one for each region, got 2 of int"),
     (GRAY, {"text": "ab"}, TypeError, "text must be True, False or a text for each region"),
+    (GRAY, {"text": 1}, TypeError, "text must be True, False or a text for each region, got 1"),
+    (GRAY, {"text": []}, ValueError, "one for each region, got 0$"),
     (GRAY, {"legend": "right"}, ValueError, "legend must be one of 'upper right'"),
     (GRAY, {"color_by": "label"}, ValueError, "color_by must be one of 'class', 'instance'"),
     (GRAY, {"alpha": 1.5}, ValueError, "alpha must be in 0..1"),

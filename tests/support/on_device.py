@@ -17,7 +17,7 @@ from emulated.build import build, compiler
 from segpost._backends.cuda.backend import CudaBackend
 from segpost._backends.cuda.devices import Devices
 from segpost._backends.reference import features, objects
-from segpost._core import extensions
+from segpost._core import extensions, rle
 from segpost._core.arrays import widen
 from segpost._core.contract import (
     ColorOutputs,
@@ -135,7 +135,7 @@ class OnDevice:
 
     def compress_counts(self, counts: Array, ends: Array) -> tuple[Array, Array]:
         """The codes of run lengths that were read on the CPU."""
-        return objects.compress_counts(counts, ends)
+        return rle.compress_counts(counts, ends)
 
     def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         report: LogitErrors = self.run(self.gpu.argmax_volume, [logits, axes, labels], (2,))

@@ -29,7 +29,8 @@ template <class T, class L> class Columns {
     void find(ChangeSink &sink, LogitErrors &errors) {
         sink.reserve(8 * work_.columns); // what a scene has
         job_.labels.stride_n = 0;
-        job_.labels.stride_h = pitch_ * static_cast<std::int64_t>(sizeof(L));
+        job_.labels.stride_w = static_cast<std::int64_t>(sizeof(L));
+        job_.labels.stride_h = pitch_ * job_.labels.stride_w;
         walk_rows(work_, errors, [&](std::int64_t from, std::int64_t to) {
             for (std::int64_t y = from; y < to; y += strip_rows)
                 find_in_strip(y, min<std::int64_t>(y + strip_rows, to), sink, errors);
@@ -58,7 +59,7 @@ template <class T, class L> class Columns {
     L *labels(std::int64_t y) const { return work_.labels(y); }
 
     void find_in_strip(std::int64_t y0, std::int64_t y1, ChangeSink &sink, LogitErrors &errors) {
-        job_.labels.data = reinterpret_cast<char *>(strip_ - work_.first_column - y0 * pitch_);
+        job_.labels.set_part(reinterpret_cast<char *>(strip_), y0, work_.first_column);
         for (std::int64_t x = 0; x < work_.cells; ++x) kind_[x] = CellKind::filled;
         is_even_ = is_evenly_spaced(y0, y1);
         for (std::int64_t block = 0; block < work_.cells; block += lanes)

@@ -1,6 +1,5 @@
 #include "cpu/runtime/tiling.hpp"
 
-#include <cstdint>
 #include <cstdlib>
 
 namespace segpost {
@@ -89,11 +88,7 @@ bool launch_confusion_logits(const ConfusionLogitsJob &job, const CancelToken &c
         labels.n = job.target.n, labels.h = job.target.h, labels.w = job.target.w;
         labels.stride_w = element;
         labels.stride_h = (rect.x1 - rect.x0) * element;
-        // The address of a pixel that has no memory: a pointer to it would be undefined.
-        const auto start = reinterpret_cast<std::uintptr_t>(strip);
-        const auto before =
-            static_cast<std::uintptr_t>(rect.y0 * labels.stride_h + rect.x0 * element);
-        labels.data = reinterpret_cast<char *>(start - before);
+        labels.set_part(strip, rect.y0, rect.x0);
         return part;
     };
     return run(

@@ -5,8 +5,6 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-constexpr float slack = 1e-4f; // of bounds: more than their errors
-
 template <class T> class AssignmentTiles {
   public:
     AssignmentTiles(const AssignQueriesJob &job, Scratch &scratch)
@@ -29,9 +27,7 @@ template <class T> class AssignmentTiles {
     template <class L> void label(const QueryTile &tile) {
         const TilePixels pixels(job_, tile, memory_.t);
         if (pixels.count() == 0) return;
-        reader_.move_to(
-            tile.n, [&](std::int64_t i) { return job_.top + min(tile.y0 + i, job_.y.n_in - 1); },
-            [&](std::int64_t j) { return job_.left + min(tile.x0 + j, job_.x.n_in - 1); });
+        reader_.move_to_cells(tile);
         bound_weights();
         list_queries(pixels);
         const auto rows = [&](std::int64_t y) {
@@ -60,7 +56,7 @@ template <class T> class AssignmentTiles {
         for (std::int64_t i = 0; i < listed_; ++i) {
             const std::int32_t k = plane_[i];
             if (!is_counted(k)) continue;
-            counts_[k].mask += count_above(
+            counts_[k].mask_area += count_above(
                 planes, i, job_.thresholds[k], pixels, *this,
                 [&](std::int64_t y0, std::int64_t y1, std::int64_t x0, std::int64_t x1) {
                     if (!job_.cuts) return;
@@ -142,7 +138,7 @@ template <class T> class AssignmentTiles {
             if (!(most_[k] < floor_)) plane_[listed_++] = static_cast<std::int32_t>(k);
         active_ = listed_;
         for (std::int64_t k = 0; k < job_.count; ++k) {
-            if (is_in(k)) counts_[k].mask += pixels.count();
+            if (is_in(k)) counts_[k].mask_area += pixels.count();
             if (most_[k] < floor_ && !is_in(k) && !is_out(k))
                 plane_[listed_++] = static_cast<std::int32_t>(k);
         }
@@ -172,12 +168,12 @@ template <class T> class AssignmentTiles {
 
     void add_pixels(QueryCounts &counts, std::int64_t y0, std::int64_t y1, std::int64_t x0,
                     std::int64_t x1) const {
-        counts.won += (y1 - y0) * (x1 - x0);
+        counts.largest_area += (y1 - y0) * (x1 - x0);
         if (!job_.cuts) add_labels(counts, y0, y1, x0, x1);
     }
     static void add_labels(QueryCounts &counts, std::int64_t y0, std::int64_t y1, std::int64_t x0,
                            std::int64_t x1) {
-        counts.left += (y1 - y0) * (x1 - x0);
+        counts.label_area += (y1 - y0) * (x1 - x0);
         counts.x0 = min(counts.x0, x0), counts.x1 = max(counts.x1, x1);
         counts.y0 = min(counts.y0, y0), counts.y1 = max(counts.y1, y1);
     }

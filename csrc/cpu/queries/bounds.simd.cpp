@@ -48,7 +48,7 @@ bool are_finite(const T *rows, std::int64_t pitch, std::int64_t height, std::int
     return sum == 0;
 }
 
-// Whether all values are finite, too: products with 0 are then 0.
+// The bounds of a row of blocks; whether all values are finite: their products with 0 are 0.
 template <class T> bool bound_rows(const T *rows, std::int64_t pitch, std::int64_t height,
                                    std::int64_t width, std::int64_t step, float *low, float *high) {
     std::int64_t x = 0;

@@ -12,7 +12,8 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr std::int64_t cell_rows = tile_rows - 1, cell_columns = tile_columns - 1;
-using Wide = Vec<8>::f32; // pixels of a cell side by side
+constexpr float slack = 1e-4f; // of bounds, and of sums of them: more than their errors
+using Wide = Vec<8>::f32;      // pixels of a cell side by side
 using WideMask = Vec<8>::i32;
 constexpr std::int64_t wide = 8;
 

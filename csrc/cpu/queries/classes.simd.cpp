@@ -6,7 +6,6 @@ namespace segpost::SEGPOST_LEVEL {
 namespace {
 
 constexpr float negligible = 1e-6f; // of the best class, all queries together
-constexpr float slack = 1e-4f;      // of sums of bounds: more than their errors
 constexpr double rounding = 1e-11;  // of float64 sums, more than there is
 
 template <class T> class ClassTiles {
@@ -52,9 +51,7 @@ template <class T> class ClassTiles {
         const TilePixels pixels(job_, tile, memory_.t);
         if (pixels.count() == 0) return;
         tile_ = tile;
-        reader_.move_to(
-            tile.n, [&](std::int64_t i) { return job_.top + min(tile.y0 + i, job_.y.n_in - 1); },
-            [&](std::int64_t j) { return job_.left + min(tile.x0 + j, job_.x.n_in - 1); });
+        reader_.move_to_cells(tile);
         const auto fill = [&](std::int64_t c, std::int64_t y0, std::int64_t y1, std::int64_t x0,
                               std::int64_t x1) {
             fill_labels<L>(job_.labels, tile.n, y0, y1, x0, x1, static_cast<L>(classes_[c]));

@@ -19,7 +19,9 @@ std::vector<QueryTile> bands(std::int64_t n, std::int64_t rows, std::int64_t col
 }
 
 void add(QueryCounts &total, const QueryCounts &part) {
-    total.won += part.won, total.left += part.left, total.mask += part.mask;
+    total.largest_area += part.largest_area;
+    total.label_area += part.label_area;
+    total.mask_area += part.mask_area;
     total.x0 = std::min(total.x0, part.x0), total.x1 = std::max(total.x1, part.x1);
     total.y0 = std::min(total.y0, part.y0), total.y1 = std::max(total.y1, part.y1);
 }

@@ -72,6 +72,14 @@ template <class T> class PointReader {
         for (int k = 0; k < vectors; ++k) gathers_[k] = gather_of(k * lanes);
     }
 
+    // The points of cells of the region.
+    void move_to_cells(const QueryTile &tile) {
+        move_to(
+            tile.n,
+            [&](std::int64_t i) { return grids_.top + min(tile.y0 + i, grids_.y.n_in - 1); },
+            [&](std::int64_t j) { return grids_.left + min(tile.x0 + j, grids_.x.n_in - 1); });
+    }
+
     // The least and the largest logit that the tile reads of every query [pitch].
     void bound(float *low, float *high) const {
         const MaskBounds &bounds = grids_.bounds;

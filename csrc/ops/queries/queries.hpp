@@ -45,6 +45,8 @@ constexpr float logit_error(float size, float range) {
 constexpr float sum_error(std::int64_t queries) {
     return 0x1p-24f * (static_cast<float>(queries) / 16.0f + 46.0f);
 }
+// The bytes of a row of so many bits; an even number.
+constexpr std::int64_t bytes_of_bits(std::int64_t columns) { return (columns + 15) / 16 * 2; }
 } // namespace
 
 // Blocks of mask logits, and the least and the largest of each.
@@ -53,6 +55,11 @@ constexpr std::int64_t block_rows = 4, block_columns = 8;
 struct MaskBounds { // [N, rows, columns, pitch] float32, queries adjacent; numbers after them are 0
     float *low = nullptr, *high = nullptr;
     std::int64_t rows = 0, columns = 0, pitch = 0; // pitch: a multiple of 16
+
+    MaskBounds() = default;
+    explicit MaskBounds(const Logits &masks)
+        : rows((masks.h + block_rows - 1) / block_rows),
+          columns((masks.w + block_columns - 1) / block_columns), pitch((masks.c + 15) / 16 * 16) {}
 
     std::int64_t place(std::int64_t n, std::int64_t row, std::int64_t column) const {
         return ((n * rows + row) * columns + column) * pitch;
@@ -90,10 +97,12 @@ struct ClassScoresJob {
     double *scores = nullptr;        // [C, height, width]
 };
 
-// What is counted of a query.
+// Pixels of a query.
 struct QueryCounts {
-    std::int64_t won, left, mask; // pixels: where it is largest, those labelled, of its mask
-    std::int64_t x0, y0, x1, y1;  // around the labelled ones; x1 = 0: there is none
+    std::int64_t largest_area; // where it is the largest
+    std::int64_t label_area;   // that have its label
+    std::int64_t mask_area;
+    std::int64_t x0, y0, x1, y1; // around those that have its label; x1 = 0: there is none
 };
 
 // The query with the largest weighted mask.

@@ -11,7 +11,7 @@ from segpost._core.sampling import Axes
 Array = npt.NDArray[Any]
 BLOCK = (4, 8)  # rows and columns of the blocks of mask logits that have bounds
 PITCH = 16  # bounds of so many queries lie together
-COUNTS = ("won", "left", "mask", "x0", "y0", "x1", "y1")  # of a query
+COUNTS = ("largest_area", "label_area", "mask_area", "x0", "y0", "x1", "y1")  # of a query
 
 
 class QueryMasks(NamedTuple):

@@ -88,7 +88,7 @@ def check_counts(counts: Array, size: tuple[int, int]) -> Array:
     return counts
 
 
-def compress_counts(counts: Array) -> bytes:
+def compress_mask(counts: Array) -> bytes:
     """Return the compressed string of counts, as pycocotools writes it."""
     values = np.array(counts, np.int64)
     values[3:] -= np.asarray(counts, np.int64)[1:-2]
@@ -114,7 +114,7 @@ def _characters_of(values: Array) -> tuple[Array, Array]:
     return characters, ends
 
 
-def compress_masks(counts: Array, ends: Array) -> tuple[Array, Array]:
+def compress_counts(counts: Array, ends: Array) -> tuple[Array, Array]:
     """Return the characters of the compressed strings of masks, and where those of each end.
 
     Mask ``i`` has ``counts[ends[i - 1]:ends[i]]``.
@@ -216,4 +216,4 @@ def find_box(counts: Array, size: tuple[int, int]) -> tuple[int, int, int, int]:
 def encode_mask(mask: Array) -> Rle:
     """Return the run-length code of a mask of shape (h, w)."""
     height, width = mask.shape
-    return {"size": [height, width], "counts": compress_counts(encode_counts(mask))}
+    return {"size": [height, width], "counts": compress_mask(encode_counts(mask))}

@@ -39,7 +39,7 @@ def runs_of_toggles(toggles: list[Array], area: int) -> RunLengths:
     return RunLengths(np.concatenate(parts) if parts else np.zeros(0, np.int64), ends)
 
 
-def count_region_runs(
+def count_runs(
     offsets: Array, column: Array, top: Array, bottom: Array, height: int, width: int
 ) -> RunLengths:
     """Return the counts of regions from their runs, sorted by region, column and row.

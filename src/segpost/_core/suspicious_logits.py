@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +22,9 @@ SLICE_STEP = 4  # slices apart differ more than neighbors do; for classes it is 
 MIN_DRIFT = 1.5
 MAX_THICKNESS = 4  # of slices, in the changes from pixel to pixel
 MAX_SHAPES = 1024
-_RIGHT_SIDES: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()  # of logits and of results
-_SHAPES_OF_BATCHES: set[tuple[int, ...]] = set()  # whose first array was read
-_SHAPES_OF_LOGITS: set[tuple[int, ...]] = set()  # as those of batches
+_RIGHT_SIDES: set[tuple[Any, ...]] = set()  # of logits and of results
+_SHAPES_OF_BATCHES: set[tuple[Any, ...]] = set()  # whose first array was read
+_SHAPES_OF_LOGITS: set[tuple[Any, ...]] = set()  # as those of batches
 MIN_PERIOD = 4  # classes; two and three have periods of textures
 PERIODS = 64  # that are read
 MIN_REPETITION = 2.0  # times the change after a period
@@ -85,9 +86,7 @@ def warn_of_volume(array: InputArray, cure: str) -> None:
         return
     if min(shape[1:]) < MIN_SLICES or isinstance(values, DeviceArray):
         return
-    if len(_SHAPES_OF_BATCHES) >= MAX_SHAPES:
-        _SHAPES_OF_BATCHES.clear()
-    _SHAPES_OF_BATCHES.add(shape)
+    _remember(shape, _SHAPES_OF_BATCHES)
     block = _middle_of(values, array.kind)
     of_images, of_classes, *of_sides = (_mean_change(block, axis) for axis in range(4))
     if not (
@@ -116,9 +115,7 @@ def warn_of_reshape(array: InputArray, class_axis: int) -> None:
     shape: tuple[int, ...] = values.shape
     if class_axis != -3 or shape in _SHAPES_OF_LOGITS:
         return
-    if len(_SHAPES_OF_LOGITS) >= MAX_SHAPES:
-        _SHAPES_OF_LOGITS.clear()
-    _SHAPES_OF_LOGITS.add(shape)
+    _remember(shape, _SHAPES_OF_LOGITS)
     classes, size = shape[-3], math.prod(shape[-3:])
     if classes < MIN_PERIOD or min(shape[-2:]) < MIN_SIDE or isinstance(values, DeviceArray):
         return
@@ -196,8 +193,7 @@ def check_sides(
     ValueError
         If the strides differ much as the axes were read, and are equal as they could be.
     """
-    ratio = size[0] * shape[1] / (size[1] * shape[0] or 1)
-    if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY:
+    if _has_equal_steps(shape, size):
         return
     if logits_shape is not None:
         _refuse_axis(logits_shape, size)
@@ -268,10 +264,22 @@ def warn_by_target(logits: Logits, target: Array, class_axis: int) -> None:
 
 def fits_transposed(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
     """Whether logits (h, w) have one stride for a size (H, W) if they are transposed, else two."""
-    ratio = size[0] * shape[1] / (size[1] * shape[0] or 1)
-    if not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY or min(shape) < MIN_SIDE:
+    if _has_equal_steps(shape, size) or min(shape) < MIN_SIDE:
         return False
     return shape == size[::-1] or has_one_stride(shape, size[::-1])
+
+
+def _has_equal_steps(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
+    """Whether the steps along height and width are about equal, or there are none."""
+    ratio = size[0] * shape[1] / (size[1] * shape[0] or 1)
+    return not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY
+
+
+def _remember(shape: tuple[Any, ...], shapes: set[tuple[Any, ...]]) -> None:
+    """Add a shape to a set of limited size."""
+    if len(shapes) >= MAX_SHAPES:
+        shapes.clear()
+    shapes.add(shape)
 
 
 def _may_be_exchanged(logits: Logits, size: tuple[int, ...], shown: Array) -> bool:
@@ -308,9 +316,7 @@ def _warn_of_sides(
     if (labels == labels.T).all():
         return
     if is_right(labels):
-        if len(_RIGHT_SIDES) >= MAX_SHAPES:
-            _RIGHT_SIDES.clear()
-        _RIGHT_SIDES.add((values.shape[2:], size))
+        _remember((values.shape[2:], size), _RIGHT_SIDES)
         return
     height, width = values.shape[2:]
     axes = "-2, -1" if class_axis == -3 else "-3, -2"

@@ -76,6 +76,8 @@ def regions(
         For element types that are none of those above.
     NotImplementedError
         For arrays on a device: copy labels to the CPU.
+    MemoryError
+        For a size of logits whose label map would not fit into the memory.
 
     Examples
     --------

@@ -112,7 +112,9 @@ class Regions(Exports):
             if not -len(self) <= number < len(self):
                 raise IndexError(f"region {number} of {len(self)}")
             return Region(self, number % len(self))
-        if isinstance(index, (slice, np.ndarray)):
+        if isinstance(index, np.ndarray) and index.ndim == 0 and index.dtype.kind in "iu":
+            return self[int(index)]
+        if isinstance(index, slice) or (isinstance(index, np.ndarray) and index.ndim == 1):
             return Regions(self._table.select(np.arange(len(self))[index]))
         raise TypeError(f"index must be an integer, a slice or an array, got {index!r}")
 

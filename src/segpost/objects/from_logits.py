@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 
 from segpost._backends import registry
@@ -57,18 +59,19 @@ def table_of_logits(
                 "segpost.postprocess takes: pass its labels and its confidence"
             )
         decoded.refuse_probabilities(argument, (1.0, 0.0), None)
-    shape = argument.values.shape[2:]
-    resampling = plan_resampling(shape, size, grid, letterbox)
+    classes, *shape = argument.values.shape[1:]
+    # A label map beyond the memory is none, even where labels are not kept.
+    pixel_bytes = np.dtype(label_dtype(classes)).itemsize
+    resampling = plan_resampling((*shape,), size, grid, letterbox, pixel_bytes=pixel_bytes)
     if size is not None and letterbox is None and shape[0] != shape[1]:
-        check_sides(shape, resampling.size, array.array.shape if axis is None else None)
+        check_sides((*shape,), resampling.size, array.array.shape if axis is None else None)
     backend = registry.backend(argument.values, operation="find_runs")
     if resampling.axes is None or has_confidence:
         runs = _find_runs_of_strips(argument, resampling, has_confidence)
     else:
         part = _part_of_logits(argument, resampling)
         runs, errors = backend.argmax_runs(part, resampling.axes)
-        if errors.nan_count or errors.undefined_count:
-            _raise_errors(argument, resampling, has_confidence)
+        raise_bad_logits(errors, part, (1, *resampling.size), of_probabilities=False)
     return table_of_runs(runs, resampling.size, None, ignore_index)
 
 
@@ -122,7 +125,7 @@ def _find_runs(logits: Logits, strip: Resampling, whole: Resampling, has_confide
     return backend.find_runs(labels, confidence)
 
 
-def _raise_errors(logits: Logits, whole: Resampling, has_confidence: bool) -> None:
+def _raise_errors(logits: Logits, whole: Resampling, has_confidence: bool) -> NoReturn:
     """Raise the error of the whole image, which says where its first bad value is."""
     logits = _part_of_logits(logits, whole)
     shape = (1, *whole.size)
@@ -133,3 +136,4 @@ def _raise_errors(logits: Logits, whole: Resampling, has_confidence: bool) -> No
         confidence: Array = np.empty(shape, np.float32)
         errors = errors.undefined_as(backend.softmax(logits, whole.axes, None, confidence))
     raise_bad_logits(errors, logits, shape, of_probabilities=has_confidence)
+    raise AssertionError("a strip of the image has errors, and the image has none")

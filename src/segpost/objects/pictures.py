@@ -68,10 +68,12 @@ def check_picture_options(
     if legend is None:
         legend = color_by == "class"
     corners: tuple[str, ...] = CORNERS if legend else ()
-    if not isinstance(legend, bool):
+    if not isinstance(legend, (bool, np.bool_)):
         arguments.check_choice(legend, "legend", CORNERS)
         corners = (legend,)
-    if isinstance(text, str):
+    if isinstance(text, np.bool_):
+        text = bool(text)
+    if isinstance(text, (str, bytes)) or not isinstance(text, (bool, Sequence)):
         raise TypeError(f"text must be True, False or a text for each region, got {text!r}")
     if not isinstance(boxes, (bool, np.bool_)):
         raise TypeError(f"boxes must be True or False, got {boxes!r}")
@@ -197,9 +199,10 @@ def _texts_of_regions(regions: Any, options: PictureOptions) -> list[str]:
     if not isinstance(options.text, bool):
         texts = list(options.text)
         if len(texts) != len(regions) or not all(isinstance(text, str) for text in texts):
+            kinds = ", ".join(sorted({type(text).__name__ for text in texts}))
             raise ValueError(
                 f"text must be True, False or {len(regions)} strings, one for each region, got "
-                f"{len(texts)} of {', '.join(sorted({type(text).__name__ for text in texts}))}"
+                f"{len(texts)}" + (f" of {kinds}" if kinds else "")
             )
         return texts
     names = [name_of(label, options.names) for label in regions.labels.tolist()]

@@ -87,13 +87,13 @@ def draw_labels(
     """
     source = validation.as_label_array(labels)
     canvas = as_canvas(image, source.array.shape, "labels")
-    found = regions(source.array, confidence=confidence, ignore_index=palette.ignore_index)
+    class_regions = regions(source.array, confidence=confidence, ignore_index=palette.ignore_index)
     if options.color_by == "instance":
-        colors = colors_of_regions(found.labels, options)
-        palette = _with_colors(palette, found.labels, colors)
+        colors = colors_of_regions(class_regions.labels, options)
+        palette = _with_colors(palette, class_regions.labels, colors)
     blended = overlay(canvas.array, source.array, palette, alpha=alpha)  # checks the labels
-    colors = [palette.color(label) for label in found.labels.tolist()]
-    return source.wrap(annotate_regions(found, blended, colors, options))
+    colors = [palette.color(label) for label in class_regions.labels.tolist()]
+    return source.wrap(annotate_regions(class_regions, blended, colors, options))
 
 
 def draw_segments(
@@ -103,15 +103,15 @@ def draw_segments(
     source = validation.as_label_array(labels)
     canvas = as_canvas(image, source.array.shape, "labels")
     weight = arguments.as_real(alpha, "alpha", 0.0, 1.0)
-    found, ids = find_segment_regions(source.array, segments)
-    colors = colors_of_regions(found.labels, options)
+    segment_regions, ids = find_segment_regions(source.array, segments)
+    colors = colors_of_regions(segment_regions.labels, options)
     if options.color_by == "instance":
         colors = [color_of_instance(number - 1) for number in ids.tolist()]
     count = max((segment.id for segment in segments), default=0) + 1
     palette = _with_colors(Palette([NO_SEGMENT] * count), ids, colors)
     weights = [0.0, *([weight] * (count - 1))]
     blended = overlay(canvas.array, source.array, palette, alpha=weights)
-    return source.wrap(annotate_regions(found, blended, colors, options))
+    return source.wrap(annotate_regions(segment_regions, blended, colors, options))
 
 
 def palette_of_segments(images: Sequence[Sequence[Segment]], classes: Palette | None) -> Palette:

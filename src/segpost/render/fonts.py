@@ -74,11 +74,11 @@ def choose_font(
 
 def find_missing(font: Any, characters: set[str]) -> set[str]:
     """Return the characters that a font draws as its sign for what it lacks."""
-    sign = _drawn(font, MISSING)
-    return {c for c in characters if not c.isspace() and _drawn(font, c) == sign}
+    sign = _bitmap_of(font, MISSING)
+    return {c for c in characters if not c.isspace() and _bitmap_of(font, c) == sign}
 
 
-def _drawn(font: Any, character: str) -> tuple[tuple[int, int], bytes]:
+def _bitmap_of(font: Any, character: str) -> tuple[tuple[int, int], bytes]:
     mask = font.getmask(character)
     return mask.size, bytes(mask)
 

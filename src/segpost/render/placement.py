@@ -11,11 +11,11 @@ Box = tuple[int, int, int, int]  # x, y, width, height
 
 
 class Placement:
-    """The rectangles that texts have taken in a picture of a width and a height."""
+    """The rectangles of texts in a picture of a width and a height."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
-        self._taken = np.zeros((16, 4), np.int64)  # left, top, right, bottom
+        self._rectangles = np.zeros((16, 4), np.int64)  # left, top, right, bottom
         self._count = 0
 
     def place(self, candidates: Iterable[Point], width: int, height: int) -> tuple[int, int] | None:
@@ -32,20 +32,20 @@ class Placement:
         for x, y in candidates:
             left, top = min(max(round(x), 0), self.width - width), round(y)
             if 0 <= top <= self.height - height and self._is_free(left, top, width, height):
-                self._take(left, top, width, height)
+                self._add(left, top, width, height)
                 return left, top
         return None
 
     def _is_free(self, left: int, top: int, width: int, height: int) -> bool:
-        taken = self._taken[: self._count]
-        is_hit = (taken[:, 0] < left + width) & (taken[:, 2] > left)
-        is_hit &= (taken[:, 1] < top + height) & (taken[:, 3] > top)
-        return not is_hit.any()
+        rectangles = self._rectangles[: self._count]
+        overlaps = (rectangles[:, 0] < left + width) & (rectangles[:, 2] > left)
+        overlaps &= (rectangles[:, 1] < top + height) & (rectangles[:, 3] > top)
+        return not overlaps.any()
 
-    def _take(self, left: int, top: int, width: int, height: int) -> None:
-        if self._count == len(self._taken):
-            self._taken = np.concatenate([self._taken, np.zeros_like(self._taken)])
-        self._taken[self._count] = left, top, left + width, top + height
+    def _add(self, left: int, top: int, width: int, height: int) -> None:
+        if self._count == len(self._rectangles):
+            self._rectangles = np.concatenate([self._rectangles, np.zeros_like(self._rectangles)])
+        self._rectangles[self._count] = left, top, left + width, top + height
         self._count += 1
 
 

@@ -7,7 +7,10 @@ from segpost._backends.numba.metrics import boundary, confusion, instances
 from segpost._backends.numba.objects import runs
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import features
+from segpost._backends.reference import queries as defined_queries
+from segpost._core import rle, run_lengths
 
+globals().update(collect_operations(defined_queries))  # those that follow replace some
 globals().update(
     collect_operations(
         boundary,
@@ -19,6 +22,8 @@ globals().update(
         operations,
         queries,
         ranking,
+        rle,
+        run_lengths,
         runs,
         solver,
         spatial,

@@ -1,4 +1,4 @@
-"""The operations on queries on Numba: the reference's planes, with its own argmax and binarize."""
+"""The query of every pixel on Numba: the reference's planes, with its own argmax and binarize."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from segpost._core.contract import Array, Logits
 from segpost._core.query_contract import QueryGrids, QueryMasks
 
 MASKS_AT_ONCE = 8  # of the size of the result
-
-
-def bound_masks(masks: QueryMasks) -> tuple[int, int]:
-    """Write the bounds of the blocks; count values that are not finite."""
-    return reference.bound_masks(masks)
 
 
 def label_classes(masks: QueryMasks, grids: QueryGrids, weights: Array, labels: Array) -> None:
@@ -46,7 +41,7 @@ def assign_queries(
     values = scores[:, None, None] * (values if is_logit else reference.sigmoid(values))
     axes, kept = grids.to_result, len(queries)
     argmax(Logits(values[None], "float64"), axes, labels[None])
-    won = np.bincount(labels.ravel(), minlength=kept)
+    largest_area = np.bincount(labels.ravel(), minlength=kept)
     unit = axes.y.den * axes.x.den
     for start in range(0, kept, MASKS_AT_ONCE):
         some = slice(start, start + MASKS_AT_ONCE)
@@ -59,36 +54,4 @@ def assign_queries(
             if cuts:
                 labels[(labels == k) & (mask == 0)] = kept
     reference.count_labels(labels, counts)
-    counts[:, 0] = won
-
-
-def measure_masks(
-    masks: QueryMasks,
-    grids: QueryGrids,
-    queries: Array,
-    level: float,
-    is_late: bool,
-    bits: Array,
-    areas: Array,
-    sums: Array,
-) -> None:
-    """Write the pixels of every mask as bits, their number, and the sum of the sigmoids there."""
-    reference.measure_masks(masks, grids, queries, level, is_late, bits, areas, sums)
-
-
-def paint_masks(
-    bits: Array,
-    masks: Array,
-    values: Array,
-    row: Array,
-    column: Array,
-    labels: Array,
-    counts: Array,
-) -> None:
-    """Write the values of masks, one after another, and count what is left of each."""
-    reference.paint_masks(bits, masks, values, row, column, labels, counts)
-
-
-def replace_labels(labels: Array, values: Array, out: Array) -> None:
-    """Write the value of every label."""
-    reference.replace_labels(labels, values, out)
+    counts[:, 0] = largest_area

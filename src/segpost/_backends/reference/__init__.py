@@ -16,6 +16,7 @@ from segpost._backends.reference import (
     spatial,
     volumes,
 )
+from segpost._core import rle, run_lengths
 
 globals().update(
     collect_operations(
@@ -30,6 +31,8 @@ globals().update(
         objects,
         queries,
         ranking,
+        rle,
+        run_lengths,
         spatial,
         volumes,
     )

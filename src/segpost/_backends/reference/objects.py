@@ -10,8 +10,6 @@ from segpost._backends.reference.labels import argmax
 from segpost._core.arrays import label_dtype
 from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.object_contract import Runs
-from segpost._core.rle import compress_masks
-from segpost._core.run_lengths import count_region_runs
 from segpost._core.sampling import Axes
 
 
@@ -42,18 +40,6 @@ def find_runs(labels: Array, values: Array | None = None) -> Runs:
         columns[column, top].astype(np.int64),
         total,
     )
-
-
-def compress_counts(counts: Array, ends: Array) -> tuple[Array, Array]:
-    """Return the characters of compressed codes, and where those of each mask end."""
-    return compress_masks(counts, ends)
-
-
-def count_runs(
-    offsets: Array, column: Array, top: Array, bottom: Array, height: int, width: int
-) -> tuple[Array, Array]:
-    """Return the counts of regions, and where those of each end."""
-    return count_region_runs(offsets, column, top, bottom, height, width)
 
 
 def runs_of_argmax(

@@ -14,7 +14,7 @@ from segpost.pipeline.queries.rules import Rules
 
 
 class Assignment(NamedTuple):
-    """The kept query of every pixel, and what is counted of the kept queries."""
+    """The kept query of every pixel, and the counts of the kept queries."""
 
     queries: Array  # [H, W] uint8 or int32 numbers of kept queries; K: none
     counts: Array  # [K, 7] int64, see `segpost._core.query_contract.COUNTS`

@@ -76,11 +76,11 @@ def assign_segments(
     if not len(queries):
         return np.zeros(geometry.size, np.uint8), ()
     assignment = assign_queries(masks, queries, scores, geometry, rules, mask_threshold, as_logits)
-    won, left, area = assignment.counts[:, :3].T
+    largest_area, label_area, mask_area = assignment.counts[:, :3].T
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = won / area
+        share = largest_area / mask_area
     keeps = share >= overlap_threshold if rules.keeps_equal_overlap else share > overlap_threshold
-    is_valid = keeps & (won > 0) & (area > 0) & (left > 0)
+    is_valid = keeps & (largest_area > 0) & (mask_area > 0) & (label_area > 0)
     ids, first = merge_queries(labels, is_valid, fused)
     id_map = np.empty(geometry.size, label_dtype(len(first) + 1))
     registry.backend(id_map, operation="replace_labels").replace_labels(

@@ -12,8 +12,6 @@ from segpost._backends.numba.tiles import frozen, packed, pieces
 from segpost._backends.reference.objects import runs_of_argmax
 from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.object_contract import Runs
-from segpost._core.rle import compress_masks
-from segpost._core.run_lengths import count_region_runs
 from segpost._core.sampling import Axes
 
 STRIP_COLUMNS = 256  # whose rows are compared one after the other
@@ -99,15 +97,3 @@ def add_values(values: Any, bottom: Any, at: Any, total: Any) -> None:
             total[i] += values[y, x]
             if bottom[i] == y + 1:
                 at[x] = i + 1
-
-
-def compress_counts(counts: Array, ends: Array) -> tuple[Array, Array]:
-    """Return the characters of compressed codes, and where those of each mask end."""
-    return compress_masks(counts, ends)
-
-
-def count_runs(
-    offsets: Array, column: Array, top: Array, bottom: Array, height: int, width: int
-) -> tuple[Array, Array]:
-    """Return the counts of regions, and where those of each end."""
-    return count_region_runs(offsets, column, top, bottom, height, width)
