@@ -131,7 +131,8 @@ def test_filters() -> None:
     assert every[-1].area == every.areas[-1]
     with pytest.raises(IndexError, match="region 7"):
         largest[7]
-    assert every[np.array(1)].area == every[1].area
+    number: Any = np.array(1)
+    assert every[number].area == every[1].area
     with pytest.raises(TypeError, match="index must be an integer"):
         every[np.array([[0, 1]])]
 

@@ -130,7 +130,7 @@ def test_doubtful_logits(backend: str) -> None:
     assert_array_equal(regions.to_labels(), segpost.argmax(last, axis=-1))
     with pytest.warns(segpost.InputWarning, match="transposed"):
         segpost.regions(logits=smooth(random, (5, 32, 64)), size=(512, 256))
-    with pytest.raises(MemoryError, match="needs .* of memory"):
+    with pytest.raises(MemoryError, match=r"needs .* of memory"):
         segpost.regions(logits=smooth(random, (3, 4, 4)), size=(2**24, 2**24))
     with pytest.raises(ValueError, match="axis is for logits="):
         segpost.regions(np.zeros((2, 2), int), axis=-1)
