@@ -88,8 +88,8 @@ def find_unit_values(
     values = logits.values
     if not may_lie_in_0_to_1(values, logits.kind) or values.shape[1] < 2:
         return None
-    step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
-    values = dequantize(values[:, :, ::step_y, ::step_x], logits.kind, *quantization)
+    sample = (slice(None, None, max(side // 32, 1)) for side in values.shape[2:])
+    values = dequantize(values[(slice(None), slice(None), *sample)], logits.kind, *quantization)
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 1):  # or NaN
         return None
