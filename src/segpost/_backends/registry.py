@@ -92,7 +92,7 @@ def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> 
     """
     name = backend_name()
     context = context_of(*arrays)
-    if context.on_cpu:
+    if context is HOST:
         if name in DEVICE_BACKENDS:
             kind = name.upper()
             raise TypeError(

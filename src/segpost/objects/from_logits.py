@@ -17,7 +17,7 @@ from segpost._core.degenerate_logits import (
 from segpost._core.errors import raise_bad_logits
 from segpost._core.logits import as_logits
 from segpost._core.object_contract import Runs
-from segpost._core.suspicious_logits import check_sides, warn_of_class_axis
+from segpost._core.suspicious_logits import check_sides, warn_of_layout
 from segpost.labels import decoded
 from segpost.objects.run_table import RunTable
 from segpost.objects.sources import table_of_runs
@@ -51,7 +51,7 @@ def table_of_logits(
         )
     if may_be_degenerate(argument):
         refuse_degenerate_logits(source, type(logits), CallSettings())
-    warn_of_class_axis(array, class_axis)
+    warn_of_layout(array, class_axis)
     if has_confidence:
         if array.kind in LABEL_KINDS:
             raise TypeError(
