@@ -29,7 +29,7 @@ MIN_REPETITION = 2.0  # times the change after a period
 MAX_ASPECT_RATIO = 3  # of maps that are not suspicious
 MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
 GRID = 32  # points along each axis at which labels are compared
-MIN_VARIANCE_SHARE = 0.02  # of what is left, by which an image shows which axes are right
+MIN_EVIDENCE = 1.1  # product of two ratios, by which an image shows which axes are right
 MIN_AGREEMENT = 0.02  # share of the points, by which a target shows it
 CURE_OF_SIDES = (
     "are height and width of one of them exchanged? Of the logits pass logits.swapaxes({axes}); "
@@ -239,7 +239,8 @@ def warn_by_image(logits: Logits, image: Array, class_axis: int) -> None:
     """Warn where logits fit the size of an image (N, H, W, 3) only if they are transposed.
 
     Networks whose input has a fixed size give such logits for an image of the other orientation.
-    The colors show it, if the labels as they are explain them better than the transposed ones.
+    The colors show it, if the labels as they are explain them better than the transposed ones, and
+    change where the colors do: light alone explains some colors of a photograph.
     """
     size = image.shape[1:3]
     if not _may_be_exchanged(logits, size, image):
@@ -248,7 +249,8 @@ def warn_by_image(logits: Logits, image: Array, class_axis: int) -> None:
 
     def is_right(labels: Array) -> bool:
         as_is, transposed = (_variance_left(colors, part) for part in (labels, labels.T))
-        return as_is < (1 - MIN_VARIANCE_SHARE) * transposed
+        edges_as_is, edges_transposed = (_contrast(colors, part) for part in (labels, labels.T))
+        return MIN_EVIDENCE * as_is * edges_transposed < transposed * edges_as_is
 
     _warn_of_sides(logits, size, "an image", is_right, class_axis)
 
@@ -350,3 +352,13 @@ def _variance_left(colors: Array, labels: Array) -> float:
         means = np.bincount(index, channel) / counts
         left += float(np.square(channel - means[index]).sum())
     return left
+
+
+def _contrast(colors: Array, labels: Array) -> float:
+    """Return the mean difference of colors (3, n) of neighbors that have different labels."""
+    planes, total, count = colors.reshape(-1, *labels.shape), 0.0, 0
+    for axis in (0, 1):
+        is_edge = np.diff(labels, axis=axis) != 0
+        total += float(abs(np.diff(planes, axis=axis + 1))[:, is_edge].sum())
+        count += int(is_edge.sum())
+    return total / max(count, 1)
