@@ -76,7 +76,7 @@ def declare(parser: CommandParser) -> None:
     add(
         "--cog",
         action="store_true",
-        help="write cloud-optimized GeoTIFFs; meanwhile each takes its pixels uncompressed on disk, too",
+        help="write cloud-optimized GeoTIFFs, each from a file without compression beside it",
     )
     add(
         "--nodata",
