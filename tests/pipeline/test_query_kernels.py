@@ -11,6 +11,7 @@ from query_heads import Head, random_head, structured_head
 
 import segpost
 
+ON_CUDA = True
 DIALECTS = ("mask2former", "maskformer", "oneformer", "eomt", "detectron2")
 ROUNDING = 1e-12  # relative, of two float64 sums
 
