@@ -20,12 +20,11 @@ LABELS = label_map(np.random.default_rng(0), (1, 70, 90), 5)[0]
 def check(**arguments: Any) -> None:
     """The regions of arrays on the device are those of the CPU."""
     here = segpost.regions(**arguments)
-    there = segpost.regions(
-        **{
-            name: Cuda(value) if isinstance(value, np.ndarray) else value
-            for name, value in arguments.items()
-        }
-    )
+    arguments_there: dict[str, Any] = {
+        name: Cuda(value) if isinstance(value, np.ndarray) else value
+        for name, value in arguments.items()
+    }
+    there = segpost.regions(**arguments_there)
     assert there == here
     assert there.rle() == here.rle()
 
@@ -61,8 +60,8 @@ def test_maps_of_few_pixels(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", [None, (57, 83), (9, 7)])
 def test_logits(size: Any, confidence: Any) -> None:
     logits = scene(7, 23, 31)
-    there = segpost.regions(logits=Cuda(logits), size=size, confidence=confidence)
-    here = segpost.regions(logits=logits, size=size, confidence=confidence)
+    there: Any = segpost.regions(logits=Cuda(logits), size=size, confidence=confidence)
+    here: Any = segpost.regions(logits=logits, size=size, confidence=confidence)
     assert there.rle() == here.rle()
     if confidence:
         np.testing.assert_allclose(there.confidences, here.confidences, atol=1e-6)

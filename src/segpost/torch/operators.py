@@ -270,7 +270,7 @@ def _empty_results(
     size = tuple(size)
     label_type = label_dtype(classes if threshold is None else 2).__name__
     planes = (classes, *size) if class_axis == -3 else (*size, classes)
-    layouts = {
+    layouts: dict[str, list[tuple[tuple[Any, ...], str]]] = {
         "labels": [(size, label_type)],
         "confidence": [(size, confidence_dtype)],
         "probabilities": [(planes, probabilities_dtype)],
