@@ -11,10 +11,15 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core import arguments, rle
 from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
-from segpost._core.device import context_of, to_host
+from segpost._core.device import to_host
 from segpost._core.errors import format_index, warn_of_input
 from segpost._core.object_contract import Runs
-from segpost._core.validation import as_label_array, check_same_device, refuse_image_as_labels
+from segpost._core.validation import (
+    as_label_array,
+    check_int64_labels,
+    check_same_device,
+    refuse_image_as_labels,
+)
 from segpost.objects.codes import runs_of_counts
 from segpost.objects.run_table import RunTable, group_runs
 
@@ -49,11 +54,8 @@ def table_of_labels(
         values = check_confidence(value_source.kind, value_source.array, array.shape, "labels")
     backend = registry.backend(array, values, operation="find_runs")
     runs = backend.find_runs(array[None], None if values is None else values[None])
-    if source.kind == "uint64" and array.size:
-        # Of an array on a device only the runs are on the CPU.
-        seen = array if context_of(array).on_cpu else runs.label.view(np.uint64)
-        if int(seen.max()) >= 2**63:
-            raise ValueError(f"labels must be below 2**63, got {int(seen.max())}")
+    if source.kind == "uint64":
+        check_int64_labels(array, runs.label)
     return table_of_runs(runs, array.shape, num_classes, ignore_index, is_byte=is_uint8(values))
 
 
