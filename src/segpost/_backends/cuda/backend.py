@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from segpost._backends.cuda import crf_inputs, objects, queries
+from segpost._backends.cuda import crf_inputs, objects
 from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
 from segpost._backends.cuda.devices import Devices
 from segpost._backends.cuda.mask_runs import read_runs
@@ -184,9 +184,8 @@ class CudaBackend(QueryCalls):
         self, masks: QueryMasks, grids: QueryGrids, weights: Array, labels: Array
     ) -> None:
         with self._at(masks.values) as context:
-            tables = self.devices.tables.axes(grids.to_grid, context)
             for n in range(len(labels)):
-                scores = queries.class_scores(context, tables, masks, grids, weights, n)
+                scores = self._class_scores(context, masks, grids, weights, n)
                 self.with_check("off").argmax(scores, grids.to_result, labels[n : n + 1])
 
     def find_runs(self, labels: Array, values: Array | None = None) -> Runs:
