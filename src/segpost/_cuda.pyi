@@ -61,6 +61,16 @@ def binarize_labels(
     stream: int,
     errors: Array | None,
 ) -> None: ...
+def blend_slices(logits: Logits, axis: object, first: int, out: Array, stream: int) -> None: ...
+def binarize_volume(
+    logits: Logits,
+    axes: object,
+    cutoffs: Array,
+    values: Array | None,
+    out: Array,
+    stream: int,
+    errors: Array | None,
+) -> None: ...
 def softmax(
     logits: Logits,
     axes: object | None,

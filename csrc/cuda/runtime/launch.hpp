@@ -36,6 +36,9 @@ void launch_argmax(const ArgmaxJob &, std::uintptr_t stream, ErrorCounts *errors
 std::size_t argmax_volume_workspace(const VolumeJob &);
 void launch_argmax_volume(const VolumeJob &, std::uintptr_t stream, ErrorCounts *errors,
                           void *workspace);
+void launch_blend_slices(const BlendJob &, std::uintptr_t stream);
+// Of one volume; cutoffs and values are in device memory, levels are not read.
+void launch_binarize_volume(const BinarizeVolumeJob &, std::uintptr_t stream, ErrorCounts *errors);
 void launch_softmax(const SoftmaxJob &, std::uintptr_t stream, ErrorCount *undefined);
 void launch_rank_classes(const RankingJob &, std::uintptr_t stream, ErrorCount *undefined);
 
