@@ -13,7 +13,7 @@ from segpost._backends.numba.labels import (
 from segpost._backends.numba.metrics import boundary, confusion, instances
 from segpost._backends.numba.objects import connect, polygons, runs
 from segpost._backends.operations import collect_operations
-from segpost._backends.reference import features
+from segpost._backends import features
 from segpost._backends.reference import queries as defined_queries
 from segpost._backends.volumes import image_by_image
 from segpost._core import rle, run_lengths
