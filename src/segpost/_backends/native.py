@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segpost import _cpu
-from segpost._backends.operations import collect_operations
 from segpost._backends import features
+from segpost._backends.operations import collect_operations
 from segpost._backends.volumes import sum_volumes
 from segpost._core import contract
 from segpost._core.contract import (
