@@ -167,7 +167,7 @@ class BoundaryMeasure(Measure):
 
 def class_counts_array(table: CountTable) -> Int64:
     """Return (3, C) true positives, target pixels and predicted pixels of every class."""
-    return np.stack(ClassCounts.from_table(table))
+    return np.array(ClassCounts.from_table(table))
 
 
 def count_bands(preds: Array, target: Array, classes: int, ignored: Sequence[int]) -> Int64:
