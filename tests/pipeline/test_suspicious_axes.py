@@ -11,7 +11,6 @@ from conftest import scene
 
 import segpost
 
-
 CALLS = [
     segpost.argmax,
     segpost.postprocess,
