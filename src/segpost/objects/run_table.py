@@ -151,7 +151,7 @@ def group_runs(
     is_disjoint : bool
     """
     labels, rank, counts = rank_labels(label)
-    order = np.argsort(rank, kind="stable")  # of 16 bits it is a radix sort
+    order = sort_stably(rank, len(labels))
     return RunTable(
         size,
         labels,
@@ -162,6 +162,13 @@ def group_runs(
         None if total is None else total[order],
         is_disjoint=is_disjoint,
     )
+
+
+def sort_stably(numbers: Array, stop: int) -> Array:
+    """Return the order of numbers from 0 to stop - 1; those of 16 bits take linear time."""
+    if stop <= 1 << 16:
+        numbers = numbers.astype(np.uint16)
+    return np.argsort(numbers, kind="stable")
 
 
 def rank_labels(label: Array) -> tuple[Array, Array, Array]:
@@ -179,5 +186,4 @@ def rank_labels(label: Array) -> tuple[Array, Array, Array]:
         table = np.zeros(high - low + 1, np.int64)
         table[present] = np.arange(len(present))
         rank = table[shifted]
-    small = np.uint16 if len(labels) <= 1 << 16 else np.int64
-    return labels.astype(np.int64), rank.astype(small), counts
+    return labels.astype(np.int64), rank, counts
