@@ -156,8 +156,13 @@ def merge(folder: Path, images: int) -> dict[str, Usage]:
         sums = np.ones((size, 2), np.uint32)
         content = encode_shard(ShardCounts(whole.id, shard, digest, [], sums, packed, []))
         whole.shard_path(shard).write_bytes(content)
-    code = f"import segpost; segpost.merge_shards({str(run)!r}).cm.compute()"
-    return {"merge": python(code)}
+    code = f"""
+import segpost.evaluation
+start = usage()
+segpost.merge_shards({str(run)!r}).cm.compute()
+report(start)
+"""
+    return {"merge, beside the imports": part_of_program(code)}
 
 
 def make_pairs(folder: Path, images: int, side: int, different: int) -> tuple[Path, Path]:
