@@ -73,7 +73,7 @@ def segment_volumes(logits: object, image: object, options: Options) -> Segmenta
         None,
         options.scale,
         options.nearest_axis,
-        pixel_bytes=n * pixel_bytes_of(options, classes, labels),
+        pixel_bytes=n * pixel_bytes_of(options.outputs, options.confidence_dtype, classes, labels),
     )
     argument = Logits(argument.values, argument.kind, *quantization, threshold)
     outputs = _allocate(argument.values, resampling.size, labels, class_axis, options)
