@@ -17,17 +17,33 @@ constexpr bool fits_float(DType dtype) {
 }
 } // namespace
 
+// Images that are interpolated between the slices of a volume: image n lies between slices cell[n]
+// and cell[n] + 1, and has the weights w0[n] and w1[n], which add up to den.
+struct SliceWeights {
+    const std::int32_t *cell = nullptr; // null: images are the slices
+    const double *w0 = nullptr, *w1 = nullptr;
+    double den = 1.0;
+};
+
 // The logits of a network, class axis second.
 struct Logits {
     const char *data = nullptr;
     DType dtype = DType::f32;
     std::int64_t n = 0, c = 0, h = 0, w = 0;
     std::int64_t stride_n = 0, stride_c = 0, stride_h = 0, stride_w = 0;
+    SliceWeights slices; // then stride_n is from slice to slice
 
     SEGPOST_HOST_DEVICE const char *row(std::int64_t image, std::int64_t y) const {
         return data + image * stride_n + y * stride_h;
     }
 };
+
+// Whether float32 holds every logit; between slices float64 is needed.
+namespace {
+constexpr bool fits_float(const Logits &logits) {
+    return !logits.slices.cell && fits_float(logits.dtype);
+}
+} // namespace
 
 // Labels, or another single value a pixel such as its confidence: (N, H, W).
 struct LabelView {

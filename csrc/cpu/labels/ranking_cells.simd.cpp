@@ -316,7 +316,7 @@ template <class Keep, class T> void rank(const Keep &keep, const RankingJob &job
 
 template <class Keep> void rank_any(const Keep &keep, const RankingJob &job, const Tile &tile,
                                     char *memory, LogitErrors &errors) {
-    if (fits_float(job.logits.dtype))
+    if (fits_float(job.logits))
         rank<Keep, float>(keep, job, tile, memory, errors);
     else
         rank<Keep, double>(keep, job, tile, memory, errors);

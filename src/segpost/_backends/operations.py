@@ -10,10 +10,17 @@ from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.contract import Backend
 from segpost._core.object_contract import ObjectOperations
 from segpost._core.query_contract import QueryOperations
+from segpost._core.volume_contract import VolumeOperations
 
 OPERATIONS = tuple(
     name
-    for protocol in (BoundaryOperations, ObjectOperations, QueryOperations, Backend)
+    for protocol in (
+        BoundaryOperations,
+        ObjectOperations,
+        QueryOperations,
+        VolumeOperations,
+        Backend,
+    )
     for name in vars(protocol)
     if not name.startswith("_")
 )

@@ -36,6 +36,13 @@ class Axis:
     widest: int  # the largest number of outputs in a cell
     step: float  # the largest number of inputs between neighboring outputs
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether every output is the input of its place."""
+        return self.n_in == self.n_out and bool(
+            (self.cell * self.den + self.w1 == np.arange(self.n_out) * self.den).all()
+        )
+
 
 @dataclass(frozen=True)
 class Axes:
@@ -43,6 +50,11 @@ class Axes:
 
     y: Axis
     x: Axis
+
+    @property
+    def den(self) -> float:
+        """The sum of the weights of the corners of an output."""
+        return self.y.den * self.x.den
 
 
 @dataclass(frozen=True)
@@ -52,11 +64,17 @@ class VolumeAxes:
     z: Axis
     y: Axis
     x: Axis
+    nearest: int | None = None  # the one of them that takes the nearest sample
 
     @property
     def size(self) -> tuple[int, int, int]:
         """The output size (D, H, W)."""
         return self.z.n_out, self.y.n_out, self.x.n_out
+
+    @property
+    def den(self) -> float:
+        """The sum of the weights of the corners of an output."""
+        return self.z.den * self.y.den * self.x.den
 
 
 @dataclass(frozen=True)
@@ -103,6 +121,17 @@ def axis(n_in: int, n_out: int, grid: str, scale: Ratio | None = None) -> Axis:
     step, offset, den = affine(n_in, n_out, grid, scale)
     numerator = np.arange(n_out, dtype=np.int64) * step + offset
     return _tables(np.clip(numerator, 0, (n_in - 1) * den), den, n_in)
+
+
+@lru_cache(maxsize=256)
+def nearest_axis(n_in: int, n_out: int, grid: str, scale: Ratio | None = None) -> Axis:
+    """Return the axis that takes the nearest of ``n_in`` samples: floor(coordinate + 1/2).
+
+    That is torch's "nearest-exact", and SciPy's ``map_coordinates`` of order 0.
+    """
+    step, offset, den = affine(n_in, n_out, grid, scale)
+    doubled = 2 * (np.arange(n_out, dtype=np.int64) * step + offset) + den
+    return _tables(np.clip(doubled // (2 * den), 0, n_in - 1), 1, n_in)
 
 
 @lru_cache(maxsize=256)
@@ -175,10 +204,21 @@ def axes(
 
 @lru_cache(maxsize=256)
 def volume_axes(
-    shape: tuple[int, int, int], size: tuple[int, int, int], grid: str, scale: Scale | None = None
+    shape: tuple[int, int, int],
+    size: tuple[int, int, int],
+    grid: str,
+    scale: Scale | None = None,
+    nearest: int | None = None,
 ) -> VolumeAxes:
-    """Return the axes of the resampling of a ``(d, h, w)`` volume to ``size``."""
-    return VolumeAxes(*_axis_each(shape, size, grid, scale))
+    """Return the axes of the resampling of a ``(d, h, w)`` volume to ``size``.
+
+    The axis `nearest` takes the nearest sample, the others interpolate.
+    """
+    axes = [*_axis_each(shape, size, grid, scale)]
+    if nearest is not None:
+        factor = None if scale is None else scale[nearest]
+        axes[nearest] = nearest_axis(shape[nearest], size[nearest], grid, factor)
+    return VolumeAxes(*axes, nearest)
 
 
 def _axis_each(

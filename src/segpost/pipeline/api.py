@@ -28,6 +28,7 @@ from segpost.pipeline.queries.semantic import segment_semantic
 from segpost.pipeline.ranked import segment_ranked, with_probabilities_dtype
 from segpost.pipeline.results import RANKED, Want
 from segpost.pipeline.segmentation import Segmentation, WantT
+from segpost.pipeline.volumes import segment_volumes
 from segpost.runtimes.convention import Convention
 from segpost.runtimes.table import ConventionName
 from segpost.spatial.letterbox import Letterbox
@@ -89,7 +90,9 @@ def postprocess(
     *,
     convention: Convention | ConventionName | None = None,
     axis: int | None = None,
-    size: tuple[int, int] | None = None,
+    volume: bool | None = None,
+    nearest_axis: int | None = None,
+    size: Sequence[int] | None = None,
     grid: Grid | None = None,
     letterbox: Letterbox | None = None,
     scale: float | Sequence[float] | None = None,
@@ -111,7 +114,7 @@ def postprocess(
 
     Parameters
     ----------
-    logits : array of shape (C, h, w) or (N, C, h, w)
+    logits : array of shape (C, h, w) or (N, C, h, w), of volumes (C, d, h, w) or (N, C, d, h, w)
         As in `argmax`; channels last with ``axis=-1``. With a `convention`, the output of the
         runtime: a dict, a dataclass, a list, labels or probabilities.
     convention : Convention or str, optional
@@ -122,8 +125,13 @@ def postprocess(
         `segment_queries`, which gives segments, too).
         `axis`, `grid` and `quantization` must then be left out or agree with it.
     axis : int, optional
-        The class axis, -3 (default) or -1.
-    size : (H, W), optional
+        The class axis, -3 (default; of volumes -4) or -1.
+    volume : bool, optional
+        Whether the logits are volumes, as in `argmax`. Volumes have no letterbox, image, palette
+        or CRF, and no colors and regions; an image of a batch is a volume.
+    nearest_axis : int, optional
+        Of volumes, as in `argmax`: nnU-Net's separate z.
+    size : (H, W) or (D, H, W), optional
         The size of all results; by default that of the image, if there is one that is not smaller
         than the logits and no letterbox, else that of the logits. No full-size logits are computed.
     grid : {"half_pixel", "align_corners", "asymmetric"}, optional
@@ -209,6 +217,8 @@ def postprocess(
     options = check_options(
         convention=convention,
         axis=axis,
+        volume=volume,
+        nearest_axis=nearest_axis,
         size=size,
         grid=grid,
         letterbox=letterbox,
@@ -226,6 +236,8 @@ def postprocess(
         check=check,
         want=want,
     )
+    if options.volume:
+        return segment_volumes(logits, image, options)
     kind = "logits"
     if options.convention is not None and options.convention.kind == "queries":
         class_logits, mask_logits = options.convention.pick_queries(logits)

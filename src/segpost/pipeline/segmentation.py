@@ -18,7 +18,7 @@ from segpost._core.arrays import Array
 from segpost._core.public import public
 from segpost.color.palette import Palette, PaletteLike
 from segpost.pipeline import display, saving
-from segpost.pipeline.results import OUTPUTS, TopK, Want, count_images
+from segpost.pipeline.results import OUTPUTS, TopK, Want, check_one_image, count_images
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,6 +64,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     segments : tuple of Segment, for each image of a batch one, or None
         Of `segment_queries` with the tasks "panoptic" and "instance".
     regions : Regions, of a batch a tuple of them, or None
+    volume : bool, whether arrays have an axis D before H
     """
 
     if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         image: npt.NDArray[np.uint8] | None
         segments: Any
         regions: Any
+        volume: bool
 
         @overload
         def __init__(
@@ -95,6 +97,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             margin: HostArray | None = ...,
             topk: Any = ...,
             regions: Any = ...,
+            volume: bool = ...,
         ) -> None: ...
         @overload
         def __init__(
@@ -111,6 +114,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             margin: ArrayT | None = ...,
             topk: Any = ...,
             regions: Any = ...,
+            volume: bool = ...,
         ) -> None: ...
         def __init__(self, *results: Any, **named: Any) -> None: ...
     else:
@@ -126,6 +130,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         margin: Any = None
         topk: Any = None
         regions: Any = None
+        volume: bool = False
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -139,7 +144,8 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             raise TypeError(f"index must be the number of one image, got {index!r}")
         if not -len(self) <= index < len(self):
             raise IndexError(f"image {index} of a batch of {len(self)}")
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "palette"}
+        names = [f.name for f in fields(self) if f.name not in ("palette", "volume")]
+        arrays = {name: getattr(self, name) for name in names}
         if self.image is not None and self.image.ndim == 3:  # one image, beside a batch of labels
             del arrays["image"]
         top = arrays.pop("topk")
@@ -149,15 +155,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
 
     def _is_batch_of_one(self, name: str, verb: str) -> bool:
         """Whether there is a batch axis; a batch of several images is an error."""
-        if not self._is_batch():
-            return False
-        if len(self) != 1:
-            shape = tuple(getattr(getattr(self, name), "shape", (len(self),)))
-            raise ValueError(
-                f"this is a batch of {len(self)}, with {name} of shape {shape}: "
-                f"{verb} seg[0], seg[1], ..."
-            )
-        return True
+        if self._is_batch():
+            check_one_image(getattr(self, name), len(self), name, verb)
+        return self._is_batch()
 
     def shares(self) -> dict[int, float]:
         """Return the share of the pixels of every label that occurs, largest first.

@@ -16,6 +16,7 @@ from segpost._backends.reference import (
     spatial,
     volumes,
 )
+from segpost._backends.volumes import image_by_image
 from segpost._core import rle, run_lengths
 
 globals().update(
@@ -37,3 +38,6 @@ globals().update(
         volumes,
     )
 )
+
+softmax_volume = image_by_image(labels.softmax)
+rank_volume = image_by_image(ranking.rank_classes)

@@ -28,7 +28,7 @@ def rank_classes(
     """Write what is known of the probabilities of the classes, sorted; ties in order of class."""
     logits = with_both_classes(logits)
     errors = LogitErrors()
-    den = 1.0 if axes is None else axes.y.den * axes.x.den
+    den = 1.0 if axes is None else axes.den
     shape = output_shape(logits, axes)
     for n, rows, values in interpolated(logits, axes):
         real = logits.scale * (values / den - logits.zero_point)
