@@ -94,8 +94,8 @@ def test_slices_that_scipy_takes() -> None:
     """The slices that SciPy's map_coordinates takes, for every pair of sizes."""
     ndimage = pytest.importorskip("scipy.ndimage")
     differs = 0
-    for n_in in range(1, 40):
-        for n_out in range(1, 60):
+    for n_in in range(2, 15):
+        for n_out in range(1, 51):
             coordinates = float(n_in) / n_out * (np.arange(n_out) + 0.5) - 0.5
             wanted = ndimage.map_coordinates(
                 np.arange(n_in, dtype=float), [coordinates], order=0, mode="nearest"
@@ -112,9 +112,9 @@ def test_slices_that_torch_takes() -> None:
     """The slices that torch's nearest-exact takes."""
     torch = pytest.importorskip("torch")
     differs = 0
-    for n_in in range(1, 40):
+    for n_in in range(2, 15):
         values = torch.arange(n_in, dtype=torch.float32)[None, None, :, None, None]
-        for n_out in range(1, 60):
+        for n_out in range(1, 51):
             wanted = torch.nn.functional.interpolate(values, (n_out, 1, 1), mode="nearest-exact")
             taken = (2 * np.arange(n_out) + 1) * n_in // (2 * n_out)
             for output, slice_taken in _rounded_down(n_in, n_out, TORCH):

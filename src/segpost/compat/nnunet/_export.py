@@ -185,7 +185,8 @@ def _without_crop(values: Array, geometry: Geometry, one: int | None = None) -> 
     whole = np.zeros((*values.shape[:-3], *geometry.size), values.dtype)
     if one is not None:
         whole[one] = 1
-    whole[(..., *geometry.box)] = values
+    index: tuple[Any, ...] = (..., *geometry.box)
+    whole[index] = values
     return whole
 
 
