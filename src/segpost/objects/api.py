@@ -39,6 +39,12 @@ def regions(
 def regions(
     labels: Any,
     *,
+    logits: None = ...,
+    masks: None = ...,
+    size: None = ...,
+    grid: Grid = ...,
+    letterbox: None = ...,
+    axis: None = ...,
     num_classes: int | None = ...,
     confidence: Any = ...,
     connectivity: int | None = ...,
@@ -64,7 +70,7 @@ def regions(
     volume: bool = False,
     spacing: Sequence[float] | None = None,
 ) -> Any:
-    """Find the regions of one image or volume: area, box, centroid, mean confidence, run-length code.
+    """Find the regions of one image or volume: area, box, centroid, confidence, run-length code.
 
     Exactly one of `labels`, `logits` and `masks` is passed. Pixels are read once; everything else
     is computed from runs: pixels of one region that are adjacent in a column.
@@ -104,8 +110,8 @@ def regions(
     Returns
     -------
     regions : Regions, of a volume VolumeRegions
-        A sequence of `Region` or `VolumeRegion`, in order of label, on the CPU. Of arrays on a CUDA device, the runs
-        are found there and copied.
+        A sequence of `Region` or `VolumeRegion`, in order of label, on the CPU. Of arrays on a
+        CUDA device, the runs are found there and copied.
 
     Raises
     ------
