@@ -15,6 +15,7 @@ Grid = Literal["half_pixel", "align_corners", "asymmetric"]
 GRIDS: tuple[str, ...] = get_args(Grid)
 Ratio = tuple[int, int]  # outputs and inputs of a scale
 Scale = tuple[Ratio, ...]  # one for each axis
+MAX_DENOMINATOR = 2**30  # of coordinates that are floats
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,20 @@ def affine(n_in: int, n_out: int, grid: str, scale: Ratio | None = None) -> tupl
 @lru_cache(maxsize=256)
 def axis(n_in: int, n_out: int, grid: str, scale: Ratio | None = None) -> Axis:
     """Return the resampling of ``n_in`` samples to ``n_out``, with coordinates clamped."""
-    step, offset, den = affine(n_in, n_out, grid, scale)
-    numerator = np.arange(n_out, dtype=np.int64) * step + offset
-    return _tables(np.clip(numerator, 0, (n_in - 1) * den), den, n_in)
+    return _axis_of(n_in, n_out, affine(n_in, n_out, grid, scale))
+
+
+def axis_at(n_in: int, n_out: int, step: float, offset: float) -> Axis:
+    """Return the axis whose output ``o`` lies at the coordinate step o + offset, clamped.
+
+    Both are rounded to rationals, the step by less than 2**-30 and not at all where it is a ratio
+    of small integers.
+    """
+    from fractions import Fraction  # few calls need it
+
+    exact = Fraction(step).limit_denominator(MAX_DENOMINATOR)
+    den = exact.denominator * (MAX_DENOMINATOR // exact.denominator)
+    return _axis_of(n_in, n_out, (int(exact * den), round(offset * den), den))
 
 
 @lru_cache(maxsize=256)
@@ -166,6 +178,13 @@ def cropped_axis(n_in: int, n_out: int, grid: str, span: Interval) -> tuple[slic
     if n_out == last - first + 1 and (numerator == np.arange(n_out) * whole).all():
         return used, None
     return used, _tables(numerator, whole, last - first + 1)
+
+
+def _axis_of(n_in: int, n_out: int, coordinates: tuple[int, int, int]) -> Axis:
+    """Return the axis of coordinates (step o + offset) / den, clamped."""
+    step, offset, den = _without_common_factor(*coordinates)
+    numerator = np.arange(n_out, dtype=np.int64) * step + offset
+    return _tables(np.clip(numerator, 0, (n_in - 1) * den), den, n_in)
 
 
 def _tables(numerator: npt.NDArray[np.int64], den: int, n_in: int) -> Axis:
