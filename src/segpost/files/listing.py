@@ -44,6 +44,7 @@ INSTANCE_SUFFIXES = (
 NOT_LABELS = ("_color", "_instanceIds", "_instanceTrainIds")
 INSTANCES = ("_instanceIds",)
 DIGITS = re.compile(r"([0-9]+)")
+DOUBLE_ENDINGS = (".nii.gz",)
 
 
 class DataFile(NamedTuple):
@@ -87,12 +88,13 @@ def list_files(
     if is_single_file(source):
         if not source.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
-        return [DataFile(_file_key(source.name, suffixes, instances) or source.stem, source)]
+        own_key = _file_key(source.name, suffixes, instances)
+        return [DataFile(own_key or name_without_ending(source), source)]
     is_list = source.suffix.lower() == ".txt"
     listed = list(_read_list(source)) if is_list else list(_walk_entries(source))
-    files = [file for file in listed if file.path.suffix.lower() in kinds]
+    files = [file for file in listed if file_ending(file.path) in kinds]
     if not files:
-        others = sorted({file.path.suffix.lower() for file in listed if file.path.suffix})
+        others = sorted({file_ending(file.path) for file in listed if file.path.suffix})
         raise ValueError(
             f"{what}: {display_path(source)} holds no {', '.join(dict.fromkeys(kinds))} file"
             + (f", but {len(listed)} of {', '.join(others[:MAX_NAMES])}" if others else "")
@@ -115,6 +117,26 @@ def list_files(
 def is_single_file(source: Path) -> bool:
     """Return whether a source is one file, not a folder or a list."""
     return not source.is_dir() and source.suffix.lower() != ".txt"
+
+
+def file_ending(path: Path) -> str:
+    """Return the ending of the name of a file, in lower case; that of .nii.gz is both parts.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from segpost.files.listing import file_ending
+    >>> file_ending(Path("case.1.nii.gz")), file_ending(Path("a.PNG"))
+    ('.nii.gz', '.png')
+    """
+    name = path.name.lower()
+    double = (end for end in DOUBLE_ENDINGS if name.endswith(end) and len(name) > len(end))
+    return next(double, path.suffix.lower())
+
+
+def name_without_ending(path: Path) -> str:
+    """Return the name of a file without what `file_ending` returns."""
+    return path.name[: len(path.name) - len(file_ending(path))]
 
 
 def walk_folder(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -193,7 +215,8 @@ def _read_list(source: Path) -> Iterator[DataFile]:
 def _file_key(name: str, suffixes: Sequence[str], instances: bool) -> str | None:
     """Return a name without its suffixes, or None where the file is not one of the data set."""
     before, slash, last = name.rpartition("/")
-    stem = last.rpartition(".")[0] or last
+    is_double = last.lower().endswith(DOUBLE_ENDINGS)
+    stem = (last[:-3] if is_double else last).rpartition(".")[0] or last
     if suffixes:
         for end in suffixes:
             for name_part in (stem, last):  # without and with the ending of the file
