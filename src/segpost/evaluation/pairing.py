@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,10 @@ from typing import NamedTuple
 from segpost._core.text import display_path, format_names
 from segpost.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES
 from segpost.files.listing import DataFile, is_single_file, list_files
+from segpost.files.nifti import NIFTI_SUFFIXES
 from segpost.files.tensors import LOGITS_SUFFIXES
+
+CHANNEL = re.compile(r"_\d{4}$")  # that nnU-Net puts behind the names of images
 
 
 class Pair(NamedTuple):
@@ -79,8 +83,9 @@ def pair_files(
     ValueError, OSError
         If a source holds no such files, names are ambiguous, or nothing pairs.
     """
-    pred_files = list_files(preds, "preds=", (*LABEL_SUFFIXES, *LOGITS_SUFFIXES), pred_suffixes)
-    target_files = list_files(targets, "targets=", LABEL_SUFFIXES, target_suffixes)
+    target_kinds = (*LABEL_SUFFIXES, *NIFTI_SUFFIXES)
+    pred_files = list_files(preds, "preds=", (*target_kinds, *LOGITS_SUFFIXES), pred_suffixes)
+    target_files = list_files(targets, "targets=", target_kinds, target_suffixes)
     if is_single_file(preds) and is_single_file(targets):
         _check_distinct({"prediction": pred_files[0], "target": target_files[0]})
         return Pairing(
@@ -214,8 +219,11 @@ def _describe_no_pairs(keys: Sequence[str], targets: Sequence[str], what: str) -
     noun, plural, argument = "prediction", "predictions", "pred_suffixes="
     if what == "instances=":
         noun, plural, argument = "map of instances", "maps", "instance_suffixes="
+    hint = ""
+    if {CHANNEL.sub("", _last_part(key)) for key in keys} & set(map(_last_part, targets)):
+        hint = ". In nnU-Net's folders _0000 ends the names of images, not those of labels"
     return (
         f"no {noun} has the name of a target: {plural} are {format_names(keys)}, targets "
         f"{format_names(targets)}; {argument} and target_suffixes= take off what differs at the "
-        "end"
+        f"end{hint}"
     )

@@ -125,8 +125,8 @@ def _describe_mistake(image: WorstImage, scores: Scores) -> str:
 
 def _findings(pair: Pair, reader: PairReader) -> str:
     """Return the known mistakes that an image shows, nothing where there are none."""
-    preds, target = reader.read_labels(pair)
     classes = reader.classes
+    preds, target, _ = _shown_labels(pair, reader)
     diagnosis = diagnose(
         labels=preds,
         target=target,
@@ -145,7 +145,7 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
             yield format_figure(source, "image", "photo", description=f"image {pair.id}")
         except FILE_ERRORS as error:
             yield _caption(describe_cli_error(error, image_path.name))
-    preds, target = reader.read_labels(pair)
+    preds, target, where = _shown_labels(pair, reader)
     num_classes, colors = reader.classes.num_classes, reader.classes.colors
     is_ignored = np.isin(target, reader.classes.ignore_index)
     target_rows = np.where(is_ignored, num_classes, target)
@@ -154,7 +154,7 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
     names = (*(reader.classes.names or map(str, range(num_classes))), "void", "no class")
     for title, rows in (("target", target_rows), ("prediction", pred_rows)):
         description = f"{title} of {pair.id}: {_describe_classes(rows, names)}"
-        yield format_figure(_embed_labels(rows, table), title, description=description)
+        yield format_figure(_embed_labels(rows, table), title + where, description=description)
     differences = np.where(is_ignored, 2, (pred_rows != target_rows).astype(np.intp))
     table = np.array([color for color, _ in DIFFERENCES], np.uint8)
     opacity = bytes(alpha for _, alpha in DIFFERENCES)
@@ -164,6 +164,20 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
         "where they differ",
         description=f"where they differ in {pair.id}: {share} of the pixels that count",
     )
+
+
+def _shown_labels(pair: Pair, reader: PairReader) -> tuple[Array, Array, str]:
+    """Return predicted and true labels of an image, and text about where they are.
+
+    Of a volume they are those of the slice with the most differences.
+    """
+    preds, target = reader.read_labels(pair)
+    if target.ndim == 2:
+        return preds, target, ""
+    counts = ~np.isin(target, reader.classes.ignore_index)
+    wrong = ((preds != target) & counts).sum(axis=(1, 2))
+    z = int(wrong.argmax())
+    return preds[z], target[z], f", slice {z} of {len(target)}"
 
 
 def _describe_classes(rows: Array, names: Sequence[str]) -> str:
