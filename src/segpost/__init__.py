@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from segpost.spatial.letterbox import Letterbox
     from segpost.spatial.merger import Merger
     from segpost.spatial.tiling import windows
+    from segpost.spatial.volume_merger import VolumeMerger
+    from segpost.spatial.window_weights import gaussian_weights
 
     __version__: str
 
@@ -90,6 +92,7 @@ __all__ = [
     "Stream",
     "TopK",
     "TrimapIoU",
+    "VolumeMerger",
     "argmax",
     "binarize",
     "build_config",
@@ -102,6 +105,7 @@ __all__ = [
     "dense_crf",
     "diagnose",
     "fingerprint",
+    "gaussian_weights",
     "get_include",
     "label_counts",
     "labels_from_colors",
@@ -150,6 +154,7 @@ _MODULE_OF = {
     "Stream": "pipeline.stream",
     "TopK": "pipeline.results",
     "TrimapIoU": "metrics",
+    "VolumeMerger": "spatial.volume_merger",
     "argmax": "labels.operations",
     "binarize": "labels.masks",
     "build_config": "_backends.config",
@@ -162,6 +167,7 @@ _MODULE_OF = {
     "dense_crf": "crf.model",
     "diagnose": "diagnosis.api",
     "fingerprint": "fingerprints.api",
+    "gaussian_weights": "spatial.window_weights",
     "get_include": "_backends.config",
     "label_counts": "metrics",
     "labels_from_colors": "color.operations",

@@ -47,12 +47,12 @@ def binarize_volumes(
     operation = "binarize" if values is None else "binarize_labels"
     backend = registry.backend(logits.values, out, check=check, operation=operation)
     total = LogitErrors()
-    voxels = out[0].size
-    for n, volume in enumerate(out):  # the slices are a batch of images
+    for n in range(len(out)):  # the slices are a batch of images
+        volume = out[n]
         slices = logits._replace(values=logits.values[n].swapaxes(0, 1))
         if values is None:
             errors = backend.binarize(slices, None, cutoffs, volume.swapaxes(0, 1), False)
         else:
             errors = backend.binarize_labels(slices, None, cutoffs, values, volume)
-        total = total.plus(errors, n * slices.values[:, 0].size, n * voxels)
+        total = total.plus(errors, n * slices.values[:, 0].size, n * volume.size)
     return total

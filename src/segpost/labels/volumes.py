@@ -10,6 +10,7 @@ import numpy as np
 from segpost._core import arguments
 from segpost._core.arrays import Array
 from segpost._core.contract import Backend, LogitErrors, Logits
+from segpost._core.device import DeviceArray
 from segpost._core.sampling import Axes, Axis, VolumeAxes
 
 AXES = ("z", "y", "x")  # of VolumeAxes, in order
@@ -61,9 +62,9 @@ def label_volumes(
 ) -> LogitErrors:
     """Write the labels of volumes, logits of shape (N, C, d, h, w) to labels (N, D, H, W)."""
     values = logits.values
-    if axes is not None and axes.nearest is None:
+    if axes is not None and (axes.nearest is None or isinstance(labels, DeviceArray)):
         return backend.argmax_volume(logits, axes, labels)
-    if axes is not None:
+    if axes is not None and axes.nearest is not None:
         return _label_nearest(backend, logits, axes, axes.nearest, labels)
     counts = LogitErrors()
     for n in range(len(labels)):  # without interpolation the slices are a batch of images
