@@ -24,6 +24,7 @@ from segpost.pipeline.plan import call_settings, check_type, pixel_bytes_of
 from segpost.pipeline.ranked import as_levels
 from segpost.pipeline.results import OF_PROBABILITIES, TopK
 from segpost.pipeline.segmentation import Segmentation
+from segpost.pipeline.volume_probabilities import segment_probability_volumes
 from segpost.spatial.resampling import plan_resampling
 
 OUTPUTS = OF_PROBABILITIES | {"labels"}
@@ -60,6 +61,9 @@ def segment_volumes(logits: object, image: object, options: Options) -> Segmenta
     if may_be_degenerate(argument):
         refuse_degenerate_logits(source, type(logits), call_settings(options, False))
     quantization = options.quantization or (1.0, 0.0)
+    is_probabilities = options.convention is not None
+    if is_probabilities and (options.threshold is not None or options.outputs != {"labels"}):
+        return segment_probability_volumes(source, type(logits), options)
     if check_type(argument.kind, options):
         refuse_probabilities(argument, quantization, None)
     threshold = None
@@ -109,8 +113,11 @@ def segment_volumes(logits: object, image: object, options: Options) -> Segmenta
 
 def _refuse_options(image: object, options: Options) -> None:
     """Refuse what volumes do not have, with what to do instead."""
+    is_plain = options.convention is not None and options.convention.name == "custom"
+    are_probabilities = is_plain and options.convention.kind == "probabilities"
+    convention = None if are_probabilities else options.convention
     for name, value, cure in (
-        ("convention", options.convention, "pass the array of the logits"),
+        ("convention", convention, "pass the array of the logits"),
         ("letterbox", options.letterbox, "pass size=(D, H, W)"),
         ("crf", options.crf, "call segpost.DenseCRF(volume=True) with seg.probabilities"),
         ("image", image, "call segpost.overlay with the slices of seg.labels"),
