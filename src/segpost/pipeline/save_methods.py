@@ -40,10 +40,13 @@ class SaveMethods:
             values (uint8 with ``confidence_dtype="uint8"``). "probabilities", "entropy", "margin":
             ".npy". "topk": ".npz" of "labels" and "probabilities". "regions": GeoJSON, in pixels.
             Of volumes, the arrays (D, H, W) or (C, D, H, W) are written as NIfTI (x, y, z) or
-            (x, y, z, C), without a copy: these are the same elements in the same order.
+            (x, y, z, C), without a copy: these are the same elements in the same order. "overlay"
+            of volumes is made of the labels when it is saved: ".html" is a page with a slider
+            through the slices, ".gif" shows them one after the other.
         like : str or path, optional
-            For NIfTI: the image whose affine, spacing, orientation and units the file gets. Its
-            size must be that of the result. NIfTI needs nibabel.
+            For NIfTI: the image whose affine, spacing, orientation and units the file gets; for
+            "overlay" of volumes: the image below the labels. Its size must be that of the result.
+            Needs nibabel.
 
         Raises
         ------

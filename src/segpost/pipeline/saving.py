@@ -38,7 +38,9 @@ VOLUME_FORMATS: dict[Want, tuple[str, ...]] = {
     "entropy": VOLUME_ENDINGS,
     "margin": VOLUME_ENDINGS,
     "topk": (".npz",),
+    "overlay": (".html", ".gif"),
 }
+OVERLAY_ALPHA = 0.5  # of the labels over the image of a volume
 RECORDS = ("topk", "regions")  # results that are no arrays
 
 
@@ -67,6 +69,9 @@ def save_result(
         raise ValueError(f'palette is for what="labels", got what={what!r} too')
     ending = check_path(path, what, segmentation.volume)
     _check_like(path, ending, what, like)
+    if segmentation.volume and what == "overlay":
+        save_slices(segmentation, path, ending, like)
+        return
     if getattr(segmentation, what) is None:
         wanted = '("labels", ...)' if what == "labels" else f'(..., "{what}")'
         raise ValueError(f"this segmentation has no {what}: ask for them with want={wanted}")
@@ -139,7 +144,7 @@ def _check_like(
             f"path {fspath(path)!r} is a NIfTI file, whose affine and spacing are those of the "
             'image: pass like="IMAGE.nii.gz", or save an array without them, to a .npy file'
         )
-    if like is not None and not is_nifti:
+    if like is not None and not is_nifti and ending not in VOLUME_FORMATS["overlay"]:
         raise ValueError(
             f"like is for NIfTI files of volumes, got path {fspath(path)!r} for what={what!r}: "
             "leave it out"
@@ -181,6 +186,23 @@ def save_volume(
         if array.shape[-3:] != size == array.shape[:3]:
             array = np.moveaxis(array, -1, 0)
     write_nifti(Path(path), array, Path(like), scale)
+
+
+def save_slices(
+    segmentation: Any, path: str | PathLike[str], ending: str, like: str | PathLike[str] | None
+) -> None:
+    """Write the labels of a volume over its image: a page with a slider, or a GIF."""
+    from segpost.pipeline import slice_page
+    from segpost.pipeline.volume_slices import slices_of
+
+    if segmentation._is_batch_of_one("labels", "save"):
+        segmentation = segmentation[0]
+    slices = slices_of(segmentation, like)
+    alpha = 1.0 if like is None else OVERLAY_ALPHA
+    if ending == ".gif":
+        slice_page.write_slice_animation(Path(path), slices, alpha)
+    else:
+        slice_page.write_slice_page(Path(path), slices, segmentation.shares(), alpha)
 
 
 def save_record(path: str | PathLike[str], what: Want, value: Any, index: Any) -> None:

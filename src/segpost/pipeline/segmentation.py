@@ -172,10 +172,18 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
 
         return measure_shares(self._label_array())
 
-    def figure(self, *, alpha: float = 0.5, classes: int = 12) -> Figure:
+    def figure(
+        self,
+        *,
+        alpha: float = 0.5,
+        classes: int = 12,
+        like: str | PathLike[str] | None = None,
+        spacing: Sequence[float] | None = None,
+    ) -> Figure:
         """Draw image, labels and overlay side by side, with a legend of names and area shares.
 
-        A batch of one is drawn as its image.
+        Of a volume, the planes across D, H and W through the largest region are drawn; label 0 is
+        background. A batch of one is drawn as its image.
 
         Parameters
         ----------
@@ -183,6 +191,10 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
             Weight of the colors in the overlay, if `postprocess` did not compute one.
         classes : int
             The largest number of legend entries; the other classes are summed.
+        like : str or path, optional
+            Of a volume: the NIfTI file of the image, below the labels. Needs nibabel.
+        spacing : (d, h, w), optional
+            Of a volume: the distance of its voxels along D, H and W; by default that of `like`.
 
         Returns
         -------
@@ -196,7 +208,15 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
             without a color, and for images without pixels.
         """
         if self._is_batch_of_one("labels", "draw"):
-            return self[0].figure(alpha=alpha, classes=classes)
+            options: Any = {"like": like, "spacing": spacing}
+            return self[0].figure(alpha=alpha, classes=classes, **options)
+        if self.volume:
+            from segpost.pipeline.volume_figure import draw_planes
+            from segpost.pipeline.volume_slices import slices_of
+
+            return draw_planes(slices_of(self, like, spacing), self.shares(), alpha, classes)
+        if like is not None or spacing is not None:
+            raise ValueError("like and spacing are for volumes, and these are results of images")
         from segpost.pipeline.figure import draw_figure
 
         return draw_figure(self, alpha, classes)
@@ -260,7 +280,10 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
         )
 
     def _repr_png_(self) -> bytes | None:
-        """Return the overlay, or else the colored labels, as PNG; a batch side by side."""
+        """Return the overlay, or else the colored labels, as PNG; a batch side by side.
+
+        Of a volume, they are those of up to 16 slices.
+        """
         return display.encode_picture(display.picture_of(self))
 
     def _repr_html_(self) -> str | None:
@@ -269,7 +292,8 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
         if not results:
             return None
         legend, picture = display.legend_of(self), display.picture_of(self)
-        return display.format_segmentation(results, legend, picture, len(self))
+        hidden = display.describe_hidden(self)
+        return display.format_segmentation(results, legend, picture, hidden)
 
     def __repr__(self) -> str:
         """Return shapes, dtypes and the shares of the largest classes on one line."""

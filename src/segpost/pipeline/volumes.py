@@ -28,6 +28,7 @@ from segpost.pipeline.volume_probabilities import segment_probability_volumes
 from segpost.spatial.resampling import plan_resampling
 
 OUTPUTS = OF_PROBABILITIES | {"labels"}
+PROBABILITIES = "custom", "probabilities"  # name and kind of the convention that volumes may have
 
 
 class _Outputs(NamedTuple):
@@ -113,9 +114,9 @@ def segment_volumes(logits: object, image: object, options: Options) -> Segmenta
 
 def _refuse_options(image: object, options: Options) -> None:
     """Refuse what volumes do not have, with what to do instead."""
-    is_plain = options.convention is not None and options.convention.name == "custom"
-    are_probabilities = is_plain and options.convention.kind == "probabilities"
-    convention = None if are_probabilities else options.convention
+    convention = options.convention
+    if convention is not None and (convention.name, convention.kind) == PROBABILITIES:
+        convention = None
     for name, value, cure in (
         ("convention", convention, "pass the array of the logits"),
         ("letterbox", options.letterbox, "pass size=(D, H, W)"),
@@ -127,6 +128,7 @@ def _refuse_options(image: object, options: Options) -> None:
     refused = sorted(options.outputs - OUTPUTS)
     if refused:
         cures = {"regions": "call segpost.regions with the slices of seg.labels"}
+        cures["overlay"] = 'call seg.save("case.html", what="overlay", like="image.nii.gz")'
         cure = cures.get(refused[0], f"call segpost.{refused[0]} with the slices of seg.labels")
         if refused[0] == "color":
             cure = "call segpost.colorize(seg.labels, palette)"
