@@ -72,6 +72,21 @@ def read_array(path: Path, index: int | None = None) -> Array:
         return _read_values(file, header.dtype, count).reshape(shape[1:])
 
 
+def archive_array_name(path: Path) -> str:
+    """Return the name of the array that is read of an .npz file.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `read_array_header`.
+    """
+    import zipfile
+
+    with open_regular(path) as file, _wrap_errors(path), zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+    return _member_name(names).removesuffix(".npy")
+
+
 def take_element(array: Array, index: int | None) -> Array:
     """Return an element of the first axis of the array of a file, or all of it for None."""
     if index is None:

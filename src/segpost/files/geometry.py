@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from segpost._core.errors import warn_of_input
+
 TOLERANCE = 1e-3  # of a voxel, by which affines of one volume differ at most
 DIRECTIONS = (("L", "R"), ("P", "A"), ("I", "S"))  # along each axis of the world, negative first
 
@@ -69,6 +71,29 @@ def check_same_geometry(
         f"affines contradict, by {difference:.3g} of a voxel: {name} has "
         f"{_describe(geometry)}, {other_name} has {_describe(other)}"
     )
+
+
+def warn_of_fine_axis(axis: int, geometry: VolumeGeometry, name: str) -> None:
+    """Warn of the nearest sample along an axis that has the smallest spacing; others have more.
+
+    Parameters
+    ----------
+    axis : int
+        0, 1 or 2, of D, H and W.
+    geometry : VolumeGeometry
+        Of the volume.
+    name : str
+        What the volume is called.
+    """
+    spacing = geometry.spacing
+    smallest, largest = min(spacing), max(spacing)
+    if spacing[axis] <= smallest * (1 + TOLERANCE) < largest:
+        coarse = spacing.index(largest)
+        warn_of_input(
+            f"nearest_axis={axis} takes the nearest sample along the axis with the finest spacing, "
+            f"{spacing[axis]:.6g} mm; {name} has {format_spacing(spacing)} (D x H x W). It is "
+            f"meant for the coarsest: nearest_axis={coarse}"
+        )
 
 
 def format_size(shape: Sequence[int]) -> str:

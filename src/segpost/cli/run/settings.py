@@ -35,6 +35,7 @@ OPTIONS = (
     "volume",
     "want",
 )
+VOLUME_OPTIONS = ("nearest_axis", "overlay_as", "probabilities")
 VERSION = "version"  # of segpost: beside the options
 
 
@@ -53,7 +54,8 @@ class RunSettings:
     @classmethod
     def of(cls, arguments: argparse.Namespace, want: set[str]) -> RunSettings:
         """Return those of a command that writes these outputs."""
-        values = {name: getattr(arguments, name) for name in OPTIONS}
+        names = OPTIONS + (VOLUME_OPTIONS if arguments.volume else ())
+        values = {name: getattr(arguments, name) for name in names}
         values |= {"want": sorted(want), VERSION: segpost.__version__}
         return cls(json.loads(json.dumps(values)))
 
