@@ -235,6 +235,21 @@ void letterbox(const py::array &image, const py::object &y, const py::object &x,
     release_gil([&](const CancelToken &cancelled) { return launch_letterbox(job, cancelled); });
 }
 
+void resize_majority(const py::array &labels, std::int64_t count, const py::array &out) {
+    MajorityJob job;
+    job.labels = map_view(labels, false);
+    job.out = map_view(out, true);
+    job.count = count;
+    const DType kind = job.labels.dtype;
+    require(((kind == DType::u8 && count >= 256) || kind == DType::i32) && count > 0 &&
+                job.labels.w > 0 && job.labels.h > 0 &&
+                (job.labels.w < 2 || job.labels.stride_w == labels.itemsize()),
+            "labels");
+    require(job.out.dtype == kind && job.out.n == job.labels.n, "out");
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_resize_majority(job, cancelled); });
+}
+
 void confusion_labels(const py::array &preds, const py::array &target, const py::array &ignored,
                       const py::array &counts) {
     const ConfusionJob job = confusion_job(preds, target, ignored, counts);
@@ -331,6 +346,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("binarize_runs", &binarize_runs, arg("logits"), arg("axes").none(), arg("cutoffs"));
     m.def("add_resized", &add_resized, arg("logits"), arg("axes").none(), arg("weights"),
           arg("sums"));
+    m.def("resize_majority", &resize_majority, arg("labels"), arg("count"), arg("out"));
     m.def("softmax", &softmax, arg("logits"), arg("axes").none(), arg("probabilities").none(),
           arg("confidence").none(), arg("slices").none() = py::none());
     m.def("rank_classes", &rank_classes, arg("logits"), arg("axes"), arg("labels").none(),

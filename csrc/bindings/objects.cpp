@@ -5,6 +5,9 @@
 
 #include "cpu/runtime/launch.hpp"
 
+#include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 namespace segpost::bindings {
@@ -43,6 +46,9 @@ void check_run_size(const LabelView &labels, const char *name) {
     require(labels.n * labels.w < limit && labels.h < limit, name);
 }
 
+constexpr std::int64_t most_runs = std::int64_t{1}
+                                   << 29; // four vertices each are numbered in int32
+
 py::tuple find_runs(const py::array &labels, const py::object &values) {
     FindRunsJob job;
     job.labels = map_view(labels, false);
@@ -74,8 +80,8 @@ py::tuple argmax_runs(const Record<records::Logits> &logits, const py::object &a
     return py::make_tuple(write_runs(runs, parts), to_python(errors));
 }
 
-py::tuple count_runs(const py::array &offsets, const py::array &column, const py::array &top,
-                     const py::array &bottom, std::int64_t height, std::int64_t width) {
+RegionRuns region_runs(const py::array &offsets, const py::array &column, const py::array &top,
+                       const py::array &bottom) {
     RegionRuns job;
     job.regions = static_cast<std::int64_t>(offsets.size()) - 1;
     require(job.regions >= 0, "offsets");
@@ -83,14 +89,88 @@ py::tuple count_runs(const py::array &offsets, const py::array &column, const py
     for (std::int64_t i = 0; i <= job.regions; ++i)
         require(job.offsets[i] >= (i ? job.offsets[i - 1] : 0), "offsets");
     const std::int64_t runs = job.offsets[job.regions];
+    require(runs < most_runs, "runs");
     job.column = checked_pointer<std::int32_t>(column, runs);
     job.top = checked_pointer<std::int32_t>(top, runs);
     job.bottom = checked_pointer<std::int32_t>(bottom, runs);
+    return job;
+}
+
+py::tuple count_runs(const py::array &offsets, const py::array &column, const py::array &top,
+                     const py::array &bottom, std::int64_t height, std::int64_t width) {
+    const RegionRuns job = region_runs(offsets, column, top, bottom);
     MaskRuns out;
     release_gil([&](const CancelToken &cancelled) {
         return launch_count_runs(job, height, width, cancelled, out);
     });
     return py::make_tuple(to_array(out.counts), to_array(out.ends));
+}
+
+template <class T> py::array_t<T> new_array(std::int64_t size) {
+    return py::array_t<T>(py::array::ShapeContainer{static_cast<py::ssize_t>(size)});
+}
+
+py::array label_components(const py::array &offsets, const py::array &column, const py::array &top,
+                           const py::array &bottom, std::int64_t width, std::int64_t connectivity) {
+    const RegionRuns job = region_runs(offsets, column, top, bottom);
+    require(width > 0, "width");
+    static constexpr std::array<std::int64_t, 5> numbers{4, 8, 6, 18, 26};
+    const auto *const number = std::find(numbers.begin(), numbers.end(), connectivity);
+    require(number != numbers.end(), "connectivity");
+    const auto kind = static_cast<Connectivity>(number - numbers.begin());
+    auto out = new_array<std::int32_t>(job.offsets[job.regions]);
+    std::int32_t *component = out.mutable_data();
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_label_components(job, width, kind, cancelled, component);
+    });
+    return std::move(out);
+}
+
+py::array count_contacts(const py::array &offsets, const py::array &column, const py::array &top,
+                         const py::array &bottom) {
+    const RegionRuns job = region_runs(offsets, column, top, bottom);
+    auto out = new_array<std::int64_t>(job.regions);
+    std::int64_t *contacts = out.mutable_data();
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_count_contacts(job, cancelled, contacts);
+    });
+    return std::move(out);
+}
+
+py::tuple complement_runs(const py::array &offsets, const py::array &column, const py::array &top,
+                          const py::array &bottom, const py::array &box) {
+    const RegionRuns job = region_runs(offsets, column, top, bottom);
+    require(box.ndim() == 2 && box.shape(0) == job.regions && box.shape(1) == 4 &&
+                element_type(box) == DType::i64 && (box.flags() & py::array::c_style),
+            "box");
+    const auto *boxes = static_cast<const std::int64_t *>(box.data());
+    RunVectors out;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_complement_runs(job, boxes, cancelled, out);
+    });
+    return py::make_tuple(to_array(out.offsets), to_array(out.column), to_array(out.top),
+                          to_array(out.bottom));
+}
+
+// The fields of object_contract.Rings.
+py::tuple trace_rings(std::int64_t columns, std::int64_t height, const py::array &column,
+                      const py::array &top, const py::array &bottom, const py::array &owner,
+                      bool keeps_corners, double tolerance) {
+    RingJob job;
+    constexpr std::int64_t limit = std::int64_t{1} << 31;
+    require(columns >= 0 && columns < limit && height >= 0 && height < limit, "columns");
+    job.columns = columns, job.height = height, job.runs = static_cast<std::int64_t>(column.size());
+    require(job.runs < most_runs, "runs");
+    job.column = checked_pointer<std::int32_t>(column, job.runs);
+    job.top = checked_pointer<std::int32_t>(top, job.runs);
+    job.bottom = checked_pointer<std::int32_t>(bottom, job.runs);
+    job.owner = checked_pointer<std::int32_t>(owner, job.runs);
+    job.keeps_corners = keeps_corners, job.tolerance = tolerance;
+    Rings out;
+    release_gil(
+        [&](const CancelToken &cancelled) { return launch_trace_rings(job, cancelled, out); });
+    return py::make_tuple(to_array(out.points).reshape({-1, 2}), to_array(out.offsets),
+                          to_array(out.owner), to_array(out.areas));
 }
 
 py::tuple compress_counts(const py::array &counts, const py::array &ends) {
@@ -112,6 +192,14 @@ void bind_objects(py::module_ &m) {
     using py::arg;
     m.def("count_runs", &count_runs, arg("offsets"), arg("column"), arg("top"), arg("bottom"),
           arg("height"), arg("width"));
+    m.def("label_components", &label_components, arg("offsets"), arg("column"), arg("top"),
+          arg("bottom"), arg("width"), arg("connectivity"));
+    m.def("count_contacts", &count_contacts, arg("offsets"), arg("column"), arg("top"),
+          arg("bottom"));
+    m.def("complement_runs", &complement_runs, arg("offsets"), arg("column"), arg("top"),
+          arg("bottom"), arg("box"));
+    m.def("trace_rings", &trace_rings, arg("columns"), arg("height"), arg("column"), arg("top"),
+          arg("bottom"), arg("owner"), arg("keeps_corners"), arg("tolerance"));
     m.def("compress_counts", &compress_counts, arg("counts"), arg("ends"));
     m.def("argmax_runs", &argmax_runs, arg("logits"), arg("axes"));
     m.def("find_runs", &find_runs, arg("labels"), arg("values").none() = py::none());

@@ -25,6 +25,15 @@ struct SliceWeights {
     double den = 1.0;
 };
 
+// An image as front times slice `first` plus back times the next; one slice alone has no weight for
+// a next.
+struct SlicePair {
+    std::int64_t first;
+    double front, back;
+
+    SEGPOST_HOST_DEVICE bool blends() const { return back != 0.0; }
+};
+
 // The logits of a network, class axis second.
 struct Logits {
     const char *data = nullptr;
@@ -36,14 +45,15 @@ struct Logits {
     SEGPOST_HOST_DEVICE const char *row(std::int64_t image, std::int64_t y) const {
         return data + image * stride_n + y * stride_h;
     }
+    // A slice of weight zero contributes nothing, not even an infinity or a NaN.
+    SEGPOST_HOST_DEVICE SlicePair slices_of(std::int64_t image) const {
+        if (!slices.cell) return {image, 1.0, 0.0};
+        const double w0 = slices.w0[image], w1 = slices.w1[image];
+        const std::int64_t cell = slices.cell[image];
+        if (w0 == 0.0) return {cell + 1, 1.0, 0.0};
+        return {cell, w0 / slices.den, w1 / slices.den};
+    }
 };
-
-// Whether float32 holds every logit; between slices float64 is needed.
-namespace {
-constexpr bool fits_float(const Logits &logits) {
-    return !logits.slices.cell && fits_float(logits.dtype);
-}
-} // namespace
 
 // Labels, or another single value a pixel such as its confidence: (N, H, W).
 struct LabelView {

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from segpost.objects.collection import Regions
     from segpost.objects.drawing import mask_from_polygons, masks_from_rle
     from segpost.objects.region import Region
+    from segpost.objects.volumes import VolumeRegion, VolumeRegions
     from segpost.pipeline.api import postprocess
     from segpost.pipeline.blockwise import merged_blocks
     from segpost.pipeline.queries.api import segment_queries
@@ -93,6 +94,8 @@ __all__ = [
     "TopK",
     "TrimapIoU",
     "VolumeMerger",
+    "VolumeRegion",
+    "VolumeRegions",
     "argmax",
     "binarize",
     "build_config",
@@ -155,6 +158,8 @@ _MODULE_OF = {
     "TopK": "pipeline.results",
     "TrimapIoU": "metrics",
     "VolumeMerger": "spatial.volume_merger",
+    "VolumeRegion": "objects.volumes",
+    "VolumeRegions": "objects.volumes",
     "argmax": "labels.operations",
     "binarize": "labels.masks",
     "build_config": "_backends.config",

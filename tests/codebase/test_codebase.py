@@ -26,7 +26,6 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 WITHOUT_CUDA = {
-    "argmax_runs",
     "add_resized",
     "letterbox",
     "boundary_bands",

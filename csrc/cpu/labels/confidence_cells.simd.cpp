@@ -114,7 +114,7 @@ std::int64_t confidence_cells_scratch(const ArgmaxJob &job, const Tile &tile) {
 }
 
 void confidence_cells(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
-    if (fits_float(job.logits))
+    if (fits_float(job.logits.dtype))
         job.fast ? resample<true, float>(job, tile, memory, errors)
                  : resample<false, float>(job, tile, memory, errors);
     else

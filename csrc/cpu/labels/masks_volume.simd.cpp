@@ -42,7 +42,13 @@ template <class T> class VolumeMask {
         bound_ = scratch.take<float>(pitch_);
         for (float *&line : lines_) line = scratch.take<float>(pitch_);
         line_ = scratch.take<float>(pitch_);
-        flags_ = scratch.take<std::uint8_t>(job.x.n_out + lanes);
+        cell_ = scratch.take<std::int32_t>(job.x.n_out + lanes);
+        t_ = scratch.take<float>(job.x.n_out + lanes);
+        if (scratch.counting()) return;
+        for (std::int64_t x = 0; x < job.x.n_out + lanes; ++x) {
+            const std::int64_t column = min(x, job.x.n_out - 1);
+            cell_[x] = job.x.cell[column], t_[x] = job.x.t[column];
+        }
     }
 
     // Writes the pixels of a channel that are set; all were clear, or of channels before it.
@@ -157,7 +163,6 @@ template <class T> class VolumeMask {
     void write_mixed(const GridRow<T> (&rows)[4], std::int64_t first, std::int64_t last,
                      const Span &span, LogitErrors &errors) const {
         const std::int64_t x0 = job_.x.start[first], x1 = job_.x.start[last];
-        const std::int32_t *cell = job_.x.cell;
         for (std::int64_t z = span.z0; z < span.z1; ++z) {
             if constexpr (sizeof(T) == 4) {
                 const float t = job_.z.t[z];
@@ -168,28 +173,70 @@ template <class T> class VolumeMask {
                     }
             }
             for (std::int64_t y = span.y0; y < span.y1; ++y) {
-                bool has_near = sizeof(T) == 8;
                 if constexpr (sizeof(T) == 4) {
-                    const float t = job_.y.t[y], cutoff = level().level;
+                    const float t = job_.y.t[y];
                     for (std::int64_t i = first; i <= last; ++i)
                         line_[i] = lines_[0][i] + t * (lines_[1][i] - lines_[0][i]);
-                    std::uint8_t near = 0;
-                    for (std::int64_t x = x0; x < x1; ++x) {
-                        const float left = line_[cell[x]], right = line_[cell[x] + 1];
-                        const float difference = (left - cutoff) + job_.x.t[x] * (right - left);
-                        const std::uint8_t is_set = difference > 0.0f;
-                        const std::uint8_t is_far = abs(difference) > bound_[cell[x]];
-                        flags_[x] = static_cast<std::uint8_t>(is_set | (is_far ^ 1) << 1);
-                        near |= is_far ^ 1;
-                    }
-                    has_near = near != 0;
                 }
-                if (has_near)
-                    for (std::int64_t x = x0; x < x1; ++x)
-                        if (sizeof(T) == 8 || flags_[x] > 1)
-                            flags_[x] = exceeds(rows, z, y, x, errors);
-                write_flags(z, y, x0, x1);
+                for (std::int64_t x = x0; x < x1; x += lanes)
+                    write_columns(rows, z, y, x, min<std::int64_t>(lanes, x1 - x), errors);
             }
+        }
+    }
+
+    // Columns of mixed cells, at most as many as there are lanes.
+    void write_columns(const GridRow<T> (&rows)[4], std::int64_t z, std::int64_t y, std::int64_t x,
+                       std::int64_t count, LogitErrors &errors) const {
+        const std::uint32_t valid = static_cast<std::uint32_t>((std::uint64_t{1} << count) - 1);
+        std::uint8_t is_set[lanes];
+        std::uint32_t near = valid;
+        if constexpr (sizeof(T) == 4) {
+            F left, right, bound;
+            gather(x, count, left, right, bound);
+            const F difference =
+                fma(load<F>(t_ + x), right - left, left - broadcast<F>(level().level));
+            store(is_set, low_bytes((I)(difference > F{})));
+            near = ~mask_bits((I)(abs(difference) > bound)) & valid; // NaN, too
+        }
+        for (; __builtin_expect(near != 0, 0); near &= near - 1) {
+            const int j = __builtin_ctz(near);
+            is_set[j] = exceeds(rows, z, y, x + j, errors) ? 0xff : 0;
+        }
+        put(out(z, y), x, count, is_set);
+    }
+
+    // The values at both sides of columns, and the bounds of their cells.
+    void gather(std::int64_t x, std::int64_t count, F &left, F &right, F &bound) const {
+        const std::int64_t base = cell_[x];
+        if (__builtin_expect(cell_[x + lanes - 1] - base < lanes, 1)) {
+            const I index = load<I>(cell_ + x) - broadcast<I>(static_cast<std::int32_t>(base));
+            left = permute(load<F>(line_ + base), index);
+            right = permute(load<F>(line_ + base + 1), index);
+            bound = permute(load<F>(bound_ + base), index);
+            return;
+        }
+        float lane[3][lanes] = {};
+        for (std::int64_t j = 0; j < count; ++j) {
+            const std::int64_t cell = cell_[x + j];
+            lane[0][j] = line_[cell], lane[1][j] = line_[cell + 1], lane[2][j] = bound_[cell];
+        }
+        left = load<F>(lane[0]), right = load<F>(lane[1]), bound = load<F>(lane[2]);
+    }
+
+    // Writes the value of the channel where all bits of a byte are set.
+    void put(char *row, std::int64_t x, std::int64_t count, const std::uint8_t *is_set) const {
+        const std::int32_t value = job_.value(c_);
+        if (job_.narrow) {
+            const std::uint8_t byte = static_cast<std::uint8_t>(value);
+            std::uint8_t *to = reinterpret_cast<std::uint8_t *>(row) + x;
+            const auto write = [&](std::int64_t n) {
+                for (std::int64_t j = 0; j < n; ++j)
+                    to[j] = static_cast<std::uint8_t>((is_set[j] & byte) | (~is_set[j] & to[j]));
+            };
+            count == lanes ? write(lanes) : write(count);
+        } else {
+            std::int32_t *to = reinterpret_cast<std::int32_t *>(row) + x;
+            for (std::int64_t j = 0; j < count; ++j) to[j] = is_set[j] ? value : to[j];
         }
     }
 
@@ -221,18 +268,6 @@ template <class T> class VolumeMask {
         }
     }
 
-    void write_flags(std::int64_t z, std::int64_t y, std::int64_t x0, std::int64_t x1) const {
-        const std::int32_t value = job_.value(c_);
-        if (job_.narrow) {
-            std::uint8_t *const row = reinterpret_cast<std::uint8_t *>(out(z, y));
-            const std::uint8_t byte = static_cast<std::uint8_t>(value);
-            for (std::int64_t x = x0; x < x1; ++x) row[x] = flags_[x] ? byte : row[x];
-        } else {
-            std::int32_t *const row = reinterpret_cast<std::int32_t *>(out(z, y));
-            for (std::int64_t x = x0; x < x1; ++x) row[x] = flags_[x] ? value : row[x];
-        }
-    }
-
     const BinarizeVolumeJob &job_;
     const Tile3D &tile_;
     std::int64_t c_ = 0, cells_ = 0, pitch_ = 0, rows_ = 0;
@@ -241,7 +276,8 @@ template <class T> class VolumeMask {
     float *bound_;          // [pitch] of mixed cells: closer to the level the definition decides
     float *lines_[2];       // [pitch] two rows between the slices
     float *line_;           // [pitch] a row between those
-    std::uint8_t *flags_;   // [columns + lanes] bit 0: set, bit 1: too close to the level
+    std::int32_t *cell_;    // [columns + lanes]
+    float *t_;              // [columns + lanes]
 };
 
 template <class T> void binarize(const BinarizeVolumeJob &job, const MaskTile3D &area, char *memory,

@@ -274,9 +274,7 @@ void rank_cell_exactly(const Keep &keep, const RankingJob &job, const Work<T> &w
             const std::int64_t column = work.first_column + x;
             const CornerWeights<4> weights = corner_weights(job.y, y, job.x, column);
             const auto value = [&](std::int64_t c) {
-                const T *upper = work.upper.planes + c * work.pitch + cell;
-                const T *lower = work.lower.planes + c * work.pitch + cell;
-                return weights.sum({upper[0], upper[1], lower[0], lower[1]});
+                return weighted_logit(work, weights, c, cell);
             };
             double most = value(0), sum = 0.0;
             for (std::int64_t c = 1; c < work.classes; ++c) most = max(value(c), most);
@@ -316,7 +314,7 @@ template <class Keep, class T> void rank(const Keep &keep, const RankingJob &job
 
 template <class Keep> void rank_any(const Keep &keep, const RankingJob &job, const Tile &tile,
                                     char *memory, LogitErrors &errors) {
-    if (fits_float(job.logits))
+    if (fits_float(job.logits.dtype))
         rank<Keep, float>(keep, job, tile, memory, errors);
     else
         rank<Keep, double>(keep, job, tile, memory, errors);

@@ -1,3 +1,4 @@
+#include "cpu/runtime/poll.hpp"
 #include "cpu/runtime/tiling.hpp"
 
 #include <numeric>
@@ -7,6 +8,7 @@ namespace {
 
 constexpr std::int64_t columns_per_task = 1024; // pages are few, and a row is read ahead
 constexpr std::int64_t pixels_per_block = 16 << 10;
+constexpr std::int64_t pixels_per_band = 4 << 20;
 
 } // namespace
 
@@ -44,30 +46,44 @@ bool launch_find_changes(const FindRunsJob &job, const CancelToken &cancelled,
         cancelled);
 }
 
-// The same of the labels of logits that are resized, which are not written.
+// The same of the labels of logits that are resized, which are not written. Every task reads some
+// columns of a band of rows; the last row of a band stays in the memory of its columns.
 bool launch_find_logit_changes(const ArgmaxJob &job, const CancelToken &cancelled,
                                std::vector<ChangedColumns> &parts, LogitErrors &errors) {
     const KernelTable &table = kernels();
     const std::int64_t cells = job.x.cells();
     const std::int64_t step = std::max<std::int64_t>(64, per_task(columns_per_task, job.x.widest));
     std::vector<Tile> tiles;
+    std::vector<Memory> memory;
     parts.clear();
     for (std::int64_t n = 0; n < job.logits.n; ++n)
         for (std::int64_t x = 0; x < cells; x += step) {
             tiles.push_back({n, 0, job.y.cells(), x, std::min(x + step, cells), 0, job.y.n_out});
+            memory.push_back(allocate(table.argmax_changes_scratch(job, tiles.back())));
             parts.emplace_back();
             parts.back().rect = {n, 0, job.y.n_out, job.x.start[x], job.x.start[tiles.back().x1]};
         }
+    std::vector<ChangeSink> sinks(tiles.size());
     std::vector<std::size_t> order(tiles.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    return run(
-        order, cancelled, errors,
-        [&](std::size_t i) { return table.argmax_changes_scratch(job, tiles[i]); },
-        [&](std::size_t i, char *memory, LogitErrors &here) {
-            ChangeSink sink;
-            collect(sink, parts[i].changes,
-                    [&] { table.argmax_changes(job, tiles[i], memory, sink, here); });
-        });
+    const std::int64_t columns = std::min(job.x.n_out, (step + 1) * job.x.widest);
+    Poll poll(cancelled);
+    for (const Tile &band : split_cells(1, job.y, 1, per_task(pixels_per_band, columns), 1)) {
+        const std::int64_t pixels = (band.row1 - band.row0) * columns;
+        if (band.row0 > 0 && poll(pixels)) return false;
+        const auto no_memory = [](std::size_t) { return std::int64_t{0}; };
+        const bool is_done =
+            run(order, cancelled, errors, no_memory, [&](std::size_t i, char *, LogitErrors &here) {
+                Tile tile = tiles[i];
+                tile.y0 = band.y0, tile.y1 = band.y1, tile.row0 = band.row0, tile.row1 = band.row1;
+                append(sinks[i], parts[i].changes);
+                table.argmax_changes(job, tile, memory[i].get(), sinks[i], here);
+            });
+        if (!is_done) return false;
+    }
+    for (std::size_t i = 0; i < parts.size(); ++i)
+        parts[i].changes.resize(static_cast<std::size_t>(sinks[i].count));
+    return true;
 }
 
 bool launch_write_runs(const FindRunsJob &job, const std::vector<ChangedColumns> &parts,

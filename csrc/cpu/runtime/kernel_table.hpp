@@ -5,6 +5,7 @@
 #include "cpu/crf/plan.hpp"
 #include "ops/color/palette.hpp"
 #include "ops/labels/labels.hpp"
+#include "ops/labels/majority.hpp"
 #include "ops/labels/masks.hpp"
 #include "ops/labels/volumes.hpp"
 #include "ops/metrics/boundary.hpp"

@@ -5,6 +5,7 @@
 
 #include "cpu/runtime/kernel_table.hpp"
 #include "cpu/runtime/pool.hpp"
+#include "ops/objects/borders.hpp"
 
 namespace segpost SEGPOST_EXPORT {
 
@@ -29,6 +30,20 @@ struct RegionRuns {
 };
 bool launch_count_runs(const RegionRuns &, std::int64_t height, std::int64_t width,
                        const CancelToken &, MaskRuns &);
+// The component of every run, numbered in the order of their first runs. Column x of plane z is
+// z * width + x.
+bool launch_label_components(const RegionRuns &, std::int64_t width, Connectivity,
+                             const CancelToken &, std::int32_t *out);
+// The pixels of every region whose neighbor in the next column belongs to it.
+bool launch_count_contacts(const RegionRuns &, const CancelToken &, std::int64_t *contacts);
+struct RunVectors {
+    std::vector<std::int64_t> offsets;
+    std::vector<std::int32_t> column, top, bottom;
+};
+// The runs between those of every region in its box: x, y, width, height.
+bool launch_complement_runs(const RegionRuns &, const std::int64_t *boxes, const CancelToken &,
+                            RunVectors &);
+bool launch_trace_rings(const RingJob &, const CancelToken &, Rings &);
 // The compressed strings of masks, one after another, and where each ends.
 struct MaskCodes {
     std::vector<std::uint8_t> characters;
@@ -44,6 +59,7 @@ bool launch_paint_masks(const PaintMasksJob &, const CancelToken &);
 // out = values[labels], of one map.
 bool launch_replace_labels(const LabelView &labels, const std::int32_t *values,
                            const LabelView &out, const CancelToken &);
+bool launch_resize_majority(const MajorityJob &, const CancelToken &);
 bool launch_add_resized(const AddResizedJob &, const CancelToken &);
 bool launch_colorize(const ColorizeJob &, const CancelToken &, LabelErrors &);
 bool launch_overlay(const OverlayJob &, const CancelToken &, LabelErrors &);

@@ -100,9 +100,8 @@ bool run(const std::vector<WorkItem> &items, const CancelToken &cancelled, Error
         cancelled);
 }
 
-// What a kernel adds to a sink, in a vector.
-template <class T, class Kernel>
-void collect(Sink<T> &sink, std::vector<T> &items, const Kernel &kernel) {
+// Lets a sink add to a vector, whose size is then the capacity of the sink.
+template <class T> void append(Sink<T> &sink, std::vector<T> &items) {
     sink.owner = &items;
     sink.grow = [](Sink<T> &full, std::int64_t capacity) {
         auto &memory = *static_cast<std::vector<T> *>(full.owner);
@@ -110,6 +109,12 @@ void collect(Sink<T> &sink, std::vector<T> &items, const Kernel &kernel) {
         full.items = memory.data();
         full.capacity = static_cast<std::int64_t>(memory.size());
     };
+}
+
+// What a kernel adds to a sink, in a vector.
+template <class T, class Kernel>
+void collect(Sink<T> &sink, std::vector<T> &items, const Kernel &kernel) {
+    append(sink, items);
     kernel();
     items.resize(static_cast<std::size_t>(sink.count));
 }

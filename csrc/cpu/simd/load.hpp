@@ -115,7 +115,19 @@ template <class S> inline void blend_planes(double *planes, std::int64_t pitch, 
     }
 }
 
-// Reads pixels [x, x + count) of one row; a one-channel head gets its constant class 0 before it.
+// Reads pixels [x, x + count) of one row of an image, or of a slice.
+template <class T> inline void load_image_row(T *planes, std::int64_t pitch, const Logits &logits,
+                                              std::int64_t image, std::int64_t y, std::int64_t x,
+                                              std::int64_t count) {
+    const char *const from = logits.row(image, y) + x * logits.stride_w;
+    load_type(logits.dtype, [&](auto type) {
+        load_planes<T, decltype(type)>(planes, pitch, from, logits.c, count, logits.stride_c,
+                                       logits.stride_w);
+    });
+}
+
+// As load_image_row of image n, which may lie between slices; a one-channel head gets its constant
+// class 0 before it.
 template <class T> inline void load_row(T *planes, std::int64_t pitch, const Logits &logits,
                                         std::int64_t n, std::int64_t y, std::int64_t x,
                                         std::int64_t count, const double *threshold) {
@@ -123,24 +135,18 @@ template <class T> inline void load_row(T *planes, std::int64_t pitch, const Log
         for (std::int64_t i = 0; i < count; ++i) planes[i] = static_cast<T>(*threshold);
         planes += pitch;
     }
-    std::int64_t image = n;
+    const SlicePair pair = logits.slices_of(n);
     if constexpr (sizeof(T) == 8) {
-        const SliceWeights &slices = logits.slices;
-        if (slices.cell) {
-            image = slices.cell[n] + (slices.w0[n] == 0.0);
-            if (slices.w0[n] != 0.0 && slices.w1[n] != 0.0)
-                return load_type(logits.dtype, [&](auto type) {
-                    blend_planes<decltype(type)>(
-                        planes, pitch, logits.row(image, y) + x * logits.stride_w, logits, count,
-                        slices.w0[n] / slices.den, slices.w1[n] / slices.den);
-                });
+        if (pair.blends()) {
+            load_type(logits.dtype, [&](auto type) {
+                blend_planes<decltype(type)>(planes, pitch,
+                                             logits.row(pair.first, y) + x * logits.stride_w,
+                                             logits, count, pair.front, pair.back);
+            });
+            return;
         }
     }
-    const char *const from = logits.row(image, y) + x * logits.stride_w;
-    load_type(logits.dtype, [&](auto type) {
-        load_planes<T, decltype(type)>(planes, pitch, from, logits.c, count, logits.stride_c,
-                                       logits.stride_w);
-    });
+    load_image_row(planes, pitch, logits, pair.first, y, x, count);
 }
 
 // The last pixel again, in all planes up to `end`: vectors read past it.

@@ -29,6 +29,21 @@ struct VolumeJob {
     }
 };
 
+// The slices of one volume as images.
+inline ArgmaxJob slices_of(const VolumeJob &job) {
+    ArgmaxJob slices;
+    slices.logits = job.logits;
+    slices.logits.n = job.depth, slices.logits.stride_n = job.stride_d;
+    return slices;
+}
+
+// Images [first, first + images) between slices, in float64: out is [images, C, h, w].
+struct BlendJob {
+    Logits logits;
+    std::int64_t first = 0, images = 0;
+    double *out = nullptr;
+};
+
 // Cells [z0, z1) x [y0, y1) of one volume, as wide as it is.
 struct Tile3D {
     std::int64_t n, z0, z1, y0, y1;

@@ -20,7 +20,7 @@ from segpost._core.contract import (
     Unary,
 )
 from segpost._core.logits import with_both_classes
-from segpost._core.object_contract import Runs
+from segpost._core.object_contract import Rings, Runs
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes, same_size_axes
 
@@ -122,3 +122,19 @@ def argmax_runs(logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]:
 def find_runs(labels: Array, values: Array | None = None) -> Runs:
     """Return the runs of every column, and the sums of their values in float64."""
     return Runs(*_cpu.find_runs(labels, values))
+
+
+def trace_rings(
+    columns: int,
+    height: int,
+    column: Array,
+    top: Array,
+    bottom: Array,
+    owner: Array,
+    keeps_corners: bool,
+    tolerance: float,
+) -> Rings:
+    """Return the rings around regions."""
+    return Rings(
+        *_cpu.trace_rings(columns, height, column, top, bottom, owner, keeps_corners, tolerance)
+    )

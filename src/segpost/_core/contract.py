@@ -236,6 +236,13 @@ class Backend(BoundaryOperations, ObjectOperations, QueryOperations, VolumeOpera
         out: Array,  # [N, H, W, 3] uint8
     ) -> LabelErrors: ...
 
+    def resize_majority(
+        self,
+        labels: Array,  # [N, H, W] uint8 or int32, in 0..count - 1
+        count: int,
+        out: Array,  # [N, H', W'] of that type
+    ) -> None: ...
+
     def labels_from_colors(
         self,
         image: Array,  # [N, H, W, 3] uint8

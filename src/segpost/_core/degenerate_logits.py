@@ -47,12 +47,13 @@ def may_be_degenerate(logits: Logits) -> bool:
     values, kind = logits.values, logits.kind
     if values.shape[1] == 1 or kind not in FLOAT_KINDS:
         return True
-    if isinstance(values, DeviceArray) or not values.size:
+    size = values.size
+    if not size or isinstance(values, DeviceArray):
         return False
-    first = values.item(0)
-    if first == values.item(values.size >> 1):
-        return True
-    return bool(_is_whole_bfloat16(first) if kind == "bfloat16" else first.is_integer())
+    item = values.item
+    first = item(0)
+    is_whole = _is_whole_bfloat16 if kind == "bfloat16" else float.is_integer
+    return first == item(size >> 1) or is_whole(first)
 
 
 def warn_of_label_map(array: InputArray) -> None:

@@ -276,11 +276,30 @@ def refuse_error_counts_in_graph(context: DeviceContext) -> None:
 
 
 def zeros_on(context: DeviceContext, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Return new device memory that is set to zero in the order of the stream."""
+    """Return new memory that is set to zero, on a device in the order of the stream."""
+    if context.on_cpu:
+        return np.zeros(shape, dtype)
     array = context.empty(shape, dtype)
     with device_guard(context):
         context.runtime.clear(array.ctypes.data, array.nbytes, context.stream)
     return array
+
+
+def copy_to_device(context: DeviceContext, *arrays: Array) -> tuple[Array, ...]:
+    """Return copies of arrays of the CPU, which share one block of device memory; wait for it."""
+    places = np.cumsum([0, *(-(-array.nbytes // 8) * 8 for array in arrays)]).tolist()
+    staged = np.zeros(places[-1], np.uint8)
+    for place, array in zip(places, arrays, strict=False):
+        staged[place : place + array.nbytes] = (
+            np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        )
+    block = context.empty(staged.shape, np.uint8)
+    with device_guard(context):
+        context.runtime.copy_in(block.ctypes.data, staged, context.stream)
+    return tuple(
+        block[place : place + array.nbytes].view(array.dtype).reshape(array.shape)
+        for place, array in zip(places, arrays, strict=False)
+    )
 
 
 def copy_rows(target: Array, source: Array) -> None:

@@ -51,13 +51,14 @@ def as_logits(
     if kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {kind}{hint}")
-    class_axis = -spatial - 1
+    class_axis, shape = -spatial - 1, values.shape
+    is_batch = len(shape) == spatial + 2
     is_default = type(axis) is int and axis == class_axis
-    is_plain = values.ndim in (spatial + 1, spatial + 2) and values.shape[class_axis] >= min_classes
+    is_plain = (is_batch or len(shape) == spatial + 1) and shape[class_axis] >= min_classes
     if not (is_default and is_plain):
-        labels = _describe_labels(array, type(logits)) if values.ndim == spatial else ""
+        labels = _describe_labels(array, type(logits)) if len(shape) == spatial else ""
         class_axis = resolve_class_axis(
-            values.shape, axis, spatial, labels=labels, min_classes=min_classes
+            shape, axis, spatial, labels=labels, min_classes=min_classes
         )
     if kind in ("int64", "uint64"):
         if isinstance(values, DeviceArray):
@@ -71,7 +72,7 @@ def as_logits(
                 f"logits have {int(is_too_large.sum())} of {values.size} integers beyond 2**53, "
                 f"which float64 cannot hold, first {values[first]} at {format_index(first)}"
             )
-    if values.ndim == spatial + 1:
+    if not is_batch:
         values = values[None]
     if class_axis == -1:
         values = values.transpose(0, spatial + 1, *range(1, spatial + 1))

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, overload
 import numpy as np
 import numpy.typing as npt
 
+from segpost._backends import registry
 from segpost._core.arguments import as_output_size, check_choice
 from segpost._core.array_types import ArrayT, HostArray, SupportsArray
 from segpost._core.arrays import Array
@@ -15,6 +16,7 @@ from segpost._core.validation import as_label_array, check_on_cpu, refuse_image_
 from segpost.spatial.network_input import nearest_inputs
 
 LabelResizeMode = Literal["majority", "nearest"]
+MAX_TABLE_LABELS = 1 << 16  # a range of labels that is counted, not sorted
 LABEL_RESIZE_MODES: tuple[str, ...] = get_args(LabelResizeMode)
 
 
@@ -77,9 +79,7 @@ def resize_labels(labels: Any, size: Sequence[int], mode: LabelResizeMode = "maj
     out = np.empty((len(maps), height, width), ranks.dtype)
     count = 256 if values is None else len(values)
     if out.size:
-        from segpost._backends.numba.labels.majority import take_majority  # Numba takes long
-
-        take_majority(np.ascontiguousarray(maps), count, out)
+        registry.host_backend().resize_majority(np.ascontiguousarray(maps), count, out)
     result = out if values is None else values[out]
     return source.wrap(result.reshape(*array.shape[:-2], height, width))
 
@@ -88,5 +88,12 @@ def _rank(labels: Array) -> tuple[Array | None, Array]:
     """Return the labels in order, and the rank of every pixel's; None where it is the label."""
     if labels.dtype == np.uint8:
         return None, labels
+    unsigned = np.dtype(f"u{labels.itemsize}")  # differences to the smallest label fit this type
+    low = np.asarray(labels.min()).view(unsigned)
+    offsets = labels.view(unsigned) - low
+    count = int(offsets.max()) + 1
+    if count <= MAX_TABLE_LABELS:
+        every = np.arange(count, dtype=unsigned) + low
+        return every.view(labels.dtype), offsets.astype(np.int32)
     values, ranks = np.unique(labels, return_inverse=True)
     return values, ranks.astype(np.int32).reshape(labels.shape)

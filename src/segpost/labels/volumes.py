@@ -18,7 +18,7 @@ AXES = ("z", "y", "x")  # of VolumeAxes, in order
 
 def are_volumes(volume: object, axis: object, size: Sequence[int] | None) -> bool:
     """Return whether logits are volumes: as the argument says, or as axis and size imply."""
-    if volume is axis is size is None:
+    if volume is axis is None and (size is None or (type(size) is tuple and len(size) == 2)):
         return False
     sides = len(size) if isinstance(size, (tuple, list, np.ndarray)) else None
     implies_volumes = axis == -4 or sides == 3

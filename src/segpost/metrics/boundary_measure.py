@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,16 +20,27 @@ from segpost.metrics.arguments import (
 )
 from segpost.metrics.counting import count_pair
 from segpost.metrics.counts import ClassCounts, CountTable, LabelRules
+from segpost.metrics.invalid_labels import out_of_range_pairs
+from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.measure import Measure, names_of_images
-from segpost.metrics.pairs import as_pairs, raise_in_list
+from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
 from segpost.metrics.ratios import Float64, Int64
 from segpost.metrics.reading import as_reading
+from segpost.metrics.suspicious_preds import warn_of_invalid_preds
+from segpost.metrics.suspicious_targets import warn_of_targets
 from segpost.runtimes.convention import Convention
 from segpost.runtimes.table import ConventionName
 
+B = TypeVar("B", bound="BoundaryMeasure")
+
 
 class BoundaryMeasure(Measure):
-    """Counts along boundaries: every image is measured on its own."""
+    """Counts along boundaries: every image is measured on its own.
+
+    All pixels are counted, too, to see what the labels mean. These counts are in no saved state.
+    """
+
+    _confusion: ConfusionMatrix | None = None  # in pickles of the first release, and after loading
 
     def __init__(
         self,
@@ -76,6 +87,7 @@ class BoundaryMeasure(Measure):
                     if image.target.size:
                         table = count_pair(image, rules, nan, batch=pair)
                         part._measure(image.labels()[None], image.target[None], table)
+                        part._count_labels(image, rules, table)
                     if name is not None:
                         part._name_image(name)
                         batch._merge(part)
@@ -95,6 +107,37 @@ class BoundaryMeasure(Measure):
     def _measure(self, preds: Array, target: Array, table: CountTable) -> None:
         """Add one image: labels of shape (1, H, W), and their confusion counts."""
         raise NotImplementedError
+
+    def _count_labels(self, pair: PredictionPair, rules: LabelRules, table: CountTable) -> None:
+        """Add the confusion counts of an image."""
+        confusion = self._confusion
+        if confusion is not None:
+            outside = out_of_range_pairs(pair, rules) if table.has_invalid_labels else {}
+            confusion._commit(table.to_state(), outside, confusion._images)
+
+    def _warn_of_labels(self) -> None:
+        """Warn as `ConfusionMatrix.compute` does of labels that are no classes of the data set."""
+        with self._lock:
+            counts = None if self._confusion is None else self._confusion.snapshot()
+        if counts is not None:
+            warn_of_invalid_preds(counts)
+            warn_of_targets(counts)
+
+    def _reset_base(self) -> None:
+        super()._reset_base()
+        self._confusion = ConfusionMatrix(self.num_classes, ignore_index=self._ignored)
+
+    def _load(self, totals: dict[str, Any]) -> None:
+        super()._load(totals)
+        self._confusion = None
+
+    def _merge(self: B, other: B) -> None:
+        super()._merge(other)
+        one, two = self._confusion, other._confusion
+        if one is None or two is None:
+            self._confusion = None
+        else:
+            one._commit(two.state, two.outside, one._images)
 
     def _without_ignored(self, values: Float64) -> Float64:
         """Set the values of classes that are an `ignore_index` to NaN; they are in no mean."""

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._core.contract import Array
-from segpost.objects.run_table import RunTable, rank_labels
+from segpost.objects.run_table import RunTable, index_pixels, sort_stably
 
 
 def split_components(table: RunTable, connectivity: int) -> RunTable:
@@ -18,41 +19,45 @@ def split_components(table: RunTable, connectivity: int) -> RunTable:
     Parameters
     ----------
     table : RunTable
-    connectivity : {4, 8}
-        Whether pixels that only share a corner are connected.
+    connectivity : {4, 8, 6, 18, 26}
+        The number of neighbors that a pixel, or a voxel, is connected to.
     """
+    if not len(table.labels):
+        return table
     component, counts = number_components(table, connectivity)
-    order = np.argsort(component, kind="stable")
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    region = table.region[order[offsets[:-1]]]
-    split = replace(
+    pixel = index_pixels(table.size, table.column, table.top)
+    order = sort_stably(component, len(counts))
+    begins = np.cumsum(counts) - counts
+    first_pixel = np.minimum.reduceat(pixel[order], begins)
+    region = table.region[order[begins]]
+    sequence = np.lexsort([first_pixel, region])
+    rank = np.empty_like(sequence)
+    rank[sequence] = np.arange(len(sequence))
+    order = sort_stably(rank[component], len(counts))
+    region = region[sequence]
+    return replace(
         table,
         labels=table.labels[region],
-        offsets=offsets,
+        offsets=np.concatenate([[0], np.cumsum(counts[sequence])]),
         column=table.column[order],
         top=table.top[order],
         bottom=table.bottom[order],
         total=None if table.total is None else table.total[order],
         scores=None if table.scores is None else table.scores[region],
     )
-    return split.select(np.lexsort([split.first_pixel, region]))
 
 
 def number_components(table: RunTable, connectivity: int) -> tuple[Array, Array]:
     """Return the number of the component of every run, and how many runs each has."""
-    from segpost._backends.numba.objects.connect import connect_runs  # Numba takes long to import
-
-    parent = np.arange(len(table.column), dtype=np.int64)
-    reach = 1 if connectivity == 8 else 0
-    connect_runs(table.offsets, table.column, table.top, table.bottom, reach, parent)
-    _, component, counts = rank_labels(parent)
-    return component, counts
+    component = registry.host_backend().label_components(
+        table.offsets, table.column, table.top, table.bottom, max(table.size[1], 1), connectivity
+    )
+    return component, np.bincount(component)
 
 
 def measure_perimeters(table: RunTable) -> Array:
     """Return how many sides of pixels are between every region and the rest, int64."""
-    from segpost._backends.numba.objects.connect import count_contacts
-
-    contacts = np.zeros(len(table.labels), np.int64)
-    count_contacts(table.offsets, table.column, table.top, table.bottom, contacts)
+    contacts = registry.host_backend().count_contacts(
+        table.offsets, table.column, table.top, table.bottom
+    )
     return 2 * np.diff(table.offsets) + 2 * (table.area - contacts)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost.objects.components import number_components
 from segpost.objects.run_table import RunTable
 
@@ -69,21 +70,7 @@ def _is_disjoint(table: RunTable) -> bool:
 
 def _complement(table: RunTable) -> RunTable:
     """Return the runs of the pixels in the box of every region that are not of the region."""
-    from segpost._backends.numba.objects.complement import write_complement
-
-    size = len(table.column) + int((table.box[:, 2] + np.diff(table.offsets)).sum())
-    column, top, bottom = (np.empty(size, np.int32) for _ in range(3))
-    offsets = np.zeros(len(table.offsets), np.int64)
-    write_complement(
-        table.offsets,
-        table.column,
-        table.top,
-        table.bottom,
-        table.box,
-        offsets,
-        column,
-        top,
-        bottom,
+    offsets, column, top, bottom = registry.host_backend().complement_runs(
+        table.offsets, table.column, table.top, table.bottom, table.box
     )
-    count = offsets[-1]
-    return RunTable(table.size, table.labels, offsets, column[:count], top[:count], bottom[:count])
+    return RunTable(table.size, table.labels, offsets, column, top, bottom)

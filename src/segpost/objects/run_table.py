@@ -90,8 +90,16 @@ class RunTable:
         """The row-major index of the first pixel of every region, int64."""
         if not len(self.labels):
             return np.zeros(0, np.int64)
-        index = self.top.astype(np.int64) * self.size[1] + self.column
+        index = index_pixels(self.size, self.column, self.top)
         return np.minimum.reduceat(index, self.offsets[:-1])
+
+    def largest_of_labels(self) -> Array:
+        """Return the largest region of every label; the first of several of one size."""
+        order = np.lexsort([-self.area, self.labels])
+        labels = self.labels[order]
+        is_first = np.ones(len(labels), bool)
+        is_first[1:] = labels[1:] != labels[:-1]
+        return np.sort(order[is_first])
 
     def has_same_values(self, other: RunTable) -> bool:
         """Return whether size, labels, runs and mean confidence are those of another table."""
@@ -123,6 +131,13 @@ class RunTable:
         )
 
 
+def index_pixels(size: tuple[int, ...], column: Array, row: Array) -> Array:
+    """Return the row-major index of pixels, int64; column x of slice z is z * width + x."""
+    height, width = size
+    z, x = np.divmod(column.astype(np.int64), max(width, 1))
+    return np.asarray((z * height + row) * width + x)
+
+
 def as_read_only(array: Array) -> Array:
     """Return a view that cannot be written to: the array is kept."""
     view = array.view()
@@ -151,7 +166,7 @@ def group_runs(
     is_disjoint : bool
     """
     labels, rank, counts = rank_labels(label)
-    order = np.argsort(rank, kind="stable")  # of 16 bits it is a radix sort
+    order = sort_stably(rank, len(labels))
     return RunTable(
         size,
         labels,
@@ -162,6 +177,13 @@ def group_runs(
         None if total is None else total[order],
         is_disjoint=is_disjoint,
     )
+
+
+def sort_stably(numbers: Array, stop: int) -> Array:
+    """Return the order of numbers from 0 to stop - 1; those of 16 bits take linear time."""
+    if stop <= 1 << 16:
+        numbers = numbers.astype(np.uint16)
+    return np.argsort(numbers, kind="stable")
 
 
 def rank_labels(label: Array) -> tuple[Array, Array, Array]:
@@ -179,5 +201,4 @@ def rank_labels(label: Array) -> tuple[Array, Array, Array]:
         table = np.zeros(high - low + 1, np.int64)
         table[present] = np.arange(len(present))
         rank = table[shifted]
-    small = np.uint16 if len(labels) <= 1 << 16 else np.int64
-    return labels.astype(np.int64), rank.astype(small), counts
+    return labels.astype(np.int64), rank, counts

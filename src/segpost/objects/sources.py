@@ -11,11 +11,17 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core import arguments, rle
 from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
+from segpost._core.device import to_host
 from segpost._core.errors import format_index, warn_of_input
 from segpost._core.object_contract import Runs
-from segpost._core.validation import as_label_array, check_same_device, refuse_image_as_labels
+from segpost._core.validation import (
+    as_label_array,
+    check_int64_labels,
+    check_same_device,
+    refuse_image_as_labels,
+)
 from segpost.objects.codes import runs_of_counts
-from segpost.objects.run_table import RunTable, group_runs
+from segpost.objects.run_table import RunTable, group_runs, index_pixels
 
 MAX_NARROW = 4  # pixels of masks that are rather an axis of masks
 MIN_SIDE = 32  # of their size then
@@ -39,7 +45,7 @@ def table_of_labels(
     if array.ndim != 2:
         raise ValueError(
             f"labels must be of one image, (H, W), got shape {array.shape}: "
-            "[segpost.regions(one) for one in labels] of a batch"
+            "[segpost.regions(one) for one in labels] of a batch, volume=True of a volume"
         )
     values = None
     if confidence is not None:
@@ -47,9 +53,9 @@ def table_of_labels(
         check_same_device(source, "labels", value_source, "confidence")
         values = check_confidence(value_source.kind, value_source.array, array.shape, "labels")
     backend = registry.backend(array, values, operation="find_runs")
-    if source.kind == "uint64" and array.size and int(array.max()) >= 2**63:
-        raise ValueError(f"labels must be below 2**63, got {int(array.max())}")
     runs = backend.find_runs(array[None], None if values is None else values[None])
+    if source.kind == "uint64":
+        check_int64_labels(array, runs.label)
     return table_of_runs(runs, array.shape, num_classes, ignore_index, is_byte=is_uint8(values))
 
 
@@ -69,7 +75,7 @@ def table_of_runs(
         runs = select_runs(runs, runs.label != ignored)
     if num_classes is not None:
         classes = arguments.as_count(num_classes, "num_classes", 1)
-        _check_classes(runs, width, classes, ignored)
+        _check_classes(runs, (height, width), classes, ignored)
     total = runs.total
     if total is not None and is_byte:
         total = total / 255.0
@@ -82,15 +88,17 @@ def select_runs(runs: Runs, kept: Array) -> Runs:
     return Runs(runs.column[kept], runs.top[kept], runs.bottom[kept], runs.label[kept], total)
 
 
-def _check_classes(runs: Runs, width: int, classes: int, ignored: int | None) -> None:
+def _check_classes(runs: Runs, size: tuple[int, int], classes: int, ignored: int | None) -> None:
     """Raise an error for labels that are no class."""
     bad = (runs.label < 0) | (runs.label >= classes)
     if not bad.any():
         return
     wrong = select_runs(runs, bad)
-    first = int((wrong.top.astype(np.int64) * width + wrong.column).argmin())
+    index = index_pixels(size, wrong.column, wrong.top)
+    first = int(index.argmin())
     allowed = f"0..{classes - 1}" + ("" if ignored is None else f" or {ignored}")
-    position = (wrong.top[first], wrong.column[first])
+    z, pixel = divmod(int(index[first]), size[0] * size[1])
+    position = divmod(pixel, size[1]) if z == 0 else (z, *divmod(pixel, size[1]))
     raise ValueError(
         f"labels have {int((wrong.bottom - wrong.top).sum())} values outside {allowed}, first "
         f"{wrong.label[first]} at {format_index(position)}; pass ignore_index={wrong.label[first]} "
@@ -148,7 +156,7 @@ def table_of_masks(masks: Any, confidence: object) -> RunTable:
             shape = value_source.array.shape
             expected = (height, width) if len(shape) == 2 else (count, height, width)
             values = check_confidence(value_source.kind, value_source.array, expected, "masks")
-            values = np.broadcast_to(values, array.shape)
+            values = np.broadcast_to(values, array.shape, subok=True)  # of a device, too
     backend = registry.backend(array, values, operation="find_runs")
     runs = backend.find_runs(array, values)
     bad = (runs.label != 0) & (runs.label != 1)
@@ -222,7 +230,7 @@ def _as_scores(confidence: Array, count: int) -> Array:
             f"confidence of shape {confidence.shape} does not fit {count} masks: one number each, "
             "or one for every pixel"
         )
-    scores = np.array(confidence, np.float64)
+    scores = np.array(to_host(confidence), np.float64)
     is_above = (scores > 1) & np.isfinite(scores)
     if is_above.any():
         cure = "percentages become confidence / 100"

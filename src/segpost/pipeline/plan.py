@@ -20,9 +20,7 @@ from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
 from segpost._core.suspicious_logits import (
     check_sides,
     warn_by_image,
-    warn_of_class_axis,
-    warn_of_reshape,
-    warn_of_volume,
+    warn_of_layout,
 )
 from segpost._core.suspicious_probabilities import warn_of_probabilities
 from segpost.color.datasets import list_palettes_of
@@ -111,10 +109,8 @@ def build_plan(
         options.scale,
         pixel_bytes=n * pixel_bytes,
     )
-    warn_of_class_axis(array, class_axis)
-    warn_of_reshape(array, class_axis)
-    if n > 1 and options.is_axis_default and options.size is None and options.palette is None:
-        warn_of_volume(array, VOLUME_CURE)
+    may_be_volume = options.is_axis_default and options.size is None and options.palette is None
+    warn_of_layout(array, class_axis, VOLUME_CURE if may_be_volume else "")
     if options.letterbox is None and size[0] != size[1]:
         if image is not None:
             warn_by_image(logits, image, class_axis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
 from segpost._core import sampling
@@ -72,12 +73,19 @@ def plan_resampling(
         return _plan_scale(shape, size, grid, letterbox, scale, nearest, pixel_bytes)
     if letterbox is not None:
         return _plan_crop(shape, size, grid, letterbox, pixel_bytes)
-    if size is None:
-        return Resampling(shape)
-    size = as_output_size(size, len(shape))
+    size = shape if size is None else as_output_size(size, len(shape))
+    if size != shape and 0 not in shape:
+        _check_memory(size, pixel_bytes, "size {}", size)
+    return _plan_size(shape, size, grid, nearest)
+
+
+@lru_cache(maxsize=256)
+def _plan_size(
+    shape: tuple[int, ...], size: tuple[int, ...], grid: object, nearest: int | None
+) -> Resampling:
+    """Plan the resampling to a size that was checked."""
     if size == shape or 0 in shape:
         return Resampling(shape)
-    _check_memory(size, pixel_bytes, "size {}", size)
     return Resampling(size, _axes_of(shape, size, grid, nearest=nearest))
 
 
@@ -158,10 +166,17 @@ def _axes_of(
 
 def _check_memory(size: tuple[int, ...], pixel_bytes: int, argument: str, *values: object) -> None:
     """Refuse a size of the results, by an argument of values, that needs too much memory."""
-    needed = TABLE_BYTES * sum(size) + pixel_bytes * math.prod(size)
+    table_bytes, pixels = _extent_of(size)
+    needed = table_bytes + pixel_bytes * pixels
     if needed >= UNCHECKED:
         cure = "pass a smaller size, or compute the image in parts"
         check_memory(needed, argument.format(*values), cure)
+
+
+@lru_cache(maxsize=256)
+def _extent_of(size: tuple[int, ...]) -> tuple[int, int]:
+    """Return the bytes of the tables of all axes, and the number of pixels."""
+    return TABLE_BYTES * sum(size), math.prod(size)
 
 
 def _plan_crop(

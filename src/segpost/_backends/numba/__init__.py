@@ -2,9 +2,16 @@
 
 from segpost._backends.numba import color, queries, spatial
 from segpost._backends.numba.crf import solver
-from segpost._backends.numba.labels import masks, operations, ranking, volume_masks, volumes
+from segpost._backends.numba.labels import (
+    majority,
+    masks,
+    operations,
+    ranking,
+    volume_masks,
+    volumes,
+)
 from segpost._backends.numba.metrics import boundary, confusion, instances
-from segpost._backends.numba.objects import runs
+from segpost._backends.numba.objects import connect, polygons, runs
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import features
 from segpost._backends.reference import queries as defined_queries
@@ -17,10 +24,13 @@ globals().update(
         boundary,
         color,
         confusion,
+        connect,
         features,
         instances,
+        majority,
         masks,
         operations,
+        polygons,
         queries,
         ranking,
         rle,

@@ -4,6 +4,7 @@ from segpost._backends.operations import collect_operations
 from segpost._backends.reference import (
     boundary,
     color,
+    components,
     confusion,
     crf,
     features,
@@ -13,6 +14,8 @@ from segpost._backends.reference import (
     objects,
     queries,
     ranking,
+    resize,
+    rings,
     spatial,
     volumes,
 )
@@ -23,6 +26,7 @@ globals().update(
     collect_operations(
         boundary,
         color,
+        components,
         confusion,
         crf,
         features,
@@ -32,6 +36,8 @@ globals().update(
         objects,
         queries,
         ranking,
+        resize,
+        rings,
         rle,
         run_lengths,
         spatial,

@@ -28,7 +28,7 @@ from segpost.files.tensors import LOGITS_SUFFIXES
 EXAMPLES = (
     "segpost run logits.npy --image photo.png --palette voc --out pictures",
     "segpost run logits/ --out labels --jobs 4 --resume",
-    "segpost run case.npz --volume --like case_0000.nii.gz --want labels,confidence --out labels",
+    "segpost run case.npz --volume --like case_0000.nii.gz --want labels,confidence --out cases",
 )
 
 
@@ -64,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         images = LikeImages(arguments.like) if is_volume else Images(arguments.image)
         suffixes = (*LOGITS_SUFFIXES, *NIFTI_SUFFIXES) if is_volume else LOGITS_SUFFIXES
         files = list_files(arguments.logits, arguments.glob, journal, arguments.key, suffixes)
+        is_searched = any(path.is_dir() for path in arguments.logits)
+        images.warn_of_files([file.name for file in files], is_searched=is_searched)
         inputs = [*(file.path for file in files), *images.paths()]
         items = _list_items(files, arguments, images)
         outputs = OutputFolder(

@@ -7,6 +7,12 @@ from typing import Any
 import numpy as np
 
 from segpost._backends.numba.threads import kernel
+from segpost._core.contract import Array
+
+
+def resize_majority(labels: Array, count: int, out: Array) -> None:
+    """Write the label with the largest area of every pixel."""
+    take_majority(np.ascontiguousarray(labels), count, out)
 
 
 @kernel

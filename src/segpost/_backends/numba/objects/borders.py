@@ -1,4 +1,4 @@
-"""Borders of runs as a graph, and its arcs and rings: see `segpost.objects.borders`."""
+"""Borders of runs as a graph, and its arcs and rings: see `polygons`."""
 
 from __future__ import annotations
 
