@@ -64,8 +64,7 @@ def test_a_folder_with_the_images_of_its_cases(
 ) -> None:
     """All formats have the same labels; confidence is that of the probabilities."""
     words = (cases, "--like", "imagesTs", "--want", "labels,confidence")
-    with segpost.use_backend("numba"):
-        status, error = run(capsys, *words)
+    status, error = run(capsys, *words)
     assert (status, error) == (0, "")
     assert sorted(path.name for path in Path("out").glob("[!.]*")) == [
         f"case_{k:04}.{what}.nii.gz" for k in (1, 2, 3) for what in ("confidence", "labels")
@@ -176,6 +175,7 @@ def test_inputs_that_do_not_fit(cases: Path, capsys: pytest.CaptureFixture[str])
     assert run(capsys, "last.npy", "--like", like, "--axis", "-1", "--overwrite") == (0, "")
 
 
+@pytest.mark.filterwarnings("default::segpost.InputWarning")
 def test_the_nearest_sample_along_the_finest_axis_is_a_warning(
     cases: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,7 +183,7 @@ def test_the_nearest_sample_along_the_finest_axis_is_a_warning(
     words = (cases / "case_0001.npy", "--like", like, "--overwrite")
     status, error = run(capsys, *words, "--nearest-axis", "2")
     assert status == 0
-    assert "along the axis with the finest spacing, 1.25 mm" in error
+    assert "--nearest-axis 2 takes the nearest sample along the axis with the finest" in error
     assert "3 x 1.5 x 1.25 mm (D x H x W). It is meant for the coarsest: --nearest-axis 0" in error
     assert run(capsys, *words, "--nearest-axis", "0") == (0, "")
 

@@ -52,8 +52,7 @@ def test_logits_of_another_size_have_the_labels_of_argmax() -> None:
 
 def test_a_sigmoid_head() -> None:
     head, target = LOGITS[0, :1], (TARGET[0] == 1).astype(np.uint8)
-    with segpost.use_backend("numba"):
-        counts = segpost.confusion_matrix(head, target, num_classes=2, volume=True, threshold=0.75)
+    counts = segpost.confusion_matrix(head, target, num_classes=2, volume=True, threshold=0.75)
     labels = (head[0] > np.log(3)).astype(np.uint8)
     np.testing.assert_array_equal(counts, segpost.confusion_matrix(labels, target, num_classes=2))
 

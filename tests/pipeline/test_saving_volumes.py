@@ -18,8 +18,7 @@ WANTED = ("labels", "confidence", "probabilities", "entropy", "margin", "topk")
 
 def made(**options: Any) -> Segmentation:
     """Every result of a volume."""
-    with segpost.use_backend("numba"):
-        return segpost.postprocess(logit_volume(), volume=True, want=WANTED, **options)
+    return segpost.postprocess(logit_volume(), volume=True, want=WANTED, **options)
 
 
 @pytest.fixture
@@ -53,13 +52,12 @@ def test_every_result_is_that_of_an_array_file(tmp_path: Path) -> None:
 
 
 def test_a_batch_of_one_and_channels_last(tmp_path: Path, image: Path) -> None:
-    with segpost.use_backend("numba"):
-        seg = segpost.postprocess(
-            np.moveaxis(logit_volume(), 0, -1)[None],
-            axis=-1,
-            volume=True,
-            want=("labels", "probabilities"),
-        )
+    seg = segpost.postprocess(
+        np.moveaxis(logit_volume(), 0, -1)[None],
+        axis=-1,
+        volume=True,
+        want=("labels", "probabilities"),
+    )
     seg.save(tmp_path / "labels.nii", like=image)
     seg.save(tmp_path / "p.nii", what="probabilities", like=image)
     one = made()

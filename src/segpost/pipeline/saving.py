@@ -189,9 +189,16 @@ def save_volume(
 
 
 def save_slices(
-    segmentation: Any, path: str | PathLike[str], ending: str, like: str | PathLike[str] | None
+    segmentation: Any,
+    path: str | PathLike[str],
+    ending: str,
+    like: str | PathLike[str] | None,
+    title: str | None = None,
 ) -> None:
-    """Write the labels of a volume over its image: a page with a slider, or a GIF."""
+    """Write the labels of a volume over its image: a page with a slider, or a GIF.
+
+    The title of the page is by default the name of its file.
+    """
     from segpost.pipeline import slice_page
     from segpost.pipeline.volume_slices import slices_of
 
@@ -202,7 +209,7 @@ def save_slices(
     if ending == ".gif":
         slice_page.write_slice_animation(Path(path), slices, alpha)
     else:
-        slice_page.write_slice_page(Path(path), slices, segmentation.shares(), alpha)
+        slice_page.write_slice_page(Path(path), slices, segmentation.shares(), alpha, title)
 
 
 def save_record(path: str | PathLike[str], what: Want, value: Any, index: Any) -> None:

@@ -120,13 +120,17 @@ def format_slice_page(
 
 
 def write_slice_page(
-    path: Path, slices: VolumeSlices, shares: Mapping[int, float], alpha: float
+    path: Path,
+    slices: VolumeSlices,
+    shares: Mapping[int, float],
+    alpha: float,
+    title: str | None = None,
 ) -> None:
-    """Write the page of `format_slice_page`, atomically."""
+    """Write the page of `format_slice_page`, atomically; the title is by default its name."""
     from segpost.files import write_text
 
-    name = display_path(Path(path.name.removesuffix(".html").removesuffix(".overlay")))
-    write_text(path, format_slice_page(slices, shares, name, alpha))
+    title = display_path(Path(path.stem)) if title is None else title
+    write_text(path, format_slice_page(slices, shares, title, alpha))
 
 
 def write_slice_animation(path: Path, slices: VolumeSlices, alpha: float) -> None:

@@ -14,6 +14,7 @@ from segpost.cli.run.volume_arguments import VOLUME_OUTPUTS
 from segpost.files.arrays import archive_array_name
 from segpost.files.geometry import VolumeGeometry, format_size, warn_of_fine_axis
 from segpost.files.nifti import NIFTI_SUFFIXES, read_nifti_header
+from segpost.pipeline.saving import save_slices
 
 CHANNELS = ("", "_0000")  # what nnU-Net puts behind the name of a case for its first image
 PROBABILITIES = ("probabilities", "softmax")  # the names of the array in nnU-Net's .npz files
@@ -91,13 +92,20 @@ class VolumeMaker:
             options["convention"] = segpost.Convention(kind="probabilities", axis=axis)
         return segpost.postprocess(logits, size=size, **options)
 
-    def save(self, seg: segpost.Segmentation, folder: Path, like: Path | None) -> list[str]:
+    def save(
+        self, seg: segpost.Segmentation, folder: Path, item: Item, like: Path | None
+    ) -> list[str]:
         """Write the outputs of an item into a folder, and return their names."""
         names = []
         for what in VOLUME_OUTPUTS:
-            if what in self.want:
-                names.append(volume_name(what, like is not None, self.drawing))
-                seg.save(folder / names[-1], what=what, like=like)
+            if what not in self.want:
+                continue
+            names.append(volume_name(what, like is not None, self.drawing))
+            path = folder / names[-1]
+            if what == "overlay":
+                save_slices(seg, path, path.suffix, like, display_path(Path(item.name)))
+            else:
+                seg.save(path, what=what, like=like)
         return names
 
     def _check_size(self, size: tuple[int, ...], like: Path, geometry: VolumeGeometry) -> None:

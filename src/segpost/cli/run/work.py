@@ -124,7 +124,7 @@ class Worker:
         volumes = self.volumes
         if volumes is not None:
             result = volumes.segment(item, image_path)
-            return lambda folder: volumes.save(result, folder, image_path)
+            return lambda folder: volumes.save(result, folder, item, image_path)
         logits = item.read()
         image = None if image_path is None else self.images.read(image_path)
         size = self.size
