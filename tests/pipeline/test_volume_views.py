@@ -53,6 +53,9 @@ def test_the_center_is_in_the_largest_region() -> None:
     z, y, x = find_center(labels)
     assert (z, labels[z, y, x]) == (8, 1)
     assert find_center(np.zeros((4, 6, 8), np.uint8)) == (2, 3, 4)
+    pair = np.zeros((1, 9, 20), np.uint8)
+    pair[0, 2:7, 1:6] = pair[0, 3:6, 15:19] = 3
+    assert find_center(pair) == (0, 4, 3)
     ring = np.zeros((1, 9, 9), np.uint8)
     ring[0, 1:8, 1:8] = 1
     ring[0, 2:7, 2:7] = 0

@@ -121,8 +121,8 @@ def slices_of(
 def find_center(labels: Array) -> tuple[int, int, int]:
     """Return z, y, x of a voxel in the middle of the largest region, without the background.
 
-    It is the label with the most voxels, in the slice where it has the most: there a voxel of it
-    that is next to its centroid. Without any region it is the middle of the volume.
+    It is the label with the most voxels, in the slice where it has the most: there a voxel of its
+    largest component, next to the centroid. Without any region it is the middle of the volume.
 
     Examples
     --------
@@ -133,6 +133,7 @@ def find_center(labels: Array) -> tuple[int, int, int]:
     >>> find_center(labels)
     (3, 3, 5)
     """
+    from segpost.objects.api import regions
     from segpost.objects.counting import measure_shares
 
     largest = next((label for label in measure_shares(labels) if label != BACKGROUND), None)
@@ -140,7 +141,9 @@ def find_center(labels: Array) -> tuple[int, int, int]:
         depth, height, width = labels.shape
         return depth // 2, height // 2, width // 2
     z = int(np.argmax([np.count_nonzero(plane == largest) for plane in labels]))
-    places = np.argwhere(labels[z] == largest)
+    mask = (labels[z] == largest).astype(np.uint8)
+    component = regions(mask, connectivity=8, ignore_index=0).keep_largest().to_labels()
+    places = np.argwhere(np.asarray(component) == 1)
     nearest = ((places - places.mean(axis=0)) ** 2).sum(axis=1).argmin()
     y, x = places[nearest].tolist()
     return z, y, x
