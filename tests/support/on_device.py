@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from emulated.build import build, compiler
 
+from segpost._backends import features
 from segpost._backends.cuda.backend import CudaBackend
 from segpost._backends.cuda.devices import Devices
-from segpost._backends.reference import features
 from segpost._core import extensions, rle, run_lengths
 from segpost._core.arrays import widen
 from segpost._core.contract import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segpost import _cpu
+from segpost._backends import features
 from segpost._backends.operations import collect_operations
-from segpost._backends.reference import features
 from segpost._backends.volumes import sum_volumes
 from segpost._core import contract
 from segpost._core.contract import (
@@ -69,6 +69,12 @@ def rank_classes(
     return _cpu.rank_classes(
         logits, axes, labels, confidence, entropy, margin, top_labels, top_probabilities
     )
+
+
+def softmax(
+    logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
+) -> LogitErrors:
+    return _cpu.softmax(logits, axes, probabilities, confidence)
 
 
 def softmax_volume(

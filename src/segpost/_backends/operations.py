@@ -8,9 +8,9 @@ from typing import Any
 
 from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.contract import Backend
+from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations
 from segpost._core.query_contract import QueryOperations
-from segpost._core.volume_contract import VolumeOperations
 
 OPERATIONS = tuple(
     name

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy.typing as npt
 
 from segpost._core.boundary_contract import BoundaryOperations
-from segpost._core.logit_records import LogitErrors as LogitErrors
-from segpost._core.logit_records import Logits as Logits
+from segpost._core.logit_contract import LogitErrors as LogitErrors
+from segpost._core.logit_contract import Logits as Logits
+from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations, Runs
 from segpost._core.query_contract import QueryGrids as QueryGrids
 from segpost._core.query_contract import QueryMasks as QueryMasks
 from segpost._core.query_contract import QueryOperations
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, FilterTaps
-from segpost._core.volume_contract import VolumeOperations
 
 Array = npt.NDArray[Any]
 

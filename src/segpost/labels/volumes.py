@@ -10,7 +10,7 @@ import numpy as np
 from segpost._core import arguments
 from segpost._core.arrays import Array
 from segpost._core.contract import Backend, LogitErrors, Logits
-from segpost._core.device import DeviceArray
+from segpost._core.device import context_of
 from segpost._core.sampling import Axes, Axis, VolumeAxes
 
 AXES = ("z", "y", "x")  # of VolumeAxes, in order
@@ -62,7 +62,7 @@ def label_volumes(
 ) -> LogitErrors:
     """Write the labels of volumes, logits of shape (N, C, d, h, w) to labels (N, D, H, W)."""
     values = logits.values
-    if axes is not None and (axes.nearest is None or isinstance(labels, DeviceArray)):
+    if axes is not None and (axes.nearest is None or not context_of(labels).on_cpu):
         return backend.argmax_volume(logits, axes, labels)
     if axes is not None and axes.nearest is not None:
         return _label_nearest(backend, logits, axes, axes.nearest, labels)

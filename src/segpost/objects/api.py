@@ -39,6 +39,12 @@ def regions(
 def regions(
     labels: Any,
     *,
+    logits: None = ...,
+    masks: None = ...,
+    size: None = ...,
+    grid: Grid = ...,
+    letterbox: None = ...,
+    axis: None = ...,
     num_classes: int | None = ...,
     confidence: Any = ...,
     connectivity: int | None = ...,

@@ -28,7 +28,6 @@ from segpost.pipeline.queries.semantic import segment_semantic
 from segpost.pipeline.ranked import segment_ranked, with_probabilities_dtype
 from segpost.pipeline.results import RANKED, Want
 from segpost.pipeline.segmentation import Segmentation, WantT
-from segpost.pipeline.volumes import segment_volumes
 from segpost.runtimes.convention import Convention
 from segpost.runtimes.table import ConventionName
 from segpost.spatial.letterbox import Letterbox
@@ -238,6 +237,8 @@ def postprocess(
         want=want,
     )
     if options.volume:
+        from segpost.pipeline.volumes import segment_volumes  # most calls are of images
+
         return segment_volumes(logits, image, options)
     kind = "logits"
     if options.convention is not None and options.convention.kind == "queries":

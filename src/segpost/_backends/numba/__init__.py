@@ -1,5 +1,6 @@
 """The Numba backend: the operations for installations without a C++ compiler."""
 
+from segpost._backends import features
 from segpost._backends.numba import color, queries, spatial
 from segpost._backends.numba.crf import solver
 from segpost._backends.numba.labels import (
@@ -13,7 +14,6 @@ from segpost._backends.numba.labels import (
 from segpost._backends.numba.metrics import boundary, confusion, instances
 from segpost._backends.numba.objects import connect, polygons, runs
 from segpost._backends.operations import collect_operations
-from segpost._backends.reference import features
 from segpost._backends.reference import queries as defined_queries
 from segpost._backends.volumes import image_by_image
 from segpost._core import rle, run_lengths

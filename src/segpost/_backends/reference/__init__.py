@@ -1,5 +1,6 @@
 """The reference backend: NumPy in float64, the definition that tests compare backends with."""
 
+from segpost._backends import features
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import (
     boundary,
@@ -7,7 +8,6 @@ from segpost._backends.reference import (
     components,
     confusion,
     crf,
-    features,
     instances,
     labels,
     masks,
