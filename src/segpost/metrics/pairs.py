@@ -29,7 +29,6 @@ from segpost._core.suspicious_logits import warn_by_target
 from segpost._core.suspicious_probabilities import warn_of_probabilities
 from segpost.metrics.reading import Reading
 from segpost.metrics.suspicious_preds import refuse_one_hot
-from segpost.metrics.volume_pairs import as_volume_labels
 from segpost.spatial.resampling import plan_resampling
 
 
@@ -156,6 +155,8 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
     preds, kind = reading.pick(preds)
     target_array = as_input_array(target, "target")
     if reading.volume:
+        from segpost.metrics.volume_pairs import as_volume_labels  # most calls are of images
+
         preds = as_volume_labels(preds, target_array, classes, reading)
         of_labels = reading._replace(volume=False, axis=-3, threshold=None, quantization=None)
         return as_pair(preds, target, classes, of_labels)._replace(image_axes=3)

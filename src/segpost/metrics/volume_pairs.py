@@ -6,8 +6,6 @@ from typing import Any
 
 from segpost._core import logits as core_logits
 from segpost._core.arrays import InputArray, as_input_array
-from segpost.labels.masks import binarize
-from segpost.labels.operations import argmax
 from segpost.metrics.reading import Reading
 
 SPATIAL = 3
@@ -58,9 +56,13 @@ def as_volume_labels(preds: Any, target: InputArray, classes: int, reading: Read
         "nan": reading.nan,
     }
     if reading.threshold is None:
+        from segpost.labels.operations import argmax  # for logits of volumes alone
+
         return argmax(preds, **options)
     if channels != 1:
         raise ValueError(f"threshold is for logits of one class, got {channels}")
+    from segpost.labels.masks import binarize
+
     quantization = reading.quantization
     return binarize(
         preds, threshold=reading.threshold, quantization=quantization, encoding="labels", **options

@@ -24,7 +24,6 @@ from segpost.pipeline.plan import call_settings, check_type, pixel_bytes_of
 from segpost.pipeline.ranked import as_levels
 from segpost.pipeline.results import OF_PROBABILITIES, TopK
 from segpost.pipeline.segmentation import Segmentation
-from segpost.pipeline.volume_probabilities import segment_probability_volumes
 from segpost.spatial.resampling import plan_resampling
 
 OUTPUTS = OF_PROBABILITIES | {"labels"}
@@ -64,6 +63,8 @@ def segment_volumes(logits: object, image: object, options: Options) -> Segmenta
     quantization = options.quantization or (1.0, 0.0)
     is_probabilities = options.convention is not None
     if is_probabilities and (options.threshold is not None or options.outputs != {"labels"}):
+        from segpost.pipeline.volume_probabilities import segment_probability_volumes
+
         return segment_probability_volumes(source, type(logits), options)
     if check_type(argument.kind, options):
         refuse_probabilities(argument, quantization, None)
