@@ -15,6 +15,7 @@ from segpost._core.degenerate_logits import may_be_degenerate, refuse_degenerate
 from segpost._core.device import context_of
 from segpost._core.logits import as_logits, resolve_threshold
 from segpost._core.sampling import VolumeAxes
+from segpost._core.suspicious_logits import warn_of_volume_axis
 from segpost._core.thresholds import cutoffs
 from segpost.labels.decoded import refuse_probabilities
 from segpost.labels.volume_masks import binarize_volumes
@@ -60,6 +61,7 @@ def segment_volumes(logits: object, image: object, options: Options) -> Segmenta
     n, classes, *grid_size = argument.values.shape
     if may_be_degenerate(argument):
         refuse_degenerate_logits(source, type(logits), call_settings(options, False))
+    warn_of_volume_axis(array, class_axis)
     quantization = options.quantization or (1.0, 0.0)
     is_probabilities = options.convention is not None
     if is_probabilities and (options.threshold is not None or options.outputs != {"labels"}):
