@@ -52,7 +52,7 @@ def test_four_axes_are_classes_first(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_logits(path), logits)
     np.testing.assert_array_equal(read_nifti(path, 2), logits[2])
     header = read_logits_header(path)
-    assert (header.shape, header.dtype) == (logits.shape, np.float32)
+    assert (header.shape, header.dtype) == (logits.shape, np.dtype("float32"))
     with pytest.raises(ValueError, match=r"labels are \(depth, height, width\), got 4 volumes"):
         read_nifti_labels(path)
 

@@ -12,8 +12,9 @@ from volume_files import AFFINE, SIZE, label_volume, logit_volume, nibabel, writ
 
 import segpost
 from segpost import Segmentation
+from segpost.pipeline.results import Want
 
-WANTED = ("labels", "confidence", "probabilities", "entropy", "margin", "topk")
+WANTED: tuple[Want, ...] = ("labels", "confidence", "probabilities", "entropy", "margin", "topk")
 
 
 def made(**options: Any) -> Segmentation:

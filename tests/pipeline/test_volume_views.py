@@ -69,8 +69,8 @@ def test_the_figure_has_three_planes_that_cross(segmentation: Segmentation, imag
         assert axes.get_title() == f"{'zyx'[axis]} = {center[axis]} of {SIZE[axis]}"
         (picture,) = axes.get_images()
         across = [k for k in range(3) if k != axis]
-        assert picture.get_array().shape[:2] == tuple(SIZE[k] for k in across)
-        lines = [line.get_xydata() for line in axes.lines]
+        assert np.asarray(picture.get_array()).shape[:2] == tuple(SIZE[k] for k in across)
+        lines = [np.asarray(line.get_xydata()) for line in axes.lines]
         assert [lines[0][0, 1], lines[1][0, 0]] == [center[k] for k in across]
         steps = [(3.0, 1.5, 1.25)[k] for k in across]
         assert axes.get_aspect() == pytest.approx(steps[0] / steps[1])
@@ -178,10 +178,11 @@ def test_what_cannot_be_drawn(tmp_path: Path, segmentation: Segmentation, image:
     picture = Segmentation(labels=labels_of_two()[0])
     out = tmp_path / "out"
     out.mkdir()
-    for seg, options, message in (
+    cases: list[tuple[Any, dict[str, Any], str]] = [
         (cut, {"like": image}, "labels are 23 x 20 x 16, and like="),
         (unknown, {}, r"labels have \d+ of 320 values"),
-    ):
+    ]
+    for seg, options, message in cases:
         with pytest.raises(ValueError, match=message):
             seg.save(out / "case.html", what="overlay", **options)
     with pytest.raises(ValueError, match=r"must end in \.html or \.gif for what='overlay'"):

@@ -90,11 +90,8 @@ def _names_by_label(labels: Mapping[str, Any], where: str) -> dict[int, str]:
                 "overlap, and every voxel is scored by its label: list one name a label in a text "
                 "file, one a line"
             )
-        name, label = (value, key) if isinstance(value, str) else (key, value)
-        is_label = isinstance(label, int) and not isinstance(label, bool)
-        if isinstance(label, str) and label.isdecimal():
-            label, is_label = int(label), True
-        if not is_label:
+        name, label = (value, _as_label(key)) if isinstance(value, str) else (key, _as_label(value))
+        if label is None:
             raise ValueError(f"{where}: {key!r}: {value!r} is no name with its label")
         if label in by_label:
             raise ValueError(
@@ -102,3 +99,10 @@ def _names_by_label(labels: Mapping[str, Any], where: str) -> dict[int, str]:
             )
         by_label[label] = name
     return by_label
+
+
+def _as_label(value: Any) -> int | None:
+    """Return a label that JSON has as a number, or as the text of a key; None of another value."""
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Callable
 
 from segpost.cli.options import file_path
+from segpost.pipeline.results import Want
 
-VOLUME_OUTPUTS = ("labels", "confidence", "overlay")
+VOLUME_OUTPUTS: tuple[Want, ...] = ("labels", "confidence", "overlay")
 DRAWINGS = ("html", "gif")  # of the overlay
 DEFAULT_ALPHA = 0.5  # weight of the colors in an overlay
 ONLY_IMAGES = ("image", "convention", "crf")  # options
