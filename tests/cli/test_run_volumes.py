@@ -110,12 +110,24 @@ def test_probabilities_of_other_files(cases: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("kind", ["html", "gif"])
 def test_the_overlay(cases: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
     like = Path("imagesTs") / "case_0001_0000.nii.gz"
-    words = ("--like", like, "--want", "overlay", "--overlay-as", kind)
+    Path("names.txt").write_text("background\nliver\ntumor\ncyst\n")
+    words = (
+        "--like",
+        like,
+        "--want",
+        "overlay",
+        "--overlay-as",
+        kind,
+        "--class-names",
+        "names.txt",
+    )
     assert run(capsys, cases / "case_0001.npy", *words) == (0, "")
     (path,) = Path("out").glob("[!.]*")
     assert path.name == f"case_0001.overlay.{kind}"
     if kind == "html":
-        assert "<h1>case_0001</h1>" in path.read_text()
+        text = path.read_text()
+        assert "<h1>case_0001</h1>" in text
+        assert "</span>liver " in text
 
 
 MISTAKES: list[tuple[tuple[object, ...], str]] = [
@@ -193,6 +205,7 @@ def test_what_is_for_volumes_needs_the_word(
 ) -> None:
     for words, message in (
         (["--like", "x.nii"], "--like is for volumes: pass --volume"),
+        (["--class-names", "x.txt"], "--class-names is for volumes"),
         (["--nearest-axis", "0"], "--nearest-axis is for volumes"),
         (["--probabilities"], "--probabilities is for volumes"),
         (["--size", "4", "4", "4"], "--size takes H W; D H W with --volume"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 def evaluate(capsys: pytest.CaptureFixture[str]) -> Evaluate:
     """The command without further arguments."""
     return Evaluate(capsys)
+
+
+def target_size(case: int) -> tuple[int, ...]:
+    """The size of a case."""
+    return (SIZE[0] - case, *SIZE[1:])
 
 
 def test_every_case_is_one_image(evaluate: Evaluate, folders: tuple[Path, Path]) -> None:
@@ -184,8 +190,11 @@ def test_the_page_shows_the_slice_with_the_most_differences(
         wrong = label_volume(k + 10)[: SIZE[0] - k]
         wrong[2] = (wrong[2] + 1) % 4
         write_volume(preds / f"case_{k:04}.nii.gz", wrong)
+        scan = np.full(target_size(k), 100, np.int16)
+        write_volume(preds.parent / "imagesTr" / f"case_{k:04}_0000.nii.gz", scan)
     page = preds.parent / "report.html"
-    status, _, err = evaluate(preds, targets, "--num-classes", "4", "--html", page)
+    images = ("--images", preds.parent / "imagesTr")
+    status, _, err = evaluate(preds, targets, "--num-classes", "4", "--html", page, *images)
     assert (status, err) == (0, "")
-    text = page.read_text()
-    assert text.count(", slice 2 of ") == 6  # target and prediction of every case
+    captions = re.findall(r"<figcaption>(\w+), slice 2 of \d</figcaption>", page.read_text())
+    assert sorted(captions) == 3 * ["image"] + 3 * ["prediction"] + 3 * ["target"]

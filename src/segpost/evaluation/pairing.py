@@ -12,9 +12,10 @@ from typing import NamedTuple, overload
 from segpost._core.text import display_path, format_names
 from segpost.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES
 from segpost.files.listing import DataFile, is_single_file, list_files
-from segpost.files.nifti import NIFTI_SUFFIXES
+from segpost.files.nifti import NIFTI_SUFFIXES, is_nifti
 from segpost.files.tensors import LOGITS_SUFFIXES
 
+FIRST_CHANNEL = "_0000"
 CHANNEL = re.compile(r"_\d{4}$")  # that nnU-Net puts behind the names of images
 
 
@@ -228,10 +229,15 @@ def add_instances(
 
 
 def find_images(images: Path, ids: Iterable[str]) -> dict[str, Path]:
-    """Return the image of every id that has one in a folder, by path, or else by name alone."""
+    """Return the image of every id that has one in a folder, by path, or else by name alone.
+
+    Of volumes it may be nnU-Net's first channel, whose name ends in _0000.
+    """
     by_key: dict[str, Path] = {}
-    for file in list_files(images, "images=", IMAGE_SUFFIXES):
+    for file in list_files(images, "images=", (*IMAGE_SUFFIXES, *NIFTI_SUFFIXES)):
         by_key.setdefault(file.key, file.path)
+        if file.key.endswith(FIRST_CHANNEL) and is_nifti(file.path):
+            by_key.setdefault(file.key.removesuffix(FIRST_CHANNEL), file.path)
     by_name = {_last_part(key): path for key, path in sorted(by_key.items(), reverse=True)}
     paths = {id_: by_key.get(id_) or by_name.get(_last_part(id_)) for id_ in ids}
     return {id_: path for id_, path in paths.items() if path is not None}

@@ -37,6 +37,13 @@ def add_volume_arguments(add: Callable[..., argparse.Action]) -> None:
         help="of volumes: the files hold probabilities, not logits; known of nnU-Net's .npz",
     )
     add(
+        "--class-names",
+        type=file_path,
+        metavar="FILE",
+        help="of volumes: names of the classes in the overlay, one a line, or nnU-Net's "
+        "dataset.json",
+    )
+    add(
         "--overlay-as",
         choices=DRAWINGS,
         default=DRAWINGS[0],
@@ -53,8 +60,14 @@ def check_volume_arguments(arguments: argparse.Namespace, want: set[str]) -> Non
         raise ValueError(
             f"--want {refused[0]} is for images; --volume writes {', '.join(VOLUME_OUTPUTS)}"
         )
-    if arguments.palette is not None and "overlay" not in want:
-        raise ValueError("--palette is for --want overlay: NIfTI files and arrays have no colors")
+    for name in ("palette", "class_names"):
+        if getattr(arguments, name) is not None and "overlay" not in want:
+            raise ValueError(
+                f"--{name.replace('_', '-')} is for --want overlay: NIfTI files and arrays have no "
+                "colors and names"
+            )
+    if arguments.palette is not None and arguments.class_names is not None:
+        raise ValueError("--palette has names of its own: leave it or --class-names out")
     for name in ONLY_IMAGES:
         if getattr(arguments, name) is not None:
             cure = ": --like IMAGE.nii.gz is the image of a volume" if name == "image" else ""
@@ -67,7 +80,7 @@ def check_volume_arguments(arguments: argparse.Namespace, want: set[str]) -> Non
 
 def check_image_arguments(arguments: argparse.Namespace) -> None:
     """Refuse arguments that only volumes have."""
-    for name in ("like", "nearest_axis"):
+    for name in ("like", "nearest_axis", "class_names"):
         if getattr(arguments, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for volumes: pass --volume")
     if arguments.probabilities:

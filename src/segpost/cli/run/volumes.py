@@ -11,6 +11,8 @@ import segpost
 from segpost._core.text import display_path
 from segpost.cli.run.inputs import Images, Item
 from segpost.cli.run.volume_arguments import VOLUME_OUTPUTS
+from segpost.color.distinct import repeated_colors
+from segpost.evaluation.class_names import read_class_names
 from segpost.files.arrays import archive_array_name
 from segpost.files.geometry import VolumeGeometry, format_size, warn_of_fine_axis
 from segpost.files.nifti import NIFTI_SUFFIXES, read_nifti_header
@@ -57,7 +59,6 @@ class VolumeMaker:
         self.want, self.size, self.drawing = want, arguments.size, arguments.overlay_as
         self.are_probabilities = arguments.probabilities
         quantization = arguments.quantization
-        palette = arguments.palette
         self.options: dict[str, Any] = {
             "volume": True,
             "axis": arguments.axis,
@@ -65,7 +66,7 @@ class VolumeMaker:
             "grid": arguments.grid,
             "threshold": arguments.threshold,
             "quantization": None if quantization is None else tuple(quantization),
-            "palette": None if palette is None else segpost.Palette.named(palette),
+            "palette": _palette_of(arguments),
             "want": (want - {"overlay"}) | {"labels"},
         }
 
@@ -119,6 +120,16 @@ class VolumeMaker:
         """Whether an .npz file says so by the name of its array."""
         path = item.file.path
         return path.suffix.lower() == ".npz" and archive_array_name(path) in PROBABILITIES
+
+
+def _palette_of(arguments: argparse.Namespace) -> segpost.Palette | None:
+    """Return names and colors of the classes, None where neither is known."""
+    if arguments.palette is not None:
+        return segpost.Palette.named(arguments.palette)
+    if arguments.class_names is None:
+        return None
+    names = read_class_names(arguments.class_names).names
+    return segpost.Palette(repeated_colors(len(names)), names)
 
 
 def read_geometry(path: Path) -> VolumeGeometry:
