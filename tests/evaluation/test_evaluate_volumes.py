@@ -198,3 +198,15 @@ def test_the_page_shows_the_slice_with_the_most_differences(
     assert (status, err) == (0, "")
     captions = re.findall(r"<figcaption>(\w+), slice 2 of \d</figcaption>", page.read_text())
     assert sorted(captions) == 3 * ["image"] + 3 * ["prediction"] + 3 * ["target"]
+
+
+def test_probabilities_beside_the_labels(evaluate: Evaluate, folders: tuple[Path, Path]) -> None:
+    """As nnU-Net saves both: the printed option chooses one of them."""
+    preds, targets = folders
+    for k in range(3):
+        np.savez(preds / f"case_{k:04}.npz", probabilities=logit_volume(k))
+    status, _, err = evaluate(preds, targets, "--num-classes", "4")
+    assert status == 2
+    assert "--pred-suffix says which are meant" in err
+    chosen = evaluate(preds, targets, "--num-classes", "4", "--pred-suffix", ".nii.gz", "--quiet")
+    assert chosen == (0, "", "")

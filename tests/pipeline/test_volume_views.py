@@ -190,6 +190,8 @@ def test_what_cannot_be_drawn(tmp_path: Path, segmentation: Segmentation, image:
     for options in ({"like": image}, {"spacing": (1, 1, 1)}):
         with pytest.raises(ValueError, match="like and spacing are for volumes"):
             picture.figure(**options)
+    with pytest.raises(ValueError, match="draw is for images"):
+        segmentation.draw(np.zeros((20, 16, 3), np.uint8))
     with pytest.raises(ValueError, match="three positive numbers"):
         segmentation.figure(spacing=(0, 1, 1))
     assert not list(out.iterdir())

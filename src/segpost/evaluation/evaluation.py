@@ -50,6 +50,8 @@ class Evaluation:
     ----------
     preds, targets : path
         A folder, searched with everything below it; a file; or a .txt file with a path a line.
+        Targets that are NIfTI files (.nii, .nii.gz) are volumes, and each is one image; their
+        predictions are NIfTI files of the same size and affine, or arrays.
     num_classes : int, optional
         Number of classes, where neither a palette nor names tell it.
     palette : str or Palette, optional

@@ -13,6 +13,7 @@ from segpost.cli.options import PALETTES, file_path, fraction, positive_integer,
 from segpost.cli.parser import CommandParser
 from segpost.cli.run.volume_arguments import (
     DEFAULT_ALPHA,
+    VOLUME_OUTPUTS,
     add_volume_arguments,
     check_image_arguments,
     check_volume_arguments,
@@ -24,7 +25,7 @@ from segpost.files.tensors import LOGITS_SUFFIXES
 from segpost.runtimes.table import ALIASES
 
 OUTPUTS = ("labels", "color", "overlay", "confidence")
-LOGITS_HELP = ".npy, .npz, .safetensors, .pt or .h5 files, or folders"
+LOGITS_HELP = ".npy, .npz, .safetensors, .pt or .h5 files, of volumes also NIfTI, or folders"
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -100,7 +101,8 @@ def add_arguments(parser: CommandParser) -> None:
         type=_output_names,
         metavar="LIST",
         help=f"any of {','.join(OUTPUTS)}, with commas; by default labels, color where there is a "
-        "palette, and overlay where there are both palette and image",
+        "palette, and overlay where there are both palette and image; of volumes any of "
+        f"{','.join(VOLUME_OUTPUTS)}, labels by default",
     )
     add(
         "--alpha",
