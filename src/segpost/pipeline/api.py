@@ -126,8 +126,9 @@ def postprocess(
     axis : int, optional
         The class axis, -3 (default; of volumes -4) or -1.
     volume : bool, optional
-        Whether the logits are volumes, as in `argmax`. Volumes have no letterbox, image, palette
-        or CRF, and no colors and regions; an image of a batch is a volume.
+        Whether the logits are volumes, as in `argmax`. Volumes have no letterbox, image or CRF, no
+        colors and regions, and no convention but ``segpost.Convention(kind="probabilities")`` of
+        nnU-Net's .npz; an image of a batch is a volume. `Segmentation.save` writes their overlay.
     nearest_axis : int, optional
         Of volumes, as in `argmax`: nnU-Net's separate z.
     size : (H, W) or (D, H, W), optional
