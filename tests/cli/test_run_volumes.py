@@ -216,6 +216,17 @@ def test_what_is_for_volumes_needs_the_word(
     assert "pass --volume if it is a volume" in capsys.readouterr().err
 
 
+def test_labels_beside_the_probabilities(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As nnU-Net saves both: the printed option chooses one of them."""
+    write_volume(cases / "case_0002.nii.gz", label_volume())
+    status, error = run(capsys, cases)
+    assert status == 2
+    assert "case_0002.nii.gz" in error
+    assert "case_0002.npz" in error
+    assert "choose by --glob" in error
+    assert run(capsys, cases, "--glob", "*.npz") == (0, "")
+
+
 def test_from_probabilities_to_scores(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What run writes, evaluate reads: the names of the classes are those of dataset.json."""
     for k in (1, 2, 3):

@@ -123,6 +123,16 @@ def test_another_size_than_like_is_an_error_and_nothing_is_written(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["case.nii"]
 
 
+def test_the_image_is_not_replaced(tmp_path: Path) -> None:
+    like = write_volume(tmp_path / "case.nii", label_volume())
+    before = like.read_bytes()
+    (tmp_path / "link.nii").symlink_to(like)
+    for name in ("case.nii", "link.nii"):
+        with pytest.raises(ValueError, match="is the image that like= names"):
+            write_nifti(tmp_path / name, label_volume(), like)
+    assert like.read_bytes() == before
+
+
 def test_two_places(tmp_path: Path) -> None:
     """A thousandth of a voxel is no contradiction; more is, with both values."""
     near, far = AFFINE.copy(), AFFINE.copy()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_devices import Cuda
 from volume_files import AFFINE, SIZE, label_volume, logit_volume, nibabel, write_volume
 
 import segpost
@@ -100,3 +101,19 @@ def test_what_cannot_be_saved(tmp_path: Path, image: Path) -> None:
     with pytest.raises(ValueError, match="like is for volumes"):
         picture.save_all(out, like=image)
     assert not list(out.iterdir())
+
+
+@pytest.mark.usefixtures("device")
+def test_results_on_a_device(tmp_path: Path, image: Path) -> None:
+    """Files of results on a CUDA device are those of the CPU."""
+    labels = label_volume()
+    seg, wanted = (Segmentation(labels=one, volume=True) for one in (Cuda(labels), labels))
+    seg.save(tmp_path / "labels.nii.gz", like=image)
+    written = nibabel.load(tmp_path / "labels.nii.gz")
+    np.testing.assert_array_equal(np.asarray(written.dataobj).T, labels)
+    pages = []
+    for k, one in enumerate((seg, wanted)):
+        (tmp_path / str(k)).mkdir()
+        one.save(tmp_path / str(k) / "case.html", what="overlay", like=image)
+        pages.append((tmp_path / str(k) / "case.html").read_bytes())
+    assert pages[0] == pages[1]

@@ -38,13 +38,15 @@ def write_nifti(path: Path, array: Array, like: Path, scale: float = 1.0) -> Non
     Raises
     ------
     ValueError
-        If the file has another size.
+        If the file has another size, or is the one to be written.
     OSError
         If a file cannot be read or written.
     ImportError
         If nibabel is not installed.
     """
     header = _read_like(like)
+    if path.exists() and path.samefile(like):
+        raise ValueError(f"{display_path(path)} is the image that like= names: choose another name")
     if array.shape[-3:] != header.geometry.shape:
         raise ValueError(
             f"{display_path(path)} would be {format_size(array.shape[-3:])}, and like="

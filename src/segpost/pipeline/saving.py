@@ -209,7 +209,7 @@ def save_slices(
     if ending == ".gif":
         slice_page.write_slice_animation(Path(path), slices, alpha)
     else:
-        slice_page.write_slice_page(Path(path), slices, segmentation.shares(), alpha, title)
+        slice_page.write_slice_page(Path(path), slices, alpha, title)
 
 
 def save_record(path: str | PathLike[str], what: Want, value: Any, index: Any) -> None:

@@ -214,7 +214,7 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
             from segpost.pipeline.volume_figure import draw_planes
             from segpost.pipeline.volume_slices import slices_of
 
-            return draw_planes(slices_of(self, like, spacing), self.shares(), alpha, classes)
+            return draw_planes(slices_of(self, like, spacing), alpha, classes)
         if like is not None or spacing is not None:
             raise ValueError("like and spacing are for volumes, and these are results of images")
         from segpost.pipeline.figure import draw_figure

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +65,12 @@ show();
 """
 
 
-def format_slice_page(
-    slices: VolumeSlices, shares: Mapping[int, float], title: str, alpha: float
-) -> str:
+def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
     """Return a page with a slider through the slices, which loads nothing from anywhere.
 
     Parameters
     ----------
     slices : VolumeSlices
-    shares : mapping of int to float
-        Of the labels, largest first.
     title : str
         Text of the heading.
     alpha : float
@@ -95,7 +90,8 @@ def format_slice_page(
     image = ""
     if slices.image is not None:
         image = f'<img id="image" src="{first["image"]}" alt="">'
-    legend = "".join(_legend_entry(slices.palette, label, share) for label, share in shares.items())
+    shares = slices.shares().items()
+    legend = "".join(_legend_entry(slices.palette, label, share) for label, share in shares)
     note = "" if len(shown) == depth else f"{len(shown)} of {depth} slices are shown. "
     body = f"""
 <p class="soft">{note}Arrow keys move from slice to slice.</p>
@@ -120,17 +116,13 @@ def format_slice_page(
 
 
 def write_slice_page(
-    path: Path,
-    slices: VolumeSlices,
-    shares: Mapping[int, float],
-    alpha: float,
-    title: str | None = None,
+    path: Path, slices: VolumeSlices, alpha: float, title: str | None = None
 ) -> None:
     """Write the page of `format_slice_page`, atomically; the title is by default its name."""
     from segpost.files import write_text
 
     title = display_path(Path(path.stem)) if title is None else title
-    write_text(path, format_slice_page(slices, shares, title, alpha))
+    write_text(path, format_slice_page(slices, title, alpha))
 
 
 def write_slice_animation(path: Path, slices: VolumeSlices, alpha: float) -> None:

@@ -17,7 +17,7 @@ LINE: dict[str, Any] = {
 }  # where the other planes are
 
 
-def draw_planes(slices: VolumeSlices, shares: Any, alpha: float, classes: int) -> Figure:
+def draw_planes(slices: VolumeSlices, alpha: float, classes: int) -> Figure:
     """Draw the planes across D, H and W, with lines where they cross, and the largest classes.
 
     Across H and W, z leads up.
@@ -25,8 +25,6 @@ def draw_planes(slices: VolumeSlices, shares: Any, alpha: float, classes: int) -
     Parameters
     ----------
     slices : VolumeSlices
-    shares : mapping of int to float
-        Of the labels, largest first.
     alpha : float
         Weight of the colors over the image.
     classes : int
@@ -50,6 +48,6 @@ def draw_planes(slices: VolumeSlices, shares: Any, alpha: float, classes: int) -
         axes.axvline(column, **LINE)
         axes.set_title(f"{name} = {center[axis]} of {slices.labels.shape[axis]}")
         axes.set_axis_off()
-    handles = legend_handles(slices.palette, shares, classes)
+    handles = legend_handles(slices.palette, slices.shares(), classes)
     figure.legend(handles=handles, loc="outside right center", frameon=False)
     return figure

@@ -68,6 +68,12 @@ class VolumeSlices(NamedTuple):
     image: GrayVolume | None = None
     spacing: tuple[float, float, float] | None = None
 
+    def shares(self) -> dict[int, float]:
+        """Return the share of the voxels of every label that occurs, largest first."""
+        from segpost.objects.counting import measure_shares
+
+        return measure_shares(self.labels)
+
     def plane(self, axis: int, index: int, alpha: float) -> Picture:
         """Return the labels of a slice across an axis in color, over the image if there is one."""
         labels = np.ascontiguousarray(self.labels.take(index, axis))
@@ -115,7 +121,12 @@ def slices_of(
         image, own_spacing = _read_image(Path(like), labels.shape)
         spacing = own_spacing if spacing is None else spacing
     steps = None if spacing is None else _as_spacing(spacing)
-    return VolumeSlices(labels, segmentation._palette(), image, steps)
+    palette = segmentation.palette
+    if palette is None:
+        from segpost.pipeline.display import colors_up_to
+
+        palette = colors_up_to(int(labels.max()))
+    return VolumeSlices(labels, palette, image, steps)
 
 
 def find_center(labels: Array) -> tuple[int, int, int]:
