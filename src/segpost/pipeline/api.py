@@ -176,7 +176,9 @@ def postprocess(
 "margin", "topk", "regions"}
         The results to compute. Confidence is the probability of the label. Entropy is
         ``-sum(p * log(p))`` over the classes, in nats: from 0 to log(C). Margin is the largest
-        probability minus the second. "topk" is the classes with the largest probabilities.
+        probability minus the second. "topk" is the classes with the largest probabilities, in the
+        exact order of the interpolated logits: of equal ones the first class comes first, and where
+        ``nan="propagate"`` leaves NaN, NaN comes before all numbers.
         "regions" are those of `segpost.regions`, one for each label; they have the mean confidence
         if that is wanted, too.
 
