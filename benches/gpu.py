@@ -20,13 +20,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import segpost
+from benches import queries
 from benches.harness.jobs import Absent
 from benches.harness.scenes import refinable
 
 RESULTS = Path(__file__).parent / "results"
 CLASSES, LOW, FULL = 19, (128, 256), (1024, 2048)
 REPEATS = 20  # calls between two events
-OURS = "segpost"
+OURS, COPIED = "segpost", "segpost on the CPU"
 
 
 class Job(NamedTuple):
@@ -158,6 +159,8 @@ def jobs(torch: Any) -> list[Job]:
             one.numel() * 4 + 4 * pixels),
         Job("confusion matrix", counting, 2 * 8 * pixels),
         volume(torch),
+        *query_heads(torch),
+        regions_of_labels(labels[0], target[0]),
         *refinements(torch),
     ]  # fmt: skip
 
@@ -172,6 +175,36 @@ def volume(torch: Any) -> Job:
         "torch eager": lambda: enlarge(logits, size, mode="trilinear").argmax(1),
     }
     return Job("labels of a volume", calls, logits.numel() * 4 + int(np.prod(size)))
+
+
+def query_heads(torch: Any) -> list[Job]:
+    """Labels and segments of 100 queries, 1024 x 2048, by the rules of the original code."""
+    head = queries.street()
+    there = [torch.from_numpy(array).cuda() for array in head]
+
+    def segment(task: Any, on_cpu: bool) -> Any:
+        arrays = [array.cpu() for array in there] if on_cpu else there
+        return segpost.segment_queries(*arrays, task=task, dialect="maskformer", size=queries.SIZE)
+
+    return [
+        Job(
+            f"query head, {task}",
+            {OURS: partial(segment, task, False), COPIED: partial(segment, task, True)},
+            0,
+        )
+        for task in queries.TASKS
+    ]
+
+
+def regions_of_labels(noise: Any, stripes: Any) -> Job:
+    """Regions of a map of stripes with noise in a corner."""
+    labels = stripes.clone()
+    labels[:128, :128] = noise[:128, :128]
+    calls = {
+        OURS: lambda: segpost.regions(labels),
+        COPIED: lambda: segpost.regions(labels.cpu()),
+    }
+    return Job("regions of labels", calls, 0)
 
 
 def refinements(torch: Any) -> list[Job]:

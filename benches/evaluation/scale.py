@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,16 +34,39 @@ class Usage(NamedTuple):
 def measure(*command: str) -> Usage:
     """Run a command, which must succeed."""
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+    usage = wait(child)
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}")
+    return usage
+
+
+def wait(child: subprocess.Popen[Any]) -> Usage:
+    """Wait for the end of a process, and return what it took."""
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
     return Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def python(code: str) -> Usage:
     """Run a program."""
     return measure(sys.executable, "-W", "ignore", "-c", code)
+
+
+PART = """
+import resource, time
+def usage():
+    return time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def report(start):
+    print(*(after - before for after, before in zip(usage(), start, strict=True)))
+"""
+
+
+def part_of_program(code: str) -> Usage:
+    """Run a program that reports one part of it: its time, and what the peak of memory grew by."""
+    command = [sys.executable, "-W", "ignore", "-c", PART + code]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    seconds, kibibytes = map(float, text.split())
+    return Usage(seconds, kibibytes / 1024)
 
 
 def start() -> Usage:
@@ -64,14 +87,47 @@ def make_names(folder: Path, images: int) -> tuple[Path, Path]:
 
 
 def plan(folder: Path, images: int) -> dict[str, Usage]:
-    """A plan of a million names, the listing of both folders included."""
+    """A plan of a million names, with the listing of both folders and without, and one shard."""
     preds, targets = map(str, make_names(folder, images))
     options = ("--num-classes", str(CLASSES), "--shard-images", str(SHARD_IMAGES))
     run = str(folder / "run")
-    rows = {"plan": measure(*COMMAND, "plan", preds, targets, "--run", run, *options)}
-    code = f"from segpost.evaluation.plan import Plan; Plan.read({run!r}).shard(7)"
-    rows["one shard of the plan"] = python(code)
-    return rows
+    return {
+        "plan, listing included": measure(*COMMAND, "plan", preds, targets, "--run", run, *options),
+        "plan of names and sizes": write_alone(folder, images),
+        "one shard of the plan": read_shard(run),
+    }
+
+
+def write_alone(folder: Path, images: int) -> Usage:
+    """Write a plan of files whose names and sizes are known."""
+    code = f"""
+from pathlib import Path
+import segpost
+from segpost.evaluation.pairing import ListedPairs, PairFiles, Pairing
+from segpost.evaluation.planning import write_plan
+folder = Path({str(folder)!r})
+sources = {{name: folder / name for name in ("preds", "targets")}}
+(folder / "one.npy").touch()
+job = segpost.Evaluation(folder / "one.npy", folder / "one.npy", num_classes={CLASSES})
+names = (f"{{k // 1000:05}}/{{k:07}}" for k in range({images}))
+listed = [PairFiles(name, (f"{{name}}.png", f"{{name}}.png"), (0, 0)) for name in names]
+pairing = Pairing(ListedPairs(tuple(sources.values()), listed), [], [])
+start = usage()
+write_plan(folder / "alone", pairing, job.counter, {SHARD_IMAGES}, sources, {{}})
+report(start)
+"""
+    return part_of_program(code)
+
+
+def read_shard(run: str) -> Usage:
+    """Read one shard of a plan as a process does that has read none."""
+    code = f"""
+from segpost.evaluation.plan import Plan
+start = usage()
+Plan.read({run!r}).shard(7)
+report(start)
+"""
+    return part_of_program(code)
 
 
 def merge(folder: Path, images: int) -> dict[str, Usage]:
@@ -80,9 +136,10 @@ def merge(folder: Path, images: int) -> dict[str, Usage]:
     from segpost.evaluation.shard_files import ShardCounts, encode_shard
     from segpost.metrics.image_table import PackedImages
 
-    if not (folder / "run").exists():
-        plan(folder, images)
-    whole = Plan.read(folder / "run")
+    run = folder / "alone"
+    if not run.exists():
+        write_alone(folder, images)
+    whole = Plan.read(run)
     rng = np.random.default_rng(0)
     side = CLASSES + 1
     pictures = [np.unique(rng.integers(0, side * (side - 1), 110)) for _ in range(TEMPLATES)]
@@ -99,8 +156,13 @@ def merge(folder: Path, images: int) -> dict[str, Usage]:
         sums = np.ones((size, 2), np.uint32)
         content = encode_shard(ShardCounts(whole.id, shard, digest, [], sums, packed, []))
         whole.shard_path(shard).write_bytes(content)
-    code = f"import segpost; segpost.merge_shards({str(folder / 'run')!r}).cm.compute()"
-    return {"merge": python(code)}
+    code = f"""
+import segpost.evaluation
+start = usage()
+segpost.merge_shards({str(run)!r}).cm.compute()
+report(start)
+"""
+    return {"merge, beside the imports": part_of_program(code)}
 
 
 def make_pairs(folder: Path, images: int, side: int, different: int) -> tuple[Path, Path]:
@@ -182,11 +244,11 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"{platform.platform()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     print("\n| | CPU s | peak MiB |\n|---|--:|--:|")
-    print("| {} | {:.2f} | {:.0f} |".format("the imports alone", *start()), flush=True)
+    print("| {} | {:.4g} | {:.4g} |".format("the imports alone", *start()), flush=True)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         for name in arguments.rows or ROWS:
             for title, usage in ROWS[name](Path(folder), arguments.images).items():
-                print(f"| {title} | {usage.seconds:.2f} | {usage.memory:.0f} |", flush=True)
+                print(f"| {title} | {usage.seconds:.4g} | {usage.memory:.4g} |", flush=True)
 
 
 if __name__ == "__main__":

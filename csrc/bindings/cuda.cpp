@@ -1,27 +1,14 @@
 // segpost._cuda: the CUDA kernels, under the names they have everywhere. Arrays are views whose
 // memory is a device's: nothing here looks into it.
 #include "bindings/crf_cuda.hpp"
+#include "bindings/device_memory.hpp"
 #include "bindings/gil.hpp"
 #include "bindings/jobs.hpp"
-
-#include "cuda/runtime/launch.hpp"
+#include "bindings/objects_cuda.hpp"
+#include "bindings/queries_cuda.hpp"
 
 namespace segpost::bindings {
 namespace {
-
-// Memory that a kernel counts into or works in, if any was given.
-template <class T> T *memory(const py::object &given, std::size_t bytes) {
-    if (given.is_none()) return nullptr;
-    const auto array = given.cast<py::array>();
-    require(static_cast<std::size_t>(array.nbytes()) >= bytes, "memory");
-    return reinterpret_cast<T *>(address(array, true));
-}
-
-template <class T> T *error_counts(const py::object &given, std::uintptr_t stream) {
-    T *errors = memory<T>(given, sizeof(T));
-    if (errors) gpu::clear(errors, sizeof(T), stream);
-    return errors;
-}
 
 std::size_t argmax_workspace(const Record<records::Logits> &logits, const py::object &axes) {
     return gpu::argmax_workspace(argmax_job(logits, axes));
@@ -99,39 +86,6 @@ void rank_classes(const Record<records::Logits> &logits, const py::object &axes,
                                        top_labels, top_probabilities);
     auto *counts = error_counts<gpu::ErrorCounts>(errors, stream);
     gpu::launch_rank_classes(job, stream, counts ? &counts->undefined : nullptr);
-}
-
-// Scores are [1, C, h, w] float64, those of a region of the score grid from `origin` (y, x) on.
-void class_scores(const Record<records::Logits> &masks, const py::object &axes,
-                  std::pair<std::int64_t, std::int64_t> origin, const py::array &weights,
-                  const py::array &scores, std::uintptr_t stream) {
-    ClassScoresJob job;
-    job.masks = from_python(masks);
-    job.y = axis_view(axes.attr(axis_names().y));
-    job.x = axis_view(axes.attr(axis_names().x));
-    require(job.masks.n == 1 && job.y.n_in == job.masks.h && job.x.n_in == job.masks.w, "masks");
-    const auto is_table = [](const py::array &array, int axes_of) {
-        return array.ndim() == axes_of && element_type(array) == DType::f64 &&
-               (array.flags() & py::array::c_style);
-    };
-    require(is_table(weights, 2) && weights.shape(0) == job.masks.c, "weights");
-    job.classes = weights.shape(1);
-    require(is_table(scores, 4) && scores.shape(0) == 1 && scores.shape(1) == job.classes,
-            "scores");
-    job.top = origin.first, job.left = origin.second;
-    job.height = scores.shape(2), job.width = scores.shape(3);
-    require(job.top >= 0 && job.left >= 0 && job.top + job.height <= job.y.n_out &&
-                job.left + job.width <= job.x.n_out,
-            "origin");
-    job.weights = reinterpret_cast<const double *>(address(weights, false));
-    job.scores = reinterpret_cast<double *>(address(scores, true));
-    gpu::launch_class_scores(job, stream);
-}
-
-void count_not_finite(const Record<records::Logits> &values, std::uintptr_t stream,
-                      const py::object &errors) {
-    gpu::launch_count_not_finite(from_python(values), stream,
-                                 error_counts<gpu::ErrorCount>(errors, stream));
 }
 
 void confidence_bytes(const py::array &from, const py::array &to, std::uintptr_t stream) {
@@ -269,10 +223,6 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
                py::arg("entropy").none(true), py::arg("margin").none(true),
                py::arg("top_labels").none(true), py::arg("top_probabilities").none(true),
                py::arg("stream"), py::arg("errors").none(true));
-    module.def("class_scores", &class_scores, py::arg("masks"), py::arg("axes"), py::arg("origin"),
-               py::arg("weights"), py::arg("scores"), py::arg("stream"));
-    module.def("count_not_finite", &count_not_finite, py::arg("values"), py::arg("stream"),
-               py::arg("errors"));
     module.def("confidence_bytes", &confidence_bytes, py::arg("from_"), py::arg("to"),
                py::arg("stream"));
     module.def("colorize", &colorize, py::arg("labels"), py::arg("lut"),
@@ -289,6 +239,8 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
                py::arg("target"), py::arg("ignored"), py::arg("counts"), py::arg("labels"),
                py::arg("stream"), py::arg("errors").none(true), py::arg("workspace").none(true));
     bind_crf_on_device(module);
+    bind_objects_on_device(module);
+    bind_queries_on_device(module);
     module.def("bind_records", &bind_records, py::arg("contract"));
     module.def("device_count", &device_count);
     module.def("device_of", &device_of, py::arg("place"));

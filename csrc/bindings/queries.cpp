@@ -1,37 +1,12 @@
 // The kernels of query heads, under the names of segpost._core.query_contract.
 #include "bindings/queries.hpp"
-#include "bindings/convert.hpp"
+#include "bindings/query_jobs.hpp"
 #include "bindings/signals.hpp"
 
 #include "cpu/runtime/launch.hpp"
 
 namespace segpost::bindings {
 namespace {
-
-template <class T> T *checked_array(const py::array &array,
-                                    std::initializer_list<py::ssize_t> shape, const char *name,
-                                    bool written) {
-    bool fits = array.ndim() == static_cast<py::ssize_t>(shape.size()) &&
-                array.itemsize() == sizeof(T) && (array.flags() & py::array::c_style);
-    py::ssize_t axis = 0;
-    for (py::ssize_t length : shape) fits = fits && array.shape(axis++) == length;
-    require(fits, name);
-    return reinterpret_cast<T *>(address(array, written));
-}
-
-// (H, W)
-LabelView label_view(const py::array &array, bool written) {
-    require(array.ndim() == 2, "labels");
-    LabelView view = map_view(array[py::make_tuple(py::none())].cast<py::array>(), written);
-    require(view.dtype == DType::u8 || view.dtype == DType::i32, "labels");
-    require(view.w < 2 || view.stride_w == array.itemsize(), "labels");
-    return view;
-}
-
-Logits mask_view(const Record<records::QueryMasks> &masks) {
-    using R = records::QueryMasks;
-    return logits_view(masks.get<py::array>(R::values), masks.get<std::string>(R::kind), "masks");
-}
 
 MaskBounds bounds_view(const Record<records::QueryMasks> &masks, const Logits &view, bool written) {
     using R = records::QueryMasks;
@@ -43,22 +18,10 @@ MaskBounds bounds_view(const Record<records::QueryMasks> &masks, const Logits &v
     return bounds;
 }
 
-void add_grids(QueryGrids &job, const Record<records::QueryMasks> &masks,
-               const Record<records::QueryGrids> &grids) {
-    using R = records::QueryGrids;
-    const AxisNames &name = axis_names();
-    job.masks = mask_view(masks);
+void add_bounded_grids(QueryGrids &job, const Record<records::QueryMasks> &masks,
+                       const Record<records::QueryGrids> &grids) {
+    add_grids(job, masks, grids);
     job.bounds = bounds_view(masks, job.masks, false);
-    job.grid_y = axis_view(grids[R::to_grid].attr(name.y));
-    job.grid_x = axis_view(grids[R::to_grid].attr(name.x));
-    job.y = axis_view(grids[R::to_result].attr(name.y));
-    job.x = axis_view(grids[R::to_result].attr(name.x));
-    const auto origin = grids.get<std::pair<std::int64_t, std::int64_t>>(R::origin);
-    job.top = origin.first, job.left = origin.second;
-    require(job.grid_y.n_in == job.masks.h && job.grid_x.n_in == job.masks.w && job.top >= 0 &&
-                job.left >= 0 && job.top + job.y.n_in <= job.grid_y.n_out &&
-                job.left + job.x.n_in <= job.grid_x.n_out,
-            "grids");
 }
 
 const std::int32_t *query_numbers(const py::array &queries, std::int64_t below) {
@@ -67,12 +30,6 @@ const std::int32_t *query_numbers(const py::array &queries, std::int64_t below) 
     for (std::int64_t i = 0; i < count; ++i)
         require(numbers[i] >= 0 && numbers[i] < below, "queries");
     return numbers;
-}
-
-QueryCounts *query_counts(const py::array &counts, std::int64_t count) {
-    static_assert(sizeof(QueryCounts) == 7 * sizeof(std::int64_t));
-    return reinterpret_cast<QueryCounts *>(
-        checked_array<std::int64_t>(counts, {count, 7}, "counts", true));
 }
 
 // How many values are not finite, and the place of the first.
@@ -90,7 +47,7 @@ void label_classes(const Record<records::QueryMasks> &masks,
                    const Record<records::QueryGrids> &grids, const py::array &weights,
                    const py::array &labels) {
     QueryClassesJob job;
-    add_grids(job, masks, grids);
+    add_bounded_grids(job, masks, grids);
     require(weights.ndim() == 3 && weights.shape(2) > 0, "weights");
     job.classes = weights.shape(2);
     job.weights =
@@ -109,18 +66,12 @@ void assign_queries(const Record<records::QueryMasks> &masks,
                     const py::array &scores, const py::array &thresholds, bool is_logit,
                     bool is_late, bool cuts, const py::array &labels, const py::array &counts) {
     AssignQueriesJob job;
-    add_grids(job, masks, grids);
-    require(job.masks.n == 1, "masks");
+    add_bounded_grids(job, masks, grids);
     job.queries = query_numbers(queries, job.masks.c);
-    job.count = queries.shape(0);
+    add_assignment(job, queries.shape(0), is_logit, is_late, cuts, labels);
     job.scores = checked_array<double>(scores, {job.count}, "scores", false);
     job.thresholds = checked_array<double>(thresholds, {job.count}, "thresholds", false);
-    job.is_logit = is_logit, job.is_late = is_late, job.cuts = cuts;
-    job.labels = label_view(labels, true);
     job.counts = query_counts(counts, job.count);
-    require(job.labels.h == job.y.n_out && job.labels.w == job.x.n_out && job.count > 0 &&
-                !(is_logit && is_late) && (job.labels.dtype == DType::i32 || job.count < 256),
-            "labels");
     release_gil(
         [&](const CancelToken &cancelled) { return launch_assign_queries(job, cancelled); });
 }
@@ -130,16 +81,9 @@ void measure_masks(const Record<records::QueryMasks> &masks,
                    bool is_late, const py::array &bits, const py::array &areas,
                    const py::array &sums) {
     MeasureMasksJob job;
-    add_grids(job, masks, grids);
-    require(job.masks.n == 1, "masks");
+    add_bounded_grids(job, masks, grids);
     job.queries = query_numbers(queries, job.masks.c);
-    job.count = queries.shape(0);
-    job.level = level, job.is_late = is_late;
-    job.rows = is_late ? job.y.n_out : job.grid_y.n_out;
-    job.columns = is_late ? job.x.n_out : job.grid_x.n_out;
-    job.row_bytes = bytes_of_bits(job.columns);
-    job.bits =
-        checked_array<std::uint8_t>(bits, {job.count, job.rows, job.row_bytes}, "bits", true);
+    add_measures(job, queries.shape(0), level, is_late, bits);
     job.areas = checked_array<std::int64_t>(areas, {job.count}, "areas", true);
     job.sums = checked_array<double>(sums, {job.count}, "sums", true);
     release_gil([&](const CancelToken &cancelled) { return launch_measure_masks(job, cancelled); });
@@ -148,15 +92,10 @@ void measure_masks(const Record<records::QueryMasks> &masks,
 void paint_masks(const py::array &bits, const py::array &masks, const py::array &values,
                  const py::array &row, const py::array &column, const py::array &labels,
                  const py::array &counts) {
-    PaintMasksJob job;
-    require(bits.ndim() == 3, "bits");
-    job.rows = bits.shape(1), job.row_bytes = bits.shape(2), job.columns = 8 * job.row_bytes;
-    job.bits =
-        checked_array<std::uint8_t>(bits, {bits.shape(0), job.rows, job.row_bytes}, "bits", false);
+    PaintMasksJob job = paint_job(bits, labels);
     job.masks = query_numbers(masks, bits.shape(0));
     job.count = masks.shape(0);
     job.values = checked_array<std::int32_t>(values, {job.count}, "values", false);
-    job.labels = label_view(labels, true);
     const auto places = [&](const py::array &array, std::int64_t count, std::int64_t below) {
         require(array.shape(0) == count, "places");
         return query_numbers(array, below);

@@ -80,7 +80,8 @@ function(segpost_cuda_module)
     # No contraction, as on the CPU: labels are those of the definition.
     target_compile_options(_cuda_kernels PRIVATE -fmad=false -Xcompiler=-Wall,-Wextra,-ffp-contract=off
         $<$<BOOL:${SEGPOST_WERROR}>:-Werror=all-warnings>)
-    pybind11_add_module(_cuda MODULE csrc/bindings/cuda.cpp csrc/bindings/crf_cuda.cpp $<TARGET_OBJECTS:_cuda_kernels>)
+    file(GLOB bindings CONFIGURE_DEPENDS csrc/bindings/*_cuda.cpp)
+    pybind11_add_module(_cuda MODULE csrc/bindings/cuda.cpp ${bindings} $<TARGET_OBJECTS:_cuda_kernels>)
     segpost_options(_cuda)
     set_target_properties(_cuda PROPERTIES LINKER_LANGUAGE CXX)
     target_link_libraries(_cuda PRIVATE CUDA::cudart_static)

@@ -18,6 +18,7 @@ from segpost._core.contract import (
     Unary,
     UnaryErrors,
 )
+from segpost._core.query_contract import QueryGrids, QueryMasks
 
 Array = npt.NDArray[np.generic]
 
@@ -89,6 +90,56 @@ def class_scores(
     stream: int,
 ) -> None: ...
 def count_not_finite(values: Logits, stream: int, errors: Array) -> None: ...
+def assign_queries(
+    masks: QueryMasks,
+    grids: QueryGrids,
+    queries: Array,
+    scores: Array,
+    thresholds: Array,
+    is_logit: bool,
+    is_late: bool,
+    cuts: bool,
+    labels: Array,
+    counts: Array,
+    stream: int,
+) -> None: ...
+def measure_masks_workspace(
+    masks: QueryMasks, grids: QueryGrids, count: int, is_late: bool, bits: Array
+) -> int: ...
+def measure_masks(
+    masks: QueryMasks,
+    grids: QueryGrids,
+    queries: Array,
+    level: float,
+    is_late: bool,
+    bits: Array,
+    areas: Array,
+    sums: Array,
+    stream: int,
+    workspace: Array,
+) -> None: ...
+def paint_masks(
+    bits: Array,
+    masks: Array,
+    values: Array,
+    row: Array,
+    column: Array,
+    labels: Array,
+    counts: Array,
+    stream: int,
+) -> None: ...
+def replace_labels(labels: Array, values: Array, out: Array, stream: int) -> None: ...
+def count_runs_plan(labels: Array) -> tuple[int, int]: ...
+def count_runs(labels: Array, ends: Array, stream: int, workspace: Array) -> None: ...
+def write_runs(
+    labels: Array,
+    values: Array | None,
+    ends: Array,
+    tops: Array,
+    run_labels: Array,
+    totals: Array | None,
+    stream: int,
+) -> None: ...
 def confidence_bytes(from_: Array, to: Array, stream: int) -> None: ...
 def colorize(
     labels: Array,

@@ -195,3 +195,33 @@ def test_files_of_probabilities(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main([*command, "confidence", "--overwrite"]) == 0
     text = capsys.readouterr().err
     assert text.rstrip().endswith("pass the network's logits before the sigmoid")
+
+
+def test_one_image_of_several_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder, or a file of the image's name, beside others; outputs of several networks pass."""
+    import PIL.Image
+
+    random = np.random.default_rng(2)
+    image = random.integers(0, 256, (16, 20, 3)).astype(np.uint8)
+    for index, name in enumerate(("a", "b", "net-a", "net-b")):
+        folder = tmp_path / ("logits" if len(name) == 1 else "nets")
+        folder.mkdir(exist_ok=True)
+        np.save(folder / f"{name}.npy", random.normal(size=(3, 8, 10)).astype(np.float32))
+        (tmp_path / "images").mkdir(exist_ok=True)
+        PIL.Image.fromarray(image + np.uint8(index)).save(tmp_path / "images" / f"{name}.png")
+
+    def run(*words: str) -> str:
+        arguments = [word if word.startswith("-") else str(tmp_path / word) for word in words]
+        out = str(tmp_path / f"out-{len(list(tmp_path.iterdir()))}")
+        assert main(["run", *arguments, "--out", out]) == 0
+        return capsys.readouterr().err
+
+    one = ("--image", "images/a.png")
+    for files in (("logits",), ("logits/a.npy", "logits/b.npy")):
+        text = run(*files, *one)
+        assert "a.png is one picture, and 2 files of logits" in text
+        assert "give a folder with a.jpg and so on" in text
+    assert run("nets/net-a.npy", "nets/net-b.npy", *one) == ""
+    assert run("logits/a.npy", *one) == ""
+    assert run("logits", "--image", "images") == ""
+    assert run("logits") == ""

@@ -26,8 +26,8 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 WITHOUT_CUDA = {
-    "argmax_runs",
     "add_resized",
+    "resize_majority",
     "letterbox",
     "boundary_bands",
     "boundary_matches",

@@ -41,7 +41,7 @@ def compile_library(*flags: str) -> Path:
     options = [*FLAGS, *(flags or ("-O2",))]
     sources = [
         *sorted(p for p in (SOURCES / "cuda").rglob("*.cu") if PLATFORM not in p.parents),
-        *(SOURCES / "bindings" / name for name in ("cuda.cpp", "crf_cuda.cpp")),
+        *sorted((SOURCES / "bindings").glob("*cuda.cpp")),
         *sorted(HERE.glob("*.cpp")),
     ]
     state = hashlib.sha256(repr((options, os.environ.get("CXX"), sysconfig.get_paths())).encode())

@@ -20,7 +20,9 @@ from evaluation_files import (
     write_pairs,
 )
 
+import segpost
 from segpost.evaluation.pairing import pair_files
+from segpost.evaluation.shard_files import encode_json
 
 pytest.importorskip("PIL.Image")
 
@@ -208,19 +210,53 @@ def test_a_link_to_the_target_is_no_prediction(link: Any, tmp_path: Path) -> Non
         pair_files(tmp_path / "preds", tmp_path / "gt")
 
 
-def test_files_are_paired_without_a_look_at_each(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("places", "stats"), [(("preds", "gt"), (0, 1)), (("preds.txt", "gt.txt"), (1, 1))]
+)
+def test_files_are_looked_up_once_at_most(
+    places: tuple[str, str], stats: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Folders say all that pairing needs; a plan needs the sizes, and lists may name nothing."""
     for folder in ("preds", "gt"):
         (tmp_path / folder / "below").mkdir(parents=True)
-        for k in range(50):
-            (tmp_path / folder / "below" / f"{k}.png").touch()
+        names = [f"{folder}/below/{k}.png" for k in range(50)]
+        for name in names:
+            (tmp_path / name).touch()
+        (tmp_path / f"{folder}.txt").write_text("\n".join(names))
     calls, stat = [], os.stat
 
-    def count(*arguments: Any, **options: Any) -> os.stat_result:
-        calls.append(arguments)
-        return stat(*arguments, **options)
+    def count(path: Any, **options: Any) -> os.stat_result:
+        calls.append(str(path))
+        return stat(path, **options)
 
     monkeypatch.setattr(os, "stat", count)
-    assert len(pair_files(tmp_path / "preds", tmp_path / "gt").pairs) == 50
-    assert len(calls) < 20
+    sources = [tmp_path / place for place in places]
+    assert len(pair_files(*sources).pairs) == 50
+    looked_up = sum(path.endswith(".png") for path in calls)
+    calls.clear()
+    plan = segpost.Evaluation(*sources, num_classes=2).plan(tmp_path / "run")
+    of_plan = sum(path.endswith(".png") for path in calls)
+    assert plan.images == 50
+    assert (looked_up, of_plan) == (100 * stats[0], 100 * stats[1])
+
+
+def test_lines_of_a_plan_are_plain_json(tmp_path: Path) -> None:
+    """Names of any bytes, and paths that leave their folder, come back as they were."""
+    names = ['"', "\\", "é\u2028", "tab\t", os.fsdecode(b"\xff"), ',"],[']
+    for folder in ("preds", "gt"):
+        for k, name in enumerate(names):
+            write_labels(tmp_path / folder / f"{name}.png", np.full((k + 1, 2), k % 2, np.uint8))
+    (tmp_path / "lists").mkdir()
+    lines = [f"../preds/{name}.png" for name in names]
+    (tmp_path / "lists/p.txt").write_text("\n".join(lines), "utf-8", "surrogateescape")
+    for preds, prefix in (("preds", ""), ("lists/p.txt", "../preds/")):
+        job = segpost.Evaluation(tmp_path / preds, tmp_path / "gt", num_classes=2)
+        plan = job.plan(tmp_path / f"run of {Path(preds).name}", shard_images=3)
+        images = [image for k in range(plan.shards) for image in plan.shard(k).images]
+        assert [image.id for image in images] == sorted(names)
+        written = (plan.run / "plan.jsonl").read_bytes().splitlines()[1:]
+        assert written == [encode_json(list(image)).encode() for image in images]
+        for image in images:
+            assert image.paths == (f"{prefix}{image.id}.png", f"{image.id}.png")
+            paths = [root / path for root, path in zip(plan.roots(), image.paths, strict=True)]
+            assert image.sizes == tuple(path.stat().st_size for path in paths)

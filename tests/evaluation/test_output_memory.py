@@ -14,7 +14,7 @@ import pytest
 from segpost import ConfusionMatrix
 from segpost.cli.evaluation.outputs import file_content, write_or_describe
 from segpost.evaluation.outcome import Outcome
-from segpost.evaluation.pairing import Pairing
+from segpost.evaluation.pairing import ListedPairs, Pairing
 from segpost.metrics import saved_state
 from segpost.metrics.image_table import ImageTable, PackedImages
 
@@ -30,7 +30,7 @@ def outcome() -> Outcome:
     cm = ConfusionMatrix(19, per_image=True)
     state = np.bincount(cells, minlength=400).reshape(20, 20) * 64
     cm.add_counts(state, {}, ImageTable(400).extended_by(packed, ids))
-    return Outcome(cm, [], Pairing([], [], []), ())
+    return Outcome(cm, [], Pairing(ListedPairs((), []), [], []), ())
 
 
 @pytest.mark.parametrize("name", ["json", "per_image", "state"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -177,6 +179,60 @@ def test_exchanged_label_maps() -> None:
     cm.reset()
     cm.update(preds, target)
     cm.compute()
+    with pytest.raises(ValueError, match="are preds and target exchanged") as error:
+        segpost.confusion_matrix(target, preds, num_classes=5, ignore_index=255)
+    assert "255 (90 times)" in str(error.value)
+    target[0, 0], preds[0, :2] = 0, 255
+    with pytest.raises(ValueError, match=r"255 \(1 times\), first at \[0, 0\]$"):
+        segpost.confusion_matrix(preds, target, num_classes=5, ignore_index=255)
+
+
+MEASURES: list[Callable[[], Any]] = [
+    lambda: segpost.BoundaryIoU(5, ignore_index=255),
+    lambda: segpost.BoundaryF(5, ignore_index=255),
+    lambda: segpost.TrimapIoU(5, ignore_index=255, widths=(1, 2)),
+    lambda: segpost.InstanceIoU(5, things={4: 9.0}, ignore_index=255),
+]
+
+
+def count(measure: Any, preds: Any, target: Any, **ids: Any) -> Any:
+    """Add a pair, of which no pixel is of an instance."""
+    instances = (target * 0,) if isinstance(measure, segpost.InstanceIoU) else ()
+    measure.update(preds, target, *instances, **ids)
+    return measure
+
+
+@pytest.mark.parametrize("make", MEASURES)
+def test_exchanged_label_maps_of_other_measures(make: Callable[[], Any]) -> None:
+    """They warn at the scores as a matrix does, of sums and of copies, too."""
+    preds = np.random.default_rng(6).integers(0, 5, (2, 20, 30)).astype(np.uint8)
+    target = preds.copy()
+    target[:, :3] = 255
+    sums = count(make(), target, preds)
+    sums += count(make(), target[:1], preds[:1])
+    named = count(make(), target, preds, ids=["a", "b"])
+    for measure in (sums, named.copy(), pickle.loads(pickle.dumps(named))):
+        with pytest.warns(segpost.InputWarning, match="are preds and target exchanged") as caught:
+            measure.compute()
+        assert [warning.filename for warning in caught] == [__file__]
+    right = count(make(), preds, target)
+    assert right == make().from_json(right.to_json())
+    right.compute()
+    some = preds.copy()
+    some[0, 10] = 255  # which a network may predict, beside void of the target
+    count(make(), some, target).compute()
+
+
+def test_exchanged_label_maps_beside_instances() -> None:
+    """The target is of one class in each instance."""
+    target = np.zeros((6, 8), np.uint8)
+    target[1:5, 2:6] = 1
+    preds, measure = np.roll(target, 1, 1), segpost.InstanceIoU(2, things={1: 9.0})
+    with pytest.raises(ValueError, match="several classes; are preds and target exchanged"):
+        measure.update(target, preds, instances=target)
+    with pytest.raises(ValueError, match=r"several classes$"):
+        measure.update(preds, preds, instances=target)
+    measure.update(preds, target, instances=target)
 
 
 def test_a_target_divided_by_255() -> None:

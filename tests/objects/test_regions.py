@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FAST, switch
+from conftest import CUDA, FAST, switch
 from label_maps import label_map
 from numpy.testing import assert_array_equal
 
@@ -14,6 +14,7 @@ import segpost
 from segpost._backends import registry
 from segpost._core import rle
 
+ON_CUDA = True
 KINDS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 Array = np.ndarray[Any, Any]
 ndimage = pytest.importorskip("scipy.ndimage")
@@ -28,7 +29,7 @@ def blobs(shape: tuple[int, int], classes: int, seed: int = 0) -> Array:
     return labels
 
 
-@pytest.mark.parametrize("backend_name", FAST)
+@pytest.mark.parametrize("backend_name", [*FAST, *CUDA])
 def test_runs_are_those_of_the_definition(backend_name: str) -> None:
     """Maps of all types and strides, with values of both types: every array is equal."""
     random = np.random.default_rng(3)

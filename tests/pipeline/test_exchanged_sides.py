@@ -64,6 +64,23 @@ def test_sides_of_a_stretched_image() -> None:
     assert segpost.postprocess(logits[None][:0], image=nothing).labels.shape == (0, 264, 200)
 
 
+def test_sides_of_a_photograph_in_changing_light() -> None:
+    """Light changes more colors than the objects do, but it has no edges."""
+    random = np.random.default_rng(5)
+    light = np.linspace(0, 120, 280)[:, None, None]
+    for height, width in ((35, 28), (28, 35)):  # a grid of one stride, and one that is stretched
+        logits = random.normal(0, 0.1, (2, height, width)).astype(np.float32)
+        logits[1, :, width * 2 // 3 :] += 2  # of two objects, left and right
+        logits[0, :, : width * 2 // 3] += 2
+        shown = np.arange(224)[None, :, None] >= 224 * 2 // 3
+        image = 60 + light + 35 * shown + random.normal(0, 6, (280, 224, 3))
+        image = image.clip(0, 255).astype(np.uint8)
+        if height > width:
+            with pytest.warns(segpost.InputWarning, match="different strides for an image"):
+                segpost.postprocess(logits.swapaxes(1, 2).copy(), image=image)
+        segpost.postprocess(logits, image=image)
+
+
 def test_sides_of_full_size() -> None:
     """An image that is the transposed map names the cause beside the size."""
     logits = scene(5, 40, 30)

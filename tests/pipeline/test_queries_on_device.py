@@ -1,4 +1,4 @@
-"""Semantic labels of query heads on a device: those of the CPU, and they stay there."""
+"""Labels and segments of query heads on a device: those of the CPU, and labels stay there."""
 
 from __future__ import annotations
 
@@ -14,16 +14,27 @@ import segpost
 pytestmark = pytest.mark.usefixtures("device")
 HEADS = [structured_head(0, 12), random_head(2, 12, classes=19, shape=(17, 23))]
 SIZE = (45, 83)
+LENIENT = {"threshold": 0.3, "overlap_threshold": 0.01, "mask_threshold": 0.4}
+
+
+def segments_of(seg: Any) -> list[Any]:
+    """The segments of an image, or of all images."""
+    images = seg.segments or ()
+    return [one for image in images for one in (image if type(image) is tuple else (image,))]
 
 
 def compare(classes: np.ndarray, masks: np.ndarray, **options: Any) -> Any:
-    """The labels, and the colors if there are any, are those of the reference."""
+    """Labels, colors and segments, where there are any, are those of the reference."""
     there: Any = segpost.segment_queries(Cuda(classes), Cuda(masks), **options)
     image = options.pop("image", None)
     with segpost.use_backend("reference"):
         here: Any = segpost.segment_queries(
             classes, masks, image=None if image is None else image.array, **options
         )
+    pairs = zip(segments_of(there), segments_of(here), strict=True)
+    for one, other in pairs:
+        assert one._replace(score=0) == other._replace(score=0)
+        assert one.score == pytest.approx(other.score, abs=1e-6)
     for name in ("labels", "color", "overlay"):
         result, expected = getattr(there, name), getattr(here, name)
         assert (result is None) == (expected is None)
@@ -60,10 +71,45 @@ def test_values_that_are_not_finite() -> None:
 
 
 @pytest.mark.parametrize("task", ["panoptic", "instance"])
-def test_segments_are_for_the_cpu(task: Any) -> None:
+@pytest.mark.parametrize("dialect", ["maskformer", "oneformer", "eomt", "detectron2"])
+@pytest.mark.parametrize("head", HEADS)
+def test_segments_are_those_of_the_definition(head: Any, dialect: Any, task: Any) -> None:
+    """Segments of results that are larger than the score grid, as large, and smaller."""
+    for size in (SIZE, tuple(4 * side for side in head.masks.shape[1:]), (7, 11)):
+        compare(head.classes, head.masks, task=task, dialect=dialect, size=size, **LENIENT)
+
+
+@pytest.mark.parametrize("task", ["panoptic", "instance"])
+def test_a_batch_of_segments(task: Any) -> None:
+    """The images have maps of different types: one has more than 255 segments."""
+    random = np.random.default_rng(1)
+    masks = 3 * random.normal(size=(2, 300, 40, 40)).astype(np.float32)
+    classes = np.zeros((2, 300, 4), np.float32)
+    classes[0, :, 1], classes[1, :, -1] = 9, 9
+    classes[1, :2] = 9, 0, 0, 0
+    options: Any = {"threshold": 0.01, "overlap_threshold": 0.0}
+    there = compare(classes, masks, task=task, dialect="maskformer", **options)
+    assert there.labels.array.dtype == np.int32
+    assert len(there.segments[0]) > 255 > len(there.segments[1]) > 0
+
+
+def test_no_segments() -> None:
+    classes = np.full_like(HEADS[0].classes, -9)
+    classes[:, -1] = 9
+    for task in ("panoptic", "instance"):
+        there = compare(classes, HEADS[0].masks, task=task, dialect="maskformer")
+        assert there.segments == ()
+        assert not host(there.labels).any()
+
+
+def test_regions_of_segments() -> None:
     head = HEADS[0]
-    with pytest.raises(TypeError, match="segments of queries are computed on the CPU"):
-        segpost.segment_queries(Cuda(head.classes), Cuda(head.masks), task=task)
+    want = ("labels", "regions")
+    options: Any = {"task": "panoptic", "dialect": "eomt", "size": SIZE, "want": want, **LENIENT}
+    there = compare(head.classes, head.masks, **options)
+    here: Any = segpost.segment_queries(head.classes, head.masks, **options)
+    assert there.regions == here.regions
+    assert there.shares() == here.shares()
 
 
 def test_arrays_on_different_devices() -> None:

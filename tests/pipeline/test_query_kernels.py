@@ -11,6 +11,7 @@ from query_heads import Head, random_head, structured_head
 
 import segpost
 
+ON_CUDA = True
 DIALECTS = ("mask2former", "maskformer", "oneformer", "eomt", "detectron2")
 ROUNDING = 1e-12  # relative, of two float64 sums
 
@@ -19,6 +20,12 @@ def saturated(level: float) -> Head:
     """Masks that are nothing but a large logit, or minus it."""
     head = random_head(3, 12, 4, (13, 21))
     return head._replace(masks=np.where(head.masks > 0, level, -level).astype(np.float32))
+
+
+def at_the_threshold() -> Head:
+    """Masks whose values are 0 in places, where the sigmoid is a half."""
+    head = random_head(11, 10, 4, (13, 17))
+    return head._replace(masks=np.sign(np.trunc(head.masks / 3)).astype(np.float32))
 
 
 def tied() -> Head:
@@ -46,6 +53,7 @@ HEADS = {
     "random": random_head(2, 40, 19, (21, 37)),
     "saturated": saturated(100.0),
     "binary": saturated(1.0),
+    "at the threshold": at_the_threshold(),
     "tied": tied(),
     "nearly": nearly_tied(),
     "empty": Head(random_head(1, 6).classes, np.full((6, 9, 11), -100, np.float32)),
@@ -96,6 +104,8 @@ def test_segments_are_those_of_the_reference(
 ) -> None:
     head = HEADS[name]
     options: dict[str, Any] = {"threshold": 0.3, "overlap_threshold": 0.01, "mask_threshold": 0.4}
+    if name == "at the threshold":
+        options["mask_threshold"] = 0.5
     for size in ((53, 67), tuple(4 * side for side in head.masks.shape[1:]), (7, 5)):
         seg = segment(head, dialect, task, size, **options)
         expected = define(head, dialect, task, size, **options)

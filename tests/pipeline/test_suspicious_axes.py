@@ -11,14 +11,21 @@ from conftest import scene
 
 import segpost
 
+CALLS = [
+    segpost.argmax,
+    segpost.postprocess,
+    segpost.binarize,
+    lambda logits: segpost.regions(logits=logits),
+]
 
-@pytest.mark.parametrize("call", [segpost.argmax, segpost.postprocess])
+
+@pytest.mark.parametrize("call", CALLS)
 def test_logits_that_were_reshaped(call: Any) -> None:
     """Channels last, reshaped in place of transposed; both printed cures give the labels.
 
     Only the first array of a shape is read, so that each call has a shape of its own.
     """
-    width = 43 if call is segpost.argmax else 44
+    width = 43 + CALLS.index(call)
     last = np.ascontiguousarray(np.moveaxis(scene(6, 37, width), 0, -1))
     with pytest.warns(segpost.InputWarning, match="repeat with every 6 values") as caught:
         call(last.reshape(6, 37, width))
@@ -36,7 +43,8 @@ def test_textures_are_not_reshaped_logits() -> None:
     board = np.indices((38, 45)).sum(0) % 2 + random.normal(size=(7, 1, 1))
     blocks = random.normal(size=(8, 19, 15)).repeat(2, 1).repeat(3, 2)
     for logits in (random.normal(size=(6, 38, 46)), stripes, board, blocks, scene(9, 38, 45)):
-        segpost.argmax(logits.astype(np.float32))
+        for call in CALLS:
+            call(logits.astype(np.float32))
 
 
 def test_images_on_the_class_axis() -> None:

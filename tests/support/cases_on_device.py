@@ -55,8 +55,8 @@ def ranked(logits: Array, size: tuple[int, int] | None) -> list[Array]:
     return made
 
 
-def labels_of_queries() -> list[Array]:
-    """The labels of small query heads, of few classes and of many."""
+def results_of_queries() -> list[Array]:
+    """Labels and segments of small query heads, of few classes and of many."""
     random = np.random.default_rng(2)
     made = []
     for queries, classes, kind in ((1, 1, "float32"), (5, 19, "float16"), (9, 300, "float64")):
@@ -65,7 +65,27 @@ def labels_of_queries() -> list[Array]:
         for size in (None, (13, 20)):
             seg = segpost.segment_queries(class_logits, masks, dialect="maskformer", size=size)
             made.append(seg.labels)
+        for task in ("panoptic", "instance"):
+            for dialect, size in (("maskformer", (13, 20)), ("eomt", (35, 3)), ("oneformer", None)):
+                options: Any = {"task": task, "dialect": dialect, "size": size, "threshold": 0.2}
+                segments = segpost.segment_queries(class_logits, masks, **options)
+                made.append(segments.labels)
     return made
+
+
+def regions_of_maps() -> list[Array]:
+    """The runs of small maps, masks and logits."""
+    random = np.random.default_rng(3)
+    found = []
+    for height, width in ((1, 1), (64, 3), (65, 40), (130, 33)):
+        for dtype in (np.uint8, np.int16, np.uint32, np.int64):
+            labels = random.integers(0, 3, (height, width)).astype(dtype)
+            confidence = random.random((height, width)).astype(np.float32)
+            found.append(segpost.regions(labels[::-1], confidence=confidence))
+            found.append(segpost.regions(masks=np.stack([labels == 0, labels == 1])))
+    logits = random.normal(size=(4, 9, 7)).astype(np.float32)
+    found.append(segpost.regions(logits=logits, size=(31, 40)))
+    return [array for one in found for array in (one.labels, one.areas, one.boxes, one.centroids)]
 
 
 def refined() -> list[Array]:
@@ -132,10 +152,10 @@ def main(name: str, *flags: str) -> None:
                 registry._forced.reset(token)
                 for one, other in zip(order, order_there, strict=True):
                     compare(one, other, 1e-5)
-    labels = labels_of_queries()
+    exact = results_of_queries() + regions_of_maps()
     here = refined()
     token = registry._forced.set(name)
-    for one, other in zip(labels, labels_of_queries(), strict=True):
+    for one, other in zip(exact, results_of_queries() + regions_of_maps(), strict=True):
         compare(one, other, 0)
     there = refined()
     registry._forced.reset(token)

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from emulated.build import build, compiler
 
+from segpost._backends import reference
 from segpost._backends.cuda.backend import CudaBackend
 from segpost._backends.cuda.devices import Devices
-from segpost._backends.reference import features, objects
-from segpost._core import extensions, rle
+from segpost._backends.reference import features
+from segpost._core import extensions
 from segpost._core.arrays import widen
 from segpost._core.contract import (
     ColorOutputs,
@@ -36,6 +37,14 @@ from segpost._core.query_contract import QueryGrids, QueryMasks
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes
 
+OF_RUNS = (
+    "count_runs",
+    "compress_counts",
+    "label_components",
+    "count_contacts",
+    "complement_runs",
+    "trace_rings",
+)
 EMULATED, REAL = "cuda-emulated", "cuda-device"
 LINE = 64  # bytes: where an array begins within as many is kept
 
@@ -121,8 +130,12 @@ class OnDevice:
         return fused
 
     def find_runs(self, labels: Array, values: Array | None = None) -> Runs:
-        """The runs of results that were read on the CPU."""
-        return objects.find_runs(labels, values)
+        runs: Runs = self.run(self.gpu.find_runs, [labels, values], ())
+        return runs
+
+    def argmax_runs(self, logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]:
+        result: tuple[Runs, LogitErrors] = self.run(self.gpu.argmax_runs, [logits, axes], ())
+        return result
 
     def bound_masks(self, masks: QueryMasks) -> tuple[int, int]:
         return self.gpu.bound_masks(masks._replace(values=self.there(masks.values)))
@@ -133,9 +146,63 @@ class OnDevice:
         there = masks._replace(values=self.there(masks.values))
         self.run(lambda out: self.gpu.label_classes(there, grids, weights, out), [labels], (0,))
 
-    def compress_counts(self, counts: Array, ends: Array) -> tuple[Array, Array]:
-        """The codes of run lengths that were read on the CPU."""
-        return rle.compress_counts(counts, ends)
+    def assign_queries(
+        self,
+        masks: QueryMasks,
+        grids: QueryGrids,
+        queries: Array,
+        scores: Array,
+        thresholds: Array,
+        is_logit: bool,
+        is_late: bool,
+        cuts: bool,
+        labels: Array,
+        counts: Array,
+    ) -> None:
+        there, out = masks._replace(values=self.there(masks.values)), self.there(labels)
+        settings = is_logit, is_late, cuts
+        self.gpu.assign_queries(there, grids, queries, scores, thresholds, *settings, out, counts)
+        labels[...] = to_host(out)
+
+    def measure_masks(
+        self,
+        masks: QueryMasks,
+        grids: QueryGrids,
+        queries: Array,
+        level: float,
+        is_late: bool,
+        bits: Array,
+        areas: Array,
+        sums: Array,
+    ) -> None:
+        there, out = masks._replace(values=self.there(masks.values)), self.there(bits)
+        self.gpu.measure_masks(there, grids, queries, level, is_late, out, areas, sums)
+        bits[...] = to_host(out)
+
+    def paint_masks(
+        self,
+        bits: Array,
+        masks: Array,
+        values: Array,
+        row: Array,
+        column: Array,
+        labels: Array,
+        counts: Array,
+    ) -> None:
+        out = self.there(labels)
+        self.gpu.paint_masks(self.there(bits), masks, values, row, column, out, counts)
+        labels[...] = to_host(out)
+
+    def replace_labels(self, labels: Array, values: Array, out: Array) -> None:
+        there = self.there(out)
+        self.gpu.replace_labels(self.there(labels), values, there)
+        out[...] = to_host(there)
+
+    def __getattr__(self, name: str) -> Any:
+        """An operation on runs, which have been read on the CPU."""
+        if name not in OF_RUNS:
+            raise AttributeError(name)
+        return getattr(reference, name)
 
     def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         report: LogitErrors = self.run(self.gpu.argmax_volume, [logits, axes, labels], (2,))

@@ -21,6 +21,7 @@ operators = importlib.import_module("segpost.torch")
 
 SIZE = (33, 41)
 EVERYTHING: Any = ("labels", "confidence", "probabilities", "color", "overlay")
+RANKED: Any = ("entropy", "margin", "topk")
 HALVES = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -50,6 +51,11 @@ class Segmenter(torch.nn.Module):  # type: ignore[misc,name-defined]
         return self.after(self.network(image), photograph)
 
 
+def classes_of(masks: Any) -> Any:
+    """Class logits of queries that have these masks."""
+    return masks.mean((2, 3))[..., None].float() * torch.linspace(-1, 1, 6)
+
+
 def after_network(logits: Any, photograph: Any) -> Any:
     """Every operator, at the photograph's size."""
     size = photograph.shape[-3:-1]
@@ -65,6 +71,8 @@ def after_network(logits: Any, photograph: Any) -> Any:
         operators.overlay(photograph, labels, "voc", alpha=0.25, contour=1),
         operators.confusion_matrix(logits, labels, num_classes=21),
         operators.dense_crf(made[2], photograph, crf=SHORT),
+        operators.segment_queries(classes_of(logits), logits, dialect="maskformer", size=size),
+        *operators.postprocess(logits, size=size, topk=2, want=RANKED),
         *made,
     )
 
@@ -74,6 +82,7 @@ def plainly(logits: Any, photograph: Any) -> Any:
     size = photograph.shape[-3:-1]
     labels = segpost.argmax(logits, size=size)
     seg = segpost.postprocess(logits, size=size, image=photograph, palette="voc", want=EVERYTHING)
+    ranked = segpost.postprocess(logits, size=size, topk=2, want=RANKED)
     return (
         labels,
         segpost.softmax(logits),
@@ -82,6 +91,10 @@ def plainly(logits: Any, photograph: Any) -> Any:
         segpost.overlay(photograph, labels, "voc", alpha=0.25, contour=1),
         segpost.confusion_matrix(logits, labels, num_classes=21),
         segpost.DenseCRF(iterations=2)(seg.probabilities, photograph),
+        segpost.segment_queries(classes_of(logits), logits, dialect="maskformer", size=size).labels,
+        ranked.entropy,
+        ranked.margin,
+        *ranked.topk,
         *(getattr(seg, name) for name in EVERYTHING),
     )
 
@@ -181,6 +194,7 @@ def logits_of(dtype: Any = torch.float32, *, batched: bool = False) -> Any:
 PHOTOGRAPH = torch.arange(6 * 9 * 3, dtype=torch.uint8).reshape(6, 9, 3)
 LABELS = torch.arange(54).reshape(6, 9) % 7
 PALETTE = operators.as_text(segpost.Palette.distinct(7))
+HEAD = (classes_of(logits_of()[None])[0], logits_of())
 LAST = {"axis": -1, "alpha": [0.5], "palette": PALETTE}
 CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     *(("argmax", (logits_of(dtype),), {}) for dtype in HALVES),
@@ -240,6 +254,32 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
             "confidence_dtype": "uint8",
             "want": ["confidence"],
         },
+    ),
+    *(
+        (
+            "postprocess",
+            (logits_of(batched=True),),
+            {
+                "alpha": [0.5],
+                "size": (8, 11),
+                "probabilities_dtype": dtype,
+                "topk": 5,
+                "want": ["topk", "labels", "entropy", "probabilities", "margin"],
+            },
+        )
+        for dtype in ("float32", "uint16", "uint8")
+    ),
+    ("postprocess", (logits_of().permute(1, 2, 0),), {**LAST, "want": ["topk", "margin"]}),
+    (
+        "postprocess",
+        (logits_of()[:1],),
+        {"alpha": [0.5], "threshold": 0.3, "topk": 2, "want": ["topk", "entropy"]},
+    ),
+    ("segment_queries", (HEAD[0], HEAD[1]), {"size": (9, 13)}),
+    (
+        "segment_queries",
+        (HEAD[0][None], HEAD[1][None].half()),
+        {"dialect": "eomt", "input_size": (20, 30)},
     ),
 ]
 CRFS = {
@@ -309,6 +349,10 @@ def test_errors_come_through() -> None:
         operators.postprocess(logits, want=("labels", "labels"))
     with pytest.raises(ValueError, match="want must be one of"):
         operators.postprocess(logits, want=("labels", "colour"))
+    with pytest.raises(ValueError, match="want must be one of"):
+        operators.postprocess(logits, want=("regions",))
+    with pytest.raises(ValueError, match="have 7 and 6 queries"):
+        operators.segment_queries(HEAD[0].to("meta"), HEAD[1][:6].to("meta"))
     with pytest.raises(ValueError, match=r"3 dimensions .*logits\[None\]"):
         operators.argmax(torch.zeros(4, 4, device="meta"))
     with pytest.raises(TypeError, match="meta"):

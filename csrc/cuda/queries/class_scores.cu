@@ -1,12 +1,9 @@
 // Query heads: the sums over the queries of class weight times mask, by the definition in float64.
-#include "gpu.hpp"
-
+#include "cuda/queries/points.hpp"
 #include "cuda/runtime/division.hpp"
 #include "cuda/runtime/errors.hpp"
 #include "cuda/runtime/grid_1d.hpp"
 #include "cuda/runtime/launch.hpp"
-#include "cuda/runtime/load.hpp"
-#include "ops/exact.hpp"
 
 namespace segpost::gpu {
 namespace {
@@ -21,22 +18,11 @@ template <class S> __global__ void __launch_bounds__(score_block_size)
     if (place >= points) return;
     const std::int64_t row = divide(place, job.width);
     const std::int64_t y = job.top + row, x = job.left + place - row * job.width;
-    const Logits &masks = job.masks;
-    const CornerWeights<4> weights = corner_weights(job.y, y, job.x, x);
-    const std::int64_t upper = job.y.cell[y], left = job.x.cell[x];
-    const std::int64_t lower = upper + 1 < job.y.n_in ? upper + 1 : upper;
-    const std::int64_t right = left + 1 < job.x.n_in ? left + 1 : left;
-    const char *at[4];
-    for (int i = 0; i < 4; ++i)
-        at[i] = masks.row(0, i < 2 ? upper : lower) + (i % 2 ? right : left) * masks.stride_w;
-    const double den = job.y.den * job.x.den;
+    const PointCorners<S> corners(job.masks, job.y, y, job.x, x);
     for (std::int64_t first = 0; first < job.classes; first += together) {
         double sums[together] = {};
-        for (std::int64_t q = 0; q < masks.c; ++q) {
-            double corner[4];
-            for (int i = 0; i < 4; ++i)
-                corner[i] = load<S>(at[i] + q * masks.stride_c, masks.dtype);
-            const double mask = 1.0 / (1.0 + exp(-weights.sum(corner) / den));
+        for (std::int64_t q = 0; q < job.masks.c; ++q) {
+            const double mask = exact_sigmoid(corners.value(job.masks, q));
             const double *weight = job.weights + q * job.classes + first;
             for (int k = 0; k < together; ++k)
                 if (first + k < job.classes) sums[k] += weight[k] * mask;

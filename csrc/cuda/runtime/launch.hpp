@@ -14,6 +14,7 @@
 #include "ops/labels/masks.hpp"
 #include "ops/labels/volumes.hpp"
 #include "ops/metrics/confusion.hpp"
+#include "ops/objects/runs.hpp"
 #include "ops/queries/queries.hpp"
 
 namespace segpost::gpu {
@@ -41,9 +42,31 @@ void launch_rank_classes(const RankingJob &, std::uintptr_t stream, ErrorCount *
 // The levels are in device memory.
 void launch_binarize(const BinarizeJob &, std::uintptr_t stream, ErrorCounts *errors);
 
-// Query heads.
+// Query heads. Bounds of masks are not read.
 void launch_class_scores(const ClassScoresJob &, std::uintptr_t stream);
 void launch_count_not_finite(const Logits &, std::uintptr_t stream, ErrorCount *errors);
+// Counts are zero at first. In place of x0 and y0 are the width and the height of the labels minus
+// these.
+void launch_assign_queries(const AssignQueriesJob &, std::uintptr_t stream);
+void launch_paint_masks(const PaintMasksJob &, std::uintptr_t stream);
+std::size_t measure_masks_workspace(const MeasureMasksJob &);
+void launch_measure_masks(const MeasureMasksJob &, std::uintptr_t stream, void *workspace);
+void launch_replace_labels(const LabelView &labels, const std::int32_t *values,
+                           const LabelView &out, std::uintptr_t stream);
+
+// Runs of label maps. `ends` has [N, W, bands]: how many runs begin up to the end of each part of a
+// column, and of those before; values are summed where `totals` are not null.
+std::int64_t run_bands(const LabelView &labels);
+std::size_t count_runs_workspace(const LabelView &labels);
+void launch_count_runs(const LabelView &labels, std::uintptr_t stream, unsigned *ends,
+                       void *workspace);
+struct DeviceRuns {
+    std::int32_t *top = nullptr;
+    char *label = nullptr; // of the type of the map
+    double *total = nullptr;
+};
+void launch_write_runs(const FindRunsJob &, const unsigned *ends, const DeviceRuns &,
+                       std::uintptr_t stream);
 
 // float32 to uint8.
 void launch_confidence_bytes(const LabelView &from, const LabelView &to, std::uintptr_t stream);

@@ -34,8 +34,6 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "binarize": "masks",
     "binarize_labels": "labels of masks",
     "binarize_runs": "runs of masks",
-    "find_runs": "regions",
-    "bound_masks": "queries",
 }
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 _forced: ContextVar[str | None] = ContextVar("segpost_backend", default=None)
@@ -92,7 +90,7 @@ def backend(*arrays: Array | None, check: str = "sync", operation: str = "") -> 
     """
     name = backend_name()
     context = context_of(*arrays)
-    if context.on_cpu:
+    if context is HOST:
         if name in DEVICE_BACKENDS:
             kind = name.upper()
             raise TypeError(
@@ -120,6 +118,11 @@ def host_backend() -> Backend:
     if name in DEVICE_BACKENDS:
         name = "native" if extensions.native_problem() is None else "numba"
     return _loaded.get(name) or _load(name)
+
+
+def result_backend(array: Array) -> Backend:
+    """Return the backend of the device of a result, on the CPU whatever is selected."""
+    return host_backend() if context_of(array).on_cpu else backend(array)
 
 
 def raise_deferred() -> None:

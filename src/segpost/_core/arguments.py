@@ -162,6 +162,10 @@ def resolve_class_axis(
 
 def as_output_size(size: Any, axes: int = 2, name: str = "size") -> tuple[int, ...]:
     """Return (height, width), or (depth, height, width), as integers of at least 1."""
+    if type(size) is tuple and len(size) == 2 == axes:  # most sizes, in a third of the time
+        height, width = size
+        if type(height) is int is type(width) and 1 <= height < 2**31 and 1 <= width < 2**31:
+            return size
     if not isinstance(size, (tuple, list, np.ndarray)) or len(size) != axes:
         expected = "(height, width)" if axes == 2 else "(depth, height, width)"
         what = f"{size!r}{_size_hint(size, axes)}"

@@ -371,29 +371,29 @@ def iter_stacks(*arrays: Array) -> Iterator[tuple[int, tuple[Array, ...]]]:
     Each item is the flat pixel index at which a stack starts, and the stack of each array.
     Nothing is copied.
     """
-    pixels = [a[..., 0] if a.ndim > min(b.ndim for b in arrays) else a for a in arrays]
-    lead = pixels[0].shape[:-2]
-    if not pixels[0].size:
+    ndim = min([a.ndim for a in arrays])  # of pixels
+    if 0 in arrays[0].shape[:ndim]:
         return
-    if len(lead) == 0:
-        yield 0, tuple(a[None] for a in arrays)
-    elif len(lead) == 1:
+    if ndim == 3:
         yield 0, arrays
+    elif ndim == 2:
+        yield 0, tuple([a[None] for a in arrays])
     else:
-        merged = [_merged(a, p) for a, p in zip(arrays, pixels, strict=True)]
+        merged = [_merged(a, ndim - 2) for a in arrays]
         if all(a is not None for a in merged):
             yield 0, tuple(a for a in merged if a is not None)
             return
-        size = math.prod(pixels[0].shape[-3:])
-        for flat, index in enumerate(np.ndindex(lead[:-1])):
+        shape = arrays[0].shape[:ndim]
+        size = math.prod(shape[-3:])
+        for flat, index in enumerate(np.ndindex(shape[:-3])):
             yield flat * size, tuple(a[index] for a in arrays)
 
 
-def _merged(array: Array, pixels: Array) -> Array | None:
+def _merged(array: Array, leading: int) -> Array | None:
     """Return a view with the leading axes merged, or None if that needs a copy."""
     view = array.view()
     try:
-        view.shape = (-1, *array.shape[pixels.ndim - 2 :])
+        view.shape = (-1, *array.shape[leading:])
     except AttributeError:
         return None
     return view

@@ -46,10 +46,11 @@ class InputWarning(UserWarning):
     - names of characters that the font of a picture lacks;
     - a palette with names of more classes than the logits have, colors in 0..1, or all equal,
       or of a data set with red and blue exchanged, and class names that are words for colors;
-    - at `ConfusionMatrix.compute`: predictions that are no class, where their values show why;
-      targets that were divided by 255, masks of 0 and an ignored 255, a void of 255 that is counted
-      as the last of 256 classes, predictions that are the next class almost everywhere, and nothing
-      that was counted;
+    - at `compute` of `ConfusionMatrix` and of the other measures: predictions that are no class,
+      where their values show why, such as preds and target that are exchanged; targets that were
+      divided by 255, masks of 0 and an ignored 255, a void of 255 that is counted as the last of
+      256 classes, predictions that are the next class almost everywhere, and nothing that was
+      counted;
     - energies of a dense CRF that sum to 1, and probabilities that do not;
     - `use_backend` without a ``with`` block.
 

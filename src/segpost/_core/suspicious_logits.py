@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,16 +21,15 @@ SLICE_STEP = 4  # slices apart differ more than neighbors do; for classes it is 
 MIN_DRIFT = 1.5
 MAX_THICKNESS = 4  # of slices, in the changes from pixel to pixel
 MAX_SHAPES = 1024
-_RIGHT_SIDES: set[tuple[Any, ...]] = set()  # of logits and of results
-_SHAPES_OF_BATCHES: set[tuple[Any, ...]] = set()  # whose first array was read
-_SHAPES_OF_LOGITS: set[tuple[Any, ...]] = set()  # as those of batches
+_RIGHT_SIDES: dict[tuple[Any, ...], bool] = {}  # of logits and of results: all are right
+_SUSPICIOUS_SHAPES: dict[tuple[Any, ...], bool] = {}  # whether they are, once an array was read
 MIN_PERIOD = 4  # classes; two and three have periods of textures
 PERIODS = 64  # that are read
 MIN_REPETITION = 2.0  # times the change after a period
 MAX_ASPECT_RATIO = 3  # of maps that are not suspicious
 MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
 GRID = 32  # points along each axis at which labels are compared
-MIN_VARIANCE_SHARE = 0.02  # of what is left, by which an image shows which axes are right
+MIN_EVIDENCE = 1.1  # product of two ratios, by which an image shows which axes are right
 MIN_AGREEMENT = 0.02  # share of the points, by which a target shows it
 CURE_OF_SIDES = (
     "are height and width of one of them exchanged? Of the logits pass logits.swapaxes({axes}); "
@@ -39,15 +37,36 @@ CURE_OF_SIDES = (
 )
 
 
-def warn_of_class_axis(array: InputArray, class_axis: int) -> None:
-    """Warn if the values of images' logits show that the other possible axis holds the classes.
+def warn_of_layout(array: InputArray, class_axis: int, volume_cure: str = "") -> None:
+    """Warn if the values of images' logits show that their axes have another meaning.
 
-    Logits change less from pixel to pixel than from class to class. A part of the first image is
-    read, and only where the shape is suspicious: a map narrower than there are classes, or of an
-    extreme aspect ratio, or as many classes as one of its sides.
+    They are those of another class axis, of channels last that were reshaped, or, where there is
+    a cure of it, of one volume. Of a shape that is not suspicious the first array is read: a look
+    at every one would take longer than some calls. The cure may have the fields classes and width.
     """
-    if not _is_suspicious(array.array.shape, class_axis) or isinstance(array.array, DeviceArray):
+    values = array.array
+    key = values.shape, class_axis, volume_cure
+    is_suspicious = _SUSPICIOUS_SHAPES.get(key)
+    if is_suspicious is False or isinstance(values, DeviceArray):
         return
+    is_first = is_suspicious is None
+    if is_first:
+        is_suspicious = _is_suspicious(values.shape, class_axis)
+        _remember(key, is_suspicious, _SUSPICIOUS_SHAPES)
+    if is_suspicious:
+        _warn_of_class_axis(array, class_axis)
+    if is_first:
+        if class_axis == -3:
+            _warn_of_reshape(array)
+        if volume_cure:
+            _warn_of_volume(array, volume_cure)
+
+
+def _warn_of_class_axis(array: InputArray, class_axis: int) -> None:
+    """Warn if logits change less from class to class than from pixel to pixel.
+
+    A part of the first image is read.
+    """
     classes, other_axis = array.array.shape[class_axis], -4 - class_axis
     block = _middle_of(array.array[0] if array.array.ndim == 4 else array.array, array.kind)
     changes = [_mean_change(block, axis) for axis in range(3)]
@@ -62,7 +81,6 @@ def warn_of_class_axis(array: InputArray, class_axis: int) -> None:
         )
 
 
-@lru_cache(maxsize=256)
 def _is_suspicious(shape: tuple[int, ...], class_axis: int) -> bool:
     """Whether a shape of logits is unusual, and has values enough to decide."""
     classes, side, other = shape[-3:] if class_axis == -3 else shape[:-4:-1]
@@ -72,22 +90,17 @@ def _is_suspicious(shape: tuple[int, ...], class_axis: int) -> bool:
     return is_unusual and min(classes, side) >= MIN_SIDE and other >= 2 and 0 not in shape
 
 
-def warn_of_volume(array: InputArray, cure: str) -> None:
+def _warn_of_volume(array: InputArray, cure: str) -> None:
     """Warn if the values of a batch (N, C, H, W) show one volume of N classes and C slices.
 
     Slices are like their neighbors, and less like those farther away; classes are in no order.
     Images of a batch differ from each other no more than classes do, but the classes of a volume
-    more than its slices. A part of the first array of each shape is read: a look at every one
-    would take longer than some calls. `cure` may have the fields classes and width.
+    more than its slices. A part of the array is read.
     """
-    values = array.array
-    shape: tuple[int, ...] = values.shape
-    if len(shape) != 4 or shape[0] < 2 or shape in _SHAPES_OF_BATCHES:
+    shape: tuple[int, ...] = array.array.shape
+    if len(shape) != 4 or shape[0] < 2 or min(shape[1:]) < MIN_SLICES:
         return
-    if min(shape[1:]) < MIN_SLICES or isinstance(values, DeviceArray):
-        return
-    _remember(shape, _SHAPES_OF_BATCHES)
-    block = _middle_of(values, array.kind)
+    block = _middle_of(array.array, array.kind)
     of_images, of_classes, *of_sides = (_mean_change(block, axis) for axis in range(4))
     if not (
         of_images > MIN_ROUGHNESS * of_classes
@@ -104,20 +117,16 @@ def warn_of_volume(array: InputArray, cure: str) -> None:
     )
 
 
-def warn_of_reshape(array: InputArray, class_axis: int) -> None:
+def _warn_of_reshape(array: InputArray) -> None:
     """Warn if logits (..., C, H, W) repeat with a period of C, as those with channels last.
 
     Channels last that were reshaped, not transposed, have the classes of a pixel side by side. The
-    period of a texture is another one, or a divisor of it. A part of the first array of each shape
-    is read.
+    period of a texture is another one, or a divisor of it. A part of the array is read.
     """
     values = array.array
     shape: tuple[int, ...] = values.shape
-    if class_axis != -3 or shape in _SHAPES_OF_LOGITS:
-        return
-    _remember(shape, _SHAPES_OF_LOGITS)
     classes, size = shape[-3], math.prod(shape[-3:])
-    if classes < MIN_PERIOD or min(shape[-2:]) < MIN_SIDE or isinstance(values, DeviceArray):
+    if classes < MIN_PERIOD or min(shape[-2:]) < MIN_SIDE:
         return
     if not values.size or not values.flags.c_contiguous:
         return
@@ -230,7 +239,8 @@ def warn_by_image(logits: Logits, image: Array, class_axis: int) -> None:
     """Warn where logits fit the size of an image (N, H, W, 3) only if they are transposed.
 
     Networks whose input has a fixed size give such logits for an image of the other orientation.
-    The colors show it, if the labels as they are explain them better than the transposed ones.
+    The colors show it, if the labels as they are explain them better than the transposed ones, and
+    change where the colors do: light alone explains some colors of a photograph.
     """
     size = image.shape[1:3]
     if not _may_be_exchanged(logits, size, image):
@@ -239,7 +249,8 @@ def warn_by_image(logits: Logits, image: Array, class_axis: int) -> None:
 
     def is_right(labels: Array) -> bool:
         as_is, transposed = (_variance_left(colors, part) for part in (labels, labels.T))
-        return as_is < (1 - MIN_VARIANCE_SHARE) * transposed
+        edges_as_is, edges_transposed = (_contrast(colors, part) for part in (labels, labels.T))
+        return MIN_EVIDENCE * as_is * edges_transposed < transposed * edges_as_is
 
     _warn_of_sides(logits, size, "an image", is_right, class_axis)
 
@@ -275,11 +286,11 @@ def _has_equal_steps(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
     return not ratio or 1 / MAX_ANISOTROPY <= ratio <= MAX_ANISOTROPY
 
 
-def _remember(shape: tuple[Any, ...], shapes: set[tuple[Any, ...]]) -> None:
-    """Add a shape to a set of limited size."""
-    if len(shapes) >= MAX_SHAPES:
-        shapes.clear()
-    shapes.add(shape)
+def _remember(shape: tuple[Any, ...], fact: bool, facts: dict[tuple[Any, ...], bool]) -> None:
+    """Add a fact of a shape to a dict of limited size."""
+    if len(facts) >= MAX_SHAPES:
+        facts.clear()
+    facts[shape] = fact
 
 
 def _may_be_exchanged(logits: Logits, size: tuple[int, ...], shown: Array) -> bool:
@@ -316,7 +327,7 @@ def _warn_of_sides(
     if (labels == labels.T).all():
         return
     if is_right(labels):
-        _remember((values.shape[2:], size), _RIGHT_SIDES)
+        _remember((values.shape[2:], size), True, _RIGHT_SIDES)
         return
     height, width = values.shape[2:]
     axes = "-2, -1" if class_axis == -3 else "-3, -2"
@@ -341,3 +352,13 @@ def _variance_left(colors: Array, labels: Array) -> float:
         means = np.bincount(index, channel) / counts
         left += float(np.square(channel - means[index]).sum())
     return left
+
+
+def _contrast(colors: Array, labels: Array) -> float:
+    """Return the mean difference of colors (3, n) of neighbors that have different labels."""
+    planes, total, count = colors.reshape(-1, *labels.shape), 0.0, 0
+    for axis in (0, 1):
+        is_edge = np.diff(labels, axis=axis) != 0
+        total += float(abs(np.diff(planes, axis=axis + 1))[:, is_edge].sum())
+        count += int(is_edge.sum())
+    return total / max(count, 1)

@@ -47,6 +47,13 @@ def as_label_array(labels: object, name: str = "labels") -> InputArray:
     return array
 
 
+def check_int64_labels(labels: Array, run_labels: Array) -> None:
+    """Raise an error for labels of uint64 from 2**63 on; on a device those of the runs are read."""
+    values = labels if context_of(labels).on_cpu else run_labels.view(np.uint64)
+    if values.size and int(values.max()) >= 2**63:
+        raise ValueError(f"labels must be below 2**63, got {int(values.max())}")
+
+
 def check_integer_labels(array: InputArray, name: str) -> None:
     """Raise an error for labels that are floats or booleans."""
     if array.kind not in LABEL_KINDS:

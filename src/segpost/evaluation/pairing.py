@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from segpost._core.text import display_path, format_names
 from segpost.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES
@@ -21,12 +23,85 @@ class Pair(NamedTuple):
     instances: Path | None = None
 
 
+class PairFiles(NamedTuple):
+    """The files of a pair.
+
+    Attributes
+    ----------
+    id : str
+    paths : tuple of str
+        Of its prediction, its target and maybe its instance map, relative to their folders.
+    sizes : tuple of int or None
+        Of these files, in bytes; None where it was not looked up.
+    """
+
+    id: str
+    paths: tuple[str, ...]
+    sizes: tuple[int | None, ...]
+
+    def pair(self, roots: Sequence[Path]) -> Pair:
+        """Return the pair of files below these folders."""
+        return Pair(self.id, *(root / path for root, path in zip(roots, self.paths, strict=True)))
+
+
+class Pairs(Sequence[Pair]):
+    """Pairs whose files lie in a folder each; a `Pair` is built when it is asked for.
+
+    Parameters
+    ----------
+    roots : sequence of Path
+        The folders of predictions, targets and maybe instance maps.
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self.roots = tuple(roots)
+
+    @abstractmethod
+    def files(self, start: int, stop: int) -> list[PairFiles]:
+        """Return the files of some pairs."""
+
+    @overload
+    def __getitem__(self, index: int) -> Pair: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Pair]: ...
+    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(f"there is no pair {index} among {len(self)}")
+        (files,) = self.files(index, index + 1)
+        return files.pair(self.roots)
+
+
+class ListedPairs(Pairs):
+    """Pairs of files that were listed.
+
+    Parameters
+    ----------
+    roots : sequence of Path
+        Their folders.
+    listed : list of PairFiles
+        Their files.
+    """
+
+    def __init__(self, roots: Sequence[Path], listed: list[PairFiles]) -> None:
+        super().__init__(roots)
+        self.listed = listed
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+    def files(self, start: int, stop: int) -> list[PairFiles]:
+        """Return the files of some pairs."""
+        return self.listed[start:stop]
+
+
 class Pairing(NamedTuple):
     """The pairs of a data set, and the files that pair with nothing.
 
     Attributes
     ----------
-    pairs : sequence of Pair
+    pairs : Pairs
         In the order of their ids.
     targets_without_preds, preds_without_target : list of str
         Keys of files.
@@ -34,7 +109,7 @@ class Pairing(NamedTuple):
         Ids of pairs that were left out, because they have no instance map.
     """
 
-    pairs: Sequence[Pair]
+    pairs: Pairs
     targets_without_preds: list[str]
     preds_without_target: list[str]
     pairs_without_instances: Sequence[str] = ()
@@ -81,21 +156,25 @@ def pair_files(
     """
     pred_files = list_files(preds, "preds=", (*LABEL_SUFFIXES, *LOGITS_SUFFIXES), pred_suffixes)
     target_files = list_files(targets, "targets=", LABEL_SUFFIXES, target_suffixes)
+    roots = pred_files[0].folder, target_files[0].folder
     if is_single_file(preds) and is_single_file(targets):
-        _check_distinct({"prediction": pred_files[0], "target": target_files[0]})
-        return Pairing(
-            [Pair(target_files[0].key, pred_files[0].path, target_files[0].path)], [], []
-        )
+        (pred,), (target,) = pred_files, target_files
+        _check_distinct({"prediction": pred, "target": target})
+        return Pairing(ListedPairs(roots, [_pair_files(target.key, pred, target)]), [], [])
     preds_by_key = _unique_files(pred_files, "preds=", "pred_suffixes= says which are meant")
     by_key = _unique_files(target_files, "targets=", "target_suffixes= says which are meant")
     preds_by_key, by_key, ids = _common_keys(preds_by_key, by_key, "preds=")
-    pairs = []
-    for key in by_key.keys() & preds_by_key:
-        _check_distinct({"prediction": preds_by_key[key], "target": by_key[key]})
-        pairs.append(Pair(ids[key], preds_by_key[key].path, by_key[key].path))
+    pairs, without_preds = [], []
+    for key, target in by_key.items():
+        if (found := preds_by_key.get(key)) is None:
+            without_preds.append(ids.get(key, key))
+            continue
+        if _may_be_one(found, target):
+            _check_distinct({"prediction": found, "target": target})
+        pairs.append(_pair_files(ids.get(key, key), found, target))
     return Pairing(
-        sorted(pairs),
-        sorted(ids[key] for key in by_key.keys() - preds_by_key),
+        ListedPairs(roots, sorted(pairs)),
+        sorted(without_preds),
         sorted(preds_by_key.keys() - by_key),
     )
 
@@ -122,30 +201,32 @@ def add_instances(
         As `pair_files`.
     """
     files = list_files(instances, "instances=", LABEL_SUFFIXES, instance_suffixes, instances=True)
-    if is_single_file(instances) and len(pairing.pairs) == 1:
-        by_id = {pairing.pairs[0].id: files[0]}
+    roots, listed = pairing.pairs.roots, pairing.pairs.files(0, len(pairing.pairs))
+    if is_single_file(instances) and len(listed) == 1:
+        by_id = {listed[0].id: files[0]}
     else:
         maps = _unique_files(files, "instances=", "instance_suffixes= says which are meant")
-        targets = {pair.id: DataFile(pair.id, pair.target) for pair in pairing.pairs}
+        targets = {pair.id: DataFile(pair.id, pair.paths[1], roots[1]) for pair in listed}
         maps, targets, ids = _common_keys(maps, targets, "instances=")
-        by_id = {ids[key]: maps[key] for key in targets.keys() & maps}
-    pairs = []
-    for pair in pairing.pairs:
-        if pair.id in by_id:
-            for kind, path in (("prediction", pair.preds), ("target", pair.target)):
-                _check_distinct({kind: DataFile(pair.id, path), "instances": by_id[pair.id]})
-            pairs.append(pair._replace(instances=by_id[pair.id].path))
+        by_id = {ids.get(key, key): maps[key] for key in targets.keys() & maps}
+    pairs, without = [], []
+    for pair in listed:
+        if (found := by_id.get(pair.id)) is None:
+            without.append(pair.id)
+            continue
+        for kind, path, root in zip(("prediction", "target"), pair.paths, roots, strict=True):
+            _check_distinct({kind: DataFile(pair.id, path, root), "instances": found})
+        pairs.append(PairFiles(pair.id, (*pair.paths, found.name), (*pair.sizes, found.size)))
     return pairing._replace(
-        pairs=pairs,
-        pairs_without_instances=[pair.id for pair in pairing.pairs if pair.id not in by_id],
+        pairs=ListedPairs((*roots, files[0].folder), pairs), pairs_without_instances=without
     )
 
 
 def find_images(images: Path, ids: Iterable[str]) -> dict[str, Path]:
     """Return the image of every id that has one in a folder, by path, or else by name alone."""
     by_key: dict[str, Path] = {}
-    for key, path, _ in list_files(images, "images=", IMAGE_SUFFIXES):
-        by_key.setdefault(key, path)
+    for file in list_files(images, "images=", IMAGE_SUFFIXES):
+        by_key.setdefault(file.key, file.path)
     by_name = {_last_part(key): path for key, path in sorted(by_key.items(), reverse=True)}
     paths = {id_: by_key.get(id_) or by_name.get(_last_part(id_)) for id_ in ids}
     return {id_: path for id_, path in paths.items() if path is not None}
@@ -156,26 +237,29 @@ def _last_part(key: str) -> str:
     return key.rpartition("/")[2]
 
 
-def _unique_files(files: Iterable[DataFile], what: str, hint: str) -> dict[str, DataFile]:
+def _pair_files(id_: str, preds: DataFile, target: DataFile) -> PairFiles:
+    return PairFiles(id_, (preds.name, target.name), (preds.size, target.size))
+
+
+def _unique_files(files: Sequence[DataFile], what: str, hint: str) -> dict[str, DataFile]:
     """Return files by key; two files of one key are an error."""
-    by_key: dict[str, list[DataFile]] = {}
-    for file in files:
-        by_key.setdefault(file.key, []).append(file)
-    ambiguous = {key: same for key, same in by_key.items() if len(same) > 1}
-    if ambiguous:
-        key, same = min(ambiguous.items())
+    unique = {file.key: file for file in files}
+    if len(unique) < len(files):
+        times = Counter(file.key for file in files)
+        ambiguous = [key for key, number in times.items() if number > 1]
+        key = min(ambiguous)
         count = "1 name belongs" if len(ambiguous) == 1 else f"{len(ambiguous)} names belong"
         raise ValueError(
             f"{what}: {count} to more than one file, {key!r} to "
-            f"{format_names([str(file.path) for file in same])}; {hint}"
+            f"{format_names([str(file.path) for file in files if file.key == key])}; {hint}"
         )
-    return {key: same[0] for key, same in by_key.items()}
+    return unique
 
 
 def _common_keys(
     files: dict[str, DataFile], targets: dict[str, DataFile], what: str
 ) -> tuple[dict[str, DataFile], dict[str, DataFile], dict[str, str]]:
-    """Return files and targets by keys that both have, and the targets' own keys.
+    """Return files and targets by keys that both have, and the targets' own keys by new ones.
 
     The keys stay where they share one, or else become names without folders.
 
@@ -185,7 +269,7 @@ def _common_keys(
         If they share neither, or names alone are ambiguous.
     """
     if not files.keys().isdisjoint(targets):
-        return files, targets, {key: key for key in targets}
+        return files, targets, {}
     ids = {_last_part(key): key for key in targets}
     if ids.keys().isdisjoint(map(_last_part, files)):
         raise ValueError(_describe_no_pairs(list(files), list(targets), what))
@@ -199,11 +283,14 @@ def _common_keys(
     return files, targets, ids
 
 
+def _may_be_one(file: DataFile, other: DataFile) -> bool:
+    """Return whether two files may be the same one, by their inodes."""
+    return file.inode == other.inode or file.inode is None or other.inode is None
+
+
 def _check_distinct(files: dict[str, DataFile]) -> None:
-    """Refuse a file that is two things at once; files of different inodes are not looked up."""
+    """Refuse a file that is two things at once."""
     (kind, file), (other_kind, other) = files.items()
-    if file.inode != other.inode and None not in (file.inode, other.inode):
-        return
     paths = file.path, other.path
     if all(path.exists() for path in paths) and paths[0].samefile(paths[1]):
         raise ValueError(f"{display_path(paths[0])} is {kind} and {other_kind} at once")

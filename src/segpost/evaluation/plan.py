@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from segpost._core.arguments import as_integer
 from segpost._core.text import display_path
 from segpost.evaluation.counting import PairCounter
-from segpost.evaluation.pairing import Pair, Pairing
+from segpost.evaluation.pairing import PairFiles, Pairing, Pairs
 from segpost.evaluation.plain_data import counter_from_settings
 from segpost.evaluation.shard_files import ShardCounts, decode_shard, encode_json
 
@@ -37,31 +37,10 @@ class PlanError(ValueError):
     """The plan of a run is missing, damaged, or another one."""
 
 
-class PlannedImage(NamedTuple):
-    """An image of a plan.
-
-    Attributes
-    ----------
-    id : str
-    paths : tuple of str
-        Of its prediction, its target and maybe its instance map, relative to their folders.
-    sizes : tuple of int
-        Of these files, in bytes.
-    """
-
-    id: str
-    paths: tuple[str, ...]
-    sizes: tuple[int, ...]
-
-    def pair(self, roots: Sequence[Path]) -> Pair:
-        """Return the pair of files below these folders."""
-        return Pair(self.id, *(root / path for root, path in zip(roots, self.paths, strict=True)))
-
-
 class PlannedShard(NamedTuple):
     """The images of a shard, and the SHA-256 of their lines."""
 
-    images: list[PlannedImage]
+    images: list[PairFiles]
     digest: str
 
 
@@ -277,7 +256,7 @@ class Plan:
         return np.frombuffer(content, OFFSET) + start
 
 
-class PlannedPairs(Sequence[Pair]):
+class PlannedPairs(Pairs):
     """The pairs of a plan; the shard of the last one that was asked for is in memory.
 
     Parameters
@@ -287,26 +266,22 @@ class PlannedPairs(Sequence[Pair]):
     """
 
     def __init__(self, plan: Plan) -> None:
+        super().__init__(plan.roots())
         self.plan = plan
-        self.roots = plan.roots()
-        self._shard: tuple[int, list[PlannedImage]] = (-1, [])
+        self._shard: tuple[int, list[PairFiles]] = (-1, [])
 
     def __len__(self) -> int:
         return self.plan.images
 
-    @overload
-    def __getitem__(self, index: int) -> Pair: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Pair]: ...
-    def __getitem__(self, index: int | slice) -> Pair | list[Pair]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not 0 <= index < len(self):
-            raise IndexError(f"there is no pair {index} among {len(self)}")
+    def files(self, start: int, stop: int) -> list[PairFiles]:
+        """Return the files of some pairs."""
+        return [self._files_of(index) for index in range(start, stop)]
+
+    def _files_of(self, index: int) -> PairFiles:
         shard, number = divmod(index, self.plan.shard_images)
         if self._shard[0] != shard:
             self._shard = (shard, self.plan.shard(shard).images)
-        return self._shard[1][number].pair(self.roots)
+        return self._shard[1][number]
 
 
 def plan_id(head: Mapping[str, Any]) -> str:
@@ -315,11 +290,11 @@ def plan_id(head: Mapping[str, Any]) -> str:
     return hashlib.sha256(encode_json(content).encode()).hexdigest()
 
 
-def _parse_lines(content: bytes, path: Path) -> Iterator[PlannedImage]:
+def _parse_lines(content: bytes, path: Path) -> Iterator[PairFiles]:
     for line in content.splitlines():
         try:
             name, paths, sizes = json.loads(line)
-            yield PlannedImage(name, tuple(paths), tuple(sizes))
+            yield PairFiles(name, tuple(paths), tuple(sizes))
         except (ValueError, TypeError) as error:
             raise PlanError(f"{display_path(path)} is damaged: {error}") from None
 

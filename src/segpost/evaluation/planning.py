@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import repeat
+from json.encoder import encode_basestring_ascii as quote
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import numpy as np
 from segpost._core.arguments import as_integer
 from segpost._core.text import display_path
 from segpost.evaluation.counting import PairCounter
-from segpost.evaluation.pairing import Pair, Pairing
+from segpost.evaluation.pairing import PairFiles, Pairing
 from segpost.evaluation.plain_data import counter_settings
 from segpost.evaluation.plan import INDEX, OFFSET, PLAN, SHARDS, VERSION, Plan, PlanError, plan_id
 from segpost.evaluation.shard_files import encode_json
@@ -63,27 +65,27 @@ def write_plan(
         raise ValueError(f"shard_images must be in 1..{MAX_SHARD_IMAGES}, got {size}")
     run = run.absolute()
     (run / SHARDS).mkdir(parents=True, exist_ok=True)
-    roots = {name: _Root(source) for name, source in sources.items()}
+    folders = [str(source_root(source)) for source in sources.values()]
+    pairs = pairing.pairs
     with tempfile.TemporaryFile(dir=run) as lines:
         whole, offsets, offset = hashlib.sha256(), [0], 0
-        for number, pair in enumerate(pairing.pairs, 1):
-            line = _image_line(pair, list(roots.values()))
-            whole.update(line)
-            lines.write(line)
-            offset += len(line)
-            if number % size == 0 or number == len(pairing.pairs):
-                offsets.append(offset)
+        for first in range(0, len(pairs), size):
+            content = _encode_images(pairs.files(first, first + size), pairs.roots, folders)
+            whole.update(content)
+            lines.write(content)
+            offset += len(content)
+            offsets.append(offset)
         index = np.array(offsets, OFFSET).tobytes()
         head: dict[str, Any] = {
             "segpost": "Plan",
             "version": VERSION,
-            "images": len(pairing.pairs),
+            "images": len(pairs),
             "shard_images": size,
             "settings": counter_settings(counter),
             "unpaired": [list(names) for names in pairing[1:]],
             "lines": whole.hexdigest(),
             "index": hashlib.sha256(index).hexdigest(),
-            "roots": {name: root.folder for name, root in roots.items()},
+            "roots": dict(zip(sources, folders, strict=True)),
             "facts": dict(facts),
         }
         head["id"] = plan_id(head)
@@ -121,26 +123,45 @@ def _same_plan(run: Path, head: Mapping[str, Any]) -> Plan:
     raise PlanError(f"{where} has another plan: {reason}; another folder takes the new one")
 
 
-class _Root:
-    """The folder of a source, and what the paths of its files begin with."""
+def _encode_images(
+    images: Sequence[PairFiles], roots: Sequence[Path], folders: Sequence[str]
+) -> bytes:
+    """Return the lines of images, as `encode_json` writes them.
 
-    def __init__(self, source: Path) -> None:
-        self.folder = str(source_root(source))
-        self.prefix = f"{source if source.is_dir() else source.parent}{os.sep}"
+    Parameters
+    ----------
+    images : sequence of PairFiles
+        The images.
+    roots : sequence of Path
+        What their names are relative to.
+    folders : sequence of str
+        What the paths in the plan are relative to.
+    """
+    columns, sizes = [], []
+    for number, (root, folder) in enumerate(zip(roots, folders, strict=True)):
+        prefix = os.path.join(root, "")
+        names = [image.paths[number] for image in images]
+        paths = [name if name[0] == "/" else prefix + name for name in names]
+        relative = map(_relative, names, paths, repeat(folder))
+        columns.append([quote(path) for path in relative])
+        known = [image.sizes[number] for image in images]
+        sizes.append([
+            str(os.stat(path).st_size if size is None else size)
+            for path, size in zip(paths, known, strict=True)
+        ])  # fmt: skip
+    rows = zip(images, zip(*columns, strict=True), zip(*sizes, strict=True), strict=True)
+    lines = [
+        f"[{quote(image.id)},[{','.join(paths)}],[{','.join(numbers)}]]\n"
+        for image, paths, numbers in rows
+    ]
+    return "".join(lines).encode()
 
-    def relative(self, path: str) -> str:
-        """Return a path relative to the folder."""
-        rest = path[len(self.prefix) :]
-        if path.startswith(self.prefix) and ".." not in rest:
-            return rest
-        absolute = os.path.abspath(path)
-        if absolute.startswith(self.folder + os.sep):
-            return absolute[len(self.folder) + 1 :]
-        return os.path.relpath(absolute, self.folder)
 
-
-def _image_line(pair: Pair, roots: Sequence[_Root]) -> bytes:
-    paths = [str(path) for path in pair[1:] if path is not None]
-    relative = [root.relative(path) for path, root in zip(paths, roots, strict=True)]
-    sizes = [os.stat(path).st_size for path in paths]
-    return f"{encode_json([pair.id, relative, sizes])}\n".encode()
+def _relative(name: str, path: str, folder: str) -> str:
+    """Return the path of a file relative to a folder, which lies there by this name."""
+    if name[0] != "/" and ".." not in name:
+        return name
+    absolute = os.path.abspath(path)
+    if absolute.startswith(folder + os.sep):
+        return absolute[len(folder) + 1 :]
+    return os.path.relpath(absolute, folder)

@@ -16,7 +16,8 @@ from segpost._core.arrays import Array
 from segpost._core.text import ErrorText, describe_error
 from segpost.evaluation.counting import PairCounts, PairResult
 from segpost.evaluation.isolated import survives
-from segpost.evaluation.plan import ROOTS, Plan, PlannedImage
+from segpost.evaluation.pairing import PairFiles
+from segpost.evaluation.plan import ROOTS, Plan
 from segpost.evaluation.shard_files import FailedImage, ShardCounts, encode_shard
 from segpost.evaluation.tries import TryRecord
 from segpost.files.images import limit_pixels
@@ -161,7 +162,7 @@ class _ShardCounter:
         )
 
     def _count_image(
-        self, number: int, image: PlannedImage, checksums: Array
+        self, number: int, image: PairFiles, checksums: Array
     ) -> PairCounts | ErrorText:
         """Return the counts of an image, or the reason why there are none."""
         died = self.deaths[number]
@@ -191,14 +192,14 @@ class _ShardCounter:
         return location, reason
 
 
-def _checksum(path: Path, size: int) -> int:
+def _checksum(path: Path, size: int | None) -> int:
     """Return the CRC-32 of a file, which must have the planned size."""
     checksum = length = 0
     with path.open("rb", buffering=0) as file:
         while block := file.read(BLOCK_BYTES):
             checksum = zlib.crc32(block, checksum)
             length += len(block)
-    if length != size:
+    if size is not None and length != size:
         raise ValueError(f"it has {length:,} bytes, and had {size:,} when it was planned")
     return checksum
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,15 +45,25 @@ INSTANCE_SUFFIXES = (
 # Ends of the files of Cityscapes that are no label maps; and of those that are instance maps.
 NOT_LABELS = ("_color", "_instanceIds", "_instanceTrainIds")
 INSTANCES = ("_instanceIds",)
+ALL_SUFFIXES = (*INSTANCE_SUFFIXES, *SUFFIXES)
 DIGITS = re.compile(r"([0-9]+)")
+
+ListedFile = tuple[str, int | None, int | None]  # name relative to the folder, inode, size
 
 
 class DataFile(NamedTuple):
     """A file of a data set, and the key that pairs it with others."""
 
-    key: str  # the path below its folder, without suffixes, with / between the parts
-    path: Path
+    key: str  # its name without suffixes
+    name: str  # relative to the folder, with / between the parts; in lists as it is there
+    folder: Path
     inode: int | None = None  # None where it is not known, and of links
+    size: int | None = None  # in bytes; None where it was not looked up
+
+    @property
+    def path(self) -> Path:
+        """Folder and name together."""
+        return self.folder / self.name
 
 
 def list_files(
@@ -87,27 +99,29 @@ def list_files(
     if is_single_file(source):
         if not source.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
-        return [DataFile(_file_key(source.name, suffixes, instances) or source.stem, source)]
+        only_key = _file_key(source.name, suffixes, instances) or source.stem
+        return [DataFile(only_key, source.name, source.parent)]
     is_list = source.suffix.lower() == ".txt"
-    listed = list(_read_list(source)) if is_list else list(_walk_entries(source))
-    files = [file for file in listed if file.path.suffix.lower() in kinds]
+    folder = source.parent if is_list else source
+    listed = _read_list(source) if is_list else _list_entries(source)
+    files = [file for file in listed if _suffix(file[0]).lower() in kinds]
     if not files:
-        others = sorted({file.path.suffix.lower() for file in listed if file.path.suffix})
+        others = sorted({_suffix(name).lower() for name, _, _ in listed} - {""})
         raise ValueError(
             f"{what}: {display_path(source)} holds no {', '.join(dict.fromkeys(kinds))} file"
             + (f", but {len(listed)} of {', '.join(others[:MAX_NAMES])}" if others else "")
         )
     data_files = [
-        file._replace(key=key)
-        for file in files
-        if (key := _file_key(file.key, suffixes, instances)) is not None
+        DataFile(key, name, folder, inode, size)
+        for name, inode, size in files
+        if (key := _file_key(name, suffixes, instances)) is not None
     ]
     if not data_files:
         ends = suffixes or (INSTANCES if instances else ("_labelIds", "_labelTrainIds"))
         raise ValueError(
             f"{what}: no file in {display_path(source)} has a name that ends with "
             f"{' or '.join(map(repr, ends))}, with or without its suffix; there is "
-            f"{format_names([file.key for file in files])}"
+            f"{format_names([name for name, _, _ in files])}"
         )
     return sorted(data_files)
 
@@ -122,29 +136,38 @@ def walk_folder(folder: Path) -> Iterator[tuple[str, Path]]:
 
     Links are followed, except to a folder that contains them.
     """
-    return ((file.key, file.path) for file in _walk_entries(folder))
+    return ((name, folder / name) for name, _, _ in _list_entries(folder))
 
 
-def _walk_entries(folder: Path, ancestors: tuple[tuple[int, int], ...] = ()) -> Iterator[DataFile]:
-    """Yield the files of `walk_folder`, with their names as keys.
+def _list_entries(folder: Path) -> list[ListedFile]:
+    """Return the files of `walk_folder`, by their relative names.
 
     The entries of a folder say all of it: only links are looked up.
     """
-    status = folder.stat()
+    files: list[ListedFile] = []
+    _append_entries(files, str(folder), "", ())
+    return files
+
+
+def _append_entries(
+    files: list[ListedFile], folder: str, prefix: str, ancestors: tuple[tuple[int, int], ...]
+) -> None:
+    """Append the files of a folder, whose names begin with a prefix."""
+    status = os.stat(folder)
     identity = (status.st_dev, status.st_ino)
     if identity in ancestors:
         return
     with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith("."):
+        for entry in sorted(entries, key=attrgetter("name")):
+            name = entry.name
+            if name.startswith("."):
                 continue
-            path = folder / entry.name
             if _holds(entry.is_dir):
-                for file in _walk_entries(path, (*ancestors, identity)):
-                    yield file._replace(key=f"{entry.name}/{file.key}")
-            elif _holds(entry.is_file) or not path.exists():  # a dead link fails later; no pipes
+                _append_entries(files, entry.path, f"{prefix}{name}/", (*ancestors, identity))
+            elif _holds(entry.is_file) or not os.path.exists(entry.path):
+                # A dead link fails later; a pipe is no file.
                 inode = None if entry.is_symlink() else entry.inode()
-                yield DataFile(entry.name, path, inode)
+                files.append((prefix + name, inode, None))
 
 
 def _holds(question: Callable[[], bool]) -> bool:
@@ -168,26 +191,54 @@ def natural_key(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]
 
 
-def _read_list(source: Path) -> Iterator[DataFile]:
-    """Yield the files that a list has a line each for, relative to it, with their names as keys."""
+def _read_list(source: Path) -> list[ListedFile]:
+    """Return the files that a list has a line each for, relative to it."""
     text = source.read_bytes().decode("utf-8", "surrogateescape")
-    lines = (line.strip(" \t\r") for line in text.lstrip("\ufeff").split("\n"))
-    names = [line for line in lines if line]
+    lines = text.lstrip("\ufeff").split("\n")
+    names = [name for line in lines if (name := line.strip(" \t\r"))]
     if not names:
         raise ValueError(f"{display_path(source)} names no file")
-    if any("\0" in name for name in names):
+    if "\0" in text:
         raise ValueError(f"{display_path(source)} is no list of paths: it holds zero bytes")
-    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
-    if repeated:
+    if len(set(names)) < len(names):
+        repeated = sorted(name for name, times in Counter(names).items() if times > 1)
         raise ValueError(f"{display_path(source)} names {format_names(repeated)} more than once")
-    missing = [name for name in names if not (source.parent / name).is_file()]
+    prefix = os.path.join(source.parent, "")
+    files: list[ListedFile] = []
+    missing = []
+    for name in names:
+        path = name if os.path.isabs(name) else prefix + name
+        if (status := _regular_status(path)) is None:
+            missing.append(name)
+        else:
+            files.append((_as_posix(name), status.st_ino, status.st_size))
     if missing:
         raise ValueError(
             f"{display_path(source)} names {len(missing)} of {len(names)} files that are not "
             f"there, relative to {display_path(source.parent)}: {format_names(missing)}"
         )
-    for name in names:
-        yield DataFile(Path(name).as_posix(), source.parent / name)
+    return files
+
+
+def _as_posix(name: str) -> str:
+    """Return `pathlib.PurePath.as_posix` of a name; most names are as they are."""
+    is_plain = "//" not in name and "/." not in f"/{name}" and "\\" not in name
+    return name if is_plain else Path(name).as_posix()
+
+
+def _regular_status(path: str) -> os.stat_result | None:
+    """Return the status of a regular file, or None where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+def _suffix(name: str) -> str:
+    """Return the end of a name from its last dot on, as `pathlib.PurePath.suffix`."""
+    start, _, end = name.rpartition(".")
+    return f".{end}" if start and end and "/" not in end and start[-1] != "/" else ""
 
 
 def _file_key(name: str, suffixes: Sequence[str], instances: bool) -> str | None:
@@ -203,7 +254,10 @@ def _file_key(name: str, suffixes: Sequence[str], instances: bool) -> str | None
     is_other_kind = not stem.endswith(INSTANCES) if instances else stem.endswith(NOT_LABELS)
     if is_other_kind and ("_gtFine_" in stem or "_gtCoarse_" in stem):
         return None
-    ends = (*INSTANCE_SUFFIXES, *SUFFIXES) if instances else SUFFIXES
-    while end := next((s for s in ends if stem.endswith(s) and len(stem) > len(s)), ""):
+    ends = ALL_SUFFIXES if instances else SUFFIXES
+    while stem.endswith(ends):
+        end = next((s for s in ends if stem.endswith(s) and len(stem) > len(s)), "")
+        if not end:
+            break
         stem = stem[: -len(end)]
     return before + slash + stem

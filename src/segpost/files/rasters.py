@@ -117,7 +117,7 @@ def write_raster(
     averaged : bool
         Compute overviews by the mean; by default they have values of the raster itself.
     cog : bool
-        Write a cloud-optimized GeoTIFF. Meanwhile there are two files.
+        Write a cloud-optimized GeoTIFF. Meanwhile there is a second file, without compression.
 
     Yields
     ------
@@ -145,7 +145,7 @@ def write_raster(
         "tiled": True,
         "blockxsize": tile,
         "blockysize": tile,
-        "compress": COMPRESSION,
+        "compress": None if cog else COMPRESSION,  # of a COG this is the file before the last
         "bigtiff": "IF_SAFER",
         "photometric": "palette" if colors is not None else "minisblack",
     }

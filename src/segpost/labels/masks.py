@@ -19,7 +19,7 @@ from segpost._core.degenerate_logits import may_be_degenerate, warn_of_label_map
 from segpost._core.logits import InputLogits, as_logits, check_quantized, resolve_quantization
 from segpost._core.run_lengths import RunLengths, keep_connected
 from segpost._core.sampling import Axes, Grid
-from segpost._core.suspicious_logits import check_sides, warn_of_class_axis
+from segpost._core.suspicious_logits import check_sides, warn_of_layout
 from segpost._core.suspicious_probabilities import warn_of_probabilities
 from segpost._core.thresholds import as_thresholds, cutoffs
 from segpost.labels.mask_outputs import as_class_order, mask_output, paint_labels, paint_masks
@@ -216,7 +216,7 @@ def _check_values(source: InputLogits, quantization: tuple[float, float] | None)
         )
     if may_be_degenerate(source.logits) and quantization is None:
         warn_of_label_map(source.array)
-    warn_of_class_axis(source.array, source.class_axis)
+    warn_of_layout(source.array, source.class_axis)
     warn_of_probabilities(
         source.array, "logits", "compare them yourself, or pass np.log(logits / (1 - logits))"
     )

@@ -22,9 +22,7 @@ from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
 from segpost._core.suspicious_logits import (
     check_sides,
-    warn_of_class_axis,
-    warn_of_reshape,
-    warn_of_volume,
+    warn_of_layout,
 )
 from segpost._core.suspicious_probabilities import warn_before_softmax
 from segpost.labels.volumes import label_volumes
@@ -167,10 +165,8 @@ def argmax(
     if may_be_degenerate(argument):
         refuse_degenerate_logits(source, type(logits), CallSettings())
     if not is_volume:
-        warn_of_class_axis(array, class_axis)
-        warn_of_reshape(array, class_axis)
-        if shape[0] > 1 and axis is None and size is None and volume is None:
-            warn_of_volume(array, VOLUME_CURE)
+        may_be_volume = shape[0] > 1 and axis is None and size is None and volume is None
+        warn_of_layout(array, class_axis, VOLUME_CURE if may_be_volume else "")
     has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
     dtype = label_dtype(shape[1])
     pixel_bytes = 0 if out is not None else shape[0] * (1 if dtype is np.uint8 else 4)
@@ -200,7 +196,7 @@ def argmax(
 
 def _are_volumes(volume: object, axis: object, size: Sequence[int] | None) -> bool:
     """Return whether logits are volumes: as the argument says, or as axis and size imply."""
-    if volume is axis is size is None:
+    if volume is axis is None and (size is None or (type(size) is tuple and len(size) == 2)):
         return False
     sides = len(size) if isinstance(size, (tuple, list, np.ndarray)) else None
     implies_volumes = axis == -4 or sides == 3
@@ -286,9 +282,7 @@ def softmax(
             f"logits must be floats, got {array.kind}; for a quantized network call "
             "segpost.postprocess(logits, quantization=(scale, zero_point))"
         )
-    warn_of_class_axis(array, class_axis)
-    if class_axis == -3 and argument.values.shape[0] > 1:
-        warn_of_volume(array, SOFTMAX_CURE)
+    warn_of_layout(array, class_axis, SOFTMAX_CURE if class_axis == -3 else "")
     warn_before_softmax(argument, "use them as they are, without segpost.softmax")
     output = allocate_output(out, array.array.shape, np.float32, array.wrap, array.array)
     if output.array.size:

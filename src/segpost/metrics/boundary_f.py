@@ -103,6 +103,10 @@ class BoundaryF(BoundaryMeasure):
 
     def compute(self) -> BoundaryFScores:
         """Compute the scores of everything counted so far."""
+        self._warn_of_labels()
+        return self._scores()
+
+    def _scores(self) -> BoundaryFScores:
         predicted, near_target, in_target, near_preds = self._counts.T
         precision, recall = ratio(near_target, predicted), ratio(near_preds, in_target)
         return BoundaryFScores(self._without_ignored(precision), self._without_ignored(recall))
@@ -113,13 +117,13 @@ class BoundaryF(BoundaryMeasure):
 
     def tables(self, names: Sequence[str]) -> list[Table]:
         """Return boundary F, precision and recall of every class."""
-        scores = self.compute()
+        scores = self._scores()
         columns = {"F": scores.f, "precision": scores.precision, "recall": scores.recall}
         return [class_table(f"Boundary F, tolerance {self.tolerance:g}", columns, names)]
 
     def content(self, names: Sequence[str]) -> dict[str, Any]:
         """Return settings, mean and classes as plain data."""
-        scores = self.compute()
+        scores = self._scores()
         columns = {"f": scores.f, "precision": scores.precision, "recall": scores.recall}
         return {
             "tolerance": self.tolerance,

@@ -102,6 +102,10 @@ class BoundaryIoU(BoundaryMeasure):
 
     def compute(self) -> BoundaryScores:
         """Compute the scores of everything counted so far."""
+        self._warn_of_labels()
+        return self._scores()
+
+    def _scores(self) -> BoundaryScores:
         with self._lock:
             near, plain = ClassCounts(*self._near).iou(), ClassCounts(*self._all).iou()
         return BoundaryScores(self._without_ignored(near), self._without_ignored(plain))
@@ -112,14 +116,14 @@ class BoundaryIoU(BoundaryMeasure):
 
     def tables(self, names: Sequence[str]) -> list[Table]:
         """Return boundary IoU of every class, and the smaller of it and the plain one."""
-        scores = self.compute()
+        scores = self._scores()
         columns = {"boundary IoU": scores.boundary_iou, "min(IoU, boundary IoU)": scores.min_iou}
         title = f"Boundary IoU, dilation ratio {self.dilation_ratio:g}"
         return [class_table(title, columns, names)]
 
     def content(self, names: Sequence[str]) -> dict[str, Any]:
         """Return settings, mean and classes as plain data."""
-        scores = self.compute()
+        scores = self._scores()
         columns = {
             "boundary_iou": scores.boundary_iou,
             "iou": scores.iou,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,17 +19,36 @@ from segpost.metrics.arguments import (
     as_ignored_values,
 )
 from segpost.metrics.counting import count_pair
-from segpost.metrics.counts import ClassCounts, CountTable, LabelRules
+from segpost.metrics.counts import (
+    ClassCounts,
+    CountSnapshot,
+    CountTable,
+    LabelPairs,
+    LabelRules,
+    add_pairs,
+    checked_add,
+)
+from segpost.metrics.invalid_labels import out_of_range_pairs
 from segpost.metrics.measure import Measure, names_of_images
-from segpost.metrics.pairs import as_pairs, raise_in_list
+from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
 from segpost.metrics.ratios import Float64, Int64
 from segpost.metrics.reading import as_reading
+from segpost.metrics.suspicious_preds import warn_of_invalid_preds
+from segpost.metrics.suspicious_targets import warn_of_targets
 from segpost.runtimes.convention import Convention
 from segpost.runtimes.table import ConventionName
 
+B = TypeVar("B", bound="BoundaryMeasure")
+
 
 class BoundaryMeasure(Measure):
-    """Counts along boundaries: every image is measured on its own."""
+    """Counts along boundaries: every image is measured on its own.
+
+    All pixels are counted, too, to see what the labels mean. These counts are in no saved state.
+    """
+
+    _state: Int64 | None = None  # in pickles of the first release, and after loading
+    _outside: LabelPairs
 
     def __init__(
         self,
@@ -76,6 +95,7 @@ class BoundaryMeasure(Measure):
                     if image.target.size:
                         table = count_pair(image, rules, nan, batch=pair)
                         part._measure(image.labels()[None], image.target[None], table)
+                        part._count_labels(image, rules, table)
                     if name is not None:
                         part._name_image(name)
                         batch._merge(part)
@@ -96,6 +116,40 @@ class BoundaryMeasure(Measure):
         """Add one image: labels of shape (1, H, W), and their confusion counts."""
         raise NotImplementedError
 
+    def _count_labels(self, pair: PredictionPair, rules: LabelRules, table: CountTable) -> None:
+        """Add the confusion counts of an image."""
+        assert self._state is not None
+        self._state = checked_add(self._state, table.to_state())
+        if table.has_invalid_labels:
+            add_pairs(self._outside, out_of_range_pairs(pair, rules))
+
+    def _warn_of_labels(self) -> None:
+        """Warn as `ConfusionMatrix.compute` does of labels that are no classes of the data set."""
+        with self._lock:
+            if self._state is None:
+                return
+            counts = CountSnapshot(self._state, dict(self._outside), (), self.settings())
+        warn_of_invalid_preds(counts)
+        warn_of_targets(counts)
+
+    def _reset_base(self) -> None:
+        super()._reset_base()
+        self._state = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
+        self._outside = {}
+
+    def _load(self, totals: dict[str, Any]) -> None:
+        super()._load(totals)
+        self._state = None
+
+    def _merge(self: B, other: B) -> None:
+        super()._merge(other)
+        if self._state is None or other._state is None:
+            self._state = None
+        else:
+            self._state = checked_add(self._state, other._state)
+            self._outside = {**self._outside}  # copies may have the old one
+            add_pairs(self._outside, other._outside)
+
     def _without_ignored(self, values: Float64) -> Float64:
         """Set the values of classes that are an `ignore_index` to NaN; they are in no mean."""
         ignored = np.isin(np.arange(self.num_classes), self._ignored)
@@ -113,7 +167,7 @@ class BoundaryMeasure(Measure):
 
 def class_counts_array(table: CountTable) -> Int64:
     """Return (3, C) true positives, target pixels and predicted pixels of every class."""
-    return np.stack(ClassCounts.from_table(table))
+    return np.array(ClassCounts.from_table(table))
 
 
 def count_bands(preds: Array, target: Array, classes: int, ignored: Sequence[int]) -> Int64:

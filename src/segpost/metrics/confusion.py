@@ -145,7 +145,8 @@ def confusion_matrix(
     matrix = allocate_output(None, (classes, classes), np.int64, pair.wrap, pair.target)
     if context_of(pair.target).on_cpu:
         table = count_pair(pair, rules)
-        if rules.ignored.size == 1 and rules.ignored.item() == VOID:
+        has_one_class = not np.count_nonzero(table.array[1:-2])
+        if has_one_class and rules.ignored.tolist() == [VOID]:
             warn_of_mask(pair.target, "target", "255 is ignored")
         matrix.array[...] = table.matrix
     else:

@@ -287,7 +287,12 @@ class InstanceIoU(Measure):
         for row, instance in zip(counts[rows].tolist(), ids[rows].tolist(), strict=True):
             size, right, grouped, class_code = row  # class + 1; negative: several classes
             if class_code < 0:
-                raise ValueError(f"instances: {instance} has target pixels of several classes")
+                predicted = preds[instances == np.searchsorted(ids, instance)]
+                is_exchanged = bool((predicted == predicted[0]).all())
+                hint = "; are preds and target exchanged?" if is_exchanged else ""
+                raise ValueError(
+                    f"instances: {instance} has target pixels of several classes{hint}"
+                )
             if class_code - 1 in self.things:
                 sums = self._sums.setdefault((class_code - 1, size), [0, 0, 0])
                 for k, value in enumerate((1, right, grouped)):

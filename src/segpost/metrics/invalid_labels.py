@@ -58,9 +58,12 @@ def raise_invalid_labels(pair: PredictionPair, rules: LabelRules, table: CountTa
     if rules.refuse_targets and table.invalid_targets.any():
         _raise_invalid_target(pair, rules)
     census = _census(pair, rules, of_target=False)
+    is_void = {value for value, _ in census.values} <= {*rules.ignored.tolist(), *VOID_VALUES[:1]}
+    is_exchanged = is_void and not table.ignored.any()
+    hint = "; are preds and target exchanged?" if is_exchanged else ""
     raise ValueError(
         f"preds have {census.pixels} of {pair.target.size} values outside 0..{rules.classes - 1} "
-        f"where the target is not void: {census}"
+        f"where the target is not void: {census}{hint}"
     )
 
 

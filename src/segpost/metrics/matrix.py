@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args
-
-import numpy as np
 
 from segpost._backends.cuda.counts import refuse_more_than_sums
 from segpost._core import arguments
@@ -307,7 +306,7 @@ class ConfusionMatrix(MatrixCounts):
 
     def _image_ids(self, ids: Any, pairs: Sequence[PredictionPair]) -> list[str | int] | None:
         """Return one id for each image of the pairs; all images have ids, or none has."""
-        images = sum(int(np.prod(pair.target.shape[:-2])) for pair in pairs)
+        images = sum(math.prod(pair.target.shape[:-2]) for pair in pairs)
         names = None if ids is None else as_image_ids(ids, images)
         with self._lock:
             is_mixed = (names is not None) != self._images.has_ids

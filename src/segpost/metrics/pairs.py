@@ -203,18 +203,19 @@ def _pair_logits(
     labels, threshold = target.array, reading.threshold
     logits, _, class_axis = core_logits.as_logits(preds, reading.axis)
     check_quantized(preds.kind, reading.quantization)
-    logits = logits._replace(
-        values=wait_on_stream(context_of(labels), logits.values),
-        threshold=resolve_threshold(
+    values, class_count = wait_on_stream(context_of(labels), logits.values), logits.values.shape[1]
+    if values is not logits.values:
+        logits = logits._replace(values=values)
+    if threshold is not None:
+        threshold = resolve_threshold(
             threshold,
-            logits.values.shape[1],
+            class_count,
             reading.quantization or (1.0, 0.0),
             of_probabilities=kind == "probabilities",
-        ),
-    )
-    if threshold is not None and kind is None:
-        warn_of_probabilities(preds, "preds")
-    class_count = 2 if logits.threshold is not None else preds.array.shape[class_axis]
+        )
+        logits, class_count = logits._replace(threshold=threshold), 2
+        if kind is None:
+            warn_of_probabilities(preds, "preds")
     if class_count != classes or class_count == 1:
         _raise_wrong_classes(preds, class_axis, class_count, classes, argument, labels.shape)
     images, target_images = logits.values.shape[0], labels.shape[0] if labels.ndim == 3 else 1

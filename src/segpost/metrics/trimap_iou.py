@@ -95,6 +95,10 @@ class TrimapIoU(BoundaryMeasure):
 
     def compute(self) -> TrimapScores:
         """Compute the scores of everything counted so far."""
+        self._warn_of_labels()
+        return self._scores()
+
+    def _scores(self) -> TrimapScores:
         counts = self._counts  # replaced by every update, not changed
         iou = [self._without_ignored(ClassCounts(*band).iou()) for band in counts]
         true_positives, support = counts[:, 0].sum(axis=1), counts[:, 1].sum(axis=1)
@@ -106,7 +110,7 @@ class TrimapIoU(BoundaryMeasure):
 
     def tables(self, names: Sequence[str]) -> list[Table]:
         """Return a table with a row for each width."""
-        scores = self.compute()
+        scores = self._scores()
         accuracy = scores.pixel_accuracy.tolist()
         rows: list[tuple[str, ...]] = [
             (str(width), format_score(miou), format_score(right))
@@ -118,7 +122,7 @@ class TrimapIoU(BoundaryMeasure):
 
     def content(self, names: Sequence[str]) -> dict[str, Any]:
         """Return every width with all its classes as plain data."""
-        scores = self.compute()
+        scores = self._scores()
         miou, accuracy, iou = (
             part.tolist() for part in (scores.miou, scores.pixel_accuracy, scores.iou)
         )

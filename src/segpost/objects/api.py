@@ -65,7 +65,8 @@ def regions(
     Returns
     -------
     regions : Regions
-        A sequence of `Region`, in order of label. It is on the CPU, and so must be the input.
+        A sequence of `Region`, in order of label, on the CPU. Of arrays on a CUDA device, the runs
+        are found there and copied.
 
     Raises
     ------
@@ -74,8 +75,6 @@ def regions(
         class, for masks of other values than 0 and 1, and as `argmax` for logits.
     TypeError
         For element types that are none of those above.
-    NotImplementedError
-        For arrays on a device: copy labels to the CPU.
     MemoryError
         For a size of logits whose label map would not fit into the memory.
 

@@ -11,7 +11,8 @@ from segpost.objects.run_table import rank_labels
 
 def measure_shares(labels: Array) -> dict[int, float]:
     """Return the share of the pixels of every label that occurs in (..., H, W), largest first."""
-    runs = registry.host_backend().find_runs(labels.reshape(-1, *labels.shape[-2:]))
+    backend = registry.result_backend(labels)
+    runs = backend.find_runs(labels.reshape(-1, *labels.shape[-2:]))
     values, rank, _ = rank_labels(runs.label)
     counts = np.bincount(rank, runs.bottom - runs.top, len(values))
     shares = counts / max(labels.size, 1)

@@ -7,17 +7,18 @@ from typing import NoReturn
 import numpy as np
 
 from segpost._backends import registry
-from segpost._core.arrays import LABEL_KINDS, Array, label_dtype
+from segpost._core.arrays import LABEL_KINDS, label_dtype
 from segpost._core.contract import Logits
 from segpost._core.degenerate_logits import (
     CallSettings,
     may_be_degenerate,
     refuse_degenerate_logits,
 )
+from segpost._core.device import context_of
 from segpost._core.errors import raise_bad_logits
 from segpost._core.logits import as_logits
 from segpost._core.object_contract import Runs
-from segpost._core.suspicious_logits import check_sides, warn_of_class_axis
+from segpost._core.suspicious_logits import check_sides, warn_of_layout
 from segpost.labels import decoded
 from segpost.objects.run_table import RunTable
 from segpost.objects.sources import table_of_runs
@@ -51,7 +52,7 @@ def table_of_logits(
         )
     if may_be_degenerate(argument):
         refuse_degenerate_logits(source, type(logits), CallSettings())
-    warn_of_class_axis(array, class_axis)
+    warn_of_layout(array, class_axis)
     if has_confidence:
         if array.kind in LABEL_KINDS:
             raise TypeError(
@@ -110,8 +111,9 @@ def _concatenate(parts: list[Runs]) -> Runs:
 def _find_runs(logits: Logits, strip: Resampling, whole: Resampling, has_confidence: bool) -> Runs:
     """Return the runs of a strip of columns."""
     part = _part_of_logits(logits, strip)
-    labels = np.empty((1, *strip.size), label_dtype(logits.values.shape[1]))
-    confidence = np.empty(labels.shape, np.float32) if has_confidence else None
+    empty = context_of(logits.values).empty
+    labels = empty((1, *strip.size), label_dtype(logits.values.shape[1]))
+    confidence = empty(labels.shape, np.float32) if has_confidence else None
     backend = registry.backend(part.values, labels)
     if confidence is None:
         errors = backend.argmax(part, strip.axes, labels)
@@ -129,11 +131,12 @@ def _raise_errors(logits: Logits, whole: Resampling, has_confidence: bool) -> No
     """Raise the error of the whole image, which says where its first bad value is."""
     logits = _part_of_logits(logits, whole)
     shape = (1, *whole.size)
-    labels = np.empty(shape, label_dtype(logits.values.shape[1]))
+    empty = context_of(logits.values).empty
+    labels = empty(shape, label_dtype(logits.values.shape[1]))
     backend = registry.backend(logits.values, labels)
     errors = backend.argmax(logits, whole.axes, labels)
     if has_confidence:
-        confidence: Array = np.empty(shape, np.float32)
+        confidence = empty(shape, np.float32)
         errors = errors.undefined_as(backend.softmax(logits, whole.axes, None, confidence))
     raise_bad_logits(errors, logits, shape, of_probabilities=has_confidence)
     raise AssertionError("a strip of the image has errors, and the image has none")

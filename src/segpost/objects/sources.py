@@ -11,9 +11,15 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core import arguments, rle
 from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
+from segpost._core.device import to_host
 from segpost._core.errors import format_index, warn_of_input
 from segpost._core.object_contract import Runs
-from segpost._core.validation import as_label_array, check_same_device, refuse_image_as_labels
+from segpost._core.validation import (
+    as_label_array,
+    check_int64_labels,
+    check_same_device,
+    refuse_image_as_labels,
+)
 from segpost.objects.codes import runs_of_counts
 from segpost.objects.run_table import RunTable, group_runs
 
@@ -47,9 +53,9 @@ def table_of_labels(
         check_same_device(source, "labels", value_source, "confidence")
         values = check_confidence(value_source.kind, value_source.array, array.shape, "labels")
     backend = registry.backend(array, values, operation="find_runs")
-    if source.kind == "uint64" and array.size and int(array.max()) >= 2**63:
-        raise ValueError(f"labels must be below 2**63, got {int(array.max())}")
     runs = backend.find_runs(array[None], None if values is None else values[None])
+    if source.kind == "uint64":
+        check_int64_labels(array, runs.label)
     return table_of_runs(runs, array.shape, num_classes, ignore_index, is_byte=is_uint8(values))
 
 
@@ -148,7 +154,7 @@ def table_of_masks(masks: Any, confidence: object) -> RunTable:
             shape = value_source.array.shape
             expected = (height, width) if len(shape) == 2 else (count, height, width)
             values = check_confidence(value_source.kind, value_source.array, expected, "masks")
-            values = np.broadcast_to(values, array.shape)
+            values = np.broadcast_to(values, array.shape, subok=True)  # of a device, too
     backend = registry.backend(array, values, operation="find_runs")
     runs = backend.find_runs(array, values)
     bad = (runs.label != 0) & (runs.label != 1)
@@ -222,7 +228,7 @@ def _as_scores(confidence: Array, count: int) -> Array:
             f"confidence of shape {confidence.shape} does not fit {count} masks: one number each, "
             "or one for every pixel"
         )
-    scores = np.array(confidence, np.float64)
+    scores = np.array(to_host(confidence), np.float64)
     is_above = (scores > 1) & np.isfinite(scores)
     if is_above.any():
         cure = "percentages become confidence / 100"

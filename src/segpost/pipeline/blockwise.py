@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from segpost.spatial.merger import Average, Merger
 from segpost.spatial.tiling import Blocks, Window
 from segpost.spatial.window_weights import format_pixels
 
+STRIP_BYTES = 2 << 20  # of the mean
 BLOCK_OUTPUTS: tuple[str, ...] = ("labels", "confidence", "probabilities")
 
 
@@ -155,30 +156,48 @@ def _results(merger: Merger[Any], wanted: frozenset[str], confidence_dtype: str)
     """Return what is wanted of a merger's mean.
 
     The value of a pixel does not depend on its position in the block, as that of `postprocess` may
-    in the last bit of the confidence.
+    in the last bit of the confidence. So mean probabilities, where they are not wanted themselves,
+    are computed in strips that stay in the cache. Mean logits may be undefined, and the error names
+    a pixel of the block.
     """
-    mean = merger.result()
-    results = {"labels": argmax(mean)} if "labels" in wanted else {}
-    source = as_input_array(mean, "logits")
-    values, backend = source.array[None], registry.backend(source.array)
-    confidence = probabilities = None
+    (top, _, height, width), classes = merger.region, merger.classes
+    if classes == 1 and "labels" in wanted:
+        argmax(merger.result())  # an error that names the cure
+    rows = height
+    if merger.average == "probabilities" and "probabilities" not in wanted:
+        rows = min(max(STRIP_BYTES // (4 * classes * width), 1), height)
+    outputs: dict[str, Array] = {}
+    if "labels" in wanted:
+        outputs["labels"] = np.empty((height, width), label_dtype(classes))
     if "confidence" in wanted:
-        confidence = np.empty((1, *values.shape[2:]), confidence_dtype)
-        results["confidence"] = source.wrap(confidence[0])
-    if merger.average == "probabilities":
+        outputs["confidence"] = np.empty((height, width), confidence_dtype)
+    for y, _, mean in merger.blocks((rows, width)):
+        source = as_input_array(mean, "logits")
+        strip = {name: values[y - top : y - top + rows] for name, values in outputs.items()}
+        if "probabilities" in wanted:
+            is_mean = merger.average == "probabilities"
+            strip["probabilities"] = source.array if is_mean else np.empty_like(source.array)
+            outputs["probabilities"] = strip["probabilities"]
+        _compute_strip(source.array[None], strip, merger.average)
+    return {name: source.wrap(values) for name, values in outputs.items()}
+
+
+def _compute_strip(values: Array, outputs: Mapping[str, Array], average: str) -> None:
+    """Write the results of a mean (1, C, h, w)."""
+    backend, logits = registry.backend(values), Logits(values, "float32")
+    shape = (1, *values.shape[2:])
+    labels, confidence, probabilities = (
+        None if (output := outputs.get(name)) is None else output[None] for name in BLOCK_OUTPUTS
+    )
+    if labels is not None:
+        counts = backend.argmax(logits, None, labels)
+        errors.raise_bad_logits(counts, logits, shape)
+    if average == "probabilities":
         if confidence is not None:
             backend.reduce_max(values, confidence)
-        if "probabilities" in wanted:
-            results["probabilities"] = mean
-        return results
-    if "probabilities" in wanted:
-        probabilities = np.empty_like(values)
-        results["probabilities"] = source.wrap(probabilities[0])
-    if results.keys() != {"labels"}:
-        logits = Logits(values, "float32")
+    elif outputs.keys() != {"labels"}:
         counts = backend.softmax(logits, None, probabilities, confidence)
-        errors.raise_bad_logits(counts, logits, (1, *values.shape[2:]), of_probabilities=True)
-    return results
+        errors.raise_bad_logits(counts, logits, shape, of_probabilities=True)
 
 
 def _as_windows(windows: Iterable[Window], size: tuple[int, int]) -> Array:

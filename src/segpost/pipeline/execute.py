@@ -47,7 +47,8 @@ def execute(plan: Plan, logits: Logits, image: Array | None) -> tuple[Array | No
     if not outputs.labels.size:
         return guide, outputs.probabilities
     values = logits.values if resampling.region is None else logits.values[resampling.region]
-    logits = plan.template._replace(values=values)
+    template = plan.template
+    logits = template if values is template.values else template._replace(values=values)
     if plan.is_probabilities or options.crf is not None:
         return guide, _execute_probabilities(plan, logits, guide)
     counts = run_argmax(

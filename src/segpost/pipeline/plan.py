@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,9 +21,7 @@ from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
 from segpost._core.suspicious_logits import (
     check_sides,
     warn_by_image,
-    warn_of_class_axis,
-    warn_of_reshape,
-    warn_of_volume,
+    warn_of_layout,
 )
 from segpost._core.suspicious_probabilities import warn_of_probabilities
 from segpost.color.datasets import list_palettes_of
@@ -102,7 +101,7 @@ def build_plan(
     lut, alpha = color_tables(options, labels, array.array.shape, class_axis)
     pixel_bytes = 0
     if not (options.size is options.scale is options.letterbox is None):
-        pixel_bytes = _pixel_bytes(options, classes, labels)
+        pixel_bytes = _pixel_bytes(options.outputs, options.confidence_dtype, classes, labels)
     resampling = plan_resampling(
         (*size,),
         options.size,
@@ -111,10 +110,8 @@ def build_plan(
         options.scale,
         pixel_bytes=n * pixel_bytes,
     )
-    warn_of_class_axis(array, class_axis)
-    warn_of_reshape(array, class_axis)
-    if n > 1 and options.is_axis_default and options.size is None and options.palette is None:
-        warn_of_volume(array, VOLUME_CURE)
+    may_be_volume = options.is_axis_default and options.size is None and options.palette is None
+    warn_of_layout(array, class_axis, VOLUME_CURE if may_be_volume else "")
     if options.letterbox is None and size[0] != size[1]:
         if image is not None:
             warn_by_image(logits, image, class_axis)
@@ -166,15 +163,16 @@ def with_image_size(options: Options, logits: Logits, image: Array) -> Options:
     return options._replace(size=size)
 
 
-def _pixel_bytes(options: Options, classes: int, labels: int) -> int:
-    """Return the bytes of all results of a pixel."""
+@lru_cache(maxsize=256)
+def _pixel_bytes(outputs: frozenset[str], confidence: str, classes: int, labels: int) -> int:
+    """Return the bytes of all results of a pixel; `confidence` is the element type of that."""
     sizes = {
-        "confidence": np.dtype(options.confidence_dtype).itemsize,
+        "confidence": np.dtype(confidence).itemsize,
         "probabilities": 4 * classes,
         "color": 3,
         "overlay": 3,
     }
-    wanted = sum(sizes.get(name, 0) for name in options.outputs)
+    wanted = sum(sizes.get(name, 0) for name in outputs)
     return wanted + np.dtype(label_dtype(labels)).itemsize
 
 

@@ -22,8 +22,10 @@ def find_regions(labels: Array, confidence: Array | None, is_batch: bool) -> Any
     """
     from segpost.objects.api import regions
 
-    values = [None] * len(labels) if confidence is None else confidence
-    parts = tuple(regions(one, confidence=value) for one, value in zip(labels, values, strict=True))
+    parts = tuple(
+        regions(labels[n], confidence=None if confidence is None else confidence[n])
+        for n in range(len(labels))
+    )
     return parts if is_batch else parts[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 
 from segpost._core import sampling
@@ -69,12 +70,17 @@ def plan_resampling(
         return _plan_scale(shape, size, grid, letterbox, scale, pixel_bytes)
     if letterbox is not None:
         return _plan_crop(shape, size, grid, letterbox, pixel_bytes)
-    if size is None:
-        return Resampling(shape)
-    size = as_output_size(size, len(shape))
+    size = shape if size is None else as_output_size(size, len(shape))
+    if size != shape and 0 not in shape:
+        _check_memory(size, pixel_bytes, "size {}", size)
+    return _plan_size(shape, size, grid)
+
+
+@lru_cache(maxsize=256)
+def _plan_size(shape: tuple[int, ...], size: tuple[int, ...], grid: object) -> Resampling:
+    """Plan the resampling to a size that was checked."""
     if size == shape or 0 in shape:
         return Resampling(shape)
-    _check_memory(size, pixel_bytes, "size {}", size)
     return Resampling(size, _axes_of(shape, size, grid))
 
 
@@ -147,10 +153,17 @@ def _axes_of(
 
 def _check_memory(size: tuple[int, ...], pixel_bytes: int, argument: str, *values: object) -> None:
     """Refuse a size of the results, by an argument of values, that needs too much memory."""
-    needed = TABLE_BYTES * sum(size) + pixel_bytes * math.prod(size)
+    table_bytes, pixels = _extent_of(size)
+    needed = table_bytes + pixel_bytes * pixels
     if needed >= UNCHECKED:
         cure = "pass a smaller size, or compute the image in parts"
         check_memory(needed, argument.format(*values), cure)
+
+
+@lru_cache(maxsize=256)
+def _extent_of(size: tuple[int, ...]) -> tuple[int, int]:
+    """Return the bytes of the tables of all axes, and the number of pixels."""
+    return TABLE_BYTES * sum(size), math.prod(size)
 
 
 def _plan_crop(
@@ -167,9 +180,10 @@ def _plan_crop(
             f"size is {size}, but letterbox gives results of the size {image_size} of its image: "
             f"leave size out{size_cure(image_size, as_output_size(size))}"
         )
-    height, width = shape
     if 0 in shape:
-        raise ValueError(f"logits are empty ({height} x {width}): letterbox has nothing to crop")
+        raise ValueError(
+            f"logits are empty ({shape[0]} x {shape[1]}): letterbox has nothing to crop"
+        )
     if shape[0] * input_size[1] != shape[1] * input_size[0]:
         _warn_of_other_input(shape, input_size)
     if grid is None:
@@ -177,10 +191,16 @@ def _plan_crop(
             _raise_unknown_grid(shape, input_size)
         grid = sampling.GRIDS[0]  # all grids are the same there
     _check_memory(image_size, pixel_bytes, "letterbox with image_size {}", image_size)
-    intervals = map(Interval, letterbox.offset, letterbox.content_size, input_size)
-    (rows, columns), axes = sampling.cropped_axes(
-        (height, width), image_size, str(grid), (*intervals,)
-    )
+    return _crop(shape, str(grid), letterbox)
+
+
+@lru_cache(maxsize=256)
+def _crop(shape: tuple[int, ...], grid: str, letterbox: Letterbox) -> Resampling:
+    """Return the resampling of the image inside a letterbox, whose arguments were checked."""
+    height, width = shape
+    image_size = letterbox.image_size
+    intervals = map(Interval, letterbox.offset, letterbox.content_size, letterbox.input_size)
+    (rows, columns), axes = sampling.cropped_axes((height, width), image_size, grid, (*intervals,))
     region = (slice(None), slice(None), rows, columns)
     return Resampling(image_size, axes, region, (rows.start, columns.start))
 

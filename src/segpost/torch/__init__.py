@@ -36,6 +36,7 @@ from segpost.torch.operators import (
     postprocess,
     softmax,
 )
+from segpost.torch.queries import segment_queries
 from segpost.torch.settings import as_text
 
 __all__ = [
@@ -47,5 +48,6 @@ __all__ = [
     "dense_crf",
     "overlay",
     "postprocess",
+    "segment_queries",
     "softmax",
 ]

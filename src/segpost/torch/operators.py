@@ -12,12 +12,12 @@ from segpost._core import arguments
 from segpost._core.arguments import Check, NanRule
 from segpost._core.arrays import label_dtype
 from segpost._core.sampling import Grid
-from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode
-from segpost.pipeline.results import OUTPUTS, RANKED, Want
+from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode, ProbabilitiesDtype
+from segpost.pipeline.results import OUTPUTS, TopK, Want
 from segpost.torch.registration import define, empty_like, split_shape
 from segpost.torch.settings import parse_crf, parse_palette
 
-OPERATOR_OUTPUTS = tuple(name for name in OUTPUTS if name not in {*RANKED, "regions"})
+OPERATOR_OUTPUTS = tuple(name for name in OUTPUTS if name != "regions")
 
 
 def _as_list(alpha: float | Sequence[float]) -> list[float]:
@@ -259,6 +259,8 @@ def _empty_results(
     size: Sequence[int] | None = None,
     threshold: float | None = None,
     confidence_dtype: ConfidenceDtype = "float32",
+    probabilities_dtype: ProbabilitiesDtype = "float32",
+    topk: int = 3,
     want: Sequence[Want],
     **rest: Any,
 ) -> list[Tensor]:
@@ -266,17 +268,23 @@ def _empty_results(
     if size is None:
         size = grid_size if image is None else _image_shape(image)[-2:]
     size = tuple(size)
-    shapes = {
-        "labels": (size, label_dtype(classes if threshold is None else 2).__name__),
-        "confidence": (size, confidence_dtype),
-        "probabilities": (
-            (classes, *size) if class_axis == -3 else (*size, classes),
-            "float32",
-        ),
-        "color": ((*size, 3), "uint8"),
-        "overlay": ((*size, 3), "uint8"),
+    label_type = label_dtype(classes if threshold is None else 2).__name__
+    planes = (classes, *size) if class_axis == -3 else (*size, classes)
+    layouts: dict[str, list[tuple[tuple[Any, ...], str]]] = {
+        "labels": [(size, label_type)],
+        "confidence": [(size, confidence_dtype)],
+        "probabilities": [(planes, probabilities_dtype)],
+        "color": [((*size, 3), "uint8")],
+        "overlay": [((*size, 3), "uint8")],
+        "entropy": [(size, "float32")],
+        "margin": [(size, "float32")],
+        "topk": [((topk, *size), label_type), ((topk, *size), probabilities_dtype)],
     }
-    return [empty_like(logits, (*batch, *shapes[n][0]), shapes[n][1]) for n in _check_want(want)]
+    return [
+        empty_like(logits, (*batch, *shape), dtype)
+        for name in _check_want(want)
+        for shape, dtype in layouts[name]
+    ]
 
 
 def _check_want(want: Sequence[Want]) -> Sequence[Want]:
@@ -305,14 +313,22 @@ def _run_postprocess(
         want=_check_want(want),
         **rest,
     )
-    return [getattr(segmentation, name).contiguous() for name in want]
+    results = (getattr(segmentation, name) for name in want)
+    tensors = (one for result in results for one in _as_tensors(result))
+    return [tensor.contiguous() for tensor in tensors]
+
+
+def _as_tensors(result: Tensor | TopK) -> tuple[Tensor, ...]:
+    """Return the tensors of a result, of which "topk" has two."""
+    return tuple(result) if isinstance(result, TopK) else (result,)
 
 
 _postprocess = define(
     "postprocess(Tensor logits, Tensor? image=None, *, int axis=-3, SymInt[]? size=None, "
     "str grid='half_pixel', str? palette=None, float[] alpha, str? crf=None, "
     "float? threshold=None, float[]? quantization=None, str confidence_mode='exact', "
-    "str confidence_dtype='float32', str nan='raise', str check='sync', str[] want) -> Tensor[]",
+    "str confidence_dtype='float32', str probabilities_dtype='float32', int topk=3, "
+    "str nan='raise', str check='sync', str[] want) -> Tensor[]",
     _run_postprocess,
     _empty_results,
     has_float_result=True,
@@ -333,15 +349,17 @@ def postprocess(
     quantization: Sequence[float] | None = None,
     confidence_mode: ConfidenceMode = "exact",
     confidence_dtype: ConfidenceDtype = "float32",
+    probabilities_dtype: ProbabilitiesDtype = "float32",
+    topk: int = 3,
     nan: NanRule = "raise",
     check: Check = "sync",
     want: Sequence[Want] = ("labels",),
 ) -> tuple[Tensor, ...]:
     """Run `segpost.postprocess` as an operator; it is not differentiable.
 
-    The results are a tuple in the order of `want`, which has each name once. `palette` and `crf`
-    are names, or texts of `as_text`. Other parameters and errors are those of
-    `segpost.postprocess`.
+    The results are a tuple in the order of `want`, which has each name once; "topk" gives two, its
+    labels and its probabilities, and "regions" are no tensors. `palette` and `crf` are names, or
+    texts of `as_text`. Other parameters and errors are those of `segpost.postprocess`.
 
     Examples
     --------
@@ -366,6 +384,8 @@ def postprocess(
         quantization=quantization,
         confidence_mode=confidence_mode,
         confidence_dtype=confidence_dtype,
+        probabilities_dtype=probabilities_dtype,
+        topk=topk,
         nan=nan,
         check=check,
         want=want,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
-from functools import partial
-from types import SimpleNamespace
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 import numpy as np
 
-from segpost._backends.cuda import crf_inputs, queries
+from segpost._backends.cuda import crf_inputs, objects
 from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
-from segpost._backends.cuda.deferred import raise_counts
 from segpost._backends.cuda.devices import Devices
 from segpost._backends.cuda.mask_runs import read_runs
+from segpost._backends.cuda.query_calls import QueryCalls
+from segpost._backends.reference.objects import runs_of_argmax
 from segpost._core import extensions
 from segpost._core.arrays import WIDE_KINDS
 from segpost._core.contract import (
@@ -26,54 +25,18 @@ from segpost._core.contract import (
     LogitErrors,
     Logits,
     Pairwise,
-    PendingCounts,
     Unary,
 )
-from segpost._core.device import (
-    DeviceArray,
-    DeviceContext,
-    context_of,
-    device_guard,
-    read_error_counts,
-    refuse_error_counts_in_graph,
-    to_host,
-    with_float_confidence,
-)
+from segpost._core.device import DeviceContext, context_of, with_float_confidence
+from segpost._core.object_contract import Runs
 from segpost._core.query_contract import QueryGrids, QueryMasks
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes, same_size_axes
 from segpost._core.thresholds import level_table
 
-UNREADABLE = frozenset(
-    {("feature_range", "bfloat16"), ("dense_crf", "bfloat16")}
-)  # guides that kernels cannot read
 
-
-class CudaBackend:
+class CudaBackend(QueryCalls):
     """The operations on the devices of one runtime, with one time of reading error counts."""
-
-    def __init__(self, devices: Devices, check: str = "sync", buffer: Array | None = None) -> None:
-        self.devices, self.runtime = devices, devices.runtime
-        self._check = check
-        self._buffer = buffer
-
-    def supports(self, operation: str, kind: str = "") -> bool:
-        return hasattr(self, operation) and (operation, kind) not in UNREADABLE
-
-    def with_check(self, check: str) -> CudaBackend:
-        return self if check == self._check else CudaBackend(self.devices, check, self._buffer)
-
-    def with_error_buffer(self, buffer: Array) -> CudaBackend:
-        return CudaBackend(self.devices, self._check, buffer)
-
-    def defer(self, read: Callable[[], None]) -> None:
-        self.devices.deferred.defer(read)
-
-    def register(self, counts: PendingCounts) -> None:
-        self.devices.deferred.register(counts)
-
-    def raise_deferred(self) -> None:
-        self.devices.deferred.raise_deferred()
 
     def argmax(
         self,
@@ -217,18 +180,20 @@ class CudaBackend:
         dtype = np.float64 if logits.kind in WIDE_KINDS else np.float32
         return self.devices.tables.get(level_table(cutoffs, axes, dtype), context)
 
-    def bound_masks(self, masks: QueryMasks) -> tuple[int, int]:
-        with self._at(masks.values) as context:
-            return queries.count_not_finite(context, masks)
-
     def label_classes(
         self, masks: QueryMasks, grids: QueryGrids, weights: Array, labels: Array
     ) -> None:
         with self._at(masks.values) as context:
-            tables = self.devices.tables.axes(grids.to_grid, context)
             for n in range(len(labels)):
-                scores = queries.class_scores(context, tables, masks, grids, weights, n)
+                scores = self._class_scores(context, masks, grids, weights, n)
                 self.with_check("off").argmax(scores, grids.to_result, labels[n : n + 1])
+
+    def find_runs(self, labels: Array, values: Array | None = None) -> Runs:
+        with self._at(labels) as context:
+            return objects.find_runs(context, labels, values)
+
+    def argmax_runs(self, logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]:
+        return runs_of_argmax(self.argmax, self.find_runs, logits, axes)
 
     def colorize(
         self, labels: Array, lut: Array, ignore_index: int | None, out: Array
@@ -339,53 +304,6 @@ class CudaBackend:
     def reduce_max(self, values: Array, out: Array) -> None:
         with self._at(values) as context, with_float_confidence(out, context) as floats:
             self.runtime.reduce_max(values, floats, context.stream)
-
-    def _new_errors(self, count: int, context: DeviceContext) -> Array | None:
-        if self._check == "off" or self._buffer is not None:
-            return self._buffer
-        refuse_error_counts_in_graph(context)
-        return context.empty((count,), np.uint64)
-
-    def _read_errors(self, operation: str, errors: Array | None) -> list[tuple[int, int]]:
-        """Return pairs of a count and the first index, after waiting; zeros if deferred."""
-        if errors is None or errors is self._buffer:
-            return [(0, -1)] * 3
-        if self._check == "deferred":
-            self.defer(partial(raise_counts, operation, errors))
-            return [(0, -1)] * 3
-        return read_error_counts(to_host(errors))
-
-    def _logit_errors(self, operation: str, errors: Array | None) -> LogitErrors:
-        nan, undefined = self._read_errors(operation, errors)[:2]
-        return LogitErrors(*nan, *undefined)
-
-    def _label_errors(self, operation: str, errors: Array | None) -> LabelErrors:
-        return LabelErrors(*self._read_errors(operation, errors)[0])
-
-    @contextmanager
-    def _at(self, array: Array) -> Iterator[DeviceContext]:
-        """Yield the context of an array, and make its device the current one of this thread."""
-        context = context_of(array)
-        # The runtime can also access the memory of arrays on the CPU.
-        with nullcontext() if context.on_cpu else device_guard(context):
-            yield context
-
-    def _workspace(
-        self, logits: Logits, axes: SimpleNamespace | None, context: DeviceContext
-    ) -> Array | None:
-        size = self.runtime.argmax_workspace(logits, axes)
-        return context.empty((size,), np.uint8) if size else None
-
-    @contextmanager
-    def _counting(self, counts: Array, context: DeviceContext) -> Iterator[Array]:
-        """Yield counts on the device; if `counts` are on the CPU, add them to those and wait."""
-        if isinstance(counts, DeviceArray):
-            yield counts
-            return
-        cells = context.empty(counts.shape, np.int64)
-        self.runtime.clear(cells.ctypes.data, cells.nbytes, context.stream)
-        yield cells
-        counts += to_host(cells)
 
 
 def make_backend() -> CudaBackend:

@@ -9,6 +9,7 @@ import numpy as np
 from segpost._backends.reference.labels import argmax
 from segpost._core.arrays import label_dtype
 from segpost._core.contract import Array, LogitErrors, Logits
+from segpost._core.device import context_of
 from segpost._core.object_contract import Runs
 from segpost._core.sampling import Axes
 
@@ -51,6 +52,7 @@ def runs_of_argmax(
     """Return the runs of the label maps that a backend computes."""
     images, channels = logits.values.shape[:2]
     classes = channels if logits.threshold is None else 2
-    labels = np.empty((images, axes.y.n_out, axes.x.n_out), label_dtype(classes))
+    shape = images, axes.y.n_out, axes.x.n_out
+    labels = context_of(logits.values).empty(shape, label_dtype(classes))
     errors = argmax(logits, axes, labels)
     return find_runs(labels), errors

@@ -73,7 +73,11 @@ def declare(parser: CommandParser) -> None:
     add("--size", nargs=2, type=positive_integer, metavar=("H", "W"), help="of the raster")
     add("--like", type=file_path, metavar="TIF", help="a raster with the size, CRS and transform")
     add("--palette", metavar="NAME", help=f"the color table of the labels: {PALETTES}")
-    add("--cog", action="store_true", help="write cloud-optimized GeoTIFFs")
+    add(
+        "--cog",
+        action="store_true",
+        help="write cloud-optimized GeoTIFFs, each from a file without compression beside it",
+    )
     add(
         "--nodata",
         type=int,

@@ -59,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     with limit_pixels(arguments.max_pixels):
         images = Images(arguments.image)
         files = list_files(arguments.logits, arguments.glob, journal, arguments.key)
+        is_searched = any(path.is_dir() for path in arguments.logits)
+        images.warn_of_files([file.name for file in files], is_searched=is_searched)
         inputs = [*(file.path for file in files), *images.paths()]
         items = _list_items(files, arguments, images)
         outputs = OutputFolder(

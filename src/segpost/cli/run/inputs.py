@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segpost._core.arrays import Array
+from segpost._core.errors import warn_of_input
 from segpost._core.suspicious_images import warn_of_label_image
 from segpost._core.text import FILE_ERRORS, ErrorText, describe_error, display_path
 from segpost.cli.run.arguments import join_outputs
@@ -274,6 +275,21 @@ class Images:
     def read(self, path: Path) -> Array:
         """Return the pixels of an image."""
         return _read_named(path) if self.is_folder else self._only
+
+    def warn_of_files(self, names: Sequence[str], *, is_searched: bool) -> None:
+        """Warn if there is one image, and several files of logits that seem to be of others.
+
+        They are the files of a folder that was searched, or the image has the name of one of them.
+        Outputs of several networks for one image have names of their own.
+        """
+        if self.source is None or self.is_folder or len(names) < 2:
+            return
+        if is_searched or self.source.stem in names:
+            warn_of_input(
+                f"--image {display_path(self.source)} is one picture, and {len(names)} files of "
+                f"logits are taken for its own: give a folder with {names[0]}.jpg and so on, or "
+                "ignore this if they are of several networks"
+            )
 
     def check_batch(self, names: Sequence[str]) -> None:
         """Raise a ValueError if there is one image, and several items in one file."""

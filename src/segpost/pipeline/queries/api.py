@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._core.arguments import as_integer, as_real, check_choice
+from segpost._core.arrays import Array
 from segpost._core.contract import Logits
+from segpost._core.device import context_of
 from segpost._core.errors import warn_of_input
-from segpost._core.validation import check_on_cpu
 from segpost.color.palette import Palette, PaletteLike
 from segpost.pipeline.execute import as_guide, check_guide
 from segpost.pipeline.options import check_options
@@ -26,6 +28,7 @@ from segpost.pipeline.queries.rules import (
     QueryTask,
     rules_of,
 )
+from segpost.pipeline.queries.segments import Segment
 from segpost.pipeline.queries.semantic import segment_semantic
 from segpost.pipeline.regions import find_segment_regions
 from segpost.pipeline.results import Want
@@ -160,13 +163,6 @@ def segment_queries(
         if things is not None:
             raise ValueError('thing_classes is for the tasks "panoptic" and "instance"')
         return segment_semantic(head, rules, options, image, input_size)
-    check_on_cpu(
-        head.masks.values,
-        lambda device: (
-            f"mask_logits is on {device}: segments of queries are computed on the CPU; pass "
-            "mask_logits.cpu() and class_logits.cpu() of torch tensors"
-        ),
-    )
     if not options.outputs <= {"labels", "regions"}:
         raise ValueError(
             f"task {task!r} has labels, segments and regions, got want={sorted(options.outputs)}: "
@@ -199,7 +195,7 @@ def segment_queries(
     regions: Any = None
     if "regions" in options.outputs:
         regions = tuple(find_segment_regions(*result)[0] for result in results)
-    labels = _stack([id_map for id_map, _ in results]) if head.is_batch else results[0][0]
+    labels = _stack(results) if head.is_batch else results[0][0]
     return Segmentation(
         labels=head.wrap(labels) if "labels" in options.outputs else None,
         segments=segments if head.is_batch else segments[0],
@@ -220,9 +216,15 @@ def _warn_of_names(palette: Palette | None, head: QueryLogits) -> None:
         )
 
 
-def _stack(id_maps: list[Any]) -> Any:
-    """Return maps of ids as one array of the type that holds all of them."""
-    return np.stack([id_map.astype(np.result_type(*id_maps), copy=False) for id_map in id_maps])
+def _stack(results: list[tuple[Array, tuple[Segment, ...]]]) -> Array:
+    """Return the maps of ids of images as one array of the type that holds all of them."""
+    dtype = np.result_type(*(id_map.dtype for id_map, _ in results))
+    size = results[0][0].shape
+    stack: Array = context_of(results[0][0]).empty((len(results), *size), dtype)
+    backend = registry.backend(stack, operation="replace_labels")
+    for n, (id_map, segments) in enumerate(results):
+        backend.replace_labels(id_map, np.arange(len(segments) + 1, dtype=np.int32), stack[n])
+    return stack
 
 
 def _as_things(classes: Iterable[int] | None, count: int) -> frozenset[int] | None:

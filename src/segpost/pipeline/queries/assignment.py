@@ -8,6 +8,7 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core.arrays import Array, label_dtype
+from segpost._core.device import context_of
 from segpost._core.query_contract import COUNTS, QueryMasks
 from segpost.pipeline.queries.geometry import Geometry
 from segpost.pipeline.queries.rules import Rules
@@ -47,9 +48,9 @@ def assign_queries(
         Whether masks stay logits; not with `sigmoid_last`.
     """
     kept = len(scores)
-    labels = np.empty(geometry.size, label_dtype(kept + 1))
+    labels = context_of(masks.values).empty(geometry.size, label_dtype(kept + 1))
     counts = np.empty((kept, len(COUNTS)), np.int64)
-    registry.backend(labels, operation="assign_queries").assign_queries(
+    registry.backend(labels, masks.values, operation="assign_queries").assign_queries(
         masks,
         geometry.grids,
         queries.astype(np.int32),

@@ -49,7 +49,7 @@ def as_query_logits(class_logits: object, mask_logits: object) -> QueryLogits:
     """
     classes = _as_floats(class_logits, "class_logits")
     masks = _as_floats(mask_logits, "mask_logits")
-    _check_shapes(classes.array.shape, masks.array.shape)
+    check_head_shapes(classes.array.shape, masks.array.shape)
     registry.backend(masks.array, classes.array)  # refuses two devices
     is_batch = masks.array.ndim == 4
     class_values = widen(classes.array, classes.kind).astype(np.float64)
@@ -73,7 +73,7 @@ def _as_floats(value: object, name: str) -> InputArray:
     return source
 
 
-def _check_shapes(classes: tuple[int, ...], masks: tuple[int, ...]) -> None:
+def check_head_shapes(classes: tuple[int, ...], masks: tuple[int, ...]) -> None:
     """Raise an error unless the shapes are (Q, C + 1) and (Q, h, w), or both with a batch axis."""
     shapes = f"class_logits of shape {classes} and mask_logits of shape {masks}"
     expected = "(Q, C + 1) and (Q, h, w), or (N, Q, C + 1) and (N, Q, h, w)"

@@ -9,6 +9,7 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core.arrays import Array, label_dtype
+from segpost._core.device import context_of, to_host, zeros_on
 from segpost._core.query_contract import COUNTS, QueryMasks
 from segpost.pipeline.queries.geometry import Geometry
 from segpost.pipeline.queries.panoptic import assign_segments
@@ -92,9 +93,10 @@ def _measure_masks(
     """Return the masks of queries as bits, and what is known of them."""
     is_late = rules.sigmoid_last and not geometry.keeps_scores
     height, width = geometry.size if is_late else geometry.grid
-    bits = np.zeros((len(queries), height, -(-width // 16) * 2), np.uint8)
+    shape = len(queries), height, -(-width // 16) * 2
+    bits = zeros_on(context_of(masks.values), shape, np.uint8)
     areas, sums = np.empty(len(queries), np.int64), np.empty(len(queries))
-    registry.backend(bits, operation="measure_masks").measure_masks(
+    registry.backend(bits, masks.values, operation="measure_masks").measure_masks(
         masks,
         geometry.grids,
         queries.astype(np.int32),
@@ -110,7 +112,7 @@ def _measure_masks(
         seen = np.zeros((1, 8 * bits.shape[2]), np.uint8)
         seen[0, columns] = 1
         seen_bits = np.packbits(seen, axis=1, bitorder="little")
-        is_visible = np.array([bool((one[rows] & seen_bits).any()) for one in bits], bool)
+        is_visible = np.array([bool((one[rows] & seen_bits).any()) for one in to_host(bits)], bool)
     return MaskBits(bits, sums / (areas + MEAN_GUARD), is_visible, rows, columns)
 
 
@@ -129,7 +131,7 @@ def _paint(
     The first mask lies over those that follow; with `best_class_only` the last one over those
     before.
     """
-    id_map = np.empty(geometry.size, label_dtype(len(masks) + 1))
+    id_map = context_of(mask_bits.bits).empty(geometry.size, label_dtype(len(masks) + 1))
     counts = np.empty((len(masks), len(COUNTS)), np.int64)
     ids = np.arange(1, len(masks) + 1, dtype=np.int32)
     order = slice(None) if rules.best_class_only else slice(None, None, -1)

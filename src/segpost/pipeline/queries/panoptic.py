@@ -6,6 +6,7 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core.arrays import Array, label_dtype
+from segpost._core.device import context_of, zeros_on
 from segpost._core.query_contract import QueryMasks
 from segpost.pipeline.queries.assignment import assign_queries
 from segpost.pipeline.queries.geometry import Geometry
@@ -74,7 +75,7 @@ def assign_segments(
     `overlap_threshold` or less.
     """
     if not len(queries):
-        return np.zeros(geometry.size, np.uint8), ()
+        return zeros_on(context_of(masks.values), geometry.size, np.uint8), ()
     assignment = assign_queries(masks, queries, scores, geometry, rules, mask_threshold, as_logits)
     largest_area, label_area, mask_area = assignment.counts[:, :3].T
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -82,7 +83,7 @@ def assign_segments(
     keeps = share >= overlap_threshold if rules.keeps_equal_overlap else share > overlap_threshold
     is_valid = keeps & (largest_area > 0) & (mask_area > 0) & (label_area > 0)
     ids, first = merge_queries(labels, is_valid, fused)
-    id_map = np.empty(geometry.size, label_dtype(len(first) + 1))
+    id_map = context_of(masks.values).empty(geometry.size, label_dtype(len(first) + 1))
     registry.backend(id_map, operation="replace_labels").replace_labels(
         assignment.queries, ids, id_map
     )
