@@ -207,16 +207,16 @@ void refine_probabilities(const RankingJob &job, const RankedWork<T> &work, std:
 // Writes a vector of pixels, of which those in `here` belong to the caller.
 template <class V, class Keep, class T>
 inline void put_vector(const Keep &keep, const Keys &keys, const RankingJob &job,
-                       const RankedWork<T> &work, std::int64_t y, std::int64_t x,
+                       const RankedWork<T> &work, const OutputRow<Keep> &row, std::int64_t x,
                        const Ranking<V, Keep> &ranking, const IntOf<V> &here, std::int64_t count) {
     const Ranked<V, Keep> ranked(keep, keys, ranking, work.slack);
-    const std::int64_t n = work.tile.n, column = work.first_column + x;
-    put_ranked(job, n, y, column, ranked, count);
+    const std::int64_t column = work.first_column + x;
+    put_ranked(job, row, column, ranked, count);
     if constexpr (Keep::with_labels) {
         const IntOf<V> is_close = (ranked.is_close | ranked.is_cut_close) & here;
-        if (any(is_close)) correct_order(keep, job, work, y, x, ranked, is_close, count);
-        if (keys.is_coarse()) refine_probabilities(job, work, y, x, ranked.confidence, count);
-        put_first(keep, job, n, y, column, ranked.label[0], count);
+        if (any(is_close)) correct_order(keep, job, work, row.y, x, ranked, is_close, count);
+        if (keys.is_coarse()) refine_probabilities(job, work, row.y, x, ranked.confidence, count);
+        put_first(keep, job, row.n, row.y, column, ranked.label[0], count);
     }
 }
 
@@ -227,8 +227,11 @@ void rank_block(const Keep &keep, const Keys &keys, const RankingJob &job,
     const F levels = load<F>(work.level);
     const std::int64_t end = work.begin(min<std::int64_t>(block + lanes, work.cells));
     Ranking<F, Keep> rankings[most_rows];
+    OutputRow<Keep> rows[most_rows];
     for (std::int64_t y = y0; y < y1;) {
         const Span span(job.y, y, y1);
+        for (std::int64_t k = 0; k < span.count; ++k)
+            rows[k] = OutputRow<Keep>(job, work.tile.n, span.y + k);
         for (std::int64_t x = work.begin(block); x < end; x += lanes) {
             const Columns at{load<I>(work.index + x), load<F>(work.f0 + x), load<F>(work.f1 + x)};
             const I here = permute(levels, at.index) >= broadcast<F>(lowest);
@@ -239,7 +242,7 @@ void rank_block(const Keep &keep, const Keys &keys, const RankingJob &job,
                 add_four(keep, keys, work, block, work.list + i, i < work.ranked, at, span,
                          rankings);
             for (std::int64_t k = 0; k < span.count; ++k)
-                put_vector(keep, keys, job, work, span.y + k, x, rankings[k], here, count);
+                put_vector(keep, keys, job, work, rows[k], x, rankings[k], here, count);
         }
         y += span.count;
     }
@@ -261,7 +264,8 @@ template <class Keep, class T> void rank_cell(const Keep &keep, const Keys &keys
                              if (Keep::with_labels && i < work.ranked)
                                  ranking.insert(keep, keys.key(below, work.list[i]));
                          }
-                         put_vector(keep, keys, job, work, y, x, ranking, ~IntOf<V>{}, count);
+                         const OutputRow<Keep> row(job, work.tile.n, y);
+                         put_vector(keep, keys, job, work, row, x, ranking, ~IntOf<V>{}, count);
                      });
 }
 
@@ -300,7 +304,7 @@ void rank_cell_exactly(const Keep &keep, const RankingJob &job, const RankedWork
                 ranked.probability[j] = share(j);
                 ranked.label[j] = broadcast<IntOf<V>>(ranks.label(j));
             }
-            put_ranked(job, work.tile.n, y, column, ranked, 1);
+            put_ranked(job, OutputRow<Keep>(job, work.tile.n, y), column, ranked, 1);
             put_first(keep, job, work.tile.n, y, column, ranked.label[0], 1);
         }
 }

@@ -65,22 +65,43 @@ inline void put_label_first(const RankingJob &job, std::int64_t n, std::int64_t 
     }
 }
 
-template <class V, class Keep>
-inline void put_ranked(const RankingJob &job, std::int64_t n, std::int64_t y, std::int64_t x,
-                       const Ranked<V, Keep> &ranked, std::int64_t count) {
-    const auto put = [&](const LabelView &map, V value) {
-        if (map.data) put_confidence(map, map.row(n, y), x, value, count);
-    };
-    put(job.confidence, ranked.confidence);
-    if (Keep::with_entropy) put(job.entropy, ranked.entropy);
-    if (Keep::most > 1) put(job.margin, ranked.margin);
-    if constexpr (Keep::with_labels) {
-        const LabelView &map = job.top_probabilities, &labels = job.top_labels;
-        for (std::int64_t j = 0; j < job.top; ++j) {
-            const std::int64_t at = n * job.top + j;
-            put_confidence(map, map.row(at, y), x, ranked.probability[j], count);
-            put_labels(labels, labels.row(at, y), x, ranked.label[j], count);
+// Where the results of an output row are written; null: not wanted.
+template <class Keep> struct OutputRow {
+    std::int64_t n, y, ranks;
+    char *confidence, *entropy, *margin;
+    char *probability[Keep::most], *label[Keep::most];
+
+    OutputRow() = default;
+    OutputRow(const RankingJob &job, std::int64_t image, std::int64_t row)
+        : n(image), y(row), ranks(Keep::with_labels ? job.top : 0) {
+        const auto begin = [&](const LabelView &map) { return map.data ? map.row(n, y) : nullptr; };
+        confidence = begin(job.confidence), entropy = begin(job.entropy),
+        margin = begin(job.margin);
+        for (std::int64_t j = 0; j < ranks; ++j) {
+            probability[j] = job.top_probabilities.row(n * job.top + j, y);
+            label[j] = job.top_labels.row(n * job.top + j, y);
         }
+    }
+};
+
+template <class V, class Keep>
+inline void put_ranked(const RankingJob &job, const OutputRow<Keep> &row, std::int64_t x,
+                       const Ranked<V, Keep> &ranked, std::int64_t count) {
+    if (row.confidence) put_confidence(job.confidence, row.confidence, x, ranked.confidence, count);
+    if (Keep::with_entropy && row.entropy)
+        put_confidence(job.entropy, row.entropy, x, ranked.entropy, count);
+    if (Keep::most > 1 && row.margin)
+        put_confidence(job.margin, row.margin, x, ranked.margin, count);
+    const auto put_rank = [&](std::int64_t j) {
+        put_confidence(job.top_probabilities, row.probability[j], x, ranked.probability[j], count);
+        put_labels(job.top_labels, row.label[j], x, ranked.label[j], count);
+    };
+    if constexpr (Keep::with_labels && Keep::most == 3) { // in registers
+        put_rank(0);
+        if (row.ranks > 1) put_rank(1);
+        if (row.ranks > 2) put_rank(2);
+    } else if constexpr (Keep::with_labels) {
+        for (std::int64_t j = 0; j < row.ranks; ++j) put_rank(j);
     }
 }
 
