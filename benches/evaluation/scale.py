@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,10 +34,16 @@ class Usage(NamedTuple):
 def measure(*command: str) -> Usage:
     """Run a command, which must succeed."""
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+    usage = wait(child)
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}")
+    return usage
+
+
+def wait(child: subprocess.Popen[Any]) -> Usage:
+    """Wait for the end of a process, and return what it took."""
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
     return Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
@@ -69,9 +75,11 @@ def start() -> Usage:
 
 
 def make_names(folder: Path, images: int) -> tuple[Path, Path]:
-    """Make two folders of empty files, 1000 in each folder below."""
+    """Make two folders of empty files, 1000 in each folder below, unless they are there."""
     places = folder / "preds", folder / "targets"
     for place in places:
+        if place.exists():
+            continue
         for first in range(0, images, 1000):
             below = place / f"{first // 1000:05}"
             below.mkdir(parents=True)
@@ -130,9 +138,10 @@ def merge(folder: Path, images: int) -> dict[str, Usage]:
     from segpost.evaluation.shard_files import ShardCounts, encode_shard
     from segpost.metrics.image_table import PackedImages
 
-    if not (folder / "run").exists():
-        plan(folder, images)
-    whole = Plan.read(folder / "run")
+    run = folder / "alone"
+    if not run.exists():
+        write_alone(folder, images)
+    whole = Plan.read(run)
     rng = np.random.default_rng(0)
     side = CLASSES + 1
     pictures = [np.unique(rng.integers(0, side * (side - 1), 110)) for _ in range(TEMPLATES)]
@@ -149,8 +158,13 @@ def merge(folder: Path, images: int) -> dict[str, Usage]:
         sums = np.ones((size, 2), np.uint32)
         content = encode_shard(ShardCounts(whole.id, shard, digest, [], sums, packed, []))
         whole.shard_path(shard).write_bytes(content)
-    code = f"import segpost; segpost.merge_shards({str(folder / 'run')!r}).cm.compute()"
-    return {"merge": python(code)}
+    code = f"""
+import segpost.evaluation
+start = usage()
+segpost.merge_shards({str(run)!r}).cm.compute()
+report(start)
+"""
+    return {"merge, beside the imports": part_of_program(code)}
 
 
 def make_pairs(folder: Path, images: int, side: int, different: int) -> tuple[Path, Path]:

@@ -354,9 +354,16 @@ def test_what_a_graph_cannot_have_is_said(
 ) -> None:
     """A palette or size that is new, reports that nobody could read, counts of a data set."""
     labels = as_torch(segpost.argmax(LOGITS))
+    classes = as_torch(np.ones((LOGITS.shape[-3], 4), np.float32))
     device.captured = True
     with pytest.raises(RuntimeError, match="make the same call once before the capture"):
         segpost.colorize(labels, "voc", check="off")
+    for call in (
+        lambda: segpost.regions(labels),
+        lambda: segpost.segment_queries(classes, as_torch(LOGITS), task="panoptic"),
+    ):
+        with pytest.raises(RuntimeError, match="reads numbers on the CPU"):
+            call()
     for check in ("sync", "deferred"):
         with pytest.raises(
             RuntimeError, match="no error counts can be read in it: pass check='off'"

@@ -27,6 +27,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 WITHOUT_CUDA = {
     "add_resized",
+    "resize_majority",
     "letterbox",
     "boundary_bands",
     "boundary_matches",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import NATIVE
 
 import segpost
 from segpost._backends import registry
@@ -77,6 +79,41 @@ def test_sizes_beyond_the_memory_are_refused_before_any_is_taken(
     finally:
         tracemalloc.stop()
     assert peak < 2**22  # bytes
+
+
+def merger(height: int, width: int, average: Any = "probabilities") -> Callable[[Any], None]:
+    """`add` of a merger of 21 classes, whose sums are stored already."""
+    add: Callable[[Any], None] = segpost.Merger((height, width), 21, average=average).add
+    return add
+
+
+FRUGAL: dict[str, Callable[[], Callable[[Any], Any]]] = {
+    "Merger.add": lambda: merger(256, 512),
+    "Merger.add, resized": lambda: merger(512, 1024),
+    "Merger.add of logits": lambda: merger(256, 512, "logits"),
+    "fingerprint": lambda: segpost.fingerprint,
+    "argmax": lambda: segpost.argmax,
+    "postprocess": lambda: partial(segpost.postprocess, want=("labels", "confidence")),
+}
+
+
+@pytest.mark.skipif(not NATIVE, reason="no native backend")
+@pytest.mark.parametrize("case", FRUGAL)
+@pytest.mark.parametrize("has_channels_last", [False, True])
+def test_logits_are_not_copied(case: str, has_channels_last: bool) -> None:
+    """An operation takes less than a quarter of the memory of its logits, 11 MB."""
+    logits = np.random.default_rng(0).normal(size=(21, 256, 512)).astype(np.float32)
+    if has_channels_last:
+        logits = np.ascontiguousarray(logits.transpose(1, 2, 0)).transpose(2, 0, 1)
+    call = FRUGAL[case]()
+    call(logits)
+    tracemalloc.start()
+    try:
+        call(logits)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < logits.nbytes / 4
 
 
 def test_windows_and_blocks_of_a_huge_size_are_not_stored() -> None:

@@ -203,3 +203,69 @@ def test_labels_have_no_order() -> None:
 def test_a_stream_does_not_have_them() -> None:
     with pytest.raises(ValueError, match='want has "margin", which a stream does not have'):
         segpost.Stream(want=("margin",))
+
+
+def order_of(logits: np.ndarray, size: tuple[int, int] | None, k: int) -> np.ndarray:
+    """The definition of the order: NaN above all numbers, equal logits in order of class."""
+    table = None if size is None else axes(logits.shape[2:], size, "half_pixel")
+    full = np.empty((*logits.shape[:2], *(size or logits.shape[2:])))
+    for n, rows, part in interpolated(Logits(logits, logits.dtype.name), table):
+        full[n][:, rows] = part
+    return np.lexsort([-full, ~np.isnan(full)], axis=1)[:, :k]
+
+
+def integers(classes: int, most: int, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Logits of few values: many pixels have equal classes, in cells and on lines between them."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(-most, most + 1, (2, classes, 7, 10)).astype(np.float32)
+
+
+@pytest.mark.parametrize("size", [None, (28, 40), (29, 61)])
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.usefixtures("backend")
+def test_equal_classes_are_in_order(size: tuple[int, int] | None, k: int) -> None:
+    """Exactly, whatever the backend; scaling makes steps that are no powers of two."""
+    for classes, most in ((6, 1), (9, 3)):
+        logits = integers(classes, most) * np.float32(1.7)
+        seg = segpost.postprocess(logits, size=size, want=("labels", "topk", "entropy"), topk=k)
+        np.testing.assert_array_equal(seg.topk.labels, order_of(logits, size, k))
+        np.testing.assert_array_equal(seg.topk.labels[:, 0], seg.labels)
+    constant = np.zeros((1, 5, 3, 3), np.float32)
+    seg = segpost.postprocess(constant, size=size, want=("topk",), topk=k)
+    np.testing.assert_array_equal(seg.topk.labels, order_of(constant, size, k))
+
+
+@pytest.mark.usefixtures("backend")
+def test_close_classes_are_in_order() -> None:
+    """Differences below the precision of float32 arithmetic, at large and small logits."""
+    random = np.random.default_rng(3)
+    for offset in (0.0, 1e3, -1e5):
+        base = random.normal(size=(1, 1, 6, 9)) * 3 + offset
+        shift = random.choice([-1e-7, 0.0, 1e-7, 2.0], (1, 8, 6, 9)) * max(1.0, abs(offset))
+        logits = (base + shift).astype(np.float32)
+        seg = segpost.postprocess(logits, size=(31, 50), want=("labels", "topk", "margin"))
+        np.testing.assert_array_equal(seg.topk.labels, order_of(logits, (31, 50), 3))
+
+
+@pytest.mark.parametrize("size", [None, (21, 30)])
+@pytest.mark.usefixtures("backend")
+def test_order_where_logits_are_not_finite(size: tuple[int, int] | None) -> None:
+    """NaN comes first, then +inf; classes at -inf are in order of class."""
+    logits = integers(6, 4, seed=1)
+    random = np.random.default_rng(2)
+    for value, share in ((-np.inf, 0.3), (np.nan, 0.02), (np.inf, 0.02)):
+        logits[random.random(logits.shape) < share] = value
+    seg = segpost.postprocess(logits, size=size, want=("labels", "topk"), topk=4, nan="propagate")
+    order = order_of(logits, size, 4)
+    np.testing.assert_array_equal(seg.topk.labels, order)
+    np.testing.assert_array_equal(seg.labels, order[:, 0])
+
+
+@pytest.mark.parametrize("classes", [200, 300])
+@pytest.mark.usefixtures("backend")
+def test_order_of_many_classes(classes: int) -> None:
+    """Keys of many classes are coarse: their probabilities are not."""
+    logits = noise(3.0, classes)[:1]
+    seg = segpost.postprocess(logits, size=SIZE, want=RANKED, topk=4)
+    check(seg, probabilities_of(logits), 4)
+    np.testing.assert_array_equal(seg.topk.labels, order_of(logits, SIZE, 4))

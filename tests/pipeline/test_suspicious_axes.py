@@ -11,14 +11,21 @@ from conftest import scene
 
 import segpost
 
+CALLS: list[Any] = [
+    segpost.argmax,
+    segpost.postprocess,
+    segpost.binarize,
+    lambda logits: segpost.regions(logits=logits),
+]
 
-@pytest.mark.parametrize("call", [segpost.argmax, segpost.postprocess])
+
+@pytest.mark.parametrize("call", CALLS)
 def test_logits_that_were_reshaped(call: Any) -> None:
     """Channels last, reshaped in place of transposed; both printed cures give the labels.
 
     Only the first array of a shape is read, so that each call has a shape of its own.
     """
-    width = 43 if call is segpost.argmax else 44
+    width = 43 + CALLS.index(call)
     last = np.ascontiguousarray(np.moveaxis(scene(6, 37, width), 0, -1))
     with pytest.warns(segpost.InputWarning, match="repeat with every 6 values") as caught:
         call(last.reshape(6, 37, width))
@@ -36,7 +43,8 @@ def test_textures_are_not_reshaped_logits() -> None:
     board = np.indices((38, 45)).sum(0) % 2 + random.normal(size=(7, 1, 1))
     blocks = random.normal(size=(8, 19, 15)).repeat(2, 1).repeat(3, 2)
     for logits in (random.normal(size=(6, 38, 46)), stripes, board, blocks, scene(9, 38, 45)):
-        segpost.argmax(logits.astype(np.float32))
+        for call in CALLS:
+            call(logits.astype(np.float32))
 
 
 def test_images_on_the_class_axis() -> None:
@@ -64,3 +72,34 @@ def test_a_letterbox_of_another_input(image: Any, inputs: Any, sides: Any) -> No
         fits = segpost.Letterbox.fit(image, (side + 480, side + 700))
         rows, columns = (-(-n // 32) for n in fits.input_size)
         segpost.argmax(scene(5, rows, columns), letterbox=fits)
+
+
+def volume_of_logits(classes: int, *size: int) -> np.ndarray:
+    """Logits (C, D, H, W) that change slowly from voxel to voxel."""
+    random = np.random.default_rng(12)
+    coarse = random.normal(0, 4, (classes, *(-(-side // 8) + 1 for side in size)))
+    for axis, side in enumerate(size, start=1):
+        place = np.arange(side) / 8
+        cell = place.astype(int)
+        weight = (place - cell).reshape([-1 if k == axis else 1 for k in range(4)])
+        coarse = coarse.take(cell, axis) * (1 - weight) + coarse.take(cell + 1, axis) * weight
+    return coarse.astype(np.float32)
+
+
+@pytest.mark.parametrize("call", [segpost.argmax, segpost.postprocess])
+def test_classes_of_volumes_on_the_other_end(call: Any) -> None:
+    """The printed argument gives the labels; right layouts, and noise, are not suspicious."""
+    first = volume_of_logits(3, 20, 33, 40)
+    last = np.ascontiguousarray(np.moveaxis(first, 0, -1))
+    with pytest.warns(segpost.InputWarning, match=r"classes on axis -4.*pass axis=-1") as caught:
+        call(last, volume=True)
+    assert [warning.filename for warning in caught] == [__file__]
+    with pytest.warns(segpost.InputWarning, match=r"classes on axis -1.*pass axis=-4"):
+        call(first[None], volume=True, axis=-1)
+    for logits, axis in ((last, -1), (first, None), (first, -4)):
+        result = call(logits, volume=True, axis=axis)
+        labels = result if call is segpost.argmax else result.labels
+        np.testing.assert_array_equal(labels, first.argmax(0))
+    thin = volume_of_logits(14, 40, 33, 5)  # five columns
+    call(thin, volume=True)
+    call(np.random.default_rng(1).normal(size=last.shape).astype(np.float32), volume=True)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from emulated.build import build, compiler
 
-from segpost._backends import features
+from segpost._backends import features, reference
 from segpost._backends.cuda.backend import CudaBackend
 from segpost._backends.cuda.devices import Devices
-from segpost._core import extensions, rle, run_lengths
+from segpost._core import extensions
 from segpost._core.arrays import widen
 from segpost._core.contract import (
     ColorOutputs,
@@ -36,6 +36,14 @@ from segpost._core.query_contract import QueryGrids, QueryMasks
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes
 
+OF_RUNS = (
+    "count_runs",
+    "compress_counts",
+    "label_components",
+    "count_contacts",
+    "complement_runs",
+    "trace_rings",
+)
 EMULATED, REAL = "cuda-emulated", "cuda-device"
 LINE = 64  # bytes: where an array begins within as many is kept
 
@@ -189,15 +197,11 @@ class OnDevice:
         self.gpu.replace_labels(self.there(labels), values, there)
         out[...] = to_host(there)
 
-    def count_runs(
-        self, offsets: Array, column: Array, top: Array, bottom: Array, height: int, width: int
-    ) -> tuple[Array, Array]:
-        """The counts of runs that were read on the CPU."""
-        return run_lengths.count_runs(offsets, column, top, bottom, height, width)
-
-    def compress_counts(self, counts: Array, ends: Array) -> tuple[Array, Array]:
-        """The codes of run lengths that were read on the CPU."""
-        return rle.compress_counts(counts, ends)
+    def __getattr__(self, name: str) -> Any:
+        """An operation on runs, which have been read on the CPU."""
+        if name not in OF_RUNS:
+            raise AttributeError(name)
+        return getattr(reference, name)
 
     def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
         report: LogitErrors = self.run(self.gpu.argmax_volume, [logits, axes, labels], (2,))

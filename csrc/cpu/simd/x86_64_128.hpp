@@ -15,6 +15,10 @@ template <> inline F4 max(F4 a, F4 b) { return (F4)_mm_max_ps((__m128)a, (__m128
 template <> inline F4 min(F4 a, F4 b) { return (F4)_mm_min_ps((__m128)a, (__m128)b); }
 template <> inline bool any(I4 m) { return !_mm_testz_si128((__m128i)m, (__m128i)m); }
 
+template <> inline auto low_bytes(I4 v) {
+    const __m128i bytes = _mm_shuffle_epi8((__m128i)v, _mm_set1_epi32(0x0c080400));
+    return (Vec<4>::u8)_mm_cvtsi128_si32(bytes);
+}
 template <> inline std::uint32_t mask_bits(I4 m) {
     return static_cast<std::uint32_t>(_mm_movemask_ps((__m128)m));
 }

@@ -24,6 +24,12 @@ template <> inline I8 unordered(F8 a, F8 b) {
 template <> inline F8 permute(F8 v, I8 index) {
     return (F8)_mm256_permutevar8x32_ps((__m256)v, (__m256i)index);
 }
+template <> inline auto low_bytes(I8 v) {
+    const __m128i order = _mm_set1_epi32(0x0c080400);
+    const __m128i low = _mm_shuffle_epi8(_mm256_castsi256_si128((__m256i)v), order);
+    const __m128i high = _mm_shuffle_epi8(_mm256_extracti128_si256((__m256i)v, 1), order);
+    return (Vec<8>::u8)_mm_cvtsi128_si64(_mm_unpacklo_epi32(low, high));
+}
 template <> inline F8 widen_bytes<F8>(const std::uint8_t *from) {
     return (F8)_mm256_cvtepi32_ps(
         _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(from))));

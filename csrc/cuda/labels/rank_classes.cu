@@ -24,13 +24,13 @@ template <int most> struct TopValues {
             label[j] = -1;
         }
     }
-    // Of equal values the first class stays first; NaN comes last.
+    // A NaN is above all numbers; of equal values the first class stays first.
     __device__ void insert(double inserted, int c) {
         double value_here = inserted;
         int label_here = c;
         for (int j = 0; j < most; ++j) {
             const bool is_above = label[j] < 0 || inserted > value[j] ||
-                                  (value[j] != value[j] && inserted == inserted);
+                                  (inserted != inserted && value[j] == value[j]);
             const double next_value = is_above ? value[j] : value_here;
             const int next_label = is_above ? label[j] : label_here;
             value[j] = is_above ? value_here : value[j];

@@ -211,6 +211,7 @@ def to_host(array: Array) -> Array:
     if not isinstance(array, DeviceArray):
         return array
     context = array.context
+    refuse_copy_in_graph(context)
     view = np.ndarray.view(array, DeviceArray)
     if not view.size:
         return np.empty(view.shape, view.dtype)
@@ -275,6 +276,15 @@ def refuse_error_counts_in_graph(context: DeviceContext) -> None:
         )
 
 
+def refuse_copy_in_graph(context: DeviceContext) -> None:
+    """Raise an error if a graph is being captured, in which the CPU has no numbers of a device."""
+    if is_capturing(context):
+        raise RuntimeError(
+            "a CUDA graph is being captured, and this call reads numbers on the CPU: call it "
+            "outside of the capture"
+        )
+
+
 def zeros_on(context: DeviceContext, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """Return new memory that is set to zero, on a device in the order of the stream."""
     if context.on_cpu:
@@ -287,6 +297,7 @@ def zeros_on(context: DeviceContext, shape: tuple[int, ...], dtype: npt.DTypeLik
 
 def copy_to_device(context: DeviceContext, *arrays: Array) -> tuple[Array, ...]:
     """Return copies of arrays of the CPU, which share one block of device memory; wait for it."""
+    refuse_copy_in_graph(context)
     places = np.cumsum([0, *(-(-array.nbytes // 8) * 8 for array in arrays)]).tolist()
     staged = np.zeros(places[-1], np.uint8)
     for place, array in zip(places, arrays, strict=False):

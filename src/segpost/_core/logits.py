@@ -22,6 +22,8 @@ from segpost._core.device import DeviceArray
 from segpost._core.errors import format_index
 from segpost._core.suspicious_logits import as_integers, holds_labels
 
+CLASSES_FIRST = {2: (0, 3, 1, 2), 3: (0, 4, 1, 2, 3)}  # of (N, h, w, C) and of (N, d, h, w, C)
+
 
 class InputLogits(NamedTuple):
     """The argument `logits`, converted."""
@@ -51,11 +53,11 @@ def as_logits(
     if kind not in LOGIT_KINDS:
         hint = "; a boolean map is already a label map" if kind == "bool" else ""
         raise TypeError(f"logits must be of dtype {', '.join(LOGIT_KINDS)}, got {kind}{hint}")
-    class_axis, shape = -spatial - 1, values.shape
+    class_axis, shape = axis if type(axis) is int else 0, values.shape
     is_batch = len(shape) == spatial + 2
-    is_default = type(axis) is int and axis == class_axis
-    is_plain = (is_batch or len(shape) == spatial + 1) and shape[class_axis] >= min_classes
-    if not (is_default and is_plain):
+    has_ndim = is_batch or len(shape) == spatial + 1
+    is_named = class_axis == -spatial - 1 or class_axis == -1
+    if not (has_ndim and is_named and shape[class_axis] >= min_classes):
         labels = _describe_labels(array, type(logits)) if len(shape) == spatial else ""
         class_axis = resolve_class_axis(
             shape, axis, spatial, labels=labels, min_classes=min_classes
@@ -75,7 +77,7 @@ def as_logits(
     if not is_batch:
         values = values[None]
     if class_axis == -1:
-        values = values.transpose(0, spatial + 1, *range(1, spatial + 1))
+        values = values.transpose(CLASSES_FIRST[spatial])
     return InputLogits(Logits(values, kind), array, class_axis)
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._core import sampling
 from segpost._core.arguments import ClassNames, check_choice, checked_names
 from segpost._core.arrays import Array
+from segpost._core.contract import Logits
 from segpost._core.equality import compare_by_value
 from segpost._core.logits import check_quantized, resolve_quantization
 from segpost._core.public import public
@@ -24,7 +26,7 @@ from segpost.fingerprints.display import format_fingerprint
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.rules.input import INPUT
 from segpost.fingerprints.summary import MAX_BLOCKS, PRECISIONS, Precision, as_channels, summarize
-from segpost.labels.operations import argmax, softmax
+from segpost.labels.operations import argmax
 from segpost.render.jsonable import as_jsonable
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
 from segpost.runtimes.table import ConventionName
@@ -256,7 +258,10 @@ def _label(array: Array) -> tuple[Array, float]:
     """Return the labels of (C, rows, columns) logits, and the mean of the largest probability."""
     if len(array) == 1:  # there is one class
         return np.zeros(array.shape[1:], np.int64), 1.0
-    return argmax(array), float(softmax(array).max(axis=0).mean(dtype=np.float64))
+    values = array[None]
+    largest = np.empty((1, *array.shape[1:]), np.float32)
+    registry.backend(values).softmax(Logits(values, array.dtype.name), None, None, largest)
+    return argmax(array), float(largest.mean(dtype=np.float64))
 
 
 def _sample_labels(labels: Array) -> Array:

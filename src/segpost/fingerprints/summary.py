@@ -13,7 +13,7 @@ import numpy as np
 from segpost._core.arguments import normalize_class_axis
 from segpost._core.arrays import LOGIT_KINDS, Array, as_input_array, widen
 from segpost._core.validation import check_on_cpu
-from segpost.fingerprints.traces import find_enlarging, find_format
+from segpost.fingerprints.traces import channel_groups, find_enlarging, find_format
 
 MAX_BLOCKS = 15  # of the coarse image along a side: odd, so that a flip maps blocks on blocks
 MAX_COARSE_VALUES = 8192  # of the coarse image, all channels together
@@ -185,8 +185,11 @@ def as_channels(value: object, name: str, axis: int) -> ChannelArray:
     array = np.moveaxis(widen(source.array, source.kind), class_axis, 0)
     array = array.reshape(len(array), -1, array.shape[-1] if array.ndim > 1 else 1)
     with np.errstate(over="ignore"):  # the coarse image is float32
-        bad = ~np.isfinite(array.astype(np.float32, copy=False))
-    if bad.any():
+        is_finite = all(
+            np.isfinite(part.astype(np.float32)).all() for part in channel_groups(array)
+        )
+        bad = None if is_finite else ~np.isfinite(array.astype(np.float32))
+    if bad is not None:
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
             f"{name} has {int(bad.sum())} NaN or infinite of {array.size} values, first "
@@ -198,17 +201,18 @@ def as_channels(value: object, name: str, axis: int) -> ChannelArray:
 def summarize(channels: ChannelArray, precision: str = "") -> Summary:
     """Return the summary of an array of a network of some precision."""
     array = channels.array
-    ordered = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    flat = array.reshape(len(array), -1)
+    digest = hashlib.sha256()
+    for part in channel_groups(array):
+        digest.update(np.ascontiguousarray(part, array.dtype.newbyteorder("<")).data)
     return Summary(
         shape=channels.shape,
         axis=channels.axis,
         kind=channels.kind,
-        digest=hashlib.sha256(ordered.tobytes()).hexdigest(),
-        mean=flat.mean(1, dtype=np.float64),
-        std=flat.std(1, dtype=np.float64),
-        low=flat.min(1).astype(np.float64),
-        high=flat.max(1).astype(np.float64),
+        digest=digest.hexdigest(),
+        mean=array.mean((1, 2), dtype=np.float64),
+        std=np.concatenate([part.std((1, 2), dtype=np.float64) for part in channel_groups(array)]),
+        low=array.min((1, 2)).astype(np.float64),
+        high=array.max((1, 2)).astype(np.float64),
         coarse=block_means(array),
         precision=precision,
         resolution=find_format(array),
@@ -221,16 +225,21 @@ def block_means(array: Array) -> Array:
 
     There are fewer where channels are many. The blocks of a flipped array are the flipped blocks.
     """
-    for axis in (1, 2):
-        n = array.shape[axis]
-        count = _count_blocks(len(array), n)
-        edges = np.arange(count + 1) * n // count
-        edges = np.where(np.arange(count + 1) <= count // 2, edges, n - edges[::-1])
-        edges, sizes = edges[:-1], np.diff(edges)
-        shape = [1, 1, 1]
-        shape[axis] = count
-        array = np.add.reduceat(array, edges, axis=axis, dtype=np.float64) / sizes.reshape(shape)
-    return array.astype(np.float32)
+    edges = [_block_edges(_count_blocks(len(array), n), n) for n in array.shape[1:]]
+    means = []
+    for part in channel_groups(array):
+        for axis, (*starts, _) in enumerate(edges, 1):
+            sizes = np.diff(edges[axis - 1]).reshape((-1, 1) if axis == 1 else (1, -1))
+            part = np.add.reduceat(part, starts, axis=axis, dtype=np.float64) / sizes
+        means.append(part.astype(np.float32))
+    return np.concatenate(means)
+
+
+def _block_edges(count: int, n: int) -> list[int]:
+    """Return where blocks begin along an axis of length n, and its end: the same from both ends."""
+    edges = np.arange(count + 1) * n // count
+    first_half = np.arange(count + 1) <= count // 2
+    return [int(edge) for edge in np.where(first_half, edges, n - edges[::-1])]
 
 
 def _count_blocks(channels: int, n: int) -> int:

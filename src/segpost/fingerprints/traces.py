@@ -4,10 +4,13 @@ enlarged.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from segpost._core.arrays import Array
 
+GROUP_VALUES = 1 << 18
 MIN_VALUES = 64  # fewer may be round by chance
 MIN_LEVELS, MAX_LEVELS = 8, 256  # of values that eight bits hold
 LEVEL_SAMPLE = 4096
@@ -20,36 +23,55 @@ ORDERS = (("linear", 2), ("cubic", 4))  # the order of differences that are zero
 NOISE = 64 * np.finfo(np.float32).eps  # of the largest value; differences add up rounding
 
 
+def channel_groups(array: Array) -> Iterator[Array]:
+    """Yield channels (C, rows, columns) in groups of about `GROUP_VALUES` values."""
+    count = max(GROUP_VALUES * len(array) // array.size, 1)
+    return (array[first : first + count] for first in range(0, len(array), count))
+
+
 def find_format(array: Array) -> str:
     """Return the number format to which all values are rounded: "bfloat16", "float16" or "int8".
 
     An empty string stands for no such format. Whole numbers show nothing: every format holds them.
+    A sample decides most; what follows takes the memory of a few channels of (C, rows, columns).
     """
     if array.size < MIN_VALUES or array.dtype.itemsize < 4:
         return ""
-    values = np.ascontiguousarray(array, np.float32).ravel()
-    if array.dtype != np.float32 and (values != array.ravel()).any():
+    if any((part != part.astype(np.float32)).any() for part in channel_groups(array)):
         return ""
-    sample = values[:: max(1, values.size // LEVEL_SAMPLE)]
+    places = np.arange(0, array.size, max(1, array.size // LEVEL_SAMPLE))
+    sample = array[np.unravel_index(places, array.shape)].astype(np.float32)
     if (np.rint(sample) == sample).all():
         return ""
-    if not (values.view(np.uint32) & 0xFFFF).any():
-        return "bfloat16"
+    for name, is_rounded in FORMATS.items():
+        if is_rounded(sample) and all(map(is_rounded, channel_groups(array))):
+            return name
+    return "int8" if _has_levels(array, sample) else ""
+
+
+def _is_bfloat16(values: Array) -> bool:
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return not (bits & 0xFFFF).any()
+
+
+def _is_float16(values: Array) -> bool:
     with np.errstate(over="ignore"):
-        if (sample.astype(np.float16) == sample).all() and (
-            values.astype(np.float16) == values
-        ).all():
-            return "float16"
-    return "int8" if _has_levels(values, sample) else ""
+        return bool((values.astype(np.float16) == values).all())
 
 
-def _has_levels(values: Array, sample: Array) -> bool:
+FORMATS: dict[str, Callable[[Array], bool]] = {"bfloat16": _is_bfloat16, "float16": _is_float16}
+
+
+def _has_levels(array: Array, sample: Array) -> bool:
     """Return whether all values are multiples of one step, in no more than `MAX_LEVELS` levels."""
     if not MIN_LEVELS <= len(np.unique(sample)) <= MAX_LEVELS:
         return False
-    levels = np.unique(values).astype(np.float64)
-    if len(levels) > MAX_LEVELS:
-        return False
+    levels = np.array([], np.float32)
+    for part in channel_groups(array):
+        levels = np.union1d(levels, part)
+        if len(levels) > MAX_LEVELS:
+            return False
+    levels = levels.astype(np.float64)
     steps = np.diff(levels)
     steps = steps[steps > 1e-6 * np.abs(levels).max()]  # rounding of the product with the scale
     if not len(steps):

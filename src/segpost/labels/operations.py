@@ -23,6 +23,7 @@ from segpost._core.sampling import Grid
 from segpost._core.suspicious_logits import (
     check_sides,
     warn_of_layout,
+    warn_of_volume_axis,
 )
 from segpost._core.suspicious_probabilities import warn_before_softmax
 from segpost.labels.volumes import are_volumes, label_volumes, resolve_nearest_axis
@@ -171,7 +172,9 @@ def argmax(
     shape = argument.values.shape
     if may_be_degenerate(argument):
         refuse_degenerate_logits(source, type(logits), CallSettings())
-    if not is_volume:
+    if is_volume:
+        warn_of_volume_axis(array, class_axis)
+    else:
         may_be_volume = shape[0] > 1 and axis is None and size is None and volume is None
         warn_of_layout(array, class_axis, VOLUME_CURE if may_be_volume else "")
     has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]

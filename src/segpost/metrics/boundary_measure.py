@@ -19,9 +19,16 @@ from segpost.metrics.arguments import (
     as_ignored_values,
 )
 from segpost.metrics.counting import count_pair
-from segpost.metrics.counts import ClassCounts, CountTable, LabelRules
+from segpost.metrics.counts import (
+    ClassCounts,
+    CountSnapshot,
+    CountTable,
+    LabelPairs,
+    LabelRules,
+    add_pairs,
+    checked_add,
+)
 from segpost.metrics.invalid_labels import out_of_range_pairs
-from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.measure import Measure, names_of_images
 from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
 from segpost.metrics.ratios import Float64, Int64
@@ -40,7 +47,8 @@ class BoundaryMeasure(Measure):
     All pixels are counted, too, to see what the labels mean. These counts are in no saved state.
     """
 
-    _confusion: ConfusionMatrix | None = None  # in pickles of the first release, and after loading
+    _state: Int64 | None = None  # in pickles of the first release, and after loading
+    _outside: LabelPairs
 
     def __init__(
         self,
@@ -110,34 +118,37 @@ class BoundaryMeasure(Measure):
 
     def _count_labels(self, pair: PredictionPair, rules: LabelRules, table: CountTable) -> None:
         """Add the confusion counts of an image."""
-        confusion = self._confusion
-        if confusion is not None:
-            outside = out_of_range_pairs(pair, rules) if table.has_invalid_labels else {}
-            confusion._commit(table.to_state(), outside, confusion._images)
+        assert self._state is not None
+        self._state = checked_add(self._state, table.to_state())
+        if table.has_invalid_labels:
+            add_pairs(self._outside, out_of_range_pairs(pair, rules))
 
     def _warn_of_labels(self) -> None:
         """Warn as `ConfusionMatrix.compute` does of labels that are no classes of the data set."""
         with self._lock:
-            counts = None if self._confusion is None else self._confusion.snapshot()
-        if counts is not None:
-            warn_of_invalid_preds(counts)
-            warn_of_targets(counts)
+            if self._state is None:
+                return
+            counts = CountSnapshot(self._state, dict(self._outside), (), self.settings())
+        warn_of_invalid_preds(counts)
+        warn_of_targets(counts)
 
     def _reset_base(self) -> None:
         super()._reset_base()
-        self._confusion = ConfusionMatrix(self.num_classes, ignore_index=self._ignored)
+        self._state = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
+        self._outside = {}
 
     def _load(self, totals: dict[str, Any]) -> None:
         super()._load(totals)
-        self._confusion = None
+        self._state = None
 
     def _merge(self: B, other: B) -> None:
         super()._merge(other)
-        one, two = self._confusion, other._confusion
-        if one is None or two is None:
-            self._confusion = None
+        if self._state is None or other._state is None:
+            self._state = None
         else:
-            one._commit(two.state, two.outside, one._images)
+            self._state = checked_add(self._state, other._state)
+            self._outside = {**self._outside}  # copies may have the old one
+            add_pairs(self._outside, other._outside)
 
     def _without_ignored(self, values: Float64) -> Float64:
         """Set the values of classes that are an `ignore_index` to NaN; they are in no mean."""
@@ -156,7 +167,7 @@ class BoundaryMeasure(Measure):
 
 def class_counts_array(table: CountTable) -> Int64:
     """Return (3, C) true positives, target pixels and predicted pixels of every class."""
-    return np.stack(ClassCounts.from_table(table))
+    return np.array(ClassCounts.from_table(table))
 
 
 def count_bands(preds: Array, target: Array, classes: int, ignored: Sequence[int]) -> Int64:

@@ -126,8 +126,9 @@ def postprocess(
     axis : int, optional
         The class axis, -3 (default; of volumes -4) or -1.
     volume : bool, optional
-        Whether the logits are volumes, as in `argmax`. Volumes have no letterbox, image, palette
-        or CRF, and no colors and regions; an image of a batch is a volume.
+        Whether the logits are volumes, as in `argmax`. Volumes have no letterbox, image or CRF, no
+        colors and regions, and no convention but ``segpost.Convention(kind="probabilities")`` of
+        nnU-Net's .npz; an image of a batch is a volume. `Segmentation.save` writes their overlay.
     nearest_axis : int, optional
         Of volumes, as in `argmax`: nnU-Net's separate z.
     size : (H, W) or (D, H, W), optional
@@ -183,7 +184,9 @@ def postprocess(
 "margin", "topk", "regions"}
         The results to compute. Confidence is the probability of the label. Entropy is
         ``-sum(p * log(p))`` over the classes, in nats: from 0 to log(C). Margin is the largest
-        probability minus the second. "topk" is the classes with the largest probabilities.
+        probability minus the second. "topk" is the classes with the largest probabilities, in the
+        exact order of the interpolated logits: of equal ones the first class comes first, and where
+        ``nan="propagate"`` leaves NaN, NaN comes before all numbers.
         "regions" are those of `segpost.regions`, one for each label; they have the mean confidence
         if that is wanted, too.
 

@@ -116,7 +116,9 @@ def check_options(
         grid = "half_pixel" if grid is None else grid
     else:
         convention = as_convention(convention)
+        axis = -3 if axis == -4 else axis  # conventions say where the class axis of images is
         axis, grid, quantization = merge_arguments(convention, axis, grid, quantization)
+        axis = -4 if is_volume and axis == -3 else axis
     words: tuple[Any, ...] = (
         nan,
         check,

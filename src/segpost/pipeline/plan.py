@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,7 +101,7 @@ def build_plan(
     lut, alpha = color_tables(options, labels, array.array.shape, class_axis)
     pixel_bytes = 0
     if not (options.size is options.scale is options.letterbox is None):
-        pixel_bytes = pixel_bytes_of(options, classes, labels)
+        pixel_bytes = pixel_bytes_of(options.outputs, options.confidence_dtype, classes, labels)
     resampling = plan_resampling(
         (*size,),
         options.size,
@@ -162,15 +163,16 @@ def with_image_size(options: Options, logits: Logits, image: Array) -> Options:
     return options._replace(size=size)
 
 
-def pixel_bytes_of(options: Options, classes: int, labels: int) -> int:
-    """Return the bytes of all results of a pixel."""
+@lru_cache(maxsize=256)
+def pixel_bytes_of(outputs: frozenset[str], confidence: str, classes: int, labels: int) -> int:
+    """Return the bytes of all results of a pixel; `confidence` is the element type of that."""
     sizes = {
-        "confidence": np.dtype(options.confidence_dtype).itemsize,
+        "confidence": np.dtype(confidence).itemsize,
         "probabilities": 4 * classes,
         "color": 3,
         "overlay": 3,
     }
-    wanted = sum(sizes.get(name, 0) for name in options.outputs)
+    wanted = sum(sizes.get(name, 0) for name in outputs)
     return wanted + np.dtype(label_dtype(labels)).itemsize
 
 

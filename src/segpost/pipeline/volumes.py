@@ -15,6 +15,7 @@ from segpost._core.degenerate_logits import may_be_degenerate, refuse_degenerate
 from segpost._core.device import context_of
 from segpost._core.logits import as_logits, resolve_threshold
 from segpost._core.sampling import VolumeAxes
+from segpost._core.suspicious_logits import warn_of_volume_axis
 from segpost._core.thresholds import cutoffs
 from segpost.labels.decoded import refuse_probabilities
 from segpost.labels.volume_masks import binarize_volumes
@@ -27,6 +28,7 @@ from segpost.pipeline.segmentation import Segmentation
 from segpost.spatial.resampling import plan_resampling
 
 OUTPUTS = OF_PROBABILITIES | {"labels"}
+PROBABILITIES = "custom", "probabilities"  # name and kind of the convention that volumes may have
 
 
 class _Outputs(NamedTuple):
@@ -59,7 +61,13 @@ def segment_volumes(logits: object, image: object, options: Options) -> Segmenta
     n, classes, *grid_size = argument.values.shape
     if may_be_degenerate(argument):
         refuse_degenerate_logits(source, type(logits), call_settings(options, False))
+    warn_of_volume_axis(array, class_axis)
     quantization = options.quantization or (1.0, 0.0)
+    is_probabilities = options.convention is not None
+    if is_probabilities and (options.threshold is not None or options.outputs != {"labels"}):
+        from segpost.pipeline.volume_probabilities import segment_probability_volumes
+
+        return segment_probability_volumes(source, type(logits), options)
     if check_type(argument.kind, options):
         refuse_probabilities(argument, quantization, None)
     threshold = None
@@ -73,7 +81,7 @@ def segment_volumes(logits: object, image: object, options: Options) -> Segmenta
         None,
         options.scale,
         options.nearest_axis,
-        pixel_bytes=n * pixel_bytes_of(options, classes, labels),
+        pixel_bytes=n * pixel_bytes_of(options.outputs, options.confidence_dtype, classes, labels),
     )
     argument = Logits(argument.values, argument.kind, *quantization, threshold)
     outputs = _allocate(argument.values, resampling.size, labels, class_axis, options)
@@ -109,8 +117,11 @@ def segment_volumes(logits: object, image: object, options: Options) -> Segmenta
 
 def _refuse_options(image: object, options: Options) -> None:
     """Refuse what volumes do not have, with what to do instead."""
+    convention = options.convention
+    if convention is not None and (convention.name, convention.kind) == PROBABILITIES:
+        convention = None
     for name, value, cure in (
-        ("convention", options.convention, "pass the array of the logits"),
+        ("convention", convention, "pass the array of the logits"),
         ("letterbox", options.letterbox, "pass size=(D, H, W)"),
         ("crf", options.crf, "call segpost.DenseCRF(volume=True) with seg.probabilities"),
         ("image", image, "call segpost.overlay with the slices of seg.labels"),
@@ -120,6 +131,7 @@ def _refuse_options(image: object, options: Options) -> None:
     refused = sorted(options.outputs - OUTPUTS)
     if refused:
         cures = {"regions": "call segpost.regions with the slices of seg.labels"}
+        cures["overlay"] = 'call seg.save("case.html", what="overlay", like="image.nii.gz")'
         cure = cures.get(refused[0], f"call segpost.{refused[0]} with the slices of seg.labels")
         if refused[0] == "color":
             cure = "call segpost.colorize(seg.labels, palette)"

@@ -193,9 +193,10 @@ def _plan_crop(
             f"size is {size}, but letterbox gives results of the size {image_size} of its image: "
             f"leave size out{size_cure(image_size, as_output_size(size))}"
         )
-    height, width = shape
     if 0 in shape:
-        raise ValueError(f"logits are empty ({height} x {width}): letterbox has nothing to crop")
+        raise ValueError(
+            f"logits are empty ({shape[0]} x {shape[1]}): letterbox has nothing to crop"
+        )
     if shape[0] * input_size[1] != shape[1] * input_size[0]:
         _warn_of_other_input(shape, input_size)
     if grid is None:
@@ -203,10 +204,16 @@ def _plan_crop(
             _raise_unknown_grid(shape, input_size)
         grid = sampling.GRIDS[0]  # all grids are the same there
     _check_memory(image_size, pixel_bytes, "letterbox with image_size {}", image_size)
-    intervals = map(Interval, letterbox.offset, letterbox.content_size, input_size)
-    (rows, columns), axes = sampling.cropped_axes(
-        (height, width), image_size, str(grid), (*intervals,)
-    )
+    return _crop(shape, str(grid), letterbox)
+
+
+@lru_cache(maxsize=256)
+def _crop(shape: tuple[int, ...], grid: str, letterbox: Letterbox) -> Resampling:
+    """Return the resampling of the image inside a letterbox, whose arguments were checked."""
+    height, width = shape
+    image_size = letterbox.image_size
+    intervals = map(Interval, letterbox.offset, letterbox.content_size, letterbox.input_size)
+    (rows, columns), axes = sampling.cropped_axes((height, width), image_size, grid, (*intervals,))
     region = (slice(None), slice(None), rows, columns)
     return Resampling(image_size, axes, region, (rows.start, columns.start))
 

@@ -163,7 +163,7 @@ class CudaBackend(QueryCalls, VolumeCalls):
     def binarize_runs(
         self, logits: Logits, axes: Axes | None, cutoffs: Array
     ) -> tuple[RunLengths, LogitErrors]:
-        """Return the counts of all masks: their bits, by columns, are copied to the CPU."""
+        """Return the counts of all masks, from the places where their bits, by columns, change."""
         n, classes, height, width = logits.values.shape
         if axes is not None:
             height, width = axes.y.n_out, axes.x.n_out
@@ -172,7 +172,8 @@ class CudaBackend(QueryCalls, VolumeCalls):
         swapped = logits._replace(values=logits.values.transpose(0, 1, 3, 2))
         exchanged = None if axes is None else Axes(axes.x, axes.y)
         errors = self._binarize(swapped, exchanged, cutoffs, bits, True, swapped=True)
-        return read_runs(bits, height), errors
+        with self._at(bits) as context:
+            return read_runs(context, bits, height), errors
 
     def _levels(
         self, logits: Logits, axes: Axes | None, cutoffs: Array, context: DeviceContext

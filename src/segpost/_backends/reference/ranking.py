@@ -25,7 +25,11 @@ def rank_classes(
     top_labels: Array | None,
     top_probabilities: Array | None,
 ) -> LogitErrors:
-    """Write what is known of the probabilities of the classes, sorted; ties in order of class."""
+    """Write what is known of the probabilities of the classes, in order of their logits.
+
+    A NaN is above all numbers, and equal logits are in order of class. `labels` come first where
+    they are given: rounding may have made their probabilities equal to others.
+    """
     logits = with_both_classes(logits)
     errors = LogitErrors()
     den = 1.0 if axes is None else axes.den
@@ -38,7 +42,9 @@ def rank_classes(
             total = power.sum(axis=0)
             terms = np.where(power > 0, power * difference, 0.0)
             nats = np.log(total) - terms.sum(axis=0) / total
-        order = np.argsort(-values, axis=0, kind="stable")
+        order = np.lexsort([-values, ~np.isnan(values)], axis=0)
+        if labels is not None:
+            order = put_first(order, labels[n, rows])
         probability = np.take_along_axis(power / total, order, axis=0)
         if confidence is not None:
             confidence[n, rows] = as_type(probability[0], confidence.dtype)
@@ -52,3 +58,19 @@ def rank_classes(
             top_probabilities[n, :, rows] = as_type(probability[:count], top_probabilities.dtype)
         errors = add_undefined(errors, np.isnan(total), n, rows, shape)
     return errors
+
+
+def put_first(order: Array, labels: Array) -> Array:
+    """Return the order of the classes, (C, H, W), with one class of every pixel moved to the front.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segpost._backends.reference.ranking import put_first
+    >>> put_first(np.array([2, 0, 1]).reshape(3, 1, 1), np.array([[1]])).ravel()
+    array([1, 2, 0])
+    """
+    place = np.argmax(order == labels, axis=0)
+    ranks = np.arange(len(order))[:, None, None]
+    before = np.where(ranks == 0, place, np.where(ranks <= place, ranks - 1, ranks))
+    return np.take_along_axis(order, before, axis=0)

@@ -31,7 +31,7 @@ def rank_classes(
     top_labels: Array | None,
     top_probabilities: Array | None,
 ) -> LogitErrors:
-    """Write what is known of the probabilities of the classes; ties in order of class."""
+    """Write what is known of the probabilities of the classes, in order of their logits."""
     logits = with_both_classes(logits)
     images, classes, height, width = logits.values.shape
     plain = axes is None
@@ -52,6 +52,8 @@ def rank_classes(
         undefined = rank_rows(
             values, plain, yt, xt, cell0, y0, y1, real, maps, order, probabilities
         )
+        if labels is not None:
+            move_first(labels[n, rows].astype(np.int32), order)
         if confidence is not None:
             floats, copy_back = tiles.float_target(confidence[n, rows])
             floats[...] = maps[0]
@@ -114,8 +116,12 @@ def rank_rows(
                     here = c
                     for j in range(ranks):
                         there = order[j, row, xa + x]
-                        # Of equal classes the first stays first.
-                        if there < 0 or sums[c, x] > sums[there, x]:
+                        # A NaN is above all numbers; of equal classes the first stays first.
+                        if (
+                            there < 0
+                            or sums[c, x] > sums[there, x]
+                            or (sums[c, x] != sums[c, x] and sums[there, x] == sums[there, x])
+                        ):
                             order[j, row, xa + x] = here
                             here = there
                             if here < 0:
@@ -140,3 +146,19 @@ def rank_rows(
                 second = probabilities[1, row, xa + x] if ranks > 1 else np.float32(0.0)
                 maps[2, row, xa + x] = probabilities[0, row, xa + x] - second
     return undefined, first
+
+
+@kernel
+def move_first(labels: Any, order: Any) -> None:
+    """Move the label of every pixel to the front of the order of its classes."""
+    ranks, height, width = order.shape
+    for y in range(height):
+        for x in range(width):
+            moved = order[0, y, x]
+            order[0, y, x] = labels[y, x]
+            for j in range(1, ranks):
+                if moved == labels[y, x]:
+                    break
+                here = order[j, y, x]
+                order[j, y, x] = moved
+                moved = here
