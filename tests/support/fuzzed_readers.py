@@ -132,7 +132,8 @@ def volumes() -> Reader:
 
     seeds = []
     for values in (_labels()[None], np.ones((2, 3, 2, 2), np.float32)):
-        seeds.append(nibabel.Nifti1Image(values, np.eye(4)).to_bytes())
+        image: Any = nibabel.Nifti1Image
+        seeds.append(image(values, np.eye(4)).to_bytes())
 
     def read(path: Path) -> None:
         with contextlib.suppress(*REFUSALS):  # of logits
