@@ -4,6 +4,7 @@
 #include "cuda/labels/corners.hpp"
 #include "cuda/runtime/division.hpp"
 #include "cuda/runtime/errors.hpp"
+#include "cuda/runtime/grid_1d.hpp"
 #include "cuda/runtime/launch.hpp"
 
 #include "ops/labels/volumes.hpp"
