@@ -57,7 +57,8 @@ struct BinarizeVolumeJob : VolumeJob {
     std::int64_t out_c = 0;               // of masks
 
     std::int32_t value(std::int64_t c) const { return values ? values[c] : 1; }
-    char *row(std::int64_t n, std::int64_t c, std::int64_t z, std::int64_t y) const {
+    SEGPOST_HOST_DEVICE char *row(std::int64_t n, std::int64_t c, std::int64_t z,
+                                  std::int64_t y) const {
         return labels + n * out_n + c * out_c + z * out_d + y * out_h;
     }
 };
