@@ -348,10 +348,10 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("sums"));
     m.def("resize_majority", &resize_majority, arg("labels"), arg("count"), arg("out"));
     m.def("softmax", &softmax, arg("logits"), arg("axes").none(), arg("probabilities").none(),
-          arg("confidence").none(), arg("slices").none() = py::none());
+          arg("confidence").none(), py::kw_only(), arg("slices").none() = py::none());
     m.def("rank_classes", &rank_classes, arg("logits"), arg("axes"), arg("labels").none(),
           arg("confidence").none(), arg("entropy").none(), arg("margin").none(),
-          arg("top_labels").none(), arg("top_probabilities").none(),
+          arg("top_labels").none(), arg("top_probabilities").none(), py::kw_only(),
           arg("slices").none() = py::none());
     m.def("colorize", &colorize, arg("labels"), arg("lut"), arg("ignore_index").none(), arg("out"));
     m.def("overlay", &overlay, arg("image"), arg("labels"), arg("lut"), arg("alpha"),

@@ -34,6 +34,7 @@ def softmax(
     axes: Axes | VolumeAxes | None,
     probabilities: Array | None,
     confidence: Array | None,
+    *,
     slices: Axis | None = None,
 ) -> LogitErrors: ...
 def binarize(
@@ -57,6 +58,7 @@ def rank_classes(
     margin: Array | None,
     top_labels: Array | None,
     top_probabilities: Array | None,
+    *,
     slices: Axis | None = None,
 ) -> LogitErrors: ...
 def bound_masks(masks: QueryMasks) -> tuple[int, int]: ...

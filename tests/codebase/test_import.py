@@ -147,3 +147,34 @@ def test_thread_count_from_the_environment() -> None:
     """The variable is the start value."""
     code = "import segpost; print(segpost.num_threads())"
     assert run(code, SEGPOST_NUM_THREADS="7").stdout.strip() == "7"
+
+
+WITHOUT_NUMBA = """
+import sys
+import numpy as np
+import segpost
+
+logits = np.random.default_rng(0).normal(size=(5, 9, 12)).astype(np.float32)
+labels = segpost.argmax(logits, size=(40, 50))
+for regions in (
+    segpost.regions(labels),
+    segpost.regions(labels, connectivity=8, min_area=3).keep_largest().fill_holes(),
+    segpost.regions(logits=logits, size=(40, 50), connectivity=4),
+    segpost.regions(masks=logits > 1.0),
+):
+    regions.polygons(), regions.polygons(1.5), regions.rle(), regions.perimeters
+    regions.coco(polygons=True)
+segpost.resize_labels(labels, (13, 60), "majority")
+segpost.resize_labels(labels.astype(np.int64) * 1000, (13, 60))
+segpost.postprocess(logits, size=(40, 50), want=("labels", "entropy", "topk", "regions"))
+segpost.binarize(logits, size=(40, 50), encoding="rle")
+print([name for name in ("numba", "llvmlite") if name in sys.modules])
+"""
+
+
+def test_native_calls_do_not_load_numba() -> None:
+    """Numba takes a second to import, and compiles for seconds: native code does without it."""
+    if not segpost.build_config()["native"]:
+        pytest.skip("no native code")
+    result = run(WITHOUT_NUMBA, SEGPOST_BACKEND="native")
+    assert result.stdout.strip() == "[]", result.stderr

@@ -163,13 +163,14 @@ def test_dataloader_workers(kind: str) -> None:
 
 
 @pytest.mark.skipif("native-x86_64_v2" not in FAST, reason="no native backend")
-def test_ctrl_c_in_a_single_huge_cell() -> None:
+@pytest.mark.parametrize("name", ["argmax(logits", "regions(logits=logits"])
+def test_ctrl_c_in_a_single_huge_cell(name: str) -> None:
     """A 2 x 2 map blown up to many pixels is cut into tasks like any other."""
     result = run(
-        """
+        f"""
         import numpy as np, segpost
         logits = np.random.default_rng(1).normal(size=(300, 2, 2))
-        call = lambda: segpost.argmax(logits, size=(12000, 12000))
+        call = lambda: segpost.{name}, size=(12000, 12000))
         print(min(seconds_until_interrupted(call, after=0.3) for _ in range(3)))
         """,
         INTERRUPT,

@@ -11,7 +11,7 @@ from conftest import scene
 
 import segpost
 
-CALLS = [
+CALLS: list[Any] = [
     segpost.argmax,
     segpost.postprocess,
     segpost.binarize,

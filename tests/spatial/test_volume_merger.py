@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from monai.data.utils import compute_importance_map
-from monai.inferers import SlidingWindowInferer
+from monai.inferers.inferer import SlidingWindowInferer
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter  # type: ignore[import-untyped]
 
 import segpost
 
@@ -45,7 +45,7 @@ def test_the_mean_is_monais(volume: np.ndarray) -> None:
     want: Any = inferer(torch.from_numpy(volume)[None, None], predict)
     merger = segpost.VolumeMerger(SIZE, 3)
     weight = segpost.gaussian_weights(WINDOW)
-    strides = tuple(side // 2 for side in WINDOW)
+    strides = (WINDOW[0] // 2, WINDOW[1] // 2, WINDOW[2] // 2)
     for window in segpost.windows(SIZE, WINDOW, strides):
         merger.add(network(crop(volume, window)), window=window, weight=weight)
     assert_allclose(merger.result(), want[0].numpy(), rtol=0, atol=1e-5)

@@ -65,7 +65,7 @@ class Case:
         d, h, w = self.shape
         values = scene(self.classes, d * h, w, seed).reshape(self.classes, d, h, w)
         noise = np.random.default_rng(seed).normal(0, 0.5, values.shape)
-        return (values - values.mean() + noise).astype(dtype)
+        return np.asarray(values - values.mean() + noise, dtype)
 
     def properties(self) -> dict[str, Any]:
         """What nnU-Net's preprocessing says."""
@@ -116,7 +116,7 @@ class Case:
     def labels_of(self, values: np.ndarray) -> np.ndarray:
         """Labels of resampled logits, or of regions in order."""
         if self.class_order is None:
-            return values.argmax(0)
+            return np.asarray(values.argmax(0))
         labels = np.zeros(values.shape[1:], np.int64)
         for value, label in zip(values, self.class_order, strict=True):
             labels[value > 0] = label

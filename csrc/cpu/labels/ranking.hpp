@@ -41,15 +41,17 @@ class Keys {
         return (V)(((IntOf<V>)key & ~mask_) | (mask_ / 2 + 1));
     }
     // Whether a key and the next in order may belong the other way round; `slack` is what the
-    // definition may round.
+    // definition may round. Classes at -inf are equal, their keys are not.
     template <class V> IntOf<V> is_close(V key, V next, float slack) const {
-        return key - next <= fma(next, broadcast<V>(-relative_), broadcast<V>(absolute + slack));
+        const V limit = fma(next, broadcast<V>(-relative_), broadcast<V>(absolute + slack));
+        return (key - next <= limit) | (key < broadcast<V>(infinite));
     }
     // Whether the exponent of a key is too coarse for a probability.
     bool is_coarse() const { return mask_ > 255; }
 
   private:
     static constexpr std::int32_t sign = static_cast<std::int32_t>(0x80000000u);
+    static constexpr float infinite = -1e18f; // `nowhere`, even by the smallest weight
     static constexpr float absolute = 20 * 0x1p-23f * Confidence<false>::steep;
 
     std::int32_t mask_;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t columns_per_task = 1024; // pages are few, and a row is read ahead
 constexpr std::int64_t pixels_per_block = 16 << 10;
-constexpr std::int64_t pixels_per_band = 4 << 20;
+constexpr std::int64_t values_per_band = 64 << 20; // of classes, where all are compared
 
 } // namespace
 
@@ -66,11 +66,10 @@ bool launch_find_logit_changes(const ArgmaxJob &job, const CancelToken &cancelle
     std::vector<ChangeSink> sinks(tiles.size());
     std::vector<std::size_t> order(tiles.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    const std::int64_t columns = std::min(job.x.n_out, (step + 1) * job.x.widest);
+    const std::int64_t values = job.classes() * std::min(job.x.n_out, (step + 1) * job.x.widest);
     Poll poll(cancelled);
-    for (const Tile &band : split_cells(1, job.y, 1, per_task(pixels_per_band, columns), 1)) {
-        const std::int64_t pixels = (band.row1 - band.row0) * columns;
-        if (band.row0 > 0 && poll(pixels)) return false;
+    for (const Tile &band : split_cells(1, job.y, 1, per_task(values_per_band, values), 1)) {
+        if (band.row0 > 0 && poll((band.row1 - band.row0) * values)) return false;
         const auto no_memory = [](std::size_t) { return std::int64_t{0}; };
         const bool is_done =
             run(order, cancelled, errors, no_memory, [&](std::size_t i, char *, LogitErrors &here) {

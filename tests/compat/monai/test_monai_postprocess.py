@@ -156,7 +156,8 @@ def test_images(choice: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "scales", [(0.7871094, 0.7871094, 2.5), tuple(np.float32([0.8, 0.7, 1.3]))]
+    "scales",
+    [(0.7871094, 0.7871094, 2.5), (0.800000011920929, 0.699999988079071, 1.2999999523162842)],
 )
 def test_spacings_that_are_no_ratios(scales: tuple[float, ...]) -> None:
     """Spacings as NIfTI files have them."""

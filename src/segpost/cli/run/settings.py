@@ -57,8 +57,8 @@ class RunSettings:
         """Return those of a command that writes these outputs."""
         names = OPTIONS + (VOLUME_OPTIONS if arguments.volume else ())
         values = {name: getattr(arguments, name) for name in names}
-        if arguments.class_names is not None:
-            values["class_names"] = read_class_names(arguments.class_names).names
+        if (class_names := values.get("class_names")) is not None:
+            values["class_names"] = read_class_names(class_names).names
         values |= {"want": sorted(want), VERSION: segpost.__version__}
         return cls(json.loads(json.dumps(values)))
 
