@@ -129,8 +129,8 @@ def test_void_has_to_be_named(data: Path, run: Evaluate) -> None:
         (["preds", "gt", "--num-classes", "0"], "must be at least 1"),
         (["nowhere", "gt", "--num-classes", "4"], "nowhere: No such file"),
         (["empty", "gt", "--num-classes", "4"], "PREDS: empty holds no .png"),
-        (["preds", "texts", "--num-classes", "4"], "texts holds no .png, .tif, .tiff, .npy file, "
-         "but 2 of .jpg, .md"),
+        (["preds", "texts", "--num-classes", "4"], "texts holds no .png, .tif, .tiff, .npy, .nii, "
+         ".nii.gz file, but 2 of .jpg, .md"),
         (["preds", "other", "--num-classes", "4"], "no prediction has the name of a target"),
         (["preds", "preds", "--num-classes", "4"], "is prediction and target at once"),
         (["preds", "gt", "--num-classes", "4", "--map", "cityscape"], "--map takes cityscapes,"),

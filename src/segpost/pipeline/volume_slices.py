@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -121,11 +122,7 @@ def slices_of(
         image, own_spacing = _read_image(Path(like), labels.shape)
         spacing = own_spacing if spacing is None else spacing
     steps = None if spacing is None else _as_spacing(spacing)
-    palette = segmentation.palette
-    if palette is None:
-        from segpost.pipeline.display import colors_up_to
-
-        palette = colors_up_to(int(labels.max()))
+    palette = replace(segmentation, labels=labels)._palette()  # of labels on the CPU
     return VolumeSlices(labels, palette, image, steps)
 
 
