@@ -75,9 +75,11 @@ def start() -> Usage:
 
 
 def make_names(folder: Path, images: int) -> tuple[Path, Path]:
-    """Make two folders of empty files, 1000 in each folder below."""
+    """Make two folders of empty files, 1000 in each folder below, unless they are there."""
     places = folder / "preds", folder / "targets"
     for place in places:
+        if place.exists():
+            continue
         for first in range(0, images, 1000):
             below = place / f"{first // 1000:05}"
             below.mkdir(parents=True)

@@ -104,6 +104,15 @@ inline Axis axis_view(const py::handle &given) {
     return axis;
 }
 
+// Images are not the slices of the logits, but lie between them on an axis, which may be None.
+inline void set_slices(Logits &logits, const py::object &axis) {
+    if (axis.is_none()) return;
+    const Axis z = axis_view(axis);
+    require(z.n_in == logits.n, "slices");
+    logits.n = z.n_out;
+    logits.slices = {z.cell, z.w0, z.w1, z.den};
+}
+
 template <class T> py::array to_array(const std::vector<T> &values) {
     return py::array(static_cast<py::ssize_t>(values.size()), values.data());
 }

@@ -55,8 +55,9 @@ py::object argmax_volume(const Record<records::Logits> &logits, const py::object
 }
 
 py::object softmax(const Record<records::Logits> &logits, const py::object &axes,
-                   const py::object &probabilities, const py::object &confidence) {
-    const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence);
+                   const py::object &probabilities, const py::object &confidence,
+                   const py::object &slices) {
+    const SoftmaxJob job = softmax_job(logits, axes, probabilities, confidence, slices);
     LogitErrors errors;
     release_gil(
         [&](const CancelToken &cancelled) { return launch_softmax(job, cancelled, errors); });
@@ -84,6 +85,17 @@ py::object binarize_labels(const Record<records::Logits> &logits, const py::obje
     return to_python(errors);
 }
 
+py::object binarize_volume(const Record<records::Logits> &logits, const py::object &axes,
+                           const py::array &cutoffs, const py::object &values,
+                           const py::array &out) {
+    const BinarizeVolumeJob job = binarize_volume_job(logits, axes, cutoffs, values, out);
+    LogitErrors errors;
+    release_gil([&](const CancelToken &cancelled) {
+        return launch_binarize_volume(job, cancelled, errors);
+    });
+    return to_python(errors);
+}
+
 // Counts, ends and errors; segpost._backends.native makes the record.
 py::tuple binarize_runs(const Record<records::Logits> &logits, const py::object &axes,
                         const py::array &cutoffs) {
@@ -99,9 +111,10 @@ py::tuple binarize_runs(const Record<records::Logits> &logits, const py::object 
 py::object rank_classes(const Record<records::Logits> &logits, const py::object &axes,
                         const py::object &labels, const py::object &confidence,
                         const py::object &entropy, const py::object &margin,
-                        const py::object &top_labels, const py::object &top_probabilities) {
+                        const py::object &top_labels, const py::object &top_probabilities,
+                        const py::object &slices) {
     const RankingJob job = ranking_job(logits, axes, labels, confidence, entropy, margin,
-                                       top_labels, top_probabilities);
+                                       top_labels, top_probabilities, slices);
     require(!job.has_threshold, "logits");
     LogitErrors errors;
     release_gil(
@@ -328,15 +341,18 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("packed"));
     m.def("binarize_labels", &binarize_labels, arg("logits"), arg("axes").none(), arg("cutoffs"),
           arg("values"), arg("labels"));
+    m.def("binarize_volume", &binarize_volume, arg("logits"), arg("axes"), arg("cutoffs"),
+          arg("values").none(), arg("out"));
     m.def("binarize_runs", &binarize_runs, arg("logits"), arg("axes").none(), arg("cutoffs"));
     m.def("add_resized", &add_resized, arg("logits"), arg("axes").none(), arg("weights"),
           arg("sums"));
     m.def("resize_majority", &resize_majority, arg("labels"), arg("count"), arg("out"));
     m.def("softmax", &softmax, arg("logits"), arg("axes").none(), arg("probabilities").none(),
-          arg("confidence").none());
+          arg("confidence").none(), py::kw_only(), arg("slices").none() = py::none());
     m.def("rank_classes", &rank_classes, arg("logits"), arg("axes"), arg("labels").none(),
           arg("confidence").none(), arg("entropy").none(), arg("margin").none(),
-          arg("top_labels").none(), arg("top_probabilities").none());
+          arg("top_labels").none(), arg("top_probabilities").none(), py::kw_only(),
+          arg("slices").none() = py::none());
     m.def("colorize", &colorize, arg("labels"), arg("lut"), arg("ignore_index").none(), arg("out"));
     m.def("overlay", &overlay, arg("image"), arg("labels"), arg("lut"), arg("alpha"),
           arg("ignore_index").none(), arg("contour"), arg("out"));

@@ -68,6 +68,31 @@ void binarize_labels(const Record<records::Logits> &logits, const py::object &ax
     gpu::launch_binarize(job, stream, error_counts<gpu::ErrorCounts>(errors, stream));
 }
 
+// Slices of one volume, [d, C, h, w], between which `out`, [images, C, h, w] float64, lies from
+// output slice `first` on.
+void blend_slices(const Record<records::Logits> &logits, const py::object &axis, std::int64_t first,
+                  const py::array &out, std::uintptr_t stream) {
+    BlendJob job;
+    job.logits = from_python(logits);
+    set_slices(job.logits, axis);
+    job.first = first, job.images = out.shape(0);
+    require(element_type(out) == DType::f64 && out.ndim() == 4 && out.shape(1) == job.logits.c &&
+                out.shape(2) == job.logits.h && out.shape(3) == job.logits.w && first >= 0 &&
+                first + job.images <= job.logits.n && (out.flags() & py::array::c_style),
+            "out");
+    job.out = reinterpret_cast<double *>(address(out, true));
+    gpu::launch_blend_slices(job, stream);
+}
+
+// One volume.
+void binarize_volume(const Record<records::Logits> &logits, const py::object &axes,
+                     const py::array &cutoffs, const py::object &values, const py::array &out,
+                     std::uintptr_t stream, const py::object &errors) {
+    const BinarizeVolumeJob job = binarize_volume_job(logits, axes, cutoffs, values, out);
+    require(job.logits.n == 1, "logits");
+    gpu::launch_binarize_volume(job, stream, error_counts<gpu::ErrorCounts>(errors, stream));
+}
+
 void softmax(const Record<records::Logits> &logits, const py::object &axes,
              const py::array &probabilities, const py::object &confidence, std::uintptr_t stream,
              const py::object &errors) {
@@ -214,6 +239,11 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
                py::arg("stream"), py::arg("errors").none(true));
     module.def("binarize_labels", &binarize_labels, py::arg("logits"), py::arg("axes").none(true),
                py::arg("levels"), py::arg("values"), py::arg("labels"), py::arg("stream"),
+               py::arg("errors").none(true));
+    module.def("blend_slices", &blend_slices, py::arg("logits"), py::arg("axis"), py::arg("first"),
+               py::arg("out"), py::arg("stream"));
+    module.def("binarize_volume", &binarize_volume, py::arg("logits"), py::arg("axes"),
+               py::arg("cutoffs"), py::arg("values").none(true), py::arg("out"), py::arg("stream"),
                py::arg("errors").none(true));
     module.def("softmax", &softmax, py::arg("logits"), py::arg("axes").none(true),
                py::arg("probabilities"), py::arg("confidence").none(true), py::arg("stream"),

@@ -86,10 +86,12 @@ inline ArgmaxJob argmax_job(const Record<records::Logits> &logits, const py::obj
 inline RankingJob ranking_job(const Record<records::Logits> &logits, const py::object &axes,
                               const py::object &labels, const py::object &confidence,
                               const py::object &entropy, const py::object &margin,
-                              const py::object &top_labels, const py::object &top_probabilities) {
+                              const py::object &top_labels, const py::object &top_probabilities,
+                              const py::object &slices = py::none()) {
     RankingJob job;
     static_cast<ArgmaxJob &>(job) = argmax_job(logits, axes);
     require(job.resample, "axes");
+    set_slices(job.logits, slices);
     job.scale = logits.get<double>(records::Logits::scale);
     job.zero_point = logits.get<double>(records::Logits::zero_point);
     const auto map = [&](const py::object &array, const char *name) {
@@ -139,9 +141,8 @@ inline RankingJob ranking_job(const Record<records::Logits> &logits, const py::o
     return job;
 }
 
-// Logits are [n, c, d, h, w], labels [n, D, H, W].
-inline VolumeJob volume_job(const Record<records::Logits> &logits, const py::object &axes,
-                            const py::array &labels) {
+// Logits are [n, c, d, h, w].
+inline VolumeJob volume_job(const Record<records::Logits> &logits, const py::object &axes) {
     const auto values = logits.get<py::array>(records::Logits::values);
     require(values.ndim() == 5 && values.shape(1) > 0, "logits");
     VolumeJob job;
@@ -157,15 +158,55 @@ inline VolumeJob volume_job(const Record<records::Logits> &logits, const py::obj
     job.x = axis_view(axes.attr(axis_names().x));
     require(job.z.n_in == job.depth && job.y.n_in == job.logits.h && job.x.n_in == job.logits.w,
             "axes");
+    return job;
+}
+
+// [n, D, H, W]
+inline void add_labels(VolumeJob &job, const py::array &labels) {
     const DType kind = element_type(labels);
     job.narrow = kind == DType::u8;
     require(labels.ndim() == 4 && labels.shape(0) == job.logits.n &&
                 labels.shape(1) == job.z.n_out && labels.shape(2) == job.y.n_out &&
-                labels.shape(3) == job.x.n_out && labels.strides(3) == labels.itemsize() &&
-                (kind == DType::i32 || (job.narrow && job.logits.c <= 256)),
+                labels.shape(3) == job.x.n_out &&
+                (job.x.n_out < 2 || labels.strides(3) == labels.itemsize()) &&
+                (kind == DType::i32 || job.narrow),
             "labels");
     job.labels = address(labels, true);
     job.out_n = labels.strides(0), job.out_d = labels.strides(1), job.out_h = labels.strides(2);
+}
+
+// Of argmax.
+inline VolumeJob volume_job(const Record<records::Logits> &logits, const py::object &axes,
+                            const py::array &labels) {
+    VolumeJob job = volume_job(logits, axes);
+    add_labels(job, labels);
+    require(job.logits.c <= 256 || !job.narrow, "labels");
+    return job;
+}
+
+// Masks [n, c, D, H, W], or with `values`, those of the channels, labels [n, D, H, W].
+inline BinarizeVolumeJob binarize_volume_job(const Record<records::Logits> &logits,
+                                             const py::object &axes, const py::array &cutoffs,
+                                             const py::object &values, const py::array &out) {
+    BinarizeVolumeJob job;
+    static_cast<VolumeJob &>(job) = volume_job(logits, axes);
+    require(element_type(cutoffs) == DType::f64, "cutoffs");
+    job.cutoffs = checked_pointer<double>(cutoffs, job.logits.c);
+    if (!values.is_none()) {
+        const auto array = values.cast<py::array>();
+        require(element_type(array) == DType::i32, "values");
+        job.values = checked_pointer<std::int32_t>(array, job.logits.c);
+        add_labels(job, out);
+        return job;
+    }
+    require(out.ndim() == 5 && out.itemsize() == 1 && out.shape(0) == job.logits.n &&
+                out.shape(1) == job.logits.c && out.shape(2) == job.z.n_out &&
+                out.shape(3) == job.y.n_out && out.shape(4) == job.x.n_out &&
+                (job.x.n_out < 2 || out.strides(4) == 1),
+            "masks");
+    job.labels = address(out, true);
+    job.out_n = out.strides(0), job.out_c = out.strides(1);
+    job.out_d = out.strides(2), job.out_h = out.strides(3);
     return job;
 }
 
@@ -218,13 +259,15 @@ inline void add_labels(BinarizeJob &job, const py::array &values, const py::arra
 }
 
 inline SoftmaxJob softmax_job(const Record<records::Logits> &logits, const py::object &axes,
-                              const py::object &probabilities, const py::object &confidence) {
+                              const py::object &probabilities, const py::object &confidence,
+                              const py::object &slices = py::none()) {
     SoftmaxJob job;
     job.logits = from_python(logits);
     if (!axes.is_none()) {
         job.resample = true;
         job.y = axis_view(axes.attr(axis_names().y));
         job.x = axis_view(axes.attr(axis_names().x));
+        set_slices(job.logits, slices);
     }
     job.scale = logits.get<double>(records::Logits::scale);
     job.zero_point = logits.get<double>(records::Logits::zero_point);

@@ -65,12 +65,56 @@ void write_runs(const py::array &labels, const py::object &values, const py::arr
                            stream);
 }
 
+// [masks, W, bytes], columns packed.
+gpu::MaskBits mask_bits(const py::array &bits, std::int64_t height) {
+    require(bits.ndim() == 3 && bits.itemsize() == 1 && (bits.flags() & py::array::c_style) &&
+                height > 0 && bits.shape(2) == (height + 7) / 8,
+            "bits");
+    gpu::MaskBits masks;
+    masks.bits = reinterpret_cast<const std::uint8_t *>(address(bits, false));
+    masks.count = bits.shape(0), masks.width = bits.shape(1);
+    masks.height = height, masks.row_bytes = bits.shape(2);
+    require(masks.count * masks.width * masks.height < std::int64_t{1} << 32, "bits");
+    return masks;
+}
+
+std::int64_t ends_of(const gpu::MaskBits &masks) {
+    return masks.count * masks.width * gpu::bit_parts(masks);
+}
+
+py::tuple count_bit_changes_plan(const py::array &bits, std::int64_t height) {
+    const gpu::MaskBits masks = mask_bits(bits, height);
+    return py::make_tuple(gpu::bit_parts(masks), gpu::count_bit_changes_workspace(masks));
+}
+
+void count_bit_changes(const py::array &bits, std::int64_t height, const py::array &ends,
+                       std::uintptr_t stream, const py::object &workspace) {
+    const gpu::MaskBits masks = mask_bits(bits, height);
+    void *work = memory<void>(workspace, gpu::count_bit_changes_workspace(masks));
+    require(work != nullptr, "workspace");
+    auto *to = vector_of<unsigned>(ends, ends_of(masks), "ends", true);
+    gpu::launch_count_bit_changes(masks, stream, to, work);
+}
+
+void write_bit_changes(const py::array &bits, std::int64_t height, const py::array &ends,
+                       const py::array &places, std::uintptr_t stream) {
+    const gpu::MaskBits masks = mask_bits(bits, height);
+    gpu::launch_write_bit_changes(masks, vector_of<unsigned>(ends, ends_of(masks), "ends", false),
+                                  vector_of<unsigned>(places, places.shape(0), "places", true),
+                                  stream);
+}
+
 } // namespace
 
 void bind_objects_on_device(py::module_ &m) {
     using py::arg;
     m.def("count_runs_plan", &count_runs_plan, arg("labels"));
     m.def("count_runs", &count_runs, arg("labels"), arg("ends"), arg("stream"), arg("workspace"));
+    m.def("count_bit_changes_plan", &count_bit_changes_plan, arg("bits"), arg("height"));
+    m.def("count_bit_changes", &count_bit_changes, arg("bits"), arg("height"), arg("ends"),
+          arg("stream"), arg("workspace"));
+    m.def("write_bit_changes", &write_bit_changes, arg("bits"), arg("height"), arg("ends"),
+          arg("places"), arg("stream"));
     m.def("write_runs", &write_runs, arg("labels"), arg("values").none(true), arg("ends"),
           arg("tops"), arg("run_labels"), arg("totals").none(true), arg("stream"));
 }

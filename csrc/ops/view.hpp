@@ -17,15 +17,41 @@ constexpr bool fits_float(DType dtype) {
 }
 } // namespace
 
+// Images that are interpolated between the slices of a volume: image n lies between slices cell[n]
+// and cell[n] + 1, and has the weights w0[n] and w1[n], which add up to den.
+struct SliceWeights {
+    const std::int32_t *cell = nullptr; // null: images are the slices
+    const double *w0 = nullptr, *w1 = nullptr;
+    double den = 1.0;
+};
+
+// An image as front times slice `first` plus back times the next; one slice alone has no weight for
+// a next.
+struct SlicePair {
+    std::int64_t first;
+    double front, back;
+
+    SEGPOST_HOST_DEVICE bool blends() const { return back != 0.0; }
+};
+
 // The logits of a network, class axis second.
 struct Logits {
     const char *data = nullptr;
     DType dtype = DType::f32;
     std::int64_t n = 0, c = 0, h = 0, w = 0;
     std::int64_t stride_n = 0, stride_c = 0, stride_h = 0, stride_w = 0;
+    SliceWeights slices; // then stride_n is from slice to slice
 
     SEGPOST_HOST_DEVICE const char *row(std::int64_t image, std::int64_t y) const {
         return data + image * stride_n + y * stride_h;
+    }
+    // A slice of weight zero contributes nothing, not even an infinity or a NaN.
+    SEGPOST_HOST_DEVICE SlicePair slices_of(std::int64_t image) const {
+        if (!slices.cell) return {image, 1.0, 0.0};
+        const double w0 = slices.w0[image], w1 = slices.w1[image];
+        const std::int64_t cell = slices.cell[image];
+        if (w0 == 0.0) return {cell + 1, 1.0, 0.0};
+        return {cell, w0 / slices.den, w1 / slices.den};
     }
 };
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from segpost.objects.collection import Regions
     from segpost.objects.drawing import mask_from_polygons, masks_from_rle
     from segpost.objects.region import Region
+    from segpost.objects.volumes import VolumeRegion, VolumeRegions
     from segpost.pipeline.api import postprocess
     from segpost.pipeline.blockwise import merged_blocks
     from segpost.pipeline.queries.api import segment_queries
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from segpost.spatial.letterbox import Letterbox
     from segpost.spatial.merger import Merger
     from segpost.spatial.tiling import windows
+    from segpost.spatial.volume_merger import VolumeMerger
+    from segpost.spatial.window_weights import gaussian_weights
 
     __version__: str
 
@@ -90,6 +93,9 @@ __all__ = [
     "Stream",
     "TopK",
     "TrimapIoU",
+    "VolumeMerger",
+    "VolumeRegion",
+    "VolumeRegions",
     "argmax",
     "binarize",
     "build_config",
@@ -102,6 +108,7 @@ __all__ = [
     "dense_crf",
     "diagnose",
     "fingerprint",
+    "gaussian_weights",
     "get_include",
     "label_counts",
     "labels_from_colors",
@@ -150,6 +157,9 @@ _MODULE_OF = {
     "Stream": "pipeline.stream",
     "TopK": "pipeline.results",
     "TrimapIoU": "metrics",
+    "VolumeMerger": "spatial.volume_merger",
+    "VolumeRegion": "objects.volumes",
+    "VolumeRegions": "objects.volumes",
     "argmax": "labels.operations",
     "binarize": "labels.masks",
     "build_config": "_backends.config",
@@ -162,6 +172,7 @@ _MODULE_OF = {
     "dense_crf": "crf.model",
     "diagnose": "diagnosis.api",
     "fingerprint": "fingerprints.api",
+    "gaussian_weights": "spatial.window_weights",
     "get_include": "_backends.config",
     "label_counts": "metrics",
     "labels_from_colors": "color.operations",

@@ -14,7 +14,7 @@ from segpost._core.contract import (
     Unary,
     UnaryErrors,
 )
-from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
+from segpost._core.sampling import Axes, Axis, FilterTaps, VolumeAxes
 
 compiler: str
 
@@ -30,7 +30,12 @@ def argmax(
 def argmax_dense(logits: Logits, axes: Axes | None, labels: Array) -> LogitErrors: ...
 def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors: ...
 def softmax(
-    logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
+    logits: Logits,
+    axes: Axes | VolumeAxes | None,
+    probabilities: Array | None,
+    confidence: Array | None,
+    *,
+    slices: Axis | None = None,
 ) -> LogitErrors: ...
 def binarize(
     logits: Logits, axes: Axes | None, cutoffs: Array, masks: Array, packed: bool
@@ -38,18 +43,23 @@ def binarize(
 def binarize_labels(
     logits: Logits, axes: Axes | None, cutoffs: Array, values: Array, labels: Array
 ) -> LogitErrors: ...
+def binarize_volume(
+    logits: Logits, axes: VolumeAxes, cutoffs: Array, values: Array | None, out: Array
+) -> LogitErrors: ...
 def binarize_runs(
     logits: Logits, axes: Axes | None, cutoffs: Array
 ) -> tuple[Array, Array, LogitErrors]: ...
 def rank_classes(
     logits: Logits,
-    axes: Axes,
+    axes: Axes | VolumeAxes,
     labels: Array | None,
     confidence: Array | None,
     entropy: Array | None,
     margin: Array | None,
     top_labels: Array | None,
     top_probabilities: Array | None,
+    *,
+    slices: Axis | None = None,
 ) -> LogitErrors: ...
 def bound_masks(masks: QueryMasks) -> tuple[int, int]: ...
 def label_classes(masks: QueryMasks, grids: QueryGrids, weights: Array, labels: Array) -> None: ...

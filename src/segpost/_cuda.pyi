@@ -61,6 +61,16 @@ def binarize_labels(
     stream: int,
     errors: Array | None,
 ) -> None: ...
+def blend_slices(logits: Logits, axis: object, first: int, out: Array, stream: int) -> None: ...
+def binarize_volume(
+    logits: Logits,
+    axes: object,
+    cutoffs: Array,
+    values: Array | None,
+    out: Array,
+    stream: int,
+    errors: Array | None,
+) -> None: ...
 def softmax(
     logits: Logits,
     axes: object | None,
@@ -131,6 +141,13 @@ def paint_masks(
 def replace_labels(labels: Array, values: Array, out: Array, stream: int) -> None: ...
 def count_runs_plan(labels: Array) -> tuple[int, int]: ...
 def count_runs(labels: Array, ends: Array, stream: int, workspace: Array) -> None: ...
+def count_bit_changes_plan(bits: Array, height: int) -> tuple[int, int]: ...
+def count_bit_changes(
+    bits: Array, height: int, ends: Array, stream: int, workspace: Array
+) -> None: ...
+def write_bit_changes(
+    bits: Array, height: int, ends: Array, places: Array, stream: int
+) -> None: ...
 def write_runs(
     labels: Array,
     values: Array | None,

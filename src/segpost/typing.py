@@ -30,6 +30,7 @@ from segpost.runtimes.convention import OutputKind
 from segpost.runtimes.table import ConventionName
 from segpost.spatial.merger import Average, Flip
 from segpost.spatial.network_input import Align, ChannelOrder, InputDtype, Layout, ResizeMode
+from segpost.spatial.window_weights import WeightDialect
 
 __all__ = [
     "Absent",
@@ -78,5 +79,6 @@ __all__ = [
     "Unary",
     "Verdict",
     "Want",
+    "WeightDialect",
     "WeightMethod",
 ]

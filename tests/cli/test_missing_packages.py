@@ -80,6 +80,18 @@ def test_run_without_pillow(tmp_path: Path) -> None:
     assert line.endswith('pip install "segpost[cli]"')
 
 
+def test_volumes_without_nibabel(tmp_path: Path) -> None:
+    """NIfTI files need the extra for medical images, in every command."""
+    np.save(tmp_path / "x.npy", np.zeros((2, 3, 4, 5), np.float32))
+    for name in ("image", "pred", "target"):
+        (tmp_path / f"{name}.nii.gz").write_bytes(b"\x1f\x8b")
+    run = ["run", "x.npy", "--volume", "--like", "image.nii.gz", "--out", "out"]
+    for words in (run, ["evaluate", "pred.nii.gz", "target.nii.gz", "--num-classes", "2"]):
+        line = run_without("nibabel", words, tmp_path)
+        assert line.endswith('pip install "segpost[medical]"')
+        assert line.count("pip install") == 1
+
+
 def test_the_demo_without_scikit_learn(tmp_path: Path) -> None:
     """Its photograph needs the extra of the demo."""
     pytest.importorskip("PIL")

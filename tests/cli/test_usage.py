@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import scene
+from volume_files import write_volume
 
 import segpost
 from segpost._core.text import ErrorText
@@ -40,6 +41,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("predictions", "targets"):
         Path(name).mkdir()
         Image.fromarray(labels).save(f"{name}/a.png")
+    probabilities = np.full((2, 3, 4, 5), 0.5, np.float32)
+    np.savez("case.npz", probabilities=probabilities)
+    write_volume(Path("case_0000.nii.gz"), np.zeros((3, 4, 5), np.int16))
     header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
     for name in ("pretrained", "model"):
         content = len(header).to_bytes(8, "little") + header + np.ones(1, "<f4").tobytes()

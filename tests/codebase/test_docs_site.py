@@ -46,6 +46,7 @@ def public_names() -> set[str]:
     names = {f"segpost.{name}" for name in segpost.__all__}
     packages = {"densecrf", "eigen", "utils"}
     names |= {f"segpost.compat.pydensecrf.{name}" for name in packages}
+    names |= {"segpost.compat.nnunet", "segpost.compat.monai"}
     names |= {"segpost.torch", "segpost.torchmetrics.ConfusionMatrix", "segpost.typing"}
     return names
 
@@ -67,11 +68,11 @@ def test_entries_are_public() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["torch", "typing"])
+@pytest.mark.parametrize("name", ["torch", "typing", "compat.nnunet", "compat.monai"])
 def test_members_are_listed(name: str) -> None:
     """The pages of modules list all of their public names."""
     module = pytest.importorskip(f"segpost.{name}")
-    page = (DOCS / f"reference/{name}.md").read_text(encoding="utf-8")
+    page = (DOCS / f"reference/{name.rpartition('.')[2]}.md").read_text(encoding="utf-8")
     listed = re.findall(r"^        - (\w+)$", page, re.MULTILINE)
     assert sorted(listed) == sorted(module.__all__)
 

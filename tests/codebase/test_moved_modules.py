@@ -70,7 +70,17 @@ def approximate(value: Any) -> Any:
     return pytest.approx(value, rel=1e-4, abs=1e-4) if isinstance(value, float) else value
 
 
-NEWER = {"evaluation", "incompleteerror", "region", "regions", "segment", "topk"}  # than 0.1
+NEWER = {  # than 0.1
+    "evaluation",
+    "incompleteerror",
+    "region",
+    "regions",
+    "segment",
+    "topk",
+    "volumemerger",
+    "volumeregion",
+    "volumeregions",
+}
 
 
 def test_pickles_cover_the_classes() -> None:

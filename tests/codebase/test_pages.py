@@ -41,7 +41,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 # A page that takes seconds: figures and intervals of reports.
 SLOW = frozenset(("docs/guides/command-line.md",))
 # Pages whose packages `.ci/run` installs for these markers.
-PEERS = frozenset(("docs/guides/coco.md",))
+PEERS = frozenset(("docs/guides/coco.md", "docs/guides/runtimes/nnunet.md"))
 RUNTIMES = frozenset(
     f"docs/guides/{name}.md" for name in ("runtimes/onnxruntime", "runtimes/openvino", "video")
 )
@@ -190,6 +190,20 @@ def check_queries(names: Names, printed: str) -> None:
     assert (np.asarray(names["picture"]) != np.asarray(names["image"])).any()
 
 
+def check_monai(names: Names, printed: str) -> None:
+    fused, labels = names["fused"], names["labels"]
+    assert (np.asarray(fused) == np.asarray(labels)).all()
+    assert np.asarray(labels).max() == 2
+    np.testing.assert_allclose(np.asarray(fused.affine), np.asarray(names["scan"].affine))
+
+
+def check_nnunet(names: Names, printed: str) -> None:
+    assert names["labels"].shape == names["image"].shape[1:]
+    assert "predict_from_raw_data.export_prediction_from_logits" in repr(names["installation"])
+    assert names["probabilities"].shape == (4, *names["segmentation"].shape)
+    assert len(np.unique(names["segmentation"])) == 4
+
+
 def check_sam(names: Names, printed: str) -> None:
     assert names["codes"][0]["size"] == [300, 450]
     assert len(names["regions"]) == 2
@@ -231,6 +245,8 @@ CHECKS: dict[tuple[str, str, int], Check] = {
     ("docs/guides/video.md", "Instances", 0): check_instance_video,
     ("docs/guides/runtimes/torchvision.md", "Mask R-CNN", 0): check_detector,
     ("docs/guides/runtimes/transformers.md", "Mask2Former", 0): check_queries,
+    ("docs/guides/runtimes/monai.md", "MONAI", 1): check_monai,
+    ("docs/guides/runtimes/nnunet.md", "By themselves", 0): check_nnunet,
     ("docs/guides/coco.md", "Results, scored", 0): check_coco,
     ("docs/guides/regions.md", "GeoJSON, looked at", 0): check_geojson,
     ("README.md", "Before and after", 0): check_before,

@@ -113,6 +113,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "ShareOf": lambda word: scores().normalized(word),
     "Unary": lambda word: segpost.DenseCRF(unary=word, num_classes=3 if word == "labels" else None),
     "Want": lambda word: segpost.postprocess(LOGITS, image=IMAGE, palette=PALETTE, want=(word,)),
+    "WeightDialect": lambda word: segpost.gaussian_weights((3, 3), dialect=word),
     "WeightMethod": lambda word: segpost.class_weights([1], method=word),
 }
 WITHOUT_CALL = {"BackendName", "DialectName", "PlotKind", "Verdict"}  # slow, of another library

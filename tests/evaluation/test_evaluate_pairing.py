@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from evaluation_files import (
 )
 
 import segpost
-from segpost.evaluation.pairing import pair_files
+from segpost.evaluation import Plan
+from segpost.evaluation.pairing import ListedPairs, PairFiles, Pairing, pair_files
+from segpost.evaluation.planning import write_plan
 from segpost.evaluation.shard_files import encode_json
 
 pytest.importorskip("PIL.Image")
@@ -260,3 +263,25 @@ def test_lines_of_a_plan_are_plain_json(tmp_path: Path) -> None:
             assert image.paths == (f"{prefix}{image.id}.png", f"{image.id}.png")
             paths = [root / path for root, path in zip(plan.roots(), image.paths, strict=True)]
             assert image.sizes == tuple(path.stat().st_size for path in paths)
+
+
+def test_a_shard_is_read_alone(tmp_path: Path) -> None:
+    """The memory is that of its lines, not of the plan: 1.6 MB of 20,000 images."""
+    write_pairs(tmp_path)
+    job = segpost.Evaluation(tmp_path / "preds", tmp_path / "gt", num_classes=4)
+    names = [f"folder/{k:06}" for k in range(20_000)]
+    listed = [
+        PairFiles(name, (f"{name}.png", f"{name}.png"), (k, 7)) for k, name in enumerate(names)
+    ]
+    sources = {"preds": tmp_path / "preds", "targets": tmp_path / "gt"}
+    pairing = Pairing(ListedPairs(tuple(sources.values()), listed), [], [])
+    run = write_plan(tmp_path / "run", pairing, job.counter, 100, sources, {}).run
+    Plan.read(run).shard(0)
+    tracemalloc.start()
+    try:
+        images = Plan.read(run).shard(150).images
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert images == listed[15_000:15_100]
+    assert peak < (run / "plan.jsonl").stat().st_size / 5

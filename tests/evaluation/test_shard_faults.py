@@ -74,7 +74,7 @@ def start(*arguments: object, folders: tuple[Path, ...] = ()) -> subprocess.Pope
 @contextlib.contextmanager
 def small_file_system(folder: Path, size: str) -> Iterator[None]:
     """Mount a tmpfs of a size on a folder; the test is skipped where that is not allowed."""
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("mounting is not allowed")
     try:

@@ -10,7 +10,14 @@ import pytest
 from mutations import count_refused
 
 import segpost
-from segpost.files import read_array, read_image, read_json_object, read_labels
+from segpost.files import (
+    read_array,
+    read_image,
+    read_json_object,
+    read_labels,
+    read_nifti,
+    read_nifti_labels,
+)
 
 pytestmark = pytest.mark.faults
 COUNT = 1000  # damaged versions of every file
@@ -48,6 +55,19 @@ def test_arrays(tmp_path: Path, suffix: str) -> None:
     path.write_bytes(buffer.getvalue())
     np.testing.assert_array_equal(read(path), logits)
     assert count_refused(path, buffer.getvalue(), read, COUNT) > 100
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_volumes(tmp_path: Path, ending: str) -> None:
+    """Bits of the values of an uncompressed file have no check sum; others are refused."""
+    nibabel = pytest.importorskip("nibabel")
+    labels = np.random.default_rng(0).integers(0, 4, (5, 4, 3)).astype(np.uint8)
+    path = tmp_path / f"labels{ending}"
+    nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), path)
+    for read in (read_nifti_labels, read_nifti):
+        read(path)
+        assert count_refused(path, path.read_bytes(), read, COUNT) > 100
+        nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), path)
 
 
 def _reader(kind: Any) -> Callable[[Path], object]:

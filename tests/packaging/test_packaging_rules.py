@@ -67,7 +67,7 @@ def test_what_can_install_torch_has_the_constraints() -> None:
     assert re.search(r"^torch==\S+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", ".ci/run")]
     pages += ROOT.glob("docs/guides/runtimes/*.md")
-    extra = re.compile(r"\[(test|bench|runtimes-torch|\$extra)|\btorch\b(?!')")
+    extra = re.compile(r"\[(test|bench|peers|runtimes-torch|\$extra)|\btorch\b(?!')")
     commands = [
         (page.name, line)
         for page in pages

@@ -11,7 +11,7 @@ from conftest import scene
 
 import segpost
 
-CALLS = [
+CALLS: list[Any] = [
     segpost.argmax,
     segpost.postprocess,
     segpost.binarize,
@@ -72,3 +72,34 @@ def test_a_letterbox_of_another_input(image: Any, inputs: Any, sides: Any) -> No
         fits = segpost.Letterbox.fit(image, (side + 480, side + 700))
         rows, columns = (-(-n // 32) for n in fits.input_size)
         segpost.argmax(scene(5, rows, columns), letterbox=fits)
+
+
+def volume_of_logits(classes: int, *size: int) -> np.ndarray:
+    """Logits (C, D, H, W) that change slowly from voxel to voxel."""
+    random = np.random.default_rng(12)
+    coarse = random.normal(0, 4, (classes, *(-(-side // 8) + 1 for side in size)))
+    for axis, side in enumerate(size, start=1):
+        place = np.arange(side) / 8
+        cell = place.astype(int)
+        weight = (place - cell).reshape([-1 if k == axis else 1 for k in range(4)])
+        coarse = coarse.take(cell, axis) * (1 - weight) + coarse.take(cell + 1, axis) * weight
+    return coarse.astype(np.float32)
+
+
+@pytest.mark.parametrize("call", [segpost.argmax, segpost.postprocess])
+def test_classes_of_volumes_on_the_other_end(call: Any) -> None:
+    """The printed argument gives the labels; right layouts, and noise, are not suspicious."""
+    first = volume_of_logits(3, 20, 33, 40)
+    last = np.ascontiguousarray(np.moveaxis(first, 0, -1))
+    with pytest.warns(segpost.InputWarning, match=r"classes on axis -4.*pass axis=-1") as caught:
+        call(last, volume=True)
+    assert [warning.filename for warning in caught] == [__file__]
+    with pytest.warns(segpost.InputWarning, match=r"classes on axis -1.*pass axis=-4"):
+        call(first[None], volume=True, axis=-1)
+    for logits, axis in ((last, -1), (first, None), (first, -4)):
+        result = call(logits, volume=True, axis=axis)
+        labels = result if call is segpost.argmax else result.labels
+        np.testing.assert_array_equal(labels, first.argmax(0))
+    thin = volume_of_logits(14, 40, 33, 5)  # five columns
+    call(thin, volume=True)
+    call(np.random.default_rng(1).normal(size=last.shape).astype(np.float32), volume=True)

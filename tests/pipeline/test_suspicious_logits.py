@@ -351,3 +351,12 @@ def test_logits_of_another_input_than_the_letterbox() -> None:
     for side in (17, 32, 33, 128):
         segpost.postprocess(scene(5, side, side), letterbox=box)
         segpost.postprocess(scene(5, side, side - 1), letterbox=box)
+
+
+def test_probabilities_of_volumes_are_no_logits() -> None:
+    """They are looked at along all three axes."""
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet([1.0] * 3, (40, 33, 65)).astype(np.float32)
+    volumes = np.moveaxis(probabilities, -1, 0)
+    with pytest.raises(ValueError, match=r"add up to 1 over the classes .* probabilities already"):
+        segpost.postprocess(volumes, volume=True, want=("labels", "confidence"))

@@ -246,7 +246,7 @@ def test_errors_of_sizes_and_logarithms() -> None:
     ):
         segpost.windows((9, 9), (4, 4), (5, 4))
     with pytest.raises(ValueError, match="window must be"):
-        segpost.windows((9, 9), 4, (4, 4))  # type: ignore[arg-type]
+        segpost.windows((9, 9), 4, (4, 4))  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="classes must be at least 1"):
         Merger((4, 4), 0)
     with pytest.raises(ValueError, match="average must be one of"):

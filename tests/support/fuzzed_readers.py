@@ -124,6 +124,25 @@ def arrays(suffix: str) -> Reader:
     return _of_path([buffer.getvalue() for buffer in buffers], f"logits.{suffix}", read)
 
 
+def volumes() -> Reader:
+    """NIfTI files of labels and of logits, not compressed: gzip has a check sum."""
+    import nibabel
+
+    from segpost.files import read_nifti, read_nifti_labels
+
+    seeds = []
+    for values in (_labels()[None], np.ones((2, 3, 2, 2), np.float32)):
+        image: Any = nibabel.Nifti1Image
+        seeds.append(image(values, np.eye(4)).to_bytes())
+
+    def read(path: Path) -> None:
+        with contextlib.suppress(*REFUSALS):  # of logits
+            read_nifti_labels(path)
+        read_nifti(path)
+
+    return _of_path(seeds, "volume.nii", read)
+
+
 def safetensors() -> Reader:
     """Tensors and checkpoints of safetensors."""
     import segpost
@@ -336,6 +355,7 @@ READERS: dict[str, Callable[[], Reader]] = {
     "webp": lambda: photos("webp"),
     "npy": lambda: arrays("npy"),
     "npz": lambda: arrays("npz"),
+    "nifti": volumes,
     "safetensors": safetensors,
     "torch": torch_files,
     "hdf5": hdf5,

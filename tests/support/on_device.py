@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from emulated.build import build, compiler
 
-from segpost._backends import reference
+from segpost._backends import features, reference
 from segpost._backends.cuda.backend import CudaBackend
 from segpost._backends.cuda.devices import Devices
-from segpost._backends.reference import features
 from segpost._core import extensions
 from segpost._core.arrays import widen
 from segpost._core.contract import (

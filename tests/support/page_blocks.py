@@ -51,6 +51,7 @@ INSTALLERS = (
     "python -m benches.queries",
     "python -m benches.runtimes",
     "python -m benches.threads",
+    "python -m benches.volumes",
     "mypy",
     "ruff",
     "cmake",

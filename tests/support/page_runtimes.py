@@ -6,6 +6,7 @@ absent.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,8 @@ NEEDS: dict[str, tuple[str, ...]] = {  # packages, by the name of the page
     "keras-hub": ("tensorflow",),
     "litert": ("tensorflow",),
     "jax": ("jax",),
+    "monai": ("monai",),
+    "nnunet": ("nnunetv2",),
 }
 SIDE = 64  # of the inputs of exported networks
 
@@ -196,6 +199,36 @@ def jax() -> dict[str, Any]:
     return {"logits": jnp.asarray(values, jnp.bfloat16), "height": 96, "width": 128}
 
 
+def monai() -> dict[str, Any]:
+    """Names of its page: a scan of two regions, and a network that finds them."""
+    meta_tensor = pytest.importorskip("monai.data").MetaTensor
+
+    values = np.zeros((1, 20, 24, 18), np.float32)
+    values[:, 3:17, 4:20, 2:15], values[:, 6:10, 8:14, 5:9] = 1, 2
+    affine = torch.diag(torch.tensor([0.8, 0.8, 1.0, 1.0], dtype=torch.float64))
+    scan = meta_tensor(torch.from_numpy(values), affine=affine)
+    return {
+        "scan": scan,
+        "network": lambda x: torch.cat([-((x - c) ** 2) for c in range(3)]),
+    }
+
+
+def nnunet() -> dict[str, Any]:
+    """Names of its page: nnU-Net's predictor and the objects of one case."""
+    pytest.importorskip("nnunetv2")
+    predictor = importlib.import_module("nnunet_predictor")
+    cases = importlib.import_module("nnunet_cases")
+
+    case = cases.named("crop")
+    return {
+        "predictor": predictor.predictor(),
+        "image": predictor.scan(),
+        "spacing": (1.0, 1.0, 1.0),
+        "predicted_logits": case.logits(),
+        **case.objects(),
+    }
+
+
 def every_page() -> dict[str, Any]:
     """Names of the page that lists the conventions."""
     return {
@@ -213,4 +246,6 @@ INPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "keras-hub": keras_hub,
     "litert": litert,
     "jax": jax,
+    "monai": monai,
+    "nnunet": nnunet,
 }

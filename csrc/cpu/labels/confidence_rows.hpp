@@ -14,6 +14,7 @@ constexpr float nothing = -1e29f; // level below which the definition has to say
 
 template <class T> struct Row {
     T *planes;    // [C][pitch] logits
+    T *behind;    // [C][pitch] those of the next slice, for an image between slices
     float *below; // [C + 1][pitch] differences to the largest, as exponents of two; then a class
                   // that is nowhere
     std::int32_t *open; // [pitch], true where the largest is a NaN or infinite
@@ -24,10 +25,11 @@ template <class T> struct Work {
     const Tile &tile;
     std::int64_t classes, cells, pitch, columns, first_column;
     Row<T> upper, lower;
-    T *best;             // [pitch] the largest logits of a row
+    T *best[2];          // [pitch] the largest logits of a row, and of that behind it
     float *f0, *f1;      // [columns + lanes] weights
     double *w0, *w1;     // [columns + lanes] the same, integers
     std::int32_t *index; // [columns + lanes] number of the cell in its block
+    SlicePair slices;    // of the image
     double *values;      // [2][C][narrow]
 
     // Of a block of cells: a bound on the largest exponent of any pixel, and the classes that
@@ -44,9 +46,10 @@ template <class T> struct Work {
         pitch = round_up(cells + 1, lanes) + lanes;
         first_column = job.x.start[tile.x0];
         columns = job.x.start[tile.x1] - first_column;
+        slices = job.logits.slices_of(tile.n);
         upper = take_row(scratch);
         lower = take_row(scratch);
-        best = scratch.take<T>(pitch);
+        for (T *&largest : best) largest = scratch.take<T>(pitch);
         f0 = scratch.take<float>(columns + lanes);
         f1 = scratch.take<float>(columns + lanes);
         w0 = scratch.take<double>(columns + lanes);
@@ -59,6 +62,7 @@ template <class T> struct Work {
     Row<T> take_row(Scratch &scratch) const {
         Row<T> row;
         row.planes = scratch.take<T>(classes * pitch);
+        row.behind = scratch.take<T>(slices.blends() ? classes * pitch : 0);
         row.below = scratch.take<float>((classes + 1) * pitch);
         row.open = scratch.take<std::int32_t>(pitch);
         return row;
@@ -82,20 +86,17 @@ template <class T> struct Work {
     char *out(std::int64_t y) const { return job.confidence.row(tile.n, y); }
 };
 
-template <class T> void read_row(const Work<T> &work, const Row<T> &row, std::int64_t y) {
+// The planes of a row, the largest of every pixel, and which of these are not finite.
+template <class T> void read_planes(const Work<T> &work, std::int64_t slice, std::int64_t y,
+                                    T *planes, T *best, std::int32_t *open) {
     const ArgmaxJob &job = work.job;
     const std::int64_t pitch = work.pitch;
     const std::int64_t count = min(work.cells + 1, job.x.n_in - work.tile.x0);
-    load_row(row.planes, pitch, job.logits, work.tile.n, y, work.tile.x0, count, nullptr);
-    repeat_last(row.planes, pitch, work.classes, count, pitch);
-    T *best = work.best;
-    std::int32_t *open = row.open;
-    for (std::int64_t i = 0; i < pitch; ++i) {
-        best[i] = row.planes[i];
-        open[i] = 0;
-    }
+    load_image_row(planes, pitch, job.logits, slice, y, work.tile.x0, count);
+    repeat_last(planes, pitch, work.classes, count, pitch);
+    for (std::int64_t i = 0; i < pitch; ++i) best[i] = planes[i];
     for (std::int64_t c = 0; c < work.classes; ++c) {
-        const T *plane = row.planes + c * pitch;
+        const T *plane = planes + c * pitch;
         for (std::int64_t i = 0; i < pitch; ++i) {
             open[i] |= plane[i] != plane[i];
             best[i] = plane[i] > best[i] ? plane[i] : best[i];
@@ -103,16 +104,53 @@ template <class T> void read_row(const Work<T> &work, const Row<T> &row, std::in
     }
     const T limit = static_cast<T>(sizeof(T) == 4 ? 3.4028235e38 : limit_float64);
     for (std::int64_t i = 0; i < pitch; ++i) open[i] |= !(best[i] <= limit && best[i] >= -limit);
-    const double unit = job.scale * log2_e;
+}
+
+// Between slices what is subtracted are the largest of each, interpolated as the logits are: one
+// number of all classes, which softmax does not see. A difference is rounded once in T.
+template <class T> void read_row(const Work<T> &work, const Row<T> &row, std::int64_t y) {
+    const std::int64_t pitch = work.pitch;
+    const SlicePair &slices = work.slices;
+    for (std::int64_t i = 0; i < pitch; ++i) row.open[i] = 0;
+    read_planes(work, slices.first, y, row.planes, work.best[0], row.open);
+    if (slices.blends()) read_planes(work, slices.first + 1, y, row.behind, work.best[1], row.open);
+    const double unit = work.job.scale * log2_e;
+    const T front = static_cast<T>(unit * slices.front), back = static_cast<T>(unit * slices.back);
+    const T *first = work.best[0], *second = work.best[1];
     for (std::int64_t c = 0; c < work.classes; ++c) {
         const T *plane = row.planes + c * pitch;
         float *below = row.below + c * pitch;
+        if (slices.blends()) {
+            const T *behind = row.behind + c * pitch;
+            for (std::int64_t i = 0; i < pitch; ++i) {
+                const float difference = static_cast<float>(front * (plane[i] - first[i]) +
+                                                            back * (behind[i] - second[i]));
+                below[i] = difference > nowhere ? difference : nowhere;
+            }
+            continue;
+        }
         for (std::int64_t i = 0; i < pitch; ++i) {
             const float difference = static_cast<float>(
-                unit * (static_cast<double>(plane[i]) - static_cast<double>(best[i])));
+                unit * (static_cast<double>(plane[i]) - static_cast<double>(first[i])));
             below[i] = difference > nowhere ? difference : nowhere;
         }
     }
+}
+
+// The logit of a class and a grid point, `at` = class * pitch + place.
+template <class T> inline double logit_at(const Work<T> &work, const Row<T> &row, std::int64_t at) {
+    const double first = row.planes[at];
+    if (!work.slices.blends()) return first;
+    return work.slices.front * first + work.slices.back * static_cast<double>(row.behind[at]);
+}
+
+// The interpolated logit of a class, times the weights of the plane.
+template <class T> inline double weighted_logit(const Work<T> &work,
+                                                const CornerWeights<4> &weights, std::int64_t c,
+                                                std::int64_t cell) {
+    const std::int64_t at = c * work.pitch + cell;
+    return weights.sum({logit_at(work, work.upper, at), logit_at(work, work.upper, at + 1),
+                        logit_at(work, work.lower, at), logit_at(work, work.lower, at + 1)});
 }
 
 // The level of every cell of a block, and the classes that are not negligible in one of them.
@@ -188,14 +226,14 @@ template <class T, class Put> inline void interpolate_cell(const Work<T> &work, 
     for (std::int64_t x = work.begin(cell); x < end; x += narrow) {
         const D left = load<D>(work.w0 + x), right = load<D>(work.w1 + x);
         for (std::int64_t i = 0; i < work.listed; ++i) {
-            const auto row = [&](const T *corners) { // -inf is as low as a weight of zero allows
-                const double a = max<double>(corners[0], -limit_float64);
-                const double b = max<double>(corners[1], -limit_float64);
+            const std::int64_t from = work.list[i] * work.pitch + cell;
+            const auto value = [&](const Row<T> &row) { // -inf is as low as a weight of 0 allows
+                const double a = max(logit_at(work, row, from), -limit_float64);
+                const double b = max(logit_at(work, row, from + 1), -limit_float64);
                 return left * broadcast<D>(a) + right * broadcast<D>(b);
             };
-            const std::int64_t from = work.list[i] * work.pitch + cell;
-            store(work.values + i * narrow, row(work.upper.planes + from));
-            store(work.values + listed + i * narrow, row(work.lower.planes + from));
+            store(work.values + i * narrow, value(work.upper));
+            store(work.values + listed + i * narrow, value(work.lower));
         }
         for (std::int64_t y = y0; y < y1; ++y) {
             const D up = broadcast<D>(job.y.w0[y]), down = broadcast<D>(job.y.w1[y]);
@@ -267,9 +305,7 @@ template <class T> void rate_cell_exactly(const Work<T> &work, std::int64_t cell
             const std::int64_t column = work.first_column + x;
             const CornerWeights<4> weights = corner_weights(job.y, y, job.x, column);
             const auto value = [&](std::int64_t c) {
-                const T *upper = work.upper.planes + c * work.pitch + cell;
-                const T *lower = work.lower.planes + c * work.pitch + cell;
-                return weights.sum({upper[0], upper[1], lower[0], lower[1]});
+                return weighted_logit(work, weights, c, cell);
             };
             double most = value(0), sum = 0.0;
             for (std::int64_t c = 1; c < work.classes; ++c) most = max(value(c), most);

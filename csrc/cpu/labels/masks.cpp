@@ -37,12 +37,15 @@ template <class T> MaskLevel level_of(double cutoff, double den) {
     return result;
 }
 
-std::vector<MaskLevel> levels_of(const BinarizeJob &job) {
-    const double den = job.resample ? job.y.den * job.x.den : 1.0;
-    const auto level = fits_float(job.logits.dtype) ? level_of<float> : level_of<double>;
+std::vector<MaskLevel> levels_of(const Logits &logits, const double *cutoffs, double den) {
+    const auto level = fits_float(logits.dtype) ? level_of<float> : level_of<double>;
     std::vector<MaskLevel> levels;
-    for (std::int64_t c = 0; c < job.logits.c; ++c) levels.push_back(level(job.cutoffs[c], den));
+    for (std::int64_t c = 0; c < logits.c; ++c) levels.push_back(level(cutoffs[c], den));
     return levels;
+}
+
+std::vector<MaskLevel> levels_of(const BinarizeJob &job) {
+    return levels_of(job.logits, job.cutoffs, job.resample ? job.y.den * job.x.den : 1.0);
 }
 
 // Tiles of all columns: of single channels, or of all of them where labels are written.
@@ -120,6 +123,26 @@ bool launch_binarize(const BinarizeJob &input_job, const CancelToken &cancelled,
         [&](const MaskTile &) { return table.binarize_scratch(job); },
         [&](const MaskTile &tile, char *memory, LogitErrors &here) {
             table.binarize(job, tile, memory, here);
+        });
+}
+
+bool launch_binarize_volume(const BinarizeVolumeJob &input_job, const CancelToken &cancelled,
+                            LogitErrors &errors) {
+    const KernelTable &table = kernels();
+    const std::vector<MaskLevel> levels = levels_of(
+        input_job.logits, input_job.cutoffs, input_job.z.den * input_job.y.den * input_job.x.den);
+    BinarizeVolumeJob job = input_job;
+    job.levels = levels.data();
+    const std::int64_t channels = job.values ? job.logits.c : 1;
+    std::vector<MaskTile3D> tiles;
+    for (const Tile3D &tile : volume_tiles(job, 1))
+        for (std::int64_t c = 0; c < job.logits.c; c += channels)
+            tiles.push_back({tile, c, c + channels});
+    return run(
+        tiles, cancelled, errors,
+        [&](const MaskTile3D &tile) { return table.binarize_volume_scratch(job, tile); },
+        [&](const MaskTile3D &tile, char *memory, LogitErrors &here) {
+            table.binarize_volume(job, tile, memory, here);
         });
 }
 

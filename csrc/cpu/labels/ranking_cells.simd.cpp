@@ -19,15 +19,19 @@ inline std::int64_t ranks_of(const RankingJob &job) {
 // What the definition may round of the logits of a block, as an exponent.
 template <class T> float slack_of(const RankedWork<T> &work, std::int64_t block) {
     T most[lanes + 1] = {};
-    for (std::int64_t c = 0; c < work.classes; ++c) {
-        const T *upper = work.upper.planes + c * work.pitch + block;
-        const T *lower = work.lower.planes + c * work.pitch + block;
-        for (int i = 0; i <= lanes; ++i) {
-            const T size =
-                max(upper[i] < 0 ? -upper[i] : upper[i], lower[i] < 0 ? -lower[i] : lower[i]);
-            most[i] = size > most[i] && size <= limit_of<T> ? size : most[i];
+    const auto add = [&](const T *above, const T *below) {
+        for (std::int64_t c = 0; c < work.classes; ++c) {
+            const T *upper = above + c * work.pitch + block;
+            const T *lower = below + c * work.pitch + block;
+            for (int i = 0; i <= lanes; ++i) {
+                const T size =
+                    max(upper[i] < 0 ? -upper[i] : upper[i], lower[i] < 0 ? -lower[i] : lower[i]);
+                most[i] = size > most[i] && size <= limit_of<T> ? size : most[i];
+            }
         }
-    }
+    };
+    add(work.upper.planes, work.lower.planes);
+    if (work.slices.blends()) add(work.upper.behind, work.lower.behind);
     double largest = 0.0;
     for (int i = 0; i <= lanes; ++i) largest = max<double>(largest, most[i]);
     return static_cast<float>(min(largest * work.job.scale * log2_e * 0x1p-44, 1e38));
@@ -155,10 +159,8 @@ inline void add_four(const Keep &keep, const Keys &keys, const RankedWork<T> &wo
 template <class T> auto exact_values(const RankingJob &job, const RankedWork<T> &work,
                                      std::int64_t y, std::int64_t column) {
     const std::int64_t cell = job.x.cell[column] - work.tile.x0;
-    return [weights = corner_weights(job.y, y, job.x, column), pitch = work.pitch,
-            above = work.upper.planes + cell, below = work.lower.planes + cell](std::int64_t c) {
-        const T *upper = above + c * pitch, *lower = below + c * pitch;
-        return weights.sum({upper[0], upper[1], lower[0], lower[1]});
+    return [&work, cell, weights = corner_weights(job.y, y, job.x, column)](std::int64_t c) {
+        return weighted_logit(work, weights, c, cell);
     };
 }
 

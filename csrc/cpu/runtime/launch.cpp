@@ -83,21 +83,8 @@ bool launch_ranking(const RankingJob &job, const CancelToken &cancelled, LogitEr
 
 bool launch_argmax_volume(const VolumeJob &job, const CancelToken &cancelled, LogitErrors &errors) {
     const KernelTable &table = kernels();
-    // Two slices of a tile stay in the second-level cache.
-    constexpr std::int64_t cached = 128 << 10;
-    const std::int64_t row = job.logits.c * job.logits.w;
-    const std::int64_t rows = std::max<std::int64_t>(2, per_task(cached / 2, row)) - 1;
-    const std::int64_t scale = std::max<std::int64_t>(1, job.z.widest * job.y.widest);
-    const std::int64_t slices =
-        std::max<std::int64_t>(4, per_task(work_per_task, rows * job.x.n_out * scale + rows * row));
-    std::vector<Tile3D> tiles;
-    for (std::int64_t n = 0; n < job.logits.n; ++n)
-        for (std::int64_t z = 0; z < job.z.cells(); z += slices)
-            for (std::int64_t y = 0; y < job.y.cells(); y += rows)
-                tiles.push_back({n, z, std::min(z + slices, job.z.cells()), y,
-                                 std::min(y + rows, job.y.cells())});
     return run(
-        tiles, cancelled, errors,
+        volume_tiles(job, job.logits.c), cancelled, errors,
         [&](const Tile3D &tile) { return table.argmax_volume_scratch(job, tile); },
         [&](const Tile3D &tile, char *memory, LogitErrors &here) {
             table.argmax_volume(job, tile, memory, here);

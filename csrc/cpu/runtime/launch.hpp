@@ -16,6 +16,7 @@ bool launch_ranking(const RankingJob &, const CancelToken &, LogitErrors &errors
 bool launch_argmax_volume(const VolumeJob &, const CancelToken &, LogitErrors &);
 bool launch_softmax(const SoftmaxJob &, const CancelToken &, LogitErrors &);
 bool launch_binarize(const BinarizeJob &, const CancelToken &, LogitErrors &);
+bool launch_binarize_volume(const BinarizeVolumeJob &, const CancelToken &, LogitErrors &);
 // The counts of N * C masks, in column-major order, one mask after another, and where each ends.
 struct MaskRuns {
     std::vector<std::int64_t> counts, ends;

@@ -143,6 +143,24 @@ inline std::vector<Tile> argmax_tiles(const ArgmaxJob &job) {
                        per_task(work_per_task, classes * columns), column_step);
 }
 
+// Tiles of volumes of which `channels` are in memory at once.
+inline std::vector<Tile3D> volume_tiles(const VolumeJob &job, std::int64_t channels) {
+    // Two slices of a tile stay in the second-level cache.
+    constexpr std::int64_t cached = 128 << 10;
+    const std::int64_t row = channels * job.logits.w;
+    const std::int64_t rows = std::max<std::int64_t>(2, per_task(cached / 2, row)) - 1;
+    const std::int64_t scale = std::max<std::int64_t>(1, job.z.widest * job.y.widest);
+    const std::int64_t slices =
+        std::max<std::int64_t>(4, per_task(work_per_task, rows * job.x.n_out * scale + rows * row));
+    std::vector<Tile3D> tiles;
+    for (std::int64_t n = 0; n < job.logits.n; ++n)
+        for (std::int64_t z = 0; z < job.z.cells(); z += slices)
+            for (std::int64_t y = 0; y < job.y.cells(); y += rows)
+                tiles.push_back({n, z, std::min(z + slices, job.z.cells()), y,
+                                 std::min(y + rows, job.y.cells())});
+    return tiles;
+}
+
 inline std::int64_t argmax_scratch(const ArgmaxJob &job, const Tile &tile) {
     const KernelTable &table = kernels();
     return job.resample ? table.argmax_cells_scratch(job, tile) : table.argmax_pixels_scratch(job);

@@ -74,7 +74,60 @@ template <class T, class S> inline void load_planes(T *planes, std::int64_t pitc
     }
 }
 
-// Reads pixels [x, x + count) of one row; a one-channel head gets its constant class 0 before it.
+// Calls load with a value of the element type.
+template <class Load> inline void load_type(DType dtype, const Load &load) {
+    switch (dtype) {
+    case DType::f32: return load(float{});
+    case DType::f64: return load(double{});
+    case DType::f16: return load(Float16{});
+    case DType::bf16: return load(BFloat16{});
+    case DType::i8: return load(std::int8_t{});
+    case DType::u8: return load(std::uint8_t{});
+    case DType::i16: return load(std::int16_t{});
+    case DType::u16: return load(std::uint16_t{});
+    case DType::u32: return load(std::uint32_t{});
+    case DType::i32: return load(std::int32_t{});
+    case DType::u64: return load(std::uint64_t{});
+    default: return load(std::int64_t{});
+    }
+}
+
+// planes[c * pitch + i] = front times its value + back times that of the next slice. Neither weight
+// is zero.
+template <class S> inline void blend_planes(double *planes, std::int64_t pitch, const char *from,
+                                            const Logits &logits, std::int64_t count, double front,
+                                            double back) {
+    const std::int64_t step = logits.stride_w;
+    for (std::int64_t c = 0; c < logits.c; ++c, from += logits.stride_c, planes += pitch) {
+        const char *const next = from + logits.stride_n;
+        const auto value = [](const char *at) {
+            return widen<double>(*reinterpret_cast<const S *>(at));
+        };
+        if (step == static_cast<std::int64_t>(sizeof(S))) {
+            const S *const a = reinterpret_cast<const S *>(from);
+            const S *const b = reinterpret_cast<const S *>(next);
+            for (std::int64_t i = 0; i < count; ++i)
+                planes[i] = front * widen<double>(a[i]) + back * widen<double>(b[i]);
+        } else {
+            for (std::int64_t i = 0; i < count; ++i)
+                planes[i] = front * value(from + i * step) + back * value(next + i * step);
+        }
+    }
+}
+
+// Reads pixels [x, x + count) of one row of an image, or of a slice.
+template <class T> inline void load_image_row(T *planes, std::int64_t pitch, const Logits &logits,
+                                              std::int64_t image, std::int64_t y, std::int64_t x,
+                                              std::int64_t count) {
+    const char *const from = logits.row(image, y) + x * logits.stride_w;
+    load_type(logits.dtype, [&](auto type) {
+        load_planes<T, decltype(type)>(planes, pitch, from, logits.c, count, logits.stride_c,
+                                       logits.stride_w);
+    });
+}
+
+// As load_image_row of image n, which may lie between slices; a one-channel head gets its constant
+// class 0 before it.
 template <class T> inline void load_row(T *planes, std::int64_t pitch, const Logits &logits,
                                         std::int64_t n, std::int64_t y, std::int64_t x,
                                         std::int64_t count, const double *threshold) {
@@ -82,24 +135,18 @@ template <class T> inline void load_row(T *planes, std::int64_t pitch, const Log
         for (std::int64_t i = 0; i < count; ++i) planes[i] = static_cast<T>(*threshold);
         planes += pitch;
     }
-    const char *from = logits.row(n, y) + x * logits.stride_w;
-#define SEGPOST_LOAD(S)                                                                            \
-    load_planes<T, S>(planes, pitch, from, logits.c, count, logits.stride_c, logits.stride_w)
-    switch (logits.dtype) {
-    case DType::f32: return SEGPOST_LOAD(float);
-    case DType::f64: return SEGPOST_LOAD(double);
-    case DType::f16: return SEGPOST_LOAD(Float16);
-    case DType::bf16: return SEGPOST_LOAD(BFloat16);
-    case DType::i8: return SEGPOST_LOAD(std::int8_t);
-    case DType::u8: return SEGPOST_LOAD(std::uint8_t);
-    case DType::i16: return SEGPOST_LOAD(std::int16_t);
-    case DType::u16: return SEGPOST_LOAD(std::uint16_t);
-    case DType::u32: return SEGPOST_LOAD(std::uint32_t);
-    case DType::i32: return SEGPOST_LOAD(std::int32_t);
-    case DType::u64: return SEGPOST_LOAD(std::uint64_t);
-    default: return SEGPOST_LOAD(std::int64_t);
+    const SlicePair pair = logits.slices_of(n);
+    if constexpr (sizeof(T) == 8) {
+        if (pair.blends()) {
+            load_type(logits.dtype, [&](auto type) {
+                blend_planes<decltype(type)>(planes, pitch,
+                                             logits.row(pair.first, y) + x * logits.stride_w,
+                                             logits, count, pair.front, pair.back);
+            });
+            return;
+        }
     }
-#undef SEGPOST_LOAD
+    load_image_row(planes, pitch, logits, pair.first, y, x, count);
 }
 
 // The last pixel again, in all planes up to `end`: vectors read past it.

@@ -83,14 +83,6 @@ template <class S> __global__ void __launch_bounds__(voxel_block)
     add_errors(errors ? &errors->undefined : nullptr, undefined);
 }
 
-// The slices as images.
-ArgmaxJob slices_of(const VolumeJob &job) {
-    ArgmaxJob slices;
-    slices.logits = job.logits;
-    slices.logits.n = job.depth, slices.logits.stride_n = job.stride_d;
-    return slices;
-}
-
 } // namespace
 
 // As in argmax.cu: float64 sums of wider types can tie where their corners do not.

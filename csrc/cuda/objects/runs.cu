@@ -3,11 +3,11 @@
 // thread a column, row by row, as the definition has them.
 #include "gpu.hpp"
 
+#include "cuda/objects/scan.hpp"
 #include "cuda/runtime/division.hpp"
 #include "cuda/runtime/grid_1d.hpp"
 #include "cuda/runtime/launch.hpp"
 #include "cuda/runtime/load.hpp"
-#include "cuda/runtime/sorting.hpp"
 
 namespace segpost::gpu {
 namespace {
@@ -96,19 +96,12 @@ template <class Use> void with_label(DType dtype, const Use &use) {
 
 std::int64_t counts_of(const LabelView &labels) { return labels.n * labels.w * run_bands(labels); }
 
-constexpr std::size_t alignment = 256;
-std::size_t bytes_of_counts(std::int64_t count) {
-    return (static_cast<std::size_t>(count) * sizeof(unsigned) + alignment - 1) / alignment *
-           alignment;
-}
-
 } // namespace
 
 std::int64_t run_bands(const LabelView &labels) { return (labels.h + band_rows - 1) / band_rows; }
 
 std::size_t count_runs_workspace(const LabelView &labels) {
-    const std::int64_t count = counts_of(labels);
-    return bytes_of_counts(count) + sorting_workspace(count);
+    return scan_workspace(counts_of(labels));
 }
 
 void launch_count_runs(const LabelView &labels, std::uintptr_t stream, unsigned *ends,
@@ -119,8 +112,7 @@ void launch_count_runs(const LabelView &labels, std::uintptr_t stream, unsigned 
         launch(stream_of(stream), blocks_of(count), dim3(block_size), 0,
                count_begins<decltype(label)>, labels, run_bands(labels), count, counts);
     });
-    inclusive_sum(stream_of(stream), static_cast<char *>(workspace) + bytes_of_counts(count),
-                  sorting_workspace(count), counts, ends, count);
+    scan_counts(stream_of(stream), workspace, ends, count);
 }
 
 void launch_write_runs(const FindRunsJob &job, const unsigned *ends, const DeviceRuns &runs,

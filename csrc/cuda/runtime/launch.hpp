@@ -36,6 +36,9 @@ void launch_argmax(const ArgmaxJob &, std::uintptr_t stream, ErrorCounts *errors
 std::size_t argmax_volume_workspace(const VolumeJob &);
 void launch_argmax_volume(const VolumeJob &, std::uintptr_t stream, ErrorCounts *errors,
                           void *workspace);
+void launch_blend_slices(const BlendJob &, std::uintptr_t stream);
+// Of one volume; cutoffs and values are in device memory, levels are not read.
+void launch_binarize_volume(const BinarizeVolumeJob &, std::uintptr_t stream, ErrorCounts *errors);
 void launch_softmax(const SoftmaxJob &, std::uintptr_t stream, ErrorCount *undefined);
 void launch_rank_classes(const RankingJob &, std::uintptr_t stream, ErrorCount *undefined);
 
@@ -67,6 +70,19 @@ struct DeviceRuns {
 };
 void launch_write_runs(const FindRunsJob &, const unsigned *ends, const DeviceRuns &,
                        std::uintptr_t stream);
+
+// Masks of bits [count, width, row_bytes], whose columns are packed, the first row in the highest
+// bit. Changes are flat places in a mask, column by column; `ends` has [count, width, parts].
+struct MaskBits {
+    const std::uint8_t *bits = nullptr;
+    std::int64_t count = 0, width = 0, height = 0, row_bytes = 0;
+};
+std::int64_t bit_parts(const MaskBits &);
+std::size_t count_bit_changes_workspace(const MaskBits &);
+void launch_count_bit_changes(const MaskBits &, std::uintptr_t stream, unsigned *ends,
+                              void *workspace);
+void launch_write_bit_changes(const MaskBits &, const unsigned *ends, unsigned *places,
+                              std::uintptr_t stream);
 
 // float32 to uint8.
 void launch_confidence_bytes(const LabelView &from, const LabelView &to, std::uintptr_t stream);

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segpost import _cpu
+from segpost._backends import features
 from segpost._backends.operations import collect_operations
-from segpost._backends.reference import features
+from segpost._backends.volumes import sum_volumes
 from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
@@ -21,7 +22,7 @@ from segpost._core.contract import (
 from segpost._core.logits import with_both_classes
 from segpost._core.object_contract import Rings, Runs
 from segpost._core.run_lengths import RunLengths
-from segpost._core.sampling import Axes, same_size_axes
+from segpost._core.sampling import Axes, VolumeAxes, same_size_axes
 
 _cpu.bind_records(contract)  # raises if the compiled code expects other fields
 globals().update(collect_operations(_cpu, features))
@@ -67,6 +68,46 @@ def rank_classes(
     axes = axes or same_size_axes(logits.values.shape[2:])
     return _cpu.rank_classes(
         logits, axes, labels, confidence, entropy, margin, top_labels, top_probabilities
+    )
+
+
+def softmax(
+    logits: Logits, axes: Axes | None, probabilities: Array | None, confidence: Array | None
+) -> LogitErrors:
+    return _cpu.softmax(logits, axes, probabilities, confidence)
+
+
+def softmax_volume(
+    logits: Logits,
+    axes: VolumeAxes,
+    probabilities: Array | None,
+    confidence: Array | None,
+) -> LogitErrors:
+    """Write probabilities and confidence; confidence alone from cells of the grid."""
+    if probabilities is None and logits.threshold is None:
+        return rank_volume(logits, axes, None, confidence, None, None, None, None)
+    return sum_volumes(
+        logits,
+        (probabilities, confidence),
+        lambda slices, outputs: _cpu.softmax(slices, axes, *outputs, slices=axes.z),
+    )
+
+
+def rank_volume(
+    logits: Logits,
+    axes: VolumeAxes,
+    labels: Array | None,
+    confidence: Array | None,
+    entropy: Array | None,
+    margin: Array | None,
+    top_labels: Array | None,
+    top_probabilities: Array | None,
+) -> LogitErrors:
+    """Write confidence, entropy, margin and the largest probabilities, from cells of the grid."""
+    return sum_volumes(
+        with_both_classes(logits),
+        (labels, confidence, entropy, margin, top_labels, top_probabilities),
+        lambda slices, outputs: _cpu.rank_classes(slices, axes, *outputs, slices=axes.z),
     )
 
 

@@ -8,12 +8,19 @@ from typing import Any
 
 from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.contract import Backend
+from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations
 from segpost._core.query_contract import QueryOperations
 
 OPERATIONS = tuple(
     name
-    for protocol in (BoundaryOperations, ObjectOperations, QueryOperations, Backend)
+    for protocol in (
+        BoundaryOperations,
+        ObjectOperations,
+        QueryOperations,
+        VolumeOperations,
+        Backend,
+    )
     for name in vars(protocol)
     if not name.startswith("_")
 )

@@ -12,25 +12,17 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy.typing as npt
 
 from segpost._core.boundary_contract import BoundaryOperations
+from segpost._core.logit_contract import LogitErrors as LogitErrors
+from segpost._core.logit_contract import Logits as Logits
+from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations, Runs
 from segpost._core.query_contract import QueryGrids as QueryGrids
 from segpost._core.query_contract import QueryMasks as QueryMasks
 from segpost._core.query_contract import QueryOperations
 from segpost._core.run_lengths import RunLengths
-from segpost._core.sampling import Axes, FilterTaps, VolumeAxes
+from segpost._core.sampling import Axes, FilterTaps
 
 Array = npt.NDArray[Any]
-
-
-class Logits(NamedTuple):
-    """The output of a network, as a view with the class axis first."""
-
-    values: Array  # [N, C, h, w], any strides; bfloat16 as uint16
-    kind: str  # the element type, "bfloat16" included
-    scale: float = 1.0  # a real logit is scale * (value - zero_point)
-    zero_point: float = 0.0
-    threshold: float | None = None  # one-channel head: class 1 where value > threshold
-    origin: tuple[int, int] = (0, 0)  # y, x of the first value in the caller's array
 
 
 class OverlayTarget(NamedTuple):
@@ -47,39 +39,6 @@ class ColorOutputs(NamedTuple):
     lut: Array  # [C + 1] uint32, 0x00bbggrr; the last is of ignored pixels
     color: Array | None = None  # [N, H, W, 3] uint8
     overlay: OverlayTarget | None = None
-
-
-class LogitErrors(NamedTuple):
-    """The numbers and the first flat indices of bad logits and undefined pixels; -1: none.
-
-    softmax does not set the NaN fields: a NaN that matters makes an output undefined. If argmax
-    computes confidence, a pixel without confidence is undefined, whether it has a label or not.
-    """
-
-    nan_count: int = 0  # NaN values in the logits
-    nan_first: int = -1  # into (N, h, w)
-    undefined_count: int = 0  # output pixels without a label
-    undefined_first: int = -1  # into (N, H, W)
-
-    def undefined_as(self, other: LogitErrors) -> LogitErrors:
-        """Return these errors with the undefined pixels of another record."""
-        return self._replace(
-            undefined_count=other.undefined_count, undefined_first=other.undefined_first
-        )
-
-    def plus(self, other: LogitErrors, logits_before: int, pixels_before: int) -> LogitErrors:
-        """Return the sum with errors of arrays that follow so many logits and output pixels."""
-        nan, undefined = self.nan_first, self.undefined_first
-        if other.nan_count and nan < 0:
-            nan = logits_before + other.nan_first
-        if other.undefined_count and undefined < 0:
-            undefined = pixels_before + other.undefined_first
-        return LogitErrors(
-            self.nan_count + other.nan_count,
-            nan,
-            self.undefined_count + other.undefined_count,
-            undefined,
-        )
 
 
 class LabelErrors(NamedTuple):
@@ -173,7 +132,7 @@ class CrfSolver(Protocol):
         """
 
 
-class Backend(BoundaryOperations, ObjectOperations, QueryOperations, Protocol):
+class Backend(BoundaryOperations, ObjectOperations, QueryOperations, VolumeOperations, Protocol):
     """The operations of a backend."""
 
     def supports(self, operation: str, kind: str = "") -> bool:
@@ -202,14 +161,6 @@ class Backend(BoundaryOperations, ObjectOperations, QueryOperations, Protocol):
         The arguments say whether the logits are resized, whether they are of a one-channel head,
         and whether all probabilities are written as well.
         """
-
-    def argmax_volume(
-        self,
-        logits: Logits,  # values [N, C, d, h, w]; no threshold
-        axes: VolumeAxes,
-        labels: Array,  # [N, D, H, W] uint8 or int32, pixels adjacent
-    ) -> LogitErrors:  # indices are into (N, d, h, w) and (N, D, H, W)
-        ...
 
     def softmax(
         self,

@@ -24,7 +24,7 @@ class InputWarning(UserWarning):
     ``warnings.simplefilter("ignore", segpost.InputWarning)`` says so. It is issued for
 
     - logits that change more along the other possible class axis than along the rest, where their
-      shape is unusual, too;
+      shape is unusual, too; in `segpost run`, the nearest sample along the finest axis of a volume;
     - logits with channels last that were reshaped, not transposed; one array of each
       shape is read;
     - a batch that changes more from image to image than from class to class, as a volume does, and

@@ -15,6 +15,7 @@ Grid = Literal["half_pixel", "align_corners", "asymmetric"]
 GRIDS: tuple[str, ...] = get_args(Grid)
 Ratio = tuple[int, int]  # outputs and inputs of a scale
 Scale = tuple[Ratio, ...]  # one for each axis
+MAX_DENOMINATOR = 2**30  # of coordinates that are floats
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,13 @@ class Axis:
     widest: int  # the largest number of outputs in a cell
     step: float  # the largest number of inputs between neighboring outputs
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether every output is the input of its place."""
+        return self.n_in == self.n_out and bool(
+            (self.cell * self.den + self.w1 == np.arange(self.n_out) * self.den).all()
+        )
+
 
 @dataclass(frozen=True)
 class Axes:
@@ -43,6 +51,11 @@ class Axes:
 
     y: Axis
     x: Axis
+
+    @property
+    def den(self) -> float:
+        """The sum of the weights of the corners of an output."""
+        return self.y.den * self.x.den
 
 
 @dataclass(frozen=True)
@@ -52,11 +65,17 @@ class VolumeAxes:
     z: Axis
     y: Axis
     x: Axis
+    nearest: int | None = None  # the one of them that takes the nearest sample
 
     @property
     def size(self) -> tuple[int, int, int]:
         """The output size (D, H, W)."""
         return self.z.n_out, self.y.n_out, self.x.n_out
+
+    @property
+    def den(self) -> float:
+        """The sum of the weights of the corners of an output."""
+        return self.z.den * self.y.den * self.x.den
 
 
 @dataclass(frozen=True)
@@ -100,9 +119,31 @@ def affine(n_in: int, n_out: int, grid: str, scale: Ratio | None = None) -> tupl
 @lru_cache(maxsize=256)
 def axis(n_in: int, n_out: int, grid: str, scale: Ratio | None = None) -> Axis:
     """Return the resampling of ``n_in`` samples to ``n_out``, with coordinates clamped."""
+    return _axis_of(n_in, n_out, affine(n_in, n_out, grid, scale))
+
+
+def axis_at(n_in: int, n_out: int, step: float, offset: float) -> Axis:
+    """Return the axis whose output ``o`` lies at the coordinate step o + offset, clamped.
+
+    Both are rounded to rationals, the step by less than 2**-30 and not at all where it is a ratio
+    of small integers.
+    """
+    from fractions import Fraction  # few calls need it
+
+    exact = Fraction(step).limit_denominator(MAX_DENOMINATOR)
+    den = exact.denominator * (MAX_DENOMINATOR // exact.denominator)
+    return _axis_of(n_in, n_out, (int(exact * den), round(offset * den), den))
+
+
+@lru_cache(maxsize=256)
+def nearest_axis(n_in: int, n_out: int, grid: str, scale: Ratio | None = None) -> Axis:
+    """Return the axis that takes the nearest of ``n_in`` samples: floor(coordinate + 1/2).
+
+    That is torch's "nearest-exact", and SciPy's ``map_coordinates`` of order 0.
+    """
     step, offset, den = affine(n_in, n_out, grid, scale)
-    numerator = np.arange(n_out, dtype=np.int64) * step + offset
-    return _tables(np.clip(numerator, 0, (n_in - 1) * den), den, n_in)
+    doubled = 2 * (np.arange(n_out, dtype=np.int64) * step + offset) + den
+    return _tables(np.clip(doubled // (2 * den), 0, n_in - 1), 1, n_in)
 
 
 @lru_cache(maxsize=256)
@@ -137,6 +178,13 @@ def cropped_axis(n_in: int, n_out: int, grid: str, span: Interval) -> tuple[slic
     if n_out == last - first + 1 and (numerator == np.arange(n_out) * whole).all():
         return used, None
     return used, _tables(numerator, whole, last - first + 1)
+
+
+def _axis_of(n_in: int, n_out: int, coordinates: tuple[int, int, int]) -> Axis:
+    """Return the axis of coordinates (step o + offset) / den, clamped."""
+    step, offset, den = _without_common_factor(*coordinates)
+    numerator = np.arange(n_out, dtype=np.int64) * step + offset
+    return _tables(np.clip(numerator, 0, (n_in - 1) * den), den, n_in)
 
 
 def _tables(numerator: npt.NDArray[np.int64], den: int, n_in: int) -> Axis:
@@ -175,10 +223,21 @@ def axes(
 
 @lru_cache(maxsize=256)
 def volume_axes(
-    shape: tuple[int, int, int], size: tuple[int, int, int], grid: str, scale: Scale | None = None
+    shape: tuple[int, int, int],
+    size: tuple[int, int, int],
+    grid: str,
+    scale: Scale | None = None,
+    nearest: int | None = None,
 ) -> VolumeAxes:
-    """Return the axes of the resampling of a ``(d, h, w)`` volume to ``size``."""
-    return VolumeAxes(*_axis_each(shape, size, grid, scale))
+    """Return the axes of the resampling of a ``(d, h, w)`` volume to ``size``.
+
+    The axis `nearest` takes the nearest sample, the others interpolate.
+    """
+    axes = [*_axis_each(shape, size, grid, scale)]
+    if nearest is not None:
+        factor = None if scale is None else scale[nearest]
+        axes[nearest] = nearest_axis(shape[nearest], size[nearest], grid, factor)
+    return VolumeAxes(*axes, nearest)
 
 
 def _axis_each(

@@ -62,6 +62,30 @@ def warn_of_layout(array: InputArray, class_axis: int, volume_cure: str = "") ->
             _warn_of_volume(array, volume_cure)
 
 
+def warn_of_volume_axis(array: InputArray, class_axis: int) -> None:
+    """Warn if the values of volumes' logits show that the other possible axis holds the classes.
+
+    The shape is suspicious if that axis is shorter than all others. Then a part of the first volume
+    is read: along the axis of the classes it changes more than along the others.
+    """
+    values = array.array
+    other_axis = -5 - class_axis
+    sides = [values.shape[axis] for axis in range(-4, 0) if axis != other_axis]
+    if not 2 <= values.shape[other_axis] < min(sides) or isinstance(values, DeviceArray):
+        return
+    if min(sides) < MIN_SLICES:
+        return
+    block = _middle_of(values[0] if values.ndim == 5 else values, array.kind)
+    changes = {axis: _mean_change(block, axis) for axis in range(-4, 0)}
+    of_classes = changes.pop(other_axis)
+    if of_classes > MIN_ROUGHNESS * max(changes.values()):
+        warn_of_input(
+            f"logits of shape {values.shape} are read as volumes of {values.shape[class_axis]} "
+            f"classes on axis {class_axis}, but along axis {other_axis}, which is the shortest, "
+            f"they change most, as from class to class: pass axis={other_axis}"
+        )
+
+
 def _warn_of_class_axis(array: InputArray, class_axis: int) -> None:
     """Warn if logits change less from class to class than from pixel to pixel.
 

@@ -88,8 +88,7 @@ def find_unit_values(
     values = logits.values
     if not may_lie_in_0_to_1(values, logits.kind) or values.shape[1] < 2:
         return None
-    step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
-    values = dequantize(values[:, :, ::step_y, ::step_x], logits.kind, *quantization)
+    values = dequantize(_sample_pixels(values), logits.kind, *quantization)
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high <= 1):  # or NaN
         return None
@@ -114,6 +113,13 @@ def find_unit_values(
     return UnitValues(False, description)
 
 
+def _sample_pixels(values: Array) -> Array:
+    """Return about 32 pixels along every axis of images or volumes, with all their classes."""
+    steps = (slice(None, None, max(side // 32, 1)) for side in values.shape[2:])
+    sample: Array = values[(slice(None), slice(None), *steps)]
+    return sample
+
+
 def warn_of_percentages(logits: Logits) -> None:
     """Warn of floats on the CPU that are not negative and have one sum over the classes, not 1.
 
@@ -128,8 +134,7 @@ def warn_of_percentages(logits: Logits) -> None:
     for k in range(MANY_ITEMS):
         if item(k * size // MANY_ITEMS) < 0:
             return
-    step_y, step_x = (max(side // 32, 1) for side in values.shape[2:])
-    sample = values[:, :, ::step_y, ::step_x]
+    sample = _sample_pixels(values)
     sums = sample.sum(axis=1, dtype=np.float64)
     total = float(sums.mean())
     low, high = sample.min(), sample.max()

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segpost._core.contract import Array
-from segpost._core.sampling import Axes
+from segpost._core.sampling import Axes, VolumeAxes
 
 DIGITS = 80  # den and zero_point have up to 17 each, and float64 needs 17 of the result
 
@@ -73,10 +73,12 @@ def _as_array(value: object, name: str) -> Array:
 
 
 def cutoffs(
-    thresholds: Sequence[float], axes: Axes | None, quantization: tuple[float, float] = (1.0, 0.0)
+    thresholds: Sequence[float],
+    axes: Axes | VolumeAxes | None,
+    quantization: tuple[float, float] = (1.0, 0.0),
 ) -> Array:
     """Return the cutoffs of thresholds, float64: weighted sums are set where they exceed them."""
-    den = 1.0 if axes is None else axes.y.den * axes.x.den
+    den = 1.0 if axes is None else axes.den
     return np.array([_cutoff(t, den, *quantization) for t in thresholds], np.float64)
 
 
@@ -97,7 +99,7 @@ def _cutoff(threshold: float, den: float, scale: float, zero_point: float) -> fl
 
 def level_table(cutoffs: Array, axes: Axes | None, dtype: Any) -> Array:
     """Return cutoffs and their sides as the rows of a table for devices, [C, 6] float64."""
-    den = 1.0 if axes is None else axes.y.den * axes.x.den
+    den = 1.0 if axes is None else axes.den
     rows = [(cutoff, *sides(float(cutoff), den, dtype), 0.0, 0.0) for cutoff in cutoffs]
     return np.array(rows, np.float64).reshape(-1, 6)
 

@@ -50,14 +50,15 @@ REPLACEMENTS = {
         r"pass --num-classes 2 --threshold \1"
     ),
     r"\bpass convention=segpost\.Convention\(kind=\"probabilities\"\), with segpost\.softmax.*": (
-        "leave confidence out of --want, or save np.log(probabilities), of which they are the "
-        "softmax"
+        "pass --probabilities with --volume; of images leave confidence out of --want, or save "
+        "np.log(probabilities), of which they are the softmax"
     ),
     r", or convention=segpost\.Convention\(kind=\"probabilities\"\) to have.*": "",
     r"[;,] (?:or )?(?:pass )?nan=\"propagate\"[^;]*": "",
     r"\ballow_missing=True": "--allow-missing",
     r"\baxis=(-\d)": r"--axis \1",
     r"\bsize=\((\d+), (\d+)\)": r"--size \1 \2",
+    r"\bnearest_axis=(\d)": r"--nearest-axis \1",
     r"\bquantization=\(scale, zero_point\)": "--quantization SCALE ZERO",
     r"\bthreshold=([\d.]+)": r"--threshold \1",
     r"\bignore_index=(-?\d+)": r"--ignore-index \1",

@@ -40,6 +40,14 @@ def positive_integers(text: str) -> list[int]:
     return [positive_integer(part) for part in text.split(",")]
 
 
+def sides(text: str) -> list[int]:
+    """Return the two or three sides of a size, which spaces separate."""
+    numbers = [positive_integer(part) for part in text.split()]
+    if len(numbers) not in (2, 3):
+        raise argparse.ArgumentTypeError(f"takes H W, of volumes D H W, got {text}")
+    return numbers
+
+
 def shard(text: str) -> tuple[int, int]:
     """Return the position of a shard, from 0, and how many shards there are, of I/N."""
     index, _, count = text.partition("/")

@@ -7,6 +7,7 @@ EXTRAS = {
     "cli": ("PIL", "matplotlib", "tqdm"),
     "demo": ("sklearn",),
     "geo": ("rasterio", "zarr"),
+    "medical": ("nibabel",),
 }
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from segpost._core.text import suggest_name
@@ -20,6 +21,7 @@ class CommandParser(argparse.ArgumentParser):
     """
 
     declare: Callable[[CommandParser], None] | None = None  # called when it is first used
+    joined_options: Sequence[str] = ()  # whose values are one word: as many numbers as follow
     describe_words: Callable[[Sequence[str]], str] | None = None  # the cure of words too many
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -37,6 +39,7 @@ class CommandParser(argparse.ArgumentParser):
                 break
             if word.startswith("--") and " " not in word:
                 self._check_option(word.partition("=")[0])
+        words = _join_numbers(words, self.joined_options)
         result, rest = super().parse_known_args(words, namespace)
         if rest:
             cure = "" if self.describe_words is None else self.describe_words(rest)
@@ -66,6 +69,21 @@ class CommandParser(argparse.ArgumentParser):
         """Print usage and message, and exit with status 2."""
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.prog}: error: {as_printable(message)}\n")
+
+
+def _join_numbers(words: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Return words, in which the numbers behind an option are one word."""
+    joined: list[str] = []
+    remaining = list(words)
+    while remaining:
+        joined.append(remaining.pop(0))
+        if joined[-1] == "--":
+            break
+        if joined[-1] in options:
+            numbers = list(takewhile(str.isdecimal, remaining))
+            joined += [" ".join(numbers)] if numbers else []
+            del remaining[: len(numbers)]
+    return joined + remaining
 
 
 class HelpFormatter(argparse.HelpFormatter):

@@ -8,7 +8,6 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from segpost._backends import registry
-from segpost._backends.reference.crf import energies
 from segpost._core.arrays import Array, InputArray, widen
 from segpost._core.contract import LabelErrors, Pairwise, Unary, UnaryErrors
 from segpost._core.device import context_of
@@ -106,6 +105,8 @@ class UnaryBatch(NamedTuple):
 
     def _add_later_errors(self, errors: UnaryErrors, n: int) -> UnaryErrors:
         """Return the counts of image `n` and all later ones, with the positions of image `n`."""
+        from segpost._backends.reference.crf import energies  # for errors alone
+
         for later in range(n + 1, self.num_images):
             more = energies(self.image(later))[1]
             errors = errors._replace(

@@ -24,6 +24,7 @@ array([[1, 1],
        [0, 0]])
 """
 
+from segpost.evaluation.class_names import NamedClasses, read_class_names
 from segpost.evaluation.classes import Classes, build_classes, read_thing_classes
 from segpost.evaluation.counting import CountSum, PairCounter, PairCounts, PairResult, count_pairs
 from segpost.evaluation.evaluation import Evaluation
@@ -52,6 +53,7 @@ __all__ = [
     "EvaluationOptions",
     "IncompleteError",
     "LabelTable",
+    "NamedClasses",
     "Outcome",
     "Pair",
     "PairArrays",
@@ -74,6 +76,7 @@ __all__ = [
     "find_images",
     "merge_shards",
     "pair_files",
+    "read_class_names",
     "read_label_table",
     "read_thing_classes",
     "resize_nearest",

@@ -104,11 +104,16 @@ class PairCounter:
         try:
             arrays = reader.read(pair)
             counts = self.empty_counts()
+            if counts.measures and arrays.are_volumes:
+                raise ValueError(
+                    "target is a volume, and measures= and instances= count images alone"
+                )
             counts.cm.update(
                 preds=arrays.preds,
                 target=arrays.target,
                 ids=[pair.id],
-                axis=options.axis,
+                axis=reader.class_axis(arrays),
+                volume=arrays.are_volumes,
                 grid=options.grid,
                 threshold=options.threshold,
             )

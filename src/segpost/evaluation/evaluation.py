@@ -12,6 +12,7 @@ from segpost._core.arguments import ClassNames, as_names, check_choice
 from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost.color.palette import as_palette
+from segpost.evaluation.class_names import find_dataset_file
 from segpost.evaluation.classes import Classes, build_classes
 from segpost.evaluation.counting import PairCounter, PairResult
 from segpost.evaluation.label_maps import read_label_table
@@ -49,6 +50,8 @@ class Evaluation:
     ----------
     preds, targets : path
         A folder, searched with everything below it; a file; or a .txt file with a path a line.
+        Targets that are NIfTI files (.nii, .nii.gz) are volumes, and each is one image; their
+        predictions are NIfTI files of the same size and affine, or arrays.
     num_classes : int, optional
         Number of classes, where neither a palette nor names tell it.
     palette : str or Palette, optional
@@ -235,6 +238,7 @@ class Evaluation:
             max_pixels=self.max_pixels,
         )
         maps_targets = table is not None and options.maps_targets
+        self._check_number_of_classes()
         classes = build_classes(
             num_classes=self.num_classes,
             palette=self.palette,
@@ -245,6 +249,17 @@ class Evaluation:
         )
         reader = PairReader(classes, options, table)
         return PairCounter(reader, (*self._boundary_measures(classes), *self._instances(classes)))
+
+    def _check_number_of_classes(self) -> None:
+        """Raise where nothing says how many classes there are, but a file beside the data does."""
+        if (self.num_classes, self.palette, self.class_names) != (None, None, None):
+            return
+        path = find_dataset_file(Path(self.targets), Path(self.preds))
+        if path is not None:
+            raise ValueError(
+                "how many classes are there? Give num_classes=N, palette=NAME or class_names=: "
+                f"{path} has names"
+            )
 
     def _boundary_measures(self, classes: Classes) -> tuple[Accumulator, ...]:
         settings: dict[str, dict[str, Any]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,11 @@ from typing import NamedTuple, overload
 from segpost._core.text import display_path, format_names
 from segpost.files.images import IMAGE_SUFFIXES, LABEL_SUFFIXES
 from segpost.files.listing import DataFile, is_single_file, list_files
+from segpost.files.nifti import NIFTI_SUFFIXES, is_nifti
 from segpost.files.tensors import LOGITS_SUFFIXES
+
+FIRST_CHANNEL = "_0000"
+CHANNEL = re.compile(r"_\d{4}$")  # that nnU-Net puts behind the names of images
 
 
 class Pair(NamedTuple):
@@ -154,8 +159,9 @@ def pair_files(
     ValueError, OSError
         If a source holds no such files, names are ambiguous, or nothing pairs.
     """
-    pred_files = list_files(preds, "preds=", (*LABEL_SUFFIXES, *LOGITS_SUFFIXES), pred_suffixes)
-    target_files = list_files(targets, "targets=", LABEL_SUFFIXES, target_suffixes)
+    target_kinds = (*LABEL_SUFFIXES, *NIFTI_SUFFIXES)
+    pred_files = list_files(preds, "preds=", (*target_kinds, *LOGITS_SUFFIXES), pred_suffixes)
+    target_files = list_files(targets, "targets=", target_kinds, target_suffixes)
     roots = pred_files[0].folder, target_files[0].folder
     if is_single_file(preds) and is_single_file(targets):
         (pred,), (target,) = pred_files, target_files
@@ -223,10 +229,15 @@ def add_instances(
 
 
 def find_images(images: Path, ids: Iterable[str]) -> dict[str, Path]:
-    """Return the image of every id that has one in a folder, by path, or else by name alone."""
+    """Return the image of every id that has one in a folder, by path, or else by name alone.
+
+    Of volumes it may be nnU-Net's first channel, whose name ends in _0000.
+    """
     by_key: dict[str, Path] = {}
-    for file in list_files(images, "images=", IMAGE_SUFFIXES):
+    for file in list_files(images, "images=", (*IMAGE_SUFFIXES, *NIFTI_SUFFIXES)):
         by_key.setdefault(file.key, file.path)
+        if file.key.endswith(FIRST_CHANNEL) and is_nifti(file.path):
+            by_key.setdefault(file.key.removesuffix(FIRST_CHANNEL), file.path)
     by_name = {_last_part(key): path for key, path in sorted(by_key.items(), reverse=True)}
     paths = {id_: by_key.get(id_) or by_name.get(_last_part(id_)) for id_ in ids}
     return {id_: path for id_, path in paths.items() if path is not None}
@@ -301,8 +312,11 @@ def _describe_no_pairs(keys: Sequence[str], targets: Sequence[str], what: str) -
     noun, plural, argument = "prediction", "predictions", "pred_suffixes="
     if what == "instances=":
         noun, plural, argument = "map of instances", "maps", "instance_suffixes="
+    hint = ""
+    if {CHANNEL.sub("", _last_part(key)) for key in keys} & set(map(_last_part, targets)):
+        hint = ". In nnU-Net's folders _0000 ends the names of images, not those of labels"
     return (
         f"no {noun} has the name of a target: {plural} are {format_names(keys)}, targets "
         f"{format_names(targets)}; {argument} and target_suffixes= take off what differs at the "
-        "end"
+        f"end{hint}"
     )

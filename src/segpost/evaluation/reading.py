@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,9 @@ from segpost.evaluation.classes import Classes
 from segpost.evaluation.label_maps import LabelTable, resize_nearest
 from segpost.evaluation.options import EvaluationOptions
 from segpost.evaluation.pairing import Pair
+from segpost.files.geometry import VolumeGeometry, check_same_geometry, format_size
 from segpost.files.images import Size, read_labels
+from segpost.files.nifti import is_nifti, read_nifti_header, read_nifti_labels
 from segpost.files.tensors import LOGITS_SUFFIXES, read_logits
 
 COLORS_CURE = "colors=PALETTE reads the labels from its colors, if it was drawn with that palette"
@@ -30,11 +33,16 @@ class PairArrays(NamedTuple):
     ----------
     preds : array
         Labels of the shape of `target`, or logits.
-    target : integer array of shape (H, W)
+    target : integer array of shape (H, W), of volumes (D, H, W)
     """
 
     preds: Array
     target: Array
+
+    @property
+    def are_volumes(self) -> bool:
+        """Whether the pair is one of volumes."""
+        return self.target.ndim == 3
 
 
 class PairError(Exception):
@@ -73,17 +81,27 @@ class PairReader:
         """
         table, options = self.label_table, self.options
         with _about_file(pair.target):
-            target = read_labels(pair.target, self._decoder(), self._check_pixels, COLORS_CURE)
+            geometry = None
+            if is_nifti(pair.target):
+                target, geometry = read_nifti_labels(pair.target, self._check_voxels)
+            else:
+                target = read_labels(pair.target, self._decoder(), self._check_pixels, COLORS_CURE)
             if table is not None and options.maps_targets:
                 target = table(target)
-        size = (target.shape[0], target.shape[1])
         with _about_file(pair.preds):
-            preds = self._read_prediction(pair.preds, size)
-            if preds.ndim == 2:
+            if geometry is not None:
+                preds = self._read_volume(pair, geometry)
+            elif is_nifti(pair.preds):
+                raise ValueError(
+                    f"the prediction is a volume, its target {display_path(pair.target)} an image"
+                )
+            else:
+                preds = self._read_prediction(pair.preds, (target.shape[0], target.shape[1]))
+            if preds.ndim == target.ndim:
                 if table is not None and options.maps_predictions:
                     preds = table(preds)
-                if preds.shape != size:
-                    preds = resize_nearest(preds, size)
+                if preds.shape != target.shape:
+                    preds = resize_nearest(preds, (target.shape[0], target.shape[1]))
             elif table is not None and options.maps_predictions:
                 raise ValueError(f"map_to={options.map_to}: it holds logits, not labels to map")
         return PairArrays(preds, target)
@@ -101,18 +119,24 @@ class PairReader:
 
     def as_labels(self, arrays: PairArrays) -> Array:
         """Return the predicted labels of a pair, for logits those that `postprocess` returns."""
-        if arrays.preds.ndim == 2:
+        if arrays.preds.ndim == arrays.target.ndim:
             return arrays.preds
         from segpost.pipeline.api import postprocess  # slow to import, needed for logits only
 
         labels: Array = postprocess(
             arrays.preds,
-            axis=self.options.axis,
-            size=(arrays.target.shape[0], arrays.target.shape[1]),
+            axis=self.class_axis(arrays),
+            volume=arrays.are_volumes,
+            size=arrays.target.shape,
             grid=self.options.grid,
             threshold=self.options.threshold,
         ).labels
         return labels
+
+    def class_axis(self, arrays: PairArrays) -> int:
+        """Return the class axis of the logits of a pair."""
+        axis = self.options.axis
+        return -4 if axis == -3 and arrays.are_volumes else axis
 
     def read_instances(self, pair: Pair, size: Size) -> Array | None:
         """Return the instance map of a pair, which must have the size of its target.
@@ -162,6 +186,44 @@ class PairReader:
             self._check_prediction_size(size, target_size)
 
         return read_labels(path, self._decoder(), check, COLORS_CURE)
+
+    def _read_volume(self, pair: Pair, geometry: VolumeGeometry) -> Array:
+        """Return labels that fit a target of this geometry, or logits (C, D, H, W)."""
+        path = pair.preds
+
+        def check(own: VolumeGeometry) -> None:
+            names = f"prediction {display_path(path)}", f"target {display_path(pair.target)}"
+            check_same_geometry(own, names[0], geometry, names[1])
+
+        if is_nifti(path):
+            header = read_nifti_header(path)
+            if len(header.shape) == 3:
+                return read_nifti_labels(path, check).labels
+            check(header.geometry)
+        elif path.suffix.lower() not in LOGITS_SUFFIXES:
+            raise ValueError(
+                f"the prediction is an image, its target {display_path(pair.target)} a volume"
+            )
+        array = read_logits(path, self.options.key)
+        if array.ndim == 3 and array.dtype.kind in "iub":
+            check(geometry._replace(shape=(array.shape[0], array.shape[1], array.shape[2])))
+            return array
+        if array.ndim == 5 and len(array) == 1:
+            array = array[0]
+        if array.ndim != 4 or 0 in array.shape:
+            raise ValueError(
+                f"it holds {array.dtype} of shape {array.shape}; wanted are integer labels "
+                "(depth, height, width) or logits (classes, depth, height, width) of one volume"
+            )
+        return array
+
+    def _check_voxels(self, geometry: VolumeGeometry) -> None:
+        """Refuse volumes of too many voxels."""
+        if prod(geometry.shape) > self.options.max_pixels:
+            raise ValueError(
+                f"{format_size(geometry.shape)} are more voxels than "
+                f"max_pixels={self.options.max_pixels}"
+            )
 
     def _check_pixels(self, size: Size) -> None:
         """Refuse images of too many pixels."""

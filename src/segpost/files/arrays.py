@@ -53,7 +53,7 @@ def read_array(path: Path, index: int | None = None) -> Array:
         If the file is damaged, holds objects, holds several arrays and none called ``logits``, or
         its array has no such element.
     """
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         if _is_archive(file, path):
             return take_element(_read_archive(file, path), index)
         header = _read_header(file, path)
@@ -70,6 +70,21 @@ def read_array(path: Path, index: int | None = None) -> Array:
         count = prod(shape[1:])
         file.seek(header.offset + index * count * header.dtype.itemsize)
         return _read_values(file, header.dtype, count).reshape(shape[1:])
+
+
+def archive_array_name(path: Path) -> str:
+    """Return the name of the array that is read of an .npz file.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `read_array_header`.
+    """
+    import zipfile
+
+    with open_regular(path) as file, _wrap_errors(path), zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+    return _member_name(names).removesuffix(".npy")
 
 
 def take_element(array: Array, index: int | None) -> Array:
@@ -94,7 +109,7 @@ def read_array_header(path: Path) -> ArrayHeader:
     ValueError, OSError
         As `read_array`, but for damage behind the header.
     """
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         if not _is_archive(file, path):
             return _read_header(file, path)
         import zipfile
@@ -108,7 +123,7 @@ def read_array_header(path: Path) -> ArrayHeader:
             return _read_header(member, path)._replace(offset=-1)
 
 
-def _open_regular(path: Path) -> FileIO:
+def open_regular(path: Path) -> FileIO:
     """Open a file for reading; a pipe would wait for its writer."""
     status = os.stat(path)
     if stat.S_ISDIR(status.st_mode):

@@ -47,6 +47,7 @@ NOT_LABELS = ("_color", "_instanceIds", "_instanceTrainIds")
 INSTANCES = ("_instanceIds",)
 ALL_SUFFIXES = (*INSTANCE_SUFFIXES, *SUFFIXES)
 DIGITS = re.compile(r"([0-9]+)")
+DOUBLE_ENDINGS = (".nii.gz",)
 
 ListedFile = tuple[str, int | None, int | None]  # name relative to the folder, inode, size
 
@@ -99,14 +100,15 @@ def list_files(
     if is_single_file(source):
         if not source.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
-        only_key = _file_key(source.name, suffixes, instances) or source.stem
+        own_key = _file_key(source.name, suffixes, instances)
+        only_key = own_key or name_without_ending(source)
         return [DataFile(only_key, source.name, source.parent)]
     is_list = source.suffix.lower() == ".txt"
     folder = source.parent if is_list else source
     listed = _read_list(source) if is_list else _list_entries(source)
-    files = [file for file in listed if _suffix(file[0]).lower() in kinds]
+    files = [file for file in listed if _ending(file[0]) in kinds]
     if not files:
-        others = sorted({_suffix(name).lower() for name, _, _ in listed} - {""})
+        others = sorted({_ending(name) for name, _, _ in listed} - {""})
         raise ValueError(
             f"{what}: {display_path(source)} holds no {', '.join(dict.fromkeys(kinds))} file"
             + (f", but {len(listed)} of {', '.join(others[:MAX_NAMES])}" if others else "")
@@ -129,6 +131,24 @@ def list_files(
 def is_single_file(source: Path) -> bool:
     """Return whether a source is one file, not a folder or a list."""
     return not source.is_dir() and source.suffix.lower() != ".txt"
+
+
+def file_ending(path: Path) -> str:
+    """Return the ending of the name of a file, in lower case; that of .nii.gz is both parts.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from segpost.files.listing import file_ending
+    >>> file_ending(Path("case.1.nii.gz")), file_ending(Path("a.PNG"))
+    ('.nii.gz', '.png')
+    """
+    return _ending(path.name)
+
+
+def name_without_ending(path: Path) -> str:
+    """Return the name of a file without what `file_ending` returns."""
+    return path.name[: len(path.name) - len(file_ending(path))]
 
 
 def walk_folder(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -235,6 +255,15 @@ def _regular_status(path: str) -> os.stat_result | None:
     return status if stat.S_ISREG(status.st_mode) else None
 
 
+def _ending(name: str) -> str:
+    """Return the ending of a name as `file_ending` does."""
+    last = _suffix(name).lower()
+    if last != ".gz":
+        return last
+    double = _suffix(name[: -len(last)]).lower() + last
+    return double if double in DOUBLE_ENDINGS else last
+
+
 def _suffix(name: str) -> str:
     """Return the end of a name from its last dot on, as `pathlib.PurePath.suffix`."""
     start, _, end = name.rpartition(".")
@@ -244,7 +273,8 @@ def _suffix(name: str) -> str:
 def _file_key(name: str, suffixes: Sequence[str], instances: bool) -> str | None:
     """Return a name without its suffixes, or None where the file is not one of the data set."""
     before, slash, last = name.rpartition("/")
-    stem = last.rpartition(".")[0] or last
+    is_double = last.lower().endswith(DOUBLE_ENDINGS)
+    stem = (last[:-3] if is_double else last).rpartition(".")[0] or last
     if suffixes:
         for end in suffixes:
             for name_part in (stem, last):  # without and with the ending of the file

@@ -20,6 +20,7 @@ from segpost.files.arrays import (
     read_array_header,
     take_element,
 )
+from segpost.files.nifti import is_nifti, read_nifti, read_nifti_header
 from segpost.files.safetensors import iter_values, read_slots
 from segpost.files.sandbox import run_reader
 
@@ -39,7 +40,7 @@ class Tensor(NamedTuple):
 
 
 def read_logits(path: Path, key: str | None = None, index: int | None = None) -> Array:
-    """Return the array of an .npy or .npz file, or a tensor of a .safetensors, .pt or .h5 file.
+    """Return the array of an .npy, .npz or NIfTI file, or a tensor of .safetensors, .pt or .h5.
 
     Parameters
     ----------
@@ -61,8 +62,10 @@ def read_logits(path: Path, key: str | None = None, index: int | None = None) ->
     ValueError, OSError
         If the file is damaged or refused, or has not one such tensor.
     ModuleNotFoundError
-        If torch or h5py is needed and not installed.
+        If torch, h5py or nibabel is needed and not installed.
     """
+    if is_nifti(path):
+        return read_nifti(path, index)
     if path.suffix.lower() not in TENSOR_SUFFIXES:
         return read_array(path, index)
     if path.suffix.lower() == ".safetensors":
@@ -81,6 +84,9 @@ def read_logits_header(path: Path, key: str | None = None) -> ArrayHeader:
         As `read_logits`, but for damage of the values.
     """
     suffix = path.suffix.lower()
+    if is_nifti(path):
+        header = read_nifti_header(path)
+        return ArrayHeader(header.shape, header.read_dtype, False, -1)
     if suffix not in TENSOR_SUFFIXES:
         return read_array_header(path)
     is_safetensors = suffix == ".safetensors"

@@ -17,7 +17,7 @@ from segpost._core.validation import check_on_cpu
 class MaskOutput(NamedTuple):
     """Memory for masks whose rows are contiguous, and the output that they become."""
 
-    masks: Array  # [N, C, H, W]
+    masks: Array  # [N, C, H, W], of volumes [N, C, D, H, W]
     output: OutputArray
     is_copied: bool  # to the output at the end
 
@@ -25,32 +25,32 @@ class MaskOutput(NamedTuple):
         """Return the caller's kind of array."""
         if self.is_copied:
             target = self.output.array
-            target[...] = _with_class_axis(self.masks, target.ndim == 4, -1)
+            target[...] = _with_classes_last(self.masks, target.ndim == self.masks.ndim)
         return self.output.result()
 
 
 def mask_output(out: object, shape: tuple[int, ...], source: InputLogits) -> MaskOutput:
-    """Return memory for masks of a shape (N, C, H, W), which have the axes of the logits.
+    """Return memory for masks of a shape (N, C, H, W) or (N, C, D, H, W), with the logits' axes.
 
     Raises
     ------
     TypeError, ValueError
         If `out` does not fit.
     """
-    array, is_batch = source.array, source.array.array.ndim == 4
-    if source.class_axis == -3:
+    array, is_batch = source.array, source.array.array.ndim == len(shape)
+    if source.class_axis != -1:
         own = shape if is_batch else shape[1:]
         output = allocate_output(out, own, np.uint8, array.wrap, array.array, packed=1)
         return MaskOutput(output.array if is_batch else output.array[None], output, False)
     if out is None:
         masks = context_of(array.array).empty(shape, np.uint8)
-        view = _with_class_axis(masks, is_batch, -1)
+        view = _with_classes_last(masks, is_batch)
         return MaskOutput(masks, OutputArray(view, array.wrap), False)
-    n, classes, height, width = shape
-    own = (n, height, width, classes) if is_batch else (height, width, classes)
+    n, classes, *size = shape
+    own = (n, *size, classes) if is_batch else (*size, classes)
     output = allocate_output(out, own, np.uint8, array.wrap, array.array)
-    masks = (output.array if is_batch else output.array[None]).transpose(0, 3, 1, 2)
-    if width < 2 or masks.strides[3] == 1:
+    masks = np.moveaxis(output.array if is_batch else output.array[None], -1, 1)
+    if size[-1] < 2 or masks.strides[-1] == 1:
         return MaskOutput(masks, output, False)
     check_on_cpu(
         array.array,
@@ -62,9 +62,9 @@ def mask_output(out: object, shape: tuple[int, ...], source: InputLogits) -> Mas
     return MaskOutput(np.empty(shape, np.uint8), output, True)
 
 
-def _with_class_axis(masks: Array, is_batch: bool, class_axis: int) -> Array:
-    """Return masks (N, C, H, W) with the axes of the logits."""
-    masks = np.moveaxis(masks, -3, class_axis)
+def _with_classes_last(masks: Array, is_batch: bool) -> Array:
+    """Return masks (N, C, ...) with their classes last."""
+    masks = np.moveaxis(masks, 1, -1)
     return masks if is_batch else masks[0]
 
 

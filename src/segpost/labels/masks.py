@@ -18,11 +18,13 @@ from segpost._core.contract import LogitErrors, Logits
 from segpost._core.degenerate_logits import may_be_degenerate, warn_of_label_map
 from segpost._core.logits import InputLogits, as_logits, check_quantized, resolve_quantization
 from segpost._core.run_lengths import RunLengths, keep_connected
-from segpost._core.sampling import Axes, Grid
+from segpost._core.sampling import Grid
 from segpost._core.suspicious_logits import check_sides, warn_of_layout
 from segpost._core.suspicious_probabilities import warn_of_probabilities
 from segpost._core.thresholds import as_thresholds, cutoffs
 from segpost.labels.mask_outputs import as_class_order, mask_output, paint_labels, paint_masks
+from segpost.labels.volume_masks import binarize_volumes, volume_output
+from segpost.labels.volumes import are_volumes, resolve_nearest_axis
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
 
@@ -43,7 +45,9 @@ class BinarizeSettings(TypedDict, total=False):
     grid: Grid
     letterbox: Letterbox | None
     scale: float | Sequence[float] | None
-    axis: int
+    axis: int | None
+    volume: bool | None
+    nearest_axis: int | None
     quantization: tuple[float, float] | None
     hysteresis: tuple[Probability, Probability] | None
     class_order: Sequence[int] | None
@@ -88,7 +92,9 @@ def binarize(
     letterbox: Letterbox | None = None,
     scale: float | Sequence[float] | None = None,
     encoding: MaskEncoding = "mask",
-    axis: int = -3,
+    axis: int | None = None,
+    volume: bool | None = None,
+    nearest_axis: int | None = None,
     quantization: tuple[float, float] | None = None,
     hysteresis: tuple[Probability, Probability] | None = None,
     class_order: Sequence[int] | None = None,
@@ -104,8 +110,8 @@ def binarize(
     Parameters
     ----------
     logits : array of shape (C, h, w) or (N, C, h, w)
-        As in `argmax`, of images; C is the number of masks. Before the sigmoid. Integers need
-        `quantization`.
+        As in `argmax`, of images or volumes; C is the number of masks. Before the sigmoid.
+        Integers need `quantization`.
     threshold : float, or one a class
         A probability in 0..1. A pixel is set where sigmoid(v) > threshold, with v its interpolated
         logit: where v > ln(threshold / (1 - threshold)), compared without a rounding error. At
@@ -117,8 +123,10 @@ def binarize(
         ``numpy.packbits(mask, axis=-1)`` along the width. "rle": COCO's run-length codes, equal to
         those of pycocotools. "labels": one label map, in which later classes cover earlier ones,
         as of nnU-Net's regions.
-    axis : int
-        The class axis, -3 or -1; masks have it, too.
+    axis : int, optional
+        The class axis, -3 (default; of volumes -4) or -1; masks have it, too.
+    volume, nearest_axis : optional
+        As in `argmax`. Volumes have the encodings "mask" and "labels", without hysteresis.
     quantization : (scale, zero_point), optional
         A real logit is scale * (value - zero_point).
     hysteresis : (low, high), optional
@@ -172,18 +180,32 @@ def binarize(
         (encoding, "encoding", ENCODINGS),
     ):
         arguments.check_choice(value, name, allowed)
-    source = as_logits(logits, axis, min_classes=0)
+    is_volume = are_volumes(volume, axis, size)
+    spatial = 3 if is_volume else 2
+    source = as_logits(logits, -spatial - 1 if axis is None else axis, spatial, min_classes=0)
     quantization = resolve_quantization(quantization)
     _check_values(source, quantization)
     shape = source.logits.values.shape
     levels = _as_levels(threshold, hysteresis, shape[1])
     order = as_class_order(class_order, shape[1], encoding)
-    plan = _plan(source, levels, size, grid, letterbox, scale, quantization or (1.0, 0.0))
+    nearest = resolve_nearest_axis(nearest_axis, is_volume)
+    if is_volume:
+        _refuse_encoding(encoding, hysteresis)
+    plan = _plan(source, levels, size, grid, letterbox, scale, nearest, quantization or (1.0, 0.0))
     if encoding == "rle":
         if out is not None:
             raise ValueError('out is for arrays; encoding="rle" returns a list')
         codes = _codes(plan, nan, check)
         return codes if source.array.array.ndim == 4 else codes[0]
+    if is_volume:
+        order = order if encoding == "labels" else None
+        output = volume_output(out, plan.shape, source, order)
+        if output.masks.size:
+            counts = binarize_volumes(
+                plan.logits, plan.axes, plan.cutoffs, order, output.masks, check
+            )
+            _raise_bad_values(counts, plan, nan)
+        return output.result()
     if encoding == "labels":
         return _labels(plan, source, order, nan, check, out).result()
     return _masks(plan, source, encoding == "bits", nan, check, out)
@@ -193,14 +215,14 @@ class _Plan(NamedTuple):
     """Checked arguments: logits (N, C, h, w), and the cutoffs of their weighted sums."""
 
     logits: Logits
-    axes: Axes | None
+    axes: Any  # Axes, of volumes VolumeAxes, or None
     cutoffs: Array  # [C] float64
     low: Array | None  # those of hysteresis: smaller or equal
-    size: tuple[int, ...]  # (H, W)
+    size: tuple[int, ...]  # (H, W), of volumes (D, H, W)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the masks, (N, C, H, W)."""
+        """The shape of the masks, (N, C, H, W) or (N, C, D, H, W)."""
         return (*self.logits.values.shape[:2], *self.size)
 
 
@@ -216,10 +238,22 @@ def _check_values(source: InputLogits, quantization: tuple[float, float] | None)
         )
     if may_be_degenerate(source.logits) and quantization is None:
         warn_of_label_map(source.array)
-    warn_of_layout(source.array, source.class_axis)
+    if source.logits.values.ndim == 4:
+        warn_of_layout(source.array, source.class_axis)
     warn_of_probabilities(
         source.array, "logits", "compare them yourself, or pass np.log(logits / (1 - logits))"
     )
+
+
+def _refuse_encoding(encoding: str, hysteresis: object) -> None:
+    """Refuse what volumes do not have."""
+    if encoding not in ("mask", "labels"):
+        raise ValueError(
+            f'encoding={encoding!r} is for images: volumes have "mask" and "labels"; for the bits '
+            "call numpy.packbits(masks, axis=-1)"
+        )
+    if hysteresis is not None:
+        raise ValueError("hysteresis is for images, got logits of volumes: pass threshold=")
 
 
 def _as_levels(
@@ -263,14 +297,16 @@ def _plan(
     grid: Grid,
     letterbox: Letterbox | None,
     scale: float | Sequence[float] | None,
+    nearest: int | None,
     quantization: tuple[float, float],
 ) -> _Plan:
     """Plan the resampling, and compute the cutoffs."""
     logits, array, class_axis = source
     grid_size = logits.values.shape[2:]
+    is_image = len(grid_size) == 2
     has_size = size is not None and letterbox is None and grid_size[0] != grid_size[1]
-    output, axes, region, origin = plan_resampling(grid_size, size, grid, letterbox, scale)
-    if has_size:
+    output, axes, region, origin = plan_resampling(grid_size, size, grid, letterbox, scale, nearest)
+    if has_size and is_image:
         check_sides(grid_size, output, array.array.shape if class_axis == -3 else None)
     if region is not None:
         logits = logits._replace(values=logits.values[region], origin=origin)

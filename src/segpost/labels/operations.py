@@ -23,9 +23,10 @@ from segpost._core.sampling import Grid
 from segpost._core.suspicious_logits import (
     check_sides,
     warn_of_layout,
+    warn_of_volume_axis,
 )
 from segpost._core.suspicious_probabilities import warn_before_softmax
-from segpost.labels.volumes import label_volumes
+from segpost.labels.volumes import are_volumes, label_volumes, resolve_nearest_axis
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
 
@@ -46,6 +47,7 @@ def argmax(
     letterbox: Letterbox | None = ...,
     scale: float | Sequence[float] | None = ...,
     volume: bool | None = ...,
+    nearest_axis: int | None = ...,
     nan: NanRule = ...,
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
@@ -60,6 +62,7 @@ def argmax(
     letterbox: Letterbox | None = ...,
     scale: float | Sequence[float] | None = ...,
     volume: bool | None = ...,
+    nearest_axis: int | None = ...,
     nan: NanRule = ...,
     check: Check = ...,
     out: ArrayT | None = ...,
@@ -74,6 +77,7 @@ def argmax(
     letterbox: Letterbox | None = ...,
     scale: float | Sequence[float] | None = ...,
     volume: bool | None = ...,
+    nearest_axis: int | None = ...,
     nan: NanRule = ...,
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
@@ -87,6 +91,7 @@ def argmax(
     letterbox: Letterbox | None = None,
     scale: float | Sequence[float] | None = None,
     volume: bool | None = None,
+    nearest_axis: int | None = None,
     nan: NanRule = "raise",
     check: Check = "sync",
     out: Any = None,
@@ -121,6 +126,9 @@ def argmax(
         of integers up to 4096.
     volume : bool, optional
         Whether the logits are volumes. Of four dimensions they are a batch of images by default.
+    nearest_axis : int, optional
+        The axis of a volume, 0, 1 or 2 of (D, H, W), along which the nearest logit is taken: at
+        floor(coordinate + 1/2). The others interpolate. That is nnU-Net's separate z.
     nan : {"raise", "propagate"}
         NaN is an error, or the first NaN wins, as in NumPy and torch.
     check : {"sync", "deferred", "off"}
@@ -157,21 +165,24 @@ def argmax(
     """
     arguments.check_choice(nan, "nan", arguments.NAN_RULES)
     arguments.check_choice(check, "check", arguments.CHECKS)
-    is_volume = _are_volumes(volume, axis, size)
+    is_volume = are_volumes(volume, axis, size)
     spatial = 3 if is_volume else 2
     source = as_logits(logits, -spatial - 1 if axis is None else axis, spatial)
     argument, array, class_axis = source
     shape = argument.values.shape
     if may_be_degenerate(argument):
         refuse_degenerate_logits(source, type(logits), CallSettings())
-    if not is_volume:
+    if is_volume:
+        warn_of_volume_axis(array, class_axis)
+    else:
         may_be_volume = shape[0] > 1 and axis is None and size is None and volume is None
         warn_of_layout(array, class_axis, VOLUME_CURE if may_be_volume else "")
     has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
     dtype = label_dtype(shape[1])
     pixel_bytes = 0 if out is not None else shape[0] * (1 if dtype is np.uint8 else 4)
+    nearest = None if nearest_axis is None else resolve_nearest_axis(nearest_axis, is_volume)
     size, axes, region, origin = plan_resampling(
-        shape[2:], size, grid, letterbox, scale, pixel_bytes=pixel_bytes
+        shape[2:], size, grid, letterbox, scale, nearest, pixel_bytes=pixel_bytes
     )
     if has_size:
         check_sides(shape[2:], size, array.array.shape if axis is None else None)
@@ -192,24 +203,6 @@ def argmax(
         if nan == "raise" and (counts.nan_count or counts.undefined_count):
             errors.raise_bad_logits(counts, argument, shape)
     return output.result()
-
-
-def _are_volumes(volume: object, axis: object, size: Sequence[int] | None) -> bool:
-    """Return whether logits are volumes: as the argument says, or as axis and size imply."""
-    if volume is axis is None and (size is None or (type(size) is tuple and len(size) == 2)):
-        return False
-    sides = len(size) if isinstance(size, (tuple, list, np.ndarray)) else None
-    implies_volumes = axis == -4 or sides == 3
-    implies_images = axis == -3 or sides == 2
-    if volume is None:
-        if size is not None and sides == 3 and axis is None:
-            arguments.refuse_image_shape(size)
-        return implies_volumes
-    if not isinstance(volume, bool):
-        raise TypeError(f"volume must be True or False, got {volume!r}")
-    if implies_images if volume else implies_volumes:
-        raise ValueError(f"volume={volume} contradicts axis={axis!r} and size={size!r}")
-    return volume
 
 
 @overload

@@ -40,6 +40,7 @@ def confusion_matrix(
     ignore_index: int | Iterable[int] | None = ...,
     convention: Convention | ConventionName | None = ...,
     axis: int | None = ...,
+    volume: bool | None = ...,
     grid: Grid | None = ...,
     threshold: float | None = ...,
     quantization: tuple[float, int] | None = ...,
@@ -54,6 +55,7 @@ def confusion_matrix(
     ignore_index: int | Iterable[int] | None = ...,
     convention: Convention | ConventionName | None = ...,
     axis: int | None = ...,
+    volume: bool | None = ...,
     grid: Grid | None = ...,
     threshold: float | None = ...,
     quantization: tuple[float, int] | None = ...,
@@ -68,6 +70,7 @@ def confusion_matrix(
     ignore_index: int | Iterable[int] | None = ...,
     convention: Convention | ConventionName | None = ...,
     axis: int | None = ...,
+    volume: bool | None = ...,
     grid: Grid | None = ...,
     threshold: float | None = ...,
     quantization: tuple[float, int] | None = ...,
@@ -81,6 +84,7 @@ def confusion_matrix(
     ignore_index: int | Iterable[int] | None = None,
     convention: Convention | ConventionName | None = None,
     axis: int | None = None,
+    volume: bool | None = None,
     grid: Grid | None = None,
     threshold: float | None = None,
     quantization: tuple[float, int] | None = None,
@@ -105,6 +109,9 @@ def confusion_matrix(
         probabilities or labels. It defines `axis`, `grid` and `quantization`.
     axis, grid
         The class axis of logits and the sampling grid of their upsampling, as in `argmax`.
+    volume : bool, optional
+        Whether logits are volumes (C, d, h, w) or (N, C, d, h, w), of a target (D, H, W) or
+        (N, D, H, W). Labels of volumes are counted in any case.
     threshold : float, optional
         For one-channel logits of a sigmoid head, as in `postprocess`; there are two classes.
     quantization : (scale, zero_point), optional
@@ -140,7 +147,7 @@ def confusion_matrix(
     classes = as_class_count(num_classes)
     rules = LabelRules(classes, as_ignored_values(ignore_index), refuse_preds=True)
     arguments.check_choice(check, "check", arguments.CHECKS)
-    reading = as_reading(convention, axis, grid, threshold, quantization)
+    reading = as_reading(convention, axis, grid, threshold, quantization, volume)
     pair = as_pair(preds, target, classes, reading)
     matrix = allocate_output(None, (classes, classes), np.int64, pair.wrap, pair.target)
     if context_of(pair.target).on_cpu:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args
 
@@ -131,6 +130,7 @@ class ConfusionMatrix(MatrixCounts):
         ids: Sequence[str | int] | str | int | None = None,
         convention: Convention | ConventionName | None = None,
         axis: int | None = None,
+        volume: bool | None = None,
         grid: Grid | None = None,
         threshold: float | None = None,
         quantization: tuple[float, int] | None = None,
@@ -146,12 +146,16 @@ class ConfusionMatrix(MatrixCounts):
             logits or labels of full size. A list holds images of unequal sizes.
         target : integer array of shape (H, W) or (..., H, W), or a list of them
         ids : str, int, or a sequence of them, optional
-            One name per image, so that no image is counted twice.
+            One name per image, so that no image is counted twice; of volumes, one per volume.
         convention : Convention or str, optional
             The output format of a runtime, as in `postprocess`; `preds` is then its output, of
             logits, probabilities or labels. It defines `axis`, `grid` and `quantization`.
         axis, grid, nan
             For logits, as in `argmax`.
+        volume : bool, optional
+            Whether `target` is a volume (D, H, W), or several (N, D, H, W): each is one image for
+            `ids`, ``per_image=True`` and intervals. By default (D, H, W) are D images. Logits are
+            (C, d, h, w) or (N, C, d, h, w), and become a label map first.
         threshold : float, optional
             For one-channel logits of a sigmoid head, as in `postprocess`; there are two classes.
         quantization : (scale, zero_point), optional
@@ -174,8 +178,8 @@ class ConfusionMatrix(MatrixCounts):
             For labels that are no integers, and arrays that cannot be read.
         """
         self._check_not_reduced()
-        reading = as_reading(convention, axis, grid, threshold, quantization)
         arguments.check_choice(nan, "nan", arguments.NAN_RULES)
+        reading = as_reading(convention, axis, grid, threshold, quantization, volume, nan)
         arguments.check_choice(check, "check", arguments.CHECKS)
         pairs = as_pairs(preds, target, self.num_classes, reading)
         has_ids = ids is not None or self._images.has_ids
@@ -306,7 +310,11 @@ class ConfusionMatrix(MatrixCounts):
 
     def _image_ids(self, ids: Any, pairs: Sequence[PredictionPair]) -> list[str | int] | None:
         """Return one id for each image of the pairs; all images have ids, or none has."""
-        images = sum(math.prod(pair.target.shape[:-2]) for pair in pairs)
+        images = sum(pair.image_count for pair in pairs)
+        if isinstance(ids, (str, int)) and images > 1 == len(pairs):
+            raise ValueError(
+                f"ids has 1 name for {images} images: pass volume=True if target is one volume"
+            )
         names = None if ids is None else as_image_ids(ids, images)
         with self._lock:
             is_mixed = (names is not None) != self._images.has_ids

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -38,10 +39,16 @@ class PredictionPair(NamedTuple):
     axes: Axes | None  # from the logits' grid to the target's
     target: Array  # (..., H, W)
     wrap: Callable[[Array], Any]  # makes a result of the target's array type
+    image_axes: int = 2  # the last axes of the target, which are one image; 3 of volumes
+
+    @property
+    def image_count(self) -> int:
+        """The number of images, or volumes."""
+        return prod(self.target.shape[: -self.image_axes])
 
     def images(self) -> Iterator[PredictionPair]:
-        """Yield a pair for every image; images are the last two axes of the target."""
-        for index in np.ndindex(self.target.shape[:-2]):
+        """Yield a pair for every image or volume."""
+        for index in np.ndindex(self.target.shape[: -self.image_axes]):
             if isinstance(self.preds, Logits):
                 n = index[0] if index else 0
                 preds: Array | Logits = self.preds._replace(values=self.preds.values[n : n + 1])
@@ -147,6 +154,12 @@ def as_pair(preds: Any, target: Any, classes: int, reading: Reading) -> Predicti
     """Convert and check predictions, labels or logits, and their target."""
     preds, kind = reading.pick(preds)
     target_array = as_input_array(target, "target")
+    if reading.volume:
+        from segpost.metrics.volume_pairs import as_volume_labels  # most calls are of images
+
+        preds = as_volume_labels(preds, target_array, classes, reading)
+        of_labels = reading._replace(volume=False, axis=-3, threshold=None, quantization=None)
+        return as_pair(preds, target, classes, of_labels)._replace(image_axes=3)
     preds_array = as_input_array(preds, "preds")
     _check_target(target_array, preds_array)
     labels, shape = target_array.array, preds_array.array.shape
@@ -248,7 +261,7 @@ def _raise_wrong_classes(
     if class_count == 1 and (classes <= 2 or preds.kind in LABEL_KINDS):
         hint = f"; {cure_of_preds(argument, preds, class_axis)}"
     elif shape == (classes, *target_shape):
-        hint = "; they are a volume: pass segpost.argmax(preds, volume=True)"
+        hint = "; they are a volume: pass volume=True"
     elif shape[-1 if class_axis == -3 else -3] == classes:
         hint = f"; pass axis={-1 if class_axis == -3 else -3}"
     raise ValueError(

@@ -8,6 +8,7 @@ from segpost._core.arrays import InputArray
 from segpost._core.logits import resolve_quantization
 from segpost._core.sampling import Grid
 from segpost.labels.decoded import as_label_ids, decode_mask, squeeze_label_maps
+from segpost.labels.volumes import are_volumes
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
 
 
@@ -19,6 +20,8 @@ class Reading(NamedTuple):
     threshold: float | None = None
     quantization: tuple[float, float] | None = None  # (scale, zero_point)
     convention: Convention | None = None
+    volume: bool = False  # preds and target are volumes
+    nan: str = "raise"  # of the logits of volumes
 
     def pick(self, preds: Any) -> tuple[Any, str | None]:
         """Return the array in a network's output, and what it holds where a convention says so."""
@@ -48,6 +51,8 @@ def as_reading(
     grid: Any,
     threshold: float | None,
     quantization: object,
+    volume: bool | None = None,
+    nan: str = "raise",
 ) -> Reading:
     """Return how predictions are read, by a convention and the arguments that it leaves open.
 
@@ -58,12 +63,14 @@ def as_reading(
     ValueError, TypeError
         For a quantization that is none, and an argument that contradicts the convention.
     """
+    is_volume = are_volumes(volume, axis, None)
     if convention is None:
-        if axis is grid is threshold is quantization is None:
+        if axis is grid is threshold is quantization is None and not is_volume:
             return LABELS_OR_LOGITS
         axis = -3 if axis is None else axis
         grid = "half_pixel" if grid is None else grid
     else:
         convention = as_convention(convention)
         axis, grid, quantization = merge_arguments(convention, axis, grid, quantization)
-    return Reading(axis, grid, threshold, resolve_quantization(quantization), convention)
+    scaling = resolve_quantization(quantization)
+    return Reading(axis, grid, threshold, scaling, convention, is_volume, nan)

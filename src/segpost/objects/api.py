@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -12,9 +13,46 @@ from segpost.objects.collection import Regions
 from segpost.objects.components import split_components
 from segpost.objects.from_logits import table_of_logits
 from segpost.objects.sources import table_of_labels, table_of_masks
+from segpost.objects.volumes import VolumeRegions, regions_of_volume
 from segpost.spatial.letterbox import Letterbox
 
 
+@overload
+def regions(
+    labels: Any = ...,
+    *,
+    logits: Any = ...,
+    masks: Any = ...,
+    size: tuple[int, int] | None = ...,
+    grid: Grid = ...,
+    letterbox: Letterbox | None = ...,
+    axis: int | None = ...,
+    num_classes: int | None = ...,
+    confidence: Any = ...,
+    connectivity: int | None = ...,
+    min_area: int = ...,
+    ignore_index: int | None = ...,
+    volume: Literal[False] = ...,
+    spacing: None = ...,
+) -> Regions: ...
+@overload
+def regions(
+    labels: Any,
+    *,
+    logits: None = ...,
+    masks: None = ...,
+    size: None = ...,
+    grid: Grid = ...,
+    letterbox: None = ...,
+    axis: None = ...,
+    num_classes: int | None = ...,
+    confidence: Any = ...,
+    connectivity: int | None = ...,
+    min_area: int = ...,
+    ignore_index: int | None = ...,
+    volume: Literal[True],
+    spacing: Sequence[float] | None = ...,
+) -> VolumeRegions: ...
 def regions(
     labels: Any = None,
     *,
@@ -29,8 +67,10 @@ def regions(
     connectivity: int | None = None,
     min_area: int = 0,
     ignore_index: int | None = None,
-) -> Regions:
-    """Find the regions of one image: area, box, centroid, mean confidence, run-length code.
+    volume: bool = False,
+    spacing: Sequence[float] | None = None,
+) -> Any:
+    """Find the regions of one image or volume: area, box, centroid, confidence, run-length code.
 
     Exactly one of `labels`, `logits` and `masks` is passed. Pixels are read once; everything else
     is computed from runs: pixels of one region that are adjacent in a column.
@@ -38,7 +78,8 @@ def regions(
     Parameters
     ----------
     labels : integer array of shape (H, W), optional
-        A label map: one region for every label, label 0 included.
+        A label map: one region for every label, label 0 included. With ``volume=True`` a label
+        volume (D, H, W).
     logits : array of shape (C, h, w), optional
         A region for every label of ``segpost.argmax(logits, size=size, ...)``; the native backend
         has no label map in memory.
@@ -53,20 +94,24 @@ def regions(
     confidence : array, or True, optional
         The confidence of every pixel, float32 or uint8 (255 is 1), of the shape of the labels or of
         the masks; of masks also one number each. True, with `logits`, computes it as `postprocess`.
-    connectivity : {4, 8}, optional
+    connectivity : {4, 8}, of volumes {6, 18, 26}, optional
         One region for every connected component, not for every label: pixels of one label that
-        share a side, with 8 also those that share a corner. Components of a label are in order of
-        their first pixel, row by row.
+        share a side (4, 6), an edge of a voxel (18) or a corner (8, 26), too. Components of a label
+        are in order of their first pixel, row by row.
     min_area : int
-        Smaller regions are left out.
+        Smaller regions, by the number of pixels or voxels, are left out.
     ignore_index : int, optional
         A label of pixels without a region.
+    volume : bool
+        Whether `labels` are those of a volume.
+    spacing : (z, y, x), optional
+        The distances between the voxels of a volume, such as in mm; 1 each by default.
 
     Returns
     -------
-    regions : Regions
-        A sequence of `Region`, in order of label, on the CPU. Of arrays on a CUDA device, the runs
-        are found there and copied.
+    regions : Regions, of a volume VolumeRegions
+        A sequence of `Region` or `VolumeRegion`, in order of label, on the CPU. Of arrays on a
+        CUDA device, the runs are found there and copied.
 
     Raises
     ------
@@ -113,9 +158,18 @@ def regions(
         raise ValueError(f"num_classes is for labels=, got {name}")
     if ignore_index is not None and name == "masks":
         raise ValueError("ignore_index is for labels= and logits=, got masks")
-    if connectivity not in (None, 4, 8) or isinstance(connectivity, bool):
-        raise ValueError(f"connectivity must be 4, 8 or None, got {connectivity!r}")
     smallest = arguments.as_count(min_area, "min_area")
+    if volume:
+        if name != "labels":
+            raise ValueError(f"volume=True is for labels=, got {name}: pass segpost.argmax(logits)")
+        return regions_of_volume(
+            labels, confidence, num_classes, connectivity, smallest, ignore_index, spacing
+        )
+    if spacing is not None:
+        raise ValueError(f"spacing={spacing!r} is for volumes: pass volume=True")
+    if connectivity not in (None, 4, 8) or isinstance(connectivity, bool):
+        cure = "; 6, 18 and 26 are for volume=True" if connectivity in (6, 18, 26) else ""
+        raise ValueError(f"connectivity must be 4, 8 or None, got {connectivity!r}{cure}")
     if name == "labels":
         table = table_of_labels(labels, confidence, num_classes, ignore_index)
     elif name == "masks":

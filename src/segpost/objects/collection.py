@@ -300,11 +300,7 @@ class Regions(Exports):
         >>> [(region.label, region.box) for region in regions.keep_largest()]
         [(0, (1, 0, 1, 1)), (1, (2, 0, 2, 1))]
         """
-        order = np.lexsort([-self.areas, self.labels])
-        labels = self.labels[order]
-        is_first = np.ones(len(labels), bool)
-        is_first[1:] = labels[1:] != labels[:-1]
-        return Regions(self._table.select(np.sort(order[is_first])))
+        return Regions(self._table.select(self._table.largest_of_labels()))
 
     def fill_holes(self, max_area: int | None = None) -> Regions:
         """Return regions with the pixels of their holes, whatever regions these belong to.

@@ -8,7 +8,7 @@ import numpy as np
 
 from segpost._backends import registry
 from segpost._core.contract import Array
-from segpost.objects.run_table import RunTable, sort_stably
+from segpost.objects.run_table import RunTable, index_pixels, sort_stably
 
 
 def split_components(table: RunTable, connectivity: int) -> RunTable:
@@ -19,13 +19,13 @@ def split_components(table: RunTable, connectivity: int) -> RunTable:
     Parameters
     ----------
     table : RunTable
-    connectivity : {4, 8}
-        Whether pixels that only share a corner are connected.
+    connectivity : {4, 8, 6, 18, 26}
+        The number of neighbors that a pixel, or a voxel, is connected to.
     """
     if not len(table.labels):
         return table
     component, counts = number_components(table, connectivity)
-    pixel = table.top.astype(np.int64) * table.size[1] + table.column
+    pixel = index_pixels(table.size, table.column, table.top)
     order = sort_stably(component, len(counts))
     begins = np.cumsum(counts) - counts
     first_pixel = np.minimum.reduceat(pixel[order], begins)

@@ -60,6 +60,22 @@ def to_fiftyone(regions: Any, names: Names) -> Any:
     return library.Detections(detections=detections)
 
 
+def frame_of_volumes(regions: Any, names: Names) -> Any:
+    """Return a ``pandas.DataFrame`` with a row for every region of a volume."""
+    library = _import("pandas", "to_pandas")
+    columns: dict[str, Any] = {"label": regions.labels}
+    if names is not None:
+        columns["name"] = [name_of(label, names) for label in regions.labels.tolist()]
+    columns["voxels"], columns["volume"] = regions.voxels, regions.volumes
+    for i, name in enumerate(("x", "y", "z", "width", "height", "depth")):
+        columns[name] = regions.boxes[:, i]
+    for i, axis in enumerate("xyz"):
+        columns[f"centroid_{axis}"] = regions.centroids[:, i]
+    if regions.confidences is not None:
+        columns["confidence"] = regions.confidences
+    return library.DataFrame(columns)
+
+
 def to_pandas(regions: Any, names: Names) -> Any:
     """Return a ``pandas.DataFrame`` with a row for every region."""
     library = _import("pandas", "to_pandas")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from segpost._core.contract import Array
@@ -16,17 +18,28 @@ def draw_labels(table: RunTable, background: int) -> Array:
     ValueError
         For a background that has more than 64 bits.
     """
+    labels = np.full((1, *table.size), background, fitting_dtype(table.labels, background))
+    draw_runs(table, labels, np.zeros_like(table.region), table.labels[table.region])
+    pixels: Array = labels[0]
+    return pixels
+
+
+def fitting_dtype(labels: Array, background: int) -> type[np.integer[Any]]:
+    """Return the smallest of uint8, int32 and int64 that holds labels and a background.
+
+    Raises
+    ------
+    ValueError
+        For a background that has more than 64 bits.
+    """
     values = [background]
-    if len(table.labels):
-        values += [int(table.labels.min()), int(table.labels.max())]
+    if len(labels):
+        values += [int(labels.min()), int(labels.max())]
     lowest, highest = min(values), max(values)
     for kind in (np.uint8, np.int32, np.int64):
         limits = np.iinfo(kind)
         if limits.min <= lowest and highest <= limits.max:
-            labels = np.full((1, *table.size), background, kind)
-            draw_runs(table, labels, np.zeros_like(table.region), table.labels[table.region])
-            pixels: Array = labels[0]
-            return pixels
+            return kind
     raise ValueError(f"background must be an integer of 64 bits, got {background}")
 
 

@@ -90,8 +90,16 @@ class RunTable:
         """The row-major index of the first pixel of every region, int64."""
         if not len(self.labels):
             return np.zeros(0, np.int64)
-        index = self.top.astype(np.int64) * self.size[1] + self.column
+        index = index_pixels(self.size, self.column, self.top)
         return np.minimum.reduceat(index, self.offsets[:-1])
+
+    def largest_of_labels(self) -> Array:
+        """Return the largest region of every label; the first of several of one size."""
+        order = np.lexsort([-self.area, self.labels])
+        labels = self.labels[order]
+        is_first = np.ones(len(labels), bool)
+        is_first[1:] = labels[1:] != labels[:-1]
+        return np.sort(order[is_first])
 
     def has_same_values(self, other: RunTable) -> bool:
         """Return whether size, labels, runs and mean confidence are those of another table."""
@@ -121,6 +129,13 @@ class RunTable:
             total=None if self.total is None else self.total[runs],
             scores=None if self.scores is None else self.scores[regions],
         )
+
+
+def index_pixels(size: tuple[int, ...], column: Array, row: Array) -> Array:
+    """Return the row-major index of pixels, int64; column x of slice z is z * width + x."""
+    height, width = size
+    z, x = np.divmod(column.astype(np.int64), max(width, 1))
+    return np.asarray((z * height + row) * width + x)
 
 
 def as_read_only(array: Array) -> Array:

@@ -21,7 +21,7 @@ from segpost._core.validation import (
     refuse_image_as_labels,
 )
 from segpost.objects.codes import runs_of_counts
-from segpost.objects.run_table import RunTable, group_runs
+from segpost.objects.run_table import RunTable, group_runs, index_pixels
 
 MAX_NARROW = 4  # pixels of masks that are rather an axis of masks
 MIN_SIDE = 32  # of their size then
@@ -45,7 +45,7 @@ def table_of_labels(
     if array.ndim != 2:
         raise ValueError(
             f"labels must be of one image, (H, W), got shape {array.shape}: "
-            "[segpost.regions(one) for one in labels] of a batch"
+            "[segpost.regions(one) for one in labels] of a batch, volume=True of a volume"
         )
     values = None
     if confidence is not None:
@@ -75,7 +75,7 @@ def table_of_runs(
         runs = select_runs(runs, runs.label != ignored)
     if num_classes is not None:
         classes = arguments.as_count(num_classes, "num_classes", 1)
-        _check_classes(runs, width, classes, ignored)
+        _check_classes(runs, (height, width), classes, ignored)
     total = runs.total
     if total is not None and is_byte:
         total = total / 255.0
@@ -88,15 +88,17 @@ def select_runs(runs: Runs, kept: Array) -> Runs:
     return Runs(runs.column[kept], runs.top[kept], runs.bottom[kept], runs.label[kept], total)
 
 
-def _check_classes(runs: Runs, width: int, classes: int, ignored: int | None) -> None:
+def _check_classes(runs: Runs, size: tuple[int, int], classes: int, ignored: int | None) -> None:
     """Raise an error for labels that are no class."""
     bad = (runs.label < 0) | (runs.label >= classes)
     if not bad.any():
         return
     wrong = select_runs(runs, bad)
-    first = int((wrong.top.astype(np.int64) * width + wrong.column).argmin())
+    index = index_pixels(size, wrong.column, wrong.top)
+    first = int(index.argmin())
     allowed = f"0..{classes - 1}" + ("" if ignored is None else f" or {ignored}")
-    position = (wrong.top[first], wrong.column[first])
+    z, pixel = divmod(int(index[first]), size[0] * size[1])
+    position = divmod(pixel, size[1]) if z == 0 else (z, *divmod(pixel, size[1]))
     raise ValueError(
         f"labels have {int((wrong.bottom - wrong.top).sum())} values outside {allowed}, first "
         f"{wrong.label[first]} at {format_index(position)}; pass ignore_index={wrong.label[first]} "

@@ -89,7 +89,9 @@ def postprocess(
     *,
     convention: Convention | ConventionName | None = None,
     axis: int | None = None,
-    size: tuple[int, int] | None = None,
+    volume: bool | None = None,
+    nearest_axis: int | None = None,
+    size: Sequence[int] | None = None,
     grid: Grid | None = None,
     letterbox: Letterbox | None = None,
     scale: float | Sequence[float] | None = None,
@@ -111,7 +113,7 @@ def postprocess(
 
     Parameters
     ----------
-    logits : array of shape (C, h, w) or (N, C, h, w)
+    logits : array of shape (C, h, w) or (N, C, h, w), of volumes (C, d, h, w) or (N, C, d, h, w)
         As in `argmax`; channels last with ``axis=-1``. With a `convention`, the output of the
         runtime: a dict, a dataclass, a list, labels or probabilities.
     convention : Convention or str, optional
@@ -122,8 +124,14 @@ def postprocess(
         `segment_queries`, which gives segments, too).
         `axis`, `grid` and `quantization` must then be left out or agree with it.
     axis : int, optional
-        The class axis, -3 (default) or -1.
-    size : (H, W), optional
+        The class axis, -3 (default; of volumes -4) or -1.
+    volume : bool, optional
+        Whether the logits are volumes, as in `argmax`. Volumes have no letterbox, image or CRF, no
+        colors and regions, and no convention but ``segpost.Convention(kind="probabilities")`` of
+        nnU-Net's .npz; an image of a batch is a volume. `Segmentation.save` writes their overlay.
+    nearest_axis : int, optional
+        Of volumes, as in `argmax`: nnU-Net's separate z.
+    size : (H, W) or (D, H, W), optional
         The size of all results; by default that of the image, if there is one that is not smaller
         than the logits and no letterbox, else that of the logits. No full-size logits are computed.
     grid : {"half_pixel", "align_corners", "asymmetric"}, optional
@@ -211,6 +219,8 @@ def postprocess(
     options = check_options(
         convention=convention,
         axis=axis,
+        volume=volume,
+        nearest_axis=nearest_axis,
         size=size,
         grid=grid,
         letterbox=letterbox,
@@ -228,6 +238,10 @@ def postprocess(
         check=check,
         want=want,
     )
+    if options.volume:
+        from segpost.pipeline.volumes import segment_volumes  # most calls are of images
+
+        return segment_volumes(logits, image, options)
     kind = "logits"
     if options.convention is not None and options.convention.kind == "queries":
         class_logits, mask_logits = options.convention.pick_queries(logits)

@@ -58,7 +58,7 @@ def format_segmentation(
     results: Mapping[str, Any],
     legend: Sequence[LegendEntry],
     picture: Array | None,
-    images: int,
+    hidden: str,
 ) -> str:
     """Return a picture, its legend, and the shapes of the results.
 
@@ -68,8 +68,8 @@ def format_segmentation(
     legend : sequence of LegendEntry
         Largest share first.
     picture : (H, W, 3) uint8 or None
-    images : int
-        The number of images of the batch.
+    hidden : str
+        What the picture does not show.
     """
     from segpost.render.html import embed_image
     from segpost.render.notebook import format_colors, format_image, format_paragraph, format_result
@@ -88,15 +88,33 @@ def format_segmentation(
     if rest:
         share = format_share(sum(entry.share for entry in rest))
         entries.append((f"{_count_rest(rest)} {share}", None))
-    hidden = f"The first {MAX_IMAGES} of {images} images. " if images > MAX_IMAGES else ""
     arrays = ", ".join(f"{name} {_describe_array(value)}" for name, value in results.items())
     return format_result(
         "Segmentation", shown, format_colors(entries), format_paragraph(hidden + arrays)
     )
 
 
+def describe_hidden(segmentation: Any) -> str:
+    """Return what of a segmentation `picture_of` leaves out; nothing where it shows all."""
+    images = len(segmentation)
+    if not segmentation.volume:
+        return f"The first {MAX_IMAGES} of {images} images. " if images > MAX_IMAGES else ""
+    from segpost.pipeline.volume_slices import MAX_SHOWN
+
+    depth = 0 if segmentation.labels is None else int(segmentation.labels.shape[-3])
+    slices = f"{min(depth, MAX_SHOWN)} of {depth} slices" if depth > MAX_SHOWN else ""
+    first = f"the first of {images} volumes" if images > 1 else ""
+    text = " of ".join(filter(None, (slices, first)))
+    return f"{text[0].upper()}{text[1:]}. " if text else ""
+
+
 def picture_of(segmentation: Any) -> Array | None:
-    """Return the overlay, or else the colored labels, of the first images; None for neither."""
+    """Return the overlay, or else the colored labels, of the first images; None for neither.
+
+    Of volumes it is a montage of slices of the first.
+    """
+    if segmentation.volume:
+        return _montage_of(segmentation)
     shown = segmentation.overlay if segmentation.overlay is not None else segmentation.color
     if shown is None:
         if segmentation.labels is None:
@@ -112,6 +130,19 @@ def picture_of(segmentation: Any) -> Array | None:
     if array.ndim == 4:
         array = np.concatenate(list(array[:MAX_IMAGES]), axis=1)
     return array
+
+
+def _montage_of(segmentation: Any) -> Array | None:
+    """Return slices of a volume, or of the first of a batch; None without labels to draw."""
+    from segpost.pipeline.volume_slices import draw_montage, slices_of
+
+    if segmentation.labels is None or not len(segmentation):
+        return None
+    try:
+        is_batch = segmentation._is_batch()
+        return draw_montage(slices_of(segmentation[0] if is_batch else segmentation))
+    except ValueError:  # labels that no palette has a color for, or none
+        return None
 
 
 def legend_of(segmentation: Any) -> list[LegendEntry]:

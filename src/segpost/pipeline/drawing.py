@@ -46,6 +46,11 @@ def draw_segmentation(
     ValueError, TypeError
         Without an image or labels, and for arguments that do not fit.
     """
+    if segmentation.volume:
+        raise ValueError(
+            "draw is for images, and these are results of a volume: call seg.figure(), or "
+            'seg.save("case.html", what="overlay", like="image.nii.gz")'
+        )
     segments = segmentation.segments
     if color_by is None:
         color_by = "class" if segments is None else "instance"

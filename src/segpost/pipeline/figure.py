@@ -50,8 +50,6 @@ def draw_panels(
     classes : int
         The largest number of legend entries; the other classes are summed.
     """
-    from matplotlib.patches import Patch
-
     from segpost.render.figure import Figure
 
     height, width = panels[0][1].shape[:2]
@@ -64,6 +62,15 @@ def draw_panels(
         axes.imshow(panel, interpolation="nearest")
         axes.set_title(title)
         axes.set_axis_off()
+    handles = legend_handles(palette, shares, classes)
+    figure.legend(handles=handles, loc="outside right center", frameon=False)
+    return figure
+
+
+def legend_handles(palette: Palette, shares: Mapping[int, float], classes: int) -> list[Any]:
+    """Return the entries of a legend of the largest classes, and the sum of the others."""
+    from matplotlib.patches import Patch
+
     by_size = list(shares.items())
     entries = [
         Patch(
@@ -77,5 +84,4 @@ def draw_panels(
         rest = sum(share for _, share in by_size[classes:])
         others = f"{len(by_size) - classes} others  {rest:.1%}"
         entries.append(Patch(facecolor="white", edgecolor="0.5", label=others))
-    figure.legend(handles=entries, loc="outside right center", frameon=False)
-    return figure
+    return entries

@@ -14,6 +14,7 @@ from segpost._core.sampling import Grid
 from segpost.color.palette import Palette, PaletteLike, as_palette
 from segpost.crf.model import DenseCRF
 from segpost.crf.terms import PresetName
+from segpost.labels.volumes import are_volumes, resolve_nearest_axis
 from segpost.pipeline.results import OUTPUTS, Want
 from segpost.runtimes.convention import Convention, as_convention, merge_arguments
 from segpost.runtimes.table import ConventionName
@@ -34,6 +35,8 @@ class Options(NamedTuple):
     convention: Convention | None
     axis: Any
     is_axis_default: bool  # neither argument nor convention says it
+    volume: bool
+    nearest_axis: int | None  # of a volume
     size: Any  # with grid, letterbox and scale checked by `plan_resampling`
     grid: Grid | None
     letterbox: Letterbox | None
@@ -57,7 +60,9 @@ class PostprocessSettings(TypedDict, total=False):
 
     convention: Convention | ConventionName | None
     axis: int | None
-    size: tuple[int, int] | None
+    volume: bool | None
+    nearest_axis: int | None
+    size: Sequence[int] | None
     grid: Grid | None
     letterbox: Letterbox | None
     scale: float | Sequence[float] | None
@@ -78,7 +83,9 @@ def check_options(
     *,
     convention: Convention | ConventionName | None = None,
     axis: int | None = None,
-    size: tuple[int, int] | None = None,
+    volume: bool | None = None,
+    nearest_axis: int | None = None,
+    size: Sequence[int] | None = None,
     grid: Grid | None = None,
     letterbox: Letterbox | None = None,
     scale: float | Sequence[float] | None = None,
@@ -103,12 +110,15 @@ def check_options(
         For a value that no logits could fit: the message names the argument.
     """
     is_axis_default = convention is None and axis is None
+    is_volume = are_volumes(volume, axis, size)
     if convention is None:
-        axis = -3 if axis is None else axis
+        axis = (-4 if is_volume else -3) if axis is None else axis
         grid = "half_pixel" if grid is None else grid
     else:
         convention = as_convention(convention)
+        axis = -3 if axis == -4 else axis  # conventions say where the class axis of images is
         axis, grid, quantization = merge_arguments(convention, axis, grid, quantization)
+        axis = -4 if is_volume and axis == -3 else axis
     words: tuple[Any, ...] = (
         nan,
         check,
@@ -126,6 +136,8 @@ def check_options(
         convention=convention,
         axis=axis,
         is_axis_default=is_axis_default,
+        volume=is_volume,
+        nearest_axis=resolve_nearest_axis(nearest_axis, is_volume),
         size=size,
         grid=grid,
         letterbox=letterbox,

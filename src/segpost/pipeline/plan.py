@@ -80,9 +80,9 @@ def build_plan(
     logits, array, class_axis = source
     values, is_probabilities = logits.values, kind == "probabilities"
     n, classes, *size = values.shape
-    needs_values = _check_type(logits.kind, options)
+    needs_values = check_type(logits.kind, options)
     if may_be_degenerate(logits):
-        settings = _call_settings(options, is_probabilities)
+        settings = call_settings(options, is_probabilities)
         refuse_degenerate_logits(source, argument_type, settings)
     quantization = options.quantization or (1.0, 0.0)
     convention = None if options.convention is None else options.convention.name
@@ -101,7 +101,7 @@ def build_plan(
     lut, alpha = color_tables(options, labels, array.array.shape, class_axis)
     pixel_bytes = 0
     if not (options.size is options.scale is options.letterbox is None):
-        pixel_bytes = _pixel_bytes(options.outputs, options.confidence_dtype, classes, labels)
+        pixel_bytes = pixel_bytes_of(options.outputs, options.confidence_dtype, classes, labels)
     resampling = plan_resampling(
         (*size,),
         options.size,
@@ -164,7 +164,7 @@ def with_image_size(options: Options, logits: Logits, image: Array) -> Options:
 
 
 @lru_cache(maxsize=256)
-def _pixel_bytes(outputs: frozenset[str], confidence: str, classes: int, labels: int) -> int:
+def pixel_bytes_of(outputs: frozenset[str], confidence: str, classes: int, labels: int) -> int:
     """Return the bytes of all results of a pixel; `confidence` is the element type of that."""
     sizes = {
         "confidence": np.dtype(confidence).itemsize,
@@ -176,7 +176,7 @@ def _pixel_bytes(outputs: frozenset[str], confidence: str, classes: int, labels:
     return wanted + np.dtype(label_dtype(labels)).itemsize
 
 
-def _check_type(kind: str, options: Options) -> bool:
+def check_type(kind: str, options: Options) -> bool:
     """Check the element type against the quantization; return whether real values are needed."""
     needs_values = options.crf is not None or not OF_PROBABILITIES.isdisjoint(options.outputs)
     if needs_values and kind in LABEL_KINDS and options.quantization is None:
@@ -189,7 +189,7 @@ def _check_type(kind: str, options: Options) -> bool:
     return needs_values
 
 
-def _call_settings(options: Options, is_probabilities: bool) -> CallSettings:
+def call_settings(options: Options, is_probabilities: bool) -> CallSettings:
     """Return the settings that decide what the logits can be."""
     return CallSettings(
         threshold=options.threshold is not None,

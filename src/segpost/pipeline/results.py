@@ -55,4 +55,14 @@ def count_images(segmentation: Any, result: Any) -> int | None:
         return len(result) if isinstance(result, tuple) else None
     maps = ("labels", "confidence", "entropy", "margin")
     is_map = any(result is getattr(segmentation, name) for name in maps)
-    return int(result.shape[0]) if len(result.shape) == (3 if is_map else 4) else None
+    dimensions = (3 if is_map else 4) + bool(segmentation.volume)
+    return int(result.shape[0]) if len(result.shape) == dimensions else None
+
+
+def check_one_image(result: Any, images: int, name: str, verb: str) -> None:
+    """Refuse a batch of several images; `verb` is what is done with one."""
+    if images != 1:
+        shape = tuple(getattr(result, "shape", (images,)))
+        raise ValueError(
+            f"this is a batch of {images}, with {name} of shape {shape}: {verb} seg[0], seg[1], ..."
+        )

@@ -30,17 +30,48 @@ FORMATS: dict[Want, tuple[str, ...]] = {
     "topk": (".npz",),
     "regions": (".geojson",),
 }
+VOLUME_ENDINGS = (".nii.gz", ".nii", ".npy")
+VOLUME_FORMATS: dict[Want, tuple[str, ...]] = {
+    "labels": VOLUME_ENDINGS,
+    "confidence": VOLUME_ENDINGS,
+    "probabilities": VOLUME_ENDINGS,
+    "entropy": VOLUME_ENDINGS,
+    "margin": VOLUME_ENDINGS,
+    "topk": (".npz",),
+    "overlay": (".html", ".gif"),
+}
+OVERLAY_ALPHA = 0.5  # of the labels over the image of a volume
 RECORDS = ("topk", "regions")  # results that are no arrays
 
 
+def default_endings(volume: bool, like: object) -> dict[Want, str]:
+    """Return the ending of the file of each result, which `Segmentation.save_all` writes."""
+    if not volume:
+        if like is not None:
+            raise ValueError(f"like is for volumes, got like={like!r} with images")
+        return {what: endings[0] for what, endings in FORMATS.items()}
+    return {
+        what: ".npy" if like is None and ".npy" in endings else endings[0]
+        for what, endings in VOLUME_FORMATS.items()
+    }
+
+
 def save_result(
-    segmentation: Any, path: str | PathLike[str], palette: PaletteLike | None, what: Want
+    segmentation: Any,
+    path: str | PathLike[str],
+    palette: PaletteLike | None,
+    what: Want,
+    like: str | PathLike[str] | None,
 ) -> None:
     """Write one result of a segmentation to a file; see `Segmentation.save`."""
     arguments.check_choice(what, "what", tuple(FORMATS))
     if palette is not None and what != "labels":
         raise ValueError(f'palette is for what="labels", got what={what!r} too')
-    ending = check_path(path, what)
+    ending = check_path(path, what, segmentation.volume)
+    _check_like(path, ending, what, like)
+    if segmentation.volume and what == "overlay":
+        save_slices(segmentation, path, ending, like)
+        return
     if getattr(segmentation, what) is None:
         wanted = '("labels", ...)' if what == "labels" else f'(..., "{what}")'
         raise ValueError(f"this segmentation has no {what}: ask for them with want={wanted}")
@@ -54,6 +85,8 @@ def save_result(
     array = to_host(source.array)[0 if is_batch else ...]
     if ending == ".npy":
         save_array(path, array)
+    elif like is not None:
+        save_volume(path, array, what, like)
     elif what == "labels":
         if palette is None:
             has_own = segmentation.palette is not None or segmentation.segments is not None
@@ -63,31 +96,59 @@ def save_result(
         save_image(path, as_gray(array) if what == "confidence" else array)
 
 
-def check_path(path: str | PathLike[str], what: Want) -> str:
+def check_path(path: str | PathLike[str], what: Want, volume: bool) -> str:
     """Return the ending of a file name, which must be of a format that can hold the result.
 
     A name that is that of another result is an error too, before a wrong ending is.
     """
+    from segpost.files.listing import file_ending, name_without_ending
+
     text = fspath(path)
-    stem, suffix = Path(text).stem.lower(), Path(text).suffix.lower()
-    if stem in FORMATS and stem != what and suffix in (".png", ".npy", ".npz", ".geojson"):
+    suffix = file_ending(Path(text))
+    stem = name_without_ending(Path(text)).lower()
+    formats = VOLUME_FORMATS if volume else FORMATS
+    if what not in formats:
+        raise ValueError(f"volumes have no {what}, got what={what!r}")
+    endings = {ending for some in formats.values() for ending in some}
+    if stem in formats and stem != what and suffix in endings:
         cure = f'pass what="{stem}" to save the {stem}'
-        if suffix not in FORMATS[stem]:
-            cure += f", to a file that ends in {' or '.join(FORMATS[stem])}"
+        if suffix not in formats[stem]:
+            cure += f", to a file that ends in {' or '.join(formats[stem])}"
         raise ValueError(
             f"path {text!r} has the name of another result, and what is {what!r}: {cure}, or "
             "choose another name"
         )
-    if suffix in FORMATS[what]:
+    if suffix in formats[what]:
         _warn_of_other_name(text, stem, suffix, what)
         return suffix
     reason = {
         "labels": "other formats change ids",
         "probabilities": "image formats cannot hold them",
     }.get(what, "other formats change values")
+    if volume:
+        reason = "other formats hold no volumes"
+    elif suffix in VOLUME_ENDINGS:
+        reason = "NIfTI holds volumes (D, H, W): pass volume=True to postprocess for those"
     raise ValueError(
-        f"path must end in {' or '.join(FORMATS[what])} for what={what!r}, got {text!r}; {reason}"
+        f"path must end in {' or '.join(formats[what])} for what={what!r}, got {text!r}; {reason}"
     )
+
+
+def _check_like(
+    path: str | PathLike[str], ending: str, what: Want, like: str | PathLike[str] | None
+) -> None:
+    """Refuse NIfTI without an image that says where its voxels lie, and such an image otherwise."""
+    is_nifti = ending in (".nii", ".nii.gz")
+    if is_nifti and like is None:
+        raise ValueError(
+            f"path {fspath(path)!r} is a NIfTI file, whose affine and spacing are those of the "
+            'image: pass like="IMAGE.nii.gz", or save an array without them, to a .npy file'
+        )
+    if like is not None and not is_nifti and ending not in VOLUME_FORMATS["overlay"]:
+        raise ValueError(
+            f"like is for NIfTI files of volumes, got path {fspath(path)!r} for what={what!r}: "
+            "leave it out"
+        )
 
 
 def _warn_of_other_name(path: str, stem: str, suffix: str, what: Want) -> None:
@@ -107,6 +168,48 @@ def save_array(path: str | PathLike[str], array: Array) -> None:
     from segpost.files import write_array
 
     write_array(Path(path), array)
+
+
+def save_volume(
+    path: str | PathLike[str], array: Array, what: Want, like: str | PathLike[str]
+) -> None:
+    """Write a volume, (D, H, W) or with a class axis at either end, as NIfTI.
+
+    Integers that stand for 0..1 get the slope that makes them so.
+    """
+    from segpost.files import read_nifti_header, write_nifti
+
+    stands_for_shares = what != "labels" and array.dtype.kind == "u"
+    scale = 1 / np.iinfo(array.dtype).max if stands_for_shares else 1.0
+    if array.ndim == 4:
+        size = read_nifti_header(Path(like)).geometry.shape
+        if array.shape[-3:] != size == array.shape[:3]:
+            array = np.moveaxis(array, -1, 0)
+    write_nifti(Path(path), array, Path(like), scale)
+
+
+def save_slices(
+    segmentation: Any,
+    path: str | PathLike[str],
+    ending: str,
+    like: str | PathLike[str] | None,
+    title: str | None = None,
+) -> None:
+    """Write the labels of a volume over its image: a page with a slider, or a GIF.
+
+    The title of the page is by default the name of its file.
+    """
+    from segpost.pipeline import slice_page
+    from segpost.pipeline.volume_slices import slices_of
+
+    if segmentation._is_batch_of_one("labels", "save"):
+        segmentation = segmentation[0]
+    slices = slices_of(segmentation, like)
+    alpha = 1.0 if like is None else OVERLAY_ALPHA
+    if ending == ".gif":
+        slice_page.write_slice_animation(Path(path), slices, alpha)
+    else:
+        slice_page.write_slice_page(Path(path), slices, alpha, title)
 
 
 def save_record(path: str | PathLike[str], what: Want, value: Any, index: Any) -> None:

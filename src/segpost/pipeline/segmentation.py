@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from os import PathLike, fspath
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -16,9 +15,10 @@ from segpost._core.arguments import ColorBy, Corner
 from segpost._core.array_types import ArrayT, ArrayT_co, Generic, HostArray, NumpyArray
 from segpost._core.arrays import Array
 from segpost._core.public import public
-from segpost.color.palette import Palette, PaletteLike
-from segpost.pipeline import display, saving
-from segpost.pipeline.results import OUTPUTS, TopK, Want, count_images
+from segpost.color.palette import Palette
+from segpost.pipeline import display
+from segpost.pipeline.results import OUTPUTS, TopK, Want, check_one_image, count_images
+from segpost.pipeline.save_methods import SaveMethods
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ else:
 
 @public
 @dataclass(frozen=True, eq=False)
-class Segmentation(Generic[ArrayT_co, WantT_contra]):
+class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
     """The results of `postprocess`; fields that were not wanted are None.
 
     Attributes
@@ -64,6 +64,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
     segments : tuple of Segment, for each image of a batch one, or None
         Of `segment_queries` with the tasks "panoptic" and "instance".
     regions : Regions, of a batch a tuple of them, or None
+    volume : bool, whether arrays have an axis D before H
     """
 
     if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         image: npt.NDArray[np.uint8] | None
         segments: Any
         regions: Any
+        volume: bool
 
         @overload
         def __init__(
@@ -95,6 +97,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             margin: HostArray | None = ...,
             topk: Any = ...,
             regions: Any = ...,
+            volume: bool = ...,
         ) -> None: ...
         @overload
         def __init__(
@@ -111,6 +114,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             margin: ArrayT | None = ...,
             topk: Any = ...,
             regions: Any = ...,
+            volume: bool = ...,
         ) -> None: ...
         def __init__(self, *results: Any, **named: Any) -> None: ...
     else:
@@ -126,6 +130,7 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         margin: Any = None
         topk: Any = None
         regions: Any = None
+        volume: bool = False
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -139,7 +144,8 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             raise TypeError(f"index must be the number of one image, got {index!r}")
         if not -len(self) <= index < len(self):
             raise IndexError(f"image {index} of a batch of {len(self)}")
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "palette"}
+        names = [f.name for f in fields(self) if f.name not in ("palette", "volume")]
+        arrays = {name: getattr(self, name) for name in names}
         if self.image is not None and self.image.ndim == 3:  # one image, beside a batch of labels
             del arrays["image"]
         top = arrays.pop("topk")
@@ -149,15 +155,9 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
 
     def _is_batch_of_one(self, name: str, verb: str) -> bool:
         """Whether there is a batch axis; a batch of several images is an error."""
-        if not self._is_batch():
-            return False
-        if len(self) != 1:
-            shape = tuple(getattr(getattr(self, name), "shape", (len(self),)))
-            raise ValueError(
-                f"this is a batch of {len(self)}, with {name} of shape {shape}: "
-                f"{verb} seg[0], seg[1], ..."
-            )
-        return True
+        if self._is_batch():
+            check_one_image(getattr(self, name), len(self), name, verb)
+        return self._is_batch()
 
     def shares(self) -> dict[int, float]:
         """Return the share of the pixels of every label that occurs, largest first.
@@ -172,104 +172,18 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
 
         return measure_shares(self._label_array())
 
-    def save(
+    def figure(
         self,
-        path: str | PathLike[str],
-        palette: PaletteLike | None = None,
         *,
-        what: Want = "labels",
-    ) -> None:
-        """Write one result to a file; a batch of one image is saved as its image.
-
-        Parameters
-        ----------
-        path : str or path
-            It ends in ".png", or in ".npy" (".npz" of "topk") for unchanged arrays. It is written
-            as a whole or not at all.
-        palette : Palette, str, (K, 3) integers, or dict, optional
-            For labels as PNG, as in `colorize`; by default that of `postprocess`, or
-            `Palette.distinct(256)`.
-        what : {"labels", "color", "overlay", "confidence", "probabilities", "entropy", "margin", \
-"topk", "regions"}
-            "labels": an indexed PNG, whose pixels are the ids and whose palette is for viewers;
-            ".npy" holds ids of any size. "color" and "overlay": an RGB PNG. "confidence": a
-            gray PNG of 8 bits, ``round(255 * confidence)`` and 0 for NaN; ".npy" holds the float32
-            values (uint8 with ``confidence_dtype="uint8"``). "probabilities", "entropy", "margin":
-            ".npy". "topk": ".npz" of "labels" and "probabilities". "regions": GeoJSON, in pixels.
-
-        Raises
-        ------
-        ValueError
-            For a result that is not in ``want=``, a batch of several images (save seg[0],
-            seg[1], ...), an ending that cannot hold the result, the name of another result (such
-            as "overlay.png" without ``what="overlay"``), and labels that fit no PNG or have no
-            color.
-        ImportError
-            For PNG, if Pillow is not installed (``pip install pillow``).
-
-        Examples
-        --------
-        >>> import numpy as np, segpost, tempfile, PIL.Image
-        >>> seg = segpost.Segmentation(labels=np.uint8([[0, 15, 255]]))
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     seg.save(folder + "/labels.png", palette="voc")
-        ...     np.asarray(PIL.Image.open(folder + "/labels.png"))
-        array([[  0,  15, 255]], dtype=uint8)
-        """
-        saving.save_result(self, path, palette, what)
-
-    def save_all(self, folder: str | PathLike[str]) -> dict[Want, Path]:
-        """Write every result that is there to a folder; a batch of one is saved as its image.
-
-        The files are labels.png, color.png, overlay.png, confidence.png, probabilities.npy,
-        entropy.npy, margin.npy, topk.npz and regions.geojson, as `save` writes them.
-
-        Parameters
-        ----------
-        folder : str or path
-            It is made if it is not there. Files of these names are replaced.
-
-        Returns
-        -------
-        paths : dict of str to pathlib.Path
-            The files that were written, by result.
-
-        Raises
-        ------
-        ValueError
-            For a batch of several images, whose folders only the caller can name
-            (``for i, one in enumerate(seg): one.save_all(f"{folder}/{i}")``), for no results at
-            all, and for labels that fit no PNG: ``save(..., what="labels")`` writes .npy.
-        ImportError
-            If Pillow is not installed (``pip install pillow``).
-
-        Examples
-        --------
-        >>> import numpy as np, segpost, tempfile
-        >>> logits = np.float32([[[0, 1]], [[1, 0]]])
-        >>> seg = segpost.postprocess(logits, want=("labels", "confidence"))
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     paths = seg.save_all(folder)
-        >>> [path.name for path in paths.values()]
-        ['labels.png', 'confidence.png']
-        """
-        present = [what for what in saving.FORMATS if getattr(self, what) is not None]
-        self._first_result()
-        if self._is_batch() and len(self) != 1:
-            raise ValueError(
-                f"this is a batch of {len(self)}, and every image needs a folder of its own: "
-                f"for i, one in enumerate(seg): one.save_all(f{fspath(folder) + '/{i}'!r})"
-            )
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        paths = {what: Path(folder) / (what + saving.FORMATS[what][0]) for what in present}
-        for what, path in paths.items():
-            self.save(path, what=what)
-        return paths
-
-    def figure(self, *, alpha: float = 0.5, classes: int = 12) -> Figure:
+        alpha: float = 0.5,
+        classes: int = 12,
+        like: str | PathLike[str] | None = None,
+        spacing: Sequence[float] | None = None,
+    ) -> Figure:
         """Draw image, labels and overlay side by side, with a legend of names and area shares.
 
-        A batch of one is drawn as its image.
+        Of a volume, the planes across D, H and W through the largest region are drawn; label 0 is
+        background. A batch of one is drawn as its image.
 
         Parameters
         ----------
@@ -277,6 +191,10 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             Weight of the colors in the overlay, if `postprocess` did not compute one.
         classes : int
             The largest number of legend entries; the other classes are summed.
+        like : str or path, optional
+            Of a volume: the NIfTI file of the image, below the labels. Needs nibabel.
+        spacing : (d, h, w), optional
+            Of a volume: the distance of its voxels along D, H and W; by default that of `like`.
 
         Returns
         -------
@@ -290,7 +208,15 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
             without a color, and for images without pixels.
         """
         if self._is_batch_of_one("labels", "draw"):
-            return self[0].figure(alpha=alpha, classes=classes)
+            options: Any = {"like": like, "spacing": spacing}
+            return self[0].figure(alpha=alpha, classes=classes, **options)
+        if self.volume:
+            from segpost.pipeline.volume_figure import draw_planes
+            from segpost.pipeline.volume_slices import slices_of
+
+            return draw_planes(slices_of(self, like, spacing), alpha, classes)
+        if like is not None or spacing is not None:
+            raise ValueError("like and spacing are for volumes, and these are results of images")
         from segpost.pipeline.figure import draw_figure
 
         return draw_figure(self, alpha, classes)
@@ -354,7 +280,10 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         )
 
     def _repr_png_(self) -> bytes | None:
-        """Return the overlay, or else the colored labels, as PNG; a batch side by side."""
+        """Return the overlay, or else the colored labels, as PNG; a batch side by side.
+
+        Of a volume, they are those of up to 16 slices.
+        """
         return display.encode_picture(display.picture_of(self))
 
     def _repr_html_(self) -> str | None:
@@ -363,7 +292,8 @@ class Segmentation(Generic[ArrayT_co, WantT_contra]):
         if not results:
             return None
         legend, picture = display.legend_of(self), display.picture_of(self)
-        return display.format_segmentation(results, legend, picture, len(self))
+        hidden = display.describe_hidden(self)
+        return display.format_segmentation(results, legend, picture, hidden)
 
     def __repr__(self) -> str:
         """Return shapes, dtypes and the shares of the largest classes on one line."""

@@ -35,6 +35,7 @@ def plan_resampling(
     grid: object,
     letterbox: object = None,
     scale: object = None,
+    nearest: int | None = None,
     *,
     pixel_bytes: int = 0,
 ) -> Resampling:
@@ -53,6 +54,8 @@ def plan_resampling(
     scale : number, or one for each axis, optional
         Instead of a size: the size is the floor of shape times scale, and neighboring results are
         1 / scale logits apart.
+    nearest : int, optional
+        The axis of a volume that takes the nearest sample.
     pixel_bytes : int
         The bytes of memory that the results take for every pixel.
 
@@ -67,21 +70,23 @@ def plan_resampling(
     if grid is not None:
         check_choice(grid, "grid", sampling.GRIDS)
     if scale is not None:
-        return _plan_scale(shape, size, grid, letterbox, scale, pixel_bytes)
+        return _plan_scale(shape, size, grid, letterbox, scale, nearest, pixel_bytes)
     if letterbox is not None:
         return _plan_crop(shape, size, grid, letterbox, pixel_bytes)
     size = shape if size is None else as_output_size(size, len(shape))
     if size != shape and 0 not in shape:
         _check_memory(size, pixel_bytes, "size {}", size)
-    return _plan_size(shape, size, grid)
+    return _plan_size(shape, size, grid, nearest)
 
 
 @lru_cache(maxsize=256)
-def _plan_size(shape: tuple[int, ...], size: tuple[int, ...], grid: object) -> Resampling:
+def _plan_size(
+    shape: tuple[int, ...], size: tuple[int, ...], grid: object, nearest: int | None
+) -> Resampling:
     """Plan the resampling to a size that was checked."""
     if size == shape or 0 in shape:
         return Resampling(shape)
-    return Resampling(size, _axes_of(shape, size, grid))
+    return Resampling(size, _axes_of(shape, size, grid, nearest=nearest))
 
 
 def part_of_resampling(whole: Resampling, rows: slice, columns: slice) -> Resampling:
@@ -119,6 +124,7 @@ def _plan_scale(
     grid: object,
     letterbox: object,
     scale: object,
+    nearest: int | None,
     pixel_bytes: int,
 ) -> Resampling:
     """Plan the resampling by a scale, as torch's ``scale_factor`` and ONNX's ``scales``."""
@@ -138,17 +144,24 @@ def _plan_scale(
     if 0 in shape or all(up == down for up, down in factors):
         return Resampling(output)
     _check_memory(output, pixel_bytes, "scale {!r} of logits of size {}", scale, shape)
-    return Resampling(output, _axes_of(shape, output, grid, factors))
+    return Resampling(output, _axes_of(shape, output, grid, factors, nearest))
 
 
 def _axes_of(
-    shape: tuple[int, ...], size: tuple[int, ...], grid: object, scale: sampling.Scale | None = None
+    shape: tuple[int, ...],
+    size: tuple[int, ...],
+    grid: object,
+    scale: sampling.Scale | None = None,
+    nearest: int | None = None,
 ) -> Any:
     """Return the axes of an image or a volume; an unknown grid is an error."""
     if grid is None:
         _raise_unknown_grid(shape, size)
-    build: Any = sampling.axes if len(shape) == 2 else sampling.volume_axes
-    return build(shape, size, grid, scale)
+    if len(shape) == 2:
+        build: Any = sampling.axes
+        return build(shape, size, grid, scale)
+    build = sampling.volume_axes
+    return build(shape, size, grid, scale, nearest)
 
 
 def _check_memory(size: tuple[int, ...], pixel_bytes: int, argument: str, *values: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import overload
 
 import numpy as np
@@ -10,29 +11,39 @@ import numpy as np
 from segpost._core import arguments
 
 Window = tuple[int, int, int, int]  # y, x, height, width
+VolumeWindow = tuple[int, int, int, int, int, int]  # z, y, x, depth, height, width
 
 
+@overload
 def windows(
-    image_size: tuple[int, int],
-    window: tuple[int, int],
-    stride: tuple[int, int],
-) -> Iterator[Window]:
-    """Return windows that cover an image without a gap, row by row.
+    image_size: tuple[int, int], window: tuple[int, int], stride: tuple[int, int]
+) -> Iterator[Window]: ...
+@overload
+def windows(
+    image_size: tuple[int, int, int],
+    window: tuple[int, int, int],
+    stride: tuple[int, int, int],
+) -> Iterator[VolumeWindow]: ...
+def windows(
+    image_size: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...]
+) -> Iterator[tuple[int, ...]]:
+    """Return windows that cover an image or a volume without a gap, row by row.
 
     Parameters
     ----------
-    image_size : (H, W)
-        The size of the image.
-    window : (height, width)
+    image_size : (H, W) or (D, H, W)
+        The size of the image or the volume.
+    window : (height, width) or (depth, height, width)
         The size of every window; a side longer than the image's is cut to it.
-    stride : (down, across)
-        The distance between neighboring windows, at most one window. The last window of a row or
-        column is moved back inside the image.
+    stride : (down, across) or (along, down, across)
+        The distance between neighboring windows, at most one window. The last window of an axis is
+        moved back inside the image.
 
     Yields
     ------
     y, x, height, width : integers
-        The argument `window` of `Merger.add`.
+        The argument `window` of `Merger.add`; of volumes z, y, x, depth, height and width, that of
+        `VolumeMerger.add`, slice by slice.
 
     Raises
     ------
@@ -45,18 +56,21 @@ def windows(
     >>> list(segpost.windows((4, 10), (4, 4), (4, 4)))
     [(0, 0, 4, 4), (0, 4, 4, 4), (0, 6, 4, 4)]
     """
-    image = arguments.as_output_size(image_size, name="image_size")
-    sides = arguments.as_output_size(window, name="window")
-    steps = arguments.as_output_size(stride, name="stride")
+    is_volume = all(
+        isinstance(size, (tuple, list)) and len(size) == 3 for size in (image_size, window)
+    )
+    dimensions = 3 if is_volume else 2
+    image = arguments.as_output_size(image_size, dimensions, name="image_size")
+    sides = arguments.as_output_size(window, dimensions, name="window")
+    steps = arguments.as_output_size(stride, dimensions, name="stride")
     if any(step > side for step, side in zip(steps, sides, strict=True)):
         raise ValueError(f"stride {steps} leaves gaps between windows of {sides}")
-    height, width = (min(side, total) for side, total in zip(sides, image, strict=True))
-    last_y, last_x = image[0] - height, image[1] - width
-    return (
-        (min(y, last_y), min(x, last_x), height, width)
-        for y in range(0, last_y + steps[0], steps[0])
-        for x in range(0, last_x + steps[1], steps[1])
+    sides = tuple(min(side, total) for side, total in zip(sides, image, strict=True))
+    starts = (
+        [min(start, total - side) for start in range(0, total - side + step, step)]
+        for side, total, step in zip(sides, image, steps, strict=True)
     )
+    return ((*start, *sides) for start in product(*starts))
 
 
 class Blocks(Sequence[Window]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -13,6 +12,7 @@ from segpost._backends.cuda.crf import CrfSolver as DeviceCrf
 from segpost._backends.cuda.devices import Devices
 from segpost._backends.cuda.mask_runs import read_runs
 from segpost._backends.cuda.query_calls import QueryCalls
+from segpost._backends.cuda.volume_calls import VolumeCalls
 from segpost._backends.reference.objects import runs_of_argmax
 from segpost._core import extensions
 from segpost._core.arrays import WIDE_KINDS
@@ -31,11 +31,11 @@ from segpost._core.device import DeviceContext, context_of, with_float_confidenc
 from segpost._core.object_contract import Runs
 from segpost._core.query_contract import QueryGrids, QueryMasks
 from segpost._core.run_lengths import RunLengths
-from segpost._core.sampling import Axes, VolumeAxes, same_size_axes
+from segpost._core.sampling import Axes, same_size_axes
 from segpost._core.thresholds import level_table
 
 
-class CudaBackend(QueryCalls):
+class CudaBackend(QueryCalls, VolumeCalls):
     """The operations on the devices of one runtime, with one time of reading error counts."""
 
     def argmax(
@@ -163,7 +163,7 @@ class CudaBackend(QueryCalls):
     def binarize_runs(
         self, logits: Logits, axes: Axes | None, cutoffs: Array
     ) -> tuple[RunLengths, LogitErrors]:
-        """Return the counts of all masks: their bits, by columns, are copied to the CPU."""
+        """Return the counts of all masks, from the places where their bits, by columns, change."""
         n, classes, height, width = logits.values.shape
         if axes is not None:
             height, width = axes.y.n_out, axes.x.n_out
@@ -172,7 +172,8 @@ class CudaBackend(QueryCalls):
         swapped = logits._replace(values=logits.values.transpose(0, 1, 3, 2))
         exchanged = None if axes is None else Axes(axes.x, axes.y)
         errors = self._binarize(swapped, exchanged, cutoffs, bits, True, swapped=True)
-        return read_runs(bits, height), errors
+        with self._at(bits) as context:
+            return read_runs(context, bits, height), errors
 
     def _levels(
         self, logits: Logits, axes: Axes | None, cutoffs: Array, context: DeviceContext
@@ -259,24 +260,6 @@ class CudaBackend(QueryCalls):
                 self._workspace(logits, tables, context),
             )
             return self._logit_errors("confusion_logits", errors)
-
-    def argmax_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
-        total = LogitErrors()
-        for n in range(len(labels)):
-            one_volume = logits._replace(values=logits.values[n : n + 1])
-            errors = self._argmax_one_volume(one_volume, axes, labels[n : n + 1])
-            logits_before = n * math.prod(logits.values.shape[2:])
-            total = total.plus(errors, logits_before, n * math.prod(labels.shape[1:]))
-        return total
-
-    def _argmax_one_volume(self, logits: Logits, axes: VolumeAxes, labels: Array) -> LogitErrors:
-        with self._at(logits.values) as context:
-            tables = self.devices.tables.axes(axes, context)
-            errors = self._new_errors(6, context)
-            size = self.runtime.argmax_volume_workspace(logits, tables, labels)
-            workspace = context.empty((size,), np.uint8) if size else None
-            self.runtime.argmax_volume(logits, tables, labels, context.stream, errors, workspace)
-            return self._logit_errors("argmax", errors)
 
     def dense_crf(
         self, unary: Unary, terms: Sequence[Pairwise], include_self: bool, method: str, quality: str

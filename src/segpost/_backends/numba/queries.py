@@ -42,7 +42,7 @@ def assign_queries(
     axes, kept = grids.to_result, len(queries)
     argmax(Logits(values[None], "float64"), axes, labels[None])
     largest_area = np.bincount(labels.ravel(), minlength=kept)
-    unit = axes.y.den * axes.x.den
+    unit = axes.den
     for start in range(0, kept, MASKS_AT_ONCE):
         some = slice(start, start + MASKS_AT_ONCE)
         planes = Logits(values[None, some], "float64")

@@ -1,5 +1,6 @@
 """The reference backend: NumPy in float64, the definition that tests compare backends with."""
 
+from segpost._backends import features
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import (
     boundary,
@@ -7,7 +8,6 @@ from segpost._backends.reference import (
     components,
     confusion,
     crf,
-    features,
     instances,
     labels,
     masks,
@@ -19,6 +19,7 @@ from segpost._backends.reference import (
     spatial,
     volumes,
 )
+from segpost._backends.volumes import image_by_image
 from segpost._core import rle, run_lengths
 
 globals().update(
@@ -43,3 +44,6 @@ globals().update(
         volumes,
     )
 )
+
+softmax_volume = image_by_image(labels.softmax)
+rank_volume = image_by_image(ranking.rank_classes)

@@ -55,7 +55,7 @@ def softmax(
 ) -> LogitErrors:
     """Write exp(v - max) / sum, or for a one-channel head the sigmoid; and the confidence."""
     errors = LogitErrors()
-    den = 1.0 if axes is None else axes.y.den * axes.x.den
+    den = 1.0 if axes is None else axes.den
     shape = output_shape(logits, axes)
     for n, rows, values in interpolated(logits, axes):
         real = logits.scale * (values / den - logits.zero_point)
@@ -78,7 +78,7 @@ def softmax(
 
 def add_resized(logits: Logits, axes: Axes | None, weights: Array, sums: Array) -> None:
     """Add weighted values at the output size to `sums` where the weight is positive."""
-    unit = 1.0 if axes is None else axes.y.den * axes.x.den
+    unit = 1.0 if axes is None else axes.den
     for _, rows, values in interpolated(logits, axes):
         part, weight = sums[:, rows], weights[rows]
         with np.errstate(invalid="ignore", over="ignore"):  # values of weight 0 may be infinite

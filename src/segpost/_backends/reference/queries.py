@@ -167,7 +167,7 @@ def _region(planes: Array, grids: QueryGrids) -> Array:
 def _strips(planes: Array, axes: Axes, kind: str = "float64") -> Iterator[tuple[slice, Array]]:
     """Iterate over strips of resampled planes: rows and values."""
     for _, rows, values in interpolated(Logits(planes[None], kind), axes):
-        yield rows, values / (axes.y.den * axes.x.den)
+        yield rows, values / axes.den
 
 
 def _resampled(planes: Array, kind: str, axes: Axes) -> Array:

@@ -32,7 +32,7 @@ def rank_classes(
     """
     logits = with_both_classes(logits)
     errors = LogitErrors()
-    den = 1.0 if axes is None else axes.y.den * axes.x.den
+    den = 1.0 if axes is None else axes.den
     shape = output_shape(logits, axes)
     for n, rows, values in interpolated(logits, axes):
         real = logits.scale * (values / den - logits.zero_point)

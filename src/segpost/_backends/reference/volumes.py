@@ -1,4 +1,4 @@
-"""Definition of argmax after trilinear upsampling."""
+"""Definitions of argmax and binarize after trilinear upsampling."""
 
 from __future__ import annotations
 
@@ -27,6 +27,30 @@ def argmax_volume(logits: Logits, axes: VolumeAxes, labels: Array) -> LogitError
                 errors = errors._replace(
                     undefined_count=errors.undefined_count + count, undefined_first=first
                 )
+    return errors
+
+
+def binarize_volume(
+    logits: Logits, axes: VolumeAxes, cutoffs: Array, values: Array | None, out: Array
+) -> LogitErrors:
+    """Write masks, or the value of the last channel whose logit exceeds its cutoff."""
+    nan = np.isnan(widen(logits.values, logits.kind))
+    indices = np.flatnonzero(nan.any(axis=1))
+    undefined = np.empty((len(cutoffs), *axes.size), bool)
+    errors = LogitErrors(int(nan.sum()), int(indices[0]) if indices.size else -1)
+    for n in range(len(out)):
+        for z in range(axes.z.n_out):
+            sums = interpolated(logits, axes, n, z)
+            is_set, undefined[:, z] = sums > cutoffs[:, None, None], np.isnan(sums)
+            if values is None:
+                out[n, :, z] = is_set
+                continue
+            out[n, z] = 0
+            for channel, value in zip(is_set, values, strict=True):
+                out[n, z][channel] = value
+        count = int(undefined.sum())
+        first = n * undefined.size + int(undefined.argmax()) if count else -1
+        errors = errors.plus(LogitErrors(0, -1, count, first), 0, 0)
     return errors
 
 

@@ -16,9 +16,9 @@ from segpost.cli.options import PALETTES, file_path, fraction, positive_integer
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.cli.parser import CommandParser, format_epilog
 from segpost.cli.progress import print_error
+from segpost.evaluation.class_names import read_class_names
 from segpost.files.arrays import ARRAY_SUFFIXES, read_array
 from segpost.files.images import MAX_PIXELS, limit_pixels, read_unconverted
-from segpost.files.tables import read_names
 from segpost.render.html import format_page
 from segpost.render.text import escape_html
 
@@ -132,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
         threshold=arguments.threshold,
         quantization=None if arguments.quantization is None else tuple(arguments.quantization),
         palette=arguments.palette,
-        class_names=None if class_names is None else read_names(class_names),
+        class_names=None if class_names is None else read_class_names(class_names).names,
         num_classes=arguments.num_classes,
         ignore_index=arguments.ignore_index,
         mean=arguments.mean,

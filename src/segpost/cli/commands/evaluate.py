@@ -37,7 +37,8 @@ def declare(parser: CommandParser) -> None:
         "Compare predictions with their targets. Both are a folder (with everything "
         "below it), a file, or a .txt file with a path a line: indexed, gray or black-and-white "
         "PNG or TIFF of any depth, or .npy; predictions may also be logits in .npy, .npz, "
-        ".safetensors, .pt or .h5."
+        ".safetensors, .pt or .h5. Volumes are NIfTI files, a case each; their predictions may "
+        "also be .npy and .npz."
     )
     parser.epilog = format_epilog(
         EXAMPLES,

@@ -19,12 +19,16 @@ from segpost.cli.run.inputs import Images, Item, LogitsFile, list_files, list_it
 from segpost.cli.run.journal import Journal, OutputError
 from segpost.cli.run.outputs import OutputFolder, check_collisions
 from segpost.cli.run.settings import RunSettings
+from segpost.cli.run.volumes import LikeImages
 from segpost.cli.run.work import Worker, expected_names, has_labels, map_in_order
 from segpost.files.images import limit_pixels
+from segpost.files.nifti import NIFTI_SUFFIXES
+from segpost.files.tensors import LOGITS_SUFFIXES
 
 EXAMPLES = (
     "segpost run logits.npy --image photo.png --palette voc --out pictures",
     "segpost run logits/ --out labels --jobs 4 --resume",
+    "segpost run case.npz --volume --like case_0000.nii.gz --want labels,confidence --out cases",
 )
 
 
@@ -33,8 +37,8 @@ def declare(parser: CommandParser) -> None:
     parser.description = (
         "Make label maps (indexed PNG), colors, overlays and confidence of logits that "
         "NumPy, torch, safetensors or h5py saved: (C, H, W), or (N, C, H, W) with --batch; or "
-        "label maps (.npy) of volumes (C, D, H, W) with --volume. Folders are searched with "
-        "everything below them, and --out gets the same folders."
+        "label maps (NIfTI or .npy) of volumes (C, D, H, W) with --volume. Folders are searched "
+        "with everything below them, and --out gets the same folders."
     )
     parser.epilog = format_epilog(
         EXAMPLES,
@@ -49,16 +53,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the outputs of every input."""
     import PIL.Image  # noqa: F401  # if it is missing, say so once and not for every item
 
-    want = arguments.want or default_outputs(
-        arguments.palette is not None, arguments.image is not None
-    )
+    has_colors = arguments.palette is not None and not arguments.volume
+    want = arguments.want or default_outputs(has_colors, arguments.image is not None)
     check_arguments(arguments, want)
     position, count = arguments.shard
     journal = Journal(arguments.out, "" if count == 1 else f"{position}-of-{count}")
     journal.refresh()
     with limit_pixels(arguments.max_pixels):
-        images = Images(arguments.image)
-        files = list_files(arguments.logits, arguments.glob, journal, arguments.key)
+        is_volume = arguments.volume
+        images = LikeImages(arguments.like) if is_volume else Images(arguments.image)
+        suffixes = (*LOGITS_SUFFIXES, *NIFTI_SUFFIXES) if is_volume else LOGITS_SUFFIXES
+        files = list_files(arguments.logits, arguments.glob, journal, arguments.key, suffixes)
         is_searched = any(path.is_dir() for path in arguments.logits)
         images.warn_of_files([file.name for file in files], is_searched=is_searched)
         inputs = [*(file.path for file in files), *images.paths()]

@@ -17,11 +17,11 @@ from segpost.cli.options import (
     positive_integer,
     positive_integers,
 )
+from segpost.evaluation.class_names import read_class_names
 from segpost.evaluation.measures import BOUNDARY_MEASURES, CITYSCAPES_FIRST_INSTANCE
 from segpost.evaluation.options import MAP_TO
 from segpost.evaluation.planning import SHARD_IMAGES
 from segpost.files.images import MAX_PIXELS
-from segpost.files.tables import read_names
 from segpost.metrics.dialects import DIALECTS
 from segpost.metrics.matrix import INVALID_PREDS
 
@@ -54,14 +54,14 @@ def evaluation_from(arguments: argparse.Namespace) -> Evaluation:
     ValueError, OSError
         If arguments contradict each other, or a file that one names cannot be used.
     """
-    names = None if arguments.class_names is None else read_names(arguments.class_names)
+    named = None if arguments.class_names is None else read_class_names(arguments.class_names)
     return Evaluation(
         arguments.preds,
         arguments.targets,
         num_classes=arguments.num_classes,
         palette=arguments.palette,
-        class_names=names,
-        ignore_index=arguments.ignore_index or (),
+        class_names=named and named.names,
+        ignore_index=arguments.ignore_index or (named.ignore_index if named else ()),
         groups=arguments.groups,
         label_table=arguments.map,
         map_to=arguments.map_to,
@@ -113,7 +113,12 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"classes, names, ignored label, colors of: {PALETTES}",
     )
-    add("--class-names", type=file_path, metavar="FILE", help="names of the classes, one a line")
+    add(
+        "--class-names",
+        type=file_path,
+        metavar="FILE",
+        help="names of the classes, one a line, or nnU-Net's dataset.json",
+    )
     add(
         "--ignore-index",
         type=int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from segpost.cli.messages import describe_cli_error, format_error
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.evaluation.outcome import Outcome
 from segpost.evaluation.reading import PairReader
+from segpost.evaluation.spacings import Spacing, read_spacings
 from segpost.evaluation.summaries import ignored_pixels, image_pixels
 from segpost.files.writing import check_writable
 from segpost.metrics.report import documents, formats
@@ -129,9 +130,14 @@ def _format_json(outcome: Outcome, scores: Scores | None) -> Iterator[str]:
         {"id": one.id, "problem": format_error(ErrorText(one.file, one.reason))}
         for one in outcome.failed
     ]
+    spacings = {
+        id_: [float(f"{step:.6g}") for step in steps]  # headers have float32
+        for id_, steps in read_spacings(pairing.pairs).items()
+    }
     return documents.encode(
         {
             **document,
+            **({"spacing": spacings} if spacings else {}),
             "counted": len(outcome.cm.images),
             "failed": failed,
             "targets_without_prediction": pairing.targets_without_preds,
@@ -154,10 +160,15 @@ def _format_per_image(scores: Scores, outcome: Outcome) -> Iterator[str]:
     """Return pieces of CSV with a line an image, in the order of the ids."""
     head = ["id", "miou", "pixel_accuracy", "pixels", "void_pixels"]
     head += [escape_csv(f"iou_{name}") for name in scores.class_names]
-    return formats.csv_pieces(itertools.chain([head], _rows_of_images(scores, outcome)))
+    spacings = read_spacings(outcome.pairing.pairs)
+    if spacings:
+        head += ["spacing_d", "spacing_h", "spacing_w"]
+    return formats.csv_pieces(itertools.chain([head], _rows_of_images(scores, outcome, spacings)))
 
 
-def _rows_of_images(scores: Scores, outcome: Outcome) -> Iterator[list[object]]:
+def _rows_of_images(
+    scores: Scores, outcome: Outcome, spacings: Mapping[str, Spacing]
+) -> Iterator[list[object]]:
     """Yield the row of each image, which takes much more memory than its text."""
     images = scores.images
     pixels, ignored = image_pixels(scores).tolist(), ignored_pixels(outcome.cm)
@@ -166,7 +177,11 @@ def _rows_of_images(scores: Scores, outcome: Outcome) -> Iterator[list[object]]:
             formats.plain(float(value))
             for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i])
         )
-        yield [escape_csv(str(id_)), miou, accuracy, pixels[i], ignored[i], *iou]
+        spacing: Sequence[object] = ()
+        if spacings:
+            steps = spacings.get(str(id_))
+            spacing = ("", "", "") if steps is None else [f"{step:.6g}" for step in steps]
+        yield [escape_csv(str(id_)), miou, accuracy, pixels[i], ignored[i], *iou, *spacing]
 
 
 def _format_html(scores: Scores, subject: Subject, reader: PairReader) -> str:

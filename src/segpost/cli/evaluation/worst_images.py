@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ from segpost.evaluation.summaries import (
     worst_images,
 )
 from segpost.files.images import read_image
+from segpost.files.nifti import is_nifti, read_nifti
+from segpost.pipeline.volume_slices import GrayVolume
 from segpost.render.findings import STYLE as FINDING_STYLE
 from segpost.render.findings import format_html
 from segpost.render.html import embed_picture, format_figure
@@ -125,8 +128,8 @@ def _describe_mistake(image: WorstImage, scores: Scores) -> str:
 
 def _findings(pair: Pair, reader: PairReader) -> str:
     """Return the known mistakes that an image shows, nothing where there are none."""
-    preds, target = reader.read_labels(pair)
     classes = reader.classes
+    preds, target, _, _ = _shown_labels(pair, reader)
     diagnosis = diagnose(
         labels=preds,
         target=target,
@@ -139,13 +142,14 @@ def _findings(pair: Pair, reader: PairReader) -> str:
 
 def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator[str]:
     """Yield the image, the target, the prediction and their differences."""
+    preds, target, z, where = _shown_labels(pair, reader)
     if image_path is not None:
         try:
-            source = _embed_image_file(image_path)
-            yield format_figure(source, "image", "photo", description=f"image {pair.id}")
+            source = _embed_image_file(image_path, z)
+            title = f"image{where}"
+            yield format_figure(source, title, "photo", description=f"image {pair.id}{where}")
         except FILE_ERRORS as error:
             yield _caption(describe_cli_error(error, image_path.name))
-    preds, target = reader.read_labels(pair)
     num_classes, colors = reader.classes.num_classes, reader.classes.colors
     is_ignored = np.isin(target, reader.classes.ignore_index)
     target_rows = np.where(is_ignored, num_classes, target)
@@ -154,7 +158,7 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
     names = (*(reader.classes.names or map(str, range(num_classes))), "void", "no class")
     for title, rows in (("target", target_rows), ("prediction", pred_rows)):
         description = f"{title} of {pair.id}: {_describe_classes(rows, names)}"
-        yield format_figure(_embed_labels(rows, table), title, description=description)
+        yield format_figure(_embed_labels(rows, table), title + where, description=description)
     differences = np.where(is_ignored, 2, (pred_rows != target_rows).astype(np.intp))
     table = np.array([color for color, _ in DIFFERENCES], np.uint8)
     opacity = bytes(alpha for _, alpha in DIFFERENCES)
@@ -164,6 +168,35 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
         "where they differ",
         description=f"where they differ in {pair.id}: {share} of the pixels that count",
     )
+
+
+class ShownLabels(NamedTuple):
+    """Predicted and true labels of an image, or of a slice of a volume.
+
+    Attributes
+    ----------
+    preds, target : integer arrays of shape (H, W)
+    z : int or None
+        The slice.
+    where : str
+        Text about it.
+    """
+
+    preds: Array
+    target: Array
+    z: int | None = None
+    where: str = ""
+
+
+def _shown_labels(pair: Pair, reader: PairReader) -> ShownLabels:
+    """Return the labels of an image, or of the slice of a volume with the most differences."""
+    preds, target = reader.read_labels(pair)
+    if target.ndim == 2:
+        return ShownLabels(preds, target)
+    counts = ~np.isin(target, reader.classes.ignore_index)
+    wrong = ((preds != target) & counts).sum(axis=(1, 2))
+    z = int(wrong.argmax())
+    return ShownLabels(preds[z], target[z], z, f", slice {z} of {len(target)}")
 
 
 def _describe_classes(rows: Array, names: Sequence[str]) -> str:
@@ -202,10 +235,17 @@ def _embed_labels(labels: Array, table: npt.NDArray[np.uint8], opacity: bytes | 
     return embed_picture(image, "png", **options)
 
 
-def _embed_image_file(path: Path) -> str:
-    """Return an image file as the URL of a JPEG of at most `MAX_SIDE`."""
+def _embed_image_file(path: Path, z: int | None) -> str:
+    """Return an image file, or a slice of a volume, as the URL of a JPEG of at most `MAX_SIDE`."""
     from PIL import Image
 
-    image = Image.fromarray(read_image(path))
+    if is_nifti(path):
+        values = read_nifti(path)
+        volume = values.reshape(-1, *values.shape[-3:])[0]
+        if z is None or z >= len(volume):
+            raise ValueError(f"it is a volume of {len(volume)} slices, not that of the labels")
+        image = Image.fromarray(GrayVolume.of(volume).plane(0, z))
+    else:
+        image = Image.fromarray(read_image(path))
     image.thumbnail((MAX_SIDE, MAX_SIDE))
     return embed_picture(image, "jpeg", quality=85)

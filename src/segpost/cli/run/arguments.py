@@ -9,8 +9,15 @@ from pathlib import Path
 import segpost
 from segpost._core.sampling import GRIDS
 from segpost._core.text import display_path
-from segpost.cli.options import PALETTES, file_path, fraction, positive_integer, shard
+from segpost.cli.options import PALETTES, file_path, fraction, positive_integer, shard, sides
 from segpost.cli.parser import CommandParser
+from segpost.cli.run.volume_arguments import (
+    DEFAULT_ALPHA,
+    VOLUME_OUTPUTS,
+    add_volume_arguments,
+    check_image_arguments,
+    check_volume_arguments,
+)
 from segpost.crf.terms import PRESETS
 from segpost.files.arrays import ArrayHeader
 from segpost.files.images import IMAGE_SUFFIXES, MAX_PIXELS
@@ -18,7 +25,7 @@ from segpost.files.tensors import LOGITS_SUFFIXES
 from segpost.runtimes.table import ALIASES
 
 OUTPUTS = ("labels", "color", "overlay", "confidence")
-LOGITS_HELP = ".npy, .npz, .safetensors, .pt or .h5 files, or folders"
+LOGITS_HELP = ".npy, .npz, .safetensors, .pt or .h5 files, of volumes also NIfTI, or folders"
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -53,15 +60,17 @@ def add_arguments(parser: CommandParser) -> None:
     layout.add_argument(
         "--volume",
         action="store_true",
-        help="files of four dimensions hold volumes (C, D, H, W): labels are written as .npy",
+        help="files of four dimensions hold volumes (C, D, H, W): labels are written as .nii.gz "
+        "with --like, or else as .npy",
     )
+    add_volume_arguments(add)
     add("--axis", type=int, choices=(-3, -1), help="the class axis; -3 by default")
     add(
         "--size",
-        nargs=2,
-        type=positive_integer,
-        metavar=("H", "W"),
-        help="upsample to this size; the image's where there is one, or else the logits'",
+        type=sides,
+        metavar="H W",
+        help="upsample to this size, of volumes D H W; the image's where there is one, or else the "
+        "logits'",
     )
     add(
         "--grid",
@@ -92,13 +101,18 @@ def add_arguments(parser: CommandParser) -> None:
         type=_output_names,
         metavar="LIST",
         help=f"any of {','.join(OUTPUTS)}, with commas; by default labels, color where there is a "
-        "palette, and overlay where there are both palette and image",
+        "palette, and overlay where there are both palette and image; of volumes any of "
+        f"{','.join(VOLUME_OUTPUTS)}, labels by default",
     )
     add(
-        "--alpha", type=fraction, default=0.5, help="weight of the overlay's colors; 0.5 by default"
+        "--alpha",
+        type=fraction,
+        default=DEFAULT_ALPHA,
+        help=f"weight of the overlay's colors; {DEFAULT_ALPHA} by default",
     )
     _add_arguments_of_many(parser)
     parser.describe_words = join_outputs
+    parser.joined_options = ("--size",)
 
 
 def join_outputs(words: Sequence[str]) -> str:
@@ -146,8 +160,11 @@ def _add_arguments_of_many(parser: argparse.ArgumentParser) -> None:
 def check_arguments(arguments: argparse.Namespace, want: set[str]) -> None:
     """Refuse arguments that no input could be used with."""
     _check_out(arguments.out)
+    _check_size(arguments.size, 3 if arguments.volume else 2)
     if arguments.volume:
-        _check_volume(arguments, want)
+        check_volume_arguments(arguments, want)
+        return
+    check_image_arguments(arguments)
     if arguments.palette is None and not want.isdisjoint(("color", "overlay")):
         raise ValueError("--want color or overlay needs --palette NAME")
     if arguments.image is None and "overlay" in want:
@@ -205,14 +222,11 @@ def _check_out(out: Path) -> None:
         )
 
 
-def _check_volume(arguments: argparse.Namespace, want: set[str]) -> None:
-    """Refuse arguments that are for images only."""
-    if want != {"labels"} or arguments.palette is not None:
-        raise ValueError("--volume writes labels only: leave --palette out, and other --want")
-    names = ("image", "convention", "axis", "size", "grid", "threshold", "quantization", "crf")
-    for name in names:
-        if getattr(arguments, name) is not None:
-            raise ValueError(f"--{name} is for images, and --volume was passed")
+def _check_size(size: Sequence[int] | None, axes: int) -> None:
+    """Refuse a size of another number of axes."""
+    if size is not None and len(size) != axes:
+        words = "D H W with --volume" if axes == 3 else "H W; D H W with --volume"
+        raise ValueError(f"--size takes {words}, got {' '.join(map(str, size))}")
 
 
 def _output_names(text: str) -> set[str]:

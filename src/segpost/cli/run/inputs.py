@@ -19,7 +19,8 @@ from segpost.cli.run.arguments import join_outputs
 from segpost.cli.run.journal import FileSum, Journal, sum_of_file
 from segpost.files.arrays import ArrayHeader, take_element
 from segpost.files.images import IMAGE_SUFFIXES, read_image
-from segpost.files.listing import natural_key, walk_folder
+from segpost.files.listing import file_ending, name_without_ending, natural_key, walk_folder
+from segpost.files.nifti import is_nifti
 from segpost.files.tensors import LOGITS_SUFFIXES, read_logits, read_logits_header
 
 
@@ -118,11 +119,14 @@ class LastArray:
 
 
 LAST_ARRAY = LastArray()
-WANTED = ", ".join(LOGITS_SUFFIXES)
 
 
 def list_files(
-    sources: Iterable[Path], pattern: str | None, journal: Journal, key: str | None = None
+    sources: Iterable[Path],
+    pattern: str | None,
+    journal: Journal,
+    key: str | None = None,
+    suffixes: Sequence[str] = LOGITS_SUFFIXES,
 ) -> list[LogitsFile]:
     """Return the files that are named, and those below the folders that are named.
 
@@ -136,27 +140,37 @@ def list_files(
         Of the outputs, which are no inputs.
     key : str, optional
         The name of the tensor in files of several.
+    suffixes : sequence of str
+        The endings of files that count.
     """
     files: list[LogitsFile] = []
+    wanted = ", ".join(suffixes)
     for source in sources:
         if source.is_dir():
-            files += _files_below(source, pattern, journal, key)
-        elif source.suffix.lower() in LOGITS_SUFFIXES:  # one that is missing fails as an item
-            files.append(LogitsFile(source.stem, source, key))
+            files += _files_below(source, pattern, journal, key, suffixes)
+        elif file_ending(source) in suffixes:  # one that is missing fails as an item
+            files.append(LogitsFile(name_without_ending(source), source, key))
         elif not source.exists() and (cure := join_outputs([str(source)])):
             raise ValueError(f"{display_path(source)} is no file{cure}")
         elif not source.exists():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
         else:
+            cure = "np.save(path, logits) writes one of logits in a program"
+            if is_nifti(source):
+                cure = "pass --volume if it is a volume"
             raise ValueError(
-                f"{display_path(source)} is neither a folder nor a file of logits ({WANTED}); "
-                "np.save(path, logits) writes one of logits in a program"
+                f"{display_path(source)} is neither a folder nor a file of logits ({wanted}); "
+                f"{cure}"
             )
     return files
 
 
 def _files_below(
-    folder: Path, pattern: str | None, journal: Journal, key: str | None
+    folder: Path,
+    pattern: str | None,
+    journal: Journal,
+    key: str | None,
+    suffixes: Sequence[str],
 ) -> list[LogitsFile]:
     """Return the files below a folder, in natural order."""
     out = journal.folder.resolve()
@@ -172,12 +186,12 @@ def _files_below(
     found = [
         (name, path)
         for name, path in walk_folder(folder)
-        if path.suffix.lower() in LOGITS_SUFFIXES and not is_output(path)
+        if file_ending(path) in suffixes and not is_output(path)
     ]
     if not found:
-        raise ValueError(f"{display_path(folder)} holds no file of logits ({WANTED})")
+        raise ValueError(f"{display_path(folder)} holds no file of logits ({', '.join(suffixes)})")
     matching = [
-        LogitsFile(name[: -len(path.suffix)], path, key)
+        LogitsFile(name[: -len(file_ending(path))], path, key)
         for name, path in sorted(found, key=lambda pair: natural_key(pair[0]))
         if pattern is None or fnmatch.fnmatchcase(name, pattern)
     ]
@@ -232,16 +246,28 @@ class Images:
         One image for all items, or a folder with images that have the items' names.
     """
 
+    suffixes: Sequence[str] = IMAGE_SUFFIXES
+    option, ending = "--image", ".jpg"
+
     def __init__(self, source: Path | None) -> None:
         self.source = source
         self.is_folder = source is not None and source.is_dir()
         self._by_name: dict[str, list[Path]] = {}
         if source is not None and self.is_folder:
             for name, path in walk_folder(source):
-                if path.suffix.lower() in IMAGE_SUFFIXES:
-                    self._by_name.setdefault(name[: -len(path.suffix)], []).append(path)
+                ending = file_ending(path)
+                if ending in self.suffixes:
+                    self._by_name.setdefault(name[: -len(ending)], []).append(path)
         elif source is not None:
-            self._only = _read_named(source)
+            self.check_source(source)
+
+    def names_of(self, name: str) -> Sequence[str]:
+        """Return the names that the image of an item may have."""
+        return [name]
+
+    def check_source(self, path: Path) -> None:
+        """Read the one image, so that an error stops the command."""
+        self._only = _read_named(path)
 
     @cached_property
     def sum(self) -> FileSum:
@@ -266,10 +292,12 @@ class Images:
         """
         if not self.is_folder:
             return self.source
-        matches = self._by_name.get(name, [])
+        wanted = self.names_of(name)
+        matches = [path for one in wanted for path in self._by_name.get(one, [])]
         if len(matches) != 1:
             names = ", ".join(path.name for path in matches) or "none"
-            raise ValueError(f"one image in {self.source} should be called {name!r}, found {names}")
+            words = " or ".join(map(repr, wanted))
+            raise ValueError(f"one image in {self.source} should be called {words}, found {names}")
         return matches[0]
 
     def read(self, path: Path) -> Array:
@@ -286,17 +314,17 @@ class Images:
             return
         if is_searched or self.source.stem in names:
             warn_of_input(
-                f"--image {display_path(self.source)} is one picture, and {len(names)} files of "
-                f"logits are taken for its own: give a folder with {names[0]}.jpg and so on, or "
-                "ignore this if they are of several networks"
+                f"{self.option} {display_path(self.source)} is one picture, and {len(names)} files "
+                f"of logits are taken for its own: give a folder with {names[0]}{self.ending} and "
+                "so on, or ignore this if they are of several networks"
             )
 
     def check_batch(self, names: Sequence[str]) -> None:
         """Raise a ValueError if there is one image, and several items in one file."""
         if self.source is not None and not self.is_folder and len(names) > 1:
             raise ValueError(
-                f"it holds a batch of {len(names)}, but --image is one picture; give a "
-                f"folder with {names[0]}.jpg and so on"
+                f"it holds a batch of {len(names)}, but {self.option} is one picture; give a "
+                f"folder with {names[0]}{self.ending} and so on"
             )
 
 

@@ -189,7 +189,8 @@ def check_collisions(names: Iterable[tuple[str, Path]]) -> None:
         reason = "" if other[0] == name else ", where upper and lower case are the same"
         raise ValueError(
             f"{display_path(other[1])} and {display_path(path)} would both write "
-            f"{display_path(Path(name))}.*{reason}; rename one of them, or choose two --out"
+            f"{display_path(Path(name))}.*{reason}; rename one of them, choose by --glob, or "
+            "take two --out"
         )
 
 

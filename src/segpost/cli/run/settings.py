@@ -18,6 +18,7 @@ from typing import Any
 import segpost
 from segpost._core.text import ErrorText, display_path
 from segpost.cli.run.journal import BEGINNING, Journal, OutputError, decode_line, encode_line
+from segpost.evaluation.class_names import read_class_names
 from segpost.files.writing import atomic_write
 
 NAME = f"{BEGINNING}.settings"
@@ -35,6 +36,7 @@ OPTIONS = (
     "volume",
     "want",
 )
+VOLUME_OPTIONS = ("class_names", "nearest_axis", "overlay_as", "probabilities")
 VERSION = "version"  # of segpost: beside the options
 
 
@@ -53,7 +55,10 @@ class RunSettings:
     @classmethod
     def of(cls, arguments: argparse.Namespace, want: set[str]) -> RunSettings:
         """Return those of a command that writes these outputs."""
-        values = {name: getattr(arguments, name) for name in OPTIONS}
+        names = OPTIONS + (VOLUME_OPTIONS if arguments.volume else ())
+        values = {name: getattr(arguments, name) for name in names}
+        if (class_names := values.get("class_names")) is not None:
+            values["class_names"] = read_class_names(class_names).names
         values |= {"want": sorted(want), VERSION: segpost.__version__}
         return cls(json.loads(json.dumps(values)))
 

@@ -18,7 +18,7 @@ from segpost._core.text import FILE_ERRORS, ErrorText, describe_error, display_p
 from segpost.cli.run.inputs import Images, Item
 from segpost.cli.run.journal import FileSum, sum_of_file
 from segpost.cli.run.outputs import OutputFolder
-from segpost.files.writing import write_array
+from segpost.cli.run.volumes import VolumeMaker, volume_name
 
 ITEMS_PER_THREAD = 2  # that are begun before a result is needed
 Value = TypeVar("Value")
@@ -66,7 +66,8 @@ class Worker:
         outputs: OutputFolder,
     ) -> None:
         self.images, self.outputs = images, outputs
-        self.is_volume, self.size = arguments.volume, arguments.size
+        self.size = arguments.size
+        self.volumes = VolumeMaker(arguments, want) if arguments.volume else None
         self.skips_done = arguments.resume
         palette = None if arguments.palette is None else segpost.Palette.named(arguments.palette)
         self.options: dict[str, Any] = {
@@ -120,15 +121,11 @@ class Worker:
 
         The computation is over then: errors of the function are those of the outputs.
         """
+        volumes = self.volumes
+        if volumes is not None:
+            result = volumes.segment(item, image_path)
+            return lambda folder: volumes.save(result, folder, item, image_path)
         logits = item.read()
-        if self.is_volume:
-            volume = segpost.argmax(logits, volume=True)
-
-            def save_volume(folder: Path) -> list[str]:
-                write_array(folder / "labels.npy", volume)
-                return ["labels.npy"]
-
-            return save_volume
         image = None if image_path is None else self.images.read(image_path)
         size = self.size
         if size is None and image is not None:
@@ -178,11 +175,15 @@ def expected_names(
     for item in items:
         if item.header is None:
             continue
+        if arguments.volume:
+            for what in sorted(want):
+                name = volume_name(what, arguments.like is not None, arguments.overlay_as)
+                yield f"{item.name}.{name}"
+            continue
         shape = item.header.shape if item.position is None else item.header.shape[1:]
         classes = shape[axis] if len(shape) >= 3 else 0
-        is_array = arguments.volume or classes > 256
         if "labels" in want:
-            yield f"{item.name}.labels.{'npy' if is_array else 'png'}"
+            yield f"{item.name}.labels.{'npy' if classes > 256 else 'png'}"
         for kind in sorted(want - {"labels"}):
             yield f"{item.name}.{kind}.png"
 

@@ -33,7 +33,7 @@ class _Planes:
         self.cutoffs = cutoffs
         self.swapped = swapped
         dtype = tiles.number(logits.kind)
-        den = grid.y.den * grid.x.den
+        den = grid.den
         self.levels = [tuple(sides(float(cutoff), den, dtype)) for cutoff in cutoffs]
         if swapped:
             logits = logits._replace(values=logits.values.transpose(0, 1, 3, 2))

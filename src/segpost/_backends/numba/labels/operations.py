@@ -130,7 +130,7 @@ def softmax(
     plain = axes is None
     grid = axes or same_size_axes((height, width))
     yt, xt = table(grid.y), table(grid.x)
-    den = grid.y.den * grid.x.den
+    den = grid.den
     # Dividing by a power of two is multiplying by its inverse, and much faster.
     inverse = 1.0 / den if math.frexp(den)[0] == 0.5 else 0.0
     real = (den, inverse, logits.scale, logits.zero_point)
@@ -170,7 +170,7 @@ def add_resized(logits: Logits, axes: Axes | None, weights: Array, sums: Array) 
             np.add(sums, weights * values, out=sums, where=weights > 0)
         return
     yt, xt = table(axes.y), table(axes.x)
-    den, classes = axes.y.den * axes.x.den, logits.values.shape[1]
+    den, classes = axes.den, logits.values.shape[1]
 
     def work(strip: Strip) -> None:
         rows = (strip.cell0, strip.y0, strip.y1)

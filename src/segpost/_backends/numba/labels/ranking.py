@@ -37,7 +37,7 @@ def rank_classes(
     plain = axes is None
     grid = axes or same_size_axes((height, width))
     yt, xt = table(grid.y), table(grid.x)
-    real = (grid.y.den * grid.x.den, 0.0, logits.scale, logits.zero_point)
+    real = (grid.den, 0.0, logits.scale, logits.zero_point)
     count = 0 if top_labels is None else top_labels.shape[1]
     ranks = min(max(count, 2), classes)
 

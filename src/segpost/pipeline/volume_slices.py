@@ -1,0 +1,210 @@
+"""Slices of volumes as pictures: the planes through the largest region, and montages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from segpost._core import validation
+from segpost._core.arrays import Array
+from segpost._core.bands import stretch_to_255
+from segpost._core.device import to_host
+from segpost.color import operations
+from segpost.color.palette import Palette
+
+BACKGROUND = 0  # the label that is no region
+AXES = ("z", "y", "x")  # of D, H, W
+MAX_SAMPLES = 64  # along every axis of an image, of which the gray values are taken
+LIMITS = 0.5, 99.5  # percent of the values of an image that become black and white
+MARGIN, MARGIN_GRAY = 1, 96  # pixels between the slices of a montage, and their gray
+MAX_SHOWN = 16  # slices of a montage: 4 x 4
+
+Picture = npt.NDArray[np.uint8]  # (h, w, 3)
+
+
+class GrayVolume(NamedTuple):
+    """An image (D, H, W), and the values in it that are shown as black and white."""
+
+    values: Array
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Array) -> GrayVolume:
+        """Return an image with limits that leave out its smallest and largest values."""
+        steps = (slice(None, None, max(side // MAX_SAMPLES, 1)) for side in values.shape)
+        sample = values[tuple(steps)].astype(np.float64)
+        known = sample[np.isfinite(sample)]
+        low, high = np.percentile(known, LIMITS).tolist() if known.size else (0.0, 1.0)
+        return cls(values, low, high if high > low else low + 1.0)
+
+    def plane(self, axis: int, index: int) -> Picture:
+        """Return a slice across an axis, in gray."""
+        values = self.values.take(index, axis).astype(np.float64)[..., None]
+        gray = np.nan_to_num(stretch_to_255(values, (self.low, self.high)))
+        return np.repeat(np.rint(gray).astype(np.uint8), 3, axis=-1)
+
+
+class VolumeSlices(NamedTuple):
+    """Labels of a volume, and what their slices are drawn with.
+
+    Attributes
+    ----------
+    labels : integer array of shape (D, H, W)
+    palette : Palette
+    image : GrayVolume or None
+    spacing : (float, float, float) or None
+        Along D, H and W.
+    """
+
+    labels: Array
+    palette: Palette
+    image: GrayVolume | None = None
+    spacing: tuple[float, float, float] | None = None
+
+    def shares(self) -> dict[int, float]:
+        """Return the share of the voxels of every label that occurs, largest first."""
+        from segpost.objects.counting import measure_shares
+
+        return measure_shares(self.labels)
+
+    def plane(self, axis: int, index: int, alpha: float) -> Picture:
+        """Return the labels of a slice across an axis in color, over the image if there is one."""
+        labels = np.ascontiguousarray(self.labels.take(index, axis))
+        if self.image is None:
+            array = validation.as_label_array(labels)
+            return np.asarray(operations.colorize_labels(array, self.palette))
+        weights = np.full(len(self.palette), alpha)
+        weights[BACKGROUND] = 0.0
+        gray = self.image.plane(axis, index)
+        return np.asarray(operations.overlay(gray, labels, self.palette, alpha=weights.tolist()))
+
+    def aspect(self, axis: int) -> float:
+        """Return the height of a pixel of a slice across an axis, in widths of it."""
+        if self.spacing is None:
+            return 1.0
+        row, column = (step for k, step in enumerate(self.spacing) if k != axis)
+        return row / column
+
+
+def slices_of(
+    segmentation: Any,
+    like: str | PathLike[str] | None = None,
+    spacing: Sequence[float] | None = None,
+) -> VolumeSlices:
+    """Return the slices of a segmentation of one volume.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    like : path, optional
+        The NIfTI file of the image.
+    spacing : (d, h, w), optional
+        By default that of the image.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the image cannot be read, or has another size, or the spacing is none.
+    """
+    labels = to_host(segmentation._label_array())
+    if not labels.size:
+        raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
+    image = None
+    if like is not None:
+        image, own_spacing = _read_image(Path(like), labels.shape)
+        spacing = own_spacing if spacing is None else spacing
+    steps = None if spacing is None else _as_spacing(spacing)
+    palette = segmentation.palette
+    if palette is None:
+        from segpost.pipeline.display import colors_up_to
+
+        palette = colors_up_to(int(labels.max()))
+    return VolumeSlices(labels, palette, image, steps)
+
+
+def find_center(labels: Array) -> tuple[int, int, int]:
+    """Return z, y, x of a voxel in the middle of the largest region, without the background.
+
+    It is the label with the most voxels, in the slice where it has the most: there a voxel of its
+    largest component, next to the centroid. Without any region it is the middle of the volume.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segpost.pipeline.volume_slices import find_center
+    >>> labels = np.zeros((5, 8, 8), np.uint8)
+    >>> labels[3, 2:5, 4:7] = 2
+    >>> find_center(labels)
+    (3, 3, 5)
+    """
+    from segpost.objects.api import regions
+    from segpost.objects.counting import measure_shares
+
+    largest = next((label for label in measure_shares(labels) if label != BACKGROUND), None)
+    if largest is None:
+        depth, height, width = labels.shape
+        return depth // 2, height // 2, width // 2
+    z = int(np.argmax([np.count_nonzero(plane == largest) for plane in labels]))
+    mask = (labels[z] == largest).astype(np.uint8)
+    component = regions(mask, connectivity=8, ignore_index=0).keep_largest().to_labels()
+    places = np.argwhere(np.asarray(component) == 1)
+    nearest = ((places - places.mean(axis=0)) ** 2).sum(axis=1).argmin()
+    y, x = places[nearest].tolist()
+    return z, y, x
+
+
+def spread_slices(depth: int, most: int) -> list[int]:
+    """Return up to `most` slices, at equal distances, of which the ends are half as far.
+
+    Examples
+    --------
+    >>> from segpost.pipeline.volume_slices import spread_slices
+    >>> spread_slices(40, 4), spread_slices(3, 4)
+    ([5, 15, 25, 35], [0, 1, 2])
+    """
+    count = min(depth, most)
+    return [(2 * k + 1) * depth // (2 * count) for k in range(count)]
+
+
+def draw_montage(slices: VolumeSlices, alpha: float = 0.5) -> Picture:
+    """Return up to 16 slices side by side, row after row from the first to the last."""
+    shown = spread_slices(len(slices.labels), MAX_SHOWN)
+    columns = math.ceil(math.sqrt(len(shown)))
+    margins = (0, MARGIN), (0, MARGIN), (0, 0)
+    pictures = [
+        np.pad(slices.plane(0, z, alpha), margins, constant_values=MARGIN_GRAY) for z in shown
+    ]
+    blank = np.full_like(pictures[0], MARGIN_GRAY)
+    pictures += [blank] * (-len(pictures) % columns)
+    rows = [np.hstack(pictures[k : k + columns]) for k in range(0, len(pictures), columns)]
+    return np.vstack(rows)[:-MARGIN, :-MARGIN]
+
+
+def _read_image(path: Path, shape: tuple[int, ...]) -> tuple[GrayVolume, tuple[float, ...]]:
+    """Return the image of a NIfTI file, the first of several, and its spacing."""
+    from segpost.files import read_nifti, read_nifti_header
+    from segpost.files.geometry import format_size
+
+    geometry = read_nifti_header(path).geometry
+    if geometry.shape != shape:
+        raise ValueError(
+            f"labels are {format_size(shape)}, and like={path} is {format_size(geometry.shape)} "
+            "(D x H x W): like is the image that the results belong to"
+        )
+    values = read_nifti(path)
+    return GrayVolume.of(values.reshape(-1, *shape)[0]), geometry.spacing
+
+
+def _as_spacing(spacing: Sequence[float]) -> tuple[float, float, float]:
+    """Return the spacing along D, H and W."""
+    steps = tuple(float(step) for step in spacing)
+    if len(steps) != 3 or not all(0 < step < math.inf for step in steps):
+        raise ValueError(f"spacing must be three positive numbers, of D, H and W, got {spacing!r}")
+    return steps[0], steps[1], steps[2]
