@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 #include <vector>
 
 namespace segpost::bindings {
@@ -106,8 +105,8 @@ py::tuple count_runs(const py::array &offsets, const py::array &column, const py
     return py::make_tuple(to_array(out.counts), to_array(out.ends));
 }
 
-template <class T> py::array_t<T> new_array(std::int64_t size) {
-    return py::array_t<T>(py::array::ShapeContainer{static_cast<py::ssize_t>(size)});
+template <class T> py::array new_array(std::int64_t size) {
+    return py::array(py::dtype::of<T>(), py::array::ShapeContainer{static_cast<py::ssize_t>(size)});
 }
 
 py::array label_components(const py::array &offsets, const py::array &column, const py::array &top,
@@ -118,23 +117,23 @@ py::array label_components(const py::array &offsets, const py::array &column, co
     const auto *const number = std::find(numbers.begin(), numbers.end(), connectivity);
     require(number != numbers.end(), "connectivity");
     const auto kind = static_cast<Connectivity>(number - numbers.begin());
-    auto out = new_array<std::int32_t>(job.offsets[job.regions]);
-    std::int32_t *component = out.mutable_data();
+    py::array out = new_array<std::int32_t>(job.offsets[job.regions]);
+    auto *component = reinterpret_cast<std::int32_t *>(address(out, true));
     release_gil([&](const CancelToken &cancelled) {
         return launch_label_components(job, width, kind, cancelled, component);
     });
-    return std::move(out);
+    return out;
 }
 
 py::array count_contacts(const py::array &offsets, const py::array &column, const py::array &top,
                          const py::array &bottom) {
     const RegionRuns job = region_runs(offsets, column, top, bottom);
-    auto out = new_array<std::int64_t>(job.regions);
-    std::int64_t *contacts = out.mutable_data();
+    py::array out = new_array<std::int64_t>(job.regions);
+    auto *contacts = reinterpret_cast<std::int64_t *>(address(out, true));
     release_gil([&](const CancelToken &cancelled) {
         return launch_count_contacts(job, cancelled, contacts);
     });
-    return std::move(out);
+    return out;
 }
 
 py::tuple complement_runs(const py::array &offsets, const py::array &column, const py::array &top,
