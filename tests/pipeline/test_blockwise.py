@@ -38,6 +38,17 @@ def test_blocks_have_the_bits_of_the_whole(block: Any) -> None:
     np.testing.assert_array_equal(seg.labels, labels[:height, :width])
 
 
+@pytest.mark.parametrize("rows", [1, 5, 32])
+def test_strips_of_a_block_have_the_bits_of_the_whole(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results of a block are computed in strips of rows, which are few in small blocks."""
+    monkeypatch.setattr("segpost.pipeline.blockwise.STRIP_BYTES", 4 * SMALL.classes * 64 * rows)
+    labels, confidence = assemble(blocks_of(SMALL, block=64), SMALL.size)
+    assert labels.tobytes() == SMALL.merged[0].tobytes()
+    assert confidence.tobytes() == SMALL.merged[1].tobytes()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("block", [768, 1000, 1024, 2048])
 def test_blocks_of_a_real_size(block: int) -> None:
