@@ -241,7 +241,7 @@ def postprocess(
     if options.volume:
         from segpost.pipeline.volumes import segment_volumes  # most calls are of images
 
-        return segment_volumes(logits, image, options)
+        return segment_volumes(logits, image, options, is_implied=volume is None)
     kind = "logits"
     if options.convention is not None and options.convention.kind == "queries":
         class_logits, mask_logits = options.convention.pick_queries(logits)

@@ -9,6 +9,7 @@ import numpy as np
 from segpost._backends import registry
 from segpost._backends.volumes import sum_volumes
 from segpost._core import errors
+from segpost._core.arguments import as_output_size
 from segpost._core.arrays import Array, label_dtype
 from segpost._core.contract import LogitErrors, Logits
 from segpost._core.degenerate_logits import may_be_degenerate, refuse_degenerate_logits
@@ -43,10 +44,12 @@ class _Outputs(NamedTuple):
     top_probabilities: Array | None
 
 
-def segment_volumes(logits: object, image: object, options: Options) -> Segmentation[Any, Any]:
+def segment_volumes(
+    logits: object, image: object, options: Options, *, is_implied: bool = False
+) -> Segmentation[Any, Any]:
     """Compute the results of volumes; see `postprocess`.
 
-    Labels come first. Confidence, entropy, margin and the largest probabilities follow from one
+    `is_implied` says that the size alone makes them volumes. Labels come first. Confidence, entropy, margin and the largest probabilities follow from one
     more pass over the logits, all probabilities from another. None of them is computed at the
     output size but the results.
 
@@ -55,6 +58,8 @@ def segment_volumes(logits: object, image: object, options: Options) -> Segmenta
     ValueError, TypeError
         For options that volumes do not have, and as `postprocess`.
     """
+    if is_implied and len(getattr(logits, "shape", ())) == 3:  # those of an image
+        as_output_size(options.size)
     _refuse_options(image, options)
     source = as_logits(logits, options.axis, 3)
     argument, array, class_axis = source

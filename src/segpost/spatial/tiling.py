@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import product
 from typing import overload
 
 import numpy as np
@@ -66,11 +65,18 @@ def windows(
     if any(step > side for step, side in zip(steps, sides, strict=True)):
         raise ValueError(f"stride {steps} leaves gaps between windows of {sides}")
     sides = tuple(min(side, total) for side, total in zip(sides, image, strict=True))
-    starts = (
-        [min(start, total - side) for start in range(0, total - side + step, step)]
-        for side, total, step in zip(sides, image, steps, strict=True)
-    )
-    return ((*start, *sides) for start in product(*starts))
+    lasts = [total - side for total, side in zip(image, sides, strict=True)]
+    return ((*start, *sides) for start in _starts(lasts, steps))
+
+
+def _starts(lasts: Sequence[int], steps: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Return the positions from 0 to `lasts`, the last axis first to change; none is stored."""
+    if not lasts:
+        yield ()
+        return
+    for start in range(0, lasts[0] + steps[0], steps[0]):
+        for rest in _starts(lasts[1:], steps[1:]):
+            yield (min(start, lasts[0]), *rest)
 
 
 class Blocks(Sequence[Window]):
