@@ -49,9 +49,9 @@ def segment_volumes(
 ) -> Segmentation[Any, Any]:
     """Compute the results of volumes; see `postprocess`.
 
-    `is_implied` says that the size alone makes them volumes. Labels come first. Confidence, entropy, margin and the largest probabilities follow from one
-    more pass over the logits, all probabilities from another. None of them is computed at the
-    output size but the results.
+    `is_implied` says that the size alone makes them volumes. Labels come first. Confidence,
+    entropy, margin and the largest probabilities follow from one more pass over the logits, all
+    probabilities from another. Nothing but the results is computed at the output size.
 
     Raises
     ------
