@@ -44,6 +44,7 @@ INSTALLERS = (
     "python -m benches",
     "python -m benches.compare",
     "python -m benches.evaluation.engines",
+    "python -m benches.evaluation.reliability",
     "python -m benches.evaluation.simulation",
     "python -m benches.evaluation.scale",
     "python -m benches.objects",

@@ -17,12 +17,14 @@ name               value
 =================  ==============================================================================
 
 In the folder: ``image.png``, ``photo.jpg``, ``labels.png``, ``target.png``, ``logits.npy``,
-``x.npy``, ``volume.npy`` ((4, 6, 10, 12) logits), and the folders ``logits/``, ``images/``,
+``x.npy``, ``volume.npy`` ((4, 6, 10, 12) logits), ``case_0000.nii.gz`` (a scan of 24 x 40 x 48
+voxels), and the folders ``logits/``, ``images/``,
 ``predictions/``, ``targets/`` with two files of the same stem each.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,11 @@ def write_files(folder: Path) -> None:
     np.save(folder / "logits.npy", names["logits"].numpy()[0])
     np.save(folder / "x.npy", names["x"].numpy())
     np.save(folder / "volume.npy", scene(4, 6 * 10, 12).reshape(4, 6, 10, 12))
+    if importlib.util.find_spec("nibabel"):  # environments of runtimes have none
+        import nibabel
+
+        scan = nibabel.Nifti1Image(np.zeros((48, 40, 24), np.int16), np.diag([0.8, 0.8, 3.0, 1.0]))
+        nibabel.save(scan, folder / "case_0000.nii.gz")
     for name in ("logits", "images", "predictions", "targets"):
         (folder / name).mkdir()
     for stem, shift in (("street_1", 0), ("street_2", 9)):
