@@ -12,7 +12,6 @@ from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
 
 from segpost._backends import reference, registry
-from segpost._core.contract import Backend
 
 Array = np.ndarray[Any, Any]
 shapes = st.tuples(*[st.integers(1, most) for most in (3, 8, 8)])
@@ -43,9 +42,11 @@ def boxes_of(runs: list[Array]) -> Array:
 def structure_of(connectivity: int) -> Array:
     """The neighbors of a pixel, as SciPy has them."""
     steps = np.abs(np.indices((3, 3, 3)) - 1)
+    most = {4: 1, 8: 2, 6: 1, 18: 2, 26: 3}[connectivity]
+    is_neighbor: Array = steps.sum(axis=0) <= most
     if connectivity in (4, 8):
-        return (steps[0] == 0) & (steps.sum(axis=0) <= (1 if connectivity == 4 else 2))
-    return steps.sum(axis=0) <= {6: 1, 18: 2, 26: 3}[connectivity]
+        is_neighbor &= steps[0] == 0
+    return is_neighbor
 
 
 def assert_same(results: Any, expected: Any) -> None:
@@ -61,7 +62,7 @@ def test_components_of_images_and_volumes(backend: str, volume: Array, connectiv
     """As many as SciPy finds, numbered as in the definition."""
     ndimage = pytest.importorskip("scipy.ndimage")
     labels, runs = runs_of_labels(volume)
-    operations: Backend = registry.backend()
+    operations: Any = registry.backend()
     arguments = (*runs, volume.shape[2], connectivity)
     component = operations.label_components(*arguments)
     assert_same([component], [definition.label_components(*arguments)])
@@ -75,7 +76,7 @@ def test_components_of_images_and_volumes(backend: str, volume: Array, connectiv
 def test_contacts_and_runs_between(backend: str, volume: Array) -> None:
     """Those of the definition."""
     _, runs = runs_of_labels(volume[:1])
-    operations: Backend = registry.backend()
+    operations: Any = registry.backend()
     contacts = operations.count_contacts(*runs)
     assert_same([contacts], [definition.count_contacts(*runs)])
     between = operations.complement_runs(*runs, boxes_of(runs))
@@ -101,7 +102,7 @@ def test_rings(
         keeps_corners,
         tolerance,
     )
-    operations: Backend = registry.backend()
+    operations: Any = registry.backend()
     assert_same(operations.trace_rings(*arguments), definition.trace_rings(*arguments))
 
 
@@ -111,7 +112,7 @@ def test_majority(backend: str, volume: Array, height: int, width: int, dtype: s
     """Labels of the largest area, of several maps."""
     labels = volume.astype(dtype)
     out, expected = (np.empty((len(labels), height, width), dtype) for _ in range(2))
-    operations: Backend = registry.backend()
+    operations: Any = registry.backend()
     operations.resize_majority(labels, 256, out)
     definition.resize_majority(labels, 256, expected)
     assert_array_equal(out, expected)

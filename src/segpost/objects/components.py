@@ -60,4 +60,5 @@ def measure_perimeters(table: RunTable) -> Array:
     contacts = registry.host_backend().count_contacts(
         table.offsets, table.column, table.top, table.bottom
     )
-    return 2 * np.diff(table.offsets) + 2 * (table.area - contacts)
+    perimeters: Array = 2 * np.diff(table.offsets) + 2 * (table.area - contacts)
+    return perimeters

@@ -44,8 +44,12 @@ def _trace_map(table: RunTable, component: Array, tolerance: float) -> Rings:
     height, width = table.size
     order = sort_stably(table.top, height)
     order = order[sort_stably(table.column[order], width)]
-    runs = (values[order] for values in (table.column, table.top, table.bottom, component))
-    return registry.host_backend().trace_rings(width, height, *runs, True, tolerance)
+    column, top, bottom, owner = (
+        values[order] for values in (table.column, table.top, table.bottom, component)
+    )
+    return registry.host_backend().trace_rings(
+        width, height, column, top, bottom, owner, True, tolerance
+    )
 
 
 def _trace_alone(table: RunTable, component: Array, tolerance: float) -> Rings:

@@ -25,5 +25,8 @@ def resize_majority(labels: Array, count: int, out: Array) -> None:
 def _covered(pixel: int, inputs: int, outputs: int) -> Array:
     """Return how much of every input pixel an output pixel covers, in 1 / outputs of it."""
     begin, end = Fraction(pixel * inputs, outputs), Fraction((pixel + 1) * inputs, outputs)
-    shares = [max(min(end, y + 1) - max(begin, y), Fraction(0)) for y in range(inputs)]
-    return np.array([int(share * outputs) for share in shares])
+    shares = []
+    for y in range(inputs):
+        low, high = max(begin, Fraction(y)), min(end, Fraction(y + 1))
+        shares.append(int(outputs * max(high - low, Fraction(0))))
+    return np.array(shares)
