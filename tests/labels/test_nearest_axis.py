@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
-from scipy import ndimage
+from scipy import ndimage  # type: ignore[import-untyped]
 
 import segpost
 from segpost._core import sampling
@@ -89,6 +89,7 @@ def test_bad_values_are_counted_where_they_are_read(backend: str) -> None:
 def test_what_is_no_axis() -> None:
     """Values that are no axis of a volume, and images."""
     logits = noise((3, 4, 5, 6))
+    bad: Any
     for bad, kind in ((3, ValueError), (-4, ValueError), (True, TypeError), (0.0, TypeError)):
         with pytest.raises(kind, match="nearest_axis must be 0, 1 or 2"):
             segpost.argmax(logits, size=SIZE, nearest_axis=bad)

@@ -98,7 +98,7 @@ def test_where_float32_cannot_tell(fast_backend: str) -> None:
 def test_quantized_logits(fast_backend: str) -> None:
     """int8 with a scale and a zero point."""
     logits = np.random.default_rng(1).integers(-128, 128, (2, 4, 5, 6), np.int8)
-    options = {"size": SIZE, "quantization": (0.1, 3), "threshold": 0.6}
+    options: Any = {"size": SIZE, "quantization": (0.1, 3), "threshold": 0.6}
     assert_array_equal(segpost.binarize(logits, **options), defined(logits, **options))
 
 

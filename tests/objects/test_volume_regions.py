@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import ndimage
+from scipy import ndimage  # type: ignore[import-untyped]
 
 import segpost
 
@@ -20,7 +20,7 @@ def labels() -> np.ndarray:
     """Blobs of four labels."""
     noise = np.random.default_rng(0).normal(0, 1, (4, 9, 14, 12))
     smooth = np.stack([ndimage.gaussian_filter(one, 1.5) for one in noise])
-    return smooth.argmax(0).astype(np.uint8)
+    return np.asarray(smooth.argmax(0), np.uint8)
 
 
 def test_what_is_measured_of_labels(backend: str, labels: np.ndarray) -> None:
@@ -118,9 +118,9 @@ def test_images_and_volumes_are_told_apart() -> None:
     with pytest.raises(ValueError, match=r"of one volume, \(D, H, W\), got shape \(3, 4\)"):
         segpost.regions(volume[0], volume=True)
     with pytest.raises(ValueError, match="is for volumes: pass volume=True"):
-        segpost.regions(volume[0], spacing=SPACING)
+        segpost.regions(volume[0], spacing=SPACING)  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="6, 18 and 26 are for volume=True"):
         segpost.regions(volume[0], connectivity=26)
     logits: Any = np.zeros((2, 2, 3, 4), np.float32)
     with pytest.raises(ValueError, match="volume=True is for labels=, got logits"):
-        segpost.regions(logits=logits, volume=True)
+        segpost.regions(logits=logits, volume=True)  # type: ignore[call-overload]

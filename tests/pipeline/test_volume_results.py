@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import segpost
 
 SIZE = (9, 14, 11)
-ALL = ("labels", "confidence", "probabilities", "entropy", "margin", "topk")
+ALL: Any = ("labels", "confidence", "probabilities", "entropy", "margin", "topk")
 
 
 def noise(shape: tuple[int, ...], scale: float = 2.0, seed: int = 0) -> np.ndarray:

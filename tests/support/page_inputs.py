@@ -131,8 +131,7 @@ def write_files(folder: Path) -> None:
     np.save(folder / "x.npy", names["x"].numpy())
     np.save(folder / "volume.npy", scene(4, 6 * 10, 12).reshape(4, 6, 10, 12))
     if importlib.util.find_spec("nibabel"):  # environments of runtimes have none
-        import nibabel
-
+        nibabel: Any = importlib.import_module("nibabel")
         scan = nibabel.Nifti1Image(np.zeros((48, 40, 24), np.int16), np.diag([0.8, 0.8, 3.0, 1.0]))
         nibabel.save(scan, folder / "case_0000.nii.gz")
     for name in ("logits", "images", "predictions", "targets"):

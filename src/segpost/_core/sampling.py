@@ -237,7 +237,8 @@ def volume_axes(
     if nearest is not None:
         factor = None if scale is None else scale[nearest]
         axes[nearest] = nearest_axis(shape[nearest], size[nearest], grid, factor)
-    return VolumeAxes(*axes, nearest)
+    z, y, x = axes
+    return VolumeAxes(z, y, x, nearest)
 
 
 def _axis_each(

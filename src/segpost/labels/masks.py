@@ -198,11 +198,11 @@ def binarize(
         codes = _codes(plan, nan, check)
         return codes if source.array.array.ndim == 4 else codes[0]
     if is_volume:
-        order = order if encoding == "labels" else None
-        output = volume_output(out, plan.shape, source, order)
+        values = order if encoding == "labels" else None
+        output = volume_output(out, plan.shape, source, values)
         if output.masks.size:
             counts = binarize_volumes(
-                plan.logits, plan.axes, plan.cutoffs, order, output.masks, check
+                plan.logits, plan.axes, plan.cutoffs, values, output.masks, check
             )
             _raise_bad_values(counts, plan, nan)
         return output.result()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -88,9 +89,9 @@ def _label_nearest(
     counts = LogitErrors()
     for start, end in zip(starts.tolist(), ends, strict=True):
         sample = int(samples[start])
-        index = (slice(None),) * (2 + nearest)
+        index: Any = (slice(None),) * (2 + nearest)
         images = logits._replace(values=values[(*index, sample)])
-        out = [labels[(*index[:-1], i)] for i in range(start, end)]
+        out: list[Array] = [labels[(*index[:-1], i)] for i in range(start, end)]
         target = out[0]
         if target.strides[-1] != target.itemsize and target.shape[-1] > 1:
             target = np.empty(target.shape, target.dtype)

@@ -185,7 +185,7 @@ def _label(logits: Logits, axes: VolumeAxes | None, labels: Array, options: Opti
         quantization = logits.scale, logits.zero_point
         levels = cutoffs((float(options.threshold),), axes, quantization)
         plain = logits._replace(threshold=None)
-        counts = binarize_volumes(plain, axes, levels, np.int32([1]), labels, options.check)
+        counts = binarize_volumes(plain, axes, levels, np.ones(1, np.int32), labels, options.check)
     else:
         counts = label_volumes(backend, logits, axes, labels)
     if options.nan == "raise":

@@ -255,7 +255,8 @@ class VolumeMerger(Locked, Generic[MergedT]):
                 logits, (values,), lambda slices, out: backend.softmax(slices, None, out[0], None)
             )
             errors.raise_bad_logits(counts, logits, (1, *shape[2:]), of_probabilities=True)
-            return values[0]
+            one: Array = values[0]
+            return one
         values = widen(logits.values[0], logits.kind)
         bad = ~np.isfinite(values)
         if bad.any():
