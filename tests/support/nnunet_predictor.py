@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from typing import Any
 
 import numpy as np
 import torch
 from nnunet_cases import DEFAULT, Case
-from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+nnUNetPredictor: Any = importlib.import_module(
+    "nnunetv2.inference.predict_from_raw_data"
+).nnUNetPredictor
+PlansManager: Any = importlib.import_module(
+    "nnunetv2.utilities.plans_handling.plans_handler"
+).PlansManager
 DATASET = {
     "labels": {"background": 0, "middle": 1, "bright": 2},
     "channel_names": {"0": "CT"},
@@ -44,7 +49,7 @@ def scan() -> np.ndarray:
     return image
 
 
-def plans() -> PlansManager:
+def plans() -> Any:
     """nnU-Net's plans of a cascade."""
     resampling: dict[str, Any] = {}
     for kind, options in (
