@@ -322,8 +322,9 @@ def test_blocks_are_found() -> None:
         assert len(fences) == 2 * len(blocks_of(path)), path
 
 
-def test_commands_that_are_left_out() -> None:
+def test_commands_that_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines that install or run whole suites are left out; `segpost` and other commands are not."""
+    monkeypatch.chdir(tmp_path)  # a command makes a folder
     lines = 'A=1 pip install ".[demo]" && segpost demo\n'
     lines += "$ segpost info && segpost run a  # exit status 1\n"
     assert commands_of(lines) == [
