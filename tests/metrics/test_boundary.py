@@ -277,6 +277,7 @@ def test_ignored_classes_are_in_no_mean() -> None:
         (lambda: TrimapIoU(3, widths=()), ValueError, "widths must be 1 to 1024 integers"),
         (lambda: TrimapIoU(3, widths=(0, 1)), ValueError, "widths must be 1 to 1024 integers"),
         (lambda: TrimapIoU(3, widths=(BAD,)), TypeError, "widths must be an integer"),
+        (lambda: TrimapIoU(3, widths=BAD), TypeError, "widths must be a sequence of integers"),
         (lambda: BoundaryIoU(0), ValueError, "num_classes"),
     ],
 )

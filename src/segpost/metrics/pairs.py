@@ -263,7 +263,12 @@ def _raise_wrong_classes(
     elif shape == (classes, *target_shape):
         hint = "; they are a volume: pass volume=True"
     elif shape[-1 if class_axis == -3 else -3] == classes:
-        hint = f"; pass axis={-1 if class_axis == -3 else -3}"
+        hint = (
+            f"; pass axis={-1 if class_axis == -3 else -3}, or num_classes={class_count} if axis "
+            f"{class_axis} is right"
+        )
+    elif class_count > 1:
+        hint = f"; pass num_classes={class_count} if these are the network's classes"
     raise ValueError(
         f"preds are logits of {class_count} class{'' if class_count == 1 else 'es'} on axis "
         f"{class_axis} of shape {shape}, but num_classes is {classes}{hint}"

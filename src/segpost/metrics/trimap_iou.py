@@ -79,6 +79,8 @@ class TrimapIoU(BoundaryMeasure):
             class_names=class_names,
             duplicates=duplicates,
         )
+        if not isinstance(widths, (Sequence, np.ndarray)) or isinstance(widths, str):
+            raise TypeError(f"widths must be a sequence of integers, got {widths!r}, such as (3,)")
         unique = sorted({as_integer(width, "widths") for width in widths})
         if not unique or unique[0] < 1 or unique[-1] >= 2**31 or len(unique) > MAX_WIDTHS:
             raise ValueError(
