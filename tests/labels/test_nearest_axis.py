@@ -13,6 +13,8 @@ from scipy import ndimage  # type: ignore[import-untyped]
 import segpost
 from segpost._core import sampling
 
+ON_CUDA = True
+
 SIZE = (11, 13, 9)
 
 

@@ -14,6 +14,8 @@ from numpy.testing import assert_array_equal
 import segpost
 from segpost._core import sampling
 
+ON_CUDA = True
+
 SIZE = (9, 14, 11)
 
 

@@ -11,6 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import segpost
 
+ON_CUDA = True
+
 SIZE = (9, 14, 11)
 ALL: Any = ("labels", "confidence", "probabilities", "entropy", "margin", "topk")
 

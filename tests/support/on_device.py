@@ -207,6 +207,25 @@ class OnDevice:
         report: LogitErrors = self.run(self.gpu.argmax_volume, [logits, axes, labels], (2,))
         return report
 
+    def binarize_volume(
+        self, logits: Logits, axes: VolumeAxes, cutoffs: Array, values: Array | None, out: Array
+    ) -> LogitErrors:
+        given = [logits, axes, cutoffs, values, out]
+        report: LogitErrors = self.run(self.gpu.binarize_volume, given, (4,))
+        return report
+
+    def softmax_volume(
+        self, logits: Logits, axes: VolumeAxes, *outputs: Array | None
+    ) -> LogitErrors:
+        given = [logits, axes, *outputs]
+        report: LogitErrors = self.run(self.gpu.softmax_volume, given, (2, 3))
+        return report
+
+    def rank_volume(self, logits: Logits, axes: VolumeAxes, *outputs: Array | None) -> LogitErrors:
+        given = [logits, axes, *outputs]
+        report: LogitErrors = self.run(self.gpu.rank_volume, given, (3, 4, 5, 6, 7))
+        return report
+
     def softmax(
         self,
         logits: Logits,
