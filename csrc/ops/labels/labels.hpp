@@ -47,6 +47,10 @@
 // classes meet; they are independent, and the largest error seen in 4 10^6 pixels of noise as steep
 // as this allows is 3e-7 (`fast`, where the polynomial's 3e-6 / 4 matters, 2e-6). Classes below all
 // that could win by more than 2^24 C (`fast`: 2^20 C) are left out: 6e-8 (1e-6) of the sum.
+//
+// Images between the slices of a volume have one linear step more. What is subtracted are the
+// largest logits of each slice, so that the differences of both are <= 0, and an exponent x is off
+// by 11u|x|.
 #pragma once
 
 #include "ops/color/palette.hpp"
