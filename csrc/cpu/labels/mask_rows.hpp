@@ -2,28 +2,22 @@
 // low-resolution grid. The proofs are in ops/labels/masks.hpp. Only included by masks.simd.cpp.
 #pragma once
 
+#include "cpu/labels/mask_sides.hpp"
 #include "cpu/simd/load.hpp"
 #include "ops/exact.hpp"
-#include "ops/labels/masks.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
-
-constexpr std::int32_t side_clear = 0, side_set = 1, side_mixed = 2;
 
 // Cells of one row that follow one another on one side; a mixed cell is a span of its own.
 struct Span {
     std::int32_t side, cell;
 };
 
-// One row of the grid.
-template <class T> struct GridRow {
-    T *values;          // [pitch]
-    std::int32_t *side; // [pitch]
-};
-
 // The logits of one channel: all columns, two rows of the grid at a time.
 template <class T> class PlaneRows {
+    using Row = GridRow<T, std::int32_t>;
+
   public:
     PlaneRows(const BinarizeJob &job, Scratch &scratch) : job_(job) {
         cells_ = job.x.cells();
@@ -50,7 +44,7 @@ template <class T> class PlaneRows {
         if (first) {
             read_row(upper_, cell);
         } else {
-            const GridRow<T> row = upper_;
+            const Row row = upper_;
             upper_ = lower_;
             lower_ = row;
         }
@@ -79,8 +73,8 @@ template <class T> class PlaneRows {
     }
 
   private:
-    GridRow<T> take_row(Scratch &scratch) const {
-        GridRow<T> row;
+    Row take_row(Scratch &scratch) const {
+        Row row;
         row.values = scratch.take<T>(pitch_);
         row.side = scratch.take<std::int32_t>(pitch_);
         return row;
@@ -88,25 +82,16 @@ template <class T> class PlaneRows {
 
     const MaskLevel &level() const { return job_.levels[c_]; }
 
-    void read_row(GridRow<T> &row, std::int64_t y) {
+    void read_row(Row &row, std::int64_t y) {
         Logits plane = job_.logits;
         plane.data += c_ * plane.stride_c;
         plane.c = 1;
         load_row(row.values, pitch_, plane, n_, y, 0, plane.w, nullptr);
         repeat_last(row.values, pitch_, 1, plane.w, pitch_);
-        const T upper = static_cast<T>(level().upper), lower = static_cast<T>(level().lower);
-        const T limit = static_cast<T>(level().limit);
-        const bool infinite = level().limit == __builtin_inf();
-        for (std::int64_t i = 0; i < pitch_; ++i) {
-            const T value = row.values[i];
-            const T size = value < 0 ? -value : value;
-            const std::int32_t side =
-                value > upper ? side_set : (value <= lower ? side_clear : side_mixed);
-            row.side[i] = (size < limit) | infinite ? side : side_mixed;
-        }
+        row.find_sides(level(), pitch_);
     }
 
-    void count_nan_of(const GridRow<T> &row, std::int64_t y, LogitErrors &errors) const {
+    void count_nan_of(const Row &row, std::int64_t y, LogitErrors &errors) const {
         for (std::int64_t i = 0; i < job_.logits.w; ++i)
             if (row.side[i] == side_mixed && is_nan(row.values[i]))
                 errors.add_nan(1, job_.logit_place(n_, y, i));
@@ -154,10 +139,7 @@ template <class T> class PlaneRows {
         } else {
             const float corner[4] = {upper_.values[i], upper_.values[i + 1], lower_.values[i],
                                      lower_.values[i + 1]};
-            float largest = abs(level().level);
-            for (float value : corner) largest = max(abs(value), largest); // NaN is lost or stays
-            return largest < filter_limit ? filter_relative * largest + filter_absolute
-                                          : __builtin_inff();
+            return bound_of_size(largest_size(corner, level()));
         }
     }
 
@@ -216,7 +198,7 @@ template <class T> class PlaneRows {
     const BinarizeJob &job_;
     std::int64_t n_ = 0, c_ = 0, cells_ = 0, columns_ = 0, pitch_ = 0, span_count_ = 0;
     bool has_empty_ = false;
-    GridRow<T> upper_, lower_;
+    Row upper_, lower_;
     std::int32_t *cell_side_; // [pitch + lanes], from `lanes` on
     Span *spans_;             // [pitch]
     float *bound_;            // [pitch] of mixed spans

@@ -1,6 +1,7 @@
 // binarize of trilinearly resampled volumes: masks, or labels of masks. Cells whose eight corners
 // are on one side are filled, in the others float32 decides where it can. The proofs are those of
 // ops/labels/masks.hpp with the errors of ops/labels/volumes.hpp.
+#include "cpu/labels/mask_sides.hpp"
 #include "cpu/runtime/kernel_table.hpp"
 #include "cpu/simd/load.hpp"
 #include "ops/exact.hpp"
@@ -9,30 +10,24 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-constexpr std::uint8_t side_clear = 0, side_set = 1, side_mixed = 2;
-
-// One row of a channel's grid.
-template <class T> struct GridRow {
-    T *values;          // [pitch]
-    std::uint8_t *side; // [pitch]
-};
-
 // Output slices, and rows.
 struct Span {
     std::int64_t z0, z1, y0, y1;
 };
 
 template <class T> class VolumeMask {
+    using Row = GridRow<T, std::uint8_t>;
+
   public:
     VolumeMask(const BinarizeVolumeJob &job, const Tile3D &tile, Scratch &scratch)
         : job_(job), tile_(tile) {
         cells_ = job.x.cells();
         pitch_ = round_up(cells_ + 1, lanes) + lanes;
         rows_ = tile.y1 - tile.y0 + 1;
-        for (GridRow<T> *&slice : slices_) {
-            slice = scratch.take<GridRow<T>>(rows_);
+        for (Row *&slice : slices_) {
+            slice = scratch.take<Row>(rows_);
             for (std::int64_t y = 0; y < rows_; ++y) {
-                GridRow<T> row;
+                Row row;
                 row.values = scratch.take<T>(pitch_);
                 row.side = scratch.take<std::uint8_t>(pitch_);
                 if (!scratch.counting()) slice[y] = row;
@@ -57,7 +52,7 @@ template <class T> class VolumeMask {
         std::int64_t read = -1; // the slice that slices_[1] holds
         for (std::int64_t z = tile_.z0; z < tile_.z1; ++z) {
             if (read == z) {
-                GridRow<T> *const behind = slices_[0];
+                Row *const behind = slices_[0];
                 slices_[0] = slices_[1];
                 slices_[1] = behind;
             } else {
@@ -77,7 +72,7 @@ template <class T> class VolumeMask {
   private:
     const MaskLevel &level() const { return job_.levels[c_]; }
 
-    void read_slice(GridRow<T> *slice, std::int64_t z, LogitErrors &errors) const {
+    void read_slice(Row *slice, std::int64_t z, LogitErrors &errors) const {
         Logits plane = job_.slice(z);
         plane.data += c_ * plane.stride_c;
         plane.c = 1;
@@ -98,28 +93,18 @@ template <class T> class VolumeMask {
     }
 
     // Returns whether there is a NaN.
-    bool read_row(const GridRow<T> &row, const Logits &plane, std::int64_t y) const {
+    bool read_row(const Row &row, const Logits &plane, std::int64_t y) const {
         load_row(row.values, pitch_, plane, tile_.n, y, 0, plane.w, nullptr);
         repeat_last(row.values, pitch_, 1, plane.w, pitch_);
-        const T upper = static_cast<T>(level().upper), lower = static_cast<T>(level().lower);
-        const T limit = static_cast<T>(level().limit);
-        const bool infinite = level().limit == __builtin_inf();
+        row.find_sides(level(), pitch_);
         bool has_nan = false;
-        for (std::int64_t i = 0; i < pitch_; ++i) {
-            const T value = row.values[i];
-            const T size = value < 0 ? -value : value;
-            const std::uint8_t side =
-                value > upper ? side_set : (value <= lower ? side_clear : side_mixed);
-            row.side[i] = (size < limit) | infinite ? side : side_mixed;
-            has_nan |= value != value;
-        }
+        for (std::int64_t i = 0; i < pitch_; ++i) has_nan |= row.values[i] != row.values[i];
         return has_nan;
     }
 
     // A row of cells, from row i of the tile's grid on.
     void write_cells(std::int64_t i, const Span &span, LogitErrors &errors) {
-        const GridRow<T> rows[4] = {slices_[0][i], slices_[0][i + 1], slices_[1][i],
-                                    slices_[1][i + 1]};
+        const Row rows[4] = {slices_[0][i], slices_[0][i + 1], slices_[1][i], slices_[1][i + 1]};
         find_sides(rows);
         std::int64_t cell = 0;
         while (cell < cells_) {
@@ -138,30 +123,29 @@ template <class T> class VolumeMask {
     }
 
     // The side of every cell, and the bound of those that are mixed.
-    void find_sides(const GridRow<T> (&rows)[4]) const {
+    void find_sides(const Row (&rows)[4]) const {
         const std::uint8_t *a = rows[0].side, *b = rows[1].side, *c = rows[2].side,
                            *d = rows[3].side;
-        for (std::int64_t i = 0; i < cells_; ++i) {
+        std::uint8_t *const side = side_; // a byte that is written might be a member
+        for (std::int64_t i = 0, cells = cells_; i < cells; ++i) {
             const std::uint8_t all =
                 a[i] | b[i] | c[i] | d[i] | a[i + 1] | b[i + 1] | c[i + 1] | d[i + 1];
             const std::uint8_t any =
                 a[i] & b[i] & c[i] & d[i] & a[i + 1] & b[i + 1] & c[i + 1] & d[i + 1];
-            side_[i] = all == any && all != side_mixed ? all : side_mixed;
+            side[i] = all == any ? all : std::uint8_t{side_mixed};
         }
         if constexpr (sizeof(T) == 4)
             for (std::int64_t i = 0; i < cells_; ++i) {
                 if (side_[i] != side_mixed) continue;
-                float largest = abs(level().level);
-                for (const GridRow<T> &row : rows)
-                    for (int k = 0; k < 2; ++k) largest = max(abs(row.values[i + k]), largest);
-                bound_[i] = largest < filter_limit ? filter_relative * largest + filter_absolute
-                                                   : __builtin_inff(); // NaN is lost or stays
+                float corner[8];
+                for (int k = 0; k < 8; ++k) corner[k] = rows[k / 2].values[i + k % 2];
+                bound_[i] = bound_of_size(largest_size(corner, level()));
             }
     }
 
     // Mixed cells [first, last).
-    void write_mixed(const GridRow<T> (&rows)[4], std::int64_t first, std::int64_t last,
-                     const Span &span, LogitErrors &errors) const {
+    void write_mixed(const Row (&rows)[4], std::int64_t first, std::int64_t last, const Span &span,
+                     LogitErrors &errors) const {
         const std::int64_t x0 = job_.x.start[first], x1 = job_.x.start[last];
         for (std::int64_t z = span.z0; z < span.z1; ++z) {
             if constexpr (sizeof(T) == 4) {
@@ -185,7 +169,7 @@ template <class T> class VolumeMask {
     }
 
     // Columns of mixed cells, at most as many as there are lanes.
-    void write_columns(const GridRow<T> (&rows)[4], std::int64_t z, std::int64_t y, std::int64_t x,
+    void write_columns(const Row (&rows)[4], std::int64_t z, std::int64_t y, std::int64_t x,
                        std::int64_t count, LogitErrors &errors) const {
         const std::uint32_t valid = static_cast<std::uint32_t>((std::uint64_t{1} << count) - 1);
         std::uint8_t is_set[lanes];
@@ -241,8 +225,8 @@ template <class T> class VolumeMask {
     }
 
     // The definition.
-    std::uint8_t exceeds(const GridRow<T> (&rows)[4], std::int64_t z, std::int64_t y,
-                         std::int64_t x, LogitErrors &errors) const {
+    std::uint8_t exceeds(const Row (&rows)[4], std::int64_t z, std::int64_t y, std::int64_t x,
+                         LogitErrors &errors) const {
         const std::int64_t cell = job_.x.cell[x];
         T corner[8];
         for (int i = 0; i < 8; ++i) corner[i] = rows[i / 2].values[cell + i % 2];
@@ -271,13 +255,13 @@ template <class T> class VolumeMask {
     const BinarizeVolumeJob &job_;
     const Tile3D &tile_;
     std::int64_t c_ = 0, cells_ = 0, pitch_ = 0, rows_ = 0;
-    GridRow<T> *slices_[2]; // [rows] each
-    std::uint8_t *side_;    // [pitch] of cells
-    float *bound_;          // [pitch] of mixed cells: closer to the level the definition decides
-    float *lines_[2];       // [pitch] two rows between the slices
-    float *line_;           // [pitch] a row between those
-    std::int32_t *cell_;    // [columns + lanes]
-    float *t_;              // [columns + lanes]
+    Row *slices_[2];     // [rows] each
+    std::uint8_t *side_; // [pitch] of cells
+    float *bound_;       // [pitch] of mixed cells: closer to the level the definition decides
+    float *lines_[2];    // [pitch] two rows between the slices
+    float *line_;        // [pitch] a row between those
+    std::int32_t *cell_; // [columns + lanes]
+    float *t_;           // [columns + lanes]
 };
 
 template <class T> void binarize(const BinarizeVolumeJob &job, const MaskTile3D &area, char *memory,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from segpost._core.contract import LogitErrors, Logits
 from segpost._core.sampling import Axes, VolumeAxes
 
 Outputs = tuple[Array | None, ...]  # each [N, D, H, W] or [N, C, D, H, W]
+OutputT = TypeVar("OutputT", bound=Array | None)
 
 
 def sum_volumes(
-    logits: Logits, outputs: Outputs, operate: Callable[[Logits, Outputs], LogitErrors]
+    logits: Logits,
+    outputs: tuple[OutputT, ...],
+    operate: Callable[[Logits, tuple[OutputT, ...]], LogitErrors],
 ) -> LogitErrors:
     """Call an operation of images for every volume, and return the errors of all.
 
@@ -29,7 +33,7 @@ def sum_volumes(
     total = LogitErrors()
     for n in range(len(values)):
         slices = logits._replace(values=values[n].swapaxes(0, 1))
-        images = tuple(None if output is None else _as_images(output[n]) for output in outputs)
+        images: Any = tuple(None if output is None else _as_images(output[n]) for output in outputs)
         errors = operate(slices, images)
         total = total.plus(errors, n * math.prod(values.shape[2:]), n * voxels)
     return total

@@ -173,14 +173,7 @@ class PairReader:
             if array.ndim == 2 and array.dtype.kind in "iub":
                 self._check_prediction_size((array.shape[0], array.shape[1]), target_size)
                 return array
-            if array.ndim == 4 and len(array) == 1:
-                array = array[0]
-            if array.ndim != 3 or 0 in array.shape:
-                raise ValueError(
-                    f"it holds {array.dtype} of shape {array.shape}; wanted are integer labels "
-                    "(height, width) or logits (classes, height, width) of one image"
-                )
-            return array
+            return _logits_of_one(array, ("height", "width"))
 
         def check(size: Size) -> None:
             self._check_prediction_size(size, target_size)
@@ -208,14 +201,7 @@ class PairReader:
         if array.ndim == 3 and array.dtype.kind in "iub":
             check(geometry._replace(shape=(array.shape[0], array.shape[1], array.shape[2])))
             return array
-        if array.ndim == 5 and len(array) == 1:
-            array = array[0]
-        if array.ndim != 4 or 0 in array.shape:
-            raise ValueError(
-                f"it holds {array.dtype} of shape {array.shape}; wanted are integer labels "
-                "(depth, height, width) or logits (classes, depth, height, width) of one volume"
-            )
-        return array
+        return _logits_of_one(array, ("depth", "height", "width"))
 
     def _check_voxels(self, geometry: VolumeGeometry) -> None:
         """Refuse volumes of too many voxels."""
@@ -253,3 +239,16 @@ def _about_file(path: Path) -> Iterator[None]:
         yield
     except FILE_ERRORS as error:
         raise PairError(describe_error(error, display_path(path))) from error
+
+
+def _logits_of_one(array: Array, sides: tuple[str, ...]) -> Array:
+    """Return logits of one image or volume, of a class axis and these sides."""
+    if array.ndim == len(sides) + 2 and len(array) == 1:
+        array = array[0]
+    if array.ndim != len(sides) + 1 or 0 in array.shape:
+        names, unit = ", ".join(sides), "image" if len(sides) == 2 else "volume"
+        raise ValueError(
+            f"it holds {array.dtype} of shape {array.shape}; wanted are integer labels ({names}) "
+            f"or logits (classes, {names}) of one {unit}"
+        )
+    return array

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from segpost._backends import registry
+from segpost._backends.volumes import sum_volumes
 from segpost._core.arrays import Array, allocate_output
 from segpost._core.contract import LogitErrors, Logits
 from segpost._core.logits import InputLogits
@@ -46,13 +47,14 @@ def binarize_volumes(
         return backend.binarize_volume(logits, axes, cutoffs, values, out)
     operation = "binarize" if values is None else "binarize_labels"
     backend = registry.backend(logits.values, out, check=check, operation=operation)
-    total = LogitErrors()
-    for n in range(len(out)):  # the slices are a batch of images
-        volume = out[n]
-        slices = logits._replace(values=logits.values[n].swapaxes(0, 1))
-        if values is None:
-            errors = backend.binarize(slices, None, cutoffs, volume.swapaxes(0, 1), False)
-        else:
-            errors = backend.binarize_labels(slices, None, cutoffs, values, volume)
-        total = total.plus(errors, n * slices.values[:, 0].size, n * volume.size)
-    return total
+    if values is None:
+        return sum_volumes(
+            logits,
+            (out,),
+            lambda slices, images: backend.binarize(slices, None, cutoffs, images[0], False),
+        )
+    return sum_volumes(
+        logits,
+        (out,),
+        lambda slices, images: backend.binarize_labels(slices, None, cutoffs, values, images[0]),
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from segpost._backends.volumes import sum_volumes
 from segpost._core import arguments
 from segpost._core.arrays import Array
 from segpost._core.contract import Backend, LogitErrors, Logits
@@ -62,17 +62,13 @@ def label_volumes(
     backend: Backend, logits: Logits, axes: VolumeAxes | None, labels: Array
 ) -> LogitErrors:
     """Write the labels of volumes, logits of shape (N, C, d, h, w) to labels (N, D, H, W)."""
-    values = logits.values
     if axes is not None and (axes.nearest is None or not context_of(labels).on_cpu):
         return backend.argmax_volume(logits, axes, labels)
     if axes is not None and axes.nearest is not None:
         return _label_nearest(backend, logits, axes, axes.nearest, labels)
-    counts = LogitErrors()
-    for n in range(len(labels)):  # without interpolation the slices are a batch of images
-        slices = logits._replace(values=values[n].transpose(1, 0, 2, 3))
-        more = backend.argmax(slices, None, labels[n])
-        counts = counts.plus(more, n * math.prod(values.shape[2:]), n * labels[0].size)
-    return counts
+    return sum_volumes(
+        logits, (labels,), lambda slices, images: backend.argmax(slices, None, images[0])
+    )
 
 
 def _label_nearest(

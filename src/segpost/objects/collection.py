@@ -24,11 +24,12 @@ from segpost.objects.holes import fill_holes
 from segpost.objects.pixels import draw_labels, draw_runs
 from segpost.objects.polygons import Polygon, build_polygons
 from segpost.objects.region import Region
+from segpost.objects.region_sequence import RegionSequence
 from segpost.objects.run_table import RunTable, as_read_only
 
 
 @public
-class Regions(Exports):
+class Regions(RegionSequence, Exports):
     """The regions of one image, in order of their label; what `segpost.regions` returns.
 
     It is a sequence of `Region`. The attributes hold the values of all regions as read-only arrays.
@@ -63,11 +64,6 @@ class Regions(Exports):
         return self._table.size
 
     @property
-    def labels(self) -> Array:
-        """The label of every region."""
-        return as_read_only(self._table.labels)
-
-    @property
     def areas(self) -> Array:
         """The number of pixels of every region."""
         return as_read_only(self._table.area)
@@ -87,16 +83,6 @@ class Regions(Exports):
         """The number of sides of pixels between every region and the rest."""
         return as_read_only(components.measure_perimeters(self._table))
 
-    @property
-    def confidences(self) -> Array | None:
-        """The mean confidence of every region."""
-        values = self._table.mean_value
-        return None if values is None else as_read_only(values)
-
-    def __len__(self) -> int:
-        """Return the number of regions."""
-        return len(self._table.labels)
-
     def __iter__(self) -> Iterator[Region]:
         """Iterate over the regions, in order of their label."""
         return (Region(self, index) for index in range(len(self)))
@@ -107,16 +93,10 @@ class Regions(Exports):
     def __getitem__(self, index: slice | Array) -> Regions: ...
     def __getitem__(self, index: Any) -> Any:
         """Return one region, or those of a slice, of booleans or of an array of numbers."""
-        if hasattr(index, "__index__") and not isinstance(index, (np.ndarray, bool)):
-            number = index.__index__()
-            if not -len(self) <= number < len(self):
-                raise IndexError(f"region {number} of {len(self)}")
-            return Region(self, number % len(self))
-        if isinstance(index, np.ndarray) and index.ndim == 0 and index.dtype.kind in "iu":
-            return self[int(index)]
-        if isinstance(index, slice) or (isinstance(index, np.ndarray) and index.ndim == 1):
-            return Regions(self._table.select(np.arange(len(self))[index]))
-        raise TypeError(f"index must be an integer, a slice or an array, got {index!r}")
+        regions = self._resolve_index(index)
+        if isinstance(regions, int):
+            return Region(self, regions)
+        return Regions(self._table.select(regions))
 
     def __repr__(self) -> str:
         """Return the size and the number of regions."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -17,6 +17,7 @@ from segpost._core.validation import as_label_array, check_int64_labels, check_s
 from segpost.objects.components import split_components
 from segpost.objects.format_arguments import Names
 from segpost.objects.pixels import fitting_dtype
+from segpost.objects.region_sequence import RegionSequence
 from segpost.objects.run_table import RunTable, as_read_only
 from segpost.objects.sources import check_confidence, is_uint8, table_of_runs
 
@@ -61,7 +62,7 @@ class VolumeRegion:
 
 
 @public
-class VolumeRegions(Sequence[VolumeRegion]):
+class VolumeRegions(RegionSequence):
     """The regions of one volume, in order of their label; `segpost.regions` of a volume.
 
     It is a sequence of `VolumeRegion`. The attributes hold the values of all regions.
@@ -104,11 +105,6 @@ class VolumeRegions(Sequence[VolumeRegion]):
         return (self._depth, *self._table.size)
 
     @property
-    def labels(self) -> Array:
-        """The label of every region."""
-        return as_read_only(self._table.labels)
-
-    @property
     def voxels(self) -> Array:
         """The number of voxels of every region."""
         return as_read_only(self._table.area)
@@ -143,30 +139,16 @@ class VolumeRegions(Sequence[VolumeRegion]):
         sums = [np.add.reduceat(values * table.length, first) for values in twice]
         return np.stack(sums, axis=1) / (2.0 * table.area[:, None])
 
-    @property
-    def confidences(self) -> Array | None:
-        """The mean confidence of every region."""
-        values = self._table.mean_value
-        return None if values is None else as_read_only(values)
-
-    def __len__(self) -> int:
-        """Return the number of regions."""
-        return len(self._table.labels)
-
     @overload
     def __getitem__(self, index: int) -> VolumeRegion: ...
     @overload
     def __getitem__(self, index: slice | Array) -> VolumeRegions: ...
     def __getitem__(self, index: Any) -> Any:
         """Return one region, or those of a slice, of booleans or of an array of numbers."""
-        if isinstance(index, slice) or (isinstance(index, np.ndarray) and index.ndim == 1):
-            return self._select(np.arange(len(self))[index])
-        if not hasattr(index, "__index__") or isinstance(index, (bool, np.ndarray)):
-            raise TypeError(f"index must be an integer, a slice or an array, got {index!r}")
-        number = index.__index__()
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"region {number} of {len(self)}")
-        return next(iter(self._select(np.array([number % len(self)]))))
+        regions = self._resolve_index(index)
+        if isinstance(regions, int):
+            return next(iter(self._select(np.array([regions]))))
+        return self._select(regions)
 
     def __iter__(self) -> Iterator[VolumeRegion]:
         """Iterate over the regions, in order of their label."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -194,32 +195,25 @@ def _label(logits: Logits, axes: VolumeAxes | None, labels: Array, options: Opti
 
 def _rate(logits: Logits, axes: VolumeAxes | None, outputs: _Outputs, options: Options) -> None:
     """Write what is known of the probabilities."""
+    backend = registry.backend(logits.values, check=options.check)
+
+    def operate(
+        of_images: Callable[..., LogitErrors],
+        of_volumes: Callable[..., LogitErrors],
+        *wanted: Array | None,
+    ) -> LogitErrors:
+        if axes is not None:
+            return of_volumes(logits, axes, *wanted)
+        return sum_volumes(logits, wanted, lambda slices, images: of_images(slices, None, *images))
+
     ranked = (outputs.entropy, outputs.margin, outputs.top_labels, outputs.top_probabilities)
     confidence, total = outputs.confidence, LogitErrors()
     if any(output is not None for output in ranked):
         labels = None if logits.threshold is not None else outputs.labels
-        total = _run("rank", logits, axes, (labels, confidence, *ranked), options)
+        total = operate(backend.rank_classes, backend.rank_volume, labels, confidence, *ranked)
         confidence = None
     if confidence is not None or outputs.probabilities is not None:
-        total = _run("softmax", logits, axes, (outputs.probabilities, confidence), options)
+        maps = outputs.probabilities, confidence
+        total = operate(backend.softmax, backend.softmax_volume, *maps)
     if options.nan == "raise":
         errors.raise_bad_logits(total, logits, outputs.labels.shape, of_probabilities=True)
-
-
-def _run(
-    operation: str,
-    logits: Logits,
-    axes: VolumeAxes | None,
-    outputs: tuple[Array | None, ...],
-    options: Options,
-) -> LogitErrors:
-    """Run an operation of volumes; without resampling, that of their slices as images."""
-    name = f"{operation}_volume"
-    if axes is None:
-        name = {"rank": "rank_classes"}.get(operation, operation)
-    backend = registry.backend(logits.values, check=options.check, operation=name)
-    operate = getattr(backend, name)
-    if axes is not None:
-        errors: LogitErrors = operate(logits, axes, *outputs)
-        return errors
-    return sum_volumes(logits, outputs, lambda slices, images: operate(slices, None, *images))

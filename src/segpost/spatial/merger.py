@@ -12,7 +12,7 @@ from segpost._backends import registry
 from segpost._core import arguments, errors
 from segpost._core.arguments import as_integer
 from segpost._core.array_types import Float32Array, Generic, HostArray
-from segpost._core.arrays import LABEL_KINDS, Array, InputArray, widen
+from segpost._core.arrays import Array, widen
 from segpost._core.contract import Logits
 from segpost._core.locks import Locked
 from segpost._core.logits import are_finite, as_logits
@@ -21,10 +21,10 @@ from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost._core.suspicious_logits import warn_of_transposed_window
 from segpost._core.suspicious_probabilities import warn_before_softmax
-from segpost._core.validation import check_on_cpu
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, part_of_resampling, plan_resampling
 from segpost.spatial.tiling import Blocks, Window, mirror_slice, shift_slice
+from segpost.spatial.window_logits import check_window_logits
 from segpost.spatial.window_weights import as_weights, format_pixels
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Merger(Locked, Generic[MergedT]):
             refuses.
         """
         argument, array, _ = as_logits(logits, axis)
-        self._check_logits(argument, array)
+        check_window_logits(argument, array, self.classes)
         if self.average == "probabilities" and self._wrap is None:
             warn_before_softmax(argument, AVERAGE_CURE)
         y, x, height, width = self._as_window(window, "window")
@@ -290,24 +290,6 @@ class Merger(Locked, Generic[MergedT]):
                 np.log(mean, out=mean)
         merged: MergedT = mean if self._wrap is None else self._wrap(mean)  # type: ignore[assignment]
         return merged
-
-    def _check_logits(self, logits: Logits, array: InputArray) -> None:
-        """Refuse arrays that are no floats of one image with the right classes on the CPU."""
-        check_on_cpu(
-            logits.values,
-            lambda device: (
-                f"logits are on {device}; windows are merged on the CPU: copy them there"
-            ),
-        )
-        if array.kind in LABEL_KINDS:
-            raise TypeError(f"logits must be floats, got {array.kind}; dequantize them first")
-        images, classes = logits.values.shape[:2]
-        if 0 in logits.values.shape:
-            raise ValueError(f"logits of shape {array.array.shape} have no pixels")
-        if images != 1:
-            raise ValueError(f"logits are of {images} images; add windows one by one")
-        if classes != self.classes:
-            raise ValueError(f"logits have {classes} classes, this merger {self.classes}")
 
     def _as_window(self, window: Window | None, name: str) -> Window:
         """Return an argument that is a window as integers; it must lie in the image."""

@@ -13,16 +13,16 @@ from segpost._backends.volumes import sum_volumes
 from segpost._core import arguments, errors
 from segpost._core.arguments import as_integer
 from segpost._core.array_types import Float32Array, Generic, HostArray, LabelArray
-from segpost._core.arrays import LABEL_KINDS, Array, InputArray, label_dtype, widen
+from segpost._core.arrays import Array, label_dtype, widen
 from segpost._core.contract import Logits
 from segpost._core.errors import format_index
 from segpost._core.locks import Locked
 from segpost._core.logits import as_logits
 from segpost._core.memory import check_memory
 from segpost._core.public import public
-from segpost._core.validation import check_on_cpu
 from segpost.spatial.merger import AVERAGES, Average
 from segpost.spatial.tiling import VolumeWindow
+from segpost.spatial.window_logits import check_window_logits
 from segpost.spatial.window_weights import as_weights, format_pixels
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class VolumeMerger(Locked, Generic[MergedT]):
             classes, NaN and infinities, and weights outside their range.
         """
         argument, array, _ = as_logits(logits, axis, 3)
-        self._check_logits(argument, array)
+        check_window_logits(argument, array, self.classes)
         with self._lock:
             place = self._next_window(window)
             z, y, x, *sides = place
@@ -228,22 +228,6 @@ class VolumeMerger(Locked, Generic[MergedT]):
         if window is not None and self._as_window(window) != expected:
             raise ValueError(f"window {tuple(window)!r} is not the next, {expected}")  # type: ignore[arg-type]
         return expected
-
-    def _check_logits(self, logits: Logits, array: InputArray) -> None:
-        """Refuse arrays that are no floats of one volume with the right classes on the CPU."""
-        check_on_cpu(
-            logits.values,
-            lambda device: (
-                f"logits are on {device}; windows are merged on the CPU: copy them there"
-            ),
-        )
-        if array.kind in LABEL_KINDS:
-            raise TypeError(f"logits must be floats, got {array.kind}; dequantize them first")
-        volumes, classes = logits.values.shape[:2]
-        if volumes != 1:
-            raise ValueError(f"logits are of {volumes} volumes; add windows one by one")
-        if classes != self.classes:
-            raise ValueError(f"logits have {classes} classes, this merger {self.classes}")
 
     def _values(self, logits: Logits) -> Array:
         """Return the values [C, d, h, w] to average; NaN and infinities are an error."""
