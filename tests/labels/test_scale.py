@@ -100,6 +100,7 @@ def test_of_a_batch_and_of_volumes() -> None:
         ({"scale": float("nan")}, ValueError, "positive"),
         ({"scale": 1e9}, ValueError, "at most 4096"),
         ({"scale": True}, TypeError, "scale must be a number"),
+        ({"scale": (2, 2, 2)}, ValueError, "or 2 numbers.*; for volumes pass volume=True"),
         ({"scale": "2"}, ValueError, "a number, or 2 numbers"),
         ({"scale": (2, 2, 2)}, ValueError, "a number, or 2 numbers"),
         ({"scale": (2, 1, 2, 2)}, ValueError, "resizes the batch or the classes"),

@@ -122,5 +122,11 @@ def test_images_and_volumes_are_told_apart() -> None:
     with pytest.raises(ValueError, match="6, 18 and 26 are for volume=True"):
         segpost.regions(volume[0], connectivity=26)
     logits: Any = np.zeros((2, 2, 3, 4), np.float32)
+    with pytest.raises(
+        ValueError, match=r"of labels, segpost.regions\(segpost.argmax\(logits, size"
+    ):
+        segpost.regions(logits=logits, size=(2, 3, 4))  # type: ignore[call-overload]
+    logits[1] = 0.5
+    assert len(segpost.regions(segpost.argmax(logits, size=(4, 6, 8)), volume=True)) == 1
     with pytest.raises(ValueError, match="volume=True is for labels=, got logits"):
         segpost.regions(logits=logits, volume=True)  # type: ignore[call-overload]

@@ -100,7 +100,22 @@ def test_what_cannot_be_saved(tmp_path: Path, image: Path) -> None:
             one.save(out / name, **options)
     with pytest.raises(ValueError, match="like is for volumes"):
         picture.save_all(out, like=image)
+    opened: Any = nibabel.load(image)
+    with pytest.raises(
+        TypeError, match=r"path of a file, got Nifti1Image: pass like\.get_filename"
+    ):
+        seg.save(out / "labels.nii", like=opened)
     assert not list(out.iterdir())
+    seg.save(out / "labels.nii", like=opened.get_filename())
+
+
+def test_labels_of_other_functions_are_saved_as_a_volume(tmp_path: Path, image: Path) -> None:
+    """Labels that are no result of postprocess: the cure of the error, executed."""
+    labels = label_volume()
+    with pytest.raises(ValueError, match=r"segpost\.Segmentation\(labels=labels, volume=True\)"):
+        segpost.Segmentation(labels=labels).save(tmp_path / "clean.nii.gz", like=image)
+    segpost.Segmentation(labels=labels, volume=True).save(tmp_path / "clean.nii.gz", like=image)
+    assert (tmp_path / "clean.nii.gz").stat().st_size
 
 
 @pytest.mark.usefixtures("device")

@@ -67,3 +67,15 @@ def test_what_is_refused() -> None:
         options = {"convention": PROBABILITIES, **options}
         with pytest.raises(ValueError, match=message):
             segpost.postprocess(values, volume=True, want=("confidence",), **options)
+
+
+def test_logarithms_of_probabilities_are_logits_of_another_size() -> None:
+    """The cure of the error: labels and confidence are those of the network's logits."""
+    size = (8, 9, 10)
+    want = ("labels", "confidence")
+    with pytest.raises(ValueError, match=r"pass np\.log\(probabilities\) without a convention"):
+        segpost.postprocess(SHARES, size=size, convention=PROBABILITIES, want=want)
+    seg = segpost.postprocess(np.log(SHARES), size=size, want=want)
+    own = segpost.postprocess(LOGITS, size=size, want=want)
+    assert (seg.labels == own.labels).mean() > 0.999  # float32 logarithms are rounded
+    np.testing.assert_allclose(seg.confidence, own.confidence, atol=1e-5)

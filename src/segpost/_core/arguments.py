@@ -7,12 +7,14 @@ import numbers
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from os import PathLike
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from segpost._core.text import suggest_name
 
+Spacing = tuple[float, float, float]  # z, y, x
 NanRule = Literal["raise", "propagate"]
 NAN_RULES: tuple[str, ...] = get_args(NanRule)
 Check = Literal["sync", "deferred", "off"]
@@ -225,7 +227,8 @@ def as_scale(scale: Any, axes: int = 2) -> tuple[tuple[int, int], ...]:
     """
     factors = [scale] * axes if isinstance(scale, numbers.Real) else scale
     if not isinstance(factors, (tuple, list, np.ndarray)) or len(factors) not in (axes, axes + 2):
-        raise ValueError(f"scale must be a number, or {axes} numbers, got {scale!r}")
+        cure = "; for volumes pass volume=True" if axes == 2 and np.shape(factors) == (3,) else ""
+        raise ValueError(f"scale must be a number, or {axes} numbers, got {scale!r}{cure}")
     if len(factors) == axes + 2:
         if factors[0] != 1 or factors[1] != 1:
             raise ValueError(f"scale {scale!r} resizes the batch or the classes")
@@ -249,6 +252,35 @@ def _as_ratio(factor: object) -> tuple[int, int]:
             f"scale must be a ratio of integers up to {MAX_SCALE_TERM}, got {factor!r}: pass size="
         )
     return ratio.as_integer_ratio()
+
+
+def as_spacing(spacing: object) -> Spacing:
+    """Return the distances between voxels along z, y and x.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are not three positive numbers.
+    """
+    if not isinstance(spacing, (tuple, list, np.ndarray)) or len(spacing) != 3:
+        raise ValueError(f"spacing must be (z, y, x), got {spacing!r}")
+    z, y, x = (as_real(number, "spacing") for number in spacing)
+    if min(z, y, x) <= 0:
+        raise ValueError(f"spacing must be three positive numbers, got {spacing!r}")
+    return z, y, x
+
+
+def check_path(value: object, name: str) -> None:
+    """Refuse what is no path of a file, such as the opened file or its content.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(value, (str, PathLike)):
+        kind = type(value).__name__
+        cure = f": pass {name}.get_filename()" if hasattr(value, "get_filename") else ""
+        raise TypeError(f"{name} must be the path of a file, got {kind}{cure}")
 
 
 def as_count(value: object, name: str, minimum: int = 0) -> int:

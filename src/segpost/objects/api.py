@@ -95,7 +95,8 @@ def regions(
         The confidence of every pixel, float32 or uint8 (255 is 1), of the shape of the labels or of
         the masks; of masks also one number each. True, with `logits`, computes it as `postprocess`.
     connectivity : {4, 8}, of volumes {6, 18, 26}, optional
-        One region for every connected component, not for every label: pixels of one label that
+        One region for every connected component, not one for every label (`keep_largest` then
+        has nothing to choose): pixels of one label that
         share a side (4, 6), an edge of a voxel (18) or a corner (8, 26), too. Components of a label
         are in order of their first pixel, row by row.
     min_area : int
@@ -167,6 +168,11 @@ def regions(
         )
     if spacing is not None:
         raise ValueError(f"spacing={spacing!r} is for volumes: pass volume=True")
+    if name == "logits" and size is not None and np.shape(size) == (3,):
+        raise ValueError(
+            f"size={size!r} is that of a volume: regions of volumes are of labels, "
+            "segpost.regions(segpost.argmax(logits, size=size), volume=True)"
+        )
     if connectivity not in (None, 4, 8) or isinstance(connectivity, bool):
         cure = "; 6, 18 and 26 are for volume=True" if connectivity in (6, 18, 26) else ""
         raise ValueError(f"connectivity must be 4, 8 or None, got {connectivity!r}{cure}")

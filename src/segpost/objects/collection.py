@@ -273,6 +273,8 @@ class Regions(RegionSequence, Exports):
     def keep_largest(self) -> Regions:
         """Return the largest region of every label; the first of several of one size.
 
+        Without `connectivity` a label has one region, with all of its pixels.
+
         Examples
         --------
         >>> import numpy as np, segpost

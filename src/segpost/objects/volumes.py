@@ -21,7 +21,6 @@ from segpost.objects.region_sequence import RegionSequence
 from segpost.objects.run_table import RunTable, as_read_only
 from segpost.objects.sources import check_confidence, is_uint8, table_of_runs
 
-Spacing = tuple[float, float, float]
 CONNECTIVITIES = (6, 18, 26)
 
 
@@ -94,7 +93,7 @@ class VolumeRegions(RegionSequence):
     2
     """
 
-    def __init__(self, table: RunTable, depth: int, spacing: Spacing) -> None:
+    def __init__(self, table: RunTable, depth: int, spacing: arguments.Spacing) -> None:
         self._table = table  # columns of slice z are z * W + x
         self._depth = depth
         self.spacing = spacing
@@ -170,7 +169,10 @@ class VolumeRegions(RegionSequence):
         return f"VolumeRegions({len(self)} of {' x '.join(map(str, self.size))} voxels)"
 
     def keep_largest(self) -> VolumeRegions:
-        """Return the largest region of every label; the first of several of one size."""
+        """Return the largest region of every label; the first of several of one size.
+
+        Without `connectivity` a label has one region, with all of its voxels.
+        """
         return self._select(self._table.largest_of_labels())
 
     def to_labels(self, background: int = 0) -> Array:
@@ -225,7 +227,7 @@ def regions_of_volume(
         connectivity not in CONNECTIVITIES or isinstance(connectivity, bool)
     ):
         raise ValueError(f"connectivity must be 6, 18, 26 or None, got {connectivity!r}")
-    distances = as_spacing(spacing)
+    distances = (1.0, 1.0, 1.0) if spacing is None else arguments.as_spacing(spacing)
     values = None
     if confidence is not None:
         if isinstance(confidence, bool):
@@ -244,21 +246,3 @@ def regions_of_volume(
     if smallest > 1:
         table = table.select(np.flatnonzero(table.area >= smallest))
     return VolumeRegions(table, array.shape[0], distances)
-
-
-def as_spacing(spacing: object) -> Spacing:
-    """Return the distances between voxels along D, H and W; 1 each by default.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If they are not three positive numbers.
-    """
-    if spacing is None:
-        return (1.0, 1.0, 1.0)
-    if not isinstance(spacing, (tuple, list, np.ndarray)) or len(spacing) != 3:
-        raise ValueError(f"spacing must be (z, y, x), got {spacing!r}")
-    z, y, x = (arguments.as_real(number, "spacing") for number in spacing)
-    if not all(0 < number < math.inf for number in (z, y, x)):
-        raise ValueError(f"spacing must be three positive numbers, got {spacing!r}")
-    return z, y, x

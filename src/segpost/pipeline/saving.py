@@ -68,6 +68,8 @@ def save_result(
     if palette is not None and what != "labels":
         raise ValueError(f'palette is for what="labels", got what={what!r} too')
     ending = check_path(path, what, segmentation.volume)
+    if like is not None:
+        arguments.check_path(like, "like")
     _check_like(path, ending, what, like)
     if segmentation.volume and what == "overlay":
         save_slices(segmentation, path, ending, like)
@@ -128,7 +130,10 @@ def check_path(path: str | PathLike[str], what: Want, volume: bool) -> str:
     if volume:
         reason = "other formats hold no volumes"
     elif suffix in VOLUME_ENDINGS:
-        reason = "NIfTI holds volumes (D, H, W): pass volume=True to postprocess for those"
+        reason = (
+            "NIfTI holds volumes (D, H, W): pass volume=True to postprocess, or of labels save "
+            "segpost.Segmentation(labels=labels, volume=True)"
+        )
     raise ValueError(
         f"path must end in {' or '.join(formats[what])} for what={what!r}, got {text!r}; {reason}"
     )

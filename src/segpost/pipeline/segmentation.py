@@ -182,8 +182,8 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
     ) -> Figure:
         """Draw image, labels and overlay side by side, with a legend of names and area shares.
 
-        Of a volume, the planes across D, H and W through the largest region are drawn; label 0 is
-        background. A batch of one is drawn as its image.
+        Of a volume, the planes across D, H and W through the largest region are drawn, as arrays
+        are, with no anatomical orientation; label 0 is background. A batch of one is its image.
 
         Parameters
         ----------
@@ -193,8 +193,8 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
             The largest number of legend entries; the other classes are summed.
         like : str or path, optional
             Of a volume: the NIfTI file of the image, below the labels. Needs nibabel.
-        spacing : (d, h, w), optional
-            Of a volume: the distance of its voxels along D, H and W; by default that of `like`.
+        spacing : (z, y, x), optional
+            Of a volume: the distances of its voxels; by default those of `like`.
 
         Returns
         -------

@@ -34,7 +34,8 @@ def segment_probability_volumes(
     if options.scale is not None or (options.size is not None and tuple(options.size) != size):
         raise ValueError(
             f"logits are probabilities by the convention, of size {size}, and get no other size: "
-            "leave size and scale out, want labels alone, or pass the network's logits"
+            "leave size and scale out, want labels alone, or pass np.log(probabilities) without a "
+            "convention, which have the labels and the confidence of the network's logits"
         )
     of_slices = options._replace(volume=False, axis=-3, is_axis_default=False, size=None)
     of_slices = of_slices._replace(nearest_axis=None, outputs=options.outputs - {"probabilities"})

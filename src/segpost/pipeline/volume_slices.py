@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from segpost._core import validation
+from segpost._core import arguments, validation
 from segpost._core.arrays import Array
 from segpost._core.bands import stretch_to_255
 from segpost._core.device import to_host
@@ -106,7 +106,7 @@ def slices_of(
     segmentation : Segmentation
     like : path, optional
         The NIfTI file of the image.
-    spacing : (d, h, w), optional
+    spacing : (z, y, x), optional
         By default that of the image.
 
     Raises
@@ -119,9 +119,10 @@ def slices_of(
         raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
     image = None
     if like is not None:
+        arguments.check_path(like, "like")
         image, own_spacing = _read_image(Path(like), labels.shape)
         spacing = own_spacing if spacing is None else spacing
-    steps = None if spacing is None else _as_spacing(spacing)
+    steps = None if spacing is None else arguments.as_spacing(spacing)
     palette = replace(segmentation, labels=labels)._palette()  # of labels on the CPU
     return VolumeSlices(labels, palette, image, steps)
 
@@ -197,11 +198,3 @@ def _read_image(path: Path, shape: tuple[int, ...]) -> tuple[GrayVolume, tuple[f
         )
     values = read_nifti(path)
     return GrayVolume.of(values.reshape(-1, *shape)[0]), geometry.spacing
-
-
-def _as_spacing(spacing: Sequence[float]) -> tuple[float, float, float]:
-    """Return the spacing along D, H and W."""
-    steps = tuple(float(step) for step in spacing)
-    if len(steps) != 3 or not all(0 < step < math.inf for step in steps):
-        raise ValueError(f"spacing must be three positive numbers, of D, H and W, got {spacing!r}")
-    return steps[0], steps[1], steps[2]
