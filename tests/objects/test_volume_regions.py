@@ -125,7 +125,7 @@ def test_images_and_volumes_are_told_apart() -> None:
     with pytest.raises(
         ValueError, match=r"of labels, segpost.regions\(segpost.argmax\(logits, size"
     ):
-        segpost.regions(logits=logits, size=(2, 3, 4))  # type: ignore[call-overload]
+        segpost.regions(logits=logits, size=(2, 3, 4))  # type: ignore[arg-type]
     logits[1] = 0.5
     assert len(segpost.regions(segpost.argmax(logits, size=(4, 6, 8)), volume=True)) == 1
     with pytest.raises(ValueError, match="volume=True is for labels=, got logits"):

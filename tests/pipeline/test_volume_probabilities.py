@@ -72,7 +72,7 @@ def test_what_is_refused() -> None:
 def test_logarithms_of_probabilities_are_logits_of_another_size() -> None:
     """The cure of the error: labels and confidence are those of the network's logits."""
     size = (8, 9, 10)
-    want = ("labels", "confidence")
+    want: Any = ("labels", "confidence")
     with pytest.raises(ValueError, match=r"pass np\.log\(probabilities\) without a convention"):
         segpost.postprocess(SHARES, size=size, convention=PROBABILITIES, want=want)
     seg = segpost.postprocess(np.log(SHARES), size=size, want=want)
