@@ -8,6 +8,7 @@ from typing import Any
 
 from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.contract import Backend
+from segpost._core.distance_contract import DistanceOperations
 from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations
 from segpost._core.query_contract import QueryOperations
@@ -16,6 +17,7 @@ OPERATIONS = tuple(
     name
     for protocol in (
         BoundaryOperations,
+        DistanceOperations,
         ObjectOperations,
         QueryOperations,
         VolumeOperations,

@@ -32,7 +32,7 @@ from segpost.metrics.invalid_labels import out_of_range_pairs
 from segpost.metrics.measure import Measure, names_of_images
 from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
 from segpost.metrics.ratios import Float64, Int64
-from segpost.metrics.reading import as_reading
+from segpost.metrics.reading import Reading, as_reading
 from segpost.metrics.suspicious_preds import warn_of_invalid_preds
 from segpost.metrics.suspicious_targets import warn_of_targets
 from segpost.runtimes.convention import Convention
@@ -84,14 +84,19 @@ class BoundaryMeasure(Measure):
         self._check_not_reduced()
         reading = as_reading(convention, axis, grid, threshold, quantization)
         arguments.check_choice(nan, "nan", arguments.NAN_RULES)
+        self._count(self._empty(), preds, target, ids, reading, nan)
+
+    def _count(
+        self: B, batch: B, preds: Any, target: Any, ids: Any, reading: Reading, nan: NanRule
+    ) -> None:
+        """Measure every image in an empty measure, `batch`, and add its counts."""
         rules = LabelRules(self.num_classes, self._ignored)
-        batch = self._empty()
         pairs = as_pairs(preds, target, self.num_classes, reading)
         names = iter(names_of_images(ids, pairs))
         for index, pair in enumerate(pairs):
             try:
                 for image, name in zip(pair.images(), names, strict=False):
-                    part = batch if name is None else self._empty()
+                    part = batch if name is None else batch._empty()
                     if image.target.size:
                         table = count_pair(image, rules, nan, batch=pair)
                         part._measure(image.labels()[None], image.target[None], table)
@@ -113,7 +118,7 @@ class BoundaryMeasure(Measure):
         }
 
     def _measure(self, preds: Array, target: Array, table: CountTable) -> None:
-        """Add one image: labels of shape (1, H, W), and their confusion counts."""
+        """Add one image: labels (1, H, W), of a volume (1, D, H, W), and their confusion counts."""
         raise NotImplementedError
 
     def _count_labels(self, pair: PredictionPair, rules: LabelRules, table: CountTable) -> None:

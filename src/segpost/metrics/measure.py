@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -199,7 +198,7 @@ def no_cells(images: int) -> PackedImages:
 
 def names_of_images(ids: Any, pairs: Sequence[PredictionPair]) -> Sequence[str | int | None]:
     """Return the id of every image of the pairs, None for each where there are no ids."""
-    images = sum(math.prod(pair.target.shape[:-2]) for pair in pairs)
+    images = sum(pair.image_count for pair in pairs)
     return [None] * images if ids is None else as_image_ids(ids, images)
 
 
