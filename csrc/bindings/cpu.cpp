@@ -1,5 +1,6 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
 #include "bindings/crf.hpp"
+#include "bindings/distances.hpp"
 #include "bindings/dlpack.hpp"
 #include "bindings/jobs.hpp"
 #include "bindings/objects.hpp"
@@ -370,6 +371,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("offsets"), arg("counts"));
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
+    bind_distances(m);
     bind_objects(m);
     bind_crf(m);
     bind_queries(m);

@@ -129,6 +129,15 @@ def boundary_matches(
 def instance_counts(
     preds: Array, target: Array, instances: Array, groups: Array, ignored: Array, counts: Array
 ) -> None: ...
+def surface_distances(
+    preds: Array,
+    target: Array,
+    classes: int,
+    ignored: Array,
+    spacing: tuple[float, float, float],
+    volume: bool,
+    elements: str,
+) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]: ...
 
 class CrfSolver:
     def __init__(

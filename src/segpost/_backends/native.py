@@ -19,6 +19,7 @@ from segpost._core.contract import (
     Pairwise,
     Unary,
 )
+from segpost._core.distance_contract import Steps, SurfaceDistances
 from segpost._core.logits import with_both_classes
 from segpost._core.object_contract import Rings, Runs
 from segpost._core.run_lengths import RunLengths
@@ -128,6 +129,22 @@ def argmax_runs(logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]:
 def find_runs(labels: Array, values: Array | None = None) -> Runs:
     """Return the runs of every column, and the sums of their values in float64."""
     return Runs(*_cpu.find_runs(labels, values))
+
+
+def surface_distances(
+    preds: Array,
+    target: Array,
+    classes: int,
+    ignored: Array,
+    spacing: Steps,
+    volume: bool,
+    elements: str,
+) -> tuple[SurfaceDistances, SurfaceDistances]:
+    """Return the distances of both maps."""
+    of_preds, of_target = _cpu.surface_distances(
+        preds, target, classes, ignored, spacing, volume, elements
+    )
+    return SurfaceDistances(*of_preds), SurfaceDistances(*of_target)
 
 
 def trace_rings(

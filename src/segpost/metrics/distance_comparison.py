@@ -105,18 +105,17 @@ def _reasons(own: SurfaceScores, other: SurfaceScores, dialect: DistanceDialect)
         yield dialect.one_sided_reason
     if (own.images == 0).any() and dialect.absent_reason:
         yield dialect.absent_reason
-    both = own.images > own.one_sided  # where distances were measured in some image
-    reasons = []
-    for name, values in _scores_by_name(own):
-        others = dict(_scores_by_name(other))[name]
+    is_measured = (own.images > 0) & (own.one_sided == 0)
+    reasons: dict[str, None] = {}  # in order
+    for (name, values), (_, others) in zip(_by_name(own), _by_name(other), strict=True):
         is_other = ~np.isclose(values, others, rtol=SAME, atol=0.0, equal_nan=True)
-        if (is_other & both & (own.one_sided == 0)).any():
-            reasons.append(dialect.reasons.get(name.partition(" ")[0], ""))
-    yield from dict.fromkeys(reason for reason in reasons if reason)
+        if (is_other & is_measured).any():
+            reasons |= dict.fromkeys(dialect.reasons.get(name, ()))
+    yield from reasons
 
 
-def _scores_by_name(scores: SurfaceScores) -> Iterator[tuple[str, Float64]]:
+def _by_name(scores: SurfaceScores) -> Iterator[tuple[str, Float64]]:
     yield "hd", scores.hd
-    for p, values in scores.percentiles.items():
-        yield f"percentiles {p:g}", values
+    for values in scores.percentiles.values():
+        yield "percentiles", values
     yield from (("assd", scores.assd), ("masd", scores.masd), ("nsd", scores.nsd))

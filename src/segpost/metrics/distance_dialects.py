@@ -35,18 +35,19 @@ class DistanceDialect:
     has_outside: bool = False  # whether the Hausdorff distance is of all pixels
     one_sided: Fixed | None = NO_SCORES  # None: the image's diagonal, and no share
     absent: Fixed = NO_SCORES
-    reasons: Mapping[str, str] = field(default_factory=dict)  # by score, for comparisons
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by score
     one_sided_reason: str = ""
     absent_reason: str = ""
 
 
-_ELEMENTS_OF_CORNERS = (
+_CORNERS = (
     "elements are the corners between pixels, weighted by the length or area of the contour there"
 )
 _CONTOURS = (
     "contours are pixels with a neighbor in the image that is not of the class; the end of the "
     "image is none, and distances are to pixels that touch another class by a side or a corner"
 )
+_TOGETHER = "a percentile is of the distances of both directions together"
 DISTANCE_DIALECTS: dict[str, DistanceDialect] = {
     dialect.name: dialect
     for dialect in (
@@ -62,7 +63,9 @@ DISTANCE_DIALECTS: dict[str, DistanceDialect] = {
             "compute_surface_dice",
             score_in_float32,
             one_sided=(math.inf, math.nan, math.inf, math.inf, 0.0),
-            reasons=dict.fromkeys(("hd", "percentiles", "assd", "masd", "nsd"), "it is float32"),
+            reasons=dict.fromkeys(
+                ("hd", "percentiles", "assd", "masd", "nsd"), ("scores are float32",)
+            ),
             one_sided_reason="a class in one map alone is infinitely far, and has no percentile",
         ),
         DistanceDialect(
@@ -73,11 +76,11 @@ DISTANCE_DIALECTS: dict[str, DistanceDialect] = {
             one_sided=(math.inf, math.inf, math.inf, math.nan, 0.0),
             absent=(math.inf, math.inf, math.nan, math.nan, math.nan),
             reasons={
-                "hd": "distances are between the corners of pixels",
-                "percentiles": f"{_ELEMENTS_OF_CORNERS}; a percentile is one of the distances",
-                "assd": _ELEMENTS_OF_CORNERS,
-                "masd": _ELEMENTS_OF_CORNERS,
-                "nsd": _ELEMENTS_OF_CORNERS,
+                "hd": (_CORNERS,),
+                "percentiles": (_CORNERS, "a percentile is one of the distances, none between two"),
+                "assd": (_CORNERS,),
+                "masd": (_CORNERS,),
+                "nsd": (_CORNERS,),
             },
             one_sided_reason="a class in one map alone is infinitely far",
             absent_reason="a class in neither map is infinitely far",
@@ -87,8 +90,8 @@ DISTANCE_DIALECTS: dict[str, DistanceDialect] = {
             "MedPy 0.5 hd, hd95, assd",
             score_together,
             reasons={
-                "percentiles": "a percentile is of the distances of both directions together",
-                "nsd": "a distance above the tolerance by rounding is not within it",
+                "percentiles": (_TOGETHER,),
+                "nsd": ("a distance above the tolerance by rounding is not within it",),
             },
             one_sided_reason="a class in one map alone is an error, and left out here",
         ),
@@ -99,11 +102,11 @@ DISTANCE_DIALECTS: dict[str, DistanceDialect] = {
             elements="contours",
             has_outside=True,
             reasons={
-                "hd": "the Hausdorff distance is of all pixels, not of the surfaces",
-                "percentiles": f"{_CONTOURS}; a percentile is of both directions together",
-                "assd": _CONTOURS,
-                "masd": _CONTOURS,
-                "nsd": _CONTOURS,
+                "hd": ("the Hausdorff distance is of all pixels, not of the surfaces",),
+                "percentiles": (_CONTOURS, _TOGETHER),
+                "assd": (_CONTOURS,),
+                "masd": (_CONTOURS,),
+                "nsd": (_CONTOURS,),
             },
             one_sided_reason="a class in one map alone is an error, and left out here",
         ),
