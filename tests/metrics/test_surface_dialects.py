@@ -152,11 +152,12 @@ def by_simpleitk(pair: SurfacePair) -> Scores:
         contour = itk.GetArrayFromImage(itk.LabelContour(own)) != 0
         distances.append(itk.GetArrayFromImage(map_of_other)[contour].astype(np.float64))
     both = np.concatenate(distances)
-    both[both > 1e19] = math.inf  # of a map whose contour is empty
-    with np.errstate(invalid="ignore"):
-        values = [float(np.percentile(both, p)) if len(both) else math.nan for p in PERCENTILES]
-    mean = float(both.mean()) if len(both) else math.nan
-    return dict(zip(names, [hausdorff.GetHausdorffDistance(), *values, mean], strict=True))
+    values = [math.nan] * (len(PERCENTILES) + 1)
+    if len(both):
+        values = [*(float(np.percentile(both, p)) for p in PERCENTILES), float(both.mean())]
+    # distances to an empty contour are the root of the largest float32, which stands for infinity
+    values = [math.inf if value > 1e15 else value for value in values]
+    return dict(zip(names, [hausdorff.GetHausdorffDistance(), *values], strict=True))
 
 
 def test_scores_are_those_of_monai() -> None:

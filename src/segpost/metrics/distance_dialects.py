@@ -35,6 +35,7 @@ class DistanceDialect:
     has_outside: bool = False  # whether the Hausdorff distance is of all pixels
     one_sided: Fixed | None = NO_SCORES  # None: the image's diagonal, and no share
     absent: Fixed = NO_SCORES
+    zero_is_largest: bool = False  # whether a percentile of 0 is none, and the largest distance
     reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by score
     one_sided_reason: str = ""
     absent_reason: str = ""
@@ -63,6 +64,7 @@ DISTANCE_DIALECTS: dict[str, DistanceDialect] = {
             "compute_surface_dice",
             score_in_float32,
             one_sided=(math.inf, math.nan, math.inf, math.inf, 0.0),
+            zero_is_largest=True,
             reasons=dict.fromkeys(
                 ("hd", "percentiles", "assd", "masd", "nsd"), ("scores are float32",)
             ),

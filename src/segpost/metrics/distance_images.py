@@ -79,7 +79,10 @@ def score_image(
         (one_sided, in_preds != in_target),
         (dialect.absent, is_counted & ~in_preds & ~in_target),
     ):
-        column = np.array([fixed[0], *[fixed[1]] * len(percentiles), *fixed[2:]])
+        of_percentiles = [
+            fixed[0] if dialect.zero_is_largest and not p else fixed[1] for p in percentiles
+        ]
+        column = np.array([fixed[0], *of_percentiles, *fixed[2:]])
         values[:, which] = column[:, None]
     if tolerance is None:
         values[-1] = np.nan

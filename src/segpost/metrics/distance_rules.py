@@ -112,7 +112,7 @@ def interpolate(ordered: Array, percentile: float) -> float:
     low = min(int(rank), len(ordered) - 1)
     high = min(low + 1, len(ordered) - 1)
     below, above = float(ordered[low]), float(ordered[high])
-    return below if below == above else below + (above - below) * (rank - low)
+    return below if below == above or rank == low else below + (above - below) * (rank - low)
 
 
 def _interpolate_float32(ordered: Array, percentile: float) -> float:
