@@ -32,6 +32,7 @@ WITHOUT_CUDA = {
     "boundary_bands",
     "boundary_matches",
     "instance_counts",
+    "surface_distances",
 }
 COMPILED = ("_cpu", "_cuda")
 WITHOUT_EXAMPLE = {"num_threads", "raise_deferred", "set_num_threads", "why_no_cuda"}
