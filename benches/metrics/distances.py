@@ -72,7 +72,7 @@ def in_blocks(noise: Array, size: tuple[int, int, int]) -> Array:
     return noise
 
 
-def ours(scene: Scene, **options: Any) -> Array:
+def ours(scene: Scene, **options: Any) -> tuple[Array]:
     """(3, C) scores in one pass."""
     measure = segpost.SurfaceDistance(
         scene.classes,
@@ -83,7 +83,7 @@ def ours(scene: Scene, **options: Any) -> Array:
     )
     measure.update(scene.preds, scene.target)
     scores = measure._scores()
-    return np.array([scores.hd95, scores.assd, scores.nsd])
+    return (np.array([scores.hd95, scores.assd, scores.nsd]),)
 
 
 def edges(mask: Array) -> Array:
@@ -178,13 +178,13 @@ def by_surface_distance(scene: Scene) -> OfClass:
     return of_class
 
 
-def all_classes(scene: Scene, of_class: OfClass) -> Array:
+def all_classes(scene: Scene, of_class: OfClass) -> tuple[Array]:
     """(3, C) scores, NaN of classes that are not in both maps."""
     scores = np.full((3, scene.classes), np.nan)
     for c, (preds, target) in enumerate(scene.masks()):
         if preds.any() and target.any():
             scores[:, c] = of_class(preds, target)
-    return scores
+    return (scores,)
 
 
 RIVALS: dict[str, tuple[Callable[[Scene], OfClass], str]] = {  # and the dialect that it is
@@ -214,8 +214,8 @@ def measured(title: str, scene: Scene, rounds: int) -> dict[str, Any]:
         difference = "-"
         dialect = RIVALS[one.name][1] if one.name in RIVALS else ""
         if dialect:
-            wanted = one.run()
-            found = np.where(np.isnan(wanted), np.nan, ours(scene, dialect=dialect))
+            (wanted,), (own,) = one.run(), ours(scene, dialect=dialect)
+            found = np.where(np.isnan(wanted), np.nan, own)
             difference = f"{np.nanmax(np.abs(wanted - found) / np.maximum(found, 1)):.1g}"
         print(
             f"| {one.name} | {timing.best_ms:.1f} | {ratio:.1f} | "

@@ -119,8 +119,8 @@ def test_parts_add_up_and_are_saved() -> None:
     for part, p, t in zip(parts, preds, target, strict=True):
         part.update([p], [t])
     a, b, c = parts
-    assert (a + b + c).to_json() == (c + (b + a)).to_json() == sum(parts).to_json()
-    assert sum(parts).to_json() == whole.to_json()
+    total: Any = sum(parts)
+    assert (a + b + c).to_json() == (c + (b + a)).to_json() == total.to_json() == whole.to_json()
     assert SurfaceDistance.from_json(whole.to_json()) == whole
     assert pickle.loads(pickle.dumps(whole)) == whole
     assert whole.compute().hd.tolist() == pytest.approx(

@@ -25,6 +25,21 @@ class SurfacePair(NamedTuple):
         return (self.preds == 1) & valid, self.target == 1
 
 
+def pixels(rows: list[list[int]]) -> Array:
+    """A label map."""
+    return np.array(rows, np.uint8)
+
+
+def ball(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """A mask of a ball anywhere."""
+    squares = np.zeros(shape)
+    for axis, length in enumerate(shape):
+        steps = (np.arange(length) - random.uniform(0, length)) ** 2
+        squares += steps.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    mask: Array = squares < random.uniform(1, 30)
+    return mask
+
+
 def awkward_pairs() -> Iterator[SurfacePair]:
     """Empty maps, one pixel, ends of the image, void everywhere, one class, coarse spacing."""
     for shape in ((5, 7), (4, 5, 6)):
@@ -48,8 +63,8 @@ def awkward_pairs() -> Iterator[SurfacePair]:
         for a, preds in maps.items():
             for b, target in {**maps, "void": void, "half void": half}.items():
                 yield SurfacePair(f"{a}, {b}", preds, target, spacing)
-    yield SurfacePair("one pixel", np.uint8([[1]]), np.uint8([[1]]), (1.0, 1.0))
-    yield SurfacePair("one row", np.uint8([[1, 0, 1]]), np.uint8([[0, 1, 1]]), (1.0, 2.0))
+    yield SurfacePair("one pixel", pixels([[1]]), pixels([[1]]), (1.0, 1.0))
+    yield SurfacePair("one row", pixels([[1, 0, 1]]), pixels([[0, 1, 1]]), (1.0, 2.0))
 
 
 def random_pairs(count: int, seed: int = 0) -> Iterator[SurfacePair]:
@@ -62,14 +77,9 @@ def random_pairs(count: int, seed: int = 0) -> Iterator[SurfacePair]:
             shape = (*shape[:-1], 2)
         spacing = tuple(float(step) for step in random.choice(SPACINGS, axes))
         if case % 3:
-            preds, target = (random.random(shape) < random.random() for _ in range(2))
+            preds, target = (np.asarray(random.random(shape) < random.random()) for _ in range(2))
         else:
-            grid = np.meshgrid(*map(np.arange, shape), indexing="ij")
-            preds, target = (
-                sum((axis - random.uniform(0, n)) ** 2 for axis, n in zip(grid, shape, strict=True))
-                < random.uniform(1, 30)
-                for _ in range(2)
-            )
+            preds, target = (ball(random, shape) for _ in range(2))
         labels = target.astype(np.uint8)
         if case % 4 == 0:
             labels[random.random(shape) < 0.2] = 255
