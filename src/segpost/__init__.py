@@ -40,12 +40,12 @@ if TYPE_CHECKING:
         ConfusionMatrix,
         InstanceIoU,
         Scores,
-        SurfaceDistance,
         TrimapIoU,
         class_weights,
         confusion_matrix,
         label_counts,
     )
+    from segpost.metrics.surface_distance import SurfaceDistance
     from segpost.objects.api import regions
     from segpost.objects.collection import Regions
     from segpost.objects.drawing import mask_from_polygons, masks_from_rle
@@ -157,7 +157,7 @@ _MODULE_OF = {
     "Segment": "pipeline.queries.segments",
     "Segmentation": "pipeline.segmentation",
     "Stream": "pipeline.stream",
-    "SurfaceDistance": "metrics",
+    "SurfaceDistance": "metrics.surface_distance",
     "TopK": "pipeline.results",
     "TrimapIoU": "metrics",
     "VolumeMerger": "spatial.volume_merger",

@@ -65,8 +65,8 @@ def test_entries_are_public() -> None:
         "segpost.fingerprints.FingerprintDiff",
         "segpost.metrics.Comparison",
         "segpost.metrics.DialectError",
-        "segpost.metrics.DistanceComparison",
-        "segpost.metrics.SurfaceScores",
+        "segpost.metrics.distance_comparison.DistanceComparison",
+        "segpost.metrics.distance_scores.SurfaceScores",
     }
 
 

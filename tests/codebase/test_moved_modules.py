@@ -76,6 +76,7 @@ NEWER = {  # than 0.1
     "region",
     "regions",
     "segment",
+    "surfacedistance",
     "topk",
     "volumemerger",
     "volumeregion",

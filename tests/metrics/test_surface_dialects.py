@@ -19,7 +19,7 @@ Array = np.ndarray
 Scores = dict[str, float]
 PERCENTILES = (95.0, 50.0, 0.0)
 TOLERANCE = 1.0
-FEW, ALL = 60, 1000  # random pairs of the default tests, and of those of other libraries
+FEW, ALL = 30, 1000  # random pairs of the default tests, and of those of other libraries
 
 
 def ours(pair: SurfacePair, dialect: Any) -> Scores:
