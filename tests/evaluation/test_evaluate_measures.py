@@ -20,7 +20,14 @@ from evaluation_files import (
 )
 
 import segpost
-from segpost import BoundaryF, BoundaryIoU, ConfusionMatrix, InstanceIoU, TrimapIoU
+from segpost import (
+    BoundaryF,
+    BoundaryIoU,
+    ConfusionMatrix,
+    InstanceIoU,
+    SurfaceDistance,
+    TrimapIoU,
+)
 
 NAMES = ("sky", "car", "person", "road")
 ALL = ("--measure", "boundary,trimap,boundary-f")
@@ -367,3 +374,38 @@ def test_mistakes(
     status, out, err = run(*basics(data), *given)
     assert (status, out) == (2, "")
     assert says in err
+
+
+def test_surface_distances_are_those_of_the_api(data: Path, run: Evaluate) -> None:
+    """Images in pixels, by the command's own tolerance."""
+    options = ("--measure", "surface-distance", "--surface-tolerance", 2)
+    status, out, err = run(*basics(data), *options, "--json", data / "x.json")
+    assert (status, err) == (0, "")
+    measure = SurfaceDistance(4, ignore_index=255, tolerance=2)
+    for seed in range(4):
+        measure.update(*label_pair(seed))
+    scores, found = measure.compute(), read_json(data / "x.json")["measures"]["surface_distance"]
+    assert found["mean_hd"] == scores.mean_hd
+    assert [row["nsd"] for row in found["classes"]] == scores.nsd.tolist()
+    assert re.search(r"Surface distance\n[^~]*HD95", out)
+    status, _, err = run(*basics(data), "--surface-tolerance", 2)
+    assert status == 2
+    assert "--surface-tolerance is of" in err
+
+
+def test_surface_distances_of_volumes_have_the_spacing_of_the_file(
+    tmp_path: Path, run: Evaluate
+) -> None:
+    """Millimeters of NIfTI files."""
+    pytest.importorskip("nibabel")
+    from volume_files import write_volume
+
+    target = np.zeros((6, 7, 8), np.uint8)
+    target[2:4, 2:5, 2:5] = 1
+    for folder, labels in (("preds", np.roll(target, 1, axis=0)), ("gt", target)):
+        write_volume(tmp_path / folder / "a.nii.gz", labels, np.diag([1.0, 2.0, 2.5, 1.0]))
+    places = tmp_path / "preds", tmp_path / "gt", "--num-classes", 2
+    options = ("--measure", "surface-distance", "--json", tmp_path / "x.json", "--quiet")
+    assert run(*places, *options) == (0, "", "")
+    found = read_json(tmp_path / "x.json")["measures"]["surface_distance"]
+    assert [row["hd"] for row in found["classes"]] == [2.5, 2.5]

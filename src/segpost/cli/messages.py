@@ -28,6 +28,7 @@ OPTIONS = {
     "pred_suffixes": "--pred-suffix",
     "preds": "PREDS",
     "resize": "--resize",
+    "surface_tolerance": "--surface-tolerance",
     "target_suffixes": "--target-suffix",
     "targets": "TARGETS",
     "things": "--things",

@@ -14,8 +14,10 @@ from segpost._core.text import FILE_ERRORS, ErrorText, describe_error, display_p
 from segpost.evaluation.measures import update_measures
 from segpost.evaluation.pairing import Pair
 from segpost.evaluation.reading import PairError, PairReader
+from segpost.evaluation.spacings import read_spacings
 from segpost.metrics.base import Accumulator
 from segpost.metrics.matrix import ConfusionMatrix
+from segpost.metrics.surface_distance import SurfaceDistance
 
 PAIRS_PER_THREAD = 4  # that are submitted ahead
 
@@ -104,9 +106,11 @@ class PairCounter:
         try:
             arrays = reader.read(pair)
             counts = self.empty_counts()
-            if counts.measures and arrays.are_volumes:
+            is_of_images = not all(isinstance(m, SurfaceDistance) for m in counts.measures)
+            if is_of_images and arrays.are_volumes:
                 raise ValueError(
-                    "target is a volume, and measures= and instances= count images alone"
+                    "target is a volume, and measures= and instances= count images alone, but for "
+                    'measures="surface-distance"'
                 )
             counts.cm.update(
                 preds=arrays.preds,
@@ -120,7 +124,8 @@ class PairCounter:
             if counts.measures:
                 labels, target = reader.as_labels(arrays), arrays.target
                 instances = reader.read_instances(pair, (target.shape[0], target.shape[1]))
-                update_measures(counts.measures, pair.id, labels, target, instances)
+                spacing = read_spacings([pair]).get(pair.id) if arrays.are_volumes else None
+                update_measures(counts.measures, pair.id, labels, target, instances, spacing)
         except PairError as error:
             return PairResult(pair, None, error.text)
         except FILE_ERRORS as error:  # messages of the counting start with the argument's name

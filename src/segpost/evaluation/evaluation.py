@@ -31,6 +31,7 @@ SETTINGS = {
     "boundary": ("dilation_ratio", "dilation_ratio"),
     "trimap": ("trimap_widths", "widths"),
     "boundary-f": ("tolerance", "tolerance"),
+    "surface-distance": ("surface_tolerance", "tolerance"),
 }
 PATHS = ("preds", "targets", "instances")
 LISTS = ("ignore_index", "measures", "pred_suffixes", "target_suffixes", "instance_suffixes")
@@ -78,10 +79,11 @@ class Evaluation:
         only one of floats with 3 or 4 dimensions.
     invalid_preds : {"miss", "raise", "drop"}
         What predictions of no class are, as in `ConfusionMatrix`.
-    measures : sequence of {"boundary", "trimap", "boundary-f"}
-        What is counted beside the confusion matrix.
-    dilation_ratio, trimap_widths, tolerance
-        Of these measures, as in `BoundaryIoU`, `TrimapIoU` (its `widths`) and `BoundaryF`.
+    measures : sequence of {"boundary", "trimap", "boundary-f", "surface-distance"}
+        What is counted beside the confusion matrix. Volumes have distances alone.
+    dilation_ratio, trimap_widths, tolerance, surface_tolerance
+        Of these measures, as in `BoundaryIoU`, `TrimapIoU` (its `widths`), `BoundaryF` and
+        `SurfaceDistance` (in pixels, or in millimeters of NIfTI files).
     instances : path, optional
         Instance maps, for instance-weighted IoU.
     things : str, optional
@@ -136,6 +138,7 @@ class Evaluation:
     dilation_ratio: float | None = None
     trimap_widths: Sequence[int] | None = None
     tolerance: float | None = None
+    surface_tolerance: float | None = None
     instances: StrPath | None = None
     things: str | None = None
     first_instance: int | None = None

@@ -12,12 +12,14 @@ from segpost.metrics.base import Accumulator
 from segpost.metrics.boundary_f import BoundaryF
 from segpost.metrics.boundary_iou import BoundaryIoU
 from segpost.metrics.instances import InstanceIoU
+from segpost.metrics.surface_distance import SurfaceDistance
 from segpost.metrics.trimap_iou import TrimapIoU
 
-BOUNDARY_MEASURES: dict[str, type[BoundaryIoU | TrimapIoU | BoundaryF]] = {
+BOUNDARY_MEASURES: dict[str, type[BoundaryIoU | TrimapIoU | BoundaryF | SurfaceDistance]] = {
     "boundary": BoundaryIoU,
     "trimap": TrimapIoU,
     "boundary-f": BoundaryF,
+    "surface-distance": SurfaceDistance,
 }
 CITYSCAPES_FIRST_INSTANCE = 1000  # the smallest instance in its instanceIds
 
@@ -103,6 +105,7 @@ def update_measures(
     preds: Array,
     target: Array,
     instances: Array | None,
+    spacing: tuple[float, float, float] | None = None,
 ) -> None:
     """Count one image in every measure.
 
@@ -112,13 +115,17 @@ def update_measures(
         Boundary measures and instance-weighted IoU.
     name : str
         The id of the image.
-    preds, target : integer array of shape (H, W)
+    preds, target : integer array of shape (H, W), or (D, H, W) for distances alone
         Labels.
     instances : integer array of shape (H, W), optional
         The instance map, which instance-weighted IoU needs.
+    spacing : (z, y, x), optional
+        Of a volume, for distances.
     """
     for measure in measures:
         if isinstance(measure, InstanceIoU):
             measure.update(preds, target, instances, ids=name)
+        elif isinstance(measure, SurfaceDistance):
+            measure.update(preds, target, ids=name, volume=target.ndim == 3, spacing=spacing)
         elif isinstance(measure, (BoundaryIoU, TrimapIoU, BoundaryF)):
             measure.update(preds, target, ids=name)

@@ -76,6 +76,7 @@ def evaluation_from(arguments: argparse.Namespace) -> Evaluation:
         dilation_ratio=arguments.dilation_ratio,
         trimap_widths=arguments.trimap_widths,
         tolerance=arguments.tolerance,
+        surface_tolerance=arguments.surface_tolerance,
         instances=arguments.instances,
         things=arguments.things,
         first_instance=arguments.first_instance,
@@ -200,6 +201,12 @@ def _add_measures(parser: argparse.ArgumentParser) -> None:
         help="of trimap: pixels, as in 1,2,4",
     )
     add("--tolerance", type=fraction, metavar="R", help="of boundary-f: share of the diagonal")
+    add(
+        "--surface-tolerance",
+        type=float,
+        metavar="T",
+        help="of surface-distance: for the surface Dice, in pixels or in mm of NIfTI files",
+    )
     add(
         "--instances",
         type=file_path,
