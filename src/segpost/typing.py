@@ -17,6 +17,7 @@ from segpost.labels.masks import MaskEncoding
 from segpost.labels.resizing import LabelResizeMode
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.dialects import DialectName
+from segpost.metrics.distance_dialects import DistanceDialectName
 from segpost.metrics.matrix import InvalidPreds, InvalidTarget
 from segpost.metrics.policy import Absent, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.scores import JsonLayout, PlotKind
@@ -46,6 +47,7 @@ __all__ = [
     "ConventionName",
     "Corner",
     "DialectName",
+    "DistanceDialectName",
     "Duplicates",
     "Flip",
     "Grid",

@@ -27,6 +27,7 @@ from segpost.crf.settings import CrfSettings
 from segpost.crf.terms import PRESETS
 from segpost.fingerprints.diff import VERDICTS
 from segpost.metrics.dialects import DIALECTS
+from segpost.metrics.distance_dialects import DISTANCE_DIALECTS
 from segpost.pipeline.options import PostprocessSettings
 from segpost.pipeline.saving import FORMATS
 from segpost.render.findings import RANK_COLORS
@@ -83,6 +84,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "ConventionName": segpost.Convention.named,
     "Corner": lambda word: segpost.regions(MAP).draw(IMAGE, legend=word),
     "Duplicates": lambda word: segpost.ConfusionMatrix(3, duplicates=word),
+    "DistanceDialectName": lambda word: segpost.SurfaceDistance(2, dialect=word),
     "Flip": lambda word: merge(flip=word),
     "Grid": lambda word: segpost.argmax(LOGITS, grid=word),
     "IgnoredClass": lambda word: matrix().compute(ignored_class=word),
@@ -141,6 +143,7 @@ def test_members_are_the_keys_of_tables() -> None:
         "BackendName": registry._MODULES,
         "ConventionName": {*TABLE, *ALIASES},
         "DialectName": DIALECTS,
+        "DistanceDialectName": DISTANCE_DIALECTS,
         "Flip": FLIPPED_AXES,
         "PaletteName": {*list_palettes(), *aliases},
         "PresetName": PRESETS,
@@ -181,7 +184,7 @@ def test_documented_sets_are_literals() -> None:
     for name, function, text in public_functions():
         parameters = inspect.signature(function).parameters
         for found in re.finditer(r"^ +(\w+) : \{([^}]*)\}", text, re.MULTILINE):
-            parameter, words = found.group(1), set(re.findall(r'"(\w+)"', found.group(2)))
+            parameter, words = found.group(1), set(re.findall(r'"([\w-]+)"', found.group(2)))
             if parameter not in parameters or not words:
                 continue
             seen += 1

@@ -20,6 +20,7 @@ PREDS = np.minimum(PREDS, 4)
 INSTANCES = np.arange(TARGET.size, dtype=np.int32).reshape(TARGET.shape) + 1
 MEASURES: dict[str, Callable[..., Any]] = {
     "BoundaryIoU": lambda **options: segpost.BoundaryIoU(5, ignore_index=255, **options),
+    "SurfaceDistance": lambda **options: segpost.SurfaceDistance(5, ignore_index=255, **options),
     "TrimapIoU": lambda **options: segpost.TrimapIoU(5, ignore_index=255, **options),
     "BoundaryF": lambda **options: segpost.BoundaryF(5, ignore_index=255, **options),
     "InstanceIoU": lambda **options: segpost.InstanceIoU(

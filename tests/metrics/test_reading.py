@@ -45,6 +45,7 @@ class Function(segpost.ConfusionMatrix):
 MEASURES = [
     segpost.ConfusionMatrix,
     segpost.BoundaryIoU,
+    segpost.SurfaceDistance,
     segpost.TrimapIoU,
     segpost.BoundaryF,
     Instances,

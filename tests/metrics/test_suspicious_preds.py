@@ -189,6 +189,7 @@ def test_exchanged_label_maps() -> None:
 
 MEASURES: list[Callable[[], Any]] = [
     lambda: segpost.BoundaryIoU(5, ignore_index=255),
+    lambda: segpost.SurfaceDistance(5, ignore_index=255),
     lambda: segpost.BoundaryF(5, ignore_index=255),
     lambda: segpost.TrimapIoU(5, ignore_index=255, widths=(1, 2)),
     lambda: segpost.InstanceIoU(5, things={4: 9.0}, ignore_index=255),

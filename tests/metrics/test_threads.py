@@ -25,6 +25,7 @@ MEASURES: dict[str, Callable[[], Any]] = {
     "confusion": lambda: segpost.ConfusionMatrix(3, ignore_index=255),
     "images": lambda: segpost.ConfusionMatrix(3, ignore_index=255, per_image=True),
     "boundary iou": lambda: segpost.BoundaryIoU(3, ignore_index=255),
+    "surface distance": lambda: segpost.SurfaceDistance(3, ignore_index=255),
     "boundary f": lambda: segpost.BoundaryF(3, ignore_index=255),
     "trimap": lambda: segpost.TrimapIoU(3, ignore_index=255, widths=(1, 2)),
     "instances": lambda: segpost.InstanceIoU(3, ignore_index=255, things={1: 3.0, 2: 2.0}),
