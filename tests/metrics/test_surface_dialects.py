@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -44,7 +45,8 @@ def ours(pair: SurfacePair, dialect: Any) -> Scores:
 
 
 def pairs_of(count: int) -> Iterator[SurfacePair]:
-    yield from awkward_pairs()
+    """Awkward pairs, of which a third is in the default tests, and random ones."""
+    yield from itertools.islice(awkward_pairs(), 0, None, 1 if count == ALL else 3)
     yield from random_pairs(count)
 
 
