@@ -1,0 +1,220 @@
+"""The segments of an image: their numbers and classes, and what they share with another map's."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from segpost._backends import registry
+from segpost._core.arrays import Array
+from segpost._core.errors import format_index
+from segpost._core.panoptic_contract import Overlaps
+from segpost.metrics.panoptic.classes import UNKNOWN, VOID, PanopticClasses
+from segpost.metrics.panoptic.maps import PanopticMap, SegmentKeys
+from segpost.metrics.ratios import Int64, Mask
+
+
+class Segments(NamedTuple):
+    """The segments of a map, numbered in ascending order of the values of their pixels."""
+
+    classes: Int64  # (S,)
+    pixels: Int64  # (S,)
+    void_pixels: Int64  # (S,) of them, void in the other map
+    is_crowd: Mask  # (S,)
+    is_last_crowd: Mask  # (S,) whether no later crowd of the class is listed
+    absent: Int64  # the classes of listed segments without a pixel, crowds left out
+
+
+class SegmentPairs(NamedTuple):
+    """The segments of predictions and of a target, and the pixels that pairs of them share."""
+
+    preds: Segments
+    target: Segments
+    pred: Int64  # (M,) the segment of the predictions
+    true: Int64  # (M,) the segment of the target
+    pixels: Int64  # (M,)
+
+
+def pair_segments(
+    preds: PanopticMap, target: PanopticMap, classes: PanopticClasses, *, merges_stuff: bool
+) -> SegmentPairs:
+    """Count the pixels of the segments of two maps, and what pairs of them share.
+
+    Parameters
+    ----------
+    preds, target : PanopticMap
+        Of one size.
+    classes : PanopticClasses
+    merges_stuff : bool
+        Whether the listed segments of a stuff class are one segment; those of pairs and of
+        divided ids always are.
+
+    Raises
+    ------
+    ValueError
+        If the sizes differ; for categories that are not known, and ids that are not listed.
+    """
+    if preds.planes.shape[1:] != target.planes.shape[1:]:
+        raise ValueError(
+            f"preds and target must have one size, got {preds.planes.shape[1:]} and "
+            f"{target.planes.shape[1:]}; resize the map of ids by nearest neighbors only"
+        )
+    width = len(preds.planes)
+    if target.planes[0].size:
+        backend = registry.backend(preds.planes, target.planes, operation="count_overlaps")
+        overlaps = backend.count_overlaps(preds.planes, target.planes)
+    else:
+        empty = np.zeros((0, width + len(target.planes)), np.int64)
+        overlaps = Overlaps(empty, np.zeros(0, np.int64))
+    pred = _number(preds, overlaps.values[:, :width], classes, merges_stuff, "preds")
+    true = _number(target, overlaps.values[:, width:], classes, merges_stuff, "target")
+    shared = _sum_by(pred.of_pair, true.of_pair, overlaps.pixels)
+    segments = (
+        _measure(pred, shared[0], shared[1], shared[2]),
+        _measure(true, shared[1], shared[0], shared[2]),
+    )
+    is_segment = (shared[0] != VOID) & (shared[1] != VOID)
+    return SegmentPairs(*segments, *(column[is_segment] for column in shared))
+
+
+class _Numbers(NamedTuple):
+    """The numbers of the segments of one map."""
+
+    of_pair: Int64  # (M,) the segment of each pair, or VOID
+    classes: Int64  # (S,)
+    is_crowd: Mask  # (S,)
+    is_last_crowd: Mask  # (S,)
+    absent: Int64
+
+
+def _number(
+    panoptic_map: PanopticMap,
+    values: Array,
+    classes: PanopticClasses,
+    merges_stuff: bool,
+    name: str,
+) -> _Numbers:
+    """Number the segments of a map, whose values are those of pairs, and check them."""
+    keys, of_key = _unique_rows(values)
+    read = panoptic_map.read(keys)
+    found = classes.find(read.categories)
+    found[read.is_void] = VOID
+    _check_keys(panoptic_map, keys, read, found, classes, name)
+    is_segment = found != VOID
+    instances = read.instances.copy()
+    if merges_stuff or panoptic_map.infos is None:
+        instances[is_segment & ~classes.is_thing[found]] = 0
+    rows = np.stack([found, instances], axis=1)[is_segment]
+    merged, of_segment = _unique_rows(rows)
+    numbers = np.full(len(keys), VOID, np.int64)
+    numbers[is_segment] = of_segment
+    is_crowd, is_last_crowd = np.zeros((2, len(merged)), bool)
+    absent = np.zeros(0, np.int64)
+    if panoptic_map.infos is not None:
+        crowds = {number: info for number, info in panoptic_map.infos.items() if info.is_crowd}
+        last = {info.category: number for number, info in crowds.items()}
+        ids = read.instances[is_segment]
+        is_crowd[of_segment] = np.isin(ids, [*crowds])
+        is_last_crowd[of_segment] = np.isin(ids, [*last.values()])
+        absent = _absent_classes(panoptic_map, read, classes, name)
+    return _Numbers(numbers[of_key], merged[:, 0], is_crowd, is_last_crowd, absent)
+
+
+def _absent_classes(
+    panoptic_map: PanopticMap, read: SegmentKeys, classes: PanopticClasses, name: str
+) -> Int64:
+    """Return the classes of listed segments without a pixel, which predictions must not have."""
+    assert panoptic_map.infos is not None
+    present = {*read.instances.tolist()}
+    absent = {k: info for k, info in panoptic_map.infos.items() if k not in present}
+    categories = np.array([info.category for info in absent.values()], np.int64)
+    found = classes.find(categories)
+    for number, info, kind in zip(absent, absent.values(), found.tolist(), strict=True):
+        if kind == UNKNOWN:
+            raise ValueError(
+                f"{name}: segment {number} has the unknown category {info.category}; where it is "
+                f"void, pass ignore_index={info.category}"
+            )
+    if absent and name == "preds":
+        raise ValueError(
+            f"preds: {len(absent)} listed segments have no pixel, first id {next(iter(absent))}; "
+            "leave them out of the list"
+        )
+    is_counted = [not info.is_crowd for info in absent.values()]
+    counted: Int64 = found[np.array(is_counted, bool) & (found != VOID)]
+    return counted
+
+
+def _check_keys(
+    panoptic_map: PanopticMap,
+    keys: Array,
+    read: SegmentKeys,
+    found: Array,
+    classes: PanopticClasses,
+    name: str,
+) -> None:
+    """Raise an error for ids that are not listed, and categories that are not known."""
+    bad = read.is_unlisted
+    if bad.any():
+        pixels, position = _locate(panoptic_map.planes, keys[bad])
+        raise ValueError(
+            f"{name} has {pixels} pixels of {int(bad.sum())} ids that its segments do not list, "
+            f"first {int(read.instances[_first(panoptic_map.planes, keys, position)])} at "
+            f"{format_index(position)}; a map of ids must be saved without loss and resized by "
+            "nearest neighbors; pixels of void have the id 0"
+        )
+    bad = (found == UNKNOWN) & ~read.is_void
+    if bad.any():
+        pixels, position = _locate(panoptic_map.planes, keys[bad])
+        category = int(read.categories[_first(panoptic_map.planes, keys, position)])
+        raise ValueError(
+            f"{name} has {pixels} pixels of {len(np.unique(read.categories[bad]))} unknown "
+            f"categories, first {category} at {format_index(position)}; things and stuff have "
+            f"{len(classes.categories)}. Where they are void, pass ignore_index={category}"
+        )
+
+
+def _locate(planes: Array, keys: Array) -> tuple[int, tuple[int, int]]:
+    """Return how many pixels have the values of one of the keys, and where the first is."""
+    mask = np.zeros(planes.shape[1:], bool)
+    for key in keys:
+        mask |= (planes == key[:, None, None].astype(planes.dtype)).all(axis=0)
+    y, x = np.unravel_index(int(mask.argmax()), mask.shape)
+    return int(mask.sum()), (int(y), int(x))
+
+
+def _first(planes: Array, keys: Array, position: tuple[int, int]) -> int:
+    """Return the index of the key that a pixel has."""
+    value = planes[(slice(None), *position)].astype(np.int64)
+    return int((keys == value).all(axis=1).argmax())
+
+
+def _measure(numbers: _Numbers, own: Int64, other: Int64, count: Int64) -> Segments:
+    """Return the segments of a map; `own` and `other` are pairs of segments, `count` pixels."""
+    pixels, void_pixels = (np.zeros(len(numbers.classes), np.int64) for _ in range(2))
+    np.add.at(pixels, own[own != VOID], count[own != VOID])
+    is_void = (own != VOID) & (other == VOID)
+    np.add.at(void_pixels, own[is_void], count[is_void])
+    classes, *crowds, absent = numbers[1:]
+    return Segments(classes, pixels, void_pixels, *crowds, absent)
+
+
+def _unique_rows(rows: Array) -> tuple[Array, Array]:
+    """Return the different rows in ascending order, and the index of each row among them."""
+    if not len(rows):
+        return rows, np.zeros(0, np.int64)
+    order = np.lexsort(rows.T[::-1])
+    ordered = rows[order]
+    is_new = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
+    inverse = np.empty(len(rows), np.int64)
+    inverse[order] = np.cumsum(is_new) - 1
+    return ordered[is_new], inverse
+
+
+def _sum_by(pred: Int64, true: Int64, pixels: Int64) -> tuple[Int64, Int64, Int64]:
+    """Return the different pairs of numbers, and the sums of their pixels."""
+    pairs, of_pair = _unique_rows(np.stack([pred, true], axis=1))
+    sums = np.zeros(len(pairs), np.int64)
+    np.add.at(sums, of_pair, pixels)
+    return pairs[:, 0], pairs[:, 1], sums
