@@ -177,7 +177,7 @@ def test_images_have_ids_and_scores_of_their_own() -> None:
     assert measure.sums() == measured((arguments[0], arguments[1]), duplicates="drop")
     for name, case in zip("abc", listed, strict=True):
         assert measure.compute(image=name) == measured(case.maps).compute()
-    with pytest.raises(ValueError, match="image 'd' has no counts of its own$"):
+    with pytest.raises(ValueError, match=r"image 'd' has no counts of its own$"):
         measure.compute(image="d")
     with pytest.raises(ValueError, match='"drop" keeps them'):
         measured(listed[0].maps, ids=["a"]).compute(image="a")
@@ -201,7 +201,7 @@ def test_damaged_states_are_refused(damage: str) -> None:
 
 def test_queries_and_panoptic_quality() -> None:
     """The result of `segment_queries` is counted as it is, also of a batch."""
-    class_logits = np.float32([[9, 0, 0], [0, 9, 0]])
+    class_logits = np.array([[9, 0, 0], [0, 9, 0]], np.float32)
     masks = np.full((2, 4, 4), -9, np.float32)
     masks[0, :2], masks[1, 2:] = 9, 9
     head = np.stack([class_logits] * 2), np.stack([masks, masks[:, ::-1]])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,8 @@ from segpost._core.public import public
 from segpost.metrics.panoptic.classes import PanopticClasses
 from segpost.metrics.panoptic.matching import IOU_BITS, MatchCounts
 from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
+
+LISTED = "categories"  # the field that is no array
 
 
 @public
@@ -88,9 +89,9 @@ class PanopticScores(NamedTuple):
         return self._part(~self.is_thing)
 
     def _part(self, which: Mask) -> PanopticScores:
-        columns: Sequence[Any] = [c[which] for c in self[:7]]  # type: ignore[index]
+        columns = {name: column[which] for name, column in self._asdict().items() if name != LISTED}
         categories = tuple(c for c, is_in in zip(self.categories, which, strict=True) if is_in)
-        return PanopticScores(*columns, categories, self.is_thing[which])
+        return PanopticScores(categories=categories, **columns)
 
 
 def scores_of(counts: MatchCounts, classes: PanopticClasses) -> PanopticScores:

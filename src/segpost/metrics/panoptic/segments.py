@@ -196,8 +196,8 @@ def _measure(numbers: _Numbers, own: Int64, other: Int64, count: Int64) -> Segme
     np.add.at(pixels, own[own != VOID], count[own != VOID])
     is_void = (own != VOID) & (other == VOID)
     np.add.at(void_pixels, own[is_void], count[is_void])
-    classes, *crowds, absent = numbers[1:]
-    return Segments(classes, pixels, void_pixels, *crowds, absent)
+    _, classes, is_crowd, is_last_crowd, absent = numbers
+    return Segments(classes, pixels, void_pixels, is_crowd, is_last_crowd, absent)
 
 
 def _unique_rows(rows: Array) -> tuple[Array, Array]:
