@@ -7,9 +7,9 @@ namespace segpost {
 namespace {
 
 // Numbers of pixels by the values of a pair: an open-addressing hash.
-class PairTable {
+template <std::int64_t width> class PairTable {
   public:
-    explicit PairTable(std::int64_t width) : width_(width), slots_(1024, -1) {}
+    PairTable() : slots_(first_slots, -1) {}
 
     void add(const std::int64_t *pair, std::int64_t pixels) {
         std::size_t slot = home(pair);
@@ -19,9 +19,9 @@ class PairTable {
                 return;
             }
         slots_[slot] = size();
-        values_.insert(values_.end(), pair, pair + width_);
+        values_.insert(values_.end(), pair, pair + width);
         counts_.push_back(pixels);
-        if (2 * counts_.size() > slots_.size()) grow();
+        if (slots_of_pair * counts_.size() > slots_.size()) grow();
     }
 
     void add(const PairTable &other) {
@@ -34,33 +34,32 @@ class PairTable {
         std::vector<std::int64_t> order(counts_.size());
         std::iota(order.begin(), order.end(), std::int64_t{0});
         std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-            return std::lexicographical_compare(pair(a), pair(a) + width_, pair(b),
-                                                pair(b) + width_);
+            return std::lexicographical_compare(pair(a), pair(a) + width, pair(b), pair(b) + width);
         });
         out.values.clear();
         out.pixels.clear();
         out.values.reserve(values_.size());
         out.pixels.reserve(counts_.size());
         for (const std::int64_t i : order) {
-            out.values.insert(out.values.end(), pair(i), pair(i) + width_);
+            out.values.insert(out.values.end(), pair(i), pair(i) + width);
             out.pixels.push_back(counts_[static_cast<std::size_t>(i)]);
         }
     }
 
   private:
     std::int64_t size() const { return static_cast<std::int64_t>(counts_.size()); }
-    const std::int64_t *pair(std::int64_t i) const { return values_.data() + i * width_; }
+    const std::int64_t *pair(std::int64_t i) const { return values_.data() + i * width; }
 
     bool is_equal(const std::int64_t *pair_values, std::int64_t i) const {
         const std::int64_t *known = pair(i);
         std::int64_t differing = 0;
-        for (std::int64_t k = 0; k < width_; ++k) differing |= pair_values[k] ^ known[k];
+        for (std::int64_t k = 0; k < width; ++k) differing |= pair_values[k] ^ known[k];
         return differing == 0;
     }
 
     std::size_t home(const std::int64_t *pair_values) const {
         std::uint64_t mixed = 0;
-        for (std::int64_t k = 0; k < width_; ++k) {
+        for (std::int64_t k = 0; k < width; ++k) {
             mixed = (mixed ^ static_cast<std::uint64_t>(pair_values[k])) * 0x9E3779B97F4A7C15u;
             mixed ^= mixed >> 32;
         }
@@ -76,20 +75,20 @@ class PairTable {
         }
     }
 
-    std::int64_t width_;
+    static constexpr std::size_t first_slots = 4096, slots_of_pair = 4; // most are found at once
+
     std::vector<std::int64_t> values_, counts_, slots_; // slots: the index of a pair, or -1
 };
 
-} // namespace
-
-bool launch_count_overlaps(const OverlapJob &job, const CancelToken &cancelled, Overlaps &out) {
+template <std::int64_t width>
+bool count_pairs(const OverlapJob &job, const CancelToken &cancelled, Overlaps &out) {
     const KernelTable &table = kernels();
-    const std::int64_t h = job.preds.h, w = job.preds.w, width = job.width();
+    const std::int64_t h = job.preds.h, w = job.preds.w;
     std::vector<Rows> parts; // whose tables are small beside their pixels
     const std::int64_t step = per_task(pixels_per_task / 4, w);
     for (std::int64_t y = 0; y < h && w > 0; y += step)
         parts.push_back({0, y, std::min(y + step, h)});
-    PairTable total(width);
+    PairTable<width> total;
     std::mutex mutex;
     NoErrors no_errors;
     if (!run(
@@ -98,7 +97,7 @@ bool launch_count_overlaps(const OverlapJob &job, const CancelToken &cancelled, 
                 const Memory starts = allocate(4 * w), values = allocate(8 * w * width);
                 const PairRuns runs{reinterpret_cast<std::int32_t *>(starts.get()),
                                     reinterpret_cast<std::int64_t *>(values.get())};
-                PairTable own(width);
+                PairTable<width> own;
                 for (std::int64_t y = part.y0; y < part.y1; ++y) {
                     const std::int64_t count = table.pair_runs(job, y, memory, runs);
                     for (std::int64_t k = 0; k < count; ++k) {
@@ -112,6 +111,18 @@ bool launch_count_overlaps(const OverlapJob &job, const CancelToken &cancelled, 
         return false;
     total.write(out);
     return true;
+}
+
+} // namespace
+
+bool launch_count_overlaps(const OverlapJob &job, const CancelToken &cancelled, Overlaps &out) {
+    switch (job.width()) {
+    case 2: return count_pairs<2>(job, cancelled, out);
+    case 3: return count_pairs<3>(job, cancelled, out);
+    case 4: return count_pairs<4>(job, cancelled, out);
+    case 5: return count_pairs<5>(job, cancelled, out);
+    default: return count_pairs<6>(job, cancelled, out);
+    }
 }
 
 } // namespace segpost

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +17,20 @@ COLOR_STEPS = (1, 256, 256 * 256)  # of red, green and blue in the ids of COCO's
 UNLISTED_VOID = (0, -1)  # ids of pixels without a segment, where no segment has them
 
 
-class SegmentInfo(NamedTuple):
-    """What is known of a segment."""
+class SegmentList(NamedTuple):
+    """What is known of the segments of a map, in the order of their list."""
 
-    category: int
-    is_crowd: bool
+    ids: Array  # (L,) int64, each once
+    categories: Array  # (L,) int64
+    is_crowd: Array  # (L,) bool
+
+    def find(self, ids: Array) -> Array:
+        """Return the place of each id in the list, or -1."""
+        if not len(self.ids):
+            return np.full(len(ids), -1, np.int64)
+        order = np.argsort(self.ids, kind="stable")
+        at = order[np.searchsorted(self.ids, ids, sorter=order).clip(0, len(order) - 1)]
+        return np.where(self.ids[at] == ids, at, -1)
 
 
 class SegmentKeys(NamedTuple):
@@ -37,7 +47,7 @@ class PanopticMap(NamedTuple):
 
     planes: Array  # [K, H, W] integers, a view
     read: Callable[[Array], SegmentKeys]  # of the values (S, K) of segments
-    infos: Mapping[int, SegmentInfo] | None = None  # by id, in the order of the list
+    listed: SegmentList | None = None
 
 
 def as_panoptic_maps(value: Any, name: str, label_divisor: int | None) -> list[PanopticMap]:
@@ -120,7 +130,7 @@ def read_listed(array: Array, segments: Any, name: str) -> list[PanopticMap]:
 
     `segments` is a list of segments, or a list for each image.
     """
-    is_batch = bool(segments) and all(_is_list(one) for one in segments)
+    is_batch = len(segments) > 0 and _is_list(segments[0])
     has_colors = array.ndim == 3 + is_batch
     if array.ndim not in (2 + is_batch, 3 + is_batch) or (has_colors and array.shape[-1] != 3):
         unit = f"{len(segments)} lists" if is_batch else "one list"
@@ -141,53 +151,69 @@ def read_listed(array: Array, segments: Any, name: str) -> list[PanopticMap]:
     ]
 
 
-def read_infos(segments: Sequence[Any], name: str) -> dict[int, SegmentInfo]:
-    """Return what a list of segments says of each id.
+def read_list(segments: Sequence[Any], name: str) -> SegmentList:
+    """Return what a list of segments says of them.
 
     Raises
     ------
     TypeError, ValueError
         If a segment has no id or category, or an id is listed twice.
     """
-    infos: dict[int, SegmentInfo] = {}
-    for segment in segments:
-        if isinstance(segment, Mapping):
-            key = next((key for key in CATEGORY_KEYS if key in segment), None)
-            if key is None or "id" not in segment:
-                raise ValueError(
-                    f"{name}: a segment needs 'id' and 'category_id' or 'label_id', got "
-                    f"{sorted(map(str, segment))}"
-                )
-            number, category = segment["id"], segment[key]
-            is_crowd = bool(segment.get("iscrowd", False))
-        elif hasattr(segment, "id") and hasattr(segment, "label"):
-            if getattr(segment, "area", None) == 0:
-                continue  # all its pixels belong to segments above it
-            number, category, is_crowd = segment.id, segment.label, False
-        else:
-            raise TypeError(
-                f"{name}: segments must be dicts or Segment, got {type(segment).__name__}"
-            )
-        number = as_integer(number, f"{name}: 'id'")
-        if number in infos:
-            raise ValueError(f"{name}: id {number} is listed twice; a segment has one category")
-        infos[number] = SegmentInfo(as_integer(category, f"{name}: the category"), is_crowd)
-    return infos
+    numbers, kinds, crowds = _read_segments(segments, name)
+    for column, what in ((numbers, "'id'"), (kinds, "the category")):
+        if not {*map(type, column)} <= {int, np.int64}:
+            for value in column:
+                as_integer(value, f"{name}: {what}")
+    ids, categories = np.array(numbers, np.int64), np.array(kinds, np.int64)
+    if len({*numbers}) < len(ids):
+        number = next(number for k, number in enumerate(numbers) if number in numbers[:k])
+        raise ValueError(f"{name}: id {number} is listed twice; a segment has one category")
+    return SegmentList(ids, categories, np.array(crowds, bool))
+
+
+def _read_segments(
+    segments: Sequence[Any], name: str
+) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+    """Return the ids of segments, their categories, and whether they are crowds."""
+    for key in CATEGORY_KEYS:
+        try:
+            pairs = [*map(itemgetter("id", key), segments)]
+            crowds = [segment.get("iscrowd", False) for segment in segments]
+        except (KeyError, TypeError):
+            continue
+        return [pair[0] for pair in pairs], [pair[1] for pair in pairs], crowds
+    rows = [row for row in (_read_segment(one, name) for one in segments) if row is not None]
+    return [row[0] for row in rows], [row[1] for row in rows], [False] * len(rows)
+
+
+def _read_segment(segment: Any, name: str) -> tuple[Any, Any] | None:
+    """Return the id and the category of a `Segment`; None for one that is hidden."""
+    if isinstance(segment, Mapping):
+        raise ValueError(
+            f"{name}: a segment needs 'id' and 'category_id' or 'label_id', got "
+            f"{sorted(map(str, segment))}"
+        )
+    if not hasattr(segment, "id") or not hasattr(segment, "label"):
+        raise TypeError(f"{name}: segments must be dicts or Segment, got {type(segment).__name__}")
+    if getattr(segment, "area", None) == 0:
+        return None  # all its pixels belong to segments above it
+    return segment.id, segment.label
 
 
 def _listed(planes: Array, segments: Sequence[Any], name: str) -> PanopticMap:
     """Return an image of ids, or of their colors, with a list of its segments."""
-    infos = read_infos(segments, name)
+    listed = read_list(segments, name)
 
     def read(values: Array) -> SegmentKeys:
         ids = values @ np.array(COLOR_STEPS, np.int64) if values.shape[1] > 1 else values[:, 0]
-        listed = [infos.get(number) for number in ids.tolist()]
-        is_unlisted = np.array([info is None for info in listed], bool)
+        places = listed.find(ids)
+        is_unlisted = places < 0
         is_void = is_unlisted & np.isin(ids, UNLISTED_VOID)
-        categories = np.array([0 if info is None else info.category for info in listed], np.int64)
+        categories = np.zeros(len(ids), np.int64)
+        categories[~is_unlisted] = listed.categories[places[~is_unlisted]]
         return SegmentKeys(categories, ids, is_void, is_unlisted & ~is_void)
 
-    return PanopticMap(planes, read, infos)
+    return PanopticMap(planes, read, listed)
 
 
 def _images(array: Array, ndim: int) -> Array:
@@ -207,9 +233,10 @@ def _is_pair(value: tuple[Any, ...]) -> bool:
 
 def _is_segments(value: Any) -> bool:
     """Whether a value is a list of segments, or a list of such lists."""
-    return isinstance(value, (list, tuple)) and all(
-        isinstance(one, Mapping) or hasattr(one, "label") or _is_list(one) for one in value
-    )
+    if not isinstance(value, (list, tuple)):
+        return False
+    first = value[0] if value else {}
+    return isinstance(first, Mapping) or hasattr(first, "label") or _is_list(first)
 
 
 def _with_segments(value: Any, name: str) -> tuple[Any, Any]:

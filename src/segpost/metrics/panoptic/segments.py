@@ -11,7 +11,7 @@ from segpost._core.arrays import Array
 from segpost._core.errors import format_index
 from segpost._core.panoptic_contract import Overlaps
 from segpost.metrics.panoptic.classes import UNKNOWN, VOID, PanopticClasses
-from segpost.metrics.panoptic.maps import PanopticMap, SegmentKeys
+from segpost.metrics.panoptic.maps import PanopticMap, SegmentKeys, SegmentList
 from segpost.metrics.ratios import Int64, Mask
 
 
@@ -103,7 +103,7 @@ def _number(
     _check_keys(panoptic_map, keys, read, found, classes, name)
     is_segment = found != VOID
     instances = read.instances.copy()
-    if merges_stuff or panoptic_map.infos is None:
+    if merges_stuff or panoptic_map.listed is None:
         instances[is_segment & ~classes.is_thing[found]] = 0
     rows = np.stack([found, instances], axis=1)[is_segment]
     merged, of_segment = _unique_rows(rows)
@@ -111,38 +111,36 @@ def _number(
     numbers[is_segment] = of_segment
     is_crowd, is_last_crowd = np.zeros((2, len(merged)), bool)
     absent = np.zeros(0, np.int64)
-    if panoptic_map.infos is not None:
-        crowds = {number: info for number, info in panoptic_map.infos.items() if info.is_crowd}
-        last = {info.category: number for number, info in crowds.items()}
-        ids = read.instances[is_segment]
-        is_crowd[of_segment] = np.isin(ids, [*crowds])
-        is_last_crowd[of_segment] = np.isin(ids, [*last.values()])
-        absent = _absent_classes(panoptic_map, read, classes, name)
+    if panoptic_map.listed is not None:
+        listed = panoptic_map.listed
+        crowds = np.flatnonzero(listed.is_crowd)
+        last = {listed.categories[place]: place for place in crowds}
+        places = listed.find(read.instances[is_segment])
+        is_crowd[of_segment] = listed.is_crowd[places]
+        is_last_crowd[of_segment] = np.isin(places, [*last.values()])
+        absent = _absent_classes(listed, read, classes, name)
     return _Numbers(numbers[of_key], merged[:, 0], is_crowd, is_last_crowd, absent)
 
 
 def _absent_classes(
-    panoptic_map: PanopticMap, read: SegmentKeys, classes: PanopticClasses, name: str
+    listed: SegmentList, read: SegmentKeys, classes: PanopticClasses, name: str
 ) -> Int64:
     """Return the classes of listed segments without a pixel, which predictions must not have."""
-    assert panoptic_map.infos is not None
-    present = {*read.instances.tolist()}
-    absent = {k: info for k, info in panoptic_map.infos.items() if k not in present}
-    categories = np.array([info.category for info in absent.values()], np.int64)
+    is_absent = ~np.isin(listed.ids, read.instances)
+    ids, categories = listed.ids[is_absent], listed.categories[is_absent]
     found = classes.find(categories)
-    for number, info, kind in zip(absent, absent.values(), found.tolist(), strict=True):
-        if kind == UNKNOWN:
-            raise ValueError(
-                f"{name}: segment {number} has the unknown category {info.category}; where it is "
-                f"void, pass ignore_index={info.category}"
-            )
-    if absent and name == "preds":
+    if (found == UNKNOWN).any():
+        k = int((found == UNKNOWN).argmax())
         raise ValueError(
-            f"preds: {len(absent)} listed segments have no pixel, first id {next(iter(absent))}; "
-            "leave them out of the list"
+            f"{name}: segment {ids[k]} has the unknown category {categories[k]}; where it is void, "
+            f"pass ignore_index={categories[k]}"
         )
-    is_counted = [not info.is_crowd for info in absent.values()]
-    counted: Int64 = found[np.array(is_counted, bool) & (found != VOID)]
+    if len(ids) and name == "preds":
+        raise ValueError(
+            f"preds: {len(ids)} listed segments have no pixel, first id {ids[0]}; leave them out "
+            "of the list"
+        )
+    counted: Int64 = found[~listed.is_crowd[is_absent] & (found != VOID)]
     return counted
 
 
@@ -204,12 +202,28 @@ def _unique_rows(rows: Array) -> tuple[Array, Array]:
     """Return the different rows in ascending order, and the index of each row among them."""
     if not len(rows):
         return rows, np.zeros(0, np.int64)
+    packed = _pack(rows)
+    if packed is not None:
+        _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
+        return rows[first], inverse.reshape(-1)
     order = np.lexsort(rows.T[::-1])
     ordered = rows[order]
     is_new = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
     inverse = np.empty(len(rows), np.int64)
     inverse[order] = np.cumsum(is_new) - 1
     return ordered[is_new], inverse
+
+
+def _pack(rows: Array) -> Array | None:
+    """Return a number for each row, in the same order; None where int64 does not hold them."""
+    packed, values = np.zeros(len(rows), np.int64), 1
+    for column in rows.T:
+        low, span = int(column.min()), int(column.max()) - int(column.min()) + 1
+        values *= span
+        if values >= 2**63:
+            return None
+        packed = packed * span + (column - low)
+    return packed
 
 
 def _sum_by(pred: Int64, true: Int64, pixels: Int64) -> tuple[Int64, Int64, Int64]:
