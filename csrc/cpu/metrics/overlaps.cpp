@@ -1,7 +1,7 @@
 // Counts of pairs of segments: the runs of rows go into tables, which are added up and sorted.
 #include "cpu/runtime/tiling.hpp"
 
-#include <numeric>
+#include <array>
 
 namespace segpost {
 namespace {
@@ -31,18 +31,19 @@ template <std::int64_t width> class PairTable {
 
     // In ascending order of the values.
     void write(Overlaps &out) const {
-        std::vector<std::int64_t> order(counts_.size());
-        std::iota(order.begin(), order.end(), std::int64_t{0});
-        std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-            return std::lexicographical_compare(pair(a), pair(a) + width, pair(b), pair(b) + width);
-        });
+        std::vector<std::array<std::int64_t, width + 1>> rows(counts_.size());
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            std::copy_n(pair(static_cast<std::int64_t>(i)), width, rows[i].begin());
+            rows[i][width] = counts_[i];
+        }
+        std::sort(rows.begin(), rows.end());
         out.values.clear();
         out.pixels.clear();
         out.values.reserve(values_.size());
-        out.pixels.reserve(counts_.size());
-        for (const std::int64_t i : order) {
-            out.values.insert(out.values.end(), pair(i), pair(i) + width);
-            out.pixels.push_back(counts_[static_cast<std::size_t>(i)]);
+        out.pixels.reserve(rows.size());
+        for (const auto &row : rows) {
+            out.values.insert(out.values.end(), row.begin(), row.end() - 1);
+            out.pixels.push_back(row.back());
         }
     }
 
@@ -58,11 +59,10 @@ template <std::int64_t width> class PairTable {
     }
 
     std::size_t home(const std::int64_t *pair_values) const {
-        std::uint64_t mixed = 0;
-        for (std::int64_t k = 0; k < width; ++k) {
-            mixed = (mixed ^ static_cast<std::uint64_t>(pair_values[k])) * 0x9E3779B97F4A7C15u;
-            mixed ^= mixed >> 32;
-        }
+        std::uint64_t mixed = 0, factor = 0x9E3779B97F4A7C15u;
+        for (std::int64_t k = 0; k < width; ++k, factor *= 0xD1342543DE82EF95u)
+            mixed += static_cast<std::uint64_t>(pair_values[k]) * factor;
+        mixed ^= mixed >> 32;
         return static_cast<std::size_t>(mixed) & (slots_.size() - 1);
     }
 
@@ -85,7 +85,7 @@ bool count_pairs(const OverlapJob &job, const CancelToken &cancelled, Overlaps &
     const KernelTable &table = kernels();
     const std::int64_t h = job.preds.h, w = job.preds.w;
     std::vector<Rows> parts; // whose tables are small beside their pixels
-    const std::int64_t step = per_task(pixels_per_task / 4, w);
+    const std::int64_t step = per_task(pixels_per_task / (num_threads() > 1 ? 4 : 1), w);
     for (std::int64_t y = 0; y < h && w > 0; y += step)
         parts.push_back({0, y, std::min(y + step, h)});
     PairTable<width> total;
