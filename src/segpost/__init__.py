@@ -39,14 +39,13 @@ if TYPE_CHECKING:
         BoundaryIoU,
         ConfusionMatrix,
         InstanceIoU,
-        PanopticQuality,
-        PanopticScores,
         Scores,
         TrimapIoU,
         class_weights,
         confusion_matrix,
         label_counts,
     )
+    from segpost.metrics.panoptic import PanopticQuality, PanopticScores
     from segpost.objects.api import regions
     from segpost.objects.collection import Regions
     from segpost.objects.drawing import mask_from_polygons, masks_from_rle
@@ -152,8 +151,8 @@ _MODULE_OF = {
     "Letterbox": "spatial.letterbox",
     "Merger": "spatial.merger",
     "Palette": "color.palette",
-    "PanopticQuality": "metrics",
-    "PanopticScores": "metrics",
+    "PanopticQuality": "metrics.panoptic",
+    "PanopticScores": "metrics.panoptic",
     "Refinement": "crf.model",
     "Region": "objects.region",
     "Regions": "objects.collection",

@@ -2,8 +2,8 @@
 
 `confusion_matrix` counts one pair of arrays. `ConfusionMatrix` counts a data set exactly; its
 `compute` gives `Scores` by segpost's convention or by that of another library. `BoundaryIoU`,
-`TrimapIoU`, `BoundaryF` and `InstanceIoU` are counted beside it, `PanopticQuality` of segments.
-`class_weights` and `label_counts` are for training.
+`TrimapIoU`, `BoundaryF` and `InstanceIoU` are counted beside it. `class_weights` and `label_counts`
+are for training. The package `panoptic` has `PanopticQuality`.
 """
 
 from segpost.metrics.boundary_f import BoundaryF
@@ -13,7 +13,6 @@ from segpost.metrics.confusion import confusion_matrix
 from segpost.metrics.dialects import DIALECTS, DialectError
 from segpost.metrics.instances import InstanceIoU
 from segpost.metrics.matrix import ConfusionMatrix
-from segpost.metrics.panoptic import PanopticQuality, PanopticScores
 from segpost.metrics.scores import Scores
 from segpost.metrics.trimap_iou import TrimapIoU
 from segpost.metrics.weights import class_weights, label_counts
@@ -26,8 +25,6 @@ __all__ = [
     "ConfusionMatrix",
     "DialectError",
     "InstanceIoU",
-    "PanopticQuality",
-    "PanopticScores",
     "Scores",
     "TrimapIoU",
     "class_weights",
