@@ -27,7 +27,8 @@ class PanopticClasses(NamedTuple):
         wanted = categories.astype(np.int64)
         at = np.searchsorted(self.categories, wanted).clip(0, len(self.categories) - 1)
         classes = np.where(self.categories[at] == wanted, at, UNKNOWN)
-        classes[np.isin(wanted, self.ignored)] = VOID
+        if self.ignored.size:
+            classes[np.isin(wanted, self.ignored)] = VOID
         return classes
 
 

@@ -39,7 +39,7 @@ class SegmentKeys(NamedTuple):
     categories: Array  # (S,) int64
     instances: Array  # (S,) int64
     is_void: Array  # (S,) bool, by their id
-    is_unlisted: Array  # (S,) bool
+    places: Array  # (S,) in the list of segments; -1 of void, and of ids that are not listed
 
 
 class PanopticMap(NamedTuple):
@@ -97,8 +97,8 @@ def read_pairs(array: Array) -> list[PanopticMap]:
     """Return the images of (..., H, W, 2) pairs of category and instance."""
 
     def read(values: Array) -> SegmentKeys:
-        nothing = np.zeros(len(values), bool)
-        return SegmentKeys(values[:, 0], values[:, 1], nothing, nothing)
+        places = np.full(len(values), -1, np.int64)
+        return SegmentKeys(values[:, 0], values[:, 1], np.zeros(len(values), bool), places)
 
     return [PanopticMap(np.moveaxis(image, -1, 0), read) for image in _images(array, 3)]
 
@@ -120,7 +120,8 @@ def read_divided(array: Array, name: str, label_divisor: int | None) -> list[Pan
 
     def read(values: Array) -> SegmentKeys:
         ids = values[:, 0]
-        return SegmentKeys(ids // divisor, ids % divisor, ids == -1, np.zeros(len(ids), bool))
+        places = np.full(len(ids), -1, np.int64)
+        return SegmentKeys(ids // divisor, ids % divisor, ids == -1, places)
 
     return [PanopticMap(image[None], read) for image in _images(array, 2)]
 
@@ -207,11 +208,10 @@ def _listed(planes: Array, segments: Sequence[Any], name: str) -> PanopticMap:
     def read(values: Array) -> SegmentKeys:
         ids = values @ np.array(COLOR_STEPS, np.int64) if values.shape[1] > 1 else values[:, 0]
         places = listed.find(ids)
-        is_unlisted = places < 0
-        is_void = is_unlisted & np.isin(ids, UNLISTED_VOID)
+        is_listed = places >= 0
         categories = np.zeros(len(ids), np.int64)
-        categories[~is_unlisted] = listed.categories[places[~is_unlisted]]
-        return SegmentKeys(categories, ids, is_void, is_unlisted & ~is_void)
+        categories[is_listed] = listed.categories[places[is_listed]]
+        return SegmentKeys(categories, ids, ~is_listed & np.isin(ids, UNLISTED_VOID), places)
 
     return PanopticMap(planes, read, listed)
 

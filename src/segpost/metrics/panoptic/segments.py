@@ -115,7 +115,7 @@ def _number(
         listed = panoptic_map.listed
         crowds = np.flatnonzero(listed.is_crowd)
         last = {listed.categories[place]: place for place in crowds}
-        places = listed.find(read.instances[is_segment])
+        places = read.places[is_segment]
         is_crowd[of_segment] = listed.is_crowd[places]
         is_last_crowd[of_segment] = np.isin(places, [*last.values()])
         absent = _absent_classes(listed, read, classes, name)
@@ -126,7 +126,8 @@ def _absent_classes(
     listed: SegmentList, read: SegmentKeys, classes: PanopticClasses, name: str
 ) -> Int64:
     """Return the classes of listed segments without a pixel, which predictions must not have."""
-    is_absent = ~np.isin(listed.ids, read.instances)
+    is_absent = np.ones(len(listed.ids), bool)
+    is_absent[read.places[read.places >= 0]] = False
     ids, categories = listed.ids[is_absent], listed.categories[is_absent]
     found = classes.find(categories)
     if (found == UNKNOWN).any():
@@ -153,8 +154,8 @@ def _check_keys(
     name: str,
 ) -> None:
     """Raise an error for ids that are not listed, and categories that are not known."""
-    bad = read.is_unlisted
-    if bad.any():
+    bad = (read.places < 0) & ~read.is_void
+    if panoptic_map.listed is not None and bad.any():
         pixels, position = _locate(panoptic_map.planes, keys[bad])
         raise ValueError(
             f"{name} has {pixels} pixels of {int(bad.sum())} ids that its segments do not list, "
