@@ -2,85 +2,84 @@
 #include "cpu/runtime/tiling.hpp"
 
 #include <array>
+#include <new>
 
 namespace segpost {
 namespace {
 
-// Numbers of pixels by the values of a pair: an open-addressing hash.
-template <std::int64_t width> class PairTable {
+// Numbers of pixels by the values of a pair: an open-addressing hash, small enough to stay in the
+// caches beside the rows of the maps.
+template <std::size_t width> class PairTable {
   public:
     PairTable() : slots_(first_slots, -1) {}
 
     void add(const std::int64_t *pair, std::int64_t pixels) {
         std::size_t slot = home(pair);
-        for (; slots_[slot] >= 0; slot = (slot + 1) & (slots_.size() - 1))
-            if (is_equal(pair, slots_[slot])) {
-                counts_[static_cast<std::size_t>(slots_[slot])] += pixels;
+        for (; slots_[slot] >= 0; slot = (slot + 1) & (slots_.size() - 1)) {
+            Row &row = rows_[static_cast<std::size_t>(slots_[slot])];
+            if (is_equal(pair, row)) {
+                row[width] += pixels;
                 return;
             }
-        slots_[slot] = size();
-        values_.insert(values_.end(), pair, pair + width);
-        counts_.push_back(pixels);
-        if (slots_of_pair * counts_.size() > slots_.size()) grow();
+        }
+        if (rows_.size() == most_rows) throw std::bad_alloc();
+        slots_[slot] = static_cast<std::int32_t>(rows_.size());
+        rows_.emplace_back();
+        std::copy_n(pair, width, rows_.back().begin());
+        rows_.back()[width] = pixels;
+        if (slots_of_row * rows_.size() > slots_.size()) grow();
     }
 
     void add(const PairTable &other) {
-        for (std::int64_t i = 0; i < other.size(); ++i)
-            add(other.pair(i), other.counts_[static_cast<std::size_t>(i)]);
+        for (const Row &row : other.rows_) add(row.data(), row[width]);
     }
 
-    // In ascending order of the values.
-    void write(Overlaps &out) const {
-        std::vector<std::array<std::int64_t, width + 1>> rows(counts_.size());
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            std::copy_n(pair(static_cast<std::int64_t>(i)), width, rows[i].begin());
-            rows[i][width] = counts_[i];
-        }
-        std::sort(rows.begin(), rows.end());
+    // In ascending order of the values; the table is of no use then.
+    void write(Overlaps &out) {
+        std::sort(rows_.begin(), rows_.end());
         out.values.clear();
         out.pixels.clear();
-        out.values.reserve(values_.size());
-        out.pixels.reserve(rows.size());
-        for (const auto &row : rows) {
+        out.values.reserve(rows_.size() * width);
+        out.pixels.reserve(rows_.size());
+        for (const Row &row : rows_) {
             out.values.insert(out.values.end(), row.begin(), row.end() - 1);
             out.pixels.push_back(row.back());
         }
     }
 
   private:
-    std::int64_t size() const { return static_cast<std::int64_t>(counts_.size()); }
-    const std::int64_t *pair(std::int64_t i) const { return values_.data() + i * width; }
+    using Row = std::array<std::int64_t, width + 1>; // values, then pixels
 
-    bool is_equal(const std::int64_t *pair_values, std::int64_t i) const {
-        const std::int64_t *known = pair(i);
+    static bool is_equal(const std::int64_t *pair, const Row &row) {
         std::int64_t differing = 0;
-        for (std::int64_t k = 0; k < width; ++k) differing |= pair_values[k] ^ known[k];
+        for (std::size_t k = 0; k < width; ++k) differing |= pair[k] ^ row[k];
         return differing == 0;
     }
 
-    std::size_t home(const std::int64_t *pair_values) const {
+    std::size_t home(const std::int64_t *pair) const {
         std::uint64_t mixed = 0, factor = 0x9E3779B97F4A7C15u;
-        for (std::int64_t k = 0; k < width; ++k, factor *= 0xD1342543DE82EF95u)
-            mixed += static_cast<std::uint64_t>(pair_values[k]) * factor;
-        mixed ^= mixed >> 32;
-        return static_cast<std::size_t>(mixed) & (slots_.size() - 1);
+        for (std::size_t k = 0; k < width; ++k, factor *= 0xD1342543DE82EF95u)
+            mixed += static_cast<std::uint64_t>(pair[k]) * factor;
+        return static_cast<std::size_t>(mixed ^ mixed >> 32) & (slots_.size() - 1);
     }
 
     void grow() {
         slots_.assign(2 * slots_.size(), -1);
-        for (std::int64_t i = 0; i < size(); ++i) {
-            std::size_t slot = home(pair(i));
+        for (std::size_t i = 0; i < rows_.size(); ++i) {
+            std::size_t slot = home(rows_[i].data());
             while (slots_[slot] >= 0) slot = (slot + 1) & (slots_.size() - 1);
-            slots_[slot] = i;
+            slots_[slot] = static_cast<std::int32_t>(i);
         }
     }
 
-    static constexpr std::size_t first_slots = 4096, slots_of_pair = 4; // most are found at once
+    static constexpr std::size_t first_slots = 4096, slots_of_row = 3; // most are found at once
+    static constexpr std::size_t most_rows = std::size_t{1} << 31;
 
-    std::vector<std::int64_t> values_, counts_, slots_; // slots: the index of a pair, or -1
+    std::vector<std::int32_t> slots_; // the index of a row, or -1
+    std::vector<Row> rows_;
 };
 
-template <std::int64_t width>
+template <std::size_t width>
 bool count_pairs(const OverlapJob &job, const CancelToken &cancelled, Overlaps &out) {
     const KernelTable &table = kernels();
     const std::int64_t h = job.preds.h, w = job.preds.w;
