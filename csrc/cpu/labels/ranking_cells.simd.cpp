@@ -314,6 +314,7 @@ template <class Keep, class T> void rank(const Keep &keep, const RankingJob &job
     Scratch scratch(memory);
     RankedWork<T> work(job, tile, scratch);
     const Keys keys(job.logits.c);
+    work.prepare();
     walk_blocks(work, [&](std::int64_t block, std::int64_t y0, std::int64_t y1) {
         list_ranked(work, block, keep.ranks(), Confidence<false>::negligible);
         rank_block(keep, keys, job, work, block, y0, y1);
