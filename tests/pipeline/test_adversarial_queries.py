@@ -30,7 +30,8 @@ def mask_values(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.nda
         return np.where(noise > 0, 100, -100).astype(np.float32)
     if kind == 3:  # the same mask but for the last bits
         same = np.repeat(noise[:1], len(noise), axis=0)
-        return (same.view(np.int32) + rng.integers(-1, 2, shape, np.int32)).view(np.float32)
+        steps = rng.integers(-1, 2, shape, np.int32)
+        return np.asarray((same.view(np.int32) + steps).view(np.float32))
     if kind == 4:
         return noise * np.float32(10.0 ** rng.integers(-30, 30))
     if kind == 5:  # one pixel of each
