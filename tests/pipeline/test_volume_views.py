@@ -179,7 +179,7 @@ def test_what_cannot_be_drawn(tmp_path: Path, segmentation: Segmentation, image:
     out = tmp_path / "out"
     out.mkdir()
     cases: list[tuple[Any, dict[str, Any], str]] = [
-        (cut, {"like": image}, "labels are 23 x 20 x 16, and like="),
+        (cut, {"like": image}, "labels are 23 x 20 x 16, and the image"),
         (unknown, {}, r"labels have \d+ of 320 values"),
     ]
     for seg, options, message in cases:

@@ -26,11 +26,11 @@ from segpost._core.suspicious_logits import (
     warn_of_volume_axis,
 )
 from segpost._core.suspicious_probabilities import warn_before_softmax
+from segpost._core.suspicious_volumes import volume_cure, warn_of_volume_sides
 from segpost.labels.volumes import are_volumes, label_volumes, resolve_nearest_axis
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
 
-VOLUME_CURE = "call segpost.argmax(logits, volume=True), or pass axis=-3 if these are images"
 SOFTMAX_CURE = (
     "pass logits.reshape({classes}, -1, {width}) and reshape the result, or ignore the warning if "
     "these are images"
@@ -175,8 +175,8 @@ def argmax(
     if is_volume:
         warn_of_volume_axis(array, class_axis)
     else:
-        may_be_volume = shape[0] > 1 and axis is None and size is None and volume is None
-        warn_of_layout(array, class_axis, VOLUME_CURE if may_be_volume else "")
+        may_be_volume = shape[0] > 1 and axis is None and volume is None
+        warn_of_layout(array, class_axis, volume_cure(size) if may_be_volume else "")
     has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
     dtype = label_dtype(shape[1])
     pixel_bytes = 0 if out is not None else shape[0] * (1 if dtype is np.uint8 else 4)
@@ -186,6 +186,8 @@ def argmax(
     )
     if has_size:
         check_sides(shape[2:], size, array.array.shape if axis is None else None)
+    elif is_volume:
+        warn_of_volume_sides(array.array.shape, class_axis, size, is_axis_default=axis is None)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)
     is_batch = array.array.ndim == len(shape)
