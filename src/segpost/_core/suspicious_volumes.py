@@ -10,10 +10,10 @@ Sides = tuple[int, ...]
 
 def volume_cure(size: object) -> str:
     """Return the cure of a volume that is read as images, of a size or None."""
-    how = "call segpost.argmax(logits, volume=True)"
+    how = "pass volume=True"
     if size is not None:
         how = "pass size=(depth, height, width)"
-    return f"{how}, or pass axis=-3 if these are images"
+    return f"{how}, or axis=-3 if these are images"
 
 
 def warn_of_volume_sides(
