@@ -100,16 +100,16 @@ def test_softmax_of_volumes(backend: str, axis: int) -> None:
 def test_bad_volumes_of_softmax(backend: str) -> None:
     """Errors count voxels, and name the first; the printed cures."""
     logits = np.zeros((2, 3, 4, 5, 6), np.float32)
-    with pytest.raises(ValueError, match="got 5: .*; for volumes pass volume=True"):
+    with pytest.raises(ValueError, match=r"got 5: .*; for volumes pass volume=True"):
         segpost.softmax(logits)
     assert segpost.softmax(logits, volume=True).shape == logits.shape
     with pytest.raises(ValueError, match="volume=True contradicts axis=-3"):
         segpost.softmax(logits, volume=True, axis=-3)
     logits[1, 2, 3, 4, 5] = np.nan
-    with pytest.raises(ValueError, match="1 NaN .* image 1, class 2, z 3, y 4, x 5"):
+    with pytest.raises(ValueError, match=r"1 NaN .* image 1, class 2, z 3, y 4, x 5"):
         segpost.softmax(logits, volume=True)
     got = segpost.softmax(logits, volume=True, nan="propagate")
     assert np.isnan(got).sum() == np.isnan(got[1, :, 3, 4, 5]).sum() == 3
     logits[1, 2, 3, 4, 5] = np.inf
-    with pytest.raises(ValueError, match="no probabilities at 1 of 240 .* image 1, z 3, y 4, x 5"):
+    with pytest.raises(ValueError, match=r"no probabilities at 1 of 240 .* image 1, z 3, y 4, x 5"):
         segpost.softmax(logits, volume=True)
