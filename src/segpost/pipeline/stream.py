@@ -22,8 +22,6 @@ from segpost.pipeline.segmentation import Segmentation, WantT
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from segpost.pipeline.volumes import VolumePlan
-
 
 @public
 class Stream(Generic[WantT]):
@@ -85,7 +83,7 @@ class Stream(Generic[WantT]):
             raise ValueError(f"{setting}, which a stream does not have: call segpost.postprocess")
         self._format: object = None  # of the frames that the plan is for
         self._plan: Plan
-        self._volumes: VolumePlan
+        self._volumes: Any  # the VolumePlan of volumes
         self._segmentation: Segmentation[Any, Any]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
