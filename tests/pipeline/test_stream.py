@@ -360,6 +360,9 @@ def test_what_a_stream_of_volumes_refuses() -> None:
     one, two, _ = volumes()
     with pytest.raises(ValueError, match="image is for images"):
         segpost.Stream(volume=True)(one, np.zeros((6, 7, 3), np.uint8))
+    crf = segpost.DenseCRF(volume=True, bilateral=None)
+    with pytest.raises(ValueError, match="crf of volumes is not for a stream"):
+        segpost.Stream(volume=True, crf=crf)(one)
     with pytest.raises(ValueError, match='want has "entropy", which a stream does not have'):
         segpost.Stream(volume=True, want=("entropy",))
     convention = segpost.Convention(kind="probabilities")

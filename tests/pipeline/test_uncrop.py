@@ -71,7 +71,7 @@ def test_images_and_channels_last() -> None:
     box = tuple(slice(a, a + n) for a, n in zip(start, crop, strict=True))
     logits = logits_of(3, *crop)
     whole = segpost.postprocess(padded(logits, size, box), want=WANT)
-    check_same(segpost.postprocess(logits, want=WANT).uncrop(list(size), np.array(start)), whole)
+    check_same(segpost.postprocess(logits, want=WANT).uncrop(list(size), start), whole)
     volume = logits_of(3, *CROP)
     options: dict[str, Any] = {"volume": True, "axis": -1, "want": ("labels", "probabilities")}
     last = segpost.postprocess(np.moveaxis(volume, 0, -1), **options)
@@ -83,7 +83,8 @@ def test_a_sigmoid_head_has_probability_zero_outside() -> None:
     logits = logits_of(1, *CROP)
     options: dict[str, Any] = {"volume": True, "threshold": 0.3, "want": WANT[:3]}
     whole = np.full((1, *SIZE), -1e4, np.float32)
-    whole[(..., *BOX)] = logits
+    index: Any = (..., *BOX)
+    whole[index] = logits
     seg = segpost.postprocess(logits, **options).uncrop(SIZE, START)
     check_same(seg, segpost.postprocess(whole, **options))
 

@@ -183,7 +183,9 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
         """Draw image, labels and overlay side by side, with a legend of names and area shares.
 
         Of a volume, the planes across D, H and W through the largest region are drawn, as arrays
-        are, with no anatomical orientation; label 0 is background. A batch of one is its image.
+        are; label 0 is background. With `like`, letters at their edges are the directions right,
+        left, anterior, posterior, superior and inferior (of an oblique axis, the nearest one). A
+        batch of one is its image.
 
         Parameters
         ----------

@@ -29,6 +29,10 @@ STYLE = """
 .stack { position: relative; background: #000; max-width: 720px; margin: 0 auto; }
 .stack img { display: block; width: 100%; height: 100%; image-rendering: pixelated; }
 .stack img + img { position: absolute; inset: 0; }
+.stack span { position: absolute; color: #fff; font-weight: 700; padding: 0 5px;
+  background: rgb(0 0 0 / 50%); }
+.stack .left { left: 3px; top: 50%; } .stack .right { right: 3px; top: 50%; }
+.stack .top { top: 3px; left: 50%; } .stack .bottom { bottom: 3px; left: 50%; }
 .controls { display: grid; grid-template-columns: auto 1fr auto; gap: 8px 14px;
   align-items: center; padding: 14px 16px; }
 .controls input { width: 100%; min-height: 24px; }
@@ -90,6 +94,11 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
     image = ""
     if slices.image is not None:
         image = f'<img id="image" src="{first["image"]}" alt="">'
+    letters = ""
+    ends = slices.ends(0)
+    if ends is not None:
+        places = zip(("top", "bottom", "left", "right"), ends, strict=True)
+        letters = "".join(f'<span class="{place}">{letter}</span>' for place, letter in places)
     shares = slices.shares().items()
     legend = "".join(_legend_entry(slices.palette, label, share) for label, share in shares)
     note = "" if len(shown) == depth else f"{len(shown)} of {depth} slices are shown. "
@@ -97,7 +106,7 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
 <p class="soft">{note}Arrow keys move from slice to slice.</p>
 <div class="card">
 <div class="stack" style="aspect-ratio: {width} / {height * slices.aspect(0):.6g}">{image}
-<img id="labels" src="{first["labels"]}" alt="{escape_html(first["words"])}"></div>
+<img id="labels" src="{first["labels"]}" alt="{escape_html(first["words"])}">{letters}</div>
 <div class="controls">
 <label for="slice">Slice</label>
 <input id="slice" type="range" min="0" max="{len(shown) - 1}" value="{start}" step="1"

@@ -181,6 +181,8 @@ class Stream(Generic[WantT]):
 
         options = self._options
         volumes.refuse_options(image, options)
+        if options.crf is not None:
+            raise ValueError("crf of volumes is not for a stream: call segpost.postprocess")
         if options.convention is not None and options.outputs != {"labels"}:
             raise ValueError(
                 "convention is of probabilities, of which a stream has the labels alone: pass "

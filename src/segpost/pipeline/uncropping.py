@@ -82,10 +82,11 @@ def _crop_size(segmentation: Any, axes: int) -> tuple[int, ...]:
     for name in MAPS:
         value = getattr(segmentation, name)
         if value is not None:
-            return tuple(value.shape)[-axes:]
+            return tuple(int(side) for side in value.shape)[-axes:]
     if segmentation.topk is not None:
-        return segmentation.topk.shape[-axes:]
-    return tuple(segmentation._first_result().shape)[-axes:]
+        size: tuple[int, ...] = segmentation.topk.shape[-axes:]
+        return size
+    return tuple(int(side) for side in segmentation._first_result().shape)[-axes:]
 
 
 def _insert(
@@ -98,9 +99,10 @@ def _insert(
     one: Any,
 ) -> Array:
     """Return values in an array of the whole size; outside of them class 0 is certain."""
+    index: Any = (..., *box)
     if class_axis is None:
         whole = np.full((*values.shape[: -len(size)], *size), outside, values.dtype)
-        whole[(..., *box)] = values
+        whole[index] = values
         return whole
     moved = np.moveaxis(values, class_axis, 0)
     planes = np.zeros((len(moved), *moved.shape[1 : -len(size)], *size), values.dtype)
@@ -108,5 +110,5 @@ def _insert(
         planes += np.arange(len(planes), dtype=values.dtype).reshape(-1, *(1,) * (planes.ndim - 1))
     elif len(planes) > 1 or name != "probabilities":  # of a sigmoid it is that of class 1
         planes[0] = one
-    planes[(..., *box)] = moved
+    planes[index] = moved
     return np.ascontiguousarray(np.moveaxis(planes, 0, class_axis))

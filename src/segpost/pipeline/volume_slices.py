@@ -20,6 +20,7 @@ from segpost._core.text import display_path
 from segpost.color import operations
 from segpost.color.palette import Palette
 
+OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "I": "S", "S": "I"}
 BACKGROUND = 0  # the label that is no region
 AXES = ("z", "y", "x")  # of D, H, W
 MAX_SAMPLES = 64  # along every axis of an image, of which the gray values are taken
@@ -89,6 +90,17 @@ class VolumeSlices(NamedTuple):
         weights[BACKGROUND] = 0.0
         gray = self.image.plane(axis, index)
         return np.asarray(operations.overlay(gray, labels, self.palette, alpha=weights.tolist()))
+
+    def ends(self, axis: int) -> tuple[str, str, str, str] | None:
+        """Return the directions at the first and last row and column of a slice across an axis.
+
+        They are letters of right, left, anterior, posterior, superior, inferior; None where the
+        image is not known.
+        """
+        if self.orientation is None:
+            return None
+        row, column = (way for k, way in enumerate(self.orientation[::-1]) if k != axis)
+        return OPPOSITE[row], row, OPPOSITE[column], column
 
     def aspect(self, axis: int) -> float:
         """Return the height of a pixel of a slice across an axis, in widths of it."""

@@ -76,6 +76,11 @@ def segment_volumes(
         as_output_size(options.size)
     refuse_options(image, options)
     source = as_logits(logits, options.axis, 3)
+    if options.crf is not None:
+        from segpost.pipeline.volume_crf import segment_refined_volumes
+
+        unrefined = _probabilities_of(source, logits, options)
+        return segment_refined_volumes(options.crf, unrefined, source.class_axis, image, options)
     if options.convention is not None and (
         options.threshold is not None or options.outputs != {"labels"}
     ):
@@ -86,6 +91,20 @@ def segment_volumes(
     plan = plan_volumes(source, type(logits), options)
     write_volumes(plan, source.logits)
     return wrap_volumes(plan)
+
+
+def _probabilities_of(source: InputLogits, logits: Any, options: Options) -> Any:
+    """Return the probabilities of the output size, for a CRF: those of a convention are there."""
+    if options.convention is not None:
+        from segpost.pipeline.volume_probabilities import check_own_size
+
+        check_own_size(source, options)
+        return logits
+    outputs = frozenset({"probabilities"})
+    plain = options._replace(crf=None, outputs=outputs, nan="raise", probabilities_dtype="float32")
+    plan = plan_volumes(source, type(logits), plain)
+    write_volumes(plan, source.logits)
+    return wrap_volumes(plan).probabilities
 
 
 def refuse_degenerate(source: InputLogits, argument_type: type, options: Options) -> None:
@@ -187,8 +206,11 @@ def refuse_options(image: object, options: Options) -> None:
     for name, value, cure in (
         ("convention", convention, "pass the array of the logits"),
         ("letterbox", options.letterbox, "pass size=(D, H, W)"),
-        ("crf", options.crf, "call segpost.DenseCRF(volume=True) with seg.probabilities"),
-        ("image", image, "call segpost.overlay with the slices of seg.labels"),
+        (
+            "image",
+            image if options.crf is None else None,
+            "call segpost.overlay with the slices of seg.labels",
+        ),
     ):
         if value is not None:
             raise ValueError(f"{name} is for images, got logits of volumes: leave it out, {cure}")
