@@ -1,4 +1,4 @@
-"""The overlay of a volume, to look at: a page with a slider through its slices, or a GIF."""
+"""The overlay of a volume, to look at: a page with a slider through its slices."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from segpost.pipeline.volume_slices import (
     BACKGROUND,
     VolumeSlices,
     find_center,
+    scaled_size,
     spread_slices,
 )
 
 MAX_SLICES = 256  # of a page
 MAX_SIDE = 768  # pixels of a slice in a page
 MAX_NAMED = 8  # classes in the description of a slice
-FRAME_MILLISECONDS = 80
-GIF_SIDE = 512
 
 STYLE = """
 .stack { position: relative; background: #000; max-width: 720px; margin: 0 auto; }
@@ -134,29 +133,6 @@ def write_slice_page(
     write_text(path, format_slice_page(slices, title, alpha))
 
 
-def write_slice_animation(path: Path, slices: VolumeSlices, alpha: float) -> None:
-    """Write the slices one after the other as a GIF, atomically; needs Pillow."""
-    from PIL import Image
-
-    from segpost.files.writing import atomic_write
-
-    height, width = slices.labels.shape[1:]
-    size = _scaled_size(width, height * slices.aspect(0), GIF_SIDE)
-    frames = [
-        Image.fromarray(slices.plane(0, z, alpha)).resize(size, Image.Resampling.NEAREST)
-        for z in range(len(slices.labels))
-    ]
-    with atomic_write(path) as temporary:
-        frames[0].save(
-            temporary,
-            format="GIF",
-            save_all=True,
-            append_images=frames[1:],
-            duration=FRAME_MILLISECONDS,
-            loop=0,
-        )
-
-
 def _slice_record(slices: VolumeSlices, z: int) -> dict[str, Any]:
     """Return what the page has of a slice: its pictures as URLs, and its classes in words."""
     labels = np.ascontiguousarray(slices.labels[z])
@@ -187,16 +163,10 @@ def _embed(picture: Any, kind: str, **options: Any) -> str:
 
     width, height = picture.size
     if max(width, height) > MAX_SIDE:
-        picture = picture.resize(_scaled_size(width, height, MAX_SIDE), Image.Resampling.NEAREST)
+        picture = picture.resize(scaled_size(width, height, MAX_SIDE), Image.Resampling.NEAREST)
     buffer = io.BytesIO()
     picture.save(buffer, format=kind.upper(), **options)
     return embed_image(buffer.getvalue(), kind)
-
-
-def _scaled_size(width: float, height: float, most: int) -> tuple[int, int]:
-    """Return width and height, made smaller to at most so many pixels."""
-    scale = min(1.0, most / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _describe_slice(slices: VolumeSlices, labels: Array, z: int) -> str:

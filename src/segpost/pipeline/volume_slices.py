@@ -188,6 +188,12 @@ def spread_slices(depth: int, most: int) -> list[int]:
     return [(2 * k + 1) * depth // (2 * count) for k in range(count)]
 
 
+def scaled_size(width: float, height: float, most: int) -> tuple[int, int]:
+    """Return width and height, made smaller to at most so many pixels."""
+    scale = min(1.0, most / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def draw_montage(slices: VolumeSlices, alpha: float = 0.5) -> Picture:
     """Return up to 16 slices side by side, row after row from the first to the last."""
     shown = spread_slices(len(slices.labels), MAX_SHOWN)
