@@ -60,6 +60,8 @@ def write_slice_mp4(path: Path, slices: VolumeSlices, alpha: float) -> None:
                 writer.send(frame.tobytes())
         finally:
             writer.close()
+        if not temporary.stat().st_size:
+            raise OSError(f"ffmpeg wrote nothing: {ffmpeg.get_ffmpeg_exe()} has failed")
 
 
 def _draw_frames(slices: VolumeSlices, alpha: float, size: tuple[int, int]) -> Iterator[Any]:
