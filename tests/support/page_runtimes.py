@@ -235,7 +235,7 @@ def ball_scan() -> np.ndarray:
     """A scan (x, y, z) of the size of case_0000.nii.gz: 2 in a ball, 1 around it, 0 outside."""
     places = np.indices((48, 40, 24)) - np.array([24, 20, 12]).reshape(3, 1, 1, 1)
     distance = np.sqrt((places**2 * np.array([0.64, 0.64, 9]).reshape(3, 1, 1, 1)).sum(axis=0))
-    return np.clip(2.5 - distance / 6, 0, 2).astype(np.float32)
+    return np.asarray(np.clip(2.5 - distance / 6, 0, 2), np.float32)
 
 
 def torchio() -> dict[str, Any]:

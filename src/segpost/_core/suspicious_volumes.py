@@ -1,4 +1,4 @@
-"""Volumes that are read as images, and their sizes that fit only if axes have another order."""
+"""Sizes of volumes that are valid, but fit the logits only if axes have another order."""
 
 from __future__ import annotations
 
@@ -6,14 +6,6 @@ from segpost._core.errors import warn_of_input
 from segpost._core.suspicious_logits import MAX_ANISOTROPY, MIN_SLICES, has_one_stride
 
 Sides = tuple[int, ...]
-
-
-def volume_cure(size: object) -> str:
-    """Return the cure of a volume that is read as images, of a size or None."""
-    how = "pass volume=True"
-    if size is not None:
-        how = "pass size=(depth, height, width)"
-    return f"{how}, or axis=-3 if these are images"
 
 
 def warn_of_volume_sides(

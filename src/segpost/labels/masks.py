@@ -19,12 +19,11 @@ from segpost._core.degenerate_logits import may_be_degenerate, warn_of_label_map
 from segpost._core.logits import InputLogits, as_logits, check_quantized, resolve_quantization
 from segpost._core.run_lengths import RunLengths, keep_connected
 from segpost._core.sampling import Grid
-from segpost._core.suspicious_logits import check_sides, warn_of_layout, warn_of_volume_axis
+from segpost._core.suspicious_logits import check_sides, volume_cure, warn_of_layout
 from segpost._core.suspicious_probabilities import warn_of_probabilities
-from segpost._core.suspicious_volumes import volume_cure, warn_of_volume_sides
 from segpost._core.thresholds import as_thresholds, cutoffs
 from segpost.labels.mask_outputs import as_class_order, mask_output, paint_labels, paint_masks
-from segpost.labels.volume_masks import binarize_volumes, volume_output
+from segpost.labels.volume_masks import binarize_volumes, volume_output, warn_of_axes
 from segpost.labels.volumes import are_volumes, resolve_nearest_axis
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
@@ -200,9 +199,7 @@ def binarize(
         codes = _codes(plan, nan, check)
         return codes if source.array.array.ndim == 4 else codes[0]
     if is_volume:
-        warn_of_volume_axis(source.array, source.class_axis)
-        shape = source.array.array.shape
-        warn_of_volume_sides(shape, source.class_axis, plan.size, is_axis_default=axis is None)
+        warn_of_axes(source, plan.size, is_axis_default=axis is None)
         values = order if encoding == "labels" else None
         output = volume_output(out, plan.shape, source, values)
         if output.masks.size:

@@ -23,11 +23,11 @@ from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
 from segpost._core.suspicious_logits import (
     check_sides,
+    volume_cure,
     warn_of_layout,
     warn_of_volume_axis,
 )
 from segpost._core.suspicious_probabilities import warn_before_softmax
-from segpost._core.suspicious_volumes import volume_cure, warn_of_volume_sides
 from segpost.labels.volumes import are_volumes, label_volumes, resolve_nearest_axis
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
@@ -183,6 +183,10 @@ def argmax(
     if has_size:
         check_sides(shape[2:], size, array.array.shape if axis is None else None)
     elif is_volume:
+        from segpost._core.suspicious_volumes import (
+            warn_of_volume_sides,  # most calls are of images
+        )
+
         warn_of_volume_sides(array.array.shape, class_axis, size, is_axis_default=axis is None)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,9 @@ def _draw_frames(slices: VolumeSlices, alpha: float, size: tuple[int, int]) -> I
 def _import_ffmpeg() -> Any:
     """Return the module imageio_ffmpeg, or raise an ImportError that says what installs it."""
     try:
-        import imageio_ffmpeg
+        return importlib.import_module("imageio_ffmpeg")
     except ImportError as error:
         raise ImportError(
             f"an MP4 needs imageio-ffmpeg ({error}): pip install imageio-ffmpeg",
             name="imageio_ffmpeg",
         ) from None
-    return imageio_ffmpeg

@@ -9,7 +9,7 @@ import numpy as np
 
 from segpost._core import arguments
 from segpost._core.arrays import Array, as_input_array
-from segpost._core.device import DeviceArray
+from segpost._core.device import context_of
 from segpost.pipeline.results import TopK
 
 MAPS = ("labels", "confidence", "entropy", "margin")
@@ -44,8 +44,9 @@ def uncrop_results(segmentation: Any, size: Any, start: Any) -> Any:
 
     def insert(value: Any, name: str, class_axis: int | None = None) -> Any:
         source = as_input_array(value, name)
-        if isinstance(source.array, DeviceArray):
-            raise TypeError(f"{name} is on {source.array.context}, and uncrop works on the CPU")
+        context = context_of(source.array)
+        if not context.on_cpu:
+            raise TypeError(f"{name} is on {context}, and uncrop works on the CPU")
         one: Any = 1 if source.array.dtype.kind == "f" else np.iinfo(source.array.dtype).max
         outside = {"confidence": one, "margin": one}.get(name, 0)
         return source.wrap(_insert(source.array, sides, box, outside, class_axis, name, one))
