@@ -95,6 +95,9 @@ def test_dice_of_every_case() -> None:
         filled[0, 2] = np.nan if absent == "exclude" else absent
         np.testing.assert_allclose(images.dice, filled, rtol=1e-15)
         np.testing.assert_allclose(images.class_dice, np.nanmean(filled, axis=0), rtol=1e-15)
+        np.testing.assert_allclose(images.mean_dice, np.nanmean(filled, axis=1), rtol=1e-15)
+    kept = cm.compute(exclude=0).images.mean_dice
+    np.testing.assert_allclose(kept, np.nanmean(wanted[:, 1:], axis=1), rtol=1e-15)
 
 
 def _dice(preds: np.ndarray, target: np.ndarray, label: int) -> float:

@@ -58,6 +58,7 @@ REPLACEMENTS = {
     r"\ballow_missing=True": "--allow-missing",
     r"\baxis=(-\d)": r"--axis \1",
     r"\bsize=\((\d+), (\d+)\)": r"--size \1 \2",
+    r"\bsize=\((\d+), (\d+), (\d+)\)": r"--size \1 \2 \3",
     r"\bvolume=True": "--volume",
     r"\bnearest_axis=(\d)": r"--nearest-axis \1",
     r"\bquantization=\(scale, zero_point\)": "--quantization SCALE ZERO",
