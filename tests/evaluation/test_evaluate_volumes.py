@@ -125,6 +125,21 @@ def test_pairs_that_contradict_name_both_files_and_values(
     assert "summary" not in json.loads(out.read_text())
 
 
+def test_masks_of_classes_and_of_several_cases(evaluate: Evaluate, tmp_path: Path) -> None:
+    """One-hot masks are labels; others are no prediction."""
+    target = write_volume(tmp_path / "target.nii.gz", label_volume())
+    masks = (label_volume() == np.arange(4)[:, None, None, None]).astype(np.uint8)
+    one_hot = write_volume(tmp_path / "masks.nii.gz", masks)
+    state = evaluate.state(tmp_path, one_hot, target, "--num-classes", "4")
+    assert state.sum() == np.trace(state) == label_volume().size
+    masks[2, 1, 2, 3] = 1 - masks[2, 1, 2, 3]
+    write_volume(one_hot, masks)
+    status, _, err = evaluate(one_hot, target, "--num-classes", "4")
+    assert status == 1
+    assert "it holds 4 volumes of 0 and 1, and 1 of 240 voxels are 1 in none or several" in err
+    assert "first [1, 2, 3]: save one label a voxel" in err
+
+
 def test_the_cure_of_other_orientations(evaluate: Evaluate, tmp_path: Path) -> None:
     """Files whose axes lead elsewhere, turned as the message says, are counted."""
     from volume_files import nibabel
