@@ -249,6 +249,11 @@ PAIRS = np.array([[[1, 0], [1, 1]]])
         ((ONE, [{"id": 1, "category_id": 4}]), (ONE, INFO), "unknown categories, first 4"),
         ((ONE, INFO), (ONE, [*INFO, {"id": 9, "category_id": 4}]), "segment 9 has the unknown"),
         ((ONE, [*INFO, {"id": 9, "category_id": 1}]), (ONE, INFO), "1 listed segments have no"),
+        (
+            (ONE, [{"id": 2**63, "category_id": 1}]),
+            (ONE, INFO),
+            "'id' must be in the range of int64",
+        ),
         ((ONE, [{"id": 1}]), (ONE, INFO), "needs 'id' and 'category_id' or 'label_id'"),
         (ONE, (ONE, INFO), r"ids without categories: pass \(preds, segments_info\)"),
         (np.zeros((1, 1, 1, 1), int), PAIRS, r"must be pairs .* got \(1, 1, 1, 1\)"),

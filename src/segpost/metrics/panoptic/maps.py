@@ -165,6 +165,9 @@ def read_list(segments: Sequence[Any], name: str) -> SegmentList:
         if not {*map(type, column)} <= {int, np.int64}:
             for value in column:
                 as_integer(value, f"{name}: {what}")
+        wide = next((value for value in column if not -(2**63) <= value < 2**63), None)
+        if wide is not None:
+            raise ValueError(f"{name}: {what} must be in the range of int64, got {wide}")
     ids, categories = np.array(numbers, np.int64), np.array(kinds, np.int64)
     if len({*numbers}) < len(ids):
         number = next(number for k, number in enumerate(numbers) if number in numbers[:k])
