@@ -19,6 +19,7 @@ from segpost.metrics.arguments import Duplicates
 from segpost.metrics.dialects import DialectName
 from segpost.metrics.distance_dialects import DistanceDialectName
 from segpost.metrics.matrix import InvalidPreds, InvalidTarget
+from segpost.metrics.panoptic.matching import PanopticDialect
 from segpost.metrics.policy import Absent, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.scores import JsonLayout, PlotKind
 from segpost.metrics.values import ClassScore, ScoreAverage, ShareOf
@@ -66,6 +67,7 @@ __all__ = [
     "Normalization",
     "OutputKind",
     "PaletteName",
+    "PanopticDialect",
     "PlotKind",
     "Precision",
     "PredictedOnly",

@@ -22,6 +22,7 @@ from segpost._core.contract import (
 from segpost._core.distance_contract import Steps, SurfaceDistances
 from segpost._core.logits import with_both_classes
 from segpost._core.object_contract import Rings, Runs
+from segpost._core.panoptic_contract import Overlaps
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes, same_size_axes
 
@@ -145,6 +146,11 @@ def surface_distances(
         preds, target, classes, ignored, spacing, volume, elements
     )
     return SurfaceDistances(*of_preds), SurfaceDistances(*of_target)
+
+
+def count_overlaps(preds: Array, target: Array) -> Overlaps:
+    """Return the pixels of every pair of a predicted and a true segment."""
+    return Overlaps(*_cpu.count_overlaps(preds, target))
 
 
 def trace_rings(

@@ -3,7 +3,8 @@
 `confusion_matrix` counts one pair of arrays. `ConfusionMatrix` counts a data set exactly; its
 `compute` gives `Scores` by segpost's convention or by that of another library. `BoundaryIoU`,
 `TrimapIoU`, `BoundaryF` and `InstanceIoU` are counted beside it. `class_weights` and `label_counts`
-are for training. `SurfaceDistance` has a module of its own, `surface_distance`.
+are for training. The package `panoptic` has `PanopticQuality`, and the module `surface_distance`
+`SurfaceDistance`.
 """
 
 from segpost.metrics.boundary_f import BoundaryF
