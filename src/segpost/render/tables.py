@@ -42,12 +42,36 @@ class Table(NamedTuple):
     summed: bool = False
 
 
+class ScoreText(str):
+    """A score as a cell of a table, which keeps its value, so that percent can be made of it."""
+
+    value: float
+
+
 Part = str | Table  # a report is a sequence of paragraphs and tables
 
 
-def format_score(value: float, digits: int = 4) -> str:
+def format_score(value: float, digits: int = 4) -> ScoreText:
     """Return a score with a fixed number of decimals, or a dash for NaN."""
-    return "-" if value != value else f"{value:.{digits}f}"
+    text = ScoreText("-" if value != value else f"{value:.{digits}f}")
+    text.value = value
+    return text
+
+
+def format_percent(value: float, digits: int = 2) -> str:
+    """Return a score in percent without the sign, or a dash for NaN."""
+    return "-" if value != value else f"{100 * value:.{digits}f}"
+
+
+def in_percent(part: Part) -> Part:
+    """Return a part of a report with the scores of a table in percent."""
+    if isinstance(part, str):
+        return part
+    rows = [
+        tuple(format_percent(cell.value) if isinstance(cell, ScoreText) else cell for cell in row)
+        for row in part.rows
+    ]
+    return part._replace(rows=rows)
 
 
 def format_share(value: float) -> str:
