@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from segpost import ConfusionMatrix, Scores
+from segpost import ConfusionMatrix
 from segpost._core.text import display_path
 from segpost.cli.options import file_path
 from segpost.cli.progress import print_error
@@ -33,7 +33,7 @@ class Gates(NamedTuple):
     gates: tuple[Gate, ...] = ()
     baseline: ConfusionMatrix | None = None
 
-    def results(self, scores: Scores | None, baseline: Scores | None) -> list[GateResult]:
+    def results(self, scores: ScoreValues | None, baseline: ScoreValues | None) -> list[GateResult]:
         """Return what scores say of each gate; without scores all are missed."""
         if scores is None:
             return [GateResult(gate, math.nan, math.nan) for gate in self.gates]
@@ -89,23 +89,35 @@ def gates_from(arguments: argparse.Namespace, cm: ConfusionMatrix) -> Gates:
     ValueError, OSError
         If there is no such score, or the baseline cannot be used.
     """
-    path = getattr(arguments, "baseline", None)
-    if hasattr(arguments, "baseline") and bool(arguments.max_drop) != (path is not None):
+    path = arguments.baseline
+    if bool(arguments.max_drop) != (path is not None):
         known, missing = "--max-drop SCORE=X", "--baseline FILE"
         if path is not None:
             known, missing = missing, known
         raise ValueError(f"{known} needs {missing}")
-    gates = _named_gates("fail_under", arguments.fail_under, cm)
-    gates += _named_gates("max_drop", arguments.max_drop, cm)
-    if arguments.junit is not None and not gates:
-        raise ValueError("--junit FILE needs a gate: --fail-under or --max-drop")
+    gates = named_gates(arguments, cm)
     if path is None:
-        return Gates(tuple(gates))
+        return Gates(gates)
     baseline = read_state(path)
     check_comparable(baseline, cm, (display_path(path), "this run"))
     if not baseline.is_complete:
         print_error(f"warning: the baseline {display_path(path)} is incomplete")
-    return Gates(tuple(gates), baseline)
+    return Gates(gates, baseline)
+
+
+def named_gates(arguments: argparse.Namespace, cm: ConfusionMatrix) -> tuple[Gate, ...]:
+    """Return the gates of arguments, whose scores exist.
+
+    Raises
+    ------
+    ValueError
+        If there is no such score, or no gate for an output.
+    """
+    gates = _named_gates("fail_under", arguments.fail_under, cm)
+    gates += _named_gates("max_drop", arguments.max_drop, cm)
+    if arguments.junit is not None and not gates:
+        raise ValueError("--junit FILE needs a gate: --fail-under or --max-drop")
+    return tuple(gates)
 
 
 def describe_other_images(baseline: ConfusionMatrix, cm: ConfusionMatrix) -> str:

@@ -2,8 +2,8 @@
 
 `confusion_matrix` counts one pair of arrays. `ConfusionMatrix` counts a data set exactly; its
 `compute` gives `Scores` by segpost's convention or by that of another library. `BoundaryIoU`,
-`TrimapIoU`, `BoundaryF` and `InstanceIoU` are counted beside it. `class_weights` and `label_counts`
-are for training.
+`TrimapIoU`, `BoundaryF` and `InstanceIoU` are counted beside it. `compare` says what one run gained
+and lost against another. `class_weights` and `label_counts` are for training.
 """
 
 from segpost.metrics.boundary_f import BoundaryF
@@ -13,6 +13,7 @@ from segpost.metrics.confusion import confusion_matrix
 from segpost.metrics.dialects import DIALECTS, DialectError
 from segpost.metrics.instances import InstanceIoU
 from segpost.metrics.matrix import ConfusionMatrix
+from segpost.metrics.run_comparison import RunComparison, compare
 from segpost.metrics.scores import Scores
 from segpost.metrics.trimap_iou import TrimapIoU
 from segpost.metrics.weights import class_weights, label_counts
@@ -25,9 +26,11 @@ __all__ = [
     "ConfusionMatrix",
     "DialectError",
     "InstanceIoU",
+    "RunComparison",
     "Scores",
     "TrimapIoU",
     "class_weights",
+    "compare",
     "confusion_matrix",
     "label_counts",
 ]

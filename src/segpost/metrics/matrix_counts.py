@@ -19,7 +19,7 @@ from segpost.metrics.counts import (
     checked_add,
 )
 from segpost.metrics.image_counts import check_ids, sum_images, without_repetitions
-from segpost.metrics.image_table import ImageTable
+from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.matrix_state import check_pairs_in_state, dump_totals, load_totals
 from segpost.metrics.ratios import Int64
 
@@ -69,6 +69,15 @@ class MatrixCounts(Accumulator):
     def images(self) -> Sequence[ImageCounts]:
         """The counts of every image, where they are kept: with `per_image`, or with `ids`."""
         return self._images
+
+    @property
+    def image_ids(self) -> Sequence[str | int]:
+        """The ids of all images, empty where they have none."""
+        return self._images.ids
+
+    def packed_images(self) -> PackedImages:
+        """Return the counts of all images in columns."""
+        return self._images.packed()
 
     @property
     def outside(self) -> LabelPairs:
@@ -144,6 +153,19 @@ class MatrixCounts(Accumulator):
         other = self._empty()
         other._add_images([image for image in self._images if image.id not in names])
         other._coverage = self._coverage
+        return other
+
+    def with_images(self: M, indices: Array) -> M:
+        """Return a matrix with the counts of these images alone, in their order."""
+        images = self._images.selected(indices)
+        packed = images.packed()
+        state = np.zeros((self.num_classes + 1) ** 2, np.int64)
+        np.add.at(state, packed.cells, packed.counts.astype(np.int64))
+        outside: LabelPairs = {}
+        for pairs in packed.outside.values():
+            add_pairs(outside, pairs)
+        other = type(self)(**self.settings())
+        other._commit(state.reshape(self.state.shape), outside, images)
         return other
 
     def _after_reduction(self) -> dict[str, Any]:
