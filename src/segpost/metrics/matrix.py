@@ -34,6 +34,14 @@ from segpost.metrics.ratios import Int64
 from segpost.metrics.reading import as_reading
 from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
+from segpost.metrics.strata import (
+    StratumCounts,
+    as_strata,
+    as_stratum_maps,
+    count_strata,
+    split_images,
+    stratum_number,
+)
 from segpost.metrics.suspicious_preds import warn_of_invalid_preds
 from segpost.metrics.suspicious_targets import warn_of_nothing, warn_of_targets
 from segpost.runtimes.convention import Convention
@@ -76,6 +84,9 @@ class ConfusionMatrix(MatrixCounts):
     duplicates : {"raise", "drop"}
         An image whose `ids` were seen before is an error, or left out (samplers of distributed
         training repeat images to fill the last batch).
+    strata : int or sequence of str, optional
+        Number or names of parts of the pixels that are also counted apart, such as near and far
+        ones: see `update` and `compute`.
 
     Examples
     --------
@@ -92,6 +103,7 @@ class ConfusionMatrix(MatrixCounts):
     """
 
     _kind: ClassVar[str] = "ConfusionMatrix"
+    _parts: tuple[ConfusionMatrix, ...]
 
     def __init__(
         self,
@@ -104,6 +116,7 @@ class ConfusionMatrix(MatrixCounts):
         invalid_preds: InvalidPreds = "miss",
         invalid_target: InvalidTarget = "raise",
         duplicates: Duplicates = "raise",
+        strata: int | Sequence[str] | None = None,
     ) -> None:
         self.num_classes = as_class_count(num_classes)
         self._ignored = as_ignored_values(ignore_index)
@@ -114,6 +127,10 @@ class ConfusionMatrix(MatrixCounts):
         arguments.check_choice(invalid_target, "invalid_target", INVALID_TARGET)
         self.invalid_preds, self.invalid_target = invalid_preds, invalid_target
         self.duplicates = as_duplicates(duplicates)
+        self.strata = as_strata(strata)
+        self._parts = tuple(
+            type(self)(**{**self.settings(), "strata": None}) for _ in self.strata or ()
+        )
         self.reset()
 
     @property
@@ -128,6 +145,7 @@ class ConfusionMatrix(MatrixCounts):
         target: Any,
         *,
         ids: Sequence[str | int] | str | int | None = None,
+        strata: Any = None,
         convention: Convention | ConventionName | None = None,
         axis: int | None = None,
         volume: bool | None = None,
@@ -147,6 +165,9 @@ class ConfusionMatrix(MatrixCounts):
         target : integer array of shape (H, W) or (..., H, W), or a list of them
         ids : str, int, or a sequence of them, optional
             One name per image, so that no image is counted twice; of volumes, one per volume.
+        strata : integer array of the shape of `target`, name, integer, or a sequence of them
+            The stratum of every pixel, or one for each image, where the matrix has strata. Pixels
+            of 255 and -1 belong to none: they are in the scores of all pixels alone.
         convention : Convention or str, optional
             The output format of a runtime, as in `postprocess`; `preds` is then its output, of
             logits, probabilities or labels. It defines `axis`, `grid` and `quantization`.
@@ -178,12 +199,20 @@ class ConfusionMatrix(MatrixCounts):
             For labels that are no integers, and arrays that cannot be read.
         """
         self._check_not_reduced()
+        if (strata is None) != (self.strata is None):
+            raise ValueError(
+                "strata are the stratum of each pixel or image: the matrix has "
+                f"{', '.join(self.strata)}, and none was passed"
+                if self.strata
+                else "strata need ConfusionMatrix(..., strata=)"
+            )
         arguments.check_choice(nan, "nan", arguments.NAN_RULES)
         reading = as_reading(convention, axis, grid, threshold, quantization, volume, nan)
         arguments.check_choice(check, "check", arguments.CHECKS)
         pairs = as_pairs(preds, target, self.num_classes, reading)
         has_ids = ids is not None or self._images.has_ids
         names = self._image_ids(ids, pairs) if has_ids else None
+        maps = as_stratum_maps(strata, pairs, self.strata) if self.strata else []
         is_deferred = [False] * len(pairs)
         if check != "sync":
             is_deferred = [not context_of(pair.target).on_cpu for pair in pairs]
@@ -210,6 +239,11 @@ class ConfusionMatrix(MatrixCounts):
                     add_pairs(outside, out_of_range_pairs(pair, rules))
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
+        parts: list[list[StratumCounts]] = []
+        for pair, stratum_map in zip(pairs, maps, strict=bool(maps)):
+            whole = zip(pair.images(), split_images(stratum_map, pair), strict=True)
+            for one, part in whole if keeps_images else ((pair, stratum_map),):
+                parts.append(count_strata(one, part, rules, len(self._parts)))
         if names is not None:
             images = [im._replace(id=name) for im, name in zip(images, names, strict=True)]
         with self._lock:
@@ -221,10 +255,12 @@ class ConfusionMatrix(MatrixCounts):
                     sums = self._device.of_stream(pair.target, check)
                     buffer = sums.errors if check == "deferred" and nan == "raise" else None
                     pair.add_counts(rules.ignored, sums.counts, "off", buffer)
+            new_parts = self._added_parts(parts, names, keeps_images)
             if images:
                 self._add_images(images)
             elif states:
                 self._commit(functools.reduce(checked_add, states), outside, self._images)
+            self._parts = new_parts
 
     def compute(
         self,
@@ -235,6 +271,7 @@ class ConfusionMatrix(MatrixCounts):
         ignored_class: IgnoredClass = "exclude",
         mean: MeanOver = "dataset",
         exclude: Iterable[int | str] | int | str = (),
+        stratum: int | str | None = None,
     ) -> Scores:
         """Compute the scores of everything counted so far.
 
@@ -257,6 +294,8 @@ class ConfusionMatrix(MatrixCounts):
             Numbers or names of classes that are left out of `miou`, `mean_accuracy`, `fwiou` and
             `Scores.mean`, such as the background. Their pixels count for the other classes, and
             their own scores are computed.
+        stratum : int or str, optional
+            Number or name of the stratum whose pixels are scored; all pixels by default.
 
         Returns
         -------
@@ -268,7 +307,7 @@ class ConfusionMatrix(MatrixCounts):
             If there is no such dialect, or that library would stop with an error here.
         """
         excluded = as_class_numbers(exclude, self.num_classes, self.class_names)
-        counts = self.snapshot()
+        counts = (self if stratum is None else self.of_stratum(stratum)).snapshot()
         warn_of_invalid_preds(counts)
         warn_of_targets(counts)
         if dialect is not None:
@@ -281,6 +320,12 @@ class ConfusionMatrix(MatrixCounts):
             absent, predicted_only, ignored_class, mean, self.invalid_preds, excluded
         )
         return Scores(counts, MetricConvention.own(policy))
+
+    def of_stratum(self, stratum: int | str) -> ConfusionMatrix:
+        """Return a matrix with the counts of one stratum, given by its number or name."""
+        if self.strata is None:
+            raise ValueError("stratum needs ConfusionMatrix(..., strata=)")
+        return self._parts[stratum_number(stratum, self.strata)].copy()
 
     def compare_dialects(self) -> Comparison:
         """Compare the mIoU that each library computes from the same counts.
@@ -307,6 +352,25 @@ class ConfusionMatrix(MatrixCounts):
     def _repr_html_(self) -> str:
         """Return mIoU and the matrix for a notebook."""
         return format_counts(self.snapshot())
+
+    def _added_parts(
+        self,
+        parts: Sequence[Sequence[StratumCounts]],
+        names: Sequence[str | int] | None,
+        keeps_images: bool,
+    ) -> tuple[ConfusionMatrix, ...]:
+        """Return the matrices of strata with the counts of a call; those of self stay."""
+        result = tuple(part.copy() for part in self._parts) if parts else self._parts
+        for matrix, counts in zip(result, zip(*parts, strict=True), strict=bool(parts)):
+            if keeps_images:
+                images = [one.as_image() for one in counts]
+                ids = [None] * len(images) if names is None else names
+                named = zip(images, ids, strict=True)
+                matrix._add_images([image._replace(id=id_) for image, id_ in named])
+                continue
+            for one in counts:
+                matrix._commit(one.state, one.outside, matrix._images)
+        return result
 
     def _image_ids(self, ids: Any, pairs: Sequence[PredictionPair]) -> list[str | int] | None:
         """Return one id for each image of the pairs; all images have ids, or none has."""

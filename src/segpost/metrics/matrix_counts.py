@@ -36,7 +36,9 @@ class MatrixCounts(Accumulator):
     invalid_preds: str
     invalid_target: str
     duplicates: str
+    strata: tuple[str, ...] | None = None  # states of before have none
 
+    _parts: tuple[Any, ...] = ()  # the counts of each stratum, as matrices without strata
     _ignored: Array
     _state: Int64  # without the counts that are on devices
     _device: DeviceCounts
@@ -101,6 +103,7 @@ class MatrixCounts(Accumulator):
             self._device = self._device_counts()
             self._outside = {}
             self._images = ImageTable((self.num_classes + 1) ** 2)
+            self._parts = tuple(part._empty() for part in self._parts)
             self.per_image = self.__dict__.pop("_per_image_before", self.per_image)
             self._reset_base()
 
@@ -110,6 +113,7 @@ class MatrixCounts(Accumulator):
         """Return a matrix with the same counts, without those of single images and their ids."""
         other = type(self)(**{**self.settings(), "per_image": False})
         other._commit(self.state, self._outside, other._images)
+        other._parts = tuple(part.sums() for part in self._parts)
         other._reduced, other._coverage = self._reduced, self._coverage
         return other
 
@@ -119,6 +123,7 @@ class MatrixCounts(Accumulator):
         with self._lock:
             other.__setstate__(self.__getstate__())
             other._state = self._state.copy()
+            other._parts = tuple(part.copy() for part in self._parts)
         return other
 
     def __copy__(self: M) -> M:
@@ -152,6 +157,7 @@ class MatrixCounts(Accumulator):
     def _without_images(self: M, names: Collection[str | int]) -> M:
         other = self._empty()
         other._add_images([image for image in self._images if image.id not in names])
+        other._parts = tuple(part._without_images(names) for part in self._parts)
         other._coverage = self._coverage
         return other
 
@@ -166,6 +172,7 @@ class MatrixCounts(Accumulator):
             add_pairs(outside, pairs)
         other = type(self)(**self.settings())
         other._commit(state.reshape(self.state.shape), outside, images)
+        other._parts = tuple(part.with_images(indices) for part in self._parts)
         return other
 
     def _after_reduction(self) -> dict[str, Any]:
@@ -182,6 +189,7 @@ class MatrixCounts(Accumulator):
             "invalid_preds": self.invalid_preds,
             "invalid_target": self.invalid_target,
             "duplicates": self.duplicates,
+            **({} if self.strata is None else {"strata": list(self.strata)}),
         }
 
     def _dump(self) -> dict[str, Any]:
@@ -189,7 +197,9 @@ class MatrixCounts(Accumulator):
         return totals | {"images": list(totals["images"])}
 
     def _dump_lazily(self) -> dict[str, Any]:
-        return dump_totals(self.state, self._outside, self._images)
+        totals = dump_totals(self.state, self._outside, self._images)
+        strata = {"strata": [part._dump() for part in self._parts]} if self._parts else {}
+        return totals | strata
 
     def _load(self, totals: dict[str, Any]) -> None:
         loaded = load_totals(totals, self.num_classes, per_image=self.per_image)
@@ -198,9 +208,25 @@ class MatrixCounts(Accumulator):
             if not np.array_equal(self.state, loaded.state) or self._outside != loaded.outside:
                 raise ValueError("the images do not add up to the state")
         check_pairs_in_state(loaded, self._ignored)
+        self._load_parts(totals.get("strata", []), loaded.state)
         self._state, self._outside = loaded.state, loaded.outside
 
+    def _load_parts(self, saved: Sequence[dict[str, Any]], state: Int64) -> None:
+        """Load the counts of strata, which together are no more than those of all pixels."""
+        for part, totals in zip(self._parts, saved, strict=True):
+            part._load(totals)
+        if self._parts and (sum(part.state for part in self._parts) > state).any():
+            raise ValueError("strata have more pixels than the state")
+
     def _merge(self, other: MatrixCounts) -> None:
+        """Add the counts of a matrix, and of each of its strata."""
+        parts = tuple(part.copy() for part in self._parts)
+        for part, added in zip(parts, other._parts, strict=True):
+            part._merge(added)
+        self._merge_all(other)
+        self._parts = parts
+
+    def _merge_all(self, other: MatrixCounts) -> None:
         filled = [cm for cm in (self, other) if cm.pixels or cm._images]
         if len({(bool(cm._images), cm._images.has_ids) for cm in filled}) > 1:
             raise ValueError("ids must be given for all images or for none")

@@ -10,8 +10,8 @@ import numpy as np
 from segpost.metrics.ratios import Float64
 
 WORDS = 1 << 32  # values of the random numbers that thresholds are compared with
-MAX_CELLS = 1 << 22  # of a block of samples
-MAX_ROWS = 64
+MAX_CELLS = 1 << 23  # of a block of samples
+MAX_ROWS = 128
 DENSE_THRESHOLDS = 4  # beyond, so few images repeat that they are listed
 MARGIN = 6.0  # standard deviations by which the first draws stay below the number of images
 
