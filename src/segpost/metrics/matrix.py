@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal, get_args
 
 from segpost._backends.cuda.counts import refuse_more_than_sums
@@ -17,7 +17,6 @@ from segpost.metrics.arguments import (
     as_class_count,
     as_class_numbers,
     as_duplicates,
-    as_groups,
     as_ignored_values,
     as_image_ids,
 )
@@ -26,7 +25,9 @@ from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.counting import count_images, count_pair
 from segpost.metrics.counts import ImageCounts, LabelPairs, LabelRules, add_pairs, checked_add
 from segpost.metrics.dialects import DialectName, scores_of_dialect
+from segpost.metrics.groups import Groups, as_groups
 from segpost.metrics.invalid_labels import out_of_range_pairs
+from segpost.metrics.mapping import PredMapping, as_pred_mapping, map_preds
 from segpost.metrics.matrix_counts import MatrixCounts
 from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
 from segpost.metrics.policy import Absent, AveragingPolicy, IgnoredClass, MeanOver, PredictedOnly
@@ -71,9 +72,9 @@ class ConfusionMatrix(MatrixCounts):
         Target values that are ignored. They may be classes, and negative.
     class_names : sequence of str, or dict of them by label, optional
         One name per class, for tables and plots; also ``model.config.id2label``.
-    groups : mapping of str to sequence of int, optional
-        Categories and their classes, as in Cityscapes; classes in no group are not part of the
-        category scores.
+    groups : mapping of str to sequence of int or str, or to such a mapping, optional
+        Categories and their classes, as in Cityscapes, or a tree of them; classes in no group are
+        not part of the category scores.
     per_image : bool
         Keep the counts of every image, for image-wise scores, quantiles and intervals.
     invalid_preds : {"miss", "raise", "drop"}
@@ -111,7 +112,7 @@ class ConfusionMatrix(MatrixCounts):
         *,
         ignore_index: int | Iterable[int] | None = None,
         class_names: ClassNames | None = None,
-        groups: Mapping[str, Sequence[int | str]] | None = None,
+        groups: Groups | None = None,
         per_image: bool = False,
         invalid_preds: InvalidPreds = "miss",
         invalid_target: InvalidTarget = "raise",
@@ -272,6 +273,7 @@ class ConfusionMatrix(MatrixCounts):
         mean: MeanOver = "dataset",
         exclude: Iterable[int | str] | int | str = (),
         stratum: int | str | None = None,
+        mapping: PredMapping | None = None,
     ) -> Scores:
         """Compute the scores of everything counted so far.
 
@@ -296,6 +298,10 @@ class ConfusionMatrix(MatrixCounts):
             their own scores are computed.
         stratum : int or str, optional
             Number or name of the stratum whose pixels are scored; all pixels by default.
+        mapping : dict of predicted ids to classes, optional
+            What predictions count as, numbers or names of classes, such as those of a network with
+            more classes than the target. Ids may be no class: a `target` has num_classes classes
+            then, and its predictions larger ids. Other ids stay what they are.
 
         Returns
         -------
@@ -308,6 +314,9 @@ class ConfusionMatrix(MatrixCounts):
         """
         excluded = as_class_numbers(exclude, self.num_classes, self.class_names)
         counts = (self if stratum is None else self.of_stratum(stratum)).snapshot()
+        if mapping is not None:
+            pred_mapping = as_pred_mapping(mapping, self.num_classes, self.class_names)
+            counts = map_preds(counts, pred_mapping)
         warn_of_invalid_preds(counts)
         warn_of_targets(counts)
         if dialect is not None:

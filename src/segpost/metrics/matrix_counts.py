@@ -18,6 +18,7 @@ from segpost.metrics.counts import (
     add_pairs,
     checked_add,
 )
+from segpost.metrics.groups import GroupTree, plain_groups
 from segpost.metrics.image_counts import check_ids, sum_images, without_repetitions
 from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.matrix_state import check_pairs_in_state, dump_totals, load_totals
@@ -31,7 +32,7 @@ class MatrixCounts(Accumulator):
 
     num_classes: int
     class_names: tuple[str, ...] | None
-    groups: dict[str, tuple[int, ...]] | None
+    groups: GroupTree | None
     per_image: bool
     invalid_preds: str
     invalid_target: str
@@ -184,7 +185,7 @@ class MatrixCounts(Accumulator):
             "num_classes": self.num_classes,
             "ignore_index": self._ignored.tolist(),
             "class_names": None if self.class_names is None else list(self.class_names),
-            "groups": None if self.groups is None else {k: list(v) for k, v in self.groups.items()},
+            "groups": None if self.groups is None else plain_groups(self.groups),
             "per_image": self.per_image,
             "invalid_preds": self.invalid_preds,
             "invalid_target": self.invalid_target,

@@ -35,9 +35,9 @@ def score_named(scores: ScoreValues, name: str) -> float:
     if kind in PER_CLASS and member:
         label = _class_number(scores, name, kind, member)
         return float(getattr(scores, kind)[label])
-    groups = scores.snapshot.groups or {}
+    groups = {} if scores.snapshot.groups is None else scores.category_iou
     if kind == OF_GROUPS and member in groups:
-        return scores.category_iou[member]
+        return groups[member]
     known = [*summary, *PER_CLASS, *(f"{OF_GROUPS}.{group}" for group in groups)]
     if kind in PER_CLASS:
         known = [f"{kind}.{label}" for label in scores.class_names]

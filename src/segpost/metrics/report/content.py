@@ -172,6 +172,11 @@ def category_table(scores: ScoreValues) -> Table:
     rows: list[tuple[str, ...]] = [
         (as_printable(name), format_score(value)) for name, value in scores.category_iou.items()
     ]
+    if len(scores.level_means) > 1:
+        rows += [
+            (f"mean of level {level}", format_score(value))
+            for level, value in enumerate(scores.level_means, 1)
+        ]
     return Table("Categories", ("category", "IoU"), rows)
 
 
