@@ -17,6 +17,7 @@ from segpost.metrics.pairs import PredictionPair
 from segpost.metrics.ratios import Int64
 
 MAX_STRATA = 128
+BYTES = 256  # values of a byte
 VOID_STRATA = (255, -1)  # values of pixels that belong to no stratum
 NO_VALUES = np.empty(0, np.int64)
 
@@ -103,29 +104,44 @@ def count_strata(
 ) -> list[StratumCounts]:
     """Count the pixels of every stratum, in one pass of a backend.
 
-    Rows of the pair's strata are rows of one table: row ``s * (C + 1) + c`` is class c of stratum
-    s, and c = C is void. Targets that are no class count as void, as in a state.
+    Rows of all strata are rows of one table: row ``s * (C + 2) + c`` is class c of stratum s, the
+    next one void, and the last one targets that are neither.
     """
-    classes, rows = rules.classes, rules.classes + 1
+    classes, rows = rules.classes, rules.classes + 2
     preds, target = pair.labels(), pair.target
-    is_class = (target >= 0) & (target < classes) & ~np.isin(target, rules.ignored)
-    is_void = np.isin(strata, VOID_STRATA)
-    row = np.where(is_class, target, classes).astype(np.int32)
-    row += np.where(is_void, count, strata).astype(np.int32) * rows
     table = CountTable.zeros(rows * (count + 1))
-    row_pair = pair._replace(preds=preds, target=row, axes=None)
-    row_pair.add_counts(NO_VALUES, table.array)
+    labels = _table_rows(target, strata, rules, count)
+    pair._replace(preds=preds, target=labels, axes=None).add_counts(NO_VALUES, table.array)
     result = []
     for number in range(count):
         part = table.array[number * rows : (number + 1) * rows]
-        state = np.concatenate([part[:, :classes], part[:, classes:].sum(axis=1)[:, None]], axis=1)
+        columns = np.column_stack([part[:, :classes], part[:, classes:].sum(axis=1)])
         outside: LabelPairs = {}
-        if state[-1].any() or state[:, -1].any():
+        if CountTable(columns).has_invalid_labels:
             used = np.asarray(strata == number)
             one = pair._replace(preds=preds[used][None], target=target[used][None], axes=None)
             outside = out_of_range_pairs(one, rules)
-        result.append(StratumCounts(state, outside))
+        result.append(StratumCounts(CountTable(columns).to_state(), outside))
     return result
+
+
+def _table_rows(target: Array, strata: Array, rules: LabelRules, count: int) -> Array:
+    """Return the row of every pixel; pixels of no stratum have those of one more."""
+    classes, rows = rules.classes, rules.classes + 2
+    if target.dtype == strata.dtype == np.uint8 and rows * (count + 1) <= BYTES:
+        labels = np.full(BYTES, classes + 1, np.uint8)
+        labels[:classes] = np.arange(classes)
+        labels[[value for value in rules.ignored.tolist() if 0 <= value < BYTES]] = classes
+        offsets = np.full(BYTES, count * rows, np.uint8)
+        offsets[:count] = np.arange(count) * rows
+        result: Array = labels.take(target)
+        result += offsets.take(strata)
+        return result
+    is_class = (target >= 0) & (target < classes)
+    row = np.where(is_class, target, classes + 1).astype(np.int32)
+    row[np.isin(target, rules.ignored)] = classes
+    row += np.where(np.isin(strata, VOID_STRATA), count, strata).astype(np.int32) * rows
+    return row
 
 
 def split_images(strata: Array, pair: PredictionPair) -> list[Array]:
@@ -154,9 +170,10 @@ def _as_map(value: Any, pair: PredictionPair, names: Sequence[str]) -> Array:
             f"strata of shape {strata.shape} do not fit target of shape {shape}: pass a map of "
             f"its shape, or one stratum for each of {images} images"
         )
-    is_known = ((strata >= 0) & (strata < len(names))) | np.isin(strata, VOID_STRATA)
-    if not is_known.all():
-        wrong = ~is_known
+    wrong = (strata < 0) | (strata >= len(names))
+    if wrong.any():
+        wrong &= ~np.isin(strata, VOID_STRATA)
+    if wrong.any():
         first = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), shape))
         raise ValueError(
             f"strata have {int(wrong.sum())} of {strata.size} values that are no stratum "
