@@ -13,7 +13,7 @@ import numpy.typing as npt
 import segpost
 from segpost import RunComparison
 from segpost._core.text import FILE_ERRORS
-from segpost.cli.evaluation.style import STYLE
+from segpost.cli.evaluation.style import SCRIPT, STYLE
 from segpost.cli.messages import describe_cli_error
 from segpost.cli.pictures import caption, embed_image_file, embed_labels
 from segpost.evaluation.pairing import find_images
@@ -26,6 +26,7 @@ from segpost.render.text import escape_html
 
 VOID_COLOR = (224, 224, 192)
 READ_CURE = "pictures of the page need label maps: one number a pixel"
+UNSORTED = ("interval", "")  # columns that the button of no head sorts
 INTERVAL_STYLE = """
 .interval { position: relative; height: 18px; min-width: 180px; }
 .interval i { position: absolute; top: 8px; height: 3px; background: var(--soft); }
@@ -71,7 +72,7 @@ def format_comparisons(
     )
     values = {**facts, "segpost": segpost.__version__}
     body += f"<h2>How it was compared</h2>{format_facts(values.items())}"
-    return format_page("segpost comparison", body, style=STYLE + INTERVAL_STYLE)
+    return format_page("segpost comparison", body, style=STYLE + INTERVAL_STYLE, script=SCRIPT)
 
 
 def _section(comparison: RunComparison, folders: PictureFolders, percent: bool) -> str:
@@ -95,12 +96,17 @@ def _delta_table(
     """Return deltas with their intervals, drawn to one scale around 0."""
     bounds = [abs(x) for d in deltas for x in (d.low, d.high, d.delta) if not math.isnan(x)]
     scale = max(bounds, default=0.0) or 1.0
-    names = ("", *comparison.names, "delta", "interval", "", "p")
-    head = "".join(f"<th>{escape_html(name)}</th>" for name in names)
+    names = ("score", *comparison.names, "delta", "interval", "", "p")
+    head = "".join(
+        f'<th aria-sort="none"><button type="button">{escape_html(name)}</button></th>'
+        if name not in UNSORTED
+        else f"<th>{name}</th>"
+        for name in names
+    )
     rows = "".join(_delta_row(delta, scale, percent) for delta in deltas)
     return (
-        f'<h3>{title}</h3><div class="card scroll"><table class="plain"><thead><tr>{head}</tr>'
-        f"</thead><tbody>{rows}</tbody></table></div>"
+        f'<h3>{title}</h3><div class="card scroll"><table class="plain sortable">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -120,9 +126,21 @@ def _delta_row(delta: ScoreDelta, scale: float, percent: bool) -> str:
         )
         interval = f"{shown(delta.low, True)} to {shown(delta.high, True)}"
     p_value = "-" if math.isnan(delta.p_value) else f"{delta.p_value:.2g}"
-    cells = (shown(delta.a), shown(delta.b), shown(delta.delta, True), interval)
-    columns = "".join(f"<td>{escape_html(cell)}</td>" for cell in cells)
-    return f"<tr><td>{escape_html(delta.name)}</td>{columns}<td>{bar}</td><td>{p_value}</td></tr>"
+    cells = (
+        (delta.a, shown(delta.a)),
+        (delta.b, shown(delta.b)),
+        (delta.delta, shown(delta.delta, True)),
+    )
+    columns = "".join(f'<td data-value="{_sort_key(value)}">{cell}</td>' for value, cell in cells)
+    return (
+        f"<tr><td>{escape_html(delta.name)}</td>{columns}<td>{interval}</td><td>{bar}</td>"
+        f'<td data-value="{_sort_key(delta.p_value)}">{p_value}</td></tr>'
+    )
+
+
+def _sort_key(value: float) -> str:
+    """Return what a column is sorted by; rows without a value come last."""
+    return "-9" if math.isnan(value) else repr(value)
 
 
 def _pictures(comparison: RunComparison, folders: PictureFolders) -> str:
