@@ -28,6 +28,7 @@ VOID_COLOR = (224, 224, 192)
 READ_CURE = "pictures of the page need label maps: one number a pixel"
 UNSORTED = ("interval", "")  # columns that the button of no head sorts
 INTERVAL_STYLE = """
+.packed { margin-top: 20px; }
 .interval { position: relative; height: 18px; min-width: 180px; }
 .interval i { position: absolute; top: 8px; height: 3px; background: var(--soft); }
 .interval b { position: absolute; top: 5px; width: 9px; height: 9px; margin-left: -4px;
