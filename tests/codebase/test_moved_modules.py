@@ -75,6 +75,7 @@ NEWER = {  # than 0.1
     "incompleteerror",
     "region",
     "regions",
+    "runcomparison",
     "segment",
     "topk",
     "volumemerger",

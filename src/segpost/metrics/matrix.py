@@ -258,10 +258,10 @@ class ConfusionMatrix(MatrixCounts):
                     pair.add_counts(rules.ignored, sums.counts, "off", buffer)
             new_parts = self._added_parts(parts, names, keeps_images)
             if images:
-                self._add_images(images)
+                self._add_images(images, new_parts)
             elif states:
-                self._commit(functools.reduce(checked_add, states), outside, self._images)
-            self._parts = new_parts
+                total = functools.reduce(checked_add, states)
+                self._commit(total, outside, self._images, new_parts)
 
     def compute(
         self,

@@ -224,21 +224,20 @@ class MatrixCounts(Accumulator):
         parts = tuple(part.copy() for part in self._parts)
         for part, added in zip(parts, other._parts, strict=True):
             part._merge(added)
-        self._merge_all(other)
-        self._parts = parts
+        self._merge_all(other, parts)
 
-    def _merge_all(self, other: MatrixCounts) -> None:
+    def _merge_all(self, other: MatrixCounts, parts: tuple[Any, ...]) -> None:
         filled = [cm for cm in (self, other) if cm.pixels or cm._images]
         if len({(bool(cm._images), cm._images.has_ids) for cm in filled}) > 1:
             raise ValueError("ids must be given for all images or for none")
         added = other._images
         if self._images.has_ids and any(self._images.find(name) is not None for name in added.ids):
-            self._add_images(list(added))
+            self._add_images(list(added), parts)
             return
         images = added
         if self._images and added:
             images = self._images.extended_by(added.packed(), added.ids)
-        self._commit(other.state, other._outside, images if added else self._images)
+        self._commit(other.state, other._outside, images if added else self._images, parts)
 
     # Adding counts
 
@@ -262,15 +261,25 @@ class MatrixCounts(Accumulator):
         refused = self.invalid_target == "raise", self.invalid_preds == "raise"
         return DeviceCounts(self.num_classes, self._ignored, refused)
 
-    def _add_images(self, images: Sequence[ImageCounts]) -> None:
+    def _add_images(
+        self, images: Sequence[ImageCounts], parts: tuple[Any, ...] | None = None
+    ) -> None:
         """Add images; on an error none is added. Images with an id are added once."""
         if check_ids((*self._images[:1], *images)):
             images = without_repetitions(images, self._images, self.duplicates)
-        self._commit(*sum_images(images, self.num_classes), self._images.extended(images))
+        self._commit(*sum_images(images, self.num_classes), self._images.extended(images), parts)
 
-    def _commit(self, counts: Int64, outside: LabelPairs, images: ImageTable) -> None:
-        """Add counts, and set the images; a Ctrl-C leaves all of it or nothing."""
+    def _commit(
+        self,
+        counts: Int64,
+        outside: LabelPairs,
+        images: ImageTable,
+        parts: tuple[Any, ...] | None = None,
+    ) -> None:
+        """Add counts, and set images and strata; a Ctrl-C leaves all of it or nothing."""
         new = {"_state": checked_add(self._state, counts), "_images": images}
+        if parts is not None:
+            new["_parts"] = parts
         if outside:
             new["_outside"] = dict(self._outside)
             add_pairs(new["_outside"], outside)
