@@ -129,9 +129,6 @@ class ConfusionMatrix(MatrixCounts):
         self.invalid_preds, self.invalid_target = invalid_preds, invalid_target
         self.duplicates = as_duplicates(duplicates)
         self.strata = as_strata(strata)
-        self._parts = tuple(
-            type(self)(**{**self.settings(), "strata": None}) for _ in self.strata or ()
-        )
         self.reset()
 
     @property

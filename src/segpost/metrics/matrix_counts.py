@@ -104,8 +104,9 @@ class MatrixCounts(Accumulator):
             self._device = self._device_counts()
             self._outside = {}
             self._images = ImageTable((self.num_classes + 1) ** 2)
-            self._parts = tuple(part._empty() for part in self._parts)
             self.per_image = self.__dict__.pop("_per_image_before", self.per_image)
+            of_part = self.settings() | {"strata": None}
+            self._parts = tuple(type(self)(**of_part) for _ in self.strata or ())
             self._reset_base()
 
     # Copies and pickles
