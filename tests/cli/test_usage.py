@@ -48,6 +48,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("pretrained", "model"):
         content = len(header).to_bytes(8, "little") + header + np.ones(1, "<f4").tobytes()
         Path(f"{name}.safetensors").write_bytes(content)
+    for name in ("main", "branch"):
+        cm = segpost.ConfusionMatrix(2, per_image=True)
+        cm.update(preds=np.eye(4, dtype=np.uint8), target=np.eye(4, dtype=np.uint8), ids="a")
+        Path(f"{name}.state.json").write_text(cm.to_json())
     plan = segpost.Evaluation("predictions", "targets", palette="voc").plan("counts")
     segpost.count_shard(plan.run, 0)
     return tmp_path
@@ -90,7 +94,7 @@ def test_the_examples_of_a_help_run(
         program, *arguments = shlex.split(example)
         assert (program, arguments[0]) == ("segpost", name)
         assert main(arguments) == 0, capsys.readouterr().err
-        written = {"--out", "--json", "--save"} & {*arguments}
+        written = {"--out", "--json", "--html", "--save"} & {*arguments}
         if name != "info":
             assert bool(outputs(folder) - before) == bool(written) or name == "fingerprint"
     assert not capsys.readouterr().err

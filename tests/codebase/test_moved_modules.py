@@ -77,6 +77,7 @@ NEWER = {  # than 0.1
     "panopticscores",
     "region",
     "regions",
+    "runcomparison",
     "segment",
     "surfacedistance",
     "topk",

@@ -39,7 +39,7 @@ def test_an_output_comes_in_pieces(name: str, outcome: Outcome) -> None:
     arguments = argparse.Namespace(allow_partial=False, compare=False)
     unused = cast(Any, None)
     scores = outcome.cm.compute()
-    content = file_content(name, outcome, scores, unused, unused, arguments)
+    content = file_content(name, outcome, scores, unused, unused, [], arguments)
     assert content is not None
     pieces = [*content()]
     text = "".join(pieces)

@@ -25,6 +25,12 @@ dist.init_process_group("gloo", init_method="file://" + where, rank=rank, world_
 random = np.random.default_rng(0)
 preds, target = random.integers(0, 6, (2, 7, 9, 10))
 target[target == 5] = 255
+strata = segpost.ConfusionMatrix(5, ignore_index=255, strata=2, per_image=True)
+strata.update(preds[rank], target[rank], strata=rank % 2, ids=rank)
+strata.all_reduce()
+assert strata.of_stratum(1).pixels == 90 * (size // 2)
+strata.reset()
+assert strata.of_stratum(1).per_image and not strata.of_stratum(1).pixels
 for named, per_image in ((True, True), (True, False), (False, False)):
     own = list(range(rank, 7, size)) + ([rank] if named else [])  # a padded sampler repeats one
     if named and rank == 2:

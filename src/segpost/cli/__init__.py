@@ -27,7 +27,7 @@ __all__ = ["main"]
 
 STATUS = (
     "exit status: 0 done, 1 some items failed or something was found, 2 the command cannot be "
-    "carried out as given, 129, 130 and 143 stopped by a signal"
+    "carried out as given, 3 a gate was missed, 129, 130 and 143 stopped by a signal"
 )
 
 
@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     status : int
         0 done; 1 some items failed or something was found; 2 the command cannot be carried out as
-        given; 129 SIGHUP; 130 Ctrl-C; 141 nobody reads the output; 143 SIGTERM.
+        given; 3 a gate was missed; 129 SIGHUP; 130 Ctrl-C; 141 nobody reads the output; 143
+        SIGTERM.
     """
     try:
         arguments = _build_parser().parse_args(argv)

@@ -37,7 +37,7 @@ class Classes(NamedTuple):
     names : tuple of str, or None
     ignore_index : tuple of int
         Labels of the target that are not counted.
-    groups : dict of str to list of int, or None
+    groups : dict of str to list of int, or to such a dict, or None
         Categories of classes.
     colors : uint8 array of shape (num_classes, 3)
         What the classes are drawn with.
@@ -46,7 +46,7 @@ class Classes(NamedTuple):
     num_classes: int
     names: tuple[str, ...] | None
     ignore_index: tuple[int, ...]
-    groups: dict[str, list[int]] | None
+    groups: dict[str, Any] | None
     colors: npt.NDArray[np.uint8]
 
 
@@ -157,9 +157,7 @@ def read_thing_classes(source: str, classes: Classes) -> dict[int, float]:
     return things
 
 
-def _read_groups(
-    source: str, num_classes: int, names: tuple[str, ...] | None
-) -> dict[str, list[int]]:
+def _read_groups(source: str, num_classes: int, names: tuple[str, ...] | None) -> dict[str, Any]:
     """Return categories as class numbers, from class names or numbers."""
     if source == "cityscapes":
         names = _names_or_cityscapes(names, num_classes)
@@ -168,8 +166,16 @@ def _read_groups(
     else:
         members, where = _read_json(source, "groups=")
     labels = _labels_by_name(names)
-    groups = {}
+    return _number_groups(members, labels, where)
+
+
+def _number_groups(members: dict[str, Any], labels: dict[str, int], where: str) -> dict[str, Any]:
+    """Return a tree of groups with the numbers of classes."""
+    groups: dict[str, Any] = {}
     for group, classes in members.items():
+        if isinstance(classes, dict):
+            groups[group] = _number_groups(classes, labels, where)
+            continue
         if not isinstance(classes, (list, tuple)):
             raise ValueError(f"{where}: {group!r} must be a list of classes")
         groups[group] = [_find_class(member, labels, where) for member in classes]

@@ -2,9 +2,9 @@
 
 `confusion_matrix` counts one pair of arrays. `ConfusionMatrix` counts a data set exactly; its
 `compute` gives `Scores` by segpost's convention or by that of another library. `BoundaryIoU`,
-`TrimapIoU`, `BoundaryF` and `InstanceIoU` are counted beside it. `class_weights` and `label_counts`
-are for training. The package `panoptic` has `PanopticQuality`, and the module `surface_distance`
-`SurfaceDistance`.
+`TrimapIoU`, `BoundaryF` and `InstanceIoU` are counted beside it. `compare` says what one run gained
+and lost against another. `class_weights` and `label_counts` are for training. The package
+`panoptic` has `PanopticQuality`, and the module `surface_distance` `SurfaceDistance`.
 """
 
 from segpost.metrics.boundary_f import BoundaryF
@@ -14,6 +14,7 @@ from segpost.metrics.confusion import confusion_matrix
 from segpost.metrics.dialects import DIALECTS, DialectError
 from segpost.metrics.instances import InstanceIoU
 from segpost.metrics.matrix import ConfusionMatrix
+from segpost.metrics.run_comparison import RunComparison, compare
 from segpost.metrics.scores import Scores
 from segpost.metrics.trimap_iou import TrimapIoU
 from segpost.metrics.weights import class_weights, label_counts
@@ -26,9 +27,11 @@ __all__ = [
     "ConfusionMatrix",
     "DialectError",
     "InstanceIoU",
+    "RunComparison",
     "Scores",
     "TrimapIoU",
     "class_weights",
+    "compare",
     "confusion_matrix",
     "label_counts",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -53,14 +53,14 @@ def as_class_numbers(
         exclude = [exclude]
     numbers = set()
     for value in exclude:
-        number = _as_class_number(value, "exclude", names)
+        number = as_class_number(value, "exclude", names)
         if not 0 <= number < classes:
             raise ValueError(f"exclude must be in 0..{classes - 1}, got {number}")
         numbers.add(number)
     return tuple(sorted(numbers))
 
 
-def _as_class_number(value: object, argument: str, names: Sequence[str] | None) -> int:
+def as_class_number(value: object, argument: str, names: Sequence[str] | None) -> int:
     """Return the number of a class, which is a number or a name."""
     if not isinstance(value, str):
         return as_integer(value, argument)
@@ -68,34 +68,6 @@ def _as_class_number(value: object, argument: str, names: Sequence[str] | None) 
         raise ValueError(f"{argument} has the name {value!r}, which needs class_names=")
     arguments.check_choice(value, argument, tuple(names))
     return tuple(names).index(value)
-
-
-def as_groups(
-    groups: Mapping[str, Sequence[int | str]] | None,
-    classes: int,
-    names: Sequence[str] | None,
-) -> dict[str, tuple[int, ...]] | None:
-    """Return groups of classes, of their numbers or names, which must be disjoint."""
-    if groups is None:
-        return None
-    if not isinstance(groups, Mapping):
-        raise TypeError(f"groups must be a mapping of names to classes, got {groups!r}")
-    seen: set[int] = set()
-    result = {}
-    for name, members in groups.items():
-        if not isinstance(name, str) or isinstance(members, (str, bytes)):
-            hint = f"; one class is a list, too: [{members!r}]" if isinstance(name, str) else ""
-            raise TypeError(f"groups must map names to classes, got {name!r}: {members!r}{hint}")
-        labels = [_as_class_number(member, "groups", names) for member in members]
-        wrong = [c for c in labels if not 0 <= c < classes or c in seen or labels.count(c) > 1]
-        if wrong:
-            raise ValueError(
-                f"groups: {name!r} has class {wrong[0]}, which is "
-                + ("in two groups or twice" if 0 <= wrong[0] < classes else f"not below {classes}")
-            )
-        seen.update(labels)
-        result[name] = tuple(labels)
-    return result
 
 
 def as_duplicates(duplicates: Duplicates) -> Duplicates:

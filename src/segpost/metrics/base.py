@@ -111,12 +111,12 @@ class Accumulator(Locked):
         """
         if type(other) is not type(self):
             raise TypeError(f"cannot add {type(other).__name__} to {type(self).__name__}")
-        other_settings = other.settings()
-        for name, value in self.settings().items():
-            if other_settings[name] != value:
+        own, others = self.settings(), other.settings()
+        for name in own | others:
+            value, other_value = own.get(name), others.get(name)
+            if value != other_value:
                 raise ValueError(
-                    f"cannot add two {type(self).__name__}: {name} is {value!r} and "
-                    f"{other_settings[name]!r}"
+                    f"cannot add two {type(self).__name__}: {name} is {value!r} and {other_value!r}"
                 )
         first, second = sorted((self._lock, other._lock), key=id)  # the same order in all threads
         with first, second:

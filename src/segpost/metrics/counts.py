@@ -160,9 +160,9 @@ class CountSnapshot:
         return tuple(self.settings["class_names"] or map(str, range(self.num_classes)))
 
     @property
-    def groups(self) -> dict[str, list[int]] | None:
-        """Categories and their classes."""
-        groups: dict[str, list[int]] | None = self.settings["groups"]
+    def groups(self) -> dict[str, Any] | None:
+        """Categories and their classes, or a tree of them."""
+        groups: dict[str, Any] | None = self.settings["groups"]
         return groups
 
     @cached_property

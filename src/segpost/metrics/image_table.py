@@ -121,6 +121,22 @@ class ImageTable(Sequence[ImageCounts]):
         result._has_ids = self._has_ids or len(ids) > 0
         return result
 
+    def selected(self, indices: Array) -> ImageTable:
+        """Return a table of the images with these indices, in their order."""
+        packed, ids = self.packed(), self.ids
+        lengths = packed.lengths[indices]
+        starts = np.cumsum(packed.lengths) - packed.lengths
+        ends = np.cumsum(lengths)
+        cells = np.repeat(starts[indices] - (ends - lengths), lengths)
+        cells += np.arange(len(cells))
+        outside = {}
+        if packed.outside:
+            places = enumerate(indices.tolist())
+            outside = {k: packed.outside[old] for k, old in places if old in packed.outside}
+        columns = PackedImages(lengths, packed.cells[cells], packed.counts[cells], outside)
+        names = [ids[k] for k in indices.tolist()] if ids else []
+        return ImageTable(self._num_cells).extended_by(columns, names)
+
     def __len__(self) -> int:
         return self._length
 

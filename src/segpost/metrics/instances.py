@@ -18,6 +18,7 @@ from segpost.color.palette import Palette
 from segpost.metrics.arguments import Duplicates, as_duplicates
 from segpost.metrics.counting import count_images
 from segpost.metrics.counts import LabelRules
+from segpost.metrics.groups import Groups, top_groups
 from segpost.metrics.image_counts import sum_images
 from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.measure import (
@@ -103,7 +104,7 @@ class InstanceIoU(Measure):
         things: Mapping[int, float],
         ignore_index: int | Iterable[int] | None = None,
         class_names: ClassNames | None = None,
-        groups: Mapping[str, Sequence[int]] | None = None,
+        groups: Groups | None = None,
         first_id: int = 1,
         duplicates: Duplicates = "raise",
     ) -> None:
@@ -206,7 +207,7 @@ class InstanceIoU(Measure):
             weighted, missed = self._weighted(sums, [c], group=False)
             iiou[c] = ratio(weighted, weighted + missed + int(false_positives[c]))
         categories = {}
-        for name, members in (self._confusion.groups or {}).items():
+        for name, members in top_groups(self._confusion.groups).items():
             if all(c in self.things for c in members):
                 inside = np.array(members, np.int64)
                 others = np.setdiff1d(np.arange(self.num_classes), inside)
@@ -276,7 +277,7 @@ class InstanceIoU(Measure):
             ids = np.unique(instances)
             instances = np.searchsorted(ids, instances)
         groups = np.arange(self.num_classes, 2 * self.num_classes)
-        for group, members in enumerate((self._confusion.groups or {}).values()):
+        for group, members in enumerate(top_groups(self._confusion.groups).values()):
             groups[list(members)] = group
         counts = np.zeros((len(ids), 4), np.int64)
         ignored = np.array(self._confusion.settings()["ignore_index"], np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Literal, get_args
 
 from segpost._backends.cuda.counts import refuse_more_than_sums
@@ -17,7 +17,6 @@ from segpost.metrics.arguments import (
     as_class_count,
     as_class_numbers,
     as_duplicates,
-    as_groups,
     as_ignored_values,
     as_image_ids,
 )
@@ -26,7 +25,9 @@ from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.counting import count_images, count_pair
 from segpost.metrics.counts import ImageCounts, LabelPairs, LabelRules, add_pairs, checked_add
 from segpost.metrics.dialects import DialectName, scores_of_dialect
+from segpost.metrics.groups import Groups, as_groups
 from segpost.metrics.invalid_labels import out_of_range_pairs
+from segpost.metrics.mapping import PredMapping, as_pred_mapping, map_preds
 from segpost.metrics.matrix_counts import MatrixCounts
 from segpost.metrics.pairs import PredictionPair, as_pairs, raise_in_list
 from segpost.metrics.policy import Absent, AveragingPolicy, IgnoredClass, MeanOver, PredictedOnly
@@ -34,6 +35,14 @@ from segpost.metrics.ratios import Int64
 from segpost.metrics.reading import as_reading
 from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
+from segpost.metrics.strata import (
+    StratumCounts,
+    as_strata,
+    as_stratum_maps,
+    count_strata,
+    split_images,
+    stratum_number,
+)
 from segpost.metrics.suspicious_preds import warn_of_invalid_preds
 from segpost.metrics.suspicious_targets import (
     warn_of_nothing,
@@ -67,9 +76,9 @@ class ConfusionMatrix(MatrixCounts):
         Target values that are ignored. They may be classes, and negative.
     class_names : sequence of str, or dict of them by label, optional
         One name per class, for tables and plots; also ``model.config.id2label``.
-    groups : mapping of str to sequence of int, optional
-        Categories and their classes, as in Cityscapes; classes in no group are not part of the
-        category scores.
+    groups : mapping of str to sequence of int or str, or to such a mapping, optional
+        Categories and their classes, as in Cityscapes, or a tree of them; classes in no group are
+        not part of the category scores.
     per_image : bool
         Keep the counts of every image, for image-wise scores, quantiles and intervals.
     invalid_preds : {"miss", "raise", "drop"}
@@ -80,6 +89,9 @@ class ConfusionMatrix(MatrixCounts):
     duplicates : {"raise", "drop"}
         An image whose `ids` were seen before is an error, or left out (samplers of distributed
         training repeat images to fill the last batch).
+    strata : int or sequence of str, optional
+        Number or names of parts of the pixels that are also counted apart, such as near and far
+        ones: see `update` and `compute`.
 
     Examples
     --------
@@ -96,6 +108,7 @@ class ConfusionMatrix(MatrixCounts):
     """
 
     _kind: ClassVar[str] = "ConfusionMatrix"
+    _parts: tuple[ConfusionMatrix, ...]
 
     def __init__(
         self,
@@ -103,11 +116,12 @@ class ConfusionMatrix(MatrixCounts):
         *,
         ignore_index: int | Iterable[int] | None = None,
         class_names: ClassNames | None = None,
-        groups: Mapping[str, Sequence[int | str]] | None = None,
+        groups: Groups | None = None,
         per_image: bool = False,
         invalid_preds: InvalidPreds = "miss",
         invalid_target: InvalidTarget = "raise",
         duplicates: Duplicates = "raise",
+        strata: int | Sequence[str] | None = None,
     ) -> None:
         self.num_classes = as_class_count(num_classes)
         self._ignored = as_ignored_values(ignore_index)
@@ -118,6 +132,7 @@ class ConfusionMatrix(MatrixCounts):
         arguments.check_choice(invalid_target, "invalid_target", INVALID_TARGET)
         self.invalid_preds, self.invalid_target = invalid_preds, invalid_target
         self.duplicates = as_duplicates(duplicates)
+        self.strata = as_strata(strata)
         self.reset()
 
     @property
@@ -132,6 +147,7 @@ class ConfusionMatrix(MatrixCounts):
         target: Any,
         *,
         ids: Sequence[str | int] | str | int | None = None,
+        strata: Any = None,
         convention: Convention | ConventionName | None = None,
         axis: int | None = None,
         volume: bool | None = None,
@@ -151,6 +167,9 @@ class ConfusionMatrix(MatrixCounts):
         target : integer array of shape (H, W) or (..., H, W), or a list of them
         ids : str, int, or a sequence of them, optional
             One name per image, so that no image is counted twice; of volumes, one per volume.
+        strata : integer array of the shape of `target`, name, integer, or a sequence of them
+            The stratum of every pixel, or one for each image, where the matrix has strata. Pixels
+            of 255 and -1 belong to none: they are in the scores of all pixels alone.
         convention : Convention or str, optional
             The output format of a runtime, as in `postprocess`; `preds` is then its output, of
             logits, probabilities or labels. It defines `axis`, `grid` and `quantization`.
@@ -182,12 +201,20 @@ class ConfusionMatrix(MatrixCounts):
             For labels that are no integers, and arrays that cannot be read.
         """
         self._check_not_reduced()
+        if (strata is None) != (self.strata is None):
+            raise ValueError(
+                "strata are the stratum of each pixel or image: the matrix has "
+                f"{', '.join(self.strata)}, and none was passed"
+                if self.strata
+                else "strata need ConfusionMatrix(..., strata=)"
+            )
         arguments.check_choice(nan, "nan", arguments.NAN_RULES)
         reading = as_reading(convention, axis, grid, threshold, quantization, volume, nan)
         arguments.check_choice(check, "check", arguments.CHECKS)
         pairs = as_pairs(preds, target, self.num_classes, reading)
         has_ids = ids is not None or self._images.has_ids
         names = self._image_ids(ids, pairs) if has_ids else None
+        maps = as_stratum_maps(strata, pairs, self.strata) if self.strata else []
         is_deferred = [False] * len(pairs)
         if check != "sync":
             is_deferred = [not context_of(pair.target).on_cpu for pair in pairs]
@@ -216,6 +243,11 @@ class ConfusionMatrix(MatrixCounts):
                     add_pairs(outside, out_of_range_pairs(pair, rules))
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
+        parts: list[list[StratumCounts]] = []
+        for pair, stratum_map in zip(pairs, maps, strict=bool(maps)):
+            whole = zip(pair.images(), split_images(stratum_map, pair), strict=True)
+            for one, part in whole if keeps_images else ((pair, stratum_map),):
+                parts.append(count_strata(one, part, rules, len(self._parts)))
         if names is not None:
             images = [im._replace(id=name) for im, name in zip(images, names, strict=True)]
         with self._lock:
@@ -227,10 +259,12 @@ class ConfusionMatrix(MatrixCounts):
                     sums = self._device.of_stream(pair.target, check)
                     buffer = sums.errors if check == "deferred" and nan == "raise" else None
                     pair.add_counts(rules.ignored, sums.counts, "off", buffer)
+            new_parts = self._added_parts(parts, names, keeps_images)
             if images:
-                self._add_images(images)
+                self._add_images(images, new_parts)
             elif states:
-                self._commit(functools.reduce(checked_add, states), outside, self._images)
+                total = functools.reduce(checked_add, states)
+                self._commit(total, outside, self._images, new_parts)
 
     def compute(
         self,
@@ -241,6 +275,8 @@ class ConfusionMatrix(MatrixCounts):
         ignored_class: IgnoredClass = "exclude",
         mean: MeanOver = "dataset",
         exclude: Iterable[int | str] | int | str = (),
+        stratum: int | str | None = None,
+        mapping: PredMapping | None = None,
     ) -> Scores:
         """Compute the scores of everything counted so far.
 
@@ -263,6 +299,12 @@ class ConfusionMatrix(MatrixCounts):
             Numbers or names of classes that are left out of `miou`, `mean_accuracy`, `fwiou` and
             `Scores.mean`, such as the background. Their pixels count for the other classes, and
             their own scores are computed.
+        stratum : int or str, optional
+            Number or name of the stratum whose pixels are scored; all pixels by default.
+        mapping : dict of predicted ids to classes, optional
+            What predictions count as, numbers or names of classes, such as those of a network with
+            more classes than the target. Ids may be no class: a `target` has num_classes classes
+            then, and its predictions larger ids. Other ids stay what they are.
 
         Returns
         -------
@@ -274,7 +316,10 @@ class ConfusionMatrix(MatrixCounts):
             If there is no such dialect, or that library would stop with an error here.
         """
         excluded = as_class_numbers(exclude, self.num_classes, self.class_names)
-        counts = self.snapshot()
+        counts = (self if stratum is None else self.of_stratum(stratum)).snapshot()
+        if mapping is not None:
+            pred_mapping = as_pred_mapping(mapping, self.num_classes, self.class_names)
+            counts = map_preds(counts, pred_mapping)
         warn_of_invalid_preds(counts)
         warn_of_targets(counts)
         if dialect is not None:
@@ -287,6 +332,12 @@ class ConfusionMatrix(MatrixCounts):
             absent, predicted_only, ignored_class, mean, self.invalid_preds, excluded
         )
         return Scores(counts, MetricConvention.own(policy))
+
+    def of_stratum(self, stratum: int | str) -> ConfusionMatrix:
+        """Return a matrix with the counts of one stratum, given by its number or name."""
+        if self.strata is None:
+            raise ValueError("stratum needs ConfusionMatrix(..., strata=)")
+        return self._parts[stratum_number(stratum, self.strata)].copy()
 
     def compare_dialects(self) -> Comparison:
         """Compare the mIoU that each library computes from the same counts.
@@ -313,6 +364,25 @@ class ConfusionMatrix(MatrixCounts):
     def _repr_html_(self) -> str:
         """Return mIoU and the matrix for a notebook."""
         return format_counts(self.snapshot())
+
+    def _added_parts(
+        self,
+        parts: Sequence[Sequence[StratumCounts]],
+        names: Sequence[str | int] | None,
+        keeps_images: bool,
+    ) -> tuple[ConfusionMatrix, ...]:
+        """Return the matrices of strata with the counts of a call; those of self stay."""
+        result = tuple(part.copy() for part in self._parts) if parts else self._parts
+        for matrix, counts in zip(result, zip(*parts, strict=True), strict=bool(parts)):
+            if keeps_images:
+                images = [one.as_image() for one in counts]
+                ids = [None] * len(images) if names is None else names
+                named = zip(images, ids, strict=True)
+                matrix._add_images([image._replace(id=id_) for image, id_ in named])
+                continue
+            for one in counts:
+                matrix._commit(one.state, one.outside, matrix._images)
+        return result
 
     def _image_ids(self, ids: Any, pairs: Sequence[PredictionPair]) -> list[str | int] | None:
         """Return one id for each image of the pairs; all images have ids, or none has."""

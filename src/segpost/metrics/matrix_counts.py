@@ -18,8 +18,9 @@ from segpost.metrics.counts import (
     add_pairs,
     checked_add,
 )
+from segpost.metrics.groups import GroupTree, plain_groups
 from segpost.metrics.image_counts import check_ids, sum_images, without_repetitions
-from segpost.metrics.image_table import ImageTable
+from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.matrix_state import check_pairs_in_state, dump_totals, load_totals
 from segpost.metrics.ratios import Int64
 
@@ -31,12 +32,14 @@ class MatrixCounts(Accumulator):
 
     num_classes: int
     class_names: tuple[str, ...] | None
-    groups: dict[str, tuple[int, ...]] | None
+    groups: GroupTree | None
     per_image: bool
     invalid_preds: str
     invalid_target: str
     duplicates: str
+    strata: tuple[str, ...] | None = None  # states of before have none
 
+    _parts: tuple[Any, ...] = ()  # the counts of each stratum, as matrices without strata
     _ignored: Array
     _state: Int64  # without the counts that are on devices
     _device: DeviceCounts
@@ -71,6 +74,15 @@ class MatrixCounts(Accumulator):
         return self._images
 
     @property
+    def image_ids(self) -> Sequence[str | int]:
+        """The ids of all images, empty where they have none."""
+        return self._images.ids
+
+    def packed_images(self) -> PackedImages:
+        """Return the counts of all images in columns."""
+        return self._images.packed()
+
+    @property
     def outside(self) -> LabelPairs:
         """How often each (target, prediction) occurred of which one was neither class nor void.
 
@@ -93,6 +105,8 @@ class MatrixCounts(Accumulator):
             self._outside = {}
             self._images = ImageTable((self.num_classes + 1) ** 2)
             self.per_image = self.__dict__.pop("_per_image_before", self.per_image)
+            of_part = self.settings() | {"strata": None}
+            self._parts = tuple(type(self)(**of_part) for _ in self.strata or ())
             self._reset_base()
 
     # Copies and pickles
@@ -101,6 +115,7 @@ class MatrixCounts(Accumulator):
         """Return a matrix with the same counts, without those of single images and their ids."""
         other = type(self)(**{**self.settings(), "per_image": False})
         other._commit(self.state, self._outside, other._images)
+        other._parts = tuple(part.sums() for part in self._parts)
         other._reduced, other._coverage = self._reduced, self._coverage
         return other
 
@@ -110,6 +125,7 @@ class MatrixCounts(Accumulator):
         with self._lock:
             other.__setstate__(self.__getstate__())
             other._state = self._state.copy()
+            other._parts = tuple(part.copy() for part in self._parts)
         return other
 
     def __copy__(self: M) -> M:
@@ -143,7 +159,22 @@ class MatrixCounts(Accumulator):
     def _without_images(self: M, names: Collection[str | int]) -> M:
         other = self._empty()
         other._add_images([image for image in self._images if image.id not in names])
+        other._parts = tuple(part._without_images(names) for part in self._parts)
         other._coverage = self._coverage
+        return other
+
+    def with_images(self: M, indices: Array) -> M:
+        """Return a matrix with the counts of these images alone, in their order."""
+        images = self._images.selected(indices)
+        packed = images.packed()
+        state = np.zeros((self.num_classes + 1) ** 2, np.int64)
+        np.add.at(state, packed.cells, packed.counts.astype(np.int64))
+        outside: LabelPairs = {}
+        for pairs in packed.outside.values():
+            add_pairs(outside, pairs)
+        other = type(self)(**self.settings())
+        other._commit(state.reshape(self.state.shape), outside, images)
+        other._parts = tuple(part.with_images(indices) for part in self._parts)
         return other
 
     def _after_reduction(self) -> dict[str, Any]:
@@ -155,11 +186,12 @@ class MatrixCounts(Accumulator):
             "num_classes": self.num_classes,
             "ignore_index": self._ignored.tolist(),
             "class_names": None if self.class_names is None else list(self.class_names),
-            "groups": None if self.groups is None else {k: list(v) for k, v in self.groups.items()},
+            "groups": None if self.groups is None else plain_groups(self.groups),
             "per_image": self.per_image,
             "invalid_preds": self.invalid_preds,
             "invalid_target": self.invalid_target,
             "duplicates": self.duplicates,
+            **({} if self.strata is None else {"strata": list(self.strata)}),
         }
 
     def _dump(self) -> dict[str, Any]:
@@ -167,7 +199,9 @@ class MatrixCounts(Accumulator):
         return totals | {"images": list(totals["images"])}
 
     def _dump_lazily(self) -> dict[str, Any]:
-        return dump_totals(self.state, self._outside, self._images)
+        totals = dump_totals(self.state, self._outside, self._images)
+        strata = {"strata": [part._dump() for part in self._parts]} if self._parts else {}
+        return totals | strata
 
     def _load(self, totals: dict[str, Any]) -> None:
         loaded = load_totals(totals, self.num_classes, per_image=self.per_image)
@@ -176,20 +210,35 @@ class MatrixCounts(Accumulator):
             if not np.array_equal(self.state, loaded.state) or self._outside != loaded.outside:
                 raise ValueError("the images do not add up to the state")
         check_pairs_in_state(loaded, self._ignored)
+        self._load_parts(totals.get("strata", []), loaded.state)
         self._state, self._outside = loaded.state, loaded.outside
 
+    def _load_parts(self, saved: Sequence[dict[str, Any]], state: Int64) -> None:
+        """Load the counts of strata, which together are no more than those of all pixels."""
+        for part, totals in zip(self._parts, saved, strict=True):
+            part._load(totals)
+        if self._parts and (sum(part.state for part in self._parts) > state).any():
+            raise ValueError("strata have more pixels than the state")
+
     def _merge(self, other: MatrixCounts) -> None:
+        """Add the counts of a matrix, and of each of its strata."""
+        parts = tuple(part.copy() for part in self._parts)
+        for part, added in zip(parts, other._parts, strict=True):
+            part._merge(added)
+        self._merge_all(other, parts)
+
+    def _merge_all(self, other: MatrixCounts, parts: tuple[Any, ...]) -> None:
         filled = [cm for cm in (self, other) if cm.pixels or cm._images]
         if len({(bool(cm._images), cm._images.has_ids) for cm in filled}) > 1:
             raise ValueError("ids must be given for all images or for none")
         added = other._images
         if self._images.has_ids and any(self._images.find(name) is not None for name in added.ids):
-            self._add_images(list(added))
+            self._add_images(list(added), parts)
             return
         images = added
         if self._images and added:
             images = self._images.extended_by(added.packed(), added.ids)
-        self._commit(other.state, other._outside, images if added else self._images)
+        self._commit(other.state, other._outside, images if added else self._images, parts)
 
     # Adding counts
 
@@ -213,15 +262,25 @@ class MatrixCounts(Accumulator):
         refused = self.invalid_target == "raise", self.invalid_preds == "raise"
         return DeviceCounts(self.num_classes, self._ignored, refused)
 
-    def _add_images(self, images: Sequence[ImageCounts]) -> None:
+    def _add_images(
+        self, images: Sequence[ImageCounts], parts: tuple[Any, ...] | None = None
+    ) -> None:
         """Add images; on an error none is added. Images with an id are added once."""
         if check_ids((*self._images[:1], *images)):
             images = without_repetitions(images, self._images, self.duplicates)
-        self._commit(*sum_images(images, self.num_classes), self._images.extended(images))
+        self._commit(*sum_images(images, self.num_classes), self._images.extended(images), parts)
 
-    def _commit(self, counts: Int64, outside: LabelPairs, images: ImageTable) -> None:
-        """Add counts, and set the images; a Ctrl-C leaves all of it or nothing."""
+    def _commit(
+        self,
+        counts: Int64,
+        outside: LabelPairs,
+        images: ImageTable,
+        parts: tuple[Any, ...] | None = None,
+    ) -> None:
+        """Add counts, and set images and strata; a Ctrl-C leaves all of it or nothing."""
         new = {"_state": checked_add(self._state, counts), "_images": images}
+        if parts is not None:
+            new["_parts"] = parts
         if outside:
             new["_outside"] = dict(self._outside)
             add_pairs(new["_outside"], outside)

@@ -11,8 +11,11 @@ import numpy as np
 from segpost._core.equality import compare_by_value
 from segpost.metrics.conventions import MetricConvention, table_with_convention
 from segpost.metrics.counts import ClassCounts, ImageCounts
+from segpost.metrics.image_sums import ImageColumns
+from segpost.metrics.image_table import ImageTable, PackedImages
 from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
 from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
+from segpost.metrics.resampling import draw_repeats
 from segpost.render.notebook import format_compact_table, format_result
 from segpost.render.tables import Table, format_score
 from segpost.render.text import as_printable
@@ -45,22 +48,14 @@ class ImageScores(NamedTuple):
         """Compute the scores of every image from its counts."""
         policy = convention.policy
         ignored = np.isin(np.arange(classes), ignored_classes)
-        columns = np.zeros((3, len(images), classes), np.int64)
-        for i, image in enumerate(images):
-            state = image.state(classes)
-            table = table_with_convention(state, image.outside, convention, ignored_classes)
-            columns[:, i] = ClassCounts.from_table(table)
-        counts = ClassCounts(*columns)
+        counts = _count_classes(images, convention, ignored_classes, classes)
         iou, counted = iou_with_policy(counts, policy, ignored)
-        miou = [
-            mean_of(row[used], strict=policy.is_strict)
-            for row, used in zip(iou, counted & is_averaged(policy, classes), strict=True)
-        ]
+        used = counted & is_averaged(policy, classes)
         return cls(
-            ids=tuple(i if image.id is None else image.id for i, image in enumerate(images)),
+            ids=_ids_of(images),
             class_counts=counts,
             iou=np.where(counted, iou, np.nan),
-            miou=np.array(miou, np.float64),
+            miou=_means_of_rows(iou, used, strict=policy.is_strict),
             pixel_accuracy=ratio(counts.true_positives.sum(axis=1), counts.support.sum(axis=1)),
             policy=policy,
             ignored=ignored,
@@ -147,30 +142,76 @@ class ImageScores(NamedTuple):
             raise ValueError(f"level must be between 0 and 1, got {level}")
         if samples < 1:
             raise ValueError(f"samples must be at least 1, got {samples}")
-        images = len(self.ids)
-        rng = np.random.default_rng(seed)
-        means = [
-            self._miou_of(rng.integers(0, images, images)) for _ in range(samples if images else 0)
-        ]
-        known = np.array(means)[~np.isnan(means)]
+        means = []
+        columns = self.columns()
+        for repeats in draw_repeats(len(self.ids), samples, seed) if self.ids else ():
+            means.append(columns.scores(repeats @ columns.values)[:, 0])
+        known = np.concatenate(means) if means else np.empty(0)
+        known = known[~np.isnan(known)]
         if not known.size:
             return float("nan"), float("nan")
         low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
         return float(low), float(high)
 
-    def _miou_of(self, indices: Int64) -> float:
-        """Compute the mIoU of a data set of these images, which may repeat, by the same policy."""
-        policy = self.policy
-        averaged = is_averaged(policy, len(self.ignored))
-        if policy.mean == "image":
-            return mean_of(self.miou[indices])
-        if policy.mean == "class_image":
-            used = averaged & (~self.ignored | (policy.ignored_class == "keep"))
-            return mean_of(self._class_means(self.iou[indices])[used], strict=policy.is_strict)
-        repeats = np.bincount(indices, minlength=len(self.ids))
-        counts = ClassCounts(*(repeats @ part for part in self.class_counts))
-        iou, counted = iou_with_policy(counts, policy, self.ignored)
-        return mean_of(iou[counted & averaged], strict=policy.is_strict)
+    def columns(self) -> ImageColumns:
+        """Return columns whose sums over the images of a data set give its scores."""
+        counts, policy = self.class_counts, self.policy
+        return ImageColumns.of_images(counts, self.iou, self.miou, policy, self.ignored)
+
+
+def _ids_of(images: Sequence[ImageCounts]) -> tuple[str | int, ...]:
+    """Return the id of every image, its number where it has none."""
+    if isinstance(images, ImageTable):
+        return tuple(images.ids) or tuple(range(len(images)))
+    return tuple(i if image.id is None else image.id for i, image in enumerate(images))
+
+
+def _count_classes(
+    images: Sequence[ImageCounts],
+    convention: MetricConvention,
+    ignored_classes: Sequence[int],
+    classes: int,
+) -> ClassCounts:
+    """Return the (N, C) counts of images by a convention."""
+    if isinstance(images, ImageTable) and convention.remap is None:
+        return _count_packed(images.packed(), convention, classes)
+    columns = np.zeros((3, len(images), classes), np.int64)
+    for i, image in enumerate(images):
+        state = image.state(classes)
+        table = table_with_convention(state, image.outside, convention, ignored_classes)
+        columns[:, i] = ClassCounts.from_table(table)
+    return ClassCounts(*columns)
+
+
+def _count_packed(packed: PackedImages, convention: MetricConvention, classes: int) -> ClassCounts:
+    """Return the (N, C) counts of images by a convention that moves no label pairs."""
+    images = len(packed.lengths)
+    first = np.repeat(np.arange(images) * classes, packed.lengths)
+    target, pred = np.divmod(packed.cells.astype(np.int64), classes + 1)
+    is_counted = target < classes
+    if convention.policy.invalid_preds == "drop":
+        is_counted &= pred < classes
+
+    def sum_by(label: Int64, used: Mask) -> Int64:
+        sums = np.zeros(images * classes, np.int64)
+        np.add.at(sums, (first + label)[used], packed.counts[used].astype(np.int64))
+        return sums.reshape(images, classes)
+
+    return ClassCounts(
+        sum_by(target, is_counted & (target == pred)),
+        sum_by(target, is_counted),
+        sum_by(pred, is_counted & (pred < classes)),
+    )
+
+
+def _means_of_rows(values: Float64, used: Mask, *, strict: bool) -> Float64:
+    """Average the used values of each row exactly as `mean_of` does of one row."""
+    mask = used if strict else used & ~np.isnan(values)
+    counts, means = mask.sum(axis=1), np.full(len(values), np.nan)
+    for count in np.unique(counts[counts > 0]).tolist():
+        rows = counts == count
+        means[rows] = values[rows][mask[rows]].reshape(-1, count).mean(axis=1)
+    return means
 
 
 def quantile_table(images: ImageScores) -> Table:

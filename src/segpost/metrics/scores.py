@@ -52,17 +52,20 @@ class Scores(ScoreValues):
     def __hash__(self) -> int:
         return hash((self.snapshot.state.tobytes(), self.convention.name))
 
-    def to_text(self) -> str:
-        """Return the report for a terminal."""
-        return formats.text(self)
+    def to_text(self, *, percent: bool = False) -> str:
+        """Return the report for a terminal; with `percent` its scores are percentages."""
+        return formats.text(self, percent=percent)
 
-    def to_markdown(self) -> str:
-        """Return summary and classes as Markdown tables."""
-        return formats.markdown(self)
+    def to_markdown(self, *, percent: bool = False) -> str:
+        """Return summary and classes as Markdown tables; `percent` as in `to_text`."""
+        return formats.markdown(self, percent=percent)
 
-    def to_latex(self) -> str:
-        """Return summary and classes as LaTeX tables; they need the package booktabs."""
-        return formats.latex(self)
+    def to_latex(self, *, percent: bool = False) -> str:
+        """Return summary and classes as LaTeX tables; `percent` as in `to_text`.
+
+        They need the package booktabs.
+        """
+        return formats.latex(self, percent=percent)
 
     def to_csv(self) -> str:
         """Return one line of CSV for each class."""

@@ -11,6 +11,7 @@ import numpy as np
 from segpost._core import arguments
 from segpost.metrics.conventions import MetricConvention, table_with_convention
 from segpost.metrics.counts import ClassCounts, CountSnapshot, CountTable
+from segpost.metrics.groups import list_groups
 from segpost.metrics.per_image import ImageScores
 from segpost.metrics.policy import AveragingPolicy, iou_with_policy, is_averaged
 from segpost.metrics.ratios import Float64, Int64, Mask, mean_of, ratio
@@ -262,23 +263,33 @@ class ScoreValues:
     def category_iou(self) -> dict[str, float]:
         """IoU of every group; confusions inside a group count as right.
 
+        A group in another one has both names, as in "vehicle/large".
         Ignored classes belong to their groups only with ``ignored_class="keep"``.
         """
         if self.snapshot.groups is None:
             raise ValueError("category_iou needs groups= when the ConfusionMatrix is made")
         result = {}
         excluded = self.ignored & (self.policy.ignored_class == "exclude")
-        for name, members in self.snapshot.groups.items():
-            classes = [c for c in members if not excluded[c]]
+        for group in list_groups(self.snapshot.groups):
+            classes = [c for c in group.members if not excluded[c]]
             inside = self.matrix[np.ix_(classes, classes)].sum()
             both = (self.class_counts.support + self.class_counts.predicted)[classes].sum()
-            result[name] = float(ratio(inside, both - inside))
+            result[group.name] = float(ratio(inside, both - inside))
         return result
 
     @cached_property
     def mean_category_iou(self) -> float:
-        """Mean of `category_iou` over the groups that occur."""
-        return mean_of(list(self.category_iou.values()))
+        """Mean of `category_iou` over the groups that occur, of a tree those in no other."""
+        return self.level_means[0] if self.level_means else math.nan
+
+    @cached_property
+    def level_means(self) -> tuple[float, ...]:
+        """Mean of `category_iou` over the groups of every level of a tree, from the top."""
+        levels: list[list[float]] = []
+        for group in list_groups(self.snapshot.groups or {}):
+            levels += [[] for _ in range(group.level + 1 - len(levels))]
+            levels[group.level].append(self.category_iou[group.name])
+        return tuple(map(mean_of, levels))
 
     def top_confusions(self, count: int = 10) -> list[Confused]:
         """Return the most frequent confusions; predictions of no class are "(none)"."""

@@ -42,12 +42,44 @@ class Table(NamedTuple):
     summed: bool = False
 
 
+class ScoreText(str):
+    """A score as a cell of a table, which keeps its value, so that percent can be made of it."""
+
+    value: float
+    sign: str
+
+
 Part = str | Table  # a report is a sequence of paragraphs and tables
 
 
-def format_score(value: float, digits: int = 4) -> str:
-    """Return a score with a fixed number of decimals, or a dash for NaN."""
-    return "-" if value != value else f"{value:.{digits}f}"
+def format_score(value: float, digits: int = 4, *, sign: bool = False) -> ScoreText:
+    """Return a score with a fixed number of decimals, or a dash for NaN.
+
+    With `sign` it is a difference, which always has its sign.
+    """
+    plus = "+" if sign else ""
+    text = ScoreText("-" if value != value else f"{value:{plus}.{digits}f}")
+    text.value, text.sign = value, plus
+    return text
+
+
+def format_percent(value: float, digits: int = 2, sign: str = "") -> str:
+    """Return a score in percent without the percent sign, or a dash for NaN."""
+    return "-" if value != value else f"{100 * value:{sign}.{digits}f}"
+
+
+def in_percent(part: Part) -> Part:
+    """Return a part of a report with the scores of a table in percent."""
+    if isinstance(part, str):
+        return part
+    rows = [
+        tuple(
+            format_percent(cell.value, sign=cell.sign) if isinstance(cell, ScoreText) else cell
+            for cell in row
+        )
+        for row in part.rows
+    ]
+    return part._replace(rows=rows)
 
 
 def format_share(value: float) -> str:

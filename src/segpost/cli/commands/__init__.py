@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "label maps and images of saved logits",
     "raster": "a GeoTIFF of labels from the logits of many windows",
     "evaluate": "mIoU and every other score of saved predictions",
+    "compare": "what a run gained and lost against another, with intervals",
     "plan": "list the images of an evaluation in shards, for many processes and machines",
     "count": "count the shards of a plan",
     "status": "which shards of a plan are counted",

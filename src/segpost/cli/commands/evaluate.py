@@ -15,6 +15,7 @@ from segpost.cli.evaluation.arguments import (
 )
 from segpost.cli.evaluation.outputs import check_outputs
 from segpost.cli.evaluation.reporting import MAX_LISTED, report
+from segpost.cli.gates import gates_from
 from segpost.cli.messages import format_error
 from segpost.cli.options import file_path
 from segpost.cli.parser import CommandParser, format_epilog
@@ -28,6 +29,7 @@ from segpost.files.images import limit_pixels
 EXAMPLES = (
     "segpost evaluate predictions targets --palette voc --json scores.json",
     "segpost evaluate predictions targets --palette voc --run counts --json scores.json",
+    "segpost evaluate predictions targets --palette voc --json scores.json --fail-under miou=0.7",
 )
 
 
@@ -42,7 +44,8 @@ def declare(parser: CommandParser) -> None:
     )
     parser.epilog = format_epilog(
         EXAMPLES,
-        "A file that fails is reported, the others go on, and the exit status is 1.",
+        "A file that fails is reported, the others go on, and the exit status is 1. It is "
+        "3 where a gate is missed; all files are written then, too.",
     )
     add_arguments(parser)
     add = parser.add_argument_group("a run that can be resumed").add_argument
@@ -64,17 +67,18 @@ def run(arguments: argparse.Namespace) -> int:
         importlib.import_module("matplotlib.figure")
     outputs = check_outputs(arguments, input_files(arguments))
     job = evaluation_from(arguments)
+    gates = gates_from(arguments, job.counter.empty_counts().cm)
     if arguments.run is not None:
         from segpost.cli.commands import count, merge  # they take time, and are needed here only
 
         plan = job.plan(arguments.run, arguments.shard_images)
         count.count_missing(plan, arguments.jobs, arguments.quiet)
-        return merge.report_run(plan, outputs, arguments)
+        return merge.report_run(plan, outputs, gates, arguments)
     pairing = job.pairing()
     with limit_pixels(arguments.max_pixels):
         outcome = _count(job, pairing, arguments)
     sources = {"preds": arguments.preds, "targets": arguments.targets}
-    return report(outcome, job.counter.reader, sources, job.facts(), outputs, arguments)
+    return report(outcome, job.counter.reader, sources, job.facts(), outputs, gates, arguments)
 
 
 def _count(job: Evaluation, pairing: Pairing, arguments: argparse.Namespace) -> Outcome:

@@ -11,6 +11,7 @@ from segpost._core.text import ErrorText
 from segpost.cli.evaluation.arguments import add_outputs, add_scoring
 from segpost.cli.evaluation.outputs import check_outputs
 from segpost.cli.evaluation.reporting import MAX_LISTED, report
+from segpost.cli.gates import Gates, gates_from
 from segpost.cli.messages import format_error
 from segpost.cli.options import file_path
 from segpost.cli.parser import CommandParser, format_epilog
@@ -48,10 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         importlib.import_module("matplotlib.figure")
     plan = Plan.read(arguments.run)
-    return report_run(plan, check_outputs(arguments, [*plan.roots(), *plan.files()]), arguments)
+    outputs = check_outputs(arguments, [*plan.roots(), *plan.files(), arguments.baseline])
+    gates = gates_from(arguments, plan.counter.empty_counts().cm)
+    return report_run(plan, outputs, gates, arguments)
 
 
-def report_run(plan: Plan, outputs: Mapping[str, Path], arguments: argparse.Namespace) -> int:
+def report_run(
+    plan: Plan, outputs: Mapping[str, Path], gates: Gates, arguments: argparse.Namespace
+) -> int:
     """Merge the shards of a plan, and report them.
 
     Parameters
@@ -60,6 +65,8 @@ def report_run(plan: Plan, outputs: Mapping[str, Path], arguments: argparse.Name
         The plan.
     outputs : mapping of str to Path
         What `check_outputs` returned.
+    gates : Gates
+        What the scores must keep.
     arguments : argparse.Namespace
         The arguments of `add_scoring` and `add_outputs`.
 
@@ -76,7 +83,7 @@ def report_run(plan: Plan, outputs: Mapping[str, Path], arguments: argparse.Name
     outcome = Outcome(cm, done.coverage.failed, plan.pairing(), done.measures, done.coverage)
     sources = {name: Path(root) for name, root in plan.head["roots"].items()}
     reader = plan.counter.reader
-    return report(outcome, reader, sources, plan.head["facts"], outputs, arguments)
+    return report(outcome, reader, sources, plan.head["facts"], outputs, gates, arguments)
 
 
 def _print_failed(done: Evaluated) -> None:

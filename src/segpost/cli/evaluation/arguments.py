@@ -9,6 +9,7 @@ from pathlib import Path
 
 from segpost import Evaluation
 from segpost._core.sampling import GRIDS
+from segpost.cli.gates import add_gates
 from segpost.cli.options import (
     PALETTES,
     file_path,
@@ -91,7 +92,7 @@ def evaluation_from(arguments: argparse.Namespace) -> Evaluation:
 def input_files(arguments: argparse.Namespace) -> list[Path]:
     """Return the files and folders that the arguments of an evaluation name."""
     names = ("preds", "targets", "instances", "class_names", "map", "groups", "things", "images")
-    values = (getattr(arguments, name) for name in names)
+    values = (getattr(arguments, name) for name in (*names, "baseline"))
     return [Path(value) for value in values if value is not None]
 
 
@@ -181,6 +182,7 @@ def add_scoring(parser: argparse.ArgumentParser) -> None:
         help="classes, by number or name, that are left out of means, such as the background",
     )
     add("--compare", action="store_true", help="add the score of each of those conventions")
+    add_gates(parser, has_baseline=False)
 
 
 def _add_measures(parser: argparse.ArgumentParser) -> None:
@@ -247,6 +249,12 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     add("--csv", type=file_path, metavar="FILE", help="a line a class")
     add("--per-image", type=file_path, metavar="FILE", help="CSV, a line an image")
     add("--markdown", type=file_path, metavar="FILE", help="the report in Markdown")
+    add("--latex", type=file_path, metavar="FILE", help="the report in LaTeX, for booktabs")
+    add(
+        "--percent",
+        action="store_true",
+        help="scores as percentages on the terminal, in Markdown and LaTeX",
+    )
     add("--html", type=file_path, metavar="FILE", help="the report with images, in one file")
     add(
         "--worst",

@@ -11,6 +11,7 @@ from typing import Any
 from segpost import Scores
 from segpost._core.text import ErrorText, display_path
 from segpost.cli.evaluation.subject import Subject
+from segpost.cli.junit import format_junit
 from segpost.cli.messages import describe_cli_error, format_error
 from segpost.cli.output import check_stdout, is_stdout, refuse_inputs, write_output
 from segpost.evaluation.outcome import Outcome
@@ -18,11 +19,22 @@ from segpost.evaluation.reading import PairReader
 from segpost.evaluation.spacings import Spacing, read_spacings
 from segpost.evaluation.summaries import ignored_pixels, image_pixels
 from segpost.files.writing import check_writable
+from segpost.metrics.gates import GateResult
 from segpost.metrics.report import documents, formats
 from segpost.render.text import escape_csv
 
-OUTPUTS = ("json", "csv", "per_image", "markdown", "html", "cityscapes_json", "state")
-WITHOUT_SCORES = ("json", "state")  # outputs that need no scores
+OUTPUTS = (
+    "json",
+    "csv",
+    "per_image",
+    "markdown",
+    "latex",
+    "html",
+    "cityscapes_json",
+    "state",
+    "junit",
+)
+WITHOUT_SCORES = ("json", "state", "junit")  # outputs that need no scores
 
 
 def check_outputs(arguments: argparse.Namespace, sources: Iterable[Path]) -> dict[str, Path]:
@@ -75,6 +87,7 @@ def file_content(
     scores: Scores | None,
     reader: PairReader,
     subject: Subject,
+    results: Sequence[GateResult],
     arguments: argparse.Namespace,
 ) -> Callable[[], str | Iterable[str]] | None:
     """Return a function that makes an output, a text or its pieces; None where it needs scores.
@@ -91,6 +104,8 @@ def file_content(
         Reads the images of the HTML report.
     subject : Subject
         What the HTML report is about.
+    results : sequence of GateResult
+        What the scores say of the gates.
     arguments : argparse.Namespace
         The arguments of the command.
     """
@@ -99,12 +114,15 @@ def file_content(
         return lambda: _format_json(outcome, scores)
     if name == "state" and outcome.has_scores(arguments.allow_partial):
         return outcome.state_pieces
+    if name == "junit":
+        return lambda: format_junit("segpost evaluate", results)
     if scores is None:
         return None
     contents: dict[str, Callable[[], str | Iterable[str]]] = {
         "csv": scores.to_csv,
         "per_image": lambda: _format_per_image(scores, outcome),
-        "markdown": lambda: _format_markdown(scores, notes, outcome, arguments.compare),
+        "markdown": lambda: _format_markdown(scores, notes, outcome, arguments),
+        "latex": lambda: formats.latex(scores, notes, outcome.measures, percent=arguments.percent),
         "html": lambda: _format_html(scores, subject, reader),
         "cityscapes_json": lambda: documents.cityscapes_json(scores, outcome.measures),
     }
@@ -192,8 +210,10 @@ def _format_html(scores: Scores, subject: Subject, reader: PairReader) -> str:
     return format_evaluation(scores, subject, reader)
 
 
-def _format_markdown(scores: Scores, notes: list[str], outcome: Outcome, compare: bool) -> str:
-    text = formats.markdown(scores, notes, outcome.measures)
-    if compare:
+def _format_markdown(
+    scores: Scores, notes: list[str], outcome: Outcome, arguments: argparse.Namespace
+) -> str:
+    text = formats.markdown(scores, notes, outcome.measures, percent=arguments.percent)
+    if arguments.compare:
         text += f"\n### Dialects\n\n{outcome.cm.compare_dialects().to_markdown()}"
     return text

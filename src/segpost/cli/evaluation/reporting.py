@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from segpost import Scores
+from segpost import ConfusionMatrix, Scores
 from segpost._core.text import MAX_NAMES, display_path
 from segpost.cli.evaluation.outputs import WITHOUT_SCORES, file_content, write_or_describe
 from segpost.cli.evaluation.subject import Subject
+from segpost.cli.gates import MISSED, Gates, describe_other_images, print_missed
 from segpost.cli.output import is_stdout, print_text
 from segpost.cli.progress import print_error
 from segpost.evaluation.outcome import Outcome
@@ -17,6 +18,7 @@ from segpost.evaluation.reading import PairReader
 from segpost.files.images import limit_pixels
 from segpost.files.tensors import LOGITS_SUFFIXES
 from segpost.metrics.dialects import DialectError
+from segpost.metrics.gates import GateResult
 from segpost.metrics.report import formats
 
 MAX_LISTED = 1 + MAX_NAMES  # failures that are named
@@ -29,6 +31,7 @@ def report(
     sources: Mapping[str, Path],
     facts: Mapping[str, str],
     outputs: Mapping[str, Path],
+    gates: Gates,
     arguments: argparse.Namespace,
 ) -> int:
     """Print the report, write the files that the arguments name, and return the exit status.
@@ -45,30 +48,40 @@ def report(
         Options that the scores depend on.
     outputs : mapping of str to Path
         What `check_outputs` returned.
+    gates : Gates
+        What the scores must keep.
     arguments : argparse.Namespace
         The arguments of `add_scoring` and `add_outputs`.
     """
     is_reported = not arguments.quiet and not any(map(is_stdout, outputs.values()))
     with limit_pixels(reader.options.max_pixels):
         scores, reason = _compute_scores(outcome, arguments)
+        results = _check_gates(gates, scores, outcome, arguments)
         subject = _subject(outcome, reader, sources, facts, arguments)
         problems = []
         for name, path in outputs.items():
-            content = file_content(name, outcome, scores, reader, subject, arguments)
+            content = file_content(name, outcome, scores, reader, subject, results, arguments)
             if content is not None and (problem := write_or_describe(path, content)):
                 problems.append(problem)
     if scores is None:
         left = [display_path(path) for name, path in outputs.items() if name not in WITHOUT_SCORES]
         print_error(reason + (f"; not written: {', '.join(left)}" if left else ""))
     elif is_reported:
-        print_text(formats.text(scores, outcome.notes(), outcome.measures))
+        print_text(
+            formats.text(scores, outcome.notes(), outcome.measures, percent=arguments.percent)
+        )
     if arguments.compare and is_reported and outcome.has_scores(arguments.allow_partial):
         print_text(f"\n{outcome.cm.compare_dialects()}")
     for problem in problems:
         print_error(problem)
-    if (outcome.failed or not outcome.has_all_shards) and not problems:
+    is_missed = scores is not None and print_missed(results, arguments.annotate)
+    if problems:
+        return 2
+    if is_missed:
+        return MISSED
+    if outcome.failed or not outcome.has_all_shards:
         return 1
-    return 2 if problems or scores is None else 0
+    return 2 if scores is None else 0
 
 
 def _compute_scores(outcome: Outcome, arguments: argparse.Namespace) -> tuple[Scores | None, str]:
@@ -82,10 +95,27 @@ def _compute_scores(outcome: Outcome, arguments: argparse.Namespace) -> tuple[Sc
             hint = f"; --allow-partial gives those of the {rest}" if rest else ""
         return None, f"{what}, so there are no scores{hint}"
     try:
-        exclude = [int(name) if name.isdecimal() else name for name in arguments.exclude]
-        return outcome.cm.compute(arguments.dialect, exclude=exclude), ""
+        return _scores_of(outcome.cm, arguments), ""
     except DialectError as error:
         return None, f"no scores of {error}; --compare shows who says what"
+
+
+def _scores_of(cm: ConfusionMatrix, arguments: argparse.Namespace) -> Scores:
+    """Return the scores of a matrix by the convention that the arguments choose."""
+    exclude = [int(name) if name.isdecimal() else name for name in arguments.exclude]
+    return cm.compute(arguments.dialect, exclude=exclude)
+
+
+def _check_gates(
+    gates: Gates, scores: Scores | None, outcome: Outcome, arguments: argparse.Namespace
+) -> list[GateResult]:
+    """Return what the scores say of the gates, and warn of a baseline of other images."""
+    if scores is None or gates.baseline is None:
+        return gates.results(scores, None)
+    warning = describe_other_images(gates.baseline, outcome.cm)
+    if warning:
+        print_error(warning)
+    return gates.results(scores, _scores_of(gates.baseline, arguments))
 
 
 def _subject(

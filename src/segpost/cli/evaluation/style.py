@@ -52,8 +52,9 @@ ul.notes li { margin: 4px 0; }
 # The button of a column sorts the rows of the table, and reverses them when pressed again. Numbers
 # begin with the largest, words with the first.
 SCRIPT = """
-document.querySelectorAll('.sortable th').forEach((head, column) => {
-  head.querySelector('button').onclick = () => {
+document.querySelectorAll('.sortable th button').forEach(button => {
+  const head = button.closest('th'), column = head.cellIndex;
+  button.onclick = () => {
     const body = head.closest('table').tBodies[0];
     const isNumber = body.rows[0] && body.rows[0].cells[column].dataset.value !== undefined;
     const cell = row => row.cells[column];

@@ -13,7 +13,7 @@ from segpost import ConfusionMatrix, Scores, diagnose
 from segpost._core.arrays import Array
 from segpost._core.text import FILE_ERRORS
 from segpost.cli.messages import describe_cli_error, format_error
-from segpost.evaluation.label_maps import resize_nearest
+from segpost.cli.pictures import caption, embed_image_file, embed_labels, invalid_color
 from segpost.evaluation.pairing import Pair, find_images
 from segpost.evaluation.reading import PairError, PairReader
 from segpost.evaluation.summaries import (
@@ -22,20 +22,15 @@ from segpost.evaluation.summaries import (
     has_ignored_pixels,
     worst_images,
 )
-from segpost.files.images import read_image
-from segpost.files.nifti import is_nifti, read_nifti
-from segpost.pipeline.volume_slices import GrayVolume
 from segpost.render.findings import STYLE as FINDING_STYLE
 from segpost.render.findings import format_html
-from segpost.render.html import embed_picture, format_figure
+from segpost.render.html import format_figure
 from segpost.render.tables import format_score, format_share
 from segpost.render.text import escape_html
 
-MAX_SIDE = 960  # pixels of an image in the report
 MAX_DESCRIBED = 4  # classes, for a reader who cannot see an image
 IGNORED_COLOR = (224, 224, 192)
 WRONG_COLOR = (229, 72, 77)
-INVALID_COLORS = ((255, 0, 255), (0, 255, 0), (0, 255, 255), (255, 255, 0), (255, 255, 255))
 # Color and opacity of pixels that are right, wrong and ignored.
 DIFFERENCES = (((0, 0, 0), 0), (WRONG_COLOR, 255), (IGNORED_COLOR, 200))
 
@@ -87,7 +82,7 @@ def _legend(
     if has_ignored_pixels(cm):
         entries.append(("void", IGNORED_COLOR))
     if scores.invalid_preds:
-        entries.append(("predicted, but no class", _invalid_color(colors)))
+        entries.append(("predicted, but no class", invalid_color(colors)))
     for name, (red, green, blue) in entries:
         yield (
             f'<span><span class="swatch" style="background:rgb({red},{green},{blue})"></span>'
@@ -102,9 +97,9 @@ def _card(image: WorstImage, scores: Scores, reader: PairReader, image_path: Pat
         panels = "".join(_panels(image.pair, reader, image_path))
         findings = _findings(image.pair, reader)
     except PairError as error:  # the files could be read before
-        panels = _caption(format_error(error.text))
+        panels = caption(format_error(error.text))
     except FILE_ERRORS as error:
-        panels = _caption(describe_cli_error(error))
+        panels = caption(describe_cli_error(error))
     facts = [
         f"mIoU {format_score(image.miou)}",
         f"pixel accuracy {format_score(image.pixel_accuracy)}",
@@ -145,26 +140,26 @@ def _panels(pair: Pair, reader: PairReader, image_path: Path | None) -> Iterator
     preds, target, z, where = _shown_labels(pair, reader)
     if image_path is not None:
         try:
-            source = _embed_image_file(image_path, z)
+            source = embed_image_file(image_path, z)
             title = f"image{where}"
             yield format_figure(source, title, "photo", description=f"image {pair.id}{where}")
         except FILE_ERRORS as error:
-            yield _caption(describe_cli_error(error, image_path.name))
+            yield caption(describe_cli_error(error, image_path.name))
     num_classes, colors = reader.classes.num_classes, reader.classes.colors
     is_ignored = np.isin(target, reader.classes.ignore_index)
     target_rows = np.where(is_ignored, num_classes, target)
     pred_rows = np.where((preds >= 0) & (preds < num_classes), preds, num_classes + 1)
-    table = np.concatenate([colors, [IGNORED_COLOR], [_invalid_color(colors)]]).astype(np.uint8)
+    table = np.concatenate([colors, [IGNORED_COLOR], [invalid_color(colors)]]).astype(np.uint8)
     names = (*(reader.classes.names or map(str, range(num_classes))), "void", "no class")
     for title, rows in (("target", target_rows), ("prediction", pred_rows)):
         description = f"{title} of {pair.id}: {_describe_classes(rows, names)}"
-        yield format_figure(_embed_labels(rows, table), title + where, description=description)
+        yield format_figure(embed_labels(rows, table), title + where, description=description)
     differences = np.where(is_ignored, 2, (pred_rows != target_rows).astype(np.intp))
     table = np.array([color for color, _ in DIFFERENCES], np.uint8)
     opacity = bytes(alpha for _, alpha in DIFFERENCES)
     share = format_share(float((differences == 1).sum()) / max(int((~is_ignored).sum()), 1))
     yield format_figure(
-        _embed_labels(differences, table, opacity),
+        embed_labels(differences, table, opacity),
         "where they differ",
         description=f"where they differ in {pair.id}: {share} of the pixels that count",
     )
@@ -204,48 +199,3 @@ def _describe_classes(rows: Array, names: Sequence[str]) -> str:
     counts = np.bincount(rows.reshape(-1), minlength=len(names))
     order = [int(row) for row in np.argsort(-counts, kind="stable")[:MAX_DESCRIBED] if counts[row]]
     return ", ".join(f"{names[row]} {format_share(counts[row] / rows.size)}" for row in order)
-
-
-def _caption(text: str) -> str:
-    """Return a text in the place of an image."""
-    return f"<figure><figcaption>{escape_html(text)}</figcaption></figure>"
-
-
-def _invalid_color(colors: npt.NDArray[np.uint8]) -> tuple[int, int, int]:
-    """Return the color of invalid predictions: the one that is least like any class's."""
-    distances = np.array(INVALID_COLORS)[:, None] - colors.astype(np.int64)
-    return INVALID_COLORS[int((distances**2).sum(axis=2).min(axis=1).argmax())]
-
-
-def _embed_labels(labels: Array, table: npt.NDArray[np.uint8], opacity: bytes | None = None) -> str:
-    """Return labels as the URL of a PNG of at most `MAX_SIDE`, which is never interpolated."""
-    from PIL import Image
-
-    height, width = labels.shape
-    if max(height, width) > MAX_SIDE:
-        scale = MAX_SIDE / max(height, width)
-        size = max(1, round(height * scale)), max(1, round(width * scale))
-        labels = resize_nearest(labels, size)
-    if len(table) > 256:
-        image = Image.fromarray(table[labels])
-    else:
-        image = Image.fromarray(labels.astype(np.uint8))
-        image.putpalette(table.tobytes())
-    options = {} if opacity is None else {"transparency": opacity}
-    return embed_picture(image, "png", **options)
-
-
-def _embed_image_file(path: Path, z: int | None) -> str:
-    """Return an image file, or a slice of a volume, as the URL of a JPEG of at most `MAX_SIDE`."""
-    from PIL import Image
-
-    if is_nifti(path):
-        values = read_nifti(path)
-        volume = values.reshape(-1, *values.shape[-3:])[0]
-        if z is None or z >= len(volume):
-            raise ValueError(f"it is a volume of {len(volume)} slices, not that of the labels")
-        image = Image.fromarray(GrayVolume.of(volume).plane(0, z))
-    else:
-        image = Image.fromarray(read_image(path))
-    image.thumbnail((MAX_SIDE, MAX_SIDE))
-    return embed_picture(image, "jpeg", quality=85)

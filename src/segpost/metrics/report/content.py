@@ -13,7 +13,14 @@ from segpost.metrics.per_image import quantile_table
 from segpost.metrics.ratios import Mask
 from segpost.metrics.report import measures as report_measures
 from segpost.metrics.values import ScoreValues
-from segpost.render.tables import Part, Table, format_score, format_share
+from segpost.render.tables import (
+    Part,
+    Table,
+    format_percent,
+    format_score,
+    format_share,
+    in_percent,
+)
 from segpost.render.text import as_printable
 
 MAX_WORST_IMAGES = 5
@@ -24,6 +31,7 @@ BOOTSTRAP_SAMPLES = 1000  # data sets drawn for the interval
 MIN_BOOTSTRAP_SAMPLES = 100
 MAX_BOOTSTRAP_CELLS = 100_000_000  # summed for the interval; beyond, fewer data sets are drawn
 
+PERCENT = "Scores are percentages."
 LEFT_OUT = {
     "ignored": "an ignored value",
     "absent": "in neither map",
@@ -42,8 +50,19 @@ SUMMARY = {
 }
 
 
-def parts(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> list[Part]:
-    """Return the paragraphs and tables of the report in their order."""
+def parts(
+    scores: ScoreValues, measures: Sequence[Accumulator] = (), *, percent: bool = False
+) -> list[Part]:
+    """Return the paragraphs and tables of the report in their order.
+
+    Parameters
+    ----------
+    scores : ScoreValues
+    measures : sequence of Accumulator
+        Their tables are part of the report.
+    percent : bool
+        Give scores in percent.
+    """
     content: list[Part] = [summary_table(scores), *sentences(scores), class_table(scores)]
     if scores.snapshot.groups is not None:
         content.append(category_table(scores))
@@ -52,8 +71,10 @@ def parts(scores: ScoreValues, measures: Sequence[Accumulator] = ()) -> list[Par
     if confusions.rows:
         content.append(confusions)
     if has_images(scores):
-        content += image_parts(scores)
-    return content
+        content += image_parts(scores, percent=percent)
+    if not percent:
+        return content
+    return [in_percent(content[0]), PERCENT, *map(in_percent, content[1:])]
 
 
 def summary_table(scores: ScoreValues) -> Table:
@@ -151,6 +172,11 @@ def category_table(scores: ScoreValues) -> Table:
     rows: list[tuple[str, ...]] = [
         (as_printable(name), format_score(value)) for name, value in scores.category_iou.items()
     ]
+    if len(scores.level_means) > 1:
+        rows += [
+            (f"mean of level {level}", format_score(value))
+            for level, value in enumerate(scores.level_means, 1)
+        ]
     return Table("Categories", ("category", "IoU"), rows)
 
 
@@ -169,10 +195,10 @@ def has_images(scores: ScoreValues) -> bool:
     return bool(scores.snapshot.images)
 
 
-def image_parts(scores: ScoreValues) -> Iterator[Part]:
+def image_parts(scores: ScoreValues, *, percent: bool = False) -> Iterator[Part]:
     """Yield the quantiles of the images' own scores, and the worst images."""
     yield image_table(scores)
-    sentence = interval_sentence(scores)
+    sentence = interval_sentence(scores, percent=percent)
     if sentence:
         yield sentence
     images = scores.images
@@ -202,14 +228,15 @@ def interval(scores: ScoreValues) -> tuple[float, float, int] | None:
     return None if math.isnan(low) else (low, high, samples)
 
 
-def interval_sentence(scores: ScoreValues) -> str:
+def interval_sentence(scores: ScoreValues, *, percent: bool = False) -> str:
     """Return the interval as a sentence; empty where there is none."""
     bounds = interval(scores)
     if bounds is None:
         return ""
     low, high, samples = bounds
+    first, last = map(format_percent if percent else format_score, (low, high))
     return (
-        f"mIoU lies in {format_score(low)} to {format_score(high)} for 95% of {samples:,} "
+        f"mIoU lies in {first} to {last} for 95% of {samples:,} "
         "data sets drawn from these images (bootstrap)."
     )
 

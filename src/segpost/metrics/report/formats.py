@@ -18,7 +18,11 @@ ROWS_PER_PIECE = 100
 
 
 def text(
-    scores: ScoreValues, notes: Sequence[str] = (), measures: Sequence[Accumulator] = ()
+    scores: ScoreValues,
+    notes: Sequence[str] = (),
+    measures: Sequence[Accumulator] = (),
+    *,
+    percent: bool = False,
 ) -> str:
     """Return the report for a terminal.
 
@@ -29,20 +33,32 @@ def text(
         Sentences that stand first, such as what is missing from the data set.
     measures : sequence of BoundaryIoU, TrimapIoU, BoundaryF or InstanceIoU
         Of the same data set; their tables are part of the report.
+    percent : bool
+        Give scores in percent.
     """
-    return tables.format_text([*notes, *parts(scores, measures)])
+    return tables.format_text([*notes, *parts(scores, measures, percent=percent)])
 
 
 def markdown(
-    scores: ScoreValues, notes: Sequence[str] = (), measures: Sequence[Accumulator] = ()
+    scores: ScoreValues,
+    notes: Sequence[str] = (),
+    measures: Sequence[Accumulator] = (),
+    *,
+    percent: bool = False,
 ) -> str:
     """Return the report in Markdown; the parameters are those of `text`."""
-    return tables.format_markdown([*notes, *parts(scores, measures)])
+    return tables.format_markdown([*notes, *parts(scores, measures, percent=percent)])
 
 
-def latex(scores: ScoreValues) -> str:
-    """Return the report in LaTeX."""
-    return tables.format_latex(parts(scores))
+def latex(
+    scores: ScoreValues,
+    notes: Sequence[str] = (),
+    measures: Sequence[Accumulator] = (),
+    *,
+    percent: bool = False,
+) -> str:
+    """Return the report in LaTeX; the parameters are those of `text`."""
+    return tables.format_latex([*notes, *parts(scores, measures, percent=percent)])
 
 
 def csv(scores: ScoreValues) -> str:

@@ -1,0 +1,1 @@
+"""What `segpost compare` reads and writes."""
