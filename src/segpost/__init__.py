@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from segpost.metrics import (
         BoundaryF,
         BoundaryIoU,
+        Calibration,
         ConfusionMatrix,
         InstanceIoU,
         Scores,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BoundaryF",
     "BoundaryIoU",
+    "Calibration",
     "CheckpointDiff",
     "ConfusionMatrix",
     "Convention",
@@ -134,6 +136,7 @@ __all__ = [
 _MODULE_OF = {
     "BoundaryF": "metrics",
     "BoundaryIoU": "metrics",
+    "Calibration": "metrics",
     "CheckpointDiff": "checkpoints.compare",
     "ConfusionMatrix": "metrics",
     "Convention": "runtimes.convention",

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from segpost._core.boundary_contract import BoundaryOperations
+from segpost._core.calibration_contract import CalibrationOperations
 from segpost._core.contract import Backend
 from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations
@@ -16,6 +17,7 @@ OPERATIONS = tuple(
     name
     for protocol in (
         BoundaryOperations,
+        CalibrationOperations,
         ObjectOperations,
         QueryOperations,
         VolumeOperations,

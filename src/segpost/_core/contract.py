@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy.typing as npt
 
 from segpost._core.boundary_contract import BoundaryOperations
+from segpost._core.calibration_contract import CalibrationOperations
+from segpost._core.calibration_contract import CalibrationSums as CalibrationSums
 from segpost._core.logit_contract import LogitErrors as LogitErrors
 from segpost._core.logit_contract import Logits as Logits
 from segpost._core.logit_contract import VolumeOperations
@@ -132,7 +134,14 @@ class CrfSolver(Protocol):
         """
 
 
-class Backend(BoundaryOperations, ObjectOperations, QueryOperations, VolumeOperations, Protocol):
+class Backend(
+    BoundaryOperations,
+    CalibrationOperations,
+    ObjectOperations,
+    QueryOperations,
+    VolumeOperations,
+    Protocol,
+):
     """The operations of a backend."""
 
     def supports(self, operation: str, kind: str = "") -> bool:
