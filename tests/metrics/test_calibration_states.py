@@ -63,7 +63,7 @@ def test_images_are_counted_once() -> None:
         flat.update(**pairs([0.5, 0.75], [True, False]), ids="x")
     assert int(flat.compute().bins.pixels.sum()) == 2
     stack = Calibration(2)
-    stack.update(confidence=np.full((2, 3, 4), 0.5), correct=np.ones((2, 3, 4), bool), ids=["a", "b"])
+    stack.update(**pairs(np.full((2, 3, 4), 0.5), np.ones((2, 3, 4), bool)), ids=["a", "b"])
     with pytest.raises(ValueError, match="2 names for 1 images"):
         stack.update(**pairs([0.5], [True]), ids=["x", "y"])
 

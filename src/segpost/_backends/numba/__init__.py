@@ -11,7 +11,7 @@ from segpost._backends.numba.labels import (
     volume_masks,
     volumes,
 )
-from segpost._backends.numba.metrics import boundary, confusion, instances
+from segpost._backends.numba.metrics import boundary, calibration, confusion, instances
 from segpost._backends.numba.objects import connect, polygons, runs
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import queries as defined_queries
@@ -22,6 +22,7 @@ globals().update(collect_operations(defined_queries))  # those that follow repla
 globals().update(
     collect_operations(
         boundary,
+        calibration,
         color,
         confusion,
         connect,
