@@ -1,4 +1,5 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
+#include "bindings/calibration.hpp"
 #include "bindings/crf.hpp"
 #include "bindings/dlpack.hpp"
 #include "bindings/jobs.hpp"
@@ -370,6 +371,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("offsets"), arg("counts"));
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
+    bind_calibration(m);
     bind_objects(m);
     bind_crf(m);
     bind_queries(m);
