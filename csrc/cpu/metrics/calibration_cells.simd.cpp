@@ -1,141 +1,47 @@
 // Sums over the probabilities of bilinearly resampled logits, cell by cell of the low-resolution
 // grid, beside their target. Exponents are interpolated as for confidence; see
 // ops/labels/labels.hpp.
-#include "cpu/labels/confidence_rows.hpp"
-#include "cpu/metrics/calibration_sums.hpp"
+#include "cpu/metrics/calibration_targets.hpp"
 #include "cpu/runtime/kernel_table.hpp"
-#include "cpu/simd/label_rows.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-using Mode = Confidence<false>;
-constexpr std::int64_t moments = 3 * temperatures;
-constexpr std::int32_t ignored_code = -1, invalid_code = -2;
-
-// Labels of argmax, and targets as classes or codes, beside the powers of a block of cells.
-template <class T> struct TargetWork : Work<T> {
-    const CalibrationJob &calibration;
-    std::int64_t code_pitch, first_row = 0, first_x = 0; // of the codes
-    std::int32_t *codes;                                 // [rows of a block, code_pitch]
-    std::int64_t *widened;                               // [code_pitch]
-    std::int32_t *table;                                 // [256] the code of every byte
-    std::int32_t *place;                                 // [C] where a class is listed, or -1
-    std::int32_t *wide; // [C + 3] the classes that count at the largest temperature
-    std::int64_t wide_count = 0;
-    float *kept;    // [C + 3, most_rows, lanes] powers of a span
-    float *spreads; // [C, 2, lanes] exponents of both rows of the grid
-
-    TargetWork(const CalibrationJob &job, const Tile &tile, Scratch &scratch)
-        : Work<T>(job, tile, scratch), calibration(job) {
-        const std::int64_t classes = job.logits.c;
-        code_pitch = round_up(min(lanes * job.x.widest, this->columns) + lanes, lanes);
-        codes = scratch.take<std::int32_t>(min(job.y.widest, tile.row1 - tile.row0) * code_pitch);
-        widened = scratch.take<std::int64_t>(code_pitch);
-        table = scratch.take<std::int32_t>(256);
-        place = scratch.take<std::int32_t>(classes);
-        wide = scratch.take<std::int32_t>(classes + 3);
-        kept = scratch.take<float>((classes + 3) * most_rows * lanes);
-        spreads = scratch.take<float>(classes * 2 * lanes);
-    }
-
-    std::int32_t code_of(std::int64_t value) const {
-        const std::int64_t row = calibration.rule.row(value), classes = calibration.rule.classes;
-        return row < classes    ? static_cast<std::int32_t>(row)
-               : row == classes ? ignored_code
-                                : invalid_code;
-    }
-    const std::int32_t *codes_at(std::int64_t y, std::int64_t x) const {
-        return codes + (y - first_row) * code_pitch + x - first_x;
-    }
-    template <class W> W labels_at(std::int64_t y, std::int64_t x) const {
-        const LabelView &map = calibration.labels;
-        const char *row = map.row(this->tile.n, y);
-        const std::int64_t column = this->first_column + x;
-        if (map.dtype == DType::i32) return load<W>(row + 4 * column);
-        return __builtin_convertvector(load<typename Vec<lanes_of<W>>::u8>(row + column), W);
-    }
-};
-
-// The codes of the pixels of a block; behind the last of a row nothing is measured.
-template <class T> void read_codes(TargetWork<T> &work, std::int64_t block, std::int64_t y0,
-                                   std::int64_t y1, PixelSums &sums) {
-    const LabelView &map = work.calibration.target;
-    work.first_row = y0, work.first_x = work.begin(block);
-    const std::int64_t count =
-        work.begin(min<std::int64_t>(block + lanes, work.cells)) - work.first_x;
-    const std::int64_t column = work.first_column + work.first_x;
-    for (std::int64_t y = y0; y < y1; ++y) {
-        std::int32_t *to = work.codes + (y - y0) * work.code_pitch;
-        if (map.dtype == DType::u8) {
-            const char *from = map.row(work.tile.n, y) + column * map.stride_w;
-            for (std::int64_t i = 0; i < count; ++i)
-                to[i] = work.table[static_cast<unsigned char>(from[i * map.stride_w])];
-        } else {
-            widen_labels(map, work.tile.n, y, column, count, work.widened);
-            for (std::int64_t i = 0; i < count; ++i)
-                to[i] = i && work.widened[i] == work.widened[i - 1] ? to[i - 1]
-                                                                    : work.code_of(work.widened[i]);
-        }
-        std::int32_t ignored = 0, invalid = 0;
-        for (std::int64_t i = 0; i < count; ++i) {
-            ignored += to[i] == ignored_code;
-            invalid += to[i] == invalid_code;
-        }
-        sums.ignored += ignored, sums.invalid += invalid;
-        for (std::int64_t i = 0; i < lanes; ++i) to[count + i] = ignored_code;
-    }
-}
-
-// The classes of a block that count at the temperature 1, and those at the largest.
-template <class T> void list_both(TargetWork<T> &work, std::int64_t block) {
-    if (work.calibration.with_temperature) {
-        const double bits = __builtin_log2(static_cast<double>(work.classes));
-        list_classes(work, block, largest_temperature * (Mode::negligible + bits) - bits);
-        work.wide_count = work.listed;
-        for (std::int64_t i = 0; i < work.listed; ++i) work.wide[i] = work.list[i];
-    }
-    list_classes(work, block, Mode::negligible);
-}
-
-template <class V> struct Lane {
-    IntOf<V> number;
-    Lane() {
-        for (int i = 0; i < lanes_of<V>; ++i) number[i] = i;
-    }
-    IntOf<V> below(std::int64_t count) const {
-        return number < broadcast<IntOf<V>>(static_cast<std::int32_t>(count));
-    }
-};
-
-// Adds the NLL of a vector and its derivatives at every temperature to `sums`; exponent(i) is that
-// of the class listed at i.
-template <class V, class Exponent> inline void add_temperatures(std::int64_t count,
-                                                                const Exponent &exponent, V target,
-                                                                IntOf<V> possible, V *sums) {
+// The moments of the exponents of a vector of pixels at every temperature.
+template <class V> struct Moments {
     V total[temperatures] = {}, first[temperatures] = {}, second[temperatures] = {};
-    for (std::int64_t i = 0; i < count; ++i) {
-        const V x = max(exponent(i), broadcast<V>(lowest_exponent));
-        V power = power_of_two<Mode::ratio_degree>(x * static_cast<float>(1 / largest_temperature));
+
+    // `power` is that at the largest temperature.
+    void add(V exponent, V power) {
         for (int k = 0; k < temperatures; ++k) {
-            const V weighted = power * x;
+            const V weighted = power * exponent;
             total[k] += power;
             first[k] += weighted;
-            second[k] = fma(weighted, x, second[k]);
+            second[k] = fma(weighted, exponent, second[k]);
             power *= power;
         }
     }
-    float inverse = static_cast<float>(1 / largest_temperature);
-    for (int k = 0; k < temperatures; ++k, inverse *= 2) {
-        const V unit = broadcast<V>(1.0f) / total[k], mean = first[k] * unit;
-        const V nll = logarithm(total[k]) - (ln_2 * inverse) * target;
-        const V slope = ln_2 * (mean - target);
-        const V curvature = (ln_2 * ln_2) * (second[k] * unit - mean * mean);
-        sums[3 * k] += possible ? nll : V{};
-        sums[3 * k + 1] += possible ? slope : V{};
-        sums[3 * k + 2] += possible ? curvature : V{};
+    void add(V exponent) { add(exponent, power_at_largest(exponent)); }
+
+    static V power_at_largest(V exponent) {
+        return power_of_two<Mode::ratio_degree>(exponent *
+                                                static_cast<float>(1 / largest_temperature));
     }
-}
+
+    // Adds the NLL and its derivatives.
+    void write(V target, IntOf<V> possible, V *sums) const {
+        float inverse = static_cast<float>(1 / largest_temperature);
+        for (int k = 0; k < temperatures; ++k, inverse *= 2) {
+            const V unit = broadcast<V>(1.0f) / total[k], mean = first[k] * unit;
+            const V nll = logarithm(total[k]) - (ln_2 * inverse) * target;
+            const V slope = ln_2 * (mean - target);
+            const V curvature = (ln_2 * ln_2) * (second[k] * unit - mean * mean);
+            sums[3 * k] += possible ? nll : V{};
+            sums[3 * k + 1] += possible ? slope : V{};
+            sums[3 * k + 2] += possible ? curvature : V{};
+        }
+    }
+};
 
 // Sums of the powers of `lanes` columns, and of their squares; the largest where that is not 1.
 struct SpanSums {
@@ -231,33 +137,57 @@ template <class T> inline void add_span_classes(const TargetWork<T> &work, const
         if (!any((I)(largest >= edge))) continue;
         for (std::int64_t k = 0; k < span.count; ++k) {
             const F probability = load<F>(kept + k * lanes) * pixels.inverse[k];
-            const std::uint32_t bits = mask_bits((I)(probability >= edge));
-            if (bits)
-                sums.add_class(c, probability, bits,
-                               mask_bits((I)(pixels.code[k] == broadcast<I>(c))));
+            sums.add_class(c, probability, (I)(probability >= edge), pixels.code[k]);
         }
     }
 }
 
+// Down the rows of a cell powers are a geometric sequence, as for confidence: those of exponents
+// that are divided by the largest temperature allow for steps that are larger by as much.
 template <class T> inline void add_span_temperatures(const TargetWork<T> &work, std::int64_t block,
                                                      const Columns &at, const Span &span,
                                                      const SpanPixels &pixels, PixelSums &sums) {
+    F height{};
     for (std::int64_t i = 0; i < work.wide_count; ++i) {
         const std::int64_t from = work.wide[i] * work.pitch + block;
-        store(work.spreads + 2 * i * lanes, at.spread(work.upper.below + from));
-        store(work.spreads + (2 * i + 1) * lanes, at.spread(work.lower.below + from));
+        const F upper = at.spread(work.upper.below + from);
+        const F lower = at.spread(work.lower.below + from);
+        height = max(height, abs(lower - upper));
+        store(work.states + 4 * i * lanes, upper);
+        store(work.states + (4 * i + 1) * lanes, lower);
+    }
+    const F low = broadcast<F>(lowest_exponent);
+    const auto exponent_of = [&](F upper, F lower, std::int64_t k) {
+        return max(fma(broadcast<F>(span.w1[k]), lower, broadcast<F>(span.w0[k]) * upper), low);
+    };
+    constexpr float steep = Mode::steep * static_cast<float>(largest_temperature);
+    const bool is_steep = any((I)(height > broadcast<F>(steep)));
+    for (std::int64_t i = 0; !is_steep && i < work.wide_count; ++i) {
+        float *const state = work.states + 4 * i * lanes;
+        const F upper = load<F>(state), lower = load<F>(state + lanes);
+        const F exponent = exponent_of(upper, lower, 0);
+        const F step = broadcast<F>(span.step) * (lower - upper);
+        store(state, exponent);
+        store(state + lanes, step);
+        store(state + 2 * lanes, Moments<F>::power_at_largest(exponent));
+        store(state + 3 * lanes, Moments<F>::power_at_largest(step));
     }
     F curve[moments] = {};
     for (std::int64_t k = 0; k < span.count; ++k) {
-        if (!any(pixels.possible[k])) continue;
-        const F w0 = broadcast<F>(span.w0[k]), w1 = broadcast<F>(span.w1[k]);
-        add_temperatures(
-            work.wide_count,
-            [&](std::int64_t i) {
-                const float *both = work.spreads + 2 * i * lanes;
-                return fma(w1, load<F>(both + lanes), w0 * load<F>(both));
-            },
-            pixels.target[k], pixels.possible[k], curve);
+        Moments<F> row;
+        for (std::int64_t i = 0; i < work.wide_count; ++i) {
+            float *const state = work.states + 4 * i * lanes;
+            const F first = load<F>(state), second = load<F>(state + lanes);
+            if (__builtin_expect(is_steep, 0)) {
+                row.add(exponent_of(first, second, k));
+                continue;
+            }
+            const F power = load<F>(state + 2 * lanes);
+            row.add(first, power);
+            store(state, first + second);
+            store(state + 2 * lanes, power * load<F>(state + 3 * lanes));
+        }
+        row.write(pixels.target[k], pixels.possible[k], curve);
     }
     sums.add_curve(curve);
 }
@@ -275,20 +205,22 @@ template <bool mixed, class T> void measure_span(const TargetWork<T> &work, std:
         add_four<mixed>(work, block, i, at, span, powers);
     SpanPixels pixels;
     TargetExponents exponents;
+    F product = broadcast<F>(1.0f);
     for (std::int64_t k = 0; k < span.count; ++k) {
         const std::int32_t *codes = work.codes_at(span.y + k, x);
         MeasuredPixels<F> row;
         row.code = load<I>(codes);
         row.valid = here & (row.code >= 0);
         row.target = exponents.at_row(work, block, at, span, k, row.code, row.valid, codes, sums);
-        row.others = mixed ? powers.others[k] - (begin + 1.0f) : powers.others[k];
+        row.total = powers.others[k] - begin;
         row.most = powers.most[k];
         row.squares = powers.squares[k];
         row.label = work.template labels_at<I>(span.y + k, x);
-        pixels.inverse[k] = sums.add(row, pixels.possible[k]);
+        pixels.inverse[k] = sums.add(row, pixels.possible[k], product);
         pixels.target[k] = row.target;
         pixels.code[k] = row.code;
     }
+    sums.add_product(product);
     if (work.calibration.bins) add_span_classes(work, span, pixels, sums);
     if (work.calibration.with_temperature)
         add_span_temperatures(work, block, at, span, pixels, sums);
@@ -313,6 +245,7 @@ template <class T> void measure_block(const TargetWork<T> &work, std::int64_t bl
                 measure_span<true>(work, block, at, span, begin, here, x, sums);
             else
                 measure_span<false>(work, block, at, span, begin, here, x, sums);
+            sums.empty_fields();
         }
         y += span.count;
     }
@@ -355,12 +288,12 @@ template <class T> void measure_cell(const TargetWork<T> &work, std::int64_t cel
             pixels.valid = lane.below(count) & (pixels.code >= 0);
             const std::uint32_t bits = mask_bits(pixels.valid);
             if (!bits) return;
-            pixels.others = broadcast<V>(-1.0f); // the largest power is 1
+            pixels.total = V{};
             pixels.most = broadcast<V>(1.0f);
             pixels.squares = V{};
             for (std::int64_t i = 0; i < work.listed; ++i) {
                 const V below = exponent(i), power = power_of_two<Mode::degree>(below);
-                pixels.others += power;
+                pixels.total += power;
                 pixels.squares = fma(power, power, pixels.squares);
                 store(kept(i), power);
                 store(kept(i) + narrow, below);
@@ -381,21 +314,22 @@ template <class T> void measure_cell(const TargetWork<T> &work, std::int64_t cel
             pixels.target = load<V>(target);
             pixels.label = work.template labels_at<W>(y, x);
             W possible;
-            const V inverse = sums.add(pixels, possible);
+            V product = broadcast<V>(1.0f);
+            const V inverse = sums.add(pixels, possible, product);
+            sums.add_product(product);
             const V edge = broadcast<V>(sums.second_bin());
             for (std::int64_t i = 0; work.calibration.bins && i < work.listed; ++i) {
                 const V probability = load<V>(kept(i)) * inverse;
                 const std::int32_t c = work.list[i];
                 sums.add_class_total(c, probability);
-                const std::uint32_t high = mask_bits((W)(probability >= edge));
-                if (high)
-                    sums.add_class(c, probability, high, mask_bits(pixels.code == broadcast<W>(c)));
+                sums.add_class(c, probability, (W)(probability >= edge), pixels.code);
             }
             if (!work.calibration.with_temperature) return;
             V curve[moments] = {};
-            add_temperatures(
-                work.listed, [&](std::int64_t i) { return load<V>(kept(i) + narrow); },
-                pixels.target, possible, curve);
+            Moments<V> row;
+            for (std::int64_t i = 0; i < work.listed; ++i)
+                row.add(max(load<V>(kept(i) + narrow), broadcast<V>(lowest_exponent)));
+            row.write(pixels.target, possible, curve);
             sums.add_curve(curve);
         });
 }
