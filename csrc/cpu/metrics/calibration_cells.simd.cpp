@@ -7,42 +7,6 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-// The moments of the exponents of a vector of pixels at every temperature.
-template <class V> struct Moments {
-    V total[temperatures] = {}, first[temperatures] = {}, second[temperatures] = {};
-
-    // `power` is that at the largest temperature.
-    void add(V exponent, V power) {
-        for (int k = 0; k < temperatures; ++k) {
-            const V weighted = power * exponent;
-            total[k] += power;
-            first[k] += weighted;
-            second[k] = fma(weighted, exponent, second[k]);
-            power *= power;
-        }
-    }
-    void add(V exponent) { add(exponent, power_at_largest(exponent)); }
-
-    static V power_at_largest(V exponent) {
-        return power_of_two<Mode::ratio_degree>(exponent *
-                                                static_cast<float>(1 / largest_temperature));
-    }
-
-    // Adds the NLL and its derivatives.
-    void write(V target, IntOf<V> possible, V *sums) const {
-        float inverse = static_cast<float>(1 / largest_temperature);
-        for (int k = 0; k < temperatures; ++k, inverse *= 2) {
-            const V unit = broadcast<V>(1.0f) / total[k], mean = first[k] * unit;
-            const V nll = logarithm(total[k]) - (ln_2 * inverse) * target;
-            const V slope = ln_2 * (mean - target);
-            const V curvature = (ln_2 * ln_2) * (second[k] * unit - mean * mean);
-            sums[3 * k] += possible ? nll : V{};
-            sums[3 * k + 1] += possible ? slope : V{};
-            sums[3 * k + 2] += possible ? curvature : V{};
-        }
-    }
-};
-
 // Sums of the powers of `lanes` columns, and of their squares; the largest where that is not 1.
 struct SpanSums {
     F others[most_rows], most[most_rows], squares[most_rows];
@@ -59,31 +23,37 @@ template <bool mixed, class T> inline void add_four(const TargetWork<T> &work, s
         lower[i] = at.spread(work.lower.below + from);
         height = max(height, abs(lower[i] - upper[i]));
     }
-    const bool steep = any((I)(height > broadcast<F>(Mode::steep)));
+    const bool is_steep = any((I)(height > broadcast<F>(Mode::steep)));
     F power[together], ratio[together];
-    const auto exponent = [&](int i, std::int64_t k) {
-        return fma(broadcast<F>(span.w1[k]), lower[i], broadcast<F>(span.w0[k]) * upper[i]);
+    const auto set_powers = [&](std::int64_t k) {
+        for (int i = 0; i < together; ++i)
+            power[i] = power_of_two<Mode::degree>(
+                fma(broadcast<F>(span.w1[k]), lower[i], broadcast<F>(span.w0[k]) * upper[i]));
     };
-    for (int i = 0; i < together; ++i) {
-        power[i] = power_of_two<Mode::degree>(exponent(i, 0));
-        ratio[i] =
-            power_of_two<Mode::ratio_degree>(broadcast<F>(span.step) * (lower[i] - upper[i]));
-    }
     const bool keeps = work.calibration.bins > 0;
     float *kept = work.kept + first * most_rows * lanes;
-    for (std::int64_t k = 0; k < span.count; ++k) {
+    const auto add_row = [&](std::int64_t k) {
         sums.others[k] += (power[0] + power[1]) + (power[2] + power[3]);
-        F squares = sums.squares[k];
-        for (int i = 0; i < together; ++i) squares = fma(power[i], power[i], squares);
-        sums.squares[k] = squares;
+        sums.squares[k] += fma(power[1], power[1], power[0] * power[0]) +
+                           fma(power[3], power[3], power[2] * power[2]);
         for (int i = 0; mixed && i < together; ++i) sums.most[k] = max(sums.most[k], power[i]);
         for (int i = 0; keeps && i < together; ++i)
             store(kept + (i * most_rows + k) * lanes, power[i]);
-        if (__builtin_expect(!steep, 1))
-            for (int i = 0; i < together; ++i) power[i] *= ratio[i];
-        else if (k + 1 < span.count)
-            for (int i = 0; i < together; ++i)
-                power[i] = power_of_two<Mode::degree>(exponent(i, k + 1));
+    };
+    if (__builtin_expect(is_steep, 0)) {
+        for (std::int64_t k = 0; k < span.count; ++k) {
+            set_powers(k);
+            add_row(k);
+        }
+        return;
+    }
+    set_powers(0);
+    for (int i = 0; i < together; ++i)
+        ratio[i] =
+            power_of_two<Mode::ratio_degree>(broadcast<F>(span.step) * (lower[i] - upper[i]));
+    for (std::int64_t k = 0; k < span.count; ++k) {
+        add_row(k);
+        for (int i = 0; i < together; ++i) power[i] *= ratio[i];
     }
 }
 
@@ -205,7 +175,7 @@ template <bool mixed, class T> void measure_span(const TargetWork<T> &work, std:
         add_four<mixed>(work, block, i, at, span, powers);
     SpanPixels pixels;
     TargetExponents exponents;
-    F product = broadcast<F>(1.0f);
+    Losses<F> losses;
     for (std::int64_t k = 0; k < span.count; ++k) {
         const std::int32_t *codes = work.codes_at(span.y + k, x);
         MeasuredPixels<F> row;
@@ -216,11 +186,11 @@ template <bool mixed, class T> void measure_span(const TargetWork<T> &work, std:
         row.most = powers.most[k];
         row.squares = powers.squares[k];
         row.label = work.template labels_at<I>(span.y + k, x);
-        pixels.inverse[k] = sums.add(row, pixels.possible[k], product);
+        pixels.inverse[k] = sums.add(row, pixels.possible[k], losses);
         pixels.target[k] = row.target;
         pixels.code[k] = row.code;
     }
-    sums.add_product(product);
+    sums.add_losses(losses);
     if (work.calibration.bins) add_span_classes(work, span, pixels, sums);
     if (work.calibration.with_temperature)
         add_span_temperatures(work, block, at, span, pixels, sums);
@@ -314,9 +284,9 @@ template <class T> void measure_cell(const TargetWork<T> &work, std::int64_t cel
             pixels.target = load<V>(target);
             pixels.label = work.template labels_at<W>(y, x);
             W possible;
-            V product = broadcast<V>(1.0f);
-            const V inverse = sums.add(pixels, possible, product);
-            sums.add_product(product);
+            Losses<V> losses;
+            const V inverse = sums.add(pixels, possible, losses);
+            sums.add_losses(losses);
             const V edge = broadcast<V>(sums.second_bin());
             for (std::int64_t i = 0; work.calibration.bins && i < work.listed; ++i) {
                 const V probability = load<V>(kept(i)) * inverse;

@@ -30,6 +30,48 @@ template <class V> struct MeasuredPixels {
     IntOf<V> code, label, valid;
 };
 
+// The moments of the exponents of a vector of pixels at every temperature.
+template <class V> struct Moments {
+    V total[temperatures] = {}, first[temperatures] = {}, second[temperatures] = {};
+
+    // `power` is that at the largest temperature.
+    void add(V exponent, V power) {
+        for (int k = 0; k < temperatures; ++k) {
+            const V weighted = power * exponent;
+            total[k] += power;
+            first[k] += weighted;
+            second[k] = fma(weighted, exponent, second[k]);
+            power *= power;
+        }
+    }
+    void add(V exponent) { add(exponent, power_at_largest(exponent)); }
+
+    static V power_at_largest(V exponent) {
+        return power_of_two<Confidence<false>::ratio_degree>(
+            exponent * static_cast<float>(1 / largest_temperature));
+    }
+
+    // Adds the NLL and its derivatives.
+    void write(V target, IntOf<V> possible, V *sums) const {
+        float inverse = static_cast<float>(1 / largest_temperature);
+        for (int k = 0; k < temperatures; ++k, inverse *= 2) {
+            const V unit = broadcast<V>(1.0f) / total[k], mean = first[k] * unit;
+            const V nll = logarithm(total[k]) - (ln_2 * inverse) * target;
+            const V slope = ln_2 * (mean - target);
+            const V curvature = (ln_2 * ln_2) * (second[k] * unit - mean * mean);
+            sums[3 * k] += possible ? nll : V{};
+            sums[3 * k + 1] += possible ? slope : V{};
+            sums[3 * k + 2] += possible ? curvature : V{};
+        }
+    }
+};
+
+// Of some vectors, at most as many as a span has rows: the NLL is the logarithm of the product of
+// the totals less the exponents of the targets.
+template <class V> struct Losses {
+    V totals = broadcast<V>(1.0f), targets{}, brier{};
+};
+
 // Pixels and the sum of their values, of equal intervals of 0..1. Both are fields of one integer,
 // so that a pixel is one addition: the number above 44 bits, the sum in units of 2^-24.
 class Packed {
@@ -123,17 +165,18 @@ class PixelSums {
     void add_targets(std::int32_t c, std::int64_t count) { targets_[c] += count; }
 
     // Returns one over the sum of the powers, 0 for pixels that are not measured; `possible` are
-    // those whose target is. The logarithm of `product` over all pixels is part of the NLL.
-    template <class V> V add(const MeasuredPixels<V> &pixels, IntOf<V> &possible, V &product) {
+    // those whose target is.
+    template <class V>
+    V add(const MeasuredPixels<V> &pixels, IntOf<V> &possible, Losses<V> &losses) {
         constexpr float impossible_exponent = static_cast<float>(-most_nll / 0.6931471805599453);
         const V inverse = broadcast<V>(1.0f) / pixels.total;
         const V of_target = power_of_two<Confidence<false>::degree>(pixels.target) * inverse;
         const V brier = fma(pixels.squares * inverse, inverse, 1.0f - 2.0f * of_target);
         const IntOf<V> valid = pixels.valid;
         possible = valid & (IntOf<V>)(pixels.target > impossible_exponent);
-        product *= possible ? pixels.total : broadcast<V>(1.0f);
-        add_wide(loss_, valid ? brier : V{});
-        add_wide(loss_ + lanes, possible ? -ln_2 * pixels.target : V{});
+        losses.totals *= possible ? pixels.total : broadcast<V>(1.0f);
+        losses.targets += possible ? pixels.target : V{};
+        losses.brier += valid ? brier : V{};
         const std::uint32_t bits = mask_bits(valid);
         measured += __builtin_popcount(bits);
         impossible += __builtin_popcount(bits & ~mask_bits(possible));
@@ -141,7 +184,10 @@ class PixelSums {
         add_confidence(valid ? pixels.most * inverse : V{}, valid, bits, wrong);
         return valid ? inverse : V{};
     }
-    template <class V> void add_product(V product) { add_wide(loss_ + lanes, logarithm(product)); }
+    template <class V> void add_losses(const Losses<V> &losses) {
+        add_wide(loss_, losses.brier);
+        add_wide(loss_ + lanes, logarithm(losses.totals) - ln_2 * losses.targets);
+    }
 
     // The probabilities of a class, where `high`: their bin is not the first.
     template <class V> void add_class(std::int32_t c, V probability, IntOf<V> high, IntOf<V> code) {

@@ -83,6 +83,8 @@ template <class T> void read_codes(TargetWork<T> &work, std::int64_t block, std:
     for (std::int64_t y = y0; y < y1; ++y) {
         std::int32_t *to = work.codes + (y - y0) * work.code_pitch;
         const char *from = map.row(work.tile.n, y) + column * map.stride_w;
+        for (std::int64_t i = 0; i < count * map.stride_w; i += 64) // of the next block
+            __builtin_prefetch(from + count * map.stride_w + i);
         if (map.dtype == DType::u8 && map.stride_w == 1) {
             encode_bytes(work.calibration.rule, reinterpret_cast<const std::uint8_t *>(from), count,
                          to);

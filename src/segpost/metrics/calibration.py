@@ -170,14 +170,20 @@ class Calibration(Measure):
         batch = self._empty()
         if has_logits:
             pair = as_logit_pair(logits, target, self.num_classes, size, axis, grid, quantization)
-            names = names_of_images(ids, [pair])
-            for image, name in zip([pair] if ids is None else pair.images(), names, strict=False):
-                batch._add_part(self._sums_of_logits(image, pair), name)
+            if ids is None:
+                batch._sums = self._sums_of_logits(pair, pair)
+            else:
+                names = names_of_images(ids, [pair])
+                for image, name in zip(pair.images(), names, strict=True):
+                    batch._add_image(self._sums_of_logits(image, pair), name)
         else:
             stack, hits = as_confidences(confidence, correct)
-            ids_of_images = [None] * len(stack) if ids is None else as_image_ids(ids, len(stack))
-            for one, right, image_id in zip(stack, hits, ids_of_images, strict=True):
-                batch._add_part(self._sums_of_confidences(one, right), image_id)
+            if ids is None:
+                batch._sums = self._sums_of_confidences(stack.ravel(), hits.ravel())
+            else:
+                names = as_image_ids(ids, len(stack))
+                for one, right, name in zip(stack, hits, names, strict=True):
+                    batch._add_image(self._sums_of_confidences(one, right), name)
         self._add_batch(batch)
 
     def compute(self) -> CalibrationScores:
@@ -245,13 +251,13 @@ class Calibration(Measure):
         add_to_intervals(confidence, correct, sums.counts, sums.confidence)
         return sums
 
-    def _add_part(self, sums: CalibrationSums, name: str | int | None) -> None:
-        """Add the sums of a batch without ids, or of an image with an id."""
-        part = self._empty()
-        part._sums = sums
+    def _add_image(self, sums: CalibrationSums, name: str | int | None) -> None:
+        """Add the sums of an image with an id."""
+        image = self._empty()
+        image._sums = sums
         if name is not None:
-            part._name_image(name)
-        self._merge(part)
+            image._name_image(name)
+        self._merge(image)
 
     def _dump_counts(self) -> dict[str, Any]:
         return dump_sums(self._sums)
