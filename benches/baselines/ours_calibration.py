@@ -41,7 +41,7 @@ def everything(job: Job) -> Run:
 
 @contender(NUMBA, CALIBRATION)
 def numba(job: Job) -> Run:
-    run = default(job)
+    run = measured(job, classwise=False, temperature=False)
 
     def run_with_numba() -> Outputs:
         with segpost.use_backend("numba"):

@@ -40,18 +40,14 @@ def drawn_target(logits: np.ndarray, temperature: float = 1.0, seed: int = 1) ->
     power = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
     shares = (power / power.sum(axis=1, keepdims=True)).cumsum(axis=1)
     draw = np.random.default_rng(seed).random(shares[:, :1].shape)
-    return (shares[:, :-1] < draw).sum(axis=1).astype(np.uint8)
+    return np.array((shares[:, :-1] < draw).sum(axis=1), np.uint8)
 
 
 def resized(logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Logits in float64 by torch."""
-    return (
-        torch.nn.functional.interpolate(
-            torch.from_numpy(logits).double(), size=size, mode="bilinear", align_corners=False
-        )
-        .numpy()
-        .copy()
-    )
+    double = torch.from_numpy(logits).double()
+    full = torch.nn.functional.interpolate(double, size=size, mode="bilinear", align_corners=False)
+    return np.array(full)
 
 
 def measured(logits: np.ndarray, target: np.ndarray, classes: int, **options: Any) -> Any:
@@ -100,8 +96,8 @@ def assert_near(one: CalibrationSums, other: CalibrationSums) -> None:
         assert_array_equal(a.sum(axis=-2), b.sum(axis=-2))
         moved = abs(np.cumsum(a - b, axis=-2)).max(initial=0)
         assert moved <= 2 + pixels // 100
-        sums = [as_float64(getattr(part, fractions)).sum(axis=-1) for part in (one, other)]
-        np.testing.assert_allclose(*sums, atol=NEAR * pixels, rtol=0)
+        sums, wanted = (as_float64(getattr(part, fractions)).sum(axis=-1) for part in (one, other))
+        np.testing.assert_allclose(sums, wanted, atol=NEAR * pixels, rtol=0)
     np.testing.assert_allclose(
         as_float64(one.loss), as_float64(other.loss), rtol=1e-5, atol=4e-6 * pixels
     )
@@ -162,13 +158,11 @@ def test_scores_are_those_of_float64(backend: str, size: tuple[int, int]) -> Non
     power = np.exp(full - full.max(axis=1, keepdims=True))
     probability = power / power.sum(axis=1, keepdims=True)
     preds, labels = torch.from_numpy(probability), torch.from_numpy(target).long()
-    for name, norm in (("ece", "l1"), ("mce", "max")):
-        wanted = multiclass_calibration_error(
-            preds, labels, 7, n_bins=15, norm=norm, ignore_index=255
-        )
-        assert getattr(scores, name) == pytest.approx(
-            float(wanted), abs=2e-4 if norm == "max" else 2e-6
-        )
+    settings: Any = {"num_classes": 7, "n_bins": 15, "ignore_index": 255}
+    ece = multiclass_calibration_error(preds, labels, norm="l1", **settings)
+    assert scores.ece == pytest.approx(float(ece), abs=2e-6)
+    mce = multiclass_calibration_error(preds, labels, norm="max", **settings)
+    assert scores.mce == pytest.approx(float(mce), abs=2e-4)
     valid = target < 255
     hot = np.moveaxis(np.eye(7)[target % 7], -1, 1)
     brier = ((probability - hot) ** 2).sum(axis=1)[valid].mean()
@@ -177,12 +171,12 @@ def test_scores_are_those_of_float64(backend: str, size: tuple[int, int]) -> Non
     assert scores.nll == pytest.approx(float(nll), abs=2e-6)
     flat = np.moveaxis(probability, 1, -1)[valid]
     for c in range(7):
-        found = segpost_ece(flat[:, c], target[valid] == c, 15)
+        found = defined_ece(flat[:, c], target[valid] == c, 15)
         assert scores.class_ece[c] == pytest.approx(found, abs=2e-5)
     assert scores.classwise_ece == pytest.approx(np.mean(scores.class_ece))
 
 
-def segpost_ece(confidence: np.ndarray, hits: np.ndarray, bins: int) -> float:
+def defined_ece(confidence: np.ndarray, hits: np.ndarray, bins: int) -> float:
     """The definition of the ECE."""
     index = find_intervals(confidence, bins)
     gaps = np.bincount(index, hits, bins) - np.bincount(index, confidence, bins)

@@ -20,6 +20,9 @@ TARGET = np.random.default_rng(5).integers(0, 4, (3, 16, 20)).astype(np.uint8)
 TARGET[0, :4] = 255
 
 
+SETTINGS: dict[str, Any] = {"num_classes": 4, "ignore_index": 255}
+
+
 def counted(which: list[int], ids: bool = True, **options: Any) -> Calibration:
     """A measure of some images."""
     measure = Calibration(4, ignore_index=255, **options)
@@ -35,7 +38,8 @@ def pairs(confidence: Any, correct: Any) -> dict[str, Any]:
 def test_parts_add_up_in_any_order() -> None:
     """The bytes of the state are those of one update, image by image."""
     parts = [counted([k], ids=False) for k in range(3)]
-    texts = {sum(parts[k] for k in order).to_json() for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0])}
+    orders = ([0, 1, 2], [2, 0, 1], [1, 2, 0])
+    texts = {sum((parts[k] for k in order), Calibration(**SETTINGS)).to_json() for order in orders}
     assert len(texts) == 1
     text = texts.pop()
     loaded = Calibration.from_json(text)

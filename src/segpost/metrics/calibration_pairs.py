@@ -96,9 +96,7 @@ def as_confidences(confidence: Any, correct: Any) -> tuple[Float64, Mask]:
     """Return (N, P) confidences and whether each is right; N is 1 but of arrays (N, H, W)."""
     values, hits = as_input_array(confidence, "confidence"), as_input_array(correct, "correct")
     for array, name in ((values, "confidence"), (hits, "correct")):
-        validation.check_on_cpu(
-            array.array, lambda device, name=name: f"{name} must be on the CPU, got {device}"
-        )
+        validation.check_on_cpu(array.array, f"{name} must be on the CPU, got {{}}".format)
     if values.kind not in FLOAT_KINDS:
         raise TypeError(f"confidence must be floats, got {values.kind}")
     if hits.kind != "bool" and hits.kind not in LABEL_KINDS:
