@@ -47,7 +47,8 @@ def resized(logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Logits in float64 by torch."""
     double = torch.from_numpy(logits).double()
     full = torch.nn.functional.interpolate(double, size=size, mode="bilinear", align_corners=False)
-    return np.array(full)
+    result: np.ndarray = full.numpy()
+    return result
 
 
 def measured(logits: np.ndarray, target: np.ndarray, classes: int, **options: Any) -> Any:

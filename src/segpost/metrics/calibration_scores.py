@@ -94,7 +94,8 @@ class CalibrationScores(NamedTuple):
         """
         from segpost.metrics.report.reliability import draw_reliability
 
-        return draw_reliability(self, dark=dark)
+        title = f"Reliability: ECE {format_score(self.ece)}, MCE {format_score(self.mce)}"
+        return draw_reliability(*self.bins, title=title, dark=dark)
 
 
 def compute_scores(

@@ -6,23 +6,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segpost.metrics.ratios import Float64, Int64
 from segpost.metrics.report.plots import DARK, LIGHT
-from segpost.render.tables import format_score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from segpost.metrics.calibration_scores import CalibrationScores
-
 TICKS = [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
-def draw_reliability(scores: CalibrationScores, *, dark: bool = False) -> Figure:
+def draw_reliability(
+    edges: Float64,
+    pixels: Int64,
+    confidence: Float64,
+    accuracy: Float64,
+    *,
+    title: str,
+    dark: bool = False,
+) -> Figure:
     """Draw the accuracy of every bin, its distance to the mean confidence, and its pixels.
 
     Parameters
     ----------
-    scores : CalibrationScores
+    edges, pixels, confidence, accuracy : arrays
+        Of the bins, as in `ReliabilityBins`.
+    title : str
     dark : bool
         For a dark page.
 
@@ -33,9 +41,8 @@ def draw_reliability(scores: CalibrationScores, *, dark: bool = False) -> Figure
     from segpost.render.figure import Figure
 
     look = DARK if dark else LIGHT
-    bins = scores.bins
-    left, width = bins.edges[:-1], np.diff(bins.edges)
-    accuracy, confidence = np.nan_to_num(bins.accuracy), np.nan_to_num(bins.confidence)
+    left, width = edges[:-1], np.diff(edges)
+    accuracy, confidence = np.nan_to_num(accuracy), np.nan_to_num(confidence)
     figure = Figure(figsize=(4.8, 5.6), layout="constrained")
     figure.patch.set_facecolor(look.page)
     above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
@@ -52,9 +59,8 @@ def draw_reliability(scores: CalibrationScores, *, dark: bool = False) -> Figure
         **bar,
     )
     above.plot([0, 1], [0, 1], color=look.soft, linewidth=1.2, linestyle=(0, (4, 3)))
-    share = bins.pixels / max(int(bins.pixels.sum()), 1)
+    share = pixels / max(int(pixels.sum()), 1)
     below.bar(left, share, color=look.bar, **bar)
-    title = f"Reliability: ECE {format_score(scores.ece)}, MCE {format_score(scores.mce)}"
     figure.suptitle(title, color=look.ink, fontsize=12, x=0.02, ha="left")
     above.set_ylabel("accuracy", color=look.soft)
     below.set_ylabel("share of pixels", color=look.soft)
