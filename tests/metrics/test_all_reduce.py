@@ -25,22 +25,26 @@ dist.init_process_group("gloo", init_method="file://" + where, rank=rank, world_
 random = np.random.default_rng(0)
 preds, target = random.integers(0, 6, (2, 7, 9, 10))
 target[target == 5] = 255
+logits = random.normal(size=(7, 5, 3, 4)).astype(np.float32)
 for named, per_image in ((True, True), (True, False), (False, False)):
     own = list(range(rank, 7, size)) + ([rank] if named else [])  # a padded sampler repeats one
     if named and rank == 2:
         own += [0]  # an image of another rank
     cm = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
     boundary = segpost.BoundaryF(5, ignore_index=255, duplicates="drop")
+    calibration = segpost.Calibration(5, ignore_index=255, duplicates="drop")
     for k in own:
         name = f"image {k}" if named else None
         cm.update(preds[k], target[k], ids=name)
         boundary.update(np.minimum(preds[k], 4), target[k], ids=name)
+        calibration.update(logits[k], target[k], ids=name)
     measure = segpost.BoundaryIoU(5, ignore_index=255)
     if rank == 1:
         measure.update(np.minimum(preds, 4), target)
     assert measure.all_reduce() is measure
     cm.all_reduce(per_image=per_image)
     boundary.all_reduce(per_image=per_image)
+    calibration.all_reduce(per_image=per_image)
     part = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
     part.update(preds[0], target[0], ids="another" if named else None)
     again_counted = [
@@ -57,6 +61,7 @@ for named, per_image in ((True, True), (True, False), (False, False)):
     print(cm.to_json())
     print(measure.to_json())
     print(boundary.to_json())
+    print(calibration.to_json())
     cm.reset()
     assert cm.per_image == per_image
 strict = segpost.BoundaryIoU(5)
@@ -139,6 +144,7 @@ def test_all_reduce_over_processes(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     preds, target = random.integers(0, 6, (2, 7, 9, 10))
     target[target == 5] = 255
+    logits = random.normal(size=(7, 5, 3, 4)).astype(np.float32)
     whole = []
     names = [f"image {k}" for k in range(7)]
     for ids, per_image in ((names, True), (None, False), (None, False)):
@@ -148,5 +154,7 @@ def test_all_reduce_over_processes(tmp_path: Path) -> None:
         measure.update(np.minimum(preds, 4), target)
         boundary = segpost.BoundaryF(5, ignore_index=255, duplicates="drop")
         boundary.update(np.minimum(preds, 4), target, ids=ids)
-        whole += [cm.to_json(), measure.to_json(), boundary.to_json()]
+        calibration = segpost.Calibration(5, ignore_index=255, duplicates="drop")
+        calibration.update(logits, target, ids=ids)
+        whole += [cm.to_json(), measure.to_json(), boundary.to_json(), calibration.to_json()]
     assert lines.pop().splitlines() == whole
