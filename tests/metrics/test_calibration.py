@@ -112,7 +112,7 @@ def assert_near(one: CalibrationSums, other: CalibrationSums) -> None:
 def hard_case(case: int) -> tuple[Any, ...]:
     """Logits and a target of any size, type and strides, as arguments of `sums_of`."""
     random = np.random.default_rng(case)
-    classes = int(random.choice([2, 3, 7, 19])) if case % 10 else 70
+    classes = int(random.choice([2, 3, 7, 19])) if case % 10 else 300 if case == 20 else 70
     n, h, w = (int(random.integers(1, top)) for top in (3, 7, 12))
     size = (int(random.integers(1, 40)), int(random.integers(1, 60)))
     logits = noise((n, classes, h, w), float(random.choice([0.3, 3.0, 20.0])), case)
@@ -262,8 +262,8 @@ def test_ten_billion_pixels_are_exact() -> None:
         total = total + total
     assert int(total.compute().bins.pixels.sum()) == count << 14
     assert total.compute().ece == pytest.approx(wanted, abs=1e-12)
-    single = torch.full((40 << 20,), 0.97)
-    labels = torch.from_numpy(np.tile(correct, 40)).long()
+    single = torch.full((24 << 20,), 0.97)
+    labels = torch.from_numpy(np.tile(correct, 24)).long()
     float32 = float(binary_calibration_error(single, labels, validate_args=False))
     assert abs(float32 - wanted) > 0.01
 
