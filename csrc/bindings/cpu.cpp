@@ -4,6 +4,7 @@
 #include "bindings/dlpack.hpp"
 #include "bindings/jobs.hpp"
 #include "bindings/objects.hpp"
+#include "bindings/panoptic.hpp"
 #include "bindings/queries.hpp"
 #include "bindings/signals.hpp"
 
@@ -373,6 +374,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("groups"), arg("ignored"), arg("counts"));
     bind_calibration(m);
     bind_objects(m);
+    bind_panoptic(m);
     bind_crf(m);
     bind_queries(m);
     m.def("bind_records", &bind_records, arg("contract"));

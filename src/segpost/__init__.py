@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         confusion_matrix,
         label_counts,
     )
+    from segpost.metrics.panoptic import PanopticQuality, PanopticScores
     from segpost.objects.api import regions
     from segpost.objects.collection import Regions
     from segpost.objects.drawing import mask_from_polygons, masks_from_rle
@@ -86,6 +87,8 @@ __all__ = [
     "Letterbox",
     "Merger",
     "Palette",
+    "PanopticQuality",
+    "PanopticScores",
     "Refinement",
     "Region",
     "Regions",
@@ -151,6 +154,8 @@ _MODULE_OF = {
     "Letterbox": "spatial.letterbox",
     "Merger": "spatial.merger",
     "Palette": "color.palette",
+    "PanopticQuality": "metrics.panoptic",
+    "PanopticScores": "metrics.panoptic",
     "Refinement": "crf.model",
     "Region": "objects.region",
     "Regions": "objects.collection",

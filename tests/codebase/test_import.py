@@ -60,7 +60,7 @@ def test_import_loads_no_module_of_a_subject() -> None:
 @pytest.mark.parametrize(
     ("names", "unused", "most", "most_others"),
     [
-        ("argmax, softmax", ("color", "crf", "metrics", "pipeline", "diagnosis", "render"), 43, 12),
+        ("argmax, softmax", ("color", "crf", "metrics", "pipeline", "diagnosis", "render"), 44, 12),
         (
             "colorize, overlay",
             ("labels", "spatial", "crf", "metrics", "pipeline", "render"),
@@ -71,7 +71,7 @@ def test_import_loads_no_module_of_a_subject() -> None:
         (
             "ConfusionMatrix",
             ("crf", "pipeline", "diagnosis", "fingerprints", "checkpoints"),
-            115,
+            116,
             40,
         ),
     ],

@@ -1,7 +1,7 @@
 // Confidence of bilinearly resampled logits, cell by cell of the low-resolution grid. What is
 // interpolated are differences to the largest logit of every grid point; why that is exact enough,
 // and where it is not, is in ops/labels.hpp.
-#include "cpu/labels/confidence_rows.hpp"
+#include "cpu/labels/confidence_narrow.hpp"
 #include "cpu/runtime/kernel_table.hpp"
 
 namespace segpost::SEGPOST_LEVEL {
@@ -49,6 +49,9 @@ inline void add_classes(const Work<T> &work, std::int64_t block, const std::int3
     }
 }
 
+// What sums of powers begin at.
+inline F sums_begin(const I &agreed) { return (F)(agreed & (I)broadcast<F>(-1.0f)); }
+
 // A span of one vector of columns. Where all four corners agree the largest power is 1: sums begin
 // at -1 there, so that what is small beside it is not lost.
 template <bool fast, bool mixed, class T>
@@ -67,35 +70,61 @@ void put_span(const Work<T> &work, std::int64_t block, const Columns &at, const 
                        sums.most[k] / (sums.all[k] - begin), count);
 }
 
-template <bool fast, class T>
-void fill_block(const Work<T> &work, std::int64_t block, std::int64_t y0, std::int64_t y1) {
+// Columns [begin, end) of a block.
+template <bool fast, class T> void fill_columns(const Work<T> &work, std::int64_t block,
+                                                std::int64_t y0, std::int64_t y1,
+                                                std::int64_t begin, std::int64_t end) {
     const F levels = load<F>(work.level);
-    const std::int64_t end = work.begin(min<std::int64_t>(block + lanes, work.cells));
     for (std::int64_t y = y0; y < y1;) {
         const Span span(work.job.y, y, y1);
-        for (std::int64_t x = work.begin(block); x < end; x += lanes) {
+        for (std::int64_t x = begin; x < end; x += lanes) {
             const Columns at{load<I>(work.index + x), load<F>(work.f0 + x), load<F>(work.f1 + x)};
             const F level = permute(levels, at.index);
             if (!any((I)(level >= broadcast<F>(Confidence<fast>::lowest)))) continue;
             const std::int64_t count = min<std::int64_t>(lanes, end - x);
             const I agreed = (I)(level == F{});
-            const F begin = (F)(agreed & (I)broadcast<F>(-1.0f));
+            const F first = sums_begin(agreed);
             if (any(~agreed))
-                put_span<fast, true>(work, block, at, span, begin, x, count);
+                put_span<fast, true>(work, block, at, span, first, x, count);
             else
-                put_span<fast, false>(work, block, at, span, begin, x, count);
+                put_span<fast, false>(work, block, at, span, first, x, count);
         }
         y += span.count;
     }
+}
+
+// A block of cells of a few pixels; those that do not fit column by column.
+template <bool fast, class T> void fill_narrow(const NarrowCells<T> &cells, std::int64_t block,
+                                               std::int64_t y0, std::int64_t y1) {
+    const Work<T> &work = cells.work;
+    const F level = load<F>(work.level);
+    const I agreed = (I)(level == F{}), fits = load<I>(cells.fits + block);
+    if (any(fits & (level >= broadcast<F>(Confidence<fast>::lowest)))) {
+        if (any(~agreed & fits))
+            fill_cells<fast, true>(cells, block, y0, y1, sums_begin(agreed));
+        else
+            fill_cells<fast, false>(cells, block, y0, y1, sums_begin(agreed));
+    }
+    for (std::int64_t cell = block; cell < min<std::int64_t>(block + lanes, work.cells); ++cell)
+        if (!cells.fits[cell])
+            fill_columns<fast>(work, block, y0, y1, work.begin(cell), work.begin(cell + 1));
 }
 
 template <bool fast, class T>
 void resample(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors &errors) {
     Scratch scratch(memory);
     Work<T> work(job, tile, scratch);
+    NarrowCells<T> cells(work, scratch);
+    work.prepare();
+    cells.prepare();
+    const bool narrow = cells.are_useful();
     walk_blocks(work, [&](std::int64_t block, std::int64_t y0, std::int64_t y1) {
         list_classes(work, block, Confidence<fast>::negligible);
-        fill_block<fast>(work, block, y0, y1);
+        if (narrow)
+            fill_narrow<fast>(cells, block, y0, y1);
+        else
+            fill_columns<fast>(work, block, y0, y1, work.begin(block),
+                               work.begin(min<std::int64_t>(block + lanes, work.cells)));
         walk_low_cells(work, block, Confidence<fast>::lowest, [&](std::int64_t cell, bool defined) {
             if (defined)
                 put_cell<Confidence<fast>::degree>(work, cell, y0, y1);
@@ -110,6 +139,7 @@ void resample(const ArgmaxJob &job, const Tile &tile, char *memory, LogitErrors 
 std::int64_t confidence_cells_scratch(const ArgmaxJob &job, const Tile &tile) {
     Scratch scratch(nullptr);
     Work<double> work(job, tile, scratch);
+    NarrowCells<double> cells(work, scratch);
     return scratch.used();
 }
 

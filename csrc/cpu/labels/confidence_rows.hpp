@@ -263,11 +263,10 @@ void put_cell(const Work<T> &work, std::int64_t cell, std::int64_t y0, std::int6
                      });
 }
 
-// Every block of cells that has output pixels: put(block, y0, y1).
+// Every block of cells that has output pixels: put(block, y0, y1). `work` is prepared.
 template <class T, class Put> inline void walk_blocks(Work<T> &work, const Put &put) {
     const Axis &axis = work.job.y;
     const Tile &tile = work.tile;
-    work.prepare();
     std::int64_t read = -1; // the row that `lower` holds
     for (std::int64_t cell = tile.y0; cell < tile.y1; ++cell) {
         const std::int64_t y0 = max<std::int64_t>(axis.start[cell], tile.row0);

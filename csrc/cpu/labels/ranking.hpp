@@ -70,25 +70,25 @@ template <class V, class Keep> struct Ranking {
     static constexpr float none = -3e38f;
 
     V sum{}, weighted{};    // of the powers, and of the powers times their exponents
-    V first, second;        // the largest exponents
+    V first{}, second{};    // the largest powers
     V best[Keep::most + 1]; // keys, the last is of a class that is not wanted
 
     void clear(const Keep &keep) {
-        sum = weighted = V{};
-        first = second = broadcast<V>(none);
+        sum = weighted = first = second = V{};
         for (std::int64_t j = 0; Keep::with_labels && j <= keep.ranks(); ++j)
             best[j] = broadcast<V>(none);
     }
 
     void add_power(V exponent, V power) {
         sum += power;
-        add_to_entropy(exponent, power);
+        add_beside_sum(exponent, power);
     }
-    void add_to_entropy(V exponent, V power) {
+    // The exponent is used for entropy alone.
+    void add_beside_sum(V exponent, V power) {
         if (Keep::with_entropy)
             weighted = fma(power, max(exponent, broadcast<V>(-126.0f)), weighted);
-        if (Keep::with_second) second = max(second, min(first, exponent));
-        first = max(first, exponent);
+        if (Keep::with_second) second = max(second, min(first, power));
+        first = max(first, power);
     }
 
     void insert(const Keep &keep, V key) {
@@ -121,16 +121,22 @@ template <class V, class Keep> struct Ranking {
     }
 };
 
+constexpr std::int64_t staged_columns = 128; // of rows that are copied when they are complete
+
 // What a kernel knows of a block of cells.
 template <class T> struct RankedWork : Work<T> {
-    RankedWork(const ArgmaxJob &job, const Tile &tile, Scratch &scratch)
+    RankedWork(const RankingJob &job, const Tile &tile, Scratch &scratch)
         : Work<T>(job, tile, scratch), rest(scratch.take<std::int32_t>(job.logits.c)),
-          strength(scratch.take<float>(job.logits.c)) {}
+          strength(scratch.take<float>(job.logits.c)),
+          staged_bytes(staged_columns * 4 * (3 + 2 * job.top)),
+          staged(scratch.take<char>(most_rows * staged_bytes)) {}
 
-    std::int32_t *rest;      // [C] listed classes that are not among the largest
-    float *strength;         // [C] of those that may be
-    std::int64_t ranked = 0; // the first of the list may be
-    float slack = 0.0f;      // of exponents: what the definition may round
+    std::int32_t *rest;        // [C] listed classes that are not among the largest
+    float *strength;           // [C] of those that may be
+    std::int64_t staged_bytes; // of a row of all maps
+    char *staged;              // [most_rows][staged_bytes]
+    std::int64_t ranked = 0;   // the first of the list may be
+    float slack = 0.0f;        // of exponents: what the definition may round
 };
 
 // What is written of a vector of pixels.
@@ -147,13 +153,13 @@ template <class V, class Keep> struct Ranked {
         const auto share = [&](V exponent) {
             return power_of_two<Confidence<false>::degree>(exponent) * unit;
         };
-        confidence = share(ranking.first);
+        confidence = ranking.first * unit;
         if (Keep::with_entropy) {
             constexpr float ln_2 = 0.6931471806f;
             const V nats = logarithm(ranking.sum) - broadcast<V>(ln_2) * ranking.weighted * unit;
             entropy = max(V{}, nats); // in this order a NaN stays
         }
-        if (Keep::with_second) margin = confidence - share(ranking.second);
+        if (Keep::with_second) margin = confidence - ranking.second * unit;
         for (std::int64_t j = 0; Keep::with_labels && j < keep.ranks(); ++j) {
             probability[j] = j ? share(keys.exponent(ranking.best[j])) : confidence;
             label[j] = keys.label(ranking.best[j]);

@@ -139,14 +139,16 @@ inline void add_four(const Keep &keep, const Keys &keys, const RankedWork<T> &wo
     for (std::int64_t k = 0; k < span.count; ++k) {
         rankings[k].sum += (power[0] + power[1]) + (power[2] + power[3]);
         for (int i = 0; i < together; ++i) {
-            rankings[k].add_to_entropy(exponent[i], power[i]);
-            exponent[i] += step[i];
+            rankings[k].add_beside_sum(exponent[i], power[i]);
+            if (Keep::with_entropy) exponent[i] += step[i];
             power[i] *= ratio[i];
         }
     }
     if (!Keep::with_labels || !ranked) return;
     F largest = broadcast<F>(-3e38f); // exponents are linear down the rows
-    for (int i = 0; i < together; ++i) largest = max(largest, max(begin[i], exponent[i]));
+    const F rows = broadcast<F>(static_cast<float>(span.count - 1));
+    for (int i = 0; i < together; ++i)
+        largest = max(largest, max(begin[i], fma(rows, step[i], begin[i])));
     if (!any((I)(largest >= Ranking<F, Keep>::least(keep, rankings, span.count)))) return;
     // In a loop of its own, which needs fewer registers.
     for (std::int64_t k = 0; k < span.count; ++k) {
@@ -168,13 +170,13 @@ template <class T> auto exact_values(const RankingJob &job, const RankedWork<T> 
 // where it is not sure which these are.
 template <class V, class Keep, class T>
 void correct_order(const Keep &keep, const RankingJob &job, const RankedWork<T> &work,
-                   std::int64_t y, std::int64_t x, const Ranked<V, Keep> &ranked,
+                   const OutputRow<Keep> &row, std::int64_t x, const Ranked<V, Keep> &ranked,
                    const IntOf<V> &is_close, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
         if (!is_close[i]) continue;
         const std::int64_t column = work.first_column + x + i;
         ExactRanks ranks(keep.count);
-        const auto value = exact_values(job, work, y, column);
+        const auto value = exact_values(job, work, row.y, column);
         if (ranked.is_cut_close[i])
             for (std::int64_t k = 0; k < work.ranked; ++k)
                 ranks.add(work.list[k], value(work.list[k]));
@@ -182,24 +184,24 @@ void correct_order(const Keep &keep, const RankingJob &job, const RankedWork<T> 
             for (std::int64_t j = 0; j < keep.count; ++j)
                 ranks.add(ranked.label[j][i], value(ranked.label[j][i]));
         for (std::int64_t j = 0; j < job.top; ++j)
-            set_label(job.top_labels, job.top_labels.row(work.tile.n * job.top + j, y), column,
-                      ranks.label(j));
+            set_label(job.top_labels, row.at[row.label + j], column - row.begin, ranks.label(j));
     }
 }
 
 // Writes the probabilities of classes whose keys are too coarse.
-template <class T, class V>
-void refine_probabilities(const RankingJob &job, const RankedWork<T> &work, std::int64_t y,
-                          std::int64_t x, const V &confidence, std::int64_t count) {
+template <class V, class Keep, class T>
+void refine_probabilities(const RankingJob &job, const RankedWork<T> &work,
+                          const OutputRow<Keep> &row, std::int64_t x, const V &confidence,
+                          std::int64_t count) {
     const double unit = job.scale / (job.y.den * job.x.den);
-    const LabelView &labels = job.top_labels, &map = job.top_probabilities;
     for (std::int64_t i = 0; i < count; ++i) {
-        const std::int64_t column = work.first_column + x + i, first = work.tile.n * job.top;
-        const auto value = exact_values(job, work, y, column);
-        const double most = value(label_at(labels, labels.row(first, y), column));
-        for (std::int64_t j = first + 1; j < first + job.top; ++j) {
-            const double below = value(label_at(labels, labels.row(j, y), column)) - most;
-            put_confidence(map, map.row(j, y), column, confidence[i] * __builtin_exp(below * unit));
+        const std::int64_t column = work.first_column + x + i, at = column - row.begin;
+        const auto value = exact_values(job, work, row.y, column);
+        const double most = value(label_at(job.top_labels, row.at[row.label], at));
+        for (std::int64_t j = 1; j < job.top; ++j) {
+            const double below = value(label_at(job.top_labels, row.at[row.label + j], at)) - most;
+            put_confidence(job.top_probabilities, row.at[row.probability + j], at,
+                           confidence[i] * __builtin_exp(below * unit));
         }
     }
 }
@@ -214,9 +216,9 @@ inline void put_vector(const Keep &keep, const Keys &keys, const RankingJob &job
     put_ranked(job, row, column, ranked, count);
     if constexpr (Keep::with_labels) {
         const IntOf<V> is_close = (ranked.is_close | ranked.is_cut_close) & here;
-        if (any(is_close)) correct_order(keep, job, work, row.y, x, ranked, is_close, count);
-        if (keys.is_coarse()) refine_probabilities(job, work, row.y, x, ranked.confidence, count);
-        put_first(keep, job, row.n, row.y, column, ranked.label[0], count);
+        if (any(is_close)) correct_order(keep, job, work, row, x, ranked, is_close, count);
+        if (keys.is_coarse()) refine_probabilities(job, work, row, x, ranked.confidence, count);
+        put_first(job, row, column, ranked.label[0], count);
     }
 }
 
@@ -227,22 +229,32 @@ void rank_block(const Keep &keep, const Keys &keys, const RankingJob &job,
     const F levels = load<F>(work.level);
     const std::int64_t end = work.begin(min<std::int64_t>(block + lanes, work.cells));
     Ranking<F, Keep> rankings[most_rows];
-    OutputRow<Keep> rows[most_rows];
+    OutputRow<Keep> rows[most_rows], parts[most_rows];
     for (std::int64_t y = y0; y < y1;) {
         const Span span(job.y, y, y1);
         for (std::int64_t k = 0; k < span.count; ++k)
             rows[k] = OutputRow<Keep>(job, work.tile.n, span.y + k);
-        for (std::int64_t x = work.begin(block); x < end; x += lanes) {
-            const Columns at{load<I>(work.index + x), load<F>(work.f0 + x), load<F>(work.f1 + x)};
-            const I here = permute(levels, at.index) >= broadcast<F>(lowest);
-            if (!any(here)) continue;
-            const std::int64_t count = min<std::int64_t>(lanes, end - x);
-            for (std::int64_t k = 0; k < span.count; ++k) rankings[k].clear(keep);
-            for (std::int64_t i = 0; i < work.listed; i += together)
-                add_four(keep, keys, work, block, work.list + i, i < work.ranked, at, span,
-                         rankings);
+        for (std::int64_t begin = work.begin(block); begin < end; begin += staged_columns) {
+            const std::int64_t stop = min(begin + staged_columns, end);
             for (std::int64_t k = 0; k < span.count; ++k)
-                put_vector(keep, keys, job, work, rows[k], x, rankings[k], here, count);
+                parts[k] = stages ? rows[k].staged(work.staged + k * work.staged_bytes,
+                                                   work.first_column + begin)
+                                  : rows[k];
+            for (std::int64_t x = begin; x < stop; x += lanes) {
+                const Columns at{load<I>(work.index + x), load<F>(work.f0 + x),
+                                 load<F>(work.f1 + x)};
+                const I here = permute(levels, at.index) >= broadcast<F>(lowest);
+                if (!any(here)) continue;
+                const std::int64_t count = min<std::int64_t>(lanes, stop - x);
+                for (std::int64_t k = 0; k < span.count; ++k) rankings[k].clear(keep);
+                for (std::int64_t i = 0; i < work.listed; i += together)
+                    add_four(keep, keys, work, block, work.list + i, i < work.ranked, at, span,
+                             rankings);
+                for (std::int64_t k = 0; k < span.count; ++k)
+                    put_vector(keep, keys, job, work, parts[k], x, rankings[k], here, count);
+            }
+            for (std::int64_t k = 0; stages && k < span.count; ++k)
+                rows[k].copy_from(parts[k], stop - begin);
         }
         y += span.count;
     }
@@ -304,8 +316,9 @@ void rank_cell_exactly(const Keep &keep, const RankingJob &job, const RankedWork
                 ranked.probability[j] = share(j);
                 ranked.label[j] = broadcast<IntOf<V>>(ranks.label(j));
             }
-            put_ranked(job, OutputRow<Keep>(job, work.tile.n, y), column, ranked, 1);
-            put_first(keep, job, work.tile.n, y, column, ranked.label[0], 1);
+            const OutputRow<Keep> row(job, work.tile.n, y);
+            put_ranked(job, row, column, ranked, 1);
+            put_first(job, row, column, ranked.label[0], 1);
         }
 }
 
@@ -314,6 +327,7 @@ template <class Keep, class T> void rank(const Keep &keep, const RankingJob &job
     Scratch scratch(memory);
     RankedWork<T> work(job, tile, scratch);
     const Keys keys(job.logits.c);
+    work.prepare();
     walk_blocks(work, [&](std::int64_t block, std::int64_t y0, std::int64_t y1) {
         list_ranked(work, block, keep.ranks(), Confidence<false>::negligible);
         rank_block(keep, keys, job, work, block, y0, y1);

@@ -73,11 +73,16 @@ bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &softmax,
 
 bool launch_ranking(const RankingJob &job, const CancelToken &cancelled, LogitErrors &errors) {
     const KernelTable &table = kernels();
+    const bool ranks = job.entropy.data || job.margin.data || job.top; // else confidence alone
     return run(
         argmax_tiles(job), cancelled, errors,
-        [&](const Tile &tile) { return table.ranking_cells_scratch(job, tile); },
+        [&](const Tile &tile) {
+            return ranks ? table.ranking_cells_scratch(job, tile)
+                         : table.confidence_cells_scratch(job, tile);
+        },
         [&](const Tile &tile, char *memory, LogitErrors &here) {
-            table.ranking_cells(job, tile, memory, here);
+            ranks ? table.ranking_cells(job, tile, memory, here)
+                  : table.confidence_cells(job, tile, memory, here);
         });
 }
 

@@ -11,6 +11,7 @@ from segpost._core.calibration_contract import CalibrationOperations
 from segpost._core.contract import Backend
 from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations
+from segpost._core.panoptic_contract import PanopticOperations
 from segpost._core.query_contract import QueryOperations
 
 OPERATIONS = tuple(
@@ -19,6 +20,7 @@ OPERATIONS = tuple(
         BoundaryOperations,
         CalibrationOperations,
         ObjectOperations,
+        PanopticOperations,
         QueryOperations,
         VolumeOperations,
         Backend,

@@ -18,6 +18,7 @@ from segpost._core.logit_contract import LogitErrors as LogitErrors
 from segpost._core.logit_contract import Logits as Logits
 from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations, Runs
+from segpost._core.panoptic_contract import PanopticOperations
 from segpost._core.query_contract import QueryGrids as QueryGrids
 from segpost._core.query_contract import QueryMasks as QueryMasks
 from segpost._core.query_contract import QueryOperations
@@ -138,6 +139,7 @@ class Backend(
     BoundaryOperations,
     CalibrationOperations,
     ObjectOperations,
+    PanopticOperations,
     QueryOperations,
     VolumeOperations,
     Protocol,
