@@ -22,6 +22,7 @@ SUITES = {
     "letterbox": "spatial.bench_letterbox",
     "volumes": "labels.bench_volumes",
     "confusion": "metrics.bench_confusion",
+    "calibration": "metrics.bench_calibration",
     "crf": "crf.bench_crf",
 }
 PARTS = [*SUITES, "overhead", "real"]

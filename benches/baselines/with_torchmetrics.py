@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from benches.harness.jobs import CALIBRATION as CALIBRATING
 from benches.harness.jobs import VOID, Job, Outputs, Run, contender, need
 
 CLASS = "torchmetrics: MulticlassConfusionMatrix"
 FUNCTION = "torchmetrics: multiclass_confusion_matrix"
+CALIBRATION = "torchmetrics: MulticlassCalibrationError, of full-size probabilities"
 UNCHECKED = ", validate_args=False"
 
 
@@ -72,3 +74,29 @@ def function_checked(job: Job) -> Run:
 @contender(FUNCTION + UNCHECKED, "confusion", "confusion from logits")
 def function_unchecked(job: Job) -> Run:
     return function(job, False)
+
+
+def calibration(job: Job, checked: bool) -> Run:
+    """The metric alone: it gets the probabilities of the target's size for nothing."""
+    preds, target = tensors(job)
+    probabilities = upsampled(job, preds).softmax(1)
+    made = need("torchmetrics.classification").MulticlassCalibrationError(
+        job.classes, n_bins=15, ignore_index=VOID, validate_args=checked
+    )
+
+    def run() -> Outputs:
+        made.reset()
+        made.update(probabilities, target)
+        return (made.compute(),)
+
+    return run
+
+
+@contender(CALIBRATION, CALIBRATING)
+def calibration_checked(job: Job) -> Run:
+    return calibration(job, True)
+
+
+@contender(CALIBRATION + UNCHECKED, CALIBRATING)
+def calibration_unchecked(job: Job) -> Run:
+    return calibration(job, False)

@@ -9,6 +9,7 @@ import numpy as np
 import segpost
 from benches.harness.jobs import (
     ALPHA,
+    CALIBRATION,
     CODES,
     COUNTING,
     CRF,
@@ -57,6 +58,12 @@ def truth(job: Job) -> Truth:
             return Truth({"color": segpost.colorize(job.labels, palette)})
         if job.task == "overlay":
             return Truth({"overlay": segpost.overlay(job.image, job.labels, palette, alpha=ALPHA)})
+        if job.task == CALIBRATION:
+            calibration = segpost.Calibration(
+                job.classes, ignore_index=VOID, classwise=False, temperature=False
+            )
+            calibration.update(job.logits, job.target)
+            return Truth({"ece": np.array(calibration.compute().ece)})
         if job.task in COUNTING:
             preds = job.logits if job.logits.size else job.labels
             if "boundary_iou" in job.parts:
@@ -99,7 +106,7 @@ def deviation(job: Job, contender: Contender, right: Truth) -> str:
             continue
         if part in ("labels", "masks", "codes"):
             said.append(f"{int((array != wanted).sum())}")
-        elif part in ("confidence", "probabilities", "boundary_iou", "input"):
+        elif part in ("confidence", "probabilities", "boundary_iou", "input", "ece"):
             said.append(f"{abs(array.astype(np.float64) - wanted).max():.0e}")
         elif part == "overlay":
             said.append(f"±{int(abs(array.astype(int) - wanted).max())}")
@@ -135,6 +142,7 @@ def heading(job: Job) -> str:
         "overlay": "overlay error",
         "boundary_iou": "largest error",
         "input": "largest error",
+        "ece": "error of the ECE",
     }
     said = [words[part] for part in job.parts if part in words]
     return ", ".join(said) or "pixels ≠ definition"

@@ -106,6 +106,7 @@ GOALS = (
     Goal("confusion from logits, full resolution", FLOOR_READ, OURS, 0.7),
     Goal("confusion from logits, full resolution", with_torch.ARGMAX_BINCOUNT, OURS, 25),
     Goal("Boundary IoU", EROSIONS, OURS, 15),
+    Goal("calibration", with_torchmetrics.CALIBRATION, OURS, 35),
     Goal("dense CRF (a)", with_pydensecrf.NAME, OURS, 3.5),
     Goal("dense CRF (a)", with_pydensecrf.NAME, NUMBA, 1),
     Goal("dense CRF (a), two threads", with_pydensecrf.NAME, TWO_THREADS, 7, aim=12),

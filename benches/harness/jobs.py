@@ -22,6 +22,7 @@ VOLUME = "volume labels"
 SPREAD = "labels+confidence+probabilities"
 LETTERBOX = "letterbox"
 MASKS, CODES = "masks", "masks to RLE"
+CALIBRATION = "calibration"
 TASKS = {  # what comes out
     "labels": ("labels",),
     VOLUME: ("labels",),
@@ -35,6 +36,7 @@ TASKS = {  # what comes out
     "confusion": ("matrix",),
     "confusion from logits": ("matrix",),
     "boundary IoU": ("boundary_iou",),
+    CALIBRATION: ("ece",),
     "dense CRF": ("probabilities",),
     LETTERBOX: ("input",),
     MASKS: ("masks",),
@@ -172,7 +174,7 @@ class Job:
         depth = {"labels": 1, "confidence": 4, "color": 3, "overlay": 3, "input": 12}
         depth["probabilities"] = 4 * len(self.logits)
         depth["masks"], depth["codes"] = len(self.logits), 0  # codes are small
-        table = {"matrix": 8 * self.classes**2, "boundary_iou": 8 * self.classes}
+        table = {"matrix": 8 * self.classes**2, "boundary_iou": 8 * self.classes, "ece": 8}
         return sum(table[part] if part in table else pixels * depth[part] for part in self.parts)
 
 
@@ -221,6 +223,7 @@ ENTRIES: list[Entry] = []
 FAMILIES = (
     "ours",
     "ours_crf",
+    "ours_calibration",
     "with_torch",
     "with_opencv",
     "with_onnxruntime",

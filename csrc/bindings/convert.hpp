@@ -122,6 +122,17 @@ inline char *address(const py::array &array, bool written) {
     return const_cast<char *>(static_cast<const char *>(array.data()));
 }
 
+template <class T> T *checked_array(const py::array &array,
+                                    std::initializer_list<py::ssize_t> shape, const char *name,
+                                    bool written) {
+    bool fits = array.ndim() == static_cast<py::ssize_t>(shape.size()) &&
+                array.itemsize() == sizeof(T) && (array.flags() & py::array::c_style);
+    py::ssize_t axis = 0;
+    for (py::ssize_t length : shape) fits = fits && array.shape(axis++) == length;
+    require(fits, name);
+    return reinterpret_cast<T *>(address(array, written));
+}
+
 // (N, H, W)
 inline LabelView map_view(const py::array &array, bool written) {
     require(array.ndim() == 3, "map");

@@ -1,4 +1,5 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
+#include "bindings/calibration.hpp"
 #include "bindings/crf.hpp"
 #include "bindings/distances.hpp"
 #include "bindings/dlpack.hpp"
@@ -373,6 +374,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
     bind_distances(m);
+    bind_calibration(m);
     bind_objects(m);
     bind_panoptic(m);
     bind_crf(m);

@@ -8,17 +8,6 @@
 
 namespace segpost::bindings {
 
-template <class T> T *checked_array(const py::array &array,
-                                    std::initializer_list<py::ssize_t> shape, const char *name,
-                                    bool written) {
-    bool fits = array.ndim() == static_cast<py::ssize_t>(shape.size()) &&
-                array.itemsize() == sizeof(T) && (array.flags() & py::array::c_style);
-    py::ssize_t axis = 0;
-    for (py::ssize_t length : shape) fits = fits && array.shape(axis++) == length;
-    require(fits, name);
-    return reinterpret_cast<T *>(address(array, written));
-}
-
 // (H, W)
 inline LabelView label_view(const py::array &array, bool written) {
     require(array.ndim() == 2, "labels");

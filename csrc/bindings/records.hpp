@@ -22,6 +22,8 @@ namespace py = pybind11;
     RECORD(OverlayTarget, image, alpha, out)                                                       \
     RECORD(ColorOutputs, lut, color, overlay)                                                      \
     RECORD(LogitErrors, nan_count, nan_first, undefined_count, undefined_first)                    \
+    RECORD(CalibrationSums, counts, confidence, class_counts, class_confidence, loss, curve,       \
+           pixels)                                                                                 \
     RECORD(QueryMasks, values, kind, low, high)                                                    \
     RECORD(QueryGrids, to_grid, origin, to_result)                                                 \
     RECORD(LabelErrors, count, first)                                                              \

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from segpost.metrics import (
         BoundaryF,
         BoundaryIoU,
+        Calibration,
         ConfusionMatrix,
         InstanceIoU,
         RunComparison,
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BoundaryF",
     "BoundaryIoU",
+    "Calibration",
     "CheckpointDiff",
     "ConfusionMatrix",
     "Convention",
@@ -143,6 +145,7 @@ __all__ = [
 _MODULE_OF = {
     "BoundaryF": "metrics",
     "BoundaryIoU": "metrics",
+    "Calibration": "metrics",
     "CheckpointDiff": "checkpoints.compare",
     "ConfusionMatrix": "metrics",
     "Convention": "runtimes.convention",

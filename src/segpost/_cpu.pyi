@@ -2,6 +2,7 @@ from types import ModuleType
 
 from segpost._core.contract import (
     Array,
+    CalibrationSums,
     ColorOutputs,
     CrfStep,
     LabelErrors,
@@ -119,6 +120,9 @@ def letterbox(
 def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array) -> None: ...
 def confusion_logits(
     logits: Logits, axes: Axes | None, target: Array, ignored: Array, counts: Array
+) -> LogitErrors: ...
+def calibration_logits(
+    logits: Logits, axes: Axes, target: Array, ignored: Array, sums: CalibrationSums
 ) -> LogitErrors: ...
 def boundary_bands(
     labels: Array, width: int, frame: bool, classes: int, ignored: Array, out: Array

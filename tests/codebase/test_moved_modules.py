@@ -71,6 +71,7 @@ def approximate(value: Any) -> Any:
 
 
 NEWER = {  # than 0.1
+    "calibration",
     "evaluation",
     "incompleteerror",
     "panopticquality",

@@ -170,6 +170,7 @@ def metrics() -> None:
     assert_type(segpost.BoundaryF(3).compute().mean_f, float)
     assert_type(segpost.TrimapIoU(3).compute().widths, tuple[int, ...])
     assert_type(segpost.InstanceIoU.cityscapes(), segpost.InstanceIoU)
+    assert_type(segpost.Calibration(3).compute().temperature, float)
     assert_type(segpost.PanopticQuality([1], [2]).compute().things.mean_pq, float)
 
 

@@ -86,8 +86,11 @@ def states() -> dict[str, tuple[bytes, Callable[[Path], object]]]:
         segpost.BoundaryF(3),
     ]
     for metric in metrics:
-        kind = type(metric)
         metric.update(preds, target)
+    calibration = segpost.Calibration(3)
+    calibration.update(rng.standard_normal((2, 3, 6, 7)).astype(np.float32), target)
+    for metric in (*metrics, calibration):
+        kind = type(metric)
         readable[kind.__name__] = (
             metric.to_json().encode(),
             _reader(kind),

@@ -31,12 +31,14 @@ strata.all_reduce()
 assert strata.of_stratum(1).pixels == 90 * (size // 2)
 strata.reset()
 assert strata.of_stratum(1).per_image and not strata.of_stratum(1).pixels
+logits = random.normal(size=(7, 5, 3, 4)).astype(np.float32)
 for named, per_image in ((True, True), (True, False), (False, False)):
     own = list(range(rank, 7, size)) + ([rank] if named else [])  # a padded sampler repeats one
     if named and rank == 2:
         own += [0]  # an image of another rank
     cm = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
     boundary = segpost.BoundaryF(5, ignore_index=255, duplicates="drop")
+    calibration = segpost.Calibration(5, ignore_index=255, duplicates="drop")
     panoptic = segpost.PanopticQuality([0, 1], [2, 3, 4], ignore_index=[5, 255], duplicates="drop")
     for k in own:
         name = f"image {k}" if named else None
@@ -44,12 +46,14 @@ for named, per_image in ((True, True), (True, False), (False, False)):
         panoptic.update(*pairs, ids=name)
         cm.update(preds[k], target[k], ids=name)
         boundary.update(np.minimum(preds[k], 4), target[k], ids=name)
+        calibration.update(logits[k], target[k], ids=name)
     measure = segpost.BoundaryIoU(5, ignore_index=255)
     if rank == 1:
         measure.update(np.minimum(preds, 4), target)
     assert measure.all_reduce() is measure
     cm.all_reduce(per_image=per_image)
     boundary.all_reduce(per_image=per_image)
+    calibration.all_reduce(per_image=per_image)
     panoptic.all_reduce(per_image=per_image)
     part = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
     part.update(preds[0], target[0], ids="another" if named else None)
@@ -67,6 +71,7 @@ for named, per_image in ((True, True), (True, False), (False, False)):
     print(cm.to_json())
     print(measure.to_json())
     print(boundary.to_json())
+    print(calibration.to_json())
     print(panoptic.to_json())
     cm.reset()
     assert cm.per_image == per_image
@@ -150,6 +155,7 @@ def test_all_reduce_over_processes(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     preds, target = random.integers(0, 6, (2, 7, 9, 10))
     target[target == 5] = 255
+    logits = random.normal(size=(7, 5, 3, 4)).astype(np.float32)
     whole = []
     names = [f"image {k}" for k in range(7)]
     for ids, per_image in ((names, True), (None, False), (None, False)):
@@ -159,10 +165,12 @@ def test_all_reduce_over_processes(tmp_path: Path) -> None:
         measure.update(np.minimum(preds, 4), target)
         boundary = segpost.BoundaryF(5, ignore_index=255, duplicates="drop")
         boundary.update(np.minimum(preds, 4), target, ids=ids)
+        calibration = segpost.Calibration(5, ignore_index=255, duplicates="drop")
+        calibration.update(logits, target, ids=ids)
         panoptic = segpost.PanopticQuality(
             [0, 1], [2, 3, 4], ignore_index=[5, 255], duplicates="drop"
         )
         panoptic.update(*(np.stack([one, one * 0], axis=-1) for one in (preds, target)), ids=ids)
-        measures = (cm, measure, boundary, panoptic)
+        measures = (cm, measure, boundary, calibration, panoptic)
         whole += [one.to_json() for one in measures]
     assert lines.pop().splitlines() == whole

@@ -40,6 +40,12 @@ def measured(measure: Any, preds: np.ndarray = PREDS) -> Any:
     return measure.compute()
 
 
+def calibrated(target: np.ndarray) -> Any:
+    measure = segpost.Calibration(3)
+    measure.update(LOGITS, target[0])
+    return measure.compute()
+
+
 MAKERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "Scores": (scores, lambda: scores(OTHER)),
     "Scores of a dialect": (lambda: scores(dialect="mmseg"), lambda: scores(dialect="hf")),
@@ -58,6 +64,7 @@ MAKERS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         lambda: measured(segpost.TrimapIoU(4)),
         lambda: measured(segpost.TrimapIoU(4), OTHER),
     ),
+    "CalibrationScores": (lambda: calibrated(TARGET), lambda: calibrated(OTHER)),
     "Comparison": (compared_dialects, lambda: compared_dialects(TARGET)),
     "Diagnosis": (
         lambda: segpost.diagnose(labels=PREDS, target=255 - TARGET, num_classes=3),

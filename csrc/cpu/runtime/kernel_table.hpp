@@ -9,6 +9,7 @@
 #include "ops/labels/masks.hpp"
 #include "ops/labels/volumes.hpp"
 #include "ops/metrics/boundary.hpp"
+#include "ops/metrics/calibration.hpp"
 #include "ops/metrics/confusion.hpp"
 #include "ops/metrics/instances.hpp"
 #include "ops/metrics/overlaps.hpp"

@@ -70,6 +70,8 @@ bool launch_letterbox(const LetterboxJob &, const CancelToken &);
 bool launch_confusion(const ConfusionJob &, const CancelToken &, std::int64_t *counts);
 bool launch_confusion_logits(const ConfusionLogitsJob &, const CancelToken &, std::int64_t *counts,
                              LogitErrors &);
+bool launch_calibration(const CalibrationJob &, const CancelToken &, const CalibrationTables &,
+                        LogitErrors &); // added to
 bool launch_boundary_bands(const BoundaryBandsJob &, const CancelToken &);
 // counts: [classes, 4], added to: predicted boundary pixels, those with a match, the target's,
 // those with a match. offsets: [offset_count, 2].

@@ -12,6 +12,7 @@ from segpost._core import contract
 from segpost._core.contract import (
     LATTICES,
     Array,
+    CalibrationSums,
     ColorOutputs,
     CrfSolver,
     LogitErrors,
@@ -111,6 +112,14 @@ def rank_volume(
         (labels, confidence, entropy, margin, top_labels, top_probabilities),
         lambda slices, outputs: _cpu.rank_classes(slices, axes, *outputs, slices=axes.z),
     )
+
+
+def calibration_logits(
+    logits: Logits, axes: Axes | None, target: Array, ignored: Array, sums: CalibrationSums
+) -> LogitErrors:
+    """Add what every pixel with a target says of the probabilities, from cells of the grid."""
+    axes = axes or same_size_axes(logits.values.shape[2:])
+    return _cpu.calibration_logits(logits, axes, target, ignored, sums)
 
 
 def dense_crf(

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from segpost._core.boundary_contract import BoundaryOperations
+from segpost._core.calibration_contract import CalibrationOperations
 from segpost._core.contract import Backend
 from segpost._core.distance_contract import DistanceOperations
 from segpost._core.logit_contract import VolumeOperations
@@ -19,6 +20,7 @@ OPERATIONS = tuple(
     for protocol in (
         BoundaryOperations,
         DistanceOperations,
+        CalibrationOperations,
         ObjectOperations,
         PanopticOperations,
         QueryOperations,

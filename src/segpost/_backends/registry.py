@@ -32,6 +32,7 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "boundary_matches": "boundaries",
     "instance_counts": "instances",
     "surface_distances": "distances of surfaces",
+    "calibration_logits": "calibration",
     "count_overlaps": "panoptic maps",
     "binarize": "masks",
     "binarize_labels": "labels of masks",

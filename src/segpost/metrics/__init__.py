@@ -2,13 +2,14 @@
 
 `confusion_matrix` counts one pair of arrays. `ConfusionMatrix` counts a data set exactly; its
 `compute` gives `Scores` by segpost's convention or by that of another library. `BoundaryIoU`,
-`TrimapIoU`, `BoundaryF` and `InstanceIoU` are counted beside it. `compare` says what one run gained
-and lost against another. `class_weights` and `label_counts` are for training. The package
-`panoptic` has `PanopticQuality`, and the module `surface_distance` `SurfaceDistance`.
+`TrimapIoU`, `BoundaryF`, `InstanceIoU` and `Calibration` are counted beside it. `compare` says what
+one run gained and lost against another. `class_weights` and `label_counts` are for training. The
+package `panoptic` has `PanopticQuality`, and the module `surface_distance` `SurfaceDistance`.
 """
 
 from segpost.metrics.boundary_f import BoundaryF
 from segpost.metrics.boundary_iou import BoundaryIoU
+from segpost.metrics.calibration import Calibration
 from segpost.metrics.comparison import Comparison
 from segpost.metrics.confusion import confusion_matrix
 from segpost.metrics.dialects import DIALECTS, DialectError
@@ -23,6 +24,7 @@ __all__ = [
     "DIALECTS",
     "BoundaryF",
     "BoundaryIoU",
+    "Calibration",
     "Comparison",
     "ConfusionMatrix",
     "DialectError",

@@ -15,6 +15,8 @@ from segpost._backends.numba.metrics import (
     boundary,
     confusion,
     distances,
+    calibration,
+    confusion,
     instances,
     panoptic,
 )
@@ -28,6 +30,7 @@ globals().update(collect_operations(defined_queries))  # those that follow repla
 globals().update(
     collect_operations(
         boundary,
+        calibration,
         color,
         confusion,
         connect,

@@ -4,6 +4,7 @@ from segpost._backends import features
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import (
     boundary,
+    calibration,
     color,
     components,
     confusion,
@@ -27,6 +28,7 @@ from segpost._core import rle, run_lengths
 globals().update(
     collect_operations(
         boundary,
+        calibration,
         color,
         components,
         confusion,

@@ -31,7 +31,7 @@ def text(
     scores : Scores
     notes : sequence of str
         Sentences that stand first, such as what is missing from the data set.
-    measures : sequence of BoundaryIoU, TrimapIoU, BoundaryF or InstanceIoU
+    measures : sequence of BoundaryIoU, TrimapIoU, BoundaryF, InstanceIoU or Calibration
         Of the same data set; their tables are part of the report.
     percent : bool
         Give scores in percent.

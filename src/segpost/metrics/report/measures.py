@@ -15,7 +15,7 @@ def tables(measures: Sequence[Accumulator], names: Sequence[str]) -> list[Table]
 
     Parameters
     ----------
-    measures : sequence of BoundaryIoU, TrimapIoU, BoundaryF or InstanceIoU
+    measures : sequence of BoundaryIoU, TrimapIoU, BoundaryF, InstanceIoU or Calibration
     names : sequence of str
         Class names.
 
