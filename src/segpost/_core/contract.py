@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy.typing as npt
 
 from segpost._core.boundary_contract import BoundaryOperations
-from segpost._core.distance_contract import DistanceOperations
 from segpost._core.calibration_contract import CalibrationOperations
 from segpost._core.calibration_contract import CalibrationSums as CalibrationSums
+from segpost._core.distance_contract import DistanceOperations
 from segpost._core.logit_contract import LogitErrors as LogitErrors
 from segpost._core.logit_contract import Logits as Logits
 from segpost._core.logit_contract import VolumeOperations

@@ -13,10 +13,9 @@ from segpost._backends.numba.labels import (
 )
 from segpost._backends.numba.metrics import (
     boundary,
-    confusion,
-    distances,
     calibration,
     confusion,
+    distances,
     instances,
     panoptic,
 )
