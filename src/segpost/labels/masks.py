@@ -19,8 +19,9 @@ from segpost._core.degenerate_logits import may_be_degenerate, warn_of_label_map
 from segpost._core.logits import InputLogits, as_logits, check_quantized, resolve_quantization
 from segpost._core.run_lengths import RunLengths, keep_connected
 from segpost._core.sampling import Grid
-from segpost._core.suspicious_logits import check_sides, warn_of_layout
+from segpost._core.suspicious_logits import warn_of_layout
 from segpost._core.suspicious_probabilities import warn_of_probabilities
+from segpost._core.suspicious_sizes import check_sides
 from segpost._core.thresholds import as_thresholds, cutoffs
 from segpost.labels.mask_outputs import as_class_order, mask_output, paint_labels, paint_masks
 from segpost.labels.volume_masks import binarize_volumes, volume_output
@@ -303,10 +304,9 @@ def _plan(
     """Plan the resampling, and compute the cutoffs."""
     logits, array, class_axis = source
     grid_size = logits.values.shape[2:]
-    is_image = len(grid_size) == 2
-    has_size = size is not None and letterbox is None and grid_size[0] != grid_size[1]
+    has_size = size is not None and letterbox is None and len({*grid_size}) > 1
     output, axes, region, origin = plan_resampling(grid_size, size, grid, letterbox, scale, nearest)
-    if has_size and is_image:
+    if has_size:
         check_sides(grid_size, output, array.array.shape if class_axis == -3 else None)
     if region is not None:
         logits = logits._replace(values=logits.values[region], origin=origin)

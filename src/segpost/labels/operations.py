@@ -21,11 +21,11 @@ from segpost._core.degenerate_logits import (
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
 from segpost._core.suspicious_logits import (
-    check_sides,
     warn_of_layout,
     warn_of_volume_axis,
 )
 from segpost._core.suspicious_probabilities import warn_before_softmax
+from segpost._core.suspicious_sizes import check_sides
 from segpost.labels.volumes import are_volumes, label_volumes, resolve_nearest_axis
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
@@ -177,14 +177,14 @@ def argmax(
     else:
         may_be_volume = shape[0] > 1 and axis is None and size is None and volume is None
         warn_of_layout(array, class_axis, VOLUME_CURE if may_be_volume else "")
-    has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
+    may_be_exchanged = size is not None and letterbox is None
     dtype = label_dtype(shape[1])
     pixel_bytes = 0 if out is not None else shape[0] * (1 if dtype is np.uint8 else 4)
     nearest = None if nearest_axis is None else resolve_nearest_axis(nearest_axis, is_volume)
     size, axes, region, origin = plan_resampling(
         shape[2:], size, grid, letterbox, scale, nearest, pixel_bytes=pixel_bytes
     )
-    if has_size:
+    if may_be_exchanged and (is_volume or shape[2] != shape[3]):
         check_sides(shape[2:], size, array.array.shape if axis is None else None)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)

@@ -19,8 +19,8 @@ from segpost._core.logits import are_finite, as_logits
 from segpost._core.memory import check_memory
 from segpost._core.public import public
 from segpost._core.sampling import Grid
-from segpost._core.suspicious_logits import warn_of_transposed_window
 from segpost._core.suspicious_probabilities import warn_before_softmax
+from segpost._core.suspicious_sizes import warn_of_transposed_window
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import Resampling, part_of_resampling, plan_resampling
 from segpost.spatial.tiling import Blocks, Window, mirror_slice, shift_slice
