@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from segpost._core import device_arrays, dlpack
+from segpost._core.array_cures import cure_of
 from segpost._core.device import DeviceArray, context_of, to_host
 from segpost._core.torch_tensors import UNINITIALIZED, describe_missing_memory
 
@@ -57,12 +58,6 @@ class InputArray(NamedTuple):
     copied: bool = False  # writing to `array` would not reach the caller
 
 
-QUERY_KEYS = (  # of classes and of masks
-    ("class_queries_logits", "masks_queries_logits"),
-    ("pred_logits", "pred_masks"),
-)
-
-
 def _identity(array: Array) -> Array:
     return array
 
@@ -95,29 +90,9 @@ def as_input_array(value: object, name: str, *, outlives_call: bool = False) -> 
         return value
     if isinstance(value, (list, tuple, str, bytes, int, float, complex)) or value is None:
         raise TypeError(
-            f"{name} must be an array, got {type(value).__name__}{_cure_of(value, name)}"
+            f"{name} must be an array, got {type(value).__name__}{cure_of(value, name)}"
         )
     return _from_protocol(value, name)
-
-
-def _cure_of(value: object, name: str) -> str:
-    """Return how an array is made of a list, of a path, or of what a network returns."""
-    if isinstance(value, Mapping) and value:
-        pair = next((pair for pair in QUERY_KEYS if pair[0] in value and pair[1] in value), None)
-        if pair is not None:
-            first, second = (f"{name}[{key!r}]" for key in pair)
-            return (
-                f"; it is the output of a head of queries: call segpost.segment_queries({first}, "
-                f'{second}), or segpost.postprocess({name}, convention="mask2former")'
-            )
-        key = next((key for key in ("out", "logits") if key in value), next(iter(value)))
-        return f"; pass convention= where it is a parameter, or one of its values, {name}[{key!r}]"
-    if isinstance(value, (list, tuple)) and value:
-        is_array = len(value) == 1 and hasattr(value[0], "shape")
-        return f"; pass {name}[0]" if is_array else f"; pass np.stack({name}), or one of them"
-    if isinstance(value, str):
-        return "; np.load reads a .npy file, PIL.Image.open a picture"
-    return f"; pass {name}.logits" if hasattr(value, "logits") else ""
 
 
 def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputArray:
@@ -237,7 +212,7 @@ def _as_memoryview(value: object, name: str) -> memoryview:
     except TypeError:
         raise TypeError(
             f"{name} must be an array (NumPy, torch, DLPack, buffer or __array__), "
-            f"got {type(value).__name__}{_cure_of(value, name)}"
+            f"got {type(value).__name__}{cure_of(value, name)}"
         ) from None
     except (BufferError, ValueError) as error:
         raise TypeError(f"{name} cannot be read as a buffer: {dlpack.describe(error)}") from error

@@ -13,17 +13,16 @@ from segpost._backends import registry
 from segpost._core.arguments import CHECKS, Check, as_integer, check_choice
 from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArray, UInt8Array
 from segpost._core.arrays import (
-    Array,
     InputArray,
     allocate_output,
-    as_input_array,
     iter_stacks,
 )
 from segpost._core.bands import Bands, Stretch, as_rgb_image
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
 from segpost._core.suspicious_images import warn_of_unit_image
-from segpost._core.suspicious_labels import VOID, find_one_hot_axis, warn_of_mask
+from segpost._core.suspicious_labels import VOID, warn_of_mask
+from segpost._core.unknown_names import explain_arguments
 from segpost._core.validation import (
     as_image_array,
     as_label_array,
@@ -32,6 +31,7 @@ from segpost._core.validation import (
     refuse_image_as_labels,
 )
 from segpost.color.color_table import as_constant
+from segpost.color.misfits import as_last_palette, fit_cure, refuse_label_map, refuse_one_hot
 from segpost.color.palette import Palette, PaletteLike, as_palette
 
 MAX_CONTOUR = 64  # pixels
@@ -62,6 +62,7 @@ def colorize(
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> UInt8Array: ...
+@explain_arguments
 def colorize(labels: Any, palette: PaletteLike, *, check: Check = "sync", out: Any = None) -> Any:
     """Return a color image of a label map.
 
@@ -104,7 +105,7 @@ def colorize(labels: Any, palette: PaletteLike, *, check: Check = "sync", out: A
     chosen = as_palette(palette)
     input_array = as_label_array(labels)
     refuse_image_as_labels(input_array.array)
-    _refuse_one_hot(input_array.array, len(chosen))
+    refuse_one_hot(input_array.array, len(chosen))
     return colorize_labels(input_array, chosen, out, check)
 
 
@@ -166,6 +167,7 @@ def overlay(
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> UInt8Array: ...
+@explain_arguments
 def overlay(
     image: Any,
     labels: Any,
@@ -225,7 +227,7 @@ def overlay(
     array([[[100, 100, 100],
             [146, 114, 114]]], dtype=uint8)
     """
-    chosen = as_palette(palette)
+    chosen = as_last_palette(palette, "overlay(image, labels, palette)", image, labels)
     check_choice(check, "check", CHECKS)
     try:
         maps = as_label_array(labels).array
@@ -235,12 +237,10 @@ def overlay(
         raise
     if pixels.array.shape[:-1] != maps.shape:
         refuse_image_as_labels(maps)
-        _refuse_one_hot(maps, len(chosen))
+        refuse_one_hot(maps, len(chosen))
         raise ValueError(
             f"image of shape {describe_image_shape(image, pixels.array)} does not fit labels of "
-            f"shape {maps.shape}; "
-            "labels at the image's size come from "
-            f"segpost.argmax(logits, size={pixels.array.shape[-3:-1]})"
+            f"shape {maps.shape}; {fit_cure(pixels.array.shape[:-1], maps.shape)}"
         )
     warn_of_unit_image(pixels.array)
     contour = as_integer(contour, "contour")
@@ -287,6 +287,7 @@ def labels_from_colors(
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> LabelArray: ...
+@explain_arguments
 def labels_from_colors(
     image: Any, palette: PaletteLike, *, check: Check = "sync", out: Any = None
 ) -> Any:
@@ -320,7 +321,7 @@ def labels_from_colors(
     >>> segpost.labels_from_colors(segpost.colorize(labels, "voc"), "voc")
     array([[  0,  15, 255]], dtype=uint8)
     """
-    chosen = as_palette(palette)
+    chosen = as_last_palette(palette, "labels_from_colors(image, palette)", image)
     check_choice(check, "check", CHECKS)
     if chosen.duplicates:
         groups = ", ".join(
@@ -331,7 +332,7 @@ def labels_from_colors(
             f"palette gives {len(chosen.duplicates)} colors to more than one label, so no image "
             f"can be turned into labels: {groups}{', ...' if len(chosen.duplicates) > 3 else ''}"
         )
-    _refuse_label_map(image)
+    refuse_label_map(image)
     pixels = as_image_array(image)
     pairs = sorted((r | g << 8 | b << 16, label) for label, (r, g, b) in chosen.items())
     keys = np.array([key for key, _ in pairs], np.uint32)
@@ -347,17 +348,6 @@ def labels_from_colors(
     if errors.count:
         raise_bad_colors(errors, pixels.array, {key for key, _ in pairs})
     return output.result()
-
-
-def _refuse_one_hot(labels: Array, classes: int) -> None:
-    """Raise an error for labels with an axis of 0 and 1 for every class of a palette."""
-    axis = find_one_hot_axis(labels, classes)
-    if axis is not None:
-        position = axis + labels.ndim
-        raise ValueError(
-            f"labels of shape {labels.shape} are one-hot along axis {position}: each class would "
-            f"be an image of labels 0 and 1; pass labels.argmax({position})"
-        )
 
 
 def class_alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
@@ -380,13 +370,3 @@ def _alpha_of(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
         raise ValueError(f"alpha must be in 0..1, got {alpha!r}")
     weights = np.rint(np.broadcast_to(values, classes) * 256)
     return np.append(weights, np.rint(weights.mean())).astype(np.uint16)
-
-
-def _refuse_label_map(image: object) -> None:
-    """Raise an error for a map (H, W), which has no colors."""
-    shape = as_input_array(image, "image").array.shape
-    if len(shape) == 2:
-        raise ValueError(
-            f"image of shape {shape} has no colors: a label map (H, W) needs no conversion; a "
-            "picture with a palette is np.asarray(Image.open(path).convert('RGB'))"
-        )

@@ -23,6 +23,7 @@ from segpost._core.suspicious_logits import warn_of_layout
 from segpost._core.suspicious_probabilities import warn_of_probabilities
 from segpost._core.suspicious_sizes import check_sides
 from segpost._core.thresholds import as_thresholds, cutoffs
+from segpost._core.unknown_names import explain_arguments
 from segpost.labels.mask_outputs import as_class_order, mask_output, paint_labels, paint_masks
 from segpost.labels.volume_masks import binarize_volumes, volume_output
 from segpost.labels.volumes import are_volumes, resolve_nearest_axis
@@ -84,6 +85,7 @@ def binarize(
     out: npt.NDArray[Any] | None = ...,
     **settings: Unpack[BinarizeSettings],
 ) -> LabelArray: ...
+@explain_arguments
 def binarize(
     logits: Any,
     *,

@@ -26,6 +26,7 @@ from segpost._core.suspicious_logits import (
 )
 from segpost._core.suspicious_probabilities import warn_before_softmax
 from segpost._core.suspicious_sizes import check_sides
+from segpost._core.unknown_names import explain_arguments
 from segpost.labels.volumes import are_volumes, label_volumes, resolve_nearest_axis
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
@@ -82,6 +83,7 @@ def argmax(
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> LabelArray: ...
+@explain_arguments
 def argmax(
     logits: Any,
     *,
@@ -232,6 +234,7 @@ def softmax(
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> Float32Array: ...
+@explain_arguments
 def softmax(
     logits: Any, *, axis: int = -3, nan: NanRule = "raise", check: Check = "sync", out: Any = None
 ) -> Any:

@@ -9,6 +9,7 @@ from segpost._core.arguments import Check, NanRule
 from segpost._core.array_types import ArrayT, HostArray, NumpyArray
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
+from segpost._core.unknown_names import explain_arguments
 from segpost.color.palette import PaletteLike
 from segpost.crf.model import DenseCRF
 from segpost.crf.terms import PresetName
@@ -84,6 +85,7 @@ def postprocess(
     want: Iterable[Want],
     **settings: Unpack[PostprocessSettings],
 ) -> Segmentation[Any, Want]: ...
+@explain_arguments
 def postprocess(
     logits: Any,
     *,

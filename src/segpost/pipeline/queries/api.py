@@ -14,6 +14,7 @@ from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.errors import warn_of_input
 from segpost._core.suspicious_sizes import check_sides
+from segpost._core.unknown_names import explain_arguments
 from segpost.color.palette import Palette, PaletteLike
 from segpost.pipeline.execute import as_guide, check_guide
 from segpost.pipeline.options import check_options
@@ -39,6 +40,7 @@ from segpost.spatial.letterbox import Letterbox
 MIN_CLASSES = 3  # that are no coincidence beside the names of a palette
 
 
+@explain_arguments
 def segment_queries(
     class_logits: Any,
     mask_logits: Any,
