@@ -31,7 +31,7 @@ class Finder(doctest.DocTestFinder):
     def _from_module(self, module: object, object: object) -> bool:
         if inspect.isclass(object) and object.__module__ == "segpost":
             return object.__name__ in classes_in(getattr(module, "__file__", ""))
-        return bool(super()._from_module(module, object))  # type: ignore[misc]
+        return bool(super()._from_module(module, inspect.unwrap(object)))  # type: ignore[misc]
 
 
 MODULES = sorted(

@@ -151,8 +151,8 @@ def suggest_attributes(cls: ClassT) -> ClassT:
         cure = f": .{key}" if hasattr(cls, str(key)) else suggest_attribute(cls, str(key))
         raise TypeError(f"{cls.__name__!r} object has attributes, not keys, got {key!r}{cure}")
 
-    cls.__getattr__ = get_missing  # type: ignore[attr-defined]
-    cls.__getitem__ = get_key  # type: ignore[attr-defined]
+    changed: Any = cls
+    changed.__getattr__, changed.__getitem__ = get_missing, get_key
     return cls
 
 

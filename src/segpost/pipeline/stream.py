@@ -13,7 +13,6 @@ from segpost._core.device import context_of
 from segpost._core.logits import InputLogits, as_logits
 from segpost._core.public import public
 from segpost._core.text import suggest_name
-from segpost._core.unknown_names import explain_arguments
 from segpost.pipeline.execute import as_guide, execute
 from segpost.pipeline.options import Options, PostprocessSettings, check_options
 from segpost.pipeline.plan import Plan, build_plan, with_image_size, wrap_outputs
@@ -73,7 +72,6 @@ class Stream(Generic[WantT]):
     def __init__(
         self: Stream[Want], *, want: Iterable[Want], **settings: Unpack[PostprocessSettings]
     ) -> None: ...
-    @explain_arguments
     def __init__(self, **settings: Any) -> None:
         _check_names(settings)
         self._options = check_options(**settings)
