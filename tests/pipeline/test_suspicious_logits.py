@@ -245,6 +245,8 @@ def test_equal_logits(kind: str, value: int) -> None:
             call(logits)
         assert [warning.filename for warning in caught] == [__file__]
         assert not np.asarray(segpost.argmax(logits[:, :8, :8])).any()
+    with pytest.warns(segpost.InputWarning, match="are all 0, so that"):
+        segpost.argmax(np.zeros((4, 16, 16), "int8" if kind == "int8" else "float32"))
     logits[4, 39, 40] = value + 1
     assert int(segpost.argmax(logits)[39, 40]) == 4
 

@@ -29,8 +29,8 @@ class InputWarning(UserWarning):
       shape is read;
     - a batch that changes more from image to image than from class to class, as a volume does, and
       one of as many images as a data set's palette has colors;
-    - a size, an image, a target or a window whose aspect ratio is that of the logits only if it is
-      transposed, logits of another aspect ratio than a letterbox's input, and a scale that looks
+    - a size, an image, a target or a window whose aspect ratio is that of the logits (or labels)
+      only if it is transposed, a size of a volume whose axes are in another order, logits of another aspect ratio than a letterbox's input, and a scale that looks
       like a size;
     - probabilities where logits are expected: by `softmax`, by `Merger`, or with a threshold;
       logits in 0..1 where confidence is wanted; a threshold of `binarize` that is 0 or 1;
@@ -41,7 +41,7 @@ class InputWarning(UserWarning):
     - masks that have their own axis last, and a confidence of masks above 1;
     - an image that was in 0..1, or normalized, before it became uint8, and a large one that is all
       0, if it is no frame of a `Stream`; an image in 0..1, or a
-      normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged,
+      normalized one, with a `sigma_rgb` for 0..255, and the reverse; a mean and a deviation that are exchanged,
       or of which one is left out;
     - names of characters that the font of a picture lacks;
     - a palette with names of more classes than the logits have, colors in 0..1, or all equal,
@@ -51,7 +51,7 @@ class InputWarning(UserWarning):
       divided by 255, masks of 0 and an ignored 255, a void of 255 that is counted as the last of
       256 classes, predictions that are the next class almost everywhere, and nothing that was
       counted;
-    - energies of a dense CRF that sum to 1, and probabilities that do not;
+    - energies of a dense CRF that sum to 1, probabilities that do not, and weights below 0;
     - `use_backend` without a ``with`` block.
 
     Examples

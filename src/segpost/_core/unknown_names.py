@@ -135,7 +135,8 @@ def _list(names: Any) -> str:
 def suggest_attributes(cls: ClassT) -> ClassT:
     """Let a class name the attribute that is meant where it lacks one, or where a key is one.
 
-    Type checkers know nothing of it.
+    Keys of a class that has items of its own, and is no tuple, are its own affair. Type checkers
+    know nothing of it.
     """
     get_item: Any = getattr(cls, "__getitem__", None)
 
@@ -152,7 +153,9 @@ def suggest_attributes(cls: ClassT) -> ClassT:
         raise TypeError(f"{cls.__name__!r} object has attributes, not keys, got {key!r}{cure}")
 
     changed: Any = cls
-    changed.__getattr__, changed.__getitem__ = get_missing, get_key
+    changed.__getattr__ = get_missing
+    if get_item is None or issubclass(cls, tuple):
+        changed.__getitem__ = get_key
     return cls
 
 

@@ -16,7 +16,7 @@ from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.crf.settings import Settings
 
 MAX_NORMALIZED = 6  # values from least to largest of (pixel - mean) / std
-MAX_UNIT_SIGMA = 0.5  # of an image in 0..1
+MIN_UNIT_SIGMA, MAX_UNIT_SIGMA = 5e-3, 0.5  # of an image in 0..1
 MIN_SPAN = 32  # of an image that is not in 0..1
 FAR = 3  # sigmas, beyond which a color plays no part
 MIN_FAR = 0.5  # share of neighbors that far apart, of which photographs have more, label maps less
@@ -152,7 +152,7 @@ class Guide(NamedTuple):
         """
         guide: Array = self.values[n]
         is_byte = self.kind == "uint8"
-        if sigmas.max() <= MAX_UNIT_SIGMA:
+        if MIN_UNIT_SIGMA <= sigmas.min() <= sigmas.max() <= MAX_UNIT_SIGMA:
             _warn_of_unit_sigma(guide, self.kind, sigmas, name)
         if is_byte and sigmas.min() * MAX_SIGMAS >= 255:
             if sigmas.min() > 1:

@@ -145,7 +145,9 @@ def argmax(
     -------
     labels : array of shape (H, W) or (N, H, W), with D before H for volumes
         Of the array type of `logits`; uint8 for up to 256 classes, int32 beyond. The labels are
-        exactly those of the float64 definition, on every backend and for any number of threads.
+        exactly those of the float64 definition, on every backend and for any number of threads. Of
+        equal logits the first class wins, of several +inf, too, which have no probabilities:
+        `softmax` and confidence raise an error for them.
 
     Raises
     ------

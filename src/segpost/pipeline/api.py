@@ -188,7 +188,8 @@ def postprocess(
         ``-sum(p * log(p))`` over the classes, in nats: from 0 to log(C). Margin is the largest
         probability minus the second. "topk" is the classes with the largest probabilities, in the
         exact order of the interpolated logits: of equal ones the first class comes first, and where
-        ``nan="propagate"`` leaves NaN, NaN comes before all numbers.
+        ``nan="propagate"`` leaves NaN, NaN comes before all numbers. A variable that holds names
+        has the type ``tuple[segpost.typing.Want, ...]``.
         "regions" are those of `segpost.regions`, one for each label; they have the mean confidence
         if that is wanted, too.
 
