@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._core import device_arrays, dlpack
-from segpost._core.array_cures import cure_of
 from segpost._core.device import DeviceArray, context_of, to_host
 from segpost._core.torch_tensors import UNINITIALIZED, describe_missing_memory
 
@@ -90,9 +89,16 @@ def as_input_array(value: object, name: str, *, outlives_call: bool = False) -> 
         return value
     if isinstance(value, (list, tuple, str, bytes, int, float, complex)) or value is None:
         raise TypeError(
-            f"{name} must be an array, got {type(value).__name__}{cure_of(value, name)}"
+            f"{name} must be an array, got {type(value).__name__}{_cure_of(value, name)}"
         )
     return _from_protocol(value, name)
+
+
+def _cure_of(value: object, name: str) -> str:
+    """Return what to pass in place of a value that is no array."""
+    from segpost._core.array_cures import cure_of  # for errors alone
+
+    return cure_of(value, name)
 
 
 def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputArray:
@@ -212,7 +218,7 @@ def _as_memoryview(value: object, name: str) -> memoryview:
     except TypeError:
         raise TypeError(
             f"{name} must be an array (NumPy, torch, DLPack, buffer or __array__), "
-            f"got {type(value).__name__}{cure_of(value, name)}"
+            f"got {type(value).__name__}{_cure_of(value, name)}"
         ) from None
     except (BufferError, ValueError) as error:
         raise TypeError(f"{name} cannot be read as a buffer: {dlpack.describe(error)}") from error

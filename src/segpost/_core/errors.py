@@ -30,8 +30,8 @@ class InputWarning(UserWarning):
     - a batch that changes more from image to image than from class to class, as a volume does, and
       one of as many images as a data set's palette has colors;
     - a size, an image, a target or a window whose aspect ratio is that of the logits (or labels)
-      only if it is transposed, a size of a volume whose axes are in another order, logits of another aspect ratio than a letterbox's input, and a scale that looks
-      like a size;
+      only if it is transposed, a size of a volume whose axes are in another order, logits of
+      another aspect ratio than a letterbox's input, and a scale that looks like a size;
     - probabilities where logits are expected: by `softmax`, by `Merger`, or with a threshold;
       logits in 0..1 where confidence is wanted; a threshold of `binarize` that is 0 or 1;
     - logits that are all one value, two label maps as logits, and label maps with a threshold, as
@@ -40,9 +40,9 @@ class InputWarning(UserWarning):
       that of another result;
     - masks that have their own axis last, and a confidence of masks above 1;
     - an image that was in 0..1, or normalized, before it became uint8, and a large one that is all
-      0, if it is no frame of a `Stream`; an image in 0..1, or a
-      normalized one, with a `sigma_rgb` for 0..255, and the reverse; a mean and a deviation that are exchanged,
-      or of which one is left out;
+      0, if it is no frame of a `Stream`; an image in 0..1, or a normalized one, with a `sigma_rgb`
+      for 0..255, and the reverse; a mean and a deviation that are exchanged, or of which one is
+      left out;
     - names of characters that the font of a picture lacks;
     - a palette with names of more classes than the logits have, colors in 0..1, or all equal,
       or of a data set with red and blue exchanged, and class names that are words for colors;

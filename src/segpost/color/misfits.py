@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from segpost._core.arrays import Array, as_input_array
-from segpost._core.suspicious_labels import find_one_hot_axis
-from segpost.color.palette import Palette, as_palette
+from segpost._core.arrays import as_input_array
+from segpost.color.palette import Palette
 
 
-def _refuse_palette_before(call: str, *others: object) -> None:
+def refuse_palette_before(call: str, *others: object) -> None:
     """Raise an error where one of the arguments before the palette is the palette.
 
     Parameters
@@ -46,26 +43,6 @@ def fit_cure(image: tuple[int, ...], labels: tuple[int, ...]) -> str:
             "image]"
         )
     return f"image has the leading axes {batch}, labels have {maps}: they must be the same"
-
-
-def as_last_palette(palette: Any, call: str, *others: object) -> Palette:
-    """Return the palette, the last argument of a call; an error says where it stands instead."""
-    try:
-        return as_palette(palette)
-    except (ValueError, TypeError):
-        _refuse_palette_before(call, *others)
-        raise
-
-
-def refuse_one_hot(labels: Array, classes: int) -> None:
-    """Raise an error for labels with an axis of 0 and 1 for every class of a palette."""
-    axis = find_one_hot_axis(labels, classes)
-    if axis is not None:
-        position = axis + labels.ndim
-        raise ValueError(
-            f"labels of shape {labels.shape} are one-hot along axis {position}: each class would "
-            f"be an image of labels 0 and 1; pass labels.argmax({position})"
-        )
 
 
 def refuse_label_map(image: object) -> None:

@@ -12,16 +12,12 @@ import numpy.typing as npt
 from segpost._backends import registry
 from segpost._core.arguments import CHECKS, Check, as_integer, check_choice
 from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArray, UInt8Array
-from segpost._core.arrays import (
-    InputArray,
-    allocate_output,
-    iter_stacks,
-)
+from segpost._core.arrays import Array, InputArray, allocate_output, as_input_array, iter_stacks
 from segpost._core.bands import Bands, Stretch, as_rgb_image
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
 from segpost._core.suspicious_images import warn_of_unit_image
-from segpost._core.suspicious_labels import VOID, warn_of_mask
+from segpost._core.suspicious_labels import VOID, find_one_hot_axis, warn_of_mask
 from segpost._core.unknown_names import explain_arguments
 from segpost._core.validation import (
     as_image_array,
@@ -31,7 +27,6 @@ from segpost._core.validation import (
     refuse_image_as_labels,
 )
 from segpost.color.color_table import as_constant
-from segpost.color.misfits import as_last_palette, fit_cure, refuse_label_map, refuse_one_hot
 from segpost.color.palette import Palette, PaletteLike, as_palette
 
 MAX_CONTOUR = 64  # pixels
@@ -105,7 +100,7 @@ def colorize(labels: Any, palette: PaletteLike, *, check: Check = "sync", out: A
     chosen = as_palette(palette)
     input_array = as_label_array(labels)
     refuse_image_as_labels(input_array.array)
-    refuse_one_hot(input_array.array, len(chosen))
+    _refuse_one_hot(input_array.array, len(chosen))
     return colorize_labels(input_array, chosen, out, check)
 
 
@@ -227,7 +222,7 @@ def overlay(
     array([[[100, 100, 100],
             [146, 114, 114]]], dtype=uint8)
     """
-    chosen = as_last_palette(palette, "overlay(image, labels, palette)", image, labels)
+    chosen = _as_last_palette(palette, "overlay(image, labels, palette)", image, labels)
     check_choice(check, "check", CHECKS)
     try:
         maps = as_label_array(labels).array
@@ -237,7 +232,9 @@ def overlay(
         raise
     if pixels.array.shape[:-1] != maps.shape:
         refuse_image_as_labels(maps)
-        refuse_one_hot(maps, len(chosen))
+        _refuse_one_hot(maps, len(chosen))
+        from segpost.color.misfits import fit_cure  # for errors alone
+
         raise ValueError(
             f"image of shape {describe_image_shape(image, pixels.array)} does not fit labels of "
             f"shape {maps.shape}; {fit_cure(pixels.array.shape[:-1], maps.shape)}"
@@ -321,7 +318,7 @@ def labels_from_colors(
     >>> segpost.labels_from_colors(segpost.colorize(labels, "voc"), "voc")
     array([[  0,  15, 255]], dtype=uint8)
     """
-    chosen = as_last_palette(palette, "labels_from_colors(image, palette)", image)
+    chosen = _as_last_palette(palette, "labels_from_colors(image, palette)", image)
     check_choice(check, "check", CHECKS)
     if chosen.duplicates:
         groups = ", ".join(
@@ -332,7 +329,10 @@ def labels_from_colors(
             f"palette gives {len(chosen.duplicates)} colors to more than one label, so no image "
             f"can be turned into labels: {groups}{', ...' if len(chosen.duplicates) > 3 else ''}"
         )
-    refuse_label_map(image)
+    if as_input_array(image, "image").array.ndim == 2:
+        from segpost.color.misfits import refuse_label_map  # for errors alone
+
+        refuse_label_map(image)
     pixels = as_image_array(image)
     pairs = sorted((r | g << 8 | b << 16, label) for label, (r, g, b) in chosen.items())
     keys = np.array([key for key, _ in pairs], np.uint32)
@@ -348,6 +348,28 @@ def labels_from_colors(
     if errors.count:
         raise_bad_colors(errors, pixels.array, {key for key, _ in pairs})
     return output.result()
+
+
+def _as_last_palette(palette: Any, call: str, *others: object) -> Palette:
+    """Return the palette, the last argument of a call; an error says where it stands instead."""
+    try:
+        return as_palette(palette)
+    except (ValueError, TypeError):
+        from segpost.color.misfits import refuse_palette_before  # for errors alone
+
+        refuse_palette_before(call, *others)
+        raise
+
+
+def _refuse_one_hot(labels: Array, classes: int) -> None:
+    """Raise an error for labels with an axis of 0 and 1 for every class of a palette."""
+    axis = find_one_hot_axis(labels, classes)
+    if axis is not None:
+        position = axis + labels.ndim
+        raise ValueError(
+            f"labels of shape {labels.shape} are one-hot along axis {position}: each class would "
+            f"be an image of labels 0 and 1; pass labels.argmax({position})"
+        )
 
 
 def class_alpha(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:

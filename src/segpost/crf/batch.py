@@ -10,7 +10,7 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core.arrays import Array, InputArray, widen
 from segpost._core.contract import LabelErrors, Pairwise, Unary, UnaryErrors
-from segpost._core.device import DeviceArray, context_of
+from segpost._core.device import context_of
 from segpost._core.errors import warn_of_input
 from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.crf.settings import Settings
@@ -180,7 +180,7 @@ def _warn_of_unit_sigma(guide: Array, kind: str, sigmas: Array, name: str) -> No
 
     A part of the rows is read. In a map of regions most neighbors are equal.
     """
-    if isinstance(guide, DeviceArray) or guide.shape[2] < 2:
+    if not context_of(guide).on_cpu or guide.shape[2] < 2:
         return
     planes, rows = (slice(None, None, max(side // MAX_ROWS, 1)) for side in guide.shape[:2])
     values = widen(guide[planes, rows], kind)

@@ -66,8 +66,8 @@ def _refuse_masks(labels: object) -> None:
     source = as_input_array(labels, "labels")
     if source.kind == "bool" and source.array.ndim in (2, 3):
         raise TypeError(
-            f"labels are booleans of shape {source.array.shape}, as masks are: pass masks=labels, "
-            "or labels.astype('uint8') for the regions of 0 and 1 of one image"
+            f"labels must be integers, got booleans of shape {source.array.shape}, as masks are: "
+            "pass masks=labels, or labels.astype('uint8') for the regions of 0 and 1 of one image"
         )
 
 
