@@ -59,7 +59,7 @@ def test_small_sigmas_that_are_meant() -> None:
 def test_weights_below_0(kind: str) -> None:
     """A warning says what they do, which the result shows; with a matrix there is none."""
     term: Any = {"sigma": 3.0} if kind == "gaussian" else {"sigma_xy": 8.0, "sigma_rgb": 200.0}
-    other = {"gaussian": None, "bilateral": None}
+    other: dict[str, Any] = {"gaussian": None, "bilateral": None}
     with pytest.warns(segpost.InputWarning, match=f"{kind}'s weight is -5: .*pass 5 ") as caught:
         crf = segpost.DenseCRF(**{**other, kind: {**term, "weight": -5}})
     assert caught[0].filename == __file__

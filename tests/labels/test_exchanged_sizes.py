@@ -22,7 +22,7 @@ def segment(task: Any) -> Callable[[Any], Any]:
     return lambda size: segpost.segment_queries(*QUERIES[::-1], task=task, size=size).labels
 
 
-SIZED = {  # calls by size, and the right one
+SIZED: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {  # calls by size
     "labels": (lambda size: segpost.resize_labels(scene(3, 24, 40).argmax(0), size), (48, 80)),
     "smaller labels": (
         lambda size: segpost.resize_labels(scene(3, 64, 96).argmax(0), size),

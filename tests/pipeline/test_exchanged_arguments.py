@@ -48,8 +48,9 @@ def test_an_image_file_in_place_of_an_image() -> None:
 )
 def test_the_result_that_is_saved(arguments: tuple[str, str], tmp_path: Path) -> None:
     """`save` takes the path first, and the result by its name, as the error has it."""
+    save: Any = SEG.save
     with pytest.raises(ValueError, match=r"seg\.save\(") as caught:
-        SEG.save(*arguments)
+        save(*arguments)
     code = re.search(r"seg\.save\(.*\)", str(caught.value))
     assert code
 

@@ -67,7 +67,8 @@ def save_result(
     arguments.check_choice(what, "what", tuple(FORMATS))
     if palette is not None and what != "labels":
         raise ValueError(f'palette is for what="labels", got what={what!r} too')
-    if isinstance(palette, str) and palette in FORMATS:
+    results: tuple[str, ...] = tuple(FORMATS)
+    if isinstance(palette, str) and palette in results:
         raise ValueError(
             f"palette is {palette!r}, which is a result: seg.save({fspath(path)!r}, "
             f"what={palette!r})"
