@@ -24,7 +24,7 @@ MAX_UNTIED_MAPS = 8  # more label maps have ties
 MAX_UNTIED_LABEL = 150  # of the largest data sets; quantized logits that are saturated are larger
 MIN_UNTIED_LABELS = 3  # different values besides 0
 VOID = 255
-MIN_EQUAL_LOGITS = 1024  # fewer are an example
+MIN_EQUAL_LOGITS = 8192  # fewer are an example
 MAX_READ = 1 << 28  # of which all are read, if some are equal
 
 
