@@ -30,8 +30,8 @@ class InputWarning(UserWarning):
     - a batch that changes more from image to image than from class to class, as a volume does, and
       one of as many images as a data set's palette has colors;
     - a size, an image, a target or a window whose aspect ratio is that of the logits (or labels)
-      only if it is transposed, a size of a volume whose axes are in another order, logits of
-      another aspect ratio than a letterbox's input, and a scale that looks like a size;
+      only if it is transposed, logits of another aspect ratio than a letterbox's input, and a scale
+      that looks like a size;
     - probabilities where logits are expected: by `softmax`, by `Merger`, or with a threshold;
       logits in 0..1 where confidence is wanted; a threshold of `binarize` that is 0 or 1;
     - logits that are all one value, two label maps as logits, and label maps with a threshold, as

@@ -5,7 +5,6 @@ from __future__ import annotations
 from segpost._core.errors import warn_of_input
 
 MIN_SIDE = 16  # of a map whose sides show a stride, or whose values show which axes are the sides
-MIN_VOLUME_SIDE = 8
 MAX_ANISOTROPY = 1.25  # of the steps along height and width, where another class axis fits
 
 
@@ -19,8 +18,7 @@ def check_sides(
     """Refuse, or warn of, a size (H, W) for which logits (h, w) have different strides.
 
     Networks have one stride for height and width: these may be exchanged in the size, or another
-    axis may hold the classes. `shape` is not square, which may be that of a stretched image. Sizes
-    (D, H, W) of volumes are a warning where another order of the axes fits.
+    axis may hold the classes. `shape` is not square, which may be that of a stretched image.
     `logits_shape` is that of the caller's logits if nobody has said which axis holds the classes:
     the one before the last two. A size that is `confirmed` by an image is not exchanged.
 
@@ -29,9 +27,6 @@ def check_sides(
     ValueError
         If the strides differ much as the axes were read, and are equal as they could be.
     """
-    if len(size) == 3:
-        _warn_of_volume_size(shape, size)
-        return
     if _has_equal_steps(shape, size):
         return
     if logits_shape is not None:
@@ -64,27 +59,6 @@ def warn_of_label_size(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
             f"size={size[::-1]}; ignore this if the network saw the image stretched, as a "
             "portrait in a landscape input"
         )
-
-
-def _warn_of_volume_size(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
-    """Warn of a size for which logits (d, h, w) have one stride only if its axes are exchanged.
-
-    A size may be (W, H, D), as of NIfTI, or (H, W, D). Different strides alone are right for
-    voxels that are not cubes.
-    """
-    if min(shape) < MIN_VOLUME_SIDE or min(size) < MIN_VOLUME_SIDE:
-        return
-    steps = [n_out / n_in for n_in, n_out in zip(shape, size, strict=True)]
-    if max(steps) <= MAX_ANISOTROPY * min(steps):  # most return here
-        return
-    for order, other in (("(W, H, D)", size[::-1]), ("(H, W, D)", (size[2], *size[:2]))):
-        if shape == other or has_one_stride(shape, other):
-            warn_of_input(
-                f"size is {size} for logits of {' x '.join(map(str, shape))}, with different "
-                f"strides; read as {order}, it has one stride: size is (depth, height, width), "
-                f"pass size={other}"
-            )
-            return
 
 
 def warn_of_transposed_window(shape: tuple[int, ...], window: tuple[int, int]) -> None:

@@ -306,9 +306,10 @@ def _plan(
     """Plan the resampling, and compute the cutoffs."""
     logits, array, class_axis = source
     grid_size = logits.values.shape[2:]
-    has_size = size is not None and letterbox is None and len({*grid_size}) > 1
+    is_image = len(grid_size) == 2
+    has_size = size is not None and letterbox is None and grid_size[0] != grid_size[1]
     output, axes, region, origin = plan_resampling(grid_size, size, grid, letterbox, scale, nearest)
-    if has_size:
+    if has_size and is_image:
         check_sides(grid_size, output, array.array.shape if class_axis == -3 else None)
     if region is not None:
         logits = logits._replace(values=logits.values[region], origin=origin)

@@ -181,14 +181,14 @@ def argmax(
     else:
         may_be_volume = shape[0] > 1 and axis is None and size is None and volume is None
         warn_of_layout(array, class_axis, VOLUME_CURE if may_be_volume else "")
-    may_be_exchanged = size is not None and letterbox is None
+    has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
     dtype = label_dtype(shape[1])
     pixel_bytes = 0 if out is not None else shape[0] * (1 if dtype is np.uint8 else 4)
     nearest = None if nearest_axis is None else resolve_nearest_axis(nearest_axis, is_volume)
     size, axes, region, origin = plan_resampling(
         shape[2:], size, grid, letterbox, scale, nearest, pixel_bytes=pixel_bytes
     )
-    if may_be_exchanged and (is_volume or shape[2] != shape[3]):
+    if has_size:
         check_sides(shape[2:], size, array.array.shape if axis is None else None)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)

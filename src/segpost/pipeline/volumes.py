@@ -18,7 +18,6 @@ from segpost._core.device import context_of
 from segpost._core.logits import as_logits, resolve_threshold
 from segpost._core.sampling import VolumeAxes
 from segpost._core.suspicious_logits import warn_of_volume_axis
-from segpost._core.suspicious_sizes import check_sides
 from segpost._core.thresholds import cutoffs
 from segpost.labels.decoded import refuse_probabilities
 from segpost.labels.volume_masks import binarize_volumes
@@ -90,8 +89,6 @@ def segment_volumes(
         options.nearest_axis,
         pixel_bytes=n * pixel_bytes_of(options.outputs, options.confidence_dtype, classes, labels),
     )
-    if options.size is not None:
-        check_sides((*grid_size,), resampling.size, None)
     argument = Logits(argument.values, argument.kind, *quantization, threshold)
     outputs = _allocate(argument.values, resampling.size, labels, class_axis, options)
     if outputs.labels.size:
