@@ -3,6 +3,7 @@
 #include "bindings/dlpack.hpp"
 #include "bindings/jobs.hpp"
 #include "bindings/objects.hpp"
+#include "bindings/panoptic.hpp"
 #include "bindings/queries.hpp"
 #include "bindings/signals.hpp"
 
@@ -371,6 +372,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
     m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
           arg("groups"), arg("ignored"), arg("counts"));
     bind_objects(m);
+    bind_panoptic(m);
     bind_crf(m);
     bind_queries(m);
     m.def("bind_records", &bind_records, arg("contract"));

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         confusion_matrix,
         label_counts,
     )
+    from segpost.metrics.panoptic import PanopticQuality, PanopticScores
     from segpost.objects.api import regions
     from segpost.objects.collection import Regions
     from segpost.objects.drawing import mask_from_polygons, masks_from_rle
@@ -84,6 +85,8 @@ __all__ = [
     "Letterbox",
     "Merger",
     "Palette",
+    "PanopticQuality",
+    "PanopticScores",
     "Refinement",
     "Region",
     "Regions",
@@ -148,6 +151,8 @@ _MODULE_OF = {
     "Letterbox": "spatial.letterbox",
     "Merger": "spatial.merger",
     "Palette": "color.palette",
+    "PanopticQuality": "metrics.panoptic",
+    "PanopticScores": "metrics.panoptic",
     "Refinement": "crf.model",
     "Region": "objects.region",
     "Regions": "objects.collection",

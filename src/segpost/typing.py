@@ -18,6 +18,7 @@ from segpost.labels.resizing import LabelResizeMode
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.dialects import DialectName
 from segpost.metrics.matrix import InvalidPreds, InvalidTarget
+from segpost.metrics.panoptic.matching import PanopticDialect
 from segpost.metrics.policy import Absent, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.scores import JsonLayout, PlotKind
 from segpost.metrics.values import ClassScore, ScoreAverage, ShareOf
@@ -64,6 +65,7 @@ __all__ = [
     "Normalization",
     "OutputKind",
     "PaletteName",
+    "PanopticDialect",
     "PlotKind",
     "Precision",
     "PredictedOnly",

@@ -130,6 +130,17 @@ def test_the_overlay(cases: Path, capsys: pytest.CaptureFixture[str], kind: str)
         assert "</span>liver " in text
 
 
+@pytest.mark.filterwarnings("default::segpost.InputWarning")
+def test_sizes_in_the_order_of_nibabel(cases: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The warning has the words of the command line; what it prints gives no warning."""
+    np.save(cases / "a.npy", np.random.default_rng(0).normal(size=(3, 8, 12, 16)))
+    status, error = run(capsys, cases / "a.npy", "--size", 32, 24, 16)
+    assert status == 0
+    assert "in the order x, y, z it has one" in error
+    assert "pass --size 16 24 32" in error
+    assert run(capsys, cases / "a.npy", "--size", 16, 24, 32, "--overwrite") == (0, "")
+
+
 MISTAKES: list[tuple[tuple[object, ...], str]] = [
     (("logits/case_0001.npy", "--size", "4", "4"), "--size takes D H W with --volume, got 4 4"),
     (("logits/case_0001.npy", "--size", "4"), "takes H W, of volumes D H W, got 4"),

@@ -112,6 +112,23 @@ def test_picture_of_the_layers() -> None:
     assert {name for _, names in rows for name in names} - {"segpost/__init__.py"} == there
 
 
+def test_picture_of_a_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program draws it: a figure of the size of the picture, with all organs."""
+    pytest.importorskip("nibabel")
+    pytest.importorskip("matplotlib")
+    image = pytest.importorskip("PIL.Image")
+    module = tool("draw_volume")
+    picture, drawn = module.PICTURE, tmp_path / "volume.png"
+    monkeypatch.setattr(module, "PICTURE", drawn)
+    monkeypatch.setattr(module, "SIZE", (12, 40, 52))  # faster
+    monkeypatch.setattr(module, "SPACING", 4 * module.SPACING)
+    module.main()
+    with image.open(picture) as old, image.open(drawn) as new:
+        assert old.size == new.size, "run python tools/draw_volume.py"
+    logits, _ = module.organs((12, 40, 52))
+    assert sorted(set(logits.argmax(0).ravel().tolist())) == [0, 1, 2, 3]
+
+
 @pytest.mark.docs
 def test_site_is_built(tmp_path: Path) -> None:
     """`mkdocs build --strict` passes, and every page of the reference has its entries."""

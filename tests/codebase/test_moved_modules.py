@@ -73,6 +73,8 @@ def approximate(value: Any) -> Any:
 NEWER = {  # than 0.1
     "evaluation",
     "incompleteerror",
+    "panopticquality",
+    "panopticscores",
     "region",
     "regions",
     "segment",

@@ -41,7 +41,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
 # A page that takes seconds: figures and intervals of reports.
 SLOW = frozenset(("docs/guides/command-line.md",))
 # Pages whose packages `.ci/run` installs for these markers.
-PEERS = frozenset(("docs/guides/coco.md", "docs/guides/runtimes/nnunet.md"))
+PEERS = frozenset(
+    ("docs/guides/coco.md", "docs/guides/runtimes/nnunet.md", "docs/guides/runtimes/torchio.md")
+)
 RUNTIMES = frozenset(
     f"docs/guides/{name}.md" for name in ("runtimes/onnxruntime", "runtimes/openvino", "video")
 )
@@ -204,6 +206,27 @@ def check_nnunet(names: Names, printed: str) -> None:
     assert len(np.unique(names["segmentation"])) == 4
 
 
+def check_torchio(names: Names, printed: str) -> None:
+    labels, before = np.asarray(names["labels"]), np.asarray(names["before"])
+    np.testing.assert_array_equal(labels, before)
+    assert labels.shape == (48, 40, 24)
+    assert set(np.unique(labels)) == {0, 1, 2}
+
+
+def check_torchio_crop(names: Names, printed: str) -> None:
+    labels = names["whole"].labels.numpy()
+    assert labels.shape == (24, 40, 48)
+    whole = segpost.argmax(names["network"](names["subject"]["image"].data[None])[0], volume=True)
+    inside = np.s_[2:-2, 4:-4, 8:-8]
+    assert (labels[inside] == whole.numpy().T[inside]).mean() > 0.95
+    assert not labels[:2].any()
+
+
+def check_totalsegmentator(names: Names, printed: str) -> None:
+    assert names["seg"].labels.shape == (24, 40, 48)
+    assert len(np.unique(names["seg"].labels)) == 3
+
+
 def check_sam(names: Names, printed: str) -> None:
     assert names["codes"][0]["size"] == [300, 450]
     assert len(names["regions"]) == 2
@@ -247,6 +270,9 @@ CHECKS: dict[tuple[str, str, int], Check] = {
     ("docs/guides/runtimes/transformers.md", "Mask2Former", 0): check_queries,
     ("docs/guides/runtimes/monai.md", "MONAI", 1): check_monai,
     ("docs/guides/runtimes/nnunet.md", "By themselves", 0): check_nnunet,
+    ("docs/guides/runtimes/torchio.md", "TorchIO", 1): check_torchio,
+    ("docs/guides/runtimes/torchio.md", "Resample, Crop and CropOrPad", 0): check_torchio_crop,
+    ("docs/guides/runtimes/totalsegmentator.md", "TotalSegmentator", 1): check_totalsegmentator,
     ("docs/guides/coco.md", "Results, scored", 0): check_coco,
     ("docs/guides/regions.md", "GeoJSON, looked at", 0): check_geojson,
     ("README.md", "Before and after", 0): check_before,

@@ -100,6 +100,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "Normalization": lambda word: segpost.DenseCRF(normalization=word),
     "OutputKind": lambda word: segpost.Convention(kind=word),
     "PaletteName": segpost.Palette.named,
+    "PanopticDialect": lambda word: segpost.PanopticQuality([1], [2], dialect=word),
     "Precision": lambda word: segpost.fingerprint(LOGITS, precision=word),
     "PredictedOnly": lambda word: matrix().compute(predicted_only=word),
     "PresetName": segpost.DenseCRF.preset,

@@ -42,6 +42,7 @@ def functions() -> None:
     assert_type(segpost.argmax(tensor[None], scale=(2, 1.5), volume=False), torch.Tensor)
     assert_type(segpost.softmax(scores), Floats)
     assert_type(segpost.softmax(tensor, out=torch.empty_like(tensor)), torch.Tensor)
+    assert_type(segpost.softmax(tensor[None], volume=True), torch.Tensor)
     assert_type(segpost.colorize(maps, "voc"), Bytes)
     assert_type(segpost.colorize(tensor_maps, palette), torch.Tensor)
     assert_type(segpost.colorize(Image.fromarray(maps), palette), Bytes)
@@ -61,6 +62,7 @@ def results() -> None:
     seg = segpost.postprocess(scores)
     assert_type(seg.labels, Labels)
     assert_type(seg.color, None)
+    assert_type(seg.uncrop((64, 64), (0, 4)).labels, Labels)
     of_tensor = segpost.postprocess(tensor, scale=2)
     assert_type(of_tensor.labels, torch.Tensor)
     assert_type(of_tensor.confidence, None)
@@ -168,6 +170,7 @@ def metrics() -> None:
     assert_type(segpost.BoundaryF(3).compute().mean_f, float)
     assert_type(segpost.TrimapIoU(3).compute().widths, tuple[int, ...])
     assert_type(segpost.InstanceIoU.cityscapes(), segpost.InstanceIoU)
+    assert_type(segpost.PanopticQuality([1], [2]).compute().things.mean_pq, float)
 
 
 def palettes() -> None:

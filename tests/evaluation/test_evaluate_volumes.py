@@ -55,8 +55,8 @@ def test_every_case_is_one_image(evaluate: Evaluate, folders: tuple[Path, Path])
     assert document["spacing"]["case_0001"] == [3.0, 1.5, 1.25]
     rows = [line.split(",") for line in table.read_text().splitlines()]
     assert [row[0] for row in rows] == ["id", "case_0000", "case_0001", "case_0002"]
-    columns = [*(f"iou_{name}" for name in NAMES), "spacing_d", "spacing_h", "spacing_w"]
-    assert rows[0][-7:] == columns
+    columns = [f"{score}_{name}" for score in ("iou", "dice") for name in NAMES]
+    assert rows[0][-11:] == [*columns, "spacing_d", "spacing_h", "spacing_w"]
     assert rows[1][-3:] == ["3", "1.5", "1.25"]
     cm = segpost.ConfusionMatrix(4, per_image=True)
     for k in range(3):
@@ -66,6 +66,8 @@ def test_every_case_is_one_image(evaluate: Evaluate, folders: tuple[Path, Path])
     scores = cm.compute()
     assert document["summary"]["miou"] == scores.miou
     assert [float(row[1]) for row in rows[1:]] == pytest.approx(scores.images.miou)
+    dice = [[float(value) for value in row[-7:-3]] for row in rows[1:]]
+    np.testing.assert_allclose(dice, scores.images.dice)
 
 
 def test_a_run_in_shards_counts_the_same(evaluate: Evaluate, folders: tuple[Path, Path]) -> None:
@@ -112,7 +114,7 @@ def test_pairs_that_contradict_name_both_files_and_values(
     for k, words in enumerate(
         [
             ("affines contradict, by 1 of a voxel", "-90]", "-87]", "axes LPS"),
-            ("affines contradict", "axes LAS", "axes LPS"),
+            ("affines contradict", "axes LAS", "axes LPS", "nibabel.as_closest_canonical(image)"),
             ("sizes differ", "5 x 6 x 8", "3 x 6 x 8", "(D x H x W)"),
         ]
     ):
@@ -123,14 +125,45 @@ def test_pairs_that_contradict_name_both_files_and_values(
     assert "summary" not in json.loads(out.read_text())
 
 
+def test_masks_of_classes_and_of_several_cases(evaluate: Evaluate, tmp_path: Path) -> None:
+    """One-hot masks are labels; others are no prediction."""
+    target = write_volume(tmp_path / "target.nii.gz", label_volume())
+    masks = (label_volume() == np.arange(4)[:, None, None, None]).astype(np.uint8)
+    one_hot = write_volume(tmp_path / "masks.nii.gz", masks)
+    state = evaluate.state(tmp_path, one_hot, target, "--num-classes", "4")
+    assert state.sum() == np.trace(state) == label_volume().size
+    masks[2, 1, 2, 3] = 1 - masks[2, 1, 2, 3]
+    write_volume(one_hot, masks)
+    status, _, err = evaluate(one_hot, target, "--num-classes", "4")
+    assert status == 1
+    assert "it holds 4 volumes of 0 and 1, and 1 of 240 voxels are 1 in none or several" in err
+    assert "first [1, 2, 3]: save one label a voxel" in err
+
+
+def test_the_cure_of_other_orientations(evaluate: Evaluate, tmp_path: Path) -> None:
+    """Files whose axes lead elsewhere, turned as the message says, are counted."""
+    from volume_files import nibabel
+
+    target = write_volume(tmp_path / "target.nii.gz", label_volume())
+    image = nibabel.load(target)
+    turned = image.as_reoriented([[0, -1], [2, 1], [1, 1]])
+    other = tmp_path / "other.nii.gz"
+    nibabel.save(turned, other)
+    assert evaluate(other, target, "--num-classes", "4")[0] == 1
+    for path in (other, target):
+        nibabel.save(nibabel.as_closest_canonical(nibabel.load(path)), path)
+    state = evaluate.state(tmp_path, other, target, "--num-classes", "4")
+    assert state.sum() == np.trace(state) == label_volume().size
+
+
 def test_what_else_does_not_fit(evaluate: Evaluate, folders: tuple[Path, Path]) -> None:
     preds, targets = folders
-    floats = write_volume(preds.parent / "floats.nii.gz", label_volume().astype(np.float32))
+    floats = write_volume(preds.parent / "floats.nii.gz", label_volume() + np.float32(0.5))
     image = preds.parent / "image.npy"
     np.save(image, label_volume()[0])
     target = targets / "case_0000.nii.gz"
     cases: list[tuple[tuple[Any, ...], str]] = [
-        ((floats, target), "labels are integers, got float32"),
+        ((floats, target), "labels are whole numbers, but it holds float32"),
         ((target, image), "the prediction is a volume, its target"),
         ((image, target), "wanted are integer labels (depth, height, width)"),
         ((preds / "case_0000.nii.gz", target, "--max-pixels", "200"), "more voxels than"),

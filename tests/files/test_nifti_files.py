@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from volume_files import AFFINE, SIZE, SPACING, label_volume, logit_volume, nibabel, write_volume
 
+import segpost
 from segpost.files import read_nifti, read_nifti_header, read_nifti_labels, write_nifti
 from segpost.files.geometry import check_same_geometry
 from segpost.files.listing import list_files
@@ -65,7 +66,7 @@ def test_axes_of_length_one_behind_the_volume_are_left_out(tmp_path: Path) -> No
 
 
 def test_scaled_values(tmp_path: Path) -> None:
-    """Whole numbers are labels if the header scales integers; floats are none."""
+    """Whole numbers are labels, scaled or as floats; other values are none."""
     labels = label_volume()
     path = write_volume(tmp_path / "a.nii.gz", labels, scl_slope=2.0, scl_inter=1.0)
     assert read_nifti_labels(path).labels.tolist() == (2 * labels.astype(int) + 1).tolist()
@@ -74,8 +75,32 @@ def test_scaled_values(tmp_path: Path) -> None:
         read_nifti_labels(half)
     np.testing.assert_array_equal(read_nifti(half), labels * np.float32(0.5))
     floats = write_volume(tmp_path / "floats.nii", labels.astype(np.float32))
-    with pytest.raises(ValueError, match="labels are integers, got float32"):
-        read_nifti_labels(floats)
+    np.testing.assert_array_equal(read_nifti_labels(floats).labels, labels)
+    assert read_nifti_labels(floats).labels.dtype == np.int32
+    for value, shown in ((0.99999, "0.99999"), (np.nan, "nan"), (np.inf, "inf"), (2.0**40, "1.09")):
+        odd = labels.astype(np.float64)
+        odd[2, 3, 4] = value
+        path = write_volume(tmp_path / "odd.nii", odd)
+        with pytest.raises(
+            ValueError, match=r"float64, and 1 of the 48 values of slice 2 are none"
+        ):
+            read_nifti_labels(path)
+        with pytest.raises(ValueError, match=rf"first {shown}.* at \[2, 3, 4\]"):
+            read_nifti_labels(path)
+
+
+def test_a_header_with_two_spacings(tmp_path: Path) -> None:
+    """That of the affine is used, with a warning; rounded ones are the same."""
+    labels = label_volume()
+    other = write_volume(tmp_path / "other.nii", labels, pixdim=[1, 1, 1, 1, 1, 1, 1, 1])
+    with pytest.warns(segpost.InputWarning, match=r"affine has a spacing of 3 x 1\.5 x 1\.25 mm"):
+        write_nifti(tmp_path / "out.nii", labels, other)
+    assert read_nifti_header(tmp_path / "out.nii").geometry.spacing == pytest.approx(SPACING)
+    near = write_volume(tmp_path / "near.nii", labels, pixdim=[1, 1.251, 1.5, 3, 1, 1, 1, 1])
+    write_nifti(tmp_path / "out.nii", labels, near)
+    flat = write_volume(tmp_path / "flat.nii", labels, sform_code=1, srow_z=[0, 0, 0, 0])
+    with pytest.raises(ValueError, match=r"like=.*flat\.nii: its header is damaged: the spacing"):
+        write_nifti(tmp_path / "out.nii", labels, flat)
 
 
 def test_spacing_is_in_millimeters(tmp_path: Path) -> None:

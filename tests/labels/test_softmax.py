@@ -77,3 +77,39 @@ def test_pixels_where_every_class_is_minus_infinity(backend: str, classes: int) 
     ):
         segpost.postprocess(logits, **options)
     assert str(raised.value) == str(expected.value)
+
+
+@pytest.mark.parametrize("axis", [-4, -1])
+def test_softmax_of_volumes(backend: str, axis: int) -> None:
+    """A volume is that of its slices; a batch, tensors and `out` too."""
+    logits = np.random.default_rng(1).normal(0, 4, (2, 5, 3, 7, 9)).astype(np.float32)
+    wanted = torch.from_numpy(logits).double().softmax(1).numpy()
+    given = np.moveaxis(logits, 1, -1) if axis == -1 else logits
+    for values, probabilities in ((given, wanted), (given[1], wanted[1])):
+        out = np.zeros(values.shape, np.float32)
+        assert segpost.softmax(values, axis=axis, volume=True, out=out) is out
+        shares = out if axis == -4 else np.moveaxis(out, -1, -4)
+        np.testing.assert_allclose(shares, probabilities, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(
+        segpost.softmax(logits[0], axis=-4), segpost.softmax(logits[0], volume=True)
+    )
+    tensor = segpost.softmax(torch.from_numpy(logits).half(), volume=True)
+    assert (tensor.dtype, tuple(tensor.shape)) == (torch.float32, logits.shape)
+
+
+def test_bad_volumes_of_softmax(backend: str) -> None:
+    """Errors count voxels, and name the first; the printed cures."""
+    logits = np.zeros((2, 3, 4, 5, 6), np.float32)
+    with pytest.raises(ValueError, match=r"got 5: .*; for volumes pass volume=True"):
+        segpost.softmax(logits)
+    assert segpost.softmax(logits, volume=True).shape == logits.shape
+    with pytest.raises(ValueError, match="volume=True contradicts axis=-3"):
+        segpost.softmax(logits, volume=True, axis=-3)
+    logits[1, 2, 3, 4, 5] = np.nan
+    with pytest.raises(ValueError, match=r"1 NaN .* image 1, class 2, z 3, y 4, x 5"):
+        segpost.softmax(logits, volume=True)
+    got = segpost.softmax(logits, volume=True, nan="propagate")
+    assert np.isnan(got).sum() == np.isnan(got[1, :, 3, 4, 5]).sum() == 3
+    logits[1, 2, 3, 4, 5] = np.inf
+    with pytest.raises(ValueError, match=r"no probabilities at 1 of 240 .* image 1, z 3, y 4, x 5"):
+        segpost.softmax(logits, volume=True)

@@ -151,3 +151,15 @@ def test_what_volumes_do_not_have() -> None:
             segpost.binarize(logits, size=SIZE, encoding=encoding)
     with pytest.raises(ValueError, match="hysteresis is for images"):
         segpost.binarize(logits, size=SIZE, hysteresis=(0.3, 0.6))
+
+
+@pytest.mark.parametrize("side", [1, 2])
+def test_nan_beside_axes_of_one_sample_is_counted_once(backend: str, side: int) -> None:
+    """Their last sample is both corners of a cell."""
+    for axis in range(3):
+        shape = [2, 2, 2]
+        shape[axis] = side
+        logits = noise((1, 2, *shape))
+        logits[0, 1, -1, -1, -1] = np.nan
+        with pytest.raises(ValueError, match="logits have 1 NaN of"):
+            segpost.binarize(logits, size=SIZE)

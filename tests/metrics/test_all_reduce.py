@@ -31,8 +31,11 @@ for named, per_image in ((True, True), (True, False), (False, False)):
         own += [0]  # an image of another rank
     cm = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
     boundary = segpost.BoundaryF(5, ignore_index=255, duplicates="drop")
+    panoptic = segpost.PanopticQuality([0, 1], [2, 3, 4], ignore_index=[5, 255], duplicates="drop")
     for k in own:
         name = f"image {k}" if named else None
+        pairs = (np.stack([one[k], one[k] * 0], axis=-1) for one in (preds, target))
+        panoptic.update(*pairs, ids=name)
         cm.update(preds[k], target[k], ids=name)
         boundary.update(np.minimum(preds[k], 4), target[k], ids=name)
     measure = segpost.BoundaryIoU(5, ignore_index=255)
@@ -41,6 +44,7 @@ for named, per_image in ((True, True), (True, False), (False, False)):
     assert measure.all_reduce() is measure
     cm.all_reduce(per_image=per_image)
     boundary.all_reduce(per_image=per_image)
+    panoptic.all_reduce(per_image=per_image)
     part = segpost.ConfusionMatrix(5, ignore_index=255, duplicates="drop", per_image=per_image)
     part.update(preds[0], target[0], ids="another" if named else None)
     again_counted = [
@@ -57,6 +61,7 @@ for named, per_image in ((True, True), (True, False), (False, False)):
     print(cm.to_json())
     print(measure.to_json())
     print(boundary.to_json())
+    print(panoptic.to_json())
     cm.reset()
     assert cm.per_image == per_image
 strict = segpost.BoundaryIoU(5)
@@ -148,5 +153,10 @@ def test_all_reduce_over_processes(tmp_path: Path) -> None:
         measure.update(np.minimum(preds, 4), target)
         boundary = segpost.BoundaryF(5, ignore_index=255, duplicates="drop")
         boundary.update(np.minimum(preds, 4), target, ids=ids)
-        whole += [cm.to_json(), measure.to_json(), boundary.to_json()]
+        panoptic = segpost.PanopticQuality(
+            [0, 1], [2, 3, 4], ignore_index=[5, 255], duplicates="drop"
+        )
+        panoptic.update(*(np.stack([one, one * 0], axis=-1) for one in (preds, target)), ids=ids)
+        measures = (cm, measure, boundary, panoptic)
+        whole += [one.to_json() for one in measures]
     assert lines.pop().splitlines() == whole

@@ -63,6 +63,51 @@ def test_axis_minus_four_means_volumes() -> None:
     assert len(cm.images) == 2
 
 
+def test_slices_that_are_counted_as_images() -> None:
+    """Both printed arguments decide it; sums of the data set are the same in any case."""
+    cm = matrix(per_image=True)
+    message = "counted as 8 images: pass volume=True"
+    with pytest.warns(segpost.InputWarning, match=message) as caught:
+        cm.update(TARGET, TARGET)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert len(cm.images) == 8
+    for volume, images in ((True, 2), (False, 8)):
+        cm = matrix(per_image=True)
+        cm.update(TARGET, TARGET, volume=volume)
+        assert len(cm.images) == images
+    matrix(per_image=True).update(TARGET[:, :1], TARGET[:, :1])
+    matrix().update(TARGET, TARGET)
+
+
+def test_dice_of_every_case() -> None:
+    """That of NumPy, NaN where IoU is; classes in neither map have the value of `absent`."""
+    preds = LOGITS.argmax(1)
+    preds[0][preds[0] == 2], target = 0, TARGET.copy()
+    target[0][target[0] == 2] = 0
+    cm = matrix(per_image=True)
+    cm.update(preds, target, volume=True)
+    wanted = np.array(
+        [[_dice(p, t, c) for c in range(3)] for p, t in zip(preds, target, strict=True)]
+    )
+    for absent in ("exclude", 0.5):
+        images = cm.compute(absent=absent).images
+        filled = wanted.copy()
+        filled[0, 2] = np.nan if absent == "exclude" else absent
+        np.testing.assert_allclose(images.dice, filled, rtol=1e-15)
+        np.testing.assert_allclose(images.class_dice, np.nanmean(filled, axis=0), rtol=1e-15)
+        np.testing.assert_allclose(images.mean_dice, np.nanmean(filled, axis=1), rtol=1e-15)
+    kept = cm.compute(exclude=0).images.mean_dice
+    np.testing.assert_allclose(kept, np.nanmean(wanted[:, 1:], axis=1), rtol=1e-15)
+
+
+def _dice(preds: np.ndarray, target: np.ndarray, label: int) -> float:
+    """Dice of one class of one volume, without void."""
+    known = target != 255
+    a, b = (preds == label) & known, (target == label) & known
+    total = int(a.sum() + b.sum())
+    return 2 * int((a & b).sum()) / total if total else float("nan")
+
+
 def test_errors_name_the_cure() -> None:
     nan = LOGITS.copy()
     nan[1, 2, 3, 4, 5] = np.nan

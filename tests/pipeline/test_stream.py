@@ -311,3 +311,87 @@ def test_arguments_of_other_names() -> None:
         segpost.Stream(sise=(4, 4))  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"with each frame: stream\(logits, image\)"):
         segpost.Stream(image=np.zeros((4, 4, 3), np.uint8))  # type: ignore[call-overload]
+
+
+def volumes(count: int = 3) -> list[np.ndarray]:
+    """Logits (C, D, H, W) that differ from one to the next."""
+    random = np.random.default_rng(7)
+    return [random.normal(0, 3, (4, 5, 6, 7)).astype(np.float32) for _ in range(count)]
+
+
+VOLUME_OPTIONS: list[dict[str, Any]] = [
+    {"volume": True},
+    {"size": (9, 12, 14), "want": ("labels", "confidence")},
+    {"size": (9, 12, 14), "nearest_axis": 0, "want": ("confidence",), "confidence_dtype": "uint8"},
+    {"volume": True, "scale": 2.0, "want": ("probabilities", "labels")},
+    {"axis": -1, "volume": True, "want": ("labels", "probabilities", "confidence")},
+    {"volume": True, "nan": "propagate"},
+]
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "float16"])
+@pytest.mark.parametrize("options", VOLUME_OPTIONS)
+@pytest.mark.parametrize("batch", [False, True])
+def test_volumes_are_those_of_fresh_calls(
+    backend: str, options: dict[str, Any], kind: str, batch: bool
+) -> None:
+    """In the memory of the first one; a volume of another size gets its own."""
+    stream = segpost.Stream(**options)
+    places = []
+    for logits in volumes():
+        if "nan" in options:
+            logits[1, 2, 3, 4] = np.nan
+        given: Any = np.stack([logits, logits[::-1]]) if batch else logits
+        if "axis" in options:
+            given = np.moveaxis(given, -4, -1)
+        given = torch.from_numpy(given) if kind != "numpy" else given
+        given = given.half() if kind == "float16" else given
+        seg = stream(given)
+        same(seg, segpost.postprocess(given, **options))
+        assert seg.volume
+        places.append([address(array) for array in vars(seg).values() if hasattr(array, "shape")])
+    assert places[0] == places[1] == places[2] != []
+    small = stream(given[..., :3, :, :] if "axis" in options else given[..., :3, :])
+    assert small.volume
+
+
+def test_what_a_stream_of_volumes_refuses() -> None:
+    """What `postprocess` refuses, and logits in its memory; bad values change no plan."""
+    one, two, _ = volumes()
+    with pytest.raises(ValueError, match="image is for images"):
+        segpost.Stream(volume=True)(one, np.zeros((6, 7, 3), np.uint8))
+    crf = segpost.DenseCRF(volume=True, bilateral=None)
+    with pytest.raises(ValueError, match="crf of volumes is not for a stream"):
+        segpost.Stream(volume=True, crf=crf)(one)
+    with pytest.raises(ValueError, match='want has "entropy", which a stream does not have'):
+        segpost.Stream(volume=True, want=("entropy",))
+    convention = segpost.Convention(kind="probabilities")
+    shares = segpost.softmax(one, volume=True)
+    labels = segpost.Stream(volume=True, convention=convention)(shares).labels
+    np.testing.assert_array_equal(labels, one.argmax(0))
+    with pytest.raises(ValueError, match=r"pass np\.log"):
+        segpost.Stream(volume=True, convention=convention, want=("confidence",))(shares)
+    stream = segpost.Stream(volume=True, want=("probabilities",))
+    seg = stream(one)
+    with pytest.raises(ValueError, match="in the memory of this stream"):
+        stream(seg.probabilities)
+    bad = two.copy()
+    bad[0, 0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="logits have 1 NaN of 840 values"):
+        stream(bad)
+    np.testing.assert_array_equal(stream(two).probabilities, segpost.softmax(two, volume=True))
+
+
+def test_nothing_is_allocated_after_the_first_volume() -> None:
+    if not NATIVE:
+        pytest.skip("tracemalloc sees what the native backend does not")
+    stream = segpost.Stream(size=(40, 48, 56), want=("labels", "confidence"))
+    given = [np.random.default_rng(seed).normal(size=(4, 20, 24, 28)) for seed in range(3)]
+    given = [logits.astype(np.float32) for logits in given]
+    stream(given[0])
+    tracemalloc.start()
+    for logits in given[1:]:
+        stream(logits)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 * 48 * 56

@@ -103,3 +103,54 @@ def test_classes_of_volumes_on_the_other_end(call: Any) -> None:
     thin = volume_of_logits(14, 40, 33, 5)  # five columns
     call(thin, volume=True)
     call(np.random.default_rng(1).normal(size=last.shape).astype(np.float32), volume=True)
+
+
+def labels_of(result: Any) -> np.ndarray:
+    """Labels or masks of either kind of result."""
+    return np.asarray(getattr(result, "labels", result))
+
+
+@pytest.mark.parametrize("call", CALLS[:3])
+def test_a_volume_that_is_read_as_images(call: Any) -> None:
+    """With a size of two numbers, too; a size of three is the printed cure."""
+    logits = volume_of_logits(3, 20, 33, 40 + CALLS.index(call))
+    size = 66, 80 + 2 * CALLS.index(call)
+    with pytest.warns(
+        segpost.InputWarning, match=r"pass size=\(depth, height, width\), or"
+    ) as caught:
+        call(logits, size=size)
+    assert [warning.filename for warning in caught] == [__file__]
+    for options in ({"size": (40, *size)}, {"size": size, "axis": -3}):
+        call(logits, **options)
+
+
+@pytest.mark.parametrize("call", CALLS[:3])
+def test_sizes_of_volumes_in_the_order_x_y_z(call: Any) -> None:
+    """Both printed cures give the labels; anisotropic sizes are not suspicious."""
+    logits = volume_of_logits(3, 12, 20, 30)
+    wanted = labels_of(call(logits, size=(24, 40, 60)))
+    with pytest.warns(segpost.InputWarning, match="in the order x, y, z it has one") as caught:
+        call(logits, size=(60, 40, 24))
+    size = re.search(r"pass size=(\(.*?\))", str(caught[0].message))
+    assert [warning.filename for warning in caught] == [__file__]
+    assert size
+    np.testing.assert_array_equal(labels_of(call(logits, size=eval(size[1]))), wanted)
+    turned = logits.transpose(0, 3, 2, 1)
+    with pytest.warns(segpost.InputWarning, match="in the order x, y, z") as caught:
+        call(turned, size=(24, 40, 60))
+    code = re.search(r"logits\.swapaxes\(.*?\)", str(caught[0].message))
+    assert code
+    cured = call(eval(code[0], {"logits": turned}), size=(24, 40, 60))
+    np.testing.assert_array_equal(labels_of(cured), wanted)
+    for anisotropic in ((12, 100, 150), (60, 41, 30), (30, 20, 13), (5, 4, 3)):
+        call(logits, size=anisotropic)
+
+
+@pytest.mark.parametrize("call", CALLS[:3])
+def test_sizes_of_volumes_with_the_classes_on_the_other_end(call: Any) -> None:
+    last = np.random.default_rng(3).normal(size=(9, 12, 16, 4)).astype(np.float32)
+    with pytest.warns(segpost.InputWarning, match="have one: pass axis=-1") as caught:
+        call(last, size=(18, 24, 32))
+    assert [warning.filename for warning in caught] == [__file__]
+    call(last, size=(18, 24, 32), axis=-1)
+    call(last, size=(18, 24, 32), axis=-4)

@@ -155,7 +155,7 @@ def test_torch_tensors(backend: str) -> None:
     [
         ({"convention": "torchvision"}, "convention is for images"),
         ({"letterbox": segpost.Letterbox.fit((8, 8), (16, 16))}, "letterbox is for images"),
-        ({"crf": "deeplab"}, r"crf is for images.*DenseCRF\(volume=True\)"),
+        ({"crf": "deeplab"}, r"preset of photographs, .*pass segpost\.DenseCRF\(volume=True"),
         ({"image": np.zeros((9, 9, 3), np.uint8)}, "image is for images, got logits of volumes"),
         ({"want": ("labels", "regions")}, "want has 'regions', which volumes do not have"),
         ({"want": ("color",), "palette": "voc"}, r"segpost.colorize\(seg.labels, palette\)"),

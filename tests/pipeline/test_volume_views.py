@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,47 @@ def test_the_figure_has_three_planes_that_cross(segmentation: Segmentation, imag
     assert [text.split("  ")[0] for text in texts] == list(NAMES)
     plain = segmentation.figure(spacing=(2, 1, 1))
     assert [axes.get_aspect() for axes in plain.axes] == [1.0, 2.0, 2.0]
+
+
+AFFINES = (
+    np.diag([1.0, 2, 3, 1]),
+    np.diag([-1.0, -2, 3, 1]),
+    np.array([[0, 0, -3.0, 5], [1, 0, 0, 0], [0, -2, 0, 0], [0, 0, 0, 1]]),
+    np.array([[0.9, -0.3, 0, 5], [0.3, 0.9, 0.1, 0], [0, 0.1, -2, 0], [0, 0, 0, 1]]),
+)
+
+
+@pytest.mark.parametrize("affine", AFFINES)
+def test_letters_are_the_directions_of_nibabel(
+    tmp_path: Path, segmentation: Segmentation, affine: np.ndarray
+) -> None:
+    """On each plane and on the page, where the file's array leads; none without a file."""
+    path = write_volume(tmp_path / "scan.nii", np.zeros(SIZE, np.int16), affine)
+    pairs = (("L", "R"), ("P", "A"), ("I", "S"))
+    toward = nibabel.aff2axcodes(affine, pairs)[::-1]  # of D, H, W
+    away = nibabel.aff2axcodes(affine, [(b, a) for a, b in pairs])[::-1]
+    for axis, axes in enumerate(segmentation.figure(like=path).axes):
+        row, column = (k for k in range(3) if k != axis)
+        at = {}
+        for text in axes.texts:
+            x, y = text.get_position()
+            side = ("left", "right")[x > 0.5] if y == 0.5 else ("bottom", "top")[y > 0.5]
+            at[side] = text.get_text()
+        last_row, first_row = ("top", "bottom") if axis else ("bottom", "top")
+        wanted = {"left": away[column], "right": toward[column]}
+        wanted |= {first_row: away[row], last_row: toward[row]}
+        assert at == wanted
+    segmentation.save(tmp_path / "case.html", what="overlay", like=path)
+    letters = re.findall(
+        r'<span class="(\w+)">([LRAPIS])</span>', (tmp_path / "case.html").read_text()
+    )
+    assert dict(letters) == {
+        "top": away[1],
+        "bottom": toward[1],
+        "left": away[2],
+        "right": toward[2],
+    }
+    assert not any(axes.texts for axes in segmentation.figure(spacing=(1, 1, 2)).axes)
 
 
 def test_pixels_of_a_plane(segmentation: Segmentation, image: Path) -> None:
@@ -171,6 +213,34 @@ def test_the_slices_one_after_the_other(
         assert picture.n_frames == SIZE[0]
 
 
+@pytest.mark.peers
+@pytest.mark.filterwarnings("default")  # imageio's reader leaves a pipe open
+def test_a_movie_has_a_frame_a_slice(
+    tmp_path: Path, segmentation: Segmentation, image: Path
+) -> None:
+    """Read back by ffmpeg: even sides, the aspect of the scan, the color of a label."""
+    ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    path = tmp_path / "case.mp4"
+    segmentation.save(path, what="overlay", like=image)
+    reader = ffmpeg.read_frames(str(path))
+    size = next(reader)["size"]
+    assert size == (342, 512)
+    frames = [np.frombuffer(frame, np.uint8).reshape(size[1], size[0], 3) for frame in reader]
+    assert len(frames) == SIZE[0]
+    red = [bool((frame[..., 0] > frame[..., 1].astype(int) + 60).any()) for frame in frames]
+    assert [z for z, is_red in enumerate(red) if is_red] == list(range(6, 11))
+    assert [one.name for one in tmp_path.glob("case*")] == ["case.mp4"]
+
+
+def test_a_movie_needs_a_package(
+    tmp_path: Path, segmentation: Segmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(ImportError, match=r"an MP4 needs imageio-ffmpeg .*pip install imageio-ffm"):
+        segmentation.save(tmp_path / "case.mp4", what="overlay")
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_cannot_be_drawn(tmp_path: Path, segmentation: Segmentation, image: Path) -> None:
     """Nothing is written."""
     cut = Segmentation(labels=labels_of_two()[1:], volume=True)
@@ -179,13 +249,15 @@ def test_what_cannot_be_drawn(tmp_path: Path, segmentation: Segmentation, image:
     out = tmp_path / "out"
     out.mkdir()
     cases: list[tuple[Any, dict[str, Any], str]] = [
-        (cut, {"like": image}, "labels are 23 x 20 x 16, and like="),
+        (cut, {"like": image}, "labels are 23 x 20 x 16, and the image"),
         (unknown, {}, r"labels have \d+ of 320 values"),
     ]
     for seg, options, message in cases:
         with pytest.raises(ValueError, match=message):
             seg.save(out / "case.html", what="overlay", **options)
-    with pytest.raises(ValueError, match=r"must end in \.html or \.gif for what='overlay'"):
+    with pytest.raises(
+        ValueError, match=r"must end in \.html or \.gif or \.mp4 for what='overlay'"
+    ):
         segmentation.save(out / "case.png", what="overlay")
     for options in ({"like": image}, {"spacing": (1, 1, 1)}):
         with pytest.raises(ValueError, match="like and spacing are for volumes"):

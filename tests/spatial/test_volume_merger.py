@@ -131,6 +131,21 @@ def test_bad_input_is_named(volume: np.ndarray) -> None:
         layer.result()
     with pytest.raises(ValueError, match="sigma_scale must be a positive number"):
         segpost.gaussian_weights(WINDOW, sigma_scale=0)
-    gap = segpost.VolumeMerger((4, 1, 1), 1, windows=[(0, 0, 0, 1, 1, 1), (2, 0, 0, 2, 1, 1)])
-    with pytest.raises(ValueError, match=r"voxels \(first z 1, y 0, x 0\) were in no window"):
-        gap.add(np.ones((1, 1, 1, 1), np.float32))
+
+
+def test_windows_that_leave_voxels_out() -> None:
+    """Slices are missed at once, other voxels when their layer is complete, and at the end."""
+    for windows, missing in (
+        ([], "4 of 4 slices, first z 0"),
+        ([(0, 0, 0, 2, 1, 2)], "2 of 4 slices, first z 2"),
+        ([(0, 0, 0, 1, 1, 2), (2, 0, 0, 2, 1, 2)], "1 of 4 slices, first z 1"),
+    ):
+        with pytest.raises(ValueError, match=f"windows leave out {missing}"):
+            segpost.VolumeMerger((4, 1, 2), 1, windows=windows)
+    windows = [(0, 0, 1, 1, 1, 1), (1, 0, 0, 3, 1, 2)]
+    merger = segpost.VolumeMerger((4, 1, 2), 1, windows=windows)
+    for _, _, _, depth, _, width in windows:
+        with pytest.raises(ValueError, match=r"\(first z 0, y 0, x 0\) were in no window"):
+            merger.add(np.ones((1, depth, 1, width), np.float32))
+    with pytest.raises(ValueError, match=r"\(first z 0, y 0, x 0\) were in no window"):
+        merger.labels()

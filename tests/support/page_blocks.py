@@ -9,7 +9,7 @@ share their names and their folder. Three languages are run:
   the status of a comment ``# exit status N``. Lines that begin with one of `INSTALLERS` are left
   out: they install, build or run whole suites, which `.ci/run` and tests of those subjects do. A
   script of examples/ must exist; tests of its own run it. Those of `ENGINES` are left out, too:
-  tests/evaluation/test_engines.py runs them as the page has them.
+  tests/evaluation/test_engines.py runs them as the page has them; and those of `PEERS`.
 
 A block with a title, as in ``python title="examples/a.py"``, is an excerpt: it is not run, and its
 lines must be in that file. Blocks of `OTHER` languages are not run; a block of any other language,
@@ -47,6 +47,7 @@ INSTALLERS = (
     "python -m benches.evaluation.reliability",
     "python -m benches.evaluation.simulation",
     "python -m benches.evaluation.scale",
+    "python -m benches.metrics.panoptic",
     "python -m benches.objects",
     "python -m benches.plot",
     "python -m benches.queries",
@@ -63,6 +64,7 @@ INSTALLERS = (
     "tools/gpu_check.sh",
 )
 ENGINES = ("parallel", "sbatch", "torchrun")
+PEERS = ("TotalSegmentator",)  # commands of other programs, whose results the page's inputs have
 OTHER = frozenset(("bibtex", "cmake", "cpp", "cython", "json", "text", "toml"))
 
 Names = dict[str, Any]
@@ -126,7 +128,7 @@ def is_left_out(words: list[str]) -> bool:
     if re.match(r"\w+=\$\(", words[0]):
         return True
     words = [word for word in words if not re.match(r"[A-Z_]+=", word)]
-    return any(words[: len(one.split())] == one.split() for one in (*INSTALLERS, *ENGINES))
+    return any(words[: len(one.split())] == one.split() for one in (*INSTALLERS, *ENGINES, *PEERS))
 
 
 def is_excerpt(lines: list[str], whole: list[str]) -> bool:

@@ -18,13 +18,15 @@ name               value
 
 In the folder: ``image.png``, ``photo.jpg``, ``labels.png``, ``target.png``, ``logits.npy``,
 ``x.npy``, ``volume.npy`` ((4, 6, 10, 12) logits), ``case_0000.nii.gz`` (a scan of 24 x 40 x 48
-voxels), and the folders ``logits/``, ``images/``,
+voxels), the folders ``predictedTs/`` and ``labelsTs/`` with NIfTI labels of two cases, their
+``dataset.json``, and the folders ``logits/``, ``images/``,
 ``predictions/``, ``targets/`` with two files of the same stem each.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,19 @@ def shared_names() -> dict[str, Any]:
     }
 
 
+def write_cases(folder: Path, nibabel: Any) -> None:
+    """Predicted and true labels of two cases, and the names of their classes."""
+    names = {"background": 0, "liver": 1, "tumor": 2, "spine": 3}
+    (folder / "dataset.json").write_text(json.dumps({"labels": names}))
+    for name in ("predictedTs", "labelsTs"):
+        (folder / name).mkdir()
+    for case in range(2):
+        labels = scene(4, 6 * 10, 12, case).reshape(4, 6, 10, 12).argmax(0).astype(np.uint8)
+        for name, shift in (("predictedTs", 1), ("labelsTs", 0)):
+            image = nibabel.Nifti1Image(np.roll(labels, shift, axis=1).T, np.diag([1, 1, 3, 1]))
+            nibabel.save(image, folder / name / f"case_{case}.nii.gz")
+
+
 def write_files(folder: Path) -> None:
     """The files of the table above."""
     names = shared_names()
@@ -134,6 +149,7 @@ def write_files(folder: Path) -> None:
         nibabel: Any = importlib.import_module("nibabel")
         scan = nibabel.Nifti1Image(np.zeros((48, 40, 24), np.int16), np.diag([0.8, 0.8, 3.0, 1.0]))
         nibabel.save(scan, folder / "case_0000.nii.gz")
+        write_cases(folder, nibabel)
     for name in ("logits", "images", "predictions", "targets"):
         (folder / name).mkdir()
     for stem, shift in (("street_1", 0), ("street_2", 9)):

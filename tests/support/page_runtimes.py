@@ -25,6 +25,8 @@ NEEDS: dict[str, tuple[str, ...]] = {  # packages, by the name of the page
     "jax": ("jax",),
     "monai": ("monai",),
     "nnunet": ("nnunetv2",),
+    "torchio": ("torchio", "nibabel"),
+    "totalsegmentator": ("nibabel",),
 }
 SIDE = 64  # of the inputs of exported networks
 
@@ -229,6 +231,30 @@ def nnunet() -> dict[str, Any]:
     }
 
 
+def ball_scan() -> np.ndarray:
+    """A scan (x, y, z) of the size of case_0000.nii.gz: 2 in a ball, 1 around it, 0 outside."""
+    places = np.indices((48, 40, 24)) - np.array([24, 20, 12]).reshape(3, 1, 1, 1)
+    distance = np.sqrt((places**2 * np.array([0.64, 0.64, 9]).reshape(3, 1, 1, 1)).sum(axis=0))
+    return np.asarray(np.clip(2.5 - distance / 6, 0, 2), np.float32)
+
+
+def torchio() -> dict[str, Any]:
+    """Names of its page: a network of three classes, and a scan of them."""
+    nibabel: Any = pytest.importorskip("nibabel")
+
+    scan = nibabel.Nifti1Image(ball_scan(), np.diag([0.8, 0.8, 3.0, 1.0]))
+    nibabel.save(scan, "case_0000.nii.gz")
+    return {"network": lambda x: torch.cat([-((x - c) ** 2) for c in range(3)], dim=1)}
+
+
+def totalsegmentator() -> dict[str, Any]:
+    """Names of its page, none; total.npz with probabilities of half of the scan's size."""
+    values = ball_scan()[::2, ::2, ::2].T
+    powers = np.exp(np.stack([-8 * (values - c) ** 2 for c in range(3)]))
+    np.savez("total.npz", probabilities=(powers / powers.sum(axis=0)).astype(np.float16))
+    return {}
+
+
 def every_page() -> dict[str, Any]:
     """Names of the page that lists the conventions."""
     return {
@@ -248,4 +274,6 @@ INPUTS: dict[str, Callable[[], dict[str, Any]]] = {
     "jax": jax,
     "monai": monai,
     "nnunet": nnunet,
+    "torchio": torchio,
+    "totalsegmentator": totalsegmentator,
 }

@@ -58,7 +58,7 @@ template <class T> class VolumeMask {
             } else {
                 read_slice(slices_[0], z, errors);
             }
-            read_slice(slices_[1], min(z + 1, job_.z.n_in - 1), errors);
+            read_slice(slices_[1], z + 1, errors);
             read = z + 1;
             for (std::int64_t y = tile_.y0; y < tile_.y1; ++y) {
                 const Span span{job_.z.start[z], job_.z.start[z + 1], job_.y.start[y],
@@ -72,12 +72,14 @@ template <class T> class VolumeMask {
   private:
     const MaskLevel &level() const { return job_.levels[c_]; }
 
-    void read_slice(Row *slice, std::int64_t z, LogitErrors &errors) const {
+    // Slices behind the last one are copies of it.
+    void read_slice(Row *slice, std::int64_t index, LogitErrors &errors) const {
+        const std::int64_t z = min(index, job_.z.n_in - 1);
         Logits plane = job_.slice(z);
         plane.data += c_ * plane.stride_c;
         plane.c = 1;
         // Each pixel is counted by one tile: its last slice and row belong to the next.
-        const bool counts = z < tile_.z1 || tile_.z1 == job_.z.cells();
+        const bool counts = index == z && (z < tile_.z1 || tile_.z1 == job_.z.cells());
         for (std::int64_t i = 0; i < rows_; ++i) {
             const std::int64_t y = tile_.y0 + i;
             if (y >= job_.y.n_in) { // an axis of one row

@@ -52,9 +52,13 @@ template <class T> class MaskTiles {
         return job_.left + min(job_.x.cell[x] + second, job_.x.n_in - 1);
     }
 
+    float size(std::int64_t k) const {
+        const std::int32_t q = job_.queries[k];
+        return max(-low_[q], high_[q]);
+    }
     float error(std::int64_t k) const {
         const std::int32_t q = job_.queries[k];
-        float size = max(-low_[q], high_[q]);
+        float size = this->size(k);
         if (job_.level > -1e3 && job_.level < 1e3)
             size = max(size, abs(static_cast<float>(job_.level)));
         return logit_error(6.0f * size, high_[q] - low_[q]);
@@ -68,17 +72,23 @@ template <class T> class MaskTiles {
         const std::uint32_t valid =
             static_cast<std::uint32_t>((std::uint64_t{1} << min<std::int64_t>(count, width)) - 1);
         std::uint32_t bits = mask_bits((IntOf<V>)(above > V{})) & valid;
-        std::uint32_t near = ~mask_bits((IntOf<V>)(abs(above) > broadcast<V>(error))) & valid;
-        for (; __builtin_expect(near != 0, 0); near &= near - 1) {
-            const int i = __builtin_ctz(near);
+        const std::uint32_t near = ~mask_bits((IntOf<V>)(abs(above) > broadcast<V>(error))) & valid;
+        // Between logits this large float32 says little of those that are small.
+        const V steep = size(k) > 64.0f ? broadcast<V>(40.0f) : V{};
+        const std::uint32_t coarse =
+            near | (mask_bits((IntOf<V>)(abs(value) < steep)) & (bits | near));
+        for (std::uint32_t rest = coarse; __builtin_expect(rest != 0, 0); rest &= rest - 1) {
+            const int i = __builtin_ctz(rest);
             const std::uint32_t bit = std::uint32_t{1} << i;
-            bits = exact(x + i) > job_.level ? bits | bit : bits & ~bit;
+            const double logit = exact(x + i);
+            bits = logit > job_.level ? bits | bit : bits & ~bit;
+            if (bits & bit) sums_[k] += exact_sigmoid(logit);
         }
         if (bits == 0) return;
         areas_[k] += __builtin_popcount(bits);
         float lane[width];
         store(lane, sigmoid(value));
-        for (std::uint32_t rest = bits; rest; rest &= rest - 1)
+        for (std::uint32_t rest = bits & ~coarse; rest; rest &= rest - 1)
             sums_[k] += static_cast<double>(lane[__builtin_ctz(rest)]);
         std::uint8_t *row = job_.bits + (k * job_.rows + y) * job_.row_bytes;
         for (std::int64_t i = 0; i < width; i += 8)

@@ -11,6 +11,7 @@
 #include "ops/metrics/boundary.hpp"
 #include "ops/metrics/confusion.hpp"
 #include "ops/metrics/instances.hpp"
+#include "ops/metrics/overlaps.hpp"
 #include "ops/objects/runs.hpp"
 #include "ops/queries/queries.hpp"
 #include "ops/spatial/letterbox.hpp"

@@ -77,6 +77,12 @@ bool launch_boundary_matches(const BoundaryPixelsJob &, const std::int32_t *offs
                              std::int64_t offset_count, const CancelToken &, std::int64_t *counts);
 bool launch_instance_counts(const InstanceJob &, const CancelToken &);
 
+// Pairs of segments in ascending order: their values, one pair after another, and their pixels.
+struct Overlaps {
+    std::vector<std::int64_t> values, pixels;
+};
+bool launch_count_overlaps(const OverlapJob &, const CancelToken &, Overlaps &);
+
 // The changes of some columns, row by row, and the sums of their last runs.
 struct ChangedColumns {
     Rect rect;

@@ -21,6 +21,7 @@ from segpost._core.contract import (
 )
 from segpost._core.logits import with_both_classes
 from segpost._core.object_contract import Rings, Runs
+from segpost._core.panoptic_contract import Overlaps
 from segpost._core.run_lengths import RunLengths
 from segpost._core.sampling import Axes, VolumeAxes, same_size_axes
 
@@ -128,6 +129,11 @@ def argmax_runs(logits: Logits, axes: Axes) -> tuple[Runs, LogitErrors]:
 def find_runs(labels: Array, values: Array | None = None) -> Runs:
     """Return the runs of every column, and the sums of their values in float64."""
     return Runs(*_cpu.find_runs(labels, values))
+
+
+def count_overlaps(preds: Array, target: Array) -> Overlaps:
+    """Return the pixels of every pair of a predicted and a true segment."""
+    return Overlaps(*_cpu.count_overlaps(preds, target))
 
 
 def trace_rings(

@@ -10,6 +10,7 @@ from segpost._core.boundary_contract import BoundaryOperations
 from segpost._core.contract import Backend
 from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations
+from segpost._core.panoptic_contract import PanopticOperations
 from segpost._core.query_contract import QueryOperations
 
 OPERATIONS = tuple(
@@ -17,6 +18,7 @@ OPERATIONS = tuple(
     for protocol in (
         BoundaryOperations,
         ObjectOperations,
+        PanopticOperations,
         QueryOperations,
         VolumeOperations,
         Backend,

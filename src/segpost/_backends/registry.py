@@ -31,6 +31,7 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "boundary_bands": "boundaries",
     "boundary_matches": "boundaries",
     "instance_counts": "instances",
+    "count_overlaps": "panoptic maps",
     "binarize": "masks",
     "binarize_labels": "labels of masks",
     "binarize_runs": "runs of masks",

@@ -151,6 +151,8 @@ def resolve_class_axis(
                     else "; a sigmoid head's map needs its class axis and a threshold: logits[None]"
                     ", threshold=0.5"
                 )
+        if len(shape) == 5:
+            hint = "; for volumes pass volume=True"
         if spatial == 3:
             hint += "; three numbers in size, or axis=-4, mean a volume"
         raise ValueError(

@@ -16,6 +16,7 @@ from segpost._core.logit_contract import LogitErrors as LogitErrors
 from segpost._core.logit_contract import Logits as Logits
 from segpost._core.logit_contract import VolumeOperations
 from segpost._core.object_contract import ObjectOperations, Runs
+from segpost._core.panoptic_contract import PanopticOperations
 from segpost._core.query_contract import QueryGrids as QueryGrids
 from segpost._core.query_contract import QueryMasks as QueryMasks
 from segpost._core.query_contract import QueryOperations
@@ -132,7 +133,14 @@ class CrfSolver(Protocol):
         """
 
 
-class Backend(BoundaryOperations, ObjectOperations, QueryOperations, VolumeOperations, Protocol):
+class Backend(
+    BoundaryOperations,
+    ObjectOperations,
+    PanopticOperations,
+    QueryOperations,
+    VolumeOperations,
+    Protocol,
+):
     """The operations of a backend."""
 
     def supports(self, operation: str, kind: str = "") -> bool:

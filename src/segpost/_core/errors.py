@@ -28,10 +28,12 @@ class InputWarning(UserWarning):
     - logits with channels last that were reshaped, not transposed; one array of each
       shape is read;
     - a batch that changes more from image to image than from class to class, as a volume does, and
-      one of as many images as a data set's palette has colors;
+      one of as many images as a data set's palette has colors; targets (N, D, H, W) of which every
+      slice is counted as an image;
     - a size, an image, a target or a window whose aspect ratio is that of the logits (or labels)
-      only if it is transposed, logits of another aspect ratio than a letterbox's input, and a scale
-      that looks like a size;
+      only if it is transposed, a size of a volume that fits only in the order x, y, z, or with the
+      classes on the other end; a NIfTI header with two spacings; logits of another aspect ratio
+      than a letterbox's input, and a scale that looks like a size;
     - probabilities where logits are expected: by `softmax`, by `Merger`, or with a threshold;
       logits in 0..1 where confidence is wanted; a threshold of `binarize` that is 0 or 1;
     - logits that are all one value, two label maps as logits, and label maps with a threshold, as

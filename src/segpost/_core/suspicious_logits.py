@@ -36,6 +36,14 @@ CURE_OF_SIDES = (
 )
 
 
+def volume_cure(size: object) -> str:
+    """Return the cure of a volume that is read as images, of a size or None."""
+    how = "pass volume=True"
+    if size is not None:
+        how = "pass size=(depth, height, width)"
+    return f"{how}, or axis=-3 if these are images"
+
+
 def warn_of_layout(array: InputArray, class_axis: int, volume_cure: str = "") -> None:
     """Warn if the values of images' logits show that their axes have another meaning.
 

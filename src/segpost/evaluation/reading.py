@@ -10,6 +10,8 @@ from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from segpost._core.arrays import Array
 from segpost._core.text import FILE_ERRORS, ErrorText, describe_error, display_path
 from segpost.color.operations import labels_from_colors
@@ -201,7 +203,9 @@ class PairReader:
         if array.ndim == 3 and array.dtype.kind in "iub":
             check(geometry._replace(shape=(array.shape[0], array.shape[1], array.shape[2])))
             return array
-        return _logits_of_one(array, ("depth", "height", "width"))
+        logits = _logits_of_one(array, ("depth", "height", "width"))
+        _refuse_masks_that_overlap(logits)
+        return logits
 
     def _check_voxels(self, geometry: VolumeGeometry) -> None:
         """Refuse volumes of too many voxels."""
@@ -239,6 +243,20 @@ def _about_file(path: Path) -> Iterator[None]:
         yield
     except FILE_ERRORS as error:
         raise PairError(describe_error(error, display_path(path))) from error
+
+
+def _refuse_masks_that_overlap(masks: Array) -> None:
+    """Refuse integers 0 and 1 of which not exactly one of a voxel is 1, as of several cases."""
+    if masks.dtype.kind not in "iub" or masks.min() < 0 or masks.max() > 1:
+        return
+    bad = masks.sum(axis=0, dtype=np.int32) != 1
+    if bad.any():
+        z, y, x = (int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"it holds {len(masks)} volumes of 0 and 1, and {int(bad.sum())} of {bad.size} voxels "
+            f"are 1 in none or several, first [{z}, {y}, {x}]: save one "
+            "label a voxel, or a mask of every class with the background"
+        )
 
 
 def _logits_of_one(array: Array, sides: tuple[str, ...]) -> Array:

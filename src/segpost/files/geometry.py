@@ -67,9 +67,12 @@ def check_same_geometry(
     difference = _voxel_difference(geometry.affine, other.affine)
     if difference <= TOLERANCE:
         return
+    cure = ""
+    if geometry.orientation != other.orientation:
+        cure = "; nibabel.as_closest_canonical(image) turns the images to one orientation"
     raise ValueError(
         f"affines contradict, by {difference:.3g} of a voxel: {name} has "
-        f"{_describe(geometry)}, {other_name} has {_describe(other)}"
+        f"{_describe(geometry)}, {other_name} has {_describe(other)}{cure}"
     )
 
 

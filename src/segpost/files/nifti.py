@@ -18,8 +18,9 @@ from typing import IO, Any, Literal, NamedTuple, cast
 import numpy as np
 
 from segpost._core.arrays import Array
+from segpost._core.errors import warn_of_input
 from segpost.files.arrays import BLOCK, MAX_ARCHIVE_BYTES, open_regular, take_element
-from segpost.files.geometry import VolumeGeometry, format_size
+from segpost.files.geometry import VolumeGeometry, format_size, format_spacing
 from segpost.files.listing import file_ending
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
@@ -29,6 +30,7 @@ MAX_OFFSET = 1 << 24  # bytes of a header with its extensions
 MAX_TRAILING = 1 << 20  # bytes behind the values that are read for the check sum of gzip
 HEADERS = {348: ("Nifti1Header", b"n+1"), 540: ("Nifti2Header", b"n+2")}
 ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
+SPACING_TOLERANCE = 0.05  # of an affine and of pixdim, which is that of another transform
 WHOLE_TOLERANCE = 1e-4  # of labels that scl_slope, a float32, scales
 MILLIMETERS = {"meter": 1e3, "mm": 1.0, "micron": 1e-3, "unknown": 1.0}
 
@@ -126,8 +128,8 @@ def read_nifti_labels(
 ) -> LabelVolume:
     """Return the labels of a NIfTI file, and where their voxels lie.
 
-    Integers are taken as they are. Where the header scales them (``scl_slope``), the scaled values
-    must be whole numbers.
+    Integers are taken as they are. Floats, as MONAI writes labels, and values that the header
+    scales (``scl_slope``) must be whole numbers.
 
     Parameters
     ----------
@@ -139,7 +141,7 @@ def read_nifti_labels(
     Raises
     ------
     ValueError, OSError
-        As `read_nifti`, and if it holds floats, several volumes, or values that are no labels.
+        As `read_nifti`, and if it holds several volumes, or values that are no labels.
     """
     with _open_stream(path) as (stream, size):
         header = _read_header(stream)
@@ -148,16 +150,40 @@ def read_nifti_labels(
                 f"labels are (depth, height, width), got {prod(header.shape[:-3])} volumes of "
                 f"{format_size(header.geometry.shape)}: save one label a voxel"
             )
-        if header.dtype.kind not in "iu":
-            raise ValueError(
-                f"labels are integers, got {header.dtype}: save them as integers, as "
-                "nibabel.Nifti1Image(labels.astype('uint8'), image.affine)"
-            )
         check(header.geometry)
         labels = _read_values(stream, header, size).reshape(header.geometry.shape)
     if header.scaling is not None:
-        labels = _scale_labels(labels, *header.scaling)
+        slope, intercept = header.scaling
+        reason = f"its header scales them by {slope:g}"
+        labels = _as_whole(labels, slope, intercept, reason, WHOLE_TOLERANCE)
+    elif header.dtype.kind == "f":
+        labels = _as_whole(labels, 1.0, 0.0, f"it holds {header.dtype}", 0.0)
     return LabelVolume(labels, header.geometry)
+
+
+def check_spacing(header: NiftiHeader, name: str) -> None:
+    """Warn where a header has two spacings; the affine's is used. `name` is that of the file.
+
+    Raises
+    ------
+    ValueError
+        If the affine has no spacing.
+    """
+    spacing = header.geometry.spacing
+    if min(spacing) <= 0:
+        raise ValueError(
+            f"its header is damaged: the spacing of its affine is {format_spacing(spacing)} "
+            "(D x H x W)"
+        )
+    unit = MILLIMETERS[header.fields.get_xyzt_units()[0]]
+    x, y, z = (abs(float(step)) * unit for step in header.fields["pixdim"][1:4])
+    pairs = zip(spacing, (z, y, x), strict=True)
+    if any(abs(step - other) > SPACING_TOLERANCE * step for step, other in pairs):
+        warn_of_input(
+            f"{name}: the header contradicts itself: its affine has a spacing of "
+            f"{format_spacing(spacing)}, which is used, and its pixdim "
+            f"{format_spacing((z, y, x))} (D x H x W)"
+        )
 
 
 def import_nibabel() -> Any:
@@ -275,20 +301,23 @@ def _read_values(stream: IO[bytes], header: NiftiHeader, available: int) -> Arra
     return values.reshape(header.shape)
 
 
-def _scale_labels(labels: Array, slope: float, intercept: float) -> Array:
-    """Return scaled labels, which must be whole numbers."""
+def _as_whole(
+    labels: Array, slope: float, intercept: float, reason: str, tolerance: float
+) -> Array:
+    """Return scaled labels, or those of floats, as integers; all must be whole numbers."""
     whole = np.empty(labels.shape, np.int32)
     limits = np.iinfo(np.int32)
     for z, raw in enumerate(labels):
-        values = raw * slope + intercept
-        rounded = np.rint(values)
-        bad = (abs(values - rounded) > WHOLE_TOLERANCE) | (abs(rounded) > limits.max)
+        with np.errstate(invalid="ignore", over="ignore"):
+            values = raw * slope + intercept
+            rounded = np.rint(values)
+            bad = ~((abs(values - rounded) <= tolerance) & (abs(rounded) <= limits.max))
         if bad.any():
             y, x = (int(i) for i in np.argwhere(bad)[0])
             raise ValueError(
-                f"labels are whole numbers, but its header scales them by {slope:g}, and "
-                f"{int(bad.sum())} of the {bad.size} values of slice {z} are none, first "
-                f"{values[y, x]:g} at [{z}, {y}, {x}]: save them as integers without scl_slope"
+                f"labels are whole numbers, but {reason}, and {int(bad.sum())} of the {bad.size} "
+                f"values of slice {z} are none, first {values[y, x]:g} at [{z}, {y}, {x}]: save "
+                "them as integers, as nibabel.Nifti1Image(labels.astype('uint8'), image.affine)"
             )
         whole[z] = rounded
     return whole

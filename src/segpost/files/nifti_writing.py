@@ -12,7 +12,7 @@ from segpost._core.arrays import Array
 from segpost._core.text import display_path
 from segpost.files.geometry import format_size
 from segpost.files.listing import file_ending
-from segpost.files.nifti import NiftiHeader, import_nibabel, read_nifti_header
+from segpost.files.nifti import NiftiHeader, check_spacing, import_nibabel, read_nifti_header
 from segpost.files.writing import atomic_write
 
 COMPRESSION = 1  # of gzip, as nibabel's: labels become small at any level
@@ -64,10 +64,13 @@ def write_nifti(path: Path, array: Array, like: Path, scale: float = 1.0) -> Non
 
 def _read_like(like: Path) -> NiftiHeader:
     """Return the header of a file; errors have its name."""
+    name = f"like={display_path(like)}"
     try:
-        return read_nifti_header(like)
+        header = read_nifti_header(like)
+        check_spacing(header, name)
     except ValueError as error:
-        raise ValueError(f"like={display_path(like)}: {error}") from error
+        raise ValueError(f"{name}: {error}") from error
+    return header
 
 
 def _fields_like(header: NiftiHeader, array: Array, scale: float) -> Any:

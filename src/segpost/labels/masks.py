@@ -19,13 +19,13 @@ from segpost._core.degenerate_logits import may_be_degenerate, warn_of_label_map
 from segpost._core.logits import InputLogits, as_logits, check_quantized, resolve_quantization
 from segpost._core.run_lengths import RunLengths, keep_connected
 from segpost._core.sampling import Grid
-from segpost._core.suspicious_logits import warn_of_layout
+from segpost._core.suspicious_logits import volume_cure, warn_of_layout
 from segpost._core.suspicious_probabilities import warn_of_probabilities
 from segpost._core.suspicious_sizes import check_sides
 from segpost._core.thresholds import as_thresholds, cutoffs
 from segpost._core.unknown_names import explain_arguments
 from segpost.labels.mask_outputs import as_class_order, mask_output, paint_labels, paint_masks
-from segpost.labels.volume_masks import binarize_volumes, volume_output
+from segpost.labels.volume_masks import binarize_volumes, volume_output, warn_of_axes
 from segpost.labels.volumes import are_volumes, resolve_nearest_axis
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
@@ -187,7 +187,8 @@ def binarize(
     spatial = 3 if is_volume else 2
     source = as_logits(logits, -spatial - 1 if axis is None else axis, spatial, min_classes=0)
     quantization = resolve_quantization(quantization)
-    _check_values(source, quantization)
+    may_be_volume = axis is None and volume is None
+    _check_values(source, quantization, volume_cure(size) if may_be_volume else "")
     shape = source.logits.values.shape
     levels = _as_levels(threshold, hysteresis, shape[1])
     order = as_class_order(class_order, shape[1], encoding)
@@ -201,6 +202,7 @@ def binarize(
         codes = _codes(plan, nan, check)
         return codes if source.array.array.ndim == 4 else codes[0]
     if is_volume:
+        warn_of_axes(source, plan.size, is_axis_default=axis is None)
         values = order if encoding == "labels" else None
         output = volume_output(out, plan.shape, source, values)
         if output.masks.size:
@@ -229,7 +231,9 @@ class _Plan(NamedTuple):
         return (*self.logits.values.shape[:2], *self.size)
 
 
-def _check_values(source: InputLogits, quantization: tuple[float, float] | None) -> None:
+def _check_values(
+    source: InputLogits, quantization: tuple[float, float] | None, cure_of_volumes: str
+) -> None:
     """Refuse integers without a quantization, and warn of a wrong axis and of probabilities."""
     kind = source.array.kind
     check_quantized(kind, quantization)
@@ -242,7 +246,7 @@ def _check_values(source: InputLogits, quantization: tuple[float, float] | None)
     if may_be_degenerate(source.logits) and quantization is None:
         warn_of_label_map(source.array)
     if source.logits.values.ndim == 4:
-        warn_of_layout(source.array, source.class_axis)
+        warn_of_layout(source.array, source.class_axis, cure_of_volumes)
     warn_of_probabilities(
         source.array, "logits", "compare them yourself, or pass np.log(logits / (1 - logits))"
     )

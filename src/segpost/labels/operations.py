@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segpost._backends import registry
+from segpost._backends.volumes import sum_volumes
 from segpost._core import arguments, errors
 from segpost._core.arguments import Check, NanRule
 from segpost._core.array_types import ArrayT, Float32Array, HostArray, LabelArray, SupportsArray
@@ -21,6 +22,7 @@ from segpost._core.degenerate_logits import (
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
 from segpost._core.suspicious_logits import (
+    volume_cure,
     warn_of_layout,
     warn_of_volume_axis,
 )
@@ -30,12 +32,6 @@ from segpost._core.unknown_names import explain_arguments
 from segpost.labels.volumes import are_volumes, label_volumes, resolve_nearest_axis
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
-
-VOLUME_CURE = "call segpost.argmax(logits, volume=True), or pass axis=-3 if these are images"
-SOFTMAX_CURE = (
-    "pass logits.reshape({classes}, -1, {width}) and reshape the result, or ignore the warning if "
-    "these are images"
-)
 
 
 @overload
@@ -179,8 +175,8 @@ def argmax(
     if is_volume:
         warn_of_volume_axis(array, class_axis)
     else:
-        may_be_volume = shape[0] > 1 and axis is None and size is None and volume is None
-        warn_of_layout(array, class_axis, VOLUME_CURE if may_be_volume else "")
+        may_be_volume = shape[0] > 1 and axis is None and volume is None
+        warn_of_layout(array, class_axis, volume_cure(size) if may_be_volume else "")
     has_size = size is not None and letterbox is None and not is_volume and shape[2] != shape[3]
     dtype = label_dtype(shape[1])
     pixel_bytes = 0 if out is not None else shape[0] * (1 if dtype is np.uint8 else 4)
@@ -190,6 +186,12 @@ def argmax(
     )
     if has_size:
         check_sides(shape[2:], size, array.array.shape if axis is None else None)
+    elif is_volume:
+        from segpost._core.suspicious_volumes import (
+            warn_of_volume_sides,  # most calls are of images
+        )
+
+        warn_of_volume_sides(array.array.shape, class_axis, size, is_axis_default=axis is None)
     if region is not None:
         argument = argument._replace(values=argument.values[region], origin=origin)
     is_batch = array.array.ndim == len(shape)
@@ -213,7 +215,8 @@ def argmax(
 def softmax(
     logits: HostArray,
     *,
-    axis: int = ...,
+    axis: int | None = ...,
+    volume: bool | None = ...,
     nan: NanRule = ...,
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
@@ -222,7 +225,8 @@ def softmax(
 def softmax(
     logits: ArrayT,
     *,
-    axis: int = ...,
+    axis: int | None = ...,
+    volume: bool | None = ...,
     nan: NanRule = ...,
     check: Check = ...,
     out: ArrayT | None = ...,
@@ -231,24 +235,35 @@ def softmax(
 def softmax(
     logits: SupportsArray,
     *,
-    axis: int = ...,
+    axis: int | None = ...,
+    volume: bool | None = ...,
     nan: NanRule = ...,
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> Float32Array: ...
 @explain_arguments
 def softmax(
-    logits: Any, *, axis: int = -3, nan: NanRule = "raise", check: Check = "sync", out: Any = None
+    logits: Any,
+    *,
+    axis: int | None = None,
+    volume: bool | None = None,
+    nan: NanRule = "raise",
+    check: Check = "sync",
+    out: Any = None,
 ) -> Any:
     """Compute the probabilities of the classes, in float32 for logits of any type.
 
     Parameters
     ----------
-    logits : array of shape (C, H, W) or (N, C, H, W)
+    logits : array of shape (C, H, W) or (N, C, H, W), with D before H for volumes
         Channels last with ``axis=-1``. Floats of any width; integers are refused, because they are
         quantized (see `postprocess`).
-    axis : int
-        The class axis, -3 or -1.
+    axis : int, optional
+        The class axis, -3 (default; of volumes -4) or -1.
+    volume : bool, optional
+        Whether the logits are volumes; ``axis=-4`` implies it. Of four dimensions they are a batch
+        of images by default. For another size call `postprocess` with
+        ``want=("probabilities",)``.
     nan : {"raise", "propagate"}
         Undefined probabilities (of a NaN, a +inf, every class -inf) are an error, or NaN.
     check : {"sync", "deferred", "off"}
@@ -272,23 +287,37 @@ def softmax(
     >>> segpost.softmax(np.float32([[[0.0, 9.0]], [[0.0, 0.0]]]))[0].round(4)
     array([[0.5   , 0.9999]], dtype=float32)
     """
-    (argument, array, class_axis) = as_logits(logits, axis)
     arguments.check_choice(nan, "nan", arguments.NAN_RULES)
     arguments.check_choice(check, "check", arguments.CHECKS)
+    is_volume = are_volumes(volume, axis, None)
+    spatial = 3 if is_volume else 2
+    argument, array, class_axis = as_logits(logits, -spatial - 1 if axis is None else axis, spatial)
     if array.kind in LABEL_KINDS:
         raise TypeError(
             f"logits must be floats, got {array.kind}; for a quantized network call "
             "segpost.postprocess(logits, quantization=(scale, zero_point))"
         )
-    warn_of_layout(array, class_axis, SOFTMAX_CURE if class_axis == -3 else "")
+    if is_volume:
+        warn_of_volume_axis(array, class_axis)
+    else:
+        may_be_volume = axis is None and volume is None
+        warn_of_layout(array, class_axis, volume_cure(None) if may_be_volume else "")
     warn_before_softmax(argument, "use them as they are, without segpost.softmax")
     output = allocate_output(out, array.array.shape, np.float32, array.wrap, array.array)
     if output.array.size:
-        probabilities = output.array if array.array.ndim == 4 else output.array[None]
+        is_batch = array.array.ndim == spatial + 2
+        probabilities = output.array if is_batch else output.array[None]
         if class_axis == -1:
-            probabilities = probabilities.transpose(0, 3, 1, 2)
+            probabilities = np.moveaxis(probabilities, -1, 1)
         backend = registry.backend(argument.values, probabilities, check=check)
-        counts = backend.softmax(argument, None, probabilities, None)
+        if is_volume:
+            counts = sum_volumes(
+                argument,
+                (probabilities,),
+                lambda slices, images: backend.softmax(slices, None, images[0], None),
+            )
+        else:
+            counts = backend.softmax(argument, None, probabilities, None)
         if nan == "raise" and counts.undefined_count:
             n, _, *size = probabilities.shape
             errors.raise_bad_logits(counts, argument, (n, *size), of_probabilities=True)

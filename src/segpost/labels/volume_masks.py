@@ -10,7 +10,17 @@ from segpost._core.arrays import Array, allocate_output
 from segpost._core.contract import LogitErrors, Logits
 from segpost._core.logits import InputLogits
 from segpost._core.sampling import VolumeAxes
+from segpost._core.suspicious_logits import warn_of_volume_axis
 from segpost.labels.mask_outputs import MaskOutput, mask_output
+
+
+def warn_of_axes(source: InputLogits, size: tuple[int, ...], *, is_axis_default: bool) -> None:
+    """Warn where values or sizes show that axes have another order."""
+    from segpost._core.suspicious_volumes import warn_of_volume_sides  # most calls are of images
+
+    array, class_axis = source.array, source.class_axis
+    warn_of_volume_axis(array, class_axis)
+    warn_of_volume_sides(array.array.shape, class_axis, size, is_axis_default=is_axis_default)
 
 
 def volume_output(

@@ -3,7 +3,7 @@
 `confusion_matrix` counts one pair of arrays. `ConfusionMatrix` counts a data set exactly; its
 `compute` gives `Scores` by segpost's convention or by that of another library. `BoundaryIoU`,
 `TrimapIoU`, `BoundaryF` and `InstanceIoU` are counted beside it. `class_weights` and `label_counts`
-are for training.
+are for training. The package `panoptic` has `PanopticQuality`.
 """
 
 from segpost.metrics.boundary_f import BoundaryF

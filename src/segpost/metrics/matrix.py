@@ -36,7 +36,11 @@ from segpost.metrics.reading import as_reading
 from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
 from segpost.metrics.suspicious_preds import warn_of_invalid_preds
-from segpost.metrics.suspicious_targets import warn_of_nothing, warn_of_targets
+from segpost.metrics.suspicious_targets import (
+    warn_of_nothing,
+    warn_of_slices,
+    warn_of_targets,
+)
 from segpost.runtimes.convention import Convention
 from segpost.runtimes.table import ConventionName
 
@@ -194,6 +198,8 @@ class ConfusionMatrix(MatrixCounts):
             needs['invalid_target="drop"'] = self.invalid_target == "drop"
             refuse_more_than_sums(check, needs)
         keeps_images = self.per_image or names is not None
+        if self.per_image and names is None and volume is None:
+            warn_of_slices(pair.target.shape for pair in pairs if pair.image_axes == 2)
         refused = self.invalid_target == "raise", self.invalid_preds == "raise"
         rules = LabelRules(self.num_classes, self._ignored, *refused)
         states: list[Int64] = []

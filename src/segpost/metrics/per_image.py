@@ -89,12 +89,31 @@ class ImageScores(NamedTuple):
         )
 
     @property
+    def dice(self) -> Float64:
+        """(N, C) 2 true positives / (target + predicted), NaN where `iou` is."""
+        counts = self.class_counts
+        dice = ratio(2 * counts.true_positives, counts.support + counts.predicted)
+        return np.where(np.isnan(dice) | np.isnan(self.iou), self.iou, dice)
+
+    @property
+    def mean_dice(self) -> Float64:
+        """(N,) mean Dice of the classes that `miou` is a mean of, NaN where that is."""
+        averaged = is_averaged(self.policy, len(self.ignored))
+        means = np.array([mean_of(row[averaged]) for row in self.dice], np.float64)
+        return np.where(np.isnan(self.miou), np.nan, means)
+
+    @property
+    def class_dice(self) -> Float64:
+        """(C,) mean over the images of every class's Dice."""
+        return self._class_means(self.dice)
+
+    @property
     def class_iou(self) -> Float64:
         """(C,) mean over the images of every class's IoU."""
         return self._class_means(self.iou)
 
-    def _class_means(self, iou: Float64) -> Float64:
-        return np.array([mean_of(column, strict=self.policy.is_strict) for column in iou.T])
+    def _class_means(self, values: Float64) -> Float64:
+        return np.array([mean_of(column, strict=self.policy.is_strict) for column in values.T])
 
     def quantile(self, q: float) -> float:
         """Return the quantile `q`, in 0..1, of the images' `miou`."""
@@ -157,7 +176,12 @@ class ImageScores(NamedTuple):
 def quantile_table(images: ImageScores) -> Table:
     """Return a table of mean and quantiles over the images."""
     rows = []
-    for name, values in (("mIoU", images.miou), ("pixel accuracy", images.pixel_accuracy)):
+    scores = {
+        "mIoU": images.miou,
+        "mean Dice": images.mean_dice,
+        "pixel accuracy": images.pixel_accuracy,
+    }
+    for name, values in scores.items():
         known = values[~np.isnan(values)]
         columns = [math.nan] * (len(QUANTILES) + 3)
         if known.size:

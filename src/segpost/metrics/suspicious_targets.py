@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from segpost._core.errors import warn_of_input
@@ -18,6 +20,18 @@ MAX_COUNTED = 200  # classes that data sets have beside a void of 255
 MIN_SHIFTED = 0.5  # share of pixels whose prediction is the next class
 MAX_UNSHIFTED = 0.1  # share of pixels whose prediction is right
 MIN_SHIFTED_CLASSES = 3
+
+
+def warn_of_slices(shapes: Iterable[tuple[int, ...]]) -> None:
+    """Warn if targets (N, D, H, W) are counted as N x D images; `shapes` are those of targets."""
+    for shape in shapes:
+        if len(shape) == 4 and shape[1] > 1:
+            warn_of_input(
+                f"target of shape {shape} is counted as {shape[0] * shape[1]} images: pass "
+                f"volume=True if these are {shape[0]} volumes of {shape[1]} slices, volume=False "
+                "if they are images"
+            )
+            return
 
 
 def warn_of_nothing(counts: CountSnapshot) -> None:

@@ -128,9 +128,10 @@ def postprocess(
     axis : int, optional
         The class axis, -3 (default; of volumes -4) or -1.
     volume : bool, optional
-        Whether the logits are volumes, as in `argmax`. Volumes have no letterbox, image or CRF, no
-        colors and regions, and no convention but ``segpost.Convention(kind="probabilities")`` of
-        nnU-Net's .npz; an image of a batch is a volume. `Segmentation.save` writes their overlay.
+        Whether the logits are volumes, as in `argmax`. Volumes have no letterbox, colors
+        and regions, an image for `crf` alone, and no convention but
+        ``segpost.Convention(kind="probabilities")`` of nnU-Net's .npz; an image of a batch is a
+        volume. `Segmentation.save` writes their overlay.
     nearest_axis : int, optional
         Of volumes, as in `argmax`: nnU-Net's separate z.
     size : (H, W) or (D, H, W), optional
@@ -149,7 +150,8 @@ def postprocess(
         Instead of `size`, as in `argmax`.
     image : uint8 array of shape (H, W, 3), (3, H, W), (N, H, W, 3) or (N, 3, H, W), optional
         The RGB image, for the overlay, for `crf` and for `Segmentation.figure`. It has the size of
-        the results. Where both layouts would fit, the channels are last.
+        the results. Where both layouts would fit, the channels are last. Of volumes, for `crf`: the
+        scan, (D, H, W) or (D, H, W, G), as `DenseCRF` takes it.
     palette : Palette, str, (K, 3) integers, or dict, optional
         As in `colorize`; a dict of class names, such as ``model.config.id2label``, gives distinct
         colors. Required for "color" and "overlay"; also used by `Segmentation.save`.
@@ -158,7 +160,7 @@ def postprocess(
     crf : DenseCRF or {"pydensecrf", "deeplab"}, optional
         Refine the probabilities along the edges of the image; all results follow from the refined
         ones. All probabilities are computed at full size for it. `nan` is ignored: NaN always
-        raises.
+        raises. Volumes need ``DenseCRF(volume=True, ...)``; they have no presets.
     threshold : float, optional
         For a one-channel sigmoid head: label 1 where sigmoid(logit) > threshold. The comparison is
         of logits, exactly: logit > log(threshold / (1 - threshold)), rounded to the logits'

@@ -144,7 +144,7 @@ def check_options(
         scale=scale,
         palette=None if palette is None else as_palette(palette),
         alpha=alpha,
-        crf=None if crf is None else _as_crf(crf, threshold),
+        crf=None if crf is None else _as_crf(crf, threshold, is_volume),
         threshold=threshold,
         quantization=resolve_quantization(quantization),
         fast_confidence=confidence_mode == "fast",
@@ -184,16 +184,27 @@ def _check_words(
 _check_hashable_words = lru_cache(maxsize=256, typed=True)(_check_words)  # most calls repeat them
 
 
-def _as_crf(crf: Any, threshold: object) -> DenseCRF:
-    """Return the CRF that refines the probabilities of images, for any class axis."""
+def _as_crf(crf: Any, threshold: object, is_volume: bool) -> DenseCRF:
+    """Return the CRF that refines the probabilities of images or volumes, for any class axis."""
+    if isinstance(crf, str) and is_volume:
+        raise ValueError(
+            f"crf={crf!r} is a preset of photographs, got logits of volumes: pass "
+            "segpost.DenseCRF(volume=True, bilateral={'sigma_xy': 5, 'sigma_rgb': 50, 'weight': "
+            "3}), where sigma_rgb is in the units of the image"
+        )
     crf = DenseCRF.preset(cast(PresetName, crf)) if isinstance(crf, str) else crf
     if not isinstance(crf, DenseCRF):
         raise TypeError(f"crf must be a DenseCRF or the name of a preset, got {crf!r}")
-    if crf.unary != "probabilities" or crf.volume:
-        setting = "volume=True" if crf.volume else f"unary={crf.unary!r}"
+    if crf.unary != "probabilities":
         raise ValueError(
-            f"crf has {setting}, but postprocess refines the probabilities of images, which it "
+            f"crf has unary={crf.unary!r}, but postprocess refines the probabilities, which it "
             "computes from the logits: leave that out"
+        )
+    if crf.volume != is_volume:
+        kinds = ("images", "volumes")
+        raise ValueError(
+            f"crf has volume={crf.volume}, and the logits are {kinds[is_volume]}: pass "
+            f"segpost.DenseCRF(volume={is_volume}, ...)"
         )
     if threshold is not None:
         raise ValueError(

@@ -19,6 +19,7 @@ from segpost._core.device import context_of
 from segpost._core.errors import warn_of_input
 from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
 from segpost._core.suspicious_logits import (
+    volume_cure,
     warn_by_image,
     warn_of_layout,
 )
@@ -28,7 +29,6 @@ from segpost.color.datasets import list_palettes_of
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette
 from segpost.labels.decoded import check_probabilities, refuse_probabilities
-from segpost.labels.operations import VOLUME_CURE
 from segpost.pipeline.options import Options
 from segpost.pipeline.results import OF_PROBABILITIES
 from segpost.pipeline.segmentation import Segmentation
@@ -110,8 +110,8 @@ def build_plan(
         options.scale,
         pixel_bytes=n * pixel_bytes,
     )
-    may_be_volume = options.is_axis_default and options.size is None and options.palette is None
-    warn_of_layout(array, class_axis, VOLUME_CURE if may_be_volume else "")
+    may_be_volume = options.is_axis_default and options.palette is None
+    warn_of_layout(array, class_axis, volume_cure(options.size) if may_be_volume else "")
     if options.letterbox is None and size[0] != size[1]:
         if image is not None:
             warn_by_image(logits, image, class_axis)

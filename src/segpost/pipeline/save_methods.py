@@ -42,7 +42,7 @@ class SaveMethods:
             Of volumes, the arrays (D, H, W) or (C, D, H, W) are written as NIfTI (x, y, z) or
             (x, y, z, C), without a copy: these are the same elements in the same order. "overlay"
             of volumes is made of the labels when it is saved: ".html" is a page with a slider
-            through the slices, ".gif" shows them one after the other.
+            through the slices, ".gif" and ".mp4" show them one after the other.
         like : str or path, optional
             For NIfTI: the image whose affine, spacing, orientation and units the file gets; for
             "overlay" of volumes: the image below the labels. Its size must be that of the result.
@@ -57,7 +57,7 @@ class SaveMethods:
             color. For NIfTI without `like`, or of another size than `like`.
         ImportError
             For PNG, if Pillow is not installed (``pip install pillow``); for NIfTI, if nibabel is
-            not (``pip install "segpost[medical]"``).
+            not (``pip install "segpost[medical]"``); for MP4, if imageio-ffmpeg is not.
 
         Examples
         --------

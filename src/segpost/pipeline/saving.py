@@ -38,7 +38,7 @@ VOLUME_FORMATS: dict[Want, tuple[str, ...]] = {
     "entropy": VOLUME_ENDINGS,
     "margin": VOLUME_ENDINGS,
     "topk": (".npz",),
-    "overlay": (".html", ".gif"),
+    "overlay": (".html", ".gif", ".mp4"),
 }
 OVERLAY_ALPHA = 0.5  # of the labels over the image of a volume
 RECORDS = ("topk", "regions")  # results that are no arrays
@@ -211,11 +211,11 @@ def save_slices(
     like: str | PathLike[str] | None,
     title: str | None = None,
 ) -> None:
-    """Write the labels of a volume over its image: a page with a slider, or a GIF.
+    """Write the labels of a volume over its image: a page with a slider, a GIF or an MP4.
 
     The title of the page is by default the name of its file.
     """
-    from segpost.pipeline import slice_page
+    from segpost.pipeline import slice_movie, slice_page
     from segpost.pipeline.volume_slices import slices_of
 
     if segmentation._is_batch_of_one("labels", "save"):
@@ -223,7 +223,9 @@ def save_slices(
     slices = slices_of(segmentation, like)
     alpha = 1.0 if like is None else OVERLAY_ALPHA
     if ending == ".gif":
-        slice_page.write_slice_animation(Path(path), slices, alpha)
+        slice_movie.write_slice_gif(Path(path), slices, alpha)
+    elif ending == ".mp4":
+        slice_movie.write_slice_mp4(Path(path), slices, alpha)
     else:
         slice_page.write_slice_page(Path(path), slices, alpha, title)
 

@@ -186,7 +186,9 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
         """Draw image, labels and overlay side by side, with a legend of names and area shares.
 
         Of a volume, the planes across D, H and W through the largest region are drawn, as arrays
-        are, with no anatomical orientation; label 0 is background. A batch of one is its image.
+        are; label 0 is background. With `like`, letters at their edges are the directions right,
+        left, anterior, posterior, superior and inferior (of an oblique axis, the nearest one). A
+        batch of one is its image.
 
         Parameters
         ----------
@@ -282,6 +284,48 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
         return draw_segmentation(
             one, image, names, color_by, alpha, boxes, text, legend, scale, font
         )
+
+    def uncrop(
+        self, size: Sequence[int], start: Sequence[int]
+    ) -> Segmentation[ArrayT_co, WantT_contra]:
+        """Return the results of a crop in the whole volume or image.
+
+        Outside the crop class 0, the background, is certain: labels are 0, confidence and margin 1,
+        entropy is 0. That is the inverse of nnU-Net's crop, of MONAI's CropForeground and of
+        torchio's Crop. Where the crop was resampled, too, the results have its size first:
+        ``size=`` of `postprocess`. For labels alone, `argmax` writes into a part of an array:
+        ``segpost.argmax(logits, size=(d, h, w), out=labels[z : z + d, y : y + h, x : x + w])``.
+
+        Parameters
+        ----------
+        size : (D, H, W), of images (H, W)
+            That of the whole.
+        start : (z, y, x), of images (y, x)
+            Where the first element of the crop lies in it.
+
+        Returns
+        -------
+        segmentation : Segmentation
+            New arrays of the same kind, without the image.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the crop does not lie in the whole; for colors, overlays, regions and segments, which
+            are made anew; for results on a device.
+
+        Examples
+        --------
+        >>> import numpy as np, segpost
+        >>> seg = segpost.Segmentation(labels=np.uint8([[[1, 2]]]), volume=True)
+        >>> seg.uncrop(size=(1, 2, 4), start=(0, 1, 1)).labels
+        array([[[0, 0, 0, 0],
+                [0, 1, 2, 0]]], dtype=uint8)
+        """
+        from segpost.pipeline.uncropping import uncrop_results
+
+        uncropped: Segmentation[ArrayT_co, WantT_contra] = uncrop_results(self, size, start)
+        return uncropped
 
     def _repr_png_(self) -> bytes | None:
         """Return the overlay, or else the colored labels, as PNG; a batch side by side.

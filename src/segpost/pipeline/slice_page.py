@@ -1,4 +1,4 @@
-"""The overlay of a volume, to look at: a page with a slider through its slices, or a GIF."""
+"""The overlay of a volume, to look at: a page with a slider through its slices."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from segpost.pipeline.volume_slices import (
     BACKGROUND,
     VolumeSlices,
     find_center,
+    scaled_size,
     spread_slices,
 )
 
 MAX_SLICES = 256  # of a page
 MAX_SIDE = 768  # pixels of a slice in a page
 MAX_NAMED = 8  # classes in the description of a slice
-FRAME_MILLISECONDS = 80
-GIF_SIDE = 512
 
 STYLE = """
 .stack { position: relative; background: #000; max-width: 720px; margin: 0 auto; }
 .stack img { display: block; width: 100%; height: 100%; image-rendering: pixelated; }
 .stack img + img { position: absolute; inset: 0; }
+.stack span { position: absolute; color: #fff; font-weight: 700; padding: 0 5px;
+  background: rgb(0 0 0 / 50%); }
+.stack .left { left: 3px; top: 50%; } .stack .right { right: 3px; top: 50%; }
+.stack .top { top: 3px; left: 50%; } .stack .bottom { bottom: 3px; left: 50%; }
 .controls { display: grid; grid-template-columns: auto 1fr auto; gap: 8px 14px;
   align-items: center; padding: 14px 16px; }
 .controls input { width: 100%; min-height: 24px; }
@@ -90,6 +93,11 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
     image = ""
     if slices.image is not None:
         image = f'<img id="image" src="{first["image"]}" alt="">'
+    letters = ""
+    ends = slices.ends(0)
+    if ends is not None:
+        places = zip(("top", "bottom", "left", "right"), ends, strict=True)
+        letters = "".join(f'<span class="{place}">{letter}</span>' for place, letter in places)
     shares = slices.shares().items()
     legend = "".join(_legend_entry(slices.palette, label, share) for label, share in shares)
     note = "" if len(shown) == depth else f"{len(shown)} of {depth} slices are shown. "
@@ -97,7 +105,7 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
 <p class="soft">{note}Arrow keys move from slice to slice.</p>
 <div class="card">
 <div class="stack" style="aspect-ratio: {width} / {height * slices.aspect(0):.6g}">{image}
-<img id="labels" src="{first["labels"]}" alt="{escape_html(first["words"])}"></div>
+<img id="labels" src="{first["labels"]}" alt="{escape_html(first["words"])}">{letters}</div>
 <div class="controls">
 <label for="slice">Slice</label>
 <input id="slice" type="range" min="0" max="{len(shown) - 1}" value="{start}" step="1"
@@ -123,29 +131,6 @@ def write_slice_page(
 
     title = display_path(Path(path.stem)) if title is None else title
     write_text(path, format_slice_page(slices, title, alpha))
-
-
-def write_slice_animation(path: Path, slices: VolumeSlices, alpha: float) -> None:
-    """Write the slices one after the other as a GIF, atomically; needs Pillow."""
-    from PIL import Image
-
-    from segpost.files.writing import atomic_write
-
-    height, width = slices.labels.shape[1:]
-    size = _scaled_size(width, height * slices.aspect(0), GIF_SIDE)
-    frames = [
-        Image.fromarray(slices.plane(0, z, alpha)).resize(size, Image.Resampling.NEAREST)
-        for z in range(len(slices.labels))
-    ]
-    with atomic_write(path) as temporary:
-        frames[0].save(
-            temporary,
-            format="GIF",
-            save_all=True,
-            append_images=frames[1:],
-            duration=FRAME_MILLISECONDS,
-            loop=0,
-        )
 
 
 def _slice_record(slices: VolumeSlices, z: int) -> dict[str, Any]:
@@ -178,16 +163,10 @@ def _embed(picture: Any, kind: str, **options: Any) -> str:
 
     width, height = picture.size
     if max(width, height) > MAX_SIDE:
-        picture = picture.resize(_scaled_size(width, height, MAX_SIDE), Image.Resampling.NEAREST)
+        picture = picture.resize(scaled_size(width, height, MAX_SIDE), Image.Resampling.NEAREST)
     buffer = io.BytesIO()
     picture.save(buffer, format=kind.upper(), **options)
     return embed_image(buffer.getvalue(), kind)
-
-
-def _scaled_size(width: float, height: float, most: int) -> tuple[int, int]:
-    """Return width and height, made smaller to at most so many pixels."""
-    scale = min(1.0, most / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _describe_slice(slices: VolumeSlices, labels: Array, z: int) -> str:

@@ -1,4 +1,4 @@
-"""`postprocess` in a loop over frames of one size, without new memory for each frame."""
+"""`postprocess` in a loop over frames or volumes of one size, without new memory for each."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 @public
 class Stream(Generic[WantT]):
     """`postprocess` for the frames of a video, with options and memory that are reused.
+
+    A frame may be a volume, too: those of a time series, or cases of one size.
 
     The first frame is processed as by `postprocess`. Later frames with the same shape, element
     type, array type and device are written to the same memory: **the next frame overwrites a
@@ -81,6 +83,7 @@ class Stream(Generic[WantT]):
             raise ValueError(f"{setting}, which a stream does not have: call segpost.postprocess")
         self._format: object = None  # of the frames that the plan is for
         self._plan: Plan
+        self._volumes: Any  # the VolumePlan of volumes
         self._segmentation: Segmentation[Any, Any]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -131,6 +134,8 @@ class Stream(Generic[WantT]):
         >>> first.labels is second.labels, second.labels
         (True, array([[1, 0]], dtype=uint8))
         """
+        if self._options.volume:
+            return self._process_volume(logits, image)
         kind = "logits"
         if self._options.convention is not None:
             logits, kind = self._options.convention.pick(logits)
@@ -151,11 +156,7 @@ class Stream(Generic[WantT]):
             self._format = frame_format
             return segmentation
         plan = self._plan
-        for array in plan.outputs:
-            if array is not None and is_overlapping(source.logits.values, array):
-                raise ValueError(
-                    "logits are in the memory of this stream's results; copy them first"
-                )
+        _refuse_own_memory(source.logits.values, plan.outputs)
         guide, probabilities = execute(plan, source.logits, guide)
         if plan.options.crf is not None or "regions" in plan.options.outputs:
             return wrap_outputs(plan, guide, probabilities)
@@ -169,12 +170,36 @@ class Stream(Generic[WantT]):
         """Process the first frame of a format, in new memory."""
         plan = build_plan(source, type(logits), kind, options, image)
         segmentation = wrap_outputs(plan, *execute(plan, source.logits, image))
-        for name, array in plan.outputs._asdict().items():
-            result = getattr(segmentation, name)
-            if array is not None and result is not None:
-                _check_shared(result, array, type(logits).__name__)
+        _check_outputs(segmentation, plan.outputs, type(logits).__name__)
         self._plan = plan
         self._segmentation = replace(segmentation, image=None)
+        return segmentation
+
+    def _process_volume(self, logits: Any, image: Any) -> Segmentation[Any, Any]:
+        """Process the next volume, in new memory if it is the first of its format."""
+        from segpost.pipeline import volumes
+
+        options = self._options
+        volumes.refuse_options(image, options)
+        if options.crf is not None:
+            raise ValueError("crf of volumes is not for a stream: call segpost.postprocess")
+        if options.convention is not None and options.outputs != {"labels"}:
+            raise ValueError(
+                "convention is of probabilities, of which a stream has the labels alone: pass "
+                "np.log(probabilities) without it, or call segpost.postprocess"
+            )
+        source = as_logits(logits, options.axis, 3)
+        frame_format = _frame_format(logits, "volume", source.logits, None)
+        if self._format is not None and frame_format == self._format:
+            _refuse_own_memory(source.logits.values, self._volumes.outputs)
+            volumes.write_volumes(self._volumes, source.logits)
+            return self._segmentation
+        self._format = None
+        plan = volumes.plan_volumes(source, type(logits), options)
+        volumes.write_volumes(plan, source.logits)
+        segmentation = volumes.wrap_volumes(plan)
+        _check_outputs(segmentation, plan.outputs, type(logits).__name__)
+        self._volumes, self._segmentation, self._format = plan, segmentation, frame_format
         return segmentation
 
 
@@ -204,6 +229,21 @@ def _frame_format(
         context.stream,
         size,
     )
+
+
+def _refuse_own_memory(values: Array, outputs: Iterable[Array | None]) -> None:
+    """Refuse logits in the memory of the results."""
+    for array in outputs:
+        if array is not None and is_overlapping(values, array):
+            raise ValueError("logits are in the memory of this stream's results; copy them first")
+
+
+def _check_outputs(segmentation: Any, outputs: Any, library: str) -> None:
+    """Refuse results that are not the memory of the plan."""
+    for name, array in outputs._asdict().items():
+        result = getattr(segmentation, name, None)
+        if array is not None and result is not None:
+            _check_shared(result, array, library)
 
 
 def _check_shared(result: Any, array: Array, library: str) -> None:

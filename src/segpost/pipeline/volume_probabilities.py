@@ -30,13 +30,7 @@ def segment_probability_volumes(
         For another size, and values that are no probabilities.
     """
     argument, array, _ = source
-    size = argument.values.shape[2:]
-    if options.scale is not None or (options.size is not None and tuple(options.size) != size):
-        raise ValueError(
-            f"logits are probabilities by the convention, of size {size}, and get no other size: "
-            "leave size and scale out, want labels alone, or pass np.log(probabilities) without a "
-            "convention, which have the labels and the confidence of the network's logits"
-        )
+    check_own_size(source, options)
     of_slices = options._replace(volume=False, axis=-3, is_axis_default=False, size=None)
     of_slices = of_slices._replace(nearest_axis=None, outputs=options.outputs - {"probabilities"})
     volumes = []
@@ -74,6 +68,17 @@ def segment_probability_volumes(
         palette=options.palette,
         volume=True,
     )
+
+
+def check_own_size(source: InputLogits, options: Options) -> None:
+    """Refuse another size than that of the probabilities."""
+    size = source.logits.values.shape[2:]
+    if options.scale is not None or (options.size is not None and tuple(options.size) != size):
+        raise ValueError(
+            f"logits are probabilities by the convention, of size {size}, and get no other size: "
+            "leave size and scale out, want labels alone, or pass np.log(probabilities) without a "
+            "convention, which have the labels and the confidence of the network's logits"
+        )
 
 
 def _planned(options: Options) -> Options:

@@ -16,9 +16,11 @@ from segpost._core import arguments, validation
 from segpost._core.arrays import Array
 from segpost._core.bands import stretch_to_255
 from segpost._core.device import to_host
+from segpost._core.text import display_path
 from segpost.color import operations
 from segpost.color.palette import Palette
 
+OPPOSITE = {"L": "R", "R": "L", "P": "A", "A": "P", "I": "S", "S": "I"}
 BACKGROUND = 0  # the label that is no region
 AXES = ("z", "y", "x")  # of D, H, W
 MAX_SAMPLES = 64  # along every axis of an image, of which the gray values are taken
@@ -62,12 +64,15 @@ class VolumeSlices(NamedTuple):
     image : GrayVolume or None
     spacing : (float, float, float) or None
         Along D, H and W.
+    orientation : str or None
+        The directions to which x, y and z lead, such as "LPS".
     """
 
     labels: Array
     palette: Palette
     image: GrayVolume | None = None
     spacing: tuple[float, float, float] | None = None
+    orientation: str | None = None
 
     def shares(self) -> dict[int, float]:
         """Return the share of the voxels of every label that occurs, largest first."""
@@ -85,6 +90,17 @@ class VolumeSlices(NamedTuple):
         weights[BACKGROUND] = 0.0
         gray = self.image.plane(axis, index)
         return np.asarray(operations.overlay(gray, labels, self.palette, alpha=weights.tolist()))
+
+    def ends(self, axis: int) -> tuple[str, str, str, str] | None:
+        """Return the directions at the first and last row and column of a slice across an axis.
+
+        They are letters of right, left, anterior, posterior, superior, inferior; None where the
+        image is not known.
+        """
+        if self.orientation is None:
+            return None
+        row, column = (way for k, way in enumerate(self.orientation[::-1]) if k != axis)
+        return OPPOSITE[row], row, OPPOSITE[column], column
 
     def aspect(self, axis: int) -> float:
         """Return the height of a pixel of a slice across an axis, in widths of it."""
@@ -117,14 +133,15 @@ def slices_of(
     labels = to_host(segmentation._label_array())
     if not labels.size:
         raise ValueError(f"there is nothing to draw in labels of shape {labels.shape}")
-    image = None
+    image = orientation = None
     if like is not None:
         arguments.check_path(like, "like")
-        image, own_spacing = _read_image(Path(like), labels.shape)
-        spacing = own_spacing if spacing is None else spacing
+        image, geometry = _read_image(Path(like), labels.shape)
+        orientation = geometry.orientation
+        spacing = geometry.spacing if spacing is None else spacing
     steps = None if spacing is None else arguments.as_spacing(spacing)
     palette = replace(segmentation, labels=labels)._palette()  # of labels on the CPU
-    return VolumeSlices(labels, palette, image, steps)
+    return VolumeSlices(labels, palette, image, steps, orientation)
 
 
 def find_center(labels: Array) -> tuple[int, int, int]:
@@ -171,6 +188,12 @@ def spread_slices(depth: int, most: int) -> list[int]:
     return [(2 * k + 1) * depth // (2 * count) for k in range(count)]
 
 
+def scaled_size(width: float, height: float, most: int) -> tuple[int, int]:
+    """Return width and height, made smaller to at most so many pixels."""
+    scale = min(1.0, most / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def draw_montage(slices: VolumeSlices, alpha: float = 0.5) -> Picture:
     """Return up to 16 slices side by side, row after row from the first to the last."""
     shown = spread_slices(len(slices.labels), MAX_SHOWN)
@@ -185,16 +208,23 @@ def draw_montage(slices: VolumeSlices, alpha: float = 0.5) -> Picture:
     return np.vstack(rows)[:-MARGIN, :-MARGIN]
 
 
-def _read_image(path: Path, shape: tuple[int, ...]) -> tuple[GrayVolume, tuple[float, ...]]:
-    """Return the image of a NIfTI file, the first of several, and its spacing."""
+def _read_image(path: Path, shape: tuple[int, ...]) -> tuple[GrayVolume, Any]:
+    """Return the image of a NIfTI file, the first of several, and its geometry."""
     from segpost.files import read_nifti, read_nifti_header
     from segpost.files.geometry import format_size
+    from segpost.files.nifti import check_spacing
 
-    geometry = read_nifti_header(path).geometry
-    if geometry.shape != shape:
-        raise ValueError(
-            f"labels are {format_size(shape)}, and like={path} is {format_size(geometry.shape)} "
-            "(D x H x W): like is the image that the results belong to"
-        )
-    values = read_nifti(path)
-    return GrayVolume.of(values.reshape(-1, *shape)[0]), geometry.spacing
+    name = f"like={display_path(path)}"
+    try:
+        header = read_nifti_header(path)
+        geometry = header.geometry
+        if geometry.shape != shape:
+            raise ValueError(
+                f"labels are {format_size(shape)}, and the image {format_size(geometry.shape)} "
+                "(D x H x W): like is the image that the results belong to"
+            )
+        check_spacing(header, name)
+        values = read_nifti(path)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    return GrayVolume.of(values.reshape(-1, *shape)[0]), geometry

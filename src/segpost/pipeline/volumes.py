@@ -15,9 +15,10 @@ from segpost._core.arrays import Array, label_dtype
 from segpost._core.contract import LogitErrors, Logits
 from segpost._core.degenerate_logits import may_be_degenerate, refuse_degenerate_logits
 from segpost._core.device import context_of
-from segpost._core.logits import as_logits, resolve_threshold
+from segpost._core.logits import InputLogits, as_logits, resolve_threshold
 from segpost._core.sampling import VolumeAxes
 from segpost._core.suspicious_logits import warn_of_volume_axis
+from segpost._core.suspicious_volumes import warn_of_volume_sides
 from segpost._core.thresholds import cutoffs
 from segpost.labels.decoded import refuse_probabilities
 from segpost.labels.volume_masks import binarize_volumes
@@ -33,7 +34,7 @@ OUTPUTS = OF_PROBABILITIES | {"labels"}
 PROBABILITIES = "custom", "probabilities"  # name and kind of the convention that volumes may have
 
 
-class _Outputs(NamedTuple):
+class VolumeOutputs(NamedTuple):
     """The memory for the results; None where one is not wanted."""
 
     labels: Array  # [N, D, H, W]
@@ -43,6 +44,18 @@ class _Outputs(NamedTuple):
     margin: Array | None
     top_labels: Array | None  # [N, k, D, H, W]
     top_probabilities: Array | None
+
+
+class VolumePlan(NamedTuple):
+    """How volumes of one shape, element type and device are processed."""
+
+    options: Options
+    template: Logits  # those that the plan was made for
+    axes: VolumeAxes | None
+    class_axis: int  # of the caller's logits
+    is_batch: bool
+    outputs: VolumeOutputs
+    wrap: Callable[[Array], Any]  # makes the caller's kind of array
 
 
 def segment_volumes(
@@ -61,19 +74,58 @@ def segment_volumes(
     """
     if is_implied and len(getattr(logits, "shape", ())) == 3:  # those of an image
         as_output_size(options.size)
-    _refuse_options(image, options)
+    refuse_options(image, options)
     source = as_logits(logits, options.axis, 3)
-    argument, array, class_axis = source
-    n, classes, *grid_size = argument.values.shape
-    if may_be_degenerate(argument):
-        refuse_degenerate_logits(source, type(logits), call_settings(options, False))
-    warn_of_volume_axis(array, class_axis)
-    quantization = options.quantization or (1.0, 0.0)
-    is_probabilities = options.convention is not None
-    if is_probabilities and (options.threshold is not None or options.outputs != {"labels"}):
+    if options.crf is not None:
+        from segpost.pipeline.volume_crf import segment_refined_volumes
+
+        unrefined = _probabilities_of(source, logits, options)
+        return segment_refined_volumes(options.crf, unrefined, source.class_axis, image, options)
+    if options.convention is not None and (
+        options.threshold is not None or options.outputs != {"labels"}
+    ):
         from segpost.pipeline.volume_probabilities import segment_probability_volumes
 
+        refuse_degenerate(source, type(logits), options)
         return segment_probability_volumes(source, type(logits), options)
+    plan = plan_volumes(source, type(logits), options)
+    write_volumes(plan, source.logits)
+    return wrap_volumes(plan)
+
+
+def _probabilities_of(source: InputLogits, logits: Any, options: Options) -> Any:
+    """Return the probabilities of the output size, for a CRF: those of a convention are there."""
+    if options.convention is not None:
+        from segpost.pipeline.volume_probabilities import check_own_size
+
+        check_own_size(source, options)
+        return logits
+    outputs = frozenset({"probabilities"})
+    plain = options._replace(crf=None, outputs=outputs, nan="raise", probabilities_dtype="float32")
+    plan = plan_volumes(source, type(logits), plain)
+    write_volumes(plan, source.logits)
+    return wrap_volumes(plan).probabilities
+
+
+def refuse_degenerate(source: InputLogits, argument_type: type, options: Options) -> None:
+    """Refuse arrays that are no logits, and warn of axes in another order."""
+    if may_be_degenerate(source.logits):
+        refuse_degenerate_logits(source, argument_type, call_settings(options, False))
+    warn_of_volume_axis(source.array, source.class_axis)
+
+
+def plan_volumes(source: InputLogits, argument_type: type, options: Options) -> VolumePlan:
+    """Check logits of volumes against the options, and allocate the results.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For options that do not fit the logits.
+    """
+    argument, array, class_axis = source
+    n, classes, *grid_size = argument.values.shape
+    refuse_degenerate(source, argument_type, options)
+    quantization = options.quantization or (1.0, 0.0)
     if check_type(argument.kind, options):
         refuse_probabilities(argument, quantization, None)
     threshold = None
@@ -89,17 +141,42 @@ def segment_volumes(
         options.nearest_axis,
         pixel_bytes=n * pixel_bytes_of(options.outputs, options.confidence_dtype, classes, labels),
     )
-    argument = Logits(argument.values, argument.kind, *quantization, threshold)
-    outputs = _allocate(argument.values, resampling.size, labels, class_axis, options)
-    if outputs.labels.size:
-        _label(argument, resampling.axes, outputs.labels, options)
-        _rate(argument, resampling.axes, outputs, options)
-    wrap, index = array.wrap, ... if array.array.ndim == 5 else 0
+    is_default = options.is_axis_default
+    warn_of_volume_sides(array.array.shape, class_axis, resampling.size, is_axis_default=is_default)
+    return VolumePlan(
+        options,
+        Logits(argument.values, argument.kind, *quantization, threshold),
+        resampling.axes,
+        class_axis,
+        array.array.ndim == 5,
+        _allocate(argument.values, resampling.size, labels, class_axis, options),
+        array.wrap,
+    )
+
+
+def write_volumes(plan: VolumePlan, logits: Logits) -> None:
+    """Write the results of logits, which have the shape and element type of the plan.
+
+    Raises
+    ------
+    ValueError
+        For values that are not allowed.
+    """
+    if plan.outputs.labels.size:
+        argument = plan.template._replace(values=logits.values)
+        _label(argument, plan.axes, plan.outputs.labels, plan.options)
+        _rate(argument, plan.axes, plan.outputs, plan.options)
+
+
+def wrap_volumes(plan: VolumePlan) -> Segmentation[Any, Any]:
+    """Return the results as the caller's kind of arrays."""
+    options, outputs = plan.options, plan.outputs
+    index = ... if plan.is_batch else 0
 
     def result(name: str, values: Array | None) -> Any:
         if values is None or name not in options.outputs:
             return None
-        return wrap(values[index])
+        return plan.wrap(values[index])
 
     top = outputs.top_probabilities
     if top is not None:
@@ -107,7 +184,7 @@ def segment_volumes(
     probabilities = outputs.probabilities
     if probabilities is not None:
         probabilities = as_levels(probabilities, options.probabilities_dtype)
-        if class_axis == -1:
+        if plan.class_axis == -1:
             probabilities = np.moveaxis(probabilities, 1, -1)
     return Segmentation(
         labels=result("labels", outputs.labels),
@@ -121,7 +198,7 @@ def segment_volumes(
     )
 
 
-def _refuse_options(image: object, options: Options) -> None:
+def refuse_options(image: object, options: Options) -> None:
     """Refuse what volumes do not have, with what to do instead."""
     convention = options.convention
     if convention is not None and (convention.name, convention.kind) == PROBABILITIES:
@@ -129,8 +206,11 @@ def _refuse_options(image: object, options: Options) -> None:
     for name, value, cure in (
         ("convention", convention, "pass the array of the logits"),
         ("letterbox", options.letterbox, "pass size=(D, H, W)"),
-        ("crf", options.crf, "call segpost.DenseCRF(volume=True) with seg.probabilities"),
-        ("image", image, "call segpost.overlay with the slices of seg.labels"),
+        (
+            "image",
+            image if options.crf is None else None,
+            "call segpost.overlay with the slices of seg.labels",
+        ),
     ):
         if value is not None:
             raise ValueError(f"{name} is for images, got logits of volumes: leave it out, {cure}")
@@ -148,7 +228,7 @@ def _refuse_options(image: object, options: Options) -> None:
 
 def _allocate(
     values: Array, size: tuple[int, ...], labels: int, class_axis: int, options: Options
-) -> _Outputs:
+) -> VolumeOutputs:
     """Return the memory for the results of logits [N, C, d, h, w]."""
     n, classes = values.shape[:2]
     empty, wanted, shape = context_of(values).empty, options.outputs, (n, *size)
@@ -168,7 +248,7 @@ def _allocate(
     probabilities = None
     if "probabilities" in wanted:
         probabilities = empty((n, classes, *size), np.float32)
-    return _Outputs(
+    return VolumeOutputs(
         labels=empty(shape, label_dtype(labels)),
         confidence=floats("confidence", options.confidence_dtype),
         probabilities=probabilities,
@@ -193,7 +273,9 @@ def _label(logits: Logits, axes: VolumeAxes | None, labels: Array, options: Opti
         errors.raise_bad_logits(counts, logits, labels.shape)
 
 
-def _rate(logits: Logits, axes: VolumeAxes | None, outputs: _Outputs, options: Options) -> None:
+def _rate(
+    logits: Logits, axes: VolumeAxes | None, outputs: VolumeOutputs, options: Options
+) -> None:
     """Write what is known of the probabilities."""
     backend = registry.backend(logits.values, check=options.check)
 

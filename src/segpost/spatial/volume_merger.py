@@ -97,6 +97,7 @@ class VolumeMerger(Locked, Generic[MergedT]):
         slices = depth
         if windows is not None:
             self._windows = tuple(self._as_window(window) for window in windows)
+            _check_slices(self._windows, depth)
             self._remaining = _first_slices(self._windows, depth)
             slices = _most_slices(self._windows, self._remaining)
             self._labels = np.zeros(self.size, label_dtype(self.classes))
@@ -138,6 +139,8 @@ class VolumeMerger(Locked, Generic[MergedT]):
         argument, array, _ = as_logits(logits, axis, 3)
         check_window_logits(argument, array, self.classes)
         with self._lock:
+            if self._windows is not None:
+                self._finish_slices(self._remaining[self._added])  # where the last call could not
             place = self._next_window(window)
             z, y, x, *sides = place
             shape = (sides[0], sides[1], sides[2])
@@ -200,11 +203,14 @@ class VolumeMerger(Locked, Generic[MergedT]):
                 self._check_coverage(self._weights, 0)
                 labels = np.empty(self.size, label_dtype(self.classes))
                 self._label(self._sums, labels)
-            elif self._windows is not None and self._added < len(self._windows):
-                raise ValueError(
-                    f"{len(self._windows) - self._added} of {len(self._windows)} windows are left, "
-                    f"the next is {self._windows[self._added]}"
-                )
+            elif self._windows is not None:
+                self._finish_slices(self._remaining[self._added])
+                left = len(self._windows) - self._added
+                if left:
+                    raise ValueError(
+                        f"{left} of {len(self._windows)} windows are left, the next is "
+                        f"{self._windows[self._added]}"
+                    )
         return labels if self._wrap is None else self._wrap(labels)
 
     def _as_window(self, window: object) -> VolumeWindow:
@@ -275,6 +281,18 @@ class VolumeMerger(Locked, Generic[MergedT]):
         if uncovered.any():
             origin = (first_slice, 0, 0)
             raise ValueError(f"{format_pixels(uncovered, origin)} were in no window")
+
+
+def _check_slices(windows: tuple[VolumeWindow, ...], depth: int) -> None:
+    """Refuse windows that leave slices out."""
+    is_covered = np.zeros(depth, bool)
+    for z, _, _, thickness, _, _ in windows:
+        is_covered[z : z + thickness] = True
+    if not is_covered.all():
+        raise ValueError(
+            f"windows leave out {int((~is_covered).sum())} of {depth} slices, first z "
+            f"{int(is_covered.argmin())}: pass all windows, such as those of segpost.windows"
+        )
 
 
 def _first_slices(windows: tuple[VolumeWindow, ...], depth: int) -> npt.NDArray[np.int64]:

@@ -222,6 +222,10 @@ def configured(**options: Any) -> dict[str, Any]:
             changed("properties_dict", bbox_used_for_cropping=[[2, 11], [0, 11], [5, 17]]),
             r"has the size \(9, 11, 12\), but",
         ),
+        *(
+            (changed("properties_dict", bbox_used_for_cropping=box), "must be .* in whole voxels")
+            for box in ([[2.5, 11.5], [0, 11], [5, 18]], [[2, 11], [0, 11]], [[2], [0, 11]], "abc")
+        ),
         (changed("label_manager", num_segmentation_heads=5), "has 5 segmentation heads, got 4"),
         (changed("label_manager", has_regions=True), "inference_nonlin .* must be sigmoid"),
     ],
@@ -244,6 +248,8 @@ def test_refused_regions_and_properties() -> None:
         convert(case, case.logits(), properties_dict={"spacing": [1, 1, 1]} | REST)
     with pytest.raises(ValueError, match="must have the shape"):
         convert(case, case.logits()[0])
+    with pytest.raises(ValueError, match=r"of shape \(3, 0, .* hold nothing"):
+        convert(case, case.logits()[:, :0])
     with pytest.raises(ValueError, match="must have the shape"):
         nnunet.convert_probabilities_to_segmentation(None, case.logits()[0, 0])
     logits = case.logits()

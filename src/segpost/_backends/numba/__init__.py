@@ -11,7 +11,7 @@ from segpost._backends.numba.labels import (
     volume_masks,
     volumes,
 )
-from segpost._backends.numba.metrics import boundary, confusion, instances
+from segpost._backends.numba.metrics import boundary, confusion, instances, panoptic
 from segpost._backends.numba.objects import connect, polygons, runs
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import queries as defined_queries
@@ -30,6 +30,7 @@ globals().update(
         majority,
         masks,
         operations,
+        panoptic,
         polygons,
         queries,
         ranking,

@@ -159,7 +159,8 @@ def _uncounted_shards(outcome: Outcome) -> dict[str, Any]:
 def _format_per_image(scores: Scores, outcome: Outcome) -> Iterator[str]:
     """Return pieces of CSV with a line an image, in the order of the ids."""
     head = ["id", "miou", "pixel_accuracy", "pixels", "void_pixels"]
-    head += [escape_csv(f"iou_{name}") for name in scores.class_names]
+    for score in ("iou", "dice"):
+        head += [escape_csv(f"{score}_{name}") for name in scores.class_names]
     spacings = read_spacings(outcome.pairing.pairs)
     if spacings:
         head += ["spacing_d", "spacing_h", "spacing_w"]
@@ -171,17 +172,18 @@ def _rows_of_images(
 ) -> Iterator[list[object]]:
     """Yield the row of each image, which takes much more memory than its text."""
     images = scores.images
+    dice = images.dice
     pixels, ignored = image_pixels(scores).tolist(), ignored_pixels(outcome.cm)
     for i, id_ in enumerate(images.ids):
-        miou, accuracy, *iou = (
+        miou, accuracy, *of_classes = (
             formats.plain(float(value))
-            for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i])
+            for value in (images.miou[i], images.pixel_accuracy[i], *images.iou[i], *dice[i])
         )
         spacing: Sequence[object] = ()
         if spacings:
             steps = spacings.get(str(id_))
             spacing = ("", "", "") if steps is None else [f"{step:.6g}" for step in steps]
-        yield [escape_csv(str(id_)), miou, accuracy, pixels[i], ignored[i], *iou, *spacing]
+        yield [escape_csv(str(id_)), miou, accuracy, pixels[i], ignored[i], *of_classes, *spacing]
 
 
 def _format_html(scores: Scores, subject: Subject, reader: PairReader) -> str:

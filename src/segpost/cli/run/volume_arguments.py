@@ -9,7 +9,7 @@ from segpost.cli.options import file_path
 from segpost.pipeline.results import Want
 
 VOLUME_OUTPUTS: tuple[Want, ...] = ("labels", "confidence", "overlay")
-DRAWINGS = ("html", "gif")  # of the overlay
+DRAWINGS = ("html", "gif", "mp4")  # of the overlay
 DEFAULT_ALPHA = 0.5  # weight of the colors in an overlay
 ONLY_IMAGES = ("image", "convention", "crf")  # options
 
@@ -49,7 +49,7 @@ def add_volume_arguments(add: Callable[..., argparse.Action]) -> None:
         default=DRAWINGS[0],
         metavar="KIND",
         help="of volumes: --want overlay is a page with a slider through the slices (html), or "
-        "shows them one after the other (gif); html by default",
+        "shows them one after the other (gif, mp4); html by default",
     )
 
 

@@ -66,6 +66,8 @@ def convert_predicted_logits_to_segmentation_with_correct_shape(
     shape = tuple(getattr(predicted_logits, "shape", ()))
     if len(shape) != 4:
         raise ValueError(f"predicted_logits must have the shape (classes, d, h, w), got {shape}")
+    if 0 in shape:
+        raise ValueError(f"predicted_logits of shape {shape} hold nothing")
     geometry = read_geometry(plans_manager, configuration_manager, properties_dict)
     head = read_head(label_manager, shape[0], return_probabilities)
     resampling = plan_resampling(

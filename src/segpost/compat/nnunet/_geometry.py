@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from segpost._core.arrays import Array
 from segpost.compat.nnunet._resampling import Spacings
 
@@ -99,7 +101,17 @@ def _as_box(
     value: Sequence[Sequence[int]], size: tuple[int, ...], crop_size: tuple[int, ...]
 ) -> tuple[slice, ...]:
     """Return the crop box as an index; it lies in the image, and has the size of the crop."""
-    box = tuple((int(first), int(end)) for first, end in value)
+    try:
+        bounds = np.asarray(value)
+    except ValueError:  # bounds of unequal lengths
+        bounds = np.empty(0)
+    are_numbers = bounds.dtype.kind in "iuf" and bounds.shape == (3, 2)
+    if not are_numbers or (bounds != np.rint(bounds)).any():
+        raise ValueError(
+            "bbox_used_for_cropping must be [[first, end], ...] of three axes, in whole voxels, "
+            f"got {value!r}"
+        )
+    box = tuple((int(first), int(end)) for first, end in bounds)
     is_inside = len(box) == len(size) and all(
         0 <= first < end <= n for (first, end), n in zip(box, size, strict=True)
     )

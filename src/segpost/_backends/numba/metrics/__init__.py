@@ -1,1 +1,1 @@
-"""The operations of the Numba backend that count: confusion, boundaries and instances."""
+"""The operations of the Numba backend that count: pixels, boundaries and segments."""

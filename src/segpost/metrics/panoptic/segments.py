@@ -1,0 +1,235 @@
+"""The segments of an image: their numbers and classes, and what they share with another map's."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from segpost._backends import registry
+from segpost._core.arrays import Array
+from segpost._core.errors import format_index
+from segpost._core.panoptic_contract import Overlaps
+from segpost.metrics.panoptic.classes import UNKNOWN, VOID, PanopticClasses
+from segpost.metrics.panoptic.maps import PanopticMap, SegmentKeys, SegmentList
+from segpost.metrics.ratios import Int64, Mask
+
+
+class Segments(NamedTuple):
+    """The segments of a map, numbered in ascending order of the values of their pixels."""
+
+    classes: Int64  # (S,)
+    pixels: Int64  # (S,)
+    void_pixels: Int64  # (S,) of them, void in the other map
+    is_crowd: Mask  # (S,)
+    is_last_crowd: Mask  # (S,) whether no later crowd of the class is listed
+    absent: Int64  # the classes of listed segments without a pixel, crowds left out
+
+
+class SegmentPairs(NamedTuple):
+    """The segments of predictions and of a target, and the pixels that pairs of them share."""
+
+    preds: Segments
+    target: Segments
+    pred: Int64  # (M,) the segment of the predictions
+    true: Int64  # (M,) the segment of the target
+    pixels: Int64  # (M,)
+
+
+def pair_segments(
+    preds: PanopticMap, target: PanopticMap, classes: PanopticClasses, *, merges_stuff: bool
+) -> SegmentPairs:
+    """Count the pixels of the segments of two maps, and what pairs of them share.
+
+    Parameters
+    ----------
+    preds, target : PanopticMap
+        Of one size.
+    classes : PanopticClasses
+    merges_stuff : bool
+        Whether the listed segments of a stuff class are one segment; those of pairs and of
+        divided ids always are.
+
+    Raises
+    ------
+    ValueError
+        If the sizes differ; for categories that are not known, and ids that are not listed.
+    """
+    if preds.planes.shape[1:] != target.planes.shape[1:]:
+        raise ValueError(
+            f"preds and target must have one size, got {preds.planes.shape[1:]} and "
+            f"{target.planes.shape[1:]}; resize the map of ids by nearest neighbors only"
+        )
+    width = len(preds.planes)
+    if target.planes[0].size:
+        backend = registry.backend(preds.planes, target.planes, operation="count_overlaps")
+        overlaps = backend.count_overlaps(preds.planes, target.planes)
+    else:
+        empty = np.zeros((0, width + len(target.planes)), np.int64)
+        overlaps = Overlaps(empty, np.zeros(0, np.int64))
+    pred = _number(preds, overlaps.values[:, :width], classes, merges_stuff, "preds")
+    true = _number(target, overlaps.values[:, width:], classes, merges_stuff, "target")
+    shared = _sum_by(pred.of_pair, true.of_pair, overlaps.pixels)
+    segments = (
+        _measure(pred, shared[0], shared[1], shared[2]),
+        _measure(true, shared[1], shared[0], shared[2]),
+    )
+    is_segment = (shared[0] != VOID) & (shared[1] != VOID)
+    return SegmentPairs(*segments, *(column[is_segment] for column in shared))
+
+
+class _Numbers(NamedTuple):
+    """The numbers of the segments of one map."""
+
+    of_pair: Int64  # (M,) the segment of each pair, or VOID
+    classes: Int64  # (S,)
+    is_crowd: Mask  # (S,)
+    is_last_crowd: Mask  # (S,)
+    absent: Int64
+
+
+def _number(
+    panoptic_map: PanopticMap,
+    values: Array,
+    classes: PanopticClasses,
+    merges_stuff: bool,
+    name: str,
+) -> _Numbers:
+    """Number the segments of a map, whose values are those of pairs, and check them."""
+    keys, of_key = _unique_rows(values)
+    read = panoptic_map.read(keys)
+    found = classes.find(read.categories)
+    found[read.is_void] = VOID
+    _check_keys(panoptic_map, keys, read, found, classes, name)
+    is_segment = found != VOID
+    instances = read.instances.copy()
+    if merges_stuff or panoptic_map.listed is None:
+        instances[is_segment & ~classes.is_thing[found]] = 0
+    rows = np.stack([found, instances], axis=1)[is_segment]
+    merged, of_segment = _unique_rows(rows)
+    numbers = np.full(len(keys), VOID, np.int64)
+    numbers[is_segment] = of_segment
+    is_crowd, is_last_crowd = np.zeros((2, len(merged)), bool)
+    absent = np.zeros(0, np.int64)
+    if panoptic_map.listed is not None:
+        listed = panoptic_map.listed
+        crowds = np.flatnonzero(listed.is_crowd)
+        last = {listed.categories[place]: place for place in crowds}
+        places = read.places[is_segment]
+        is_crowd[of_segment] = listed.is_crowd[places]
+        is_last_crowd[of_segment] = np.isin(places, [*last.values()])
+        absent = _absent_classes(listed, read, classes, name)
+    return _Numbers(numbers[of_key], merged[:, 0], is_crowd, is_last_crowd, absent)
+
+
+def _absent_classes(
+    listed: SegmentList, read: SegmentKeys, classes: PanopticClasses, name: str
+) -> Int64:
+    """Return the classes of listed segments without a pixel, which predictions must not have."""
+    is_absent = np.ones(len(listed.ids), bool)
+    is_absent[read.places[read.places >= 0]] = False
+    ids, categories = listed.ids[is_absent], listed.categories[is_absent]
+    found = classes.find(categories)
+    if (found == UNKNOWN).any():
+        k = int((found == UNKNOWN).argmax())
+        raise ValueError(
+            f"{name}: segment {ids[k]} has the unknown category {categories[k]}; where it is void, "
+            f"pass ignore_index={categories[k]}"
+        )
+    if len(ids) and name == "preds":
+        raise ValueError(
+            f"preds: {len(ids)} listed segments have no pixel, first id {ids[0]}; leave them out "
+            "of the list"
+        )
+    counted: Int64 = found[~listed.is_crowd[is_absent] & (found != VOID)]
+    return counted
+
+
+def _check_keys(
+    panoptic_map: PanopticMap,
+    keys: Array,
+    read: SegmentKeys,
+    found: Array,
+    classes: PanopticClasses,
+    name: str,
+) -> None:
+    """Raise an error for ids that are not listed, and categories that are not known."""
+    bad = (read.places < 0) & ~read.is_void
+    if panoptic_map.listed is not None and bad.any():
+        pixels, position = _locate(panoptic_map.planes, keys[bad])
+        raise ValueError(
+            f"{name} has {pixels} pixels of {int(bad.sum())} ids that its segments do not list, "
+            f"first {int(read.instances[_first(panoptic_map.planes, keys, position)])} at "
+            f"{format_index(position)}; a map of ids must be saved without loss and resized by "
+            "nearest neighbors; pixels of void have the id 0"
+        )
+    bad = (found == UNKNOWN) & ~read.is_void
+    if bad.any():
+        pixels, position = _locate(panoptic_map.planes, keys[bad])
+        category = int(read.categories[_first(panoptic_map.planes, keys, position)])
+        raise ValueError(
+            f"{name} has {pixels} pixels of {len(np.unique(read.categories[bad]))} unknown "
+            f"categories, first {category} at {format_index(position)}; things and stuff have "
+            f"{len(classes.categories)}. Where they are void, pass ignore_index={category}"
+        )
+
+
+def _locate(planes: Array, keys: Array) -> tuple[int, tuple[int, int]]:
+    """Return how many pixels have the values of one of the keys, and where the first is."""
+    mask = np.zeros(planes.shape[1:], bool)
+    for key in keys:
+        mask |= (planes == key[:, None, None].astype(planes.dtype)).all(axis=0)
+    y, x = np.unravel_index(int(mask.argmax()), mask.shape)
+    return int(mask.sum()), (int(y), int(x))
+
+
+def _first(planes: Array, keys: Array, position: tuple[int, int]) -> int:
+    """Return the index of the key that a pixel has."""
+    value = planes[(slice(None), *position)].astype(np.int64)
+    return int((keys == value).all(axis=1).argmax())
+
+
+def _measure(numbers: _Numbers, own: Int64, other: Int64, count: Int64) -> Segments:
+    """Return the segments of a map; `own` and `other` are pairs of segments, `count` pixels."""
+    pixels, void_pixels = (np.zeros(len(numbers.classes), np.int64) for _ in range(2))
+    np.add.at(pixels, own[own != VOID], count[own != VOID])
+    is_void = (own != VOID) & (other == VOID)
+    np.add.at(void_pixels, own[is_void], count[is_void])
+    _, classes, is_crowd, is_last_crowd, absent = numbers
+    return Segments(classes, pixels, void_pixels, is_crowd, is_last_crowd, absent)
+
+
+def _unique_rows(rows: Array) -> tuple[Array, Array]:
+    """Return the different rows in ascending order, and the index of each row among them."""
+    if not len(rows):
+        return rows, np.zeros(0, np.int64)
+    packed = _pack(rows)
+    if packed is not None:
+        _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
+        return rows[first], inverse.reshape(-1)
+    order = np.lexsort(rows.T[::-1])
+    ordered = rows[order]
+    is_new = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
+    inverse = np.empty(len(rows), np.int64)
+    inverse[order] = np.cumsum(is_new) - 1
+    return ordered[is_new], inverse
+
+
+def _pack(rows: Array) -> Array | None:
+    """Return a number for each row, in the same order; None where int64 does not hold them."""
+    packed, values = np.zeros(len(rows), np.int64), 1
+    for column in rows.T:
+        low, span = int(column.min()), int(column.max()) - int(column.min()) + 1
+        values *= span
+        if values >= 2**63:
+            return None
+        packed = packed * span + (column - low)
+    return packed
+
+
+def _sum_by(pred: Int64, true: Int64, pixels: Int64) -> tuple[Int64, Int64, Int64]:
+    """Return the different pairs of numbers, and the sums of their pixels."""
+    pairs, of_pair = _unique_rows(np.stack([pred, true], axis=1))
+    sums = np.zeros(len(pairs), np.int64)
+    np.add.at(sums, of_pair, pixels)
+    return pairs[:, 0], pairs[:, 1], sums
