@@ -245,7 +245,10 @@ if not TYPE_CHECKING:  # for type checkers it would be an attribute of any name
             return moved
         if name in _SUBJECTS:
             return importlib.import_module(f"segpost.{name}")
-        raise AttributeError(f"module 'segpost' has no attribute {name!r}")
+        from segpost._core.unknown_names import suggest_public_name
+
+        cure = suggest_public_name(name, __all__)
+        raise AttributeError(f"module 'segpost' has no attribute {name!r}{cure}")
 
 
 def __dir__() -> list[str]:

@@ -137,7 +137,8 @@ def test_options_are_those_of_the_api(folder: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "nothing to look at"),
+        ([], "no file to look at: give --logits, "),
+        (["--palette", "voc"], "such as --logits logits.npy --target target.png"),
         (["--labels", "none.png"], "none.png"),
         (["--logits", "labels.png"], "--logits labels.png"),
         (["--labels", "labels.png", "--palette", "vocc"], "vocc"),

@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,10 +29,10 @@ class Finder(doctest.DocTestFinder):
     Public classes name `segpost` as their module.
     """
 
-    def _from_module(self, module: object, object: object) -> bool:
+    def _from_module(self, module: object, object: Any) -> bool:
         if inspect.isclass(object) and object.__module__ == "segpost":
             return object.__name__ in classes_in(getattr(module, "__file__", ""))
-        return bool(super()._from_module(module, object))  # type: ignore[misc]
+        return bool(super()._from_module(module, inspect.unwrap(object)))  # type: ignore[misc]
 
 
 MODULES = sorted(

@@ -254,6 +254,7 @@ def test_weight_zero_leaves_a_term_out(backend: str) -> None:
     assert_array_equal(with_image, segpost.dense_crf(p, gaussian=SMALL["gaussian"], bilateral=None))
 
 
+@pytest.mark.filterwarnings("ignore:gaussian's weight is -2")
 def test_negative_weights_repel(backend: str) -> None:
     """With a negative weight, neighbors are less alike after the iterations than before."""
     p = np.full((2, 6, 6), 0.5, np.float32)

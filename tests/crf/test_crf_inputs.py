@@ -134,6 +134,7 @@ def test_any_number_of_labels(backend: str, labels: int) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["exact", "lattice"])
+@pytest.mark.filterwarnings("ignore::segpost.InputWarning")
 def test_extreme_settings(backend: str, settings: dict[str, Any], method: Any) -> None:
     """The largest weights, the smallest and the largest sigmas give valid probabilities."""
     p, image = problem(seed=14)

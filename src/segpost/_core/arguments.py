@@ -70,7 +70,8 @@ def as_names(names: ClassNames, argument: str) -> tuple[str, ...]:
             )
         names = [by_label[label] for label in range(len(by_label))]
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(f"{argument} must be strings, got {names!r}")
+        cure = f"; pass {argument}=palette.names" if hasattr(names, "names") else ""
+        raise TypeError(f"{argument} must be strings, got {names!r}{cure}")
     listed = tuple(names)
     if not all(isinstance(name, str) for name in listed):
         raise TypeError(f"{argument} must be strings, got {names!r}")
@@ -204,6 +205,10 @@ def _size_hint(size: Any, axes: int) -> str:
     """Say which size a single number, or the shape of an array, was meant to be."""
     if isinstance(size, (int, np.integer)) and not isinstance(size, bool):
         return f"; a {'square' if axes == 2 else 'cube'} is {(int(size),) * axes}"
+    if isinstance(size, (int, float)) and not isinstance(size, bool):
+        return f"; a factor is the scale of logits, scale={size!r}: of a size pass integers"
+    if isinstance(size, (tuple, list)) and len(size) == 1 and np.shape(size[0]) == (axes,):
+        return f"; one size is for all images: {tuple(size[0])!r}"
     if axes != 2 or not isinstance(size, (tuple, list)) or len(size) not in (3, 4):
         return ""
     if size[-1] in IMAGE_CHANNELS:  # last

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,12 +57,6 @@ class InputArray(NamedTuple):
     copied: bool = False  # writing to `array` would not reach the caller
 
 
-QUERY_KEYS = (  # of classes and of masks
-    ("class_queries_logits", "masks_queries_logits"),
-    ("pred_logits", "pred_masks"),
-)
-
-
 def _identity(array: Array) -> Array:
     return array
 
@@ -101,23 +95,10 @@ def as_input_array(value: object, name: str, *, outlives_call: bool = False) -> 
 
 
 def _cure_of(value: object, name: str) -> str:
-    """Return how an array is made of a list, of a path, or of what a network returns."""
-    if isinstance(value, Mapping) and value:
-        pair = next((pair for pair in QUERY_KEYS if pair[0] in value and pair[1] in value), None)
-        if pair is not None:
-            first, second = (f"{name}[{key!r}]" for key in pair)
-            return (
-                f"; it is the output of a head of queries: call segpost.segment_queries({first}, "
-                f'{second}), or segpost.postprocess({name}, convention="mask2former")'
-            )
-        key = next((key for key in ("out", "logits") if key in value), next(iter(value)))
-        return f"; pass convention= where it is a parameter, or one of its values, {name}[{key!r}]"
-    if isinstance(value, (list, tuple)) and value:
-        is_array = len(value) == 1 and hasattr(value[0], "shape")
-        return f"; pass {name}[0]" if is_array else f"; pass np.stack({name}), or one of them"
-    if isinstance(value, str):
-        return "; np.load reads a .npy file, PIL.Image.open a picture"
-    return f"; pass {name}.logits" if hasattr(value, "logits") else ""
+    """Return what to pass in place of a value that is no array."""
+    from segpost._core.array_cures import cure_of  # for errors alone
+
+    return cure_of(value, name)
 
 
 def _from_numpy(array: Array, name: str, wrap: Callable[[Array], Any]) -> InputArray:

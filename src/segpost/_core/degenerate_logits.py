@@ -159,8 +159,8 @@ def warn_of_equal_logits(array: InputArray) -> None:
     number = float(widen(values[..., :1, :1], array.kind).item(0))
     if np.isfinite(number):
         warn_of_input(
-            f"logits of shape {values.shape} are all {number:g}, so that the label of every pixel "
-            "is 0: does the network's last layer have its weights, and was its output copied? A "
+            f"logits of shape {values.shape} are all {number + 0:g}, so that the label of every "
+            "pixel is 0: does the last layer have its weights, and was its output copied? A "
             "call to warm up may ignore this"
         )
 

@@ -30,10 +30,10 @@ class InputWarning(UserWarning):
     - a batch that changes more from image to image than from class to class, as a volume does, and
       one of as many images as a data set's palette has colors; targets (N, D, H, W) of which every
       slice is counted as an image;
-    - a size, an image, a target or a window whose aspect ratio is that of the logits only if it is
-      transposed, a size of a volume that fits only in the order x, y, z, or with the classes on the
-      other end; a NIfTI header with two spacings; logits of another aspect ratio than a letterbox's
-      input, and a scale that looks like a size;
+    - a size, an image, a target or a window whose aspect ratio is that of the logits (or labels)
+      only if it is transposed, a size of a volume that fits only in the order x, y, z, or with the
+      classes on the other end; a NIfTI header with two spacings; logits of another aspect ratio
+      than a letterbox's input, and a scale that looks like a size;
     - probabilities where logits are expected: by `softmax`, by `Merger`, or with a threshold;
       logits in 0..1 where confidence is wanted; a threshold of `binarize` that is 0 or 1;
     - logits that are all one value, two label maps as logits, and label maps with a threshold, as
@@ -42,9 +42,9 @@ class InputWarning(UserWarning):
       that of another result;
     - masks that have their own axis last, and a confidence of masks above 1;
     - an image that was in 0..1, or normalized, before it became uint8, and a large one that is all
-      0, if it is no frame of a `Stream`; an image in 0..1, or a
-      normalized one, with a `sigma_rgb` for 0..255; a mean and a deviation that are exchanged,
-      or of which one is left out;
+      0, if it is no frame of a `Stream`; an image in 0..1, or a normalized one, with a `sigma_rgb`
+      for 0..255, and the reverse; a mean and a deviation that are exchanged, or of which one is
+      left out;
     - names of characters that the font of a picture lacks;
     - a palette with names of more classes than the logits have, colors in 0..1, or all equal,
       or of a data set with red and blue exchanged, and class names that are words for colors;
@@ -53,7 +53,7 @@ class InputWarning(UserWarning):
       divided by 255, masks of 0 and an ignored 255, a void of 255 that is counted as the last of
       256 classes, predictions that are the next class almost everywhere, and nothing that was
       counted;
-    - energies of a dense CRF that sum to 1, and probabilities that do not;
+    - energies of a dense CRF that sum to 1, probabilities that do not, and weights below 0;
     - `use_backend` without a ``with`` block.
 
     Examples

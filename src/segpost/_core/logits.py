@@ -159,7 +159,10 @@ def resolve_threshold(
     if threshold is None:
         return None
     if classes != 1:
-        raise ValueError(f"threshold is for logits of one class, got {classes}")
+        raise ValueError(
+            f"threshold is for logits of one class, got {classes}: leave it out for the label of "
+            "the largest one; the masks of independent sigmoids come from segpost.binarize"
+        )
     if isinstance(threshold, bool) or not isinstance(threshold, (numbers.Real, np.number)):
         raise TypeError(f"threshold must be a number, got {threshold!r}")
     probability = float(threshold)

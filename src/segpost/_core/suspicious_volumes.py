@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from segpost._core.errors import warn_of_input
-from segpost._core.suspicious_logits import MAX_ANISOTROPY, MIN_SLICES, has_one_stride
+from segpost._core.suspicious_logits import MIN_SLICES
+from segpost._core.suspicious_sizes import MAX_ANISOTROPY, has_one_stride
 
 Sides = tuple[int, ...]
 

@@ -86,7 +86,8 @@ def suggest_name(value: object, known: Iterable[str]) -> str:
 
     names = {_plain_name(name): name for name in known}
     word = _plain_name(value)
-    longer = [name for name in names if len(word) >= MIN_PREFIX and name.startswith(word)]
+    beginning = word[:-1] if len(word) > MIN_PREFIX + 1 and word.endswith("s") else word  # plural
+    longer = [name for name in names if len(word) >= MIN_PREFIX and name.startswith(beginning)]
     matches = sorted(longer, key=len) or difflib.get_close_matches(word, names, n=1)
     return f"; did you mean {names[matches[0]]!r}?" if matches else ""
 

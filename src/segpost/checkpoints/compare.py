@@ -8,6 +8,7 @@ from typing import Any
 
 from segpost._core.equality import compare_by_value
 from segpost._core.public import public
+from segpost._core.unknown_names import explain_arguments
 from segpost.checkpoints import keras
 from segpost.checkpoints.files import read_state
 from segpost.checkpoints.matching import match_names
@@ -120,6 +121,7 @@ class CheckpointDiff:
         return json.dumps(content, indent=2) + "\n"
 
 
+@explain_arguments
 def compare_checkpoints(
     checkpoint: Any, model: Any, *, values: bool = True, resume: bool = False
 ) -> CheckpointDiff:

@@ -12,18 +12,13 @@ import numpy.typing as npt
 from segpost._backends import registry
 from segpost._core.arguments import CHECKS, Check, as_integer, check_choice
 from segpost._core.array_types import ArrayT, HostArray, LabelArray, SupportsArray, UInt8Array
-from segpost._core.arrays import (
-    Array,
-    InputArray,
-    allocate_output,
-    as_input_array,
-    iter_stacks,
-)
+from segpost._core.arrays import Array, InputArray, allocate_output, as_input_array, iter_stacks
 from segpost._core.bands import Bands, Stretch, as_rgb_image
 from segpost._core.contract import LabelErrors
 from segpost._core.errors import add_label_errors, raise_bad_colors, raise_bad_labels
 from segpost._core.suspicious_images import warn_of_unit_image
 from segpost._core.suspicious_labels import VOID, find_one_hot_axis, warn_of_mask
+from segpost._core.unknown_names import explain_arguments
 from segpost._core.validation import (
     as_image_array,
     as_label_array,
@@ -62,6 +57,7 @@ def colorize(
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> UInt8Array: ...
+@explain_arguments
 def colorize(labels: Any, palette: PaletteLike, *, check: Check = "sync", out: Any = None) -> Any:
     """Return a color image of a label map.
 
@@ -166,6 +162,7 @@ def overlay(
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> UInt8Array: ...
+@explain_arguments
 def overlay(
     image: Any,
     labels: Any,
@@ -225,7 +222,7 @@ def overlay(
     array([[[100, 100, 100],
             [146, 114, 114]]], dtype=uint8)
     """
-    chosen = as_palette(palette)
+    chosen = _as_last_palette(palette, "overlay(image, labels, palette)", image, labels)
     check_choice(check, "check", CHECKS)
     try:
         maps = as_label_array(labels).array
@@ -236,11 +233,11 @@ def overlay(
     if pixels.array.shape[:-1] != maps.shape:
         refuse_image_as_labels(maps)
         _refuse_one_hot(maps, len(chosen))
+        from segpost.color.misfits import fit_cure  # for errors alone
+
         raise ValueError(
             f"image of shape {describe_image_shape(image, pixels.array)} does not fit labels of "
-            f"shape {maps.shape}; "
-            "labels at the image's size come from "
-            f"segpost.argmax(logits, size={pixels.array.shape[-3:-1]})"
+            f"shape {maps.shape}; {fit_cure(pixels.array.shape[:-1], maps.shape)}"
         )
     warn_of_unit_image(pixels.array)
     contour = as_integer(contour, "contour")
@@ -287,6 +284,7 @@ def labels_from_colors(
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> LabelArray: ...
+@explain_arguments
 def labels_from_colors(
     image: Any, palette: PaletteLike, *, check: Check = "sync", out: Any = None
 ) -> Any:
@@ -320,7 +318,7 @@ def labels_from_colors(
     >>> segpost.labels_from_colors(segpost.colorize(labels, "voc"), "voc")
     array([[  0,  15, 255]], dtype=uint8)
     """
-    chosen = as_palette(palette)
+    chosen = _as_last_palette(palette, "labels_from_colors(image, palette)", image)
     check_choice(check, "check", CHECKS)
     if chosen.duplicates:
         groups = ", ".join(
@@ -331,7 +329,10 @@ def labels_from_colors(
             f"palette gives {len(chosen.duplicates)} colors to more than one label, so no image "
             f"can be turned into labels: {groups}{', ...' if len(chosen.duplicates) > 3 else ''}"
         )
-    _refuse_label_map(image)
+    if as_input_array(image, "image").array.ndim == 2:
+        from segpost.color.misfits import refuse_label_map  # for errors alone
+
+        refuse_label_map(image)
     pixels = as_image_array(image)
     pairs = sorted((r | g << 8 | b << 16, label) for label, (r, g, b) in chosen.items())
     keys = np.array([key for key, _ in pairs], np.uint32)
@@ -347,6 +348,17 @@ def labels_from_colors(
     if errors.count:
         raise_bad_colors(errors, pixels.array, {key for key, _ in pairs})
     return output.result()
+
+
+def _as_last_palette(palette: Any, call: str, *others: object) -> Palette:
+    """Return the palette, the last argument of a call; an error says where it stands instead."""
+    try:
+        return as_palette(palette)
+    except (ValueError, TypeError):
+        from segpost.color.misfits import refuse_palette_before  # for errors alone
+
+        refuse_palette_before(call, *others)
+        raise
 
 
 def _refuse_one_hot(labels: Array, classes: int) -> None:
@@ -380,13 +392,3 @@ def _alpha_of(alpha: Any, classes: int) -> npt.NDArray[np.uint16]:
         raise ValueError(f"alpha must be in 0..1, got {alpha!r}")
     weights = np.rint(np.broadcast_to(values, classes) * 256)
     return np.append(weights, np.rint(weights.mean())).astype(np.uint16)
-
-
-def _refuse_label_map(image: object) -> None:
-    """Raise an error for a map (H, W), which has no colors."""
-    shape = as_input_array(image, "image").array.shape
-    if len(shape) == 2:
-        raise ValueError(
-            f"image of shape {shape} has no colors: a label map (H, W) needs no conversion; a "
-            "picture with a palette is np.asarray(Image.open(path).convert('RGB'))"
-        )

@@ -16,6 +16,11 @@ from segpost._core.suspicious_images import warn_of_unit_image
 from segpost.crf.settings import Settings
 
 MAX_NORMALIZED = 6  # values from least to largest of (pixel - mean) / std
+MIN_UNIT_SIGMA, MAX_UNIT_SIGMA = 5e-3, 0.5  # of an image in 0..1
+MIN_SPAN = 32  # of an image that is not in 0..1
+FAR = 3  # sigmas, beyond which a color plays no part
+MIN_FAR = 0.5  # share of neighbors that far apart, of which photographs have more, label maps less
+MAX_ROWS = 64  # whose pixels are compared with their neighbors
 MAX_SIGMAS = 100_000  # from one end of a feature to the other; lattice keys are integers
 
 
@@ -147,6 +152,8 @@ class Guide(NamedTuple):
         """
         guide: Array = self.values[n]
         is_byte = self.kind == "uint8"
+        if MIN_UNIT_SIGMA <= sigmas.min() <= sigmas.max() <= MAX_UNIT_SIGMA:
+            _warn_of_unit_sigma(guide, self.kind, sigmas, name)
         if is_byte and sigmas.min() * MAX_SIGMAS >= 255:
             if sigmas.min() > 1:
                 warn_of_unit_image(guide)
@@ -166,6 +173,27 @@ class Guide(NamedTuple):
                 "the guide's units"
             )
         return (guide, None) if is_byte else backend.prepare_guide(guide, self.kind, bounds, limits)
+
+
+def _warn_of_unit_sigma(guide: Array, kind: str, sigmas: Array, name: str) -> None:
+    """Warn if an image of 0 to 255 has a sigma for 0 to 1: all neighbors are too far apart.
+
+    A part of the rows is read. In a map of regions most neighbors are equal.
+    """
+    if not context_of(guide).on_cpu or guide.shape[2] < 2:
+        return
+    planes, rows = (slice(None, None, max(side // MAX_ROWS, 1)) for side in guide.shape[:2])
+    values = widen(guide[planes, rows], kind)
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    if not (low >= 0 and MIN_SPAN <= high <= 255):
+        return
+    share = float((abs(np.diff(values, axis=2)) > FAR * sigmas).any(axis=-1).mean())
+    if share >= MIN_FAR:
+        warn_of_input(
+            f"{name} is {sigmas.max():g} for an image from {low:g} to {high:g}, in which "
+            f"{share:.0%} of the pixels are more than {FAR} sigmas from the next one, so that the "
+            "term has no effect there: it is in the image's units; pass sigma_rgb * 255"
+        )
 
 
 def _warn_of_unit_range(low: Array, high: Array, sigmas: Array, name: str) -> None:

@@ -16,6 +16,7 @@ from segpost._core.array_types import (
     SupportsArray,
 )
 from segpost._core.public import public
+from segpost._core.unknown_names import explain_arguments
 from segpost.crf.settings import CrfSettings, Method, Quality, Settings, Terms, Unary
 from segpost.crf.solve import solve
 from segpost.crf.terms import BILATERAL, GAUSSIAN, PRESETS, Normalization, PresetName
@@ -40,6 +41,7 @@ def dense_crf(
 def dense_crf(
     probabilities: SupportsArray, image: Any = ..., **settings: Unpack[CrfSettings]
 ) -> Float32Array: ...
+@explain_arguments
 def dense_crf(
     probabilities: Any,
     image: Any = None,
@@ -284,6 +286,9 @@ class DenseCRF(Settings):
     >>> crf.bilateral[0]["sigma_rgb"]
     13.0
     """
+
+    if not TYPE_CHECKING:
+        __init__ = explain_arguments(Settings.__init__, "DenseCRF")
 
     @classmethod
     def preset(cls, name: PresetName, **overrides: Unpack[CrfSettings]) -> DenseCRF:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict, get_args
 import numpy as np
 
 from segpost._core.arguments import as_count, as_integer, as_real, check_choice
+from segpost._core.errors import warn_of_input
 from segpost.crf.terms import (
     BILATERAL,
     GAUSSIAN,
@@ -113,6 +114,8 @@ class Settings:
         for name, value in values.items():
             object.__setattr__(self, name, value)
         self._refuse_inexact_lattice(values["bilateral"])
+        for kind in ("gaussian", "bilateral"):
+            self._warn_of_repulsion(kind, values[kind])
 
     def _refuse_inexact_lattice(self, bilateral: tuple[Term, ...]) -> None:
         """Refuse a lattice of low quality for sums without the pixel itself.
@@ -128,3 +131,17 @@ class Settings:
                 "like color: pass method='exact' for small images, own_term=True, or "
                 "quality='high' to accept its error"
             )
+
+    def _warn_of_repulsion(self, kind: str, terms: tuple[Term, ...]) -> None:
+        """Warn of negative weights of Potts terms, which make near pixels differ.
+
+        With a vector or a matrix the sign of a weight may undo that of its numbers.
+        """
+        for term in terms:
+            weight = term.data["weight"]
+            if weight < 0 and term.data.get("compatibility", self.compatibility) == "potts":
+                warn_of_input(
+                    f"{kind}'s weight is {weight:g}: below 0 it makes near pixels have other "
+                    f"labels, where a positive one makes them alike; pass {-weight:g} unless that "
+                    "is meant"
+                )

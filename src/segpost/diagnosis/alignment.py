@@ -28,6 +28,7 @@ from segpost.diagnosis.grid_fit import (
     ResizableLogits,
     is_grid_offset,
     is_grid_scale,
+    iter_exchanged,
     iter_grids,
 )
 from segpost.diagnosis.honest_errors import label_components
@@ -167,7 +168,7 @@ class Alignment(CodedMaps):
                 found.wrong_share / before + penalty, partial(_as_verified, explanation)
             )
         shape = (int(self.predicted.shape[1]), int(self.predicted.shape[2]))
-        for placement in iter_flips(shape, self.size):
+        for placement in (*iter_flips(shape, self.size), *iter_exchanged(self.logits, self.size)):
             yield from self._placed(placement)
         for placement in iter_windows(shape, self.size, self.has_same_size):
             yield from self._placed(placement, penalty=0.02)
@@ -305,8 +306,7 @@ class Alignment(CodedMaps):
     def _iter_changes(self) -> Iterator[Change]:
         """Yield the changes of place that a poor network may show."""
         placements = list(iter_flips((self.predicted.shape[1], self.predicted.shape[2]), self.size))
-        if self.fitted_padding is not None:
-            placements.append(self.fitted_padding)
+        placements += filter(None, [self.fitted_padding])
         if self.has_same_size:
             for offset in (self.near_offset, self.far_offset):
                 if offset is not None and max(map(abs, offset)) >= MIN_HINT_OFFSET:

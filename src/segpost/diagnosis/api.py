@@ -7,6 +7,7 @@ from typing import Any
 
 from segpost._core.arguments import ClassNames
 from segpost._core.sampling import Grid
+from segpost._core.unknown_names import explain_arguments
 from segpost.diagnosis.context import DiagnosticContext
 from segpost.diagnosis.inputs import as_diagnostic_inputs, describe_arrays, without_empty_arrays
 from segpost.diagnosis.open_questions import iter_open_questions
@@ -16,6 +17,7 @@ from segpost.diagnosis.result import Diagnosis
 from segpost.spatial.letterbox import Letterbox
 
 
+@explain_arguments
 def diagnose(
     *,
     logits: Any = None,

@@ -9,8 +9,10 @@ import numpy as np
 
 from segpost._core.arrays import Array
 from segpost._core.sampling import GRIDS, affine
+from segpost._core.suspicious_sizes import fits_transposed
 from segpost.diagnosis.coded_maps import CodedMaps
 from segpost.diagnosis.explanation import Explanation
+from segpost.diagnosis.placements import EXCHANGED, Placement
 
 MIN_GRID_PIXELS = 64  # whose label depends on the grid
 MAX_GRID_RESIDUAL = 0.85  # of the errors
@@ -118,3 +120,17 @@ def _mean_coordinate(n_in: int, n_out: int, grid: str) -> float:
     """Return the mean source coordinate of the outputs."""
     step, offset, denominator = affine(n_in, n_out, grid)
     return (step * (n_out - 1) / 2 + offset) / denominator
+
+
+def iter_exchanged(logits: ResizableLogits | None, size: tuple[int, int]) -> Iterator[Placement]:
+    """Yield the transposed labels of logits that have one stride only if they are transposed.
+
+    The prediction, which has the target's size, shows these logits stretched.
+    """
+    if logits is None or not logits.are_predicted or not fits_transposed(logits.size, size):
+        return
+    rows, columns = (
+        ((2 * np.arange(n_out) + 1) * n_in) // (2 * n_out)
+        for n_out, n_in in zip(size, size[::-1], strict=True)
+    )
+    yield Placement("turn", rows, columns, True, {"how": EXCHANGED})

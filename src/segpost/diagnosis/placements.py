@@ -19,6 +19,8 @@ INPUT_SIDES = (256, 320, 384, 512, 513, 640, 768, 769, 1024)  # of square networ
 SQUARE_CROPS = (1.0, 0.875)  # share of the shorter side that a center crop keeps: 224 of 256
 CROPS = (0.5, 0.6, 0.625, 0.7, 0.75, 0.8, 0.85, 0.875, 0.9)  # share of each side
 
+EXCHANGED = "transposed, and resized with other strides"
+
 Indices = npt.NDArray[np.intp]
 
 

@@ -226,4 +226,6 @@ def _error_names(path: Path, temporary: Path | None = None) -> Iterator[None]:
             raise OSError(f"{name}: {reason}") from error
         if error.filename is None or (temporary and Path(error.filename) == temporary):
             error.filename = str(path)
+            if error.errno == errno.ENOENT and not path.parent.exists():
+                error.strerror = f"there is no folder {str(path.parent)!r}: create it first"
         raise

@@ -20,9 +20,11 @@ from segpost._core.equality import compare_by_value
 from segpost._core.logits import check_quantized, resolve_quantization
 from segpost._core.public import public
 from segpost._core.sampling import Grid
+from segpost._core.unknown_names import explain_arguments
 from segpost.color.palette import PaletteLike, as_palette
 from segpost.fingerprints.diff import FingerprintDiff, compare_records
 from segpost.fingerprints.display import format_fingerprint
+from segpost.fingerprints.label_maps import refuse_label_maps
 from segpost.fingerprints.record import FingerprintRecord
 from segpost.fingerprints.rules.input import INPUT
 from segpost.fingerprints.summary import MAX_BLOCKS, PRECISIONS, Precision, as_channels, summarize
@@ -34,6 +36,7 @@ from segpost.runtimes.table import ConventionName
 MAX_FILE_SIZE = 1 << 25  # bytes
 
 
+@explain_arguments
 def fingerprint(
     logits: Any,
     *,
@@ -113,6 +116,8 @@ def fingerprint(
         check_choice(precision, "precision", PRECISIONS)
     channels = as_channels(logits, "logits", axis)
     dequantization = resolve_quantization(quantization)
+    if dequantization is None:
+        refuse_label_maps(channels)
     check_quantized(channels.kind, dequantization)
     if dequantization is not None:
         scale, zero_point = dequantization
@@ -205,12 +210,25 @@ class Fingerprint(FingerprintRecord):
             dtype may change) or "changed"; its `findings` say what kind of change it is.
         """
         if not isinstance(after, Fingerprint):
-            raise TypeError(f"after must be a segpost.Fingerprint, got {after!r}")
+            raise TypeError(
+                f"after must be a segpost.Fingerprint, got {type(after).__name__}: of logits pass "
+                "segpost.fingerprint(logits)"
+            )
         return compare_records(self, after)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the JSON to a file, such as "deeplab.fingerprint.json" beside the checkpoint."""
-        Path(path).write_text(self.to_json(), encoding="utf-8")
+        """Write the JSON to a file, such as "deeplab.fingerprint.json" beside the checkpoint.
+
+        It is written as a whole or not at all.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, such as to a folder that is missing.
+        """
+        from segpost.files import write_text
+
+        write_text(Path(path), self.to_json())
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Fingerprint:

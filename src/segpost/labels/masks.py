@@ -19,9 +19,11 @@ from segpost._core.degenerate_logits import may_be_degenerate, warn_of_label_map
 from segpost._core.logits import InputLogits, as_logits, check_quantized, resolve_quantization
 from segpost._core.run_lengths import RunLengths, keep_connected
 from segpost._core.sampling import Grid
-from segpost._core.suspicious_logits import check_sides, volume_cure, warn_of_layout
+from segpost._core.suspicious_logits import volume_cure, warn_of_layout
 from segpost._core.suspicious_probabilities import warn_of_probabilities
+from segpost._core.suspicious_sizes import check_sides
 from segpost._core.thresholds import as_thresholds, cutoffs
+from segpost._core.unknown_names import explain_arguments
 from segpost.labels.mask_outputs import as_class_order, mask_output, paint_labels, paint_masks
 from segpost.labels.volume_masks import binarize_volumes, volume_output, warn_of_axes
 from segpost.labels.volumes import are_volumes, resolve_nearest_axis
@@ -83,6 +85,7 @@ def binarize(
     out: npt.NDArray[Any] | None = ...,
     **settings: Unpack[BinarizeSettings],
 ) -> LabelArray: ...
+@explain_arguments
 def binarize(
     logits: Any,
     *,

@@ -22,12 +22,13 @@ from segpost._core.degenerate_logits import (
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
 from segpost._core.suspicious_logits import (
-    check_sides,
     volume_cure,
     warn_of_layout,
     warn_of_volume_axis,
 )
 from segpost._core.suspicious_probabilities import warn_before_softmax
+from segpost._core.suspicious_sizes import check_sides
+from segpost._core.unknown_names import explain_arguments
 from segpost.labels.volumes import are_volumes, label_volumes, resolve_nearest_axis
 from segpost.spatial.letterbox import Letterbox
 from segpost.spatial.resampling import plan_resampling
@@ -78,6 +79,7 @@ def argmax(
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> LabelArray: ...
+@explain_arguments
 def argmax(
     logits: Any,
     *,
@@ -139,7 +141,9 @@ def argmax(
     -------
     labels : array of shape (H, W) or (N, H, W), with D before H for volumes
         Of the array type of `logits`; uint8 for up to 256 classes, int32 beyond. The labels are
-        exactly those of the float64 definition, on every backend and for any number of threads.
+        exactly those of the float64 definition, on every backend and for any number of threads. Of
+        equal logits the first class wins, of several +inf, too, which have no probabilities:
+        `softmax` and confidence raise an error for them.
 
     Raises
     ------
@@ -237,6 +241,7 @@ def softmax(
     check: Check = ...,
     out: npt.NDArray[Any] | None = ...,
 ) -> Float32Array: ...
+@explain_arguments
 def softmax(
     logits: Any,
     *,

@@ -12,6 +12,8 @@ from segpost._backends import registry
 from segpost._core.arguments import as_output_size, check_choice
 from segpost._core.array_types import ArrayT, HostArray, SupportsArray
 from segpost._core.arrays import Array
+from segpost._core.suspicious_sizes import warn_of_label_size
+from segpost._core.unknown_names import explain_arguments
 from segpost._core.validation import as_label_array, check_on_cpu, refuse_image_as_labels
 from segpost.spatial.network_input import nearest_inputs
 
@@ -26,6 +28,7 @@ def resize_labels(labels: ArrayT, size: Sequence[int], mode: LabelResizeMode = .
 def resize_labels(
     labels: HostArray | SupportsArray, size: Sequence[int], mode: LabelResizeMode = ...
 ) -> npt.NDArray[np.integer[Any]]: ...
+@explain_arguments
 def resize_labels(labels: Any, size: Sequence[int], mode: LabelResizeMode = "majority") -> Any:
     """Resize label maps: the label of most of the area of a pixel, or that at its center.
 
@@ -71,6 +74,7 @@ def resize_labels(labels: Any, size: Sequence[int], mode: LabelResizeMode = "maj
         raise ValueError(f"labels of shape {array.shape} have no pixels to resize")
     if (height, width) == array.shape[-2:]:
         return source.wrap(array.copy())
+    warn_of_label_size(array.shape[-2:], (height, width))
     if mode == "nearest":
         rows, columns = map(nearest_inputs, array.shape[-2:], (height, width))
         return source.wrap(array[..., rows[:, None], columns])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from segpost._core.locks import Locked
 from segpost.metrics.saved_state import (
@@ -30,6 +30,15 @@ class Accumulator(Locked):
     _reduced: bool = False
     _coverage: StateCoverage = StateCoverage()
     duplicates: str
+
+    if not TYPE_CHECKING:
+
+        def __call__(self, *_: object, **__: object) -> NoReturn:
+            """Refuse a call, which other libraries take for an update and a score of one batch."""
+            raise TypeError(
+                f"{type(self).__name__} is not called: call update(preds, target) for every batch, "
+                "and compute() at the end"
+            )
 
     # Defined by each measure
 

@@ -14,6 +14,7 @@ from segpost._core.arguments import ClassNames
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
 from segpost._core.public import public
+from segpost._core.unknown_names import explain_arguments, suggest_attributes
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.boundary_measure import BoundaryMeasure, as_diagonal_share
 from segpost.metrics.counts import CountTable, checked_add
@@ -25,6 +26,7 @@ from segpost.render.tables import Table
 MAX_TOLERANCE = 0.1  # of the diagonal
 
 
+@suggest_attributes
 @compare_by_value
 class BoundaryFScores(NamedTuple):
     """Boundary F of every class; NaN where a class has no boundary in either map."""
@@ -77,6 +79,7 @@ class BoundaryF(BoundaryMeasure):
     _kind: ClassVar[str] = "BoundaryF"
     report_key: ClassVar[str] = "boundary_f"
 
+    @explain_arguments
     def __init__(
         self,
         num_classes: int,

@@ -21,6 +21,7 @@ from segpost._core.device import (
 )
 from segpost._core.sampling import Grid
 from segpost._core.suspicious_labels import VOID, warn_of_mask
+from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.metrics.counting import count_pair, raise_logit_errors
 from segpost.metrics.counts import CountTable, LabelRules
@@ -76,6 +77,7 @@ def confusion_matrix(
     quantization: tuple[float, int] | None = ...,
     check: Check = ...,
 ) -> Int64Array: ...
+@explain_arguments
 def confusion_matrix(
     preds: Any,
     target: Any,

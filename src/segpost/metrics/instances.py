@@ -13,6 +13,7 @@ from segpost._core.arguments import NAN_RULES, ClassNames, NanRule, as_integer, 
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.public import public
 from segpost._core.sampling import Grid
+from segpost._core.unknown_names import explain_arguments
 from segpost._core.validation import check_integer_labels
 from segpost.color.palette import Palette
 from segpost.metrics.arguments import Duplicates, as_duplicates
@@ -97,6 +98,7 @@ class InstanceIoU(Measure):
     _kind: ClassVar[str] = "InstanceIoU"
     report_key: ClassVar[str] = "instances"
 
+    @explain_arguments
     def __init__(
         self,
         num_classes: int,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 
 from segpost._core.equality import compare_by_value
+from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.arguments import Duplicates, as_image_ids
 from segpost.metrics.base import Accumulator
 from segpost.metrics.image_table import ImageTable, PackedImages
@@ -20,6 +21,7 @@ from segpost.render.text import as_printable
 M = TypeVar("M", bound="Measure")
 
 
+@suggest_attributes
 @compare_by_value
 class InstanceScores(NamedTuple):
     """Instance-weighted IoU beside the plain one."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
 import numpy as np
 
 from segpost._core import arguments
 from segpost._core.equality import has_same_values
 from segpost._core.public import public
+from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.conventions import MetricConvention
 from segpost.metrics.report import display, documents, formats, plots
 from segpost.metrics.values import ScoreValues
@@ -18,6 +19,7 @@ PlotKind = Literal["matrix", "classes"]
 MAX_ABSENT = 5  # classes that `repr` names
 
 
+@suggest_attributes
 @public
 class Scores(ScoreValues):
     """Scores of one confusion matrix. Counts are int64, ratios float64.
@@ -48,6 +50,14 @@ class Scores(ScoreValues):
             return NotImplemented
         own, others = (self.snapshot, self.convention), (other.snapshot, other.convention)
         return has_same_values(own, others)
+
+    if not TYPE_CHECKING:
+
+        def __add__(self, other: object) -> NoReturn:
+            """Refuse a sum: scores of sums are no sums of scores."""
+            raise TypeError("scores have no sum: add their measures, (one + other).compute()")
+
+        __radd__ = __add__
 
     def __hash__(self) -> int:
         return hash((self.snapshot.state.tobytes(), self.convention.name))

@@ -11,6 +11,7 @@ from segpost._core.arguments import ClassNames, as_integer
 from segpost._core.arrays import Array
 from segpost._core.equality import compare_by_value
 from segpost._core.public import public
+from segpost._core.unknown_names import explain_arguments, suggest_attributes
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.boundary_measure import BoundaryMeasure, count_bands
 from segpost.metrics.counts import ClassCounts, CountTable, checked_add
@@ -21,6 +22,7 @@ from segpost.render.tables import Table, format_score
 MAX_WIDTHS = 1024
 
 
+@suggest_attributes
 @compare_by_value
 class TrimapScores(NamedTuple):
     """Scores within bands along the target's boundaries."""
@@ -64,6 +66,7 @@ class TrimapIoU(BoundaryMeasure):
     _kind: ClassVar[str] = "TrimapIoU"
     report_key: ClassVar[str] = "trimap"
 
+    @explain_arguments
     def __init__(
         self,
         num_classes: int,

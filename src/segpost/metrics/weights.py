@@ -9,6 +9,7 @@ import numpy as np
 
 from segpost._core import arguments, validation
 from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
+from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import as_class_count, as_ignored_values
 from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.ratios import Float64, Int64
@@ -17,6 +18,7 @@ WeightMethod = Literal["median_frequency", "inverse", "effective_number"]
 METHODS: tuple[str, ...] = get_args(WeightMethod)
 
 
+@explain_arguments
 def class_weights(
     counts: Any,
     *,
@@ -145,7 +147,10 @@ def _class_pixels(counts: Any) -> Array:
         as_input_array(counts, "counts").array if hasattr(counts, "dtype") else counts
     )
     if pixels.ndim != 1 or not pixels.size:
-        raise ValueError(f"counts must be (C,), one per class, got shape {pixels.shape}")
+        cure = ""
+        if pixels.ndim >= 2 and pixels.dtype.kind in "iu":
+            cure = "; those of label maps are segpost.label_counts(labels, num_classes=C)"
+        raise ValueError(f"counts must be (C,), one per class, got shape {pixels.shape}{cure}")
     if pixels.dtype.kind not in "iu":
         raise TypeError(f"counts must be integers, got {pixels.dtype}")
     negative = pixels < 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from segpost._core import arguments
 from segpost._core.sampling import Grid
+from segpost._core.unknown_names import explain_arguments
 from segpost.objects.collection import Regions
 from segpost.objects.components import split_components
 from segpost.objects.from_logits import table_of_logits
@@ -53,6 +54,7 @@ def regions(
     volume: Literal[True],
     spacing: Sequence[float] | None = ...,
 ) -> VolumeRegions: ...
+@explain_arguments
 def regions(
     labels: Any = None,
     *,

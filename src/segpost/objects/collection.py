@@ -242,8 +242,13 @@ class Regions(RegionSequence, Exports):
         >>> regions.draw(np.zeros((1, 4, 3), np.uint8), text=False, boxes=False)[0, :, 1].tolist()
         [0, 0, 128, 128]
         """
-        from segpost.objects.pictures import check_picture_options, draw_regions
+        from segpost.objects.pictures import (
+            check_picture_options,
+            draw_regions,
+            refuse_palette_as_image,
+        )
 
+        refuse_palette_as_image(image, "call regions.draw(image, palette)")
         options = check_picture_options(palette, names, color_by, boxes, text, legend, scale, font)
         return draw_regions(self, image, alpha, options)
 

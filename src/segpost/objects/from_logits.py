@@ -18,7 +18,8 @@ from segpost._core.device import context_of
 from segpost._core.errors import raise_bad_logits
 from segpost._core.logits import as_logits
 from segpost._core.object_contract import Runs
-from segpost._core.suspicious_logits import check_sides, warn_of_layout
+from segpost._core.suspicious_logits import warn_of_layout
+from segpost._core.suspicious_sizes import check_sides
 from segpost.labels import decoded
 from segpost.objects.run_table import RunTable
 from segpost.objects.sources import table_of_runs

@@ -83,6 +83,18 @@ def check_picture_options(
     return PictureOptions(chosen, names, color_by, bool(boxes), text, corners, factor, font)
 
 
+def refuse_palette_as_image(image: object, call: str) -> None:
+    """Raise an error for a palette or its name where the image of a picture is.
+
+    Raises
+    ------
+    TypeError
+        It names the call as it should be.
+    """
+    if isinstance(image, Palette) or (isinstance(image, str) and "." not in image):
+        raise TypeError(f"image is the palette, {image!r}: {call}")
+
+
 def as_canvas(image: object, size: tuple[int, int], what: str = "regions") -> InputArray:
     """Return an image as an input array (H, W, 3) on the CPU, which must have the size of regions.
 

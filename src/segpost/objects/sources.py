@@ -39,13 +39,15 @@ def table_of_labels(
     """
     if isinstance(labels, Sequence) and labels and isinstance(labels[0], Mapping):
         raise TypeError("labels is a list of run-length codes: pass masks=labels")
+    _refuse_masks(labels)
     source = as_label_array(labels)
     refuse_image_as_labels(source.array)
     array = source.array
     if array.ndim != 2:
         raise ValueError(
             f"labels must be of one image, (H, W), got shape {array.shape}: "
-            "[segpost.regions(one) for one in labels] of a batch, volume=True of a volume"
+            "[segpost.regions(one) for one in labels] of a batch, volume=True of a volume, "
+            "masks=labels of N masks"
         )
     values = None
     if confidence is not None:
@@ -57,6 +59,16 @@ def table_of_labels(
     if source.kind == "uint64":
         check_int64_labels(array, runs.label)
     return table_of_runs(runs, array.shape, num_classes, ignore_index, is_byte=is_uint8(values))
+
+
+def _refuse_masks(labels: object) -> None:
+    """Raise an error for booleans, which are masks."""
+    source = as_input_array(labels, "labels")
+    if source.kind == "bool" and source.array.ndim in (2, 3):
+        raise TypeError(
+            f"labels must be integers, got booleans of shape {source.array.shape}, as masks are: "
+            "pass masks=labels, or labels.astype('uint8') for the regions of 0 and 1 of one image"
+        )
 
 
 def table_of_runs(

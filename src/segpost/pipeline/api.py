@@ -9,6 +9,7 @@ from segpost._core.arguments import Check, NanRule
 from segpost._core.array_types import ArrayT, HostArray, NumpyArray
 from segpost._core.logits import as_logits
 from segpost._core.sampling import Grid
+from segpost._core.unknown_names import explain_arguments
 from segpost.color.palette import PaletteLike
 from segpost.crf.model import DenseCRF
 from segpost.crf.terms import PresetName
@@ -84,6 +85,7 @@ def postprocess(
     want: Iterable[Want],
     **settings: Unpack[PostprocessSettings],
 ) -> Segmentation[Any, Want]: ...
+@explain_arguments
 def postprocess(
     logits: Any,
     *,
@@ -188,7 +190,8 @@ def postprocess(
         ``-sum(p * log(p))`` over the classes, in nats: from 0 to log(C). Margin is the largest
         probability minus the second. "topk" is the classes with the largest probabilities, in the
         exact order of the interpolated logits: of equal ones the first class comes first, and where
-        ``nan="propagate"`` leaves NaN, NaN comes before all numbers.
+        ``nan="propagate"`` leaves NaN, NaN comes before all numbers. A variable that holds names
+        has the type ``tuple[segpost.typing.Want, ...]``.
         "regions" are those of `segpost.regions`, one for each label; they have the mean confidence
         if that is wanted, too.
 

@@ -20,6 +20,7 @@ from segpost.objects.pictures import (
     as_canvas,
     check_picture_options,
     colors_of_regions,
+    refuse_palette_as_image,
 )
 from segpost.pipeline.queries.segments import Segment
 from segpost.pipeline.regions import find_segment_regions
@@ -51,6 +52,8 @@ def draw_segmentation(
             "draw is for images, and these are results of a volume: call seg.figure(), or "
             'seg.save("case.html", what="overlay", like="image.nii.gz")'
         )
+    call = "call seg.draw(image), and pass palette= to segpost.postprocess"
+    refuse_palette_as_image(image, call)
     segments = segmentation.segments
     if color_by is None:
         color_by = "class" if segments is None else "instance"

@@ -19,12 +19,12 @@ from segpost._core.device import context_of
 from segpost._core.errors import warn_of_input
 from segpost._core.logits import InputLogits, check_quantized, resolve_threshold
 from segpost._core.suspicious_logits import (
-    check_sides,
     volume_cure,
     warn_by_image,
     warn_of_layout,
 )
 from segpost._core.suspicious_probabilities import warn_of_probabilities
+from segpost._core.suspicious_sizes import check_sides
 from segpost.color.datasets import list_palettes_of
 from segpost.color.operations import class_alpha
 from segpost.color.palette import Palette

@@ -67,7 +67,13 @@ def save_result(
     arguments.check_choice(what, "what", tuple(FORMATS))
     if palette is not None and what != "labels":
         raise ValueError(f'palette is for what="labels", got what={what!r} too')
-    ending = check_path(path, what, segmentation.volume)
+    results: tuple[str, ...] = tuple(FORMATS)
+    if isinstance(palette, str) and palette in results:
+        raise ValueError(
+            f"palette is {palette!r}, which is a result: seg.save({fspath(path)!r}, "
+            f"what={palette!r})"
+        )
+    ending = check_path(path, what, segmentation.volume, palette)
     if like is not None:
         arguments.check_path(like, "like")
     _check_like(path, ending, what, like)
@@ -98,7 +104,7 @@ def save_result(
         save_image(path, as_gray(array) if what == "confidence" else array)
 
 
-def check_path(path: str | PathLike[str], what: Want, volume: bool) -> str:
+def check_path(path: str | PathLike[str], what: Want, volume: bool, palette: object = None) -> str:
     """Return the ending of a file name, which must be of a format that can hold the result.
 
     A name that is that of another result is an error too, before a wrong ending is.
@@ -119,6 +125,11 @@ def check_path(path: str | PathLike[str], what: Want, volume: bool) -> str:
         raise ValueError(
             f"path {text!r} has the name of another result, and what is {what!r}: {cure}, or "
             "choose another name"
+        )
+    if text in FORMATS and palette is not None:
+        raise ValueError(
+            f"path is {text!r}, and the second argument is the palette: "
+            f'seg.save("FILE.png", what={text!r})'
         )
     if suffix in formats[what]:
         _warn_of_other_name(text, stem, suffix, what)

@@ -11,7 +11,7 @@ from segpost._core.arguments import as_output_size, as_scale, check_choice, size
 from segpost._core.errors import warn_of_input
 from segpost._core.memory import UNCHECKED, check_memory
 from segpost._core.sampling import Interval
-from segpost._core.suspicious_logits import MIN_SIDE, has_one_stride
+from segpost._core.suspicious_sizes import MIN_SIDE, has_one_stride
 from segpost.spatial.letterbox import Letterbox
 
 Slices = tuple[slice, ...]

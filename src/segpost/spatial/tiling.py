@@ -8,6 +8,7 @@ from typing import overload
 import numpy as np
 
 from segpost._core import arguments
+from segpost._core.unknown_names import explain_arguments
 
 Window = tuple[int, int, int, int]  # y, x, height, width
 VolumeWindow = tuple[int, int, int, int, int, int]  # z, y, x, depth, height, width
@@ -23,6 +24,7 @@ def windows(
     window: tuple[int, int, int],
     stride: tuple[int, int, int],
 ) -> Iterator[VolumeWindow]: ...
+@explain_arguments
 def windows(
     image_size: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...]
 ) -> Iterator[tuple[int, ...]]:

@@ -111,6 +111,12 @@ def run(arguments: argparse.Namespace) -> int:
         for name in (*ARRAY_FILES, *IMAGE_FILES)
         if (path := getattr(arguments, name)) is not None
     }
+    if not files:
+        raise ValueError(
+            "there is no file to look at: give "
+            f"{', '.join('--' + name for name in (*ARRAY_FILES, *IMAGE_FILES))}, one or more of "
+            "them, such as --logits logits.npy --target target.png"
+        )
     writers: dict[str, Callable[[Diagnosis], str]] = {
         "json": Diagnosis.to_json,
         "markdown": Diagnosis.to_markdown,

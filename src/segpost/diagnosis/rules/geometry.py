@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from segpost.diagnosis.context import DiagnosticContext
-from segpost.diagnosis.placements import FLIPS_AND_ROTATIONS
+from segpost.diagnosis.placements import EXCHANGED, FLIPS_AND_ROTATIONS
 from segpost.diagnosis.rule import RuleResult, rule
 from segpost.diagnosis.rules.common.causes import INPUT_CAUSES, VALUE_CAUSES
 from segpost.diagnosis.rules.common.cures import (
@@ -64,6 +64,9 @@ def turned(context: DiagnosticContext) -> RuleResult | None:
     if explanation is None:
         return None
     how = str(explanation.detail["how"])
+    if how == EXCHANGED:
+        code = "target = target.swapaxes(-1, -2)  # or logits = logits.swapaxes(-1, -2), with this"
+        return as_result(explanation, f"if the prediction is {how}", f"{code} target")
     reason = "a flip that was not undone, or an EXIF orientation"
     return as_result(
         explanation,

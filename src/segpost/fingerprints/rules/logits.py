@@ -29,7 +29,17 @@ MAX_SMOOTHING = 1.6  # by which interpolation changes the standard deviation
 def find_proven_changes(before: FingerprintRecord, after: FingerprintRecord) -> Iterator[Finding]:
     """Yield the change of the logits that their numbers prove, at most one."""
     a, b = before.logits, after.logits
-    if a.channels != b.channels:
+    if a.channels != b.channels and (axis := _other_class_axis(a, b)) is not None:
+        yield Finding(
+            "class-axis",
+            "certain",
+            f"The logits have the shape of before if their classes are on axis {axis}: they are "
+            "read along another axis.",
+            {"before": list(a.shape), "after": list(b.shape), "axis": b.axis},
+            cure=f"segpost.fingerprint(logits, axis={axis})",
+            where="logits",
+        )
+    elif a.channels != b.channels:
         yield Finding(
             "class-count",
             "certain",
@@ -58,6 +68,16 @@ def find_proven_changes(before: FingerprintRecord, after: FingerprintRecord) -> 
             _find_enlarging,
         )
         yield from itertools.islice(filter(None, (rule(before, after) for rule in rules)), 1)
+
+
+def _other_class_axis(before: Summary, after: Summary) -> int | None:
+    """Return the axis, -3 or -1, on which `after` has the classes of `before`, or None."""
+    shape, axis = after.shape, -4 - after.axis
+    if len(shape) < 3 or len(shape) != len(before.shape):
+        return None
+    sides = [side for i, side in enumerate(shape) if i != len(shape) + axis]
+    other = [side for i, side in enumerate(before.shape) if i != len(shape) + before.axis]
+    return axis if (shape[axis], sides) == (before.channels, other) else None
 
 
 def guess_changes(

@@ -13,6 +13,8 @@ from segpost._core.arrays import Array
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
 from segpost._core.errors import warn_of_input
+from segpost._core.suspicious_sizes import check_sides
+from segpost._core.unknown_names import explain_arguments
 from segpost.color.palette import Palette, PaletteLike
 from segpost.pipeline.execute import as_guide, check_guide
 from segpost.pipeline.options import check_options
@@ -38,6 +40,7 @@ from segpost.spatial.letterbox import Letterbox
 MIN_CLASSES = 3  # that are no coincidence beside the names of a palette
 
 
+@explain_arguments
 def segment_queries(
     class_logits: Any,
     mask_logits: Any,
@@ -175,6 +178,8 @@ def segment_queries(
         guide = as_guide(image)
         options = with_image_size(options, Logits(head.masks.values, head.masks.kind), guide)
     geometry = plan_geometry((height, width), rules, options.size, input_size, letterbox)
+    if options.size is not None and height != width:
+        check_sides((height, width), geometry.size, None, confirmed=guide is not None)
     if guide is not None:
         check_guide(guide, (len(head.masks.values), *geometry.size), options)
     results = []

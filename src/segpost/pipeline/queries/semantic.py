@@ -10,7 +10,7 @@ from segpost._backends import registry
 from segpost._core.arrays import Array, label_dtype
 from segpost._core.contract import Logits
 from segpost._core.device import context_of
-from segpost._core.suspicious_logits import check_sides
+from segpost._core.suspicious_sizes import check_sides
 from segpost.pipeline.execute import as_guide, check_guide
 from segpost.pipeline.options import Options
 from segpost.pipeline.plan import color_tables, with_image_size
