@@ -64,7 +64,7 @@ def test_import_loads_no_module_of_a_subject() -> None:
         (
             "colorize, overlay",
             ("labels", "spatial", "crf", "metrics", "pipeline", "render"),
-            40,
+            41,
             12,
         ),
         ("postprocess, Stream", ("metrics", "diagnosis", "fingerprints", "checkpoints"), 101, 15),
