@@ -333,6 +333,7 @@ template <class T> void measure(const CalibrationJob &job, const Tile &tile, cha
     TargetWork<T> work(job, tile, scratch);
     PixelSums sums(job, scratch);
     for (std::int32_t value = 0; value < 256; ++value) work.table[value] = work.code_of(value);
+    work.prepare();
     walk_blocks(static_cast<Work<T> &>(work),
                 [&](std::int64_t block, std::int64_t y0, std::int64_t y1) {
                     read_codes(work, block, y0, y1, sums);

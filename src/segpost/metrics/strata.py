@@ -129,19 +129,31 @@ def _table_rows(target: Array, strata: Array, rules: LabelRules, count: int) -> 
     """Return the row of every pixel; pixels of no stratum have those of one more."""
     classes, rows = rules.classes, rules.classes + 2
     if target.dtype == strata.dtype == np.uint8 and rows * (count + 1) <= BYTES:
-        labels = np.full(BYTES, classes + 1, np.uint8)
-        labels[:classes] = np.arange(classes)
-        labels[[value for value in rules.ignored.tolist() if 0 <= value < BYTES]] = classes
-        offsets = np.full(BYTES, count * rows, np.uint8)
-        offsets[:count] = np.arange(count) * rows
-        result: Array = labels.take(target)
-        result += offsets.take(strata)
-        return result
+        offsets = np.minimum(strata, np.uint8(count))
+        offsets *= np.uint8(rows)
+        if _are_classes_or_void(target, rules):
+            labels: Array = np.minimum(target, np.uint8(classes))
+        else:
+            row_of = np.full(BYTES, classes + 1, np.uint8)
+            row_of[:classes] = np.arange(classes)
+            row_of[[value for value in rules.ignored.tolist() if 0 <= value < BYTES]] = classes
+            labels = row_of.take(target)
+        labels += offsets
+        return labels
     is_class = (target >= 0) & (target < classes)
     row = np.where(is_class, target, classes + 1).astype(np.int32)
     row[np.isin(target, rules.ignored)] = classes
     row += np.where(np.isin(strata, VOID_STRATA), count, strata).astype(np.int32) * rows
     return row
+
+
+def _are_classes_or_void(target: Array, rules: LabelRules) -> bool:
+    """Whether bytes are classes that count, or ignored values that are no class."""
+    ignored = [value for value in rules.ignored.tolist() if 0 <= value < BYTES]
+    if any(value < rules.classes for value in ignored):
+        return False
+    void = sum(int(np.count_nonzero(target == value)) for value in ignored)
+    return int(np.count_nonzero(target >= rules.classes)) == void
 
 
 def split_images(strata: Array, pair: PredictionPair) -> list[Array]:
@@ -170,6 +182,8 @@ def _as_map(value: Any, pair: PredictionPair, names: Sequence[str]) -> Array:
             f"strata of shape {strata.shape} do not fit target of shape {shape}: pass a map of "
             f"its shape, or one stratum for each of {images} images"
         )
+    if strata.dtype == np.uint8 and strata.size and strata.max() < len(names):
+        return strata
     wrong = (strata < 0) | (strata >= len(names))
     if wrong.any():
         wrong &= ~np.isin(strata, VOID_STRATA)
