@@ -43,9 +43,11 @@ template <class T> struct NarrowCells {
             widest = max(widest, width);
         }
     }
-    // Whether cells have enough pixels that four powers are fewer than those of all columns; 16 of
-    // these at a time are as fast.
-    bool are_useful() const { return lanes < 16 && work.columns >= 2 * work.cells && widest > 1; }
+    // Whether cells have enough pixels that four powers are fewer than those of all columns; of 16
+    // columns at a time it takes more.
+    bool are_useful() const {
+        return work.columns >= (lanes < 16 ? 2 : 3) * work.cells && widest > 1;
+    }
 };
 
 // Rows of a span, at most `few`, and the cells of a block.
