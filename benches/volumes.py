@@ -7,15 +7,11 @@ thread; rounds are interleaved. Memory is what a call needs at its peak beyond w
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -24,6 +20,7 @@ import numpy as np
 import segpost
 from benches.harness import measure, scenes
 from benches.harness.jobs import Absent, Array, Contender, need
+from benches.harness.works import run_works
 from segpost.compat import nnunet
 
 Sizes = tuple[int, int, int]
@@ -340,23 +337,11 @@ def measured(work: Work, rounds: int) -> dict[str, Any]:
 
 def main() -> int:
     """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benches.volumes")
-    parser.add_argument("work", nargs="*", metavar="WORK", help=", ".join(WORKS))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    unknown = [title for title in options.work if title not in WORKS]
-    if unknown:
-        parser.error(f"WORK is one of {', '.join(WORKS)}, got {unknown[0]!r}")
-    measure.one_thread()
-    load = os.getloadavg()[0]
-    print(f"The quietest of {options.rounds} rounds; the load of this machine is {load:.1f}.")
-    results = {
-        title: measured(WORKS[title](title), options.rounds) for title in options.work or WORKS
-    }
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return run_works(
+        "python -m benches.volumes",
+        WORKS,
+        lambda title, rounds: measured(WORKS[title](title), rounds),
+    )
 
 
 if __name__ == "__main__":

@@ -6,15 +6,11 @@ one thread; rounds are interleaved. A rival by the same convention is compared s
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +18,7 @@ import numpy as np
 import segpost
 from benches.harness import measure, scenes
 from benches.harness.jobs import VOID, Absent, Array, Contender, need
+from benches.harness.works import run_works
 
 STREET, VOLUME = "street, 19 classes, 1024 x 2048", "volume, 25 classes, 96 x 128 x 128"
 GOALS: dict[str, dict[str, float]] = {
@@ -236,25 +233,13 @@ WORKS: dict[str, tuple[str, Callable[[], Scene]]] = {
 
 def main() -> int:
     """Print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m benches.metrics.distances")
-    parser.add_argument("work", nargs="*", metavar="WORK", help=", ".join(WORKS))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    unknown = [name for name in options.work if name not in WORKS]
-    if unknown:
-        parser.error(f"WORK is one of {', '.join(WORKS)}, got {unknown[0]!r}")
-    measure.one_thread()
     warnings.simplefilter("ignore")
-    load = os.getloadavg()[0]
-    print(f"The quietest of {options.rounds} rounds; the load of this machine is {load:.1f}.")
-    results = {}
-    for name in options.work or WORKS:
+
+    def run(name: str, rounds: int) -> dict[str, Any]:
         title, make = WORKS[name]
-        results[title] = measured(title, make(), options.rounds)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    return 0
+        return measured(title, make(), rounds)
+
+    return run_works("python -m benches.metrics.distances", WORKS, run)
 
 
 if __name__ == "__main__":

@@ -45,8 +45,9 @@ inline void set_label(const LabelView &map, char *row, std::int64_t x, std::int3
     }
 }
 
-// Whether rows are written in parts that are copied when they are complete. Lines of as many maps
-// and rows as are written together are of few sets of a cache: vectors of a whole line wait for it.
+// Whether rows are written in parts, each of which is copied when it is complete. All the rows and
+// maps that are written together lie in a few sets of a cache, and stores of whole lines wait for
+// these.
 constexpr bool stages = lanes == 16;
 
 // Where the results of an output row are written: in the maps, or in a copy of a part of the row. A

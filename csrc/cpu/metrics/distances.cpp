@@ -98,13 +98,13 @@ template <class Code> class SurfaceSearch {
         const bool has_marks = job_.elements == SurfaceElements::surfaces;
         if (has_marks && !mark()) return false;
         const bool has_sites = !has_marks && job_.elements != SurfaceElements::corners;
-        if (!find(elements_, [&](int side, std::int64_t first, std::int64_t last, auto &found) {
-                find_elements(maps_[side], maps_[1 - side], job_.elements, first, last, found);
+        if (!find(elements_, [&](int side, std::int64_t first, std::int64_t last, auto &points) {
+                find_elements(maps_[side], maps_[1 - side], job_.elements, first, last, points);
             }))
             return false;
         if (has_sites &&
-            !find(sites_, [&](int side, std::int64_t first, std::int64_t last, auto &found) {
-                find_sites(maps_[side], job_.elements, first, last, found);
+            !find(sites_, [&](int side, std::int64_t first, std::int64_t last, auto &points) {
+                find_sites(maps_[side], job_.elements, first, last, points);
             }))
             return false;
         if (!place(elements_, true) || (has_sites && !place(sites_, false))) return false;

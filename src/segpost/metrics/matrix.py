@@ -40,6 +40,7 @@ from segpost.metrics.strata import (
     StratumCounts,
     as_strata,
     as_stratum_maps,
+    check_strata,
     count_strata,
     split_images,
     stratum_number,
@@ -203,13 +204,7 @@ class ConfusionMatrix(MatrixCounts):
             For labels that are no integers, and arrays that cannot be read.
         """
         self._check_not_reduced()
-        if (strata is None) != (self.strata is None):
-            raise ValueError(
-                "strata are the stratum of each pixel or image: the matrix has "
-                f"{', '.join(self.strata)}, and none was passed"
-                if self.strata
-                else "strata need ConfusionMatrix(..., strata=)"
-            )
+        check_strata(strata, self.strata)
         arguments.check_choice(nan, "nan", arguments.NAN_RULES)
         reading = as_reading(convention, axis, grid, threshold, quantization, volume, nan)
         arguments.check_choice(check, "check", arguments.CHECKS)

@@ -10,6 +10,7 @@ import numpy as np
 
 from segpost._core.arguments import as_integer
 from segpost._core.public import public
+from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.dialects import DialectName
 from segpost.metrics.image_sums import MEANS, ImageColumns
 from segpost.metrics.matrix import ConfusionMatrix
@@ -95,6 +96,7 @@ class RunComparison(RunValues):
         return report.notebook(self)
 
 
+@explain_arguments
 def compare(
     a: ConfusionMatrix,
     b: ConfusionMatrix,

@@ -70,6 +70,23 @@ def stratum_number(value: object, names: Sequence[str], argument: str = "stratum
     return number
 
 
+def check_strata(strata: object, names: Sequence[str] | None) -> None:
+    """Refuse strata of an update where the matrix has none, and an update without them.
+
+    Raises
+    ------
+    ValueError
+    """
+    if (strata is None) == (names is None):
+        return
+    if names is None:
+        raise ValueError("strata need ConfusionMatrix(..., strata=)")
+    raise ValueError(
+        "strata are the stratum of each pixel or image: the matrix has "
+        f"{', '.join(names)}, and none was passed"
+    )
+
+
 def as_stratum_maps(
     strata: Any, pairs: Sequence[PredictionPair], names: Sequence[str]
 ) -> list[Array]:

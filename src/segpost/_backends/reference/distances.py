@@ -23,21 +23,17 @@ def surface_distances(
     elements: str,
 ) -> tuple[SurfaceDistances, SurfaceDistances]:
     """Return the distances of the elements of both maps to the nearest site of the other one."""
-    valid = target_rows(target, classes, ignored) != classes
-    maps = [
-        np.where(valid & in_range(labels, classes), labels.astype(np.int64), -1)
-        for labels in (preds, target)
-    ]
+    maps = class_maps(preds, target, classes, ignored)
     lengths: tuple[list[int], list[int]] = ([], [])
     distances: tuple[list[Array], list[Array]] = ([], [])
     codes: tuple[list[Array], list[Array]] = ([], [])
     for c in range(classes):
         masks = [labels == c for labels in maps]
         for side, (own, other) in enumerate((masks, masks[::-1])):
-            found, around = find_elements(own, other, elements, volume)
+            points, around = find_elements(own, other, elements, volume)
             sites = find_sites(other, elements, volume)
-            lengths[side].append(len(found))
-            distances[side].append(nearest(found, sites, spacing))
+            lengths[side].append(len(points))
+            distances[side].append(nearest(points, sites, spacing))
             codes[side].append(around)
     first, second = (
         SurfaceDistances(
@@ -48,6 +44,15 @@ def surface_distances(
         for side in (0, 1)
     )
     return first, second
+
+
+def class_maps(preds: Array, target: Array, classes: int, ignored: Array) -> list[Array]:
+    """Return both maps in int32, with -1 where the target is void or a label is no class."""
+    valid = target_rows(target, classes, ignored) != classes
+    return [
+        np.where(valid & in_range(labels, classes), labels.astype(np.int64), -1).astype(np.int32)
+        for labels in (preds, target)
+    ]
 
 
 def find_elements(own: Array, other: Array, elements: str, volume: bool) -> tuple[Array, Array]:

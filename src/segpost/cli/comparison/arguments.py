@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from segpost.cli.evaluation.arguments import add_dialect
 from segpost.cli.gates import add_gates
 from segpost.cli.options import PALETTES, file_path, fraction, natural_number, positive_integer
-from segpost.metrics.dialects import DIALECTS
 from segpost.metrics.run_comparison import LEVEL, SAMPLES
 
 
@@ -17,12 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "others", type=file_path, nargs="+", metavar="B.json", help="runs that are compared with it"
     )
     add = parser.add_argument_group("which scores").add_argument
-    add(
-        "--dialect",
-        choices=tuple(DIALECTS),
-        metavar="NAME",
-        help=f"score by the convention of {', '.join(DIALECTS)}",
-    )
+    add_dialect(add)
     add(
         "--exclude",
         action="append",

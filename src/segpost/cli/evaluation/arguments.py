@@ -165,15 +165,20 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_scoring(parser: argparse.ArgumentParser) -> None:
-    """Declare what is computed of the counts."""
-    add = parser.add_argument_group("which scores").add_argument
+def add_dialect(add: Callable[..., argparse.Action]) -> None:
+    """Declare whose convention scores follow."""
     add(
         "--dialect",
         choices=tuple(DIALECTS),
         metavar="NAME",
         help=f"score by the convention of {', '.join(DIALECTS)}",
     )
+
+
+def add_scoring(parser: argparse.ArgumentParser) -> None:
+    """Declare what is computed of the counts."""
+    add = parser.add_argument_group("which scores").add_argument
+    add_dialect(add)
     add(
         "--exclude",
         nargs="+",

@@ -8,7 +8,6 @@ import numpy as np
 
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.reference import distances as definition
-from segpost._backends.reference.confusion import in_range, target_rows
 from segpost._core.contract import Array
 from segpost._core.distance_contract import Steps, SurfaceDistances
 
@@ -26,19 +25,15 @@ def surface_distances(
     elements: str,
 ) -> tuple[SurfaceDistances, SurfaceDistances]:
     """Return the distances of the elements of both maps to the nearest site of the other one."""
-    valid = target_rows(target, classes, ignored) != classes
-    maps = [
-        np.where(valid & in_range(labels, classes), labels.astype(np.int64), -1).astype(np.int32)
-        for labels in (preds, target)
-    ]
+    maps = definition.class_maps(preds, target, classes, ignored)
     if elements == "surfaces":
-        found = [_surface_points(labels, classes, volume) for labels in maps]
-        sites = found
+        points = [_surface_points(labels, classes, volume) for labels in maps]
+        sites = points
     else:
-        found, sites = [], []
+        points, sites = [], []
         for own, other in (maps, maps[::-1]):
             masks = [(own == c, other == c) for c in range(classes)]
-            found.append(
+            points.append(
                 _joined([definition.find_elements(*pair, elements, volume) for pair in masks])
             )
             no_codes = np.empty(0, np.uint8)
@@ -49,7 +44,7 @@ def surface_distances(
             )
     shape = (target.shape[0] + 1, target.shape[1] + 1)  # of rows, in which corners may lie too
     first, second = (
-        _distances(found[side], sites[1 - side], shape, np.array(spacing)) for side in (0, 1)
+        _distances(points[side], sites[1 - side], shape, np.array(spacing)) for side in (0, 1)
     )
     return first, second
 
