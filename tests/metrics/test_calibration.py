@@ -313,3 +313,17 @@ def test_fixed_point_sums() -> None:
     assert (pairs[:, 1] >= 0).all()
     assert (pairs[:, 1] < ONE).all()
     assert list(TEMPERATURES) == [TEMPERATURES[0] / 2**k for k in range(len(TEMPERATURES))]
+
+
+def test_cures_are_arguments_of_the_measure() -> None:
+    """`update` has no `nan`, so that its errors do not name it."""
+    target = np.zeros((2, 2), np.uint8)
+    for value, message in ((np.nan, "have 1 NaN"), (np.inf, "give no probabilities at 1 of 4")):
+        logits = np.zeros((2, 2, 2), np.float32)
+        logits[0, 1, 1] = value
+        with pytest.raises(ValueError, match=message) as caught:
+            segpost.Calibration(2).update(logits, target)
+        assert "nan=" not in str(caught.value)
+        batch = np.stack([np.zeros_like(logits), logits])
+        with pytest.raises(ValueError, match=r"first at image 1, .*y 1, x 1"):
+            segpost.Calibration(2).update(batch, np.stack([target, target]))

@@ -204,6 +204,11 @@ def test_reports_have_the_distances() -> None:
     [
         ({"spacing": 0}, ValueError, "spacing must be positive, got 0"),
         ({"spacing": (1, -1)}, ValueError, r"spacing must be positive, got \(1, -1\)"),
+        (
+            {"spacing": (1, 1e-300)},
+            ValueError,
+            r"spacing must be in 1e-60..1e\+60, got .* another unit",
+        ),
         ({"spacing": (1, math.nan, 1)}, ValueError, "spacing must be finite, got nan"),
         ({"spacing": (1,)}, ValueError, r"spacing must be a number, \(y, x\) of images or"),
         ({"spacing": "1"}, TypeError, "spacing must be a number, got '1'"),

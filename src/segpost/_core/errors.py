@@ -96,14 +96,15 @@ def raise_bad_logits(
     shape: tuple[int, ...],
     *,
     of_probabilities: bool = False,
-    propagation: str = "lets NaN win",
+    propagation: str | None = "lets NaN win",
 ) -> None:
     """Raise an error if logits have NaN, or if pixels of the result are undefined.
 
     `shape` is that of the labels. If `of_probabilities`, undefined pixels are those without
     probabilities; softmax does not count the NaN that cause them. `propagation` is what
-    ``nan="propagate"`` does.
+    ``nan="propagate"`` does; None where the caller has no such argument.
     """
+    has_cure = propagation is not None
     if not (errors.nan_count or errors.undefined_count):
         return
     values = logits.values
@@ -121,16 +122,16 @@ def raise_bad_logits(
         raise ValueError(
             f"logits have {errors.nan_count} NaN of {n * classes * math.prod(size)} values, first "
             f"at image {image}, class {label}, {format_position(coordinates)}; "
-            "look for a float16 overflow or a division by zero in the network; "
-            f'nan="propagate" {propagation}'
+            "look for a float16 overflow or a division by zero in the network"
+            + (f'; nan="propagate" {propagation}' if has_cure else "")
         )
     image, *coordinates = position_of(errors.undefined_first, shape)
     position = f"first at image {image}, {format_position(coordinates)}"
     if of_probabilities:
         raise ValueError(
             f"logits give no probabilities at {errors.undefined_count} of {math.prod(shape)} "
-            f"pixels, {position}: a class is +inf there, or every class is -inf; "
-            'pass nan="propagate" to get NaN'
+            f"pixels, {position}: a class is +inf there, or every class is -inf"
+            + ('; pass nan="propagate" to get NaN' if has_cure else "")
         )
     unit = "pixels" if len(coordinates) == 2 else "voxels"
     raise ValueError(

@@ -9,7 +9,7 @@ from segpost._backends import registry
 from segpost._core.arguments import ClassNames, as_integer, checked_names
 from segpost._core.arrays import Array
 from segpost._core.calibration_contract import CalibrationSums
-from segpost._core.contract import Logits
+from segpost._core.contract import LogitErrors, Logits
 from segpost._core.intervals import add_to_intervals
 from segpost._core.public import public
 from segpost._core.sampling import Grid
@@ -238,15 +238,18 @@ class Calibration(Measure):
         sums = self._empty_sums()
         if not image.target.size:
             return sums
-        assert isinstance(image.preds, Logits)
-        target = image.target if image.target.ndim == 3 else image.target[None]
-        backend = registry.backend(image.preds.values, image.target, operation=OPERATION)
-        errors = backend.calibration_logits(image.preds, image.axes, target, self._ignored, sums)
+        errors = self._add_logits(image, sums)
         rules = LabelRules(self.num_classes, self._ignored)
         if errors.nan_count or errors.undefined_count or sums.pixels[2]:
-            count_pair(batch, rules)  # raises the errors that labels have, too
-            raise_without_probabilities(errors, image, batch)
+            count_pair(batch, rules, nan="propagate")  # raises if a target is no class
+            raise_without_probabilities(self._add_logits(batch, self._empty_sums()), batch)
         return sums
+
+    def _add_logits(self, pair: PredictionPair, sums: CalibrationSums) -> LogitErrors:
+        assert isinstance(pair.preds, Logits)
+        target = pair.target.reshape(-1, *pair.target.shape[-2:])
+        backend = registry.backend(pair.preds.values, pair.target, operation=OPERATION)
+        return backend.calibration_logits(pair.preds, pair.axes, target, self._ignored, sums)
 
     def _sums_of_confidences(self, confidence: Array, correct: Array) -> CalibrationSums:
         sums = self._empty_sums()

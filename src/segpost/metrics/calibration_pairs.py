@@ -81,14 +81,12 @@ def as_logit_pair(
     return PredictionPair(argument._replace(values=values), axes, labels, target_array.wrap)
 
 
-def raise_without_probabilities(
-    errors: LogitErrors, image: PredictionPair, batch: PredictionPair
-) -> NoReturn:
+def raise_without_probabilities(errors: LogitErrors, pair: PredictionPair) -> NoReturn:
     """Raise the error of logits that have no probabilities somewhere."""
-    logits = image.preds
+    logits = pair.preds
     assert isinstance(logits, Logits)
-    shape = (logits.values.shape[0], *image.target.shape[-2:])
-    raise_bad_logits(errors, logits, shape, of_probabilities=True)
+    shape = (logits.values.shape[0], *pair.target.shape[-2:])
+    raise_bad_logits(errors, logits, shape, of_probabilities=True, propagation=None)
     raise AssertionError("no error of the logits")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from segpost._core.arguments import as_real
 from segpost._core.distance_contract import Steps
 
+MIN_STEP, MAX_STEP = 1e-60, 1e60
 Spacing = float | tuple[float, ...] | None
 
 
@@ -36,6 +37,10 @@ def _as_step(step: object, spacing: object) -> float:
     value = as_real(step, "spacing")
     if value <= 0:
         raise ValueError(f"spacing must be positive, got {spacing!r}")
+    if not MIN_STEP <= value <= MAX_STEP:  # squares of distances must be numbers
+        raise ValueError(
+            f"spacing must be in {MIN_STEP:g}..{MAX_STEP:g}, got {spacing!r}; take another unit"
+        )
     return value
 
 

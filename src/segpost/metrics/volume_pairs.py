@@ -31,8 +31,8 @@ def as_volume_labels(preds: Any, target: InputArray, classes: int, reading: Read
     shape = target.array.shape
     if len(shape) not in (SPATIAL, SPATIAL + 1):
         raise ValueError(
-            f"target of volumes is (D, H, W) or (N, D, H, W), got {shape}: leave volume out for "
-            "images"
+            f"target of volumes is (D, H, W) or (N, D, H, W), got {shape}: for images leave "
+            "volume out, and pass spacing=(y, x) where a spacing is wanted"
         )
     if reading.convention is not None:
         raise ValueError("convention is for images, and preds are volumes: leave it out")
