@@ -40,7 +40,7 @@ class AssignedPixel {
     bool is_in_ = false;
 };
 
-template <class S> __global__ void __launch_bounds__(block_size)
+template <class S> __global__ void __launch_bounds__(block_size, 2)
     assign_pixels(const AssignQueriesJob job, int together) {
     __shared__ SharedCounts shared;
     __shared__ unsigned areas[most_together];

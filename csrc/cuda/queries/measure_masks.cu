@@ -21,7 +21,7 @@ __device__ void write_bits(const MeasureMasksJob &job, std::int64_t k, std::int6
         row[byte] = static_cast<std::uint8_t>(bits >> 8 * lane_index());
 }
 
-template <class S> __global__ void __launch_bounds__(block_size)
+template <class S> __global__ void __launch_bounds__(block_size, 2)
     measure_pixels(const MeasureMasksJob job, int together, std::int64_t tiles, TilePart *parts) {
     __shared__ TilePart of_warp[most_together][warps_of_block];
     double *points = dynamic_shared<double>();
