@@ -10,6 +10,7 @@ import numpy as np
 from segpost.metrics.ratios import Float64
 
 WORDS = 1 << 32  # values of the random numbers that thresholds are compared with
+HALF_BITS = 16  # of such a number
 MAX_CELLS = 1 << 23  # of a block of samples
 MAX_ROWS = 128
 DENSE_THRESHOLDS = 4  # beyond, so few images repeat that they are listed
@@ -40,15 +41,15 @@ def draw_repeats(images: int, samples: int, seed: int) -> Iterator[Float64]:
     random = np.random.default_rng(seed)
     thresholds = _poisson_thresholds(max(0.0, 1.0 - MARGIN / math.sqrt(images)))
     rows = _block_rows(images)
-    block, counts = np.empty((rows, images)), np.empty(images, np.uint8)
+    block, numbers = np.empty((rows, images)), _PoissonNumbers(images, thresholds)
     for start in range(0, samples, rows):
         used = min(rows, samples - start)
         for row in range(used):
             missing = -1
             while missing < 0:
-                _draw_poisson(random, thresholds, counts)
-                missing = images - int(counts.sum(dtype=np.int64))
-            block[row] = counts
+                numbers.draw(random)
+                missing = images - int(numbers.counts.sum(dtype=np.int64))
+            block[row] = numbers.counts
             np.add.at(block[row], random.integers(0, images, missing), 1.0)
         yield block[:used]
 
@@ -85,18 +86,31 @@ def _poisson_thresholds(rate: float) -> list[int]:
     return thresholds
 
 
-def _draw_poisson(
-    random: np.random.Generator,
-    thresholds: list[int],
-    counts: np.ndarray[tuple[int], np.dtype[np.uint8]],
-) -> None:
-    """Write a Poisson number for each image."""
-    images = len(counts)
-    words = random.integers(0, 1 << 64, (images + 1) // 2, np.uint64).view(np.uint32)[:images]
-    counts[:] = 0
-    for threshold in thresholds[:DENSE_THRESHOLDS]:
-        counts += (words >= np.uint32(threshold)).view(np.uint8)
-    if len(thresholds) > DENSE_THRESHOLDS:
-        many = np.flatnonzero(words >= np.uint32(thresholds[DENSE_THRESHOLDS]))
-        rest = thresholds[DENSE_THRESHOLDS:]
-        counts[many] += np.searchsorted(rest, words[many], side="right").astype(np.uint8)
+class _PoissonNumbers:
+    """A Poisson number for each image, in memory that is used again.
+
+    Half a word decides nearly all comparisons with a threshold; the other half is only drawn for
+    the images where it does not, and for those beyond the dense thresholds.
+    """
+
+    def __init__(self, images: int, thresholds: list[int]) -> None:
+        self.counts = np.empty(images, np.uint8)
+        self._thresholds = thresholds
+        self._is_open, self._compared = np.empty(images, bool), np.empty(images, bool)
+
+    def draw(self, random: np.random.Generator) -> None:
+        """Write the next numbers to `counts`."""
+        counts, is_open, compared = self.counts, self._is_open, self._compared
+        size = len(counts)
+        halves = random.integers(0, 1 << 64, (size + 3) // 4, np.uint64).view(np.uint16)[:size]
+        rare = self._thresholds[DENSE_THRESHOLDS:]
+        np.greater_equal(halves, np.uint16(min(rare, default=WORDS - 1) >> HALF_BITS), out=is_open)
+        counts[:] = 0
+        for threshold in self._thresholds[:DENSE_THRESHOLDS]:
+            half = np.uint16(threshold >> HALF_BITS)
+            counts += np.greater(halves, half, out=compared).view(np.uint8)
+            is_open |= np.equal(halves, half, out=compared)
+        few = is_open.nonzero()[0]
+        words = halves[few].astype(np.int64) << HALF_BITS
+        words |= random.integers(0, 1 << HALF_BITS, len(few))
+        counts[few] = np.searchsorted(self._thresholds, words, side="right")
