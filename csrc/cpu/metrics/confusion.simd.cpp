@@ -1,7 +1,7 @@
 // Counts of (target, prediction) pairs. Label maps are made of runs: the ends of runs of equal
 // pairs are found 64 pixels at a time and every run is one addition. Where the runs are short the
-// pixels are counted one by one, in several tables in turn: additions to one cell would wait for
-// each other.
+// pixels are counted one by one, in several counters of a cell in turn: additions to one cell would
+// wait for each other.
 #include "cpu/runtime/kernel_table.hpp"
 #include "cpu/simd/label_rows.hpp"
 #include "cpu/simd/narrow.hpp"
@@ -9,15 +9,15 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-constexpr std::int64_t most_classes = 255;  // whose labels are bytes here
-constexpr std::int64_t piece = 4096;        // pixels that are narrowed or widened at once
-constexpr std::int64_t most_ends = 4096;    // ends of runs that are kept before they are counted
-constexpr int many_ends = 16;               // of 64 pixels: counting them one by one is faster
-constexpr std::int64_t most_rest = 15;      // blocks that are counted so without another look
-constexpr std::int64_t table_bytes = 131072; // for which there are several tables
-constexpr int most_tables = 8;
-constexpr int most_voids = 4;                // void values outside the classes
-constexpr std::int64_t most_cells = 1 << 18; // of a table that bytes are counted in
+constexpr std::int64_t most_classes = 255;    // whose labels are bytes here
+constexpr std::int64_t piece = 4096;          // pixels that are narrowed or widened at once
+constexpr std::int64_t most_ends = 1024;      // ends of runs that are kept before they are counted
+constexpr int many_ends = 10;                 // of 64 pixels: counting them one by one is faster
+constexpr std::int64_t most_rest = 15;        // blocks that are counted so without another look
+constexpr std::int64_t table_bytes = 1 << 18; // up to which a cell has several counters
+constexpr int most_counters = 8;              // of a cell, side by side
+constexpr int most_voids = 4;                 // void values outside the classes
+constexpr std::int64_t most_cells = 1 << 18;  // of a table that bytes are counted in
 
 // Targets and predictions that are bytes.
 struct BytePairs {
@@ -70,9 +70,9 @@ class CountBuffer {
 struct Bytes {
     std::int64_t side, depth, size; // of one table: depth of side * side
     std::uint8_t cap, stratum_cap;  // = classes, strata
-    std::int64_t tables;
-    std::uint32_t *table;
-    std::uint32_t *ends; // [most_ends + 64]
+    std::int64_t counters;          // of a cell, taken in turn
+    std::uint32_t *table;           // [size, counters]
+    std::uint32_t *ends;            // [most_ends + 64]
     std::uint16_t *cells;
     std::uint8_t *targets, *preds, *strata; // [piece + 64]
     std::uint8_t voids[most_voids];         // bytes of cap or more that are void; others are odd
@@ -85,9 +85,8 @@ struct Bytes {
         size = round_up(depth * side * side, 16);
         cap = static_cast<std::uint8_t>(job.rule.classes);
         stratum_cap = static_cast<std::uint8_t>(job.stratum.count);
-        tables = 1;
-        while (tables < most_tables && 2 * tables * size * 4 <= table_bytes) tables *= 2;
-        table = scratch.take<std::uint32_t>(tables * size);
+        counters = most_counters * size * 4 <= table_bytes ? most_counters : 1;
+        table = scratch.take<std::uint32_t>(counters * size);
         ends = scratch.take<std::uint32_t>(most_ends + 64);
         cells = scratch.take<std::uint16_t>(64);
         targets = scratch.take<std::uint8_t>(piece + 64);
@@ -112,29 +111,25 @@ struct Bytes {
     template <class Maps> void count_pixels(const Maps &maps, std::int64_t count) const {
         if (size > 65536)
             for (std::int64_t i = 0; i < count; ++i) ++table[index(maps, i)];
-        else if (tables == 1)
+        else if (counters == 1)
             count_pixels_in<1>(maps, count);
         else
-            count_pixels_in<most_tables>(maps, count);
+            count_pixels_in<most_counters>(maps, count);
     }
 
     template <int Turns, class Maps>
     void count_pixels_in(const Maps &maps, std::int64_t count) const {
-        std::uint32_t *at[Turns];
-        for (std::int64_t k = 0; k < Turns; ++k) at[k] = table + (k & (tables - 1)) * size;
         std::int64_t i = 0;
         for (; i + 64 <= count; i += 64) {
             write_cells(maps + i);
             for (std::int64_t k = 0; k < 64; k += 8) {
                 std::uint64_t four[2];
                 __builtin_memcpy(four, cells + k, 16);
-                ++at[0][four[0] & 0xffff], ++at[1 % Turns][four[0] >> 16 & 0xffff];
-                ++at[2 % Turns][four[0] >> 32 & 0xffff], ++at[3 % Turns][four[0] >> 48];
-                ++at[4 % Turns][four[1] & 0xffff], ++at[5 % Turns][four[1] >> 16 & 0xffff];
-                ++at[6 % Turns][four[1] >> 32 & 0xffff], ++at[7 % Turns][four[1] >> 48];
+                for (int j = 0; j < 8; ++j)
+                    ++table[(four[j / 4] >> (16 * (j % 4)) & 0xffff) * Turns + j % Turns];
             }
         }
-        for (; i < count; ++i) ++at[i % Turns][index(maps, i)];
+        for (; i < count; ++i) ++table[index(maps, i) * Turns + i % Turns];
     }
 
     // The cells of 64 pixels, which fit 16 bits.
@@ -156,10 +151,9 @@ struct Bytes {
     // Runs that end at `ends`, the first of them from `start` on; returns where the next begins.
     template <class Maps>
     std::int64_t count_runs(const Maps &maps, std::int64_t start, std::int64_t count) const {
-        const std::int64_t turn = tables - 1;
         for (std::int64_t k = 0; k < count; ++k) {
             const std::int64_t end = ends[k];
-            table[(k & turn) * size + index(maps, end)] +=
+            table[index(maps, end) * counters + (k & (counters - 1))] +=
                 static_cast<std::uint32_t>(end + 1 - start);
             start = end + 1;
         }
@@ -236,15 +230,19 @@ struct Bytes {
             ends[0] = static_cast<std::uint32_t>(i - 1);
             start = count_runs(maps, start, 1);
         }
-        for (; i < pixels; ++i) ++table[index(maps, i)];
+        for (; i < pixels; ++i) ++table[index(maps, i) * counters];
     }
 
     void flush(const TargetRule &rule, const CountSink &sink) const {
         const std::int64_t classes = rule.classes;
         for (std::int64_t r = 0; r < depth * side; ++r) {
-            std::uint32_t *sum = table + r * side;
-            for (std::int64_t k = 1; k < tables; ++k)
-                for (std::int64_t c = 0; c < side; ++c) sum[c] += table[k * size + r * side + c];
+            std::uint32_t *sum = table + r * side; // of the counters of cells at and behind it
+            for (std::int64_t c = 0; c < side; ++c) {
+                std::uint32_t total = 0;
+                for (std::int64_t k = 0; k < counters; ++k)
+                    total += table[(r * side + c) * counters + k];
+                sum[c] = total;
+            }
             const std::int64_t stratum = r / side, target = r % side;
             const std::int64_t row = target < classes ? rule.row(target)
                                      : void_count     ? classes
@@ -297,7 +295,7 @@ bool count_bytes(const ConfusionJob &job, const Rect &rect, std::int64_t void_st
     std::int64_t wide = 0;
     bytes.void_count = 0, bytes.odd = false;
     if (!find_voids(job.rule, !plain_target, bytes, has_wide, wide)) return false;
-    for (std::int64_t i = 0; i < bytes.tables * bytes.size; ++i) bytes.table[i] = 0;
+    for (std::int64_t i = 0; i < bytes.counters * bytes.size; ++i) bytes.table[i] = 0;
     const std::int64_t width = rect.x1 - rect.x0;
     const bool whole = plain && job.target.stride_h == width && job.preds.stride_h == width &&
                        (!has_strata || job.strata.stride_h == width);

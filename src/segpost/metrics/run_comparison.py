@@ -196,12 +196,11 @@ def _deltas(columns: list[ImageColumns], samples: int, level: float, seed: int) 
     if len(changed):
         totals = ours.sum(axis=0), others.sum(axis=0)
         gain = (others - ours)[changed]
-        varies = gain.any(axis=0)  # the target's pixels do not
-        moved = np.zeros((1, gain.shape[1]))
+        varies = np.flatnonzero(gain.any(axis=0))  # the pixels of the target do not
+        moving = np.ascontiguousarray(gain[:, varies])
         for swaps in draw_swaps(len(changed), samples, seed):
-            if len(moved) != len(swaps):
-                moved = np.zeros((len(swaps), gain.shape[1]))
-            moved[:, varies] = swaps @ gain[:, varies]
+            moved = np.zeros((len(swaps), gain.shape[1]))
+            moved[:, varies] = swaps @ moving
             swapped = scorer.scores(totals[1] - moved) - scorer.scores(totals[0] + moved)
             larger += (np.abs(swapped) >= np.abs(delta) - ROUNDING).sum(axis=0)
     else:
