@@ -70,7 +70,7 @@ class PredictionPair(NamedTuple):
         return self.labels_and_errors()[0]
 
     def labels_and_errors(self) -> tuple[Array, LogitErrors]:
-        """Return the predicted labels, in the target's shape, and the logits that leave one open."""
+        """Return the predicted labels, in the target's shape, and the errors of logits."""
         if not isinstance(self.preds, Logits):
             return self.preds, LogitErrors()
         images, channels = self.preds.values.shape[:2]

@@ -113,8 +113,8 @@ class Strata(NamedTuple):
                 image.add_counts(ignored, counts[number])
         elif pair.target.size:
             backend = registry.backend(labels, pair.target, operation="confusion_strata")
-            for _, stacks in iter_stacks(labels, pair.target, self.values):
-                backend.confusion_strata(*stacks, ignored, counts)
+            for _, (preds, target, strata) in iter_stacks(labels, pair.target, self.values):
+                backend.confusion_strata(preds, target, strata, ignored, counts)
         return pair, errors
 
     def of_pixels(self, pair: PredictionPair) -> Array:
