@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from segpost.render.html import format_row
+from segpost.render.html.tables import format_row
 from segpost.render.tables import Table
 from segpost.render.text import escape_html
 
@@ -102,7 +102,7 @@ def format_colors(entries: Iterable[tuple[str, Color | None]]) -> str:
 
 
 def format_image(source: str, description: str) -> str:
-    """Return an image, given the URL of `render.html.embed_image` and what it shows."""
+    """Return an image, given the URL of `embed_image` and what it shows."""
     return f'<img src="{source}" alt="{escape_html(description)}">'
 
 
