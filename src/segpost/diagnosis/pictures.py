@@ -75,13 +75,15 @@ def _shrink(array: Array) -> Array:
 
 
 def _choose_palette(context: DiagnosticContext) -> Palette:
-    """Return the caller's palette, or one that shows every class of the maps."""
+    """Return the caller's palette, or one with a color for every class."""
     if context.inputs.palette is not None:
         return context.inputs.palette
-    maps = [labels for labels in _find_maps(context) if labels is not None]
-    largest = max((int(labels.clip(0, 255).max(initial=0)) for labels in maps), default=0)
-    classes = max(context.classes or 0, largest + 1, 2)
-    return Palette(repeated_colors(classes))
+    classes = context.classes or 0
+    if not classes:
+        maps = [labels for labels in _find_maps(context) if labels is not None]
+        shown = [labels[~np.isin(labels, context.inputs.ignored)] for labels in maps]
+        classes = 1 + max((int(labels.clip(0, 255).max(initial=0)) for labels in shown), default=0)
+    return Palette(repeated_colors(max(classes, 2)))
 
 
 def _colorize(labels: Array, palette: Palette, context: DiagnosticContext) -> Bytes:

@@ -77,7 +77,7 @@ def format_comparisons(
     ]
     sections.append(Section("How it was compared", format_facts(facts.items())))
     names = [name for comparison in comparisons for name in comparison.names[1:]]
-    lead = f"{', '.join(names)} against {comparisons[0].names[0]}."
+    lead = f"What {', '.join(names)} gained and lost against {comparisons[0].names[0]}."
     return format_page("segpost comparison", sections, lead=lead, origin=origin)
 
 
@@ -86,31 +86,34 @@ def _sections(
 ) -> Iterator[Section]:
     """Yield everything about one comparison."""
     colors = _class_colors(comparison, folders)
-    columns = _delta_columns(comparison)
 
-    def format_deltas(title: str, deltas: Sequence[ScoreDelta]) -> str:
+    def format_deltas(title: str, kind: str, deltas: Sequence[ScoreDelta]) -> str:
         bounds = [abs(x) for d in deltas for x in (d.low, d.high, d.delta) if not math.isnan(x)]
         scale = max(bounds, default=0.0) or 1.0
         rows = [_delta_row(delta, scale, percent, colors) for delta in deltas]
+        columns = _delta_columns(comparison, kind)
         return f"<h3>{title}</h3>{format_rows(title, columns, rows)}"
 
     yield Section(
         f"{comparison.names[1]} against {comparison.names[0]}",
         format_notes(runs.sentences(comparison))
-        + format_deltas("Scores", runs.named_means(comparison))
-        + format_deltas("IoU of classes", runs.sorted_classes(comparison)),
+        + format_deltas("Scores", "score", runs.named_means(comparison))
+        + format_deltas("IoU of classes", "class", runs.sorted_classes(comparison)),
     )
     images = [_format_tables(runs.image_tables(comparison), percent, {})]
     images.append(_pictures(comparison, folders, colors))
     yield Section("Images", "".join(images))
-    yield Section("Confusions", _format_tables(runs.confusion_tables(comparison), percent, colors))
+    confusions = _format_tables(runs.confusion_tables(comparison), percent, colors, "rows")
+    yield Section("Confusions", confusions)
 
 
-def _format_tables(tables: Sequence[Table], percent: bool, colors: Mapping[str, Color]) -> str:
-    """Return tables side by side, nothing where none has a row."""
+def _format_tables(
+    tables: Iterable[Table], percent: bool, colors: Mapping[str, Color], css_class: str = "side"
+) -> str:
+    """Return tables, by default side by side; nothing where none has a row."""
     shown = [in_percent(table) if percent else table for table in tables if table.rows]
     content = "".join(format_table(table, colors) for table in shown if isinstance(table, Table))
-    return f'<div class="side">{content}</div>' if content else ""
+    return f'<div class="{css_class}">{content}</div>' if content else ""
 
 
 def _class_colors(comparison: RunComparison, folders: PictureFolders) -> dict[str, Color]:
@@ -119,11 +122,11 @@ def _class_colors(comparison: RunComparison, folders: PictureFolders) -> dict[st
     return dict(zip(names, map(tuple, folders.colors.tolist()), strict=False))
 
 
-def _delta_columns(comparison: RunComparison) -> list[Column]:
+def _delta_columns(comparison: RunComparison, kind: str) -> list[Column]:
     a, b = comparison.names
     numbers = map(Column, (a, b, "delta"))
     interval = Column(f"{comparison.level:.0%} interval", is_sortable=False)
-    return [Column("score", is_number=False), *numbers, interval, Column("p")]
+    return [Column(kind, is_number=False), *numbers, interval, Column("p")]
 
 
 def _delta_row(delta: ScoreDelta, scale: float, percent: bool, colors: Mapping[str, Color]) -> Row:

@@ -39,7 +39,7 @@ def format_diagnosis(diagnosis: Diagnosis, files: Mapping[str, Path], origin: Or
     findings = "".join(map(format_html, diagnosis.findings))
     names = {name: display_path(Path(path.name)) for name, path in files.items()}
     sections = [
-        Section("Findings", f'<div class="card diagnosis">{findings}</div>' if findings else ""),
+        Section("Findings", f'<div class="diagnosis">{findings}</div>' if findings else ""),
         Section("What the files leave open", format_questions(diagnosis.cannot_tell)),
         Section("Pictures", "".join(_pictures(diagnosis))),
         Section("What was looked at", format_facts(_describe_inputs(diagnosis, names))),

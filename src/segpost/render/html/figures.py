@@ -146,7 +146,7 @@ def format_legend(entries: Iterable[Entry], name: str = "Classes and their color
     if not items:
         return ""
     return (
-        f'<div class="legend small" tabindex="0" role="region" aria-label="{escape_html(name)}">'
+        f'<div class="legend small" tabindex="0" role="group" aria-label="{escape_html(name)}">'
         f"<ul>{items}</ul></div>"
     )
 

@@ -19,6 +19,7 @@ body { margin: 0; background: var(--page); color: var(--ink); overflow-wrap: bre
 .head, main, body > footer { max-width: 1160px; margin: 0 auto; padding: 0 20px; }
 .head { padding-top: 36px; } body > footer { padding-top: 36px; padding-bottom: 44px; }
 h1 { margin: 0; font-size: 2.1rem; line-height: 1.2; letter-spacing: -.02em; }
+main > section:first-child { margin-top: 22px; }
 h2 { margin: 40px 0 14px; font-size: 1.3rem; line-height: 1.3; scroll-margin-top: 12px; }
 h3 { margin: 24px 0 10px; font-size: 1rem; }
 p { margin: 6px 0; } .soft { color: var(--soft); } .small { font-size: .88rem; }
@@ -36,6 +37,7 @@ body > footer code { overflow-wrap: anywhere; font-size: .95em; color: var(--ink
   font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .notes { margin: 18px 0 0; padding: 0; list-style: none; color: var(--soft); }
 .notes li { margin: 4px 0; }
+section > .diagnosis .finding { background: var(--card); border-radius: 8px; }
 .warn { margin-top: 20px; padding: 14px 18px; border-left: 4px solid var(--wrong); }
 button { font: inherit; color: inherit; }
 .compare, #viewer button { padding: 4px 12px; border: 1px solid var(--line); border-radius: 8px;
@@ -59,7 +61,7 @@ thead th { font-weight: 600; font-size: .85rem; color: var(--soft); white-space:
 .tall thead th { position: sticky; top: 0; z-index: 2; box-shadow: inset 0 -1px var(--line); }
 tbody:last-child tr:last-child > * { border-bottom: 0; }
 tfoot th, tfoot td { font-weight: 600; border-top: 2px solid var(--line); border-bottom: 0; }
-tbody th { background: var(--card); overflow-wrap: anywhere; min-width: 130px; }
+tbody th, tfoot th { background: var(--card); overflow-wrap: break-word; min-width: 130px; }
 thead button { all: unset; cursor: pointer; white-space: nowrap; }
 thead button:hover, thead button:focus-visible { color: var(--ink); }
 thead button:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
@@ -82,7 +84,7 @@ thead button span::before { content: "\\2195"; opacity: .45; }
 .interval circle { fill: var(--accent); } .interval .fall { fill: var(--wrong); }
 .side { display: grid; gap: 4px 20px; align-items: start; margin-top: 20px;
   grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); }
-.side > * { min-width: 0; } .side h3 { margin-top: 8px; }
+.side > * { min-width: 0; } .side h3 { margin-top: 8px; } .side + * { margin-top: 20px; }
 """
 
 FIGURES = """
@@ -165,13 +167,15 @@ NARROW = """
 """
 
 PRINT = """
+@page { margin: 14mm; }
 @media print {
   :root { color-scheme: light; --page: #fff; --card: #fff; --ink: #000; --soft: #3a4350;
     --line: #c9ced6; --accent: #1d4fa3; --code: #fff; --wrong: #a11420; --hint: #3a4350;
     --likely: #7a4500; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { font-size: 10pt; } .head, main, body > footer { max-width: none; padding: 0; }
-  nav, #viewer, .compare, .pair input, .pair::before, thead button span {
+  body > footer { margin-top: 20px; }
+  nav, #viewer, .compare, .set > p, .pair input, .pair::before, thead button span {
     display: none !important; }
   a { color: inherit; }
   h2, h3, .shot > header { break-after: avoid; } h2 { margin-top: 20px; }

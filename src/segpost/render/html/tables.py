@@ -60,7 +60,7 @@ def format_rows(
     total = "" if foot is None else f"<tfoot>{_format_row(columns, foot)}</tfoot>"
     extent = " tall" if len(rows) > MAX_SHORT else ""
     return (
-        f'<div class="card scroll{extent}" tabindex="0" role="region" '
+        f'<div class="card scroll{extent}" tabindex="0" role="group" '
         f'aria-label="{escape_html(title)}"><table>{head}<tbody>{body}</tbody>{total}'
         "</table></div>"
     )
