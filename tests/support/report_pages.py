@@ -74,6 +74,8 @@ def make_pages(folder: Path, scene: Any) -> dict[str, Path]:
         patch.chdir(folder)
         patch.setenv("SOURCE_DATE_EPOCH", str(EPOCH))
         patch.setattr("segpost.cli.demo.scene.load", lambda: scene)
+        for rounds in ("ROUNDS", "SLOW_ROUNDS"):
+            patch.setattr(f"segpost.cli.demo.timing.{rounds}", 1)
         for command in commands:
             assert main(command) in (0, 1), json.dumps(command)
     pages = {name: folder / f"{name}.html" for name in ("evaluate", "diagnose", "compare")}

@@ -131,7 +131,7 @@ def _format_head(column: Column, is_sorted: bool) -> str:
         return f'<th scope="col"{kind}>{name}</th>'
     return (
         f'<th scope="col"{kind} aria-sort="none"><button type="button">{name}'
-        "<span></span></button></th>"
+        '<span aria-hidden="true"></span></button></th>'
     )
 
 
