@@ -6,6 +6,7 @@ are skipped, unless SEGPOST_REQUIRE_BROWSER is set.
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from report_pages import ABSENT, make_pages
 
 pytestmark = pytest.mark.browser
 
+IS_REQUIRED = bool(os.environ.get("SEGPOST_REQUIRE_BROWSER"))
 REPORTS = ("demo", "evaluate", "diagnose", "compare")
 WIDE, NARROW = (1280, 900), (390, 844)
 POINTS_OF_A4 = (595, 842)
@@ -28,6 +30,11 @@ class Opened(NamedTuple):
 
     tab: Any
     said: list[str]
+
+
+def import_package(name: str) -> Any:
+    """A package of the extra `browser`; where it is missing, the test is skipped or fails."""
+    return importlib.import_module(name) if IS_REQUIRED else pytest.importorskip(name)
 
 
 @pytest.fixture(scope="session")
@@ -41,14 +48,10 @@ def reports(tmp_path_factory: pytest.TempPathFactory, demo_scene: Any) -> dict[s
 def browser() -> Iterator[Any]:
     """Chromium, without a network."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if os.environ.get("SEGPOST_REQUIRE_BROWSER"):
-        assert program, "SEGPOST_REQUIRE_BROWSER is set, and there is no chromium"
-        from playwright import sync_api
-    elif program is None:
+    if program is None:
+        assert not IS_REQUIRED, "SEGPOST_REQUIRE_BROWSER is set, and there is no chromium"
         pytest.skip("there is no chromium")
-    else:
-        sync_api = pytest.importorskip("playwright.sync_api")
-        pytest.importorskip("axe_playwright_python")
+    sync_api = import_package("playwright.sync_api")
     with sync_api.sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield started
@@ -102,9 +105,8 @@ def test_a_report_is_whole(name: str, size: tuple[int, int], colors: str, load: 
     )
     brightness = [sum(map(int, re.findall(r"\d+", color)[:3])) for color in (page, ink)]
     assert (brightness[0] > brightness[1]) == (colors == "light")
-    from axe_playwright_python import sync_playwright  # after the browser, which may be missing
-
-    found = sync_playwright.Axe().run(tab).response["violations"]
+    axe = import_package("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(tab).response["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
     assert said == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 from evaluation_files import write_labels
 from html_elements import Elements
 
-from segpost import Palette
+from segpost import Calibration, ConfusionMatrix, Palette, SurfaceDistance
 from segpost.cli import main
+from segpost.cli.evaluation.measure_sections import measure_sections
+from segpost.evaluation.outcome import Outcome
+from segpost.evaluation.pairing import Pair, Pairing
 
 pytest.importorskip("PIL.Image")
 pytest.importorskip("matplotlib.figure")
@@ -51,14 +55,14 @@ def test_columns_are_sorted_by_buttons(page: str) -> None:
 
 
 def test_the_legend_has_every_class(page: str) -> None:
-    """Also those of which no picture has a pixel; then what is wrong, and void."""
+    """What is wrong, and void; then also those of which no picture has a pixel."""
     start = page.index('<div class="legend small"')
     legend = page[start : page.index("</ul>", start)]
     palette = Palette.named("cityscapes")
     names = re.findall(r"</svg>([^<]+)</li>", legend)
-    assert names == [*(palette.names or ()), "wrong", "void"]
+    assert names == ["wrong", "void", *(palette.names or ())]
     colors = re.findall(r'fill="#(\w+)"', legend)
-    assert colors[:CLASSES] == [bytes(color).hex() for color in palette.colors]
+    assert colors[2:] == [bytes(color).hex() for color in palette.colors]
 
 
 def test_images_are_described(page: str) -> None:
@@ -79,3 +83,47 @@ def test_the_page_can_be_printed(page: str) -> None:
     rules = page[page.index("@media print") :]
     assert "white-space: pre-wrap" in rules
     assert "break-inside: avoid" in rules
+
+
+def test_measures_have_sections_of_their_own(tmp_path: Path) -> None:
+    """Distances with their unit and images; calibration with its diagram, scores and bins."""
+    names = ("sky", "sea")
+    distance, calibration = SurfaceDistance(2, tolerance=1.0), Calibration(2, bins=4)
+    target = np.array([[0, 0, 1, 1]] * 4, np.uint8)
+    distance.update(np.roll(target, 1, axis=1), target)
+    calibration.update(np.stack([1.0 - target, 2.0 * target]).astype(np.float32), target)
+    pair = Pair("a", tmp_path / "a.png", tmp_path / "b.png")
+    cm = ConfusionMatrix(2)
+    outcome = Outcome(cm, [], Pairing([pair], [], []), (distance, calibration))
+    colors = {"sky": (1, 2, 3), "sea": (4, 5, 6)}
+    bodies = {one.title: one.body for one in measure_sections(outcome, names, colors) if one.body}
+    assert list(bodies) == ["Distances of surfaces", "Calibration"]
+    distances, reliability = bodies.values()
+    assert "Distances are in pixels" in distances
+    assert "at a tolerance of 1;" in distances
+    assert ">NSD<" in distances
+    assert distances.count('fill="#010203"') == 1
+    assert reliability.count("<img ") == 2  # for light and for dark pages
+    assert f"ECE {calibration.compute().ece:.4f}" in reliability
+    for words in ("expected calibration error (ECE)", "0.750 to 1.000", "Class-wise ECE"):
+        assert words in reliability
+    Elements(distances + reliability)
+
+
+@pytest.mark.parametrize("epoch", ["soon", "9" * 30])
+def test_the_time_of_a_page_is_a_number(
+    epoch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another value of SOURCE_DATE_EPOCH is an error, which says what to do."""
+    for folder in ("preds", "gt"):
+        write_labels(tmp_path / folder / "a.png", np.zeros((4, 4), np.uint8))
+    command = ["evaluate", str(tmp_path / "preds"), str(tmp_path / "gt"), "--num-classes", "2"]
+    command += ["--html", str(tmp_path / "x.html"), "--quiet"]
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert f"SOURCE_DATE_EPOCH must be a time in seconds since 1970, got '{epoch}'" in said
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")  # as the message says
+    assert main(command) == 0
+    page = (tmp_path / "x.html").read_text()
+    assert "segpost evaluate preds gt --num-classes 2 --html x.html --quiet" in page

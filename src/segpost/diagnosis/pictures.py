@@ -41,15 +41,11 @@ def iter_pictures(context: DiagnosticContext) -> Iterator[tuple[str, Bytes]]:
 
 
 def iter_legend(context: DiagnosticContext) -> Iterator[tuple[str, Color]]:
-    """Yield name and color of every class, of values that are none, and of wrong pixels."""
+    """Yield name and color of values that are no class, of wrong pixels, and of every class."""
     maps = [labels for labels in _find_maps(context) if labels is not None]
     if not maps:
         return
     inputs, palette = context.inputs, _choose_palette(context)
-    names = inputs.class_names or ()
-    for label in range(len(palette)):
-        name = names[label] if label < len(names) else palette.name(label)
-        yield name, palette.color(label)
     is_ignored = [np.isin(labels, inputs.ignored) for labels in maps]
     if any(mask.any() for mask in is_ignored):
         yield "ignored", palette.void or VOID_COLOR
@@ -58,6 +54,9 @@ def iter_legend(context: DiagnosticContext) -> Iterator[tuple[str, Color]]:
         yield "no class", NO_CLASS_COLOR
     if len(maps) == 2 and maps[0].shape == maps[1].shape:
         yield "where they differ", WRONG_COLOR
+    names = inputs.class_names or ()
+    for label in range(len(palette)):
+        yield names[label] if label < len(names) else palette.name(label), palette.color(label)
 
 
 def _find_maps(context: DiagnosticContext) -> tuple[Array | None, Array | None]:

@@ -190,7 +190,7 @@ def _pictures(
         for title, images in groups
         if images
     )
-    entries = [*(Entry(*item) for item in colors.items()), Entry("no class", VOID_COLOR)]
+    entries = [Entry("no class", VOID_COLOR), *(Entry(*item) for item in colors.items())]
     return format_legend(entries) + cards if cards else ""
 
 

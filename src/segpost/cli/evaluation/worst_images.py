@@ -74,14 +74,14 @@ def format_worst_images(
 
 
 def _legend(scores: Scores, cm: ConfusionMatrix, colors: npt.NDArray[np.uint8]) -> Iterator[Entry]:
-    """Yield what the colors mean: all classes, and what is none."""
-    for name, (red, green, blue) in zip(scores.class_names, colors.tolist(), strict=True):
-        yield Entry(name, (red, green, blue))
+    """Yield what the colors mean: what is no class, and all classes."""
     yield Entry("wrong", WRONG_COLOR)
     if has_ignored_pixels(cm):
         yield Entry("void", IGNORED_COLOR)
     if scores.invalid_preds:
         yield Entry("predicted, but no class", invalid_color(colors))
+    for name, (red, green, blue) in zip(scores.class_names, colors.tolist(), strict=True):
+        yield Entry(name, (red, green, blue))
 
 
 def _card(image: WorstImage, scores: Scores, reader: PairReader, image_path: Path | None) -> str:

@@ -162,7 +162,7 @@ NARROW = """
   .tile b { font-size: 1.3rem; } .tiles > .tile b { font-size: 2.6rem; }
   tbody th, tfoot th { position: sticky; left: 0; z-index: 1; max-width: 42vw; min-width: 92px; }
   .bar { width: 56px; margin-right: 8px; }
-  .facts div { grid-template-columns: 1fr; } }
+  .facts div { grid-template-columns: 1fr; } #viewer-title { flex-basis: 100%; } }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 """
 
@@ -180,7 +180,8 @@ PRINT = """
   a { color: inherit; }
   h2, h3, .shot > header { break-after: avoid; } h2 { margin-top: 20px; }
   h1 { font-size: 20pt; }
-  figure, tr, .tile, .tiles, .warn, .finding, .facts div, .side > div { break-inside: avoid; }
+  figure, thead, tr, .tile, .tiles, .warn, .finding, .facts div, .side > div {
+    break-inside: avoid; }
   .side > div:has(tr:nth-child(25)) { break-inside: auto; }
   thead { display: table-header-group; } tfoot { display: table-row-group; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8pt; padding: 10px 12px; }
