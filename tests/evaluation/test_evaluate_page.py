@@ -15,7 +15,7 @@ from segpost import Calibration, ConfusionMatrix, Palette, SurfaceDistance
 from segpost.cli import main
 from segpost.cli.evaluation.measure_sections import measure_sections
 from segpost.evaluation.outcome import Outcome
-from segpost.evaluation.pairing import Pair, Pairing
+from segpost.evaluation.pairing import ListedPairs, PairFiles, Pairing
 
 pytest.importorskip("PIL.Image")
 pytest.importorskip("matplotlib.figure")
@@ -92,9 +92,9 @@ def test_measures_have_sections_of_their_own(tmp_path: Path) -> None:
     target = np.array([[0, 0, 1, 1]] * 4, np.uint8)
     distance.update(np.roll(target, 1, axis=1), target)
     calibration.update(np.stack([1.0 - target, 2.0 * target]).astype(np.float32), target)
-    pair = Pair("a", tmp_path / "a.png", tmp_path / "b.png")
+    pairs = ListedPairs((tmp_path, tmp_path), [PairFiles("a", ("a.png", "b.png"))])
     cm = ConfusionMatrix(2)
-    outcome = Outcome(cm, [], Pairing([pair], [], []), (distance, calibration))
+    outcome = Outcome(cm, [], Pairing(pairs, [], []), (distance, calibration))
     colors = {"sky": (1, 2, 3), "sea": (4, 5, 6)}
     bodies = {one.title: one.body for one in measure_sections(outcome, names, colors) if one.body}
     assert list(bodies) == ["Distances of surfaces", "Calibration"]

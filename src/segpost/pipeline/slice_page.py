@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from segpost.pipeline.volume_slices import (
     scaled_size,
     spread_slices,
 )
-
-if TYPE_CHECKING:
-    from segpost.render.html.figures import Entry
 
 MAX_SLICES = 256  # of a page
 MAX_SIDE = 768  # pixels of a slice in a page
@@ -81,7 +78,6 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
     alpha : float
         The opacity of the labels at first.
     """
-    from segpost.render.html.figures import format_legend
     from segpost.render.html.frame import Section, format_page
     from segpost.render.text import escape_html
 
@@ -101,7 +97,6 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
     if ends is not None:
         places = zip(("top", "bottom", "left", "right"), ends, strict=True)
         letters = "".join(f'<span class="{place}">{letter}</span>' for place, letter in places)
-    legend = format_legend(_legend(slices), "Classes and their shares of the voxels")
     note = "" if len(shown) == depth else f"{len(shown)} of {depth} slices are shown. "
     body = f"""
 <p class="soft">{note}Arrow keys move from slice to slice.</p>
@@ -118,7 +113,7 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
  autocomplete="off">
 <output id="weight" for="opacity">{round(100 * alpha)} %</output>
 </div>
-{legend}
+{_format_legend(slices)}
 </div>
 <script type="application/json" id="slices">{data}</script>
 """
@@ -185,13 +180,14 @@ def _describe_slice(slices: VolumeSlices, labels: Array, z: int) -> str:
     return f"Slice {z} of {len(slices.labels)}: {', '.join(names) or 'background'}"
 
 
-def _legend(slices: VolumeSlices) -> list[Entry]:
+def _format_legend(slices: VolumeSlices) -> str:
     """Return the classes with their colors and shares."""
-    from segpost.render.html.figures import Entry
+    from segpost.render.html.figures import Entry, format_legend
     from segpost.render.tables import format_share
 
     palette = slices.palette
-    return [
+    entries = [
         Entry(palette.name(label), palette.color(label), format_share(share))
         for label, share in slices.shares().items()
     ]
+    return format_legend(entries, "Classes and their shares of the voxels")

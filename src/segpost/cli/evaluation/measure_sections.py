@@ -90,9 +90,5 @@ def _calibration(measure: Calibration, names: Sequence[str], colors: Mapping[str
         f"ECE {format_score(scores.ece)}, MCE {format_score(scores.mce)}"
     )
     figure = draw_for_page(lambda dark: scores.plot(dark=dark), description, "narrow")
-    return f'<div class="side">{figure}{_stack(measure, names, colors)}</div>'
-
-
-def _stack(measure: Calibration, names: Sequence[str], colors: Mapping[str, Color]) -> str:
-    tables = "".join(format_table(table, colors) for table in measure.tables(names))
-    return f"<div>{tables}</div>"
+    summary, *rest = (format_table(table, colors) for table in measure.tables(names))
+    return f'<div class="side">{figure}{summary}</div><div class="rows">{"".join(rest)}</div>'

@@ -96,16 +96,6 @@ def format_facts(facts: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="card facts">{rows}</dl>'
 
 
-def format_row(table: Table, tag: str, cells: Sequence[str]) -> str:
-    """Return a row of a table without buttons, for a notebook; `tag` is "th" or "td"."""
-    content = "".join(
-        f"<{tag}{' class=words' if is_text_column(table, column) else ''}>"
-        f"{escape_html(cell)}</{tag}>"
-        for column, cell in enumerate(cells)
-    )
-    return f"<tr>{content}</tr>"
-
-
 def _format_cells(
     columns: Sequence[Column], texts: Sequence[str], colors: Mapping[str, Color]
 ) -> list[Cell]:
