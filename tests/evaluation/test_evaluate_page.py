@@ -92,7 +92,7 @@ def test_measures_have_sections_of_their_own(tmp_path: Path) -> None:
     target = np.array([[0, 0, 1, 1]] * 4, np.uint8)
     distance.update(np.roll(target, 1, axis=1), target)
     calibration.update(np.stack([1.0 - target, 2.0 * target]).astype(np.float32), target)
-    pairs = ListedPairs((tmp_path, tmp_path), [PairFiles("a", ("a.png", "b.png"))])
+    pairs = ListedPairs((tmp_path, tmp_path), [PairFiles("a", ("a.png", "b.png"), (0, 0))])
     cm = ConfusionMatrix(2)
     outcome = Outcome(cm, [], Pairing(pairs, [], []), (distance, calibration))
     colors = {"sky": (1, 2, 3), "sea": (4, 5, 6)}

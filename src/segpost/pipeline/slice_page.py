@@ -117,8 +117,9 @@ def format_slice_page(slices: VolumeSlices, title: str, alpha: float) -> str:
 </div>
 <script type="application/json" id="slices">{data}</script>
 """
-    ratio = f".stack {{ aspect-ratio: {width} / {height * slices.aspect(0):.6g}; }}\n"
-    return format_page(title, [Section("", body)], style=STYLE + ratio, script=SCRIPT)
+    sides = f"{width} / {height * slices.aspect(0):.6g}"
+    size = f".stack {{ aspect-ratio: {sides}; width: min(100%, 72vh * {sides}); }}\n"
+    return format_page(title, [Section("", body)], style=STYLE + size, script=SCRIPT)
 
 
 def write_slice_page(

@@ -143,5 +143,5 @@ def _subject(
         arguments.worst,
         arguments.images,
         arguments.compare,
-        describe_origin(arguments),
+        None if arguments.html is None else describe_origin(arguments),
     )

@@ -19,4 +19,4 @@ class Subject(NamedTuple):
     worst: int  # images to show
     images: Path | None
     compare: bool
-    origin: Origin  # of the report
+    origin: Origin | None  # of the HTML report, where one is written

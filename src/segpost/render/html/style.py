@@ -84,7 +84,8 @@ thead button span::before { content: "\\2195"; opacity: .45; }
 .interval circle { fill: var(--accent); } .interval .fall { fill: var(--wrong); }
 .side { display: grid; gap: 4px 20px; align-items: start; margin-top: 20px;
   grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); }
-.side > * { min-width: 0; } .side h3 { margin-top: 8px; } .side + * { margin-top: 20px; }
+.side > * { min-width: 0; } .side h3 { margin-top: 8px; }
+.side + .legend, .side + .rows { margin-top: 20px; }
 """
 
 FIGURES = """
