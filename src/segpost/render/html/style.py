@@ -185,6 +185,7 @@ PRINT = """
     break-inside: avoid; }
   .side > div:has(tr:nth-child(25)) { break-inside: auto; }
   thead { display: table-header-group; } tfoot { display: table-row-group; }
+  thead button { display: contents; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 8pt; padding: 10px 12px; }
   .card, .scroll, .tall, .legend { overflow: visible; max-height: none; }
   .tall thead th, tbody th { position: static; } .bar { width: 60px; }
