@@ -30,7 +30,7 @@ from segpost.metrics.dialects import DIALECTS
 from segpost.metrics.distance_dialects import DISTANCE_DIALECTS
 from segpost.pipeline.options import PostprocessSettings
 from segpost.pipeline.saving import FORMATS
-from segpost.render.findings import RANK_COLORS
+from segpost.render.findings import RANKS
 from segpost.runtimes.table import ALIASES, TABLE
 from segpost.spatial.merger import FLIPPED_AXES
 from segpost.spatial.network_input import InputSettings
@@ -148,7 +148,7 @@ def test_members_are_the_keys_of_tables() -> None:
         "Flip": FLIPPED_AXES,
         "PaletteName": {*list_palettes(), *aliases},
         "PresetName": PRESETS,
-        "Rank": RANK_COLORS,
+        "Rank": RANKS,
         "Verdict": VERDICTS,
         "Want": FORMATS,
     }

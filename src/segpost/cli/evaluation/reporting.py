@@ -11,6 +11,7 @@ from segpost._core.text import MAX_NAMES, display_path
 from segpost.cli.evaluation.outputs import WITHOUT_SCORES, file_content, write_or_describe
 from segpost.cli.evaluation.subject import Subject
 from segpost.cli.gates import MISSED, Gates, describe_other_images, print_missed
+from segpost.cli.origin import describe_origin
 from segpost.cli.output import is_stdout, print_text
 from segpost.cli.progress import print_error
 from segpost.evaluation.outcome import Outcome
@@ -142,4 +143,5 @@ def _subject(
         arguments.worst,
         arguments.images,
         arguments.compare,
+        None if arguments.html is None else describe_origin(arguments),
     )
