@@ -74,9 +74,9 @@ def as_panoptic_maps(value: Any, name: str, label_divisor: int | None) -> list[P
     TypeError, ValueError
         If it has none of the forms.
     """
-    if isinstance(value, list) or (isinstance(value, tuple) and not _is_pair(value)):
+    if isinstance(value, list) or (isinstance(value, tuple) and not is_map_pair(value)):
         return [m for element in value for m in as_panoptic_maps(element, name, label_divisor)]
-    value, segments = _with_segments(value, name)
+    value, segments = split_segments(value, name)
     array = as_integers(value, name)
     if segments is None:
         if array.ndim in (3, 4) and array.shape[-1] == 2:
@@ -202,12 +202,19 @@ def _read_segments(
     for key in CATEGORY_KEYS:
         try:
             ids, categories = [*map(itemgetter("id"), segments)], [*map(itemgetter(key), segments)]
-            crowds = [segment.get("iscrowd", False) for segment in segments]
+            return ids, categories, _read_crowds(segments)
         except (KeyError, TypeError):
             continue
-        return ids, categories, crowds
     rows = [row for row in (_read_segment(one, name) for one in segments) if row is not None]
     return [row[0] for row in rows], [row[1] for row in rows], [False] * len(rows)
+
+
+def _read_crowds(segments: Sequence[Any]) -> Sequence[Any]:
+    """Return whether each of the dicts is a crowd."""
+    try:
+        return [*map(itemgetter("iscrowd"), segments)]
+    except KeyError:
+        return [segment.get("iscrowd", False) for segment in segments]
 
 
 def _read_segment(segment: Any, name: str) -> tuple[Any, Any] | None:
@@ -250,7 +257,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and not hasattr(value, "label")
 
 
-def _is_pair(value: tuple[Any, ...]) -> bool:
+def is_map_pair(value: tuple[Any, ...]) -> bool:
     """Whether a tuple is a map and its list of segments, which detectron2 may leave out."""
     return len(value) == 2 and (value[1] is None or _is_segments(value[1]))
 
@@ -263,13 +270,13 @@ def _is_segments(value: Any) -> bool:
     return isinstance(first, Mapping) or hasattr(first, "label") or _is_list(first)
 
 
-def _with_segments(value: Any, name: str) -> tuple[Any, Any]:
+def split_segments(value: Any, name: str) -> tuple[Any, Any]:
     """Return the map and the list of segments of a value, None where it has none."""
     if isinstance(value, tuple):
         return value[0], value[1]
     if isinstance(value, Mapping):
         if "panoptic_seg" in value:  # of detectron2
-            return _with_segments(tuple(value["panoptic_seg"]), name)
+            return split_segments(tuple(value["panoptic_seg"]), name)
         if "segmentation" in value and "segments_info" in value:  # of transformers
             return value["segmentation"], value["segments_info"]
         raise TypeError(
