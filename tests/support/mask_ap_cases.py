@@ -1,4 +1,4 @@
-"""Random data sets of masks with classes and scores, as annotations of COCO, and pycocotools' scores."""
+"""Random data sets of masks as annotations of COCO, and what pycocotools says of them."""
 
 from __future__ import annotations
 

@@ -88,6 +88,16 @@ class Measure(Accumulator):
         """Return scores of instances, where the measure has them."""
         return None
 
+    def named_scores(self, names: Sequence[str]) -> dict[str, float]:
+        """Return the scores that a gate may name, such as "pq" and "pq.road".
+
+        Parameters
+        ----------
+        names : sequence of str
+            Class names.
+        """
+        return {}
+
     def name_images(self, names: ImageTable) -> None:
         """Give the images that were counted their ids, where `duplicates` is "raise".
 

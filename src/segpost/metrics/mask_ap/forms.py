@@ -55,7 +55,10 @@ def as_image_masks(value: Any, name: str, *, has_scores: bool) -> list[ImageMask
             return [_checked(None, [], None, None, None, name, has_scores)]
         if isinstance(value[0], Mapping) and "segmentation" in value[0] and not _is_map(value[0]):
             return [_read_annotations(value, name, has_scores)]
-        parts = (as_image_masks(one, f"{name}[{k}]", has_scores=has_scores) for k, one in enumerate(value))
+        parts = (
+            as_image_masks(one, f"{name}[{k}]", has_scores=has_scores)
+            for k, one in enumerate(value)
+        )
         return [image for part in parts for image in part]
     if isinstance(value, Mapping) and "masks" in value:
         return [_read_arrays(value, name, has_scores)]
@@ -88,7 +91,9 @@ def _read_arrays(value: Mapping[str, Any], name: str, has_scores: bool) -> Image
         masks = read_mask_runs(value["masks"])
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}: {error}") from error
-    columns = (_as_list(value.get(key), f"{name}[{key!r}]") for key in ("scores", "area", "iscrowd"))
+    columns = (
+        _as_list(value.get(key), f"{name}[{key!r}]") for key in ("scores", "area", "iscrowd")
+    )
     return _checked(masks, _as_list(labels, f"{name}['labels']"), *columns, name, has_scores)
 
 
@@ -193,7 +198,9 @@ def _as_finite(values: Sequence[Any], name: str) -> Array:
     """Return finite numbers as float64."""
     if not {*map(type, values)} <= {float, int}:
         values = [value.item() if hasattr(value, "item") else value for value in values]
-    wrong = [value for value in values if isinstance(value, bool) or not isinstance(value, (int, float))]
+    wrong = [
+        value for value in values if isinstance(value, bool) or not isinstance(value, (int, float))
+    ]
     if wrong:
         raise TypeError(f"{name} must be numbers, got {wrong[0]!r}")
     array = np.array(values, np.float64)

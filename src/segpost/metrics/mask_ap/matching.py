@@ -51,12 +51,9 @@ def match_image(preds: ImageMasks, target: ImageMasks, rules: APRules) -> ImageM
     ValueError
         For masks of two sizes, and categories that are not known.
     """
-    if preds.masks is not None and target.masks is not None:
-        if preds.masks.size != target.masks.size:
-            raise ValueError(
-                f"preds and target must have one size, got {preds.masks.size} and "
-                f"{target.masks.size}"
-            )
+    sizes = [side.masks.size for side in (preds, target) if side.masks is not None]
+    if len({*sizes}) > 1:
+        raise ValueError(f"preds and target must have one size, got {sizes[0]} and {sizes[1]}")
     detections = _rank(preds, rules)
     truth = _Side(np.arange(len(target.areas)), _classes_of(target, rules, "target"))
     full = (1 << len(rules.iou_thresholds)) - 1

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from segpost._core.arguments import ClassNames
 from segpost._core.public import public
 from segpost._core.unknown_names import explain_arguments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -119,5 +120,5 @@ def _check_ascending(values: Sequence[float], name: str) -> None:
     """Raise an error for no values, and for values that do not ascend."""
     if not values:
         raise ValueError(f"{name} must have one value at least")
-    if any(a >= b for a, b in zip(values, values[1:], strict=False)):
+    if any(a >= b for a, b in itertools.pairwise(values)):
         raise ValueError(f"{name} must ascend, got {[*values]}")

@@ -126,7 +126,11 @@ class MaskAPScores(NamedTuple):
         )
 
     def mean_ap(
-        self, *, iou: float | None = None, area: str | None = None, max_detections: int | None = None
+        self,
+        *,
+        iou: float | None = None,
+        area: str | None = None,
+        max_detections: int | None = None,
     ) -> float:
         """Return the mean AP over classes.
 

@@ -299,6 +299,19 @@ class PanopticQuality(Measure):
             "classes": [{**row, "category": c, "is_thing": thing} for row, c, thing in about],
         }
 
+    def named_scores(self, names: Sequence[str]) -> dict[str, float]:
+        """Return PQ, SQ and RQ: their means, those of things and of stuff, and of each class."""
+        scores = self.compute()
+        values: dict[str, float] = {}
+        for title, part in _parts(scores).items():
+            end = "" if title == "all" else f".{title}"
+            means = {"pq": part.mean_pq, "sq": part.mean_sq, "rq": part.mean_rq}
+            values |= {f"{key}{end}": value for key, value in means.items()}
+        for key, column in {"pq": scores.pq, "sq": scores.sq, "rq": scores.rq}.items():
+            of_classes = zip(self._names_or(names), column.tolist(), strict=True)
+            values = {**{f"{key}.{name}": value for name, value in of_classes}, **values}
+        return values
+
     def _names_or(self, names: Sequence[str] | None) -> Sequence[str]:
         """Return the names of a report, or those of the measure."""
         if names is not None:
