@@ -26,8 +26,11 @@ def cases() -> list[Case]:
     random = np.random.default_rng(5)
     found = (random_case(random) for _ in range(200))
     known = {*THINGS, *STUFF}
-    infos = lambda case: [*case.pred_infos, *case.target_infos]
-    right = (case for case in found if all(i["category_id"] in known for i in infos(case)))
+    right = (
+        case
+        for case in found
+        if all(i["category_id"] in known for i in (*case.pred_infos, *case.target_infos))
+    )
     return [case for case in right if case.target.size > 20 and len(case.pred_infos) > 1][:4]
 
 
@@ -170,9 +173,9 @@ def test_wrong_files(coco: list[Path], tmp_path: Path) -> None:
         evaluate(twice).pairing()
     with pytest.raises(ValueError, match=r"annotation 0 needs 'image_id', 'file_name'"):
         evaluate({"annotations": [{"image_id": 1, "bbox": [0, 0, 1, 1]}]}).pairing()
+    outside = [{**content["annotations"][0], "file_name": "../0.png"}]
     with pytest.raises(ValueError, match=r"leaves the folder"):
-        rows = [{**content["annotations"][0], "file_name": "../0.png"}]
-        evaluate({"annotations": rows}).pairing()
+        evaluate({"annotations": outside}).pairing()
     with pytest.raises(ValueError, match=r"missing\.json is missing: panoptic=coco takes"):
         segpost.Evaluation(tmp_path / "missing", targets, panoptic="coco")
     with pytest.raises(ValueError, match=r"palette= is not of panoptic=coco"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib
 import io
 from typing import Any, NamedTuple
 
@@ -21,8 +22,7 @@ class Case(NamedTuple):
 
 def encode(mask: np.ndarray) -> dict[str, Any]:
     """The compressed code of a mask, by pycocotools."""
-    from pycocotools import mask as codes
-
+    codes: Any = importlib.import_module("pycocotools.mask")
     code: dict[str, Any] = codes.encode(np.asfortranarray(mask.astype(np.uint8)))
     return code
 
@@ -106,9 +106,8 @@ def awkward_cases() -> dict[str, Case]:
 
 def evaluate(case: Case) -> Any:
     """COCOeval, after evaluate, accumulate and summarize."""
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
+    coco: Any = importlib.import_module("pycocotools.coco")
+    cocoeval: Any = importlib.import_module("pycocotools.cocoeval")
     rows = [{**row, "image_id": k} for k, rows in case.target.items() for row in rows]
     found = [{**row, "image_id": k} for k, rows in case.preds.items() for row in rows]
     content = {
@@ -120,7 +119,7 @@ def evaluate(case: Case) -> Any:
         "annotations": [{**row, "id": 1 + k} for k, row in enumerate(rows)],
     }
     with contextlib.redirect_stdout(io.StringIO()):
-        truth, results = COCO(), COCO()
+        truth, results = coco.COCO(), coco.COCO()
         truth.dataset = content
         truth.createIndex()
         if found:
@@ -128,7 +127,7 @@ def evaluate(case: Case) -> Any:
         else:
             results.dataset = {**content, "annotations": []}
             results.createIndex()
-        evaluation = COCOeval(truth, results, "segm")
+        evaluation = cocoeval.COCOeval(truth, results, "segm")
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -159,7 +158,7 @@ def _changed(random: np.random.Generator, mask: np.ndarray) -> np.ndarray:
     """A mask that is shifted, or has noise, or stays as it is."""
     way = random.integers(3)
     if way == 0:
-        return np.roll(mask, random.integers(-4, 5, 2).tolist(), (0, 1))
+        mask = np.roll(mask, random.integers(-4, 5, 2).tolist(), (0, 1))
     if way == 1:
-        return mask & (random.random(mask.shape) > random.choice([0.05, 0.4]))
+        mask = mask & (random.random(mask.shape) > random.choice([0.05, 0.4]))
     return mask

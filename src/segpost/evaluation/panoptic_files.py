@@ -148,12 +148,12 @@ def _read_categories(content: Mapping[str, Any], where: str) -> tuple[PanopticCa
     rows: Sequence[Any] = content.get("categories") or []
     categories = []
     for number, row in enumerate(rows):
-        values = [row.get(key) if isinstance(row, Mapping) else None for key in ("id", "isthing")]
-        if any(not isinstance(value, int) for value in values):
-            raise ValueError(f"{where}: category {number} needs 'id', 'name' and 'isthing'")
-        categories.append(
-            PanopticCategory(values[0], str(row.get("name", values[0])), bool(values[1]))
+        id_, is_thing = (
+            row.get(key) if isinstance(row, Mapping) else None for key in ("id", "isthing")
         )
+        if not isinstance(id_, int) or not isinstance(is_thing, int):
+            raise ValueError(f"{where}: category {number} needs 'id', 'name' and 'isthing'")
+        categories.append(PanopticCategory(id_, str(row.get("name", id_)), bool(is_thing)))
     times = Counter(category.id for category in categories)
     twice = [number for number, count in times.items() if count > 1]
     if twice:

@@ -46,12 +46,17 @@ def compute_curves(images: Sequence[ImageMatches], rules: APRules) -> Curves:
     bounds = np.searchsorted(columns.classes, np.arange(classes + 1))
     for c in np.flatnonzero(targets.any(axis=1)).tolist():
         own = columns.select(slice(bounds[c], bounds[c + 1]))
-        for a in np.flatnonzero(targets[c]).tolist():
-            is_right, is_wrong = own.outcomes(a, shape[0])
-            for m, most in enumerate(rules.max_detections):
-                kept = own.rank < most
-                curve, last = _curve(is_right[:, kept], is_wrong[:, kept], int(targets[c, a]))
-                precision[:, :, c, a, m], recall[:, c, a, m] = curve, last
+        is_right, is_wrong = own.outcomes(ranges * shape[0])
+        needed = _needed_hits(targets[c])
+        for m, most in enumerate(rules.max_detections):
+            kept = own.rank < most
+            hits = is_right[:, kept].reshape(ranges, shape[0], -1)
+            curve, last = _curves(hits, is_wrong[:, kept].reshape(hits.shape), needed)
+            with np.errstate(invalid="ignore"):
+                recall[:, c, :, m] = (last / targets[c][:, None]).T
+            precision[:, :, c, :, m] = curve.transpose(1, 2, 0)
+    precision[:, :, targets == 0] = np.nan
+    recall[:, targets == 0] = np.nan
     return Curves(precision, recall, targets, np.diff(bounds).astype(np.int64))
 
 
@@ -82,29 +87,44 @@ class _Columns(NamedTuple):
         """Return some of the detections."""
         return _Columns(*(column[part] for column in self))
 
-    def outcomes(self, area: int, thresholds: int) -> tuple[Mask, Mask]:
-        """Return which detections are right, and which wrong: (T, D); others do not count."""
-        bits = np.arange(area * thresholds, (area + 1) * thresholds).astype(np.uint64)[:, None]
+    def outcomes(self, count: int) -> tuple[Mask, Mask]:
+        """Return which detections are right, and which wrong: (bits, D); others do not count."""
+        bits = np.arange(count).astype(np.uint64)[:, None]
         matched, ignored = (
             (column >> bits & np.uint64(1)).astype(bool) for column in (self.matched, self.ignored)
         )
         return matched & ~ignored, ~matched & ~ignored
 
 
-def _curve(is_right: Mask, is_wrong: Mask, targets: int) -> tuple[Float64, Float64]:
-    """Return the precision at each recall, (T, 101), and the largest recall, (T,)."""
-    curve = np.zeros((len(is_right), len(RECALLS)))
-    if not is_right.shape[1]:
-        return curve, curve[:, 0].copy()
-    right, wrong = (np.cumsum(one, axis=1, dtype=np.float64) for one in (is_right, is_wrong))
-    recall = right / targets
+def _needed_hits(targets: Int64) -> Int64:
+    """Return how many true masks of each range reach each recall: (A, 101)."""
+    return np.stack([
+        np.searchsorted(np.arange(count + 1) / max(count, 1), RECALLS, "left")
+        for count in targets.tolist()
+    ])  # fmt: skip
+
+
+def _curves(is_right: Mask, is_wrong: Mask, needed: Int64) -> tuple[Float64, Float64]:
+    """Return the precision at each recall, (A, T, 101), and the hits, (A, T).
+
+    Outcomes of detections are (A, T, D), in descending order of scores.
+    """
+    ranges, thresholds, detections = is_right.shape
+    if not detections:
+        return np.zeros((ranges, thresholds, len(RECALLS))), np.zeros((ranges, thresholds))
+    right, wrong = (np.cumsum(one, axis=2, dtype=np.float64) for one in (is_right, is_wrong))
     precision = right / (wrong + right + np.spacing(1))
-    precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    for row, values, envelope in zip(curve, recall, precision, strict=True):
-        at = np.searchsorted(values, RECALLS, "left")
-        reached = at < len(values)
-        row[reached] = envelope[at[reached]]
-    return curve, recall[:, -1]
+    envelope = np.maximum.accumulate(precision[:, :, ::-1], axis=2)[:, :, ::-1]
+    hits = right[:, :, -1]
+    places = np.flatnonzero(is_right)  # of the hits, row by row
+    before = np.cumsum(hits).reshape(hits.shape) - hits
+    last = before[:, :, None] + needed[:, None] - 1  # the hit that reaches the recall
+    is_reached = needed[:, None] <= hits[:, :, None]
+    at = np.arange(hits.size).reshape(*hits.shape, 1) * detections  # where no hit is needed
+    if len(places):
+        index = last.clip(0, len(places) - 1).astype(np.int64)
+        at = np.where(needed[:, None] > 0, places[index], at)
+    return np.where(is_reached, envelope.reshape(-1)[at.clip(0, envelope.size - 1)], 0.0), hits
 
 
 def _order(image: ImageMatches) -> tuple[object, ...]:

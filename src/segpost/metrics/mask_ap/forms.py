@@ -99,8 +99,8 @@ def _read_arrays(value: Mapping[str, Any], name: str, has_scores: bool) -> Image
 
 def _read_annotations(rows: Sequence[Any], name: str, has_scores: bool) -> ImageMasks:
     """Return the masks of annotations or results of COCO."""
-    codes = [row.get("segmentation") if isinstance(row, Mapping) else None for row in rows]
-    wrong = next((k for k, code in enumerate(codes) if not isinstance(code, Mapping)), None)
+    codes = [row["segmentation"] if "segmentation" in row else None for row in rows]
+    wrong = next((k for k, code in enumerate(codes) if not _is_dict(code)), None)
     if wrong is not None:
         cure = "; polygons become a code by pycocotools: coco.annToRLE(annotation)"
         raise TypeError(
@@ -143,6 +143,11 @@ def _read_map(ids: Any, segments: Sequence[Any], name: str, has_scores: bool) ->
         areas = _column([one for one in seen if isinstance(one, Mapping)], "area")
     crowds = listed.is_crowd.tolist()
     return _checked(masks, listed.categories.tolist(), scores, areas, crowds, name, has_scores)
+
+
+def _is_dict(value: Any) -> bool:
+    """Whether a value is a mapping; of a dict this is known at once."""
+    return type(value) is dict or isinstance(value, Mapping)
 
 
 def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[Any] | None:

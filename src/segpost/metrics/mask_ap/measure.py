@@ -71,8 +71,8 @@ class MaskAP(Measure):
     ...     target={"masks": target, "labels": [17, 1]},
     ... )
     >>> scores = measure.compute()
-    >>> scores.class_ap, round(scores.ap, 3), scores.ap50
-    (array([0.6, 0.9]), 0.75, 1.0)
+    >>> scores.class_ap.round(3), round(scores.ap, 3), round(scores.ap50, 3)
+    (array([0.5, 1. ]), 0.75, 1.0)
     """
 
     _kind: ClassVar[str] = "MaskAP"

@@ -48,8 +48,8 @@ class MaskAPScores(NamedTuple):
     >>> preds = {"masks": masks, "scores": [0.9, 0.4], "labels": [3, 3]}
     >>> measure.update(preds=preds, target={"masks": masks[:1], "labels": [3]})
     >>> scores = measure.compute()
-    >>> scores.ap, scores.ap50, scores.ar(max_detections=1), scores.ap_large
-    (1.0, 1.0, 1.0, nan)
+    >>> round(scores.ap, 6), scores.ar(max_detections=1), scores.ap_large
+    (1.0, 1.0, nan)
     """
 
     precision: Float64
@@ -109,7 +109,8 @@ class MaskAPScores(NamedTuple):
     @property
     def class_ar(self) -> Float64:
         """AR of each class over IoU thresholds, (C,)."""
-        return self.recall[:, :, 0, -1].mean(axis=0)
+        means: Float64 = self.recall[:, :, 0, -1].mean(axis=0)
+        return means
 
     @property
     def stats(self) -> tuple[float, ...]:
