@@ -54,8 +54,12 @@ def counter_from_settings(settings: dict[str, Any]) -> PairCounter:
     table = _table_of(settings["label_table"])
     panoptic = settings.get("panoptic")
     if panoptic is not None:
-        values = {name: tuple(v) if isinstance(v, list) else v for name, v in panoptic.items()}
-        panoptic = PanopticReader(**{**values, "label_table": _table_of(values["label_table"])})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in panoptic.items()
+        }
+        values["label_table"] = _table_of(values["label_table"])
+        panoptic = PanopticReader(**values)
     return PairCounter(
         PairReader(
             Classes(

@@ -91,15 +91,16 @@ def _read_arrays(value: Mapping[str, Any], name: str, has_scores: bool) -> Image
         masks = read_mask_runs(value["masks"])
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}: {error}") from error
-    columns = (
+    scores, areas, crowds = (
         _as_list(value.get(key), f"{name}[{key!r}]") for key in ("scores", "area", "iscrowd")
     )
-    return _checked(masks, _as_list(labels, f"{name}['labels']"), *columns, name, has_scores)
+    classes = _as_list(labels, f"{name}['labels']")
+    return _checked(masks, classes, scores, areas, crowds, name, has_scores)
 
 
 def _read_annotations(rows: Sequence[Any], name: str, has_scores: bool) -> ImageMasks:
     """Return the masks of annotations or results of COCO."""
-    codes = [row["segmentation"] if "segmentation" in row else None for row in rows]
+    codes = [row.get("segmentation") if _is_dict(row) else None for row in rows]
     wrong = next((k for k, code in enumerate(codes) if not _is_dict(code)), None)
     if wrong is not None:
         cure = "; polygons become a code by pycocotools: coco.annToRLE(annotation)"
@@ -116,8 +117,8 @@ def _read_annotations(rows: Sequence[Any], name: str, has_scores: bool) -> Image
         masks = read_mask_runs(codes)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}: {error}") from error
-    columns = (_column(rows, key) for key in ("score", "area", "iscrowd"))
-    return _checked(masks, categories, *columns, name, has_scores)
+    scores, areas, crowds = (_column(rows, key) for key in ("score", "area", "iscrowd"))
+    return _checked(masks, categories, scores, areas, crowds, name, has_scores)
 
 
 def _read_map(ids: Any, segments: Sequence[Any], name: str, has_scores: bool) -> ImageMasks:

@@ -34,7 +34,7 @@ class ImageMatches(NamedTuple):
 class _Side(NamedTuple):
     """Masks of an image by class."""
 
-    index: Int64  # (N,) their numbers in the image
+    numbers: Int64  # (N,) in the image
     classes: Int64  # (N,)
 
 
@@ -61,12 +61,12 @@ def match_image(preds: ImageMasks, target: ImageMasks, rules: APRules) -> ImageM
     bits = np.array(ranges, np.uint64)
     ignored = rules.outside(target.areas) | target.is_crowd[:, None]
     matched, skipped = _match(preds, target, detections, truth, rules, ignored @ bits)
-    outside = rules.outside(preds.areas[detections.index]) @ bits
+    outside = rules.outside(preds.areas[detections.numbers]) @ bits
     skipped |= outside & ~matched
     kinds, of_target = np.unique(truth.classes, return_inverse=True)
     counts = np.zeros((len(kinds), len(ranges)), np.int64)
     np.add.at(counts, of_target, ~ignored)
-    scores = np.zeros(0) if preds.scores is None else preds.scores[detections.index]
+    scores = np.zeros(0) if preds.scores is None else preds.scores[detections.numbers]
     return ImageMatches(None, detections.classes, scores, matched, skipped, kinds, counts)
 
 
@@ -114,7 +114,7 @@ def _find_candidates(
     assert preds.masks is not None
     assert target.masks is not None
     place, true = np.nonzero(detections.classes[:, None] == truth.classes)
-    index = detections.index[place]
+    index = detections.numbers[place]
     shared = registry.host_backend().count_shared_pixels(
         index, true, *preds.masks.runs, *target.masks.runs
     )
@@ -136,9 +136,9 @@ def _match(
     ignored: Array,
 ) -> tuple[Array, Array]:
     """Return the bits of matches of each detection, and of matches that do not count."""
-    matched = np.zeros(len(detections.index), np.uint64)
+    matched = np.zeros(len(detections.numbers), np.uint64)
     skipped = np.zeros_like(matched)
-    if not len(detections.index) or not len(truth.index):
+    if not len(detections.numbers) or not len(truth.numbers):
         return matched, skipped
     candidates = _find_candidates(preds, target, detections, truth, rules)
     thresholds, ranges = len(rules.iou_thresholds), len(rules.area_ranges)
@@ -147,7 +147,7 @@ def _match(
         sum(((1 << k) - 1) << a * thresholds for a in range(ranges)) for k in range(thresholds + 1)
     ]
     is_crowd, ignored_bits = target.is_crowd.tolist(), ignored.tolist()
-    free = [every] * len(truth.index)
+    free = [every] * len(truth.numbers)
     pairs: dict[int, list[tuple[int, int]]] = {}
     for d, t, k in zip(*(column.tolist() for column in candidates), strict=True):
         pairs.setdefault(d, []).append((t, spread[k]))

@@ -212,7 +212,9 @@ class MaskAP(Measure):
             Class names; by default those of the constructor, or the categories.
         """
         scores = self.compute()
-        rows = [(name, format_score(value)) for name, value in _means(scores).items()]
+        rows: list[tuple[str, ...]] = [
+            (name, format_score(value)) for name, value in _means(scores).items()
+        ]
         columns = {
             "AP": scores.class_ap,
             "AP50": scores.class_ap50,
