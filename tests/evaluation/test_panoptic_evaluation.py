@@ -51,8 +51,11 @@ def write_coco(folder: Path, side: str, maps: list[tuple[Any, Any]], **more: Any
 @pytest.fixture
 def coco(tmp_path: Path) -> list[Path]:
     """The JSON files of predictions and targets."""
-    maps = zip(*(case.maps for case in cases()), strict=True)
-    return [write_coco(tmp_path, *one) for one in zip(("preds", "targets"), maps, strict=True)]
+    maps = [case.maps for case in cases()]
+    return [
+        write_coco(tmp_path, side, [pair[k] for pair in maps])
+        for k, side in enumerate(("preds", "targets"))
+    ]
 
 
 def run(arguments: list[Any], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -124,9 +127,9 @@ def test_ids_of_classes_and_instances(tmp_path: Path, capsys: pytest.CaptureFixt
     maps = {"preds": [[1000, 2001, 2001, 3001]], "targets": [[1000, 2001, 2002, 3001]]}
     for side, ids in maps.items():
         (tmp_path / side).mkdir()
-        Image.fromarray(np.uint16(ids)).save(tmp_path / side / "a.png")
+        Image.fromarray(np.array(ids, np.uint16)).save(tmp_path / side / "a.png")
     measure = segpost.PanopticQuality([2, 3], [0, 1])
-    measure.update(*(np.uint16(ids) for ids in maps.values()), label_divisor=1000)
+    measure.update(*(np.array(ids, np.uint16) for ids in maps.values()), label_divisor=1000)
     places = [tmp_path / side for side in maps]
     state = tmp_path / "state.json"
     assert run([*places, "--panoptic", "ids", *CLASSES, "--state", state], capsys)[0] == 0
@@ -137,8 +140,10 @@ def test_ids_of_classes_and_instances(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_cityscapes(tmp_path: Path) -> None:
     """A labelId alone is stuff, or a group of things, which is a crowd; others are void."""
-    target = np.uint16([[7, 7, 26001, 26001, 26, 0], [7, 7, 26001, 26001, 26, 0]])
-    preds = np.uint16([[7, 7, 26005, 26005, 26006, 26007], [7, 7, 26005, 7, 26006, 26007]])
+    target = np.array([[7, 7, 26001, 26001, 26, 0], [7, 7, 26001, 26001, 26, 0]], np.uint16)
+    preds = np.array(
+        [[7, 7, 26005, 26005, 26006, 26007], [7, 7, 26005, 7, 26006, 26007]], np.uint16
+    )
     for side, ids in (("preds", preds), ("targets", target)):
         (tmp_path / side).mkdir()
         Image.fromarray(ids).save(tmp_path / side / "a_gtFine_instanceIds.png")
@@ -218,5 +223,5 @@ def test_wrong_segments(coco: list[Path], tmp_path: Path) -> None:
 
 def test_a_map_without_colors(coco: list[Path], tmp_path: Path) -> None:
     """A gray PNG is no panoptic PNG of COCO, whose ids are colors."""
-    Image.fromarray(np.uint8([[1, 2]])).save(tmp_path / "preds" / "0.png")
+    Image.fromarray(np.array([[1, 2]], np.uint8)).save(tmp_path / "preds" / "0.png")
     assert 'panoptic="ids" takes numbers' in problem_of(tmp_path, lambda rows: None)

@@ -27,7 +27,7 @@ def infos(**more: Any) -> list[dict[str, Any]]:
     return [{**row, **{key: v[k] for key, v in more.items()}} for k, row in enumerate(rows)]
 
 
-def annotations(masks: np.ndarray, **more: Any) -> list[dict[str, Any]]:
+def coco_rows(masks: np.ndarray, **more: Any) -> list[dict[str, Any]]:
     rows = infos(**more)
     return [{**row, "segmentation": encode(mask)} for row, mask in zip(rows, masks, strict=True)]
 
@@ -57,7 +57,8 @@ def test_scores_of_an_example() -> None:
     """IoU is 9/11, 19/21 and 12/14: class 1 is found at 7 and 8 of 10 thresholds, class 3 at 9."""
     assert WANTED.class_ap.tolist()[:2] == pytest.approx([(7 + 0.5 * 51 / 101) / 10, 0.9])
     assert np.isnan(WANTED.class_ap[2])
-    assert (WANTED.ap50, WANTED.ap_small) == (pytest.approx(1), WANTED.ap)
+    assert WANTED.ap50 == pytest.approx(1)
+    assert WANTED.ap_small == WANTED.ap
     assert WANTED.ar(max_detections=1) < WANTED.ar() == WANTED.stats[8]
     assert WANTED.targets[:, 0].tolist() == [2, 1, 0]
     assert np.isnan(WANTED.mean_ap(iou=0.77))
@@ -67,11 +68,15 @@ def test_scores_of_an_example() -> None:
     ("preds", "target"),
     [
         (
-            {"masks": np.uint8(PREDS), "scores": np.float32(SCORES), "labels": np.array(LABELS)},
+            {
+                "masks": np.uint8(PREDS),
+                "scores": np.array(SCORES, np.float32),
+                "labels": np.array(LABELS),
+            },
             None,
         ),
         ({"masks": [encode(m) for m in PREDS], "scores": SCORES, "labels": LABELS}, None),
-        (annotations(PREDS, score=SCORES), annotations(TRUTH, iscrowd=[0, 0, 0])),
+        (coco_rows(PREDS, score=SCORES), coco_rows(TRUTH, iscrowd=[0, 0, 0])),
         ((id_map(PREDS), infos(score=SCORES)), (id_map(TRUTH), infos())),
         (
             {"segmentation": id_map(PREDS), "segments_info": infos(score=SCORES)},
@@ -94,7 +99,7 @@ def test_forms(backend: str, preds: Any, target: Any) -> None:
 def test_forms_of_torch() -> None:
     """Tensors, as torchmetrics takes them."""
     torch = pytest.importorskip("torch")
-    preds = {"masks": PREDS, "scores": np.float32(SCORES), "labels": np.array(LABELS)}
+    preds = {"masks": PREDS, "scores": np.array(SCORES, np.float32), "labels": np.array(LABELS)}
     target = {"masks": TRUTH, "labels": np.array(LABELS)}
     preds, target = (
         {key: torch.from_numpy(value) for key, value in one.items()} for one in (preds, target)
@@ -106,7 +111,7 @@ def test_result_of_segment_queries() -> None:
     """Instances against themselves are all right."""
     y, x = np.mgrid[:32, :32]
     masks = np.stack([6 - np.hypot(y - a, x - a) for a in (7, 22)]).astype(np.float32)
-    classes = np.float32([[5, 0, 0], [0, 5, 0]])
+    classes = np.array([[5, 0, 0], [0, 5, 0]], np.float32)
     seg = segpost.segment_queries(classes, masks, task="instance", size=(64, 64))
     measure = segpost.MaskAP(2)
     measure.update(preds=seg, target=(seg.labels, seg.segments))
@@ -116,7 +121,7 @@ def test_result_of_segment_queries() -> None:
 def parts() -> list[segpost.MaskAP]:
     """Measures of a random data set, one an image."""
     random = np.random.default_rng(3)
-    found = []
+    found: list[segpost.MaskAP] = []
     for _ in range(4):
         case = random_case(random)
         for image in case.target:
@@ -129,8 +134,7 @@ def parts() -> list[segpost.MaskAP]:
 def test_parts_add_up_in_any_order() -> None:
     """Sums have the same bytes, and so have states that were saved and pickles."""
     measures = parts()
-    total, other = sum(measures), sum(measures[::-1])
-    assert isinstance(total, segpost.MaskAP)
+    total, other = (sum(some, segpost.MaskAP(CATEGORIES)) for some in (measures, measures[::-1]))
     assert total.to_json() == other.to_json()
     for copy in (
         segpost.MaskAP.from_json(total.to_json()),
@@ -153,8 +157,8 @@ def test_duplicates_are_dropped() -> None:
     """An image that comes again counts once; its own counts are kept."""
     measure = segpost.MaskAP(CATEGORIES, duplicates="drop")
     for _ in range(2):
-        measure.update(annotations(PREDS, score=SCORES), annotations(TRUTH), ids="a")
-    measure.update([], annotations(TRUTH), ids="b")
+        measure.update(coco_rows(PREDS, score=SCORES), coco_rows(TRUTH), ids="a")
+    measure.update([], coco_rows(TRUTH), ids="b")
     assert measure.compute(image="a") == WANTED
     assert segpost.MaskAP.from_json(measure.to_json()).compute() == measure.compute()
     assert measure.compute().targets[:, 0].tolist() == [4, 2, 0]
@@ -163,7 +167,7 @@ def test_duplicates_are_dropped() -> None:
 def test_reports() -> None:
     """Tables and data have the numbers of `stats`."""
     measure = segpost.MaskAP(CATEGORIES, class_names={1: "person", 3: "car", 17: "cat"})
-    measure.update(annotations(PREDS, score=SCORES), annotations(TRUTH))
+    measure.update(coco_rows(PREDS, score=SCORES), coco_rows(TRUTH))
     means, classes = measure.tables()
     assert [row[0] for row in classes.rows] == ["person", "car", "cat", "mean"]
     assert len(means.rows) == 12
@@ -180,7 +184,7 @@ def test_other_rules() -> None:
         area_ranges={"all": (0, 1e10), "wide": (100, 1e10)},
         max_detections=[2],
     )
-    measure.update(annotations(PREDS, score=SCORES), annotations(TRUTH))
+    measure.update(coco_rows(PREDS, score=SCORES), coco_rows(TRUTH))
     scores = measure.compute()
     assert scores.precision.shape == (1, 101, 3, 2, 1)
     assert scores.targets.tolist() == [[2, 1], [1, 1], [0, 0]]
@@ -272,7 +276,7 @@ def test_wrong_rules(options: dict[str, Any], message: str) -> None:
 def test_damaged_states(column: int, value: Any, message: str) -> None:
     """Counts that cannot be are refused."""
     measure = segpost.MaskAP(CATEGORIES)
-    measure.update(annotations(PREDS, score=SCORES), annotations(TRUTH))
+    measure.update(coco_rows(PREDS, score=SCORES), coco_rows(TRUTH))
     state = measure.state_dict()
     state["totals"]["detections"][0][column] = value
     with pytest.raises(ValueError, match=message):
