@@ -113,7 +113,8 @@ def _find_candidates(
     """Return the pairs that may match."""
     assert preds.masks is not None
     assert target.masks is not None
-    place, true = np.nonzero(detections.classes[:, None] == truth.classes)
+    pairs = np.nonzero(detections.classes[:, None] == truth.classes)
+    place, true = map(np.ascontiguousarray, pairs)
     index = detections.numbers[place]
     shared = registry.host_backend().count_shared_pixels(
         index, true, *preds.masks.runs, *target.masks.runs
