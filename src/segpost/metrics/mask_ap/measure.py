@@ -72,7 +72,7 @@ class MaskAP(Measure):
     ... )
     >>> scores = measure.compute()
     >>> scores.class_ap.round(3), round(scores.ap, 3), round(scores.ap50, 3)
-    (array([0.5, 1. ]), 0.75, 1.0)
+    (array([0.6, 0.9]), 0.75, 1.0)
     """
 
     _kind: ClassVar[str] = "MaskAP"
