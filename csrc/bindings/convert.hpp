@@ -2,6 +2,8 @@
 // again costs nothing and keeps a mistake in it from reading foreign memory.
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
@@ -190,10 +192,12 @@ inline TargetRule target_rule(std::int64_t classes, const py::array &ignored) {
     return rule;
 }
 
-// A table of int64 counts that is written to, [rows, columns].
-inline std::int64_t *counts_view(const py::array &counts, std::int64_t rows, std::int64_t columns) {
-    require(counts.ndim() == 2 && counts.itemsize() == 8 && counts.dtype().kind() == 'i' &&
-                counts.shape(0) == rows && counts.shape(1) == columns &&
+// A table of int64 counts that is written to.
+inline std::int64_t *counts_view(const py::array &counts,
+                                 std::initializer_list<std::int64_t> shape) {
+    require(counts.ndim() == static_cast<py::ssize_t>(shape.size()) && counts.itemsize() == 8 &&
+                counts.dtype().kind() == 'i' &&
+                std::equal(shape.begin(), shape.end(), counts.shape()) &&
                 (counts.flags() & py::array::c_style),
             "counts");
     return reinterpret_cast<std::int64_t *>(address(counts, true));

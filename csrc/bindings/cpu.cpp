@@ -1,5 +1,6 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
 #include "bindings/calibration.hpp"
+#include "bindings/counts.hpp"
 #include "bindings/crf.hpp"
 #include "bindings/distances.hpp"
 #include "bindings/dlpack.hpp"
@@ -253,73 +254,6 @@ void resize_majority(const py::array &labels, std::int64_t count, const py::arra
         [&](const CancelToken &cancelled) { return launch_resize_majority(job, cancelled); });
 }
 
-void confusion_labels(const py::array &preds, const py::array &target, const py::array &ignored,
-                      const py::array &counts) {
-    const ConfusionJob job = confusion_job(preds, target, ignored, counts);
-    std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
-    release_gil(
-        [&](const CancelToken &cancelled) { return launch_confusion(job, cancelled, cells); });
-}
-
-py::object confusion_logits(const Record<records::Logits> &logits, const py::object &axes,
-                            const py::array &target, const py::array &ignored,
-                            const py::array &counts) {
-    const ConfusionLogitsJob job = confusion_job(logits, axes, target, ignored, counts);
-    std::int64_t *cells = counts_view(counts, job.rule.classes + 2, job.rule.classes + 1);
-    LogitErrors errors;
-    release_gil([&](const CancelToken &cancelled) {
-        return launch_confusion_logits(job, cancelled, cells, errors);
-    });
-    return to_python(errors);
-}
-
-void boundary_bands(const py::array &labels, std::int64_t width, bool frame, std::int64_t classes,
-                    const py::array &ignored, const py::array &out) {
-    BoundaryBandsJob job;
-    job.labels = map_view(labels, false);
-    job.width = width;
-    job.frame = frame;
-    job.rule = target_rule(classes, ignored);
-    job.out = map_view(out, true);
-    require(same_pixels(job.labels, job.out) && width > 0 &&
-                (job.out.dtype == DType::i32 || (job.out.dtype == DType::u8 && classes < 254)),
-            "out");
-    release_gil(
-        [&](const CancelToken &cancelled) { return launch_boundary_bands(job, cancelled); });
-}
-
-void boundary_matches(const py::array &preds, const py::array &target, const py::array &ignored,
-                      const py::array &offsets, const py::array &counts) {
-    BoundaryPixelsJob job;
-    job.preds = map_view(preds, false);
-    job.target = map_view(target, false);
-    require(same_pixels(job.preds, job.target), "target");
-    job.rule = target_rule(counts.shape(0), ignored);
-    require(offsets.ndim() == 2 && offsets.shape(1) == 2 && offsets.itemsize() == 4 &&
-                (offsets.flags() & py::array::c_style),
-            "offsets");
-    std::int64_t *cells = counts_view(counts, job.rule.classes, 4);
-    release_gil([&](const CancelToken &cancelled) {
-        return launch_boundary_matches(job, static_cast<const std::int32_t *>(offsets.data()),
-                                       offsets.shape(0), cancelled, cells);
-    });
-}
-
-void instance_counts(const py::array &preds, const py::array &target, const py::array &instances,
-                     const py::array &groups, const py::array &ignored, const py::array &counts) {
-    InstanceJob job;
-    job.preds = map_view(preds, false);
-    job.target = map_view(target, false);
-    job.instances = map_view(instances, false);
-    require(same_pixels(job.preds, job.target) && same_pixels(job.instances, job.target), "target");
-    job.rule = target_rule(groups.shape(0), ignored);
-    job.groups = checked_pointer<std::int64_t>(groups, job.rule.classes);
-    job.instance_count = counts.shape(0);
-    job.counts = counts_view(counts, job.instance_count, 4);
-    release_gil(
-        [&](const CancelToken &cancelled) { return launch_instance_counts(job, cancelled); });
-}
-
 py::list levels() {
     py::list names;
     for (const KernelTable *const *level = available_levels(); *level; ++level)
@@ -363,20 +297,11 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("out"));
     m.def("letterbox", &letterbox, arg("image"), arg("y"), arg("x"), arg("offset"), arg("colors"),
           arg("out"));
-    m.def("confusion_labels", &confusion_labels, arg("preds"), arg("target"), arg("ignored"),
-          arg("counts"));
-    m.def("confusion_logits", &confusion_logits, arg("logits"), arg("axes").none(), arg("target"),
-          arg("ignored"), arg("counts"));
-    m.def("boundary_bands", &boundary_bands, arg("labels"), arg("width"), arg("frame"),
-          arg("classes"), arg("ignored"), arg("out"));
-    m.def("boundary_matches", &boundary_matches, arg("preds"), arg("target"), arg("ignored"),
-          arg("offsets"), arg("counts"));
-    m.def("instance_counts", &instance_counts, arg("preds"), arg("target"), arg("instances"),
-          arg("groups"), arg("ignored"), arg("counts"));
     bind_distances(m);
     bind_calibration(m);
     bind_objects(m);
     bind_panoptic(m);
+    bind_counts(m);
     bind_crf(m);
     bind_queries(m);
     m.def("bind_records", &bind_records, arg("contract"));

@@ -143,7 +143,7 @@ void confusion_labels(const py::array &preds, const py::array &target, const py:
                       const py::array &counts, std::uintptr_t stream) {
     const ConfusionJob job = confusion_job(preds, target, ignored, counts);
     gpu::launch_confusion(job, stream,
-                          counts_view(counts, job.rule.classes + 2, job.rule.classes + 1));
+                          counts_view(counts, {job.rule.classes + 2, job.rule.classes + 1}));
 }
 
 // `errors` is added to, as the counts are.
@@ -157,7 +157,7 @@ void confusion_logits(const Record<records::Logits> &logits, const py::object &a
             "labels");
     void *work = memory<void>(workspace, gpu::argmax_workspace(job.argmax));
     gpu::launch_confusion_logits(job, stream,
-                                 counts_view(counts, job.rule.classes + 2, job.rule.classes + 1),
+                                 counts_view(counts, {job.rule.classes + 2, job.rule.classes + 1}),
                                  memory<gpu::ErrorCounts>(errors, sizeof(gpu::ErrorCounts)), work);
 }
 

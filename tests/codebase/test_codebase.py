@@ -33,6 +33,7 @@ WITHOUT_CUDA = {
     "boundary_matches",
     "instance_counts",
     "surface_distances",
+    "confusion_strata",
 }
 COMPILED = ("_cpu", "_cuda")
 WITHOUT_EXAMPLE = {"num_threads", "raise_deferred", "set_num_threads", "why_no_cuda"}

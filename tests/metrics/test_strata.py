@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from conftest import scene
 
 import segpost
 from segpost import ConfusionMatrix
+from segpost._backends import registry
 
 STRATA = ("near", "far", "sky")
 
@@ -186,3 +188,37 @@ def test_settings_that_cannot_be() -> None:
         ConfusionMatrix(2).compute(stratum=0)
     with pytest.raises(ValueError, match="strata need ConfusionMatrix"):
         ConfusionMatrix(2).update(np.zeros((2, 2), int), np.zeros((2, 2), int), strata=0)
+
+
+@pytest.mark.parametrize("strata", [1, 3, 128])
+@pytest.mark.parametrize("classes", [1, 19, 60, 300])
+@pytest.mark.parametrize("noise", [0.01, 0.6])
+def test_every_backend_counts_what_the_reference_counts(
+    backend: str, strata: int, classes: int, noise: float
+) -> None:
+    """Of maps with long and short runs, all types and both void values."""
+    random = np.random.default_rng(strata * classes)
+    kinds = [np.uint8, np.int16, np.int64, np.uint32]
+    shape = (2, 37, 91)
+
+    def runs_of(high: int, kind: Any) -> np.ndarray:
+        base = random.integers(-1, high + 2, shape)
+        keep = np.broadcast_to(random.random(shape) < noise, shape)
+        at = np.maximum.accumulate(np.where(keep, np.arange(shape[-1]), 0), axis=-1)
+        values = np.take_along_axis(base, at, axis=-1)
+        values = np.where(random.random(shape) < 0.02, 255, values)
+        return values.astype(kind)
+
+    for k, kind in enumerate(kinds):
+        preds, target = runs_of(classes, kind), runs_of(classes, kinds[k - 1])
+        numbers = runs_of(strata - 1, kinds[k - 2])
+        ignored = np.array([-1, 255], np.int64)
+        results = []
+        for context in (nullcontext(), segpost.use_backend("reference")):
+            counts = np.ones((strata + 2, classes + 2, classes + 1), np.int64)
+            with context:
+                selected = registry.backend(preds, target, operation="confusion_strata")
+                selected.confusion_strata(preds, target, numbers, ignored, counts)
+            results.append(counts)
+        np.testing.assert_array_equal(results[0], results[1])
+        assert results[0].sum() == results[0].size + target.size

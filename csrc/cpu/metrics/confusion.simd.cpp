@@ -1,7 +1,7 @@
 // Counts of (target, prediction) pairs. Label maps are made of runs: the ends of runs of equal
 // pairs are found 64 pixels at a time and every run is one addition. Where the runs are short the
-// pixels are counted one by one, in several tables in turn: additions to one cell would wait for
-// each other.
+// pixels are counted one by one, in several counters of a cell in turn: additions to one cell would
+// wait for each other.
 #include "cpu/runtime/kernel_table.hpp"
 #include "cpu/simd/label_rows.hpp"
 #include "cpu/simd/narrow.hpp"
@@ -9,19 +9,39 @@
 namespace segpost::SEGPOST_LEVEL {
 namespace {
 
-constexpr std::int64_t most_classes = 255;  // whose labels are bytes here
-constexpr std::int64_t piece = 4096;        // pixels that are narrowed or widened at once
-constexpr std::int64_t most_ends = 4096;    // ends of runs that are kept before they are counted
-constexpr int many_ends = 16;               // of 64 pixels: counting them one by one is faster
-constexpr std::int64_t most_rest = 15;      // blocks that are counted so without another look
-constexpr std::int64_t table_bytes = 32768; // for which there are several tables
-constexpr int most_tables = 8;
-constexpr int most_voids = 4; // void values outside the classes
+constexpr std::int64_t most_classes = 255;    // whose labels are bytes here
+constexpr std::int64_t piece = 4096;          // pixels that are narrowed or widened at once
+constexpr std::int64_t most_ends = 1024;      // ends of runs that are kept before they are counted
+constexpr int many_ends = 10;                 // of 64 pixels: counting them one by one is faster
+constexpr std::int64_t most_rest = 15;        // blocks that are counted so without another look
+constexpr std::int64_t table_bytes = 1 << 18; // up to which a cell has several counters
+constexpr int most_counters = 8;              // of a cell, side by side
+constexpr int most_voids = 4;                 // void values outside the classes
+constexpr std::int64_t most_cells = 1 << 18;  // of a table that bytes are counted in
 
-// The ends of runs among pixels [0, 64): bit i says that the pair of pixel i + 1 is another one.
-inline std::uint64_t ends_of_runs(const std::uint8_t *t, const std::uint8_t *p) {
-    return differing_bytes(t, t + 1, p, p + 1);
-}
+// Targets and predictions that are bytes.
+struct BytePairs {
+    const std::uint8_t *target, *pred;
+
+    // Pixels [0, 64) that end a run: bit i says that pixel i + 1 is another pair.
+    std::uint64_t ends_of_runs() const {
+        return differing_bytes(target, target + 1, pred, pred + 1);
+    }
+    BytePairs operator+(std::int64_t pixels) const { return {target + pixels, pred + pixels}; }
+};
+
+// The same with their strata.
+struct ByteTriples {
+    const std::uint8_t *target, *pred, *stratum;
+
+    std::uint64_t ends_of_runs() const {
+        return differing_bytes(target, target + 1, pred, pred + 1) |
+               differing_bytes(stratum, stratum + 1);
+    }
+    ByteTriples operator+(std::int64_t pixels) const {
+        return {target + pixels, pred + pixels, stratum + pixels};
+    }
+};
 
 // Cells on their way to the sink.
 class CountBuffer {
@@ -46,76 +66,112 @@ class CountBuffer {
 
 // Counting bytes. A target of `classes` or more is void (or, where nothing is ignored there,
 // neither); which it is has to be the same for all of them, or `odd` says so. Rows and columns of
-// the tables are bytes clamped to `classes`.
+// the tables are bytes clamped to `classes`, strata are clamped to their number, which is void.
 struct Bytes {
-    std::int64_t side, size; // of one table
-    std::uint8_t cap;        // = classes
-    std::int64_t tables;
-    std::uint32_t *table;
-    std::uint32_t *ends; // [most_ends + 64]
+    std::int64_t side, depth, size; // of one table: depth of side * side
+    std::uint8_t cap, stratum_cap;  // = classes, strata
+    std::int64_t counters;          // of a cell, taken in turn
+    std::uint32_t *table;           // [size, counters]
+    std::uint32_t *ends;            // [most_ends + 64]
     std::uint16_t *cells;
-    std::uint8_t *targets, *preds;  // [piece + 64]
-    std::uint8_t voids[most_voids]; // bytes of cap or more that are void; all others are odd
-    std::int64_t void_count = 0;    // 0: nothing is void, nothing odd
+    std::uint8_t *targets, *preds, *strata; // [piece + 64]
+    std::uint8_t voids[most_voids];         // bytes of cap or more that are void; others are odd
+    std::int64_t void_count = 0;            // 0: nothing is void, nothing odd
     bool odd = false;
 
-    Bytes(const TargetRule &rule, Scratch &scratch) {
-        side = rule.classes + 1;
-        size = round_up(side * side, 16);
-        cap = static_cast<std::uint8_t>(rule.classes);
-        tables = 1;
-        while (tables < most_tables && 2 * tables * size * 4 <= table_bytes) tables *= 2;
-        table = scratch.take<std::uint32_t>(tables * size);
+    Bytes(const ConfusionJob &job, Scratch &scratch) {
+        side = job.rule.classes + 1;
+        depth = job.stratum.count ? job.stratum.count + 1 : 1;
+        size = round_up(depth * side * side, 16);
+        cap = static_cast<std::uint8_t>(job.rule.classes);
+        stratum_cap = static_cast<std::uint8_t>(job.stratum.count);
+        counters = most_counters * size * 4 <= table_bytes ? most_counters : 1;
+        table = scratch.take<std::uint32_t>(counters * size);
         ends = scratch.take<std::uint32_t>(most_ends + 64);
         cells = scratch.take<std::uint16_t>(64);
         targets = scratch.take<std::uint8_t>(piece + 64);
         preds = scratch.take<std::uint8_t>(piece + 64);
+        strata = scratch.take<std::uint8_t>(job.stratum.count ? piece + 64 : 0);
+    }
+    // Whether they count a job: labels are bytes, and the table fits the cache.
+    static bool fit(const ConfusionJob &job) {
+        const std::int64_t side = job.rule.classes + 1;
+        return job.rule.classes <= most_classes &&
+               (job.stratum.count + 1) * side * side <= most_cells;
     }
 
-    std::int64_t index(std::uint8_t t, std::uint8_t p) const {
-        return min(t, cap) * side + min(p, cap);
+    std::int64_t index(const BytePairs &at, std::int64_t i) const {
+        return min(at.target[i], cap) * side + min(at.pred[i], cap);
+    }
+    std::int64_t index(const ByteTriples &at, std::int64_t i) const {
+        return (min(at.stratum[i], stratum_cap) * side + min(at.target[i], cap)) * side +
+               min(at.pred[i], cap);
     }
 
-    void count_pixels(const std::uint8_t *t, const std::uint8_t *p, std::int64_t count) const {
-        tables == 1 ? count_pixels_in<1>(t, p, count) : count_pixels_in<most_tables>(t, p, count);
+    template <class Maps> void count_pixels(const Maps &maps, std::int64_t count) const {
+        if (size > 65536)
+            for (std::int64_t i = 0; i < count; ++i) ++table[index(maps, i)];
+        else if (counters == 1)
+            count_pixels_in<1>(maps, count);
+        else
+            count_pixels_in<most_counters>(maps, count);
     }
 
-    template <int Turns>
-    void count_pixels_in(const std::uint8_t *t, const std::uint8_t *p, std::int64_t count) const {
-        std::uint32_t *at[Turns];
-        for (std::int64_t k = 0; k < Turns; ++k) at[k] = table + (k & (tables - 1)) * size;
-        const std::uint16_t width = static_cast<std::uint16_t>(side);
+    template <int Turns, class Maps>
+    void count_pixels_in(const Maps &maps, std::int64_t count) const {
         std::int64_t i = 0;
         for (; i + 64 <= count; i += 64) {
-            for (std::int64_t k = 0; k < 64; ++k)
-                cells[k] =
-                    static_cast<std::uint16_t>(min(t[i + k], cap) * width + min(p[i + k], cap));
+            write_cells(maps + i);
             for (std::int64_t k = 0; k < 64; k += 8) {
                 std::uint64_t four[2];
                 __builtin_memcpy(four, cells + k, 16);
-                ++at[0][four[0] & 0xffff], ++at[1 % Turns][four[0] >> 16 & 0xffff];
-                ++at[2 % Turns][four[0] >> 32 & 0xffff], ++at[3 % Turns][four[0] >> 48];
-                ++at[4 % Turns][four[1] & 0xffff], ++at[5 % Turns][four[1] >> 16 & 0xffff];
-                ++at[6 % Turns][four[1] >> 32 & 0xffff], ++at[7 % Turns][four[1] >> 48];
+                for (int j = 0; j < 8; ++j)
+                    ++table[(four[j / 4] >> (16 * (j % 4)) & 0xffff) * Turns + j % Turns];
             }
         }
-        for (; i < count; ++i) ++at[i % Turns][index(t[i], p[i])];
+        for (; i < count; ++i) ++table[index(maps, i) * Turns + i % Turns];
+    }
+
+    // The cells of 64 pixels, which fit 16 bits.
+    void write_cells(const BytePairs &at) const {
+        const std::uint16_t width = static_cast<std::uint16_t>(side);
+        for (std::int64_t k = 0; k < 64; ++k)
+            cells[k] =
+                static_cast<std::uint16_t>(min(at.target[k], cap) * width + min(at.pred[k], cap));
+    }
+    void write_cells(const ByteTriples &at) const {
+        const std::uint16_t width = static_cast<std::uint16_t>(side);
+        for (std::int64_t k = 0; k < 64; ++k) {
+            const std::uint16_t row = static_cast<std::uint16_t>(
+                min(at.stratum[k], stratum_cap) * width + min(at.target[k], cap));
+            cells[k] = static_cast<std::uint16_t>(row * width + min(at.pred[k], cap));
+        }
     }
 
     // Runs that end at `ends`, the first of them from `start` on; returns where the next begins.
-    std::int64_t count_runs(const std::uint8_t *t, const std::uint8_t *p, std::int64_t start,
-                            std::int64_t count) const {
-        const std::int64_t turn = tables - 1;
+    template <class Maps>
+    std::int64_t count_runs(const Maps &maps, std::int64_t start, std::int64_t count) const {
         for (std::int64_t k = 0; k < count; ++k) {
             const std::int64_t end = ends[k];
-            table[(k & turn) * size + index(t[end], p[end])] +=
+            table[index(maps, end) * counters + (k & (counters - 1))] +=
                 static_cast<std::uint32_t>(end + 1 - start);
             start = end + 1;
         }
         return start;
     }
 
-    void check(const std::uint8_t *t, std::int64_t count) {
+    void check(const BytePairs &at, std::int64_t count) {
+        if (void_count) check_targets(at.target, count);
+    }
+    void check(const ByteTriples &at, std::int64_t count) {
+        if (void_count) check_targets(at.target, count);
+        std::uint8_t outside = 0;
+        for (std::int64_t i = 0; i < count; ++i)
+            outside |=
+                static_cast<std::uint8_t>((at.stratum[i] >= stratum_cap) & (at.stratum[i] != 255));
+        odd |= outside != 0;
+    }
+    void check_targets(const std::uint8_t *t, std::int64_t count) {
         std::uint8_t outside = 0;
         if (void_count == 1) {
             for (std::int64_t i = 0; i < count; ++i)
@@ -131,30 +187,30 @@ struct Bytes {
         odd |= outside != 0;
     }
 
-    void count(const std::uint8_t *t, const std::uint8_t *p, std::int64_t pixels) {
+    template <class Maps> void count(const Maps &maps, std::int64_t pixels) {
         std::int64_t start = 0, end_count = 0, i = 0;
         std::int64_t busy = 0; // how often in a row runs were short
         for (; i + 65 <= pixels; i += 64) {
-            const std::uint64_t bits = ends_of_runs(t + i, p + i);
+            const std::uint64_t bits = (maps + i).ends_of_runs();
             const int number = __builtin_popcountll(bits);
             if (number > many_ends) {
                 if (start < i || end_count) { // the run that goes on into these pixels
                     ends[end_count++] = static_cast<std::uint32_t>(i - 1);
                     if (end_count > 1 && ends[end_count - 2] == ends[end_count - 1]) --end_count;
-                    count_runs(t, p, start, end_count);
+                    count_runs(maps, start, end_count);
                     end_count = 0;
                 }
                 // Where runs are short they are for a while.
                 const std::int64_t blocks = min(busy++, most_rest) + 1;
                 const std::int64_t length = min(64 * blocks, (pixels - i - 1) / 64 * 64);
-                count_pixels(t + i, p + i, length);
-                if (void_count) check(t + i, length);
+                count_pixels(maps + i, length);
+                check(maps + i, length);
                 start = i + length;
                 i += length - 64;
                 continue;
             }
             busy = 0;
-            if (void_count) check(t + i, 64);
+            check(maps + i, 64);
             std::uint64_t left = bits;
             for (int k = 0; k < number; k += 4) // four at a time: few branches to guess
                 for (int j = 0; j < 4; ++j) {
@@ -164,27 +220,34 @@ struct Bytes {
                 }
             end_count += number;
             if (end_count > most_ends - 64) {
-                start = count_runs(t, p, start, end_count);
+                start = count_runs(maps, start, end_count);
                 end_count = 0;
             }
         }
-        start = count_runs(t, p, start, end_count);
-        if (void_count) check(t + i, pixels - i);
+        start = count_runs(maps, start, end_count);
+        check(maps + i, pixels - i);
         if (start < i) { // the run that is open, up to where the blocks end
             ends[0] = static_cast<std::uint32_t>(i - 1);
-            start = count_runs(t, p, start, 1);
+            start = count_runs(maps, start, 1);
         }
-        for (; i < pixels; ++i) ++table[index(t[i], p[i])];
+        for (; i < pixels; ++i) ++table[index(maps, i) * counters];
     }
 
     void flush(const TargetRule &rule, const CountSink &sink) const {
         const std::int64_t classes = rule.classes;
-        for (std::int64_t r = 0; r < side; ++r) {
-            std::uint32_t *sum = table + r * side;
-            for (std::int64_t k = 1; k < tables; ++k)
-                for (std::int64_t c = 0; c < side; ++c) sum[c] += table[k * size + r * side + c];
-            const std::int64_t row = r < classes ? rule.row(r) : void_count ? classes : classes + 1;
-            sink.add_row(sink.self, row * side, sum, side);
+        for (std::int64_t r = 0; r < depth * side; ++r) {
+            std::uint32_t *sum = table + r * side; // of the counters of cells at and behind it
+            for (std::int64_t c = 0; c < side; ++c) {
+                std::uint32_t total = 0;
+                for (std::int64_t k = 0; k < counters; ++k)
+                    total += table[(r * side + c) * counters + k];
+                sum[c] = total;
+            }
+            const std::int64_t stratum = r / side, target = r % side;
+            const std::int64_t row = target < classes ? rule.row(target)
+                                     : void_count     ? classes
+                                                      : classes + 1;
+            sink.add_row(sink.self, (stratum * (side + 1) + row) * side, sum, side);
         }
     }
 };
@@ -211,36 +274,48 @@ bool find_voids(const TargetRule &rule, bool narrowed, Bytes &bytes, bool &has_w
     return true;
 }
 
-// False where bytes cannot tell the targets apart.
-bool count_bytes(const ConfusionJob &job, const Rect &rect, Bytes &bytes, const CountSink &sink) {
-    const bool plain_target = is_bytes(job.target), plain_preds = is_bytes(job.preds);
+// `count` bytes of a map from pixel x of a row on: where they are, or narrowed in `memory`.
+const std::uint8_t *read_bytes(const LabelView &map, const Rect &rect, std::int64_t y,
+                               std::int64_t x, std::int64_t count, bool has_void,
+                               std::int64_t void_value, std::uint8_t *memory, bool &odd) {
+    const char *from = map.row(rect.n, y) + (rect.x0 + x) * map.stride_w;
+    if (is_bytes(map)) return reinterpret_cast<const std::uint8_t *>(from);
+    odd |= narrow(map, from, count, has_void, void_value, memory);
+    return memory;
+}
+
+// False where bytes cannot tell the targets or the strata apart. A value of strata that is no byte
+// is `void_stratum`.
+bool count_bytes(const ConfusionJob &job, const Rect &rect, std::int64_t void_stratum, Bytes &bytes,
+                 const CountSink &sink) {
+    const bool has_strata = job.stratum.count > 0;
+    const bool plain_target = is_bytes(job.target);
+    const bool plain = plain_target && is_bytes(job.preds) && (!has_strata || is_bytes(job.strata));
     bool has_wide;
     std::int64_t wide = 0;
+    bytes.void_count = 0, bytes.odd = false;
     if (!find_voids(job.rule, !plain_target, bytes, has_wide, wide)) return false;
-    for (std::int64_t i = 0; i < bytes.tables * bytes.size; ++i) bytes.table[i] = 0;
+    for (std::int64_t i = 0; i < bytes.counters * bytes.size; ++i) bytes.table[i] = 0;
     const std::int64_t width = rect.x1 - rect.x0;
-    const bool whole =
-        plain_target && plain_preds && job.target.stride_h == width && job.preds.stride_h == width;
+    const bool whole = plain && job.target.stride_h == width && job.preds.stride_h == width &&
+                       (!has_strata || job.strata.stride_h == width);
     const std::int64_t rows = whole ? 1 : rect.y1 - rect.y0;
     const std::int64_t length = whole ? (rect.y1 - rect.y0) * width : width;
     for (std::int64_t y = rect.y0; y < rect.y0 + rows; ++y) {
-        const std::int64_t step = plain_target && plain_preds ? length : piece;
+        const std::int64_t step = plain ? length : piece;
         for (std::int64_t x = 0; x < length; x += step) {
             const std::int64_t count = min(step, length - x);
-            const char *from = job.target.row(rect.n, y) + (rect.x0 + x) * job.target.stride_w;
-            const std::uint8_t *t = reinterpret_cast<const std::uint8_t *>(from);
-            if (!plain_target) {
-                bytes.odd |= narrow(job.target, from, count, bytes.void_count > 0,
-                                    has_wide ? wide : 0, bytes.targets);
-                t = bytes.targets;
-            }
-            from = job.preds.row(rect.n, y) + (rect.x0 + x) * job.preds.stride_w;
-            const std::uint8_t *p = reinterpret_cast<const std::uint8_t *>(from);
-            if (!plain_preds) {
-                narrow(job.preds, from, count, false, 0, bytes.preds);
-                p = bytes.preds;
-            }
-            bytes.count(t, p, count);
+            const BytePairs pairs{
+                read_bytes(job.target, rect, y, x, count, bytes.void_count > 0, has_wide ? wide : 0,
+                           bytes.targets, bytes.odd),
+                read_bytes(job.preds, rect, y, x, count, false, 0, bytes.preds, bytes.odd)};
+            if (has_strata)
+                bytes.count(ByteTriples{pairs.target, pairs.pred,
+                                        read_bytes(job.strata, rect, y, x, count, true,
+                                                   void_stratum, bytes.strata, bytes.odd)},
+                            count);
+            else
+                bytes.count(pairs, count);
         }
         if (bytes.odd) return false;
     }
@@ -249,17 +324,27 @@ bool count_bytes(const ConfusionJob &job, const Rect &rect, Bytes &bytes, const 
 }
 
 // Any number of classes, any values: pair by pair, equal neighbors at once.
-void count_pairs(const ConfusionJob &job, const Rect &rect, std::int64_t *targets,
-                 std::int64_t *preds, CountBuffer &buffer) {
+void count_pairs(const ConfusionJob &job, const Rect &rect, std::int64_t *memory,
+                 CountBuffer &buffer) {
+    std::int64_t *targets = memory, *preds = memory + piece, *strata = memory + 2 * piece;
+    const std::int64_t table_size = (job.rule.classes + 2) * (job.rule.classes + 1);
     for (std::int64_t y = rect.y0; y < rect.y1; ++y)
         for (std::int64_t x = rect.x0; x < rect.x1; x += piece) {
             const std::int64_t count = min(piece, rect.x1 - x);
             widen_labels(job.target, rect.n, y, x, count, targets);
             widen_labels(job.preds, rect.n, y, x, count, preds);
+            if (job.stratum.count)
+                widen_labels(job.strata, rect.n, y, x, count, strata);
+            else
+                for (std::int64_t i = 0; i < count; ++i) strata[i] = 0;
             std::int64_t start = 0;
             for (std::int64_t i = 1; i <= count; ++i)
-                if (i == count || targets[i] != targets[start] || preds[i] != preds[start]) {
-                    buffer.add(job.rule.cell(targets[start], preds[start]), i - start);
+                if (i == count || targets[i] != targets[start] || preds[i] != preds[start] ||
+                    strata[i] != strata[start]) {
+                    const std::int64_t table =
+                        job.stratum.count ? job.stratum.table(strata[start]) : 0;
+                    buffer.add(table * table_size + job.rule.cell(targets[start], preds[start]),
+                               i - start);
                     start = i;
                 }
         }
@@ -270,21 +355,23 @@ void count_pairs(const ConfusionJob &job, const Rect &rect, std::int64_t *target
 std::int64_t confusion_scratch(const ConfusionJob &job) {
     Scratch scratch(nullptr);
     scratch.take<std::int64_t>(2 * CountBuffer::capacity);
-    scratch.take<std::int64_t>(2 * piece);
-    if (job.rule.classes <= most_classes) Bytes bytes(job.rule, scratch);
+    scratch.take<std::int64_t>(3 * piece);
+    if (Bytes::fit(job)) Bytes bytes(job, scratch);
     return scratch.used();
 }
 
 void confusion(const ConfusionJob &job, const Rect &rect, char *memory, const CountSink &sink) {
     Scratch scratch(memory);
     CountBuffer buffer(sink, scratch.take<std::int64_t>(2 * CountBuffer::capacity));
-    std::int64_t *pairs = scratch.take<std::int64_t>(2 * piece);
+    std::int64_t *labels = scratch.take<std::int64_t>(3 * piece);
     bool in_bytes = false;
-    if (job.rule.classes <= most_classes) {
-        Bytes bytes(job.rule, scratch);
-        in_bytes = count_bytes(job, rect, bytes, sink);
+    if (Bytes::fit(job)) {
+        Bytes bytes(job, scratch);
+        in_bytes = count_bytes(job, rect, -1, bytes, sink);
+        if (!in_bytes && job.stratum.count && !is_bytes(job.strata))
+            in_bytes = count_bytes(job, rect, 255, bytes, sink);
     }
-    if (!in_bytes) count_pairs(job, rect, pairs, pairs + piece, buffer);
+    if (!in_bytes) count_pairs(job, rect, labels, buffer);
     buffer.flush();
 }
 

@@ -38,9 +38,22 @@ struct TargetRule {
     }
 };
 
+// Which values of a map of strata are one. Strata are at most `most`, so that a byte holds them.
+struct StratumRule {
+    static constexpr std::int64_t most = 128;
+    std::int64_t count = 0; // 0: pixels are not counted apart
+
+    // Tables of the counts: the strata, void, what is neither.
+    SEGPOST_HOST_DEVICE std::int64_t table(std::int64_t value) const {
+        if (value >= 0 && value < count) return value;
+        return value == 255 || value == -1 ? count : count + 1;
+    }
+};
+
 struct ConfusionJob {
-    LabelView preds, target;
+    LabelView preds, target, strata; // strata only where there are some
     TargetRule rule;
+    StratumRule stratum;
 };
 
 struct ConfusionLogitsJob {
@@ -49,8 +62,8 @@ struct ConfusionLogitsJob {
     TargetRule rule;
 };
 
-// Where a kernel's counts go: [classes + 2, classes + 1]. `add` takes cells and what to add to
-// each, `add_row` numbers for neighboring cells.
+// Where a kernel's counts go: [classes + 2, classes + 1], of strata one after another. `add` takes
+// cells and what to add to each, `add_row` numbers for neighboring cells.
 struct CountSink {
     void (*add)(void *self, const std::int64_t *cells, const std::int64_t *times,
                 std::int64_t count) = nullptr;

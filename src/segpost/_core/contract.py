@@ -52,6 +52,7 @@ class LabelErrors(NamedTuple):
     first: int = -1
 
 
+VOID_STRATA = (255, -1)  # values of pixels that belong to no stratum
 MAX_FEATURES = 32  # of a pairwise term, three of them for positions
 
 
@@ -284,6 +285,15 @@ class Backend(
         target: Array,  # [N, H, W] integers
         ignored: Array,  # [I] int64
         counts: Array,  # [C + 2, C + 1] int64
+    ) -> None: ...
+
+    def confusion_strata(
+        self,
+        preds: Array,  # [N, H, W] integers
+        target: Array,  # [N, H, W] integers
+        strata: Array,  # [N, H, W] integers: 0 to S - 1; 255 and -1 are void
+        ignored: Array,  # [I] int64
+        counts: Array,  # [S + 2, C + 2, C + 1] int64: of each stratum, void, and invalid strata
     ) -> None: ...
 
     def confusion_logits(

@@ -33,13 +33,25 @@ def count_pair(
     """
     table = CountTable.zeros(rules.classes)
     errors = pair.add_counts(rules.ignored, table.array)
+    check_counts(table, errors, pair, rules, nan, batch)
+    return table
+
+
+def check_counts(
+    table: CountTable,
+    errors: LogitErrors,
+    pair: PredictionPair,
+    rules: LabelRules,
+    nan: str,
+    batch: PredictionPair | None,
+) -> None:
+    """Raise if what was counted of a pair is an error; for the arguments see `count_pair`."""
     if nan == "raise" and (errors.nan_count or errors.undefined_count):
         if batch is not None:
             errors = batch.add_counts(rules.ignored, CountTable.zeros(rules.classes).array)
         raise_logit_errors(errors, batch or pair)
     if rules.are_broken_by(table):
         raise_invalid_labels(batch or pair, rules, table)
-    return table
 
 
 def count_images(pair: PredictionPair, rules: LabelRules, nan: str) -> list[ImageCounts]:

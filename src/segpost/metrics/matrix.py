@@ -37,12 +37,11 @@ from segpost.metrics.reading import as_reading
 from segpost.metrics.report.display import format_counts
 from segpost.metrics.scores import Scores
 from segpost.metrics.strata import (
-    StratumCounts,
+    PartCounts,
+    as_pair_strata,
     as_strata,
-    as_stratum_maps,
     check_strata,
     count_strata,
-    split_images,
     stratum_number,
 )
 from segpost.metrics.suspicious_preds import warn_of_invalid_preds
@@ -211,7 +210,7 @@ class ConfusionMatrix(MatrixCounts):
         pairs = as_pairs(preds, target, self.num_classes, reading)
         has_ids = ids is not None or self._images.has_ids
         names = self._image_ids(ids, pairs) if has_ids else None
-        maps = as_stratum_maps(strata, pairs, self.strata) if self.strata else []
+        pair_strata = as_pair_strata(strata, pairs, self.strata) if self.strata else []
         is_deferred = [False] * len(pairs)
         if check != "sync":
             is_deferred = [not context_of(pair.target).on_cpu for pair in pairs]
@@ -227,10 +226,16 @@ class ConfusionMatrix(MatrixCounts):
         states: list[Int64] = []
         outside: LabelPairs = {}
         images: list[ImageCounts] = []
+        parts: list[list[PartCounts]] = []
         for index, pair in enumerate(pairs):
             if is_deferred[index]:
                 continue
             try:
+                if pair_strata:
+                    parts += count_strata(
+                        pair, pair_strata[index], rules, nan, by_image=keeps_images
+                    )
+                    continue
                 if keeps_images:
                     images += count_images(pair, rules, nan)
                     continue
@@ -240,11 +245,12 @@ class ConfusionMatrix(MatrixCounts):
                     add_pairs(outside, out_of_range_pairs(pair, rules))
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
-        parts: list[list[StratumCounts]] = []
-        for pair, stratum_map in zip(pairs, maps, strict=bool(maps)):
-            whole = zip(pair.images(), split_images(stratum_map, pair), strict=True)
-            for one, part in whole if keeps_images else ((pair, stratum_map),):
-                parts.append(count_strata(one, part, rules, len(self._parts)))
+        for whole, *_ in parts:
+            if keeps_images:
+                images.append(whole.as_image())
+            else:
+                states.append(whole.state)
+                add_pairs(outside, whole.outside)
         if names is not None:
             images = [im._replace(id=name) for im, name in zip(images, names, strict=True)]
         with self._lock:
@@ -364,13 +370,13 @@ class ConfusionMatrix(MatrixCounts):
 
     def _added_parts(
         self,
-        parts: Sequence[Sequence[StratumCounts]],
+        parts: Sequence[Sequence[PartCounts]],
         names: Sequence[str | int] | None,
         keeps_images: bool,
     ) -> tuple[ConfusionMatrix, ...]:
         """Return the matrices of strata with the counts of a call; those of self stay."""
-        result = tuple(part.copy() for part in self._parts) if parts else self._parts
-        for matrix, counts in zip(result, zip(*parts, strict=True), strict=bool(parts)):
+        result = tuple(part._successor() for part in self._parts) if parts else self._parts
+        for matrix, counts in zip(result, list(zip(*parts, strict=True))[1:], strict=bool(parts)):
             if keeps_images:
                 images = [one.as_image() for one in counts]
                 ids = [None] * len(images) if names is None else names

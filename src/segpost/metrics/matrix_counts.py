@@ -128,6 +128,15 @@ class MatrixCounts(Accumulator):
             other._parts = tuple(part.copy() for part in self._parts)
         return other
 
+    def _successor(self: M) -> M:
+        """Return a matrix to which more is added, as `copy` of one that counts on the CPU alone.
+
+        Adding replaces what a matrix holds and changes nothing, so that both can share it.
+        """
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def __copy__(self: M) -> M:
         return self.copy()
 

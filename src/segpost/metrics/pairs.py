@@ -67,15 +67,20 @@ class PredictionPair(NamedTuple):
 
     def labels(self) -> Array:
         """Return the predicted labels, in the target's shape."""
+        return self.labels_and_errors()[0]
+
+    def labels_and_errors(self) -> tuple[Array, LogitErrors]:
+        """Return the predicted labels, in the target's shape, and the errors of logits."""
         if not isinstance(self.preds, Logits):
-            return self.preds
+            return self.preds, LogitErrors()
         images, channels = self.preds.values.shape[:2]
         shape, dtype = (images, *self.target.shape[-2:]), label_dtype(max(channels, 2))
         labels = context_of(self.preds.values).empty(shape, dtype)
+        errors = LogitErrors()
         if labels.size:
             backend = registry.backend(self.preds.values)
-            backend.argmax(self.preds, self.axes, labels, None, None)
-        return labels.reshape(self.target.shape)
+            errors = backend.argmax(self.preds, self.axes, labels, None, None)
+        return labels.reshape(self.target.shape), errors
 
     def add_counts(
         self,

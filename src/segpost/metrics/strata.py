@@ -7,23 +7,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from segpost._backends import registry
 from segpost._core import arguments
 from segpost._core.arguments import as_integer
-from segpost._core.arrays import LABEL_KINDS, Array, as_input_array
+from segpost._core.arrays import LABEL_KINDS, Array, as_input_array, iter_stacks
+from segpost._core.contract import VOID_STRATA, LogitErrors
 from segpost._core.device import context_of
+from segpost.metrics.counting import check_counts
 from segpost.metrics.counts import CountTable, ImageCounts, LabelPairs, LabelRules
 from segpost.metrics.invalid_labels import out_of_range_pairs
 from segpost.metrics.pairs import PredictionPair
 from segpost.metrics.ratios import Int64
 
 MAX_STRATA = 128
-BYTES = 256  # values of a byte
-VOID_STRATA = (255, -1)  # values of pixels that belong to no stratum
-NO_VALUES = np.empty(0, np.int64)
 
 
-class StratumCounts(NamedTuple):
-    """The (C + 1, C + 1) state of one stratum of an image or batch, and its invalid pairs."""
+class PartCounts(NamedTuple):
+    """The (C + 1, C + 1) state of a part of an image or batch, and its invalid pairs."""
 
     state: Int64
     outside: LabelPairs
@@ -87,10 +87,63 @@ def check_strata(strata: object, names: Sequence[str] | None) -> None:
     )
 
 
-def as_stratum_maps(
+class Strata(NamedTuple):
+    """The stratum of every pixel or of every image of a pair."""
+
+    values: Array  # (..., H, W) of every pixel, or (N,) of every image
+    names: Sequence[str]
+
+    def of_images(self, pair: PredictionPair) -> list[Strata]:
+        """Return the strata of each image of the pair."""
+        if self._are_of_images(pair):
+            return [self._replace(values=self.values[n : n + 1]) for n in range(pair.image_count)]
+        shape = pair.target.shape[: -pair.image_axes]
+        return [self._replace(values=self.values[index]) for index in np.ndindex(shape)]
+
+    def add_counts(
+        self, pair: PredictionPair, ignored: Array, counts: Array
+    ) -> tuple[PredictionPair, LogitErrors]:
+        """Add the counts of a pair to (S + 2, C + 2, C + 1) tables, and return it with labels."""
+        labels, errors = pair.labels_and_errors()
+        pair = pair._replace(preds=labels, axes=None)
+        if self._are_of_images(pair):
+            is_void = np.isin(self.values, VOID_STRATA)
+            tables = np.where(is_void, len(self.names), self.values).tolist()
+            for image, number in zip(pair.images(), tables, strict=True):
+                image.add_counts(ignored, counts[number])
+        elif pair.target.size:
+            backend = registry.backend(labels, pair.target, operation="confusion_strata")
+            for _, (preds, target, strata) in iter_stacks(labels, pair.target, self.values):
+                backend.confusion_strata(preds, target, strata, ignored, counts)
+        return pair, errors
+
+    def of_pixels(self, pair: PredictionPair) -> Array:
+        """Return the stratum of every pixel, in the shape of the target."""
+        shape = pair.target.shape
+        if not self._are_of_images(pair):
+            return self.values
+        values = self.values.reshape(*shape[: -pair.image_axes], *(1,) * pair.image_axes)
+        return np.broadcast_to(values, shape)
+
+    def check(self) -> None:
+        """Raise if a value is no stratum: how many are, and where the first is."""
+        values, count = self.values, len(self.names)
+        wrong = ((values < 0) | (values >= count)) & ~np.isin(values, VOID_STRATA)
+        if wrong.any():
+            first = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
+            raise ValueError(
+                f"strata have {int(wrong.sum())} of {values.size} values that are no stratum "
+                f"(0..{count - 1}) and not void (255, -1), first {values[first]} at {first}"
+            )
+
+    def _are_of_images(self, pair: PredictionPair) -> bool:
+        return self.values.ndim < pair.target.ndim
+
+
+def as_pair_strata(
     strata: Any, pairs: Sequence[PredictionPair], names: Sequence[str]
-) -> list[Array]:
-    """Return the stratum of every pixel of each pair, an array of the shape of its target.
+) -> list[Strata]:
+    """Return the strata of each pair.
 
     Parameters
     ----------
@@ -104,7 +157,7 @@ def as_stratum_maps(
     Raises
     ------
     ValueError, TypeError
-        For other shapes, and for values that are no stratum: how many, and where the first is.
+        For other shapes and types.
     """
     if any(not context_of(pair.target).on_cpu for pair in pairs):
         raise TypeError("strata are counted on the CPU; pass preds.cpu() and target.cpu()")
@@ -113,101 +166,64 @@ def as_stratum_maps(
         values = list(strata) if len(pairs) > 1 else [strata]
         if len(values) != len(pairs):
             raise ValueError(f"strata has {len(values)} elements for {len(pairs)} images")
-    return [_as_map(value, pair, names) for value, pair in zip(values, pairs, strict=True)]
+    return [_as_strata_of(value, pair, names) for value, pair in zip(values, pairs, strict=True)]
 
 
 def count_strata(
-    pair: PredictionPair, strata: Array, rules: LabelRules, count: int
-) -> list[StratumCounts]:
-    """Count the pixels of every stratum, in one pass of a backend.
+    pair: PredictionPair, strata: Strata, rules: LabelRules, nan: str, *, by_image: bool
+) -> list[list[PartCounts]]:
+    """Count the pixels of a pair, or of each of its images: of all, then of every stratum."""
+    if not by_image:
+        return [_count_parts(pair, strata, rules, nan, None)]
+    images = zip(pair.images(), strata.of_images(pair), strict=True)
+    return [_count_parts(image, part, rules, nan, pair) for image, part in images]
 
-    Rows of all strata are rows of one table: row ``s * (C + 2) + c`` is class c of stratum s, the
-    next one void, and the last one targets that are neither.
-    """
-    classes, rows = rules.classes, rules.classes + 2
-    preds, target = pair.labels(), pair.target
-    table = CountTable.zeros(rows * (count + 1))
-    labels = _table_rows(target, strata, rules, count)
-    pair._replace(preds=preds, target=labels, axes=None).add_counts(NO_VALUES, table.array)
-    result = []
-    for number in range(count):
-        part = table.array[number * rows : (number + 1) * rows]
-        columns = np.column_stack([part[:, :classes], part[:, classes:].sum(axis=1)])
+
+def _count_parts(
+    pair: PredictionPair, strata: Strata, rules: LabelRules, nan: str, batch: PredictionPair | None
+) -> list[PartCounts]:
+    count, classes = len(strata.names), rules.classes
+    tables = np.zeros((count + 2, classes + 2, classes + 1), np.int64)
+    labeled, errors = strata.add_counts(pair, rules.ignored, tables)
+    if tables[-1].any():
+        strata.check()
+    whole = CountTable(tables.sum(axis=0))
+    check_counts(whole, errors, pair, rules, nan, batch)
+    states = tables[:count, :-1].copy()
+    states[:, -1] += tables[:count, -1]
+    if not whole.has_invalid_labels:
+        return [PartCounts(state, {}) for state in (whole.to_state(), *states)]
+    result = [PartCounts(whole.to_state(), out_of_range_pairs(labeled, rules))]
+    for number, state in enumerate(states):
         outside: LabelPairs = {}
-        if CountTable(columns).has_invalid_labels:
-            used = np.asarray(strata == number)
-            one = pair._replace(preds=preds[used][None], target=target[used][None], axes=None)
-            outside = out_of_range_pairs(one, rules)
-        result.append(StratumCounts(CountTable(columns).to_state(), outside))
+        if CountTable(tables[number]).has_invalid_labels:
+            used = strata.of_pixels(labeled) == number
+            preds, target = labeled.labels()[used][None], labeled.target[used][None]
+            outside = out_of_range_pairs(labeled._replace(preds=preds, target=target), rules)
+        result.append(PartCounts(state, outside))
     return result
 
 
-def _table_rows(target: Array, strata: Array, rules: LabelRules, count: int) -> Array:
-    """Return the row of every pixel; pixels of no stratum have those of one more."""
-    classes, rows = rules.classes, rules.classes + 2
-    if target.dtype == strata.dtype == np.uint8 and rows * (count + 1) <= BYTES:
-        offsets = np.minimum(strata, np.uint8(count))
-        offsets *= np.uint8(rows)
-        if _are_classes_or_void(target, rules):
-            labels: Array = np.minimum(target, np.uint8(classes))
-        else:
-            row_of = np.full(BYTES, classes + 1, np.uint8)
-            row_of[:classes] = np.arange(classes)
-            row_of[[value for value in rules.ignored.tolist() if 0 <= value < BYTES]] = classes
-            labels = row_of.take(target)
-        labels += offsets
-        return labels
-    is_class = (target >= 0) & (target < classes)
-    row = np.where(is_class, target, classes + 1).astype(np.int32)
-    row[np.isin(target, rules.ignored)] = classes
-    row += np.where(np.isin(strata, VOID_STRATA), count, strata).astype(np.int32) * rows
-    return row
-
-
-def _are_classes_or_void(target: Array, rules: LabelRules) -> bool:
-    """Whether bytes are classes that count, or ignored values that are no class."""
-    ignored = [value for value in rules.ignored.tolist() if 0 <= value < BYTES]
-    if any(value < rules.classes for value in ignored):
-        return False
-    void = sum(int(np.count_nonzero(target == value)) for value in ignored)
-    return int(np.count_nonzero(target >= rules.classes)) == void
-
-
-def split_images(strata: Array, pair: PredictionPair) -> list[Array]:
-    """Return the stratum maps of the images of a pair."""
-    return [strata[index] for index in np.ndindex(pair.target.shape[: -pair.image_axes])]
-
-
-def _as_map(value: Any, pair: PredictionPair, names: Sequence[str]) -> Array:
-    """Return the stratum of every pixel of a pair."""
+def _as_strata_of(value: Any, pair: PredictionPair, names: Sequence[str]) -> Strata:
+    """Return the strata of one pair."""
     shape, images = pair.target.shape, pair.image_count
     if isinstance(value, (str, int, np.integer)):
-        return np.broadcast_to(np.int32(stratum_number(value, names, "strata")), shape)
+        return Strata(np.full(images, stratum_number(value, names, "strata")), names)
     if isinstance(value, (list, tuple)) and all(isinstance(one, (str, int)) for one in value):
         value = np.array([stratum_number(one, names, "strata") for one in value], np.int32)
     strata_array = as_input_array(value, "strata")
     if strata_array.kind not in LABEL_KINDS:
         raise TypeError(f"strata must be integers, got {strata_array.kind}")
-    strata = strata_array.array
-    if strata.shape == (images,) and strata.shape != shape:
-        strata = strata.reshape(images, *(1 for _ in range(pair.image_axes)))
-        strata = np.broadcast_to(strata, (images, *shape[-pair.image_axes :])).reshape(shape)
-    if strata.size == pair.target.size and strata.ndim == len(shape) - 1:
-        strata = strata.reshape(shape)  # a target with one axis has become (1, N)
-    if strata.shape != shape:
+    values = strata_array.array
+    if values.shape == (images,) and len(shape) > 1 and values.shape != shape:
+        of_images = Strata(values, names)
+        of_images.check()
+        return of_images
+    if values.size == pair.target.size and values.ndim == len(shape) - 1:
+        values = values.reshape(shape)  # a target with one axis has become (1, N)
+    if values.shape != shape:
         raise ValueError(
-            f"strata of shape {strata.shape} do not fit target of shape {shape}: pass a map of "
+            f"strata of shape {values.shape} do not fit target of shape {shape}: pass a map of "
             f"its shape, or one stratum for each of {images} images"
         )
-    if strata.dtype == np.uint8 and strata.size and strata.max() < len(names):
-        return strata
-    wrong = (strata < 0) | (strata >= len(names))
-    if wrong.any():
-        wrong &= ~np.isin(strata, VOID_STRATA)
-    if wrong.any():
-        first = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), shape))
-        raise ValueError(
-            f"strata have {int(wrong.sum())} of {strata.size} values that are no stratum "
-            f"(0..{len(names) - 1}) and not void (255, -1), first {strata[first]} at {first}"
-        )
-    return strata
+    return Strata(values, names)

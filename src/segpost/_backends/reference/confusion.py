@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from segpost._backends.reference.labels import argmax
-from segpost._core.contract import Array, LogitErrors, Logits
+from segpost._core.contract import VOID_STRATA, Array, LogitErrors, Logits
 from segpost._core.sampling import Axes
 
 
@@ -13,6 +13,17 @@ def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array)
     """Add every pixel to the cell of its target and its prediction."""
     classes = counts.shape[1] - 1
     np.add.at(counts, (target_rows(target, classes, ignored), columns(preds, classes)), 1)
+
+
+def confusion_strata(
+    preds: Array, target: Array, strata: Array, ignored: Array, counts: Array
+) -> None:
+    """Add every pixel to the cell of its stratum, its target and its prediction."""
+    count, classes = len(counts) - 2, counts.shape[2] - 1
+    tables = np.where(in_range(strata, count), strata.astype(np.int64), count + 1)
+    tables[np.isin(strata, VOID_STRATA)] = count
+    cells = tables, target_rows(target, classes, ignored), columns(preds, classes)
+    np.add.at(counts, cells, 1)
 
 
 def confusion_logits(

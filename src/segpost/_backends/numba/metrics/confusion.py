@@ -12,7 +12,7 @@ import numpy.typing as npt
 from segpost._backends.numba.labels.operations import label
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import frozen, packed, pieces
-from segpost._core.contract import Array, LogitErrors, Logits
+from segpost._core.contract import VOID_STRATA, Array, LogitErrors, Logits
 from segpost._core.sampling import Axes
 
 STRIP = 1 << 19  # bytes of a strip of labels, whose copies fit the L2 cache
@@ -41,6 +41,27 @@ def confusion_labels(preds: Array, target: Array, ignored: Array, counts: Array)
     elements = (preds.nbytes + target.nbytes) // 16
     run(work, windows(target.shape, counter.itemsize), elements)
     counter.finish()
+
+
+def confusion_strata(
+    preds: Array, target: Array, strata: Array, ignored: Array, counts: Array
+) -> None:
+    """Add every pixel to the cell of its stratum, its target and its prediction."""
+    count, rows, classes = len(counts) - 2, counts.shape[1], counts.shape[2] - 1
+    cells = counts.reshape(-1, classes + 1)
+    void = np.array(sorted(VOID_STRATA), np.int64)
+    stratum_codes = coder(strata.dtype, count, void, count, count + 1, np.int32)
+    target_codes = coder(target.dtype, classes, ignored, classes, classes + 1, np.int32)
+    preds_codes = coder(preds.dtype, classes, ignored[:0], classes, classes, np.int32)
+    lock = Lock()
+
+    def work(window: Window) -> None:
+        codes = stratum_codes(strata[window]) * rows + target_codes(target[window])
+        columns = preds_codes(preds[window])
+        with lock:
+            count_each(columns, codes, cells)
+
+    run(work, windows(target.shape, 4), target.size)
 
 
 def confusion_logits(
