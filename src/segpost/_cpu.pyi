@@ -173,6 +173,18 @@ def label_components(
     offsets: Array, column: Array, top: Array, bottom: Array, width: int, connectivity: int
 ) -> Array: ...
 def count_contacts(offsets: Array, column: Array, top: Array, bottom: Array) -> Array: ...
+def count_shared_pixels(
+    region: Array,
+    other: Array,
+    offsets: Array,
+    column: Array,
+    top: Array,
+    bottom: Array,
+    other_offsets: Array,
+    other_column: Array,
+    other_top: Array,
+    other_bottom: Array,
+) -> Array: ...
 def complement_runs(
     offsets: Array, column: Array, top: Array, bottom: Array, box: Array
 ) -> tuple[Array, Array, Array, Array]: ...

@@ -11,6 +11,7 @@ from segpost.color.datasets import PaletteName
 from segpost.crf.settings import Method, Quality, Unary
 from segpost.crf.terms import Normalization, PresetName
 from segpost.evaluation.options import MapTo
+from segpost.evaluation.panoptic import PanopticForm
 from segpost.fingerprints.diff import Verdict
 from segpost.fingerprints.summary import Precision
 from segpost.labels.masks import MaskEncoding
@@ -68,6 +69,7 @@ __all__ = [
     "OutputKind",
     "PaletteName",
     "PanopticDialect",
+    "PanopticForm",
     "PlotKind",
     "Precision",
     "PredictedOnly",

@@ -40,6 +40,14 @@ SEGPOST_EXPORT bool launch_label_components(const RegionRuns &, std::int64_t wid
 // The pixels of every region whose neighbor in the next column belongs to it.
 SEGPOST_EXPORT bool launch_count_contacts(const RegionRuns &, const CancelToken &,
                                           std::int64_t *contacts);
+// The pixels that pairs of a region and another one share, [pairs].
+struct RegionPairs {
+    std::int64_t count;
+    const std::int64_t *region, *other; // [pairs], their numbers
+};
+SEGPOST_EXPORT bool launch_count_shared_pixels(const RegionPairs &, const RegionRuns &regions,
+                                               const RegionRuns &others, const CancelToken &,
+                                               std::int64_t *pixels);
 struct RunVectors {
     std::vector<std::int64_t> offsets;
     std::vector<std::int32_t> column, top, bottom;

@@ -19,7 +19,7 @@ from segpost._backends.numba.metrics import (
     instances,
     panoptic,
 )
-from segpost._backends.numba.objects import connect, polygons, runs
+from segpost._backends.numba.objects import connect, polygons, runs, shared
 from segpost._backends.operations import collect_operations
 from segpost._backends.reference import queries as defined_queries
 from segpost._backends.volumes import image_by_image
@@ -46,6 +46,7 @@ globals().update(
         rle,
         run_lengths,
         runs,
+        shared,
         solver,
         spatial,
         volume_masks,

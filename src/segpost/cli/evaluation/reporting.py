@@ -112,11 +112,11 @@ def _check_gates(
 ) -> list[GateResult]:
     """Return what the scores say of the gates, and warn of a baseline of other images."""
     if scores is None or gates.baseline is None:
-        return gates.results(scores, None)
+        return gates.results(scores, None, outcome.measures)
     warning = describe_other_images(gates.baseline, outcome.cm)
     if warning:
         print_error(warning)
-    return gates.results(scores, _scores_of(gates.baseline, arguments))
+    return gates.results(scores, _scores_of(gates.baseline, arguments), outcome.measures)
 
 
 def _subject(

@@ -178,7 +178,8 @@ class ShownLabels(NamedTuple):
 
 def _shown_labels(pair: Pair, reader: PairReader) -> ShownLabels:
     """Return the labels of an image, or of the slice of a volume with the most differences."""
-    preds, target = reader.read_labels(pair)
+    arrays = reader.read_labels(pair)
+    preds, target = arrays.preds, arrays.target
     if target.ndim == 2:
         return ShownLabels(preds, target)
     counts = ~np.isin(target, reader.classes.ignore_index)
