@@ -34,6 +34,7 @@ _SUBJECTS = {  # names, for errors, of operations that some backends do not have
     "surface_distances": "distances of surfaces",
     "calibration_logits": "calibration",
     "count_overlaps": "panoptic maps",
+    "decode_labels": "decoding for Dice or IoU",
     "binarize": "masks",
     "binarize_labels": "labels of masks",
     "binarize_runs": "runs of masks",
