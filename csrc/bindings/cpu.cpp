@@ -1,6 +1,7 @@
 // segpost._cpu: the native CPU kernels, under the names they have everywhere.
 #include "bindings/calibration.hpp"
 #include "bindings/crf.hpp"
+#include "bindings/decoding.hpp"
 #include "bindings/distances.hpp"
 #include "bindings/dlpack.hpp"
 #include "bindings/jobs.hpp"
@@ -375,6 +376,7 @@ PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
           arg("groups"), arg("ignored"), arg("counts"));
     bind_distances(m);
     bind_calibration(m);
+    bind_decoding(m);
     bind_objects(m);
     bind_panoptic(m);
     bind_crf(m);

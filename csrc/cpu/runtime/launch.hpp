@@ -15,6 +15,11 @@ bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob &softmax,
 bool launch_ranking(const RankingJob &, const CancelToken &, LogitErrors &errors);
 bool launch_argmax_volume(const VolumeJob &, const CancelToken &, LogitErrors &);
 bool launch_softmax(const SoftmaxJob &, const CancelToken &, LogitErrors &);
+// All tables are of N images, and are added to.
+bool launch_count_levels(const CountLevelsJob &, const CancelToken &, const LevelSums &,
+                         LogitErrors &);
+bool launch_settle_labels(const SettleLabelsJob &, const CancelToken &, const SingleSums &);
+bool launch_resolve_labels(const ResolveLabelsJob &, const CancelToken &);
 bool launch_binarize(const BinarizeJob &, const CancelToken &, LogitErrors &);
 bool launch_binarize_volume(const BinarizeVolumeJob &, const CancelToken &, LogitErrors &);
 // The counts of N * C masks, in column-major order, one mask after another, and where each ends.

@@ -44,7 +44,10 @@ class Passes(Protocol):
         logits: Logits,
         axes: Axes,
         blocks: Array,  # [N, H, ceil(W / BLOCK)] uint8; left where a level was counted
-        bins: Bins,  # added to
+        first: Array,  # those of `Bins`, to which levels are added
+        shift: int,
+        counts: Array,
+        sums: Array,
         mass: Array,  # [N, C] int64: the sum of all levels is added
     ) -> LogitErrors: ...
 
@@ -67,7 +70,7 @@ class Passes(Protocol):
         thresholds: Array,
         candidates: Array,  # [N, C] uint8: the classes of pixels that have none
         gains: Array,  # [N, C, 2] float64: the fields of a `Gain`
-        score: str,
+        is_iou: bool,
         labels: Array,  # [N, H, W]: written where no class is above the threshold, or several are
     ) -> None: ...
 
@@ -87,11 +90,11 @@ def decode_labels(
         return np.ones((n, height, -(-width // BLOCK)), np.uint8)
 
     def count(bins: Bins, blocks: Array) -> LogitErrors:
-        return passes.count_levels(logits, axes, blocks, bins, np.zeros_like(mass))
+        return passes.count_levels(logits, axes, blocks, *bins, np.zeros_like(mass))
 
     blocks = mark_all()
     upper = bins_between(1 << 21, UNIT, (n, classes))
-    errors = passes.count_levels(logits, axes, blocks, upper, mass)
+    errors = passes.count_levels(logits, axes, blocks, *upper, mass)
     search = ThresholdSearch(upper, mass, score, is_sigmoid)
     if search.are_below.any():
         blocks = mark_all()
@@ -123,12 +126,11 @@ def _write_labels(
     gains = np.zeros((*mass.shape, 2))
     for n, c in np.ndindex(mass.shape):
         gains[n, c] = gain_of(int(mass[n, c]), int(pixels[n, c]), int(sums[n, c]), search.score)
-    passes.resolve_labels(logits, axes, blocks, thresholds, candidates, gains, search.score, labels)
+    is_iou = search.score == "iou"
+    passes.resolve_labels(logits, axes, blocks, thresholds, candidates, gains, is_iou, labels)
 
 
-def bins_between(
-    low: int, high: int, shape: tuple[int, int], only: Array | None = None
-) -> Bins:
+def bins_between(low: int, high: int, shape: tuple[int, int], only: Array | None = None) -> Bins:
     """Return empty bins of the levels above `low` up to `high`, two powers of two or 0.
 
     `only` says which of the images and classes (N, C) are counted, by default all.

@@ -21,5 +21,5 @@ class DecodingOperations(Protocol):
         axes: Axes | None,
         score: str,  # "dice" or "iou"
         labels: Array,  # [N, H, W] uint8 or int32 of argmax; an undefined pixel keeps its label
-    ) -> LogitErrors:  # undefined pixels are those without probabilities
+    ) -> LogitErrors:  # of undefined pixels, those without probabilities
         ...

@@ -113,9 +113,7 @@ def gain_of(mass: int, pixels: int, total: int, score: str) -> Gain:
     return Gain(total / union if union else 0.0, union / UNIT)
 
 
-def compute_gains(
-    levels: Any, ratio: Any, size: Any, score: str
-) -> npt.NDArray[np.float64]:
+def compute_gains(levels: Any, ratio: Any, size: Any, score: str) -> npt.NDArray[np.float64]:
     """Return the gains of pixels by their levels and the fields of the `Gain` of the class."""
     probability = levels * (1 / UNIT)
     rest = 1.0 - probability if score == "iou" else 1.0

@@ -48,9 +48,7 @@ def check_decoding(
         )
 
 
-def decode_labels(
-    logits: Logits, axes: Axes | None, labels: Array, decode: str, nan: str
-) -> None:
+def decode_labels(logits: Logits, axes: Axes | None, labels: Array, decode: str, nan: str) -> None:
     """Replace labels of argmax, (N, H, W), by those that maximise the expected score of each image.
 
     Raises

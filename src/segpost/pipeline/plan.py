@@ -182,9 +182,7 @@ def check_type(kind: str, options: Options) -> bool:
     """Check the element type against the quantization; return whether real values are needed."""
     is_decoded = options.decode != "argmax"
     needs_values = (
-        is_decoded
-        or options.crf is not None
-        or not OF_PROBABILITIES.isdisjoint(options.outputs)
+        is_decoded or options.crf is not None or not OF_PROBABILITIES.isdisjoint(options.outputs)
     )
     if needs_values and kind in LABEL_KINDS and options.quantization is None:
         names = {*OF_PROBABILITIES & options.outputs} | ({"crf"} if options.crf else set())

@@ -6,7 +6,6 @@ import numpy as np
 
 from segpost._backends.reference.labels import (
     add_undefined,
-    count_nan,
     interpolated,
     output_shape,
 )
@@ -32,7 +31,7 @@ def decode_labels(logits: Logits, axes: Axes | None, score: str, labels: Array) 
     """
     is_sigmoid = logits.threshold is not None
     both = with_both_classes(logits)
-    errors, shape = count_nan(logits), output_shape(logits, axes)
+    errors, shape = LogitErrors(), output_shape(logits, axes)
     unit = both.scale if axes is None else both.scale / axes.den
     for n in range(shape[0]):
         image = both._replace(values=both.values[n : n + 1])
@@ -61,7 +60,9 @@ def label_pixels(levels: Array, score: str, is_sigmoid: bool) -> Array:
     gains = np.array(
         [
             compute_gains(
-                plane, *gain_of(int(mass[c]), int(single[c].sum()), int(plane[single[c]].sum()), score), score
+                plane,
+                *gain_of(int(mass[c]), int(single[c].sum()), int(plane[single[c]].sum()), score),
+                score,
             )
             for c, plane in enumerate(levels)
         ]

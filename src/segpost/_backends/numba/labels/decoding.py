@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from segpost._backends import decoding
-from segpost._backends.decoding import BLOCK, Bins
+from segpost._backends.decoding import BLOCK
 from segpost._backends.numba import tiles
 from segpost._backends.numba.labels.operations import STRIP_IN, STRIP_OUT, sum_errors
 from segpost._backends.numba.labels.probabilities import exp_negative, sum_row
 from segpost._backends.numba.threads import kernel, run
 from segpost._backends.numba.tiles import Strip, table
-from segpost._backends.reference.labels import count_nan
 from segpost._core.contract import Array, LogitErrors, Logits
 from segpost._core.expected_scores import LOWEST, UNIT
 from segpost._core.sampling import Axes
@@ -27,29 +26,30 @@ MAGIC = np.float32(1 << 23)  # adding it rounds a float32 below it to an integer
 
 def decode_labels(logits: Logits, axes: Axes | None, score: str, labels: Array) -> LogitErrors:
     """Write the labels that maximise the expected score of every image."""
-    errors = decoding.decode_labels(sys.modules[__name__], logits, axes, score, labels)
-    return count_nan(logits).undefined_as(errors)
+    return decoding.decode_labels(sys.modules[__name__], logits, axes, score, labels)
 
 
 def count_levels(
-    logits: Logits, axes: Axes, blocks: Array, bins: Bins, mass: Array
+    logits: Logits,
+    axes: Axes,
+    blocks: Array,
+    first: Array,
+    shift: int,
+    counts: Array,
+    sums: Array,
+    mass: Array,
 ) -> LogitErrors:
     """Count the levels of marked blocks in bins."""
 
     def work(strip: Strip, grid: Any) -> Any:
         n, rows = strip.n, slice(strip.y0, strip.y1)
-        counts, sums = np.zeros_like(bins.counts[n]), np.zeros_like(bins.sums[n])
-        masses = np.zeros_like(mass[n])
-        undefined = count_rows(
-            grid, blocks[n, rows], bins.first[n], bins.shift, counts, sums, masses
-        )
-        return n, counts, sums, masses, undefined
+        tables = [np.zeros_like(total[n]) for total in (counts, sums, mass)]
+        return n, tables, count_rows(grid, blocks[n, rows], first[n], shift, *tables)
 
     errors = []
-    for n, counts, sums, masses, undefined in _run(work, logits, axes):
-        bins.counts[n] += counts
-        bins.sums[n] += sums
-        mass[n] += masses
+    for n, tables, undefined in _run(work, logits, axes):
+        for total, part in zip((counts, sums, mass), tables, strict=True):
+            total[n] += part
         errors.append(((0, -1), (undefined[0], undefined[1] + n * axes.y.n_out * axes.x.n_out)))
     return sum_errors(errors)
 
@@ -83,14 +83,14 @@ def resolve_labels(
     thresholds: Array,
     candidates: Array,
     gains: Array,
-    score: str,
+    is_iou: bool,
     labels: Array,
 ) -> None:
     """Write the labels of marked blocks where no class is above its threshold, or several are."""
 
     def work(strip: Strip, grid: Any) -> None:
         n, rows = strip.n, slice(strip.y0, strip.y1)
-        rule = (thresholds[n], candidates[n], gains[n], score == "iou")
+        rule = (thresholds[n], candidates[n], gains[n], is_iou)
         resolve_rows(grid, blocks[n, rows], rule, labels[n, rows])
 
     _run(work, logits, axes)
