@@ -27,8 +27,10 @@ void set_job(DecodingJob &job, const Record<records::Logits> &logits, const py::
         checked_array<std::uint8_t>(blocks, {job.logits.n, job.y.n_out, count}, "blocks", true);
 }
 
-void set_labels(SettleLabelsJob &job, const py::array &thresholds, const py::array &labels) {
-    job.thresholds = class_table<float>(thresholds, job.logits, "thresholds", false);
+void set_labels(SettleLabelsJob &job, const py::array &lower, const py::array &upper,
+                const py::array &labels) {
+    job.lower = class_table<float>(lower, job.logits, "lower", false);
+    job.upper = class_table<float>(upper, job.logits, "upper", false);
     job.labels = map_view(labels, true);
     require(job.labels.n == job.logits.n && job.labels.h == job.y.n_out &&
                 job.labels.w == job.x.n_out &&
@@ -58,11 +60,11 @@ py::object count_levels(const Record<records::Logits> &logits, const py::object 
 }
 
 void settle_labels(const Record<records::Logits> &logits, const py::object &axes,
-                   const py::array &blocks, const py::array &thresholds, const py::array &counts,
-                   const py::array &sums, const py::array &labels) {
+                   const py::array &blocks, const py::array &lower, const py::array &upper,
+                   const py::array &counts, const py::array &sums, const py::array &labels) {
     SettleLabelsJob job;
     set_job(job, logits, axes, blocks);
-    set_labels(job, thresholds, labels);
+    set_labels(job, lower, upper, labels);
     const SingleSums tables{class_table<std::int64_t>(counts, job.logits, "counts", true),
                             class_table<std::int64_t>(sums, job.logits, "sums", true)};
     release_gil(
@@ -70,12 +72,11 @@ void settle_labels(const Record<records::Logits> &logits, const py::object &axes
 }
 
 void resolve_labels(const Record<records::Logits> &logits, const py::object &axes,
-                    const py::array &blocks, const py::array &thresholds,
-                    const py::array &candidates, const py::array &gains, bool is_iou,
-                    const py::array &labels) {
+                    const py::array &blocks, const py::array &lower, const py::array &candidates,
+                    const py::array &gains, bool is_iou, const py::array &labels) {
     ResolveLabelsJob job;
     set_job(job, logits, axes, blocks);
-    set_labels(job, thresholds, labels);
+    set_labels(job, lower, lower, labels);
     job.candidates = class_table<std::uint8_t>(candidates, job.logits, "candidates", false);
     job.gains = checked_array<double>(gains, {job.logits.n, job.logits.c, 2}, "gains", false);
     job.is_iou = is_iou;
@@ -89,10 +90,10 @@ void bind_decoding(py::module_ &m) {
     using py::arg;
     m.def("count_levels", &count_levels, arg("logits"), arg("axes"), arg("blocks"), arg("first"),
           arg("shift"), arg("counts"), arg("sums"), arg("mass"));
-    m.def("settle_labels", &settle_labels, arg("logits"), arg("axes"), arg("blocks"),
-          arg("thresholds"), arg("counts"), arg("sums"), arg("labels"));
+    m.def("settle_labels", &settle_labels, arg("logits"), arg("axes"), arg("blocks"), arg("lower"),
+          arg("upper"), arg("counts"), arg("sums"), arg("labels"));
     m.def("resolve_labels", &resolve_labels, arg("logits"), arg("axes"), arg("blocks"),
-          arg("thresholds"), arg("candidates"), arg("gains"), arg("is_iou"), arg("labels"));
+          arg("lower"), arg("candidates"), arg("gains"), arg("is_iou"), arg("labels"));
 }
 
 } // namespace segpost::bindings

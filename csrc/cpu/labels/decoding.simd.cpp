@@ -16,18 +16,16 @@ inline float level_of(std::int64_t code) {
     return level;
 }
 
-// Adds the levels of a class of a block to its bins. True: one lay in a bin.
-bool add_to_bins(const CountLevelsJob &job, const float *levels, std::int32_t first,
+// Adds the levels of a class of a block to its bins.
+void add_to_bins(const CountLevelsJob &job, const float *levels, std::int32_t first,
                  std::int64_t *counts, std::int64_t *sums) {
     const std::int64_t end = (first + job.bins) << job.shift;
-    if (end > 0x7f800000) return false; // a class that is not counted
+    if (end > 0x7f800000) return; // a class that is not counted
     const F low = broadcast<F>(level_of(std::int64_t{first} << job.shift));
     const F high = broadcast<F>(level_of(end));
-    bool any_here = false;
     for (std::int64_t x = 0; x < block; x += lanes) {
         const F level = load<F>(levels + x);
         std::uint32_t bits = mask_bits((I)(level > low) & (I)(level <= high));
-        any_here |= bits != 0;
         for (; bits; bits &= bits - 1) {
             const float one = levels[x + __builtin_ctz(bits)];
             const std::int64_t bin = ((code_of(one) - 1) >> job.shift) - first;
@@ -35,7 +33,6 @@ bool add_to_bins(const CountLevelsJob &job, const float *levels, std::int32_t fi
             sums[bin] += static_cast<std::int64_t>(one);
         }
     }
-    return any_here;
 }
 
 inline std::int64_t sum_levels(const float *levels) {
@@ -55,21 +52,26 @@ void add_undefined(const DecodingJob &job, const LevelBlock &at, LogitErrors &er
 struct Selections {
     std::int32_t count[block], last[block];
     float level[block];
+    bool is_undecided; // a level lies in the bin of a threshold
 
     Selections(const SettleLabelsJob &job, const LevelBlock &at) {
-        const float *thresholds = job.thresholds + at.n * job.logits.c;
+        const float *lower = job.lower + at.n * job.logits.c;
+        const float *upper = job.upper + at.n * job.logits.c;
+        std::int32_t between = 0;
         for (std::int64_t i = 0; i < block; ++i) count[i] = last[i] = 0, level[i] = 0.0f;
         for (std::int64_t k = 0; k < at.listed; ++k) {
             const std::int32_t c = at.list[k];
             const float *levels = at.levels + k * block;
-            const float threshold = thresholds[c];
+            const float low = lower[c], high = upper[c];
             for (std::int64_t i = 0; i < block; ++i) {
-                const bool selected = levels[i] > threshold;
+                const bool selected = levels[i] > low;
+                between |= selected & (levels[i] <= high);
                 count[i] += selected;
                 last[i] = selected ? c : last[i];
                 level[i] = selected ? levels[i] : level[i];
             }
         }
+        is_undecided = between;
     }
 };
 
@@ -88,7 +90,7 @@ inline bool is_undefined(const LevelBlock &at, std::int64_t i) {
 std::int32_t best_class(const ResolveLabelsJob &job, const LevelBlock &at, std::int64_t i,
                         bool is_selected) {
     const std::int64_t classes = job.logits.c;
-    const float *thresholds = job.thresholds + at.n * classes;
+    const float *lower = job.lower + at.n * classes;
     const double *gains = job.gains + 2 * at.n * classes;
     const std::uint8_t *candidates = job.candidates + at.n * classes;
     double best = -__builtin_inf();
@@ -96,7 +98,7 @@ std::int32_t best_class(const ResolveLabelsJob &job, const LevelBlock &at, std::
     for (std::int64_t c = 0, k = 0; c < classes; ++c) {
         float level = 0.0f; // of a class that is not listed
         if (k < at.listed && at.list[k] == c) level = at.levels[k++ * block + i];
-        if (is_selected ? !(level > thresholds[c]) : !candidates[c]) continue;
+        if (is_selected ? !(level > lower[c]) : !candidates[c]) continue;
         const double p = static_cast<double>(level) * 0x1p-30;
         const double rest = job.is_iou ? 1.0 - p : 1.0;
         const double gain = (p - gains[2 * c] * rest) / (gains[2 * c + 1] + rest);
@@ -117,24 +119,24 @@ std::int64_t decoding_scratch(const DecodingJob &job, const Tile &tile) {
 // The tile's rows are rows of cells, its columns output pixels, from the first of a block on.
 void count_levels(const CountLevelsJob &job, const Tile &tile, char *memory, const LevelSums &sums,
                   LogitErrors &errors) {
-    BlockReader(job, tile, memory).visit([&](const LevelBlock &at) {
+    BlockReader(job, tile, memory).visit(BlockMark::undecided, [&](const LevelBlock &at) {
         add_undefined(job, at, errors);
-        bool any_here = false;
         for (std::int64_t k = 0; k < at.listed; ++k) {
             const std::int64_t c = at.list[k];
             const float *levels = at.levels + k * block;
             sums.mass[c] += sum_levels(levels);
-            any_here |= add_to_bins(job, levels, job.first[at.n * job.logits.c + c],
-                                    sums.counts + c * job.bins, sums.sums + c * job.bins);
+            add_to_bins(job, levels, job.first[at.n * job.logits.c + c], sums.counts + c * job.bins,
+                        sums.sums + c * job.bins);
         }
-        return any_here;
+        return BlockMark::undecided;
     });
 }
 
 void settle_labels(const SettleLabelsJob &job, const Tile &tile, char *memory,
                    const SingleSums &sums) {
-    BlockReader(job, tile, memory).visit([&](const LevelBlock &at) {
+    BlockReader(job, tile, memory).visit(BlockMark::undecided, [&](const LevelBlock &at) {
         const Selections selections(job, at);
+        if (selections.is_undecided) return BlockMark::undecided;
         char *const row = job.labels.row(at.n, at.y);
         bool is_open = false;
         for (std::int64_t i = 0; i < at.count; ++i) {
@@ -147,19 +149,19 @@ void settle_labels(const SettleLabelsJob &job, const Tile &tile, char *memory,
                 is_open |= !is_undefined(at, i);
             }
         }
-        return is_open;
+        return is_open ? BlockMark::open : BlockMark::done;
     });
 }
 
 void resolve_labels(const ResolveLabelsJob &job, const Tile &tile, char *memory) {
-    BlockReader(job, tile, memory).visit([&](const LevelBlock &at) {
+    BlockReader(job, tile, memory).visit(BlockMark::open, [&](const LevelBlock &at) {
         const Selections selections(job, at);
         char *const row = job.labels.row(at.n, at.y);
         for (std::int64_t i = 0; i < at.count; ++i)
             if (selections.count[i] != 1 && !is_undefined(at, i))
                 set_label(job.labels, row, at.x0 + i,
                           best_class(job, at, i, selections.count[i] > 0));
-        return true;
+        return BlockMark::done;
     });
 }
 

@@ -66,8 +66,8 @@ class BlockReader {
         : job_(job), tile_(tile), scratch_(memory), work_(job, tile, scratch_),
           first_(job.x.cell[tile.x0]), cells_(job.x.cell[tile.x1 - 1] - first_ + 2) {}
 
-    // Calls sink(block) for every marked block of the tile, and marks it by what that returns.
-    template <class Sink> void visit(const Sink &sink) {
+    // Calls sink(block) for every block of the tile with this mark; the sink returns the new mark.
+    template <class Sink> void visit(BlockMark which, const Sink &sink) {
         for (std::int64_t cell = tile_.y0; cell < tile_.y1; ++cell) {
             const std::int64_t begin = max<std::int64_t>(job_.y.start[cell], tile_.row0);
             const std::int64_t end = min<std::int64_t>(job_.y.start[cell + 1], tile_.row1);
@@ -77,11 +77,11 @@ class BlockReader {
                 bool is_gathered = false;
                 for (std::int64_t y = begin; y < end; ++y) {
                     std::uint8_t &mark = job_.marks(tile_.n, y)[place];
-                    if (!mark) continue;
+                    if (mark != static_cast<std::uint8_t>(which)) continue;
                     if (!is_read) read(cell);
                     if (!is_gathered) gather(x);
                     is_read = is_gathered = true;
-                    mark = sink(levels_of(y, x));
+                    mark = static_cast<std::uint8_t>(sink(levels_of(y, x)));
                 }
             }
         }

@@ -21,6 +21,9 @@ constexpr float level_unit = 1073741824.0f;
 constexpr float lowest_difference = -21.6f;
 constexpr std::int64_t decoding_block = 64; // pixels of a row that have one mark
 
+// The marks of blocks; 0 where all labels are written.
+enum class BlockMark : std::uint8_t { done = 0, undecided = 1, open = 2 };
+
 struct DecodingJob {
     Logits logits;
     Axis y, x;
@@ -47,7 +50,7 @@ struct LevelSums {
 };
 
 struct SettleLabelsJob : DecodingJob {
-    const float *thresholds = nullptr; // [N, C]
+    const float *lower = nullptr, *upper = nullptr; // [N, C] edges of the threshold's bins
     LabelView labels;
 };
 

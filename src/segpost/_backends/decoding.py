@@ -1,9 +1,9 @@
 """Decoding for an expected score in passes over the logits, of backends that have the passes.
 
 The levels of the classes are computed anew in every pass, and are kept nowhere. The first pass sums
-them, and counts them in bins of their float32 code; the threshold of a class lies in one bin, which
-later passes divide until a bin is one level. A pass visits blocks of pixels that are marked, and
-leaves the marks where it met what the next pass is about.
+them, and counts them in bins of their float32 code. The threshold of a class lies in one bin. The
+next pass writes the labels of all blocks of pixels without a level in such a bin; for the others
+bins are divided, until a bin is one level. Pixels that several classes select, or none, come last.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from segpost._core.sampling import Axes, same_size_axes
 
 BLOCK = 64  # pixels of a row that have one mark
 MANTISSA = 23  # bits of a float32
+UNDECIDED = 1  # mark of a block with a level in the bin of a threshold
+OPEN = 2  # mark of a block with a pixel that several classes select, or none
 STEP = 9  # bits of a code by which a pass narrows a bin
 NOWHERE = 1 << 30  # first bin of a class that is not counted
 
@@ -43,7 +45,7 @@ class Passes(Protocol):
         self,
         logits: Logits,
         axes: Axes,
-        blocks: Array,  # [N, H, ceil(W / BLOCK)] uint8; left where a level was counted
+        blocks: Array,  # [N, H, ceil(W / BLOCK)] uint8; of those that are UNDECIDED
         first: Array,  # those of `Bins`, to which levels are added
         shift: int,
         counts: Array,
@@ -55,23 +57,24 @@ class Passes(Protocol):
         self,
         logits: Logits,
         axes: Axes,
-        blocks: Array,  # left where a pixel has no class, or several, above the threshold
-        thresholds: Array,  # [N, C] float32
-        counts: Array,  # [N, C] int64: the other pixels are added, and the sums of their levels
-        sums: Array,
-        labels: Array,  # [N, H, W]: written where one class is
+        blocks: Array,  # of those that are UNDECIDED; they get their new marks
+        lower: Array,  # [N, C] float32: the edges of the bin of the threshold, or the threshold
+        upper: Array,
+        counts: Array,  # [N, C] int64: the pixels that one class selects are added, and the sums
+        sums: Array,  # of their levels
+        labels: Array,  # [N, H, W]: written there
     ) -> None: ...
 
     def resolve_labels(
         self,
         logits: Logits,
         axes: Axes,
-        blocks: Array,
-        thresholds: Array,
-        candidates: Array,  # [N, C] uint8: the classes of pixels that have none
+        blocks: Array,  # of those that are OPEN
+        lower: Array,
+        candidates: Array,  # [N, C] uint8: the classes of pixels that none selects
         gains: Array,  # [N, C, 2] float64: the fields of a `Gain`
         is_iou: bool,
-        labels: Array,  # [N, H, W]: written where no class is above the threshold, or several are
+        labels: Array,  # [N, H, W]: written where several classes select a pixel, or none
     ) -> None: ...
 
 
@@ -85,49 +88,36 @@ def decode_labels(
     n, height, width = labels.shape
     classes = logits.values.shape[1]
     mass = np.zeros((n, classes), np.int64)
+    blocks = np.full((n, height, -(-width // BLOCK)), UNDECIDED, np.uint8)
 
-    def mark_all() -> Array:
-        return np.ones((n, height, -(-width // BLOCK)), np.uint8)
+    def count(bins: Bins) -> None:
+        passes.count_levels(logits, axes, blocks, *bins, np.zeros_like(mass))
 
-    def count(bins: Bins, blocks: Array) -> LogitErrors:
-        return passes.count_levels(logits, axes, blocks, *bins, np.zeros_like(mass))
-
-    blocks = mark_all()
-    upper = bins_between(1 << 21, UNIT, (n, classes))
-    errors = passes.count_levels(logits, axes, blocks, *upper, mass)
-    search = ThresholdSearch(upper, mass, score, is_sigmoid)
+    bins = bins_between(1 << 21, UNIT, (n, classes))
+    errors = passes.count_levels(logits, axes, blocks, *bins, mass)
+    search = ThresholdSearch(bins, mass, score, is_sigmoid)
     if search.are_below.any():
-        blocks = mark_all()
-        lower = bins_between(0, 1 << 21, (n, classes), only=search.are_below)
-        count(lower, blocks)
-        search.narrow(lower)
-    while search.shift:
-        bins = search.next_bins()
-        count(bins, blocks)
+        bins = bins_between(0, 1 << 21, (n, classes), only=search.are_below)
+        count(bins)
         search.narrow(bins)
-    _write_labels(passes, logits, axes, search, labels, mark_all())
-    return errors
-
-
-def _write_labels(
-    passes: Passes,
-    logits: Logits,
-    axes: Axes,
-    search: ThresholdSearch,
-    labels: Array,
-    blocks: Array,
-) -> None:
-    """Write the labels of thresholds."""
-    mass, thresholds, candidates = search.mass, search.thresholds(), search.candidates()
     pixels, sums = np.zeros_like(mass), np.zeros_like(mass)
-    passes.settle_labels(logits, axes, blocks, thresholds, pixels, sums, labels)
-    if not blocks.any():
-        return
-    gains = np.zeros((*mass.shape, 2))
-    for n, c in np.ndindex(mass.shape):
-        gains[n, c] = gain_of(int(mass[n, c]), int(pixels[n, c]), int(sums[n, c]), search.score)
-    is_iou = search.score == "iou"
-    passes.resolve_labels(logits, axes, blocks, thresholds, candidates, gains, is_iou, labels)
+    while True:
+        edges = search.edges()
+        passes.settle_labels(logits, axes, blocks, *edges, pixels, sums, labels)
+        if not (blocks == UNDECIDED).any():
+            break
+        bins = search.next_bins()
+        count(bins)
+        search.narrow(bins)
+    if blocks.any():
+        gains = np.zeros((n, classes, 2))
+        for i in np.ndindex(mass.shape):
+            gains[i] = gain_of(int(mass[i]), int(pixels[i]), int(sums[i]), score)
+        candidates = search.candidates()
+        passes.resolve_labels(
+            logits, axes, blocks, edges[0], candidates, gains, score == "iou", labels
+        )
+    return errors
 
 
 def bins_between(low: int, high: int, shape: tuple[int, int], only: Array | None = None) -> Bins:
@@ -214,10 +204,19 @@ class ThresholdSearch:
         tables = np.zeros((2, *self.mass.shape, 1 << step), np.int64)
         return Bins(first, self.shift - step, tables[0], tables[1])
 
-    def thresholds(self) -> Array:
-        """Return the thresholds as levels in float32, which a level must exceed."""
-        codes = np.where(self.are_active, self._code, 0).astype(np.int32)
-        return np.where(self.are_active, codes.view(np.float32), np.float32(np.inf))
+    def edges(self) -> tuple[Array, Array]:
+        """Return the edges of the bins of the thresholds in float32; a bin of one level has one.
+
+        Levels above the upper edge are selected, and those up to the lower edge are not.
+        """
+        ends = [
+            np.where(self.are_active, self._code + step << self.shift, 0).astype(np.int32)
+            for step in (0, int(self.shift > 0))
+        ]
+        lower, upper = (
+            np.where(self.are_active, end.view(np.float32), np.float32(np.inf)) for end in ends
+        )
+        return lower, upper
 
     def candidates(self) -> Array:
         """Return the classes of pixels that no class selects."""

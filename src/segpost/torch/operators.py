@@ -329,7 +329,8 @@ _postprocess = define(
     "str grid='half_pixel', str? palette=None, float[] alpha, str? crf=None, "
     "float? threshold=None, str decode='argmax', float[]? quantization=None, "
     "str confidence_mode='exact', str confidence_dtype='float32', "
-    "str probabilities_dtype='float32', int topk=3, str nan='raise', str check='sync', str[] want) -> Tensor[]",
+    "str probabilities_dtype='float32', int topk=3, str nan='raise', str check='sync', "
+    "str[] want) -> Tensor[]",
     _run_postprocess,
     _empty_results,
     has_float_result=True,

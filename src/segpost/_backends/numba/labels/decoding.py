@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from segpost._backends import decoding
-from segpost._backends.decoding import BLOCK
+from segpost._backends.decoding import BLOCK, OPEN, UNDECIDED
 from segpost._backends.numba import tiles
 from segpost._backends.numba.labels.operations import STRIP_IN, STRIP_OUT, sum_errors
 from segpost._backends.numba.labels.probabilities import exp_negative, sum_row
@@ -39,7 +39,7 @@ def count_levels(
     sums: Array,
     mass: Array,
 ) -> LogitErrors:
-    """Count the levels of marked blocks in bins."""
+    """Count the levels of undecided blocks in bins."""
 
     def work(strip: Strip, grid: Any) -> Any:
         n, rows = strip.n, slice(strip.y0, strip.y1)
@@ -58,17 +58,18 @@ def settle_labels(
     logits: Logits,
     axes: Axes,
     blocks: Array,
-    thresholds: Array,
+    lower: Array,
+    upper: Array,
     counts: Array,
     sums: Array,
     labels: Array,
 ) -> None:
-    """Write the labels of marked blocks where one class is above its threshold."""
+    """Write the labels of undecided blocks where one class selects a pixel, and their marks."""
 
     def work(strip: Strip, grid: Any) -> Any:
         n, rows = strip.n, slice(strip.y0, strip.y1)
         pixels, total = np.zeros_like(counts[n]), np.zeros_like(sums[n])
-        settle_rows(grid, blocks[n, rows], thresholds[n], pixels, total, labels[n, rows])
+        settle_rows(grid, blocks[n, rows], lower[n], upper[n], pixels, total, labels[n, rows])
         return n, pixels, total
 
     for n, pixels, total in _run(work, logits, axes):
@@ -80,17 +81,17 @@ def resolve_labels(
     logits: Logits,
     axes: Axes,
     blocks: Array,
-    thresholds: Array,
+    lower: Array,
     candidates: Array,
     gains: Array,
     is_iou: bool,
     labels: Array,
 ) -> None:
-    """Write the labels of marked blocks where no class is above its threshold, or several are."""
+    """Write the labels of open blocks where several classes select a pixel, or none."""
 
     def work(strip: Strip, grid: Any) -> None:
         n, rows = strip.n, slice(strip.y0, strip.y1)
-        rule = (thresholds[n], candidates[n], gains[n], is_iou)
+        rule = (lower[n], candidates[n], gains[n], is_iou)
         resolve_rows(grid, blocks[n, rows], rule, labels[n, rows])
 
     _run(work, logits, axes)
@@ -164,10 +165,9 @@ def count_rows(
         columns = min(BLOCK, width - xa)
         memory[0][0] = -1
         for y in range(y0, y1):
-            if not blocks[y - y0, block]:
+            if blocks[y - y0, block] != UNDECIDED:
                 continue
             levels = compute_levels(grid, y, xa, columns, memory)
-            mark = np.uint8(0)
             for c in range(levels.shape[0]):
                 total = np.int64(0)
                 for x in range(columns):
@@ -179,9 +179,7 @@ def count_rows(
                     if 0 <= k < bins:
                         counts[c, k] += 1
                         sums[c, k] += np.int64(level)
-                        mark = np.uint8(1)
                 mass[c] += total
-            blocks[y - y0, block] = mark
             for x in range(columns):
                 if levels[0, x] < 0:
                     index = y * width + xa + x
@@ -192,7 +190,7 @@ def count_rows(
 
 @kernel
 def settle_rows(
-    grid: Any, blocks: Any, thresholds: Any, counts: Any, sums: Any, labels: Any
+    grid: Any, blocks: Any, lower: Any, upper: Any, counts: Any, sums: Any, labels: Any
 ) -> None:
     """Write the labels of pixels of some rows that one class selects, and add these pixels."""
     y0, y1 = grid[3][1], grid[3][2]
@@ -204,31 +202,35 @@ def settle_rows(
         columns = min(BLOCK, width - xa)
         memory[0][0] = -1
         for y in range(y0, y1):
-            if not blocks[y - y0, block]:
+            if blocks[y - y0, block] != UNDECIDED:
                 continue
             levels = compute_levels(grid, y, xa, columns, memory)
             selections[:] = 0
+            mark = 0
             for c in range(levels.shape[0]):
                 for x in range(columns):
-                    if levels[c, x] > thresholds[c]:
+                    if levels[c, x] > lower[c]:
                         selections[x] += 1
                         selected[x] = c
-            mark = np.uint8(0)
+                        if levels[c, x] <= upper[c]:
+                            mark = UNDECIDED
             for x in range(columns):
+                if mark == UNDECIDED:
+                    break
                 if selections[x] == 1:
                     c = selected[x]
                     counts[c] += 1
                     sums[c] += np.int64(levels[c, x])
                     labels[y - y0, xa + x] = c
                 elif levels[0, x] >= 0:
-                    mark = np.uint8(1)
+                    mark = OPEN
             blocks[y - y0, block] = mark
 
 
 @kernel
 def resolve_rows(grid: Any, blocks: Any, rule: Any, labels: Any) -> None:
     """Write the labels of the other pixels: the eligible classes with the largest gains."""
-    thresholds, candidates, gains, is_iou = rule
+    lower, candidates, gains, is_iou = rule
     y0, y1 = grid[3][1], grid[3][2]
     width = grid[2].cell.size
     memory = make_memory(grid)
@@ -237,18 +239,18 @@ def resolve_rows(grid: Any, blocks: Any, rule: Any, labels: Any) -> None:
         columns = min(BLOCK, width - xa)
         memory[0][0] = -1
         for y in range(y0, y1):
-            if not blocks[y - y0, block]:
+            if blocks[y - y0, block] != OPEN:
                 continue
             levels = compute_levels(grid, y, xa, columns, memory)
             for x in range(columns):
                 selections = 0
                 for c in range(levels.shape[0]):
-                    selections += levels[c, x] > thresholds[c]
+                    selections += levels[c, x] > lower[c]
                 if selections == 1 or levels[0, x] < 0:
                     continue
                 best = -np.inf
                 for c in range(levels.shape[0]):
-                    if levels[c, x] > thresholds[c] or (selections == 0 and candidates[c]):
+                    if levels[c, x] > lower[c] or (selections == 0 and candidates[c]):
                         p = np.float64(levels[c, x]) * INVERSE
                         rest = 1.0 - p if is_iou else 1.0
                         gain = (p - gains[c, 0] * rest) / (gains[c, 1] + rest)
