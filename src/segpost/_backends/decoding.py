@@ -221,5 +221,6 @@ class ThresholdSearch:
     def candidates(self) -> Array:
         """Return the classes of pixels that no class selects."""
         if self._is_sigmoid:
-            return np.broadcast_to(np.uint8([1, 0]), self.mass.shape).copy()
-        return (self.are_active | ~self.are_active.any(axis=1, keepdims=True)).astype(np.uint8)
+            return np.repeat(np.array([[1, 0]], np.uint8), len(self.mass), axis=0)
+        is_pruned = ~self.are_active.any(axis=1, keepdims=True)
+        return np.asarray(self.are_active | is_pruned, np.uint8)

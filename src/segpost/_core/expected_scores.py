@@ -51,8 +51,9 @@ def probability_levels(values: npt.NDArray[np.float64], unit: float) -> Int64:
     --------
     >>> import numpy as np
     >>> from segpost._core.expected_scores import UNIT, probability_levels
-    >>> probability_levels(np.log([[0.25], [0.75]]), 1.0).ravel() / UNIT
-    array([0.25000001, 0.74999999])
+    >>> levels = probability_levels(np.log([[0.25], [0.75]]), 1.0)
+    >>> (levels.ravel() / UNIT).round(6)
+    array([0.25, 0.75])
     """
     with np.errstate(invalid="ignore", over="ignore"):
         below = ((values - values.max(axis=0)) * unit).astype(np.float32)

@@ -54,7 +54,7 @@ def label_pixels(levels: Array, score: str, is_sigmoid: bool) -> Array:
     is_active = levels.max(axis=1) > UNIT // 2
     selected = (levels > np.array(thresholds)[:, None]) & is_active[:, None]
     if is_sigmoid:
-        return selected[1].astype(np.int64)
+        return np.asarray(selected[1], np.int64)
     selections = selected.sum(axis=0)
     single = selected & (selections == 1)
     gains = np.array(
@@ -69,7 +69,7 @@ def label_pixels(levels: Array, score: str, is_sigmoid: bool) -> Array:
     )
     candidates = is_active if is_active.any() else np.ones_like(is_active)
     eligible = np.where(selections > 0, selected, candidates[:, None])
-    return np.where(eligible, gains, -np.inf).argmax(axis=0)
+    return np.asarray(np.where(eligible, gains, -np.inf).argmax(axis=0))
 
 
 def threshold_of(levels: Array, score: str) -> int:
