@@ -25,6 +25,7 @@ from segpost.metrics.policy import Absent, IgnoredClass, MeanOver, PredictedOnly
 from segpost.metrics.scores import JsonLayout, PlotKind
 from segpost.metrics.values import ClassScore, ScoreAverage, ShareOf
 from segpost.metrics.weights import WeightMethod
+from segpost.pipeline.decoding import Decoding
 from segpost.pipeline.options import ConfidenceDtype, ConfidenceMode, ProbabilitiesDtype
 from segpost.pipeline.queries.rules import QueryDialect, QueryTask
 from segpost.pipeline.results import Want
@@ -48,6 +49,7 @@ __all__ = [
     "ConfidenceMode",
     "ConventionName",
     "Corner",
+    "Decoding",
     "DialectName",
     "DistanceDialectName",
     "Duplicates",

@@ -84,6 +84,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "ConventionName": segpost.Convention.named,
     "Corner": lambda word: segpost.regions(MAP).draw(IMAGE, legend=word),
     "Duplicates": lambda word: segpost.ConfusionMatrix(3, duplicates=word),
+    "Decoding": lambda word: segpost.postprocess(LOGITS, decode=word),
     "DistanceDialectName": lambda word: segpost.SurfaceDistance(2, dialect=word),
     "Flip": lambda word: merge(flip=word),
     "Grid": lambda word: segpost.argmax(LOGITS, grid=word),

@@ -4,6 +4,7 @@
 
 #include "cpu/crf/plan.hpp"
 #include "ops/color/palette.hpp"
+#include "ops/labels/decoding.hpp"
 #include "ops/labels/labels.hpp"
 #include "ops/labels/majority.hpp"
 #include "ops/labels/masks.hpp"

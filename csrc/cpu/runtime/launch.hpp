@@ -16,6 +16,12 @@ SEGPOST_EXPORT bool launch_argmax_softmax(const ArgmaxJob &job, const SoftmaxJob
 SEGPOST_EXPORT bool launch_ranking(const RankingJob &, const CancelToken &, LogitErrors &errors);
 SEGPOST_EXPORT bool launch_argmax_volume(const VolumeJob &, const CancelToken &, LogitErrors &);
 SEGPOST_EXPORT bool launch_softmax(const SoftmaxJob &, const CancelToken &, LogitErrors &);
+// All tables are of N images, and are added to.
+SEGPOST_EXPORT bool launch_count_levels(const CountLevelsJob &, const CancelToken &,
+                                        const LevelSums &, LogitErrors &);
+SEGPOST_EXPORT bool launch_settle_labels(const SettleLabelsJob &, const CancelToken &,
+                                         const SingleSums &);
+SEGPOST_EXPORT bool launch_resolve_labels(const ResolveLabelsJob &, const CancelToken &);
 SEGPOST_EXPORT bool launch_binarize(const BinarizeJob &, const CancelToken &, LogitErrors &);
 SEGPOST_EXPORT bool launch_binarize_volume(const BinarizeVolumeJob &, const CancelToken &,
                                            LogitErrors &);

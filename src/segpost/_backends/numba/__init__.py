@@ -4,6 +4,7 @@ from segpost._backends import features
 from segpost._backends.numba import color, queries, spatial
 from segpost._backends.numba.crf import solver
 from segpost._backends.numba.labels import (
+    decoding,
     majority,
     masks,
     operations,
@@ -33,6 +34,7 @@ globals().update(
         color,
         confusion,
         connect,
+        decoding,
         distances,
         features,
         instances,
