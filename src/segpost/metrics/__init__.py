@@ -7,6 +7,7 @@ one run gained and lost against another. `class_weights` and `label_counts` are 
 package `panoptic` has `PanopticQuality`, and the module `surface_distance` `SurfaceDistance`.
 """
 
+from segpost._core.public import public_module
 from segpost.metrics.boundary_f import BoundaryF
 from segpost.metrics.boundary_iou import BoundaryIoU
 from segpost.metrics.calibration import Calibration
@@ -37,3 +38,5 @@ __all__ = [
     "confusion_matrix",
     "label_counts",
 ]
+
+public_module(__name__)

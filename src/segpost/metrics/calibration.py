@@ -13,7 +13,6 @@ from segpost._core.contract import LogitErrors, Logits
 from segpost._core.intervals import add_to_intervals
 from segpost._core.public import public
 from segpost._core.sampling import Grid
-from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import (
     Duplicates,
     as_class_count,
@@ -88,7 +87,6 @@ class Calibration(Measure):
     _kind: ClassVar[str] = "Calibration"
     report_key: ClassVar[str] = "calibration"
 
-    @explain_arguments
     def __init__(
         self,
         num_classes: int,

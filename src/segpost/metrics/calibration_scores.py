@@ -11,6 +11,7 @@ import numpy as np
 from segpost._core.calibration_contract import CalibrationSums
 from segpost._core.equality import compare_by_value
 from segpost._core.fixed_point import as_float64, carry
+from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.ratios import Float64, Int64, mean_of, ratio
 from segpost.metrics.temperature import fit_temperature
 from segpost.render.tables import Table, format_markdown, format_score
@@ -29,6 +30,7 @@ class ReliabilityBins(NamedTuple):
     accuracy: Float64  # (B,) share of the pixels that are right, NaN in an empty bin
 
 
+@suggest_attributes
 @compare_by_value
 class CalibrationScores(NamedTuple):
     """Scores of calibration; NaN where nothing was counted, or where one was not asked for."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from segpost._core.equality import compare_by_value
+from segpost._core.unknown_names import suggest_attributes
 from segpost.metrics.ratios import Float64, Int64, mean_of
 
 
+@suggest_attributes
 @compare_by_value
 class SurfaceScores(NamedTuple):
     """Distances between surfaces, means over images; NaN where no image has the class."""

@@ -13,14 +13,14 @@ from segpost._core.arguments import NAN_RULES, ClassNames, NanRule, as_integer, 
 from segpost._core.arrays import Array, as_input_array
 from segpost._core.public import public
 from segpost._core.sampling import Grid
-from segpost._core.unknown_names import explain_arguments
 from segpost._core.validation import check_integer_labels
 from segpost.color.palette import Palette
 from segpost.metrics.arguments import Duplicates, as_duplicates
-from segpost.metrics.counting import count_images
+from segpost.metrics.class_values import ClassValues
+from segpost.metrics.counting import count_pair
 from segpost.metrics.counts import LabelRules
 from segpost.metrics.groups import Groups, top_groups
-from segpost.metrics.image_counts import sum_images
+from segpost.metrics.invalid_labels import out_of_range_pairs
 from segpost.metrics.matrix import ConfusionMatrix
 from segpost.metrics.measure import (
     InstanceScores,
@@ -98,7 +98,6 @@ class InstanceIoU(Measure):
     _kind: ClassVar[str] = "InstanceIoU"
     report_key: ClassVar[str] = "instances"
 
-    @explain_arguments
     def __init__(
         self,
         num_classes: int,
@@ -175,22 +174,23 @@ class InstanceIoU(Measure):
         rules = LabelRules(self.num_classes, self._confusion._ignored)
         pairs = as_pairs(preds, target, self.num_classes, reading)
         names = iter(names_of_images(ids, pairs))
-        counts = []
+        tables = []
         for index, pair in enumerate(pairs):
             try:
-                counts.append(count_images(pair, rules, nan))
+                of_pair = [count_pair(image, rules, nan, batch=pair) for image in pair.images()]
+                tables.append(of_pair)
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
         maps = instances if isinstance(instances, (list, tuple)) else [instances]
         if len(maps) != len(pairs):
             raise ValueError(f"instances has {len(maps)} maps for {len(pairs)} targets")
-        for pair, of_pair, one in zip(pairs, counts, maps, strict=True):
+        for pair, of_pair, one in zip(pairs, tables, maps, strict=True):
             images = zip(pair.images(), of_pair, _stack_of(one, pair), names, strict=False)
-            for image, image_counts, instance_map, name in images:
+            for image, table, instance_map, name in images:
                 part = batch if name is None else self._empty()
                 confusion = part._confusion
-                sums = sum_images([image_counts], self.num_classes)
-                confusion._commit(*sums, confusion._images)
+                outside = out_of_range_pairs(image, rules) if table.has_invalid_labels else {}
+                confusion._commit(table.to_state(), outside, confusion._images)
                 if image.target.size:
                     part._measure(image.labels()[None], image.target[None], instance_map[None])
                 if name is not None:
@@ -216,8 +216,13 @@ class InstanceIoU(Measure):
                 weighted, missed = self._weighted(sums, members, group=True)
                 wrong = int(scores.matrix[np.ix_(others, inside)].sum())
                 categories[name] = float(ratio(weighted, weighted + missed + wrong))
-        iou = np.where(scores.ignored, np.nan, counts.iou())
-        return InstanceScores(np.where(scores.ignored, np.nan, iiou), iou, categories)
+        iou = counts.iou()
+        if self._confusion._ignored.size:
+            iou[scores.ignored] = iiou[scores.ignored] = np.nan
+        names = self._confusion.class_names
+        return InstanceScores(
+            ClassValues.of(iiou, names), ClassValues.of(iou, names), categories
+        )
 
     def instance_scores(self) -> InstanceScores:
         """Return what `compute` returns."""
@@ -332,7 +337,8 @@ class InstanceIoU(Measure):
             self._sums[key] = [instances, right, grouped]
 
     def _merge_counts(self, other: InstanceIoU) -> None:
-        confusion = self._confusion + other._confusion
+        confusion, added = self._confusion.copy(), other._confusion
+        confusion._commit(added.state, added._outside, confusion._images)
         sums = {key: list(values) for key, values in self._sums.items()}
         for key, values in other._sums.items():
             before = sums.setdefault(key, [0, 0, 0])

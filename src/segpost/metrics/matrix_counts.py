@@ -105,8 +105,10 @@ class MatrixCounts(Accumulator):
             self._outside = {}
             self._images = ImageTable((self.num_classes + 1) ** 2)
             self.per_image = self.__dict__.pop("_per_image_before", self.per_image)
-            of_part = self.settings() | {"strata": None}
-            self._parts = tuple(type(self)(**of_part) for _ in self.strata or ())
+            self._parts = ()
+            if self.strata:
+                of_part = self.settings() | {"strata": None}
+                self._parts = tuple(type(self)(**of_part) for _ in self.strata)
             self._reset_base()
 
     # Copies and pickles

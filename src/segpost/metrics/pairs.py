@@ -48,6 +48,9 @@ class PredictionPair(NamedTuple):
 
     def images(self) -> Iterator[PredictionPair]:
         """Yield a pair for every image or volume."""
+        if self.target.ndim == self.image_axes:
+            yield self
+            return
         for index in np.ndindex(self.target.shape[: -self.image_axes]):
             if isinstance(self.preds, Logits):
                 n = index[0] if index else 0

@@ -12,7 +12,6 @@ from segpost._core.arguments import ClassNames, NanRule
 from segpost._core.arrays import Array
 from segpost._core.public import public
 from segpost._core.sampling import Grid
-from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.boundary_measure import BoundaryMeasure
 from segpost.metrics.counts import ClassCounts, CountTable, checked_add
@@ -88,7 +87,6 @@ class SurfaceDistance(BoundaryMeasure):
     _kind: ClassVar[str] = "SurfaceDistance"
     report_key: ClassVar[str] = "surface_distance"
 
-    @explain_arguments
     def __init__(
         self,
         num_classes: int,

@@ -15,7 +15,6 @@ from segpost._core.arguments import ColorBy, Corner
 from segpost._core.array_types import ArrayT, ArrayT_co, Generic, HostArray, NumpyArray
 from segpost._core.arrays import Array
 from segpost._core.public import public
-from segpost._core.unknown_names import explain_arguments, suggest_attributes
 from segpost.color.palette import Palette
 from segpost.pipeline import display
 from segpost.pipeline.results import OUTPUTS, TopK, Want, check_one_image, count_images
@@ -47,7 +46,6 @@ else:
     WantT = WantT_contra = Any
 
 
-@suggest_attributes
 @public
 @dataclass(frozen=True, eq=False)
 class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
@@ -174,7 +172,6 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
 
         return measure_shares(self._label_array())
 
-    @explain_arguments
     def figure(
         self,
         *,
@@ -226,7 +223,6 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
 
         return draw_figure(self, alpha, classes)
 
-    @explain_arguments
     def draw(
         self,
         image: Any = None,

@@ -14,6 +14,7 @@ from segpost._core import arguments
 from segpost._core.logits import resolve_quantization
 from segpost._core.public import public
 from segpost._core.sampling import GRIDS, Grid
+from segpost._core.unknown_names import SuggestingType
 from segpost.runtimes.table import ALIASES, TABLE, ConventionName
 
 OutputKind = Literal["logits", "probabilities", "labels", "queries"]
@@ -28,7 +29,7 @@ ARRAY_PROTOCOLS = (
 
 @public
 @dataclass(frozen=True)
-class Convention:
+class Convention(metaclass=SuggestingType):
     """The output format of a model, as a runtime or a repository gives it.
 
     It is one argument of `postprocess` instead of five, because the five belong together: a

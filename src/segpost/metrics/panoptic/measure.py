@@ -9,7 +9,6 @@ import numpy as np
 
 from segpost._core.arguments import ClassNames, as_integer, as_real, check_choice, checked_names
 from segpost._core.public import public
-from segpost._core.unknown_names import explain_arguments
 from segpost.metrics.arguments import Duplicates, as_duplicates, as_image_ids
 from segpost.metrics.counts import checked_add
 from segpost.metrics.measure import Measure, class_rows, class_table
@@ -99,7 +98,6 @@ class PanopticQuality(Measure):
     _kind: ClassVar[str] = "PanopticQuality"
     report_key: ClassVar[str] = "panoptic"
 
-    @explain_arguments
     def __init__(
         self,
         things: Iterable[int],
