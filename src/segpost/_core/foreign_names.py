@@ -1,4 +1,4 @@
-"""What other libraries call arguments, attributes and functions: names of torch, OpenCV and so on."""
+"""What other libraries call arguments, attributes and functions, and what they are here."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ ARGUMENTS: dict[str, tuple[tuple[str, str], ...]] = {
     "colors": (("palette", "(K, 3) integers in 0..255"),),
     "compat": (("compatibility", '"potts", or a (K, K) matrix'),),
     "confidence_level": (("level", "such as 0.95"),),
-    "coordinate_transformation_mode": (
-        ("grid", '"half_pixel", "align_corners" or "asymmetric"'),
-    ),
+    "coordinate_transformation_mode": (("grid", '"half_pixel", "align_corners" or "asymmetric"'),),
     "data_format": (("axis", "-3, or -1 of channels last"),),
     "dim": (("axis", "-3, or -1 of channels last"),),
     "dsize": (("size", "(height, width)"),),
@@ -189,6 +187,23 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "unexpected_keys": ("unexpected",),
     "value": ("compute",),
     "void_color": ("void",),
+}
+
+# What is written in place of an attribute of a class of this name.
+CALLS: dict[tuple[str, str], str] = {
+    ("Palette", "apply"): "segpost.colorize(labels, palette)",
+    ("Palette", "cmap"): "matplotlib.colors.ListedColormap(palette.colors / 255)",
+    ("Palette", "colorize"): "segpost.colorize(labels, palette)",
+    ("Palette", "plot"): "matplotlib.pyplot.imshow(palette.colors[None])",
+    ("Palette", "save"): "numpy.savetxt(path, palette.colors, '%d')",
+    ("Palette", "show"): "matplotlib.pyplot.imshow(palette.colors[None])",
+    ("Palette", "to_colormap"): "matplotlib.colors.ListedColormap(palette.colors / 255)",
+    ("Segmentation", "logits"): "the array that postprocess got",
+    ("Segmentation", "size"): "seg.labels.shape[-2:]",
+    ("Segmentation", "to_pandas"): "pandas.Series(seg.shares())",
+    ("Regions", "to_json"): "json.dumps(regions.coco())",
+    ("Stream", "process"): "stream(logits)",
+    ("Stream", "write"): "stream(logits)",
 }
 
 # What other libraries call a function or a class.

@@ -9,7 +9,7 @@ from os import PathLike
 from types import FrameType
 from typing import Any, NoReturn
 
-from segpost._core.foreign_names import ARGUMENTS, ATTRIBUTES, PUBLIC_NAMES, WORDS
+from segpost._core.foreign_names import ARGUMENTS, ATTRIBUTES, CALLS, PUBLIC_NAMES, WORDS
 from segpost._core.text import suggest_name
 
 CUTOFF = 0.75  # from which a name is like another; below it they only share letters
@@ -70,6 +70,9 @@ def _list(names: Iterable[str]) -> str:
 def cure_of_attribute(thing: Any, name: str) -> str:
     """Return which attribute of an object a name means, or which ones it has."""
     known = [other for other in dir(thing) if not other.startswith("_")]
+    call = CALLS.get((type(thing).__name__, name.lower()))
+    if call:
+        return f"; it is {call}"
     for other in ATTRIBUTES.get(name.lower(), ()):
         if _has(thing, known, other):
             return f"; did you mean {other!r}?"

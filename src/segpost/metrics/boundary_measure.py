@@ -21,7 +21,6 @@ from segpost.metrics.arguments import (
 from segpost.metrics.class_values import ClassValues
 from segpost.metrics.counting import count_pair
 from segpost.metrics.counts import (
-    ClassCounts,
     CountSnapshot,
     CountTable,
     LabelPairs,

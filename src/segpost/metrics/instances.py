@@ -11,6 +11,7 @@ import numpy as np
 from segpost._backends import registry
 from segpost._core.arguments import NAN_RULES, ClassNames, NanRule, as_integer, check_choice
 from segpost._core.arrays import Array, as_input_array
+from segpost._core.errors import warn_of_input
 from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost._core.validation import check_integer_labels
@@ -113,7 +114,7 @@ class InstanceIoU(Measure):
             num_classes, ignore_index=ignore_index, class_names=class_names, groups=groups
         )
         self.num_classes = self._confusion.num_classes
-        self.things = {as_integer(c, "things"): float(size) for c, size in dict(things).items()}
+        self.things = _as_mean_sizes(things, self._confusion.class_names)
         for c, size in self.things.items():
             if not 0 <= c < self.num_classes:
                 raise ValueError(f"things has class {c}, which is not below {self.num_classes}")
@@ -182,6 +183,11 @@ class InstanceIoU(Measure):
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
         maps = instances if isinstance(instances, (list, tuple)) else [instances]
+        if instances is target:
+            warn_of_input(
+                "instances are the target: every class counts as one instance; pass the map of "
+                "instances, with a value for each"
+            )
         if len(maps) != len(pairs):
             raise ValueError(f"instances has {len(maps)} maps for {len(pairs)} targets")
         for pair, of_pair, one in zip(pairs, tables, maps, strict=True):
@@ -220,9 +226,7 @@ class InstanceIoU(Measure):
         if self._confusion._ignored.size:
             iou[scores.ignored] = iiou[scores.ignored] = np.nan
         names = self._confusion.class_names
-        return InstanceScores(
-            ClassValues.of(iiou, names), ClassValues.of(iou, names), categories
-        )
+        return InstanceScores(ClassValues.of(iiou, names), ClassValues.of(iou, names), categories)
 
     def instance_scores(self) -> InstanceScores:
         """Return what `compute` returns."""
@@ -344,6 +348,20 @@ class InstanceIoU(Measure):
             before = sums.setdefault(key, [0, 0, 0])
             sums[key] = [a + b for a, b in zip(before, values, strict=True)]
         self.__dict__.update(_confusion=confusion, _sums=sums)
+
+
+def _as_mean_sizes(things: Any, names: Sequence[str] | None) -> dict[int, float]:
+    """Return the mean size of an instance of every class that has instances."""
+    if not isinstance(things, Mapping):
+        raise TypeError(
+            f"things must be a dict of the mean size in pixels by class, got {things!r}; such as "
+            "{11: 3462.5}"
+        )
+    for c in things:
+        if isinstance(c, str):
+            cure = f"; the class of {c!r} is {names.index(c)}" if names and c in names else ""
+            raise TypeError(f"things must have numbers of classes as keys, got {c!r}{cure}")
+    return {as_integer(c, "things"): float(size) for c, size in things.items()}
 
 
 def _stack_of(instances: Any, pair: PredictionPair) -> Array:

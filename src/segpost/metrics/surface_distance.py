@@ -14,6 +14,7 @@ from segpost._core.public import public
 from segpost._core.sampling import Grid
 from segpost.metrics.arguments import Duplicates
 from segpost.metrics.boundary_measure import BoundaryMeasure
+from segpost.metrics.class_values import ClassValues
 from segpost.metrics.counts import ClassCounts, CountTable, checked_add
 from segpost.metrics.distance_arguments import (
     Spacing,
@@ -269,7 +270,8 @@ class SurfaceDistance(BoundaryMeasure):
     def _scores(self) -> SurfaceScores:
         with self._lock:
             hd, *of_percentiles, assd, masd, nsd = (
-                np.array([mean.mean for mean in row]) for row in self._means
+                ClassValues.of(np.array([mean.mean for mean in row]), self.class_names)
+                for row in self._means
             )
             images, one_sided = self._images.copy()
         percentiles = dict(zip(self.percentiles, of_percentiles, strict=True))

@@ -132,6 +132,16 @@ class Segmentation(SaveMethods, Generic[ArrayT_co, WantT_contra]):
         regions: Any = None
         volume: bool = False
 
+    def __post_init__(self) -> None:
+        labels, confidence = self.labels, self.confidence
+        if confidence is None or labels is None:
+            return
+        if len(confidence.shape) != len(labels.shape):
+            raise ValueError(
+                f"confidence of shape {tuple(confidence.shape)} is not like labels of "
+                f"{tuple(labels.shape)}: results have names, Segmentation(labels=, image=)"
+            )
+
     def __len__(self) -> int:
         """Return the number of images."""
         return count_images(self, self._first_result()) or int(not self._is_batch())
