@@ -247,9 +247,9 @@ if not TYPE_CHECKING:  # for type checkers it would be an attribute of any name
             return importlib.import_module(f"segpost.{name}")
         if name.startswith("_"):
             raise AttributeError(f"module 'segpost' has no attribute {name!r}")
-        from segpost._core.name_cures import raise_missing_name
+        from segpost._core.name_cures import missing_name_error
 
-        raise_missing_name("segpost", name, __all__, sys._getframe(1))
+        raise missing_name_error("segpost", name, __all__, sys._getframe(1))
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from segpost._core.foreign_names import ARGUMENTS, ATTRIBUTES, CALLS, PUBLIC_NAMES, WORDS
 from segpost._core.text import suggest_name
@@ -83,7 +83,7 @@ def cure_of_attribute(thing: Any, name: str) -> str:
     suggestion = suggest_name(name, known, CUTOFF)
     if not suggestion and results:
         suggestion = suggest_name(name, results, CUTOFF).replace("mean '", "mean 'compute().")
-    return suggestion or _has_only(known)
+    return suggestion or _has_only(known) or ("; it is called" if callable(thing) else "")
 
 
 def cure_of_class_attribute(cls: type, name: str) -> str:
@@ -166,17 +166,15 @@ def suggest_public_name(name: str, known: Iterable[str]) -> str:
     return other or suggest_name(name, known, CUTOFF)
 
 
-def raise_missing_name(module: str, name: str, known: Sequence[str], frame: FrameType) -> NoReturn:
-    """Raise the error of a name that a module does not have.
+def missing_name_error(
+    module: str, name: str, known: Sequence[str], frame: FrameType
+) -> AttributeError | ImportError:
+    """Return the error of a name that a module does not have.
 
     Parameters
     ----------
     frame : frame
         That of the caller: an import statement drops the text of any AttributeError.
-
-    Raises
-    ------
-    AttributeError, ImportError
     """
     everything = sys.modules["segpost"].__all__
     cure = suggest_public_name(name, known) or suggest_public_name(name, everything)
@@ -188,8 +186,8 @@ def raise_missing_name(module: str, name: str, known: Sequence[str], frame: Fram
             cure = f"; it is {module}.{submodule}.{name}"
     cure = cure or _listed(module, known)
     if _is_import(frame):
-        raise ImportError(f"cannot import name {name!r} from {module!r}{cure}", name=name)
-    raise AttributeError(f"module {module!r} has no attribute {name!r}{cure}")
+        return ImportError(f"cannot import name {name!r} from {module!r}{cure}", name=name)
+    return AttributeError(f"module {module!r} has no attribute {name!r}{cure}")
 
 
 def _listed(module: str, known: Sequence[str]) -> str:

@@ -28,9 +28,9 @@ class PublicModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        from segpost._core.name_cures import raise_missing_name  # for errors alone
+        from segpost._core.name_cures import missing_name_error  # for errors alone
 
-        raise_missing_name(self.__name__, name, self.__all__, sys._getframe(1))
+        raise missing_name_error(self.__name__, name, self.__all__, sys._getframe(1))
 
     def __call__(self, *_: object, **__: object) -> NoReturn:
         """Refuse a call of a module, which a function of another name is meant by."""

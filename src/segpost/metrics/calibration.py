@@ -189,7 +189,8 @@ class Calibration(Measure):
     def compute(self) -> CalibrationScores:
         """Compute the scores of everything counted so far."""
         sums = self._sums  # replaced by every update, not changed
-        return compute_scores(sums, self.num_classes, self.bins, self._ignored.tolist())
+        ignored = self._ignored.tolist()
+        return compute_scores(sums, self.num_classes, self.bins, ignored, self.class_names)
 
     def reset(self) -> None:
         """Set all counts to zero."""

@@ -41,7 +41,7 @@ class ClassValues(FloatArray):
 
     if TYPE_CHECKING:
 
-        @overload  # type: ignore[override]
+        @overload
         def __getitem__(self, index: str) -> np.float64: ...
         @overload
         def __getitem__(self, index: Any) -> Any: ...

@@ -352,16 +352,18 @@ class InstanceIoU(Measure):
 
 def _as_mean_sizes(things: Any, names: Sequence[str] | None) -> dict[int, float]:
     """Return the mean size of an instance of every class that has instances."""
-    if not isinstance(things, Mapping):
+    try:
+        sizes = dict(things)  # saved states have pairs
+    except (TypeError, ValueError):
         raise TypeError(
             f"things must be a dict of the mean size in pixels by class, got {things!r}; such as "
             "{11: 3462.5}"
-        )
-    for c in things:
+        ) from None
+    for c in sizes:
         if isinstance(c, str):
             cure = f"; the class of {c!r} is {names.index(c)}" if names and c in names else ""
             raise TypeError(f"things must have numbers of classes as keys, got {c!r}{cure}")
-    return {as_integer(c, "things"): float(size) for c, size in things.items()}
+    return {as_integer(c, "things"): float(size) for c, size in sizes.items()}
 
 
 def _stack_of(instances: Any, pair: PredictionPair) -> Array:

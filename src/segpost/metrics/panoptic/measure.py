@@ -225,7 +225,7 @@ class PanopticQuality(Measure):
                 cure = "" if self.duplicates == "drop" else '; duplicates="drop" keeps them'
                 raise ValueError(f"image {image!r} has no counts of its own{cure}")
             counts = self._read(totals_of[image])
-        return scores_of(counts, self._classes)
+        return scores_of(counts, self._classes, self.class_names)
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain data."""
