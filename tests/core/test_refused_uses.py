@@ -28,13 +28,16 @@ def test_softmax_of_one_class() -> None:
     probabilities = eval(code.group(1), {"numpy": np, "logits": one})
     assert ((probabilities > 0.5) == (one > 0)).all()
     segpost.softmax(LOGITS[:2])
+    segpost.softmax(one[:, :2])
 
 
 def test_instances_that_are_the_target() -> None:
-    measure = segpost.InstanceIoU(3, things={1: 9.0})
+    measure = segpost.InstanceIoU(3, things={1: 9.0, 2: 9.0})
     with pytest.warns(segpost.InputWarning, match="instances are the target"):
         measure.update(LABELS, LABELS, LABELS)
     measure.update(LABELS, LABELS, LABELS.copy())
+    mask = np.minimum(LABELS, 1)  # one object an image
+    segpost.InstanceIoU(2, things={1: 9.0}).update(mask, mask, mask)
 
 
 def test_sizes_of_things() -> None:
@@ -47,7 +50,7 @@ def test_sizes_of_things() -> None:
 def test_results_have_names() -> None:
     """An image in the place of the confidence; results of all kinds are like labels."""
     with pytest.raises(ValueError, match=r"Segmentation\(labels=, image=\)"):
-        segpost.Segmentation(LABELS, np.zeros((16, 24, 3), np.uint8))  # type: ignore[call-overload]
+        segpost.Segmentation(LABELS, np.zeros((16, 24, 3), np.uint8))
     for logits in (LOGITS, LOGITS[None], torch.from_numpy(LOGITS)):
         seg = segpost.postprocess(logits, want=("labels", "confidence"))
         assert seg.confidence.shape == seg.labels.shape
@@ -56,7 +59,7 @@ def test_results_have_names() -> None:
 
 def test_names_of_conventions_alone() -> None:
     for name in ("hf", "keras", "Torch"):
-        with pytest.raises(ValueError, match="no|the convention") as caught:
+        with pytest.raises(ValueError, match=r"no|the convention") as caught:
             loose.Convention(name)
         code = re.search(r"segpost\.Convention\.named\('\w+'\)", str(caught.value))
         assert code
@@ -77,7 +80,7 @@ def test_a_folder_with_the_name_of_a_file(tmp_path: pathlib.Path) -> None:
     (tmp_path / "v1.png").mkdir()
     seg.save_all(tmp_path / "v1.png")
     seg.save_all(tmp_path / "v1.0")
-    with (tmp_path / "a.png").open("wb") as file, pytest.raises(TypeError, match="path.name"):
+    with (tmp_path / "a.png").open("wb") as file, pytest.raises(TypeError, match=r"path\.name"):
         loose.Segmentation(LABELS).save(file)
 
 
@@ -144,8 +147,23 @@ def test_arrays_for_an_evaluation() -> None:
         loose.Evaluation([LABELS], [LABELS], num_classes=3)
 
 
+def test_energies_of_an_image() -> None:
+    """pydensecrf's energies have an axis for all pixels."""
+    from segpost.compat.pydensecrf.densecrf import DenseCRF2D
+
+    crf: Any = DenseCRF2D(24, 16, 3)
+    energies = -np.log(segpost.softmax(LOGITS))
+    with pytest.raises(ValueError, match="must have 2 dimensions") as caught:
+        crf.setUnaryEnergy(energies)
+    code = re.search(r"pass (u\..*)$", str(caught.value))
+    assert code
+    crf.setUnaryEnergy(eval(code.group(1), {"u": energies}))
+    with pytest.raises(AttributeError, match="did you mean 'inference'"):
+        crf.infer(3)
+
+
 def test_paths_for_colorize() -> None:
     with pytest.raises(TypeError, match=r"PIL\.Image\.open"):
-        segpost.colorize("labels.png", "voc")
+        loose.colorize("labels.png", "voc")
     with pytest.raises(TypeError, match="are exchanged"):
         loose.colorize("voc", LABELS)

@@ -183,7 +183,7 @@ class InstanceIoU(Measure):
             except (ValueError, TypeError) as error:
                 raise_in_list(error, preds, index)
         maps = instances if isinstance(instances, (list, tuple)) else [instances]
-        if instances is target:
+        if instances is target and len(self.things) > 1:
             warn_of_input(
                 "instances are the target: every class counts as one instance; pass the map of "
                 "instances, with a value for each"
