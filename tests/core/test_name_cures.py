@@ -154,6 +154,9 @@ def test_values_of_classes_have_names() -> None:
     assert scores.iou.mean() == 1
     assert "did you mean 'cat'" in message(lambda: scores.iou["catt"], KeyError)
     assert "they are 'road', 'car', 'cat'" in message(lambda: scores.iou["dog"], KeyError)
+    text = message(lambda: scores.iou.cat, AttributeError)
+    assert eval(f"values{text.partition('; it is ')[2]}", {"values": scores.iou}) == 1
+    assert not hasattr(scores.iou, "dog")
     unnamed = ClassValues.of(np.ones(3), None)
     assert "class_names=" in message(lambda: unnamed["cat"], KeyError)
     assert make(segpost.BoundaryIoU).compute().boundary_iou["cat"] == 1
@@ -162,6 +165,17 @@ def test_values_of_classes_have_names() -> None:
     code = re.search(r"\.iou\['cat'\]", text)
     assert code
     assert eval(f"scores{code.group(0)}", {"scores": scores}) == 1
+
+
+def test_pictures_of_a_segmentation() -> None:
+    """Pillow's error is that of the attribute; the array that it names makes a picture."""
+    from PIL import Image
+
+    seg: Any = THINGS["Segmentation"]
+    text = message(lambda: Image.fromarray(seg), AttributeError)
+    assert "did you mean 'labels'" in text
+    assert Image.fromarray(seg.labels).size == (24, 16)
+    assert not hasattr(seg, "__array__")
 
 
 def test_a_matrix_is_no_array() -> None:
@@ -195,8 +209,10 @@ def test_texts_are_written_by_the_caller(tmp_path: pathlib.Path) -> None:
 
 def test_names_that_modules_do_not_have() -> None:
     """Attributes and imports name what is meant; a module that is called says the function."""
-    for module in ("segpost", "segpost.metrics"):
-        with pytest.raises(ImportError, match=r"'MeanIoU' from .*; did you mean 'ConfusionMatrix'"):
+    for module in ("segpost", "segpost.metrics", "segpost.torchmetrics"):
+        with pytest.raises(
+            ImportError, match=r"'MeanIoU' from .*; did you mean '.*ConfusionMatrix'"
+        ):
             exec(f"from {module} import MeanIoU")
     assert "did you mean 'Confus" in message(lambda: loose.metrics.MeanIoU, AttributeError)
     assert "'segpost.regions'" in message(lambda: loose.metrics.find_contours, AttributeError)

@@ -87,6 +87,7 @@ ARGUMENTS: dict[str, tuple[tuple[str, str], ...]] = {
 # Attributes that an object may have, in the order in which they are looked for; a path is one of
 # what a method returns.
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "__array_interface__": ("labels", "matrix", "colors"),
     "acc": ("pixel_accuracy",),
     "accuracy": ("pixel_accuracy",),
     "add": ("update", "add_window"),

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 ClassT = TypeVar("ClassT", bound=type)
+ARRAY_INTERFACE = "__array_interface__"  # which Pillow reads
 EXPLAINED_METHODS = ("__call__", "__init__")  # beside those whose names begin with no underscore
 
 
@@ -66,7 +67,7 @@ def suggest_attributes(cls: ClassT) -> ClassT:
         if hasattr(kind, name):  # a property has raised the error
             return object.__getattribute__(self, name)
         cure = ""
-        if not name.startswith("_"):
+        if not name.startswith("_") or name == ARRAY_INTERFACE:
             from segpost._core.name_cures import cure_of_attribute
 
             cure = cure_of_attribute(self, name)

@@ -51,6 +51,12 @@ class ClassValues(FloatArray):
             index = self._find(index)
         return self.view(np.ndarray)[index]
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            cure = f"; it is [{name!r}]" if name in (self._names or ()) else ""
+            raise AttributeError(f"'ClassValues' object has no attribute {name!r}{cure}")
+
     def _find(self, name: str) -> int:
         """Return the label of the class of a name."""
         names = self._names
